@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package config turns the text of /etc/genltestd.yaml into a typed,
+// checked Config, or into every fault of that text, each with its line and
+// column.
+//
+// A key is declared once, as a struct field. Its tags say all that can be said
+// about it alone:
+//
+//	yaml      its name in the file
+//	default   the value it has when the file does not name it
+//	min, max  the range, both ends included
+//	required  "true" when it has no default; example then shows a good value
+//
+// What concerns two keys, or the form of a text, is in the check method of the
+// struct that holds them. A field of Sink that is a pointer is a kind of sink.
+package config
+
+import (
+	_ "embed" // for the reference file
+	"reflect"
+)
+
+// Config is the content of a configuration file.
+type Config struct {
+	Receiver Receiver `yaml:"receiver"`
+	Echo     Echo     `yaml:"echo"`
+	Journal  Journal  `yaml:"journal"`
+	HTTP     HTTP     `yaml:"http"`
+	Log      Log      `yaml:"log"`
+	Shutdown Shutdown `yaml:"shutdown"`
+	Sinks    []Sink   `yaml:"sinks"`
+}
+
+// Receiver is about the socket that receives the events.
+type Receiver struct {
+	// Buffer is the receive buffer asked of the kernel, which may grant less.
+	Buffer Size `yaml:"buffer" default:"64MiB" min:"4KiB" max:"1GiB"`
+}
+
+// Echo is about the health checks of the kernel module.
+type Echo struct {
+	// Interval is the time from one check to the next; 0 switches them off.
+	Interval Duration `yaml:"interval" default:"30s" min:"0" max:"24h"`
+	// Timeout is how long a reply may take. It is at most Interval, so that
+	// checks never overlap.
+	Timeout Duration `yaml:"timeout" default:"5s" min:"1ms"`
+}
+
+// Journal is about the events that wait for a sink.
+type Journal struct {
+	// MaxBytes limits the events held in memory for slow sinks.
+	MaxBytes Size `yaml:"max_bytes" default:"256MiB" min:"1MiB"`
+}
+
+// HTTP is about the server of /metrics.
+type HTTP struct {
+	// Listen is a host:port; empty means no server.
+	Listen string `yaml:"listen" default:"127.0.0.1:9941"`
+}
+
+// Log is about the daemon's own log.
+type Log struct {
+	Level LogLevel `yaml:"level" default:"info"`
+}
+
+// Shutdown is about the end of the daemon.
+type Shutdown struct {
+	// Drain is how long the daemon goes on delivering when told to stop.
+	Drain Duration `yaml:"drain" default:"5s" min:"0" max:"1h"`
+}
+
+// Default returns what an empty file means: every default, and one sink that
+// writes to standard output.
+func Default() *Config {
+	c := &Config{Sinks: []Sink{{Name: "stdout", Stdout: &Stdout{}}}}
+	setDefaults(reflect.ValueOf(c).Elem())
+	setDefaults(reflect.ValueOf(&c.Sinks[0]).Elem())
+	return c
+}
+
+//go:embed reference.yaml
+var reference string
+
+// Reference returns the commented configuration file that is installed as
+// /etc/genltestd.yaml. It says the same as Default.
+func Reference() []byte { return []byte(reference) }

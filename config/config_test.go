@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Written out, so that a default never changes by accident.
+func TestDefault(t *testing.T) {
+	want := &Config{
+		Receiver: Receiver{Buffer: 64 << 20},
+		Echo:     Echo{Interval: Duration(30 * time.Second), Timeout: Duration(5 * time.Second)},
+		Journal:  Journal{MaxBytes: 256 << 20},
+		HTTP:     HTTP{Listen: "127.0.0.1:9941"},
+		Log:      Log{Level: LogLevel(slog.LevelInfo)},
+		Shutdown: Shutdown{Drain: Duration(5 * time.Second)},
+		Sinks: []Sink{{
+			Name:           "stdout",
+			BatchEvents:    256,
+			AttemptTimeout: Duration(10 * time.Second),
+			RetryMin:       Duration(100 * time.Millisecond),
+			RetryMax:       Duration(30 * time.Second),
+			Stdout:         &Stdout{},
+		}},
+	}
+	if diff := cmp.Diff(want, Default()); diff != "" {
+		t.Errorf("Default (-want +got):\n%s", diff)
+	}
+	if got := Default().Log.Level.Level(); got != slog.LevelInfo {
+		t.Errorf("got level %v, want info", got)
+	}
+	if err := Default().Validate(); err != nil {
+		t.Errorf("Default is not valid: %v", err)
+	}
+}
+
+func TestSinkKind(t *testing.T) {
+	for want, s := range map[string]Sink{
+		"":       {},
+		"stdout": {Stdout: &Stdout{}},
+		"file":   {File: &File{}},
+	} {
+		if got := s.Kind(); got != want {
+			t.Errorf("got kind %q, want %q", got, want)
+		}
+	}
+}
+
+// A Config made by a program can hold what no file can say.
+func TestValidate(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(c *Config)
+		want   []string
+	}{
+		{"unchanged", func(*Config) {}, nil},
+		{"size", func(c *Config) { c.Journal.MaxBytes = -1 }, []string{"journal.max_bytes: ", "-1"}},
+		{"level", func(c *Config) { c.Log.Level = 3 }, []string{"log.level: ", "not a log level"}},
+		{"no sinks", func(c *Config) { c.Sinks = nil }, []string{"sinks: is empty"}},
+		{"no kind", func(c *Config) { c.Sinks[0].Stdout = nil }, []string{"sinks[0]: has no kind"}},
+		{"two kinds", func(c *Config) { c.Sinks[0].File = fileSink("", "/x").File }, []string{`sinks[0].file: is a second kind beside "stdout"; make`}},
+		{"no fields", func(c *Config) { c.Sinks[0] = Sink{File: &File{}} }, []string{
+			"sinks[0].name: is missing",
+			"sinks[0].batch_events: 0 is out of range",
+			"sinks[0].retry_max: 0s is out of range",
+			"sinks[0].file.path: is missing",
+			"sinks[0].file.fsync: ",
+		}},
+		{"same name", func(c *Config) { c.Sinks = append(c.Sinks, c.Sinks[0]) }, []string{`sinks[1].name: "stdout" is taken by sinks[0]; give`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := Default()
+			tt.change(c)
+			err := c.Validate()
+			if (err != nil) != (tt.want != nil) {
+				t.Fatalf("got error %v, want %q", err, tt.want)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("got error %v, want %q", err, want)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// maxExpanded is how many values the aliases of a file may stand for. A YAML
+// bomb wants billions; a hundred sinks that share their settings, hundreds.
+const maxExpanded = 10000
+
+// A decoder reads a node tree into the structs of this package.
+//
+// It is here because yaml.v3's KnownFields gives no columns, is lost within a
+// custom unmarshaler, and takes 010, yes and a second document as they come.
+type decoder struct {
+	*report
+	open     map[*yaml.Node]bool // from the root down to the current node
+	aliases  int                 // how many of these were reached by an alias
+	expanded int
+}
+
+func newDecoder(r *report) *decoder {
+	return &decoder{report: r, open: make(map[*yaml.Node]bool)}
+}
+
+// value reads n into v. On a fault v keeps its default.
+func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
+	at := spotOf(n)
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+		d.aliases++
+		defer func() { d.aliases-- }()
+	}
+	if d.open[n] {
+		d.fail(at, path, "the alias stands for a part of itself; write the value out")
+		return
+	}
+	if d.stopped || !d.count(at, path) {
+		return
+	}
+	d.open[n] = true
+	defer delete(d.open, n)
+
+	if n.Style&yaml.TaggedStyle != 0 {
+		d.fail(at, path, "has the YAML tag %s; write the value without it", quote(n.Tag))
+		return
+	}
+	d.read(n, v, path)
+}
+
+// count bounds the work that aliases can cause.
+func (d *decoder) count(at spot, path string) bool {
+	if d.aliases > 0 {
+		d.expanded++
+	}
+	if d.expanded > maxExpanded {
+		d.fail(at, path, "the aliases of this file stand for more than %d values; write less with them", maxExpanded)
+		d.stopped = true
+		return false
+	}
+	return true
+}
+
+func (d *decoder) read(n *yaml.Node, v reflect.Value, path string) {
+	switch {
+	case v.Kind() == reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		setDefaults(v.Elem())
+		if isNull(n) && !hasRequired(v.Type().Elem()) {
+			return
+		}
+		d.read(n, v.Elem(), path)
+	case isNull(n):
+		d.fail(d.keySpot(path, n), path, "has no value; give it one, or leave it out")
+	case isText(v):
+		d.text(n, v, path)
+	case v.Kind() == reflect.Struct:
+		d.mapping(n, v, path)
+	case v.Kind() == reflect.Slice:
+		d.list(n, v, path)
+	default:
+		d.plain(n, v, path)
+	}
+}
+
+// keySpot is for a value that is not there: the text that is, is its key.
+func (d *decoder) keySpot(path string, n *yaml.Node) spot {
+	if at, ok := d.keys[path]; ok {
+		return at
+	}
+	return spotOf(n)
+}
+
+func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
+	if n.Kind != yaml.SequenceNode {
+		d.fail(spotOf(n), path, `is %s where a list is wanted; begin each entry with "- "`, describe(n))
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+	for i, entry := range n.Content {
+		if d.stopped {
+			return
+		}
+		path := fmt.Sprintf("%s[%d]", path, i)
+		d.values[path] = spotOf(entry)
+		setDefaults(v.Index(i))
+		d.value(entry, v.Index(i), path)
+	}
+}
+
+// text reads what our own types parse. How YAML would type the text does not
+// matter to them: the file mode 0640 means the same with quotes and without.
+func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) {
+	if n.Kind != yaml.ScalarNode {
+		d.fail(spotOf(n), path, "is %s where one value is wanted; write it behind the colon", describe(n))
+		return
+	}
+	if err := setText(v, n.Value); err != nil {
+		d.fail(spotOf(n), path, "%v", err)
+	}
+}
+
+// plain reads strings and numbers, which YAML must not take for each other.
+func (d *decoder) plain(n *yaml.Node, v reflect.Value, path string) {
+	at := spotOf(n)
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		d.fail(at, path, "is %s where one value is wanted; write it behind the colon", describe(n))
+	case v.Kind() == reflect.String && isAmbiguous(n):
+		d.fail(at, path, "is %s where text is wanted; if it is meant, quote it: %s", describe(n), quote(n.Value))
+	case v.Kind() != reflect.String && n.ShortTag() == "!!str":
+		d.fail(at, path, "is %s where a number is wanted; write decimal digits without quotes", describe(n))
+	default:
+		if err := setText(v, n.Value); err != nil {
+			d.fail(at, path, "%v", err)
+		}
+	}
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
+
+func isText(v reflect.Value) bool {
+	_, ok := v.Addr().Interface().(encoding.TextUnmarshaler)
+	return ok
+}
+
+// isAmbiguous says whether some YAML reader takes a plain scalar for something
+// else than text. For yaml.v3 no and off are text, for YAML 1.1 they are false.
+func isAmbiguous(n *yaml.Node) bool {
+	return n.ShortTag() != "!!str" || n.Style == 0 && isOldBool(n.Value)
+}
+
+func isOldBool(s string) bool {
+	switch strings.ToLower(s) {
+	case "y", "yes", "on", "n", "no", "off":
+		return true
+	}
+	return false
+}
+
+// describe says what a node is, as the subject of "is".
+func describe(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case isNull(n):
+		return "nothing"
+	case n.Style == 0 && isOldBool(n.Value), n.ShortTag() == "!!bool":
+		return "the boolean " + shown(n)
+	case n.ShortTag() == "!!int", n.ShortTag() == "!!float":
+		return "the number " + shown(n)
+	case n.ShortTag() == "!!timestamp":
+		return "the date " + shown(n)
+	}
+	return "the text " + quote(n.Value)
+}
+
+// shown is for scalars that YAML has recognised, so they are harmless.
+func shown(n *yaml.Node) string { return shorten(n.Value) }

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// A FieldError is one fault of a configuration.
+type FieldError struct {
+	File    string // empty for a Config that was not read from a file
+	Line    int    // from 1; 0 when not known
+	Column  int    // in characters, from 1; 0 when not known
+	Path    string // like sinks[1].file.path; empty for the whole file
+	Message string // what is wrong; what would be right
+}
+
+// Error reads FILE:LINE:COLUMN: PATH: MESSAGE, less what is not known.
+func (e *FieldError) Error() string {
+	var b strings.Builder
+	b.WriteString(e.File)
+	if e.Line > 0 {
+		fmt.Fprintf(&b, ":%d", e.Line)
+	}
+	if e.Column > 0 {
+		fmt.Fprintf(&b, ":%d", e.Column)
+	}
+	for _, s := range []string{e.Path, e.Message} {
+		if s != "" && b.Len() > 0 {
+			b.WriteString(": ")
+		}
+		b.WriteString(s)
+	}
+	return b.String()
+}
+
+// Errors are the faults of one configuration, in the order of the file. It is
+// the error of Parse and Validate, and of a Load that could read the file.
+type Errors []*FieldError
+
+// Error has a line for each.
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i, f := range e {
+		lines[i] = f.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap lets errors.As find a *FieldError.
+func (e Errors) Unwrap() []error {
+	errs := make([]error, len(e))
+	for i, f := range e {
+		errs[i] = f
+	}
+	return errs
+}
+
+func (e Errors) sort() {
+	slices.SortStableFunc(e, func(a, b *FieldError) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}
+
+// maxQuoted is how many characters of a file an error repeats at one place.
+const maxQuoted = 60
+
+// quote makes text of a file fit for a terminal and a log: no control
+// characters, and not long.
+func quote(s string) string {
+	return fmt.Sprintf("%q", shorten(s))
+}
+
+func shorten(s string) string {
+	if utf8.RuneCountInString(s) <= maxQuoted {
+		return s
+	}
+	head := s[:min(len(s), maxQuoted*utf8.UTFMax)]
+	return string([]rune(head)[:maxQuoted-1]) + "…"
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+)
+
+func FuzzParse(f *testing.F) {
+	for _, pattern := range []string{"testdata/bad/*.yaml", "testdata/good/*.yaml", "reference.yaml"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil || len(paths) == 0 {
+			f.Fatalf("%s: no seeds: %v", pattern, err)
+		}
+		for _, path := range paths {
+			f.Add(readTestFile(f, path))
+		}
+	}
+	f.Add([]byte(bomb("sinks")))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		watchdog := time.AfterFunc(20*time.Second, func() { panic("Parse hangs") })
+		defer watchdog.Stop()
+		c, err := Parse("fuzz.yaml", text)
+		if err != nil {
+			checkErrors(t, err)
+			return
+		}
+		if err := c.Validate(); err != nil {
+			t.Errorf("Parse takes what Validate refuses: %v", err)
+		}
+		for _, s := range c.Sinks {
+			if s.Kind() == "" {
+				t.Errorf("sink %q has no kind", s.Name)
+			}
+		}
+	})
+}
+
+func checkErrors(t *testing.T, err error) {
+	t.Helper()
+	var errs Errors
+	if !errors.As(err, &errs) || len(errs) > maxErrors+1 {
+		t.Fatalf("got %T of %d, want Errors: %v", err, len(errs), err)
+	}
+	for _, e := range errs {
+		text := e.Error()
+		if !strings.HasPrefix(text, "fuzz.yaml:") || e.Message == "" {
+			t.Errorf("no file or message: %s", text)
+		}
+		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("not fit for a terminal: %q", text)
+		}
+		if len(text) > 1000 {
+			t.Errorf("%d bytes: %s", len(text), text)
+		}
+	}
+}
+
+func FuzzSize(f *testing.F) {
+	for _, seed := range []string{"0", "64MiB", "256KiB", "1GiB", "1048576", "5kB", "7MB", "9GB", "9223372036854775807", "-1", "1.5MiB"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var a, b Size
+		if a.UnmarshalText([]byte(text)) != nil {
+			return
+		}
+		if err := b.UnmarshalText([]byte(a.String())); err != nil || a != b || a < 0 {
+			t.Errorf("%q is %d, written %v, read as %d: %v", text, a, a, b, err)
+		}
+	})
+}
+
+func FuzzDuration(f *testing.F) {
+	for _, seed := range []string{"0", "30s", "1h30m", "1h0m0s", "100ms", "1.5h", "1h0m1s", "2540400h10m10.000000000s", "-1m", "30"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var a, b Duration
+		if a.UnmarshalText([]byte(text)) != nil {
+			return
+		}
+		if err := b.UnmarshalText([]byte(a.String())); err != nil || a != b {
+			t.Errorf("%q is %d, written %v, read as %d: %v", text, a, a, b, err)
+		}
+	})
+}

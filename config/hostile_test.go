@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Whoever may write the file may also break it: Parse ends soon, in little
+// memory, with an error that fits a screen. A quarter of the largest file shows
+// what grows out of bounds; the time limit is far off for the race detector.
+func TestParseHostile(t *testing.T) {
+	const size = maxFile / 4
+	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
+	tests := []struct {
+		name, text, want string
+	}{
+		{"too large", strings.Repeat("#", maxFile+1), "the file is larger than 1MiB"},
+		{"bomb in an unknown key", bomb("x"), "unknown key"},
+		{"bomb in the sinks", bomb("sinks"), "where a mapping is wanted"},
+		{"aliases of a large sink", "sinks: [&a {batch_events: 1, retry_min: 1s, retry_max: 1s, stdout: {}, name: a}" + strings.Repeat(",*a", size/3) + "]", "stand for more than 10000 values"},
+		{"aliases of many faults", "sinks: [&a {" + unknownKeys(1000, ", ") + "}" + strings.Repeat(",*a", size/3) + "]", "100 faults"},
+		{"unknown keys", unknownKeys(20000, "\n"), "100 faults"},
+		{"sinks", "sinks:\n" + strings.Repeat(" - {}\n", size/7), "100 faults"},
+		{"long key", "? " + strings.Repeat("k", size) + "\n: x", "unknown key"},
+		{"long value", "log: {level: " + strings.Repeat("v", size) + "}", "is not a log level"},
+		{"long anchor", "log: *" + strings.Repeat("v", size), "has no anchor"},
+		{"deep lists", fill("["), ""},
+		{"deep mappings", fill("{a: "), ""},
+		{"deep blocks", fill("- "), ""},
+		{"deep keys", fill("? "), ""},
+		{"anchors", fill("&a "), ""},
+		{"tags", fill("!a "), ""},
+		{"comments", fill("#\n"), ""},
+		{"comments after keys", fill("a: # x\n"), ""},
+		{"indented comments", fill("a:\n  # x\n"), ""},
+		{"documents", fill("---\n"), ""},
+		{"quotes", fill("'"), ""},
+		{"line breaks in quotes", `"` + fill("\n"), ""},
+		{"folded text", "a: >\n" + fill(" x\n\n"), ""},
+		{"commas", "[" + fill("a,") + "]", ""},
+		{"deep commas", strings.Repeat("[", 9000) + fill("a,"), ""},
+		{"deep comments", strings.Repeat("- ", 5000) + "a\n" + fill("   #\n"), ""},
+		{"pairs in a list", "[" + fill("a: b, ") + "]", ""},
+		{"anchors of texts", "[" + fill("&a a,") + "]", ""},
+		{"spaces", "a:" + fill(" ") + "b", ""},
+		{"colons", fill(": "), ""},
+		{"percents", fill("%a\n"), ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			took, allocated, err := measure(tt.text)
+			t.Logf("%v, %d MiB allocated, %d errors", took, allocated>>20, strings.Count(fmt.Sprint(err), "\n")+1)
+			if took > 20*time.Second {
+				t.Errorf("took %v", took)
+			}
+			if got := fmt.Sprint(err); !strings.Contains(got, tt.want) || len(got) > 50000 {
+				t.Errorf("got %d bytes of error, want %q in few: %.500s", len(got), tt.want, got)
+			}
+		})
+	}
+}
+
+// bomb is the billion laughs: each list holds the list before nine times.
+func bomb(key string) string {
+	var b strings.Builder
+	b.WriteString("a0: &a0 [x,x,x,x,x,x,x,x,x]\n")
+	for i := range 9 {
+		fmt.Fprintf(&b, "a%d: &a%[1]d [%s]\n", i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 9))
+	}
+	return b.String() + key + ": *a9\n"
+}
+
+func unknownKeys(n int, end string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "x%d: 1%s", i, end)
+	}
+	return b.String()
+}
+
+func measure(text string) (took time.Duration, allocated uint64, err error) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	_, err = Parse("x.yaml", []byte(text))
+	took = time.Since(start)
+	runtime.ReadMemStats(&after)
+	if errs := Errors(nil); err != nil && !errors.As(err, &errs) {
+		err = fmt.Errorf("not Errors: %w", err)
+	}
+	return took, after.TotalAlloc - before.TotalAlloc, err
+}

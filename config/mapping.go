@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// mapping reads the keys of n into the fields of the struct v.
+func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
+	if n.Kind != yaml.MappingNode {
+		d.fail(spotOf(n), path, `is %s where a mapping is wanted; write lines of "key: value"`, describe(n))
+		return
+	}
+	keys := keysOf(v.Type())
+	first := make(map[string]spot)
+	for i := 0; i+1 < len(n.Content) && !d.stopped; i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if !d.count(spotOf(key), path) || !d.isKey(key, path) {
+			continue
+		}
+		d.key(key, value, v, path, keys, first)
+	}
+}
+
+// key reads one key, which is not the first of its name if first has it.
+func (d *decoder) key(key, value *yaml.Node, v reflect.Value, path string, keys []string, first map[string]spot) {
+	name, at := key.Value, spotOf(key)
+	path, parent := join(path, pathKey(name)), path
+	if before, ok := first[name]; ok {
+		d.fail(at, path, "the key is there already, on line %d; leave one of them out", before.line)
+		return
+	}
+	first[name] = at
+	i := slices.Index(keys, name)
+	if i < 0 {
+		d.odd[parent] = true
+		d.add(at, path, "unknown key; %s", suggest(name, keys))
+		return
+	}
+	d.keys[path], d.values[path] = at, spotOf(value)
+	d.value(value, v.Field(i), path)
+}
+
+// isKey refuses what YAML allows before a colon and we do not.
+func (d *decoder) isKey(n *yaml.Node, path string) bool {
+	var what string
+	switch {
+	case n.ShortTag() == "!!merge":
+		what = "merge keys (<<) are not supported; write the keys out, or use an alias for a whole value"
+	case n.Kind == yaml.AliasNode:
+		what = "a key is an alias; write the name of the key"
+	case n.Style&yaml.TaggedStyle != 0:
+		what = fmt.Sprintf("a key has the YAML tag %s; write the key without it", quote(n.Tag))
+	case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str":
+		what = fmt.Sprintf("a key is %s; write the name of a key", describe(n))
+	default:
+		return true
+	}
+	d.odd[path] = true
+	d.add(spotOf(n), path, "%s", what)
+	return false
+}
+
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`)
+
+// pathKey is a key as a part of a path, which an odd key must not imitate.
+func pathKey(key string) string {
+	if plainKey.MatchString(key) {
+		return key
+	}
+	return quote(key)
+}
+
+// suggest names the key that was likely meant, or all there are.
+func suggest(name string, keys []string) string {
+	best, least := "", 3 // more than two typing errors is another word
+	for _, key := range keys {
+		if n := distance(strings.ReplaceAll(strings.ToLower(name), "-", "_"), key, least); n < least && n < len(key)-1 {
+			best, least = key, n
+		}
+	}
+	switch {
+	case best != "":
+		return fmt.Sprintf("did you mean %q?", best)
+	case len(keys) == 0:
+		return "no keys are allowed here"
+	}
+	return "the keys here are " + strings.Join(keys, ", ")
+}
+
+// distance is how many characters must be changed, put in or taken out to make
+// a into b, or enough if it is no less.
+func distance(a, b string, enough int) int {
+	if max(len(a)-len(b), len(b)-len(a)) >= enough {
+		return enough
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

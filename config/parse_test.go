@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden error messages anew")
+
+// The messages are the interface to the person who made the mistake, so each
+// is kept to the letter beside the file that provokes it.
+func TestParseBad(t *testing.T) {
+	for _, path := range glob(t, "testdata/bad/*.yaml", 50) {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			_, err := Parse(filepath.Base(path), readTestFile(t, path))
+			var errs Errors
+			if !errors.As(err, &errs) {
+				t.Fatalf("got error %v, want Errors", err)
+			}
+			golden := strings.TrimSuffix(path, ".yaml") + ".err"
+			got := err.Error() + "\n"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(string(readTestFile(t, golden)), got); diff != "" {
+				t.Errorf("error messages (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseGood(t *testing.T) {
+	want := map[string]func(c *Config){
+		"empty":           func(*Config) {},
+		"comments":        func(*Config) {},
+		"document-mark":   func(*Config) {},
+		"document-marks":  func(c *Config) { c.Log.Level = logLevel("debug") },
+		"byte-order-mark": func(c *Config) { c.Log.Level = logLevel("debug") },
+		"crlf":            func(c *Config) { c.Log.Level, c.Echo.Interval = logLevel("debug"), 0 },
+		"json":            func(c *Config) { c.Log.Level = logLevel("error"); c.Sinks[0].Name = "out" },
+		"echo-off":        func(c *Config) { c.Echo = Echo{0, Duration(48 * time.Hour)} },
+		"echo-equal":      func(c *Config) { c.Echo.Interval = Duration(5 * time.Second) },
+		"http-off":        func(c *Config) { c.HTTP.Listen = "" },
+		"http-ipv6":       func(c *Config) { c.HTTP.Listen = "[fe80::1%eth0]:0" },
+		"http-all":        func(c *Config) { c.HTTP.Listen = ":9941" },
+		"sizes":           func(c *Config) { c.Receiver.Buffer, c.Journal.MaxBytes = 1<<20, 10e9 },
+		"quoted":          func(c *Config) { c.Receiver.Buffer, c.Log.Level = 128<<20, logLevel("warn") },
+		"stdout-null":     func(c *Config) { c.Sinks[0].Name = "out" },
+		"file":            func(c *Config) { c.Sinks = []Sink{fileSink("a", "/var/log/x")} },
+		"file-all": func(c *Config) {
+			c.Sinks = []Sink{{
+				Name:           "a.b_c-1",
+				BatchEvents:    10000,
+				AttemptTimeout: Duration(90 * time.Second),
+				RetryMin:       Duration(time.Second),
+				RetryMax:       Duration(time.Second),
+				File:           &File{Path: "/var/log/x", Mode: 0o600, Fsync: FsyncNever},
+			}}
+		},
+		"two-sinks":   func(c *Config) { c.Sinks = []Sink{fileSink("b", "/x"), stdoutSink("a")} },
+		"name-quoted": func(c *Config) { c.Sinks = []Sink{stdoutSink("5"), stdoutSink("no")} },
+		"alias": func(c *Config) {
+			c.Echo = Echo{Duration(7 * time.Second), Duration(7 * time.Second)}
+			c.Sinks = []Sink{fileSink("a", "/x"), stdoutSink("b")}
+			c.Sinks[1].AttemptTimeout = Duration(7 * time.Second)
+		},
+	}
+	for _, path := range glob(t, "testdata/good/*.yaml", len(want)) {
+		name := strings.TrimSuffix(filepath.Base(path), ".yaml")
+		t.Run(name, func(t *testing.T) {
+			got, err := Parse(path, readTestFile(t, path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := Default()
+			want[name](c)
+			if diff := cmp.Diff(c, got); diff != "" {
+				t.Errorf("config (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The fields are what a program needs to show a fault in its own way.
+func TestParseErrorFields(t *testing.T) {
+	_, err := Parse("/etc/genltestd.yaml", []byte("sinks:\n  - name: out\n    fiel: {}\n"))
+	var got *FieldError
+	if !errors.As(err, &got) {
+		t.Fatalf("got error %v, want a FieldError", err)
+	}
+	want := &FieldError{
+		File:    "/etc/genltestd.yaml",
+		Line:    3,
+		Column:  5,
+		Path:    "sinks[0].fiel",
+		Message: `unknown key; did you mean "file"?`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseErrorsAreInOrderOfTheFile(t *testing.T) {
+	_, err := Parse("x", readTestFile(t, "testdata/bad/many-faults.yaml"))
+	var errs Errors
+	if !errors.As(err, &errs) || len(errs) < 8 {
+		t.Fatalf("got %v, want many faults", err)
+	}
+	if !slices.IsSortedFunc(errs, func(a, b *FieldError) int { return a.Line - b.Line }) {
+		t.Errorf("not in order:\n%v", err)
+	}
+}
+
+func glob(t *testing.T, pattern string, atLeast int) []string {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) < atLeast {
+		t.Fatalf("%s: got %d files, want %d; %v", pattern, len(paths), atLeast, err)
+	}
+	return paths
+}
+
+func readTestFile(t testing.TB, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func logLevel(text string) (l LogLevel) {
+	mustUnmarshal(&l, text)
+	return l
+}
+
+func stdoutSink(name string) Sink {
+	s := Default().Sinks[0]
+	s.Name = name
+	return s
+}
+
+func fileSink(name, path string) Sink {
+	s := stdoutSink(name)
+	s.Stdout = nil
+	s.File = &File{Path: path, Mode: 0o640, Fsync: FsyncBatch}
+	return s
+}
+
+func mustUnmarshal(v interface{ UnmarshalText([]byte) error }, text string) {
+	if err := v.UnmarshalText([]byte(text)); err != nil {
+		panic(err)
+	}
+}

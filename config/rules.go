@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// One check method a struct, for what its tags cannot say.
+var _ = []checker{(*Config)(nil), (*Echo)(nil), (*HTTP)(nil), (*Sink)(nil), (*File)(nil)}
+
+func (c *Config) check(s section) {
+	if len(c.Sinks) == 0 {
+		s.errorf("sinks", "is empty, so events would go nowhere; give at least one sink, or leave the key out for the default")
+	}
+	names, paths := make(map[string]int), make(map[string]int)
+	for i, sink := range c.Sinks {
+		s.unique(names, i, "name", sink.Name, "give each sink its own name")
+		if sink.File != nil && sink.File.Path != "" {
+			s.unique(paths, i, "file.path", filepath.Clean(sink.File.Path), "two writers garble a file: give each sink its own")
+		}
+	}
+}
+
+// unique notes a fault if an earlier sink has the value.
+func (s section) unique(first map[string]int, i int, key, value, advice string) {
+	path := func(i int) string { return fmt.Sprintf("sinks[%d].%s", i, key) }
+	if value == "" || !s.read(path(i)) {
+		return
+	}
+	if j, ok := first[value]; ok {
+		s.errorf(path(i), "%s is taken by sinks[%d]%s; %s", quote(value), j, s.line(path(j)), advice)
+		return
+	}
+	first[value] = i
+}
+
+func (e *Echo) check(s section) {
+	if e.Interval == 0 || e.Timeout <= e.Interval || !s.read("interval", "timeout") {
+		return
+	}
+	s.errorf(s.culprit("timeout", "interval"), "the timeout %v is longer than the interval %v; make it no longer, or switch the checks off with interval: 0", e.Timeout, e.Interval)
+}
+
+// culprit picks the key of a pair that the file has: not the default is wrong.
+func (s section) culprit(key, other string) string {
+	if !s.given(key) && s.given(other) {
+		return other
+	}
+	return key
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,252})$`)
+
+func (h *HTTP) check(s section) {
+	if h.Listen == "" {
+		return
+	}
+	host, port, err := net.SplitHostPort(h.Listen)
+	if err != nil {
+		s.errorf("listen", `%s is not host:port; write one like 127.0.0.1:9941 or [::1]:9941, or "" for no server`, quote(h.Listen))
+		return
+	}
+	if !isHost(host) {
+		s.errorf("listen", "%s is no host; write a name, an address, or nothing for all addresses, like :9941", quote(host))
+		return
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		s.errorf("listen", "%s is no port; write a number from 1 to 65535, or 0 for any that is free", quote(port))
+	}
+}
+
+// isHost does not resolve a name: there may be no resolver yet. Nothing stands
+// for all addresses, and what looks like an IPv4 address must be one.
+func isHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil || s == "" {
+		return true
+	}
+	return hostName.MatchString(s) && strings.Trim(s, "0123456789.") != ""
+}
+
+var sinkName = regexp.MustCompile(`^[a-z0-9]([a-z0-9_.-]{0,62})$`)
+
+func (k *Sink) check(s section) {
+	if k.Name != "" && !sinkName.MatchString(k.Name) {
+		s.errorf("name", `%s is no name for a sink; write at most 63 of a-z, 0-9, "_", "." and "-", beginning with a letter or digit`, quote(k.Name))
+	}
+	if k.RetryMax < k.RetryMin && s.read("retry_min", "retry_max") {
+		s.errorf(s.culprit("retry_max", "retry_min"), "retry_max %v is less than retry_min %v; make it at least as long", k.RetryMax, k.RetryMin)
+	}
+	k.checkKind(s)
+}
+
+func (k *Sink) checkKind(s section) {
+	given := k.kinds()
+	if len(given) == 0 && !s.odd[s.path] {
+		s.add(s.values[s.path], s.path, "has no kind; add one of %s", strings.Join(sinkKinds(), ", "))
+	}
+	slices.SortStableFunc(given, func(a, b string) int {
+		x, y := s.keys[join(s.path, a)], s.keys[join(s.path, b)]
+		return cmp.Or(cmp.Compare(x.line, y.line), cmp.Compare(x.column, y.column))
+	})
+	for i, kind := range given {
+		if i > 0 {
+			s.add(s.keys[join(s.path, kind)], join(s.path, kind), "is a second kind beside %q%s; make it a sink of its own", given[0], s.line(given[0]))
+		}
+	}
+}
+
+func (f *File) check(s section) {
+	switch {
+	case f.Path == "":
+	case !filepath.IsAbs(f.Path):
+		s.errorf("path", "%s is not absolute; begin it with /", quote(f.Path))
+	case strings.HasSuffix(f.Path, "/"):
+		s.errorf("path", "%s is a directory; add the name of a file", quote(f.Path))
+	case strings.ContainsFunc(f.Path, unicode.IsControl):
+		s.errorf("path", "%s has a control character; leave it out", quote(f.Path))
+	}
+	if f.Mode&0o200 == 0 {
+		s.errorf("mode", "with %v the daemon could not write to its file after a restart; add the owner's write bit, like 0640", f.Mode)
+	}
+}

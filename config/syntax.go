@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// document parses the YAML. It returns nil for a text that sets nothing, and
+// for one with a fault.
+func (r *report) document(text []byte) *yaml.Node {
+	if len(text) > maxFile {
+		r.fail(spot{}, "", "the file is larger than %v", Size(maxFile))
+		return nil
+	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // a byte order mark
+	if !r.isYAMLText(text) {
+		return nil
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	root, err := next(dec)
+	if err == nil {
+		var second *yaml.Node
+		if second, err = next(dec); err == nil {
+			r.fail(spotOf(second), "", `a second YAML document begins here; put all keys into one, without "---" between`)
+			return nil
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		r.syntax(text, err)
+		return nil
+	}
+	if root == nil || isNull(root) && root.Value == "" && root.Style == 0 {
+		return nil // nothing but comments, or a "---"
+	}
+	return root
+}
+
+// next parses one document. yaml.v3 has panics that say "please report", and
+// is archived.
+func next(dec *yaml.Decoder) (root *yaml.Node, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			root, err = nil, errors.New("the YAML parser fails on this text")
+		}
+	}()
+	var n yaml.Node
+	if err := dec.Decode(&n); err != nil {
+		return nil, err
+	}
+	return n.Content[0], nil
+}
+
+// isYAMLText checks the characters, because yaml.v3 does not say where a bad
+// one stands.
+func (r *report) isYAMLText(text []byte) bool {
+	at := spot{1, 1}
+	for len(text) > 0 {
+		c, n := utf8.DecodeRune(text)
+		switch {
+		case c == utf8.RuneError && n == 1:
+			r.fail(at, "", "the byte %#02x is not UTF-8; save the file as UTF-8", text[0])
+			return false
+		case !isYAMLRune(c):
+			r.fail(at, "", "the control character %U is not allowed; leave it out", c)
+			return false
+		case c == '\n':
+			at = spot{at.line + 1, 0}
+		}
+		at.column++
+		text = text[n:]
+	}
+	return true
+}
+
+// isYAMLRune is YAML's c-printable. UTF-8 has no surrogates.
+func isYAMLRune(c rune) bool {
+	switch {
+	case c == '\t', c == '\n', c == '\r', c == '\u0085':
+		return true
+	case c < ' ', '\x7f' <= c && c < '\u00a0', c == '\ufffe', c == '\uffff':
+		return false
+	}
+	return true
+}
+
+var (
+	yamlError     = regexp.MustCompile(`(?s)^(?:yaml: )?(?:line (\d+): )?(.*)$`)
+	unknownAnchor = regexp.MustCompile(`(?s)^unknown anchor '(.*)' referenced$`)
+)
+
+// syntax passes on what yaml.v3 says. It sometimes names a line nearby.
+func (r *report) syntax(text []byte, err error) {
+	m := yamlError.FindStringSubmatch(err.Error())
+	line, message := 1, m[2] // it leaves out "line 1"
+	if n, err := strconv.Atoi(m[1]); err == nil {
+		line = n
+	}
+	if m := unknownAnchor.FindStringSubmatch(message); m != nil {
+		before, _, _ := strings.Cut(string(text), "*"+m[1])
+		line = 1 + strings.Count(before, "\n")
+		message = fmt.Sprintf("the alias *%s has no anchor; put &%[1]s before the value that it stands for", shorten(m[1]))
+	}
+	r.fail(spot{line: line}, "", "%s%s", message, r.hint(text, line, message))
+}
+
+// hint explains the commonest mistakes.
+func (r *report) hint(text []byte, line int, message string) string {
+	lines := strings.Split(string(text), "\n")
+	if !strings.Contains(message, "cannot start any token") || line > len(lines) {
+		return ""
+	}
+	indent, _, _ := strings.Cut(lines[line-1], strings.TrimSpace(lines[line-1]))
+	if strings.Contains(indent, "\t") {
+		return "; indent with spaces, not tabs"
+	}
+	return "; quote a value that begins with %, @ or `"
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strconv"
+	"strings"
+)
+
+// LogLevel is a slog.Level that reads debug, info, warn or error.
+type LogLevel slog.Level
+
+var logLevels = map[string]slog.Level{
+	"debug": slog.LevelDebug,
+	"info":  slog.LevelInfo,
+	"warn":  slog.LevelWarn,
+	"error": slog.LevelError,
+}
+
+var _ slog.Leveler = LogLevel(0)
+
+// Level makes LogLevel a slog.Leveler.
+func (l LogLevel) Level() slog.Level { return slog.Level(l) }
+
+// UnmarshalText refuses slog's own "INFO" and "info+2": one spelling each.
+func (l *LogLevel) UnmarshalText(text []byte) error {
+	level, ok := logLevels[string(text)]
+	if !ok {
+		return fmt.Errorf("%s is not a log level; write debug, info, warn or error", quote(string(text)))
+	}
+	*l = LogLevel(level)
+	return nil
+}
+
+// MarshalText is the inverse of UnmarshalText.
+func (l LogLevel) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+func (l LogLevel) String() string { return strings.ToLower(slog.Level(l).String()) }
+
+// FileMode is the permission bits of a file; it reads "0640".
+type FileMode fs.FileMode
+
+// UnmarshalText reads octal digits, whatever YAML takes them for.
+func (m *FileMode) UnmarshalText(text []byte) error {
+	s := string(text)
+	v, err := strconv.ParseUint(s, 8, 32)
+	if err != nil || len(s) < 3 || len(s) > 4 || v > 0o777 {
+		return fmt.Errorf("%s is not a file mode; write three octal digits after a 0, like 0640", quote(s))
+	}
+	*m = FileMode(v)
+	return nil
+}
+
+// MarshalText is the inverse of UnmarshalText.
+func (m FileMode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+func (m FileMode) String() string { return fmt.Sprintf("%04o", uint32(m)) }
+
+// Fsync says when a file is forced to disk.
+type Fsync string
+
+const (
+	// FsyncBatch forces each batch before it counts as delivered.
+	FsyncBatch Fsync = "batch"
+	// FsyncNever leaves it to the kernel: a power cut may lose delivered events.
+	FsyncNever Fsync = "never"
+)
+
+// UnmarshalText refuses what is none of the constants.
+func (f *Fsync) UnmarshalText(text []byte) error {
+	switch v := Fsync(text); v {
+	case FsyncBatch, FsyncNever:
+		*f = v
+		return nil
+	}
+	return fmt.Errorf("%s is not known; write batch or never", quote(string(text)))
+}
+
+// MarshalText is the inverse of UnmarshalText.
+func (f Fsync) MarshalText() ([]byte, error) { return []byte(f), nil }
