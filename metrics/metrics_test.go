@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+func TestEverySeriesExistsFromTheStartAndPassesTheLinter(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	New(reg, "1.0\xff", []string{"family", "sender"})
+	states := func() []SinkState { return []SinkState{{Name: "a"}, {Name: "b", LastError: errors.New("x")}} }
+	if err := RegisterSinks(reg, states); err != nil {
+		t.Fatal(err)
+	}
+	problems, err := testutil.GatherAndLint(reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+	want := `
+# HELP genltestd_messages_refused_total Messages on the event socket that are not events of the family, by reason.
+# TYPE genltestd_messages_refused_total counter
+genltestd_messages_refused_total{reason="family"} 0
+genltestd_messages_refused_total{reason="sender"} 0
+# HELP genltestd_sink_healthy 1 while the last attempt to deliver succeeded.
+# TYPE genltestd_sink_healthy gauge
+genltestd_sink_healthy{sink="a"} 1
+genltestd_sink_healthy{sink="b"} 0
+`
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "genltestd_messages_refused_total", "genltestd_sink_healthy"); err != nil {
+		t.Error(err)
+	}
+}
