@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package event defines what genltestd forwards: one multicast message of the
+// kernel family, with the identity that the journal gave it.
+package event
+
+import (
+	"strconv"
+	"time"
+)
+
+// An Event is one multicast message as every sink sees it. Its text comes from
+// whoever may write to the kernel's trigger: treat it as untrusted bytes.
+//
+// An Event is a value; its Message may point into the journal's memory and must
+// not be modified.
+type Event struct {
+	JournalID string    // the journal that numbered the event
+	Seq       uint64    // number within the journal, from 1, never reused
+	Time      time.Time // when the daemon received it, wall clock
+
+	// What the kernel said of it; zero when the module does not say.
+	KernelTime time.Time // when the module sent it
+	KernelSeq  uint64    // number within one load of the module, from 1
+	LoadID     uint64    // drawn at random when the module was loaded
+
+	Host    string // the machine that received it
+	Family  string // generic netlink family
+	Group   string // multicast group
+	Message []byte // the text, without its terminating NUL; any bytes but NUL
+}
+
+// ID returns the event's stable name, the same in every sink and on every
+// retry: the journal's id and the event's number in it.
+func (e *Event) ID() string { return string(e.appendID(nil)) }
+
+func (e *Event) appendID(dst []byte) []byte {
+	dst = append(dst, e.JournalID...)
+	dst = append(dst, '-')
+	return strconv.AppendUint(dst, e.Seq, 10)
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// wire is the object as a reader with an ordinary JSON library sees it.
+type wire struct {
+	ID         string     `json:"id"`
+	Seq        uint64     `json:"seq"`
+	Time       time.Time  `json:"time"`
+	KernelTime *time.Time `json:"kernel_time"`
+	KernelSeq  uint64     `json:"kernel_seq"`
+	LoadID     string     `json:"load_id"`
+	Host       string     `json:"host"`
+	Family     string     `json:"family"`
+	Group      string     `json:"group"`
+	Message    string     `json:"message"`
+	Base64     []byte     `json:"message_base64"`
+}
+
+func decode(t *testing.T, line []byte) wire {
+	t.Helper()
+	var w wire
+	d := json.NewDecoder(strings.NewReader(string(line)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&w); err != nil {
+		t.Fatalf("not JSON: %v\n%q", err, line)
+	}
+	return w
+}
+
+func TestAppendJSONWritesEveryField(t *testing.T) {
+	received := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	sent := received.Add(-time.Millisecond)
+	e := Event{
+		JournalID: "9f3c", Seq: 7, Time: received,
+		KernelTime: sent, KernelSeq: 41, LoadID: 0xfedcba9876543210,
+		Host: "web-1", Family: "genltest", Group: "mcgrp", Message: []byte("hello"),
+	}
+	want := `{"id":"9f3c-7","seq":7,"time":"2026-01-02T03:04:05.000000006Z",` +
+		`"kernel_time":"2026-01-02T03:04:04.999000006Z","kernel_seq":41,"load_id":"fedcba9876543210",` +
+		`"host":"web-1","family":"genltest","group":"mcgrp","message":"hello"}`
+	if diff := cmp.Diff(want, string(e.AppendJSON(nil))); diff != "" {
+		t.Errorf("line (-want +got):\n%s", diff)
+	}
+	if e.ID() != "9f3c-7" {
+		t.Errorf("ID() = %q", e.ID())
+	}
+}
+
+func TestAppendJSONLeavesOutWhatTheKernelDidNotSay(t *testing.T) {
+	e := Event{JournalID: "j", Seq: 1, Message: []byte("x")}
+	line := string(e.AppendJSON(nil))
+	for _, field := range []string{"kernel_time", "kernel_seq", "load_id", "base64"} {
+		if strings.Contains(line, field) {
+			t.Errorf("%s in %s", field, line)
+		}
+	}
+}
+
+func TestAppendJSONEscapesWhatATerminalWouldObey(t *testing.T) {
+	for _, text := range []string{
+		"\x1b[31mred", "\u009b31m", "bell\a", "\x7f", "a\u202eb", "\u2066x\u2069", "zero\u200bwidth",
+		"line\nbreak", "\r", "\u2028", "\ufeff", "tag\U000e0041",
+	} {
+		e := Event{Message: []byte(text)}
+		line := e.AppendJSON(nil)
+		for _, r := range string(line) {
+			if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+				t.Errorf("%q: %U is shown as it is in %q", text, r, line)
+			}
+		}
+		if got := decode(t, line).Message; got != text {
+			t.Errorf("message = %q, want %q", got, text)
+		}
+	}
+}
+
+func TestAppendJSONAllocatesNothing(t *testing.T) {
+	e := Event{JournalID: "j", Seq: 1, Time: time.Now(), Host: "h", Message: []byte("caf\u00e9 \xff \x1b")}
+	buf := make([]byte, 0, 4096)
+	if n := testing.AllocsPerRun(100, func() { buf = e.AppendJSON(buf[:0]) }); n != 0 {
+		t.Errorf("%v allocations per event", n)
+	}
+}
+
+func FuzzAppendJSON(f *testing.F) {
+	for _, s := range []string{"", "hello", "\xff\xfe", "\x00\x1b[0m", "\u2028", "\xed\xa0\x80", "a\xc3", "\U0010ffff"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, message []byte) {
+		e := Event{JournalID: "j", Seq: 1, Host: string(message), Message: message}
+		w := decode(t, e.AppendJSON(nil))
+		if want := string([]rune(string(message))); w.Message != want {
+			t.Errorf("message = %q, want %q", w.Message, want)
+		}
+		if utf8.Valid(message) != (w.Base64 == nil) {
+			t.Errorf("message_base64 = %q for %q", w.Base64, message)
+		}
+		if w.Base64 != nil && string(w.Base64) != string(message) {
+			t.Errorf("message_base64 holds %q, want %q", w.Base64, message)
+		}
+	})
+}
