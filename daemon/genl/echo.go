@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package genl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mdlayher/genetlink"
+	"github.com/mdlayher/netlink"
+)
+
+// An EchoClient asks the family to answer, over one socket that it opens when
+// needed. It never subscribes. It is not safe for concurrent use.
+type EchoClient struct {
+	dial func() (echoConn, error)
+	conn echoConn
+}
+
+// echoConn is what the client needs of a *genetlink.Conn.
+type echoConn interface {
+	SetDeadline(t time.Time) error
+	Execute(m genetlink.Message, family uint16, flags netlink.HeaderFlags) ([]genetlink.Message, error)
+	Close() error
+	resolve() (FamilyIDs, error)
+}
+
+type genetlinkConn struct{ *genetlink.Conn }
+
+var _ echoConn = genetlinkConn{}
+
+func (c genetlinkConn) resolve() (FamilyIDs, error) { return resolve(c.Conn) }
+
+// NewEchoClient returns a client that opens its socket at the first Probe.
+func NewEchoClient() *EchoClient {
+	return &EchoClient{dial: func() (echoConn, error) {
+		conn, err := genetlink.Dial(nil)
+		if err != nil {
+			return nil, fmt.Errorf("open the echo socket: %w", err)
+		}
+		return genetlinkConn{conn}, nil
+	}}
+}
+
+// echoText is what a probe sends; the module writes it to the kernel log.
+const echoText = "genltestd health check"
+
+// Probe sends one echo request and returns the reply's text. It returns
+// ErrFamilyAbsent when there is no family to ask, and os.ErrDeadlineExceeded
+// when no answer came before the context ended.
+//
+// After any error the socket is closed and the next Probe opens another: a late
+// reply would be taken for the answer to the next request, for ever.
+func (c *EchoClient) Probe(ctx context.Context) (string, error) {
+	reply, err := c.probe(ctx)
+	if err != nil {
+		return "", errors.Join(err, c.Close())
+	}
+	return reply, nil
+}
+
+func (c *EchoClient) probe(ctx context.Context) (string, error) {
+	if c.conn == nil {
+		conn, err := c.dial()
+		if err != nil {
+			return "", err
+		}
+		c.conn = conn
+	}
+	conn := c.conn
+	// Each time anew: after a reload the old number may be another family's, which
+	// must not be sent commands.
+	ids, err := conn.resolve()
+	if err != nil {
+		return "", err
+	}
+	defer context.AfterFunc(ctx, func() {
+		conn.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // fails only on a closed socket, which ends the wait too
+	})()
+	return exchange(conn, ids.ID)
+}
+
+func exchange(conn echoConn, family uint16) (string, error) {
+	ae := netlink.NewAttributeEncoder()
+	ae.String(attrMsg, echoText)
+	attrs, err := ae.Encode()
+	if err != nil {
+		return "", fmt.Errorf("encode the echo request: %w", err)
+	}
+	// Request without Acknowledge: the family answers by a reply, and a separate
+	// acknowledgement would stay queued and be read as the next reply. Execute
+	// matches port id and sequence.
+	replies, err := conn.Execute(genetlink.Message{
+		Header: genetlink.Header{Command: cmdEcho, Version: version}, Data: attrs,
+	}, family, netlink.Request)
+	if err != nil {
+		return "", fmt.Errorf("echo: %w", err)
+	}
+	return replyText(replies)
+}
+
+func replyText(replies []genetlink.Message) (string, error) {
+	if len(replies) != 1 {
+		return "", fmt.Errorf("echo: %d replies to one request", len(replies))
+	}
+	if command := replies[0].Header.Command; command != cmdEcho {
+		return "", fmt.Errorf("echo: reply has command %d, not %d", command, cmdEcho)
+	}
+	fields, err := parseEvent(replies[0].Data)
+	if err != nil {
+		return "", fmt.Errorf("echo: reply: %w", err)
+	}
+	return string(fields.Message), nil
+}
+
+// Close frees the socket. The client can be used again.
+func (c *EchoClient) Close() error {
+	if c.conn == nil {
+		return nil
+	}
+	err := c.conn.Close()
+	c.conn = nil
+	return err
+}

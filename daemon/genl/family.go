@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package genl
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/mdlayher/genetlink"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// FamilyIDs are the numbers that the kernel gave the family and its group when
+// the module was loaded.
+type FamilyIDs struct {
+	ID    uint16
+	Group uint32
+}
+
+// resolveTimeout bounds the conversation with nlctrl. The kernel answers in
+// microseconds; the bound only keeps a fault from hanging the caller.
+const resolveTimeout = 5 * time.Second
+
+// Resolve asks nlctrl for the family's present ids over a socket of its own, as
+// a reply could not be told from events on a socket that has joined a group. It
+// returns ErrFamilyAbsent when the family is not registered.
+func Resolve() (FamilyIDs, error) {
+	conn, err := genetlink.Dial(nil)
+	if err != nil {
+		return FamilyIDs{}, fmt.Errorf("open a generic netlink socket: %w", err)
+	}
+	defer conn.Close()
+	return resolve(conn)
+}
+
+func resolve(conn *genetlink.Conn) (FamilyIDs, error) {
+	if err := conn.SetDeadline(time.Now().Add(resolveTimeout)); err != nil {
+		return FamilyIDs{}, fmt.Errorf("set a deadline: %w", err)
+	}
+	defer conn.SetDeadline(time.Time{}) //nolint:errcheck // the next use reports what is wrong
+	family, err := conn.GetFamily(FamilyName)
+	if errors.Is(err, os.ErrNotExist) {
+		return FamilyIDs{}, ErrFamilyAbsent
+	}
+	if err != nil {
+		return FamilyIDs{}, fmt.Errorf("resolve family %s: %w", FamilyName, err)
+	}
+	for _, g := range family.Groups {
+		if g.Name == GroupName {
+			return FamilyIDs{ID: family.ID, Group: g.ID}, nil
+		}
+	}
+	return FamilyIDs{}, fmt.Errorf("family %s has no multicast group %s: another module has taken the name", FamilyName, GroupName)
+}
+
+// A Change is what a notification of nlctrl says about our family.
+type Change struct {
+	Kind ChangeKind
+	IDs  FamilyIDs // Group is set for Registered only
+}
+
+// A ChangeKind says what became of the family.
+type ChangeKind uint8
+
+// The kinds of change.
+const (
+	Unrelated    ChangeKind = iota // another family, or a detail that does not matter
+	Registered                     // the family is there, with these ids
+	Unregistered                   // the family with this id went away
+)
+
+// ParseNotification reads a message that Classify found to be a notification.
+func ParseNotification(data []byte) (Change, error) {
+	if len(data) < headersLen {
+		return Change{}, errShort
+	}
+	var kind ChangeKind
+	switch data[nlmsgHeaderLen] {
+	case unix.CTRL_CMD_NEWFAMILY:
+		kind = Registered
+	case unix.CTRL_CMD_DELFAMILY:
+		kind = Unregistered
+	default:
+		return Change{}, nil
+	}
+	ids, name, err := parseFamily(data[headersLen:])
+	if err != nil {
+		return Change{}, fmt.Errorf("notification of nlctrl: %w", err)
+	}
+	if name != FamilyName {
+		return Change{}, nil
+	}
+	if kind == Registered && ids.Group == 0 {
+		return Change{}, fmt.Errorf("family %s was registered without the multicast group %s", FamilyName, GroupName)
+	}
+	return Change{Kind: kind, IDs: ids}, nil
+}
+
+func parseFamily(attrs []byte) (ids FamilyIDs, name string, err error) {
+	ad, err := netlink.NewAttributeDecoder(attrs)
+	if err != nil {
+		return ids, "", err
+	}
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.CTRL_ATTR_FAMILY_ID:
+			ids.ID = ad.Uint16()
+		case unix.CTRL_ATTR_FAMILY_NAME:
+			name = ad.String()
+		case unix.CTRL_ATTR_MCAST_GROUPS:
+			ad.Nested(func(nad *netlink.AttributeDecoder) error {
+				for nad.Next() {
+					nad.Nested(func(g *netlink.AttributeDecoder) error { return parseGroup(g, &ids) })
+				}
+				return nil
+			})
+		}
+	}
+	return ids, name, ad.Err()
+}
+
+func parseGroup(ad *netlink.AttributeDecoder, ids *FamilyIDs) error {
+	var id uint32
+	var name string
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.CTRL_ATTR_MCAST_GRP_ID:
+			id = ad.Uint32()
+		case unix.CTRL_ATTR_MCAST_GRP_NAME:
+			name = ad.String()
+		}
+	}
+	if name == GroupName && ad.Err() == nil {
+		ids.Group = id
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package genl
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+// notification encodes what nlctrl sends about a family.
+func notification(cmd uint8, id uint16, name string, groups map[string]uint32) []byte {
+	attrs := append(attr(unix.CTRL_ATTR_FAMILY_NAME, append([]byte(name), 0)),
+		attr(unix.CTRL_ATTR_FAMILY_ID, binary.NativeEndian.AppendUint16(nil, id))...)
+	var list []byte
+	for group, number := range groups {
+		g := append(attr(unix.CTRL_ATTR_MCAST_GRP_ID, binary.NativeEndian.AppendUint32(nil, number)),
+			attr(unix.CTRL_ATTR_MCAST_GRP_NAME, append([]byte(group), 0))...)
+		list = append(list, attr(uint16(len(list)+1)|unix.NLA_F_NESTED, g)...)
+	}
+	if list != nil {
+		attrs = append(attrs, attr(unix.CTRL_ATTR_MCAST_GROUPS|unix.NLA_F_NESTED, list)...)
+	}
+	return packet(controllerID, cmd, 2, attrs)
+}
+
+func TestParseNotification(t *testing.T) {
+	ours := map[string]uint32{"other": 8, GroupName: 9}
+	tests := map[string]struct {
+		data    []byte
+		want    Change
+		wantErr bool
+	}{
+		"family registered":          {notification(unix.CTRL_CMD_NEWFAMILY, 34, FamilyName, ours), Change{Registered, FamilyIDs{34, 9}}, false},
+		"family unregistered":        {notification(unix.CTRL_CMD_DELFAMILY, 34, FamilyName, nil), Change{Unregistered, FamilyIDs{34, 0}}, false},
+		"another family":             {notification(unix.CTRL_CMD_NEWFAMILY, 35, "nl80211", ours), Change{}, false},
+		"a group only":               {notification(unix.CTRL_CMD_NEWMCAST_GRP, 34, FamilyName, ours), Change{}, false},
+		"namesake without the group": {notification(unix.CTRL_CMD_NEWFAMILY, 34, FamilyName, map[string]uint32{"x": 1}), Change{}, true},
+		"cut":                        {[]byte{1, 2, 3}, Change{}, true},
+		"attributes that do not fit": {packet(controllerID, unix.CTRL_CMD_NEWFAMILY, 2, []byte{200, 0, 1, 0}), Change{}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := ParseNotification(test.data)
+			if (err != nil) != test.wantErr {
+				t.Fatalf("error %v", err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("change (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestErrFamilyAbsentIsNotExist(t *testing.T) {
+	if !errors.Is(ErrFamilyAbsent, os.ErrNotExist) {
+		t.Error("ErrFamilyAbsent does not match os.ErrNotExist")
+	}
+	if errors.Is(ErrFamilyAbsent, os.ErrPermission) {
+		t.Error("ErrFamilyAbsent matches another error")
+	}
+}
+
+func FuzzParseNotification(f *testing.F) {
+	f.Add(notification(unix.CTRL_CMD_NEWFAMILY, 34, FamilyName, map[string]uint32{GroupName: 9}))
+	f.Add(notification(unix.CTRL_CMD_DELFAMILY, 34, FamilyName, nil))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		change, err := ParseNotification(data)
+		if err == nil && change.Kind == Registered && change.IDs.Group == 0 {
+			t.Error("registered without a group")
+		}
+	})
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package genl
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The tests in this file use NETLINK_USERSOCK, over which a process may
+// multicast: this machine's own kernel does what it does with the module.
+
+const userGroup = 5
+
+func listen(t *testing.T, bufferBytes int) *EventSocket {
+	t.Helper()
+	s, report, err := openSocket(unix.NETLINK_USERSOCK, bufferBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	if report.BufferBytes <= 0 {
+		t.Errorf("receive buffer of %d bytes", report.BufferBytes)
+	}
+	if err := s.Join(userGroup); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// multicaster returns a function that multicasts one datagram.
+func multicaster(t *testing.T) (send func(data []byte), port uint32) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_USERSOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(data []byte) {
+		// A full listener is no error of the sender's: ESRCH or ECONNREFUSED.
+		err := unix.Sendto(fd, data, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1 << (userGroup - 1)})
+		if err != nil && !errors.Is(err, unix.ESRCH) && !errors.Is(err, unix.ECONNREFUSED) {
+			t.Error(err)
+		}
+	}, name.(*unix.SockaddrNetlink).Pid
+}
+
+func numbered(i int) []byte {
+	b := make([]byte, 64)
+	binary.NativeEndian.PutUint32(b, 64)
+	binary.NativeEndian.PutUint64(b[headersLen:], uint64(i))
+	return b
+}
+
+func TestReceiveKeepsOrderAndSender(t *testing.T) {
+	s := listen(t, 16<<20)
+	send, port := multicaster(t)
+	const events = 5000
+	for i := range events {
+		send(numbered(i))
+	}
+	next := 0
+	done := errors.New("done")
+	err := s.Receive(func(messages []Message) error {
+		for _, m := range messages {
+			if got := binary.NativeEndian.Uint64(m.Data[headersLen:]); int(got) != next {
+				t.Fatalf("event %d, want %d", got, next)
+			}
+			if m.Sender != port || m.Truncated {
+				t.Fatalf("sender %d, truncated %v; want %d, false", m.Sender, m.Truncated, port)
+			}
+			next++
+		}
+		if next == events {
+			return done
+		}
+		return nil
+	})
+	if !errors.Is(err, done) {
+		t.Fatal(err)
+	}
+	if queued, err := s.Queued(); err != nil || queued != 0 {
+		t.Errorf("Queued() = %d, %v after everything was received", queued, err)
+	}
+}
+
+func TestReceiveReportsTruncation(t *testing.T) {
+	s := listen(t, 1<<20)
+	send, _ := multicaster(t)
+	send(make([]byte, slotBytes+1))
+	send(make([]byte, slotBytes))
+	done := errors.New("done")
+	var got []bool
+	err := s.Receive(func(messages []Message) error {
+		for _, m := range messages {
+			got = append(got, m.Truncated)
+		}
+		if len(got) < 2 {
+			return nil
+		}
+		return done
+	})
+	if !errors.Is(err, done) || len(got) != 2 || !got[0] || got[1] {
+		t.Errorf("truncated = %v, %v; want [true false]", got, err)
+	}
+}
+
+func TestReceivedAndDroppedIsWhatWasSent(t *testing.T) {
+	s := listen(t, 64<<10)
+	send, _ := multicaster(t)
+	const events = 10000
+	for i := range events {
+		send(numbered(i))
+	}
+	dropped, err := s.Drops()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dropped == 0 {
+		t.Fatal("the buffer held everything: the test proves nothing")
+	}
+	received := drain(t, s)
+	if received+int(dropped) != events {
+		t.Errorf("received %d + dropped %d != sent %d", received, dropped, events)
+	}
+}
+
+// drain receives what is queued.
+func drain(t *testing.T, s *EventSocket) (received int) {
+	t.Helper()
+	time.AfterFunc(100*time.Millisecond, func() { s.Interrupt() }) //nolint:errcheck // the test would hang and say so
+	if err := s.Receive(func(messages []Message) error {
+		received += len(messages)
+		return nil
+	}); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	return received
+}
+
+func TestInterruptEndsABlockedReceive(t *testing.T) {
+	s := listen(t, 64<<10)
+	if n := drain(t, s); n != 0 {
+		t.Errorf("received %d messages that nobody sent", n)
+	}
+}
+
+func TestCloseEndsABlockedReceive(t *testing.T) {
+	s := listen(t, 64<<10)
+	time.AfterFunc(50*time.Millisecond, func() { s.Close() })
+	if err := s.Receive(func([]Message) error { return nil }); err == nil {
+		t.Error("no error from a closed socket")
+	}
+	if _, err := s.Drops(); err == nil {
+		t.Error("no error from Drops of a closed socket")
+	}
+}
+
+func TestReceiveAllocatesNothingPerMessage(t *testing.T) {
+	s := listen(t, 16<<20)
+	send, _ := multicaster(t)
+	const events = 2000
+	round := func() {
+		received := 0
+		s.Receive(func(messages []Message) error { //nolint:errcheck // ended by errDone
+			if received += len(messages); received == events {
+				return errDone
+			}
+			return nil
+		})
+	}
+	data := numbered(1)
+	allocs := testing.AllocsPerRun(5, func() {
+		for range events {
+			send(data)
+		}
+		round()
+	})
+	// The sender's address is an allocation for each event; the closure and the
+	// variables of a round are a handful.
+	sender := testing.AllocsPerRun(5, func() {
+		for range events {
+			send(data)
+		}
+	})
+	for range 6 {
+		drainAll(s)
+	}
+	if perMessage := (allocs - sender) / events; perMessage > 0.01 {
+		t.Errorf("%.3f allocations per message", perMessage)
+	}
+}
+
+var errDone = errors.New("done")
+
+func drainAll(s *EventSocket) {
+	for {
+		queued, err := s.Queued()
+		if err != nil || queued == 0 {
+			return
+		}
+		s.Receive(func([]Message) error { return errDone }) //nolint:errcheck // ended by errDone
+	}
+}
+
+func TestABufferBeyondTheLimitIsReported(t *testing.T) {
+	done := make(chan SocketReport)
+	go func() {
+		defer close(done)
+		// The thread loses CAP_NET_ADMIN and ends with the goroutine.
+		runtime.LockOSThread()
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var none [2]unix.CapUserData
+		if err := unix.Capset(&header, &none[0]); err != nil {
+			t.Error(err)
+			return
+		}
+		s, report, err := openSocket(unix.NETLINK_USERSOCK, 1<<30)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer s.Close()
+		done <- report
+	}()
+	report := <-done
+	if !errors.Is(report.Limited, unix.EPERM) || report.BufferBytes <= 0 || report.BufferBytes >= 2<<30 {
+		t.Errorf("report = %+v, want a smaller buffer and EPERM", report)
+	}
+}

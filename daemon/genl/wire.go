@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package genl
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Message is one datagram as the kernel handed it over.
+type Message struct {
+	Data      []byte // valid until the handler that was given it returns
+	Sender    uint32 // port id of the sending socket; 0 is the kernel
+	Truncated bool   // the datagram was longer than Data
+}
+
+// A Verdict says whether a message is an event of the family, or why not. The
+// order is that of the checks: each message has one verdict.
+type Verdict uint8
+
+// The verdicts. The reasons after Notification are refusals.
+const (
+	Event        Verdict = iota // an event of the family
+	Notification                // from nlctrl: families and groups that come and go
+	Truncated                   // longer than a receive slot
+	Sender                      // sent by a process, not by the kernel
+	Malformed                   // lengths that do not fit, or no text
+	Family                      // another family's, or this family's before a reload
+	Command                     // not the command of an event
+	Version                     // not the version this daemon knows
+	verdicts
+)
+
+var verdictNames = [verdicts]string{"event", "notification", "truncated", "sender", "malformed", "family", "command", "version"}
+
+func (v Verdict) String() string { return verdictNames[v] }
+
+// Refusals lists the verdicts that refuse a message, for counters.
+func Refusals() []Verdict {
+	return []Verdict{Truncated, Sender, Malformed, Family, Command, Version}
+}
+
+// Classify judges m for a family that has the id family at present, or 0 when it
+// is away. It reads headers and attribute lengths only, and does not allocate.
+func Classify(m Message, family uint16) Verdict {
+	if m.Sender != 0 {
+		return Sender
+	}
+	if m.Truncated {
+		return Truncated
+	}
+	if len(m.Data) < headersLen || int(binary.NativeEndian.Uint32(m.Data)) != len(m.Data) {
+		return Malformed
+	}
+	switch id := binary.NativeEndian.Uint16(m.Data[4:]); {
+	case id == controllerID:
+		return Notification
+	case id != family || family == noFamily:
+		return Family
+	case m.Data[nlmsgHeaderLen] != cmdEcho:
+		return Command
+	case m.Data[nlmsgHeaderLen+1] != version:
+		return Version
+	}
+	if _, err := parseEvent(m.Data[headersLen:]); err != nil {
+		return Malformed
+	}
+	return Event
+}
+
+// Fields is what an event's attributes say.
+type Fields struct {
+	Message    []byte    // part of the decoded data, without the terminating NUL
+	KernelTime time.Time // zero when not given
+	KernelSeq  uint64    // 0 when not given
+	LoadID     uint64    // 0 when not given
+}
+
+// Decode reads a message that Classify found to be an event. It does not
+// allocate; Message points into data.
+func Decode(data []byte) (Fields, error) {
+	if len(data) < headersLen {
+		return Fields{}, errShort
+	}
+	return parseEvent(data[headersLen:])
+}
+
+var (
+	errShort     = errors.New("genetlink message is shorter than its headers")
+	errAttribute = errors.New("attribute length does not fit the message")
+	errNoMessage = errors.New("event has no text attribute")
+	errWidth     = errors.New("attribute is not a 64-bit number")
+	errString    = errors.New("text attribute is not terminated by a NUL")
+)
+
+// parseEvent walks the attributes. The library's AttributeDecoder is not used
+// here: it allocates, and every event passes through.
+func parseEvent(b []byte) (f Fields, err error) {
+	for found := false; ; {
+		if len(b) < attrHeaderLen {
+			if len(b) != 0 {
+				return Fields{}, errAttribute
+			}
+			if !found {
+				return Fields{}, errNoMessage
+			}
+			return f, nil
+		}
+		length := int(binary.NativeEndian.Uint16(b))
+		if length < attrHeaderLen || length > len(b) {
+			return Fields{}, errAttribute
+		}
+		kind := binary.NativeEndian.Uint16(b[2:]) &^ (unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER)
+		if kind == attrMsg {
+			found = true
+		}
+		if err := f.set(kind, b[attrHeaderLen:length]); err != nil {
+			return Fields{}, err
+		}
+		b = b[min((length+unix.NLA_ALIGNTO-1)&^(unix.NLA_ALIGNTO-1), len(b)):]
+	}
+}
+
+// set stores one attribute. Unknown ones are skipped: a newer module may send
+// more than this daemon knows.
+func (f *Fields) set(kind uint16, value []byte) error {
+	switch kind {
+	case attrMsg:
+		end := bytes.IndexByte(value, 0)
+		if end < 0 {
+			return errString
+		}
+		f.Message = value[:end:end]
+	case attrSeq, attrTime, attrLoadID:
+		if len(value) != 8 {
+			return errWidth
+		}
+		f.setNumber(kind, binary.NativeEndian.Uint64(value))
+	}
+	return nil
+}
+
+func (f *Fields) setNumber(kind uint16, v uint64) {
+	switch kind {
+	case attrSeq:
+		f.KernelSeq = v
+	case attrTime:
+		f.KernelTime = time.Unix(0, int64(v)) //nolint:gosec // the kernel's own clock fits until 2262
+	case attrLoadID:
+		f.LoadID = v
+	}
+}
