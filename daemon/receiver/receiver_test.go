@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// A fakeKernel has one family that can come and go, and sockets that can fail.
+type fakeKernel struct {
+	mu      sync.Mutex
+	ids     genl.FamilyIDs // zero while the family is away
+	report  genl.SocketReport
+	openErr error
+	sockets []*fakeSocket
+}
+
+func (k *fakeKernel) Open(int) (Socket, genl.SocketReport, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.openErr != nil {
+		return nil, genl.SocketReport{}, k.openErr
+	}
+	s := &fakeSocket{queue: make(chan []genl.Message, 100), failed: make(chan error, 1), interrupted: make(chan struct{})}
+	k.sockets = append(k.sockets, s)
+	return s, k.report, nil
+}
+
+func (k *fakeKernel) Resolve() (genl.FamilyIDs, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ids.ID == 0 {
+		return genl.FamilyIDs{}, genl.ErrFamilyAbsent
+	}
+	return k.ids, nil
+}
+
+func (k *fakeKernel) set(change func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	change()
+}
+
+func (k *fakeKernel) socket() *fakeSocket {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.sockets[len(k.sockets)-1]
+}
+
+type fakeSocket struct {
+	queue       chan []genl.Message
+	failed      chan error
+	interrupted chan struct{}
+
+	mu     sync.Mutex
+	joined []uint32
+	drops  uint32
+	queued uint32
+	closed bool
+}
+
+func (s *fakeSocket) Receive(handle func([]genl.Message) error) error {
+	for {
+		select {
+		case messages := <-s.queue:
+			if err := handle(messages); err != nil {
+				return err
+			}
+		case err := <-s.failed:
+			return err
+		case <-s.interrupted:
+			return os.ErrDeadlineExceeded
+		}
+	}
+}
+
+func (s *fakeSocket) Interrupt() error { close(s.interrupted); return nil }
+
+func (s *fakeSocket) Join(group uint32) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.joined = append(s.joined, group)
+	return nil
+}
+
+func (s *fakeSocket) Drops() (uint32, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.drops, nil
+}
+
+func (s *fakeSocket) Queued() (uint32, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queued, nil
+}
+
+func (s *fakeSocket) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}
+
+func (s *fakeSocket) set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
+
+// recorder is a journal that keeps the texts.
+type recorder struct {
+	mu    sync.Mutex
+	texts []string
+}
+
+func (j *recorder) Append(_ time.Time, records [][]byte) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, r := range records {
+		fields, err := genl.Decode(r)
+		if err != nil {
+			return err
+		}
+		j.texts = append(j.texts, string(fields.Message))
+	}
+	return nil
+}
+
+type fixture struct {
+	*Receiver
+	kernel  *fakeKernel
+	journal *recorder
+	m       *metrics.Metrics
+	stop    func()
+}
+
+func start(t *testing.T, k *fakeKernel) fixture {
+	t.Helper()
+	var reasons []string
+	for _, v := range genl.Refusals() {
+		reasons = append(reasons, v.String())
+	}
+	f := fixture{kernel: k, journal: &recorder{}, m: metrics.New(prometheus.NewRegistry(), "test", reasons)}
+	var err error
+	f.Receiver, err = New(k, f.journal, f.m, 1<<20, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- f.Run(ctx) }()
+	f.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	}
+	return f
+}
+
+func (f fixture) want(t *testing.T, texts ...string) {
+	t.Helper()
+	synctest.Wait()
+	f.journal.mu.Lock()
+	defer f.journal.mu.Unlock()
+	if diff := cmp.Diff(texts, f.journal.texts); diff != "" {
+		t.Errorf("journal (-want +got):\n%s", diff)
+	}
+}
+
+func attr(kind uint16, value []byte) []byte {
+	b := binary.NativeEndian.AppendUint16(nil, uint16(unix.SizeofNlAttr+len(value)))
+	b = append(binary.NativeEndian.AppendUint16(b, kind), value...)
+	for len(b)%unix.NLA_ALIGNTO != 0 {
+		b = append(b, 0)
+	}
+	return b
+}
+
+func message(id uint16, cmd, version uint8, attrs ...[]byte) genl.Message {
+	b := make([]byte, 20)
+	binary.NativeEndian.PutUint16(b[4:], id)
+	b[16], b[17] = cmd, version
+	for _, a := range attrs {
+		b = append(b, a...)
+	}
+	binary.NativeEndian.PutUint32(b, uint32(len(b)))
+	return genl.Message{Data: b}
+}
+
+func event(id uint16, text string) genl.Message {
+	return message(id, 1, 1, attr(1, append([]byte(text), 0)))
+}
+
+func registered(ids genl.FamilyIDs) genl.Message {
+	group := append(attr(unix.CTRL_ATTR_MCAST_GRP_NAME, []byte("mcgrp\x00")),
+		attr(unix.CTRL_ATTR_MCAST_GRP_ID, binary.NativeEndian.AppendUint32(nil, ids.Group))...)
+	return message(unix.GENL_ID_CTRL, unix.CTRL_CMD_NEWFAMILY, 2, family(ids),
+		attr(unix.CTRL_ATTR_MCAST_GROUPS|unix.NLA_F_NESTED, attr(1|unix.NLA_F_NESTED, group)))
+}
+
+func unregistered(ids genl.FamilyIDs) genl.Message {
+	return message(unix.GENL_ID_CTRL, unix.CTRL_CMD_DELFAMILY, 2, family(ids))
+}
+
+func family(ids genl.FamilyIDs) []byte {
+	return append(attr(unix.CTRL_ATTR_FAMILY_NAME, []byte("genltest\x00")),
+		attr(unix.CTRL_ATTR_FAMILY_ID, binary.NativeEndian.AppendUint16(nil, ids.ID))...)
+}
+
+func (f fixture) send(messages ...genl.Message) { f.kernel.socket().queue <- messages }
+
+var (
+	first  = genl.FamilyIDs{ID: 34, Group: 9}
+	second = genl.FamilyIDs{ID: 35, Group: 10}
+)
+
+func TestEventsReachTheJournalInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &fakeKernel{ids: first})
+		f.send(event(34, "a"), event(34, "b"))
+		f.send(event(34, "c"))
+		f.want(t, "a", "b", "c")
+		if got := testutil.ToFloat64(f.m.Received); got != 3 {
+			t.Errorf("received = %v", got)
+		}
+		f.stop()
+		if s := f.kernel.socket(); !s.closed {
+			t.Error("the socket was left open")
+		}
+	})
+}
+
+func TestForeignMessagesAreRefusedByReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &fakeKernel{ids: first})
+		forged := event(34, "forged")
+		forged.Sender = 4711
+		cut := event(34, "cut")
+		cut.Truncated = true
+		f.send(event(34, "a"), forged, event(33, "foreign"), cut, message(34, 2, 1), message(34, 1, 9),
+			genl.Message{Data: []byte("garbage")}, message(34, 1, 1), event(34, "b"))
+		f.want(t, "a", "b")
+		want := map[string]float64{"sender": 1, "family": 1, "truncated": 1, "command": 1, "version": 1, "malformed": 2}
+		for reason, n := range want {
+			if got := testutil.ToFloat64(f.m.Refused.WithLabelValues(reason)); got != n {
+				t.Errorf("refused for %s = %v, want %v", reason, got, n)
+			}
+		}
+		f.stop()
+	})
+}
+
+func TestReloadIsFollowedInOrderWithTheEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &fakeKernel{ids: first})
+		f.send(event(34, "before"), unregistered(first), event(34, "stale"), registered(second), event(35, "after"))
+		f.want(t, "before", "after")
+		s := f.kernel.socket()
+		if diff := cmp.Diff([]uint32{9, 10}, s.joined); diff != "" {
+			t.Errorf("groups joined (-want +got):\n%s", diff)
+		}
+		if got := testutil.ToFloat64(f.m.Registrations); got != 2 {
+			t.Errorf("registrations = %v", got)
+		}
+		f.stop()
+	})
+}
+
+func TestAbsentFamilyIsAttachedWhenItAppears(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &fakeKernel{})
+		if f.Subscribed() {
+			t.Error("subscribed to nothing")
+		}
+		f.send(event(34, "before anybody knew"), registered(first), event(34, "a"))
+		f.want(t, "a")
+		if !f.Subscribed() || testutil.ToFloat64(f.m.Subscribed) != 1 {
+			t.Error("not subscribed")
+		}
+		f.stop()
+	})
+}
+
+func TestAnotherFamilysEndChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &fakeKernel{ids: second})
+		f.send(unregistered(first), event(35, "a"))
+		f.want(t, "a")
+		f.stop()
+	})
+}
+
+func TestDropsAreCountedExactlyAcrossTheWrap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &fakeKernel{ids: first})
+		lost := func() float64 {
+			return testutil.ToFloat64(f.m.Lost.WithLabelValues(metrics.LostKernelBuffer))
+		}
+		s := f.kernel.socket()
+		s.set(func() { s.drops = 1<<32 - 2 })
+		time.Sleep(2 * lookInterval)
+		if lost() != 1<<32-2 {
+			t.Errorf("lost = %v", lost())
+		}
+		s.set(func() { s.drops = 3 }) // five more
+		f.stop()
+		if lost() != 1<<32+3 {
+			t.Errorf("lost = %v, want %v", lost(), float64(1<<32+3))
+		}
+	})
+}
+
+func TestALostNotificationIsMadeUpFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &fakeKernel{ids: first})
+		s := f.kernel.socket()
+		f.kernel.set(func() { f.kernel.ids = second })
+		s.set(func() { s.drops, s.queued = 1, 500 })
+		time.Sleep(5 * lookInterval)
+		if f.Family() != first.ID {
+			t.Error("the subscription was changed while the queue may hold events under the old id")
+		}
+		s.set(func() { s.queued = 0 })
+		time.Sleep(3 * lookInterval)
+		f.send(event(35, "a"))
+		f.want(t, "a")
+		f.stop()
+	})
+}
+
+func TestAFailedSocketIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &fakeKernel{ids: first})
+		old := f.kernel.socket()
+		old.set(func() { old.drops = 7 })
+		f.kernel.set(func() { f.kernel.openErr = unix.EMFILE })
+		old.failed <- fmt.Errorf("receive: %w", unix.EBADF)
+		time.Sleep(5 * time.Second)
+		if f.Subscribed() {
+			t.Error("subscribed without a socket")
+		}
+		if _, err := f.CountDrops(); err != nil {
+			t.Errorf("scrape without a socket: %v", err)
+		}
+		f.kernel.set(func() { f.kernel.openErr = nil })
+		time.Sleep(time.Minute)
+		f.send(event(34, "a"))
+		f.want(t, "a")
+		if !old.closed {
+			t.Error("the failed socket was left open")
+		}
+		if got := testutil.ToFloat64(f.m.Lost.WithLabelValues(metrics.LostKernelBuffer)); got != 7 {
+			t.Errorf("drops of the failed socket: %v, want 7", got)
+		}
+		f.stop()
+	})
+}
+
+func TestStopWhileThereIsNoSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &fakeKernel{ids: first})
+		f.kernel.set(func() { f.kernel.openErr = unix.EMFILE })
+		f.kernel.socket().failed <- unix.EBADF
+		time.Sleep(time.Second)
+		f.stop()
+	})
+}
+
+func TestNewFailsWithoutASocket(t *testing.T) {
+	k := &fakeKernel{openErr: unix.EAFNOSUPPORT}
+	m := metrics.New(prometheus.NewRegistry(), "test", []string{"x"})
+	_, err := New(k, &recorder{}, m, 1, slog.New(slog.DiscardHandler))
+	if !errors.Is(err, unix.EAFNOSUPPORT) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestHandleAllocatesNothing(t *testing.T) {
+	m := metrics.New(prometheus.NewRegistry(), "test", []string{"family"})
+	r, err := New(&fakeKernel{ids: first}, nothing{}, m, 1, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := []genl.Message{event(34, "a"), event(33, "foreign"), event(34, "b")}
+	if n := testing.AllocsPerRun(100, func() {
+		if err := r.handle(batch); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations per batch", n)
+	}
+}
+
+type nothing struct{}
+
+func (nothing) Append(time.Time, [][]byte) error { return nil }
