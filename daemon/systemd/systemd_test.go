@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package systemd
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// manager is a notification socket as systemd makes one.
+func manager(t *testing.T) *net.UnixConn {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "notify")
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	t.Setenv("NOTIFY_SOCKET", path)
+	return c
+}
+
+func receive(t *testing.T, c *net.UnixConn) string {
+	t.Helper()
+	buf := make([]byte, 4096)
+	if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := c.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(buf[:n])
+}
+
+func TestNotifications(t *testing.T) {
+	c := manager(t)
+	n := NewNotifier(slog.New(slog.DiscardHandler))
+	n.Ready()
+	n.Status("%d events", 7)
+	n.Stopping()
+	for _, want := range []string{"READY=1", "STATUS=7 events", "STOPPING=1"} {
+		if got := receive(t, c); got != want {
+			t.Errorf("notification %q, want %q", got, want)
+		}
+	}
+}
+
+func TestWatchdogIsToldOnlyWhileHealthy(t *testing.T) {
+	c := manager(t)
+	t.Setenv("WATCHDOG_USEC", "30000")
+	t.Setenv("WATCHDOG_PID", strconv.Itoa(os.Getpid()))
+	ctx, cancel := context.WithCancel(t.Context())
+	var log bytes.Buffer
+	checks := 0
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		NewNotifier(slog.New(slog.NewTextHandler(&log, nil))).Watchdog(ctx, func() []string {
+			if checks++; checks <= 2 {
+				return nil
+			}
+			return []string{"stuck"}
+		})
+	}()
+	for range 2 {
+		if got := receive(t, c); got != "WATCHDOG=1" {
+			t.Errorf("notification %q", got)
+		}
+	}
+	time.Sleep(100 * time.Millisecond)
+	cancel()
+	<-done
+	c.SetReadDeadline(time.Now()) //nolint:errcheck // the read below fails then
+	if n, err := c.Read(make([]byte, 100)); err == nil {
+		t.Errorf("%d bytes told to the watchdog while stuck", n)
+	}
+	if !strings.Contains(log.String(), "stuck") {
+		t.Errorf("log %q does not say why", log.String())
+	}
+}
+
+func TestNothingHappensOutsideOfSystemd(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", "")
+	t.Setenv("WATCHDOG_USEC", "")
+	var log bytes.Buffer
+	n := NewNotifier(slog.New(slog.NewTextHandler(&log, nil)))
+	n.Ready()
+	n.Watchdog(t.Context(), func() []string { t.Error("asked"); return nil })
+	if log.Len() > 0 {
+		t.Errorf("log %q", log.String())
+	}
+}
+
+// logTo makes f's logger, with f as the journal's stream or not.
+func logTo(t *testing.T, journal bool, use func(*slog.Logger)) string {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		t.Fatal(err)
+	}
+	if !journal {
+		st.Ino++
+	}
+	t.Setenv("JOURNAL_STREAM", fmt.Sprintf("%d:%d", st.Dev, st.Ino))
+	use(NewLogger(f, slog.LevelDebug))
+	text, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestLogLinesForTheJournal(t *testing.T) {
+	got := logTo(t, true, func(log *slog.Logger) {
+		log = log.With("component", "x").WithGroup("g")
+		log.Debug("a")
+		log.Info("b", "k", "v w")
+		log.Warn("c")
+		log.Error("d\ne\x1b[2J")
+	})
+	want := "<7>msg=a component=x\n<6>msg=b component=x g.k=\"v w\"\n<4>msg=c component=x\n" +
+		"<3>msg=\"d\\ne\\x1b[2J\" component=x\n"
+	if got != want {
+		t.Errorf("log\n%q, want\n%q", got, want)
+	}
+}
+
+func TestLogLinesForATerminal(t *testing.T) {
+	got := logTo(t, false, func(log *slog.Logger) { log.Warn("c") })
+	if !strings.Contains(got, "level=WARN msg=c") || !strings.HasPrefix(got, "time=") {
+		t.Errorf("log %q", got)
+	}
+}
