@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package control answers operators over HTTP: metrics, liveness, readiness.
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// A Check returns what is wrong, one line each; none when all is well. The lines
+// must not contain untrusted text.
+type Check func() []string
+
+// A Server serves /metrics, /healthz and /readyz on one address.
+type Server struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// Pages is what a Server shows.
+type Pages struct {
+	Metrics prometheus.Gatherer
+	Refresh func() // called before each scrape
+	Health  Check  // of the process
+	Ready   Check  // to receive and deliver
+}
+
+// Listen binds the address, so that an address in use is an error at start.
+func Listen(address string, pages Pages, log *slog.Logger) (*Server, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("http.listen: %w", err)
+	}
+	return &Server{listener: listener, server: &http.Server{
+		Handler:           Handler(pages, log),
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}}, nil
+}
+
+// Handler routes the pages.
+func Handler(pages Pages, log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	scrape := promhttp.HandlerFor(pages.Metrics, promhttp.HandlerOpts{
+		ErrorLog:            slog.NewLogLogger(log.Handler(), slog.LevelError),
+		EnableOpenMetrics:   true,
+		MaxRequestsInFlight: 8,
+		Timeout:             10 * time.Second,
+	})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		pages.Refresh()
+		scrape.ServeHTTP(w, r)
+	})
+	mux.Handle("GET /healthz", page(pages.Health))
+	mux.Handle("GET /readyz", page(pages.Ready))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "genltestd\n\n/metrics  Prometheus metrics\n/healthz  is the process alive\n/readyz   does it receive and deliver\n")
+	})
+	return mux
+}
+
+// page answers 200 and "ok", or 503 and what is wrong.
+func page(check Check) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if faults := check(); len(faults) > 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			fmt.Fprintln(w, strings.Join(faults, "\n"))
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+}
+
+// Addr returns the bound address.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Run serves until the context ends, then gives requests under way a moment.
+func (s *Server) Run(ctx context.Context) error {
+	stopped := make(chan struct{})
+	unwatch := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if s.server.Shutdown(grace) != nil {
+			s.server.Close()
+		}
+	})
+	err := s.server.Serve(s.listener)
+	if !unwatch() {
+		<-stopped
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve HTTP: %w", err)
+	}
+	return nil
+}
+
+// Close frees the address of a server that was never run.
+func (s *Server) Close() error { return s.listener.Close() }

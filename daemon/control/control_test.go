@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func pages(faults *[]string, scrapes prometheus.Counter) Pages {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(scrapes)
+	check := func() []string { return *faults }
+	return Pages{Metrics: reg, Refresh: scrapes.Inc, Health: check, Ready: check}
+}
+
+func TestPages(t *testing.T) {
+	var faults []string
+	scrapes := prometheus.NewCounter(prometheus.CounterOpts{Name: "scrapes_total", Help: "x"})
+	h := Handler(pages(&faults, scrapes), slog.New(slog.DiscardHandler))
+	get := func(method, path string) (int, string) {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+		return w.Code, w.Body.String()
+	}
+	tests := []struct {
+		method, path string
+		faults       []string
+		code         int
+		part         string
+	}{
+		{"GET", "/healthz", nil, 200, "ok"},
+		{"GET", "/readyz", nil, 200, "ok"},
+		{"GET", "/healthz", []string{"receiver: stuck"}, 503, "receiver: stuck\n"},
+		{"GET", "/readyz", []string{"a", "b"}, 503, "a\nb\n"},
+		{"HEAD", "/readyz", []string{"a"}, 503, ""},
+		{"POST", "/readyz", nil, 405, ""},
+		{"GET", "/metrics", nil, 200, "scrapes_total 1\n"},
+		{"GET", "/", nil, 200, "/metrics"},
+		{"GET", "/else", nil, 404, ""},
+	}
+	for _, test := range tests {
+		faults = test.faults
+		code, body := get(test.method, test.path)
+		if code != test.code || !strings.Contains(body, test.part) {
+			t.Errorf("%s %s with faults %q: %d %q", test.method, test.path, test.faults, code, body)
+		}
+	}
+}
+
+func TestServerServesUntilItsContextEnds(t *testing.T) {
+	var faults []string
+	log := slog.New(slog.DiscardHandler)
+	p := pages(&faults, prometheus.NewCounter(prometheus.CounterOpts{Name: "scrapes_total", Help: "x"}))
+	s, err := Listen("127.0.0.1:0", p, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- s.Run(ctx) }()
+	resp, err := http.Get("http://" + s.Addr() + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || string(body) != "ok\n" {
+		t.Errorf("body %q, %v", body, err)
+	}
+	resp.Body.Close()
+	if _, err := Listen(s.Addr(), p, log); err == nil || !strings.Contains(err.Error(), "http.listen") {
+		t.Errorf("a second server on the address: %v", err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if c, err := net.Dial("tcp", s.Addr()); err == nil {
+		c.Close()
+		t.Error("the address is still served")
+	}
+}
