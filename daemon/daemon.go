@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package daemon wires genltestd together and runs it. Data moves one way:
+// kernel, receiver, journal, delivery, sink.
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/control"
+	"github.com/genltestd/genltestd/daemon/delivery"
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/daemon/systemd"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// Options are what a Daemon takes from its surroundings.
+type Options struct {
+	Version string
+	Stdout  io.Writer // of the sinks of kind stdout
+	Log     *slog.Logger
+	Kernel  receiver.Kernel // nil is the machine's own
+	Echo    Prober          // nil is the machine's own
+}
+
+// A Daemon is one configured genltestd.
+type Daemon struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	notifier *systemd.Notifier
+	receiver *receiver.Receiver
+	journal  *journal.Journal
+	workers  []*delivery.Worker
+	echo     *echoLoop
+	server   *control.Server // nil when switched off
+}
+
+// New opens everything that can fail: sockets, sinks, the HTTP address. When it
+// fails, nothing is left open.
+func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
+	var undo []func()
+	defer func() {
+		for i := len(undo) - 1; err != nil && i >= 0; i-- {
+			undo[i]()
+		}
+	}()
+
+	log := opts.Log
+	d := &Daemon{cfg: cfg, log: log, notifier: systemd.NewNotifier(component(log, "systemd"))}
+	reg := prometheus.NewRegistry()
+	m := metrics.New(reg, opts.Version, refusalReasons())
+	if err := metrics.RegisterSinks(reg, d.sinkStates); err != nil {
+		return nil, err
+	}
+
+	d.journal = journal.New(int64(cfg.Journal.MaxBytes))
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("host name: %w", err)
+	}
+	decode := decoder(d.journal.ID(), host)
+	for i := range cfg.Sinks {
+		sc := &cfg.Sinks[i]
+		s, err := newSink(sc, opts.Stdout)
+		if err != nil {
+			return nil, fmt.Errorf("sink %s: %w", sc.Name, err)
+		}
+		undo = append(undo, func() { s.Close() })
+		d.workers = append(d.workers, delivery.NewWorker(sc.Name, s, d.journal, decode, deliveryOptions(sc), component(log, "delivery")))
+	}
+
+	if cfg.HTTP.Listen != "" {
+		d.server, err = control.Listen(cfg.HTTP.Listen, control.Pages{
+			Metrics: reg, Refresh: func() { d.refresh(m) }, Health: d.alive, Ready: d.ready,
+		}, component(log, "http"))
+		if err != nil {
+			return nil, err
+		}
+		undo = append(undo, func() { d.server.Close() })
+	}
+	d.echo = newEchoLoop(opts.Echo, cfg.Echo, m, component(log, "echo"))
+	kernel := opts.Kernel
+	if kernel == nil {
+		kernel = hostKernel{}
+	}
+	// Last, so that nothing that can fail stands between the first event and the
+	// sinks.
+	d.receiver, err = receiver.New(kernel, d.journal, m, int(cfg.Receiver.Buffer), component(log, "receiver"))
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Run works until the context ends or a part of the daemon fails for good, then
+// delivers what is left within the drain limit. The error is the failure's.
+func (d *Daemon) Run(parent context.Context) error {
+	ctx, fail := context.WithCancelCause(parent)
+	defer fail(nil)
+	deliverCtx, abandon := context.WithCancel(context.WithoutCancel(parent))
+	defer abandon()
+	serveCtx, stopServing := context.WithCancel(context.WithoutCancel(parent))
+	defer stopServing()
+	receiving, delivering, serving := group{fail: fail}, group{fail: fail}, group{fail: fail}
+
+	if d.server != nil {
+		serving.start(func() error { return d.server.Run(serveCtx) })
+		d.log.Info("serving metrics", "address", d.server.Addr())
+	}
+	serving.start(func() error { d.notifier.Watchdog(serveCtx, d.alive); return nil })
+	for _, w := range d.workers {
+		delivering.start(func() error { return w.Run(deliverCtx) })
+	}
+	receiving.start(func() error { return d.receiver.Run(ctx) })
+	receiving.start(func() error { d.echo.run(ctx); return nil })
+	receiving.start(func() error { d.reportStatus(ctx); return nil })
+	d.notifier.Ready()
+
+	<-ctx.Done()
+	d.notifier.Stopping()
+	d.log.Info("stopping", "cause", context.Cause(ctx))
+	// Against the flow of data: what feeds the next part ends first. What answers
+	// operators ends last, so that the counters are true until the end.
+	receiving.wg.Wait()
+	d.journal.Seal()
+	d.drain(&delivering, abandon)
+	stopServing()
+	serving.wg.Wait()
+	if parent.Err() != nil {
+		return nil
+	}
+	return context.Cause(ctx)
+}
+
+// abandonGrace is what a sink gets to return after its context has ended.
+const abandonGrace = time.Second
+
+// drain waits for the workers, up to the limit, and says what was left.
+func (d *Daemon) drain(delivering *group, abandon func()) {
+	done := make(chan struct{})
+	go func() { delivering.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(time.Duration(d.cfg.Shutdown.Drain)):
+		abandon()
+		select {
+		case <-done:
+		case <-time.After(abandonGrace):
+		}
+	}
+	for _, w := range d.workers {
+		if s := w.State(); s.Waiting+s.InFlight > 0 {
+			d.log.Error("stopped with events that the sink has not taken", "sink", s.Name, "events", s.Waiting+s.InFlight, "last_error", s.LastError)
+		}
+	}
+}
+
+// A group is goroutines that are waited for together. The first error ends the
+// daemon.
+type group struct {
+	wg   sync.WaitGroup
+	fail context.CancelCauseFunc
+}
+
+func (g *group) start(run func() error) {
+	g.wg.Go(func() {
+		if err := run(); err != nil {
+			g.fail(err)
+		}
+	})
+}
+
+func component(log *slog.Logger, name string) *slog.Logger { return log.With("component", name) }

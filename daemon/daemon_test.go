@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/receiver"
+)
+
+// fakeKernel has the family loaded and hands over what a test queues.
+type fakeKernel struct {
+	absent bool
+	queue  chan []genl.Message
+	once   sync.Once
+	done   chan struct{}
+}
+
+func (k *fakeKernel) Open(int) (receiver.Socket, genl.SocketReport, error) {
+	return k, genl.SocketReport{BufferBytes: 1 << 20}, nil
+}
+
+func (k *fakeKernel) Resolve() (genl.FamilyIDs, error) {
+	if k.absent {
+		return genl.FamilyIDs{}, genl.ErrFamilyAbsent
+	}
+	return genl.FamilyIDs{ID: 34, Group: 9}, nil
+}
+
+func (k *fakeKernel) Receive(handle func([]genl.Message) error) error {
+	for {
+		select {
+		case messages := <-k.queue:
+			if err := handle(messages); err != nil {
+				return err
+			}
+		case <-k.done:
+			return os.ErrDeadlineExceeded
+		}
+	}
+}
+
+func (k *fakeKernel) Interrupt() error        { k.once.Do(func() { close(k.done) }); return nil }
+func (k *fakeKernel) Join(uint32) error       { return nil }
+func (k *fakeKernel) Drops() (uint32, error)  { return 0, nil }
+func (k *fakeKernel) Queued() (uint32, error) { return 0, nil }
+func (k *fakeKernel) Close() error            { return nil }
+
+func (k *fakeKernel) event(text string) {
+	b := make([]byte, 20, 64)
+	binary.NativeEndian.PutUint16(b[4:], 34)
+	b[16], b[17] = 1, 1
+	b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofNlAttr+len(text)+1))
+	b = binary.NativeEndian.AppendUint16(b, 1)
+	b = append(append(b, text...), 0)
+	for len(b)%4 != 0 {
+		b = append(b, 0)
+	}
+	binary.NativeEndian.PutUint32(b, uint32(len(b)))
+	k.queue <- []genl.Message{{Data: b}}
+}
+
+type prober struct{ err error }
+
+func (p prober) Probe(context.Context) (string, error) { return "Hello", p.err }
+func (p prober) Close() error                          { return nil }
+
+// output is a standard output that a test may read at any time.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+type fixture struct {
+	*Daemon
+	kernel *fakeKernel
+	stdout *output
+	stop   func() error
+}
+
+func start(t *testing.T, yaml string, k *fakeKernel, p prober) fixture {
+	t.Helper()
+	cfg, err := config.Parse("test.yaml", []byte(yaml))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.queue, k.done = make(chan []genl.Message), make(chan struct{})
+	f := fixture{kernel: k, stdout: &output{}}
+	f.Daemon, err = New(cfg, Options{Version: "test", Stdout: f.stdout, Log: slog.New(slog.DiscardHandler), Kernel: k, Echo: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- f.Run(ctx) }()
+	f.stop = sync.OnceValue(func() error { cancel(); return <-done })
+	t.Cleanup(func() {
+		if err := f.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+func (f fixture) get(t *testing.T, path string) (int, string) {
+	t.Helper()
+	resp, err := http.Get("http://" + f.server.Addr() + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// eventually waits until the condition holds.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for range 500 {
+		if condition() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("waited in vain: %s", what)
+}
+
+const listenAnywhere = "http: {listen: \"127.0.0.1:0\"}\n"
+
+func TestEventsReachEverySinkWithTheSameIdentity(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	f := start(t, listenAnywhere+"sinks:\n- {name: out, stdout: {}}\n- name: archive\n  file: {path: "+path+"}\n", &fakeKernel{}, prober{})
+	for _, text := range []string{"one", "two\xff", "\x1b[2J"} {
+		f.kernel.event(text)
+	}
+	if code, body := f.get(t, "/readyz"); code != http.StatusOK {
+		t.Errorf("not ready: %s", body)
+	}
+	if err := f.stop(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(text) != f.stdout.String() {
+		t.Errorf("the sinks differ:\n%s\n%s", text, f.stdout)
+	}
+	var messages []string
+	for line := range strings.Lines(string(text)) {
+		var e struct{ ID, Message, Host, Family, Group string }
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatalf("%v: %q", err, line)
+		}
+		if e.Family != "genltest" || e.Group != "mcgrp" || e.Host == "" || !strings.HasPrefix(e.ID, f.journal.ID()+"-") {
+			t.Errorf("event %+v", e)
+		}
+		messages = append(messages, e.Message)
+	}
+	if got := strings.Join(messages, "|"); got != "one|two\ufffd|\x1b[2J" {
+		t.Errorf("messages %q", got)
+	}
+}
+
+func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "d")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "events.jsonl")
+	f := start(t, listenAnywhere+"sinks:\n- name: archive\n  retry_max: 100ms\n  file: {path: "+path+"}\n", &fakeKernel{}, prober{})
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	f.kernel.event("kept")
+	eventually(t, "the sink fails", func() bool { return f.workers[0].State().Failures > 0 })
+	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "sink archive: 1 events wait") {
+		t.Errorf("readyz: %d %q", code, body)
+	}
+	if code, _ := f.get(t, "/healthz"); code != http.StatusOK {
+		t.Error("a failing sink made the process unhealthy: a restart would mend nothing")
+	}
+	if line := f.statusLine(); !strings.HasPrefix(line, "DEGRADED: ") {
+		t.Errorf("status %q", line)
+	}
+	if _, body := f.get(t, "/metrics"); !strings.Contains(body, `genltestd_sink_healthy{sink="archive"} 0`) {
+		t.Error("the metrics do not show the failing sink")
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the sink catches up", func() bool { return f.workers[0].State().Delivered == 1 })
+	if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), "kept") {
+		t.Errorf("file %q, %v", text, err)
+	}
+}
+
+func TestReadinessSaysWhatIsMissing(t *testing.T) {
+	f := start(t, listenAnywhere, &fakeKernel{absent: true}, prober{err: genl.ErrFamilyAbsent})
+	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "genltest is not registered") {
+		t.Errorf("without the family: %d %q", code, body)
+	}
+	f = start(t, listenAnywhere, &fakeKernel{}, prober{err: errors.New("echo: no answer")})
+	eventually(t, "echo fails", func() bool { return f.echo.fault() != nil })
+	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "echo: no answer") {
+		t.Errorf("without an answer: %d %q", code, body)
+	}
+}
+
+func TestStopDeliversWhatWasReceived(t *testing.T) {
+	f := start(t, listenAnywhere, &fakeKernel{}, prober{})
+	for range 1000 {
+		f.kernel.event("x")
+	}
+	if err := f.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(f.stdout.String(), "\n"); n != 1000 {
+		t.Errorf("%d of 1000 events delivered before the end", n)
+	}
+}
+
+func TestStopDoesNotWaitForASinkThatHangs(t *testing.T) {
+	f := start(t, listenAnywhere+"shutdown: {drain: 50ms}\n", &fakeKernel{}, prober{})
+	f.stdout.mu.Lock() // a pipe that nobody reads
+	defer f.stdout.mu.Unlock()
+	f.kernel.event("x")
+	began := time.Now()
+	if err := f.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+}
+
+func TestNewReportsWhatCannotBeOpenedAndLeavesNothingOpen(t *testing.T) {
+	before := descriptors(t)
+	good := filepath.Join(t.TempDir(), "events.jsonl")
+	for yaml, part := range map[string]string{
+		"sinks:\n- name: good\n  file: {path: " + good + "}\n- name: bad\n  file: {path: /nonexistent/events}\n": "sink bad: open /nonexistent/events: no such file or directory",
+		"http: {listen: \"192.0.2.1:1\"}\nsinks:\n- name: good\n  file: {path: " + good + "}\n":                  "http.listen: listen tcp 192.0.2.1:1",
+	} {
+		cfg, err := config.Parse("test.yaml", []byte(yaml))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = New(cfg, Options{Stdout: io.Discard, Log: slog.New(slog.DiscardHandler), Kernel: &fakeKernel{}, Echo: prober{}})
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("error %v, want one with %q", err, part)
+		}
+	}
+	if after := descriptors(t); after > before {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+const (
+	// stuckAfter is far more than a batch takes when its memory is not swapped out.
+	stuckAfter = 10 * time.Second
+
+	statusInterval = 5 * time.Second
+)
+
+// alive says what makes the process one that should be restarted.
+func (d *Daemon) alive() []string {
+	if stuck := d.receiver.Stuck(time.Now()); stuck > stuckAfter {
+		return []string{fmt.Sprintf("receiver: busy with one batch for %s", stuck.Round(time.Second))}
+	}
+	return nil
+}
+
+// ready says what keeps events from arriving or from being delivered.
+func (d *Daemon) ready() []string {
+	faults := d.alive()
+	if !d.receiver.Subscribed() {
+		faults = append(faults, "receiver: the family "+genl.FamilyName+" is not registered; is its module loaded?")
+	} else if err := d.echo.fault(); err != nil {
+		faults = append(faults, "echo: the last health check failed: "+err.Error())
+	}
+	for _, s := range d.sinkStates() {
+		if s.LastError != nil {
+			faults = append(faults, fmt.Sprintf("sink %s: %d events wait: %v", s.Name, s.Waiting+s.InFlight, s.LastError))
+		}
+	}
+	return faults
+}
+
+// refresh brings the metrics up to date that are not kept as they change.
+func (d *Daemon) refresh(m *metrics.Metrics) {
+	if _, err := d.receiver.CountDrops(); err != nil {
+		d.log.Warn("counting lost events for a scrape", "error", err)
+	}
+	m.JournalBytes.Set(float64(d.journal.Bytes()))
+}
+
+func (d *Daemon) sinkStates() []metrics.SinkState {
+	states := make([]metrics.SinkState, len(d.workers))
+	for i, w := range d.workers {
+		states[i] = w.State()
+	}
+	return states
+}
+
+// reportStatus keeps the line that systemctl status shows.
+func (d *Daemon) reportStatus(ctx context.Context) {
+	tick := time.NewTicker(statusInterval)
+	defer tick.Stop()
+	for shown := ""; ; {
+		if line := d.statusLine(); line != shown {
+			d.notifier.Status("%s", line)
+			shown = line
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (d *Daemon) statusLine() string {
+	state := fmt.Sprintf("subscribed to %s/%s (family %d)", genl.FamilyName, genl.GroupName, d.receiver.Family())
+	if !d.receiver.Subscribed() {
+		state = "waiting for the family " + genl.FamilyName
+	}
+	failing, waiting := 0, uint64(0)
+	for _, s := range d.sinkStates() {
+		waiting = max(waiting, s.Waiting+s.InFlight)
+		if s.LastError != nil {
+			failing++
+		}
+	}
+	line := fmt.Sprintf("%s; %d events; %d sinks", state, d.journal.Last(), len(d.workers))
+	if failing > 0 {
+		line = "DEGRADED: " + line + fmt.Sprintf(", %d failing, up to %d events wait", failing, waiting)
+	}
+	return line
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/delivery"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/file"
+	"github.com/genltestd/genltestd/daemon/sink/stdout"
+)
+
+// newSink makes the sink that a configuration entry describes: the one place
+// that knows every kind.
+func newSink(c *config.Sink, standardOutput io.Writer) (sink.Sink, error) {
+	switch {
+	case c.Stdout != nil:
+		return stdout.New(standardOutput), nil
+	case c.File != nil:
+		return file.New(file.Options{
+			Path: c.File.Path, Mode: fs.FileMode(c.File.Mode), Fsync: c.File.Fsync == config.FsyncBatch,
+		})
+	}
+	return nil, fmt.Errorf("kind %q has no implementation", c.Kind())
+}
+
+func deliveryOptions(c *config.Sink) delivery.Options {
+	return delivery.Options{
+		BatchEvents:    c.BatchEvents,
+		AttemptTimeout: time.Duration(c.AttemptTimeout),
+		RetryMin:       time.Duration(c.RetryMin),
+		RetryMax:       time.Duration(c.RetryMax),
+	}
+}
+
+// decoder makes events of the journal's records.
+func decoder(journalID, host string) delivery.Decoder {
+	return func(r journal.Record) (event.Event, error) {
+		fields, err := genl.Decode(r.Data)
+		return event.Event{
+			JournalID: journalID, Seq: r.Seq, Time: r.Time,
+			KernelTime: fields.KernelTime, KernelSeq: fields.KernelSeq, LoadID: fields.LoadID,
+			Host: host, Family: genl.FamilyName, Group: genl.GroupName, Message: fields.Message,
+		}, err
+	}
+}
+
+// hostKernel is the kernel that this process runs on.
+type hostKernel struct{}
+
+var _ receiver.Kernel = hostKernel{}
+
+func (hostKernel) Open(bufferBytes int) (receiver.Socket, genl.SocketReport, error) {
+	return genl.OpenEventSocket(bufferBytes)
+}
+
+func (hostKernel) Resolve() (genl.FamilyIDs, error) { return genl.Resolve() }
+
+func refusalReasons() []string {
+	var reasons []string
+	for _, v := range genl.Refusals() {
+		reasons = append(reasons, v.String())
+	}
+	return reasons
+}
