@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command genltestd bridges the multicast events of the generic netlink family
+// genltest to other systems.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon"
+	"github.com/genltestd/genltestd/daemon/systemd"
+)
+
+// version is set by the linker.
+var version = "devel"
+
+// Exit statuses; the last two are those of sysexits.h.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 64
+	exitConfig = 78
+)
+
+const defaultConfig = "/etc/genltestd.yaml"
+
+const usage = `Usage: genltestd [OPTION]...
+
+Receive the multicast events of the generic netlink family genltest and forward
+them to the sinks in the configuration file. Without that file events go to
+standard output, one JSON object a line, and metrics to http://127.0.0.1:9941.
+
+  --config FILE    configuration file (default ` + defaultConfig + `, which need not exist)
+  --check-config   check the configuration file and exit: 0 if it is good, else 78
+  --version        print the version and exit
+  --help           print this help and exit
+
+Signals: TERM and INT stop the daemon after it has delivered what it holds, within
+the configured limit; a second one stops it at once.
+
+Exit status: 0 stopped, 1 failed, 64 wrong usage, 78 wrong configuration.
+`
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout io.Writer, stderr *os.File) int {
+	flags := flag.NewFlagSet("genltestd", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // what it says is printed below, once
+	configFile := flags.String("config", "", "")
+	check := flags.Bool("check-config", false, "")
+	showVersion := flags.Bool("version", false, "")
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usage)
+		return exitOK
+	case err == nil && flags.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "genltestd: %v; see genltestd --help\n", err)
+		return exitUsage
+	}
+	if *showVersion {
+		fmt.Fprintf(stdout, "genltestd %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return exitOK
+	}
+	cfg, name, err := loadConfig(*configFile)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitConfig
+	}
+	if *check {
+		fmt.Fprintf(stdout, "%s: ok, %d sinks\n", name, len(cfg.Sinks))
+		return exitOK
+	}
+	return serve(cfg, name, stdout, systemd.NewLogger(stderr, slog.Level(cfg.Log.Level)))
+}
+
+// loadConfig reads the file asked for. Only the default one may be missing.
+func loadConfig(file string) (cfg *config.Config, name string, err error) {
+	if file != "" {
+		cfg, err = config.Load(file)
+		return cfg, file, err
+	}
+	cfg, err = config.Load(defaultConfig)
+	if errors.Is(err, fs.ErrNotExist) {
+		return config.Default(), "built-in defaults", nil
+	}
+	return cfg, defaultConfig, err
+}
+
+func serve(cfg *config.Config, configName string, stdout io.Writer, log *slog.Logger) int {
+	// A closed pipe on a sink's stream, or a restart of the journal, is that sink's
+	// error and not the end of the process.
+	signal.Ignore(syscall.SIGPIPE)
+	go sayNoReload(log)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal has its default effect
+
+	log.Info("starting", "version", version, "config", configName)
+	d, err := daemon.New(cfg, daemon.Options{Version: version, Stdout: stdout, Log: log})
+	if err == nil {
+		err = d.Run(ctx)
+	}
+	if err != nil {
+		log.Error("genltestd failed", "error", err)
+		return exitFailed
+	}
+	log.Info("stopped")
+	return exitOK
+}
+
+// sayNoReload keeps SIGHUP from ending the process.
+func sayNoReload(log *slog.Logger) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	for range hangup {
+		log.Warn("SIGHUP has no effect: the configuration is read at start only; files that were moved away are reopened by themselves")
+	}
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestMain lets the test binary be the daemon, so that exit statuses, signals
+// and streams are the real ones.
+func TestMain(m *testing.M) {
+	if os.Getenv("GENLTESTD_MAIN") == "1" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+func command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(os.Environ(), "GENLTESTD_MAIN=1", "NOTIFY_SOCKET=", "JOURNAL_STREAM=")
+	return cmd
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "genltestd.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestCommandLine(t *testing.T) {
+	good := write(t, "sinks:\n- name: out\n  stdout: {}\n")
+	bad := write(t, "sinks:\n- name: out\n  stdin: {}\n")
+	tests := []struct {
+		args           []string
+		code           int
+		stdout, stderr string // parts; a stream with none must be empty
+	}{
+		{[]string{"--help"}, 0, "Usage: genltestd", ""},
+		{[]string{"-h"}, 0, "Usage: genltestd", ""},
+		{[]string{"--version"}, 0, "genltestd devel (go", ""},
+		{[]string{"--nonsense"}, 64, "", "nonsense; see genltestd --help"},
+		{[]string{"start"}, 64, "", `unexpected argument "start"`},
+		{[]string{"--config", good, "--check-config"}, 0, "ok, 1 sinks", ""},
+		{[]string{"--config", bad, "--check-config"}, 78, "", bad + ":3:3: sinks[0].stdin: unknown key"},
+		{[]string{"--config", bad}, 78, "", bad + ":3:3: sinks[0].stdin: unknown key"},
+		{[]string{"--config", "/nonexistent.yaml"}, 78, "", "/nonexistent.yaml: no such file or directory"},
+		{[]string{"--config", write(t, "sinks: [{name: a, file: {path: /nonexistent/a}}]")}, 1, "", "sink a: open /nonexistent/a: no such file or directory"},
+	}
+	for _, test := range tests {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			cmd := command(t, test.args...)
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			cmd.Run() //nolint:errcheck // the exit status is compared below
+			if code := cmd.ProcessState.ExitCode(); code != test.code {
+				t.Errorf("exit status %d, want %d", code, test.code)
+			}
+			for stream, pair := range map[string][2]string{"stdout": {stdout.String(), test.stdout}, "stderr": {stderr.String(), test.stderr}} {
+				if got, want := pair[0], pair[1]; !strings.Contains(got, want) || want == "" && got != "" {
+					t.Errorf("%s = %q, want %q", stream, got, want)
+				}
+			}
+			if test.code == 78 && strings.Count(stderr.String(), "\n") != 1 {
+				t.Errorf("not one line: %q", stderr.String())
+			}
+		})
+	}
+}
+
+func TestSignals(t *testing.T) {
+	cmd := command(t, "--config", write(t, "http: {listen: \"127.0.0.1:0\"}\n"))
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	log := make(chan string, 1)
+	go func() {
+		var all bytes.Buffer
+		buf := make([]byte, 4096)
+		told := false
+		for {
+			n, err := stderr.Read(buf)
+			all.Write(buf[:n])
+			if !told && strings.Contains(all.String(), "serving metrics") {
+				told = true
+				cmd.Process.Signal(syscall.SIGHUP) //nolint:errcheck // seen in the log
+				time.AfterFunc(200*time.Millisecond, func() {
+					cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // seen in the exit status
+				})
+			}
+			if err != nil {
+				log <- all.String()
+				return
+			}
+		}
+	}()
+	text := <-log
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v after SIGTERM", err)
+	}
+	for _, part := range []string{"SIGHUP has no effect", "msg=stopping", "msg=stopped"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("log has no %q:\n%s", part, text)
+		}
+	}
+}
