@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# `make` lists the targets. Each installs what it needs and is missing.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+# Where `make install` puts things; see install below.
+PREFIX     ?= /usr/local
+DESTDIR    ?=
+sbindir     = $(PREFIX)/sbin
+docdir      = $(PREFIX)/share/doc/genltestd
+unitdir     = $(PREFIX)/lib/systemd/system
+sysusersdir = $(PREFIX)/lib/sysusers.d
+sysconfdir ?= /etc
+
+# The kernel whose module is built, or all: 5.10, 6.1, 6.12, 7.
+KERNEL ?= 6.1
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GO      ?= go
+GO_LINT  = $(GO) tool -modfile=tools/go.mod golangci-lint
+GOBUILD  = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+
+##@ The two commands
+
+.PHONY: demo
+demo: ## run the main job in a VM: module, daemon, events, counters
+	packaging/demo/demo
+
+.PHONY: test
+test: check ## run every test, on the real module in VMs too (takes a while)
+	packaging/test/run
+
+##@ Development
+
+.PHONY: check
+check: ## format, lint and unit tests, under two minutes
+	packaging/test/check
+
+.PHONY: build
+build: ## build the daemon into build/
+	@mkdir -p build
+	$(GOBUILD) -o build/genltestd ./cmd/genltestd
+
+.PHONY: kmod
+kmod: ## build the module for KERNEL=5.10|6.1|6.12|7|all into build/kmod/
+	packaging/vm/kmod --kernel $(KERNEL)
+
+.PHONY: vm
+vm: ## open a shell in a VM with module and daemon; KERNEL as above
+	packaging/vm/vm --verbose --kernel $(KERNEL) --console
+
+.PHONY: run
+run: build ## run the daemon on this machine's own kernel, in this terminal
+	build/genltestd
+
+.PHONY: clean
+clean: ## remove what was built in this tree (the VM images: packaging/vm/clean)
+	rm -rf build
+	$(MAKE) -s -C kmod clean
+
+##@ Installation
+
+.PHONY: install
+install: build ## install daemon, unit and configuration below PREFIX=/usr/local
+	install -D -m 0755 build/genltestd $(DESTDIR)$(sbindir)/genltestd
+	install -D -m 0644 README.md $(DESTDIR)$(docdir)/README.md
+	install -D -m 0644 config/reference.yaml $(DESTDIR)$(docdir)/genltestd.yaml
+	install -D -m 0644 packaging/systemd/genltestd.sysusers $(DESTDIR)$(sysusersdir)/genltestd.conf
+	install -d $(DESTDIR)$(unitdir)
+	sed -e 's|@sbindir@|$(sbindir)|' -e 's|@docdir@|$(docdir)|' packaging/systemd/genltestd.service.in \
+		> $(DESTDIR)$(unitdir)/genltestd.service
+	[ -e $(DESTDIR)$(sysconfdir)/genltestd.yaml ] || \
+		install -D -m 0644 config/reference.yaml $(DESTDIR)$(sysconfdir)/genltestd.yaml
+ifeq ($(DESTDIR),)
+	systemd-sysusers $(sysusersdir)/genltestd.conf
+	systemctl daemon-reload
+	@echo 'Installed. Next: make kmod-install; systemctl enable --now genltestd'
+endif
+
+.PHONY: kmod-install
+kmod-install: ## build and install the module for the running kernel (needs its headers)
+	$(MAKE) -C kmod install
+
+.PHONY: uninstall
+uninstall: ## remove what install put there, but not configuration, logs and user
+	rm -f $(DESTDIR)$(sbindir)/genltestd $(DESTDIR)$(unitdir)/genltestd.service $(DESTDIR)$(sysusersdir)/genltestd.conf
+	rm -rf $(DESTDIR)$(docdir)
+
+.PHONY: help
+help: ## show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
