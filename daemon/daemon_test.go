@@ -114,9 +114,21 @@ func start(t *testing.T, yaml string, k *fakeKernel, p prober) fixture {
 		t.Fatal(err)
 	}
 	k.queue, k.done = make(chan []genl.Message), make(chan struct{})
-	f := fixture{kernel: k, stdout: &output{}}
-	f.Daemon, err = New(cfg, Options{Version: "test", Stdout: f.stdout, Log: slog.New(slog.DiscardHandler), Kernel: k, Echo: p})
-	if err != nil {
+	f := launch(t, cfg, Options{Kernel: k, Echo: p})
+	f.kernel = k
+	return f
+}
+
+// launch runs a daemon until the test ends or calls stop.
+func launch(t *testing.T, cfg *config.Config, opts Options) fixture {
+	t.Helper()
+	f := fixture{stdout: &output{}}
+	opts.Version, opts.Stdout = "test", f.stdout
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if f.Daemon, err = New(cfg, opts); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -176,10 +176,11 @@ func (r *Receiver) receive(ctx context.Context) error {
 	unblock := context.AfterFunc(ctx, func() { socket.Interrupt() }) //nolint:errcheck // the socket is closed next
 	defer unblock()
 	return socket.Receive(func(messages []genl.Message) error {
-		if err := ctx.Err(); err != nil {
+		// The batch first: the kernel has given it away, and nobody else has it.
+		if err := r.handle(messages); err != nil {
 			return err
 		}
-		return r.handle(messages)
+		return ctx.Err()
 	})
 }
 

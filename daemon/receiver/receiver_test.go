@@ -70,6 +70,8 @@ type fakeSocket struct {
 	failed      chan error
 	interrupted chan struct{}
 
+	beforeHandle func() // called when messages have left the queue
+
 	mu     sync.Mutex
 	joined []uint32
 	drops  uint32
@@ -81,6 +83,9 @@ func (s *fakeSocket) Receive(handle func([]genl.Message) error) error {
 	for {
 		select {
 		case messages := <-s.queue:
+			if s.beforeHandle != nil {
+				s.beforeHandle()
+			}
 			if err := handle(messages); err != nil {
 				return err
 			}
@@ -150,6 +155,7 @@ type fixture struct {
 	kernel  *fakeKernel
 	journal *recorder
 	m       *metrics.Metrics
+	cancel  context.CancelFunc
 	stop    func()
 }
 
@@ -165,11 +171,12 @@ func start(t *testing.T, k *fakeKernel) fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	var ctx context.Context
+	ctx, f.cancel = context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- f.Run(ctx) }()
 	f.stop = func() {
-		cancel()
+		f.cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
 		}
@@ -372,6 +379,16 @@ func TestAFailedSocketIsReplaced(t *testing.T) {
 		if got := testutil.ToFloat64(f.m.Lost.WithLabelValues(metrics.LostKernelBuffer)); got != 7 {
 			t.Errorf("drops of the failed socket: %v, want 7", got)
 		}
+		f.stop()
+	})
+}
+
+func TestABatchThatHasLeftTheKernelIsKeptWhenTheDaemonStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &fakeKernel{ids: first})
+		f.kernel.socket().beforeHandle = f.cancel
+		f.send(event(34, "a"))
+		f.want(t, "a")
 		f.stop()
 	})
 }
