@@ -3,9 +3,8 @@
 package genl
 
 import (
-	"errors"
 	"fmt"
-	"os"
+	"slices"
 	"time"
 
 	"github.com/mdlayher/genetlink"
@@ -41,13 +40,20 @@ func resolve(conn *genetlink.Conn) (FamilyIDs, error) {
 		return FamilyIDs{}, fmt.Errorf("set a deadline: %w", err)
 	}
 	defer conn.SetDeadline(time.Time{}) //nolint:errcheck // the next use reports what is wrong
-	family, err := conn.GetFamily(FamilyName)
-	if errors.Is(err, os.ErrNotExist) {
+	// Not GetFamily: asked for a name that it does not know, the kernel loads the
+	// module with a matching alias. A module that was unloaded stays unloaded.
+	families, err := conn.ListFamilies()
+	if err != nil {
+		return FamilyIDs{}, fmt.Errorf("list the generic netlink families: %w", err)
+	}
+	i := slices.IndexFunc(families, func(f genetlink.Family) bool { return f.Name == FamilyName })
+	if i < 0 {
 		return FamilyIDs{}, ErrFamilyAbsent
 	}
-	if err != nil {
-		return FamilyIDs{}, fmt.Errorf("resolve family %s: %w", FamilyName, err)
-	}
+	return idsOf(families[i])
+}
+
+func idsOf(family genetlink.Family) (FamilyIDs, error) {
 	for _, g := range family.Groups {
 		if g.Name == GroupName {
 			return FamilyIDs{ID: family.ID, Group: g.ID}, nil
