@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build kernel
+
+package daemon
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/config"
+)
+
+// These tests run the whole daemon in one process on the real module. A runner
+// that boots a VM sets GENLTEST_MODULE and the other names; see packaging/vm.
+
+const (
+	ping  = "/sys/genltest/ping"
+	burst = "/sys/genltest/burst"
+)
+
+func load(t *testing.T, variable string) {
+	t.Helper()
+	f, err := os.Open(os.Getenv(variable))
+	if err != nil {
+		t.Fatalf("%s: %v", variable, err)
+	}
+	defer f.Close()
+	if err := unix.FinitModule(int(f.Fd()), "", 0); err != nil {
+		t.Fatalf("load %s: %v", f.Name(), err)
+	}
+	name := map[string]string{"GENLTEST_MODULE": "genltest", "GENLTEST_TUTORIAL_MODULE": "genltest_tutorial"}[variable]
+	t.Cleanup(func() {
+		if err := unix.DeleteModule(name, 0); err != nil && err != unix.ENOENT {
+			t.Errorf("unload %s: %v", name, err)
+		}
+	})
+}
+
+func unload(t *testing.T) {
+	t.Helper()
+	if err := unix.DeleteModule("genltest", 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t *testing.T, file, text string) error {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	_, err = f.WriteString(text)
+	return err
+}
+
+func mustWrite(t *testing.T, file, text string) {
+	t.Helper()
+	if err := write(t, file, text); err != nil {
+		t.Fatalf("write %d bytes to %s: %v", len(text), file, err)
+	}
+}
+
+// run starts a daemon on this kernel.
+func run(t *testing.T, yaml string) fixture {
+	t.Helper()
+	cfg, err := config.Parse("test.yaml", []byte(listenAnywhere+"echo: {interval: 100ms, timeout: 100ms}\n"+yaml))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return launch(t, cfg, Options{})
+}
+
+type line struct {
+	Message, Base64 string
+	ID              string
+	KernelSeq       uint64    `json:"kernel_seq"`
+	KernelTime      time.Time `json:"kernel_time"`
+	LoadID          string    `json:"load_id"`
+	Time            time.Time
+}
+
+// lines waits for n events and returns them all.
+func (f fixture) lines(t *testing.T, n int) []line {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d events", n), func() bool { return strings.Count(f.stdout.String(), "\n") >= n })
+	var list []line
+	for text := range strings.Lines(f.stdout.String()) {
+		var l line
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatalf("%v: %q", err, text)
+		}
+		list = append(list, l)
+	}
+	return list
+}
+
+func (f fixture) messages(t *testing.T, n int) []string {
+	t.Helper()
+	var list []string
+	for _, l := range f.lines(t, n) {
+		list = append(list, l.Message)
+	}
+	return list
+}
+
+func (f fixture) metric(t *testing.T, name string) string {
+	t.Helper()
+	_, body := f.get(t, "/metrics")
+	for text := range strings.Lines(body) {
+		if value, ok := strings.CutPrefix(text, name+" "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return ""
+}
+
+func TestKernelEventsOfEveryLengthArriveInOrder(t *testing.T) {
+	load(t, "GENLTEST_MODULE")
+	f := run(t, "")
+	var want []string
+	for _, n := range []int{0, 1, 1024, 3500, 4000} {
+		text := strings.Repeat("x", n)
+		mustWrite(t, ping, text+"\n")
+		want = append(want, text)
+	}
+	for _, n := range []int{4096, 5000, 100000} {
+		if err := write(t, ping, strings.Repeat("x", n)); err == nil {
+			t.Errorf("%d bytes were accepted", n)
+		}
+	}
+	mustWrite(t, ping, "\x1b[2Jcaf\u00e9\xff")
+	want = append(want, "\x1b[2Jcaf\u00e9\ufffd")
+	if diff := cmp.Diff(want, f.messages(t, len(want))); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+	if strings.Contains(f.stdout.String(), "\x1b") {
+		t.Error("an escape sequence reached the sink as it was")
+	}
+	loads := map[string]bool{}
+	for i, l := range f.lines(t, len(want)) {
+		if l.KernelSeq != uint64(i+1) || l.LoadID == "" {
+			t.Errorf("event %d has kernel_seq %d, load_id %q", i, l.KernelSeq, l.LoadID)
+		}
+		loads[l.LoadID] = true
+		if lag := l.Time.Sub(l.KernelTime); lag < 0 || lag > time.Minute {
+			t.Errorf("received %v after it was sent", lag)
+		}
+	}
+	if len(loads) != 1 {
+		t.Errorf("load ids %v within one load", loads)
+	}
+}
+
+func TestKernelEchoIsAnswered(t *testing.T) {
+	load(t, "GENLTEST_MODULE")
+	f := run(t, "")
+	eventually(t, "echo", func() bool { return f.metric(t, `genltestd_echo_probes_total{result="ok"}`) >= "3" })
+	for _, result := range []string{"timeout", "absent", "error"} {
+		if n := f.metric(t, `genltestd_echo_probes_total{result="`+result+`"}`); n != "0" {
+			t.Errorf("%s echo probes ended in %s", n, result)
+		}
+	}
+	if code, body := f.get(t, "/readyz"); code != 200 {
+		t.Errorf("readyz: %d %s", code, body)
+	}
+}
+
+func TestKernelModuleAbsentAtStart(t *testing.T) {
+	f := run(t, "")
+	if code, _ := f.get(t, "/readyz"); code != 503 {
+		t.Errorf("readyz: %d without the module", code)
+	}
+	load(t, "GENLTEST_MODULE")
+	eventually(t, "subscription", f.receiver.Subscribed)
+	mustWrite(t, ping, "hello")
+	if got := f.messages(t, 1); got[0] != "hello" {
+		t.Errorf("messages %q", got)
+	}
+	eventually(t, "readiness", func() bool { code, _ := f.get(t, "/readyz"); return code == 200 })
+}
+
+func TestKernelModuleReloadedWithTheDaemonRunning(t *testing.T) {
+	load(t, "GENLTEST_MODULE")
+	f := run(t, "")
+	loads := map[string]bool{}
+	const rounds = 20
+	for i := range rounds {
+		eventually(t, "subscription", f.receiver.Subscribed)
+		mustWrite(t, ping, fmt.Sprintf("round %d", i))
+		l := f.lines(t, i+1)[i]
+		if l.Message != fmt.Sprintf("round %d", i) {
+			t.Fatalf("message %q in round %d", l.Message, i)
+		}
+		loads[l.LoadID] = true
+		unload(t)
+		eventually(t, "that the module is gone", func() bool { return !f.receiver.Subscribed() })
+		load(t, "GENLTEST_MODULE")
+	}
+	if len(loads) != rounds {
+		t.Errorf("%d load ids in %d loads", len(loads), rounds)
+	}
+	if n := f.metric(t, "genltestd_family_registrations_total"); n != fmt.Sprint(rounds+1) {
+		t.Errorf("%s registrations in %d loads", n, rounds+1)
+	}
+}
+
+func TestKernelBurstIsReceivedOrCounted(t *testing.T) {
+	for name, buffer := range map[string]string{"large": "64MiB", "small": "16KiB"} {
+		t.Run(name, func(t *testing.T) {
+			load(t, "GENLTEST_MODULE")
+			f := run(t, "receiver: {buffer: "+buffer+"}\n")
+			const events = 20000
+			mustWrite(t, burst, fmt.Sprintf("%d x", events))
+			var received, lost int
+			eventually(t, "that received + lost is what was sent", func() bool {
+				fmt.Sscan(f.metric(t, "genltestd_events_received_total"), &received)                 //nolint:errcheck // 0 then
+				fmt.Sscan(f.metric(t, `genltestd_events_lost_total{reason="kernel_buffer"}`), &lost) //nolint:errcheck // 0 then
+				return received+lost == events
+			})
+			if name == "large" && lost != 0 {
+				t.Errorf("%d events lost with a buffer that holds them all", lost)
+			}
+			t.Logf("received %d, lost %d", received, lost)
+			next := uint64(0)
+			for _, l := range f.lines(t, received) {
+				if l.KernelSeq <= next {
+					t.Fatalf("kernel sequence %d after %d", l.KernelSeq, next)
+				}
+				next = l.KernelSeq
+			}
+		})
+	}
+}
+
+func TestKernelForgedAndForeignMessagesAreRefused(t *testing.T) {
+	load(t, "GENLTEST_MODULE")
+	f := run(t, "")
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_GENERIC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		t.Fatal(err)
+	}
+	forged := make([]byte, 32)
+	binary.NativeEndian.PutUint32(forged, 32)
+	binary.NativeEndian.PutUint16(forged[4:], f.receiver.Family())
+	forged[16], forged[17] = 1, 1
+	copy(forged[20:], []byte{9, 0, 1, 0, 'f', 'a', 'k', 'e', 0})
+	for _, port := range eventPorts(t) {
+		for _, data := range [][]byte{forged, []byte("garbage"), bytes.Repeat([]byte{0xff}, 9000)} {
+			// Refused for the daemon's other sockets.
+			unix.Sendto(fd, data, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: port}) //nolint:errcheck // see above
+		}
+	}
+	eventually(t, "refusals", func() bool { return f.metric(t, `genltestd_messages_refused_total{reason="sender"}`) == "3" })
+	mustWrite(t, ping, "real")
+	if diff := cmp.Diff([]string{"real"}, f.messages(t, 1)); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+}
+
+// eventPorts returns the port ids of this process's generic netlink sockets
+// that are members of a group.
+func eventPorts(t *testing.T) []uint32 {
+	t.Helper()
+	table, err := os.ReadFile("/proc/net/netlink")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ports []uint32
+	for text := range strings.Lines(string(table)) {
+		var sk, groups string
+		var protocol int
+		var port uint32
+		if n, _ := fmt.Sscan(text, &sk, &protocol, &port, &groups); n == 4 && protocol == unix.NETLINK_GENERIC && port != 0 && groups != "00000000" {
+			ports = append(ports, port)
+		}
+	}
+	if len(ports) == 0 {
+		t.Fatalf("no socket has joined a group:\n%s", table)
+	}
+	return ports
+}
+
+func TestKernelTutorialModuleSendsOnlyText(t *testing.T) {
+	load(t, "GENLTEST_TUTORIAL_MODULE")
+	f := run(t, "")
+	eventually(t, "subscription", f.receiver.Subscribed)
+	mustWrite(t, ping, "hello\n")
+	mustWrite(t, ping, "emb\x00edded")
+	l := f.lines(t, 2)
+	if l[0].Message != "hello\n" || l[1].Message != "emb" {
+		t.Errorf("messages %q, %q", l[0].Message, l[1].Message)
+	}
+	if l[0].KernelSeq != 0 || l[0].LoadID != "" || !l[0].KernelTime.IsZero() {
+		t.Errorf("the event claims what the module does not say: %+v", l[0])
+	}
+	// The module takes the longest text that fits a page and makes the writer
+	// repeat the rest.
+	mustWrite(t, ping, strings.Repeat("y", 4096))
+	if got := f.messages(t, 3)[2]; got != strings.Repeat("y", 4096) {
+		t.Errorf("%d of 4096 bytes arrived", len(got))
+	}
+	eventually(t, "echo", func() bool { return f.metric(t, `genltestd_echo_probes_total{result="ok"}`) != "0" })
+}
+
+func TestKernelUnprivilegedDaemonWorksWithASmallerBuffer(t *testing.T) {
+	load(t, "GENLTEST_MODULE")
+	if os.Getenv("GENLTEST_CHILD") == "1" {
+		t.Skip("only as a child")
+	}
+	self := exec.Command("/proc/self/exe", "-test.run", "^TestChildWithoutPrivileges$", "-test.v")
+	self.Env = append(os.Environ(), "GENLTEST_CHILD=1")
+	self.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	pipe, err := self.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := self.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	buf := make([]byte, 1024)
+	for told := false; ; {
+		n, err := pipe.Read(buf)
+		out.Write(buf[:n])
+		if !told && strings.Contains(out.String(), "child is subscribed") {
+			told = true
+			mustWrite(t, ping, "for nobody")
+		}
+		if err == io.EOF {
+			break
+		}
+	}
+	if err := self.Wait(); err != nil {
+		t.Errorf("%v:\n%s", err, out.String())
+	}
+}
+
+// TestChildWithoutPrivileges is the other half of the test above.
+func TestChildWithoutPrivileges(t *testing.T) {
+	if os.Getenv("GENLTEST_CHILD") != "1" {
+		t.Skip("runs as the child of another test")
+	}
+	if os.Geteuid() == 0 {
+		t.Fatal("still root")
+	}
+	var log output
+	cfg := config.Default()
+	cfg.HTTP.Listen = "127.0.0.1:0"
+	f := launch(t, cfg, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	eventually(t, "subscription", f.receiver.Subscribed)
+	fmt.Println("child is subscribed")
+	if got := f.messages(t, 1); got[0] != "for nobody" {
+		t.Errorf("messages %q", got)
+	}
+	eventually(t, "echo", func() bool { return f.metric(t, `genltestd_echo_probes_total{result="ok"}`) == "1" })
+	if !strings.Contains(log.String(), "CAP_NET_ADMIN") {
+		t.Errorf("the log does not say that the buffer is smaller:\n%s", log.String())
+	}
+}
