@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -37,5 +38,26 @@ genltestd_sink_healthy{sink="b"} 0
 `
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "genltestd_messages_refused_total", "genltestd_sink_healthy"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestTheReadmeNamesEveryMetric(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := prometheus.NewRegistry()
+	New(reg, "1.0", []string{"x"})
+	if err := RegisterSinks(reg, func() []SinkState { return []SinkState{{Name: "a"}} }); err != nil {
+		t.Fatal(err)
+	}
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if name := f.GetName(); strings.HasPrefix(name, namespace) && !strings.Contains(string(readme), "| `"+name) {
+			t.Errorf("README.md does not name %s", name)
+		}
 	}
 }
