@@ -1,0 +1,73 @@
+//go:build kernel
+
+package kmod_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	syslogReadAll    = 3
+	syslogBufferSize = 10
+)
+
+// kernelLog is the kernel log, raw: /dev/kmsg would escape it.
+func kernelLog() string {
+	size, err := unix.Klogctl(syslogBufferSize, nil)
+	if err != nil {
+		panic(fmt.Sprintf("size of the kernel log: %v", err))
+	}
+	buf := make([]byte, size)
+	n, err := unix.Klogctl(syslogReadAll, buf)
+	if err != nil {
+		panic(fmt.Sprintf("read the kernel log: %v", err))
+	}
+	return string(buf[:n])
+}
+
+var complaints = []string{"WARNING:", "BUG:", "Oops", "general protection", "KASAN", "INFO: task"}
+
+func kernelComplaints(log string) []string {
+	var bad []string
+	for line := range strings.Lines(log) {
+		for _, c := range complaints {
+			if strings.Contains(line, c) {
+				bad = append(bad, strings.TrimSpace(line))
+			}
+		}
+	}
+	return bad
+}
+
+var logMarks atomic.Int32
+
+// logSince marks the kernel log and returns a function that tells which lines
+// of ours came after the mark.
+func logSince(t *testing.T) func() []string {
+	t.Helper()
+	mark := fmt.Sprintf("kmod_test mark %d for %s", logMarks.Add(1), t.Name())
+	// without its newline it would stay unreadable until the next line
+	if err := os.WriteFile("/dev/kmsg", []byte(mark+"\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	return func() []string {
+		_, after, found := strings.Cut(kernelLog(), mark)
+		if !found {
+			t.Fatal("the mark has left the kernel log")
+		}
+		var lines []string
+		for line := range strings.SplitSeq(after, "\n") {
+			// a line of ours, not one that mentions the module
+			if _, text, ok := strings.Cut(line, "] genltest"); ok {
+				lines = append(lines, "genltest"+text)
+			}
+		}
+		return lines
+	}
+}
