@@ -269,7 +269,9 @@ func TestEventsLeaveTheKernelLogAlone(t *testing.T) {
 		mustWrite(t, pingPath, "heard\n")
 	}
 	mustWrite(t, burstPath, "100 heard\n")
-	write(pingPath, strings.Repeat("x", 5000))
+	if _, err := write(pingPath, strings.Repeat("x", 5000)); err == nil {
+		t.Error("5000 bytes were accepted")
+	}
 	if got := len(l.drain(t)); got != 200 {
 		t.Errorf("got %d events, want 200", got)
 	}
