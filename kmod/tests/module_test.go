@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //go:build kernel
 
 // Package kmod_test tests the kernel module on a running kernel. It has to be
