@@ -21,7 +21,7 @@ KERNEL ?= 6.1
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GO      ?= go
 GO_LINT  = $(GO) tool -modfile=tools/go.mod golangci-lint
-GOBUILD  = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+GOBUILD  = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
 ##@ The two commands
 
