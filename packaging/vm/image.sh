@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2016,SC2154
+#
+# What a VM is booted from: the base root file system (one for all kernels), an
+# initramfs per kernel, and the payload laid over the root. Sourced.
+
+pack() { # DIR >archive: a layer of an initramfs; layers are simply concatenated
+	(cd "$1" && find . -mindepth 1 -print0 | sort -z | cpio --quiet --null --create --format=newc --owner=+0:+0)
+}
+
+# base_image sets $REPLY: root.ext4, Debian with systemd, nothing of ours in it.
+base_image() {
+	cache_entry base "$(key "$(declare -f bootstrap build_base_image)" <<<"$(cat "$vm_dir"/guest/{packages,masked-units})")" \
+		'build the root file system of the guest (bookworm)' build_base_image
+}
+build_base_image() { # DIR
+	local packages units
+	packages=$(sed '/^#/d' "$vm_dir/guest/packages" | paste -sd,)
+	units=$(sed '/^#/d' "$vm_dir/guest/masked-units" | paste -sd' ')
+	bootstrap bookworm "$1/root" minbase "$packages" \
+		--customize-hook="systemctl --root=\"\$1\" --quiet mask $units" \
+		--customize-hook='chroot "$1" passwd --quiet --delete root' \
+		--customize-hook='mkdir "$1/mnt/share"' \
+		--customize-hook='rm -rf "$1"/etc/fstab "$1"/etc/hostname "$1"/etc/resolv.conf "$1"/var/lib/apt/lists/* "$1"/var/log/*'
+	mke2fs -q -t ext4 -O ^has_journal -E root_owner=0:0 -d "$1/root" "$1/root.ext4" 2G
+	rm -rf "$1/root"
+}
+
+# daemon_files sets $REPLY: what "make install" installs.
+daemon_files() {
+	cache_entry daemon "$(daemon_sources | xargs -0 sha256sum | key "$(go env GOVERSION GOFLAGS)")" \
+		'build and install genltestd' build_daemon_files
+}
+daemon_sources() { # everything in the repository that cannot be ruled out
+	find "$repo" \( -name '.?*' -o -path "$repo/build" -o -path "$repo/packaging/vm" -o -path "$repo/packaging/e2e" \
+		-o -path "$repo/kmod" -o -name testdata \) -prune -o -type f ! -name '*_test.go' ! -name '*.md' -print0 | sort -z
+}
+build_daemon_files() { # DIR
+	make -s -C "$repo" install "DESTDIR=$1/files"
+}
+
+# initramfs sets $REPLY: boot.cpio for both lanes, fast.cpio with the modules
+# that tests of the fast lane load by themselves.
+initramfs() { # KERNEL
+	local root modules
+	kernel_root "$1"
+	root=$REPLY/root
+	kernel_modules "$1"
+	modules=$REPLY
+	cache_entry "initramfs-$1" \
+		"$(key "$root" "$modules" "$(declare -f build_initramfs module_order pack)" <<<"$(cat "$vm_dir"/guest/{init,run-command,check-kernel-log})")" \
+		"pack the initramfs of kernel $1" build_initramfs "$root" "$modules"
+}
+build_initramfs() { # DIR ROOT MODULES
+	local tree=$1/tree kernel=$2/kernel abi module
+	abi=$(<"$kernel/abi")
+	mkdir -p "$tree"/{bin,guest}
+	cp /bin/busybox "$tree/bin/"
+	cp "$vm_dir/guest/init" "$tree/init"
+	cp "$vm_dir"/guest/{run-command,check-kernel-log} "$tree/guest/"
+	chmod 755 "$tree/init"
+	module_order "$2" virtio_pci virtio_blk virtio_console >"$tree/boot-modules"
+	while read -r module; do
+		install -D -m 644 "$kernel/$module" "$tree/$module"
+	done <"$tree/boot-modules"
+	pack "$tree" >"$1/boot.cpio"
+	rm -rf "$tree"
+
+	mkdir -p "$tree/lib/modules-test"
+	cp "$3"/*.ko "$(find "$kernel/lib/modules/$abi" -name team.ko)" "$tree/lib/modules-test/"
+	pack "$tree" >"$1/fast.cpio"
+	rm -rf "$tree"
+	cp "$kernel/vmlinuz" "$1/"
+}
+
+# module_order prints the files to load for the MODULEs, dependencies first.
+module_order() { # ROOT MODULE...
+	local root=$1 module
+	shift
+	for module; do
+		in_root "$root" "$root/src" modprobe -d /kernel -S "$(<"$root/kernel/abi")" --ignore-install --show-depends "$module"
+	done | awk '$1 == "insmod" && !seen[$2]++ { sub(/^\/kernel\//, "", $2); print $2 }'
+}
+
+# payload sets $REPLY: full.cpio, all that is copied onto the root of the full VM.
+payload() { # KERNEL
+	local root modules daemon
+	kernel_root "$1"
+	root=$REPLY/root
+	kernel_modules "$1"
+	modules=$REPLY
+	daemon_files
+	daemon=$REPLY
+	cache_entry "payload-$1" \
+		"$(find "$vm_dir/guest" -type f -print0 | sort -z | xargs -0 sha256sum | key "$root" "$modules" "$daemon" "$(declare -f build_payload pack)")" \
+		"pack the payload of kernel $1" build_payload "$root" "$modules" "$daemon"
+}
+build_payload() { # DIR ROOT MODULES DAEMON
+	local tree=$1/tree/payload root=$2 abi
+	abi=$(<"$root/kernel/abi")
+	mkdir -p "$tree/usr/lib"
+	cp -a "$4/files/." "$tree/"
+	cp -a "$vm_dir/guest/rootfs/." "$tree/"
+	install -D -t "$tree/usr/local/lib/genltest-vm" "$vm_dir"/guest/{run-command,check-kernel-log}
+	mkdir -p "$tree/etc/systemd/system/multi-user.target.wants"
+	ln -s ../genltest-vm-command.service "$tree/etc/systemd/system/multi-user.target.wants/"
+	[ ! -d "$3/client" ] || cp -a "$3/client" "$tree/usr/local/lib/genltest-tests"
+
+	cp -a "$root/kernel/lib/modules" "$tree/usr/lib/"
+	install -D -m 644 -t "$tree/usr/lib/modules/$abi/updates" "$3/genltest.ko"
+	[ ! -e "$3/genltest_tutorial.ko" ] ||
+		install -D -m 644 -t "$tree/usr/lib/modules/$abi/extra" "$3/genltest_tutorial.ko"
+	ln -s usr/lib "$tree/lib"
+	in_root "$root" "$tree" depmod -b /src "$abi"
+	rm "$tree/lib"
+	pack "$1/tree" >"$1/full.cpio"
+	rm -rf "$1/tree"
+}

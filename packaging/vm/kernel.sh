@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2016,SC2154
+#
+# Kernels: for each, a root of the Debian release that ships it, with its
+# compiler, headers, image and modules; and our modules compiled in it. Sourced.
+
+kernel_suite() { # KERNEL
+	case $1 in
+	5.10) echo bullseye ;;
+	6.1) echo bookworm ;;
+	6.12) echo trixie ;;
+	7) echo trixie-backports ;;
+	esac
+}
+
+# The 6.1 root is also where kmod-check and the C test client find their tools.
+kernel_packages() { # KERNEL
+	local packages=make,binutils,kmod,xz-utils
+	case $1 in
+	6.1) packages+=,linux-headers-cloud-amd64,perl,sparse,gcc,libc6-dev,libnl-genl-3-dev,pkg-config ;;
+	7) packages+=,linux-headers-cloud-amd64/trixie-backports ;;
+	6.12) packages+=,linux-headers-cloud-amd64,perl ;;
+	*) packages+=,linux-headers-cloud-amd64 ;;
+	esac
+	echo "$packages"
+}
+
+# bootstrap runs mmdebstrap in a mount namespace of its own (nothing it mounts
+# can outlive it) and without the files nobody reads in a throwaway root.
+bootstrap() { # SUITE DIR VARIANT PACKAGES [OPTION...]
+	local suite=$1 dir=$2 variant=$3 packages=$4 mirror lines=()
+	shift 4
+	mirror=$(debian_mirror)
+	lines=("deb $mirror ${suite%-backports} main")
+	[ "$suite" = "${suite%-backports}" ] || lines+=("deb $mirror $suite main")
+	unshare --mount mmdebstrap --quiet --variant="$variant" --include="$packages" \
+		--aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
+		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
+		--dpkgopt='path-exclude=/usr/share/i18n/*' --dpkgopt='path-exclude=/usr/lib/gcc/*/lto1' \
+		"$@" "${suite%-backports}" "$dir" "${lines[@]}"
+}
+
+# kernel_root sets $REPLY: root/ to chroot into; root/kernel/ with abi, vmlinuz
+# and lib/modules/.
+kernel_root() { # KERNEL
+	local suite packages
+	suite=$(kernel_suite "$1")
+	packages=$(kernel_packages "$1")
+	cache_entry "kernel-$1" \
+		"$(key "$suite" "$packages" "$(declare -f bootstrap)" <<<"$(cat "$vm_dir/unpack-kernel" "$vm_dir/guest/modules")")" \
+		"build root for kernel $1 ($suite)" build_kernel_root "$suite" "$packages"
+}
+build_kernel_root() { # DIR SUITE PACKAGES
+	bootstrap "$2" "$1/root" apt "$3" \
+		--customize-hook="'$vm_dir/unpack-kernel' \"\$1\" '$vm_dir/guest/modules'"
+}
+
+# in_root runs a command in a kernel root, SOURCES bound to /src; /proc is for
+# objtool. Both mounts and all processes end with the command.
+in_root() { # ROOT SOURCES COMMAND...
+	unshare --mount --pid --fork --kill-child sh -euc '
+		root=$1 src=$2
+		shift 2
+		mount --bind "$src" "$root/src"
+		mount -t proc proc "$root/proc"
+		exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 "$@"' \
+		in_root "$@"
+}
+
+# module_sources lists what the compiler sees of kmod/, NUL-separated: no Go
+# tests, no products of an earlier make.
+module_sources() {
+	(cd "$repo" && find kmod -type f \( -name '*.[ch]' -o -name Kbuild -o -name Makefile \) ! -name '*.mod.c' -print0 | sort -z)
+}
+module_sources_key() { # STRING...
+	(cd "$repo" && module_sources | xargs -0 sha256sum | key "$@")
+}
+
+# kernel_modules sets $REPLY: genltest.ko and, where their sources exist,
+# genltest_tutorial.ko and client/.
+kernel_modules() { # KERNEL
+	local root
+	[ -e "$repo/kmod/genltest.c" ] || die "kmod/genltest.c does not exist"
+	kernel_root "$1"
+	root=$REPLY/root
+	cache_entry "modules-$1" \
+		"$(module_sources_key "${root%/root}" "$(declare -f build_kernel_modules build_client)")" \
+		"compile genltest.ko for kernel $1" build_kernel_modules "$root" "$1"
+}
+build_kernel_modules() { # DIR ROOT KERNEL
+	local dir=$1 root=$2 kernel=$3 abi sub
+	abi=$(<"$root/kernel/abi")
+	mkdir "$dir/src"
+	(cd "$repo" && module_sources | cpio --quiet -0pdm "$dir/src")
+	for sub in kmod kmod/tests/tutorial; do
+		[ -d "$dir/src/$sub" ] || continue
+		in_root "$root" "$dir/src/$sub" make -C "/lib/modules/$abi/build" M=/src W=1 modules
+		mv "$dir/src/$sub"/genltest*.ko "$dir/"
+	done
+	if [ "$kernel" = 6.1 ] && [ -d "$dir/src/kmod/tests/client" ]; then
+		build_client "$dir" "$root"
+	fi
+	! grep -q -i 'warning' "$dir/log" || return 1 # the log is shown then
+	rm -rf "$dir/src"
+}
+build_client() { # DIR ROOT
+	local source
+	mkdir "$1/client"
+	for source in "$1"/src/kmod/tests/client/*.c; do
+		source=$(basename "$source" .c)
+		in_root "$2" "$1/src" sh -euc 'gcc -Wall -Wextra -O2 -I/src/kmod -o "/src/$1" "/src/kmod/tests/client/$1.c" \
+			$(pkg-config --cflags --libs libnl-genl-3.0)' build "$source"
+		mv "$1/src/$source" "$1/client/"
+	done
+}
