@@ -61,11 +61,12 @@ type Receiver struct {
 
 	// family is the id of which messages are accepted. Only the holder of mu
 	// changes it; the receive loop reads it for each message.
-	family atomic.Uint32
-	mu     sync.Mutex
-	told   bool            // the log has that the family is away
-	doubt  *genl.FamilyIDs // what the last check found in place of what the receiver knows
-	drops  uint32          // the socket's counter when it was last read
+	family     atomic.Uint32
+	subscribed atomic.Bool // the group is joined too
+	mu         sync.Mutex
+	told       bool            // the log has that the family is away
+	doubt      *genl.FamilyIDs // what the last check found in place of what the receiver knows
+	drops      uint32          // the socket's counter when it was last read
 
 	busySince atomic.Int64 // when the present batch was taken up, ns; 0 when waiting
 	records   [][]byte     // of the batch at hand
@@ -85,7 +86,7 @@ func New(k Kernel, j Journal, m *metrics.Metrics, bufferBytes int, log *slog.Log
 }
 
 // Subscribed reports whether events can arrive.
-func (r *Receiver) Subscribed() bool { return r.family.Load() != 0 }
+func (r *Receiver) Subscribed() bool { return r.subscribed.Load() }
 
 // Family returns the family's present id, 0 while it is away.
 func (r *Receiver) Family() uint16 { return uint16(r.family.Load()) } //nolint:gosec // stored from one
@@ -342,6 +343,7 @@ func (r *Receiver) follow(ids genl.FamilyIDs) error {
 		r.away()
 		return err
 	}
+	r.subscribed.Store(true)
 	r.metrics.Subscribed.Set(1)
 	if !known {
 		r.told = false
@@ -353,5 +355,6 @@ func (r *Receiver) follow(ids genl.FamilyIDs) error {
 
 func (r *Receiver) away() {
 	r.family.Store(0)
+	r.subscribed.Store(false)
 	r.metrics.Subscribed.Set(0)
 }

@@ -71,6 +71,7 @@ type fakeSocket struct {
 	interrupted chan struct{}
 
 	beforeHandle func() // called when messages have left the queue
+	beforeJoin   func() // called when a group is about to be joined
 
 	mu     sync.Mutex
 	joined []uint32
@@ -102,6 +103,9 @@ func (s *fakeSocket) Interrupt() error { close(s.interrupted); return nil }
 func (s *fakeSocket) Join(group uint32) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.beforeJoin != nil {
+		s.beforeJoin()
+	}
 	s.joined = append(s.joined, group)
 	return nil
 }
@@ -303,6 +307,20 @@ func TestAbsentFamilyIsAttachedWhenItAppears(t *testing.T) {
 		f.want(t, "a")
 		if !f.Subscribed() || testutil.ToFloat64(f.m.Subscribed) != 1 {
 			t.Error("not subscribed")
+		}
+		f.stop()
+	})
+}
+
+func TestSubscribedIsNotSaidBeforeTheGroupIsJoined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &fakeKernel{})
+		early := false
+		f.kernel.socket().beforeJoin = func() { early = f.Subscribed() }
+		f.send(registered(first))
+		synctest.Wait()
+		if early || !f.Subscribed() {
+			t.Errorf("subscribed before the group was joined: %v; after: %v", early, f.Subscribed())
 		}
 		f.stop()
 	})
