@@ -9,6 +9,9 @@
 # slow the guest. The port "status" is QEMU's own standard output, a pipe to us;
 # its end of file means that QEMU is gone.
 
+qemu=
+readers=
+
 now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
 
 # seconds turns 90, 90s, 5m or 1h into seconds.
@@ -88,7 +91,7 @@ boot() { # SECONDS
 	exec {status_port}< <(trap - EXIT && exec setpriv --pdeathsig KILL qemu-system-x86_64 "${machine[@]}" \
 		-append "$kernel_arguments" 2>"$run_dir/qemu.log" </dev/null)
 	qemu=$!
-	on_exit 'stop_qemu'
+	on_exit 'kill $readers 2>/dev/null; stop_qemu'
 	tail -f -c +1 -s 0.1 --pid="$qemu" "$run_dir/stdout" &
 	readers=$!
 	tail -f -c +1 -s 0.1 --pid="$qemu" "$run_dir/stderr" >&2 &
@@ -119,9 +122,11 @@ boot() { # SECONDS
 	return 124
 }
 
-# stop_qemu also waits until its output has been passed on.
+# stop_qemu also waits until all output has been passed on.
 stop_qemu() {
+	[ -n "$qemu" ] || return 0
 	kill -KILL "$qemu" 2>/dev/null || true
 	# shellcheck disable=SC2086  # a list
 	wait "$qemu" $readers || true
+	qemu='' readers=''
 }

@@ -11,6 +11,7 @@ host_packages=(
 	cpio:cpio
 	/bin/busybox:busybox-static
 	mke2fs:e2fsprogs
+	xz:xz-utils
 )
 
 install_host_packages() {

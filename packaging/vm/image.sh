@@ -48,7 +48,7 @@ initramfs() { # KERNEL
 	kernel_modules "$1"
 	modules=$REPLY
 	cache_entry "initramfs-$1" \
-		"$(key "$root" "$modules" "$(declare -f build_initramfs module_order pack)" <<<"$(cat "$vm_dir"/guest/{init,run-command,check-kernel-log})")" \
+		"$(key "${root#"$cache"/}" "${modules#"$cache"/}" "$(declare -f build_initramfs module_order pack)" <<<"$(cat "$vm_dir"/guest/{init,run-command,check-kernel-log})")" \
 		"pack the initramfs of kernel $1" build_initramfs "$root" "$modules"
 }
 build_initramfs() { # DIR ROOT MODULES
@@ -70,7 +70,7 @@ build_initramfs() { # DIR ROOT MODULES
 	cp "$3"/*.ko "$(find "$kernel/lib/modules/$abi" -name team.ko)" "$tree/lib/modules-test/"
 	pack "$tree" >"$1/fast.cpio"
 	rm -rf "$tree"
-	cp "$kernel/vmlinuz" "$1/"
+	cp --link "$kernel/vmlinux" "$1/"
 }
 
 # module_order prints the files to load for the MODULEs, dependencies first.
@@ -84,32 +84,34 @@ module_order() { # ROOT MODULE...
 
 # payload sets $REPLY: full.cpio, all that is copied onto the root of the full VM.
 payload() { # KERNEL
-	local root modules daemon
+	local root modules clients daemon
 	kernel_root "$1"
 	root=$REPLY/root
 	kernel_modules "$1"
 	modules=$REPLY
+	test_clients
+	clients=$REPLY
 	daemon_files
 	daemon=$REPLY
 	cache_entry "payload-$1" \
-		"$(find "$vm_dir/guest" -type f -print0 | sort -z | xargs -0 sha256sum | key "$root" "$modules" "$daemon" "$(declare -f build_payload pack)")" \
-		"pack the payload of kernel $1" build_payload "$root" "$modules" "$daemon"
+		"$(find "$vm_dir/guest" -type f -print0 | sort -z | xargs -0 sha256sum |
+			key "${root#"$cache"/}" "${modules##*/}" "${clients##*/}" "${daemon##*/}" "$(declare -f build_payload pack)")" \
+		"pack the payload of kernel $1" build_payload "$root" "$modules" "$clients" "$daemon"
 }
-build_payload() { # DIR ROOT MODULES DAEMON
+build_payload() { # DIR ROOT MODULES CLIENTS DAEMON
 	local tree=$1/tree/payload root=$2 abi
 	abi=$(<"$root/kernel/abi")
 	mkdir -p "$tree/usr/lib"
-	cp -a "$4/files/." "$tree/"
+	cp -a "$5/files/." "$tree/"
 	cp -a "$vm_dir/guest/rootfs/." "$tree/"
 	install -D -t "$tree/usr/local/lib/genltest-vm" "$vm_dir"/guest/{run-command,check-kernel-log}
 	mkdir -p "$tree/etc/systemd/system/multi-user.target.wants"
 	ln -s ../genltest-vm-command.service "$tree/etc/systemd/system/multi-user.target.wants/"
-	[ ! -d "$3/client" ] || cp -a "$3/client" "$tree/usr/local/lib/genltest-tests"
+	cp -a "$4/bin" "$tree/usr/local/lib/genltest-tests"
 
 	cp -a "$root/kernel/lib/modules" "$tree/usr/lib/"
 	install -D -m 644 -t "$tree/usr/lib/modules/$abi/updates" "$3/genltest.ko"
-	[ ! -e "$3/genltest_tutorial.ko" ] ||
-		install -D -m 644 -t "$tree/usr/lib/modules/$abi/extra" "$3/genltest_tutorial.ko"
+	install -D -m 644 -t "$tree/usr/lib/modules/$abi/extra" "$3/genltest_tutorial.ko"
 	ln -s usr/lib "$tree/lib"
 	in_root "$root" "$tree" depmod -b /src "$abi"
 	rm "$tree/lib"

@@ -15,7 +15,7 @@ kernel_suite() { # KERNEL
 
 # The 6.1 root is also where kmod-check and the C test client find their tools.
 kernel_packages() { # KERNEL
-	local packages=make,binutils,kmod,xz-utils
+	local packages=make,binutils,kmod,lz4,xz-utils,zstd
 	case $1 in
 	6.1) packages+=,linux-headers-cloud-amd64,perl,sparse,gcc,libc6-dev,libnl-genl-3-dev,pkg-config ;;
 	7) packages+=,linux-headers-cloud-amd64/trixie-backports ;;
@@ -41,7 +41,7 @@ bootstrap() { # SUITE DIR VARIANT PACKAGES [OPTION...]
 		"$@" "${suite%-backports}" "$dir" "${lines[@]}"
 }
 
-# kernel_root sets $REPLY: root/ to chroot into; root/kernel/ with abi, vmlinuz
+# kernel_root sets $REPLY: root/ to chroot into; root/kernel/ with abi, vmlinux
 # and lib/modules/.
 kernel_root() { # KERNEL
 	local suite packages
@@ -57,14 +57,17 @@ build_kernel_root() { # DIR SUITE PACKAGES
 }
 
 # in_root runs a command in a kernel root, SOURCES bound to /src; /proc is for
-# objtool. Both mounts and all processes end with the command.
+# objtool. Both mounts and all processes end with the command. A shell stays in
+# front of it as process 1: make, told to end, kills itself over and over, which
+# process 1 cannot do.
 in_root() { # ROOT SOURCES COMMAND...
 	unshare --mount --pid --fork --kill-child sh -euc '
 		root=$1 src=$2
 		shift 2
 		mount --bind "$src" "$root/src"
 		mount -t proc proc "$root/proc"
-		exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 "$@"' \
+		chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ LC_ALL=C.UTF-8 "$@"
+		exit' \
 		in_root "$@"
 }
 
@@ -77,40 +80,47 @@ module_sources_key() { # STRING...
 	(cd "$repo" && module_sources | xargs -0 sha256sum | key "$@")
 }
 
-# kernel_modules sets $REPLY: genltest.ko and, where their sources exist,
-# genltest_tutorial.ko and client/.
+# kernel_modules sets $REPLY: genltest.ko and genltest_tutorial.ko.
 kernel_modules() { # KERNEL
 	local root
 	[ -e "$repo/kmod/genltest.c" ] || die "kmod/genltest.c does not exist"
 	kernel_root "$1"
 	root=$REPLY/root
 	cache_entry "modules-$1" \
-		"$(module_sources_key "${root%/root}" "$(declare -f build_kernel_modules build_client)")" \
-		"compile genltest.ko for kernel $1" build_kernel_modules "$root" "$1"
+		"$(module_sources_key "${root#"$cache"/}" "$(declare -f build_kernel_modules)")" \
+		"compile genltest.ko for kernel $1" build_kernel_modules "$root"
 }
-build_kernel_modules() { # DIR ROOT KERNEL
-	local dir=$1 root=$2 kernel=$3 abi sub
+build_kernel_modules() { # DIR ROOT
+	local dir=$1 root=$2 abi sub
 	abi=$(<"$root/kernel/abi")
 	mkdir "$dir/src"
 	(cd "$repo" && module_sources | cpio --quiet -0pdm "$dir/src")
 	for sub in kmod kmod/tests/tutorial; do
-		[ -d "$dir/src/$sub" ] || continue
 		in_root "$root" "$dir/src/$sub" make -C "/lib/modules/$abi/build" M=/src W=1 modules
 		mv "$dir/src/$sub"/genltest*.ko "$dir/"
 	done
-	if [ "$kernel" = 6.1 ] && [ -d "$dir/src/kmod/tests/client" ]; then
-		build_client "$dir" "$root"
-	fi
 	! grep -q -i 'warning' "$dir/log" || return 1 # the log is shown then
 	rm -rf "$dir/src"
 }
-build_client() { # DIR ROOT
-	local source
-	mkdir "$1/client"
+
+# test_clients sets $REPLY: the programs of kmod/tests/client, compiled with the
+# libraries of the guest, which is of the release of kernel 6.1 whatever it boots.
+test_clients() {
+	local root
+	kernel_root 6.1
+	root=$REPLY/root
+	cache_entry clients "$(module_sources_key "${root#"$cache"/}" "$(declare -f build_test_clients)")" \
+		'compile the C test clients' build_test_clients "$root"
+}
+build_test_clients() { # DIR ROOT
+	local source name
+	mkdir "$1/bin" "$1/src"
+	(cd "$repo" && module_sources | cpio --quiet -0pdm "$1/src")
 	for source in "$1"/src/kmod/tests/client/*.c; do
-		source=$(basename "$source" .c)
-		in_root "$2" "$1/src" sh -euc 'gcc -Wall -Wextra -O2 -I/src/kmod -o "/src/$1" "/src/kmod/tests/client/$1.c" \
-			$(pkg-config --cflags --libs libnl-genl-3.0)' build "$source"
-		mv "$1/src/$source" "$1/client/"
+		name=$(basename "$source" .c)
+		in_root "$2" "$1/src" sh -euc 'gcc -Wall -Wextra -Werror -O2 -I/src/kmod -o "/src/$1" "/src/kmod/tests/client/$1.c" \
+			$(pkg-config --cflags --libs libnl-genl-3.0)' build "$name"
+		mv "$1/src/$name" "$1/bin/"
 	done
+	rm -rf "$1/src"
 }

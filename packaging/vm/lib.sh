@@ -73,6 +73,7 @@ quote() { # WORD...
 # start_builder runs a builder in its own process group, so that a signal to us
 # ends compilers and package managers too, at once. Sets $builder. Not to be
 # called in a condition: there bash ignores errexit, in the builder as well.
+builder=
 start_builder() { # LOG COMMAND...
 	local log=$1
 	shift
@@ -84,7 +85,9 @@ start_builder() { # LOG COMMAND...
 	) >"$log" 2>&1 </dev/null &
 	builder=$!
 	set +m
-	on_exit "kill -TERM -- -$builder 2>/dev/null && wait $builder"
+}
+stop_builder() {
+	[ -z "$builder" ] || { kill -TERM -- "-$builder" && wait "$builder"; } 2>/dev/null
 }
 
 # cache_entry sets $REPLY to the directory NAME-KEY of the cache and keeps it
@@ -102,13 +105,15 @@ cache_entry() { # NAME KEY TEXT FUNCTION [ARG...]
 		rm -rf "$cache/tmp/$name".* # of a builder that was killed
 		tmp=$(mktemp -d "$cache/tmp/$name.XXXXXXXX")
 		chmod 755 "$tmp"
-		on_exit "rm -rf '$tmp'"
+		on_exit "stop_builder; rm -rf '$tmp'"
 		progress "$text"
 		start_builder "$tmp/log" "$function" "$tmp" "$@"
 		if ! wait "$builder"; then
 			tail -n 40 "$tmp/log" >&2
+			builder=
 			die "$text: failed"
 		fi
+		builder=
 		mv "$tmp" "$entry"
 		for old in "$cache/$name"-????????????????; do
 			[ "$old" = "$entry" ] || flock --exclusive --nonblock "$old" rm -rf "$old" || true
