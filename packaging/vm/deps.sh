@@ -36,15 +36,19 @@ install_host_packages() {
 # debian_mirror prints the archive this machine itself uses, so that a local
 # mirror or proxy is respected and none is named here.
 debian_mirror() {
-	local codename
 	if [ -n "${DEBIAN_MIRROR:-}" ]; then
 		echo "$DEBIAN_MIRROR"
 		return
 	fi
+	# apt knows it once it has lists.
+	configured_mirror || { apt-get update --quiet >&2 && configured_mirror; } ||
+		die "no Debian mirror in this machine's apt configuration: set DEBIAN_MIRROR"
+}
+configured_mirror() {
+	local codename
 	# shellcheck disable=SC1091
 	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 	apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' |
 		awk -v release="$codename" '$1 == release && $2 == "main" { print $3; found = 1; exit }
-			END { exit !found }' ||
-		die "no Debian mirror in this machine's apt configuration: set DEBIAN_MIRROR"
+			END { exit !found }'
 }
