@@ -49,8 +49,17 @@ type Echo struct {
 
 // Journal is about the events that wait for a sink.
 type Journal struct {
-	// MaxBytes limits the events held in memory for slow sinks.
-	MaxBytes Size `yaml:"max_bytes" default:"256MiB" min:"1MiB"`
+	// Path is the journal's directory; empty means one below the service's state
+	// directory.
+	Path string `yaml:"path" default:""`
+	// MaxBytes limits the disk space of events that some sink has not taken.
+	MaxBytes Size `yaml:"max_bytes" default:"1GiB" min:"1MiB"`
+	// MaxAge limits how long such events are kept; 0 is no limit.
+	MaxAge Duration `yaml:"max_age" default:"0" min:"0" max:"87600h"`
+	// Fsync says when events are safe against a power cut.
+	Fsync JournalFsync `yaml:"fsync" default:"interval"`
+	// SyncInterval is the longest time to a power cut's safety with FsyncInterval.
+	SyncInterval Duration `yaml:"sync_interval" default:"100ms" min:"1ms" max:"1m"`
 }
 
 // HTTP is about the server of /metrics.

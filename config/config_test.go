@@ -16,7 +16,7 @@ func TestDefault(t *testing.T) {
 	want := &Config{
 		Receiver: Receiver{Buffer: 64 << 20},
 		Echo:     Echo{Interval: Duration(30 * time.Second), Timeout: Duration(5 * time.Second)},
-		Journal:  Journal{MaxBytes: 256 << 20},
+		Journal:  Journal{MaxBytes: 1 << 30, Fsync: JournalFsyncInterval, SyncInterval: Duration(100 * time.Millisecond)},
 		HTTP:     HTTP{Listen: "127.0.0.1:9941"},
 		Log:      Log{Level: LogLevel(slog.LevelInfo)},
 		Shutdown: Shutdown{Drain: Duration(5 * time.Second)},

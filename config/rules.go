@@ -16,7 +16,7 @@ import (
 )
 
 // One check method a struct, for what its tags cannot say.
-var _ = []checker{(*Config)(nil), (*Echo)(nil), (*HTTP)(nil), (*Sink)(nil), (*File)(nil)}
+var _ = []checker{(*Config)(nil), (*Echo)(nil), (*HTTP)(nil), (*Journal)(nil), (*Sink)(nil), (*File)(nil)}
 
 func (c *Config) check(s section) {
 	if len(c.Sinks) == 0 {
@@ -57,6 +57,16 @@ func (s section) culprit(key, other string) string {
 		return other
 	}
 	return key
+}
+
+func (j *Journal) check(s section) {
+	switch {
+	case j.Path == "":
+	case !filepath.IsAbs(j.Path):
+		s.errorf("path", "%s is not absolute; begin it with /", quote(j.Path))
+	case strings.ContainsFunc(j.Path, unicode.IsControl):
+		s.errorf("path", "%s has a control character; leave it out", quote(j.Path))
+	}
 }
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,252})$`)

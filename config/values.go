@@ -81,3 +81,29 @@ func (f *Fsync) UnmarshalText(text []byte) error {
 
 // MarshalText is the inverse of UnmarshalText.
 func (f Fsync) MarshalText() ([]byte, error) { return []byte(f), nil }
+
+// JournalFsync says when the journal is forced to disk.
+type JournalFsync string
+
+const (
+	// JournalFsyncInterval forces it within an interval, all batches of that time
+	// together.
+	JournalFsyncInterval JournalFsync = "interval"
+	// JournalFsyncAlways forces each batch before the next is received.
+	JournalFsyncAlways JournalFsync = "always"
+	// JournalFsyncNever leaves it to the kernel.
+	JournalFsyncNever JournalFsync = "never"
+)
+
+// UnmarshalText refuses what is none of the constants.
+func (f *JournalFsync) UnmarshalText(text []byte) error {
+	switch v := JournalFsync(text); v {
+	case JournalFsyncInterval, JournalFsyncAlways, JournalFsyncNever:
+		*f = v
+		return nil
+	}
+	return fmt.Errorf("%s is not known; write interval, always or never", quote(string(text)))
+}
+
+// MarshalText is the inverse of UnmarshalText.
+func (f JournalFsync) MarshalText() ([]byte, error) { return []byte(f), nil }

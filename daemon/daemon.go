@@ -6,10 +6,13 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +21,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/delivery"
+	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/receiver"
 	"github.com/genltestd/genltestd/daemon/systemd"
@@ -29,6 +33,7 @@ type Options struct {
 	Version string
 	Stdout  io.Writer // of the sinks of kind stdout
 	Log     *slog.Logger
+	Dirs    Dirs
 	Kernel  receiver.Kernel // nil is the machine's own
 	Echo    Prober          // nil is the machine's own
 }
@@ -40,6 +45,7 @@ type Daemon struct {
 	notifier *systemd.Notifier
 	receiver *receiver.Receiver
 	journal  *journal.Journal
+	inbox    *journal.Inbox
 	workers  []*delivery.Worker
 	echo     *echoLoop
 	server   *control.Server // nil when switched off
@@ -59,11 +65,24 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	d := &Daemon{cfg: cfg, log: log, notifier: systemd.NewNotifier(component(log, "systemd"))}
 	reg := prometheus.NewRegistry()
 	m := metrics.New(reg, opts.Version, refusalReasons())
-	if err := metrics.RegisterSinks(reg, d.sinkStates); err != nil {
+	if err := errors.Join(metrics.RegisterSinks(reg, d.sinkStates), metrics.RegisterJournal(reg, d.journalState)); err != nil {
 		return nil, err
 	}
 
-	d.journal = journal.New(int64(cfg.Journal.MaxBytes))
+	if err := opts.Dirs.create(); err != nil {
+		return nil, err
+	}
+	d.journal, err = openJournal(&cfg.Journal, filepath.Join(opts.Dirs.State, "journal"))
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() { d.journal.Close() })
+	var fresh bool
+	d.inbox, fresh, err = journal.OpenInbox(filepath.Join(opts.Dirs.Runtime, "inbox"), genl.BatchBytes)
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() { d.inbox.Close() })
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("host name: %w", err)
@@ -76,12 +95,20 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 			return nil, fmt.Errorf("sink %s: %w", sc.Name, err)
 		}
 		undo = append(undo, func() { s.Close() })
-		d.workers = append(d.workers, delivery.NewWorker(sc.Name, s, d.journal, decode, deliveryOptions(sc), component(log, "delivery")))
+		reader, err := d.journal.NewReader(sc.Name, journal.FromOldest)
+		if err != nil {
+			return nil, err
+		}
+		d.workers = append(d.workers, delivery.NewWorker(sc.Name, s, reader, decode, deliveryOptions(sc), component(log, "delivery")))
+	}
+
+	if err := d.forgetRemovedSinks(); err != nil {
+		return nil, err
 	}
 
 	if cfg.HTTP.Listen != "" {
 		d.server, err = control.Listen(cfg.HTTP.Listen, control.Pages{
-			Metrics: reg, Refresh: func() { d.refresh(m) }, Health: d.alive, Ready: d.ready,
+			Metrics: reg, Refresh: d.countDrops, Health: d.alive, Ready: d.ready,
 		}, component(log, "http"))
 		if err != nil {
 			return nil, err
@@ -95,11 +122,26 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}
 	// Last, so that nothing that can fail stands between the first event and the
 	// sinks.
-	d.receiver, err = receiver.New(kernel, d.journal, m, int(cfg.Receiver.Buffer), component(log, "receiver"))
+	d.receiver, err = receiver.New(kernel, d.journal, d.inbox, fresh, m, int(cfg.Receiver.Buffer), component(log, "receiver"))
 	if err != nil {
 		return nil, err
 	}
 	return d, nil
+}
+
+// forgetRemovedSinks removes the cursors of sinks that are no longer configured:
+// they would hold back events that nobody is to get.
+func (d *Daemon) forgetRemovedSinks() error {
+	for _, name := range d.journal.Cursors() {
+		if slices.ContainsFunc(d.cfg.Sinks, func(s config.Sink) bool { return s.Name == name }) {
+			continue
+		}
+		d.log.Warn("forgetting how far a sink was that is no longer configured", "sink", name)
+		if err := d.journal.RemoveCursor(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Run works until the context ends or a part of the daemon fails for good, then
@@ -134,6 +176,9 @@ func (d *Daemon) Run(parent context.Context) error {
 	receiving.wg.Wait()
 	d.journal.Seal()
 	d.drain(&delivering, abandon)
+	if err := errors.Join(d.journal.Close(), d.inbox.Close()); err != nil {
+		d.log.Error("closing the journal", "error", err)
+	}
 	stopServing()
 	serving.wg.Wait()
 	if parent.Err() != nil {
@@ -160,7 +205,7 @@ func (d *Daemon) drain(delivering *group, abandon func()) {
 	}
 	for _, w := range d.workers {
 		if s := w.State(); s.Waiting+s.InFlight > 0 {
-			d.log.Error("stopped with events that the sink has not taken", "sink", s.Name, "events", s.Waiting+s.InFlight, "last_error", s.LastError)
+			d.log.Warn("stopping with events that the sink has not taken; the next start goes on with them", "sink", s.Name, "events", s.Waiting+s.InFlight, "last_error", s.LastError)
 		}
 	}
 }

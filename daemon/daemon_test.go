@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -33,7 +34,7 @@ type fakeKernel struct {
 	done   chan struct{}
 }
 
-func (k *fakeKernel) Open(int) (receiver.Socket, genl.SocketReport, error) {
+func (k *fakeKernel) Open(int, *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
 	return k, genl.SocketReport{BufferBytes: 1 << 20}, nil
 }
 
@@ -124,6 +125,9 @@ func launch(t *testing.T, cfg *config.Config, opts Options) fixture {
 	t.Helper()
 	f := fixture{stdout: &output{}}
 	opts.Version, opts.Stdout = "test", f.stdout
+	if opts.Dirs == (Dirs{}) {
+		opts.Dirs = Dirs{State: t.TempDir(), Runtime: t.TempDir()}
+	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
@@ -239,6 +243,56 @@ func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
 	}
 }
 
+func TestAnotherProcessGoesOnWhereThisOneEnded(t *testing.T) {
+	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
+	path := filepath.Join(t.TempDir(), "d", "events.jsonl")
+	mkdir := func() {
+		if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, err := config.Parse("test.yaml", []byte(listenAnywhere+"shutdown: {drain: 10ms}\nsinks:\n- name: archive\n  file: {path: "+path+"}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func() fixture {
+		k := &fakeKernel{queue: make(chan []genl.Message), done: make(chan struct{})}
+		f := launch(t, cfg, Options{Dirs: dirs, Kernel: k, Echo: prober{}})
+		f.kernel = k
+		return f
+	}
+	mkdir()
+	first := run()
+	if err := os.RemoveAll(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		first.kernel.event("x")
+	}
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	mkdir()
+	second := run()
+	second.kernel.event("y")
+	eventually(t, "every event", func() bool { return second.workers[0].State().Delivered == 101 })
+	if err := second.stop(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+		if !strings.HasPrefix(line, fmt.Sprintf(`{"id":"%s-%d"`, second.journal.ID(), i+1)) {
+			t.Fatalf("line %d: %s", i, line)
+		}
+	}
+	if n := strings.Count(string(text), "\n"); n != 101 || first.journal.ID() != second.journal.ID() {
+		t.Errorf("%d events; journals %s and %s", n, first.journal.ID(), second.journal.ID())
+	}
+}
+
 func TestReadinessSaysWhatIsMissing(t *testing.T) {
 	f := start(t, listenAnywhere, &fakeKernel{absent: true}, prober{err: genl.ErrFamilyAbsent})
 	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "genltest is not registered") {
@@ -281,6 +335,7 @@ func TestStopDoesNotWaitForASinkThatHangs(t *testing.T) {
 func TestNewReportsWhatCannotBeOpenedAndLeavesNothingOpen(t *testing.T) {
 	before := descriptors(t)
 	good := filepath.Join(t.TempDir(), "events.jsonl")
+	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	for yaml, part := range map[string]string{
 		"sinks:\n- name: good\n  file: {path: " + good + "}\n- name: bad\n  file: {path: /nonexistent/events}\n": "sink bad: open /nonexistent/events: no such file or directory",
 		"http: {listen: \"192.0.2.1:1\"}\nsinks:\n- name: good\n  file: {path: " + good + "}\n":                  "http.listen: listen tcp 192.0.2.1:1",
@@ -289,7 +344,7 @@ func TestNewReportsWhatCannotBeOpenedAndLeavesNothingOpen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = New(cfg, Options{Stdout: io.Discard, Log: slog.New(slog.DiscardHandler), Kernel: &fakeKernel{}, Echo: prober{}})
+		_, err = New(cfg, Options{Dirs: dirs, Stdout: io.Discard, Log: slog.New(slog.DiscardHandler), Kernel: &fakeKernel{}, Echo: prober{}})
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("error %v, want one with %q", err, part)
 		}

@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -34,6 +35,9 @@ func (d *Daemon) ready() []string {
 	} else if err := d.echo.fault(); err != nil {
 		faults = append(faults, "echo: the last health check failed: "+err.Error())
 	}
+	if err := d.journalFault(); err != nil {
+		faults = append(faults, "journal: "+err.Error())
+	}
 	for _, s := range d.sinkStates() {
 		if s.LastError != nil {
 			faults = append(faults, fmt.Sprintf("sink %s: %d events wait: %v", s.Name, s.Waiting+s.InFlight, s.LastError))
@@ -42,13 +46,22 @@ func (d *Daemon) ready() []string {
 	return faults
 }
 
-// refresh brings the metrics up to date that are not kept as they change.
-func (d *Daemon) refresh(m *metrics.Metrics) {
+// countDrops brings the one counter up to date that the kernel keeps.
+func (d *Daemon) countDrops() {
 	if _, err := d.receiver.CountDrops(); err != nil {
 		d.log.Warn("counting lost events for a scrape", "error", err)
 	}
-	m.JournalBytes.Set(float64(d.journal.Bytes()))
 }
+
+func (d *Daemon) journalState() metrics.JournalState {
+	damage := d.journal.Damage()
+	return metrics.JournalState{
+		Bytes: d.journal.Bytes(), Damaged: damage.Records, Cursors: damage.Cursors, Accepting: d.journalFault() == nil,
+	}
+}
+
+// journalFault says why events are not safe in the journal, nil when they are.
+func (d *Daemon) journalFault() error { return cmp.Or(d.receiver.Blocked(), d.journal.Fault()) }
 
 func (d *Daemon) sinkStates() []metrics.SinkState {
 	states := make([]metrics.SinkState, len(d.workers))
@@ -87,9 +100,16 @@ func (d *Daemon) statusLine() string {
 			failing++
 		}
 	}
-	line := fmt.Sprintf("%s; %d events; %d sinks", state, d.journal.Last(), len(d.workers))
+	line := fmt.Sprintf("%s; %d events; %d sinks", state, d.journal.Count(), len(d.workers))
 	if failing > 0 {
-		line = "DEGRADED: " + line + fmt.Sprintf(", %d failing, up to %d events wait", failing, waiting)
+		line += fmt.Sprintf(", %d failing, up to %d events wait", failing, waiting)
+	}
+	blocked := d.journalFault()
+	if blocked != nil {
+		line += "; the journal does not accept events"
+	}
+	if failing > 0 || blocked != nil {
+		line = "DEGRADED: " + line
 	}
 	return line
 }

@@ -54,13 +54,29 @@ func decoder(journalID, host string) delivery.Decoder {
 	}
 }
 
+var journalFsync = map[config.JournalFsync]journal.Fsync{
+	config.JournalFsyncInterval: journal.FsyncInterval,
+	config.JournalFsyncAlways:   journal.FsyncAlways,
+	config.JournalFsyncNever:    journal.FsyncNever,
+}
+
+func openJournal(c *config.Journal, dir string) (*journal.Journal, error) {
+	if c.Path != "" {
+		dir = c.Path
+	}
+	return journal.Open(dir, journal.Options{
+		MaxBytes: int64(c.MaxBytes), MaxAge: time.Duration(c.MaxAge),
+		Fsync: journalFsync[c.Fsync], SyncInterval: time.Duration(c.SyncInterval),
+	})
+}
+
 // hostKernel is the kernel that this process runs on.
 type hostKernel struct{}
 
 var _ receiver.Kernel = hostKernel{}
 
-func (hostKernel) Open(bufferBytes int) (receiver.Socket, genl.SocketReport, error) {
-	return genl.OpenEventSocket(bufferBytes)
+func (hostKernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
+	return genl.OpenEventSocket(bufferBytes, batch)
 }
 
 func (hostKernel) Resolve() (genl.FamilyIDs, error) { return genl.Resolve() }

@@ -24,7 +24,6 @@ type Metrics struct {
 	ReceiveBuffer prometheus.Gauge       // bytes the kernel granted
 	Subscribed    prometheus.Gauge       // 1 while events can arrive
 	Registrations prometheus.Counter     // times the family appeared
-	JournalBytes  prometheus.Gauge
 	EchoProbes    *prometheus.CounterVec // by result
 	EchoSeconds   prometheus.Histogram
 }
@@ -53,7 +52,6 @@ func New(reg prometheus.Registerer, version string, refusals []string) *Metrics 
 		ReceiveBuffer: gauge("receive_buffer_bytes", "Size of the event socket's receive buffer as granted by the kernel."),
 		Subscribed:    gauge("subscribed", "1 while the daemon is a member of the family's multicast group."),
 		Registrations: counter("family_registrations_total", "Times that the family appeared: at start, or when its module was loaded."),
-		JournalBytes:  gauge("journal_bytes", "Memory that holds events which some sink has not taken yet."),
 		EchoProbes: counterVec("echo_probes_total",
 			"Echo health checks of the family, by result.", "result", EchoOK, EchoTimeout, EchoAbsent, EchoError),
 		EchoSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -64,7 +62,7 @@ func New(reg prometheus.Registerer, version string, refusals []string) *Metrics 
 	}
 	reg.MustRegister(
 		m.Received, m.Refused, m.Lost, m.ReceiveBuffer, m.Subscribed, m.Registrations,
-		m.JournalBytes, m.EchoProbes, m.EchoSeconds, buildInfo(version),
+		m.EchoProbes, m.EchoSeconds, buildInfo(version),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m

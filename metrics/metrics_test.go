@@ -19,6 +19,9 @@ func TestEverySeriesExistsFromTheStartAndPassesTheLinter(t *testing.T) {
 	if err := RegisterSinks(reg, states); err != nil {
 		t.Fatal(err)
 	}
+	if err := RegisterJournal(reg, func() JournalState { return JournalState{Accepting: true} }); err != nil {
+		t.Fatal(err)
+	}
 	problems, err := testutil.GatherAndLint(reg)
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +52,9 @@ func TestTheReadmeNamesEveryMetric(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	New(reg, "1.0", []string{"x"})
 	if err := RegisterSinks(reg, func() []SinkState { return []SinkState{{Name: "a"}} }); err != nil {
+		t.Fatal(err)
+	}
+	if err := RegisterJournal(reg, func() JournalState { return JournalState{} }); err != nil {
 		t.Fatal(err)
 	}
 	families, err := reg.Gather()

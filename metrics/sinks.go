@@ -12,7 +12,7 @@ import (
 // Events = Delivered + Dropped + InFlight + Waiting, in every scrape.
 type SinkState struct {
 	Name      string
-	Events    uint64 // journaled since the sink began to follow the journal
+	Events    uint64 // that the sink was or is to get
 	Delivered uint64
 	Dropped   uint64 // gone from the journal before the sink took them
 	InFlight  uint64 // handed to the sink, not yet taken
@@ -31,9 +31,9 @@ type sinkCollector struct {
 func RegisterSinks(reg prometheus.Registerer, states func() []SinkState) error {
 	c := &sinkCollector{states: states, descs: map[string]*prometheus.Desc{}}
 	for name, help := range map[string]string{
-		"events_total":           "Events journaled since the sink began to follow the journal.",
+		"events_total":           "Events that the sink was or is to get.",
 		"events_delivered_total": "Events that the sink has taken.",
-		"events_dropped_total":   "Events that the sink never got, because the journal's limit was reached first.",
+		"events_dropped_total":   "Events that the sink never got: the journal's limit was reached first, or they could not be read back.",
 		"events_in_flight":       "Events handed to the sink that it has not taken yet.",
 		"events_waiting":         "Events in the journal that were not yet handed to the sink.",
 		"failures_total":         "Attempts to deliver that failed.",

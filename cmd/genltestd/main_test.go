@@ -29,7 +29,8 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append(os.Environ(), "GENLTESTD_MAIN=1", "NOTIFY_SOCKET=", "JOURNAL_STREAM=")
+	cmd.Env = append(os.Environ(), "GENLTESTD_MAIN=1", "NOTIFY_SOCKET=", "JOURNAL_STREAM=",
+		"STATE_DIRECTORY="+t.TempDir(), "RUNTIME_DIRECTORY="+t.TempDir())
 	return cmd
 }
 

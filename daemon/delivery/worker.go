@@ -31,8 +31,7 @@ type Options struct {
 // has taken it. State may be called at any time, Run once.
 type Worker struct {
 	sink   sink.Sink
-	reader *journal.Reader
-	last   func() uint64 // number of the journal's newest record
+	reader Reader
 	decode Decoder
 	opts   Options
 	log    *slog.Logger
@@ -40,50 +39,75 @@ type Worker struct {
 	records []journal.Record
 	events  []event.Event
 
-	mu    sync.Mutex
-	begin uint64            // number of the newest record when the worker was made
-	state metrics.SinkState // Events and Waiting are derived, not kept
+	mu      sync.Mutex
+	claimed uint64            // records past the cursor that the state has as dropped or in flight
+	state   metrics.SinkState // Events and Waiting are derived, not kept
 }
+
+// A Reader is what the worker needs of a *journal.Reader.
+type Reader interface {
+	Read(ctx context.Context, records []journal.Record) (n int, skipped uint64, err error)
+	Commit(seq uint64) error
+	Backlog() uint64
+	Close() error
+}
+
+var _ Reader = (*journal.Reader)(nil)
 
 // A Decoder turns a record into an event.
 type Decoder func(journal.Record) (event.Event, error)
 
-// NewWorker returns a worker that follows j from its present end.
-func NewWorker(name string, s sink.Sink, j *journal.Journal, decode Decoder, opts Options, log *slog.Logger) *Worker {
+// NewWorker returns a worker that delivers what reader reads to s, and closes
+// both in the end.
+func NewWorker(name string, s sink.Sink, reader Reader, decode Decoder, opts Options, log *slog.Logger) *Worker {
 	return &Worker{
-		sink: s, reader: j.NewReader(), last: j.Last, decode: decode, opts: opts,
+		sink: s, reader: reader, decode: decode, opts: opts,
 		log:     log.With("sink", name),
 		records: make([]journal.Record, opts.BatchEvents),
 		events:  make([]event.Event, 0, opts.BatchEvents),
-		begin:   j.Last(),
 		state:   metrics.SinkState{Name: name},
 	}
 }
 
 // Run delivers until the journal is sealed and everything in it was taken, or
-// until the context ends. It then closes the sink.
+// until the context ends. It then closes sink and reader.
 func (w *Worker) Run(ctx context.Context) error {
-	err := w.run(ctx)
-	if cerr := w.sink.Close(); cerr != nil {
-		err = errors.Join(err, fmt.Errorf("close sink %s: %w", w.state.Name, cerr))
+	w.run(ctx)
+	if err := errors.Join(w.sink.Close(), w.reader.Close()); err != nil {
+		return fmt.Errorf("close sink %s: %w", w.state.Name, err)
 	}
-	return err
+	return nil
 }
 
-func (w *Worker) run(ctx context.Context) error {
-	for {
+func (w *Worker) run(ctx context.Context) {
+	for failures := 0; ; {
 		n, skipped, err := w.reader.Read(ctx, w.records)
 		if errors.Is(err, io.EOF) || ctx.Err() != nil {
-			return nil
+			return
 		}
 		if err != nil {
-			return fmt.Errorf("read the journal for sink %s: %w", w.state.Name, err)
+			failures++
+			w.log.Error("cannot read the journal; will try again", "error", err)
+			if !w.pause(ctx, failures) {
+				return
+			}
+			continue
 		}
+		failures = 0
 		w.begun(w.records[:n], skipped)
 		if !w.deliver(ctx, w.events) {
-			return nil
+			return
 		}
-		w.reader.Commit(w.records[n-1].Seq)
+	}
+}
+
+// pause waits before another attempt, and reports false when the context ended.
+func (w *Worker) pause(ctx context.Context, failures int) bool {
+	select {
+	case <-time.After(backoff(failures, w.opts.RetryMin, w.opts.RetryMax)):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -103,6 +127,7 @@ func (w *Worker) begun(records []journal.Record, skipped uint64) {
 	defer w.mu.Unlock()
 	w.state.Dropped += skipped
 	w.state.InFlight = uint64(len(records))
+	w.claimed = skipped + w.state.InFlight
 	if skipped > 0 {
 		w.log.Error("events dropped: the journal reached its limit before the sink took them", "events", skipped)
 	}
@@ -113,8 +138,8 @@ func (w *Worker) begun(records []journal.Record, skipped uint64) {
 func (w *Worker) deliver(ctx context.Context, events []event.Event) bool {
 	for failures := 0; len(events) > 0; {
 		accepted, err := w.attempt(ctx, events)
+		w.attempted(events[:accepted], err)
 		events = events[accepted:]
-		w.attempted(uint64(accepted), err) //nolint:gosec // a length
 		if err == nil {
 			failures = 0
 			continue
@@ -123,9 +148,7 @@ func (w *Worker) deliver(ctx context.Context, events []event.Event) bool {
 			failures = 0
 		}
 		failures++
-		select {
-		case <-time.After(backoff(failures, w.opts.RetryMin, w.opts.RetryMax)):
-		case <-ctx.Done():
+		if !w.pause(ctx, failures) {
 			return false
 		}
 	}
@@ -144,15 +167,22 @@ func (w *Worker) attempt(ctx context.Context, events []event.Event) (accepted in
 	return accepted, err
 }
 
-// attempted takes an attempt into the account. A failing sink is logged when
-// what it says changes, not at each attempt.
-func (w *Worker) attempted(accepted uint64, err error) {
+// attempted takes an attempt into the account, and the cursor past what the sink
+// has taken. A failing sink is logged when what it says changes, not at each
+// attempt.
+func (w *Worker) attempted(taken []event.Event, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := w.state.LastError
-	w.state.Delivered += accepted
-	w.state.InFlight -= accepted
+	w.state.Delivered += uint64(len(taken))
+	w.state.InFlight -= uint64(len(taken))
 	w.state.LastError = err
+	if len(taken) > 0 {
+		if err := w.reader.Commit(taken[len(taken)-1].Seq); err != nil {
+			w.log.Error("cannot write the cursor; after a crash events would be delivered again", "error", err)
+		}
+		w.claimed = w.state.InFlight
+	}
 	switch {
 	case err != nil:
 		w.state.Failures++
@@ -169,7 +199,9 @@ func (w *Worker) State() metrics.SinkState {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.state
-	s.Events = w.last() - w.begin
-	s.Waiting = s.Events - s.Delivered - s.Dropped - s.InFlight
+	if backlog := w.reader.Backlog(); backlog > w.claimed {
+		s.Waiting = backlog - w.claimed
+	}
+	s.Events = s.Delivered + s.Dropped + s.InFlight + s.Waiting
 	return s
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -58,9 +59,24 @@ func (s *target) Close() error {
 type fixture struct {
 	*Worker
 	j    *journal.Journal
+	gen  *uint64
 	log  *bytes.Buffer
 	done chan error
 	stop context.CancelFunc
+}
+
+func open(t *testing.T, maxBytes int64) *journal.Journal {
+	t.Helper()
+	j, err := journal.Open(t.TempDir(), journal.Options{MaxBytes: maxBytes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return j
 }
 
 func start(t *testing.T, s *target, j *journal.Journal) fixture {
@@ -70,7 +86,12 @@ func start(t *testing.T, s *target, j *journal.Journal) fixture {
 		return event.Event{JournalID: j.ID(), Seq: r.Seq, Time: r.Time}, nil
 	}
 	opts := Options{BatchEvents: 10, AttemptTimeout: 5 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second}
-	f.Worker = NewWorker("x", s, j, decode, opts, slog.New(slog.NewTextHandler(f.log, nil)))
+	reader, err := j.NewReader("x"+fmt.Sprint(len(j.Cursors())), journal.FromOldest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.gen = new(uint64)
+	f.Worker = NewWorker("x", s, reader, decode, opts, slog.New(slog.NewTextHandler(f.log, nil)))
 	var ctx context.Context
 	ctx, f.stop = context.WithCancel(t.Context())
 	go func() { f.done <- f.Run(ctx) }()
@@ -80,7 +101,8 @@ func start(t *testing.T, s *target, j *journal.Journal) fixture {
 func (f fixture) append(t *testing.T, n int) {
 	t.Helper()
 	for range n {
-		if err := f.j.Append(time.Now(), [][]byte{binary.NativeEndian.AppendUint64(nil, 1)}); err != nil {
+		*f.gen++
+		if err := f.j.Append(*f.gen, time.Now(), [][]byte{binary.NativeEndian.AppendUint64(nil, 1)}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -123,7 +145,7 @@ func TestEverythingIsDeliveredInOrderWhateverTheSinkAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &target{answer: answer}
-				f := start(t, s, journal.New(1<<20))
+				f := start(t, s, open(t, 1<<20))
 				f.append(t, 95)
 				time.Sleep(time.Hour)
 				synctest.Wait()
@@ -150,12 +172,12 @@ func sometimes(accepted int, err error) func(n int) (int, error) {
 func TestADeadSinkIsTriedAgainAndForgetsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: func(int) (int, error) { return 0, errors.New("down\x1b[2J") }}
-		f := start(t, s, journal.New(1<<20))
+		f := start(t, s, open(t, 1<<20))
 		f.append(t, 25)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		got := f.State()
-		if got.Delivered != 0 || got.InFlight != 10 || got.Waiting != 15 || got.LastError == nil || got.Failures != uint64(s.tries) {
+		if got.Delivered != 0 || got.InFlight == 0 || got.InFlight+got.Waiting != 25 || got.LastError == nil || got.Failures != uint64(s.tries) {
 			t.Errorf("account of a dead sink %+v after %d tries", got, s.tries)
 		}
 		// The mean wait is half of RetryMax, the longest RetryMax.
@@ -182,7 +204,7 @@ func TestADeadSinkIsTriedAgainAndForgetsNothing(t *testing.T) {
 func TestAnAttemptThatHangsIsEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{block: true}
-		f := start(t, s, journal.New(1<<20))
+		f := start(t, s, open(t, 1<<20))
 		f.append(t, 1)
 		time.Sleep(6 * time.Second)
 		synctest.Wait()
@@ -202,11 +224,12 @@ func TestAnAttemptThatHangsIsEnded(t *testing.T) {
 func TestEventsPastTheJournalsLimitAreCountedAsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: func(int) (int, error) { return 0, errors.New("down") }}
-		f := start(t, s, journal.New(1<<20))
+		f := start(t, s, open(t, 1<<20))
 		big := make([]byte, 8000)
 		const events = 1000
 		for range events {
-			if err := f.j.Append(time.Now(), [][]byte{big}); err != nil {
+			*f.gen++
+			if err := f.j.Append(*f.gen, time.Now(), [][]byte{big}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -228,7 +251,7 @@ func TestEventsPastTheJournalsLimitAreCountedAsDropped(t *testing.T) {
 
 func TestASlowSinkDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		j := journal.New(1 << 20)
+		j := open(t, 1<<20)
 		slow := start(t, &target{block: true}, j)
 		s := &target{}
 		fast := start(t, s, j)
@@ -248,7 +271,7 @@ func TestASlowSinkDelaysNoOther(t *testing.T) {
 func TestAnEventThatCannotBeDecodedIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{}
-		f := start(t, s, journal.New(1<<20))
+		f := start(t, s, open(t, 1<<20))
 		f.decode = func(r journal.Record) (event.Event, error) { return event.Event{Seq: r.Seq}, errors.New("odd") }
 		f.append(t, 1)
 		synctest.Wait()

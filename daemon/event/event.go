@@ -16,7 +16,7 @@ import (
 // not be modified.
 type Event struct {
 	JournalID string    // the journal that numbered the event
-	Seq       uint64    // number within the journal, from 1, never reused
+	Seq       uint64    // number within the journal: grows, with gaps after a crash, never reused
 	Time      time.Time // when the daemon received it, wall clock
 
 	// What the kernel said of it; zero when the module does not say.

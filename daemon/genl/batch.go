@@ -3,6 +3,7 @@
 package genl
 
 import (
+	"fmt"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -20,35 +21,101 @@ type mmsghdr struct {
 	_   [4]byte
 }
 
-// A batch is the memory that one recvmmsg(2) fills: headers, source addresses
-// and slots, laid out once.
-type batch struct {
-	headers  [batchMessages]mmsghdr
-	iovecs   [batchMessages]unix.Iovec
-	senders  [batchMessages]unix.RawSockaddrNetlink
+// layout is how a batch lies in memory: what recvmmsg(2) fills, and nothing that
+// is of use to one process only but pointers, which Batch sets anew.
+type layout struct {
+	headers [batchMessages]mmsghdr
+	iovecs  [batchMessages]unix.Iovec
+	senders [batchMessages]unix.RawSockaddrNetlink
+	slots   [batchMessages][slotBytes]byte
+}
+
+// BatchBytes is the memory that a Batch needs.
+const BatchBytes = int(unsafe.Sizeof(layout{}))
+
+// A Batch is the memory that one recvmmsg(2) fills. It may be shared with a file:
+// then what the kernel has handed over survives the process, and a later one
+// finds it by Left. It is not safe for concurrent use.
+type Batch struct {
+	*layout
 	messages [batchMessages]Message
-	slots    []byte
 }
 
-func newBatch() *batch {
-	b := &batch{slots: make([]byte, batchMessages*slotBytes)}
-	for i := range b.headers {
-		b.iovecs[i].Base = &b.slots[i*slotBytes]
-		b.iovecs[i].SetLen(slotBytes)
-		b.headers[i].hdr.Iov = &b.iovecs[i]
-		b.headers[i].hdr.Iovlen = 1
-		b.headers[i].hdr.Name = (*byte)(unsafe.Pointer(&b.senders[i]))
+// NewBatch lays a batch over memory, which must be aligned as a page is and stay
+// mapped for as long as the batch is in use. It leaves alone what is in it.
+func NewBatch(memory []byte) (*Batch, error) {
+	if len(memory) < BatchBytes || uintptr(unsafe.Pointer(&memory[0]))%unsafe.Alignof(layout{}) != 0 {
+		return nil, fmt.Errorf("a batch does not fit into %d bytes at this address", len(memory))
 	}
-	return b
+	return &Batch{layout: (*layout)(unsafe.Pointer(&memory[0]))}, nil
 }
 
-// receive reads what is queued in fd, at most one batch, without blocking.
+// empty stands in place of a length while a slot holds no message. It is not 0:
+// a message may have no bytes.
+const empty = ^uint32(0)
+
+// Left returns the messages of the last receive that were not cleared since: of
+// this process, or of one that was killed. In new memory that is nonsense: call
+// Clear first.
+func (b *Batch) Left() []Message {
+	n := 0
+	for n < batchMessages && b.headers[n].len != empty {
+		n++
+	}
+	return b.collect(n)
+}
+
+// Clear forgets the messages received. The first goes first, so that a batch
+// half cleared is an empty one.
+func (b *Batch) Clear() {
+	for i := range b.headers {
+		b.headers[i].len = empty
+	}
+}
+
+// collect describes the first n messages. Lengths may come from a file that
+// somebody has damaged.
+func (b *Batch) collect(n int) []Message {
+	for i := range n {
+		h := &b.headers[i]
+		b.messages[i] = Message{
+			Data:      b.slots[i][:min(h.len, slotBytes):slotBytes],
+			Sender:    b.senders[i].Pid,
+			Truncated: h.hdr.Flags&unix.MSG_TRUNC != 0,
+		}
+	}
+	return b.messages[:n]
+}
+
+// Put lays messages into the batch as the kernel does; for tests of what finds
+// them there.
+func (b *Batch) Put(messages ...Message) {
+	b.Clear()
+	for i, m := range messages {
+		copy(b.slots[i][:], m.Data)
+		b.senders[i].Pid = m.Sender
+		b.headers[i].len = uint32(len(m.Data)) //nolint:gosec // at most a slot
+	}
+}
+
+// prepare points the headers to this process's addresses.
+func (b *Batch) prepare() {
+	b.Clear()
+	for i := range b.headers {
+		b.iovecs[i].Base = &b.slots[i][0]
+		b.iovecs[i].SetLen(slotBytes)
+		b.headers[i].hdr = unix.Msghdr{Name: (*byte)(unsafe.Pointer(&b.senders[i])), Iov: &b.iovecs[i], Iovlen: 1}
+	}
+}
+
+// receive reads what is queued in fd, at most one batch, without blocking. The
+// batch must have been cleared.
 //
 // RawSyscall and not Syscall: an ordinary system call wakes the runtime's
 // monitor thread each time that the process was idle, which triples the CPU
 // time per event at a thousand events a second. It is sound because
 // MSG_DONTWAIT and the size of a batch bound the call.
-func (b *batch) receive(fd uintptr) ([]Message, error) {
+func (b *Batch) receive(fd uintptr) ([]Message, error) {
 	for i := range b.headers {
 		// The kernel writes both; a stale length of the address would cut it.
 		b.headers[i].hdr.Namelen = unix.SizeofSockaddrNetlink
@@ -59,13 +126,5 @@ func (b *batch) receive(fd uintptr) ([]Message, error) {
 	if errno != 0 {
 		return nil, errno
 	}
-	for i := range int(n) {
-		h := &b.headers[i]
-		b.messages[i] = Message{
-			Data:      b.slots[i*slotBytes:][:h.len:slotBytes],
-			Sender:    b.senders[i].Pid,
-			Truncated: h.hdr.Flags&unix.MSG_TRUNC != 0,
-		}
-	}
-	return b.messages[:n], nil
+	return b.collect(int(n)), nil
 }

@@ -20,7 +20,7 @@ import (
 type EventSocket struct {
 	conn  *netlink.Conn
 	raw   syscall.RawConn
-	batch *batch
+	batch *Batch
 }
 
 // SocketReport says what the kernel granted when a socket was opened.
@@ -31,9 +31,10 @@ type SocketReport struct {
 
 // OpenEventSocket opens a generic netlink socket that is a member of nlctrl's
 // group "notify" and of no other, with a receive buffer of bufferBytes if the
-// process may have that much.
-func OpenEventSocket(bufferBytes int) (*EventSocket, SocketReport, error) {
-	s, report, err := openSocket(unix.NETLINK_GENERIC, bufferBytes)
+// process may have that much. It receives into batch, which must hold nothing
+// that is still wanted.
+func OpenEventSocket(bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
+	s, report, err := openSocket(unix.NETLINK_GENERIC, bufferBytes, batch)
 	if err != nil {
 		return nil, SocketReport{}, err
 	}
@@ -43,7 +44,7 @@ func OpenEventSocket(bufferBytes int) (*EventSocket, SocketReport, error) {
 	return s, report, nil
 }
 
-func openSocket(protocol, bufferBytes int) (*EventSocket, SocketReport, error) {
+func openSocket(protocol, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
 	conn, err := netlink.Dial(protocol, nil)
 	if err != nil {
 		return nil, SocketReport{}, fmt.Errorf("open a netlink socket: %w", err)
@@ -57,7 +58,8 @@ func openSocket(protocol, bufferBytes int) (*EventSocket, SocketReport, error) {
 	if err != nil {
 		return nil, SocketReport{}, errors.Join(fmt.Errorf("reach the socket's descriptor: %w", err), conn.Close())
 	}
-	s := &EventSocket{conn: conn, raw: raw, batch: newBatch()}
+	batch.prepare()
+	s := &EventSocket{conn: conn, raw: raw, batch: batch}
 	report, err := s.setBuffer(bufferBytes)
 	if err != nil {
 		return nil, SocketReport{}, errors.Join(err, conn.Close())
@@ -97,8 +99,9 @@ func (s *EventSocket) Join(group uint32) error {
 
 // Receive hands batches of messages to handle, in the order of the kernel's
 // queue, and blocks when the queue is empty. It returns the first error of
-// handle or of the socket; after Interrupt that is os.ErrDeadlineExceeded. It
-// does not allocate per message.
+// handle or of the socket; after Interrupt that is os.ErrDeadlineExceeded. The
+// handler clears the batch when it has taken the messages; what it leaves there
+// is found by a later process. It does not allocate per message.
 func (s *EventSocket) Receive(handle func([]Message) error) error {
 	var failure error
 	rerr := s.raw.Read(func(fd uintptr) bool {

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,9 +19,24 @@ import (
 
 const userGroup = 5
 
+// memoryBatch is a batch that no file holds.
+func memoryBatch(t *testing.T) *Batch {
+	t.Helper()
+	memory, err := unix.Mmap(-1, 0, BatchBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := NewBatch(memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Clear()
+	return b
+}
+
 func listen(t *testing.T, bufferBytes int) *EventSocket {
 	t.Helper()
-	s, report, err := openSocket(unix.NETLINK_USERSOCK, bufferBytes)
+	s, report, err := openSocket(unix.NETLINK_USERSOCK, bufferBytes, memoryBatch(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,6 +110,43 @@ func TestReceiveKeepsOrderAndSender(t *testing.T) {
 	}
 	if queued, err := s.Queued(); err != nil || queued != 0 {
 		t.Errorf("Queued() = %d, %v after everything was received", queued, err)
+	}
+}
+
+func TestABatchSurvivesTheProcessThatReceivedIt(t *testing.T) {
+	batch := memoryBatch(t)
+	s, _, err := openSocket(unix.NETLINK_USERSOCK, 1<<20, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Join(userGroup); err != nil {
+		t.Fatal(err)
+	}
+	send, port := multicaster(t)
+	for i := range 4 {
+		send(numbered(i))
+	}
+	if err := s.Receive(func([]Message) error { return errDone }); !errors.Is(err, errDone) {
+		t.Fatal(err)
+	}
+	// As a new process would: nothing but the memory is left.
+	again, err := NewBatch(unsafe.Slice((*byte)(unsafe.Pointer(batch.layout)), BatchBytes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := again.Left()
+	if len(left) != 4 || left[3].Sender != port {
+		t.Fatalf("%d messages left: %+v", len(left), left)
+	}
+	for i, m := range left {
+		if got := binary.NativeEndian.Uint64(m.Data[headersLen:]); got != uint64(i) {
+			t.Errorf("message %d left is number %d", i, got)
+		}
+	}
+	again.Clear()
+	if left := again.Left(); len(left) != 0 {
+		t.Errorf("%d messages left after Clear", len(left))
 	}
 }
 
@@ -228,7 +281,7 @@ func TestABufferBeyondTheLimitIsReported(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		s, report, err := openSocket(unix.NETLINK_USERSOCK, 1<<30)
+		s, report, err := openSocket(unix.NETLINK_USERSOCK, 1<<30, memoryBatch(t))
 		if err != nil {
 			t.Error(err)
 			return

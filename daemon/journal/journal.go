@@ -1,261 +1,210 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package journal keeps received messages, in order, until every reader has
-// taken them. It knows bytes and numbers, and nothing of what they mean.
-//
-// This journal lives in memory: what it holds survives a dead sink, not the end
-// of the process. Its invariants:
-//
-//  1. Records are numbered from 1 without gaps, in the order of Append.
-//  2. A reader sees each record once, in order, or learns exactly how many it
-//     was too late for.
-//  3. Append never waits for a reader.
-//  4. The journal holds at most its limit of bytes, rounded up to one chunk, and
-//     at most one Append more.
 package journal
 
 import (
-	"context"
-	"crypto/rand"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"io"
+	"path/filepath"
 	"sync"
 	"time"
 )
 
-// A Record is one message in the journal. Its Data must not be modified; it
-// stays valid while the record is referenced.
+// A Record is one message in the journal. Its Data must not be modified.
 type Record struct {
 	Seq  uint64
 	Time time.Time // of receipt
 	Data []byte
 }
 
+// Fsync says when what was appended is made durable against a power cut. Against
+// the end of the process it is durable at once.
+type Fsync int
+
 const (
-	recordHeaderLen = 12      // time u64 ns, length u32
-	chunkBytes      = 1 << 20 // unit of memory and of dropping
+	// FsyncInterval makes it durable within Options.SyncInterval, all batches of
+	// that time together.
+	FsyncInterval Fsync = iota
+	// FsyncAlways makes it durable before Append returns.
+	FsyncAlways
+	// FsyncNever leaves it to the kernel.
+	FsyncNever
 )
 
-// A chunk holds records first .. first+count-1 one after the other. What is
-// written in it never changes, so readers use it without a lock.
-type chunk struct {
-	first uint64
-	count uint64
-	data  []byte // grows up to its capacity, never past it
+// Options are a journal's limits and surroundings. The zero value is usable.
+type Options struct {
+	SegmentBytes int64         // of one file; 0 is 16 MiB; never more than a quarter of MaxBytes
+	MaxBytes     int64         // of all segments; 0 is no limit
+	MaxAge       time.Duration // of a segment's newest record; 0 is no limit
+	Fsync        Fsync
+	SyncInterval time.Duration // 0 is 100 ms
+	// CommitInterval is how often the cursors are made durable, each by an fsync of
+	// its own; 0 is 1 s.
+	CommitInterval time.Duration
+	Now            func() time.Time // nil is time.Now
+	FS             FS               // nil is the machine's
 }
+
+const (
+	defaultSegmentBytes = 16 << 20
+	defaultSyncInterval = 100 * time.Millisecond
+
+	defaultCommitInterval = time.Second
+)
+
+func (o *Options) setDefaults() {
+	if o.SegmentBytes <= 0 {
+		o.SegmentBytes = defaultSegmentBytes
+	}
+	if o.MaxBytes > 0 {
+		o.SegmentBytes = min(o.SegmentBytes, o.MaxBytes/4)
+	}
+	if o.SyncInterval <= 0 {
+		o.SyncInterval = defaultSyncInterval
+	}
+	if o.CommitInterval <= 0 {
+		o.CommitInterval = defaultCommitInterval
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.FS == nil {
+		o.FS = unixFS{}
+	}
+}
+
+// What callers may want to tell apart; the errors that wrap them name the
+// directory and the remedy.
+var (
+	ErrSealed   = errors.New("journal is sealed")
+	ErrClosed   = errors.New("journal is closed")
+	ErrLocked   = errors.New("another process has the journal open")
+	ErrNewer    = errors.New("the journal was written by a newer version")
+	ErrForeign  = errors.New("the directory is not a journal's")
+	ErrTooLarge = errors.New("batch is too large for the journal")
+)
 
 // A Journal is safe for concurrent use.
+//
+// Of its locks, syncMu is taken before appendMu, and appendMu before mu.
 type Journal struct {
-	id    string
-	limit int64
+	dir  string
+	opts Options
+	fs   FS
+	who  identity
+	lock File
 
-	mu      sync.Mutex
-	chunks  []*chunk
-	next    uint64 // number of the next record
-	bytes   int64  // capacity of the chunks
-	readers []*Reader
-	sealed  bool
-	grown   chan struct{} // closed when there is more to read; nil when nobody waits
-}
+	syncMu        sync.Mutex // held while making durable and while removing
+	cursorsSynced time.Time
 
-// ErrSealed is returned by Append after Seal.
-var ErrSealed = errors.New("journal is sealed")
+	appendMu   sync.Mutex // held while writing
+	active     *segment   // nil until the first Append after Open or a failure
+	encoded    []byte     // the frame at hand
+	state      state
+	stateSlots *slotFile
 
-// New returns an empty journal with an id of its own that holds about
-// limitBytes at the most.
-func New(limitBytes int64) *Journal {
-	var id [8]byte
-	rand.Read(id[:]) // never fails: it aborts the process instead
-	return &Journal{id: hex.EncodeToString(id[:]), limit: limitBytes, next: 1}
+	mu         sync.Mutex
+	segments   []*segment
+	orphans    []*segment // removed, but open for writing: the keeper may be using them
+	position              // of the next message
+	last       uint64     // number of the newest message that exists
+	generation uint64
+	bytes      int64
+	synced     uint64
+	dirDirty   bool  // names were made or removed since the last SyncDir
+	fault      error // why data could not be made durable; nil when it could
+	sealed     bool
+	closed     bool
+	cursors    map[string]*cursor
+	readers    []*Reader
+	damage     Damage
+	seen       map[place]struct{} // damage that was counted
+	quarantine int64              // bytes in it
+
+	kick chan struct{} // there is something for the keeper to do
+	quit chan struct{}
+	done chan struct{}
 }
 
 // ID names this journal among all others; together with a record's number it
 // names the record.
-func (j *Journal) ID() string { return j.id }
+func (j *Journal) ID() string { return formatID(j.who.id) }
 
-// Append adds records that were received at t, in order. It copies them.
-func (j *Journal) Append(t time.Time, records [][]byte) error {
+// LastGeneration returns the generation of the newest batch in the journal, 0
+// when there is none.
+func (j *Journal) LastGeneration() uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.sealed {
-		return ErrSealed
-	}
-	for _, r := range records {
-		c := j.room(recordHeaderLen + len(r))
-		c.data = binary.NativeEndian.AppendUint64(c.data, uint64(t.UnixNano()))
-		c.data = binary.NativeEndian.AppendUint32(c.data, uint32(len(r))) //nolint:gosec // a netlink message is shorter
-		c.data = append(c.data, r...)
-		c.count++
-		j.next++
-	}
-	j.trim()
-	j.wake()
-	return nil
+	return j.generation
 }
 
-// room returns the chunk that takes the next size bytes.
-func (j *Journal) room(size int) *chunk {
-	if n := len(j.chunks); n > 0 {
-		if last := j.chunks[n-1]; cap(last.data)-len(last.data) >= size {
-			return last
-		}
-	}
-	c := &chunk{first: j.next, data: make([]byte, 0, max(chunkBytes, size))}
-	j.chunks = append(j.chunks, c)
-	j.bytes += int64(cap(c.data))
-	return c
-}
-
-// trim frees the chunks that every reader has passed, and the oldest ones that
-// exceed the limit. The newest chunk always stays.
-func (j *Journal) trim() {
-	wanted := j.next
-	for _, r := range j.readers {
-		wanted = min(wanted, r.committed+1)
-	}
-	for len(j.chunks) > 1 {
-		oldest := j.chunks[0]
-		if oldest.first+oldest.count > wanted && j.bytes <= j.limit {
-			return
-		}
-		j.bytes -= int64(cap(oldest.data))
-		j.chunks[0] = nil
-		j.chunks = j.chunks[1:]
-	}
-}
-
-func (j *Journal) wake() {
-	if j.grown != nil {
-		close(j.grown)
-		j.grown = nil
-	}
-}
-
-// Seal ends the journal: nothing more is appended, and a reader that has read
-// everything gets io.EOF.
-func (j *Journal) Seal() {
+// First returns the lowest number that a record in the journal can have.
+func (j *Journal) First() uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.sealed = true
-	j.wake()
+	if len(j.segments) == 0 {
+		return j.next
+	}
+	return j.segments[0].first
 }
 
-// Bytes returns the memory held.
+// Last returns the highest number that was given to a record, or was given up
+// because it may have been. It is no count: see Count.
+func (j *Journal) Last() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.next - 1
+}
+
+// Count returns how many records were ever journaled.
+func (j *Journal) Count() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.index
+}
+
+// Synced returns the highest number of which it is known that it, and all
+// before it, survive a power cut.
+func (j *Journal) Synced() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.synced
+}
+
+// Bytes returns the size of all segments.
 func (j *Journal) Bytes() int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.bytes
 }
 
-// A Reader follows the journal from the record after those that were there when
-// it was made. One goroutine reads; Committed and Last may be called by others.
-type Reader struct {
-	j         *Journal
-	committed uint64 // number of the last record that need not be kept; guarded by j.mu
-
-	next  uint64 // number of the next record to read
-	chunk *chunk
-	pos   int // of record next in the chunk
-}
-
-// NewReader returns a reader that starts at the journal's end.
-func (j *Journal) NewReader() *Reader {
+// Fault returns why the disk does not take what was appended, nil when it does.
+func (j *Journal) Fault() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	r := &Reader{j: j, committed: j.next - 1, next: j.next}
-	j.readers = append(j.readers, r)
-	return r
+	return j.fault
 }
 
-// Read fills records with the next ones and returns how many there were, at
-// least one, waiting if need be. skipped is the number of records, before the
-// first of them, that were dropped before they could be read. The error is
-// io.EOF at the end of a sealed journal, or the context's.
-func (r *Reader) Read(ctx context.Context, records []Record) (n int, skipped uint64, err error) {
-	for {
-		n, skipped, grown := r.tryRead(records)
-		if n > 0 {
-			return n, skipped, nil
-		}
-		if grown == nil {
-			return 0, 0, io.EOF
-		}
+func (j *Journal) path(name string) string { return filepath.Join(j.dir, name) }
+
+func (j *Journal) segmentPath(s *segment) string { return j.path(segmentName(s.first)) }
+
+// wake tells the readers that there is something new. The caller holds mu.
+func (j *Journal) wake() {
+	for _, r := range j.readers {
 		select {
-		case <-grown:
-		case <-ctx.Done():
-			return 0, 0, ctx.Err()
+		case r.wake <- struct{}{}:
+		default:
 		}
 	}
 }
 
-// tryRead reads what is there. When nothing is, grown tells of more; it is nil
-// when there will be no more.
-func (r *Reader) tryRead(records []Record) (n int, skipped uint64, grown <-chan struct{}) {
-	j := r.j
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if r.next == j.next {
-		if j.sealed {
-			return 0, 0, nil
-		}
-		if j.grown == nil {
-			j.grown = make(chan struct{})
-		}
-		return 0, 0, j.grown
+// work tells the keeper that there is something to do.
+func (j *Journal) work() {
+	select {
+	case j.kick <- struct{}{}:
+	default:
 	}
-	if oldest := j.chunks[0].first; r.next < oldest {
-		skipped = oldest - r.next
-		r.next, r.chunk = oldest, nil
-		r.committed = max(r.committed, oldest-1)
-	}
-	for n < len(records) && r.next < j.next {
-		records[n] = r.step()
-		n++
-	}
-	return n, skipped, nil
 }
 
-// step returns the next record. The caller has made sure that there is one.
-func (r *Reader) step() Record {
-	if r.chunk == nil || r.next == r.chunk.first+r.chunk.count {
-		r.chunk, r.pos = r.j.find(r.next), 0
-	}
-	data := r.chunk.data[r.pos:]
-	length := recordHeaderLen + int(binary.NativeEndian.Uint32(data[8:]))
-	rec := Record{
-		Seq:  r.next,
-		Time: time.Unix(0, int64(binary.NativeEndian.Uint64(data))), //nolint:gosec // written from a signed number
-		Data: data[recordHeaderLen:length:length],
-	}
-	r.next++
-	r.pos += length
-	return rec
-}
-
-// find returns the chunk that begins with record seq.
-func (j *Journal) find(seq uint64) *chunk {
-	for _, c := range j.chunks {
-		if c.first == seq {
-			return c
-		}
-	}
-	return nil
-}
-
-// Commit says that the records up to and with seq need not be kept for this
-// reader.
-func (r *Reader) Commit(seq uint64) {
-	r.j.mu.Lock()
-	defer r.j.mu.Unlock()
-	r.committed = max(r.committed, seq)
-	r.j.trim()
-}
-
-// Last returns the number of the journal's newest record.
-func (j *Journal) Last() uint64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.next - 1
-}
+func isEOF(err error) bool { return errors.Is(err, io.EOF) }

@@ -34,19 +34,32 @@ var _ Socket = (*genl.EventSocket)(nil)
 
 // A Kernel opens sockets and knows the family.
 type Kernel interface {
-	Open(bufferBytes int) (Socket, genl.SocketReport, error)
+	Open(bufferBytes int, batch *genl.Batch) (Socket, genl.SocketReport, error)
 	Resolve() (genl.FamilyIDs, error)
 }
 
-// A Journal takes what was received.
+// A Journal takes what was received, a batch at a time, each with a generation
+// one higher than the last.
 type Journal interface {
-	Append(t time.Time, records [][]byte) error
+	Append(generation uint64, t time.Time, records [][]byte) error
+	LastGeneration() uint64
+}
+
+// An Inbox is the memory that batches are received into; see journal.Inbox. Its
+// note is the family's id at the beginning of the batch.
+type Inbox interface {
+	Memory() []byte
+	Generation() uint64
+	SetGeneration(g uint64)
+	Note() uint64
+	SetNote(note uint64)
 }
 
 const (
 	lookInterval  = time.Second      // between two looks at the socket's drop counter
 	checkInterval = 30 * time.Second // between two checks that the subscription is still right
 	redialMax     = 10 * time.Second // longest wait before a failed socket is opened again
+	retryAppend   = 200 * time.Millisecond
 )
 
 // A Receiver owns the event socket. Run it once.
@@ -55,7 +68,9 @@ type Receiver struct {
 	journal Journal
 	metrics *metrics.Metrics
 	log     *slog.Logger
-	buffer  int                  // bytes asked for
+	buffer  int // bytes asked for
+	inbox   Inbox
+	batch   *genl.Batch          // in the inbox's memory
 	refused []prometheus.Counter // by genl.Verdict; nil where that is no refusal
 	socket  Socket               // nil while there is none; Run's goroutine changes it, holding mu
 
@@ -70,19 +85,85 @@ type Receiver struct {
 
 	busySince atomic.Int64 // when the present batch was taken up, ns; 0 when waiting
 	records   [][]byte     // of the batch at hand
+
+	holding atomic.Bool           // the inbox holds a batch that is not journaled
+	blocked atomic.Pointer[error] // why the journal does not accept; nil while it does
 }
 
-// New opens the event socket and subscribes if the family is there.
-func New(k Kernel, j Journal, m *metrics.Metrics, bufferBytes int, log *slog.Logger) (*Receiver, error) {
-	r := &Receiver{kernel: k, journal: j, metrics: m, log: log, buffer: bufferBytes}
+// New journals what an earlier process has left in the inbox, opens the event
+// socket and subscribes if the family is there. fresh says that nothing was ever
+// received into the inbox.
+func New(k Kernel, j Journal, inbox Inbox, fresh bool, m *metrics.Metrics, bufferBytes int, log *slog.Logger) (*Receiver, error) {
+	batch, err := genl.NewBatch(inbox.Memory())
+	if err != nil {
+		return nil, err
+	}
+	r := &Receiver{kernel: k, journal: j, inbox: inbox, batch: batch, metrics: m, log: log, buffer: bufferBytes}
 	for _, v := range genl.Refusals() {
 		r.refused = append(r.refused, make([]prometheus.Counter, int(v)+1-len(r.refused))...)
 		r.refused[v] = m.Refused.WithLabelValues(v.String())
 	}
+	if !fresh {
+		if err := r.recover(); err != nil {
+			return nil, err
+		}
+	}
+	r.emptied()
 	if err := r.open(); err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+// recover journals the batch of a process that ended before it could.
+func (r *Receiver) recover() error {
+	generation, left := r.inbox.Generation(), r.batch.Left()
+	if len(left) == 0 || generation <= r.journal.LastGeneration() {
+		return nil
+	}
+	family := uint16(r.inbox.Note()) //nolint:gosec // stored from one
+	r.records = r.records[:0]
+	for _, m := range left {
+		switch genl.Classify(m, family) {
+		case genl.Event:
+			r.records = append(r.records, m.Data)
+		case genl.Notification:
+			// The event socket is gone, and its subscription with it; but the events
+			// behind the news came under the new id.
+			if change, err := genl.ParseNotification(m.Data); err == nil && change.Kind != genl.Unrelated {
+				family = 0
+				if change.Kind == genl.Registered {
+					family = change.IDs.ID
+				}
+			}
+		}
+	}
+	if len(r.records) == 0 {
+		return nil
+	}
+	if err := r.journal.Append(generation, time.Now(), r.records); err != nil {
+		return fmt.Errorf("journal what the last process had received: %w", err)
+	}
+	r.metrics.Received.Add(float64(len(r.records)))
+	r.log.Info("journaled events that the last process had received and not journaled", "events", len(r.records))
+	return nil
+}
+
+// emptied makes the inbox ready for the next batch. The batch goes first: a
+// newer generation must never stand over an old batch.
+func (r *Receiver) emptied() {
+	r.batch.Clear()
+	r.inbox.SetNote(uint64(r.Family()))
+	r.inbox.SetGeneration(r.journal.LastGeneration() + 1)
+	r.holding.Store(false)
+}
+
+// Blocked returns why the journal does not accept events, nil while it does.
+func (r *Receiver) Blocked() error {
+	if err := r.blocked.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // Subscribed reports whether events can arrive.
@@ -101,7 +182,7 @@ func (r *Receiver) Stuck(now time.Time) time.Duration {
 }
 
 func (r *Receiver) open() error {
-	socket, report, err := r.kernel.Open(r.buffer)
+	socket, report, err := r.kernel.Open(r.buffer, r.batch)
 	if err != nil {
 		return err
 	}
@@ -178,7 +259,7 @@ func (r *Receiver) receive(ctx context.Context) error {
 	defer unblock()
 	return socket.Receive(func(messages []genl.Message) error {
 		// The batch first: the kernel has given it away, and nobody else has it.
-		if err := r.handle(messages); err != nil {
+		if err := r.handle(ctx, messages); err != nil {
 			return err
 		}
 		return ctx.Err()
@@ -240,8 +321,9 @@ func (r *Receiver) countDrops() error {
 
 // handle takes one batch into the journal. It is the hot path: it allocates
 // nothing per message and waits for nothing but the journal.
-func (r *Receiver) handle(messages []genl.Message) error {
+func (r *Receiver) handle(ctx context.Context, messages []genl.Message) error {
 	now := time.Now()
+	r.holding.Store(true)
 	r.busySince.Store(now.UnixNano())
 	defer r.busySince.Store(0)
 	r.records = r.records[:0]
@@ -255,13 +337,41 @@ func (r *Receiver) handle(messages []genl.Message) error {
 			r.refused[verdict].Inc()
 		}
 	}
-	if len(r.records) == 0 {
+	if len(r.records) > 0 {
+		if err := r.append(ctx, now); err != nil {
+			return err
+		}
+		r.metrics.Received.Add(float64(len(r.records)))
+	}
+	r.emptied()
+	return nil
+}
+
+// append journals the records, once the journal can take them.
+func (r *Receiver) append(ctx context.Context, now time.Time) error {
+	err := r.journal.Append(r.inbox.Generation(), now, r.records)
+	if err == nil {
 		return nil
 	}
-	if err := r.journal.Append(now, r.records); err != nil {
-		return fmt.Errorf("append to the journal: %w", err)
+	return r.appendLater(ctx, now, err)
+}
+
+// appendLater waits for the journal: the batch stays in the inbox, and what comes
+// after it in the socket's buffer, where the kernel counts what does not fit.
+func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) error {
+	r.log.Error("the journal does not accept events; they wait in the socket's buffer", "error", err)
+	defer r.blocked.Store(nil)
+	for err != nil {
+		r.blocked.Store(&err)
+		r.busySince.Store(0) // waiting, not stuck
+		select {
+		case <-time.After(retryAppend):
+		case <-ctx.Done():
+			return fmt.Errorf("append to the journal: %w", err)
+		}
+		err = r.journal.Append(r.inbox.Generation(), now, r.records)
 	}
-	r.metrics.Received.Add(float64(len(r.records)))
+	r.log.Info("the journal accepts events again")
 	return nil
 }
 
@@ -310,7 +420,7 @@ func (r *Receiver) check() error {
 	if err != nil {
 		return err
 	}
-	if r.doubt == nil || *r.doubt != ids || queued > 0 || r.busySince.Load() != 0 {
+	if r.doubt == nil || *r.doubt != ids || queued > 0 || r.holding.Load() {
 		r.doubt = &ids
 		return nil
 	}
@@ -339,6 +449,7 @@ func (r *Receiver) follow(ids genl.FamilyIDs) error {
 	known := ids.ID == r.Family()
 	// The id first: no event can arrive earlier than the membership.
 	r.family.Store(uint32(ids.ID))
+	r.noteFamily()
 	if err := r.socket.Join(ids.Group); err != nil {
 		r.away()
 		return err
@@ -353,8 +464,17 @@ func (r *Receiver) follow(ids genl.FamilyIDs) error {
 	return nil
 }
 
+// noteFamily tells a later process the id of the next batch's events. While the
+// inbox holds a batch it must not: emptied does it then.
+func (r *Receiver) noteFamily() {
+	if !r.holding.Load() {
+		r.inbox.SetNote(uint64(r.Family()))
+	}
+}
+
 func (r *Receiver) away() {
 	r.family.Store(0)
+	r.noteFamily()
 	r.subscribed.Store(false)
 	r.metrics.Subscribed.Set(0)
 }

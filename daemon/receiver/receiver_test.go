@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,7 +34,7 @@ type fakeKernel struct {
 	sockets []*fakeSocket
 }
 
-func (k *fakeKernel) Open(int) (Socket, genl.SocketReport, error) {
+func (k *fakeKernel) Open(_ int, batch *genl.Batch) (Socket, genl.SocketReport, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.openErr != nil {
@@ -137,13 +138,28 @@ func (s *fakeSocket) set(change func()) {
 
 // recorder is a journal that keeps the texts.
 type recorder struct {
-	mu    sync.Mutex
-	texts []string
+	mu         sync.Mutex
+	texts      []string
+	generation uint64
+	err        error // what Append returns
 }
 
-func (j *recorder) Append(_ time.Time, records [][]byte) error {
+func (j *recorder) LastGeneration() uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	return j.generation
+}
+
+func (j *recorder) Append(generation uint64, _ time.Time, records [][]byte) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err != nil {
+		return j.err
+	}
+	if generation != j.generation+1 {
+		return fmt.Errorf("generation %d after %d", generation, j.generation)
+	}
+	j.generation = generation
 	for _, r := range records {
 		fields, err := genl.Decode(r)
 		if err != nil {
@@ -153,6 +169,32 @@ func (j *recorder) Append(_ time.Time, records [][]byte) error {
 	}
 	return nil
 }
+
+// inbox is one that no file holds.
+type inbox struct {
+	memory           []byte
+	generation, note atomic.Uint64
+}
+
+func newInbox(t *testing.T) *inbox {
+	t.Helper()
+	memory, err := unix.Mmap(-1, 0, genl.BatchBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Munmap(memory); err != nil {
+			t.Error(err)
+		}
+	})
+	return &inbox{memory: memory}
+}
+
+func (b *inbox) Memory() []byte         { return b.memory }
+func (b *inbox) Generation() uint64     { return b.generation.Load() }
+func (b *inbox) SetGeneration(g uint64) { b.generation.Store(g) }
+func (b *inbox) Note() uint64           { return b.note.Load() }
+func (b *inbox) SetNote(note uint64)    { b.note.Store(note) }
 
 type fixture struct {
 	*Receiver
@@ -171,7 +213,7 @@ func start(t *testing.T, k *fakeKernel) fixture {
 	}
 	f := fixture{kernel: k, journal: &recorder{}, m: metrics.New(prometheus.NewRegistry(), "test", reasons)}
 	var err error
-	f.Receiver, err = New(k, f.journal, f.m, 1<<20, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	f.Receiver, err = New(k, f.journal, newInbox(t), true, f.m, 1<<20, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -411,6 +453,44 @@ func TestABatchThatHasLeftTheKernelIsKeptWhenTheDaemonStops(t *testing.T) {
 	})
 }
 
+func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
+	forged := event(34, "forged")
+	forged.Sender = 4711
+	left := []genl.Message{event(34, "a"), forged, unregistered(first), event(34, "stale"), registered(second), event(35, "b")}
+	for name, test := range map[string]struct {
+		inInbox, inJournal uint64 // generations
+		want               []string
+	}{
+		"killed before the append": {8, 7, []string{"a", "b"}},
+		"killed after the append":  {7, 7, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := newInbox(t)
+			batch, err := genl.NewBatch(in.memory)
+			if err != nil {
+				t.Fatal(err)
+			}
+			batch.Put(left...)
+			in.SetGeneration(test.inInbox)
+			in.SetNote(34)
+			j := &recorder{generation: test.inJournal}
+			m := metrics.New(prometheus.NewRegistry(), "test", []string{"x"})
+			// Twice, as if the second process had been killed before it received.
+			for range 2 {
+				if _, err := New(&fakeKernel{}, j, in, false, m, 1, slog.New(slog.DiscardHandler)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(test.want, j.texts); diff != "" {
+				t.Errorf("journal (-want +got):\n%s", diff)
+			}
+			if in.Generation() != j.generation+1 {
+				t.Errorf("the inbox is at generation %d, the journal at %d", in.Generation(), j.generation)
+			}
+		})
+	}
+}
+
 func TestStopWhileThereIsNoSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, &fakeKernel{ids: first})
@@ -424,7 +504,7 @@ func TestStopWhileThereIsNoSocket(t *testing.T) {
 func TestNewFailsWithoutASocket(t *testing.T) {
 	k := &fakeKernel{openErr: unix.EAFNOSUPPORT}
 	m := metrics.New(prometheus.NewRegistry(), "test", []string{"x"})
-	_, err := New(k, &recorder{}, m, 1, slog.New(slog.DiscardHandler))
+	_, err := New(k, &recorder{}, newInbox(t), true, m, 1, slog.New(slog.DiscardHandler))
 	if !errors.Is(err, unix.EAFNOSUPPORT) {
 		t.Errorf("error %v", err)
 	}
@@ -432,13 +512,13 @@ func TestNewFailsWithoutASocket(t *testing.T) {
 
 func TestHandleAllocatesNothing(t *testing.T) {
 	m := metrics.New(prometheus.NewRegistry(), "test", []string{"family"})
-	r, err := New(&fakeKernel{ids: first}, nothing{}, m, 1, slog.New(slog.DiscardHandler))
+	r, err := New(&fakeKernel{ids: first}, nothing{}, newInbox(t), true, m, 1, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	batch := []genl.Message{event(34, "a"), event(33, "foreign"), event(34, "b")}
 	if n := testing.AllocsPerRun(100, func() {
-		if err := r.handle(batch); err != nil {
+		if err := r.handle(t.Context(), batch); err != nil {
 			t.Fatal(err)
 		}
 	}); n != 0 {
@@ -448,4 +528,35 @@ func TestHandleAllocatesNothing(t *testing.T) {
 
 type nothing struct{}
 
-func (nothing) Append(time.Time, [][]byte) error { return nil }
+func (nothing) Append(uint64, time.Time, [][]byte) error { return nil }
+func (nothing) LastGeneration() uint64                   { return 0 }
+
+func TestTheReceiverWaitsForAJournalThatDoesNotAccept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &fakeKernel{ids: first})
+		full := func(err error) {
+			f.journal.mu.Lock()
+			defer f.journal.mu.Unlock()
+			f.journal.err = err
+		}
+		full(unix.ENOSPC)
+		f.send(event(34, "a"))
+		time.Sleep(time.Minute)
+		if err := f.Blocked(); !errors.Is(err, unix.ENOSPC) {
+			t.Errorf("Blocked() = %v", err)
+		}
+		if stuck := f.Stuck(time.Now()); stuck != 0 {
+			t.Errorf("a full disk counts as stuck for %v: the watchdog would end the daemon", stuck)
+		}
+		f.send(event(34, "b"))
+		full(nil)
+		time.Sleep(time.Second)
+		f.want(t, "a", "b")
+		if err := f.Blocked(); err != nil {
+			t.Errorf("Blocked() = %v after the journal accepted", err)
+		}
+		full(unix.EIO)
+		f.send(event(34, "left in the inbox"))
+		f.stop()
+	})
+}

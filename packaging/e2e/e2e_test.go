@@ -23,6 +23,7 @@ import (
 
 const (
 	configFile = "/etc/genltestd.yaml"
+	journalDir = "/var/lib/genltestd/journal"
 	eventFile  = "/var/log/genltestd/events.jsonl"
 	dropIns    = "/run/systemd/system/genltestd.service.d"
 	ping       = "/sys/genltest/ping"
@@ -71,8 +72,10 @@ func configure(t *testing.T, yaml, dropIn string) unit {
 	}
 	write(t, configFile, yaml)
 	useDropIn(t, "[Service]\n"+dropIn+"\n")
-	if err := os.RemoveAll(eventFile); err != nil {
-		t.Fatal(err)
+	for _, left := range []string{eventFile, journalDir} {
+		if err := os.RemoveAll(left); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -373,6 +376,51 @@ func TestFullDiskDelaysAndLosesNothing(t *testing.T) {
 	if len(list) != 2000 {
 		t.Errorf("%d events in the file", len(list))
 	}
+}
+
+func TestKilledDaemonDeliversWhatItHadReceived(t *testing.T) {
+	dir := "/var/log/genltestd"
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	command(t, "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", dir)
+	t.Cleanup(func() { exec.Command("umount", "-l", dir).Run() }) //nolint:errcheck // the next test would fail
+	u := start(t, fileSink, "")
+	write(t, burst, "3000 x\n")
+	u.eventually("all received", func() bool { return metric("genltestd_events_received_total") == 3000 })
+	command(t, "systemctl", "kill", "-s", "KILL", "genltestd")
+	command(t, "mount", "-o", "remount,size=10m", dir)
+	u.eventually("every event", func() bool { return len(wholeEvents(t)) >= 3000 })
+	seen := map[string]bool{}
+	for i, e := range wholeEvents(t) {
+		if seen[e.ID] {
+			continue // at most the batch at hand is repeated, with its ids
+		}
+		seen[e.ID] = true
+		if e.KernelSeq == 0 {
+			t.Fatalf("event %d: %+v", i, e)
+		}
+	}
+	if len(seen) != 3000 {
+		t.Errorf("%d of 3000 events", len(seen))
+	}
+}
+
+// wholeEvents leaves out a line that a kill has torn.
+func wholeEvents(t *testing.T) []event {
+	t.Helper()
+	text, err := os.ReadFile(eventFile)
+	if err != nil {
+		return nil
+	}
+	var list []event
+	for line := range strings.Lines(string(text)) {
+		var e event
+		if json.Unmarshal([]byte(line), &e) == nil {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 func TestWithoutTheCapabilityTheBufferIsSmallerAndSaidSo(t *testing.T) {

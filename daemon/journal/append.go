@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Append adds one batch that was received at t, in order and as a whole: when it
+// returns an error, nothing of the batch is in the journal, and the same batch
+// may be appended again. It copies the messages. An empty batch leaves no trace.
+func (j *Journal) Append(generation uint64, t time.Time, messages [][]byte) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	j.appendMu.Lock()
+	defer j.appendMu.Unlock()
+	length := int64(frameHeaderLen + payloadLen(messages))
+	if length > maxFrameLen {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, length, maxFrameLen)
+	}
+	f := frame{count: uint64(len(messages)), generation: generation, time: t.UnixNano(), length: length}
+	if err := j.prepare(&f); err != nil {
+		return err
+	}
+	j.encoded = appendFrame(j.encoded[:0], j.who.mark, &f, messages)
+	if err := j.write(j.encoded); err != nil {
+		return fmt.Errorf("journal %s: append: %w", j.dir, err)
+	}
+	j.publish(&f)
+	return nil
+}
+
+// prepare gives f its numbers and sees to it that there is a segment for it.
+func (j *Journal) prepare(f *frame) error {
+	j.mu.Lock()
+	f.first, f.index = j.next, j.index
+	sealed, fault := j.sealed, j.fault
+	j.mu.Unlock()
+	if sealed {
+		return ErrSealed
+	}
+	if fault != nil {
+		return fmt.Errorf("journal %s: the disk does not keep what it was given: %w", j.dir, fault)
+	}
+	if next := f.end() + 1; next > j.state.reserved { // one more than needed: rotate may use it
+		if err := j.reserve(next); err != nil {
+			return fmt.Errorf("journal %s: reserve numbers: %w", j.dir, err)
+		}
+	}
+	j.makeRoom(f.length)
+	if a := j.active; a == nil || a.size > segmentHeaderLen && (a.size+f.length > j.opts.SegmentBytes || j.tooOld(a)) {
+		if err := j.rotate(); err != nil {
+			return fmt.Errorf("journal %s: begin a segment: %w", j.dir, err)
+		}
+		f.first = j.active.first
+	}
+	return nil
+}
+
+// reserve makes sure, durably, that the numbers from next on may be handed out.
+// The caller holds appendMu.
+func (j *Journal) reserve(next uint64) error {
+	s := j.state
+	s.reserved, s.clean = next+reserveStep, false
+	if err := j.writeState(&s); err != nil {
+		return err
+	}
+	j.state = s
+	return nil
+}
+
+func (j *Journal) writeState(s *state) error {
+	if err := j.stateSlots.write(s.encode()); err != nil {
+		return err
+	}
+	return j.stateSlots.sync()
+}
+
+// rotate begins a new segment. The old one is closed when the keeper has made it
+// durable: never before there is a new one, so a full disk does not leave the
+// journal without.
+func (j *Journal) rotate() error {
+	j.mu.Lock()
+	if n := len(j.segments); n > 0 && j.segments[n-1].first == j.next {
+		// A failure has left an empty segment of that name, which may be the only one
+		// to tell the last generation. Numbers are cheaper than the proof that it is not.
+		j.next++
+	}
+	h := segmentHeader{identity: j.who, first: j.next, index: j.index, generation: j.generation, synced: j.synced}
+	j.mu.Unlock()
+	now := j.opts.Now()
+	s := &segment{first: h.first, end: h.first, size: segmentHeaderLen, began: now, used: now}
+	file, err := j.createSegment(j.segmentPath(s), &h)
+	if err != nil {
+		return err
+	}
+	s.file = file
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.segments = append(j.segments, s)
+	j.bytes += s.size
+	j.dirDirty = j.dirDirty || j.opts.Fsync != FsyncAlways
+	j.active = s
+	j.work()
+	return nil
+}
+
+// createSegment makes a file that holds h. No message has the number of its name
+// yet, so what an earlier failure left under that name may be overwritten.
+func (j *Journal) createSegment(path string, h *segmentHeader) (File, error) {
+	file, err := j.fs.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC)
+	if err != nil {
+		return nil, err
+	}
+	_, err = file.WriteAt(h.encode(), 0)
+	if err == nil && j.opts.Fsync == FsyncAlways {
+		err = j.fs.SyncDir(j.dir)
+	}
+	if err != nil {
+		file.Close()      // the first error tells more
+		j.fs.Remove(path) //nolint:errcheck // it is overwritten next time
+		return nil, err
+	}
+	return file, nil
+}
+
+// write puts b behind the active segment, or takes back what it wrote.
+func (j *Journal) write(b []byte) error {
+	a := j.active
+	_, err := a.file.WriteAt(b, a.size)
+	if err == nil && j.opts.Fsync == FsyncAlways {
+		if err = a.file.Sync(); err != nil {
+			// What a failed fsync leaves on the disk is not known, and the next one may
+			// succeed without having written it.
+			j.active = nil
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	if terr := a.file.Truncate(a.size); terr != nil {
+		j.active = nil
+	}
+	return err
+}
+
+// publish shows a written frame to the readers.
+func (j *Journal) publish(f *frame) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	a := j.active
+	durable := j.opts.Fsync == FsyncAlways && j.synced == j.last
+	a.size += f.length
+	a.end = f.end()
+	a.used = f.received()
+	j.bytes += f.length
+	j.next, j.index, j.last, j.generation = f.end(), j.index+f.count, f.end()-1, f.generation
+	if durable {
+		a.synced, j.synced = a.size, j.last
+	}
+	j.wake()
+	j.work()
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"fmt"
+	"math/rand"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// A story is what a test did to a journal, and when, counted in steps of the
+// file system.
+type story struct {
+	fs    *memFS
+	texts map[uint64]string // by number, of all batches that were tried
+	tries map[uint64]string // that failed, where the number has another text now
+	moves []move
+}
+
+type move struct {
+	step       int
+	tried      uint64 // highest number that a batch was tried with
+	taken      uint64 // highest number that Append has acknowledged
+	generation uint64 // of that batch
+	synced     uint64
+	delivered  uint64 // highest number that the reader was given
+	committing uint64 // highest number that a commit was tried with
+	committed  uint64 // and that has returned
+}
+
+func (s *story) now(change func(*move)) {
+	m := move{}
+	if len(s.moves) > 0 {
+		m = s.moves[len(s.moves)-1]
+	}
+	m.step = len(s.fs.ops)
+	change(&m)
+	s.moves = append(s.moves, m)
+}
+
+// at returns how far the story was after n steps.
+func (s *story) at(n int) (m move) {
+	for _, next := range s.moves {
+		if next.step <= n {
+			m = next
+		}
+	}
+	return m
+}
+
+// tell lets a journal live through a random life.
+func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
+	s := &story{fs: newMemFS(), texts: map[uint64]string{}, tries: map[uint64]string{}}
+	opts := still(s.fs)
+	opts.Fsync = policy
+	j := open(t, "/j", opts)
+	r := reader(t, j, "r", FromOldest)
+	records := make([]Record, 6)
+	generation := uint64(0)
+	n := 0
+	for range 70 {
+		switch k := rng.Intn(20); {
+		case k < 9:
+			var texts []string
+			for range 1 + rng.Intn(4) {
+				n++
+				texts = append(texts, text(n))
+			}
+			generation++
+			s.try(j, texts)
+			if rng.Intn(8) == 0 {
+				// It fails, and is tried again as the receiver would.
+				s.fs.fail = failing([]opKind{opWrite, opSync, opCreate}[rng.Intn(3)], unix.EIO)
+				err := j.Append(generation, epoch, batchOf(texts...))
+				s.fs.fail = nil
+				if err == nil {
+					s.now(func(m *move) { m.taken, m.generation, m.synced = j.Last(), generation, j.Synced() })
+					continue
+				}
+				for seq := range s.texts {
+					if seq > j.Last() { // the try's
+						s.tries[seq] = s.texts[seq]
+						delete(s.texts, seq)
+					}
+				}
+				s.try(j, texts)
+			}
+			put(t, j, generation, texts...)
+			s.now(func(m *move) { m.taken, m.generation, m.synced = j.Last(), generation, j.Synced() })
+		case k < 13:
+			if rng.Intn(4) == 0 { // an fsync fails; the next one cannot be trusted
+				s.fs.fail = failing(opSync, unix.EIO)
+				j.tend() //nolint:errcheck // it may, or have nothing to do
+				s.fs.fail = nil
+				s.now(func(m *move) { m.synced = j.Synced() })
+			}
+			if err := j.tend(); err != nil {
+				t.Fatal(err)
+			}
+			s.now(func(m *move) { m.synced = j.Synced() })
+		case k < 18:
+			if n, _, err := r.tryRead(records); err != nil {
+				t.Fatal(err)
+			} else if n > 0 {
+				seq := records[n-1].Seq
+				s.now(func(m *move) { m.delivered = seq; m.committing = max(m.committing, seq) })
+				if err := r.Commit(seq); err != nil {
+					t.Fatal(err)
+				}
+				s.now(func(m *move) { m.committed = max(m.committed, seq) })
+			}
+		case k == 18:
+			if err := j.Close(); err != nil {
+				t.Fatal(err)
+			}
+			fallthrough
+		default:
+			abandon(j)
+			s.now(func(m *move) { m.synced = min(m.synced, m.taken) })
+			j = open(t, "/j", opts)
+			r = reader(t, j, "r", FromOldest)
+		}
+	}
+	abandon(j)
+	return s
+}
+
+// try notes what is about to be appended.
+func (s *story) try(j *Journal, texts []string) {
+	first := nextNumber(j)
+	for i, text := range texts {
+		s.texts[first+uint64(i)] = text
+	}
+	s.now(func(m *move) { m.tried = max(m.tried, first+uint64(len(texts))-1) })
+}
+
+// nextNumber tells the first number of the next batch.
+func nextNumber(j *Journal) uint64 {
+	if n := len(j.segments); n > 0 && j.active == nil && j.segments[n-1].first == j.next {
+		return j.next + 1
+	}
+	return j.next
+}
+
+// TestCrashAtEachStep ends the process, and the machine, at each step that the
+// journal takes on the file system.
+func TestCrashAtEachStep(t *testing.T) {
+	for _, policy := range []Fsync{FsyncInterval, FsyncAlways, FsyncNever} {
+		for seed := range int64(scale(2, 40)) {
+			t.Run(fmt.Sprintf("policy %d seed %d", policy, seed), func(t *testing.T) {
+				t.Parallel()
+				rng := rand.New(rand.NewSource(seed))
+				s := tell(t, rng, policy)
+				for n := range len(s.fs.ops) + 1 {
+					s.check(t, fmt.Sprintf("killed at %d", n), killed(s.fs.ops, n, rng), n, policy, false)
+					for range 2 {
+						s.check(t, fmt.Sprintf("power cut at %d", n), powerCut(s.fs.ops, n, rng), n, policy, true)
+					}
+					if t.Failed() {
+						return
+					}
+				}
+			})
+		}
+	}
+}
+
+func (s *story) check(t *testing.T, what string, fs *memFS, n int, policy Fsync, powerCut bool) {
+	t.Helper()
+	done := s.at(n)
+	opts := still(fs)
+	opts.Fsync = policy
+	j, err := Open("/j", opts)
+	if err != nil {
+		t.Errorf("%s: %v", what, err)
+		return
+	}
+	defer abandon(j)
+	if g := j.LastGeneration(); !powerCut && done.generation > 0 && (g < done.generation || g > done.generation+1) {
+		t.Errorf("%s: last generation %d, want %d or one more", what, g, done.generation)
+	}
+	r := reader(t, j, "r", FromOldest)
+	got, skipped := drain(t, r)
+	everything, _ := drain(t, reader(t, j, "all", FromOldest))
+	s.checkRecords(t, what, everything)
+
+	if !powerCut && skipped > 0 {
+		t.Errorf("%s: %d records skipped", what, skipped)
+	}
+	// What must be there, as long as the reader has not committed it.
+	until := done.taken
+	if powerCut {
+		until = done.synced
+	}
+	for seq, text := range s.texts {
+		if seq > done.committing && seq <= until && !slices.Contains(got, seen{seq, text}) {
+			t.Errorf("%s: record %d is lost (taken %d, synced %d, committed %d)", what, seq, done.taken, done.synced, done.committed)
+		}
+	}
+	for _, rec := range everything {
+		if rec.seq > done.committing && !slices.Contains(got, rec) {
+			t.Errorf("%s: record %d is there and was not delivered", what, rec.seq)
+		}
+	}
+	if len(got) > 0 && !powerCut && got[0].seq <= done.committed {
+		t.Errorf("%s: record %d was delivered again after it was committed", what, got[0].seq)
+	}
+	if err := j.Append(1<<40, epoch, batchOf("new")); err != nil {
+		t.Errorf("%s: %v", what, err)
+	}
+	if j.Last() <= done.tried {
+		t.Errorf("%s: number %d was used again, up to %d had been", what, j.Last(), done.tried)
+	}
+	if after, _ := drain(t, r); len(after) != 1 || after[0] != (seen{j.Last(), "new"}) {
+		t.Errorf("%s: read %v after appending to it", what, after)
+	}
+}
+
+// checkRecords holds that nothing is invented, altered, doubled or out of order.
+func (s *story) checkRecords(t *testing.T, what string, got []seen) {
+	t.Helper()
+	last := uint64(0)
+	for _, rec := range got {
+		if s.texts[rec.seq] != rec.text && s.tries[rec.seq] != rec.text {
+			t.Errorf("%s: record %d is %q, want %q", what, rec.seq, rec.text, s.texts[rec.seq])
+		}
+		if rec.seq <= last {
+			t.Errorf("%s: record %d after %d", what, rec.seq, last)
+		}
+		last = rec.seq
+	}
+}
+
+// scale returns the size of a random test: soak with GENLTESTD_SOAK set.
+func scale(short, soak int) int {
+	if soaking {
+		return soak
+	}
+	return short
+}

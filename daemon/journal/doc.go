@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package journal keeps received messages on disk, in order, until every reader
+// has taken them. It knows bytes and numbers, and nothing of what they mean.
+//
+// # The directory
+//
+// A journal owns one directory (0700), its files are 0600:
+//
+//	lock           flock(2) of the process that has it open; holds its process id
+//	meta           one line: format version, journal id, mark, checksum
+//	state          slot file: the reserve of numbers, and whether the stop was clean
+//	cursor-NAME    slot file: how far the reader of that name is
+//	N.log          segment whose first message has the number N, as 20 digits
+//	quarantine/    copies of damaged pieces, SEGMENT-OFFSET.bad, 16 MiB at the most
+//	*.tmp          left by a crash; removed at the next start
+//
+// The journal id names the journal to the world. The mark is a random number
+// that begins every frame: with it a reader finds the next frame behind damage,
+// and as it is secret no message can be made that looks like one.
+//
+// # The format, version 1
+//
+// All numbers are little-endian. Each checksum is CRC32C of everything that
+// follows it in its unit. meta is the line
+//
+//	genltestd-journal format=1 id=%016x mark=%016x crc=%08x
+//
+// with the checksum of what stands before " crc=". Every later version keeps the
+// beginning and the end of it.
+//
+// A segment is a header and frames, without anything between them. Its header:
+//
+//	 0  8  "genltlog"
+//	 8  4  checksum
+//	12  4  format version
+//	16  8  journal id
+//	24  8  mark
+//	32  8  number of the segment's first message
+//	40  8  index: how many messages were journaled before it
+//	48  8  generation of the last batch before the segment
+//	56  8  highest number that was known to be durable when the segment was begun
+//
+// A frame is one batch, which is one call of Append and one write(2):
+//
+//	 0  8  mark
+//	 8  4  checksum, of the rest of the header and the payload
+//	12  4  length of the payload; the frame has at most 4 MiB
+//	16  4  number of messages, at least 1
+//	20  4  1, the type
+//	24  8  number of the first message; the others follow it without gaps
+//	32  8  index of the first message
+//	40  8  generation
+//	48  8  time of receipt, ns since 1970, signed
+//	56     for each message its length u32 and its bytes
+//
+// Numbers have gaps after a stop that was not clean; indexes have none, so the
+// difference of two of them is how many messages lie, or lay, between. That is
+// how losses are counted exactly, whatever has gone missing.
+//
+// A slot file has two slots, at 0 and 4096, of which the valid one with the
+// higher version holds. The one that is known to be durable is never written:
+//
+//	 0   8  "genltslt"
+//	 8   4  checksum
+//	12   4  0
+//	16   8  version
+//	24 104  value
+//
+// The value of a cursor: journal id, number of the next message, its index. The
+// value of the state: journal id, mark, highest reserved number; and, when the
+// last byte is 1, as of the clean stop: number of the next message, its index,
+// last generation, highest durable number; then that byte. Each is u64.
+//
+// # Numbers
+//
+// What was appended may have been delivered before it is durable: delivery does
+// not wait for the disk. A power cut then takes the record, but not the number
+// that somebody has seen. So numbers are reserved durably, a million at a time,
+// before they are used, and after any stop but a clean one the rest of the
+// reserve is given up. When the reserve itself is lost, 2^40 numbers are.
+//
+// # What an fsync that fails means
+//
+// After it the kernel calls the pages clean that it could not write, so a second
+// fsync proves nothing. With FsyncAlways the batch is taken back, Append returns
+// the error, and the next batch begins a new segment. Otherwise what was not
+// durable is copied, from memory, to a new file that takes its place; when that
+// fails too, Fault and each Append return the error, and it is tried again.
+//
+// # Invariants
+//
+// Each names the tests that fail without it.
+//
+//  1. Records are numbered in the order of Append; a batch is there as a whole or
+//     not at all. (TestModel, TestAppendTakesBackAWriteThatFails)
+//  2. A reader sees each record once, in order, unaltered, or learns exactly how
+//     many it was too late for. (TestModel, TestReaderLearnsWhatRetentionTook)
+//  3. Append waits for no reader, and allocates nothing in the steady state.
+//     (TestAppendAllocatesNothing, TestReadersFollowAWriter)
+//  4. What Append has taken survives the end of the process at any instruction.
+//     (TestCrashAtEachStep)
+//  5. What Synced covers survives a power cut, at any step and whatever part of
+//     the rest the disk had written, in any order. (TestCrashAtEachStep)
+//  6. No number is used twice, even when all trace of its record is lost.
+//     (TestCrashAtEachStep, TestInjuries)
+//  7. No damage makes Open fail, and none lets a reader see a record that was
+//     never appended, or that was altered. (TestInjuries, TestRandomDamage)
+//  8. Damage takes no frame but those that it touches. What is missing between
+//     records that are there is counted exactly. (TestInjuries)
+//  9. A commit survives the end of the process; losing one repeats records and
+//     drops none. (TestCommitSurvivesTheProcess, TestCrashAtEachStep)
+//  10. A segment is removed only when all cursors have durably passed it, or a
+//     limit says so; never the newest, which tells the last generation.
+//     (TestRetentionWaitsForAllCursors, TestLastGenerationSurvivesRetention)
+//  11. With MaxBytes the segments hold at most that, or the newest alone and one
+//     frame. A reader that is busy delivers to the end of what it has in hand, so
+//     each may keep the blocks of one removed segment. (TestMaxBytesHolds)
+//  12. After a failed write or fsync the journal goes on when the disk does, and
+//     Synced never covers what is not durable. (TestFullDisk, TestFailedFsync,
+//     TestFailedFsyncAlways, TestCrashAtEachStep)
+//  13. The cost of Open, and memory, do not grow with what is in the journal.
+//     (TestOpenReadsNoBacklog)
+//  14. A directory that is in use, newer, or not ours is left as it is.
+//     (TestOpenRefuses)
+package journal

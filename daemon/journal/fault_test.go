@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// failing returns a fault that hits steps of one kind on segments.
+func failing(kind opKind, err error) func(op) error {
+	return func(o op) error {
+		if o.kind == kind && strings.Contains(o.name, segmentSuffix) {
+			return err
+		}
+		return nil
+	}
+}
+
+// TestAppendTakesBackAWriteThatFails: nothing of the batch is ever seen, also
+// when taking it back fails too, and the journal goes on.
+func TestAppendTakesBackAWriteThatFails(t *testing.T) {
+	stuck := func(o op) error {
+		return errors.Join(failing(opWrite, unix.ENOSPC)(o), failing(opTruncate, unix.EIO)(o))
+	}
+	for name, fail := range map[string]func(op) error{
+		"write":               failing(opWrite, unix.ENOSPC),
+		"write, and truncate": stuck,
+		"create":              failing(opCreate, unix.ENOSPC),
+	} {
+		t.Run(name, func(t *testing.T) {
+			fs := newMemFS()
+			j := open(t, "/j", still(fs))
+			r := reader(t, j, "r", FromOldest)
+			fill(t, j, 3)
+			fs.fail = fail
+			for range 3 {
+				big := string(make([]byte, 900)) // needs a segment of its own
+				if err := j.Append(9, epoch, batchOf(big)); !errors.Is(err, unix.ENOSPC) {
+					t.Fatalf("got %v", err)
+				}
+			}
+			fs.fail = nil
+			put(t, j, 9, "after")
+			got, skipped := drain(t, r)
+			if len(got) != 4 || got[3].text != "after" || skipped != 0 {
+				t.Errorf("got %v, %d skipped", got, skipped)
+			}
+			abandon(j)
+			j = open(t, "/j", still(fs))
+			got, skipped = drain(t, reader(t, j, "r", FromOldest))
+			if len(got) != 4 || skipped != 0 || j.LastGeneration() != 9 {
+				t.Errorf("after a restart: got %v, %d skipped, generation %d", got, skipped, j.LastGeneration())
+			}
+		})
+	}
+}
+
+// TestFailedFsync: what a failed fsync may have lost is written anew, and is not
+// called durable before.
+func TestFailedFsync(t *testing.T) {
+	for _, part := range []string{"never synced", "synced in part"} {
+		t.Run(part, func(t *testing.T) {
+			fs := newMemFS()
+			j := open(t, "/j", still(fs))
+			r := reader(t, j, "r", FromOldest)
+			if part == "synced in part" {
+				put(t, j, 1, "durable")
+				tend(t, j)
+			}
+			synced := j.Synced()
+			put(t, j, 2, "one")
+			put(t, j, 3, "two")
+			// No file takes an fsync for a while. When that is over the one that has failed
+			// is still not to be trusted.
+			fs.fail = failing(opSync, unix.EIO)
+			for range 3 {
+				if err := j.tend(); !errors.Is(err, unix.EIO) || j.Fault() == nil {
+					t.Fatalf("got %v, fault %v", err, j.Fault())
+				}
+			}
+			if j.Synced() != synced {
+				t.Errorf("synced up to %d, nothing after %d can be", j.Synced(), synced)
+			}
+			if err := j.Append(4, epoch, batchOf("refused")); !errors.Is(err, unix.EIO) {
+				t.Errorf("got %v", err)
+			}
+			fs.fail = nil
+			tend(t, j)
+			if j.Synced() != j.Last() || j.Fault() != nil {
+				t.Errorf("synced up to %d of %d, fault %v", j.Synced(), j.Last(), j.Fault())
+			}
+			put(t, j, 4, "three")
+			tend(t, j)
+			want := int(j.Count())
+			got, skipped := drain(t, r)
+			if len(got) != want || skipped != 0 {
+				t.Errorf("got %v, %d skipped", got, skipped)
+			}
+			abandon(j)
+			got, skipped = drain(t, reader(t, open(t, "/j", still(fs)), "r", FromOldest))
+			if len(got) != want || skipped != 0 {
+				t.Errorf("after a restart: got %v, %d skipped", got, skipped)
+			}
+		})
+	}
+}
+
+// TestFailedFsyncAlways: the batch is not in the journal, and can be appended
+// again.
+func TestFailedFsyncAlways(t *testing.T) {
+	fs := newMemFS()
+	opts := still(fs)
+	opts.Fsync = FsyncAlways
+	j := open(t, "/j", opts)
+	r := reader(t, j, "r", FromOldest)
+	put(t, j, 1, "one")
+	fs.fail = failing(opSync, unix.EIO)
+	if err := j.Append(2, epoch, batchOf("two")); !errors.Is(err, unix.EIO) {
+		t.Fatalf("got %v", err)
+	}
+	if j.Synced() != 1 || j.Last() != 1 {
+		t.Errorf("synced %d, last %d; want 1", j.Synced(), j.Last())
+	}
+	fs.fail = nil
+	put(t, j, 2, "two")
+	if j.Synced() != 2 {
+		t.Errorf("synced %d, want 2", j.Synced())
+	}
+	abandon(j)
+	got, skipped := drain(t, reader(t, open(t, "/j", opts), "r", FromOldest))
+	if len(got) != 2 || skipped != 0 {
+		t.Errorf("got %v, %d skipped", got, skipped)
+	}
+	_ = r
+}
+
+// TestFullDisk fills a real file system, and frees it by delivery alone.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("genltestd", dir, "tmpfs", 0, "size=512k,mode=700"); err != nil {
+		t.Skipf("mount a tmpfs: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	opts := Options{SegmentBytes: 50_000, SyncInterval: time.Hour}
+	j := open(t, filepath.Join(dir, "j"), opts)
+	r := reader(t, j, "r", FromOldest)
+	taken, read, full := 0, 0, 0
+	for round := 0; taken < 5000; round++ {
+		err := j.Append(uint64(taken+1), epoch, batchOf(fmt.Sprintf("%0*d", 1000, taken)))
+		switch {
+		case err == nil:
+			taken++
+			continue
+		case !errors.Is(err, unix.ENOSPC):
+			t.Fatal(err)
+		}
+		if full++; full%2 == 1 { // also start on a full disk now and then
+			abandon(j)
+			j = open(t, filepath.Join(dir, "j"), opts)
+			r = reader(t, j, "r", FromOldest)
+		}
+		all, skipped := drain(t, r)
+		if skipped > 0 {
+			t.Fatalf("%d skipped", skipped)
+		}
+		for _, rec := range all {
+			if rec.text != fmt.Sprintf("%0*d", 1000, read) {
+				t.Fatalf("record %d is not %d", rec.seq, read)
+			}
+			read++
+		}
+		if err := r.Commit(all[len(all)-1].seq); err != nil {
+			t.Fatal(err)
+		}
+		tend(t, j)
+	}
+	all, _ := drain(t, r)
+	if read+len(all) != taken || full < 5 {
+		t.Errorf("%d of %d read, the disk was full %d times", read+len(all), taken, full)
+	}
+}
+
+// TestOpenRefuses: the error says what to do, and nothing is touched.
+func TestOpenRefuses(t *testing.T) {
+	newer := []byte("genltestd-journal format=2 id=0000000000000001 mark=0000000000000002 more")
+	for _, c := range []struct {
+		name  string
+		setUp func(*testing.T, string)
+		is    error
+		says  string
+	}{
+		{"newer", func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, "meta"), withCRC(newer))
+		}, ErrNewer, "install the version"},
+		{"foreign", func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, "precious.txt"), []byte("x"))
+		}, ErrForeign, "empty directory of its own"},
+		{"foreign with a file named like ours", func(t *testing.T, dir string) {
+			write(t, filepath.Join(dir, "meta"), []byte("x"))
+		}, ErrForeign, "empty directory of its own"},
+		{"locked", func(t *testing.T, dir string) { open(t, dir, Options{}) }, ErrLocked, fmt.Sprintf("process %d", os.Getpid())},
+		{"a file", func(t *testing.T, dir string) {
+			os.Remove(dir)
+			write(t, dir, []byte("x"))
+		}, unix.ENOTDIR, "not a directory"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "j")
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			c.setUp(t, dir)
+			before, _ := os.ReadDir(dir)
+			_, err := Open(dir, Options{})
+			if !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), dir) {
+				t.Errorf("got %v", err)
+			}
+			if after, _ := os.ReadDir(dir); len(after) != len(before) {
+				t.Errorf("the directory had %v, and has %v", before, after)
+			}
+		})
+	}
+}
+
+func TestOpenSaysWhatIsReadOnly(t *testing.T) {
+	fs := newMemFS()
+	fs.fail = func(op) error { return unix.EROFS }
+	if _, err := Open("/j", still(fs)); !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), "must be writable") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func write(t *testing.T, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

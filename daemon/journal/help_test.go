@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"testing"
+	"time"
+)
+
+// still are options under which the keeper does nothing by itself.
+func still(fs FS) Options {
+	return Options{FS: fs, SegmentBytes: 1000, SyncInterval: time.Hour, CommitInterval: 1}
+}
+
+func open(t testing.TB, dir string, opts Options) *Journal {
+	t.Helper()
+	j, err := Open(dir, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	return j
+}
+
+// abandon lets go of the journal as the end of the process would.
+func abandon(j *Journal) {
+	j.mu.Lock()
+	closed := j.closed
+	j.closed = true
+	j.mu.Unlock()
+	if closed {
+		return
+	}
+	close(j.quit)
+	<-j.done
+	for _, r := range j.readers {
+		r.leave()
+	}
+	j.release()
+}
+
+func reader(t testing.TB, j *Journal, name string, start Start) *Reader {
+	t.Helper()
+	r, err := j.NewReader(name, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+var epoch = time.Unix(1_700_000_000, 5)
+
+// put appends texts as one batch.
+func put(t testing.TB, j *Journal, generation uint64, texts ...string) {
+	t.Helper()
+	if err := j.Append(generation, epoch, batchOf(texts...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func batchOf(texts ...string) [][]byte {
+	batch := make([][]byte, len(texts))
+	for i, s := range texts {
+		batch[i] = []byte(s)
+	}
+	return batch
+}
+
+// text is what a test puts into its nth record.
+func text(n int) string { return fmt.Sprintf("record %d, %0*d", n, n*7%60+1, n) }
+
+type seen struct {
+	seq  uint64
+	text string
+}
+
+// drain reads all that is there now.
+func drain(t testing.TB, r *Reader) (all []seen, skipped uint64) {
+	t.Helper()
+	records := make([]Record, 7)
+	for {
+		n, s, err := r.tryRead(records)
+		if err != nil && !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			return all, skipped
+		}
+		skipped += s
+		for _, rec := range records[:n] {
+			if !rec.Time.Equal(epoch) {
+				t.Fatalf("record %d: time %v, want %v", rec.Seq, rec.Time, epoch)
+			}
+			all = append(all, seen{rec.Seq, string(rec.Data)})
+		}
+	}
+}
+
+// readOne waits for one record.
+func readOne(t testing.TB, r *Reader) (seen, uint64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	records := make([]Record, 1)
+	_, skipped, err := r.Read(ctx, records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seen{records[0].Seq, string(records[0].Data)}, skipped
+}
+
+var soaking = os.Getenv("GENLTESTD_SOAK") != ""

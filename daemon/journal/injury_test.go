@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	patientBatches = 20
+	patientRecords = 3 * patientBatches
+)
+
+// patient returns a healthy journal of several segments, whose last process has
+// stopped cleanly or not, and the records in it.
+func patient(t testing.TB, clean bool) (*memFS, map[uint64]string) {
+	t.Helper()
+	fs := newMemFS()
+	j := open(t, "/j", still(fs))
+	reader(t, j, "r", FromOldest)
+	texts := map[uint64]string{}
+	for i := range patientBatches {
+		put(t, j, uint64(i+1), text(3*i+1), text(3*i+2), text(3*i+3))
+	}
+	for seq := range uint64(patientRecords) {
+		texts[seq+1] = text(int(seq + 1))
+	}
+	if clean {
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	abandon(j)
+	return fs, texts
+}
+
+func (m *memFS) segments() []string {
+	var names []string
+	for name := range m.names {
+		if strings.HasSuffix(name, segmentSuffix) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// frames returns where the frames of a segment begin, and where the last ends.
+func (m *memFS) frames(name string) []int {
+	b := m.names[name].data
+	mark := b[24:32]
+	var at []int
+	for off := segmentHeaderLen; off < len(b); {
+		i := bytes.Index(b[off:], mark)
+		if i < 0 {
+			break
+		}
+		at = append(at, off+i)
+		off += i + 1
+	}
+	return append(at, len(b))
+}
+
+// An injury happens to the journal while nobody has it open.
+type injury struct {
+	name   string
+	injure func(m *memFS, segments []string)
+	lost   int // records that cannot be there any more
+	want   func(Damage) bool
+}
+
+func last(names []string) string { return names[len(names)-1] }
+
+// tailBatches is the number of batches in the patient's last segment.
+func tailBatches(m *memFS, segments []string) int { return len(m.frames(last(segments))) - 1 }
+
+func injuries() []injury {
+	garbage := make([]byte, 1500)
+	rand.New(rand.NewSource(1)).Read(garbage)
+	cutTail := func(n int) func(*memFS, []string) {
+		return func(m *memFS, s []string) {
+			d := m.names[last(s)]
+			d.data = d.data[:len(d.data)-n]
+		}
+	}
+	add := func(b []byte) func(*memFS, []string) {
+		return func(m *memFS, s []string) { d := m.names[last(s)]; d.data = append(d.data, b...) }
+	}
+	fill := func(b byte) func(*memFS, []string) {
+		return func(m *memFS, s []string) {
+			d := m.names[last(s)].data
+			at := m.frames(last(s))
+			copy(d[at[len(at)-2]:], bytes.Repeat([]byte{b}, len(d)))
+		}
+	}
+	// flip changes a bit of the second frame of the second segment.
+	flip := func(off int) func(*memFS, []string) {
+		return func(m *memFS, s []string) { m.names[s[1]].data[m.frames(s[1])[1]+off] ^= 4 }
+	}
+	cutSlots := func(name string) func(*memFS, []string) {
+		return func(m *memFS, _ []string) { clear(m.names["/j/"+name].data) }
+	}
+	region := func(d Damage) bool { return d.Regions == 1 && d.Records == 3 }
+	return []injury{
+		{name: "none"},
+		{name: "last frame cut short", injure: cutTail(5), lost: 3},
+		{name: "last frame cut off", injure: func(m *memFS, s []string) {
+			at := m.frames(last(s))
+			m.names[last(s)].data = m.names[last(s)].data[:at[len(at)-2]]
+		}, lost: 3},
+		{name: "last frame cut in its header", injure: func(m *memFS, s []string) {
+			at := m.frames(last(s))
+			m.names[last(s)].data = m.names[last(s)].data[:at[len(at)-2]+20]
+		}, lost: 3},
+		{name: "last frame zeroed", injure: fill(0), lost: 3},
+		{name: "last frame overwritten", injure: fill(0xA5), lost: 3},
+		{name: "bit flip in the last frame", injure: func(m *memFS, s []string) {
+			d := m.names[last(s)].data
+			d[len(d)-1] ^= 1
+		}, lost: 3},
+		{name: "garbage appended", injure: add(garbage)},
+		{name: "zeros appended", injure: add(make([]byte, 5000))},
+		{name: "header of a frame appended", injure: func(m *memFS, s []string) {
+			at := m.frames(s[0])
+			add(bytes.Clone(m.names[s[0]].data[at[0]:at[0]+frameHeaderLen]))(m, s)
+		}},
+		{name: "old frames appended", injure: func(m *memFS, s []string) {
+			add(bytes.Clone(m.names[s[0]].data[segmentHeaderLen:]))(m, s)
+		}},
+		{name: "later frames appended to an earlier segment", injure: func(m *memFS, s []string) {
+			d := m.names[s[0]]
+			d.data = append(d.data, m.names[s[2]].data[segmentHeaderLen:]...)
+		}},
+		{name: "bit flip in a message", injure: flip(frameHeaderLen + 10), lost: 3, want: region},
+		{name: "bit flip in a message's length", injure: flip(frameHeaderLen + 1), lost: 3, want: region},
+		{name: "bit flip in the payload's length", injure: flip(12), lost: 3, want: region},
+		{name: "bit flip high in the payload's length", injure: flip(15), lost: 3, want: region},
+		{name: "bit flip in the count", injure: flip(16), lost: 3, want: region},
+		{name: "bit flip in the number", injure: flip(24), lost: 3, want: region},
+		{name: "bit flip in the index", injure: flip(32), lost: 3, want: region},
+		{name: "bit flip in the time", injure: flip(50), lost: 3, want: region},
+		{name: "bit flip in the mark", injure: flip(3), lost: 3, want: region},
+		{
+			name: "bit flip in a segment's header", injure: func(m *memFS, s []string) { m.names[s[1]].data[40] ^= 1 },
+			want: func(d Damage) bool { return d.Regions == 1 && d.Records == 0 },
+		},
+		{name: "bit flip in the last segment's header", injure: func(m *memFS, s []string) { m.names[last(s)].data[40] ^= 1 }},
+		{name: "page of zeros across two frames", injure: func(m *memFS, s []string) {
+			at := m.frames(s[1])
+			clear(m.names[s[1]].data[at[1]-3 : at[1]+3])
+		}, lost: 6},
+		{name: "frame doubled in place", injure: func(m *memFS, s []string) {
+			d, at := m.names[s[1]], m.frames(s[1])
+			d.data = slices.Concat(d.data[:at[2]], d.data[at[1]:])
+		}},
+		{name: "frame taken out", injure: func(m *memFS, s []string) {
+			d, at := m.names[s[1]], m.frames(s[1])
+			d.data = slices.Concat(d.data[:at[1]], d.data[at[2]:])
+		}, lost: 3},
+		{name: "frames exchanged", injure: func(m *memFS, s []string) {
+			d, at := m.names[s[1]], m.frames(s[1])
+			d.data = slices.Concat(d.data[:at[1]], d.data[at[2]:at[3]], d.data[at[1]:at[2]], d.data[at[3]:])
+		}, lost: 3},
+		{name: "end of a middle segment cut", injure: func(m *memFS, s []string) {
+			d := m.names[s[1]]
+			d.data = d.data[:len(d.data)-1]
+		}, lost: 3},
+		{name: "empty file after the last segment", injure: func(m *memFS, s []string) {
+			m.names["/j/"+segmentName(patientRecords+1)] = &node{}
+		}},
+		{name: "garbage file after the last segment", injure: func(m *memFS, s []string) {
+			m.names["/j/"+segmentName(patientRecords+1)] = &node{data: bytes.Clone(garbage)}
+		}},
+		{name: "file with an absurd number", injure: func(m *memFS, s []string) {
+			m.names["/j/18446744073709551615.log"] = &node{data: bytes.Clone(garbage)}
+		}},
+		{
+			name: "meta missing", injure: func(m *memFS, _ []string) { delete(m.names, "/j/meta") },
+			want: func(d Damage) bool { return d.Repairs == 1 },
+		},
+		{name: "meta empty", injure: func(m *memFS, _ []string) { m.names["/j/meta"].data = nil }},
+		{name: "meta with a bit flip", injure: func(m *memFS, _ []string) { m.names["/j/meta"].data[25] ^= 2 }},
+		{name: "state missing", injure: func(m *memFS, _ []string) { delete(m.names, "/j/state") }},
+		{name: "state zeroed", injure: cutSlots("state"), want: func(d Damage) bool { return d.Repairs == 1 }},
+		{name: "meta and state missing", injure: func(m *memFS, _ []string) {
+			delete(m.names, "/j/meta")
+			delete(m.names, "/j/state")
+		}},
+		{name: "newest slot of the state zeroed", injure: func(m *memFS, _ []string) {
+			s, _, _, _ := openSlots(m, "/j/state", 0)
+			clear(m.names["/j/state"].data[(1-s.turn)*slotGap:][:slotLen])
+		}},
+		{name: "cursor zeroed", injure: cutSlots("cursor-r"), want: func(d Damage) bool { return d.Cursors == 1 }},
+		{name: "cursor empty", injure: func(m *memFS, _ []string) { m.names["/j/cursor-r"].data = nil }},
+		{name: "cursor missing", injure: func(m *memFS, _ []string) { delete(m.names, "/j/cursor-r") }},
+		{name: "cursor of another journal", injure: func(m *memFS, _ []string) {
+			copy(m.names["/j/cursor-r"].data, encodeSlot(99, position{5, 5}.encode(1)))
+		}},
+		{name: "lock with garbage", injure: func(m *memFS, _ []string) { m.names["/j/lock"].data = bytes.Clone(garbage) }},
+	}
+}
+
+// segmentInjuries lose a number of records that depends on the segments.
+func segmentInjuries(m *memFS) []injury {
+	s := m.segments()
+	in := func(i int) int { return 3 * (len(m.frames(s[i])) - 1) }
+	return []injury{
+		{name: "segment missing", injure: func(m *memFS, s []string) { delete(m.names, s[1]) }, lost: in(1)},
+		{name: "first segment missing", injure: func(m *memFS, s []string) { delete(m.names, s[0]) }, lost: in(0)},
+		{name: "last segment missing", injure: func(m *memFS, s []string) { delete(m.names, last(s)) }, lost: in(len(s) - 1)},
+		{name: "segment empty", injure: func(m *memFS, s []string) { m.names[s[1]].data = nil }, lost: in(1)},
+		{name: "segment shorter than its header", injure: func(m *memFS, s []string) { m.names[s[1]].data = m.names[s[1]].data[:10] }, lost: in(1)},
+		{name: "last segment empty", injure: func(m *memFS, s []string) { m.names[last(s)].data = nil }, lost: in(len(s) - 1)},
+		{name: "segment zeroed", injure: func(m *memFS, s []string) { clear(m.names[s[1]].data) }, lost: in(1)},
+		{name: "segments swapped", injure: func(m *memFS, s []string) {
+			m.names[s[1]], m.names[s[2]] = m.names[s[2]], m.names[s[1]]
+		}, lost: in(1) + in(2)},
+		{name: "all segments missing", injure: func(m *memFS, s []string) {
+			for _, name := range s {
+				delete(m.names, name)
+			}
+		}, lost: patientRecords},
+	}
+}
+
+// TestInjuries: the journal opens, gives what is whole, counts what is not, and
+// goes on with numbers of its own, whatever has happened to its files.
+func TestInjuries(t *testing.T) {
+	healthy, _ := patient(t, true)
+	for _, c := range append(injuries(), segmentInjuries(healthy)...) {
+		for _, clean := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s/clean=%v", c.name, clean), func(t *testing.T) {
+				fs, texts := patient(t, clean)
+				if tailBatches(fs, fs.segments()) < 2 || len(fs.segments()) < 4 {
+					t.Fatal("the patient is too small for the injuries")
+				}
+				if c.injure != nil {
+					c.injure(fs, fs.segments())
+				}
+				d := survive(t, fs, texts, c.lost)
+				if c.want != nil && !c.want(d) {
+					t.Errorf("damage counted as %+v", d)
+				}
+			})
+		}
+	}
+}
+
+// survive opens an injured journal and holds it to its promises.
+func survive(t *testing.T, fs *memFS, texts map[uint64]string, lost int) Damage {
+	t.Helper()
+	before := fs.clone()
+	j := open(t, "/j", still(fs))
+	r := reader(t, j, "r", FromOldest)
+	put(t, j, 1000, "new")
+	got, skipped := drain(t, r)
+	if n := len(got); n == 0 || got[n-1] != (seen{j.Last(), "new"}) {
+		t.Fatalf("the new record did not arrive: %v", got)
+	}
+	if j.Last() <= patientRecords {
+		t.Errorf("number %d was used again", j.Last())
+	}
+	got = got[:len(got)-1]
+	(&story{texts: texts}).checkRecords(t, "injured", got)
+	if want := patientRecords - lost; len(got) != want {
+		t.Errorf("%d records, want %d", len(got), want)
+	}
+	if skipped > uint64(lost) {
+		t.Errorf("%d records counted as skipped, lost were %d", skipped, lost)
+	}
+	// Between records that are there the count is exact.
+	if gaps := gapsIn(got); skipped < gaps {
+		t.Errorf("%d records counted as skipped, %d are missing between others", skipped, gaps)
+	}
+	if s, _, _, err := openSlots(before, "/j/state", 0); err == nil && lost > 0 {
+		if _, value, ok, _ := openSlots(before, "/j/state", 0); ok && parseState(value).clean && before.names["/j/cursor-r"] != nil && skipped != uint64(lost) {
+			t.Errorf("%d records counted as skipped after a clean stop, lost were %d", skipped, lost)
+		}
+		s.file.Close()
+	}
+	return j.Damage()
+}
+
+func gapsIn(got []seen) (gaps uint64) {
+	for i := 1; i < len(got); i++ {
+		gaps += got[i].seq - got[i-1].seq - 1
+	}
+	return gaps
+}
+
+// TestRandomDamage: bit flips and cuts anywhere never make a record that was not
+// appended, never take more than they touch, and never keep the journal shut.
+func TestRandomDamage(t *testing.T) {
+	clean, texts := patient(t, true)
+	unclean, _ := patient(t, false)
+	rng := rand.New(rand.NewSource(7))
+	for i := range scale(10_000, 500_000) {
+		fs := clean.clone()
+		if i%2 == 0 {
+			fs = unclean.clone()
+		}
+		what, frames := hurt(fs, rng)
+		randomlyHurt(t, fs, texts, fmt.Sprintf("round %d: %s", i, what), frames)
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// hurt damages up to 4 places and returns how many frames that can touch.
+func hurt(fs *memFS, rng *rand.Rand) (what string, frames int) {
+	names := slices.Collect(func(yield func(string) bool) {
+		for name := range fs.names {
+			if !yield(name) {
+				return
+			}
+		}
+	})
+	slices.Sort(names)
+	for range 1 + rng.Intn(4) {
+		name := names[rng.Intn(len(names))]
+		d := fs.names[name]
+		if len(d.data) == 0 {
+			continue
+		}
+		off := rng.Intn(len(d.data))
+		if rng.Intn(8) > 0 {
+			d.data[off] ^= 1 << rng.Intn(8)
+			what += fmt.Sprintf("flip in %s at %d; ", path.Base(name), off)
+			frames++
+			continue
+		}
+		d.data = d.data[:off]
+		what += fmt.Sprintf("cut %s at %d; ", path.Base(name), off)
+		frames += patientBatches
+	}
+	return what, frames
+}
+
+func randomlyHurt(t *testing.T, fs *memFS, texts map[uint64]string, what string, frames int) {
+	t.Helper()
+	j, err := Open("/j", still(fs))
+	if err != nil {
+		t.Errorf("%s: %v", what, err)
+		return
+	}
+	defer abandon(j)
+	r := reader(t, j, "all", FromOldest)
+	put(t, j, 1000, "new")
+	got, _ := drain(t, r)
+	if n := len(got); n == 0 || got[n-1] != (seen{j.Last(), "new"}) || j.Last() <= patientRecords {
+		t.Errorf("%s: the new record %d did not arrive: %v", what, j.Last(), got)
+		return
+	}
+	got = got[:len(got)-1]
+	(&story{texts: texts}).checkRecords(t, what, got)
+	if len(got) < patientRecords-3*frames {
+		t.Errorf("%s: %d records are left", what, len(got))
+	}
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// keep does in the background what Append and Commit need not wait for: group
+// commit, cursors, the reserve of numbers, and removal. It sleeps while there is
+// nothing to do.
+func (j *Journal) keep() {
+	defer close(j.done)
+	var aging <-chan time.Time
+	if j.opts.MaxAge > 0 {
+		ticker := time.NewTicker(max(j.opts.MaxAge/8, time.Second))
+		defer ticker.Stop()
+		aging = ticker.C
+	}
+	pause := time.NewTimer(0)
+	<-pause.C
+	for {
+		select {
+		case <-j.quit:
+			return
+		case <-aging:
+		case <-j.kick:
+			pause.Reset(j.opts.SyncInterval)
+			select {
+			case <-j.quit:
+				return
+			case <-pause.C:
+			}
+		}
+		if err := j.tend(); err != nil {
+			j.work() // again, after a pause
+		}
+	}
+}
+
+// tend makes durable what is not, and removes what nobody needs.
+func (j *Journal) tend() error {
+	j.syncMu.Lock()
+	defer j.syncMu.Unlock()
+	err := errors.Join(j.syncSegments(), j.extendReserve(), j.tendCursors())
+	j.removeOld()
+	return errors.Join(err, j.removeConsumed())
+}
+
+// tendCursors makes the cursors durable, seldom: with many readers it takes longer
+// than the segments, which must not wait for it.
+func (j *Journal) tendCursors() error {
+	now := j.opts.Now()
+	due := j.opts.Fsync != FsyncNever && now.Sub(j.cursorsSynced) >= j.opts.CommitInterval
+	if due {
+		j.cursorsSynced = now
+	}
+	err := j.flushCursors(due)
+	for _, c := range j.allCursors() {
+		if c.pending(j.opts.Fsync != FsyncNever) {
+			j.work() // again, after a pause
+		}
+	}
+	return err
+}
+
+// Sync makes all that was appended and committed durable, whatever the policy.
+func (j *Journal) Sync() error {
+	j.syncMu.Lock()
+	defer j.syncMu.Unlock()
+	return errors.Join(j.flush(true), j.flushCursors(true))
+}
+
+// extendReserve keeps Append from having to.
+func (j *Journal) extendReserve() error {
+	j.appendMu.Lock()
+	defer j.appendMu.Unlock()
+	j.mu.Lock()
+	next, sealed := j.next, j.sealed
+	j.mu.Unlock()
+	if sealed || j.state.reserved > next+reserveStep/2 {
+		return nil
+	}
+	return j.reserve(next)
+}
+
+func (j *Journal) syncSegments() error { return j.flush(j.opts.Fsync != FsyncNever) }
+
+// A part is what of a segment is to be made durable.
+type part struct {
+	s      *segment
+	file   File
+	size   int64
+	synced int64
+	end    uint64
+	active bool
+}
+
+// flush makes the segments durable in order, and closes those that are complete.
+func (j *Journal) flush(durable bool) error {
+	for _, p := range j.unsynced() {
+		if err := j.flushPart(p, durable); err != nil {
+			err = fmt.Errorf("make %s durable: %w", j.segmentPath(p.s), err)
+			j.setFault(err)
+			return err
+		}
+	}
+	if durable {
+		if err := j.syncDir(); err != nil {
+			j.setFault(err)
+			return err
+		}
+	}
+	j.setFault(nil)
+	return nil
+}
+
+// unsynced lists the segments that are open for writing.
+func (j *Journal) unsynced() []part {
+	j.appendMu.Lock() // for active
+	defer j.appendMu.Unlock()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, s := range j.orphans {
+		s.closeWritten()
+	}
+	j.orphans = nil
+	var parts []part
+	for _, s := range j.segments {
+		if s.file != nil {
+			parts = append(parts, part{s, s.file, s.size, s.synced, s.end, s == j.active})
+		}
+	}
+	return parts
+}
+
+func (j *Journal) flushPart(p part, durable bool) error {
+	if durable && (p.synced < p.size || p.s.failed != nil) {
+		if err := j.syncDir(); err != nil {
+			return err
+		}
+		if p.s.failed == nil {
+			p.s.failed = p.file.Sync()
+		}
+		if p.s.failed != nil {
+			return j.rescue(p.s)
+		}
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if durable {
+		p.s.synced = max(p.s.synced, p.size)
+		if p.end > p.s.first {
+			j.synced = max(j.synced, p.end-1)
+		}
+	}
+	if !p.active {
+		p.s.closeWritten()
+	}
+	return nil
+}
+
+// syncDir makes the names in the directory durable.
+func (j *Journal) syncDir() error {
+	j.mu.Lock()
+	dirty := j.dirDirty
+	j.dirDirty = false
+	j.mu.Unlock()
+	if !dirty {
+		return nil
+	}
+	if err := j.fs.SyncDir(j.dir); err != nil {
+		j.mu.Lock()
+		j.dirDirty = true
+		j.mu.Unlock()
+		return err
+	}
+	return nil
+}
+
+func (j *Journal) setFault(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.fault = err
+}

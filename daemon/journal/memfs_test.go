@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"io"
+	"maps"
+	"math/rand"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// memFS is a file system in memory that records each step that changes it, so
+// that a test can have the machine, or the process, end after any of them.
+type memFS struct {
+	mu    sync.Mutex
+	names map[string]*node // the directory tree is implied by the paths
+	ops   []op
+	fail  func(op) error // asked before each step; nil fails none
+	read  int64          // bytes
+	lists int
+}
+
+type node struct {
+	data   []byte
+	locked bool
+	dirty  bool // an fsync has failed: the kernel has called the pages clean, and lost them
+}
+
+type opKind int
+
+const (
+	opCreate opKind = iota
+	opWrite
+	opTruncate
+	opSync
+	opRename
+	opRemove
+	opSyncDir
+	opRead
+)
+
+type op struct {
+	kind opKind
+	name string // to which a rename leads
+	from string
+	node *node
+	off  int64
+	data []byte
+}
+
+func newMemFS() *memFS { return &memFS{names: map[string]*node{}} }
+
+// step asks for failures and records. The caller holds mu.
+func (m *memFS) step(o op) error {
+	if m.fail != nil {
+		if err := m.fail(o); err != nil {
+			return err
+		}
+	}
+	m.ops = append(m.ops, o)
+	return nil
+}
+
+func (m *memFS) Open(name string, flags int) (File, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.names[name]
+	switch {
+	case n == nil && flags&unix.O_CREAT == 0:
+		return nil, &os.PathError{Op: "open", Path: name, Err: unix.ENOENT}
+	case n != nil && flags&unix.O_EXCL != 0:
+		return nil, &os.PathError{Op: "open", Path: name, Err: unix.EEXIST}
+	case n == nil:
+		n = &node{}
+		if err := m.step(op{kind: opCreate, name: name, node: n}); err != nil {
+			return nil, err
+		}
+		m.names[name] = n
+	case flags&unix.O_TRUNC != 0:
+		if err := m.step(op{kind: opTruncate, node: n}); err != nil {
+			return nil, err
+		}
+		n.data = nil
+	}
+	return &memFile{m: m, node: n, name: name}, nil
+}
+
+func (m *memFS) List(dir string) ([]FileInfo, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lists++
+	var files []FileInfo
+	for name, n := range m.names {
+		if path.Dir(name) == dir {
+			files = append(files, FileInfo{Name: path.Base(name), Bytes: int64(len(n.data)), ModTime: time.Unix(0, 0)})
+		}
+	}
+	slices.SortFunc(files, func(a, b FileInfo) int { return strings.Compare(a.Name, b.Name) })
+	return files, nil
+}
+
+func (m *memFS) Mkdir(string) error { return nil }
+
+func (m *memFS) Rename(from, to string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.step(op{kind: opRename, from: from, name: to}); err != nil {
+		return err
+	}
+	m.names[to] = m.names[from]
+	delete(m.names, from)
+	return nil
+}
+
+func (m *memFS) Remove(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.names[name] == nil {
+		return &os.PathError{Op: "remove", Path: name, Err: unix.ENOENT}
+	}
+	if err := m.step(op{kind: opRemove, name: name}); err != nil {
+		return err
+	}
+	delete(m.names, name)
+	return nil
+}
+
+func (m *memFS) SyncDir(string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.step(op{kind: opSyncDir})
+}
+
+type memFile struct {
+	m      *memFS
+	node   *node
+	name   string
+	locked bool
+}
+
+func (f *memFile) ReadAt(p []byte, off int64) (int, error) {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	if f.m.fail != nil {
+		if err := f.m.fail(op{kind: opRead, name: f.name, node: f.node, off: off, data: p}); err != nil {
+			return 0, err
+		}
+	}
+	if off >= int64(len(f.node.data)) {
+		return 0, io.EOF
+	}
+	n := copy(p, f.node.data[off:])
+	f.m.read += int64(n)
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (f *memFile) WriteAt(p []byte, off int64) (int, error) {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	if err := f.m.step(op{kind: opWrite, name: f.name, node: f.node, off: off, data: slices.Clone(p)}); err != nil {
+		half := len(p) / 2 // a failed write may have written something
+		f.m.ops = append(f.m.ops, op{kind: opWrite, name: f.name, node: f.node, off: off, data: slices.Clone(p[:half])})
+		f.node.data = overwrite(f.node.data, off, p[:half])
+		return half, err
+	}
+	f.node.data = overwrite(f.node.data, off, p)
+	return len(p), nil
+}
+
+func (f *memFile) Truncate(size int64) error {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	if err := f.m.step(op{kind: opTruncate, name: f.name, node: f.node, off: size}); err != nil {
+		return err
+	}
+	f.node.data = resize(f.node.data, size)
+	return nil
+}
+
+func (f *memFile) Sync() error {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	if f.node.dirty {
+		return nil // and makes nothing durable
+	}
+	err := f.m.step(op{kind: opSync, name: f.name, node: f.node})
+	f.node.dirty = err != nil
+	return err
+}
+
+func (f *memFile) Size() (int64, error) {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	return int64(len(f.node.data)), nil
+}
+
+func (f *memFile) Lock() error {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	if f.node.locked {
+		return unix.EWOULDBLOCK
+	}
+	f.node.locked, f.locked = true, true
+	return nil
+}
+
+func (f *memFile) Close() error {
+	f.m.mu.Lock()
+	defer f.m.mu.Unlock()
+	if f.locked {
+		f.node.locked = false
+	}
+	return nil
+}
+
+func resize(b []byte, size int64) []byte {
+	if size <= int64(len(b)) {
+		return b[:size:size]
+	}
+	return append(b, make([]byte, size-int64(len(b)))...)
+}
+
+func overwrite(b []byte, off int64, p []byte) []byte {
+	if end := off + int64(len(p)); end > int64(len(b)) {
+		b = resize(b, end)
+	}
+	copy(b[off:], p)
+	return b
+}
+
+// clone returns the file system as it is, without its history.
+func (m *memFS) clone() *memFS {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := newMemFS()
+	for name, n := range m.names {
+		c.names[name] = &node{data: slices.Clone(n.data)}
+	}
+	return c
+}
+
+// killed returns what is there when the process ended after step n: the kernel
+// has done all steps until then, and a part of the next one if it is a write to
+// a segment. It copies a slot, which lies in one page, in one go.
+func killed(ops []op, n int, rng *rand.Rand) *memFS {
+	torn := n < len(ops) && ops[n].kind == opWrite && strings.HasSuffix(ops[n].name, segmentSuffix)
+	if torn {
+		n++
+	}
+	return replay(ops, n, func(i int, o op) op {
+		if torn && i == n-1 {
+			o.data = o.data[:rng.Intn(len(o.data))]
+		}
+		return o
+	}, func(int, op) bool { return true })
+}
+
+// powerCut returns what is there when the machine ended after step n: of what no
+// fsync has made durable any part, in any order.
+func powerCut(ops []op, n int, rng *rand.Rand) *memFS {
+	synced := map[*node]int{}
+	dirSynced := 0
+	for i, o := range ops[:n] {
+		switch o.kind {
+		case opSync:
+			synced[o.node] = i
+		case opSyncDir:
+			dirSynced = i
+		}
+	}
+	return replay(ops, n, func(_ int, o op) op { return o }, func(i int, o op) bool {
+		switch o.kind {
+		case opWrite, opTruncate:
+			last, ok := synced[o.node]
+			return ok && i < last || rng.Intn(2) == 0
+		default:
+			return i < dirSynced || rng.Intn(2) == 0
+		}
+	})
+}
+
+// replay does the first n steps that pass. A write is done by sectors, which
+// pass one by one.
+func replay(ops []op, n int, change func(int, op) op, passes func(int, op) bool) *memFS {
+	m := newMemFS()
+	nodes := map[*node]*node{}
+	names := map[string]*node{}
+	get := func(old *node) *node {
+		if nodes[old] == nil {
+			nodes[old] = &node{}
+		}
+		return nodes[old]
+	}
+	for i, o := range ops[:n] {
+		o = change(i, o)
+		switch o.kind {
+		case opWrite:
+			for off := 0; off < len(o.data); {
+				end := min(len(o.data), off+512-int(o.off+int64(off))%512)
+				if passes(i, o) {
+					d := get(o.node)
+					d.data = overwrite(d.data, o.off+int64(off), o.data[off:end])
+				}
+				off = end
+			}
+		case opTruncate:
+			if passes(i, o) {
+				d := get(o.node)
+				d.data = resize(d.data, o.off)
+			}
+		case opCreate:
+			if passes(i, o) {
+				names[o.name] = get(o.node)
+			}
+		case opRename:
+			if names[o.from] != nil && passes(i, o) {
+				names[o.name] = names[o.from]
+				delete(names, o.from)
+			}
+		case opRemove:
+			if passes(i, o) {
+				delete(names, o.name)
+			}
+		}
+	}
+	m.names = maps.Clone(names)
+	return m
+}

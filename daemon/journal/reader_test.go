@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestReadersFollowAWriter: two readers of different pace see all that a writer
+// appends meanwhile, with the keeper at work.
+func TestReadersFollowAWriter(t *testing.T) {
+	const batches, perBatch = 2000, 5
+	j := open(t, t.TempDir(), Options{SegmentBytes: 20_000, SyncInterval: time.Millisecond})
+	var wg sync.WaitGroup
+	for i, size := range []int{1, 64} {
+		r := reader(t, j, fmt.Sprint("r", i), FromOldest)
+		wg.Go(func() {
+			if n := follow(t, r, size); n != batches*perBatch {
+				t.Errorf("reader %d: %d records, want %d", i, n, batches*perBatch)
+			}
+		})
+	}
+	batch := make([][]byte, perBatch)
+	for i := range batches {
+		for k := range batch {
+			batch[k] = binary.LittleEndian.AppendUint64(nil, uint64(i*perBatch+k))
+		}
+		if err := j.Append(uint64(i+1), epoch, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	j.Seal()
+	wg.Wait()
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// follow reads and commits until the journal ends.
+func follow(t *testing.T, r *Reader, size int) (n int) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	records := make([]Record, size)
+	for {
+		got, skipped, err := r.Read(ctx, records)
+		if errors.Is(err, io.EOF) {
+			return n
+		}
+		if err != nil || skipped > 0 {
+			t.Errorf("read: %d skipped, %v", skipped, err)
+			return n
+		}
+		for _, rec := range records[:got] {
+			if v := binary.LittleEndian.Uint64(rec.Data); v != uint64(n) || rec.Seq != uint64(n+1) {
+				t.Errorf("record %d holds %d, want %d", rec.Seq, v, n)
+				return n
+			}
+			n++
+		}
+		if err := r.Commit(records[got-1].Seq); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestReadEndsWithItsContext(t *testing.T) {
+	j := open(t, "/j", still(newMemFS()))
+	r := reader(t, j, "r", FromEnd)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, _, err := r.Read(ctx, make([]Record, 1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestReaderFromTheEndSeesOnlyWhatComes(t *testing.T) {
+	j := open(t, "/j", still(newMemFS()))
+	put(t, j, 1, "old")
+	r := reader(t, j, "r", FromEnd)
+	put(t, j, 2, "new")
+	if got, skipped := readOne(t, r); got.text != "new" || skipped != 0 {
+		t.Errorf("got %v, %d skipped", got, skipped)
+	}
+}
+
+func TestReaderNames(t *testing.T) {
+	j := open(t, "/j", still(newMemFS()))
+	for _, name := range []string{"", "a/b", "ä", "a.tmp", "a b", string(make([]byte, 200))} {
+		if _, err := j.NewReader(name, FromEnd); err == nil {
+			t.Errorf("%q was accepted", name)
+		}
+	}
+	reader(t, j, "r", FromEnd)
+	if _, err := j.NewReader("r", FromEnd); err == nil {
+		t.Error("a second reader of the same name was accepted")
+	}
+}
+
+// TestCommitSurvivesTheProcess: nothing committed is delivered again after the
+// process was killed, though no sync came between.
+func TestCommitSurvivesTheProcess(t *testing.T) {
+	dir := t.TempDir()
+	opts := Options{SyncInterval: time.Hour}
+	j := open(t, dir, opts)
+	r := reader(t, j, "r", FromOldest)
+	put(t, j, 1, "one", "two", "three")
+	readOne(t, r)
+	two, _ := readOne(t, r)
+	if err := r.Commit(two.seq); err != nil {
+		t.Fatal(err)
+	}
+	abandon(j)
+	r = reader(t, open(t, dir, opts), "r", FromOldest)
+	if got, skipped := readOne(t, r); got.text != "three" || skipped != 0 {
+		t.Errorf("got %v, %d skipped", got, skipped)
+	}
+}
+
+// TestUnreadablePageIsDamage: a bad sector is reported, retried, and then costs
+// the frames that lie on it, not the rest.
+func TestUnreadablePageIsDamage(t *testing.T) {
+	fs := newMemFS()
+	opts := still(fs)
+	opts.SegmentBytes = 1 << 20
+	j := open(t, "/j", opts)
+	r := reader(t, j, "r", FromOldest)
+	page := string(make([]byte, pageBytes))
+	for i := range 10 {
+		put(t, j, uint64(i), page)
+	}
+	const bad = 3*pageBytes + 100
+	name := fs.segments()[0]
+	fs.fail = func(o op) error {
+		if o.kind == opRead && o.name == name && o.off <= bad && bad < o.off+int64(len(o.data)) {
+			return unix.EIO
+		}
+		return nil
+	}
+	records := make([]Record, 20)
+	for i := range readRetries {
+		if n, _, err := r.tryRead(records); !errors.Is(err, unix.EIO) || n > 0 {
+			t.Fatalf("attempt %d: %d records, %v", i, n, err)
+		}
+	}
+	got, skipped := drain(t, r)
+	if len(got)+int(skipped) != 10 || skipped == 0 || skipped > 2 {
+		t.Errorf("%d records read, %d skipped", len(got), skipped)
+	}
+	if d := j.Damage(); d.Records != skipped {
+		t.Errorf("damage counted as %+v", d)
+	}
+}
+
+// TestCommitAfterClose: a sink that was given up may come back when the journal
+// is closed, and its descriptors are somebody else's.
+func TestCommitAfterClose(t *testing.T) {
+	j := open(t, t.TempDir(), Options{})
+	r := reader(t, j, "r", FromOldest)
+	put(t, j, 1, "one")
+	one, _ := readOne(t, r)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Commit(one.seq); !errors.Is(err, ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+	if err := j.Append(2, epoch, batchOf("two")); !errors.Is(err, ErrSealed) {
+		t.Errorf("got %v", err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}

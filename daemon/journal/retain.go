@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"errors"
+	"os"
+	"sort"
+)
+
+// locate returns the place of the segment that holds number seq, or would: the
+// last one that does not begin after it; -1 when all do. The caller holds mu.
+func (j *Journal) locate(seq uint64) int {
+	return sort.Search(len(j.segments), func(i int) bool { return j.segments[i].first > seq }) - 1
+}
+
+// tooOld reports whether the age limit calls for a new segment, so that the old
+// one can go.
+func (j *Journal) tooOld(s *segment) bool {
+	return j.opts.MaxAge > 0 && j.opts.Now().Sub(s.began) > j.opts.MaxAge
+}
+
+// makeRoom removes the oldest segments that stand against the size limit. The
+// caller holds appendMu.
+func (j *Journal) makeRoom(length int64) {
+	for {
+		j.mu.Lock()
+		var oldest *segment
+		if j.opts.MaxBytes > 0 && j.bytes+length > j.opts.MaxBytes && len(j.segments) > 1 {
+			oldest = j.segments[0]
+		}
+		j.mu.Unlock()
+		if oldest == nil || j.remove(oldest) != nil {
+			return
+		}
+	}
+}
+
+// removeOld removes the segments that are older than the age limit.
+func (j *Journal) removeOld() {
+	for j.opts.MaxAge > 0 {
+		j.mu.Lock()
+		var oldest *segment
+		if len(j.segments) > 1 && j.opts.Now().Sub(j.segments[0].used) > j.opts.MaxAge {
+			oldest = j.segments[0]
+		}
+		j.mu.Unlock()
+		if oldest == nil || j.remove(oldest) != nil {
+			return
+		}
+	}
+}
+
+// removeConsumed removes the segments that all cursors have passed. The cursors
+// are made durable first: one that fell back behind a removed segment would
+// count as dropped what was delivered.
+func (j *Journal) removeConsumed() error {
+	for {
+		oldest := j.consumed(false)
+		if oldest == nil {
+			return nil
+		}
+		if err := j.flushCursors(true); err != nil {
+			return err
+		}
+		if oldest = j.consumed(true); oldest == nil {
+			return nil
+		}
+		if err := j.remove(oldest); err != nil {
+			return err
+		}
+	}
+}
+
+// consumed returns the oldest segment if all cursors have passed it. The newest
+// one is never returned: it tells the last generation.
+func (j *Journal) consumed(durably bool) *segment {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.segments) < 2 || len(j.cursors) == 0 {
+		return nil
+	}
+	end := j.segments[1].first
+	for _, c := range j.cursors {
+		if c.passed(durably) < end {
+			return nil
+		}
+	}
+	return j.segments[0]
+}
+
+// remove deletes a segment that is not the newest.
+func (j *Journal) remove(s *segment) error {
+	if err := j.fs.Remove(j.segmentPath(s)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	j.forget(s)
+	return nil
+}
+
+// forget takes a segment off the list.
+func (j *Journal) forget(s *segment) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	at := j.locate(s.first)
+	if at < 0 || j.segments[at] != s {
+		return
+	}
+	s.gone = true
+	j.bytes -= s.size
+	j.segments = append(j.segments[:at], j.segments[at+1:]...)
+	j.dirDirty = true
+	if s.file != nil {
+		j.orphans = append(j.orphans, s)
+	}
+	j.work()
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import "encoding/binary"
+
+const (
+	// reserveStep is how many numbers are reserved at a time. After a stop that was
+	// not clean the rest is given up: it may have been handed out.
+	reserveStep = 1 << 20
+	// lostStateStep is what is skipped when even the reserve is not known.
+	lostStateStep = 1 << 40
+)
+
+// The state is the value of the slot file of that name.
+type state struct {
+	identity
+	reserved uint64 // no number above this one was handed out
+	clean    bool   // the journal was closed, and what follows holds
+	position        // of the next message
+	// generation of the last batch
+	generation uint64
+	synced     uint64 // highest number that was known to be durable
+}
+
+// A position is a place between two messages.
+type position struct {
+	next  uint64 // number of the message after it
+	index uint64 // how many messages were journaled before it
+}
+
+func (s *state) encode() []byte {
+	le := binary.LittleEndian
+	b := make([]byte, 0, slotValueLen)
+	for _, v := range []uint64{s.id, s.mark, s.reserved, s.next, s.index, s.generation, s.synced} {
+		b = le.AppendUint64(b, v)
+	}
+	if s.clean {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+func parseState(b []byte) (s state) {
+	if len(b) != slotValueLen {
+		return state{}
+	}
+	le := binary.LittleEndian
+	s.id, s.mark, s.reserved = le.Uint64(b), le.Uint64(b[8:]), le.Uint64(b[16:])
+	s.next, s.index, s.generation = le.Uint64(b[24:]), le.Uint64(b[32:]), le.Uint64(b[40:])
+	s.synced, s.clean = le.Uint64(b[48:]), b[56] == 1
+	return s
+}
