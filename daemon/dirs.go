@@ -21,11 +21,19 @@ type Dirs struct {
 func DefaultDirs() Dirs {
 	d := Dirs{State: "/var/lib/genltestd", Runtime: "/run/genltestd"}
 	if os.Geteuid() != 0 {
-		home, _ := os.UserHomeDir()
-		d.State = filepath.Join(cmp.Or(os.Getenv("XDG_STATE_HOME"), filepath.Join(home, ".local/state")), "genltestd")
-		d.Runtime = filepath.Join(cmp.Or(os.Getenv("XDG_RUNTIME_DIR"), os.TempDir()), fmt.Sprintf("genltestd-%d", os.Geteuid()))
+		d = userDirs()
 	}
 	return Dirs{State: cmp.Or(first("STATE_DIRECTORY"), d.State), Runtime: cmp.Or(first("RUNTIME_DIRECTORY"), d.Runtime)}
+}
+
+// userDirs never are in a directory that others may write to, like /tmp.
+func userDirs() Dirs {
+	home, _ := os.UserHomeDir() // none: the error is that of making the directory
+	state := filepath.Join(cmp.Or(os.Getenv("XDG_STATE_HOME"), filepath.Join(home, ".local/state")), "genltestd")
+	if runtime := os.Getenv("XDG_RUNTIME_DIR"); runtime != "" {
+		return Dirs{State: state, Runtime: filepath.Join(runtime, "genltestd")}
+	}
+	return Dirs{State: state, Runtime: filepath.Join(state, "run")}
 }
 
 // first returns the first of the directories that systemd put into a variable.
@@ -35,10 +43,11 @@ func first(variable string) string {
 }
 
 func (d Dirs) create() error {
-	for _, dir := range []string{d.State, d.Runtime} {
-		if err := os.MkdirAll(dir, 0o750); err != nil {
-			return err
-		}
+	if err := os.MkdirAll(d.State, 0o750); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	if err := os.MkdirAll(d.Runtime, 0o750); err != nil {
+		return fmt.Errorf("runtime directory: %w", err)
 	}
 	return nil
 }
