@@ -7,9 +7,7 @@ package receiver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -115,71 +113,11 @@ func New(k Kernel, j Journal, inbox Inbox, fresh bool, m *metrics.Metrics, buffe
 	return r, nil
 }
 
-// recover journals the batch of a process that ended before it could.
-func (r *Receiver) recover() error {
-	generation, left := r.inbox.Generation(), r.batch.Left()
-	if len(left) == 0 || generation <= r.journal.LastGeneration() {
-		return nil
-	}
-	family := uint16(r.inbox.Note()) //nolint:gosec // stored from one
-	r.records = r.records[:0]
-	for _, m := range left {
-		switch genl.Classify(m, family) {
-		case genl.Event:
-			r.records = append(r.records, m.Data)
-		case genl.Notification:
-			// The event socket is gone, and its subscription with it; but the events
-			// behind the news came under the new id.
-			if change, err := genl.ParseNotification(m.Data); err == nil && change.Kind != genl.Unrelated {
-				family = 0
-				if change.Kind == genl.Registered {
-					family = change.IDs.ID
-				}
-			}
-		}
-	}
-	if len(r.records) == 0 {
-		return nil
-	}
-	if err := r.journal.Append(generation, time.Now(), r.records); err != nil {
-		return fmt.Errorf("journal what the last process had received: %w", err)
-	}
-	r.metrics.Received.Add(float64(len(r.records)))
-	r.log.Info("journaled events that the last process had received and not journaled", "events", len(r.records))
-	return nil
-}
-
-// emptied makes the inbox ready for the next batch. The batch goes first: a
-// newer generation must never stand over an old batch.
-func (r *Receiver) emptied() {
-	r.batch.Clear()
-	r.inbox.SetNote(uint64(r.Family()))
-	r.inbox.SetGeneration(r.journal.LastGeneration() + 1)
-	r.holding.Store(false)
-}
-
-// Blocked returns why the journal does not accept events, nil while it does.
-func (r *Receiver) Blocked() error {
-	if err := r.blocked.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
 // Subscribed reports whether events can arrive.
 func (r *Receiver) Subscribed() bool { return r.subscribed.Load() }
 
 // Family returns the family's present id, 0 while it is away.
 func (r *Receiver) Family() uint16 { return uint16(r.family.Load()) } //nolint:gosec // stored from one
-
-// Stuck returns for how long the receiver has been busy with one batch.
-func (r *Receiver) Stuck(now time.Time) time.Duration {
-	since := r.busySince.Load()
-	if since == 0 {
-		return 0
-	}
-	return now.Sub(time.Unix(0, since))
-}
 
 func (r *Receiver) open() error {
 	socket, report, err := r.kernel.Open(r.buffer, r.batch)
@@ -317,164 +255,4 @@ func (r *Receiver) countDrops() error {
 	r.metrics.Lost.WithLabelValues(metrics.LostKernelBuffer).Add(float64(now - r.drops))
 	r.drops = now
 	return nil
-}
-
-// handle takes one batch into the journal. It is the hot path: it allocates
-// nothing per message and waits for nothing but the journal.
-func (r *Receiver) handle(ctx context.Context, messages []genl.Message) error {
-	now := time.Now()
-	r.holding.Store(true)
-	r.busySince.Store(now.UnixNano())
-	defer r.busySince.Store(0)
-	r.records = r.records[:0]
-	for _, m := range messages {
-		switch verdict := genl.Classify(m, r.Family()); verdict {
-		case genl.Event:
-			r.records = append(r.records, m.Data)
-		case genl.Notification:
-			r.notified(m.Data)
-		default:
-			r.refused[verdict].Inc()
-		}
-	}
-	if len(r.records) > 0 {
-		if err := r.append(ctx, now); err != nil {
-			return err
-		}
-		r.metrics.Received.Add(float64(len(r.records)))
-	}
-	r.emptied()
-	return nil
-}
-
-// append journals the records, once the journal can take them.
-func (r *Receiver) append(ctx context.Context, now time.Time) error {
-	err := r.journal.Append(r.inbox.Generation(), now, r.records)
-	if err == nil {
-		return nil
-	}
-	return r.appendLater(ctx, now, err)
-}
-
-// appendLater waits for the journal: the batch stays in the inbox, and what comes
-// after it in the socket's buffer, where the kernel counts what does not fit.
-func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) error {
-	r.log.Error("the journal does not accept events; they wait in the socket's buffer", "error", err)
-	defer r.blocked.Store(nil)
-	for err != nil {
-		r.blocked.Store(&err)
-		r.busySince.Store(0) // waiting, not stuck
-		select {
-		case <-time.After(retryAppend):
-		case <-ctx.Done():
-			return fmt.Errorf("append to the journal: %w", err)
-		}
-		err = r.journal.Append(r.inbox.Generation(), now, r.records)
-	}
-	r.log.Info("the journal accepts events again")
-	return nil
-}
-
-// notified follows the family as nlctrl tells of it, in order with the events.
-func (r *Receiver) notified(data []byte) {
-	change, err := genl.ParseNotification(data)
-	if err == nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		switch {
-		case change.Kind == genl.Registered:
-			err = r.follow(change.IDs)
-		case change.Kind == genl.Unregistered && change.IDs.ID == r.Family():
-			err = r.follow(genl.FamilyIDs{})
-		}
-	}
-	if err != nil {
-		r.log.Error("following the family", "error", err)
-	}
-}
-
-// resolve asks the kernel for the family; zero ids mean that it is away.
-func (r *Receiver) resolve() (genl.FamilyIDs, error) {
-	ids, err := r.kernel.Resolve()
-	if errors.Is(err, os.ErrNotExist) {
-		return genl.FamilyIDs{}, nil
-	}
-	return ids, err
-}
-
-// check corrects the subscription if a notification was lost. While one may
-// still be queued it must not: what lies before it in the queue came under the
-// old id. So the queue has to be empty, and two checks have to agree.
-func (r *Receiver) check() error {
-	ids, err := r.resolve()
-	if err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if ids.ID == r.Family() {
-		r.doubt = nil
-		return nil
-	}
-	queued, err := r.socket.Queued()
-	if err != nil {
-		return err
-	}
-	if r.doubt == nil || *r.doubt != ids || queued > 0 || r.holding.Load() {
-		r.doubt = &ids
-		return nil
-	}
-	r.log.Warn("a notification of the kernel was lost; correcting the subscription", "family_id", ids.ID)
-	return r.follow(ids)
-}
-
-func (r *Receiver) inDoubt() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.doubt != nil
-}
-
-// follow makes ids the family's; zero ids mean that it is away. The caller
-// holds mu.
-func (r *Receiver) follow(ids genl.FamilyIDs) error {
-	r.doubt = nil
-	if ids.ID == 0 {
-		r.away()
-		if !r.told {
-			r.told = true
-			r.log.Warn("the family is not registered: waiting for its module to be loaded", "family", genl.FamilyName, "hint", genl.AbsenceHint())
-		}
-		return nil
-	}
-	known := ids.ID == r.Family()
-	// The id first: no event can arrive earlier than the membership.
-	r.family.Store(uint32(ids.ID))
-	r.noteFamily()
-	if err := r.socket.Join(ids.Group); err != nil {
-		r.away()
-		return err
-	}
-	r.subscribed.Store(true)
-	r.metrics.Subscribed.Set(1)
-	if !known {
-		r.told = false
-		r.metrics.Registrations.Inc()
-		r.log.Info("subscribed", "family", genl.FamilyName, "family_id", ids.ID, "group", genl.GroupName, "group_id", ids.Group)
-	}
-	return nil
-}
-
-// noteFamily tells a later process the id of the next batch's events. While the
-// inbox holds a batch it must not: emptied does it then.
-func (r *Receiver) noteFamily() {
-	if !r.holding.Load() {
-		r.inbox.SetNote(uint64(r.Family()))
-	}
-}
-
-func (r *Receiver) away() {
-	r.family.Store(0)
-	r.noteFamily()
-	r.subscribed.Store(false)
-	r.metrics.Subscribed.Set(0)
 }
