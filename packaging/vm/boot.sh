@@ -112,7 +112,7 @@ boot() { # SECONDS
 			esac
 		elif [ $? -le 128 ]; then # end of file
 			stop_qemu
-			tail -n 40 "$run_dir/qemu.log" "$run_dir/console" >&2
+			tail -n 120 "$run_dir/qemu.log" "$run_dir/console" >&2
 			die "the VM (kernel $kernel) broke down ${started:-before the command started}, console above"
 		fi
 	done
