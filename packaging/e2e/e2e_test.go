@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -351,13 +352,23 @@ func TestSinkThatCannotBeOpenedIsAnErrorAtStart(t *testing.T) {
 	}
 }
 
-func TestFullDiskDelaysAndLosesNothing(t *testing.T) {
-	dir := "/var/log/genltestd"
+// smallDisk gives the sink's file a disk of 64 KiB, until enlarge is called.
+func smallDisk(t *testing.T) (enlarge func()) {
+	t.Helper()
+	dir := filepath.Dir(eventFile)
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		t.Fatal(err)
 	}
 	command(t, "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", dir)
 	t.Cleanup(func() { exec.Command("umount", "-l", dir).Run() }) //nolint:errcheck // the next test would fail
+	return func() {
+		t.Helper()
+		command(t, "mount", "-o", "remount,size=10m", dir)
+	}
+}
+
+func TestFullDiskDelaysAndLosesNothing(t *testing.T) {
+	enlarge := smallDisk(t)
 	u := start(t, fileSink, "")
 	write(t, burst, "2000 x\n")
 	u.eventually("a failing sink", func() bool { return metric(`genltestd_sink_healthy{sink="archive"}`) == 0 })
@@ -365,7 +376,7 @@ func TestFullDiskDelaysAndLosesNothing(t *testing.T) {
 		t.Errorf("readyz: %d %s", code, body)
 	}
 	u.eventually("a degraded status", func() bool { return strings.HasPrefix(u.property("StatusText"), "DEGRADED: ") })
-	command(t, "mount", "-o", "remount,size=10m", dir)
+	enlarge()
 	u.eventually("every event", func() bool { return metric(`genltestd_sink_events_delivered_total{sink="archive"}`) == 2000 })
 	list := events(t)
 	for i, e := range list {
@@ -379,17 +390,12 @@ func TestFullDiskDelaysAndLosesNothing(t *testing.T) {
 }
 
 func TestKilledDaemonDeliversWhatItHadReceived(t *testing.T) {
-	dir := "/var/log/genltestd"
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		t.Fatal(err)
-	}
-	command(t, "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", dir)
-	t.Cleanup(func() { exec.Command("umount", "-l", dir).Run() }) //nolint:errcheck // the next test would fail
+	enlarge := smallDisk(t)
 	u := start(t, fileSink, "")
 	write(t, burst, "3000 x\n")
 	u.eventually("all received", func() bool { return metric("genltestd_events_received_total") == 3000 })
 	command(t, "systemctl", "kill", "-s", "KILL", "genltestd")
-	command(t, "mount", "-o", "remount,size=10m", dir)
+	enlarge()
 	u.eventually("every event", func() bool { return len(wholeEvents(t)) >= 3000 })
 	seen := map[string]bool{}
 	for i, e := range wholeEvents(t) {
