@@ -164,7 +164,7 @@ func (f fixture) get(t *testing.T, path string) (int, string) {
 // eventually waits until the condition holds.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for range 500 {
+	for range 3000 {
 		if condition() {
 			return
 		}

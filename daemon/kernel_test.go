@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -170,7 +171,10 @@ func TestKernelEventsOfEveryLengthArriveInOrder(t *testing.T) {
 func TestKernelEchoIsAnswered(t *testing.T) {
 	load(t, "GENLTEST_MODULE")
 	f := run(t, "")
-	eventually(t, "echo", func() bool { return f.metric(t, `genltestd_echo_probes_total{result="ok"}`) >= "3" })
+	eventually(t, "three answers", func() bool {
+		n, err := strconv.Atoi(f.metric(t, `genltestd_echo_probes_total{result="ok"}`))
+		return err == nil && n >= 3
+	})
 	for _, result := range []string{"timeout", "absent", "error"} {
 		if n := f.metric(t, `genltestd_echo_probes_total{result="`+result+`"}`); n != "0" {
 			t.Errorf("%s echo probes ended in %s", n, result)
