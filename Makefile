@@ -83,6 +83,7 @@ endif
 .PHONY: kmod-install
 kmod-install: ## build and install the module for the running kernel (needs its headers)
 	$(MAKE) -C kmod install
+	depmod -a
 
 .PHONY: uninstall
 uninstall: ## remove what install put there, but not configuration, logs and user
