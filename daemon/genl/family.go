@@ -68,6 +68,18 @@ type Change struct {
 	IDs  FamilyIDs // Group is set for Registered only
 }
 
+// FamilyAfter returns the id of the family after the change, 0 while it is away,
+// when it was family before. That another load went away changes nothing.
+func (c Change) FamilyAfter(family uint16) uint16 {
+	switch {
+	case c.Kind == Registered:
+		return c.IDs.ID
+	case c.Kind == Unregistered && c.IDs.ID == family:
+		return noFamily
+	}
+	return family
+}
+
 // A ChangeKind says what became of the family.
 type ChangeKind uint8
 

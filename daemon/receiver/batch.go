@@ -81,11 +81,8 @@ func (r *Receiver) recover() error {
 		case genl.Notification:
 			// The event socket is gone, and its subscription with it; but the events
 			// behind the news came under the new id.
-			if change, err := genl.ParseNotification(m.Data); err == nil && change.Kind != genl.Unrelated {
-				family = 0
-				if change.Kind == genl.Registered {
-					family = change.IDs.ID
-				}
+			if change, err := genl.ParseNotification(m.Data); err == nil {
+				family = change.FamilyAfter(family)
 			}
 		}
 	}

@@ -18,7 +18,7 @@ func (r *Receiver) notified(data []byte) {
 		switch {
 		case change.Kind == genl.Registered:
 			err = r.follow(change.IDs)
-		case change.Kind == genl.Unregistered && change.IDs.ID == r.Family():
+		case change.FamilyAfter(r.Family()) != r.Family():
 			err = r.follow(genl.FamilyIDs{})
 		}
 	}

@@ -456,7 +456,7 @@ func TestABatchThatHasLeftTheKernelIsKeptWhenTheDaemonStops(t *testing.T) {
 func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
 	forged := event(34, "forged")
 	forged.Sender = 4711
-	left := []genl.Message{event(34, "a"), forged, unregistered(first), event(34, "stale"), registered(second), event(35, "b")}
+	left := []genl.Message{unregistered(second), event(34, "a"), forged, unregistered(first), event(34, "stale"), registered(second), event(35, "b")}
 	for name, test := range map[string]struct {
 		inInbox, inJournal uint64 // generations
 		want               []string
