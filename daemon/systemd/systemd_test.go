@@ -148,3 +148,54 @@ func TestLogLinesForATerminal(t *testing.T) {
 		t.Errorf("log %q", got)
 	}
 }
+
+func TestStoreHandsTheDescriptorOver(t *testing.T) {
+	c := manager(t)
+	n := NewNotifier(slog.New(slog.DiscardHandler))
+	path := filepath.Join(t.TempDir(), "file")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := n.Store("events", f); err != nil {
+		t.Fatal(err)
+	}
+	buf, rights := make([]byte, 512), make([]byte, unix.CmsgSpace(4*4))
+	size, rightsSize, _, _, err := c.ReadMsgUnix(buf, rights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := string(buf[:size]), "FDSTORE=1\nFDNAME=events\nFDPOLL=0"; got != want {
+		t.Errorf("notification %q, want %q", got, want)
+	}
+	messages, err := unix.ParseSocketControlMessage(rights[:rightsSize])
+	if err != nil || len(messages) != 1 {
+		t.Fatalf("%d control messages: %v", len(messages), err)
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		t.Fatalf("descriptors %d: %v", fds, err)
+	}
+	defer unix.Close(fds[0])
+	if _, err := unix.Write(fds[0], []byte("the same file")); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "the same file" {
+		t.Errorf("the file holds %q: %v", text, err)
+	}
+	n.Forget("events")
+	if got, want := receive(t, c), "FDSTOREREMOVE=1\nFDNAME=events"; got != want {
+		t.Errorf("notification %q, want %q", got, want)
+	}
+}
+
+func TestStoreWithoutAManagerDoesNothing(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", "")
+	if err := NewNotifier(slog.New(slog.DiscardHandler)).Store("events", os.Stdout); err != nil {
+		t.Error(err)
+	}
+	if files := Stored(); len(files) != 0 {
+		t.Errorf("%d stored descriptors", len(files))
+	}
+}

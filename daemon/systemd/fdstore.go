@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package systemd
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"golang.org/x/sys/unix"
+)
+
+// Stored returns the descriptors that the service manager keeps for the unit, with
+// their names (sd_listen_fds(3)), once in the life of the process. The caller
+// closes them; the manager keeps its own.
+func Stored() []*os.File { return activation.Files(true) }
+
+// Store has the manager keep a copy of c's descriptor under name, for the next
+// process of the unit. The manager does not watch it: an error that is pending on
+// a socket is no reason to drop it. Without a service manager it does nothing.
+func (n *Notifier) Store(name string, c syscall.Conn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("store descriptor %s: %w", name, err)
+	}
+	cerr := raw.Control(func(fd uintptr) {
+		err = notifyWithDescriptor("FDSTORE=1\nFDNAME="+name+"\nFDPOLL=0", int(fd))
+	})
+	if err := errors.Join(cerr, err); err != nil {
+		return fmt.Errorf("store descriptor %s: %w", name, err)
+	}
+	return nil
+}
+
+// Forget has the manager close what it keeps under name.
+func (n *Notifier) Forget(name string) { n.send("FDSTOREREMOVE=1\nFDNAME=" + name) }
+
+// notifyWithDescriptor is sd_pid_notify_with_fds(3), which go-systemd lacks.
+func notifyWithDescriptor(state string, fd int) error {
+	manager := os.Getenv("NOTIFY_SOCKET")
+	if manager == "" {
+		return nil
+	}
+	// Not connected: WriteMsgUnix takes no address on a connected socket, and fails
+	// without one.
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})
+	if err != nil {
+		return fmt.Errorf("open a socket for the notification: %w", err)
+	}
+	defer c.Close()
+	_, _, err = c.WriteMsgUnix([]byte(state), unix.UnixRights(fd), &net.UnixAddr{Name: manager, Net: "unixgram"})
+	return err
+}
