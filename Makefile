@@ -14,6 +14,8 @@ docdir      = $(PREFIX)/share/doc/genltestd
 unitdir     = $(PREFIX)/lib/systemd/system
 sysusersdir = $(PREFIX)/lib/sysusers.d
 sysconfdir ?= /etc
+# The version of systemd that the unit is for.
+SYSTEMD    ?= $(or $(shell systemctl --version 2>/dev/null | awk 'NR == 1 {print $$2 + 0}'),0)
 
 # The kernel whose module is built, or all: 5.10, 6.1, 6.12, 7.
 KERNEL ?= 6.1
@@ -72,6 +74,9 @@ install: build ## install daemon, unit and configuration below PREFIX=/usr/local
 	install -d $(DESTDIR)$(unitdir)
 	sed -e 's|@sbindir@|$(sbindir)|' -e 's|@docdir@|$(docdir)|' packaging/systemd/genltestd.service.in \
 		> $(DESTDIR)$(unitdir)/genltestd.service
+	rm -f $(DESTDIR)$(unitdir)/genltestd.service.d/254.conf
+	[ "$(SYSTEMD)" -lt 254 ] || \
+		install -D -m 0644 packaging/systemd/genltestd-254.conf $(DESTDIR)$(unitdir)/genltestd.service.d/254.conf
 	[ -e $(DESTDIR)$(sysconfdir)/genltestd.yaml ] || \
 		install -D -m 0644 config/reference.yaml $(DESTDIR)$(sysconfdir)/genltestd.yaml
 ifeq ($(DESTDIR),)
@@ -88,7 +93,7 @@ kmod-install: ## build and install the module for the running kernel (needs its 
 .PHONY: uninstall
 uninstall: ## remove what install put there, but not configuration, logs and user
 	rm -f $(DESTDIR)$(sbindir)/genltestd $(DESTDIR)$(unitdir)/genltestd.service $(DESTDIR)$(sysusersdir)/genltestd.conf
-	rm -rf $(DESTDIR)$(docdir)
+	rm -rf $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir)/genltestd.service.d
 
 .PHONY: help
 help: ## show this list

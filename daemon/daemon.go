@@ -118,11 +118,14 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	d.echo = newEchoLoop(opts.Echo, cfg.Echo, m, component(log, "echo"))
 	kernel := opts.Kernel
 	if kernel == nil {
-		kernel = hostKernel{}
+		kernel = &hostKernel{notifier: d.notifier, stored: systemd.Stored(), log: component(log, "receiver")}
 	}
 	// Last, so that nothing that can fail stands between the first event and the
 	// sinks.
-	d.receiver, err = receiver.New(kernel, d.journal, d.inbox, fresh, m, int(cfg.Receiver.Buffer), component(log, "receiver"))
+	d.receiver, err = receiver.New(receiver.Options{
+		Kernel: kernel, Journal: d.journal, Inbox: d.inbox, FreshInbox: fresh,
+		Metrics: m, BufferBytes: int(cfg.Receiver.Buffer), Log: component(log, "receiver"),
+	})
 	if err != nil {
 		return nil, err
 	}

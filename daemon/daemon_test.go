@@ -30,19 +30,18 @@ import (
 type fakeKernel struct {
 	absent bool
 	queue  chan []genl.Message
-	once   sync.Once
-	done   chan struct{}
+	wake   chan struct{}
 }
 
 func (k *fakeKernel) Open(int, *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
 	return k, genl.SocketReport{BufferBytes: 1 << 20}, nil
 }
 
-func (k *fakeKernel) Resolve() (genl.FamilyIDs, error) {
+func (k *fakeKernel) Resolve() (genl.Registry, error) {
 	if k.absent {
-		return genl.FamilyIDs{}, genl.ErrFamilyAbsent
+		return genl.Registry{}, nil
 	}
-	return genl.FamilyIDs{ID: 34, Group: 9}, nil
+	return genl.Registry{Family: genl.FamilyIDs{ID: 34, Group: 9}}, nil
 }
 
 func (k *fakeKernel) Receive(handle func([]genl.Message) error) error {
@@ -52,17 +51,32 @@ func (k *fakeKernel) Receive(handle func([]genl.Message) error) error {
 			if err := handle(messages); err != nil {
 				return err
 			}
-		case <-k.done:
+		case <-k.wake:
 			return os.ErrDeadlineExceeded
 		}
 	}
 }
 
-func (k *fakeKernel) Interrupt() error        { k.once.Do(func() { close(k.done) }); return nil }
-func (k *fakeKernel) Join(uint32) error       { return nil }
-func (k *fakeKernel) Drops() (uint32, error)  { return 0, nil }
-func (k *fakeKernel) Queued() (uint32, error) { return 0, nil }
-func (k *fakeKernel) Close() error            { return nil }
+func (k *fakeKernel) Interrupt() error {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (k *fakeKernel) Resume(most time.Duration) error {
+	if most != 0 {
+		return k.Interrupt()
+	}
+	return nil
+}
+
+func (k *fakeKernel) SetGroups(groups ...uint32) ([]uint32, error) { return nil, nil }
+func (k *fakeKernel) Cookie() (uint64, error)                      { return 1, nil }
+func (k *fakeKernel) Drops() (uint32, error)                       { return 0, nil }
+func (k *fakeKernel) Queued() (uint32, error)                      { return 0, nil }
+func (k *fakeKernel) Close() error                                 { return nil }
 
 func (k *fakeKernel) event(text string) {
 	b := make([]byte, 20, 64)
@@ -114,7 +128,7 @@ func start(t *testing.T, yaml string, k *fakeKernel, p prober) fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.queue, k.done = make(chan []genl.Message), make(chan struct{})
+	k.queue, k.wake = make(chan []genl.Message), make(chan struct{}, 1)
 	f := launch(t, cfg, Options{Kernel: k, Echo: p})
 	f.kernel = k
 	return f
@@ -256,7 +270,7 @@ func TestAnotherProcessGoesOnWhereThisOneEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := func() fixture {
-		k := &fakeKernel{queue: make(chan []genl.Message), done: make(chan struct{})}
+		k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
 		f := launch(t, cfg, Options{Dirs: dirs, Kernel: k, Echo: prober{}})
 		f.kernel = k
 		return f

@@ -13,7 +13,6 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
-	"github.com/genltestd/genltestd/daemon/receiver"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/file"
 	"github.com/genltestd/genltestd/daemon/sink/stdout"
@@ -45,12 +44,18 @@ func deliveryOptions(c *config.Sink) delivery.Options {
 // decoder makes events of the journal's records.
 func decoder(journalID, host string) delivery.Decoder {
 	return func(r journal.Record) (event.Event, error) {
-		fields, err := genl.Decode(r.Data)
-		return event.Event{
+		e := event.Event{
 			JournalID: journalID, Seq: r.Seq, Time: r.Time,
-			KernelTime: fields.KernelTime, KernelSeq: fields.KernelSeq, LoadID: fields.LoadID,
-			Host: host, Family: genl.FamilyName, Group: genl.GroupName, Message: fields.Message,
-		}, err
+			Host: host, Family: genl.FamilyName, Group: genl.GroupName,
+		}
+		if genl.IsGap(r.Data) {
+			gap, err := genl.DecodeGap(r.Data)
+			e.Gap = (*event.Gap)(&gap)
+			return e, err
+		}
+		fields, err := genl.Decode(r.Data)
+		e.KernelTime, e.KernelSeq, e.LoadID, e.Message = fields.KernelTime, fields.KernelSeq, fields.LoadID, fields.Message
+		return e, err
 	}
 }
 
@@ -69,17 +74,6 @@ func openJournal(c *config.Journal, dir string) (*journal.Journal, error) {
 		Fsync: journalFsync[c.Fsync], SyncInterval: time.Duration(c.SyncInterval),
 	})
 }
-
-// hostKernel is the kernel that this process runs on.
-type hostKernel struct{}
-
-var _ receiver.Kernel = hostKernel{}
-
-func (hostKernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
-	return genl.OpenEventSocket(bufferBytes, batch)
-}
-
-func (hostKernel) Resolve() (genl.FamilyIDs, error) { return genl.Resolve() }
 
 func refusalReasons() []string {
 	var reasons []string

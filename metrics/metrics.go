@@ -21,6 +21,7 @@ type Metrics struct {
 	Received      prometheus.Counter     // events accepted from the kernel
 	Refused       *prometheus.CounterVec // by reason
 	Lost          *prometheus.CounterVec // by reason
+	Blind         prometheus.Counter     // seconds
 	ReceiveBuffer prometheus.Gauge       // bytes the kernel granted
 	Subscribed    prometheus.Gauge       // 1 while events can arrive
 	Registrations prometheus.Counter     // times the family appeared
@@ -28,9 +29,12 @@ type Metrics struct {
 	EchoSeconds   prometheus.Histogram
 }
 
-// LostKernelBuffer is the reason for events that found the socket's receive
-// buffer full.
-const LostKernelBuffer = "kernel_buffer"
+// The reasons why an event was lost. Each event has one.
+const (
+	LostKernelBuffer  = "kernel_buffer"  // the socket's receive buffer was full
+	LostNotSubscribed = "not_subscribed" // no socket was a member of the group
+	LostUnexplained   = "unexplained"    // missing in the sequence, and nothing says why
+)
 
 // The results of an echo probe.
 const (
@@ -48,7 +52,10 @@ func New(reg prometheus.Registerer, version string, refusals []string) *Metrics 
 		Refused: counterVec("messages_refused_total",
 			"Messages on the event socket that are not events of the family, by reason.", "reason", refusals...),
 		Lost: counterVec("events_lost_total",
-			"Events that the kernel multicast and the daemon could not receive, by reason.", "reason", LostKernelBuffer),
+			"Events that the kernel multicast and the daemon did not receive, by reason.", "reason",
+			LostKernelBuffer, LostNotSubscribed, LostUnexplained),
+		Blind: counter("blind_seconds_total",
+			"Time in which the family may have multicast without the daemon being subscribed: events of a module that does not number them are lost uncounted."),
 		ReceiveBuffer: gauge("receive_buffer_bytes", "Size of the event socket's receive buffer as granted by the kernel."),
 		Subscribed:    gauge("subscribed", "1 while the daemon is a member of the family's multicast group."),
 		Registrations: counter("family_registrations_total", "Times that the family appeared: at start, or when its module was loaded."),
@@ -61,7 +68,7 @@ func New(reg prometheus.Registerer, version string, refusals []string) *Metrics 
 		}),
 	}
 	reg.MustRegister(
-		m.Received, m.Refused, m.Lost, m.ReceiveBuffer, m.Subscribed, m.Registrations,
+		m.Received, m.Refused, m.Lost, m.Blind, m.ReceiveBuffer, m.Subscribed, m.Registrations,
 		m.EchoProbes, m.EchoSeconds, buildInfo(version),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)

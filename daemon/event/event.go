@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package event defines what genltestd forwards: one multicast message of the
-// kernel family, with the identity that the journal gave it.
+// kernel family, or the news that some were lost, with the identity that the
+// journal gave it.
 package event
 
 import (
@@ -28,6 +29,27 @@ type Event struct {
 	Family  string // generic netlink family
 	Group   string // multicast group
 	Message []byte // the text, without its terminating NUL; any bytes but NUL
+
+	Gap *Gap // not nil: no event, but what is known of events that were lost here
+}
+
+// A Gap says that events were multicast and not received. It stands between the
+// events where the loss was noticed, or up to a second behind.
+type Gap struct {
+	Count    uint64    // events lost
+	Reason   string    // from the closed list of the metric events_lost_total
+	From, To time.Time // when the loss was noticed: first and last, wall clock
+	LoadID   uint64    // of the module's load that they belong to; 0 when not known
+	First    uint64    // kernel sequence numbers of the first and the last event lost, 0
+	Last     uint64    // when not known; events between the two may have arrived
+}
+
+// Kind returns "event" or "gap".
+func (e *Event) Kind() string {
+	if e.Gap != nil {
+		return "gap"
+	}
+	return "event"
 }
 
 // ID returns the event's stable name, the same in every sink and on every

@@ -22,28 +22,21 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	dst = strconv.AppendUint(dst, e.Seq, 10)
 	dst = append(dst, `","seq":`...)
 	dst = strconv.AppendUint(dst, e.Seq, 10)
-	dst = append(dst, `,"time":"`...)
-	dst = appendTime(dst, e.Time)
-	dst = append(dst, '"')
+	dst = appendField(dst, "kind", e.Kind())
+	dst = appendTime(dst, "time", e.Time)
 	if !e.KernelTime.IsZero() {
-		dst = append(dst, `,"kernel_time":"`...)
-		dst = appendTime(dst, e.KernelTime)
-		dst = append(dst, '"')
+		dst = appendTime(dst, "kernel_time", e.KernelTime)
 	}
 	if e.KernelSeq != 0 {
-		dst = append(dst, `,"kernel_seq":`...)
-		dst = strconv.AppendUint(dst, e.KernelSeq, 10)
+		dst = appendNumber(dst, "kernel_seq", e.KernelSeq)
 	}
-	if e.LoadID != 0 {
-		// Text: a random 64-bit number does not survive a reader that keeps
-		// JSON numbers as floats.
-		dst = append(dst, `,"load_id":"`...)
-		dst = appendHex16(dst, e.LoadID)
-		dst = append(dst, '"')
-	}
+	dst = appendLoadID(dst, e.LoadID)
 	dst = appendField(dst, "host", e.Host)
 	dst = appendField(dst, "family", e.Family)
 	dst = appendField(dst, "group", e.Group)
+	if e.Gap != nil {
+		return append(e.Gap.appendJSON(dst), '}')
+	}
 	dst = append(dst, `,"message":"`...)
 	dst = appendText(dst, e.Message)
 	dst = append(dst, '"')
@@ -55,16 +48,50 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
+func (g *Gap) appendJSON(dst []byte) []byte {
+	dst = append(dst, `,"gap":{"count":`...)
+	dst = strconv.AppendUint(dst, g.Count, 10)
+	dst = appendField(dst, "reason", g.Reason)
+	dst = appendTime(dst, "from", g.From)
+	dst = appendTime(dst, "to", g.To)
+	if g.First != 0 {
+		dst = appendNumber(dst, "first_kernel_seq", g.First)
+		dst = appendNumber(dst, "last_kernel_seq", g.Last)
+	}
+	return append(appendLoadID(dst, g.LoadID), '}')
+}
+
 // appendTime writes RFC 3339 in UTC with nine decimals, so that the texts sort
 // as the times do.
-func appendTime(dst []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000000Z07:00")
+func appendTime(dst []byte, name string, t time.Time) []byte {
+	dst = appendName(dst, name)
+	dst = append(dst, '"')
+	dst = t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000000Z07:00")
+	return append(dst, '"')
+}
+
+func appendNumber(dst []byte, name string, v uint64) []byte {
+	return strconv.AppendUint(appendName(dst, name), v, 10)
+}
+
+// appendLoadID writes text: a random 64-bit number does not survive a reader that
+// keeps JSON numbers as floats.
+func appendLoadID(dst []byte, id uint64) []byte {
+	if id == 0 {
+		return dst
+	}
+	dst = append(appendName(dst, "load_id"), '"')
+	return append(appendHex16(dst, id), '"')
+}
+
+func appendName(dst []byte, name string) []byte {
+	dst = append(dst, `,"`...)
+	dst = append(dst, name...)
+	return append(dst, `":`...)
 }
 
 func appendField(dst []byte, name, value string) []byte {
-	dst = append(dst, `,"`...)
-	dst = append(dst, name...)
-	dst = append(dst, `":"`...)
+	dst = append(appendName(dst, name), '"')
 	return append(appendText(dst, value), '"')
 }
 

@@ -17,6 +17,7 @@ import (
 type wire struct {
 	ID         string     `json:"id"`
 	Seq        uint64     `json:"seq"`
+	Kind       string     `json:"kind"`
 	Time       time.Time  `json:"time"`
 	KernelTime *time.Time `json:"kernel_time"`
 	KernelSeq  uint64     `json:"kernel_seq"`
@@ -47,7 +48,7 @@ func TestAppendJSONWritesEveryField(t *testing.T) {
 		KernelTime: sent, KernelSeq: 41, LoadID: 0xfedcba9876543210,
 		Host: "web-1", Family: "genltest", Group: "mcgrp", Message: []byte("hello"),
 	}
-	want := `{"id":"9f3c-7","seq":7,"time":"2026-01-02T03:04:05.000000006Z",` +
+	want := `{"id":"9f3c-7","seq":7,"kind":"event","time":"2026-01-02T03:04:05.000000006Z",` +
 		`"kernel_time":"2026-01-02T03:04:04.999000006Z","kernel_seq":41,"load_id":"fedcba9876543210",` +
 		`"host":"web-1","family":"genltest","group":"mcgrp","message":"hello"}`
 	if diff := cmp.Diff(want, string(e.AppendJSON(nil))); diff != "" {
@@ -55,6 +56,23 @@ func TestAppendJSONWritesEveryField(t *testing.T) {
 	}
 	if e.ID() != "9f3c-7" {
 		t.Errorf("ID() = %q", e.ID())
+	}
+}
+
+func TestAppendJSONWritesAGap(t *testing.T) {
+	noticed := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	e := Event{JournalID: "j", Seq: 8, Time: noticed, Host: "h", Family: "f", Group: "g", Gap: &Gap{
+		Count: 3, Reason: "kernel_buffer", From: noticed.Add(-time.Second), To: noticed, LoadID: 1, First: 5, Last: 9,
+	}}
+	const head = `{"id":"j-8","seq":8,"kind":"gap","time":"2026-01-02T03:04:05.000000006Z","host":"h","family":"f","group":"g",` +
+		`"gap":{"count":3,"reason":"kernel_buffer","from":"2026-01-02T03:04:04.000000006Z","to":"2026-01-02T03:04:05.000000006Z"`
+	want := head + `,"first_kernel_seq":5,"last_kernel_seq":9,"load_id":"0000000000000001"}}`
+	if diff := cmp.Diff(want, string(e.AppendJSON(nil))); diff != "" {
+		t.Errorf("line (-want +got):\n%s", diff)
+	}
+	e.Gap.First, e.Gap.Last, e.Gap.LoadID = 0, 0, 0
+	if diff := cmp.Diff(head+"}}", string(e.AppendJSON(nil))); diff != "" {
+		t.Errorf("line without numbers (-want +got):\n%s", diff)
 	}
 }
 

@@ -98,9 +98,9 @@ func (b *Batch) Put(messages ...Message) {
 	}
 }
 
-// prepare points the headers to this process's addresses.
+// prepare points the headers to this process's addresses. What an earlier one
+// has left stays.
 func (b *Batch) prepare() {
-	b.Clear()
 	for i := range b.headers {
 		b.iovecs[i].Base = &b.slots[i][0]
 		b.iovecs[i].SetLen(slotBytes)

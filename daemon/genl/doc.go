@@ -44,6 +44,7 @@ const (
 	controllerID = unix.GENL_ID_CTRL
 	notifyGroup  = unix.GENL_ID_CTRL // group "notify" has the family's number
 	noFamily     = 0                 // no family has this id
+	firstGroup   = 2                 // of the numbers that the kernel gives out; those of the reserved family ids are not among them
 )
 
 // ErrFamilyAbsent says that the kernel knows no family of that name: its module

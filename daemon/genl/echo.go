@@ -31,7 +31,13 @@ type genetlinkConn struct{ *genetlink.Conn }
 
 var _ echoConn = genetlinkConn{}
 
-func (c genetlinkConn) resolve() (FamilyIDs, error) { return resolve(c.Conn) }
+func (c genetlinkConn) resolve() (FamilyIDs, error) {
+	r, err := resolve(c.Conn)
+	if err == nil && r.Family.ID == noFamily {
+		err = ErrFamilyAbsent
+	}
+	return r.Family, err
+}
 
 // NewEchoClient returns a client that opens its socket at the first Probe.
 func NewEchoClient() *EchoClient {

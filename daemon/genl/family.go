@@ -4,7 +4,6 @@ package genl
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/mdlayher/genetlink"
@@ -23,34 +22,58 @@ type FamilyIDs struct {
 // microseconds; the bound only keeps a fault from hanging the caller.
 const resolveTimeout = 5 * time.Second
 
-// Resolve asks nlctrl for the family's present ids over a socket of its own, as
-// a reply could not be told from events on a socket that has joined a group. It
-// returns ErrFamilyAbsent when the family is not registered.
-func Resolve() (FamilyIDs, error) {
+// A Registry is what nlctrl knows that matters to us.
+type Registry struct {
+	Family FamilyIDs // zero while the family is away
+	Free   [2]uint32 // the lowest group numbers that no family has
+}
+
+// Resolve asks nlctrl, over a socket of its own, as a reply could not be told
+// from events on a socket that has joined a group.
+func Resolve() (Registry, error) {
 	conn, err := genetlink.Dial(nil)
 	if err != nil {
-		return FamilyIDs{}, fmt.Errorf("open a generic netlink socket: %w", err)
+		return Registry{}, fmt.Errorf("open a generic netlink socket: %w", err)
 	}
 	defer conn.Close()
 	return resolve(conn)
 }
 
-func resolve(conn *genetlink.Conn) (FamilyIDs, error) {
+func resolve(conn *genetlink.Conn) (Registry, error) {
 	if err := conn.SetDeadline(time.Now().Add(resolveTimeout)); err != nil {
-		return FamilyIDs{}, fmt.Errorf("set a deadline: %w", err)
+		return Registry{}, fmt.Errorf("set a deadline: %w", err)
 	}
 	defer conn.SetDeadline(time.Time{}) //nolint:errcheck // the next use reports what is wrong
 	// Not GetFamily: asked for a name that it does not know, the kernel loads the
 	// module with a matching alias. A module that was unloaded stays unloaded.
 	families, err := conn.ListFamilies()
 	if err != nil {
-		return FamilyIDs{}, fmt.Errorf("list the generic netlink families: %w", err)
+		return Registry{}, fmt.Errorf("list the generic netlink families: %w", err)
 	}
-	i := slices.IndexFunc(families, func(f genetlink.Family) bool { return f.Name == FamilyName })
-	if i < 0 {
-		return FamilyIDs{}, ErrFamilyAbsent
+	return registryOf(families)
+}
+
+func registryOf(families []genetlink.Family) (r Registry, err error) {
+	taken := map[uint32]bool{}
+	for _, f := range families {
+		for _, g := range f.Groups {
+			taken[g.ID] = true
+		}
+		if f.Name == FamilyName {
+			if r.Family, err = idsOf(f); err != nil {
+				return Registry{}, err
+			}
+		}
 	}
-	return idsOf(families[i])
+	group := uint32(firstGroup)
+	for i := range r.Free {
+		for taken[group] || group >= unix.GENL_ID_CTRL && group < unix.GENL_START_ALLOC {
+			group++
+		}
+		r.Free[i] = group
+		group++
+	}
+	return r, nil
 }
 
 func idsOf(family genetlink.Family) (FamilyIDs, error) {

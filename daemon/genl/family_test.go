@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/mdlayher/genetlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -53,6 +54,37 @@ func TestParseNotification(t *testing.T) {
 				t.Errorf("change (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestRegistryFindsTheFamilyAndTheLowestFreeGroups(t *testing.T) {
+	other := func(name string, groups ...uint32) genetlink.Family {
+		f := genetlink.Family{Name: name, ID: 20}
+		for _, g := range groups {
+			f.Groups = append(f.Groups, genetlink.MulticastGroup{ID: g, Name: "events"})
+		}
+		return f
+	}
+	ours := genetlink.Family{Name: FamilyName, ID: 34, Groups: []genetlink.MulticastGroup{{ID: 4, Name: GroupName}}}
+	for name, test := range map[string]struct {
+		families []genetlink.Family
+		want     Registry
+	}{
+		"nothing":       {nil, Registry{Free: [2]uint32{2, 3}}},
+		"ours":          {[]genetlink.Family{other("nlctrl", 16), ours}, Registry{FamilyIDs{34, 4}, [2]uint32{2, 3}}},
+		"holes":         {[]genetlink.Family{other("a", 2, 3, 5), other("b", 7)}, Registry{Free: [2]uint32{4, 6}}},
+		"reserved ones": {[]genetlink.Family{other("a", 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14)}, Registry{Free: [2]uint32{15, 19}}},
+	} {
+		got, err := registryOf(test.families)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if _, err := registryOf([]genetlink.Family{other(FamilyName, 5)}); err == nil {
+		t.Error("a family without the group is taken for ours")
 	}
 }
 

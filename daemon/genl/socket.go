@@ -5,6 +5,8 @@ package genl
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"syscall"
 	"time"
 	"unsafe"
@@ -18,7 +20,7 @@ import (
 // Receive must not be called by two goroutines at once; every other method may
 // be called at any time.
 type EventSocket struct {
-	conn  *netlink.Conn
+	conn  conn
 	raw   syscall.RawConn
 	batch *Batch
 }
@@ -31,75 +33,179 @@ type SocketReport struct {
 
 // OpenEventSocket opens a generic netlink socket that is a member of nlctrl's
 // group "notify" and of no other, with a receive buffer of bufferBytes if the
-// process may have that much. It receives into batch, which must hold nothing
-// that is still wanted.
+// process may have that much. It receives into batch, which must be cleared
+// before the first Receive.
 func OpenEventSocket(bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
-	s, report, err := openSocket(unix.NETLINK_GENERIC, bufferBytes, batch)
+	return openSocket(unix.NETLINK_GENERIC, notifyGroup, bufferBytes, batch)
+}
+
+// AdoptEventSocket goes on with an event socket that an earlier process has
+// opened, and with what is queued in it. It fails when f is anything else, and
+// leaves f to the caller.
+func AdoptEventSocket(f *os.File, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
+	return adoptSocket(f, unix.NETLINK_GENERIC, notifyGroup, bufferBytes, batch)
+}
+
+func openSocket(protocol int, group uint32, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
+	conn, err := netlink.Dial(protocol, nil)
+	if err != nil {
+		return nil, SocketReport{}, fmt.Errorf("open a netlink socket: %w", err)
+	}
+	s, report, err := newEventSocket(conn, bufferBytes, batch)
 	if err != nil {
 		return nil, SocketReport{}, err
 	}
-	if err := s.Join(notifyGroup); err != nil {
+	if err := s.join(group); err != nil {
 		return nil, SocketReport{}, errors.Join(err, s.Close())
 	}
 	return s, report, nil
 }
 
-func openSocket(protocol, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
-	conn, err := netlink.Dial(protocol, nil)
+func adoptSocket(f *os.File, protocol int, group uint32, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
+	conn, err := inherit(f, protocol)
 	if err != nil {
-		return nil, SocketReport{}, fmt.Errorf("open a netlink socket: %w", err)
+		return nil, SocketReport{}, err
+	}
+	s, report, err := newEventSocket(conn, bufferBytes, batch)
+	if err != nil {
+		return nil, SocketReport{}, err
+	}
+	groups, err := s.groups()
+	if err == nil && !slices.Contains(groups, group) {
+		err = fmt.Errorf("descriptor %s is not an event socket: it is no member of group %d", f.Name(), group)
+	}
+	if err != nil {
+		return nil, SocketReport{}, errors.Join(err, s.Close())
+	}
+	return s, report, nil
+}
+
+// newEventSocket takes over conn, and closes it when it fails.
+func newEventSocket(conn conn, bufferBytes int, batch *Batch) (_ *EventSocket, report SocketReport, err error) {
+	s := &EventSocket{conn: conn, batch: batch}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, conn.Close())
+		}
+	}()
+	if s.raw, err = conn.SyscallConn(); err != nil {
+		return nil, report, fmt.Errorf("reach the socket's descriptor: %w", err)
 	}
 	// Without this option one overrun makes the kernel drop everything until the
 	// queue is empty. The dropped messages are counted either way (Drops).
-	if err := conn.SetOption(netlink.NoENOBUFS, true); err != nil {
-		return nil, SocketReport{}, errors.Join(fmt.Errorf("set NETLINK_NO_ENOBUFS: %w", err), conn.Close())
-	}
-	raw, err := conn.SyscallConn()
+	err = s.control("set NETLINK_NO_ENOBUFS", func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_NO_ENOBUFS, 1)
+	})
 	if err != nil {
-		return nil, SocketReport{}, errors.Join(fmt.Errorf("reach the socket's descriptor: %w", err), conn.Close())
+		return nil, report, err
 	}
 	batch.prepare()
-	s := &EventSocket{conn: conn, raw: raw, batch: batch}
-	report, err := s.setBuffer(bufferBytes)
-	if err != nil {
-		return nil, SocketReport{}, errors.Join(err, conn.Close())
+	report, err = s.setBuffer(bufferBytes)
+	return s, report, err
+}
+
+// control calls f with the descriptor.
+func (s *EventSocket) control(what string, f func(fd int) error) (err error) {
+	cerr := s.raw.Control(func(fd uintptr) { err = f(int(fd)) })
+	if err := errors.Join(cerr, err); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	return s, report, nil
+	return nil
 }
 
 // setBuffer asks for the receive buffer with CAP_NET_ADMIN first, then without,
 // and reads back what it got: the kernel shortens a size in silence.
 func (s *EventSocket) setBuffer(bytes int) (report SocketReport, err error) {
-	cerr := s.raw.Control(func(fd uintptr) {
-		forced := unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes)
+	err = s.control(fmt.Sprintf("set the receive buffer to %d bytes", bytes), func(fd int) (err error) {
+		forced := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes)
 		if forced != nil {
-			if err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, bytes); err != nil {
-				return
+			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, bytes); err != nil {
+				return err
 			}
 		}
-		report.BufferBytes, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
+		report.BufferBytes, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
 		if err == nil && report.BufferBytes < 2*bytes {
 			report.Limited = forced
 		}
+		return err
 	})
-	if err := errors.Join(cerr, err); err != nil {
-		return SocketReport{}, fmt.Errorf("set the receive buffer to %d bytes: %w", bytes, err)
-	}
-	return report, nil
+	return report, err
 }
 
-// Join subscribes to a multicast group. The kernel accepts a number that no
+// join subscribes to a multicast group. The kernel accepts a number that no
 // family owns, so success does not mean that events will come.
-func (s *EventSocket) Join(group uint32) error {
+func (s *EventSocket) join(group uint32) error {
 	if err := s.conn.JoinGroup(group); err != nil {
 		return fmt.Errorf("join multicast group %d: %w", group, err)
 	}
 	return nil
 }
 
+// SetGroups makes the socket a member of these groups and of nlctrl's "notify",
+// and of no other. It joins before it leaves. joined are the groups that it was
+// no member of. The kernel accepts a number that no family owns yet.
+func (s *EventSocket) SetGroups(groups ...uint32) (joined []uint32, err error) {
+	had, err := s.groups()
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		if slices.Contains(had, g) {
+			continue
+		}
+		if err := s.join(g); err != nil {
+			return joined, err
+		}
+		joined = append(joined, g)
+	}
+	for _, g := range had {
+		if g == notifyGroup || slices.Contains(groups, g) {
+			continue
+		}
+		if err := s.conn.LeaveGroup(g); err != nil {
+			return joined, fmt.Errorf("leave multicast group %d: %w", g, err)
+		}
+	}
+	return joined, nil
+}
+
+// groups returns what the socket is a member of at present: the kernel ends the
+// membership in silence when a family goes away.
+func (s *EventSocket) groups() (groups []uint32, err error) {
+	var bits [128]uint32 // far more groups than a system has families
+	size := uint32(unsafe.Sizeof(bits))
+	err = s.control("list the socket's groups", func(fd int) error {
+		return getsockopt(fd, unix.SOL_NETLINK, unix.NETLINK_LIST_MEMBERSHIPS, unsafe.Pointer(&bits), &size)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range uint32(len(bits)) * 32 {
+		if bits[i/32]>>(i%32)&1 != 0 {
+			groups = append(groups, i+1)
+		}
+	}
+	return groups, nil
+}
+
+// Cookie names the socket among all that the kernel has had since it was booted,
+// whichever process holds it.
+func (s *EventSocket) Cookie() (cookie uint64, err error) {
+	err = s.control("read the socket's cookie", func(fd int) (err error) {
+		cookie, err = unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_COOKIE)
+		return err
+	})
+	return cookie, err
+}
+
+// SyscallConn gives access to the descriptor, for a service manager that is to
+// keep a copy.
+func (s *EventSocket) SyscallConn() (syscall.RawConn, error) { return s.raw, nil }
+
 // Receive hands batches of messages to handle, in the order of the kernel's
 // queue, and blocks when the queue is empty. It returns the first error of
-// handle or of the socket; after Interrupt that is os.ErrDeadlineExceeded. The
+// handle or of the socket; when it was interrupted and the queue is empty that is
+// os.ErrDeadlineExceeded. The
 // handler clears the batch when it has taken the messages; what it leaves there
 // is found by a later process. It does not allocate per message.
 func (s *EventSocket) Receive(handle func([]Message) error) error {
@@ -127,9 +233,16 @@ func (s *EventSocket) Receive(handle func([]Message) error) error {
 	return rerr
 }
 
-// Interrupt makes a blocked Receive return, and every later one.
-func (s *EventSocket) Interrupt() error {
-	return s.conn.SetReadDeadline(time.Unix(1, 0))
+// Interrupt makes Receive return, now or when it is called next, until Resume.
+func (s *EventSocket) Interrupt() error { return s.conn.SetReadDeadline(time.Unix(1, 0)) }
+
+// Resume lets Receive wait again, for at most the given time unless that is 0.
+func (s *EventSocket) Resume(most time.Duration) error {
+	var deadline time.Time
+	if most != 0 {
+		deadline = time.Now().Add(most)
+	}
+	return s.conn.SetReadDeadline(deadline)
 }
 
 // Indices of what SO_MEMINFO returns (linux/sock_diag.h).
@@ -155,18 +268,20 @@ func (s *EventSocket) Queued() (bytes uint32, err error) {
 
 func (s *EventSocket) meminfo() (info [skMeminfoDrops + 1]uint32, err error) {
 	size := uint32(unsafe.Sizeof(info))
-	var errno unix.Errno
-	err = s.raw.Control(func(fd uintptr) {
-		_, _, errno = unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO,
-			uintptr(unsafe.Pointer(&info[0])), uintptr(unsafe.Pointer(&size)), 0)
+	err = s.control("read the socket's SO_MEMINFO", func(fd int) error {
+		return getsockopt(fd, unix.SOL_SOCKET, unix.SO_MEMINFO, unsafe.Pointer(&info), &size)
 	})
-	if err == nil && errno != 0 {
-		err = errno
+	return info, err
+}
+
+// getsockopt is getsockopt(2) for what golang.org/x/sys has no type for.
+func getsockopt(fd, level, option int, value unsafe.Pointer, size *uint32) error {
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option),
+		uintptr(value), uintptr(unsafe.Pointer(size)), 0)
+	if errno != 0 {
+		return errno
 	}
-	if err != nil {
-		return info, fmt.Errorf("read the socket's SO_MEMINFO: %w", err)
-	}
-	return info, nil
+	return nil
 }
 
 // Close ends a blocked Receive and frees the socket.

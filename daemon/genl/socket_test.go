@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -36,16 +37,13 @@ func memoryBatch(t *testing.T) *Batch {
 
 func listen(t *testing.T, bufferBytes int) *EventSocket {
 	t.Helper()
-	s, report, err := openSocket(unix.NETLINK_USERSOCK, bufferBytes, memoryBatch(t))
+	s, report, err := openSocket(unix.NETLINK_USERSOCK, userGroup, bufferBytes, memoryBatch(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	if report.BufferBytes <= 0 {
 		t.Errorf("receive buffer of %d bytes", report.BufferBytes)
-	}
-	if err := s.Join(userGroup); err != nil {
-		t.Fatal(err)
 	}
 	return s
 }
@@ -115,14 +113,11 @@ func TestReceiveKeepsOrderAndSender(t *testing.T) {
 
 func TestABatchSurvivesTheProcessThatReceivedIt(t *testing.T) {
 	batch := memoryBatch(t)
-	s, _, err := openSocket(unix.NETLINK_USERSOCK, 1<<20, batch)
+	s, _, err := openSocket(unix.NETLINK_USERSOCK, userGroup, 1<<20, batch)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if err := s.Join(userGroup); err != nil {
-		t.Fatal(err)
-	}
 	send, port := multicaster(t)
 	for i := range 4 {
 		send(numbered(i))
@@ -281,7 +276,7 @@ func TestABufferBeyondTheLimitIsReported(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		s, report, err := openSocket(unix.NETLINK_USERSOCK, 1<<30, memoryBatch(t))
+		s, report, err := OpenEventSocket(1<<30, memoryBatch(t))
 		if err != nil {
 			t.Error(err)
 			return
@@ -293,4 +288,130 @@ func TestABufferBeyondTheLimitIsReported(t *testing.T) {
 	if !errors.Is(report.Limited, unix.EPERM) || report.BufferBytes <= 0 || report.BufferBytes >= 2<<30 {
 		t.Errorf("report = %+v, want a smaller buffer and EPERM", report)
 	}
+}
+
+func TestAnAdoptedSocketGoesOnWithEverything(t *testing.T) {
+	s := listen(t, 1<<20)
+	send, _ := multicaster(t)
+	send(numbered(1))
+	cookie, err := s.Cookie()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd := -1
+	if err := s.control("copy", func(old int) (err error) { fd, err = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0); return err }); err != nil {
+		t.Fatal(err)
+	}
+	stored := os.NewFile(uintptr(fd), "events")
+	defer stored.Close()
+	if err := s.Close(); err != nil { // as the end of a process does
+		t.Fatal(err)
+	}
+	send(numbered(2))
+	s, report, err := AdoptUserSocket(stored, userGroup, 2<<20, memoryBatch(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	send(numbered(3))
+	if got, err := s.Cookie(); got != cookie || err != nil {
+		t.Errorf("cookie %d, %v; it was %d", got, err, cookie)
+	}
+	if report.BufferBytes != 4<<20 {
+		t.Errorf("receive buffer of %d bytes", report.BufferBytes)
+	}
+	var got []uint64
+	err = s.Receive(func(messages []Message) error {
+		for _, m := range messages {
+			got = append(got, binary.NativeEndian.Uint64(m.Data[headersLen:]))
+		}
+		if len(got) == 3 {
+			return errDone
+		}
+		return nil
+	})
+	if !errors.Is(err, errDone) || !slices.Equal(got, []uint64{1, 2, 3}) {
+		t.Errorf("received %d: %v", got, err)
+	}
+}
+
+func TestAdoptRefusesWhatIsNoEventSocket(t *testing.T) {
+	netlink := func(protocol int) int {
+		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fd
+	}
+	stream, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, fd := range map[string]int{
+		"another protocol": netlink(unix.NETLINK_ROUTE), "no member": netlink(unix.NETLINK_USERSOCK), "no netlink": stream, "no socket": file,
+	} {
+		f := os.NewFile(uintptr(fd), name)
+		if s, _, err := AdoptUserSocket(f, userGroup, 1<<20, memoryBatch(t)); err == nil {
+			t.Errorf("%s: was adopted", name)
+			s.Close()
+		}
+		if _, err := f.Stat(); err != nil {
+			t.Errorf("%s: the caller's file: %v", name, err)
+		}
+		f.Close()
+	}
+}
+
+func TestSetGroupsJoinsAndLeaves(t *testing.T) {
+	s := listen(t, 1<<20)
+	for _, step := range []struct{ groups, joined, member []uint32 }{
+		{[]uint32{3, 31}, []uint32{3, 31}, []uint32{3, 31}},
+		{[]uint32{31, 4}, []uint32{4}, []uint32{4, 31}},
+		{[]uint32{4}, nil, []uint32{4}},
+		{nil, nil, nil},
+	} {
+		joined, err := s.SetGroups(step.groups...)
+		if err != nil || !slices.Equal(joined, step.joined) {
+			t.Errorf("SetGroups(%d) joined %d, %v", step.groups, joined, err)
+		}
+		member, err := s.groups()
+		if err != nil || !slices.Equal(member, step.member) {
+			t.Errorf("after SetGroups(%d) the socket is a member of %d, %v", step.groups, member, err)
+		}
+	}
+}
+
+func TestInterruptLastsUntilResume(t *testing.T) {
+	s := listen(t, 1<<20)
+	send, _ := multicaster(t)
+	if err := s.Interrupt(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Receive(func([]Message) error { return errDone }); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("interrupted: %v", err)
+		}
+	}
+	send(numbered(1))
+	if err := s.Resume(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Receive(func([]Message) error { return errDone }); !errors.Is(err, errDone) {
+		t.Errorf("resumed: %v", err)
+	}
+	if err := s.Resume(time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Receive(drop(s)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("after a wait with a limit: %v", err)
+	}
+}
+
+// drop is a handler that keeps nothing.
+func drop(s *EventSocket) func([]Message) error {
+	return func([]Message) error { s.batch.Clear(); return nil }
 }

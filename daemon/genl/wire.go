@@ -27,7 +27,7 @@ const (
 	Event        Verdict = iota // an event of the family
 	Notification                // from nlctrl: families and groups that come and go
 	Truncated                   // longer than a receive slot
-	Sender                      // sent by a process, not by the kernel
+	Sender                      // not sent by the kernel
 	Malformed                   // lengths that do not fit, or no text
 	Family                      // another family's, or this family's before a reload
 	Command                     // not the command of an event
@@ -44,33 +44,42 @@ func Refusals() []Verdict {
 	return []Verdict{Truncated, Sender, Malformed, Family, Command, Version}
 }
 
+// Kernel is the port id of what the kernel sends.
+const Kernel uint32 = 0
+
 // Classify judges m for a family that has the id family at present, or 0 when it
-// is away. It reads headers and attribute lengths only, and does not allocate.
-func Classify(m Message, family uint16) Verdict {
-	if m.Sender != 0 {
-		return Sender
+// is away, and that the port id sender multicasts: Kernel, except in a test
+// without the module. The fields are those of an event. It does not allocate.
+func Classify(m Message, family uint16, sender uint32) (Verdict, Fields) {
+	if m.Sender != sender && m.Sender != Kernel {
+		return Sender, Fields{}
 	}
 	if m.Truncated {
-		return Truncated
+		return Truncated, Fields{}
 	}
 	if len(m.Data) < headersLen || int(binary.NativeEndian.Uint32(m.Data)) != len(m.Data) {
-		return Malformed
+		return Malformed, Fields{}
 	}
-	switch id := binary.NativeEndian.Uint16(m.Data[4:]); {
+	switch id := m.Family(); {
 	case id == controllerID:
-		return Notification
+		return Notification, Fields{}
 	case id != family || family == noFamily:
-		return Family
+		return Family, Fields{}
 	case m.Data[nlmsgHeaderLen] != cmdEcho:
-		return Command
+		return Command, Fields{}
 	case m.Data[nlmsgHeaderLen+1] != version:
-		return Version
+		return Version, Fields{}
 	}
-	if _, err := parseEvent(m.Data[headersLen:]); err != nil {
-		return Malformed
+	fields, err := parseEvent(m.Data[headersLen:])
+	if err != nil {
+		return Malformed, Fields{}
 	}
-	return Event
+	return Event, fields
 }
+
+// Family returns the id of the family that sent m, which Classify did not find
+// malformed.
+func (m Message) Family() uint16 { return binary.NativeEndian.Uint16(m.Data[4:]) }
 
 // Fields is what an event's attributes say.
 type Fields struct {

@@ -5,6 +5,7 @@ package genl
 import (
 	"bytes"
 	"encoding/binary"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +81,7 @@ func TestClassify(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := Classify(test.m, test.family); got != test.want {
+			if got, _ := Classify(test.m, test.family, Kernel); got != test.want {
 				t.Errorf("verdict %v, want %v", got, test.want)
 			}
 		})
@@ -116,7 +117,7 @@ func TestDecode(t *testing.T) {
 func TestClassifyAndDecodeAllocateNothing(t *testing.T) {
 	m := Message{Data: packet(testFamily, cmdEcho, version, text("hello"), number(attrSeq, 7))}
 	if n := testing.AllocsPerRun(100, func() {
-		if Classify(m, testFamily) != Event {
+		if v, _ := Classify(m, testFamily, Kernel); v != Event {
 			t.Fatal("not an event")
 		}
 		if _, err := Decode(m.Data); err != nil {
@@ -132,11 +133,12 @@ func FuzzClassify(f *testing.F) {
 	f.Add(packet(testFamily, cmdEcho, version, attr(attrMsg, nil)))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		verdict := Classify(Message{Data: data}, testFamily)
-		fields, err := Decode(data)
-		if verdict == Event && err != nil {
-			t.Errorf("an event that cannot be decoded: %v", err)
+		verdict, fields := Classify(Message{Data: data}, testFamily, Kernel)
+		decoded, err := Decode(data)
+		if verdict == Event && (err != nil || !reflect.DeepEqual(fields, decoded)) {
+			t.Errorf("an event is %+v, decoded it is %+v, %v", fields, decoded, err)
 		}
+		fields = decoded
 		if bytes.IndexByte(fields.Message, 0) >= 0 {
 			t.Errorf("text holds a NUL: %q", fields.Message)
 		}

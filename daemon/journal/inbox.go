@@ -5,6 +5,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"sync/atomic"
 	"unsafe"
@@ -20,6 +21,11 @@ import (
 // has not seen was received by a process that ended before it could append it.
 // One whose generation it has seen was appended, and is not looked at again.
 //
+// Beside the batch lies a memo, what its user has to know to go on from a
+// generation. That of the generation after a batch is kept before the batch is
+// appended, and the one before stays until then: whichever of the two generations
+// the journal turns out to have, its memo is there.
+//
 // The file belongs on a tmpfs: on a disk that is full or broken the mapping could
 // fault. It need not survive a power cut. The memory is for one goroutine; the
 // rest may be used by several.
@@ -32,11 +38,23 @@ type inboxHeader struct {
 	magic      uint64
 	size       int64
 	generation atomic.Uint64
-	note       atomic.Uint64
+	memos      [2]memo
 }
 
+// A memo whose checksum is wrong was being written when the process ended.
+type memo struct {
+	checksum   uint32 // of the rest, up to length
+	length     uint32
+	generation uint64
+	version    uint64 // the higher is the newer
+	data       [MemoBytes]byte
+}
+
+// MemoBytes is the most that Remember takes.
+const MemoBytes = 1024
+
 const (
-	inboxMagic      = 0x31786f626e69_4c47 // "GLinbox1" in memory
+	inboxMagic      = 0x32786f626e69_4c47 // "GLinbox2" in memory
 	inboxHeaderSize = 4096                // keeps the memory aligned as a page is
 )
 
@@ -94,11 +112,53 @@ func (b *Inbox) Generation() uint64 { return b.header.generation.Load() }
 // SetGeneration is called when the memory holds no batch.
 func (b *Inbox) SetGeneration(g uint64) { b.header.generation.Store(g) }
 
-// Note returns what its user wants to know about the batch after a restart.
-func (b *Inbox) Note() uint64 { return b.header.note.Load() }
+// Remember keeps data for whoever goes on from generation, in place of the older
+// memo. It survives the end of the process at any instruction.
+func (b *Inbox) Remember(generation uint64, data []byte) {
+	newest := b.newest(func(*memo) bool { return true })
+	m := &b.header.memos[0]
+	version := uint64(1)
+	if newest != nil {
+		version = newest.version + 1
+		if newest == m {
+			m = &b.header.memos[1]
+		}
+	}
+	m.length = uint32(copy(m.data[:], data)) //nolint:gosec // at most MemoBytes
+	m.generation, m.version = generation, version
+	m.checksum = m.sum()
+}
 
-// SetNote is called when the memory holds no batch.
-func (b *Inbox) SetNote(note uint64) { b.header.note.Store(note) }
+// Recall returns what was kept last for generation, or else what was kept last:
+// then the journal is not the one that the inbox belonged to. It is nil when
+// nothing was kept, and valid until the next Remember.
+func (b *Inbox) Recall(generation uint64) []byte {
+	m := b.newest(func(m *memo) bool { return m.generation == generation })
+	if m == nil {
+		m = b.newest(func(*memo) bool { return true })
+	}
+	if m == nil {
+		return nil
+	}
+	return m.data[:m.length]
+}
+
+func (b *Inbox) newest(which func(*memo) bool) (found *memo) {
+	for i := range b.header.memos {
+		m := &b.header.memos[i]
+		if m.version != 0 && m.length <= MemoBytes && m.checksum == m.sum() && which(m) &&
+			(found == nil || m.version > found.version) {
+			found = m
+		}
+	}
+	return found
+}
+
+func (m *memo) sum() uint32 {
+	const from = unsafe.Offsetof(memo{}.length)
+	whole := (*[unsafe.Sizeof(memo{})]byte)(unsafe.Pointer(m))
+	return crc32.Checksum(whole[from:unsafe.Offsetof(memo{}.data)+uintptr(min(m.length, MemoBytes))], castagnoli)
+}
 
 // Close unmaps the memory. What is in it stays in the file.
 func (b *Inbox) Close() error { return unix.Munmap(b.mapping) }

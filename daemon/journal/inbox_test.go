@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,18 +24,56 @@ func TestInboxKeepsWhatItHoldsWithoutBeingClosed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "inbox")
 	const size = 100_000
 	b, fresh := openInbox(t, path, size)
-	if !fresh || len(b.Memory()) != size || b.Generation() != 0 || b.Note() != 0 {
-		t.Fatalf("new inbox: fresh %v, %d bytes, generation %d, note %d", fresh, len(b.Memory()), b.Generation(), b.Note())
+	if !fresh || len(b.Memory()) != size || b.Generation() != 0 {
+		t.Fatalf("new inbox: fresh %v, %d bytes, generation %d", fresh, len(b.Memory()), b.Generation())
 	}
 	copy(b.Memory()[size-5:], "hello")
-	b.SetNote(34)
+	b.Remember(7, []byte("before"))
 	b.SetGeneration(7)
 	// Not closed: the process was killed.
 	again, fresh := openInbox(t, path, size)
-	if fresh || again.Generation() != 7 || again.Note() != 34 || string(again.Memory()[size-5:]) != "hello" {
-		t.Errorf("fresh %v, generation %d, note %d, memory %q", fresh, again.Generation(), again.Note(), again.Memory()[size-5:])
+	if fresh || again.Generation() != 7 || string(again.Recall(7)) != "before" || string(again.Memory()[size-5:]) != "hello" {
+		t.Errorf("fresh %v, generation %d, memo %q, memory %q", fresh, again.Generation(), again.Recall(7), again.Memory()[size-5:])
 	}
 	for _, b := range []*Inbox{b, again} {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestInboxKeepsTheMemosOfTwoGenerations(t *testing.T) {
+	b, _ := openInbox(t, filepath.Join(t.TempDir(), "inbox"), 4096)
+	defer b.Close()
+	if got := b.Recall(0); got != nil {
+		t.Errorf("a new inbox recalls %q", got)
+	}
+	b.Remember(1, []byte("one"))
+	b.Remember(2, []byte("two"))
+	if one, two := string(b.Recall(1)), string(b.Recall(2)); one != "one" || two != "two" {
+		t.Errorf("recalled %q and %q", one, two)
+	}
+	b.Remember(2, []byte("two again"))
+	if got := string(b.Recall(2)); got != "two again" {
+		t.Errorf("recalled %q for generation 2", got)
+	}
+	b.Remember(3, make([]byte, MemoBytes))
+	if got := string(b.Recall(9)); got != string(make([]byte, MemoBytes)) {
+		t.Errorf("recalled %q for a generation that nothing was kept for", got)
+	}
+}
+
+// A process that ends while it writes a memo leaves any part of it.
+func TestInboxRecallsTheOlderMemoWhenTheNewerIsTorn(t *testing.T) {
+	for torn := range unsafe.Sizeof(memo{}) - MemoBytes + uintptr(len("newer")) {
+		b, _ := openInbox(t, filepath.Join(t.TempDir(), "inbox"), 4096)
+		b.Remember(1, []byte("older"))
+		b.Remember(1, []byte("newer"))
+		m := &b.header.memos[1]
+		(*[unsafe.Sizeof(memo{})]byte)(unsafe.Pointer(m))[torn] ^= 1
+		if got := string(b.Recall(1)); got != "older" {
+			t.Errorf("byte %d altered: recalled %q", torn, got)
+		}
 		if err := b.Close(); err != nil {
 			t.Error(err)
 		}

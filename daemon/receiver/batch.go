@@ -11,36 +11,98 @@ import (
 )
 
 // handle takes one batch into the journal. It is the hot path: it allocates
-// nothing per message and waits for nothing but the journal.
+// nothing per message and waits for nothing but the journal. A batch of nothing
+// says that the queue is empty.
 func (r *Receiver) handle(ctx context.Context, messages []genl.Message) error {
 	now := time.Now()
-	r.holding.Store(true)
 	r.busySince.Store(now.UnixNano())
 	defer r.busySince.Store(0)
-	r.records = r.records[:0]
-	for _, m := range messages {
-		switch verdict := genl.Classify(m, r.Family()); verdict {
-		case genl.Event:
-			r.records = append(r.records, m.Data)
-		case genl.Notification:
-			r.notified(m.Data)
-		default:
-			r.refused[verdict].Inc()
-		}
-	}
+	r.take(now, messages, ctx.Err() != nil)
 	if len(r.records) > 0 {
 		if err := r.append(ctx, now); err != nil {
 			return err
 		}
-		r.metrics.Received.Add(float64(len(r.records)))
 	}
-	r.emptied()
+	r.appended()
 	return nil
+}
+
+// take turns a batch into records, and the ledger into what it is when they are
+// journaled. atOnce says that there is no later time to tell of a loss.
+func (r *Receiver) take(now time.Time, messages []genl.Message, atOnce bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.holding = true
+	r.records, r.events = r.records[:0], 0
+	if len(messages) == 0 {
+		r.ledger.settled()
+		r.unsaved = true
+	}
+	r.tell(now, atOnce)
+	for _, m := range messages {
+		r.message(now, m)
+	}
+	if r.crowd && !r.Subscribed() {
+		r.prejoin()
+	}
+	if len(r.records) > 0 {
+		r.remember(r.Inbox.Generation() + 1)
+	}
+}
+
+func (r *Receiver) message(now time.Time, m genl.Message) {
+	verdict, fields := genl.Classify(m, r.Family(), r.Sender)
+	if verdict == genl.Family && r.isOurs(m) {
+		verdict, fields = genl.Classify(m, r.Family(), r.Sender)
+	}
+	switch verdict {
+	case genl.Event:
+		if missing := r.ledger.next(fields.LoadID, fields.KernelSeq); missing > 0 {
+			r.missed(now, missing)
+		}
+		if r.ledger.Break == nextOne {
+			r.ledger.Break = noBreak
+		}
+		r.records = append(r.records, m.Data)
+		r.events++
+	case genl.Notification:
+		r.notified(now, m.Data)
+		r.unsaved = true
+	default:
+		r.refused[verdict].Inc()
+	}
+}
+
+// missed accounts for events that are missing before the one at hand.
+func (r *Receiver) missed(now time.Time, missing uint64) {
+	if _, err := r.countDrops(now); err != nil {
+		r.Log.Warn("counting lost events", "error", err)
+	}
+	shown := r.ledger.shown(missing)
+	if shown > 0 {
+		r.ledger.number(kernelBuffer, missing)
+	}
+	if rest := missing - shown; rest > 0 {
+		why := r.ledger.missingFor()
+		r.ledger.lose(why, rest, now)
+		r.ledger.number(why, missing)
+		r.lost[why].Add(float64(rest))
+		r.Log.Warn("events lost", "events", rest, "reason", reasonNames[why])
+	}
+	r.tell(now, false)
+}
+
+// tell puts a gap between the records, at most one a second.
+func (r *Receiver) tell(now time.Time, atOnce bool) {
+	if gap, ok := r.ledger.tell(now, atOnce); ok {
+		r.gap = genl.AppendGap(r.gap[:0], &gap)
+		r.records = append(r.records, r.gap)
+	}
 }
 
 // append journals the records, once the journal can take them.
 func (r *Receiver) append(ctx context.Context, now time.Time) error {
-	err := r.journal.Append(r.inbox.Generation(), now, r.records)
+	err := r.Journal.Append(r.Inbox.Generation(), now, r.records)
 	if err == nil {
 		return nil
 	}
@@ -50,7 +112,7 @@ func (r *Receiver) append(ctx context.Context, now time.Time) error {
 // appendLater waits for the journal: the batch stays in the inbox, and what comes
 // after it in the socket's buffer, where the kernel counts what does not fit.
 func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) error {
-	r.log.Error("the journal does not accept events; they wait in the socket's buffer", "error", err)
+	r.Log.Error("the journal does not accept events; they wait in the socket's buffer", "error", err)
 	defer r.blocked.Store(nil)
 	for err != nil {
 		r.blocked.Store(&err)
@@ -60,50 +122,41 @@ func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) er
 		case <-ctx.Done():
 			return fmt.Errorf("append to the journal: %w", err)
 		}
-		err = r.journal.Append(r.inbox.Generation(), now, r.records)
+		err = r.Journal.Append(r.Inbox.Generation(), now, r.records)
 	}
-	r.log.Info("the journal accepts events again")
+	r.Log.Info("the journal accepts events again")
 	return nil
 }
 
-// recover journals the batch of a process that ended before it could.
-func (r *Receiver) recover() error {
-	generation, left := r.inbox.Generation(), r.batch.Left()
-	if len(left) == 0 || generation <= r.journal.LastGeneration() {
-		return nil
-	}
-	family := uint16(r.inbox.Note()) //nolint:gosec // stored from one
-	r.records = r.records[:0]
-	for _, m := range left {
-		switch genl.Classify(m, family) {
-		case genl.Event:
-			r.records = append(r.records, m.Data)
-		case genl.Notification:
-			// The event socket is gone, and its subscription with it; but the events
-			// behind the news came under the new id.
-			if change, err := genl.ParseNotification(m.Data); err == nil {
-				family = change.FamilyAfter(family)
+// recover journals the batch of a process that ended before it could. When the
+// journal does not accept it, Run goes on trying.
+func (r *Receiver) recover() {
+	left := r.batch.Left()
+	if len(left) > 0 && r.Inbox.Generation() > r.Journal.LastGeneration() {
+		now := time.Now()
+		r.take(now, left, false)
+		if len(r.records) > 0 {
+			r.Log.Info("journaling events that the last process had received and not journaled", "events", r.events)
+			if r.overdue = r.Journal.Append(r.Inbox.Generation(), now, r.records); r.overdue != nil {
+				r.blocked.Store(&r.overdue)
+				return
 			}
 		}
 	}
-	if len(r.records) == 0 {
-		return nil
-	}
-	if err := r.journal.Append(generation, time.Now(), r.records); err != nil {
-		return fmt.Errorf("journal what the last process had received: %w", err)
-	}
-	r.metrics.Received.Add(float64(len(r.records)))
-	r.log.Info("journaled events that the last process had received and not journaled", "events", len(r.records))
-	return nil
+	r.appended()
 }
 
-// emptied makes the inbox ready for the next batch. The batch goes first: a
+// appended makes the inbox ready for the next batch. The batch goes first: a
 // newer generation must never stand over an old batch.
-func (r *Receiver) emptied() {
+func (r *Receiver) appended() {
+	r.Metrics.Received.Add(float64(r.events))
+	r.events = 0
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.batch.Clear()
-	r.inbox.SetNote(uint64(r.Family()))
-	r.inbox.SetGeneration(r.journal.LastGeneration() + 1)
-	r.holding.Store(false)
+	r.Inbox.SetGeneration(r.Journal.LastGeneration() + 1)
+	r.holding = false
+	r.save()
 }
 
 // Blocked returns why the journal does not accept events, nil while it does.

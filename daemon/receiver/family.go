@@ -3,50 +3,64 @@
 package receiver
 
 import (
-	"errors"
-	"os"
+	"time"
 
 	"github.com/genltestd/genltestd/daemon/genl"
 )
 
 // notified follows the family as nlctrl tells of it, in order with the events.
-func (r *Receiver) notified(data []byte) {
+// The caller holds mu, as for all that follows but check and subscribe.
+func (r *Receiver) notified(now time.Time, data []byte) {
+	r.foreign, r.crowd = 0, true
 	change, err := genl.ParseNotification(data)
 	if err == nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
 		switch {
 		case change.Kind == genl.Registered:
-			err = r.follow(change.IDs)
+			r.ledger.watched(now) // the queue is short when nobody multicasts
+			err = r.follow(now, change.IDs)
 		case change.FamilyAfter(r.Family()) != r.Family():
-			err = r.follow(genl.FamilyIDs{})
+			r.away()
 		}
 	}
 	if err != nil {
-		r.log.Error("following the family", "error", err)
+		r.Log.Error("following the family", "error", err)
 	}
 }
 
-// resolve asks the kernel for the family; zero ids mean that it is away.
-func (r *Receiver) resolve() (genl.FamilyIDs, error) {
-	ids, err := r.kernel.Resolve()
-	if errors.Is(err, os.ErrNotExist) {
-		return genl.FamilyIDs{}, nil
+// isOurs asks the kernel whose message m is: the notification may have been lost.
+func (r *Receiver) isOurs(m genl.Message) bool {
+	id := m.Family()
+	if id == r.foreign {
+		return false
 	}
-	return ids, err
+	registry, err := r.Kernel.Resolve()
+	if err == nil && registry.Family.ID == id {
+		err = r.follow(time.Now(), registry.Family)
+	}
+	if err != nil {
+		r.Log.Error("asking for the family of a message", "error", err)
+	}
+	if r.Family() != id {
+		r.foreign = id
+	}
+	return r.Family() == id
 }
 
 // check corrects the subscription if a notification was lost. While one may
 // still be queued it must not: what lies before it in the queue came under the
 // old id. So the queue has to be empty, and two checks have to agree.
 func (r *Receiver) check() error {
-	ids, err := r.resolve()
+	registry, err := r.Kernel.Resolve()
 	if err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if ids.ID == r.Family() {
+	ids := registry.Family
+	if ids.ID == r.Family() && (ids.ID == 0 || r.Subscribed()) {
+		if ids.ID == 0 {
+			r.ledger.watched(time.Now())
+		}
 		r.doubt = nil
 		return nil
 	}
@@ -54,61 +68,145 @@ func (r *Receiver) check() error {
 	if err != nil {
 		return err
 	}
-	if r.doubt == nil || *r.doubt != ids || queued > 0 || r.holding.Load() {
+	if r.doubt == nil || *r.doubt != ids || queued > 0 || r.holding {
 		r.doubt = &ids
 		return nil
 	}
-	r.log.Warn("a notification of the kernel was lost; correcting the subscription", "family_id", ids.ID)
-	return r.follow(ids)
-}
-
-func (r *Receiver) inDoubt() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.doubt != nil
-}
-
-// follow makes ids the family's; zero ids mean that it is away. The caller
-// holds mu.
-func (r *Receiver) follow(ids genl.FamilyIDs) error {
 	r.doubt = nil
+	r.Log.Warn("a notification of the kernel was lost; correcting the subscription", "family_id", ids.ID)
 	if ids.ID == 0 {
 		r.away()
-		if !r.told {
-			r.told = true
-			r.log.Warn("the family is not registered: waiting for its module to be loaded", "family", genl.FamilyName, "hint", genl.AbsenceHint())
-		}
+		r.prejoin()
 		return nil
 	}
+	return r.follow(time.Now(), ids)
+}
+
+// subscribe makes the socket right that open has got. goesOn says that what is
+// queued in it comes after what the ledger knows.
+func (r *Receiver) subscribe(goesOn bool) error {
+	registry, err := r.Kernel.Resolve()
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.save()
+	now, ids := time.Now(), registry.Family
+	if !goesOn {
+		queued, err := r.socket.Queued()
+		if err != nil {
+			return err
+		}
+		at := nextOne
+		if queued > 0 { // a stored socket that the ledger does not know
+			at = somewhen
+		}
+		r.interrupted(now, at)
+		r.family.Store(0)
+	}
+	switch known := r.Family(); {
+	case ids.ID == 0:
+		if known == 0 {
+			r.away()
+		}
+		_, err := r.socket.SetGroups(registry.Free[:]...)
+		return err
+	case goesOn && known != ids.ID:
+		return r.joinEarly(ids)
+	default:
+		return r.follow(now, ids)
+	}
+}
+
+// follow makes ids, which are not zero, the family's.
+func (r *Receiver) follow(now time.Time, ids genl.FamilyIDs) error {
+	r.doubt = nil
 	known := ids.ID == r.Family()
 	// The id first: no event can arrive earlier than the membership.
 	r.family.Store(uint32(ids.ID))
-	r.noteFamily()
-	if err := r.socket.Join(ids.Group); err != nil {
+	joined, err := r.socket.SetGroups(ids.Group)
+	if err != nil {
 		r.away()
 		return err
 	}
-	r.subscribed.Store(true)
-	r.metrics.Subscribed.Set(1)
-	if !known {
-		r.told = false
-		r.metrics.Registrations.Inc()
-		r.log.Info("subscribed", "family", genl.FamilyName, "family_id", ids.ID, "group", genl.GroupName, "group_id", ids.Group)
+	switch {
+	case len(joined) > 0 && known:
+		r.interrupted(now, somewhen)
+	case len(joined) > 0:
+		r.interrupted(now, nextOne)
+	case r.ledger.Break == somewhen && !known: // joinEarly was for this
+		r.ledger.Break = nextOne
 	}
+	r.setSubscribed(true)
+	r.unsaved = true
+	r.save()
+	if !known || r.told {
+		r.Metrics.Registrations.Inc()
+		r.Log.Info("subscribed", "family", genl.FamilyName, "family_id", ids.ID, "group", genl.GroupName, "group_id", ids.Group)
+	}
+	r.told = false
 	return nil
 }
 
-// noteFamily tells a later process the id of the next batch's events. While the
-// inbox holds a batch it must not: emptied does it then.
-func (r *Receiver) noteFamily() {
-	if !r.holding.Load() {
-		r.inbox.SetNote(uint64(r.Family()))
+// interrupted says that something may have been multicast that no socket was
+// there for.
+func (r *Receiver) interrupted(now time.Time, at brk) {
+	if _, err := r.countDrops(now); err != nil {
+		r.Log.Warn("counting lost events", "error", err)
+	}
+	r.ledger.Bygone = r.ledger.Unseen
+	r.ledger.Break = at
+	r.Metrics.Blind.Add(r.ledger.blind(now).Seconds())
+	r.ledger.watched(now)
+	r.unsaved = true
+}
+
+// away says that there is no family, and prepares for its coming.
+func (r *Receiver) away() {
+	r.family.Store(0)
+	r.setSubscribed(false)
+	r.ledger.watched(time.Now())
+	r.crowd, r.unsaved = true, true
+	r.save()
+	if !r.told {
+		r.told = true
+		r.Log.Warn("the family is not registered: waiting for its module to be loaded", "family", genl.FamilyName, "hint", genl.AbsenceHint())
 	}
 }
 
-func (r *Receiver) away() {
-	r.family.Store(0)
-	r.noteFamily()
-	r.subscribed.Store(false)
-	r.metrics.Subscribed.Set(0)
+// prejoin makes the socket a member of the groups that the family is likely to
+// get: then what is multicast directly after its registration arrives. That is
+// how the kernel gives out numbers and no promise, so follow corrects it.
+func (r *Receiver) prejoin() {
+	registry, err := r.Kernel.Resolve()
+	if err == nil {
+		r.crowd = false
+		if registry.Family.ID == 0 {
+			_, err = r.socket.SetGroups(registry.Free[:]...)
+		} else {
+			err = r.joinEarly(registry.Family) // it came just now
+		}
+	}
+	if err != nil {
+		r.Log.Warn("joining the groups that the family is likely to get", "error", err)
+	}
+}
+
+// joinEarly joins the group of a family whose registration is still queued.
+func (r *Receiver) joinEarly(ids genl.FamilyIDs) error {
+	joined, err := r.socket.SetGroups(ids.Group)
+	if len(joined) > 0 {
+		r.interrupted(time.Now(), somewhen)
+	}
+	return err
+}
+
+func (r *Receiver) setSubscribed(yes bool) {
+	r.subscribed.Store(yes)
+	value := 0.0
+	if yes {
+		value = 1
+	}
+	r.Metrics.Subscribed.Set(value)
 }

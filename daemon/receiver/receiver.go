@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package receiver moves events from the kernel's socket into the journal, and
-// keeps the socket subscribed while the family comes and goes.
+// Package receiver moves events from the kernel's socket into the journal, keeps
+// the socket subscribed while the family comes and goes, and accounts for every
+// event that was multicast.
 package receiver
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +25,9 @@ import (
 type Socket interface {
 	Receive(handle func([]genl.Message) error) error
 	Interrupt() error
-	Join(group uint32) error
+	Resume(most time.Duration) error
+	SetGroups(groups ...uint32) (joined []uint32, err error)
+	Cookie() (uint64, error)
 	Drops() (uint32, error)
 	Queued() (bytes uint32, err error)
 	Close() error
@@ -30,10 +35,11 @@ type Socket interface {
 
 var _ Socket = (*genl.EventSocket)(nil)
 
-// A Kernel opens sockets and knows the family.
+// A Kernel has the event socket, which may be one that an earlier process has
+// opened, and knows the family.
 type Kernel interface {
 	Open(bufferBytes int, batch *genl.Batch) (Socket, genl.SocketReport, error)
-	Resolve() (genl.FamilyIDs, error)
+	Resolve() (genl.Registry, error)
 }
 
 // A Journal takes what was received, a batch at a time, each with a generation
@@ -41,16 +47,17 @@ type Kernel interface {
 type Journal interface {
 	Append(generation uint64, t time.Time, records [][]byte) error
 	LastGeneration() uint64
+	Newest(visit func(data []byte)) error
 }
 
 // An Inbox is the memory that batches are received into; see journal.Inbox. Its
-// note is the family's id at the beginning of the batch.
+// memo is the ledger.
 type Inbox interface {
 	Memory() []byte
 	Generation() uint64
 	SetGeneration(g uint64)
-	Note() uint64
-	SetNote(note uint64)
+	Remember(generation uint64, memo []byte)
+	Recall(generation uint64) []byte
 }
 
 const (
@@ -58,57 +65,79 @@ const (
 	checkInterval = 30 * time.Second // between two checks that the subscription is still right
 	redialMax     = 10 * time.Second // longest wait before a failed socket is opened again
 	retryAppend   = 200 * time.Millisecond
+	drainMost     = time.Second // for what is queued when the daemon stops
 )
+
+// Options are what a Receiver works with.
+type Options struct {
+	Kernel      Kernel
+	Journal     Journal
+	Inbox       Inbox
+	FreshInbox  bool // nothing was ever received into it
+	Metrics     *metrics.Metrics
+	BufferBytes int    // asked for, of the socket's receive buffer
+	Sender      uint32 // port id that multicasts: genl.Kernel, except in a test without the module
+	Log         *slog.Logger
+}
 
 // A Receiver owns the event socket. Run it once.
 type Receiver struct {
-	kernel  Kernel
-	journal Journal
-	metrics *metrics.Metrics
-	log     *slog.Logger
-	buffer  int // bytes asked for
-	inbox   Inbox
+	Options
 	batch   *genl.Batch          // in the inbox's memory
 	refused []prometheus.Counter // by genl.Verdict; nil where that is no refusal
-	socket  Socket               // nil while there is none; Run's goroutine changes it, holding mu
+	lost    [reasons]prometheus.Counter
 
-	// family is the id of which messages are accepted. Only the holder of mu
-	// changes it; the receive loop reads it for each message.
-	family     atomic.Uint32
-	subscribed atomic.Bool // the group is joined too
-	mu         sync.Mutex
-	told       bool            // the log has that the family is away
-	doubt      *genl.FamilyIDs // what the last check found in place of what the receiver knows
-	drops      uint32          // the socket's counter when it was last read
+	family     atomic.Uint32 // the id of which messages are accepted; 0 while the family is away
+	subscribed atomic.Bool   // the group is joined too
 
-	busySince atomic.Int64 // when the present batch was taken up, ns; 0 when waiting
-	records   [][]byte     // of the batch at hand
+	mu      sync.Mutex // held to change what follows
+	ledger  ledger
+	unsaved bool            // the memo lacks something of the ledger
+	holding bool            // the inbox holds a batch that is not journaled
+	socket  Socket          // nil while there is none; Run's goroutine changes it
+	told    bool            // the log has that the family is away
+	doubt   *genl.FamilyIDs // what the last check found in place of what the receiver knows
+	foreign uint16          // a family that was asked for and is another
+	crowd   bool            // other families came or went: the free groups may be others
 
-	holding atomic.Bool           // the inbox holds a batch that is not journaled
-	blocked atomic.Pointer[error] // why the journal does not accept; nil while it does
+	busySince atomic.Int64          // when the present batch was taken up, ns; 0 when waiting
+	blocked   atomic.Pointer[error] // why the journal does not accept; nil while it does
+	records   [][]byte              // of the batch at hand
+	events    int                   // how many of the records are events
+	gap       []byte                // that is one of the records
+	memo      []byte                // scratch
+	overdue   error                 // why the last process's batch is not journaled yet
 }
 
-// New journals what an earlier process has left in the inbox, opens the event
-// socket and subscribes if the family is there. fresh says that nothing was ever
-// received into the inbox.
-func New(k Kernel, j Journal, inbox Inbox, fresh bool, m *metrics.Metrics, bufferBytes int, log *slog.Logger) (*Receiver, error) {
-	batch, err := genl.NewBatch(inbox.Memory())
+// New opens the event socket, or goes on with that of an earlier process, journals
+// what that process has left in the inbox, and subscribes if the family is there.
+func New(o Options) (*Receiver, error) {
+	batch, err := genl.NewBatch(o.Inbox.Memory())
 	if err != nil {
 		return nil, err
 	}
-	r := &Receiver{kernel: k, journal: j, inbox: inbox, batch: batch, metrics: m, log: log, buffer: bufferBytes}
+	r := &Receiver{Options: o, batch: batch}
 	for _, v := range genl.Refusals() {
 		r.refused = append(r.refused, make([]prometheus.Counter, int(v)+1-len(r.refused))...)
-		r.refused[v] = m.Refused.WithLabelValues(v.String())
+		r.refused[v] = o.Metrics.Refused.WithLabelValues(v.String())
 	}
-	if !fresh {
-		if err := r.recover(); err != nil {
-			return nil, err
-		}
+	for why, name := range reasonNames {
+		r.lost[why] = o.Metrics.Lost.WithLabelValues(name)
 	}
-	r.emptied()
-	if err := r.open(); err != nil {
+	if o.FreshInbox {
+		r.batch.Clear()
+	}
+	if err := r.restore(); err != nil {
 		return nil, err
+	}
+	goesOn, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	// With the socket there, whose counter may explain what is missing.
+	r.recover()
+	if err := r.subscribe(goesOn); err != nil {
+		return nil, errors.Join(err, r.close())
 	}
 	return r, nil
 }
@@ -119,48 +148,90 @@ func (r *Receiver) Subscribed() bool { return r.subscribed.Load() }
 // Family returns the family's present id, 0 while it is away.
 func (r *Receiver) Family() uint16 { return uint16(r.family.Load()) } //nolint:gosec // stored from one
 
-func (r *Receiver) open() error {
-	socket, report, err := r.kernel.Open(r.buffer, r.batch)
-	if err != nil {
-		return err
+// restore takes up the ledger of an earlier process.
+func (r *Receiver) restore() error {
+	if l := (ledger{}); l.decode(r.Inbox.Recall(r.Journal.LastGeneration() + 1)) {
+		r.ledger = l
+		r.Metrics.Received.Add(float64(l.Received))
+		for why, n := range l.Lost {
+			r.lost[why].Add(float64(n))
+		}
+		r.family.Store(uint32(l.Family)) //nolint:gosec // stored from one
+		return nil
 	}
-	r.metrics.ReceiveBuffer.Set(float64(report.BufferBytes))
+	// The numbers at least are in the journal, if the module was not reloaded since.
+	return r.Journal.Newest(func(data []byte) {
+		if genl.IsGap(data) {
+			return
+		}
+		if fields, err := genl.Decode(data); err == nil && fields.KernelSeq != 0 {
+			r.ledger.LoadID, r.ledger.Seq = fields.LoadID, fields.KernelSeq
+		}
+	})
+}
+
+// open gets the socket. goesOn says that it is the one that the ledger knows.
+func (r *Receiver) open() (goesOn bool, err error) {
+	socket, report, err := r.Kernel.Open(r.BufferBytes, r.batch)
+	if err != nil {
+		return false, err
+	}
+	cookie, err := socket.Cookie()
+	var drops uint32
+	if err == nil {
+		drops, err = socket.Drops()
+	}
+	if err != nil {
+		return false, errors.Join(err, socket.Close())
+	}
+	r.Metrics.ReceiveBuffer.Set(float64(report.BufferBytes))
 	if report.Limited != nil {
-		r.log.Warn("the kernel granted a smaller receive buffer: bursts are lost sooner; give the daemon CAP_NET_ADMIN or raise net.core.rmem_max",
-			"asked_bytes", 2*r.buffer, "granted_bytes", report.BufferBytes, "error", report.Limited)
+		r.Log.Warn("the kernel granted a smaller receive buffer: bursts are lost sooner; give the daemon CAP_NET_ADMIN or raise net.core.rmem_max",
+			"asked_bytes", 2*r.BufferBytes, "granted_bytes", report.BufferBytes, "error", report.Limited)
 	}
 	r.mu.Lock()
-	r.socket, r.drops = socket, 0
-	r.mu.Unlock()
-	// Nothing can be queued but notifications of what happens from now on.
-	ids, err := r.resolve()
-	if err == nil {
-		err = r.follow(ids)
+	defer r.mu.Unlock()
+	r.socket = socket
+	if goesOn = cookie == r.ledger.Socket; !goesOn {
+		r.ledger.Socket, r.ledger.Drops = cookie, uint64(drops)
+		r.unsaved = true
 	}
-	if err != nil {
-		return errors.Join(err, r.close())
-	}
-	return nil
+	return goesOn, nil
 }
 
 // close counts what the socket dropped before it forgets it.
 func (r *Receiver) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	err := errors.Join(r.countDrops(), r.socket.Close())
+	_, err := r.countDrops(time.Now())
+	if r.Subscribed() {
+		r.ledger.watched(time.Now())
+	}
+	r.unsaved = true
+	r.save()
+	err = errors.Join(err, r.socket.Close())
 	r.socket = nil
-	r.away()
+	r.setSubscribed(false)
 	return err
 }
 
 // Run receives until the context ends. It returns an error only for a fault
 // that it cannot mend.
 func (r *Receiver) Run(ctx context.Context) error {
+	if r.overdue != nil {
+		if err := r.appendLater(ctx, time.Now(), r.overdue); err != nil {
+			return errors.Join(r.close(), ignoreEnd(ctx, err))
+		}
+		r.appended()
+	}
 	for failures := 0; ; {
 		began := time.Now()
 		err := r.receive(ctx)
+		if ctx.Err() != nil {
+			r.drain(ctx)
+		}
 		if cerr := r.close(); cerr != nil {
-			r.log.Warn("closing the event socket", "error", cerr)
+			r.Log.Warn("closing the event socket", "error", cerr)
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -168,7 +239,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 		if time.Since(began) > redialMax {
 			failures = 0
 		}
-		r.log.Error("the event socket failed; opening another", "error", err)
+		r.Log.Error("the event socket failed; opening another", "error", err)
 		for {
 			failures++
 			select {
@@ -176,13 +247,32 @@ func (r *Receiver) Run(ctx context.Context) error {
 			case <-ctx.Done():
 				return nil
 			}
-			if err := r.open(); err == nil {
+			if err := r.reopen(); err == nil {
 				break
 			} else if failures%10 == 1 {
-				r.log.Error("cannot open the event socket", "error", err)
+				r.Log.Error("cannot open the event socket", "error", err)
 			}
 		}
 	}
+}
+
+// ignoreEnd returns no error when the context's end is the cause.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (r *Receiver) reopen() error {
+	goesOn, err := r.open()
+	if err != nil {
+		return err
+	}
+	if err := r.subscribe(goesOn); err != nil {
+		return errors.Join(err, r.close())
+	}
+	return nil
 }
 
 // receive serves one socket until it fails or the context ends.
@@ -195,14 +285,49 @@ func (r *Receiver) receive(ctx context.Context) error {
 	socket := r.socket
 	unblock := context.AfterFunc(ctx, func() { socket.Interrupt() }) //nolint:errcheck // the socket is closed next
 	defer unblock()
-	return socket.Receive(func(messages []genl.Message) error {
-		// The batch first: the kernel has given it away, and nobody else has it.
-		if err := r.handle(ctx, messages); err != nil {
+	for {
+		err := socket.Receive(func(messages []genl.Message) error {
+			// The batch first: the kernel has given it away, and nobody else has it.
+			if err := r.handle(ctx, messages); err != nil {
+				return err
+			}
+			return ctx.Err()
+		})
+		if !errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil {
 			return err
 		}
-		return ctx.Err()
-	})
+		if err := socket.Resume(0); err != nil {
+			return err
+		}
+		// Here the queue was empty.
+		if err := errors.Join(ctx.Err(), r.handle(ctx, nil)); err != nil {
+			return err
+		}
+	}
 }
+
+// drain takes what is queued when the daemon stops: nobody may ever adopt the
+// socket. What is lost goes into the journal too.
+func (r *Receiver) drain(ctx context.Context) {
+	end := time.Now().Add(drainMost)
+	err := r.socket.Resume(20 * time.Millisecond) // far more than to begin takes
+	if err == nil {
+		err = r.socket.Receive(func(messages []genl.Message) error {
+			if time.Now().After(end) {
+				return errors.Join(r.handle(ctx, messages), errDrainedEnough)
+			}
+			return r.handle(ctx, messages)
+		})
+	}
+	for r.untold() && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)) {
+		err = r.handle(ctx, nil)
+	}
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		r.Log.Warn("stopping with events in the socket's buffer", "error", err)
+	}
+}
+
+var errDrainedEnough = fmt.Errorf("events came faster than they could be taken for %s", drainMost)
 
 // watch looks after the socket beside the receive loop.
 func (r *Receiver) watch(ctx context.Context) {
@@ -215,44 +340,84 @@ func (r *Receiver) watch(ctx context.Context) {
 			return
 		case <-look.C:
 		}
-		lost, err := r.CountDrops()
+		lost, inDoubt, err := r.look()
 		// A notification may be among what was lost.
-		if err == nil && (lost > 0 || r.inDoubt() || time.Since(checked) >= checkInterval) {
+		if err == nil && (lost > 0 || inDoubt || time.Since(checked) >= checkInterval) {
 			checked = time.Now()
 			err = r.check()
 		}
 		if err != nil {
-			r.log.Warn("watching the event socket", "error", err)
+			r.Log.Warn("watching the event socket", "error", err)
 		}
 	}
 }
 
-// CountDrops brings the counter of lost events up to date and returns how many
-// were added.
-func (r *Receiver) CountDrops() (lost uint32, err error) {
+// look counts what was lost, and wakes the receive loop if it has to act on it.
+func (r *Receiver) look() (lost uint64, inDoubt bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := r.drops
-	if err := r.countDrops(); err != nil {
+	now := time.Now()
+	if r.Subscribed() {
+		r.ledger.watched(now)
+	}
+	lost, err = r.countDrops(now)
+	if lost > 0 {
+		r.Log.Warn("events lost: the socket's receive buffer was full", "events", lost)
+	}
+	r.unsaved = true
+	r.save()
+	if r.ledger.untold() || r.ledger.unsettled() {
+		err = errors.Join(err, r.socket.Interrupt())
+	}
+	return lost, r.doubt != nil, err
+}
+
+// CountDrops brings the counter of lost events up to date.
+func (r *Receiver) CountDrops() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, err := r.countDrops(time.Now())
+	return err
+}
+
+// countDrops adds what the kernel has dropped since the last look. The counter
+// has 32 bits; the difference is right across its wrap. The caller holds mu.
+func (r *Receiver) countDrops(now time.Time) (lost uint64, err error) {
+	if r.socket == nil {
+		return 0, nil
+	}
+	drops, err := r.socket.Drops()
+	if err != nil {
 		return 0, err
 	}
-	if lost = r.drops - before; lost > 0 {
-		r.log.Warn("events lost: the socket's receive buffer was full", "events", lost)
+	lost = uint64(drops - uint32(r.ledger.Drops)) //nolint:gosec // stored from one
+	if lost > 0 {
+		r.ledger.Drops = uint64(drops)
+		r.ledger.dropped(lost, now)
+		r.lost[kernelBuffer].Add(float64(lost))
+		r.unsaved = true
 	}
 	return lost, nil
 }
 
-// countDrops adds what the kernel has dropped since the last look. The counter
-// has 32 bits; the difference is right across its wrap.
-func (r *Receiver) countDrops() error {
-	if r.socket == nil {
-		return nil
+func (r *Receiver) untold() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ledger.untold()
+}
+
+// save puts the ledger beside the next batch's generation. While a batch is held
+// it must not: the ledger may be ahead of the journal then. The caller holds mu.
+func (r *Receiver) save() {
+	if !r.unsaved || r.holding {
+		return
 	}
-	now, err := r.socket.Drops()
-	if err != nil {
-		return err
-	}
-	r.metrics.Lost.WithLabelValues(metrics.LostKernelBuffer).Add(float64(now - r.drops))
-	r.drops = now
-	return nil
+	r.remember(r.Inbox.Generation())
+}
+
+func (r *Receiver) remember(generation uint64) {
+	r.ledger.Family = uint64(r.Family())
+	r.memo = r.ledger.append(r.memo[:0])
+	r.Inbox.Remember(generation, r.memo)
+	r.unsaved = false
 }

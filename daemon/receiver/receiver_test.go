@@ -7,9 +7,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -32,6 +32,7 @@ type fakeKernel struct {
 	report  genl.SocketReport
 	openErr error
 	sockets []*fakeSocket
+	kept    *fakeSocket // that the next Open goes on with
 }
 
 func (k *fakeKernel) Open(_ int, batch *genl.Batch) (Socket, genl.SocketReport, error) {
@@ -40,18 +41,23 @@ func (k *fakeKernel) Open(_ int, batch *genl.Batch) (Socket, genl.SocketReport, 
 	if k.openErr != nil {
 		return nil, genl.SocketReport{}, k.openErr
 	}
-	s := &fakeSocket{queue: make(chan []genl.Message, 100), failed: make(chan error, 1), interrupted: make(chan struct{})}
+	if s := k.kept; s != nil {
+		k.kept = nil
+		k.sockets = append(k.sockets, s)
+		return s, k.report, nil
+	}
+	s := &fakeSocket{
+		queue: make(chan []genl.Message, 100), failed: make(chan error, 1), wake: make(chan struct{}, 1),
+		cookie: uint64(len(k.sockets) + 1),
+	}
 	k.sockets = append(k.sockets, s)
 	return s, k.report, nil
 }
 
-func (k *fakeKernel) Resolve() (genl.FamilyIDs, error) {
+func (k *fakeKernel) Resolve() (genl.Registry, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.ids.ID == 0 {
-		return genl.FamilyIDs{}, genl.ErrFamilyAbsent
-	}
-	return k.ids, nil
+	return genl.Registry{Family: k.ids, Free: [2]uint32{20, 21}}, nil
 }
 
 func (k *fakeKernel) set(change func()) {
@@ -67,18 +73,20 @@ func (k *fakeKernel) socket() *fakeSocket {
 }
 
 type fakeSocket struct {
-	queue       chan []genl.Message
-	failed      chan error
-	interrupted chan struct{}
+	queue  chan []genl.Message
+	failed chan error
+	wake   chan struct{}
+	cookie uint64
 
 	beforeHandle func() // called when messages have left the queue
 	beforeJoin   func() // called when a group is about to be joined
 
-	mu     sync.Mutex
-	joined []uint32
-	drops  uint32
-	queued uint32
-	closed bool
+	mu          sync.Mutex
+	groups      []uint32
+	drops       uint32
+	queued      uint32
+	interrupted bool
+	closed      bool
 }
 
 func (s *fakeSocket) Receive(handle func([]genl.Message) error) error {
@@ -91,25 +99,55 @@ func (s *fakeSocket) Receive(handle func([]genl.Message) error) error {
 			if err := handle(messages); err != nil {
 				return err
 			}
+			continue
+		default:
+		}
+		s.mu.Lock()
+		interrupted := s.interrupted
+		s.mu.Unlock()
+		if interrupted {
+			return os.ErrDeadlineExceeded
+		}
+		select {
+		case messages := <-s.queue:
+			s.queue <- messages // nothing else waits: the order stays
 		case err := <-s.failed:
 			return err
-		case <-s.interrupted:
-			return os.ErrDeadlineExceeded
+		case <-s.wake:
 		}
 	}
 }
 
-func (s *fakeSocket) Interrupt() error { close(s.interrupted); return nil }
-
-func (s *fakeSocket) Join(group uint32) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.beforeJoin != nil {
-		s.beforeJoin()
+func (s *fakeSocket) Interrupt() error {
+	s.set(func() { s.interrupted = true })
+	select {
+	case s.wake <- struct{}{}:
+	default:
 	}
-	s.joined = append(s.joined, group)
 	return nil
 }
+
+func (s *fakeSocket) Resume(most time.Duration) error {
+	s.set(func() { s.interrupted = most != 0 })
+	return nil
+}
+
+func (s *fakeSocket) SetGroups(groups ...uint32) (joined []uint32, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range groups {
+		if !slices.Contains(s.groups, g) {
+			joined = append(joined, g)
+		}
+	}
+	if s.beforeJoin != nil && len(joined) > 0 {
+		s.beforeJoin()
+	}
+	s.groups = groups
+	return joined, nil
+}
+
+func (s *fakeSocket) Cookie() (uint64, error) { return s.cookie, nil }
 
 func (s *fakeSocket) Drops() (uint32, error) {
 	s.mu.Lock()
@@ -142,6 +180,7 @@ type recorder struct {
 	texts      []string
 	generation uint64
 	err        error // what Append returns
+	newest     []byte
 }
 
 func (j *recorder) LastGeneration() uint64 {
@@ -161,6 +200,14 @@ func (j *recorder) Append(generation uint64, _ time.Time, records [][]byte) erro
 	}
 	j.generation = generation
 	for _, r := range records {
+		if genl.IsGap(r) {
+			gap, err := genl.DecodeGap(r)
+			if err != nil {
+				return err
+			}
+			j.texts = append(j.texts, fmt.Sprintf("%d lost: %s %d-%d", gap.Count, gap.Reason, gap.First, gap.Last))
+			continue
+		}
 		fields, err := genl.Decode(r)
 		if err != nil {
 			return err
@@ -170,10 +217,19 @@ func (j *recorder) Append(generation uint64, _ time.Time, records [][]byte) erro
 	return nil
 }
 
+func (j *recorder) Newest(visit func([]byte)) error {
+	if j.newest != nil {
+		visit(j.newest)
+	}
+	return nil
+}
+
 // inbox is one that no file holds.
 type inbox struct {
-	memory           []byte
-	generation, note atomic.Uint64
+	memory     []byte
+	generation atomic.Uint64
+	memos      map[uint64][]byte
+	latest     uint64
 }
 
 func newInbox(t *testing.T) *inbox {
@@ -187,19 +243,30 @@ func newInbox(t *testing.T) *inbox {
 			t.Error(err)
 		}
 	})
-	return &inbox{memory: memory}
+	return &inbox{memory: memory, memos: map[uint64][]byte{}}
 }
 
 func (b *inbox) Memory() []byte         { return b.memory }
 func (b *inbox) Generation() uint64     { return b.generation.Load() }
 func (b *inbox) SetGeneration(g uint64) { b.generation.Store(g) }
-func (b *inbox) Note() uint64           { return b.note.Load() }
-func (b *inbox) SetNote(note uint64)    { b.note.Store(note) }
+
+func (b *inbox) Remember(generation uint64, memo []byte) {
+	b.latest = generation
+	b.memos[generation] = slices.Clone(memo)
+}
+
+func (b *inbox) Recall(generation uint64) []byte {
+	if memo := b.memos[generation]; memo != nil {
+		return memo
+	}
+	return b.memos[b.latest]
+}
 
 type fixture struct {
 	*Receiver
 	kernel  *fakeKernel
 	journal *recorder
+	inbox   *inbox
 	m       *metrics.Metrics
 	cancel  context.CancelFunc
 	stop    func()
@@ -207,13 +274,28 @@ type fixture struct {
 
 func start(t *testing.T, k *fakeKernel) fixture {
 	t.Helper()
+	return startWith(t, k, &recorder{}, newInbox(t))
+}
+
+// options are those of a receiver that nothing is known of.
+func options(k *fakeKernel, j Journal, in *inbox) Options {
 	var reasons []string
 	for _, v := range genl.Refusals() {
 		reasons = append(reasons, v.String())
 	}
-	f := fixture{kernel: k, journal: &recorder{}, m: metrics.New(prometheus.NewRegistry(), "test", reasons)}
+	return Options{
+		Kernel: k, Journal: j, Inbox: in, FreshInbox: in.Generation() == 0,
+		Metrics: metrics.New(prometheus.NewRegistry(), "test", reasons), BufferBytes: 1 << 20, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// startWith starts a receiver that goes on with what another has left.
+func startWith(t *testing.T, k *fakeKernel, j *recorder, in *inbox) fixture {
+	t.Helper()
+	o := options(k, j, in)
+	f := fixture{kernel: k, journal: j, inbox: in, m: o.Metrics}
 	var err error
-	f.Receiver, err = New(k, f.journal, newInbox(t), true, f.m, 1<<20, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	f.Receiver, err = New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +342,7 @@ func message(id uint16, cmd, version uint8, attrs ...[]byte) genl.Message {
 	return genl.Message{Data: b}
 }
 
-func event(id uint16, text string) genl.Message {
+func anEvent(id uint16, text string) genl.Message {
 	return message(id, 1, 1, attr(1, append([]byte(text), 0)))
 }
 
@@ -290,8 +372,8 @@ var (
 func TestEventsReachTheJournalInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, &fakeKernel{ids: first})
-		f.send(event(34, "a"), event(34, "b"))
-		f.send(event(34, "c"))
+		f.send(anEvent(34, "a"), anEvent(34, "b"))
+		f.send(anEvent(34, "c"))
 		f.want(t, "a", "b", "c")
 		if got := testutil.ToFloat64(f.m.Received); got != 3 {
 			t.Errorf("received = %v", got)
@@ -306,12 +388,12 @@ func TestEventsReachTheJournalInOrder(t *testing.T) {
 func TestForeignMessagesAreRefusedByReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, &fakeKernel{ids: first})
-		forged := event(34, "forged")
+		forged := anEvent(34, "forged")
 		forged.Sender = 4711
-		cut := event(34, "cut")
+		cut := anEvent(34, "cut")
 		cut.Truncated = true
-		f.send(event(34, "a"), forged, event(33, "foreign"), cut, message(34, 2, 1), message(34, 1, 9),
-			genl.Message{Data: []byte("garbage")}, message(34, 1, 1), event(34, "b"))
+		f.send(anEvent(34, "a"), forged, anEvent(33, "foreign"), cut, message(34, 2, 1), message(34, 1, 9),
+			genl.Message{Data: []byte("garbage")}, message(34, 1, 1), anEvent(34, "b"))
 		f.want(t, "a", "b")
 		want := map[string]float64{"sender": 1, "family": 1, "truncated": 1, "command": 1, "version": 1, "malformed": 2}
 		for reason, n := range want {
@@ -326,10 +408,11 @@ func TestForeignMessagesAreRefusedByReason(t *testing.T) {
 func TestReloadIsFollowedInOrderWithTheEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, &fakeKernel{ids: first})
-		f.send(event(34, "before"), unregistered(first), event(34, "stale"), registered(second), event(35, "after"))
+		f.kernel.set(func() { f.kernel.ids = second })
+		f.send(anEvent(34, "before"), unregistered(first), anEvent(34, "stale"), registered(second), anEvent(35, "after"))
 		f.want(t, "before", "after")
 		s := f.kernel.socket()
-		if diff := cmp.Diff([]uint32{9, 10}, s.joined); diff != "" {
+		if diff := cmp.Diff([]uint32{10}, s.groups); diff != "" {
 			t.Errorf("groups joined (-want +got):\n%s", diff)
 		}
 		if got := testutil.ToFloat64(f.m.Registrations); got != 2 {
@@ -345,7 +428,10 @@ func TestAbsentFamilyIsAttachedWhenItAppears(t *testing.T) {
 		if f.Subscribed() {
 			t.Error("subscribed to nothing")
 		}
-		f.send(event(34, "before anybody knew"), registered(first), event(34, "a"))
+		f.send(anEvent(34, "of another family"))
+		synctest.Wait()
+		f.kernel.set(func() { f.kernel.ids = first })
+		f.send(registered(first), anEvent(34, "a"))
 		f.want(t, "a")
 		if !f.Subscribed() || testutil.ToFloat64(f.m.Subscribed) != 1 {
 			t.Error("not subscribed")
@@ -371,7 +457,7 @@ func TestSubscribedIsNotSaidBeforeTheGroupIsJoined(t *testing.T) {
 func TestAnotherFamilysEndChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, &fakeKernel{ids: second})
-		f.send(unregistered(first), event(35, "a"))
+		f.send(unregistered(first), anEvent(35, "a"))
 		f.want(t, "a")
 		f.stop()
 	})
@@ -409,8 +495,8 @@ func TestALostNotificationIsMadeUpFor(t *testing.T) {
 		}
 		s.set(func() { s.queued = 0 })
 		time.Sleep(3 * lookInterval)
-		f.send(event(35, "a"))
-		f.want(t, "a")
+		f.send(anEvent(35, "a"))
+		f.want(t, "1 lost: kernel_buffer 0-0", "a")
 		f.stop()
 	})
 }
@@ -426,13 +512,13 @@ func TestAFailedSocketIsReplaced(t *testing.T) {
 		if f.Subscribed() {
 			t.Error("subscribed without a socket")
 		}
-		if _, err := f.CountDrops(); err != nil {
+		if err := f.CountDrops(); err != nil {
 			t.Errorf("scrape without a socket: %v", err)
 		}
 		f.kernel.set(func() { f.kernel.openErr = nil })
 		time.Sleep(time.Minute)
-		f.send(event(34, "a"))
-		f.want(t, "a")
+		f.send(anEvent(34, "a"))
+		f.want(t, "7 lost: kernel_buffer 0-0", "a")
 		if !old.closed {
 			t.Error("the failed socket was left open")
 		}
@@ -447,16 +533,16 @@ func TestABatchThatHasLeftTheKernelIsKeptWhenTheDaemonStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, &fakeKernel{ids: first})
 		f.kernel.socket().beforeHandle = f.cancel
-		f.send(event(34, "a"))
+		f.send(anEvent(34, "a"))
 		f.want(t, "a")
 		f.stop()
 	})
 }
 
 func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
-	forged := event(34, "forged")
+	forged := anEvent(34, "forged")
 	forged.Sender = 4711
-	left := []genl.Message{unregistered(second), event(34, "a"), forged, unregistered(first), event(34, "stale"), registered(second), event(35, "b")}
+	left := []genl.Message{unregistered(second), anEvent(34, "a"), forged, unregistered(first), anEvent(34, "stale"), registered(second), anEvent(35, "b")}
 	for name, test := range map[string]struct {
 		inInbox, inJournal uint64 // generations
 		want               []string
@@ -472,14 +558,20 @@ func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
 			}
 			batch.Put(left...)
 			in.SetGeneration(test.inInbox)
-			in.SetNote(34)
+			for generation := range uint64(9) {
+				in.Remember(generation, (&ledger{Family: 34, Received: generation}).append(nil))
+			}
 			j := &recorder{generation: test.inJournal}
-			m := metrics.New(prometheus.NewRegistry(), "test", []string{"x"})
 			// Twice, as if the second process had been killed before it received.
+			var o Options
 			for range 2 {
-				if _, err := New(&fakeKernel{}, j, in, false, m, 1, slog.New(slog.DiscardHandler)); err != nil {
+				o = options(&fakeKernel{}, j, in)
+				if _, err := New(o); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if got, want := testutil.ToFloat64(o.Metrics.Received), 8+float64(len(test.want)); got != want {
+				t.Errorf("received = %v, want %v", got, want)
 			}
 			if diff := cmp.Diff(test.want, j.texts); diff != "" {
 				t.Errorf("journal (-want +got):\n%s", diff)
@@ -503,20 +595,20 @@ func TestStopWhileThereIsNoSocket(t *testing.T) {
 
 func TestNewFailsWithoutASocket(t *testing.T) {
 	k := &fakeKernel{openErr: unix.EAFNOSUPPORT}
-	m := metrics.New(prometheus.NewRegistry(), "test", []string{"x"})
-	_, err := New(k, &recorder{}, newInbox(t), true, m, 1, slog.New(slog.DiscardHandler))
+	_, err := New(options(k, &recorder{}, newInbox(t)))
 	if !errors.Is(err, unix.EAFNOSUPPORT) {
 		t.Errorf("error %v", err)
 	}
 }
 
 func TestHandleAllocatesNothing(t *testing.T) {
-	m := metrics.New(prometheus.NewRegistry(), "test", []string{"family"})
-	r, err := New(&fakeKernel{ids: first}, nothing{}, newInbox(t), true, m, 1, slog.New(slog.DiscardHandler))
+	o := options(&fakeKernel{ids: first}, nothing{}, newInbox(t))
+	o.Inbox = forgetful{o.Inbox}
+	r, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	batch := []genl.Message{event(34, "a"), event(33, "foreign"), event(34, "b")}
+	batch := []genl.Message{anEvent(34, "a"), anEvent(33, "foreign"), anEvent(34, "b")}
 	if n := testing.AllocsPerRun(100, func() {
 		if err := r.handle(t.Context(), batch); err != nil {
 			t.Fatal(err)
@@ -530,6 +622,12 @@ type nothing struct{}
 
 func (nothing) Append(uint64, time.Time, [][]byte) error { return nil }
 func (nothing) LastGeneration() uint64                   { return 0 }
+func (nothing) Newest(func([]byte)) error                { return nil }
+
+// forgetful keeps no memo.
+type forgetful struct{ Inbox }
+
+func (forgetful) Remember(uint64, []byte) {}
 
 func TestTheReceiverWaitsForAJournalThatDoesNotAccept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -540,7 +638,7 @@ func TestTheReceiverWaitsForAJournalThatDoesNotAccept(t *testing.T) {
 			f.journal.err = err
 		}
 		full(unix.ENOSPC)
-		f.send(event(34, "a"))
+		f.send(anEvent(34, "a"))
 		time.Sleep(time.Minute)
 		if err := f.Blocked(); !errors.Is(err, unix.ENOSPC) {
 			t.Errorf("Blocked() = %v", err)
@@ -548,7 +646,7 @@ func TestTheReceiverWaitsForAJournalThatDoesNotAccept(t *testing.T) {
 		if stuck := f.Stuck(time.Now()); stuck != 0 {
 			t.Errorf("a full disk counts as stuck for %v: the watchdog would end the daemon", stuck)
 		}
-		f.send(event(34, "b"))
+		f.send(anEvent(34, "b"))
 		full(nil)
 		time.Sleep(time.Second)
 		f.want(t, "a", "b")
@@ -556,7 +654,7 @@ func TestTheReceiverWaitsForAJournalThatDoesNotAccept(t *testing.T) {
 			t.Errorf("Blocked() = %v after the journal accepted", err)
 		}
 		full(unix.EIO)
-		f.send(event(34, "left in the inbox"))
+		f.send(anEvent(34, "left in the inbox"))
 		f.stop()
 	})
 }

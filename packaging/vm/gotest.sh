@@ -54,10 +54,10 @@ test_files() { # DIR
 }
 
 # test_command prints the script that runs the test in the guest. NAME=VALUE
-# pairs are added to the GENLTEST_* variables of this environment.
+# pairs are added to GENLTESTD_SOAK and the GENLTEST_* variables of this environment.
 test_command() { # NAME=VALUE...
 	local name pair value
-	for name in "${!GENLTEST_@}"; do
+	for name in "${!GENLTEST_@}" ${GENLTESTD_SOAK+GENLTESTD_SOAK}; do
 		case $name in
 		GENLTEST_FILES | GENLTEST_VM_*) ;;
 		*) value=$(quote "${!name}") && printf 'export %s=%s\n' "$name" "${value# }" ;;

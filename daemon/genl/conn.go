@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package genl
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"github.com/mdlayher/socket"
+	"golang.org/x/sys/unix"
+)
+
+// A conn is what an EventSocket needs of a *netlink.Conn.
+type conn interface {
+	JoinGroup(group uint32) error
+	LeaveGroup(group uint32) error
+	SetReadDeadline(t time.Time) error
+	SyscallConn() (syscall.RawConn, error)
+	Close() error
+}
+
+var (
+	_ conn = (*netlink.Conn)(nil)
+	_ conn = inherited{}
+)
+
+// An inherited conn is a socket that another process has opened. The library has
+// no way to make a *netlink.Conn of a descriptor.
+type inherited struct{ *socket.Conn }
+
+// inherit takes over f, which must be a bound netlink socket of the protocol.
+func inherit(f *os.File, protocol int) (inherited, error) {
+	// A copy, as the file cannot be made to give its descriptor away.
+	fd, err := copyOf(f)
+	if err != nil {
+		return inherited{}, err
+	}
+	c, err := socket.New(fd, "netlink")
+	if err != nil {
+		return inherited{}, fmt.Errorf("take over descriptor %s: %w", f.Name(), err)
+	}
+	for option, want := range map[int]int{unix.SO_DOMAIN: unix.AF_NETLINK, unix.SO_PROTOCOL: protocol} {
+		if got, err := c.GetsockoptInt(unix.SOL_SOCKET, option); err != nil || got != want {
+			return inherited{}, errors.Join(fmt.Errorf("descriptor %s is not a netlink socket of protocol %d", f.Name(), protocol), err, c.Close())
+		}
+	}
+	return inherited{c}, nil
+}
+
+func copyOf(f *os.File) (fd int, err error) {
+	raw, err := f.SyscallConn()
+	if err == nil {
+		cerr := raw.Control(func(old uintptr) { fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) })
+		err = errors.Join(cerr, err)
+	}
+	if err != nil {
+		return -1, fmt.Errorf("copy descriptor %s: %w", f.Name(), err)
+	}
+	return fd, nil
+}
+
+func (c inherited) JoinGroup(group uint32) error {
+	return c.SetsockoptInt(unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, int(group))
+}
+
+func (c inherited) LeaveGroup(group uint32) error {
+	return c.SetsockoptInt(unix.SOL_NETLINK, unix.NETLINK_DROP_MEMBERSHIP, int(group))
+}

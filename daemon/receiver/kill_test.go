@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// A process with the daemon's receive path and journal is killed and started
+// again, while this one multicasts numbered events over NETLINK_USERSOCK and holds
+// the socket, as systemd does.
+
+const (
+	killGroup  = 7
+	killFamily = 40
+	killLoad   = 0x1122334455667788
+	killSocket = 3 // the first of exec.Cmd's ExtraFiles
+)
+
+func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("joining a group of NETLINK_USERSOCK needs root")
+	}
+	kills, most := 100, uint64(50_000)
+	if os.Getenv("GENLTESTD_SOAK") != "" {
+		kills, most = 1000, 500_000
+	}
+	dir := t.TempDir()
+	stored := killTarget(t)
+	sender := newKillSender(t)
+	run := func(ready io.Writer) *exec.Cmd {
+		child := exec.Command("/proc/self/exe", "-test.run", "^TestKillChild$")
+		child.Env = append(os.Environ(), "GENLTESTD_KILL_DIR="+dir, "GENLTESTD_KILL_SENDER="+strconv.Itoa(int(sender.port)))
+		child.ExtraFiles = []*os.File{stored}
+		child.Stdout, child.Stderr = ready, os.Stderr
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return child
+	}
+	var done atomic.Bool
+	sent := make(chan uint64)
+	go func() { sent <- sender.send(t, &done, most) }()
+
+	before := 0 // kills that came before the process had received anything
+	for i := range kills {
+		last := generation(t, dir)
+		child := run(nil)
+		time.Sleep(time.Duration(rand.Int64N(int64(60 * time.Millisecond))))
+		if i == kills-1 {
+			done.Store(true)
+		}
+		child.Process.Kill() //nolint:errcheck // the wait tells
+		child.Wait()         //nolint:errcheck // killed
+		if generation(t, dir) == last {
+			before++
+		}
+	}
+	if kills-before < kills/10 {
+		t.Errorf("only %d of %d kills hit a process at work", kills-before, kills)
+	}
+	total := <-sent
+	out, ready, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := run(ready)
+	ready.Close()
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
+		t.Fatalf("the last process says %q, %v", line, err)
+	}
+	waitForDrain(t, stored)
+	if err := child.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Wait(); err != nil {
+		t.Error(err)
+	}
+
+	next := uint64(1)
+	err = journal.Dump(filepath.Join(dir, "journal"), func(r journal.Record) error {
+		fields, err := genl.Decode(r.Data)
+		if err != nil || fields.KernelSeq != next {
+			return fmt.Errorf("record %d is event %d, %w; want event %d", r.Seq, fields.KernelSeq, err, next)
+		}
+		next++
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if next != total+1 {
+		t.Errorf("%d events in the journal, %d sent", next-1, total)
+	}
+	account, err := os.ReadFile(filepath.Join(dir, "account"))
+	if want := fmt.Sprintf("received %d, lost 0", total); err != nil || string(account) != want {
+		t.Errorf("account %q, %v; want %q", account, err, want)
+	}
+	t.Logf("%d events, %d kills, %d of them before the process received", total, kills, before)
+}
+
+// killTarget opens the socket that the children receive from.
+func killTarget(t *testing.T) *os.File {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_USERSOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "events")
+	t.Cleanup(func() { f.Close() })
+	err = errors.Join(unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20),
+		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_NO_ENOBUFS, 1),
+		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, killGroup))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+type killSender struct {
+	fd   int
+	port uint32
+}
+
+func newKillSender(t *testing.T) killSender {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_USERSOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return killSender{fd, name.(*unix.SockaddrNetlink).Pid}
+}
+
+// send multicasts events, at least the given number of them, until it is done. It
+// returns how many.
+func (s killSender) send(t *testing.T, done *atomic.Bool, least uint64) (seq uint64) {
+	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1 << (killGroup - 1)}
+	for !done.Load() || seq < least {
+		for range 100 {
+			seq++
+			// After the multicast the kernel looks for a receiver with port id 0.
+			if err := unix.Sendto(s.fd, killEvent(seq), 0, to); err != nil && !errors.Is(err, unix.ECONNREFUSED) {
+				t.Errorf("event %d: %v", seq, err)
+				return seq
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return seq
+}
+
+func killEvent(seq uint64) []byte {
+	ne := binary.NativeEndian
+	b := make([]byte, 20, 64)
+	ne.PutUint16(b[4:], killFamily)
+	b[16], b[17] = 1, 1
+	b = append(b, 8, 0, 1, 0, 'h', 'i', '!', 0)
+	b = ne.AppendUint64(append(b, 12, 0, 3, 0), seq)
+	b = ne.AppendUint64(append(b, 12, 0, 5, 0), killLoad)
+	ne.PutUint32(b, uint32(len(b)))
+	return b
+}
+
+// generation says how many batches the children have taken.
+func generation(t *testing.T, dir string) uint64 {
+	t.Helper()
+	inbox, _, err := journal.OpenInbox(filepath.Join(dir, "inbox"), genl.BatchBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inbox.Close()
+	return inbox.Generation()
+}
+
+// waitForDrain waits until nothing is queued in the socket.
+func waitForDrain(t *testing.T, f *os.File) {
+	t.Helper()
+	raw, err := f.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2000 {
+		readable := false
+		err := raw.Control(func(fd uintptr) {
+			_, _, rerr := unix.Recvfrom(int(fd), nil, unix.MSG_PEEK|unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+			readable = !errors.Is(rerr, unix.EAGAIN)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !readable {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("the queue does not become empty")
+}
+
+// userKernel is a family on NETLINK_USERSOCK.
+type userKernel struct{ stored *os.File }
+
+func (k userKernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
+	return genl.AdoptUserSocket(k.stored, killGroup, bufferBytes, batch)
+}
+
+func (userKernel) Resolve() (genl.Registry, error) {
+	return genl.Registry{Family: genl.FamilyIDs{ID: killFamily, Group: killGroup}}, nil
+}
+
+// TestKillChild is the process that the test above kills.
+func TestKillChild(t *testing.T) {
+	dir := os.Getenv("GENLTESTD_KILL_DIR")
+	if dir == "" {
+		t.Skip("runs as the child of another test")
+	}
+	sender, err := strconv.ParseUint(os.Getenv("GENLTESTD_KILL_SENDER"), 10, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	inbox, fresh, err := journal.OpenInbox(filepath.Join(dir, "inbox"), genl.BatchBytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	m := metrics.New(prometheus.NewRegistry(), "test", []string{"x"})
+	r, err := receiver.New(receiver.Options{
+		Kernel: userKernel{os.NewFile(killSocket, "events")}, Journal: j, Inbox: inbox, FreshInbox: fresh,
+		Metrics: m, BufferBytes: 64 << 20, Sender: uint32(sender), Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println("ready")
+	if err := r.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	lost := 0.0
+	for _, reason := range []string{metrics.LostKernelBuffer, metrics.LostNotSubscribed, metrics.LostUnexplained} {
+		lost += testutil.ToFloat64(m.Lost.WithLabelValues(reason))
+	}
+	account := fmt.Sprintf("received %.0f, lost %.0f", testutil.ToFloat64(m.Received), lost)
+	if err := os.WriteFile(filepath.Join(dir, "account"), []byte(account), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

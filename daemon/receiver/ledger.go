@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"bytes"
+	"encoding/binary"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// A ledger is the account of what the kernel has multicast since it was booted:
+// each event is received, or lost for one reason. It lies in the inbox as a memo,
+// so that it outlives the process as the batch does, and as long as the module's
+// numbers do.
+//
+// Losses show twice. The socket's counter tells at once how many messages did not
+// fit into its buffer. The numbers of the events tell how many are missing, but
+// only when the next one arrives. Unseen is what the counter has told and the
+// numbers have not shown yet; what they show beyond it was not lost in the buffer.
+type ledger struct {
+	Received uint64
+	Lost     [reasons]uint64
+
+	LoadID, Seq uint64 // of the newest event that has a number
+	Unseen      uint64 // dropped by the socket; the gap in the numbers is to come
+	Bygone      uint64 // of these, what no later load's numbers can show
+	Break       uint64 // a brk: where the subscription was interrupted
+
+	Socket uint64 // cookie of the event socket
+	Drops  uint64 // its counter when it was last read
+	Family uint64 // the id of which messages are accepted from here on
+
+	Watched int64 // until when nothing was multicast that no socket was there for, ns since 1970
+	Told    int64 // when the last gap was put into the journal, ns since 1970
+	Untold  [reasons]loss
+}
+
+// A reason says why an event was lost.
+type reason int
+
+const (
+	kernelBuffer reason = iota
+	notSubscribed
+	unexplained
+	reasons
+)
+
+var reasonNames = [reasons]string{metrics.LostKernelBuffer, metrics.LostNotSubscribed, metrics.LostUnexplained}
+
+// A brk says where the subscription was interrupted: events that are missing
+// there are no surprise.
+type brk = uint64
+
+const (
+	noBreak  brk = iota
+	nextOne      // directly before the next event
+	somewhen     // behind what is still queued
+)
+
+// A loss is a gap that is not in the journal yet.
+type loss struct {
+	Count               uint64
+	LoadID, First, Last uint64
+	From, To            int64
+}
+
+// tellInterval is the least time between two gaps in the journal.
+const tellInterval = time.Second
+
+// next takes note of an event with these numbers and returns how many are missing
+// before it.
+func (l *ledger) next(loadID, seq uint64) (missing uint64) {
+	l.Received++
+	if seq == 0 {
+		return 0 // the module gives no numbers
+	}
+	if loadID != l.LoadID {
+		l.LoadID, l.Seq = loadID, 0
+		l.Unseen -= l.Bygone
+		l.Bygone = 0
+	}
+	if seq <= l.Seq {
+		return 0
+	}
+	missing = seq - l.Seq - 1
+	l.Seq = seq
+	return missing
+}
+
+// shown returns how many of the missing events have been counted already.
+func (l *ledger) shown(missing uint64) uint64 {
+	n := min(missing, l.Unseen)
+	if l.Break == nextOne {
+		n = min(missing, l.Bygone) // what was dropped since then is behind this event
+	}
+	l.Unseen -= n
+	l.Bygone -= min(n, l.Bygone)
+	return n
+}
+
+// missingFor returns the reason for events that the socket's counter does not
+// explain.
+func (l *ledger) missingFor() reason {
+	if l.Break == noBreak {
+		return unexplained
+	}
+	return notSubscribed
+}
+
+// dropped takes note of messages that the socket had no room for.
+func (l *ledger) dropped(n uint64, now time.Time) {
+	if n > 0 {
+		l.Unseen += n
+		l.lose(kernelBuffer, n, now)
+	}
+}
+
+func (l *ledger) lose(why reason, n uint64, now time.Time) {
+	l.Lost[why] += n
+	u := &l.Untold[why]
+	if u.Count == 0 {
+		*u = loss{From: now.UnixNano()}
+	}
+	u.Count += n
+	u.To = now.UnixNano()
+}
+
+// number says which events an untold loss is about.
+func (l *ledger) number(why reason, missing uint64) {
+	u := &l.Untold[why]
+	switch {
+	case u.Count == 0: // told already
+	case u.First == 0:
+		u.LoadID, u.First, u.Last = l.LoadID, l.Seq-missing, l.Seq-1
+	case u.LoadID == l.LoadID:
+		u.Last = l.Seq - 1
+	default: // two loads cannot be told by one pair of numbers
+		u.LoadID, u.First, u.Last = 0, 0, 0
+	}
+}
+
+// settled says that the queue is empty: what was dropped cannot show in the
+// numbers of a load that is yet to come.
+func (l *ledger) settled() {
+	l.Bygone = l.Unseen
+	if l.Break == somewhen {
+		l.Break = nextOne
+	}
+}
+
+func (l *ledger) unsettled() bool { return l.Bygone != l.Unseen || l.Break == somewhen }
+
+// tell returns a gap that is to be put into the journal now.
+func (l *ledger) tell(now time.Time, atOnce bool) (gap genl.Gap, ok bool) {
+	if !atOnce && time.Duration(now.UnixNano()-l.Told).Abs() < tellInterval {
+		return genl.Gap{}, false
+	}
+	for why := range l.Untold {
+		if u := &l.Untold[why]; u.Count > 0 {
+			gap = genl.Gap{
+				Count: u.Count, Reason: reasonNames[why], From: time.Unix(0, u.From), To: time.Unix(0, u.To),
+				LoadID: u.LoadID, First: u.First, Last: u.Last,
+			}
+			*u = loss{}
+			l.Told = now.UnixNano()
+			return gap, true
+		}
+	}
+	return genl.Gap{}, false
+}
+
+func (l *ledger) untold() bool {
+	for why := range l.Untold {
+		if l.Untold[why].Count > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// watched says that until now nothing could be multicast that no socket was there
+// for: the daemon was subscribed, or the family away.
+func (l *ledger) watched(now time.Time) { l.Watched = now.UnixNano() }
+
+// blind returns for how long something could be.
+func (l *ledger) blind(now time.Time) time.Duration {
+	if l.Watched == 0 {
+		return 0 // this is the first that we know of this boot
+	}
+	return max(0, time.Duration(now.UnixNano()-l.Watched))
+}
+
+// The encoding is read by the same machine only.
+func (l *ledger) append(b []byte) []byte {
+	b, err := binary.Append(b, binary.NativeEndian, l)
+	if err != nil {
+		panic(err) // a field of no fixed size: the first test finds it
+	}
+	return b
+}
+
+func (l *ledger) decode(b []byte) bool {
+	if len(b) != binary.Size(l) {
+		return false // another version's
+	}
+	return binary.Read(bytes.NewReader(b), binary.NativeEndian, l) == nil
+}

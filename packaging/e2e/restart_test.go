@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// A load sends events until it is ended.
+type load struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	stop string // a file
+	sent bytes.Buffer
+}
+
+// startLoad sends a volley, and another, with short pauses. A shell does it: the
+// signals that Go's runtime sends itself would end a burst half-way.
+func startLoad(t *testing.T) *load {
+	t.Helper()
+	l := &load{t: t, stop: filepath.Join(t.TempDir(), "stop")}
+	l.cmd = exec.Command("sh", "-c", `n=0; while [ ! -e "$1" ]; do echo "500 x" >"$2" && n=$((n + 500)); sleep 0.05; done; echo $n`, "load", l.stop, burst)
+	l.cmd.Stdout, l.cmd.Stderr = &l.sent, os.Stderr
+	if err := l.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// end returns how many events were sent.
+func (l *load) end() (sent int) {
+	l.t.Helper()
+	write(l.t, l.stop, "")
+	if err := l.cmd.Wait(); err != nil {
+		l.t.Fatal(err)
+	}
+	if _, err := fmt.Sscan(l.sent.String(), &sent); err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Logf("%d events sent", sent)
+	return sent
+}
+
+// accounted waits until every event is received or lost, and in the sink's file.
+// It returns how many were lost.
+func (u unit) accounted(sent int) (lost int) {
+	u.t.Helper()
+	var received float64
+	u.eventually(fmt.Sprintf("an account of %d events", sent), func() bool {
+		received = metric("genltestd_events_received_total")
+		lost = 0
+		for _, reason := range []string{"kernel_buffer", "not_subscribed", "unexplained"} {
+			lost += int(metric(fmt.Sprintf("genltestd_events_lost_total{reason=%q}", reason)))
+		}
+		return int(received)+lost >= sent
+	})
+	if int(received)+lost != sent {
+		u.t.Errorf("received %v + lost %d, sent %d", received, lost, sent)
+	}
+	u.eventually("delivery", func() bool {
+		return metric(`genltestd_sink_events_waiting{sink="archive"}`)+metric(`genltestd_sink_events_in_flight{sink="archive"}`) == 0
+	})
+	byID, inFile := map[string]uint64{}, map[uint64]bool{}
+	var told, last uint64
+	for _, e := range wholeEvents(u.t) {
+		if e.Kind == "gap" {
+			told += e.Gap.Count
+			continue
+		}
+		if seq, again := byID[e.ID]; again {
+			if seq != e.KernelSeq { // a kill may repeat the batch at hand, with its ids
+				u.t.Errorf("%s is event %d and event %d", e.ID, seq, e.KernelSeq)
+			}
+			continue
+		}
+		if e.KernelSeq <= last {
+			u.t.Errorf("event %d after event %d", e.KernelSeq, last)
+		}
+		last = e.KernelSeq
+		byID[e.ID], inFile[e.KernelSeq] = e.KernelSeq, true
+	}
+	if len(inFile) != int(received) || len(byID) != len(inFile) || told > uint64(lost) {
+		u.t.Errorf("received %v, lost %d; the file has %d events under %d ids, and tells of %d lost", received, lost, len(inFile), len(byID), told)
+	}
+	return lost
+}
+
+// rounds is how often a fault is repeated.
+func rounds(short, long int) int {
+	if os.Getenv("GENLTESTD_SOAK") != "" {
+		return long
+	}
+	return short
+}
+
+// untilRestarted waits for the unit's next process.
+func (u unit) untilRestarted(before string) {
+	u.t.Helper()
+	u.eventually("another process", func() bool {
+		pid := u.property("MainPID")
+		return pid != before && pid != "0" && metric("genltestd_subscribed") == 1
+	})
+}
+
+func TestKillUnderLoadLosesNothing(t *testing.T) {
+	u := start(t, fileSink, "RestartSec=100ms")
+	l := startLoad(t)
+	for range rounds(5, 100) {
+		pid := u.property("MainPID")
+		command(t, "systemctl", "kill", "-s", "KILL", "genltestd")
+		u.untilRestarted(pid)
+	}
+	if lost := u.accounted(l.end()); lost != 0 {
+		t.Errorf("%d events lost", lost)
+	}
+}
+
+// A kill also hits the start of the daemon, where it takes over what the last
+// process has left.
+func TestCrashLoopUnderLoadLosesNothing(t *testing.T) {
+	u := start(t, fileSink, "RestartSec=1ms")
+	l := startLoad(t)
+	for i := range rounds(30, 300) {
+		exec.Command("systemctl", "kill", "-s", "KILL", "genltestd").Run() //nolint:errcheck // there may be no process now
+		time.Sleep(time.Duration(i%10) * 20 * time.Millisecond)
+	}
+	u.eventually("a process that lives", func() bool { return metric("genltestd_subscribed") == 1 })
+	if lost := u.accounted(l.end()); lost != 0 {
+		t.Errorf("%d events lost", lost)
+	}
+}
+
+func TestRestartUnderLoadLosesNothing(t *testing.T) {
+	u := start(t, fileSink, "")
+	l := startLoad(t)
+	for range rounds(4, 100) {
+		command(t, "systemctl", "restart", "genltestd")
+	}
+	sent := l.end()
+	if lost := u.accounted(sent); lost != 0 {
+		t.Errorf("%d events lost", lost)
+	}
+	if lines := len(wholeEvents(t)); lines != sent {
+		t.Errorf("%d lines for %d events", lines, sent)
+	}
+}
+
+// As a package does: the new files, then one restart of the unit.
+func TestUpgradeUnderLoadLosesNothing(t *testing.T) {
+	u := start(t, fileSink, "")
+	l := startLoad(t)
+	for range rounds(2, 20) {
+		command(t, "sh", "-c", "cp /usr/local/sbin/genltestd /usr/local/sbin/.new && mv /usr/local/sbin/.new /usr/local/sbin/genltestd")
+		command(t, "systemctl", "daemon-reload")
+		command(t, "systemctl", "restart", "genltestd")
+	}
+	if lost := u.accounted(l.end()); lost != 0 {
+		t.Errorf("%d events lost", lost)
+	}
+}
+
+func TestInvalidConfigurationUnderLoadLosesNothing(t *testing.T) {
+	u := start(t, fileSink, "")
+	l := startLoad(t)
+	write(t, configFile, "sinks: 1\n")
+	exec.Command("systemctl", "restart", "genltestd").Run() //nolint:errcheck // fails, as it should
+	u.eventually("several tries", func() bool { return u.property("NRestarts") >= "3" })
+	write(t, configFile, fileSink)
+	u.eventually("a start", func() bool { return metric("genltestd_subscribed") == 1 })
+	if lost := u.accounted(l.end()); lost != 0 {
+		t.Errorf("%d events lost", lost)
+	}
+}
+
+// systemd 252 closes the stored socket when the unit is stopped.
+func TestStoppedDaemonCountsWhatItMissed(t *testing.T) {
+	u := start(t, fileSink, "")
+	write(t, burst, "100 x\n")
+	command(t, "systemctl", "stop", "genltestd")
+	write(t, burst, "200 missed\n")
+	command(t, "systemctl", "start", "genltestd")
+	write(t, ping, "after")
+	if lost := u.accounted(301); lost != 200 && lost != 0 {
+		t.Errorf("%d events lost of 200", lost)
+	}
+	if blind := metric("genltestd_blind_seconds_total"); blind <= 0 {
+		t.Errorf("blind for %v s", blind)
+	}
+}
+
+func TestReloadWhileStoppedIsCounted(t *testing.T) {
+	u := start(t, fileSink, "")
+	write(t, burst, "100 x\n")
+	u.eventually("the events", func() bool { return metric("genltestd_events_received_total") == 100 })
+	// Killed, so that the socket is stored while the module is loaded anew.
+	useDropIn(t, "[Service]\nRestartSec=5s\n")
+	command(t, "systemctl", "kill", "-s", "KILL", "genltestd")
+	command(t, "rmmod", "genltest")
+	command(t, "modprobe", "genltest")
+	write(t, burst, "50 missed\n")
+	u.eventually("a restart", func() bool { return metric("genltestd_subscribed") == 1 })
+	write(t, ping, "after")
+	u.eventually("the event", func() bool { return metric("genltestd_events_received_total") == 101 })
+	if lost := metric(`genltestd_events_lost_total{reason="not_subscribed"}`); lost != 50 {
+		t.Errorf("%v events lost of 50", lost)
+	}
+}
