@@ -208,7 +208,7 @@ func TestReceivedAndLostIsWhatWasMulticast(t *testing.T) {
 	}
 	for seed := range seeds {
 		w := &world{
-			t: t, rng: rand.New(rand.NewPCG(seed, 0)), ids: genl.FamilyIDs{ID: 40, Group: 20}, load: 1, //nolint:gosec // repeatable
+			t: t, rng: rand.New(rand.NewPCG(seed, 0)), ids: genl.FamilyIDs{ID: 40, Group: 20}, load: 1,
 			inbox: newInbox(t),
 		}
 		w.kernel = &fakeKernel{ids: w.ids}
