@@ -25,17 +25,19 @@ import (
 // version is set by the linker.
 var version = "devel"
 
-// Exit statuses; the last two are those of sysexits.h.
+// Exit statuses; the last three are those of sysexits.h.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 64
-	exitConfig = 78
+	exitOK      = 0
+	exitFailed  = 1
+	exitUsage   = 64
+	exitNoInput = 66
+	exitConfig  = 78
 )
 
 const defaultConfig = "/etc/genltestd.yaml"
 
 const usage = `Usage: genltestd [OPTION]...
+       genltestd journal verify|dump DIR
 
 Receive the multicast events of the generic netlink family genltest and forward
 them to the sinks in the configuration file. Without that file events go to
@@ -46,6 +48,8 @@ standard output, one JSON object a line, and metrics to http://127.0.0.1:9941.
   --version        print the version and exit
   --help           print this help and exit
 
+The second form checks or prints the events on disk; see genltestd journal --help.
+
 Signals: TERM and INT stop the daemon after it has delivered what it holds, within
 the configured limit; a second one stops it at once.
 
@@ -55,6 +59,9 @@ Exit status: 0 stopped, 1 failed, 64 wrong usage, 78 wrong configuration.
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout io.Writer, stderr *os.File) int {
+	if len(args) > 0 && args[0] == "journal" {
+		return lookIntoJournal(args[1:], stdout, stderr)
+	}
 	flags := flag.NewFlagSet("genltestd", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // what it says is printed below, once
 	configFile := flags.String("config", "", "")

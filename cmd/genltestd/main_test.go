@@ -34,6 +34,15 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
+func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := command(t, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Run() //nolint:errcheck // the exit status tells
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
 func write(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "genltestd.yaml")
@@ -64,20 +73,17 @@ func TestCommandLine(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
-			var stdout, stderr bytes.Buffer
-			cmd := command(t, test.args...)
-			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-			cmd.Run() //nolint:errcheck // the exit status is compared below
-			if code := cmd.ProcessState.ExitCode(); code != test.code {
+			code, stdout, stderr := execute(t, test.args...)
+			if code != test.code {
 				t.Errorf("exit status %d, want %d", code, test.code)
 			}
-			for stream, pair := range map[string][2]string{"stdout": {stdout.String(), test.stdout}, "stderr": {stderr.String(), test.stderr}} {
+			for stream, pair := range map[string][2]string{"stdout": {stdout, test.stdout}, "stderr": {stderr, test.stderr}} {
 				if got, want := pair[0], pair[1]; !strings.Contains(got, want) || want == "" && got != "" {
 					t.Errorf("%s = %q, want %q", stream, got, want)
 				}
 			}
-			if test.code == 78 && strings.Count(stderr.String(), "\n") != 1 {
-				t.Errorf("not one line: %q", stderr.String())
+			if test.code == 78 && strings.Count(stderr, "\n") != 1 {
+				t.Errorf("not one line: %q", stderr)
 			}
 		})
 	}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/genltestd/genltestd/daemon"
+	"github.com/genltestd/genltestd/daemon/journal"
+)
+
+const journalUsage = `Usage: genltestd journal verify DIR
+       genltestd journal dump DIR
+
+Look into a journal: the directory journal.path of the configuration, by default
+/var/lib/genltestd/journal. Nothing is changed and no lock is taken, so both may
+be used beside the daemon: they show what was there when they began, and leave
+out what the daemon removes meanwhile.
+
+  verify DIR   read and check all of it; print each damage with its file and
+               offset, then what the journal holds
+  dump DIR     print each event as the sinks do, one JSON object a line; a record
+               that is no event shows with its bytes in base64
+
+A last write that has not ended is no damage, unless the daemon was stopped in
+good order: the next start cuts it off.
+
+Exit status: 0 intact, 1 damaged or the output could not be written, 64 wrong
+usage, 66 DIR is no journal that can be read.
+`
+
+// lookIntoJournal is the subcommand journal.
+func lookIntoJournal(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("genltestd journal", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	action := ""
+	if len(args) > 0 && (args[0] == "verify" || args[0] == "dump") {
+		action, args = args[0], args[1:]
+	}
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, journalUsage)
+		return exitOK
+	case err == nil && action == "":
+		err = errors.New("want verify or dump")
+	case err == nil && flags.NArg() != 1:
+		err = fmt.Errorf("%s: want one directory", action)
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "genltestd journal: %v; see genltestd journal --help\n", err)
+		return exitUsage
+	}
+	out := bufio.NewWriter(stdout)
+	look := verify
+	if action == "dump" {
+		look = daemon.DumpJournal
+	}
+	sum, err := look(flags.Arg(0), out)
+	// When the output has failed, the other error is only its consequence.
+	if werr := out.Flush(); werr != nil {
+		fmt.Fprintf(stderr, "genltestd journal: %v\n", werr)
+		return exitFailed
+	}
+	switch {
+	case err != nil:
+		fmt.Fprintf(stderr, "genltestd journal: %s\n", safe(err.Error()))
+		return exitNoInput
+	case sum.Problems > 0:
+		fmt.Fprintf(stderr, "genltestd journal: damaged in %d places, %d records are known to be missing\n", sum.Problems, sum.Missing)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// verify prints what is broken as it is found, then what is there.
+func verify(dir string, out io.Writer) (journal.Summary, error) {
+	sum, err := journal.Verify(dir, func(p journal.Problem) {
+		fmt.Fprintf(out, "damage    %s, offset %d: %s", safe(p.Path), p.Offset, p.What)
+		if p.Bytes > 0 {
+			fmt.Fprintf(out, ", %d bytes", p.Bytes)
+		}
+		if p.Records > 0 {
+			fmt.Fprintf(out, ", %d records", p.Records)
+		}
+		fmt.Fprintln(out)
+	})
+	if err != nil {
+		return sum, err
+	}
+	fmt.Fprintf(out, "journal   %s, id %s\n", safe(dir), sum.ID)
+	fmt.Fprintf(out, "segments  %d, %d bytes\n", sum.Segments, sum.Bytes)
+	fmt.Fprintf(out, "records   %d", sum.Records)
+	if sum.Records > 0 {
+		fmt.Fprintf(out, ", numbers %d to %d", sum.First, sum.Last)
+	}
+	fmt.Fprintln(out)
+	for _, c := range sum.Cursors {
+		fmt.Fprintf(out, "cursor    %s, next number %d, %d records wait\n", safe(c.Name), c.Next, c.Waiting)
+	}
+	if sum.Torn > 0 {
+		fmt.Fprintf(out, "unended   %d bytes of the last write, no damage\n", sum.Torn)
+	}
+	if sum.Problems == 0 {
+		fmt.Fprintln(out, "intact")
+	}
+	return sum, nil
+}
+
+// safe quotes a text that a terminal could obey: file names in a journal's
+// directory are those of whoever may write to it.
+func safe(text string) string {
+	if quoted := strconv.Quote(text); quoted != `"`+text+`"` {
+		return quoted
+	}
+	return text
+}

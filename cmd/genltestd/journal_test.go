@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/journal"
+)
+
+// message encodes an event as the kernel sends it.
+func message(text string) []byte {
+	b := make([]byte, 20, 64)
+	b = binary.NativeEndian.AppendUint16(b, uint16(4+len(text)+1))
+	b = binary.NativeEndian.AppendUint16(b, 1)
+	b = append(append(b, text...), 0)
+	for len(b)%4 != 0 {
+		b = append(b, 0)
+	}
+	binary.NativeEndian.PutUint32(b, uint32(len(b)))
+	return b
+}
+
+const hostile = "\x1b[2J\u202egnp.exe\n\x9b31m"
+
+// newJournal makes a journal of six records in three segments, two of them
+// hostile. It is still open.
+func newJournal(t *testing.T) (dir string, j *journal.Journal) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "journal")
+	j, err := journal.Open(dir, journal.Options{SegmentBytes: 300})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { j.Close() })
+	if _, err := j.NewReader("archive", journal.FromOldest); err != nil {
+		t.Fatal(err)
+	}
+	for i, record := range [][]byte{
+		message("one"), message("two"), message(hostile), []byte("no event " + hostile), message("five"), message("six"),
+	} {
+		if err := j.Append(uint64(i+1), time.Unix(1_700_000_000, 0), [][]byte{record}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, j
+}
+
+func closedJournal(t *testing.T) (dir string) {
+	t.Helper()
+	dir, j := newJournal(t)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// contents returns all files of a directory.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, name := range matches(t, dir, "*") {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(b)
+	}
+	return files
+}
+
+func matches(t *testing.T, dir, pattern string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestJournalVerifyOfAnIntactJournal(t *testing.T) {
+	dir := closedJournal(t)
+	before := contents(t, dir)
+	segments := matches(t, dir, "*.log")
+	size := 0
+	for _, name := range segments {
+		size += len(before[name])
+	}
+	code, stdout, stderr := execute(t, "journal", "verify", dir)
+	var id string
+	if _, err := fmt.Sscanf(before[filepath.Join(dir, "meta")], "genltestd-journal format=1 id=%s", &id); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("journal   %s, id %s\nsegments  %d, %d bytes\nrecords   6, numbers 1 to 6\n"+
+		"cursor    archive, next number 1, 6 records wait\nintact\n", dir, id, len(segments), size)
+	if diff := cmp.Diff(want, stdout); diff != "" || code != 0 || stderr != "" {
+		t.Errorf("status %d, %q, output (-want +got):\n%s", code, stderr, diff)
+	}
+	if diff := cmp.Diff(before, contents(t, dir)); diff != "" {
+		t.Errorf("the journal was changed:\n%s", diff)
+	}
+}
+
+// dumped is what a line of the dump may have.
+type dumped struct {
+	ID      string
+	Seq     uint64
+	Message string
+	Bytes   []byte `json:"message_base64"`
+	Record  []byte `json:"record_base64"`
+	Error   string
+}
+
+func parseDump(t *testing.T, text string) (list []dumped) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		for _, r := range line[:len(line)-1] {
+			if r < ' ' || r >= 0x7f && r != 0xfffd {
+				t.Errorf("%U is shown as it is in %q", r, line)
+			}
+		}
+		var d dumped
+		if err := json.Unmarshal([]byte(line), &d); err != nil {
+			t.Fatalf("%v: %q", err, line)
+		}
+		list = append(list, d)
+	}
+	return list
+}
+
+func TestJournalDumpShowsEventsAsTheSinksDo(t *testing.T) {
+	dir := closedJournal(t)
+	code, stdout, stderr := execute(t, "journal", "dump", dir)
+	list := parseDump(t, stdout)
+	if code != 0 || stderr != "" || len(list) != 6 {
+		t.Fatalf("status %d, %q, %d lines:\n%s", code, stderr, len(list), stdout)
+	}
+	for i, d := range list {
+		if d.Seq != uint64(i+1) || !strings.HasSuffix(d.ID, fmt.Sprintf("-%d", d.Seq)) {
+			t.Errorf("line %d: id %s, number %d", i, d.ID, d.Seq)
+		}
+	}
+	if list[0].Message != "one" || list[5].Message != "six" || string(list[2].Bytes) != hostile {
+		t.Errorf("events: %+v", list)
+	}
+	if d := list[3]; string(d.Record) != "no event "+hostile || d.Error == "" {
+		t.Errorf("the record that is no event: %+v, want base64 of it: %s", d, base64.StdEncoding.EncodeToString([]byte(hostile)))
+	}
+}
+
+func TestJournalIsReadWhileItIsInUse(t *testing.T) {
+	dir, j := newJournal(t)
+	for _, action := range []string{"verify", "dump"} {
+		if code, stdout, stderr := execute(t, "journal", action, dir); code != 0 || strings.Count(stdout, "\n") < 5 || stderr != "" {
+			t.Errorf("%s: status %d, %q, %q", action, code, stdout, stderr)
+		}
+	}
+	if err := j.Append(7, time.Now(), [][]byte{message("seven")}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestJournalDamageIsNamedByFileAndOffset(t *testing.T) {
+	dir := closedJournal(t)
+	segment := matches(t, dir, "*.log")[0]
+	b, err := os.ReadFile(segment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[64+60] ^= 1 // in the first batch
+	if err := os.WriteFile(segment, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Who may write to the directory may give a file any name.
+	if err := os.WriteFile(filepath.Join(dir, "cursor-\x1b[31m"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := execute(t, "journal", "verify", dir)
+	for _, part := range []string{
+		"damage    " + segment + ", offset 64: no valid batch, ",
+		"records are missing in front of this place, 1 records",
+		`cursor-\x1b[31m", offset 0: damaged; its reader begins again`,
+		"records   5, numbers 2 to 6\n",
+	} {
+		if !strings.Contains(stdout, part) {
+			t.Errorf("no %q in:\n%s", part, stdout)
+		}
+	}
+	if code != 1 || strings.ContainsAny(stdout+stderr, "\x1b") || !strings.Contains(stderr, "damaged in 3 places, 1 records are known to be missing") {
+		t.Errorf("status %d, %q, %q", code, stdout, stderr)
+	}
+	code, stdout, stderr = execute(t, "journal", "dump", dir)
+	if list := parseDump(t, stdout); code != 1 || len(list) != 5 || list[0].Message != "two" || !strings.Contains(stderr, "damaged in 3 places") {
+		t.Errorf("dump: status %d, %q, %q", code, stdout, stderr)
+	}
+}
+
+func TestJournalOfADirectoryThatIsNone(t *testing.T) {
+	line := "genltestd-journal format=2 id=0000000000000001 mark=0000000000000002"
+	newer := fmt.Sprintf("%s crc=%08x\n", line, crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)))
+	for name, c := range map[string]struct{ file, text, says string }{
+		"missing": {says: "no such file or directory"},
+		"empty":   {file: ".", says: "not a journal's: it is empty"},
+		"foreign": {file: "notes.txt", text: "x", says: "not a journal's: it holds files"},
+		"newer":   {file: "meta", text: newer, says: "written by a newer version"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "j")
+			if c.file != "" {
+				if err := os.Mkdir(dir, 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.text != "" {
+				if err := os.WriteFile(filepath.Join(dir, c.file), []byte(c.text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, action := range []string{"verify", "dump"} {
+				code, stdout, stderr := execute(t, "journal", action, dir)
+				if code != 66 || stdout != "" || !strings.Contains(stderr, dir) || !strings.Contains(stderr, c.says) || strings.Count(stderr, "\n") != 1 {
+					t.Errorf("%s: status %d, %q, %q", action, code, stdout, stderr)
+				}
+			}
+		})
+	}
+}
+
+func TestJournalUsage(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		code int
+		says string // on standard output if the status is 0, else on standard error
+	}{
+		{[]string{"--help"}, 0, "Usage: genltestd journal verify DIR"},
+		{[]string{"verify", "--help"}, 0, "beside the daemon"},
+		{[]string{"dump", "-h"}, 0, "dump DIR     print each event"},
+		{nil, 64, "want verify or dump; see genltestd journal --help"},
+		{[]string{"mend", "/x"}, 64, "want verify or dump"},
+		{[]string{"verify"}, 64, "verify: want one directory"},
+		{[]string{"dump", "/x", "/y"}, 64, "dump: want one directory"},
+		{[]string{"dump", "--all", "/x"}, 64, "-all"},
+	} {
+		code, stdout, stderr := execute(t, append([]string{"journal"}, c.args...)...)
+		said, silent := stderr, stdout
+		if c.code == 0 {
+			said, silent = stdout, stderr
+		}
+		if code != c.code || !strings.Contains(said, c.says) || silent != "" {
+			t.Errorf("%v: status %d, %q, %q", c.args, code, stdout, stderr)
+		}
+	}
+}
+
+func TestJournalOutputThatFails(t *testing.T) {
+	dir := closedJournal(t)
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	for _, action := range []string{"verify", "dump"} {
+		var stderr bytes.Buffer
+		cmd := command(t, "journal", action, dir)
+		cmd.Stdout, cmd.Stderr = full, &stderr
+		cmd.Run() //nolint:errcheck // the exit status tells
+		if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(stderr.String(), "no space left on device") {
+			t.Errorf("%s: status %d, %q", action, code, stderr.String())
+		}
+	}
+}
