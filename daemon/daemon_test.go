@@ -224,6 +224,16 @@ func TestEventsReachEverySinkWithTheSameIdentity(t *testing.T) {
 	}
 }
 
+func TestTheSyncedNumberReachesTheLastOne(t *testing.T) {
+	f := start(t, listenAnywhere, &fakeKernel{}, prober{})
+	for range 3 {
+		f.kernel.event("x")
+	}
+	for _, line := range []string{"\ngenltestd_journal_last_number 3\n", "\ngenltestd_journal_synced_number 3\n"} {
+		eventually(t, line, func() bool { _, body := f.get(t, "/metrics"); return strings.Contains(body, line) })
+	}
+}
+
 func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "d")
 	if err := os.Mkdir(dir, 0o700); err != nil {

@@ -57,6 +57,7 @@ func (d *Daemon) journalState() metrics.JournalState {
 	damage := d.journal.Damage()
 	return metrics.JournalState{
 		Bytes: d.journal.Bytes(), Damaged: damage.Records, Cursors: damage.Cursors, Accepting: d.journalFault() == nil,
+		Synced: d.journal.Synced(), Last: d.journal.Newest(),
 	}
 }
 

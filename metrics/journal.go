@@ -13,6 +13,8 @@ type JournalState struct {
 	Bytes     int64  // of disk space
 	Damaged   uint64 // records that could not be read back
 	Cursors   uint64 // cursors that were damaged and set anew
+	Last      uint64 // number of the newest event that was journaled
+	Synced    uint64 // it and all before it survive a power cut
 	Accepting bool   // the last append and the last fsync succeeded
 }
 
@@ -35,6 +37,9 @@ func RegisterJournal(reg prometheus.Registerer, state func() JournalState) error
 			}
 			return 0
 		}),
+		// Not counters: an event's number says nothing of how many there were.
+		gauge("last_number", "Number (the field seq) of the newest event in the journal.", func(s JournalState) float64 { return float64(s.Last) }),
+		gauge("synced_number", "Number up to which all events are known to survive a power cut.", func(s JournalState) float64 { return float64(s.Synced) }),
 		counter("damaged_records_total", "Records that were journaled and could not be read back.", func(s JournalState) float64 { return float64(s.Damaged) }),
 		counter("damaged_cursors_total", "Cursors that were damaged and set anew.", func(s JournalState) float64 { return float64(s.Cursors) }),
 	} {

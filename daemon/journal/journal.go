@@ -156,6 +156,14 @@ func (j *Journal) Last() uint64 {
 	return j.next - 1
 }
 
+// Newest returns the number of the newest record that exists. Synced reaches it
+// when there is nothing left to make durable.
+func (j *Journal) Newest() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last
+}
+
 // Count returns how many records were ever journaled.
 func (j *Journal) Count() uint64 {
 	j.mu.Lock()

@@ -72,6 +72,27 @@ func follow(t *testing.T, r *Reader, size int) (n int) {
 	}
 }
 
+// TestSyncedReachesTheNewest: at rest the two are equal, also when an unclean stop
+// has given up numbers behind them.
+func TestSyncedReachesTheNewest(t *testing.T) {
+	fs := newMemFS()
+	for round, stop := range []func(*Journal){abandon, func(j *Journal) { j.Close() }, abandon} {
+		j := open(t, "/j", still(fs))
+		if j.Synced() != j.Newest() || j.Count() != uint64(round) {
+			t.Errorf("round %d: synced %d, newest %d of %d", round, j.Synced(), j.Newest(), j.Count())
+		}
+		synced := j.Synced()
+		put(t, j, uint64(round+1), "x")
+		if j.Synced() != synced || j.Newest() != j.Last() {
+			t.Errorf("round %d: synced %d, newest %d, last %d after appending", round, j.Synced(), j.Newest(), j.Last())
+		}
+		if round == 0 {
+			tend(t, j)
+		}
+		stop(j)
+	}
+}
+
 func TestReadEndsWithItsContext(t *testing.T) {
 	j := open(t, "/j", still(newMemFS()))
 	r := reader(t, j, "r", FromEnd)
