@@ -80,6 +80,14 @@ func (j *Journal) writeState(s *state) error {
 	return j.stateSlots.sync()
 }
 
+// suspect lets the next process know that an fsync has failed, should this one
+// end before it has mended that. The note need not survive the machine: what it
+// warns of is in the same memory. The caller holds appendMu.
+func (j *Journal) suspect() {
+	j.state.suspect = true
+	j.stateSlots.write(j.state.encode()) //nolint:errcheck // it overwrites a page in memory; nothing else can be done
+}
+
 // rotate begins a new segment. The old one is closed when the keeper has made it
 // durable: never before there is a new one, so a full disk does not leave the
 // journal without.
@@ -137,6 +145,7 @@ func (j *Journal) write(b []byte) error {
 			// What a failed fsync leaves on the disk is not known, and the next one may
 			// succeed without having written it.
 			j.active = nil
+			j.suspect()
 		}
 	}
 	if err == nil {

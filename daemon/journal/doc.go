@@ -70,7 +70,8 @@
 // The value of a cursor: journal id, number of the next message, its index. The
 // value of the state: journal id, mark, highest reserved number; and, when the
 // last byte is 1, as of the clean stop: number of the next message, its index,
-// last generation, highest durable number; then that byte. Each is u64.
+// last generation, highest durable number; then that byte. Each is u64. The last
+// byte is 2 when an fsync has failed, else 0.
 //
 // # Numbers
 //
@@ -86,7 +87,10 @@
 // fsync proves nothing. With FsyncAlways the batch is taken back, Append returns
 // the error, and the next batch begins a new segment. Otherwise what was not
 // durable is copied, from memory, to a new file that takes its place; when that
-// fails too, Fault and each Append return the error, and it is tried again.
+// fails too, Fault and each Append return the error, and it is tried again. The
+// state notes it, in memory that the process leaves behind: should it end before it
+// has mended that, the next one writes what may be missing over itself before it
+// calls it durable. A kill between the fsync and the note goes unnoticed.
 //
 // # Invariants
 //
@@ -101,7 +105,9 @@
 //  4. What Append has taken survives the end of the process at any instruction.
 //     (TestCrashAtEachStep)
 //  5. What Synced covers survives a power cut, at any step and whatever part of
-//     the rest the disk had written, in any order. (TestCrashAtEachStep)
+//     the rest the disk had written, in any order; also when the process had been
+//     killed before, or the machine stops again during the start.
+//     (TestCrashAtEachStep)
 //  6. No number is used twice, even when all trace of its record is lost.
 //     (TestCrashAtEachStep, TestInjuries)
 //  7. No damage makes Open fail, and none lets a reader see a record that was
@@ -118,9 +124,10 @@
 //     each may keep the blocks of one removed segment. (TestMaxBytesHolds)
 //  12. After a failed write or fsync the journal goes on when the disk does, and
 //     Synced never covers what is not durable. (TestFullDisk, TestFailedFsync,
-//     TestFailedFsyncAlways, TestCrashAtEachStep)
+//     TestFailedFsyncAlways, TestFailedFsyncBeforeAKill, TestFailedFsyncOfACursor,
+//     TestCrashAtEachStep)
 //  13. The cost of Open, and memory, do not grow with what is in the journal.
-//     (TestOpenReadsNoBacklog)
+//     (TestOpenReadsNoBacklog, TestStartDoesNotGrowWithTheBacklog)
 //  14. A directory that is in use, newer, or not ours is left as it is.
 //     (TestOpenRefuses)
 package journal

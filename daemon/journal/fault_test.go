@@ -15,9 +15,12 @@ import (
 )
 
 // failing returns a fault that hits steps of one kind on segments.
-func failing(kind opKind, err error) func(op) error {
+func failing(kind opKind, err error) func(op) error { return failingOn(segmentSuffix, kind, err) }
+
+// failingOn hits files with names that contain part.
+func failingOn(part string, kind opKind, err error) func(op) error {
 	return func(o op) error {
-		if o.kind == kind && strings.Contains(o.name, segmentSuffix) {
+		if o.kind == kind && strings.Contains(o.name, part) {
 			return err
 		}
 		return nil
@@ -140,6 +143,58 @@ func TestFailedFsyncAlways(t *testing.T) {
 		t.Errorf("got %v, %d skipped", got, skipped)
 	}
 	_ = r
+}
+
+func unlucky() bool { return false }
+
+// TestFailedFsyncBeforeAKill: what the killed process could not make durable, and
+// the kernel calls clean, is written again before it is called durable.
+func TestFailedFsyncBeforeAKill(t *testing.T) {
+	fs := newMemFS()
+	j := open(t, "/j", still(fs))
+	reader(t, j, "r", FromOldest)
+	put(t, j, 1, "one")
+	fs.fail = func(o op) error { // the fsync, and each way to mend it
+		return errors.Join(failing(opSync, unix.EIO)(o), failing(opCreate, unix.EIO)(o))
+	}
+	if err := j.tend(); !errors.Is(err, unix.EIO) {
+		t.Fatalf("got %v", err)
+	}
+	abandon(j)
+	fs.fail = nil
+	j = open(t, "/j", still(fs))
+	if j.Synced() != j.Newest() || j.Newest() != 1 {
+		t.Errorf("synced %d of %d", j.Synced(), j.Newest())
+	}
+	abandon(j)
+	j = open(t, "/j", still(powerCut(fs.ops, len(fs.ops), unlucky)))
+	if got, skipped := drain(t, reader(t, j, "r", FromOldest)); len(got) != 1 || skipped != 0 {
+		t.Errorf("after a power cut: got %v, %d skipped", got, skipped)
+	}
+}
+
+// TestFailedFsyncOfACursor: a second fsync alone would prove nothing, and records
+// that the cursor on the disk still needs would be removed.
+func TestFailedFsyncOfACursor(t *testing.T) {
+	fs := newMemFS()
+	j := open(t, "/j", still(fs))
+	r := reader(t, j, "r", FromOldest)
+	fill(t, j, 10)
+	commitAll(t, r)
+	fs.fail = failingOn(cursorPrefix, opSync, unix.EIO)
+	if err := j.tend(); !errors.Is(err, unix.EIO) {
+		t.Fatalf("got %v", err)
+	}
+	fs.fail = nil
+	tend(t, j)
+	if j.First() == 1 {
+		t.Error("nothing was removed")
+	}
+	abandon(j)
+	j = open(t, "/j", still(powerCut(fs.ops, len(fs.ops), unlucky)))
+	if got, skipped := drain(t, reader(t, j, "r", FromOldest)); len(got) != 0 || skipped != 0 {
+		t.Errorf("after a power cut: got %v, %d skipped", got, skipped)
+	}
 }
 
 // TestFullDisk fills a real file system, and frees it by delivery alone.

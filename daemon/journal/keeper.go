@@ -142,7 +142,11 @@ func (j *Journal) flushPart(p part, durable bool) error {
 			return err
 		}
 		if p.s.failed == nil {
-			p.s.failed = p.file.Sync()
+			if p.s.failed = p.file.Sync(); p.s.failed != nil {
+				j.appendMu.Lock()
+				j.suspect()
+				j.appendMu.Unlock()
+			}
 		}
 		if p.s.failed != nil {
 			return j.rescue(p.s)

@@ -30,7 +30,6 @@ type memFS struct {
 type node struct {
 	data   []byte
 	locked bool
-	dirty  bool // an fsync has failed: the kernel has called the pages clean, and lost them
 }
 
 type opKind int
@@ -40,6 +39,7 @@ const (
 	opWrite
 	opTruncate
 	opSync
+	opLost // an fsync that failed: the kernel has called the pages clean, and the next one passes them by
 	opRename
 	opRemove
 	opSyncDir
@@ -190,11 +190,10 @@ func (f *memFile) Truncate(size int64) error {
 func (f *memFile) Sync() error {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
-	if f.node.dirty {
-		return nil // and makes nothing durable
-	}
 	err := f.m.step(op{kind: opSync, name: f.name, node: f.node})
-	f.node.dirty = err != nil
+	if err != nil {
+		f.m.ops = append(f.m.ops, op{kind: opLost, name: f.name, node: f.node})
+	}
 	return err
 }
 
@@ -265,28 +264,55 @@ func killed(ops []op, n int, rng *rand.Rand) *memFS {
 	}, func(int, op) bool { return true })
 }
 
-// powerCut returns what is there when the machine ended after step n: of what no
-// fsync has made durable any part, in any order.
-func powerCut(ops []op, n int, rng *rand.Rand) *memFS {
-	synced := map[*node]int{}
-	dirSynced := 0
-	for i, o := range ops[:n] {
-		switch o.kind {
-		case opSync:
-			synced[o.node] = i
+// powerCut returns what is there when the machine ended after step n: what an
+// fsync has made durable, and of the rest what was lucky, in any order.
+func powerCut(ops []op, n int, lucky func() bool) *memFS {
+	durable := make([]bool, n)
+	fsync := map[*node]opKind{} // the next one
+	dirSynced := false
+	for i := n - 1; i >= 0; i-- {
+		switch o := ops[i]; o.kind {
+		case opSync, opLost:
+			fsync[o.node] = o.kind
 		case opSyncDir:
-			dirSynced = i
+			dirSynced = true
+		case opWrite, opTruncate:
+			durable[i] = fsync[o.node] == opSync
+		default:
+			durable[i] = dirSynced
 		}
 	}
-	return replay(ops, n, func(_ int, o op) op { return o }, func(i int, o op) bool {
-		switch o.kind {
-		case opWrite, opTruncate:
-			last, ok := synced[o.node]
-			return ok && i < last || rng.Intn(2) == 0
-		default:
-			return i < dirSynced || rng.Intn(2) == 0
+	return replay(ops, n, func(_ int, o op) op { return o }, func(i int, _ op) bool { return durable[i] || lucky() })
+}
+
+// powerCuts returns all that can be there after step n when that is no more than
+// limit, else the extremes and random ones.
+func powerCuts(ops []op, n, limit int, rng *rand.Rand) []*memFS {
+	unsure := 0
+	all := powerCut(ops, n, func() bool { unsure++; return true })
+	cuts := []*memFS{all}
+	if unsure < 30 && 1<<unsure <= limit {
+		for luck := range 1<<unsure - 1 {
+			cuts = append(cuts, powerCut(ops, n, func() bool { yes := luck&1 == 1; luck >>= 1; return yes }))
 		}
-	})
+		return cuts
+	}
+	for i := range limit/2 - 1 {
+		chance := []float64{0, 0.5, 0.1, 0.9}[i%4]
+		cuts = append(cuts, powerCut(ops, n, func() bool { return rng.Float64() < chance }))
+	}
+	return cuts
+}
+
+// settled makes it the history of m that all in it is durable, as after a reboot.
+func (m *memFS) settled() *memFS {
+	m.ops = nil
+	for name, n := range m.names {
+		m.ops = append(m.ops, op{kind: opCreate, name: name, node: n},
+			op{kind: opWrite, name: name, node: n, data: slices.Clone(n.data)}, op{kind: opSync, name: name, node: n})
+	}
+	m.ops = append(m.ops, op{kind: opSyncDir})
+	return m
 }
 
 // replay does the first n steps that pass. A write is done by sectors, which
@@ -303,24 +329,24 @@ func replay(ops []op, n int, change func(int, op) op, passes func(int, op) bool)
 	}
 	for i, o := range ops[:n] {
 		o = change(i, o)
+		o.node = get(o.node)
+		m.ops = append(m.ops, o)
 		switch o.kind {
 		case opWrite:
 			for off := 0; off < len(o.data); {
 				end := min(len(o.data), off+512-int(o.off+int64(off))%512)
 				if passes(i, o) {
-					d := get(o.node)
-					d.data = overwrite(d.data, o.off+int64(off), o.data[off:end])
+					o.node.data = overwrite(o.node.data, o.off+int64(off), o.data[off:end])
 				}
 				off = end
 			}
 		case opTruncate:
 			if passes(i, o) {
-				d := get(o.node)
-				d.data = resize(d.data, o.off)
+				o.node.data = resize(o.node.data, o.off)
 			}
 		case opCreate:
 			if passes(i, o) {
-				names[o.name] = get(o.node)
+				names[o.name] = o.node
 			}
 		case opRename:
 			if names[o.from] != nil && passes(i, o) {

@@ -59,7 +59,9 @@ func (j *Journal) open() error {
 		return err
 	}
 	j.settle(&before, known, t)
-	j.mistrust(t.next)
+	if err := j.mistrust(t.next, before.suspect); err != nil {
+		return err
+	}
 	if err := j.startState(fresh, known); err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@
 package journal
 
 import (
+	"fmt"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -126,18 +128,46 @@ func (j *Journal) discard(i int) {
 const maxMistrusted = 64
 
 // mistrust opens the segments that the last process may not have made durable,
-// so that they will be. next is the number after the last message.
-func (j *Journal) mistrust(next uint64) {
+// so that they will be. next is the number after the last message. When an fsync
+// of the last process has failed they are written anew, each byte where it is: the
+// kernel may call clean what the disk does not have.
+func (j *Journal) mistrust(next uint64, suspect bool) error {
 	j.dirDirty = true
 	if j.opts.Fsync == FsyncNever {
-		return
+		return nil
 	}
 	end := max(next, j.last+1)
 	for i := len(j.segments) - 1; i >= max(0, len(j.segments)-maxMistrusted) && end > j.synced+1; i-- {
 		s := j.segments[i]
 		if file, err := j.fs.Open(j.segmentPath(s), unix.O_RDWR); err == nil {
 			s.file, s.end = file, end
+			if suspect {
+				if err := j.writeAgain(s); err != nil {
+					return fmt.Errorf("write %s again: %w", j.segmentPath(s), err)
+				}
+			}
 		}
 		end = s.first
+	}
+	return nil
+}
+
+// writeAgain writes all that is valid in a segment over itself.
+func (j *Journal) writeAgain(s *segment) error {
+	if h, ok := readSegmentHeader(s.file); ok {
+		if _, err := s.file.WriteAt(h.encode(), 0); err != nil {
+			return err
+		}
+	}
+	scan := scanner{mark: j.who.mark, lenient: true}
+	scan.reset(s.file, min(segmentHeaderLen, s.size), s.size, s.first, s.end)
+	for {
+		f, err := scan.next()
+		if err != nil {
+			return nil //nolint:nilerr // the end: a lenient scan goes over all else
+		}
+		if _, err := s.file.WriteAt(scan.frameBytes(&f), scan.off-f.length); err != nil {
+			return err
+		}
 	}
 }

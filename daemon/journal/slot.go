@@ -27,7 +27,9 @@ type slotFile struct {
 	file    File
 	turn    int    // the slot to write; the other one is durable
 	version uint64 // of the newest value
+	newest  []byte // as it was written
 	written bool   // since the last sync
+	failed  bool   // the last sync has
 }
 
 func encodeSlot(version uint64, value []byte) []byte {
@@ -61,13 +63,17 @@ func openSlots(fs FS, path string, flags int) (s *slotFile, value []byte, ok boo
 		}
 		version, v, valid := parseSlot(b)
 		if valid && (!ok || version > s.version) {
-			s.version, s.turn, value, ok = version, 1-i, v, true
+			s.version, s.turn, s.newest, value, ok = version, 1-i, b, v, true
 		}
 	}
 	if flags&unix.O_RDWR != 0 {
 		// A process that was killed may have left the newest value in memory only,
-		// and the next write goes to the other slot.
-		err = file.Sync()
+		// and the next write goes to the other slot. If an fsync had failed there, the
+		// kernel has to be told again that there is something to write.
+		if ok {
+			_, err = file.WriteAt(s.newest, int64(1-s.turn)*slotGap)
+		}
+		err = errors.Join(err, file.Sync())
 	}
 	return s, value, ok, err
 }
@@ -98,8 +104,8 @@ func createSlots(fs FS, path string, value []byte) (*slotFile, error) {
 // machine after sync.
 func (s *slotFile) write(value []byte) error {
 	s.version++
-	s.written = true
-	_, err := s.file.WriteAt(encodeSlot(s.version, value), int64(s.turn)*slotGap)
+	s.newest, s.written = encodeSlot(s.version, value), true
+	_, err := s.file.WriteAt(s.newest, int64(s.turn)*slotGap)
 	return err
 }
 
@@ -107,7 +113,15 @@ func (s *slotFile) sync() error {
 	if !s.written {
 		return nil
 	}
-	if err := s.file.Sync(); err != nil {
+	if s.failed {
+		// The kernel calls clean what it could not write: a second fsync alone would
+		// succeed and prove nothing.
+		if _, err := s.file.WriteAt(s.newest, int64(s.turn)*slotGap); err != nil {
+			return err
+		}
+	}
+	err := s.file.Sync()
+	if s.failed = err != nil; s.failed {
 		return err
 	}
 	s.turn, s.written = 1-s.turn, false

@@ -16,6 +16,7 @@ const (
 type state struct {
 	identity
 	reserved uint64 // no number above this one was handed out
+	suspect  bool   // an fsync has failed: the kernel may call clean what the disk does not have
 	clean    bool   // the journal was closed, and what follows holds
 	position        // of the next message
 	// generation of the last batch
@@ -35,8 +36,11 @@ func (s *state) encode() []byte {
 	for _, v := range []uint64{s.id, s.mark, s.reserved, s.next, s.index, s.generation, s.synced} {
 		b = le.AppendUint64(b, v)
 	}
-	if s.clean {
+	switch {
+	case s.clean:
 		return append(b, 1)
+	case s.suspect:
+		return append(b, 2)
 	}
 	return append(b, 0)
 }
@@ -48,6 +52,6 @@ func parseState(b []byte) (s state) {
 	le := binary.LittleEndian
 	s.id, s.mark, s.reserved = le.Uint64(b), le.Uint64(b[8:]), le.Uint64(b[16:])
 	s.next, s.index, s.generation = le.Uint64(b[24:]), le.Uint64(b[32:]), le.Uint64(b[40:])
-	s.synced, s.clean = le.Uint64(b[48:]), b[56] == 1
+	s.synced, s.clean, s.suspect = le.Uint64(b[48:]), b[56] == 1, b[56] == 2
 	return s
 }
