@@ -143,9 +143,12 @@ func (j *Journal) write(b []byte) error {
 	if err == nil && j.opts.Fsync == FsyncAlways {
 		if err = a.file.Sync(); err != nil {
 			// What a failed fsync leaves on the disk is not known, and the next one may
-			// succeed without having written it.
-			j.active = nil
+			// succeed without having written it. A segment that holds nothing yet is
+			// written from its beginning, not left behind at each attempt.
 			j.suspect()
+			if a.size > segmentHeaderLen || writeHeaderAgain(a.file) != nil {
+				j.active = nil
+			}
 		}
 	}
 	if err == nil {
@@ -153,6 +156,15 @@ func (j *Journal) write(b []byte) error {
 	}
 	if terr := a.file.Truncate(a.size); terr != nil {
 		j.active = nil
+	}
+	return err
+}
+
+func writeHeaderAgain(file File) error {
+	b := make([]byte, segmentHeaderLen)
+	_, err := file.ReadAt(b, 0)
+	if err == nil {
+		_, err = file.WriteAt(b, 0)
 	}
 	return err
 }

@@ -125,6 +125,7 @@
 //  12. After a failed write or fsync the journal goes on when the disk does, and
 //     Synced never covers what is not durable. (TestFullDisk, TestFailedFsync,
 //     TestFailedFsyncAlways, TestFailedFsyncBeforeAKill, TestFailedFsyncOfACursor,
+//     TestAttemptsWhileFsyncFailsLeaveNothingBehind,
 //     TestCrashAtEachStep)
 //  13. The cost of Open, and memory, do not grow with what is in the journal.
 //     (TestOpenReadsNoBacklog, TestStartDoesNotGrowWithTheBacklog)

@@ -145,6 +145,33 @@ func TestFailedFsyncAlways(t *testing.T) {
 	_ = r
 }
 
+// TestAttemptsWhileFsyncFailsLeaveNothingBehind: each would leave a segment, for as
+// long as the disk is ill.
+func TestAttemptsWhileFsyncFailsLeaveNothingBehind(t *testing.T) {
+	fs := newMemFS()
+	opts := still(fs)
+	opts.Fsync = FsyncAlways
+	j := open(t, "/j", opts)
+	reader(t, j, "r", FromOldest)
+	put(t, j, 1, "one")
+	fs.fail = failing(opSync, unix.EIO)
+	for range 50 {
+		if err := j.Append(2, epoch, batchOf("two")); !errors.Is(err, unix.EIO) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	fs.fail = nil
+	put(t, j, 2, "two")
+	if n := len(fs.segments()); n != 2 || j.Synced() != j.Newest() {
+		t.Errorf("%d segments, synced %d of %d", n, j.Synced(), j.Newest())
+	}
+	abandon(j)
+	j = open(t, "/j", still(powerCut(fs.ops, len(fs.ops), unlucky)))
+	if got, skipped := drain(t, reader(t, j, "r", FromOldest)); len(got) != 2 || skipped != 0 {
+		t.Errorf("after a power cut: got %v, %d skipped", got, skipped)
+	}
+}
+
 func unlucky() bool { return false }
 
 // TestFailedFsyncBeforeAKill: what the killed process could not make durable, and

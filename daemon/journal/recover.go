@@ -154,8 +154,8 @@ func (j *Journal) mistrust(next uint64, suspect bool) error {
 
 // writeAgain writes all that is valid in a segment over itself.
 func (j *Journal) writeAgain(s *segment) error {
-	if h, ok := readSegmentHeader(s.file); ok {
-		if _, err := s.file.WriteAt(h.encode(), 0); err != nil {
+	if _, ok := readSegmentHeader(s.file); ok {
+		if err := writeHeaderAgain(s.file); err != nil {
 			return err
 		}
 	}
