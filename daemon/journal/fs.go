@@ -88,7 +88,20 @@ func (unixFS) SyncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(d.Sync(), writable(int(d.Fd())), d.Close())
+}
+
+// writable returns EROFS when the file system has become read-only under an open
+// file. ext4 then writes nothing, and its fsync succeeds all the same.
+func writable(fd int) error {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(fd, &st); err != nil {
+		return os.NewSyscallError("fstatfs", err)
+	}
+	if st.Flags&unix.ST_RDONLY != 0 {
+		return os.NewSyscallError("fdatasync", unix.EROFS)
+	}
+	return nil
 }
 
 func (f unixFile) ReadAt(p []byte, off int64) (n int, err error) {
@@ -129,6 +142,9 @@ func (f unixFile) Truncate(size int64) error {
 func (f unixFile) Sync() error {
 	for {
 		err := unix.Fdatasync(int(f))
+		if err == nil {
+			return writable(int(f))
+		}
 		if !errors.Is(err, unix.EINTR) {
 			return os.NewSyscallError("fdatasync", err)
 		}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const (
+	stateDir = "/var/lib/genltestd"
+	daemon   = "/usr/local/sbin/genltestd"
+)
+
+// useMemoryForTheSink keeps the sink's file away from the disk that is to fail.
+func useMemoryForTheSink(t *testing.T) {
+	t.Helper()
+	mount(t, filepath.Dir(eventFile), "-t", "tmpfs", "-o", "size=32m", "tmpfs")
+}
+
+func mount(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	command(t, "mount", append(args, dir)...)
+	t.Cleanup(func() { undo(t, "umount", dir) })
+}
+
+// undo runs a program when the test's context is over.
+func undo(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Errorf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+}
+
+// loopDevice makes a block device of 64 MiB with an empty ext4.
+func loopDevice(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join("/run", strings.ReplaceAll(t.Name(), "/", "-"))
+	write(t, file, "")
+	if err := os.Truncate(file, 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(file) })
+	command(t, "modprobe", "loop")
+	// All that is not a file's content at the beginning, the file system's journal too.
+	command(t, "mkfs.ext4", "-q", "-b", "4096", "-J", "size=16", "-E", "packed_meta_blocks=1", file)
+	device := strings.TrimSpace(command(t, "losetup", "--find", "--show", file))
+	t.Cleanup(func() { undo(t, "losetup", "--detach", device) })
+	return device
+}
+
+// flakyDisk gives the journal a disk that can be told to fail all writes of what
+// is in files. The rest works: else ext4 would stop itself until it is unmounted.
+func flakyDisk(t *testing.T) (fail, mend func()) {
+	t.Helper()
+	device := loopDevice(t)
+	free := regexp.MustCompile(`Free blocks: (\d+)-`).FindStringSubmatch(command(t, "dumpe2fs", device))
+	if free == nil {
+		t.Fatal("dumpe2fs does not say where files begin")
+	}
+	var files int
+	if _, err := fmt.Sscan(free[1], &files); err != nil {
+		t.Fatal(err)
+	}
+	files *= 4096 / 512
+	const sectors = 64 << 20 / 512
+	table := func(rest string) string {
+		return fmt.Sprintf("0 %d linear %s 0\n%d %d %s", files, device, files, sectors-files, fmt.Sprintf(rest, device, files))
+	}
+	works, fails := table("linear %s %d"), table("flakey %s %d 0 600 1 error_writes")
+	command(t, "modprobe", "dm-flakey")
+	create := exec.CommandContext(t.Context(), "dmsetup", "create", "flaky", "--noudevsync")
+	create.Stdin = strings.NewReader(works)
+	if out, err := create.CombinedOutput(); err != nil {
+		t.Fatalf("dmsetup create: %v\n%s", err, out)
+	}
+	t.Cleanup(func() { undo(t, "dmsetup", "remove", "--retry", "--noudevsync", "flaky") })
+	command(t, "dmsetup", "mknodes")
+	become := func(table string) {
+		t.Helper()
+		// The file system is not to be frozen: that would write, and wait, first.
+		command(t, "dmsetup", "suspend", "--nolockfs", "--noflush", "flaky")
+		load := exec.CommandContext(t.Context(), "dmsetup", "load", "flaky")
+		load.Stdin = strings.NewReader(table)
+		out, err := load.CombinedOutput()
+		command(t, "dmsetup", "resume", "--noudevsync", "flaky")
+		if err != nil {
+			t.Fatalf("dmsetup load: %v\n%s", err, out)
+		}
+	}
+	mount(t, stateDir, "/dev/mapper/flaky")
+	return func() { become(fails) }, func() { become(works) }
+}
+
+// survive holds the daemon to what it promises when the journal's disk fails and
+// is well again.
+func survive(t *testing.T, yaml, reason string, fail, mend func()) {
+	t.Helper()
+	u := start(t, fileSink+yaml, "")
+	pid := u.property("MainPID")
+	t.Cleanup(func() {
+		if t.Failed() {
+			_, body := get("/readyz")
+			t.Logf("readyz:\n%s", body)
+		}
+	})
+	sent := 0
+	send := func(n int) {
+		t.Helper()
+		write(t, burst, fmt.Sprintf("%d x\n", n))
+		sent += n
+	}
+	send(1000)
+	u.eventually("the events before the fault", func() bool { return len(events(t)) == sent })
+
+	fail()
+	for range 20 { // of which some may come before the fault is seen
+		send(50)
+	}
+	u.eventually("not ready, with the reason", func() bool {
+		code, body := get("/readyz")
+		return code == 503 && strings.Contains(body, "journal: ") && strings.Contains(body, reason)
+	})
+	u.eventually("a metric that says so", func() bool { return metric("genltestd_journal_accepting") == 0 })
+	u.eventually("a status that says so", func() bool {
+		line := u.property("StatusText")
+		return strings.HasPrefix(line, "DEGRADED: ") && strings.Contains(line, "the journal does not accept events")
+	})
+	if code, body := get("/healthz"); code != 200 {
+		t.Errorf("healthz: %d %s: a restart would not help", code, body)
+	}
+	journaled := metric("genltestd_journal_last_number")
+	send(2000)
+	if got := metric("genltestd_journal_last_number"); got != journaled || journaled >= float64(sent) {
+		t.Errorf("%v events journaled, then %v of %d; want the last 2000 to wait", journaled, got, sent)
+	}
+
+	mend()
+	send(500)
+	u.eventually("every event in the file", func() bool { return len(events(t)) >= sent })
+	u.eventually("readiness", func() bool { code, _ := get("/readyz"); return code == 200 })
+	u.eventually("a status that says so", func() bool { return strings.HasPrefix(u.property("StatusText"), "subscribed") })
+	list := events(t)
+	for i, e := range list {
+		if i > 0 && e.KernelSeq != list[i-1].KernelSeq+1 {
+			t.Fatalf("kernel sequence %d after %d", e.KernelSeq, list[i-1].KernelSeq)
+		}
+	}
+	if len(list) != sent {
+		t.Errorf("%d events in the file, %d were sent", len(list), sent)
+	}
+	for name, want := range map[string]float64{
+		"genltestd_events_received_total":                       float64(sent),
+		`genltestd_events_lost_total{reason="kernel_buffer"}`:   0,
+		`genltestd_sink_events_delivered_total{sink="archive"}`: float64(sent),
+		`genltestd_sink_events_dropped_total{sink="archive"}`:   0,
+		"genltestd_journal_accepting":                           1,
+		"genltestd_journal_damaged_records_total":               0,
+	} {
+		u.eventually(fmt.Sprintf("%s is %v", name, want), func() bool { return metric(name) == want })
+	}
+	u.eventually("all of it durable", func() bool {
+		return metric("genltestd_journal_synced_number") == metric("genltestd_journal_last_number")
+	})
+	if got := u.property("MainPID"); got != pid {
+		t.Errorf("process %s has become %s", pid, got)
+	}
+	command(t, daemon, "journal", "verify", journalDir)
+}
+
+func TestDiskThatFailsWrites(t *testing.T) {
+	for _, fsync := range []string{"interval", "always"} {
+		t.Run(fsync, func(t *testing.T) {
+			useMemoryForTheSink(t)
+			fail, mend := flakyDisk(t)
+			survive(t, "journal: {fsync: "+fsync+"}\n", "input/output error", fail, mend)
+		})
+	}
+}
+
+// TestDiskThatTurnsReadOnly: as the kernel does to a file system with errors.
+// "mount -o remount,ro" refuses while a file is open for writing.
+func TestDiskThatTurnsReadOnly(t *testing.T) {
+	useMemoryForTheSink(t)
+	mount(t, stateDir, loopDevice(t))
+	mend := func() {
+		t.Helper()
+		for _, dir := range []string{"/", stateDir} {
+			undo(t, "mount", "-o", "remount,rw", dir)
+		}
+	}
+	survive(t, "", "read-only file system", func() {
+		t.Helper()
+		t.Cleanup(mend)                      // also if the test ends early; before what start undoes
+		write(t, "/proc/sysrq-trigger", "u") // every disk
+		unit{t}.eventually("a read-only disk", func() bool {
+			return strings.Contains(command(t, "cat", "/proc/mounts"), " "+stateDir+" ext4 ro,")
+		})
+	}, mend)
+}
+
+func TestJournalsDiskIsFull(t *testing.T) {
+	useMemoryForTheSink(t)
+	mount(t, stateDir, "-t", "tmpfs", "-o", "size=4m", "tmpfs")
+	filler := filepath.Join(stateDir, "filler")
+	survive(t, "", "no space left on device", func() {
+		t.Helper()
+		if err := os.WriteFile(filler, make([]byte, 8<<20), 0o600); err == nil {
+			t.Fatal("the disk does not get full")
+		}
+	}, func() {
+		t.Helper()
+		if err := os.Remove(filler); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
