@@ -35,6 +35,10 @@ demo: ## run the main job in a VM: module, daemon, events, counters
 test: check ## run every test, on the real module in VMs too (takes a while)
 	packaging/test/run
 
+.PHONY: soak
+soak: ## run the long forms of the tests (takes long)
+	packaging/test/soak
+
 ##@ Development
 
 .PHONY: check

@@ -63,6 +63,19 @@ share_arguments() { # DIR
 	)
 }
 
+# disk_arguments adds the disk FILE to $machine. QEMU knows the log's length from the
+# beginning, and counts each entry at once: it is going to be killed.
+disk_arguments() { # FILE
+	rm -f "$1.log"
+	truncate --size=64G "$1.log"
+	machine+=(
+		-blockdev "driver=raw,node-name=disk-file,file.driver=file,file.filename=$1"
+		-blockdev "driver=raw,node-name=disk-log,file.driver=file,file.filename=$1.log"
+		-blockdev driver=blklogwrites,node-name=disk,file=disk-file,log=disk-log,log-sector-size=512,log-super-update-interval=1
+		-device virtio-blk-pci,drive=disk
+	)
+}
+
 # port_arguments adds the serial console and the named ports to $machine. With
 # ioeventfd a write to "status" could overtake one to another port.
 port_arguments() { # NAME...
