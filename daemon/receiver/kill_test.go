@@ -103,7 +103,7 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 	}
 
 	next := uint64(1)
-	err = journal.Dump(filepath.Join(dir, "journal"), func(r journal.Record) error {
+	_, err = journal.Dump(filepath.Join(dir, "journal"), func(_ string, r journal.Record) error {
 		fields, err := genl.Decode(r.Data)
 		if err != nil || fields.KernelSeq != next {
 			return fmt.Errorf("record %d is event %d, %w; want event %d", r.Seq, fields.KernelSeq, err, next)

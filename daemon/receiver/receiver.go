@@ -47,7 +47,7 @@ type Kernel interface {
 type Journal interface {
 	Append(generation uint64, t time.Time, records [][]byte) error
 	LastGeneration() uint64
-	Newest(visit func(data []byte)) error
+	Tail(visit func(data []byte)) error
 }
 
 // An Inbox is the memory that batches are received into; see journal.Inbox. Its
@@ -160,7 +160,7 @@ func (r *Receiver) restore() error {
 		return nil
 	}
 	// The numbers at least are in the journal, if the module was not reloaded since.
-	return r.Journal.Newest(func(data []byte) {
+	return r.Journal.Tail(func(data []byte) {
 		if genl.IsGap(data) {
 			return
 		}

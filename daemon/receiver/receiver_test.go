@@ -217,7 +217,7 @@ func (j *recorder) Append(generation uint64, _ time.Time, records [][]byte) erro
 	return nil
 }
 
-func (j *recorder) Newest(visit func([]byte)) error {
+func (j *recorder) Tail(visit func([]byte)) error {
 	if j.newest != nil {
 		visit(j.newest)
 	}
@@ -622,7 +622,7 @@ type nothing struct{}
 
 func (nothing) Append(uint64, time.Time, [][]byte) error { return nil }
 func (nothing) LastGeneration() uint64                   { return 0 }
-func (nothing) Newest(func([]byte)) error                { return nil }
+func (nothing) Tail(func([]byte)) error                  { return nil }
 
 // forgetful keeps no memo.
 type forgetful struct{ Inbox }

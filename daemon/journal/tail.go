@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Newest calls visit for each readable record of the newest segment that has
+// Tail calls visit for each readable record of the newest segment that has
 // any, oldest first. The data is valid until visit returns. It reads one segment,
 // however many there are, and moves no reader.
-func (j *Journal) Newest(visit func(data []byte)) error {
+func (j *Journal) Tail(visit func(data []byte)) error {
 	j.mu.Lock()
 	segments := slices.Clone(j.segments)
 	j.mu.Unlock()
