@@ -45,6 +45,14 @@ soak: ## run the long forms of the tests (takes long)
 check: ## format, lint and unit tests, under two minutes
 	packaging/test/check
 
+.PHONY: bench
+bench: ## compare the receive path with C programs; writes docs/benchmarks.md (as root)
+	packaging/bench/build build/bench
+	@mkdir -p docs
+	$(GO) run ./packaging/bench >build/bench/report
+	mv build/bench/report docs/benchmarks.md
+	cat docs/benchmarks.md
+
 .PHONY: build
 build: ## build the daemon into build/
 	@mkdir -p build

@@ -33,7 +33,8 @@ daemon_files() {
 }
 daemon_sources() { # everything in the repository that cannot be ruled out
 	find "$repo" \( -name '.?*' -o -path "$repo/build" -o -path "$repo/packaging/vm" -o -path "$repo/packaging/e2e" \
-		-o -path "$repo/packaging/powercut" -o -path "$repo/kmod" -o -name testdata \) -prune -o -type f ! -name '*_test.go' ! -name '*.md' -print0 | sort -z
+		-o -path "$repo/packaging/powercut" -o -path "$repo/packaging/bench" -o -path "$repo/kmod" -o -name testdata \) -prune \
+		-o -type f ! -name '*_test.go' ! -name '*.md' -print0 | sort -z
 }
 build_daemon_files() { # DIR
 	make -s -C "$repo" install "DESTDIR=$1/files"

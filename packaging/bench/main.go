@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command bench compares the daemon's receive path with what C programs need for
+// the same events, and prints one table. `make bench` runs it.
+//
+// The programs take turns: on a shared machine a ratio within one round means
+// more than a number of nanoseconds.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+// A scenario is a load under which programs are compared with the first of them.
+type scenario struct {
+	load
+	programs []program
+	targets  map[program]target
+}
+
+const (
+	small = 64 // bytes of text
+	large = 512
+)
+
+var all = []program{cBatch, cLibnl, receiveOnly, intoJournal}
+
+func scenarios() []scenario {
+	queued := map[program]target{
+		receiveOnly: {ratio: 1.20, noAllocations: true},
+		intoJournal: {ratio: 1.6, below: cLibnl},
+	}
+	live := map[program]target{
+		receiveOnly: {ratio: 1.25, noAllocations: true},
+		intoJournal: {ratio: 1.6, below: cLibnl, lossless: true},
+	}
+	seldom := map[program]target{receiveOnly: {ratio: 1.6}}
+	oneByOne := []program{cEpoll, receiveOnly, intoJournal}
+	var list []scenario
+	for _, text := range []int{small, large} {
+		list = append(list,
+			scenario{load{name: "100,000 queued, then received", events: 100_000, text: text, queued: true}, all, queued},
+			scenario{load{name: "500,000 at full speed", events: 500_000, text: text}, all, live},
+			scenario{load{name: "500,000 at 300,000/s", events: 500_000, text: text, rate: 300_000}, all, live},
+			scenario{load{name: "3,000 at 1,000/s", events: 3_000, text: text, rate: 1_000}, oneByOne, seldom},
+			scenario{load{name: "3,000 at 1,000/s, pinned", events: 3_000, text: text, rate: 1_000, pinned: true}, oneByOne, seldom},
+		)
+	}
+	return list
+}
+
+// minute is measured once: it asks for losses, not for time.
+var minute = scenario{
+	load:     load{name: "a minute at 300,000/s", events: 60 * 300_000, text: small, rate: 300_000},
+	programs: []program{intoJournal},
+	targets:  map[program]target{intoJournal: {lossless: true}},
+}
+
+func main() {
+	b := bench{}
+	flag.StringVar(&b.programs, "programs", "build/bench", "`directory` of what packaging/bench/build has built")
+	flag.StringVar(&b.journals, "journals", "build/bench", "`directory` for journals; its disk is part of what is measured")
+	rounds := flag.Int("rounds", 9, "how often each program runs under each load")
+	flag.Parse()
+	if err := run(b, *rounds, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(b bench, rounds int, w io.Writer) error {
+	list := scenarios()
+	results := make([][]result, len(list))
+	for round := range rounds {
+		for i, s := range list {
+			fmt.Fprintf(os.Stderr, "round %d of %d: %s, %d bytes\n", round+1, rounds, s.name, s.text)
+			if err := b.round(s, round, &results[i]); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Fprintln(os.Stderr, minute.name)
+	var last []result
+	if err := b.round(minute, 0, &last); err != nil {
+		return err
+	}
+	return report(w, b, rounds, append(list, minute), append(results, last))
+}
+
+const tries = 20 // of a load that a busy machine could not offer
+
+// round runs each program of s once, another one first each time, and adds what
+// they took.
+func (b bench) round(s scenario, round int, results *[]result) error {
+	if *results == nil {
+		*results = make([]result, len(s.programs))
+	}
+	for i := range s.programs {
+		i = (i + round) % len(s.programs)
+		sample, err := b.measure(s.programs[i], s.load)
+		for try := 1; try < tries && errors.Is(err, errNotOffered); try++ {
+			fmt.Fprintln(os.Stderr, "again:", err)
+			sample, err = b.measure(s.programs[i], s.load)
+		}
+		if err != nil {
+			return fmt.Errorf("%s, %s: %w", s.programs[i].name, s.name, err)
+		}
+		(*results)[i] = append((*results)[i], sample)
+	}
+	return nil
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// bufferBytes is the default of receiver.buffer.
+const bufferBytes = 64 << 20
+
+// A program receives events; see c/bench.h.
+type program struct {
+	name    string
+	file    string
+	journal bool // it is given a directory for a journal
+}
+
+var (
+	cBatch      = program{name: "C, recvmmsg", file: "recvmmsg"}
+	cLibnl      = program{name: "C, libnl", file: "libnl"}
+	cEpoll      = program{name: "C, epoll and recv", file: "epoll"}
+	receiveOnly = program{name: "genltestd, receive only", file: "receive"}
+	intoJournal = program{name: "genltestd, into the journal", file: "receive", journal: true}
+)
+
+// A load is what a program is given to receive.
+type load struct {
+	name   string
+	events int
+	text   int  // bytes
+	rate   int  // a second; 0 is as fast as one process sends
+	queued bool // all is sent before the program begins
+	pinned bool // sender and receiver each to a CPU of its own
+}
+
+// The CPUs of a pinned load.
+const (
+	anyCPU      = ""
+	receiverCPU = "0"
+	senderCPU   = "1"
+)
+
+func (l load) cpu(number string) string {
+	if l.pinned {
+		return number
+	}
+	return anyCPU
+}
+
+// A sample is what one run of a program took.
+type sample struct {
+	cpu         float64 // ns an event
+	allocations float64 // an event
+	lost        int
+}
+
+// A bench knows where the programs are, and where a journal may be.
+type bench struct{ programs, journals string }
+
+// errNotOffered says that the sender did not get the CPU time that it needed: what
+// was measured is another load.
+var errNotOffered = errors.New("the machine is too slow or too busy to send")
+
+// measure runs p under l once.
+func (b bench) measure(p program, l load) (s sample, err error) {
+	limit := 2 * time.Minute
+	if l.rate > 0 {
+		limit += time.Duration(l.events/l.rate) * time.Second
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	args := []string{strconv.Itoa(bufferBytes)}
+	if p.journal {
+		dir, err := os.MkdirTemp(b.journals, "journal")
+		if err != nil {
+			return s, err
+		}
+		defer os.RemoveAll(dir)
+		args = []string{"-journal", dir, args[0]}
+	}
+	receiver, err := b.start(ctx, l.cpu(receiverCPU), p.file, args...)
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, receiver.end()) }()
+	if err := receiver.expect("ready"); err != nil {
+		return s, err
+	}
+	return b.feed(ctx, receiver, l)
+}
+
+// feed sends the load and has the receiver tell what it took.
+func (b bench) feed(ctx context.Context, receiver *child, l load) (s sample, err error) {
+	if !l.queued {
+		if err := receiver.begin(); err != nil {
+			return s, err
+		}
+	}
+	sender, err := b.start(ctx, l.cpu(senderCPU), "send", strconv.Itoa(l.events), strconv.Itoa(l.text), strconv.Itoa(l.rate))
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, sender.end()) }()
+	var ns int64
+	if err := sender.expect("sent in %d ns", &ns); err != nil {
+		return s, err
+	}
+	if rate := float64(l.events) / float64(ns) * 1e9; l.rate > 0 && rate < 0.99*float64(l.rate) {
+		return s, fmt.Errorf("%w: %.0f events a second, not %d", errNotOffered, rate, l.rate)
+	}
+	if l.queued {
+		if err := receiver.begin(); err != nil {
+			return s, err
+		}
+	}
+	var received int
+	var cpu, allocations float64
+	if err := receiver.expect("received %d cpu %g allocations %g", &received, &cpu, &allocations); err != nil {
+		return s, err
+	}
+	if received == 0 || received > l.events {
+		return s, fmt.Errorf("%d events received of %d: is another benchmark running?", received, l.events)
+	}
+	n := float64(received)
+	return sample{cpu: cpu / n, allocations: allocations / n, lost: l.events - received}, nil
+}
+
+// A child is a program that was started, which speaks in lines.
+type child struct {
+	*exec.Cmd
+	input  io.WriteCloser
+	output *bufio.Reader
+}
+
+func (b bench) start(ctx context.Context, cpu, file string, args ...string) (*child, error) {
+	command := append([]string{filepath.Join(b.programs, file)}, args...)
+	if cpu != anyCPU {
+		command = append([]string{"taskset", "--cpu-list", cpu}, command...)
+	}
+	c := &child{Cmd: exec.CommandContext(ctx, command[0], command[1:]...)} //nolint:gosec // our own programs
+	c.Stderr = os.Stderr
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var err error
+	if c.input, err = c.StdinPipe(); err != nil {
+		return nil, err
+	}
+	output, err := c.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	c.output = bufio.NewReader(output)
+	return c, c.Start()
+}
+
+func (c *child) begin() error {
+	_, err := fmt.Fprintln(c.input)
+	return err
+}
+
+// expect reads one line; format is that of fmt.Sscanf.
+func (c *child) expect(format string, values ...any) error {
+	line, err := c.output.ReadString('\n')
+	if err == nil {
+		_, err = fmt.Sscanf(line, format, values...)
+	}
+	if err != nil {
+		return fmt.Errorf("%q said %q: %w", c.Args, line, err)
+	}
+	return nil
+}
+
+// end closes the child's input, at which it ends by itself.
+func (c *child) end() error {
+	return errors.Join(c.input.Close(), c.Wait())
+}

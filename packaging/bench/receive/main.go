@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command receive is the daemon's receive path as a program of the benchmark:
+// the real socket, inbox, receiver and journal, over NETLINK_USERSOCK. See
+// ../c/bench.h for how it talks to the driver.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// c/bench.h has the same.
+const (
+	family   = 28
+	group    = 29
+	sender   = 0x6e6c6264
+	endBytes = unix.SizeofNlMsghdr
+)
+
+const maxJournalBytes = 1 << 30 // as in the default configuration
+
+func main() {
+	dir := flag.String("journal", "", "`directory` of the journal; without it events are thrown away")
+	flag.Parse()
+	var buffer int
+	if _, err := fmt.Sscan(flag.Arg(0), &buffer); err != nil {
+		fail(fmt.Errorf("receive buffer %q: %w", flag.Arg(0), err))
+	}
+	if err := run(*dir, buffer); err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "receive:", err)
+	os.Exit(1)
+}
+
+func run(dir string, buffer int) (err error) {
+	var to sink = &nowhere{}
+	if dir != "" {
+		j, err := journal.Open(dir, journal.Options{MaxBytes: maxJournalBytes})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, j.Close()) }()
+		to = j
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	r, err := newReceiver(to, buffer, stop)
+	if err != nil {
+		return err
+	}
+	return measure(to, func() error { return r.Run(ctx) })
+}
+
+// measure receives when the driver says so, until all that was received is
+// durable, and tells what it took.
+func measure(to sink, receive func() error) error {
+	fmt.Println("ready")
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		return err
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	since, err := cpuTime()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(receive(), to.Sync()); err != nil {
+		return err
+	}
+	until, err := cpuTime()
+	if err != nil {
+		return err
+	}
+	runtime.ReadMemStats(&after)
+	fmt.Printf("received %d cpu %d allocations %d\n", to.Count(), until-since, after.Mallocs-before.Mallocs)
+	return nil
+}
+
+func cpuTime() (ns int64, err error) {
+	var t unix.Timespec
+	err = unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t)
+	return t.Nano(), err
+}
+
+// newReceiver is all that knows how the daemon puts its receiver together.
+func newReceiver(to receiver.Journal, buffer int, stop func()) (*receiver.Receiver, error) {
+	// Named at no time after this: the inbox of a benchmark has no successor.
+	path := filepath.Join("/dev/shm", fmt.Sprintf("genltestd-bench-%d", os.Getpid()))
+	inbox, fresh, err := journal.OpenInbox(path, genl.BatchBytes)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(path); err != nil {
+		return nil, err
+	}
+	var reasons []string
+	for _, v := range genl.Refusals() {
+		reasons = append(reasons, v.String())
+	}
+	m := metrics.New(prometheus.NewRegistry(), "benchmark", reasons)
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	return receiver.New(receiver.Options{
+		Kernel: kernel{stop}, Journal: to, Inbox: inbox, FreshInbox: fresh, Metrics: m, BufferBytes: buffer, Sender: sender, Log: log,
+	})
+}
+
+// kernel has one family, which is always there, and sockets of NETLINK_USERSOCK.
+type kernel struct{ stop func() }
+
+func (kernel) Resolve() (genl.Registry, error) {
+	return genl.Registry{Family: genl.FamilyIDs{ID: family, Group: group}}, nil
+}
+
+func (k kernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
+	s, report, err := genl.OpenUserSocket(group, bufferBytes, batch)
+	if err == nil && report.Limited != nil {
+		err = errors.Join(fmt.Errorf("receive buffer of %d bytes: %w", report.BufferBytes, report.Limited), s.Close())
+	}
+	return socket{s, k.stop}, report, err
+}
+
+// socket is the daemon's, and stops it at the end.
+type socket struct {
+	*genl.EventSocket
+	stop func()
+}
+
+func (s socket) Receive(handle func([]genl.Message) error) error {
+	return s.EventSocket.Receive(func(messages []genl.Message) error {
+		if n := len(messages); len(messages[n-1].Data) == endBytes {
+			s.stop()
+		}
+		return handle(messages)
+	})
+}
+
+// A sink is where a program of the benchmark receives to.
+type sink interface {
+	receiver.Journal
+	Count() uint64
+	Sync() error
+}
+
+var _ sink = (*journal.Journal)(nil)
+
+// nowhere takes events as a journal does, and throws them away.
+type nowhere struct{ count, generation uint64 }
+
+func (n *nowhere) Append(generation uint64, _ time.Time, records [][]byte) error {
+	n.count += uint64(len(records))
+	n.generation = generation
+	return nil
+}
+
+func (n *nowhere) LastGeneration() uint64  { return n.generation }
+func (n *nowhere) Tail(func([]byte)) error { return nil }
+func (n *nowhere) Count() uint64           { return n.count }
+func (n *nowhere) Sync() error             { return nil }
