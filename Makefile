@@ -53,6 +53,10 @@ bench: ## compare the receive path with C programs; writes docs/benchmarks.md (a
 	mv build/bench/report docs/benchmarks.md
 	cat docs/benchmarks.md
 
+.PHONY: bench-icount
+bench-icount: ## the same by number of instructions, in a VM; fails beyond the limits
+	packaging/bench/icount
+
 .PHONY: build
 build: ## build the daemon into build/
 	@mkdir -p build

@@ -38,6 +38,7 @@ machine_arguments() { # KERNEL-IMAGE LAYER...
 		-nodefaults -no-user-config -display none -no-reboot
 		-kernel "$image" -initrd "$run_dir/initrd"
 	)
+	[ -z "${VM_ICOUNT:-}" ] || machine+=(-icount "$VM_ICOUNT")
 	kernel_arguments='console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check cryptomgr.notests random.trust_cpu=on 8250.nr_uarts=1'
 }
 
