@@ -18,7 +18,7 @@ func TestAGapIsDecodedAsItWasAppended(t *testing.T) {
 		if !IsGap(data) {
 			t.Errorf("%x is no gap", data)
 		}
-		if verdict, _ := Classify(Message{Data: data}, gapType, Kernel); verdict == Event {
+		if verdict, _ := Classify(&Message{Data: data}, gapType, Kernel); verdict == Event {
 			t.Error("a gap passes for an event")
 		}
 		got, err := DecodeGap(data)

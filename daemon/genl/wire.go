@@ -47,39 +47,80 @@ func Refusals() []Verdict {
 // Kernel is the port id of what the kernel sends.
 const Kernel uint32 = 0
 
+// Number is what a module that numbers its events says of one; zero when it does
+// not.
+type Number struct{ LoadID, Seq uint64 }
+
 // Classify judges m for a family that has the id family at present, or 0 when it
 // is away, and that the port id sender multicasts: Kernel, except in a test
-// without the module. The fields are those of an event. It does not allocate.
-func Classify(m Message, family uint16, sender uint32) (Verdict, Fields) {
+// without the module. The number is that of an event, for which Decode succeeds.
+//
+// Every event passes here: it does not allocate, and looks at no more than it
+// must.
+func Classify(m *Message, family uint16, sender uint32) (Verdict, Number) {
 	if m.Sender != sender && m.Sender != Kernel {
-		return Sender, Fields{}
+		return Sender, Number{}
 	}
 	if m.Truncated {
-		return Truncated, Fields{}
+		return Truncated, Number{}
 	}
 	if len(m.Data) < headersLen || int(binary.NativeEndian.Uint32(m.Data)) != len(m.Data) {
-		return Malformed, Fields{}
+		return Malformed, Number{}
 	}
 	switch id := m.Family(); {
 	case id == controllerID:
-		return Notification, Fields{}
+		return Notification, Number{}
 	case id != family || family == noFamily:
-		return Family, Fields{}
+		return Family, Number{}
 	case m.Data[nlmsgHeaderLen] != cmdEcho:
-		return Command, Fields{}
+		return Command, Number{}
 	case m.Data[nlmsgHeaderLen+1] != version:
-		return Version, Fields{}
+		return Version, Number{}
 	}
-	fields, err := parseEvent(m.Data[headersLen:])
-	if err != nil {
-		return Malformed, Fields{}
+	number, ok := numberOf(m.Data[headersLen:])
+	if !ok {
+		return Malformed, Number{}
 	}
-	return Event, fields
+	return Event, number
+}
+
+// numberOf walks the attributes as parseEvent does, and accepts the same.
+func numberOf(b []byte) (n Number, ok bool) {
+	for len(b) >= attrHeaderLen {
+		length := int(binary.NativeEndian.Uint16(b))
+		if length < attrHeaderLen || length > len(b) {
+			return n, false
+		}
+		switch kind := binary.NativeEndian.Uint16(b[2:]) &^ attrFlags; kind {
+		case attrMsg:
+			// The last byte is the NUL, unless somebody wants to know.
+			if length == attrHeaderLen || b[length-1] != 0 && bytes.IndexByte(b[attrHeaderLen:length], 0) < 0 {
+				return n, false
+			}
+			ok = true
+		case attrSeq, attrTime, attrLoadID:
+			if length != attrHeaderLen+8 {
+				return n, false
+			}
+			switch kind {
+			case attrSeq:
+				n.Seq = binary.NativeEndian.Uint64(b[attrHeaderLen:])
+			case attrLoadID:
+				n.LoadID = binary.NativeEndian.Uint64(b[attrHeaderLen:])
+			}
+		}
+		next := (length + unix.NLA_ALIGNTO - 1) &^ (unix.NLA_ALIGNTO - 1)
+		if next >= len(b) {
+			return n, ok
+		}
+		b = b[next:]
+	}
+	return n, ok && len(b) == 0
 }
 
 // Family returns the id of the family that sent m, which Classify did not find
 // malformed.
-func (m Message) Family() uint16 { return binary.NativeEndian.Uint16(m.Data[4:]) }
+func (m *Message) Family() uint16 { return binary.NativeEndian.Uint16(m.Data[4:]) }
 
 // Fields is what an event's attributes say.
 type Fields struct {
@@ -106,8 +147,11 @@ var (
 	errString    = errors.New("text attribute is not terminated by a NUL")
 )
 
+// attrFlags are no part of an attribute's type.
+const attrFlags = unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER
+
 // parseEvent walks the attributes. The library's AttributeDecoder is not used
-// here: it allocates, and every event passes through.
+// here: it allocates, and every event passes through for each sink.
 func parseEvent(b []byte) (f Fields, err error) {
 	for found := false; ; {
 		if len(b) < attrHeaderLen {
@@ -123,7 +167,7 @@ func parseEvent(b []byte) (f Fields, err error) {
 		if length < attrHeaderLen || length > len(b) {
 			return Fields{}, errAttribute
 		}
-		kind := binary.NativeEndian.Uint16(b[2:]) &^ (unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER)
+		kind := binary.NativeEndian.Uint16(b[2:]) &^ attrFlags
 		if kind == attrMsg {
 			found = true
 		}

@@ -39,8 +39,8 @@ func (r *Receiver) take(now time.Time, messages []genl.Message, atOnce bool) {
 		r.unsaved = true
 	}
 	r.tell(now, atOnce)
-	for _, m := range messages {
-		r.message(now, m)
+	for i := range messages {
+		r.message(now, &messages[i])
 	}
 	if r.crowd && !r.Subscribed() {
 		r.prejoin()
@@ -50,14 +50,14 @@ func (r *Receiver) take(now time.Time, messages []genl.Message, atOnce bool) {
 	}
 }
 
-func (r *Receiver) message(now time.Time, m genl.Message) {
-	verdict, fields := genl.Classify(m, r.Family(), r.Sender)
+func (r *Receiver) message(now time.Time, m *genl.Message) {
+	verdict, number := genl.Classify(m, r.Family(), r.Sender)
 	if verdict == genl.Family && r.isOurs(m) {
-		verdict, fields = genl.Classify(m, r.Family(), r.Sender)
+		verdict, number = genl.Classify(m, r.Family(), r.Sender)
 	}
 	switch verdict {
 	case genl.Event:
-		if missing := r.ledger.next(fields.LoadID, fields.KernelSeq); missing > 0 {
+		if missing := r.ledger.next(number); missing > 0 {
 			r.missed(now, missing)
 		}
 		if r.ledger.Break == nextOne {

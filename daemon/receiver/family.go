@@ -28,7 +28,7 @@ func (r *Receiver) notified(now time.Time, data []byte) {
 }
 
 // isOurs asks the kernel whose message m is: the notification may have been lost.
-func (r *Receiver) isOurs(m genl.Message) bool {
+func (r *Receiver) isOurs(m *genl.Message) bool {
 	id := m.Family()
 	if id == r.foreign {
 		return false

@@ -3,7 +3,6 @@
 package receiver
 
 import (
-	"bytes"
 	"encoding/binary"
 	"time"
 
@@ -33,8 +32,8 @@ type ledger struct {
 	Drops  uint64 // its counter when it was last read
 	Family uint64 // the id of which messages are accepted from here on
 
-	Watched int64 // until when nothing was multicast that no socket was there for, ns since 1970
-	Told    int64 // when the last gap was put into the journal, ns since 1970
+	Watched uint64 // until when nothing was multicast that no socket was there for, ns since 1970
+	Told    uint64 // when the last gap was put into the journal, ns since 1970
 	Untold  [reasons]loss
 }
 
@@ -64,7 +63,7 @@ const (
 type loss struct {
 	Count               uint64
 	LoadID, First, Last uint64
-	From, To            int64
+	From, To            uint64 // ns since 1970
 }
 
 // tellInterval is the least time between two gaps in the journal.
@@ -72,21 +71,18 @@ const tellInterval = time.Second
 
 // next takes note of an event with these numbers and returns how many are missing
 // before it.
-func (l *ledger) next(loadID, seq uint64) (missing uint64) {
+func (l *ledger) next(n genl.Number) (missing uint64) {
 	l.Received++
-	if seq == 0 {
-		return 0 // the module gives no numbers
-	}
-	if loadID != l.LoadID {
-		l.LoadID, l.Seq = loadID, 0
+	if n.LoadID != l.LoadID && n.Seq != 0 {
+		l.LoadID, l.Seq = n.LoadID, 0
 		l.Unseen -= l.Bygone
 		l.Bygone = 0
 	}
-	if seq <= l.Seq {
+	if n.Seq <= l.Seq { // the module gives no numbers, for one
 		return 0
 	}
-	missing = seq - l.Seq - 1
-	l.Seq = seq
+	missing = n.Seq - l.Seq - 1
+	l.Seq = n.Seq
 	return missing
 }
 
@@ -122,10 +118,10 @@ func (l *ledger) lose(why reason, n uint64, now time.Time) {
 	l.Lost[why] += n
 	u := &l.Untold[why]
 	if u.Count == 0 {
-		*u = loss{From: now.UnixNano()}
+		*u = loss{From: ns(now)}
 	}
 	u.Count += n
-	u.To = now.UnixNano()
+	u.To = ns(now)
 }
 
 // number says which events an untold loss is about.
@@ -155,17 +151,17 @@ func (l *ledger) unsettled() bool { return l.Bygone != l.Unseen || l.Break == so
 
 // tell returns a gap that is to be put into the journal now.
 func (l *ledger) tell(now time.Time, atOnce bool) (gap genl.Gap, ok bool) {
-	if !atOnce && time.Duration(now.UnixNano()-l.Told).Abs() < tellInterval {
+	if !atOnce && now.Sub(at(l.Told)).Abs() < tellInterval {
 		return genl.Gap{}, false
 	}
 	for why := range l.Untold {
 		if u := &l.Untold[why]; u.Count > 0 {
 			gap = genl.Gap{
-				Count: u.Count, Reason: reasonNames[why], From: time.Unix(0, u.From), To: time.Unix(0, u.To),
+				Count: u.Count, Reason: reasonNames[why], From: at(u.From), To: at(u.To),
 				LoadID: u.LoadID, First: u.First, Last: u.Last,
 			}
 			*u = loss{}
-			l.Told = now.UnixNano()
+			l.Told = ns(now)
 			return gap, true
 		}
 	}
@@ -183,28 +179,46 @@ func (l *ledger) untold() bool {
 
 // watched says that until now nothing could be multicast that no socket was there
 // for: the daemon was subscribed, or the family away.
-func (l *ledger) watched(now time.Time) { l.Watched = now.UnixNano() }
+func (l *ledger) watched(now time.Time) { l.Watched = ns(now) }
 
 // blind returns for how long something could be.
 func (l *ledger) blind(now time.Time) time.Duration {
 	if l.Watched == 0 {
 		return 0 // this is the first that we know of this boot
 	}
-	return max(0, time.Duration(now.UnixNano()-l.Watched))
+	return max(0, now.Sub(at(l.Watched)))
 }
 
-// The encoding is read by the same machine only.
-func (l *ledger) append(b []byte) []byte {
-	b, err := binary.Append(b, binary.NativeEndian, l)
-	if err != nil {
-		panic(err) // a field of no fixed size: the first test finds it
+func ns(t time.Time) uint64  { return uint64(t.UnixNano()) }    //nolint:gosec // after 1970
+func at(ns uint64) time.Time { return time.Unix(0, int64(ns)) } //nolint:gosec // before 2262
+
+// words calls f for each number, always in the same order.
+func (l *ledger) words(f func(*uint64)) {
+	for _, p := range [...]*uint64{
+		&l.Received, &l.LoadID, &l.Seq, &l.Unseen, &l.Bygone, &l.Break, &l.Socket, &l.Drops, &l.Family, &l.Watched, &l.Told,
+	} {
+		f(p)
 	}
+	for why := range reasons {
+		u := &l.Untold[why]
+		for _, p := range [...]*uint64{&l.Lost[why], &u.Count, &u.LoadID, &u.First, &u.Last, &u.From, &u.To} {
+			f(p)
+		}
+	}
+}
+
+const ledgerBytes = 8 * (11 + 7*int(reasons))
+
+// append appends what decode reads, on the same machine.
+func (l *ledger) append(b []byte) []byte {
+	l.words(func(p *uint64) { b = binary.NativeEndian.AppendUint64(b, *p) })
 	return b
 }
 
 func (l *ledger) decode(b []byte) bool {
-	if len(b) != binary.Size(l) {
+	if len(b) != ledgerBytes {
 		return false // another version's
 	}
-	return binary.Read(bytes.NewReader(b), binary.NativeEndian, l) == nil
+	l.words(func(p *uint64) { *p, b = binary.NativeEndian.Uint64(b), b[8:] })
+	return true
 }

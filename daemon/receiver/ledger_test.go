@@ -20,7 +20,7 @@ import (
 func TestTheLedgerSurvivesItsEncoding(t *testing.T) {
 	want := ledger{
 		Received: 1, Lost: [reasons]uint64{2, 3, 4}, LoadID: 5, Seq: 6, Unseen: 7, Bygone: 8, Break: somewhen, Socket: 9,
-		Drops: 10, Family: 11, Watched: -12, Told: 13, Untold: [reasons]loss{{Count: 14, From: 15}, {}, {First: 16}},
+		Drops: 10, Family: 11, Watched: 12, Told: 13, Untold: [reasons]loss{{Count: 14, From: 15}, {}, {First: 16}},
 	}
 	var got ledger
 	if !got.decode(want.append(nil)) {
