@@ -39,6 +39,7 @@ const BatchBytes = int(unsafe.Sizeof(layout{}))
 type Batch struct {
 	*layout
 	messages [batchMessages]Message
+	filled   int // at most so many headers have a length
 }
 
 // NewBatch lays a batch over memory, which must be aligned as a page is and stay
@@ -47,7 +48,11 @@ func NewBatch(memory []byte) (*Batch, error) {
 	if len(memory) < BatchBytes || uintptr(unsafe.Pointer(&memory[0]))%unsafe.Alignof(layout{}) != 0 {
 		return nil, fmt.Errorf("a batch does not fit into %d bytes at this address", len(memory))
 	}
-	return &Batch{layout: (*layout)(unsafe.Pointer(&memory[0]))}, nil
+	b := &Batch{layout: (*layout)(unsafe.Pointer(&memory[0])), filled: batchMessages}
+	for i := range b.messages {
+		b.messages[i].Data = b.slots[i][:]
+	}
+	return b, nil
 }
 
 // empty stands in place of a length while a slot holds no message. It is not 0:
@@ -68,29 +73,30 @@ func (b *Batch) Left() []Message {
 // Clear forgets the messages received. The first goes first, so that a batch
 // half cleared is an empty one.
 func (b *Batch) Clear() {
-	for i := range b.headers {
+	for i := range b.headers[:b.filled] {
 		b.headers[i].len = empty
 	}
+	b.filled = 0
 }
 
 // collect describes the first n messages. Lengths may come from a file that
 // somebody has damaged.
 func (b *Batch) collect(n int) []Message {
-	for i := range n {
-		h := &b.headers[i]
-		b.messages[i] = Message{
-			Data:      b.slots[i][:min(h.len, slotBytes):slotBytes],
-			Sender:    b.senders[i].Pid,
-			Truncated: h.hdr.Flags&unix.MSG_TRUNC != 0,
-		}
+	messages := b.messages[:n]
+	for i := range messages {
+		h, m := &b.headers[i], &messages[i]
+		m.Data = m.Data[:min(h.len, slotBytes)]
+		m.Sender = b.senders[i].Pid
+		m.Truncated = h.hdr.Flags&unix.MSG_TRUNC != 0
 	}
-	return b.messages[:n]
+	return messages
 }
 
 // Put lays messages into the batch as the kernel does; for tests of what finds
 // them there.
 func (b *Batch) Put(messages ...Message) {
 	b.Clear()
+	b.filled = len(messages)
 	for i, m := range messages {
 		copy(b.slots[i][:], m.Data)
 		b.senders[i].Pid = m.Sender
@@ -104,27 +110,27 @@ func (b *Batch) prepare() {
 	for i := range b.headers {
 		b.iovecs[i].Base = &b.slots[i][0]
 		b.iovecs[i].SetLen(slotBytes)
-		b.headers[i].hdr = unix.Msghdr{Name: (*byte)(unsafe.Pointer(&b.senders[i])), Iov: &b.iovecs[i], Iovlen: 1}
+		b.headers[i].hdr = unix.Msghdr{
+			Name: (*byte)(unsafe.Pointer(&b.senders[i])), Namelen: unix.SizeofSockaddrNetlink,
+			Iov: &b.iovecs[i], Iovlen: 1,
+		}
 	}
 }
 
 // receive reads what is queued in fd, at most one batch, without blocking. The
-// batch must have been cleared.
+// batch must have been cleared. The kernel writes flags and length of the address
+// anew; a netlink address always has the length that prepare gave it.
 //
 // RawSyscall and not Syscall: an ordinary system call wakes the runtime's
 // monitor thread each time that the process was idle, which triples the CPU
 // time per event at a thousand events a second. It is sound because
 // MSG_DONTWAIT and the size of a batch bound the call.
 func (b *Batch) receive(fd uintptr) ([]Message, error) {
-	for i := range b.headers {
-		// The kernel writes both; a stale length of the address would cut it.
-		b.headers[i].hdr.Namelen = unix.SizeofSockaddrNetlink
-		b.headers[i].hdr.Flags = 0
-	}
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd,
 		uintptr(unsafe.Pointer(&b.headers[0])), batchMessages, unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return nil, errno
 	}
+	b.filled = int(n)
 	return b.collect(int(n)), nil
 }

@@ -77,15 +77,51 @@ func Classify(m *Message, family uint16, sender uint32) (Verdict, Number) {
 	case m.Data[nlmsgHeaderLen+1] != version:
 		return Version, Number{}
 	}
-	number, ok := numberOf(m.Data[headersLen:])
-	if !ok {
-		return Malformed, Number{}
+	if number, ok := ourNumber(m.Data[headersLen:]); ok {
+		return Event, number
 	}
-	return Event, number
+	if number, ok := anyNumber(m.Data[headersLen:]); ok {
+		return Event, number
+	}
+	return Malformed, Number{}
 }
 
-// numberOf walks the attributes as parseEvent does, and accepts the same.
-func numberOf(b []byte) (n Number, ok bool) {
+// What ends an event of our module, where a 64-bit number needs no padding.
+const endBytes = 3 * (attrHeaderLen + 8)
+
+var (
+	seqHeader    = wideHeader(attrSeq)
+	timeHeader   = wideHeader(attrTime)
+	loadIDHeader = wideHeader(attrLoadID)
+)
+
+func wideHeader(kind uint16) uint32 {
+	var b [attrHeaderLen]byte
+	binary.NativeEndian.PutUint16(b[:], attrHeaderLen+8)
+	binary.NativeEndian.PutUint16(b[2:], kind)
+	return binary.NativeEndian.Uint32(b[:])
+}
+
+// ourNumber reads what our module sends: the text, then sequence, time and load
+// id. It takes a quarter of the instructions that any order takes.
+func ourNumber(b []byte) (n Number, ok bool) {
+	if len(b) < attrHeaderLen+1+endBytes {
+		return n, false
+	}
+	end := b[len(b)-endBytes:]
+	_ = end[endBytes-1]
+	length := int(binary.NativeEndian.Uint16(b))
+	if length <= attrHeaderLen || (length+unix.NLA_ALIGNTO-1)&^(unix.NLA_ALIGNTO-1) != len(b)-endBytes ||
+		binary.NativeEndian.Uint16(b[2:]) != attrMsg || b[length-1] != 0 ||
+		binary.NativeEndian.Uint32(end) != seqHeader || binary.NativeEndian.Uint32(end[12:]) != timeHeader ||
+		binary.NativeEndian.Uint32(end[24:]) != loadIDHeader {
+		return n, false
+	}
+	return Number{LoadID: binary.NativeEndian.Uint64(end[28:]), Seq: binary.NativeEndian.Uint64(end[4:])}, true
+}
+
+// anyNumber walks the attributes as parseEvent does, and accepts the same.
+func anyNumber(b []byte) (n Number, ok bool) {
 	for len(b) >= attrHeaderLen {
 		length := int(binary.NativeEndian.Uint16(b))
 		if length < attrHeaderLen || length > len(b) {

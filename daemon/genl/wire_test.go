@@ -130,6 +130,8 @@ func TestClassifyAndDecodeAllocateNothing(t *testing.T) {
 func FuzzClassify(f *testing.F) {
 	f.Add(packet(testFamily, cmdEcho, version, text("hello"), number(attrSeq, 7)))
 	f.Add(packet(testFamily, cmdEcho, version, attr(attrMsg, nil)))
+	f.Add(packet(testFamily, cmdEcho, version, text("hello"), number(attrSeq, 7), number(attrTime, 8), number(attrLoadID, 9)))
+	f.Add(packet(testFamily, cmdEcho, version, text(""), number(attrSeq, 7), number(attrLoadID, 9), number(attrTime, 8)))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		verdict, number := Classify(&Message{Data: data}, testFamily, Kernel)

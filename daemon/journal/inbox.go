@@ -32,6 +32,7 @@ import (
 type Inbox struct {
 	mapping []byte
 	header  *inboxHeader
+	newest  *memo // nil when none is valid
 }
 
 type inboxHeader struct {
@@ -77,6 +78,7 @@ func OpenInbox(path string, size int) (b *Inbox, fresh bool, err error) {
 		b.header.magic, b.header.size = inboxMagic, int64(size)
 		fresh = true
 	}
+	b.findNewest()
 	return b, fresh, nil
 }
 
@@ -115,43 +117,47 @@ func (b *Inbox) SetGeneration(g uint64) { b.header.generation.Store(g) }
 // Remember keeps data for whoever goes on from generation, in place of the older
 // memo. It survives the end of the process at any instruction.
 func (b *Inbox) Remember(generation uint64, data []byte) {
-	newest := b.newest(func(*memo) bool { return true })
-	m := &b.header.memos[0]
-	version := uint64(1)
-	if newest != nil {
-		version = newest.version + 1
-		if newest == m {
+	m, version := &b.header.memos[0], uint64(1)
+	if b.newest != nil {
+		version = b.newest.version + 1
+		if b.newest == m {
 			m = &b.header.memos[1]
 		}
 	}
 	m.length = uint32(copy(m.data[:], data)) //nolint:gosec // at most MemoBytes
 	m.generation, m.version = generation, version
 	m.checksum = m.sum()
+	b.newest = m
 }
 
 // Recall returns what was kept last for generation, or else what was kept last:
 // then the journal is not the one that the inbox belonged to. It is nil when
 // nothing was kept, and valid until the next Remember.
 func (b *Inbox) Recall(generation uint64) []byte {
-	m := b.newest(func(m *memo) bool { return m.generation == generation })
-	if m == nil {
-		m = b.newest(func(*memo) bool { return true })
-	}
-	if m == nil {
-		return nil
-	}
-	return m.data[:m.length]
-}
-
-func (b *Inbox) newest(which func(*memo) bool) (found *memo) {
+	found := b.newest
 	for i := range b.header.memos {
 		m := &b.header.memos[i]
-		if m.version != 0 && m.length <= MemoBytes && m.checksum == m.sum() && which(m) &&
-			(found == nil || m.version > found.version) {
+		if m.valid() && m.generation == generation && (found.generation != generation || m.version > found.version) {
 			found = m
 		}
 	}
-	return found
+	if found == nil {
+		return nil
+	}
+	return found.data[:found.length]
+}
+
+// findNewest finds the memo that was kept last.
+func (b *Inbox) findNewest() {
+	for i := range b.header.memos {
+		if m := &b.header.memos[i]; m.valid() && (b.newest == nil || m.version > b.newest.version) {
+			b.newest = m
+		}
+	}
+}
+
+func (m *memo) valid() bool {
+	return m.version != 0 && m.length <= MemoBytes && m.checksum == m.sum()
 }
 
 func (m *memo) sum() uint32 {

@@ -66,11 +66,16 @@ func TestInboxKeepsTheMemosOfTwoGenerations(t *testing.T) {
 // A process that ends while it writes a memo leaves any part of it.
 func TestInboxRecallsTheOlderMemoWhenTheNewerIsTorn(t *testing.T) {
 	for torn := range unsafe.Sizeof(memo{}) - MemoBytes + uintptr(len("newer")) {
-		b, _ := openInbox(t, filepath.Join(t.TempDir(), "inbox"), 4096)
+		path := filepath.Join(t.TempDir(), "inbox")
+		b, _ := openInbox(t, path, 4096)
 		b.Remember(1, []byte("older"))
 		b.Remember(1, []byte("newer"))
 		m := &b.header.memos[1]
 		(*[unsafe.Sizeof(memo{})]byte)(unsafe.Pointer(m))[torn] ^= 1
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		b, _ = openInbox(t, path, 4096)
 		if got := string(b.Recall(1)); got != "older" {
 			t.Errorf("byte %d altered: recalled %q", torn, got)
 		}

@@ -33,15 +33,30 @@ func (r *Receiver) take(now time.Time, messages []genl.Message, atOnce bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.holding = true
-	r.records, r.events = r.records[:0], 0
+	r.records, r.gaps = r.records[:0], 0
 	if len(messages) == 0 {
 		r.ledger.settled()
 		r.unsaved = true
 	}
 	r.tell(now, atOnce)
 	for i := range messages {
-		r.message(now, &messages[i])
+		m := &messages[i]
+		verdict, number := genl.Classify(m, r.Family(), r.Sender)
+		if verdict != genl.Event {
+			if verdict, number = r.noEvent(now, m, verdict); verdict != genl.Event {
+				continue
+			}
+		}
+		if missing := r.ledger.next(number); missing > 0 {
+			r.missed(now, missing)
+		}
+		if r.ledger.Break == nextOne {
+			r.ledger.Break = noBreak
+		}
+		r.records = append(r.records, m.Data)
 	}
+	r.events = len(r.records) - r.gaps
+	r.ledger.Received += uint64(r.events) //nolint:gosec // a batch
 	if r.crowd && !r.Subscribed() {
 		r.prejoin()
 	}
@@ -50,27 +65,18 @@ func (r *Receiver) take(now time.Time, messages []genl.Message, atOnce bool) {
 	}
 }
 
-func (r *Receiver) message(now time.Time, m *genl.Message) {
-	verdict, number := genl.Classify(m, r.Family(), r.Sender)
-	if verdict == genl.Family && r.isOurs(m) {
-		verdict, number = genl.Classify(m, r.Family(), r.Sender)
-	}
-	switch verdict {
-	case genl.Event:
-		if missing := r.ledger.next(number); missing > 0 {
-			r.missed(now, missing)
-		}
-		if r.ledger.Break == nextOne {
-			r.ledger.Break = noBreak
-		}
-		r.records = append(r.records, m.Data)
-		r.events++
-	case genl.Notification:
+// noEvent acts on a message that was classified as none. It may turn out to be one.
+func (r *Receiver) noEvent(now time.Time, m *genl.Message, verdict genl.Verdict) (genl.Verdict, genl.Number) {
+	switch {
+	case verdict == genl.Notification:
 		r.notified(now, m.Data)
 		r.unsaved = true
-	default:
-		r.refused[verdict].Inc()
+		return verdict, genl.Number{}
+	case verdict == genl.Family && r.isOurs(m):
+		return genl.Classify(m, r.Family(), r.Sender)
 	}
+	r.refused[verdict].Inc()
+	return verdict, genl.Number{}
 }
 
 // missed accounts for events that are missing before the one at hand.
@@ -97,6 +103,7 @@ func (r *Receiver) tell(now time.Time, atOnce bool) {
 	if gap, ok := r.ledger.tell(now, atOnce); ok {
 		r.gap = genl.AppendGap(r.gap[:0], &gap)
 		r.records = append(r.records, r.gap)
+		r.gaps++
 	}
 }
 

@@ -69,10 +69,9 @@ type loss struct {
 // tellInterval is the least time between two gaps in the journal.
 const tellInterval = time.Second
 
-// next takes note of an event with these numbers and returns how many are missing
+// next takes note of the number of an event that was received, and returns how many are missing
 // before it.
 func (l *ledger) next(n genl.Number) (missing uint64) {
-	l.Received++
 	if n.LoadID != l.LoadID && n.Seq != 0 {
 		l.LoadID, l.Seq = n.LoadID, 0
 		l.Unseen -= l.Bygone
@@ -192,33 +191,33 @@ func (l *ledger) blind(now time.Time) time.Duration {
 func ns(t time.Time) uint64  { return uint64(t.UnixNano()) }    //nolint:gosec // after 1970
 func at(ns uint64) time.Time { return time.Unix(0, int64(ns)) } //nolint:gosec // before 2262
 
-// words calls f for each number, always in the same order.
-func (l *ledger) words(f func(*uint64)) {
-	for _, p := range [...]*uint64{
+// words lists the numbers, always in the same order.
+func (l *ledger) words() []*uint64 {
+	list := []*uint64{
 		&l.Received, &l.LoadID, &l.Seq, &l.Unseen, &l.Bygone, &l.Break, &l.Socket, &l.Drops, &l.Family, &l.Watched, &l.Told,
-	} {
-		f(p)
 	}
 	for why := range reasons {
 		u := &l.Untold[why]
-		for _, p := range [...]*uint64{&l.Lost[why], &u.Count, &u.LoadID, &u.First, &u.Last, &u.From, &u.To} {
-			f(p)
-		}
+		list = append(list, &l.Lost[why], &u.Count, &u.LoadID, &u.First, &u.Last, &u.From, &u.To)
 	}
+	return list
 }
 
-const ledgerBytes = 8 * (11 + 7*int(reasons))
-
-// append appends what decode reads, on the same machine.
-func (l *ledger) append(b []byte) []byte {
-	l.words(func(p *uint64) { b = binary.NativeEndian.AppendUint64(b, *p) })
+// encode writes numbers into b, which has room for them, as decode reads them on
+// the same machine.
+func encode(b []byte, words []*uint64) []byte {
+	for i, p := range words {
+		binary.NativeEndian.PutUint64(b[8*i:], *p)
+	}
 	return b
 }
 
-func (l *ledger) decode(b []byte) bool {
-	if len(b) != ledgerBytes {
+func decode(b []byte, words []*uint64) bool {
+	if len(b) != 8*len(words) {
 		return false // another version's
 	}
-	l.words(func(p *uint64) { *p, b = binary.NativeEndian.Uint64(b), b[8:] })
+	for i, p := range words {
+		*p = binary.NativeEndian.Uint64(b[8*i:])
+	}
 	return true
 }

@@ -23,13 +23,14 @@ func TestTheLedgerSurvivesItsEncoding(t *testing.T) {
 		Drops: 10, Family: 11, Watched: 12, Told: 13, Untold: [reasons]loss{{Count: 14, From: 15}, {}, {First: 16}},
 	}
 	var got ledger
-	if !got.decode(want.append(nil)) {
+	encoded := encode(make([]byte, 8*len(want.words())), want.words())
+	if !decode(encoded, got.words()) {
 		t.Fatal("not decoded")
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("ledger (-want +got):\n%s", diff)
 	}
-	if got.decode(want.append(nil)[1:]) || got.decode(nil) {
+	if decode(encoded[1:], got.words()) || decode(nil, got.words()) {
 		t.Error("decoded what is no ledger")
 	}
 }

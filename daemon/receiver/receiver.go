@@ -92,6 +92,7 @@ type Receiver struct {
 
 	mu      sync.Mutex // held to change what follows
 	ledger  ledger
+	words   []*uint64       // of the ledger
 	unsaved bool            // the memo lacks something of the ledger
 	holding bool            // the inbox holds a batch that is not journaled
 	socket  Socket          // nil while there is none; Run's goroutine changes it
@@ -103,7 +104,8 @@ type Receiver struct {
 	busySince atomic.Int64          // when the present batch was taken up, ns; 0 when waiting
 	blocked   atomic.Pointer[error] // why the journal does not accept; nil while it does
 	records   [][]byte              // of the batch at hand
-	events    int                   // how many of the records are events
+	gaps      int                   // how many of the records are gaps
+	events    int                   // and how many are events
 	gap       []byte                // that is one of the records
 	memo      []byte                // scratch
 	overdue   error                 // why the last process's batch is not journaled yet
@@ -150,8 +152,9 @@ func (r *Receiver) Family() uint16 { return uint16(r.family.Load()) } //nolint:g
 
 // restore takes up the ledger of an earlier process.
 func (r *Receiver) restore() error {
-	if l := (ledger{}); l.decode(r.Inbox.Recall(r.Journal.LastGeneration() + 1)) {
-		r.ledger = l
+	r.words = r.ledger.words()
+	r.memo = make([]byte, 8*len(r.words))
+	if l := &r.ledger; decode(r.Inbox.Recall(r.Journal.LastGeneration()+1), r.words) {
 		r.Metrics.Received.Add(float64(l.Received))
 		for why, n := range l.Lost {
 			r.lost[why].Add(float64(n))
@@ -417,7 +420,6 @@ func (r *Receiver) save() {
 
 func (r *Receiver) remember(generation uint64) {
 	r.ledger.Family = uint64(r.Family())
-	r.memo = r.ledger.append(r.memo[:0])
-	r.Inbox.Remember(generation, r.memo)
+	r.Inbox.Remember(generation, encode(r.memo, r.words))
 	r.unsaved = false
 }

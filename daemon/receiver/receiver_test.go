@@ -559,7 +559,8 @@ func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
 			batch.Put(left...)
 			in.SetGeneration(test.inInbox)
 			for generation := range uint64(9) {
-				in.Remember(generation, (&ledger{Family: 34, Received: generation}).append(nil))
+				words := (&ledger{Family: 34, Received: generation}).words()
+				in.Remember(generation, encode(make([]byte, 8*len(words)), words))
 			}
 			j := &recorder{generation: test.inJournal}
 			// Twice, as if the second process had been killed before it received.
