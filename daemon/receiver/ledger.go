@@ -188,7 +188,7 @@ func (l *ledger) blind(now time.Time) time.Duration {
 	return max(0, now.Sub(at(l.Watched)))
 }
 
-func ns(t time.Time) uint64  { return uint64(t.UnixNano()) }    //nolint:gosec // after 1970
+func ns(t time.Time) uint64  { return uint64(t.UnixNano()) }
 func at(ns uint64) time.Time { return time.Unix(0, int64(ns)) } //nolint:gosec // before 2262
 
 // words lists the numbers, always in the same order.
