@@ -32,7 +32,7 @@ import (
 type Inbox struct {
 	mapping []byte
 	header  *inboxHeader
-	newest  *memo // nil when none is valid
+	intact  [2]bool // of the memos
 }
 
 type inboxHeader struct {
@@ -78,7 +78,9 @@ func OpenInbox(path string, size int) (b *Inbox, fresh bool, err error) {
 		b.header.magic, b.header.size = inboxMagic, int64(size)
 		fresh = true
 	}
-	b.findNewest()
+	for i := range b.header.memos {
+		b.intact[i] = b.header.memos[i].valid()
+	}
 	return b, fresh, nil
 }
 
@@ -114,46 +116,51 @@ func (b *Inbox) Generation() uint64 { return b.header.generation.Load() }
 // SetGeneration is called when the memory holds no batch.
 func (b *Inbox) SetGeneration(g uint64) { b.header.generation.Store(g) }
 
-// Remember keeps data for whoever goes on from generation, in place of the older
-// memo. It survives the end of the process at any instruction.
+// Remember keeps data for whoever goes on from generation, which is that of the
+// inbox or the next. It survives the end of the process at any instruction, and
+// leaves alone what was kept last for the inbox's own generation.
 func (b *Inbox) Remember(generation uint64, data []byte) {
-	m, version := &b.header.memos[0], uint64(1)
-	if b.newest != nil {
-		version = b.newest.version + 1
-		if b.newest == m {
-			m = &b.header.memos[1]
+	i := 0
+	if b.find(b.Generation()) == &b.header.memos[0] {
+		i = 1
+	}
+	version := uint64(1)
+	for i := range b.header.memos {
+		if b.intact[i] {
+			version = max(version, b.header.memos[i].version+1)
 		}
 	}
+	m := &b.header.memos[i]
 	m.length = uint32(copy(m.data[:], data)) //nolint:gosec // at most MemoBytes
 	m.generation, m.version = generation, version
 	m.checksum = m.sum()
-	b.newest = m
+	b.intact[i] = true
 }
 
 // Recall returns what was kept last for generation, or else what was kept last:
 // then the journal is not the one that the inbox belonged to. It is nil when
 // nothing was kept, and valid until the next Remember.
 func (b *Inbox) Recall(generation uint64) []byte {
-	found := b.newest
+	m := b.find(generation)
+	if m == nil {
+		return nil
+	}
+	return m.data[:m.length]
+}
+
+// find returns the newest intact memo, of those for generation if there is one.
+func (b *Inbox) find(generation uint64) (found *memo) {
 	for i := range b.header.memos {
 		m := &b.header.memos[i]
-		if m.valid() && m.generation == generation && (found.generation != generation || m.version > found.version) {
+		if !b.intact[i] {
+			continue
+		}
+		fits, best := m.generation == generation, found != nil && found.generation == generation
+		if found == nil || fits && !best || fits == best && m.version > found.version {
 			found = m
 		}
 	}
-	if found == nil {
-		return nil
-	}
-	return found.data[:found.length]
-}
-
-// findNewest finds the memo that was kept last.
-func (b *Inbox) findNewest() {
-	for i := range b.header.memos {
-		if m := &b.header.memos[i]; m.valid() && (b.newest == nil || m.version > b.newest.version) {
-			b.newest = m
-		}
-	}
+	return found
 }
 
 func (m *memo) valid() bool {

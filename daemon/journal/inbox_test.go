@@ -43,23 +43,41 @@ func TestInboxKeepsWhatItHoldsWithoutBeingClosed(t *testing.T) {
 }
 
 func TestInboxKeepsTheMemosOfTwoGenerations(t *testing.T) {
-	b, _ := openInbox(t, filepath.Join(t.TempDir(), "inbox"), 4096)
-	defer b.Close()
+	path := filepath.Join(t.TempDir(), "inbox")
+	b, _ := openInbox(t, path, 4096)
 	if got := b.Recall(0); got != nil {
 		t.Errorf("a new inbox recalls %q", got)
 	}
+	want := func(generation uint64, text string) {
+		t.Helper()
+		if got := string(b.Recall(generation)); got != text {
+			t.Errorf("recalled %q for generation %d, want %q", got, generation, text)
+		}
+	}
+	b.SetGeneration(1)
 	b.Remember(1, []byte("one"))
 	b.Remember(2, []byte("two"))
-	if one, two := string(b.Recall(1)), string(b.Recall(2)); one != "one" || two != "two" {
-		t.Errorf("recalled %q and %q", one, two)
+	want(1, "one")
+	want(2, "two")
+	// One process after the other is killed before the batch is journaled.
+	for range 3 {
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		b, _ = openInbox(t, path, 4096)
+		b.Remember(2, []byte("two again"))
+		want(1, "one")
+		want(2, "two again")
 	}
-	b.Remember(2, []byte("two again"))
-	if got := string(b.Recall(2)); got != "two again" {
-		t.Errorf("recalled %q for generation 2", got)
-	}
+	b.SetGeneration(2)
+	b.Remember(2, []byte("two, later"))
+	b.Remember(2, []byte("two, latest"))
+	want(2, "two, latest")
 	b.Remember(3, make([]byte, MemoBytes))
-	if got := string(b.Recall(9)); got != string(make([]byte, MemoBytes)) {
-		t.Errorf("recalled %q for a generation that nothing was kept for", got)
+	want(2, "two, latest")
+	want(9, string(make([]byte, MemoBytes))) // nothing was kept for it
+	if err := b.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -68,6 +86,7 @@ func TestInboxRecallsTheOlderMemoWhenTheNewerIsTorn(t *testing.T) {
 	for torn := range unsafe.Sizeof(memo{}) - MemoBytes + uintptr(len("newer")) {
 		path := filepath.Join(t.TempDir(), "inbox")
 		b, _ := openInbox(t, path, 4096)
+		b.SetGeneration(1)
 		b.Remember(1, []byte("older"))
 		b.Remember(1, []byte("newer"))
 		m := &b.header.memos[1]

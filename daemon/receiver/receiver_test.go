@@ -584,6 +584,53 @@ func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
 	}
 }
 
+func TestABatchThatWasLeftWaitsForAJournalThatDoesNotAccept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newInbox(t)
+		batch, err := genl.NewBatch(in.memory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch.Put(anEvent(34, "left"))
+		in.SetGeneration(8)
+		words := (&ledger{Family: 34}).words()
+		in.Remember(8, encode(make([]byte, 8*len(words)), words))
+		f := startWith(t, &fakeKernel{ids: first}, &recorder{generation: 7, err: unix.ENOSPC}, in)
+		time.Sleep(time.Minute)
+		if err := f.Blocked(); !errors.Is(err, unix.ENOSPC) {
+			t.Errorf("Blocked() = %v", err)
+		}
+		f.send(anEvent(34, "later"))
+		f.journal.mu.Lock()
+		f.journal.err = nil
+		f.journal.mu.Unlock()
+		time.Sleep(time.Second)
+		f.want(t, "left", "later")
+		if err := f.Blocked(); err != nil {
+			t.Errorf("Blocked() = %v after the journal accepted", err)
+		}
+		f.stop()
+		if got := testutil.ToFloat64(f.m.Received); got != 2 {
+			t.Errorf("received = %v", got)
+		}
+	})
+}
+
+func TestTheNumbersGoOnFromTheJournalWhenTheInboxIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		numbered := func(seq uint64) genl.Message {
+			return message(34, 1, 1, attr(1, []byte("x\x00")), attr(3, binary.NativeEndian.AppendUint64(nil, seq)),
+				attr(5, binary.NativeEndian.AppendUint64(nil, 77)))
+		}
+		f := startWith(t, &fakeKernel{ids: first}, &recorder{newest: numbered(10).Data}, newInbox(t))
+		f.send(numbered(11), numbered(12))
+		f.want(t, "x", "x")
+		f.send(numbered(20))
+		f.want(t, "x", "x", "7 lost: unexplained 13-19", "x")
+		f.stop()
+	})
+}
+
 func TestStopWhileThereIsNoSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, &fakeKernel{ids: first})
