@@ -46,9 +46,9 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("joining a group of NETLINK_USERSOCK needs root")
 	}
-	kills, most := 100, uint64(50_000)
+	kills, events := 100, uint64(50_000)
 	if os.Getenv("GENLTESTD_SOAK") != "" {
-		kills, most = 1000, 500_000
+		kills, events = 1000, 500_000
 	}
 	dir := t.TempDir()
 	stored := killTarget(t)
@@ -65,13 +65,14 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 	}
 	var done atomic.Bool
 	sent := make(chan uint64)
-	go func() { sent <- sender.send(t, &done, most) }()
+	go func() { sent <- sender.send(t, &done, events) }()
 
-	before := 0 // kills that came before the process had received anything
+	before := 0                   // kills that came before the process had received anything
+	most := 60 * time.Millisecond // a process lives; more on a machine where it starts slowly
 	for i := range kills {
 		last := generation(t, dir)
 		child := run(nil)
-		time.Sleep(time.Duration(rand.Int64N(int64(60 * time.Millisecond))))
+		time.Sleep(time.Duration(rand.Int64N(int64(most))))
 		if i == kills-1 {
 			done.Store(true)
 		}
@@ -79,6 +80,7 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 		child.Wait()         //nolint:errcheck // killed
 		if generation(t, dir) == last {
 			before++
+			most += most / 50
 		}
 	}
 	if kills-before < kills/10 {
