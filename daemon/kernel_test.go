@@ -434,10 +434,10 @@ func TestKernelForgedAndForeignMessagesAreRefused(t *testing.T) {
 	binary.NativeEndian.PutUint16(forged[4:], f.receiver.Family())
 	forged[16], forged[17] = 1, 1
 	copy(forged[20:], []byte{9, 0, 1, 0, 'f', 'a', 'k', 'e', 0})
-	for _, port := range eventPorts(t) {
-		for _, data := range [][]byte{forged, []byte("garbage"), bytes.Repeat([]byte{0xff}, 9000)} {
-			// Refused for the daemon's other sockets.
-			unix.Sendto(fd, data, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: port}) //nolint:errcheck // see above
+	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: eventPort(t)}
+	for _, data := range [][]byte{forged, []byte("garbage"), bytes.Repeat([]byte{0xff}, 9000)} {
+		if err := unix.Sendto(fd, data, 0, to); err != nil {
+			t.Fatal(err)
 		}
 	}
 	eventually(t, "refusals", func() bool { return f.metric(t, `genltestd_messages_refused_total{reason="sender"}`) == "3" })
@@ -447,27 +447,32 @@ func TestKernelForgedAndForeignMessagesAreRefused(t *testing.T) {
 	}
 }
 
-// eventPorts returns the port ids of this process's generic netlink sockets
-// that are members of a group.
-func eventPorts(t *testing.T) []uint32 {
+// eventPort returns the port id of the only generic netlink socket here that is
+// a member of a group.
+func eventPort(t *testing.T) (port uint32) {
 	t.Helper()
-	table, err := os.ReadFile("/proc/net/netlink")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ports []uint32
-	for text := range strings.Lines(string(table)) {
-		var sk, groups string
-		var protocol int
-		var port uint32
-		if n, _ := fmt.Sscan(text, &sk, &protocol, &port, &groups); n == 4 && protocol == unix.NETLINK_GENERIC && port != 0 && groups != "00000000" {
-			ports = append(ports, port)
+	// A line is there twice, or not at all, when a socket is closed between two reads.
+	eventually(t, "a socket that has joined a group", func() bool {
+		table, err := os.ReadFile("/proc/net/netlink")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if len(ports) == 0 {
-		t.Fatalf("no socket has joined a group:\n%s", table)
-	}
-	return ports
+		for text := range strings.Lines(string(table)) {
+			var sk, groups string
+			var protocol int
+			var other uint32
+			n, _ := fmt.Sscan(text, &sk, &protocol, &other, &groups)
+			if n < 4 || protocol != unix.NETLINK_GENERIC || other == 0 || groups == "00000000" {
+				continue
+			}
+			if port != 0 && port != other {
+				t.Fatalf("more than one socket has joined a group:\n%s", table)
+			}
+			port = other
+		}
+		return port != 0
+	})
+	return port
 }
 
 func TestKernelTutorialModuleSendsOnlyText(t *testing.T) {
