@@ -80,10 +80,11 @@ func Classify(m *Message, family uint16, sender uint32) (Verdict, Number) {
 	if number, ok := ourNumber(m.Data[headersLen:]); ok {
 		return Event, number
 	}
-	if number, ok := anyNumber(m.Data[headersLen:]); ok {
-		return Event, number
+	fields, err := parseEvent(m.Data[headersLen:])
+	if err != nil {
+		return Malformed, Number{}
 	}
-	return Malformed, Number{}
+	return Event, Number{LoadID: fields.LoadID, Seq: fields.KernelSeq}
 }
 
 // What ends an event of our module, where a 64-bit number needs no padding.
@@ -103,7 +104,7 @@ func wideHeader(kind uint16) uint32 {
 }
 
 // ourNumber reads what our module sends: the text, then sequence, time and load
-// id. It takes a quarter of the instructions that any order takes.
+// id, without a walk over the attributes. Any other order is parseEvent's.
 func ourNumber(b []byte) (n Number, ok bool) {
 	if len(b) < attrHeaderLen+1+endBytes {
 		return n, false
@@ -118,40 +119,6 @@ func ourNumber(b []byte) (n Number, ok bool) {
 		return n, false
 	}
 	return Number{LoadID: binary.NativeEndian.Uint64(end[28:]), Seq: binary.NativeEndian.Uint64(end[4:])}, true
-}
-
-// anyNumber walks the attributes as parseEvent does, and accepts the same.
-func anyNumber(b []byte) (n Number, ok bool) {
-	for len(b) >= attrHeaderLen {
-		length := int(binary.NativeEndian.Uint16(b))
-		if length < attrHeaderLen || length > len(b) {
-			return n, false
-		}
-		switch kind := binary.NativeEndian.Uint16(b[2:]) &^ attrFlags; kind {
-		case attrMsg:
-			// The last byte is the NUL, unless somebody wants to know.
-			if length == attrHeaderLen || b[length-1] != 0 && bytes.IndexByte(b[attrHeaderLen:length], 0) < 0 {
-				return n, false
-			}
-			ok = true
-		case attrSeq, attrTime, attrLoadID:
-			if length != attrHeaderLen+8 {
-				return n, false
-			}
-			switch kind {
-			case attrSeq:
-				n.Seq = binary.NativeEndian.Uint64(b[attrHeaderLen:])
-			case attrLoadID:
-				n.LoadID = binary.NativeEndian.Uint64(b[attrHeaderLen:])
-			}
-		}
-		next := (length + unix.NLA_ALIGNTO - 1) &^ (unix.NLA_ALIGNTO - 1)
-		if next >= len(b) {
-			return n, ok
-		}
-		b = b[next:]
-	}
-	return n, ok && len(b) == 0
 }
 
 // Family returns the id of the family that sent m, which Classify did not find
@@ -183,9 +150,6 @@ var (
 	errString    = errors.New("text attribute is not terminated by a NUL")
 )
 
-// attrFlags are no part of an attribute's type.
-const attrFlags = unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER
-
 // parseEvent walks the attributes. The library's AttributeDecoder is not used
 // here: it allocates, and every event passes through for each sink.
 func parseEvent(b []byte) (f Fields, err error) {
@@ -203,7 +167,7 @@ func parseEvent(b []byte) (f Fields, err error) {
 		if length < attrHeaderLen || length > len(b) {
 			return Fields{}, errAttribute
 		}
-		kind := binary.NativeEndian.Uint16(b[2:]) &^ attrFlags
+		kind := binary.NativeEndian.Uint16(b[2:]) &^ (unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER)
 		if kind == attrMsg {
 			found = true
 		}

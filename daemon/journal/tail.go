@@ -32,7 +32,7 @@ func (j *Journal) Tail(visit func(data []byte)) error {
 }
 
 func (j *Journal) visit(s *segment, visit func(data []byte)) (found bool, err error) {
-	file, err := j.fs.Open(j.path(segmentName(s.first)), unix.O_RDONLY)
+	file, err := j.fs.Open(j.segmentPath(s), unix.O_RDONLY)
 	if err != nil {
 		return false, err
 	}

@@ -76,8 +76,7 @@ func (r *Receiver) check() error {
 	r.Log.Warn("a notification of the kernel was lost; correcting the subscription", "family_id", ids.ID)
 	if ids.ID == 0 {
 		r.away()
-		r.prejoin()
-		return nil
+		return r.joinAhead(registry)
 	}
 	return r.follow(time.Now(), ids)
 }
@@ -105,18 +104,14 @@ func (r *Receiver) subscribe(goesOn bool) error {
 		r.interrupted(now, at)
 		r.family.Store(0)
 	}
-	switch known := r.Family(); {
-	case ids.ID == 0:
-		if known == 0 {
-			r.away()
-		}
-		_, err := r.socket.SetGroups(registry.Free[:]...)
-		return err
-	case goesOn && known != ids.ID:
-		return r.joinEarly(ids)
-	default:
+	known := r.Family()
+	if ids.ID != 0 && (known == ids.ID || !goesOn) {
 		return r.follow(now, ids)
 	}
+	if known == ids.ID {
+		r.away()
+	}
+	return r.joinAhead(registry)
 }
 
 // follow makes ids, which are not zero, the family's.
@@ -135,7 +130,7 @@ func (r *Receiver) follow(now time.Time, ids genl.FamilyIDs) error {
 		r.interrupted(now, somewhen)
 	case len(joined) > 0:
 		r.interrupted(now, nextOne)
-	case r.ledger.Break == somewhen && !known: // joinEarly was for this
+	case r.ledger.Break == somewhen && !known: // joinAhead was for this
 		r.ledger.Break = nextOne
 	}
 	r.setSubscribed(true)
@@ -175,27 +170,28 @@ func (r *Receiver) away() {
 	}
 }
 
-// prejoin makes the socket a member of the groups that the family is likely to
-// get: then what is multicast directly after its registration arrives. That is
-// how the kernel gives out numbers and no promise, so follow corrects it.
+// prejoin joins ahead of what nlctrl knows now.
 func (r *Receiver) prejoin() {
 	registry, err := r.Kernel.Resolve()
 	if err == nil {
-		r.crowd = false
-		if registry.Family.ID == 0 {
-			_, err = r.socket.SetGroups(registry.Free[:]...)
-		} else {
-			err = r.joinEarly(registry.Family) // it came just now
-		}
+		err = r.joinAhead(registry)
 	}
 	if err != nil {
 		r.Log.Warn("joining the groups that the family is likely to get", "error", err)
 	}
 }
 
-// joinEarly joins the group of a family whose registration is still queued.
-func (r *Receiver) joinEarly(ids genl.FamilyIDs) error {
-	joined, err := r.socket.SetGroups(ids.Group)
+// joinAhead joins before the news of a registration has been received: the group
+// of a family that is there already, or else those that it is likely to get. Then
+// what is multicast directly after its registration arrives. That is how the
+// kernel gives out numbers and no promise, so follow corrects it.
+func (r *Receiver) joinAhead(registry genl.Registry) error {
+	r.crowd = false
+	if registry.Family.ID == 0 {
+		_, err := r.socket.SetGroups(registry.Free[:]...)
+		return err
+	}
+	joined, err := r.socket.SetGroups(registry.Family.Group)
 	if len(joined) > 0 {
 		r.interrupted(time.Now(), somewhen)
 	}

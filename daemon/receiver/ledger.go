@@ -69,8 +69,8 @@ type loss struct {
 // tellInterval is the least time between two gaps in the journal.
 const tellInterval = time.Second
 
-// next takes note of the number of an event that was received, and returns how many are missing
-// before it.
+// next takes note of the number of an event that was received, and returns how
+// many are missing before it.
 func (l *ledger) next(n genl.Number) (missing uint64) {
 	if n.LoadID != l.LoadID && n.Seq != 0 {
 		l.LoadID, l.Seq = n.LoadID, 0
@@ -107,10 +107,8 @@ func (l *ledger) missingFor() reason {
 
 // dropped takes note of messages that the socket had no room for.
 func (l *ledger) dropped(n uint64, now time.Time) {
-	if n > 0 {
-		l.Unseen += n
-		l.lose(kernelBuffer, n, now)
-	}
+	l.Unseen += n
+	l.lose(kernelBuffer, n, now)
 }
 
 func (l *ledger) lose(why reason, n uint64, now time.Time) {
