@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/packaging/vm/sysfs"
 )
 
 // These tests run the whole daemon in one process on the real module. A runner
@@ -63,32 +63,9 @@ func unloadModule(t *testing.T, name string) {
 	}
 }
 
-func write(t *testing.T, file, text string) error {
-	t.Helper()
-	f, err := os.OpenFile(file, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	// The runtime sends itself signals, one of which would end a burst half-way; and
-	// it would write again.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var all, before unix.Sigset_t
-	for i := range all.Val {
-		all.Val[i] = ^all.Val[i]
-	}
-	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &all, &before); err != nil {
-		t.Fatal(err)
-	}
-	defer unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil) //nolint:errcheck // it was valid
-	_, err = f.WriteString(text)
-	return err
-}
-
 func mustWrite(t *testing.T, file, text string) {
 	t.Helper()
-	if err := write(t, file, text); err != nil {
+	if err := sysfs.Write(file, text); err != nil {
 		t.Fatalf("write %d bytes to %s: %v", len(text), file, err)
 	}
 }
@@ -210,7 +187,7 @@ func TestKernelEventsOfEveryLengthArriveInOrder(t *testing.T) {
 		want = append(want, text)
 	}
 	for _, n := range []int{4096, 5000, 100000} {
-		if err := write(t, ping, strings.Repeat("x", n)); err == nil {
+		if err := sysfs.Write(ping, strings.Repeat("x", n)); err == nil {
 			t.Errorf("%d bytes were accepted", n)
 		}
 	}

@@ -52,10 +52,14 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 	}
 	dir := t.TempDir()
 	stored := killTarget(t)
-	sender := newKillSender(t)
+	sender, err := genl.NewUserSender(killGroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sender.Close()
 	run := func(ready io.Writer) *exec.Cmd {
 		child := exec.Command("/proc/self/exe", "-test.run", "^TestKillChild$")
-		child.Env = append(os.Environ(), "GENLTESTD_KILL_DIR="+dir, "GENLTESTD_KILL_SENDER="+strconv.Itoa(int(sender.port)))
+		child.Env = append(os.Environ(), "GENLTESTD_KILL_DIR="+dir, "GENLTESTD_KILL_SENDER="+strconv.Itoa(int(sender.Port())))
 		child.ExtraFiles = []*os.File{stored}
 		child.Stdout, child.Stderr = ready, os.Stderr
 		if err := child.Start(); err != nil {
@@ -65,7 +69,7 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 	}
 	var done atomic.Bool
 	sent := make(chan uint64)
-	go func() { sent <- sender.send(t, &done, events) }()
+	go func() { sent <- send(t, sender, &done, events) }()
 
 	before := 0                   // kills that came before the process had received anything
 	most := 60 * time.Millisecond // a process lives; more on a machine where it starts slowly
@@ -145,37 +149,13 @@ func killTarget(t *testing.T) *os.File {
 	return f
 }
 
-type killSender struct {
-	fd   int
-	port uint32
-}
-
-func newKillSender(t *testing.T) killSender {
-	t.Helper()
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_USERSOCK)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { unix.Close(fd) })
-	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		t.Fatal(err)
-	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return killSender{fd, name.(*unix.SockaddrNetlink).Pid}
-}
-
 // send multicasts events, at least the given number of them, until it is done. It
 // returns how many.
-func (s killSender) send(t *testing.T, done *atomic.Bool, least uint64) (seq uint64) {
-	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: 1 << (killGroup - 1)}
+func send(t *testing.T, s *genl.UserSender, done *atomic.Bool, least uint64) (seq uint64) {
 	for !done.Load() || seq < least {
 		for range 100 {
 			seq++
-			// After the multicast the kernel looks for a receiver with port id 0.
-			if err := unix.Sendto(s.fd, killEvent(seq), 0, to); err != nil && !errors.Is(err, unix.ECONNREFUSED) {
+			if err := s.Send(killEvent(seq)); err != nil {
 				t.Errorf("event %d: %v", seq, err)
 				return seq
 			}

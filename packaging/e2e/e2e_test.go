@@ -16,13 +16,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/genltestd/genltestd/packaging/vm/sysfs"
 )
 
 const (
@@ -115,19 +114,7 @@ func useDropIn(t *testing.T, text string) {
 
 func write(t *testing.T, file, text string) {
 	t.Helper()
-	// The runtime sends itself signals, one of which would end a burst half-way; and
-	// it would write again.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var all, before unix.Sigset_t
-	for i := range all.Val {
-		all.Val[i] = ^all.Val[i]
-	}
-	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &all, &before); err != nil {
-		t.Fatal(err)
-	}
-	defer unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil) //nolint:errcheck // it was valid
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+	if err := sysfs.Write(file, text); err != nil {
 		t.Fatal(err)
 	}
 }
