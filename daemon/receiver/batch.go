@@ -12,7 +12,7 @@ import (
 
 // handle takes one batch into the journal. It is the hot path: it allocates
 // nothing per message and waits for nothing but the journal. A batch of nothing
-// says that the queue is empty.
+// is for what the ledger has to do without a message.
 func (r *Receiver) handle(ctx context.Context, messages []genl.Message) error {
 	now := time.Now()
 	r.busySince.Store(now.UnixNano())
@@ -35,8 +35,7 @@ func (r *Receiver) take(now time.Time, messages []genl.Message, atOnce bool) {
 	r.holding = true
 	r.records, r.gaps = r.records[:0], 0
 	if len(messages) == 0 {
-		r.ledger.settled()
-		r.unsaved = true
+		r.settle()
 	}
 	r.tell(now, atOnce)
 	for i := range messages {
@@ -62,6 +61,19 @@ func (r *Receiver) take(now time.Time, messages []genl.Message, atOnce bool) {
 	}
 	if len(r.records) > 0 {
 		r.remember(r.Inbox.Generation() + 1)
+	}
+}
+
+// settle tells the ledger that the queue is empty, if it is: with mu held, so that
+// no loss was counted after the look at the queue.
+func (r *Receiver) settle() {
+	queued, err := r.socket.Queued()
+	if err != nil {
+		r.Log.Warn("looking at the event socket", "error", err)
+	}
+	if err == nil && queued == 0 {
+		r.ledger.settled()
+		r.unsaved = true
 	}
 }
 

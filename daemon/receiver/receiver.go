@@ -302,7 +302,6 @@ func (r *Receiver) receive(ctx context.Context) error {
 		if err := socket.Resume(0); err != nil {
 			return err
 		}
-		// Here the queue was empty.
 		if err := errors.Join(ctx.Err(), r.handle(ctx, nil)); err != nil {
 			return err
 		}
