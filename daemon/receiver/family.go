@@ -187,12 +187,20 @@ func (r *Receiver) prejoin() {
 // kernel gives out numbers and no promise, so follow corrects it.
 func (r *Receiver) joinAhead(registry genl.Registry) error {
 	r.crowd = false
+	late := false
 	if registry.Family.ID == 0 {
-		_, err := r.socket.SetGroups(registry.Free[:]...)
-		return err
+		joined, err := r.socket.SetGroups(registry.Free[:]...)
+		if err != nil || len(joined) == 0 {
+			return err
+		}
+		// The family may have come, and multicast, before the socket joined.
+		if registry, err = r.Kernel.Resolve(); err != nil || registry.Family.ID == 0 {
+			return err
+		}
+		late = true
 	}
 	joined, err := r.socket.SetGroups(registry.Family.Group)
-	if len(joined) > 0 {
+	if late || len(joined) > 0 {
 		r.interrupted(time.Now(), somewhen)
 	}
 	return err

@@ -454,6 +454,33 @@ func TestSubscribedIsNotSaidBeforeTheGroupIsJoined(t *testing.T) {
 	})
 }
 
+func TestEventsBeforeALikelyGroupIsJoinedAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		event := func(id uint16, load, seq uint64) genl.Message {
+			number := func(n uint64) []byte { return binary.NativeEndian.AppendUint64(nil, n) }
+			return message(id, 1, 1, attr(1, []byte{0}), attr(3, number(seq)), attr(5, number(load)))
+		}
+		f := start(t, &fakeKernel{ids: first})
+		s := f.kernel.socket()
+		f.send(event(34, 1, 1))
+		synctest.Wait()
+		f.kernel.set(func() { f.kernel.ids = genl.FamilyIDs{} })
+		s.beforeJoin = func() {
+			f.kernel.set(func() { f.kernel.ids = genl.FamilyIDs{ID: 35, Group: 20} }) // as Free has it
+		}
+		f.send(unregistered(first))
+		synctest.Wait()
+		s.beforeJoin = nil
+		f.send(registered(genl.FamilyIDs{ID: 35, Group: 20}), event(35, 2, 181))
+		synctest.Wait()
+		f.stop()
+		if n := testutil.ToFloat64(f.m.Lost.WithLabelValues(metrics.LostNotSubscribed)); n != 180 {
+			t.Errorf("%v events lost for want of a subscription, want 180; %v unexplained", n,
+				testutil.ToFloat64(f.m.Lost.WithLabelValues(metrics.LostUnexplained)))
+		}
+	})
+}
+
 func TestAnotherFamilysEndChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, &fakeKernel{ids: second})
