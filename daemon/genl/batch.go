@@ -73,8 +73,9 @@ func (b *Batch) Left() []Message {
 // Clear forgets the messages received. The first goes first, so that a batch
 // half cleared is an empty one.
 func (b *Batch) Clear() {
-	for i := range b.headers[:b.filled] {
-		b.headers[i].len = empty
+	filled := b.headers[:b.filled]
+	for i := range filled {
+		filled[i].len = empty
 	}
 	b.filled = 0
 }
@@ -82,11 +83,11 @@ func (b *Batch) Clear() {
 // collect describes the first n messages. Lengths may come from a file that
 // somebody has damaged.
 func (b *Batch) collect(n int) []Message {
-	messages := b.messages[:n]
+	messages, headers, senders := b.messages[:n], b.headers[:n], b.senders[:n]
 	for i := range messages {
-		h, m := &b.headers[i], &messages[i]
+		h, m := &headers[i], &messages[i]
 		m.Data = m.Data[:min(h.len, slotBytes)]
-		m.Sender = b.senders[i].Pid
+		m.Sender = senders[i].Pid
 		m.Truncated = h.hdr.Flags&unix.MSG_TRUNC != 0
 	}
 	return messages

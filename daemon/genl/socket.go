@@ -217,11 +217,12 @@ func (s *EventSocket) Receive(handle func([]Message) error) error {
 		for {
 			messages, err := s.batch.receive(fd)
 			switch {
+			case err == nil:
 			case errors.Is(err, unix.EAGAIN):
 				return false // wait for more
 			case errors.Is(err, unix.EINTR):
 				continue
-			case err != nil:
+			default:
 				failure = fmt.Errorf("receive from netlink: %w", err)
 				return true
 			}

@@ -77,7 +77,7 @@ func Classify(m *Message, family uint16, sender uint32) (Verdict, Number) {
 	case m.Data[nlmsgHeaderLen+1] != version:
 		return Version, Number{}
 	}
-	if number, ok := ourNumber(m.Data[headersLen:]); ok {
+	if number, ok := ourNumber(m.Data); ok {
 		return Event, number
 	}
 	fields, err := parseEvent(m.Data[headersLen:])
@@ -105,15 +105,15 @@ func wideHeader(kind uint16) uint32 {
 
 // ourNumber reads what our module sends: the text, then sequence, time and load
 // id, without a walk over the attributes. Any other order is parseEvent's.
-func ourNumber(b []byte) (n Number, ok bool) {
-	if len(b) < attrHeaderLen+1+endBytes {
+func ourNumber(data []byte) (n Number, ok bool) {
+	textBytes := len(data) - headersLen - endBytes // with its header and padding
+	if textBytes <= attrHeaderLen {
 		return n, false
 	}
-	end := b[len(b)-endBytes:]
-	_ = end[endBytes-1]
-	length := int(binary.NativeEndian.Uint16(b))
-	if length <= attrHeaderLen || (length+unix.NLA_ALIGNTO-1)&^(unix.NLA_ALIGNTO-1) != len(b)-endBytes ||
-		binary.NativeEndian.Uint16(b[2:]) != attrMsg || b[length-1] != 0 ||
+	text, end := data[headersLen:], data[len(data)-endBytes:]
+	length := int(binary.NativeEndian.Uint16(text))
+	if length <= attrHeaderLen || (length+unix.NLA_ALIGNTO-1)&^(unix.NLA_ALIGNTO-1) != textBytes ||
+		binary.NativeEndian.Uint16(text[2:]) != attrMsg || text[length-1] != 0 ||
 		binary.NativeEndian.Uint32(end) != seqHeader || binary.NativeEndian.Uint32(end[12:]) != timeHeader ||
 		binary.NativeEndian.Uint32(end[24:]) != loadIDHeader {
 		return n, false

@@ -148,7 +148,7 @@ func (l *ledger) unsettled() bool { return l.Bygone != l.Unseen || l.Break == so
 
 // tell returns a gap that is to be put into the journal now.
 func (l *ledger) tell(now time.Time, atOnce bool) (gap genl.Gap, ok bool) {
-	if !atOnce && now.Sub(at(l.Told)).Abs() < tellInterval {
+	if !l.untold() || !atOnce && now.Sub(at(l.Told)).Abs() < tellInterval {
 		return genl.Gap{}, false
 	}
 	for why := range l.Untold {
