@@ -246,10 +246,10 @@ func (s *EventSocket) Receive(handle func([]Message) error) error {
 
 const (
 	// pauseTime is how long messages gather while they come in swarms. To wait for
-	// each of them costs more than to receive it. 200 us more are no delay to any sink.
-	pauseTime = 200 * time.Microsecond
+	// each of them costs more than to receive it. 400 us more are no delay to any sink.
+	pauseTime = 400 * time.Microsecond
 	// pauseBuffer is the least receive buffer, as SO_RCVBUF reads, with which it is
-	// safe to pause: what one CPU can multicast meanwhile takes a tenth of it.
+	// safe to pause: what one CPU can multicast meanwhile takes less than a tenth of it.
 	pauseBuffer = 8 << 20
 )
 
