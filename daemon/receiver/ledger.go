@@ -148,19 +148,21 @@ func (l *ledger) unsettled() bool { return l.Bygone != l.Unseen || l.Break == so
 
 // tell returns a gap that is to be put into the journal now.
 func (l *ledger) tell(now time.Time, atOnce bool) (gap genl.Gap, ok bool) {
-	if !l.untold() || !atOnce && now.Sub(at(l.Told)).Abs() < tellInterval {
-		return genl.Gap{}, false
-	}
 	for why := range l.Untold {
-		if u := &l.Untold[why]; u.Count > 0 {
-			gap = genl.Gap{
-				Count: u.Count, Reason: reasonNames[why], From: at(u.From), To: at(u.To),
-				LoadID: u.LoadID, First: u.First, Last: u.Last,
-			}
-			*u = loss{}
-			l.Told = ns(now)
-			return gap, true
+		u := &l.Untold[why]
+		if u.Count == 0 {
+			continue
 		}
+		if !atOnce && now.Sub(at(l.Told)).Abs() < tellInterval {
+			break
+		}
+		gap = genl.Gap{
+			Count: u.Count, Reason: reasonNames[why], From: at(u.From), To: at(u.To),
+			LoadID: u.LoadID, First: u.First, Last: u.Last,
+		}
+		*u = loss{}
+		l.Told = ns(now)
+		return gap, true
 	}
 	return genl.Gap{}, false
 }
