@@ -1,23 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2016,SC2154
 #
-# What a VM is booted from: the base root file system (one for all kernels), an
-# initramfs per kernel, and the payload laid over the root. Sourced.
+# What a VM is booted from: the base root file system (one for each Debian release
+# of the guest), an initramfs per kernel, and the payload laid over the root. Sourced.
+
+# The older kernels run with the systemd of Debian 12, the newer with that of
+# Debian 13, which keeps stored sockets over stop and start.
+guest_suites=(bookworm trixie)
+guest_suite() { # KERNEL
+	case $1 in
+	5.10 | 6.1) echo bookworm ;;
+	*) echo trixie ;;
+	esac
+}
+guest_systemd() { # SUITE
+	case $1 in
+	bookworm) echo 252 ;;
+	trixie) echo 257 ;;
+	esac
+}
 
 pack() { # DIR >archive: a layer of an initramfs; layers are simply concatenated
 	(cd "$1" && find . -mindepth 1 -print0 | sort -z | cpio --quiet --null --create --format=newc --owner=+0:+0)
 }
 
 # base_image sets $REPLY: root.ext4, Debian with systemd, nothing of ours in it.
-base_image() {
-	cache_entry base "$(key "$(declare -f bootstrap build_base_image)" <<<"$(cat "$vm_dir"/guest/{packages,masked-units})")" \
-		'build the root file system of the guest (bookworm)' build_base_image
+base_image() { # SUITE
+	cache_entry "base-$1" "$(key "$(declare -f bootstrap build_base_image)" <<<"$(cat "$vm_dir"/guest/{packages,masked-units})")" \
+		"build the root file system of the guest ($1)" build_base_image "$1"
 }
-build_base_image() { # DIR
+build_base_image() { # DIR SUITE
 	local packages units
 	packages=$(sed '/^#/d' "$vm_dir/guest/packages" | paste -sd,)
 	units=$(sed '/^#/d' "$vm_dir/guest/masked-units" | paste -sd' ')
-	bootstrap bookworm "$1/root" minbase "$packages" \
+	bootstrap "$2" "$1/root" minbase "$packages" \
 		--customize-hook="systemctl --root=\"\$1\" --quiet mask $units" \
 		--customize-hook='chroot "$1" passwd --quiet --delete root' \
 		--customize-hook='mkdir "$1/mnt/share"' \
@@ -26,9 +42,9 @@ build_base_image() { # DIR
 	rm -rf "$1/root"
 }
 
-# daemon_files sets $REPLY: what "make install" installs.
+# daemon_files sets $REPLY: what "make install" installs, a directory a SUITE.
 daemon_files() {
-	cache_entry daemon "$(daemon_sources | xargs -0 sha256sum | key "$(go env GOVERSION GOFLAGS)")" \
+	cache_entry daemon "$(daemon_sources | xargs -0 sha256sum | key "$(go env GOVERSION GOFLAGS)" "$(declare -f guest_systemd build_daemon_files)")" \
 		'build and install genltestd' build_daemon_files
 }
 daemon_sources() { # everything in the repository that cannot be ruled out
@@ -37,7 +53,10 @@ daemon_sources() { # everything in the repository that cannot be ruled out
 		-o -type f ! -name '*_test.go' ! -name '*.md' -print0 | sort -z
 }
 build_daemon_files() { # DIR
-	make -s -C "$repo" install "DESTDIR=$1/files"
+	local suite
+	for suite in "${guest_suites[@]}"; do
+		make -s -C "$repo" install "DESTDIR=$1/$suite" "SYSTEMD=$(guest_systemd "$suite")"
+	done
 }
 
 # initramfs sets $REPLY: boot.cpio for both lanes, fast.cpio with the modules
@@ -85,7 +104,8 @@ module_order() { # ROOT MODULE...
 
 # payload sets $REPLY: full.cpio, all that is copied onto the root of the full VM.
 payload() { # KERNEL
-	local root modules clients daemon
+	local suite root modules clients daemon
+	suite=$(guest_suite "$1")
 	kernel_root "$1"
 	root=$REPLY/root
 	kernel_modules "$1"
@@ -93,17 +113,17 @@ payload() { # KERNEL
 	test_clients
 	clients=$REPLY
 	daemon_files
-	daemon=$REPLY
+	daemon=$REPLY/$suite
 	cache_entry "payload-$1" \
 		"$(find "$vm_dir/guest" -type f -print0 | sort -z | xargs -0 sha256sum |
-			key "${root#"$cache"/}" "${modules##*/}" "${clients##*/}" "${daemon##*/}" "$(declare -f build_payload pack)")" \
+			key "${root#"$cache"/}" "${modules##*/}" "${clients##*/}" "${daemon#"$cache"/}" "$(declare -f build_payload pack)")" \
 		"pack the payload of kernel $1" build_payload "$root" "$modules" "$clients" "$daemon"
 }
 build_payload() { # DIR ROOT MODULES CLIENTS DAEMON
 	local tree=$1/tree/payload root=$2 abi
 	abi=$(<"$root/kernel/abi")
 	mkdir -p "$tree/usr/lib"
-	cp -a "$5/files/." "$tree/"
+	cp -a "$5/." "$tree/"
 	cp -a "$vm_dir/guest/rootfs/." "$tree/"
 	install -D -t "$tree/usr/local/lib/genltest-vm" "$vm_dir"/guest/{run-command,check-kernel-log}
 	mkdir -p "$tree/etc/systemd/system/multi-user.target.wants"

@@ -104,7 +104,7 @@ build_kernel_modules() { # DIR ROOT
 }
 
 # test_clients sets $REPLY: the programs of kmod/tests/client, compiled with the
-# libraries of the guest, which is of the release of kernel 6.1 whatever it boots.
+# libraries of the older guest; they run in the newer as well.
 test_clients() {
 	local root
 	kernel_root 6.1
