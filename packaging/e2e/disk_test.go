@@ -61,6 +61,8 @@ func loopDevice(t *testing.T) string {
 
 // flakyDisk gives the journal a disk that can be told to fail all writes of what
 // is in files. The rest works: else ext4 would stop itself until it is unmounted.
+// The blocks of directories are among the files': the kernel's flusher must not
+// write them meanwhile.
 func flakyDisk(t *testing.T) (fail, mend func()) {
 	t.Helper()
 	device := loopDevice(t)
@@ -99,6 +101,13 @@ func flakyDisk(t *testing.T) (fail, mend func()) {
 		}
 	}
 	mount(t, stateDir, "/dev/mapper/flaky")
+	const flusher = "/proc/sys/vm/dirty_writeback_centisecs"
+	interval, err := os.ReadFile(flusher)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, flusher, "0")
+	t.Cleanup(func() { write(t, flusher, string(interval)) })
 	return func() { become(fails) }, func() { become(works) }
 }
 
@@ -112,6 +121,8 @@ func survive(t *testing.T, yaml, reason string, fail, mend func()) {
 		if t.Failed() {
 			_, body := get("/readyz")
 			t.Logf("readyz:\n%s", body)
+			kernel, _ := exec.Command("journalctl", "--dmesg", "--no-pager", "-n", "20", "-o", "short-monotonic").CombinedOutput()
+			t.Logf("kernel:\n%s", kernel)
 		}
 	})
 	sent := 0
