@@ -81,7 +81,9 @@ func configure(t *testing.T, yaml, dropIn string) unit {
 			t.Fatal(err)
 		}
 	}
-	if _, err := os.Stat(ping); err == nil { // its numbers begin again
+	enable(t, true)
+	exec.Command("systemctl", "clean", "--what=fdstore", "genltestd").Run() //nolint:errcheck // what older systemd cannot keep
+	if _, err := os.Stat(ping); err == nil {                                // its numbers begin again
 		command(t, "rmmod", "genltest")
 		command(t, "modprobe", "genltest")
 	}
@@ -97,8 +99,21 @@ func configure(t *testing.T, yaml, dropIn string) unit {
 	return unit{t}
 }
 
-// useDropIn makes text the unit's drop-in. Reloading the manager takes seconds in
-// a VM: it is left out when nothing changes.
+// enable makes the unit start at boot, or not. That and useDropIn reload the manager,
+// which takes seconds in a VM: they leave it out when nothing changes.
+func enable(t *testing.T, on bool) {
+	t.Helper()
+	if is := exec.Command("systemctl", "--quiet", "is-enabled", "genltestd").Run() == nil; is == on {
+		return
+	}
+	if on {
+		command(t, "systemctl", "enable", "genltestd")
+	} else {
+		command(t, "systemctl", "disable", "genltestd")
+	}
+}
+
+// useDropIn makes text the unit's drop-in.
 func useDropIn(t *testing.T, text string) {
 	t.Helper()
 	if err := os.MkdirAll(dropIns, 0o755); err != nil {
