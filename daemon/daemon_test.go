@@ -75,6 +75,7 @@ func (k *fakeKernel) Resume(most time.Duration) error {
 func (k *fakeKernel) SetGroups(groups ...uint32) ([]uint32, error) { return nil, nil }
 func (k *fakeKernel) Cookie() (uint64, error)                      { return 1, nil }
 func (k *fakeKernel) Drops() (uint32, error)                       { return 0, nil }
+func (k *fakeKernel) Notifications() (uint32, error)               { return 0, nil }
 func (k *fakeKernel) Queued() (uint32, error)                      { return 0, nil }
 func (k *fakeKernel) Close() error                                 { return nil }
 

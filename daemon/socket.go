@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 
@@ -11,8 +12,11 @@ import (
 	"github.com/genltestd/genltestd/daemon/systemd"
 )
 
-// storedSocket is the name of the event socket in systemd's descriptor store.
-const storedSocket = "events"
+// The names of the event socket and of its meter in systemd's descriptor store.
+const (
+	storedSocket = "events"
+	storedMeter  = "meter"
+)
 
 // hostKernel is the kernel that this process runs on. Its event socket outlives
 // the process: systemd keeps a copy, in which the events queue meanwhile.
@@ -35,27 +39,34 @@ func (k *hostKernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, 
 	if err != nil {
 		return nil, report, err
 	}
-	k.notifier.Forget(storedSocket)
 	k.store(s)
 	return s, report, nil
 }
 
 func (k *hostKernel) adopt(bufferBytes int, batch *genl.Batch) (found *genl.EventSocket, report genl.SocketReport) {
+	var meter *os.File
 	for _, f := range k.stored {
-		if f.Name() == storedSocket && found == nil {
-			s, r, err := genl.AdoptEventSocket(f, bufferBytes, batch)
-			if err != nil {
-				k.log.Warn("systemd has kept a descriptor that is no event socket", "error", err)
-			} else {
-				found, report = s, r
-			}
+		if f.Name() == storedMeter {
+			meter = f
 		}
+	}
+	for _, f := range k.stored {
+		if f.Name() != storedSocket || found != nil {
+			continue
+		}
+		s, r, err := genl.AdoptEventSocket(f, meter, bufferBytes, batch)
+		if err != nil {
+			k.log.Warn("systemd has kept a descriptor that is no event socket", "error", err)
+		} else {
+			found, report = s, r
+		}
+	}
+	for _, f := range k.stored {
 		f.Close() // a copy of what systemd, or found, has
 	}
 	if found != nil {
 		k.log.Info("going on with the event socket of an earlier process")
-		if len(k.stored) > 1 {
-			k.notifier.Forget(storedSocket)
+		if len(k.stored) != 2 || meter == nil {
 			k.store(found)
 		}
 	}
@@ -63,8 +74,12 @@ func (k *hostKernel) adopt(bufferBytes int, batch *genl.Batch) (found *genl.Even
 	return found, report
 }
 
+// store has systemd keep the socket, and nothing else.
 func (k *hostKernel) store(s *genl.EventSocket) {
-	if err := k.notifier.Store(storedSocket, s); err != nil {
+	k.notifier.Forget(storedSocket)
+	k.notifier.Forget(storedMeter)
+	err := errors.Join(k.notifier.Store(storedSocket, s), k.notifier.Store(storedMeter, s.Meter()))
+	if err != nil {
 		k.log.Warn("systemd does not keep the event socket: a restart loses what is multicast meanwhile, and counts it", "error", err)
 	}
 }

@@ -21,8 +21,9 @@ import (
 // Receive must not be called by two goroutines at once; every other method may
 // be called at any time.
 type EventSocket struct {
+	descriptor
 	conn    conn
-	raw     syscall.RawConn
+	meter   *meter // nil on NETLINK_USERSOCK, where nobody notifies
 	batch   *Batch
 	patient bool // may pause
 }
@@ -38,14 +39,44 @@ type SocketReport struct {
 // process may have that much. It receives into batch, which must be cleared
 // before the first Receive.
 func OpenEventSocket(bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
-	return openSocket(unix.NETLINK_GENERIC, notifyGroup, bufferBytes, batch)
+	m, err := openMeter()
+	if err != nil {
+		return nil, SocketReport{}, err
+	}
+	s, report, err := openSocket(unix.NETLINK_GENERIC, notifyGroup, bufferBytes, batch)
+	return s.with(m, report, err)
 }
 
 // AdoptEventSocket goes on with an event socket that an earlier process has
-// opened, and with what is queued in it. It fails when f is anything else, and
-// leaves f to the caller.
-func AdoptEventSocket(f *os.File, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
-	return adoptSocket(f, unix.NETLINK_GENERIC, notifyGroup, bufferBytes, batch)
+// opened, and with what is queued in it. It fails when events is anything else.
+// meter is its Meter; when it is nil or anything else a new one begins to count.
+// The files stay the caller's.
+func AdoptEventSocket(events, meter *os.File, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
+	s, report, err := adoptSocket(events, unix.NETLINK_GENERIC, notifyGroup, bufferBytes, batch)
+	if err != nil {
+		return nil, report, err
+	}
+	m, err := adoptMeter(meter)
+	if err != nil {
+		m, err = openMeter()
+	}
+	return s.with(m, report, err)
+}
+
+// with gives the socket its meter, unless one of them could not be had: then it
+// closes the other.
+func (s *EventSocket) with(m *meter, report SocketReport, err error) (*EventSocket, SocketReport, error) {
+	if err == nil {
+		s.meter = m
+		return s, report, nil
+	}
+	if s != nil {
+		err = errors.Join(err, s.Close())
+	}
+	if m != nil {
+		err = errors.Join(err, m.Close())
+	}
+	return nil, report, err
 }
 
 func openSocket(protocol int, group uint32, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
@@ -72,11 +103,7 @@ func adoptSocket(f *os.File, protocol int, group uint32, bufferBytes int, batch 
 	if err != nil {
 		return nil, SocketReport{}, err
 	}
-	groups, err := s.groups()
-	if err == nil && !slices.Contains(groups, group) {
-		err = fmt.Errorf("descriptor %s is not an event socket: it is no member of group %d", f.Name(), group)
-	}
-	if err != nil {
+	if err := s.isMember(f.Name(), group); err != nil {
 		return nil, SocketReport{}, errors.Join(err, s.Close())
 	}
 	return s, report, nil
@@ -106,15 +133,6 @@ func newEventSocket(conn conn, bufferBytes int, batch *Batch) (_ *EventSocket, r
 	// On one CPU nothing else would run during a pause.
 	s.patient = report.BufferBytes >= pauseBuffer && runtime.GOMAXPROCS(0) > 1
 	return s, report, err
-}
-
-// control calls f with the descriptor.
-func (s *EventSocket) control(what string, f func(fd int) error) (err error) {
-	cerr := s.raw.Control(func(fd uintptr) { err = f(int(fd)) })
-	if err := errors.Join(cerr, err); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
 }
 
 // setBuffer asks for the receive buffer with CAP_NET_ADMIN first, then without,
@@ -171,25 +189,6 @@ func (s *EventSocket) SetGroups(groups ...uint32) (joined []uint32, err error) {
 		}
 	}
 	return joined, nil
-}
-
-// groups returns what the socket is a member of at present: the kernel ends the
-// membership in silence when a family goes away.
-func (s *EventSocket) groups() (groups []uint32, err error) {
-	var bits [128]uint32 // far more groups than a system has families
-	size := uint32(unsafe.Sizeof(bits))
-	err = s.control("list the socket's groups", func(fd int) error {
-		return getsockopt(fd, unix.SOL_NETLINK, unix.NETLINK_LIST_MEMBERSHIPS, unsafe.Pointer(&bits), &size)
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i := range uint32(len(bits)) * 32 {
-		if bits[i/32]>>(i%32)&1 != 0 {
-			groups = append(groups, i+1)
-		}
-	}
-	return groups, nil
 }
 
 // Cookie names the socket among all that the kernel has had since it was booted,
@@ -272,12 +271,6 @@ func (s *EventSocket) Resume(most time.Duration) error {
 	return s.conn.SetReadDeadline(deadline)
 }
 
-// Indices of what SO_MEMINFO returns (linux/sock_diag.h).
-const (
-	skMeminfoRmemAlloc = 0
-	skMeminfoDrops     = 8
-)
-
 // Drops returns how many messages the kernel has dropped because the receive
 // buffer was full, counted from the opening of the socket, modulo 2^32. It is
 // exact, also with NETLINK_NO_ENOBUFS.
@@ -293,23 +286,25 @@ func (s *EventSocket) Queued() (bytes uint32, err error) {
 	return info[skMeminfoRmemAlloc], err
 }
 
-func (s *EventSocket) meminfo() (info [skMeminfoDrops + 1]uint32, err error) {
-	size := uint32(unsafe.Sizeof(info))
-	err = s.control("read the socket's SO_MEMINFO", func(fd int) error {
-		return getsockopt(fd, unix.SOL_SOCKET, unix.SO_MEMINFO, unsafe.Pointer(&info), &size)
-	})
-	return info, err
+// Notifications returns how many messages nlctrl has multicast to "notify" since
+// the socket's meter was opened, modulo 2^32. The socket has received each of them,
+// dropped it, or it waits to be received.
+func (s *EventSocket) Notifications() (uint32, error) {
+	if s.meter == nil {
+		return 0, nil
+	}
+	info, err := s.meter.meminfo()
+	return info[skMeminfoDrops], err
 }
 
-// getsockopt is getsockopt(2) for what golang.org/x/sys has no type for.
-func getsockopt(fd, level, option int, value unsafe.Pointer, size *uint32) error {
-	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option),
-		uintptr(value), uintptr(unsafe.Pointer(size)), 0)
-	if errno != 0 {
-		return errno
-	}
-	return nil
-}
+// Meter is the descriptor behind Notifications, for a service manager that is to
+// keep a copy.
+func (s *EventSocket) Meter() syscall.Conn { return s.meter }
 
 // Close ends a blocked Receive and frees the socket.
-func (s *EventSocket) Close() error { return s.conn.Close() }
+func (s *EventSocket) Close() error {
+	if s.meter == nil {
+		return s.conn.Close()
+	}
+	return errors.Join(s.conn.Close(), s.meter.Close())
+}

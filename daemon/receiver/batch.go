@@ -35,7 +35,7 @@ func (r *Receiver) take(now time.Time, messages []genl.Message, atOnce bool) {
 	r.holding = true
 	r.records, r.gaps = r.records[:0], 0
 	if len(messages) == 0 {
-		r.settle()
+		r.settle(now)
 	}
 	r.tell(now, atOnce)
 	for i := range messages {
@@ -49,7 +49,7 @@ func (r *Receiver) take(now time.Time, messages []genl.Message, atOnce bool) {
 		if missing := r.ledger.next(number); missing > 0 {
 			r.missed(now, missing)
 		}
-		if r.ledger.Break == nextOne {
+		if b := r.ledger.Break; b == nextOne || b == lately {
 			r.ledger.Break = noBreak
 		}
 		r.records = append(r.records, m.Data)
@@ -65,14 +65,26 @@ func (r *Receiver) take(now time.Time, messages []genl.Message, atOnce bool) {
 }
 
 // settle tells the ledger that the queue is empty, if it is: with mu held, so that
-// no loss was counted after the look at the queue.
-func (r *Receiver) settle() {
-	queued, err := r.socket.Queued()
+// no loss was counted after the look at the queue. A notification that comes in
+// between may be in the queue or dropped: then there is another time.
+func (r *Receiver) settle(now time.Time) {
+	notifications, err := r.socket.Notifications()
+	if err == nil {
+		err = r.countDrops(now)
+	}
+	var queued, after uint32
+	if err == nil {
+		queued, err = r.socket.Queued()
+	}
+	if err == nil {
+		after, err = r.socket.Notifications()
+	}
 	if err != nil {
 		r.Log.Warn("looking at the event socket", "error", err)
+		return
 	}
-	if err == nil && queued == 0 {
-		r.ledger.settled()
+	if queued == 0 && after == notifications {
+		r.ledger.settled(notifications)
 		r.unsaved = true
 	}
 }
@@ -81,6 +93,7 @@ func (r *Receiver) settle() {
 func (r *Receiver) noEvent(now time.Time, m *genl.Message, verdict genl.Verdict) (genl.Verdict, genl.Number) {
 	switch {
 	case verdict == genl.Notification:
+		r.ledger.Heard++
 		r.notified(now, m.Data)
 		r.unsaved = true
 		return verdict, genl.Number{}
@@ -93,9 +106,10 @@ func (r *Receiver) noEvent(now time.Time, m *genl.Message, verdict genl.Verdict)
 
 // missed accounts for events that are missing before the one at hand.
 func (r *Receiver) missed(now time.Time, missing uint64) {
-	if _, err := r.countDrops(now); err != nil {
+	if err := r.countDrops(now); err != nil {
 		r.Log.Warn("counting lost events", "error", err)
 	}
+	r.lost[kernelBuffer].Add(float64(r.ledger.prove(missing, now)))
 	shown := r.ledger.shown(missing)
 	if shown > 0 {
 		r.ledger.number(kernelBuffer, missing)

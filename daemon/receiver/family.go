@@ -20,6 +20,10 @@ func (r *Receiver) notified(now time.Time, data []byte) {
 			err = r.follow(now, change.IDs)
 		case change.FamilyAfter(r.Family()) != r.Family():
 			r.away()
+			// To settle what the load lost at its end, before another one loses some.
+			if err = r.countDrops(now); err == nil && r.ledger.unsettled() {
+				err = r.socket.Interrupt()
+			}
 		}
 	}
 	if err != nil {
@@ -130,8 +134,20 @@ func (r *Receiver) follow(now time.Time, ids genl.FamilyIDs) error {
 		r.interrupted(now, somewhen)
 	case len(joined) > 0:
 		r.interrupted(now, nextOne)
+	case r.latest != 0 && r.ledger.Break == noBreak: // joined after this load had begun
+		r.ledger.Break = lately
 	case r.ledger.Break == somewhen && !known: // joinAhead was for this
 		r.ledger.Break = nextOne
+	}
+	if len(joined) > 0 {
+		registry, err := r.Kernel.Resolve()
+		if err != nil {
+			return err
+		}
+		r.latest = registry.Family.ID
+	}
+	if ids.ID == r.latest {
+		r.latest = 0
 	}
 	r.setSubscribed(true)
 	r.unsaved = true
@@ -147,10 +163,12 @@ func (r *Receiver) follow(now time.Time, ids genl.FamilyIDs) error {
 // interrupted says that something may have been multicast that no socket was
 // there for.
 func (r *Receiver) interrupted(now time.Time, at brk) {
-	if _, err := r.countDrops(now); err != nil {
+	if err := r.countDrops(now); err != nil {
 		r.Log.Warn("counting lost events", "error", err)
 	}
-	r.ledger.Bygone = r.ledger.Unseen
+	if r.ledger.Break != somewhen && r.latest == 0 { // else some may be of a load that is there already
+		r.ledger.Bygone = r.ledger.Unseen
+	}
 	r.ledger.Break = at
 	r.Metrics.Blind.Add(r.ledger.blind(now).Seconds())
 	r.ledger.watched(now)

@@ -19,6 +19,11 @@ import (
 // fit into its buffer. The numbers of the events tell how many are missing, but
 // only when the next one arrives. Unseen is what the counter has told and the
 // numbers have not shown yet; what they show beyond it was not lost in the buffer.
+//
+// Not all that the socket drops are events: it is a member of nlctrl's "notify" too.
+// How many notifications there were is known, and how many were received. The rest
+// waits in the queue or was dropped: as many drops are counted as unsure, until the
+// queue is empty.
 type ledger struct {
 	Received uint64
 	Lost     [reasons]uint64
@@ -30,6 +35,8 @@ type ledger struct {
 
 	Socket uint64 // cookie of the event socket
 	Drops  uint64 // its counter when it was last read
+	Heard  uint64 // its counter of notifications, as far as they are received or known to be dropped
+	Unsure uint64 // dropped, and not counted as lost: events, or notifications that are not heard
 	Family uint64 // the id of which messages are accepted from here on
 
 	Watched uint64 // until when nothing was multicast that no socket was there for, ns since 1970
@@ -57,6 +64,7 @@ const (
 	noBreak  brk = iota
 	nextOne      // directly before the next event
 	somewhen     // behind what is still queued
+	lately       // before the next event, which may not be the first since that found no room
 )
 
 // A loss is a gap that is not in the journal yet.
@@ -96,6 +104,15 @@ func (l *ledger) shown(missing uint64) uint64 {
 	return n
 }
 
+// prove returns how many of the drops that were unsure were events, as more are
+// missing than were counted. It comes before shown.
+func (l *ledger) prove(missing uint64, now time.Time) uint64 {
+	if l.Break == nextOne || missing <= l.Unseen {
+		return 0
+	}
+	return l.sure(min(missing-l.Unseen, l.Unsure), now)
+}
+
 // missingFor returns the reason for events that the socket's counter does not
 // explain.
 func (l *ledger) missingFor() reason {
@@ -105,10 +122,28 @@ func (l *ledger) missingFor() reason {
 	return notSubscribed
 }
 
-// dropped takes note of messages that the socket had no room for.
-func (l *ledger) dropped(n uint64, now time.Time) {
-	l.Unseen += n
-	l.lose(kernelBuffer, n, now)
+// dropped takes note of messages that the socket had no room for, and returns how
+// many events are lost for sure, of these and of earlier ones. unheard is how many
+// notifications wait in the queue or were dropped.
+func (l *ledger) dropped(n, unheard uint64, now time.Time) (events uint64) {
+	l.Unsure += n
+	return l.sure(l.Unsure-min(l.Unsure, unheard), now)
+}
+
+// sure says that n of the messages that were dropped were events.
+func (l *ledger) sure(n uint64, now time.Time) uint64 {
+	if n > 0 {
+		l.Unsure -= n
+		l.Unseen += n
+		l.lose(kernelBuffer, n, now)
+	}
+	return n
+}
+
+// unheard returns how many notifications wait in the queue or were dropped, when
+// the socket's counter of them is at count. Below 0 the counter is another.
+func (l *ledger) unheard(count uint32) uint64 {
+	return uint64(max(0, int32(count-uint32(l.Heard)))) //nolint:gosec // modulo 2^32
 }
 
 func (l *ledger) lose(why reason, n uint64, now time.Time) {
@@ -136,15 +171,23 @@ func (l *ledger) number(why reason, missing uint64) {
 }
 
 // settled says that the queue is empty: what was dropped cannot show in the
-// numbers of a load that is yet to come.
-func (l *ledger) settled() {
-	l.Bygone = l.Unseen
-	if l.Break == somewhen {
+// numbers of a load that is yet to come, and notifications that were not heard were
+// dropped.
+func (l *ledger) settled(notifications uint32) {
+	l.Heard, l.Unsure = uint64(notifications), 0
+	switch {
+	case l.Break != somewhen && l.Break != lately:
+		l.Bygone = l.Unseen
+	case l.Bygone == l.Unseen:
 		l.Break = nextOne
+	default: // what was dropped since the interruption may be before the next event too
+		l.Break = lately
 	}
 }
 
-func (l *ledger) unsettled() bool { return l.Bygone != l.Unseen || l.Break == somewhen }
+func (l *ledger) unsettled() bool {
+	return l.Break == somewhen || l.Unsure > 0 || (l.Bygone == l.Unseen) == (l.Break == lately)
+}
 
 // tell returns a gap that is to be put into the journal now.
 func (l *ledger) tell(now time.Time, atOnce bool) (gap genl.Gap, ok bool) {
@@ -194,7 +237,7 @@ func at(ns uint64) time.Time { return time.Unix(0, int64(ns)) } //nolint:gosec /
 // words lists the numbers, always in the same order.
 func (l *ledger) words() []*uint64 {
 	list := []*uint64{
-		&l.Received, &l.LoadID, &l.Seq, &l.Unseen, &l.Bygone, &l.Break, &l.Socket, &l.Drops, &l.Family, &l.Watched, &l.Told,
+		&l.Received, &l.LoadID, &l.Seq, &l.Unseen, &l.Bygone, &l.Break, &l.Socket, &l.Drops, &l.Heard, &l.Unsure, &l.Family, &l.Watched, &l.Told,
 	}
 	for why := range reasons {
 		u := &l.Untold[why]

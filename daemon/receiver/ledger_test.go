@@ -20,7 +20,8 @@ import (
 func TestTheLedgerSurvivesItsEncoding(t *testing.T) {
 	want := ledger{
 		Received: 1, Lost: [reasons]uint64{2, 3, 4}, LoadID: 5, Seq: 6, Unseen: 7, Bygone: 8, Break: somewhen, Socket: 9,
-		Drops: 10, Family: 11, Watched: 12, Told: 13, Untold: [reasons]loss{{Count: 14, From: 15}, {}, {First: 16}},
+		Drops: 10, Heard: 11, Unsure: 12, Family: 13, Watched: 14, Told: 15,
+		Untold: [reasons]loss{{Count: 16, From: 17}, {}, {First: 18}},
 	}
 	var got ledger
 	encoded := encode(make([]byte, 8*len(want.words())), want.words())
@@ -50,6 +51,11 @@ type world struct {
 	load  uint64
 	seq   uint64
 	sent  []sentEvent
+	drops []int  // what the present socket dropped, as indices of sent; -1 is a notification
+	over  uint64 // drops of which a socket took with it whether they were notifications
+	under uint64 // drops that may be of one load or of the next
+	deaf  uint64 // notifications that were dropped
+	mixed bool   // a load ended before the daemon had heard of the last one: drops may be taken for another's
 }
 
 type sentEvent struct {
@@ -75,14 +81,29 @@ func (w *world) send() {
 	switch {
 	case !slices.Contains(s.groups, w.ids.Group):
 		e.fate = missed
-	case len(w.queue) >= queueSize:
+	case !w.enqueue(s, len(w.sent), message(w.ids.ID, 1, 1, attr(1, []byte("x\x00")),
+		attr(3, binary.NativeEndian.AppendUint64(nil, w.seq)), attr(5, binary.NativeEndian.AppendUint64(nil, w.load)))):
 		e.fate = dropped
-		s.drops++
-	default:
-		w.queue = append(w.queue, message(w.ids.ID, 1, 1, attr(1, []byte("x\x00")),
-			attr(3, binary.NativeEndian.AppendUint64(nil, w.seq)), attr(5, binary.NativeEndian.AppendUint64(nil, w.load))))
 	}
 	w.sent = append(w.sent, e)
+}
+
+func (w *world) notify(m genl.Message) {
+	s := w.kernel.socket()
+	s.notified++
+	if !w.enqueue(s, -1, m) {
+		w.deaf++
+	}
+}
+
+func (w *world) enqueue(s *fakeSocket, index int, m genl.Message) bool {
+	if len(w.queue) >= queueSize {
+		s.drops++
+		w.drops = append(w.drops, index)
+		return false
+	}
+	w.queue = append(w.queue, m)
+	return true
 }
 
 // receive hands over up to n batches.
@@ -93,9 +114,14 @@ func (w *world) receive(n int) {
 		w.queue = w.queue[size:]
 		w.handle(batch)
 	}
+	if s := w.kernel.socket(); len(w.queue) == 0 && s.interrupted {
+		s.interrupted = false
+		w.handle(nil)
+	}
 }
 
 func (w *world) handle(batch []genl.Message) {
+	w.kernel.socket().queued = uint32(len(w.queue))
 	if err := w.r.handle(w.t.Context(), batch); err != nil {
 		w.t.Fatal(err)
 	}
@@ -115,18 +141,24 @@ func (w *world) rest() {
 
 func (w *world) reload() {
 	s := w.kernel.socket()
-	w.queue = append(w.queue, unregistered(w.ids))
+	w.notify(unregistered(w.ids))
 	s.groups = slices.DeleteFunc(slices.Clone(s.groups), func(g uint32) bool { return g == w.ids.Group })
 	w.kernel.set(func() { w.kernel.ids = genl.FamilyIDs{} })
 	if w.rng.IntN(2) == 0 {
 		w.receive(1000) // the daemon was fast enough to join beforehand
 	}
+	if l := &w.r.ledger; l.Unseen != l.Bygone || l.Drops != uint64(s.drops) {
+		for i := len(w.sent) - 1; i >= 0 && w.sent[i].load == w.load && w.sent[i].fate == dropped; i-- {
+			w.under++
+		}
+	}
+	w.mixed = w.mixed || w.under > 0 || w.r.ledger.Heard != uint64(s.notified)
 	w.ids = genl.FamilyIDs{ID: w.ids.ID + 1, Group: 20}
 	if w.rng.IntN(3) == 0 {
 		w.ids.Group = 30 // no number that it would have guessed
 	}
 	w.kernel.set(func() { w.kernel.ids = w.ids })
-	w.queue = append(w.queue, registered(w.ids))
+	w.notify(registered(w.ids))
 	w.load, w.seq = w.rng.Uint64(), 0
 }
 
@@ -136,13 +168,14 @@ func (w *world) restart() {
 	if w.rng.IntN(3) > 0 {
 		w.kernel.kept = s
 	} else {
-		w.queue = nil
-		for i, unread := len(w.sent)-1, s.drops-uint32(w.r.ledger.Drops); unread > 0; i-- {
-			if w.sent[i].fate == dropped {
+		unread := s.drops - uint32(w.r.ledger.Drops)
+		for _, i := range w.drops[len(w.drops)-int(unread):] {
+			if i >= 0 {
 				w.sent[i].fate = unknown
-				unread--
 			}
 		}
+		w.over += w.r.ledger.Unsure
+		w.queue, w.drops = nil, nil
 	}
 	w.start()
 }
@@ -207,6 +240,7 @@ func TestReceivedAndLostIsWhatWasMulticast(t *testing.T) {
 	if os.Getenv("GENLTESTD_SOAK") != "" {
 		seeds = 100_000
 	}
+	inexact := uint64(0)
 	for seed := range seeds {
 		w := &world{
 			t: t, rng: rand.New(rand.NewPCG(seed, 0)), ids: genl.FamilyIDs{ID: 40, Group: 20}, load: 1,
@@ -227,7 +261,9 @@ func TestReceivedAndLostIsWhatWasMulticast(t *testing.T) {
 			case n < 90:
 				w.rest()
 			case n < 95:
-				w.rest() // an overrun that hides the end of a load is another matter: see the package
+				if w.rng.IntN(2) == 0 {
+					w.rest()
+				}
 				w.reload()
 			default:
 				w.restart()
@@ -249,11 +285,22 @@ func TestReceivedAndLostIsWhatWasMulticast(t *testing.T) {
 		if received != j.events || received != w.r.ledger.Received {
 			t.Errorf("seed %d: received %d, journaled %d, in the ledger %d", seed, received, j.events, w.r.ledger.Received)
 		}
-		if want := w.knowable(); received+sum != want || lost[unexplained] != 0 {
-			t.Errorf("seed %d: received %d + lost %d, want %d of %d sent", seed, received, lost, want, len(w.sent))
+		if w.under > 0 {
+			w.under += w.deaf
+		}
+		want := w.knowable()
+		switch exact := received+sum+w.under >= want && received+sum <= want+w.over && lost[unexplained] == 0; {
+		case !exact && w.mixed:
+			inexact++
+		case !exact:
+			t.Errorf("seed %d: received %d + lost %d, want %d (-%d +%d) of %d sent", seed, received, lost, want, w.under, w.over, len(w.sent))
 		}
 		if t.Failed() {
 			t.FailNow()
 		}
+	}
+	t.Logf("%d of %d histories are not accounted for exactly", inexact, seeds)
+	if inexact > seeds/100 {
+		t.Error("too many")
 	}
 }

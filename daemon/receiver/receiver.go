@@ -29,6 +29,7 @@ type Socket interface {
 	SetGroups(groups ...uint32) (joined []uint32, err error)
 	Cookie() (uint64, error)
 	Drops() (uint32, error)
+	Notifications() (uint32, error)
 	Queued() (bytes uint32, err error)
 	Close() error
 }
@@ -98,7 +99,9 @@ type Receiver struct {
 	socket  Socket          // nil while there is none; Run's goroutine changes it
 	told    bool            // the log has that the family is away
 	doubt   *genl.FamilyIDs // what the last check found in place of what the receiver knows
+	latest  uint16          // the family's id when its group was joined, while what is queued tells of earlier ones
 	foreign uint16          // a family that was asked for and is another
+	dropped uint64          // messages, since the last look
 	crowd   bool            // other families came or went: the free groups may be others
 
 	busySince atomic.Int64          // when the present batch was taken up, ns; 0 when waiting
@@ -180,9 +183,12 @@ func (r *Receiver) open() (goesOn bool, err error) {
 		return false, err
 	}
 	cookie, err := socket.Cookie()
-	var drops uint32
+	var drops, notifications uint32
 	if err == nil {
 		drops, err = socket.Drops()
+	}
+	if err == nil {
+		notifications, err = socket.Notifications()
 	}
 	if err != nil {
 		return false, errors.Join(err, socket.Close())
@@ -196,7 +202,9 @@ func (r *Receiver) open() (goesOn bool, err error) {
 	defer r.mu.Unlock()
 	r.socket = socket
 	if goesOn = cookie == r.ledger.Socket; !goesOn {
-		r.ledger.Socket, r.ledger.Drops = cookie, uint64(drops)
+		// Of what the old one dropped nobody can learn any more what it was.
+		r.lost[kernelBuffer].Add(float64(r.ledger.sure(r.ledger.Unsure, time.Now())))
+		r.ledger.Socket, r.ledger.Drops, r.ledger.Heard = cookie, uint64(drops), uint64(notifications)
 		r.unsaved = true
 	}
 	return goesOn, nil
@@ -206,7 +214,7 @@ func (r *Receiver) open() (goesOn bool, err error) {
 func (r *Receiver) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, err := r.countDrops(time.Now())
+	err := r.countDrops(time.Now())
 	if r.Subscribed() {
 		r.ledger.watched(time.Now())
 	}
@@ -342,9 +350,9 @@ func (r *Receiver) watch(ctx context.Context) {
 			return
 		case <-look.C:
 		}
-		lost, inDoubt, err := r.look()
-		// A notification may be among what was lost.
-		if err == nil && (lost > 0 || inDoubt || time.Since(checked) >= checkInterval) {
+		dropped, inDoubt, err := r.look()
+		// A notification may be among it.
+		if err == nil && (dropped > 0 || inDoubt || time.Since(checked) >= checkInterval) {
 			checked = time.Now()
 			err = r.check()
 		}
@@ -355,51 +363,58 @@ func (r *Receiver) watch(ctx context.Context) {
 }
 
 // look counts what was lost, and wakes the receive loop if it has to act on it.
-func (r *Receiver) look() (lost uint64, inDoubt bool, err error) {
+func (r *Receiver) look() (dropped uint64, inDoubt bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
 	if r.Subscribed() {
 		r.ledger.watched(now)
 	}
-	lost, err = r.countDrops(now)
-	if lost > 0 {
-		r.Log.Warn("events lost: the socket's receive buffer was full", "events", lost)
+	err = r.countDrops(now)
+	// Also what a scrape or the receive loop has counted since the last look.
+	if dropped, r.dropped = r.dropped, 0; dropped > 0 {
+		r.Log.Warn("the socket's receive buffer was full: events are lost", "messages", dropped)
 	}
 	r.unsaved = true
 	r.save()
 	if r.ledger.untold() || r.ledger.unsettled() {
 		err = errors.Join(err, r.socket.Interrupt())
 	}
-	return lost, r.doubt != nil, err
+	return dropped, r.doubt != nil, err
 }
 
 // CountDrops brings the counter of lost events up to date.
 func (r *Receiver) CountDrops() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, err := r.countDrops(time.Now())
-	return err
+	return r.countDrops(time.Now())
 }
 
 // countDrops adds what the kernel has dropped since the last look. The counter
 // has 32 bits; the difference is right across its wrap. The caller holds mu.
-func (r *Receiver) countDrops(now time.Time) (lost uint64, err error) {
+func (r *Receiver) countDrops(now time.Time) error {
 	if r.socket == nil {
-		return 0, nil
+		return nil
 	}
 	drops, err := r.socket.Drops()
 	if err != nil {
-		return 0, err
+		return err
 	}
-	lost = uint64(drops - uint32(r.ledger.Drops)) //nolint:gosec // stored from one
-	if lost > 0 {
-		r.ledger.Drops = uint64(drops)
-		r.ledger.dropped(lost, now)
-		r.lost[kernelBuffer].Add(float64(lost))
-		r.unsaved = true
+	// After the drops: none of them is a notification that is not counted yet.
+	notifications, err := r.socket.Notifications()
+	if err != nil {
+		return err
 	}
-	return lost, nil
+	dropped := drops - uint32(r.ledger.Drops) //nolint:gosec // stored from one
+	if dropped == 0 && r.ledger.Unsure == 0 {
+		return nil
+	}
+	r.ledger.Drops = uint64(drops)
+	r.dropped += uint64(dropped)
+	lost := r.ledger.dropped(uint64(dropped), r.ledger.unheard(notifications), now)
+	r.lost[kernelBuffer].Add(float64(lost))
+	r.unsaved = true
+	return nil
 }
 
 func (r *Receiver) untold() bool {

@@ -84,6 +84,7 @@ type fakeSocket struct {
 	mu          sync.Mutex
 	groups      []uint32
 	drops       uint32
+	notified    uint32
 	queued      uint32
 	interrupted bool
 	closed      bool
@@ -153,6 +154,12 @@ func (s *fakeSocket) Drops() (uint32, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.drops, nil
+}
+
+func (s *fakeSocket) Notifications() (uint32, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.notified, nil
 }
 
 func (s *fakeSocket) Queued() (uint32, error) {

@@ -124,15 +124,20 @@ func TestKillUnderLoadLosesNothing(t *testing.T) {
 }
 
 // A kill also hits the start of the daemon, where it takes over what the last
-// process has left.
+// process has left. Between the loops a process lives: the buffer holds what is
+// multicast in one of them.
 func TestCrashLoopUnderLoadLosesNothing(t *testing.T) {
 	u := start(t, fileSink, "RestartSec=1ms")
 	l := startLoad(t)
-	for i := range rounds(30, 300) {
-		exec.Command("systemctl", "kill", "-s", "KILL", "genltestd").Run() //nolint:errcheck // there may be no process now
-		time.Sleep(time.Duration(i%10) * 20 * time.Millisecond)
+	for range rounds(1, 10) {
+		for i := range 30 {
+			exec.Command("systemctl", "kill", "-s", "KILL", "genltestd").Run() //nolint:errcheck // there may be no process now
+			time.Sleep(time.Duration(i%10) * 20 * time.Millisecond)
+		}
+		u.eventually("a process that lives", func() bool { return metric("genltestd_subscribed") == 1 })
+		received := metric("genltestd_events_received_total")
+		u.eventually("events received", func() bool { return metric("genltestd_events_received_total") > received })
 	}
-	u.eventually("a process that lives", func() bool { return metric("genltestd_subscribed") == 1 })
 	if lost := u.accounted(l.end()); lost != 0 {
 		t.Errorf("%d events lost", lost)
 	}
@@ -233,5 +238,45 @@ func TestReloadWhileStoppedIsCounted(t *testing.T) {
 	u.eventually("the event", func() bool { return metric("genltestd_events_received_total") == 101 })
 	if lost := metric(`genltestd_events_lost_total{reason="not_subscribed"}`); lost != 50 {
 		t.Errorf("%v events lost of 50", lost)
+	}
+}
+
+// A stopped process makes the buffer overrun while the kernel notifies of reloads:
+// what it drops then are not events alone.
+func TestOverrunAtAReloadIsCountedExactly(t *testing.T) {
+	for name, loaded := range map[string]bool{"subscribed": true, "away": false} {
+		t.Run(name, func(t *testing.T) {
+			u := start(t, fileSink+"receiver: {buffer: 256KiB}\n", "")
+			if !loaded {
+				command(t, "rmmod", "genltest")
+				u.eventually("that the module is away", func() bool { return metric("genltestd_subscribed") == 0 })
+			}
+			command(t, "systemctl", "kill", "-s", "STOP", "genltestd")
+			if !loaded {
+				command(t, "modprobe", "genltest")
+			}
+			write(t, burst, "5000 x\n")
+			for range 3 {
+				command(t, "rmmod", "genltest")
+				command(t, "modprobe", "genltest")
+			}
+			write(t, burst, "300 missed\n")
+			command(t, "systemctl", "kill", "-s", "CONT", "genltestd")
+			u.eventually("that it follows", func() bool {
+				return metric("genltestd_events_lost_total{reason=\"kernel_buffer\"}") > 0 && metric("genltestd_subscribed") == 1
+			})
+			time.Sleep(5 * time.Second) // a lost notification is found out
+			write(t, ping, "after")
+			var received float64
+			u.eventually("an account of each event", func() bool {
+				received = metric("genltestd_events_received_total")
+				return received+metric(`genltestd_events_lost_total{reason="kernel_buffer"}`)+metric(`genltestd_events_lost_total{reason="not_subscribed"}`) >= 5301
+			})
+			for reason, want := range map[string]float64{"kernel_buffer": 5001 - received, "not_subscribed": 300, "unexplained": 0} {
+				if got := metric(fmt.Sprintf("genltestd_events_lost_total{reason=%q}", reason)); got != want {
+					t.Errorf("%v lost for the reason %s, want %v", got, reason, want)
+				}
+			}
+		})
 	}
 }

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package genl
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A descriptor is a netlink socket as the kernel accounts for it.
+type descriptor struct{ raw syscall.RawConn }
+
+// control calls f with the descriptor.
+func (d descriptor) control(what string, f func(fd int) error) (err error) {
+	cerr := d.raw.Control(func(fd uintptr) { err = f(int(fd)) })
+	if err := errors.Join(cerr, err); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// groups returns what the socket is a member of at present: the kernel ends the
+// membership in silence when a family goes away.
+func (d descriptor) groups() (groups []uint32, err error) {
+	var bits [128]uint32 // far more groups than a system has families
+	size := uint32(unsafe.Sizeof(bits))
+	err = d.control("list the socket's groups", func(fd int) error {
+		return getsockopt(fd, unix.SOL_NETLINK, unix.NETLINK_LIST_MEMBERSHIPS, unsafe.Pointer(&bits), &size)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range uint32(len(bits)) * 32 {
+		if bits[i/32]>>(i%32)&1 != 0 {
+			groups = append(groups, i+1)
+		}
+	}
+	return groups, nil
+}
+
+// isMember returns an error that names the socket when it is no member of group.
+func (d descriptor) isMember(name string, group uint32) error {
+	groups, err := d.groups()
+	if err == nil && !slices.Contains(groups, group) {
+		err = fmt.Errorf("descriptor %s is another socket: it is no member of group %d", name, group)
+	}
+	return err
+}
+
+// Indices of what SO_MEMINFO returns (linux/sock_diag.h).
+const (
+	skMeminfoRmemAlloc = 0
+	skMeminfoRcvbuf    = 1
+	skMeminfoDrops     = 8
+)
+
+func (d descriptor) meminfo() (info [skMeminfoDrops + 1]uint32, err error) {
+	size := uint32(unsafe.Sizeof(info))
+	err = d.control("read the socket's SO_MEMINFO", func(fd int) error {
+		return getsockopt(fd, unix.SOL_SOCKET, unix.SO_MEMINFO, unsafe.Pointer(&info), &size)
+	})
+	return info, err
+}
+
+// getsockopt is getsockopt(2) for what golang.org/x/sys has no type for.
+func getsockopt(fd, level, option int, value unsafe.Pointer, size *uint32) error {
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option),
+		uintptr(value), uintptr(unsafe.Pointer(size)), 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package genl
+
+import (
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestAMeterIsFullAndCountsFromZero(t *testing.T) {
+	m, err := openMeter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.isMember("meter", notifyGroup); err != nil {
+		t.Error(err)
+	}
+	if info, err := m.meminfo(); err != nil || info[skMeminfoDrops] != 0 {
+		t.Errorf("%d drops, %v", info[skMeminfoDrops], err)
+	}
+	fd := -1
+	if err := m.control("copy", func(old int) (err error) { fd, err = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0); return err }); err != nil {
+		t.Fatal(err)
+	}
+	stored := os.NewFile(uintptr(fd), "meter")
+	defer stored.Close()
+	again, err := adoptMeter(stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+}
+
+func TestAdoptMeterRefusesWhatIsNoMeter(t *testing.T) {
+	s, _, err := OpenEventSocket(1<<20, memoryBatch(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	fd := -1
+	if err := s.control("copy", func(old int) (err error) { fd, err = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0); return err }); err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "an event socket")
+	defer f.Close()
+	for _, f := range []*os.File{nil, f} {
+		if m, err := adoptMeter(f); err == nil {
+			t.Errorf("%v was adopted", f)
+			m.Close()
+		}
+	}
+	// A daemon goes on with its events even so.
+	again, _, err := AdoptEventSocket(f, f, 1<<20, memoryBatch(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if n, err := again.Notifications(); n != 0 || err != nil {
+		t.Errorf("%d notifications, %v", n, err)
+	}
+}
