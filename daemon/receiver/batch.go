@@ -148,7 +148,8 @@ func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) er
 	r.Log.Error("the journal does not accept events; they wait in the socket's buffer", "error", err)
 	defer r.blocked.Store(nil)
 	for err != nil {
-		r.blocked.Store(&err)
+		why := err // of its own: others read it while err changes
+		r.blocked.Store(&why)
 		r.busySince.Store(0) // waiting, not stuck
 		select {
 		case <-time.After(retryAppend):
