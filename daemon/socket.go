@@ -32,7 +32,9 @@ func (*hostKernel) Resolve() (genl.Registry, error) { return genl.Resolve() }
 
 // Open goes on with the stored socket if there is one that is right.
 func (k *hostKernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
-	if s, report := k.adopt(bufferBytes, batch); s != nil {
+	s, report := k.adopt(bufferBytes, batch)
+	k.stored = nil
+	if s != nil {
 		return s, report, nil
 	}
 	s, report, err := genl.OpenEventSocket(bufferBytes, batch)
@@ -43,35 +45,31 @@ func (k *hostKernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, 
 	return s, report, nil
 }
 
-func (k *hostKernel) adopt(bufferBytes int, batch *genl.Batch) (found *genl.EventSocket, report genl.SocketReport) {
+func (k *hostKernel) adopt(bufferBytes int, batch *genl.Batch) (*genl.EventSocket, genl.SocketReport) {
+	var events []*os.File
 	var meter *os.File
 	for _, f := range k.stored {
-		if f.Name() == storedMeter {
+		defer f.Close() // systemd has its own
+		switch f.Name() {
+		case storedSocket:
+			events = append(events, f)
+		case storedMeter:
 			meter = f
 		}
 	}
-	for _, f := range k.stored {
-		if f.Name() != storedSocket || found != nil {
-			continue
-		}
-		s, r, err := genl.AdoptEventSocket(f, meter, bufferBytes, batch)
+	for _, f := range events {
+		s, report, err := genl.AdoptEventSocket(f, meter, bufferBytes, batch)
 		if err != nil {
 			k.log.Warn("systemd has kept a descriptor that is no event socket", "error", err)
-		} else {
-			found, report = s, r
+			continue
 		}
-	}
-	for _, f := range k.stored {
-		f.Close() // a copy of what systemd, or found, has
-	}
-	if found != nil {
 		k.log.Info("going on with the event socket of an earlier process")
 		if len(k.stored) != 2 || meter == nil {
-			k.store(found)
+			k.store(s)
 		}
+		return s, report
 	}
-	k.stored = nil
-	return found, report
+	return nil, genl.SocketReport{}
 }
 
 // store has systemd keep the socket, and nothing else.

@@ -35,9 +35,13 @@ type inherited struct{ *socket.Conn }
 // inherit takes over f, which must be a bound netlink socket of the protocol.
 func inherit(f *os.File, protocol int) (inherited, error) {
 	// A copy, as the file cannot be made to give its descriptor away.
-	fd, err := copyOf(f)
+	d, err := newDescriptor(f)
+	fd := -1
+	if err == nil {
+		fd, err = d.copy()
+	}
 	if err != nil {
-		return inherited{}, err
+		return inherited{}, fmt.Errorf("take over descriptor %s: %w", f.Name(), err)
 	}
 	c, err := socket.New(fd, "netlink")
 	if err != nil {
@@ -49,18 +53,6 @@ func inherit(f *os.File, protocol int) (inherited, error) {
 		}
 	}
 	return inherited{c}, nil
-}
-
-func copyOf(f *os.File) (fd int, err error) {
-	raw, err := f.SyscallConn()
-	if err == nil {
-		cerr := raw.Control(func(old uintptr) { fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) })
-		err = errors.Join(cerr, err)
-	}
-	if err != nil {
-		return -1, fmt.Errorf("copy descriptor %s: %w", f.Name(), err)
-	}
-	return fd, nil
 }
 
 func (c inherited) JoinGroup(group uint32) error {

@@ -15,6 +15,24 @@ import (
 // A descriptor is a netlink socket as the kernel accounts for it.
 type descriptor struct{ raw syscall.RawConn }
 
+// newDescriptor reaches the descriptor behind c.
+func newDescriptor(c syscall.Conn) (descriptor, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return descriptor{}, fmt.Errorf("reach the socket's descriptor: %w", err)
+	}
+	return descriptor{raw}, nil
+}
+
+// copy returns another descriptor of the same socket.
+func (d descriptor) copy() (fd int, err error) {
+	err = d.control("copy the descriptor", func(old int) (err error) {
+		fd, err = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0)
+		return err
+	})
+	return fd, err
+}
+
 // control calls f with the descriptor.
 func (d descriptor) control(what string, f func(fd int) error) (err error) {
 	cerr := d.raw.Control(func(fd uintptr) { err = f(int(fd)) })

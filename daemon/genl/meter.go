@@ -38,24 +38,29 @@ func openMeter() (*meter, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := 0; i < fillers && err == nil; i++ {
-		_, err = c.Send(netlink.Message{Header: netlink.Header{Type: netlink.Noop, Flags: netlink.Request | netlink.Acknowledge}})
-	}
-	if err == nil {
-		err = m.control("shrink a receive buffer", func(fd int) error {
-			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 0)
-		})
-	}
-	if err == nil {
-		err = m.isFull()
-	}
-	if err == nil {
-		err = c.JoinGroup(notifyGroup)
-	}
-	if err != nil {
+	if err := m.fill(c); err != nil {
 		return nil, errors.Join(fmt.Errorf("count the kernel's notifications: %w", err), m.Close())
 	}
 	return m, nil
+}
+
+// fill queues answers until there is no room, and joins the group then.
+func (m *meter) fill(c *netlink.Conn) error {
+	for range fillers {
+		if _, err := c.Send(netlink.Message{Header: netlink.Header{Type: netlink.Noop, Flags: netlink.Request | netlink.Acknowledge}}); err != nil {
+			return err
+		}
+	}
+	err := m.control("shrink a receive buffer", func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 0)
+	})
+	if err != nil {
+		return err
+	}
+	if err := m.isFull(); err != nil {
+		return err
+	}
+	return c.JoinGroup(notifyGroup)
 }
 
 // adoptMeter goes on with a meter that an earlier process has opened.
@@ -79,11 +84,11 @@ func adoptMeter(f *os.File) (*meter, error) {
 
 // newMeter takes over c, and closes it when it fails.
 func newMeter(c conn) (*meter, error) {
-	raw, err := c.SyscallConn()
+	d, err := newDescriptor(c)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("reach the socket's descriptor: %w", err), c.Close())
+		return nil, errors.Join(err, c.Close())
 	}
-	return &meter{descriptor{raw}, c}, nil
+	return &meter{d, c}, nil
 }
 
 func (m *meter) isFull() error {

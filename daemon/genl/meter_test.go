@@ -5,8 +5,6 @@ package genl
 import (
 	"os"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 func TestAMeterIsFullAndCountsFromZero(t *testing.T) {
@@ -21,12 +19,7 @@ func TestAMeterIsFullAndCountsFromZero(t *testing.T) {
 	if info, err := m.meminfo(); err != nil || info[skMeminfoDrops] != 0 {
 		t.Errorf("%d drops, %v", info[skMeminfoDrops], err)
 	}
-	fd := -1
-	if err := m.control("copy", func(old int) (err error) { fd, err = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0); return err }); err != nil {
-		t.Fatal(err)
-	}
-	stored := os.NewFile(uintptr(fd), "meter")
-	defer stored.Close()
+	stored := storedCopy(t, m.descriptor)
 	again, err := adoptMeter(stored)
 	if err != nil {
 		t.Fatal(err)
@@ -40,12 +33,7 @@ func TestAdoptMeterRefusesWhatIsNoMeter(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	fd := -1
-	if err := s.control("copy", func(old int) (err error) { fd, err = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0); return err }); err != nil {
-		t.Fatal(err)
-	}
-	f := os.NewFile(uintptr(fd), "an event socket")
-	defer f.Close()
+	f := storedCopy(t, s.descriptor)
 	for _, f := range []*os.File{nil, f} {
 		if m, err := adoptMeter(f); err == nil {
 			t.Errorf("%v was adopted", f)

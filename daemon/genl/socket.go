@@ -44,7 +44,11 @@ func OpenEventSocket(bufferBytes int, batch *Batch) (*EventSocket, SocketReport,
 		return nil, SocketReport{}, err
 	}
 	s, report, err := openSocket(unix.NETLINK_GENERIC, notifyGroup, bufferBytes, batch)
-	return s.with(m, report, err)
+	if err != nil {
+		return nil, report, errors.Join(err, m.Close())
+	}
+	s.meter = m
+	return s, report, nil
 }
 
 // AdoptEventSocket goes on with an event socket that an earlier process has
@@ -60,23 +64,11 @@ func AdoptEventSocket(events, meter *os.File, bufferBytes int, batch *Batch) (*E
 	if err != nil {
 		m, err = openMeter()
 	}
-	return s.with(m, report, err)
-}
-
-// with gives the socket its meter, unless one of them could not be had: then it
-// closes the other.
-func (s *EventSocket) with(m *meter, report SocketReport, err error) (*EventSocket, SocketReport, error) {
-	if err == nil {
-		s.meter = m
-		return s, report, nil
+	if err != nil {
+		return nil, report, errors.Join(err, s.Close())
 	}
-	if s != nil {
-		err = errors.Join(err, s.Close())
-	}
-	if m != nil {
-		err = errors.Join(err, m.Close())
-	}
-	return nil, report, err
+	s.meter = m
+	return s, report, nil
 }
 
 func openSocket(protocol int, group uint32, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
@@ -117,8 +109,8 @@ func newEventSocket(conn conn, bufferBytes int, batch *Batch) (_ *EventSocket, r
 			err = errors.Join(err, conn.Close())
 		}
 	}()
-	if s.raw, err = conn.SyscallConn(); err != nil {
-		return nil, report, fmt.Errorf("reach the socket's descriptor: %w", err)
+	if s.descriptor, err = newDescriptor(conn); err != nil {
+		return nil, report, err
 	}
 	// Without this option one overrun makes the kernel drop everything until the
 	// queue is empty. The dropped messages are counted either way (Drops).

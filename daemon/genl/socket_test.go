@@ -289,6 +289,18 @@ func TestABufferBeyondTheLimitIsReported(t *testing.T) {
 	}
 }
 
+// storedCopy is what a service manager gives to the next process.
+func storedCopy(t *testing.T, d descriptor) *os.File {
+	t.Helper()
+	fd, err := d.copy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "stored")
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
 func TestAnAdoptedSocketGoesOnWithEverything(t *testing.T) {
 	s := listen(t, 1<<20)
 	send, _ := multicaster(t)
@@ -297,12 +309,7 @@ func TestAnAdoptedSocketGoesOnWithEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fd := -1
-	if err := s.control("copy", func(old int) (err error) { fd, err = unix.FcntlInt(uintptr(old), unix.F_DUPFD_CLOEXEC, 0); return err }); err != nil {
-		t.Fatal(err)
-	}
-	stored := os.NewFile(uintptr(fd), "events")
-	defer stored.Close()
+	stored := storedCopy(t, s.descriptor)
 	if err := s.Close(); err != nil { // as the end of a process does
 		t.Fatal(err)
 	}

@@ -106,11 +106,7 @@ func enable(t *testing.T, on bool) {
 	if is := exec.Command("systemctl", "--quiet", "is-enabled", "genltestd").Run() == nil; is == on {
 		return
 	}
-	if on {
-		command(t, "systemctl", "enable", "genltestd")
-	} else {
-		command(t, "systemctl", "disable", "genltestd")
-	}
+	command(t, "systemctl", map[bool]string{true: "enable", false: "disable"}[on], "genltestd")
 }
 
 // useDropIn makes text the unit's drop-in.

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // A load sends events until it is ended.
@@ -49,21 +51,33 @@ func (l *load) end() (sent int) {
 	return sent
 }
 
+// counted waits until every event is received or lost, and returns how many are
+// either.
+func (u unit) counted(sent int) (received int, lost map[string]int) {
+	u.t.Helper()
+	var sum int
+	u.eventually(fmt.Sprintf("an account of %d events", sent), func() bool {
+		received = int(metric("genltestd_events_received_total"))
+		sum, lost = received, map[string]int{}
+		for _, reason := range []string{"kernel_buffer", "not_subscribed", "unexplained"} {
+			lost[reason] = int(metric(fmt.Sprintf("genltestd_events_lost_total{reason=%q}", reason)))
+			sum += lost[reason]
+		}
+		return sum >= sent
+	})
+	if sum != sent {
+		u.t.Errorf("received %d + lost %v, sent %d", received, lost, sent)
+	}
+	return received, lost
+}
+
 // accounted waits until every event is received or lost, and in the sink's file.
 // It returns how many were lost.
 func (u unit) accounted(sent int) (lost int) {
 	u.t.Helper()
-	var received float64
-	u.eventually(fmt.Sprintf("an account of %d events", sent), func() bool {
-		received = metric("genltestd_events_received_total")
-		lost = 0
-		for _, reason := range []string{"kernel_buffer", "not_subscribed", "unexplained"} {
-			lost += int(metric(fmt.Sprintf("genltestd_events_lost_total{reason=%q}", reason)))
-		}
-		return int(received)+lost >= sent
-	})
-	if int(received)+lost != sent {
-		u.t.Errorf("received %v + lost %d, sent %d", received, lost, sent)
+	received, byReason := u.counted(sent)
+	for _, n := range byReason {
+		lost += n
 	}
 	u.eventually("delivery", func() bool {
 		return metric(`genltestd_sink_events_waiting{sink="archive"}`)+metric(`genltestd_sink_events_in_flight{sink="archive"}`) == 0
@@ -87,8 +101,8 @@ func (u unit) accounted(sent int) (lost int) {
 		last = e.KernelSeq
 		byID[e.ID], inFile[e.KernelSeq] = e.KernelSeq, true
 	}
-	if len(inFile) != int(received) || len(byID) != len(inFile) || told > uint64(lost) {
-		u.t.Errorf("received %v, lost %d; the file has %d events under %d ids, and tells of %d lost", received, lost, len(inFile), len(byID), told)
+	if len(inFile) != received || len(byID) != len(inFile) || told > uint64(lost) {
+		u.t.Errorf("received %d, lost %d; the file has %d events under %d ids, and tells of %d lost", received, lost, len(inFile), len(byID), told)
 	}
 	return lost
 }
@@ -124,21 +138,21 @@ func TestKillUnderLoadLosesNothing(t *testing.T) {
 }
 
 // A kill also hits the start of the daemon, where it takes over what the last
-// process has left. Between the loops a process lives: the buffer holds what is
-// multicast in one of them.
+// process has left. The buffer holds what is multicast during one loop; after it a
+// process lives until it has received that.
 func TestCrashLoopUnderLoadLosesNothing(t *testing.T) {
 	u := start(t, fileSink, "RestartSec=1ms")
-	l := startLoad(t)
+	sent := 0
 	for range rounds(1, 10) {
+		l := startLoad(t)
 		for i := range 30 {
 			exec.Command("systemctl", "kill", "-s", "KILL", "genltestd").Run() //nolint:errcheck // there may be no process now
 			time.Sleep(time.Duration(i%10) * 20 * time.Millisecond)
 		}
-		u.eventually("a process that lives", func() bool { return metric("genltestd_subscribed") == 1 })
-		received := metric("genltestd_events_received_total")
-		u.eventually("events received", func() bool { return metric("genltestd_events_received_total") > received })
+		sent += l.end()
+		u.counted(sent)
 	}
-	if lost := u.accounted(l.end()); lost != 0 {
+	if lost := u.accounted(sent); lost != 0 {
 		t.Errorf("%d events lost", lost)
 	}
 }
@@ -267,15 +281,10 @@ func TestOverrunAtAReloadIsCountedExactly(t *testing.T) {
 			})
 			time.Sleep(5 * time.Second) // a lost notification is found out
 			write(t, ping, "after")
-			var received float64
-			u.eventually("an account of each event", func() bool {
-				received = metric("genltestd_events_received_total")
-				return received+metric(`genltestd_events_lost_total{reason="kernel_buffer"}`)+metric(`genltestd_events_lost_total{reason="not_subscribed"}`) >= 5301
-			})
-			for reason, want := range map[string]float64{"kernel_buffer": 5001 - received, "not_subscribed": 300, "unexplained": 0} {
-				if got := metric(fmt.Sprintf("genltestd_events_lost_total{reason=%q}", reason)); got != want {
-					t.Errorf("%v lost for the reason %s, want %v", got, reason, want)
-				}
+			received, got := u.counted(5301)
+			want := map[string]int{"kernel_buffer": 5001 - received, "not_subscribed": 300, "unexplained": 0}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("lost (-want +got):\n%s", diff)
 			}
 		})
 	}
