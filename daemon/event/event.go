@@ -30,7 +30,37 @@ type Event struct {
 	Group   string // multicast group
 	Message []byte // the text, without its terminating NUL; any bytes but NUL
 
-	Gap *Gap // not nil: no event, but what is known of events that were lost here
+	Origin   *Origin   // what the configuration adds to every event; nil adds nothing
+	Captures []Capture // named parts of the text, that a sink's rules have taken out of it
+
+	Gap        *Gap        // not nil: no event, but what is known of events that were lost here
+	Suppressed *Suppressed // not nil: no event, but how many this sink is not to get
+}
+
+// An Origin says more of where an event comes from. It is shared by many events.
+type Origin struct {
+	MachineID     string // machine-id(5); empty when not asked for
+	BootID        string // of the boot in which the event was received; empty when not asked for, or not known
+	KernelRelease string // that was running then; likewise
+	Labels        []Label
+}
+
+// A Label is a name and value that the operator has given to the machine.
+type Label struct{ Name, Value string }
+
+// A Capture is what a named group of a regular expression has matched.
+type Capture struct {
+	Name  string
+	Value []byte // part of the text
+}
+
+// A Suppressed tells a sink of events that its own rules have kept from it. It
+// stands where the time ended in which that happened, and has the number of the
+// last of them.
+type Suppressed struct {
+	Count    uint64
+	Reason   string    // from the closed list of the metric sink_events_suppressed_total
+	From, To time.Time // receipt of the first and the last, wall clock
 }
 
 // A Gap says that events were multicast and not received. It stands between the
@@ -44,20 +74,30 @@ type Gap struct {
 	Last     uint64    // when not known; events between the two may have arrived
 }
 
-// Kind returns "event" or "gap".
+// Kind returns "event", "gap" or "suppressed".
 func (e *Event) Kind() string {
-	if e.Gap != nil {
+	switch {
+	case e.Gap != nil:
 		return "gap"
+	case e.Suppressed != nil:
+		return "suppressed"
 	}
 	return "event"
 }
 
 // ID returns the event's stable name, the same in every sink and on every
-// retry: the journal's id and the event's number in it.
-func (e *Event) ID() string { return string(e.appendID(nil)) }
+// retry: the journal's id and the event's number in it. What tells of suppressed
+// events has the number of the last of them, and its reason behind it.
+func (e *Event) ID() string { return string(e.AppendID(nil)) }
 
-func (e *Event) appendID(dst []byte) []byte {
+// AppendID appends the ID to dst and returns the extended buffer.
+func (e *Event) AppendID(dst []byte) []byte {
 	dst = append(dst, e.JournalID...)
 	dst = append(dst, '-')
-	return strconv.AppendUint(dst, e.Seq, 10)
+	dst = strconv.AppendUint(dst, e.Seq, 10)
+	if e.Suppressed != nil {
+		dst = append(dst, '-')
+		dst = append(dst, e.Suppressed.Reason...)
+	}
+	return dst
 }

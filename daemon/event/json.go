@@ -18,8 +18,7 @@ import (
 // overrides unescaped, which a terminal that shows the line would obey.
 func (e *Event) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"id":"`...)
-	dst = append(appendText(dst, e.JournalID), '-')
-	dst = strconv.AppendUint(dst, e.Seq, 10)
+	dst = e.AppendID(dst)
 	dst = append(dst, `","seq":`...)
 	dst = strconv.AppendUint(dst, e.Seq, 10)
 	dst = appendField(dst, "kind", e.Kind())
@@ -34,8 +33,12 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	dst = appendField(dst, "host", e.Host)
 	dst = appendField(dst, "family", e.Family)
 	dst = appendField(dst, "group", e.Group)
-	if e.Gap != nil {
+	dst = e.Origin.appendJSON(dst)
+	switch {
+	case e.Gap != nil:
 		return append(e.Gap.appendJSON(dst), '}')
+	case e.Suppressed != nil:
+		return append(e.Suppressed.appendJSON(dst), '}')
 	}
 	dst = append(dst, `,"message":"`...)
 	dst = appendText(dst, e.Message)
@@ -46,6 +49,38 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 		dst = append(dst, '"')
 	}
 	return append(dst, '}')
+}
+
+func (o *Origin) appendJSON(dst []byte) []byte {
+	if o == nil {
+		return dst
+	}
+	for _, f := range [...]Label{{"machine_id", o.MachineID}, {"boot_id", o.BootID}, {"kernel_release", o.KernelRelease}} {
+		if f.Value != "" {
+			dst = appendField(dst, f.Name, f.Value)
+		}
+	}
+	for i, l := range o.Labels {
+		if i == 0 {
+			dst = append(dst, `,"labels":{"`...)
+		} else {
+			dst = append(dst, `,"`...)
+		}
+		dst = append(appendText(dst, l.Name), `":"`...)
+		dst = append(appendText(dst, l.Value), '"')
+	}
+	if len(o.Labels) > 0 {
+		dst = append(dst, '}')
+	}
+	return dst
+}
+
+func (s *Suppressed) appendJSON(dst []byte) []byte {
+	dst = append(dst, `,"suppressed":{"count":`...)
+	dst = strconv.AppendUint(dst, s.Count, 10)
+	dst = appendField(dst, "reason", s.Reason)
+	dst = appendTime(dst, "from", s.From)
+	return append(appendTime(dst, "to", s.To), '}')
 }
 
 func (g *Gap) appendJSON(dst []byte) []byte {

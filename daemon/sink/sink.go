@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package sink is the contract between delivery and the places that events go
-// to. Each kind of sink is a package below this one.
+// to. Each kind of sink is a package below this one, and passes the tests of
+// package sinktest.
 package sink
 
 import (
@@ -12,16 +13,19 @@ import (
 
 // A Sink takes events to one place. Delivery calls its methods from one
 // goroutine and does everything around them: order, batches, retries, back-off,
-// timeouts, metrics and logs.
+// timeouts, dead letters, metrics and logs.
 type Sink interface {
-	// Deliver makes one attempt to hand over events, in order. It returns how many
-	// of them, from the first on, the other side has durably taken. err is nil if
-	// and only if that is all of them. What was not taken is given again.
+	// Deliver makes one attempt to hand over events, in order, until the context
+	// ends. It returns how many of them, from the first on, the other side has
+	// durably taken. err is nil if and only if that is all of them. What was not
+	// taken is given again, unless the error is Permanent.
 	//
-	// The events and their bytes belong to the caller and must not be kept.
+	// The error must not contain a secret, nor text that could act on a terminal
+	// where it comes from the other side. The events and their bytes belong to the
+	// caller and must not be kept.
 	Deliver(ctx context.Context, events []event.Event) (accepted int, err error)
-
-	// Close frees what the sink holds. It is called once, after the last Deliver
-	// has returned.
+	// Close frees what the sink holds, also what is under way at the other side. It
+	// is called after the last Deliver has returned, perhaps more than once; all
+	// but the first do nothing.
 	Close() error
 }
