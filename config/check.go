@@ -5,6 +5,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"strings"
 )
 
 // Validate checks a Config that was made or changed by hand, as Parse does for
@@ -14,6 +15,27 @@ func (c *Config) Validate() error {
 	r.check(reflect.ValueOf(c).Elem(), "")
 	return r.err()
 }
+
+// Fault returns the error of a value that is well-formed and still cannot work, for
+// callers that know more than this package: a file that is missing, a text that
+// does not compile. The path is like sinks[1].file.path; where the file has no such
+// key, the error has the place of what should hold it.
+func (c *Config) Fault(path, format string, args ...any) *FieldError {
+	e := &FieldError{Path: path, Message: fmt.Sprintf(format, args...)}
+	if c.source == nil {
+		return e
+	}
+	e.File = c.source.file
+	for at := path; at != ""; at = parentOf(at) {
+		if spot, ok := c.source.values[at]; ok {
+			e.Line, e.Column = spot.line, spot.column
+			break
+		}
+	}
+	return e
+}
+
+func parentOf(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
 
 // checker is a struct with rules that tags cannot say.
 type checker interface{ check(s section) }

@@ -30,6 +30,8 @@ type Config struct {
 	Log      Log      `yaml:"log"`
 	Shutdown Shutdown `yaml:"shutdown"`
 	Sinks    []Sink   `yaml:"sinks"`
+
+	source *report // where the values stand; nil when they are from no file
 }
 
 // Receiver is about the socket that receives the events.
@@ -60,6 +62,9 @@ type Journal struct {
 	Fsync JournalFsync `yaml:"fsync" default:"interval"`
 	// SyncInterval is the longest time to a power cut's safety with FsyncInterval.
 	SyncInterval Duration `yaml:"sync_interval" default:"100ms" min:"1ms" max:"1m"`
+	// KeepRemovedSinks is how long the place of a sink that is no longer configured
+	// is remembered, and its events are kept.
+	KeepRemovedSinks Duration `yaml:"keep_removed_sinks" default:"24h" min:"0" max:"8760h"`
 }
 
 // HTTP is about the server of /metrics.

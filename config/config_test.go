@@ -9,27 +9,36 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
+
+var ignoreSource = cmpopts.IgnoreUnexported(Config{})
 
 // Written out, so that a default never changes by accident.
 func TestDefault(t *testing.T) {
 	want := &Config{
 		Receiver: Receiver{Buffer: 64 << 20},
 		Echo:     Echo{Interval: Duration(30 * time.Second), Timeout: Duration(5 * time.Second)},
-		Journal:  Journal{MaxBytes: 1 << 30, Fsync: JournalFsyncInterval, SyncInterval: Duration(100 * time.Millisecond)},
+		Journal:  Journal{MaxBytes: 1 << 30, Fsync: JournalFsyncInterval, SyncInterval: Duration(100 * time.Millisecond), KeepRemovedSinks: Duration(24 * time.Hour)},
 		HTTP:     HTTP{Listen: "127.0.0.1:9941"},
 		Log:      Log{Level: LogLevel(slog.LevelInfo)},
 		Shutdown: Shutdown{Drain: Duration(5 * time.Second)},
 		Sinks: []Sink{{
 			Name:           "stdout",
+			Start:          StartOldest,
 			BatchEvents:    256,
+			BatchBytes:     1 << 20,
+			BatchWait:      Duration(50 * time.Millisecond),
+			Workers:        1,
 			AttemptTimeout: Duration(10 * time.Second),
 			RetryMin:       Duration(100 * time.Millisecond),
 			RetryMax:       Duration(30 * time.Second),
+			Overflow:       OverflowDrop,
+			DeadLetters:    DeadLetters{MaxBytes: 64 << 20, MaxAge: Duration(720 * time.Hour)},
 			Stdout:         &Stdout{},
 		}},
 	}
-	if diff := cmp.Diff(want, Default()); diff != "" {
+	if diff := cmp.Diff(want, Default(), ignoreSource); diff != "" {
 		t.Errorf("Default (-want +got):\n%s", diff)
 	}
 	if got := Default().Log.Level.Level(); got != slog.LevelInfo {

@@ -11,11 +11,14 @@ import (
 	"strings"
 )
 
-// keysOf returns the YAML key of every field, in order.
+// keysOf returns the YAML key of every exported field, in order. Unexported ones,
+// which the file does not have, come last in their struct.
 func keysOf(t reflect.Type) []string {
-	keys := make([]string, t.NumField())
-	for i := range keys {
-		keys[i] = t.Field(i).Tag.Get("yaml")
+	var keys []string
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() {
+			keys = append(keys, f.Tag.Get("yaml"))
+		}
 	}
 	return keys
 }

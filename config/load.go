@@ -55,6 +55,7 @@ func Parse(name string, text []byte) (*Config, error) {
 	if err := r.err(); err != nil {
 		return nil, err
 	}
+	c.source = r
 	return c, nil
 }
 

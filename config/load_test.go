@@ -23,7 +23,7 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Default(), got); diff != "" {
+	if diff := cmp.Diff(Default(), got, ignoreSource); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
 }

@@ -12,8 +12,18 @@ type Sink struct {
 	// Name is unique: it is the sink's label in metrics and log.
 	Name string `yaml:"name" required:"true" example:"archive"`
 
-	// BatchEvents is how many events one attempt carries at most.
-	BatchEvents int `yaml:"batch_events" default:"256" min:"1" max:"10000"`
+	// Start says where a sink begins that is new.
+	Start Start `yaml:"start" default:"oldest"`
+
+	// BatchEvents and BatchBytes are how much one attempt carries at most; bytes
+	// are those of the texts.
+	BatchEvents int  `yaml:"batch_events" default:"256" min:"1" max:"10000"`
+	BatchBytes  Size `yaml:"batch_bytes" default:"1MiB" min:"1KiB" max:"64MiB"`
+	// BatchWait is how long an event may wait for others of its batch.
+	BatchWait Duration `yaml:"batch_wait" default:"50ms" min:"0" max:"1m"`
+	// Workers is how many attempts may be under way at once. More than one gives
+	// up the order.
+	Workers int `yaml:"workers" default:"1" min:"1" max:"64"`
 	// AttemptTimeout ends an attempt that hangs.
 	AttemptTimeout Duration `yaml:"attempt_timeout" default:"10s" min:"1ms" max:"1h"`
 	// RetryMin and RetryMax are the first and the longest pause between
@@ -21,8 +31,23 @@ type Sink struct {
 	RetryMin Duration `yaml:"retry_min" default:"100ms" min:"1ms" max:"24h"`
 	RetryMax Duration `yaml:"retry_max" default:"30s" min:"1ms" max:"24h"`
 
+	// MaxLagBytes is how much the sink may be behind, in the journal's bytes, and
+	// MaxAge how old an event may be: what is beyond is dropped. 0 is no limit.
+	MaxLagBytes Size     `yaml:"max_lag_bytes" default:"0" min:"0"`
+	MaxAge      Duration `yaml:"max_age" default:"0" min:"0" max:"87600h"`
+	// Overflow says what happens when the journal's limit reaches the sink.
+	Overflow Overflow `yaml:"overflow" default:"drop"`
+	// DeadLetters is about the events that the sink refuses for good.
+	DeadLetters DeadLetters `yaml:"dead_letters"`
+
 	Stdout *Stdout `yaml:"stdout"`
 	File   *File   `yaml:"file"`
+}
+
+// DeadLetters limits what is kept of the events that a sink has refused for good.
+type DeadLetters struct {
+	MaxBytes Size     `yaml:"max_bytes" default:"64MiB" min:"1MiB"`
+	MaxAge   Duration `yaml:"max_age" default:"720h" min:"0" max:"87600h"`
 }
 
 // Stdout writes events to standard output, one JSON object a line.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -59,6 +60,25 @@ func (m FileMode) MarshalText() ([]byte, error) { return []byte(m.String()), nil
 
 func (m FileMode) String() string { return fmt.Sprintf("%04o", uint32(m)) }
 
+// oneOf sets a word that must be one of a closed list.
+func oneOf[T ~string](to *T, text []byte, words ...T) error {
+	if slices.Contains(words, T(text)) {
+		*to = T(text)
+		return nil
+	}
+	var list strings.Builder
+	for i, w := range words {
+		switch {
+		case i > 0 && i == len(words)-1:
+			list.WriteString(" or ")
+		case i > 0:
+			list.WriteString(", ")
+		}
+		list.WriteString(string(w))
+	}
+	return fmt.Errorf("%s is not known; write %s", quote(string(text)), list.String())
+}
+
 // Fsync says when a file is forced to disk.
 type Fsync string
 
@@ -70,14 +90,7 @@ const (
 )
 
 // UnmarshalText refuses what is none of the constants.
-func (f *Fsync) UnmarshalText(text []byte) error {
-	switch v := Fsync(text); v {
-	case FsyncBatch, FsyncNever:
-		*f = v
-		return nil
-	}
-	return fmt.Errorf("%s is not known; write batch or never", quote(string(text)))
-}
+func (f *Fsync) UnmarshalText(text []byte) error { return oneOf(f, text, FsyncBatch, FsyncNever) }
 
 // MarshalText is the inverse of UnmarshalText.
 func (f Fsync) MarshalText() ([]byte, error) { return []byte(f), nil }
@@ -97,13 +110,43 @@ const (
 
 // UnmarshalText refuses what is none of the constants.
 func (f *JournalFsync) UnmarshalText(text []byte) error {
-	switch v := JournalFsync(text); v {
-	case JournalFsyncInterval, JournalFsyncAlways, JournalFsyncNever:
-		*f = v
-		return nil
-	}
-	return fmt.Errorf("%s is not known; write interval, always or never", quote(string(text)))
+	return oneOf(f, text, JournalFsyncInterval, JournalFsyncAlways, JournalFsyncNever)
 }
 
 // MarshalText is the inverse of UnmarshalText.
 func (f JournalFsync) MarshalText() ([]byte, error) { return []byte(f), nil }
+
+// Start says where a new sink begins.
+type Start string
+
+const (
+	// StartOldest begins with the oldest event in the journal.
+	StartOldest Start = "oldest"
+	// StartNow begins with the next event that is received.
+	StartNow Start = "now"
+)
+
+// UnmarshalText refuses what is none of the constants.
+func (w *Start) UnmarshalText(text []byte) error { return oneOf(w, text, StartOldest, StartNow) }
+
+// MarshalText is the inverse of UnmarshalText.
+func (w Start) MarshalText() ([]byte, error) { return []byte(w), nil }
+
+// Overflow says what happens to events that a sink has not taken when the journal
+// is full.
+type Overflow string
+
+const (
+	// OverflowDrop drops the oldest.
+	OverflowDrop Overflow = "drop"
+	// OverflowBlock keeps them: then the journal takes no more.
+	OverflowBlock Overflow = "block"
+)
+
+// UnmarshalText refuses what is none of the constants.
+func (o *Overflow) UnmarshalText(text []byte) error {
+	return oneOf(o, text, OverflowDrop, OverflowBlock)
+}
+
+// MarshalText is the inverse of UnmarshalText.
+func (o Overflow) MarshalText() ([]byte, error) { return []byte(o), nil }

@@ -21,15 +21,24 @@ import (
 // newSink makes the sink that a configuration entry describes: the one place
 // that knows every kind.
 func newSink(c *config.Sink, standardOutput io.Writer) (sink.Sink, error) {
+	encoder := newEncoder(c)
 	switch {
 	case c.Stdout != nil:
-		return stdout.New(standardOutput), nil
+		return stdout.New(standardOutput, encoder), nil
 	case c.File != nil:
-		return file.New(file.Options{
-			Path: c.File.Path, Mode: fs.FileMode(c.File.Mode), Fsync: c.File.Fsync == config.FsyncBatch,
-		})
+		return file.New(fileOptions(c.File, encoder))
 	}
 	return nil, fmt.Errorf("kind %q has no implementation", c.Kind())
+}
+
+// checkSink says what of a well-formed entry cannot work, as sink.OptionErrors; it
+// opens nothing and touches no network.
+func checkSink(*config.Sink) error { return nil }
+
+func newEncoder(*config.Sink) event.Encoder { return event.JSON{} }
+
+func fileOptions(c *config.File, encoder event.Encoder) file.Options {
+	return file.Options{Path: c.Path, Mode: fs.FileMode(c.Mode), Encoder: encoder, Fsync: c.Fsync == config.FsyncBatch}
 }
 
 func deliveryOptions(c *config.Sink) delivery.Options {

@@ -84,6 +84,9 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 		return exitOK
 	}
 	cfg, name, err := loadConfig(*configFile)
+	if err == nil {
+		err = daemon.Check(cfg)
+	}
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitConfig

@@ -21,9 +21,10 @@ var _ sink.Sink = (*Sink)(nil)
 
 // Options say where and how to write.
 type Options struct {
-	Path  string
-	Mode  fs.FileMode // of a file that is created
-	Fsync bool        // fsync after each batch, before it counts as taken
+	Path    string
+	Mode    fs.FileMode // of a file that is created
+	Encoder event.Encoder
+	Fsync   bool // fsync after each batch, before it counts as taken
 }
 
 // A Sink appends to one file. It follows the path: when the file was moved away
@@ -31,12 +32,12 @@ type Options struct {
 type Sink struct {
 	opts  Options
 	file  *os.File
-	lines lines.Writer
+	lines *lines.Writer
 }
 
 // New opens the file, and creates it if it is missing; its directory must exist.
 func New(opts Options) (*Sink, error) {
-	s := &Sink{opts: opts}
+	s := &Sink{opts: opts, lines: lines.NewWriter(opts.Encoder)}
 	if err := s.open(); err != nil {
 		return nil, err
 	}

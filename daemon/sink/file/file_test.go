@@ -26,7 +26,7 @@ func events(from, to int) []event.Event {
 
 func open(t *testing.T, path string) *Sink {
 	t.Helper()
-	s, err := New(Options{Path: path, Mode: 0o640, Fsync: true})
+	s, err := New(Options{Path: path, Mode: 0o640, Encoder: event.JSON{}, Fsync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestNewRefusesWhatIsNotAFile(t *testing.T) {
 		"/dev/null":                     "not a regular file",
 		filepath.Join(dir, "no/events"): "no such file or directory",
 	} {
-		s, err := New(Options{Path: path, Mode: 0o600})
+		s, err := New(Options{Encoder: event.JSON{}, Path: path, Mode: 0o600})
 		if err == nil {
 			s.Close()
 			t.Errorf("%s was accepted", path)

@@ -42,7 +42,7 @@ func events(n int) []event.Event {
 func TestCutLinesAreCompletedAndNeverMixed(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 0))
-		var w Writer
+		w := NewWriter(event.JSON{})
 		out := &stream{}
 		for left := events(200); len(left) > 0; {
 			out.limit = random.IntN(2000)
@@ -73,7 +73,7 @@ func checkLines(t *testing.T, text string, n int) {
 }
 
 func TestResetStartsTheLineAnew(t *testing.T) {
-	var w Writer
+	w := NewWriter(event.JSON{})
 	list := events(1)
 	if n, err := w.Write(&stream{limit: 10}, list); n != 0 || !errors.Is(err, errFull) {
 		t.Fatal(n, err)
@@ -87,7 +87,7 @@ func TestResetStartsTheLineAnew(t *testing.T) {
 }
 
 func TestAHalfWrittenEventMustBeGivenAgain(t *testing.T) {
-	var w Writer
+	w := NewWriter(event.JSON{})
 	list := events(2)
 	w.Write(&stream{limit: 10}, list) //nolint:errcheck // cuts the first line
 	if n, err := w.Write(io.Discard, list[1:]); n != 0 || err == nil {
@@ -101,7 +101,7 @@ type short struct{}
 func (short) Write(b []byte) (int, error) { return len(b) / 2, nil }
 
 func TestAShortWriteIsAnError(t *testing.T) {
-	var w Writer
+	w := NewWriter(event.JSON{})
 	if n, err := w.Write(short{}, events(4)); !errors.Is(err, io.ErrShortWrite) || n == 4 {
 		t.Errorf("accepted %d, %v", n, err)
 	}

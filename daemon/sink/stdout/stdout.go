@@ -19,11 +19,14 @@ var _ sink.Sink = (*Sink)(nil)
 // A Sink writes to one stream.
 type Sink struct {
 	out   io.Writer
-	lines lines.Writer
+	lines *lines.Writer
 }
 
-// New returns a sink that writes to out, which it does not close.
-func New(out io.Writer) *Sink { return &Sink{out: out} }
+// New returns a sink that writes what encoder makes of events to out, which it does
+// not close.
+func New(out io.Writer, encoder event.Encoder) *Sink {
+	return &Sink{out: out, lines: lines.NewWriter(encoder)}
+}
 
 // Deliver implements sink.Sink. A write to a pipe that nobody reads blocks; the
 // context cannot end it.

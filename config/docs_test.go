@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+
+// What a reader copies out of the documentation is a configuration that loads.
+// Each kind of sink has a page, with an example of that kind.
+func TestDocumentationsConfigurationsLoad(t *testing.T) {
+	kinds := make(map[string]bool)
+	pages := append(glob(t, "../docs/sinks/*.md", len(sinkKinds())), "../README.md")
+	for _, page := range pages {
+		blocks := yamlBlock.FindAllStringSubmatch(string(readTestFile(t, page)), -1)
+		if len(blocks) == 0 {
+			t.Errorf("%s has no configuration", page)
+		}
+		for _, block := range blocks {
+			c, err := Parse(page, []byte(block[1]))
+			if err != nil {
+				t.Errorf("%v\nin\n%s", err, block[1])
+				continue
+			}
+			for _, s := range c.Sinks {
+				if strings.TrimSuffix(filepath.Base(page), ".md") == s.Kind() {
+					kinds[s.Kind()] = true
+				}
+			}
+		}
+	}
+	for _, kind := range sinkKinds() {
+		if !kinds[kind] {
+			t.Errorf("docs/sinks/%s.md has no configuration of that kind", kind)
+		}
+	}
+	if readme, err := os.ReadFile("../README.md"); err == nil {
+		for _, kind := range sinkKinds() {
+			if !strings.Contains(string(readme), "docs/sinks/"+kind+".md") {
+				t.Errorf("README.md has no link to docs/sinks/%s.md", kind)
+			}
+		}
+	}
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+// Check says what of a configuration that was read well cannot work here: a file
+// that is missing, a text that does not compile. It opens nothing and touches no
+// network. The error is a config.Errors.
+func Check(cfg *config.Config) error {
+	var faults config.Errors
+	for i := range cfg.Sinks {
+		path := fmt.Sprintf("sinks[%d]", i)
+		for _, err := range leaves(checkSink(&cfg.Sinks[i])) {
+			var option *sink.OptionError
+			if errors.As(err, &option) {
+				faults = append(faults, cfg.Fault(path+"."+option.Key, "%v", option.Err))
+			} else {
+				faults = append(faults, cfg.Fault(path, "%v", err))
+			}
+		}
+	}
+	if len(faults) > 0 {
+		return faults
+	}
+	return nil
+}
+
+// leaves takes joined errors apart.
+func leaves(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, err := range joined.Unwrap() {
+		all = append(all, leaves(err)...)
+	}
+	return all
+}

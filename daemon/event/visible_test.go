@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import (
+	"testing"
+	"unicode/utf8"
+)
+
+func TestAppendVisibleEscapesWhatATerminalWouldObey(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                  "",
+		"plain, café \\n":   "plain, café \\n",
+		"two\nlines\r":      `two\nlines\r`,
+		"\x1b[31mred":       `\x1b[31mred`,
+		"8-bit\x9b31m":      `8-bit\x9b31m`,
+		"c1\u009b31m":       `c1\u009b31m`,
+		"a\u202eb":          `a\u202eb`,
+		"tag\U000e0041":     `tag\U000e0041`,
+		"\u2028":            `\u2028`,
+		"nul\x00 tab\t\x7f": `nul\x00 tab\t\x7f`,
+	} {
+		if got := string(AppendVisible(nil, []byte(text))); got != want {
+			t.Errorf("AppendVisible(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func FuzzAppendVisible(f *testing.F) {
+	f.Add([]byte("a\x1b\xff\u202e\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		got := AppendVisible(nil, text)
+		if !utf8.Valid(got) || !IsVisible(got) {
+			t.Errorf("%q still acts: %q", text, got)
+		}
+		if IsVisible(text) && string(got) != string(text) {
+			t.Errorf("%q became %q without need", text, got)
+		}
+	})
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package file
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+// place is a file that can be put out of the way of its own name.
+type place struct{ path string }
+
+func (p place) Taken(t *testing.T) (taken []sinktest.Taken) {
+	text, err := os.ReadFile(p.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(text) {
+		taken = append(taken, sinktest.ParseJSON(t, line))
+	}
+	return taken
+}
+
+func (p place) Break(t *testing.T) {
+	if err := os.Rename(p.path, p.path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(p.path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p place) Mend(t *testing.T) {
+	if err := os.Remove(p.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(p.path+".away", p.path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestKind(t *testing.T) {
+	sinktest.Run(t, sinktest.Kind{New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+		p := place{filepath.Join(t.TempDir(), "events.jsonl")}
+		s, err := New(Options{Path: p.path, Mode: 0o640, Encoder: event.JSON{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s, p
+	}})
+}

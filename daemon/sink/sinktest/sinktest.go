@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package sinktest holds every kind of sink to the contract in package sink.
+package sinktest
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+// A Place is the other side of a sink: the real one, with what a test needs to
+// look at it.
+type Place interface {
+	// Taken lists what the place has durably taken, in the order of arrival.
+	Taken(t *testing.T) []Taken
+	// Break makes the place refuse or fail until Mend. It may leave open whether what
+	// is under way arrives.
+	Break(t *testing.T)
+	Mend(t *testing.T)
+}
+
+// A Taken is one event as it has arrived.
+type Taken struct {
+	ID      string
+	Message string // exact bytes
+}
+
+// A Kind is what the tests need to know of a kind of sink.
+type Kind struct {
+	// New returns a sink and the place that it leads to, which is new and empty; both
+	// are freed by t.Cleanup. The encoder, if the sink has one, is event.JSON.
+	New func(t *testing.T) (sink.Sink, Place)
+	// Secrets must not show in any error.
+	Secrets []string
+	// Hostile is how many hostile events are sent, 100,000 when 0.
+	Hostile int
+	// Altered returns what becomes of a text on its way; nil when it stays as it is.
+	Altered func(message []byte) string
+	// Unordered says that the place does not keep the order of what it takes.
+	Unordered bool
+}
+
+// Run tests a kind.
+func Run(t *testing.T, k Kind) {
+	t.Run("takes everything in order", k.takesEverything)
+	t.Run("acknowledges only what was taken", k.acknowledgesOnlyWhatWasTaken)
+	t.Run("honours the context", k.honoursTheContext)
+	t.Run("close twice", k.closeTwice)
+	t.Run("survives hostile events", k.survivesHostileEvents)
+}
+
+// Events returns n events with texts of several lengths; the first has the number
+// first.
+func Events(first, n int) []event.Event {
+	list := make([]event.Event, n)
+	for i := range list {
+		list[i] = an(first+i, []byte(fmt.Sprintf("event %d %s", first+i, strings.Repeat("x", (first+i)%100))))
+	}
+	return list
+}
+
+func an(seq int, message []byte) event.Event {
+	at := time.Date(2026, 1, 2, 3, 4, 5, seq, time.UTC)
+	return event.Event{
+		JournalID: "6a9155caa46c7dcc", Seq: uint64(seq), Time: at, KernelTime: at.Add(-time.Millisecond), KernelSeq: uint64(seq), LoadID: 7,
+		Host: "web-1", Family: "genltest", Group: "mcgrp", Message: message,
+	}
+}
+
+// ParseJSON reads a line or body that event.JSON has written.
+func ParseJSON(t *testing.T, text []byte) Taken {
+	t.Helper()
+	var e struct {
+		ID      string `json:"id"`
+		Message string `json:"message"`
+		Base64  string `json:"message_base64"`
+	}
+	if err := json.Unmarshal(text, &e); err != nil {
+		t.Fatalf("not an event in JSON: %v: %.200q", err, text)
+	}
+	if e.Base64 != "" {
+		message, err := base64.StdEncoding.DecodeString(e.Base64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Message = string(message)
+	}
+	return Taken{ID: e.ID, Message: e.Message}
+}
+
+// deliver delivers all events as delivery does: what was not taken again, until it
+// is. It fails the test when that takes too many attempts.
+func (k Kind) deliver(t *testing.T, s sink.Sink, events []event.Event) {
+	t.Helper()
+	for attempts := 0; len(events) > 0; attempts++ {
+		n, err := k.attempt(t, s, events)
+		events = events[n:]
+		if len(events) == 0 {
+			return
+		}
+		if attempts == 200 {
+			t.Fatalf("%d events are left after %d attempts: %v", len(events), attempts, err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// attempt makes one attempt and holds what it returns to the contract.
+func (k Kind) attempt(t *testing.T, s sink.Sink, events []event.Event) (accepted int, err error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	n, err := s.Deliver(ctx, events)
+	k.judge(t, n, len(events), err)
+	return n, err
+}
+
+func (k Kind) judge(t *testing.T, accepted, given int, err error) {
+	t.Helper()
+	if accepted < 0 || accepted > given || (err == nil) != (accepted == given) {
+		t.Fatalf("took %d of %d events and returned the error %v", accepted, given, err)
+	}
+	if err == nil {
+		return
+	}
+	for _, secret := range k.Secrets {
+		if strings.Contains(err.Error(), secret) || strings.Contains(fmt.Sprintf("%+v %#v", err, err), secret) {
+			t.Fatalf("the error has a secret: %v", err)
+		}
+	}
+	if !event.IsVisible([]byte(strings.ReplaceAll(err.Error(), "\n", ""))) {
+		t.Errorf("the error could act on a terminal: %q", err)
+	}
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sinktest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+func (k Kind) takesEverything(t *testing.T) {
+	s, place := k.New(t)
+	random := rand.New(rand.NewPCG(1, 1))
+	all := Events(1, 1000)
+	for left := all; len(left) > 0; {
+		n := min(len(left), 1+random.IntN(100))
+		k.deliver(t, s, left[:n])
+		left = left[n:]
+	}
+	k.check(t, place, all, len(all))
+}
+
+// A place that fails, and works again, over and over: nothing that was accepted is
+// missing, and what was not is given again.
+func (k Kind) acknowledgesOnlyWhatWasTaken(t *testing.T) {
+	s, place := k.New(t)
+	var all []event.Event
+	failed := 0
+	for round := range 5 {
+		batch := Events(1+round*40, 40)
+		all = append(all, batch...)
+		k.deliver(t, s, batch[:10])
+		place.Break(t)
+		n, err := k.attemptUntilFailure(t, s, batch[10:30])
+		if err != nil {
+			failed++
+		}
+		if sink.Poisoned(err) > 0 {
+			t.Fatalf("a place that is away is no reason to give events up: %v", err)
+		}
+		place.Mend(t)
+		k.deliver(t, s, batch[10+n:])
+	}
+	if failed == 0 {
+		t.Error("the sink has not noticed once that its place was broken")
+	}
+	k.check(t, place, all, len(all))
+}
+
+// attemptUntilFailure gives the events one by one: a stream may notice late that
+// nobody is there.
+func (k Kind) attemptUntilFailure(t *testing.T, s sink.Sink, events []event.Event) (accepted int, err error) {
+	t.Helper()
+	for i := range events {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		n, err := s.Deliver(ctx, events[i:i+1])
+		cancel()
+		k.judge(t, n, 1, err)
+		if err != nil {
+			return i, err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return len(events), nil
+}
+
+func (k Kind) honoursTheContext(t *testing.T) {
+	s, place := k.New(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	events := Events(1, 10)
+	n, err := s.Deliver(ctx, events)
+	k.judge(t, n, len(events), err)
+	if n != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("took %d events after the context had ended, with the error %v", n, err)
+	}
+	k.deliver(t, s, events)
+	k.check(t, place, events, len(events))
+}
+
+func (k Kind) closeTwice(t *testing.T) {
+	s, _ := k.New(t)
+	k.deliver(t, s, Events(1, 3))
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+}
+
+func (k Kind) survivesHostileEvents(t *testing.T) {
+	s, place := k.New(t)
+	n := k.Hostile
+	if n == 0 {
+		n = 100_000
+	}
+	if testing.Short() {
+		n /= 10
+	}
+	all := make([]event.Event, n)
+	for i := range all {
+		all[i] = an(i+1, hostile(i))
+	}
+	for left := all; len(left) > 0; {
+		m := min(len(left), 500)
+		k.deliver(t, s, left[:m])
+		left = left[m:]
+	}
+	k.check(t, place, all, len(all))
+}
+
+// hostile returns one of the texts that have broken a forwarder before.
+func hostile(i int) []byte {
+	texts := [...]string{
+		"", " ", "\n", "\r\n", "a\nb", "\t", `"`, `\`, `'`, "`id`", "$(reboot)", "${HOME}", "%n%s%x", "%!d(string=x)",
+		"{{.}}", "{{", "}}", "<script>alert(1)</script>", "]]>", "\x1b[2J\x1b]0;x\a", "\x9b31m", "\u009b31m", "\x7f", "\u202e",
+		"\u2028", "\ufeff", "\xff\xfe", "\xc3", "\xed\xa0\x80", "caf\u00e9", "\U0001f600", "a=b c=d", "x\rSet-Cookie: a=b",
+		"'; DROP TABLE events; --", "../../etc/passwd", "-rf", "--help", "@file", "#", "null", "true", "0", "[]", "{}", "1e999",
+		`{"id":"forged"}`, "<34>1 2026-01-01T00:00:00Z host app - - - x", "10 <34>1 -", "\\x00", "\\n", "=?utf-8?q?x?=",
+	}
+	switch text := texts[i%len(texts)]; {
+	case i%1000 == 999:
+		return bytes.Repeat([]byte("A\xffB\n"), 875) // 3,500 bytes
+	case i%7 == 0:
+		return []byte(text + text)
+	default:
+		return []byte(text)
+	}
+}
+
+// check compares what the place has with what was delivered: each event, in order,
+// perhaps more than once, with the text it had. Places that acknowledge before a
+// reader can see it get a moment.
+func (k Kind) check(t *testing.T, place Place, want []event.Event, n int) {
+	t.Helper()
+	for wait := time.Duration(0); ; wait += 50 * time.Millisecond {
+		err := k.compare(place.Taken(t), want[:n])
+		if err == nil {
+			return
+		}
+		if wait > 10*time.Second {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func (k Kind) compare(taken []Taken, want []event.Event) error {
+	number := make(map[string]int, len(want))
+	for i := range want {
+		number[want[i].ID()] = i
+	}
+	seen, last := make(map[int]bool, len(want)), -1
+	for _, got := range taken {
+		i, ok := number[got.ID]
+		if !ok {
+			return fmt.Errorf("the place has an event that nobody sent: %q", got)
+		}
+		text := string(want[i].Message)
+		if k.Altered != nil {
+			text = k.Altered(want[i].Message)
+		}
+		if got.Message != text {
+			return fmt.Errorf("event %s has the text %q, want %q", got.ID, got.Message, text)
+		}
+		if !seen[i] && i < last && !k.Unordered {
+			return fmt.Errorf("event %s came behind %s", got.ID, want[last].ID())
+		}
+		seen[i], last = true, max(last, i)
+	}
+	if len(seen) != len(want) {
+		return fmt.Errorf("the place has %d of %d events", len(seen), len(want))
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package tlsclient makes the TLS settings of the sinks that dial: certificates
+// come from files, and a file that was replaced counts from the next connection on.
+package tlsclient
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+// Options name the files, all PEM. The zero value trusts what the system does and
+// shows no certificate.
+type Options struct {
+	CA         string // certificates to trust in place of the system's
+	Cert, Key  string // to show to the server
+	ServerName string // expected in the server's certificate, in place of the host dialed
+}
+
+// Check reads every file, and says which key cannot work; prefix is that of the
+// keys.
+func (o Options) Check(prefix string) error {
+	var errs []error
+	if _, err := o.roots(); err != nil {
+		errs = append(errs, &sink.OptionError{Key: prefix + ".ca", Err: err})
+	}
+	if _, err := o.certificate(); err != nil {
+		errs = append(errs, &sink.OptionError{Key: prefix + ".cert", Err: err})
+	}
+	return errors.Join(errs...)
+}
+
+// Config returns settings for one connection. It reads the files, so that a
+// certificate that was rotated is used by the next one.
+func (o Options) Config() (*tls.Config, error) {
+	roots, err := o.roots()
+	if err != nil {
+		return nil, err
+	}
+	cert, err := o.certificate()
+	if err != nil {
+		return nil, err
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: o.ServerName}
+	if cert != nil {
+		c.Certificates = []tls.Certificate{*cert}
+	}
+	return c, nil
+}
+
+// roots returns nil for those of the system.
+func (o Options) roots() (*x509.CertPool, error) {
+	if o.CA == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(o.CA)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s has no PEM certificate", o.CA)
+	}
+	return pool, nil
+}
+
+// certificate returns nil when there is none to show.
+func (o Options) certificate() (*tls.Certificate, error) {
+	if o.Cert == "" {
+		return nil, nil
+	}
+	cert, err := tls.LoadX509KeyPair(o.Cert, o.Key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s with key %s: %w", o.Cert, o.Key, err)
+	}
+	return &cert, nil
+}
