@@ -95,7 +95,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 			return nil, fmt.Errorf("sink %s: %w", sc.Name, err)
 		}
 		undo = append(undo, func() { s.Close() })
-		reader, err := d.journal.NewReader(sc.Name, journal.FromOldest)
+		reader, err := d.journal.NewReader(sc.Name, journal.ReaderOptions{Start: journal.FromOldest})
 		if err != nil {
 			return nil, err
 		}

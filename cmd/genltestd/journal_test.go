@@ -45,7 +45,7 @@ func newJournal(t *testing.T) (dir string, j *journal.Journal) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { j.Close() })
-	if _, err := j.NewReader("archive", journal.FromOldest); err != nil {
+	if _, err := j.NewReader("archive", journal.ReaderOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for i, record := range [][]byte{

@@ -38,6 +38,7 @@ type Worker struct {
 
 	records []journal.Record
 	events  []event.Event
+	taken   int // of the records
 
 	mu      sync.Mutex
 	claimed uint64            // records past the cursor that the state has as dropped or in flight
@@ -47,7 +48,7 @@ type Worker struct {
 // A Reader is what the worker needs of a *journal.Reader.
 type Reader interface {
 	Read(ctx context.Context, records []journal.Record) (n int, skipped uint64, err error)
-	Commit(seq uint64) error
+	Commit(last journal.Record) error
 	Backlog() uint64
 	Close() error
 }
@@ -113,7 +114,7 @@ func (w *Worker) pause(ctx context.Context, failures int) bool {
 
 // begun decodes a batch and takes it into the account.
 func (w *Worker) begun(records []journal.Record, skipped uint64) {
-	w.events = w.events[:0]
+	w.events, w.taken = w.events[:0], 0
 	for _, r := range records {
 		e, err := w.decode(r)
 		if err != nil {
@@ -177,8 +178,9 @@ func (w *Worker) attempted(taken []event.Event, err error) {
 	w.state.Delivered += uint64(len(taken))
 	w.state.InFlight -= uint64(len(taken))
 	w.state.LastError = err
+	w.taken += len(taken)
 	if len(taken) > 0 {
-		if err := w.reader.Commit(taken[len(taken)-1].Seq); err != nil {
+		if err := w.reader.Commit(w.records[w.taken-1]); err != nil {
 			w.log.Error("cannot write the cursor; after a crash events would be delivered again", "error", err)
 		}
 		w.claimed = w.state.InFlight

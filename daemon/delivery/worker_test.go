@@ -86,7 +86,7 @@ func start(t *testing.T, s *target, j *journal.Journal) fixture {
 		return event.Event{JournalID: j.ID(), Seq: r.Seq, Time: r.Time}, nil
 	}
 	opts := Options{BatchEvents: 10, AttemptTimeout: 5 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second}
-	reader, err := j.NewReader("x"+fmt.Sprint(len(j.Cursors())), journal.FromOldest)
+	reader, err := j.NewReader("x"+fmt.Sprint(len(j.Cursors())), journal.ReaderOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 // Append adds one batch that was received at t, in order and as a whole: when it
 // returns an error, nothing of the batch is in the journal, and the same batch
 // may be appended again. It copies the messages. An empty batch leaves no trace.
+// The error wraps ErrFull while a pinned reader holds MaxBytes of records.
 func (j *Journal) Append(generation uint64, t time.Time, messages [][]byte) error {
 	if len(messages) == 0 {
 		return nil
@@ -39,6 +40,7 @@ func (j *Journal) prepare(f *frame) error {
 	j.mu.Lock()
 	f.first, f.index = j.next, j.index
 	sealed, fault := j.sealed, j.fault
+	j.used = true
 	j.mu.Unlock()
 	if sealed {
 		return ErrSealed
@@ -51,7 +53,9 @@ func (j *Journal) prepare(f *frame) error {
 			return fmt.Errorf("journal %s: reserve numbers: %w", j.dir, err)
 		}
 	}
-	j.makeRoom(f.length)
+	if err := j.makeRoom(f.length); err != nil {
+		return fmt.Errorf("journal %s: %w", j.dir, err)
+	}
 	if a := j.active; a == nil || a.size > segmentHeaderLen && (a.size+f.length > j.opts.SegmentBytes || j.tooOld(a)) {
 		if err := j.rotate(); err != nil {
 			return fmt.Errorf("journal %s: begin a segment: %w", j.dir, err)

@@ -120,7 +120,7 @@ func costOfStart(t *testing.T, dir string, records int, opts Options) (c startCo
 	j := open(t, dir, opts)
 	r := reader(t, j, "a", FromOldest)
 	batch := make([]Record, 256)
-	n, skipped, err := r.tryRead(batch)
+	n, skipped, err := r.TryRead(batch)
 	runtime.ReadMemStats(&after)
 	if err != nil || n == 0 || skipped > 0 || batch[0].Seq != 1 || r.Backlog() != uint64(records) {
 		t.Fatalf("%d records from %d, %d skipped, backlog %d, %v", n, batch[0].Seq, skipped, r.Backlog(), err)

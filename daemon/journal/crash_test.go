@@ -26,7 +26,6 @@ type move struct {
 	taken      uint64 // highest number that Append has acknowledged
 	generation uint64 // of that batch
 	synced     uint64
-	delivered  uint64 // highest number that the reader was given
 	committing uint64 // highest number that a commit was tried with
 	committed  uint64 // and that has returned
 }
@@ -59,6 +58,7 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 	j := open(t, "/j", opts)
 	r := reader(t, j, "r", FromOldest)
 	records := make([]Record, 6)
+	var hand []Record // read and not committed
 	generation := uint64(0)
 	n := 0
 	for range 70 {
@@ -102,12 +102,17 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 			}
 			s.now(func(m *move) { m.synced = j.Synced() })
 		case k < 18:
-			if n, _, err := r.tryRead(records); err != nil {
+			n, _, err := r.TryRead(records)
+			if err != nil {
 				t.Fatal(err)
-			} else if n > 0 {
-				seq := records[n-1].Seq
-				s.now(func(m *move) { m.delivered = seq; m.committing = max(m.committing, seq) })
-				if err := r.Commit(seq); err != nil {
+			}
+			if hand = append(hand, records[:n]...); len(hand) > 0 {
+				n := 1 + rng.Intn(len(hand))
+				last := hand[n-1]
+				hand = hand[n:]
+				seq := last.Seq
+				s.now(func(m *move) { m.committing = max(m.committing, seq) })
+				if err := r.Commit(last); err != nil {
 					t.Fatal(err)
 				}
 				s.now(func(m *move) { m.committed = max(m.committed, seq) })
@@ -121,7 +126,7 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 			abandon(j)
 			j = open(t, "/j", opts)
 			s.now(func(m *move) { m.synced = min(j.Synced(), m.taken) })
-			r = reader(t, j, "r", FromOldest)
+			r, hand = reader(t, j, "r", FromOldest), nil
 		}
 	}
 	abandon(j)

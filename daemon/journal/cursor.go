@@ -31,6 +31,7 @@ type cursor struct {
 	durable position
 	written position
 	open    bool // a reader has it; guarded by the journal's mu
+	pinned  bool // and demands that no limit takes anything from it; likewise
 
 	broken bool // the file cannot be used: it holds all records back until there is a reader
 }
@@ -89,6 +90,13 @@ func (c *cursor) passed(durably bool) uint64 {
 		return c.durable.next
 	}
 	return c.at.next
+}
+
+// place returns the position of that message.
+func (c *cursor) place() position {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
 }
 
 // move sets the cursor. It is written at once when that needs no waiting, so

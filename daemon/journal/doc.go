@@ -115,10 +115,15 @@
 //  8. Damage takes no frame but those that it touches. What is missing between
 //     records that are there is counted exactly. (TestInjuries)
 //  9. A commit survives the end of the process; losing one repeats records and
-//     drops none. (TestCommitSurvivesTheProcess, TestCrashAtEachStep)
+//     drops none. (TestCommitSurvivesTheProcess, TestCrashAtEachStep) So does
+//     losing the cursor's file to damage.
+//     (TestReaderOfADamagedCursorRepeatsAndLosesNothing)
 //  10. A segment is removed only when all cursors have durably passed it, or a
 //     limit says so; never the newest, which tells the last generation.
 //     (TestRetentionWaitsForAllCursors, TestLastGenerationSurvivesRetention)
+//     No limit takes what a pinned reader has not durably passed: Append fails
+//     until it has. (TestModel, TestPinnedReaderLosesNothing,
+//     TestLimitsRemoveNothingBeforeTheFirstUse)
 //  11. With MaxBytes the segments hold at most that, or the newest alone and one
 //     frame. A reader that is busy delivers to the end of what it has in hand, so
 //     each may keep the blocks of one removed segment. (TestMaxBytesHolds)

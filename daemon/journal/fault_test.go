@@ -253,7 +253,7 @@ func TestFullDisk(t *testing.T) {
 			j = open(t, filepath.Join(dir, "j"), opts)
 			r = reader(t, j, "r", FromOldest)
 		}
-		all, skipped := drain(t, r)
+		all, skipped, last := drainTo(t, r)
 		if skipped > 0 {
 			t.Fatalf("%d skipped", skipped)
 		}
@@ -263,7 +263,7 @@ func TestFullDisk(t *testing.T) {
 			}
 			read++
 		}
-		if err := r.Commit(all[len(all)-1].seq); err != nil {
+		if err := r.Commit(last); err != nil {
 			t.Fatal(err)
 		}
 		tend(t, j)

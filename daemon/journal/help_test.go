@@ -46,7 +46,7 @@ func abandon(j *Journal) {
 
 func reader(t testing.TB, j *Journal, name string, start Start) *Reader {
 	t.Helper()
-	r, err := j.NewReader(name, start)
+	r, err := j.NewReader(name, ReaderOptions{Start: start})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,16 +82,24 @@ type seen struct {
 // drain reads all that is there now.
 func drain(t testing.TB, r *Reader) (all []seen, skipped uint64) {
 	t.Helper()
+	all, skipped, _ = drainTo(t, r)
+	return all, skipped
+}
+
+// drainTo returns the last record too.
+func drainTo(t testing.TB, r *Reader) (all []seen, skipped uint64, last Record) {
+	t.Helper()
 	records := make([]Record, 7)
 	for {
-		n, s, err := r.tryRead(records)
+		n, s, err := r.TryRead(records)
 		if err != nil && !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}
 		if n == 0 {
-			return all, skipped
+			return all, skipped, last
 		}
 		skipped += s
+		last = records[n-1]
 		for _, rec := range records[:n] {
 			if !rec.Time.Equal(epoch) {
 				t.Fatalf("record %d: time %v, want %v", rec.Seq, rec.Time, epoch)
@@ -104,6 +112,12 @@ func drain(t testing.TB, r *Reader) (all []seen, skipped uint64) {
 // readOne waits for one record.
 func readOne(t testing.TB, r *Reader) (seen, uint64) {
 	t.Helper()
+	rec, skipped := next(t, r)
+	return seen{rec.Seq, string(rec.Data)}, skipped
+}
+
+func next(t testing.TB, r *Reader) (rec Record, skipped uint64) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	records := make([]Record, 1)
@@ -111,7 +125,7 @@ func readOne(t testing.TB, r *Reader) (seen, uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return seen{records[0].Seq, string(records[0].Data)}, skipped
+	return records[0], skipped
 }
 
 var soaking = os.Getenv("GENLTESTD_SOAK") != ""

@@ -15,6 +15,8 @@ type Record struct {
 	Seq  uint64
 	Time time.Time // of receipt
 	Data []byte
+
+	index uint64 // how many were journaled before it
 }
 
 // Fsync says when what was appended is made durable against a power cut. Against
@@ -82,6 +84,7 @@ var (
 	ErrNewer    = errors.New("the journal was written by a newer version")
 	ErrForeign  = errors.New("the directory is not a journal's")
 	ErrTooLarge = errors.New("batch is too large for the journal")
+	ErrFull     = errors.New("journal is full")
 )
 
 // A Journal is safe for concurrent use.
@@ -113,6 +116,7 @@ type Journal struct {
 	synced     uint64
 	dirDirty   bool  // names were made or removed since the last SyncDir
 	fault      error // why data could not be made durable; nil when it could
+	used       bool  // there was an Append or a Read: the limits may remove
 	sealed     bool
 	closed     bool
 	cursors    map[string]*cursor

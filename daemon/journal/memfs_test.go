@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -99,7 +98,7 @@ func (m *memFS) List(dir string) ([]FileInfo, error) {
 	var files []FileInfo
 	for name, n := range m.names {
 		if path.Dir(name) == dir {
-			files = append(files, FileInfo{Name: path.Base(name), Bytes: int64(len(n.data)), ModTime: time.Unix(0, 0)})
+			files = append(files, FileInfo{Name: path.Base(name), Bytes: int64(len(n.data)), ModTime: epoch})
 		}
 	}
 	slices.SortFunc(files, func(a, b FileInfo) int { return strings.Compare(a.Name, b.Name) })

@@ -3,6 +3,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"math/rand"
 	"testing"
@@ -11,15 +12,28 @@ import (
 
 // A model is what the journal should be: a slice, and a place in it per reader.
 type model struct {
-	all    []seen
-	places map[string]int // of the next record to read
-	marks  map[string]int // committed
+	all     []seen
+	readers map[string]*modelReader
+	pinned  string // the reader from which nothing may be taken; "" is none
+	limited bool   // the journal may remove what nobody has read
+}
+
+type modelReader struct {
+	*Reader
+	place int    // of the next record to read
+	mark  int    // of the first one not committed
+	hand  []held // that were read and not committed
+}
+
+type held struct {
+	Record
+	end int // place after it
 }
 
 // TestModel does random things to a journal on the machine's file system and
 // compares it with a slice.
 func TestModel(t *testing.T) {
-	for seed := range int64(scale(8, 400)) {
+	for seed := range int64(scale(16, 400)) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			runModel(t, rand.New(rand.NewSource(seed)), 400)
@@ -30,26 +44,32 @@ func TestModel(t *testing.T) {
 func runModel(t *testing.T, rng *rand.Rand, steps int) {
 	dir := t.TempDir()
 	opts := Options{SegmentBytes: int64(500 + rng.Intn(5000)), SyncInterval: time.Hour, Fsync: Fsync(rng.Intn(3))}
-	m := model{places: map[string]int{}, marks: map[string]int{}}
+	m := model{readers: map[string]*modelReader{"a": {}, "b": {}}}
+	if m.limited = rng.Intn(2) == 0; m.limited {
+		opts.MaxBytes = 4 * opts.SegmentBytes
+		m.pinned = []string{"", "a"}[rng.Intn(2)]
+	}
 	var j *Journal
-	readers := map[string]*Reader{}
 	reopen := func() {
 		j = open(t, dir, opts)
-		for _, name := range []string{"a", "b"} {
-			readers[name] = reader(t, j, name, FromOldest)
-			m.places[name] = m.marks[name]
+		for name, r := range m.readers {
+			var err error
+			if r.Reader, err = j.NewReader(name, ReaderOptions{Pin: name == m.pinned}); err != nil {
+				t.Fatal(err)
+			}
+			r.place, r.hand = r.mark, nil
 		}
 	}
 	reopen()
 	for i := range steps {
 		name := []string{"a", "b"}[rng.Intn(2)]
 		switch k := rng.Intn(100); {
-		case k < 50:
+		case k < 48:
 			m.append(t, j, rng, uint64(i+1))
-		case k < 80:
-			m.read(t, readers[name], name, rng)
-		case k < 90:
-			m.commit(t, readers[name], name)
+		case k < 75:
+			m.read(t, name, rng)
+		case k < 86:
+			m.commit(t, m.readers[name], rng.Intn)
 		case k < 95:
 			if err := j.tend(); err != nil {
 				t.Fatal(err)
@@ -63,17 +83,25 @@ func runModel(t *testing.T, rng *rand.Rand, steps int) {
 			abandon(j)
 			reopen()
 		}
-		if got := j.Count(); got != uint64(len(m.all)) {
-			t.Fatalf("step %d: %d records, want %d", i, got, len(m.all))
-		}
-		for name, r := range readers {
-			if got, want := r.Backlog(), uint64(len(m.all)-m.marks[name]); got != want {
-				t.Fatalf("step %d: backlog of %s is %d, want %d", i, name, got, want)
-			}
+		m.compare(t, j, i)
+		if t.Failed() {
+			return
 		}
 	}
 	if d := j.Damage(); d != (Damage{}) {
 		t.Errorf("damage in a healthy journal: %+v", d)
+	}
+}
+
+func (m *model) compare(t *testing.T, j *Journal, step int) {
+	t.Helper()
+	if got := j.Count(); got != uint64(len(m.all)) {
+		t.Fatalf("step %d: %d records, want %d", step, got, len(m.all))
+	}
+	for name, r := range m.readers {
+		if got, want := r.Backlog(), uint64(len(m.all)-r.mark); got != want {
+			t.Fatalf("step %d: backlog of %s is %d, want %d", step, name, got, want)
+		}
 	}
 }
 
@@ -84,44 +112,61 @@ func (m *model) append(t *testing.T, j *Journal, rng *rand.Rand, generation uint
 		batch[i] = make([]byte, rng.Intn(200))
 		rng.Read(batch[i])
 	}
-	if err := j.Append(generation, epoch, batch); err != nil {
+	err := j.Append(generation, epoch, batch)
+	if m.pinned != "" && errors.Is(err, ErrFull) {
+		if j.Count() > uint64(m.readers[m.pinned].mark) {
+			return
+		}
+	}
+	if err != nil {
 		t.Fatal(err)
+	}
+	if len(batch) == 0 {
+		return
 	}
 	for i, b := range batch {
 		m.all = append(m.all, seen{j.Last() - uint64(len(batch)-1-i), string(b)})
 	}
-	if len(batch) > 0 && j.LastGeneration() != generation {
+	if j.LastGeneration() != generation {
 		t.Fatalf("last generation %d, want %d", j.LastGeneration(), generation)
 	}
 }
 
-func (m *model) read(t *testing.T, r *Reader, name string, rng *rand.Rand) {
+func (m *model) read(t *testing.T, name string, rng *rand.Rand) {
 	t.Helper()
+	r := m.readers[name]
 	records := make([]Record, 1+rng.Intn(20))
-	n, skipped, err := r.tryRead(records)
-	if err != nil || skipped > 0 {
+	n, skipped, err := r.TryRead(records)
+	if err != nil || skipped > 0 && (!m.limited || name == m.pinned) {
 		t.Fatalf("read: %d skipped, %v", skipped, err)
 	}
-	if n == 0 && m.places[name] < len(m.all) {
-		t.Fatalf("reader %s reads nothing at %d of %d", name, m.places[name], len(m.all))
+	r.place += int(skipped)
+	if n == 0 && r.place < len(m.all) {
+		t.Fatalf("reader %s reads nothing at %d of %d", name, r.place, len(m.all))
 	}
 	for _, rec := range records[:n] {
-		want := m.all[m.places[name]]
+		want := m.all[r.place]
 		if got := (seen{rec.Seq, string(rec.Data)}); got != want {
-			t.Fatalf("reader %s at %d: %d %q, want %d %q", name, m.places[name], got.seq, got.text, want.seq, want.text)
+			t.Fatalf("reader %s at %d: %d %q, want %d %q", name, r.place, got.seq, got.text, want.seq, want.text)
 		}
-		m.places[name]++
+		rec.Data = nil // Commit must not need it
+		r.place++
+		r.hand = append(r.hand, held{rec, r.place})
 	}
 }
 
-func (m *model) commit(t *testing.T, r *Reader, name string) {
+// commit commits one of the records in hand, and those before it.
+func (m *model) commit(t *testing.T, r *modelReader, choose func(int) int) {
 	t.Helper()
-	at := m.places[name]
-	if at == m.marks[name] {
+	if len(r.hand) == 0 {
 		return
 	}
-	if err := r.Commit(m.all[at-1].seq); err != nil {
-		t.Fatal(err)
+	k := choose(len(r.hand))
+	for _, i := range []int{k, choose(k + 1)} { // an older one changes nothing
+		if err := r.Commit(r.hand[i].Record); err != nil {
+			t.Fatal(err)
+		}
 	}
-	m.marks[name] = at
+	r.mark = r.hand[k].end
+	r.hand = r.hand[k+1:]
 }

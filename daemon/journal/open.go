@@ -52,7 +52,7 @@ func (j *Journal) open() error {
 	}
 	for _, f := range l.segments {
 		first, _ := parseSegmentName(f.Name)
-		j.segments = append(j.segments, &segment{first: first, size: f.Bytes, began: f.ModTime, used: f.ModTime})
+		j.segments = append(j.segments, &segment{first: first, size: f.Bytes, began: f.ModTime, used: f.ModTime.Add(fileTimeGrain)})
 	}
 	t := j.recoverTail(before.clean)
 	if err := j.openCursors(l.cursors); err != nil {

@@ -4,16 +4,15 @@ package journal
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
-// Start says where a reader begins that has no usable cursor.
+// Start says where a reader begins that never had a cursor. One whose cursor is
+// damaged begins with the oldest record, whatever it says: it repeats what it need
+// not, and loses nothing.
 type Start int
 
 const (
@@ -23,38 +22,48 @@ const (
 	FromEnd
 )
 
+// ReaderOptions are how a reader begins and what it demands.
+type ReaderOptions struct {
+	Start Start
+	// Pin keeps MaxBytes and MaxAge from removing what the reader has not durably
+	// passed: instead Append fails with ErrFull. It holds until the reader is closed;
+	// a cursor without a reader pins nothing.
+	Pin bool
+}
+
 // readRetries is how often a read may fail before what cannot be read is taken
 // for damage.
 const readRetries = 5
 
-// A Reader follows the journal. One goroutine reads; the others' calls may come
-// from anywhere.
+// A Reader follows the journal. Read and TryRead are one goroutine's; the
+// other calls may come from anywhere.
 type Reader struct {
-	j      *Journal
-	cursor *cursor
-	wake   chan struct{}
+	j         *Journal
+	cursor    *cursor
+	wake      chan struct{}
+	interrupt chan struct{}
 
 	position // of the next message to return
 	segment  *segment
 	file     File
 	scan     scanner
-	frame    frame    // that is being returned
-	left     uint64   // messages of it
-	rest     []byte   // their bytes
-	jumped   bool     // removal has taken what was next: what is missing is no damage
-	failures int      // to read, one after the other
-	batch    position // of the first message of the last batch
+	frame    frame  // that is being returned
+	left     uint64 // messages of it
+	rest     []byte // their bytes
+	jumped   bool   // removal has taken what was next: what is missing is no damage
+	failures int    // to read, one after the other
 }
 
 // NewReader returns the reader of that name, at the place that it last
-// committed. There can be one at a time.
-func (j *Journal) NewReader(name string, start Start) (*Reader, error) {
+// committed. There can be one at a time. The limits remove nothing between Open and
+// the first Append or Read, so a reader made there finds all that was left to it.
+func (j *Journal) NewReader(name string, opts ReaderOptions) (*Reader, error) {
 	if err := checkCursorName(name); err != nil {
 		return nil, err
 	}
 	j.syncMu.Lock() // against removal
 	defer j.syncMu.Unlock()
-	c, err := j.cursor(name, start)
+	c, err := j.cursor(name, opts.Start)
 	if err != nil {
 		return nil, fmt.Errorf("journal %s: cursor of %q: %w", j.dir, name, err)
 	}
@@ -63,8 +72,8 @@ func (j *Journal) NewReader(name string, start Start) (*Reader, error) {
 	if c.open {
 		return nil, fmt.Errorf("journal %s: %q has a reader already", j.dir, name)
 	}
-	c.open = true
-	r := &Reader{j: j, cursor: c, wake: make(chan struct{}, 1), position: c.at}
+	c.open, c.pinned = true, opts.Pin
+	r := &Reader{j: j, cursor: c, wake: make(chan struct{}, 1), interrupt: make(chan struct{}, 1), position: c.at}
 	r.scan.mark = j.who.mark
 	r.scan.damaged = func(off, length int64) { j.damagedRegion(r.segment.first, r.file, off, length) }
 	j.readers = append(j.readers, r)
@@ -82,6 +91,9 @@ func (j *Journal) cursor(name string, start Start) (*cursor, error) {
 	}
 	if c != nil && !c.broken {
 		return c, nil
+	}
+	if c != nil {
+		start = FromOldest
 	}
 	at := j.startOf(start)
 	slots, err := createSlots(j.fs, j.path(cursorPrefix+name), at.encode(j.who.id))
@@ -104,14 +116,23 @@ func (j *Journal) startOf(start Start) position {
 	}
 	j.mu.Unlock()
 	if !fromEnd {
-		if file, err := j.fs.Open(j.path(segmentName(at.next)), unix.O_RDONLY); err == nil {
-			if h, ok := readSegmentHeader(file); ok && h.identity == j.who && h.first == at.next {
-				at.index = h.index
-			}
-			file.Close() // only read
-		}
+		at.index = j.indexBefore(at.next)
 	}
 	return at
+}
+
+// indexBefore returns the index that the header of the segment tells which begins
+// with first, unknownIndex when it tells none.
+func (j *Journal) indexBefore(first uint64) uint64 {
+	file, err := j.fs.Open(j.path(segmentName(first)), unix.O_RDONLY)
+	if err != nil {
+		return unknownIndex
+	}
+	defer file.Close() // only read
+	if h, ok := readSegmentHeader(file); ok && h.identity == j.who && h.first == first {
+		return h.index
+	}
+	return unknownIndex
 }
 
 // unknownIndex stands for the index of a place when no file tells it. Nothing
@@ -119,27 +140,38 @@ func (j *Journal) startOf(start Start) position {
 const unknownIndex = ^uint64(0)
 
 // Read fills records with the next ones and returns how many there were, at
-// least one, waiting if need be. They are valid until the next Read. skipped is
-// the number of records, before the first of them, that were removed or damaged
-// before they could be read. The error is io.EOF at the end of a sealed journal,
-// or the context's; after any other, which the disk has caused, Read may be
-// called again.
+// least one, waiting if need be; none, without an error, after an Interrupt. Their
+// Data is valid until the next Read or TryRead. skipped is the number of
+// records, before the first of them, that were removed or damaged before they
+// could be read. The error is io.EOF at the end of a sealed journal, or the
+// context's; after any other, which the disk has caused, Read may be called again.
 func (r *Reader) Read(ctx context.Context, records []Record) (n int, skipped uint64, err error) {
 	for {
-		n, skipped, err := r.tryRead(records)
+		n, skipped, err := r.TryRead(records)
 		if n > 0 || err != nil {
 			return n, skipped, err
 		}
 		select {
 		case <-r.wake:
+		case <-r.interrupt:
+			return 0, 0, nil
 		case <-ctx.Done():
 			return 0, 0, ctx.Err()
 		}
 	}
 }
 
-// tryRead reads what is there, which may be nothing.
-func (r *Reader) tryRead(records []Record) (n int, skipped uint64, err error) {
+// Interrupt makes the Read that waits, or else the next one that would, return
+// without records.
+func (r *Reader) Interrupt() {
+	select {
+	case r.interrupt <- struct{}{}:
+	default: // there is one that nobody has noticed yet
+	}
+}
+
+// TryRead is Read without waiting: it returns what is there, which may be nothing.
+func (r *Reader) TryRead(records []Record) (n int, skipped uint64, err error) {
 	for n < len(records) {
 		if r.left == 0 {
 			if n > 0 && !r.scan.peek() {
@@ -160,9 +192,6 @@ func (r *Reader) tryRead(records []Record) (n int, skipped uint64, err error) {
 		}
 		r.jumped = false
 		r.position = r.place()
-		if n == 0 {
-			r.batch = r.position
-		}
 		records[n] = r.step()
 		n++
 	}
@@ -185,7 +214,7 @@ func (r *Reader) missing() uint64 {
 }
 
 func (r *Reader) step() Record {
-	rec := Record{Seq: r.next, Time: r.frame.received()}
+	rec := Record{Seq: r.next, Time: r.frame.received(), index: r.index}
 	rec.Data, r.rest = message(r.rest)
 	r.left--
 	r.next++
@@ -193,143 +222,17 @@ func (r *Reader) step() Record {
 	return rec
 }
 
-// nextFrame goes to the frame that has the next message, or the first one
-// after it. found is false, without an error, when there is none yet.
-func (r *Reader) nextFrame() (found bool, err error) {
-	for r.scan.peeked.length == 0 {
-		more, err := r.locate()
-		if !more {
-			return false, err
-		}
-		f, err := r.scan.next()
-		if isEOF(err) {
-			continue // the segment's end
-		}
-		if err != nil {
-			return false, r.failed(err)
-		}
-		r.failures = 0
-		if f.end() > r.next {
-			return r.begin(f)
-		}
-	}
-	f, _ := r.scan.next() // it returns what was peeked
-	return r.begin(f)
+// Commit says that the records up to and with last need not be kept for this
+// reader. last is from any of its reads; Data is not looked at, and one that lies
+// before what was committed changes nothing. The end of the process repeats
+// nothing that was committed, a power cut what was committed within the last
+// interval. The error is a disk's; the commit is kept and written later.
+func (r *Reader) Commit(last Record) error {
+	return r.commit(position{last.Seq + 1, last.index + 1})
 }
 
-func (r *Reader) begin(f frame) (bool, error) {
-	r.frame, r.left, r.rest = f, f.count, f.payload
-	for r.left > 0 && r.place().next < r.next {
-		_, r.rest = message(r.rest)
-		r.left--
-	}
-	return true, nil
-}
-
-func (r *Reader) failed(err error) error {
-	if !errors.Is(err, unix.EIO) {
-		return fmt.Errorf("read %s: %w", r.j.segmentPath(r.segment), err)
-	}
-	r.failures++
-	r.scan.lenient = r.failures >= readRetries
-	return fmt.Errorf("read %s (%d times; after %d what cannot be read is skipped and counted as damage): %w",
-		r.j.segmentPath(r.segment), r.failures, readRetries, err)
-}
-
-// locate makes sure that the scanner is where there is more to read. more is
-// false, without an error, when there is nothing yet.
-func (r *Reader) locate() (more bool, err error) {
-	for {
-		s, limit, end, err := r.where()
-		if s == nil {
-			return false, err
-		}
-		if s == r.segment {
-			r.scan.limit, r.scan.max = limit, end
-			return true, nil
-		}
-		if err := r.enter(s, limit, end); err == nil {
-			return true, nil
-		} else if !errors.Is(err, os.ErrNotExist) {
-			return false, err
-		}
-		// Somebody has removed the file. What is missing is counted as damage.
-		r.j.forget(s)
-	}
-}
-
-// where returns the segment to read from, up to where it may be read, and the
-// number that it ends before. The segment is nil when there is nothing to read.
-func (r *Reader) where() (s *segment, limit int64, end uint64, err error) {
-	j := r.j
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	at := r.index0()
-	if at >= 0 && at < len(j.segments) && j.segments[at] == r.segment && r.scan.off == r.segment.size {
-		at++
-	}
-	if at < len(j.segments) && r.next < j.next {
-		s, end = j.segments[at], j.next
-		if at+1 < len(j.segments) {
-			end = j.segments[at+1].first
-		}
-		return s, s.size, end, nil
-	}
-	if j.sealed {
-		return nil, 0, 0, io.EOF
-	}
-	return nil, 0, 0, nil
-}
-
-// index0 returns the place of the present segment in the journal's list, or of
-// the one to go to. The caller holds the journal's mu.
-func (r *Reader) index0() int {
-	j := r.j
-	if r.segment != nil && !r.segment.gone && r.scan.off <= r.segment.size {
-		return j.locate(r.segment.first)
-	}
-	r.segment = nil
-	at := j.locate(r.next)
-	if at < 0 {
-		r.jumped = true
-	}
-	return max(at, 0)
-}
-
-// enter begins to read a segment.
-func (r *Reader) enter(s *segment, limit int64, end uint64) error {
-	file, err := r.j.fs.Open(r.j.segmentPath(s), unix.O_RDONLY)
-	if err != nil {
-		return err
-	}
-	r.leave()
-	r.segment, r.file = s, file
-	r.scan.lenient = false
-	r.scan.reset(file, min(segmentHeaderLen, limit), limit, s.first, end)
-	if h, ok := readSegmentHeader(file); !ok || h.identity != r.j.who || h.first != s.first {
-		r.j.damagedRegion(s.first, file, 0, min(segmentHeaderLen, limit))
-	}
-	return nil
-}
-
-func (r *Reader) leave() {
-	if r.file != nil {
-		r.file.Close() // only read
-		r.file = nil
-	}
-	r.segment = nil
-}
-
-// Commit says that the records up to and with seq need not be kept for this
-// reader. seq is that of a record of the last batch. The end of the process
-// repeats nothing that was committed, a power cut what was committed within the
-// last interval. The error is a disk's; the commit is kept and written later.
-func (r *Reader) Commit(seq uint64) error {
-	if seq < r.batch.next || seq >= r.next {
-		return nil
-	}
-	done := seq + 1 - r.batch.next
-	err := r.cursor.move(position{r.batch.next + done, r.batch.index + done})
+func (r *Reader) commit(to position) error {
+	err := r.cursor.move(to)
 	r.j.work()
 	if err != nil {
 		return fmt.Errorf("write cursor %s: %w", r.j.path(cursorPrefix+r.cursor.name), err)
@@ -341,9 +244,7 @@ func (r *Reader) Commit(seq uint64) error {
 func (r *Reader) Backlog() uint64 {
 	r.j.mu.Lock()
 	defer r.j.mu.Unlock()
-	r.cursor.mu.Lock()
-	defer r.cursor.mu.Unlock()
-	if at := r.cursor.at; at.index < r.j.index {
+	if at := r.cursor.place(); at.index < r.j.index {
 		return r.j.index - at.index
 	}
 	return 0
@@ -362,7 +263,7 @@ func (r *Reader) Close() error {
 		return nil
 	}
 	j.readers = slices.Delete(j.readers, i, i+1)
-	r.cursor.open = false
+	r.cursor.open, r.cursor.pinned = false, false
 	closed := j.closed
 	j.mu.Unlock()
 	if closed {

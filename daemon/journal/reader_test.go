@@ -66,7 +66,7 @@ func follow(t *testing.T, r *Reader, size int) (n int) {
 			}
 			n++
 		}
-		if err := r.Commit(records[got-1].Seq); err != nil {
+		if err := r.Commit(records[got-1]); err != nil {
 			t.Error(err)
 		}
 	}
@@ -103,6 +103,64 @@ func TestReadEndsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestInterruptEndsAReadThatWaits(t *testing.T) {
+	j := open(t, "/j", still(newMemFS()))
+	r := reader(t, j, "r", FromOldest)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	records := make([]Record, 3)
+	read := func(want int) {
+		t.Helper()
+		if n, skipped, err := r.Read(ctx, records); n != want || skipped != 0 || err != nil {
+			t.Fatalf("%d records, %d skipped, %v; want %d", n, skipped, err, want)
+		}
+	}
+	go r.Interrupt()
+	read(0)
+	r.Interrupt() // the next one that would wait
+	put(t, j, 1, "one")
+	read(1)
+	r.Interrupt() // the same one
+	read(0)
+	put(t, j, 2, "two")
+	read(1)
+}
+
+func TestTryReadDoesNotWait(t *testing.T) {
+	j := open(t, "/j", still(newMemFS()))
+	r := reader(t, j, "r", FromOldest)
+	records := make([]Record, 3)
+	for _, want := range []int{0, 1, 0} {
+		if n, skipped, err := r.TryRead(records); n != want || skipped != 0 || err != nil {
+			t.Errorf("%d records, %d skipped, %v; want %d", n, skipped, err, want)
+		}
+		if want == 0 {
+			put(t, j, 1, "one")
+		}
+	}
+}
+
+// TestReaderOfADamagedCursorRepeatsAndLosesNothing: only one that is new may begin
+// with the end.
+func TestReaderOfADamagedCursorRepeatsAndLosesNothing(t *testing.T) {
+	fs := newMemFS()
+	j := open(t, "/j", still(fs))
+	r := reader(t, j, "r", FromEnd)
+	put(t, j, 1, "one")
+	put(t, j, 2, "two")
+	one, _ := next(t, r)
+	if err := r.Commit(one); err != nil {
+		t.Fatal(err)
+	}
+	abandon(j)
+	clear(fs.names["/j/cursor-r"].data)
+	j = open(t, "/j", still(fs))
+	got, skipped := drain(t, reader(t, j, "r", FromEnd))
+	if len(got) != 2 || skipped != 0 || j.Damage().Cursors != 1 {
+		t.Errorf("got %v, %d skipped, damage %+v", got, skipped, j.Damage())
+	}
+}
+
 func TestReaderFromTheEndSeesOnlyWhatComes(t *testing.T) {
 	j := open(t, "/j", still(newMemFS()))
 	put(t, j, 1, "old")
@@ -116,12 +174,12 @@ func TestReaderFromTheEndSeesOnlyWhatComes(t *testing.T) {
 func TestReaderNames(t *testing.T) {
 	j := open(t, "/j", still(newMemFS()))
 	for _, name := range []string{"", "a/b", "ä", "a.tmp", "a b", string(make([]byte, 200))} {
-		if _, err := j.NewReader(name, FromEnd); err == nil {
+		if _, err := j.NewReader(name, ReaderOptions{Start: FromEnd}); err == nil {
 			t.Errorf("%q was accepted", name)
 		}
 	}
 	reader(t, j, "r", FromEnd)
-	if _, err := j.NewReader("r", FromEnd); err == nil {
+	if _, err := j.NewReader("r", ReaderOptions{Start: FromEnd}); err == nil {
 		t.Error("a second reader of the same name was accepted")
 	}
 }
@@ -135,8 +193,8 @@ func TestCommitSurvivesTheProcess(t *testing.T) {
 	r := reader(t, j, "r", FromOldest)
 	put(t, j, 1, "one", "two", "three")
 	readOne(t, r)
-	two, _ := readOne(t, r)
-	if err := r.Commit(two.seq); err != nil {
+	two, _ := next(t, r)
+	if err := r.Commit(two); err != nil {
 		t.Fatal(err)
 	}
 	abandon(j)
@@ -168,7 +226,7 @@ func TestUnreadablePageIsDamage(t *testing.T) {
 	}
 	records := make([]Record, 20)
 	for i := range readRetries {
-		if n, _, err := r.tryRead(records); !errors.Is(err, unix.EIO) || n > 0 {
+		if n, _, err := r.TryRead(records); !errors.Is(err, unix.EIO) || n > 0 {
 			t.Fatalf("attempt %d: %d records, %v", i, n, err)
 		}
 	}
@@ -187,11 +245,11 @@ func TestCommitAfterClose(t *testing.T) {
 	j := open(t, t.TempDir(), Options{})
 	r := reader(t, j, "r", FromOldest)
 	put(t, j, 1, "one")
-	one, _ := readOne(t, r)
+	one, _ := next(t, r)
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Commit(one.seq); !errors.Is(err, ErrClosed) {
+	if err := r.Commit(one); !errors.Is(err, ErrClosed) {
 		t.Errorf("got %v", err)
 	}
 	if err := j.Append(2, epoch, batchOf("two")); !errors.Is(err, ErrSealed) {

@@ -4,6 +4,7 @@ package journal
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"sort"
 )
@@ -22,18 +23,55 @@ func (j *Journal) tooOld(s *segment) bool {
 
 // makeRoom removes the oldest segments that stand against the size limit. The
 // caller holds appendMu.
-func (j *Journal) makeRoom(length int64) {
+func (j *Journal) makeRoom(length int64) error {
 	for {
 		j.mu.Lock()
 		var oldest *segment
+		var end uint64
 		if j.opts.MaxBytes > 0 && j.bytes+length > j.opts.MaxBytes && len(j.segments) > 1 {
-			oldest = j.segments[0]
+			oldest, end = j.segments[0], j.segments[1].first
 		}
 		j.mu.Unlock()
-		if oldest == nil || j.remove(oldest) != nil {
-			return
+		if oldest == nil {
+			return nil
+		}
+		if err := j.unpinned(end); err != nil {
+			return err
+		}
+		if j.remove(oldest) != nil {
+			return nil
 		}
 	}
+}
+
+// unpinned returns an error as long as a pinned reader may still need a record
+// before number end. A reader that has passed it, but not durably, is made to: a
+// power cut would let it fall back.
+func (j *Journal) unpinned(end uint64) error {
+	for _, c := range j.pins() {
+		if c.passed(false) < end {
+			return fmt.Errorf("%w of records that reader %q has not taken and must not lose: "+
+				"it must take some, or be allowed to lose them (overflow: drop), or the journal must be larger (max_bytes)", ErrFull, c.name)
+		}
+		if c.passed(true) < end {
+			if err := c.flush(true); err != nil {
+				return fmt.Errorf("write cursor %s: %w", j.path(cursorPrefix+c.name), err)
+			}
+		}
+	}
+	return nil
+}
+
+// pins returns the cursors of pinned readers.
+func (j *Journal) pins() (pinned []*cursor) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, c := range j.cursors {
+		if c.pinned {
+			pinned = append(pinned, c)
+		}
+	}
+	return pinned
 }
 
 // removeOld removes the segments that are older than the age limit.
@@ -41,11 +79,12 @@ func (j *Journal) removeOld() {
 	for j.opts.MaxAge > 0 {
 		j.mu.Lock()
 		var oldest *segment
-		if len(j.segments) > 1 && j.opts.Now().Sub(j.segments[0].used) > j.opts.MaxAge {
-			oldest = j.segments[0]
+		var end uint64
+		if j.used && len(j.segments) > 1 && j.opts.Now().Sub(j.segments[0].used) > j.opts.MaxAge {
+			oldest, end = j.segments[0], j.segments[1].first
 		}
 		j.mu.Unlock()
-		if oldest == nil || j.remove(oldest) != nil {
+		if oldest == nil || j.unpinned(end) != nil || j.remove(oldest) != nil {
 			return
 		}
 	}

@@ -3,6 +3,8 @@
 package journal
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -25,8 +27,8 @@ func tend(t *testing.T, j *Journal) {
 
 func commitAll(t *testing.T, r *Reader) {
 	t.Helper()
-	all, _ := drain(t, r)
-	if err := r.Commit(all[len(all)-1].seq); err != nil {
+	_, _, last := drainTo(t, r)
+	if err := r.Commit(last); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -167,5 +169,117 @@ func TestMaxAgeRemovesWhatIsOld(t *testing.T) {
 	tend(t, j)
 	if j.First() != 2 || len(fs.segments()) != 1 {
 		t.Errorf("first is %d in %q", j.First(), fs.segments())
+	}
+}
+
+// fillUntilFull appends until a pinned reader stops it, and returns the error.
+func fillUntilFull(t *testing.T, j *Journal) error {
+	t.Helper()
+	for range 1000 {
+		if err := j.Append(j.LastGeneration()+1, epoch, batchOf(string(make([]byte, 240)))); err != nil {
+			return err
+		}
+	}
+	t.Fatal("the journal does not get full")
+	return nil
+}
+
+func pinnedReader(t *testing.T, j *Journal, name string) *Reader {
+	t.Helper()
+	r, err := j.NewReader(name, ReaderOptions{Pin: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestPinnedReaderLosesNothing: a limit stops what is appended, until the reader
+// has moved on.
+func TestPinnedReaderLosesNothing(t *testing.T) {
+	fs := newMemFS()
+	opts := still(fs)
+	opts.MaxBytes, opts.MaxAge = 4000, time.Hour
+	j := open(t, "/j", opts)
+	reader(t, j, "free", FromOldest)
+	r := pinnedReader(t, j, "pinned")
+	err := fillUntilFull(t, j)
+	for _, part := range []string{"/j", `"pinned"`, "overflow: drop"} {
+		if !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), part) {
+			t.Errorf("no %q in %v", part, err)
+		}
+	}
+	j.opts.Now = func() time.Time { return epoch.Add(48 * time.Hour) }
+	tend(t, j)
+	total := 0
+	for range 10 {
+		all, skipped, last := drainTo(t, r)
+		if total += len(all); skipped > 0 || total != int(j.Count()) {
+			t.Fatalf("%d of %d records read, %d skipped", total, j.Count(), skipped)
+		}
+		if err := j.Append(j.LastGeneration()+1, epoch, batchOf(string(make([]byte, 240)))); !errors.Is(err, ErrFull) {
+			t.Fatalf("got %v before the reader has committed", err)
+		}
+		if err := r.Commit(last); err != nil {
+			t.Fatal(err)
+		}
+		// It goes on at once. What it removes must not come back as skipped.
+		if err := fillUntilFull(t, j); !errors.Is(err, ErrFull) {
+			t.Fatal(err)
+		}
+		cut := open(t, "/j", still(powerCut(fs.ops, len(fs.ops), unlucky)))
+		if _, skipped := drain(t, pinnedReader(t, cut, "pinned")); skipped > 0 {
+			t.Fatalf("%d records skipped after a power cut", skipped)
+		}
+	}
+	if j.Bytes() > opts.MaxBytes {
+		t.Errorf("%d bytes, the limit is %d", j.Bytes(), opts.MaxBytes)
+	}
+}
+
+// TestPinEndsWithTheReader: the cursor that it leaves behind holds nothing.
+func TestPinEndsWithTheReader(t *testing.T) {
+	opts := still(newMemFS())
+	opts.MaxBytes = 4000
+	j := open(t, "/j", opts)
+	r := pinnedReader(t, j, "r")
+	if err := fillUntilFull(t, j); !errors.Is(err, ErrFull) {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, j, 50)
+	if _, skipped := drain(t, reader(t, j, "r", FromOldest)); skipped == 0 {
+		t.Error("nothing was removed")
+	}
+}
+
+// TestLimitsRemoveNothingBeforeTheFirstUse: else the readers that are made after
+// Open could not pin what was left to them.
+func TestLimitsRemoveNothingBeforeTheFirstUse(t *testing.T) {
+	opts := still(newMemFS())
+	j := open(t, "/j", opts)
+	reader(t, j, "r", FromOldest)
+	fill(t, j, 30)
+	abandon(j)
+	opts.MaxAge, opts.MaxBytes = time.Hour, 2000
+	opts.Now = func() time.Time { return epoch.Add(48 * time.Hour) }
+	j = open(t, "/j", opts)
+	tend(t, j)
+	if j.First() != 1 {
+		t.Fatalf("records up to %d are removed already", j.First())
+	}
+	r := pinnedReader(t, j, "r")
+	readOne(t, r)
+	tend(t, j)
+	if j.First() != 1 {
+		t.Fatalf("records up to %d are removed, and the reader has pinned them", j.First())
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tend(t, j)
+	if j.First() == 1 {
+		t.Error("nothing was removed after that")
 	}
 }

@@ -20,13 +20,17 @@ const (
 	maxSeq           = 1 << 63 // no journal gets there; a file name might
 )
 
+// fileTimeGrain is how far a file's time may lie before the receipt of what was
+// written last: kernels and file systems round it down.
+const fileTimeGrain = 2 * time.Second
+
 // A segment is one file of the log. Its fields but first are guarded by the
 // journal's mu.
 type segment struct {
 	first uint64 // number of its first message, and its name
 	size  int64  // up to here it is valid and may be read
 	began time.Time
-	used  time.Time // for the last time
+	used  time.Time // receipt of its newest message, or later
 	gone  bool      // removed or replaced: readers must look for their place again
 
 	file   File   // for writing; nil once all is durable
