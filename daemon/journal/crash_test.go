@@ -7,6 +7,7 @@ import (
 	"math/rand"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -116,6 +117,8 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 					t.Fatal(err)
 				}
 				s.now(func(m *move) { m.committed = max(m.committed, seq) })
+			} else if rng.Intn(2) == 0 {
+				s.trim(t, j, r, 1+rng.Int63n(2*j.Bytes()+1))
 			}
 		case k == 18:
 			if err := j.Close(); err != nil {
@@ -131,6 +134,18 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 	}
 	abandon(j)
 	return s
+}
+
+// trim may commit any record on the way, and then has committed those it dropped.
+func (s *story) trim(t *testing.T, j *Journal, r *Reader, maxBytes int64) {
+	t.Helper()
+	var before uint64
+	s.now(func(m *move) { before = m.committing; m.committing = j.Last() })
+	if _, err := r.Trim(maxBytes, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	dropped := r.cursor.passed(false) - 1
+	s.now(func(m *move) { m.committing = max(before, dropped); m.committed = max(m.committed, dropped) })
 }
 
 // try notes what is about to be appended.

@@ -100,6 +100,8 @@
 //     not at all. (TestModel, TestAppendTakesBackAWriteThatFails)
 //  2. A reader sees each record once, in order, unaltered, or learns exactly how
 //     many it was too late for. (TestModel, TestReaderLearnsWhatRetentionTook)
+//     What Trim passes over is counted once, by Trim. (TestModel,
+//     TestTrimCountsEachRecordOnce, TestTrimBesideAWriter)
 //  3. Append waits for no reader, and allocates nothing in the steady state.
 //     (TestAppendAllocatesNothing, TestReadersFollowAWriter)
 //  4. What Append has taken survives the end of the process at any instruction.
@@ -132,8 +134,9 @@
 //     TestFailedFsyncAlways, TestFailedFsyncBeforeAKill, TestFailedFsyncOfACursor,
 //     TestAttemptsWhileFsyncFailsLeaveNothingBehind,
 //     TestCrashAtEachStep)
-//  13. The cost of Open, and memory, do not grow with what is in the journal.
-//     (TestOpenReadsNoBacklog, TestStartDoesNotGrowWithTheBacklog)
+//  13. The cost of Open, and memory, do not grow with what is in the journal, nor
+//     that of Trim with what it drops. (TestOpenReadsNoBacklog,
+//     TestStartDoesNotGrowWithTheBacklog, TestTrimReadsNoSegmentThatGoesWhole)
 //  14. A directory that is in use, newer, or not ours is left as it is.
 //     (TestOpenRefuses)
 package journal

@@ -13,6 +13,7 @@ import (
 // A model is what the journal should be: a slice, and a place in it per reader.
 type model struct {
 	all     []seen
+	batches []batchOfModel
 	readers map[string]*modelReader
 	pinned  string // the reader from which nothing may be taken; "" is none
 	limited bool   // the journal may remove what nobody has read
@@ -28,6 +29,13 @@ type modelReader struct {
 type held struct {
 	Record
 	end int // place after it
+}
+
+// A batchOfModel is what Trim goes by.
+type batchOfModel struct {
+	first int // place of its first record
+	bytes int64
+	time  time.Time
 }
 
 // TestModel does random things to a journal on the machine's file system and
@@ -70,6 +78,8 @@ func runModel(t *testing.T, rng *rand.Rand, steps int) {
 			m.read(t, name, rng)
 		case k < 86:
 			m.commit(t, m.readers[name], rng.Intn)
+		case k < 90:
+			m.trim(t, j, name, rng)
 		case k < 95:
 			if err := j.tend(); err != nil {
 				t.Fatal(err)
@@ -102,6 +112,9 @@ func (m *model) compare(t *testing.T, j *Journal, step int) {
 		if got, want := r.Backlog(), uint64(len(m.all)-r.mark); got != want {
 			t.Fatalf("step %d: backlog of %s is %d, want %d", step, name, got, want)
 		}
+		if lag, none := r.Lag(), r.mark == len(m.all); lag < 0 || lag > j.Bytes() || none != (lag == 0) {
+			t.Fatalf("step %d: lag of %s is %d of %d bytes, with %d records to commit", step, name, lag, j.Bytes(), len(m.all)-r.mark)
+		}
 	}
 }
 
@@ -112,7 +125,8 @@ func (m *model) append(t *testing.T, j *Journal, rng *rand.Rand, generation uint
 		batch[i] = make([]byte, rng.Intn(200))
 		rng.Read(batch[i])
 	}
-	err := j.Append(generation, epoch, batch)
+	at := m.time(len(m.batches))
+	err := j.Append(generation, at, batch)
 	if m.pinned != "" && errors.Is(err, ErrFull) {
 		if j.Count() > uint64(m.readers[m.pinned].mark) {
 			return
@@ -124,6 +138,7 @@ func (m *model) append(t *testing.T, j *Journal, rng *rand.Rand, generation uint
 	if len(batch) == 0 {
 		return
 	}
+	m.batches = append(m.batches, batchOfModel{len(m.all), int64(frameHeaderLen + payloadLen(batch)), at})
 	for i, b := range batch {
 		m.all = append(m.all, seen{j.Last() - uint64(len(batch)-1-i), string(b)})
 	}
@@ -131,6 +146,9 @@ func (m *model) append(t *testing.T, j *Journal, rng *rand.Rand, generation uint
 		t.Fatalf("last generation %d, want %d", j.LastGeneration(), generation)
 	}
 }
+
+// time is when the nth batch is received.
+func (*model) time(n int) time.Time { return epoch.Add(time.Duration(n) * time.Second) }
 
 func (m *model) read(t *testing.T, name string, rng *rand.Rand) {
 	t.Helper()
@@ -169,4 +187,57 @@ func (m *model) commit(t *testing.T, r *modelReader, choose func(int) int) {
 	}
 	r.mark = r.hand[k].end
 	r.hand = r.hand[k+1:]
+}
+
+// trim commits what is in hand, and passes over some of the rest.
+func (m *model) trim(t *testing.T, j *Journal, name string, rng *rand.Rand) {
+	t.Helper()
+	r := m.readers[name]
+	m.commit(t, r, func(n int) int { return n - 1 })
+	var maxBytes int64
+	var oldest time.Time
+	if rng.Intn(2) == 0 {
+		maxBytes = 1 + rng.Int63n(2*j.Bytes()+1)
+	}
+	if rng.Intn(2) == 0 {
+		oldest = m.time(len(m.batches) - rng.Intn(20))
+	}
+	dropped, err := r.Trim(maxBytes, oldest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := r.place
+	r.place += int(dropped)
+	if dropped > 0 {
+		r.mark = r.place
+	}
+	want := m.firstToKeep(j, before, maxBytes, oldest)
+	if m.limited && name != m.pinned && dropped == 0 && want < len(m.all) && m.all[want].seq <= j.First() {
+		return // a limit of the journal has taken what it would drop: the next Read tells
+	}
+	if r.place != want {
+		t.Fatalf("trim of %s at %d to %d bytes, %v old, has dropped %d, want %d", name, before, maxBytes, oldest, dropped, want-before)
+	}
+}
+
+// firstToKeep is Trim's contract, read from the list of batches.
+func (m *model) firstToKeep(j *Journal, place int, maxBytes int64, oldest time.Time) int {
+	left := int64(0) // bytes behind the batch
+	keep := len(m.all)
+	for i := len(m.batches) - 1; i >= 0; i-- {
+		b := m.batches[i]
+		end := len(m.all)
+		if i+1 < len(m.batches) {
+			end = m.batches[i+1].first
+		}
+		left += b.bytes
+		if end <= place || b.time.Before(oldest) || maxBytes > 0 && left > maxBytes {
+			break
+		}
+		keep = b.first
+		if seq := m.all[b.first].seq; j.segments[max(j.locate(seq), 0)].first == seq {
+			left += segmentHeaderLen
+		}
+	}
+	return max(place, keep)
 }

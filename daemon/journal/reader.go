@@ -35,7 +35,7 @@ type ReaderOptions struct {
 // for damage.
 const readRetries = 5
 
-// A Reader follows the journal. Read and TryRead are one goroutine's; the
+// A Reader follows the journal. Read, TryRead and Trim are one goroutine's; the
 // other calls may come from anywhere.
 type Reader struct {
 	j         *Journal
@@ -50,7 +50,7 @@ type Reader struct {
 	frame    frame  // that is being returned
 	left     uint64 // messages of it
 	rest     []byte // their bytes
-	jumped   bool   // removal has taken what was next: what is missing is no damage
+	jumped   bool   // removal or Trim has taken what was next: what is missing is no damage
 	failures int    // to read, one after the other
 }
 
@@ -141,7 +141,7 @@ const unknownIndex = ^uint64(0)
 
 // Read fills records with the next ones and returns how many there were, at
 // least one, waiting if need be; none, without an error, after an Interrupt. Their
-// Data is valid until the next Read or TryRead. skipped is the number of
+// Data is valid until the next Read, TryRead or Trim. skipped is the number of
 // records, before the first of them, that were removed or damaged before they
 // could be read. The error is io.EOF at the end of a sealed journal, or the
 // context's; after any other, which the disk has caused, Read may be called again.
