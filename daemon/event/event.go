@@ -55,8 +55,8 @@ type Capture struct {
 }
 
 // A Suppressed tells a sink of events that its own rules have kept from it. It
-// stands where the time ended in which that happened, and has the number of the
-// last of them.
+// stands behind the last event of the time in which that happened, and has that
+// one's number.
 type Suppressed struct {
 	Count    uint64
 	Reason   string    // from the closed list of the metric sink_events_suppressed_total
@@ -87,7 +87,7 @@ func (e *Event) Kind() string {
 
 // ID returns the event's stable name, the same in every sink and on every
 // retry: the journal's id and the event's number in it. What tells of suppressed
-// events has the number of the last of them, and its reason behind it.
+// events has the number of the event before it, and its reason behind that.
 func (e *Event) ID() string { return string(e.AppendID(nil)) }
 
 // AppendID appends the ID to dst and returns the extended buffer.
