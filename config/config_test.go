@@ -26,6 +26,9 @@ func TestDefault(t *testing.T) {
 		Sinks: []Sink{{
 			Name:           "stdout",
 			Start:          StartOldest,
+			Sample:         1,
+			Dedup:          Dedup{Key: "message"},
+			RateLimit:      RateLimit{Per: Duration(time.Second)},
 			BatchEvents:    256,
 			BatchBytes:     1 << 20,
 			BatchWait:      Duration(50 * time.Millisecond),

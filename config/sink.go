@@ -15,6 +15,16 @@ type Sink struct {
 	// Start says where a sink begins that is new.
 	Start Start `yaml:"start" default:"oldest"`
 
+	// Filter is an expression that is true for the events that the sink gets; empty
+	// is for all of them. Extract is a regular expression whose named groups are
+	// taken out of the text. See package match.
+	Filter  string `yaml:"filter" default:""`
+	Extract string `yaml:"extract" default:""`
+	// Sample is of how many events the sink gets one.
+	Sample    int       `yaml:"sample" default:"1" min:"1" max:"1000000000"`
+	Dedup     Dedup     `yaml:"dedup"`
+	RateLimit RateLimit `yaml:"rate_limit"`
+
 	// BatchEvents and BatchBytes are how much one attempt carries at most; bytes
 	// are those of the texts.
 	BatchEvents int  `yaml:"batch_events" default:"256" min:"1" max:"10000"`

@@ -17,7 +17,8 @@ func Check(cfg *config.Config) error {
 	var faults config.Errors
 	for i := range cfg.Sinks {
 		path := fmt.Sprintf("sinks[%d]", i)
-		for _, err := range leaves(checkSink(&cfg.Sinks[i])) {
+		_, rules := newRules(&cfg.Sinks[i])
+		for _, err := range leaves(errors.Join(rules, checkSink(&cfg.Sinks[i]))) {
 			var option *sink.OptionError
 			if errors.As(err, &option) {
 				faults = append(faults, cfg.Fault(path+"."+option.Key, "%v", option.Err))

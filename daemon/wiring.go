@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/file"
 	"github.com/genltestd/genltestd/daemon/sink/stdout"
@@ -34,6 +36,24 @@ func newSink(c *config.Sink, standardOutput io.Writer) (sink.Sink, error) {
 // checkSink says what of a well-formed entry cannot work, as sink.OptionErrors; it
 // opens nothing and touches no network.
 func checkSink(*config.Sink) error { return nil }
+
+// newRules compiles the rules of a sink; its errors are sink.OptionErrors.
+func newRules(c *config.Sink) (*match.Rules, error) {
+	rules, err := match.Compile(match.Options{
+		Filter: c.Filter, Extract: c.Extract, Sample: c.Sample,
+		RateLimit: match.RateLimit{Events: c.RateLimit.Events, Per: time.Duration(c.RateLimit.Per), Burst: c.RateLimit.Burst},
+		Dedup:     match.Dedup{Window: time.Duration(c.Dedup.Window), Key: c.Dedup.Key},
+	})
+	var faults []error
+	for _, err := range leaves(err) {
+		var fault *match.Error
+		if errors.As(err, &fault) {
+			err = &sink.OptionError{Key: fault.Key, Err: fault.Err}
+		}
+		faults = append(faults, err)
+	}
+	return rules, errors.Join(faults...)
+}
 
 func newEncoder(*config.Sink) event.Encoder { return event.JSON{} }
 
