@@ -36,12 +36,12 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 	dst = e.Origin.appendJSON(dst)
 	switch {
 	case e.Gap != nil:
-		return append(e.Gap.appendJSON(dst), '}')
+		return append(e.Gap.AppendJSON(appendName(dst, "gap")), '}')
 	case e.Suppressed != nil:
-		return append(e.Suppressed.appendJSON(dst), '}')
+		return append(e.Suppressed.AppendJSON(appendName(dst, "suppressed")), '}')
 	}
 	dst = append(dst, `,"message":"`...)
-	dst = appendText(dst, e.Message)
+	dst = AppendJSONText(dst, e.Message)
 	dst = append(dst, '"')
 	if !utf8.Valid(e.Message) {
 		dst = append(dst, `,"message_base64":"`...)
@@ -66,8 +66,8 @@ func (o *Origin) appendJSON(dst []byte) []byte {
 		} else {
 			dst = append(dst, `,"`...)
 		}
-		dst = append(appendText(dst, l.Name), `":"`...)
-		dst = append(appendText(dst, l.Value), '"')
+		dst = append(AppendJSONText(dst, l.Name), `":"`...)
+		dst = append(AppendJSONText(dst, l.Value), '"')
 	}
 	if len(o.Labels) > 0 {
 		dst = append(dst, '}')
@@ -75,16 +75,18 @@ func (o *Origin) appendJSON(dst []byte) []byte {
 	return dst
 }
 
-func (s *Suppressed) appendJSON(dst []byte) []byte {
-	dst = append(dst, `,"suppressed":{"count":`...)
+// AppendJSON appends what AppendJSON of an Event writes as "suppressed".
+func (s *Suppressed) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"count":`...)
 	dst = strconv.AppendUint(dst, s.Count, 10)
 	dst = appendField(dst, "reason", s.Reason)
 	dst = appendTime(dst, "from", s.From)
 	return append(appendTime(dst, "to", s.To), '}')
 }
 
-func (g *Gap) appendJSON(dst []byte) []byte {
-	dst = append(dst, `,"gap":{"count":`...)
+// AppendJSON appends what AppendJSON of an Event writes as "gap".
+func (g *Gap) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"count":`...)
 	dst = strconv.AppendUint(dst, g.Count, 10)
 	dst = appendField(dst, "reason", g.Reason)
 	dst = appendTime(dst, "from", g.From)
@@ -96,13 +98,15 @@ func (g *Gap) appendJSON(dst []byte) []byte {
 	return append(appendLoadID(dst, g.LoadID), '}')
 }
 
-// appendTime writes RFC 3339 in UTC with nine decimals, so that the texts sort
+// AppendTime appends RFC 3339 in UTC with nine decimals, so that the texts sort
 // as the times do.
+func AppendTime(dst []byte, t time.Time) []byte {
+	return t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000000Z07:00")
+}
+
 func appendTime(dst []byte, name string, t time.Time) []byte {
-	dst = appendName(dst, name)
-	dst = append(dst, '"')
-	dst = t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000000Z07:00")
-	return append(dst, '"')
+	dst = append(appendName(dst, name), '"')
+	return append(AppendTime(dst, t), '"')
 }
 
 func appendNumber(dst []byte, name string, v uint64) []byte {
@@ -116,7 +120,7 @@ func appendLoadID(dst []byte, id uint64) []byte {
 		return dst
 	}
 	dst = append(appendName(dst, "load_id"), '"')
-	return append(appendHex16(dst, id), '"')
+	return append(AppendLoadID(dst, id), '"')
 }
 
 func appendName(dst []byte, name string) []byte {
@@ -127,22 +131,23 @@ func appendName(dst []byte, name string) []byte {
 
 func appendField(dst []byte, name, value string) []byte {
 	dst = append(appendName(dst, name), '"')
-	return append(appendText(dst, value), '"')
+	return append(AppendJSONText(dst, value), '"')
 }
 
 const hex = "0123456789abcdef"
 
-func appendHex16(dst []byte, v uint64) []byte {
+// AppendLoadID appends the sixteen hexadecimal digits that a load id is written as.
+func AppendLoadID(dst []byte, v uint64) []byte {
 	for shift := 60; shift >= 0; shift -= 4 {
 		dst = append(dst, hex[v>>shift&0xf])
 	}
 	return dst
 }
 
-// appendText appends s as the inside of a JSON string. Bytes that are not UTF-8
+// AppendJSONText appends s as the inside of a JSON string. Bytes that are not UTF-8
 // become U+FFFD, and every character that could act on a terminal or reorder
 // what a reader sees is escaped.
-func appendText[T string | []byte](dst []byte, s T) []byte {
+func AppendJSONText[T string | []byte](dst []byte, s T) []byte {
 	plain := 0 // start of the run not yet copied
 	for i := 0; i < len(s); {
 		if c := s[i]; c < utf8.RuneSelf {

@@ -76,6 +76,38 @@ func TestAppendJSONWritesAGap(t *testing.T) {
 	}
 }
 
+func TestAppendJSONWritesSuppressedEvents(t *testing.T) {
+	last := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	e := Event{JournalID: "j", Seq: 8, Time: last, Host: "h", Family: "f", Group: "g", Suppressed: &Suppressed{
+		Count: 3, Reason: "rate_limit", From: last.Add(-time.Second), To: last,
+	}}
+	want := `{"id":"j-8-rate_limit","seq":8,"kind":"suppressed","time":"2026-01-02T03:04:05.000000006Z","host":"h","family":"f","group":"g",` +
+		`"suppressed":{"count":3,"reason":"rate_limit","from":"2026-01-02T03:04:04.000000006Z","to":"2026-01-02T03:04:05.000000006Z"}}`
+	if diff := cmp.Diff(want, string(e.AppendJSON(nil))); diff != "" {
+		t.Errorf("line (-want +got):\n%s", diff)
+	}
+}
+
+func TestAppendJSONWritesTheOrigin(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	const head = `{"id":"j-1","seq":1,"kind":"event","time":"2026-01-02T03:04:05.000000006Z","host":"h","family":"f","group":"g",`
+	for want, origin := range map[string]*Origin{
+		``:                         nil,
+		` `:                        {},
+		`"boot_id":"b1",`:          {BootID: "b1"},
+		`"labels":{"site":"hq"},`:  {Labels: []Label{{"site", "hq"}}},
+		`"labels":{"a":"\u001b"},`: {Labels: []Label{{"a", "\x1b"}}},
+		`"machine_id":"m1","boot_id":"b1","kernel_release":"6.1.0","labels":{"rack":"\"7\"","site":"hq"},`: {
+			MachineID: "m1", BootID: "b1", KernelRelease: "6.1.0", Labels: []Label{{"rack", `"7"`}, {"site", "hq"}},
+		},
+	} {
+		e := Event{JournalID: "j", Seq: 1, Time: at, Host: "h", Family: "f", Group: "g", Origin: origin, Message: []byte("x")}
+		if diff := cmp.Diff(head+strings.TrimSpace(want)+`"message":"x"}`, string(e.AppendJSON(nil))); diff != "" {
+			t.Errorf("line (-want +got):\n%s", diff)
+		}
+	}
+}
+
 func TestAppendJSONLeavesOutWhatTheKernelDidNotSay(t *testing.T) {
 	e := Event{JournalID: "j", Seq: 1, Message: []byte("x")}
 	line := string(e.AppendJSON(nil))
@@ -106,6 +138,7 @@ func TestAppendJSONEscapesWhatATerminalWouldObey(t *testing.T) {
 
 func TestAppendJSONAllocatesNothing(t *testing.T) {
 	e := Event{JournalID: "j", Seq: 1, Time: time.Now(), Host: "h", Message: []byte("caf\u00e9 \xff \x1b")}
+	e.Origin = &Origin{MachineID: "m", BootID: "b", KernelRelease: "r", Labels: []Label{{"site", "hq"}}}
 	buf := make([]byte, 0, 4096)
 	if n := testing.AllocsPerRun(100, func() { buf = e.AppendJSON(buf[:0]) }); n != 0 {
 		t.Errorf("%v allocations per event", n)
