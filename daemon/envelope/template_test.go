@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package envelope
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/event"
+)
+
+func TestTemplateFieldsAndFunctions(t *testing.T) {
+	for template, want := range map[string]string{
+		"{{.ID}} {{.Seq}} {{.Kind}}": "6a9155caa46c7dcc-7 7 event",
+		"{{.Time}}":                  "2026-01-02T03:04:05.000006789Z",
+		"{{.KernelTime}} {{.KernelSeq}} {{.LoadID}}":                        "2026-01-02T03:04:04.000006789Z 41 fedcba9876543210",
+		"{{.Host}} {{.Family}} {{.Group}}":                                  "web-1 genltest mcgrp",
+		"{{.Message}}|{{.Text}}":                                            "disk \"sda\"\x1b|disk \"sda\"\x1b",
+		"{{.MachineID}} {{.BootID}} {{.KernelRelease}}":                     "b08dfa6083e7567a1921a715000001fb c1f0fdd2a9f54ffcbd33c49f0a2c1f9b 6.1.0-50-amd64",
+		"{{.Labels.site}} {{.Captures.code}}":                               "berlin 17",
+		"{{range $k, $v := .Labels}}{{$k}}={{$v}};{{end}}":                  `rack=b "7";site=berlin;`,
+		"{{range $.Labels}}{{.}}{{$.Seq}}{{end}}":                           `b "7"7berlin7`,
+		"{{with .Gap}}{{.Count}}{{else}}none{{end}}":                        "none",
+		"{{if .Suppressed}}x{{end}}":                                        "",
+		"{{json .Message}}":                                                 `"disk \"sda\"\u001b"`,
+		"{{json .Labels}}":                                                  `{"rack":"b \"7\"","site":"berlin"}`,
+		"{{json .Seq}} {{json .Time}} {{json .Gap}} {{json nil}}":           `7 "2026-01-02T03:04:05.000006789Z" null null`,
+		"{{.Message | base64}}":                                             "ZGlzayAic2RhIhs=",
+		"{{upper .Kind}} {{.Host | upper | lower}} {{trim \"  a \"}}":       "EVENT web-1 a",
+		`{{.Host | replace "-" "_"}}`:                                       "web_1",
+		`{{"" | default "other"}} {{.Host | default "other"}}`:              "other web-1",
+		"{{rfc3339 .Time}} {{unix .Time}} {{.Time.UnixMilli}}":              "2026-01-02T03:04:05Z 1767323045 1767323045000",
+		`{{.Time.Format "02.01.2006"}}`:                                     "02.01.2026",
+		`{{printf "%05d" .Seq}} {{urlquery .Message}} {{html "<"}}`:         "00007 disk+%22sda%22%1B &lt;",
+		`{{$n := len .Message}}{{if gt $n 3}}{{slice .Message 0 4}}{{end}}`: "disk",
+		`{{index .Captures "other" | default "-"}}`:                         "-",
+		"{{range .Labels}}{{range $.Captures}}{{.}}{{break}}{{end}}{{end}}": "1717",
+	} {
+		if diff := cmp.Diff(want, encode(t, mustNew(t, Options{Kind: Template, Template: template}), full("disk \"sda\"\x1b"))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", template, diff)
+		}
+	}
+	e := full("x")
+	for _, template := range []string{"{{.}}", "{{json .}}", "{{json $}}"} {
+		if diff := cmp.Diff(string(e.AppendJSON(nil)), encode(t, mustNew(t, Options{Kind: Template, Template: template}), e)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", template, diff)
+		}
+	}
+}
+
+func TestTemplateOfWhatIsNoEvent(t *testing.T) {
+	template := "{{with .Gap}}{{.Count}} {{.Reason}} {{.From}} {{.To}} {{.FirstKernelSeq}} {{.LastKernelSeq}} {{.LoadID}} {{json .}}{{end}}" +
+		"{{with .Suppressed}}{{.Count}} {{.Reason}} {{.From}} {{.To}} {{json .}}{{end}}{{.Message}}"
+	encoder := mustNew(t, Options{Kind: Template, Template: template})
+	g, s := gap(), suppressed()
+	want := "17 kernel_buffer 2026-01-02T03:04:04.000006789Z 2026-01-02T03:04:05.000006789Z 8 31 1e1b58c6a77ddc69 " + string(g.Gap.AppendJSON(nil))
+	if diff := cmp.Diff(want, encode(t, encoder, g)); diff != "" {
+		t.Errorf("gap (-want +got):\n%s", diff)
+	}
+	want = "1 rate_limit 2026-01-02T03:04:04.000006789Z 2026-01-02T03:04:05.000006789Z " + string(s.Suppressed.AppendJSON(nil))
+	if diff := cmp.Diff(want, encode(t, encoder, s)); diff != "" {
+		t.Errorf("suppressed (-want +got):\n%s", diff)
+	}
+}
+
+// An operator is told when the configuration is read, and where.
+func TestTemplatesThatCannotWorkAreRefused(t *testing.T) {
+	for template, want := range map[string]string{
+		"a\n{{.Mesage}}": "line 2:2: there is no field Mesage; the fields here are BootID, Captures, Family, Gap, Group, Host, ID, " +
+			"KernelRelease, KernelSeq, KernelTime, Kind, Labels, LoadID, MachineID, Message, Seq, Suppressed, Text, Time",
+		"{{if .Gap}}{{.Gap.Cuont}}{{end}}":   "line 1:17: there is no field Cuont; the fields here are Count, FirstKernelSeq, From, LastKernelSeq, LoadID, Reason, To",
+		"{{range .Labels}}{{$.Hots}}{{end}}": "line 1:20: there is no field Hots",
+		"{{json (upper .Hots)}}":             "line 1:14: there is no field Hots",
+		"{{.Message.Foo}}":                   "line 1:10: there is no field Foo",
+		"{{.Time.Foo}}":                      "line 1:7: there is no field Foo",
+		"{{.Message":                         "line 1: unclosed action",
+		"\n\n{{if}}{{end}}":                  "line 3: missing value for if",
+		"{{exec \"rm\"}}":                    `line 1: function "exec" not defined`,
+		"":                                   "it writes nothing",
+		"{{/* nothing */}}":                  "it writes nothing",
+		"{{range 1000000000}}{{end}}":        "line 1:8: range is for .Labels and .Captures only",
+		"{{range .Seq}}{{end}}":              "range is for .Labels and .Captures only",
+		"{{range len .Message}}{{end}}":      "range is for .Labels and .Captures only",
+		"{{with 9999999999}}{{range .}}{{end}}{{end}}":                                   "range is for .Labels and .Captures only",
+		"{{if .Gap}}a{{else}}{{range $i := 9}}{{end}}{{end}}":                            "range is for .Labels and .Captures only",
+		"{{range .Labels}}{{else}}{{range .Time.Unix}}{{end}}{{end}}":                    "range is for .Labels and .Captures only",
+		"{{range $.Labels}}{{range $.Labels}}{{range $.Captures}}x{{end}}{{end}}{{end}}": "more than 2 ranges, one within another",
+		`{{define "a"}}{{template "a"}}{{end}}{{template "a"}}`:                          "define and block are not supported",
+		`{{block "a" .}}x{{end}}`:                                                        "define and block are not supported",
+		`{{define "template"}}{{template "template"}}{{end}}`:                            "template is not supported",
+		`{{template "template" .}}`:                                                      "template is not supported",
+	} {
+		_, err := New(Options{Kind: Template, Template: template})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\ngot  %v\nwant %s", template, err, want)
+		}
+	}
+}
+
+// What fails for one event is an error of that event, and the next is written.
+func TestAFailingTemplateIsTheEventsError(t *testing.T) {
+	for template, want := range map[string]string{
+		"a{{.Captures.level}}":                                   `line 1:12: <.Captures.level>: map has no entry for key "level"`,
+		"{{.Gap.Count}}":                                         "line 1:6: <.Gap.Count>: error calling Count: there is none for this event",
+		"{{unix .KernelTime}}":                                   "line 1:2: <unix .KernelTime>: error calling unix: the time is not known",
+		"{{.KernelTime.Unix}}":                                   "there is none for this event",
+		`{{.Host | replace "" "x"}}`:                             "there is nothing to replace",
+		"{{slice .Message 0 100}}":                               "index out of range: 100",
+		"{{json .Time.Month}}":                                   "a time.Month has no JSON here",
+		"{{printf \"%999999d\" 1}}{{printf \"%999999d\" 1}}":     "the template writes more than 1048576 bytes",
+		`{{$s := printf "%999999d" 1}}{{$s | replace " " "  "}}`: "the text is longer than 1048576 bytes",
+		`{{$s := printf "%999999d" 1}}{{print $s $s}}`:           "the text is longer than 1048576 bytes",
+	} {
+		encoder := mustNew(t, Options{Kind: Template, Template: template})
+		e := bare("x")
+		got, err := encoder.Append([]byte("before"), &e)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\ngot  %v\nwant %s", template, err, want)
+		}
+		if string(got) != "before" {
+			t.Errorf("%s: %.100q is left of the failed event", template, got)
+		}
+	}
+	encoder := mustNew(t, Options{Kind: Template, Template: "{{.Captures.code}}"})
+	e := bare("x")
+	if _, err := encoder.Append(nil, &e); err == nil {
+		t.Error("no error")
+	}
+	if got := encode(t, encoder, full("x")); got != "17" {
+		t.Errorf("got %q after an error", got)
+	}
+}
+
+// The longest loop there can be, with a text that doubles in each turn, ends soon.
+func TestALoopCannotMakeATextLongForEver(t *testing.T) {
+	e := full("x")
+	for len(e.Origin.Labels) < 32 {
+		e.Origin.Labels = append(e.Origin.Labels, event.Label{Name: strings.Repeat("a", len(e.Origin.Labels)), Value: "v"})
+	}
+	for _, double := range []string{"print $s $s", `printf "%s%s" $s $s`, `replace "x" "xx" $s`, "html $s $s", "js $s $s", "urlquery $s $s", "println $s $s"} {
+		template := `{{$s := "x"}}{{range $.Labels}}{{range $.Labels}}{{$s = ` + double + `}}{{end}}{{end}}`
+		if _, err := mustNew(t, Options{Kind: Template, Template: template}).Append(nil, &e); err == nil || !strings.Contains(err.Error(), "longer than") {
+			t.Errorf("%s: %v", double, err)
+		}
+	}
+}
+
+func TestATemplateOfJSONWritesOneValidLine(t *testing.T) {
+	const text = "{\n  \"text\": {{json .Message}},\n  \"site\": \"{{.Host}}\"\n}\n"
+	encoder := mustNew(t, Options{Kind: Template, Template: text, ContentType: "application/json"})
+	e := bare("two\nlines\u202e")
+	if diff := cmp.Diff(`{"text":"two\nlines\u202e","site":"web-1"}`, encode(t, encoder, e)); diff != "" {
+		t.Errorf("line (-want +got):\n%s", diff)
+	}
+	e.Host = "a\u202eb\x7f\U000e0041\xff"
+	if diff := cmp.Diff(`{"text":"two\nlines\u202e","site":"a\u202eb\u007f\udb40\udc41\ufffd"}`, encode(t, encoder, e)); diff != "" {
+		t.Errorf("without the function json (-want +got):\n%s", diff)
+	}
+	e.Host = `"`
+	if _, err := encoder.Append(nil, &e); err == nil || !strings.Contains(err.Error(), "what the template writes is no JSON") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzTemplateKeepsTheText(f *testing.F) {
+	for _, s := range []string{"", "hello", "{{.ID}}", "\xff\xfe", "\x00\x1b[0m", "\u2028", "</script>"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, message []byte) {
+		e := bare(string(message))
+		if got := encode(t, mustNew(t, Options{Kind: Template, Template: "<{{.Message}}>"}), e); got != "<"+string(message)+">" {
+			t.Errorf("%q became %q", message, got)
+		}
+		line := encode(t, mustNew(t, Options{Kind: Template, Template: "{{json .Message}}", ContentType: "application/json"}), e)
+		var got string
+		if err := json.Unmarshal([]byte(line), &got); err != nil || got != string([]rune(string(message))) {
+			t.Errorf("%q became %q: %v", message, line, err)
+		}
+		if !event.IsVisible([]byte(line)) {
+			t.Errorf("acts on a terminal: %q", line)
+		}
+	})
+}
+
+// FuzzJSONTemplateIsVisible puts text where the function json was forgotten.
+func FuzzJSONTemplateIsVisible(f *testing.F) {
+	f.Add([]byte("a\u202e"))
+	f.Add([]byte("\", \"b\": \"\xff"))
+	f.Fuzz(func(t *testing.T, message []byte) {
+		encoder := mustNew(t, Options{Kind: Template, Template: `{"a": "{{.Message}}"}`, ContentType: "application/json"})
+		e := bare(string(message))
+		line, err := encoder.Append(nil, &e)
+		if err == nil && (!json.Valid(line) || !event.IsVisible(line)) {
+			t.Errorf("%q became %q", message, line)
+		}
+	})
+}
+
+// FuzzTemplate looks for a template that a check accepts and that panics, or leaves
+// something of an event that fails.
+func FuzzTemplate(f *testing.F) {
+	for _, s := range []string{"{{.}}", "{{range .Labels}}{{.}}{{end}}", "{{with .Gap}}{{.Count}}{{end}}", `{{printf "%v %s" .Time .Message | json}}`, "{{$x := .Labels}}{{range $x}}{{end}}"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		encoder, err := New(Options{Kind: Template, Template: text})
+		if err != nil {
+			if !event.IsVisible([]byte(err.Error())) {
+				t.Errorf("the error acts on a terminal: %q", err)
+			}
+			return
+		}
+		for _, e := range []event.Event{full("x"), gap(), suppressed()} {
+			got, err := encoder.Append([]byte("before"), &e)
+			if err != nil && string(got) != "before" || len(got) > maxOutput+len("before") {
+				t.Errorf("%d bytes, %v", len(got), err)
+			}
+		}
+	})
+}
