@@ -25,6 +25,7 @@ import (
 type Config struct {
 	Receiver Receiver `yaml:"receiver"`
 	Echo     Echo     `yaml:"echo"`
+	Event    Event    `yaml:"event"`
 	Journal  Journal  `yaml:"journal"`
 	HTTP     HTTP     `yaml:"http"`
 	Log      Log      `yaml:"log"`

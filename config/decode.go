@@ -83,6 +83,8 @@ func (d *decoder) read(n *yaml.Node, v reflect.Value, path string) {
 		d.text(n, v, path)
 	case v.Kind() == reflect.Struct:
 		d.mapping(n, v, path)
+	case v.Kind() == reflect.Map:
+		d.texts(n, v, path)
 	case v.Kind() == reflect.Slice:
 		d.list(n, v, path)
 	default:
@@ -127,7 +129,8 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) {
 	}
 }
 
-// plain reads strings and numbers, which YAML must not take for each other.
+// plain reads strings, numbers and booleans, which YAML must not take for each
+// other.
 func (d *decoder) plain(n *yaml.Node, v reflect.Value, path string) {
 	at := spotOf(n)
 	switch {
@@ -135,7 +138,9 @@ func (d *decoder) plain(n *yaml.Node, v reflect.Value, path string) {
 		d.fail(at, path, "is %s where one value is wanted; write it behind the colon", describe(n))
 	case v.Kind() == reflect.String && isAmbiguous(n):
 		d.fail(at, path, "is %s where text is wanted; if it is meant, quote it: %s", describe(n), quote(n.Value))
-	case v.Kind() != reflect.String && n.ShortTag() == "!!str":
+	case v.Kind() == reflect.Bool && n.ShortTag() != "!!bool":
+		d.fail(at, path, "is %s where true or false is wanted; write one of these without quotes", describe(n))
+	case v.Kind() == reflect.Int && n.ShortTag() == "!!str":
 		d.fail(at, path, "is %s where a number is wanted; write decimal digits without quotes", describe(n))
 	default:
 		if err := setText(v, n.Value); err != nil {

@@ -79,6 +79,12 @@ func setText(v reflect.Value, text string) error {
 		}
 		v.SetInt(int64(n))
 		return nil
+	case reflect.Bool:
+		if text != "true" && text != "false" {
+			return fmt.Errorf("%s is neither true nor false; write one of these", quote(text))
+		}
+		v.SetBool(text == "true")
+		return nil
 	}
 	panic(fmt.Sprintf("config: no scalar: %s", v.Type()))
 }

@@ -33,11 +33,9 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 func (d *decoder) key(key, value *yaml.Node, v reflect.Value, path string, keys []string, first map[string]spot) {
 	name, at := key.Value, spotOf(key)
 	path, parent := join(path, pathKey(name)), path
-	if before, ok := first[name]; ok {
-		d.fail(at, path, "the key is there already, on line %d; leave one of them out", before.line)
+	if !d.isNew(key, path, first) {
 		return
 	}
-	first[name] = at
 	i := slices.Index(keys, name)
 	if i < 0 {
 		d.odd[parent] = true
@@ -46,6 +44,41 @@ func (d *decoder) key(key, value *yaml.Node, v reflect.Value, path string, keys 
 	}
 	d.keys[path], d.values[path] = at, spotOf(value)
 	d.value(value, v.Field(i), path)
+}
+
+// texts reads the keys of n, which may be any text, into the map v. One without keys
+// stays nil.
+func (d *decoder) texts(n *yaml.Node, v reflect.Value, path string) {
+	if n.Kind != yaml.MappingNode {
+		d.fail(spotOf(n), path, `is %s where a mapping is wanted; write lines of "key: value"`, describe(n))
+		return
+	}
+	if len(n.Content) > 0 {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
+	first := make(map[string]spot)
+	for i := 0; i+1 < len(n.Content) && !d.stopped; i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if !d.count(spotOf(key), path) || !d.isKey(key, path) {
+			continue
+		}
+		path, text := join(path, pathKey(key.Value)), reflect.New(v.Type().Elem()).Elem()
+		if d.isNew(key, path, first) {
+			d.keys[path], d.values[path] = spotOf(key), spotOf(value)
+			d.value(value, text, path)
+			v.SetMapIndex(reflect.ValueOf(key.Value), text)
+		}
+	}
+}
+
+// isNew refuses a key that an earlier one has the name of.
+func (d *decoder) isNew(key *yaml.Node, path string, first map[string]spot) bool {
+	if before, ok := first[key.Value]; ok {
+		d.fail(spotOf(key), path, "the key is there already, on line %d; leave one of them out", before.line)
+		return false
+	}
+	first[key.Value] = spotOf(key)
+	return true
 }
 
 // isKey refuses what YAML allows before a colon and we do not.

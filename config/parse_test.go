@@ -67,6 +67,17 @@ func TestParseGood(t *testing.T) {
 			c.Sinks = []Sink{s}
 		},
 		"two-sinks":   func(c *Config) { c.Sinks = []Sink{fileSink("b", "/x"), stdoutSink("a")} },
+		"event": func(c *Config) {
+			c.Event = Event{Labels: map[string]string{"site": "berlin", "rack": "7", "_x1": "\u00e9"}, MachineID: true, BootID: true, KernelRelease: true}
+		},
+		"envelopes": func(c *Config) {
+			c.Sinks = []Sink{stdoutSink("a"), stdoutSink("b"), stdoutSink("c"), stdoutSink("d"), stdoutSink("e")}
+			c.Sinks[0].Envelope, c.Sinks[0].Template, c.Sinks[0].ContentType = EnvelopeTemplate, "{{.Host}}:\n{{.Text}}\n", "text/html; charset=utf-8"
+			c.Sinks[1].Envelope, c.Sinks[1].CloudEvents.Source, c.Sinks[1].CloudEvents.Type = EnvelopeCloudEvents, "urn:x:%20", "org.example-x"
+			c.Sinks[2].Envelope, c.Sinks[2].RFC5424 = EnvelopeRFC5424, RFC5424{"local7", "notice", "x[1]"}
+			c.Sinks[3].Envelope, c.Sinks[3].ContentType = EnvelopeRaw, "text/plain"
+			c.Sinks[4].Envelope = EnvelopeLogfmt
+		},
 		"name-quoted": func(c *Config) { c.Sinks = []Sink{stdoutSink("5"), stdoutSink("no")} },
 		"alias": func(c *Config) {
 			c.Echo = Echo{Duration(7 * time.Second), Duration(7 * time.Second)}

@@ -16,7 +16,10 @@ import (
 )
 
 // One check method a struct, for what its tags cannot say.
-var _ = []checker{(*Config)(nil), (*Echo)(nil), (*HTTP)(nil), (*Journal)(nil), (*Sink)(nil), (*File)(nil)}
+var _ = []checker{
+	(*Config)(nil), (*Echo)(nil), (*Event)(nil), (*HTTP)(nil), (*Journal)(nil),
+	(*Sink)(nil), (*CloudEvents)(nil), (*RFC5424)(nil), (*File)(nil),
+}
 
 func (c *Config) check(s section) {
 	if len(c.Sinks) == 0 {
@@ -107,6 +110,7 @@ func (k *Sink) check(s section) {
 	if k.RetryMax < k.RetryMin && s.read("retry_min", "retry_max") {
 		s.errorf(s.culprit("retry_max", "retry_min"), "retry_max %v is less than retry_min %v; make it at least as long", k.RetryMax, k.RetryMin)
 	}
+	k.checkEnvelope(s)
 	k.checkKind(s)
 }
 

@@ -50,6 +50,14 @@ type Sink struct {
 	// DeadLetters is about the events that the sink refuses for good.
 	DeadLetters DeadLetters `yaml:"dead_letters"`
 
+	// Envelope is the form in which the sink gets events; the rest is about some of
+	// the envelopes.
+	Envelope    Envelope    `yaml:"envelope" default:"json"`
+	Template    string      `yaml:"template" default:""`
+	ContentType string      `yaml:"content_type" default:""`
+	CloudEvents CloudEvents `yaml:"cloudevents"`
+	RFC5424     RFC5424     `yaml:"rfc5424"`
+
 	Stdout *Stdout `yaml:"stdout"`
 	File   *File   `yaml:"file"`
 }
@@ -60,10 +68,10 @@ type DeadLetters struct {
 	MaxAge   Duration `yaml:"max_age" default:"720h" min:"0" max:"87600h"`
 }
 
-// Stdout writes events to standard output, one JSON object a line.
+// Stdout writes events to standard output, one a line.
 type Stdout struct{}
 
-// File appends events to a file, one JSON object a line.
+// File appends events to a file, one a line.
 type File struct {
 	// Path is absolute: a daemon's working directory is nobody's guess.
 	Path string `yaml:"path" required:"true" example:"/var/log/genltestd/events.jsonl"`

@@ -66,6 +66,28 @@ func TestEnumerations(t *testing.T) {
 	for _, text := range []string{"batch", "never"} {
 		testText[Fsync](t, text, text)
 	}
+	for _, text := range []string{"json", "raw", "cloudevents", "rfc5424", "template", "logfmt"} {
+		testText[Envelope](t, text, text)
+	}
+	for _, text := range []string{"structured", "binary"} {
+		testText[CloudEventsMode](t, text, text)
+	}
+}
+
+// The numbers are those of RFC 5424, section 6.2.1.
+func TestSyslogNumbers(t *testing.T) {
+	for text, want := range map[Facility]int{"kern": 0, "user": 1, "daemon": 3, "authpriv": 10, "local0": 16, "local7": 23} {
+		testText[Facility](t, string(text), string(text))
+		if got := text.Number(); got != want {
+			t.Errorf("facility %s is %d, want %d", text, got, want)
+		}
+	}
+	for text, want := range map[Severity]int{"emerg": 0, "err": 3, "warning": 4, "notice": 5, "info": 6, "debug": 7} {
+		testText[Severity](t, string(text), string(text))
+		if got := text.Number(); got != want {
+			t.Errorf("severity %s is %d, want %d", text, got, want)
+		}
+	}
 }
 
 // testText checks that text reads as what want is the text of.

@@ -18,7 +18,7 @@ func Check(cfg *config.Config) error {
 	for i := range cfg.Sinks {
 		path := fmt.Sprintf("sinks[%d]", i)
 		_, rules := newRules(&cfg.Sinks[i])
-		for _, err := range leaves(errors.Join(rules, checkSink(&cfg.Sinks[i]))) {
+		for _, err := range leaves(errors.Join(rules, checkEnvelope(&cfg.Sinks[i]), checkSink(&cfg.Sinks[i]))) {
 			var option *sink.OptionError
 			if errors.As(err, &option) {
 				faults = append(faults, cfg.Fault(path+"."+option.Key, "%v", option.Err))

@@ -23,7 +23,10 @@ import (
 // newSink makes the sink that a configuration entry describes: the one place
 // that knows every kind.
 func newSink(c *config.Sink, standardOutput io.Writer) (sink.Sink, error) {
-	encoder := newEncoder(c)
+	encoder, err := newEncoder(c)
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case c.Stdout != nil:
 		return stdout.New(standardOutput, encoder), nil
@@ -54,8 +57,6 @@ func newRules(c *config.Sink) (*match.Rules, error) {
 	}
 	return rules, errors.Join(faults...)
 }
-
-func newEncoder(*config.Sink) event.Encoder { return event.JSON{} }
 
 func fileOptions(c *config.File, encoder event.Encoder) file.Options {
 	return file.Options{Path: c.Path, Mode: fs.FileMode(c.Mode), Encoder: encoder, Fsync: c.Fsync == config.FsyncBatch}

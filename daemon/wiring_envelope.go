@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/envelope"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+func newEncoder(c *config.Sink) (event.Encoder, error) { return envelope.New(envelopeOptions(c)) }
+
+// checkEnvelope makes the encoder, which finds what the form of the text does not
+// show: a template may be none.
+func checkEnvelope(c *config.Sink) error {
+	if _, err := newEncoder(c); err != nil {
+		return &sink.OptionError{Key: "template", Err: err}
+	}
+	return nil
+}
+
+func envelopeOptions(c *config.Sink) envelope.Options {
+	return envelope.Options{
+		Kind:        envelope.Kind(c.Envelope),
+		ContentType: c.ContentType,
+		Template:    c.Template,
+		CloudEvents: envelope.CloudEventsOptions{
+			Source: c.CloudEvents.Source, Type: c.CloudEvents.Type, Binary: c.CloudEvents.Mode == config.CloudEventsBinary,
+		},
+		Syslog: envelope.SyslogOptions{
+			Facility: c.RFC5424.Facility.Number(), Severity: c.RFC5424.Severity.Number(), AppName: c.RFC5424.AppName,
+		},
+	}
+}
