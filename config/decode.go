@@ -112,7 +112,9 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 		}
 		path := fmt.Sprintf("%s[%d]", path, i)
 		d.values[path] = spotOf(entry)
-		setDefaults(v.Index(i))
+		if v.Index(i).Kind() == reflect.Struct {
+			setDefaults(v.Index(i))
+		}
 		d.value(entry, v.Index(i), path)
 	}
 }
