@@ -79,7 +79,7 @@ func (d *decoder) read(n *yaml.Node, v reflect.Value, path string) {
 		d.read(n, v.Elem(), path)
 	case isNull(n):
 		d.fail(d.keySpot(path, n), path, "has no value; give it one, or leave it out")
-	case isText(v):
+	case isText(v) && !hasForms(n, v):
 		d.text(n, v, path)
 	case v.Kind() == reflect.Struct:
 		d.mapping(n, v, path)
@@ -152,6 +152,12 @@ func (d *decoder) plain(n *yaml.Node, v reflect.Value, path string) {
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
+
+// hasForms says whether n is the longer form of a value that may also be a text: a
+// mapping, as with Secret.
+func hasForms(n *yaml.Node, v reflect.Value) bool {
+	return n.Kind == yaml.MappingNode && v.Kind() == reflect.Struct
+}
 
 func isText(v reflect.Value) bool {
 	_, ok := v.Addr().Interface().(encoding.TextUnmarshaler)

@@ -18,7 +18,7 @@ const maxFile = 1 << 20
 // Load reads and checks the regular file at path. Its error wraps that of the
 // system, or is an Errors.
 func Load(path string) (*Config, error) {
-	text, err := readFile(path)
+	text, mode, err := readFile(path)
 	if err != nil {
 		var p *fs.PathError
 		if errors.As(err, &p) {
@@ -26,25 +26,31 @@ func Load(path string) (*Config, error) {
 		}
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return Parse(path, text)
+	c, err := Parse(path, text)
+	if err != nil {
+		return nil, err
+	}
+	c.source.mode = mode
+	return c, nil
 }
 
-func readFile(path string) ([]byte, error) {
+func readFile(path string) ([]byte, fs.FileMode, error) {
 	// Opening a FIFO would wait for a writer, without O_NONBLOCK.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
+		return nil, 0, errors.New("not a regular file")
 	}
 	// One byte more than Parse takes, so that Parse refuses it.
-	return io.ReadAll(io.LimitReader(f, maxFile+1))
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	return text, info.Mode(), err
 }
 
 // Parse reads and checks the text of a configuration file; name stands for the

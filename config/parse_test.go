@@ -66,7 +66,7 @@ func TestParseGood(t *testing.T) {
 			s.File.Mode, s.File.Fsync = 0o600, FsyncNever
 			c.Sinks = []Sink{s}
 		},
-		"two-sinks":   func(c *Config) { c.Sinks = []Sink{fileSink("b", "/x"), stdoutSink("a")} },
+		"two-sinks": func(c *Config) { c.Sinks = []Sink{fileSink("b", "/x"), stdoutSink("a")} },
 		"event": func(c *Config) {
 			c.Event = Event{Labels: map[string]string{"site": "berlin", "rack": "7", "_x1": "\u00e9"}, MachineID: true, BootID: true, KernelRelease: true}
 		},
@@ -77,6 +77,24 @@ func TestParseGood(t *testing.T) {
 			c.Sinks[2].Envelope, c.Sinks[2].RFC5424 = EnvelopeRFC5424, RFC5424{"local7", "notice", "x[1]"}
 			c.Sinks[3].Envelope, c.Sinks[3].ContentType = EnvelopeRaw, "text/plain"
 			c.Sinks[4].Envelope = EnvelopeLogfmt
+		},
+		"webhook": func(c *Config) { c.Sinks = []Sink{webhookSink()} },
+		"webhook-all": func(c *Config) {
+			c.Sinks = []Sink{webhookSink()}
+			*c.Sinks[0].Webhook = Webhook{
+				URL: Secret{Credential: "url"}, Method: "PUT", Batch: WebhookBatchLines, Compression: CompressionZstd,
+				Bearer:  inline("hunter2\n"),
+				Headers: []Header{{"X-Number", inline("0123")}, {"X-Key", Secret{Env: "KEY"}}},
+				Proxy:   inline(ProxyEnvironment),
+				TLS:     TLS{CA: "/ca", Cert: "/cert", Key: "/key", ServerName: "::1"},
+				Taken:   []int{409}, Retry: []int{400, 422}, Permanent: []int{500},
+			}
+		},
+		"webhook-signed": func(c *Config) {
+			c.Sinks = []Sink{webhookSink()}
+			w := c.Sinks[0].Webhook
+			w.Basic = BasicAuth{User: "a", Password: Secret{File: "/p"}}
+			w.SigningSecrets = []Secret{{Credential: "new"}, inline("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}
 		},
 		"name-quoted": func(c *Config) { c.Sinks = []Sink{stdoutSink("5"), stdoutSink("no")} },
 		"alias": func(c *Config) {
@@ -164,6 +182,21 @@ func fileSink(name, path string) Sink {
 	s := stdoutSink(name)
 	s.Stdout = nil
 	s.File = &File{Path: path, Mode: 0o640, Fsync: FsyncBatch}
+	return s
+}
+
+func webhookSink() Sink {
+	s := stdoutSink("hook")
+	s.Stdout = nil
+	s.Webhook = &Webhook{
+		URL: inline("https://example.org/"), Method: "POST", Batch: WebhookBatchArray, Compression: CompressionNone,
+		IdempotencyHeader: "Idempotency-Key",
+	}
+	return s
+}
+
+func inline(text string) (s Secret) {
+	mustUnmarshal(&s, text)
 	return s
 }
 

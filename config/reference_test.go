@@ -109,6 +109,9 @@ func fieldsOf(t reflect.Type, path string) []fieldInfo {
 	case reflect.Slice:
 		return fieldsOf(t.Elem(), path+"[]")
 	case reflect.Struct:
+		if t == reflect.TypeFor[Secret]() {
+			return nil // one value, whose forms the file's head explains
+		}
 		var all []fieldInfo
 		for i, key := range keysOf(t) {
 			f := t.Field(i)

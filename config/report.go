@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 
 	"gopkg.in/yaml.v3"
 )
@@ -19,6 +20,7 @@ func spotOf(n *yaml.Node) spot { return spot{n.Line, n.Column} }
 // A report holds what decoding and checking have found in one file, by path.
 type report struct {
 	file    string
+	mode    fs.FileMode // of the file; 0 when the text is from none
 	errs    Errors
 	stopped bool
 

@@ -58,8 +58,9 @@ type Sink struct {
 	CloudEvents CloudEvents `yaml:"cloudevents"`
 	RFC5424     RFC5424     `yaml:"rfc5424"`
 
-	Stdout *Stdout `yaml:"stdout"`
-	File   *File   `yaml:"file"`
+	Stdout  *Stdout  `yaml:"stdout"`
+	File    *File    `yaml:"file"`
+	Webhook *Webhook `yaml:"webhook"`
 }
 
 // DeadLetters limits what is kept of the events that a sink has refused for good.

@@ -90,7 +90,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	decode := decoder(d.journal.ID(), host)
 	for i := range cfg.Sinks {
 		sc := &cfg.Sinks[i]
-		s, err := newSink(sc, opts.Stdout)
+		s, err := newSink(sc, opts.Version, opts.Stdout)
 		if err != nil {
 			return nil, fmt.Errorf("sink %s: %w", sc.Name, err)
 		}

@@ -18,11 +18,12 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/file"
 	"github.com/genltestd/genltestd/daemon/sink/stdout"
+	"github.com/genltestd/genltestd/daemon/sink/webhook"
 )
 
 // newSink makes the sink that a configuration entry describes: the one place
-// that knows every kind.
-func newSink(c *config.Sink, standardOutput io.Writer) (sink.Sink, error) {
+// that knows every kind. version is the daemon's.
+func newSink(c *config.Sink, version string, standardOutput io.Writer) (sink.Sink, error) {
 	encoder, err := newEncoder(c)
 	if err != nil {
 		return nil, err
@@ -32,13 +33,24 @@ func newSink(c *config.Sink, standardOutput io.Writer) (sink.Sink, error) {
 		return stdout.New(standardOutput, encoder), nil
 	case c.File != nil:
 		return file.New(fileOptions(c.File, encoder))
+	case c.Webhook != nil:
+		return webhook.New(webhookOptions(c.Webhook, encoder, version))
 	}
 	return nil, fmt.Errorf("kind %q has no implementation", c.Kind())
 }
 
 // checkSink says what of a well-formed entry cannot work, as sink.OptionErrors; it
 // opens nothing and touches no network.
-func checkSink(*config.Sink) error { return nil }
+func checkSink(c *config.Sink) error {
+	encoder, err := newEncoder(c)
+	if err != nil {
+		return nil // checkEnvelope says so
+	}
+	if c.Webhook != nil {
+		return webhookOptions(c.Webhook, encoder, "").Check()
+	}
+	return nil
+}
 
 // newRules compiles the rules of a sink; its errors are sink.OptionErrors.
 func newRules(c *config.Sink) (*match.Rules, error) {

@@ -121,6 +121,9 @@ func serve(cfg *config.Config, configName string, stdout io.Writer, log *slog.Lo
 	context.AfterFunc(ctx, stop) // the second signal has its default effect
 
 	log.Info("starting", "version", version, "config", configName)
+	for _, w := range cfg.Warnings() {
+		log.Warn("configuration: " + w.Error())
+	}
 	d, err := daemon.New(cfg, daemon.Options{Version: version, Stdout: stdout, Log: log, Dirs: daemon.DefaultDirs()})
 	if err == nil {
 		err = d.Run(ctx)

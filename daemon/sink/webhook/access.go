@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// An access is where to send to and what is needed to be let in, as the secrets
+// said it when an attempt began.
+type access struct {
+	url     *url.URL // without user and password
+	proxy   *url.URL // nil is none
+	header  http.Header
+	keys    []signingKey
+	secrets redactor
+}
+
+// access reads every secret. An error says which of them cannot be had.
+func (o *Options) access() (*access, error) {
+	a := &access{header: make(http.Header, len(o.Headers)+8)}
+	for _, read := range []func(*access) error{o.readURL, o.readAuthorization, o.readHeaders, o.readKeys, o.readProxy} {
+		if err := read(a); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+func (o *Options) readURL(a *access) error {
+	text, err := o.URL.Read()
+	if err != nil {
+		return fmt.Errorf("url: %w", err)
+	}
+	if a.url, err = parseURL(text, "http", "https"); err != nil {
+		return fmt.Errorf("url: %w", err)
+	}
+	a.secrets.addURL(a.url)
+	if a.url.User != nil {
+		password, _ := a.url.User.Password()
+		setBasic(a.header, a.url.User.Username(), password)
+		a.url.User = nil
+	}
+	return nil
+}
+
+func setBasic(h http.Header, user, password string) {
+	r := http.Request{Header: h}
+	r.SetBasicAuth(user, password)
+}
+
+func (o *Options) readAuthorization(a *access) error {
+	if !o.Bearer.IsZero() {
+		token, err := o.Bearer.Read()
+		if err != nil {
+			return fmt.Errorf("bearer: %w", err)
+		}
+		a.secrets.add(token)
+		a.header.Set("Authorization", "Bearer "+token)
+	}
+	if o.User == "" {
+		return nil
+	}
+	password, err := o.Password.Read()
+	if err != nil {
+		return fmt.Errorf("basic.password: %w", err)
+	}
+	a.secrets.addBasic(o.User, password)
+	setBasic(a.header, o.User, password)
+	return nil
+}
+
+func (o *Options) readHeaders(a *access) error {
+	for _, h := range o.Headers {
+		value, err := h.Value.Read()
+		if err != nil {
+			return fmt.Errorf("header %s: %w", h.Name, err)
+		}
+		a.secrets.add(value)
+		setOnce(a.header, h.Name, value)
+	}
+	return nil
+}
+
+func (o *Options) readKeys(a *access) error {
+	for i, source := range o.SigningSecrets {
+		text, err := source.Read()
+		if err != nil {
+			return fmt.Errorf("signing_secrets[%d]: %w", i, err)
+		}
+		key, err := parseKey(text)
+		if err != nil {
+			return fmt.Errorf("signing_secrets[%d]: %w", i, err)
+		}
+		a.secrets.add(text)
+		a.keys = append(a.keys, key)
+	}
+	return nil
+}
+
+func (o *Options) readProxy(a *access) (err error) {
+	switch {
+	case o.ProxyFromEnvironment:
+		a.proxy, err = http.ProxyFromEnvironment(&http.Request{URL: a.url})
+		if err != nil {
+			return errors.New("proxy: the environment has one that is no URL")
+		}
+	case !o.Proxy.IsZero():
+		text, err := o.Proxy.Read()
+		if err != nil {
+			return fmt.Errorf("proxy: %w", err)
+		}
+		if a.proxy, err = parseProxy(text); err != nil {
+			return fmt.Errorf("proxy: %w", err)
+		}
+	}
+	if a.proxy != nil {
+		a.secrets.addUser(a.proxy.User)
+	}
+	return nil
+}
+
+func parseProxy(text string) (*url.URL, error) {
+	return parseURL(text, "http", "https", "socks5", "socks5h")
+}
+
+// parseURL reads an absolute URL of one of the schemes. Unlike those of package
+// url its errors have no part of the text, which may be secret.
+func parseURL(text string, schemes ...string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("is not a URL; write one like %s://example.org/path", schemes[0])
+	case !slices.Contains(schemes, u.Scheme):
+		return nil, fmt.Errorf("does not begin with %s://", strings.Join(schemes, ":// or "))
+	case u.Hostname() == "":
+		return nil, errors.New("has no host")
+	case u.Port() != "" && !isPort(u.Port()):
+		return nil, errors.New("has a port that is none; write 1 to 65535")
+	case u.Fragment != "":
+		return nil, errors.New("has a fragment (#), which is never sent; leave it out")
+	}
+	return u, nil
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/lines"
+)
+
+// A body is what requests carry.
+type body struct {
+	encoder  event.Encoder
+	batch    Batch
+	compress Compression
+
+	gzip *gzip.Writer
+	zstd *zstd.Encoder
+	*memory
+}
+
+// A memory is used again for the next request, unless the transport may still read
+// the last.
+type memory struct {
+	lines   *lines.Writer
+	buf     []byte
+	packed  []byte
+	readers atomic.Int32 // handed out and not closed
+}
+
+func newBody(o *Options) (*body, error) {
+	b := &body{encoder: o.Encoder, batch: o.Batch, compress: o.Compression, memory: newMemory(o.Encoder)}
+	var err error
+	switch o.Compression {
+	case Gzip:
+		b.gzip, err = gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	case Zstd:
+		b.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
+	}
+	return b, err
+}
+
+func newMemory(e event.Encoder) *memory { return &memory{lines: lines.NewWriter(e)} }
+
+// reset makes place for another body.
+func (b *body) reset() {
+	if b.readers.Load() != 0 {
+		b.memory = newMemory(b.encoder)
+	}
+}
+
+// one returns the body of a single event.
+func (b *body) one(e *event.Event) ([]byte, error) {
+	b.reset()
+	var err error
+	b.buf, err = b.encoder.Append(b.buf[:0], e)
+	return b.buf, notEncoded(e, err)
+}
+
+func notEncoded(e *event.Event, err error) error {
+	if err == nil {
+		return nil
+	}
+	return sink.Permanent(fmt.Errorf("encode event %s: %w", e.ID(), err))
+}
+
+// many returns a body of the first n of events. It has all, or an error says why the
+// next one will never be written.
+func (b *body) many(events []event.Event) (text []byte, n int, err error) {
+	b.reset()
+	if b.batch == Lines {
+		n, err = b.lines.Write((*capture)(&text), events)
+		return text, n, err
+	}
+	b.buf = append(b.buf[:0], '[')
+	for n = range events {
+		if b.buf, err = b.encoder.Append(b.buf, &events[n]); err != nil {
+			b.buf[len(b.buf)-1] = ']' // in place of the comma
+			return b.buf, n, notEncoded(&events[n], err)
+		}
+		b.buf = append(b.buf, ',')
+	}
+	b.buf[len(b.buf)-1] = ']'
+	return b.buf, len(events), nil
+}
+
+// A capture is a writer that is content with where the text lies.
+type capture []byte
+
+func (c *capture) Write(p []byte) (int, error) { *c = p; return len(p), nil }
+
+func (b *body) contentType(single bool) string {
+	switch {
+	case single:
+		return b.encoder.ContentType()
+	case b.batch == Array:
+		return b.encoder.BatchContentType()
+	case b.encoder.BatchContentType() != "":
+		return "application/x-ndjson"
+	}
+	return "text/plain; charset=utf-8"
+}
+
+// pack compresses text, if so configured.
+func (b *body) pack(text []byte) ([]byte, error) {
+	switch b.compress {
+	case Gzip:
+		out := bytes.NewBuffer(b.packed[:0])
+		b.gzip.Reset(out)
+		if _, err := b.gzip.Write(text); err != nil {
+			return nil, err
+		}
+		err := b.gzip.Close()
+		b.packed = out.Bytes()
+		return b.packed, err
+	case Zstd:
+		b.packed = b.zstd.EncodeAll(text, b.packed[:0])
+		return b.packed, nil
+	}
+	return text, nil
+}
+
+// reader returns a reader of text that notes when it is no longer needed, which may
+// be long after the response has come.
+func (m *memory) reader(text []byte) io.ReadCloser {
+	m.readers.Add(1)
+	return &reader{Reader: bytes.NewReader(text), done: sync.OnceFunc(func() { m.readers.Add(-1) })}
+}
+
+type reader struct {
+	*bytes.Reader
+	done func()
+}
+
+func (r *reader) Close() error { r.done(); return nil }

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+// Check says which options cannot work, without the network. What only the running
+// service has, such as its credentials and its environment, is not missed.
+func (o Options) Check() error {
+	errs := []error{
+		o.checkURL(),
+		checkSecret("bearer", o.Bearer, nil),
+		checkSecret("basic.password", o.Password, nil),
+		checkSecret("proxy", o.Proxy, func(text string) error { _, err := parseProxy(text); return err }),
+		o.TLS.Check("webhook.tls"),
+		o.checkBatch(),
+	}
+	for i, h := range o.Headers {
+		errs = append(errs, checkSecret(fmt.Sprintf("headers[%d].value", i), h.Value, nil))
+	}
+	for i, s := range o.SigningSecrets {
+		errs = append(errs, checkSecret(fmt.Sprintf("signing_secrets[%d]", i), s, func(text string) error { _, err := parseKey(text); return err }))
+	}
+	return errors.Join(errs...)
+}
+
+// checkSecret has parse look at a secret that can be read.
+func checkSecret(key string, s secret.Source, parse func(string) error) error {
+	err := s.Check()
+	if text, unread := s.Read(); err == nil && unread == nil && parse != nil {
+		err = parse(text)
+	}
+	return optionError(key, err)
+}
+
+func optionError(key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &sink.OptionError{Key: "webhook." + key, Err: err}
+}
+
+func (o Options) checkURL() error {
+	return checkSecret("url", o.URL, func(text string) error {
+		u, err := parseURL(text, "http", "https")
+		if err == nil && u.User != nil && (o.User != "" || !o.Bearer.IsZero()) {
+			return errors.New("has a user beside bearer or basic; leave one of them out")
+		}
+		return err
+	})
+}
+
+// checkBatch holds the form of the body against what the encoder writes.
+func (o Options) checkBatch() error {
+	if o.Batch == Array && o.Encoder.BatchContentType() == "" && !o.single() {
+		return optionError("batch", errors.New("what the envelope writes is not JSON, so there is no array of it; write lines or none"))
+	}
+	return nil
+}
+
+// single says that each event has a request of its own: also where a part of it
+// stands in the headers.
+func (o Options) single() bool {
+	_, attributes := o.Encoder.(event.Attributer)
+	return o.Batch == None || attributes
+}

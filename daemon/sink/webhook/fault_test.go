@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is far more than a healthy answer takes, even here.
+const patience = 20 * time.Second
+
+// attempt makes one, which must end in spite of the fault. A fault that lasts for
+// ever is given less time.
+func attempt(t *testing.T, s *Sink, events []event.Event, limit time.Duration) (int, error) {
+	t.Helper()
+	watchdog := time.AfterFunc(3*patience, func() { panic("Deliver hangs") })
+	defer watchdog.Stop()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	return s.Deliver(ctx, events)
+}
+
+func deliver(t *testing.T, s *Sink, events []event.Event) {
+	t.Helper()
+	if n, err := attempt(t, s, events, patience); n != len(events) || err != nil {
+		t.Fatalf("took %d of %d: %v", n, len(events), err)
+	}
+}
+
+// deliverSoon allows for a connection of which the sink does not know yet that the
+// server has closed it.
+func deliverSoon(t *testing.T, s *Sink, events []event.Event) {
+	t.Helper()
+	if n, err := attempt(t, s, events, patience); n != len(events) || err != nil {
+		deliver(t, s, events)
+	}
+}
+
+// What each answer, and each thing that is none, means; and that the next attempt
+// succeeds when the server is well again.
+func TestFaults(t *testing.T) {
+	const n = 5
+	short := 300 * time.Millisecond
+	date := "Retry-After: " + time.Now().Add(2*time.Hour).UTC().Format(http.TimeFormat)
+	tests := []struct {
+		name     string
+		fault    fault
+		limit    time.Duration // patience when 0
+		taken    bool
+		poisoned int
+		delay    time.Duration
+		want     string // in the error
+	}{
+		{"200", status(200, "ok"), 0, true, 0, 0, ""},
+		{"202", status(202, ""), 0, true, 0, 0, ""},
+		{"204", raw("HTTP/1.1 204 No Content\r\n\r\n"), 0, true, 0, 0, ""},
+		{"early hints", raw("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), 0, true, 0, 0, ""},
+		{"300", status(300, ""), 0, false, 0, 0, "300 Multiple Choices"},
+		{"301", status(301, "", "Location: http://u:p@elsewhere.example/a?b=c#d"), 0, false, 0, 0, "not followed, to http://elsewhere.example/a"},
+		{"307", status(307, "", "Location: /there"), 0, false, 0, 0, "/there"},
+		{"308 to nowhere", status(308, "", "Location: %zz"), 0, false, 0, 0, "308 Permanent Redirect"},
+		{"400", status(400, "no such field"), 0, false, n, 0, "400 Bad Request: no such field"},
+		{"401", status(401, ""), 0, false, 0, 0, "401 Unauthorized"},
+		{"403", status(403, ""), 0, false, 0, 0, "403 Forbidden"},
+		{"404", status(404, ""), 0, false, 0, 0, "404 Not Found"},
+		{"408", status(408, ""), 0, false, 0, 0, "408"},
+		{"409", status(409, ""), 0, false, 0, 0, "409 Conflict"},
+		{"410", status(410, ""), 0, false, 0, 0, "410 Gone"},
+		{"413", status(413, ""), 0, false, n, 0, "413"},
+		{"413 for now", status(413, "", "Retry-After: 9"), 0, false, 0, 9 * time.Second, "413"},
+		{"422", status(422, ""), 0, false, n, 0, "422"},
+		{"425", status(425, ""), 0, false, 0, 0, "425 Too Early"},
+		{"429", status(429, ""), 0, false, 0, 0, "429"},
+		{"429 seconds", status(429, "", "Retry-After: 7"), 0, false, 0, 7 * time.Second, "429"},
+		{"429 date", status(429, "", date), 0, false, 0, time.Hour, "429"},
+		{"500", status(500, "oops\x1b[2J\r\n"), 0, false, 0, 0, `500 Internal Server Error: oops\x1b[2J`},
+		{"502", status(502, ""), 0, false, 0, 0, "502"},
+		{"503", status(503, "", "Retry-After: 120"), 0, false, 0, 2 * time.Minute, "503 Service Unavailable"},
+		{"504", status(504, ""), 0, false, 0, 0, "504"},
+		{"799", status(799, ""), 0, false, 0, 0, "799"},
+		{"reset", reset, 0, false, 0, 0, ""},
+		{"reset when all was sent", resetLate, 0, false, 0, 0, ""},
+		{"closed without an answer", drop, 0, false, 0, 0, "EOF"},
+		{"half-closed", halfClose, 0, false, 0, 0, "EOF"},
+		{"garbage", raw("\x15\x03\x01\x00\x02\x02\x28\x1b[2J\r\n\r\n"), 0, false, 0, 0, "malformed HTTP"},
+		{"banner of another service", raw("220 mail.example ESMTP\r\n"), 0, false, 0, 0, "malformed HTTP"},
+		{"echo", echo, 0, false, 0, 0, "malformed HTTP"},
+		{"status without digits", raw("HTTP/1.1 two OK\r\n\r\n"), 0, false, 0, 0, "malformed HTTP"},
+		{"header cut", raw("HTTP/1.1 200 OK\r\nContent-Le"), 0, false, 0, 0, "malformed MIME header"},
+		{"body cut", raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello"), 0, false, 0, 0, "status 200 broke off"},
+		{"chunk cut", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nhello"), 0, false, 0, 0, "status 200 broke off"},
+		{"no length", raw("HTTP/1.1 200 OK\r\n\r\nuntil the end"), 0, true, 0, 0, ""},
+		{"hang", hang, short, false, 0, 0, ""},
+		{"slow header", slow("HTTP/1.1 200 OK\r\nX-A: ", "a"), short, false, 0, 0, ""},
+		{"slow body", slow("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", "a"), short, false, 0, 0, "status 200 broke off"},
+		{"slow refusal", slow("HTTP/1.1 400 Bad Request\r\nContent-Length: 100000\r\n\r\n", "a"), short, false, 0, 0, "status 400 broke off"},
+		{"endless body", endless("HTTP/1.1 200 OK\r\n\r\n"), 0, true, 0, 0, ""},
+		{"endless refusal", endless("HTTP/1.1 500 Oops\r\n\r\n"), 0, false, 0, 0, "500 Internal Server Error: xxxx"},
+		{"endless header", endless("HTTP/1.1 200 OK\r\nX-A: "), 0, false, 0, 0, "exceeded"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFaultServer(t, tt.fault)
+			s := newSink(t, Options{URL: secret.Inline(f.URL + "/in?a=b")})
+			if tt.limit == 0 {
+				tt.limit = patience
+			}
+			accepted, err := attempt(t, s, sinktest.Events(1, n), tt.limit)
+			if tt.taken != (err == nil) || tt.taken != (accepted == n) || !tt.taken && accepted != 0 {
+				t.Fatalf("took %d of %d: %v", accepted, n, err)
+			}
+			if got := sink.Poisoned(err); got != tt.poisoned {
+				t.Errorf("%d are poisoned, want %d: %v", got, tt.poisoned, err)
+			}
+			if got := sink.RetryDelay(err); got != tt.delay {
+				t.Errorf("to be tried again after %v, want %v", got, tt.delay)
+			}
+			if err != nil {
+				checkText(t, err, f.URL, tt.want)
+			}
+			if tt.limit == short && !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%v does not say that time was up", err)
+			}
+			deliverSoon(t, s, sinktest.Events(1, n))
+		})
+	}
+}
+
+func checkText(t *testing.T, err error, url, want string) {
+	t.Helper()
+	text := err.Error()
+	if !strings.HasPrefix(text, "POST "+url+": ") || !strings.Contains(text, want) {
+		t.Errorf("the error is %q, want %q in it", text, want)
+	}
+	if !event.IsVisible([]byte(text)) || len(text) > 700 || strings.Contains(text, "/in") || strings.Contains(text, "b=c") {
+		t.Errorf("the error shows too much: %q", text)
+	}
+}
+
+// A request that may have been taken is sent again by delivery alone: the transport
+// would do it by itself, on a connection that it has used before, if it saw the
+// header Idempotency-Key.
+func TestTheTransportSendsNothingTwice(t *testing.T) {
+	for name, f := range map[string]fault{"closed": drop, "reset": resetLate} {
+		for _, header := range []string{"Idempotency-Key", "idempotency-key", "X-Idempotency-Key", "X-Id"} {
+			t.Run(name+" "+header, func(t *testing.T) {
+				f := newFaultServer(t, status(200, ""), f)
+				s := newSink(t, Options{URL: secret.Inline(f.URL), IdempotencyHeader: header})
+				deliver(t, s, sinktest.Events(1, 1))
+				if n, err := attempt(t, s, sinktest.Events(2, 1), patience); n != 0 || err == nil {
+					t.Errorf("took %d without an answer, %v", n, err)
+				}
+				deliver(t, s, sinktest.Events(3, 1)) // on a connection of its own
+				for i, r := range f.requests(t, 3) {
+					if got, want := r.header.Get(header), sinktest.Events(i+1, 1)[0].ID(); got != want {
+						t.Errorf("request %d has the id %q, want %q", i, got, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// The server closes each connection when it has answered, which the sink may learn
+// before, while or after it sends the next request.
+func TestIdleConnectionsThatTheServerCloses(t *testing.T) {
+	const n = 200
+	faults := make([]fault, n)
+	for i := range faults {
+		faults[i] = closeAfter
+	}
+	f := newFaultServer(t, faults...)
+	s := newSink(t, Options{URL: secret.Inline(f.URL), IdempotencyHeader: "Idempotency-Key"})
+	attempts := make(map[string]int)
+	for i := 1; i <= n; i++ {
+		e := sinktest.Events(i, 1)
+		for taken := 0; taken == 0; {
+			attempts[e[0].ID()]++
+			taken, _ = attempt(t, s, e, patience)
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.got {
+		attempts[r.header.Get("Idempotency-Key")]--
+	}
+	for id, left := range attempts {
+		if left < 0 {
+			t.Errorf("%s was sent more often than it was tried", id)
+		}
+	}
+}
+
+func TestConnectionIsKept(t *testing.T) {
+	f := newFaultServer(t, status(200, strings.Repeat("x", 1000)), status(400, "no"), status(429, "slowly"))
+	s := newSink(t, Options{URL: secret.Inline(f.URL)})
+	for i := range 10 {
+		attempt(t, s, sinktest.Events(i, 3), patience) //nolint:errcheck // some are refused
+	}
+	f.requests(t, 10)
+	if got := f.connections(); got != 1 {
+		t.Errorf("10 requests took %d connections", got)
+	}
+}
+
+// Another server may stand behind the next connection.
+func TestConnectionIsNotKeptAfterAServerFault(t *testing.T) {
+	f := newFaultServer(t, status(503, ""), status(421, ""))
+	s := newSink(t, Options{URL: secret.Inline(f.URL)})
+	for i := range 4 {
+		attempt(t, s, sinktest.Events(i, 3), patience) //nolint:errcheck // some are refused
+	}
+	if got := f.connections(); got != 3 {
+		t.Errorf("got %d connections, want 3", got)
+	}
+}
+
+// A server that answers before it has read the request leaves the transport reading
+// the body: the memory must not be used for the next. The race detector sees it.
+func TestEarlyAnswersDoNotMixBodies(t *testing.T) {
+	early := func(_ *faultServer, c net.Conn, _ *http.Request) bool {
+		c.Write([]byte("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")) //nolint:errcheck // the client may have had enough
+		return false
+	}
+	for _, compression := range []Compression{Identity, Gzip, Zstd} {
+		f := newFaultServer(t, early, early, early, early)
+		s := newSink(t, Options{URL: secret.Inline(f.URL), Compression: compression})
+		events := sinktest.Events(1, 20_000)
+		for range 4 {
+			if n, err := attempt(t, s, events, patience); n != 0 || err == nil {
+				t.Fatalf("took %d, %v", n, err)
+			}
+		}
+		deliver(t, s, events)
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	f := newFaultServer(t)
+	f.listener.Close()
+	for url, want := range map[string]string{
+		f.URL:                       "connection refused",
+		"http://no.such.invalid/in": "no.such.invalid",
+	} {
+		s := newSink(t, Options{URL: secret.Inline(url)})
+		n, err := attempt(t, s, sinktest.Events(1, 2), patience)
+		if n != 0 || err == nil || sink.Poisoned(err) != 0 || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: took %d, %v", url, n, err)
+		}
+	}
+}
+
+func TestNothingIsLeftOpenAfterAFailureAndAfterClose(t *testing.T) {
+	f := newFaultServer(t, hang, status(200, ""))
+	s := newSink(t, Options{URL: secret.Inline(f.URL)})
+	if _, err := attempt(t, s, sinktest.Events(1, 1), 100*time.Millisecond); err == nil {
+		t.Fatal("taken")
+	}
+	f.waitForConnections(t, 0)
+	deliver(t, s, sinktest.Events(1, 1))
+	f.waitForConnections(t, 1)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	f.waitForConnections(t, 0)
+}

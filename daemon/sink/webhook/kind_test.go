@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+// A receiver takes events as a server of this language would.
+type receiver struct {
+	t *testing.T
+
+	mu       sync.Mutex
+	taken    []sinktest.Taken
+	requests []*http.Request // without their bodies
+	broken   bool
+	failures int
+}
+
+func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	text, err := decoded(req)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.requests = append(r.requests, req)
+	if r.broken {
+		r.fail(w)
+		return
+	}
+	for _, e := range split(r.t, req.Header.Get("Content-Type"), text) {
+		r.taken = append(r.taken, sinktest.ParseJSON(r.t, e))
+	}
+}
+
+// fail does not say twice in a row that it does not work.
+func (r *receiver) fail(w http.ResponseWriter) {
+	r.failures++
+	switch r.failures % 3 {
+	case 0:
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case 1:
+		panic(http.ErrAbortHandler) // the connection ends without an answer
+	case 2:
+		w.WriteHeader(http.StatusUnauthorized)
+	}
+}
+
+func decoded(req *http.Request) ([]byte, error) {
+	switch req.Header.Get("Content-Encoding") {
+	case "gzip":
+		z, err := gzip.NewReader(req.Body)
+		if err != nil {
+			return nil, err
+		}
+		return io.ReadAll(z)
+	case "zstd":
+		z, err := zstd.NewReader(req.Body)
+		if err != nil {
+			return nil, err
+		}
+		defer z.Close()
+		return io.ReadAll(z)
+	}
+	return io.ReadAll(req.Body)
+}
+
+func split(t *testing.T, contentType string, text []byte) (events [][]byte) {
+	if contentType == "application/x-ndjson" {
+		for line := range bytes.Lines(text) {
+			events = append(events, line)
+		}
+		return events
+	}
+	if !bytes.HasPrefix(text, []byte("[")) {
+		return [][]byte{text}
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(text, &list); err != nil {
+		t.Errorf("no JSON array: %v: %.200q", err, text)
+	}
+	for _, e := range list {
+		events = append(events, e)
+	}
+	return events
+}
+
+func (r *receiver) Taken(*testing.T) []sinktest.Taken {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.taken
+}
+
+func (r *receiver) set(broken bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken = broken
+}
+
+func (r *receiver) Break(*testing.T) { r.set(true) }
+func (r *receiver) Mend(*testing.T)  { r.set(false) }
+
+func newReceiver(t *testing.T) (*receiver, string) {
+	r := &receiver{t: t}
+	server := httptest.NewServer(r)
+	t.Cleanup(server.Close)
+	return r, server.URL
+}
+
+func newSink(t *testing.T, opts Options) *Sink {
+	t.Helper()
+	if opts.Encoder == nil {
+		opts.Encoder = event.JSON{}
+	}
+	if opts.Method == "" {
+		opts.Method = http.MethodPost
+	}
+	s, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestKind(t *testing.T) {
+	const token, path = "canary-token-4711", "/canary-path-4711"
+	for _, tt := range []struct {
+		name    string
+		opts    Options
+		hostile int
+	}{
+		{"array", Options{Batch: Array}, 100_000},
+		{"lines, gzip", Options{Batch: Lines, Compression: Gzip}, 5000},
+		{"array, zstd", Options{Batch: Array, Compression: Zstd}, 5000},
+		{"single", Options{Batch: None}, 2000},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			sinktest.Run(t, sinktest.Kind{
+				Hostile: tt.hostile, Secrets: []string{token, path[1:]},
+				New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+					r, url := newReceiver(t)
+					opts := tt.opts
+					opts.URL, opts.Bearer = secret.Inline(url+path), secret.Inline(token)
+					return newSink(t, opts), r
+				},
+			})
+		})
+	}
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
+)
+
+// A link is a transport with its connections and the TLS files they were made from.
+// It carries one request at a time.
+type link struct {
+	transport *http.Transport
+	files     []os.FileInfo
+
+	mu     sync.Mutex
+	open   map[*conn]struct{}
+	closed bool
+}
+
+// newLink dials nothing yet. proxy is asked for each request.
+func newLink(o tlsclient.Options, proxy func(*http.Request) (*url.URL, error)) (*link, error) {
+	files := stat(o) // before they are read: one that changes meanwhile counts as changed
+	config, err := o.Config()
+	if err != nil {
+		return nil, err
+	}
+	l := &link{files: files, open: make(map[*conn]struct{})}
+	l.transport = &http.Transport{
+		Proxy:                  proxy,
+		DialContext:            l.dial,
+		TLSClientConfig:        config,
+		TLSHandshakeTimeout:    30 * time.Second,
+		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 10 * time.Second},
+		IdleConnTimeout:        90 * time.Second,
+		DisableCompression:     true, // of responses, which nobody reads but for an error's sake
+		MaxResponseHeaderBytes: 64 << 10,
+		WriteBufferSize:        64 << 10,
+	}
+	return l, nil
+}
+
+// stale says that a TLS file was replaced since the link was made. What is idle then
+// would go on for long with a certificate that has been withdrawn.
+func (l *link) stale(o tlsclient.Options) bool {
+	return !slices.EqualFunc(l.files, stat(o), func(a, b os.FileInfo) bool {
+		return a != nil && b != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+	})
+}
+
+// stat has nil for a file that cannot be looked at.
+func stat(o tlsclient.Options) []os.FileInfo {
+	var infos []os.FileInfo
+	for _, path := range []string{o.CA, o.Cert, o.Key} {
+		if path == "" {
+			continue
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			info = nil
+		}
+		infos = append(infos, info)
+	}
+	return infos
+}
+
+func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var d net.Dialer
+	dialed, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{Conn: dialed, link: l}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		dialed.Close()
+		return nil, net.ErrClosed
+	}
+	l.open[c] = struct{}{}
+	return c, nil
+}
+
+// close ends all connections, also those that the transport would keep for another
+// request: one on which an answer is overdue is good for none.
+func (l *link) close() {
+	l.mu.Lock()
+	l.closed = true
+	open := make([]*conn, 0, len(l.open))
+	for c := range l.open {
+		open = append(open, c)
+	}
+	l.mu.Unlock()
+	for _, c := range open {
+		c.Close()
+	}
+	l.transport.CloseIdleConnections()
+}
+
+// A conn is known to its link until it is closed.
+type conn struct {
+	net.Conn
+	link *link
+}
+
+func (c *conn) Close() error {
+	c.link.mu.Lock()
+	delete(c.link.open, c)
+	c.link.mu.Unlock()
+	return c.Conn.Close()
+}

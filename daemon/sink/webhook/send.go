@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+const (
+	maxResponse = 64 << 10 // bytes of a response that are read
+	maxExcerpt  = 200      // bytes of it that an error shows
+	maxError    = 400      // bytes of an error of the network that are shown
+)
+
+// send makes one request with events, which text has, and says what became of them.
+func (s *Sink) send(ctx context.Context, a *access, events []event.Event, text []byte) error {
+	req, err := s.request(ctx, a, events, text)
+	if err != nil {
+		return fmt.Errorf("%s: %s", s.where(a), a.secrets.clean(err.Error(), maxError))
+	}
+	// Not http.Client, which follows redirects and puts the URL into its errors.
+	resp, err := s.link.transport.RoundTrip(req)
+	if err != nil {
+		return s.failed(ctx, a, err)
+	}
+	defer resp.Body.Close()
+	answer, err := s.read(resp.Body)
+	if err != nil {
+		return s.failed(ctx, a, fmt.Errorf("the response with status %d broke off: %w", resp.StatusCode, err))
+	}
+	return s.judge(a, resp, answer, len(events))
+}
+
+// read returns the beginning of a response, with an error when it ends where it
+// should not.
+func (s *Sink) read(r io.Reader) ([]byte, error) {
+	for n := 0; ; {
+		m, err := r.Read(s.response[n:])
+		n += m
+		switch {
+		case errors.Is(err, io.EOF) || n == len(s.response):
+			return s.response[:n], nil
+		case err != nil:
+			return nil, err
+		}
+	}
+}
+
+func (s *Sink) where(a *access) string {
+	return s.opts.Method + " " + a.url.Scheme + "://" + a.url.Host
+}
+
+// request makes the request. What goes on the wire in the same form each time stands
+// in a's header already.
+func (s *Sink) request(ctx context.Context, a *access, events []event.Event, text []byte) (*http.Request, error) {
+	packed, err := s.body.pack(text)
+	if err != nil {
+		return nil, err
+	}
+	h := maps.Clone(a.header)
+	setDefault(h, "User-Agent", "genltestd/"+s.opts.Version)
+	setDefault(h, "Content-Type", s.body.contentType(s.opts.single()))
+	if s.opts.Compression != Identity {
+		h.Set("Content-Encoding", string(s.opts.Compression))
+	}
+	id := idOf(events)
+	if s.opts.IdempotencyHeader != "" {
+		setOnce(h, s.opts.IdempotencyHeader, id)
+	}
+	signature(h, a.keys, id, time.Now(), text)
+	if e, ok := s.opts.Encoder.(event.Attributer); ok {
+		e.Attributes(&events[0], h.Set)
+	}
+	memory := s.body.memory
+	req := &http.Request{
+		Method: s.opts.Method, URL: a.url, Host: a.url.Host, Header: h, ContentLength: int64(len(packed)),
+		Body: memory.reader(packed), GetBody: func() (io.ReadCloser, error) { return memory.reader(packed), nil },
+	}
+	return req.WithContext(ctx), nil
+}
+
+func setDefault(h http.Header, name, value string) {
+	if h.Get(name) == "" {
+		h.Set(name, value)
+	}
+}
+
+// setOnce sets a header that does not make the transport repeat requests: by these
+// names in their canonical form it takes a POST for one that it may send again by
+// itself, after the server may have taken it.
+func setOnce(h http.Header, name, value string) {
+	switch name = http.CanonicalHeaderKey(name); name {
+	case "Idempotency-Key":
+		h["idempotency-key"] = []string{value}
+	case "X-Idempotency-Key":
+		h["x-idempotency-key"] = []string{value}
+	default:
+		h.Set(name, value)
+	}
+}
+
+// A failure has nothing of its cause but the text, which is clean, and whether the
+// attempt's context has ended.
+type failure struct {
+	text  string
+	ended error
+}
+
+func (f *failure) Error() string { return f.text }
+func (f *failure) Unwrap() error { return f.ended }
+
+// failed is for a request without a whole response. Its connection is not used
+// again.
+func (s *Sink) failed(ctx context.Context, a *access, err error) error {
+	s.disconnect()
+	// Package http repeats in its errors what the server has sent.
+	return &failure{s.where(a) + ": " + a.secrets.clean(err.Error(), maxError), ctx.Err()}
+}
+
+// judge says what a response means for n events.
+func (s *Sink) judge(a *access, resp *http.Response, text []byte, n int) error {
+	verdict := s.opts.answer(resp.StatusCode, resp.Header)
+	if verdict == taken {
+		return nil
+	}
+	if resp.StatusCode >= 500 || resp.StatusCode == http.StatusMisdirectedRequest {
+		s.disconnect() // the next connection may lead to another server
+	}
+	err := fmt.Errorf("%s: %s", s.where(a), a.describe(resp, text))
+	if verdict == permanent {
+		return sink.PermanentAmong(n, err)
+	}
+	if delay := retryAfter(resp.Header, time.Now()); delay > 0 {
+		return sink.RetryAfter(delay, err)
+	}
+	return err
+}
+
+// describe names the status in our words, where a redirect points to, and the
+// beginning of what the server says.
+func (a *access) describe(resp *http.Response, text []byte) string {
+	d := strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode)))
+	if to, err := resp.Location(); err == nil && resp.StatusCode < 400 {
+		d += ": a redirect, which is not followed, to " + a.secrets.clean(to.Scheme+"://"+to.Host+to.EscapedPath(), maxExcerpt)
+	}
+	if excerpt := a.secrets.clean(string(text), maxExcerpt); excerpt != "" {
+		d += ": " + excerpt
+	}
+	return d
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+const (
+	oldSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	newSecret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+)
+
+// The example of the specification's own libraries.
+func TestSignatureOfThePublishedExample(t *testing.T) {
+	key, err := parseKey(oldSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := make(http.Header)
+	signature(h, []signingKey{key}, "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`))
+	if got, want := h.Get("webhook-signature"), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := h.Get("webhook-timestamp"); got != "1614265330" {
+		t.Errorf("timestamp %s", got)
+	}
+}
+
+// A receiver that knows any one of the secrets, and it alone, takes the request.
+func TestReceiversVerifyDuringARotation(t *testing.T) {
+	f := newFaultServer(t)
+	s := newSink(t, Options{URL: secret.Inline(f.URL), SigningSecrets: []secret.Source{secret.Inline(newSecret), secret.Inline(oldSecret)}})
+	if n, err := s.Deliver(t.Context(), sinktest.Events(1, 3)); n != 3 || err != nil {
+		t.Fatal(n, err)
+	}
+	got := f.requests(t, 1)[0]
+	for _, text := range []string{oldSecret, newSecret} {
+		w, err := standardwebhooks.NewWebhook(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Verify(got.body, got.header); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	stranger, err := standardwebhooks.NewWebhookRaw(make([]byte, 24))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stranger.Verify(got.body, got.header); err == nil {
+		t.Error("a secret that nobody has verifies too")
+	}
+	if id := got.header.Get("webhook-id"); id != "6a9155caa46c7dcc-1_6a9155caa46c7dcc-3" || strings.Contains(id, ".") {
+		t.Errorf("id %q", id)
+	}
+}
+
+func TestParseKeyRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                  "whsec_",
+		"MfKQ9r8GKYqrTwjUP": "whsec_",
+		"whsec_hunter2!":    "not base64",
+		"whsec_":            "less than the 24 bytes",
+		"whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 23)): "less than the 24 bytes",
+	} {
+		_, err := parseKey(text)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+func FuzzParseKey(f *testing.F) {
+	f.Add(oldSecret)
+	f.Add("whsec_hunter2!")
+	f.Fuzz(func(t *testing.T, text string) {
+		key, err := parseKey(text)
+		if err == nil && len(key) < 24 {
+			t.Errorf("%q: %d bytes", text, len(key))
+		}
+		if err == nil && !strings.HasPrefix(key.sign("id", "1", nil), "v1,") {
+			t.Errorf("%q signs nothing", text)
+		}
+	})
+}

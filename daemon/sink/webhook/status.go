@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"net/http"
+	"slices"
+)
+
+// A verdict is what a status says about the events of the request.
+type verdict string
+
+const (
+	taken     verdict = "taken"
+	retry     verdict = "retry"
+	permanent verdict = "dead letter"
+)
+
+// statuses is the whole policy; docs/sinks/webhook.md shows it, and a test holds the
+// two together. The first row that has a status decides, the last has all.
+//
+// What is about these very events is permanent. What is about configuration,
+// authorization or the other side's state is not: a token that has expired for a
+// night must not cost the events of that night.
+var statuses = []struct {
+	from, to int
+	verdict  verdict
+	why      string
+}{
+	{200, 299, taken, "also 202 and 207: the receiver answers for what it does with them"},
+	{300, 399, retry, "redirects are not followed: they would carry events and tokens to a place that nobody configured"},
+	{400, 400, permanent, "the receiver cannot read these events, and will not next time"},
+	{401, 401, retry, "the token or password is wrong or has expired; events wait until it is right"},
+	{402, 402, retry, "an account, not an event"},
+	{403, 403, retry, "as 401"},
+	{404, 404, retry, "the URL is wrong, or the receiver is not deployed yet"},
+	{405, 405, retry, "`method` is wrong"},
+	{406, 407, retry, "configuration: of the receiver, of the proxy"},
+	{408, 408, retry, "the receiver was out of time, or out of patience"},
+	{409, 409, retry, "most often the first attempt is still being worked on. A receiver that says so of what it already has: `taken: [409]`"},
+	{410, 410, retry, "the URL was given up; events wait for a new one"},
+	{411, 412, retry, "a proxy or server that is not made for this"},
+	{413, 413, permanent, "too large; a batch is halved until it fits. With `Retry-After` it is tried again"},
+	{414, 414, retry, "the URL is wrong"},
+	{415, 415, retry, "`Content-Type` or `compression` is wrong, for all events alike"},
+	{416, 421, retry, "421 and a new connection may help; the others are no answer to this request"},
+	{422, 422, permanent, "the receiver has read these events and refuses what they say"},
+	{423, 428, retry, "a state of the receiver, which passes"},
+	{429, 429, retry, "too many requests; `Retry-After` is heeded"},
+	{431, 499, retry, "headers come from the configuration; the rest is unknown, and in doubt no event is given up"},
+	{500, 599, retry, "a fault of the receiver; `Retry-After` is heeded"},
+	{0, 999, retry, "no status of HTTP"},
+}
+
+// judge returns the verdict on a status, the user's lists first.
+func (o *Options) judge(status int) verdict {
+	switch {
+	case slices.Contains(o.Taken, status):
+		return taken
+	case slices.Contains(o.Retry, status):
+		return retry
+	case slices.Contains(o.Permanent, status):
+		return permanent
+	}
+	for _, row := range statuses {
+		if row.from <= status && status <= row.to {
+			return row.verdict
+		}
+	}
+	return retry
+}
+
+// answer judges a response. A 413 that says when to come back is about the
+// receiver's state and not about the events.
+func (o *Options) answer(status int, h http.Header) verdict {
+	v := o.judge(status)
+	if v == permanent && status == http.StatusRequestEntityTooLarge && h.Get("Retry-After") != "" && !slices.Contains(o.Permanent, status) {
+		return retry
+	}
+	return v
+}

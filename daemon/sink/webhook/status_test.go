@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestTheDocumentationHasTheTableOfStatuses(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/sinks/webhook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	for _, row := range statuses[:len(statuses)-1] {
+		status := fmt.Sprint(row.from)
+		if row.to != row.from {
+			status = fmt.Sprintf("%d-%d", row.from, row.to)
+		}
+		fmt.Fprintf(&want, "| %s | %s | %s |\n", status, row.verdict, row.why)
+	}
+	if !strings.Contains(string(page), "| --- | --- | --- |\n"+want.String()+"\n") {
+		t.Errorf("docs/sinks/webhook.md has not this table:\n%s", want.String())
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	dead := map[int]bool{400: true, 413: true, 422: true}
+	var o Options
+	for status := range 1000 {
+		want := retry
+		switch {
+		case status >= 200 && status < 300:
+			want = taken
+		case dead[status]:
+			want = permanent
+		}
+		if got := o.judge(status); got != want {
+			t.Errorf("%d: got %s, want %s", status, got, want)
+		}
+	}
+}
+
+func TestTheRowsOfStatusesDoNotOverlap(t *testing.T) {
+	for i, row := range statuses[:len(statuses)-1] {
+		if row.from > row.to || row.why == "" || i > 0 && row.from <= statuses[i-1].to {
+			t.Errorf("row %d to %d", row.from, row.to)
+		}
+	}
+}
+
+func TestTheUsersStatusesComeFirst(t *testing.T) {
+	o := Options{Taken: []int{409}, Retry: []int{400}, Permanent: []int{500}}
+	got := map[int]verdict{}
+	for _, status := range []int{200, 400, 409, 422, 500, 501} {
+		got[status] = o.judge(status)
+	}
+	want := map[int]verdict{200: taken, 400: retry, 409: taken, 422: permanent, 500: permanent, 501: retry}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("verdicts (-want +got):\n%s", diff)
+	}
+}
+
+func TestTooLargeForNowIsNoVerdictOnTheEvents(t *testing.T) {
+	h := http.Header{"Retry-After": {"5"}}
+	var o Options
+	if got := o.answer(413, h); got != retry {
+		t.Errorf("413 with Retry-After: %s", got)
+	}
+	if got := o.answer(400, h); got != permanent {
+		t.Errorf("400 with Retry-After: %s", got)
+	}
+	if o.Permanent = []int{413}; o.answer(413, h) != permanent {
+		t.Error("the user's word counts for nothing")
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	date := func(after time.Duration) string { return now.Add(after).Format(http.TimeFormat) }
+	tests := []struct {
+		text, date string
+		want       time.Duration
+	}{
+		{"", "", 0},
+		{"0", "", 0},
+		{"7", "", 7 * time.Second},
+		{" 7 ", "", 7 * time.Second},
+		{"3600", "", time.Hour},
+		{"3601", "", time.Hour},
+		{"99999999999999999999999", "", time.Hour},
+		{"-7", "", 0},
+		{"+7", "", 0},
+		{"1.5", "", 0},
+		{"0x10", "", 0},
+		{"soon", "", 0},
+		{"\x1b[2J", "", 0},
+		{date(9 * time.Second), "", 9 * time.Second},
+		{date(-9 * time.Second), "", 0},
+		{date(48 * time.Hour), "", time.Hour},
+		{date(9 * time.Second), date(5 * time.Second), 4 * time.Second},
+		{date(1000 * time.Hour), date(1000*time.Hour - time.Minute), time.Minute}, // a clock that is wrong
+		{date(9 * time.Second), "yesterday", 9 * time.Second},
+		{"Friday, 02-Jan-26 03:04:15 GMT", "", 10 * time.Second}, // RFC 850
+	}
+	for _, tt := range tests {
+		h := http.Header{"Retry-After": {tt.text}, "Date": {tt.date}}
+		if got := retryAfter(h, now); got != tt.want {
+			t.Errorf("%q with the date %q: got %v, want %v", tt.text, tt.date, got, tt.want)
+		}
+	}
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	f.Add("7", "")
+	f.Add("Fri, 02 Jan 2026 03:04:15 GMT", "Fri, 02 Jan 2026 03:04:05 GMT")
+	f.Fuzz(func(t *testing.T, text, date string) {
+		got := retryAfter(http.Header{"Retry-After": {text}, "Date": {date}}, time.Unix(1767323045, 0))
+		if got < 0 || got > maxRetryAfter {
+			t.Errorf("%q, %q: %v", text, date, got)
+		}
+	})
+}
