@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stream
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+func TestAClientComesBackToAServerThatWasRestarted(t *testing.T) {
+	for _, network := range networks {
+		t.Run(network, func(t *testing.T) {
+			l, o := listen(t, network)
+			closed := make(chan struct{}, 1)
+			go func() {
+				for {
+					peer, err := l.Accept()
+					if err != nil {
+						return
+					}
+					io.ReadFull(peer, make([]byte, 6)) //nolint:errcheck // the client's first event
+					peer.Close()
+					closed <- struct{}{}
+				}
+			}()
+			client := NewClient(o)
+			defer client.Close()
+			for range 3 {
+				if n, err := client.Write(within(t, 10*time.Second), []byte("event\n")); n != 6 || err != nil {
+					t.Fatalf("took %d bytes, %v", n, err)
+				}
+				<-closed
+			}
+		})
+	}
+}
+
+// In TLS 1.3 the handshake of a client ends before the server has looked at its
+// certificate.
+func TestAServerThatRefusesTheCertificateHasTakenNothing(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			ca, foreign := sinktest.NewCA(t), sinktest.NewCA(t)
+			pool := x509.NewCertPool()
+			text, _ := os.ReadFile(ca.File)
+			pool.AppendCertsFromPEM(text)
+			l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+				Certificates: []tls.Certificate{certificate(t, ca, "server")}, ClientCAs: pool,
+				ClientAuth: tls.RequireAndVerifyClientCert, MaxVersion: version,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			go serveTLS(l)
+			o := Options{Network: "tls", Address: l.Addr().String()}
+			o.TLS.CA = ca.File
+			for _, refused := range []func(){
+				func() {},
+				func() { o.TLS.Cert, o.TLS.Key = foreign.Issue(t, "foreign", time.Hour) },
+				func() { o.TLS.Cert, o.TLS.Key = ca.Issue(t, "expired", -time.Hour) },
+			} {
+				refused()
+				client := NewClient(o)
+				n, err := client.Write(within(t, 10*time.Second), []byte("event\n"))
+				if n != 0 || err == nil || !strings.Contains(err.Error(), "remote error") {
+					t.Errorf("took %d bytes, %v", n, err)
+				}
+				client.Abort()
+			}
+			o.TLS.Cert, o.TLS.Key = ca.Issue(t, "client", time.Hour)
+			client := NewClient(o)
+			defer client.Close()
+			if n, err := client.Write(within(t, 10*time.Second), []byte("event\n")); n != 6 || err != nil {
+				t.Errorf("took %d bytes with a good certificate, %v", n, err)
+			}
+		})
+	}
+}
+
+func serveTLS(l net.Listener) {
+	for {
+		peer, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go io.Copy(io.Discard, peer) //nolint:errcheck // ends with the connection
+	}
+}
+
+func TestTheContextEndsAHandshakeThatHangs(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	o := Options{Network: "tls", Address: l.Addr().String()}
+	if _, err := o.Dial(within(t, 50*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestErrorsShowNoControlCharacters(t *testing.T) {
+	cause := errors.New("x509: certificate is valid for a\x1b[2J\nb, not c")
+	err := visible(cause)
+	if !errors.Is(err, cause) || !event.IsVisible([]byte(err.Error())) {
+		t.Errorf("%q", err)
+	}
+}

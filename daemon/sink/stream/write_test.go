@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stream
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestAWriteThatIsTakenHasArrived(t *testing.T) {
+	each(t, func(t *testing.T, c *Conn, peer net.Conn) {
+		sent := make([]byte, 3*blockBytes+7)
+		rand.Read(sent) //nolint:errcheck // never fails
+		got := make(chan []byte)
+		go func() {
+			text, _ := io.ReadAll(peer)
+			got <- text
+		}()
+		for _, part := range [][]byte{sent[:1], sent[1:100], sent[100:], nil} {
+			if n, err := c.Write(within(t, 10*time.Second), part); n != len(part) || err != nil {
+				t.Fatalf("wrote %d of %d: %v", n, len(part), err)
+			}
+		}
+		c.Close()
+		if !bytes.Equal(<-got, sent) {
+			t.Error("the peer got something else")
+		}
+	})
+}
+
+// What was acknowledged can be read by the peer, whatever happens to this side.
+func TestAPeerThatDoesNotReadAcknowledgesWhatItsKernelHolds(t *testing.T) {
+	each(t, func(t *testing.T, c *Conn, peer net.Conn) {
+		sent := make([]byte, 64<<20)
+		n, err := c.Write(within(t, 500*time.Millisecond), sent)
+		if err == nil || n >= len(sent) || !isTimeout(err) && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("took %d of %d from a peer that does not read: %v", n, len(sent), err)
+		}
+		c.abort()
+		held, _ := io.Copy(io.Discard, peer)
+		if int64(n) > held {
+			t.Errorf("acknowledged %d bytes, the peer could read %d", n, held)
+		}
+		t.Logf("acknowledged %d bytes, the peer could read %d", n, held)
+	})
+}
+
+func TestATCPPeerThatReadsSlowlyMakesProgress(t *testing.T) {
+	for _, network := range []string{"tcp", "tls"} {
+		t.Run(network, func(t *testing.T) {
+			l, o := listen(t, network)
+			go func() {
+				if peer, err := l.Accept(); err == nil {
+					defer peer.Close()
+					io.CopyN(io.Discard, peer, 20<<20) //nolint:errcheck // until this side is gone
+					<-t.Context().Done()
+				}
+			}()
+			n, err := dial(t, o).Write(within(t, time.Second), make([]byte, 64<<20))
+			if err == nil || n < 10<<20 {
+				t.Errorf("acknowledged %d bytes, %v: a batch that is too large for one attempt would never arrive", n, err)
+			}
+		})
+	}
+}
+
+// awaitArrival waits until bytes lie in the socket's receive buffer.
+func awaitArrival(t *testing.T, conn net.Conn) {
+	t.Helper()
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for waiting := 0; waiting == 0; time.Sleep(time.Millisecond) {
+		raw.Control(func(fd uintptr) { waiting, err = unix.IoctlGetInt(int(fd), unix.SIOCINQ) }) //nolint:errcheck // err says more
+		if err != nil || t.Context().Err() != nil {
+			t.Fatal("nothing arrives", err)
+		}
+	}
+}
+
+// A unix socket's queue empties when the peer closes it too. So does the kernel's
+// memory of what was in it.
+func TestAUnixPeerThatClosesUnreadHasTakenNothing(t *testing.T) {
+	c, peer := connect(t, "unix")
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		awaitArrival(t, peer)
+		peer.Close()
+	}()
+	n, err := c.Write(within(t, 10*time.Second), []byte("event\n"))
+	if n != 0 || !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("took %d bytes that nobody has read: %v", n, err)
+	}
+	<-closed
+}
+
+func TestAPeerThatHasResetTheConnectionHasTakenNothing(t *testing.T) {
+	c, peer := connect(t, "tcp")
+	peer.(*net.TCPConn).SetLinger(0) //nolint:errcheck // the test fails without
+	peer.Close()
+	for c.Check() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	if n, err := c.Write(within(t, 10*time.Second), []byte("event\n")); n != 0 || err == nil {
+		t.Errorf("took %d bytes, %v", n, err)
+	}
+}
+
+func TestAPeerThatClosesItsSendingSideStillReceives(t *testing.T) {
+	for _, network := range []string{"unix", "tcp"} {
+		t.Run(network, func(t *testing.T) {
+			c, peer := connect(t, network)
+			peer.(interface{ CloseWrite() error }).CloseWrite() //nolint:errcheck // Check notices
+			for c.Check() == nil {
+				time.Sleep(time.Millisecond)
+			}
+			go io.Copy(io.Discard, peer) //nolint:errcheck // ends with the test
+			if n, err := c.Write(within(t, 10*time.Second), []byte("event\n")); n != 6 || err != nil {
+				t.Errorf("took %d bytes, %v", n, err)
+			}
+		})
+	}
+}
+
+func TestWhatThePeerSaysIsDiscarded(t *testing.T) {
+	each(t, func(t *testing.T, c *Conn, peer net.Conn) {
+		received := make(chan struct{})
+		go func() {
+			defer close(received)
+			io.ReadFull(peer, make([]byte, 3*len("event\n"))) //nolint:errcheck // Write would fail
+		}()
+		peer.Write(bytes.Repeat([]byte("x"), 10000)) //nolint:errcheck // Read would miss it
+		if _, err := c.Read(within(t, 10*time.Second), make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if _, err := c.Write(within(t, 10*time.Second), []byte("event\n")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		<-received
+		peer.Close()
+		for err := c.Check(); !errors.Is(err, io.EOF); err = c.Check() {
+			if err != nil {
+				t.Fatalf("a peer that has closed in order: %v", err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	})
+}
