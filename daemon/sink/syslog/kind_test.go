@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package syslog
+
+import (
+	"testing"
+
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+// Over UDP too: the server's receive buffer is larger than what a batch brings.
+func TestKind(t *testing.T) {
+	for _, server := range servers() {
+		t.Run(server.name, func(t *testing.T) {
+			hostile := 10_000
+			if server.name == "tcp" || server.name == "tls" {
+				hostile = 100_000
+			}
+			sinktest.Run(t, sinktest.Kind{Hostile: hostile, New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+				place, options := server.start(t)
+				s := New(options)
+				t.Cleanup(func() { s.Close() })
+				return s, place
+			}})
+		})
+	}
+}

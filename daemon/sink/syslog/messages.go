@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package syslog
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sort"
+	"strconv"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+// messages are those of one batch, framed and one behind the other.
+type messages struct {
+	encoder event.Encoder
+	framing Framing // empty for a message a datagram
+	limit   int     // bytes of a message
+
+	buf     []byte
+	ends    []int // of each in buf
+	text    []byte
+	scratch []byte
+}
+
+// encode stops at the first event that no message can be made of. The error is
+// permanent.
+func (m *messages) encode(events []event.Event) error {
+	m.buf, m.ends = m.buf[:0], m.ends[:0]
+	for i := range events {
+		if err := m.add(&events[i]); err != nil {
+			return sink.Permanent(fmt.Errorf("event %s: %w", events[i].ID(), err))
+		}
+	}
+	return nil
+}
+
+func (m *messages) add(e *event.Event) (err error) {
+	if m.text, err = m.encoder.Append(m.text[:0], e); err != nil {
+		return err
+	}
+	text := m.text
+	if m.framing == Newline {
+		text = m.oneLine(text)
+	}
+	switch {
+	case len(text) == 0:
+		return errors.New("the message is empty")
+	case len(text) > m.limit:
+		return fmt.Errorf("the message has %d bytes, more than max_message allows, which is %d", len(text), m.limit)
+	}
+	if m.framing == OctetCounting {
+		m.buf = append(strconv.AppendInt(m.buf, int64(len(text)), 10), ' ')
+	}
+	m.buf = append(m.buf, text...)
+	if m.framing == Newline {
+		m.buf = append(m.buf, '\n')
+	}
+	m.ends = append(m.ends, len(m.buf))
+	return nil
+}
+
+// oneLine escapes the line breaks within a text, and other control characters.
+func (m *messages) oneLine(text []byte) []byte {
+	text = bytes.TrimRight(text, "\r\n")
+	if event.IsVisible(text) {
+		return text
+	}
+	m.scratch = event.AppendVisible(m.scratch[:0], text)
+	return m.scratch
+}
+
+func (m *messages) count() int { return len(m.ends) }
+
+// at returns one message.
+func (m *messages) at(i int) []byte {
+	if i == 0 {
+		return m.buf[:m.ends[0]]
+	}
+	return m.buf[m.ends[i-1]:m.ends[i]]
+}
+
+// within returns how many messages lie whole within the first n bytes.
+func (m *messages) within(n int) int { return sort.SearchInts(m.ends, n+1) }

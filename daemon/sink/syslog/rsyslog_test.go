@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package syslog
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+// An rsyslog is a real server with one input and one file, on loopback and in a
+// directory of its own.
+type rsyslog struct {
+	dir     string
+	input   string // its configuration
+	ready   func() bool
+	process *exec.Cmd
+}
+
+// Everything that has been read is in the file before more is read: the main queue has
+// no memory. Control characters stay as they are.
+const rsyslogConfig = `
+global(workDirectory="%[1]s" maxMessageSize="64k" parser.escapeControlCharactersOnReceive="off" %[3]s)
+main_queue(queue.type="Direct")
+template(name="raw" type="string" string="%%rawmsg%%\n")
+%[2]s
+action(type="omfile" file="%[1]s/messages" template="raw")
+`
+
+// startRsyslog waits until ready says that the input is there.
+func startRsyslog(t *testing.T, global, input string, ready func() bool) *rsyslog {
+	t.Helper()
+	need(t, "rsyslogd")
+	r := &rsyslog{dir: t.TempDir(), input: input, ready: ready}
+	config := fmt.Sprintf(rsyslogConfig, r.dir, input, global)
+	if err := os.WriteFile(filepath.Join(r.dir, "rsyslog.conf"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.stop(syscall.SIGKILL) })
+	r.start(t)
+	return r
+}
+
+// need skips a test for want of a program, but never where everything has to run.
+func need(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is not installed", program)
+	}
+	t.Skipf("%s is not installed", program)
+}
+
+func (r *rsyslog) start(t *testing.T) {
+	t.Helper()
+	r.process = exec.Command("rsyslogd", "-n", "-iNONE", "-f", filepath.Join(r.dir, "rsyslog.conf"))
+	var log bytes.Buffer
+	r.process.Stderr, r.process.Stdout = &log, &log
+	if err := r.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		if r.ready() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	r.stop(syscall.SIGKILL)
+	t.Fatalf("rsyslog is not ready:\n%s", log.String())
+}
+
+func (r *rsyslog) stop(signal syscall.Signal) {
+	if r.process != nil {
+		r.process.Process.Signal(signal) //nolint:errcheck // it may have ended
+		r.process.Wait()                 //nolint:errcheck // with whatever status
+	}
+	r.process = nil
+}
+
+// text is what the file has, without a last line that is being written.
+func (r *rsyslog) text(t *testing.T) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(r.dir, "messages"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return text[:bytes.LastIndexByte(text, '\n')+1]
+}
+
+// Taken implements sinktest.Place.
+func (r *rsyslog) Taken(t *testing.T) (taken []sinktest.Taken) {
+	t.Helper()
+	for line := range bytes.Lines(r.text(t)) {
+		at := bytes.IndexByte(line, '{')
+		if !bytes.HasPrefix(line, []byte(header)) || at != len(header) {
+			t.Fatalf("not the message that was sent: %.200q", line)
+		}
+		taken = append(taken, sinktest.ParseJSON(t, line[at:]))
+	}
+	return taken
+}
+
+// Break stops the server as an operator does, when it has read all it was sent.
+func (r *rsyslog) Break(t *testing.T) {
+	for before := -1; ; time.Sleep(100 * time.Millisecond) {
+		now := len(r.text(t))
+		if now == before {
+			break
+		}
+		before = now
+	}
+	r.stop(syscall.SIGTERM)
+}
+
+// Mend implements sinktest.Place.
+func (r *rsyslog) Mend(t *testing.T) { r.start(t) }
+
+const header = "<14>1 2026-01-02T03:04:05Z web-1 genltestd - - - "
+
+// headed writes a syslog message with the event as JSON.
+type headed struct{ event.JSON }
+
+func (headed) Append(dst []byte, e *event.Event) ([]byte, error) {
+	return e.AppendJSON(append(dst, header...)), nil
+}
+
+func freePort(t *testing.T, network string) string {
+	t.Helper()
+	if network == "udp" {
+		conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		return conn.LocalAddr().String()
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
+
+// A server over one transport, and the options that lead to it.
+type server struct {
+	name  string
+	start func(t *testing.T) (*rsyslog, Options)
+}
+
+func servers() []server {
+	return []server{
+		{"unixgram", unixgramServer},
+		{"unixstream", unixstreamServer},
+		{"udp", udpServer},
+		{"tcp", func(t *testing.T) (*rsyslog, Options) { return tcpServer(t, OctetCounting) }},
+		{"tcp newline", func(t *testing.T) (*rsyslog, Options) { return tcpServer(t, Newline) }},
+		{"tls", tlsServer},
+	}
+}
+
+func options(network, address string) Options {
+	return Options{Network: network, Address: address, Framing: OctetCounting, MaxMessage: 60000, Encoder: headed{}}
+}
+
+func unixgramServer(t *testing.T) (*rsyslog, Options) {
+	path := filepath.Join(t.TempDir(), "log")
+	input := fmt.Sprintf(`module(load="imuxsock" sysSock.use="off")
+		input(type="imuxsock" socket=%q useSpecialParser="off" parseHostname="on" rateLimit.interval="0")`, path)
+	return startRsyslog(t, "", input, dials("unixgram", path)), options("unixgram", path)
+}
+
+func unixstreamServer(t *testing.T) (*rsyslog, Options) {
+	path := filepath.Join(t.TempDir(), "log")
+	input := fmt.Sprintf(`module(load="imptcp") input(type="imptcp" path=%q unlink="on")`, path)
+	return startRsyslog(t, "", input, dials("unix", path)), options("unixstream", path)
+}
+
+func udpServer(t *testing.T) (*rsyslog, Options) {
+	address := freePort(t, "udp")
+	input := fmt.Sprintf(`module(load="imudp") input(type="imudp" address="127.0.0.1" port="%s" rcvbufSize="64m")`, port(address))
+	return startRsyslog(t, "", input, bound("udp", address)), options("udp", address)
+}
+
+func tcpServer(t *testing.T, framing Framing) (*rsyslog, Options) {
+	address := freePort(t, "tcp")
+	input := fmt.Sprintf(`module(load="imtcp") input(type="imtcp" address="127.0.0.1" port="%s")`, port(address))
+	o := options("tcp", address)
+	o.Framing = framing
+	return startRsyslog(t, "", input, dials("tcp", address)), o
+}
+
+// tlsServer wants a certificate of each client.
+func tlsServer(t *testing.T) (*rsyslog, Options) {
+	need(t, "rsyslogd")
+	ca := sinktest.NewCA(t)
+	cert, key := ca.Issue(t, "server", time.Hour)
+	o := options("tls", freePort(t, "tcp"))
+	o.TLS.CA = ca.File
+	o.TLS.Cert, o.TLS.Key = ca.Issue(t, "client", time.Hour)
+	global := fmt.Sprintf(`defaultNetstreamDriverCAFile=%q defaultNetstreamDriverCertFile=%q defaultNetstreamDriverKeyFile=%q`, ca.File, cert, key)
+	input := fmt.Sprintf(`module(load="imtcp" streamDriver.name="gtls" streamDriver.mode="1" streamDriver.authMode="x509/certvalid")
+		input(type="imtcp" address="127.0.0.1" port="%s")`, port(o.Address))
+	return startRsyslog(t, global, input, bound("tcp", o.Address)), o
+}
+
+func dials(network, address string) func() bool {
+	return func() bool {
+		conn, err := net.Dial(network, address)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	}
+}
+
+// bound says whether somebody has the port, without sending something to it.
+func bound(network, address string) func() bool {
+	return func() bool {
+		if network == "udp" {
+			conn, err := net.ListenPacket("udp", address)
+			if err == nil {
+				conn.Close()
+			}
+			return err != nil
+		}
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			l.Close()
+		}
+		return err != nil
+	}
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package syslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/stream"
+)
+
+// write sends one datagram a message, from the message first to the one before last.
+// It returns how many the kernel has taken. A message that is too long for the
+// transport is refused for good.
+func write(conn net.Conn, m *messages, first, last int) (sent int, err error) {
+	for i := first; i < last; i++ {
+		if _, err := conn.Write(m.at(i)); err != nil {
+			if errors.Is(err, unix.EMSGSIZE) {
+				err = sink.Permanent(fmt.Errorf("%d bytes: %w", len(m.at(i)), err))
+			}
+			return i - first, err
+		}
+	}
+	return last - first, nil
+}
+
+// unixgram is the transport to a local datagram socket, such as /dev/log. A full queue
+// of the receiver blocks the sender, so nothing is lost on the way.
+type unixgram struct {
+	path   string
+	conn   *net.UnixConn
+	raw    syscall.RawConn
+	socket os.FileInfo // of the path when it was connected to
+}
+
+// confirmEvery is how many messages are sent before the receiver must have read
+// them. More are of no use: it is about what the receiver's queue holds.
+const confirmEvery = 64
+
+func (u *unixgram) send(ctx context.Context, m *messages) (taken int, err error) {
+	if err := u.connect(ctx); err != nil {
+		return 0, err
+	}
+	defer stream.Bind(ctx, u.conn)()
+	for taken < m.count() {
+		n, err := u.attempt(ctx, m, taken)
+		taken += n
+		if sink.Poisoned(err) > 0 {
+			return taken, err
+		}
+		if err != nil {
+			return taken, errors.Join(fmt.Errorf("send to %s: %w", u.path, err), u.close())
+		}
+	}
+	return taken, nil
+}
+
+// attempt sends some messages, from the message first on, and waits until they were
+// read.
+func (u *unixgram) attempt(ctx context.Context, m *messages, first int) (int, error) {
+	sent, err := write(u.conn, m, first, min(first+confirmEvery, m.count()))
+	if err != nil && sink.Poisoned(err) == 0 {
+		return 0, err
+	}
+	if awaitErr := stream.AwaitEmpty(ctx, u.raw, u.alive); awaitErr != nil {
+		return 0, awaitErr
+	}
+	return sent, err
+}
+
+// connect makes a connection if there is none to the socket that is there now.
+func (u *unixgram) connect(ctx context.Context) (err error) {
+	if u.conn != nil && u.alive() == nil {
+		return nil
+	}
+	if err := u.close(); err != nil {
+		return err
+	}
+	// First, so that a socket that is replaced meanwhile is noticed.
+	if u.socket, err = os.Stat(u.path); err != nil {
+		return err
+	}
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unixgram", u.path)
+	if err != nil {
+		return err
+	}
+	u.conn = conn.(*net.UnixConn) //nolint:errcheck,forcetypeassert // what that network is
+	u.raw, err = u.conn.SyscallConn()
+	return err
+}
+
+// alive returns an error when the receiver has closed its socket. The kernel does not
+// tell a sender, and drops what was not read, which then looks as if it were. But
+// nobody can connect to a socket that was closed, and another in its place is
+// another file.
+func (u *unixgram) alive() error {
+	now, err := os.Stat(u.path)
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(u.socket, now) || !u.socket.ModTime().Equal(now.ModTime()) {
+		return errors.New("another receiver has taken the socket's place")
+	}
+	probe, err := net.Dial("unixgram", u.path)
+	if err != nil {
+		return err
+	}
+	return probe.Close()
+}
+
+func (u *unixgram) close() error {
+	conn := u.conn
+	if u.conn = nil; conn == nil {
+		return nil
+	}
+	return conn.Close()
+}
