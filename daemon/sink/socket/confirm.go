@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/stream"
+)
+
+// The peer of a client that asks for it confirms events:
+//
+//  1. Each event is one line; its id is the field "id" of the JSON envelope.
+//  2. When the peer has stored events for good it answers with the id of the last of
+//     them on a line of its own: that confirms this one and all before it.
+//  3. At most 256 events are on the way. The peer may answer each, or several at once,
+//     but must not wait for more than it was sent.
+//  4. An id that is not on the way, or a line of more than 256 bytes, ends the
+//     connection, and so does the end of the attempt (attempt_timeout).
+//  5. What was not confirmed is sent again, in order, on a new connection, with the same
+//     ids.
+const (
+	confirmWindow = 256
+	longestAnswer = 256
+)
+
+// deliverConfirmed counts what the peer has confirmed.
+func (c *Client) deliverConfirmed(ctx context.Context, events []event.Event) (accepted int, err error) {
+	conn, _, err := c.client.Conn(ctx)
+	if err != nil {
+		return 0, c.describe(err)
+	}
+	c.answers.buf = c.answers.buf[:0]
+	for accepted < len(events) {
+		window := events[accepted:min(accepted+confirmWindow, len(events))]
+		n, err := c.deliverWindow(ctx, conn, window)
+		accepted += n
+		if err != nil {
+			if sink.Poisoned(err) == 0 {
+				c.client.Abort()
+			}
+			return accepted, c.describe(err)
+		}
+	}
+	return accepted, nil
+}
+
+func (c *Client) deliverWindow(ctx context.Context, conn *stream.Conn, events []event.Event) (confirmed int, err error) {
+	sent, refused := c.lines.Write(sender{ctx, conn}, events)
+	c.lines.Reset()
+	if refused != nil && sink.Poisoned(refused) == 0 {
+		return 0, refused
+	}
+	for confirmed < sent {
+		answer, err := c.answers.next(func(p []byte) (int, error) { return conn.Read(ctx, p) })
+		if err != nil {
+			return confirmed, fmt.Errorf("%d events are not confirmed: %w", sent-confirmed, err)
+		}
+		n := upTo(events[confirmed:sent], answer)
+		if n == 0 {
+			return confirmed, fmt.Errorf("the peer has confirmed %s, which is not on the way", event.AppendVisible(nil, answer))
+		}
+		confirmed += n
+	}
+	return confirmed, refused
+}
+
+// upTo returns how many events there are up to the one with that id, or 0.
+func upTo(events []event.Event, id []byte) int {
+	var scratch [64]byte
+	for i := range events {
+		if bytes.Equal(events[i].AppendID(scratch[:0]), id) {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// sender is the connection for one window.
+type sender struct {
+	ctx  context.Context
+	conn *stream.Conn
+}
+
+func (s sender) Write(p []byte) (int, error) { return s.conn.Send(s.ctx, p) }
+
+// answers takes the peer's bytes apart into lines.
+type answers struct {
+	buf  []byte // not yet returned
+	line []byte
+}
+
+// next returns one line without its end. It is valid until the next call.
+func (a *answers) next(read func([]byte) (int, error)) ([]byte, error) {
+	for {
+		if i := bytes.IndexByte(a.buf, '\n'); i >= 0 && i <= longestAnswer {
+			a.line = append(a.line[:0], bytes.TrimSuffix(a.buf[:i], []byte("\r"))...)
+			a.buf = a.buf[:copy(a.buf, a.buf[i+1:])]
+			return a.line, nil
+		}
+		if len(a.buf) > longestAnswer {
+			return nil, fmt.Errorf("the peer's answer has more than %d bytes", longestAnswer)
+		}
+		var chunk [4096]byte
+		n, err := read(chunk[:])
+		if err != nil {
+			return nil, err
+		}
+		a.buf = append(a.buf, chunk[:n]...)
+	}
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/daemon/sink/stream"
+)
+
+// A collector stores the lines it is sent, and confirms them if it is asked to.
+type collector struct {
+	network, address string
+	tls              *tls.Config // nil for none
+	confirm          bool
+
+	listener net.Listener
+	serving  sync.WaitGroup
+	mu       sync.Mutex
+	conns    []net.Conn
+	lines    [][]byte
+}
+
+// startCollector returns the options that lead to it.
+func startCollector(t *testing.T, network string, confirm bool) (*collector, ClientOptions) {
+	t.Helper()
+	c := &collector{network: "tcp", address: "127.0.0.1:0", confirm: confirm}
+	o := ClientOptions{Stream: stream.Options{Network: network}, Acknowledge: confirm, Encoder: event.JSON{}}
+	switch network {
+	case "unix":
+		c.network, c.address = "unix", filepath.Join(t.TempDir(), "socket")
+	case "tls":
+		ca := sinktest.NewCA(t)
+		o.Stream.TLS.CA = ca.File
+		cert, err := tls.LoadX509KeyPair(ca.Issue(t, "server", time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.tls = &tls.Config{Certificates: []tls.Certificate{cert}}
+	}
+	c.Mend(t)
+	c.address = c.listener.Addr().String()
+	o.Stream.Address = c.address
+	t.Cleanup(func() { c.Break(t) })
+	return c, o
+}
+
+// Mend implements sinktest.Place.
+func (c *collector) Mend(t *testing.T) {
+	l, err := net.Listen(c.network, c.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.listener = l
+	c.serving.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if c.tls != nil {
+				conn = tls.Server(conn, c.tls)
+			}
+			c.mu.Lock()
+			c.conns = append(c.conns, conn)
+			c.mu.Unlock()
+			c.serving.Go(func() { c.serve(conn) })
+		}
+	})
+}
+
+func (c *collector) serve(conn net.Conn) {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for {
+		line, err := in.ReadBytes('\n')
+		if err != nil {
+			return // with a part of a line, perhaps
+		}
+		c.mu.Lock()
+		c.lines = append(c.lines, line)
+		c.mu.Unlock()
+		if c.confirm && in.Buffered() == 0 { // several at once, when they come so
+			var e struct{ ID string }
+			json.Unmarshal(line, &e) //nolint:errcheck // Taken says so
+			fmt.Fprintf(conn, "%s\n", e.ID)
+		}
+	}
+}
+
+// Break implements sinktest.Place: it reads what has arrived before it goes.
+func (c *collector) Break(*testing.T) {
+	c.listener.Close()
+	c.mu.Lock()
+	for _, conn := range c.conns {
+		conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) //nolint:errcheck // it has ended then
+	}
+	c.conns = nil
+	c.mu.Unlock()
+	c.serving.Wait()
+}
+
+// Taken implements sinktest.Place.
+func (c *collector) Taken(t *testing.T) (taken []sinktest.Taken) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, line := range c.lines {
+		taken = append(taken, sinktest.ParseJSON(t, line))
+	}
+	return taken
+}
+
+func TestClientKind(t *testing.T) {
+	for _, network := range []string{"unix", "tcp", "tls"} {
+		for _, confirm := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, acknowledge: %t", network, confirm), func(t *testing.T) {
+				sinktest.Run(t, sinktest.Kind{Hostile: 50_000, New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+					place, options := startCollector(t, network, confirm)
+					s := NewClient(options)
+					t.Cleanup(func() { s.Close() })
+					return s, place
+				}})
+			})
+		}
+	}
+}
+
+// An onlooker reads all that a listener broadcasts.
+type onlooker struct {
+	path string
+	conn net.Conn
+
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func watch(t *testing.T, l *Listener) *onlooker {
+	t.Helper()
+	before := l.Stats().Served
+	o := &onlooker{path: l.opts.Path, conn: dial(t, l)}
+	go func() {
+		for chunk := make([]byte, 64<<10); ; {
+			n, err := o.conn.Read(chunk)
+			o.mu.Lock()
+			o.text.Write(chunk[:n])
+			o.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	eventually(t, "the listener has not accepted", func() bool { return l.Stats().Served > before })
+	return o
+}
+
+func dial(t *testing.T, l *Listener) *net.UnixConn {
+	t.Helper()
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Net: "unix", Name: l.opts.Path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func eventually(t *testing.T, otherwise string, done func() bool) {
+	t.Helper()
+	for range 2000 {
+		if done() {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatal(otherwise)
+}
+
+// lines are those that have come whole.
+func (o *onlooker) lines() [][]byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	text := o.text.Bytes()
+	return bytes.SplitAfter(bytes.Clone(text[:bytes.LastIndexByte(text, '\n')+1]), []byte("\n"))
+}
+
+// Taken implements sinktest.Place.
+func (o *onlooker) Taken(t *testing.T) (taken []sinktest.Taken) {
+	for _, line := range o.lines() {
+		if len(line) > 0 {
+			taken = append(taken, sinktest.ParseJSON(t, line))
+		}
+	}
+	return taken
+}
+
+// Break implements sinktest.Place: another file takes the place of the socket.
+func (o *onlooker) Break(t *testing.T) {
+	if err := os.Remove(o.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(o.path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Mend implements sinktest.Place.
+func (o *onlooker) Mend(t *testing.T) {
+	if err := os.Remove(o.path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestListenerKind(t *testing.T) {
+	sinktest.Run(t, sinktest.Kind{New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+		l := newListener(t, 64<<20)
+		return l, watch(t, l)
+	}})
+}
+
+func newListener(t *testing.T, buffer int) *Listener {
+	t.Helper()
+	l := NewListener(ListenerOptions{
+		Path: filepath.Join(t.TempDir(), "events.sock"), Mode: 0o660, Buffer: buffer, MaxReaders: 8, Encoder: event.JSON{},
+	})
+	t.Cleanup(func() { l.Close() })
+	return l
+}

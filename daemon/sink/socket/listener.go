@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"sync"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/lines"
+)
+
+var _ sink.Sink = (*Listener)(nil)
+
+// ListenerOptions say where to listen, and for whom.
+type ListenerOptions struct {
+	Path       string
+	Mode       fs.FileMode // of the socket
+	Group      string      // name or number that the socket belongs to; empty leaves it
+	Buffer     int         // bytes that may wait for one reader
+	MaxReaders int
+	Encoder    event.Encoder
+}
+
+// Check looks the group up.
+func (o ListenerOptions) Check() error {
+	if _, err := groupID(o.Group); err != nil {
+		return &sink.OptionError{Key: "socket.listen.group", Err: err}
+	}
+	return nil
+}
+
+// Stats are what a listener has done so far.
+type Stats struct {
+	Readers int    // connected now
+	Served  uint64 // readers that were connected
+	Refused uint64 // connections closed at once, with the most readers connected
+	Missed  uint64 // events that some reader did not get, one for each such reader
+}
+
+// A Listener has a unix socket and writes each event to everyone who is connected to
+// it. An event counts as taken when it has been put into the buffer of every reader
+// that keeps up, also when there is no reader: this is a place to watch events, not one
+// to keep them.
+//
+// A reader that does not keep up misses events, never slows the others, and is told by
+// a line {"kind":"missed","count":N} where they would have been. What readers send is
+// not received.
+type Listener struct {
+	opts  ListenerOptions
+	lines *lines.Writer
+	batch bytes.Buffer
+
+	mu      sync.Mutex
+	readers map[*reader]bool
+	stats   Stats // but for Readers
+	open    *net.UnixListener
+	file    fs.FileInfo // of the socket, to remove no other
+	closed  bool
+	running sync.WaitGroup
+}
+
+// NewListener listens at once if it can; otherwise the next Deliver says why, and
+// tries again.
+func NewListener(o ListenerOptions) *Listener {
+	l := &Listener{opts: o, lines: lines.NewWriter(o.Encoder), readers: make(map[*reader]bool)}
+	l.listen() //nolint:errcheck // Deliver tries again and tells
+	return l
+}
+
+// listen makes the socket if it is not there any more.
+func (l *Listener) listen() error {
+	if l.open != nil && isSocket(l.opts.Path, l.file) {
+		return nil
+	}
+	l.unlisten()
+	open, file, err := listenAt(l.opts.Path, l.opts.Mode, l.opts.Group)
+	if err != nil {
+		return fmt.Errorf("listen at %s: %w", l.opts.Path, err)
+	}
+	l.open, l.file = open, file
+	l.running.Go(func() { l.accept(open) })
+	return nil
+}
+
+// unlisten ends accept, and removes the socket if it is still ours.
+func (l *Listener) unlisten() {
+	if l.open == nil {
+		return
+	}
+	removeSocket(l.opts.Path, l.file)
+	l.open.Close() //nolint:errcheck // it is ended in any case
+	l.open = nil
+}
+
+// accept ends when the listener is closed.
+func (l *Listener) accept(from *net.UnixListener) {
+	for {
+		conn, err := from.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // no descriptors are left, or the like
+			pauseAccepting()
+			continue
+		}
+		l.admit(conn)
+	}
+}
+
+func (l *Listener) admit(conn *net.UnixConn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || len(l.readers) >= l.opts.MaxReaders {
+		l.stats.Refused++
+		conn.Close() //nolint:errcheck // nothing was written
+		return
+	}
+	r := newReader(conn, l.opts.Buffer)
+	l.readers[r] = true
+	l.stats.Served++
+	l.running.Go(r.watch)
+	l.running.Go(func() {
+		r.write()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.readers, r)
+	})
+}
+
+// Deliver implements sink.Sink.
+func (l *Listener) Deliver(ctx context.Context, events []event.Event) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if err := l.listen(); err != nil {
+		return 0, err
+	}
+	l.batch.Reset()
+	n, err := l.lines.Write(&l.batch, events)
+	l.broadcast(l.batch.Bytes())
+	return n, err
+}
+
+func (l *Listener) broadcast(text []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for r := range l.readers {
+		l.stats.Missed += r.put(text)
+	}
+}
+
+// Stats may be called at any time, from any goroutine.
+func (l *Listener) Stats() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.stats
+	s.Readers = len(l.readers)
+	return s
+}
+
+// Close implements sink.Sink. What waits for the readers is not written any more.
+func (l *Listener) Close() error {
+	l.unlisten()
+	l.mu.Lock()
+	l.closed = true
+	for r := range l.readers {
+		r.end()
+	}
+	l.mu.Unlock()
+	l.running.Wait()
+	return nil
+}
