@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/daemon/sink/stream"
+)
+
+func TestWhatThePeerConfirmsAndNoMoreIsTaken(t *testing.T) {
+	id := func(n int) string { return fmt.Sprintf("6a9155caa46c7dcc-%d\n", n) }
+	tests := []struct {
+		name, answer string
+		taken        int
+		want         string // in the error
+	}{
+		{"each", id(1) + id(2) + id(3), 3, ""},
+		{"the last", id(3), 3, ""},
+		{"with carriage returns", "6a9155caa46c7dcc-1\r\n6a9155caa46c7dcc-3\r\n", 3, ""},
+		{"some, and goes", id(2), 2, "1 events are not confirmed: EOF"},
+		{"half a line", id(1) + "6a9155caa46c7dcc-3", 1, "EOF"},
+		{"nothing", "", 0, "3 events are not confirmed: EOF"},
+		{"one that was not sent", id(1) + id(4), 1, "has confirmed 6a9155caa46c7dcc-4, which is not on the way"},
+		{"one twice", id(2) + id(2), 2, "not on the way"},
+		{"out of order", id(2) + id(1), 2, "not on the way"},
+		{"an empty line", "\n", 0, "not on the way"},
+		{"control characters", "\x1b[2J\n", 0, `has confirmed \x1b[2J`},
+		{"a long line", strings.Repeat("x", 300) + "\n", 0, "more than 256 bytes"},
+		{"no end of a line", strings.Repeat("x", 10000), 0, "more than 256 bytes"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := answering(t, tt.answer)
+			n, err := c.Deliver(t.Context(), sinktest.Events(1, 3))
+			if n != tt.taken || (err == nil) != (tt.want == "") || !strings.Contains(fmt.Sprint(err), tt.want) {
+				t.Errorf("took %d events, %v", n, err)
+			}
+			if err != nil && !event.IsVisible([]byte(err.Error())) {
+				t.Errorf("the error could act on a terminal: %q", err)
+			}
+		})
+	}
+}
+
+// answering returns a client of a peer that reads three lines, answers, and goes.
+func answering(t *testing.T, answer string) *Client {
+	t.Helper()
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		in := bufio.NewReader(conn)
+		for range 3 {
+			in.ReadSlice('\n') //nolint:errcheck // the client says what is wrong
+		}
+		io.WriteString(conn, answer) //nolint:errcheck // likewise
+	}()
+	c := NewClient(ClientOptions{
+		Stream: stream.Options{Network: "unix", Address: l.Addr().String()}, Acknowledge: true, Encoder: event.JSON{},
+	})
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func TestAPeerThatDoesNotConfirmIsGivenTheAttempt(t *testing.T) {
+	place, options := startCollector(t, "tcp", false) // which stores, and keeps quiet
+	options.Acknowledge = true
+	c := NewClient(options)
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	n, err := c.Deliver(ctx, sinktest.Events(1, 10))
+	if n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("took %d events, %v", n, err)
+	}
+	if got := len(place.Taken(t)); got != 10 {
+		t.Errorf("the peer has %d events", got)
+	}
+}
+
+// However the bytes come: the same lines, none longer than allowed, no panic.
+func FuzzAnswers(f *testing.F) {
+	for _, text := range []string{"", "a\nb\r\n\n", strings.Repeat("x", 300), strings.Repeat("x", 256) + "\n", strings.Repeat("x\n", 5000)} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		whole, wholeErr := all(bytes.NewReader(text))
+		single, singleErr := all(iotest.OneByteReader(bytes.NewReader(text)))
+		if !bytes.Equal(whole, single) || (wholeErr == io.EOF) != (singleErr == io.EOF) { //nolint:errorlint // as it comes
+			t.Errorf("%q, %v; one byte at a time %q, %v", whole, wholeErr, single, singleErr)
+		}
+		for line := range bytes.Lines(whole) {
+			if len(line) > longestAnswer+1 {
+				t.Errorf("a line of %d bytes", len(line))
+			}
+		}
+	})
+}
+
+// all returns the lines up to the first error.
+func all(in io.Reader) (lines []byte, err error) {
+	var a answers
+	for {
+		line, err := a.next(in.Read)
+		if err != nil {
+			return lines, err
+		}
+		lines = append(append(lines, line...), '\n')
+	}
+}
+
+// socat stands for the programs of others at both ends: it takes what a client sends,
+// and shows what a listener broadcasts.
+func TestSocat(t *testing.T) {
+	if _, err := exec.LookPath("socat"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	events := sinktest.Events(1, 1000)
+	want := ""
+	for i := range events {
+		want += string(events[i].AppendJSON(nil)) + "\n"
+	}
+	gets := func(file string) func() bool {
+		return func() bool {
+			text, _ := os.ReadFile(filepath.Join(dir, file))
+			return string(text) == want
+		}
+	}
+	t.Run("client", func(t *testing.T) {
+		path := filepath.Join(dir, "in.sock")
+		run(t, "socat", "-u", "UNIX-LISTEN:"+path, "CREATE:"+filepath.Join(dir, "client"))
+		c := NewClient(ClientOptions{Stream: stream.Options{Network: "unix", Address: path}, Encoder: event.JSON{}})
+		defer c.Close()
+		eventually(t, "socat does not listen", func() bool { _, err := os.Stat(path); return err == nil })
+		if n, err := c.Deliver(t.Context(), events); n != len(events) || err != nil {
+			t.Fatalf("took %d events, %v", n, err)
+		}
+		eventually(t, "socat has something else", gets("client"))
+	})
+	t.Run("listener", func(t *testing.T) {
+		l := newListener(t, 1<<20)
+		run(t, "socat", "-u", "UNIX-CONNECT:"+l.opts.Path, "CREATE:"+filepath.Join(dir, "listener"))
+		eventually(t, "socat does not connect", func() bool { return l.Stats().Readers == 1 })
+		deliver(t, l, 1, 1000)
+		eventually(t, "socat has something else", gets("listener"))
+	})
+}
+
+// run starts a program that ends with the test.
+func run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	program := exec.Command(name, args...)
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		program.Process.Kill() //nolint:errcheck // it may have ended
+		program.Wait()         //nolint:errcheck // killed
+	})
+}

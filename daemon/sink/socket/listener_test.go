@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+func deliver(t *testing.T, l *Listener, first, n int) {
+	t.Helper()
+	if got, err := l.Deliver(t.Context(), sinktest.Events(first, n)); got != n || err != nil {
+		t.Fatalf("took %d of %d events: %v", got, n, err)
+	}
+}
+
+// follow reads lines up to the event last, which everyone who reads gets in the end as
+// nothing comes behind it. It returns how many events came, and how many were said to
+// be missed. It looks at no more of a line than it needs: there are many.
+func follow(in io.Reader, last int) (got, missed int, err error) {
+	next := 1
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		number, isEvent := strings.CutPrefix(lines.Text(), `{"id":"6a9155caa46c7dcc-`)
+		number = strings.TrimPrefix(number, `{"kind":"missed","count":`)
+		n, err := strconv.Atoi(number[:strings.IndexAny(number+"}", `"}`)])
+		switch {
+		case err != nil:
+			return got, missed, fmt.Errorf("%w: %q", err, lines.Text())
+		case !isEvent:
+			missed, next = missed+n, next+n
+		case n != next:
+			return got, missed, fmt.Errorf("event %d came in place of %d", n, next)
+		default:
+			got, next = got+1, next+1
+		}
+		if next > last {
+			return got, missed, nil
+		}
+	}
+	return got, missed, io.ErrUnexpectedEOF
+}
+
+func TestAReaderThatNeverReadsCostsNobodyAnything(t *testing.T) {
+	const events, batch, buffer = 100_000, 256, 1 << 20
+	l := newListener(t, buffer)
+	stuck := dial(t, l)
+	results := make(chan error, 3)
+	// What the fast readers have got: this test is no faster than they are, so that they
+	// miss nothing.
+	progress := make(chan int, 3*events/batch+3)
+	for range 3 {
+		conn := dial(t, l)
+		go func() {
+			in := &counted{in: conn, progress: progress}
+			got, missed, err := follow(in, events)
+			if err == nil && got != events {
+				err = fmt.Errorf("a fast reader got %d events and missed %d", got, missed)
+			}
+			results <- err
+		}()
+	}
+	eventually(t, "not all are connected", func() bool { return l.Stats().Readers == 4 })
+	warm := uint64(0)
+	for first := 1; first <= events; first += batch {
+		n := min(batch, events-first+1)
+		deliver(t, l, first, n)
+		for range 3 {
+			if <-progress < 0 {
+				t.Fatal(<-results)
+			}
+		}
+		if first/batch == 100 { // all buffers have their size
+			warm = heap()
+		}
+	}
+	if now := heap(); now > warm+buffer {
+		t.Errorf("the heap grew from %d to %d bytes", warm, now)
+	}
+	for range 3 {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+	got, missed, err := follow(stuck, events)
+	if err != nil || got+missed != events || missed == 0 || uint64(missed) != l.Stats().Missed {
+		t.Errorf("the slow reader got %d events, was told of %d missed, %v; counted %d", got, missed, err, l.Stats().Missed)
+	}
+}
+
+// counted tells of each batch that has been read.
+type counted struct {
+	in       io.Reader
+	progress chan<- int
+	lines    int
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.in.Read(p)
+	before := c.lines
+	c.lines += bytes.Count(p[:n], []byte("\n"))
+	for i := before/256 + 1; i <= c.lines/256; i++ {
+		c.progress <- i
+	}
+	if c.lines == 100_000 {
+		c.progress <- c.lines // the last batch is a short one
+	}
+	if err != nil {
+		c.progress <- -1
+	}
+	return n, err
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestEventsCountAsTakenWhenNobodyIsConnected(t *testing.T) {
+	l := newListener(t, 1<<20)
+	deliver(t, l, 1, 100)
+	o := watch(t, l)
+	deliver(t, l, 101, 1)
+	eventually(t, "the event does not come", func() bool { return len(o.Taken(t)) == 1 })
+	if got := o.Taken(t)[0].ID; !strings.HasSuffix(got, "-101") {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestReadersThatHaveGoneAreForgottenWithoutAnEvent(t *testing.T) {
+	l := newListener(t, 1<<20)
+	conns := make([]*net.UnixConn, 5)
+	for i := range conns {
+		conns[i] = dial(t, l)
+	}
+	eventually(t, "not all are connected", func() bool { return l.Stats().Readers == 5 })
+	conns[0].CloseWrite() //nolint:errcheck // a step on the way
+	for _, conn := range conns {
+		conn.Close()
+	}
+	eventually(t, "readers that have gone hold their places", func() bool { return l.Stats().Readers == 0 })
+}
+
+func TestAReaderThatClosesItsSendingSideStays(t *testing.T) {
+	l := newListener(t, 1<<20)
+	o := watch(t, l)
+	o.conn.(*net.UnixConn).CloseWrite() //nolint:errcheck // nothing is sent
+	for first := 1; first < 100; first++ {
+		deliver(t, l, first, 1)
+	}
+	eventually(t, "the events do not come", func() bool { return len(o.Taken(t)) == 99 })
+}
+
+func TestWhatReadersSendIsNotReceived(t *testing.T) {
+	l := newListener(t, 1<<20)
+	o := watch(t, l)
+	garbage := bytes.Repeat([]byte("garbage\n"), 1<<10)
+	var err error
+	for sent := 0; sent < 64<<20 && err == nil; sent += len(garbage) {
+		_, err = o.conn.Write(garbage)
+	}
+	if err == nil {
+		t.Error("a reader can send 64 MiB")
+	}
+	deliver(t, l, 1, 10)
+	eventually(t, "the events do not come", func() bool { return len(o.Taken(t)) == 10 })
+}
+
+func TestNoMoreReadersThanAllowed(t *testing.T) {
+	l := newListener(t, 1<<20)
+	for range 8 {
+		dial(t, l)
+	}
+	eventually(t, "not all are connected", func() bool { return l.Stats().Readers == 8 })
+	if _, err := dial(t, l).Read(make([]byte, 1)); err == nil {
+		t.Error("one more reader was admitted")
+	}
+	if s := l.Stats(); s.Refused != 1 || s.Readers != 8 || s.Served != 8 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestCloseLeavesNoGoroutine(t *testing.T) {
+	l := newListener(t, 1<<16)
+	dial(t, l)
+	gone := dial(t, l)
+	watch(t, l).conn.(*net.UnixConn).CloseWrite() //nolint:errcheck // a step on the way
+	eventually(t, "not all are connected", func() bool { return l.Stats().Readers == 3 })
+	for first := 1; first < 10_000; first += 100 {
+		deliver(t, l, first, 100) // until the one that does not read blocks its writer
+	}
+	gone.Close()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var stacks bytes.Buffer
+	pprof.Lookup("goroutine").WriteTo(&stacks, 2) //nolint:errcheck // to memory
+	for _, method := range []string{"socket.(*Listener)", "socket.(*reader)"} {
+		if strings.Contains(stacks.String(), method) {
+			t.Errorf("a goroutine is left:\n%s", stacks.String())
+		}
+	}
+}
