@@ -38,7 +38,7 @@ func TestDefault(t *testing.T) {
 			RetryMax:       Duration(30 * time.Second),
 			Overflow:       OverflowDrop,
 			DeadLetters:    DeadLetters{MaxBytes: 64 << 20, MaxAge: Duration(720 * time.Hour)},
-			Envelope:       EnvelopeJSON,
+			Envelope:       EnvelopeAuto,
 			CloudEvents:    CloudEvents{Type: "com.github.genltestd", Mode: CloudEventsStructured},
 			RFC5424:        RFC5424{Facility: "daemon", Severity: "info", AppName: "genltestd"},
 			Stdout:         &Stdout{},

@@ -15,6 +15,8 @@ import (
 type Envelope string
 
 const (
+	// EnvelopeAuto is what suits the kind of the sink; see Sink.Form.
+	EnvelopeAuto Envelope = "auto"
 	// EnvelopeJSON is one JSON object.
 	EnvelopeJSON Envelope = "json"
 	// EnvelopeRaw is the bytes of the text.
@@ -31,11 +33,23 @@ const (
 
 // UnmarshalText refuses what is none of the constants.
 func (e *Envelope) UnmarshalText(text []byte) error {
-	return oneOf(e, text, EnvelopeJSON, EnvelopeRaw, EnvelopeCloudEvents, EnvelopeRFC5424, EnvelopeTemplate, EnvelopeLogfmt)
+	return oneOf(e, text, EnvelopeAuto, EnvelopeJSON, EnvelopeRaw, EnvelopeCloudEvents, EnvelopeRFC5424, EnvelopeTemplate, EnvelopeLogfmt)
 }
 
 // MarshalText is the inverse of UnmarshalText.
 func (e Envelope) MarshalText() ([]byte, error) { return []byte(e), nil }
+
+// Form is the envelope that events get: EnvelopeRFC5424 for a syslog server and
+// EnvelopeJSON for all others, if the file does not say.
+func (k *Sink) Form() Envelope {
+	switch {
+	case k.Envelope != EnvelopeAuto:
+		return k.Envelope
+	case k.Syslog != nil:
+		return EnvelopeRFC5424
+	}
+	return EnvelopeJSON
+}
 
 // CloudEvents is about EnvelopeCloudEvents.
 type CloudEvents struct {
@@ -115,30 +129,30 @@ func (k *Sink) checkEnvelope(s section) {
 	if !s.read("envelope", "template", "content_type", "cloudevents", "rfc5424") {
 		return
 	}
-	isTemplate := k.Envelope == EnvelopeTemplate
+	isTemplate := k.Form() == EnvelopeTemplate
 	switch {
 	case isTemplate && k.Template == "":
 		s.errorf("template", "is missing, which envelope: template needs; give one, such as %q", "{{.Host}}: {{.Text}}")
 	case !isTemplate && k.Template != "":
-		s.useless("template", k.Envelope, EnvelopeTemplate)
+		s.useless("template", k.Form(), EnvelopeTemplate)
 	case len(k.Template) > maxTemplate:
 		s.errorf("template", "has %d bytes; write at most %d", len(k.Template), maxTemplate)
 	}
 	switch {
 	case k.ContentType == "":
-	case !isTemplate && k.Envelope != EnvelopeRaw:
-		s.errorf("content_type", "has no effect with envelope: %s; leave it out", k.Envelope)
+	case !isTemplate && k.Form() != EnvelopeRaw:
+		s.errorf("content_type", "has no effect with envelope: %s; leave it out", k.Form())
 	case !isMediaType(k.ContentType):
 		s.errorf("content_type", "%s is no media type; write one like text/plain or application/json", quote(k.ContentType))
 	}
-	if k.Envelope != EnvelopeCloudEvents && k.CloudEvents != Default().Sinks[0].CloudEvents {
-		s.useless("cloudevents", k.Envelope, EnvelopeCloudEvents)
+	if k.Form() != EnvelopeCloudEvents && k.CloudEvents != Default().Sinks[0].CloudEvents {
+		s.useless("cloudevents", k.Form(), EnvelopeCloudEvents)
 	}
 	if k.CloudEvents.Mode == CloudEventsBinary && k.Kind() != "" && !hasAttributes(k.Kind()) {
 		s.errorf("cloudevents.mode", "a sink of kind %q has no place for attributes beside the event; write structured", k.Kind())
 	}
-	if k.Envelope != EnvelopeRFC5424 && k.RFC5424 != Default().Sinks[0].RFC5424 {
-		s.useless("rfc5424", k.Envelope, EnvelopeRFC5424)
+	if k.Form() != EnvelopeRFC5424 && k.RFC5424 != Default().Sinks[0].RFC5424 {
+		s.useless("rfc5424", k.Form(), EnvelopeRFC5424)
 	}
 }
 

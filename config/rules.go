@@ -25,11 +25,14 @@ func (c *Config) check(s section) {
 	if len(c.Sinks) == 0 {
 		s.errorf("sinks", "is empty, so events would go nowhere; give at least one sink, or leave the key out for the default")
 	}
-	names, paths := make(map[string]int), make(map[string]int)
+	names, paths, sockets := make(map[string]int), make(map[string]int), make(map[string]int)
 	for i, sink := range c.Sinks {
 		s.unique(names, i, "name", sink.Name, "give each sink its own name")
 		if sink.File != nil && sink.File.Path != "" {
 			s.unique(paths, i, "file.path", filepath.Clean(sink.File.Path), "two writers garble a file: give each sink its own")
+		}
+		if sink.Socket != nil && sink.Socket.Mode == SocketListen {
+			s.unique(sockets, i, "socket.address", sink.Socket.Address, "one listens at a socket: give each sink its own")
 		}
 	}
 }

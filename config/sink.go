@@ -52,7 +52,7 @@ type Sink struct {
 
 	// Envelope is the form in which the sink gets events; the rest is about some of
 	// the envelopes.
-	Envelope    Envelope    `yaml:"envelope" default:"json"`
+	Envelope    Envelope    `yaml:"envelope" default:"auto"`
 	Template    string      `yaml:"template" default:""`
 	ContentType string      `yaml:"content_type" default:""`
 	CloudEvents CloudEvents `yaml:"cloudevents"`
@@ -61,6 +61,8 @@ type Sink struct {
 	Stdout  *Stdout  `yaml:"stdout"`
 	File    *File    `yaml:"file"`
 	Webhook *Webhook `yaml:"webhook"`
+	Socket  *Socket  `yaml:"socket"`
+	Syslog  *Syslog  `yaml:"syslog"`
 }
 
 // DeadLetters limits what is kept of the events that a sink has refused for good.
@@ -82,8 +84,8 @@ type File struct {
 	Fsync Fsync `yaml:"fsync" default:"batch"`
 }
 
-// Kind returns the key that says what the sink is: "stdout" or "file". It is
-// empty for a Sink that Validate refuses for want of one.
+// Kind returns the key that says what the sink is, like "file". It is empty for a
+// Sink that Validate refuses for want of one.
 func (s *Sink) Kind() string {
 	if kinds := s.kinds(); len(kinds) > 0 {
 		return kinds[0]

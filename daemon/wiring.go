@@ -18,6 +18,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/file"
 	"github.com/genltestd/genltestd/daemon/sink/stdout"
+	"github.com/genltestd/genltestd/daemon/sink/syslog"
 	"github.com/genltestd/genltestd/daemon/sink/webhook"
 )
 
@@ -35,6 +36,10 @@ func newSink(c *config.Sink, version string, standardOutput io.Writer) (sink.Sin
 		return file.New(fileOptions(c.File, encoder))
 	case c.Webhook != nil:
 		return webhook.New(webhookOptions(c.Webhook, encoder, version))
+	case c.Socket != nil:
+		return newSocket(c.Socket, encoder), nil
+	case c.Syslog != nil:
+		return syslog.New(syslogOptions(c.Syslog, encoder)), nil
 	}
 	return nil, fmt.Errorf("kind %q has no implementation", c.Kind())
 }
@@ -46,8 +51,13 @@ func checkSink(c *config.Sink) error {
 	if err != nil {
 		return nil // checkEnvelope says so
 	}
-	if c.Webhook != nil {
+	switch {
+	case c.Webhook != nil:
 		return webhookOptions(c.Webhook, encoder, "").Check()
+	case c.Socket != nil:
+		return checkSocket(c.Socket)
+	case c.Syslog != nil:
+		return syslogOptions(c.Syslog, nil).Check()
 	}
 	return nil
 }

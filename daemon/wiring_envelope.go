@@ -22,7 +22,7 @@ func checkEnvelope(c *config.Sink) error {
 
 func envelopeOptions(c *config.Sink) envelope.Options {
 	return envelope.Options{
-		Kind:        envelope.Kind(c.Envelope),
+		Kind:        envelope.Kind(c.Form()),
 		ContentType: c.ContentType,
 		Template:    c.Template,
 		CloudEvents: envelope.CloudEventsOptions{

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"io"
+	"testing"
+
+	"github.com/genltestd/genltestd/config"
+)
+
+const streamSinks = `sinks:
+  - name: loghost
+    syslog: {address: "tls://loghost:6514", tls: {ca: /no/such/ca.pem}}
+  - name: collector
+    socket:
+      address: tls://collector:6515
+      tls: {cert: /no/such/cert.pem, key: /no/such/key.pem}
+  - name: watch
+    socket:
+      mode: listen
+      address: unix:///no/such/directory/events.sock
+      listen:
+        group: no-such-group
+  - name: good
+    syslog: {}
+`
+
+// A sink whose other side is away, or whose files are, is made all the same: the others
+// have to start. That it cannot work is found before, with its place.
+func TestStreamSinksThatCannotWorkAreMadeAndFound(t *testing.T) {
+	c, err := config.Parse("x.yaml", []byte(streamSinks))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range c.Sinks {
+		s, err := newSink(&c.Sinks[i], "", io.Discard)
+		if err != nil {
+			t.Fatalf("%s: %v", c.Sinks[i].Name, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("%s: %v", c.Sinks[i].Name, err)
+		}
+	}
+	want := `x.yaml:3:55: sinks[0].syslog.tls.ca: open /no/such/ca.pem: no such file or directory
+x.yaml:7:19: sinks[1].socket.tls.cert: certificate /no/such/cert.pem with key /no/such/key.pem: open /no/such/cert.pem: no such file or directory
+x.yaml:13:16: sinks[2].socket.listen.group: group: unknown group no-such-group`
+	if err := Check(c); err == nil || err.Error() != want {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+}
