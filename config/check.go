@@ -21,13 +21,17 @@ func (c *Config) Validate() error {
 // does not compile. The path is like sinks[1].file.path; where the file has no such
 // key, the error has the place of what should hold it.
 func (c *Config) Fault(path, format string, args ...any) *FieldError {
-	e := &FieldError{Path: path, Message: fmt.Sprintf(format, args...)}
 	if c.source == nil {
-		return e
+		return &FieldError{Path: path, Message: fmt.Sprintf(format, args...)}
 	}
-	e.File = c.source.file
+	return c.source.fault(path, format, args...)
+}
+
+// fault is for a path that was read well.
+func (r *report) fault(path, format string, args ...any) *FieldError {
+	e := &FieldError{File: r.file, Path: path, Message: fmt.Sprintf(format, args...)}
 	for at := path; at != ""; at = parentOf(at) {
-		if spot, ok := c.source.values[at]; ok {
+		if spot, ok := r.values[at]; ok {
 			e.Line, e.Column = spot.line, spot.column
 			break
 		}

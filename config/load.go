@@ -20,11 +20,7 @@ const maxFile = 1 << 20
 func Load(path string) (*Config, error) {
 	text, mode, err := readFile(path)
 	if err != nil {
-		var p *fs.PathError
-		if errors.As(err, &p) {
-			err = p.Err
-		}
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fileError(path, err)
 	}
 	c, err := Parse(path, text)
 	if err != nil {
@@ -32,6 +28,15 @@ func Load(path string) (*Config, error) {
 	}
 	c.source.mode = mode
 	return c, nil
+}
+
+// fileError names the file once.
+func fileError(path string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }
 
 func readFile(path string) ([]byte, fs.FileMode, error) {

@@ -16,21 +16,28 @@ import (
 func Check(cfg *config.Config) error {
 	var faults config.Errors
 	for i := range cfg.Sinks {
-		path := fmt.Sprintf("sinks[%d]", i)
-		_, rules := newRules(&cfg.Sinks[i])
-		for _, err := range leaves(errors.Join(rules, checkEnvelope(&cfg.Sinks[i]), checkSink(&cfg.Sinks[i]))) {
-			var option *sink.OptionError
-			if errors.As(err, &option) {
-				faults = append(faults, cfg.Fault(path+"."+option.Key, "%v", option.Err))
-			} else {
-				faults = append(faults, cfg.Fault(path, "%v", err))
-			}
-		}
+		sc := &cfg.Sinks[i]
+		_, err := newRules(sc)
+		faults = append(faults, sinkFaults(cfg, i, errors.Join(err, checkEnvelope(sc), checkSink(sc)))...)
 	}
 	if len(faults) > 0 {
 		return faults
 	}
 	return nil
+}
+
+// sinkFaults gives the errors of a sink's options their places.
+func sinkFaults(cfg *config.Config, i int, err error) (faults config.Errors) {
+	path := fmt.Sprintf("sinks[%d]", i)
+	for _, err := range leaves(err) {
+		var option *sink.OptionError
+		if errors.As(err, &option) {
+			faults = append(faults, cfg.Fault(path+"."+option.Key, "%v", option.Err))
+		} else {
+			faults = append(faults, cfg.Fault(path, "%v", err))
+		}
+	}
+	return faults
 }
 
 // leaves takes joined errors apart.

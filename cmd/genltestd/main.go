@@ -45,6 +45,9 @@ standard output, one JSON object a line, and metrics to http://127.0.0.1:9941.
 
   --config FILE    configuration file (default ` + defaultConfig + `, which need not exist)
   --check-config   check the configuration file and exit: 0 if it is good, else 78
+  --test-rules FILE
+                   run the tests in FILE on the rules of the configured sinks, such
+                   as filters, and exit: 0 if all comes out as expected, else 1
   --version        print the version and exit
   --help           print this help and exit
 
@@ -53,7 +56,8 @@ The second form checks or prints the events on disk; see genltestd journal --hel
 Signals: TERM and INT stop the daemon after it has delivered what it holds, within
 the configured limit; a second one stops it at once.
 
-Exit status: 0 stopped, 1 failed, 64 wrong usage, 78 wrong configuration.
+Exit status: 0 stopped, 1 failed, 64 wrong usage, 66 no FILE of tests that can be
+read, 78 wrong configuration or tests.
 `
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -66,6 +70,7 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	flags.SetOutput(io.Discard) // what it says is printed below, once
 	configFile := flags.String("config", "", "")
 	check := flags.Bool("check-config", false, "")
+	tests := flags.String("test-rules", "", "")
 	showVersion := flags.Bool("version", false, "")
 	err := flags.Parse(args)
 	switch {
@@ -84,6 +89,9 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 		return exitOK
 	}
 	cfg, name, err := loadConfig(*configFile)
+	if err == nil && *tests != "" {
+		return testRules(cfg, *tests, stdout, stderr)
+	}
 	if err == nil {
 		err = daemon.Check(cfg)
 	}

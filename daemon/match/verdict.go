@@ -22,7 +22,8 @@ const (
 // reasons name what is suppressed, in metrics and in summaries.
 var reasons = [...]string{SampledOut: "sample", Repeated: "dedup", RateLimited: "rate_limit"}
 
-// Reasons returns every reason for which an event can be suppressed: a closed list.
+// Reasons returns every reason for which an event can be suppressed: a closed list,
+// in the order of the verdicts.
 func Reasons() []string { return append([]string(nil), reasons[SampledOut:]...) }
 
 // Suppressed reports whether the event counts as suppressed.

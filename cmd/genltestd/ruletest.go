@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon"
+)
+
+// testRules runs the tests in a file and prints what does not come out as expected.
+func testRules(cfg *config.Config, file string, stdout, stderr io.Writer) int {
+	tests, err := config.LoadRuleTests(file)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		if errors.As(err, new(config.Errors)) {
+			return exitConfig
+		}
+		return exitNoInput
+	}
+	results, err := daemon.TestRules(cfg, tests)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitConfig
+	}
+	failed := 0
+	for _, differences := range results {
+		for _, d := range differences {
+			fmt.Fprintln(stdout, d)
+		}
+		if len(differences) > 0 {
+			failed++
+		}
+	}
+	fmt.Fprintf(stdout, "%d tests, %d failed\n", len(results), failed)
+	if failed > 0 {
+		return exitFailed
+	}
+	return exitOK
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func TestLoadRuleTests(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rules.yaml")
+	const text = `- name: a
+  events:
+    - message: x
+    - {gap: {count: 3}, sinks: [a, b], host: h, kernel_seq: 7, after: 5m, repeat: 3}
+- name: b
+  start: 2026-01-31T08:00:00+01:00
+  events:
+    - suppressed: [{sink: a, reason: dedup}]
+      captures: [{sink: a, name: unit, value: ssh}]
+`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := LoadRuleTests(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := RuleTestEvent{Host: "localhost", Repeat: 1, Gap: RuleTestGap{Reason: "kernel_buffer"}}
+	x, gap, last := plain, plain, plain
+	x.Message = "x"
+	gap.Gap.Count, gap.Sinks, gap.Host, gap.KernelSeq, gap.After, gap.Repeat = 3, []string{"a", "b"}, "h", 7, Duration(5*time.Minute), 3
+	last.Suppressed = []RuleTestSuppressed{{Sink: "a", Reason: "dedup", Count: 1}}
+	last.Captures = []RuleTestCapture{{Sink: "a", Name: "unit", Value: "ssh"}}
+	want := &RuleTests{Tests: []RuleTest{
+		{Name: "a", Start: Time(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), Events: []RuleTestEvent{x, gap}},
+		{Name: "b", Start: Time(time.Date(2026, 1, 31, 7, 0, 0, 0, time.UTC)), Events: []RuleTestEvent{last}},
+	}}
+	times := cmp.Comparer(func(a, b Time) bool { return time.Time(a).Equal(time.Time(b)) })
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(RuleTests{}), times); diff != "" {
+		t.Errorf("tests (-want +got):\n%s", diff)
+	}
+	if _, err := LoadRuleTests(path + "x"); !errors.Is(err, fs.ErrNotExist) || err.Error() != path+"x: no such file or directory" {
+		t.Errorf("a missing file: %v", err)
+	}
+	if got := got.Fault("tests[1].events[0].captures[0].name", "odd").Error(); got != path+":9:34: tests[1].events[0].captures[0].name: odd" {
+		t.Errorf("a fault: %s", got)
+	}
+}
+
+func TestFaultsOfRuleTests(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                   `t.yaml: tests: is empty; begin each test with "- name: "`,
+		"[]":                 `t.yaml:1:1: tests: is empty; begin each test with "- name: "`,
+		"tests: []":          `t.yaml:1:1: tests: is a mapping where a list is wanted; begin each entry with "- "`,
+		"- name: a":          `t.yaml:1:3: tests[0].events: is empty; give at least one event`,
+		"- events: [{}]":     `t.yaml:1:3: tests[0].name: is missing; give one, such as "disk errors go to the pager"`,
+		"- {name: a, evnts}": `t.yaml:1:13: tests[0].evnts: unknown key; did you mean "events"?`,
+		"- {name: a, start: today, events: [{}]}":                                                        `t.yaml:1:20: tests[0].start: "today" is not a time; write one like 2026-01-31T08:00:00Z`,
+		"- {name: a, events: [{sinks: out}]}":                                                            `t.yaml:1:30: tests[0].events[0].sinks: is the text "out" where a list is wanted; begin each entry with "- "`,
+		"- {name: a, events: [{sinks: [5]}]}":                                                            `t.yaml:1:31: tests[0].events[0].sinks[0]: is the number 5 where text is wanted; if it is meant, quote it: "5"`,
+		"- {name: a, events: [{repeat: 0}]}":                                                             `t.yaml:1:31: tests[0].events[0].repeat: 0 is out of range; write 1 to 1000000`,
+		"- {name: a, events: [{message: x, gap: {count: 1}}]}":                                           `t.yaml:1:32: tests[0].events[0].message: a gap has no text; leave out one of them`,
+		"- {name: a, events: [{suppressed: [{sink: b}]}]}":                                               `t.yaml:1:36: tests[0].events[0].suppressed[0].reason: is missing; give one, such as "rate_limit"`,
+		"- {name: a, events: [{suppressed: [{sink: b, reason: rate}]}]}":                                 `t.yaml:1:54: tests[0].events[0].suppressed[0].reason: "rate" is not known; write sample, dedup or rate_limit`,
+		"- {name: a, events: [{suppressed: [{sink: b, reason: dedup}, {sink: b, reason: rate_limit}]}]}": `t.yaml:1:62: tests[0].events[0].suppressed[1]: 2 of 1 events cannot be suppressed; repeat the event as often`,
+	} {
+		_, err := ParseRuleTests("t.yaml", []byte(text))
+		if err == nil {
+			t.Errorf("%s: no fault", text)
+			continue
+		}
+		if diff := cmp.Diff(want, err.Error()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+func FuzzParseRuleTests(f *testing.F) {
+	f.Add([]byte("- {name: a, start: 2026-01-31T08:00:00Z, events: [{sinks: [a], suppressed: [{sink: b, reason: dedup, count: 2}]}]}"))
+	f.Add([]byte("- &a {name: a, events: [*a]}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		watchdog := time.AfterFunc(20*time.Second, func() { panic("ParseRuleTests hangs") })
+		defer watchdog.Stop()
+		tests, err := ParseRuleTests("fuzz.yaml", text)
+		if err != nil {
+			checkErrors(t, err)
+			return
+		}
+		for _, test := range tests.Tests {
+			if test.Name == "" || len(test.Events) == 0 {
+				t.Errorf("a test without name or events: %+v", test)
+			}
+		}
+	})
+}

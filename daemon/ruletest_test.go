@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/match"
+)
+
+const ruleSinks = `sinks:
+  - name: all
+    stdout: {}
+  - name: disks
+    extract: '(?P<disk>sd[a-z])'
+    filter: captures.disk != "" and time.Hour() < 12
+    dedup: {window: 1m, key: captures.disk}
+    rate_limit: {events: 2, per: 1h}
+    stdout: {}
+`
+
+func ruleDifferences(t *testing.T, text string) string {
+	t.Helper()
+	cfg, err := config.Parse("c.yaml", []byte(ruleSinks))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := config.ParseRuleTests("t.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := TestRules(cfg, tests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, differences := range all {
+		for _, d := range differences {
+			lines = append(lines, d.Error())
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestRuleTestsThatAreAsExpected(t *testing.T) {
+	got := ruleDifferences(t, `
+- name: new rules for each test
+  events: [{message: sda, sinks: [all, disks], captures: [{sink: disks, name: disk, value: sda}, {sink: disks, name: none}]}]
+- name: and again
+  events: [{message: sda, sinks: [all, disks]}]
+- name: the hour
+  start: 2026-01-01T11:59:59Z
+  events:
+    - {message: sda, sinks: [all, disks]}
+    - {message: sdb, after: 1s, sinks: [all]}
+- name: dedup and the rate limit
+  events:
+    - {message: sda, repeat: 5, sinks: [all, disks], suppressed: [{sink: disks, reason: dedup, count: 4}]}
+    - {message: sdb, sinks: [all, disks]}
+    - {message: sdc, sinks: [all], suppressed: [{sink: disks, reason: rate_limit}]}
+- name: a gap
+  events: [{gap: {count: 3}, sinks: [all]}]
+`)
+	if got != "" {
+		t.Errorf("differences:\n%s", got)
+	}
+}
+
+func TestRuleTestsNameEachDifference(t *testing.T) {
+	got := ruleDifferences(t, `- name: wrong
+  events:
+    - {message: sda, sinks: [all], captures: [{sink: disks, name: disk, value: sdb}]}
+    - {message: sdb, repeat: 3, sinks: [disks], suppressed: [{sink: disks, reason: rate_limit, count: 2}]}
+- name: right
+  events: [{message: x, sinks: [all]}]
+- name: too much
+  events:
+    - {message: x, sinks: [all, disks]}
+`)
+	const want = `t.yaml:3:7: tests[0].events[0]: "wrong": sink disks: want 1 filtered, got 1 passed
+t.yaml:3:7: tests[0].events[0]: "wrong": sink disks: want "sdb" for captures.disk, got "sda"
+t.yaml:4:7: tests[0].events[1]: "wrong": sink all: want 3 filtered, got 3 passed
+t.yaml:4:7: tests[0].events[1]: "wrong": sink disks: want 1 passed, 2 suppressed by rate_limit, got 1 passed, 2 suppressed by dedup
+t.yaml:9:7: tests[2].events[0]: "too much": sink disks: want 1 passed, got 1 filtered`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("differences (-want +got):\n%s", diff)
+	}
+}
+
+func TestRuleTestsOfUnknownSinksAreFaults(t *testing.T) {
+	tests, err := config.ParseRuleTests("t.yaml", []byte(`- name: x
+  events:
+    - {sinks: [a], captures: [{sink: b, name: disk}], suppressed: [{sink: c, reason: dedup}]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = TestRules(config.Default(), tests)
+	const want = `t.yaml:3:16: tests[0].events[0].sinks[0]: the configuration has no sink "a"
+t.yaml:3:75: tests[0].events[0].suppressed[0].sink: the configuration has no sink "c"
+t.yaml:3:38: tests[0].events[0].captures[0].sink: the configuration has no sink "b"`
+	if errs := config.Errors(nil); !errors.As(err, &errs) {
+		t.Fatalf("error %v", err)
+	}
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
+	}
+}
+
+// The configuration imports nothing of ours, so it has the list of its own.
+func TestRuleTestsKnowEveryReason(t *testing.T) {
+	for _, reason := range match.Reasons() {
+		if err := new(config.SuppressReason).UnmarshalText([]byte(reason)); err != nil {
+			t.Error(err)
+		}
+		if got := verdictOf(reason).Reason(); got != reason {
+			t.Errorf("the verdict of %s has the reason %q", reason, got)
+		}
+	}
+}
