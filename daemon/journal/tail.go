@@ -16,12 +16,14 @@ import (
 // any, oldest first. The data is valid until visit returns. It reads one segment,
 // however many there are, and moves no reader.
 func (j *Journal) Tail(visit func(data []byte)) error {
-	j.mu.Lock()
-	segments := slices.Clone(j.segments)
-	j.mu.Unlock()
-	for _, s := range slices.Backward(segments) {
-		found, err := j.visit(s, visit)
-		if err != nil && !errors.Is(err, os.ErrNotExist) { // removed since
+	for _, s := range slices.Backward(j.spans()) {
+		found := false
+		_, err := j.visit(s, s.first, func(r Record) uint64 {
+			found = true
+			visit(r.Data)
+			return r.Seq + 1
+		})
+		if err != nil {
 			return fmt.Errorf("journal %s: read the newest segment: %w", j.dir, err)
 		}
 		if found {
@@ -31,31 +33,80 @@ func (j *Journal) Tail(visit func(data []byte)) error {
 	return nil
 }
 
-func (j *Journal) visit(s *segment, visit func(data []byte)) (found bool, err error) {
-	file, err := j.fs.Open(j.segmentPath(s), unix.O_RDONLY)
+// Visit calls visit for the record with number from, or the first readable one
+// after it, then for the one with the number that visit returns, or the first one
+// after that; until visit returns 0, or the journal ends. Numbers that are not
+// greater than the last are taken for the next. The data is valid until visit
+// returns. Of a segment it reads what stands before the record too. It moves no
+// reader.
+func (j *Journal) Visit(from uint64, visit func(Record) (next uint64)) (err error) {
+	for _, s := range j.spans() {
+		if s.end <= from {
+			continue
+		}
+		if from, err = j.visit(s, from, visit); err != nil {
+			return fmt.Errorf("journal %s: read segment %d: %w", j.dir, s.first, err)
+		}
+		if from == 0 {
+			break
+		}
+	}
+	return nil
+}
+
+// A span is what one segment held at some time.
+type span struct {
+	first, end uint64 // numbers
+	size       int64
+}
+
+func (j *Journal) spans() []span {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	spans := make([]span, len(j.segments))
+	for i, s := range j.segments {
+		spans[i] = span{s.first, j.next, s.size}
+		if i > 0 {
+			spans[i-1].end = s.first
+		}
+	}
+	return spans
+}
+
+// visit is Visit within a segment, which may have been removed since. It returns
+// the number that is wanted next.
+func (j *Journal) visit(s span, from uint64, visit func(Record) uint64) (next uint64, err error) {
+	file, err := j.fs.Open(j.path(segmentName(s.first)), unix.O_RDONLY)
+	if errors.Is(err, os.ErrNotExist) {
+		return from, nil
+	}
 	if err != nil {
-		return false, err
+		return from, err
 	}
 	defer file.Close() // only read
-	size, err := file.Size()
-	if err != nil {
-		return false, err
-	}
 	scan := scanner{mark: j.who.mark, lenient: true, damaged: func(int64, int64) {}}
-	scan.reset(file, min(segmentHeaderLen, size), size, s.first, ^uint64(0))
-	for {
+	scan.reset(file, min(segmentHeaderLen, s.size), s.size, s.first, s.end)
+	for from > 0 {
 		f, err := scan.next()
 		if errors.Is(err, io.EOF) {
-			return found, nil
+			break
 		}
 		if err != nil {
-			return found, err
+			return from, err
 		}
-		found = true
-		var data []byte
-		for rest := f.payload; len(rest) > 0; {
-			data, rest = message(rest)
-			visit(data)
+		from = visitFrame(&f, from, visit)
+	}
+	return from, nil
+}
+
+func visitFrame(f *frame, from uint64, visit func(Record) uint64) (next uint64) {
+	rest := f.payload
+	for i := range f.count {
+		rec := Record{Seq: f.first + i, Time: f.received(), index: f.index + i}
+		rec.Data, rest = message(rest)
+		if from > 0 && rec.Seq >= from {
+			from = visit(rec)
 		}
 	}
+	return from
 }

@@ -34,3 +34,48 @@ func TestTailVisitsOneSegment(t *testing.T) {
 		t.Errorf("after a crash the newest segment with records has %q", got)
 	}
 }
+
+// TestVisitGoesWhereItIsTold: also over segments that it need not read, damage and
+// a removed segment.
+func TestVisitGoesWhereItIsTold(t *testing.T) {
+	fs := newMemFS()
+	j := open(t, "/j", still(fs))
+	for i := range 40 {
+		put(t, j, uint64(i+1), text(i*2+1), text(i*2+2))
+	}
+	visit := func(from, step uint64, n int) (numbers []uint64) {
+		t.Helper()
+		err := j.Visit(from, func(r Record) uint64 {
+			if string(r.Data) != text(int(r.Seq)) {
+				t.Errorf("record %d is %q", r.Seq, r.Data)
+			}
+			if numbers = append(numbers, r.Seq); len(numbers) == n {
+				return 0
+			}
+			return r.Seq + step
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return numbers
+	}
+	if got := visit(0, 1, 100); len(got) != 0 {
+		t.Errorf("nothing was wanted, got %d", got)
+	}
+	if got := visit(1, 1, 100); len(got) != 80 || got[0] != 1 || got[79] != 80 {
+		t.Errorf("all of it: %d", got)
+	}
+	if got := visit(3, 11, 3); !slices.Equal(got, []uint64{3, 14, 25}) {
+		t.Errorf("some of it: %d", got)
+	}
+	segments := fs.segments()
+	if got := visit(70, 100, 100); !slices.Equal(got, []uint64{70}) {
+		t.Errorf("the end of it: %d", got)
+	}
+	fs.names[segments[1]].data[fs.frames(segments[1])[0]+60] ^= 1
+	delete(fs.names, segments[3])
+	got := visit(1, 1, 100)
+	if len(got) >= 78 || len(got) < 60 || got[len(got)-1] != 80 {
+		t.Errorf("what is whole of it: %d", got)
+	}
+}
