@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package deadletter keeps the events that a sink has refused for good, with the
+// reason, until somebody has them replayed or drops them, or they are too many or
+// too old.
+//
+// A Box is a journal of its own: see that package for what it survives. A letter
+// is a record; a letter that is added again is a newer record, which holds. What is
+// removed, and what is marked for a replay, is written as records too, which name
+// the letters. So the newest record on a letter tells what became of it. The cursor
+// of the box's journal stands before the oldest letter that is still there. Damage
+// to such a record takes back what it says: a letter that was removed may be there
+// again, one that was marked is not.
+//
+// Nothing is kept in memory of a letter but 32 bytes.
+package deadletter
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/journal"
+)
+
+// Options are a box's limits and surroundings.
+type Options struct {
+	MaxBytes int64         // of disk space; the oldest letters go first, some at a time; 0 is no limit
+	MaxAge   time.Duration // since the refusal; 0 is no limit
+	// OnReplay is called when letters are to be replayed: NextReplay has them. It must
+	// not block. Letters that an earlier process left over have no call.
+	OnReplay func()
+	Now      func() time.Time // nil is time.Now
+	Log      *slog.Logger     // nil is none
+}
+
+// Stats is what a box holds, and what it has lost since it was opened.
+type Stats struct {
+	Live    uint64 // letters
+	Marked  uint64 // of them, that are to be replayed
+	Bytes   uint64 // of disk space
+	Expired uint64 // letters that a limit has taken, exactly
+	Damaged uint64 // letters that could not be read back
+}
+
+// A Box is safe for concurrent use.
+type Box struct {
+	dir  string
+	opts Options
+
+	work   sync.Mutex      // held while changing what is on disk; taken before mu
+	reader *journal.Reader // its cursor stands before the oldest letter
+	ahead  *record         // that the reader has read and not committed
+
+	mu      sync.Mutex
+	journal *journal.Journal // nil as long as there was no letter
+	index   index
+	stats   Stats
+	first   uint64 // the lowest number in the journal when that was last looked at
+
+	quit chan struct{}
+	done sync.WaitGroup
+}
+
+const cursorName = "oldest"
+
+// Open opens the box in a directory. There need not be one until a letter is
+// added. Damage costs letters, but no error: a directory that cannot be used at all
+// is put aside.
+func Open(dir string, opts Options) (*Box, error) {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.OnReplay == nil {
+		opts.OnReplay = func() {}
+	}
+	b := &Box{dir: dir, opts: opts, quit: make(chan struct{})}
+	if _, err := os.Stat(dir); err == nil { //nolint:gosec // the operator's directory
+		if err := b.open(); err != nil {
+			return nil, err
+		}
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("dead letters: %w", err)
+	}
+	if opts.MaxAge > 0 {
+		b.done.Go(b.age)
+	}
+	return b, nil
+}
+
+// segmentsPerBox is how many files a full box has: the limit takes one at a time.
+const segmentsPerBox = 32
+
+func (b *Box) open() (err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	opts := journal.Options{
+		MaxBytes: b.opts.MaxBytes, SegmentBytes: b.opts.MaxBytes / segmentsPerBox,
+		Fsync: journal.FsyncAlways, Now: b.opts.Now,
+	}
+	b.journal, err = journal.Open(b.dir, opts)
+	if errors.Is(err, journal.ErrForeign) {
+		aside := b.dir + b.opts.Now().UTC().Format(".unusable-20060102T150405.000000000")
+		b.opts.Log.Error("the dead letters cannot be read: begins anew", "moved_to", aside, "error", err)
+		if err := os.Rename(b.dir, aside); err != nil { //nolint:gosec // likewise
+			return fmt.Errorf("dead letters: %w", err)
+		}
+		b.journal, err = journal.Open(b.dir, opts)
+	}
+	if err == nil {
+		err = b.load()
+	}
+	if err != nil {
+		b.release()
+		return fmt.Errorf("dead letters: %w", err)
+	}
+	return nil
+}
+
+// release lets go of the box's journal; Add opens it again.
+func (b *Box) release() {
+	if b.journal != nil {
+		b.journal.Close() // nothing was written
+	}
+	b.journal, b.reader, b.ahead, b.index = nil, nil, nil, index{}
+}
+
+// Stats returns the box's account.
+func (b *Box) Stats() Stats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.stats
+	s.Live, s.Marked = uint64(b.index.live()), uint64(b.index.marked) //nolint:gosec // lengths
+	if b.journal != nil {
+		s.Bytes = uint64(b.journal.Bytes()) //nolint:gosec // a size
+	}
+	return s
+}
+
+// Close makes everything durable. The box must not be used any more.
+func (b *Box) Close() error {
+	close(b.quit)
+	b.done.Wait()
+	b.work.Lock()
+	defer b.work.Unlock()
+	if b.journal == nil {
+		return nil
+	}
+	if err := errors.Join(b.reader.Close(), b.journal.Close()); err != nil {
+		return fmt.Errorf("dead letters: %w", err)
+	}
+	return nil
+}

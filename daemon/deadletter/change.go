@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deadletter
+
+import (
+	"fmt"
+	"slices"
+)
+
+const (
+	chunkBytes = 128 << 10 // of one append, about
+	chunkNames = 8192      // in one record
+)
+
+// Add puts letters into the box, and returns nil when they are on the disk. One
+// that is there already is replaced, and no longer marked for a replay. After an
+// error some of them may be there: add them again.
+func (b *Box) Add(letters ...Letter) error {
+	b.work.Lock()
+	defer b.work.Unlock()
+	if b.journal == nil {
+		if err := b.open(); err != nil {
+			return err
+		}
+	}
+	for len(letters) > 0 {
+		n, err := b.addSome(letters)
+		if err != nil {
+			return fmt.Errorf("dead letters: %w", err)
+		}
+		letters = letters[n:]
+	}
+	b.tidy()
+	return nil
+}
+
+// addSome adds as many letters as go into one append.
+func (b *Box) addSome(letters []Letter) (n int, err error) {
+	var records [][]byte
+	for size := 0; n < len(letters) && size < chunkBytes; n++ {
+		l := &letters[n]
+		if l.Journal == "" || len(l.Journal) > maxJournalLen {
+			return 0, fmt.Errorf("event %d has no journal of 1 to %d bytes", l.Seq, maxJournalLen)
+		}
+		r := encodeLetter(l)
+		records, size = append(records, r), size+len(r)
+	}
+	if err := b.journal.Append(0, b.opts.Now(), records); err != nil {
+		return 0, err
+	}
+	number := b.journal.Newest() - uint64(n) //nolint:gosec // not negative
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range letters[:n] {
+		number++
+		b.index.put(letters[i].ID, number, letters[i].Refused)
+	}
+	return n, nil
+}
+
+// Remove takes letters out of the box, which are done with, and returns how many
+// of them were there. It works on a full disk when none older than the last of
+// them stays, so that the box can always be emptied.
+func (b *Box) Remove(ids ...ID) (n int, err error) {
+	b.work.Lock()
+	defer b.work.Unlock()
+	ids = b.known(ids)
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	// Of the oldest letters the cursor alone tells that they are gone.
+	full := b.appendNames(kindRemoved, ids)
+	if full != nil && !b.oldest(ids) {
+		return 0, fmt.Errorf("dead letters: %w", full)
+	}
+	b.mu.Lock()
+	b.forget(ids)
+	b.mu.Unlock()
+	b.tidy()
+	if full != nil {
+		err = b.journal.Sync()
+	}
+	if err != nil {
+		return len(ids), fmt.Errorf("dead letters: %w", err)
+	}
+	return len(ids), nil
+}
+
+// RequestReplay marks letters for NextReplay, durably, and returns how many of
+// them were there.
+func (b *Box) RequestReplay(ids ...ID) (n int, err error) {
+	b.work.Lock()
+	defer b.work.Unlock()
+	ids = b.known(ids)
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	if err := b.appendNames(kindMarked, ids); err != nil {
+		return 0, fmt.Errorf("dead letters: %w", err)
+	}
+	b.mu.Lock()
+	b.mark(ids)
+	b.mu.Unlock()
+	b.tidy()
+	b.opts.OnReplay()
+	return len(ids), nil
+}
+
+// known returns those ids that name a letter, each once.
+func (b *Box) known(ids []ID) (known []ID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	seen := make(map[ID]bool, len(ids))
+	for _, id := range ids {
+		if b.index.find(id) != nil && !seen[id] {
+			seen[id] = true
+			known = append(known, id)
+		}
+	}
+	return known
+}
+
+// oldest reports whether all letters but these are newer, in the box, than these.
+func (b *Box) oldest(ids []ID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	newest, these := uint64(0), map[uint64]bool{}
+	for _, id := range ids {
+		number := b.index.find(id).number
+		newest, these[number] = max(newest, number), true
+	}
+	for e := range b.index.all {
+		if e.number < newest && !these[e.number] {
+			return false
+		}
+	}
+	return true
+}
+
+// appendNames writes what happened to letters, which are of few journals.
+func (b *Box) appendNames(kind byte, ids []ID) error {
+	for len(ids) > 0 {
+		name := ids[0].Journal
+		n := slices.IndexFunc(ids, func(id ID) bool { return id.Journal != name })
+		if n < 0 {
+			n = len(ids)
+		}
+		n = min(n, chunkNames)
+		seqs := make([]uint64, n)
+		for i := range seqs {
+			seqs[i] = ids[i].Seq
+		}
+		if err := b.journal.Append(0, b.opts.Now(), [][]byte{encodeNames(kind, name, seqs)}); err != nil {
+			return err
+		}
+		ids = ids[n:]
+	}
+	return nil
+}

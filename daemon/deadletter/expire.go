@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deadletter
+
+import (
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/journal"
+)
+
+// A record is one that the reader has read.
+type record struct {
+	journal.Record
+	id     ID
+	letter bool
+}
+
+// age ends letters that are too old, now and then.
+func (b *Box) age() {
+	tick := time.NewTicker(min(max(b.opts.MaxAge/100, time.Second), time.Minute))
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			b.work.Lock()
+			b.tidy()
+			b.work.Unlock()
+		case <-b.quit:
+			return
+		}
+	}
+}
+
+// tidy counts what the limits have taken, and lets the journal remove what holds
+// no letter any more. The caller holds work.
+func (b *Box) tidy() {
+	if b.journal == nil {
+		return
+	}
+	b.mu.Lock()
+	if first := b.journal.First(); first > b.first {
+		b.first = first
+		b.stats.Expired += b.index.removeIf(func(e *entry) bool { return e.number < first })
+	}
+	if b.opts.MaxAge > 0 {
+		oldest := b.opts.Now().Add(-b.opts.MaxAge).UnixNano()
+		b.stats.Expired += b.index.removeIf(func(e *entry) bool { return e.refused < oldest })
+	}
+	b.mu.Unlock()
+	if err := b.advance(); err != nil {
+		b.opts.Log.Warn("cannot give back the disk space of dead letters yet", "directory", b.dir, "error", err)
+	}
+}
+
+// advance moves the cursor to before the oldest letter.
+func (b *Box) advance() (err error) {
+	var passed *record
+	for {
+		if b.ahead == nil {
+			if b.ahead, err = b.readOne(); b.ahead == nil {
+				break
+			}
+		}
+		if b.holds(b.ahead) {
+			break
+		}
+		passed, b.ahead = b.ahead, nil
+	}
+	if passed == nil || err != nil {
+		return err
+	}
+	return b.reader.Commit(passed.Record)
+}
+
+func (b *Box) readOne() (*record, error) {
+	var one [1]journal.Record
+	if n, _, err := b.reader.TryRead(one[:]); n == 0 {
+		return nil, err
+	}
+	r := &record{Record: one[0]}
+	kind, name, rest, err := parseKind(r.Data)
+	if err == nil && kind == kindLetter {
+		l, err := parseLetter(name, rest)
+		r.id, r.letter = l.ID, err == nil
+	}
+	r.Data = nil // it is valid until the next read only
+	return r, nil
+}
+
+// holds reports whether the record is the newest of a letter that is there.
+func (b *Box) holds(r *record) bool {
+	if !r.letter {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.index.find(r.id)
+	return e != nil && e.number == r.Seq
+}

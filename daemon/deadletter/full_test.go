@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deadletter
+
+import (
+	"errors"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestFullDisk: Add says so, nothing that was taken is lost, and the box can be
+// emptied.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("genltestd", dir, "tmpfs", 0, "size=400k,mode=700"); err != nil {
+		t.Skipf("mount a tmpfs: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	b := open(t, filepath.Join(dir, "box"), Options{MaxBytes: 1 << 20})
+	taken := uint64(0)
+	for {
+		err := b.Add(letters(taken+1, taken+20)...)
+		if errors.Is(err, unix.ENOSPC) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken += 20
+	}
+	var err error
+	for err == nil { // what is written then is as large as what Remove writes
+		_, err = b.RequestReplay(ID{home, taken})
+	}
+	holds(t, b, letters(1, taken))
+	if n, err := b.Remove(ID{home, taken}); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("removed %d of the newest, %v: the test's disk is not full", n, err)
+	}
+	holds(t, b, letters(1, taken))
+	remove(t, b, int(taken), b.IDs()...)
+	closeBox(t, b)
+	b = open(t, b.dir, Options{MaxBytes: 1 << 20})
+	holds(t, b, nil)
+	add(t, b, letters(taken+1, taken+20)...)
+	holds(t, b, letters(taken+1, taken+20))
+	closeBox(t, b)
+}
+
+// TestStorm: 100,000 letters come, are listed, replayed and removed in batches of
+// a usual size. A test that hangs is ended by its watchdog.
+func TestStorm(t *testing.T) {
+	const total, batch = 100_000, 250
+	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 64 << 20})
+	begin := time.Now()
+	for seq := uint64(1); seq <= total; seq += batch {
+		add(t, b, letters(seq, seq+batch-1)...)
+	}
+	t.Logf("added in %v, %+v", time.Since(begin), b.Stats())
+	begin = time.Now()
+	closeBox(t, b)
+	b = open(t, b.dir, Options{MaxBytes: 64 << 20})
+	t.Logf("opened in %v", time.Since(begin))
+	begin = time.Now()
+	if n, err := b.RequestReplay(b.IDs()...); n != total || err != nil {
+		t.Fatal(n, err)
+	}
+	for place := uint64(1); place <= total; place += batch {
+		got, err := b.NextReplay(batch)
+		if err != nil || len(got) != batch || got[0].Seq != place || got[batch-1].Seq != place+batch-1 {
+			t.Fatalf("at %d: %d letters, %v", place, len(got), err)
+		}
+		remove(t, b, batch, idsFrom(place, place+batch-1)...)
+	}
+	t.Logf("replayed in %v, %+v", time.Since(begin), b.Stats())
+	holds(t, b, nil)
+	closeBox(t, b)
+}
+
+// TestUsedFromManySides: the worker, an operator and a scrape at once.
+func TestUsedFromManySides(t *testing.T) {
+	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 100_000, MaxAge: time.Hour})
+	var sides sync.WaitGroup
+	add(t, b, letters(1, 1)...)
+	sides.Go(func() {
+		for seq := uint64(2); seq <= 4000; seq += 10 {
+			if err := b.Add(letters(seq, seq+9)...); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	sides.Go(func() {
+		for range 30 {
+			if _, err := b.RequestReplay(b.IDs()...); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	sides.Go(func() {
+		for range 30 {
+			got, err := b.NextReplay(50)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, l := range got {
+				if _, err := b.Remove(l.ID); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	sides.Go(func() {
+		for range 100 {
+			if _, err := b.Get(b.IDs()...); err != nil {
+				t.Error(err)
+			}
+			if s := b.Stats(); s.Damaged != 0 {
+				t.Errorf("%+v", s)
+			}
+		}
+	})
+	sides.Wait()
+	closeBox(t, b)
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deadletter
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// An entry is what is kept in memory of a letter: 32 bytes.
+type entry struct {
+	seq     uint64
+	number  uint64 // of the record that holds it; 0 when the letter is gone
+	refused int64  // ns
+	journal uint32 // place in the index's list
+	marked  bool   // to be replayed
+}
+
+// An index knows the letters by their ids, in the order of the events: by the
+// journals as they were first seen, and by number within one.
+type index struct {
+	journals []string
+	entries  []entry // also of letters that are gone, but never more of them than of others
+	gone     int
+	marked   int
+}
+
+func (x *index) live() int { return len(x.entries) - x.gone }
+
+// all yields the letters that are there.
+func (x *index) all(yield func(*entry) bool) {
+	for i := range x.entries {
+		if e := &x.entries[i]; e.number > 0 && !yield(e) {
+			return
+		}
+	}
+}
+
+func (x *index) journal(name string) uint32 {
+	i := slices.Index(x.journals, name)
+	if i < 0 {
+		i = len(x.journals)
+		x.journals = append(x.journals, name)
+	}
+	return uint32(i) //nolint:gosec // few
+}
+
+func (x *index) id(e *entry) ID { return ID{x.journals[e.journal], e.seq} }
+
+func (x *index) search(journal uint32, seq uint64) (at int, found bool) {
+	return slices.BinarySearchFunc(x.entries, entry{journal: journal, seq: seq}, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.journal, b.journal), cmp.Compare(a.seq, b.seq))
+	})
+}
+
+// find returns nil for a letter that is not there. The entry is valid until the
+// index changes.
+func (x *index) find(id ID) *entry {
+	journal := slices.Index(x.journals, id.Journal)
+	if journal < 0 {
+		return nil
+	}
+	at, ok := x.search(uint32(journal), id.Seq) //nolint:gosec // few
+	if !ok || x.entries[at].number == 0 {
+		return nil
+	}
+	return &x.entries[at]
+}
+
+// put adds a letter, or takes the place of an older copy.
+func (x *index) put(id ID, number uint64, refused time.Time) {
+	e := entry{seq: id.Seq, number: number, refused: refused.UnixNano(), journal: x.journal(id.Journal)}
+	at, found := x.search(e.journal, e.seq)
+	if !found {
+		x.entries = slices.Insert(x.entries, at, e)
+		return
+	}
+	x.remove(&x.entries[at])
+	x.entries[at] = e
+	x.gone--
+}
+
+func (x *index) mark(e *entry, marked bool) {
+	if e.marked == marked {
+		return
+	}
+	if e.marked = marked; marked {
+		x.marked++
+	} else {
+		x.marked--
+	}
+}
+
+// remove leaves the entry where it is. Call compact when all are removed.
+func (x *index) remove(e *entry) {
+	if e.number > 0 {
+		x.mark(e, false)
+		e.number = 0
+		x.gone++
+	}
+}
+
+func (x *index) removeIf(gone func(*entry) bool) (n uint64) {
+	for e := range x.all {
+		if gone(e) {
+			x.remove(e)
+			n++
+		}
+	}
+	x.compact()
+	return n
+}
+
+// compact forgets what is gone when it is the greater part: so removing letters
+// one by one costs no more than adding them.
+func (x *index) compact() {
+	if x.gone > len(x.entries)/2 {
+		x.entries = slices.DeleteFunc(x.entries, func(e entry) bool { return e.number == 0 })
+		x.gone = 0
+	}
+}

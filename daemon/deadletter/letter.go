@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deadletter
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/genltestd/genltestd/daemon/event"
+)
+
+// An ID names an event as all sinks do.
+type ID struct {
+	Journal string // that numbered the event
+	Seq     uint64
+}
+
+func (id ID) String() string { return id.Journal + "-" + strconv.FormatUint(id.Seq, 10) }
+
+// ParseID reads what String, or an event's ID, has written.
+func ParseID(text string) (ID, error) {
+	i := strings.LastIndexByte(text, '-')
+	seq, err := strconv.ParseUint(text[i+1:], 10, 64)
+	if i < 1 || i > maxJournalLen || err != nil {
+		return ID{}, fmt.Errorf("%q is no event id: want JOURNAL-NUMBER, like 6a9155caa46c7dcc-17", text)
+	}
+	return ID{text[:i], seq}, nil
+}
+
+// A Letter is an event that a sink has refused for good.
+type Letter struct {
+	ID
+	Received time.Time // by the daemon
+	Data     []byte    // of the journal's record: with ID and Received it is the same event again
+	Reason   string    // the sink's; made safe to show, and cut to MaxReason bytes, by Add
+	Refused  time.Time
+	Attempts int // that ended with a refusal
+}
+
+// MaxReason is how much is kept of a reason, in bytes.
+const MaxReason = 500
+
+// The kinds of records in the box's journal. What is not known is passed over: a
+// newer version may have written it.
+const (
+	kindLetter  = 1 // or a newer copy of one
+	kindRemoved = 2 // the letters that it names are no more
+	kindMarked  = 3 // the letters that it names are to be replayed
+)
+
+const maxJournalLen = 255
+
+// encodeLetter encodes a letter, all numbers little-endian:
+//
+//	kind u8, length u8 and journal, seq u64, received i64 ns, refused i64 ns,
+//	attempts u32, length u16 and reason, data
+func encodeLetter(l *Letter) []byte {
+	le := binary.LittleEndian
+	b := beginRecord(kindLetter, l.Journal)
+	b = le.AppendUint64(b, l.Seq)
+	b = le.AppendUint64(b, uint64(l.Received.UnixNano()))
+	b = le.AppendUint64(b, uint64(l.Refused.UnixNano()))
+	b = le.AppendUint32(b, uint32(min(max(l.Attempts, 0), 1<<31-1)))
+	reason := visible(l.Reason)
+	b = le.AppendUint16(b, uint16(len(reason))) //nolint:gosec // at most MaxReason
+	return append(append(b, reason...), l.Data...)
+}
+
+func beginRecord(kind byte, journal string) []byte {
+	b := append(make([]byte, 0, 256), kind, byte(len(journal))) //nolint:gosec // Add has checked it
+	return append(b, journal...)
+}
+
+// encodeNames encodes what happened to letters of one journal: kind u8, length u8
+// and journal, seqs u64.
+func encodeNames(kind byte, journal string, seqs []uint64) []byte {
+	b := beginRecord(kind, journal)
+	for _, seq := range seqs {
+		b = binary.LittleEndian.AppendUint64(b, seq)
+	}
+	return b
+}
+
+// visible makes a text from outside safe to show anywhere, and bounds it.
+func visible(reason string) []byte {
+	b := event.AppendVisible(nil, []byte(reason[:min(len(reason), MaxReason)]))
+	if len(b) <= MaxReason && len(reason) <= MaxReason {
+		return b
+	}
+	const more = "..."
+	b = b[:min(len(b), MaxReason-len(more))]
+	for len(b) > 0 && !utf8.Valid(b) {
+		b = b[:len(b)-1]
+	}
+	return append(b, more...)
+}
+
+var errRecord = errors.New("record is not a dead letter's")
+
+// parseKind returns what a record begins with, and the rest.
+func parseKind(b []byte) (kind byte, journal string, rest []byte, err error) {
+	if len(b) < 2 || len(b) < 2+int(b[1]) {
+		return 0, "", nil, errRecord
+	}
+	n := 2 + int(b[1])
+	return b[0], string(b[2:n]), b[n:], nil
+}
+
+// parseLetter reads the rest of a letter's record. Its Data lies in b.
+func parseLetter(journal string, b []byte) (l Letter, err error) {
+	le := binary.LittleEndian
+	const fixed = 8 + 8 + 8 + 4 + 2
+	if len(b) < fixed || len(b) < fixed+int(le.Uint16(b[fixed-2:])) {
+		return l, errRecord
+	}
+	n := fixed + int(le.Uint16(b[fixed-2:]))
+	return Letter{
+		ID:       ID{journal, le.Uint64(b)},
+		Received: time.Unix(0, int64(le.Uint64(b[8:]))),  //nolint:gosec // the bits of a signed number
+		Refused:  time.Unix(0, int64(le.Uint64(b[16:]))), //nolint:gosec // likewise
+		Attempts: int(le.Uint32(b[24:])),
+		Reason:   string(b[fixed:n]),
+		Data:     b[n:],
+	}, nil
+}
+
+func parseSeqs(b []byte) (seqs []uint64, err error) {
+	if len(b)%8 != 0 {
+		return nil, errRecord
+	}
+	for ; len(b) > 0; b = b[8:] {
+		seqs = append(seqs, binary.LittleEndian.Uint64(b))
+	}
+	return seqs, nil
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deadletter
+
+import "github.com/genltestd/genltestd/daemon/journal"
+
+// load reads the index from the box's journal.
+func (b *Box) load() (err error) {
+	if b.reader, err = b.journal.NewReader(cursorName, journal.ReaderOptions{}); err != nil {
+		return err
+	}
+	if err := b.readAll(); err != nil {
+		return err
+	}
+	// It begins again with the cursor.
+	if err := b.reader.Close(); err != nil {
+		return err
+	}
+	b.reader, err = b.journal.NewReader(cursorName, journal.ReaderOptions{})
+	b.first = b.journal.First()
+	return err
+}
+
+// readTries is more often than a journal's reader fails on what cannot be read
+// before it takes that for damage.
+const readTries = 10
+
+func (b *Box) readAll() error {
+	records := make([]journal.Record, 256)
+	for tries := 0; ; {
+		n, _, err := b.reader.TryRead(records)
+		if tries++; err != nil && tries > readTries {
+			return err
+		}
+		if n > 0 {
+			tries = 0
+		} else if err == nil {
+			return nil
+		}
+		for _, r := range records[:n] {
+			b.replay(r)
+		}
+	}
+}
+
+// replay takes a record of the past into the index.
+func (b *Box) replay(r journal.Record) {
+	kind, name, rest, err := parseKind(r.Data)
+	if err != nil {
+		return // it has a checksum: a newer version has written it
+	}
+	if kind == kindLetter {
+		if l, err := parseLetter(name, rest); err == nil {
+			b.index.put(l.ID, r.Seq, l.Refused)
+		}
+		return
+	}
+	seqs, err := parseSeqs(rest)
+	if err != nil {
+		return // likewise
+	}
+	ids := idsOf(name, seqs)
+	switch kind {
+	case kindRemoved:
+		b.forget(ids)
+	case kindMarked:
+		b.mark(ids)
+	}
+}
+
+func idsOf(journal string, seqs []uint64) []ID {
+	ids := make([]ID, len(seqs))
+	for i, seq := range seqs {
+		ids[i] = ID{journal, seq}
+	}
+	return ids
+}
+
+// forget removes letters from the index. The caller holds mu.
+func (b *Box) forget(ids []ID) {
+	for _, id := range ids {
+		if e := b.index.find(id); e != nil {
+			b.index.remove(e)
+		}
+	}
+	b.index.compact()
+}
+
+// mark marks letters in the index. The caller holds mu.
+func (b *Box) mark(ids []ID) {
+	for _, id := range ids {
+		if e := b.index.find(id); e != nil {
+			b.index.mark(e, true)
+		}
+	}
+}
