@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +19,6 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control"
-	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/receiver"
@@ -44,9 +42,10 @@ type Daemon struct {
 	log      *slog.Logger
 	notifier *systemd.Notifier
 	receiver *receiver.Receiver
+	opts     Options
 	journal  *journal.Journal
 	inbox    *journal.Inbox
-	workers  []*delivery.Worker
+	workers  []*worker
 	echo     *echoLoop
 	server   *control.Server // nil when switched off
 }
@@ -62,7 +61,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}()
 
 	log := opts.Log
-	d := &Daemon{cfg: cfg, log: log, notifier: systemd.NewNotifier(component(log, "systemd"))}
+	d := &Daemon{cfg: cfg, log: log, opts: opts, notifier: systemd.NewNotifier(component(log, "systemd"))}
 	reg := prometheus.NewRegistry()
 	m := metrics.New(reg, opts.Version, refusalReasons())
 	if err := errors.Join(metrics.RegisterSinks(reg, d.sinkStates), metrics.RegisterJournal(reg, d.journalState)); err != nil {
@@ -89,23 +88,16 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}
 	decode := decoder(d.journal.ID(), host)
 	for i := range cfg.Sinks {
-		sc := &cfg.Sinks[i]
-		s, err := newSink(sc, opts.Version, opts.Stdout)
+		w, err := d.newWorker(&cfg.Sinks[i], decode, m)
 		if err != nil {
-			return nil, fmt.Errorf("sink %s: %w", sc.Name, err)
+			return nil, fmt.Errorf("sink %s: %w", cfg.Sinks[i].Name, err)
 		}
-		undo = append(undo, func() { s.Close() })
-		reader, err := d.journal.NewReader(sc.Name, journal.ReaderOptions{Start: journal.FromOldest})
-		if err != nil {
-			return nil, err
-		}
-		d.workers = append(d.workers, delivery.NewWorker(sc.Name, s, reader, decode, deliveryOptions(sc), component(log, "delivery")))
+		undo = append(undo, func() { w.close() })
+		d.workers = append(d.workers, w)
 	}
-
-	if err := d.forgetRemovedSinks(); err != nil {
+	if err := d.forgetRemovedSinks(time.Now()); err != nil {
 		return nil, err
 	}
-
 	if cfg.HTTP.Listen != "" {
 		d.server, err = control.Listen(cfg.HTTP.Listen, control.Pages{
 			Metrics: reg, Refresh: d.countDrops, Health: d.alive, Ready: d.ready,
@@ -132,21 +124,6 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	return d, nil
 }
 
-// forgetRemovedSinks removes the cursors of sinks that are no longer configured:
-// they would hold back events that nobody is to get.
-func (d *Daemon) forgetRemovedSinks() error {
-	for _, name := range d.journal.Cursors() {
-		if slices.ContainsFunc(d.cfg.Sinks, func(s config.Sink) bool { return s.Name == name }) {
-			continue
-		}
-		d.log.Warn("forgetting how far a sink was that is no longer configured", "sink", name)
-		if err := d.journal.RemoveCursor(name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Run works until the context ends or a part of the daemon fails for good, then
 // delivers what is left within the drain limit. The error is the failure's.
 func (d *Daemon) Run(parent context.Context) error {
@@ -164,11 +141,12 @@ func (d *Daemon) Run(parent context.Context) error {
 	}
 	serving.start(func() error { d.notifier.Watchdog(serveCtx, d.alive); return nil })
 	for _, w := range d.workers {
-		delivering.start(func() error { return w.Run(deliverCtx) })
+		delivering.start(func() error { return w.run(deliverCtx) })
 	}
 	receiving.start(func() error { return d.receiver.Run(ctx) })
 	receiving.start(func() error { d.echo.run(ctx); return nil })
 	receiving.start(func() error { d.reportStatus(ctx); return nil })
+	receiving.start(func() error { d.lookAfterRemovedSinks(ctx); return nil })
 	d.notifier.Ready()
 
 	<-ctx.Done()

@@ -84,15 +84,6 @@ func fileOptions(c *config.File, encoder event.Encoder) file.Options {
 	return file.Options{Path: c.Path, Mode: fs.FileMode(c.Mode), Encoder: encoder, Fsync: c.Fsync == config.FsyncBatch}
 }
 
-func deliveryOptions(c *config.Sink) delivery.Options {
-	return delivery.Options{
-		BatchEvents:    c.BatchEvents,
-		AttemptTimeout: time.Duration(c.AttemptTimeout),
-		RetryMin:       time.Duration(c.RetryMin),
-		RetryMax:       time.Duration(c.RetryMax),
-	}
-}
-
 // decoder makes events of the journal's records.
 func decoder(journalID, host string) delivery.Decoder {
 	return func(r journal.Record) (event.Event, error) {

@@ -27,6 +27,7 @@ type Metrics struct {
 	Registrations prometheus.Counter     // times the family appeared
 	EchoProbes    *prometheus.CounterVec // by result
 	EchoSeconds   prometheus.Histogram
+	SinkLatency   *prometheus.HistogramVec // seconds, by sink
 }
 
 // The reasons why an event was lost. Each event has one.
@@ -66,10 +67,15 @@ func New(reg prometheus.Registerer, version string, refusals []string) *Metrics 
 			Help:    "Round-trip time of the echo health checks that were answered.",
 			Buckets: prometheus.ExponentialBuckets(0.00001, 4, 10),
 		}),
+		SinkLatency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "sink_latency_seconds",
+			Help:    "Time from the receipt of an event until the sink has taken it.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 11), // to some nine minutes
+		}, []string{"sink"}),
 	}
 	reg.MustRegister(
 		m.Received, m.Refused, m.Lost, m.Blind, m.ReceiveBuffer, m.Subscribed, m.Registrations,
-		m.EchoProbes, m.EchoSeconds, buildInfo(version),
+		m.EchoProbes, m.EchoSeconds, m.SinkLatency, buildInfo(version),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m

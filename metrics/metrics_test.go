@@ -15,7 +15,11 @@ import (
 func TestEverySeriesExistsFromTheStartAndPassesTheLinter(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	New(reg, "1.0\xff", []string{"family", "sender"})
-	states := func() []SinkState { return []SinkState{{Name: "a"}, {Name: "b", LastError: errors.New("x")}} }
+	states := func() []SinkState {
+		a, b := NewSinkState("a", []string{"sample"}), NewSinkState("b", []string{"sample"})
+		b.LastError = errors.New("x")
+		return []SinkState{a, b}
+	}
 	if err := RegisterSinks(reg, states); err != nil {
 		t.Fatal(err)
 	}
@@ -34,12 +38,20 @@ func TestEverySeriesExistsFromTheStartAndPassesTheLinter(t *testing.T) {
 # TYPE genltestd_messages_refused_total counter
 genltestd_messages_refused_total{reason="family"} 0
 genltestd_messages_refused_total{reason="sender"} 0
+# HELP genltestd_sink_events_dropped_total Events that the sink never got: the limit that was reached. journal: that of the journal, or they could not be read back.
+# TYPE genltestd_sink_events_dropped_total counter
+genltestd_sink_events_dropped_total{reason="journal",sink="a"} 0
+genltestd_sink_events_dropped_total{reason="journal",sink="b"} 0
+genltestd_sink_events_dropped_total{reason="max_age",sink="a"} 0
+genltestd_sink_events_dropped_total{reason="max_age",sink="b"} 0
+genltestd_sink_events_dropped_total{reason="max_lag_bytes",sink="a"} 0
+genltestd_sink_events_dropped_total{reason="max_lag_bytes",sink="b"} 0
 # HELP genltestd_sink_healthy 1 while the last attempt to deliver succeeded.
 # TYPE genltestd_sink_healthy gauge
 genltestd_sink_healthy{sink="a"} 1
 genltestd_sink_healthy{sink="b"} 0
 `
-	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "genltestd_messages_refused_total", "genltestd_sink_healthy"); err != nil {
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "genltestd_messages_refused_total", "genltestd_sink_events_dropped_total", "genltestd_sink_healthy"); err != nil {
 		t.Error(err)
 	}
 }
@@ -50,8 +62,8 @@ func TestTheReadmeNamesEveryMetric(t *testing.T) {
 		t.Fatal(err)
 	}
 	reg := prometheus.NewRegistry()
-	New(reg, "1.0", []string{"x"})
-	if err := RegisterSinks(reg, func() []SinkState { return []SinkState{{Name: "a"}} }); err != nil {
+	New(reg, "1.0", []string{"x"}).SinkLatency.WithLabelValues("a")
+	if err := RegisterSinks(reg, func() []SinkState { return []SinkState{NewSinkState("a", []string{"x"})} }); err != nil {
 		t.Fatal(err)
 	}
 	if err := RegisterJournal(reg, func() JournalState { return JournalState{} }); err != nil {

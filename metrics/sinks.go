@@ -8,38 +8,120 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// Why an event was dropped before its sink took it: the values of the label reason
+// of sink_events_dropped_total.
+const (
+	DroppedJournal = "journal"       // the journal's limit was reached, or it was damaged
+	DroppedAge     = "max_age"       // a limit of the sink
+	DroppedLag     = "max_lag_bytes" // likewise
+)
+
 // A SinkState is one sink's account at one moment. Its numbers belong together:
-// Events = Delivered + Dropped + InFlight + Waiting, in every scrape.
+// Events is the sum of Delivered, Filtered, Suppressed, Dropped, DeadLettered,
+// InFlight and Waiting, in every scrape.
 type SinkState struct {
-	Name      string
-	Events    uint64 // that the sink was or is to get
-	Delivered uint64
-	Dropped   uint64 // gone from the journal before the sink took them
-	InFlight  uint64 // handed to the sink, not yet taken
-	Waiting   uint64 // in the journal, not yet handed to the sink
-	Failures  uint64 // attempts that failed
-	LastError error  // of the last attempt; nil when it succeeded or there was none
+	Name         string
+	Events       uint64            // that are or were in the journal for the sink
+	Delivered    uint64            // that the sink has taken
+	Filtered     uint64            // that its filter did not let pass
+	Suppressed   map[string]uint64 // that another rule kept from it, by reason
+	Dropped      map[string]uint64 // by reason
+	DeadLettered uint64            // that the sink has refused for good
+	InFlight     uint64            // handed to the sink, not yet taken
+	Waiting      uint64            // in the journal, not yet handed to the sink
+
+	Failures   uint64 // attempts that failed
+	LastError  error  // of the last attempt; nil when it succeeded or there was none
+	RuleErrors uint64 // expressions that failed; the event was delivered
+	Summaries  uint64 // deliveries that tell of suppressed events
+	Replayed   uint64 // dead letters that were taken after all
+	LagBytes   int64  // of the journal, not yet taken
+
+	DeadLetters        uint64 // kept at present
+	DeadLetterBytes    uint64
+	DeadLettersExpired uint64 // that a limit of theirs has taken
+}
+
+// NewSinkState returns the state of a sink that has done nothing, with every label.
+func NewSinkState(name string, suppressed []string) SinkState {
+	s := SinkState{
+		Name:       name,
+		Dropped:    map[string]uint64{DroppedJournal: 0, DroppedAge: 0, DroppedLag: 0},
+		Suppressed: make(map[string]uint64, len(suppressed)),
+	}
+	for _, reason := range suppressed {
+		s.Suppressed[reason] = 0
+	}
+	return s
+}
+
+// A sinkMetric is one number of a sink's state.
+type sinkMetric struct {
+	name, help string
+	kind       prometheus.ValueType
+	value      func(s *SinkState) float64           // nil when by label
+	by         func(s *SinkState) map[string]uint64 // values of the label reason
+}
+
+const (
+	count = prometheus.CounterValue
+	level = prometheus.GaugeValue
+)
+
+func sinkMetrics() []sinkMetric {
+	plain := func(name, help string, kind prometheus.ValueType, value func(s *SinkState) float64) sinkMetric {
+		return sinkMetric{name: name, help: help, kind: kind, value: value}
+	}
+	return []sinkMetric{
+		plain("events_total", "Events that the sink was or is to get, or that its rules kept from it.", count, func(s *SinkState) float64 { return float64(s.Events) }),
+		plain("events_delivered_total", "Events that the sink has taken.", count, func(s *SinkState) float64 { return float64(s.Delivered) }),
+		plain("events_filtered_total", "Events that the sink's filter did not let pass.", count, func(s *SinkState) float64 { return float64(s.Filtered) }),
+		{
+			name: "events_suppressed_total", help: "Events that another rule of the sink kept from it, by rule.",
+			kind: count, by: func(s *SinkState) map[string]uint64 { return s.Suppressed },
+		},
+		{
+			name: "events_dropped_total", help: "Events that the sink never got: the limit that was reached. journal: that of the journal, or they could not be read back.",
+			kind: count, by: func(s *SinkState) map[string]uint64 { return s.Dropped },
+		},
+		plain("events_dead_lettered_total", "Events that the sink has refused for good, and that are kept apart.", count, func(s *SinkState) float64 { return float64(s.DeadLettered) }),
+		plain("events_in_flight", "Events handed to the sink that it has not taken yet.", level, func(s *SinkState) float64 { return float64(s.InFlight) }),
+		plain("events_waiting", "Events in the journal that were not yet handed to the sink.", level, func(s *SinkState) float64 { return float64(s.Waiting) }),
+		plain("lag_bytes", "Journal that the sink has not taken yet.", level, func(s *SinkState) float64 { return float64(s.LagBytes) }),
+		plain("failures_total", "Attempts to deliver that failed.", count, func(s *SinkState) float64 { return float64(s.Failures) }),
+		plain("healthy", "1 while the last attempt to deliver succeeded.", level, func(s *SinkState) float64 { return truth(s.LastError == nil) }),
+		plain("rule_errors_total", "Times that an expression of the sink failed; the event was delivered.", count, func(s *SinkState) float64 { return float64(s.RuleErrors) }),
+		plain("summaries_total", "Events of the kind suppressed that the sink has taken.", count, func(s *SinkState) float64 { return float64(s.Summaries) }),
+		plain("dead_letters", "Dead letters that are kept.", level, func(s *SinkState) float64 { return float64(s.DeadLetters) }),
+		plain("dead_letter_bytes", "Disk space of the dead letters.", level, func(s *SinkState) float64 { return float64(s.DeadLetterBytes) }),
+		plain("dead_letters_expired_total", "Dead letters that their limits of size and age have taken.", count, func(s *SinkState) float64 { return float64(s.DeadLettersExpired) }),
+		plain("dead_letters_replayed_total", "Dead letters that the sink has taken after all.", count, func(s *SinkState) float64 { return float64(s.Replayed) }),
+	}
+}
+
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 type sinkCollector struct {
-	states func() []SinkState
-	descs  map[string]*prometheus.Desc
+	states  func() []SinkState
+	metrics []sinkMetric
+	descs   []*prometheus.Desc
 }
 
 // RegisterSinks registers a collector that takes every sink's account by one
 // call of states for each scrape.
 func RegisterSinks(reg prometheus.Registerer, states func() []SinkState) error {
-	c := &sinkCollector{states: states, descs: map[string]*prometheus.Desc{}}
-	for name, help := range map[string]string{
-		"events_total":           "Events that the sink was or is to get.",
-		"events_delivered_total": "Events that the sink has taken.",
-		"events_dropped_total":   "Events that the sink never got: the journal's limit was reached first, or they could not be read back.",
-		"events_in_flight":       "Events handed to the sink that it has not taken yet.",
-		"events_waiting":         "Events in the journal that were not yet handed to the sink.",
-		"failures_total":         "Attempts to deliver that failed.",
-		"healthy":                "1 while the last attempt to deliver succeeded.",
-	} {
-		c.descs[name] = prometheus.NewDesc(prometheus.BuildFQName(namespace, "sink", name), help, []string{"sink"}, nil)
+	c := &sinkCollector{states: states, metrics: sinkMetrics()}
+	for _, m := range c.metrics {
+		labels := []string{"sink"}
+		if m.by != nil {
+			labels = append(labels, "reason")
+		}
+		c.descs = append(c.descs, prometheus.NewDesc(prometheus.BuildFQName(namespace, "sink", m.name), m.help, labels, nil))
 	}
 	if err := reg.Register(c); err != nil {
 		return fmt.Errorf("register the sinks' metrics: %w", err)
@@ -57,19 +139,14 @@ func (c *sinkCollector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c *sinkCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range c.states() {
-		emit := func(name string, kind prometheus.ValueType, v float64) {
-			ch <- prometheus.MustNewConstMetric(c.descs[name], kind, v, s.Name)
+		for i, m := range c.metrics {
+			if m.by == nil {
+				ch <- prometheus.MustNewConstMetric(c.descs[i], m.kind, m.value(&s), s.Name)
+				continue
+			}
+			for reason, n := range m.by(&s) {
+				ch <- prometheus.MustNewConstMetric(c.descs[i], m.kind, float64(n), s.Name, reason)
+			}
 		}
-		emit("events_total", prometheus.CounterValue, float64(s.Events))
-		emit("events_delivered_total", prometheus.CounterValue, float64(s.Delivered))
-		emit("events_dropped_total", prometheus.CounterValue, float64(s.Dropped))
-		emit("events_in_flight", prometheus.GaugeValue, float64(s.InFlight))
-		emit("events_waiting", prometheus.GaugeValue, float64(s.Waiting))
-		emit("failures_total", prometheus.CounterValue, float64(s.Failures))
-		healthy := 1.0
-		if s.LastError != nil {
-			healthy = 0
-		}
-		emit("healthy", prometheus.GaugeValue, healthy)
 	}
 }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package delivery takes events from the journal to the sinks. Each sink has a
-// worker and a reader of its own, so a slow or dead sink delays no other.
 package delivery
 
 import (
@@ -13,197 +11,221 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// Options are a worker's limits.
-type Options struct {
-	BatchEvents    int           // most events in one attempt
-	AttemptTimeout time.Duration // given to one attempt by its context
-	RetryMin       time.Duration // ceiling of the wait after the first failure
-	RetryMax       time.Duration // ceiling of any wait
+// A Config is what a Worker works with.
+type Config struct {
+	Name    string
+	Sinks   []sink.Sink // of the same place; with more than one the order is given up
+	Reader  Reader
+	Rules   Rules
+	Letters DeadLetters
+	Decode  Decoder
+	Options Options
+	State   metrics.SinkState   // to begin with
+	Latency prometheus.Observer // seconds from receipt until taken
+	Log     *slog.Logger
 }
 
-// A Worker delivers the journal to one sink: in order, each event until the sink
-// has taken it. State may be called at any time, Run once.
+// A Worker delivers the journal to one sink: each event that the rules let pass,
+// until it has found its fate. State and Replay may be called at any time, Run once.
 type Worker struct {
-	sink   sink.Sink
-	reader Reader
-	decode Decoder
-	opts   Options
-	log    *slog.Logger
+	Config
+	account *account
+	lanes   []*lane
+	limits  *seldom
 
-	records []journal.Record
-	events  []event.Event
-	taken   int // of the records
-
-	mu      sync.Mutex
-	claimed uint64            // records past the cursor that the state has as dropped or in flight
-	state   metrics.SinkState // Events and Waiting are derived, not kept
+	// Of the goroutine that gathers.
+	records    []journal.Record
+	suppressed map[string]uint64
+	owed       uint64 // suppressed events that no summary has told of
+	summaries  []event.Event
+	ruleError  string
 }
 
-// A Reader is what the worker needs of a *journal.Reader.
-type Reader interface {
-	Read(ctx context.Context, records []journal.Record) (n int, skipped uint64, err error)
-	Commit(last journal.Record) error
-	Backlog() uint64
-	Close() error
-}
+// NewWorker returns a worker that closes the reader and the sinks in the end.
+func NewWorker(c Config) *Worker {
+	c.Log = c.Log.With("sink", c.Name)
+	w := &Worker{
+		Config:  c,
+		account: &account{reader: c.Reader, latency: c.Latency, log: c.Log, state: c.State},
+		limits:  &seldom{log: c.Log},
+		records: make([]journal.Record, c.Options.BatchEvents),
 
-var _ Reader = (*journal.Reader)(nil)
-
-// A Decoder turns a record into an event.
-type Decoder func(journal.Record) (event.Event, error)
-
-// NewWorker returns a worker that delivers what reader reads to s, and closes
-// both in the end.
-func NewWorker(name string, s sink.Sink, reader Reader, decode Decoder, opts Options, log *slog.Logger) *Worker {
-	return &Worker{
-		sink: s, reader: reader, decode: decode, opts: opts,
-		log:     log.With("sink", name),
-		records: make([]journal.Record, opts.BatchEvents),
-		events:  make([]event.Event, 0, opts.BatchEvents),
-		state:   metrics.SinkState{Name: name},
+		suppressed: make(map[string]uint64),
 	}
+	for _, s := range c.Sinks {
+		w.lanes = append(w.lanes, &lane{
+			Worker: w, sink: s, window: c.Options.BatchEvents,
+			pace: pace{shortest: c.Options.RetryMin, longest: c.Options.RetryMax},
+		})
+	}
+	return w
 }
 
-// Run delivers until the journal is sealed and everything in it was taken, or
-// until the context ends. It then closes sink and reader.
+// State returns the account at this moment.
+func (w *Worker) State() metrics.SinkState { return w.account.State() }
+
+// Replay has the worker look for dead letters that are to be delivered again.
+func (w *Worker) Replay() { w.Reader.Interrupt() }
+
+// Run delivers until the journal is sealed and everything in it has found its fate,
+// or until the context ends.
 func (w *Worker) Run(ctx context.Context) error {
-	w.run(ctx)
-	if err := errors.Join(w.sink.Close(), w.reader.Close()); err != nil {
-		return fmt.Errorf("close sink %s: %w", w.state.Name, err)
+	if len(w.lanes) == 1 {
+		w.feed(ctx, func(b *batch) bool { return w.lanes[0].deliver(ctx, b) })
+	} else {
+		w.feedAll(ctx)
+	}
+	return w.Close()
+}
+
+// Close frees what the worker holds; for one that is not run.
+func (w *Worker) Close() error {
+	var errs []error
+	for _, l := range w.lanes {
+		errs = append(errs, l.sink.Close())
+	}
+	if err := errors.Join(append(errs, w.Reader.Close())...); err != nil {
+		return fmt.Errorf("close sink %s: %w", w.Name, err)
 	}
 	return nil
 }
 
-func (w *Worker) run(ctx context.Context) {
-	for failures := 0; ; {
-		n, skipped, err := w.reader.Read(ctx, w.records)
-		if errors.Is(err, io.EOF) || ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			failures++
-			w.log.Error("cannot read the journal; will try again", "error", err)
-			if !w.pause(ctx, failures) {
-				return
+// feedAll gives each batch to the next lane that has nothing to do.
+func (w *Worker) feedAll(ctx context.Context) {
+	batches := make(chan *batch)
+	var wg sync.WaitGroup
+	for _, l := range w.lanes {
+		wg.Go(func() {
+			for b := range batches {
+				if !l.deliver(ctx, b) {
+					return
+				}
 			}
-			continue
-		}
-		failures = 0
-		w.begun(w.records[:n], skipped)
-		if !w.deliver(ctx, w.events) {
-			return
-		}
+		})
 	}
-}
-
-// pause waits before another attempt, and reports false when the context ended.
-func (w *Worker) pause(ctx context.Context, failures int) bool {
-	select {
-	case <-time.After(backoff(failures, w.opts.RetryMin, w.opts.RetryMax)):
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// begun decodes a batch and takes it into the account.
-func (w *Worker) begun(records []journal.Record, skipped uint64) {
-	w.events, w.taken = w.events[:0], 0
-	for _, r := range records {
-		e, err := w.decode(r)
-		if err != nil {
-			// The receiver has checked the message, so this is a defect of ours: the
-			// event is forwarded with what there is.
-			w.log.Error("cannot decode an event", "seq", r.Seq, "error", err)
-		}
-		w.events = append(w.events, e)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.state.Dropped += skipped
-	w.state.InFlight = uint64(len(records))
-	w.claimed = skipped + w.state.InFlight
-	if skipped > 0 {
-		w.log.Error("events dropped: the journal reached its limit before the sink took them", "events", skipped)
-	}
-}
-
-// deliver tries until the sink has taken all events, and reports false when the
-// context ended first.
-func (w *Worker) deliver(ctx context.Context, events []event.Event) bool {
-	for failures := 0; len(events) > 0; {
-		accepted, err := w.attempt(ctx, events)
-		w.attempted(events[:accepted], err)
-		events = events[accepted:]
-		if err == nil {
-			failures = 0
-			continue
-		}
-		if accepted > 0 {
-			failures = 0
-		}
-		failures++
-		if !w.pause(ctx, failures) {
+	w.feed(ctx, func(b *batch) bool {
+		select {
+		case batches <- b:
+			return true
+		case <-ctx.Done():
 			return false
 		}
-	}
-	return true
+	})
+	close(batches)
+	wg.Wait()
 }
 
-// attempt calls the sink once and holds it to its contract.
-func (w *Worker) attempt(ctx context.Context, events []event.Event) (accepted int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, w.opts.AttemptTimeout)
-	defer cancel()
-	accepted, err = w.sink.Deliver(ctx, events)
-	accepted = min(max(accepted, 0), len(events))
-	if err == nil && accepted < len(events) {
-		err = fmt.Errorf("sink took %d of %d events without an error", accepted, len(events))
-	}
-	return accepted, err
-}
-
-// attempted takes an attempt into the account, and the cursor past what the sink
-// has taken. A failing sink is logged when what it says changes, not at each
-// attempt.
-func (w *Worker) attempted(taken []event.Event, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	before := w.state.LastError
-	w.state.Delivered += uint64(len(taken))
-	w.state.InFlight -= uint64(len(taken))
-	w.state.LastError = err
-	w.taken += len(taken)
-	if len(taken) > 0 {
-		if err := w.reader.Commit(w.records[w.taken-1]); err != nil {
-			w.log.Error("cannot write the cursor; after a crash events would be delivered again", "error", err)
+// feed gathers batches and sends them, until there will be no more or send reports
+// false.
+func (w *Worker) feed(ctx context.Context, send func(*batch) bool) {
+	reading := pace{shortest: w.Options.RetryMin, longest: w.Options.RetryMax}
+	for {
+		if b := w.replay(); b != nil && !send(b) {
+			return
 		}
-		w.claimed = w.state.InFlight
-	}
-	switch {
-	case err != nil:
-		w.state.Failures++
-		if before == nil || before.Error() != err.Error() {
-			w.log.Error("delivery failed; will try again until it succeeds", "error", err)
+		b := w.account.begin()
+		err := w.trim()
+		if err == nil {
+			err = w.gather(ctx, b)
 		}
-	case before != nil:
-		w.log.Info("delivery works again")
+		switch {
+		case errors.Is(err, io.EOF) || ctx.Err() != nil:
+			return
+		case err != nil:
+			w.account.drop(b)
+			w.Log.Error("cannot read the journal; will try again", "error", err)
+			if !sleep(ctx, reading.failed(false, 0)) {
+				return
+			}
+		case b.empty():
+			w.account.drop(b)
+		default:
+			reading.succeeded()
+			if w.account.enter(b); !send(b) {
+				return
+			}
+		}
 	}
 }
 
-// State returns the account at this moment.
-func (w *Worker) State() metrics.SinkState {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	s := w.state
-	if backlog := w.reader.Backlog(); backlog > w.claimed {
-		s.Waiting = backlog - w.claimed
+// trim drops what lies in the journal beyond the limits of the sink, when nothing is
+// under way: what is in hand is older, and the lanes look after it.
+func (w *Worker) trim() error {
+	o := &w.Options
+	if o.MaxLagBytes == 0 && o.MaxAge == 0 || w.account.underway() > 0 {
+		return nil
 	}
-	s.Events = s.Delivered + s.Dropped + s.InFlight + s.Waiting
-	return s
+	if o.MaxAge > 0 {
+		n, err := w.Reader.Trim(0, time.Now().Add(-o.MaxAge))
+		w.trimmed(n, tooOld)
+		if err != nil {
+			return err
+		}
+	}
+	n, err := w.Reader.Trim(o.MaxLagBytes, time.Time{})
+	w.trimmed(n, tooFarBehind)
+	return err
+}
+
+func (w *Worker) trimmed(n uint64, f fate) {
+	if n == 0 {
+		return
+	}
+	w.account.dropped(n, f)
+	w.limits.warn("events dropped: beyond a limit of the sink", "events", n, "limit", f)
+}
+
+// replay returns dead letters that are to be delivered again, nil when there are
+// none. They are marked until the lane has dealt with them, so there is one such
+// batch at a time.
+func (w *Worker) replay() *batch {
+	if w.account.replaying() {
+		return nil
+	}
+	letters, err := w.Letters.NextReplay(w.Options.BatchEvents)
+	if err != nil {
+		w.limits.warn("cannot read dead letters that are to be delivered again", "error", err)
+	}
+	if len(letters) == 0 {
+		return nil
+	}
+	b := w.account.begin()
+	b.replay = true
+	for i := range letters {
+		l := &letters[i]
+		r := journal.Record{Seq: l.Seq, Time: l.Received, Data: l.Data}
+		e := w.decoded(b, &r)
+		e.JournalID = l.Journal // may be an earlier one
+		b.items = append(b.items, item{record: r, event: e, attempts: l.Attempts})
+	}
+	w.account.enter(b)
+	return b
+}
+
+// A seldom logs what may happen often: the first time, and then what has come
+// together in a minute.
+type seldom struct {
+	log  *slog.Logger
+	mu   sync.Mutex
+	last time.Time
+	more int
+}
+
+func (s *seldom) warn(what string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); now.Sub(s.last) >= time.Minute {
+		s.log.Warn(what, append(args, "such_lines_left_out", s.more)...)
+		s.last, s.more = now, 0
+		return
+	}
+	s.more++
 }

@@ -5,151 +5,45 @@ package delivery
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"log/slog"
+	"math/rand/v2"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// A target is a sink whose answers a test chooses.
-type target struct {
-	mu     sync.Mutex
-	taken  []uint64
-	answer func(n int) (accepted int, err error) // nil takes all
-	block  bool                                  // until the attempt's context ends
-	tries  int
-	closed bool
-}
-
-func (s *target) Deliver(ctx context.Context, events []event.Event) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tries++
-	if s.block {
-		<-ctx.Done()
-		return 0, ctx.Err()
-	}
-	n, err := len(events), error(nil)
-	if s.answer != nil {
-		n, err = s.answer(len(events))
-	}
-	for _, e := range events[:min(max(n, 0), len(events))] {
-		s.taken = append(s.taken, e.Seq)
-	}
-	return n, err
-}
-
-func (s *target) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	return nil
-}
-
-type fixture struct {
-	*Worker
-	j    *journal.Journal
-	gen  *uint64
-	log  *bytes.Buffer
-	done chan error
-	stop context.CancelFunc
-}
-
-func open(t *testing.T, maxBytes int64) *journal.Journal {
-	t.Helper()
-	j, err := journal.Open(t.TempDir(), journal.Options{MaxBytes: maxBytes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := j.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return j
-}
-
-func start(t *testing.T, s *target, j *journal.Journal) fixture {
-	t.Helper()
-	f := fixture{j: j, log: &bytes.Buffer{}, done: make(chan error, 1)}
-	decode := func(r journal.Record) (event.Event, error) {
-		return event.Event{JournalID: j.ID(), Seq: r.Seq, Time: r.Time}, nil
-	}
-	opts := Options{BatchEvents: 10, AttemptTimeout: 5 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second}
-	reader, err := j.NewReader("x"+fmt.Sprint(len(j.Cursors())), journal.ReaderOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.gen = new(uint64)
-	f.Worker = NewWorker("x", s, reader, decode, opts, slog.New(slog.NewTextHandler(f.log, nil)))
-	var ctx context.Context
-	ctx, f.stop = context.WithCancel(t.Context())
-	go func() { f.done <- f.Run(ctx) }()
-	return f
-}
-
-func (f fixture) append(t *testing.T, n int) {
-	t.Helper()
-	for range n {
-		*f.gen++
-		if err := f.j.Append(*f.gen, time.Now(), [][]byte{binary.NativeEndian.AppendUint64(nil, 1)}); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-// finish seals the journal, waits for the worker and checks what the sink got.
-func (f fixture) finish(t *testing.T, s *target, n int) {
-	t.Helper()
-	f.j.Seal()
-	if err := <-f.done; err != nil {
-		t.Error(err)
-	}
-	want := make([]uint64, n)
-	for i := range want {
-		want[i] = uint64(i + 1)
-	}
-	if diff := cmp.Diff(want, s.taken); diff != "" {
-		t.Errorf("events taken (-want +got):\n%s", diff)
-	}
-	if !s.closed {
-		t.Error("the sink was not closed")
-	}
-	f.stop()
-}
+var errDown = errors.New("down")
 
 func TestEverythingIsDeliveredInOrderWhateverTheSinkAnswers(t *testing.T) {
-	down := errors.New("down")
 	answers := map[string]func(n int) (int, error){
 		"all":                       nil,
-		"one at a time":             func(int) (int, error) { return 1, down },
-		"half":                      func(n int) (int, error) { return (n + 1) / 2, down },
+		"one at a time":             func(int) (int, error) { return 1, errDown },
+		"half":                      func(n int) (int, error) { return (n + 1) / 2, errDown },
 		"fewer without an error":    func(n int) (int, error) { return max(1, n-1), nil },
 		"more than it was given":    func(n int) (int, error) { return n + 5, nil },
-		"less than nothing, once":   sometimes(-3, down),
+		"less than nothing, once":   sometimes(-3, errDown),
 		"nothing without an error":  sometimes(0, nil),
-		"all and an error":          func(n int) (int, error) { return n, down },
-		"none three times in a row": sometimes(0, down),
+		"all and an error":          func(n int) (int, error) { return n, errDown },
+		"none three times in a row": sometimes(0, errDown),
+		"all and a poisoned one":    func(n int) (int, error) { return n, sink.Permanent(errDown) },
 	}
 	for name, answer := range answers {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &target{answer: answer}
-				f := start(t, s, open(t, 1<<20))
+				s := &target{}
+				if answer != nil {
+					s.answer = func(events []event.Event) (int, error) { return answer(len(events)) }
+				}
+				f := start(t, open(t, 1<<20), nil, s)
 				f.append(t, 95)
 				time.Sleep(time.Hour)
 				synctest.Wait()
-				if got := f.State(); got.Delivered != 95 || got.Events != 95 || got.Waiting+got.InFlight+got.Dropped != 0 {
+				if got := f.State(); got.Delivered != 95 || got.Events != 95 || sum(got) != 95 {
 					t.Errorf("account %+v", got)
 				}
 				f.finish(t, s, 95)
@@ -171,18 +65,18 @@ func sometimes(accepted int, err error) func(n int) (int, error) {
 
 func TestADeadSinkIsTriedAgainAndForgetsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &target{answer: func(int) (int, error) { return 0, errors.New("down\x1b[2J") }}
-		f := start(t, s, open(t, 1<<20))
+		s := &target{answer: func([]event.Event) (int, error) { return 0, errors.New("down\x1b[2J") }}
+		f := start(t, open(t, 1<<20), nil, s)
 		f.append(t, 25)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		got := f.State()
-		if got.Delivered != 0 || got.InFlight == 0 || got.InFlight+got.Waiting != 25 || got.LastError == nil || got.Failures != uint64(s.tries) {
-			t.Errorf("account of a dead sink %+v after %d tries", got, s.tries)
+		if got.Delivered != 0 || got.InFlight == 0 || got.InFlight+got.Waiting != 25 || got.LastError == nil || got.Failures != uint64(s.tries()) {
+			t.Errorf("account of a dead sink %+v after %d tries", got, s.tries())
 		}
-		// The mean wait is half of RetryMax, the longest RetryMax.
-		if s.tries < 360 || s.tries > 2000 {
-			t.Errorf("%d attempts in an hour", s.tries)
+		// The mean pause is half of RetryMax, the longest RetryMax.
+		if s.tries() < 360 || s.tries() > 2000 {
+			t.Errorf("%d attempts in an hour", s.tries())
 		}
 		if n := strings.Count(f.log.String(), "delivery failed"); n != 1 {
 			t.Errorf("%d log lines for one lasting fault", n)
@@ -190,9 +84,7 @@ func TestADeadSinkIsTriedAgainAndForgetsNothing(t *testing.T) {
 		if strings.Contains(f.log.String(), "\x1b") {
 			t.Error("an escape sequence reached the log")
 		}
-		s.mu.Lock()
-		s.answer = nil
-		s.mu.Unlock()
+		s.answers(nil)
 		time.Sleep(time.Minute)
 		f.finish(t, s, 25)
 		if !strings.Contains(f.log.String(), "works again") {
@@ -201,10 +93,41 @@ func TestADeadSinkIsTriedAgainAndForgetsNothing(t *testing.T) {
 	})
 }
 
+func TestASinkThatWasDownForHoursCatchesUpWithoutAStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &target{answer: func([]event.Event) (int, error) { return 0, errDown }}
+		f := start(t, open(t, 0), func(c *Config) { c.Options.RetryMax = 30 * time.Second }, s)
+		for range 4 * 60 {
+			f.append(t, 10)
+			time.Sleep(time.Minute)
+		}
+		s.answers(nil)
+		back := time.Now()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		first, soon := time.Duration(0), 0
+		for _, at := range s.at {
+			if since := at.Sub(back); since >= 0 {
+				if soon++; soon == 1 {
+					first = since
+				}
+				if since > first+50*time.Millisecond {
+					soon--
+				}
+			}
+		}
+		// Full speed would make all 240 attempts in no time at all.
+		if soon > 20 {
+			t.Errorf("%d attempts in the first 50 ms after the sink came back", soon)
+		}
+		f.finish(t, s, 2400)
+	})
+}
+
 func TestAnAttemptThatHangsIsEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{block: true}
-		f := start(t, s, open(t, 1<<20))
+		f := start(t, open(t, 1<<20), nil, s)
 		f.append(t, 1)
 		time.Sleep(6 * time.Second)
 		synctest.Wait()
@@ -212,58 +135,94 @@ func TestAnAttemptThatHangsIsEnded(t *testing.T) {
 			t.Errorf("account %+v", got)
 		}
 		f.stop()
-		if err := <-f.done; err != nil {
-			t.Error(err)
-		}
-		if got := f.State(); got.InFlight != 1 {
-			t.Errorf("the event that was not taken is not accounted for: %+v", got)
+		f.end(t)
+		if got := f.State(); got.InFlight != 1 || errors.Is(got.LastError, context.Canceled) {
+			t.Errorf("the end of the daemon is the sink's fault, or its event is not accounted for: %+v", got)
 		}
 	})
 }
 
-func TestEventsPastTheJournalsLimitAreCountedAsDropped(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &target{answer: func(int) (int, error) { return 0, errors.New("down") }}
-		f := start(t, s, open(t, 1<<20))
-		big := make([]byte, 8000)
-		const events = 1000
-		for range events {
-			*f.gen++
-			if err := f.j.Append(*f.gen, time.Now(), [][]byte{big}); err != nil {
-				t.Fatal(err)
+func TestTheOtherSideSaysWhenToTryAgain(t *testing.T) {
+	for _, asked := range []time.Duration{42 * time.Second, 100 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &target{answer: func([]event.Event) (int, error) { return 0, sink.RetryAfter(asked, errDown) }}
+			f := start(t, open(t, 1<<20), nil, s)
+			f.append(t, 1)
+			time.Sleep(3 * time.Hour)
+			synctest.Wait()
+			want := min(asked, maxRetryAfter)
+			for i := 1; i < len(s.at); i++ {
+				if pause := s.at[i].Sub(s.at[i-1]); pause != want {
+					t.Errorf("a pause of %v, asked was %v", pause, asked)
+				}
 			}
+			if s.tries() < 2 {
+				t.Errorf("%d attempts", s.tries())
+			}
+			f.stop()
+			f.end(t)
+		})
+	}
+}
+
+func TestBatchesKeepTheirLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &target{}
+		f := start(t, open(t, 1<<20), func(c *Config) {
+			c.Options.BatchEvents, c.Options.BatchBytes, c.Options.BatchWait = 7, 1000, time.Second
+		}, s)
+		text := bytes.Repeat([]byte("x"), 300)
+		f.appendBatch(t, text, text, text, text, text) // four reach the limit of bytes
+		for range 20 {
+			f.append(t, 1)
 		}
-		s.mu.Lock()
-		s.answer = nil
-		s.mu.Unlock()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		got := f.State()
-		if got.Dropped == 0 || got.Delivered+got.Dropped != events || got.Events != events {
-			t.Errorf("account %+v, want delivered + dropped = %d", got, events)
+		for i, n := range s.sizes {
+			if n > 7 {
+				t.Errorf("attempt %d has %d events", i, n)
+			}
 		}
-		f.stop()
-		if err := <-f.done; err != nil {
-			t.Error(err)
+		if len(s.sizes) > 6 {
+			t.Errorf("%d attempts for 25 events: %v", len(s.sizes), s.sizes)
 		}
+		f.finish(t, s, 25)
 	})
+}
+
+func TestALoneEventIsDeliveredWithinTheBatchWait(t *testing.T) {
+	for _, wait := range []time.Duration{0, 50 * time.Millisecond, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &target{}
+			f := start(t, open(t, 1<<20), func(c *Config) { c.Options.BatchWait = wait }, s)
+			for range 3 {
+				time.Sleep(time.Hour)
+				sent := time.Now()
+				f.append(t, 1)
+				time.Sleep(wait)
+				synctest.Wait()
+				if last := s.at[len(s.at)-1]; last.Before(sent) || last.Sub(sent) > wait {
+					t.Errorf("delivered after %v, wait is %v", last.Sub(sent), wait)
+				}
+			}
+			f.finish(t, s, 3)
+		})
+	}
 }
 
 func TestASlowSinkDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := open(t, 1<<20)
-		slow := start(t, &target{block: true}, j)
+		slow := start(t, j, nil, &target{block: true})
 		s := &target{}
-		fast := start(t, s, j)
+		fast := start(t, j, nil, s)
 		fast.append(t, 50)
 		synctest.Wait()
 		if got := fast.State(); got.Delivered != 50 {
 			t.Errorf("account %+v", got)
 		}
 		slow.stop()
-		if err := <-slow.done; err != nil {
-			t.Error(err)
-		}
+		slow.end(t)
 		fast.finish(t, s, 50)
 	})
 }
@@ -271,28 +230,97 @@ func TestASlowSinkDelaysNoOther(t *testing.T) {
 func TestAnEventThatCannotBeDecodedIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{}
-		f := start(t, s, open(t, 1<<20))
-		f.decode = func(r journal.Record) (event.Event, error) { return event.Event{Seq: r.Seq}, errors.New("odd") }
+		f := start(t, open(t, 1<<20), func(c *Config) {
+			c.Decode = func(r journal.Record) (event.Event, error) { return event.Event{Seq: r.Seq}, errors.New("odd") }
+		}, s)
 		f.append(t, 1)
 		synctest.Wait()
 		f.finish(t, s, 1)
 	})
 }
 
-func TestBackoffGrowsWithJitterUpToItsLimit(t *testing.T) {
-	const shortest, longest = 100 * time.Millisecond, 3 * time.Second
-	for failures := range 100 {
-		ceiling := min(shortest<<min(max(failures-1, 0), 20), longest)
-		different := map[time.Duration]bool{}
-		for range 100 {
-			d := backoff(failures, shortest, longest)
-			if d < shortest/2 || d > ceiling {
-				t.Fatalf("backoff(%d) = %v, want %v to %v", failures, d, shortest/2, ceiling)
+// Whatever sinks and limits do, at each moment each event has one fate, and the
+// cursor never passes one that has none.
+func TestTheAccountAddsUpAtEachMoment(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			var sinks []sink.Sink
+			for range 1 + int(seed%3)*2 {
+				sinks = append(sinks, &target{answer: capricious(rand.New(rand.NewPCG(seed, uint64(len(sinks)+1))))})
 			}
-			different[d] = true
-		}
-		if len(different) < 10 {
-			t.Errorf("backoff(%d) has no jitter", failures)
+			f := start(t, open(t, 1<<20), func(c *Config) {
+				c.Rules = someFiltered(rand.New(rand.NewPCG(seed, 99)))
+				c.Options.MaxAge = time.Duration(seed%2) * time.Minute
+				c.Options.MaxLagBytes = int64(seed%4) * 2000
+				c.Options.BatchWait = time.Duration(seed%3) * 50 * time.Millisecond
+			}, sinks...)
+			sent := 0
+			for range 300 {
+				n := random.IntN(12)
+				f.append(t, n)
+				sent += n
+				time.Sleep(time.Duration(random.IntN(200)) * time.Millisecond)
+				if got := f.State(); got.Events != uint64(sent) || sum(got) != uint64(sent) {
+					t.Fatalf("%d events were journaled, the account is %+v", sent, got)
+				}
+			}
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			if got := f.State(); got.InFlight != 0 || got.Waiting != 0 || sum(got) != uint64(sent) {
+				t.Errorf("%d events were journaled, the account at the end is %+v", sent, got)
+			}
+			f.j.Seal()
+			f.end(t)
+		})
+	}
+}
+
+// capricious answers in every way there is.
+func capricious(random *rand.Rand) func([]event.Event) (int, error) {
+	return func(events []event.Event) (int, error) {
+		n := random.IntN(len(events) + 1)
+		switch random.IntN(6) {
+		case 0:
+			return n, errDown
+		case 1:
+			return n, sink.Permanent(errDown)
+		case 2:
+			return n, sink.PermanentAmong(random.IntN(20), errDown)
+		case 3:
+			return 0, sink.RetryAfter(time.Second, errDown)
+		default:
+			return len(events), nil
 		}
 	}
+}
+
+func TestTheNextWorkerGoesOnBehindWhatWasTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := open(t, 1<<20)
+		s := &target{answer: func(events []event.Event) (int, error) {
+			for i := range events {
+				if events[i].Seq > 30 {
+					return i, errDown
+				}
+			}
+			return len(events), nil
+		}}
+		f := start(t, j, nil, s)
+		f.append(t, 50)
+		synctest.Wait()
+		f.stop()
+		f.end(t)
+		reader, err := j.NewReader("x0", journal.ReaderOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.answers(nil)
+		again := start(t, j, func(c *Config) { c.Reader.Close(); c.Reader = reader }, s)
+		synctest.Wait()
+		if got := again.State(); got.Delivered != 20 || got.Events != 20 {
+			t.Errorf("account after the restart %+v", got)
+		}
+		again.finish(t, s, 50)
+	})
 }

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// An account says where each event of a sink is, and moves the cursor past those
+// that have found their fate. All of it changes under one lock, so that it is whole
+// whenever somebody looks.
+type account struct {
+	reader  Reader
+	latency prometheus.Observer
+	log     *slog.Logger
+
+	mu      sync.Mutex
+	state   metrics.SinkState // Events and Waiting are derived, not kept
+	claimed uint64            // records past the cursor that the state has
+	open    []*batch          // in the journal's order, the first one not yet dealt with first
+	idle    []*batch
+}
+
+// begin returns an empty batch.
+func (a *account) begin() *batch {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if n := len(a.idle); n > 0 {
+		b := a.idle[n-1]
+		a.idle = a.idle[:n-1]
+		return b
+	}
+	return &batch{}
+}
+
+// enter puts a batch in its place in the journal's order.
+func (a *account) enter(b *batch) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.open = append(a.open, b)
+}
+
+// drop gives back a batch that was not entered.
+func (a *account) drop(b *batch) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b.clear()
+	a.idle = append(a.idle, b)
+}
+
+// replaying reports whether a batch of dead letters is not dealt with.
+func (a *account) replaying() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.ContainsFunc(a.open, func(b *batch) bool { return b.replay })
+}
+
+// underway returns how many batches are not dealt with.
+func (a *account) underway() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.open)
+}
+
+// took notes what was read for a batch.
+func (a *account) took(records, skipped, filtered, failed uint64, suppressed map[string]uint64, items []item) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := &a.state
+	s.Dropped[metrics.DroppedJournal] += skipped
+	s.Filtered += filtered
+	s.RuleErrors += failed
+	for reason, n := range suppressed {
+		s.Suppressed[reason] += n
+	}
+	for i := range items {
+		if items[i].counts() {
+			s.InFlight++
+		}
+	}
+	a.claimed += records + skipped
+}
+
+// A fate is what becomes of an event in the end, but for being taken.
+type fate string
+
+const (
+	taken        fate = "taken"
+	deadLettered fate = "dead letter"
+	tooOld       fate = metrics.DroppedAge
+	tooFarBehind fate = metrics.DroppedLag
+)
+
+// done notes that the next n items of b have found their fate, and reports whether
+// all have: then b is no longer the caller's.
+func (a *account) done(b *batch, n int, f fate) (over bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	for i := range b.items[b.done : b.done+n] {
+		a.one(&b.items[b.done+i], b.replay, f, now)
+	}
+	b.done += n
+	over = b.done == len(b.items)
+	b.over = over
+	a.commit()
+	return over
+}
+
+func (a *account) one(i *item, replay bool, f fate, now time.Time) {
+	s := &a.state
+	switch {
+	case replay && f == taken:
+		s.Replayed++
+		return
+	case replay:
+		return
+	case !i.counts():
+		s.Summaries++
+		return
+	}
+	s.InFlight--
+	switch f {
+	case taken:
+		s.Delivered++
+		a.latency.Observe(max(now.Sub(i.record.Time), 0).Seconds())
+	case deadLettered:
+		s.DeadLettered++
+	default:
+		s.Dropped[string(f)]++
+	}
+}
+
+// commit moves the cursor over the first batches, as far as they are dealt with.
+// The caller holds mu.
+func (a *account) commit() {
+	var last journal.Record
+	var dealt uint64
+	for len(a.open) > 0 {
+		b := a.open[0]
+		for ; b.committed < b.done; b.committed++ {
+			if i := &b.items[b.committed]; i.span > 0 {
+				dealt += i.span
+				last = i.record
+			}
+		}
+		if !b.over {
+			break
+		}
+		if b.tail > 0 {
+			dealt += b.tail
+			last = b.last
+		}
+		a.open = append(a.open[:0], a.open[1:]...)
+		b.clear()
+		a.idle = append(a.idle, b)
+	}
+	if dealt == 0 {
+		return
+	}
+	a.claimed -= dealt
+	if err := a.reader.Commit(last); err != nil {
+		a.log.Error("cannot write the cursor; after a crash events would be delivered again", "error", err)
+	}
+}
+
+// dropped notes records that a limit has taken from the sink before they were read.
+func (a *account) dropped(n uint64, f fate) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.state.Dropped[string(f)] += n
+}
+
+// failed counts an attempt that the sink has not taken all of.
+func (a *account) failed() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.state.Failures++
+}
+
+// fault sets what is wrong with the sink at present, and returns what was.
+func (a *account) fault(err error) (before error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before, a.state.LastError = a.state.LastError, err
+	return before
+}
+
+// State returns the account at this moment.
+func (a *account) State() metrics.SinkState {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.state
+	s.Dropped, s.Suppressed = maps.Clone(s.Dropped), maps.Clone(s.Suppressed)
+	if backlog := a.reader.Backlog(); backlog > a.claimed {
+		s.Waiting = backlog - a.claimed
+	}
+	s.LagBytes = a.reader.Lag()
+	s.Events = s.Delivered + s.Filtered + s.DeadLettered + s.InFlight + s.Waiting
+	for _, n := range s.Dropped {
+		s.Events += n
+	}
+	for _, n := range s.Suppressed {
+		s.Events += n
+	}
+	return s
+}

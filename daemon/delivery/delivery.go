@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package delivery takes events from the journal to the sinks. Each sink has a
+// worker and a reader of its own, so a slow or dead sink delays no other.
+//
+// A worker gathers what its rules let pass into a batch, and a lane makes attempts
+// with it until each event has found its fate: taken by the sink, put with the dead
+// letters, or dropped by a limit. Then the reader's cursor moves past it, in order,
+// whatever order the lanes finish in.
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/deadletter"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/match"
+)
+
+// Options are a worker's limits.
+type Options struct {
+	BatchEvents    int           // most events in one attempt
+	BatchBytes     int           // most bytes of their records, if there is more than one
+	BatchWait      time.Duration // how long an event may wait for others
+	AttemptTimeout time.Duration // given to one attempt by its context
+	RetryMin       time.Duration // ceiling of the pause after the first failure
+	RetryMax       time.Duration // ceiling of any pause, but for what the other side asks for
+	MaxLagBytes    int64         // of the journal behind the cursor; 0 is no limit
+	MaxAge         time.Duration // of an event that was not taken; 0 is no limit
+}
+
+// A Reader is what a worker needs of a *journal.Reader.
+type Reader interface {
+	Read(ctx context.Context, records []journal.Record) (n int, skipped uint64, err error)
+	TryRead(records []journal.Record) (n int, skipped uint64, err error)
+	Interrupt()
+	Trim(maxBytes int64, oldest time.Time) (dropped uint64, err error)
+	Commit(last journal.Record) error
+	Backlog() uint64
+	Lag() int64
+	Close() error
+}
+
+var _ Reader = (*journal.Reader)(nil)
+
+// A Decoder turns a record into an event.
+type Decoder func(journal.Record) (event.Event, error)
+
+// Rules are what a worker needs of a *match.Rules.
+type Rules interface {
+	Judge(e *event.Event) (match.Verdict, error)
+	Summaries(dst []event.Event, now time.Time, end bool) []event.Event
+}
+
+var _ Rules = (*match.Rules)(nil)
+
+// DeadLetters are what a worker needs of a *deadletter.Box.
+type DeadLetters interface {
+	Add(letters ...deadletter.Letter) error
+	Remove(ids ...deadletter.ID) (n int, err error)
+	NextReplay(atMost int) ([]deadletter.Letter, error)
+}
+
+var _ DeadLetters = (*deadletter.Box)(nil)

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/match"
+)
+
+// Of a batch's wait, so many looks are made at what has come: each costs a wake-up,
+// where waiting for each event would cost one an event.
+const looksAWait = 10
+
+// Rules may filter for long and let nothing pass; the cursor must move on.
+const readsABatch = 64
+
+// gather fills the batch with what the rules let pass. The batch may have no items
+// and still be a stretch of the journal. The error is io.EOF when the journal is
+// sealed and there is nothing more, or the context's; after any other, which the
+// disk has caused, gather may be called again.
+func (w *Worker) gather(ctx context.Context, b *batch) error {
+	n, skipped, err := w.read(ctx)
+	for reads := 1; ; reads++ {
+		if n > 0 || skipped > 0 {
+			w.take(b, w.records[:n], skipped)
+		}
+		if err != nil {
+			return w.gathered(b, err)
+		}
+		if b.begun.IsZero() { // woken for another cause
+			w.summarize(b, false)
+			return nil
+		}
+		if w.full(b) || reads == readsABatch {
+			return nil
+		}
+		n, skipped, err = w.Reader.TryRead(w.records[:min(len(w.records), w.Options.BatchEvents-len(b.items))])
+		if n == 0 && err == nil && !w.await(ctx, b) {
+			return nil
+		}
+	}
+}
+
+// read waits for records, but not for long while a summary is owed.
+func (w *Worker) read(ctx context.Context) (n int, skipped uint64, err error) {
+	if w.owed == 0 {
+		return w.Reader.Read(ctx, w.records)
+	}
+	soon, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	n, skipped, err = w.Reader.Read(soon, w.records)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = nil
+	}
+	return n, skipped, err
+}
+
+// gathered says what an error means for what the batch has already: it goes out
+// first.
+func (w *Worker) gathered(b *batch, err error) error {
+	if errors.Is(err, io.EOF) {
+		w.summarize(b, true)
+	}
+	if b.empty() {
+		return err
+	}
+	return nil
+}
+
+func (w *Worker) full(b *batch) bool {
+	return len(b.items) >= w.Options.BatchEvents || b.bytes >= w.Options.BatchBytes
+}
+
+// await sleeps a part of the batch's wait, and reports false when that is over.
+func (w *Worker) await(ctx context.Context, b *batch) bool {
+	left := w.Options.BatchWait - time.Since(b.begun)
+	if left <= 0 {
+		return false
+	}
+	return sleep(ctx, min(left, max(w.Options.BatchWait/looksAWait, time.Millisecond)))
+}
+
+// sleep waits, and reports false when the context ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// take puts records into the batch and into the account.
+func (w *Worker) take(b *batch, records []journal.Record, skipped uint64) {
+	if b.begun.IsZero() {
+		b.begun = time.Now()
+	}
+	before := len(b.items)
+	var filtered, failed uint64
+	clear(w.suppressed)
+	b.tail += skipped
+	for i := range records {
+		b.tail++
+		e := w.decoded(b, &records[i])
+		verdict, err := w.Rules.Judge(&e)
+		if err != nil {
+			failed++
+			w.ruleFailed(err)
+		}
+		switch {
+		case verdict == match.Filtered:
+			filtered++
+		case verdict != match.Pass:
+			w.suppressed[verdict.Reason()]++
+			w.owed++
+		default:
+			w.summarize(b, false)
+			b.add(records[i], e)
+		}
+	}
+	w.account.took(uint64(len(records)), skipped, filtered, failed, w.suppressed, b.items[before:])
+	if len(records) > 0 {
+		b.last = records[len(records)-1]
+		b.last.Data = nil
+	}
+	if skipped > 0 {
+		w.Log.Error("events dropped: the journal reached its limit, or was damaged, before the sink took them", "events", skipped)
+	}
+}
+
+// decoded copies the record, which the next Read overwrites, and decodes it.
+func (w *Worker) decoded(b *batch, r *journal.Record) event.Event {
+	r.Data = b.memory.copy(r.Data)
+	e, err := w.Decode(*r)
+	if err != nil {
+		// The receiver has checked the message, so this is a defect of ours: the
+		// event is forwarded with what there is.
+		w.Log.Error("cannot decode an event", "seq", r.Seq, "error", err)
+	}
+	return e
+}
+
+func (b *batch) add(r journal.Record, e event.Event) {
+	b.items = append(b.items, item{record: r, event: e, span: b.tail})
+	b.bytes += len(r.Data)
+	b.tail = 0
+}
+
+// summarize adds the news of suppressed events that is due.
+func (w *Worker) summarize(b *batch, end bool) {
+	w.summaries = w.Rules.Summaries(w.summaries[:0], time.Now(), end)
+	for _, e := range w.summaries {
+		w.owed -= min(e.Suppressed.Count, w.owed)
+		b.items = append(b.items, item{event: e})
+	}
+}
+
+// ruleFailed logs that an expression failed, when what it says is news.
+func (w *Worker) ruleFailed(err error) {
+	if text := err.Error(); text != w.ruleError {
+		w.ruleError = text
+		w.Log.Warn("a rule failed; the event is delivered", "error", err)
+	}
+}

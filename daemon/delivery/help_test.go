@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/genltestd/genltestd/daemon/deadletter"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// A target is a sink whose answers a test chooses.
+type target struct {
+	mu     sync.Mutex
+	taken  []uint64
+	sizes  []int                                                // of the attempts
+	at     []time.Time                                          // of the attempts
+	answer func(events []event.Event) (accepted int, err error) // nil takes all
+	block  bool                                                 // until the attempt's context ends
+	closed int
+}
+
+func (s *target) Deliver(ctx context.Context, events []event.Event) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sizes, s.at = append(s.sizes, len(events)), append(s.at, time.Now())
+	if s.block {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	n, err := len(events), error(nil)
+	if s.answer != nil {
+		n, err = s.answer(events)
+	}
+	for _, e := range events[:min(max(n, 0), len(events))] {
+		s.taken = append(s.taken, e.Seq)
+	}
+	return n, err
+}
+
+func (s *target) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed++
+	return nil
+}
+
+// answers changes what the sink says from now on.
+func (s *target) answers(f func(events []event.Event) (int, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = f
+}
+
+func (s *target) tries() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sizes)
+}
+
+// rules let pass what a test says.
+type rules struct {
+	judge     func(e *event.Event) (match.Verdict, error)
+	summaries func(dst []event.Event, now time.Time, end bool) []event.Event
+}
+
+func (r rules) Judge(e *event.Event) (match.Verdict, error) {
+	if r.judge == nil {
+		return match.Pass, nil
+	}
+	return r.judge(e)
+}
+
+func (r rules) Summaries(dst []event.Event, now time.Time, end bool) []event.Event {
+	if r.summaries == nil {
+		return dst
+	}
+	return r.summaries(dst, now, end)
+}
+
+// box holds the dead letters in memory.
+type box struct {
+	mu      sync.Mutex
+	letters []deadletter.Letter
+	wanted  []deadletter.Letter // for replay
+	err     error
+}
+
+func (b *box) Add(letters ...deadletter.Letter) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return b.err
+	}
+	for _, l := range letters {
+		b.letters = slices.DeleteFunc(b.letters, func(old deadletter.Letter) bool { return old.ID == l.ID })
+		l.Data = bytes.Clone(l.Data)
+		b.letters = append(b.letters, l)
+	}
+	return nil
+}
+
+func (b *box) Remove(ids ...deadletter.ID) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before := len(b.letters)
+	b.letters = slices.DeleteFunc(b.letters, func(l deadletter.Letter) bool { return slices.Contains(ids, l.ID) })
+	return before - len(b.letters), nil
+}
+
+func (b *box) NextReplay(atMost int) ([]deadletter.Letter, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := min(atMost, len(b.wanted))
+	next := b.wanted[:n]
+	b.wanted = b.wanted[n:]
+	return next, nil
+}
+
+func (b *box) seqs() (seqs []uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range b.letters {
+		seqs = append(seqs, l.Seq)
+	}
+	return seqs
+}
+
+func open(t *testing.T, maxBytes int64) *journal.Journal {
+	t.Helper()
+	j, err := journal.Open(t.TempDir(), journal.Options{MaxBytes: maxBytes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return j
+}
+
+// A fixture is a running worker.
+type fixture struct {
+	*Worker
+	j    *journal.Journal
+	box  *box
+	gen  *uint64
+	log  *bytes.Buffer
+	done chan error
+	stop context.CancelFunc
+}
+
+// start runs a worker for the sinks on j. change may alter what it works with.
+func start(t *testing.T, j *journal.Journal, change func(*Config), sinks ...sink.Sink) fixture {
+	t.Helper()
+	f := fixture{j: j, box: &box{}, log: &bytes.Buffer{}, gen: new(uint64), done: make(chan error, 1)}
+	*f.gen = j.LastGeneration()
+	reader, err := j.NewReader(fmt.Sprint("x", len(j.Cursors())), journal.ReaderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Config{
+		Name: "x", Sinks: sinks, Reader: reader, Rules: rules{}, Letters: f.box,
+		Decode: func(r journal.Record) (event.Event, error) {
+			return event.Event{JournalID: j.ID(), Seq: r.Seq, Time: r.Time, Message: r.Data}, nil
+		},
+		Options: Options{BatchEvents: 10, BatchBytes: 1 << 20, AttemptTimeout: 5 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second},
+		State:   metrics.NewSinkState("x", match.Reasons()),
+		Latency: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "x"}),
+		Log:     slog.New(slog.NewTextHandler(f.log, nil)),
+	}
+	if change != nil {
+		change(&c)
+	}
+	f.Worker = NewWorker(c)
+	var ctx context.Context
+	ctx, f.stop = context.WithCancel(t.Context())
+	go func() { f.done <- f.Run(ctx) }()
+	return f
+}
+
+// append journals n events, each in a batch of its own.
+func (f fixture) append(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		f.appendBatch(t, binary.NativeEndian.AppendUint64(nil, 1))
+	}
+}
+
+func (f fixture) appendBatch(t *testing.T, texts ...[]byte) {
+	t.Helper()
+	*f.gen++
+	if err := f.j.Append(*f.gen, time.Now(), texts); err != nil {
+		t.Error(err)
+	}
+}
+
+// end waits for the worker, which was told to end.
+func (f fixture) end(t *testing.T) {
+	t.Helper()
+	if err := <-f.done; err != nil {
+		t.Error(err)
+	}
+	f.stop()
+}
+
+// finish seals the journal, waits for the worker and checks what the sink got.
+func (f fixture) finish(t *testing.T, s *target, n int) {
+	t.Helper()
+	f.j.Seal()
+	f.end(t)
+	wantTaken(t, s, numbers(1, n))
+	if s.closed == 0 {
+		t.Error("the sink was not closed")
+	}
+}
+
+func numbers(from, to int) (list []uint64) {
+	for i := from; i <= to; i++ {
+		list = append(list, uint64(i))
+	}
+	return list
+}
+
+func wantTaken(t *testing.T, s *target, want []uint64) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if diff := cmp.Diff(want, s.taken, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("events taken (-want +got):\n%s", diff)
+	}
+}
+
+// sum is that of all fates.
+func sum(s metrics.SinkState) uint64 {
+	n := s.Delivered + s.Filtered + s.DeadLettered + s.InFlight + s.Waiting
+	for _, m := range []map[string]uint64{s.Dropped, s.Suppressed} {
+		for _, k := range m {
+			n += k
+		}
+	}
+	return n
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"testing"
+	"time"
+)
+
+func TestBackoffGrowsWithJitterUpToItsLimit(t *testing.T) {
+	const shortest, longest = 100 * time.Millisecond, 3 * time.Second
+	for failures := range 100 {
+		most := min(shortest<<min(max(failures-1, 0), 20), longest)
+		different := map[time.Duration]bool{}
+		for range 100 {
+			d := backoff(failures, shortest, longest)
+			if d < shortest/2 || d > most {
+				t.Fatalf("backoff(%d) = %v, want %v to %v", failures, d, shortest/2, most)
+			}
+			different[d] = true
+		}
+		if len(different) < 10 {
+			t.Errorf("backoff(%d) has no jitter", failures)
+		}
+	}
+}
+
+func TestAfterARecoveryThePausesEnd(t *testing.T) {
+	p := pace{shortest: 100 * time.Millisecond, longest: 30 * time.Second}
+	if pause := p.succeeded(); pause != 0 {
+		t.Errorf("a pause of %v without a failure", pause)
+	}
+	for range 20 {
+		p.failed(false, 0)
+	}
+	var total time.Duration
+	pauses := 0
+	for range 20 {
+		pause := p.succeeded()
+		total += pause
+		if pause > 0 {
+			pauses++
+		}
+	}
+	if pauses < 3 || total > 4*time.Second {
+		t.Errorf("%d pauses of together %v after a recovery", pauses, total)
+	}
+	if p.failed(false, 0); p.failures != 1 {
+		t.Errorf("%d failures after the first", p.failures)
+	}
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/deadletter"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+var errPoison = errors.New("refused\x1b[2J for good")
+
+// refusing answers as a server that refuses some events does: those that say which
+// one it is, and those that refuse a batch as a whole.
+func refusing(exact bool, poisoned ...uint64) func([]event.Event) (int, error) {
+	return func(events []event.Event) (int, error) {
+		for i := range events {
+			if !slices.Contains(poisoned, events[i].Seq) {
+				continue
+			}
+			if exact {
+				return i, sink.Permanent(errPoison)
+			}
+			return 0, sink.PermanentAmong(len(events), errPoison)
+		}
+		return len(events), nil
+	}
+}
+
+func TestPoisonedEventsGoToTheDeadLettersAndAllOthersArrive(t *testing.T) {
+	tests := map[string][]uint64{
+		"none":          nil,
+		"the first":     {1},
+		"the last":      {100},
+		"two together":  {41, 42},
+		"one a batch":   {5, 15, 25, 35, 45, 55, 65, 75, 85, 95},
+		"a whole batch": numbers(11, 20),
+		"all":           numbers(1, 100),
+	}
+	for name, poisoned := range tests {
+		for _, exact := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, exact=%v", name, exact), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := &target{answer: refusing(exact, poisoned...)}
+					f := start(t, open(t, 1<<20), nil, s)
+					f.append(t, 100)
+					began := time.Now()
+					time.Sleep(time.Minute)
+					synctest.Wait()
+					if took := s.at[len(s.at)-1].Sub(began); took > time.Second {
+						t.Errorf("poisoned events held the sink for %v", took)
+					}
+					if diff := cmp.Diff(poisoned, f.box.seqs(), cmpopts.EquateEmpty()); diff != "" {
+						t.Errorf("dead letters (-want +got):\n%s", diff)
+					}
+					got := f.State()
+					if got.DeadLettered != uint64(len(poisoned)) || got.Delivered != 100-got.DeadLettered || got.Events != 100 || got.LastError != nil {
+						t.Errorf("account %+v", got)
+					}
+					f.j.Seal()
+					f.end(t)
+					wantTaken(t, s, slices.DeleteFunc(numbers(1, 100), func(n uint64) bool { return slices.Contains(poisoned, n) }))
+				})
+			})
+		}
+	}
+}
+
+func TestADeadLetterSaysWhatWhyAndWhen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &target{answer: func([]event.Event) (int, error) { return 0, errDown }}
+		f := start(t, open(t, 1<<20), nil, s)
+		f.appendBatch(t, []byte("bad"))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		failed := s.tries()
+		s.answers(refusing(true, 1))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		f.box.mu.Lock()
+		defer f.box.mu.Unlock()
+		if len(f.box.letters) != 1 {
+			t.Fatalf("dead letters %v", f.box.letters)
+		}
+		l := f.box.letters[0]
+		if string(l.Data) != "bad" || l.Seq != 1 || l.Attempts != failed+1 || l.Reason != errPoison.Error() || l.Received.IsZero() || !l.Refused.After(l.Received) {
+			t.Errorf("dead letter %+v after %d failures", l, failed)
+		}
+		f.stop()
+		f.end(t)
+	})
+}
+
+// The disk of the dead letters may be full: then the event stays where it is.
+func TestNothingIsLostWhileTheDeadLettersCannotBeKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &target{answer: refusing(true, 3)}
+		f := start(t, open(t, 1<<20), func(c *Config) { c.Letters.(*box).err = unix.ENOSPC }, s)
+		f.append(t, 5)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := f.State(); got.Delivered != 2 || got.InFlight+got.Waiting != 3 || !errors.Is(got.LastError, unix.ENOSPC) {
+			t.Errorf("account %+v", got)
+		}
+		f.box.mu.Lock()
+		f.box.err = nil
+		f.box.mu.Unlock()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := f.State(); got.Delivered != 4 || got.DeadLettered != 1 || got.LastError != nil {
+			t.Errorf("account %+v after there was room", got)
+		}
+		f.stop()
+		f.end(t)
+	})
+}
+
+func TestReplayedDeadLettersKeepIdsAndOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &target{answer: refusing(true, 2, 4, 6)}
+		f := start(t, open(t, 1<<20), nil, s)
+		f.append(t, 10)
+		synctest.Wait()
+		s.answers(refusing(true, 4))
+		f.box.mu.Lock()
+		f.box.wanted = append([]deadletter.Letter(nil), f.box.letters...)
+		f.box.mu.Unlock()
+		f.Replay()
+		synctest.Wait()
+		if diff := cmp.Diff([]uint64{4}, f.box.seqs()); diff != "" {
+			t.Errorf("dead letters after the replay (-want +got):\n%s", diff)
+		}
+		if l := f.box.letters[0]; l.Attempts != 2 {
+			t.Errorf("%d attempts with a letter that was refused twice", l.Attempts)
+		}
+		if got := f.State(); got.Replayed != 2 || got.Delivered != 7 || got.DeadLettered != 3 || got.Events != 10 || got.InFlight != 0 {
+			t.Errorf("account %+v", got)
+		}
+		f.append(t, 1)
+		f.j.Seal()
+		f.end(t)
+		wantTaken(t, s, []uint64{1, 3, 5, 7, 8, 9, 10, 2, 6, 11})
+	})
+}

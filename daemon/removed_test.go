@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/journal"
+)
+
+func TestThePlaceOfARemovedSinkIsKeptForAWhile(t *testing.T) {
+	dir := t.TempDir()
+	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	for _, name := range []string{"kept", "removed"} {
+		r, err := j.NewReader(name, journal.ReaderOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+	}
+	cfg := config.Default()
+	cfg.Sinks[0].Name = "kept"
+	cfg.Journal.KeepRemovedSinks = config.Duration(24 * time.Hour)
+	d := &Daemon{cfg: cfg, journal: j, opts: Options{Dirs: Dirs{State: dir}}, log: slog.New(slog.DiscardHandler)}
+	now := time.Now()
+	has := func(at time.Time, want bool) {
+		t.Helper()
+		if err := d.forgetRemovedSinks(at); err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Contains(j.Cursors(), "removed"); got != want {
+			t.Errorf("%v after the first look the cursor is there: %v", at.Sub(now), got)
+		}
+		if !slices.Contains(j.Cursors(), "kept") {
+			t.Error("a configured sink was forgotten")
+		}
+	}
+	has(now, true)
+	has(now.Add(23*time.Hour), true)
+	// The sink comes back, and is removed once more: its time begins anew.
+	cfg.Sinks[0].Name = "removed"
+	d.forgetRemovedSinks(now.Add(23 * time.Hour))
+	cfg.Sinks[0].Name = "kept"
+	has(now.Add(25*time.Hour), true)
+	// A file that says nothing delays, and forgets nothing.
+	if err := os.WriteFile(filepath.Join(dir, removedFile), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	has(now.Add(40*time.Hour), true)
+	has(now.Add(63*time.Hour), true)
+	has(now.Add(64*time.Hour), false)
+}

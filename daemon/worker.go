@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/deadletter"
+	"github.com/genltestd/genltestd/daemon/delivery"
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// A worker is all that belongs to one sink.
+type worker struct {
+	*delivery.Worker
+	letters *deadletter.Box
+}
+
+// newWorker makes what delivers the journal to one sink. When it fails, nothing is
+// left open.
+func (d *Daemon) newWorker(c *config.Sink, decode delivery.Decoder, m *metrics.Metrics) (_ *worker, err error) {
+	log := component(d.log, "delivery")
+	dc := delivery.Config{
+		Name: c.Name, Decode: decode, Options: deliveryOptions(c),
+		State: metrics.NewSinkState(c.Name, match.Reasons()), Latency: m.SinkLatency.WithLabelValues(c.Name),
+		Log: log,
+	}
+	var undo []func() error
+	defer func() {
+		for i := len(undo) - 1; err != nil && i >= 0; i-- {
+			undo[i]() //nolint:errcheck // the first error tells more
+		}
+	}()
+	for range c.Workers {
+		s, err := newSink(c, d.opts.Version, d.opts.Stdout)
+		if err != nil {
+			return nil, err
+		}
+		undo = append(undo, s.Close)
+		dc.Sinks = append(dc.Sinks, s)
+	}
+	if dc.Rules, err = newRules(c); err != nil {
+		return nil, err
+	}
+	dc.Reader, err = d.journal.NewReader(c.Name, journal.ReaderOptions{
+		Start: starts[c.Start], Pin: c.Overflow == config.OverflowBlock,
+	})
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, dc.Reader.Close)
+	w := &worker{}
+	w.letters, err = deadletter.Open(d.lettersDir(c.Name), deadletter.Options{
+		MaxBytes: int64(c.DeadLetters.MaxBytes), MaxAge: time.Duration(c.DeadLetters.MaxAge),
+		OnReplay: func() { w.Replay() }, Log: log.With("sink", c.Name),
+	})
+	if err != nil {
+		return nil, err
+	}
+	dc.Letters = w.letters
+	w.Worker = delivery.NewWorker(dc)
+	return w, nil
+}
+
+func (d *Daemon) lettersDir(sink string) string {
+	return filepath.Join(d.opts.Dirs.State, "deadletters", sink)
+}
+
+// State adds the account of the dead letters to that of the delivery.
+func (w *worker) State() metrics.SinkState {
+	s, letters := w.Worker.State(), w.letters.Stats()
+	s.DeadLetters, s.DeadLetterBytes, s.DeadLettersExpired = letters.Live, letters.Bytes, letters.Expired+letters.Damaged
+	return s
+}
+
+// run delivers, and closes what belongs to the sink in the end.
+func (w *worker) run(ctx context.Context) error {
+	return errors.Join(w.Run(ctx), w.letters.Close())
+}
+
+// close is for a worker that is not run.
+func (w *worker) close() error { return errors.Join(w.Close(), w.letters.Close()) }
+
+var starts = map[config.Start]journal.Start{config.StartOldest: journal.FromOldest, config.StartNow: journal.FromEnd}
+
+func deliveryOptions(c *config.Sink) delivery.Options {
+	return delivery.Options{
+		BatchEvents:    c.BatchEvents,
+		BatchBytes:     int(c.BatchBytes),
+		BatchWait:      time.Duration(c.BatchWait),
+		AttemptTimeout: time.Duration(c.AttemptTimeout),
+		RetryMin:       time.Duration(c.RetryMin),
+		RetryMax:       time.Duration(c.RetryMax),
+		MaxLagBytes:    int64(c.MaxLagBytes),
+		MaxAge:         time.Duration(c.MaxAge),
+	}
+}
