@@ -27,6 +27,13 @@ type Place interface {
 	Mend(t *testing.T)
 }
 
+// A Hanger is a Place that can also be made to hang: it neither takes nor refuses
+// anything until Mend.
+type Hanger interface {
+	Place
+	Hang(t *testing.T)
+}
+
 // A Taken is one event as it has arrived.
 type Taken struct {
 	ID      string
@@ -46,6 +53,8 @@ type Kind struct {
 	Altered func(message []byte) string
 	// Unordered says that the place does not keep the order of what it takes.
 	Unordered bool
+	// Once says that the place has no event twice, even after a failure.
+	Once bool
 }
 
 // Run tests a kind.
@@ -53,7 +62,9 @@ func Run(t *testing.T, k Kind) {
 	t.Run("takes everything in order", k.takesEverything)
 	t.Run("acknowledges only what was taken", k.acknowledgesOnlyWhatWasTaken)
 	t.Run("honours the context", k.honoursTheContext)
+	t.Run("does not wait for a place that hangs", k.doesNotWaitForAPlaceThatHangs)
 	t.Run("close twice", k.closeTwice)
+	t.Run("frees what it holds", k.freesWhatItHolds)
 	t.Run("survives hostile events", k.survivesHostileEvents)
 }
 
@@ -116,9 +127,14 @@ func (k Kind) deliver(t *testing.T, s sink.Sink, events []event.Event) {
 // attempt makes one attempt and holds what it returns to the contract.
 func (k Kind) attempt(t *testing.T, s sink.Sink, events []event.Event) (accepted int, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	return k.attemptWithin(t, 20*time.Second, s, events)
+}
+
+func (k Kind) attemptWithin(t *testing.T, limit time.Duration, s sink.Sink, events []event.Event) (accepted int, err error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	n, err := s.Deliver(ctx, events)
+	n, err := call(ctx, t, s, events)
 	k.judge(t, n, len(events), err)
 	return n, err
 }

@@ -59,11 +59,7 @@ func (k Kind) acknowledgesOnlyWhatWasTaken(t *testing.T) {
 func (k Kind) attemptUntilFailure(t *testing.T, s sink.Sink, events []event.Event) (accepted int, err error) {
 	t.Helper()
 	for i := range events {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		n, err := s.Deliver(ctx, events[i:i+1])
-		cancel()
-		k.judge(t, n, 1, err)
-		if err != nil {
+		if _, err := k.attemptWithin(t, 2*time.Second, s, events[i:i+1]); err != nil {
 			return i, err
 		}
 		time.Sleep(5 * time.Millisecond)
@@ -76,7 +72,7 @@ func (k Kind) honoursTheContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	events := Events(1, 10)
-	n, err := s.Deliver(ctx, events)
+	n, err := call(ctx, t, s, events)
 	k.judge(t, n, len(events), err)
 	if n != 0 || !errors.Is(err, context.Canceled) {
 		t.Errorf("took %d events after the context had ended, with the error %v", n, err)
@@ -85,12 +81,54 @@ func (k Kind) honoursTheContext(t *testing.T) {
 	k.check(t, place, events, len(events))
 }
 
+// What hangs may take a good deal before it is full; an attempt that finds it so
+// ends with its context, and its events arrive when the place goes on.
+func (k Kind) doesNotWaitForAPlaceThatHangs(t *testing.T) {
+	s, place := k.New(t)
+	hanger, ok := place.(Hanger)
+	if !ok {
+		t.Skip("the place cannot hang")
+	}
+	var all []event.Event
+	hanger.Hang(t)
+	for failures := 0; failures < 3; {
+		batch := Events(len(all)+1, 100)
+		n, err := k.attemptWithin(t, 100*time.Millisecond, s, batch)
+		if err != nil {
+			failures++
+		}
+		if all = append(all, batch[:n]...); len(all) > 1_000_000 {
+			t.Fatal("the place took a million events while it hung")
+		}
+	}
+	place.Mend(t)
+	rest := Events(len(all)+1, 100)
+	k.deliver(t, s, rest)
+	all = append(all, rest...)
+	k.check(t, place, all, len(all))
+}
+
+// Close does not fail where nothing has, and once more does nothing: on a sink that
+// was used, on one that was not, and on one whose place is away.
 func (k Kind) closeTwice(t *testing.T) {
-	s, _ := k.New(t)
-	k.deliver(t, s, Events(1, 3))
-	for range 2 {
-		if err := s.Close(); err != nil {
-			t.Errorf("Close: %v", err)
+	for name, use := range map[string]func(s sink.Sink, place Place){
+		"unused": func(sink.Sink, Place) {},
+		"used":   func(s sink.Sink, _ Place) { k.deliver(t, s, Events(1, 3)) },
+		"broken": func(s sink.Sink, place Place) {
+			k.deliver(t, s, Events(1, 3))
+			place.Break(t)
+			k.attemptUntilFailure(t, s, Events(4, 3)) //nolint:errcheck // or takes them
+		},
+	} {
+		s, place := k.New(t)
+		use(s, place)
+		for i := range 2 {
+			if err := s.Close(); err != nil && (i > 0 || name != "broken") {
+				t.Errorf("Close %d of a sink that is %s: %v", i+1, name, err)
+			}
+		}
+		if name == "broken" {
+			place.Mend(t)
 		}
 	}
 }
@@ -169,6 +207,9 @@ func (k Kind) compare(taken []Taken, want []event.Event) error {
 		}
 		if got.Message != text {
 			return fmt.Errorf("event %s has the text %q, want %q", got.ID, got.Message, text)
+		}
+		if seen[i] && k.Once {
+			return fmt.Errorf("the place has event %s twice", got.ID)
 		}
 		if !seen[i] && i < last && !k.Unordered {
 			return fmt.Errorf("event %s came behind %s", got.ID, want[last].ID())

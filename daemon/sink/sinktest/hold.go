@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sinktest
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+// grace is what an attempt may take beyond its context on a busy machine.
+const grace = 15 * time.Second
+
+// call makes one attempt. The events exist during it only: a sink that keeps them
+// finds others in their place. It fails the test when the sink changes them, or
+// works on when the context has ended.
+func call(ctx context.Context, t *testing.T, s sink.Sink, events []event.Event) (accepted int, err error) {
+	t.Helper()
+	lent := lend(events)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		accepted, err = s.Deliver(ctx, lent)
+	}()
+	select {
+	case <-done:
+	case <-afterEnd(ctx):
+		t.Fatalf("the attempt was still under way %v after its context had ended", grace)
+	}
+	takeBack(t, lent, events)
+	return accepted, err
+}
+
+// afterEnd returns a channel that is closed when the context and the grace have
+// ended.
+func afterEnd(ctx context.Context) <-chan struct{} {
+	late := make(chan struct{})
+	context.AfterFunc(ctx, func() { time.AfterFunc(grace, func() { close(late) }) })
+	return late
+}
+
+func lend(events []event.Event) []event.Event {
+	lent := make([]event.Event, len(events))
+	for i := range events {
+		lent[i] = events[i]
+		lent[i].Message = bytes.Clone(events[i].Message)
+	}
+	return lent
+}
+
+func takeBack(t *testing.T, lent, events []event.Event) {
+	t.Helper()
+	for i := range lent {
+		if lent[i].ID() != events[i].ID() || !bytes.Equal(lent[i].Message, events[i].Message) {
+			t.Errorf("the sink has changed event %s: it belongs to the caller", events[i].ID())
+		}
+		for j := range lent[i].Message {
+			lent[i].Message[j] = '!'
+		}
+		lent[i] = event.Event{JournalID: "kept"}
+	}
+}
+
+// freesWhatItHolds compares what there was before the first attempt with what there
+// is after Close. What serves the sink at the place may take a moment to see it go.
+func (k Kind) freesWhatItHolds(t *testing.T) {
+	s, _ := k.New(t)
+	descriptors, goroutines := openDescriptors(t), runtime.NumGoroutine()
+	k.deliver(t, s, Events(1, 100))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 200 {
+		if len(openDescriptors(t)) <= len(descriptors) && runtime.NumGoroutine() <= goroutines {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Errorf("descriptors before %v, after Close %v", descriptors, openDescriptors(t))
+	var stacks strings.Builder
+	if err := pprof.Lookup("goroutine").WriteTo(&stacks, 1); err != nil {
+		t.Fatal(err)
+	}
+	t.Errorf("%d goroutines before, after Close:\n%s", goroutines, stacks.String())
+}
+
+// openDescriptors tells what each open descriptor leads to, without those of the
+// runtime's poller, which come with its first use and stay.
+func openDescriptors(t *testing.T) (targets []string) {
+	t.Helper()
+	const dir = "/proc/self/fd/"
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range list {
+		if target, err := os.Readlink(dir + entry.Name()); err == nil && !strings.HasPrefix(target, "anon_inode:[event") {
+			targets = append(targets, target)
+		}
+	}
+	return targets
+}
