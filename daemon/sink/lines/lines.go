@@ -5,101 +5,64 @@ package lines
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 // A Writer writes whole lines in order to a stream that may take a part of what
 // it is given. A line that was cut by an error is completed by the next Write,
 // so a reader never sees two lines in one. It is not safe for concurrent use.
-//
-// What the encoder writes is one line in any case: control characters in what is
-// not JSON stand as escapes.
 type Writer struct {
-	encoder event.Encoder
-	escape  bool
-
-	buf     []byte
-	scratch []byte
-	ends    []int  // of each event's line in buf
-	cut     int    // bytes already written of the line of event torn
-	torn    string // id of that event, "" when there is none
+	lines *Buffer
+	cut   []byte // what the stream already has of the next line
 }
 
 // NewWriter returns a Writer of what encoder makes of the events.
-func NewWriter(encoder event.Encoder) *Writer {
-	return &Writer{encoder: encoder, escape: encoder.BatchContentType() == ""}
-}
+func NewWriter(encoder event.Encoder) *Writer { return &Writer{lines: NewBuffer(encoder)} }
 
 // Write encodes events and writes them by one call of out.Write. It returns how
 // many of them out has taken whole. An event that cannot be encoded is a permanent
 // error, after those before it were written.
 func (w *Writer) Write(out io.Writer, events []event.Event) (accepted int, err error) {
-	encodeErr := w.encode(events)
-	start := 0
-	if w.torn != "" {
-		if len(events) == 0 || events[0].ID() != w.torn || w.cut > len(w.buf) {
-			return 0, fmt.Errorf("event %s was half written and is not given again", w.torn)
-		}
-		start = w.cut
+	encodeErr := w.lines.Encode(events)
+	if err := w.endOther(out); err != nil {
+		return 0, err
 	}
-	n := 0
-	if len(w.ends) > 0 {
-		n, err = out.Write(w.buf[start:])
+	begin, n := len(w.cut), 0
+	text := w.lines.Bytes()[begin:]
+	if len(text) > 0 {
+		n, err = out.Write(text)
 	}
-	if err == nil && start+n < len(w.buf) {
+	if err == nil && n < len(text) {
 		err = io.ErrShortWrite
 	}
-	accepted = w.accept(events, start+n)
+	accepted = w.accept(begin + n)
 	if err == nil {
 		err = encodeErr
 	}
 	return accepted, err
 }
 
-// encode stops at the first event that cannot be encoded.
-func (w *Writer) encode(events []event.Event) error {
-	w.buf, w.ends = w.buf[:0], w.ends[:0]
-	for i := range events {
-		if err := w.line(&events[i]); err != nil {
-			return sink.Permanent(fmt.Errorf("encode event %s: %w", events[i].ID(), err))
-		}
-		w.ends = append(w.ends, len(w.buf))
+// endOther ends the line that was cut, when what comes now is not its event: that
+// one was given up in the meantime.
+func (w *Writer) endOther(out io.Writer) error {
+	if len(w.cut) == 0 || bytes.HasPrefix(w.lines.Bytes(), w.cut) {
+		return nil
 	}
-	return nil
-}
-
-func (w *Writer) line(e *event.Event) error {
-	begin := len(w.buf)
-	buf, err := w.encoder.Append(w.buf, e)
-	if err != nil {
+	if _, err := out.Write([]byte{'\n'}); err != nil {
 		return err
 	}
-	if text := buf[begin:]; w.escape && !event.IsVisible(text) {
-		// The line's own end, which templates and texts have, is none to show.
-		w.scratch = append(w.scratch[:0], bytes.TrimRight(text, "\r\n")...)
-		buf = event.AppendVisible(buf[:begin], w.scratch)
-	}
-	w.buf = append(buf, '\n')
+	w.Reset()
 	return nil
 }
 
-// accept notes where the stream stands after written bytes of buf.
-func (w *Writer) accept(events []event.Event, written int) (accepted int) {
-	begin := 0
-	for accepted < len(w.ends) && w.ends[accepted] <= written {
-		begin = w.ends[accepted]
-		accepted++
-	}
-	w.cut, w.torn = written-begin, ""
-	if w.cut > 0 {
-		w.torn = events[accepted].ID()
-	}
+// accept notes where the stream stands when it has n bytes of the lines.
+func (w *Writer) accept(n int) (accepted int) {
+	accepted, rest := w.lines.Whole(n)
+	w.cut = append(w.cut[:0], w.lines.Bytes()[n-rest:n]...)
 	return accepted
 }
 
 // Reset forgets a line that was cut: the next Write goes to another stream.
-func (w *Writer) Reset() { w.cut, w.torn = 0, "" }
+func (w *Writer) Reset() { w.cut = w.cut[:0] }

@@ -86,12 +86,22 @@ func TestResetStartsTheLineAnew(t *testing.T) {
 	checkLines(t, out.String(), 1)
 }
 
-func TestAHalfWrittenEventMustBeGivenAgain(t *testing.T) {
+// The event was given up, by age or by an operator, when half of it was written.
+func TestACutLineIsEndedWhenItsEventIsNotGivenAgain(t *testing.T) {
 	w := NewWriter(event.JSON{})
 	list := events(2)
-	w.Write(&stream{limit: 10}, list) //nolint:errcheck // cuts the first line
-	if n, err := w.Write(io.Discard, list[1:]); n != 0 || err == nil {
-		t.Errorf("accepted %d, %v: the cut line would run into another event", n, err)
+	out := &stream{limit: 10}
+	w.Write(out, list) //nolint:errcheck // cuts the first line
+	out.limit = 0
+	if n, err := w.Write(out, list[1:]); n != 0 || !errors.Is(err, errFull) {
+		t.Errorf("accepted %d, %v", n, err)
+	}
+	out.limit = 1 << 20
+	if n, err := w.Write(out, list[1:]); n != 1 || err != nil {
+		t.Errorf("accepted %d, %v", n, err)
+	}
+	if got := out.String(); !strings.HasPrefix(got, "{\"id\":\"j-1\n{\"id\":\"j-2\"") {
+		t.Errorf("the stream has %q", got)
 	}
 }
 

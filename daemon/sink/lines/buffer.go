@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lines
+
+import (
+	"bytes"
+	"fmt"
+	"sort"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+// A Buffer holds events as lines, one each. What the encoder writes is one line in
+// any case: control characters in what is not JSON stand as escapes. It is not safe
+// for concurrent use.
+type Buffer struct {
+	encoder event.Encoder
+	escape  bool
+
+	buf     []byte
+	scratch []byte
+	ends    []int // of each event's line in buf
+}
+
+// NewBuffer returns a Buffer for what encoder makes of the events.
+func NewBuffer(encoder event.Encoder) *Buffer {
+	return &Buffer{encoder: encoder, escape: encoder.BatchContentType() == ""}
+}
+
+// Encode replaces what the buffer holds by the lines of events. An event that
+// cannot be encoded is a permanent error; the buffer then has those before it.
+func (b *Buffer) Encode(events []event.Event) error {
+	b.buf, b.ends = b.buf[:0], b.ends[:0]
+	for i := range events {
+		if err := b.line(&events[i]); err != nil {
+			return sink.Permanent(fmt.Errorf("encode event %s: %w", events[i].ID(), err))
+		}
+		b.ends = append(b.ends, len(b.buf))
+	}
+	return nil
+}
+
+func (b *Buffer) line(e *event.Event) error {
+	begin := len(b.buf)
+	buf, err := b.encoder.Append(b.buf, e)
+	if err != nil {
+		return err
+	}
+	if text := buf[begin:]; b.escape && !event.IsVisible(text) {
+		// The line's own end, which templates and texts have, is none to show.
+		b.scratch = append(b.scratch[:0], bytes.TrimRight(text, "\r\n")...)
+		buf = event.AppendVisible(buf[:begin], b.scratch)
+	}
+	b.buf = append(buf, '\n')
+	return nil
+}
+
+// Bytes returns the lines, each with its end, until the next Encode.
+func (b *Buffer) Bytes() []byte { return b.buf }
+
+// Len returns how many lines there are.
+func (b *Buffer) Len() int { return len(b.ends) }
+
+// Line returns one of the lines with its end, until the next Encode.
+func (b *Buffer) Line(i int) []byte {
+	if i == 0 {
+		return b.buf[:b.ends[0]]
+	}
+	return b.buf[b.ends[i-1]:b.ends[i]]
+}
+
+// Whole returns how many lines lie within the first n bytes as a whole, and how many
+// of the n bytes are of the next line.
+func (b *Buffer) Whole(n int) (lines, rest int) {
+	lines = sort.SearchInts(b.ends, n+1)
+	if lines > 0 {
+		n -= b.ends[lines-1]
+	}
+	return lines, n
+}
