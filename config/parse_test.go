@@ -181,7 +181,7 @@ func stdoutSink(name string) Sink {
 func fileSink(name, path string) Sink {
 	s := stdoutSink(name)
 	s.Stdout = nil
-	s.File = &File{Path: path, Mode: 0o640, Fsync: FsyncBatch}
+	s.File = &File{Path: path, Mode: 0o640, Fsync: FsyncBatch, Rotate: Rotate{Compress: CompressGzip}}
 	return s
 }
 

@@ -18,7 +18,7 @@ import (
 // One check method a struct, for what its tags cannot say.
 var _ = []checker{
 	(*Config)(nil), (*Echo)(nil), (*Event)(nil), (*HTTP)(nil), (*Journal)(nil),
-	(*Sink)(nil), (*CloudEvents)(nil), (*RFC5424)(nil), (*File)(nil),
+	(*Sink)(nil), (*CloudEvents)(nil), (*RFC5424)(nil), (*File)(nil), (*Rotate)(nil),
 }
 
 func (c *Config) check(s section) {
@@ -130,20 +130,5 @@ func (k *Sink) checkKind(s section) {
 		if i > 0 {
 			s.add(s.keys[join(s.path, kind)], join(s.path, kind), "is a second kind beside %q%s; make it a sink of its own", given[0], s.line(given[0]))
 		}
-	}
-}
-
-func (f *File) check(s section) {
-	switch {
-	case f.Path == "":
-	case !filepath.IsAbs(f.Path):
-		s.errorf("path", "%s is not absolute; begin it with /", quote(f.Path))
-	case strings.HasSuffix(f.Path, "/"):
-		s.errorf("path", "%s is a directory; add the name of a file", quote(f.Path))
-	case strings.ContainsFunc(f.Path, unicode.IsControl):
-		s.errorf("path", "%s has a control character; leave it out", quote(f.Path))
-	}
-	if f.Mode&0o200 == 0 {
-		s.errorf("mode", "with %v the daemon could not write to its file after a restart; add the owner's write bit, like 0640", f.Mode)
 	}
 }

@@ -71,19 +71,6 @@ type DeadLetters struct {
 	MaxAge   Duration `yaml:"max_age" default:"720h" min:"0" max:"87600h"`
 }
 
-// Stdout writes events to standard output, one a line.
-type Stdout struct{}
-
-// File appends events to a file, one a line.
-type File struct {
-	// Path is absolute: a daemon's working directory is nobody's guess.
-	Path string `yaml:"path" required:"true" example:"/var/log/genltestd/events.jsonl"`
-	// Mode is what a new file is created with, less the umask.
-	Mode FileMode `yaml:"mode" default:"0640"`
-	// Fsync says when the file is forced to disk.
-	Fsync Fsync `yaml:"fsync" default:"batch"`
-}
-
 // Kind returns the key that says what the sink is, like "file". It is empty for a
 // Sink that Validate refuses for want of one.
 func (s *Sink) Kind() string {

@@ -79,22 +79,6 @@ func oneOf[T ~string](to *T, text []byte, words ...T) error {
 	return fmt.Errorf("%s is not known; write %s", quote(string(text)), list.String())
 }
 
-// Fsync says when a file is forced to disk.
-type Fsync string
-
-const (
-	// FsyncBatch forces each batch before it counts as delivered.
-	FsyncBatch Fsync = "batch"
-	// FsyncNever leaves it to the kernel: a power cut may lose delivered events.
-	FsyncNever Fsync = "never"
-)
-
-// UnmarshalText refuses what is none of the constants.
-func (f *Fsync) UnmarshalText(text []byte) error { return oneOf(f, text, FsyncBatch, FsyncNever) }
-
-// MarshalText is the inverse of UnmarshalText.
-func (f Fsync) MarshalText() ([]byte, error) { return []byte(f), nil }
-
 // JournalFsync says when the journal is forced to disk.
 type JournalFsync string
 

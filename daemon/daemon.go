@@ -168,6 +168,14 @@ func (d *Daemon) Run(parent context.Context) error {
 	return context.Cause(ctx)
 }
 
+// ReopenFiles lets go of the files that sinks write to; each opens what has the
+// name when its next event comes. It does not block, and may be called at any time.
+func (d *Daemon) ReopenFiles() {
+	for _, w := range d.workers {
+		w.reopen()
+	}
+}
+
 // abandonGrace is what a sink gets to return after its context has ended.
 const abandonGrace = time.Second
 

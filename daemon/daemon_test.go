@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -268,6 +269,51 @@ func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
 	}
 }
 
+func TestASinkThatCannotWorkYetKeepsTheDaemonFromNothing(t *testing.T) {
+	good := filepath.Join(t.TempDir(), "events.jsonl")
+	f := start(t, listenAnywhere+"shutdown: {drain: 10ms}\nsinks:\n- name: good\n  file: {path: "+good+"}\n- name: bad\n  file: {path: /nonexistent/events}\n", &fakeKernel{}, prober{})
+	f.kernel.event("x")
+	eventually(t, "the good sink gets the event", func() bool { return f.workers[0].State().Delivered == 1 })
+	eventually(t, "the bad sink says why not", func() bool {
+		code, body := f.get(t, "/readyz")
+		return code == http.StatusServiceUnavailable && strings.Contains(body, "open /nonexistent/events: no such file or directory")
+	})
+}
+
+func TestReopenFilesLetsLogrotateHaveThem(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	f := start(t, listenAnywhere+"sinks:\n- name: archive\n  file: {path: "+path+"}\n", &fakeKernel{}, prober{})
+	f.kernel.event("one")
+	eventually(t, "the first event", func() bool { return f.workers[0].State().Delivered == 1 })
+	if !isOpen(t, path) {
+		t.Fatal("the file is not open")
+	}
+	if err := os.Rename(path, path+".1"); err != nil {
+		t.Fatal(err)
+	}
+	f.ReopenFiles()
+	if isOpen(t, path+".1") {
+		t.Error("the moved file is still open")
+	}
+	f.kernel.event("two")
+	eventually(t, "the second event", func() bool { return f.workers[0].State().Delivered == 2 })
+	if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), "two") || strings.Contains(string(text), "one") {
+		t.Errorf("the new file has %q, %v", text, err)
+	}
+}
+
+func isOpen(t *testing.T, path string) bool {
+	t.Helper()
+	list, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(list, func(fd string) bool {
+		target, err := os.Readlink(fd)
+		return err == nil && target == path
+	})
+}
+
 func TestAnotherProcessGoesOnWhereThisOneEnded(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	path := filepath.Join(t.TempDir(), "d", "events.jsonl")
@@ -362,8 +408,7 @@ func TestNewReportsWhatCannotBeOpenedAndLeavesNothingOpen(t *testing.T) {
 	good := filepath.Join(t.TempDir(), "events.jsonl")
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	for yaml, part := range map[string]string{
-		"sinks:\n- name: good\n  file: {path: " + good + "}\n- name: bad\n  file: {path: /nonexistent/events}\n": "sink bad: open /nonexistent/events: no such file or directory",
-		"http: {listen: \"192.0.2.1:1\"}\nsinks:\n- name: good\n  file: {path: " + good + "}\n":                  "http.listen: listen tcp 192.0.2.1:1",
+		"http: {listen: \"192.0.2.1:1\"}\nsinks:\n- name: good\n  file: {path: " + good + "}\n": "http.listen: listen tcp 192.0.2.1:1",
 	} {
 		cfg, err := config.Parse("test.yaml", []byte(yaml))
 		if err != nil {

@@ -5,8 +5,6 @@ package daemon
 import (
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"time"
 
 	"github.com/genltestd/genltestd/config"
@@ -23,19 +21,19 @@ import (
 )
 
 // newSink makes the sink that a configuration entry describes: the one place
-// that knows every kind. version is the daemon's.
-func newSink(c *config.Sink, version string, standardOutput io.Writer) (sink.Sink, error) {
+// that knows every kind.
+func newSink(c *config.Sink, opts *Options) (sink.Sink, error) {
 	encoder, err := newEncoder(c)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case c.Stdout != nil:
-		return stdout.New(standardOutput, encoder), nil
+		return stdout.New(opts.Stdout, encoder), nil
 	case c.File != nil:
-		return file.New(fileOptions(c.File, encoder))
+		return file.New(fileOptions(c, encoder, opts)), nil
 	case c.Webhook != nil:
-		return webhook.New(webhookOptions(c.Webhook, encoder, version))
+		return webhook.New(webhookOptions(c.Webhook, encoder, opts.Version))
 	case c.Socket != nil:
 		return newSocket(c.Socket, encoder), nil
 	case c.Syslog != nil:
@@ -78,10 +76,6 @@ func newRules(c *config.Sink) (*match.Rules, error) {
 		faults = append(faults, err)
 	}
 	return rules, errors.Join(faults...)
-}
-
-func fileOptions(c *config.File, encoder event.Encoder) file.Options {
-	return file.Options{Path: c.Path, Mode: fs.FileMode(c.Mode), Encoder: encoder, Fsync: c.Fsync == config.FsyncBatch}
 }
 
 // decoder makes events of the journal's records.

@@ -34,7 +34,7 @@ func TestStreamSinksThatCannotWorkAreMadeAndFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range c.Sinks {
-		s, err := newSink(&c.Sinks[i], "", io.Discard)
+		s, err := newSink(&c.Sinks[i], &Options{Stdout: io.Discard})
 		if err != nil {
 			t.Fatalf("%s: %v", c.Sinks[i].Name, err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -38,7 +39,7 @@ func (d *Daemon) newWorker(c *config.Sink, decode delivery.Decoder, m *metrics.M
 		}
 	}()
 	for range c.Workers {
-		s, err := newSink(c, d.opts.Version, d.opts.Stdout)
+		s, err := newSink(c, &d.opts)
 		if err != nil {
 			return nil, err
 		}
@@ -77,6 +78,15 @@ func (w *worker) State() metrics.SinkState {
 	s, letters := w.Worker.State(), w.letters.Stats()
 	s.DeadLetters, s.DeadLetterBytes, s.DeadLettersExpired = letters.Live, letters.Bytes, letters.Expired+letters.Damaged
 	return s
+}
+
+// reopen has the sink let go of its file.
+func (w *worker) reopen() {
+	for _, s := range w.Sinks {
+		if r, ok := s.(sink.Reopener); ok {
+			r.Reopen()
+		}
+	}
 }
 
 // run delivers, and closes what belongs to the sink in the end.

@@ -54,7 +54,8 @@ standard output, one JSON object a line, and metrics to http://127.0.0.1:9941.
 The second form checks or prints the events on disk; see genltestd journal --help.
 
 Signals: TERM and INT stop the daemon after it has delivered what it holds, within
-the configured limit; a second one stops it at once.
+the configured limit; a second one stops it at once. HUP reopens the files that sinks
+write to, for logrotate.
 
 Exit status: 0 stopped, 1 failed, 64 wrong usage, 66 no FILE of tests that can be
 read, 78 wrong configuration or tests.
@@ -123,7 +124,8 @@ func serve(cfg *config.Config, configName string, stdout io.Writer, log *slog.Lo
 	// A closed pipe on a sink's stream, or a restart of the journal, is that sink's
 	// error and not the end of the process.
 	signal.Ignore(syscall.SIGPIPE)
-	go sayNoReload(log)
+	hangup := make(chan os.Signal, 1) // before anything that a hangup could end
+	signal.Notify(hangup, syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal has its default effect
@@ -134,6 +136,7 @@ func serve(cfg *config.Config, configName string, stdout io.Writer, log *slog.Lo
 	}
 	d, err := daemon.New(cfg, daemon.Options{Version: version, Stdout: stdout, Log: log, Dirs: daemon.DefaultDirs()})
 	if err == nil {
+		go reopenFiles(hangup, d, log)
 		err = d.Run(ctx)
 	}
 	if err != nil {
@@ -144,11 +147,10 @@ func serve(cfg *config.Config, configName string, stdout io.Writer, log *slog.Lo
 	return exitOK
 }
 
-// sayNoReload keeps SIGHUP from ending the process.
-func sayNoReload(log *slog.Logger) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
+// reopenFiles answers each SIGHUP, until the process ends.
+func reopenFiles(hangup <-chan os.Signal, d *daemon.Daemon, log *slog.Logger) {
 	for range hangup {
-		log.Warn("SIGHUP has no effect: the configuration is read at start only; files that were moved away are reopened by themselves")
+		d.ReopenFiles()
+		log.Info("SIGHUP: the sinks' files are reopened; the configuration is read at start only")
 	}
 }

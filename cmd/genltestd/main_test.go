@@ -69,7 +69,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"--config", bad, "--check-config"}, 78, "", bad + ":3:3: sinks[0].stdin: unknown key"},
 		{[]string{"--config", bad}, 78, "", bad + ":3:3: sinks[0].stdin: unknown key"},
 		{[]string{"--config", "/nonexistent.yaml"}, 78, "", "/nonexistent.yaml: no such file or directory"},
-		{[]string{"--config", write(t, "sinks: [{name: a, file: {path: /nonexistent/a}}]")}, 1, "", "sink a: open /nonexistent/a: no such file or directory"},
+		{[]string{"--config", write(t, "journal: {path: /dev/null/journal}")}, 1, "", "mkdir /dev/null: not a directory"},
 	}
 	for _, test := range tests {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestSignals(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v after SIGTERM", err)
 	}
-	for _, part := range []string{"SIGHUP has no effect", "msg=stopping", "msg=stopped"} {
+	for _, part := range []string{"files are reopened", "msg=stopping", "msg=stopped"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("log has no %q:\n%s", part, text)
 		}

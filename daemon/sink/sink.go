@@ -29,3 +29,12 @@ type Sink interface {
 	// but the first do nothing.
 	Close() error
 }
+
+// A Reopener is a Sink that holds files by name.
+type Reopener interface {
+	Sink
+	// Reopen closes them, and the next attempt opens what then has the name. It does
+	// not wait for an attempt that is under way, and may be called at any time, also
+	// while another method runs.
+	Reopen()
+}

@@ -1,142 +1,207 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package file is the sink that appends events as JSON lines to a file.
+// Package file is the sink that appends events as lines to a file, each exactly
+// once across the end of the process. It rotates the file, if asked to, and packs
+// and removes what it has rotated.
 package file
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"log/slog"
 	"os"
-	"syscall"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/lines"
 )
 
-var _ sink.Sink = (*Sink)(nil)
+var (
+	_ sink.Sink     = (*Sink)(nil)
+	_ sink.Reopener = (*Sink)(nil)
+)
 
 // Options say where and how to write.
 type Options struct {
-	Path    string
-	Mode    fs.FileMode // of a file that is created
-	Encoder event.Encoder
-	Fsync   bool // fsync after each batch, before it counts as taken
+	Path     string
+	Mode     fs.FileMode // of a file that is created
+	Encoder  event.Encoder
+	Fsync    bool   // fsync after each batch, before it counts as taken
+	Position string // file that keeps what is being written; "" for no memory across processes
+	Rotate   Rotate
+	Log      *slog.Logger // of what goes wrong beside the delivery
 }
 
 // A Sink appends to one file. It follows the path: when the file was moved away
 // or removed (logrotate, an operator), the next batch goes to a new one.
 type Sink struct {
 	opts  Options
-	file  *os.File
-	lines *lines.Writer
+	log   *slog.Logger
+	now   func() time.Time
+	stale atomic.Bool // Reopen was called
+
+	mu       sync.Mutex // held by each method; guards what follows
+	lines    *lines.Buffer
+	target   target
+	position *position // nil until the first Deliver
+	known    known
+	packer   *packer // nil until there is something to rotate
+	rotation string  // what the last rotation has failed with
 }
 
-// New opens the file, and creates it if it is missing; its directory must exist.
-func New(opts Options) (*Sink, error) {
-	s := &Sink{opts: opts, lines: lines.NewWriter(opts.Encoder)}
-	if err := s.open(); err != nil {
-		return nil, err
+// New returns a sink that opens its file with the first batch.
+func New(opts Options) *Sink {
+	log := opts.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
-	return s, nil
+	return &Sink{opts: opts, log: log, now: time.Now, lines: lines.NewBuffer(opts.Encoder)}
 }
 
-// open leaves s.file nil when it fails.
-func (s *Sink) open() error {
-	// O_NONBLOCK so that a FIFO without a reader is refused, and not waited for.
-	f, err := os.OpenFile(s.opts.Path, os.O_RDWR|os.O_CREATE|os.O_APPEND|syscall.O_NONBLOCK, s.opts.Mode)
-	if err != nil {
-		return err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: s.opts.Path, Err: errors.New("not a regular file")}
-	}
-	if err == nil {
-		err = endLastLine(f, info.Size())
-	}
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	s.file = f
-	s.lines.Reset()
-	return nil
-}
-
-// endLastLine ends a line that an earlier process could not finish, so that the
-// next event has a line of its own.
-func endLastLine(f *os.File, size int64) error {
-	if size == 0 {
-		return nil
-	}
-	var last [1]byte
-	if _, err := f.ReadAt(last[:], size-1); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if last[0] == '\n' {
-		return nil
-	}
-	_, err := f.WriteString("\n")
-	return err
-}
-
-// Deliver implements sink.Sink.
+// Deliver implements sink.Sink. A file system that hangs makes it hang: nothing can
+// interrupt a write to a regular file.
 func (s *Sink) Deliver(ctx context.Context, events []event.Event) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if err := s.follow(); err != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ready(); err != nil {
 		return 0, err
 	}
-	n, err := s.lines.Write(s.file, events)
-	if err != nil {
-		err = fmt.Errorf("append: %w", err)
-	}
-	if s.opts.Fsync && n > 0 {
-		if serr := s.file.Sync(); serr != nil {
+	accepted, err := s.write(events)
+	if s.opts.Fsync && accepted > 0 {
+		if serr := s.target.file.Sync(); serr != nil {
 			// The kernel forgets which pages it failed to write: nothing of this batch
 			// counts as taken, and it is written once more, with the same ids.
-			s.lines.Reset()
-			return 0, errors.Join(err, fmt.Errorf("fsync: %w", serr), s.reopenLater())
+			return 0, errors.Join(err, fmt.Errorf("fsync: %w", serr), s.position.clear(), s.target.close())
 		}
 	}
-	return n, err
+	return accepted, err
 }
 
-// follow reopens the file when the path no longer leads to it.
-func (s *Sink) follow() error {
-	if s.file != nil {
-		open, err := s.file.Stat()
+// ready opens what is not open and follows the path.
+func (s *Sink) ready() error {
+	if s.stale.Swap(false) {
+		if err := s.target.leave(); err != nil {
+			return err
+		}
+	}
+	if err := s.target.follow(s.opts.Path); err != nil {
+		return err
+	}
+	if s.target.file == nil {
+		if err := s.target.open(s.opts.Path, s.opts.Mode, s.opts.Fsync, s.now()); err != nil {
+			return err
+		}
+	}
+	if s.position == nil {
+		if err := s.recover(); err != nil {
+			return errors.Join(err, s.target.close())
+		}
+	}
+	if s.packer == nil && s.opts.Rotate.on() {
+		s.packer = startPacker(s.opts, s.log, s.now)
+	}
+	return s.target.endForeignLine()
+}
+
+// write appends those of the events that are not in the files yet. Each run of them
+// is one write.
+func (s *Sink) write(events []event.Event) (accepted int, err error) {
+	s.known.forgetTaken()
+	for accepted < len(events) {
+		if s.known.take(&events[accepted]) {
+			accepted++
+			continue
+		}
+		run := events[accepted : accepted+s.known.untilNext(events[accepted:])]
+		n, err := s.append(run)
+		accepted += n
 		if err != nil {
-			return err
+			return accepted, err
 		}
-		named, err := os.Stat(s.opts.Path)
-		if err == nil && os.SameFile(open, named) {
-			return nil
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err := s.reopenLater(); err != nil {
-			return err
+		if accepted < len(events) {
+			// It must outlast the note of the next run.
+			s.known.add(run)
 		}
 	}
-	return s.open()
+	s.known.passed(events)
+	return accepted, nil
 }
 
-func (s *Sink) reopenLater() error {
-	f := s.file
-	s.file = nil
-	return f.Close()
+// append notes what it is about to write, and writes it. It returns how many of the
+// events are in the file as whole lines.
+func (s *Sink) append(events []event.Event) (int, error) {
+	encodeErr := s.lines.Encode(events)
+	text := s.lines.Bytes()
+	if len(text) == 0 {
+		return 0, encodeErr
+	}
+	if err := s.rotateIfDue(int64(len(text))); err != nil {
+		return 0, err
+	}
+	begin, err := s.target.resume(text)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.position.begin(&s.target, &s.known, events[:s.lines.Len()], s.lines); err != nil {
+		return 0, fmt.Errorf("position: %w", err)
+	}
+	n, err := s.target.file.Write(text[begin:])
+	whole, rest := s.lines.Whole(begin + n)
+	s.target.size, s.target.torn = s.target.size+int64(n), int64(rest)
+	if err != nil {
+		return whole, fmt.Errorf("append: %w", err)
+	}
+	if err := s.position.end(); err != nil {
+		return whole, fmt.Errorf("position: %w", err)
+	}
+	return whole, encodeErr
+}
+
+// Reopen implements sink.Reopener. A batch that is under way ends in the file that
+// it began in.
+func (s *Sink) Reopen() {
+	s.stale.Store(true)
+	if !s.mu.TryLock() {
+		return
+	}
+	defer s.mu.Unlock()
+	if s.stale.Swap(false) {
+		if err := s.target.leave(); err != nil {
+			s.log.Error("cannot close the file of a sink", "path", s.opts.Path, "error", err)
+		}
+	}
 }
 
 // Close implements sink.Sink.
 func (s *Sink) Close() error {
-	if s.file == nil {
-		return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.packer != nil {
+		s.packer.stop()
+		s.packer = nil
 	}
-	return s.reopenLater()
+	err := s.target.close()
+	if s.position != nil {
+		err = errors.Join(err, s.position.close())
+		s.position = nil
+	}
+	return err
+}
+
+// syncDir makes a name in the directory of path durable.
+func syncDir(path string) error {
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -26,10 +26,16 @@ func events(from, to int) []event.Event {
 
 func open(t *testing.T, path string) *Sink {
 	t.Helper()
-	s, err := New(Options{Path: path, Mode: 0o640, Encoder: event.JSON{}, Fsync: true})
-	if err != nil {
-		t.Fatal(err)
+	return openWith(t, Options{Path: path, Fsync: true})
+}
+
+func openWith(t *testing.T, opts Options) *Sink {
+	t.Helper()
+	opts.Mode = 0o640
+	if opts.Encoder == nil {
+		opts.Encoder = event.JSON{}
 	}
+	s := New(opts)
 	t.Cleanup(func() { s.Close() })
 	return s
 }
@@ -99,22 +105,87 @@ func TestFollowsThePathWhenTheFileIsMoved(t *testing.T) {
 
 func TestComesBackWhenTheDirectoryWasAway(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "d")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(dir, "events.jsonl")
 	s := open(t, path)
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
+	for i := range 2 {
+		if n, err := s.Deliver(t.Context(), events(1, 1)); n != 0 || !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("took %d, %v", n, err)
+		}
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		deliver(t, s, events(1, 1))
+		wantIDs(t, path, 1)
+		if i == 0 {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	if n, err := s.Deliver(t.Context(), events(1, 1)); n != 0 || !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("took %d, %v", n, err)
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
+}
+
+func TestReopenLetsGoOfAFileWithoutAnEvent(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	s := open(t, path)
+	s.Reopen() // nothing is open yet
 	deliver(t, s, events(1, 1))
-	wantIDs(t, path, 1)
+	s.Reopen()
+	if s.target.file != nil {
+		t.Error("the file is still open")
+	}
+	deliver(t, s, events(2, 2))
+	wantIDs(t, path, 1, 2)
+}
+
+func TestReopenWhileEventsFlow(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	s := openWith(t, Options{Path: path, Position: filepath.Join(t.TempDir(), "position")})
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				s.Reopen()
+			}
+		}
+	}()
+	var all []int
+	for i := 1; i <= 300; i++ {
+		deliver(t, s, events(i, i))
+		all = append(all, i)
+	}
+	close(stop)
+	<-done
+	wantIDs(t, path, all...)
+}
+
+func TestTwoWritersAreRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	first, second := open(t, path), open(t, path)
+	deliver(t, first, events(1, 1))
+	if n, err := second.Deliver(t.Context(), events(2, 2)); n != 0 || !errors.Is(err, errInUse) {
+		t.Errorf("took %d, %v", n, err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	deliver(t, second, events(2, 2))
+	wantIDs(t, path, 1, 2)
+}
+
+// As logrotate does with copytruncate: what is written later stands at the new end.
+func TestGoesOnInAFileThatWasCut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	s := open(t, path)
+	deliver(t, s, events(1, 3))
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	deliver(t, s, events(4, 5))
+	wantIDs(t, path, 4, 5)
 }
 
 func TestALineLeftTornIsEndedAtOpen(t *testing.T) {
@@ -129,7 +200,7 @@ func TestALineLeftTornIsEndedAtOpen(t *testing.T) {
 	}
 }
 
-func TestNewRefusesWhatIsNotAFile(t *testing.T) {
+func TestRefusesWhatIsNotAFile(t *testing.T) {
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "fifo")
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
@@ -141,9 +212,8 @@ func TestNewRefusesWhatIsNotAFile(t *testing.T) {
 		"/dev/null":                     "not a regular file",
 		filepath.Join(dir, "no/events"): "no such file or directory",
 	} {
-		s, err := New(Options{Encoder: event.JSON{}, Path: path, Mode: 0o600})
-		if err == nil {
-			s.Close()
+		n, err := open(t, path).Deliver(t.Context(), events(1, 1))
+		if err == nil || n != 0 {
 			t.Errorf("%s was accepted", path)
 			continue
 		}
@@ -168,7 +238,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "events.jsonl")
-	s := open(t, path)
+	s := openWith(t, Options{Path: path, Fsync: true, Position: filepath.Join(t.TempDir(), "position")})
 	const last = 600
 	next, failures := 1, 0
 	for next <= last {

@@ -46,12 +46,9 @@ func (p place) Mend(t *testing.T) {
 }
 
 func TestKind(t *testing.T) {
-	sinktest.Run(t, sinktest.Kind{New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+	sinktest.Run(t, sinktest.Kind{Once: true, New: func(t *testing.T) (sink.Sink, sinktest.Place) {
 		p := place{filepath.Join(t.TempDir(), "events.jsonl")}
-		s, err := New(Options{Path: p.path, Mode: 0o640, Encoder: event.JSON{}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := New(Options{Path: p.path, Mode: 0o640, Encoder: event.JSON{}, Position: p.path + ".position"})
 		t.Cleanup(func() { s.Close() })
 		return s, p
 	}})

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package file
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"syscall"
+	"time"
+)
+
+// A packer compresses and removes rotated files, beside the delivery. Whatever
+// moment it is killed at, the next one finds all it has to know in the names.
+type packer struct {
+	opts Options
+	log  *slog.Logger
+	now  func() time.Time
+	kick chan struct{}
+	end  context.CancelFunc
+	done chan struct{}
+	last string // what it has last failed with
+}
+
+// startPacker begins with what an earlier process has left.
+func startPacker(opts Options, log *slog.Logger, now func() time.Time) *packer {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &packer{opts: opts, log: log, now: now, kick: make(chan struct{}, 1), end: cancel, done: make(chan struct{})}
+	go p.run(ctx)
+	return p
+}
+
+// wake tells that there is one more file. It does not block.
+func (p *packer) wake() {
+	select {
+	case p.kick <- struct{}{}:
+	default:
+	}
+}
+
+// stop ends a compression that is under way; the next process begins it anew.
+func (p *packer) stop() {
+	p.end()
+	<-p.done
+}
+
+// lookAgain is how often files that have become too old are looked for.
+const lookAgain = time.Hour
+
+func (p *packer) run(ctx context.Context) {
+	defer close(p.done)
+	for ctx.Err() == nil {
+		p.report(ctx, p.tidy(ctx))
+		select {
+		case <-p.kick:
+		case <-time.After(lookAgain):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (p *packer) report(ctx context.Context, err error) {
+	text := ""
+	if err != nil && ctx.Err() == nil {
+		if text = err.Error(); text != p.last {
+			p.log.Error("cannot tidy up rotated files", "path", p.opts.Path, "error", err)
+		}
+	}
+	p.last = text
+}
+
+// tidy makes room first: a compression needs some. One file's fault keeps it from
+// no other.
+func (p *packer) tidy(ctx context.Context) error {
+	err := errors.Join(p.removeLeftovers(), p.prune())
+	if p.opts.Rotate.Compress {
+		err = errors.Join(err, p.compressAll(ctx), p.prune())
+	}
+	return err
+}
+
+// removeLeftovers removes what was half compressed, and what was compressed and not
+// yet removed.
+func (p *packer) removeLeftovers() error {
+	all, err := listRotated(p.opts.Path)
+	for i, r := range all {
+		// The compressed one comes next: its name is the longer one.
+		whole := !r.temp && !r.packed && i+1 < len(all) && all[i+1].packed && all[i+1].at.Equal(r.at)
+		if r.temp || whole {
+			err = errors.Join(err, os.Remove(r.path))
+		}
+	}
+	return err
+}
+
+// prune removes the oldest files beyond the limits.
+func (p *packer) prune() error {
+	all, err := listRotated(p.opts.Path)
+	keep, bytes := &p.opts.Rotate, int64(0)
+	for i := len(all) - 1; i >= 0; i-- {
+		info, serr := os.Lstat(all[i].path)
+		if serr != nil {
+			err = errors.Join(err, serr)
+			continue
+		}
+		bytes += info.Size()
+		files := len(all) - i
+		if keep.KeepFiles > 0 && files > keep.KeepFiles || keep.KeepBytes > 0 && bytes > keep.KeepBytes ||
+			keep.KeepAge > 0 && p.now().Sub(all[i].at) > keep.KeepAge {
+			err = errors.Join(err, os.Remove(all[i].path))
+		}
+	}
+	return err
+}
+
+func (p *packer) compressAll(ctx context.Context) error {
+	all, err := listRotated(p.opts.Path)
+	for _, r := range all {
+		if r.packed || r.temp {
+			continue
+		}
+		if cerr := compress(ctx, r.path); cerr != nil {
+			err = errors.Join(err, fmt.Errorf("compress %s: %w", r.path, cerr))
+		}
+	}
+	return err
+}
+
+// compress replaces a file by one that is compressed. One of the two is there, on
+// the disk and as a whole, at any time.
+func compress(ctx context.Context, path string) error {
+	in, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	packed := path + packedSuffix
+	err = gzipTo(ctx, packed+tempSuffix, in)
+	if err == nil {
+		err = os.Rename(packed+tempSuffix, packed)
+	}
+	if err != nil {
+		if rerr := os.Remove(packed + tempSuffix); !errors.Is(rerr, fs.ErrNotExist) {
+			err = errors.Join(err, rerr)
+		}
+		return err
+	}
+	if err := syncDir(path); err != nil {
+		return err
+	}
+	return os.Remove(path)
+}
+
+func gzipTo(ctx context.Context, path string, in *os.File) error {
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	zip := gzip.NewWriter(out)
+	_, err = io.Copy(zip, &interruptible{ctx, in})
+	if err == nil {
+		err = zip.Close()
+	}
+	if err == nil {
+		err = out.Sync()
+	}
+	return errors.Join(err, out.Close())
+}
+
+// interruptible reads until the context ends.
+type interruptible struct {
+	ctx context.Context
+	in  io.Reader
+}
+
+func (r *interruptible) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.in.Read(b)
+}

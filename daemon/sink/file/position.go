@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package file
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink/lines"
+)
+
+// A position is a small file in which the sink notes what it is about to append,
+// before it does. Written bytes outlast the process, whatever ends it, so the next
+// one can tell which of those events are in the file, whatever their lines say.
+//
+// The note is written over the one before: with a new batch delivery says that it
+// knows of all that the sink has taken. A note that was cut, by its checksum, is
+// none: its batch was not begun.
+//
+//	 0  8  "genltpos"
+//	 8  4  CRC32C of all from 16 on
+//	12  4  the same once more when all lines are written
+//	16 40  boot id
+//	56  8  device and
+//	64  8  inode of the file
+//	72  8  where the first line begins
+//	80  8  highest number of an event in the note
+//	88  8  number of entries, of 16 bytes each:
+//	       0  8  CRC64 of the event's id
+//	       8  4  length of its line, or 0 when it is in the files for certain
+//	      12  4  CRC32C of its line
+type position struct {
+	file *os.File // nil remembers nothing
+	boot string
+	buf  []byte
+}
+
+const (
+	positionMagic  = "genltpos"
+	positionHeader = 96
+	positionEntry  = 16
+	bootIDLen      = 40
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// A note is what a position says.
+type note struct {
+	boot   string
+	done   bool // all its lines were written
+	file   fileID
+	offset int64
+	last   uint64
+	lines  []noteLine
+}
+
+type noteLine struct {
+	id     uint64
+	length uint32
+	sum    uint32
+}
+
+// openPosition opens the file, and makes it and its directory if they are missing.
+func openPosition(path string) (p *position, n note, ok bool, err error) {
+	p = &position{}
+	if path == "" {
+		return p, note{}, false, nil
+	}
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // not told: none is like it
+	p.boot = strings.TrimSpace(string(boot))
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return nil, note{}, false, err
+	}
+	if p.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, note{}, false, err
+	}
+	text, err := io.ReadAll(p.file)
+	if err != nil {
+		return nil, note{}, false, errors.Join(err, p.file.Close())
+	}
+	n, ok = parseNote(text)
+	return p, n, ok, nil
+}
+
+// begin notes the events that are about to be written as these lines, and those
+// that are known to be there and that delivery may not know of.
+func (p *position) begin(t *target, known *known, events []event.Event, l *lines.Buffer) error {
+	if p.file == nil {
+		return nil
+	}
+	le := binary.LittleEndian
+	b := append(p.buf[:0], make([]byte, positionHeader)...)
+	last := known.last
+	for id := range known.ids {
+		b = le.AppendUint64(le.AppendUint64(b, id), 0)
+	}
+	for i := range events {
+		last = max(last, events[i].Seq)
+		line := l.Line(i)
+		b = le.AppendUint64(b, known.hash(&events[i]))
+		b = le.AppendUint32(b, uint32(len(line))) //nolint:gosec // a line is far from 4 GiB
+		b = le.AppendUint32(b, crc32.Checksum(line, castagnoli))
+	}
+	copy(b, positionMagic)
+	copy(b[16:16+bootIDLen], p.boot)
+	for i, v := range [...]uint64{t.id.dev, t.id.ino, uint64(t.size - t.torn), last, uint64(len(known.ids) + len(events))} { //nolint:gosec // none is negative
+		le.PutUint64(b[56+8*i:], v)
+	}
+	le.PutUint32(b[8:], crc32.Checksum(b[16:], castagnoli))
+	p.buf = b
+	_, err := p.file.WriteAt(b, 0)
+	return err
+}
+
+// end notes that all lines of the last note are written.
+func (p *position) end() error {
+	if p.file == nil {
+		return nil
+	}
+	_, err := p.file.WriteAt(p.buf[8:12], 12)
+	return err
+}
+
+// clear makes the last note none: its lines cannot be trusted to last.
+func (p *position) clear() error {
+	if p.file == nil {
+		return nil
+	}
+	_, err := p.file.WriteAt(make([]byte, len(positionMagic)), 0)
+	return err
+}
+
+func (p *position) close() error {
+	if p.file == nil {
+		return nil
+	}
+	return p.file.Close()
+}
+
+func parseNote(b []byte) (n note, ok bool) {
+	if len(b) < positionHeader || string(b[:8]) != positionMagic {
+		return note{}, false
+	}
+	le := binary.LittleEndian
+	count := le.Uint64(b[88:])
+	if count > uint64(len(b)/positionEntry) || len(b) < positionHeader+int(count)*positionEntry { //nolint:gosec // it is less than len(b)
+		return note{}, false
+	}
+	b = b[:positionHeader+count*positionEntry]
+	sum := le.Uint32(b[8:])
+	if sum != crc32.Checksum(b[16:], castagnoli) {
+		return note{}, false
+	}
+	n = note{
+		boot: strings.TrimRight(string(b[16:16+bootIDLen]), "\x00"), done: le.Uint32(b[12:]) == sum,
+		file:   fileID{le.Uint64(b[56:]), le.Uint64(b[64:])},
+		offset: int64(le.Uint64(b[72:])), //nolint:gosec // a negative one is read as beyond the end
+		last:   le.Uint64(b[80:]),
+	}
+	for b = b[positionHeader:]; len(b) > 0; b = b[positionEntry:] {
+		n.lines = append(n.lines, noteLine{le.Uint64(b), le.Uint32(b[8:]), le.Uint32(b[12:])})
+	}
+	return n, true
+}

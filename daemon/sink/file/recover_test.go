@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package file
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/event"
+)
+
+// raw writes the text alone: its lines say nothing of the event.
+type raw struct{}
+
+func (raw) Append(dst []byte, e *event.Event) ([]byte, error) { return append(dst, e.Message...), nil }
+func (raw) ContentType() string                               { return "text/plain" }
+func (raw) BatchContentType() string                          { return "" }
+
+// numbered are events whose texts tell their numbers, some of them the beginning of
+// the next one's.
+func numbered(from, to int) []event.Event {
+	list := events(from, to)
+	for i := range list {
+		list[i].Message = []byte(strings.Repeat("x", from+i))
+	}
+	return list
+}
+
+// A scene is what a process has left that was killed while it wrote the events 4 to
+// 8 behind 1 to 3.
+type scene struct {
+	path, position string
+	text           []byte // of the file, if the process had come to an end
+	before         int    // bytes of the first three lines
+}
+
+func stage(t *testing.T, encoder event.Encoder) scene {
+	t.Helper()
+	dir := t.TempDir()
+	sc := scene{path: filepath.Join(dir, "events"), position: filepath.Join(dir, "position")}
+	s := openWith(t, Options{Path: sc.path, Position: sc.position, Encoder: encoder})
+	deliver(t, s, numbered(1, 3))
+	sc.before = len(read(t, sc.path))
+	deliver(t, s, numbered(4, 8))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sc.text = []byte(read(t, sc.path))
+	return sc
+}
+
+// kill leaves what was there when n bytes of the batch were written.
+func (sc scene) kill(t *testing.T, n int) {
+	t.Helper()
+	if err := os.Truncate(sc.path, int64(sc.before+n)); err != nil {
+		t.Fatal(err)
+	}
+	if n < len(sc.text)-sc.before {
+		sc.patch(t, 12, 0, 0, 0, 0)
+	}
+}
+
+func (sc scene) patch(t *testing.T, at int64, b ...byte) {
+	t.Helper()
+	f, err := os.OpenFile(sc.position, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(b, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+var encoders = map[string]event.Encoder{"json": event.JSON{}, "raw": raw{}}
+
+func TestKilledAtEachByteWritesEachEventOnce(t *testing.T) {
+	// How the events come again, as lists of batches.
+	again := map[string][][2]int{"as before": {{4, 8}}, "one by one": {{4, 4}, {5, 5}, {6, 6}, {7, 7}, {8, 8}}, "with more": {{4, 6}, {7, 9}}}
+	step := 17 // prime to the length of the lines
+	if os.Getenv("GENLTESTD_SOAK") != "" {
+		step = 1
+	}
+	for name, encoder := range encoders {
+		whole := stage(t, encoder)
+		batch := len(whole.text) - whole.before
+		for n := 0; n <= batch; n += step {
+			for order, batches := range again {
+				sc := stage(t, encoder)
+				sc.kill(t, n)
+				s := openWith(t, Options{Path: sc.path, Position: sc.position, Encoder: encoder})
+				last := 0
+				for _, b := range batches {
+					deliver(t, s, numbered(b[0], b[1]))
+					last = b[1]
+				}
+				if diff := cmp.Diff(textOf(t, encoder, numbered(1, last)), read(t, sc.path)); diff != "" {
+					t.Fatalf("%s, killed at byte %d, given %s (-want +got):\n%s", name, n, order, diff)
+				}
+			}
+		}
+	}
+}
+
+func textOf(t *testing.T, encoder event.Encoder, list []event.Event) string {
+	t.Helper()
+	var b []byte
+	for i := range list {
+		var err error
+		if b, err = encoder.Append(b, &list[i]); err != nil {
+			t.Fatal(err)
+		}
+		b = append(b, '\n')
+	}
+	return string(b)
+}
+
+// The process is killed again and again before it comes to the end of what it was
+// given; each time a little more is there.
+func TestKilledWhileItCatchesUp(t *testing.T) {
+	for name, encoder := range encoders {
+		sc := stage(t, encoder)
+		line := len(textOf(t, encoder, numbered(4, 4)))
+		sc.kill(t, line+3)
+		for range 3 {
+			// 4 is there; 5 to 8 are written behind it, and 4 to 8 come once more.
+			s := openWith(t, Options{Path: sc.path, Position: sc.position, Encoder: encoder})
+			deliver(t, s, numbered(4, 8))
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(string(sc.text), read(t, sc.path)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// A dead letter that is replayed has a lower number than what is in the file.
+func TestAReplayedEventIsWrittenBeforeAndAfterTheOthers(t *testing.T) {
+	sc := stage(t, event.JSON{})
+	sc.kill(t, len(textOf(t, event.JSON{}, numbered(4, 5)))+7)
+	for _, seq := range []int{2, 1} {
+		s := openWith(t, Options{Path: sc.path, Position: sc.position})
+		deliver(t, s, events(seq, seq))
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := openWith(t, Options{Path: sc.path, Position: sc.position})
+	deliver(t, s, numbered(4, 8))
+	deliver(t, s, events(3, 3))
+	deliver(t, s, events(9, 9))
+	wantIDs(t, sc.path, 1, 2, 3, 4, 5, 2, 1, 6, 7, 8, 3, 9)
+	if len(s.known.ids) > 0 {
+		t.Errorf("%d events are still remembered", len(s.known.ids))
+	}
+}
+
+// The file was moved between the kill and the start, as logrotate may.
+func TestAFileThatWasMovedMeanwhile(t *testing.T) {
+	for n, there := range map[int][]int{0: {1, 2, 3}, 10: {1, 2, 3}, 1 << 20: {1, 2, 3, 4, 5, 6, 7, 8}} {
+		sc := stage(t, event.JSON{})
+		sc.kill(t, min(n, len(sc.text)-sc.before))
+		if err := os.Rename(sc.path, sc.path+".1"); err != nil {
+			t.Fatal(err)
+		}
+		s := openWith(t, Options{Path: sc.path, Position: sc.position})
+		deliver(t, s, numbered(4, 9))
+		wantIDs(t, sc.path+".1", there...)
+		rest := []int{4, 5, 6, 7, 8, 9}
+		wantIDs(t, sc.path, rest[len(there)-3:]...)
+	}
+}
+
+func TestAWholeBatchIsKnownWhereverItsFileWent(t *testing.T) {
+	sc := stage(t, event.JSON{})
+	if err := os.Remove(sc.path); err != nil { // compressed, or cut by copytruncate
+		t.Fatal(err)
+	}
+	deliver(t, openWith(t, Options{Path: sc.path, Position: sc.position}), numbered(4, 9))
+	wantIDs(t, sc.path, 9)
+}
+
+// After a power cut the note may be older than the file, and newer.
+func TestAfterAPowerCutTheFileDecides(t *testing.T) {
+	line := len(textOf(t, event.JSON{}, numbered(4, 4)))
+	for name, left := range map[string]int{"less than the batch before": -20, "the batch before": 0, "a line and a half": line * 3 / 2} {
+		sc := stage(t, event.JSON{})
+		if err := os.Truncate(sc.path, int64(sc.before+left)); err != nil {
+			t.Fatal(err)
+		}
+		p, n, ok, err := openPosition(sc.position)
+		if err != nil || !ok || !n.done || n.boot != p.boot {
+			t.Fatalf("note %+v, %v, %v", n, ok, err)
+		}
+		if err := p.close(); err != nil {
+			t.Fatal(err)
+		}
+		s := openWith(t, Options{Path: sc.path})
+		if err := s.ready(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.settle(n, false); err != nil {
+			t.Fatal(err)
+		}
+		deliver(t, s, numbered(4, 8))
+		text := read(t, sc.path)
+		for i := 4; i <= 8; i++ {
+			if c := strings.Count(text, fmt.Sprintf("{\"id\":\"j-%d\"", i)); c != 1 {
+				t.Errorf("%s: event %d is there %d times", name, i, c)
+			}
+		}
+	}
+}
+
+// Damage may double events and must not lose one.
+func TestADamagedPositionLosesNothing(t *testing.T) {
+	whole := stage(t, event.JSON{})
+	length := len(read(t, whole.position))
+	for at := range length {
+		sc := stage(t, event.JSON{})
+		sc.kill(t, 0)
+		sc.patch(t, int64(at), 0xa5)
+		deliver(t, openWith(t, Options{Path: sc.path, Position: sc.position}), numbered(4, 8))
+		wantIDs(t, sc.path, 1, 2, 3, 4, 5, 6, 7, 8)
+	}
+}
+
+func TestWhatOthersAppendedIsNotTakenForOurs(t *testing.T) {
+	for n, want := range map[int]string{0: "note\n", 5: `{"id"note` + "\n"} {
+		sc := stage(t, event.JSON{})
+		sc.kill(t, n)
+		f, err := os.OpenFile(sc.path, os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteString("note\n" + strings.Repeat("y", 3000)); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		deliver(t, openWith(t, Options{Path: sc.path, Position: sc.position}), numbered(4, 8))
+		got := read(t, sc.path)[sc.before:]
+		if want += strings.Repeat("y", 3000) + "\n" + string(sc.text[sc.before:]); got != want {
+			t.Errorf("killed at %d: %.300q", n, got)
+		}
+	}
+}
+
+func TestACutLineGoesWhenItsEventIsWrittenOtherwise(t *testing.T) {
+	sc := stage(t, event.JSON{})
+	sc.kill(t, 11)
+	deliver(t, openWith(t, Options{Path: sc.path, Position: sc.position, Encoder: raw{}}), numbered(4, 5))
+	if got := read(t, sc.path)[sc.before:]; got != "xxxx\nxxxxx\n" {
+		t.Errorf("behind the first batch: %q", got)
+	}
+}
+
+func FuzzParseNote(f *testing.F) {
+	f.Add([]byte(positionMagic))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n, ok := parseNote(b)
+		if ok && len(n.lines) > len(b)/positionEntry {
+			t.Errorf("%d lines in %d bytes", len(n.lines), len(b))
+		}
+	})
+}

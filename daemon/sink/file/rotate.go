@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package file
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Rotate says when a new file is begun, and what becomes of those that were full.
+// A limit of 0 is none.
+type Rotate struct {
+	MaxBytes  int64         // of a file; a batch that is larger has one of its own
+	MaxAge    time.Duration // of a file, when an event comes
+	Compress  bool          // by gzip
+	KeepFiles int           // that were rotated
+	KeepBytes int64         // of them together
+	KeepAge   time.Duration // since they were rotated
+}
+
+func (r *Rotate) on() bool { return r.MaxBytes > 0 || r.MaxAge > 0 }
+
+// A rotated file has the name of the first with the time behind it, in UTC, so that
+// names sort by time. A name is never used twice.
+type rotated struct {
+	path   string
+	at     time.Time
+	packed bool // by gzip, as a whole
+	temp   bool // left by a compression that did not end
+}
+
+const (
+	stampLayout  = "20060102T150405.000000000Z"
+	packedSuffix = ".gz"
+	tempSuffix   = ".tmp"
+)
+
+// parseRotated reads a file's name; base is that of the file that is written to.
+func parseRotated(base, name string) (r rotated, ok bool) {
+	rest, ok := strings.CutPrefix(name, base+".")
+	if !ok {
+		return rotated{}, false
+	}
+	rest, r.temp = strings.CutSuffix(rest, packedSuffix+tempSuffix)
+	if !r.temp {
+		rest, r.packed = strings.CutSuffix(rest, packedSuffix)
+	}
+	at, err := time.Parse(stampLayout, rest)
+	if err != nil || at.Format(stampLayout) != rest {
+		return rotated{}, false
+	}
+	r.at = at
+	return r, true
+}
+
+// listRotated returns the rotated files of path, the oldest first.
+func listRotated(path string) ([]rotated, error) {
+	list, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	var all []rotated
+	for _, entry := range list {
+		if r, ok := parseRotated(filepath.Base(path), entry.Name()); ok {
+			r.path = filepath.Join(filepath.Dir(path), entry.Name())
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, func(a, b rotated) int {
+		return cmp.Or(a.at.Compare(b.at), strings.Compare(a.path, b.path))
+	})
+	return all, nil
+}
+
+// rotateIfDue begins a new file when n more bytes are too many for this one, or it
+// is too old. A file that cannot be rotated is written to as before.
+func (s *Sink) rotateIfDue(n int64) error {
+	r := &s.opts.Rotate
+	full := r.MaxBytes > 0 && s.target.size+n > r.MaxBytes
+	old := r.MaxAge > 0 && s.now().Sub(s.target.began) >= r.MaxAge
+	if !full && !old || s.target.size == 0 || s.target.torn > 0 {
+		return nil
+	}
+	err := s.rotate()
+	if s.target.file == nil {
+		return err
+	}
+	text := ""
+	if err != nil {
+		if text = err.Error(); text != s.rotation {
+			s.log.Error("cannot rotate; the file grows on", "path", s.opts.Path, "error", err)
+		}
+	}
+	s.rotation = text
+	return nil
+}
+
+// rotate leaves the sink without a file when there is no new one.
+func (s *Sink) rotate() error {
+	name, err := rotatedName(s.opts.Path, s.now())
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(s.opts.Path, name); err != nil {
+		return err
+	}
+	if err := s.target.leave(); err != nil {
+		return err
+	}
+	if err := s.target.open(s.opts.Path, s.opts.Mode, s.opts.Fsync, s.now()); err != nil {
+		return err
+	}
+	s.packer.wake()
+	return nil
+}
+
+// rotatedName returns a name that is new, and later than all there are, also when
+// the clock was set back.
+func rotatedName(path string, now time.Time) (string, error) {
+	// What a link leads to has another name, which a rename would not change.
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", &fs.PathError{Op: "rotate", Path: path, Err: errors.New("is a symbolic link")}
+	}
+	all, err := listRotated(path)
+	if err != nil {
+		return "", err
+	}
+	if len(all) > 0 {
+		if next := all[len(all)-1].at.Add(1); next.After(now) {
+			now = next
+		}
+	}
+	return path + "." + now.UTC().Format(stampLayout), nil
+}

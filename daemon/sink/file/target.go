@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package file
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A target is the file that is open, and where it ends.
+type target struct {
+	file  *os.File  // nil when none is
+	id    fileID    // of file
+	size  int64     // as we left it; when it differs, somebody else has written or cut
+	torn  int64     // bytes at its end that are the beginning of a line of ours
+	dirty bool      // its end is not known to be that of a line
+	began time.Time // when the file was created, as far as the file system says
+}
+
+// A fileID names a file whatever its path.
+type fileID struct{ dev, ino uint64 }
+
+func idOf(info fs.FileInfo) fileID {
+	st, _ := info.Sys().(*syscall.Stat_t)
+	return fileID{st.Dev, st.Ino}
+}
+
+var (
+	errNotRegular = errors.New("not a regular file")
+	errInUse      = errors.New("another process, or another sink, writes to it")
+)
+
+// open opens or creates the file and locks it: two writers would garble it.
+func (t *target) open(path string, mode fs.FileMode, durable bool, now time.Time) error {
+	// O_NONBLOCK so that a FIFO without a reader is refused, and not waited for.
+	const flags = os.O_RDWR | os.O_APPEND | syscall.O_NONBLOCK
+	f, err := os.OpenFile(path, flags, 0)
+	created := errors.Is(err, fs.ErrNotExist)
+	if created {
+		f, err = os.OpenFile(path, flags|os.O_CREATE, mode)
+	}
+	if err != nil {
+		return err
+	}
+	info, err := lock(f)
+	if err == nil && created && durable {
+		err = syncDir(path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("open %s: %w", path, err), f.Close())
+	}
+	*t = target{file: f, id: idOf(info), size: info.Size(), dirty: true, began: birth(f, now)}
+	return nil
+}
+
+func lock(f *os.File) (fs.FileInfo, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	// A file system without locks is used without.
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, errInUse
+	}
+	return info, nil
+}
+
+// birth is when the file was created, or now where the file system does not tell.
+func birth(f *os.File, now time.Time) time.Time {
+	var st unix.Statx_t
+	err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &st)
+	if err != nil || st.Mask&unix.STATX_BTIME == 0 {
+		return now
+	}
+	return time.Unix(st.Btime.Sec, int64(st.Btime.Nsec))
+}
+
+// follow leaves the file when the path no longer leads to it, and notices what
+// others have done to it.
+func (t *target) follow(path string) error {
+	if t.file == nil {
+		return nil
+	}
+	named, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && idOf(named) != t.id {
+		return t.leave()
+	}
+	if err != nil {
+		return err
+	}
+	if named.Size() != t.size {
+		t.size, t.torn, t.dirty = named.Size(), 0, true
+	}
+	return nil
+}
+
+// endForeignLine ends a last line that is not ours to complete, so that the next
+// event has a line of its own.
+func (t *target) endForeignLine() error {
+	if !t.dirty {
+		return nil
+	}
+	if t.size > 0 && t.torn == 0 {
+		var last [1]byte
+		if _, err := t.file.ReadAt(last[:], t.size-1); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if last[0] != '\n' {
+			n, err := t.file.Write([]byte{'\n'})
+			t.size += int64(n)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	t.dirty = false
+	return nil
+}
+
+// resume returns how many bytes of text are in the file already, because a write of
+// it was cut. The beginning of another line is taken away: its event is not given
+// again, or is written otherwise now.
+func (t *target) resume(text []byte) (begin int, err error) {
+	if t.torn == 0 {
+		return 0, nil
+	}
+	if t.torn <= int64(len(text)) {
+		torn := make([]byte, t.torn)
+		if _, err := t.file.ReadAt(torn, t.size-t.torn); err != nil {
+			return 0, err
+		}
+		if bytes.HasPrefix(text, torn) {
+			return len(torn), nil
+		}
+	}
+	return 0, t.untear()
+}
+
+// untear takes the beginning of a line off the file's end.
+func (t *target) untear() error {
+	if t.torn == 0 {
+		return nil
+	}
+	if err := t.file.Truncate(t.size - t.torn); err != nil {
+		return err
+	}
+	t.size, t.torn = t.size-t.torn, 0
+	return nil
+}
+
+// leave closes a file that will not be written to again.
+func (t *target) leave() error {
+	if t.file == nil {
+		return nil
+	}
+	return errors.Join(t.untear(), t.close())
+}
+
+// close closes the file; a line that was cut can be completed later.
+func (t *target) close() error {
+	if t.file == nil {
+		return nil
+	}
+	f := t.file
+	t.file, t.torn = nil, 0
+	return f.Close()
+}

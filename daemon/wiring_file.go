@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink/file"
+)
+
+func fileOptions(c *config.Sink, encoder event.Encoder, opts *Options) file.Options {
+	r := &c.File.Rotate
+	return file.Options{
+		Path: c.File.Path, Mode: fs.FileMode(c.File.Mode), Encoder: encoder, Fsync: c.File.Fsync == config.FsyncBatch,
+		// Beside the journal's cursor of the same name, with which it makes sense.
+		Position: filepath.Join(opts.Dirs.State, "sinks", c.Name+".position"),
+		Rotate: file.Rotate{
+			MaxBytes: int64(r.MaxBytes), MaxAge: time.Duration(r.MaxAge), Compress: r.Compress == config.CompressGzip,
+			KeepFiles: r.KeepFiles, KeepBytes: int64(r.KeepBytes), KeepAge: time.Duration(r.KeepAge),
+		},
+		Log: component(opts.Log, "sink").With("sink", c.Name),
+	}
+}
