@@ -5,6 +5,7 @@ package daemon
 import (
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -54,7 +55,7 @@ g.yaml:17:12: sinks[2].dedup.key: expected string, but got int`
 func TestLeavesTakesJoinedErrorsApart(t *testing.T) {
 	a, b, c := io.EOF, io.ErrClosedPipe, io.ErrNoProgress
 	got := leaves(errors.Join(errors.Join(a, nil, b), c))
-	if len(got) != 3 || got[0] != a || got[1] != b || got[2] != c {
+	if !slices.Equal(got, []error{a, b, c}) {
 		t.Errorf("leaves = %v", got)
 	}
 	if got := leaves(nil); got != nil {
