@@ -72,13 +72,17 @@ func (d *dialect) Visit(node *ast.Node) {
 	}
 }
 
-// function wants a separator for split: between single characters, string would put
-// a space each and so make a text twice as long, again and again.
+// function refuses what would cost more than its arguments: date reads a file for the
+// name of a time zone. Between single characters, which split makes without a
+// separator, string puts a space each and so makes a text twice as long, again and
+// again.
 func (d *dialect) function(n *ast.BuiltinNode) {
-	if !slices.Contains(functions, n.Name) {
+	switch {
+	case !slices.Contains(functions, n.Name):
 		d.refuse(n, "the function %s is not supported; there are %s", n.Name, strings.Join(functions, ", "))
-	}
-	if n.Name == "split" && len(n.Arguments) > 1 {
+	case n.Name == "date" && len(n.Arguments) > 2:
+		d.refuse(n.Arguments[2], "date takes a text and its layout; it is in UTC unless the text has an offset")
+	case n.Name == "split" && len(n.Arguments) > 1:
 		if by, ok := n.Arguments[1].(*ast.StringNode); !ok || by.Value == "" {
 			d.refuse(n.Arguments[1], "split needs a separator in quotes")
 		}

@@ -98,6 +98,7 @@ func TestErrorsNameTheKeyThePlaceAndTheRemedy(t *testing.T) {
 		{Options{Filter: `let x = host; x == host`}, `filter: column 5: let is not supported`},
 		{Options{Filter: `all(1..9, # > seq)`}, `filter: column 11: functions that go through a list are not supported`},
 		{Options{Filter: `split(message, "")[0] == "a"`}, `filter: column 16: split needs a separator in quotes`},
+		{Options{Filter: `time > date("2026", "2006", "Europe/Berlin")`}, `filter: column 29: date takes a text and its layout; it is in UTC unless the text has an offset`},
 		{Options{Filter: `time.Format(message) == "a"`}, `filter: column 13: a method takes nothing but a text in quotes`},
 		{Options{Filter: `time.Local() == time`}, `filter: column 6: the method Local is not supported; there are Day, Format, Hour, Hours, Milliseconds, Minute, Minutes, Month, Second, Seconds, String, Unix, Weekday, Year, YearDay`},
 		{Options{Filter: `0` + strings.Repeat(" + 1", maxSums+1) + ` == seq`}, `filter: column 203: there is more than 50 times + in the expression`},
