@@ -21,6 +21,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/receiver"
 	"github.com/genltestd/genltestd/daemon/systemd"
 	"github.com/genltestd/genltestd/metrics"
@@ -34,6 +35,7 @@ type Options struct {
 	Dirs    Dirs
 	Kernel  receiver.Kernel // nil is the machine's own
 	Echo    Prober          // nil is the machine's own
+	Machine *origin.Machine // nil is this one
 }
 
 // A Daemon is one configured genltestd.
@@ -86,7 +88,8 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("host name: %w", err)
 	}
-	decode := decoder(d.journal.ID(), host)
+	origins := originTable(&cfg.Event, opts.Dirs.State, d.journal, opts.Machine, log)
+	decode := decoder(d.journal.ID(), host, origins)
 	for i := range cfg.Sinks {
 		w, err := d.newWorker(&cfg.Sinks[i], decode, m)
 		if err != nil {

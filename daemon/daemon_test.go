@@ -80,7 +80,10 @@ func (k *fakeKernel) Notifications() (uint32, error)               { return 0, n
 func (k *fakeKernel) Queued() (uint32, error)                      { return 0, nil }
 func (k *fakeKernel) Close() error                                 { return nil }
 
-func (k *fakeKernel) event(text string) {
+func (k *fakeKernel) event(text string) { k.queue <- []genl.Message{{Data: message(text)}} }
+
+// message encodes an event as the kernel sends it.
+func message(text string) []byte {
 	b := make([]byte, 20, 64)
 	binary.NativeEndian.PutUint16(b[4:], 34)
 	b[16], b[17] = 1, 1
@@ -91,7 +94,7 @@ func (k *fakeKernel) event(text string) {
 		b = append(b, 0)
 	}
 	binary.NativeEndian.PutUint32(b, uint32(len(b)))
-	k.queue <- []genl.Message{{Data: b}}
+	return b
 }
 
 type prober struct{ err error }

@@ -13,6 +13,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/file"
 	"github.com/genltestd/genltestd/daemon/sink/stdout"
@@ -79,11 +80,11 @@ func newRules(c *config.Sink) (*match.Rules, error) {
 }
 
 // decoder makes events of the journal's records.
-func decoder(journalID, host string) delivery.Decoder {
+func decoder(journalID, host string, origins *origin.Table) delivery.Decoder {
 	return func(r journal.Record) (event.Event, error) {
 		e := event.Event{
 			JournalID: journalID, Seq: r.Seq, Time: r.Time,
-			Host: host, Family: genl.FamilyName, Group: genl.GroupName,
+			Host: host, Family: genl.FamilyName, Group: genl.GroupName, Origin: origins.Of(r.Seq),
 		}
 		if genl.IsGap(r.Data) {
 			gap, err := genl.DecodeGap(r.Data)

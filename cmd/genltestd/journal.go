@@ -24,8 +24,9 @@ out what the daemon removes meanwhile.
 
   verify DIR   read and check all of it; print each damage with its file and
                offset, then what the journal holds
-  dump DIR     print each event as the sinks do, one JSON object a line; a record
-               that is no event shows with its bytes in base64
+  dump DIR     print each event as the sinks do, one JSON object a line, with the
+               boot in which it was received, where the file "boots" beside DIR
+               knows it; a record that is no event shows with its bytes in base64
 
 A last write that has not ended is no damage, unless the daemon was stopped in
 good order: the next start cuts it off.

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package origin
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/event"
+)
+
+const journalID = "6a9155caa46c7dcc"
+
+func boot(digit string, release string) Boot { return Boot{strings.Repeat(digit, 32), release} }
+
+var a, b, c = boot("a", "6.1.0-a"), boot("b", "6.1.0-b"), boot("c", "6.1.0-c")
+
+func open(t *testing.T, path string, oldest, next uint64, current Boot) *Boots {
+	t.Helper()
+	boots, err := Open(path, journalID, oldest, next, current)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return boots
+}
+
+// bootOf is the boot of a number in the table.
+func bootOf(boots *Boots, seq uint64) Boot {
+	o := boots.Table(event.Origin{}, true, true).Of(seq)
+	if o == nil {
+		return Boot{}
+	}
+	return Boot{o.BootID, o.KernelRelease}
+}
+
+func checkBoots(t *testing.T, boots *Boots, want map[uint64]Boot) {
+	t.Helper()
+	for seq, boot := range want {
+		if got := bootOf(boots, seq); got != boot {
+			t.Errorf("event %d is of boot %v, want %v", seq, got, boot)
+		}
+	}
+}
+
+func TestEachEventIsOfTheBootInWhichItWasReceived(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "boots")
+	checkBoots(t, open(t, path, 1, 1, a), map[uint64]Boot{1: a, 1 << 60: a})
+	checkBoots(t, open(t, path, 1, 5, a), map[uint64]Boot{1: a, 5: a}) // the daemon was restarted
+	open(t, path, 1, 10, b)
+	open(t, path, 1, 10, Boot{}) // a boot without an event
+	boots := open(t, path, 1, 10, b)
+	checkBoots(t, boots, map[uint64]Boot{1: a, 9: a, 10: b, 11: b})
+	boots = open(t, path, 1, 20, Boot{"", "6.1.0-x"}) // its id cannot be read
+	checkBoots(t, boots, map[uint64]Boot{9: a, 19: b, 20: {"", "6.1.0-x"}})
+	boots = open(t, path, 1, 30, a)
+	want := map[uint64]Boot{1: a, 9: a, 10: b, 19: b, 20: {"", "6.1.0-x"}, 29: {"", "6.1.0-x"}, 30: a}
+	checkBoots(t, boots, want)
+	read, err := Read(path, journalID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkBoots(t, read, want)
+}
+
+func TestEventsFromBeforeTheFileAreOfNoKnownBoot(t *testing.T) {
+	boots := open(t, filepath.Join(t.TempDir(), "boots"), 1, 100, a)
+	checkBoots(t, boots, map[uint64]Boot{1: {}, 99: {}, 100: a})
+}
+
+func TestBootsWithoutEventsAreForgotten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "boots")
+	open(t, path, 1, 1, a)
+	open(t, path, 1, 10, b)
+	checkBoots(t, open(t, path, 9, 20, c), map[uint64]Boot{9: a})
+	checkBoots(t, open(t, path, 10, 20, c), map[uint64]Boot{9: {}, 10: b, 20: c})
+	checkBoots(t, open(t, path, 1<<40, 1<<40, c), map[uint64]Boot{19: {}, 1 << 40: c})
+	text, err := os.ReadFile(path)
+	if err != nil || bytes.Count(text, []byte("\n")) != 2 {
+		t.Errorf("the file has %q, %v", text, err)
+	}
+}
+
+func TestAnotherJournalsFileSaysNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "boots")
+	open(t, path, 1, 1, a)
+	boots, err := Open(path, "ffffffffffffffff", 1, 10, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkBoots(t, boots, map[uint64]Boot{1: {}, 9: {}, 10: b})
+}
+
+// A journal that was put back from a copy gives numbers again.
+func TestNumbersThatAreGivenAgainAreOfTheNewBoot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "boots")
+	open(t, path, 1, 1, a)
+	open(t, path, 1, 100, b)
+	checkBoots(t, open(t, path, 1, 50, c), map[uint64]Boot{49: a, 50: c, 100: c})
+}
+
+// Whatever is cut off or changed, an event is never said to be of a boot that it is
+// not of.
+func TestDamageLeavesOutButNeverLies(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "boots")
+	open(t, path, 1, 1, a)
+	open(t, path, 1, 10, b)
+	open(t, path, 1, 20, c)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	truth := map[uint64]Boot{1: a, 9: a, 10: b, 19: b, 20: c, 30: c}
+	known := 0
+	check := func(what string, i int, damaged []byte) {
+		boots := parse(damaged, journalID)
+		for seq, boot := range truth {
+			switch got := bootOf(boots, seq); got {
+			case boot:
+				known++
+			case Boot{}:
+			default:
+				t.Errorf("%s at %d: event %d is of %v, want %v or none", what, i, seq, got, boot)
+			}
+		}
+	}
+	for i := range text {
+		for _, bit := range []byte{1, 2, 16, 64, 128} {
+			damaged := bytes.Clone(text)
+			damaged[i] ^= bit
+			check("changed", i, damaged)
+		}
+	}
+	if known == 0 {
+		t.Error("all is forgotten with any damage")
+	}
+	// A line that is gone as a whole cannot be missed: the file is replaced, never
+	// cut. What is cut within a line is.
+	for i := range text {
+		if i == 0 || text[i-1] != '\n' {
+			check("cut", i, text[:i])
+		}
+	}
+}
+
+func TestADamagedFileIsReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "boots")
+	for _, text := range []string{"", "x", "genltestd-boots journal=6a9155caa46c7dcc\n1 - -\n", strings.Repeat("\x00", 4096)} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		checkBoots(t, open(t, path, 1, 10, a), map[uint64]Boot{9: {}, 10: a})
+		checkBoots(t, open(t, path, 1, 20, b), map[uint64]Boot{9: {}, 10: a, 20: b})
+	}
+}
+
+// What cannot be noted now must not make a later start believe the old file.
+func TestAFileThatCannotBeReplacedIsRemoved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "boots")
+	open(t, path, 1, 1, a)
+	if err := os.Mkdir(path+".tmp", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(path+".tmp", "x"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	boots, err := Open(path, journalID, 1, 10, b)
+	if err == nil {
+		t.Error("no error")
+	}
+	checkBoots(t, boots, map[uint64]Boot{9: a, 10: b})
+	if err := os.RemoveAll(path + ".tmp"); err != nil {
+		t.Fatal(err)
+	}
+	checkBoots(t, open(t, path, 1, 20, c), map[uint64]Boot{9: {}, 10: {}, 19: {}, 20: c})
+}
+
+func TestTableAddsWhatIsAskedFor(t *testing.T) {
+	boots := open(t, filepath.Join(t.TempDir(), "boots"), 1, 10, a)
+	every := event.Origin{MachineID: "m", Labels: []event.Label{{Name: "site", Value: "berlin"}}}
+	withID, withBoth := every, every
+	withID.BootID = a.ID
+	withBoth.BootID, withBoth.KernelRelease = a.ID, a.Release
+	for _, tt := range []struct {
+		every       event.Origin
+		id, release bool
+		seq         uint64
+		want        *event.Origin
+	}{
+		{event.Origin{}, false, false, 10, nil},
+		{event.Origin{}, true, true, 9, nil},
+		{event.Origin{}, false, true, 10, &event.Origin{KernelRelease: a.Release}},
+		{every, true, true, 9, &every},
+		{every, false, false, 10, &every},
+		{every, true, false, 10, &withID},
+		{every, true, true, 10, &withBoth},
+	} {
+		got := boots.Table(tt.every, tt.id, tt.release).Of(tt.seq)
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", tt, diff)
+		}
+	}
+}
+
+func TestTableAllocatesNothing(t *testing.T) {
+	boots := &Boots{}
+	for i := range uint64(1000) {
+		boots.add(span{i * 10, boot("abcdef"[i%6:i%6+1], "r")})
+	}
+	table := boots.Table(event.Origin{}, true, true)
+	seq := uint64(0)
+	if n := testing.AllocsPerRun(1000, func() { table.Of(seq); seq += 7 }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	for i := range uint64(10000) {
+		if want := strings.Repeat("abcdef"[i/10%6:i/10%6+1], 32); table.Of(i).BootID != want {
+			t.Fatalf("event %d is of boot %s, want %s", i, table.Of(i).BootID, want)
+		}
+	}
+}
+
+func TestThisMachineIsKnown(t *testing.T) {
+	m, err := ThisMachine()
+	if m.Boot.Release == "" || !isID(m.Boot.ID) {
+		t.Errorf("boot %+v, %v", m.Boot, err)
+	}
+	if m.ID != "" && !isID(m.ID) {
+		t.Errorf("machine id %q", m.ID)
+	}
+}
+
+func TestReadID(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "id")
+	for text, want := range map[string]string{
+		"c1f0fdd2-a9f5-4ffc-bd33-c49f0a2c1f9b\n": "c1f0fdd2a9f54ffcbd33c49f0a2c1f9b",
+		"b08dfa6083e7567a1921a715000001fb\n":     "b08dfa6083e7567a1921a715000001fb",
+		"b08dfa6083e7567a1921a715000001fb":       "b08dfa6083e7567a1921a715000001fb",
+		"":                                       "",
+		"uninitialized\n":                        "",
+		"B08DFA6083E7567A1921A715000001FB\n":     "",
+		"b08dfa6083e7567a1921a715000001fb\n\n":   "",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readID(path)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q is read as %q, %v", text, got, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	boots := &Boots{[]span{{1, a}, {10, Boot{}}, {20, b}}}
+	f.Add(boots.encode(journalID))
+	f.Add([]byte("genltestd-boots journal=6a9155caa46c7dcc crc=00000000\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		// A fuzzer finds no checksum: lines that have theirs get at the rest.
+		for _, text := range [][]byte{text, sealed(text)} {
+			boots := parse(text, journalID)
+			for i := range boots.spans {
+				if i > 0 && boots.spans[i-1].first >= boots.spans[i].first {
+					t.Errorf("%q: numbers do not rise: %v", text, boots.spans)
+				}
+			}
+			again := parse(boots.encode(journalID), journalID)
+			if diff := cmp.Diff(boots.spans, again.spans, cmp.AllowUnexported(span{})); diff != "" {
+				t.Errorf("%q reads otherwise when written (-want +got):\n%s", text, diff)
+			}
+		}
+	})
+}
+
+func sealed(text []byte) []byte {
+	out := appendLine(nil, header+journalID)
+	for line := range strings.SplitSeq(string(text), "\n") {
+		out = appendLine(out, line)
+	}
+	return out
+}
+
+// The example in the package's comment, to the letter: older files must stay
+// readable.
+func TestFormat(t *testing.T) {
+	boots := &Boots{[]span{
+		{1, Boot{"0f3fd6f4c1a94d0c8f6f6f0d1b0e7a52", "6.1.0-49-amd64"}},
+		{8160, Boot{"c1f0fdd2a9f54ffcbd33c49f0a2c1f9b", "6.1.0-50-amd64"}},
+	}}
+	const want = "genltestd-boots journal=6a9155caa46c7dcc crc=8067da25\n" +
+		"1 0f3fd6f4c1a94d0c8f6f6f0d1b0e7a52 6.1.0-49-amd64 crc=83f15edc\n" +
+		"8160 c1f0fdd2a9f54ffcbd33c49f0a2c1f9b 6.1.0-50-amd64 crc=934c883d\n"
+	if diff := cmp.Diff(want, string(boots.encode(journalID))); diff != "" {
+		t.Errorf("file (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(boots, parse([]byte(want), journalID), cmp.AllowUnexported(Boots{}, span{})); diff != "" {
+		t.Errorf("read (-want +got):\n%s", diff)
+	}
+}

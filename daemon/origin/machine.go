@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package origin
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Machine is what can be said of the one that runs. What is not known is empty.
+type Machine struct {
+	ID   string // machine-id(5)
+	Boot Boot
+}
+
+// BootIDVariable is the environment variable in which the unit gives the boot's id:
+// the kernel's file does not exist in the unit's view of /proc.
+const BootIDVariable = "GENLTESTD_BOOT_ID"
+
+// ThisMachine reads what it can; the error says what it cannot.
+func ThisMachine() (Machine, error) {
+	machineID, machineErr := readID("/etc/machine-id")
+	bootID, bootErr := readID("/proc/sys/kernel/random/boot_id")
+	if given := os.Getenv(BootIDVariable); bootErr != nil && isID(given) {
+		bootID, bootErr = given, nil
+	}
+	release, releaseErr := kernelRelease()
+	return Machine{machineID, Boot{bootID, release}}, errors.Join(machineErr, bootErr, releaseErr)
+}
+
+// readID reads 128 bits in hexadecimal digits. The boot's has dashes among them.
+func readID(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	id := strings.ReplaceAll(strings.TrimSuffix(string(text), "\n"), "-", "")
+	if !isID(id) {
+		return "", fmt.Errorf("%s holds no id", path)
+	}
+	return id, nil
+}
+
+var hexID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+func isID(text string) bool { return hexID.MatchString(text) }
+
+func kernelRelease() (string, error) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return "", fmt.Errorf("uname: %w", err)
+	}
+	release, _, _ := bytes.Cut(name.Release[:], []byte{0})
+	if !releaseForm.Match(release) {
+		return "", fmt.Errorf("uname: the release %q has no usual form", release)
+	}
+	return string(release), nil
+}
+
+var releaseForm = regexp.MustCompile(`^[!-~]{1,64}$`)

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/origin"
+)
+
+// enriched is what the configuration can add to an event.
+type enriched struct {
+	Message       string            `json:"message"`
+	MachineID     string            `json:"machine_id"`
+	BootID        string            `json:"boot_id"`
+	KernelRelease string            `json:"kernel_release"`
+	Labels        map[string]string `json:"labels"`
+}
+
+func readEnriched(t *testing.T, text string) (all []enriched) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		var e enriched
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatalf("%v: %q", err, line)
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+func machine(digit string) *origin.Machine {
+	return &origin.Machine{ID: strings.Repeat("d", 32), Boot: origin.Boot{ID: strings.Repeat(digit, 32), Release: "6.1.0-" + digit}}
+}
+
+// bootTwice receives an event in each of two boots while the sink does not work, and
+// returns what it gets in the second.
+func bootTwice(t *testing.T, dirs Dirs, first, second string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "d")
+	path := filepath.Join(dir, "events.jsonl")
+	mkdir := func() {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sinks := "\nshutdown: {drain: 10ms}\nsinks:\n- name: archive\n  file: {path: " + path + "}\n"
+	run := func(cfg *config.Config, digit string) fixture {
+		k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+		dirs.Runtime = t.TempDir() // a tmpfs does not survive a boot
+		f := launch(t, cfg, Options{Dirs: dirs, Kernel: k, Echo: prober{}, Machine: machine(digit)})
+		f.kernel = k
+		return f
+	}
+	mkdir()
+	before := run(parse(t, listenAnywhere+first+sinks), "a")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	before.kernel.event("one")
+	eventually(t, "the journal has it", func() bool { return before.journal.Newest() == 1 })
+	if err := before.stop(); err != nil {
+		t.Fatal(err)
+	}
+	mkdir()
+	after := run(parse(t, listenAnywhere+second+sinks), "b")
+	after.kernel.event("two")
+	eventually(t, "both are delivered", func() bool { return after.workers[0].State().Delivered == 2 })
+	if err := after.stop(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestAnEventThatWaitedOverARebootKeepsItsBoot(t *testing.T) {
+	const all = "event: {labels: {site: berlin, rack: \"7\"}, machine_id: true, boot_id: true, kernel_release: true}"
+	labels := map[string]string{"site": "berlin", "rack": "7"}
+	a, b, m := machine("a"), machine("b"), machine("a").ID
+	want := []enriched{
+		{"one", m, a.Boot.ID, a.Boot.Release, labels},
+		{"two", m, b.Boot.ID, b.Boot.Release, labels},
+	}
+	got := bootTwice(t, Dirs{State: t.TempDir()}, all, all)
+	if diff := cmp.Diff(want, readEnriched(t, got)); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(got, `"labels":{"rack":"7","site":"berlin"}`) {
+		t.Errorf("the labels are not in order: %s", got)
+	}
+}
+
+func TestTheBootIsNotedBeforeAnybodyAsks(t *testing.T) {
+	want := []enriched{{Message: "one", BootID: machine("a").Boot.ID}, {Message: "two", BootID: machine("b").Boot.ID}}
+	got := bootTwice(t, Dirs{State: t.TempDir()}, "", "event: {boot_id: true}")
+	if diff := cmp.Diff(want, readEnriched(t, got)); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+func TestNothingIsAddedUnlessAskedFor(t *testing.T) {
+	got := bootTwice(t, Dirs{State: t.TempDir()}, "", "")
+	if diff := cmp.Diff([]enriched{{Message: "one"}, {Message: "two"}}, readEnriched(t, got)); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+func TestADumpShowsTheBootIfItIsKnown(t *testing.T) {
+	state := t.TempDir()
+	dir := filepath.Join(state, "journal")
+	for i, digit := range []string{"a", "b"} {
+		j, err := journal.Open(dir, journal.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		originTable(&config.Event{}, state, j, machine(digit), slog.New(slog.DiscardHandler))
+		if err := errors.Join(j.Append(uint64(i+1), time.Now(), [][]byte{message("from " + digit)}), j.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dump := func() []enriched {
+		var out bytes.Buffer
+		if _, err := DumpJournal(dir+"/", &out); err != nil {
+			t.Fatal(err)
+		}
+		return readEnriched(t, out.String())
+	}
+	a, b := machine("a").Boot, machine("b").Boot
+	want := []enriched{
+		{Message: "from a", BootID: a.ID, KernelRelease: a.Release},
+		{Message: "from b", BootID: b.ID, KernelRelease: b.Release},
+	}
+	if diff := cmp.Diff(want, dump()); diff != "" {
+		t.Errorf("dump (-want +got):\n%s", diff)
+	}
+	if err := os.Remove(filepath.Join(state, bootsName)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]enriched{{Message: "from a"}, {Message: "from b"}}, dump()); diff != "" {
+		t.Errorf("dump without the file (-want +got):\n%s", diff)
+	}
+}
+
+// A boot id that cannot be noted keeps no daemon from starting.
+func TestAFileOfBootsThatCannotBeWrittenIsNoFailure(t *testing.T) {
+	dirs := Dirs{State: t.TempDir()}
+	if err := os.MkdirAll(filepath.Join(dirs.State, bootsName, "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	got := bootTwice(t, dirs, "", "event: {boot_id: true}")
+	want := []enriched{{Message: "one"}, {Message: "two", BootID: machine("b").Boot.ID}}
+	if diff := cmp.Diff(want, readEnriched(t, got)); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
