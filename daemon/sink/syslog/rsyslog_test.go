@@ -91,6 +91,25 @@ func (r *rsyslog) stop(signal syscall.Signal) {
 	r.process = nil
 }
 
+// suspend returns when no thread of the server runs any more.
+func (r *rsyslog) suspend(t *testing.T) {
+	t.Helper()
+	r.process.Process.Signal(syscall.SIGSTOP) //nolint:errcheck // it would go on
+	for range 1000 {
+		running := false
+		states, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", r.process.Process.Pid))
+		for _, file := range states {
+			text, _ := os.ReadFile(file)
+			running = running || !bytes.Contains(text, []byte("State:\tT"))
+		}
+		if len(states) > 0 && !running {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatal("rsyslog does not stop")
+}
+
 // text is what the file has, without a last line that is being written.
 func (r *rsyslog) text(t *testing.T) []byte {
 	t.Helper()
@@ -116,6 +135,12 @@ func (r *rsyslog) Taken(t *testing.T) (taken []sinktest.Taken) {
 
 // Break stops the server as an operator does, when it has read all it was sent.
 func (r *rsyslog) Break(t *testing.T) {
+	r.awaitQuiet(t)
+	r.stop(syscall.SIGTERM)
+}
+
+// awaitQuiet returns when nothing more is stored.
+func (r *rsyslog) awaitQuiet(t *testing.T) {
 	for before := -1; ; time.Sleep(100 * time.Millisecond) {
 		now := len(r.text(t))
 		if now == before {
@@ -123,7 +148,6 @@ func (r *rsyslog) Break(t *testing.T) {
 		}
 		before = now
 	}
-	r.stop(syscall.SIGTERM)
 }
 
 // Mend implements sinktest.Place.

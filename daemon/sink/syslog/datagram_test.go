@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package syslog
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+// silent returns a local datagram socket that nobody reads.
+func silent(t *testing.T, path string) *net.UnixConn {
+	t.Helper()
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// The kernel empties the queue of a receiver that closes, as if it had been read.
+func TestAReceiverThatClosesUnreadHasTakenNothing(t *testing.T) {
+	for name, then := range map[string]func(t *testing.T, path string){
+		"gone":            func(*testing.T, string) {},
+		"file is removed": func(_ *testing.T, path string) { os.Remove(path) }, //nolint:errcheck // the same as gone then
+		"restarted": func(t *testing.T, path string) {
+			os.Remove(path) //nolint:errcheck // the next line would fail
+			silent(t, path)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "log")
+			receiver := silent(t, path)
+			s := New(options("unixgram", path))
+			defer s.Close()
+			go func() {
+				awaitDatagram(receiver)
+				receiver.Close()
+				then(t, path)
+			}()
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			n, err := s.Deliver(ctx, sinktest.Events(1, 3))
+			if n != 0 || err == nil || ctx.Err() != nil {
+				t.Errorf("took %d events that nobody has read, %v", n, err)
+			}
+		})
+	}
+}
+
+// awaitDatagram waits until one is in the receiver's queue.
+func awaitDatagram(receiver *net.UnixConn) {
+	raw, err := receiver.SyscallConn()
+	for waiting := 0; waiting == 0 && err == nil; time.Sleep(time.Millisecond) {
+		raw.Control(func(fd uintptr) { waiting, err = unix.IoctlGetInt(int(fd), unix.SIOCINQ) }) //nolint:errcheck // err says more
+	}
+}
+
+func TestAReceiverThatDoesNotReadIsGivenTheAttempt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	silent(t, path)
+	s := New(options("unixgram", path))
+	defer s.Close()
+	for _, events := range []int{1, 3000} { // with room in its queue, and without
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		n, err := s.Deliver(ctx, sinktest.Events(1, events))
+		cancel()
+		if n != 0 || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%d events: took %d, %v", events, n, err)
+		}
+	}
+}
+
+func TestAPortThatNobodyListensToHasTakenNothing(t *testing.T) {
+	s := New(options("udp", freePort(t, "udp")))
+	defer s.Close()
+	for range 3 {
+		if n, err := s.Deliver(t.Context(), sinktest.Events(1, 5)); n != 0 || !errors.Is(err, unix.ECONNREFUSED) {
+			t.Errorf("took %d events, %v", n, err)
+		}
+	}
+}

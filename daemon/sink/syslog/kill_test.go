@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package syslog
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+// A server that is killed loses what its kernel had acknowledged and it has not read:
+// exactly that is missing of what counted as taken. Over a local socket, where only what
+// was read counts, it is nothing. So that there is something to lose, and it can be
+// counted, the server is stopped for a while before it is killed.
+func TestAServerThatIsKilledLosesWhatItHadNotReadAndNoMore(t *testing.T) {
+	for _, server := range servers() {
+		if server.name == "udp" {
+			continue // it promises nothing
+		}
+		t.Run(server.name, func(t *testing.T) { killServer(t, server) })
+	}
+}
+
+func killServer(t *testing.T, server server) {
+	place, options := server.start(t)
+	s := New(options)
+	defer s.Close()
+	events := sinktest.Events(1, 100_000)
+	taken := deliver(t, s, events[:1000], time.Minute)
+	place.awaitQuiet(t)
+
+	place.suspend(t)
+	unread := deliver(t, s, events[taken:], 200*time.Millisecond)
+	place.stop(syscall.SIGKILL)
+	place.start(t)
+	local := strings.HasPrefix(options.Network, "unix")
+	if held := unread > 0; held == local || taken+unread == len(events) {
+		t.Fatalf("a server that does not read has taken %d events", unread)
+	}
+	from := taken + unread
+	deliver(t, s, events[from:from+1000], time.Minute)
+
+	lost := missing(t, place, events[:from+1000])
+	t.Logf("%d events lost", len(lost))
+	if len(lost) != unread || unread > 0 && (lost[0] != taken || lost[unread-1] != from-1) {
+		t.Errorf("%d events are lost, from %v on, and %d were not read, from %d on", len(lost), lost[:min(1, len(lost))], unread, taken)
+	}
+}
+
+// deliver delivers until all are taken or nothing is any more within the time given.
+func deliver(t *testing.T, s *Sink, events []event.Event, limit time.Duration) (taken int) {
+	t.Helper()
+	for end := time.Now().Add(limit); taken < len(events); {
+		ctx, cancel := context.WithDeadline(t.Context(), end)
+		n, err := s.Deliver(ctx, events[taken:min(taken+100, len(events))])
+		cancel()
+		if taken += n; err == nil {
+			continue
+		}
+		if time.Now().After(end) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return taken
+}
+
+// missing returns which events the server has not stored, once it has the last. It wants
+// those that it has in order.
+func missing(t *testing.T, place *rsyslog, events []event.Event) (lost []int) {
+	t.Helper()
+	last := `{"id":"` + events[len(events)-1].ID() + `"`
+	for range 1000 {
+		if strings.Contains(string(place.text(t)), last) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	stored, newest := make(map[string]bool), 0
+	for line := range strings.Lines(string(place.text(t))) {
+		_, id, _ := strings.Cut(line, `{"id":"`)
+		id = id[:strings.IndexByte(id+`"`, '"')]
+		seq, _ := strconv.Atoi(id[strings.IndexByte(id, '-')+1:])
+		if !stored[id] && seq < newest {
+			t.Fatalf("event %s came behind %d", id, newest)
+		}
+		stored[id], newest = true, max(newest, seq)
+	}
+	for i := range events {
+		if !stored[events[i].ID()] {
+			lost = append(lost, i)
+		}
+	}
+	return lost
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package syslog
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+// text writes the message as it is; "refuse" cannot be written.
+type text struct{}
+
+func (text) Append(dst []byte, e *event.Event) ([]byte, error) {
+	if string(e.Message) == "refuse" {
+		return dst, errors.New("no")
+	}
+	return append(dst, e.Message...), nil
+}
+func (text) ContentType() string      { return "text/plain" }
+func (text) BatchContentType() string { return "" }
+
+func texts(list ...string) (events []event.Event) {
+	for i, s := range list {
+		events = append(events, event.Event{JournalID: "j", Seq: uint64(i + 1), Message: []byte(s)})
+	}
+	return events
+}
+
+func TestFraming(t *testing.T) {
+	list := texts("<14>1 a", "b\nc\x00\r\n", "\u202ecaf\u00e9")
+	tests := map[Framing]string{
+		OctetCounting: "7 <14>1 a6 b\nc\x00\r\n8 \u202ecaf\u00e9",
+		Newline:       "<14>1 a\nb\\nc\\x00\n\\u202ecaf\u00e9\n",
+	}
+	for framing, want := range tests {
+		m := &messages{encoder: text{}, framing: framing, limit: 100}
+		if err := m.encode(list); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, string(m.buf)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", framing, diff)
+		}
+		for n, want := range map[int]int{0: 0, m.ends[0] - 1: 0, m.ends[0]: 1, m.ends[1] + 1: 2, len(m.buf): 3} {
+			if got := m.within(n); got != want {
+				t.Errorf("%s: %d messages within %d bytes, want %d", framing, got, n, want)
+			}
+		}
+	}
+}
+
+// Whatever the text: each line is one message, and each frame has its length.
+func FuzzFraming(f *testing.F) {
+	f.Add([]byte("a\nb"), []byte("12 x"))
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		list := texts(string(a), string(b))
+		lines := &messages{encoder: text{}, framing: Newline, limit: 1 << 20}
+		if err := lines.encode(list); err == nil && strings.Count(string(lines.buf), "\n") != 2 {
+			t.Errorf("%q is not two lines", lines.buf)
+		}
+		frames := &messages{encoder: text{}, framing: OctetCounting, limit: 1 << 20}
+		if err := frames.encode(list); err != nil {
+			return
+		}
+		rest := string(frames.buf)
+		for _, want := range []string{string(a), string(b)} {
+			var n int
+			if _, err := fmt.Sscanf(rest, "%d ", &n); err != nil {
+				t.Fatal(err)
+			}
+			rest = rest[strings.IndexByte(rest, ' ')+1:]
+			if rest[:n] != want {
+				t.Fatalf("got %q, want %q", rest[:n], want)
+			}
+			rest = rest[n:]
+		}
+	})
+}
+
+// What no attempt can deliver is refused for good, behind the events before it.
+func TestEventsThatAreNoMessageAreRefusedForGood(t *testing.T) {
+	long := strings.Repeat("x", 70_000)
+	tests := []struct {
+		name, network, text string
+		limit               int
+		want                string
+	}{
+		{"encoder", "udp", "refuse", 100, "event j-3: no"},
+		{"empty", "unixgram", "", 100, "event j-3: the message is empty"},
+		{"longer than the limit", "udp", "more than ten", 10, "event j-3: the message has 13 bytes, more than max_message allows, which is 10"},
+		{"longer than a datagram of UDP", "udp", long, 1 << 20, "70000 bytes: "},
+		{"longer than a local datagram", "unixgram", strings.Repeat(long, 10), 1 << 20, "700000 bytes: "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			receiver := receive(t, tt.network)
+			s := New(Options{Network: tt.network, Address: receiver.LocalAddr().String(), MaxMessage: tt.limit, Encoder: text{}})
+			defer s.Close()
+			n, err := s.Deliver(t.Context(), texts("a", "b", tt.text, "c"))
+			if n != 2 || sink.Poisoned(err) != 1 || !strings.Contains(fmt.Sprint(err), tt.want) {
+				t.Errorf("took %d events, %v", n, err)
+			}
+			if n, err := s.Deliver(t.Context(), texts("c")); n != 1 || err != nil {
+				t.Errorf("behind it took %d events, %v", n, err)
+			}
+		})
+	}
+}
+
+// receive returns a datagram socket that takes all that comes.
+func receive(t *testing.T, network string) net.PacketConn {
+	t.Helper()
+	address := "127.0.0.1:0"
+	if network == "unixgram" {
+		address = filepath.Join(t.TempDir(), "log")
+	}
+	conn, err := net.ListenPacket(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	go func() {
+		for p := make([]byte, 1<<20); ; {
+			if _, _, err := conn.ReadFrom(p); err != nil {
+				return
+			}
+		}
+	}()
+	return conn
+}
