@@ -26,7 +26,7 @@ type CA struct {
 }
 
 // NewCA makes an authority and writes its certificate to a file.
-func NewCA(t *testing.T) *CA {
+func NewCA(t testing.TB) *CA {
 	t.Helper()
 	ca := &CA{dir: t.TempDir(), key: newKey(t)}
 	template := &x509.Certificate{
@@ -46,7 +46,7 @@ func NewCA(t *testing.T) *CA {
 // Issue writes a certificate for localhost, 127.0.0.1 and ::1, valid until the
 // given time from now, for servers and clients, and its key. The same name again
 // replaces the files, as a rotation does.
-func (ca *CA) Issue(t *testing.T, name string, valid time.Duration) (certFile, keyFile string) {
+func (ca *CA) Issue(t testing.TB, name string, valid time.Duration) (certFile, keyFile string) {
 	t.Helper()
 	key := newKey(t)
 	template := &x509.Certificate{
@@ -66,7 +66,7 @@ func (ca *CA) Issue(t *testing.T, name string, valid time.Duration) (certFile, k
 	return certFile, keyFile
 }
 
-func newKey(t *testing.T) *ecdsa.PrivateKey {
+func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -75,7 +75,7 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	return key
 }
 
-func serial(t *testing.T) *big.Int {
+func serial(t testing.TB) *big.Int {
 	t.Helper()
 	n, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
@@ -84,7 +84,7 @@ func serial(t *testing.T) *big.Int {
 	return n
 }
 
-func sign(t *testing.T, template, parent *x509.Certificate, public *ecdsa.PublicKey, by *ecdsa.PrivateKey) []byte {
+func sign(t testing.TB, template, parent *x509.Certificate, public *ecdsa.PublicKey, by *ecdsa.PrivateKey) []byte {
 	t.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, by)
 	if err != nil {
@@ -93,7 +93,7 @@ func sign(t *testing.T, template, parent *x509.Certificate, public *ecdsa.Public
 	return der
 }
 
-func writePEM(t *testing.T, path, kind string, der []byte) {
+func writePEM(t testing.TB, path, kind string, der []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
