@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,11 +60,7 @@ func TestWhatThePeerConfirmsAndNoMoreIsTaken(t *testing.T) {
 // answering returns a client of a peer that reads three lines, answers, and goes.
 func answering(t *testing.T, answer string) *Client {
 	t.Helper()
-	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "socket"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
+	l, address, _ := sinktest.Listen(t, "unix")
 	go func() {
 		conn, err := l.Accept()
 		if err != nil {
@@ -79,7 +74,7 @@ func answering(t *testing.T, answer string) *Client {
 		io.WriteString(conn, answer) //nolint:errcheck // likewise
 	}()
 	c := NewClient(ClientOptions{
-		Stream: stream.Options{Network: "unix", Address: l.Addr().String()}, Acknowledge: true, Encoder: event.JSON{},
+		Stream: stream.Options{Network: "unix", Address: address}, Acknowledge: true, Encoder: event.JSON{},
 	})
 	t.Cleanup(func() { c.Close() })
 	return c

@@ -45,11 +45,7 @@ func startCollector(t *testing.T, network string, confirm bool) (*collector, Cli
 	case "tls":
 		ca := sinktest.NewCA(t)
 		o.Stream.TLS.CA = ca.File
-		cert, err := tls.LoadX509KeyPair(ca.Issue(t, "server", time.Hour))
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.tls = &tls.Config{Certificates: []tls.Certificate{cert}}
+		c.tls = &tls.Config{Certificates: []tls.Certificate{ca.Certificate(t, "server", time.Hour)}}
 	}
 	c.Mend(t)
 	c.address = c.listener.Addr().String()

@@ -95,7 +95,7 @@ func (l *Listener) unlisten() {
 		return
 	}
 	removeSocket(l.opts.Path, l.file)
-	l.open.Close() //nolint:errcheck // it is ended in any case
+	l.open.Close() // it is ended in any case
 	l.open = nil
 }
 
@@ -119,7 +119,7 @@ func (l *Listener) admit(conn *net.UnixConn) {
 	defer l.mu.Unlock()
 	if l.closed || len(l.readers) >= l.opts.MaxReaders {
 		l.stats.Refused++
-		conn.Close() //nolint:errcheck // nothing was written
+		conn.Close() // nothing was written
 		return
 	}
 	r := newReader(conn, l.opts.Buffer)

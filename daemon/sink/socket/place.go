@@ -31,7 +31,7 @@ func listenAt(path string, mode fs.FileMode, group string) (l *net.UnixListener,
 	if err != nil {
 		return nil, nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // nothing of ours is left in it
+	defer os.RemoveAll(dir) // nothing of ours is left in it
 	handle, err := os.Open(dir)
 	if err != nil {
 		return nil, nil, err
@@ -96,7 +96,7 @@ func isSocket(path string, file fs.FileInfo) bool {
 
 func removeSocket(path string, file fs.FileInfo) {
 	if isSocket(path, file) {
-		os.Remove(path) //nolint:errcheck // then it is stale, and replaced by the next listener
+		os.Remove(path) // then it is stale, and replaced by the next listener
 	}
 }
 

@@ -117,7 +117,7 @@ func TestCloseRemovesItsOwnSocketOnly(t *testing.T) {
 		t.Errorf("the socket is left: %v", err)
 	}
 	l = NewListener(l.opts)
-	os.Remove(path)                            //nolint:errcheck // the next line would fail
+	os.Remove(path)                            // the next line would fail
 	successor, err := net.Listen("unix", path) // a daemon that has taken over
 	if err != nil {
 		t.Fatal(err)

@@ -56,7 +56,7 @@ func TestAServerThatRefusesTheCertificateHasTakenNothing(t *testing.T) {
 			text, _ := os.ReadFile(ca.File)
 			pool.AppendCertsFromPEM(text)
 			l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
-				Certificates: []tls.Certificate{certificate(t, ca, "server")}, ClientCAs: pool,
+				Certificates: []tls.Certificate{ca.Certificate(t, "server", time.Hour)}, ClientCAs: pool,
 				ClientAuth: tls.RequireAndVerifyClientCert, MaxVersion: version,
 			})
 			if err != nil {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -16,31 +15,10 @@ import (
 // listen returns a listener of a network, and the options that lead to it.
 func listen(t *testing.T, network string) (net.Listener, Options) {
 	t.Helper()
-	o := Options{Network: network}
-	kind, address := "tcp", "127.0.0.1:0"
-	if network == "unix" {
-		kind, address = "unix", filepath.Join(t.TempDir(), "socket")
-	}
-	l, err := net.Listen(kind, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	if o.Address = l.Addr().String(); network == "tls" {
-		ca := sinktest.NewCA(t)
-		o.TLS.CA = ca.File
-		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{certificate(t, ca, "server")}})
-	}
+	l, address, ca := sinktest.Listen(t, network)
+	o := Options{Network: network, Address: address}
+	o.TLS.CA = ca
 	return l, o
-}
-
-func certificate(t *testing.T, ca *sinktest.CA, name string) tls.Certificate {
-	t.Helper()
-	cert, err := tls.LoadX509KeyPair(ca.Issue(t, name, time.Hour))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cert
 }
 
 // connect returns both ends of a connection; the peer's handshake is done.

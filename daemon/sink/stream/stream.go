@@ -153,7 +153,7 @@ func (c *Conn) Close() error {
 }
 
 // abort ends the connection without a word, which could block.
-func (c *Conn) abort() error { return c.wire.Close() }
+func (c *Conn) abort() { c.wire.Close() }
 
 func isTimeout(err error) bool {
 	var timeout net.Error

@@ -19,7 +19,7 @@ import (
 func TestAWriteThatIsTakenHasArrived(t *testing.T) {
 	each(t, func(t *testing.T, c *Conn, peer net.Conn) {
 		sent := make([]byte, 3*blockBytes+7)
-		rand.Read(sent) //nolint:errcheck // never fails
+		rand.Read(sent) // never fails
 		got := make(chan []byte)
 		go func() {
 			text, _ := io.ReadAll(peer)
@@ -121,7 +121,7 @@ func TestAPeerThatClosesItsSendingSideStillReceives(t *testing.T) {
 	for _, network := range []string{"unix", "tcp"} {
 		t.Run(network, func(t *testing.T) {
 			c, peer := connect(t, network)
-			peer.(interface{ CloseWrite() error }).CloseWrite() //nolint:errcheck // Check notices
+			peer.(interface{ CloseWrite() error }).CloseWrite() // Check notices
 			for c.Check() == nil {
 				time.Sleep(time.Millisecond)
 			}

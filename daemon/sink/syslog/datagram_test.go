@@ -31,9 +31,9 @@ func silent(t *testing.T, path string) *net.UnixConn {
 func TestAReceiverThatClosesUnreadHasTakenNothing(t *testing.T) {
 	for name, then := range map[string]func(t *testing.T, path string){
 		"gone":            func(*testing.T, string) {},
-		"file is removed": func(_ *testing.T, path string) { os.Remove(path) }, //nolint:errcheck // the same as gone then
+		"file is removed": func(_ *testing.T, path string) { os.Remove(path) }, // the same as gone then
 		"restarted": func(t *testing.T, path string) {
-			os.Remove(path) //nolint:errcheck // the next line would fail
+			os.Remove(path) // the next line would fail
 			silent(t, path)
 		},
 	} {

@@ -116,7 +116,7 @@ func TestEventsThatAreNoMessageAreRefusedForGood(t *testing.T) {
 }
 
 // receive returns a datagram socket that takes all that comes.
-func receive(t *testing.T, network string) net.PacketConn {
+func receive(t testing.TB, network string) net.PacketConn {
 	t.Helper()
 	address := "127.0.0.1:0"
 	if network == "unixgram" {

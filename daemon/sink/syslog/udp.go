@@ -62,7 +62,7 @@ func (u *udp) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	u.conn, u.until = conn.(*net.UDPConn), time.Now().Add(resolveEvery) //nolint:errcheck,forcetypeassert // what that network is
+	u.conn, u.until = conn.(*net.UDPConn), time.Now().Add(resolveEvery) // what that network is
 	return nil
 }
 

@@ -92,7 +92,7 @@ func (u *unixgram) connect(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	u.conn = conn.(*net.UnixConn) //nolint:errcheck,forcetypeassert // what that network is
+	u.conn = conn.(*net.UnixConn) // what that network is
 	u.raw, err = u.conn.SyscallConn()
 	return err
 }

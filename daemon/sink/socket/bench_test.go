@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/daemon/sink/stream"
+)
+
+// Batches of 256 to a peer that reads and forgets.
+func BenchmarkClient(b *testing.B) {
+	for _, network := range []string{"unix", "tcp", "tls"} {
+		for _, confirm := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%s/acknowledge=%t", network, confirm), func(b *testing.B) {
+				c := NewClient(forget(b, network, confirm))
+				defer c.Close()
+				measure(b, c)
+			})
+		}
+	}
+}
+
+func BenchmarkListener(b *testing.B) {
+	for _, readers := range []int{0, 1, 3} {
+		b.Run(fmt.Sprintf("readers=%d", readers), func(b *testing.B) {
+			l := NewListener(ListenerOptions{
+				Path: filepath.Join(b.TempDir(), "events.sock"), Mode: 0o600, Buffer: 1 << 20, MaxReaders: 8, Encoder: event.JSON{},
+			})
+			defer l.Close()
+			for range readers {
+				conn, err := net.Dial("unix", l.opts.Path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				go io.Copy(struct{ io.Writer }{io.Discard}, conn) //nolint:errcheck // ends with the listener
+			}
+			for l.Stats().Readers < readers {
+				time.Sleep(time.Millisecond)
+			}
+			measure(b, l)
+			b.ReportMetric(float64(l.Stats().Missed), "missed")
+		})
+	}
+}
+
+func measure(b *testing.B, s sink.Sink) {
+	b.Helper()
+	events := sinktest.Events(1, 256)
+	count := 0
+	for b.Loop() {
+		if n, err := s.Deliver(b.Context(), events); err != nil {
+			b.Fatalf("took %d events, %v", n, err)
+		}
+		count += len(events)
+	}
+	b.ReportMetric(float64(count)/b.Elapsed().Seconds(), "events/s")
+}
+
+// forget returns the options that lead to a peer, which may confirm the last of each
+// 256 events.
+func forget(b *testing.B, network string, confirm bool) ClientOptions {
+	b.Helper()
+	l, address, ca := sinktest.Listen(b, network)
+	o := ClientOptions{Stream: stream.Options{Network: network, Address: address}, Acknowledge: confirm, Encoder: event.JSON{}}
+	o.Stream.TLS.CA = ca
+	last := append(sinktest.Events(1, 256)[255].AppendID(nil), '\n')
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go swallow(conn, confirm, last)
+		}
+	}()
+	return o
+}
+
+func swallow(conn net.Conn, confirm bool, last []byte) {
+	in := bufio.NewReaderSize(conn, 64<<10)
+	end := append([]byte(`{"id":"`), bytes.TrimSpace(last)...)
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return
+		}
+		if confirm && bytes.HasPrefix(line, end) {
+			conn.Write(last) //nolint:errcheck // the benchmark would hang
+		}
+	}
+}

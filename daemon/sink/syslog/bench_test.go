@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package syslog
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+// Batches of 256 to a receiver that reads and forgets.
+func BenchmarkDeliver(b *testing.B) {
+	for _, network := range []string{"unixgram", "unixstream", "udp", "tcp", "tls"} {
+		b.Run(network, func(b *testing.B) {
+			s := New(discard(b, network))
+			defer s.Close()
+			events := sinktest.Events(1, 256)
+			count := 0
+			for b.Loop() {
+				if n, err := s.Deliver(b.Context(), events); err != nil {
+					b.Fatalf("took %d events, %v", n, err)
+				}
+				count += len(events)
+			}
+			b.ReportMetric(float64(count)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
+// discard returns the options that lead to a receiver.
+func discard(b *testing.B, network string) Options {
+	b.Helper()
+	o := options(network, "")
+	if network == "udp" || network == "unixgram" {
+		o.Address = receive(b, network).LocalAddr().String()
+		return o
+	}
+	l, address, ca := sinktest.Listen(b, strings.TrimSuffix(network, "stream"))
+	o.Address, o.TLS.CA = address, ca
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go io.Copy(struct{ io.Writer }{io.Discard}, conn) //nolint:errcheck // ends with the connection
+		}
+	}()
+	return o
+}
