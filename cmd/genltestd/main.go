@@ -101,6 +101,9 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 		return exitConfig
 	}
 	if *check {
+		for _, w := range cfg.Warnings() {
+			fmt.Fprintln(stderr, "warning:", w)
+		}
 		fmt.Fprintf(stdout, "%s: ok, %d sinks\n", name, len(cfg.Sinks))
 		return exitOK
 	}

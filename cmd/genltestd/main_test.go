@@ -89,6 +89,22 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
+func TestCheckWarnsOfSecretsThatEverybodyMayRead(t *testing.T) {
+	path := write(t, "sinks:\n- name: hook\n  webhook: {url: 'https://example.org/', bearer: hunter2}\n")
+	for mode, want := range map[os.FileMode]string{
+		0o640: "",
+		0o644: "warning: " + path + ":3:50: sinks[0].webhook.bearer: is a secret",
+	} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		code, _, stderr := execute(t, "--check-config", "--config", path)
+		if code != exitOK || !strings.HasPrefix(stderr, want) || (want == "") != (stderr == "") || strings.Contains(stderr, "hunter2") {
+			t.Errorf("%o: status %d, %q; want %q", mode, code, stderr, want)
+		}
+	}
+}
+
 func TestSignals(t *testing.T) {
 	cmd := command(t, "--config", write(t, "http: {listen: \"127.0.0.1:0\"}\n"))
 	stderr, err := cmd.StderrPipe()

@@ -15,27 +15,28 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
-// A link is a transport with its connections and the TLS files they were made from.
-// It carries one request at a time.
+// A link is a transport with its connections, and what they were made from. It
+// carries one request at a time.
 type link struct {
 	transport *http.Transport
-	files     []os.FileInfo
+	files     []os.FileInfo // of TLS
+	proxy     string
 
 	mu     sync.Mutex
 	open   map[*conn]struct{}
 	closed bool
 }
 
-// newLink dials nothing yet. proxy is asked for each request.
-func newLink(o tlsclient.Options, proxy func(*http.Request) (*url.URL, error)) (*link, error) {
+// newLink dials nothing yet. A nil proxy is none.
+func newLink(o tlsclient.Options, proxy *url.URL) (*link, error) {
 	files := stat(o) // before they are read: one that changes meanwhile counts as changed
 	config, err := o.Config()
 	if err != nil {
 		return nil, err
 	}
-	l := &link{files: files, open: make(map[*conn]struct{})}
+	l := &link{files: files, proxy: proxyName(proxy), open: make(map[*conn]struct{})}
 	l.transport = &http.Transport{
-		Proxy:                  proxy,
+		Proxy:                  http.ProxyURL(proxy),
 		DialContext:            l.dial,
 		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    30 * time.Second,
@@ -49,12 +50,19 @@ func newLink(o tlsclient.Options, proxy func(*http.Request) (*url.URL, error)) (
 	return l, nil
 }
 
-// stale says that a TLS file was replaced since the link was made. What is idle then
-// would go on for long with a certificate that has been withdrawn.
-func (l *link) stale(o tlsclient.Options) bool {
-	return !slices.EqualFunc(l.files, stat(o), func(a, b os.FileInfo) bool {
+// stale says that a TLS file or the proxy was replaced since the link was made. What
+// is idle then would go on for long with a certificate that has been withdrawn.
+func (l *link) stale(o tlsclient.Options, proxy *url.URL) bool {
+	return l.proxy != proxyName(proxy) || !slices.EqualFunc(l.files, stat(o), func(a, b os.FileInfo) bool {
 		return a != nil && b != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 	})
+}
+
+func proxyName(proxy *url.URL) string {
+	if proxy == nil {
+		return ""
+	}
+	return proxy.String()
 }
 
 // stat has nil for a file that cannot be looked at.

@@ -28,25 +28,20 @@ const minSecret = 4
 
 func (r *redactor) add(secrets ...string) {
 	for _, s := range secrets {
-		if len(s) >= minSecret {
+		if s = strings.TrimSpace(s); len(s) >= minSecret { // headers lose the space around them
 			r.secrets = append(r.secrets, s)
 		}
 	}
 }
 
 // addURL takes all of a URL but scheme and host for secret: user and password, the
-// path as a whole and what is long in it, and the values of the query.
+// path and the query.
 func (r *redactor) addURL(u *url.URL) {
 	if u == nil {
 		return
 	}
 	r.addUser(u.User)
 	r.add(u.RequestURI(), u.EscapedPath(), u.Path)
-	for part := range strings.SplitSeq(u.Path, "/") {
-		if len(part) >= 6 { // and not every "api" and "v2"
-			r.add(part)
-		}
-	}
 	r.add(u.RawQuery)
 	for _, values := range u.Query() {
 		r.add(values...)
@@ -97,12 +92,30 @@ func (r *redactor) replacer() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
+// formsOf returns the spellings of s, and what is long in it and never escaped: servers
+// know more ways to escape the rest than stand here.
 func formsOf(s string) []string {
-	forms := []string{s, url.QueryEscape(s), url.PathEscape(s), html.EscapeString(s), strings.ReplaceAll(s, "/", `\/`)}
+	forms := longParts(s)
+	forms = append(forms, s, url.QueryEscape(s), url.PathEscape(s), html.EscapeString(s), strings.ReplaceAll(s, "/", `\/`))
 	quoted := strconv.Quote(s)
 	forms = append(forms, quoted[1:len(quoted)-1])
 	if text, err := json.Marshal(s); err == nil {
 		forms = append(forms, string(text[1:len(text)-1]))
 	}
 	return forms
+}
+
+const minPart = 6 // spares "api", "v2" and their like
+
+func longParts(s string) (parts []string) {
+	for _, part := range strings.FieldsFunc(s, isEscapable) {
+		if len(part) >= minPart {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+func isEscapable(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._~", r)
 }

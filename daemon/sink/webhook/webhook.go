@@ -11,8 +11,6 @@ package webhook
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/url"
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/secret"
@@ -80,8 +78,7 @@ const (
 type Sink struct {
 	opts     Options
 	body     *body
-	link     *link    // nil before the first attempt and after a failure
-	proxy    *url.URL // of the attempt under way
+	link     *link // nil before the first attempt and after a failure
 	response []byte
 }
 
@@ -138,12 +135,11 @@ func (s *Sink) deliverEach(ctx context.Context, a *access, events []event.Event)
 
 // connect makes a link where there is none, or one that is out of date.
 func (s *Sink) connect(a *access) (err error) {
-	s.proxy = a.proxy
-	if s.link != nil && s.link.stale(s.opts.TLS) {
+	if s.link != nil && s.link.stale(s.opts.TLS, a.proxy) {
 		s.disconnect()
 	}
 	if s.link == nil {
-		s.link, err = newLink(s.opts.TLS, func(*http.Request) (*url.URL, error) { return s.proxy, nil })
+		s.link, err = newLink(s.opts.TLS, a.proxy)
 	}
 	if err != nil {
 		return fmt.Errorf("tls: %s", a.secrets.clean(err.Error(), maxError))

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
+)
+
+// Every field that may hold a secret has one with this in it. It has what servers
+// escape, each in its own way.
+const canary = `-cAnArY"/&<é=+ `
+
+// leaks says whether text has a part of a canary, in whatever form.
+func leaks(text string) bool {
+	if strings.Contains(strings.ToLower(text), "canary") {
+		return true
+	}
+	for i := range 3 { // wherever it stands in what was encoded
+		encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat(" ", i) + "cAnArY"))
+		if strings.Contains(text, encoded[2*i:len(encoded)-4]) {
+			return true
+		}
+	}
+	return strings.Contains(text, fmt.Sprintf("%x", "cAnArY"))
+}
+
+// tellTale answers with all that it was told, in the forms that servers use.
+func tellTale(code int) fault {
+	return func(f *faultServer, c net.Conn, req *http.Request) bool {
+		var b strings.Builder
+		fmt.Fprintf(&b, "no: %s %s %q\n", req.RequestURI, req.URL.Path, req.URL.Query())
+		for _, values := range req.Header {
+			for _, v := range values {
+				fmt.Fprintf(&b, "%s %q %s %s\n", v, v, url.QueryEscape(v), strings.ReplaceAll(v, "/", `\/`))
+			}
+		}
+		header := []string{"Location: " + req.RequestURI, "Retry-After: " + req.URL.Path, "X-Told: " + req.Header.Get("X-Api-Key")}
+		return status(code, b.String(), header...)(f, c, req)
+	}
+}
+
+// inHeader repeats the request where package http says what it cannot read.
+func inHeader(f *faultServer, c net.Conn, req *http.Request) bool {
+	f.take(req)
+	fmt.Fprintf(c, "HTTP/1.1 200 OK\r\n%s %s\r\n\r\n", req.Header.Get("Authorization"), req.RequestURI)
+	return false
+}
+
+func inStatus(f *faultServer, c net.Conn, req *http.Request) bool {
+	f.take(req)
+	fmt.Fprintf(c, "HTTP/1.1 %s%s\r\n\r\n", req.Header.Get("X-Api-Key"), req.RequestURI)
+	return false
+}
+
+func inLength(f *faultServer, c net.Conn, req *http.Request) bool {
+	f.take(req)
+	fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n", req.Header.Get("X-Api-Key"))
+	return false
+}
+
+func inEncoding(f *faultServer, c net.Conn, req *http.Request) bool {
+	f.take(req)
+	fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: %s\r\n\r\n", req.Header.Get("X-Api-Key"))
+	return false
+}
+
+func TestNoErrorHasASecret(t *testing.T) {
+	faults := map[string]fault{
+		"echo": echo, "reset": reset, "reset late": resetLate, "drop": drop, "half-close": halfClose, "hang": hang,
+		"header": inHeader, "status": inStatus, "length": inLength, "encoding": inEncoding,
+	}
+	for _, row := range statuses[1 : len(statuses)-1] {
+		for _, code := range []int{row.from, row.to} {
+			faults[fmt.Sprint(code)] = tellTale(code)
+		}
+	}
+	escaped := url.PathEscape(canary)
+	user := url.UserPassword("user"+canary, "password"+canary).String()
+	for name, f := range faults {
+		t.Run(name, func(t *testing.T) {
+			f := newFaultServer(t, f, f, f)
+			host := strings.TrimPrefix(f.URL, "http://")
+			for _, opts := range []Options{
+				{URL: secret.Inline("http://" + user + "@" + host + "/a/path-" + escaped + "?token=" + url.QueryEscape("query"+canary))},
+				{URL: secret.Inline(f.URL), Bearer: secret.Inline("bearer-" + canary)},
+				{URL: secret.Inline(f.URL + "/" + escaped), User: "user", Password: secret.Inline("password-" + canary)},
+			} {
+				opts.Headers = []Header{{Name: "X-Api-Key", Value: secret.Inline("header-" + canary)}}
+				opts.SigningSecrets = []secret.Source{secret.Inline("whsec_" + base64.StdEncoding.EncodeToString([]byte("signing"+canary+canary)))}
+				s := newSink(t, opts)
+				limit := patience
+				if name == "hang" {
+					limit = 100 * time.Millisecond
+				}
+				n, err := attempt(t, s, sinktest.Events(1, 2), limit)
+				if n != 0 || err == nil {
+					t.Fatalf("took %d", n)
+				}
+				if !strings.HasPrefix(err.Error(), "POST "+f.URL+": ") {
+					t.Fatalf("no answer of the server: %v", err)
+				}
+				if text := fmt.Sprintf("%v %+v %#v", err, err, err); leaks(text) {
+					t.Errorf("a secret is told: %s", text)
+				}
+				if text := fmt.Sprintf("%v %+v %#v", opts, opts, opts); leaks(text) {
+					t.Errorf("a secret is told by the options: %s", text)
+				}
+			}
+		})
+	}
+}
+
+// What cannot be used, or reached, is not told either.
+func TestNoErrorHasASecretThatCannotBeUsed(t *testing.T) {
+	f := newFaultServer(t)
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		write(t, dir+"/"+name, text)
+		return dir + "/" + name
+	}
+	good := secret.Inline(f.URL)
+	closed := newFaultServer(t)
+	closed.listener.Close()
+	away := "http://u:" + "canary@" + strings.TrimPrefix(closed.URL, "http://")
+	ca := sinktest.NewCA(t)
+	cert, key := ca.Issue(t, "client", time.Hour)
+	badKey := file("key", "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n")
+	tests := map[string]Options{
+		"no URL":             {URL: secret.Inline("canary")},
+		"scheme":             {URL: secret.Inline("canary://canary")},
+		"control character":  {URL: secret.Inline("http://canary/\x01")},
+		"percent":            {URL: secret.Inline("http://canary%zz/")},
+		"no host":            {URL: secret.Inline("http:///canary")},
+		"port":               {URL: secret.Inline("http://u:canary@host:99999/")},
+		"port is a password": {URL: secret.Inline("http://u:canary:/@host/")},
+		"fragment":           {URL: secret.Inline("http://host/#canary")},
+		"refused":            {URL: secret.Inline(away + "/canary?canary")},
+		"no such host":       {URL: secret.Inline("http://u:canary@no.such.invalid/canary?canary")},
+		"no TLS there":       {URL: secret.Inline(strings.Replace(f.URL, "http://", "https://u:canary@", 1) + "/canary?canary")},
+		"bearer, two lines":  {URL: good, Bearer: secret.File(file("token", "canary\ncanary"))},
+		"header, a NUL":      {URL: good, Headers: []Header{{"X-Key", secret.Inline("canary\x00")}}},
+		"no signing secret":  {URL: good, SigningSecrets: []secret.Source{secret.Inline("canary")}},
+		"no base64":          {URL: good, SigningSecrets: []secret.Source{secret.Inline("whsec_canary!")}},
+		"proxy is none":      {URL: good, Proxy: secret.Inline("ftp://u:canary@host")},
+		"proxy is no URL":    {URL: good, Proxy: secret.Inline("http://u:canary@ho st")},
+		"proxy refuses":      {URL: good, Proxy: secret.Inline(away)},
+		"proxy is away":      {URL: good, Proxy: secret.Inline("socks5://u:canary@no.such.invalid:1")},
+		"proxy, no SOCKS":    {URL: good, Proxy: secret.Inline(strings.Replace(f.URL, "http://", "socks5://u:canary@", 1))},
+		"key is none":        {URL: good, TLS: tlsclient.Options{Cert: cert, Key: badKey}},
+		"CA is a key":        {URL: good, TLS: tlsclient.Options{CA: badKey}},
+		"key is the CA's":    {URL: good, TLS: tlsclient.Options{Cert: ca.File, Key: key}},
+	}
+	for name, opts := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newSink(t, opts)
+			limit := patience
+			if name == "proxy, no SOCKS" { // each side waits for the other
+				limit = 100 * time.Millisecond
+			}
+			n, err := attempt(t, s, sinktest.Events(1, 2), limit)
+			if n != 0 || err == nil || leaks(fmt.Sprintf("%v %+v %#v", err, err, err)) {
+				t.Errorf("took %d, %v", n, err)
+			}
+			if err := s.opts.Check(); err != nil && leaks(fmt.Sprintf("%v %+v %#v", err, err, err)) {
+				t.Errorf("Check: %v", err)
+			}
+		})
+	}
+}
+
+func TestCleanTakesSecretsOutOfText(t *testing.T) {
+	var r redactor
+	u, err := url.Parse("https://alice:s3cr3t@example.org/services/T0000/B0000/abcdefgh?key=q-value&v=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.addURL(u)
+	r.add("token/1", "yes", "", " p/ad ", "correct horse battery")
+	tests := []struct{ text, want string }{
+		{"", ""},
+		{"no secret here", "no secret here"},
+		{"bad token/1!", "bad <secret>!"},
+		{`bad token\/1!`, "bad <secret>!"},
+		{"bad token%2F1!", "bad <secret>!"},
+		{"p/ad", "<secret>"},
+		{"yes, v1 and /api stay", "yes, v1 and /api stay"},
+		{"/services/T0000/B0000/abcdefgh?key=q-value&v=1 not found", "<secret> not found"},
+		{"incorrect horse, batt", "in<secret> horse, batt"},
+		{"abcdefgh, q-value, s3cr3t", "<secret>, <secret>, <secret>"},
+		{"Basic YWxpY2U6czNjcjN0", "Basic <secret>"},
+		{" \x1b[2J\r\n\u202e \xff ", `\x1b[2J\r\n\u202e \xff`},
+		{strings.Repeat("é", 60), strings.Repeat("é", 20) + "…"},
+		{"x" + strings.Repeat("é", 60), "x" + strings.Repeat("é", 19) + "…"},
+		{strings.Repeat("token/1", 60), "<secret><secret><secret><secret><secret>…"},
+	}
+	for _, tt := range tests {
+		if got := r.clean(tt.text, 40); got != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}
+
+func FuzzClean(f *testing.F) {
+	f.Add("the token hunter2 is bad", 40)
+	f.Add("\xffhunter2hunter2\x1b", 3)
+	f.Fuzz(func(t *testing.T, text string, limit int) {
+		var r redactor
+		r.add("hunter2")
+		got := r.clean(text, max(limit, 0))
+		if strings.Contains(got, "hunter2") || len(got) > max(limit, 0)+len("…") {
+			t.Errorf("%q: %q", text, got)
+		}
+	})
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
+)
+
+// serverConfig shows a certificate of ca, and wants one of ca where clients is true.
+func serverConfig(t *testing.T, ca *sinktest.CA, name string, valid time.Duration, clients bool) *tls.Config {
+	t.Helper()
+	cert, err := tls.LoadX509KeyPair(ca.Issue(t, name, valid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
+	if clients {
+		text, err := os.ReadFile(ca.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.ClientCAs, c.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
+		c.ClientCAs.AppendCertsFromPEM(text)
+	}
+	return c
+}
+
+func TestTLSFaults(t *testing.T) {
+	ca, other := sinktest.NewCA(t), sinktest.NewCA(t)
+	good := serverConfig(t, ca, "good", time.Hour, false)
+	expired := serverConfig(t, ca, "expired", -time.Hour, false)
+	mutual := serverConfig(t, ca, "mutual", time.Hour, true)
+	otherCert, otherKey := other.Issue(t, "client", time.Hour)
+	oldCert, oldKey := ca.Issue(t, "old-client", -time.Hour)
+	missing := ca.File + ".missing"
+	tests := []struct {
+		name   string
+		server *tls.Config // nil speaks no TLS
+		client tlsclient.Options
+		want   string
+	}{
+		{"no TLS", nil, tlsclient.Options{CA: ca.File}, "first record does not look like a TLS handshake"},
+		{"unknown authority", good, tlsclient.Options{CA: other.File}, "unknown authority"},
+		{"not the system's", good, tlsclient.Options{}, "unknown authority"},
+		{"wrong name", good, tlsclient.Options{CA: ca.File, ServerName: "elsewhere.example"}, "not elsewhere.example"},
+		{"expired", expired, tlsclient.Options{CA: ca.File}, "expired"},
+		{"old version", &tls.Config{Certificates: good.Certificates, MaxVersion: tls.VersionTLS11}, tlsclient.Options{CA: ca.File}, "protocol version"},
+		{"no certificate", mutual, tlsclient.Options{CA: ca.File}, "certificate required"},
+		{"another's certificate", mutual, tlsclient.Options{CA: ca.File, Cert: otherCert, Key: otherKey}, "certificate"},
+		{"expired certificate", mutual, tlsclient.Options{CA: ca.File, Cert: oldCert, Key: oldKey}, "certificate"},
+		{"file is missing", good, tlsclient.Options{CA: missing}, "no such file"},
+		{"key of another", good, tlsclient.Options{CA: ca.File, Cert: oldCert, Key: otherKey}, "does not match"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := startFaultServer(t, tt.server)
+			s := newSink(t, Options{URL: secret.Inline(strings.Replace(f.URL, "http:", "https:", 1)), TLS: tt.client})
+			said := false
+			for range 50 { // an alert may come too late for the error
+				n, err := attempt(t, s, sinktest.Events(1, 2), patience)
+				if n != 0 || err == nil || sink.Poisoned(err) != 0 {
+					t.Fatalf("took %d, %v", n, err)
+				}
+				if said = strings.Contains(err.Error(), tt.want); said {
+					break
+				}
+			}
+			if !said {
+				t.Errorf("no error has %q in it", tt.want)
+			}
+			f.requests(t, 0)
+		})
+	}
+}
+
+// A tlsServer is one with HTTP/2 that notes what clients show.
+type tlsServer struct {
+	*httptest.Server
+	mu       sync.Mutex
+	protocol []string
+	serials  []string
+	remotes  map[string]bool
+}
+
+func newTLSServer(t *testing.T, c *tls.Config) *tlsServer {
+	s := &tlsServer{remotes: make(map[string]bool)}
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := decoded(r); err != nil {
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.protocol = append(s.protocol, r.Proto)
+		s.remotes[r.RemoteAddr] = true
+		for _, cert := range r.TLS.PeerCertificates {
+			s.serials = append(s.serials, cert.SerialNumber.String())
+		}
+		if r.URL.Path == "/slow" {
+			s.mu.Unlock()
+			<-r.Context().Done()
+			s.mu.Lock()
+		}
+	}))
+	s.Server.TLS = c
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestHTTP2OnOneConnection(t *testing.T) {
+	ca := sinktest.NewCA(t)
+	server := newTLSServer(t, serverConfig(t, ca, "server", time.Hour, false))
+	s := newSink(t, Options{URL: secret.Inline(server.URL), TLS: tlsclient.Options{CA: ca.File}})
+	for i := range 10 {
+		deliver(t, s, sinktest.Events(i*500, 500))
+	}
+	if len(server.protocol) != 10 || server.protocol[9] != "HTTP/2.0" || len(server.remotes) != 1 {
+		t.Errorf("%q over %d connections", server.protocol, len(server.remotes))
+	}
+}
+
+// With HTTP/2 a request that hangs does not end its connection: the next attempt
+// would wait on it too.
+func TestHTTP2HangsAndRecovers(t *testing.T) {
+	ca := sinktest.NewCA(t)
+	server := newTLSServer(t, serverConfig(t, ca, "server", time.Hour, false))
+	file := t.TempDir() + "/url"
+	write(t, file, server.URL+"/slow")
+	s := newSink(t, Options{URL: secret.File(file), TLS: tlsclient.Options{CA: ca.File}})
+	if n, err := attempt(t, s, sinktest.Events(1, 2), 200*time.Millisecond); n != 0 || err == nil {
+		t.Fatalf("took %d, %v", n, err)
+	}
+	write(t, file, server.URL+"/")
+	deliver(t, s, sinktest.Events(1, 2))
+	if len(server.remotes) != 2 {
+		t.Errorf("%d connections, want a second one", len(server.remotes))
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The connection would be good for hours; what it was made with is not.
+func TestRotatedCertificateEndsIdleConnections(t *testing.T) {
+	ca := sinktest.NewCA(t)
+	server := newTLSServer(t, serverConfig(t, ca, "server", time.Hour, true))
+	cert, key := ca.Issue(t, "client", time.Hour)
+	s := newSink(t, Options{URL: secret.Inline(server.URL), TLS: tlsclient.Options{CA: ca.File, Cert: cert, Key: key}})
+	deliver(t, s, sinktest.Events(1, 2))
+	deliver(t, s, sinktest.Events(3, 2))
+	ca.Issue(t, "client", time.Hour)
+	deliver(t, s, sinktest.Events(5, 2))
+	if len(server.serials) != 3 || server.serials[0] != server.serials[1] || server.serials[1] == server.serials[2] {
+		t.Errorf("the certificates had the serial numbers %v", server.serials)
+	}
+}
+
+func TestRotatedAuthority(t *testing.T) {
+	before, after := sinktest.NewCA(t), sinktest.NewCA(t)
+	server := newTLSServer(t, serverConfig(t, after, "server", time.Hour, false))
+	s := newSink(t, Options{URL: secret.Inline(server.URL), TLS: tlsclient.Options{CA: before.File}})
+	if n, err := attempt(t, s, sinktest.Events(1, 2), patience); n != 0 || err == nil {
+		t.Fatalf("took %d, %v", n, err)
+	}
+	text, err := os.ReadFile(after.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, before.File, string(text))
+	deliver(t, s, sinktest.Events(1, 2))
+}
