@@ -36,11 +36,15 @@ func rotating(t *testing.T, r Rotate) (s *Sink, path string, now *time.Time) {
 // files returns names below path's directory that belong to it, and what they hold.
 func files(t *testing.T, path string) (names []string, text string) {
 	t.Helper()
+	var lines strings.Builder
 	all, err := listRotated(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range all {
+	for i, r := range all {
+		if r.temp || i+1 < len(all) && all[i+1].packed && all[i+1].at.Equal(r.at) {
+			continue // the compressed one comes next
+		}
 		b := []byte(read(t, r.path))
 		if r.packed {
 			zip, err := gzip.NewReader(bytes.NewReader(b))
@@ -51,9 +55,10 @@ func files(t *testing.T, path string) (names []string, text string) {
 				t.Fatal(err)
 			}
 		}
-		names, text = append(names, strings.TrimPrefix(r.path, path)), text+string(b)
+		names = append(names, strings.TrimPrefix(r.path, path))
+		lines.Write(b)
 	}
-	return names, text + read(t, path)
+	return names, lines.String() + read(t, path)
 }
 
 func seqs(from, to int) (list []int) {

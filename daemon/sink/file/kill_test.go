@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package file
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/journal"
+)
+
+// A life is one way in which the sink is used by processes that are killed.
+type life struct {
+	encoder event.Encoder
+	fsync   bool
+	rotate  Rotate
+	text    func(t *testing.T, line []byte) string // of the event
+}
+
+var lives = map[string]life{
+	"json":         {encoder: event.JSON{}, fsync: true, text: textOfJSON},
+	"raw":          {encoder: raw{}, text: textOfRaw},
+	"raw, rotated": {encoder: raw{}, rotate: Rotate{MaxBytes: 300 << 10, Compress: true}, text: textOfRaw},
+}
+
+func textOfRaw(_ *testing.T, line []byte) string { return string(line) }
+
+func textOfJSON(t *testing.T, line []byte) string {
+	var e struct{ Message string }
+	if err := json.Unmarshal(line, &e); err != nil {
+		t.Fatalf("%v: %q", err, line)
+	}
+	return e.Message
+}
+
+// batch returns the texts of a generation. Lines that end in other pages than they
+// begin in are those that a kill cuts.
+func batch(generation uint64) (texts [][]byte) {
+	for i := range 1 + generation%20 {
+		texts = append(texts, fmt.Appendf(nil, "%d.%d %s", generation, i, strings.Repeat("x", int(generation*7+i*131)%1500)))
+	}
+	return texts
+}
+
+// Processes take events from a journal to the sink and are killed at any moment,
+// over and over.
+func TestKilledAtAnyInstructionEachEventIsThereOnce(t *testing.T) {
+	kills := 25
+	if n, err := strconv.Atoi(os.Getenv("GENLTESTD_SOAK")); err == nil {
+		kills = max(1000, n)
+	}
+	for name, l := range lives {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "events")
+			worked, most := 0, 60*time.Millisecond
+			for range kills {
+				before := written(t, path)
+				child := killChild(t, dir, name, 0)
+				time.Sleep(rand.N(most))
+				if err := child.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+				child.Wait() //nolint:errcheck // it was killed
+				if written(t, path) != before {
+					worked++
+				} else {
+					most += 5 * time.Millisecond // a machine where it starts slowly
+				}
+			}
+			if worked < kills/4 {
+				t.Errorf("only %d of %d processes wrote anything", worked, kills)
+			}
+			last := lastGeneration(t, dir) + 10
+			if err := killChild(t, dir, name, last).Wait(); err != nil {
+				t.Fatalf("the last process: %v", err)
+			}
+			n := l.check(t, path, last)
+			t.Logf("%d of %d killed processes wrote; %d events", worked, kills, n)
+		})
+	}
+}
+
+func killChild(t *testing.T, dir, name string, last uint64) *exec.Cmd {
+	t.Helper()
+	child := exec.Command("/proc/self/exe", "-test.run", "^TestKillChild$")
+	child.Env = append(os.Environ(), "GENLTESTD_KILL_DIR="+dir, "GENLTESTD_KILL_LIFE="+name, "GENLTESTD_KILL_LAST="+strconv.FormatUint(last, 10))
+	child.Stderr = os.Stderr
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return child
+}
+
+// written tells how much there is and in how many files.
+func written(t *testing.T, path string) (state string) {
+	t.Helper()
+	all, err := listRotated(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Sprint(len(all))
+	}
+	return fmt.Sprint(len(all), info.Size())
+}
+
+func openJournal(t *testing.T, dir string) *journal.Journal {
+	t.Helper()
+	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{MaxBytes: 1 << 30, Fsync: journal.FsyncNever})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func lastGeneration(t *testing.T, dir string) uint64 {
+	t.Helper()
+	j := openJournal(t, dir)
+	defer j.Close()
+	return j.LastGeneration()
+}
+
+// check wants all generations, in order, each event once.
+func (l life) check(t *testing.T, path string, last uint64) (events int) {
+	t.Helper()
+	_, all := files(t, path)
+	lines := bytes.Split([]byte(all), []byte{'\n'})
+	for generation := uint64(1); generation <= last; generation++ {
+		for _, want := range batch(generation) {
+			if events == len(lines) {
+				t.Fatalf("there are only %d events", events)
+			}
+			if got := l.text(t, lines[events]); got != string(want) {
+				t.Fatalf("line %d has %.20q, want %.20q", events, got, want)
+			}
+			events++
+		}
+	}
+	if rest := lines[events:]; len(rest) != 1 || len(rest[0]) > 0 {
+		t.Fatalf("%d lines too many: %.100q", len(rest)-1, rest)
+	}
+	return events
+}
+
+func TestKillChild(t *testing.T) {
+	dir := os.Getenv("GENLTESTD_KILL_DIR")
+	if dir == "" {
+		t.Skip("only as a child of TestKilledAtAnyInstructionEachEventIsThereOnce")
+	}
+	l := lives[os.Getenv("GENLTESTD_KILL_LIFE")]
+	last, err := strconv.ParseUint(os.Getenv("GENLTESTD_KILL_LAST"), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := openJournal(t, dir)
+	go produce(t, j, last)
+	s := New(Options{
+		Path: filepath.Join(dir, "events"), Mode: 0o600, Encoder: l.encoder, Fsync: l.fsync,
+		Position: filepath.Join(dir, "position"), Rotate: l.rotate,
+	})
+	l.consume(t, j, s)
+	if err := errors.Join(s.Close(), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// produce goes on for ever when last is 0.
+func produce(t *testing.T, j *journal.Journal, last uint64) {
+	for generation := j.LastGeneration() + 1; last == 0 || generation <= last; generation++ {
+		if err := j.Append(generation, time.Now(), batch(generation)); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(rand.N(200 * time.Microsecond))
+	}
+	j.Seal()
+}
+
+// consume delivers as delivery does, in batches of any size.
+func (l life) consume(t *testing.T, j *journal.Journal, s *Sink) {
+	r, err := j.NewReader("events", journal.FromOldest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := make([]journal.Record, 100)
+	for {
+		n, skipped, err := r.Read(t.Context(), records[:1+rand.IntN(len(records))])
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil || skipped > 0 {
+			t.Fatal(skipped, err)
+		}
+		list := make([]event.Event, n)
+		for i, rec := range records[:n] {
+			list[i] = event.Event{JournalID: j.ID(), Seq: rec.Seq, Time: rec.Time, Message: rec.Data}
+		}
+		for len(list) > 0 {
+			accepted, err := s.Deliver(t.Context(), list)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Commit(list[accepted-1].Seq); err != nil {
+				t.Fatal(err)
+			}
+			list = list[accepted:]
+		}
+	}
+}
