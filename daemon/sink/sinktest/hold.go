@@ -17,7 +17,7 @@ import (
 )
 
 // grace is what an attempt may take beyond its context on a busy machine.
-const grace = 15 * time.Second
+const grace = 10 * time.Second
 
 // call makes one attempt. The events exist during it only: a sink that keeps them
 // finds others in their place. It fails the test when the sink changes them, or

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sinktest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+// A shelf is a place in memory.
+type shelf struct {
+	mu     sync.Mutex
+	taken  []sinktest.Taken
+	broken bool
+	hung   chan struct{} // closed by Mend; nil while it works
+}
+
+func (p *shelf) Taken(*testing.T) []sinktest.Taken {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]sinktest.Taken(nil), p.taken...)
+}
+
+func (p *shelf) Break(*testing.T) { p.set(true, nil) }
+func (p *shelf) Hang(*testing.T)  { p.set(false, make(chan struct{})) }
+
+func (p *shelf) Mend(*testing.T) {
+	p.mu.Lock()
+	hung := p.hung
+	p.mu.Unlock()
+	p.set(false, nil)
+	if hung != nil {
+		close(hung)
+	}
+}
+
+func (p *shelf) set(broken bool, hung chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.broken, p.hung = broken, hung
+}
+
+var errAway = errors.New("the place is away")
+
+func (p *shelf) put(ctx context.Context, e *event.Event) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hung != nil {
+		hung := p.hung
+		p.mu.Unlock()
+		select {
+		case <-hung:
+		case <-ctx.Done():
+		}
+		p.mu.Lock()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if p.broken {
+		return errAway
+	}
+	p.taken = append(p.taken, sinktest.Taken{ID: e.ID(), Message: string(e.Message)})
+	return nil
+}
+
+// A shelver is a sink that does all it has to, but for what a test replaces.
+type shelver struct {
+	*shelf
+	deliver func(ctx context.Context, events []event.Event) (int, error)
+	close   func() error
+}
+
+func (s *shelver) Deliver(ctx context.Context, events []event.Event) (int, error) {
+	return s.deliver(ctx, events)
+}
+func (s *shelver) Close() error { return s.close() }
+
+func (s *shelver) good(ctx context.Context, events []event.Event) (int, error) {
+	for i := range events {
+		if err := s.put(ctx, &events[i]); err != nil {
+			return i, err
+		}
+	}
+	return len(events), nil
+}
+
+func kind(defect string) sinktest.Kind {
+	return sinktest.Kind{
+		Secrets: []string{"hunter2"}, Hostile: 2000, Once: true,
+		New: func(*testing.T) (sink.Sink, sinktest.Place) {
+			s := &shelver{shelf: &shelf{}, close: func() error { return nil }}
+			s.deliver = s.good
+			if d, ok := defects[defect]; ok {
+				d.spoil(s)
+			}
+			return s, s.shelf
+		},
+	}
+}
+
+func TestAGoodSinkPasses(t *testing.T) { sinktest.Run(t, kind("")) }
+
+// Each defect fails in a process of its own, for a test cannot expect its own
+// failure; all at once, for most of them wait.
+func TestEachDefectIsFound(t *testing.T) {
+	type child struct {
+		*exec.Cmd
+		out bytes.Buffer
+	}
+	children := make(map[string]*child)
+	for name, d := range defects {
+		c := &child{Cmd: exec.Command("/proc/self/exe", "-test.run", "^TestDefect$/^"+d.test+"$", "-test.timeout", "1m")}
+		c.Env, c.Stdout, c.Stderr = append(os.Environ(), "SINKTEST_DEFECT="+name), &c.out, &c.out
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		children[name] = c
+	}
+	for name, c := range children {
+		err := c.Wait()
+		t.Run(name, func(t *testing.T) {
+			var status *exec.ExitError
+			if !errors.As(err, &status) {
+				t.Fatalf("the kit has not failed: %v\n%s", err, &c.out)
+			}
+			for _, words := range []string{"--- FAIL: TestDefect/" + defects[name].test, defects[name].words} {
+				if !strings.Contains(c.out.String(), words) {
+					t.Errorf("the kit does not say %q:\n%s", words, &c.out)
+				}
+			}
+		})
+	}
+}
+
+func TestDefect(t *testing.T) {
+	defect := os.Getenv("SINKTEST_DEFECT")
+	if defect == "" {
+		t.Skip("only as a child of TestEachDefectIsFound")
+	}
+	sinktest.Run(t, kind(defect))
+}
