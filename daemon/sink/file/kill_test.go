@@ -191,7 +191,7 @@ func produce(t *testing.T, j *journal.Journal, last uint64) {
 
 // consume delivers as delivery does, in batches of any size.
 func (l life) consume(t *testing.T, j *journal.Journal, s *Sink) {
-	r, err := j.NewReader("events", journal.FromOldest)
+	r, err := j.NewReader("events", journal.ReaderOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,15 +208,15 @@ func (l life) consume(t *testing.T, j *journal.Journal, s *Sink) {
 		for i, rec := range records[:n] {
 			list[i] = event.Event{JournalID: j.ID(), Seq: rec.Seq, Time: rec.Time, Message: rec.Data}
 		}
-		for len(list) > 0 {
-			accepted, err := s.Deliver(t.Context(), list)
+		for done := 0; done < n; {
+			accepted, err := s.Deliver(t.Context(), list[done:])
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := r.Commit(list[accepted-1].Seq); err != nil {
+			done += accepted
+			if err := r.Commit(records[done-1]); err != nil {
 				t.Fatal(err)
 			}
-			list = list[accepted:]
 		}
 	}
 }
