@@ -7,19 +7,15 @@ import (
 	"fmt"
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/mdlayher/netlink"
 	"github.com/mdlayher/socket"
 	"golang.org/x/sys/unix"
 )
 
-// A conn is what an EventSocket needs of a *netlink.Conn.
+// A conn is what is needed of a *netlink.Conn.
 type conn interface {
-	JoinGroup(group uint32) error
-	LeaveGroup(group uint32) error
-	SetReadDeadline(t time.Time) error
-	SyscallConn() (syscall.RawConn, error)
+	syscall.Conn
 	Close() error
 }
 
@@ -55,10 +51,20 @@ func inherit(f *os.File, protocol int) (inherited, error) {
 	return inherited{c}, nil
 }
 
-func (c inherited) JoinGroup(group uint32) error {
-	return c.SetsockoptInt(unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, int(group))
-}
-
-func (c inherited) LeaveGroup(group uint32) error {
-	return c.SetsockoptInt(unix.SOL_NETLINK, unix.NETLINK_DROP_MEMBERSHIP, int(group))
+// detach closes c and returns its socket as a file that the runtime does not poll.
+func detach(c conn) (*os.File, error) {
+	d, err := newDescriptor(c)
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	fd, err := d.copy()
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	// NewFile gives what does not block to the poller. Nothing here blocks: receive
+	// asks for that each time.
+	if err := errors.Join(c.Close(), unix.SetNonblock(fd, false)); err != nil {
+		return nil, errors.Join(fmt.Errorf("take a socket out of the runtime's hands: %w", err), unix.Close(fd))
+	}
+	return os.NewFile(uintptr(fd), "netlink"), nil
 }

@@ -22,7 +22,8 @@ import (
 // be called at any time.
 type EventSocket struct {
 	descriptor
-	conn    conn
+	file    *os.File
+	gate    *gate
 	meter   *meter // nil on NETLINK_USERSOCK, where nobody notifies
 	batch   *Batch
 	patient bool // may pause
@@ -103,13 +104,16 @@ func adoptSocket(f *os.File, protocol int, group uint32, bufferBytes int, batch 
 
 // newEventSocket takes over conn, and closes it when it fails.
 func newEventSocket(conn conn, bufferBytes int, batch *Batch) (_ *EventSocket, report SocketReport, err error) {
-	s := &EventSocket{conn: conn, batch: batch}
+	s := &EventSocket{batch: batch}
+	if s.file, err = detach(conn); err != nil {
+		return nil, report, err
+	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, conn.Close())
+			err = errors.Join(err, s.Close())
 		}
 	}()
-	if s.descriptor, err = newDescriptor(conn); err != nil {
+	if s.descriptor, err = newDescriptor(s.file); err != nil {
 		return nil, report, err
 	}
 	// Without this option one overrun makes the kernel drop everything until the
@@ -121,9 +125,15 @@ func newEventSocket(conn conn, bufferBytes int, batch *Batch) (_ *EventSocket, r
 		return nil, report, err
 	}
 	batch.prepare()
-	report, err = s.setBuffer(bufferBytes)
+	if report, err = s.setBuffer(bufferBytes); err != nil {
+		return nil, report, err
+	}
 	// On one CPU nothing else would run during a pause.
 	s.patient = report.BufferBytes >= pauseBuffer && runtime.GOMAXPROCS(0) > 1
+	err = s.control("watch the socket", func(fd int) (err error) {
+		s.gate, err = newGate(fd)
+		return err
+	})
 	return s, report, err
 }
 
@@ -149,10 +159,13 @@ func (s *EventSocket) setBuffer(bytes int) (report SocketReport, err error) {
 // join subscribes to a multicast group. The kernel accepts a number that no
 // family owns, so success does not mean that events will come.
 func (s *EventSocket) join(group uint32) error {
-	if err := s.conn.JoinGroup(group); err != nil {
-		return fmt.Errorf("join multicast group %d: %w", group, err)
-	}
-	return nil
+	return s.setMembership("join", unix.NETLINK_ADD_MEMBERSHIP, group)
+}
+
+func (s *EventSocket) setMembership(verb string, option int, group uint32) error {
+	return s.control(fmt.Sprintf("%s multicast group %d", verb, group), func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.SOL_NETLINK, option, int(group))
+	})
 }
 
 // SetGroups makes the socket a member of these groups and of nlctrl's "notify",
@@ -176,8 +189,8 @@ func (s *EventSocket) SetGroups(groups ...uint32) (joined []uint32, err error) {
 		if g == notifyGroup || slices.Contains(groups, g) {
 			continue
 		}
-		if err := s.conn.LeaveGroup(g); err != nil {
-			return joined, fmt.Errorf("leave multicast group %d: %w", g, err)
+		if err := s.setMembership("leave", unix.NETLINK_DROP_MEMBERSHIP, g); err != nil {
+			return joined, err
 		}
 	}
 	return joined, nil
@@ -202,37 +215,50 @@ func (s *EventSocket) SyscallConn() (syscall.RawConn, error) { return s.raw, nil
 // handle or of the socket, and os.ErrDeadlineExceeded when it was interrupted.
 // The handler clears the batch when it has taken the messages; what it leaves
 // there is found by a later process. It does not allocate per message.
-func (s *EventSocket) Receive(handle func([]Message) error) error {
-	var failure error
-	rerr := s.raw.Read(func(fd uintptr) bool {
-		for {
-			messages, err := s.batch.receive(fd)
-			switch {
-			case err == nil:
-			case errors.Is(err, unix.EAGAIN):
-				return false // wait for more
-			case errors.Is(err, unix.EINTR):
-				continue
-			default:
-				failure = fmt.Errorf("receive from netlink: %w", err)
-				return true
-			}
-			if failure = handle(messages); failure != nil {
-				return true
-			}
-			switch n := len(messages); {
-			case n == batchMessages: // there may be more
-			case n > 1 && s.patient:
-				pause()
-			default:
-				return false // the queue was empty; another message makes it readable anew
-			}
+func (s *EventSocket) Receive(handle func([]Message) error) (err error) {
+	cerr := s.raw.Control(func(fd uintptr) {
+		var failure error
+		err = s.gate.wait(func(epoll int) (done bool) {
+			done, failure = s.receiveQueued(epoll, int(fd), handle)
+			return done
+		})
+		if failure != nil {
+			err = failure
 		}
 	})
-	if failure != nil {
-		return failure
+	return errors.Join(cerr, err)
+}
+
+// receiveQueued hands over what is queued. done is false, with the gate open, when
+// there is nothing more: another message makes the socket readable anew.
+func (s *EventSocket) receiveQueued(epoll, fd int, handle func([]Message) error) (done bool, err error) {
+	for {
+		messages, err := s.batch.receive(uintptr(fd))
+		switch {
+		case err == nil:
+			err = handle(messages)
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			err = nil
+		default:
+			err = fmt.Errorf("receive from netlink: %w", err)
+		}
+		// One message alone is no swarm. After the last of a swarm there is another
+		// look: what came before the gate was open wakes nobody.
+		swarm := len(messages) == batchMessages || len(messages) > 1 && s.patient
+		if err != nil || !swarm && !s.gate.shut {
+			return err != nil, err
+		}
+		if s.gate.shut != swarm {
+			if err := s.gate.turn(epoll, fd, swarm); err != nil {
+				return true, err
+			}
+		}
+		if swarm && len(messages) < batchMessages {
+			pause()
+		}
 	}
-	return rerr
 }
 
 const (
@@ -252,7 +278,7 @@ func pause() {
 }
 
 // Interrupt makes Receive return, now or when it is called next, until Resume.
-func (s *EventSocket) Interrupt() error { return s.conn.SetReadDeadline(time.Unix(1, 0)) }
+func (s *EventSocket) Interrupt() error { return s.gate.interrupt(time.Unix(1, 0)) }
 
 // Resume lets Receive wait again, for at most the given time unless that is 0.
 func (s *EventSocket) Resume(most time.Duration) error {
@@ -260,7 +286,7 @@ func (s *EventSocket) Resume(most time.Duration) error {
 	if most != 0 {
 		deadline = time.Now().Add(most)
 	}
-	return s.conn.SetReadDeadline(deadline)
+	return s.gate.interrupt(deadline)
 }
 
 // Drops returns how many messages the kernel has dropped because the receive
@@ -295,8 +321,12 @@ func (s *EventSocket) Meter() syscall.Conn { return s.meter }
 
 // Close ends a blocked Receive and frees the socket.
 func (s *EventSocket) Close() error {
-	if s.meter == nil {
-		return s.conn.Close()
+	err := s.file.Close() // once Receive has let go of it
+	if s.gate != nil {
+		err = errors.Join(err, s.gate.close())
 	}
-	return errors.Join(s.conn.Close(), s.meter.Close())
+	if s.meter != nil {
+		err = errors.Join(err, s.meter.Close())
+	}
+	return err
 }
