@@ -39,7 +39,7 @@ func (j *Journal) Append(generation uint64, t time.Time, messages [][]byte) erro
 func (j *Journal) prepare(f *frame) error {
 	j.mu.Lock()
 	f.first, f.index = j.next, j.index
-	sealed, fault := j.sealed, j.fault
+	sealed, fault, reserved := j.sealed, j.fault, j.reserved
 	j.used = true
 	j.mu.Unlock()
 	if sealed {
@@ -48,7 +48,7 @@ func (j *Journal) prepare(f *frame) error {
 	if fault != nil {
 		return fmt.Errorf("journal %s: the disk does not keep what it was given: %w", j.dir, fault)
 	}
-	if next := f.end() + 1; next > j.state.reserved { // one more than needed: rotate may use it
+	if next := f.end() + 1; next > reserved { // one more than needed: rotate may use it
 		if err := j.reserve(next); err != nil {
 			return fmt.Errorf("journal %s: reserve numbers: %w", j.dir, err)
 		}
@@ -66,28 +66,45 @@ func (j *Journal) prepare(f *frame) error {
 }
 
 // reserve makes sure, durably, that the numbers from next on may be handed out.
-// The caller holds appendMu.
+// The keeper does it in time and without appendMu: Append need not wait for the
+// disk then.
 func (j *Journal) reserve(next uint64) error {
+	j.stateMu.Lock()
+	defer j.stateMu.Unlock()
+	if j.state.reserved > next+reserveStep/2 {
+		return nil
+	}
 	s := j.state
 	s.reserved, s.clean = next+reserveStep, false
-	if err := j.writeState(&s); err != nil {
-		return err
-	}
-	j.state = s
-	return nil
+	return j.writeState(&s)
 }
 
+// writeState makes s the state, durably. The caller holds stateMu.
 func (j *Journal) writeState(s *state) error {
 	if err := j.stateSlots.write(s.encode()); err != nil {
 		return err
 	}
-	return j.stateSlots.sync()
+	if err := j.stateSlots.sync(); err != nil {
+		return err
+	}
+	j.setState(s)
+	return nil
+}
+
+// setState takes s for the state, which is durable.
+func (j *Journal) setState(s *state) {
+	j.state = *s
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.reserved = s.reserved
 }
 
 // suspect lets the next process know that an fsync has failed, should this one
 // end before it has mended that. The note need not survive the machine: what it
-// warns of is in the same memory. The caller holds appendMu.
+// warns of is in the same memory.
 func (j *Journal) suspect() {
+	j.stateMu.Lock()
+	defer j.stateMu.Unlock()
 	j.state.suspect = true
 	j.stateSlots.write(j.state.encode()) //nolint:errcheck // it overwrites a page in memory; nothing else can be done
 }

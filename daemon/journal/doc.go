@@ -102,8 +102,10 @@
 //     many it was too late for. (TestModel, TestReaderLearnsWhatRetentionTook)
 //     What Trim passes over is counted once, by Trim. (TestModel,
 //     TestTrimCountsEachRecordOnce, TestTrimBesideAWriter)
-//  3. Append waits for no reader, and allocates nothing in the steady state.
-//     (TestAppendAllocatesNothing, TestReadersFollowAWriter)
+//  3. Append waits for no reader and, unless with FsyncAlways, for no fsync while
+//     disk and numbers last; it allocates nothing in the steady state.
+//     (TestAppendAllocatesNothing, TestReadersFollowAWriter,
+//     TestAppendDoesNotWaitForTheKeeper)
 //  4. What Append has taken survives the end of the process at any instruction.
 //     (TestCrashAtEachStep)
 //  5. What Synced covers survives a power cut, at any step and whatever part of

@@ -89,7 +89,8 @@ var (
 
 // A Journal is safe for concurrent use.
 //
-// Of its locks, syncMu is taken before appendMu, and appendMu before mu.
+// Of its locks, syncMu is taken before appendMu, appendMu before stateMu, and
+// stateMu before mu.
 type Journal struct {
 	dir  string
 	opts Options
@@ -100,9 +101,11 @@ type Journal struct {
 	syncMu        sync.Mutex // held while making durable and while removing
 	cursorsSynced time.Time
 
-	appendMu   sync.Mutex // held while writing
-	active     *segment   // nil until the first Append after Open or a failure
-	encoded    []byte     // the frame at hand
+	appendMu sync.Mutex // held while writing
+	active   *segment   // nil until the first Append after Open or a failure
+	encoded  []byte     // the frame at hand
+
+	stateMu    sync.Mutex // held while writing the state, and while that is made durable
 	state      state
 	stateSlots *slotFile
 
@@ -110,6 +113,7 @@ type Journal struct {
 	segments   []*segment
 	orphans    []*segment // removed, but open for writing: the keeper may be using them
 	position              // of the next message
+	reserved   uint64     // durably: no higher number is handed out
 	last       uint64     // number of the newest message that exists
 	generation uint64
 	bytes      int64

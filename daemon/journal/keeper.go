@@ -44,7 +44,8 @@ func (j *Journal) keep() {
 func (j *Journal) tend() error {
 	j.syncMu.Lock()
 	defer j.syncMu.Unlock()
-	err := errors.Join(j.syncSegments(), j.extendReserve(), j.tendCursors())
+	// The reserve first: a segment may take the disk longer than numbers are left for.
+	err := errors.Join(j.extendReserve(), j.syncSegments(), j.tendCursors())
 	j.removeOld()
 	return errors.Join(err, j.removeConsumed())
 }
@@ -75,12 +76,10 @@ func (j *Journal) Sync() error {
 
 // extendReserve keeps Append from having to.
 func (j *Journal) extendReserve() error {
-	j.appendMu.Lock()
-	defer j.appendMu.Unlock()
 	j.mu.Lock()
 	next, sealed := j.next, j.sealed
 	j.mu.Unlock()
-	if sealed || j.state.reserved > next+reserveStep/2 {
+	if sealed {
 		return nil
 	}
 	return j.reserve(next)
@@ -100,6 +99,7 @@ type part struct {
 
 // flush makes the segments durable in order, and closes those that are complete.
 func (j *Journal) flush(durable bool) error {
+	j.closeOrphans()
 	for _, p := range j.unsynced() {
 		if err := j.flushPart(p, durable); err != nil {
 			err = fmt.Errorf("make %s durable: %w", j.segmentPath(p.s), err)
@@ -117,17 +117,24 @@ func (j *Journal) flush(durable bool) error {
 	return nil
 }
 
+// closeOrphans gives up the files of segments that were removed. The disk then
+// frees what they hold, which takes its time: Append must not wait for it.
+func (j *Journal) closeOrphans() {
+	j.mu.Lock()
+	orphans := j.orphans
+	j.orphans = nil
+	j.mu.Unlock()
+	for _, s := range orphans {
+		s.closeWritten()
+	}
+}
+
 // unsynced lists the segments that are open for writing.
-func (j *Journal) unsynced() []part {
+func (j *Journal) unsynced() (parts []part) {
 	j.appendMu.Lock() // for active
 	defer j.appendMu.Unlock()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, s := range j.orphans {
-		s.closeWritten()
-	}
-	j.orphans = nil
-	var parts []part
 	for _, s := range j.segments {
 		if s.file != nil {
 			parts = append(parts, part{s, s.file, s.size, s.synced, s.end, s == j.active})
@@ -143,9 +150,7 @@ func (j *Journal) flushPart(p part, durable bool) error {
 		}
 		if p.s.failed == nil {
 			if p.s.failed = p.file.Sync(); p.s.failed != nil {
-				j.appendMu.Lock()
 				j.suspect()
-				j.appendMu.Unlock()
 			}
 		}
 		if p.s.failed != nil {

@@ -227,14 +227,16 @@ func (j *Journal) settleCursor(c *cursor, t tail, clean bool) {
 // startState reserves numbers, and makes the next start find an unclean stop
 // unless Close is reached.
 func (j *Journal) startState(fresh, known bool) (err error) {
-	j.state = state{identity: j.who, reserved: j.next + reserveStep}
+	s := state{identity: j.who, reserved: j.next + reserveStep}
 	if known {
-		return j.writeState(&j.state)
+		return j.writeState(&s)
 	}
 	if !fresh {
 		j.damage.Repairs++
 	}
-	j.stateSlots, err = createSlots(j.fs, j.path(stateName), j.state.encode())
+	if j.stateSlots, err = createSlots(j.fs, j.path(stateName), s.encode()); err == nil {
+		j.setState(&s)
+	}
 	return err
 }
 
@@ -266,9 +268,7 @@ func (j *Journal) Close() error {
 	defer j.syncMu.Unlock()
 	err := j.syncSegments()
 	if err == nil {
-		s := j.state
-		s.clean, s.position, s.generation, s.synced = true, j.position, j.generation, j.synced
-		err = j.writeState(&s)
+		err = j.writeCleanState()
 	}
 	err = errors.Join(err, j.flushCursors(true), j.removeConsumed(), j.syncDir())
 	j.release()
@@ -276,6 +276,16 @@ func (j *Journal) Close() error {
 		return fmt.Errorf("journal %s: close: %w", j.dir, err)
 	}
 	return nil
+}
+
+// writeCleanState lets the next start go on where this journal ends. Nothing is
+// appended any more.
+func (j *Journal) writeCleanState() error {
+	j.stateMu.Lock()
+	defer j.stateMu.Unlock()
+	s := j.state
+	s.clean, s.position, s.generation, s.synced = true, j.position, j.generation, j.synced
+	return j.writeState(&s)
 }
 
 // release closes all files.

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"path"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// A slowDisk takes its time to make one kind of file durable.
+type slowDisk struct {
+	*memFS
+	kind    func(name string) bool // of the base name
+	slow    atomic.Bool            // the next one
+	entered chan struct{}          // such an fsync has begun
+	release chan struct{}          // closed: it may end
+}
+
+type slowFile struct {
+	File
+	disk *slowDisk
+}
+
+func (d *slowDisk) Open(name string, flags int) (File, error) {
+	f, err := d.memFS.Open(name, flags)
+	if err == nil && d.kind(path.Base(name)) {
+		f = slowFile{f, d}
+	}
+	return f, err
+}
+
+func (f slowFile) Sync() error {
+	if f.disk.slow.CompareAndSwap(true, false) {
+		f.disk.entered <- struct{}{}
+		<-f.disk.release
+	}
+	return f.File.Sync()
+}
+
+// TestAppendDoesNotWaitForTheKeeper: the receive buffer holds what comes in a tenth
+// of a second at full speed, and a busy disk may take longer than that.
+func TestAppendDoesNotWaitForTheKeeper(t *testing.T) {
+	tests := map[string]func(name string) bool{
+		"that makes a segment durable": func(name string) bool { return strings.HasSuffix(name, segmentSuffix) },
+		"that reserves numbers":        func(name string) bool { return strings.HasPrefix(name, stateName) },
+	}
+	for name, kind := range tests {
+		t.Run(name, func(t *testing.T) {
+			disk := &slowDisk{memFS: newMemFS(), kind: kind, entered: make(chan struct{}), release: make(chan struct{})}
+			j := open(t, "/j", still(disk))
+			if err := j.Append(1, epoch, make([][]byte, reserveStep/2+1)); err != nil {
+				t.Fatal(err)
+			}
+			disk.slow.Store(true)
+			tended := make(chan error, 1)
+			go func() { tended <- j.tend() }()
+			<-disk.entered
+			appended := make(chan error, 1)
+			go func() { appended <- j.Append(2, epoch, batchOf("not kept waiting")) }()
+			select {
+			case err := <-appended:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Error("Append waits for the keeper")
+			}
+			close(disk.release)
+			if err := <-tended; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
