@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"slices"
 )
 
 // A scenario is a load under which programs are compared with the first of them.
@@ -20,14 +22,17 @@ type scenario struct {
 	load
 	programs []program
 	targets  map[program]target
+	once     bool // and not each round: it asks for losses, not for time
 }
+
+func (s scenario) String() string { return fmt.Sprintf("%s, %d", s.name, s.text) }
 
 const (
 	small = 64 // bytes of text
 	large = 512
 )
 
-var all = []program{cBatch, cLibnl, receiveOnly, intoJournal}
+var all = []program{cBatch, cLibnl, receiveOnly, cWrite, intoJournal}
 
 func scenarios() []scenario {
 	queued := map[program]target{
@@ -38,57 +43,59 @@ func scenarios() []scenario {
 		receiveOnly: {ratio: 1.25, noAllocations: true},
 		intoJournal: {ratio: 1.6, below: cLibnl, lossless: true},
 	}
-	seldom := map[program]target{receiveOnly: {ratio: 1.6}}
+	// Like with like: where the scheduler puts a program says more about the scheduler.
+	pinned := map[program]target{receiveOnly: {ratio: 1.6}}
 	oneByOne := []program{cEpoll, receiveOnly, intoJournal}
 	var list []scenario
 	for _, text := range []int{small, large} {
 		list = append(list,
-			scenario{load{name: "100,000 queued, then received", events: 100_000, text: text, queued: true}, all, queued},
-			scenario{load{name: "500,000 at full speed", events: 500_000, text: text}, all, live},
-			scenario{load{name: "500,000 at 300,000/s", events: 500_000, text: text, rate: 300_000}, all, live},
-			scenario{load{name: "3,000 at 1,000/s", events: 3_000, text: text, rate: 1_000}, oneByOne, seldom},
-			scenario{load{name: "3,000 at 1,000/s, pinned", events: 3_000, text: text, rate: 1_000, pinned: true}, oneByOne, seldom},
+			scenario{load: load{name: "100,000 queued, then received", events: 100_000, text: text, queued: true}, programs: all, targets: queued},
+			scenario{load: load{name: "500,000 at full speed", events: 500_000, text: text}, programs: all, targets: live},
+			scenario{load: load{name: "500,000 at 300,000/s", events: 500_000, text: text, rate: 300_000}, programs: all, targets: live},
+			scenario{load: load{name: "3,000 at 1,000/s", events: 3_000, text: text, rate: 1_000}, programs: oneByOne},
+			scenario{load: load{name: "3,000 at 1,000/s, pinned", events: 3_000, text: text, rate: 1_000, pinned: true}, programs: oneByOne, targets: pinned},
 		)
 	}
-	return list
-}
-
-// minute is measured once: it asks for losses, not for time.
-var minute = scenario{
-	load:     load{name: "a minute at 300,000/s", events: 60 * 300_000, text: small, rate: 300_000},
-	programs: []program{intoJournal},
-	targets:  map[program]target{intoJournal: {lossless: true}},
+	return append(list, scenario{
+		load:     load{name: "a minute at 300,000/s", events: 60 * 300_000, text: small, rate: 300_000},
+		programs: []program{intoJournal},
+		targets:  map[program]target{intoJournal: {lossless: true}},
+		once:     true,
+	})
 }
 
 func main() {
 	b := bench{}
 	flag.StringVar(&b.programs, "programs", "build/bench", "`directory` of what packaging/bench/build has built")
 	flag.StringVar(&b.journals, "journals", "build/bench", "`directory` for journals; its disk is part of what is measured")
+	only := flag.String("only", "", "`regular expression` for the loads that are wanted, such as \"full speed, 512\"")
 	rounds := flag.Int("rounds", 9, "how often each program runs under each load")
 	flag.Parse()
-	if err := run(b, *rounds, os.Stdout); err != nil {
+	if err := run(b, *only, *rounds, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(b bench, rounds int, w io.Writer) error {
-	list := scenarios()
+func run(b bench, only string, rounds int, w io.Writer) error {
+	wanted, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	list := slices.DeleteFunc(scenarios(), func(s scenario) bool { return !wanted.MatchString(s.String()) })
 	results := make([][]result, len(list))
 	for round := range rounds {
 		for i, s := range list {
-			fmt.Fprintf(os.Stderr, "round %d of %d: %s, %d bytes\n", round+1, rounds, s.name, s.text)
+			if s.once && round < rounds-1 {
+				continue
+			}
+			fmt.Fprintf(os.Stderr, "round %d of %d: %s bytes\n", round+1, rounds, s)
 			if err := b.round(s, round, &results[i]); err != nil {
 				return err
 			}
 		}
 	}
-	fmt.Fprintln(os.Stderr, minute.name)
-	var last []result
-	if err := b.round(minute, 0, &last); err != nil {
-		return err
-	}
-	return report(w, b, rounds, append(list, minute), append(results, last))
+	return report(w, b, rounds, list, results)
 }
 
 const tries = 20 // of a load that a busy machine could not offer

@@ -28,6 +28,7 @@ type program struct {
 
 var (
 	cBatch      = program{name: "C, recvmmsg", file: "recvmmsg"}
+	cWrite      = program{name: "C, recvmmsg and writev", file: "write", journal: true}
 	cLibnl      = program{name: "C, libnl", file: "libnl"}
 	cEpoll      = program{name: "C, epoll and recv", file: "epoll"}
 	receiveOnly = program{name: "genltestd, receive only", file: "receive"}
@@ -87,7 +88,7 @@ func (b bench) measure(p program, l load) (s sample, err error) {
 			return s, err
 		}
 		defer os.RemoveAll(dir)
-		args = []string{"-journal", dir, args[0]}
+		args = append(args, dir)
 	}
 	receiver, err := b.start(ctx, l.cpu(receiverCPU), p.file, args...)
 	if err != nil {

@@ -37,13 +37,12 @@ const (
 const maxJournalBytes = 1 << 30 // as in the default configuration
 
 func main() {
-	dir := flag.String("journal", "", "`directory` of the journal; without it events are thrown away")
 	flag.Parse()
 	var buffer int
 	if _, err := fmt.Sscan(flag.Arg(0), &buffer); err != nil {
 		fail(fmt.Errorf("receive buffer %q: %w", flag.Arg(0), err))
 	}
-	if err := run(*dir, buffer); err != nil {
+	if err := run(flag.Arg(1), buffer); err != nil {
 		fail(err)
 	}
 }
