@@ -67,7 +67,8 @@ func Open(path, journalID string, oldest, next uint64, current Boot) (*Boots, er
 	}
 	err = replace(path, after)
 	if err != nil {
-		// What is there would say that the events to come are of an earlier boot.
+		// What is there would say that the events to come are of an earlier boot. A
+		// directory that lets nothing be removed is beyond help.
 		if gone := os.Remove(path); !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, gone)
 		}

@@ -223,37 +223,6 @@ func TestTableAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestThisMachineIsKnown(t *testing.T) {
-	m, err := ThisMachine()
-	if m.Boot.Release == "" || !isID(m.Boot.ID) {
-		t.Errorf("boot %+v, %v", m.Boot, err)
-	}
-	if m.ID != "" && !isID(m.ID) {
-		t.Errorf("machine id %q", m.ID)
-	}
-}
-
-func TestReadID(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "id")
-	for text, want := range map[string]string{
-		"c1f0fdd2-a9f5-4ffc-bd33-c49f0a2c1f9b\n": "c1f0fdd2a9f54ffcbd33c49f0a2c1f9b",
-		"b08dfa6083e7567a1921a715000001fb\n":     "b08dfa6083e7567a1921a715000001fb",
-		"b08dfa6083e7567a1921a715000001fb":       "b08dfa6083e7567a1921a715000001fb",
-		"":                                       "",
-		"uninitialized\n":                        "",
-		"B08DFA6083E7567A1921A715000001FB\n":     "",
-		"b08dfa6083e7567a1921a715000001fb\n\n":   "",
-	} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		got, err := readID(path)
-		if got != want || (err == nil) != (want != "") {
-			t.Errorf("%q is read as %q, %v", text, got, err)
-		}
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	boots := &Boots{[]span{{1, a}, {10, Boot{}}, {20, b}}}
 	f.Add(boots.encode(journalID))

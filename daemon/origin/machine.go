@@ -26,12 +26,17 @@ const BootIDVariable = "GENLTESTD_BOOT_ID"
 // ThisMachine reads what it can; the error says what it cannot.
 func ThisMachine() (Machine, error) {
 	machineID, machineErr := readID("/etc/machine-id")
-	bootID, bootErr := readID("/proc/sys/kernel/random/boot_id")
-	if given := os.Getenv(BootIDVariable); bootErr != nil && isID(given) {
-		bootID, bootErr = given, nil
-	}
+	bootID, bootErr := readBootID("/proc/sys/kernel/random/boot_id")
 	release, releaseErr := kernelRelease()
 	return Machine{machineID, Boot{bootID, release}}, errors.Join(machineErr, bootErr, releaseErr)
+}
+
+func readBootID(path string) (string, error) {
+	id, err := readID(path)
+	if given := os.Getenv(BootIDVariable); err != nil && isID(given) {
+		return given, nil
+	}
+	return id, err
 }
 
 // readID reads 128 bits in hexadecimal digits. The boot's has dashes among them.
