@@ -175,6 +175,19 @@ func TestContentTypes(t *testing.T) {
 	}
 }
 
+func BenchmarkAppend(b *testing.B) {
+	e := full(strings.Repeat("some text of a usual length ", 4))
+	for name, encoder := range all(b) {
+		b.Run(name, func(b *testing.B) {
+			var buf []byte
+			b.ReportAllocs()
+			for b.Loop() {
+				buf, _ = encoder.Append(buf[:0], &e)
+			}
+		})
+	}
+}
+
 func FuzzRawKeepsEveryByte(f *testing.F) {
 	f.Add([]byte("a\x00\xff\n"))
 	f.Fuzz(func(t *testing.T, message []byte) {

@@ -81,18 +81,20 @@ func (c *treeChecker) rangeOver(n *parse.RangeNode, isView bool) {
 	if c.ranges > maxRanges {
 		c.fail(n, "more than %d ranges, one within another", maxRanges)
 	}
-	if !isFew(n.Pipe) {
-		c.fail(n.Pipe, "range is for .Labels and .Captures only")
+	if !isFew(n.Pipe, isView) {
+		c.fail(n.Pipe, "range is for .Labels and .Captures only, $.Labels and $.Captures within with and range")
 	}
 	c.branch(&n.BranchNode, isView, false)
 }
 
-func isFew(p *parse.PipeNode) bool {
+func isFew(p *parse.PipeNode, isView bool) bool {
 	if len(p.Cmds) != 1 || len(p.Cmds[0].Args) != 1 {
 		return false
 	}
-	switch strings.TrimPrefix(p.Cmds[0].Args[0].String(), "$") {
+	switch p.Cmds[0].Args[0].String() {
 	case ".Labels", ".Captures":
+		return isView
+	case "$.Labels", "$.Captures":
 		return true
 	}
 	return false
@@ -101,6 +103,11 @@ func isFew(p *parse.PipeNode) bool {
 func (c *treeChecker) pipe(p *parse.PipeNode, isView bool) {
 	if p == nil {
 		return
+	}
+	for _, variable := range p.Decl {
+		if variable.Ident[0] == "$" {
+			c.fail(p, "$ is the event; give the variable a name")
+		}
 	}
 	for _, command := range p.Cmds {
 		for _, arg := range command.Args {
