@@ -11,8 +11,9 @@ type Encoder interface {
 	Append(dst []byte, e *Event) ([]byte, error)
 	// ContentType is the media type of one event.
 	ContentType() string
-	// BatchContentType is the media type of a JSON array of several; empty when
-	// what Append writes is not JSON.
+	// BatchContentType is the media type of a JSON array of several; empty when there
+	// can be none: what Append writes is not JSON, or says not all without its
+	// attributes.
 	BatchContentType() string
 }
 
