@@ -4,6 +4,7 @@ package origin
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -267,5 +268,35 @@ func TestFormat(t *testing.T) {
 	}
 	if diff := cmp.Diff(boots, parse([]byte(want), journalID), cmp.AllowUnexported(Boots{}, span{})); diff != "" {
 		t.Errorf("read (-want +got):\n%s", diff)
+	}
+}
+
+// Any order of boots, restarts, events, stops that were not clean and events that are
+// removed: what the journal still holds is of the boot that it was received in.
+func TestRandomLivesOfAMachine(t *testing.T) {
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		path := filepath.Join(t.TempDir(), "boots")
+		truth := make(map[uint64]Boot)
+		last, oldest, boots := uint64(0), uint64(1), 0
+		current := a
+		for range 30 {
+			if random.IntN(2) == 0 {
+				boots++
+				current = boot("0123456789abcdef"[boots%16:boots%16+1], "r")
+			}
+			last += uint64(random.IntN(2) * random.IntN(1000)) // numbers that are given up
+			oldest = min(oldest+uint64(random.IntN(20)), last+1)
+			opened := open(t, path, oldest, last+1, current)
+			for range random.IntN(20) {
+				last++
+				truth[last] = current
+			}
+			for seq, want := range truth {
+				if got := bootOf(opened, seq); seq >= oldest && got != want {
+					t.Fatalf("seed %d: event %d is of boot %v, want %v", seed, seq, got, want)
+				}
+			}
+		}
 	}
 }
