@@ -64,7 +64,7 @@ func TestASinkWritesItsEnvelope(t *testing.T) {
 func TestAFailingTemplateIsAPermanentError(t *testing.T) {
 	cfg := parse(t, "sinks:\n- name: out\n  stdout: {}\n  envelope: template\n  template: \"{{.Captures.code}}\"\n")
 	var out bytes.Buffer
-	s, err := newSink(&cfg.Sinks[0], &out)
+	s, err := newSink(&cfg.Sinks[0], &Options{Stdout: &out})
 	if err != nil {
 		t.Fatal(err)
 	}

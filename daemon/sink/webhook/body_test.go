@@ -117,6 +117,41 @@ func TestAnEventThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+// The transport may go on reading a body for a while after the response has come:
+// the next one must lie elsewhere.
+func TestABodyThatIsStillReadIsNotOverwritten(t *testing.T) {
+	for name, o := range map[string]Options{"array": {}, "lines": {Batch: Lines}, "gzip": {Compression: Gzip}, "zstd": {Compression: Zstd}} {
+		o.Encoder = event.JSON{}
+		b, err := newBody(&o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := func(first int) []byte {
+			text, _, err := b.many(sinktest.Events(first, 5))
+			if err == nil {
+				text, err = b.pack(text)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		}
+		text := body(1)
+		want := string(text)
+		r := b.reader(text)
+		body(11)
+		if got, err := io.ReadAll(r); err != nil || string(got) != want {
+			t.Errorf("%s: the first body has become %q, %v", name, got, err)
+		}
+		r.Close()
+		r.Close()
+		text = body(1)
+		if again := body(21); &text[0] != &again[0] {
+			t.Errorf("%s: memory that nobody reads is not used again", name)
+		}
+	}
+}
+
 func TestASingleRequestThatFailsEndsTheAttempt(t *testing.T) {
 	f := newFaultServer(t, status(200, ""), status(200, ""), status(422, "no"))
 	n, err := attempt(t, newSink(t, Options{URL: secret.Inline(f.URL), Batch: None}), sinktest.Events(1, 5), patience)

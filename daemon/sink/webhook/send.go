@@ -129,7 +129,7 @@ func (s *Sink) failed(ctx context.Context, a *access, err error) error {
 
 // judge says what a response means for n events.
 func (s *Sink) judge(a *access, resp *http.Response, text []byte, n int) error {
-	verdict := s.opts.answer(resp.StatusCode, resp.Header)
+	verdict := s.opts.answer(resp.StatusCode, resp.Header, text)
 	if verdict == taken {
 		return nil
 	}

@@ -3,6 +3,7 @@
 package webhook
 
 import (
+	"bytes"
 	"net/http"
 	"slices"
 )
@@ -29,7 +30,7 @@ var statuses = []struct {
 }{
 	{200, 299, taken, "also 202 and 207: the receiver answers for what it does with them"},
 	{300, 399, retry, "redirects are not followed: they would carry events and tokens to a place that nobody configured"},
-	{400, 400, permanent, "the receiver cannot read these events, and will not next time"},
+	{400, 400, permanent, "the receiver cannot read these events, and will not next time. Not so when the text says that it is about TLS, as nginx does without the right client certificate: then it is tried again"},
 	{401, 401, retry, "the token or password is wrong or has expired; events wait until it is right"},
 	{402, 402, retry, "an account, not an event"},
 	{403, 403, retry, "as 401"},
@@ -70,12 +71,33 @@ func (o *Options) judge(status int) verdict {
 	return retry
 }
 
-// answer judges a response. A 413 that says when to come back is about the
-// receiver's state and not about the events.
-func (o *Options) answer(status int, h http.Header) verdict {
+// aboutTLS is in the 400 with which servers answer what no event is to blame for: no
+// client certificate, or a bad one (nginx), and HTTP to a port of HTTPS (nginx, Apache,
+// Go).
+var aboutTLS = []string{
+	"SSL certificate",
+	"plain HTTP request was sent to HTTPS port",
+	"speaking plain HTTP to an SSL-enabled server port",
+	"HTTP request to an HTTPS server",
+}
+
+// answer judges a response.
+func (o *Options) answer(status int, h http.Header, text []byte) verdict {
 	v := o.judge(status)
-	if v == permanent && status == http.StatusRequestEntityTooLarge && h.Get("Retry-After") != "" && !slices.Contains(o.Permanent, status) {
+	if v == permanent && passes(status, h, text) && !slices.Contains(o.Permanent, status) {
 		return retry
 	}
 	return v
+}
+
+// passes says that an answer, which is about the events in the table, is about the
+// connection or about the receiver's state here.
+func passes(status int, h http.Header, text []byte) bool {
+	switch status {
+	case http.StatusBadRequest:
+		return slices.ContainsFunc(aboutTLS, func(phrase string) bool { return bytes.Contains(text, []byte(phrase)) })
+	case http.StatusRequestEntityTooLarge:
+		return h.Get("Retry-After") != ""
+	}
+	return false
 }

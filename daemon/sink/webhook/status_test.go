@@ -68,17 +68,34 @@ func TestTheUsersStatusesComeFirst(t *testing.T) {
 	}
 }
 
-func TestTooLargeForNowIsNoVerdictOnTheEvents(t *testing.T) {
-	h := http.Header{"Retry-After": {"5"}}
-	var o Options
-	if got := o.answer(413, h); got != retry {
-		t.Errorf("413 with Retry-After: %s", got)
+// The texts are those of nginx 1.22, Apache 2.4 and package net/http.
+func TestWhatIsNoVerdictOnTheEvents(t *testing.T) {
+	later := http.Header{"Retry-After": {"5"}}
+	tests := []struct {
+		status int
+		header http.Header
+		text   string
+		want   verdict
+	}{
+		{413, nil, "", permanent},
+		{413, later, "", retry},
+		{400, later, "", permanent},
+		{400, nil, "<center>No required SSL certificate was sent</center>", retry},
+		{400, nil, "<center>The SSL certificate error</center>", retry},
+		{400, nil, "<center>The plain HTTP request was sent to HTTPS port</center>", retry},
+		{400, nil, "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />", retry},
+		{400, nil, "Client sent an HTTP request to an HTTPS server.\n", retry},
+		{422, nil, "SSL certificate", permanent},
 	}
-	if got := o.answer(400, h); got != permanent {
-		t.Errorf("400 with Retry-After: %s", got)
-	}
-	if o.Permanent = []int{413}; o.answer(413, h) != permanent {
-		t.Error("the user's word counts for nothing")
+	for _, tt := range tests {
+		var o Options
+		if got := o.answer(tt.status, tt.header, []byte(tt.text)); got != tt.want {
+			t.Errorf("%d %v %s: got %s, want %s", tt.status, tt.header, tt.text, got, tt.want)
+		}
+		o.Permanent = []int{tt.status}
+		if got := o.answer(tt.status, tt.header, []byte(tt.text)); got != permanent {
+			t.Errorf("%d: the user's word counts for nothing", tt.status)
+		}
 	}
 }
 

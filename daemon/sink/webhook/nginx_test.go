@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
+)
+
+// An nginx is the real server, in front of a receiver.
+type nginx struct {
+	*receiver
+	url, log string
+	ca       *sinktest.CA
+}
+
+const nginxConfig = `
+daemon off;
+master_process off;
+worker_processes 1;
+pid %[1]s/pid;
+error_log %[1]s/error.log;
+events {}
+http {
+	log_format fields '$server_protocol $ssl_client_verify $connection $status';
+	access_log %[1]s/access.log fields;
+	client_body_temp_path %[1]s/body;
+	proxy_temp_path %[1]s/proxy;
+	fastcgi_temp_path %[1]s/fastcgi;
+	uwsgi_temp_path %[1]s/uwsgi;
+	scgi_temp_path %[1]s/scgi;
+	server {
+		listen %[2]s ssl http2;
+		ssl_certificate %[3]s;
+		ssl_certificate_key %[4]s;
+		ssl_client_certificate %[5]s;
+		ssl_verify_client on;
+		client_max_body_size 100k;
+		location / { proxy_pass %[6]s; }
+	}
+}
+`
+
+func newNginx(t *testing.T) *nginx {
+	t.Helper()
+	program, err := exec.LookPath("nginx")
+	if err != nil {
+		program = "/usr/sbin/nginx"
+	}
+	if _, err := os.Stat(program); err != nil && os.Getenv("CI") == "" {
+		t.Skip("nginx is not installed")
+	}
+	n := &nginx{receiver: &receiver{t: t}, ca: sinktest.NewCA(t)}
+	back := httptest.NewServer(n.receiver)
+	t.Cleanup(back.Close)
+	dir := t.TempDir()
+	n.log = filepath.Join(dir, "access.log")
+	cert, key := n.ca.Issue(t, "nginx", time.Hour)
+	address := freeAddress(t)
+	n.url = "https://" + address
+	conf := filepath.Join(dir, "nginx.conf")
+	write(t, conf, fmt.Sprintf(nginxConfig, dir, address, cert, key, n.ca.File, back.URL))
+	cmd := exec.Command(program, "-p", dir, "-e", dir+"/error.log", "-c", conf)
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill() //nolint:errcheck // it is gone or goes
+		cmd.Wait()         //nolint:errcheck // it was killed
+	})
+	waitForServer(t, address, &complaint)
+	return n
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func waitForServer(t *testing.T, address string, complaint fmt.Stringer) {
+	t.Helper()
+	for range 1000 {
+		if c, err := net.Dial("tcp", address); err == nil {
+			c.Close()
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("nothing listens on %s: %s", address, complaint)
+}
+
+func TestNginx(t *testing.T) {
+	n := newNginx(t)
+	cert, key := n.ca.Issue(t, "client", time.Hour)
+	s := newSink(t, Options{URL: secret.Inline(n.url), TLS: tlsclient.Options{CA: n.ca.File, Cert: cert, Key: key}, Compression: Gzip})
+	for i := range 20 {
+		deliver(t, s, sinktest.Events(1+100*i, 100))
+	}
+	if got := len(n.Taken(t)); got != 2000 {
+		t.Errorf("%d events have arrived, want 2000", got)
+	}
+	for _, line := range n.lines(t, 20) {
+		if first := n.lines(t, 20)[0]; line != first || !strings.HasPrefix(line, "HTTP/2.0 SUCCESS ") || !strings.HasSuffix(line, " 200") {
+			t.Errorf("nginx says %q, before %q", line, first)
+		}
+	}
+}
+
+// lines waits for as many in the log.
+func (n *nginx) lines(t *testing.T, want int) (lines []string) {
+	t.Helper()
+	for range 1000 {
+		text, err := os.ReadFile(n.log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines = strings.Split(strings.TrimSpace(string(text)), "\n"); len(lines) >= want {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if len(lines) != want {
+		t.Fatalf("nginx has seen %d requests, want %d", len(lines), want)
+	}
+	return lines
+}
+
+// Too large a batch is refused while it is on its way: the answer must be seen, so
+// that delivery tries with fewer.
+func TestNginxRefusesALargeBatch(t *testing.T) {
+	n := newNginx(t)
+	cert, key := n.ca.Issue(t, "client", time.Hour)
+	s := newSink(t, Options{URL: secret.Inline(n.url), TLS: tlsclient.Options{CA: n.ca.File, Cert: cert, Key: key}})
+	for size := 8192; ; size /= 2 {
+		got, err := attempt(t, s, sinktest.Events(1, size), patience)
+		if err == nil {
+			break
+		}
+		if got != 0 || sink.Poisoned(err) != size || !strings.Contains(err.Error(), "413 Request Entity Too Large") {
+			t.Fatalf("took %d of %d, %v", got, size, err)
+		}
+		if size < 100 {
+			t.Fatal("even few events are too large")
+		}
+	}
+}
+
+// nginx takes the connection, and answers each request with 400: that must not cost
+// the events.
+func TestNginxWantsAnotherCertificate(t *testing.T) {
+	n := newNginx(t)
+	old, oldKey := n.ca.Issue(t, "old", -time.Hour)
+	for want, client := range map[string]tlsclient.Options{
+		"400 Bad Request: <html>": {CA: n.ca.File},
+		"400 Bad Request":         {CA: n.ca.File, Cert: old, Key: oldKey},
+	} {
+		s := newSink(t, Options{URL: secret.Inline(n.url), TLS: client})
+		if got, err := attempt(t, s, sinktest.Events(1, 2), patience); got != 0 || sink.Poisoned(err) != 0 || !strings.Contains(err.Error(), want) {
+			t.Errorf("took %d, poisoned %d, %v", got, sink.Poisoned(err), err)
+		}
+	}
+	s := newSink(t, Options{URL: secret.Inline("http" + strings.TrimPrefix(n.url, "https"))})
+	if got, err := attempt(t, s, sinktest.Events(1, 2), patience); got != 0 || sink.Poisoned(err) != 0 || !strings.Contains(err.Error(), "400 Bad Request") {
+		t.Errorf("took %d, %v", got, err)
+	}
+	if got := len(n.Taken(t)); got != 0 {
+		t.Errorf("%d events have arrived", got)
+	}
+}
