@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stdout
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+// A place is a FIFO and what reads it; a reader that went away may come back.
+type place struct {
+	path   string
+	reader *os.File // nil when there is none
+	fd     int      // of reader
+	done   chan struct{}
+
+	mu   sync.Mutex // held while it hangs
+	text []byte
+}
+
+func (p *place) open(t *testing.T) {
+	t.Helper()
+	var err error
+	if p.fd, err = unix.Open(p.path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err != nil {
+		t.Fatal(err)
+	}
+	p.reader = os.NewFile(uintptr(p.fd), p.path)
+	p.done = make(chan struct{})
+	go p.read(p.reader, p.done)
+}
+
+func (p *place) read(from *os.File, done chan<- struct{}) {
+	defer close(done)
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := from.Read(buf)
+		p.mu.Lock()
+		p.text = append(p.text, buf[:n]...)
+		p.mu.Unlock()
+		if errors.Is(err, os.ErrClosed) {
+			return
+		}
+		if err != nil { // no writer yet
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+func (p *place) Taken(t *testing.T) (taken []sinktest.Taken) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for line := range bytes.Lines(p.text) {
+		if bytes.HasSuffix(line, []byte{'\n'}) {
+			taken = append(taken, sinktest.ParseJSON(t, line))
+		}
+	}
+	return taken
+}
+
+// Break takes the reader away, when it has read all there is.
+func (p *place) Break(t *testing.T) {
+	for {
+		n, err := unix.IoctlGetInt(p.fd, unix.TIOCINQ) // FIONREAD
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	p.close(t)
+}
+
+func (p *place) close(t *testing.T) {
+	if err := p.reader.Close(); err != nil {
+		t.Error(err)
+	}
+	<-p.done
+	p.reader = nil
+}
+
+func (p *place) Hang(*testing.T) { p.mu.Lock() }
+
+func (p *place) Mend(t *testing.T) {
+	if p.reader == nil {
+		p.open(t)
+		return
+	}
+	p.mu.Unlock()
+}
+
+// writer opens the FIFO as a process finds its standard output: a write blocks.
+func (p *place) writer(t *testing.T) *os.File {
+	t.Helper()
+	fd, err := unix.Open(p.path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return os.NewFile(uintptr(fd), p.path)
+}
+
+func newPlace(t *testing.T) (*Sink, *place) {
+	p := &place{path: filepath.Join(t.TempDir(), "fifo")}
+	if err := unix.Mkfifo(p.path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.open(t)
+	t.Cleanup(func() {
+		if p.reader != nil {
+			p.close(t)
+		}
+	})
+	out := p.writer(t)
+	t.Cleanup(func() { out.Close() })
+	return New(out, event.JSON{}), p
+}
+
+func TestKind(t *testing.T) {
+	sinktest.Run(t, sinktest.Kind{Once: true, New: func(t *testing.T) (sink.Sink, sinktest.Place) { return newPlace(t) }})
+}

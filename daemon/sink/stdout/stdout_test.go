@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stdout
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/event"
+)
+
+// raw writes the text alone.
+type raw struct{}
+
+func (raw) Append(dst []byte, e *event.Event) ([]byte, error) {
+	if string(e.Message) == "bad" {
+		return dst, errors.New("cannot be written")
+	}
+	return append(dst, e.Message...), nil
+}
+func (raw) ContentType() string      { return "text/plain" }
+func (raw) BatchContentType() string { return "" }
+
+func texts(list ...string) (events []event.Event) {
+	for i, text := range list {
+		events = append(events, event.Event{JournalID: "j", Seq: uint64(i + 1), Message: []byte(text)})
+	}
+	return events
+}
+
+// A pipe takes what it is told to, when it is told to.
+type pipe struct {
+	text  strings.Builder
+	allow chan answer
+}
+
+type answer struct {
+	n   int
+	err error
+}
+
+func (p *pipe) Write(b []byte) (int, error) {
+	a := <-p.allow
+	a.n = min(a.n, len(b))
+	p.text.Write(b[:a.n])
+	return a.n, a.err
+}
+
+// An attempt hangs in its write, which then ends in some way; what comes next, comes
+// out as wanted.
+func TestAnAttemptGoesOnWhereTheOneBeforeHung(t *testing.T) {
+	broken := errors.New("broken pipe")
+	for name, c := range map[string]struct {
+		ended answer     // of the write that hung, of the lines a, bb and ccc
+		next  [][]string // events of the attempts behind it
+		want  string
+	}{
+		"all written":                {answer{9, nil}, [][]string{{"a", "bb", "ccc"}, {"d"}}, "a\nbb\nccc\nd\n"},
+		"all written, fewer again":   {answer{9, nil}, [][]string{{"a"}, {"bb", "ccc", "d"}}, "a\nbb\nccc\nd\n"},
+		"all written, more again":    {answer{9, nil}, [][]string{{"a", "bb", "ccc", "d"}}, "a\nbb\nccc\nd\n"},
+		"cut":                        {answer{4, broken}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
+		"cut, fewer again":           {answer{4, broken}, [][]string{{}, {"a", "bb"}, {"ccc"}}, "a\nbb\nccc\n"},
+		"cut, one by one":            {answer{4, broken}, [][]string{{}, {"a"}, {"bb"}, {"ccc"}}, "a\nbb\nccc\n"},
+		"nothing written":            {answer{0, broken}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
+		"all written, given up":      {answer{9, nil}, [][]string{{"d"}}, "a\nbb\nccc\nd\n"},
+		"cut, given up":              {answer{4, broken}, [][]string{{}, {"d"}}, "a\nbb\nd\n"},
+		"cut within, given up":       {answer{3, broken}, [][]string{{}, {"d"}}, "a\nb\nd\n"},
+		"cut within, one is left":    {answer{3, broken}, [][]string{{}, {"a"}, {"ccc"}}, "a\nb\nccc\n"},
+		"short without an error":     {answer{3, nil}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
+		"all written, one is no use": {answer{9, nil}, [][]string{{"bad"}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &pipe{allow: make(chan answer)}
+				s := New(p, raw{})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if n, err := s.Deliver(ctx, texts("a", "bb", "ccc")); n != 0 || !errors.Is(err, context.DeadlineExceeded) {
+					t.Fatalf("took %d, %v, while nobody read", n, err)
+				}
+				p.allow <- c.ended
+				synctest.Wait()
+				close(p.allow) // and from now on
+				p.allow = make(chan answer, 100)
+				for range 100 {
+					p.allow <- answer{1 << 20, nil}
+				}
+				for _, list := range c.next {
+					n, err := s.Deliver(t.Context(), texts(list...))
+					if n != len(list) || err != nil && len(list) > 0 {
+						if len(list) == 1 && list[0] == "bad" {
+							continue
+						}
+						t.Fatalf("took %d of %q, %v", n, list, err)
+					}
+				}
+				if diff := cmp.Diff(c.want, p.text.String()); diff != "" {
+					t.Errorf("the stream has (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// The newline that ends a line which was given up may itself be refused.
+func TestALineThatWasGivenUpIsEndedInTheEnd(t *testing.T) {
+	p := &pipe{allow: make(chan answer, 10)}
+	s := New(p, raw{})
+	for i, step := range []struct {
+		allow answer
+		give  string
+		taken int
+	}{
+		{answer{2, io.ErrClosedPipe}, "aaaa", 0},
+		{answer{0, io.ErrClosedPipe}, "bb", 0},
+		{answer{0, io.ErrClosedPipe}, "cc", 0},
+		{answer{2, io.ErrClosedPipe}, "dd", 0},
+		{answer{100, nil}, "dd", 1},
+	} {
+		p.allow <- step.allow
+		if n, err := s.Deliver(t.Context(), texts(step.give)); n != step.taken || (err == nil) != (n == 1) {
+			t.Errorf("attempt %d took %d, %v", i, n, err)
+		}
+	}
+	if got := p.text.String(); got != "aa\ndd\n" {
+		t.Errorf("the stream has %q", got)
+	}
+}
