@@ -38,6 +38,14 @@ func idsFrom(from, to uint64) (ids []ID) {
 	return ids
 }
 
+// scale returns the size of a random test: soak with GENLTESTD_SOAK set.
+func scale(short, soak int) int {
+	if os.Getenv("GENLTESTD_SOAK") != "" {
+		return soak
+	}
+	return short
+}
+
 func open(t testing.TB, dir string, o Options) *Box {
 	t.Helper()
 	b, err := Open(dir, o)
@@ -96,7 +104,7 @@ func TestBoxRemembers(t *testing.T) {
 	again := letter(3, "event 3")
 	again.Attempts, again.Reason = 2, "HTTP 413"
 	foreign := letter(4, "of the journal before") // whose number 4 is another event
-	foreign.Journal = "0000000000000001"
+	foreign.ID.Journal = "0000000000000001"
 	steps := []struct {
 		name string
 		do   func(b *Box)

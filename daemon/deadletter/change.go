@@ -39,8 +39,8 @@ func (b *Box) addSome(letters []Letter) (n int, err error) {
 	var records [][]byte
 	for size := 0; n < len(letters) && size < chunkBytes; n++ {
 		l := &letters[n]
-		if l.Journal == "" || len(l.Journal) > maxJournalLen {
-			return 0, fmt.Errorf("event %d has no journal of 1 to %d bytes", l.Seq, maxJournalLen)
+		if l.ID.Journal == "" || len(l.ID.Journal) > maxJournalLen {
+			return 0, fmt.Errorf("event %d has no journal of 1 to %d bytes", l.ID.Seq, maxJournalLen)
 		}
 		r := encodeLetter(l)
 		records, size = append(records, r), size+len(r)

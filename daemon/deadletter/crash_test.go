@@ -63,7 +63,7 @@ func TestKilledAtAnyTime(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "box")
 	rng := rand.New(rand.NewSource(time.Now().UnixNano()))
 	done := map[string]uint64{} // highest number that a step was done with
-	for round := range 20 {
+	for round := range scale(15, 500) {
 		runAndKill(t, dir, time.Duration(rng.Intn(40))*time.Millisecond, done)
 		b := open(t, dir, Options{})
 		ids := b.IDs()
@@ -155,7 +155,7 @@ func TestDamageCostsWhatItTouches(t *testing.T) {
 	}
 	closeBox(t, b)
 	rng := rand.New(rand.NewSource(1))
-	for round := range 60 {
+	for round := range scale(40, 3000) {
 		dir := filepath.Join(t.TempDir(), "box")
 		if err := os.CopyFS(dir, os.DirFS(healthy)); err != nil {
 			t.Fatal(err)
@@ -173,8 +173,8 @@ func TestDamageCostsWhatItTouches(t *testing.T) {
 			t.Errorf("round %d: %s: %d letters are left", round, what, len(got))
 		}
 		for _, l := range got {
-			if string(l.Data) != fmt.Sprint("event ", l.Seq) {
-				t.Errorf("round %d: %s: letter %d is %q", round, what, l.Seq, l.Data)
+			if string(l.Data) != fmt.Sprint("event ", l.ID.Seq) {
+				t.Errorf("round %d: %s: letter %d is %q", round, what, l.ID.Seq, l.Data)
 			}
 		}
 		add(t, b, letter(1000, "new"))

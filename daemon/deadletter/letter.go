@@ -34,7 +34,7 @@ func ParseID(text string) (ID, error) {
 
 // A Letter is an event that a sink has refused for good.
 type Letter struct {
-	ID
+	ID       ID
 	Received time.Time // by the daemon
 	Data     []byte    // of the journal's record: with ID and Received it is the same event again
 	Reason   string    // the sink's; made safe to show, and cut to MaxReason bytes, by Add
@@ -61,8 +61,8 @@ const maxJournalLen = 255
 //	attempts u32, length u16 and reason, data
 func encodeLetter(l *Letter) []byte {
 	le := binary.LittleEndian
-	b := beginRecord(kindLetter, l.Journal)
-	b = le.AppendUint64(b, l.Seq)
+	b := beginRecord(kindLetter, l.ID.Journal)
+	b = le.AppendUint64(b, l.ID.Seq)
 	b = le.AppendUint64(b, uint64(l.Received.UnixNano()))
 	b = le.AppendUint64(b, uint64(l.Refused.UnixNano()))
 	b = le.AppendUint32(b, uint32(min(max(l.Attempts, 0), 1<<31-1)))

@@ -27,6 +27,13 @@ func (b *Box) IDs() []ID {
 	return ids
 }
 
+// Has reports whether a letter is there.
+func (b *Box) Has(id ID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.index.find(id) != nil
+}
+
 // Get returns those of the letters that are there, in the order of ids. They are
 // all in memory at once.
 func (b *Box) Get(ids ...ID) ([]Letter, error) {
