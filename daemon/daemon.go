@@ -19,6 +19,8 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control"
+	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/origin"
@@ -50,6 +52,8 @@ type Daemon struct {
 	workers  []*worker
 	echo     *echoLoop
 	server   *control.Server // nil when switched off
+	boxes    *boxes
+	socket   *control.Server // of the operator's client
 }
 
 // New opens everything that can fail: sockets, sinks, the HTTP address. When it
@@ -90,17 +94,26 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}
 	origins := originTable(&cfg.Event, opts.Dirs.State, d.journal, opts.Machine, log)
 	decode := decoder(d.journal.ID(), host, origins)
+	if err := d.openBoxes(decode); err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() { d.boxes.Close() })
 	for i := range cfg.Sinks {
 		w, err := d.newWorker(&cfg.Sinks[i], decode, m)
 		if err != nil {
 			return nil, fmt.Errorf("sink %s: %w", cfg.Sinks[i].Name, err)
 		}
-		undo = append(undo, func() { w.close() })
+		undo = append(undo, func() { w.Close() })
 		d.workers = append(d.workers, w)
 	}
 	if err := d.forgetRemovedSinks(time.Now()); err != nil {
 		return nil, err
 	}
+	d.socket, err = control.ListenSocket(filepath.Join(opts.Dirs.Runtime, api.SocketName), d.boxes, component(log, "control"))
+	if err != nil {
+		return nil, err
+	}
+	undo = append(undo, func() { d.socket.Close() })
 	if cfg.HTTP.Listen != "" {
 		d.server, err = control.Listen(cfg.HTTP.Listen, control.Pages{
 			Metrics: reg, Refresh: d.countDrops, Health: d.alive, Ready: d.ready,
@@ -127,6 +140,22 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	return d, nil
 }
 
+// openBoxes opens the dead letters.
+func (d *Daemon) openBoxes(decode delivery.Decoder) (err error) {
+	dir := filepath.Join(d.opts.Dirs.State, "deadletters")
+	d.boxes, err = openBoxes(d.cfg.Sinks, dir, decode, d.replay, component(d.log, "delivery"))
+	return err
+}
+
+// replay has the worker of a sink look for dead letters to deliver again.
+func (d *Daemon) replay(sink string) {
+	for _, w := range d.workers {
+		if w.Name == sink {
+			w.Replay()
+		}
+	}
+}
+
 // Run works until the context ends or a part of the daemon fails for good, then
 // delivers what is left within the drain limit. The error is the failure's.
 func (d *Daemon) Run(parent context.Context) error {
@@ -142,9 +171,10 @@ func (d *Daemon) Run(parent context.Context) error {
 		serving.start(func() error { return d.server.Run(serveCtx) })
 		d.log.Info("serving metrics", "address", d.server.Addr())
 	}
+	serving.start(func() error { return d.socket.Run(serveCtx) })
 	serving.start(func() error { d.notifier.Watchdog(serveCtx, d.alive); return nil })
 	for _, w := range d.workers {
-		delivering.start(func() error { return w.run(deliverCtx) })
+		delivering.start(func() error { return w.Run(deliverCtx) })
 	}
 	receiving.start(func() error { return d.receiver.Run(ctx) })
 	receiving.start(func() error { d.echo.run(ctx); return nil })
@@ -165,6 +195,9 @@ func (d *Daemon) Run(parent context.Context) error {
 	}
 	stopServing()
 	serving.wg.Wait()
+	if err := d.boxes.Close(); err != nil {
+		d.log.Error("closing the dead letters", "error", err)
+	}
 	if parent.Err() != nil {
 		return nil
 	}

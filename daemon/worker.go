@@ -3,9 +3,6 @@
 package daemon
 
 import (
-	"context"
-	"errors"
-	"path/filepath"
 	"time"
 
 	"github.com/genltestd/genltestd/config"
@@ -26,11 +23,10 @@ type worker struct {
 // newWorker makes what delivers the journal to one sink. When it fails, nothing is
 // left open.
 func (d *Daemon) newWorker(c *config.Sink, decode delivery.Decoder, m *metrics.Metrics) (_ *worker, err error) {
-	log := component(d.log, "delivery")
 	dc := delivery.Config{
-		Name: c.Name, Decode: decode, Options: deliveryOptions(c),
+		Name: c.Name, Decode: decode, Letters: d.boxes.of[c.Name], Options: deliveryOptions(c),
 		State: metrics.NewSinkState(c.Name, match.Reasons()), Latency: m.SinkLatency.WithLabelValues(c.Name),
-		Log: log,
+		Log: component(d.log, "delivery"),
 	}
 	var undo []func() error
 	defer func() {
@@ -55,22 +51,7 @@ func (d *Daemon) newWorker(c *config.Sink, decode delivery.Decoder, m *metrics.M
 	if err != nil {
 		return nil, err
 	}
-	undo = append(undo, dc.Reader.Close)
-	w := &worker{}
-	w.letters, err = deadletter.Open(d.lettersDir(c.Name), deadletter.Options{
-		MaxBytes: int64(c.DeadLetters.MaxBytes), MaxAge: time.Duration(c.DeadLetters.MaxAge),
-		OnReplay: func() { w.Replay() }, Log: log.With("sink", c.Name),
-	})
-	if err != nil {
-		return nil, err
-	}
-	dc.Letters = w.letters
-	w.Worker = delivery.NewWorker(dc)
-	return w, nil
-}
-
-func (d *Daemon) lettersDir(sink string) string {
-	return filepath.Join(d.opts.Dirs.State, "deadletters", sink)
+	return &worker{delivery.NewWorker(dc), d.boxes.of[c.Name]}, nil
 }
 
 // State adds the account of the dead letters to that of the delivery.
@@ -88,14 +69,6 @@ func (w *worker) reopen() {
 		}
 	}
 }
-
-// run delivers, and closes what belongs to the sink in the end.
-func (w *worker) run(ctx context.Context) error {
-	return errors.Join(w.Run(ctx), w.letters.Close())
-}
-
-// close is for a worker that is not run.
-func (w *worker) close() error { return errors.Join(w.Close(), w.letters.Close()) }
 
 var starts = map[config.Start]journal.Start{config.StartOldest: journal.FromOldest, config.StartNow: journal.FromEnd}
 

@@ -137,7 +137,7 @@ func (b *box) seqs() (seqs []uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, l := range b.letters {
-		seqs = append(seqs, l.Seq)
+		seqs = append(seqs, l.ID.Seq)
 	}
 	return seqs
 }

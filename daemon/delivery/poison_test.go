@@ -94,7 +94,7 @@ func TestADeadLetterSaysWhatWhyAndWhen(t *testing.T) {
 			t.Fatalf("dead letters %v", f.box.letters)
 		}
 		l := f.box.letters[0]
-		if string(l.Data) != "bad" || l.Seq != 1 || l.Attempts != failed+1 || l.Reason != errPoison.Error() || l.Received.IsZero() || !l.Refused.After(l.Received) {
+		if string(l.Data) != "bad" || l.ID.Seq != 1 || l.Attempts != failed+1 || l.Reason != errPoison.Error() || l.Received.IsZero() || !l.Refused.After(l.Received) {
 			t.Errorf("dead letter %+v after %d failures", l, failed)
 		}
 		f.stop()

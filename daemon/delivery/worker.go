@@ -201,9 +201,9 @@ func (w *Worker) replay() *batch {
 	b.replay = true
 	for i := range letters {
 		l := &letters[i]
-		r := journal.Record{Seq: l.Seq, Time: l.Received, Data: l.Data}
+		r := journal.Record{Seq: l.ID.Seq, Time: l.Received, Data: l.Data}
 		e := w.decoded(b, &r)
-		e.JournalID = l.Journal // may be an earlier one
+		e.From(l.ID.Journal)
 		b.items = append(b.items, item{record: r, event: e, attempts: l.Attempts})
 	}
 	w.account.enter(b)

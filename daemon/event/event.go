@@ -90,6 +90,14 @@ func (e *Event) Kind() string {
 // events has the number of the event before it, and its reason behind that.
 func (e *Event) ID() string { return string(e.AppendID(nil)) }
 
+// From says which journal has numbered the event. Of an earlier journal than the
+// present one the origins are not known.
+func (e *Event) From(journalID string) {
+	if e.JournalID != journalID {
+		e.JournalID, e.Origin = journalID, nil
+	}
+}
+
 // AppendID appends the ID to dst and returns the extended buffer.
 func (e *Event) AppendID(dst []byte) []byte {
 	dst = append(dst, e.JournalID...)

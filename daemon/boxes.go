@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/control"
+	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/deadletter"
+	"github.com/genltestd/genltestd/daemon/delivery"
+	"github.com/genltestd/genltestd/daemon/journal"
+)
+
+// boxes are the dead letters of all sinks, by the sink's name.
+type boxes struct {
+	decode delivery.Decoder
+	sinks  []string // in the order of the configuration
+	of     map[string]*deadletter.Box
+}
+
+var _ control.DeadLetters = (*boxes)(nil)
+
+// openBoxes opens a box a sink, in a directory of its own below dir. onReplay is
+// called when letters of a sink are to be delivered again.
+func openBoxes(sinks []config.Sink, dir string, decode delivery.Decoder, onReplay func(sink string), log *slog.Logger) (*boxes, error) {
+	b := &boxes{decode: decode, of: map[string]*deadletter.Box{}}
+	for i := range sinks {
+		sc := &sinks[i]
+		box, err := deadletter.Open(filepath.Join(dir, sc.Name), deadletter.Options{
+			MaxBytes: int64(sc.DeadLetters.MaxBytes), MaxAge: time.Duration(sc.DeadLetters.MaxAge),
+			OnReplay: func() { onReplay(sc.Name) }, Log: log.With("sink", sc.Name),
+		})
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("sink %s: %w", sc.Name, err), b.Close())
+		}
+		b.sinks, b.of[sc.Name] = append(b.sinks, sc.Name), box
+	}
+	return b, nil
+}
+
+// Close closes the boxes, which nobody uses any more.
+func (b *boxes) Close() error {
+	var errs []error
+	for _, name := range b.sinks {
+		errs = append(errs, b.of[name].Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Boxes counts what is in each box.
+func (b *boxes) Boxes() []api.Box {
+	list := make([]api.Box, len(b.sinks))
+	for i, name := range b.sinks {
+		s := b.of[name].Stats()
+		list[i] = api.Box{Sink: name, Letters: s.Live, ToReplay: s.Marked, Bytes: s.Bytes, Expired: s.Expired, Damaged: s.Damaged}
+	}
+	return list
+}
+
+func (b *boxes) box(sink string) (*deadletter.Box, error) {
+	box := b.of[sink]
+	if box == nil {
+		return nil, control.UnknownSink(sink)
+	}
+	return box, nil
+}
+
+// lettersAtOnce bounds what a listing holds in memory.
+const lettersAtOnce = 512
+
+// Letters shows a sink's letters. One that is removed meanwhile may be left out.
+func (b *boxes) Letters(sink string, visit func(*api.Letter) error) error {
+	box, err := b.box(sink)
+	if err != nil {
+		return err
+	}
+	for ids := range slices.Chunk(box.IDs(), lettersAtOnce) {
+		letters, err := box.Get(ids...)
+		if err != nil {
+			return err
+		}
+		for i := range letters {
+			l, err := b.show(&letters[i])
+			if err == nil {
+				err = visit(l)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Letter shows one letter.
+func (b *boxes) Letter(sink, id string) (*api.Letter, error) {
+	box, err := b.box(sink)
+	if err != nil {
+		return nil, err
+	}
+	name, err := deadletter.ParseID(id)
+	if err != nil {
+		return nil, fmt.Errorf("%w event: %w", control.ErrUnknown, err)
+	}
+	letters, err := box.Get(name)
+	if err != nil {
+		return nil, err
+	}
+	if len(letters) == 0 {
+		return nil, unknownLetter(sink, id)
+	}
+	return b.show(&letters[0])
+}
+
+func unknownLetter(sink, id string) error {
+	return fmt.Errorf("%w event %q: sink %s has no such dead letter (any more)", control.ErrUnknown, id, sink)
+}
+
+// show writes the event as the sinks do.
+func (b *boxes) show(l *deadletter.Letter) (*api.Letter, error) {
+	shown := &api.Letter{ID: l.ID.String(), Received: l.Received.UTC(), Refused: l.Refused.UTC(), Attempts: l.Attempts, Reason: l.Reason}
+	e, err := b.decode(journal.Record{Seq: l.ID.Seq, Time: l.Received, Data: l.Data})
+	e.From(l.ID.Journal)
+	if err == nil {
+		shown.Event = e.AppendJSON(nil)
+		return shown, nil
+	}
+	shown.Event, err = undecodable(&e, l.Data, err)
+	return shown, err
+}
+
+// Replay marks letters for the worker of the sink.
+func (b *boxes) Replay(sink string, s api.Selection) (int, error) {
+	return b.change(sink, s, (*deadletter.Box).RequestReplay)
+}
+
+// Drop removes letters.
+func (b *boxes) Drop(sink string, s api.Selection) (int, error) {
+	return b.change(sink, s, (*deadletter.Box).Remove)
+}
+
+func (b *boxes) change(sink string, s api.Selection, do func(*deadletter.Box, ...deadletter.ID) (int, error)) (int, error) {
+	box, err := b.box(sink)
+	if err != nil {
+		return 0, err
+	}
+	if s.All {
+		return do(box, box.IDs()...)
+	}
+	ids := make([]deadletter.ID, len(s.IDs))
+	for i, text := range s.IDs {
+		if ids[i], err = deadletter.ParseID(text); err != nil {
+			return 0, fmt.Errorf("%w event: %w", control.ErrUnknown, err)
+		}
+		if !box.Has(ids[i]) {
+			return 0, unknownLetter(sink, text)
+		}
+	}
+	return do(box, ids...)
+}

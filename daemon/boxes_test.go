@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/deadletter"
+	"github.com/genltestd/genltestd/daemon/genl"
+)
+
+// refuse puts events into the box of a sink, as its worker does.
+func (f fixture) refuse(t *testing.T, sink string, records ...[]byte) (ids []string) {
+	t.Helper()
+	for i, data := range records {
+		id := deadletter.ID{Journal: f.journal.ID(), Seq: uint64(i + 1)}
+		l := deadletter.Letter{ID: id, Received: time.Unix(1, 2), Data: data, Reason: "HTTP 400", Refused: time.Now(), Attempts: 1}
+		if err := f.boxes.of[sink].Add(l); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id.String())
+	}
+	return ids
+}
+
+// record is an event's bytes as the receiver journals them.
+func record(text string) []byte {
+	k := &fakeKernel{queue: make(chan []genl.Message, 1)}
+	k.event(text)
+	return (<-k.queue)[0].Data
+}
+
+func TestDeadLettersAreReachedThroughTheSocket(t *testing.T) {
+	f := start(t, listenAnywhere+"sinks:\n- {name: out, stdout: {}}\n- {name: out2, stdout: {}}\n", &fakeKernel{}, prober{})
+	ids := f.refuse(t, "out", record("one"), record("two\x1b\xff"), []byte("no event"))
+	c := api.NewClient(f.socket.Addr())
+	ctx := t.Context()
+
+	var events []string
+	err := c.Letters(ctx, "out", func(l api.Letter) error {
+		var e struct{ ID, Message, Error string }
+		if err := json.Unmarshal(l.Event, &e); err != nil {
+			t.Error(err)
+		}
+		if e.ID != l.ID || l.Reason != "HTTP 400" || l.Attempts != 1 || !l.Received.Equal(time.Unix(1, 2)) || time.Since(l.Refused) > time.Hour {
+			t.Errorf("letter %+v of event %q", l, e.ID)
+		}
+		events = append(events, e.Message+"|"+e.Error)
+		return nil
+	})
+	if err != nil || len(events) != 3 || events[0] != "one|" || events[1] != "two\x1b\ufffd|" || !strings.HasPrefix(events[2], "|genl") && events[2] == "|" {
+		t.Errorf("events %q, %v", events, err)
+	}
+	if l, err := c.Letter(ctx, "out", ids[1]); err != nil || l.ID != ids[1] {
+		t.Errorf("letter %+v, %v", l, err)
+	}
+	if n, err := c.Replay(ctx, "out", api.Selection{IDs: ids[:1]}); n != 1 || err != nil {
+		t.Errorf("to replay: %d, %v", n, err)
+	}
+	eventually(t, "the letter is delivered again", func() bool {
+		s := sinkState(t, f, "out")
+		return s.Replayed == 1 && s.DeadLetters == 2 && strings.Contains(f.stdout.String(), `{"id":"`+ids[0]+`"`)
+	})
+	if n, err := c.Drop(ctx, "out", api.Selection{IDs: ids[1:2]}); n != 1 || err != nil {
+		t.Errorf("dropped: %d, %v", n, err)
+	}
+	var boxes []api.Box
+	if err := c.Boxes(ctx, func(b api.Box) error { b.Bytes = 0; boxes = append(boxes, b); return nil }); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]api.Box{{Sink: "out", Letters: 1}, {Sink: "out2"}}, boxes); diff != "" {
+		t.Errorf("boxes (-want +got):\n%s", diff)
+	}
+	if n, err := c.Drop(ctx, "out", api.Selection{All: true}); n != 1 || err != nil {
+		t.Errorf("dropped: %d, %v", n, err)
+	}
+
+	for name, do := range map[string]func() (int, error){
+		"unknown sink": func() (int, error) { return c.Replay(ctx, "none", api.Selection{All: true}) },
+		"unknown event": func() (int, error) {
+			return c.Drop(ctx, "out", api.Selection{IDs: []string{ids[0]}})
+		},
+		"no id": func() (int, error) { return c.Drop(ctx, "out", api.Selection{IDs: []string{"17"}}) },
+	} {
+		var e *api.Error
+		if n, err := do(); n != 0 || !errors.As(err, &e) || e.Status != http.StatusNotFound || !strings.Contains(err.Error(), "unknown") {
+			t.Errorf("%s: %d, %v", name, n, err)
+		}
+	}
+}
+
+// TestOnlyTheSocketServesDeadLetters, and only to the user and the group.
+func TestOnlyTheSocketServesDeadLetters(t *testing.T) {
+	f := start(t, listenAnywhere, &fakeKernel{}, prober{})
+	for _, path := range []string{"/v1/dead-letters", "/v1/dead-letters/stdout"} {
+		if code, body := f.get(t, path); code != http.StatusNotFound {
+			t.Errorf("%s: %d %q", path, code, body)
+		}
+	}
+	info, err := os.Stat(f.socket.Addr())
+	if err != nil || info.Mode() != os.ModeSocket|0o660 {
+		t.Errorf("%v, %v", info, err)
+	}
+	socket := f.socket.Addr()
+	if err := f.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(socket); err == nil {
+		t.Error("the socket is still there")
+	}
+}
+
+func TestDeadLettersSurviveTheDaemon(t *testing.T) {
+	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
+	cfg, err := config.Parse("test.yaml", []byte(listenAnywhere))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func() fixture {
+		return launch(t, cfg, Options{Dirs: dirs, Kernel: &fakeKernel{wake: make(chan struct{}, 1)}, Echo: prober{}})
+	}
+	first := run()
+	ids := first.refuse(t, "stdout", record("one"))
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	// A process that was killed leaves its socket.
+	stale := filepath.Join(dirs.Runtime, api.SocketName)
+	second := run()
+	if err := os.Link(stale, stale+"x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(stale+"x", stale); err != nil {
+		t.Fatal(err)
+	}
+	third := run()
+	if l, err := api.NewClient(third.socket.Addr()).Letter(context.Background(), "stdout", ids[0]); err != nil || l.ID != ids[0] {
+		t.Errorf("letter %+v, %v", l, err)
+	}
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package api is how genltestctl talks to the daemon: HTTP/1.1 with JSON over a
+// unix socket, whose file's mode says who may. The paths:
+//
+//	GET  /v1/dead-letters                 a Box a line
+//	GET  /v1/dead-letters/SINK            a Letter a line, in the order of the events
+//	GET  /v1/dead-letters/SINK/ID         a Letter
+//	POST /v1/dead-letters/SINK/replay     a Selection; answers a Count
+//	POST /v1/dead-letters/SINK/drop       likewise
+//
+// An answer that is not 200 has an Error. Texts from outside are safe to show.
+package api
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// SocketName is the socket's name in the daemon's runtime directory.
+const SocketName = "control.sock"
+
+// A Box is what the daemon keeps of the events that one sink has refused for good.
+type Box struct {
+	Sink     string `json:"sink"`
+	Letters  uint64 `json:"letters"`
+	ToReplay uint64 `json:"to_replay"` // of them
+	Bytes    uint64 `json:"bytes"`     // on disk
+	Expired  uint64 `json:"expired"`   // that a limit has taken since the daemon's start
+	Damaged  uint64 `json:"damaged"`   // that could not be read back since then
+}
+
+// A Letter is one of those events.
+type Letter struct {
+	ID       string    `json:"id"` // the event's
+	Received time.Time `json:"received"`
+	Refused  time.Time `json:"refused"`
+	Attempts int       `json:"attempts"`
+	Reason   string    `json:"reason"`
+	// Event is as the sinks write it.
+	Event json.RawMessage `json:"event"`
+}
+
+// A Selection names letters of one sink.
+type Selection struct {
+	All bool     `json:"all,omitempty"`
+	IDs []string `json:"ids,omitempty"` // when not All; each must be there
+}
+
+// A Count says how many letters a request was about.
+type Count struct {
+	Letters int `json:"letters"`
+}
+
+// An Error is why a request was refused.
+type Error struct {
+	Message string `json:"error"`
+	Status  int    `json:"-"` // of HTTP
+}
+
+func (e *Error) Error() string { return e.Message }

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+)
+
+// A Client talks to the daemon that serves one socket.
+type Client struct {
+	http *http.Client
+}
+
+// NewClient returns a client for the socket at that path. It connects when it is
+// used.
+func NewClient(socket string) *Client {
+	var dialer net.Dialer
+	return &Client{&http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		},
+	}}}
+}
+
+// Boxes calls visit for the box of each sink, in the order of the configuration.
+func (c *Client) Boxes(ctx context.Context, visit func(Box) error) error {
+	return lines(ctx, c, "/v1/dead-letters", visit)
+}
+
+// Letters calls visit for each letter of a sink, in the order of the events. visit's
+// error ends it.
+func (c *Client) Letters(ctx context.Context, sink string, visit func(Letter) error) error {
+	return lines(ctx, c, "/v1/dead-letters/"+url.PathEscape(sink), visit)
+}
+
+// Letter returns one letter.
+func (c *Client) Letter(ctx context.Context, sink, id string) (l Letter, err error) {
+	path := "/v1/dead-letters/" + url.PathEscape(sink) + "/" + url.PathEscape(id)
+	err = lines(ctx, c, path, func(got Letter) error { l = got; return nil })
+	return l, err
+}
+
+// Replay has letters delivered again; Letters are gone when they were taken.
+func (c *Client) Replay(ctx context.Context, sink string, s Selection) (int, error) {
+	return c.change(ctx, sink, "replay", s)
+}
+
+// Drop removes letters for good.
+func (c *Client) Drop(ctx context.Context, sink string, s Selection) (int, error) {
+	return c.change(ctx, sink, "drop", s)
+}
+
+func (c *Client) change(ctx context.Context, sink, what string, s Selection) (int, error) {
+	body, err := json.Marshal(s)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := c.do(ctx, http.MethodPost, "/v1/dead-letters/"+url.PathEscape(sink)+"/"+what, body)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Close() // only read
+	var count Count
+	err = json.NewDecoder(answer).Decode(&count)
+	return count.Letters, err
+}
+
+// lines reads an answer of one JSON object a line.
+func lines[T any](ctx context.Context, c *Client, path string, visit func(T) error) error {
+	answer, err := c.do(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	defer answer.Close() // only read
+	for dec := json.NewDecoder(answer); ; {
+		var v T
+		if err := dec.Decode(&v); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("the daemon's answer ends early: %w", err)
+		}
+		if err := visit(v); err != nil {
+			return err
+		}
+	}
+}
+
+const maxError = 64 << 10
+
+// do returns the answer's body. The error is an *Error when the daemon has refused.
+func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://genltestd"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		var made *url.Error // around the error: a URL that the operator has never seen
+		if errors.As(err, &made) {
+			err = made.Err
+		}
+		return nil, fmt.Errorf("ask the daemon: %w", err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close() // only read
+	refused := &Error{Status: resp.StatusCode}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxError)).Decode(refused); err != nil || refused.Message == "" {
+		refused.Message = fmt.Sprintf("the daemon answers %s: it may be of another version", resp.Status)
+	}
+	return nil, refused
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/control/api"
+)
+
+// maxSocketPath is what fits into a unix socket's address.
+const maxSocketPath = 107
+
+// ListenSocket binds the unix socket that genltestctl talks to. Whoever may write
+// to it may do all that the client can: the process's user and group. It is another
+// server than that of the pages, which anybody may read.
+func ListenSocket(path string, letters DeadLetters, log *slog.Logger) (*Server, error) {
+	if len(path) > maxSocketPath {
+		return nil, fmt.Errorf("control socket %s: the path has %d bytes, at most %d are possible: use a shorter runtime directory", path, len(path), maxSocketPath)
+	}
+	if err := removeStale(path); err != nil {
+		return nil, fmt.Errorf("control socket %s: %w", path, err)
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o660); err != nil { //nolint:gosec // the group is meant to have it
+		return nil, errors.Join(fmt.Errorf("control socket: %w", err), listener.Close())
+	}
+	return &Server{listener: listener, server: &http.Server{
+		Handler:           socketHandler(letters, log),
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}}, nil
+}
+
+// removeStale removes the socket that a killed process has left, and nothing else.
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return errors.New("there is something that is no socket; remove it")
+	}
+	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		c.Close() // nothing was sent
+		return errors.New("another process serves it; stop that one, or give this one a runtime directory of its own")
+	}
+	return os.Remove(path)
+}
+
+func socketHandler(letters DeadLetters, log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	deadLetters{letters, log}.routes(mux)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, &api.Error{Status: http.StatusNotFound, Message: "the daemon does not know this request: it may be of another version than the client"})
+	})
+	return mux
+}

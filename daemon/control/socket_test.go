@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/genltestd/genltestd/daemon/control/api"
+)
+
+// ten holds ten letters, of which reading some fails.
+type ten struct {
+	bad int // the first that cannot be read; 0 is none
+}
+
+func (ten) Boxes() []api.Box { return []api.Box{{Sink: "s", Letters: 10}} }
+
+func (d ten) Letters(sink string, visit func(*api.Letter) error) error {
+	if sink != "s" {
+		return UnknownSink(sink)
+	}
+	for i := 1; i <= 10; i++ {
+		if i == d.bad {
+			return errors.New("the disk is broken")
+		}
+		if err := visit(&api.Letter{ID: "j-1", Event: []byte("{}")}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (ten) Letter(string, string) (*api.Letter, error) { return nil, errors.New("the disk is broken") }
+
+func (ten) Replay(_ string, s api.Selection) (int, error) { return len(s.IDs), nil }
+
+func (ten) Drop(string, api.Selection) (int, error) { return 0, errors.New("the disk is full") }
+
+func TestSocketAnswers(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	for _, c := range []struct {
+		letters            ten
+		method, path, body string
+		code               int
+		part               string
+	}{
+		{ten{}, "GET", "/v1/dead-letters", "", 200, `{"sink":"s","letters":10,`},
+		{ten{}, "GET", "/v1/dead-letters/s", "", 200, `"event":{}}` + "\n"},
+		{ten{}, "GET", "/v1/dead-letters/x%2F%1B", "", 404, `unknown sink \"x/\\x1b\"`},
+		{ten{bad: 1}, "GET", "/v1/dead-letters/s", "", 500, `{"error":"the disk is broken"}`},
+		{ten{}, "GET", "/v1/dead-letters/s/j-1", "", 500, `{"error":"the disk is broken"}`},
+		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"ids":["a","b"]}`, 200, `{"letters":2}`},
+		{ten{}, "POST", "/v1/dead-letters/s/drop", `{"all":true}`, 500, `{"error":"the disk is full"}`},
+		{ten{}, "POST", "/v1/dead-letters/s/replay", ``, 400, "with at least one"},
+		{ten{}, "POST", "/v1/dead-letters/s/replay", `{}`, 400, "with at least one"},
+		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"all":true,"ids":["a"]}`, 400, "with at least one"},
+		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"everything":true}`, 400, "with at least one"},
+		{ten{}, "GET", "/v1/dead-letters/s/replay", "", 500, ""}, // a letter's name, perhaps
+		{ten{}, "DELETE", "/v1/dead-letters/s", "", 404, "another version"},
+		{ten{}, "GET", "/metrics", "", 404, "another version"},
+	} {
+		w := httptest.NewRecorder()
+		socketHandler(c.letters, log).ServeHTTP(w, httptest.NewRequest(c.method, c.path, strings.NewReader(c.body)))
+		if w.Code != c.code || !strings.Contains(w.Body.String(), c.part) {
+			t.Errorf("%s %s %s: %d %q", c.method, c.path, c.body, w.Code, w.Body)
+		}
+	}
+}
+
+// listen serves until the test ends.
+func listen(t *testing.T, letters DeadLetters) (path string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "control") // t.TempDir's path may be too long
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path = filepath.Join(dir, "s")
+	s, err := ListenSocket(path, letters, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return path
+}
+
+func TestListingThatBreaksOffIsNotTakenForWhole(t *testing.T) {
+	n := 0
+	err := api.NewClient(listen(t, ten{bad: 5})).Letters(t.Context(), "s", func(api.Letter) error { n++; return nil })
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%d letters, %v", n, err)
+	}
+}
+
+func TestListenSocketRefuses(t *testing.T) {
+	served := listen(t, ten{})
+	file := filepath.Join(filepath.Dir(served), "file")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, part := range map[string]string{
+		served: "another process serves it",
+		file:   "is no socket; remove it",
+		filepath.Join(filepath.Dir(served), "none", "s"):              "no such file or directory",
+		filepath.Join(filepath.Dir(served), strings.Repeat("x", 110)): "at most 107",
+	} {
+		if _, err := ListenSocket(path, ten{}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), part) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v, want %q", path, err, part)
+		}
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "precious" {
+		t.Errorf("the file is now %q, %v", text, err)
+	}
+	if err := api.NewClient(served).Boxes(t.Context(), func(api.Box) error { return io.EOF }); !errors.Is(err, io.EOF) {
+		t.Errorf("the first server: %v", err)
+	}
+}
+
+// TestClientOfAnotherServer: what answers is not always the daemon.
+func TestClientOfAnotherServer(t *testing.T) {
+	for name, h := range map[string]http.HandlerFunc{
+		"no JSON":      func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusTeapot) },
+		"no error":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
+		"not the list": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "[1, 2") }, //nolint:errcheck // a test's
+	} {
+		path := filepath.Join(filepath.Dir(listen(t, ten{})), "other")
+		s, err := ListenSocket(path, ten{}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.server.Handler = h
+		go s.server.Serve(s.listener) //nolint:errcheck // it ends with Close
+		if err := api.NewClient(path).Boxes(t.Context(), func(api.Box) error { return nil }); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		s.server.Close()
+	}
+}
