@@ -9,6 +9,7 @@ SHELL := /bin/bash
 # Where `make install` puts things; see install below.
 PREFIX     ?= /usr/local
 DESTDIR    ?=
+bindir      = $(PREFIX)/bin
 sbindir     = $(PREFIX)/sbin
 docdir      = $(PREFIX)/share/doc/genltestd
 unitdir     = $(PREFIX)/lib/systemd/system
@@ -59,9 +60,9 @@ bench-icount: ## the same by number of instructions, in a VM; fails beyond the l
 	packaging/bench/icount
 
 .PHONY: build
-build: ## build the daemon into build/
+build: ## build the daemon and its client into build/
 	@mkdir -p build
-	$(GOBUILD) -o build/genltestd ./cmd/genltestd
+	$(GOBUILD) -o build/ ./cmd/genltestd ./cmd/genltestctl
 
 .PHONY: kmod
 kmod: ## build the module for KERNEL=5.10|6.1|6.12|7|all into build/kmod/
@@ -83,8 +84,9 @@ clean: ## remove what was built in this tree (the VM images: packaging/vm/clean)
 ##@ Installation
 
 .PHONY: install
-install: build ## install daemon, unit and configuration below PREFIX=/usr/local
+install: build ## install daemon, client, unit and configuration below PREFIX=/usr/local
 	install -D -m 0755 build/genltestd $(DESTDIR)$(sbindir)/genltestd
+	install -D -m 0755 build/genltestctl $(DESTDIR)$(bindir)/genltestctl
 	install -D -m 0644 README.md $(DESTDIR)$(docdir)/README.md
 	install -D -m 0644 config/reference.yaml $(DESTDIR)$(docdir)/genltestd.yaml
 	install -D -m 0644 packaging/systemd/genltestd.sysusers $(DESTDIR)$(sysusersdir)/genltestd.conf
@@ -109,7 +111,8 @@ kmod-install: ## build and install the module for the running kernel (needs its 
 
 .PHONY: uninstall
 uninstall: ## remove what install put there, but not configuration, logs and user
-	rm -f $(DESTDIR)$(sbindir)/genltestd $(DESTDIR)$(unitdir)/genltestd.service $(DESTDIR)$(sysusersdir)/genltestd.conf
+	rm -f $(DESTDIR)$(sbindir)/genltestd $(DESTDIR)$(bindir)/genltestctl
+	rm -f $(DESTDIR)$(unitdir)/genltestd.service $(DESTDIR)$(sysusersdir)/genltestd.conf
 	rm -rf $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir)/genltestd.service.d
 
 .PHONY: help

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/genltestd/genltestd/daemon/control/api"
+)
+
+const deadLettersHelp = `Look after the dead letters: the events that a sink has refused for good.
+
+They are kept until they are replayed or dropped, or a limit of the sink's
+dead_letters takes the oldest.`
+
+func (s *session) deadLetters() *cobra.Command {
+	group := &cobra.Command{
+		Use: "dlq", Aliases: []string{"dead-letters"}, Short: "Look after the events that a sink has refused", Long: deadLettersHelp,
+		Args: usageArgs(cobra.NoArgs), RunE: func(*cobra.Command, []string) error { return usageError{errors.New("want list, show, replay or drop")} },
+	}
+	group.AddCommand(s.list(), s.show(), s.replay(), s.drop())
+	return group
+}
+
+func (s *session) list() *cobra.Command {
+	limit := 0
+	cmd := &cobra.Command{
+		Use: "list [SINK]", Short: "Count the dead letters of each sink, or list those of one",
+		Args: usageArgs(cobra.MaximumNArgs(1)), ValidArgsFunction: s.completeSink,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return s.listBoxes(cmd.Context())
+			}
+			return s.listLetters(cmd.Context(), args[0], limit)
+		},
+	}
+	cmd.Flags().IntVarP(&limit, "limit", "n", 0, "list so many, the oldest; 0 is all")
+	return cmd
+}
+
+func (s *session) listBoxes(ctx context.Context) error {
+	out := s.writer()
+	if err := s.client().Boxes(ctx, out.box); err != nil {
+		return err
+	}
+	return out.flush()
+}
+
+var errEnough = errors.New("enough")
+
+func (s *session) listLetters(ctx context.Context, sink string, limit int) error {
+	out, n := s.writer(), 0
+	err := s.client().Letters(ctx, sink, func(l api.Letter) error {
+		if n++; limit > 0 && n > limit {
+			return errEnough
+		}
+		return out.letter(&l)
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return errors.Join(err, out.flush())
+	}
+	return out.flush()
+}
+
+func (s *session) show() *cobra.Command {
+	return &cobra.Command{
+		Use: "show SINK ID", Short: "Show all that is known of one dead letter",
+		Args: usageArgs(cobra.ExactArgs(2)), ValidArgsFunction: s.completeSink,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := s.client().Letter(cmd.Context(), args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return s.showLetter(args[0], &l)
+		},
+	}
+}
+
+func (s *session) replay() *cobra.Command {
+	all := false
+	cmd := &cobra.Command{
+		Use: "replay SINK [ID]... | SINK --all", Short: "Have dead letters delivered again",
+		Long: `Have dead letters delivered again, with the ids and in the order of their events.
+
+What the sink takes then is no dead letter any more; what it refuses again stays,
+with the new reason. The command does not wait for that: see the number to replay
+in genltestctl dlq list.`,
+		Args: usageArgs(cobra.MinimumNArgs(1)), ValidArgsFunction: s.completeSink,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return s.change(cmd.Context(), "to replay", args, all, s.client().Replay)
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "all of the sink")
+	return cmd
+}
+
+func (s *session) drop() *cobra.Command {
+	all, yes := false, false
+	cmd := &cobra.Command{
+		Use: "drop SINK [ID]... | SINK --all", Short: "Remove dead letters for good",
+		Args: usageArgs(cobra.MinimumNArgs(1)), ValidArgsFunction: s.completeSink,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := selection(args, all); err != nil {
+				return err
+			}
+			if err := s.confirm(args, yes); err != nil {
+				return err
+			}
+			return s.change(cmd.Context(), "dropped", args, all, s.client().Drop)
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "all of the sink")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func selection(args []string, all bool) (api.Selection, error) {
+	if all == (len(args) > 1) {
+		return api.Selection{}, usageError{errors.New("want the ids of events, or --all")}
+	}
+	return api.Selection{All: all, IDs: args[1:]}, nil
+}
+
+func (s *session) change(ctx context.Context, what string, args []string, all bool, do func(context.Context, string, api.Selection) (int, error)) error {
+	which, err := selection(args, all)
+	if err != nil {
+		return err
+	}
+	n, err := do(ctx, args[0], which)
+	if err != nil {
+		return err
+	}
+	return s.report(n, what)
+}
+
+// confirm asks before something cannot be undone.
+func (s *session) confirm(args []string, yes bool) error {
+	if yes {
+		return nil
+	}
+	if !isTerminal(s.in) {
+		return usageError{errors.New("what is dropped is gone: give --yes where nobody can be asked")}
+	}
+	what := "all dead letters"
+	if len(args) > 1 {
+		what = fmt.Sprintf("%d dead letters", len(args)-1)
+	}
+	fmt.Fprintf(s.err, "Drop %s of sink %s for good? [y/N] ", what, visible(args[0]))
+	answer, _ := bufio.NewReader(s.in).ReadString('\n') // an end is no yes
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
+		return nil
+	}
+	return errors.New("nothing was dropped")
+}
+
+// completeSink completes the first argument, as far as a daemon answers.
+func (s *session) completeSink(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), time.Second)
+	defer cancel()
+	err := s.client().Boxes(ctx, func(b api.Box) error {
+		names = append(names, b.Sink)
+		return nil
+	})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command genltestctl is the operator's client of genltestd: it asks the running
+// daemon, through a unix socket.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/event"
+)
+
+// version is set by the linker.
+var version = "devel"
+
+// Exit statuses; the last ones are those of sysexits.h.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 64
+	exitNoInput     = 66
+	exitUnavailable = 69
+	exitNoPerm      = 77
+)
+
+const defaultSocket = "/run/genltestd/" + api.SocketName
+
+const description = `Ask a running genltestd, or have it do something.
+
+The daemon is reached through a unix socket, which root and the members of the
+group genltestd may use. That of a daemon run by a user is below its runtime
+directory: $XDG_RUNTIME_DIR/genltestd/control.sock.
+
+Exit status: 0 done, 1 failed, 64 wrong usage, 66 no such sink or event, 69 the
+daemon does not run, 77 not permitted.`
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// A session is one run of the program.
+type session struct {
+	in       *os.File
+	out, err *os.File
+	socket   string
+	output   outputFormat
+}
+
+func (s *session) client() *api.Client { return api.NewClient(s.socket) }
+
+// A usageError is the user's.
+type usageError struct{ error }
+
+func run(args []string, in, out, errs *os.File) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	s := &session{in: in, out: out, err: errs, output: outputText}
+	root := s.command()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
+	called, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	text, code := s.explain(err)
+	if code == exitUsage {
+		text += "; see " + called.CommandPath() + " --help"
+	}
+	fmt.Fprintf(errs, "genltestctl: %s\n", event.AppendVisible(nil, []byte(text)))
+	return code
+}
+
+func (s *session) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "genltestctl",
+		Short:         "Operate genltestd",
+		Long:          description,
+		Version:       fmt.Sprintf("%s (%s %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH),
+		Args:          usageArgs(cobra.NoArgs),
+		RunE:          func(*cobra.Command, []string) error { return usageError{errors.New("want a command")} },
+		SilenceErrors: true, // they are printed once, by run
+		SilenceUsage:  true,
+	}
+	root.SetVersionTemplate("genltestctl {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().StringVar(&s.socket, "socket", defaultSocket, "the daemon's control socket")
+	root.PersistentFlags().VarP(&s.output, "output", "o", "text, or json: one object a line")
+	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputFormats(), cobra.ShellCompDirectiveNoFileComp)) //nolint:errcheck // the flag is there
+	root.AddCommand(s.deadLetters())
+	return root
+}
+
+// explain says what to do about an error, and with what status to exit.
+func (s *session) explain(err error) (text string, code int) {
+	var refused *api.Error
+	var usage usageError
+	switch {
+	case errors.As(err, &usage):
+		return err.Error(), exitUsage
+	case errors.As(err, &refused) && refused.Status == http.StatusNotFound:
+		return err.Error(), exitNoInput
+	case errors.As(err, &refused):
+		return "the daemon refuses: " + err.Error(), exitFailed
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
+		return fmt.Sprintf("the daemon does not run, or has another --socket: %v; systemctl status genltestd tells", err), exitUnavailable
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Sprintf("%v; be root, or a member of the group genltestd", err), exitNoPerm
+	}
+	return err.Error(), exitFailed
+}
+
+// usageArgs makes the fault that check finds in arguments one of usage.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}

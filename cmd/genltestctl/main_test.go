@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/control"
+	"github.com/genltestd/genltestd/daemon/control/api"
+)
+
+// TestMain lets the test binary be the client, so that exit statuses and streams
+// are the real ones.
+func TestMain(m *testing.M) {
+	if os.Getenv("GENLTESTCTL_MAIN") == "1" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+const hostile = "\x1b[2J\u202egnp.exe\n\x9b31m"
+
+// shelf is a daemon's dead letters in memory.
+type shelf struct {
+	mu      sync.Mutex
+	letters map[string][]api.Letter // by sink
+	asked   []string                // what was done to them
+}
+
+func newShelf() *shelf {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	letter := func(n int, text string) api.Letter {
+		e, _ := json.Marshal(map[string]any{"id": fmt.Sprintf("6a9155caa46c7dcc-%d", n), "kind": "event", "message": text})
+		return api.Letter{
+			ID: fmt.Sprintf("6a9155caa46c7dcc-%d", n), Received: at, Refused: at.Add(time.Second),
+			Attempts: n, Reason: "HTTP 400: no", Event: e,
+		}
+	}
+	gap := letter(3, "")
+	gap.Event = json.RawMessage(`{"id":"6a9155caa46c7dcc-3","kind":"gap","gap":{"count":17}}`)
+	odd := letter(4, "")
+	odd.Event = json.RawMessage(`{"id":"6a9155caa46c7dcc-4","error":"no event","record_base64":"AA=="}`)
+	bad := letter(2, "")
+	bad.Event = json.RawMessage(`{"kind":"event","message":"\ufffd","message_base64":"gRs="}`)
+	bad.Reason = hostile
+	return &shelf{letters: map[string][]api.Letter{"hook": {letter(1, "hello "+hostile), bad, gap, odd}, "archive": nil}}
+}
+
+func (s *shelf) Boxes() []api.Box {
+	return []api.Box{{Sink: "hook", Letters: 4, ToReplay: 1, Bytes: 4096, Expired: 2, Damaged: 3}, {Sink: "archive"}}
+}
+
+func (s *shelf) Letters(sink string, visit func(*api.Letter) error) error {
+	letters, ok := s.letters[sink]
+	if !ok {
+		return control.UnknownSink(sink)
+	}
+	for i := range letters {
+		if err := visit(&letters[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *shelf) Letter(sink, id string) (found *api.Letter, err error) {
+	err = s.Letters(sink, func(l *api.Letter) error {
+		if l.ID == id {
+			found = l
+		}
+		return nil
+	})
+	if err == nil && found == nil {
+		err = fmt.Errorf("%w event %q", control.ErrUnknown, id)
+	}
+	return found, err
+}
+
+func (s *shelf) do(what, sink string, sel api.Selection) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.letters[sink]; !ok {
+		return 0, control.UnknownSink(sink)
+	}
+	s.asked = append(s.asked, fmt.Sprint(what, " ", sink, " ", sel.All, " ", sel.IDs))
+	if sel.All {
+		return 4, nil
+	}
+	return len(sel.IDs), nil
+}
+
+func (s *shelf) Replay(sink string, sel api.Selection) (int, error) {
+	return s.do("replay", sink, sel)
+}
+
+func (s *shelf) Drop(sink string, sel api.Selection) (int, error) { return s.do("drop", sink, sel) }
+
+// serve serves a shelf on a socket, whose path it returns.
+func serve(t *testing.T, s *shelf) (socket string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ctl") // t.TempDir's path may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket = filepath.Join(dir, "control.sock")
+	server, err := control.ListenSocket(socket, s, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return socket
+}
+
+func command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(os.Environ(), "GENLTESTCTL_MAIN=1")
+	return cmd
+}
+
+func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := command(t, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Run() //nolint:errcheck // the exit status tells
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// TestOutput: what a script and a person see, whatever an event's text tries.
+func TestOutput(t *testing.T) {
+	socket := serve(t, newShelf())
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"dlq", "list"}, "" +
+			"SINK                       LETTERS TO REPLAY        BYTES   EXPIRED   DAMAGED\n" +
+			"hook                             4         1         4096         2         3\n" +
+			"archive                          0         0            0         0         0\n"},
+		{[]string{"dlq", "list", "hook"}, "" +
+			"ID                       REFUSED              ATTEMPTS  REASON                                   TEXT\n" +
+			`6a9155caa46c7dcc-1       2026-01-02T03:04:06Z        1  HTTP 400: no                             hello \x1b[2J\u202egnp.exe\n` + "\ufffd" + "31m\n" +
+			`6a9155caa46c7dcc-2       2026-01-02T03:04:06Z        2  \x1b[2J\u202egnp.exe\n` + "\ufffd" + `31m               \x81\x1b` + "\n" +
+			"6a9155caa46c7dcc-3       2026-01-02T03:04:06Z        3  HTTP 400: no                             (gap)\n" +
+			"6a9155caa46c7dcc-4       2026-01-02T03:04:06Z        4  HTTP 400: no                             (no event)\n"},
+		{[]string{"dlq", "list", "hook", "-n", "1", "--output", "json"}, "" +
+			`{"id":"6a9155caa46c7dcc-1","received":"2026-01-02T03:04:05.000000006Z","refused":"2026-01-02T03:04:06.000000006Z","attempts":1,"reason":"HTTP 400: no",` +
+			`"event":{"id":"6a9155caa46c7dcc-1","kind":"event","message":"hello \u001b[2J` + "\u202e" + `gnp.exe\n\ufffd31m"}}` + "\n"},
+		{[]string{"dlq", "list", "archive"}, ""},
+		{[]string{"dlq", "list", "-o", "json"}, "" +
+			`{"sink":"hook","letters":4,"to_replay":1,"bytes":4096,"expired":2,"damaged":3}` + "\n" +
+			`{"sink":"archive","letters":0,"to_replay":0,"bytes":0,"expired":0,"damaged":0}` + "\n"},
+		{[]string{"dlq", "show", "hook", "6a9155caa46c7dcc-2"}, "" +
+			"id        6a9155caa46c7dcc-2\nsink      hook\nreceived  2026-01-02T03:04:05.000000006Z\nrefused   2026-01-02T03:04:06.000000006Z\n" +
+			`attempts  2` + "\n" + `reason    \x1b[2J\u202egnp.exe\n` + "\ufffd" + "31m\n" + `text      \x81\x1b` + "\n" +
+			`event     {"kind":"event","message":"\ufffd","message_base64":"gRs="}` + "\n"},
+		{[]string{"dlq", "replay", "hook", "--all"}, "4 dead letters to replay\n"},
+		{[]string{"dlq", "replay", "hook", "a-1", "a-2"}, "2 dead letters to replay\n"},
+		{[]string{"dlq", "drop", "--yes", "hook", "a-1", "-o", "json"}, `{"letters":1}` + "\n"},
+	}
+	for _, test := range tests {
+		code, stdout, stderr := execute(t, append(test.args, "--socket", socket)...)
+		if diff := cmp.Diff(test.want, stdout); code != 0 || stderr != "" || diff != "" {
+			t.Errorf("%q: status %d, %q, output (-want +got):\n%s", test.args, code, stderr, diff)
+		}
+	}
+}
+
+func TestRequestsReachTheDaemon(t *testing.T) {
+	s := newShelf()
+	socket := serve(t, s)
+	for _, args := range [][]string{
+		{"replay", "hook", "a-1", "a-2"},
+		{"replay", "hook", "--all"},
+		{"drop", "archive", "b-7", "--yes"},
+		{"drop", "hook", "--all", "--yes"},
+		{"drop", "hook", "--all"}, // nobody to ask
+	} {
+		execute(t, append([]string{"dlq", "--socket", socket}, args...)...)
+	}
+	want := []string{"replay hook false [a-1 a-2]", "replay hook true []", "drop archive false [b-7]", "drop hook true []"}
+	if diff := cmp.Diff(want, s.asked); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+}
+
+// TestErrors have a status of their own, and say where and what to do, in a line.
+func TestErrors(t *testing.T) {
+	socket := serve(t, newShelf())
+	stale := filepath.Join(filepath.Dir(socket), "stale.sock")
+	listener, err := control.ListenSocket(stale, newShelf(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(stale, stale+"x"); err != nil { // it stays when the listener goes
+		t.Fatal(err)
+	}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{}, 64, "want a command; see genltestctl --help"},
+		{[]string{"start"}, 64, `unknown command "start"`},
+		{[]string{"dlq"}, 64, "want list, show, replay or drop; see genltestctl dlq --help"},
+		{[]string{"dlq", "mend"}, 64, `unknown command "mend"`},
+		{[]string{"dlq", "list", "--nonsense"}, 64, "--nonsense; see genltestctl dlq list --help"},
+		{[]string{"dlq", "list", "a", "b"}, 64, "at most 1 arg"},
+		{[]string{"dlq", "list", "-o", "xml"}, 64, "want text or json"},
+		{[]string{"dlq", "show", "hook"}, 64, "2 arg"},
+		{[]string{"dlq", "replay", "hook"}, 64, "want the ids of events, or --all"},
+		{[]string{"dlq", "drop", "hook", "--all", "a-1"}, 64, "want the ids of events, or --all"},
+		{[]string{"dlq", "drop", "hook", "--all"}, 64, "give --yes"},
+		{[]string{"dlq", "list", "nobody\x1b[2J"}, 66, `unknown sink "nobody\x1b[2J"`},
+		{[]string{"dlq", "show", "hook", "a-9"}, 66, `unknown event "a-9"`},
+		{[]string{"dlq", "replay", "nobody", "--all"}, 66, `unknown sink "nobody"`},
+		{[]string{"dlq", "drop", "a/../b", "--all", "--yes"}, 66, `unknown sink "a/../b"`},
+		{[]string{"dlq", "list", "--socket", stale}, 69, "no such file or directory; systemctl status genltestd tells"},
+		{[]string{"dlq", "list", "--socket", stale + "x"}, 69, "connection refused; systemctl status genltestd tells"},
+	}
+	for _, test := range tests {
+		args := test.args
+		if !strings.Contains(strings.Join(args, " "), "--socket") {
+			args = append([]string{"--socket", socket}, args...)
+		}
+		code, stdout, stderr := execute(t, args...)
+		if code != test.code || stdout != "" || !strings.Contains(stderr, test.says) || strings.Count(stderr, "\n") != 1 || strings.Contains(stderr, "\x1b") {
+			t.Errorf("%q: status %d, %q, %q; want %d, %q", test.args, code, stdout, stderr, test.code, test.says)
+		}
+	}
+}
+
+func TestCompletionKnowsTheSinks(t *testing.T) {
+	socket := serve(t, newShelf())
+	code, stdout, _ := execute(t, "__complete", "--socket", socket, "dlq", "show", "")
+	if code != 0 || !strings.HasPrefix(stdout, "hook\narchive\n") {
+		t.Errorf("status %d, %q", code, stdout)
+	}
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		if code, stdout, _ := execute(t, "completion", shell); code != 0 || !strings.Contains(stdout, "genltestctl") {
+			t.Errorf("%s: status %d, %.100q", shell, code, stdout)
+		}
+	}
+}
+
+func TestOutputThatFails(t *testing.T) {
+	socket := serve(t, newShelf())
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	for _, args := range [][]string{{"list"}, {"list", "hook"}, {"show", "hook", "6a9155caa46c7dcc-1"}, {"replay", "hook", "--all"}} {
+		var stderr bytes.Buffer
+		cmd := command(t, append([]string{"--socket", socket, "dlq"}, args...)...)
+		cmd.Stdout, cmd.Stderr = full, &stderr
+		cmd.Run() //nolint:errcheck // the exit status tells
+		if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(stderr.String(), "no space left on device") {
+			t.Errorf("%s: status %d, %q", args, code, stderr.String())
+		}
+	}
+}

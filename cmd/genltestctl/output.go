@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/event"
+)
+
+// An outputFormat is the value of --output.
+type outputFormat string
+
+const (
+	outputText outputFormat = "text"
+	outputJSON outputFormat = "json"
+)
+
+func outputFormats() []string { return []string{string(outputText), string(outputJSON)} }
+
+func (f *outputFormat) String() string { return string(*f) }
+func (*outputFormat) Type() string     { return "format" }
+
+// Set refuses what there is not.
+func (f *outputFormat) Set(text string) error {
+	if !slices.Contains(outputFormats(), text) {
+		return fmt.Errorf("want %s", strings.Join(outputFormats(), " or "))
+	}
+	*f = outputFormat(text)
+	return nil
+}
+
+// A writer prints tables or JSON. Texts are made safe to show: they are those of
+// whoever has caused an event, or answers for a sink.
+type writer struct {
+	out    *bufio.Writer
+	format outputFormat
+	width  int // of the terminal; 0 when it is none, and nothing is cut
+	begun  bool
+}
+
+func (s *session) writer() *writer {
+	return &writer{out: bufio.NewWriter(s.out), format: s.output, width: terminalWidth(s.out)}
+}
+
+func (w *writer) flush() error { return w.out.Flush() }
+
+func (w *writer) json(v any) error {
+	return json.NewEncoder(w.out).Encode(v)
+}
+
+// row prints one line of a table, cut to the terminal.
+func (w *writer) row(format string, values ...any) error {
+	line := fmt.Sprintf(format, values...)
+	if w.width > 0 {
+		line = cut(line, w.width)
+	}
+	_, err := fmt.Fprintln(w.out, strings.TrimRight(line, " "))
+	return err
+}
+
+const boxRow = "%-24s %9v %9v %12v %9v %9v"
+
+func (w *writer) box(b api.Box) error {
+	if w.format == outputJSON {
+		return w.json(b)
+	}
+	if !w.begun {
+		w.begun = true
+		if err := w.row(boxRow, "SINK", "LETTERS", "TO REPLAY", "BYTES", "EXPIRED", "DAMAGED"); err != nil {
+			return err
+		}
+	}
+	return w.row(boxRow, visible(b.Sink), b.Letters, b.ToReplay, b.Bytes, b.Expired, b.Damaged)
+}
+
+const letterRow = "%-24s %-20s %8v  %-40s %s"
+
+func (w *writer) letter(l *api.Letter) error {
+	if w.format == outputJSON {
+		return w.json(l)
+	}
+	if !w.begun {
+		w.begun = true
+		if err := w.row(letterRow, "ID", "REFUSED", "ATTEMPTS", "REASON", "TEXT"); err != nil {
+			return err
+		}
+	}
+	reason := visible(l.Reason)
+	if w.width > 0 {
+		reason = cut(reason, 40)
+	}
+	return w.row(letterRow, visible(l.ID), l.Refused.Format(time.RFC3339), l.Attempts, reason, textOf(l.Event))
+}
+
+// textOf returns an event's text, or what it is when it has none.
+func textOf(raw json.RawMessage) string {
+	var e struct {
+		Kind    string
+		Message *string
+		Bytes   []byte `json:"message_base64"`
+	}
+	switch err := json.Unmarshal(raw, &e); {
+	case err == nil && e.Bytes != nil:
+		return visible(string(e.Bytes))
+	case err == nil && e.Message != nil:
+		return visible(*e.Message)
+	case err == nil && e.Kind != "":
+		return "(" + visible(e.Kind) + ")"
+	}
+	return "(no event)"
+}
+
+func (s *session) showLetter(sink string, l *api.Letter) error {
+	w := s.writer()
+	if w.format == outputJSON {
+		if err := w.json(l); err != nil {
+			return err
+		}
+		return w.flush()
+	}
+	for _, field := range [][2]string{
+		{"id", l.ID},
+		{"sink", sink},
+		{"received", l.Received.Format(time.RFC3339Nano)},
+		{"refused", l.Refused.Format(time.RFC3339Nano)},
+		{"attempts", fmt.Sprint(l.Attempts)},
+		{"reason", l.Reason},
+	} {
+		fmt.Fprintf(w.out, "%-9s %s\n", field[0], visible(field[1]))
+	}
+	fmt.Fprintf(w.out, "%-9s %s\n", "text", textOf(l.Event))
+	fmt.Fprintf(w.out, "%-9s %s\n", "event", visible(string(l.Event)))
+	return w.flush()
+}
+
+func (s *session) report(n int, what string) error {
+	w := s.writer()
+	if w.format == outputJSON {
+		if err := w.json(api.Count{Letters: n}); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(w.out, "%d dead letters %s\n", n, what)
+	}
+	return w.flush()
+}
+
+func visible(text string) string { return string(event.AppendVisible(nil, []byte(text))) }
+
+// cut shortens a visible text to so many characters.
+func cut(text string, width int) string {
+	if utf8.RuneCountInString(text) <= width {
+		return text
+	}
+	n := 0
+	for i := range text {
+		if n++; n == width {
+			return text[:i] + "…"
+		}
+	}
+	return text
+}
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+func terminalWidth(f *os.File) int {
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	return int(size.Col)
+}

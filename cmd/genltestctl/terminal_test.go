@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+)
+
+// terminal returns both ends of a new terminal of that width.
+func terminal(t *testing.T, width uint16) (ours, theirs *os.File) {
+	t.Helper()
+	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd := int(ours.Fd())
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 25, Col: width})
+	}
+	if err == nil {
+		theirs, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ours, theirs
+}
+
+func TestTableIsCutToTheTerminal(t *testing.T) {
+	const width = 80
+	socket := serve(t, newShelf())
+	ours, theirs := terminal(t, width)
+	defer ours.Close()
+	cmd := command(t, "--socket", socket, "dlq", "list", "hook")
+	cmd.Stdout = theirs
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := theirs.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var shown bytes.Buffer
+	io.Copy(&shown, ours) //nolint:errcheck // it ends with EIO
+	lines := strings.Split(strings.TrimSpace(shown.String()), "\r\n")
+	if len(lines) != 5 {
+		t.Errorf("%d lines", len(lines))
+	}
+	for _, line := range lines {
+		if n := utf8.RuneCountInString(line); n > width || strings.Contains(line, "\x1b") {
+			t.Errorf("%d characters: %q", n, line)
+		}
+	}
+}
+
+func TestDropAsks(t *testing.T) {
+	for answer, dropped := range map[string]bool{"y\n": true, "Yes\n": true, "n\n": false, "\n": false, "\x04": false} {
+		s := newShelf()
+		socket := serve(t, s)
+		ours, theirs := terminal(t, 80)
+		if _, err := ours.WriteString(answer); err != nil {
+			t.Fatal(err)
+		}
+		var stderr bytes.Buffer
+		cmd := command(t, "--socket", socket, "dlq", "drop", "hook", "--all")
+		cmd.Stdin, cmd.Stderr = theirs, &stderr
+		cmd.Run() //nolint:errcheck // the exit status tells
+		code := cmd.ProcessState.ExitCode()
+		if (len(s.asked) == 1) != dropped || (code == 0) != dropped || !strings.Contains(stderr.String(), "Drop all dead letters of sink hook for good?") {
+			t.Errorf("%q: status %d, asked %q, said %q", answer, code, s.asked, stderr.String())
+		}
+		ours.Close()
+		theirs.Close()
+	}
+}
