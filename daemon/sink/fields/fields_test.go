@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fields
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/event"
+)
+
+func each(e *event.Event) (list []string) {
+	Each(e, func(name string, value []byte) { list = append(list, name+"="+string(value)) })
+	return list
+}
+
+var at = time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+
+func TestEachNamesEveryPart(t *testing.T) {
+	e := &event.Event{
+		JournalID: "9f3c", Seq: 7, Time: at, KernelTime: at.Add(-time.Millisecond), KernelSeq: 41, LoadID: 0xabc,
+		Host: "web-1", Family: "genltest", Group: "mcgrp", Message: []byte("hello"),
+		Origin:   &event.Origin{MachineID: "m", BootID: "b", KernelRelease: "6.1", Labels: []event.Label{{Name: "data-center", Value: "é"}}},
+		Captures: []event.Capture{{Name: "user", Value: []byte("\xff\n")}},
+	}
+	want := []string{
+		"GENLTEST_ID=9f3c-7", "GENLTEST_SEQ=7", "GENLTEST_KIND=event",
+		"GENLTEST_TIME=2026-01-02T03:04:05.000000006Z", "GENLTEST_KERNEL_TIME=2026-01-02T03:04:04.999000006Z",
+		"GENLTEST_KERNEL_SEQ=41", "GENLTEST_LOAD_ID=0000000000000abc",
+		"GENLTEST_HOST=web-1", "GENLTEST_FAMILY=genltest", "GENLTEST_GROUP=mcgrp",
+		"GENLTEST_MACHINE_ID=m", "GENLTEST_BOOT_ID=b", "GENLTEST_KERNEL_RELEASE=6.1",
+		"GENLTEST_LABEL_DATA_CENTER=é", "GENLTEST_CAPTURE_USER=\xff\n",
+	}
+	if diff := cmp.Diff(want, each(e)); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+	if got := AppendText(nil, e); string(got) != "hello" {
+		t.Errorf("text %q", got)
+	}
+}
+
+func TestEachLeavesOutWhatTheKernelDidNotSay(t *testing.T) {
+	want := []string{"GENLTEST_ID=j-1", "GENLTEST_SEQ=1", "GENLTEST_KIND=event"}
+	if diff := cmp.Diff(want, each(&event.Event{JournalID: "j", Seq: 1})); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatIsNoEventHasASentenceForItsText(t *testing.T) {
+	gap := &event.Event{JournalID: "j", Seq: 8, Gap: &event.Gap{Count: 3, Reason: "kernel_buffer", From: at, To: at, LoadID: 1, First: 5, Last: 9}}
+	want := []string{
+		"GENLTEST_ID=j-8", "GENLTEST_SEQ=8", "GENLTEST_KIND=gap", "GENLTEST_GAP_COUNT=3", "GENLTEST_GAP_REASON=kernel_buffer",
+		"GENLTEST_GAP_FROM=2026-01-02T03:04:05.000000006Z", "GENLTEST_GAP_TO=2026-01-02T03:04:05.000000006Z",
+		"GENLTEST_GAP_FIRST_KERNEL_SEQ=5", "GENLTEST_GAP_LAST_KERNEL_SEQ=9", "GENLTEST_GAP_LOAD_ID=0000000000000001",
+	}
+	if diff := cmp.Diff(want, each(gap)); diff != "" {
+		t.Errorf("gap (-want +got):\n%s", diff)
+	}
+	if got, want := string(AppendText(nil, gap)), "3 events were multicast and not received: kernel_buffer"; got != want {
+		t.Errorf("text %q, want %q", got, want)
+	}
+	suppressed := &event.Event{JournalID: "j", Seq: 9, Suppressed: &event.Suppressed{Count: 4, Reason: "rate_limit", From: at, To: at}}
+	want = []string{
+		"GENLTEST_ID=j-9-rate_limit", "GENLTEST_SEQ=9", "GENLTEST_KIND=suppressed", "GENLTEST_SUPPRESSED_COUNT=4",
+		"GENLTEST_SUPPRESSED_REASON=rate_limit",
+		"GENLTEST_SUPPRESSED_FROM=2026-01-02T03:04:05.000000006Z", "GENLTEST_SUPPRESSED_TO=2026-01-02T03:04:05.000000006Z",
+	}
+	if diff := cmp.Diff(want, each(suppressed)); diff != "" {
+		t.Errorf("suppressed (-want +got):\n%s", diff)
+	}
+	if got, want := string(AppendText(nil, suppressed)), "4 events were suppressed: rate_limit"; got != want {
+		t.Errorf("text %q, want %q", got, want)
+	}
+}
+
+var journaldTakes = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
+
+func FuzzNamesOfLabels(f *testing.F) {
+	for _, s := range []string{"", "site", "data-center", "é=\n\x00", strings.Repeat("x", 100)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, label string) {
+		e := &event.Event{Origin: &event.Origin{Labels: []event.Label{{Name: label}}}, Captures: []event.Capture{{Name: label}}}
+		Each(e, func(name string, _ []byte) {
+			if !journaldTakes.MatchString(name) {
+				t.Errorf("label %q has become the name %q", label, name)
+			}
+		})
+	})
+}
