@@ -58,11 +58,12 @@ type Sink struct {
 	CloudEvents CloudEvents `yaml:"cloudevents"`
 	RFC5424     RFC5424     `yaml:"rfc5424"`
 
-	Stdout  *Stdout  `yaml:"stdout"`
-	File    *File    `yaml:"file"`
-	Webhook *Webhook `yaml:"webhook"`
-	Socket  *Socket  `yaml:"socket"`
-	Syslog  *Syslog  `yaml:"syslog"`
+	Stdout   *Stdout   `yaml:"stdout"`
+	File     *File     `yaml:"file"`
+	Webhook  *Webhook  `yaml:"webhook"`
+	Socket   *Socket   `yaml:"socket"`
+	Syslog   *Syslog   `yaml:"syslog"`
+	Journald *Journald `yaml:"journald"`
 }
 
 // DeadLetters limits what is kept of the events that a sink has refused for good.

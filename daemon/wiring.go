@@ -16,6 +16,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/file"
+	"github.com/genltestd/genltestd/daemon/sink/journald"
 	"github.com/genltestd/genltestd/daemon/sink/stdout"
 	"github.com/genltestd/genltestd/daemon/sink/syslog"
 	"github.com/genltestd/genltestd/daemon/sink/webhook"
@@ -39,6 +40,8 @@ func newSink(c *config.Sink, opts *Options) (sink.Sink, error) {
 		return newSocket(c.Socket, encoder), nil
 	case c.Syslog != nil:
 		return syslog.New(syslogOptions(c.Syslog, encoder)), nil
+	case c.Journald != nil:
+		return journald.New(journaldOptions(c.Journald)), nil
 	}
 	return nil, fmt.Errorf("kind %q has no implementation", c.Kind())
 }

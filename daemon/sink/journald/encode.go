@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journald
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
+
+	"github.com/coreos/go-systemd/v22/journal"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink/fields"
+)
+
+// MESSAGE_ID of each kind of event, for journalctl MESSAGE_ID=... They never
+// change.
+const (
+	EventID      = "95d67113b44e48a5a63c209d0dd91446"
+	GapID        = "fdea0f59f17948ca814d7a3db55e4dc1"
+	SuppressedID = "83010679edde4cb0a85d3c3139775427"
+)
+
+// An encoder writes entries of journald's native protocol. It is not safe for
+// concurrent use.
+type encoder struct {
+	priority journal.Priority
+	common   []byte // what every entry ends with
+
+	entry, text []byte
+}
+
+func newEncoder(opts Options) encoder {
+	common := appendField(nil, "SYSLOG_IDENTIFIER", []byte(opts.Identifier))
+	for _, f := range opts.Fields {
+		common = appendField(common, f.Name, []byte(f.Value))
+	}
+	return encoder{priority: opts.Priority, common: common}
+}
+
+// encode returns an entry that is good until the next call.
+func (c *encoder) encode(e *event.Event) []byte {
+	c.text = fields.AppendText(c.text[:0], e)
+	c.entry = appendField(c.entry[:0], "MESSAGE", c.text)
+	id, priority := c.class(e)
+	c.entry = appendField(c.entry, "MESSAGE_ID", []byte(id))
+	c.entry = appendField(c.entry, "PRIORITY", strconv.AppendInt(c.text[:0], int64(priority), 10))
+	fields.Each(e, func(name string, value []byte) { c.entry = appendField(c.entry, name, value) })
+	c.entry = append(c.entry, c.common...)
+	return c.entry
+}
+
+func (c *encoder) class(e *event.Event) (id string, priority journal.Priority) {
+	switch {
+	case e.Gap != nil:
+		return GapID, min(c.priority, journal.PriWarning) // a smaller number is more urgent
+	case e.Suppressed != nil:
+		return SuppressedID, c.priority
+	}
+	return EventID, c.priority
+}
+
+// appendField writes NAME=VALUE and a newline; a value that has newlines itself
+// comes with its length in front, in 64 bits, little-endian. All other bytes may
+// stand as they are.
+func appendField(dst []byte, name string, value []byte) []byte {
+	dst = append(dst, name...)
+	if bytes.IndexByte(value, '\n') < 0 {
+		dst = append(dst, '=')
+	} else {
+		dst = append(dst, '\n')
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(len(value)))
+	}
+	dst = append(dst, value...)
+	return append(dst, '\n')
+}

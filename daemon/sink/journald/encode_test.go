@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journald
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/journal"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+// parse reads an entry as journald does: NAME=VALUE, or NAME, the length in 64
+// bits, and that many bytes; each with a newline behind.
+func parse(t *testing.T, entry []byte) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	for len(entry) > 0 {
+		line, _, ok := bytes.Cut(entry, []byte("\n"))
+		if !ok {
+			t.Fatalf("no newline in the rest %q", entry)
+		}
+		name, value, inLine := bytes.Cut(line, []byte("="))
+		entry = entry[len(line)+1:]
+		if !inLine {
+			if len(entry) < 8 {
+				t.Fatalf("no length behind %q", name)
+			}
+			n := binary.LittleEndian.Uint64(entry)
+			if entry = entry[8:]; n >= uint64(len(entry)) || entry[n] != '\n' {
+				t.Fatalf("%s has the length %d before %q", name, n, entry)
+			}
+			value, entry = entry[:n], entry[n+1:]
+		}
+		if _, twice := all[string(name)]; twice {
+			t.Errorf("the field %q is there twice", name)
+		}
+		all[string(name)] = string(value)
+	}
+	return all
+}
+
+func TestEntries(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	common := func(more map[string]string) map[string]string {
+		all := map[string]string{
+			"SYSLOG_IDENTIFIER": "genltest", "SITE": "two\nlines", "GENLTEST_ID": "j-7", "GENLTEST_SEQ": "7",
+			"GENLTEST_TIME": "2026-01-02T03:04:05.000000006Z",
+		}
+		for name, value := range more {
+			all[name] = value
+		}
+		return all
+	}
+	opts := Options{Identifier: "genltest", Priority: journal.PriNotice, Fields: []Field{{"SITE", "two\nlines"}}}
+	tests := []struct {
+		name  string
+		event event.Event
+		want  map[string]string
+	}{
+		{"event", event.Event{Message: []byte("a=b\n\xff\x1b"), LoadID: 1}, common(map[string]string{
+			"MESSAGE": "a=b\n\xff\x1b", "PRIORITY": "5", "MESSAGE_ID": EventID, "GENLTEST_KIND": "event", "GENLTEST_LOAD_ID": "0000000000000001",
+		})},
+		{"empty text", event.Event{}, common(map[string]string{
+			"MESSAGE": "", "PRIORITY": "5", "MESSAGE_ID": EventID, "GENLTEST_KIND": "event",
+		})},
+		{"gap", event.Event{Gap: &event.Gap{Count: 2, Reason: "kernel_buffer"}}, common(map[string]string{
+			"MESSAGE":  "2 events were multicast and not received: kernel_buffer",
+			"PRIORITY": "4", "MESSAGE_ID": GapID, "GENLTEST_KIND": "gap", "GENLTEST_GAP_COUNT": "2", "GENLTEST_GAP_REASON": "kernel_buffer",
+		})},
+		{"suppressed", event.Event{Suppressed: &event.Suppressed{Count: 2, Reason: "sampling"}}, common(map[string]string{
+			"MESSAGE": "2 events were suppressed: sampling", "GENLTEST_ID": "j-7-sampling",
+			"PRIORITY": "5", "MESSAGE_ID": SuppressedID, "GENLTEST_KIND": "suppressed", "GENLTEST_SUPPRESSED_COUNT": "2", "GENLTEST_SUPPRESSED_REASON": "sampling",
+		})},
+	}
+	encoder := newEncoder(opts)
+	for _, tt := range tests {
+		tt.event.JournalID, tt.event.Seq, tt.event.Time = "j", 7, at
+		if diff := cmp.Diff(tt.want, parse(t, encoder.encode(&tt.event))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestAGapIsNoLessUrgentThanAnEvent(t *testing.T) {
+	c := newEncoder(Options{Priority: journal.PriCrit})
+	if got := parse(t, c.encode(&event.Event{Gap: &event.Gap{}}))["PRIORITY"]; got != "2" {
+		t.Errorf("priority %s", got)
+	}
+}
+
+func FuzzEntry(f *testing.F) {
+	f.Add([]byte("hello"), "value")
+	f.Add([]byte("\nMESSAGE=forged\n\n"), "\n")
+	f.Add([]byte("\x05\x00\x00\x00\x00\x00\x00\x00\n="), "=")
+	f.Fuzz(func(t *testing.T, message []byte, value string) {
+		c := newEncoder(Options{Identifier: value, Fields: []Field{{"STATIC", value}}})
+		e := event.Event{
+			JournalID: "j", Seq: 1, Message: message, Host: value,
+			Origin:   &event.Origin{Labels: []event.Label{{Name: "l", Value: value}}},
+			Captures: []event.Capture{{Name: "c", Value: message}},
+		}
+		want := map[string]string{
+			"MESSAGE": string(message), "MESSAGE_ID": EventID, "PRIORITY": "0", "SYSLOG_IDENTIFIER": value, "STATIC": value,
+			"GENLTEST_ID": "j-1", "GENLTEST_SEQ": "1", "GENLTEST_KIND": "event", "GENLTEST_LABEL_L": value, "GENLTEST_CAPTURE_C": string(message),
+		}
+		if value != "" {
+			want["GENLTEST_HOST"] = value
+		}
+		if diff := cmp.Diff(want, parse(t, c.encode(&e))); diff != "" {
+			t.Errorf("entry (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func BenchmarkEncode(b *testing.B) {
+	e := sinktest.Events(1, 1)
+	c := newEncoder(Options{Identifier: "x"})
+	b.ReportAllocs()
+	for b.Loop() {
+		c.encode(&e[0])
+	}
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journald
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/journal"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+func newSink(t *testing.T, opts Options) *Sink {
+	t.Helper()
+	s := New(opts)
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestKind(t *testing.T) {
+	sinktest.Run(t, sinktest.Kind{
+		Hostile: 30_000, // what journald and journalctl do in a few seconds
+		New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+			server := newServer(t)
+			return newSink(t, server.options()), server
+		},
+	})
+}
+
+func deliver(t *testing.T, s *Sink, events ...event.Event) {
+	t.Helper()
+	if n, err := s.Deliver(t.Context(), events); err != nil {
+		t.Fatalf("took %d of %d events: %v", n, len(events), err)
+	}
+}
+
+// eventually returns the entries when there are n.
+func (s *server) eventually(t *testing.T, n int) []map[string]string {
+	t.Helper()
+	for range 200 {
+		if all := s.entries(t); len(all) >= n {
+			return all
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("the journal has %d entries, want %d", len(s.entries(t)), n)
+	return nil
+}
+
+func TestFieldsInTheJournal(t *testing.T) {
+	server := newServer(t)
+	opts := server.options()
+	opts.Priority = journal.PriNotice
+	opts.Fields = []Field{{"SITE", "berlin"}, {"NOTE", "two\nlines \xff"}}
+	e := sinktest.Events(1, 1)[0]
+	e.Message = []byte("\x1b[2Jtwo\nlines=\xff")
+	deliver(t, newSink(t, opts), e)
+	got := server.eventually(t, 1)[0]
+	for name := range got {
+		if strings.HasPrefix(name, "_") { // journald's own
+			delete(got, name)
+		}
+	}
+	want := map[string]string{
+		"MESSAGE": string(e.Message), "PRIORITY": "5", "MESSAGE_ID": EventID, "SYSLOG_IDENTIFIER": "test-events",
+		"SITE": "berlin", "NOTE": "two\nlines \xff",
+		"GENLTEST_ID": "6a9155caa46c7dcc-1", "GENLTEST_SEQ": "1", "GENLTEST_KIND": "event",
+		"GENLTEST_TIME": "2026-01-02T03:04:05.000000001Z", "GENLTEST_KERNEL_TIME": "2026-01-02T03:04:04.999000001Z",
+		"GENLTEST_KERNEL_SEQ": "1", "GENLTEST_LOAD_ID": "0000000000000007",
+		"GENLTEST_HOST": "web-1", "GENLTEST_FAMILY": "genltest", "GENLTEST_GROUP": "mcgrp",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("entry (-want +got):\n%s", diff)
+	}
+}
+
+// No datagram holds this.
+func TestLargeEntriesGoByMemory(t *testing.T) {
+	server := newServer(t)
+	events := sinktest.Events(1, 3)
+	large := strings.Repeat("large\n", 100_000)
+	events[1].Origin = &event.Origin{Labels: []event.Label{{Name: "note", Value: large}}}
+	deliver(t, newSink(t, server.options()), events...)
+	for i, entry := range server.eventually(t, 3) {
+		want := map[bool]string{true: large}[i == 1]
+		if entry["GENLTEST_LABEL_NOTE"] != want || entry["MESSAGE"] != string(events[i].Message) {
+			t.Errorf("entry %d has a label of %d bytes and the text %q", i, len(entry["GENLTEST_LABEL_NOTE"]), entry["MESSAGE"])
+		}
+	}
+}
+
+func TestFullQueueHoldsUntilTheContextEnds(t *testing.T) {
+	server := newServer(t)
+	s := newSink(t, server.options())
+	events := sinktest.Events(1, 1000)
+	server.Break(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	n, err := s.Deliver(ctx, events)
+	if !errors.Is(err, context.DeadlineExceeded) || n >= len(events) || !strings.Contains(err.Error(), "queue is full") {
+		t.Errorf("a stopped journald has taken %d events: %v", n, err)
+	}
+	server.Mend(t)
+	deliver(t, s, events[n:]...)
+	if all := server.eventually(t, len(events)); len(all) != len(events) {
+		t.Errorf("%d entries of %d events", len(all), len(events))
+	}
+}
+
+// A sender that waits is woken when there is room again.
+func TestFullQueueIsWaitedFor(t *testing.T) {
+	server := newServer(t)
+	s := newSink(t, server.options())
+	server.Break(t)
+	mend := time.AfterFunc(200*time.Millisecond, func() { server.Mend(t) })
+	defer mend.Stop()
+	deliver(t, s, sinktest.Events(1, 1000)...)
+	if all := server.eventually(t, 1000); len(all) != 1000 {
+		t.Errorf("%d entries", len(all))
+	}
+}
+
+func TestDeadJournaldIsToldFromAFullOne(t *testing.T) {
+	server := newServer(t)
+	s := newSink(t, server.options())
+	deliver(t, s, sinktest.Events(1, 1)...)
+	server.eventually(t, 1)
+	server.kill(t)
+	for range 2 { // the connection that there was, and none
+		server.awaitRefusal(t, s)
+	}
+	server.start(t)
+	deliver(t, s, sinktest.Events(2, 1)...)
+	server.eventually(t, 2)
+}
+
+func (s *server) awaitRefusal(t *testing.T, sink *Sink) {
+	t.Helper()
+	for range 500 {
+		if _, err := os.Stat(s.socket()); err != nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n, err := sink.Deliver(t.Context(), sinktest.Events(2, 1)); err == nil || n != 0 || strings.Contains(err.Error(), "full") {
+		t.Errorf("a dead journald has taken %d events: %v", n, err)
+	}
+}
+
+// A sink is made before journald may be there.
+func TestJournaldThatIsNotThereIsAnErrorOfDelivery(t *testing.T) {
+	s := newSink(t, Options{Socket: t.TempDir() + "/socket"})
+	if n, err := s.Deliver(t.Context(), sinktest.Events(1, 1)); n != 0 || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("took %d events: %v", n, err)
+	}
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journald
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+const (
+	program = "/lib/systemd/systemd-journald"
+	// In namespaces of its own: what of the machine's /run it would use is out of its
+	// sight, and its socket's queue has the length that the kernel gives by default.
+	// It ends with the test's process, which holds the other end of standard input.
+	script = `set -e
+mount --make-rprivate /
+mount -t tmpfs tmpfs /run
+mkdir -p /run/systemd/journal /run/systemd/journald.conf.d /run/log/journal
+cat >/run/systemd/journald.conf.d/test.conf <<END
+[Journal]
+Storage=volatile
+ReadKMsg=no
+Audit=no
+RateLimitIntervalSec=0
+RuntimeMaxUse=1G
+RuntimeKeepFree=1M
+END
+while :; do
+	` + program + ` &
+	echo $!
+	read -r command || :
+	kill -CONT $! 2>/dev/null || :
+	kill -KILL $!
+	wait $! 2>/dev/null || :
+	rm -f /run/systemd/journal/socket
+	[ "$command" = restart ] || exit 0
+	read -r command || exit 0
+done`
+)
+
+// A server is a real systemd-journald.
+type server struct {
+	root    string // the server's view of the file system
+	process *os.Process
+	in      io.Writer
+	out     *bufio.Reader
+}
+
+func newServer(t *testing.T) *server {
+	t.Helper()
+	if _, err := os.Stat(program); err != nil && os.Getenv("CI") == "" {
+		t.Skip("there is no systemd-journald")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("only root may mount")
+	}
+	cmd := exec.Command("sh", "-c", script)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the server's script: %v", err)
+		}
+	})
+	s := &server{root: fmt.Sprintf("/proc/%d/root", cmd.Process.Pid), in: in, out: bufio.NewReader(out)}
+	s.started(t)
+	return s
+}
+
+// started waits until journald listens.
+func (s *server) started(t *testing.T) {
+	t.Helper()
+	var pid int
+	if _, err := fmt.Fscanln(s.out, &pid); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if s.process, err = os.FindProcess(pid); err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		if _, err := os.Stat(s.socket()); err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("journald does not listen")
+}
+
+// kill ends journald and its socket; start makes another.
+func (s *server) kill(t *testing.T) { s.tell(t, "restart") }
+
+func (s *server) start(t *testing.T) {
+	s.tell(t, "")
+	s.started(t)
+}
+
+func (s *server) tell(t *testing.T, word string) {
+	t.Helper()
+	if _, err := fmt.Fprintln(s.in, word); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *server) socket() string { return s.root + "/run/systemd/journal/socket" }
+
+func (s *server) options() Options {
+	return Options{Socket: s.socket(), Identifier: "test-events"}
+}
+
+// entries are what the sink has put into the journal.
+func (s *server) entries(t *testing.T) (all []map[string]string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "journalctl", "-D", s.root+"/run/log/journal", "--all", "--no-pager", "-o", "json", "SYSLOG_IDENTIFIER=test-events")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(out) {
+		var entry map[string]text
+		if err := json.Unmarshal(line, &entry); err != nil {
+			t.Fatalf("%v: %.200q", err, line)
+		}
+		plain := make(map[string]string, len(entry))
+		for name, value := range entry {
+			plain[name] = string(value)
+		}
+		all = append(all, plain)
+	}
+	return all
+}
+
+// text is a value as journalctl prints it: a list of numbers when it is not fit
+// to be shown.
+type text string
+
+func (v *text) UnmarshalJSON(raw []byte) error {
+	if !bytes.HasPrefix(raw, []byte("[")) {
+		return json.Unmarshal(raw, (*string)(v))
+	}
+	var numbers []int
+	if err := json.Unmarshal(raw, &numbers); err != nil {
+		return err
+	}
+	var b strings.Builder
+	for _, n := range numbers {
+		b.WriteByte(byte(n))
+	}
+	*v = text(b.String())
+	return nil
+}
+
+// Taken, Break and Mend make the server a sinktest.Place. A stopped journald is
+// one whose queue fills.
+func (s *server) Taken(t *testing.T) (taken []sinktest.Taken) {
+	for _, entry := range s.entries(t) {
+		taken = append(taken, sinktest.Taken{ID: entry["GENLTEST_ID"], Message: entry["MESSAGE"]})
+	}
+	return taken
+}
+
+func (s *server) Break(t *testing.T) { s.signal(t, syscall.SIGSTOP) }
+func (s *server) Mend(t *testing.T)  { s.signal(t, syscall.SIGCONT) }
+
+func (s *server) signal(t *testing.T, signal os.Signal) {
+	t.Helper()
+	if err := s.process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+}
