@@ -115,6 +115,7 @@ func (k *Sink) check(s section) {
 	}
 	k.checkEnvelope(s)
 	k.checkKind(s)
+	k.checkExec(s)
 }
 
 func (k *Sink) checkKind(s section) {

@@ -64,6 +64,7 @@ type Sink struct {
 	Socket   *Socket   `yaml:"socket"`
 	Syslog   *Syslog   `yaml:"syslog"`
 	Journald *Journald `yaml:"journald"`
+	Exec     *Exec     `yaml:"exec"`
 }
 
 // DeadLetters limits what is kept of the events that a sink has refused for good.

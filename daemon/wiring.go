@@ -15,6 +15,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/exec"
 	"github.com/genltestd/genltestd/daemon/sink/file"
 	"github.com/genltestd/genltestd/daemon/sink/journald"
 	"github.com/genltestd/genltestd/daemon/sink/stdout"
@@ -42,6 +43,8 @@ func newSink(c *config.Sink, opts *Options) (sink.Sink, error) {
 		return syslog.New(syslogOptions(c.Syslog, encoder)), nil
 	case c.Journald != nil:
 		return journald.New(journaldOptions(c.Journald)), nil
+	case c.Exec != nil:
+		return newExec(c.Exec, encoder), nil
 	}
 	return nil, fmt.Errorf("kind %q has no implementation", c.Kind())
 }
@@ -58,6 +61,8 @@ func checkSink(c *config.Sink) error {
 		return webhookOptions(c.Webhook, encoder, "").Check()
 	case c.Socket != nil:
 		return checkSocket(c.Socket)
+	case c.Exec != nil:
+		return exec.Check(execOptions(c.Exec, nil))
 	case c.Syslog != nil:
 		return syslogOptions(c.Syslog, nil).Check()
 	}

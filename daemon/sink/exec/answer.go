@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exec
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxAnswer is how long a line of the program may be.
+const maxAnswer = 4 << 10
+
+// An answer is one line of a program in stream mode. For each line that it is
+// given it answers one of:
+//
+//	ok ID              taken: this event, and all before it that have no answer
+//	retry ID REASON    not now
+//	reject ID REASON   never
+//
+// ID is the event's, or "-" for the oldest one that has no answer.
+type answer struct {
+	verb, id string
+	reason   []byte
+	err      error // not nil: the line is none of these
+}
+
+const oldest = "-"
+
+// parseAnswer reads a line without its newline. The reason may be missing.
+func parseAnswer(line []byte) answer {
+	verb, rest, _ := bytes.Cut(line, []byte(" "))
+	id, reason, _ := bytes.Cut(rest, []byte(" "))
+	a := answer{verb: string(verb), id: string(id), reason: bytes.Clone(reason)}
+	switch a.verb {
+	case "ok", "retry", "reject":
+	default:
+		a.err = errNoAnswer(line)
+	}
+	if a.id == "" {
+		a.err = errNoAnswer(line)
+	}
+	return a
+}
+
+func errNoAnswer(line []byte) error {
+	return fmt.Errorf(`printed "%s", which is no answer; begin it with ok, retry or reject and an event's id`, visible(line))
+}
+
+// readAnswers reads lines until the program closes its standard output, or prints
+// what is no answer, or stop is closed. It closes answers in the end.
+func readAnswers(out io.Reader, answers chan<- answer, stop <-chan struct{}) {
+	defer close(answers)
+	in := bufio.NewReaderSize(out, maxAnswer)
+	for {
+		line, err := in.ReadSlice('\n')
+		var a answer
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			a.err = errNoAnswer(line)
+		case err != nil: // half a line is no answer
+			return
+		default:
+			a = parseAnswer(line[:len(line)-1])
+		}
+		select {
+		case answers <- a:
+		case <-stop:
+			return
+		}
+		if a.err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exec
+
+import "github.com/genltestd/genltestd/daemon/event"
+
+// early are the ids of events that were taken before one that stands in front of
+// them. Delivery gives them again; the program must not get them twice. There are
+// at most as many as in a batch. A restart of the daemon forgets them.
+type early map[string]uint64 // the event's number
+
+// verdicts returns one for each event: nil for those that were taken early, and
+// pending for the rest.
+func (m early) verdicts(events []event.Event, pending error) []error {
+	if len(events) > 0 {
+		m.forget(events[0].Seq)
+	}
+	list := make([]error, len(events))
+	for i := range events {
+		if _, ok := m[events[i].ID()]; !ok {
+			list[i] = pending
+		}
+	}
+	return list
+}
+
+// forget drops what delivery, being past it, will not give again.
+func (m early) forget(before uint64) {
+	for id, seq := range m {
+		if seq < before {
+			delete(m, id)
+		}
+	}
+}
+
+// settle returns how many events, from the first on, have been taken, and why the
+// next was not. It remembers those behind that one.
+func (m early) settle(events []event.Event, verdicts []error) (accepted int, err error) {
+	for accepted < len(events) && verdicts[accepted] == nil {
+		accepted++
+	}
+	for i, verdict := range verdicts {
+		switch {
+		case verdict != nil:
+		case i < accepted:
+			delete(m, events[i].ID())
+		default:
+			m[events[i].ID()] = events[i].Seq
+		}
+	}
+	if accepted < len(events) {
+		err = verdicts[accepted]
+	}
+	return accepted, err
+}

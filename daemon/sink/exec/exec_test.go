@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exec
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+// output runs a script for one event and returns what it has written to the file
+// $1.
+func output(t *testing.T, opts Options, e event.Event) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "out")
+	writeFile(t, file, "")
+	if opts.User != "" {
+		letIn(t, file)
+		if err := os.Chmod(file, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	opts.Argv = append(opts.Argv, file)
+	if n, err := NewEvents(opts).Deliver(t.Context(), []event.Event{e}); n != 1 || err != nil {
+		t.Fatalf("took %d events: %v", n, err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestExitStatusDecides(t *testing.T) {
+	tests := []struct {
+		name, script string
+		accepted     int
+		poisoned     int
+		want         string // in the error
+	}{
+		{"taken", "exit 0", 3, 0, ""},
+		{"standard input is not read", "exec <&-", 3, 0, ""},
+		{"not now", "echo no >&2; exit 75", 0, 0, "/bin/sh: exit status 75: no"},
+		{"never", "echo first >&2; printf 'last \\033[2J\\n\\n' >&2; exit 1", 0, 1, `/bin/sh: exit status 1: last \x1b[2J`},
+		{"no such command", "exec no-such-program 2>&-", 0, 1, "/bin/sh: exit status 127"},
+		{"killed", "kill -9 $$", 0, 0, "/bin/sh: signal: killed"},
+		{"never, for the second", `[ $GENLTEST_SEQ = 1 ] || exit 1`, 1, 1, "exit status 1"},
+		{"not now, for the third", `[ $GENLTEST_SEQ != 3 ] || exit 75`, 2, 0, "exit status 75"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			n, err := NewEvents(shell(tt.script)).Deliver(t.Context(), sinktest.Events(1, 3))
+			if n != tt.accepted || sink.Poisoned(err) != tt.poisoned {
+				t.Errorf("took %d events, %d poisoned: %v", n, sink.Poisoned(err), err)
+			}
+			if tt.want != "" && (err == nil || !strings.HasSuffix(err.Error(), tt.want)) {
+				t.Errorf("error %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestProgramThatCannotBeStartedIsWorthAnotherAttempt(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, dir+"/empty", "")
+	writeFile(t, dir+"/script", "#!/no/such/interpreter\n")
+	for _, path := range []string{dir + "/missing", dir, dir + "/empty", dir + "/script"} {
+		opts := shell("")
+		opts.Argv = []string{path}
+		for name, s := range map[string]sink.Sink{"events": NewEvents(opts), "stream": newStream(t, opts)} {
+			n, err := s.Deliver(t.Context(), sinktest.Events(1, 3))
+			if n != 0 || err == nil || sink.Poisoned(err) > 0 || !strings.Contains(err.Error(), path) {
+				t.Errorf("%s: %s: took %d events: %v", name, path, n, err)
+			}
+		}
+	}
+}
+
+func TestNoShellReadsArgumentsAndText(t *testing.T) {
+	victim := filepath.Join(t.TempDir(), "victim")
+	attack := "$(touch " + victim + ")`touch " + victim + "`; touch " + victim + " #"
+	file := filepath.Join(t.TempDir(), "out")
+	opts := shell("")
+	opts.Argv = []string{"/usr/bin/tee", file, "--", "/dev/null/" + attack}
+	e := sinktest.Events(1, 1)[0]
+	e.Message = []byte(attack)
+	if _, err := NewEvents(opts).Deliver(t.Context(), []event.Event{e}); !strings.Contains(err.Error(), "touch") {
+		t.Errorf("tee was not given the argument: %v", err)
+	}
+	if _, err := os.Stat(victim); err == nil {
+		t.Error("a shell has run a part of an argument or a text")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil || sinktest.ParseJSON(t, text).Message != attack {
+		t.Errorf("the text has become %s: %v", text, err)
+	}
+}
+
+func TestEnvironmentIsTheProgramsOwn(t *testing.T) {
+	for _, name := range []string{"NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "WATCHDOG_USEC", "LISTEN_FDS", "HOME", "LD_PRELOAD_X"} {
+		t.Setenv(name, "secret")
+	}
+	opts := shell("")
+	opts.Argv = []string{"/bin/sh", "-c", `exec /usr/bin/env -0 >"$1"`, "sh"}
+	opts.Environment = []Variable{{"TARGET", "two\nlines"}, {"LANG", "C"}}
+	e := sinktest.Events(1, 1)[0]
+	e.Message = []byte("a\nGENLTEST_ID=forged\xff \x1b")
+	e.Origin = &event.Origin{Labels: []event.Label{{Name: "large", Value: strings.Repeat("x", 200_000)}, {Name: "site", Value: "s"}}}
+	got := map[string]string{}
+	for _, variable := range strings.Split(strings.TrimSuffix(output(t, opts, e), "\x00"), "\x00") {
+		name, value, _ := strings.Cut(variable, "=")
+		got[name] = value
+	}
+	delete(got, "PWD") // the shell's
+	delete(got, "OLDPWD")
+	delete(got, "_")
+	want := map[string]string{
+		"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C", "TARGET": "two\nlines",
+		"GENLTEST_MESSAGE": string(e.Message), "GENLTEST_ID": e.ID(), "GENLTEST_SEQ": "1", "GENLTEST_KIND": "event",
+		"GENLTEST_TIME": "2026-01-02T03:04:05.000000001Z", "GENLTEST_KERNEL_TIME": "2026-01-02T03:04:04.999000001Z",
+		"GENLTEST_KERNEL_SEQ": "1", "GENLTEST_LOAD_ID": "0000000000000007",
+		"GENLTEST_HOST": "web-1", "GENLTEST_FAMILY": "genltest", "GENLTEST_GROUP": "mcgrp", "GENLTEST_LABEL_SITE": "s",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
+}
+
+// running says whether there is a process that is no zombie.
+func running(t *testing.T, pid int) bool {
+	t.Helper()
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && !strings.Contains(string(stat), ") Z ")
+}
+
+// pidIn waits for a number in a file, that a program has begun to run.
+func pidIn(t *testing.T, file string) (pid int) {
+	t.Helper()
+	for range 1000 {
+		text, err := os.ReadFile(file)
+		if err == nil && strings.HasSuffix(string(text), "\n") {
+			if pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
+				t.Fatal(err)
+			}
+			return pid
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("no number in %s", file)
+	return 0
+}
+
+func (p place) gone(t *testing.T) {
+	t.Helper()
+	pid := pidIn(t, p.file())
+	for range 500 {
+		if !running(t, pid) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	unix.Kill(pid, unix.SIGKILL) //nolint:errcheck // it is not to be left behind
+	t.Errorf("the grandchild %d is still there", pid)
+}
+
+func TestTheWholeGroupEndsWithItsTime(t *testing.T) {
+	const background = `sleep 1000 & echo $! >"$1"; `
+	tests := []struct{ name, script, want string }{
+		{"waits", background + "wait", "has not exited in time"},
+		{"ignores SIGTERM", "trap '' TERM; " + background + "wait; wait", "has not exited in time"},
+		{"says that all is well", "trap 'exit 0' TERM; " + background + "wait", "has not exited in time"},
+		{"exits", background + "exit 0", ""},
+		{"fails", background + "exit 75", "exit status 75"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPlace(t)
+			opts := shell(tt.script, p.file())
+			opts.Timeout = 300 * time.Millisecond
+			n, err := NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1))
+			if (tt.want == "") != (err == nil) || err != nil && (n != 0 || sink.Poisoned(err) > 0 || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("took %d events: %v, want %q", n, err, tt.want)
+			}
+			p.gone(t)
+		})
+	}
+}
+
+func TestContextEndsThePrograms(t *testing.T) {
+	for name, s := range map[string]func(Options) sink.Sink{
+		"events": func(opts Options) sink.Sink { return NewEvents(opts) },
+		"stream": func(opts Options) sink.Sink { return newStream(t, opts) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			s := s(shell(`sleep 1000 & echo $! >"$1"; wait`, p.file()))
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				pidIn(t, p.file())
+				cancel()
+			}()
+			n, err := s.Deliver(ctx, sinktest.Events(1, 2))
+			if n != 0 || !errors.Is(err, context.Canceled) || sink.Poisoned(err) > 0 {
+				t.Errorf("took %d events: %v", n, err)
+			}
+			p.gone(t)
+		})
+	}
+}
+
+// What has left the group is not ours to end, but holds nothing up.
+func TestStrayThatHoldsStandardErrorIsNotWaitedFor(t *testing.T) {
+	p := newPlace(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if n, err := NewEvents(shell(`setsid sleep 1000 & echo $! >"$1"`, p.file())).Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
+			t.Errorf("took %d events: %v", n, err)
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Error("the sink waits for a process that has left the group")
+	}
+	unix.Kill(pidIn(t, p.file()), unix.SIGKILL) //nolint:errcheck // perhaps it was quicker than its setsid
+}
+
+// Three at once: the first fails, the others are taken and remembered.
+func TestEventsTakenOutOfTurnAreNotRunAgain(t *testing.T) {
+	p := newPlace(t)
+	opts := shell(`echo $GENLTEST_SEQ >>"$2"; [ $GENLTEST_SEQ != 1 ] || [ ! -e "$1" ] || { sleep 0.2; exit 75; }`, p.broken(), p.file())
+	opts.Concurrency = 3
+	s := NewEvents(opts)
+	p.Break(t)
+	events := sinktest.Events(1, 3)
+	if n, err := s.Deliver(t.Context(), events); n != 0 || err == nil {
+		t.Fatalf("took %d events: %v", n, err)
+	}
+	p.Mend(t)
+	if n, err := s.Deliver(t.Context(), events); n != 3 || err != nil {
+		t.Fatalf("took %d events: %v", n, err)
+	}
+	text, err := os.ReadFile(p.file())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Fields(string(text)); len(got) != 4 || got[3] != "1" {
+		t.Errorf("ran for the events %v, want the first one twice", got)
+	}
+	if len(s.early) != 0 {
+		t.Errorf("still remembers %v", s.early)
+	}
+}
+
+func TestNoProgramIsBegunThatCouldNotEnd(t *testing.T) {
+	p := newPlace(t)
+	opts := shell(`echo $GENLTEST_SEQ >>"$1"`, p.file())
+	opts.Timeout = time.Minute
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	n, err := NewEvents(opts).Deliver(ctx, sinktest.Events(1, 3))
+	if n != 1 || !errors.Is(err, errNoTime) {
+		t.Errorf("took %d events: %v", n, err)
+	}
+	if text, err := os.ReadFile(p.file()); string(text) != "1\n" {
+		t.Errorf("ran for the events %q: %v", text, err)
+	}
+}
+
+type refusing struct{ event.JSON }
+
+func (refusing) Append(dst []byte, e *event.Event) ([]byte, error) {
+	if e.Seq == 2 {
+		return dst, errors.New("no such field")
+	}
+	return e.AppendJSON(dst), nil
+}
+
+func TestEventThatCannotBeEncodedIsGivenUpAlone(t *testing.T) {
+	p := newPlace(t)
+	opts := shell(appendEvent, p.broken(), p.file())
+	opts.Encoder = refusing{}
+	stream := shell(appendLines, p.broken(), p.file())
+	stream.Encoder = refusing{}
+	for name, s := range map[string]sink.Sink{"events": NewEvents(opts), "stream": newStream(t, stream)} {
+		n, err := s.Deliver(t.Context(), sinktest.Events(1, 3))
+		if n != 1 || sink.Poisoned(err) != 1 {
+			t.Errorf("%s: took %d events, %d poisoned: %v", name, n, sink.Poisoned(err), err)
+		}
+		if n, err := s.Deliver(t.Context(), sinktest.Events(3, 1)); n != 1 {
+			t.Errorf("%s: took %d events behind it: %v", name, n, err)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exec
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+// place is a directory with the file that a program writes lines to, and the file
+// that makes it refuse them.
+type place struct{ dir string }
+
+func newPlace(t *testing.T) place { return place{t.TempDir()} }
+
+func (p place) file() string   { return filepath.Join(p.dir, "events") }
+func (p place) broken() string { return filepath.Join(p.dir, "broken") }
+
+func (p place) Taken(t *testing.T) (taken []sinktest.Taken) {
+	text, err := os.ReadFile(p.file())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(text) {
+		taken = append(taken, sinktest.ParseJSON(t, line))
+	}
+	return taken
+}
+
+func (p place) Break(t *testing.T) { writeFile(t, p.broken(), "") }
+
+func (p place) Mend(t *testing.T) {
+	if err := os.Remove(p.broken()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shell are options that run a script, with the arguments behind it.
+func shell(script string, args ...string) Options {
+	return Options{
+		Argv: append([]string{"/bin/sh", "-c", script, "sh"}, args...), Encoder: event.JSON{},
+		Grace: 100 * time.Millisecond, Timeout: 5 * time.Second, Concurrency: 1,
+	}
+}
+
+// A real program writes what it reads.
+const (
+	appendEvent = `[ ! -e "$1" ] || exit 75; IFS= read -r line; printf '%s\n' "$line" >>"$2"`
+	appendLines = `exec 3>>"$2"; while IFS= read -r line; do
+		if [ -e "$1" ]; then echo "retry - broken"; else printf '%s\n' "$line" >&3; echo "ok -"; fi
+	done`
+)
+
+func TestKindEvents(t *testing.T) {
+	for name, concurrency := range map[string]int{"one": 1, "four": 4} {
+		t.Run(name, func(t *testing.T) {
+			sinktest.Run(t, sinktest.Kind{
+				Hostile:   2000, // a process each
+				Unordered: concurrency > 1,
+				New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+					p := newPlace(t)
+					opts := shell(appendEvent, p.broken(), p.file())
+					opts.Concurrency = concurrency
+					return NewEvents(opts), p
+				},
+			})
+		})
+	}
+}
+
+func TestKindStream(t *testing.T) {
+	sinktest.Run(t, sinktest.Kind{
+		Hostile: 30_000, // what a shell does in a few seconds
+		New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+			p := newPlace(t)
+			return newStream(t, shell(appendLines, p.broken(), p.file())), p
+		},
+	})
+}
+
+func newStream(t *testing.T, opts Options) *Stream {
+	t.Helper()
+	s := NewStream(opts)
+	t.Cleanup(func() { s.Close() })
+	return s
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+// Options say which program to run, and how.
+type Options struct {
+	Argv        []string // the program by an absolute path, and its arguments; no shell is used
+	Encoder     event.Encoder
+	Environment []Variable // beside PATH, LANG and what tells of the event
+	User        string     // whose rights the program has; empty for the daemon's own
+	Limits      Limits
+	Grace       time.Duration // from SIGTERM to SIGKILL
+
+	// Of a program for each event.
+	Timeout     time.Duration
+	Concurrency int // programs at once
+}
+
+// A Variable is one of the program's environment.
+type Variable struct{ Name, Value string }
+
+// Limits are those of setrlimit(2) for the program and each of its children, 0 for
+// what the daemon has itself.
+type Limits struct {
+	Memory    uint64        // bytes of address space
+	CPU       time.Duration // of processor time, in whole seconds
+	Files     uint64        // open descriptors
+	Processes uint64        // of the user, all together
+}
+
+// Check says what of the options cannot work: a program that is not there or not
+// executable, a user that nobody knows. It runs nothing.
+func Check(opts Options) error {
+	var errs []error
+	if err := checkProgram(opts.Argv[0]); err != nil {
+		errs = append(errs, &sink.OptionError{Key: "exec.argv[0]", Err: err})
+	}
+	if opts.User != "" {
+		if _, err := user.Lookup(opts.User); err != nil {
+			errs = append(errs, &sink.OptionError{Key: "exec.user", Err: err})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func checkProgram(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a file", path)
+	case info.Mode()&0o111 == 0:
+		return fmt.Errorf("%s is not executable; chmod +x it", path)
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exec
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// strayWait is how long what has left the program's process group may hold its
+// standard error.
+const strayWait = 100 * time.Millisecond
+
+// A launcher starts the program.
+type launcher struct {
+	opts Options
+	env  []string
+}
+
+func newLauncher(opts Options) launcher {
+	return launcher{opts: opts, env: baseEnvironment(opts.Environment)}
+}
+
+// A process is a program that was started. It is over after end or reap.
+type process struct {
+	cmd    *exec.Cmd
+	stderr tail
+	exited chan struct{} // closed when the program has ended; it is a zombie until reap
+}
+
+// launch starts the program with an event on standard input.
+func (l *launcher) launch(j job) (*process, error) {
+	p, err := l.prepare(j.env)
+	if err != nil {
+		return nil, err
+	}
+	p.cmd.Stdin = bytes.NewReader(j.body)
+	return p, l.start(p)
+}
+
+func (l *launcher) prepare(env []string) (*process, error) {
+	p := &process{exited: make(chan struct{})}
+	p.cmd = &exec.Cmd{
+		Path: l.opts.Argv[0], Args: l.opts.Argv, Dir: "/",
+		Env:         append(l.env[:len(l.env):len(l.env)], env...),
+		Stderr:      &p.stderr,
+		WaitDelay:   strayWait,
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
+	}
+	return p, l.becomeUser(p.cmd.SysProcAttr)
+}
+
+// start begins the process. A program that cannot be started is worth another
+// attempt: somebody will install it.
+func (l *launcher) start(p *process) error {
+	if err := withoutCapabilities(p.cmd.Start); err != nil {
+		if l.opts.User != "" && errors.Is(err, unix.EPERM) {
+			return fmt.Errorf("%w: to run it as the user %s the daemon needs CAP_SETUID and CAP_SETGID", err, l.opts.User)
+		}
+		return err
+	}
+	go p.watch()
+	if err := l.opts.Limits.apply(p.cmd.Process.Pid); err != nil {
+		p.end(0)
+		return err
+	}
+	return nil
+}
+
+// withoutCapabilities runs start on a thread whose ambient capabilities are gone:
+// the unit gives the daemon one, which a child would inherit. The thread keeps
+// those it works with, and no other code of the daemon runs programs.
+func withoutCapabilities(start func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return fmt.Errorf("drop ambient capabilities: %w", err)
+	}
+	return start()
+}
+
+// watch leaves the zombie, so that the number of the process, and that of its
+// group, stay its own until the group has been killed.
+func (p *process) watch() {
+	defer close(p.exited)
+	for {
+		err := unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+// end ends the process and all of its group.
+func (p *process) end(grace time.Duration) {
+	select {
+	case <-p.exited:
+	default:
+		p.signal(unix.SIGTERM)
+		select {
+		case <-p.exited:
+		case <-time.After(grace):
+			p.signal(unix.SIGKILL)
+			<-p.exited
+		}
+	}
+	p.reap()
+}
+
+// reap ends what is left of the group of a process that has exited, and frees it.
+func (p *process) reap() {
+	p.signal(unix.SIGKILL)
+	p.cmd.Wait() //nolint:errcheck // ProcessState has what matters
+}
+
+// signal goes to the whole group; nobody may be left in it.
+func (p *process) signal(s unix.Signal) {
+	unix.Kill(-p.cmd.Process.Pid, s) //nolint:errcheck // see above
+}
+
+// describe adds the name of the program and its last words to an error.
+func (p *process) describe(err error) error {
+	if last := p.stderr.last(); last != "" {
+		return fmt.Errorf("%s: %w: %s", p.cmd.Path, err, last)
+	}
+	return fmt.Errorf("%s: %w", p.cmd.Path, err)
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exec
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// becomeUser asks for the user's ids and groups, if the program is not to have the
+// daemon's.
+func (l *launcher) becomeUser(attr *syscall.SysProcAttr) error {
+	if l.opts.User == "" {
+		return nil
+	}
+	u, err := user.Lookup(l.opts.User)
+	if err != nil {
+		return err
+	}
+	groups, err := u.GroupIds()
+	if err != nil {
+		return fmt.Errorf("groups of the user %s: %w", l.opts.User, err)
+	}
+	ids := make([]uint32, 0, len(groups)+2)
+	for _, text := range append([]string{u.Uid, u.Gid}, groups...) {
+		id, err := strconv.ParseUint(text, 10, 32)
+		if err != nil {
+			return fmt.Errorf("ids of the user %s: %w", l.opts.User, err)
+		}
+		ids = append(ids, uint32(id))
+	}
+	if int(ids[0]) != os.Getuid() {
+		attr.Credential = &syscall.Credential{Uid: ids[0], Gid: ids[1], Groups: ids[2:]}
+	}
+	return nil
+}
+
+// apply sets the limits of a process that runs already, since microseconds: package
+// os/exec has no place for them between fork and exec. They are against accidents.
+func (l Limits) apply(pid int) error {
+	for _, limit := range []struct {
+		name     string
+		resource int
+		value    uint64
+	}{
+		{"memory", unix.RLIMIT_AS, l.Memory},
+		{"cpu", unix.RLIMIT_CPU, uint64(l.CPU / time.Second)},
+		{"files", unix.RLIMIT_NOFILE, l.Files},
+		{"processes", unix.RLIMIT_NPROC, l.Processes},
+	} {
+		if limit.value == 0 {
+			continue
+		}
+		if err := lower(pid, limit.resource, limit.value); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("limit the program's %s: %w", limit.name, err)
+		}
+	}
+	return nil
+}
+
+// lower leaves a limit that is low enough: raising one takes a privilege.
+func lower(pid, resource int, value uint64) error {
+	var old unix.Rlimit
+	if err := unix.Prlimit(pid, resource, nil, &old); err != nil {
+		return err
+	}
+	value = min(value, old.Max)
+	return unix.Prlimit(pid, resource, &unix.Rlimit{Cur: value, Max: value}, nil)
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exec
+
+import (
+	"fmt"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+func oneEvent() event.Event { return sinktest.Events(1, 1)[0] }
+
+// hideInherited keeps what the test was given by its own parent from its children.
+func hideInherited(t *testing.T) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+}
+
+func TestProgramGetsNoDescriptorOfOurs(t *testing.T) {
+	hideInherited(t)
+	f, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	stream := newStream(t, shell(appendLines, "", "/dev/null"))
+	if n, err := stream.Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
+		t.Fatalf("took %d events: %v", n, err)
+	}
+	got := output(t, shell(`ls /proc/$$/fd >"$1"`), oneEvent())
+	// The shell itself keeps the output that it replaces, as 10.
+	if want := "0\n1\n2\n"; strings.Replace(got, "10\n", "", 1) != want {
+		t.Errorf("the program has the descriptors\n%s, want 0, 1 and 2", got)
+	}
+}
+
+// What the daemon catches, a broken pipe among it, has its usual effect on programs.
+func TestProgramHasDefaultSignals(t *testing.T) {
+	got := output(t, shell(`cat /proc/self/status >"$1"`), oneEvent())
+	want := regexp.MustCompile(`(?m)^SigBlk:\t0+\nSigIgn:\t0+\nSigCgt:\t0+\n`)
+	if !want.MatchString(got) {
+		t.Errorf("signals of the program:\n%s", got)
+	}
+}
+
+func TestProgramIsLeaderOfItsOwnGroup(t *testing.T) {
+	var pid, group int
+	text := output(t, shell(`cut -d ' ' -f 1,5 /proc/$$/stat >"$1"`), oneEvent())
+	if _, err := fmt.Sscan(text, &pid, &group); err != nil || pid != group {
+		t.Errorf("process %d of group %d: %v", pid, group, err)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	opts := shell(`sleep 0.1; cat /proc/$$/limits >"$1"`)
+	opts.Limits = Limits{Memory: 1 << 30, CPU: 30 * time.Second, Files: 64, Processes: 1 << 40}
+	got := output(t, opts, oneEvent())
+	var own unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &own); err != nil {
+		t.Fatal(err)
+	}
+	processes := fmt.Sprintf("%d", min(own.Max, 1<<40)) // a limit is not raised
+	for name, value := range map[string]string{
+		"Max address space": "1073741824", "Max cpu time": "30", "Max open files": "64", "Max processes": processes,
+	} {
+		if !regexp.MustCompile(name + ` +` + value + ` +` + value + ` `).MatchString(got) {
+			t.Errorf("%s is not %s:\n%s", name, value, got)
+		}
+	}
+}
+
+func TestProgramBeyondItsLimitsFails(t *testing.T) {
+	opts := shell(`sleep 0.1; while :; do :; done`)
+	opts.Limits.CPU, opts.Timeout = time.Second, time.Minute
+	n, err := NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1))
+	if n != 0 || sink.Poisoned(err) > 0 || !strings.Contains(err.Error(), "signal: killed") {
+		t.Errorf("took %d events: %v", n, err)
+	}
+}
+
+func TestAnotherUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root may become another user")
+	}
+	opts := shell(`grep -E '^(Uid|Gid|Groups|CapEff|CapAmb)' /proc/self/status >"$1"`)
+	opts.User = "nobody"
+	got := output(t, opts, oneEvent())
+	want := regexp.MustCompile(`^Uid:(\t65534){4}\nGid:(\t65534){4}\nGroups:\t65534 ?\nCapEff:\t0+\nCapAmb:\t0+\n$`)
+	if !want.MatchString(got) {
+		t.Errorf("rights of the program:\n%s", got)
+	}
+}
+
+// asService runs fn as the unit's user is: with no privilege but one capability,
+// which its children would inherit.
+func asService(t *testing.T, fn func(t *testing.T)) {
+	const inside = "EXEC_TEST_AS_SERVICE"
+	if os.Getenv(inside) != "" {
+		fn(t)
+		return
+	}
+	if os.Getuid() != 0 {
+		t.Skip("only root may become another user")
+	}
+	binary := filepath.Join(t.TempDir(), "test") // where nobody may read it
+	copyFile(t, os.Args[0], binary)
+	letIn(t, binary)
+	cmd := osexec.CommandContext(t.Context(), "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs",
+		"--inh-caps=-all,+net_admin", "--ambient-caps=-all,+net_admin", "--bounding-set=-all,+net_admin",
+		binary, "-test.v", "-test.run=^"+t.Name()+"$")
+	cmd.Env, cmd.Dir = append(os.Environ(), inside+"=1"), "/"
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Errorf("as the service: %v\n%s", err, out)
+	}
+}
+
+// letIn lets other users reach a file of the test.
+func letIn(t *testing.T, file string) {
+	t.Helper()
+	for dir := filepath.Dir(file); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestProgramInheritsNoCapability(t *testing.T) {
+	asService(t, func(t *testing.T) {
+		own, err := os.ReadFile("/proc/self/status")
+		if err != nil || !strings.Contains(string(own), "CapAmb:\t0000000000001000") {
+			t.Fatalf("the test has not the service's capability: %v\n%s", err, own)
+		}
+		got := output(t, shell(`grep -E '^Cap(Inh|Prm|Eff|Amb)' /proc/self/status >"$1"`), oneEvent())
+		if !regexp.MustCompile(`CapPrm:\t0+\nCapEff:\t0+\nCapAmb:\t0+\n$`).MatchString(got) {
+			t.Errorf("capabilities of the program:\n%s", got)
+		}
+		if own, err = os.ReadFile("/proc/self/status"); err != nil || !strings.Contains(string(own), "CapEff:\t0000000000001000") {
+			t.Errorf("the daemon has lost its own: %v\n%s", err, own)
+		}
+	})
+}
+
+func TestAnotherUserWithoutThePrivilegeSaysWhatIsMissing(t *testing.T) {
+	asService(t, func(t *testing.T) {
+		opts := shell("exit 0")
+		opts.User = "root"
+		n, err := NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1))
+		if n != 0 || sink.Poisoned(err) > 0 || !strings.Contains(fmt.Sprint(err), "the daemon needs CAP_SETUID and CAP_SETGID") {
+			t.Errorf("took %d events: %v", n, err)
+		}
+		opts.User = "nobody" // which it is
+		if n, err := NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
+			t.Errorf("took %d events: %v", n, err)
+		}
+	})
+}
+
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, dir+"/program", "#!/bin/sh\n")
+	writeFile(t, dir+"/text", "")
+	if err := os.Chmod(dir+"/text", 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		path, user string
+		want       string
+	}{
+		{dir + "/program", "", ""},
+		{dir + "/program", "root", ""},
+		{dir + "/missing", "", "exec.argv[0]: stat " + dir + "/missing: no such file or directory"},
+		{dir, "", "exec.argv[0]: " + dir + " is not a file"},
+		{dir + "/text", "no-such-user", "exec.argv[0]: " + dir + "/text is not executable; chmod +x it\nexec.user: user: unknown user no-such-user"},
+	}
+	for _, tt := range tests {
+		got := ""
+		if err := Check(Options{Argv: []string{tt.path}, User: tt.user}); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("Check(%s, %q) = %q, want %q", tt.path, tt.user, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exec
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+var errUnanswered = errors.New("no answer")
+
+// A round is the events that a stream's program was given by one attempt, and what
+// it has said of them.
+type round struct {
+	events   []event.Event
+	verdicts []error // nil for taken, errUnanswered at first
+	next     int     // all before it are answered
+	scratch  []byte
+}
+
+func newRound(events []event.Event) *round {
+	r := &round{events: events, verdicts: make([]error, len(events))}
+	for i := range r.verdicts {
+		r.verdicts[i] = errUnanswered
+	}
+	return r
+}
+
+// answered says whether the first n events are.
+func (r *round) answered(n int) bool { return r.next >= n }
+
+// take notes an answer. An error says that the program does not keep to the
+// protocol.
+func (r *round) take(a answer) error {
+	if a.err != nil {
+		return a.err
+	}
+	i := r.find(a.id)
+	if i < 0 {
+		return fmt.Errorf("answered for the event %s, which it was not given", visible([]byte(a.id)))
+	}
+	switch open := errors.Is(r.verdicts[i], errUnanswered); {
+	case a.verb == "ok":
+		r.takeUpTo(i)
+	case !open:
+		return fmt.Errorf("answered twice for the event %s", a.id)
+	case a.verb == "retry":
+		r.verdicts[i] = fmt.Errorf("asks to try again: %s", visible(a.reason))
+	default:
+		r.verdicts[i] = sink.Permanent(fmt.Errorf("rejects the event: %s", visible(a.reason)))
+	}
+	for r.next < len(r.events) && !errors.Is(r.verdicts[r.next], errUnanswered) {
+		r.next++
+	}
+	return nil
+}
+
+// takeUpTo notes that the events up to i were taken, but for those of which the
+// program has said something else.
+func (r *round) takeUpTo(i int) {
+	for j := r.next; j <= i; j++ {
+		if errors.Is(r.verdicts[j], errUnanswered) {
+			r.verdicts[j] = nil
+		}
+	}
+}
+
+// find returns the event's place, or -1. An answer mostly is for the next.
+func (r *round) find(id string) int {
+	if id == oldest {
+		if r.next == len(r.events) {
+			return -1
+		}
+		return r.next
+	}
+	for n := range r.events {
+		i := (r.next + n) % len(r.events)
+		r.scratch = r.events[i].AppendID(r.scratch[:0])
+		if string(r.scratch) == id {
+			return i
+		}
+	}
+	return -1
+}

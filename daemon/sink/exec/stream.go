@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/lines"
+)
+
+var (
+	_ sink.Sink = (*Stream)(nil)
+
+	errClosed  = errors.New("has closed its standard output")
+	errUnasked = errors.New("answers what it was not asked")
+)
+
+// Stream is a sink that keeps a program running, which is given events as lines on
+// standard input and answers each on standard output: see answer.
+type Stream struct {
+	opts     Options
+	launcher launcher
+	lines    *lines.Writer
+	early    early
+	program  *conversation // nil while none runs
+}
+
+// A conversation is a program with its two pipes.
+type conversation struct {
+	*process
+	in      *os.File
+	answers chan answer   // closed behind the last
+	over    chan struct{} // closed when nobody reads answers any more
+}
+
+// NewStream returns a sink; the program is started by the first Deliver.
+func NewStream(opts Options) *Stream {
+	return &Stream{opts: opts, launcher: newLauncher(opts), lines: lines.NewWriter(opts.Encoder), early: make(early)}
+}
+
+// Deliver implements sink.Sink. An event is taken when the program says so. It is
+// given all events at once, and each has an answer in the end: a program that
+// leaves one out until the context ends, that exits, or that prints anything else,
+// is ended, and the next Deliver starts another.
+func (s *Stream) Deliver(ctx context.Context, events []event.Event) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	verdicts := s.early.verdicts(events, errUnanswered)
+	given, places := open(events, verdicts)
+	if len(given) > 0 {
+		round := newRound(given)
+		err := s.converse(ctx, round)
+		for i, place := range places {
+			if verdicts[place] = round.verdicts[i]; errors.Is(verdicts[place], errUnanswered) {
+				verdicts[place] = err
+			}
+		}
+	}
+	return s.early.settle(events, verdicts)
+}
+
+// open returns the events without a verdict, and where they stand.
+func open(events []event.Event, verdicts []error) (given []event.Event, places []int) {
+	for i := range events {
+		if verdicts[i] != nil {
+			places = append(places, i)
+		}
+	}
+	if len(places) == len(events) {
+		return events, places
+	}
+	for _, i := range places {
+		given = append(given, events[i])
+	}
+	return given, places
+}
+
+// converse gives the program the events of a round and takes its answers. An error
+// is the reason why some events have none.
+func (s *Stream) converse(ctx context.Context, r *round) error {
+	if s.program == nil {
+		if err := s.start(); err != nil {
+			return err
+		}
+	}
+	err := s.program.quiet()
+	if err == nil {
+		err = s.exchange(ctx, r)
+	}
+	if err == nil || sink.Poisoned(err) > 0 {
+		return err
+	}
+	p := s.program
+	hungUp := (errors.Is(err, errClosed) || errors.Is(err, unix.EPIPE)) && p.exits()
+	s.stop()
+	if hungUp {
+		err = fmt.Errorf("has exited: %s", p.cmd.ProcessState)
+	}
+	return p.describe(err)
+}
+
+func (s *Stream) start() error {
+	p, err := s.launcher.prepare(nil)
+	if err != nil {
+		return err
+	}
+	in, err := p.cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	c := &conversation{process: p, in: in.(*os.File), answers: make(chan answer, 128), over: make(chan struct{})}
+	if err := s.launcher.start(p); err != nil {
+		return err
+	}
+	go readAnswers(out, c.answers, c.over)
+	s.lines.Reset()
+	s.program = c
+	return nil
+}
+
+// quiet returns an error when the program has something to say before it is asked,
+// or is gone.
+func (c *conversation) quiet() error {
+	select {
+	case a, ok := <-c.answers:
+		switch {
+		case !ok:
+			return errClosed
+		case a.err != nil:
+			return a.err
+		}
+		return errUnasked
+	default:
+		return nil
+	}
+}
+
+type written struct {
+	n   int
+	err error
+}
+
+// exchange writes while it reads: each side may wait for the other to read.
+func (s *Stream) exchange(ctx context.Context, r *round) error {
+	c := s.program
+	done := make(chan written, 1)
+	go func() {
+		n, err := s.lines.Write(c.in, r.events)
+		done <- written{n, err}
+	}()
+	w, finished, err := s.listen(ctx, r, done)
+	if !finished { // the events are not ours after this
+		c.in.SetWriteDeadline(time.Unix(1, 0)) //nolint:errcheck // fails when it is closed
+		<-done
+	}
+	if err == nil {
+		err = w.err
+	}
+	return err
+}
+
+// listen takes answers until there is one for each line that was written.
+func (s *Stream) listen(ctx context.Context, r *round, done <-chan written) (w written, finished bool, err error) {
+	c := s.program
+	exited := (<-chan struct{})(c.exited)
+	var gone <-chan time.Time
+	for want := len(r.events); !finished || !r.answered(want); {
+		select {
+		case a, ok := <-c.answers:
+			if !ok {
+				return w, finished, errClosed
+			}
+			if err := r.take(a); err != nil {
+				return w, finished, err
+			}
+		case w = <-done:
+			finished, want = true, w.n
+		case <-exited: // what it has printed is still to be read
+			c.signal(unix.SIGKILL)
+			exited, gone = nil, time.After(strayWait)
+		case <-gone:
+			return w, finished, errClosed
+		case <-ctx.Done():
+			return w, finished, fmt.Errorf("answers for %d of %d events, and then not in time: %w", r.next, len(r.events), ctx.Err())
+		}
+	}
+	return w, finished, nil
+}
+
+// exits says whether a program that has closed a pipe is about to exit, too. Its
+// status then says more than the pipe.
+func (c *conversation) exits() bool {
+	select {
+	case <-c.exited:
+		return true
+	case <-time.After(strayWait):
+		return false
+	}
+}
+
+// stop ends the program; the end of its input and SIGTERM tell it so.
+func (s *Stream) stop() {
+	c := s.program
+	s.program = nil
+	c.in.Close() //nolint:errcheck // it is not there to be read any more
+	close(c.over)
+	c.end(s.opts.Grace)
+}
+
+// Close implements sink.Sink.
+func (s *Stream) Close() error {
+	if s.program != nil {
+		s.stop()
+	}
+	return nil
+}

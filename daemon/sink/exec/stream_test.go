@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exec
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+const id = "6a9155caa46c7dcc-" // of sinktest's events
+
+func TestAnswersOfAStream(t *testing.T) {
+	const each = `while read -r line; do n=$((n + 1)); `
+	tests := []struct {
+		name, script string
+		accepted     int
+		poisoned     int
+		want         string // in the error
+	}{
+		{"each by its id", each + `echo "ok ` + id + `$n"; done`, 5, 0, ""},
+		{"each as the oldest", each + `echo "ok -"; done`, 5, 0, ""},
+		{"all by the last", each + `[ $n != 5 ] || echo "ok ` + id + `5"; done`, 5, 0, ""},
+		{"all but one by the last", each + `[ $n != 3 ] || echo "reject ` + id + `3 bad"; [ $n != 5 ] || echo "ok ` + id + `5"; done`, 2, 1, "rejects the event: bad"},
+		{"one twice", each + `echo "ok ` + id + `$n"; echo "ok ` + id + `1"; done`, 5, 0, ""},
+		{"not now", each + `[ $n = 3 ] && echo "retry - the disk is full" || echo "ok -"; done`, 2, 0, "asks to try again: the disk is full"},
+		{"a reason that acts on terminals", each + `printf 'reject - \033[2J\n'; done`, 0, 1, `rejects the event: \x1b[2J`},
+		{"exits", each + `[ $n != 3 ] || { echo why >&2; exit 7; }; echo "ok -"; done`, 2, 0, "/bin/sh: has exited: exit status 7: why"},
+		{"half an answer is none", each + `[ $n != 3 ] || { printf 'ok -'; exit 0; }; echo "ok -"; done`, 2, 0, "has exited: exit status 0"},
+		{"closes its output", `exec cat >/dev/null`, 0, 0, "has closed its standard output"},
+		{"does not answer", `exec 3>&1; exec cat >/dev/null`, 0, 0, "answers for 0 of 5 events, and then not in time"},
+		{"prints what is no answer", each + `echo "ok -"; echo 'hello'; done`, 1, 0, `printed "hello", which is no answer`},
+		{"prints without end", `exec 3<&0; exec tr '\0' x </dev/zero`, 0, 0, `printed "xxx`},
+		{"answers for another", each + `echo 'ok 0-0'; done`, 0, 0, "answered for the event 0-0, which it was not given"},
+		{"answers twice", each + `echo 'ok -'; echo "retry ` + id + `1"; done`, 1, 0, "answered twice for the event"},
+		{"answers with nothing", each + `echo; done`, 0, 0, `printed "", which is no answer`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newStream(t, shell("n=0; "+tt.script))
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			n, err := s.Deliver(ctx, sinktest.Events(1, 5))
+			if n != tt.accepted || sink.Poisoned(err) != tt.poisoned || (err == nil) != (tt.want == "") {
+				t.Errorf("took %d events, %d poisoned: %v", n, sink.Poisoned(err), err)
+			}
+			if err != nil && (!strings.Contains(err.Error(), tt.want) || !event.IsVisible([]byte(err.Error()))) {
+				t.Errorf("error %q, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestProgramThatDoesNotReadIsEnded(t *testing.T) {
+	for script, want := range map[string]error{
+		`exec sleep 1000`:      context.DeadlineExceeded,
+		`exec <&-; sleep 1000`: unix.EPIPE,
+	} {
+		s := newStream(t, shell(script))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		events := sinktest.Events(1, 5000) // more than fits in a pipe
+		if n, err := s.Deliver(ctx, events); n != 0 || !errors.Is(err, want) {
+			t.Errorf("%s: took %d events: %v", script, n, err)
+		}
+		cancel()
+	}
+}
+
+// The program says what it has done: of event 2 that it comes too early, of all
+// others that they are taken.
+func TestEventsConfirmedOutOfTurnAreNotGivenAgain(t *testing.T) {
+	p := newPlace(t)
+	s := newStream(t, shell(`while IFS= read -r line; do echo "$line" >>"$2"
+		case $line in *-2\"*) [ -e "$1" ] && { echo "retry - early"; continue; } ;; esac; echo "ok -"; done`, p.broken(), p.file()))
+	p.Break(t)
+	events := sinktest.Events(1, 4)
+	n, err := s.Deliver(t.Context(), events)
+	if n != 1 || err == nil {
+		t.Fatalf("took %d events: %v", n, err)
+	}
+	p.Mend(t)
+	if n, err = s.Deliver(t.Context(), events[1:]); n != 3 || err != nil {
+		t.Fatalf("took %d events: %v", n, err)
+	}
+	var got []string
+	for _, taken := range p.Taken(t) {
+		got = append(got, strings.TrimPrefix(taken.ID, id))
+	}
+	if diff := cmp.Diff([]string{"1", "2", "3", "4", "2"}, got); diff != "" {
+		t.Errorf("events that the program was given (-want +got):\n%s", diff)
+	}
+	if len(s.early) != 0 {
+		t.Errorf("still remembers %v", s.early)
+	}
+}
+
+func TestAnswerThatNobodyAskedForConfirmsNothing(t *testing.T) {
+	p := newPlace(t)
+	s := newStream(t, shell(`while read -r line; do echo "ok -"; echo "ok -"; : >"$1"; done`, p.file()))
+	if n, err := s.Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
+		t.Fatalf("took %d events: %v", n, err)
+	}
+	for len(s.program.answers) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if n, err := s.Deliver(t.Context(), sinktest.Events(2, 1)); n != 0 || !errors.Is(err, errUnasked) {
+		t.Errorf("took %d events: %v", n, err)
+	}
+}
+
+func TestProgramThatExitsBetweenBatchesIsStartedAgain(t *testing.T) {
+	s := newStream(t, shell(`read -r line; echo "ok -"; exit 3`))
+	for round := range 3 {
+		if n, err := s.Deliver(t.Context(), sinktest.Events(round+1, 1)); n != 1 {
+			t.Fatalf("took %d events: %v", n, err)
+		}
+		<-s.program.exited
+		if n, err := s.Deliver(t.Context(), sinktest.Events(round+2, 1)); n != 0 || err == nil || !strings.Contains(err.Error(), "has exited: exit status 3") {
+			t.Errorf("took %d events: %v", n, err)
+		}
+	}
+}
+
+func TestStreamKeepsOneProgram(t *testing.T) {
+	p := newPlace(t)
+	s := newStream(t, shell(`echo $$ >>"$1"; while read -r line; do echo "ok -"; done`, p.file()))
+	for i := range 10 {
+		if n, err := s.Deliver(t.Context(), sinktest.Events(i*100, 100)); n != 100 {
+			t.Fatalf("took %d events: %v", n, err)
+		}
+	}
+	if text, err := os.ReadFile(p.file()); err != nil || bytes.Count(text, []byte("\n")) != 1 {
+		t.Errorf("programs %q: %v", text, err)
+	}
+}
+
+func TestCloseEndsTheProgram(t *testing.T) {
+	for name, script := range map[string]string{
+		"at the end of input": `sleep 1000 & echo $! >"$1"; while read -r line; do echo "ok -"; done`,
+		"ignores everything":  `trap '' TERM; sleep 1000 & echo $! >"$1"; read -r line; echo "ok -"; wait; wait`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t)
+			s := newStream(t, shell(script, p.file()))
+			if n, err := s.Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
+				t.Fatalf("took %d events: %v", n, err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			p.gone(t)
+		})
+	}
+}
+
+func FuzzAnswers(f *testing.F) {
+	for _, s := range []string{"ok -\n", "ok a-1\nretry a-2 why not\nreject - \xff\x1b\n", "\n", "ok", "ok \n", " ok -\n", "OK -\n", "ok - -\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, output []byte) {
+		answers := make(chan answer, bytes.Count(output, []byte("\n"))+1)
+		readAnswers(bytes.NewReader(output), answers, nil)
+		r := newRound(sinktest.Events(1, 3))
+		for a := range answers {
+			if a.err == nil && (a.id == "" || strings.ContainsAny(a.id, " \n")) {
+				t.Errorf("an answer for the event %q", a.id)
+			}
+			before := r.next
+			if err := r.take(a); err != nil {
+				if !event.IsVisible([]byte(err.Error())) {
+					t.Errorf("the error could act on a terminal: %q", err)
+				}
+				return
+			}
+			if r.next < before {
+				t.Errorf("%v took an answer back", a)
+			}
+		}
+	})
+}

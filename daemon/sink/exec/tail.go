@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exec
+
+import (
+	"bytes"
+	"sync"
+
+	"github.com/genltestd/genltestd/daemon/event"
+)
+
+// maxLastWords is how much of a program's last line an error repeats.
+const maxLastWords = 256
+
+// A tail takes what a program writes to standard error, and keeps its last line.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+// Write keeps the end of what was written so far.
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.text = append(t.text, p[max(0, len(p)-2*maxLastWords):]...)
+	if over := len(t.text) - 2*maxLastWords; over > 0 {
+		t.text = append(t.text[:0], t.text[over:]...)
+	}
+	return len(p), nil
+}
+
+// last returns the beginning of the last line that has text, fit for a terminal.
+func (t *tail) last() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	text := bytes.TrimSpace(t.text)
+	return visible(text[bytes.LastIndexByte(text, '\n')+1:])
+}
+
+// visible makes words of a program fit for a terminal and a log.
+func visible(text []byte) string {
+	return string(event.AppendVisible(nil, text[:min(len(text), maxLastWords)]))
+}

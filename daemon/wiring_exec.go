@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"time"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/exec"
+)
+
+func newExec(c *config.Exec, encoder event.Encoder) sink.Sink {
+	opts := execOptions(c, encoder)
+	if c.Mode == config.ExecStream {
+		return exec.NewStream(opts)
+	}
+	return exec.NewEvents(opts)
+}
+
+func execOptions(c *config.Exec, encoder event.Encoder) exec.Options {
+	opts := exec.Options{
+		Argv: c.Argv, Encoder: encoder, User: c.User, Grace: time.Duration(c.Grace),
+		Timeout: time.Duration(c.Timeout), Concurrency: c.Concurrency,
+		Limits: exec.Limits{
+			Memory: uint64(c.Limits.Memory), CPU: time.Duration(c.Limits.CPU),
+			Files: uint64(c.Limits.Files), Processes: uint64(c.Limits.Processes),
+		},
+	}
+	for _, v := range c.Environment {
+		opts.Environment = append(opts.Environment, exec.Variable(v))
+	}
+	return opts
+}
