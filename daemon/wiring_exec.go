@@ -24,8 +24,8 @@ func execOptions(c *config.Exec, encoder event.Encoder) exec.Options {
 		Argv: c.Argv, Encoder: encoder, User: c.User, Grace: time.Duration(c.Grace),
 		Timeout: time.Duration(c.Timeout), Concurrency: c.Concurrency,
 		Limits: exec.Limits{
-			Memory: uint64(c.Limits.Memory), CPU: time.Duration(c.Limits.CPU),
-			Files: uint64(c.Limits.Files), Processes: uint64(c.Limits.Processes),
+			Memory: int64(c.Limits.Memory), CPU: time.Duration(c.Limits.CPU),
+			Files: c.Limits.Files, Processes: c.Limits.Processes,
 		},
 	}
 	for _, v := range c.Environment {

@@ -5,7 +5,7 @@
 // running that confirms each line it is given.
 //
 // A program has no shell around it, its standard output and environment are its
-// own, it gets no descriptor and no capability of the daemon, and it is a process
+// own, it gets no descriptor and no ambient capability of the daemon, and it is a process
 // group: when its time is over all of the group ends, by SIGTERM and after the
 // grace by SIGKILL. What it leaves running in the group when it ends by itself is
 // killed as well.
@@ -117,12 +117,11 @@ func (s *Events) run(ctx context.Context, j job) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case <-p.exited:
-	case <-ctx.Done():
-		p.end(s.opts.Grace)
-		// Whatever its exit status: what it was waiting for may have been ended first.
-		return p.describe(fmt.Errorf("%w: %w", errNoExit, ctx.Err()))
+	if !p.wait(ctx) {
+		// Whatever its exit status then: what it was waiting for may have been ended
+		// first.
+		err := p.end(s.opts.Grace)
+		return errors.Join(p.describe(fmt.Errorf("%w: %w", errNoExit, ctx.Err())), err)
 	}
 	p.reap()
 	switch code := p.cmd.ProcessState.ExitCode(); code {

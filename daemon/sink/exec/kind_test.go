@@ -71,7 +71,7 @@ func TestKindEvents(t *testing.T) {
 	for name, concurrency := range map[string]int{"one": 1, "four": 4} {
 		t.Run(name, func(t *testing.T) {
 			sinktest.Run(t, sinktest.Kind{
-				Hostile:   2000, // a process each
+				Hostile:   1000, // a process each
 				Unordered: concurrency > 1,
 				New: func(t *testing.T) (sink.Sink, sinktest.Place) {
 					p := newPlace(t)
@@ -86,7 +86,7 @@ func TestKindEvents(t *testing.T) {
 
 func TestKindStream(t *testing.T) {
 	sinktest.Run(t, sinktest.Kind{
-		Hostile: 30_000, // what a shell does in a few seconds
+		Hostile: 20_000, // what a shell does in a few seconds
 		New: func(t *testing.T) (sink.Sink, sinktest.Place) {
 			p := newPlace(t)
 			return newStream(t, shell(appendLines, p.broken(), p.file())), p

@@ -33,10 +33,10 @@ type Variable struct{ Name, Value string }
 // Limits are those of setrlimit(2) for the program and each of its children, 0 for
 // what the daemon has itself.
 type Limits struct {
-	Memory    uint64        // bytes of address space
+	Memory    int64         // bytes of address space
 	CPU       time.Duration // of processor time, in whole seconds
-	Files     uint64        // open descriptors
-	Processes uint64        // of the user, all together
+	Files     int           // open descriptors
+	Processes int           // of the user, all together
 }
 
 // Check says what of the options cannot work: a program that is not there or not

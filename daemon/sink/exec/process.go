@@ -4,6 +4,7 @@ package exec
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -68,8 +69,10 @@ func (l *launcher) start(p *process) error {
 	}
 	go p.watch()
 	if err := l.opts.Limits.apply(p.cmd.Process.Pid); err != nil {
-		p.end(0)
-		return err
+		if errors.Is(err, unix.EPERM) {
+			err = fmt.Errorf("%w: for another user's program the daemon needs CAP_SYS_RESOURCE", err)
+		}
+		return errors.Join(err, p.end(0))
 	}
 	return nil
 }
@@ -98,32 +101,48 @@ func (p *process) watch() {
 	}
 }
 
-// end ends the process and all of its group.
-func (p *process) end(grace time.Duration) {
+// wait says whether the process has exited before the context ended.
+func (p *process) wait(ctx context.Context) bool {
 	select {
 	case <-p.exited:
+	case <-ctx.Done():
+	}
+	select {
+	case <-p.exited:
+		return true
 	default:
-		p.signal(unix.SIGTERM)
-		select {
-		case <-p.exited:
-		case <-time.After(grace):
-			p.signal(unix.SIGKILL)
-			<-p.exited
+		return false
+	}
+}
+
+// end ends the process and all of its group. An error says that the daemon may not:
+// the process then goes on, and is freed when it has exited.
+func (p *process) end(grace time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	p.signal(unix.SIGTERM) //nolint:errcheck // it may have exited; SIGKILL tells
+	if !p.wait(ctx) {
+		if err := p.signal(unix.SIGKILL); errors.Is(err, unix.EPERM) {
+			go func() {
+				<-p.exited
+				p.reap()
+			}()
+			return fmt.Errorf("end the program: %w: the daemon needs CAP_KILL", err)
 		}
+		<-p.exited
 	}
 	p.reap()
+	return nil
 }
 
 // reap ends what is left of the group of a process that has exited, and frees it.
 func (p *process) reap() {
-	p.signal(unix.SIGKILL)
-	p.cmd.Wait() //nolint:errcheck // ProcessState has what matters
+	p.signal(unix.SIGKILL) //nolint:errcheck // mostly nobody is left
+	p.cmd.Wait()           //nolint:errcheck // ProcessState has what matters
 }
 
-// signal goes to the whole group; nobody may be left in it.
-func (p *process) signal(s unix.Signal) {
-	unix.Kill(-p.cmd.Process.Pid, s) //nolint:errcheck // see above
-}
+// signal goes to the whole group.
+func (p *process) signal(s unix.Signal) error { return unix.Kill(-p.cmd.Process.Pid, s) }
 
 // describe adds the name of the program and its last words to an error.
 func (p *process) describe(err error) error {

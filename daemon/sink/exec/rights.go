@@ -48,17 +48,17 @@ func (l Limits) apply(pid int) error {
 	for _, limit := range []struct {
 		name     string
 		resource int
-		value    uint64
+		value    int64
 	}{
 		{"memory", unix.RLIMIT_AS, l.Memory},
-		{"cpu", unix.RLIMIT_CPU, uint64(l.CPU / time.Second)},
-		{"files", unix.RLIMIT_NOFILE, l.Files},
-		{"processes", unix.RLIMIT_NPROC, l.Processes},
+		{"cpu", unix.RLIMIT_CPU, int64(l.CPU / time.Second)},
+		{"files", unix.RLIMIT_NOFILE, int64(l.Files)},
+		{"processes", unix.RLIMIT_NPROC, int64(l.Processes)},
 	} {
-		if limit.value == 0 {
+		if limit.value <= 0 {
 			continue
 		}
-		if err := lower(pid, limit.resource, limit.value); err != nil && !errors.Is(err, unix.ESRCH) {
+		if err := lower(pid, limit.resource, uint64(limit.value)); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("limit the program's %s: %w", limit.name, err)
 		}
 	}

@@ -3,6 +3,7 @@
 package exec
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	osexec "os/exec"
@@ -111,9 +112,9 @@ func TestAnotherUser(t *testing.T) {
 	}
 }
 
-// asService runs fn as the unit's user is: with no privilege but one capability,
-// which its children would inherit.
-func asService(t *testing.T, fn func(t *testing.T)) {
+// asService runs fn as the unit's user is: with no privilege but capabilities, such as
+// "+net_admin", which its children would inherit.
+func asService(t *testing.T, capabilities string, fn func(t *testing.T)) {
 	const inside = "EXEC_TEST_AS_SERVICE"
 	if os.Getenv(inside) != "" {
 		fn(t)
@@ -126,7 +127,7 @@ func asService(t *testing.T, fn func(t *testing.T)) {
 	copyFile(t, os.Args[0], binary)
 	letIn(t, binary)
 	cmd := osexec.CommandContext(t.Context(), "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs",
-		"--inh-caps=-all,+net_admin", "--ambient-caps=-all,+net_admin", "--bounding-set=-all,+net_admin",
+		"--inh-caps=-all,"+capabilities, "--ambient-caps=-all,"+capabilities, "--bounding-set=-all,"+capabilities,
 		binary, "-test.v", "-test.run=^"+t.Name()+"$")
 	cmd.Env, cmd.Dir = append(os.Environ(), inside+"=1"), "/"
 	out, err := cmd.CombinedOutput()
@@ -157,7 +158,7 @@ func copyFile(t *testing.T, from, to string) {
 }
 
 func TestProgramInheritsNoCapability(t *testing.T) {
-	asService(t, func(t *testing.T) {
+	asService(t, "+net_admin", func(t *testing.T) {
 		own, err := os.ReadFile("/proc/self/status")
 		if err != nil || !strings.Contains(string(own), "CapAmb:\t0000000000001000") {
 			t.Fatalf("the test has not the service's capability: %v\n%s", err, own)
@@ -173,7 +174,7 @@ func TestProgramInheritsNoCapability(t *testing.T) {
 }
 
 func TestAnotherUserWithoutThePrivilegeSaysWhatIsMissing(t *testing.T) {
-	asService(t, func(t *testing.T) {
+	asService(t, "+net_admin", func(t *testing.T) {
 		opts := shell("exit 0")
 		opts.User = "root"
 		n, err := NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1))
@@ -182,6 +183,23 @@ func TestAnotherUserWithoutThePrivilegeSaysWhatIsMissing(t *testing.T) {
 		}
 		opts.User = "nobody" // which it is
 		if n, err := NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
+			t.Errorf("took %d events: %v", n, err)
+		}
+	})
+}
+
+// The sink must not wait for what it cannot end.
+func TestAnotherUsersProgramThatMayNotBeEndedIsLeftAlone(t *testing.T) {
+	asService(t, "+setuid,+setgid", func(t *testing.T) {
+		opts := shell("exec sleep 3")
+		opts.User, opts.Timeout = "daemon", 200*time.Millisecond
+		n, err := NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1))
+		if n != 0 || sink.Poisoned(err) > 0 || !errors.Is(err, errNoExit) || !strings.Contains(err.Error(), "CAP_KILL") {
+			t.Errorf("took %d events: %v", n, err)
+		}
+		opts.Limits.Files = 64
+		n, err = NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1))
+		if n != 0 || !strings.Contains(fmt.Sprint(err), "CAP_SYS_RESOURCE") {
 			t.Errorf("took %d events: %v", n, err)
 		}
 	})

@@ -3,6 +3,7 @@
 package exec
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,11 +102,11 @@ func (s *Stream) converse(ctx context.Context, r *round) error {
 	}
 	p := s.program
 	hungUp := (errors.Is(err, errClosed) || errors.Is(err, unix.EPIPE)) && p.exits()
-	s.stop()
+	stopErr := s.stop()
 	if hungUp {
 		err = fmt.Errorf("has exited: %s", p.cmd.ProcessState)
 	}
-	return p.describe(err)
+	return errors.Join(p.describe(err), stopErr)
 }
 
 func (s *Stream) start() error {
@@ -188,11 +189,14 @@ func (s *Stream) listen(ctx context.Context, r *round, done <-chan written) (w w
 			}
 		case w = <-done:
 			finished, want = true, w.n
+			if w.err != nil && sink.Poisoned(w.err) == 0 { // it reads no more, and will hardly answer
+				gone = time.After(strayWait)
+			}
 		case <-exited: // what it has printed is still to be read
-			c.signal(unix.SIGKILL)
+			c.signal(unix.SIGKILL) //nolint:errcheck // mostly nobody is left
 			exited, gone = nil, time.After(strayWait)
 		case <-gone:
-			return w, finished, errClosed
+			return w, finished, cmp.Or(w.err, errClosed)
 		case <-ctx.Done():
 			return w, finished, fmt.Errorf("answers for %d of %d events, and then not in time: %w", r.next, len(r.events), ctx.Err())
 		}
@@ -212,18 +216,18 @@ func (c *conversation) exits() bool {
 }
 
 // stop ends the program; the end of its input and SIGTERM tell it so.
-func (s *Stream) stop() {
+func (s *Stream) stop() error {
 	c := s.program
 	s.program = nil
-	c.in.Close() //nolint:errcheck // it is not there to be read any more
+	c.in.Close()
 	close(c.over)
-	c.end(s.opts.Grace)
+	return c.end(s.opts.Grace)
 }
 
 // Close implements sink.Sink.
 func (s *Stream) Close() error {
-	if s.program != nil {
-		s.stop()
+	if s.program == nil {
+		return nil
 	}
-	return nil
+	return s.stop()
 }

@@ -107,10 +107,11 @@ func TestEventsConfirmedOutOfTurnAreNotGivenAgain(t *testing.T) {
 
 func TestAnswerThatNobodyAskedForConfirmsNothing(t *testing.T) {
 	p := newPlace(t)
-	s := newStream(t, shell(`while read -r line; do echo "ok -"; echo "ok -"; : >"$1"; done`, p.file()))
+	s := newStream(t, shell(`read -r line; echo "ok -"; while [ ! -e "$1" ]; do sleep 0.01; done; echo "ok -"; read -r line; sleep 1000`, p.file()))
 	if n, err := s.Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
 		t.Fatalf("took %d events: %v", n, err)
 	}
+	writeFile(t, p.file(), "")
 	for len(s.program.answers) == 0 {
 		time.Sleep(time.Millisecond)
 	}

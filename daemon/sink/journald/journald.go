@@ -80,7 +80,7 @@ func (s *Sink) connect() (err error) {
 
 func (s *Sink) disconnect() {
 	if s.conn != nil {
-		s.conn.Close() //nolint:errcheck // what was sent was sent
+		s.conn.Close()
 		s.conn = nil
 	}
 }
