@@ -125,8 +125,9 @@ func loadConfig(file string) (cfg *config.Config, name string, err error) {
 
 func serve(cfg *config.Config, configName string, stdout io.Writer, log *slog.Logger) int {
 	// A closed pipe on a sink's stream, or a restart of the journal, is that sink's
-	// error and not the end of the process.
-	signal.Ignore(syscall.SIGPIPE)
+	// error and not the end of the process. Caught and not ignored, which the programs
+	// of a sink would inherit.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	hangup := make(chan os.Signal, 1) // before anything that a hangup could end
 	signal.Notify(hangup, syscall.SIGHUP)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)

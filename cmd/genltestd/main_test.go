@@ -3,7 +3,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -143,5 +145,35 @@ func TestSignals(t *testing.T) {
 		if !strings.Contains(text, part) {
 			t.Errorf("log has no %q:\n%s", part, text)
 		}
+	}
+}
+
+// Programs of the sink exec would inherit a signal that is ignored: a shell's
+// pipelines would go on writing to nobody.
+func TestNoSignalIsIgnored(t *testing.T) {
+	cmd := command(t, "--config", write(t, "http: {listen: \"127.0.0.1:0\"}\n"))
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	log := bufio.NewScanner(stderr)
+	for log.Scan() && !strings.Contains(log.Text(), "serving metrics") {
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(status), "\nSigIgn:\t0000000000000000\n") {
+		t.Errorf("signals are ignored:\n%s", status)
+	}
+	cmd.Process.Signal(syscall.SIGPIPE) //nolint:errcheck // seen in the exit status
+	cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // seen in the exit status
+	for log.Scan() {
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v after SIGPIPE and SIGTERM", err)
 	}
 }
