@@ -97,6 +97,32 @@ func TestParseGood(t *testing.T) {
 			w.SigningSecrets = []Secret{{Credential: "new"}, inline("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}
 		},
 		"name-quoted": func(c *Config) { c.Sinks = []Sink{stdoutSink("5"), stdoutSink("no")} },
+		"journald": func(c *Config) {
+			c.Sinks = []Sink{stdoutSink("a"), stdoutSink("b")}
+			c.Sinks[0].Stdout, c.Sinks[1].Stdout = nil, nil
+			c.Sinks[0].Journald = &Journald{Socket: "/run/systemd/journal/socket", Identifier: "genltest", Priority: "info"}
+			c.Sinks[1].Journald = &Journald{
+				Socket: "/run/systemd/journal.events/socket", Identifier: "events of b", Priority: "crit",
+				Fields: []JournaldField{{Name: "SITE"}, {"0_X", "two\nlines"}},
+			}
+		},
+		"exec": func(c *Config) {
+			c.Sinks = []Sink{stdoutSink("a"), stdoutSink("b"), stdoutSink("c")}
+			for i := range c.Sinks {
+				c.Sinks[i].Stdout = nil
+				c.Sinks[i].Exec = &Exec{
+					Argv: []string{"/bin/cat"}, Mode: ExecEvent,
+					Timeout: Duration(5 * time.Second), Concurrency: 1, Grace: Duration(500 * time.Millisecond),
+				}
+			}
+			c.Sinks[1].AttemptTimeout, c.Sinks[2].AttemptTimeout = Duration(time.Minute), Duration(time.Second)
+			*c.Sinks[1].Exec = Exec{
+				Argv: []string{"/bin/sh", "-c", "", "5"}, Mode: ExecEvent, Timeout: Duration(time.Minute), Concurrency: 64, User: "nobody",
+				Limits:      ExecLimits{Memory: 1 << 30, CPU: Duration(2 * time.Second), Files: 16, Processes: 32},
+				Environment: []ExecVariable{{Name: "A"}, {"b_1", "="}},
+			}
+			c.Sinks[2].Exec.Mode = ExecStream
+		},
 		"alias": func(c *Config) {
 			c.Echo = Echo{Duration(7 * time.Second), Duration(7 * time.Second)}
 			c.Sinks = []Sink{fileSink("a", "/x"), stdoutSink("b")}
