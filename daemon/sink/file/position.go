@@ -28,10 +28,11 @@ import (
 //	12  4  the same once more when all lines are written
 //	16 40  boot id
 //	56  8  device and
-//	64  8  inode of the file
-//	72  8  where the first line begins
-//	80  8  highest number of an event in the note
-//	88  8  number of entries, of 16 bytes each:
+//	64  8  inode of the file, and
+//	72  8  when it was created, in ns since 1970
+//	80  8  where the first line begins
+//	88  8  highest number of an event in the note
+//	96  8  number of entries, of 16 bytes each:
 //	       0  8  CRC64 of the event's id
 //	       8  4  length of its line, or 0 when it is in the files for certain
 //	      12  4  CRC32C of its line
@@ -43,7 +44,7 @@ type position struct {
 
 const (
 	positionMagic  = "genltpos"
-	positionHeader = 96
+	positionHeader = 104
 	positionEntry  = 16
 	bootIDLen      = 40
 )
@@ -109,7 +110,10 @@ func (p *position) begin(t *target, known *known, events []event.Event, l *lines
 	}
 	copy(b, positionMagic)
 	copy(b[16:16+bootIDLen], p.boot)
-	for i, v := range [...]uint64{t.id.dev, t.id.ino, uint64(t.size - t.torn), last, uint64(len(known.ids) + len(events))} { //nolint:gosec // none is negative
+	for i, v := range [...]uint64{
+		t.id.dev, t.id.ino, uint64(t.id.born), //nolint:gosec // read back as it was
+		uint64(t.size - t.torn), last, uint64(len(known.ids) + len(events)), //nolint:gosec // none is negative
+	} {
 		le.PutUint64(b[56+8*i:], v)
 	}
 	le.PutUint32(b[8:], crc32.Checksum(b[16:], castagnoli))
@@ -126,6 +130,9 @@ func (p *position) end() error {
 	_, err := p.file.WriteAt(p.buf[8:12], 12)
 	return err
 }
+
+// noteKnown notes the events that are there for certain, and no others.
+func (p *position) noteKnown(t *target, known *known) error { return p.begin(t, known, nil, nil) }
 
 // clear makes the last note none: its lines cannot be trusted to last.
 func (p *position) clear() error {
@@ -148,7 +155,7 @@ func parseNote(b []byte) (n note, ok bool) {
 		return note{}, false
 	}
 	le := binary.LittleEndian
-	count := le.Uint64(b[88:])
+	count := le.Uint64(b[96:])
 	if count > uint64(len(b)/positionEntry) || len(b) < positionHeader+int(count)*positionEntry { //nolint:gosec // it is less than len(b)
 		return note{}, false
 	}
@@ -159,9 +166,9 @@ func parseNote(b []byte) (n note, ok bool) {
 	}
 	n = note{
 		boot: strings.TrimRight(string(b[16:16+bootIDLen]), "\x00"), done: le.Uint32(b[12:]) == sum,
-		file:   fileID{le.Uint64(b[56:]), le.Uint64(b[64:])},
-		offset: int64(le.Uint64(b[72:])), //nolint:gosec // a negative one is read as beyond the end
-		last:   le.Uint64(b[80:]),
+		file:   fileID{le.Uint64(b[56:]), le.Uint64(b[64:]), int64(le.Uint64(b[72:]))}, //nolint:gosec // as it was written
+		offset: int64(le.Uint64(b[80:])),                                               //nolint:gosec // likewise
+		last:   le.Uint64(b[88:]),
 	}
 	for b = b[positionHeader:]; len(b) > 0; b = b[positionEntry:] {
 		n.lines = append(n.lines, noteLine{le.Uint64(b), le.Uint32(b[8:]), le.Uint32(b[12:])})

@@ -4,6 +4,7 @@ package file
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -163,6 +164,9 @@ func (n *note) scan(f *os.File) (whole int, torn int64, err error) {
 		}
 		line, err = in.Peek(int(want.length))
 		if errors.Is(err, io.EOF) {
+			if bytes.IndexByte(line, '\n') >= 0 {
+				line = nil // somebody else's: ours would be whole
+			}
 			return whole, int64(len(line)), nil
 		}
 		if err != nil || crc32.Checksum(line, castagnoli) != want.sum {
@@ -188,13 +192,26 @@ func sibling(path string, id fileID) (*os.File, error) {
 			continue
 		}
 		info, err := entry.Info()
-		if errors.Is(err, fs.ErrNotExist) || err == nil && (idOf(info) != id || !info.Mode().IsRegular()) {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && (!id.hasInode(info) || !info.Mode().IsRegular()) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		return os.OpenFile(filepath.Join(filepath.Dir(path), entry.Name()), os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+		return openIf(filepath.Join(filepath.Dir(path), entry.Name()), id)
 	}
 	return nil, nil
+}
+
+// openIf returns nil when the file is another one.
+func openIf(path string, id fileID) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	got, err := idOf(f)
+	if err != nil || got != id {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }

@@ -107,6 +107,11 @@ func (s *Sink) rotate() error {
 	if err != nil {
 		return err
 	}
+	// What the position tells of events by their place in the file must not depend
+	// on it any longer: the file may be compressed before the next batch is noted.
+	if err := s.position.noteKnown(&s.target, &s.known); err != nil {
+		return err
+	}
 	if err := os.Rename(s.opts.Path, name); err != nil {
 		return err
 	}

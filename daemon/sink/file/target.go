@@ -22,15 +22,32 @@ type target struct {
 	size  int64     // as we left it; when it differs, somebody else has written or cut
 	torn  int64     // bytes at its end that are the beginning of a line of ours
 	dirty bool      // its end is not known to be that of a line
-	began time.Time // when the file was created, as far as the file system says
+	began time.Time // when the file was created, or opened where the file system does not tell
 }
 
-// A fileID names a file whatever its path.
-type fileID struct{ dev, ino uint64 }
+// A fileID names a file whatever its path. An inode is used again for another file,
+// which then has been born at another time.
+type fileID struct {
+	dev, ino uint64
+	born     int64 // in ns since 1970; 0 where the file system does not tell
+}
 
-func idOf(info fs.FileInfo) fileID {
-	st, _ := info.Sys().(*syscall.Stat_t)
-	return fileID{st.Dev, st.Ino}
+func idOf(f *os.File) (fileID, error) {
+	var st unix.Statx_t
+	if err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &st); err != nil {
+		return fileID{}, fmt.Errorf("statx: %w", err)
+	}
+	id := fileID{dev: unix.Mkdev(st.Dev_major, st.Dev_minor), ino: st.Ino}
+	if st.Mask&unix.STATX_BTIME != 0 {
+		id.born = st.Btime.Sec*1e9 + int64(st.Btime.Nsec)
+	}
+	return id, nil
+}
+
+// hasInode says whether info is of the file, or of a later one with its inode.
+func (id fileID) hasInode(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Dev == id.dev && st.Ino == id.ino
 }
 
 var (
@@ -54,10 +71,17 @@ func (t *target) open(path string, mode fs.FileMode, durable bool, now time.Time
 	if err == nil && created && durable {
 		err = syncDir(path)
 	}
+	var id fileID
+	if err == nil {
+		id, err = idOf(f)
+	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("open %s: %w", path, err), f.Close())
 	}
-	*t = target{file: f, id: idOf(info), size: info.Size(), dirty: true, began: birth(f, now)}
+	*t = target{file: f, id: id, size: info.Size(), dirty: true, began: now}
+	if id.born != 0 {
+		t.began = time.Unix(0, id.born)
+	}
 	return nil
 }
 
@@ -76,16 +100,6 @@ func lock(f *os.File) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// birth is when the file was created, or now where the file system does not tell.
-func birth(f *os.File, now time.Time) time.Time {
-	var st unix.Statx_t
-	err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_BTIME, &st)
-	if err != nil || st.Mask&unix.STATX_BTIME == 0 {
-		return now
-	}
-	return time.Unix(st.Btime.Sec, int64(st.Btime.Nsec))
-}
-
 // follow leaves the file when the path no longer leads to it, and notices what
 // others have done to it.
 func (t *target) follow(path string) error {
@@ -93,7 +107,7 @@ func (t *target) follow(path string) error {
 		return nil
 	}
 	named, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && idOf(named) != t.id {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !t.id.hasInode(named) {
 		return t.leave()
 	}
 	if err != nil {
