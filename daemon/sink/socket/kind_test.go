@@ -32,10 +32,12 @@ type collector struct {
 	mu       sync.Mutex
 	conns    []net.Conn
 	lines    [][]byte
+
+	sink *sinktest.Counter // that leads to it
 }
 
-// startCollector returns the options that lead to it.
-func startCollector(t *testing.T, network string, confirm bool) (*collector, ClientOptions) {
+// startCollector returns it with a client that leads to it.
+func startCollector(t *testing.T, network string, confirm bool) *collector {
 	t.Helper()
 	c := &collector{network: "tcp", address: "127.0.0.1:0", confirm: confirm}
 	o := ClientOptions{Stream: stream.Options{Network: network}, Acknowledge: confirm, Encoder: event.JSON{}}
@@ -50,8 +52,12 @@ func startCollector(t *testing.T, network string, confirm bool) (*collector, Cli
 	c.Mend(t)
 	c.address = c.listener.Addr().String()
 	o.Stream.Address = c.address
-	t.Cleanup(func() { c.Break(t) })
-	return c, o
+	c.sink = &sinktest.Counter{Sink: NewClient(o)}
+	t.Cleanup(func() {
+		c.sink.Close()
+		c.Break(t)
+	})
+	return c
 }
 
 // Mend implements sinktest.Place.
@@ -97,12 +103,14 @@ func (c *collector) serve(conn net.Conn) {
 	}
 }
 
-// Break implements sinktest.Place: it reads what has arrived before it goes.
-func (c *collector) Break(*testing.T) {
+// Break implements sinktest.Place: the collector goes when it has stored what counts as
+// taken.
+func (c *collector) Break(t *testing.T) {
+	c.sink.AwaitStored(t, c)
 	c.listener.Close()
 	c.mu.Lock()
 	for _, conn := range c.conns {
-		conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) //nolint:errcheck // it has ended then
+		conn.Close()
 	}
 	c.conns = nil
 	c.mu.Unlock()
@@ -122,12 +130,14 @@ func (c *collector) Taken(t *testing.T) (taken []sinktest.Taken) {
 func TestClientKind(t *testing.T) {
 	for _, network := range []string{"unix", "tcp", "tls"} {
 		for _, confirm := range []bool{false, true} {
+			hostile := 5_000
+			if network == "tcp" && confirm {
+				hostile = 100_000
+			}
 			t.Run(fmt.Sprintf("%s, acknowledge: %t", network, confirm), func(t *testing.T) {
-				sinktest.Run(t, sinktest.Kind{Hostile: 50_000, New: func(t *testing.T) (sink.Sink, sinktest.Place) {
-					place, options := startCollector(t, network, confirm)
-					s := NewClient(options)
-					t.Cleanup(func() { s.Close() })
-					return s, place
+				sinktest.Run(t, sinktest.Kind{Hostile: hostile, New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+					place := startCollector(t, network, confirm)
+					return place.sink, place
 				}})
 			})
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
@@ -29,11 +30,11 @@ func TestAServerThatIsKilledLosesWhatItHadNotReadAndNoMore(t *testing.T) {
 
 func killServer(t *testing.T, server server) {
 	place, options := server.start(t)
-	s := New(options)
+	s := &sinktest.Counter{Sink: New(options)}
 	defer s.Close()
 	events := sinktest.Events(1, 100_000)
 	taken := deliver(t, s, events[:1000], time.Minute)
-	place.awaitQuiet(t)
+	s.AwaitStored(t, place)
 
 	place.suspend(t)
 	unread := deliver(t, s, events[taken:], 200*time.Millisecond)
@@ -54,7 +55,7 @@ func killServer(t *testing.T, server server) {
 }
 
 // deliver delivers until all are taken or nothing is any more within the time given.
-func deliver(t *testing.T, s *Sink, events []event.Event, limit time.Duration) (taken int) {
+func deliver(t *testing.T, s sink.Sink, events []event.Event, limit time.Duration) (taken int) {
 	t.Helper()
 	for end := time.Now().Add(limit); taken < len(events); {
 		ctx, cancel := context.WithDeadline(t.Context(), end)

@@ -13,15 +13,15 @@ import (
 func TestKind(t *testing.T) {
 	for _, server := range servers() {
 		t.Run(server.name, func(t *testing.T) {
-			hostile := 10_000
-			if server.name == "tcp" || server.name == "tls" {
+			hostile := 5_000
+			if server.name == "tcp" {
 				hostile = 100_000
 			}
 			sinktest.Run(t, sinktest.Kind{Hostile: hostile, New: func(t *testing.T) (sink.Sink, sinktest.Place) {
 				place, options := server.start(t)
-				s := New(options)
-				t.Cleanup(func() { s.Close() })
-				return s, place
+				place.sink = &sinktest.Counter{Sink: New(options)}
+				t.Cleanup(func() { place.sink.Close() })
+				return place.sink, place
 			}})
 		})
 	}

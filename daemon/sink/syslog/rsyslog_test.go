@@ -27,6 +27,8 @@ type rsyslog struct {
 	input   string // its configuration
 	ready   func() bool
 	process *exec.Cmd
+
+	sink *sinktest.Counter // that leads to it
 }
 
 // Everything that has been read is in the file before more is read: the main queue has
@@ -133,21 +135,11 @@ func (r *rsyslog) Taken(t *testing.T) (taken []sinktest.Taken) {
 	return taken
 }
 
-// Break stops the server as an operator does, when it has read all it was sent.
+// Break stops the server as an operator does, when it has stored what counts as taken:
+// what it has not read yet would be lost.
 func (r *rsyslog) Break(t *testing.T) {
-	r.awaitQuiet(t)
+	r.sink.AwaitStored(t, r)
 	r.stop(syscall.SIGTERM)
-}
-
-// awaitQuiet returns when nothing more is stored.
-func (r *rsyslog) awaitQuiet(t *testing.T) {
-	for before := -1; ; time.Sleep(100 * time.Millisecond) {
-		now := len(r.text(t))
-		if now == before {
-			break
-		}
-		before = now
-	}
 }
 
 // Mend implements sinktest.Place.
