@@ -229,7 +229,7 @@ func (o *onlooker) Mend(t *testing.T) {
 }
 
 func TestListenerKind(t *testing.T) {
-	sinktest.Run(t, sinktest.Kind{New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+	sinktest.Run(t, sinktest.Kind{Hostile: 20_000, New: func(t *testing.T) (sink.Sink, sinktest.Place) {
 		l := newListener(t, 64<<20)
 		return l, watch(t, l)
 	}})

@@ -53,7 +53,7 @@ type Sink struct {
 	transport transport
 }
 
-// A transport carries messages. It returns how many, from the first on, count as taken;
+// A transport carries messages, of which there is at least one. It returns how many, from the first on, count as taken;
 // err is nil if and only if that is all.
 type transport interface {
 	send(ctx context.Context, m *messages) (taken int, err error)
@@ -85,6 +85,9 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (int, error) {
 		return 0, err
 	}
 	refused := s.messages.encode(events)
+	if s.messages.count() == 0 {
+		return 0, refused
+	}
 	taken, err := s.transport.send(ctx, &s.messages)
 	if err == nil {
 		err = refused
@@ -99,9 +102,6 @@ func (s *Sink) Close() error { return s.transport.close() }
 type streamed struct{ client *stream.Client }
 
 func (s *streamed) send(ctx context.Context, m *messages) (int, error) {
-	if m.count() == 0 {
-		return 0, nil
-	}
 	acknowledged, err := s.client.Write(ctx, m.buf)
 	return m.within(acknowledged), err
 }
