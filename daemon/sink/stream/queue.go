@@ -15,8 +15,9 @@ import (
 )
 
 // The pause between two looks at a send queue doubles, so that the wait is at most
-// about twice as long as the peer takes. No event of the kernel tells that the queue
-// is empty but a time stamp of each acknowledgement, which unix sockets lack.
+// about twice as long as the peer takes, or the millisecond that a Go process with
+// nothing else to do sleeps at least. No event of the kernel tells that the queue is
+// empty but a time stamp of each acknowledgement, which unix sockets lack.
 const (
 	firstPause   = 50 * time.Microsecond
 	longestPause = 10 * time.Millisecond
