@@ -102,8 +102,9 @@
 //     many it was too late for. (TestModel, TestReaderLearnsWhatRetentionTook)
 //     What Trim passes over is counted once, by Trim. (TestModel,
 //     TestTrimCountsEachRecordOnce, TestTrimBesideAWriter)
-//  3. Append waits for no reader and, unless with FsyncAlways, for no fsync while
-//     disk and numbers last; it allocates nothing in the steady state.
+//  3. Append waits for no reader and, but with FsyncAlways, for no fsync, unless one
+//     took so long that half a reserve was used up meanwhile. It allocates nothing
+//     in the steady state.
 //     (TestAppendAllocatesNothing, TestReadersFollowAWriter,
 //     TestAppendDoesNotWaitForTheKeeper)
 //  4. What Append has taken survives the end of the process at any instruction.
