@@ -36,19 +36,19 @@ func TestMessagesOfASwarmWakeNobody(t *testing.T) {
 	if !s.gate.wakes(t) {
 		t.Fatal("nobody learns of a message that Receive is to wait for")
 	}
-	send(numbered(2))
-	batches := 0
-	err := s.Receive(func([]Message) error {
-		if batches++; batches == 2 {
+	for i := range batchMessages {
+		send(numbered(2 + i))
+	}
+	err := s.Receive(func(messages []Message) error {
+		if len(messages) == 1 {
 			return errDone
 		}
-		send(numbered(3))
 		return nil
 	})
 	if !errors.Is(err, errDone) {
 		t.Fatal(err)
 	}
-	send(numbered(4))
+	send(numbered(2 + batchMessages))
 	if s.gate.wakes(t) {
 		t.Error("a message of a swarm wakes a thread that has nothing to do")
 	}
@@ -56,7 +56,7 @@ func TestMessagesOfASwarmWakeNobody(t *testing.T) {
 	if n := drain(t, s); n != 1 {
 		t.Errorf("received %d messages after the swarm, want 1", n)
 	}
-	send(numbered(5))
+	send(numbered(3 + batchMessages))
 	if !s.gate.wakes(t) {
 		t.Error("nobody learns of a message after the swarm")
 	}
