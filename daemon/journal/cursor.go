@@ -24,7 +24,8 @@ type cursor struct {
 	slots *slotFile // guarded by writing
 	id    uint64    // of the journal
 
-	writing sync.Mutex // held while using slots
+	syncing sync.Mutex // held while making slots durable, and before writing
+	writing sync.Mutex // held while using slots, but not for the wait of an fsync
 
 	mu      sync.Mutex
 	at      position
@@ -99,8 +100,8 @@ func (c *cursor) place() position {
 	return c.at
 }
 
-// move sets the cursor. It is written at once when that needs no waiting, so
-// that the end of the process repeats no more than one batch.
+// move sets and writes the cursor, so that the end of the process repeats no more
+// than one batch. It does not wait for an fsync that is under way.
 func (c *cursor) move(to position) error {
 	c.mu.Lock()
 	if to.next <= c.at.next {
@@ -109,9 +110,7 @@ func (c *cursor) move(to position) error {
 	}
 	c.at = to
 	c.mu.Unlock()
-	if !c.writing.TryLock() {
-		return nil // the keeper is at it
-	}
+	c.writing.Lock()
 	defer c.writing.Unlock()
 	return c.write()
 }
@@ -148,16 +147,28 @@ func (c *cursor) flush(durable bool) error {
 	if c.broken {
 		return nil
 	}
+	c.syncing.Lock()
+	defer c.syncing.Unlock()
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if err := c.write(); err != nil || !durable || c.slots == nil {
 		return err
 	}
-	if err := c.slots.sync(); err != nil {
+	begun, err := c.slots.beginSync()
+	if err != nil {
 		return err
 	}
+	reached := c.written
+	if begun {
+		c.writing.Unlock()
+		err = c.slots.file.Sync() // syncing keeps it from being closed
+		c.writing.Lock()
+		if err = c.slots.endSync(err); err != nil {
+			return err
+		}
+	}
 	c.mu.Lock()
-	c.durable = c.written
+	c.durable = reached
 	c.mu.Unlock()
 	return nil
 }
@@ -165,6 +176,8 @@ func (c *cursor) flush(durable bool) error {
 // release closes the file. A commit that comes later, from a reader that was
 // given up, must not reach what has the descriptor's number then.
 func (c *cursor) release() {
+	c.syncing.Lock()
+	defer c.syncing.Unlock()
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if c.slots != nil {

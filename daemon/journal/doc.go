@@ -58,8 +58,9 @@
 // difference of two of them is how many messages lie, or lay, between. That is
 // how losses are counted exactly, whatever has gone missing.
 //
-// A slot file has two slots, at 0 and 4096, of which the valid one with the
-// higher version holds. The one that is known to be durable is never written:
+// A slot file has slots at 0, 4096 and 8192, of which the valid one with the
+// highest version holds; the third may be missing. The one that is known to be
+// durable is never written, nor the one that an fsync is making so:
 //
 //	 0   8  "genltslt"
 //	 8   4  checksum
@@ -120,7 +121,8 @@
 //  8. Damage takes no frame but those that it touches. What is missing between
 //     records that are there is counted exactly. (TestInjuries)
 //  9. A commit survives the end of the process; losing one repeats records and
-//     drops none. (TestCommitSurvivesTheProcess, TestCrashAtEachStep) So does
+//     drops none. (TestCommitSurvivesTheProcess,
+//     TestCommitSurvivesTheProcessDuringAnFsync, TestCrashAtEachStep) So does
 //     losing the cursor's file to damage.
 //     (TestReaderOfADamagedCursorRepeatsAndLosesNothing)
 //  10. A segment is removed only when all cursors have durably passed it, or a

@@ -218,7 +218,7 @@ func FuzzSlots(f *testing.F) {
 		m := newMemFS()
 		m.names["/s"] = &node{data: data}
 		s, value, ok, err := openSlots(m, "/s", 0)
-		if err != nil || s.turn < 0 || s.turn > 1 {
+		if err != nil || s.turn < 0 || s.turn >= slotCount || ok && s.turn == s.durable {
 			t.Fatalf("turn %d, %v", s.turn, err)
 		}
 		if ok {

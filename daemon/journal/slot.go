@@ -11,21 +11,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A slot file holds one small value twice, in two disk blocks of its own. A
-// value is overwritten in place, where a rename would need space: on a full disk
-// it is the cursors that free some. The slot that is durable is never written,
-// so a torn write costs the new value only.
+// A slot file holds one small value several times, each in a disk block of its own.
+// A value is overwritten in place, where a rename would need space: on a full disk
+// it is the cursors that free some. The slot that is durable is never written, nor
+// is the one that is becoming durable, so a torn write costs the new value only,
+// and a write waits for no fsync.
 const (
+	slotCount    = 3
 	slotLen      = 128
 	slotGap      = 4096
-	slotFileLen  = slotGap + slotLen
+	slotFileLen  = slotGap + slotLen // of a new one; the third slot is made when it is needed
 	slotMagic    = "genltslt"
 	slotValueLen = slotLen - 24
 )
 
 type slotFile struct {
 	file    File
-	turn    int    // the slot to write; the other one is durable
+	turn    int    // the slot to write
+	durable int    // the slot that is, or was before what is being synced
+	syncing int    // the slot that is becoming durable, or -1
 	version uint64 // of the newest value
 	newest  []byte // as it was written
 	written bool   // since the last sync
@@ -55,23 +59,24 @@ func openSlots(fs FS, path string, flags int) (s *slotFile, value []byte, ok boo
 	if err != nil {
 		return nil, nil, false, err
 	}
-	s = &slotFile{file: file}
-	for i := range 2 {
+	s = &slotFile{file: file, durable: 1, syncing: -1}
+	for i := range slotCount {
 		b := make([]byte, slotLen)
 		if _, err := file.ReadAt(b, int64(i)*slotGap); err != nil {
 			continue // short or unreadable: not valid
 		}
 		version, v, valid := parseSlot(b)
 		if valid && (!ok || version > s.version) {
-			s.version, s.turn, s.newest, value, ok = version, 1-i, b, v, true
+			s.version, s.durable, s.newest, value, ok = version, i, b, v, true
 		}
 	}
+	s.turn = s.free()
 	if flags&unix.O_RDWR != 0 {
 		// A process that was killed may have left the newest value in memory only,
 		// and the next write goes to the other slot. If an fsync had failed there, the
 		// kernel has to be told again that there is something to write.
 		if ok {
-			_, err = file.WriteAt(s.newest, int64(1-s.turn)*slotGap)
+			_, err = file.WriteAt(s.newest, int64(s.durable)*slotGap)
 		}
 		err = errors.Join(err, file.Sync())
 	}
@@ -97,7 +102,17 @@ func createSlots(fs FS, path string, value []byte) (*slotFile, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &slotFile{file: file, turn: 1, version: 1}, nil
+	return &slotFile{file: file, turn: 1, version: 1, syncing: -1}, nil
+}
+
+// free returns the first slot that may be written.
+func (s *slotFile) free() int {
+	for i := range slotCount {
+		if i != s.durable && i != s.syncing {
+			return i
+		}
+	}
+	panic("unreachable: there are more slots than two")
 }
 
 // write replaces the newest value. It survives the process from now on, and the
@@ -110,20 +125,42 @@ func (s *slotFile) write(value []byte) error {
 }
 
 func (s *slotFile) sync() error {
+	if begun, err := s.beginSync(); err != nil || !begun {
+		return err
+	}
+	return s.endSync(s.file.Sync())
+}
+
+// beginSync must come before the file's Sync, and endSync behind it, with what it
+// returned. Between the two, write may be called. begun is false when there is
+// nothing to sync.
+func (s *slotFile) beginSync() (begun bool, err error) {
 	if !s.written {
-		return nil
+		return false, nil
 	}
 	if s.failed {
 		// The kernel calls clean what it could not write: a second fsync alone would
 		// succeed and prove nothing.
 		if _, err := s.file.WriteAt(s.newest, int64(s.turn)*slotGap); err != nil {
-			return err
+			return false, err
 		}
 	}
-	err := s.file.Sync()
-	if s.failed = err != nil; s.failed {
-		return err
+	s.syncing, s.written = s.turn, false
+	s.turn = s.free()
+	return true, nil
+}
+
+func (s *slotFile) endSync(err error) error {
+	synced := s.syncing
+	s.syncing, s.failed = -1, err != nil
+	switch {
+	case err == nil:
+		s.durable = synced
+		if !s.written {
+			s.turn = s.free()
+		}
+	case !s.written: // it is still to be done
+		s.turn, s.written = synced, true
 	}
-	s.turn, s.written = 1-s.turn, false
-	return nil
+	return err
 }

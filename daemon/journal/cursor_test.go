@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// A stuckFS has an fsync of a cursor wait, when it is told to.
+type stuckFS struct {
+	*memFS
+	stuck   atomic.Bool
+	entered chan struct{}
+	release chan struct{}
+}
+
+type stuckFile struct {
+	File
+	fs *stuckFS
+}
+
+func (s *stuckFS) Open(name string, flags int) (File, error) {
+	f, err := s.memFS.Open(name, flags)
+	if err == nil && strings.HasPrefix(path.Base(name), cursorPrefix) {
+		f = stuckFile{f, s}
+	}
+	return f, err
+}
+
+func (f stuckFile) Sync() error {
+	if f.fs.stuck.CompareAndSwap(true, false) {
+		f.fs.entered <- struct{}{}
+		<-f.fs.release
+	}
+	return f.File.Sync()
+}
+
+// TestCommitSurvivesTheProcessDuringAnFsync: an fsync may take long, in which many
+// batches are delivered; all of them would be delivered again.
+func TestCommitSurvivesTheProcessDuringAnFsync(t *testing.T) {
+	fs := &stuckFS{memFS: newMemFS(), entered: make(chan struct{}), release: make(chan struct{})}
+	opts := still(fs)
+	j := open(t, "/j", opts)
+	r := reader(t, j, "r", FromOldest)
+	put(t, j, 1, "one", "two", "three", "four", "five")
+	commit := func() {
+		t.Helper()
+		var records [1]Record
+		if n, _, err := r.Read(t.Context(), records[:]); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		if err := r.Commit(records[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commit()
+	fs.stuck.Store(true)
+	flushed := make(chan error, 1)
+	go func() { flushed <- j.flushCursors(true) }()
+	<-fs.entered
+	commit()
+	commit()
+	after := still(fs.clone())
+	if got, _ := readOne(t, reader(t, open(t, "/j", after), "r", FromOldest)); got.text != "four" {
+		t.Errorf("killed during the fsync, the next event is %v", got)
+	}
+	close(fs.release)
+	if err := <-flushed; err != nil {
+		t.Error(err)
+	}
+	commit()
+	after = still(fs.clone())
+	if got, _ := readOne(t, reader(t, open(t, "/j", after), "r", FromOldest)); got.text != "five" {
+		t.Errorf("killed after the fsync, the next event is %v", got)
+	}
+}
+
+// TestSlotsWrittenDuringAnFsync: the fsync ends well or not, the machine stops or
+// not; the value is never older than the last that was durable, and never another.
+func TestSlotsWrittenDuringAnFsync(t *testing.T) {
+	for _, fault := range []error{nil, unix.EIO} {
+		fs := newMemFS()
+		s, err := createSlots(fs, "/s", []byte("value 0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		value := 0
+		write := func() {
+			t.Helper()
+			value++
+			if err := s.write(fmt.Appendf(nil, "value %d", value)); err != nil {
+				t.Fatal(err)
+			}
+			for _, slot := range []int{s.durable, s.syncing} {
+				if fs.ops[len(fs.ops)-1].off == int64(slot)*slotGap {
+					t.Fatalf("value %d was written to slot %d, which is durable or becomes so", value, slot)
+				}
+			}
+			_, got, ok, err := openSlots(fs.clone(), "/s", 0)
+			if text := string(bytes.TrimRight(got, "\x00")); !ok || err != nil || text != fmt.Sprint("value ", value) {
+				t.Fatalf("after a kill: %q, %v, want value %d", text, err, value)
+			}
+		}
+		for range 10 {
+			write()
+			if begun, err := s.beginSync(); !begun || err != nil {
+				t.Fatal(begun, err)
+			}
+			write()
+			write()
+			if err := s.endSync(fault); !errors.Is(err, fault) {
+				t.Fatal(err)
+			}
+			if !s.written {
+				t.Fatal("nothing is left to sync")
+			}
+			write()
+			if err := s.sync(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
