@@ -33,7 +33,8 @@ import (
 //	80  8  where the first line begins
 //	88  8  highest number of an event in the note
 //	96  8  number of entries, of 16 bytes each:
-//	       0  8  CRC64 of the event's id
+//	       0  8  CRC64 of the journal's id, plus the event's number; or CRC64 of an
+//	             id that has more than these
 //	       8  4  length of its line, or 0 when it is in the files for certain
 //	      12  4  CRC32C of its line
 type position struct {

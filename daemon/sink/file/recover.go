@@ -26,14 +26,23 @@ type known struct {
 	ids     map[uint64]struct{}
 	last    uint64   // highest number among them
 	taken   []uint64 // by this attempt; delivery knows when the next one begins
+	journal string   // whose hash
+	base    uint64   // is
 	scratch []byte
 }
 
 var ecma = crc64.MakeTable(crc64.ECMA)
 
+// hash names an event in a position. Events of one journal never have the same.
 func (k *known) hash(e *event.Event) uint64 {
-	k.scratch = e.AppendID(k.scratch[:0])
-	return crc64.Checksum(k.scratch, ecma)
+	if e.Suppressed != nil { // its id has more than a number
+		k.scratch = e.AppendID(k.scratch[:0])
+		return crc64.Checksum(k.scratch, ecma)
+	}
+	if k.journal != e.JournalID {
+		k.journal, k.base = e.JournalID, crc64.Checksum([]byte(e.JournalID), ecma)
+	}
+	return k.base + e.Seq
 }
 
 func (k *known) has(e *event.Event) bool {
@@ -85,7 +94,7 @@ func (k *known) passed(events []event.Event) {
 	if len(k.ids) == 0 || len(events) == 0 || events[len(events)-1].Seq <= k.last {
 		return
 	}
-	k.ids, k.last, k.taken = nil, 0, nil
+	*k = known{}
 }
 
 // recover reads the position and finds out which of the events in it an earlier

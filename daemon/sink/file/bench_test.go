@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package file
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink/lines"
+)
+
+func someEvents(n int) []event.Event {
+	list := make([]event.Event, n)
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	for i := range list {
+		list[i] = event.Event{
+			JournalID: "6a9155caa46c7dcc", Seq: uint64(1_000_000 + i), Time: at, KernelTime: at, KernelSeq: uint64(i), LoadID: 7,
+			Host: "web-1", Family: "genltest", Group: "mcgrp", Message: bytes.Repeat([]byte("x"), 64),
+		}
+	}
+	return list
+}
+
+func BenchmarkDeliver(b *testing.B) {
+	for _, batch := range []int{1, 256, 1000} {
+		for _, fsync := range []bool{false, true} {
+			for _, position := range []bool{false, true} {
+				b.Run(fmt.Sprintf("batch=%d/fsync=%v/position=%v", batch, fsync, position), func(b *testing.B) {
+					dir := b.TempDir()
+					opts := Options{Path: filepath.Join(dir, "events"), Mode: 0o600, Encoder: event.JSON{}, Fsync: fsync, Rotate: Rotate{MaxBytes: 256 << 20, KeepFiles: 1}}
+					if position {
+						opts.Position = filepath.Join(dir, "position")
+					}
+					s := New(opts)
+					defer s.Close()
+					list := someEvents(batch)
+					before := cpuTime(b)
+					for b.Loop() {
+						if _, err := s.Deliver(b.Context(), list); err != nil {
+							b.Fatal(err)
+						}
+					}
+					report(b, batch, before)
+				})
+			}
+		}
+	}
+}
+
+// BenchmarkEncode is the part of Deliver that no file system can make faster.
+func BenchmarkEncode(b *testing.B) {
+	list, l := someEvents(256), lines.NewBuffer(event.JSON{})
+	before := cpuTime(b)
+	for b.Loop() {
+		if err := l.Encode(list); err != nil {
+			b.Fatal(err)
+		}
+	}
+	report(b, len(list), before)
+}
+
+// report tells the processor's time as well, which others on the machine take less
+// from.
+func report(b *testing.B, batch int, before time.Duration) {
+	events := float64(batch * b.N)
+	b.ReportMetric(events/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(cpuTime(b)-before)/events, "cpu-ns/event")
+}
+
+func cpuTime(b *testing.B) time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
