@@ -117,6 +117,7 @@ func deliverWhile(t *testing.T, dir string, do func()) (last int) {
 		defer close(done)
 		for ctx.Err() == nil {
 			next()
+			time.Sleep(100 * time.Microsecond)
 		}
 	}()
 	go func() {

@@ -188,5 +188,8 @@ func (t *target) close() error {
 	}
 	f := t.file
 	t.file, t.torn = nil, 0
+	// A process that is being started has the descriptor until it is: the lock must
+	// not last as long.
+	unix.Flock(int(f.Fd()), unix.LOCK_UN) //nolint:errcheck // closing does the same, later
 	return f.Close()
 }
