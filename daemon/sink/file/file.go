@@ -34,6 +34,7 @@ type Options struct {
 	Encoder  event.Encoder
 	Fsync    bool   // fsync after each batch, before it counts as taken
 	Position string // file that keeps what is being written; "" for no memory across processes
+	BootID   string // of this boot; "" is what the kernel says, and none if that cannot be read
 	Rotate   Rotate
 	Log      *slog.Logger // of what goes wrong beside the delivery
 }
@@ -102,7 +103,7 @@ func (s *Sink) ready() error {
 		}
 	}
 	if s.position == nil {
-		if err := s.recover(); err != nil {
+		if err := s.recall(); err != nil {
 			return errors.Join(err, s.target.close())
 		}
 	}

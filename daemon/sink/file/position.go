@@ -69,13 +69,15 @@ type noteLine struct {
 }
 
 // openPosition opens the file, and makes it and its directory if they are missing.
-func openPosition(path string) (p *position, n note, ok bool, err error) {
-	p = &position{}
+func openPosition(path, boot string) (p *position, n note, ok bool, err error) {
+	p = &position{boot: boot}
 	if path == "" {
 		return p, note{}, false, nil
 	}
-	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // not told: none is like it
-	p.boot = strings.TrimSpace(string(boot))
+	if boot == "" {
+		text, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // not told: no note is of this boot
+		p.boot = strings.TrimSpace(string(text))
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, note{}, false, err
 	}

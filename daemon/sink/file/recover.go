@@ -97,10 +97,10 @@ func (k *known) passed(events []event.Event) {
 	*k = known{}
 }
 
-// recover reads the position and finds out which of the events in it an earlier
+// recall reads the position and finds out which of the events in it an earlier
 // process has written.
-func (s *Sink) recover() error {
-	p, n, ok, err := openPosition(s.opts.Position)
+func (s *Sink) recall() error {
+	p, n, ok, err := openPosition(s.opts.Position, s.opts.BootID)
 	if err != nil {
 		return fmt.Errorf("position: %w", err)
 	}

@@ -214,11 +214,11 @@ func TestAFileThatIsRotatedWhileItCatchesUp(t *testing.T) {
 func TestAnotherFileWithTheInodeIsLeftAlone(t *testing.T) {
 	sc := stage(t, event.JSON{})
 	sc.kill(t, 0)
-	p, n, _, err := openPosition(sc.position)
+	p, n, _, err := openPosition(sc.position, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.close() //nolint:errcheck // read only
+	defer p.close()
 	n.file.born--
 	other := sc.path + ".other"
 	if err := os.Rename(sc.path, other); err != nil {

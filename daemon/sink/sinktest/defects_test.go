@@ -163,12 +163,18 @@ var defects = map[string]struct {
 			return s.good(context.WithoutCancel(ctx), events)
 		}
 	}, "does_not_wait_for_a_place_that_hangs", "still under way"},
-	"leaks a secret": {func(s *shelver) { s.failWith(errors.New("401 for admin:hunter2")) },
-		"acknowledges_only_what_was_taken", "the error has a secret"},
-	"leaks a secret to who looks into the error": {func(s *shelver) { s.failWith(secretive{"hunter2"}) },
-		"acknowledges_only_what_was_taken", "the error has a secret"},
-	"has an escape sequence in an error": {func(s *shelver) { s.failWith(errors.New("said \x1b[2J")) },
-		"acknowledges_only_what_was_taken", "could act on a terminal"},
+	"leaks a secret": {
+		func(s *shelver) { s.failWith(errors.New("401 for admin:hunter2")) },
+		"acknowledges_only_what_was_taken", "the error has a secret",
+	},
+	"leaks a secret to who looks into the error": {
+		func(s *shelver) { s.failWith(secretive{"hunter2"}) },
+		"acknowledges_only_what_was_taken", "the error has a secret",
+	},
+	"has an escape sequence in an error": {
+		func(s *shelver) { s.failWith(errors.New("said \x1b[2J")) },
+		"acknowledges_only_what_was_taken", "could act on a terminal",
+	},
 	"panics at the second Close": {func(s *shelver) {
 		done := make(chan struct{})
 		s.close = func() error { close(done); return nil }

@@ -78,10 +78,10 @@ func Events(first, n int) []event.Event {
 	return list
 }
 
-func an(seq int, message []byte) event.Event {
-	at := time.Date(2026, 1, 2, 3, 4, 5, seq, time.UTC)
+func an(n int, message []byte) event.Event {
+	at, seq := time.Date(2026, 1, 2, 3, 4, 5, n, time.UTC), uint64(n) //nolint:gosec // never negative
 	return event.Event{
-		JournalID: "6a9155caa46c7dcc", Seq: uint64(seq), Time: at, KernelTime: at.Add(-time.Millisecond), KernelSeq: uint64(seq), LoadID: 7,
+		JournalID: "6a9155caa46c7dcc", Seq: seq, Time: at, KernelTime: at.Add(-time.Millisecond), KernelSeq: seq, LoadID: 7,
 		Host: "web-1", Family: "genltest", Group: "mcgrp", Message: message,
 	}
 }
