@@ -226,6 +226,9 @@ func TestPinnedReaderLosesNothing(t *testing.T) {
 		if err := fillUntilFull(t, j); !errors.Is(err, ErrFull) {
 			t.Fatal(err)
 		}
+		if err := j.syncSegments(); err != nil { // the removal is durable; is the cursor?
+			t.Fatal(err)
+		}
 		cut := open(t, "/j", still(powerCut(fs.ops, len(fs.ops), unlucky)))
 		if _, skipped := drain(t, pinnedReader(t, cut, "pinned")); skipped > 0 {
 			t.Fatalf("%d records skipped after a power cut", skipped)

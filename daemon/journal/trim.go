@@ -72,8 +72,7 @@ func (r *Reader) passSegments(maxBytes int64, oldest time.Time) {
 		return
 	}
 	r.leave()
-	r.left, r.scan.peeked = 0, frame{}
-	r.next, r.jumped = first, true
+	r.left, r.next, r.jumped = 0, first, true
 	if index := r.j.indexBefore(first); index != unknownIndex {
 		r.index, r.jumped = index, false
 	}

@@ -4,13 +4,14 @@ package journal
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand"
 	"testing"
 	"time"
 )
 
-// TestTrimCountsEachRecordOnce: whatever is damaged where it passes, Trim and the
-// next Read together count each record that was not read, once.
+// TestTrimCountsEachRecordOnce: whatever is damaged where it passes, Trim counts
+// each record that it did not leave to the next Read, and that one none of them.
 func TestTrimCountsEachRecordOnce(t *testing.T) {
 	damage := map[string]func(fs *memFS, s []string){
 		"nothing":                 func(*memFS, []string) {},
@@ -28,30 +29,83 @@ func TestTrimCountsEachRecordOnce(t *testing.T) {
 		"the segment where it stops": func(fs *memFS, s []string) { delete(fs.names, s[len(s)-2]) },
 	}
 	for name, injure := range damage {
-		t.Run(name, func(t *testing.T) {
-			fs, _ := patient(t, true)
-			segments := fs.segments()
-			keep := int64(len(fs.names[last(segments)].data)) + 400 // ends in the last but one
-			injure(fs, segments)
-			j := open(t, "/j", still(fs))
-			r := reader(t, j, "r", FromOldest)
-			first, lost := next(t, r)
-			if err := r.Commit(first); err != nil {
-				t.Fatal(err)
-			}
-			dropped, err := r.Trim(keep, time.Time{})
-			if err != nil || dropped < patientRecords/2 {
-				t.Fatalf("dropped %d, %v", dropped, err)
-			}
-			mark := r.Backlog()
-			got, skipped := drain(t, r)
-			if lost+1+dropped+skipped+uint64(len(got)) != patientRecords || len(got) == 0 {
-				t.Errorf("lost %d, read 1, dropped %d, skipped %d, read %d of %d", lost, dropped, skipped, len(got), patientRecords)
-			}
-			if mark != skipped+uint64(len(got)) {
-				t.Errorf("the cursor has %d records behind it, want %d", mark, skipped+uint64(len(got)))
-			}
-		})
+		for i := range 4 {
+			begun, within := i%2 == 0, i/2 == 0
+			t.Run(fmt.Sprintf("%s/begun=%v/within=%v", name, begun, within), func(t *testing.T) {
+				fs, _ := patient(t, true)
+				segments := fs.segments()
+				keep := int64(len(fs.names[last(segments)].data)) // and of the last but one
+				if within {
+					keep += 400
+				} else {
+					keep += int64(len(fs.names[segments[len(segments)-2]].data))
+				}
+				j := open(t, "/j", still(fs))
+				injure(fs, segments)
+				r, before := reader(t, j, "new", FromOldest), uint64(0)
+				if begun {
+					rec, skipped := next(t, r)
+					before = skipped + 1
+					if err := r.Commit(rec); err != nil {
+						t.Fatal(err)
+					}
+				}
+				trimAndRead(t, r, keep, patientRecords-before)
+			})
+		}
+	}
+}
+
+func trimAndRead(t *testing.T, r *Reader, keep int64, want uint64) {
+	t.Helper()
+	dropped, err := r.Trim(keep, time.Time{})
+	if err != nil || dropped < patientRecords/2 {
+		t.Fatalf("dropped %d, %v", dropped, err)
+	}
+	behind := r.Backlog()
+	got, skipped := drain(t, r)
+	if n := uint64(len(got)); n == 0 || dropped+n != want || skipped > 0 || behind != n {
+		t.Errorf("dropped %d, skipped %d, read %d of %d; %d were behind the cursor", dropped, skipped, n, want, behind)
+	}
+}
+
+// TestTrimUpToASegmentWithoutRecords: one was just begun.
+func TestTrimUpToASegmentWithoutRecords(t *testing.T) {
+	j := open(t, "/j", still(newMemFS()))
+	r := reader(t, j, "r", FromOldest)
+	fill(t, j, 10)
+	j.appendMu.Lock()
+	err := j.rotate()
+	j.appendMu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dropped, err := r.Trim(0, j.opts.Now().Add(time.Hour)); dropped != 10 || err != nil || r.Backlog() != 0 {
+		t.Errorf("dropped %d, %v, %d behind the cursor", dropped, err, r.Backlog())
+	}
+	put(t, j, 99, "new")
+	if got, skipped := readOne(t, r); got.text != "new" || skipped != 0 {
+		t.Errorf("got %v, %d skipped", got, skipped)
+	}
+}
+
+// TestTrimMistrustsTheTimesOfFiles: they lie before the receipt of what was written
+// last, by what kernel and file system round down.
+func TestTrimMistrustsTheTimesOfFiles(t *testing.T) {
+	fs := newMemFS() // all of its files are of the time epoch
+	j := open(t, "/j", still(fs))
+	for i := range uint64(20) {
+		if err := j.Append(i, epoch.Add(time.Second), batchOf(string(make([]byte, 240)))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	abandon(j)
+	r := reader(t, open(t, "/j", still(fs)), "r", FromOldest)
+	if dropped, err := r.Trim(0, epoch.Add(time.Second)); dropped != 0 || err != nil {
+		t.Errorf("dropped %d, %v", dropped, err)
+	}
+	if dropped, err := r.Trim(0, epoch.Add(time.Second+1)); dropped != 20 || err != nil {
+		t.Errorf("dropped %d, %v", dropped, err)
 	}
 }
 
