@@ -114,7 +114,7 @@ func newTLSServer(t *testing.T, c *tls.Config) *tlsServer {
 			s.mu.Lock()
 		}
 	}))
-	s.Server.TLS = c
+	s.TLS = c
 	s.EnableHTTP2 = true
 	s.StartTLS()
 	t.Cleanup(s.Close)

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// status answers as it should, with header lines and a body.
+func status(code int, body string, header ...string) fault {
+	return func(f *faultServer, c net.Conn, req *http.Request) bool {
+		f.take(req)
+		var b bytes.Buffer
+		fmt.Fprintf(&b, "HTTP/1.1 %d Whatever\r\nContent-Length: %d\r\n", code, len(body))
+		for _, line := range header {
+			b.WriteString(line + "\r\n")
+		}
+		b.WriteString("\r\n" + body)
+		_, err := c.Write(b.Bytes())
+		return err == nil
+	}
+}
+
+// raw writes text after the request, whatever it is, and closes.
+func raw(text string) fault {
+	return func(f *faultServer, c net.Conn, req *http.Request) bool {
+		f.take(req)
+		io.WriteString(c, text) //nolint:errcheck // the client may have had enough
+		return false
+	}
+}
+
+// echo sends the request back in place of a response, as a port of another service
+// might.
+func echo(f *faultServer, c net.Conn, req *http.Request) bool {
+	req.Write(c) //nolint:errcheck // the client may have had enough
+	return false
+}
+
+// reset answers the beginning of a request with a TCP reset.
+func reset(_ *faultServer, c net.Conn, _ *http.Request) bool {
+	resetConn(c)
+	return false
+}
+
+// resetLate does so when the whole request has arrived.
+func resetLate(f *faultServer, c net.Conn, req *http.Request) bool {
+	f.take(req)
+	resetConn(c)
+	return false
+}
+
+func resetConn(c net.Conn) {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	c.(*net.TCPConn).SetLinger(0) //nolint:errcheck // without it the end is orderly, and another fault
+}
+
+// drop closes in order when the whole request has arrived, without an answer.
+func drop(f *faultServer, _ net.Conn, req *http.Request) bool {
+	f.take(req)
+	return false
+}
+
+// halfClose says that nothing more will come, and goes on reading.
+func halfClose(f *faultServer, c net.Conn, req *http.Request) bool {
+	f.take(req)
+	if t, ok := c.(*net.TCPConn); ok {
+		t.CloseWrite()
+	}
+	io.Copy(io.Discard, c) //nolint:errcheck // until the client closes
+	return false
+}
+
+// hang takes the request and says nothing until the client gives up.
+func hang(f *faultServer, c net.Conn, req *http.Request) bool {
+	f.take(req)
+	io.Copy(io.Discard, c) //nolint:errcheck // until the client closes
+	return false
+}
+
+// slow writes text a byte at a time, for ever.
+func slow(head, text string) fault {
+	return func(f *faultServer, c net.Conn, req *http.Request) bool {
+		f.take(req)
+		if _, err := io.WriteString(c, head); err != nil {
+			return false
+		}
+		for i := 0; ; i++ {
+			select {
+			case <-f.stop:
+				return false
+			case <-time.After(5 * time.Millisecond):
+			}
+			if _, err := c.Write([]byte{text[i%len(text)]}); err != nil {
+				return false
+			}
+		}
+	}
+}
+
+// endless writes a response that does not end, as fast as it can.
+func endless(head string) fault {
+	return func(f *faultServer, c net.Conn, req *http.Request) bool {
+		f.take(req)
+		chunk := bytes.Repeat([]byte("x"), 1<<16)
+		_, err := io.WriteString(c, head)
+		for ; err == nil; _, err = c.Write(chunk) {
+			if f.stopped() {
+				return false
+			}
+		}
+		return false
+	}
+}
+
+func (f *faultServer) stopped() bool {
+	select {
+	case <-f.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+// closeAfter answers well, and closes the connection without having said so.
+func closeAfter(f *faultServer, c net.Conn, req *http.Request) bool {
+	status(http.StatusOK, "")(f, c, req)
+	return false
+}
