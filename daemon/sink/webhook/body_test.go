@@ -245,6 +245,11 @@ func TestCheck(t *testing.T) {
 	}
 	user.Encoder = event.JSON{}
 	checkKey(t, user, "webhook.url")
+	unused := Options{URL: secret.Inline("http://example.org"), Encoder: event.JSON{}}
+	unused.TLS.ServerName = "example.org"
+	checkKey(t, unused, "webhook.url")
+	unused.Proxy = secret.Inline("https://proxy.example.org")
+	checkKey(t, unused, "")
 	if _, err := New(Options{URL: good, Encoder: text{}}); err == nil {
 		t.Error("New makes an array of what is not JSON")
 	}

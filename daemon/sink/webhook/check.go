@@ -9,6 +9,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
 // Check says which options cannot work, without the network. What only the running
@@ -16,11 +17,11 @@ import (
 func (o Options) Check() error {
 	errs := []error{
 		o.checkURL(),
+		o.checkBatch(),
 		checkSecret("bearer", o.Bearer, nil),
 		checkSecret("basic.password", o.Password, nil),
 		checkSecret("proxy", o.Proxy, func(text string) error { _, err := parseProxy(text); return err }),
 		o.TLS.Check("webhook.tls"),
-		o.checkBatch(),
 	}
 	for i, h := range o.Headers {
 		errs = append(errs, checkSecret(fmt.Sprintf("headers[%d].value", i), h.Value, nil))
@@ -50,10 +51,16 @@ func optionError(key string, err error) error {
 func (o Options) checkURL() error {
 	return checkSecret("url", o.URL, func(text string) error {
 		u, err := parseURL(text, "http", "https")
-		if err == nil && u.User != nil && (o.User != "" || !o.Bearer.IsZero()) {
+		proxied := o.ProxyFromEnvironment || !o.Proxy.IsZero()
+		switch {
+		case err != nil:
+			return err
+		case u.User != nil && (o.User != "" || !o.Bearer.IsZero()):
 			return errors.New("has a user beside bearer or basic; leave one of them out")
+		case u.Scheme == "http" && !proxied && o.TLS != (tlsclient.Options{}):
+			return errors.New("is http, so what stands below tls is not used; write https, or leave tls out")
 		}
-		return err
+		return nil
 	})
 }
 
