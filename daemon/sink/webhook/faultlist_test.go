@@ -38,7 +38,12 @@ func raw(text string) fault {
 
 // echo sends the request back in place of a response, as a port of another service
 // might.
-func echo(f *faultServer, c net.Conn, req *http.Request) bool {
+func echo(_ *faultServer, c net.Conn, req *http.Request) bool {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return false
+	}
+	req.Body = io.NopCloser(bytes.NewReader(body))
 	req.Write(c) //nolint:errcheck // the client may have had enough
 	return false
 }
