@@ -83,7 +83,7 @@ func (a *account) took(records, skipped, filtered, failed uint64, suppressed map
 		s.Suppressed[reason] += n
 	}
 	for i := range items {
-		if items[i].counts() {
+		if !items[i].summary {
 			s.InFlight++
 		}
 	}
@@ -100,43 +100,42 @@ const (
 	tooFarBehind fate = metrics.DroppedLag
 )
 
-// done notes that the next n items of b have found their fate, and reports whether
-// all have: then b is no longer the caller's.
-func (a *account) done(b *batch, n int, f fate) (over bool) {
+// done notes the fate of the items of b for which it is decided, and reports whether
+// that is all of them: then b is no longer the caller's.
+func (a *account) done(b *batch) (over bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
-	for i := range b.items[b.done : b.done+n] {
-		a.one(&b.items[b.done+i], b.replay, f, now)
+	for ; b.done < b.decided; b.done++ {
+		a.one(&b.items[b.done], b.replay, now)
 	}
-	b.done += n
 	over = b.done == len(b.items)
 	b.over = over
 	a.commit()
 	return over
 }
 
-func (a *account) one(i *item, replay bool, f fate, now time.Time) {
+func (a *account) one(i *item, replay bool, now time.Time) {
 	s := &a.state
 	switch {
-	case replay && f == taken:
+	case replay && i.fate == taken:
 		s.Replayed++
 		return
 	case replay:
 		return
-	case !i.counts():
+	case i.summary:
 		s.Summaries++
 		return
 	}
 	s.InFlight--
-	switch f {
+	switch i.fate {
 	case taken:
 		s.Delivered++
 		a.latency.Observe(max(now.Sub(i.record.Time), 0).Seconds())
 	case deadLettered:
 		s.DeadLettered++
 	default:
-		s.Dropped[string(f)]++
+		s.Dropped[string(i.fate)]++
 	}
 }
 

@@ -10,27 +10,20 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 )
 
-// An item is one event on its way to the sink.
+// An item is what delivery knows of one event on its way to the sink.
 type item struct {
 	record   journal.Record // empty of what tells of suppressed events
-	event    event.Event
-	span     uint64 // records of the journal that are dealt with when this one is
-	attempts int    // that were made with it among others, and failed
-}
-
-// counts reports whether the item is an event of the journal, and not the news of
-// some that were suppressed.
-func (i *item) counts() bool { return i.event.Suppressed == nil }
-
-func (i *item) id() deadletter.ID {
-	return deadletter.ID{Journal: i.event.JournalID, Seq: i.event.Seq}
+	summary  bool           // it tells of suppressed events, and is none of the journal
+	span     uint64         // records of the journal that are dealt with when this one is
+	attempts int            // that were made with it among others, and failed
+	fate     fate           // once it is decided
 }
 
 // A batch is a stretch of the journal, and the events in it that the sink is to
 // get. It is used by one goroutine at a time.
 type batch struct {
 	items  []item
-	events []event.Event  // scratch of the attempts
+	events []event.Event  // those of the items
 	bytes  int            // of the items' records
 	last   journal.Record // up to which the batch reaches; without its data
 	tail   uint64         // records behind the last item
@@ -38,7 +31,8 @@ type batch struct {
 	memory arena
 
 	replay    bool // dead letters, which are in no stretch of the journal
-	done      int  // items that have found their fate
+	decided   int  // items whose fate is known
+	done      int  // and items that it was counted for
 	committed int  // and items that the cursor has passed
 	over      bool // all have
 }
@@ -52,8 +46,35 @@ func (b *batch) clear() {
 // empty reports whether nothing was read for the batch, and it tells of nothing.
 func (b *batch) empty() bool { return b.begun.IsZero() && len(b.items) == 0 }
 
-// left are the items that have no fate yet.
-func (b *batch) left() []item { return b.items[b.done:] }
+func (b *batch) add(i item, e *event.Event) {
+	b.items = append(b.items, i)
+	b.events = append(b.events, *e)
+}
+
+// left are the items that have no fate yet, and their events.
+func (b *batch) left() ([]item, []event.Event) { return b.items[b.decided:], b.events[b.decided:] }
+
+// decide gives the next n items a fate.
+func (b *batch) decide(n int, f fate) {
+	for i := range b.items[b.decided : b.decided+n] {
+		b.items[b.decided+i].fate = f
+	}
+	b.decided += n
+}
+
+// keepBefore takes back what was decided from the first item with fate f on.
+func (b *batch) keepBefore(f fate) {
+	for i := b.done; i < b.decided; i++ {
+		if b.items[i].fate == f {
+			b.decided = i
+		}
+	}
+}
+
+// id names the event of an item.
+func (b *batch) id(i int) deadletter.ID {
+	return deadletter.ID{Journal: b.events[i].JournalID, Seq: b.events[i].Seq}
+}
 
 // An arena keeps copies of records, whose memory the reader uses again. What it has
 // allocated it keeps: batches are much alike.

@@ -109,8 +109,8 @@ func (w *Worker) take(b *batch, records []journal.Record, skipped uint64) {
 	b.tail += skipped
 	for i := range records {
 		b.tail++
-		e := w.decoded(b, &records[i])
-		verdict, err := w.Rules.Judge(&e)
+		w.event = w.decoded(b, &records[i])
+		verdict, err := w.Rules.Judge(&w.event)
 		if err != nil {
 			failed++
 			w.ruleFailed(err)
@@ -123,7 +123,7 @@ func (w *Worker) take(b *batch, records []journal.Record, skipped uint64) {
 			w.owed++
 		default:
 			w.summarize(b, false)
-			b.add(records[i], e)
+			b.addRecord(records[i], &w.event)
 		}
 	}
 	w.account.took(uint64(len(records)), skipped, filtered, failed, w.suppressed, b.items[before:])
@@ -148,18 +148,22 @@ func (w *Worker) decoded(b *batch, r *journal.Record) event.Event {
 	return e
 }
 
-func (b *batch) add(r journal.Record, e event.Event) {
-	b.items = append(b.items, item{record: r, event: e, span: b.tail})
+func (b *batch) addRecord(r journal.Record, e *event.Event) {
+	b.add(item{record: r, span: b.tail}, e)
 	b.bytes += len(r.Data)
 	b.tail = 0
 }
 
 // summarize adds the news of suppressed events that is due.
 func (w *Worker) summarize(b *batch, end bool) {
+	if w.owed == 0 {
+		return // without a look at the clock for each event
+	}
 	w.summaries = w.Rules.Summaries(w.summaries[:0], time.Now(), end)
-	for _, e := range w.summaries {
+	for i := range w.summaries {
+		e := &w.summaries[i]
 		w.owed -= min(e.Suppressed.Count, w.owed)
-		b.items = append(b.items, item{event: e})
+		b.add(item{summary: true}, e)
 	}
 }
 

@@ -100,14 +100,20 @@ type box struct {
 	letters []deadletter.Letter
 	wanted  []deadletter.Letter // for replay
 	err     error
+	sizes   []int  // of what was added at once
+	onAdd   func() // nil is nothing
 }
 
 func (b *box) Add(letters ...deadletter.Letter) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.onAdd != nil {
+		b.onAdd()
+	}
 	if b.err != nil {
 		return b.err
 	}
+	b.sizes = append(b.sizes, len(letters))
 	for _, l := range letters {
 		b.letters = slices.DeleteFunc(b.letters, func(old deadletter.Letter) bool { return old.ID == l.ID })
 		l.Data = bytes.Clone(l.Data)

@@ -7,17 +7,18 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/genltestd/genltestd/daemon/deadletter"
+	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 // A lane makes attempts with one sink. It is used by one goroutine.
 type lane struct {
 	*Worker
-	sink   sink.Sink
-	window int       // most events in an attempt, while one that is poisoned is looked for
-	pace   pace      // between attempts
-	next   time.Time // when another attempt may be made
+	sink    sink.Sink
+	window  int       // most events in an attempt, while one that is poisoned is looked for
+	pace    pace      // between attempts
+	next    time.Time // when another attempt may be made
+	letters letters
 }
 
 // deliver tries until every item of the batch has found its fate, and reports false
@@ -25,16 +26,17 @@ type lane struct {
 func (l *lane) deliver(ctx context.Context, b *batch) bool {
 	for {
 		if pause := time.Until(l.next); pause > 0 && !sleep(ctx, pause) || ctx.Err() != nil {
-			return false
+			return l.settle(b)
 		}
 		n, f := l.beyond(b)
 		if n == 0 && len(b.items) > 0 {
 			n, f = l.attempt(ctx, b)
 		}
-		if b.replay && f == taken {
-			l.forget(b, n)
+		b.decide(n, f)
+		if l.mayWait(b) && ctx.Err() == nil {
+			continue
 		}
-		if l.account.done(b, n, f) {
+		if l.settle(b) {
 			return true
 		}
 	}
@@ -45,10 +47,10 @@ func (l *lane) beyond(b *batch) (n int, f fate) {
 	if b.replay {
 		return 0, taken // somebody has asked for them
 	}
-	left := b.left()
+	_, left := b.left()
 	if l.Options.MaxAge > 0 {
 		oldest := time.Now().Add(-l.Options.MaxAge)
-		for n < len(left) && left[n].event.Time.Before(oldest) {
+		for n < len(left) && left[n].Time.Before(oldest) {
 			n++
 		}
 	}
@@ -66,25 +68,25 @@ func (l *lane) beyond(b *batch) (n int, f fate) {
 // attempt makes one attempt with the next items, and returns how many of them have
 // found which fate.
 func (l *lane) attempt(ctx context.Context, b *batch) (n int, f fate) {
-	left := b.left()
-	left = left[:min(len(left), l.window)]
-	b.events = b.events[:0]
-	for i := range left {
-		b.events = append(b.events, left[i].event)
-	}
-	n, err := l.call(ctx, b)
+	left, events := b.left()
+	size := min(len(left), l.window)
+	n, err := l.call(ctx, events[:size])
 	if err != nil && ctx.Err() != nil {
 		return n, taken // the daemon is stopping: nobody's fault
 	}
-	left = left[n:]
+	left = left[n:size]
 	suspects := min(sink.Poisoned(err), len(left))
 	switch {
 	case err == nil:
+		l.widen()
 		l.succeeded()
 	case suspects == 1:
 		left[0].attempts++
 		l.account.failed()
-		return l.bury(b, n, err)
+		l.widen()
+		b.decide(n, taken)
+		l.refused(b, err)
+		return 1, deadLettered
 	case suspects > 1:
 		tried(left)
 		l.account.failed()
@@ -102,10 +104,12 @@ func tried(items []item) {
 	}
 }
 
+// widen is for an attempt that was small enough.
+func (l *lane) widen() { l.window = min(2*l.window, l.Options.BatchEvents) }
+
 // succeeded is for an attempt that the other side has answered as it should: also by
-// refusing an event.
+// refusing an event, once that is with the dead letters.
 func (l *lane) succeeded() {
-	l.window = min(2*l.window, l.Options.BatchEvents)
 	l.next = time.Now().Add(l.pace.succeeded())
 	if l.account.fault(nil) != nil {
 		l.Log.Info("delivery works again")
@@ -122,54 +126,16 @@ func (l *lane) failed(err error, progress bool) {
 }
 
 // call calls the sink once and holds it to its contract.
-func (l *lane) call(ctx context.Context, b *batch) (accepted int, err error) {
+func (l *lane) call(ctx context.Context, events []event.Event) (accepted int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Options.AttemptTimeout)
 	defer cancel()
-	accepted, err = l.sink.Deliver(ctx, b.events)
-	accepted = min(max(accepted, 0), len(b.events))
+	accepted, err = l.sink.Deliver(ctx, events)
+	accepted = min(max(accepted, 0), len(events))
 	switch {
-	case err == nil && accepted < len(b.events):
-		err = fmt.Errorf("sink took %d of %d events without an error", accepted, len(b.events))
-	case err != nil && accepted == len(b.events):
+	case err == nil && accepted < len(events):
+		err = fmt.Errorf("sink took %d of %d events without an error", accepted, len(events))
+	case err != nil && accepted == len(events):
 		err = nil // what is there to try again?
 	}
 	return accepted, err
-}
-
-// bury puts the item behind the first n, which were taken, with the dead letters.
-func (l *lane) bury(b *batch, n int, cause error) (int, fate) {
-	if b.replay {
-		l.forget(b, n)
-	}
-	l.account.done(b, n, taken)
-	i := &b.items[b.done]
-	if !i.counts() {
-		l.Log.Error("the sink refuses the news of suppressed events for good", "id", i.event.ID(), "error", cause)
-		return 1, deadLettered
-	}
-	err := l.Letters.Add(deadletter.Letter{
-		ID: i.id(), Received: i.record.Time, Data: i.record.Data,
-		Reason: cause.Error(), Refused: time.Now(), Attempts: i.attempts,
-	})
-	if err != nil {
-		l.failed(fmt.Errorf("keep an event that was refused for good: %w", err), false)
-		return 0, taken
-	}
-	l.limits.warn("events refused for good are with the dead letters: genltestctl dlq list", "id", i.event.ID(), "error", cause)
-	l.succeeded()
-	return 1, deadLettered
-}
-
-// forget removes dead letters that were taken after all.
-func (l *lane) forget(b *batch, n int) {
-	if n == 0 {
-		return
-	}
-	ids := make([]deadletter.ID, n)
-	for i := range ids {
-		ids[i] = b.items[b.done+i].id()
-	}
-	if _, err := l.Letters.Remove(ids...); err != nil {
-		l.Log.Error("cannot remove dead letters that were taken; another replay would deliver them again", "error", err)
-	}
 }

@@ -43,6 +43,7 @@ type Worker struct {
 
 	// Of the goroutine that gathers.
 	records    []journal.Record
+	event      event.Event // the one that is judged
 	suppressed map[string]uint64
 	owed       uint64 // suppressed events that no summary has told of
 	summaries  []event.Event
@@ -204,7 +205,7 @@ func (w *Worker) replay() *batch {
 		r := journal.Record{Seq: l.ID.Seq, Time: l.Received, Data: l.Data}
 		e := w.decoded(b, &r)
 		e.From(l.ID.Journal)
-		b.items = append(b.items, item{record: r, event: e, attempts: l.Attempts})
+		b.add(item{record: r, attempts: l.Attempts}, &e)
 	}
 	w.account.enter(b)
 	return b
