@@ -129,6 +129,10 @@ func (k *Sink) checkEnvelope(s section) {
 	if !s.read("envelope", "template", "content_type", "cloudevents", "rfc5424") {
 		return
 	}
+	if k.Journald != nil && k.Envelope != EnvelopeAuto {
+		s.errorf("envelope", "has no effect with kind journald, whose entries have fields of their own; leave it out")
+		return
+	}
 	isTemplate := k.Form() == EnvelopeTemplate
 	switch {
 	case isTemplate && k.Template == "":

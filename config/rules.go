@@ -113,9 +113,26 @@ func (k *Sink) check(s section) {
 	if k.RetryMax < k.RetryMin && s.read("retry_min", "retry_max") {
 		s.errorf(s.culprit("retry_max", "retry_min"), "retry_max %v is less than retry_min %v; make it at least as long", k.RetryMax, k.RetryMin)
 	}
+	if why := k.oneWriter(); k.Workers > 1 && why != "" && s.read("workers") {
+		s.errorf("workers", "%s; leave it at 1", why)
+	}
 	k.checkEnvelope(s)
 	k.checkKind(s)
 	k.checkExec(s)
+}
+
+// oneWriter says why a sink of this kind cannot have several workers; empty when it
+// can.
+func (k *Sink) oneWriter() string {
+	switch {
+	case k.Stdout != nil:
+		return "lines of several writers would mix on standard output"
+	case k.File != nil:
+		return "a file has one writer"
+	case k.Socket != nil && k.Socket.Mode == SocketListen:
+		return "a socket that others connect to is one"
+	}
+	return ""
 }
 
 func (k *Sink) checkKind(s section) {

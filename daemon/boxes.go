@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -27,13 +26,12 @@ type boxes struct {
 
 var _ control.DeadLetters = (*boxes)(nil)
 
-// openBoxes opens a box a sink, in a directory of its own below dir. onReplay is
-// called when letters of a sink are to be delivered again.
-func openBoxes(sinks []config.Sink, dir string, decode delivery.Decoder, onReplay func(sink string), log *slog.Logger) (*boxes, error) {
+// openBoxes opens a box a sink, in a directory of its own. onReplay is called when letters of a sink are to be delivered again.
+func openBoxes(sinks []config.Sink, dir func(sink string) string, decode delivery.Decoder, onReplay func(sink string), log *slog.Logger) (*boxes, error) {
 	b := &boxes{decode: decode, of: map[string]*deadletter.Box{}}
 	for i := range sinks {
 		sc := &sinks[i]
-		box, err := deadletter.Open(filepath.Join(dir, sc.Name), deadletter.Options{
+		box, err := deadletter.Open(dir(sc.Name), deadletter.Options{
 			MaxBytes: int64(sc.DeadLetters.MaxBytes), MaxAge: time.Duration(sc.DeadLetters.MaxAge),
 			OnReplay: func() { onReplay(sc.Name) }, Log: log.With("sink", sc.Name),
 		})

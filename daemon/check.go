@@ -18,7 +18,7 @@ func Check(cfg *config.Config) error {
 	for i := range cfg.Sinks {
 		sc := &cfg.Sinks[i]
 		_, err := newRules(sc)
-		faults = append(faults, sinkFaults(cfg, i, errors.Join(err, checkEnvelope(sc), checkSink(sc)))...)
+		faults = append(faults, sinkFaults(cfg, i, errors.Join(err, checkSink(sc)))...)
 	}
 	if len(faults) > 0 {
 		return faults

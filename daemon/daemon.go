@@ -142,9 +142,12 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 
 // openBoxes opens the dead letters.
 func (d *Daemon) openBoxes(decode delivery.Decoder) (err error) {
-	dir := filepath.Join(d.opts.Dirs.State, "deadletters")
-	d.boxes, err = openBoxes(d.cfg.Sinks, dir, decode, d.replay, component(d.log, "delivery"))
+	d.boxes, err = openBoxes(d.cfg.Sinks, d.lettersDir, decode, d.replay, component(d.log, "delivery"))
 	return err
+}
+
+func (d *Daemon) lettersDir(sink string) string {
+	return filepath.Join(d.opts.Dirs.State, "deadletters", sink)
 }
 
 // replay has the worker of a sink look for dead letters to deliver again.

@@ -37,9 +37,9 @@ func (d *Daemon) lookAfterRemovedSinks(ctx context.Context) {
 	}
 }
 
-// forgetRemovedSinks removes the places in the journal of sinks that have not been
-// configured for journal.keep_removed_sinks: they hold back events that nobody is to
-// get. Until then a sink that comes back goes on where it was.
+// forgetRemovedSinks removes the places in the journal, and the dead letters, of sinks
+// that have not been configured for journal.keep_removed_sinks: a place holds back
+// events that nobody is to get. Until then a sink that comes back goes on where it was.
 func (d *Daemon) forgetRemovedSinks(now time.Time) error {
 	path := filepath.Join(d.opts.Dirs.State, removedFile)
 	before, err := readTimes(path)
@@ -62,8 +62,8 @@ func (d *Daemon) forgetRemovedSinks(now time.Time) error {
 			}
 			continue
 		}
-		d.log.Warn("forgetting how far a sink was that is no longer configured", "sink", name)
-		if err := d.journal.RemoveCursor(name); err != nil {
+		d.log.Warn("forgetting a sink that is no longer configured: its place and its dead letters", "sink", name)
+		if err := errors.Join(d.journal.RemoveCursor(name), os.RemoveAll(d.lettersDir(name))); err != nil {
 			return err
 		}
 	}

@@ -28,6 +28,10 @@ func TestThePlaceOfARemovedSinkIsKeptForAWhile(t *testing.T) {
 		}
 		r.Close()
 	}
+	letters := filepath.Join(dir, "deadletters", "removed")
+	if err := os.MkdirAll(letters, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	cfg := config.Default()
 	cfg.Sinks[0].Name = "kept"
 	cfg.Journal.KeepRemovedSinks = config.Duration(24 * time.Hour)
@@ -40,6 +44,9 @@ func TestThePlaceOfARemovedSinkIsKeptForAWhile(t *testing.T) {
 		}
 		if got := slices.Contains(j.Cursors(), "removed"); got != want {
 			t.Errorf("%v after the first look the cursor is there: %v", at.Sub(now), got)
+		}
+		if _, err := os.Stat(letters); (err == nil) != want {
+			t.Errorf("%v after the first look, its dead letters: %v", at.Sub(now), err)
 		}
 		if !slices.Contains(j.Cursors(), "kept") {
 			t.Error("a configured sink was forgotten")

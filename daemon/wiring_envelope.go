@@ -6,19 +6,9 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/envelope"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 func newEncoder(c *config.Sink) (event.Encoder, error) { return envelope.New(envelopeOptions(c)) }
-
-// checkEnvelope makes the encoder, which finds what the form of the text does not
-// show: a template may be none.
-func checkEnvelope(c *config.Sink) error {
-	if _, err := newEncoder(c); err != nil {
-		return &sink.OptionError{Key: "template", Err: err}
-	}
-	return nil
-}
 
 func envelopeOptions(c *config.Sink) envelope.Options {
 	return envelope.Options{
