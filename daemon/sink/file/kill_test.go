@@ -57,7 +57,7 @@ func batch(generation uint64) (texts [][]byte) {
 // Processes take events from a journal to the sink and are killed at any moment,
 // over and over.
 func TestKilledAtAnyInstructionEachEventIsThereOnce(t *testing.T) {
-	kills := 25
+	kills := 12
 	if n, err := strconv.Atoi(os.Getenv("GENLTESTD_SOAK")); err == nil {
 		kills = max(1000, n)
 	}
@@ -65,8 +65,11 @@ func TestKilledAtAnyInstructionEachEventIsThereOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "events")
-			worked, most := 0, 60*time.Millisecond
-			for range kills {
+			started, worked, most := 0, 0, 60*time.Millisecond
+			for ; worked < kills; started++ { // a process that has written nothing counts for none
+				if started == 20*kills {
+					t.Fatalf("only %d of %d processes wrote anything", worked, started)
+				}
 				before := written(t, path)
 				child := killChild(t, dir, name, 0)
 				time.Sleep(rand.N(most))
@@ -80,15 +83,12 @@ func TestKilledAtAnyInstructionEachEventIsThereOnce(t *testing.T) {
 					most += 5 * time.Millisecond // a machine where it starts slowly
 				}
 			}
-			if worked < kills/4 {
-				t.Errorf("only %d of %d processes wrote anything", worked, kills)
-			}
 			last := lastGeneration(t, dir) + 10
 			if err := killChild(t, dir, name, last).Wait(); err != nil {
 				t.Fatalf("the last process: %v", err)
 			}
 			n := l.check(t, path, last)
-			t.Logf("%d of %d killed processes wrote; %d events", worked, kills, n)
+			t.Logf("%d of %d killed processes wrote; %d events", worked, started, n)
 		})
 	}
 }
