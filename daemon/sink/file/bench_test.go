@@ -28,7 +28,7 @@ func someEvents(n int) []event.Event {
 }
 
 func BenchmarkDeliver(b *testing.B) {
-	for _, batch := range []int{1, 256, 1000} {
+	for _, batch := range []int{1, 256, 1000, 4000} {
 		for _, fsync := range []bool{false, true} {
 			for _, position := range []bool{false, true} {
 				b.Run(fmt.Sprintf("batch=%d/fsync=%v/position=%v", batch, fsync, position), func(b *testing.B) {
