@@ -12,8 +12,8 @@ import (
 
 // Dirs are where the daemon keeps what must survive it.
 type Dirs struct {
-	State   string // across reboots: the journal
-	Runtime string // across restarts, on a tmpfs: the inbox
+	State   string // across reboots: the journal and the dead letters
+	Runtime string // across restarts, on a tmpfs: the inbox; and the control socket
 }
 
 // DefaultDirs are the unit's directories under systemd, the system's for root

@@ -228,6 +228,25 @@ func TestOldLettersExpire(t *testing.T) {
 	closeBox(t, b)
 }
 
+// TestSpaceOfOlderCopiesIsGivenBack: a letter that is refused at each replay does
+// not push out the others.
+func TestSpaceOfOlderCopiesIsGivenBack(t *testing.T) {
+	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 1 << 20})
+	for range 100 {
+		add(t, b, letters(1, 200)...)
+		if err := b.journal.Sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := b.dir
+	closeBox(t, b)
+	b = open(t, dir, Options{MaxBytes: 1 << 20})
+	if s := b.Stats(); s.Live != 200 || s.Expired != 0 || s.Bytes > 200_000 {
+		t.Errorf("%+v", s)
+	}
+	closeBox(t, b)
+}
+
 func TestSpaceOfRemovedLettersIsGivenBack(t *testing.T) {
 	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 1 << 20})
 	add(t, b, letters(1, 8000)...)

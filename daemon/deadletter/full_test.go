@@ -82,6 +82,9 @@ func TestStorm(t *testing.T) {
 	}
 	t.Logf("replayed in %v, %+v", time.Since(begin), b.Stats())
 	holds(t, b, nil)
+	if n := len(b.index.entries); n > 0 {
+		t.Errorf("%d entries of letters that are gone are kept in memory", n)
+	}
 	closeBox(t, b)
 }
 

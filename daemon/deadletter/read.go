@@ -85,7 +85,7 @@ func (b *Box) fetch(wanted []copyOf) ([]Letter, error) {
 	letters := make([]Letter, 0, len(wanted))
 	var missing []copyOf
 	for _, w := range wanted {
-		if l, ok := found[w.number]; ok && l.ID == w.id {
+		if l, ok := found[w.number]; ok {
 			letters = append(letters, l)
 		} else {
 			missing = append(missing, w)

@@ -41,7 +41,7 @@ type batchOfModel struct {
 // TestModel does random things to a journal on the machine's file system and
 // compares it with a slice.
 func TestModel(t *testing.T) {
-	for seed := range int64(scale(16, 400)) {
+	for seed := range int64(scale(12, 400)) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			runModel(t, rand.New(rand.NewSource(seed)), 400)
