@@ -31,7 +31,7 @@ type Options struct {
 	MaxBytes int64         // of disk space; the oldest letters go first, some at a time; 0 is no limit
 	MaxAge   time.Duration // since the refusal; 0 is no limit
 	// OnReplay is called when letters are to be replayed: NextReplay has them. It must
-	// not block. Letters that an earlier process left over have no call.
+	// not block, nor change the box. Letters that an earlier process left over have no call.
 	OnReplay func()
 	Now      func() time.Time // nil is time.Now
 	Log      *slog.Logger     // nil is none
