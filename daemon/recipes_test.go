@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf16"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+
+// recipe makes the sink of that name in the documentation, with another URL.
+func recipe(t *testing.T, name, url string) sink.Sink {
+	t.Helper()
+	page, err := os.ReadFile("../docs/sinks/webhook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range yamlBlock.FindAllStringSubmatch(string(page), -1) {
+		c, err := config.Parse("webhook.md", []byte(block[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Sinks[0].Name != name {
+			continue
+		}
+		if err := c.Sinks[0].Webhook.URL.UnmarshalText([]byte(url)); err != nil {
+			t.Fatal(err)
+		}
+		s, err := newSink(&c.Sinks[0], "test", io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
+	}
+	t.Fatalf("webhook.md has no sink %q", name)
+	return nil
+}
+
+// recipeEvents are of every kind, with texts that are empty, long, not UTF-8, and that
+// a receiver could take for something else.
+func recipeEvents() (events []event.Event) {
+	now := time.Now()
+	for i, text := range []string{
+		"disk sda failed", "", "\n", `", "x": "`, "<!channel> <b>&amp;", "{{.Host}}", "\x1b[2J\u202e", strings.Repeat("\xff", 4124),
+		strings.Repeat("\U0001f600", 1031), strings.Repeat("<", 4124),
+	} {
+		events = append(events, event.Event{JournalID: "6a9155caa46c7dcc", Seq: uint64(i + 1), Time: now, Host: "web-1", Family: "genltest", Group: "mcgrp", Message: []byte(text)})
+	}
+	gap, suppressed := events[0], events[0]
+	gap.Seq, gap.Message, gap.Gap = 100, nil, &event.Gap{Count: 17, Reason: "kernel_buffer", From: now, To: now}
+	suppressed.Seq, suppressed.Message, suppressed.Suppressed = 101, nil, &event.Suppressed{Count: 3, Reason: "rate_limit", From: now, To: now}
+	return append(events, gap, suppressed)
+}
+
+// bodies delivers the events and returns what the server got, a JSON value each.
+func bodies[T any](t *testing.T, name string) []T {
+	t.Helper()
+	var mu sync.Mutex
+	var got []T
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		dec := json.NewDecoder(r.Body)
+		dec.DisallowUnknownFields()
+		var v T
+		if err := dec.Decode(&v); err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s %v: %v", r.Method, r.Header, err)
+		}
+		got = append(got, v)
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	t.Cleanup(server.Close)
+	events := recipeEvents()
+	n, err := recipe(t, name, server.URL).Deliver(t.Context(), events)
+	if n != len(events) || err != nil || len(got) != len(events) {
+		t.Fatalf("took %d, %v; %d requests", n, err, len(got))
+	}
+	return got
+}
+
+func length(s string) int { return len(utf16.Encode([]rune(s))) }
+
+// Slack's limits are in its reference of the block "section".
+func TestRecipeSlack(t *testing.T) {
+	type message struct {
+		Text   string `json:"text"`
+		Blocks []struct {
+			Type string `json:"type"`
+			Text struct {
+				Type  string `json:"type"`
+				Emoji bool   `json:"emoji"`
+				Text  string `json:"text"`
+			} `json:"text"`
+		} `json:"blocks"`
+	}
+	for i, m := range bodies[message](t, "slack") {
+		if len(m.Blocks) != 1 || m.Blocks[0].Type != "section" || m.Blocks[0].Text.Type != "plain_text" || m.Blocks[0].Text.Emoji {
+			t.Fatalf("%d is no plain text in a section: %+v", i, m)
+		}
+		if n := length(m.Blocks[0].Text.Text); n < 1 || n > 3000 {
+			t.Errorf("%d has %d characters", i, n)
+		}
+		if m.Text != "genltest on web-1" {
+			t.Errorf("%d: text %q, which is read as markup", i, m.Text)
+		}
+		if want := "web-1: disk sda failed"; i == 0 && m.Blocks[0].Text.Text != want {
+			t.Errorf("got %q, want %q", m.Blocks[0].Text.Text, want)
+		}
+	}
+}
+
+// The fields and limits are those of "Send an Alert Event" in PagerDuty's reference.
+func TestRecipePagerDuty(t *testing.T) {
+	type trigger struct {
+		RoutingKey  string `json:"routing_key"`
+		EventAction string `json:"event_action"`
+		DedupKey    string `json:"dedup_key"`
+		Payload     struct {
+			Summary       string         `json:"summary"`
+			Source        string         `json:"source"`
+			Severity      string         `json:"severity"`
+			Timestamp     time.Time      `json:"timestamp"`
+			Component     string         `json:"component"`
+			Group         string         `json:"group"`
+			Class         string         `json:"class"`
+			CustomDetails map[string]any `json:"custom_details"`
+		} `json:"payload"`
+	}
+	keys := make(map[string]bool)
+	events := recipeEvents()
+	for i, m := range bodies[trigger](t, "pagerduty") {
+		p := m.Payload
+		keys[m.DedupKey] = true
+		switch {
+		case len(m.RoutingKey) != 32, m.EventAction != "trigger", m.DedupKey != events[i].ID(), len(m.DedupKey) > 255:
+			t.Errorf("%d: %+v", i, m)
+		case length(p.Summary) < 1 || length(p.Summary) > 1024, p.Source != "web-1", p.Timestamp.Unix() != events[i].Time.Unix():
+			t.Errorf("%d: %+v", i, p)
+		case p.Severity != map[string]string{"event": "info", "gap": "error", "suppressed": "error"}[p.Class]:
+			t.Errorf("%d: the severity of a %s is %s", i, p.Class, p.Severity)
+		}
+	}
+	if len(keys) != len(events) {
+		t.Errorf("%d events have %d keys", len(events), len(keys))
+	}
+}
+
+// startAlertmanager starts the real one and returns the URL of its API.
+func startAlertmanager(t *testing.T) string {
+	t.Helper()
+	program, err := exec.LookPath("prometheus-alertmanager")
+	if err != nil && os.Getenv("CI") == "" {
+		t.Skip("prometheus-alertmanager is not installed")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "alertmanager.yml")
+	if err := os.WriteFile(conf, []byte("route: {receiver: none}\nreceivers: [{name: none}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "--config.file="+conf, "--storage.path="+dir, "--web.listen-address="+address, "--cluster.listen-address=")
+	var log strings.Builder
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill() //nolint:errcheck // it is gone or goes
+		cmd.Wait()         //nolint:errcheck // it was killed
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	url := "http://" + address
+	for range 1000 {
+		if resp, err := http.Get(url + "/-/ready"); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return url + "/api/v2/alerts"
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("Alertmanager does not become ready")
+	return ""
+}
+
+func TestRecipeAlertmanager(t *testing.T) {
+	url := startAlertmanager(t)
+	s := recipe(t, "alertmanager", url)
+	events := recipeEvents()
+	for range 2 { // the second time nothing changes
+		if n, err := s.Deliver(t.Context(), events); n != len(events) || err != nil {
+			t.Fatalf("took %d, %v", n, err)
+		}
+	}
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var alerts []struct {
+		Labels, Annotations map[string]string
+		StartsAt            time.Time
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&alerts); err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]string)
+	for _, a := range alerts {
+		got[fmt.Sprintf("%s %s %s", a.Labels["alertname"], a.Labels["instance"], a.Labels["kind"])] = a.Annotations["event_id"]
+	}
+	last := events[len(events)-3].ID()
+	want := map[string]string{
+		"genltest web-1 event": last, "genltest web-1 gap": "6a9155caa46c7dcc-100", "genltest web-1 suppressed": "6a9155caa46c7dcc-101-rate_limit",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("alerts and their last event (-want +got):\n%s", diff)
+	}
+}
