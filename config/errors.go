@@ -60,7 +60,8 @@ func (e Errors) Unwrap() []error {
 	return errs
 }
 
-func (e Errors) sort() {
+// Sort puts them into the order of the file.
+func (e Errors) Sort() {
 	slices.SortStableFunc(e, func(a, b *FieldError) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})

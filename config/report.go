@@ -62,7 +62,7 @@ func (r *report) err() error {
 	if len(r.errs) == 0 {
 		return nil
 	}
-	r.errs.sort()
+	r.errs.Sort()
 	if len(r.errs) == maxErrors {
 		r.errs = append(r.errs, &FieldError{File: r.file, Message: fmt.Sprintf("%d faults; any more are not shown", maxErrors)})
 	}

@@ -26,7 +26,8 @@ type boxes struct {
 
 var _ control.DeadLetters = (*boxes)(nil)
 
-// openBoxes opens a box a sink, in a directory of its own. onReplay is called when letters of a sink are to be delivered again.
+// openBoxes opens a box a sink, in a directory of its own. onReplay is
+// called when letters of a sink are to be delivered again.
 func openBoxes(sinks []config.Sink, dir func(sink string) string, decode delivery.Decoder, onReplay func(sink string), log *slog.Logger) (*boxes, error) {
 	b := &boxes{decode: decode, of: map[string]*deadletter.Box{}}
 	for i := range sinks {

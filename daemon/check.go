@@ -21,6 +21,7 @@ func Check(cfg *config.Config) error {
 		faults = append(faults, sinkFaults(cfg, i, errors.Join(err, checkSink(sc)))...)
 	}
 	if len(faults) > 0 {
+		faults.Sort()
 		return faults
 	}
 	return nil

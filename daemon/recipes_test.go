@@ -46,7 +46,7 @@ func recipe(t *testing.T, name, url string) sink.Sink {
 		if err := c.Sinks[0].Webhook.URL.UnmarshalText([]byte(url)); err != nil {
 			t.Fatal(err)
 		}
-		s, err := newSink(&c.Sinks[0], "test", io.Discard)
+		s, err := newSink(&c.Sinks[0], &Options{Version: "test", Stdout: io.Discard})
 		if err != nil {
 			t.Fatal(err)
 		}
