@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A taker is the other side of a sink: it notes the ids of what it has taken.
+type taker struct {
+	mu    sync.Mutex
+	ids   []string
+	hangs chan struct{} // not nil: nothing is answered until it is closed
+}
+
+func (k *taker) take(ids ...string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.ids = append(k.ids, ids...)
+}
+
+func (k *taker) taken() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return append([]string(nil), k.ids...)
+}
+
+// ServeHTTP takes a batch as a webhook's receiver does.
+func (k *taker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if k.hangs != nil {
+		select {
+		case <-k.hangs:
+		case <-r.Context().Done():
+			return
+		}
+	}
+	var batch []event
+	if err := json.NewDecoder(r.Body).Decode(&batch); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	for _, e := range batch {
+		k.take(e.ID)
+	}
+}
+
+// serveLines takes events from a stream socket and confirms each by its id.
+func (k *taker) serveLines(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer conn.Close()
+			for lines := bufio.NewScanner(conn); lines.Scan(); {
+				var e event
+				if json.Unmarshal(lines.Bytes(), &e) != nil {
+					return
+				}
+				k.take(e.ID)
+				if _, err := fmt.Fprintln(conn, e.ID); err != nil {
+					return
+				}
+			}
+		}()
+	}
+}
+
+// fileIDs are those of the events in a file of JSON lines.
+func fileIDs(t *testing.T, path string) (ids []string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var e event
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatalf("%v: %q", err, line)
+		}
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
+
+// wantAll checks that ids has each of want, in order but for what came again, and
+// returns how many came again.
+func wantAll(t *testing.T, sink string, want, ids []string) (again int) {
+	t.Helper()
+	place := make(map[string]int, len(want))
+	for i, id := range want {
+		place[id] = i
+	}
+	next := 0
+	for _, id := range ids {
+		switch i, known := place[id]; {
+		case !known:
+			t.Errorf("%s has %q, which nobody sent", sink, id)
+		case i < next:
+			again++
+		case i == next:
+			next++
+		default:
+			t.Fatalf("%s has %q in place of %q", sink, id, want[next])
+		}
+	}
+	if next != len(want) {
+		t.Errorf("%s has %d of %d events", sink, next, len(want))
+	}
+	return again
+}
+
+// Each sink has each event, in order; what came again is bounded by a batch for each
+// kill, and nothing came again in the file.
+func TestKillWithEverySinkLosesNothing(t *testing.T) {
+	web, sock := &taker{}, &taker{}
+	server := httptest.NewServer(web)
+	defer server.Close()
+	const path = "/run/genltest-e2e.sock" // not below /tmp: the unit has its own
+	os.Remove(path)
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if err := os.Chmod(path, 0o666); err != nil { //nolint:gosec // the daemon's user must reach it
+		t.Fatal(err)
+	}
+	go sock.serveLines(listener)
+	const batch = 50
+	u := start(t, fmt.Sprintf(`sinks:
+- {name: archive, batch_events: %[1]d, file: {path: %[2]s}}
+- {name: web, batch_events: %[1]d, retry_max: 200ms, webhook: {url: %[3]s/}}
+- {name: sock, batch_events: %[1]d, retry_max: 200ms, socket: {address: "unix://%[4]s", acknowledge: true}}
+- {name: program, batch_events: %[1]d, retry_max: 200ms, filter: kernel_seq %% 20 == 0, exec: {mode: stream, argv: [/bin/sed, -u, 's/{"id":"\([^"]*\)".*/ok \1/']}}
+`, batch, eventFile, server.URL, path), "RestartSec=1ms")
+	l := startLoad(t)
+	kills := rounds(10, 100)
+	for range kills {
+		time.Sleep(time.Duration(100+rand.IntN(900)) * time.Millisecond)
+		command(t, "systemctl", "kill", "-s", "KILL", "genltestd")
+	}
+	if lost := u.accounted(l.end()); lost != 0 {
+		t.Errorf("%d events lost", lost)
+	}
+	want := fileIDs(t, eventFile)
+	for _, sink := range []string{"web", "sock", "program"} {
+		u.eventually(sink+" has everything", func() bool {
+			return metric(`genltestd_sink_events_waiting{sink="`+sink+`"}`)+metric(`genltestd_sink_events_in_flight{sink="`+sink+`"}`) == 0
+		})
+	}
+	// Its program answers for each event, which takes long here.
+	if delivered, filtered := metric(`genltestd_sink_events_delivered_total{sink="program"}`), metric(`genltestd_sink_events_filtered_total{sink="program"}`); delivered == 0 || filtered == 0 {
+		t.Errorf("program: %v events delivered, %v filtered", delivered, filtered)
+	}
+	for sink, ids := range map[string][]string{"web": web.taken(), "sock": sock.taken()} {
+		again := wantAll(t, sink, want, ids)
+		t.Logf("%s: %d events, %d came again after %d kills", sink, len(want), again, kills)
+		if again > kills*batch {
+			t.Errorf("%s: %d events came again after %d kills, at most %d may", sink, again, kills, kills*batch)
+		}
+	}
+}
+
+// The others and the receiver do not notice.
+func TestASinkThatHangsIsNoticedByNobodyElse(t *testing.T) {
+	hung, fine := &taker{hangs: make(chan struct{})}, &taker{}
+	bad, good := httptest.NewServer(hung), httptest.NewServer(fine)
+	defer good.Close()
+	defer bad.Close()
+	var yaml strings.Builder
+	yaml.WriteString(fileSink)
+	for i := range 5 {
+		fmt.Fprintf(&yaml, "- {name: file%d, file: {path: %s.%d}}\n", i, eventFile, i)
+		t.Cleanup(func() { os.Remove(fmt.Sprintf("%s.%d", eventFile, i)) })
+	}
+	fmt.Fprintf(&yaml, "- {name: good, retry_max: 200ms, webhook: {url: %s/}}\n", good.URL)
+	fmt.Fprintf(&yaml, "- {name: bad, attempt_timeout: 1h, webhook: {url: %s/}}\n", bad.URL)
+	u := start(t, yaml.String(), "")
+	l := startLoad(t)
+	var first, most float64
+	for i := range rounds(10, 120) {
+		time.Sleep(time.Second)
+		rss := residentBytes(t, u.property("MainPID"))
+		if i == 3 {
+			first = rss // the buffers of eight sinks are there
+		}
+		most = max(most, rss)
+	}
+	waiting := metric(`genltestd_sink_events_waiting{sink="bad"}`)
+	if lost := u.accounted(l.end()); lost != 0 {
+		t.Errorf("%d events lost", lost)
+	}
+	for _, sink := range []string{"archive", "file4", "good"} {
+		if n := metric(`genltestd_sink_failures_total{sink="` + sink + `"}`); n != 0 {
+			t.Errorf("%s has failed %v times", sink, n)
+		}
+		t.Logf("%s: mean latency %.3f s", sink, metric(`genltestd_sink_latency_seconds_sum{sink="`+sink+`"}`)/metric(`genltestd_sink_latency_seconds_count{sink="`+sink+`"}`))
+	}
+	t.Logf("%v events wait for the sink that hangs; resident %.1f MB after 3 s, at most %.1f MB", waiting, first/1e6, most/1e6)
+	if waiting < 100 {
+		t.Errorf("%v events wait for the sink that hangs", waiting)
+	}
+	if most > 2*first {
+		t.Errorf("resident memory grew from %.0f to %.0f bytes", first, most)
+	}
+	close(hung.hangs)
+	want := fileIDs(t, eventFile)
+	u.eventually("the sink that hung has everything", func() bool { return len(hung.taken()) >= len(want) })
+	wantAll(t, "bad", want, hung.taken())
+	wantAll(t, "good", want, fine.taken())
+}
+
+func residentBytes(t *testing.T, pid string) float64 {
+	t.Helper()
+	text, err := os.ReadFile("/proc/" + pid + "/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := strconv.ParseFloat(strings.Fields(string(text))[1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * float64(os.Getpagesize())
+}
