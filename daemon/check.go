@@ -12,7 +12,8 @@ import (
 
 // Check says what of a configuration that was read well cannot work here: a file
 // that is missing, a text that does not compile. It opens nothing and touches no
-// network. The error is a config.Errors.
+// network. The error is a config.Errors. New refuses only what does not compile: a
+// file may come later.
 func Check(cfg *config.Config) error {
 	var faults config.Errors
 	for i := range cfg.Sinks {
@@ -25,6 +26,16 @@ func Check(cfg *config.Config) error {
 		return faults
 	}
 	return nil
+}
+
+// sinkError is why there is no worker for a sink: what is wrong with its
+// configuration has its place.
+func sinkError(cfg *config.Config, i int, err error) error {
+	var option *sink.OptionError
+	if errors.As(err, &option) {
+		return sinkFaults(cfg, i, err)
+	}
+	return fmt.Errorf("sink %s: %w", cfg.Sinks[i].Name, err)
 }
 
 // sinkFaults gives the errors of a sink's options their places.

@@ -56,8 +56,9 @@ type Daemon struct {
 	socket   *control.Server // of the operator's client
 }
 
-// New opens everything that can fail: sockets, sinks, the HTTP address. When it
-// fails, nothing is left open.
+// New opens everything that can fail: the sockets, the journal, the HTTP address. When
+// it fails, nothing is left open. A config.Errors says that the configuration is at
+// fault.
 func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	var undo []func()
 	defer func() {
@@ -67,6 +68,9 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}()
 
 	log := opts.Log
+	if opts.Machine == nil {
+		opts.Machine = thisMachine(log)
+	}
 	d := &Daemon{cfg: cfg, log: log, opts: opts, notifier: systemd.NewNotifier(component(log, "systemd"))}
 	reg := prometheus.NewRegistry()
 	m := metrics.New(reg, opts.Version, refusalReasons())
@@ -101,7 +105,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	for i := range cfg.Sinks {
 		w, err := d.newWorker(&cfg.Sinks[i], decode, m)
 		if err != nil {
-			return nil, fmt.Errorf("sink %s: %w", cfg.Sinks[i].Name, err)
+			return nil, sinkError(cfg, i, err)
 		}
 		undo = append(undo, func() { w.Close() })
 		d.workers = append(d.workers, w)

@@ -62,8 +62,9 @@ func (d *Daemon) forgetRemovedSinks(now time.Time) error {
 			}
 			continue
 		}
-		d.log.Warn("forgetting a sink that is no longer configured: its place and its dead letters", "sink", name)
-		if err := errors.Join(d.journal.RemoveCursor(name), os.RemoveAll(d.lettersDir(name))); err != nil {
+		d.log.Warn("forgetting a sink that is no longer configured, its place and its dead letters", "sink", name)
+		err := errors.Join(d.journal.RemoveCursor(name), os.RemoveAll(d.lettersDir(name)), os.RemoveAll(d.opts.position(name)))
+		if err != nil {
 			return err
 		}
 	}

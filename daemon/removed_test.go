@@ -56,7 +56,9 @@ func TestThePlaceOfARemovedSinkIsKeptForAWhile(t *testing.T) {
 	has(now.Add(23*time.Hour), true)
 	// The sink comes back, and is removed once more: its time begins anew.
 	cfg.Sinks[0].Name = "removed"
-	d.forgetRemovedSinks(now.Add(23 * time.Hour))
+	if err := d.forgetRemovedSinks(now.Add(23 * time.Hour)); err != nil {
+		t.Fatal(err)
+	}
 	cfg.Sinks[0].Name = "kept"
 	has(now.Add(25*time.Hour), true)
 	// A file that says nothing delays, and forgets nothing.

@@ -54,7 +54,7 @@ func newSink(c *config.Sink, opts *Options) (sink.Sink, error) {
 func checkSink(c *config.Sink) error {
 	encoder, err := newEncoder(c)
 	if err != nil {
-		return &sink.OptionError{Key: "template", Err: err} // the one text that may not compile
+		return err
 	}
 	switch {
 	case c.Webhook != nil:

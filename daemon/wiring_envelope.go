@@ -6,9 +6,17 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/envelope"
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-func newEncoder(c *config.Sink) (event.Encoder, error) { return envelope.New(envelopeOptions(c)) }
+// newEncoder fails for a template that does not compile, with a sink.OptionError.
+func newEncoder(c *config.Sink) (event.Encoder, error) {
+	encoder, err := envelope.New(envelopeOptions(c))
+	if err != nil {
+		return nil, &sink.OptionError{Key: "template", Err: err}
+	}
+	return encoder, nil
+}
 
 func envelopeOptions(c *config.Sink) envelope.Options {
 	return envelope.Options{

@@ -17,11 +17,16 @@ func fileOptions(c *config.Sink, encoder event.Encoder, opts *Options) file.Opti
 	return file.Options{
 		Path: c.File.Path, Mode: fs.FileMode(c.File.Mode), Encoder: encoder, Fsync: c.File.Fsync == config.FsyncBatch,
 		// Beside the journal's cursor of the same name, with which it makes sense.
-		Position: filepath.Join(opts.Dirs.State, "sinks", c.Name+".position"),
+		Position: opts.position(c.Name), BootID: opts.Machine.Boot.ID,
 		Rotate: file.Rotate{
 			MaxBytes: int64(r.MaxBytes), MaxAge: time.Duration(r.MaxAge), Compress: r.Compress == config.CompressGzip,
 			KeepFiles: r.KeepFiles, KeepBytes: int64(r.KeepBytes), KeepAge: time.Duration(r.KeepAge),
 		},
 		Log: component(opts.Log, "sink").With("sink", c.Name),
 	}
+}
+
+// position is the file in which a sink of kind file notes what it is about to append.
+func (o *Options) position(sink string) string {
+	return filepath.Join(o.Dirs.State, "sinks", sink+".position")
 }

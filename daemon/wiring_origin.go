@@ -14,6 +14,15 @@ import (
 	"github.com/genltestd/genltestd/daemon/origin"
 )
 
+// thisMachine reads what it can.
+func thisMachine(log *slog.Logger) *origin.Machine {
+	m, err := origin.ThisMachine()
+	if err != nil {
+		log.Warn("machine or boot are not known: events may lack a part of their origin", "error", err)
+	}
+	return &m
+}
+
 // bootsName is the file of package origin in the state directory.
 const bootsName = "boots"
 
@@ -21,13 +30,6 @@ const bootsName = "boots"
 // later, for events that are received now. Nothing of it is worth a daemon that does
 // not start. It must be called before the receiver is made.
 func originTable(c *config.Event, dir string, j *journal.Journal, m *origin.Machine, log *slog.Logger) *origin.Table {
-	if m == nil {
-		this, err := origin.ThisMachine()
-		if err != nil && (c.MachineID || c.BootID || c.KernelRelease) {
-			log.Warn("events will lack a part of their origin", "error", err)
-		}
-		m = &this
-	}
 	boots, err := origin.Open(filepath.Join(dir, bootsName), j.ID(), j.First(), j.Last()+1, m.Boot)
 	if err != nil {
 		log.Warn("the boot of events received now will not be known after a restart", "error", err)

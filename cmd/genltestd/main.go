@@ -93,7 +93,7 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	if err == nil && *tests != "" {
 		return testRules(cfg, *tests, stdout, stderr)
 	}
-	if err == nil {
+	if err == nil && *check {
 		err = daemon.Check(cfg)
 	}
 	if err != nil {
@@ -138,12 +138,21 @@ func serve(cfg *config.Config, configName string, stdout io.Writer, log *slog.Lo
 	for _, w := range cfg.Warnings() {
 		log.Warn("configuration: " + w.Error())
 	}
+	var faults config.Errors
+	if errors.As(daemon.Check(cfg), &faults) {
+		for _, f := range faults {
+			log.Error("configuration: " + f.Error())
+		}
+	}
 	d, err := daemon.New(cfg, daemon.Options{Version: version, Stdout: stdout, Log: log, Dirs: daemon.DefaultDirs()})
 	if err == nil {
 		go reopenFiles(hangup, d, log)
 		err = d.Run(ctx)
 	}
-	if err != nil {
+	switch {
+	case errors.As(err, &faults): // they are in the log
+		return exitConfig
+	case err != nil:
 		log.Error("genltestd failed", "error", err)
 		return exitFailed
 	}

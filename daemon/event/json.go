@@ -107,7 +107,7 @@ func AppendTime(dst []byte, t time.Time) []byte {
 	dst = t.AppendFormat(dst, time.RFC3339)
 	dst = append(dst[:len(dst)-len("Z")], ".000000000Z"...)
 	for i, ns := len(dst)-len("0Z"), t.Nanosecond(); ns > 0; i, ns = i-1, ns/10 {
-		dst[i] = byte('0' + ns%10) //nolint:gosec // a digit
+		dst[i] = byte('0' + ns%10)
 	}
 	return dst
 }
