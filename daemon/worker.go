@@ -54,10 +54,15 @@ func (d *Daemon) newWorker(c *config.Sink, decode delivery.Decoder, m *metrics.M
 	return &worker{delivery.NewWorker(dc), d.boxes.of[c.Name]}, nil
 }
 
-// State adds the account of the dead letters to that of the delivery.
+// State adds to the account of the delivery what others count.
 func (w *worker) State() metrics.SinkState {
 	s, letters := w.Worker.State(), w.letters.Stats()
 	s.DeadLetters, s.DeadLetterBytes, s.DeadLettersExpired = letters.Live, letters.Bytes, letters.Expired+letters.Damaged
+	for _, k := range w.Sinks {
+		if b, ok := k.(sink.Broadcaster); ok {
+			s.Missed += b.Missed()
+		}
+	}
 	return s
 }
 

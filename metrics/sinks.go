@@ -36,6 +36,7 @@ type SinkState struct {
 	Summaries  uint64 // deliveries that tell of suppressed events
 	Replayed   uint64 // dead letters that were taken after all
 	LagBytes   int64  // of the journal, not yet taken
+	Missed     uint64 // events that readers of the sink were too slow for, one for each
 
 	DeadLetters        uint64 // kept at present
 	DeadLetterBytes    uint64
@@ -92,6 +93,7 @@ func sinkMetrics() []sinkMetric {
 		plain("healthy", "1 while the last attempt to deliver succeeded.", level, func(s *SinkState) float64 { return truth(s.LastError == nil) }),
 		plain("rule_errors_total", "Times that an expression of the sink failed; the event was delivered.", count, func(s *SinkState) float64 { return float64(s.RuleErrors) }),
 		plain("summaries_total", "Events of the kind suppressed that the sink has taken.", count, func(s *SinkState) float64 { return float64(s.Summaries) }),
+		plain("readers_missed_total", "Events that readers of a listening socket were too slow for, one for each such reader.", count, func(s *SinkState) float64 { return float64(s.Missed) }),
 		plain("dead_letters", "Dead letters that are kept.", level, func(s *SinkState) float64 { return float64(s.DeadLetters) }),
 		plain("dead_letter_bytes", "Disk space of the dead letters.", level, func(s *SinkState) float64 { return float64(s.DeadLetterBytes) }),
 		plain("dead_letters_expired_total", "Dead letters that their limits of size and age have taken.", count, func(s *SinkState) float64 { return float64(s.DeadLettersExpired) }),

@@ -38,3 +38,11 @@ type Reopener interface {
 	// while another method runs.
 	Reopen()
 }
+
+// A Broadcaster is a Sink that gives events to whoever is there to read them.
+type Broadcaster interface {
+	Sink
+	// Missed returns how many events some reader did not get because it was too slow,
+	// one for each such reader. It may be called at any time.
+	Missed() uint64
+}

@@ -156,6 +156,11 @@ func (l *Listener) broadcast(text []byte) {
 	}
 }
 
+var _ sink.Broadcaster = (*Listener)(nil)
+
+// Missed implements sink.Broadcaster.
+func (l *Listener) Missed() uint64 { return l.Stats().Missed }
+
 // Stats may be called at any time, from any goroutine.
 func (l *Listener) Stats() Stats {
 	l.mu.Lock()
