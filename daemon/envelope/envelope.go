@@ -10,7 +10,6 @@ package envelope
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/genltestd/genltestd/daemon/event"
 )
@@ -55,31 +54,4 @@ func New(o Options) (event.Encoder, error) {
 		return &keyValues{}, nil
 	}
 	return nil, fmt.Errorf("no envelope is named %q", string(o.Kind))
-}
-
-// appendText appends the event's text; for what is no event, a sentence.
-func appendText(dst []byte, e *event.Event) []byte {
-	switch {
-	case e.Gap != nil:
-		dst = appendCount(dst, e.Gap.Count, "lost", e.Gap.Reason)
-		dst = event.AppendTime(append(dst, ", noticed from "...), e.Gap.From)
-		return event.AppendTime(append(dst, " to "...), e.Gap.To)
-	case e.Suppressed != nil:
-		dst = appendCount(dst, e.Suppressed.Count, "suppressed", e.Suppressed.Reason)
-		dst = event.AppendTime(append(dst, ", received from "...), e.Suppressed.From)
-		return event.AppendTime(append(dst, " to "...), e.Suppressed.To)
-	}
-	return append(dst, e.Message...)
-}
-
-func appendCount(dst []byte, n uint64, fate, reason string) []byte {
-	dst = append(dst, "genltestd: "...)
-	dst = strconv.AppendUint(dst, n, 10)
-	if n == 1 {
-		dst = append(dst, " event was "...)
-	} else {
-		dst = append(dst, " events were "...)
-	}
-	dst = append(append(dst, fate...), " ("...)
-	return append(append(dst, reason...), ')')
 }

@@ -17,7 +17,7 @@ func newRaw(contentType string) raw {
 	return raw{cmp.Or(contentType, "application/octet-stream")}
 }
 
-func (raw) Append(dst []byte, e *event.Event) ([]byte, error) { return appendText(dst, e), nil }
+func (raw) Append(dst []byte, e *event.Event) ([]byte, error) { return e.AppendText(dst), nil }
 
 func (r raw) ContentType() string { return r.contentType }
 

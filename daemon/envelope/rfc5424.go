@@ -136,7 +136,7 @@ func appendMessage(dst []byte, e *event.Event) []byte {
 	text := e.Message
 	switch marked := bytes.HasPrefix(text, []byte(byteOrderMark)); {
 	case e.Kind() != "event":
-		return appendText(append(dst, ' '), e)
+		return e.AppendText(append(dst, ' '))
 	case len(text) == 0:
 		return dst
 	case isASCII(text), !marked && !utf8.Valid(text):

@@ -49,7 +49,7 @@ func (v *View) Message() string { return string(v.e.Message) }
 
 // Text is the event's text, or a sentence that says what a gap or suppressed events
 // are.
-func (v *View) Text() string { return string(appendText(nil, v.e)) }
+func (v *View) Text() string { return string(v.e.AppendText(nil)) }
 
 // MachineID is empty unless the configuration asks for it.
 func (v *View) MachineID() string { return v.origin().MachineID }

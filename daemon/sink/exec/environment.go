@@ -31,7 +31,7 @@ func eventVariables(e *event.Event) []string {
 			env = append(env, name+"="+string(value))
 		}
 	}
-	add("GENLTEST_MESSAGE", fields.AppendText(nil, e))
+	add("GENLTEST_MESSAGE", e.AppendText(nil))
 	fields.Each(e, add)
 	return env
 }

@@ -47,18 +47,6 @@ func Each(e *event.Event, set func(name string, value []byte)) {
 	}
 }
 
-// AppendText appends the event's text, or a sentence in its place for what is no
-// event, and returns the extended buffer.
-func AppendText(dst []byte, e *event.Event) []byte {
-	switch {
-	case e.Gap != nil:
-		return fmt.Appendf(dst, "%d events were multicast and not received: %s", e.Gap.Count, e.Gap.Reason)
-	case e.Suppressed != nil:
-		return fmt.Appendf(dst, "%d events were suppressed: %s", e.Suppressed.Count, e.Suppressed.Reason)
-	}
-	return append(dst, e.Message...)
-}
-
 // A writer leaves out what an event does not have.
 type writer struct {
 	set func(name string, value []byte)

@@ -40,7 +40,7 @@ func newEncoder(opts Options) encoder {
 
 // encode returns an entry that is good until the next call.
 func (c *encoder) encode(e *event.Event) []byte {
-	c.text = fields.AppendText(c.text[:0], e)
+	c.text = e.AppendText(c.text[:0])
 	c.entry = appendField(c.entry[:0], "MESSAGE", c.text)
 	id, priority := c.class(e)
 	c.entry = appendField(c.entry, "MESSAGE_ID", []byte(id))

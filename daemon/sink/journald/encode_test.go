@@ -70,11 +70,11 @@ func TestEntries(t *testing.T) {
 			"MESSAGE": "", "PRIORITY": "5", "MESSAGE_ID": EventID, "GENLTEST_KIND": "event",
 		})},
 		{"gap", event.Event{Gap: &event.Gap{Count: 2, Reason: "kernel_buffer"}}, common(map[string]string{
-			"MESSAGE":  "2 events were multicast and not received: kernel_buffer",
+			"MESSAGE":  "genltestd: 2 events were lost (kernel_buffer), noticed from 0001-01-01T00:00:00.000000000Z to 0001-01-01T00:00:00.000000000Z",
 			"PRIORITY": "4", "MESSAGE_ID": GapID, "GENLTEST_KIND": "gap", "GENLTEST_GAP_COUNT": "2", "GENLTEST_GAP_REASON": "kernel_buffer",
 		})},
 		{"suppressed", event.Event{Suppressed: &event.Suppressed{Count: 2, Reason: "sampling"}}, common(map[string]string{
-			"MESSAGE": "2 events were suppressed: sampling", "GENLTEST_ID": "j-7-sampling",
+			"MESSAGE": "genltestd: 2 events were suppressed (sampling), received from 0001-01-01T00:00:00.000000000Z to 0001-01-01T00:00:00.000000000Z", "GENLTEST_ID": "j-7-sampling",
 			"PRIORITY": "5", "MESSAGE_ID": SuppressedID, "GENLTEST_KIND": "suppressed", "GENLTEST_SUPPRESSED_COUNT": "2", "GENLTEST_SUPPRESSED_REASON": "sampling",
 		})},
 	}

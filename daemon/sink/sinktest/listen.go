@@ -4,6 +4,8 @@ package sinktest
 
 import (
 	"crypto/tls"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"path/filepath"
 	"testing"
@@ -29,6 +31,28 @@ func Listen(t testing.TB, network string) (l net.Listener, address, caFile strin
 	ca := NewCA(t)
 	config := &tls.Config{Certificates: []tls.Certificate{ca.Certificate(t, "server", time.Hour)}, MinVersion: tls.VersionTLS12}
 	return tls.NewListener(l, config), l.Addr().String(), ca.File
+}
+
+// FreeAddress returns an address on loopback that no process uses, for TCP and UDP, and
+// that the kernel gives to no client: a server may be stopped there and started again.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		l.Close()
+		conn, err := net.ListenPacket("udp", address)
+		if err != nil {
+			continue
+		}
+		conn.Close()
+		return address
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // Certificate is Issue for a server within the test.

@@ -39,7 +39,7 @@ type collector struct {
 // startCollector returns it with a client that leads to it.
 func startCollector(t *testing.T, network string, confirm bool) *collector {
 	t.Helper()
-	c := &collector{network: "tcp", address: "127.0.0.1:0", confirm: confirm}
+	c := &collector{network: "tcp", address: sinktest.FreeAddress(t), confirm: confirm}
 	o := ClientOptions{Stream: stream.Options{Network: network}, Acknowledge: confirm, Encoder: event.JSON{}}
 	switch network {
 	case "unix":

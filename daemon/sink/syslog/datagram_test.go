@@ -81,7 +81,7 @@ func TestAReceiverThatDoesNotReadIsGivenTheAttempt(t *testing.T) {
 }
 
 func TestAPortThatNobodyListensToHasTakenNothing(t *testing.T) {
-	s := New(options("udp", freePort(t, "udp")))
+	s := New(options("udp", sinktest.FreeAddress(t)))
 	defer s.Close()
 	for range 3 {
 		if n, err := s.Deliver(t.Context(), sinktest.Events(1, 5)); n != 0 || !errors.Is(err, unix.ECONNREFUSED) {

@@ -154,24 +154,6 @@ func (headed) Append(dst []byte, e *event.Event) ([]byte, error) {
 	return e.AppendJSON(append(dst, header...)), nil
 }
 
-func freePort(t *testing.T, network string) string {
-	t.Helper()
-	if network == "udp" {
-		conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		return conn.LocalAddr().String()
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
 // A server over one transport, and the options that lead to it.
@@ -209,13 +191,13 @@ func unixstreamServer(t *testing.T) (*rsyslog, Options) {
 }
 
 func udpServer(t *testing.T) (*rsyslog, Options) {
-	address := freePort(t, "udp")
+	address := sinktest.FreeAddress(t)
 	input := fmt.Sprintf(`module(load="imudp") input(type="imudp" address="127.0.0.1" port="%s" rcvbufSize="64m")`, port(address))
 	return startRsyslog(t, "", input, bound("udp", address)), options("udp", address)
 }
 
 func tcpServer(t *testing.T, framing Framing) (*rsyslog, Options) {
-	address := freePort(t, "tcp")
+	address := sinktest.FreeAddress(t)
 	input := fmt.Sprintf(`module(load="imtcp") input(type="imtcp" address="127.0.0.1" port="%s")`, port(address))
 	o := options("tcp", address)
 	o.Framing = framing
@@ -227,7 +209,7 @@ func tlsServer(t *testing.T) (*rsyslog, Options) {
 	need(t, "rsyslogd")
 	ca := sinktest.NewCA(t)
 	cert, key := ca.Issue(t, "server", time.Hour)
-	o := options("tls", freePort(t, "tcp"))
+	o := options("tls", sinktest.FreeAddress(t))
 	o.TLS.CA = ca.File
 	o.TLS.Cert, o.TLS.Key = ca.Issue(t, "client", time.Hour)
 	global := fmt.Sprintf(`defaultNetstreamDriverCAFile=%q defaultNetstreamDriverCertFile=%q defaultNetstreamDriverKeyFile=%q`, ca.File, cert, key)

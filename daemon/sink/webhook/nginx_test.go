@@ -69,7 +69,7 @@ func newNginx(t *testing.T) *nginx {
 	dir := t.TempDir()
 	n.log = filepath.Join(dir, "access.log")
 	cert, key := n.ca.Issue(t, "nginx", time.Hour)
-	address := freeAddress(t)
+	address := sinktest.FreeAddress(t)
 	n.url = "https://" + address
 	conf := filepath.Join(dir, "nginx.conf")
 	write(t, conf, fmt.Sprintf(nginxConfig, dir, address, cert, key, n.ca.File, back.URL))
@@ -85,16 +85,6 @@ func newNginx(t *testing.T) *nginx {
 	})
 	waitForServer(t, address, &complaint)
 	return n
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func waitForServer(t *testing.T, address string, complaint fmt.Stringer) {
