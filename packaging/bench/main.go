@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command bench compares the daemon's receive path with what C programs need for
-// the same events, and prints one table. `make bench` runs it.
+// the same events, measures its delivery, and prints a table of each. `make bench`
+// runs it.
 //
 // The programs take turns: on a shared machine a ratio within one round means
 // more than a number of nanoseconds.
@@ -69,33 +70,59 @@ func main() {
 	flag.StringVar(&b.programs, "programs", "build/bench", "`directory` of what packaging/bench/build has built")
 	flag.StringVar(&b.journals, "journals", "build/bench", "`directory` for journals; its disk is part of what is measured")
 	only := flag.String("only", "", "`regular expression` for the loads that are wanted, such as \"full speed, 512\"")
-	rounds := flag.Int("rounds", 9, "how often each program runs under each load")
+	var r rounds
+	flag.IntVar(&r.Receiving, "rounds", 9, "how often each program runs under each load")
+	flag.IntVar(&r.Delivering, "delivery-rounds", 5, "how often each delivery runs")
 	flag.Parse()
-	if err := run(b, *only, *rounds, os.Stdout); err != nil {
+	if err := run(b, *only, r, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(b bench, only string, rounds int, w io.Writer) error {
+// rounds says how many there are of each table.
+type rounds struct{ Receiving, Delivering int }
+
+func run(b bench, only string, r rounds, w io.Writer) error {
 	wanted, err := regexp.Compile(only)
 	if err != nil {
 		return err
 	}
 	list := slices.DeleteFunc(scenarios(), func(s scenario) bool { return !wanted.MatchString(s.String()) })
 	results := make([][]result, len(list))
-	for round := range rounds {
+	for round := range r.Receiving {
 		for i, s := range list {
-			if s.once && round < rounds-1 {
+			if s.once && round < r.Receiving-1 {
 				continue
 			}
-			fmt.Fprintf(os.Stderr, "round %d of %d: %s bytes\n", round+1, rounds, s)
+			fmt.Fprintf(os.Stderr, "round %d of %d: %s bytes\n", round+1, r.Receiving, s)
 			if err := b.round(s, round, &results[i]); err != nil {
 				return err
 			}
 		}
 	}
-	return report(w, b, rounds, list, results)
+	sinks := slices.DeleteFunc(deliveries(), func(d delivery) bool { return !wanted.MatchString(d.String()) })
+	sent, err := b.deliverAll(sinks, r.Delivering)
+	if err != nil {
+		return err
+	}
+	return report(w, b, r, list, results, deliveryRows(sinks, sent))
+}
+
+// deliverAll runs each delivery once a round.
+func (b bench) deliverAll(list []delivery, rounds int) ([]deliveredRounds, error) {
+	sent := make([]deliveredRounds, len(list))
+	for round := range rounds {
+		for i, d := range list {
+			fmt.Fprintf(os.Stderr, "round %d of %d: %s bytes\n", round+1, rounds, d)
+			one, err := b.deliver(d)
+			if err != nil {
+				return nil, err
+			}
+			sent[i] = append(sent[i], one)
+		}
+	}
+	return sent, nil
 }
 
 const tries = 20 // of a load that a busy machine could not offer

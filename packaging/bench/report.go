@@ -24,7 +24,7 @@ type row struct {
 	Text                                                        int
 }
 
-func report(w io.Writer, b bench, rounds int, list []scenario, results [][]result) error {
+func report(w io.Writer, b bench, r rounds, list []scenario, results [][]result, sent []deliveryRow) error {
 	t, err := template.New("report").Parse(text)
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func report(w io.Writer, b bench, rounds int, list []scenario, results [][]resul
 			rows = append(rows, newRow(s, p, results[i], results[i][j]))
 		}
 	}
-	return t.Execute(w, map[string]any{"Machine": machine, "Rounds": rounds, "Rows": rows})
+	return t.Execute(w, map[string]any{"Machine": machine, "Rounds": r, "Rows": rows, "Deliveries": sent})
 }
 
 func newRow(s scenario, p program, results []result, r result) row {

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// A place is where a delivery goes to.
+type place struct {
+	name string // in the report
+	sink string // of deliver
+	peer string // kind of peer; "" is none
+}
+
+var (
+	toFile     = place{name: "`file`", sink: "file"}
+	toUnsynced = place{name: "`file`, `fsync: never`", sink: "unsynced"}
+	toWebhook  = place{name: "`webhook`", sink: "webhook", peer: "webhook"}
+	toSocket   = place{name: "`socket`", sink: "socket", peer: "socket"}
+	toConfirm  = place{name: "`socket`, `acknowledge: true`", sink: "confirm", peer: "confirm"}
+	toNothing  = place{name: "one that does nothing", sink: "accept"}
+	toRefusal  = place{name: "one that refuses every event", sink: "refuse"}
+)
+
+// A delivery is a load for the daemon's delivery to one sink.
+type delivery struct {
+	load  // queued, or with a rate
+	to    place
+	batch int           // batch_events
+	wait  time.Duration // batch_wait
+	goal  goal
+}
+
+func (d delivery) String() string { return fmt.Sprintf("%s, %s, %d", d.name, d.to.name, d.text) }
+
+// What the default configuration has.
+const defaultWait = 50 * time.Millisecond
+
+func deliveries() []delivery {
+	backlog := func(events, text int) load {
+		return load{name: "backlog of " + thousands(events), events: events, text: text, queued: true}
+	}
+	live := load{name: "3,000 at 1,000/s", events: 3_000, text: small, rate: 1_000}
+	soon := goal{p99: 10 * time.Millisecond}
+	return []delivery{
+		{load: backlog(500_000, small), to: toNothing, batch: 1000, wait: defaultWait},
+		{load: backlog(500_000, small), to: toFile, batch: 1000, wait: defaultWait, goal: goal{perSecond: 300_000}},
+		{load: backlog(200_000, large), to: toFile, batch: 1000, wait: defaultWait},
+		{load: backlog(500_000, small), to: toUnsynced, batch: 1000, wait: defaultWait},
+		{load: backlog(200_000, small), to: toWebhook, batch: 500, wait: defaultWait, goal: goal{perSecond: 100_000}},
+		{load: backlog(200_000, small), to: toSocket, batch: 500, wait: defaultWait},
+		{load: backlog(200_000, small), to: toConfirm, batch: 500, wait: defaultWait},
+		{load: backlog(100_000, small), to: toRefusal, batch: 500, wait: defaultWait, goal: goal{perSecond: 3_400}},
+		{load: live, to: toNothing, batch: 500},
+		{load: live, to: toFile, batch: 1000, goal: soon},
+		{load: live, to: toWebhook, batch: 500, goal: soon},
+		{load: live, to: toSocket, batch: 500, goal: soon},
+		{load: live, to: toConfirm, batch: 500, goal: soon},
+		{load: live, to: toNothing, batch: 500, wait: defaultWait},
+		{load: live, to: toFile, batch: 1000, wait: defaultWait},
+		{load: live, to: toWebhook, batch: 500, wait: defaultWait},
+	}
+}
+
+// deliver runs d once, again if the machine was too busy.
+func (b bench) deliver(d delivery) (sent delivered, err error) {
+	for range tries {
+		if sent, err = b.measureDelivery(d); !errors.Is(err, errNotOffered) {
+			break
+		}
+		fmt.Fprintln(os.Stderr, "again:", err)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", d, err)
+	}
+	return sent, err
+}
+
+func (b bench) measureDelivery(d delivery) (sent delivered, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	dir, err := os.MkdirTemp(b.journals, "deliver")
+	if err != nil {
+		return sent, err
+	}
+	defer os.RemoveAll(dir)
+	address, leave, err := b.meet(ctx, d.to, dir)
+	if err != nil {
+		return sent, err
+	}
+	defer func() { err = errors.Join(err, leave()) }()
+	worker, err := b.start(ctx, anyCPU, "deliver", "-dir", dir, "-sink", d.to.sink, "-to", address,
+		"-events", strconv.Itoa(d.events), "-text", strconv.Itoa(d.text), "-rate", strconv.Itoa(d.rate),
+		"-batch", strconv.Itoa(d.batch), "-wait", d.wait.String())
+	if err != nil {
+		return sent, err
+	}
+	defer func() { err = errors.Join(err, worker.end()) }()
+	if err := errors.Join(worker.expect("ready"), worker.begin()); err != nil {
+		return sent, err
+	}
+	return d.read(worker)
+}
+
+// meet starts the peer of a place and returns where it is.
+func (b bench) meet(ctx context.Context, p place, dir string) (address string, leave func() error, err error) {
+	if p.peer == "" {
+		return "", func() error { return nil }, nil
+	}
+	path := filepath.Join(dir, "peer.sock")
+	peer, err := b.start(ctx, anyCPU, "peer", p.peer, path)
+	if err != nil {
+		return "", nil, err
+	}
+	if err := peer.expect("at %s", &address); err != nil {
+		return "", nil, errors.Join(err, peer.end())
+	}
+	if p.peer == "webhook" {
+		return "http://" + address + "/events", peer.end, nil
+	}
+	return path, peer.end, nil
+}
+
+// read has the worker tell what it took.
+func (d delivery) read(worker *child) (sent delivered, err error) {
+	var events int
+	var ns, cpu, fed int64
+	err = worker.expect("delivered %d ns %d cpu %d p50 %d p99 %d fed %d", &events, &ns, &cpu, &sent.p50, &sent.p99, &fed)
+	if err != nil {
+		return sent, err
+	}
+	if events != d.events {
+		return sent, fmt.Errorf("%d of %d events were delivered", events, d.events)
+	}
+	if rate := float64(events) / float64(fed) * 1e9; d.rate > 0 && rate < 0.99*float64(d.rate) {
+		return sent, fmt.Errorf("%w: %.0f events a second, not %d", errNotOffered, rate, d.rate)
+	}
+	sent.perSecond, sent.cpu = float64(events)/float64(ns)*1e9, float64(cpu)/float64(events)
+	return sent, nil
+}

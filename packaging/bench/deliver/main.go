@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command deliver is the daemon's delivery as a program of the benchmark: the real
+// journal, worker, sinks and dead letters. It talks to the driver in lines, as
+// ../c/bench.h does.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal"
+)
+
+const maxJournalBytes = 1 << 30 // as in the default configuration
+
+// A task is what the driver asks for.
+type task struct {
+	dir    string // for the journal and all else that is written
+	sink   string
+	to     string // address of the peer
+	events int
+	text   int // bytes
+	rate   int // a second; 0 is a backlog that is there from the beginning
+	batch  int
+	wait   time.Duration
+
+	profile string // file for a CPU profile of the delivery; "" is none
+}
+
+func main() {
+	var t task
+	flag.StringVar(&t.dir, "dir", "", "`directory` for what is written")
+	flag.StringVar(&t.sink, "sink", "", "file, unsynced, webhook, socket, confirm, accept or refuse")
+	flag.StringVar(&t.to, "to", "", "`address` of the peer")
+	flag.IntVar(&t.events, "events", 0, "how many events")
+	flag.IntVar(&t.text, "text", 0, "`bytes` of text in each")
+	flag.IntVar(&t.rate, "rate", 0, "how many are appended a second; 0 appends all before it begins")
+	flag.IntVar(&t.batch, "batch", 0, "batch_events")
+	flag.DurationVar(&t.wait, "wait", 0, "batch_wait")
+	flag.StringVar(&t.profile, "profile", "", "`file` for a profile of the CPU time")
+	flag.Parse()
+	if err := run(t); err != nil {
+		fmt.Fprintln(os.Stderr, "deliver:", err)
+		os.Exit(1)
+	}
+}
+
+func run(t task) (err error) {
+	j, err := journal.Open(filepath.Join(t.dir, "journal"), journal.Options{MaxBytes: maxJournalBytes})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	w, err := newWorker(t, j)
+	if err != nil {
+		return err
+	}
+	s := &source{journal: j, text: t.text}
+	if t.rate == 0 {
+		if err := errors.Join(s.fill(t.events), j.Sync()); err != nil {
+			return err
+		}
+		j.Seal()
+	}
+	return measure(t, s, w)
+}
+
+// measure delivers when the driver says so, and tells what it took.
+func measure(t task, s *source, w *worker) error {
+	fmt.Println("ready")
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		return err
+	}
+	runtime.GC() // of what filling has left
+	began, since, err := now()
+	if err != nil {
+		return err
+	}
+	if err := profiled(t.profile, func() error { return deliver(t, s, w) }); err != nil {
+		return err
+	}
+	ended, until, err := now()
+	if err != nil {
+		return err
+	}
+	p50, p99 := w.timed.percentiles()
+	fmt.Printf("delivered %d ns %d cpu %d p50 %d p99 %d fed %d\n", w.fates(), ended-began, until-since, p50, p99, s.took)
+	return nil
+}
+
+// deliver delivers all that there is, or all that the source will append.
+func deliver(t task, s *source, w *worker) error {
+	fed := make(chan error, 1)
+	go func() {
+		if t.rate > 0 {
+			fed <- s.feed(t.events, t.rate)
+		}
+		close(fed)
+	}()
+	return errors.Join(w.run(context.Background()), <-fed)
+}
+
+// profiled calls f, and writes what took the CPU time meanwhile.
+func profiled(path string, f func() error) error {
+	if path == "" {
+		return f()
+	}
+	out, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return errors.Join(err, out.Close())
+	}
+	err = f()
+	pprof.StopCPUProfile()
+	return errors.Join(err, out.Close())
+}
+
+// now returns the time and the CPU time of this process, in ns.
+func now() (wall, cpu int64, err error) {
+	var t, c unix.Timespec
+	err = errors.Join(unix.ClockGettime(unix.CLOCK_MONOTONIC, &t), unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &c))
+	return t.Nano(), c.Nano(), err
+}

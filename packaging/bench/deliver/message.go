@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"golang.org/x/sys/unix"
+)
+
+// What kmod/genltest.h has.
+const (
+	command     = 1
+	version     = 1
+	attrMessage = 1
+	attrSeq     = 3
+	attrTime    = 4
+	attrLoadID  = 5
+)
+
+const (
+	family = 28 // any: nobody has looked it up
+	loadID = 0x6a9155caa46c7dcc
+)
+
+// message is what the module multicasts for a text of that many bytes.
+func message(textBytes int, seq, ns uint64) []byte {
+	ne := binary.NativeEndian
+	b := make([]byte, unix.SizeofNlMsghdr, unix.SizeofNlMsghdr+textBytes+64)
+	ne.PutUint16(b[4:], family)
+	b = append(b, command, version, 0, 0)
+	b = attribute(b, attrMessage, append(bytes.Repeat([]byte{'x'}, textBytes), 0))
+	for _, n := range []struct {
+		kind  uint16
+		value uint64
+	}{{attrSeq, seq}, {attrTime, ns}, {attrLoadID, loadID}} {
+		b = attribute(b, n.kind, ne.AppendUint64(nil, n.value))
+	}
+	ne.PutUint32(b, uint32(len(b))) //nolint:gosec // short
+	return b
+}
+
+func attribute(b []byte, kind uint16, value []byte) []byte {
+	ne := binary.NativeEndian
+	b = ne.AppendUint16(b, uint16(unix.SizeofNlAttr+len(value))) //nolint:gosec // short
+	b = append(ne.AppendUint16(b, kind), value...)
+	for len(b)%unix.NLA_ALIGNTO != 0 {
+		b = append(b, 0)
+	}
+	return b
+}

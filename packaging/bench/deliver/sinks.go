@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+// timed notes of each event how long after its receipt the sink had taken it.
+type timed struct {
+	sink.Sink
+	latencies []time.Duration
+}
+
+// Deliver implements sink.Sink.
+func (s *timed) Deliver(ctx context.Context, events []event.Event) (int, error) {
+	n, err := s.Sink.Deliver(ctx, events)
+	now := time.Now()
+	for i := range events[:n] {
+		s.latencies = append(s.latencies, now.Sub(events[i].Time))
+	}
+	return n, err
+}
+
+// percentiles returns what half of the events, and 99 of 100, did not exceed: 0 when
+// nothing was timed.
+func (s *timed) percentiles() (p50, p99 time.Duration) {
+	if s == nil || len(s.latencies) == 0 {
+		return 0, 0
+	}
+	slices.Sort(s.latencies)
+	at := func(percent int) time.Duration { return s.latencies[(len(s.latencies)*percent+99)/100-1] }
+	return at(50), at(99)
+}
+
+// acceptance takes every event and does nothing with it: what is left is the daemon's
+// own part.
+type acceptance struct{}
+
+// Deliver implements sink.Sink.
+func (acceptance) Deliver(_ context.Context, events []event.Event) (int, error) {
+	return len(events), nil
+}
+
+// Close implements sink.Sink.
+func (acceptance) Close() error { return nil }
+
+// refusal refuses every event for good, one at a time.
+type refusal struct{}
+
+var errRefused = errors.New("400 Bad Request: the message has no such field")
+
+// Deliver implements sink.Sink.
+func (refusal) Deliver(context.Context, []event.Event) (int, error) {
+	return 0, sink.Permanent(errRefused)
+}
+
+// Close implements sink.Sink.
+func (refusal) Close() error { return nil }

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/journal"
+)
+
+// A source appends events to the journal, as the receiver does.
+type source struct {
+	journal *journal.Journal
+	text    int    // bytes
+	seq     uint64 // of the last event, and the generation of the last batch
+	took    time.Duration
+}
+
+// swarm is how many events the receiver appends at once while they come in swarms.
+const swarm = 64
+
+// fill appends n events.
+func (s *source) fill(n int) error {
+	for ; n > 0; n -= swarm {
+		if err := s.append(min(n, swarm)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// feed appends n events one by one, each when it is due, and seals the journal.
+func (s *source) feed(n, rate int) error {
+	defer s.journal.Seal()
+	began := time.Now()
+	for i := range n {
+		time.Sleep(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(rate))))
+		if err := s.append(1); err != nil {
+			return err
+		}
+	}
+	s.took = time.Since(began)
+	return nil
+}
+
+func (s *source) append(n int) error {
+	messages := make([][]byte, n)
+	at := time.Now()
+	for i := range messages {
+		s.seq++
+		messages[i] = message(s.text, s.seq, uint64(at.UnixNano()))
+	}
+	return s.journal.Append(s.seq, at, messages)
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/genltestd/genltestd/daemon/deadletter"
+	"github.com/genltestd/genltestd/daemon/delivery"
+	"github.com/genltestd/genltestd/daemon/envelope"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/file"
+	"github.com/genltestd/genltestd/daemon/sink/socket"
+	"github.com/genltestd/genltestd/daemon/sink/stream"
+	"github.com/genltestd/genltestd/daemon/sink/webhook"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+const name = "bench"
+
+// A worker is one sink's, with what the daemon gives it.
+type worker struct {
+	*delivery.Worker
+	letters *deadletter.Box
+	timed   *timed // nil when nothing is
+}
+
+// newWorker is all that knows how the daemon puts a worker together. What the task
+// does not say is as in the default configuration.
+func newWorker(t task, j *journal.Journal) (*worker, error) {
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	s, err := newSink(t)
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{}
+	if t.rate > 0 {
+		w.timed = &timed{Sink: s}
+		s = w.timed
+	}
+	rules, err := match.Compile(match.Options{})
+	if err != nil {
+		return nil, err
+	}
+	reader, err := j.NewReader(name, journal.ReaderOptions{})
+	if err != nil {
+		return nil, err
+	}
+	w.letters, err = deadletter.Open(filepath.Join(t.dir, "deadletters"), deadletter.Options{MaxBytes: 64 << 20, MaxAge: 720 * time.Hour, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	w.Worker = delivery.NewWorker(delivery.Config{
+		Name: name, Sinks: []sink.Sink{s}, Reader: reader, Rules: rules, Letters: w.letters, Decode: decoder(j.ID()),
+		Options: delivery.Options{
+			BatchEvents: t.batch, BatchBytes: 1 << 20, BatchWait: t.wait,
+			AttemptTimeout: 10 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 30 * time.Second,
+		},
+		State:   metrics.NewSinkState(name, match.Reasons()),
+		Latency: metrics.New(prometheus.NewRegistry(), "benchmark", nil).SinkLatency.WithLabelValues(name),
+		Log:     log,
+	})
+	return w, nil
+}
+
+func (w *worker) run(ctx context.Context) error {
+	return errors.Join(w.Run(ctx), w.letters.Close())
+}
+
+// fates returns how many events have found theirs.
+func (w *worker) fates() uint64 {
+	s := w.State()
+	return s.Delivered + s.DeadLettered
+}
+
+func decoder(journalID string) delivery.Decoder {
+	return func(r journal.Record) (event.Event, error) {
+		fields, err := genl.Decode(r.Data)
+		return event.Event{
+			JournalID: journalID, Seq: r.Seq, Time: r.Time,
+			KernelTime: fields.KernelTime, KernelSeq: fields.KernelSeq, LoadID: fields.LoadID,
+			Host: "host.example.org", Family: genl.FamilyName, Group: genl.GroupName, Message: fields.Message,
+		}, err
+	}
+}
+
+func newSink(t task) (sink.Sink, error) {
+	encoder, err := envelope.New(envelope.Options{})
+	if err != nil {
+		return nil, err
+	}
+	switch t.sink {
+	case "file", "unsynced":
+		return file.New(file.Options{
+			Path: filepath.Join(t.dir, "events.jsonl"), Mode: 0o640, Encoder: encoder, Fsync: t.sink == "file",
+			Position: filepath.Join(t.dir, "sinks", name+".position"),
+		}), nil
+	case "webhook":
+		return webhook.New(webhook.Options{
+			URL: secret.Inline(t.to), Method: http.MethodPost, Version: "benchmark", Encoder: encoder, IdempotencyHeader: "Idempotency-Key",
+		})
+	case "socket", "confirm":
+		return socket.NewClient(socket.ClientOptions{
+			Stream: stream.Options{Network: "unix", Address: t.to}, Acknowledge: t.sink == "confirm", Encoder: encoder,
+		}), nil
+	case "accept":
+		return acceptance{}, nil
+	case "refuse":
+		return refusal{}, nil
+	}
+	return nil, fmt.Errorf("sink %q is not known", t.sink)
+}

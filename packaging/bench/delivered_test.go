@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestGoalsAreJudgedByTheMedian(t *testing.T) {
+	both := goal{perSecond: 300_000, p99: 10 * time.Millisecond}
+	fast := delivered{perSecond: 400_000, p99: time.Millisecond}
+	slow := delivered{perSecond: 200_000, p99: time.Millisecond}
+	late := delivered{perSecond: 400_000, p99: 11 * time.Millisecond}
+	tests := map[string]struct {
+		g    goal
+		r    deliveredRounds
+		want string
+	}{
+		"holds":                   {both, deliveredRounds{fast, fast, fast}, "yes"},
+		"one round does not miss": {both, deliveredRounds{fast, slow, fast}, "yes"},
+		"too few a second":        {both, deliveredRounds{slow, slow, fast}, "**no**"},
+		"too late":                {both, deliveredRounds{late, fast, late}, "**no**"},
+		"late where none asks":    {goal{perSecond: 300_000}, deliveredRounds{late}, "yes"},
+		"no goal":                 {goal{}, deliveredRounds{slow}, ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := test.g.holds(test.r); got != test.want {
+				t.Errorf("holds %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestADeliveryIsARowOfItsOwnForm(t *testing.T) {
+	r := deliveredRounds{
+		{perSecond: 1_250_000.4, cpu: 900, p50: 250 * time.Microsecond, p99: 3 * time.Millisecond},
+		{perSecond: 999, cpu: 800, p50: 150 * time.Microsecond, p99: 2 * time.Millisecond},
+		{perSecond: 1000, cpu: 700, p50: 200 * time.Microsecond, p99: time.Millisecond},
+	}
+	backlog := delivery{load: load{name: "backlog", text: 64}, to: toFile, batch: 1000, wait: defaultWait, goal: goal{perSecond: 300_000}}
+	live := delivery{load: load{name: "live", text: 512, rate: 1000}, to: toSocket, batch: 500, goal: goal{p99: 10 * time.Millisecond}}
+	want := []deliveryRow{
+		{
+			Load: "backlog", Sink: "`file`", Batch: "1000, 50ms", PerSecond: "**1,000** 999–1,250,000", CPU: "**800** 700–900",
+			Goal: "≥ 300,000/s", Holds: "**no**", Text: 64,
+		},
+		{
+			Load: "live", Sink: "`socket`", Batch: "500, 0s", CPU: "**800** 700–900", P50: "**0.20** 0.15–0.25", P99: "**2.00** 1.00–3.00",
+			Goal: "p99 ≤ 10ms", Holds: "yes", Text: 512,
+		},
+	}
+	if diff := cmp.Diff(want, []deliveryRow{newDeliveryRow(backlog, r), newDeliveryRow(live, r)}); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}

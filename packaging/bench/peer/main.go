@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command peer is the other side of a sink in the benchmark: a process of its own,
+// so that what it takes is not counted as the daemon's. It takes everything and
+// keeps nothing.
+//
+// peer webhook answers each request by 204 when it has read the whole body; peer
+// socket PATH reads from a unix socket; peer confirm PATH reads lines there, and
+// confirms what has come by the id of the last event. It says where it is, and ends
+// with its standard input.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+func main() {
+	flag.Parse()
+	if err := run(flag.Arg(0), flag.Arg(1)); err != nil {
+		fmt.Fprintln(os.Stderr, "peer:", err)
+		os.Exit(1)
+	}
+}
+
+func run(kind, path string) error {
+	network, address, serve := "unix", path, each(discard)
+	switch kind {
+	case "webhook":
+		network, address, serve = "tcp", "127.0.0.1:0", serveHTTP
+	case "confirm":
+		serve = each(confirm)
+	}
+	l, err := net.Listen(network, address)
+	if err != nil {
+		return err
+	}
+	go serve(l)
+	fmt.Println("at", l.Addr())
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return errors.Join(err, l.Close())
+}
+
+func serveHTTP(l net.Listener) {
+	server := http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status := http.StatusNoContent
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			status = http.StatusInternalServerError
+		}
+		w.WriteHeader(status)
+	})}
+	server.Serve(l) //nolint:errcheck // until the listener is closed
+}
+
+// each serves every connection by f until it fails.
+func each(f func(net.Conn) error) func(net.Listener) {
+	return func(l net.Listener) {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				f(conn) //nolint:errcheck // the sink says what was not taken
+			}()
+		}
+	}
+}
+
+const readBytes = 256 << 10
+
+func discard(conn net.Conn) error {
+	_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{conn}, make([]byte, readBytes))
+	return err
+}
+
+// idPrefix is how a line of the JSON envelope begins.
+const idPrefix = `{"id":"`
+
+// confirm answers whenever it has read all that has come so far.
+func confirm(conn net.Conn) error {
+	in := bufio.NewReaderSize(conn, readBytes)
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if in.Buffered() > 0 {
+			continue
+		}
+		id, _, ok := bytes.Cut(bytes.TrimPrefix(line, []byte(idPrefix)), []byte{'"'})
+		if !ok {
+			return fmt.Errorf("line without an id: %q", line)
+		}
+		if _, err := conn.Write(append(id[:len(id):len(id)], '\n')); err != nil {
+			return err
+		}
+	}
+}
