@@ -172,11 +172,14 @@ func (a *account) commit() {
 	}
 }
 
-// dropped notes records that a limit has taken from the sink before they were read.
-func (a *account) dropped(n uint64, f fate) {
+// trim drops what is in the journal beyond a limit, and nobody has in hand. The cursor
+// moves and the account changes at once, for whoever looks.
+func (a *account) trim(maxBytes int64, oldest time.Time, f fate) (dropped uint64, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.state.Dropped[string(f)] += n
+	dropped, err = a.reader.Trim(maxBytes, oldest)
+	a.state.Dropped[string(f)] += dropped
+	return dropped, err
 }
 
 // failed counts an attempt that the sink has not taken all of.

@@ -24,7 +24,7 @@ type item struct {
 type batch struct {
 	items  []item
 	events []event.Event  // those of the items
-	bytes  int            // of the items' records
+	bytes  int            // of the items' texts
 	last   journal.Record // up to which the batch reaches; without its data
 	tail   uint64         // records behind the last item
 	begun  time.Time      // when the first record was read; zero when the batch is empty

@@ -22,7 +22,7 @@ import (
 // Options are a worker's limits.
 type Options struct {
 	BatchEvents    int           // most events in one attempt
-	BatchBytes     int           // most bytes of their records, if there is more than one
+	BatchBytes     int           // most bytes of their texts, if there is more than one
 	BatchWait      time.Duration // how long an event may wait for others
 	AttemptTimeout time.Duration // given to one attempt by its context
 	RetryMin       time.Duration // ceiling of the pause after the first failure

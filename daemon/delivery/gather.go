@@ -150,7 +150,7 @@ func (w *Worker) decoded(b *batch, r *journal.Record) event.Event {
 
 func (b *batch) addRecord(r journal.Record, e *event.Event) {
 	b.add(item{record: r, span: b.tail}, e)
-	b.bytes += len(r.Data)
+	b.bytes += len(e.Message)
 	b.tail = 0
 }
 

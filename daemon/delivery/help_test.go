@@ -30,6 +30,7 @@ type target struct {
 	mu     sync.Mutex
 	taken  []uint64
 	sizes  []int                                                // of the attempts
+	bytes  []int                                                // of the texts in them
 	at     []time.Time                                          // of the attempts
 	answer func(events []event.Event) (accepted int, err error) // nil takes all
 	block  bool                                                 // until the attempt's context ends
@@ -40,6 +41,11 @@ func (s *target) Deliver(ctx context.Context, events []event.Event) (int, error)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sizes, s.at = append(s.sizes, len(events)), append(s.at, time.Now())
+	bytes := 0
+	for _, e := range events {
+		bytes += len(e.Message)
+	}
+	s.bytes = append(s.bytes, bytes)
 	if s.block {
 		<-ctx.Done()
 		return 0, ctx.Err()

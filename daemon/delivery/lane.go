@@ -69,7 +69,7 @@ func (l *lane) beyond(b *batch) (n int, f fate) {
 // found which fate.
 func (l *lane) attempt(ctx context.Context, b *batch) (n int, f fate) {
 	left, events := b.left()
-	size := min(len(left), l.window)
+	size := l.size(events)
 	n, err := l.call(ctx, events[:size])
 	if err != nil && ctx.Err() != nil {
 		return n, taken // the daemon is stopping: nobody's fault
@@ -96,6 +96,16 @@ func (l *lane) attempt(ctx context.Context, b *batch) (n int, f fate) {
 		l.failed(err, n > 0)
 	}
 	return n, taken
+}
+
+// size returns how many of the events go into one attempt.
+func (l *lane) size(events []event.Event) (n int) {
+	for bytes := 0; n < min(len(events), l.window); n++ {
+		if bytes += len(events[n].Message); n > 0 && bytes > l.Options.BatchBytes {
+			break
+		}
+	}
+	return n
 }
 
 func tried(items []item) {

@@ -165,23 +165,19 @@ func (w *Worker) trim() error {
 		return nil
 	}
 	if o.MaxAge > 0 {
-		n, err := w.Reader.Trim(0, time.Now().Add(-o.MaxAge))
-		w.trimmed(n, tooOld)
-		if err != nil {
+		if err := w.trimTo(0, time.Now().Add(-o.MaxAge), tooOld); err != nil {
 			return err
 		}
 	}
-	n, err := w.Reader.Trim(o.MaxLagBytes, time.Time{})
-	w.trimmed(n, tooFarBehind)
-	return err
+	return w.trimTo(o.MaxLagBytes, time.Time{}, tooFarBehind)
 }
 
-func (w *Worker) trimmed(n uint64, f fate) {
-	if n == 0 {
-		return
+func (w *Worker) trimTo(maxBytes int64, oldest time.Time, f fate) error {
+	n, err := w.account.trim(maxBytes, oldest, f)
+	if n > 0 {
+		w.limits.warn("events dropped: beyond a limit of the sink", "events", n, "limit", f)
 	}
-	w.account.dropped(n, f)
-	w.limits.warn("events dropped: beyond a limit of the sink", "events", n, "limit", f)
+	return err
 }
 
 // replay returns dead letters that are to be delivered again, nil when there are
