@@ -148,7 +148,7 @@ const (
 // listenFor makes a socket that the daemon's user may write to.
 func listenFor[L interface{ Close() error }](t *testing.T, path string, listen func(network string, address *net.UnixAddr) (L, error), network string) L {
 	t.Helper()
-	os.Remove(path) //nolint:errcheck // an earlier run may have left it
+	os.Remove(path) // an earlier run may have left it
 	l, err := listen(network, &net.UnixAddr{Name: path, Net: network})
 	if err == nil {
 		err = os.Chmod(path, 0o666)
@@ -169,7 +169,7 @@ func TestKillWithEverySinkLosesNothing(t *testing.T) {
 	defer server.Close()
 	go sock.serveLines(listenFor(t, streamSocket, net.ListenUnix, "unix"))
 	go log.takeDatagrams(listenFor(t, syslogSocket, net.ListenUnixgram, "unixgram"))
-	os.Remove(programIDs) //nolint:errcheck // an earlier run may have left it
+	os.Remove(programIDs) // an earlier run may have left it
 	const batch = 50
 	u := start(t, fmt.Sprintf(`sinks:
 - {name: archive, batch_events: %[1]d, file: {path: %[2]s}}
