@@ -19,6 +19,8 @@ type item struct {
 	fate     fate           // once it is decided
 }
 
+func (i item) taken() bool { return i.fate == taken }
+
 // A batch is a stretch of the journal, and the events in it that the sink is to
 // get. It is used by one goroutine at a time.
 type batch struct {
@@ -62,14 +64,8 @@ func (b *batch) decide(n int, f fate) {
 	b.decided += n
 }
 
-// keepBefore takes back what was decided from the first item with fate f on.
-func (b *batch) keepBefore(f fate) {
-	for i := b.done; i < b.decided; i++ {
-		if b.items[i].fate == f {
-			b.decided = i
-		}
-	}
-}
+// uncounted are the items whose fate is decided and not counted.
+func (b *batch) uncounted() []item { return b.items[b.done:b.decided] }
 
 // id names the event of an item.
 func (b *batch) id(i int) deadletter.ID {

@@ -4,6 +4,7 @@ package delivery
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/deadletter"
@@ -15,11 +16,11 @@ const togetherFor = 100 * time.Millisecond
 
 // The letters of a batch are those of its items that are decided to be dead letters
 // and not counted as such, because they are not on the disk yet. Until they are, the
-// items behind them are not counted either: what is on the disk tells of everything
-// before the cursor.
+// items behind them are not counted either, and the cursor passes none of them.
 type letters struct {
 	waiting []deadletter.Letter
-	alone   bool // none may wait: the last ones could not be kept
+	alone   bool // none may wait for others: the last could not be kept
+	owed    bool // they must be kept before anything else: the sink has taken what is behind them
 }
 
 // refused makes a letter of the next item of b.
@@ -36,24 +37,23 @@ func (l *lane) refused(b *batch, cause error) {
 	})
 }
 
-// mayWait reports whether another attempt can be made before the letters are put on
-// the disk.
+// mayWait reports whether another attempt may be made before the letters are put on the
+// disk. With another attempt a sink takes what it has taken before for counted, so
+// only a row of refusals may wait.
 func (l *lane) mayWait(b *batch) bool {
 	w := l.letters.waiting
-	return len(w) > 0 && !l.letters.alone && b.decided < len(b.items) &&
+	return len(w) > 0 && !l.letters.alone && b.decided < len(b.items) && !slices.ContainsFunc(b.uncounted(), item.taken) &&
 		time.Since(w[0].Refused) < togetherFor && !time.Now().Before(l.next)
 }
 
 // settle counts what is decided of b, after the letters were put on the disk, and
-// reports whether that is all of it: then b is no longer the lane's. When they cannot
-// be put there, all from the first of them on is tried again: what the sink has taken
-// behind it, it gets twice.
+// reports whether that is all of it: then b is no longer the lane's.
 func (l *lane) settle(b *batch) (over bool) {
-	waiting := l.letters.waiting
-	l.letters.waiting = waiting[:0]
-	if err := l.bury(waiting); err != nil {
-		b.keepBefore(deadLettered)
+	if err := l.bury(); err != nil {
 		l.failed(err, false)
+		if l.owe(b); l.letters.owed {
+			return false
+		}
 	}
 	if b.replay {
 		l.forget(b)
@@ -61,27 +61,47 @@ func (l *lane) settle(b *batch) (over bool) {
 	return l.account.done(b)
 }
 
-// bury puts letters on the disk.
-func (l *lane) bury(letters []deadletter.Letter) error {
-	if len(letters) == 0 {
+// bury puts the letters on the disk.
+func (l *lane) bury() error {
+	w := l.letters.waiting
+	if len(w) == 0 {
 		return nil
 	}
-	defer clear(letters) // of what they point to
-	err := l.Letters.Add(letters...)
-	if l.letters.alone = err != nil; err != nil {
+	err := l.Letters.Add(w...)
+	l.letters.alone, l.letters.owed = err != nil, false
+	if err != nil {
 		return fmt.Errorf("keep an event that was refused for good: %w", err)
 	}
 	l.limits.warn("events refused for good are with the dead letters: genltestctl dlq list",
-		"events", len(letters), "id", letters[0].ID, "error", letters[0].Reason)
+		"events", len(w), "id", w[0].ID.String(), "error", w[0].Reason)
+	l.letters.drop()
 	l.succeeded()
 	return nil
+}
+
+// owe is for letters that cannot be kept: their events are tried again, as if they
+// had not been refused. But when the sink has taken what is behind them, it would get
+// that twice: then the letters are owed.
+func (l *lane) owe(b *batch) {
+	uncounted := b.uncounted()
+	first := slices.IndexFunc(uncounted, func(i item) bool { return i.fate == deadLettered })
+	if l.letters.owed = slices.ContainsFunc(uncounted[first:], item.taken); !l.letters.owed {
+		l.letters.drop()
+		b.decided = b.done + first
+	}
+}
+
+// drop forgets the letters, and what they point to.
+func (l *letters) drop() {
+	clear(l.waiting)
+	l.waiting = l.waiting[:0]
 }
 
 // forget removes dead letters that were taken after all.
 func (l *lane) forget(b *batch) {
 	var ids []deadletter.ID
 	for i := b.done; i < b.decided; i++ {
-		if b.items[i].fate == taken {
+		if b.items[i].taken() {
 			ids = append(ids, b.id(i))
 		}
 	}

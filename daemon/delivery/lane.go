@@ -28,6 +28,12 @@ func (l *lane) deliver(ctx context.Context, b *batch) bool {
 		if pause := time.Until(l.next); pause > 0 && !sleep(ctx, pause) || ctx.Err() != nil {
 			return l.settle(b)
 		}
+		if l.letters.owed {
+			if l.settle(b) {
+				return true
+			}
+			continue
+		}
 		n, f := l.beyond(b)
 		if n == 0 && len(b.items) > 0 {
 			n, f = l.attempt(ctx, b)
@@ -58,7 +64,8 @@ func (l *lane) beyond(b *batch) (n int, f fate) {
 		l.limits.warn("events dropped: older than the sink's max_age", "events", n)
 		return n, tooOld
 	}
-	if l.Options.MaxLagBytes > 0 && len(left) > 0 && l.Reader.Lag() > l.Options.MaxLagBytes {
+	// What is decided and not counted yet would count as lag.
+	if l.Options.MaxLagBytes > 0 && len(left) > 0 && b.decided == b.done && l.Reader.Lag() > l.Options.MaxLagBytes {
 		l.limits.warn("events dropped: the sink is further behind than its max_lag_bytes", "events", len(left))
 		return len(left), tooFarBehind
 	}
