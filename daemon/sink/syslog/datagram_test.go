@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,11 +43,13 @@ func TestAReceiverThatClosesUnreadHasTakenNothing(t *testing.T) {
 			receiver := silent(t, path)
 			s := New(options("unixgram", path))
 			defer s.Close()
-			go func() {
+			var closing sync.WaitGroup
+			closing.Go(func() {
 				awaitDatagram(receiver)
 				receiver.Close()
 				then(t, path)
-			}()
+			})
+			defer closing.Wait() // Deliver may be the first to return
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			n, err := s.Deliver(ctx, sinktest.Events(1, 3))
