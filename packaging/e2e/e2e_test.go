@@ -372,13 +372,14 @@ func TestInvalidConfigurationIsNamedWithPlaceAndRemedy(t *testing.T) {
 	u.eventually("a start without anybody's help", func() bool { return metric("genltestd_subscribed") == 1 })
 }
 
-func TestSinkThatCannotBeOpenedIsAnErrorAtStart(t *testing.T) {
-	configure(t, "sinks:\n- name: a\n  file: {path: /etc/events.jsonl}\n", "")
-	if err := exec.Command("systemctl", "start", "genltestd").Run(); err == nil {
-		t.Fatal("the unit started")
-	}
-	if log := command(t, "journalctl", "-u", "genltestd", "--no-pager", "-n", "20"); !strings.Contains(log, "sink a: open /etc/events.jsonl: read-only file system") {
-		t.Errorf("journal:\n%s", log)
+func TestSinkThatCannotBeOpenedKeepsNoOtherFromWorking(t *testing.T) {
+	u := start(t, fileSink+"- name: a\n  file: {path: /etc/events.jsonl}\n", "")
+	write(t, ping, "delivered")
+	u.eventually("the event in the other sink", func() bool { return len(events(t)) == 1 })
+	const fault = "/etc/events.jsonl: read-only file system"
+	u.eventually("the fault in /readyz", func() bool { code, body := get("/readyz"); return code == 503 && strings.Contains(body, fault) })
+	if n := strings.Count(u.journal("-o", "cat"), fault); n != 1 {
+		t.Errorf("%d log lines for one lasting fault", n)
 	}
 }
 

@@ -34,6 +34,10 @@ func startLoad(t *testing.T) *load {
 	if err := l.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // a test that has failed has not ended it
+		os.WriteFile(l.stop, nil, 0o600) //nolint:errcheck // then the next test says so
+		l.cmd.Wait()                     //nolint:errcheck // it has ended, or does now
+	})
 	return l
 }
 
