@@ -27,7 +27,7 @@ func newSink(t *testing.T, opts Options) *Sink {
 
 func TestKind(t *testing.T) {
 	sinktest.Run(t, sinktest.Kind{
-		Hostile: 20_000, // what journald and journalctl do in a few seconds
+		Hostile: 10_000, // what journald and journalctl do in a few seconds
 		New: func(t *testing.T) (sink.Sink, sinktest.Place) {
 			server := newServer(t)
 			return newSink(t, server.options()), server
