@@ -71,8 +71,8 @@ func main() {
 	flag.StringVar(&b.journals, "journals", "build/bench", "`directory` for journals; its disk is part of what is measured")
 	only := flag.String("only", "", "`regular expression` for the loads that are wanted, such as \"full speed, 512\"")
 	var r rounds
-	flag.IntVar(&r.Receiving, "rounds", 7, "how often each program runs under each load")
-	flag.IntVar(&r.Delivering, "delivery-rounds", 5, "how often each delivery runs")
+	flag.IntVar(&r.Receiving, "rounds", 9, "how often each program runs under each load")
+	flag.IntVar(&r.Delivering, "delivery-rounds", 3, "how often each delivery runs")
 	flag.Parse()
 	if err := run(b, *only, r, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
