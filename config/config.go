@@ -11,6 +11,7 @@
 //	default   the value it has when the file does not name it
 //	min, max  the range, both ends included
 //	required  "true" when it has no default; example then shows a good value
+//	reload    "restart" when a change is applied at the next start only
 //
 // What concerns two keys, or the form of a text, is in the check method of the
 // struct that holds them. A field of Sink that is a pointer is a kind of sink.
@@ -29,6 +30,7 @@ type Config struct {
 	Journal  Journal  `yaml:"journal"`
 	HTTP     HTTP     `yaml:"http"`
 	Log      Log      `yaml:"log"`
+	Reload   Reload   `yaml:"reload"`
 	Shutdown Shutdown `yaml:"shutdown"`
 	Sinks    []Sink   `yaml:"sinks"`
 
@@ -54,7 +56,7 @@ type Echo struct {
 type Journal struct {
 	// Path is the journal's directory; empty means one below the service's state
 	// directory.
-	Path string `yaml:"path" default:""`
+	Path string `yaml:"path" default:"" reload:"restart"`
 	// MaxBytes limits the disk space of events that some sink has not taken.
 	MaxBytes Size `yaml:"max_bytes" default:"1GiB" min:"1MiB"`
 	// MaxAge limits how long such events are kept; 0 is no limit.
@@ -77,6 +79,12 @@ type HTTP struct {
 // Log is about the daemon's own log.
 type Log struct {
 	Level LogLevel `yaml:"level" default:"info"`
+}
+
+// Reload is about applying a configuration that was changed.
+type Reload struct {
+	// Watch is how often the files are looked at for a change; 0 is not at all.
+	Watch Duration `yaml:"watch" default:"0" min:"0" max:"1h"`
 }
 
 // Shutdown is about the end of the daemon.

@@ -56,6 +56,9 @@ func TestReferenceHasEveryKey(t *testing.T) {
 				t.Errorf("%s: the %simum %s is not in its comment: %q", f.path, tag, text, comment)
 			}
 		}
+		if f.tag.Get("reload") == "restart" && !strings.Contains(comment, "restart") {
+			t.Errorf("%s: its comment does not say that it needs a restart: %q", f.path, comment)
+		}
 		if f.tag.Get("required") == "true" && !strings.Contains(comment, "Required") {
 			t.Errorf("%s: its comment does not say that it is required: %q", f.path, comment)
 		}
@@ -128,7 +131,7 @@ func fieldsOf(t reflect.Type, path string) []fieldInfo {
 func TestTags(t *testing.T) {
 	for _, f := range fieldsOf(reflect.TypeFor[Config](), "") {
 		for _, tag := range strings.Fields(regexp.MustCompile(`:"[^"]*"`).ReplaceAllString(string(f.tag), "")) {
-			if !strings.Contains(" yaml default min max required example ", fmt.Sprintf(" %s ", tag)) {
+			if !strings.Contains(" yaml default min max required example reload ", fmt.Sprintf(" %s ", tag)) {
 				t.Errorf("%s: unknown tag %q", f.path, tag)
 			}
 		}
