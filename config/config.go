@@ -12,6 +12,7 @@
 //	min, max  the range, both ends included
 //	required  "true" when it has no default; example then shows a good value
 //	reload    "restart" when a change is applied at the next start only
+//	word      what may stand in place of a secret, and is none
 //
 // What concerns two keys, or the form of a text, is in the check method of the
 // struct that holds them. A field of Sink that is a pointer is a kind of sink.

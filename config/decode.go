@@ -105,7 +105,10 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 		d.fail(spotOf(n), path, `is %s where a list is wanted; begin each entry with "- "`, describe(n))
 		return
 	}
-	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+	v.SetZero() // one without entries stays nil
+	if len(n.Content) > 0 {
+		v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+	}
 	for i, entry := range n.Content {
 		if d.stopped {
 			return

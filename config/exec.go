@@ -61,15 +61,20 @@ func (m *ExecMode) UnmarshalText(text []byte) error { return oneOf(m, text, Exec
 // MarshalText is the inverse of UnmarshalText.
 func (m ExecMode) MarshalText() ([]byte, error) { return []byte(m), nil }
 
-var _ = []checker{(*Exec)(nil), (*ExecLimits)(nil), (*ExecVariable)(nil)}
+var (
+	_ = []checker{(*Exec)(nil), (*ExecLimits)(nil), (*ExecVariable)(nil)}
+	_ = omitter((*Exec)(nil))
+)
+
+// omits is of what is about the program for each event.
+func (e *Exec) omits(key string) bool {
+	return e.Mode == ExecStream && (key == "timeout" || key == "concurrency")
+}
 
 func (e *Exec) check(s section) {
 	e.checkArgv(s)
-	if e.Mode != ExecStream {
-		return
-	}
 	for _, key := range []string{"timeout", "concurrency"} {
-		if s.given(key) {
+		if e.omits(key) && s.given(key) {
 			s.errorf(key, "has no meaning with mode: stream%s; leave it out", s.line("mode"))
 		}
 	}
@@ -77,7 +82,7 @@ func (e *Exec) check(s section) {
 
 func (e *Exec) checkArgv(s section) {
 	switch {
-	case len(e.Argv) == 0 && s.given("argv"):
+	case len(e.Argv) == 0:
 		s.errorf("argv", "is empty; begin it with the absolute path of a program")
 	case len(e.Argv) > 0 && s.read("argv[0]") && !filepath.IsAbs(e.Argv[0]):
 		s.errorf("argv[0]", "%s is not the absolute path of a program; begin it with /", quote(e.Argv[0]))

@@ -34,6 +34,13 @@ func (s Secret) Inline() (text string, ok bool) {
 	return *s.inline, true
 }
 
+// isWord says whether the text is no secret but a word that the file may have in its
+// place; empty is none.
+func (s Secret) isWord(word string) bool {
+	text, ok := s.Inline()
+	return ok && word != "" && text == word
+}
+
 // IsZero reports whether there is no secret.
 func (s Secret) IsZero() bool { return s == Secret{} }
 
@@ -58,6 +65,9 @@ func (s *Secret) UnmarshalText(text []byte) error {
 // MarshalText says that there is a secret, or where.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// mask stands for a secret that is not to be seen.
+const mask = "<secret>"
+
 // String says that there is a secret, or where.
 func (s Secret) String() string {
 	for _, at := range s.places() {
@@ -66,7 +76,7 @@ func (s Secret) String() string {
 		}
 	}
 	if s.inline != nil {
-		return "<secret>"
+		return mask
 	}
 	return ""
 }
@@ -99,6 +109,9 @@ func (s *Secret) check(at section) {
 	}
 	if count > 1 {
 		at.fail(at.spot(""), at.path, "says more than one place; leave all but one of credential, file and env out")
+	}
+	if s.isWord(mask) {
+		at.fail(at.values[at.path], at.path, "%s is what is printed in place of a secret; write the secret itself, or where it is: credential, file or env", mask)
 	}
 	s.checkPlaces(at)
 }

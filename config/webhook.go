@@ -35,7 +35,7 @@ type Webhook struct {
 	IdempotencyHeader string `yaml:"idempotency_header" default:"Idempotency-Key"`
 
 	// Proxy is the URL of one, or ProxyEnvironment; the zero Secret is none.
-	Proxy Secret `yaml:"proxy"`
+	Proxy Secret `yaml:"proxy" word:"environment"`
 	TLS   TLS    `yaml:"tls"`
 
 	// Taken, Retry and Permanent say of statuses what the sink's own table does not:

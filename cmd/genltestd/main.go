@@ -7,14 +7,12 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 
 	"github.com/genltestd/genltestd/config"
@@ -45,6 +43,10 @@ standard output, one JSON object a line, and metrics to http://127.0.0.1:9941.
 
   --config FILE    configuration file (default ` + defaultConfig + `, which need not exist)
   --check-config   check the configuration file and exit: 0 if it is good, else 78
+  --print-config   print the configuration with all its defaults, secrets masked, and
+                   exit: 0 if it is good, else 78
+  --print-default-config
+                   print the default configuration, each key explained, and exit
   --test-rules FILE
                    run the tests in FILE on the rules of the configured sinks, such
                    as filters, and exit: 0 if all comes out as expected, else 1
@@ -67,45 +69,18 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	if len(args) > 0 && args[0] == "journal" {
 		return lookIntoJournal(args[1:], stdout, stderr)
 	}
-	flags := flag.NewFlagSet("genltestd", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // what it says is printed below, once
-	configFile := flags.String("config", "", "")
-	check := flags.Bool("check-config", false, "")
-	tests := flags.String("test-rules", "", "")
-	showVersion := flags.Bool("version", false, "")
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		return exitOK
-	case err == nil && flags.NArg() > 0:
-		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
+	o, err := parseOptions(args)
 	if err != nil {
 		fmt.Fprintf(stderr, "genltestd: %v; see genltestd --help\n", err)
 		return exitUsage
 	}
-	if *showVersion {
-		fmt.Fprintf(stdout, "genltestd %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-		return exitOK
+	if o.action != "" {
+		return act(o, stdout, stderr)
 	}
-	cfg, name, err := loadConfig(*configFile)
-	if err == nil && *tests != "" {
-		return testRules(cfg, *tests, stdout, stderr)
-	}
-	if err == nil && *check {
-		err = daemon.Check(cfg)
-	}
+	cfg, name, err := loadConfig(o.config)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitConfig
-	}
-	if *check {
-		for _, w := range cfg.Warnings() {
-			fmt.Fprintln(stderr, "warning:", w)
-		}
-		fmt.Fprintf(stdout, "%s: ok, %d sinks\n", name, len(cfg.Sinks))
-		return exitOK
 	}
 	return serve(cfg, name, stdout, systemd.NewLogger(stderr, slog.Level(cfg.Log.Level)))
 }

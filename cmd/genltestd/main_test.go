@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/genltestd/genltestd/config"
 )
 
 // TestMain lets the test binary be the daemon, so that exit statuses, signals
@@ -69,6 +71,11 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"start"}, 64, "", `unexpected argument "start"`},
 		{[]string{"--config", good, "--check-config"}, 0, "ok, 1 sinks", ""},
 		{[]string{"--config", bad, "--check-config"}, 78, "", bad + ":3:3: sinks[0].stdin: unknown key"},
+		{[]string{"--check-config=maybe"}, 64, "", "-check-config: write true or false; see genltestd --help"},
+		{[]string{"--check-config", "--print-config"}, 64, "", "--check-config and --print-config cannot be had at once"},
+		{[]string{"--config", good, "--print-config"}, 0, "sinks:\n  - name: out\n    start: oldest\n", ""},
+		{[]string{"--config", bad, "--print-config"}, 78, "", bad + ":3:3: sinks[0].stdin: unknown key"},
+		{[]string{"--print-default-config"}, 0, string(config.Reference()), ""},
 		{[]string{"--config", bad}, 78, "", bad + ":3:3: sinks[0].stdin: unknown key"},
 		{[]string{"--config", "/nonexistent.yaml"}, 78, "", "/nonexistent.yaml: no such file or directory"},
 		{[]string{"--config", write(t, "journal: {path: /dev/null/journal}")}, 1, "", "mkdir /dev/null: not a directory"},
@@ -88,6 +95,29 @@ func TestCommandLine(t *testing.T) {
 				t.Errorf("not one line: %q", stderr)
 			}
 		})
+	}
+}
+
+// A script that keeps what was printed must not take half of it for all.
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	good := write(t, "sinks:\n- name: out\n  stdout: {}\n")
+	rules := write(t, "- name: a\n  events: [{sinks: [out]}]\n")
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	for _, args := range [][]string{
+		{"--help"}, {"--version"}, {"--print-default-config"}, {"--print-config", "--config", good},
+		{"--check-config", "--config", good}, {"--test-rules", rules, "--config", good},
+	} {
+		var errs bytes.Buffer
+		cmd := command(t, args...)
+		cmd.Stdout, cmd.Stderr = full, &errs
+		cmd.Run() //nolint:errcheck // the exit status tells
+		if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(errs.String(), "no space left on device") {
+			t.Errorf("%v: exit status %d, %q", args, code, errs.String())
+		}
 	}
 }
 

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon"
+)
+
+// act does what an option asks for in place of the daemon, without root, kernel
+// module or network. Output that cannot be written is a failure.
+func act(o *options, stdout, stderr io.Writer) int {
+	out := bufio.NewWriter(stdout)
+	status := answer(o, out, stderr)
+	if err := out.Flush(); err != nil {
+		fmt.Fprintf(stderr, "genltestd: %v\n", err)
+		return exitFailed
+	}
+	return status
+}
+
+func answer(o *options, out, stderr io.Writer) int {
+	switch o.action {
+	case "help":
+		fmt.Fprint(out, usage)
+		return exitOK
+	case "version":
+		fmt.Fprintf(out, "genltestd %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return exitOK
+	case "print-default-config":
+		fmt.Fprintf(out, "%s", config.Reference())
+		return exitOK
+	}
+	cfg, name, err := loadConfig(o.config)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitConfig
+	}
+	switch o.action {
+	case "test-rules":
+		return testRules(cfg, o.tests, out, stderr)
+	case "print-config":
+		cfg.Print(out) //nolint:errcheck // seen when it is flushed
+		return exitOK
+	}
+	return checkConfig(cfg, name, out, stderr)
+}
+
+func checkConfig(cfg *config.Config, name string, out, stderr io.Writer) int {
+	if err := daemon.Check(cfg); err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitConfig
+	}
+	for _, w := range cfg.Warnings() {
+		fmt.Fprintln(stderr, "warning:", w)
+	}
+	fmt.Fprintf(out, "%s: ok, %d sinks\n", name, len(cfg.Sinks))
+	return exitOK
+}

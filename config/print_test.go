@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What is printed means what was read: all but the secrets, which it does not have.
+func TestPrintIsReadAsTheSame(t *testing.T) {
+	texts := map[string]string{"reference": uncommented(t)}
+	for _, path := range glob(t, "testdata/good/*.yaml", 25) {
+		texts[filepath.Base(path)] = string(readTestFile(t, path))
+	}
+	for name, text := range texts {
+		t.Run(name, func(t *testing.T) {
+			c, err := Parse(name, []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPrint(t, c)
+		})
+	}
+}
+
+func checkPrint(t *testing.T, c *Config) {
+	t.Helper()
+	printed := printedText(t, c)
+	r := newReport("printed")
+	got := r.parse([]byte(printed))
+	for _, e := range r.errs {
+		if !strings.HasPrefix(e.Message, mask+" is what is printed in place of a secret") {
+			t.Errorf("%v\nin\n%s", e, printed)
+		}
+	}
+	sameMasked := cmp.Comparer(func(a, b Secret) bool { return a.flow() == b.flow() })
+	if diff := cmp.Diff(c, got, ignoreSource, sameMasked); diff != "" {
+		t.Errorf("read again (-want +got):\n%s\nprinted:\n%s", diff, printed)
+	}
+}
+
+func printedText(t *testing.T, c *Config) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := c.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// To the letter: people compare it with diff.
+func TestPrint(t *testing.T) {
+	c, err := Parse("in.yaml", readTestFile(t, "testdata/print/in.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := printedText(t, c)
+	if strings.Contains(got, "canary") {
+		t.Error("a secret is printed")
+	}
+	if *update {
+		if err := os.WriteFile("testdata/print/out.yaml", []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(string(readTestFile(t, "testdata/print/out.yaml")), got); diff != "" {
+		t.Errorf("printed (-want +got):\n%s", diff)
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, fs.ErrPermission }
+
+func TestPrintTellsThatItCannotWrite(t *testing.T) {
+	if err := Default().Print(fullDisk{}); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestHash(t *testing.T) {
+	const text = `sinks: [{name: a, webhook: {url: "https://a.example.org/", bearer: canary}}]`
+	hash := func(text string) string {
+		t.Helper()
+		c, err := Parse("x", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Hash()
+	}
+	want := hash(text)
+	if len(want) != 16 || strings.Trim(want, "0123456789abcdef") != "" {
+		t.Errorf("got %q, want 16 hexadecimal digits", want)
+	}
+	for _, same := range []string{
+		"# A comment\n" + text, strings.ReplaceAll(text, ", ", ",   "), "log: {level: info}\n" + text,
+		strings.ReplaceAll(text, "canary", "another"),
+	} {
+		if got := hash(same); got != want {
+			t.Errorf("another hash for %s", same)
+		}
+	}
+	for _, other := range []string{
+		"log: {level: warn}\n" + text, strings.ReplaceAll(text, "name: a", "name: b"),
+		strings.ReplaceAll(text, "bearer: canary", "bearer: {env: A}"),
+	} {
+		if got := hash(other); got == want {
+			t.Errorf("the same hash for %s", other)
+		}
+	}
+}
