@@ -11,8 +11,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxExpanded is how many values the aliases of a file may stand for. A YAML
-// bomb wants billions; a hundred sinks that share their settings, hundreds.
+// maxExpanded is how many values the aliases and merge keys of a file may stand for.
+// A YAML bomb wants billions; a hundred sinks that share their settings, hundreds.
 const maxExpanded = 10000
 
 // A decoder reads a node tree into the structs of this package.
@@ -22,7 +22,7 @@ const maxExpanded = 10000
 type decoder struct {
 	*report
 	open     map[*yaml.Node]bool // from the root down to the current node
-	aliases  int                 // how many of these were reached by an alias
+	aliases  int                 // how many of these were reached by an alias or a merge key
 	expanded int
 }
 
@@ -32,36 +32,41 @@ func newDecoder(r *report) *decoder {
 
 // value reads n into v. On a fault v keeps its default.
 func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
-	at := spotOf(n)
+	if n, leave := d.enter(n, path); n != nil {
+		defer leave()
+		d.read(n, v, path)
+	}
+}
+
+// enter follows an alias, and notes that the node is being read until leave is called.
+// It returns nil for one that cannot be read.
+func (d *decoder) enter(n *yaml.Node, path string) (_ *yaml.Node, leave func()) {
+	at, aliases := spotOf(n), d.aliases
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 		d.aliases++
-		defer func() { d.aliases-- }()
 	}
-	if d.open[n] {
+	switch {
+	case d.open[n]:
 		d.fail(at, path, "the alias stands for a part of itself; write the value out")
-		return
-	}
-	if d.stopped || !d.count(at, path) {
-		return
-	}
-	d.open[n] = true
-	defer delete(d.open, n)
-
-	if n.Style&yaml.TaggedStyle != 0 {
+	case d.stopped || !d.count(at, path):
+	case n.Style&yaml.TaggedStyle != 0:
 		d.fail(at, path, "has the YAML tag %s; write the value without it", quote(n.Tag))
-		return
+	default:
+		d.open[n] = true
+		return n, func() { delete(d.open, n); d.aliases = aliases }
 	}
-	d.read(n, v, path)
+	d.aliases = aliases
+	return nil, nil
 }
 
-// count bounds the work that aliases can cause.
+// count bounds the work that aliases and merge keys can cause.
 func (d *decoder) count(at spot, path string) bool {
 	if d.aliases > 0 {
 		d.expanded++
 	}
 	if d.expanded > maxExpanded {
-		d.fail(at, path, "the aliases of this file stand for more than %d values; write less with them", maxExpanded)
+		d.fail(at, path, "aliases and merge keys stand for more than %d values; write less with them", maxExpanded)
 		d.stopped = true
 		return false
 	}

@@ -22,6 +22,7 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Add([]byte(bomb("sinks")))
+	f.Add([]byte(mergeBomb("") + "sinks: [{<<: *m9}]"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		watchdog := time.AfterFunc(20*time.Second, func() { panic("Parse hangs") })
 		defer watchdog.Stop()

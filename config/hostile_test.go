@@ -25,6 +25,12 @@ func TestParseHostile(t *testing.T) {
 		{"bomb in the sinks", bomb("sinks"), "where a mapping is wanted"},
 		{"aliases of a large sink", "sinks: [&a {batch_events: 1, retry_min: 1s, retry_max: 1s, stdout: {}, name: a}" + strings.Repeat(",*a", size/3) + "]", "stand for more than 10000 values"},
 		{"aliases of many faults", "sinks: [&a {" + unknownKeys(1000, ", ") + "}" + strings.Repeat(",*a", size/3) + "]", "100 faults"},
+		{"bomb of merge keys", mergeBomb("") + "sinks: [{<<: *m9}]", "stand for more than 10000 values"},
+		{"bomb of lists of merge keys", mergeBomb("k: 1, ") + "event: {labels: {<<: *m9}}", "stand for more than 10000 values"},
+		{"merge of many keys by many", "x-a: &a {" + unknownKeys(1000, ", ") + "}\nsinks: [" + strings.Repeat("{<<: *a},", size/9) + "]", "100 faults"},
+		{"merge of one sink by many", "x-a: &a {batch_events: 1, stdout: {}}\nsinks: [" + manySinks(size/40) + "]", "stand for more than 10000 values"},
+		{"deep merge keys", fill("<<: {a: "), ""},
+		{"merge keys", "{" + fill("<<: {},") + "}", "100 faults"},
 		{"unknown keys", unknownKeys(20000, "\n"), "100 faults"},
 		{"sinks", "sinks:\n" + strings.Repeat(" - {}\n", size/7), "100 faults"},
 		{"long key", "? " + strings.Repeat("k", size) + "\n: x", "unknown key"},
@@ -74,6 +80,24 @@ func bomb(key string) string {
 		fmt.Fprintf(&b, "a%d: &a%[1]d [%s]\n", i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 9))
 	}
 	return b.String() + key + ": *a9\n"
+}
+
+// mergeBomb has in each mapping that of the one before, nine times.
+func mergeBomb(own string) string {
+	var b strings.Builder
+	b.WriteString("x-m0: &m0 {name: x}\n")
+	for i := range 9 {
+		fmt.Fprintf(&b, "x-m%d: &m%[1]d {%s<<: [%s]}\n", i+1, own, strings.Repeat(fmt.Sprintf("*m%d, ", i), 9))
+	}
+	return b.String()
+}
+
+func manySinks(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "{<<: *a, name: s%d}, ", i)
+	}
+	return b.String()
 }
 
 func unknownKeys(n int, end string) string {

@@ -12,6 +12,10 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// extension is what the keys of the outermost level begin with that are the operator's
+// own.
+const extension = "x-"
+
 // mapping reads the keys of n into the fields of the struct v.
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
@@ -19,31 +23,33 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 		return
 	}
 	keys := keysOf(v.Type())
-	first := make(map[string]spot)
-	for i := 0; i+1 < len(n.Content) && !d.stopped; i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		if !d.count(spotOf(key), path) || !d.isKey(key, path) {
-			continue
-		}
-		d.key(key, value, v, path, keys, first)
+	for _, p := range d.pairs(n, path) {
+		d.key(p, v, path, keys)
 	}
 }
 
-// key reads one key, which is not the first of its name if first has it.
-func (d *decoder) key(key, value *yaml.Node, v reflect.Value, path string, keys []string, first map[string]spot) {
-	name, at := key.Value, spotOf(key)
-	path, parent := join(path, pathKey(name)), path
-	if !d.isNew(key, path, first) {
-		return
-	}
-	i := slices.Index(keys, name)
-	if i < 0 {
+// key reads one key.
+func (d *decoder) key(p pair, v reflect.Value, parent string, keys []string) {
+	name, at := p.key.Value, spotOf(p.key)
+	path, i := join(parent, pathKey(name)), slices.Index(keys, name)
+	switch {
+	case parent == "" && strings.HasPrefix(name, extension):
+	case i >= 0:
+		d.keys[path], d.values[path] = at, spotOf(p.value)
+		d.pair(p, v.Field(i), path)
+	default:
 		d.odd[parent] = true
 		d.add(at, path, "unknown key; %s", suggest(name, keys))
-		return
 	}
-	d.keys[path], d.values[path] = at, spotOf(value)
-	d.value(value, v.Field(i), path)
+}
+
+// pair reads the value of a key.
+func (d *decoder) pair(p pair, v reflect.Value, path string) {
+	if p.merged {
+		d.aliases++
+		defer func() { d.aliases-- }()
+	}
+	d.value(p.value, v, path)
 }
 
 // texts reads the keys of n, which may be any text, into the map v. One without keys
@@ -56,18 +62,11 @@ func (d *decoder) texts(n *yaml.Node, v reflect.Value, path string) {
 	if len(n.Content) > 0 {
 		v.Set(reflect.MakeMap(v.Type()))
 	}
-	first := make(map[string]spot)
-	for i := 0; i+1 < len(n.Content) && !d.stopped; i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		if !d.count(spotOf(key), path) || !d.isKey(key, path) {
-			continue
-		}
-		path, text := join(path, pathKey(key.Value)), reflect.New(v.Type().Elem()).Elem()
-		if d.isNew(key, path, first) {
-			d.keys[path], d.values[path] = spotOf(key), spotOf(value)
-			d.value(value, text, path)
-			v.SetMapIndex(reflect.ValueOf(key.Value), text)
-		}
+	for _, p := range d.pairs(n, path) {
+		path, text := join(path, pathKey(p.key.Value)), reflect.New(v.Type().Elem()).Elem()
+		d.keys[path], d.values[path] = spotOf(p.key), spotOf(p.value)
+		d.pair(p, text, path)
+		v.SetMapIndex(reflect.ValueOf(p.key.Value), text)
 	}
 }
 
@@ -85,13 +84,11 @@ func (d *decoder) isNew(key *yaml.Node, path string, first map[string]spot) bool
 func (d *decoder) isKey(n *yaml.Node, path string) bool {
 	var what string
 	switch {
-	case n.ShortTag() == "!!merge":
-		what = "merge keys (<<) are not supported; write the keys out, or use an alias for a whole value"
 	case n.Kind == yaml.AliasNode:
 		what = "a key is an alias; write the name of the key"
 	case n.Style&yaml.TaggedStyle != 0:
 		what = fmt.Sprintf("a key has the YAML tag %s; write the key without it", quote(n.Tag))
-	case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str":
+	case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" && !isMerge(n):
 		what = fmt.Sprintf("a key is %s; write the name of a key", describe(n))
 	default:
 		return true
@@ -101,7 +98,7 @@ func (d *decoder) isKey(n *yaml.Node, path string) bool {
 	return false
 }
 
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`)
+var plainKey = regexp.MustCompile(`^([A-Za-z0-9_-]{1,40}|<<)$`)
 
 // pathKey is a key as a part of a path, which an odd key must not imitate.
 func pathKey(key string) string {

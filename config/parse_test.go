@@ -123,6 +123,9 @@ func TestParseGood(t *testing.T) {
 			}
 			c.Sinks[2].Exec.Mode = ExecStream
 		},
+		"extensions":   func(c *Config) { c.Log.Level = logLevel("debug") },
+		"key-merge":    func(c *Config) { c.Sinks = []Sink{stdoutSink("out"), stdoutSink("two")} },
+		"labels-merge": func(c *Config) { c.Event.Labels = map[string]string{"a": "b"} },
 		"alias": func(c *Config) {
 			c.Echo = Echo{Duration(7 * time.Second), Duration(7 * time.Second)}
 			c.Sinks = []Sink{fileSink("a", "/x"), stdoutSink("b")}
