@@ -26,8 +26,8 @@ const (
 type ReaderOptions struct {
 	Start Start
 	// Pin keeps MaxBytes and MaxAge from removing what the reader has not durably
-	// passed: instead Append fails with ErrFull. It holds until the reader is closed;
-	// a cursor without a reader pins nothing.
+	// passed: instead Append fails with ErrFull. It holds until SetPin, or until the
+	// reader is closed; a cursor without a reader pins nothing.
 	Pin bool
 }
 
@@ -248,6 +248,23 @@ func (r *Reader) Backlog() uint64 {
 		return r.j.index - at.index
 	}
 	return 0
+}
+
+// SetPin changes ReaderOptions.Pin. What the limits have not removed when it returns
+// is safe from them; it waits for a removal, and for an fsync, that is under way. When it
+// ends a pin, the next Append has the room that the reader kept from it.
+func (r *Reader) SetPin(pin bool) {
+	j := r.j
+	j.syncMu.Lock() // both against removal
+	defer j.syncMu.Unlock()
+	j.appendMu.Lock()
+	defer j.appendMu.Unlock()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if slices.Contains(j.readers, r) {
+		r.cursor.pinned = pin
+	}
+	j.work()
 }
 
 // Close makes the cursor durable and gives the name free.

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"errors"
+	"testing"
+)
+
+// TestPinsChangeWhileRunning: the next Append has the room of a reader that lets go,
+// and from a pinned one nothing is taken any more.
+func TestPinsChangeWhileRunning(t *testing.T) {
+	opts := still(newMemFS())
+	opts.MaxBytes = 4000
+	j := open(t, "/j", opts)
+	r := pinnedReader(t, j, "r")
+	if err := fillUntilFull(t, j); !errors.Is(err, ErrFull) {
+		t.Fatal(err)
+	}
+	r.SetPin(false)
+	fill(t, j, 50)
+	first := j.First()
+	r.SetPin(true)
+	if err := fillUntilFull(t, j); !errors.Is(err, ErrFull) {
+		t.Fatal(err)
+	}
+	got, skipped := drain(t, r)
+	if skipped != first-1 || skipped+uint64(len(got)) != j.Count() {
+		t.Errorf("skipped %d, got %d of %d; up to %d were removed before the pin", skipped, len(got), j.Count(), first-1)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	reader(t, j, "r", FromOldest)
+	r.SetPin(true) // of a reader that is closed, whose name another has
+	fill(t, j, 50)
+}
