@@ -19,6 +19,9 @@ func (j *Journal) Append(generation uint64, t time.Time, messages [][]byte) erro
 	}
 	j.appendMu.Lock()
 	defer j.appendMu.Unlock()
+	if err := j.payOwed(); err != nil {
+		return err
+	}
 	length := int64(frameHeaderLen + payloadLen(messages))
 	if length > maxFrameLen {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, length, maxFrameLen)
@@ -61,6 +64,10 @@ func (j *Journal) prepare(f *frame) error {
 			return fmt.Errorf("journal %s: begin a segment: %w", j.dir, err)
 		}
 		f.first = j.active.first
+		// Again: the last segment may be what is too much, when the limit was larger.
+		if err := j.makeRoom(f.length); err != nil {
+			return fmt.Errorf("journal %s: %w", j.dir, err)
+		}
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 	generation := uint64(0)
 	n := 0
 	for range 70 {
-		switch k := rng.Intn(20); {
+		switch k := rng.Intn(21); {
 		case k < 9:
 			var texts []string
 			for range 1 + rng.Intn(4) {
@@ -90,6 +90,9 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 				s.try(j, texts)
 			}
 			put(t, j, generation, texts...)
+			if opts.Fsync == FsyncAlways && j.Synced() != j.Newest() {
+				t.Fatalf("synced %d of %d", j.Synced(), j.Newest())
+			}
 			s.now(func(m *move) { m.taken, m.generation, m.synced = j.Last(), generation, j.Synced() })
 		case k < 13:
 			if k := rng.Intn(8); k < 2 { // an fsync fails; the next one cannot be trusted
@@ -120,7 +123,10 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 			} else if rng.Intn(2) == 0 {
 				s.trim(t, j, r, 1+rng.Int63n(2*j.Bytes()+1))
 			}
-		case k == 18:
+		case k < 19:
+			opts.Fsync = Fsync(rng.Intn(3))
+			j.Configure(opts)
+		case k == 19:
 			if err := j.Close(); err != nil {
 				t.Fatal(err)
 			}

@@ -93,6 +93,18 @@ func (c *cursor) passed(durably bool) uint64 {
 	return c.at.next
 }
 
+// beyond reports whether the cursor has passed all before number end: also when it has
+// passed as many as all are, and the numbers behind them have a gap.
+func (c *cursor) beyond(end, all uint64, durably bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := c.at
+	if durably {
+		at = c.durable
+	}
+	return at.next >= end || at.index == all
+}
+
 // place returns the position of that message.
 func (c *cursor) place() position {
 	c.mu.Lock()

@@ -6,11 +6,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 )
 
@@ -127,5 +130,41 @@ func TestSlotsWrittenDuringAnFsync(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// TestAReaderThatWasMadeInVainCanBeUndone: Close and RemoveCursor leave what was before
+// a new name had a reader. A name that had a cursor keeps it, and its place, with Close.
+func TestAReaderThatWasMadeInVainCanBeUndone(t *testing.T) {
+	fs := newMemFS()
+	j := open(t, "/j", still(fs))
+	kept := reader(t, j, "kept", FromOldest)
+	fill(t, j, 30)
+	before := slices.Sorted(maps.Keys(fs.names))
+	fresh := pinnedReader(t, j, "fresh")
+	readOne(t, fresh)
+	if err := errors.Join(fresh.Close(), j.RemoveCursor("fresh")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, slices.Sorted(maps.Keys(fs.names))); diff != "" || !slices.Equal(j.Cursors(), []string{"kept"}) {
+		t.Errorf("cursors %q, files (-before +after):\n%s", j.Cursors(), diff)
+	}
+	commitAll(t, kept)
+	tend(t, j)
+	if j.First() == 1 {
+		t.Error("a cursor that was undone holds records back")
+	}
+	fs = powerCut(fs.ops, len(fs.ops), unlucky)
+	j = open(t, "/j", still(fs))
+	if !slices.Equal(j.Cursors(), []string{"kept"}) {
+		t.Errorf("after a power cut there are cursors %q", j.Cursors())
+	}
+	again := reader(t, j, "kept", FromEnd)
+	readMany := j.Count() - again.Backlog()
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := reader(t, j, "kept", FromEnd); j.Count()-r.Backlog() != readMany || readMany != 30 {
+		t.Errorf("a reader made in vain has moved the place from %d to %d", readMany, j.Count()-r.Backlog())
 	}
 }

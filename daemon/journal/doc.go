@@ -93,6 +93,13 @@
 // has mended that, the next one writes what may be missing over itself before it
 // calls it durable. A kill between the fsync and the note goes unnoticed.
 //
+// # Options that change
+//
+// Configure changes limits and the fsync policy while everything is at work. What one
+// policy has left undone, the next one owes: a segment that FsyncNever has closed is
+// opened again to be made durable, and the first Append with FsyncAlways waits until
+// all before it is.
+//
 // # Invariants
 //
 // Each names the tests that fail without it.
@@ -112,8 +119,9 @@
 //     (TestCrashAtEachStep)
 //  5. What Synced covers survives a power cut, at any step and whatever part of
 //     the rest the disk had written, in any order; also when the process had been
-//     killed before, or the machine stops again during the start.
-//     (TestCrashAtEachStep)
+//     killed before, or the machine stops again during the start; whatever the
+//     policies were, and are now.
+//     (TestCrashAtEachStep, TestWhatWasNeverSyncedBecomesDurable)
 //  6. No number is used twice, even when all trace of its record is lost.
 //     (TestCrashAtEachStep, TestInjuries)
 //  7. No damage makes Open fail, and none lets a reader see a record that was
@@ -130,10 +138,13 @@
 //     (TestRetentionWaitsForAllCursors, TestLastGenerationSurvivesRetention)
 //     No limit takes what a pinned reader has not durably passed: Append fails
 //     until it has. (TestModel, TestPinnedReaderLosesNothing,
-//     TestLimitsRemoveNothingBeforeTheFirstUse)
+//     TestLimitsRemoveNothingBeforeTheFirstUse, TestPinsChangeWhileRunning,
+//     TestAPinHoldsAgainstASmallerLimit)
 //  11. With MaxBytes the segments hold at most that, or the newest alone and one
 //     frame. A reader that is busy delivers to the end of what it has in hand, so
-//     each may keep the blocks of one removed segment. (TestMaxBytesHolds)
+//     each may keep the blocks of one removed segment. (TestMaxBytesHolds) So from
+//     the moment on in which it becomes smaller. (TestSmallerLimitsHoldAtOnce,
+//     TestASizeLimitSmallerThanASegment)
 //  12. After a failed write or fsync the journal goes on when the disk does, and
 //     Synced never covers what is not durable. (TestFullDisk, TestFailedFsync,
 //     TestFailedFsyncAlways, TestFailedFsyncBeforeAKill, TestFailedFsyncOfACursor,

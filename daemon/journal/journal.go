@@ -33,7 +33,8 @@ const (
 	FsyncNever
 )
 
-// Options are a journal's limits and surroundings. The zero value is usable.
+// Options are a journal's limits and surroundings. The zero value is usable. Configure
+// changes them later.
 type Options struct {
 	SegmentBytes int64         // of one file; 0 is 16 MiB; never more than a quarter of MaxBytes
 	MaxBytes     int64         // of all segments; 0 is no limit
@@ -93,7 +94,7 @@ var (
 // stateMu before mu.
 type Journal struct {
 	dir  string
-	opts Options
+	opts Options // changed with syncMu, appendMu and mu held: one of them is enough to read
 	fs   FS
 	who  identity
 	lock File
@@ -120,6 +121,7 @@ type Journal struct {
 	synced     uint64
 	dirDirty   bool  // names were made or removed since the last SyncDir
 	fault      error // why data could not be made durable; nil when it could
+	owed       bool  // before the next Append with FsyncAlways: not all that was appended is durable
 	used       bool  // there was an Append or a Read: the limits may remove
 	sealed     bool
 	closed     bool
@@ -129,9 +131,10 @@ type Journal struct {
 	seen       map[place]struct{} // damage that was counted
 	quarantine int64              // bytes in it
 
-	kick chan struct{} // there is something for the keeper to do
-	quit chan struct{}
-	done chan struct{}
+	kick    chan struct{} // there is something for the keeper to do
+	changed chan struct{} // the options are others
+	quit    chan struct{}
+	done    chan struct{}
 }
 
 // ID names this journal among all others; together with a record's number it

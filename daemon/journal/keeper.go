@@ -13,25 +13,21 @@ import (
 // nothing to do.
 func (j *Journal) keep() {
 	defer close(j.done)
-	var aging <-chan time.Time
-	if j.opts.MaxAge > 0 {
-		ticker := time.NewTicker(max(j.opts.MaxAge/8, time.Second))
-		defer ticker.Stop()
-		aging = ticker.C
-	}
-	pause := time.NewTimer(0)
-	<-pause.C
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
+		var aging <-chan time.Time
+		if age := j.options().MaxAge; age > 0 {
+			timer.Reset(max(age/8, time.Second))
+			aging = timer.C
+		}
 		select {
 		case <-j.quit:
 			return
 		case <-aging:
 		case <-j.kick:
-			pause.Reset(j.opts.SyncInterval)
-			select {
-			case <-j.quit:
+			if !j.rest(timer) {
 				return
-			case <-pause.C:
 			}
 		}
 		if err := j.tend(); err != nil {
@@ -47,6 +43,7 @@ func (j *Journal) tend() error {
 	// The reserve first: a segment may take the disk longer than numbers are left for.
 	err := errors.Join(j.extendReserve(), j.syncSegments(), j.tendCursors())
 	j.removeOld()
+	j.removeExcess()
 	return errors.Join(err, j.removeConsumed())
 }
 
@@ -90,7 +87,7 @@ func (j *Journal) syncSegments() error { return j.flush(j.opts.Fsync != FsyncNev
 // A part is what of a segment is to be made durable.
 type part struct {
 	s      *segment
-	file   File
+	file   File // nil: it is to be opened
 	size   int64
 	synced int64
 	end    uint64
@@ -100,7 +97,7 @@ type part struct {
 // flush makes the segments durable in order, and closes those that are complete.
 func (j *Journal) flush(durable bool) error {
 	j.closeOrphans()
-	for _, p := range j.unsynced() {
+	for _, p := range j.unsynced(durable) {
 		if err := j.flushPart(p, durable); err != nil {
 			err = fmt.Errorf("make %s durable: %w", j.segmentPath(p.s), err)
 			j.setFault(err)
@@ -113,7 +110,9 @@ func (j *Journal) flush(durable bool) error {
 			return err
 		}
 	}
-	j.setFault(nil)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.fault, j.owed = nil, j.owed && !durable
 	return nil
 }
 
@@ -129,24 +128,30 @@ func (j *Journal) closeOrphans() {
 	}
 }
 
-// unsynced lists the segments that are open for writing.
-func (j *Journal) unsynced() (parts []part) {
+// unsynced lists the segments that are open for writing, and if they are to be
+// durable those too that were closed before they were.
+func (j *Journal) unsynced(durable bool) (parts []part) {
 	j.appendMu.Lock() // for active
 	defer j.appendMu.Unlock()
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, s := range j.segments {
-		if s.file != nil {
+		if s.file != nil || s.loose && durable {
 			parts = append(parts, part{s, s.file, s.size, s.synced, s.end, s == j.active})
 		}
 	}
 	return parts
 }
 
-func (j *Journal) flushPart(p part, durable bool) error {
+func (j *Journal) flushPart(p part, durable bool) (err error) {
 	if durable && (p.synced < p.size || p.s.failed != nil) {
 		if err := j.syncDir(); err != nil {
 			return err
+		}
+		if p.file == nil {
+			if p.file, err = j.openLoose(p.s); p.file == nil {
+				return err
+			}
 		}
 		if p.s.failed == nil {
 			if p.s.failed = p.file.Sync(); p.s.failed != nil {
@@ -166,6 +171,7 @@ func (j *Journal) flushPart(p part, durable bool) error {
 		}
 	}
 	if !p.active {
+		p.s.loose = p.s.synced < p.s.size
 		p.s.closeWritten()
 	}
 	return nil

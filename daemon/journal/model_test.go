@@ -16,13 +16,14 @@ type model struct {
 	batches []batchOfModel
 	readers map[string]*modelReader
 	pinned  string // the reader from which nothing may be taken; "" is none
-	limited bool   // the journal may remove what nobody has read
+	limited bool   // the journal may remove what nobody has read, or might once
 }
 
 type modelReader struct {
 	*Reader
 	place int    // of the next record to read
 	mark  int    // of the first one not committed
+	safe  int    // of the first one that was there when the reader was pinned; no later one may be missing
 	hand  []held // that were read and not committed
 }
 
@@ -66,6 +67,7 @@ func runModel(t *testing.T, rng *rand.Rand, steps int) {
 				t.Fatal(err)
 			}
 			r.place, r.hand = r.mark, nil
+			m.pin(j, name, name == m.pinned)
 		}
 	}
 	reopen()
@@ -78,8 +80,12 @@ func runModel(t *testing.T, rng *rand.Rand, steps int) {
 			m.read(t, name, rng)
 		case k < 86:
 			m.commit(t, m.readers[name], rng.Intn)
-		case k < 90:
+		case k < 89:
 			m.trim(t, j, name, rng)
+		case k < 91:
+			m.configure(t, j, rng, &opts)
+		case k < 92:
+			m.repin(j, rng)
 		case k < 95:
 			if err := j.tend(); err != nil {
 				t.Fatal(err)
@@ -147,6 +153,44 @@ func (m *model) append(t *testing.T, j *Journal, rng *rand.Rand, generation uint
 	}
 }
 
+// keeps reports whether the journal must still have that record for that reader.
+func (m *model) keeps(reader string, place int) bool {
+	return !m.limited || reader == m.pinned && place >= m.readers[reader].safe
+}
+
+// pin notes what the journal has when a reader is pinned.
+func (m *model) pin(j *Journal, reader string, pin bool) {
+	r := m.readers[reader]
+	r.safe = len(m.all)
+	for pin && r.safe > 0 && m.all[r.safe-1].seq >= j.First() {
+		r.safe--
+	}
+}
+
+// repin pins another reader, or none.
+func (m *model) repin(j *Journal, rng *rand.Rand) {
+	if m.pinned != "" {
+		m.readers[m.pinned].SetPin(false)
+	}
+	if m.pinned = []string{"", "a", "b"}[rng.Intn(3)]; m.pinned != "" {
+		m.readers[m.pinned].SetPin(true)
+		m.pin(j, m.pinned, true)
+	}
+}
+
+// configure changes the options, for the next start too.
+func (m *model) configure(t *testing.T, j *Journal, rng *rand.Rand, opts *Options) {
+	t.Helper()
+	opts.SegmentBytes, opts.Fsync = int64(500+rng.Intn(5000)), Fsync(rng.Intn(3))
+	if m.limited {
+		opts.MaxBytes = int64(rng.Intn(4)) * opts.SegmentBytes
+	}
+	j.Configure(*opts)
+	if m.pinned == "" && opts.MaxBytes > 0 && j.used && len(j.segments) > 1 && j.Bytes() > opts.MaxBytes {
+		t.Fatalf("%d bytes in %d segments, the limit is %d now", j.Bytes(), len(j.segments), opts.MaxBytes)
+	}
+}
+
 // time is when the nth batch is received.
 func (*model) time(n int) time.Time { return epoch.Add(time.Duration(n) * time.Second) }
 
@@ -155,7 +199,7 @@ func (m *model) read(t *testing.T, name string, rng *rand.Rand) {
 	r := m.readers[name]
 	records := make([]Record, 1+rng.Intn(20))
 	n, skipped, err := r.TryRead(records)
-	if err != nil || skipped > 0 && (!m.limited || name == m.pinned) {
+	if err != nil || skipped > 0 && m.keeps(name, r.place+int(skipped)-1) {
 		t.Fatalf("read: %d skipped, %v", skipped, err)
 	}
 	r.place += int(skipped)
@@ -212,7 +256,7 @@ func (m *model) trim(t *testing.T, j *Journal, name string, rng *rand.Rand) {
 		r.mark = r.place
 	}
 	want := m.firstToKeep(j, before, maxBytes, oldest)
-	if m.limited && name != m.pinned && dropped == 0 && want < len(m.all) && m.all[want].seq <= j.First() {
+	if !m.keeps(name, before) && dropped == 0 && want < len(m.all) && m.all[want].seq <= j.First() {
 		return // a limit of the journal has taken what it would drop: the next Read tells
 	}
 	if r.place != want {

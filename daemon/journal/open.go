@@ -22,7 +22,7 @@ func Open(dir string, opts Options) (*Journal, error) {
 	j := &Journal{
 		dir: dir, opts: opts, fs: opts.FS,
 		cursors: map[string]*cursor{}, seen: map[place]struct{}{},
-		kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+		kick: make(chan struct{}, 1), changed: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := j.open(); err != nil {
 		j.release()

@@ -133,9 +133,6 @@ const maxMistrusted = 64
 // kernel may call clean what the disk does not have.
 func (j *Journal) mistrust(next uint64, suspect bool) error {
 	j.dirDirty = true
-	if j.opts.Fsync == FsyncNever {
-		return nil
-	}
 	end := max(next, j.last+1)
 	for i := len(j.segments) - 1; i >= max(0, len(j.segments)-maxMistrusted) && end > j.synced+1; i-- {
 		s := j.segments[i]

@@ -22,7 +22,7 @@ func (j *Journal) tooOld(s *segment) bool {
 }
 
 // makeRoom removes the oldest segments that stand against the size limit. The
-// caller holds appendMu.
+// caller holds appendMu or syncMu.
 func (j *Journal) makeRoom(length int64) error {
 	for {
 		j.mu.Lock()
@@ -48,12 +48,13 @@ func (j *Journal) makeRoom(length int64) error {
 // before number end. A reader that has passed it, but not durably, is made to: a
 // power cut would let it fall back.
 func (j *Journal) unpinned(end uint64) error {
-	for _, c := range j.pins() {
-		if c.passed(false) < end {
+	pins, all := j.pins()
+	for _, c := range pins {
+		if !c.beyond(end, all, false) {
 			return fmt.Errorf("%w of records that reader %q has not taken and must not lose: "+
 				"it must take some, or be allowed to lose them (overflow: drop), or the journal must be larger (max_bytes)", ErrFull, c.name)
 		}
-		if c.passed(true) < end {
+		if !c.beyond(end, all, true) {
 			if err := c.flush(true); err != nil {
 				return fmt.Errorf("write cursor %s: %w", j.path(cursorPrefix+c.name), err)
 			}
@@ -62,8 +63,9 @@ func (j *Journal) unpinned(end uint64) error {
 	return nil
 }
 
-// pins returns the cursors of pinned readers.
-func (j *Journal) pins() (pinned []*cursor) {
+// pins returns the cursors of pinned readers, and the index that one has which has
+// passed everything.
+func (j *Journal) pins() (pinned []*cursor, all uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, c := range j.cursors {
@@ -71,7 +73,7 @@ func (j *Journal) pins() (pinned []*cursor) {
 			pinned = append(pinned, c)
 		}
 	}
-	return pinned
+	return pinned, j.index
 }
 
 // removeOld removes the segments that are older than the age limit.
@@ -87,6 +89,17 @@ func (j *Journal) removeOld() {
 		if oldest == nil || j.unpinned(end) != nil || j.remove(oldest) != nil {
 			return
 		}
+	}
+}
+
+// removeExcess removes what the size limit does not allow any more, after it has become
+// smaller.
+func (j *Journal) removeExcess() {
+	j.mu.Lock()
+	used := j.used
+	j.mu.Unlock()
+	if used {
+		j.makeRoom(0) //nolint:errcheck // a reader needs the rest: Append says so
 	}
 }
 

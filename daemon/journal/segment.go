@@ -32,10 +32,11 @@ type segment struct {
 	began time.Time
 	used  time.Time // receipt of its newest message, or later
 	gone  bool      // removed or replaced: readers must look for their place again
+	loose bool      // closed before all of it was durable
 
 	file   File   // for writing; nil once all is durable
 	synced int64  // up to here it is durable
-	end    uint64 // number after its last message, while file is not nil
+	end    uint64 // number after its last message, of one that is not durable
 	failed error  // of an fsync: another must not be trusted; guarded by syncMu
 }
 

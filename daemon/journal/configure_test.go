@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestSmallerLimitsHoldAtOnce: and a reader learns how many it was too late for.
+func TestSmallerLimitsHoldAtOnce(t *testing.T) {
+	for name, change := range map[string]func(*Options){
+		"size": func(o *Options) { o.MaxBytes = 2000 },
+		"age":  func(o *Options) { o.MaxAge = time.Hour },
+	} {
+		t.Run(name, func(t *testing.T) {
+			opts := still(newMemFS())
+			opts.Now = func() time.Time { return epoch.Add(48 * time.Hour) }
+			j := open(t, "/j", opts)
+			r := reader(t, j, "r", FromOldest)
+			fill(t, j, 30)
+			change(&opts)
+			j.Configure(opts)
+			if j.Bytes() > 2000 {
+				t.Errorf("%d bytes are left", j.Bytes())
+			}
+			got, skipped := drain(t, r)
+			if skipped == 0 || skipped+uint64(len(got)) != 30 {
+				t.Errorf("skipped %d, got %d; want 30 in all", skipped, len(got))
+			}
+		})
+	}
+}
+
+// TestASizeLimitSmallerThanASegment: the large segment goes as soon as it is not the
+// newest.
+func TestASizeLimitSmallerThanASegment(t *testing.T) {
+	opts := still(newMemFS())
+	opts.SegmentBytes = 100_000
+	j := open(t, "/j", opts)
+	fill(t, j, 100)
+	opts.MaxBytes = 4000
+	j.Configure(opts)
+	if j.First() != 1 {
+		t.Fatal("the newest segment is removed, which tells the last generation")
+	}
+	for range 50 {
+		fill(t, j, 1)
+		if got := j.Bytes(); got > opts.MaxBytes {
+			t.Fatalf("%d bytes, the limit is %d", got, opts.MaxBytes)
+		}
+	}
+}
+
+// TestAPinHoldsAgainstASmallerLimit: Append fails until the reader has moved on, or
+// there is room.
+func TestAPinHoldsAgainstASmallerLimit(t *testing.T) {
+	opts := still(newMemFS())
+	j := open(t, "/j", opts)
+	r := pinnedReader(t, j, "r")
+	fill(t, j, 30)
+	opts.MaxBytes, opts.MaxAge, opts.Now = 2000, time.Hour, nil
+	j.Configure(opts)
+	tend(t, j)
+	if j.First() != 1 {
+		t.Fatalf("records up to %d are removed", j.First())
+	}
+	if err := fillUntilFull(t, j); !errors.Is(err, ErrFull) {
+		t.Fatal(err)
+	}
+	opts.MaxBytes = 100_000
+	j.Configure(opts)
+	fill(t, j, 1)
+	opts.MaxBytes = 2000
+	j.Configure(opts)
+	commitAll(t, r)
+	tend(t, j)
+	if j.Bytes() > opts.MaxBytes {
+		t.Errorf("%d bytes are left, and the reader has taken them", j.Bytes())
+	}
+}
+
+// TestWhatWasNeverSyncedBecomesDurable: and Synced does not say so before.
+func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
+	for _, policy := range []Fsync{FsyncInterval, FsyncAlways} {
+		for _, restarted := range []bool{false, true} {
+			t.Run(fmt.Sprintf("policy %d restarted %v", policy, restarted), func(t *testing.T) {
+				fs := newMemFS()
+				opts := still(fs)
+				opts.Fsync = FsyncNever
+				j := open(t, "/j", opts)
+				fill(t, j, 30)
+				tend(t, j)
+				if restarted {
+					abandon(j)
+					j = open(t, "/j", opts)
+				}
+				opts.Fsync = policy
+				j.Configure(opts)
+				fs.fail = failing(opSync, unix.EIO)
+				if err := j.tend(); !errors.Is(err, unix.EIO) || j.Synced() > 0 {
+					t.Fatalf("synced up to %d, %v", j.Synced(), err)
+				}
+				if err := j.Append(99, epoch, batchOf("refused")); !errors.Is(err, unix.EIO) {
+					t.Fatalf("got %v", err)
+				}
+				fs.fail = nil
+				if policy == FsyncAlways {
+					put(t, j, 31, "the next one")
+				} else {
+					tend(t, j)
+				}
+				if j.Synced() != j.Newest() {
+					t.Errorf("synced %d of %d", j.Synced(), j.Newest())
+				}
+				want := int(j.Count())
+				abandon(j)
+				j = open(t, "/j", still(powerCut(fs.ops, len(fs.ops), unlucky)))
+				if got, skipped := drain(t, reader(t, j, "r", FromOldest)); len(got) != want || skipped != 0 {
+					t.Errorf("after a power cut: %d of %d, %d skipped", len(got), want, skipped)
+				}
+			})
+		}
+	}
+}
+
+// TestTheKeeperFollowsTheOptions: what waits for a long interval waits no longer than
+// a new one, however often they change; and an idle journal looks after a new age.
+func TestTheKeeperFollowsTheOptions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opts := still(newMemFS())
+		opts.Now = time.Now
+		j := open(t, "/j", opts)
+		for i := range 10 {
+			if err := j.Append(uint64(i+1), time.Now(), batchOf(string(make([]byte, 500)))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		if j.Synced() == j.Newest() {
+			t.Fatal("synced before the interval is over")
+		}
+		opts.SyncInterval = 61 * time.Second
+		for range 20 {
+			j.Configure(opts)
+			time.Sleep(100 * time.Millisecond)
+			synctest.Wait()
+		}
+		if j.Synced() != j.Newest() {
+			t.Errorf("synced %d of %d after the new interval", j.Synced(), j.Newest())
+		}
+		opts.MaxAge = time.Hour
+		j.Configure(opts)
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		if j.First() != 10 {
+			t.Errorf("the oldest record is number %d, after twice the greatest age", j.First())
+		}
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestConfigureBesideEverything: with a writer, the keeper and readers at work, each
+// reader has each record, or learns that it has not.
+func TestConfigureBesideEverything(t *testing.T) {
+	const batches, perBatch = 3000, 5
+	opts := Options{SegmentBytes: 20_000, SyncInterval: time.Millisecond, CommitInterval: time.Millisecond}
+	j := open(t, t.TempDir(), opts)
+	readers := []*Reader{reader(t, j, "r0", FromOldest), reader(t, j, "r1", FromOldest)}
+	done := make(chan struct{})
+	var reading, changing sync.WaitGroup
+	for i, r := range readers {
+		reading.Go(func() {
+			if n := account(t, r); n != batches*perBatch {
+				t.Errorf("reader %d: %d records, want %d", i, n, batches*perBatch)
+			}
+		})
+	}
+	changing.Go(func() { reconfigure(j, readers[0], opts, done) })
+	batch := batchOf("one", "two", "three", "four", "five")
+	for i := range batches {
+		err := j.Append(uint64(i+1), epoch, batch)
+		for tries := 0; errors.Is(err, ErrFull) && tries < 10_000; tries++ {
+			time.Sleep(time.Millisecond)
+			err = j.Append(uint64(i+1), epoch, batch)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(done)
+	changing.Wait()
+	j.Seal()
+	reading.Wait()
+	if err := j.Sync(); err != nil || j.Synced() != j.Newest() {
+		t.Errorf("synced %d of %d, %v", j.Synced(), j.Newest(), err)
+	}
+}
+
+// reconfigure changes what can be until it is done.
+func reconfigure(j *Journal, r *Reader, opts Options, done <-chan struct{}) {
+	rng := rand.New(rand.NewSource(1))
+	for {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		opts.Fsync = Fsync(rng.Intn(3))
+		opts.MaxBytes = int64(rng.Intn(3)) * 50_000
+		opts.SyncInterval = time.Duration(1+rng.Intn(3)) * time.Millisecond
+		j.Configure(opts)
+		r.SetPin(rng.Intn(2) == 0)
+	}
+}
+
+// account reads and commits until the journal ends, and returns how many records
+// there were or are missing.
+func account(t *testing.T, r *Reader) (n uint64) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	records := make([]Record, 64)
+	for {
+		got, skipped, err := r.Read(ctx, records)
+		if errors.Is(err, io.EOF) {
+			return n
+		}
+		if err != nil {
+			t.Error(err)
+			return n
+		}
+		for i, rec := range records[:got] {
+			if want := n + skipped + uint64(i); rec.index != want {
+				t.Errorf("the record at %d is the one at %d", want, rec.index)
+			}
+		}
+		n += skipped + uint64(got)
+		if err := r.Commit(records[got-1]); err != nil {
+			t.Error(err)
+		}
+	}
+}
