@@ -10,6 +10,7 @@
 //	yaml      its name in the file
 //	default   the value it has when the file does not name it
 //	min, max  the range, both ends included
+//	unit      what a number counts
 //	required  "true" when it has no default; example then shows a good value
 //	reload    "restart" when a change is applied at the next start only
 //	word      what may stand in place of a secret, and is none

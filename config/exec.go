@@ -20,7 +20,7 @@ type Exec struct {
 	// Timeout ends a program of mode event, and Concurrency is how many of them run
 	// at once.
 	Timeout     Duration `yaml:"timeout" default:"5s" min:"1ms" max:"1h"`
-	Concurrency int      `yaml:"concurrency" default:"1" min:"1" max:"64"`
+	Concurrency int      `yaml:"concurrency" default:"1" min:"1" max:"64" unit:"programs"`
 	// Grace is the time from SIGTERM to SIGKILL.
 	Grace Duration `yaml:"grace" default:"500ms" min:"0" max:"1m"`
 	// User is whose rights the program has; empty for the daemon's own.
@@ -35,8 +35,8 @@ type Exec struct {
 type ExecLimits struct {
 	Memory    Size     `yaml:"memory" default:"0" min:"0"`
 	CPU       Duration `yaml:"cpu" default:"0" min:"0" max:"24h"`
-	Files     int      `yaml:"files" default:"0" min:"0" max:"1048576"`
-	Processes int      `yaml:"processes" default:"0" min:"0" max:"1048576"`
+	Files     int      `yaml:"files" default:"0" min:"0" max:"1048576" unit:"open files"`
+	Processes int      `yaml:"processes" default:"0" min:"0" max:"1048576" unit:"processes"`
 }
 
 // An ExecVariable is an environment variable.

@@ -28,7 +28,7 @@ type Rotate struct {
 	// Compress says what becomes of a file that was rotated.
 	Compress Compress `yaml:"compress" default:"gzip"`
 	// KeepFiles, KeepBytes and KeepAge bound the rotated files of the sink.
-	KeepFiles int      `yaml:"keep_files" default:"0" min:"0" max:"100000"`
+	KeepFiles int      `yaml:"keep_files" default:"0" min:"0" max:"100000" unit:"files"`
 	KeepBytes Size     `yaml:"keep_bytes" default:"0" min:"0"`
 	KeepAge   Duration `yaml:"keep_age" default:"0" min:"0" max:"87600h"`
 }

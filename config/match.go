@@ -5,10 +5,10 @@ package config
 // RateLimit is how many events a sink gets at most.
 type RateLimit struct {
 	// Events may pass in each time Per; 0 is no limit.
-	Events int      `yaml:"events" default:"0" min:"0" max:"1000000000"`
+	Events int      `yaml:"events" default:"0" min:"0" max:"1000000000" unit:"events"`
 	Per    Duration `yaml:"per" default:"1s" min:"1ms" max:"24h"`
 	// Burst is how many may pass at once after a pause; 0 is as many as Events.
-	Burst int `yaml:"burst" default:"0" min:"0" max:"1000000000"`
+	Burst int `yaml:"burst" default:"0" min:"0" max:"1000000000" unit:"events"`
 }
 
 // Dedup is about events that a sink has got already.

@@ -16,7 +16,7 @@ import (
 
 // What is printed means what was read: all but the secrets, which it does not have.
 func TestPrintIsReadAsTheSame(t *testing.T) {
-	texts := map[string]string{"reference": uncommented(t)}
+	texts := map[string]string{"reference": uncommented()}
 	for _, path := range glob(t, "testdata/good/*.yaml", 25) {
 		texts[filepath.Base(path)] = string(readTestFile(t, path))
 	}

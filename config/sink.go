@@ -21,19 +21,19 @@ type Sink struct {
 	Filter  string `yaml:"filter" default:""`
 	Extract string `yaml:"extract" default:""`
 	// Sample is of how many events the sink gets one.
-	Sample    int       `yaml:"sample" default:"1" min:"1" max:"1000000000"`
+	Sample    int       `yaml:"sample" default:"1" min:"1" max:"1000000000" unit:"events"`
 	Dedup     Dedup     `yaml:"dedup"`
 	RateLimit RateLimit `yaml:"rate_limit"`
 
 	// BatchEvents and BatchBytes are how much one attempt carries at most; bytes
 	// are those of the texts.
-	BatchEvents int  `yaml:"batch_events" default:"256" min:"1" max:"10000"`
+	BatchEvents int  `yaml:"batch_events" default:"256" min:"1" max:"10000" unit:"events"`
 	BatchBytes  Size `yaml:"batch_bytes" default:"1MiB" min:"1KiB" max:"64MiB"`
 	// BatchWait is how long an event may wait for others of its batch.
 	BatchWait Duration `yaml:"batch_wait" default:"50ms" min:"0" max:"1m"`
 	// Workers is how many attempts may be under way at once. More than one gives
 	// up the order.
-	Workers int `yaml:"workers" default:"1" min:"1" max:"64"`
+	Workers int `yaml:"workers" default:"1" min:"1" max:"64" unit:"attempts"`
 	// AttemptTimeout ends an attempt that hangs.
 	AttemptTimeout Duration `yaml:"attempt_timeout" default:"10s" min:"1ms" max:"1h"`
 	// RetryMin and RetryMax are the first and the longest pause between

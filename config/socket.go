@@ -32,7 +32,7 @@ type SocketListener struct {
 	// Buffer is how much may wait for one reader.
 	Buffer Size `yaml:"buffer" default:"1MiB" min:"64KiB" max:"64MiB"`
 	// MaxReaders is how many may be connected.
-	MaxReaders int `yaml:"max_readers" default:"16" min:"1" max:"1024"`
+	MaxReaders int `yaml:"max_readers" default:"16" min:"1" max:"1024" unit:"readers"`
 }
 
 // SocketMode says who connects.

@@ -30,7 +30,7 @@ func (l LogLevel) Level() slog.Level { return slog.Level(l) }
 func (l *LogLevel) UnmarshalText(text []byte) error {
 	level, ok := logLevels[string(text)]
 	if !ok {
-		return fmt.Errorf("%s is not a log level; write debug, info, warn or error", quote(string(text)))
+		return &wordError{string(text), "is not a log level", []string{"debug", "info", "warn", "error"}}
 	}
 	*l = LogLevel(level)
 	return nil
@@ -60,23 +60,28 @@ func (m FileMode) MarshalText() ([]byte, error) { return []byte(m.String()), nil
 
 func (m FileMode) String() string { return fmt.Sprintf("%04o", uint32(m)) }
 
-// oneOf sets a word that must be one of a closed list.
+// oneOf sets a word that must be one of a closed list. Its error is a wordError.
 func oneOf[T ~string](to *T, text []byte, words ...T) error {
 	if slices.Contains(words, T(text)) {
 		*to = T(text)
 		return nil
 	}
-	var list strings.Builder
-	for i, w := range words {
-		switch {
-		case i > 0 && i == len(words)-1:
-			list.WriteString(" or ")
-		case i > 0:
-			list.WriteString(", ")
-		}
-		list.WriteString(string(w))
+	refusal := &wordError{text: string(text), fault: "is not known"}
+	for _, w := range words {
+		refusal.words = append(refusal.words, string(w))
 	}
-	return fmt.Errorf("%s is not known; write %s", quote(string(text)), list.String())
+	return refusal
+}
+
+// A wordError refuses a text, and names all the words that are taken.
+type wordError struct {
+	text, fault string
+	words       []string
+}
+
+func (e *wordError) Error() string {
+	last := len(e.words) - 1
+	return fmt.Sprintf("%s %s; write %s or %s", quote(e.text), e.fault, strings.Join(e.words[:last], ", "), e.words[last])
 }
 
 // JournalFsync says when the journal is forced to disk.

@@ -40,9 +40,9 @@ type Webhook struct {
 
 	// Taken, Retry and Permanent say of statuses what the sink's own table does not:
 	// that the events were taken, are worth another attempt, or will never be taken.
-	Taken     []int `yaml:"taken"`
-	Retry     []int `yaml:"retry"`
-	Permanent []int `yaml:"permanent"`
+	Taken     []int `yaml:"taken" unit:"HTTP statuses"`
+	Retry     []int `yaml:"retry" unit:"HTTP statuses"`
+	Permanent []int `yaml:"permanent" unit:"HTTP statuses"`
 }
 
 // ProxyEnvironment stands, as the proxy, for HTTP_PROXY, HTTPS_PROXY and NO_PROXY.

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+)
+
+func TestEveryKeyIsDescribed(t *testing.T) {
+	for _, k := range Describe() {
+		switch {
+		case k.Comment == "":
+			t.Errorf("%s: no comment in the reference", k.Path)
+		case k.Example == "":
+			t.Errorf("%s: not in examples.yaml", k.Path)
+		case k.Default == k.Example:
+			t.Errorf("%s: the example %s is the default", k.Path, k.Example)
+		case strings.Contains(k.Type, "number") && k.Unit == "":
+			t.Errorf("%s: a number without a unit", k.Path)
+		case k.Type == "word" && !strings.Contains(" "+strings.Join(k.Words, " ")+" ", " "+k.Example+" "):
+			t.Errorf("%s: the example %s is none of %s", k.Path, k.Example, k.Words)
+		case strings.Contains(k.Example+k.Default+k.Comment, "\n"):
+			t.Errorf("%s: more than one line: %+v", k.Path, k)
+		}
+	}
+}
+
+func TestExamplesLoad(t *testing.T) {
+	if _, err := Parse("examples.yaml", Examples()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	comment := "true or false: the id and the kernel's release of the boot in which the event was received, whenever it is delivered."
+	want := map[string]Key{
+		"receiver": {Type: "mapping", Example: "{buffer: 128MiB}", Comment: "The socket that receives the events."},
+		"receiver.buffer": {
+			Type: "size", Unit: "bytes, kB, MB, GB, KiB, MiB, GiB", Default: "64MiB", Min: "4KiB", Max: "1GiB", Example: "128MiB",
+			Comment: "The receive buffer asked of the kernel. It takes up bursts: a small event needs about 800 bytes of it. A size from 4KiB to 1GiB.",
+		},
+		"event.labels": {
+			Type: "mapping of texts", Default: "{}", Example: `{site: berlin, rack: "7"}`,
+			Comment: `Names and values of your choice, like {site: berlin, rack: "7"}: at most 32, the name of at most 32 of a-z, 0-9 and "_", the value of at most 256 bytes.`,
+		},
+		"event.boot_id":        {Type: "true or false", Default: "false", Example: "true", Comment: comment},
+		"event.kernel_release": {Type: "true or false", Default: "false", Example: "true", Comment: comment},
+		"journal.path": {
+			Type: "text", Default: `""`, Restart: true, Example: "/srv/genltestd/journal",
+			Comment: `The directory: an absolute path, or "" for journal/ in the state directory, which is /var/lib/genltestd for the service. The one key that a reload does not change: it needs a restart.`,
+		},
+		"log.level": {
+			Type: "word", Words: []string{"debug", "info", "warn", "error"}, Default: "info", Example: "debug",
+			Comment: "debug, info, warn or error: this level and those above it.",
+		},
+		"sinks[].sample": {
+			Type: "number", Unit: "events", Default: "1", Min: "1", Max: "1000000000", Example: "10",
+			Comment: "Of how many events it gets one. A number from 1 to 1000000000.",
+		},
+		"sinks[].file": {
+			Kind: "file", Type: "mapping", Comment: "Appends to a file, one event a line.",
+			Example: "{path: /var/log/genltestd/events.jsonl, mode: 0600, fsync: never, rotate: {max_bytes: 100MiB, max_age: 24h, compress: none, keep_files: 30, keep_bytes: 10GiB, keep_age: 720h}}",
+		},
+		"sinks[].file.mode": {
+			Kind: "file", Type: "file mode", Unit: "octal digits", Default: "0640", Example: "0600",
+			Comment: "What a new file is created with: octal digits, less the umask.",
+		},
+		"sinks[].webhook.headers[].value": {
+			Kind: "webhook", Type: "secret", Required: true, Example: "{file: /etc/genltestd/api-key}",
+			Comment: "Required: a name, and a value that is a secret.",
+		},
+		"sinks[].webhook.signing_secrets": {
+			Kind: "webhook", Type: "list of secrets", Default: "[]", Example: "[{credential: hook-signing}]",
+			Comment: "Signs each request as Standard Webhooks has it, with each of these secrets, which begin with whsec_. Not together with compression.",
+		},
+		"sinks[].syslog.tls.ca": {
+			Kind: "syslog", Type: "text", Default: `""`, Example: "/etc/genltestd/ca.pem",
+			Comment: "For tls://, PEM files by absolute paths: certificates to trust in place of the system's, a certificate to show to the server with its key, and the name to expect in the server's in place of the host.",
+		},
+	}
+	got := make(map[string]Key)
+	for _, k := range Describe() {
+		if w, ok := want[k.Path]; ok {
+			got[k.Path] = k
+			w.Path = k.Path
+			want[k.Path] = w
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
+	}
+}
+
+// The reference is the default, so both must write each default alike.
+func TestDescribedDefaultsAreThoseOfTheReference(t *testing.T) {
+	values := make(map[string]*yaml.Node)
+	collectValues(mustParse(reference), "", values)
+	n := 0
+	for _, k := range Describe() {
+		value := values[k.Path]
+		if value == nil || k.Default == "" || k.Path == "sinks" {
+			continue
+		}
+		n++
+		if got := oneLine(value); got != k.Default {
+			t.Errorf("%s: the reference has %s, the description %s", k.Path, got, k.Default)
+		}
+	}
+	if n < 40 {
+		t.Errorf("%d defaults", n)
+	}
+}
+
+func TestTheDescribedDefaultOfSinksIsTheDefault(t *testing.T) {
+	for _, k := range Describe() {
+		if k.Path != "sinks" {
+			continue
+		}
+		got, err := Parse("sinks", []byte("sinks: "+k.Default))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(Default(), got, ignoreSource); diff != "" {
+			t.Errorf("config (-want +got):\n%s", diff)
+		}
+		return
+	}
+	t.Error("sinks is not described")
+}
