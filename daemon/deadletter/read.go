@@ -91,7 +91,9 @@ func (b *Box) fetch(wanted []copyOf) ([]Letter, error) {
 			missing = append(missing, w)
 		}
 	}
-	b.damaged(missing)
+	if len(missing) > 0 {
+		b.damaged(missing)
+	}
 	return letters, nil
 }
 
@@ -124,8 +126,10 @@ func readLetter(data []byte) (l Letter, ok bool) {
 }
 
 // damaged forgets letters that could not be read, unless they have been removed,
-// or added again, since.
+// or added again, since. While a limit is removing some, they are neither.
 func (b *Box) damaged(missing []copyOf) {
+	b.work.Lock()
+	defer b.work.Unlock()
 	for _, w := range missing {
 		if b.forgetDamaged(w) {
 			b.opts.Log.Error("a dead letter cannot be read back and is lost", "event", w.id.String(), "directory", b.dir)
