@@ -26,7 +26,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 )
 
-// Options are a box's limits and surroundings.
+// Options are a box's limits and surroundings. SetLimits changes the limits later.
 type Options struct {
 	MaxBytes int64         // of disk space; the oldest letters go first, some at a time; 0 is no limit
 	MaxAge   time.Duration // since the refusal; 0 is no limit
@@ -49,7 +49,7 @@ type Stats struct {
 // A Box is safe for concurrent use.
 type Box struct {
 	dir  string
-	opts Options
+	opts Options // the limits are changed with work and mu held: one of them is enough to read
 
 	work   sync.Mutex      // held while changing what is on disk; taken before mu
 	reader *journal.Reader // its cursor stands before the oldest letter
@@ -61,8 +61,9 @@ type Box struct {
 	stats   Stats
 	first   uint64 // the lowest number in the journal when that was last looked at
 
-	quit chan struct{}
-	done sync.WaitGroup
+	limits chan struct{} // they are others
+	quit   chan struct{}
+	done   sync.WaitGroup
 }
 
 const cursorName = "oldest"
@@ -80,7 +81,7 @@ func Open(dir string, opts Options) (*Box, error) {
 	if opts.OnReplay == nil {
 		opts.OnReplay = func() {}
 	}
-	b := &Box{dir: dir, opts: opts, quit: make(chan struct{})}
+	b := &Box{dir: dir, opts: opts, limits: make(chan struct{}, 1), quit: make(chan struct{})}
 	if _, err := os.Stat(dir); err == nil { //nolint:gosec // the operator's directory
 		if err := b.open(); err != nil {
 			return nil, err
@@ -88,22 +89,24 @@ func Open(dir string, opts Options) (*Box, error) {
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("dead letters: %w", err)
 	}
-	if opts.MaxAge > 0 {
-		b.done.Go(b.age)
-	}
+	b.done.Go(b.age)
 	return b, nil
 }
 
 // segmentsPerBox is how many files a full box has: the limit takes one at a time.
 const segmentsPerBox = 32
 
-func (b *Box) open() (err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	opts := journal.Options{
+func (b *Box) journalOptions() journal.Options {
+	return journal.Options{
 		MaxBytes: b.opts.MaxBytes, SegmentBytes: b.opts.MaxBytes / segmentsPerBox,
 		Fsync: journal.FsyncAlways, Now: b.opts.Now,
 	}
+}
+
+func (b *Box) open() (err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	opts := b.journalOptions()
 	b.journal, err = journal.Open(b.dir, opts)
 	if errors.Is(err, journal.ErrForeign) {
 		aside := b.dir + b.opts.Now().UTC().Format(".unusable-20060102T150405.000000000")

@@ -15,20 +15,47 @@ type record struct {
 	letter bool
 }
 
+// SetLimits changes Options.MaxBytes and Options.MaxAge. The letters that they take
+// are gone, and counted, when it returns.
+func (b *Box) SetLimits(maxBytes int64, maxAge time.Duration) {
+	b.work.Lock()
+	defer b.work.Unlock()
+	b.mu.Lock()
+	b.opts.MaxBytes, b.opts.MaxAge = maxBytes, maxAge
+	b.mu.Unlock()
+	if b.journal != nil {
+		b.journal.Configure(b.journalOptions())
+	}
+	b.tidy()
+	select {
+	case b.limits <- struct{}{}:
+	default: // age has not noticed the last change yet
+	}
+}
+
 // age ends letters that are too old, now and then.
 func (b *Box) age() {
-	tick := time.NewTicker(min(max(b.opts.MaxAge/100, time.Second), time.Minute))
-	defer tick.Stop()
 	for {
+		var look <-chan time.Time
+		if age := b.maxAge(); age > 0 {
+			look = time.After(min(max(age/100, time.Second), time.Minute))
+		}
 		select {
-		case <-tick.C:
+		case <-look:
 			b.work.Lock()
 			b.tidy()
 			b.work.Unlock()
+		case <-b.limits:
 		case <-b.quit:
 			return
 		}
 	}
+}
+
+func (b *Box) maxAge() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.opts.MaxAge
 }
 
 // tidy counts what the limits have taken, and lets the journal remove what holds

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package deadletter
+
+import (
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestNewLimitsHoldAtOnce: what they take is gone and counted when SetLimits returns,
+// and stays gone.
+func TestNewLimitsHoldAtOnce(t *testing.T) {
+	const total = 4000
+	for name, c := range map[string]struct {
+		maxBytes int64
+		maxAge   time.Duration
+	}{
+		"size":     {maxBytes: 100_000},
+		"age":      {maxBytes: 1 << 20, maxAge: time.Hour},
+		"no limit": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "box")
+			o := Options{MaxBytes: 1 << 20, Now: func() time.Time { return epoch.Add(time.Hour + 1000*time.Second + time.Nanosecond) }}
+			b := open(t, dir, o)
+			b.SetLimits(1<<20, 0) // of an empty box
+			add(t, b, letters(1, total)...)
+			b.SetLimits(c.maxBytes, c.maxAge)
+			s := b.Stats()
+			if s.Live+s.Expired != total || c.maxBytes > 0 && s.Bytes > uint64(c.maxBytes) {
+				t.Errorf("%+v", s)
+			}
+			if name == "age" && s.Expired != 1000 || name == "size" && s.Expired == 0 || name == "no limit" && s.Expired != 0 {
+				t.Errorf("%d have expired", s.Expired)
+			}
+			want := letters(s.Expired+1, total)
+			holds(t, b, want)
+			closeBox(t, b)
+			o.MaxBytes, o.MaxAge = c.maxBytes, c.maxAge
+			b = open(t, dir, o)
+			holds(t, b, want)
+			closeBox(t, b)
+		})
+	}
+}
+
+// TestALimitThatIsTakenBackTakesNothing: of what comes after it.
+func TestALimitThatIsTakenBackTakesNothing(t *testing.T) {
+	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 100_000})
+	add(t, b, letters(1, 100)...)
+	b.SetLimits(0, 0)
+	for seq := uint64(101); seq <= 4000; seq += 100 {
+		add(t, b, letters(seq, seq+99)...)
+	}
+	holds(t, b, letters(1, 4000))
+	closeBox(t, b)
+}
+
+// TestAnIdleBoxLooksAfterANewAge: nothing else is done with it.
+func TestAnIdleBoxLooksAfterANewAge(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "box")
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, dir, Options{MaxBytes: 1 << 20})
+		l := letter(1, "event 1")
+		l.Refused = time.Now()
+		add(t, b, l)
+		time.Sleep(time.Hour)
+		b.SetLimits(1<<20, 2*time.Hour)
+		if s := b.Stats(); s.Live != 1 {
+			t.Errorf("gone too early: %+v", s)
+		}
+		time.Sleep(time.Hour + 2*time.Minute)
+		synctest.Wait()
+		if s := b.Stats(); s.Live != 0 || s.Expired != 1 {
+			t.Errorf("%+v", s)
+		}
+		closeBox(t, b)
+	})
+}
+
+// TestLimitsChangeBesideEverything: the account holds whenever somebody looks.
+func TestLimitsChangeBesideEverything(t *testing.T) {
+	const total = 4000
+	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 1 << 20})
+	done := make(chan struct{})
+	var others sync.WaitGroup
+	others.Go(func() {
+		for i := int64(0); ; i++ {
+			select {
+			case <-done:
+				return
+			default:
+				b.SetLimits(100_000+i%3*100_000, time.Duration(i%2)*1000*time.Hour)
+			}
+		}
+	})
+	others.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if _, err := b.Get(b.IDs()...); err != nil {
+				t.Error(err)
+			}
+			if s := b.Stats(); s.Live+s.Expired > total || s.Damaged > 0 {
+				t.Errorf("%+v", s)
+				return
+			}
+		}
+	})
+	for seq := uint64(1); seq <= total; seq += 10 {
+		fresh := letters(seq, seq+9)
+		for i := range fresh {
+			fresh[i].Refused = time.Now()
+		}
+		add(t, b, fresh...)
+	}
+	close(done)
+	others.Wait()
+	if s := b.Stats(); s.Live+s.Expired != total || s.Expired == 0 {
+		t.Errorf("%+v", s)
+	}
+	closeBox(t, b)
+}
