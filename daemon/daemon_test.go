@@ -80,6 +80,10 @@ func (k *fakeKernel) Notifications() (uint32, error)               { return 0, n
 func (k *fakeKernel) Queued() (uint32, error)                      { return 0, nil }
 func (k *fakeKernel) Close() error                                 { return nil }
 
+func (k *fakeKernel) SetBuffer(bytes int) (genl.SocketReport, error) {
+	return genl.SocketReport{BufferBytes: 2 * bytes}, nil
+}
+
 func (k *fakeKernel) event(text string) { k.queue <- []genl.Message{{Data: message(text)}} }
 
 // message encodes an event as the kernel sends it.

@@ -47,7 +47,7 @@ func (s *EventSocket) receiveQueued(epoll, fd int, handle func([]Message) error)
 		}
 		// One message alone is no swarm. After the last of a swarm there is another
 		// look: what came before the gate was open wakes nobody.
-		swarm := len(messages) == batchMessages || len(messages) > 1 && s.patient
+		swarm := len(messages) == batchMessages || len(messages) > 1 && s.patient.Load()
 		if err != nil || !swarm && !s.gate.shut {
 			return err != nil, err
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/mdlayher/netlink"
@@ -24,10 +25,11 @@ type EventSocket struct {
 	gate    *gate
 	meter   *meter // nil on NETLINK_USERSOCK, where nobody notifies
 	batch   *Batch
-	patient bool // may pause
+	patient atomic.Bool // may pause
 }
 
-// SocketReport says what the kernel granted when a socket was opened.
+// SocketReport says what the kernel granted when a socket was opened, or its buffer
+// changed.
 type SocketReport struct {
 	BufferBytes int   // what the receive buffer holds, as SO_RCVBUF reads: twice what was asked for
 	Limited     error // why it is smaller than asked for; nil when it is not
@@ -123,11 +125,9 @@ func newEventSocket(conn conn, bufferBytes int, batch *Batch) (_ *EventSocket, r
 		return nil, report, err
 	}
 	batch.prepare()
-	if report, err = s.setBuffer(bufferBytes); err != nil {
+	if report, err = s.SetBuffer(bufferBytes); err != nil {
 		return nil, report, err
 	}
-	// On one CPU nothing else would run during a pause.
-	s.patient = report.BufferBytes >= pauseBuffer && runtime.GOMAXPROCS(0) > 1
 	err = s.control("watch the socket", func(fd int) (err error) {
 		s.gate, err = newGate(fd)
 		return err
@@ -135,9 +135,10 @@ func newEventSocket(conn conn, bufferBytes int, batch *Batch) (_ *EventSocket, r
 	return s, report, err
 }
 
-// setBuffer asks for the receive buffer with CAP_NET_ADMIN first, then without,
-// and reads back what it got: the kernel shortens a size in silence.
-func (s *EventSocket) setBuffer(bytes int) (report SocketReport, err error) {
+// SetBuffer asks for the receive buffer with CAP_NET_ADMIN first, then without,
+// and reads back what it got: the kernel shortens a size in silence. What is queued
+// stays, also where a smaller buffer has no room for more.
+func (s *EventSocket) SetBuffer(bytes int) (report SocketReport, err error) {
 	err = s.control(fmt.Sprintf("set the receive buffer to %d bytes", bytes), func(fd int) (err error) {
 		forced := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes)
 		if forced != nil {
@@ -151,6 +152,10 @@ func (s *EventSocket) setBuffer(bytes int) (report SocketReport, err error) {
 		}
 		return err
 	})
+	if err == nil {
+		// On one CPU nothing else would run during a pause.
+		s.patient.Store(report.BufferBytes >= pauseBuffer && runtime.GOMAXPROCS(0) > 1)
+	}
 	return report, err
 }
 

@@ -27,6 +27,7 @@ type Socket interface {
 	Interrupt() error
 	Resume(most time.Duration) error
 	SetGroups(groups ...uint32) (joined []uint32, err error)
+	SetBuffer(bytes int) (genl.SocketReport, error)
 	Cookie() (uint64, error)
 	Drops() (uint32, error)
 	Notifications() (uint32, error)
@@ -76,7 +77,7 @@ type Options struct {
 	Inbox       Inbox
 	FreshInbox  bool // nothing was ever received into it
 	Metrics     *metrics.Metrics
-	BufferBytes int    // asked for, of the socket's receive buffer
+	BufferBytes int    // asked for, of the socket's receive buffer; SetBuffer changes it
 	Sender      uint32 // port id that multicasts: genl.Kernel, except in a test without the module
 	Log         *slog.Logger
 }
@@ -91,7 +92,7 @@ type Receiver struct {
 	family     atomic.Uint32 // the id of which messages are accepted; 0 while the family is away
 	subscribed atomic.Bool   // the group is joined too
 
-	mu      sync.Mutex // held to change what follows
+	mu      sync.Mutex // held to change what follows, and BufferBytes
 	ledger  ledger
 	words   []*uint64       // of the ledger
 	unsaved bool            // the memo lacks something of the ledger
@@ -178,7 +179,8 @@ func (r *Receiver) restore() error {
 
 // open gets the socket. goesOn says that it is the one that the ledger knows.
 func (r *Receiver) open() (goesOn bool, err error) {
-	socket, report, err := r.Kernel.Open(r.BufferBytes, r.batch)
+	asked := r.bufferBytes()
+	socket, report, err := r.Kernel.Open(asked, r.batch)
 	if err != nil {
 		return false, err
 	}
@@ -193,13 +195,14 @@ func (r *Receiver) open() (goesOn bool, err error) {
 	if err != nil {
 		return false, errors.Join(err, socket.Close())
 	}
-	r.Metrics.ReceiveBuffer.Set(float64(report.BufferBytes))
-	if report.Limited != nil {
-		r.Log.Warn("the kernel granted a smaller receive buffer: bursts are lost sooner; give the daemon CAP_NET_ADMIN or raise net.core.rmem_max",
-			"asked_bytes", 2*r.BufferBytes, "granted_bytes", report.BufferBytes, "error", report.Limited)
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if asked != r.BufferBytes { // meanwhile
+		if report, err = socket.SetBuffer(r.BufferBytes); err != nil {
+			return false, errors.Join(err, socket.Close())
+		}
+	}
+	r.granted(report)
 	r.socket = socket
 	if goesOn = cookie == r.ledger.Socket; !goesOn {
 		// Of what the old one dropped nobody can learn any more what it was.

@@ -29,29 +29,32 @@ import (
 type fakeKernel struct {
 	mu      sync.Mutex
 	ids     genl.FamilyIDs // zero while the family is away
-	report  genl.SocketReport
 	openErr error
+	opening func() // called in the middle of Open
 	sockets []*fakeSocket
 	kept    *fakeSocket // that the next Open goes on with
 }
 
-func (k *fakeKernel) Open(_ int, batch *genl.Batch) (Socket, genl.SocketReport, error) {
+func (k *fakeKernel) Open(bufferBytes int, batch *genl.Batch) (Socket, genl.SocketReport, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.opening != nil {
+		k.opening()
+	}
 	if k.openErr != nil {
 		return nil, genl.SocketReport{}, k.openErr
 	}
 	if s := k.kept; s != nil {
 		k.kept = nil
 		k.sockets = append(k.sockets, s)
-		return s, k.report, nil
+		return s, s.grant(bufferBytes), nil
 	}
 	s := &fakeSocket{
 		queue: make(chan []genl.Message, 100), failed: make(chan error, 1), wake: make(chan struct{}, 1),
 		cookie: uint64(len(k.sockets) + 1),
 	}
 	k.sockets = append(k.sockets, s)
-	return s, k.report, nil
+	return s, s.grant(bufferBytes), nil
 }
 
 func (k *fakeKernel) Resolve() (genl.Registry, error) {
@@ -88,6 +91,9 @@ type fakeSocket struct {
 	queued      uint32
 	interrupted bool
 	closed      bool
+	buffer      int   // asked for
+	bufferErr   error // of SetBuffer
+	limited     error // why it is smaller
 }
 
 func (s *fakeSocket) Receive(handle func([]genl.Message) error) error {
@@ -146,6 +152,29 @@ func (s *fakeSocket) SetGroups(groups ...uint32) (joined []uint32, err error) {
 	}
 	s.groups = groups
 	return joined, nil
+}
+
+func (s *fakeSocket) SetBuffer(bytes int) (genl.SocketReport, error) {
+	if s.bufferErr != nil {
+		return genl.SocketReport{}, s.bufferErr
+	}
+	return s.grant(bytes), nil
+}
+
+func (s *fakeSocket) grant(bytes int) genl.SocketReport {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buffer = bytes
+	if s.limited != nil {
+		return genl.SocketReport{BufferBytes: 1024, Limited: s.limited}
+	}
+	return genl.SocketReport{BufferBytes: 2 * bytes}
+}
+
+func (s *fakeSocket) bufferBytes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buffer
 }
 
 func (s *fakeSocket) Cookie() (uint64, error) { return s.cookie, nil }

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/genl"
+)
+
+// TestANewBufferIsForLaterSocketsToo: also when it comes while there is no socket, or
+// while one is being opened.
+func TestANewBufferIsForLaterSocketsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &fakeKernel{ids: first})
+		set := func(bytes int) {
+			t.Helper()
+			if err := f.SetBuffer(bytes); err != nil {
+				t.Error(err)
+			}
+		}
+		want := func(bytes int) {
+			t.Helper()
+			if got := f.kernel.socket().bufferBytes(); got != bytes {
+				t.Errorf("the socket was asked for %d bytes, want %d", got, bytes)
+			}
+			if got := testutil.ToFloat64(f.m.ReceiveBuffer); got != 2*float64(bytes) {
+				t.Errorf("the metric says %v bytes", got)
+			}
+		}
+		fail := func(err error) {
+			f.kernel.set(func() { f.kernel.openErr = err })
+			f.kernel.socket().failed <- unix.EBADF
+			time.Sleep(time.Second)
+		}
+		reopen := func() {
+			f.kernel.set(func() { f.kernel.openErr = nil })
+			time.Sleep(time.Minute)
+		}
+		want(1 << 20)
+		set(2 << 20)
+		want(2 << 20)
+		fail(unix.EMFILE)
+		reopen()
+		want(2 << 20)
+		fail(unix.EMFILE)
+		set(3 << 20)
+		reopen()
+		want(3 << 20)
+		f.kernel.set(func() {
+			f.kernel.opening = func() {
+				f.kernel.opening = nil
+				set(4 << 20)
+			}
+		})
+		fail(nil)
+		want(4 << 20)
+		f.stop()
+	})
+}
+
+func TestABufferThatCannotBeSetStaysAsItWas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, &fakeKernel{ids: first})
+		f.kernel.socket().bufferErr = unix.EBADF
+		if err := f.SetBuffer(2 << 20); !errors.Is(err, unix.EBADF) {
+			t.Errorf("got %v", err)
+		}
+		f.kernel.socket().failed <- unix.EBADF
+		time.Sleep(time.Minute)
+		if got := f.kernel.socket().bufferBytes(); got != 1<<20 {
+			t.Errorf("the next socket was asked for %d bytes", got)
+		}
+		f.stop()
+	})
+}
+
+func TestASmallerBufferThanAskedForIsWarnedOf(t *testing.T) {
+	var log bytes.Buffer
+	k := &fakeKernel{ids: first}
+	o := options(k, &recorder{}, newInbox(t))
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	r, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.socket().limited = unix.EPERM
+	if err := r.SetBuffer(512 << 20); err != nil {
+		t.Error(err)
+	}
+	for _, part := range []string{"CAP_NET_ADMIN", "asked_bytes=1073741824", "granted_bytes=1024", "operation not permitted"} {
+		if !strings.Contains(log.String(), part) {
+			t.Errorf("no %q in %q", part, log.String())
+		}
+	}
+	if got := testutil.ToFloat64(o.Metrics.ReceiveBuffer); got != 1024 {
+		t.Errorf("the metric says %v bytes", got)
+	}
+}
+
+const bufferGroup = 11
+
+// openKernel is a family on NETLINK_USERSOCK: the machine's own kernel.
+type openKernel struct{ opened chan *genl.EventSocket }
+
+func (k openKernel) Open(bufferBytes int, batch *genl.Batch) (Socket, genl.SocketReport, error) {
+	s, report, err := genl.OpenUserSocket(bufferGroup, bufferBytes, batch)
+	if err != nil {
+		return nil, report, err
+	}
+	k.opened <- s
+	return s, report, nil
+}
+
+func (openKernel) Resolve() (genl.Registry, error) {
+	return genl.Registry{Family: genl.FamilyIDs{ID: 34, Group: bufferGroup}}, nil
+}
+
+// TestTheBufferChangesUnderLoad: the kernel has what the metric says, and each event is
+// received or counted as lost, whatever the buffer was.
+func TestTheBufferChangesUnderLoad(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("joining a group of NETLINK_USERSOCK needs root")
+	}
+	sender, err := genl.NewUserSender(bufferGroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sender.Close()
+	k := openKernel{make(chan *genl.EventSocket, 1)}
+	o := options(nil, nothing{}, newInbox(t))
+	o.Kernel, o.Sender = k, sender.Port()
+	r, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := <-k.opened
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- r.Run(ctx) }()
+	total := uint64(50_000)
+	if os.Getenv("GENLTESTD_SOAK") != "" {
+		total *= 20
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- sendNumbered(sender, total) }()
+	for i := 0; ; i++ {
+		if err := r.SetBuffer([]int{4 << 10, 1 << 20, 16 << 20}[i%3]); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := testutil.ToFloat64(o.Metrics.ReceiveBuffer), receiveBuffer(t, socket); got != float64(want) {
+			t.Fatalf("the metric says %v bytes, the kernel %d", got, want)
+		}
+		if len(sent) > 0 {
+			break
+		}
+	}
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	received, lost := 0.0, 0.0
+	for range 1000 {
+		if err := r.CountDrops(); err != nil {
+			t.Fatal(err)
+		}
+		if received, lost = testutil.ToFloat64(o.Metrics.Received), testutil.ToFloat64(o.Metrics.Lost.WithLabelValues("kernel_buffer")); received+lost >= float64(total) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if received+lost != float64(total) || received == 0 {
+		t.Errorf("received %v, lost %v of %d", received, lost, total)
+	}
+	t.Logf("received %v, lost %v", received, lost)
+	cancel()
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+}
+
+// sendNumbered multicasts in bursts, more than the smallest buffer holds.
+func sendNumbered(s *genl.UserSender, total uint64) error {
+	for seq := uint64(1); seq <= total; seq++ {
+		m := message(34, 1, 1, attr(1, []byte("hi!\x00")), attr(3, binary.NativeEndian.AppendUint64(nil, seq)),
+			attr(5, binary.NativeEndian.AppendUint64(nil, 1)))
+		if err := s.Send(m.Data); err != nil {
+			return err
+		}
+		if seq%100 == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	return nil
+}
+
+func receiveBuffer(t *testing.T, s *genl.EventSocket) (bytes int) {
+	t.Helper()
+	raw, err := s.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cerr := raw.Control(func(fd uintptr) { bytes, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF) })
+	if err := errors.Join(cerr, err); err != nil {
+		t.Fatal(err)
+	}
+	return bytes
+}
