@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -41,15 +42,19 @@ func Listen(address string, pages Pages, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
+	return newServer(listener, Handler(pages, log), slog.NewLogLogger(log.Handler(), slog.LevelWarn)), nil
+}
+
+func newServer(listener net.Listener, handler http.Handler, log *log.Logger) *Server {
 	return &Server{listener: listener, server: &http.Server{
-		Handler:           Handler(pages, log),
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}}, nil
+		ErrorLog:          log,
+	}}
 }
 
 // Handler routes the pages.

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Move returns a server of the same pages on another address, which may overlap with
+// that of s, like :9941 and 127.0.0.1:9941. An address that somebody else has is an
+// error, and changes nothing. s goes on until its Run ends.
+func (s *Server) Move(address string) (*Server, error) {
+	if err := s.share(true); err != nil {
+		return nil, fmt.Errorf("http.listen: %w", err)
+	}
+	beside := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error { return sharePort(c, true) }}
+	listener, err := beside.Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("http.listen: %w", err), s.share(false))
+	}
+	next := newServer(listener, s.server.Handler, s.server.ErrorLog)
+	if err := errors.Join(s.share(false), next.share(false)); err != nil {
+		return nil, errors.Join(fmt.Errorf("http.listen: %w", err), listener.Close())
+	}
+	return next, nil
+}
+
+// share lets another socket of this process have the port too, or no more.
+func (s *Server) share(yes bool) error {
+	c, err := s.listener.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		return err
+	}
+	return sharePort(c, yes)
+}
+
+func sharePort(c syscall.RawConn, yes bool) (err error) {
+	value := 0
+	if yes {
+		value = 1
+	}
+	cerr := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, value) })
+	return errors.Join(cerr, err)
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// serving runs a server until stop is called.
+func serving(t *testing.T, s *Server) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Error("the server does not end")
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// fetch gets a page over a connection of its own.
+func fetch(t *testing.T, address, path string) string {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
+	resp, err := client.Get("http://" + address + path)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(body)
+}
+
+func anyPages(refresh func()) Pages {
+	fine := func() []string { return nil }
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "pages_total", Help: "x"}))
+	return Pages{Metrics: reg, Refresh: refresh, Health: fine, Ready: fine}
+}
+
+// TestMoveToAnAddress: there is no moment in which nobody answers, also where the two
+// addresses overlap; and nobody else gets the port.
+func TestMoveToAnAddress(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	for _, c := range []struct{ from, to string }{
+		{":0", "127.0.0.1:PORT"},
+		{"127.0.0.1:0", ":PORT"},
+		{"127.0.0.1:0", "0.0.0.0:PORT"},
+		{"127.0.0.1:0", "127.0.0.1:PORT"},
+		{"127.0.0.1:0", "127.0.0.1:0"},
+	} {
+		t.Run(c.from+" to "+c.to, func(t *testing.T) {
+			s, err := Listen(c.from, anyPages(func() {}), log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stop := serving(t, s)
+			_, port, err := net.SplitHostPort(s.Addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			next, err := s.Move(strings.ReplaceAll(c.to, "PORT", port))
+			if err != nil {
+				t.Fatal(err)
+			}
+			serving(t, next)
+			_, port, err = net.SplitHostPort(next.Addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, stage := range []func(){func() {}, stop} {
+				stage()
+				if got := fetch(t, "127.0.0.1:"+port, "/healthz"); got != "ok\n" {
+					t.Errorf("got %q", got)
+				}
+				if other, err := Listen("127.0.0.1:"+port, anyPages(func() {}), log); err == nil || !strings.Contains(err.Error(), "http.listen") {
+					t.Errorf("another server has the address: %v", err)
+					other.Close()
+				}
+			}
+		})
+	}
+}
+
+// TestMoveToAnAddressInUse: the server goes on where it is, and can move later.
+func TestMoveToAnAddressInUse(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	s, err := Listen("127.0.0.1:0", anyPages(func() {}), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := serving(t, s)
+	for _, address := range []string{taken.Addr().String(), "192.0.2.1:1"} {
+		if _, err := s.Move(address); err == nil || !strings.Contains(err.Error(), "http.listen: listen tcp "+address) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	if got := fetch(t, s.Addr(), "/healthz"); got != "ok\n" {
+		t.Errorf("got %q", got)
+	}
+	next, err := s.Move("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving(t, next)
+	stop()
+	if got := fetch(t, next.Addr(), "/healthz"); got != "ok\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestAScrapeUnderWayIsAnswered: of a server that ends; but it does not wait for ever.
+func TestAScrapeUnderWayIsAnswered(t *testing.T) {
+	begun, release := make(chan struct{}), make(chan struct{})
+	s, err := Listen("127.0.0.1:0", anyPages(func() { begun <- struct{}{}; <-release }), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := serving(t, s)
+	answer := make(chan string)
+	go func() { answer <- fetch(t, s.Addr(), "/metrics") }()
+	<-begun
+	stopped := make(chan struct{})
+	go func() { stop(); close(stopped) }()
+	for { // until the server is ending
+		c, err := net.Dial("tcp", s.Addr())
+		if err != nil {
+			break
+		}
+		c.Close()
+		time.Sleep(time.Millisecond)
+	}
+	close(release)
+	if got := <-answer; !strings.Contains(got, "pages_total 0\n") {
+		t.Errorf("got %q", got)
+	}
+	<-stopped
+}
+
+func TestAScrapeThatHangsDoesNotHoldUpTheEnd(t *testing.T) {
+	begun, release := make(chan struct{}), make(chan struct{})
+	s, err := Listen("127.0.0.1:0", anyPages(func() { begun <- struct{}{}; <-release }), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer close(release)
+	stop := serving(t, s)
+	go http.Get("http://" + s.Addr() + "/metrics") //nolint:errcheck,bodyclose // it is cut off
+	<-begun
+	stop()
+}
