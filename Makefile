@@ -96,6 +96,7 @@ install: build ## install daemon, client, unit and configuration below PREFIX=/u
 	rm -f $(DESTDIR)$(unitdir)/genltestd.service.d/254.conf
 	[ "$(SYSTEMD)" -lt 254 ] || \
 		install -D -m 0644 packaging/systemd/genltestd-254.conf $(DESTDIR)$(unitdir)/genltestd.service.d/254.conf
+	install -d $(DESTDIR)$(sysconfdir)/genltestd.d
 	[ -e $(DESTDIR)$(sysconfdir)/genltestd.yaml ] || \
 		install -D -m 0644 config/reference.yaml $(DESTDIR)$(sysconfdir)/genltestd.yaml
 ifeq ($(DESTDIR),)

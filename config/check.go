@@ -11,20 +11,11 @@ import (
 // Validate checks a Config that was made or changed by hand, as Parse does for
 // one that was read. Its error is an Errors.
 func (c *Config) Validate() error {
-	r := newReport("")
+	r := newReport("", &costs{})
+	r.sinks = len(c.Sinks)
 	r.check(reflect.ValueOf(c).Elem(), "")
+	source{r}.checkSinks(c.Sinks)
 	return r.err()
-}
-
-// Fault returns the error of a value that is well-formed and still cannot work, for
-// callers that know more than this package: a file that is missing, a text that
-// does not compile. The path is like sinks[1].file.path; where the file has no such
-// key, the error has the place of what should hold it.
-func (c *Config) Fault(path, format string, args ...any) *FieldError {
-	if c.source == nil {
-		return &FieldError{Path: path, Message: fmt.Sprintf(format, args...)}
-	}
-	return c.source.fault(path, format, args...)
 }
 
 // fault is for a path that was read well.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package config turns the text of /etc/genltestd.yaml into a typed,
-// checked Config, or into every fault of that text, each with its line and
-// column.
+// Package config turns the text of /etc/genltestd.yaml, and of the files that add
+// sinks to it, into a typed, checked Config, or into every fault of them, each with its
+// line and column.
 //
 // A key is declared once, as a struct field. Its tags say all that can be said
 // about it alone:
@@ -36,7 +36,7 @@ type Config struct {
 	Shutdown Shutdown `yaml:"shutdown"`
 	Sinks    []Sink   `yaml:"sinks"`
 
-	source *report // where the values stand; nil when they are from no file
+	source source // where the values stand; nil when they are from no file
 }
 
 // Receiver is about the socket that receives the events.

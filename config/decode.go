@@ -11,8 +11,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxExpanded is how many values the aliases and merge keys of a file may stand for.
-// A YAML bomb wants billions; a hundred sinks that share their settings, hundreds.
+// maxExpanded is how many values the aliases and merge keys of all files may stand
+// for. A YAML bomb wants billions; a hundred sinks that share their settings, hundreds.
 const maxExpanded = 10000
 
 // A decoder reads a node tree into the structs of this package.
@@ -21,9 +21,8 @@ const maxExpanded = 10000
 // custom unmarshaler, and takes 010, yes and a second document as they come.
 type decoder struct {
 	*report
-	open     map[*yaml.Node]bool // from the root down to the current node
-	aliases  int                 // how many of these were reached by an alias or a merge key
-	expanded int
+	open    map[*yaml.Node]bool // from the root down to the current node
+	aliases int                 // how many of these were reached by an alias or a merge key
 }
 
 func newDecoder(r *report) *decoder {

@@ -38,8 +38,8 @@ func (e *FieldError) Error() string {
 	return b.String()
 }
 
-// Errors are the faults of one configuration, in the order of the file. It is
-// the error of Parse and Validate, and of a Load that could read the file.
+// Errors are the faults of one configuration, in the order of its files. It is
+// the error of Parse and Validate, and of a Load that could read the main file.
 type Errors []*FieldError
 
 // Error has a line for each.
@@ -60,10 +60,17 @@ func (e Errors) Unwrap() []error {
 	return errs
 }
 
-// Sort puts them into the order of the file.
+// Sort puts the faults of each file together and into the order of the file. The
+// files stay in the order of their first faults.
 func (e Errors) Sort() {
+	rank := make(map[string]int)
+	for _, f := range e {
+		if _, ok := rank[f.File]; !ok {
+			rank[f.File] = len(rank)
+		}
+	}
 	slices.SortStableFunc(e, func(a, b *FieldError) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		return cmp.Or(cmp.Compare(rank[a.File], rank[b.File]), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 }
 

@@ -4,6 +4,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,6 +46,45 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// A main file and two drop-ins.
+func FuzzSeveralFiles(f *testing.F) {
+	dirs, err := filepath.Glob("testdata/dirs/*/genltestd.d")
+	if err != nil || len(dirs) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	for _, dir := range dirs {
+		var texts [3][]byte
+		for i, in := range readInputs(strings.TrimSuffix(dir, ".d") + ".yaml") {
+			texts[min(i, 2)] = in.text
+		}
+		f.Add(texts[0], texts[1], texts[2])
+	}
+	f.Fuzz(func(t *testing.T, main, a, b []byte) {
+		watchdog := time.AfterFunc(20*time.Second, func() { panic("parse hangs") })
+		defer watchdog.Stop()
+		c, err := parse([]input{{name: "fuzz.yaml", text: main}, {name: "fuzz.d/a.yaml", text: a}, {name: "fuzz.d/b.yaml", text: b}})
+		if err != nil {
+			checkErrors(t, err)
+			return
+		}
+		if err := c.Validate(); err != nil {
+			t.Errorf("parse takes what Validate refuses: %v", err)
+		}
+		i := 0
+		for _, file := range c.Files() {
+			for range file.Sinks {
+				if e := c.Fault(fmt.Sprintf("sinks[%d]", i), "odd"); e.File != file.Name {
+					t.Errorf("sink %d of %s: %v", i, file.Name, e)
+				}
+				i++
+			}
+		}
+		if i != len(c.Sinks) {
+			t.Errorf("%d sinks, and %d in files", len(c.Sinks), i)
+		}
+	})
+}
+
 func checkErrors(t *testing.T, err error) {
 	t.Helper()
 	var errs Errors
@@ -53,7 +93,7 @@ func checkErrors(t *testing.T, err error) {
 	}
 	for _, e := range errs {
 		text := e.Error()
-		if !strings.HasPrefix(text, "fuzz.yaml:") || e.Message == "" {
+		if !strings.HasPrefix(text, "fuzz.") || e.Message == "" {
 			t.Errorf("no file or message: %s", text)
 		}
 		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {

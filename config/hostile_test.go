@@ -72,6 +72,28 @@ func TestParseHostile(t *testing.T) {
 	}
 }
 
+// Many files are bounded like one.
+func TestBoundsAreOfAllFilesTogether(t *testing.T) {
+	bomb := "x-a: &a {k: 1}\nx-b: &b [" + strings.Repeat("{<<: *a}, ", 700) + "]\nsinks: [{<<: *b, name: %s, stdout: {}}]\n"
+	texts := map[string]func(name string) string{
+		"genltestd.d/c.yaml:2:4000: sinks[0].<<: aliases and merge keys stand for more than 10000 values; write less with them": func(name string) string {
+			return fmt.Sprintf(bomb, name)
+		},
+		"genltestd.yaml: 100 faults; any more are not shown": func(string) string { return "sinks: [{" + unknownKeys(40, ", ") + "}]" },
+	}
+	for want, text := range texts {
+		inputs := []input{{name: "genltestd.yaml", text: []byte(text("main"))}}
+		for _, name := range []string{"a", "b", "c", "d"} {
+			inputs = append(inputs, input{name: "genltestd.d/" + name + ".yaml", text: []byte(text(name))})
+		}
+		_, err := parse(inputs)
+		lines := strings.Split(fmt.Sprint(err), "\n")
+		if got := lines[len(lines)-1]; got != want || len(lines) > maxErrors+1 {
+			t.Errorf("%d lines, the last %s\nwant %s", len(lines), got, want)
+		}
+	}
+}
+
 // bomb is the billion laughs: each list holds the list before nine times.
 func bomb(key string) string {
 	var b strings.Builder

@@ -5,75 +5,91 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"reflect"
-	"syscall"
 )
 
-// maxFile is far more than anybody writes by hand.
-const maxFile = 1 << 20
+// Load reads and checks the regular file at path and its drop-ins, which add sinks:
+// the regular files whose names end in .yaml in the directory beside it that is named
+// as it is, with .d in place of its extension. The directory need not exist. The
+// error wraps that of the system when there is no reading the file at path, else it
+// is an Errors with every fault of all files.
+func Load(path string) (*Config, error) { return load(path, false) }
 
-// Load reads and checks the regular file at path. Its error wraps that of the
-// system, or is an Errors.
-func Load(path string) (*Config, error) {
-	text, mode, err := readFile(path)
-	if err != nil {
-		return nil, fileError(path, err)
+// LoadOptional is Load for a path where no file need be; it is as if an empty one
+// were there.
+func LoadOptional(path string) (*Config, error) { return load(path, true) }
+
+func load(path string, optional bool) (*Config, error) {
+	inputs := readInputs(path)
+	absent := optional && errors.Is(inputs[0].err, fs.ErrNotExist) && isAbsent(path)
+	if absent {
+		inputs[0].err = nil
 	}
-	c, err := Parse(path, text)
+	if err := inputs[0].err; err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	c, err := parse(inputs)
 	if err != nil {
 		return nil, err
 	}
-	c.source.mode = mode
+	c.source[0].absent = absent
 	return c, nil
-}
-
-// fileError names the file once.
-func fileError(path string, err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		err = p.Err
-	}
-	return fmt.Errorf("%s: %w", path, err)
-}
-
-func readFile(path string) ([]byte, fs.FileMode, error) {
-	// Opening a FIFO would wait for a writer, without O_NONBLOCK.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, 0, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, 0, errors.New("not a regular file")
-	}
-	// One byte more than Parse takes, so that Parse refuses it.
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	return text, info.Mode(), err
 }
 
 // Parse reads and checks the text of a configuration file; name stands for the
 // file in errors. The error is an Errors with every fault of the text.
 func Parse(name string, text []byte) (*Config, error) {
-	r := newReport(name)
-	c := r.parse(text)
-	if err := r.err(); err != nil {
+	return parse([]input{{name: name, text: text}})
+}
+
+func parse(inputs []input) (*Config, error) {
+	c, src := decode(inputs)
+	if err := src.err(); err != nil {
 		return nil, err
 	}
-	c.source = r
+	c.source = src
 	return c, nil
 }
 
-func (r *report) parse(text []byte) *Config {
+// decode makes one configuration of a main file and its drop-ins. Each file is
+// decoded and checked by itself, so that paths are those of that file; then what
+// concerns the sinks of all.
+func decode(inputs []input) (*Config, source) {
+	c, src, costs := &Config{}, source{}, &costs{}
+	for i, in := range inputs {
+		r := newReport(in.name, costs)
+		r.mode = in.mode
+		if i > 0 {
+			r.main = inputs[0].name
+		}
+		one := r.decode(in)
+		if i == 0 {
+			*c = *one
+		} else {
+			c.Sinks = append(c.Sinks, one.Sinks...)
+		}
+		r.sinks = len(one.Sinks)
+		src = append(src, r)
+	}
+	if !src.given("sinks") {
+		c.Sinks = Default().Sinks
+		src[0].sinks = 1
+	}
+	src.checkSinks(c.Sinks)
+	return c, src
+}
+
+// decode returns what one file says, and the defaults for all but the sinks.
+func (r *report) decode(in input) *Config {
 	c := Default()
+	c.Sinks = nil
+	if in.err != nil {
+		r.fail(spot{}, "", "%v", in.err)
+		return c
+	}
 	v := reflect.ValueOf(c).Elem()
-	if root := r.document(text); root != nil {
+	if root := r.document(in.text); root != nil {
 		newDecoder(r).value(root, v, "")
 	}
 	r.check(v, "")

@@ -12,9 +12,10 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// extension is what the keys of the outermost level begin with that are the operator's
-// own.
-const extension = "x-"
+const (
+	extension = "x-"    // what the keys begin with that are the operator's own
+	dropInKey = "sinks" // the one that drop-ins may have
+)
 
 // mapping reads the keys of n into the fields of the struct v.
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
@@ -34,11 +35,16 @@ func (d *decoder) key(p pair, v reflect.Value, parent string, keys []string) {
 	path, i := join(parent, pathKey(name)), slices.Index(keys, name)
 	switch {
 	case parent == "" && strings.HasPrefix(name, extension):
+	case i >= 0 && parent == "" && d.main != "" && name != dropInKey:
+		d.add(at, path, "is for %s alone; write it there", d.main)
 	case i >= 0:
 		d.keys[path], d.values[path] = at, spotOf(p.value)
 		d.pair(p, v.Field(i), path)
 	default:
 		d.odd[parent] = true
+		if parent == "" && d.main != "" {
+			keys = []string{dropInKey}
+		}
 		d.add(at, path, "unknown key; %s", suggest(name, keys))
 	}
 }

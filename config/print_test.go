@@ -34,9 +34,8 @@ func TestPrintIsReadAsTheSame(t *testing.T) {
 func checkPrint(t *testing.T, c *Config) {
 	t.Helper()
 	printed := printedText(t, c)
-	r := newReport("printed")
-	got := r.parse([]byte(printed))
-	for _, e := range r.errs {
+	got, src := decode([]input{{name: "printed", text: []byte(printed)}})
+	for _, e := range src[0].errs {
 		if !strings.HasPrefix(e.Message, mask+" is what is printed in place of a secret") {
 			t.Errorf("%v\nin\n%s", e, printed)
 		}

@@ -17,12 +17,23 @@ type spot struct{ line, column int }
 
 func spotOf(n *yaml.Node) spot { return spot{n.Line, n.Column} }
 
+// costs are those of all files of a configuration together: what one of them takes of
+// a bound, the others do not have.
+type costs struct {
+	faults   int
+	expanded int // values that aliases and merge keys stand for
+	stopped  bool
+}
+
 // A report holds what decoding and checking have found in one file, by path.
 type report struct {
-	file    string
-	mode    fs.FileMode // of the file; 0 when the text is from none
-	errs    Errors
-	stopped bool
+	file   string
+	main   string      // of a drop-in: the main file
+	mode   fs.FileMode // of the file; 0 when the text is from none
+	absent bool        // the file need not be there, and is not
+	sinks  int         // how many there are in the file
+	errs   Errors
+	*costs
 
 	failed map[string]bool // the value is not what the file says
 	odd    map[string]bool // the mapping has a key that nobody knows
@@ -30,9 +41,10 @@ type report struct {
 	values map[string]spot
 }
 
-func newReport(file string) *report {
+func newReport(file string, all *costs) *report {
 	return &report{
 		file:   file,
+		costs:  all,
 		failed: make(map[string]bool),
 		odd:    make(map[string]bool),
 		keys:   make(map[string]spot),
@@ -48,7 +60,8 @@ func (r *report) add(at spot, path, format string, args ...any) {
 	e := &FieldError{File: r.file, Line: at.line, Column: at.column, Path: path}
 	e.Message = fmt.Sprintf(format, args...)
 	r.errs = append(r.errs, e)
-	r.stopped = len(r.errs) == maxErrors
+	r.faults++
+	r.stopped = r.stopped || r.faults == maxErrors
 }
 
 // fail notes that the value of path cannot be had.
@@ -58,13 +71,20 @@ func (r *report) fail(at spot, path, format string, args ...any) {
 }
 
 // err is nil if nothing was found.
-func (r *report) err() error {
-	if len(r.errs) == 0 {
+func (r *report) err() error { return source{r}.err() }
+
+// err has the faults of all files; it is nil if there are none.
+func (s source) err() error {
+	var all Errors
+	for _, r := range s {
+		r.errs.Sort()
+		all = append(all, r.errs...)
+	}
+	switch {
+	case len(all) == 0:
 		return nil
+	case len(all) == maxErrors:
+		all = append(all, &FieldError{File: s[0].file, Message: fmt.Sprintf("%d faults; any more are not shown", maxErrors)})
 	}
-	r.errs.Sort()
-	if len(r.errs) == maxErrors {
-		r.errs = append(r.errs, &FieldError{File: r.file, Message: fmt.Sprintf("%d faults; any more are not shown", maxErrors)})
-	}
-	return r.errs
+	return all
 }

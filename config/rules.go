@@ -4,7 +4,6 @@ package config
 
 import (
 	"cmp"
-	"fmt"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -17,37 +16,63 @@ import (
 
 // One check method a struct, for what its tags cannot say.
 var _ = []checker{
-	(*Config)(nil), (*Echo)(nil), (*Event)(nil), (*HTTP)(nil), (*Journal)(nil),
+	(*Echo)(nil), (*Event)(nil), (*HTTP)(nil), (*Journal)(nil),
 	(*Sink)(nil), (*CloudEvents)(nil), (*RFC5424)(nil), (*File)(nil), (*Rotate)(nil),
 }
 
-func (c *Config) check(s section) {
-	if len(c.Sinks) == 0 {
-		s.errorf("sinks", "is empty, so events would go nowhere; give at least one sink, or leave the key out for the default")
+// checkSinks applies the rules about the sinks of all files.
+func (s source) checkSinks(sinks []Sink) {
+	if len(sinks) == 0 {
+		s.checkSome()
 	}
-	names, paths, sockets := make(map[string]int), make(map[string]int), make(map[string]int)
-	for i, sink := range c.Sinks {
-		s.unique(names, i, "name", sink.Name, "give each sink its own name")
+	names, paths, sockets := make(map[string]section), make(map[string]section), make(map[string]section)
+	for i, sink := range sinks {
+		at := s.section(i)
+		at.unique(names, "name", sink.Name, "give each sink its own name")
 		if sink.File != nil && sink.File.Path != "" {
-			s.unique(paths, i, "file.path", filepath.Clean(sink.File.Path), "two writers garble a file: give each sink its own")
+			at.unique(paths, "file.path", filepath.Clean(sink.File.Path), "two writers garble a file: give each sink its own")
 		}
 		if sink.Socket != nil && sink.Socket.Mode == SocketListen {
-			s.unique(sockets, i, "socket.address", sink.Socket.Address, "one listens at a socket: give each sink its own")
+			at.unique(sockets, "socket.address", sink.Socket.Address, "one listens at a socket: give each sink its own")
 		}
 	}
 }
 
+// checkSome is for a configuration without sinks. They may be behind a fault that is
+// known already.
+func (s source) checkSome() {
+	at := section{s[0], ""}
+	for _, r := range s {
+		if r.failed[""] || r.odd[""] || r.failed["sinks"] {
+			return
+		}
+		if _, ok := r.keys["sinks"]; ok && !at.given("sinks") {
+			at.report = r
+		}
+	}
+	at.errorf("sinks", "is empty, so events would go nowhere; give at least one sink, or leave the key out for the default")
+}
+
 // unique notes a fault if an earlier sink has the value.
-func (s section) unique(first map[string]int, i int, key, value, advice string) {
-	path := func(i int) string { return fmt.Sprintf("sinks[%d].%s", i, key) }
-	if value == "" || !s.read(path(i)) {
+func (s section) unique(first map[string]section, key, value, advice string) {
+	if value == "" || !s.read(key) {
 		return
 	}
-	if j, ok := first[value]; ok {
-		s.errorf(path(i), "%s is taken by sinks[%d]%s; %s", quote(value), j, s.line(path(j)), advice)
+	if before, ok := first[value]; ok {
+		s.errorf(key, "%s is taken by %s; %s", quote(value), before.seenFrom(s, key), advice)
 		return
 	}
-	first[value] = i
+	first[value] = s
+}
+
+// seenFrom points to a key of a sink, from that of another, which may be in another
+// file.
+func (s section) seenFrom(other section, key string) string {
+	of := ""
+	if s.report != other.report {
+		of = " of " + s.file
+	}
+	return s.path + of + s.line(key)
 }
 
 func (e *Echo) check(s section) {

@@ -87,17 +87,17 @@ func (t Time) String() string { return time.Time(t).Format(time.RFC3339Nano) }
 // LoadRuleTests reads and checks the regular file at path. Its error wraps that of
 // the system, or is an Errors.
 func LoadRuleTests(path string) (*RuleTests, error) {
-	text, _, err := readFile(path)
-	if err != nil {
-		return nil, fileError(path, err)
+	in := readInput(path)
+	if in.err != nil {
+		return nil, fmt.Errorf("%s: %w", path, in.err)
 	}
-	return ParseRuleTests(path, text)
+	return ParseRuleTests(path, in.text)
 }
 
 // ParseRuleTests reads and checks the text of such a file; name stands for it in
 // errors. The error is an Errors with every fault of the text.
 func ParseRuleTests(name string, text []byte) (*RuleTests, error) {
-	t := &RuleTests{source: newReport(name)}
+	t := &RuleTests{source: newReport(name, &costs{})}
 	v := reflect.ValueOf(t).Elem()
 	if root := t.source.document(text); root != nil {
 		t.source.values["tests"] = spotOf(root)

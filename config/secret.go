@@ -131,12 +131,13 @@ func (s *Secret) checkPlaces(at section) {
 // Warnings names what works and should not stay: a secret that stands in a file
 // which everybody on the machine may read. It is empty for a Config from no file.
 func (c *Config) Warnings() Errors {
-	if c.source == nil || c.source.mode&0o004 == 0 {
+	if c.source == nil {
 		return nil
 	}
 	var all Errors
 	eachSecret(reflect.ValueOf(c).Elem(), "", func(path string, s Secret) {
-		if text, ok := s.Inline(); ok && !isPublicURL(text) {
+		file, _ := c.source.locate(path)
+		if text, ok := s.Inline(); ok && file.mode&0o004 != 0 && !isPublicURL(text) {
 			all = append(all, c.Fault(path, "is a secret in a file that everybody may read; take the right from others (chmod o-r), or write where the secret is: credential, file or env"))
 		}
 	})

@@ -36,7 +36,7 @@ func answer(o *options, out, stderr io.Writer) int {
 		fmt.Fprintf(out, "%s", config.Reference())
 		return exitOK
 	}
-	cfg, name, err := loadConfig(o.config)
+	cfg, err := loadConfig(o.config)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitConfig
@@ -48,10 +48,10 @@ func answer(o *options, out, stderr io.Writer) int {
 		cfg.Print(out) //nolint:errcheck // seen when it is flushed
 		return exitOK
 	}
-	return checkConfig(cfg, name, out, stderr)
+	return checkConfig(cfg, out, stderr)
 }
 
-func checkConfig(cfg *config.Config, name string, out, stderr io.Writer) int {
+func checkConfig(cfg *config.Config, out, stderr io.Writer) int {
 	if err := daemon.Check(cfg); err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitConfig
@@ -59,6 +59,12 @@ func checkConfig(cfg *config.Config, name string, out, stderr io.Writer) int {
 	for _, w := range cfg.Warnings() {
 		fmt.Fprintln(stderr, "warning:", w)
 	}
-	fmt.Fprintf(out, "%s: ok, %d sinks\n", name, len(cfg.Sinks))
+	files := cfg.Files()
+	if len(files) == 0 {
+		files = []config.SourceFile{{Name: filesOf(cfg), Sinks: len(cfg.Sinks)}}
+	}
+	for _, f := range files {
+		fmt.Fprintf(out, "%s: ok, %d sinks\n", f.Name, f.Sinks)
+	}
 	return exitOK
 }

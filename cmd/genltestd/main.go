@@ -5,14 +5,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/genltestd/genltestd/config"
@@ -38,11 +39,13 @@ const usage = `Usage: genltestd [OPTION]...
        genltestd journal verify|dump DIR
 
 Receive the multicast events of the generic netlink family genltest and forward
-them to the sinks in the configuration file. Without that file events go to
-standard output, one JSON object a line, and metrics to http://127.0.0.1:9941.
+them to the sinks in the configuration file and in the files beside it that add
+sinks, /etc/genltestd.d/*.yaml. Without any file events go to standard output, one
+JSON object a line, and metrics to http://127.0.0.1:9941.
 
-  --config FILE    configuration file (default ` + defaultConfig + `, which need not exist)
-  --check-config   check the configuration file and exit: 0 if it is good, else 78
+  --config FILE    configuration file (default ` + defaultConfig + `, which need not
+                   exist); files that add sinks to NAME.yaml are NAME.d/*.yaml
+  --check-config   check the files, name them and exit: 0 if they are good, else 78
   --print-config   print the configuration with all its defaults, secrets masked, and
                    exit: 0 if it is good, else 78
   --print-default-config
@@ -77,28 +80,33 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	if o.action != "" {
 		return act(o, stdout, stderr)
 	}
-	cfg, name, err := loadConfig(o.config)
+	cfg, err := loadConfig(o.config)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitConfig
 	}
-	return serve(cfg, name, stdout, systemd.NewLogger(stderr, slog.Level(cfg.Log.Level)))
+	return serve(cfg, stdout, systemd.NewLogger(stderr, slog.Level(cfg.Log.Level)))
 }
 
-// loadConfig reads the file asked for. Only the default one may be missing.
-func loadConfig(file string) (cfg *config.Config, name string, err error) {
-	if file != "" {
-		cfg, err = config.Load(file)
-		return cfg, file, err
+// loadConfig reads the file asked for, and its drop-ins. Only the default one may be
+// missing.
+func loadConfig(file string) (*config.Config, error) {
+	if file == "" {
+		return config.LoadOptional(defaultConfig)
 	}
-	cfg, err = config.Load(defaultConfig)
-	if errors.Is(err, fs.ErrNotExist) {
-		return config.Default(), "built-in defaults", nil
-	}
-	return cfg, defaultConfig, err
+	return config.Load(file)
 }
 
-func serve(cfg *config.Config, configName string, stdout io.Writer, log *slog.Logger) int {
+// filesOf names the files of a configuration, on one line.
+func filesOf(cfg *config.Config) string {
+	var names []string
+	for _, f := range cfg.Files() {
+		names = append(names, f.Name)
+	}
+	return cmp.Or(strings.Join(names, ", "), "built-in defaults")
+}
+
+func serve(cfg *config.Config, stdout io.Writer, log *slog.Logger) int {
 	// A closed pipe on a sink's stream, or a restart of the journal, is that sink's
 	// error and not the end of the process. Caught and not ignored, which the programs
 	// of a sink would inherit.
@@ -109,7 +117,7 @@ func serve(cfg *config.Config, configName string, stdout io.Writer, log *slog.Lo
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal has its default effect
 
-	log.Info("starting", "version", version, "config", configName)
+	log.Info("starting", "version", version, "config", filesOf(cfg))
 	for _, w := range cfg.Warnings() {
 		log.Warn("configuration: " + w.Error())
 	}

@@ -98,6 +98,51 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
+func TestChecksAndPrintsAllFiles(t *testing.T) {
+	dir := t.TempDir()
+	main, dropIns := filepath.Join(dir, "g.yaml"), filepath.Join(dir, "g.d")
+	if err := os.Mkdir(dropIns, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	put := func(path, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(main, "log: {level: warn}\n")
+	put(dropIns+"/a.yaml", "sinks: [{name: a, stdout: {}}, {name: b, stdout: {}}]\n")
+	put(dropIns+"/b.yaml", "# Nothing.\n")
+	code, stdout, stderr := execute(t, "--check-config", "--config", main)
+	want := main + ": ok, 0 sinks\n" + dropIns + "/a.yaml: ok, 2 sinks\n" + dropIns + "/b.yaml: ok, 0 sinks\n"
+	if code != exitOK || stdout != want || stderr != "" {
+		t.Errorf("check: status %d, %q, %q; want %q", code, stdout, stderr, want)
+	}
+	code, stdout, stderr = execute(t, "--print-config", "--config", main)
+	if code != exitOK || !strings.Contains(stdout, "level: warn\n") || strings.Count(stdout, "- name: ") != 2 || stderr != "" {
+		t.Errorf("print: status %d, %q, %q", code, stdout, stderr)
+	}
+
+	put(main, "logs: {level: warn}\n")
+	put(dropIns+"/b.yaml", "sinks: [{name: a, file: {path: x}}]\n")
+	want = main + ":1:1: logs: unknown key; did you mean \"log\"?\n" +
+		dropIns + "/b.yaml:1:16: sinks[0].name: \"a\" is taken by sinks[0] of " + dropIns + "/a.yaml (line 1); give each sink its own name\n" +
+		dropIns + "/b.yaml:1:32: sinks[0].file.path: \"x\" is not absolute; begin it with /\n"
+	for _, flags := range [][]string{{"--check-config"}, {"--print-config"}, {}} {
+		code, stdout, stderr = execute(t, append(flags, "--config", main)...)
+		if code != exitConfig || stdout != "" || stderr != want {
+			t.Errorf("%v: status %d, %q, %q; want %q", flags, code, stdout, stderr, want)
+		}
+	}
+
+	// A fault that only the daemon can find has its place too.
+	put(main, "")
+	put(dropIns+"/b.yaml", "sinks: [{name: c, filter: mesage == \"\", stdout: {}}]\n")
+	want = dropIns + "/b.yaml:1:27: sinks[0].filter: column 1: unknown name mesage\n"
+	if code, _, stderr = execute(t, "--check-config", "--config", main); code != exitConfig || stderr != want {
+		t.Errorf("a filter: status %d, %q; want %q", code, stderr, want)
+	}
+}
+
 // A script that keeps what was printed must not take half of it for all.
 func TestOutputThatCannotBeWritten(t *testing.T) {
 	good := write(t, "sinks:\n- name: out\n  stdout: {}\n")

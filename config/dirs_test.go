@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Each directory has a main file or none, drop-ins, and in the file "want" what comes
+// of them: the faults, or each file and where it has its sinks.
+func TestLoadSeveralFiles(t *testing.T) {
+	for _, dir := range glob(t, "testdata/dirs/*", 28) {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Chdir(dir)
+			got := outcome(LoadOptional("genltestd.yaml"))
+			if *update {
+				if err := os.WriteFile("want", []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(string(readTestFile(t, "want")), got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func outcome(c *Config, err error) string {
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	var b strings.Builder
+	for _, f := range c.Files() {
+		fmt.Fprintf(&b, "%s: %d\n", f.Name, f.Sinks)
+	}
+	for i, s := range c.Sinks {
+		fmt.Fprintln(&b, c.Fault(fmt.Sprintf("sinks[%d].name", i), "%s", s.Name))
+	}
+	return b.String()
+}
+
+// What is printed is one file, whatever it was read from.
+func TestPrintSeveralFiles(t *testing.T) {
+	t.Chdir("testdata/dirs/order")
+	c, err := Load("genltestd.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkPrint(t, c)
+}
+
+// Others may be told of a secret only by the file in which it stands.
+func TestWarnsOfTheFileWithTheSecret(t *testing.T) {
+	t.Chdir(t.TempDir())
+	hook := func(name string) string {
+		return "sinks:\n  - name: " + name + "\n    webhook: {url: 'https://example.org/', bearer: hunter2}\n"
+	}
+	files(t, map[string]string{"g.yaml": hook("a"), "g.d/b.yaml": hook("b"), "g.d/c.yaml": hook("c")})
+	warnings := func() []string {
+		c, err := Load("g.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var places []string
+		for _, w := range c.Warnings() {
+			places = append(places, fmt.Sprintf("%s:%d %s", w.File, w.Line, w.Path))
+		}
+		return places
+	}
+	chmod(t, "g.d/c.yaml", 0o644)
+	if diff := cmp.Diff([]string{"g.d/c.yaml:3 sinks[0].webhook.bearer"}, warnings()); diff != "" {
+		t.Errorf("a drop-in that others may read (-want +got):\n%s", diff)
+	}
+	chmod(t, "g.d/c.yaml", 0o600)
+	chmod(t, "g.yaml", 0o644)
+	if diff := cmp.Diff([]string{"g.yaml:3 sinks[0].webhook.bearer"}, warnings()); diff != "" {
+		t.Errorf("a main file that others may read (-want +got):\n%s", diff)
+	}
+}
+
+// A value that cannot work is known by its place in the whole, and is told of by its
+// place in its file.
+func TestFaultNamesTheFile(t *testing.T) {
+	t.Chdir("testdata/dirs/order")
+	c, err := Load("genltestd.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"sinks[1].file.path":          "genltestd.d/10.yaml:3:18: sinks[0].file.path: odd",
+		"sinks[2].stdout.nonsense":    "genltestd.d/10.yaml:5:13: sinks[1].stdout.nonsense: odd",
+		"sinks[6]":                    "genltestd.d/a.yaml:2:5: sinks[0]: odd",
+		"sinks[7]":                    "genltestd.yaml:2:3: sinks[7]: odd",
+		"sinks[99999999999999999999]": "genltestd.yaml:2:3: sinks[99999999999999999999]: odd",
+		"log.level":                   "genltestd.yaml: log.level: odd",
+		"":                            "genltestd.yaml: odd",
+	} {
+		if got := c.Fault(path, "odd").Error(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// files writes files below the current directory, which none but the owner may read.
+func files(t *testing.T, texts map[string]string) {
+	t.Helper()
+	for name, text := range texts {
+		err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(text), 0o600))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func chmod(t *testing.T, name string, mode os.FileMode) {
+	t.Helper()
+	if err := os.Chmod(name, mode); err != nil {
+		t.Fatal(err)
+	}
+}
