@@ -116,12 +116,7 @@ func pathKey(key string) string {
 
 // suggest names the key that was likely meant, or all there are.
 func suggest(name string, keys []string) string {
-	best, least := "", 3 // more than two typing errors is another word
-	for _, key := range keys {
-		if n := distance(strings.ReplaceAll(strings.ToLower(name), "-", "_"), key, least); n < least && n < len(key)-1 {
-			best, least = key, n
-		}
-	}
+	best := closest(name, keys)
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
@@ -129,6 +124,18 @@ func suggest(name string, keys []string) string {
 		return "no keys are allowed here"
 	}
 	return "the keys here are " + strings.Join(keys, ", ")
+}
+
+// closest is the one of the words that was likely meant, or empty.
+func closest(name string, words []string) string {
+	fold := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
+	best, least := "", 3 // more than two typing errors is another word
+	for _, word := range words {
+		if n := distance(fold(name), fold(word), least); n < least && n < len(word)-1 {
+			best, least = word, n
+		}
+	}
+	return best
 }
 
 // distance is how many characters must be changed, put in or taken out to make

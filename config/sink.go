@@ -3,8 +3,10 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // A Sink is one destination of the events, and how it is delivered to.
@@ -71,6 +73,20 @@ type Sink struct {
 type DeadLetters struct {
 	MaxBytes Size     `yaml:"max_bytes" default:"64MiB" min:"1MiB"`
 	MaxAge   Duration `yaml:"max_age" default:"720h" min:"0" max:"87600h"`
+}
+
+// NoSink says that there is no sink of a name, and which one was likely meant, or all
+// there are.
+func (c *Config) NoSink(name string) string {
+	names := make([]string, len(c.Sinks))
+	for i, s := range c.Sinks {
+		names[i] = s.Name
+	}
+	advice := "its sinks are " + shorten(strings.Join(names, ", "))
+	if best := closest(name, names); best != "" {
+		advice = fmt.Sprintf("did you mean %q?", best)
+	}
+	return fmt.Sprintf("the configuration has no sink %s; %s", quote(name), advice)
 }
 
 // Kind returns the key that says what the sink is, like "file". It is empty for a

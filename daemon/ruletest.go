@@ -25,6 +25,7 @@ type RuleDifferences []*config.FieldError
 func TestRules(cfg *config.Config, tests *config.RuleTests) ([]RuleDifferences, error) {
 	faults := append(ruleFaults(cfg), unknownSinks(cfg, tests)...)
 	if len(faults) > 0 {
+		faults.Sort()
 		return nil, faults
 	}
 	all := make([]RuleDifferences, len(tests.Tests))
@@ -59,7 +60,7 @@ func unknownSinks(cfg *config.Config, tests *config.RuleTests) (faults config.Er
 	}
 	check := func(name, path string, args ...any) {
 		if !known[name] {
-			faults = append(faults, tests.Fault(fmt.Sprintf(path, args...), "the configuration has no sink %q", name))
+			faults = append(faults, tests.Fault(fmt.Sprintf(path, args...), "%s", cfg.NoSink(name)))
 		}
 	}
 	for i, test := range tests.Tests {

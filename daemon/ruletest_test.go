@@ -95,15 +95,15 @@ t.yaml:9:7: tests[2].events[0]: "too much": sink disks: want 1 passed, got 1 fil
 func TestRuleTestsOfUnknownSinksAreFaults(t *testing.T) {
 	tests, err := config.ParseRuleTests("t.yaml", []byte(`- name: x
   events:
-    - {sinks: [a], captures: [{sink: b, name: disk}], suppressed: [{sink: c, reason: dedup}]}
+    - {sinks: [stdot], captures: [{sink: b, name: disk}], suppressed: [{sink: c, reason: dedup}]}
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = TestRules(config.Default(), tests)
-	const want = `t.yaml:3:16: tests[0].events[0].sinks[0]: the configuration has no sink "a"
-t.yaml:3:75: tests[0].events[0].suppressed[0].sink: the configuration has no sink "c"
-t.yaml:3:38: tests[0].events[0].captures[0].sink: the configuration has no sink "b"`
+	const want = `t.yaml:3:16: tests[0].events[0].sinks[0]: the configuration has no sink "stdot"; did you mean "stdout"?
+t.yaml:3:42: tests[0].events[0].captures[0].sink: the configuration has no sink "b"; its sinks are stdout
+t.yaml:3:79: tests[0].events[0].suppressed[0].sink: the configuration has no sink "c"; its sinks are stdout`
 	if errs := config.Errors(nil); !errors.As(err, &errs) {
 		t.Fatalf("error %v", err)
 	}
