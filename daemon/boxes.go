@@ -3,13 +3,9 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
-	"time"
 
-	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/deadletter"
@@ -17,65 +13,38 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 )
 
-// boxes are the dead letters of all sinks, by the sink's name.
+// boxes show the operator's client the dead letters of the sinks that there are.
 type boxes struct {
-	decode delivery.Decoder
-	sinks  []string // in the order of the configuration
-	of     map[string]*deadletter.Box
+	workers func() []*worker // in the order of the configuration
+	decode  delivery.Decoder
 }
 
-var _ control.DeadLetters = (*boxes)(nil)
-
-// openBoxes opens a box a sink, in a directory of its own. onReplay is
-// called when letters of a sink are to be delivered again.
-func openBoxes(sinks []config.Sink, dir func(sink string) string, decode delivery.Decoder, onReplay func(sink string), log *slog.Logger) (*boxes, error) {
-	b := &boxes{decode: decode, of: map[string]*deadletter.Box{}}
-	for i := range sinks {
-		sc := &sinks[i]
-		box, err := deadletter.Open(dir(sc.Name), deadletter.Options{
-			MaxBytes: int64(sc.DeadLetters.MaxBytes), MaxAge: time.Duration(sc.DeadLetters.MaxAge),
-			OnReplay: func() { onReplay(sc.Name) }, Log: log.With("sink", sc.Name),
-		})
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("sink %s: %w", sc.Name, err), b.Close())
-		}
-		b.sinks, b.of[sc.Name] = append(b.sinks, sc.Name), box
-	}
-	return b, nil
-}
-
-// Close closes the boxes, which nobody uses any more.
-func (b *boxes) Close() error {
-	var errs []error
-	for _, name := range b.sinks {
-		errs = append(errs, b.of[name].Close())
-	}
-	return errors.Join(errs...)
-}
+var _ control.DeadLetters = boxes{}
 
 // Boxes counts what is in each box.
-func (b *boxes) Boxes() []api.Box {
-	list := make([]api.Box, len(b.sinks))
-	for i, name := range b.sinks {
-		s := b.of[name].Stats()
-		list[i] = api.Box{Sink: name, Letters: s.Live, ToReplay: s.Marked, Bytes: s.Bytes, Expired: s.Expired, Damaged: s.Damaged}
+func (b boxes) Boxes() []api.Box {
+	var list []api.Box
+	for _, w := range b.workers() {
+		s := w.letters.Stats()
+		list = append(list, api.Box{Sink: w.Name, Letters: s.Live, ToReplay: s.Marked, Bytes: s.Bytes, Expired: s.Expired, Damaged: s.Damaged})
 	}
 	return list
 }
 
-func (b *boxes) box(sink string) (*deadletter.Box, error) {
-	box := b.of[sink]
-	if box == nil {
-		return nil, control.UnknownSink(sink)
+func (b boxes) box(sink string) (*deadletter.Box, error) {
+	for _, w := range b.workers() {
+		if w.Name == sink {
+			return w.letters, nil
+		}
 	}
-	return box, nil
+	return nil, control.UnknownSink(sink)
 }
 
 // lettersAtOnce bounds what a listing holds in memory.
 const lettersAtOnce = 512
 
 // Letters shows a sink's letters. One that is removed meanwhile may be left out.
-func (b *boxes) Letters(sink string, visit func(*api.Letter) error) error {
+func (b boxes) Letters(sink string, visit func(*api.Letter) error) error {
 	box, err := b.box(sink)
 	if err != nil {
 		return err
@@ -99,7 +68,7 @@ func (b *boxes) Letters(sink string, visit func(*api.Letter) error) error {
 }
 
 // Letter shows one letter.
-func (b *boxes) Letter(sink, id string) (*api.Letter, error) {
+func (b boxes) Letter(sink, id string) (*api.Letter, error) {
 	box, err := b.box(sink)
 	if err != nil {
 		return nil, err
@@ -123,7 +92,7 @@ func unknownLetter(sink, id string) error {
 }
 
 // show writes the event as the sinks do.
-func (b *boxes) show(l *deadletter.Letter) (*api.Letter, error) {
+func (b boxes) show(l *deadletter.Letter) (*api.Letter, error) {
 	shown := &api.Letter{ID: l.ID.String(), Received: l.Received.UTC(), Refused: l.Refused.UTC(), Attempts: l.Attempts, Reason: l.Reason}
 	e, err := b.decode(journal.Record{Seq: l.ID.Seq, Time: l.Received, Data: l.Data})
 	e.From(l.ID.Journal)
@@ -136,16 +105,16 @@ func (b *boxes) show(l *deadletter.Letter) (*api.Letter, error) {
 }
 
 // Replay marks letters for the worker of the sink.
-func (b *boxes) Replay(sink string, s api.Selection) (int, error) {
+func (b boxes) Replay(sink string, s api.Selection) (int, error) {
 	return b.change(sink, s, (*deadletter.Box).RequestReplay)
 }
 
 // Drop removes letters.
-func (b *boxes) Drop(sink string, s api.Selection) (int, error) {
+func (b boxes) Drop(sink string, s api.Selection) (int, error) {
 	return b.change(sink, s, (*deadletter.Box).Remove)
 }
 
-func (b *boxes) change(sink string, s api.Selection, do func(*deadletter.Box, ...deadletter.ID) (int, error)) (int, error) {
+func (b boxes) change(sink string, s api.Selection, do func(*deadletter.Box, ...deadletter.ID) (int, error)) (int, error) {
 	box, err := b.box(sink)
 	if err != nil {
 		return 0, err

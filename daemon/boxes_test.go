@@ -21,13 +21,22 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 )
 
+func (f fixture) box(t *testing.T, sink string) *deadletter.Box {
+	t.Helper()
+	box, err := boxes{f.crew, f.decode}.box(sink)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return box
+}
+
 // refuse puts events into the box of a sink, as its worker does.
 func (f fixture) refuse(t *testing.T, sink string, records ...[]byte) (ids []string) {
 	t.Helper()
 	for i, data := range records {
 		id := deadletter.ID{Journal: f.journal.ID(), Seq: uint64(i + 1)}
 		l := deadletter.Letter{ID: id, Received: time.Unix(1, 2), Data: data, Reason: "HTTP 400", Refused: time.Now(), Attempts: 1}
-		if err := f.boxes.of[sink].Add(l); err != nil {
+		if err := f.box(t, sink).Add(l); err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, id.String())

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/delivery"
+	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/origin"
@@ -34,36 +36,53 @@ type Options struct {
 	Version string
 	Stdout  io.Writer // of the sinks of kind stdout
 	Log     *slog.Logger
+	Level   *slog.LevelVar // of Log; nil when it does not change
 	Dirs    Dirs
 	Kernel  receiver.Kernel // nil is the machine's own
 	Echo    Prober          // nil is the machine's own
 	Machine *origin.Machine // nil is this one
+
+	// For a reload: where the configuration comes from, nil for nowhere, and the
+	// Fingerprint before the present one was read.
+	Source      Source
+	Fingerprint string
 }
 
-// A Daemon is one configured genltestd.
+// A Daemon is one running genltestd.
 type Daemon struct {
-	cfg      *config.Config
 	log      *slog.Logger
+	metrics  *metrics.Metrics
 	notifier *systemd.Notifier
 	receiver *receiver.Receiver
 	opts     Options
 	journal  *journal.Journal
 	inbox    *journal.Inbox
-	workers  []*worker
+	boots    *origin.Boots
+	origins  atomic.Pointer[origin.Table] // of events that are read from now on
+	decode   delivery.Decoder
 	echo     *echoLoop
-	server   *control.Server // nil when switched off
-	boxes    *boxes
+	pages    control.Pages
 	socket   *control.Server // of the operator's client
+	requests chan request    // to reload
+	stopping chan struct{}   // closed when no more are answered
+
+	journalPath string // as it was configured at the start
+
+	mu      sync.Mutex // guards what a reload changes
+	cfg     *config.Config
+	workers []*worker       // in the order of the configuration
+	server  *control.Server // nil when switched off
+	loaded  loaded
 }
 
 // New opens everything that can fail: the sockets, the journal, the HTTP address. When
 // it fails, nothing is left open. A config.Errors says that the configuration is at
 // fault.
 func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
-	var undo []func()
+	var undo undoer
 	defer func() {
-		for i := len(undo) - 1; err != nil && i >= 0; i-- {
-			undo[i]()
+		if err != nil {
+			undo.run() //nolint:errcheck // the first error tells more
 		}
 	}()
 
@@ -71,10 +90,15 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	if opts.Machine == nil {
 		opts.Machine = thisMachine(log)
 	}
-	d := &Daemon{cfg: cfg, log: log, opts: opts, notifier: systemd.NewNotifier(component(log, "systemd"))}
+	d := &Daemon{
+		cfg: cfg, log: log, opts: opts, notifier: systemd.NewNotifier(component(log, "systemd")),
+		requests: make(chan request), stopping: make(chan struct{}), loaded: loaded{since: time.Now(), hash: cfg.Hash()},
+		journalPath: cfg.Journal.Path,
+	}
 	reg := prometheus.NewRegistry()
-	m := metrics.New(reg, opts.Version, refusalReasons())
-	if err := errors.Join(metrics.RegisterSinks(reg, d.sinkStates), metrics.RegisterJournal(reg, d.journalState)); err != nil {
+	d.metrics = metrics.New(reg, opts.Version, refusalReasons())
+	err = errors.Join(metrics.RegisterSinks(reg, d.sinkStates), metrics.RegisterJournal(reg, d.journalState), metrics.RegisterConfig(reg, d.configState))
+	if err != nil {
 		return nil, err
 	}
 
@@ -85,49 +109,44 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	undo = append(undo, func() { d.journal.Close() })
+	undo.push(d.journal.Close)
 	var fresh bool
 	d.inbox, fresh, err = journal.OpenInbox(filepath.Join(opts.Dirs.Runtime, "inbox"), genl.BatchBytes)
 	if err != nil {
 		return nil, err
 	}
-	undo = append(undo, func() { d.inbox.Close() })
+	undo.push(d.inbox.Close)
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("host name: %w", err)
 	}
-	origins := originTable(&cfg.Event, opts.Dirs.State, d.journal, opts.Machine, log)
-	decode := decoder(d.journal.ID(), host, origins)
-	if err := d.openBoxes(decode); err != nil {
-		return nil, err
-	}
-	undo = append(undo, func() { d.boxes.Close() })
+	d.boots = openBoots(opts.Dirs.State, d.journal, opts.Machine, log)
+	d.origins.Store(originTable(&cfg.Event, d.boots, opts.Machine))
+	d.decode = decoder(d.journal.ID(), host, func(seq uint64) *event.Origin { return d.origins.Load().Of(seq) })
 	for i := range cfg.Sinks {
-		w, err := d.newWorker(&cfg.Sinks[i], decode, m)
+		w, err := d.newWorker(&cfg.Sinks[i])
 		if err != nil {
 			return nil, sinkError(cfg, i, err)
 		}
-		undo = append(undo, func() { w.Close() })
+		undo.push(w.close)
 		d.workers = append(d.workers, w)
 	}
 	if err := d.forgetRemovedSinks(time.Now()); err != nil {
 		return nil, err
 	}
-	d.socket, err = control.ListenSocket(filepath.Join(opts.Dirs.Runtime, api.SocketName), d.boxes, component(log, "control"))
+	d.socket, err = control.ListenSocket(filepath.Join(opts.Dirs.Runtime, api.SocketName), d.operations(), component(log, "control"))
 	if err != nil {
 		return nil, err
 	}
-	undo = append(undo, func() { d.socket.Close() })
-	if cfg.HTTP.Listen != "" {
-		d.server, err = control.Listen(cfg.HTTP.Listen, control.Pages{
-			Metrics: reg, Refresh: d.countDrops, Health: d.alive, Ready: d.ready,
-		}, component(log, "http"))
-		if err != nil {
-			return nil, err
-		}
-		undo = append(undo, func() { d.server.Close() })
+	undo.push(d.socket.Close)
+	d.pages = control.Pages{Metrics: reg, Refresh: d.countDrops, Health: d.alive, Ready: d.ready}
+	if d.server, err = d.listen(cfg); err != nil {
+		return nil, err
 	}
-	d.echo = newEchoLoop(opts.Echo, cfg.Echo, m, component(log, "echo"))
+	if d.server != nil {
+		undo.push(d.server.Close)
+	}
+	d.echo = newEchoLoop(opts.Echo, cfg.Echo, d.metrics, component(log, "echo"))
 	kernel := opts.Kernel
 	if kernel == nil {
 		kernel = &hostKernel{notifier: d.notifier, stored: systemd.Stored(), log: component(log, "receiver")}
@@ -136,7 +155,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	// sinks.
 	d.receiver, err = receiver.New(receiver.Options{
 		Kernel: kernel, Journal: d.journal, Inbox: d.inbox, FreshInbox: fresh,
-		Metrics: m, BufferBytes: int(cfg.Receiver.Buffer), Log: component(log, "receiver"),
+		Metrics: d.metrics, BufferBytes: int(cfg.Receiver.Buffer), Log: component(log, "receiver"),
 	})
 	if err != nil {
 		return nil, err
@@ -144,23 +163,26 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	return d, nil
 }
 
-// openBoxes opens the dead letters.
-func (d *Daemon) openBoxes(decode delivery.Decoder) (err error) {
-	d.boxes, err = openBoxes(d.cfg.Sinks, d.lettersDir, decode, d.replay, component(d.log, "delivery"))
-	return err
-}
-
-func (d *Daemon) lettersDir(sink string) string {
-	return filepath.Join(d.opts.Dirs.State, "deadletters", sink)
-}
-
-// replay has the worker of a sink look for dead letters to deliver again.
-func (d *Daemon) replay(sink string) {
-	for _, w := range d.workers {
-		if w.Name == sink {
-			w.Replay()
-		}
+// listen returns the server of the pages, nil when it is switched off.
+func (d *Daemon) listen(cfg *config.Config) (*control.Server, error) {
+	if cfg.HTTP.Listen == "" {
+		return nil, nil
 	}
+	return control.Listen(cfg.HTTP.Listen, d.pages, component(d.log, "http"))
+}
+
+// config returns the configuration in use, which nobody changes.
+func (d *Daemon) config() *config.Config {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cfg
+}
+
+// crew returns the workers of the sinks that are configured, in their order.
+func (d *Daemon) crew() []*worker {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.workers
 }
 
 // Run works until the context ends or a part of the daemon fails for good, then
@@ -172,21 +194,22 @@ func (d *Daemon) Run(parent context.Context) error {
 	defer abandon()
 	serveCtx, stopServing := context.WithCancel(context.WithoutCancel(parent))
 	defer stopServing()
-	receiving, delivering, serving := group{fail: fail}, group{fail: fail}, group{fail: fail}
+	receiving := group{ctx: ctx, fail: fail}
+	delivering := group{ctx: deliverCtx, fail: fail}
+	serving := group{ctx: serveCtx, fail: fail}
 
-	if d.server != nil {
-		serving.start(func() error { return d.server.Run(serveCtx) })
-		d.log.Info("serving metrics", "address", d.server.Addr())
+	stage := &stage{delivering: &delivering, serving: &serving}
+	stage.serve(d, d.server)
+	serving.start(d.socket.Run)
+	serving.start(func(ctx context.Context) error { d.notifier.Watchdog(ctx, d.alive); return nil })
+	for _, w := range d.crew() {
+		delivering.start(w.Run)
 	}
-	serving.start(func() error { return d.socket.Run(serveCtx) })
-	serving.start(func() error { d.notifier.Watchdog(serveCtx, d.alive); return nil })
-	for _, w := range d.workers {
-		delivering.start(func() error { return w.Run(deliverCtx) })
-	}
-	receiving.start(func() error { return d.receiver.Run(ctx) })
-	receiving.start(func() error { d.echo.run(ctx); return nil })
-	receiving.start(func() error { d.reportStatus(ctx); return nil })
-	receiving.start(func() error { d.lookAfterRemovedSinks(ctx); return nil })
+	receiving.start(d.receiver.Run)
+	receiving.start(func(ctx context.Context) error { d.echo.run(ctx); return nil })
+	receiving.start(func(ctx context.Context) error { d.reportStatus(ctx); return nil })
+	receiving.start(func(ctx context.Context) error { d.lookAfterRemovedSinks(ctx); return nil })
+	receiving.start(func(ctx context.Context) error { d.answerReloads(ctx, stage); return nil })
 	d.notifier.Ready()
 
 	<-ctx.Done()
@@ -202,8 +225,10 @@ func (d *Daemon) Run(parent context.Context) error {
 	}
 	stopServing()
 	serving.wg.Wait()
-	if err := d.boxes.Close(); err != nil {
-		d.log.Error("closing the dead letters", "error", err)
+	for _, w := range d.crew() {
+		if err := w.letters.Close(); err != nil {
+			d.log.Error("closing the dead letters", "sink", w.Name, "error", err)
+		}
 	}
 	if parent.Err() != nil {
 		return nil
@@ -214,8 +239,8 @@ func (d *Daemon) Run(parent context.Context) error {
 // ReopenFiles lets go of the files that sinks write to; each opens what has the
 // name when its next event comes. It does not block, and may be called at any time.
 func (d *Daemon) ReopenFiles() {
-	for _, w := range d.workers {
-		w.reopen()
+	for _, w := range d.crew() {
+		w.Reopen()
 	}
 }
 
@@ -228,14 +253,14 @@ func (d *Daemon) drain(delivering *group, abandon func()) {
 	go func() { delivering.wg.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(time.Duration(d.cfg.Shutdown.Drain)):
+	case <-time.After(time.Duration(d.config().Shutdown.Drain)):
 		abandon()
 		select {
 		case <-done:
 		case <-time.After(abandonGrace):
 		}
 	}
-	for _, w := range d.workers {
+	for _, w := range d.crew() {
 		if s := w.State(); s.Waiting+s.InFlight > 0 {
 			d.log.Warn("stopping with events that the sink has not taken; the next start goes on with them", "sink", s.Name, "events", s.Waiting+s.InFlight, "last_error", s.LastError)
 		}
@@ -246,12 +271,13 @@ func (d *Daemon) drain(delivering *group, abandon func()) {
 // daemon.
 type group struct {
 	wg   sync.WaitGroup
+	ctx  context.Context // given to each
 	fail context.CancelCauseFunc
 }
 
-func (g *group) start(run func() error) {
+func (g *group) start(run func(context.Context) error) {
 	g.wg.Go(func() {
-		if err := run(); err != nil {
+		if err := run(g.ctx); err != nil {
 			g.fail(err)
 		}
 	})

@@ -30,7 +30,7 @@ func DumpJournal(dir string, out io.Writer) (journal.Summary, error) {
 		if decode == nil {
 			// Without the file, which is in the state directory, the boots are not known.
 			boots, _ := origin.Read(filepath.Join(filepath.Dir(filepath.Clean(dir)), bootsName), id)
-			decode = decoder(id, host, boots.Table(event.Origin{}, true, true))
+			decode = decoder(id, host, boots.Table(event.Origin{}, true, true).Of)
 		}
 		if e, err := decode(r); err == nil {
 			line = e.AppendJSON(line[:0])

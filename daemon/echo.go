@@ -26,12 +26,13 @@ var _ Prober = (*genl.EchoClient)(nil)
 
 // An echoLoop probes on an interval and remembers how the last probe ended.
 type echoLoop struct {
-	prober Prober
-	cfg    config.Echo
-	m      *metrics.Metrics
-	log    *slog.Logger
+	prober  Prober
+	m       *metrics.Metrics
+	log     *slog.Logger
+	changed chan struct{} // the configuration has
 
 	mu   sync.Mutex
+	cfg  config.Echo
 	last error // nil also before the first probe
 }
 
@@ -39,7 +40,27 @@ func newEchoLoop(p Prober, cfg config.Echo, m *metrics.Metrics, log *slog.Logger
 	if p == nil {
 		p = genl.NewEchoClient()
 	}
-	return &echoLoop{prober: p, cfg: cfg, m: m, log: log}
+	return &echoLoop{prober: p, cfg: cfg, m: m, log: log, changed: make(chan struct{}, 1)}
+}
+
+// configure goes on with another configuration, at once.
+func (e *echoLoop) configure(cfg config.Echo) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if cfg == e.cfg {
+		return
+	}
+	e.cfg = cfg
+	select {
+	case e.changed <- struct{}{}:
+	default: // one that was not noticed yet
+	}
+}
+
+func (e *echoLoop) config() config.Echo {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.cfg
 }
 
 // fault returns how the last probe failed, nil if it did not.
@@ -52,23 +73,26 @@ func (e *echoLoop) fault() error {
 // run probes until the context ends: at once, then after the interval, give or
 // take a tenth, so that a fleet does not probe in step.
 func (e *echoLoop) run(ctx context.Context) {
-	interval := time.Duration(e.cfg.Interval)
-	if interval == 0 {
-		return
-	}
 	defer e.prober.Close()
 	for {
-		e.probe(ctx)
+		cfg, next := e.config(), (<-chan time.Time)(nil)
+		if interval := time.Duration(cfg.Interval); interval > 0 {
+			e.probe(ctx, time.Duration(cfg.Timeout))
+			next = time.After(interval - interval/10 + rand.N(interval/5+1)) //nolint:gosec // jitter, not a secret
+		} else {
+			e.remember(nil) // nobody looks any more
+		}
 		select {
-		case <-time.After(interval - interval/10 + rand.N(interval/5+1)): //nolint:gosec // jitter, not a secret
+		case <-next:
+		case <-e.changed:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (e *echoLoop) probe(ctx context.Context) {
-	probeCtx, cancel := context.WithTimeout(ctx, time.Duration(e.cfg.Timeout))
+func (e *echoLoop) probe(ctx context.Context, timeout time.Duration) {
+	probeCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	began := time.Now()
 	reply, err := e.prober.Probe(probeCtx)
@@ -91,7 +115,7 @@ func (e *echoLoop) remember(err error) {
 	switch {
 	case err != nil && !errors.Is(err, os.ErrNotExist) && (e.last == nil || e.last.Error() != err.Error()):
 		e.log.Warn("echo health check failed", "error", err)
-	case err == nil && e.last != nil:
+	case err == nil && e.last != nil && e.cfg.Interval > 0:
 		e.log.Info("echo health check works again")
 	}
 	e.last = err

@@ -41,21 +41,21 @@ func (d *Daemon) lookAfterRemovedSinks(ctx context.Context) {
 // that have not been configured for journal.keep_removed_sinks: a place holds back
 // events that nobody is to get. Until then a sink that comes back goes on where it was.
 func (d *Daemon) forgetRemovedSinks(now time.Time) error {
-	path := filepath.Join(d.opts.Dirs.State, removedFile)
+	cfg, path := d.config(), filepath.Join(d.opts.Dirs.State, removedFile)
 	before, err := readTimes(path)
 	if err != nil {
 		d.log.Warn("the time since when sinks are missing is not known; it begins now", "error", err)
 	}
 	missed := map[string]time.Time{}
 	for _, name := range d.journal.Cursors() {
-		if slices.ContainsFunc(d.cfg.Sinks, func(s config.Sink) bool { return s.Name == name }) {
+		if slices.ContainsFunc(cfg.Sinks, func(s config.Sink) bool { return s.Name == name }) {
 			continue
 		}
 		since, known := before[name]
 		if !known || since.After(now) {
 			since = now
 		}
-		if left := time.Duration(d.cfg.Journal.KeepRemovedSinks) - now.Sub(since); left > 0 {
+		if left := time.Duration(cfg.Journal.KeepRemovedSinks) - now.Sub(since); left > 0 {
 			missed[name] = since
 			if !known {
 				d.log.Warn("a sink is no longer configured; its place is kept for a while", "sink", name, "for", left)

@@ -65,9 +65,9 @@ func (d *Daemon) journalState() metrics.JournalState {
 func (d *Daemon) journalFault() error { return cmp.Or(d.receiver.Blocked(), d.journal.Fault()) }
 
 func (d *Daemon) sinkStates() []metrics.SinkState {
-	states := make([]metrics.SinkState, len(d.workers))
-	for i, w := range d.workers {
-		states[i] = w.State()
+	var states []metrics.SinkState
+	for _, w := range d.crew() {
+		states = append(states, w.State())
 	}
 	return states
 }
@@ -94,14 +94,14 @@ func (d *Daemon) statusLine() string {
 	if !d.receiver.Subscribed() {
 		state = "waiting for the family " + genl.FamilyName
 	}
-	failing, waiting := 0, uint64(0)
-	for _, s := range d.sinkStates() {
+	failing, waiting, sinks := 0, uint64(0), d.sinkStates()
+	for _, s := range sinks {
 		waiting = max(waiting, s.Waiting+s.InFlight)
 		if s.LastError != nil {
 			failing++
 		}
 	}
-	line := fmt.Sprintf("%s; %d events; %d sinks", state, d.journal.Count(), len(d.workers))
+	line := fmt.Sprintf("%s; %d events; %d sinks", state, d.journal.Count(), len(sinks))
 	if failing > 0 {
 		line += fmt.Sprintf(", %d failing, up to %d events wait", failing, waiting)
 	}
@@ -111,6 +111,9 @@ func (d *Daemon) statusLine() string {
 	}
 	if failing > 0 || blocked != nil {
 		line = "DEGRADED: " + line
+	}
+	if err := d.reloadFault(); err != nil {
+		line = "RELOAD FAILED: " + err.Error() + "; " + line
 	}
 	return line
 }

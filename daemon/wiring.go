@@ -13,7 +13,6 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/match"
-	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/exec"
 	"github.com/genltestd/genltestd/daemon/sink/file"
@@ -71,11 +70,7 @@ func checkSink(c *config.Sink) error {
 
 // newRules compiles the rules of a sink; its errors are sink.OptionErrors.
 func newRules(c *config.Sink) (*match.Rules, error) {
-	rules, err := match.Compile(match.Options{
-		Filter: c.Filter, Extract: c.Extract, Sample: c.Sample,
-		RateLimit: match.RateLimit{Events: c.RateLimit.Events, Per: time.Duration(c.RateLimit.Per), Burst: c.RateLimit.Burst},
-		Dedup:     match.Dedup{Window: time.Duration(c.Dedup.Window), Key: c.Dedup.Key},
-	})
+	rules, err := match.Compile(ruleOptions(c))
 	var faults []error
 	for _, err := range leaves(err) {
 		var fault *match.Error
@@ -87,12 +82,20 @@ func newRules(c *config.Sink) (*match.Rules, error) {
 	return rules, errors.Join(faults...)
 }
 
+func ruleOptions(c *config.Sink) match.Options {
+	return match.Options{
+		Filter: c.Filter, Extract: c.Extract, Sample: c.Sample,
+		RateLimit: match.RateLimit{Events: c.RateLimit.Events, Per: time.Duration(c.RateLimit.Per), Burst: c.RateLimit.Burst},
+		Dedup:     match.Dedup{Window: time.Duration(c.Dedup.Window), Key: c.Dedup.Key},
+	}
+}
+
 // decoder makes events of the journal's records.
-func decoder(journalID, host string, origins *origin.Table) delivery.Decoder {
+func decoder(journalID, host string, originOf func(seq uint64) *event.Origin) delivery.Decoder {
 	return func(r journal.Record) (event.Event, error) {
 		e := event.Event{
 			JournalID: journalID, Seq: r.Seq, Time: r.Time,
-			Host: host, Family: genl.FamilyName, Group: genl.GroupName, Origin: origins.Of(r.Seq),
+			Host: host, Family: genl.FamilyName, Group: genl.GroupName, Origin: originOf(r.Seq),
 		}
 		if genl.IsGap(r.Data) {
 			gap, err := genl.DecodeGap(r.Data)
@@ -115,10 +118,14 @@ func openJournal(c *config.Journal, dir string) (*journal.Journal, error) {
 	if c.Path != "" {
 		dir = c.Path
 	}
-	return journal.Open(dir, journal.Options{
+	return journal.Open(dir, journalOptions(c))
+}
+
+func journalOptions(c *config.Journal) journal.Options {
+	return journal.Options{
 		MaxBytes: int64(c.MaxBytes), MaxAge: time.Duration(c.MaxAge),
 		Fsync: journalFsync[c.Fsync], SyncInterval: time.Duration(c.SyncInterval),
-	})
+	}
 }
 
 func refusalReasons() []string {

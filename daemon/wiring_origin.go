@@ -26,14 +26,18 @@ func thisMachine(log *slog.Logger) *origin.Machine {
 // bootsName is the file of package origin in the state directory.
 const bootsName = "boots"
 
-// originTable notes the current boot, whether its id is asked for or not: it may be
+// openBoots notes the current boot, whether its id is asked for or not: it may be
 // later, for events that are received now. Nothing of it is worth a daemon that does
 // not start. It must be called before the receiver is made.
-func originTable(c *config.Event, dir string, j *journal.Journal, m *origin.Machine, log *slog.Logger) *origin.Table {
+func openBoots(dir string, j *journal.Journal, m *origin.Machine, log *slog.Logger) *origin.Boots {
 	boots, err := origin.Open(filepath.Join(dir, bootsName), j.ID(), j.First(), j.Last()+1, m.Boot)
 	if err != nil {
 		log.Warn("the boot of events received now will not be known after a restart", "error", err)
 	}
+	return boots
+}
+
+func originTable(c *config.Event, boots *origin.Boots, m *origin.Machine) *origin.Table {
 	return boots.Table(everyOrigin(c, m), c.BootID, c.KernelRelease)
 }
 

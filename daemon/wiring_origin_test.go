@@ -129,7 +129,7 @@ func TestADumpShowsTheBootIfItIsKnown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		originTable(&config.Event{}, state, j, machine(digit), slog.New(slog.DiscardHandler))
+		openBoots(state, j, machine(digit), slog.New(slog.DiscardHandler))
 		if err := errors.Join(j.Append(uint64(i+1), time.Now(), [][]byte{message("from " + digit)}), j.Close()); err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,11 @@
 package daemon
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/genltestd/genltestd/config"
@@ -18,61 +23,131 @@ import (
 type worker struct {
 	*delivery.Worker
 	letters *deadletter.Box
+	reader  *journal.Reader
+	discard func() error // for one that is not run: leaves nothing behind
+
+	// What it was asked to be last.
+	cfg config.Sink
+	way delivery.Way
 }
 
 // newWorker makes what delivers the journal to one sink. When it fails, nothing is
-// left open.
-func (d *Daemon) newWorker(c *config.Sink, decode delivery.Decoder, m *metrics.Metrics) (_ *worker, err error) {
-	dc := delivery.Config{
-		Name: c.Name, Decode: decode, Letters: d.boxes.of[c.Name], Options: deliveryOptions(c),
-		State: metrics.NewSinkState(c.Name, match.Reasons()), Latency: m.SinkLatency.WithLabelValues(c.Name),
-		Log: component(d.log, "delivery"),
-	}
-	var undo []func() error
+// left behind.
+func (d *Daemon) newWorker(c *config.Sink) (_ *worker, err error) {
+	w := &worker{cfg: *c}
+	var undo undoer
 	defer func() {
-		for i := len(undo) - 1; err != nil && i >= 0; i-- {
-			undo[i]() //nolint:errcheck // the first error tells more
+		if err != nil {
+			undo.run() //nolint:errcheck // the first error tells more
 		}
 	}()
-	for range c.Workers {
-		s, err := newSink(c, &d.opts)
-		if err != nil {
-			return nil, err
-		}
-		undo = append(undo, s.Close)
-		dc.Sinks = append(dc.Sinks, s)
-	}
-	if dc.Rules, err = newRules(c); err != nil {
+	w.way, err = d.newWay(c, nil)
+	if err != nil {
 		return nil, err
 	}
-	dc.Reader, err = d.journal.NewReader(c.Name, journal.ReaderOptions{
+	undo.push(func() error { return closeSinks(w.way.Sinks) })
+	dir := d.lettersDir(c.Name)
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		undo.push(func() error { return os.RemoveAll(dir) })
+	}
+	if w.letters, err = d.openLetters(c, dir); err != nil {
+		return nil, err
+	}
+	undo.push(w.letters.Close)
+	if !slices.Contains(d.journal.Cursors(), c.Name) {
+		undo.push(func() error { return d.journal.RemoveCursor(c.Name) })
+	}
+	w.reader, err = d.journal.NewReader(c.Name, journal.ReaderOptions{
 		Start: starts[c.Start], Pin: c.Overflow == config.OverflowBlock,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &worker{delivery.NewWorker(dc), d.boxes.of[c.Name]}, nil
+	undo.push(w.reader.Close)
+	undo.push(func() error { d.metrics.SinkLatency.DeleteLabelValues(c.Name); return nil })
+	w.Worker = delivery.NewWorker(delivery.Config{
+		Name: c.Name, Way: w.way, Reader: w.reader, Letters: w.letters, Decode: d.decode,
+		State: metrics.NewSinkState(c.Name, match.Reasons()), Latency: d.metrics.SinkLatency.WithLabelValues(c.Name),
+		Log: component(d.log, "delivery"),
+	})
+	w.discard = undo.run
+	return w, nil
+}
+
+// newWay makes what of a worker may change while it runs. What is in before and would be
+// the same is taken from there: connections stay, and so does what rules remember.
+func (d *Daemon) newWay(c *config.Sink, before *worker) (delivery.Way, error) {
+	way := delivery.Way{Options: deliveryOptions(c)}
+	if before != nil && ruleOptions(&before.cfg) == ruleOptions(c) {
+		way.Rules = before.way.Rules
+	} else {
+		rules, err := newRules(c)
+		if err != nil {
+			return way, err
+		}
+		way.Rules = rules
+	}
+	if before != nil && reflect.DeepEqual(place(before.cfg), place(*c)) {
+		way.Sinks = before.way.Sinks
+		return way, nil
+	}
+	for range c.Workers {
+		s, err := newSink(c, &d.opts)
+		if err != nil {
+			return way, errors.Join(err, closeSinks(way.Sinks))
+		}
+		way.Sinks = append(way.Sinks, s)
+	}
+	return way, nil
+}
+
+// openLetters opens the sink's dead letters.
+func (d *Daemon) openLetters(c *config.Sink, dir string) (*deadletter.Box, error) {
+	return deadletter.Open(dir, deadletter.Options{
+		MaxBytes: int64(c.DeadLetters.MaxBytes), MaxAge: time.Duration(c.DeadLetters.MaxAge),
+		OnReplay: func() { d.replay(c.Name) }, Log: component(d.log, "delivery").With("sink", c.Name),
+	})
+}
+
+func (d *Daemon) lettersDir(sink string) string {
+	return filepath.Join(d.opts.Dirs.State, "deadletters", sink)
+}
+
+// replay has the worker of a sink look for dead letters to deliver again.
+func (d *Daemon) replay(sink string) {
+	for _, w := range d.crew() {
+		if w.Name == sink {
+			w.Replay()
+		}
+	}
+}
+
+// close frees what a worker holds that is not run.
+func (w *worker) close() error { return errors.Join(w.Close(), w.letters.Close()) }
+
+// place takes out of a sink's configuration all that a sink.Sink knows nothing of. What
+// is forgotten here costs a connection at a reload, and nothing worse.
+func place(c config.Sink) config.Sink {
+	c.Start, c.Overflow, c.DeadLetters = "", "", config.DeadLetters{}
+	c.Filter, c.Extract, c.Sample, c.Dedup, c.RateLimit = "", "", 0, config.Dedup{}, config.RateLimit{}
+	c.BatchEvents, c.BatchBytes, c.BatchWait, c.AttemptTimeout, c.RetryMin, c.RetryMax = 0, 0, 0, 0, 0, 0
+	c.MaxLagBytes, c.MaxAge = 0, 0
+	return c
+}
+
+func closeSinks(sinks []sink.Sink) error {
+	var errs []error
+	for _, s := range sinks {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // State adds to the account of the delivery what others count.
 func (w *worker) State() metrics.SinkState {
 	s, letters := w.Worker.State(), w.letters.Stats()
 	s.DeadLetters, s.DeadLetterBytes, s.DeadLettersExpired = letters.Live, letters.Bytes, letters.Expired+letters.Damaged
-	for _, k := range w.Sinks {
-		if b, ok := k.(sink.Broadcaster); ok {
-			s.Missed += b.Missed()
-		}
-	}
 	return s
-}
-
-// reopen has the sink let go of its file.
-func (w *worker) reopen() {
-	for _, s := range w.Sinks {
-		if r, ok := s.(sink.Reopener); ok {
-			r.Reopen()
-		}
-	}
 }
 
 var starts = map[config.Start]journal.Start{config.StartOldest: journal.FromOldest, config.StartNow: journal.FromEnd}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -24,6 +25,9 @@ func TestEverySeriesExistsFromTheStartAndPassesTheLinter(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := RegisterJournal(reg, func() JournalState { return JournalState{Accepting: true} }); err != nil {
+		t.Fatal(err)
+	}
+	if err := RegisterConfig(reg, func() ConfigState { return ConfigState{Hash: "0123", Current: true, Since: time.Unix(1, 0)} }); err != nil {
 		t.Fatal(err)
 	}
 	problems, err := testutil.GatherAndLint(reg)
@@ -67,6 +71,9 @@ func TestTheReadmeNamesEveryMetric(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := RegisterJournal(reg, func() JournalState { return JournalState{} }); err != nil {
+		t.Fatal(err)
+	}
+	if err := RegisterConfig(reg, func() ConfigState { return ConfigState{} }); err != nil {
 		t.Fatal(err)
 	}
 	families, err := reg.Gather()

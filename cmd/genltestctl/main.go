@@ -32,6 +32,7 @@ const (
 	exitNoInput     = 66
 	exitUnavailable = 69
 	exitNoPerm      = 77
+	exitConfig      = 78
 )
 
 const defaultSocket = "/run/genltestd/" + api.SocketName
@@ -43,7 +44,7 @@ group genltestd may use. That of a daemon run by a user is below its runtime
 directory: $XDG_RUNTIME_DIR/genltestd/control.sock.
 
 Exit status: 0 done, 1 failed, 64 wrong usage, 66 no such sink or event, 69 the
-daemon does not run, 77 not permitted.`
+daemon does not run, 77 not permitted, 78 the configuration is at fault.`
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
@@ -97,7 +98,7 @@ func (s *session) command() *cobra.Command {
 	root.PersistentFlags().StringVar(&s.socket, "socket", defaultSocket, "the daemon's control socket")
 	root.PersistentFlags().VarP(&s.output, "output", "o", "text, or json: one object a line")
 	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputFormats(), cobra.ShellCompDirectiveNoFileComp)) //nolint:errcheck // the flag is there
-	root.AddCommand(s.deadLetters())
+	root.AddCommand(s.deadLetters(), s.reload())
 	return root
 }
 
@@ -110,6 +111,8 @@ func (s *session) explain(err error) (text string, code int) {
 		return err.Error(), exitUsage
 	case errors.As(err, &refused) && refused.Status == http.StatusNotFound:
 		return err.Error(), exitNoInput
+	case errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity:
+		return err.Error(), exitConfig
 	case errors.As(err, &refused):
 		return "the daemon refuses: " + err.Error(), exitFailed
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):

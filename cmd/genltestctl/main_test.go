@@ -38,6 +38,7 @@ type shelf struct {
 	mu      sync.Mutex
 	letters map[string][]api.Letter // by sink
 	asked   []string                // what was done to them
+	refusal error                   // of a reload
 }
 
 func newShelf() *shelf {
@@ -107,6 +108,13 @@ func (s *shelf) Replay(sink string, sel api.Selection) (int, error) {
 }
 
 func (s *shelf) Drop(sink string, sel api.Selection) (int, error) { return s.do("drop", sink, sel) }
+
+func (s *shelf) Reload(context.Context) (*api.Reload, error) {
+	if s.refusal != nil {
+		return nil, s.refusal
+	}
+	return &api.Reload{Added: []string{"a", "b"}, Removed: []string{"c"}, Unchanged: 4, Warnings: []string{"f.yaml:1:2: " + hostile}}, nil
+}
 
 // serve serves a shelf on a socket, whose path it returns.
 func serve(t *testing.T, s *shelf) (socket string) {

@@ -59,8 +59,8 @@ JSON object a line, and metrics to http://127.0.0.1:9941.
 The second form checks or prints the events on disk; see genltestd journal --help.
 
 Signals: TERM and INT stop the daemon after it has delivered what it holds, within
-the configured limit; a second one stops it at once. HUP reopens the files that sinks
-write to, for logrotate.
+the configured limit; a second one stops it at once. HUP reloads the configuration, as
+systemctl reload does, and reopens the files that sinks write to, for logrotate.
 
 Exit status: 0 stopped, 1 failed, 64 wrong usage, 66 no FILE of tests that can be
 read, 78 wrong configuration or tests.
@@ -80,12 +80,15 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	if o.action != "" {
 		return act(o, stdout, stderr)
 	}
+	fingerprint := config.Fingerprint(cmp.Or(o.config, defaultConfig)) // before reading: no change is missed
 	cfg, err := loadConfig(o.config)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitConfig
 	}
-	return serve(cfg, stdout, systemd.NewLogger(stderr, slog.Level(cfg.Log.Level)))
+	level := new(slog.LevelVar)
+	level.Set(slog.Level(cfg.Log.Level))
+	return serve(cfg, stdout, systemd.NewLogger(stderr, level), daemon.Options{Level: level, Source: newSource(o.config, cfg), Fingerprint: fingerprint})
 }
 
 // loadConfig reads the file asked for, and its drop-ins. Only the default one may be
@@ -106,7 +109,7 @@ func filesOf(cfg *config.Config) string {
 	return cmp.Or(strings.Join(names, ", "), "built-in defaults")
 }
 
-func serve(cfg *config.Config, stdout io.Writer, log *slog.Logger) int {
+func serve(cfg *config.Config, stdout io.Writer, log *slog.Logger, opts daemon.Options) int {
 	// A closed pipe on a sink's stream, or a restart of the journal, is that sink's
 	// error and not the end of the process. Caught and not ignored, which the programs
 	// of a sink would inherit.
@@ -127,9 +130,10 @@ func serve(cfg *config.Config, stdout io.Writer, log *slog.Logger) int {
 			log.Error("configuration: " + f.Error())
 		}
 	}
-	d, err := daemon.New(cfg, daemon.Options{Version: version, Stdout: stdout, Log: log, Dirs: daemon.DefaultDirs()})
+	opts.Version, opts.Stdout, opts.Log, opts.Dirs = version, stdout, log, daemon.DefaultDirs()
+	d, err := daemon.New(cfg, opts)
 	if err == nil {
-		go reopenFiles(hangup, d, log)
+		go reload(ctx, hangup, d, log)
 		err = d.Run(ctx)
 	}
 	switch {
@@ -143,10 +147,11 @@ func serve(cfg *config.Config, stdout io.Writer, log *slog.Logger) int {
 	return exitOK
 }
 
-// reopenFiles answers each SIGHUP, until the process ends.
-func reopenFiles(hangup <-chan os.Signal, d *daemon.Daemon, log *slog.Logger) {
+// reload answers each SIGHUP, until the process ends.
+func reload(ctx context.Context, hangup <-chan os.Signal, d *daemon.Daemon, log *slog.Logger) {
 	for range hangup {
+		log.Info("SIGHUP: the sinks' files are reopened, the configuration is reloaded")
 		d.ReopenFiles()
-		log.Info("SIGHUP: the sinks' files are reopened; the configuration is read at start only")
+		d.Reload(ctx) //nolint:errcheck // it is in the log
 	}
 }

@@ -18,10 +18,16 @@ import (
 // maxSocketPath is what fits into a unix socket's address.
 const maxSocketPath = 107
 
+// Operations are what an operator can have the daemon do.
+type Operations interface {
+	DeadLetters
+	Reloader
+}
+
 // ListenSocket binds the unix socket that genltestctl talks to. Whoever may write
 // to it may do all that the client can: the process's user and group. It is another
 // server than that of the pages, which anybody may read.
-func ListenSocket(path string, letters DeadLetters, log *slog.Logger) (*Server, error) {
+func ListenSocket(path string, operations Operations, log *slog.Logger) (*Server, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("control socket %s: the path has %d bytes, at most %d are possible: use a shorter runtime directory", path, len(path), maxSocketPath)
 	}
@@ -36,7 +42,7 @@ func ListenSocket(path string, letters DeadLetters, log *slog.Logger) (*Server, 
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), listener.Close())
 	}
 	return &Server{listener: listener, server: &http.Server{
-		Handler:           socketHandler(letters, log),
+		Handler:           socketHandler(operations, log),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
@@ -63,9 +69,10 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
-func socketHandler(letters DeadLetters, log *slog.Logger) http.Handler {
+func socketHandler(operations Operations, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	deadLetters{letters, log}.routes(mux)
+	deadLetters{operations, log}.routes(mux)
+	mux.HandleFunc("POST /v1/reload", reload(operations, log))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, &api.Error{Status: http.StatusNotFound, Message: "the daemon does not know this request: it may be of another version than the client"})
 	})

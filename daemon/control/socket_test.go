@@ -43,6 +43,13 @@ func (ten) Letter(string, string) (*api.Letter, error) { return nil, errors.New(
 
 func (ten) Replay(_ string, s api.Selection) (int, error) { return len(s.IDs), nil }
 
+func (d ten) Reload(context.Context) (*api.Reload, error) {
+	if d.bad > 0 {
+		return nil, &api.Error{Status: http.StatusUnprocessableEntity, Message: "the configuration is at fault", Faults: []string{"a.yaml:1:2: x"}}
+	}
+	return &api.Reload{Added: []string{"s"}, Unchanged: 3}, nil
+}
+
 func (ten) Drop(string, api.Selection) (int, error) { return 0, errors.New("the disk is full") }
 
 func TestSocketAnswers(t *testing.T) {
@@ -65,6 +72,9 @@ func TestSocketAnswers(t *testing.T) {
 		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"all":true,"ids":["a"]}`, 400, "with at least one"},
 		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"everything":true}`, 400, "with at least one"},
 		{ten{}, "GET", "/v1/dead-letters/s/replay", "", 500, ""}, // a letter's name, perhaps
+		{ten{}, "POST", "/v1/reload", "", 200, `{"added":["s"],"changed":null,"removed":null,"unchanged":3,"warnings":null}`},
+		{ten{bad: 1}, "POST", "/v1/reload", "", 422, `"faults":["a.yaml:1:2: x"]}`},
+		{ten{}, "GET", "/v1/reload", "", 404, "another version"},
 		{ten{}, "DELETE", "/v1/dead-letters/s", "", 404, "another version"},
 		{ten{}, "GET", "/metrics", "", 404, "another version"},
 	} {
@@ -77,7 +87,7 @@ func TestSocketAnswers(t *testing.T) {
 }
 
 // listen serves until the test ends.
-func listen(t *testing.T, letters DeadLetters) (path string) {
+func listen(t *testing.T, operations Operations) (path string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "control") // t.TempDir's path may be too long
 	if err != nil {
@@ -85,7 +95,7 @@ func listen(t *testing.T, letters DeadLetters) (path string) {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	path = filepath.Join(dir, "s")
-	s, err := ListenSocket(path, letters, slog.New(slog.DiscardHandler))
+	s, err := ListenSocket(path, operations, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,6 +64,13 @@ func (a *account) replaying() bool {
 	return slices.ContainsFunc(a.open, func(b *batch) bool { return b.replay })
 }
 
+// left returns the batches that are not dealt with, in the journal's order.
+func (a *account) left() []*batch {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(a.open), func(b *batch) bool { return b.over })
+}
+
 // underway returns how many batches are not dealt with.
 func (a *account) underway() int {
 	a.mu.Lock()

@@ -22,7 +22,8 @@ type item struct {
 func (i item) taken() bool { return i.fate == taken }
 
 // A batch is a stretch of the journal, and the events in it that the sink is to
-// get. It is used by one goroutine at a time.
+// get. It is used by one goroutine at a time, and has all that another needs to go on
+// with it.
 type batch struct {
 	items  []item
 	events []event.Event  // those of the items
@@ -31,6 +32,8 @@ type batch struct {
 	tail   uint64         // records behind the last item
 	begun  time.Time      // when the first record was read; zero when the batch is empty
 	memory arena
+
+	letters letters
 
 	replay    bool // dead letters, which are in no stretch of the journal
 	decided   int  // items whose fate is known
@@ -41,7 +44,7 @@ type batch struct {
 
 // clear makes the batch empty.
 func (b *batch) clear() {
-	*b = batch{items: b.items[:0], events: b.events[:0], memory: b.memory}
+	*b = batch{items: b.items[:0], events: b.events[:0], memory: b.memory, letters: letters{waiting: b.letters.waiting[:0]}}
 	b.memory.clear()
 }
 

@@ -31,7 +31,7 @@ func (l *lane) refused(b *batch, cause error) {
 		l.Log.Error("the sink refuses the news of suppressed events for good", "id", b.events[at].ID(), "error", cause)
 		return
 	}
-	l.letters.waiting = append(l.letters.waiting, deadletter.Letter{
+	b.letters.waiting = append(b.letters.waiting, deadletter.Letter{
 		ID: id, Received: i.record.Time, Data: i.record.Data,
 		Reason: cause.Error(), Refused: time.Now(), Attempts: i.attempts,
 	})
@@ -41,17 +41,17 @@ func (l *lane) refused(b *batch, cause error) {
 // disk. With another attempt a sink takes what it has taken before for counted, so
 // only a row of refusals may wait.
 func (l *lane) mayWait(b *batch) bool {
-	w := l.letters.waiting
-	return len(w) > 0 && !l.letters.alone && b.decided < len(b.items) && !slices.ContainsFunc(b.uncounted(), item.taken) &&
+	w := b.letters.waiting
+	return len(w) > 0 && !b.letters.alone && b.decided < len(b.items) && !slices.ContainsFunc(b.uncounted(), item.taken) &&
 		time.Since(w[0].Refused) < togetherFor && !time.Now().Before(l.next)
 }
 
 // settle counts what is decided of b, after the letters were put on the disk, and
 // reports whether that is all of it: then b is no longer the lane's.
 func (l *lane) settle(b *batch) (over bool) {
-	if err := l.bury(); err != nil {
+	if err := l.bury(&b.letters); err != nil {
 		l.failed(err, false)
-		if l.owe(b); l.letters.owed {
+		if owe(b); b.letters.owed {
 			return false
 		}
 	}
@@ -62,19 +62,19 @@ func (l *lane) settle(b *batch) (over bool) {
 }
 
 // bury puts the letters on the disk.
-func (l *lane) bury() error {
-	w := l.letters.waiting
+func (l *lane) bury(letters *letters) error {
+	w := letters.waiting
 	if len(w) == 0 {
 		return nil
 	}
 	err := l.Letters.Add(w...)
-	l.letters.alone, l.letters.owed = err != nil, false
+	letters.alone, letters.owed = err != nil, false
 	if err != nil {
 		return fmt.Errorf("keep an event that was refused for good: %w", err)
 	}
 	l.limits.warn("events refused for good are with the dead letters: genltestctl dlq list",
 		"events", len(w), "id", w[0].ID.String(), "error", w[0].Reason)
-	l.letters.drop()
+	letters.drop()
 	l.succeeded()
 	return nil
 }
@@ -82,11 +82,11 @@ func (l *lane) bury() error {
 // owe is for letters that cannot be kept: their events are tried again, as if they
 // had not been refused. But when the sink has taken what is behind them, it would get
 // that twice: then the letters are owed.
-func (l *lane) owe(b *batch) {
+func owe(b *batch) {
 	uncounted := b.uncounted()
 	first := slices.IndexFunc(uncounted, func(i item) bool { return i.fate == deadLettered })
-	if l.letters.owed = slices.ContainsFunc(uncounted[first:], item.taken); !l.letters.owed {
-		l.letters.drop()
+	if b.letters.owed = slices.ContainsFunc(uncounted[first:], item.taken); !b.letters.owed {
+		b.letters.drop()
 		b.decided = b.done + first
 	}
 }

@@ -86,14 +86,14 @@ type rules struct {
 	summaries func(dst []event.Event, now time.Time, end bool) []event.Event
 }
 
-func (r rules) Judge(e *event.Event) (match.Verdict, error) {
+func (r *rules) Judge(e *event.Event) (match.Verdict, error) {
 	if r.judge == nil {
 		return match.Pass, nil
 	}
 	return r.judge(e)
 }
 
-func (r rules) Summaries(dst []event.Event, now time.Time, end bool) []event.Event {
+func (r *rules) Summaries(dst []event.Event, now time.Time, end bool) []event.Event {
 	if r.summaries == nil {
 		return dst
 	}
@@ -171,6 +171,7 @@ func open(t *testing.T, maxBytes int64) *journal.Journal {
 // A fixture is a running worker.
 type fixture struct {
 	*Worker
+	way  Way // that it began with
 	j    *journal.Journal
 	box  *box
 	gen  *uint64
@@ -182,18 +183,27 @@ type fixture struct {
 // start runs a worker for the sinks on j. change may alter what it works with.
 func start(t *testing.T, j *journal.Journal, change func(*Config), sinks ...sink.Sink) fixture {
 	t.Helper()
+	return startAs(t, fmt.Sprint("x", len(j.Cursors())), j, change, sinks...)
+}
+
+// startAs starts at the place of that name in the journal.
+func startAs(t *testing.T, name string, j *journal.Journal, change func(*Config), sinks ...sink.Sink) fixture {
+	t.Helper()
 	f := fixture{j: j, box: &box{}, log: &bytes.Buffer{}, gen: new(uint64), done: make(chan error, 1)}
 	*f.gen = j.LastGeneration()
-	reader, err := j.NewReader(fmt.Sprint("x", len(j.Cursors())), journal.ReaderOptions{})
+	reader, err := j.NewReader(name, journal.ReaderOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := Config{
-		Name: "x", Sinks: sinks, Reader: reader, Rules: rules{}, Letters: f.box,
+		Name: "x", Reader: reader, Letters: f.box,
+		Way: Way{
+			Sinks: sinks, Rules: &rules{},
+			Options: Options{BatchEvents: 10, BatchBytes: 1 << 20, AttemptTimeout: 5 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second},
+		},
 		Decode: func(r journal.Record) (event.Event, error) {
 			return event.Event{JournalID: j.ID(), Seq: r.Seq, Time: r.Time, Message: r.Data}, nil
 		},
-		Options: Options{BatchEvents: 10, BatchBytes: 1 << 20, AttemptTimeout: 5 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second},
 		State:   metrics.NewSinkState("x", match.Reasons()),
 		Latency: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "x"}),
 		Log:     slog.New(slog.NewTextHandler(f.log, nil)),
@@ -201,7 +211,7 @@ func start(t *testing.T, j *journal.Journal, change func(*Config), sinks ...sink
 	if change != nil {
 		change(&c)
 	}
-	f.Worker = NewWorker(c)
+	f.Worker, f.way = NewWorker(c), c.Way
 	var ctx context.Context
 	ctx, f.stop = context.WithCancel(t.Context())
 	go func() { f.done <- f.Run(ctx) }()

@@ -14,21 +14,20 @@ import (
 // A lane makes attempts with one sink. It is used by one goroutine.
 type lane struct {
 	*Worker
-	sink    sink.Sink
-	window  int       // most events in an attempt, while one that is poisoned is looked for
-	pace    pace      // between attempts
-	next    time.Time // when another attempt may be made
-	letters letters
+	sink   sink.Sink
+	window int       // most events in an attempt, while one that is poisoned is looked for
+	pace   pace      // between attempts
+	next   time.Time // when another attempt may be made
 }
 
 // deliver tries until every item of the batch has found its fate, and reports false
-// when the context ended first.
-func (l *lane) deliver(ctx context.Context, b *batch) bool {
+// when the shift was over first.
+func (l *lane) deliver(s *shift, b *batch) bool {
 	for {
-		if pause := time.Until(l.next); pause > 0 && !sleep(ctx, pause) || ctx.Err() != nil {
+		if pause := time.Until(l.next); pause > 0 && !sleep(s.begun, pause) || s.begun.Err() != nil {
 			return l.settle(b)
 		}
-		if l.letters.owed {
+		if b.letters.owed {
 			if l.settle(b) {
 				return true
 			}
@@ -36,10 +35,10 @@ func (l *lane) deliver(ctx context.Context, b *batch) bool {
 		}
 		n, f := l.beyond(b)
 		if n == 0 && len(b.items) > 0 {
-			n, f = l.attempt(ctx, b)
+			n, f = l.attempt(s.finished, b)
 		}
 		b.decide(n, f)
-		if l.mayWait(b) && ctx.Err() == nil {
+		if l.mayWait(b) && s.begun.Err() == nil {
 			continue
 		}
 		if l.settle(b) {
@@ -79,7 +78,7 @@ func (l *lane) attempt(ctx context.Context, b *batch) (n int, f fate) {
 	size := l.size(events)
 	n, err := l.call(ctx, events[:size])
 	if err != nil && ctx.Err() != nil {
-		return n, taken // the daemon is stopping: nobody's fault
+		return n, taken // aborted: nobody's fault
 	}
 	left = left[n:size]
 	suspects := min(sink.Poisoned(err), len(left))

@@ -19,27 +19,39 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
+// A Way is how a worker delivers. It may be changed while the worker runs.
+type Way struct {
+	Sinks   []sink.Sink // of the same place; with more than one the order is given up
+	Rules   Rules       // of a type that can be compared, such as a pointer
+	Options Options
+}
+
 // A Config is what a Worker works with.
 type Config struct {
+	Way
 	Name    string
-	Sinks   []sink.Sink // of the same place; with more than one the order is given up
 	Reader  Reader
-	Rules   Rules
 	Letters DeadLetters
 	Decode  Decoder
-	Options Options
 	State   metrics.SinkState   // to begin with
 	Latency prometheus.Observer // seconds from receipt until taken
 	Log     *slog.Logger
 }
 
 // A Worker delivers the journal to one sink: each event that the rules let pass,
-// until it has found its fate. State and Replay may be called at any time, Run once.
+// until it has found its fate. Run is called once, the other methods at any time, but
+// Close.
 type Worker struct {
 	Config
 	account *account
 	lanes   []*lane
 	limits  *seldom
+
+	mu      sync.Mutex // guards Config.Way for others than Run, and what follows
+	asked   *change    // for which the shift is to end
+	shift   *shift     // that Run works in
+	ended   bool       // Run has
+	retired uint64     // that sinks missed which are no longer used
 
 	// Of the goroutine that gathers.
 	records    []journal.Record
@@ -57,80 +69,138 @@ func NewWorker(c Config) *Worker {
 		Config:  c,
 		account: &account{reader: c.Reader, latency: c.Latency, log: c.Log, state: c.State},
 		limits:  &seldom{log: c.Log},
-		records: make([]journal.Record, c.Options.BatchEvents),
 
 		suppressed: make(map[string]uint64),
 	}
-	for _, s := range c.Sinks {
-		w.lanes = append(w.lanes, &lane{
-			Worker: w, sink: s, window: c.Options.BatchEvents,
-			pace: pace{shortest: c.Options.RetryMin, longest: c.Options.RetryMax},
-		})
-	}
+	w.use(c.Way)
 	return w
 }
 
+// use makes a way the worker's own.
+func (w *Worker) use(way Way) {
+	w.Way = way
+	w.records = make([]journal.Record, way.Options.BatchEvents)
+	w.lanes = nil
+	for _, s := range way.Sinks {
+		w.lanes = append(w.lanes, &lane{
+			Worker: w, sink: s, window: way.Options.BatchEvents,
+			pace: pace{shortest: way.Options.RetryMin, longest: way.Options.RetryMax},
+		})
+	}
+}
+
 // State returns the account at this moment.
-func (w *Worker) State() metrics.SinkState { return w.account.State() }
+func (w *Worker) State() metrics.SinkState {
+	s := w.account.State()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.Missed = w.retired + missed(w.Sinks)
+	return s
+}
+
+// missed counts what the readers of sinks were too slow for.
+func missed(sinks []sink.Sink) (n uint64) {
+	for _, s := range sinks {
+		if b, ok := s.(sink.Broadcaster); ok {
+			n += b.Missed()
+		}
+	}
+	return n
+}
+
+// Reopen has the sinks let go of their files.
+func (w *Worker) Reopen() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.Sinks {
+		if r, ok := s.(sink.Reopener); ok {
+			r.Reopen()
+		}
+	}
+}
 
 // Replay has the worker look for dead letters that are to be delivered again.
 func (w *Worker) Replay() { w.Reader.Interrupt() }
 
 // Run delivers until the journal is sealed and everything in it has found its fate,
-// or until the context ends.
+// until Stop, or until the context ends.
 func (w *Worker) Run(ctx context.Context) error {
-	if len(w.lanes) == 1 {
-		w.feed(ctx, func(b *batch) bool { return w.lanes[0].deliver(ctx, b) })
-	} else {
-		w.feedAll(ctx)
+	for {
+		s := w.begin(ctx)
+		sealed := w.work(s)
+		s.end()
+		if sealed || ctx.Err() != nil || !w.turn() {
+			break
+		}
 	}
-	return w.Close()
+	err := w.Close()
+	w.leave()
+	return err
+}
+
+// work delivers until the shift is over, or reports that there is nothing more to
+// come.
+func (w *Worker) work(s *shift) (sealed bool) {
+	if len(w.lanes) == 1 {
+		return w.feed(s.begun, func(b *batch) bool { return w.lanes[0].deliver(s, b) })
+	}
+	return w.feedAll(s)
 }
 
 // Close frees what the worker holds; for one that is not run.
 func (w *Worker) Close() error {
-	var errs []error
-	for _, l := range w.lanes {
-		errs = append(errs, l.sink.Close())
-	}
-	if err := errors.Join(append(errs, w.Reader.Close())...); err != nil {
+	if err := errors.Join(closeAll(w.Sinks), w.Reader.Close()); err != nil {
 		return fmt.Errorf("close sink %s: %w", w.Name, err)
 	}
 	return nil
 }
 
+func closeAll(sinks []sink.Sink) error {
+	var errs []error
+	for _, s := range sinks {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // feedAll gives each batch to the next lane that has nothing to do.
-func (w *Worker) feedAll(ctx context.Context) {
+func (w *Worker) feedAll(s *shift) (sealed bool) {
 	batches := make(chan *batch)
 	var wg sync.WaitGroup
 	for _, l := range w.lanes {
 		wg.Go(func() {
 			for b := range batches {
-				if !l.deliver(ctx, b) {
+				if !l.deliver(s, b) {
 					return
 				}
 			}
 		})
 	}
-	w.feed(ctx, func(b *batch) bool {
+	sealed = w.feed(s.begun, func(b *batch) bool {
 		select {
 		case batches <- b:
 			return true
-		case <-ctx.Done():
+		case <-s.begun.Done():
 			return false
 		}
 	})
 	close(batches)
 	wg.Wait()
+	return sealed
 }
 
-// feed gathers batches and sends them, until there will be no more or send reports
-// false.
-func (w *Worker) feed(ctx context.Context, send func(*batch) bool) {
+// feed sends the batches that an earlier shift has left, then gathers and sends others,
+// until there will be no more, which it reports, or send reports false.
+func (w *Worker) feed(ctx context.Context, send func(*batch) bool) (sealed bool) {
+	for _, b := range w.account.left() {
+		if !send(b) {
+			return false
+		}
+	}
 	reading := pace{shortest: w.Options.RetryMin, longest: w.Options.RetryMax}
 	for {
 		if b := w.replay(); b != nil && !send(b) {
-			return
+			return false
 		}
 		b := w.account.begin()
 		err := w.trim()
@@ -138,22 +208,20 @@ func (w *Worker) feed(ctx context.Context, send func(*batch) bool) {
 			err = w.gather(ctx, b)
 		}
 		switch {
-		case errors.Is(err, io.EOF) || ctx.Err() != nil:
-			return
-		case err != nil:
-			w.account.drop(b)
-			w.Log.Error("cannot read the journal; will try again", "error", err)
-			if !sleep(ctx, reading.failed(false, 0)) {
-				return
-			}
-		case b.empty():
-			w.account.drop(b)
-		default:
+		case !b.empty(): // also when the context has ended: it is counted
 			reading.succeeded()
 			if w.account.enter(b); !send(b) {
-				return
+				return false
 			}
+			continue
+		case errors.Is(err, io.EOF) || ctx.Err() != nil:
+			w.account.drop(b)
+			return ctx.Err() == nil
+		case err != nil:
+			w.Log.Error("cannot read the journal; will try again", "error", err)
+			sleep(ctx, reading.failed(false, 0))
 		}
+		w.account.drop(b)
 	}
 }
 

@@ -22,6 +22,13 @@ func NewNotifier(log *slog.Logger) *Notifier { return &Notifier{log: log} }
 // Ready says that start-up is finished.
 func (n *Notifier) Ready() { n.send(sd.SdNotifyReady) }
 
+// Reloading says that the configuration is read anew; Ready ends it.
+func (n *Notifier) Reloading() {
+	if usec := sd.SdNotifyMonotonicUsec(); usec != "" {
+		n.send(sd.SdNotifyReloading + "\n" + usec)
+	}
+}
+
 // Stopping says that shutdown has begun.
 func (n *Notifier) Stopping() { n.send(sd.SdNotifyStopping) }
 

@@ -8,6 +8,7 @@
 //	GET  /v1/dead-letters/SINK/ID         a Letter
 //	POST /v1/dead-letters/SINK/replay     a Selection; answers a Count
 //	POST /v1/dead-letters/SINK/drop       likewise
+//	POST /v1/reload                       answers a Reload, when it is in use
 //
 // An answer that is not 200 has an Error. Texts from outside are safe to show.
 package api
@@ -52,10 +53,20 @@ type Count struct {
 	Letters int `json:"letters"`
 }
 
+// A Reload is what reading the configuration anew has changed: the names of sinks.
+type Reload struct {
+	Added     []string `json:"added"`
+	Changed   []string `json:"changed"`
+	Removed   []string `json:"removed"`
+	Unchanged int      `json:"unchanged"`
+	Warnings  []string `json:"warnings"`
+}
+
 // An Error is why a request was refused.
 type Error struct {
-	Message string `json:"error"`
-	Status  int    `json:"-"` // of HTTP
+	Message string   `json:"error"`
+	Faults  []string `json:"faults,omitempty"` // of the configuration, each with its place
+	Status  int      `json:"-"`                // of HTTP; 422 when the configuration is at fault
 }
 
 func (e *Error) Error() string { return e.Message }

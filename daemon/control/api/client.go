@@ -58,6 +58,20 @@ func (c *Client) Drop(ctx context.Context, sink string, s Selection) (int, error
 	return c.change(ctx, sink, "drop", s)
 }
 
+// Reload has the daemon read its configuration anew, and waits until that is in use. The
+// error is an *Error with Faults when the configuration is at fault; then nothing has
+// changed.
+func (c *Client) Reload(ctx context.Context) (*Reload, error) {
+	answer, err := c.do(ctx, http.MethodPost, "/v1/reload", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close() // only read
+	var r Reload
+	err = json.NewDecoder(answer).Decode(&r)
+	return &r, err
+}
+
 func (c *Client) change(ctx context.Context, sink, what string, s Selection) (int, error) {
 	body, err := json.Marshal(s)
 	if err != nil {
@@ -93,7 +107,7 @@ func lines[T any](ctx context.Context, c *Client, path string, visit func(T) err
 	}
 }
 
-const maxError = 64 << 10
+const maxError = 1 << 20
 
 // do returns the answer's body. The error is an *Error when the daemon has refused.
 func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {

@@ -65,11 +65,11 @@ func newWorker(t task, j *journal.Journal) (*worker, error) {
 		return nil, err
 	}
 	w.Worker = delivery.NewWorker(delivery.Config{
-		Name: name, Sinks: []sink.Sink{s}, Reader: reader, Rules: rules, Letters: w.letters, Decode: decoder(j.ID()),
-		Options: delivery.Options{
+		Name: name, Reader: reader, Letters: w.letters, Decode: decoder(j.ID()),
+		Way: delivery.Way{Sinks: []sink.Sink{s}, Rules: rules, Options: delivery.Options{
 			BatchEvents: t.batch, BatchBytes: 1 << 20, BatchWait: t.wait,
 			AttemptTimeout: 10 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 30 * time.Second,
-		},
+		}},
 		State:   metrics.NewSinkState(name, match.Reasons()),
 		Latency: metrics.New(prometheus.NewRegistry(), "benchmark", nil).SinkLatency.WithLabelValues(name),
 		Log:     log,

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/event"
+)
+
+const reloadHelp = `Have the daemon read its configuration anew, and wait until that is in use.
+
+Everything is read and checked before anything changes. When something is at fault,
+each fault is printed with its place, the daemon goes on with the configuration that
+it has, and the exit status is 78. systemctl reload genltestd does the same.`
+
+func (s *session) reload() *cobra.Command {
+	return &cobra.Command{
+		Use: "reload", Short: "Have the daemon read its configuration anew", Long: reloadHelp,
+		Args: usageArgs(cobra.NoArgs), ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			done, err := s.client().Reload(cmd.Context())
+			var refused *api.Error
+			if errors.As(err, &refused) {
+				s.complain(refused.Faults)
+			}
+			if err != nil {
+				return err
+			}
+			return s.showReload(done)
+		},
+	}
+}
+
+// complain prints what the daemon finds in the configuration.
+func (s *session) complain(lines []string) {
+	for _, line := range lines {
+		fmt.Fprintf(s.err, "%s\n", visibly(line))
+	}
+}
+
+func visibly(text string) []byte { return event.AppendVisible(nil, []byte(text)) }
+
+func (s *session) showReload(r *api.Reload) error {
+	if s.output == outputJSON {
+		return json.NewEncoder(s.out).Encode(r)
+	}
+	for _, w := range r.Warnings {
+		s.complain([]string{"warning: " + w})
+	}
+	var parts []string
+	for _, p := range []struct {
+		what  string
+		sinks []string
+	}{{"added", r.Added}, {"changed", r.Changed}, {"removed", r.Removed}} {
+		if len(p.sinks) > 0 {
+			parts = append(parts, p.what+" "+strings.Join(p.sinks, ", "))
+		}
+	}
+	parts = append(parts, fmt.Sprintf("%d sinks unchanged", r.Unchanged))
+	_, err := fmt.Fprintln(s.out, "reloaded: "+strings.Join(parts, "; "))
+	return err
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon"
+)
+
+// A source is where a reload reads the configuration.
+type source struct {
+	path string
+	load func(path string) (*config.Config, error)
+}
+
+var _ daemon.Source = source{}
+
+// newSource returns the source of cfg, which loadConfig has read. A default file that
+// was there must stay there: that it has gone is no wish for the built-in defaults.
+func newSource(file string, cfg *config.Config) source {
+	s := source{cmp.Or(file, defaultConfig), config.Load}
+	if file == "" && !slices.ContainsFunc(cfg.Files(), func(f config.SourceFile) bool { return f.Name == defaultConfig }) {
+		s.load = config.LoadOptional
+	}
+	return s
+}
+
+func (s source) Load() (*config.Config, error) { return s.load(s.path) }
+
+func (s source) Fingerprint() string { return config.Fingerprint(s.path) }

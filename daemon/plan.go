@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/control"
+	"github.com/genltestd/genltestd/daemon/delivery"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+// A plan is all that a new configuration needs: made before anything changes, so that
+// what can fail has not failed halfway.
+type plan struct {
+	cfg     *config.Config
+	workers []*worker // in the order of the configuration
+	added   []*worker // of them
+	changed []turn
+	removed []*worker
+	listens bool            // elsewhere, or not any more
+	server  *control.Server // then; nil is none
+	undo    undoer
+}
+
+// A turn is what becomes of a worker whose sink has changed.
+type turn struct {
+	*worker
+	to  config.Sink
+	way delivery.Way
+}
+
+// plan makes all that cfg needs and is not there. When it fails, nothing is left behind.
+func (d *Daemon) plan(cfg *config.Config) (_ *plan, err error) {
+	if err := Check(cfg); err != nil {
+		return nil, err
+	}
+	p := &plan{cfg: cfg}
+	defer func() {
+		if err != nil {
+			if err := p.undo.run(); err != nil {
+				d.log.Error("reload: taking back what was made", "error", err)
+			}
+		}
+	}()
+	for i := range cfg.Sinks {
+		if err := d.planSink(p, &cfg.Sinks[i]); err != nil {
+			return nil, sinkError(cfg, i, err)
+		}
+	}
+	for _, w := range d.crew() {
+		if !slices.Contains(p.workers, w) {
+			p.removed = append(p.removed, w)
+		}
+	}
+	if p.listens = cfg.HTTP.Listen != d.config().HTTP.Listen; !p.listens {
+		return p, nil
+	}
+	if p.server, err = d.listenElsewhere(cfg); err != nil {
+		return nil, config.Errors{cfg.Fault("http.listen", "%s", strings.TrimPrefix(err.Error(), "http.listen: "))}
+	}
+	return p, nil
+}
+
+// listenElsewhere returns the server that takes the place of the present one.
+func (d *Daemon) listenElsewhere(cfg *config.Config) (*control.Server, error) {
+	d.mu.Lock()
+	server := d.server
+	d.mu.Unlock()
+	if server == nil || cfg.HTTP.Listen == "" {
+		return d.listen(cfg)
+	}
+	return server.Move(cfg.HTTP.Listen)
+}
+
+func (d *Daemon) planSink(p *plan, c *config.Sink) error {
+	crew := d.crew()
+	i := slices.IndexFunc(crew, func(w *worker) bool { return w.Name == c.Name })
+	if i < 0 {
+		w, err := d.newWorker(c)
+		if err != nil {
+			return err
+		}
+		p.undo.push(w.discard)
+		p.added, p.workers = append(p.added, w), append(p.workers, w)
+		return nil
+	}
+	w := crew[i]
+	p.workers = append(p.workers, w)
+	if reflect.DeepEqual(w.cfg, *c) {
+		return nil
+	}
+	way, err := d.newWay(c, w)
+	if err != nil {
+		return err
+	}
+	p.undo.push(func() error { return closeSinks(without(way.Sinks, w.way.Sinks)) })
+	p.changed = append(p.changed, turn{w, *c, way})
+	return nil
+}
+
+func without(sinks, kept []sink.Sink) []sink.Sink {
+	return slices.DeleteFunc(slices.Clone(sinks), func(s sink.Sink) bool { return slices.Contains(kept, s) })
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/genl"
+)
+
+var messageField = regexp.MustCompile(`"message":"([^"]*)"`)
+
+// text is a configuration that a test may change.
+type text struct {
+	mu   sync.Mutex
+	yaml string
+}
+
+func (s *text) Load() (*config.Config, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return config.Parse("test.yaml", []byte(s.yaml))
+}
+
+func (s *text) Fingerprint() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.yaml
+}
+
+func (s *text) set(yaml string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.yaml = yaml
+}
+
+// reloadable is a daemon whose configuration a test may change.
+type reloadable struct {
+	fixture
+	text *text
+	dir  string
+}
+
+// startReloadable starts with yaml, in which DIR is a directory of the test.
+func startReloadable(t *testing.T, yaml string) *reloadable {
+	t.Helper()
+	r := &reloadable{text: &text{}, dir: t.TempDir()}
+	r.text.set(r.fill(yaml))
+	cfg, err := r.text.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+	r.fixture = launch(t, cfg, Options{Kernel: k, Echo: prober{}, Source: r.text, Fingerprint: r.text.Fingerprint()})
+	r.kernel = k
+	return r
+}
+
+func (r *reloadable) fill(yaml string) string { return strings.ReplaceAll(yaml, "DIR", r.dir) }
+
+func (r *reloadable) reload(t *testing.T, yaml string) (*api.Reload, error) {
+	t.Helper()
+	r.text.set(r.fill(yaml))
+	return r.Reload(t.Context())
+}
+
+func (r *reloadable) mustReload(t *testing.T, yaml string) *api.Reload {
+	t.Helper()
+	done, err := r.reload(t, yaml)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return done
+}
+
+func (r *reloadable) worker(t *testing.T, sink string) *worker {
+	t.Helper()
+	for _, w := range r.crew() {
+		if w.Name == sink {
+			return w
+		}
+	}
+	t.Fatalf("no sink %s", sink)
+	return nil
+}
+
+// lines waits until a file of the test has n events, and returns their texts.
+func (r *reloadable) lines(t *testing.T, file string, n int) (texts []string) {
+	t.Helper()
+	eventually(t, fmt.Sprint(n, " events in ", file), func() bool {
+		all, _ := os.ReadFile(filepath.Join(r.dir, file)) // it may not be there yet
+		texts = nil
+		for _, m := range messageField.FindAllStringSubmatch(string(all), -1) {
+			texts = append(texts, m[1])
+		}
+		return len(texts) >= n
+	})
+	return texts
+}
+
+func TestReloadChangesWhatHasChangedAndNothingElse(t *testing.T) {
+	const head = listenAnywhere + "sinks:\n- {name: same, file: {path: DIR/same}}\n"
+	r := startReloadable(t, head+"- {name: gone, file: {path: DIR/gone}}\n- {name: rules, file: {path: DIR/rules}}\n- {name: place, file: {path: DIR/place}}\n")
+	r.kernel.event("one")
+	for _, file := range []string{"same", "gone", "rules", "place"} {
+		r.lines(t, file, 1)
+	}
+	same, rules, place := r.worker(t, "same"), r.worker(t, "rules"), r.worker(t, "place")
+	parts := func() []any { return []any{same.way.Sinks[0], same.way.Rules, rules.way.Sinks[0], place.way.Rules} }
+	before := parts()
+
+	done := r.mustReload(t, head+"- {name: new, file: {path: DIR/new}}\n- {name: rules, filter: 'message != \"two\"', file: {path: DIR/rules}}\n- {name: place, batch_wait: 0, file: {path: DIR/other}}\n")
+	want := &api.Reload{Added: []string{"new"}, Changed: []string{"rules", "place"}, Removed: []string{"gone"}, Unchanged: 1}
+	if diff := cmp.Diff(want, done, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("outcome (-want +got):\n%s", diff)
+	}
+	if same != r.worker(t, "same") || rules != r.worker(t, "rules") || place != r.worker(t, "place") {
+		t.Error("a sink that is still configured has another account")
+	}
+	if !slices.Equal(before, parts()) {
+		t.Error("what is configured as before was made anew")
+	}
+	r.kernel.event("two")
+	r.kernel.event("three")
+	for file, want := range map[string][]string{
+		"same": {"one", "two", "three"}, "gone": {"one"}, "rules": {"one", "three"}, "place": {"one"}, "other": {"two", "three"}, "new": {"one", "two", "three"},
+	} {
+		if diff := cmp.Diff(want, r.lines(t, file, len(want))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", file, diff)
+		}
+	}
+	_, scrape := r.get(t, "/metrics")
+	wantWhole(t, scrape, 4)
+	if strings.Contains(scrape, `sink="gone"`) {
+		t.Error("the metrics show a sink that is not configured any more")
+	}
+}
+
+// The journal has removed what the sink had taken, and it does not begin anew.
+func TestASinkThatComesBackGoesOnWhereItWas(t *testing.T) {
+	const with = listenAnywhere + "sinks:\n- {name: other, file: {path: DIR/other}}\n- {name: back, file: {path: DIR/back}}\n"
+	const without = listenAnywhere + "sinks:\n- {name: other, file: {path: DIR/other}}\n"
+	r := startReloadable(t, with)
+	r.kernel.event("one")
+	r.lines(t, "back", 1)
+	r.mustReload(t, without)
+	r.kernel.event("two")
+	r.lines(t, "other", 2)
+	r.mustReload(t, with)
+	r.kernel.event("three")
+	if diff := cmp.Diff([]string{"one", "two", "three"}, r.lines(t, "back", 3)); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+func TestAReloadThatFailsChangesNothing(t *testing.T) {
+	const good = listenAnywhere + "sinks:\n- {name: out, file: {path: DIR/out}}\n"
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	r := startReloadable(t, good)
+	if err := os.MkdirAll(r.lettersDir(""), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(r.lettersDir("blocked"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, config, cursors := r.worker(t, "out"), r.config(), r.journal.Cursors()
+	for name, c := range map[string]struct{ yaml, fault string }{
+		"not YAML":          {"sinks: [", "test.yaml:1: "},
+		"an unknown key":    {good + "- {name: new, fiel: {}}\n", `test.yaml:4:15: sinks[1].fiel: unknown key; did you mean "file"?`},
+		"a filter":          {good + "- {name: new, filter: 'mesage', stdout: {}}\n", "test.yaml:4:23: sinks[1].filter: "},
+		"a certificate":     {good + "- {name: new, webhook: {url: 'https://localhost/', tls: {ca: DIR/none.pem}}}\n", "sinks[1].webhook.tls.ca: "},
+		"an address in use": {strings.Replace(good, "127.0.0.1:0", taken.Addr().String(), 1) + "- {name: new, stdout: {}}\n", "test.yaml:1:16: http.listen: listen tcp"},
+		"the disk":          {good + "- {name: new, stdout: {}}\n- {name: blocked, stdout: {}}\n", "sink blocked: "},
+	} {
+		if _, err := r.reload(t, c.yaml); err == nil || !strings.Contains(err.Error(), c.fault) {
+			t.Errorf("%s: %v, want %q", name, err, c.fault)
+		}
+		if line := r.statusLine(); !strings.HasPrefix(line, "RELOAD FAILED: ") || strings.Contains(line, "\n") {
+			t.Errorf("%s: status %q", name, line)
+		}
+		_, scrape := r.get(t, "/metrics")
+		if !strings.Contains(scrape, "genltestd_config_last_reload_successful 0\n") {
+			t.Errorf("%s: the metrics do not tell", name)
+		}
+		wantWhole(t, scrape, 1)
+	}
+	if r.worker(t, "out") != before || r.config() != config || len(r.crew()) != 1 {
+		t.Error("something has changed")
+	}
+	if diff := cmp.Diff(cursors, r.journal.Cursors()); diff != "" {
+		t.Errorf("places in the journal (-want +got):\n%s", diff)
+	}
+	if _, err := os.Stat(r.lettersDir("new")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("dead letters of a sink that was never there: %v", err)
+	}
+	r.kernel.event("one")
+	r.lines(t, "out", 1)
+	r.mustReload(t, good)
+	if line := r.statusLine(); strings.Contains(line, "RELOAD") {
+		t.Errorf("after a reload that succeeded: status %q", line)
+	}
+}
+
+func TestReloadMovesTheServer(t *testing.T) {
+	const sinks = "sinks:\n- {name: out, file: {path: DIR/out}}\n"
+	r := startReloadable(t, listenAnywhere+sinks)
+	old := r.server.Addr()
+	_, port, err := net.SplitHostPort(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{":" + port, "127.0.0.1:" + port, "[::1]:0"} {
+		r.mustReload(t, "http: {listen: '"+address+"'}\n"+sinks)
+		if code, _ := r.get(t, "/healthz"); code != 200 {
+			t.Errorf("%s: %d", address, code)
+		}
+	}
+	r.mustReload(t, "http: {listen: ''}\n"+sinks)
+	eventually(t, "nobody listens", func() bool {
+		c, err := net.Dial("tcp", old)
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	r.mustReload(t, listenAnywhere+sinks)
+	if code, _ := r.get(t, "/healthz"); code != 200 {
+		t.Errorf("on again: %d", code)
+	}
+}
+
+func TestReloadAppliesWhatConcernsNoSink(t *testing.T) {
+	const sinks = listenAnywhere + "sinks:\n- {name: out, file: {path: DIR/out}}\n"
+	r := startReloadable(t, sinks)
+	r.kernel.event("one")
+	r.lines(t, "out", 1)
+	done := r.mustReload(t, sinks+"event: {labels: {site: berlin}}\necho: {interval: 0}\njournal: {path: DIR/elsewhere, max_bytes: 2MiB}\nreceiver: {buffer: 1MiB}\n")
+	if len(done.Warnings) != 1 || !strings.Contains(done.Warnings[0], "test.yaml:6:17: journal.path: needs a restart") {
+		t.Errorf("warnings %q", done.Warnings)
+	}
+	r.kernel.event("two")
+	r.lines(t, "out", 2)
+	all, err := os.ReadFile(filepath.Join(r.dir, "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Split(string(all), "\n"); strings.Contains(lines[0], "berlin") || !strings.Contains(lines[1], `"site":"berlin"`) {
+		t.Errorf("labels:\n%s", all)
+	}
+	if got := r.receiver.BufferBytes; got != 1<<20 {
+		t.Errorf("the receive buffer is to have %d bytes", got)
+	}
+	if got := r.echo.config(); got.Interval != 0 {
+		t.Errorf("health checks each %v", got.Interval)
+	}
+}
+
+func TestFilesThatAreWatchedAreReloadedWhenTheyChange(t *testing.T) {
+	const head = "reload: {watch: 10ms}\n" + listenAnywhere + "sinks:\n- {name: out, file: {path: DIR/out}}\n"
+	r := startReloadable(t, head)
+	r.text.set(r.fill(head + "- {name: new, file: {path: DIR/new}}\n"))
+	eventually(t, "the new sink", func() bool { return len(r.crew()) == 2 })
+	r.text.set("sinks: [")
+	eventually(t, "the fault", func() bool { return r.reloadFault() != nil })
+	since := r.configState().Since
+	r.text.set(r.fill(head))
+	eventually(t, "the new sink's end", func() bool { return len(r.crew()) == 1 && r.reloadFault() == nil })
+	if !r.configState().Since.After(since) {
+		t.Error("the configuration in use is as old as before")
+	}
+}
+
+func TestWatchWaitsUntilTheFilesAreWhole(t *testing.T) {
+	s := &text{yaml: "a"}
+	w := watch{source: s}
+	w.look()
+	var got []bool
+	for _, now := range []string{"a", "b", "bc", "bc", "bc", "a", "bc", "a", "a", "a"} {
+		s.set(now)
+		got = append(got, w.changed())
+	}
+	if diff := cmp.Diff([]bool{false, false, false, true, false, false, false, false, true, false}, got); diff != "" {
+		t.Errorf("changed (-want +got):\n%s", diff)
+	}
+}
+
+func TestReloadComesTooLate(t *testing.T) {
+	r := startReloadable(t, listenAnywhere)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Reload(t.Context()); !errors.Is(err, ErrStopping) {
+		t.Errorf("%v, want %v", err, ErrStopping)
+	}
+}
+
+func TestAReloadAbortsTheAttemptOfASinkThatHangs(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	yaml := listenAnywhere + "shutdown: {drain: 1h}\nsinks:\n- {name: out, attempt_timeout: 1h, batch_wait: %d, webhook: {url: 'http://" + listener.Addr().String() + "/'}}\n"
+	r := startReloadable(t, strings.Replace(yaml, "%d", "0", 1))
+	r.kernel.event("one")
+	eventually(t, "an attempt", func() bool { return r.worker(t, "out").State().InFlight == 1 })
+	r.text.set(strings.NewReplacer("%d", "1ms", "drain: 1h", "drain: 1ms").Replace(yaml))
+	if _, err := r.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.worker(t, "out").State(); s.Delivered != 0 || s.Events != 1 {
+		t.Errorf("the account says %+v", s)
+	}
+}
