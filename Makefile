@@ -91,11 +91,11 @@ install: build ## install daemon, client, unit and configuration below PREFIX=/u
 	install -D -m 0644 config/reference.yaml $(DESTDIR)$(docdir)/genltestd.yaml
 	install -D -m 0644 packaging/systemd/genltestd.sysusers $(DESTDIR)$(sysusersdir)/genltestd.conf
 	install -d $(DESTDIR)$(unitdir)
-	sed -e 's|@sbindir@|$(sbindir)|' -e 's|@docdir@|$(docdir)|' packaging/systemd/genltestd.service.in \
-		> $(DESTDIR)$(unitdir)/genltestd.service
-	rm -f $(DESTDIR)$(unitdir)/genltestd.service.d/254.conf
-	[ "$(SYSTEMD)" -lt 254 ] || \
-		install -D -m 0644 packaging/systemd/genltestd-254.conf $(DESTDIR)$(unitdir)/genltestd.service.d/254.conf
+	sed -e 's|@sbindir@|$(sbindir)|' -e 's|@bindir@|$(bindir)|' -e 's|@docdir@|$(docdir)|' \
+		packaging/systemd/genltestd.service.in > $(DESTDIR)$(unitdir)/genltestd.service
+	rm -f $(DESTDIR)$(unitdir)/genltestd.service.d/25[34].conf
+	for since in 253 254; do [ "$(SYSTEMD)" -lt $$since ] || install -D -m 0644 \
+		packaging/systemd/genltestd-$$since.conf $(DESTDIR)$(unitdir)/genltestd.service.d/$$since.conf; done
 	install -d $(DESTDIR)$(sysconfdir)/genltestd.d
 	[ -e $(DESTDIR)$(sysconfdir)/genltestd.yaml ] || \
 		install -D -m 0644 config/reference.yaml $(DESTDIR)$(sysconfdir)/genltestd.yaml
