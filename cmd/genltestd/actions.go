@@ -45,7 +45,7 @@ func answer(o *options, out, stderr io.Writer) int {
 	case "test-rules":
 		return testRules(cfg, o.tests, out, stderr)
 	case "print-config":
-		cfg.Print(out) //nolint:errcheck // seen when it is flushed
+		cfg.Print(out)
 		return exitOK
 	}
 	return checkConfig(cfg, out, stderr)

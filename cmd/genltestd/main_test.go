@@ -153,8 +153,12 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 	defer full.Close()
 	for _, args := range [][]string{
-		{"--help"}, {"--version"}, {"--print-default-config"}, {"--print-config", "--config", good},
-		{"--check-config", "--config", good}, {"--test-rules", rules, "--config", good},
+		{"--help"},
+		{"--version"},
+		{"--print-default-config"},
+		{"--print-config", "--config", good},
+		{"--check-config", "--config", good},
+		{"--test-rules", rules, "--config", good},
 	} {
 		var errs bytes.Buffer
 		cmd := command(t, args...)
