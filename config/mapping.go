@@ -65,10 +65,10 @@ func (d *decoder) texts(n *yaml.Node, v reflect.Value, path string) {
 		d.fail(spotOf(n), path, `is %s where a mapping is wanted; write lines of "key: value"`, describe(n))
 		return
 	}
-	if len(n.Content) > 0 {
-		v.Set(reflect.MakeMap(v.Type()))
-	}
 	for _, p := range d.pairs(n, path) {
+		if v.IsNil() {
+			v.Set(reflect.MakeMap(v.Type()))
+		}
 		path, text := join(path, pathKey(p.key.Value)), reflect.New(v.Type().Elem()).Elem()
 		d.keys[path], d.values[path] = spotOf(p.key), spotOf(p.value)
 		d.pair(p, text, path)

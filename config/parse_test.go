@@ -125,6 +125,7 @@ func TestParseGood(t *testing.T) {
 		},
 		"extensions":   func(c *Config) { c.Log.Level = logLevel("debug") },
 		"key-merge":    func(c *Config) { c.Sinks = []Sink{stdoutSink("out"), stdoutSink("two")} },
+		"labels-empty": func(*Config) {},
 		"labels-merge": func(c *Config) { c.Event.Labels = map[string]string{"a": "b"} },
 		"alias": func(c *Config) {
 			c.Echo = Echo{Duration(7 * time.Second), Duration(7 * time.Second)}
