@@ -66,6 +66,7 @@ func TestASizeLimitSmallerThanASegment(t *testing.T) {
 func TestAPinHoldsAgainstASmallerLimit(t *testing.T) {
 	opts := still(newMemFS())
 	j := open(t, "/j", opts)
+	reader(t, j, "free", FromOldest)
 	r := pinnedReader(t, j, "r")
 	fill(t, j, 30)
 	opts.MaxBytes, opts.MaxAge, opts.Now = 2000, time.Hour, nil
@@ -80,7 +81,7 @@ func TestAPinHoldsAgainstASmallerLimit(t *testing.T) {
 	opts.MaxBytes = 100_000
 	j.Configure(opts)
 	fill(t, j, 1)
-	opts.MaxBytes = 2000
+	opts.MaxBytes, opts.MaxAge = 2000, 0
 	j.Configure(opts)
 	commitAll(t, r)
 	tend(t, j)
