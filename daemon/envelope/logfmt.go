@@ -11,12 +11,11 @@ import (
 
 // keyValues writes key=value pairs on one line. What is not plain is quoted, with the
 // escapes of JSON, so nothing acts on a terminal. The text is always quoted.
-type keyValues struct{ fields fields }
+type keyValues struct{ parts event.Parts }
 
 func (l *keyValues) Append(dst []byte, e *event.Event) ([]byte, error) {
 	begin := len(dst)
-	l.fields.set(e)
-	for name, value := range l.fields.all() {
+	for name, value := range l.parts.Of(e) {
 		if len(dst) > begin {
 			dst = append(dst, ' ')
 		}

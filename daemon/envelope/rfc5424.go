@@ -33,7 +33,7 @@ const (
 type syslog struct {
 	event, news []byte // priority and version
 	appName     []byte
-	fields      fields
+	parts       event.Parts
 }
 
 func newSyslog(o SyslogOptions) *syslog {
@@ -75,8 +75,7 @@ func (*syslog) BatchContentType() string { return "" }
 // has none of its own.
 func (s *syslog) appendData(dst []byte, e *event.Event) []byte {
 	dst = append(dst, "[genltestd@32473"...)
-	s.fields.set(e)
-	for name, value := range s.fields.all() {
+	for name, value := range s.parts.Of(e) {
 		switch name {
 		case "kind", "time", "host": // the header has these
 			continue

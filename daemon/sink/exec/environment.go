@@ -24,14 +24,14 @@ func baseEnvironment(more []Variable) []string {
 }
 
 // eventVariables tell of the event; the text stands as it is, byte for byte.
-func eventVariables(e *event.Event) []string {
+func eventVariables(namer *fields.Namer, e *event.Event) []string {
 	var env []string
-	add := func(name string, value []byte) {
+	add := func(name, value []byte) {
 		if len(value) <= maxVariable && bytes.IndexByte(value, 0) < 0 {
-			env = append(env, name+"="+string(value))
+			env = append(env, string(name)+"="+string(value))
 		}
 	}
-	add("GENLTEST_MESSAGE", e.AppendText(nil))
-	fields.Each(e, add)
+	add([]byte("GENLTEST_MESSAGE"), e.AppendText(nil))
+	namer.Each(e, add)
 	return env
 }

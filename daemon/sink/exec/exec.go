@@ -21,6 +21,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/fields"
 )
 
 // The one exit status beside 0 with a meaning of its own, EX_TEMPFAIL of
@@ -39,6 +40,7 @@ type Events struct {
 	opts     Options
 	launcher launcher
 	early    early
+	namer    fields.Namer
 }
 
 // NewEvents returns a sink; the program need not be there yet.
@@ -106,7 +108,7 @@ func (s *Events) prepare(e *event.Event) (job, error) {
 	if err != nil {
 		return job{}, sink.Permanent(fmt.Errorf("encode event %s: %w", e.ID(), err))
 	}
-	return job{body, eventVariables(e)}, nil
+	return job{body, eventVariables(&s.namer, e)}, nil
 }
 
 // run returns the program's verdict on one event.

@@ -4,14 +4,7 @@
 // names and values: fields of the systemd journal, environment variables.
 package fields
 
-import (
-	"fmt"
-	"strconv"
-	"strings"
-	"time"
-
-	"github.com/genltestd/genltestd/daemon/event"
-)
+import "github.com/genltestd/genltestd/daemon/event"
 
 const (
 	prefix = "GENLTEST_"
@@ -19,105 +12,46 @@ const (
 	maxName = 64
 )
 
+// A Namer gives each part of an event its name. One is used for many events, for its
+// memory; it is not safe for concurrent use.
+type Namer struct {
+	parts       event.Parts
+	name, value []byte
+}
+
 // Each calls set for every part that the event has, but for its text. The names
 // are those of the JSON envelope in capitals behind GENLTEST_, and
-// GENLTEST_LABEL_NAME and GENLTEST_CAPTURE_NAME. A value must not be kept; the
-// one of a capture has any bytes but NUL.
-func Each(e *event.Event, set func(name string, value []byte)) {
-	w := writer{set: set}
-	w.value(prefix+"ID", e.AppendID(w.buf[:0]))
-	w.number(prefix+"SEQ", e.Seq)
-	w.text(prefix+"KIND", e.Kind())
-	w.time(prefix+"TIME", e.Time)
-	w.time(prefix+"KERNEL_TIME", e.KernelTime)
-	w.number(prefix+"KERNEL_SEQ", e.KernelSeq)
-	w.loadID(prefix+"LOAD_ID", e.LoadID)
-	w.text(prefix+"HOST", e.Host)
-	w.text(prefix+"FAMILY", e.Family)
-	w.text(prefix+"GROUP", e.Group)
-	w.origin(e.Origin)
+// GENLTEST_LABEL_NAME and GENLTEST_CAPTURE_NAME. Neither name nor value must be
+// kept; the value of a capture has any bytes but NUL.
+func (n *Namer) Each(e *event.Event, set func(name, value []byte)) {
+	for part, value := range n.parts.Of(e) {
+		if len(value) > 0 {
+			set(n.called("", part), value)
+		}
+	}
+	if e.Origin != nil {
+		for _, l := range e.Origin.Labels {
+			n.value = append(n.value[:0], l.Value...)
+			set(n.called("LABEL_", l.Name), n.value)
+		}
+	}
 	for _, c := range e.Captures {
-		w.value(name(prefix+"CAPTURE_", c.Name), c.Value)
-	}
-	switch {
-	case e.Gap != nil:
-		w.gap(e.Gap)
-	case e.Suppressed != nil:
-		w.suppressed(e.Suppressed)
+		set(n.called("CAPTURE_", c.Name), c.Value)
 	}
 }
 
-// A writer leaves out what an event does not have.
-type writer struct {
-	set func(name string, value []byte)
-	buf [64]byte
-}
-
-func (w *writer) origin(o *event.Origin) {
-	if o == nil {
-		return
-	}
-	w.text(prefix+"MACHINE_ID", o.MachineID)
-	w.text(prefix+"BOOT_ID", o.BootID)
-	w.text(prefix+"KERNEL_RELEASE", o.KernelRelease)
-	for _, l := range o.Labels {
-		w.value(name(prefix+"LABEL_", l.Name), []byte(l.Value))
-	}
-}
-
-func (w *writer) gap(g *event.Gap) {
-	w.number(prefix+"GAP_COUNT", g.Count)
-	w.text(prefix+"GAP_REASON", g.Reason)
-	w.time(prefix+"GAP_FROM", g.From)
-	w.time(prefix+"GAP_TO", g.To)
-	w.number(prefix+"GAP_FIRST_KERNEL_SEQ", g.First)
-	w.number(prefix+"GAP_LAST_KERNEL_SEQ", g.Last)
-	w.loadID(prefix+"GAP_LOAD_ID", g.LoadID)
-}
-
-func (w *writer) suppressed(s *event.Suppressed) {
-	w.number(prefix+"SUPPRESSED_COUNT", s.Count)
-	w.text(prefix+"SUPPRESSED_REASON", s.Reason)
-	w.time(prefix+"SUPPRESSED_FROM", s.From)
-	w.time(prefix+"SUPPRESSED_TO", s.To)
-}
-
-func (w *writer) value(name string, value []byte) { w.set(name, value) }
-
-func (w *writer) text(name, value string) {
-	if value != "" {
-		w.value(name, append(w.buf[:0], value...))
-	}
-}
-
-func (w *writer) number(name string, v uint64) {
-	if v != 0 {
-		w.value(name, strconv.AppendUint(w.buf[:0], v, 10))
-	}
-}
-
-func (w *writer) loadID(name string, v uint64) {
-	if v != 0 {
-		w.value(name, fmt.Appendf(w.buf[:0], "%016x", v))
-	}
-}
-
-func (w *writer) time(name string, t time.Time) {
-	if !t.IsZero() {
-		w.value(name, t.UTC().AppendFormat(w.buf[:0], "2006-01-02T15:04:05.000000000Z07:00"))
-	}
-}
-
-// name makes a name of ASCII capitals, digits and "_" of any text.
-func name(kind, text string) string {
-	s := kind + strings.Map(func(r rune) rune {
+// called makes a name of ASCII capitals, digits and "_" of any text.
+func (n *Namer) called(kind, text string) []byte {
+	n.name = append(append(n.name[:0], prefix...), kind...)
+	for _, r := range text {
 		switch {
 		case r >= 'a' && r <= 'z':
-			return r - 'a' + 'A'
+			r += 'A' - 'a'
 		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
-			return r
+		default:
+			r = '_'
 		}
-		return '_'
-	}, text)
-	return s[:min(len(s), maxName)]
+		n.name = append(n.name, byte(r))
+	}
+	return n.name[:min(len(n.name), maxName)]
 }

@@ -28,6 +28,7 @@ type encoder struct {
 	common   []byte // what every entry ends with
 
 	entry, text []byte
+	namer       fields.Namer
 }
 
 func newEncoder(opts Options) encoder {
@@ -45,7 +46,7 @@ func (c *encoder) encode(e *event.Event) []byte {
 	id, priority := c.class(e)
 	c.entry = appendField(c.entry, "MESSAGE_ID", []byte(id))
 	c.entry = appendField(c.entry, "PRIORITY", strconv.AppendInt(c.text[:0], int64(priority), 10))
-	fields.Each(e, func(name string, value []byte) { c.entry = appendField(c.entry, name, value) })
+	c.namer.Each(e, func(name, value []byte) { c.entry = appendField(c.entry, name, value) })
 	c.entry = append(c.entry, c.common...)
 	return c.entry
 }
@@ -63,7 +64,7 @@ func (c *encoder) class(e *event.Event) (id string, priority journal.Priority) {
 // appendField writes NAME=VALUE and a newline; a value that has newlines itself
 // comes with its length in front, in 64 bits, little-endian. All other bytes may
 // stand as they are.
-func appendField(dst []byte, name string, value []byte) []byte {
+func appendField[T string | []byte](dst []byte, name T, value []byte) []byte {
 	dst = append(dst, name...)
 	if bytes.IndexByte(value, '\n') < 0 {
 		dst = append(dst, '=')
