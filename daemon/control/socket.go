@@ -5,7 +5,6 @@ package control
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/unixsocket"
 )
 
 // maxSocketPath is what fits into a unix socket's address.
@@ -31,7 +31,11 @@ func ListenSocket(path string, operations Operations, log *slog.Logger) (*Server
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("control socket %s: the path has %d bytes, at most %d are possible: use a shorter runtime directory", path, len(path), maxSocketPath)
 	}
-	if err := removeStale(path); err != nil {
+	err := unixsocket.RemoveStale(path)
+	if errors.Is(err, unixsocket.ErrServed) {
+		err = fmt.Errorf("%w; stop that one, or give this one a runtime directory of its own", err)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
 	}
 	listener, err := net.Listen("unix", path)
@@ -48,25 +52,6 @@ func ListenSocket(path string, operations Operations, log *slog.Logger) (*Server
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}, nil
-}
-
-// removeStale removes the socket that a killed process has left, and nothing else.
-func removeStale(path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info.Mode().Type() != fs.ModeSocket {
-		return errors.New("there is something that is no socket; remove it")
-	}
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		c.Close() // nothing was sent
-		return errors.New("another process serves it; stop that one, or give this one a runtime directory of its own")
-	}
-	return os.Remove(path)
 }
 
 func socketHandler(operations Operations, log *slog.Logger) http.Handler {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/unixsocket"
 )
 
 // listenAt makes a socket with its mode and group, and only then gives it its name, so
@@ -24,7 +26,7 @@ func listenAt(path string, mode fs.FileMode, group string) (l *net.UnixListener,
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := removeStale(path); err != nil {
+	if err := unixsocket.RemoveStale(path); err != nil {
 		return nil, nil, err
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".genltestd-") // with mode 0700
@@ -63,29 +65,6 @@ func publish(socket, path string, mode fs.FileMode, gid int) (fs.FileInfo, error
 		return nil, &os.LinkError{Op: "rename", Old: socket, New: path, Err: err}
 	}
 	return os.Lstat(path)
-}
-
-// removeStale removes a socket that nobody listens to. Whatever else is there is an
-// error.
-func removeStale(path string) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info.Mode().Type() != fs.ModeSocket {
-		return errors.New("there is a file that is no socket")
-	}
-	conn, err := net.DialTimeout("unix", path, time.Second)
-	if err == nil {
-		return errors.Join(errors.New("another process listens there"), conn.Close())
-	}
-	if !errors.Is(err, unix.ECONNREFUSED) {
-		return err
-	}
-	return os.Remove(path)
 }
 
 // isSocket says whether the path still leads to the socket that was made there.

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package unixsocket
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// listen returns a listener that leaves its socket behind.
+func listen(t *testing.T, path string) *net.UnixListener {
+	t.Helper()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// full listens with a queue that has no more room.
+func full(t *testing.T, path string) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrUnix{Name: path}), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		conn, err := net.Dial("unix", path)
+		if errors.Is(err, unix.EAGAIN) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+}
+
+func TestASocketThatNobodyListensToIsRemoved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	listen(t, path).Close()
+	for range 2 { // the second time there is none
+		if err := RemoveStale(path); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Lstat(path); !os.IsNotExist(err) {
+			t.Errorf("it is left: %v", err)
+		}
+	}
+}
+
+func TestWhatIsNotCertainlyStaleStays(t *testing.T) {
+	const noSocket = "is no socket"
+	for name, c := range map[string]struct {
+		make func(t *testing.T, path string) error
+		says string
+	}{
+		"file":      {func(_ *testing.T, path string) error { return os.WriteFile(path, nil, 0o600) }, noSocket},
+		"directory": {func(_ *testing.T, path string) error { return os.Mkdir(path, 0o700) }, noSocket},
+		"link":      {func(_ *testing.T, path string) error { return os.Symlink("/nowhere", path) }, noSocket},
+		"served":    {func(t *testing.T, path string) error { listen(t, path); return nil }, ErrServed.Error()},
+		"busy":      {func(t *testing.T, path string) error { full(t, path); return nil }, unix.EAGAIN.Error()},
+		"datagrams": {func(t *testing.T, path string) error {
+			c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: path})
+			t.Cleanup(func() { c.Close() })
+			return err
+		}, unix.EPROTOTYPE.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "s")
+			if err := c.make(t, path); err != nil {
+				t.Fatal(err)
+			}
+			if err := RemoveStale(path); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%v, want %q", err, c.says)
+			}
+			if _, err := os.Lstat(path); err != nil {
+				t.Errorf("it is gone: %v", err)
+			}
+		})
+	}
+}
