@@ -3,13 +3,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,18 +16,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/genltestd/genltestd/cmd/internal/cmdtest"
 	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
-// TestMain lets the test binary be the client, so that exit statuses and streams
-// are the real ones.
-func TestMain(m *testing.M) {
-	if os.Getenv("GENLTESTCTL_MAIN") == "1" {
-		main()
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { cmdtest.Main(m, main) }
 
 const hostile = "\x1b[2J\u202egnp.exe\n\x9b31m"
 
@@ -143,24 +135,9 @@ func serve(t *testing.T, s *shelf) (socket string) {
 	return socket
 }
 
-func command(t *testing.T, args ...string) *exec.Cmd {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append(os.Environ(), "GENLTESTCTL_MAIN=1")
-	return cmd
-}
-
 func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, errs bytes.Buffer
-	cmd := command(t, args...)
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	cmd.Run() //nolint:errcheck // the exit status tells
-	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+	return cmdtest.Run(t, cmdtest.Command(t, args...))
 }
 
 // TestOutput: what a script and a person see, whatever an event's text tries.
@@ -291,12 +268,10 @@ func TestOutputThatFails(t *testing.T) {
 	}
 	defer full.Close()
 	for _, args := range [][]string{{"list"}, {"list", "hook"}, {"show", "hook", "6a9155caa46c7dcc-1"}, {"replay", "hook", "--all"}} {
-		var stderr bytes.Buffer
-		cmd := command(t, append([]string{"--socket", socket, "dlq"}, args...)...)
-		cmd.Stdout, cmd.Stderr = full, &stderr
-		cmd.Run() //nolint:errcheck // the exit status tells
-		if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(stderr.String(), "no space left on device") {
-			t.Errorf("%s: status %d, %q", args, code, stderr.String())
+		cmd := cmdtest.Command(t, append([]string{"--socket", socket, "dlq"}, args...)...)
+		cmd.Stdout = full
+		if code, _, stderr := cmdtest.Run(t, cmd); code != 1 || !strings.Contains(stderr, "no space left on device") {
+			t.Errorf("%s: status %d, %q", args, code, stderr)
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/cmd/internal/cmdtest"
 )
 
 // terminal returns both ends of a new terminal of that width.
@@ -43,7 +45,7 @@ func TestTableIsCutToTheTerminal(t *testing.T) {
 	socket := serve(t, newShelf())
 	ours, theirs := terminal(t, width)
 	defer ours.Close()
-	cmd := command(t, "--socket", socket, "dlq", "list", "hook")
+	cmd := cmdtest.Command(t, "--socket", socket, "dlq", "list", "hook")
 	cmd.Stdout = theirs
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
@@ -72,13 +74,11 @@ func TestDropAsks(t *testing.T) {
 		if _, err := ours.WriteString(answer); err != nil {
 			t.Fatal(err)
 		}
-		var stderr bytes.Buffer
-		cmd := command(t, "--socket", socket, "dlq", "drop", "hook", "--all")
-		cmd.Stdin, cmd.Stderr = theirs, &stderr
-		cmd.Run() //nolint:errcheck // the exit status tells
-		code := cmd.ProcessState.ExitCode()
-		if (len(s.asked) == 1) != dropped || (code == 0) != dropped || !strings.Contains(stderr.String(), "Drop all dead letters of sink hook for good?") {
-			t.Errorf("%q: status %d, asked %q, said %q", answer, code, s.asked, stderr.String())
+		cmd := cmdtest.Command(t, "--socket", socket, "dlq", "drop", "hook", "--all")
+		cmd.Stdin = theirs
+		code, _, stderr := cmdtest.Run(t, cmd)
+		if (len(s.asked) == 1) != dropped || (code == 0) != dropped || !strings.Contains(stderr, "Drop all dead letters of sink hook for good?") {
+			t.Errorf("%q: status %d, asked %q, said %q", answer, code, s.asked, stderr)
 		}
 		ours.Close()
 		theirs.Close()

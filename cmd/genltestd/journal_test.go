@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/genltestd/genltestd/cmd/internal/cmdtest"
 	"github.com/genltestd/genltestd/daemon/journal"
 )
 
@@ -272,12 +272,10 @@ func TestJournalOutputThatFails(t *testing.T) {
 	}
 	defer full.Close()
 	for _, action := range []string{"verify", "dump"} {
-		var stderr bytes.Buffer
 		cmd := command(t, "journal", action, dir)
-		cmd.Stdout, cmd.Stderr = full, &stderr
-		cmd.Run() //nolint:errcheck // the exit status tells
-		if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(stderr.String(), "no space left on device") {
-			t.Errorf("%s: status %d, %q", action, code, stderr.String())
+		cmd.Stdout = full
+		if code, _, stderr := cmdtest.Run(t, cmd); code != 1 || !strings.Contains(stderr, "no space left on device") {
+			t.Errorf("%s: status %d, %q", action, code, stderr)
 		}
 	}
 }

@@ -14,37 +14,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/cmd/internal/cmdtest"
 	"github.com/genltestd/genltestd/config"
 )
 
-// TestMain lets the test binary be the daemon, so that exit statuses, signals
-// and streams are the real ones.
-func TestMain(m *testing.M) {
-	if os.Getenv("GENLTESTD_MAIN") == "1" {
-		main()
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { cmdtest.Main(m, main) }
 
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append(os.Environ(), "GENLTESTD_MAIN=1", "NOTIFY_SOCKET=", "JOURNAL_STREAM=",
-		"STATE_DIRECTORY="+t.TempDir(), "RUNTIME_DIRECTORY="+t.TempDir())
+	cmd := cmdtest.Command(t, args...)
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET=", "JOURNAL_STREAM=", "STATE_DIRECTORY="+t.TempDir(), "RUNTIME_DIRECTORY="+t.TempDir())
 	return cmd
 }
 
 func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	var out, errs bytes.Buffer
-	cmd := command(t, args...)
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	cmd.Run() //nolint:errcheck // the exit status tells
-	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+	return cmdtest.Run(t, command(t, args...))
 }
 
 func write(t *testing.T, text string) string {
@@ -160,12 +145,10 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		{"--check-config", "--config", good},
 		{"--test-rules", rules, "--config", good},
 	} {
-		var errs bytes.Buffer
 		cmd := command(t, args...)
-		cmd.Stdout, cmd.Stderr = full, &errs
-		cmd.Run() //nolint:errcheck // the exit status tells
-		if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(errs.String(), "no space left on device") {
-			t.Errorf("%v: exit status %d, %q", args, code, errs.String())
+		cmd.Stdout = full
+		if code, _, stderr := cmdtest.Run(t, cmd); code != exitFailed || !strings.Contains(stderr, "no space left on device") {
+			t.Errorf("%v: exit status %d, %q", args, code, stderr)
 		}
 	}
 }

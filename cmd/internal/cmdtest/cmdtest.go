@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cmdtest runs a command of ours for its own tests: the test binary is the
+// command, so exit statuses, signals and streams are the real ones, and nothing is
+// built twice.
+package cmdtest
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// variable tells the test binary to be the command.
+const variable = "GENLTEST_COMMAND"
+
+// Main is what TestMain does, with the command's own main.
+func Main(m *testing.M, main func()) {
+	if os.Getenv(variable) != "1" {
+		os.Exit(m.Run())
+	}
+	main()
+	os.Exit(0)
+}
+
+// Command returns the command with arguments, to be started; it is killed when the
+// test ends.
+func Command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...) //nolint:gosec // this program
+	cmd.Env = append(os.Environ(), variable+"=1")
+	return cmd
+}
+
+// Run runs a command to its end, whatever its exit status. It returns what the command
+// writes to those streams that lead nowhere yet.
+func Run(t *testing.T, cmd *exec.Cmd) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if cmd.Stdout == nil {
+		cmd.Stdout = &out
+	}
+	if cmd.Stderr == nil {
+		cmd.Stderr = &errs
+	}
+	cmd.Run() //nolint:errcheck // the exit status tells
+	if cmd.ProcessState == nil {
+		t.Fatalf("%s cannot be run", cmd)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
