@@ -4,7 +4,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/genltestd/genltestd/cmd/internal/cmdtest"
 	"github.com/genltestd/genltestd/config"
@@ -169,8 +167,10 @@ func TestCheckWarnsOfSecretsThatEverybodyMayRead(t *testing.T) {
 	}
 }
 
-func TestSignals(t *testing.T) {
-	cmd := command(t, "--config", write(t, "http: {listen: \"127.0.0.1:0\"}\n"))
+// launch starts the daemon, and returns it and the rest of its log when it serves.
+func launch(t *testing.T) (cmd *exec.Cmd, log *bufio.Scanner) {
+	t.Helper()
+	cmd = command(t, "--config", write(t, "http: {listen: \"127.0.0.1:0\"}\n"))
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -178,61 +178,54 @@ func TestSignals(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	log := make(chan string, 1)
-	go func() {
-		var all bytes.Buffer
-		buf := make([]byte, 4096)
-		told := false
-		for {
-			n, err := stderr.Read(buf)
-			all.Write(buf[:n])
-			if !told && strings.Contains(all.String(), "serving metrics") {
-				told = true
-				cmd.Process.Signal(syscall.SIGHUP) //nolint:errcheck // seen in the log
-				time.AfterFunc(200*time.Millisecond, func() {
-					cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // seen in the exit status
-				})
-			}
-			if err != nil {
-				log <- all.String()
-				return
-			}
+	log = bufio.NewScanner(stderr)
+	await(t, log, "serving metrics")
+	return cmd, log
+}
+
+// await reads the log up to a line that has the text.
+func await(t *testing.T, log *bufio.Scanner, text string) {
+	t.Helper()
+	var before strings.Builder
+	for log.Scan() {
+		if strings.Contains(log.Text(), text) {
+			return
 		}
-	}()
-	text := <-log
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("%v after SIGTERM", err)
+		fmt.Fprintln(&before, log.Text())
 	}
-	for _, part := range []string{"files are reopened", "msg=stopping", "msg=stopped"} {
-		if !strings.Contains(text, part) {
-			t.Errorf("log has no %q:\n%s", part, text)
-		}
+	t.Fatalf("the log ends without %q:\n%s", text, &before)
+}
+
+// wait reads the log to its end and returns the process's.
+func wait(cmd *exec.Cmd, log *bufio.Scanner) error {
+	for log.Scan() {
+	}
+	return cmd.Wait()
+}
+
+func TestSignals(t *testing.T) {
+	cmd, log := launch(t)
+	cmd.Process.Signal(syscall.SIGHUP) //nolint:errcheck // seen in the log
+	await(t, log, "files are reopened")
+	cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // seen in the log
+	await(t, log, "msg=stopping")
+	await(t, log, "msg=stopped")
+	if err := wait(cmd, log); err != nil {
+		t.Errorf("%v after SIGTERM", err)
 	}
 }
 
 // Programs of the sink exec would inherit a signal that is ignored: a shell's
 // pipelines would go on writing to nobody.
 func TestNoSignalIsIgnored(t *testing.T) {
-	cmd := command(t, "--config", write(t, "http: {listen: \"127.0.0.1:0\"}\n"))
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	log := bufio.NewScanner(stderr)
-	for log.Scan() && !strings.Contains(log.Text(), "serving metrics") {
-	}
+	cmd, log := launch(t)
 	// What ran the test may have left some ignored.
 	if more := ignored(t, fmt.Sprint(cmd.Process.Pid)) &^ ignored(t, "self"); more != 0 {
 		t.Errorf("signals are ignored: %#x", more)
 	}
 	cmd.Process.Signal(syscall.SIGPIPE) //nolint:errcheck // seen in the exit status
 	cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // seen in the exit status
-	for log.Scan() {
-	}
-	if err := cmd.Wait(); err != nil {
+	if err := wait(cmd, log); err != nil {
 		t.Errorf("%v after SIGPIPE and SIGTERM", err)
 	}
 }
