@@ -5,8 +5,6 @@
 package e2e
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
 const (
@@ -26,36 +26,10 @@ const (
 	sendBuffer     = "/proc/sys/net/core/wmem_default"
 )
 
-// entryText is a value as journalctl prints it: a list of numbers when it is not
-// fit to be shown.
-type entryText string
-
-func (v *entryText) UnmarshalJSON(raw []byte) error {
-	if !bytes.HasPrefix(raw, []byte("[")) {
-		return json.Unmarshal(raw, (*string)(v))
-	}
-	var numbers []int
-	if err := json.Unmarshal(raw, &numbers); err != nil {
-		return err
-	}
-	text := make([]byte, len(numbers))
-	for i, n := range numbers {
-		text[i] = byte(n)
-	}
-	*v = entryText(text)
-	return nil
-}
-
-func entries(t *testing.T) (list []map[string]entryText) {
+func entries(t *testing.T) []map[string]string {
 	t.Helper()
-	for line := range strings.Lines(command(t, "journalctl", "--all", "--no-pager", "-o", "json", "SYSLOG_IDENTIFIER=test-events")) {
-		var e map[string]entryText
-		if err := json.Unmarshal([]byte(line), &e); err != nil {
-			t.Fatalf("%v: %.200q", err, line)
-		}
-		list = append(list, e)
-	}
-	return list
+	out := command(t, "journalctl", "--all", "--no-pager", "-o", "json", "SYSLOG_IDENTIFIER=test-events")
+	return sinktest.ParseJournal(t, []byte(out))
 }
 
 // restartJournald has it read its configuration.
@@ -118,14 +92,14 @@ func TestJournaldHasEveryEventWithItsFields(t *testing.T) {
 		t.Fatalf("%d entries of %d events", len(list), len(texts)+volley)
 	}
 	for i, want := range texts {
-		if diff := cmp.Diff(want, string(list[i]["MESSAGE"])); diff != "" {
+		if diff := cmp.Diff(want, list[i]["MESSAGE"]); diff != "" {
 			t.Errorf("text %d (-want +got):\n%s", i, diff)
 		}
 	}
-	seen := map[entryText]bool{}
+	seen := map[string]bool{}
 	for i, e := range list {
 		seen[e["GENLTEST_ID"]] = true
-		if got, want := string(e["GENLTEST_KERNEL_SEQ"]), strconv.Itoa(i+1); got != want {
+		if got, want := e["GENLTEST_KERNEL_SEQ"], strconv.Itoa(i+1); got != want {
 			t.Fatalf("entry %d is event %s, want %s", i, got, want)
 		}
 	}
@@ -135,9 +109,9 @@ func TestJournaldHasEveryEventWithItsFields(t *testing.T) {
 	checkFields(t, u, list[0])
 }
 
-func checkFields(t *testing.T, u unit, e map[string]entryText) {
+func checkFields(t *testing.T, u unit, e map[string]string) {
 	t.Helper()
-	own := map[string]entryText{"_SYSTEMD_UNIT": e["_SYSTEMD_UNIT"], "_PID": e["_PID"]}
+	own := map[string]string{"_SYSTEMD_UNIT": e["_SYSTEMD_UNIT"], "_PID": e["_PID"]}
 	for name, value := range e {
 		if !strings.HasPrefix(name, "_") {
 			own[name] = value
@@ -147,13 +121,13 @@ func checkFields(t *testing.T, u unit, e map[string]entryText) {
 		"GENLTEST_ID": `^[0-9a-f]{16}-1$`, "GENLTEST_LOAD_ID": `^[0-9a-f]{16}$`,
 		"GENLTEST_TIME": `^20.*\.\d{9}Z$`, "GENLTEST_KERNEL_TIME": `^20.*\.\d{9}Z$`,
 	} {
-		if !regexp.MustCompile(form).MatchString(string(own[name])) {
+		if !regexp.MustCompile(form).MatchString(own[name]) {
 			t.Errorf("%s is %q, want %s", name, own[name], form)
 		}
 		delete(own, name)
 	}
-	want := map[string]entryText{
-		"_SYSTEMD_UNIT": "genltestd.service", "_PID": entryText(u.property("MainPID")),
+	want := map[string]string{
+		"_SYSTEMD_UNIT": "genltestd.service", "_PID": u.property("MainPID"),
 		"MESSAGE": "plain", "MESSAGE_ID": "95d67113b44e48a5a63c209d0dd91446", "PRIORITY": "6", "SYSLOG_IDENTIFIER": "test-events", "SITE": "berlin",
 		"GENLTEST_SEQ": "1", "GENLTEST_KIND": "event", "GENLTEST_KERNEL_SEQ": "1",
 		"GENLTEST_HOST": "genltest-vm", "GENLTEST_FAMILY": "genltest", "GENLTEST_GROUP": "mcgrp",

@@ -19,6 +19,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
 // A life is one way in which the sink is used by processes that are killed.
@@ -31,8 +32,8 @@ type life struct {
 
 var lives = map[string]life{
 	"json":         {encoder: event.JSON{}, fsync: true, text: textOfJSON},
-	"raw":          {encoder: raw{}, text: textOfRaw},
-	"raw, rotated": {encoder: raw{}, rotate: Rotate{MaxBytes: 300 << 10, Compress: true}, text: textOfRaw},
+	"raw":          {encoder: sinktest.Text{}, text: textOfRaw},
+	"raw, rotated": {encoder: sinktest.Text{}, rotate: Rotate{MaxBytes: 300 << 10, Compress: true}, text: textOfRaw},
 }
 
 func textOfRaw(_ *testing.T, line []byte) string { return string(line) }

@@ -14,14 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
-
-// raw writes the text alone: its lines say nothing of the event.
-type raw struct{}
-
-func (raw) Append(dst []byte, e *event.Event) ([]byte, error) { return append(dst, e.Message...), nil }
-func (raw) ContentType() string                               { return "text/plain" }
-func (raw) BatchContentType() string                          { return "" }
 
 // numbered are events whose texts tell their numbers, some of them the beginning of
 // the next one's.
@@ -88,7 +82,7 @@ func read(t *testing.T, path string) string {
 	return string(b)
 }
 
-var encoders = map[string]event.Encoder{"json": event.JSON{}, "raw": raw{}}
+var encoders = map[string]event.Encoder{"json": event.JSON{}, "raw": sinktest.Text{}}
 
 func TestKilledAtEachByteWritesEachEventOnce(t *testing.T) {
 	// How the events come again, as lists of batches.
@@ -304,7 +298,7 @@ func TestWhatOthersAppendedIsNotTakenForOurs(t *testing.T) {
 func TestACutLineGoesWhenItsEventIsWrittenOtherwise(t *testing.T) {
 	sc := stage(t, event.JSON{})
 	sc.kill(t, 11)
-	deliver(t, openWith(t, Options{Path: sc.path, Position: sc.position, Encoder: raw{}}), numbered(4, 5))
+	deliver(t, openWith(t, Options{Path: sc.path, Position: sc.position, Encoder: sinktest.Text{}}), numbered(4, 5))
 	if got := read(t, sc.path)[sc.before:]; got != "xxxx\nxxxxx\n" {
 		t.Errorf("behind the first batch: %q", got)
 	}

@@ -4,13 +4,10 @@ package journald
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -132,45 +129,14 @@ func (s *server) options() Options {
 }
 
 // entries are what the sink has put into the journal.
-func (s *server) entries(t *testing.T) (all []map[string]string) {
+func (s *server) entries(t *testing.T) []map[string]string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "journalctl", "-D", s.root+"/run/log/journal", "--all", "--no-pager", "-o", "json", "SYSLOG_IDENTIFIER=test-events")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range bytes.Lines(out) {
-		var entry map[string]text
-		if err := json.Unmarshal(line, &entry); err != nil {
-			t.Fatalf("%v: %.200q", err, line)
-		}
-		plain := make(map[string]string, len(entry))
-		for name, value := range entry {
-			plain[name] = string(value)
-		}
-		all = append(all, plain)
-	}
-	return all
-}
-
-// text is a value as journalctl prints it: a list of numbers when it is not fit
-// to be shown.
-type text string
-
-func (v *text) UnmarshalJSON(raw []byte) error {
-	if !bytes.HasPrefix(raw, []byte("[")) {
-		return json.Unmarshal(raw, (*string)(v))
-	}
-	var numbers []int
-	if err := json.Unmarshal(raw, &numbers); err != nil {
-		return err
-	}
-	var b strings.Builder
-	for _, n := range numbers {
-		b.WriteByte(byte(n))
-	}
-	*v = text(b.String())
-	return nil
+	return sinktest.ParseJournal(t, out)
 }
 
 // Taken, Break and Mend make the server a sinktest.Place. A stopped journald is

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 	"github.com/genltestd/genltestd/daemon/sink/stream"
 )
@@ -25,7 +24,7 @@ func BenchmarkClient(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/acknowledge=%t", network, confirm), func(b *testing.B) {
 				c := NewClient(forget(b, network, confirm))
 				defer c.Close()
-				measure(b, c)
+				sinktest.Measure(b, c, 256)
 			})
 		}
 	}
@@ -48,23 +47,10 @@ func BenchmarkListener(b *testing.B) {
 			for l.Stats().Readers < readers {
 				time.Sleep(time.Millisecond)
 			}
-			measure(b, l)
+			sinktest.Measure(b, l, 256)
 			b.ReportMetric(float64(l.Stats().Missed), "missed")
 		})
 	}
-}
-
-func measure(b *testing.B, s sink.Sink) {
-	b.Helper()
-	events := sinktest.Events(1, 256)
-	count := 0
-	for b.Loop() {
-		if n, err := s.Deliver(b.Context(), events); err != nil {
-			b.Fatalf("took %d events, %v", n, err)
-		}
-		count += len(events)
-	}
-	b.ReportMetric(float64(count)/b.Elapsed().Seconds(), "events/s")
 }
 
 // forget returns the options that lead to a peer, which may confirm the last of each

@@ -13,27 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
-
-// raw writes the text alone.
-type raw struct{}
-
-func (raw) Append(dst []byte, e *event.Event) ([]byte, error) {
-	if string(e.Message) == "bad" {
-		return dst, errors.New("cannot be written")
-	}
-	return append(dst, e.Message...), nil
-}
-func (raw) ContentType() string      { return "text/plain" }
-func (raw) BatchContentType() string { return "" }
-
-func texts(list ...string) (events []event.Event) {
-	for i, text := range list {
-		events = append(events, event.Event{JournalID: "j", Seq: uint64(i + 1), Message: []byte(text)})
-	}
-	return events
-}
 
 // A pipe takes what it is told to, when it is told to.
 type pipe struct {
@@ -74,15 +55,15 @@ func TestAnAttemptGoesOnWhereTheOneBeforeHung(t *testing.T) {
 		"cut within, given up":       {answer{3, broken}, [][]string{{}, {"d"}}, "a\nb\nd\n"},
 		"cut within, one is left":    {answer{3, broken}, [][]string{{}, {"a"}, {"ccc"}}, "a\nb\nccc\n"},
 		"short without an error":     {answer{3, nil}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
-		"all written, one is no use": {answer{9, nil}, [][]string{{"bad"}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
+		"all written, one is no use": {answer{9, nil}, [][]string{{sinktest.Refused}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := &pipe{allow: make(chan answer)}
-				s := New(p, raw{})
+				s := New(p, sinktest.Text{})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				if n, err := s.Deliver(ctx, texts("a", "bb", "ccc")); n != 0 || !errors.Is(err, context.DeadlineExceeded) {
+				if n, err := s.Deliver(ctx, sinktest.Texts("a", "bb", "ccc")); n != 0 || !errors.Is(err, context.DeadlineExceeded) {
 					t.Fatalf("took %d, %v, while nobody read", n, err)
 				}
 				p.allow <- c.ended
@@ -93,9 +74,9 @@ func TestAnAttemptGoesOnWhereTheOneBeforeHung(t *testing.T) {
 					p.allow <- answer{1 << 20, nil}
 				}
 				for _, list := range c.next {
-					n, err := s.Deliver(t.Context(), texts(list...))
+					n, err := s.Deliver(t.Context(), sinktest.Texts(list...))
 					if n != len(list) || err != nil && len(list) > 0 {
-						if len(list) == 1 && list[0] == "bad" {
+						if len(list) == 1 && list[0] == sinktest.Refused {
 							continue
 						}
 						t.Fatalf("took %d of %q, %v", n, list, err)
@@ -112,7 +93,7 @@ func TestAnAttemptGoesOnWhereTheOneBeforeHung(t *testing.T) {
 // The newline that ends a line which was given up may itself be refused.
 func TestALineThatWasGivenUpIsEndedInTheEnd(t *testing.T) {
 	p := &pipe{allow: make(chan answer, 10)}
-	s := New(p, raw{})
+	s := New(p, sinktest.Text{})
 	for i, step := range []struct {
 		allow answer
 		give  string
@@ -125,7 +106,7 @@ func TestALineThatWasGivenUpIsEndedInTheEnd(t *testing.T) {
 		{answer{100, nil}, "dd", 1},
 	} {
 		p.allow <- step.allow
-		if n, err := s.Deliver(t.Context(), texts(step.give)); n != step.taken || (err == nil) != (n == 1) {
+		if n, err := s.Deliver(t.Context(), sinktest.Texts(step.give)); n != step.taken || (err == nil) != (n == 1) {
 			t.Errorf("attempt %d took %d, %v", i, n, err)
 		}
 	}

@@ -16,15 +16,7 @@ func BenchmarkDeliver(b *testing.B) {
 		b.Run(network, func(b *testing.B) {
 			s := New(discard(b, network))
 			defer s.Close()
-			events := sinktest.Events(1, 256)
-			count := 0
-			for b.Loop() {
-				if n, err := s.Deliver(b.Context(), events); err != nil {
-					b.Fatalf("took %d events, %v", n, err)
-				}
-				count += len(events)
-			}
-			b.ReportMetric(float64(count)/b.Elapsed().Seconds(), "events/s")
+			sinktest.Measure(b, s, 256)
 		})
 	}
 }

@@ -3,7 +3,6 @@
 package syslog
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -12,37 +11,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// text writes the message as it is; "refuse" cannot be written.
-type text struct{}
-
-func (text) Append(dst []byte, e *event.Event) ([]byte, error) {
-	if string(e.Message) == "refuse" {
-		return dst, errors.New("no")
-	}
-	return append(dst, e.Message...), nil
-}
-func (text) ContentType() string      { return "text/plain" }
-func (text) BatchContentType() string { return "" }
-
-func texts(list ...string) (events []event.Event) {
-	for i, s := range list {
-		events = append(events, event.Event{JournalID: "j", Seq: uint64(i + 1), Message: []byte(s)})
-	}
-	return events
-}
-
 func TestFraming(t *testing.T) {
-	list := texts("<14>1 a", "b\nc\x00\r\n", "\u202ecaf\u00e9")
+	list := sinktest.Texts("<14>1 a", "b\nc\x00\r\n", "\u202ecaf\u00e9")
 	tests := map[Framing]string{
 		OctetCounting: "7 <14>1 a6 b\nc\x00\r\n8 \u202ecaf\u00e9",
 		Newline:       "<14>1 a\nb\\nc\\x00\n\\u202ecaf\u00e9\n",
 	}
 	for framing, want := range tests {
-		m := &messages{encoder: text{}, framing: framing, limit: 100}
+		m := &messages{encoder: sinktest.Text{}, framing: framing, limit: 100}
 		if err := m.encode(list); err != nil {
 			t.Fatal(err)
 		}
@@ -61,12 +41,12 @@ func TestFraming(t *testing.T) {
 func FuzzFraming(f *testing.F) {
 	f.Add([]byte("a\nb"), []byte("12 x"))
 	f.Fuzz(func(t *testing.T, a, b []byte) {
-		list := texts(string(a), string(b))
-		lines := &messages{encoder: text{}, framing: Newline, limit: 1 << 20}
+		list := sinktest.Texts(string(a), string(b))
+		lines := &messages{encoder: sinktest.Text{}, framing: Newline, limit: 1 << 20}
 		if err := lines.encode(list); err == nil && strings.Count(string(lines.buf), "\n") != 2 {
 			t.Errorf("%q is not two lines", lines.buf)
 		}
-		frames := &messages{encoder: text{}, framing: OctetCounting, limit: 1 << 20}
+		frames := &messages{encoder: sinktest.Text{}, framing: OctetCounting, limit: 1 << 20}
 		if err := frames.encode(list); err != nil {
 			return
 		}
@@ -93,7 +73,7 @@ func TestEventsThatAreNoMessageAreRefusedForGood(t *testing.T) {
 		limit               int
 		want                string
 	}{
-		{"encoder", "udp", "refuse", 100, "event j-3: no"},
+		{"encoder", "udp", sinktest.Refused, 100, "event j-3: no"},
 		{"empty", "unixgram", "", 100, "event j-3: the message is empty"},
 		{"longer than the limit", "udp", "more than ten", 10, "event j-3: the message has 13 bytes, more than max_message allows, which is 10"},
 		{"longer than a datagram of UDP", "udp", long, 1 << 20, "70000 bytes: "},
@@ -102,13 +82,13 @@ func TestEventsThatAreNoMessageAreRefusedForGood(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			receiver := receive(t, tt.network)
-			s := New(Options{Network: tt.network, Address: receiver.LocalAddr().String(), MaxMessage: tt.limit, Encoder: text{}})
+			s := New(Options{Network: tt.network, Address: receiver.LocalAddr().String(), MaxMessage: tt.limit, Encoder: sinktest.Text{}})
 			defer s.Close()
-			n, err := s.Deliver(t.Context(), texts("a", "b", tt.text, "c"))
+			n, err := s.Deliver(t.Context(), sinktest.Texts("a", "b", tt.text, "c"))
 			if n != 2 || sink.Poisoned(err) != 1 || !strings.Contains(fmt.Sprint(err), tt.want) {
 				t.Errorf("took %d events, %v", n, err)
 			}
-			if n, err := s.Deliver(t.Context(), texts("c")); n != 1 || err != nil {
+			if n, err := s.Deliver(t.Context(), sinktest.Texts("c")); n != 1 || err != nil {
 				t.Errorf("behind it took %d events, %v", n, err)
 			}
 		})

@@ -19,7 +19,6 @@ func BenchmarkDeliver(b *testing.B) {
 		io.Copy(io.Discard, r.Body) //nolint:errcheck // the client's error
 	}))
 	defer server.Close()
-	events := sinktest.Events(1, 500)
 	for name, opts := range map[string]Options{
 		"array": {}, "lines": {Batch: Lines}, "gzip": {Compression: Gzip}, "zstd": {Compression: Zstd},
 		"signed": {SigningSecrets: []secret.Source{secret.Inline(oldSecret)}},
@@ -32,12 +31,7 @@ func BenchmarkDeliver(b *testing.B) {
 			}
 			defer s.Close()
 			b.ReportAllocs()
-			for b.Loop() {
-				if n, err := s.Deliver(b.Context(), events); n != len(events) || err != nil {
-					b.Fatal(n, err)
-				}
-			}
-			b.ReportMetric(float64(b.N)*500/b.Elapsed().Seconds(), "events/s")
+			sinktest.Measure(b, s, 500)
 		})
 	}
 }
