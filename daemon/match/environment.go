@@ -3,7 +3,6 @@
 package match
 
 import (
-	"fmt"
 	"reflect"
 	"time"
 
@@ -90,7 +89,7 @@ func (v *environ) fill(e *event.Event, captures []string) {
 		v.fields.ID = e.ID()
 	}
 	if v.loadID && e.LoadID != 0 {
-		v.fields.LoadID = fmt.Sprintf("%016x", e.LoadID)
+		v.fields.LoadID = string(event.AppendLoadID(nil, e.LoadID))
 	}
 	if e.Gap != nil {
 		v.fields.Gap = gap{int(e.Gap.Count), e.Gap.Reason} //nolint:gosec // a number of events
