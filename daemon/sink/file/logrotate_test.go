@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
 var logrotateBlock = regexp.MustCompile(`(?ms)^/var/log/genltestd/\*\.jsonl \{\n.*?^\}\n`)
@@ -40,8 +42,9 @@ func documented(t *testing.T, dir string) string {
 
 // The real logrotate takes the files away while events flow.
 func TestLogrotate(t *testing.T) {
-	if _, err := exec.LookPath("logrotate"); (err != nil || os.Geteuid() != 0) && os.Getenv("CI") == "" {
-		t.Skip("needs logrotate and root")
+	sinktest.Program(t, "logrotate")
+	if os.Geteuid() != 0 && os.Getenv("CI") == "" {
+		t.Skip("needs root")
 	}
 	for name, change := range map[string]func(string) string{
 		"as documented": func(text string) string { return text },
@@ -84,7 +87,7 @@ func rotateByLogrotate(t *testing.T, dir, config string, times int) {
 		t.Fatal(err)
 	}
 	for range times {
-		if out, err := exec.Command("logrotate", "--force", "--state", path+".state", path).CombinedOutput(); err != nil {
+		if out, err := exec.Command(sinktest.Program(t, "logrotate"), "--force", "--state", path+".state", path).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 		for { // until there are events to rotate

@@ -128,12 +128,7 @@ func all(in io.Reader) (lines []byte, err error) {
 // socat stands for the programs of others at both ends: it takes what a client sends,
 // and shows what a listener broadcasts.
 func TestSocat(t *testing.T) {
-	if _, err := exec.LookPath("socat"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	socat := sinktest.Program(t, "socat")
 	dir := t.TempDir()
 	events := sinktest.Events(1, 1000)
 	want := ""
@@ -148,7 +143,7 @@ func TestSocat(t *testing.T) {
 	}
 	t.Run("client", func(t *testing.T) {
 		path := filepath.Join(dir, "in.sock")
-		run(t, "socat", "-u", "UNIX-LISTEN:"+path, "CREATE:"+filepath.Join(dir, "client"))
+		run(t, socat, "-u", "UNIX-LISTEN:"+path, "CREATE:"+filepath.Join(dir, "client"))
 		c := NewClient(ClientOptions{Stream: stream.Options{Network: "unix", Address: path}, Encoder: event.JSON{}})
 		defer c.Close()
 		eventually(t, "socat does not listen", func() bool { _, err := os.Stat(path); return err == nil })
@@ -159,7 +154,7 @@ func TestSocat(t *testing.T) {
 	})
 	t.Run("listener", func(t *testing.T) {
 		l := newListener(t, 1<<20)
-		run(t, "socat", "-u", "UNIX-CONNECT:"+l.opts.Path, "CREATE:"+filepath.Join(dir, "listener"))
+		run(t, socat, "-u", "UNIX-CONNECT:"+l.opts.Path, "CREATE:"+filepath.Join(dir, "listener"))
 		eventually(t, "socat does not connect", func() bool { return l.Stats().Readers == 1 })
 		deliver(t, l, 1, 1000)
 		eventually(t, "socat has something else", gets("listener"))

@@ -45,7 +45,7 @@ action(type="omfile" file="%[1]s/messages" template="raw")
 // startRsyslog waits until ready says that the input is there.
 func startRsyslog(t *testing.T, global, input string, ready func() bool) *rsyslog {
 	t.Helper()
-	need(t, "rsyslogd")
+	sinktest.Program(t, "rsyslogd")
 	r := &rsyslog{dir: t.TempDir(), input: input, ready: ready}
 	config := fmt.Sprintf(rsyslogConfig, r.dir, input, global)
 	if err := os.WriteFile(filepath.Join(r.dir, "rsyslog.conf"), []byte(config), 0o600); err != nil {
@@ -56,21 +56,9 @@ func startRsyslog(t *testing.T, global, input string, ready func() bool) *rsyslo
 	return r
 }
 
-// need skips a test for want of a program, but never where everything has to run.
-func need(t *testing.T, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is not installed", program)
-	}
-	t.Skipf("%s is not installed", program)
-}
-
 func (r *rsyslog) start(t *testing.T) {
 	t.Helper()
-	r.process = exec.Command("rsyslogd", "-n", "-iNONE", "-f", filepath.Join(r.dir, "rsyslog.conf"))
+	r.process = exec.Command(sinktest.Program(t, "rsyslogd"), "-n", "-iNONE", "-f", filepath.Join(r.dir, "rsyslog.conf"))
 	var log bytes.Buffer
 	r.process.Stderr, r.process.Stdout = &log, &log
 	if err := r.process.Start(); err != nil {
@@ -207,7 +195,7 @@ func tcpServer(t *testing.T, framing Framing) (*rsyslog, Options) {
 
 // tlsServer wants a certificate of each client.
 func tlsServer(t *testing.T) (*rsyslog, Options) {
-	need(t, "rsyslogd")
+	sinktest.Program(t, "rsyslogd")
 	ca := sinktest.NewCA(t)
 	cert, key := ca.Issue(t, "server", time.Hour)
 	o := options("tls", sinktest.FreeAddress(t))

@@ -56,13 +56,7 @@ http {
 
 func newNginx(t *testing.T) *nginx {
 	t.Helper()
-	program, err := exec.LookPath("nginx")
-	if err != nil {
-		program = "/usr/sbin/nginx"
-	}
-	if _, err := os.Stat(program); err != nil && os.Getenv("CI") == "" {
-		t.Skip("nginx is not installed")
-	}
+	program := sinktest.Program(t, "nginx")
 	n := &nginx{receiver: &receiver{t: t}, ca: sinktest.NewCA(t)}
 	back := httptest.NewServer(n.receiver)
 	t.Cleanup(back.Close)
