@@ -12,6 +12,7 @@ DESTDIR    ?=
 bindir      = $(PREFIX)/bin
 sbindir     = $(PREFIX)/sbin
 docdir      = $(PREFIX)/share/doc/genltestd
+mandir      = $(PREFIX)/share/man
 unitdir     = $(PREFIX)/lib/systemd/system
 sysusersdir = $(PREFIX)/lib/sysusers.d
 sysconfdir ?= /etc
@@ -64,6 +65,10 @@ build: ## build the daemon and its client into build/
 	@mkdir -p build
 	$(GOBUILD) -o build/ ./cmd/genltestd ./cmd/genltestctl
 
+.PHONY: generate
+generate: ## write the generated files anew: the manual pages
+	$(GO) run ./packaging/man packaging/man
+
 .PHONY: kmod
 kmod: ## build the module for KERNEL=5.10|6.1|6.12|7|all into build/kmod/
 	packaging/vm/kmod --kernel $(KERNEL)
@@ -84,11 +89,14 @@ clean: ## remove what was built in this tree (the VM images: packaging/vm/clean)
 ##@ Installation
 
 .PHONY: install
-install: build ## install daemon, client, unit and configuration below PREFIX=/usr/local
+install: build ## install daemon, client, unit, manual pages and configuration below PREFIX=/usr/local
 	install -D -m 0755 build/genltestd $(DESTDIR)$(sbindir)/genltestd
 	install -D -m 0755 build/genltestctl $(DESTDIR)$(bindir)/genltestctl
 	install -D -m 0644 README.md $(DESTDIR)$(docdir)/README.md
 	install -D -m 0644 config/reference.yaml $(DESTDIR)$(docdir)/genltestd.yaml
+	install -D -m 0644 packaging/man/genltestctl.1 $(DESTDIR)$(mandir)/man1/genltestctl.1
+	install -D -m 0644 packaging/man/genltestd.yaml.5 $(DESTDIR)$(mandir)/man5/genltestd.yaml.5
+	install -D -m 0644 packaging/man/genltestd.8 $(DESTDIR)$(mandir)/man8/genltestd.8
 	install -D -m 0644 packaging/systemd/genltestd.sysusers $(DESTDIR)$(sysusersdir)/genltestd.conf
 	install -d $(DESTDIR)$(unitdir)
 	sed -e 's|@sbindir@|$(sbindir)|' -e 's|@bindir@|$(bindir)|' -e 's|@docdir@|$(docdir)|' \
@@ -114,6 +122,7 @@ kmod-install: ## build and install the module for the running kernel (needs its 
 uninstall: ## remove what install put there, but not configuration, logs and user
 	rm -f $(DESTDIR)$(sbindir)/genltestd $(DESTDIR)$(bindir)/genltestctl
 	rm -f $(DESTDIR)$(unitdir)/genltestd.service $(DESTDIR)$(sysusersdir)/genltestd.conf
+	rm -f $(DESTDIR)$(mandir)/man1/genltestctl.1 $(DESTDIR)$(mandir)/man5/genltestd.yaml.5 $(DESTDIR)$(mandir)/man8/genltestd.8
 	rm -rf $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir)/genltestd.service.d
 
 .PHONY: help

@@ -5,6 +5,7 @@ package match
 import (
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,23 @@ func TestDocumentationNamesEveryFunctionAndReason(t *testing.T) {
 			if !regexp.MustCompile("`" + name + "[`(]").MatchString(page) {
 				t.Errorf("%s is not in docs/filters.md", name)
 			}
+		}
+	}
+}
+
+func TestTheManualNamesEveryFunctionAndReason(t *testing.T) {
+	page, err := os.ReadFile("../../packaging/man/genltestd.yaml.5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Concat(functions, methods) {
+		if !regexp.MustCompile(`(?m)^\.Fn ` + name + `( [,.;])?$`).Match(page) {
+			t.Errorf("%s is not in genltestd.yaml(5)", name)
+		}
+	}
+	for _, reason := range Reasons() {
+		if !strings.Contains(string(page), "\n.Cm "+reason+"\n") && !strings.Contains(string(page), "\n.Cm "+reason+" ,\n") {
+			t.Errorf("%s is not in genltestd.yaml(5)", reason)
 		}
 	}
 }

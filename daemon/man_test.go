@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	scrapedType   = regexp.MustCompile(`(?m)^# TYPE (genltestd_\S+) (\S+)$`)
+	scrapedSeries = regexp.MustCompile(`(?m)^(genltestd_[a-z_]+)\{(.*)\} `)
+	pagePath      = regexp.MustCompile(`(?m)^/[a-z]+`)
+	scrapedLabel  = regexp.MustCompile(`([a-z]+)="(?:[^"\\]|\\.)*"`)
+)
+
+// What the daemon shows is in its manual page, metrics with type and labels.
+func TestTheManualNamesEveryMetricAndPage(t *testing.T) {
+	page, err := os.ReadFile("../packaging/man/genltestd.8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := start(t, listenAnywhere, &fakeKernel{}, prober{})
+	_, scrape := f.get(t, "/metrics")
+	labels := labelsOf(scrape)
+	types := scrapedType.FindAllStringSubmatch(scrape, -1)
+	for _, m := range types {
+		name, kind := m[1], m[2]
+		want := ".It Va " + name + " No " + labels[name] + "(" + kind + ")"
+		if !strings.Contains(string(page), "\n"+want+"\n") {
+			t.Errorf("the manual has no line %q", want)
+		}
+	}
+	if len(types) < 35 {
+		t.Errorf("%d metrics", len(types))
+	}
+	_, index := f.get(t, "/")
+	paths := pagePath.FindAllString(index, -1)
+	for _, path := range paths {
+		if !strings.Contains(string(page), "\n.It Pa "+path+"\n") {
+			t.Errorf("the manual does not have %s", path)
+		}
+	}
+	if len(paths) < 3 {
+		t.Errorf("pages: %s", paths)
+	}
+}
+
+// labelsOf is what the page shows of the labels of each metric, like "{sink,reason} ".
+// Those of a histogram are its samples'.
+func labelsOf(scrape string) map[string]string {
+	all := make(map[string]string)
+	for _, m := range scrapedSeries.FindAllStringSubmatch(scrape, -1) {
+		var names []string
+		for _, label := range scrapedLabel.FindAllStringSubmatch(m[2], -1) {
+			if label[1] != "le" {
+				names = append(names, label[1])
+			}
+		}
+		slices.Sort(names)
+		slices.Reverse(names) // the sink first, as the page has it
+		if len(names) > 0 {
+			all[strings.TrimSuffix(m[1], "_bucket")] = "{" + strings.Join(names, ",") + "} "
+		}
+	}
+	return all
+}

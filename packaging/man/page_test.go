@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon"
+)
+
+// pages loads every frame, by the name of its page.
+func pages(t *testing.T) map[string]*page {
+	t.Helper()
+	frames, err := filepath.Glob("*.in")
+	if err != nil || len(frames) != 3 {
+		t.Fatalf("frames %s, %v", frames, err)
+	}
+	all := make(map[string]*page)
+	for _, frame := range frames {
+		p, err := load(frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimSuffix(frame, ".in")] = p
+	}
+	return all
+}
+
+func TestPagesAreUpToDate(t *testing.T) {
+	for name, p := range pages(t) {
+		committed, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(committed), p.roff); diff != "" {
+			t.Errorf("%s is not what make generate writes (-committed +generated):\n%s", name, diff)
+		}
+	}
+}
+
+func TestGenerateWritesThePages(t *testing.T) {
+	dir := t.TempDir()
+	frame := filepath.Join(dir, "a.1.in")
+	if err := os.WriteFile(frame, []byte(".\\\" licence\n.Dd x\n@text\n.a\n@end\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := generate(dir); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "a.1"))
+	want := ".\\\" licence\n.\\\" Written by \"make generate\" from a.1.in; edit that file.\n.Dd x\n.ds doc-volume-operating-system Linux\n.Bd -literal -offset indent\n\\&.a\n.Ed\n"
+	if diff := cmp.Diff(want, string(got)); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if err := generate(t.TempDir()); err == nil {
+		t.Error("no error for a directory without frames")
+	}
+}
+
+func TestFaultsOfFrames(t *testing.T) {
+	for text, want := range map[string]string{
+		"@text\nx\n":         "f.in: no @end of the last example",
+		"x\n@keys nothing\n": `f.in:2: no section or kind "nothing"`,
+		"x\n@code\n":         "f.in:2: unknown @code",
+		"@end\n":             "f.in:1: unknown @end",
+	} {
+		if _, err := expand("f.in", text, config.Describe()); err == nil || err.Error() != want {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestEveryKeyIsInThePage(t *testing.T) {
+	roff := pages(t)["genltestd.yaml.5"].roff
+	for _, k := range config.Describe() {
+		if n := strings.Count(roff, "\n.It Cm "+literal(k.Path)+"\n"); n != 1 {
+			t.Errorf("%s is there %d times", k.Path, n)
+		}
+	}
+}
+
+// What a reader needs of a key is there, whatever kind of key it is.
+func TestKeyList(t *testing.T) {
+	got := keyList([]config.Key{
+		{Path: "a", Type: "mapping", Comment: "About a. And b."},
+		{Path: "a.path", Type: "text", Required: true, Restart: true, Example: `C:\-x`, Comment: "Where."},
+		{Path: "a.size", Type: "size", Unit: "bytes", Default: "1", Min: "1", Example: "2", Comment: ".both"},
+		{Path: "a.time", Type: "duration", Unit: "s", Default: "0", Min: "0", Max: "1h", Example: "5s", Comment: ".both"},
+		{Path: "a.word", Type: "word", Words: []string{"x", "y"}, Default: "x", Example: "y", Comment: "Which."},
+	})
+	want := `.Bl -tag -width Ds
+.It Cm a
+About a.
+And b.
+.Pp
+Mapping; applied by a reload.
+.It Cm a.path
+Where.
+.Pp
+Text; required; applied by a restart only.
+.Bd -literal -offset indent -compact
+path: C:\e\-x
+.Ed
+.It Cm a.size
+.It Cm a.time
+\&.both
+.Pp
+.Cm size :
+Size (bytes) of 1 or more; default 1; applied by a reload.
+.Bd -literal -offset indent -compact
+size: 2
+.Ed
+.Pp
+.Cm time :
+Duration (s) from 0 to 1h; default 0; applied by a reload.
+.Bd -literal -offset indent -compact
+time: 5s
+.Ed
+.It Cm a.word
+Which.
+.Pp
+One of x, y; default x; applied by a reload.
+.Bd -literal -offset indent -compact
+word: y
+.Ed
+.El
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("list (-want +got):\n%s", diff)
+	}
+}
+
+func TestFill(t *testing.T) {
+	got := fill(strings.Repeat("word-", 20) + ` first. 'second' one is a sentence that does not fit a line of seventy-eight bytes! .`)
+	want := strings.Repeat(`word\-`, 20) + `
+first.
+\(aqsecond\(aq one is a sentence that does not fit a line of seventy\-eight
+bytes!
+\&.
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("filled (-want +got):\n%s", diff)
+	}
+}
+
+// faultsOf are what is wrong with a configuration, but for programs and files, which
+// are the reader's.
+func faultsOf(cfg *config.Config) (faults []string) {
+	var all config.Errors
+	if errors.As(daemon.Check(cfg), &all) {
+		for _, f := range all {
+			if !strings.Contains(f.Error(), "no such file or directory") {
+				faults = append(faults, f.Error())
+			}
+		}
+	}
+	return faults
+}
+
+// What a reader copies out of a page works, as a whole file.
+func TestExamplesWork(t *testing.T) {
+	count := make(map[string]int)
+	for name, p := range pages(t) {
+		var cfg *config.Config // of the example before it
+		for _, e := range p.examples {
+			count[e.kind]++
+			at := fmt.Sprintf("%s.in:%d", name, e.line)
+			switch e.kind {
+			case "yaml":
+				cfg = loadExample(t, at, e.text)
+			case "rules":
+				passTests(t, at, cfg, e.text)
+			case "expr":
+				for line := range strings.Lines(e.text) {
+					loadExample(t, at, filtered(line))
+				}
+			}
+		}
+	}
+	if count["yaml"] < 4 || count["rules"] < 1 || count["expr"] < 1 {
+		t.Errorf("examples: %v", count)
+	}
+}
+
+func loadExample(t *testing.T, at, text string) *config.Config {
+	t.Helper()
+	cfg, err := config.Parse(at, []byte(text))
+	if err != nil {
+		t.Fatalf("%v\nin\n%s", err, text)
+	}
+	if faults := faultsOf(cfg); faults != nil {
+		t.Errorf("%s\nin\n%s", strings.Join(faults, "\n"), text)
+	}
+	return cfg
+}
+
+// filtered is a configuration with a filter, and the captures that the page speaks of.
+func filtered(filter string) string {
+	return "sinks:\n- name: out\n  stdout: {}\n  extract: (?P<what>error|failure) on (?P<disk>sd[a-z])\n  filter: |\n    " + filter
+}
+
+func passTests(t *testing.T, at string, cfg *config.Config, text string) {
+	t.Helper()
+	tests, err := config.ParseRuleTests(at, []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := daemon.TestRules(cfg, tests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, differences := range results {
+		for _, d := range differences {
+			t.Error(d)
+		}
+	}
+}
