@@ -27,7 +27,8 @@ var sizeUnits = []struct {
 	{"", 1},
 }
 
-// UnmarshalText reads decimal digits with or without a unit behind them.
+// UnmarshalText reads decimal digits with or without a unit behind them. A zero before
+// them would make another number of them in YAML.
 func (s *Size) UnmarshalText(text []byte) error {
 	t := string(text)
 	digits := strings.TrimRight(t, "kKMGiB")
@@ -36,7 +37,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 			continue
 		}
 		n, err := strconv.ParseUint(digits, 10, 63)
-		if err != nil {
+		if err != nil || strconv.FormatUint(n, 10) != digits {
 			break
 		}
 		if Size(n) > math.MaxInt64/u.bytes {

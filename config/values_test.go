@@ -110,7 +110,7 @@ func TestBadText(t *testing.T) {
 		bad []string
 	}{
 		{new(Duration), []string{"", "s", "30", "1 h", "1d", "9999999h", "1h30"}},
-		{new(Size), []string{"", "B", "MiB", "1B", "1K", "1M", "1mib", "1 MiB", "1_000", "+1", "-1", "0x10", "1.5MiB", "1MiBMiB", "9223372036854775808", "8589934592GiB"}},
+		{new(Size), []string{"", "B", "MiB", "1B", "1K", "1M", "1mib", "1 MiB", "1_000", "+1", "-1", "0x10", "010", "00", "01MiB", "1.5MiB", "1MiBMiB", "9223372036854775808", "8589934592GiB"}},
 		{new(FileMode), []string{"", "64", "0o640", "06400", "1640", "-640", "0_64"}},
 		{new(LogLevel), []string{"", "INFO", "info+1", "warning"}},
 		{new(Fsync), []string{"", "always", "Batch"}},
