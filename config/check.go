@@ -63,7 +63,7 @@ func (r *report) check(v reflect.Value, path string) {
 
 func (r *report) checkTags(v reflect.Value, s section, f reflect.StructField) {
 	key := f.Tag.Get("yaml")
-	if f.Tag.Get("required") == "true" && v.IsZero() {
+	if f.Tag.Get("required") == "true" && v.IsZero() && !s.faultyWithin(key) {
 		state := "is missing"
 		if s.given(key) {
 			state = "is empty"
@@ -116,6 +116,17 @@ func (s section) read(keys ...string) bool {
 		}
 	}
 	return true
+}
+
+// faultyWithin says whether a part of the key's value has a fault: then that the value
+// is empty is no news.
+func (s section) faultyWithin(key string) bool {
+	for path := range s.failed {
+		if strings.HasPrefix(path, join(s.path, key)+".") {
+			return true
+		}
+	}
+	return false
 }
 
 // errorf notes a fault of a key, unless it has one.
