@@ -107,7 +107,7 @@ func (d *Daemon) configure(cfg *config.Config) {
 func (t *turn) turn(grace time.Duration) (over <-chan struct{}) {
 	t.reader.SetPin(t.to.Overflow == config.OverflowBlock)
 	t.letters.SetLimits(int64(t.to.DeadLetters.MaxBytes), time.Duration(t.to.DeadLetters.MaxAge))
-	t.worker.cfg, t.worker.way = t.to, t.way
+	t.cfg, t.worker.way = t.to, t.way
 	return t.Change(t.way, grace)
 }
 

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/control/api"
+)
+
+func TestSystemctlReloadTellsTheOutcome(t *testing.T) {
+	u := start(t, fileSink, "")
+	second := eventFile + ".second"
+	t.Cleanup(func() { os.Remove(second) })
+	since := metric("genltestd_config_last_reload_success_timestamp_seconds")
+
+	write(t, configFile, fileSink+"- {name: second, file: {path: "+second+"}}\n")
+	command(t, "systemctl", "reload", "genltestd")
+	write(t, ping, "after the reload")
+	u.eventually("the event in the new file", func() bool { text, _ := os.ReadFile(second); return strings.Contains(string(text), "after the reload") })
+	if got := metric("genltestd_config_last_reload_success_timestamp_seconds"); got <= since {
+		t.Errorf("the configuration in use is of %v, the one before of %v", got, since)
+	}
+
+	write(t, configFile, fileSink+"- {name: third, fiel: {}}\n")
+	if out, err := exec.Command("systemctl", "reload", "genltestd").CombinedOutput(); err == nil {
+		t.Errorf("systemctl reload says that a faulty configuration is good: %s", out)
+	}
+	const fault = `/etc/genltestd.yaml:5:17: sinks[1].fiel: unknown key; did you mean "file"?`
+	if status := u.property("StatusText"); !strings.HasPrefix(status, "RELOAD FAILED: "+fault+"; subscribed to ") {
+		t.Errorf("status %q", status)
+	}
+	if log := u.journal("-o", "cat"); strings.Count(log, fault) < 2 { // of the daemon, and of the client
+		t.Errorf("the log does not name the fault:\n%s", log)
+	}
+	if got := u.property("ActiveState") + "/" + u.property("SubState"); got != "active/running" {
+		t.Errorf("state %s", got)
+	}
+	if metric("genltestd_config_last_reload_successful") != 0 || metric(`genltestd_sink_events_total{sink="second"}`) != 1 {
+		t.Error("the metrics do not show the configuration before")
+	}
+
+	write(t, configFile, fileSink)
+	command(t, "systemctl", "kill", "-s", "HUP", "genltestd")
+	u.eventually("a reload by SIGHUP", func() bool { return metric("genltestd_config_last_reload_successful") == 1 })
+	if status := u.property("StatusText"); !strings.HasPrefix(status, "subscribed to ") {
+		t.Errorf("status %q", status)
+	}
+	if u.property("FileDescriptorStorePreserve") == "yes" && u.property("Type") != "notify-reload" { // systemd 254 or later
+		t.Errorf("type %s", u.property("Type"))
+	}
+}
+
+// A changing configuration has sinks that stay, in part or as a whole, and others that
+// come and go.
+type changing struct {
+	url, taken string // of the webhooks; an address that somebody has
+}
+
+func (c changing) yaml(i int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "journal: {max_bytes: %dMiB}\nevent: {labels: {round: '%d'}}\n", 512+i%2, i)
+	b.WriteString(fileSink)
+	fmt.Fprintf(&b, "- {name: web, batch_events: %d, retry_max: 200ms, webhook: {url: %s/web}}\n", 50+i%7, c.url)
+	fmt.Fprintf(&b, "- {name: turn, retry_max: 200ms, webhook: {url: %s/turn, idempotency_header: %s}}\n", c.url, []string{"A", "B"}[i%2])
+	for n := range extras {
+		if (i+n)%3 != 0 {
+			fmt.Fprintf(&b, "- {name: extra%d, batch_wait: %dms, file: {path: %s.%d}}\n", n, i%5, eventFile, n)
+		}
+	}
+	return b.String()
+}
+
+const extras = 3
+
+// faulty is a configuration that must not be used, in one of several ways.
+func (c changing) faulty(i int) string {
+	good := c.yaml(i)
+	return []string{
+		good + "- {name: bad, fiel: {}}\n",
+		good + "- {name: bad, filter: mesage, stdout: {}}\n",
+		good + "- {name: archive, stdout: {}}\n",
+		good + "sinks: []\n",
+		strings.Replace(good, "labels", "labels: [", 1),
+		"http: {listen: '" + c.taken + "'}\n" + good,
+		good + "- {name: bad, webhook: {url: 'https://localhost/', tls: {ca: /none}}}\n",
+	}[i%7]
+}
+
+// connections counts those that a server has.
+type connections struct {
+	mu   sync.Mutex
+	open map[net.Conn]bool
+}
+
+func (c *connections) changed(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if state == http.StateClosed {
+		delete(c.open, conn)
+	} else {
+		c.open[conn] = true
+	}
+}
+
+func (c *connections) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.open)
+}
+
+func TestReloadUnderLoadLosesNothing(t *testing.T) {
+	web, turn, conns := &taker{}, &taker{}, &connections{open: map[net.Conn]bool{}}
+	mux := http.NewServeMux()
+	mux.Handle("/web", web)
+	mux.Handle("/turn", turn)
+	server := httptest.NewUnstartedServer(mux)
+	server.Config.ConnState = conns.changed
+	server.Start()
+	defer server.Close()
+	for n := range extras {
+		t.Cleanup(func() { os.Remove(fmt.Sprintf("%s.%d", eventFile, n)) })
+	}
+	c := changing{url: server.URL, taken: server.Listener.Addr().String()}
+	whole := c.yaml(0) + fmt.Sprintf("- {name: extra0, file: {path: %s.0}}\n", eventFile)
+	u := start(t, whole, "")
+	client := api.NewClient(runtimeDir + "/" + api.SocketName)
+	reload := func(yaml string) error {
+		write(t, configFile, yaml)
+		_, err := client.Reload(t.Context())
+		return err
+	}
+	l := startLoad(t)
+	u.eventually("all sinks at work", func() bool { return metric(`genltestd_sink_events_delivered_total{sink="extra0"}`) > 0 })
+	goroutines, files := metric("go_goroutines"), metric("process_open_fds")
+	began, good, bad := time.Now(), 0, 0
+	for i := 1; time.Since(began) < time.Duration(rounds(10, 120))*time.Second; i++ {
+		next := time.After(100 * time.Millisecond)
+		if err := reload(c.yaml(i)); err != nil {
+			t.Errorf("reload %d: %v", i, err)
+		}
+		good++
+		<-next
+		next = time.After(100 * time.Millisecond)
+		var refused *api.Error
+		if err := reload(c.faulty(i)); !errors.As(err, &refused) || len(refused.Faults) == 0 {
+			t.Errorf("faulty reload %d: %v", i, err)
+		}
+		bad++
+		<-next
+	}
+	if err := reload(whole); err != nil {
+		t.Error(err)
+	}
+	if lost := u.accounted(l.end()); lost != 0 {
+		t.Errorf("%d events lost", lost)
+	}
+	sinks := []string{"web", "turn", "extra0", "extra1", "extra2"}
+	for _, sink := range sinks {
+		u.eventually(sink+" has everything", func() bool {
+			return metric(`genltestd_sink_events_waiting{sink="`+sink+`"}`)+metric(`genltestd_sink_events_in_flight{sink="`+sink+`"}`) == 0
+		})
+	}
+	t.Logf("%d reloads that succeeded, %d that were refused", good, bad)
+	var all []string
+	for _, e := range events(t) {
+		all = append(all, e.ID)
+	}
+	ids := [][]string{web.taken(), turn.taken()}
+	for n := range extras {
+		ids = append(ids, fileIDs(t, fmt.Sprintf("%s.%d", eventFile, n)))
+	}
+	for i, sink := range sinks {
+		if again := wantAll(t, sink, all, ids[i]); again > 0 {
+			t.Errorf("%s: %d events came again, and no attempt was aborted", sink, again)
+		}
+	}
+	u.eventually("as few goroutines, descriptors and connections as before", func() bool {
+		return metric("go_goroutines") <= goroutines+2 && metric("process_open_fds") <= files && conns.count() <= 2+1 // of the test itself
+	})
+}
