@@ -34,8 +34,8 @@ func TestTheManualNamesEveryMetricAndPage(t *testing.T) {
 			t.Errorf("the manual has no line %q", want)
 		}
 	}
-	if len(types) < 35 {
-		t.Errorf("%d metrics", len(types))
+	if n := strings.Count(string(page), "\n.It Va genltestd_"); n != len(types) || n < 35 {
+		t.Errorf("the manual has %d metrics, the daemon %d", n, len(types))
 	}
 	_, index := f.get(t, "/")
 	paths := pagePath.FindAllString(index, -1)

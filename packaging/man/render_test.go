@@ -15,21 +15,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
-
-// needs skips the test where a program is missing; in CI none is.
-func needs(t *testing.T, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err != nil && os.Getenv("CI") == "" {
-		t.Skip(err)
-	}
-}
 
 // output runs a formatter, and fails the test when it fails or complains.
 func output(t *testing.T, program string, args ...string) string {
 	t.Helper()
-	needs(t, program)
-	cmd := exec.Command(program, args...)
+	cmd := exec.Command(sinktest.Program(t, program), args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "MANWIDTH=80")
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
@@ -53,8 +45,7 @@ func TestMandocFindsNoFault(t *testing.T) {
 
 func lint(t *testing.T, page string) string {
 	t.Helper()
-	needs(t, "mandoc")
-	found, err := exec.Command("mandoc", "-Tlint", "-Wstyle", page).CombinedOutput()
+	found, err := exec.Command(sinktest.Program(t, "mandoc"), "-Tlint", "-Wstyle", page).CombinedOutput()
 	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
