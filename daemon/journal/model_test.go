@@ -256,8 +256,12 @@ func (m *model) trim(t *testing.T, j *Journal, name string, rng *rand.Rand) {
 		r.mark = r.place
 	}
 	want := m.firstToKeep(j, before, maxBytes, oldest)
-	if !m.keeps(name, before) && dropped == 0 && want < len(m.all) && m.all[want].seq <= j.First() {
-		return // a limit of the journal has taken what it would drop: the next Read tells
+	gone := 0 // taken by a limit of the journal
+	for gone < len(m.all) && m.all[gone].seq < j.First() {
+		gone++
+	}
+	if !m.keeps(name, before) && want <= gone && (dropped == 0 || r.place == gone) {
+		return // those too are dropped now, or the next Read tells
 	}
 	if r.place != want {
 		t.Fatalf("trim of %s at %d to %d bytes, %v old, has dropped %d, want %d", name, before, maxBytes, oldest, dropped, want-before)
@@ -266,7 +270,7 @@ func (m *model) trim(t *testing.T, j *Journal, name string, rng *rand.Rand) {
 
 // firstToKeep is Trim's contract, read from the list of batches.
 func (m *model) firstToKeep(j *Journal, place int, maxBytes int64, oldest time.Time) int {
-	left := int64(0) // bytes behind the batch
+	frames := int64(0) // bytes of the batch and those behind it
 	keep := len(m.all)
 	for i := len(m.batches) - 1; i >= 0; i-- {
 		b := m.batches[i]
@@ -274,14 +278,12 @@ func (m *model) firstToKeep(j *Journal, place int, maxBytes int64, oldest time.T
 		if i+1 < len(m.batches) {
 			end = m.batches[i+1].first
 		}
-		left += b.bytes
-		if end <= place || b.time.Before(oldest) || maxBytes > 0 && left > maxBytes {
+		frames += b.bytes
+		headers := len(j.segments) - 1 - j.locate(m.all[b.first].seq)
+		if left := frames + int64(headers)*segmentHeaderLen; end <= place || b.time.Before(oldest) || maxBytes > 0 && left > maxBytes {
 			break
 		}
 		keep = b.first
-		if seq := m.all[b.first].seq; j.segments[max(j.locate(seq), 0)].first == seq {
-			left += segmentHeaderLen
-		}
 	}
 	return max(place, keep)
 }
