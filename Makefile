@@ -11,6 +11,7 @@ PREFIX     ?= /usr/local
 DESTDIR    ?=
 bindir      = $(PREFIX)/bin
 sbindir     = $(PREFIX)/sbin
+datadir     = $(PREFIX)/share/genltestd
 docdir      = $(PREFIX)/share/doc/genltestd
 mandir      = $(PREFIX)/share/man
 unitdir     = $(PREFIX)/lib/systemd/system
@@ -66,7 +67,10 @@ build: ## build the daemon and its client into build/
 	$(GOBUILD) -o build/ ./cmd/genltestd ./cmd/genltestctl
 
 .PHONY: generate
-generate: ## write the generated files anew: the manual pages
+generate: ## write anew what is made from the source: the configuration's schema, the manual pages
+	@mkdir -p build
+	$(GO) run ./packaging/schema >build/schema.json
+	mv build/schema.json config/schema.json
 	$(GO) run ./packaging/man packaging/man
 
 .PHONY: kmod
@@ -88,12 +92,16 @@ clean: ## remove what was built in this tree (the VM images: packaging/vm/clean)
 
 ##@ Installation
 
+# It names its schema, for editors.
+reference = sed 's|/usr/local/share/genltestd|$(datadir)|' config/reference.yaml
+
 .PHONY: install
 install: build ## install daemon, client, unit, manual pages and configuration below PREFIX=/usr/local
 	install -D -m 0755 build/genltestd $(DESTDIR)$(sbindir)/genltestd
 	install -D -m 0755 build/genltestctl $(DESTDIR)$(bindir)/genltestctl
 	install -D -m 0644 README.md $(DESTDIR)$(docdir)/README.md
-	install -D -m 0644 config/reference.yaml $(DESTDIR)$(docdir)/genltestd.yaml
+	install -D -m 0644 config/schema.json $(DESTDIR)$(datadir)/genltestd.schema.json
+	$(reference) | install -D -m 0644 /dev/stdin $(DESTDIR)$(docdir)/genltestd.yaml
 	install -D -m 0644 packaging/man/genltestctl.1 $(DESTDIR)$(mandir)/man1/genltestctl.1
 	install -D -m 0644 packaging/man/genltestd.yaml.5 $(DESTDIR)$(mandir)/man5/genltestd.yaml.5
 	install -D -m 0644 packaging/man/genltestd.8 $(DESTDIR)$(mandir)/man8/genltestd.8
@@ -106,7 +114,7 @@ install: build ## install daemon, client, unit, manual pages and configuration b
 		packaging/systemd/genltestd-$$since.conf $(DESTDIR)$(unitdir)/genltestd.service.d/$$since.conf; done
 	install -d $(DESTDIR)$(sysconfdir)/genltestd.d
 	[ -e $(DESTDIR)$(sysconfdir)/genltestd.yaml ] || \
-		install -D -m 0644 config/reference.yaml $(DESTDIR)$(sysconfdir)/genltestd.yaml
+		$(reference) | install -D -m 0644 /dev/stdin $(DESTDIR)$(sysconfdir)/genltestd.yaml
 ifeq ($(DESTDIR),)
 	systemd-sysusers $(sysusersdir)/genltestd.conf
 	systemctl daemon-reload
@@ -123,7 +131,7 @@ uninstall: ## remove what install put there, but not configuration, logs and use
 	rm -f $(DESTDIR)$(sbindir)/genltestd $(DESTDIR)$(bindir)/genltestctl
 	rm -f $(DESTDIR)$(unitdir)/genltestd.service $(DESTDIR)$(sysusersdir)/genltestd.conf
 	rm -f $(DESTDIR)$(mandir)/man1/genltestctl.1 $(DESTDIR)$(mandir)/man5/genltestd.yaml.5 $(DESTDIR)$(mandir)/man8/genltestd.8
-	rm -rf $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir)/genltestd.service.d
+	rm -rf $(DESTDIR)$(datadir) $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir)/genltestd.service.d
 
 .PHONY: help
 help: ## show this list

@@ -179,7 +179,7 @@ func TestParseErrorsAreInOrderOfTheFile(t *testing.T) {
 	}
 }
 
-func glob(t *testing.T, pattern string, atLeast int) []string {
+func glob(t testing.TB, pattern string, atLeast int) []string {
 	t.Helper()
 	paths, err := filepath.Glob(pattern)
 	if err != nil || len(paths) < atLeast {

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// schemaCases yields small configurations: every key with every text that might be
+// mistaken for a value of it, and then several keys of one sink at once, at random but
+// each time the same.
+func schemaCases() iter.Seq[string] {
+	fields := schemaFields(reflect.TypeFor[Config](), "")
+	random := rand.New(rand.NewPCG(1, 2))
+	return func(yield func(string) bool) {
+		for _, text := range rareCases {
+			if !yield(text) {
+				return
+			}
+		}
+		for _, f := range fields {
+			for _, value := range f.values {
+				if (!testing.Short() || random.IntN(20) == 0) && !yield(configWith(assignment{f.path, value})) {
+					return
+				}
+			}
+		}
+		for range 4000 {
+			if testing.Short() && random.IntN(20) > 0 {
+				continue
+			}
+			if !yield(configWith(someAssignments(fields, random)...)) {
+				return
+			}
+		}
+	}
+}
+
+// What takes more than one key, or a long text.
+var rareCases = []string{
+	"\xff\xfe{\x00}\x00", // UTF-16
+	"event: {labels: {a: &e echo}}\n*e : {}",
+	"{sinks: [{name: a, stdout: , envelope: raw, content_type: text/plain}]}",
+	`{sinks: [{name: a, stdout: , envelope: raw, content_type: "text/plain; x"}]}`,
+	"{sinks: [{name: a, stdout: , envelope: raw, content_type: text}]}",
+	"{sinks: [{name: a, stdout: , envelope: template, template: " + strings.Repeat("x", maxTemplate) + "}]}",
+	"{sinks: [{name: a, stdout: , envelope: template, template: " + strings.Repeat("x", maxTemplate+1) + "}]}",
+	"{sinks: [{name: a, stdout: , envelope: template, template: " + strings.Repeat("é", maxTemplate) + "}]}",
+	"{sinks: [{name: a, stdout: }, {name: b, syslog: }, {name: c, journald: {}}]}",
+	"{sinks: [{name: a, webhook: {url: x, taken: [300, 409], retry: [410]}}]}",
+	"{sinks: [{name: a, webhook: {url: x, taken: [300, 409], retry: [409]}}]}",
+}
+
+// An assignment sets the key at a path, like sinks[].file.path, to a YAML value.
+type assignment struct{ path, value string }
+
+// someAssignments are for a sink of one kind.
+func someAssignments(fields []schemaField, random *rand.Rand) []assignment {
+	kinds := sinkKinds()
+	kind := kinds[random.IntN(len(kinds))]
+	var all []assignment
+	for len(all) < 3 {
+		f := fields[random.IntN(len(fields))]
+		if of := kindOf(f.path); of == "" || of == kind {
+			all = append(all, assignment{f.path, f.values[random.IntN(len(f.values))]})
+		}
+	}
+	return append(all, assignment{"sinks[]." + kind, ""})
+}
+
+type schemaField struct {
+	path   string
+	values []string
+}
+
+// schemaFields are the keys within t, the entries of lists and of mappings of texts, and
+// a key that is not there.
+func schemaFields(t reflect.Type, path string) []schemaField {
+	switch {
+	case t.Kind() == reflect.Pointer:
+		return schemaFields(t.Elem(), path)
+	case t.Kind() == reflect.Slice:
+		entry := schemaField{path + "[]", valuesOf(t.Elem(), "")}
+		return append(schemaFields(t.Elem(), path+"[]"), entry)
+	case t.Kind() == reflect.Map:
+		return []schemaField{{path + ".site", textValues}, {path + ".Site", textValues}, {path + ".7", textValues}, {path + ".a-b", textValues}}
+	case t.Kind() != reflect.Struct:
+		return nil
+	}
+	all := []schemaField{{path: join(path, "nokey"), values: []string{"1"}}}
+	for i, key := range keysOf(t) {
+		f, at := t.Field(i), join(path, key)
+		all = append(all, schemaField{at, valuesOf(f.Type, f.Tag)})
+		all = append(all, schemaFields(f.Type, at)...)
+	}
+	return all
+}
+
+// What is of the wrong type for some keys, or written in an odd way.
+var oddValues = []string{
+	"", "~", "null", "[]", "{}", "[a]", "{a: b}", "[[]]", "true", "True", `"true"`, "yes", "off", "0", "-0", "+0", "00", "1", "01", "-1", "+1",
+	"1.0", "1.5", "1e1", "0x10", "0o17", "0b1", "1_0", "5", `"5"`, "99999999999999999999", ".inf", ".nan", "2026-01-02", "12:30", "x", `""`, "!!str x", "!x 1",
+}
+
+// Texts that are right for some keys.
+var textValues = append([]string{
+	"a.b", "A", "-a", "é", `"a b"`, `" "`, `"a:1"`, `":0"`, `"h:0"`, `"h:65535"`, `"h:65536"`, `"h:080"`, `"1.2.3.4:1"`, `"1.2.3:1"`, `"1.2.3.256:1"`, `"[::1]:1"`, `"[h]:1"`, `"[]:1"`, `"::1"`,
+	`"fe80::1%x"`, `"::g"`, "1.2.3.4", "1.2.3", "/", "/x", "/x/", "//", "./x", `"/x\n"`, `"/x\x7f"`, `"\0"`, `"\x9f"`, `"\u202e"`, `"a\tb"`,
+	"unix:///x", "unix:///x/", "unix://x", "unix:///" + strings.Repeat("x", 106), "unix:///" + strings.Repeat("x", 107), "unix:///" + strings.Repeat("é", 60),
+	"unixgram:///x", "unixstream:///x", "udp://h:1", "tcp://h:1", "tcp://h:0", "tcp://:1", "tcp://h", "tls://[::1]:65535", "http://h/x", "x://h:1", "unix:/x",
+	"text/plain", `"text/plain; charset=utf-8"`, `"text/plain; x"`, "text", "/plain", "text/", "urn:a:b", `"urn:%zz"`, `":"`, `"a b:c"`,
+	"X-Key", "Content-Length", "HOST", "whsec_x", "MESSAGE", "GENLTEST_X", "SITE", "_SITE", "json", "raw", "template", "journald",
+	strings.Repeat("a", 32), strings.Repeat("a", 33), strings.Repeat("a", 63), strings.Repeat("a", 64), strings.Repeat("A", 64), strings.Repeat("A", 65),
+	strings.Repeat("a", 100), strings.Repeat("a", 101), strings.Repeat("a", 200), strings.Repeat("a", 201), strings.Repeat("a", 254), strings.Repeat("a", 255), strings.Repeat("a", 256),
+	strings.Repeat("a", 257), strings.Repeat("é", 129), strings.Repeat("a", maxAppName), strings.Repeat("a", maxAppName+1),
+	"{credential: a.b}", "{credential: a/b}", `{credential: ""}`, "{credential: ~}", "{file: /x}", "{file: x}", "{env: X_1}", "{env: $X}", "{env: X, file: /x}", "{credential: 5}", "{x: y}",
+}, oddValues...)
+
+var sizeValues = []string{
+	"1B", "1K", "1M", "1kib", "1 MiB", "1_000", "0x10kB", "1.5MiB", "-1kB", "+1kB", "010", "010kB", "0GiB", "00GiB", `"0"`, "MiB", "1MiBMiB", "9223372036854775807", "9223372036854775808",
+	"8589934591GiB", "8589934592GiB", "99999999999GiB", "9223372036854775kB", "9223372036854776kB",
+}
+
+var durationValues = []string{
+	"0s", "-0s", "0h0m", "-0.0s", "-0.0000000001s", "+5s", "-5s", "05s", "5", "5d", "1 h", "1h30", "1h30m", "1.5h", ".5s", "5.s", ".s", "-1h30m", "1us", "1µs", "1μs", "1ns", "1.5ns", "1h-1m",
+	"100000h0m", "99999999h", "9999999999h", "2562047h48m", "0.1ms", "1ms1ns",
+}
+
+var modeValues = []string{"0640", "640", `"0640"`, `"640"`, "0440", `"0440"`, "064", "06400", "1640", "0o640", "0800", "0777", "777", "698"}
+
+// valuesOf are those to try for a type, within and without the limits of a tag.
+func valuesOf(t reflect.Type, tag reflect.StructTag) []string {
+	switch t {
+	case reflect.TypeFor[Size]():
+		return slices.Concat(oddValues, sizeValues, aroundLimits[Size](tag, 1, 1e3, 1<<10, 1e6, 1<<20, 1e9, 1<<30))
+	case reflect.TypeFor[Duration]():
+		return slices.Concat(oddValues, durationValues, aroundLimits[Duration](tag, 1, 1e3, 1e6, 1e9, 60e9, 3600e9))
+	case reflect.TypeFor[FileMode]():
+		return slices.Concat(oddValues, modeValues)
+	case reflect.TypeFor[Secret]():
+		return textValues
+	}
+	if words := wordsOf(t); words != nil {
+		return slices.Concat(oddValues, words, []string{strings.ToUpper(words[0]), words[0] + "x", `"` + words[0] + `"`})
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return textValues
+	case reflect.Struct, reflect.Pointer, reflect.Map:
+		return oddValues
+	case reflect.Slice:
+		return append([]string{"[300, 300]", "[300, 599]", "[299]", "[600]", "[409, 409.0]", `["/x", ""]`, `["/x", "\0"]`, `[x]`, `[5]`}, oddValues...)
+	}
+	return append(numbersAround(tag), oddValues...)
+}
+
+func numbersAround(tag reflect.StructTag) []string {
+	var all []string
+	for _, name := range []string{"min", "max"} {
+		if n, err := strconv.Atoi(tag.Get(name)); err == nil {
+			all = append(all, strconv.Itoa(n-1), strconv.Itoa(n), strconv.Itoa(n+1))
+		}
+	}
+	return all
+}
+
+// aroundLimits are the whole numbers of each unit next to the limits of a tag.
+func aroundLimits[T Size | Duration](tag reflect.StructTag, units ...int64) []string {
+	least, most := limitsOf[T](tag)
+	var all []string
+	for _, unit := range units {
+		name := strings.TrimLeft(fmt.Sprint(T(unit)), "0123456789")
+		for _, limit := range []int64{least / unit, most / unit} {
+			for n := limit - 1; n < limit+3; n++ {
+				all = append(all, strconv.FormatInt(n, 10)+name)
+			}
+		}
+	}
+	return all
+}
+
+// configWith is a configuration of the assignments, and what is required beside them.
+func configWith(all ...assignment) string {
+	root := make(tree)
+	for _, a := range all {
+		root.set(reflect.TypeFor[Config](), strings.Split(a.path, "."), a.value)
+	}
+	if sinks, ok := root["sinks"].([]tree); ok && !slices.ContainsFunc(sinkKinds(), sinks[0].has) {
+		sinks[0]["stdout"] = ""
+	}
+	return root.String()
+}
+
+// A tree is a mapping of YAML values: each a text, a tree or a list of one tree.
+type tree map[string]any
+
+// treeOf has what a t requires.
+func treeOf(t reflect.Type) tree {
+	all := make(tree)
+	if t.Kind() != reflect.Struct {
+		return all
+	}
+	for i, key := range keysOf(t) {
+		f := t.Field(i)
+		text := f.Tag.Get("example")
+		switch {
+		case f.Tag.Get("required") != "true":
+		case f.Type.Kind() == reflect.Slice:
+			all[key] = "[" + text + "]"
+		default:
+			all[key] = text
+		}
+	}
+	return all
+}
+
+// set sets the value at a path below the type t. Without a value it is what is required
+// there.
+func (m tree) set(t reflect.Type, path []string, value string) {
+	key, isEntry := strings.CutSuffix(path[0], "[]")
+	if len(path) == 1 && (value != "" || fieldType(t, key).Kind() != reflect.Struct) {
+		m[key] = value
+		if isEntry {
+			m[key] = "[" + value + "]"
+		}
+		return
+	}
+	within := fieldType(t, key)
+	child := m.child(key, within)
+	if len(path) > 1 {
+		child.set(within, path[1:], value)
+	}
+	m[key] = child
+	if isEntry {
+		m[key] = []tree{child}
+	}
+}
+
+// child is the tree at a key, a new one if there is none.
+func (m tree) child(key string, t reflect.Type) tree {
+	switch v := m[key].(type) {
+	case tree:
+		return v
+	case []tree:
+		return v[0]
+	}
+	return treeOf(t)
+}
+
+func (m tree) has(key string) bool { return m[key] != nil }
+
+// fieldType is what a key of t holds, or each of its entries; text if there is no such
+// key.
+func fieldType(t reflect.Type, key string) reflect.Type {
+	if t.Kind() != reflect.Struct || !slices.Contains(keysOf(t), key) {
+		return reflect.TypeFor[string]()
+	}
+	t = t.Field(slices.Index(keysOf(t), key)).Type
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	return t
+}
+
+func (m tree) String() string {
+	var pairs []string
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		pairs = append(pairs, fmt.Sprintf("%s: %v", key, m[key]))
+	}
+	return "{" + strings.Join(pairs, ", ") + "}"
+}
