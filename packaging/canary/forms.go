@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package canary
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"unicode/utf16"
+)
+
+// forms are how programs write a text of letters and digits. What escapes only other
+// characters, such as JSON, URLs, HTML and Go's %q, leaves it plain. A window is how
+// much of a form must be there to count: what chance does not bring about.
+var forms = []struct {
+	name   string
+	window int
+	encode func(text string) []string
+}{
+	{"plain", 8, func(text string) []string { return []string{text} }},
+	{"base64", 12, inBase64},
+	{"hexadecimal", 12, each("%02x", "")},
+	{"hexadecimal bytes", 12, each("%02x", " ")},
+	{"percent", 12, each("%%%02x", "")},
+	{`\x`, 12, each(`\x%02x`, "")},
+	{"decimal", 18, each("%d", " ")},
+	{"decimal list", 18, each("%d", ",")},
+	{"UTF-16", 12, inUTF16},
+}
+
+// inBase64 is the text at each of the three places that it may have among others: what
+// is the same there whatever stands beside it. Letters and digits never make what the
+// two alphabets of base64 differ in.
+func inBase64(text string) []string {
+	var all []string
+	for before := range 3 {
+		encoded := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("x", before) + text))
+		if (before+len(text))%3 != 0 {
+			encoded = encoded[:len(encoded)-1]
+		}
+		all = append(all, encoded[(before*8+5)/6:])
+	}
+	return all
+}
+
+// each writes byte by byte.
+func each(format, between string) func(string) []string {
+	return func(text string) []string {
+		list := make([]string, len(text))
+		for i := range len(text) {
+			list[i] = fmt.Sprintf(format, text[i])
+		}
+		return []string{strings.Join(list, between)}
+	}
+}
+
+func inUTF16(text string) []string {
+	var b strings.Builder
+	for _, unit := range utf16.Encode([]rune(text)) {
+		b.Write([]byte{byte(unit), byte(unit >> 8)}) //nolint:gosec // the two halves
+	}
+	return []string{b.String()}
+}
