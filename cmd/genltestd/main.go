@@ -66,7 +66,10 @@ Exit status: 0 stopped, 1 failed, 64 wrong usage, 66 no FILE of tests that can b
 read, 78 wrong configuration or tests.
 `
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	hideMemory(os.Stderr) // before there is a secret in it
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 func run(args []string, stdout io.Writer, stderr *os.File) int {
 	if len(args) > 0 && args[0] == "journal" {

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/packaging/canary"
+)
+
+// The shell is there to show that this machine does write core files, and that what
+// is in memory is found there.
+func TestNoCoreFileHasASecret(t *testing.T) {
+	c := canary.New("bearer")
+	status, core := abort(t, exec.CommandContext(t.Context(), "sh", "-c", "C="+c.Word()+"; echo serving; while :; do sleep 0.1; done"))
+	leaks := canary.NewFinder(c).Find(core)
+	if !status.CoreDump() || core != nil && len(leaks) == 0 {
+		if os.Getenv("CI") == "" {
+			t.Skip("this machine writes no core files: ", status)
+		}
+		t.Fatalf("a shell that is aborted leaves no core file with what was in its memory: %#x, %d bytes, %v", status, len(core), leaks)
+	}
+
+	config := write(t, "http: {listen: \"127.0.0.1:0\"}\nsinks:\n- name: hook\n  webhook: {url: 'https://example.org/', bearer: "+c.Word()+"}\n")
+	daemon := command(t, "--config", config)
+	daemon.Env = append(daemon.Env, "GOTRACEBACK=crash") // without it Go ends in its own way
+	status, core = abort(t, daemon)
+	if status.CoreDump() || core != nil {
+		t.Errorf("the daemon leaves a core file: %#x, %d bytes, %v", status, len(core), canary.NewFinder(c).Find(core))
+	}
+	if status.Signal() != syscall.SIGABRT {
+		t.Errorf("the daemon was not aborted: %#x", status)
+	}
+}
+
+// abort starts a program that may dump as much as it likes, waits for it to serve,
+// aborts it, and returns its core file, nil for none where it would be.
+func abort(t *testing.T, cmd *exec.Cmd) (syscall.WaitStatus, []byte) {
+	t.Helper()
+	cmd.Args = append([]string{"sh", "-c", `ulimit -c unlimited && exec "$@"`, "sh", cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = "/bin/sh"
+	cmd.Dir = t.TempDir()
+	var told served
+	told.seen = make(chan struct{})
+	cmd.Stdout, cmd.Stderr = &told, &told
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-told.seen:
+	case <-time.After(30 * time.Second):
+		t.Error("does not serve")
+	}
+	cmd.Process.Signal(syscall.SIGABRT) //nolint:errcheck // seen in the status
+	cmd.Wait()                          //nolint:errcheck // seen in the status
+	cores, err := filepath.Glob(filepath.Join(cmd.Dir, "*core*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var core []byte
+	if len(cores) > 0 {
+		if core, err = os.ReadFile(cores[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cmd.ProcessState.Sys().(syscall.WaitStatus), core
+}
+
+// served is output in which the word serving is looked for.
+type served struct {
+	text bytes.Buffer
+	seen chan struct{}
+	told bool
+}
+
+func (s *served) Write(p []byte) (int, error) {
+	s.text.Write(p)
+	if !s.told && bytes.Contains(s.text.Bytes(), []byte("serving")) {
+		close(s.seen)
+		s.told = true
+	}
+	return len(p), nil
+}
