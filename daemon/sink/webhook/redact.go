@@ -3,12 +3,11 @@
 package webhook
 
 import (
-	"cmp"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"html"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -19,7 +18,7 @@ import (
 const masked = "<secret>"
 
 // A redactor takes what is known to be secret out of text that comes from
-// elsewhere: a server may send back what it was sent.
+// elsewhere: a server may send back what it was sent, or a part of it.
 type redactor struct{ secrets []string }
 
 // minSecret spares errors that a short value, such as a header's "true", makes
@@ -65,7 +64,7 @@ func (r *redactor) addBasic(user, password string) {
 // clean makes text fit for an error: nothing secret, one line that no terminal
 // obeys, and at most limit bytes and a mark.
 func (r *redactor) clean(text string, limit int) string {
-	text = r.replacer().Replace(text)
+	text = r.mask(text[:min(len(text), maxCleaned)])
 	visible := string(event.AppendVisible(nil, []byte(strings.TrimSpace(text))))
 	if len(visible) <= limit {
 		return visible
@@ -76,46 +75,113 @@ func (r *redactor) clean(text string, limit int) string {
 	return visible[:limit] + "…"
 }
 
-// replacer knows each secret as it may be written by a server or a library. It is
-// made for errors only.
-func (r *redactor) replacer() *strings.Replacer {
-	var forms []string
-	for _, s := range r.secrets {
-		forms = append(forms, formsOf(s)...)
+// maxCleaned is more of a text than is ever shown, also when much of it is masked.
+const maxCleaned = 8 << 10
+
+// window is how many bytes in a row must be those of a secret, in one of its forms and
+// in capitals or not, to be masked. So a secret is found that was cut off, or in which
+// something is escaped in a way that nobody foresaw. Shorter secrets are masked where
+// they stand as a whole.
+const window = 6
+
+// mask puts a word in place of what is secret. It is made for errors, and searches for
+// nothing that could be prepared: the secrets may be others each time.
+func (r *redactor) mask(text string) string {
+	windows, whole := r.search()
+	lower := lowerASCII(text)
+	hidden := make([]bool, len(text))
+	hide := func(from, to int) {
+		for i := from; i < to; i++ {
+			hidden[i] = true
+		}
 	}
-	// The longest first, so that no part of it is left.
-	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
-	var pairs []string
-	for _, form := range slices.Compact(forms) {
-		pairs = append(pairs, form, masked)
+	for i := range len(lower) {
+		if end := i + window; end <= len(lower) && windows[lower[i:end]] {
+			hide(i, end)
+		}
+		for _, form := range whole {
+			if strings.HasPrefix(lower[i:], form) {
+				hide(i, i+len(form))
+			}
+		}
 	}
-	return strings.NewReplacer(pairs...)
+	return replaceHidden(text, hidden)
 }
 
-// formsOf returns the spellings of s, and what is long in it and never escaped: servers
-// know more ways to escape the rest than stand here.
+// search returns what to look for: parts of the length of a window, and what is shorter
+// as a whole.
+func (r *redactor) search() (windows map[string]bool, whole []string) {
+	windows = make(map[string]bool)
+	for _, s := range r.secrets {
+		for _, form := range formsOf(s) {
+			form = lowerASCII(form)
+			if len(form) < window {
+				whole = append(whole, form)
+			}
+			for i := 0; i+window <= len(form); i++ {
+				windows[form[i:i+window]] = true
+			}
+		}
+	}
+	return windows, whole
+}
+
+// replaceHidden masks each row of bytes that is hidden, and with it what it would leave
+// of a character.
+func replaceHidden(text string, hidden []bool) string {
+	for i := 1; i < len(text); i++ {
+		hidden[i] = hidden[i] || hidden[i-1] && !utf8.RuneStart(text[i])
+	}
+	for i := len(text) - 1; i > 0; i-- {
+		hidden[i-1] = hidden[i-1] || hidden[i] && !utf8.RuneStart(text[i])
+	}
+	var b strings.Builder
+	for i := range len(text) {
+		switch {
+		case !hidden[i]:
+			b.WriteByte(text[i])
+		case i == 0 || !hidden[i-1]:
+			b.WriteString(masked)
+		}
+	}
+	return b.String()
+}
+
+// lowerASCII keeps the length, also of what is no UTF-8.
+func lowerASCII(s string) string {
+	lower := []byte(s)
+	for i, c := range lower {
+		if 'A' <= c && c <= 'Z' {
+			lower[i] = c + ('a' - 'A')
+		}
+	}
+	return string(lower)
+}
+
+// formsOf returns the spellings of s.
 func formsOf(s string) []string {
-	forms := longParts(s)
-	forms = append(forms, s, url.QueryEscape(s), url.PathEscape(s), html.EscapeString(s), strings.ReplaceAll(s, "/", `\/`))
+	forms := []string{s, url.QueryEscape(s), url.PathEscape(s), html.EscapeString(s), strings.ReplaceAll(s, "/", `\/`)}
 	quoted := strconv.Quote(s)
 	forms = append(forms, quoted[1:len(quoted)-1])
 	if text, err := json.Marshal(s); err == nil {
 		forms = append(forms, string(text[1:len(text)-1]))
 	}
-	return forms
-}
-
-const minPart = 6 // spares "api", "v2" and their like
-
-func longParts(s string) (parts []string) {
-	for _, part := range strings.FieldsFunc(s, isEscapable) {
-		if len(part) >= minPart {
-			parts = append(parts, part)
-		}
+	if len(s) < window {
+		return forms // in base64 it would be found where it is not
 	}
-	return parts
+	return append(append(forms, hex.EncodeToString([]byte(s))), inBase64(s)...)
 }
 
-func isEscapable(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._~", r)
+// inBase64 returns what s is in base64 at each of the three places that it may have
+// among other bytes, without the characters that these have a part in.
+func inBase64(s string) (forms []string) {
+	for before := range 3 {
+		text := base64.RawStdEncoding.EncodeToString([]byte("xx"[:before] + s))
+		if (before+len(s))%3 != 0 {
+			text = text[:len(text)-1]
+		}
+		text = text[(before*8+5)/6:]
+		forms = append(forms, text, strings.NewReplacer("+", "-", "/", "_").Replace(text))
+	}
+	return forms
 }

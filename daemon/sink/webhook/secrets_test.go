@@ -40,9 +40,10 @@ func tellTale(code int) fault {
 	return func(f *faultServer, c net.Conn, req *http.Request) bool {
 		var b strings.Builder
 		fmt.Fprintf(&b, "no: %s %s %q\n", req.RequestURI, req.URL.Path, req.URL.Query())
-		for _, values := range req.Header {
+		for name, values := range req.Header {
 			for _, v := range values {
 				fmt.Fprintf(&b, "%s %q %s %s\n", v, v, url.QueryEscape(v), strings.ReplaceAll(v, "/", `\/`))
+				fmt.Fprintf(&b, "%s %x %s\n", v[:len(v)-len(v)/4], v, base64.StdEncoding.EncodeToString([]byte(name+v)))
 			}
 		}
 		header := []string{"Location: " + req.RequestURI, "Retry-After: " + req.URL.Path, "X-Told: " + req.Header.Get("X-Api-Key")}
@@ -196,13 +197,18 @@ func TestCleanTakesSecretsOutOfText(t *testing.T) {
 		{"p/ad", "<secret>"},
 		{"yes, v1 and /api stay", "yes, v1 and /api stay"},
 		{"/services/T0000/B0000/abcdefgh?key=q-value&v=1 not found", "<secret> not found"},
-		{"incorrect horse, batt", "in<secret> horse, batt"},
+		{"incorrect horse, batt", "in<secret>, batt"},
 		{"abcdefgh, q-value, s3cr3t", "<secret>, <secret>, <secret>"},
 		{"Basic YWxpY2U6czNjcjN0", "Basic <secret>"},
 		{" \x1b[2J\r\n\u202e \xff ", `\x1b[2J\r\n\u202e \xff`},
 		{strings.Repeat("é", 60), strings.Repeat("é", 20) + "…"},
 		{"x" + strings.Repeat("é", 60), "x" + strings.Repeat("é", 19) + "…"},
-		{strings.Repeat("token/1", 60), "<secret><secret><secret><secret><secret>…"},
+		{strings.Repeat("token/1 ", 60), "<secret> <secret> <secret> <secret> <sec…"},
+		{"cut off: correct ho", "cut off: <secret>"},
+		{"BAD TOKEN/1", "BAD <secret>"},
+		{"bad dG9rZW4vMQ==, /dG9rZW4vMS", "bad <secret>Q==, /<secret>S"},
+		{"bad 746f6b656e2f31", "bad <secret>"},
+		{"caf\u00e9 token/1\u0301", "caf\u00e9 <secret>\u0301"},
 	}
 	for _, tt := range tests {
 		if got := r.clean(tt.text, 40); got != tt.want {
