@@ -7,9 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // A Secret is a value that nobody is to see: a text of its own in the file, or a
@@ -116,15 +118,20 @@ func (s *Secret) check(at section) {
 	s.checkPlaces(at)
 }
 
+// checkPlaces repeats nothing: what is no place may be the secret itself.
 func (s *Secret) checkPlaces(at section) {
 	if s.Credential != "" && !credentialName.MatchString(s.Credential) {
-		at.errorf("credential", "%s is no name of a credential; write the ID that LoadCredential= in the unit has, of letters, digits, _, . and -", quote(s.Credential))
+		at.errorf("credential", "is no name of a credential; write the ID that LoadCredential= in the unit has, of letters, digits, _, . and -")
 	}
-	if s.File != "" {
-		at.absolute("file", s.File)
+	switch {
+	case s.File == "":
+	case !filepath.IsAbs(s.File):
+		at.errorf("file", "is not absolute; begin it with /")
+	case strings.ContainsFunc(s.File, unicode.IsControl):
+		at.errorf("file", "has a control character; leave it out")
 	}
 	if s.Env != "" && !envName.MatchString(s.Env) {
-		at.errorf("env", "%s is no name of a variable; write letters, digits and _, without a $", quote(s.Env))
+		at.errorf("env", "is no name of a variable; write letters, digits and _, without a $")
 	}
 }
 
@@ -135,7 +142,7 @@ func (c *Config) Warnings() Errors {
 		return nil
 	}
 	var all Errors
-	eachSecret(reflect.ValueOf(c).Elem(), "", func(path string, s Secret) {
+	c.EachSecret(func(path string, s Secret) {
 		file, _ := c.source.locate(path)
 		if text, ok := s.Inline(); ok && file.mode&0o004 != 0 && !isPublicURL(text) {
 			all = append(all, c.Fault(path, "is a secret in a file that everybody may read; take the right from others (chmod o-r), or write where the secret is: credential, file or env"))
@@ -156,6 +163,11 @@ func isPublicURL(text string) bool {
 		longest = max(longest, len(part))
 	}
 	return longest < 16
+}
+
+// EachSecret calls do for every secret of the configuration, with its path.
+func (c *Config) EachSecret(do func(path string, s Secret)) {
+	eachSecret(reflect.ValueOf(c).Elem(), "", do)
 }
 
 // eachSecret calls do for every secret within v.
