@@ -56,8 +56,11 @@ func checkConfig(cfg *config.Config, out, stderr io.Writer) int {
 		fmt.Fprintln(stderr, err)
 		return exitConfig
 	}
-	for _, w := range cfg.Warnings() {
+	for _, w := range daemon.Warnings(cfg) {
 		fmt.Fprintln(stderr, "warning:", w)
+	}
+	for _, d := range daemon.Doubts(cfg) {
+		fmt.Fprintf(stderr, "note: %v; only the service can tell\n", d)
 	}
 	files := cfg.Files()
 	if len(files) == 0 {

@@ -124,7 +124,7 @@ func serve(cfg *config.Config, stdout io.Writer, log *slog.Logger, opts daemon.O
 	context.AfterFunc(ctx, stop) // the second signal has its default effect
 
 	log.Info("starting", "version", version, "config", filesOf(cfg))
-	for _, w := range cfg.Warnings() {
+	for _, w := range append(daemon.Warnings(cfg), daemon.Doubts(cfg)...) {
 		log.Warn("configuration: " + w.Error())
 	}
 	var faults config.Errors

@@ -73,9 +73,13 @@ func (s Source) text() (string, error) {
 	case s.credential != "":
 		dir := os.Getenv("CREDENTIALS_DIRECTORY")
 		if dir == "" {
-			return "", fmt.Errorf("%s: the service was given none; LoadCredential= in its unit does", s.name())
+			return "", fmt.Errorf("%s cannot be read outside of the service; if this is the service, its unit lacks LoadCredential=%s:PATH", s.name(), s.credential)
 		}
-		return readFile(filepath.Join(dir, s.credential))
+		text, err := readFile(filepath.Join(dir, s.credential))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%s was not given to the service; its unit lacks LoadCredential=%s:PATH", s.name(), s.credential)
+		}
+		return text, err
 	case s.file != "":
 		return readFile(s.file)
 	case s.env != "":
@@ -121,19 +125,6 @@ func (s Source) name() string {
 		return "environment variable " + s.env
 	}
 	return "the value"
-}
-
-// Check says what is wrong and will stay so until somebody acts: a file that is
-// not there, or that holds no secret. Whoever checks a configuration may lack the
-// daemon's credentials, environment and permissions, so want of those is no fault.
-func (s Source) Check() error {
-	if s.credential != "" || s.env != "" || s.IsZero() {
-		return nil
-	}
-	if _, err := s.Read(); !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	return nil
 }
 
 const masked = "<secret>"

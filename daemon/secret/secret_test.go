@@ -37,8 +37,8 @@ func TestReadsFromEverySource(t *testing.T) {
 		if got, err := s.Read(); got != canary || err != nil {
 			t.Errorf("%s: got %q, %v", name, got, err)
 		}
-		if err := s.Check(); err != nil {
-			t.Errorf("%s: %v", name, err)
+		if checked, doubt := s.Check(), s.Doubt(); checked != nil || doubt != nil {
+			t.Errorf("%s: Check says %v, Doubt %v", name, checked, doubt)
 		}
 	}
 }
@@ -67,12 +67,12 @@ func TestRefusals(t *testing.T) {
 		name    string
 		s       Source
 		want    string
-		offline bool // Check finds it too
+		checked bool // Check finds it; else it is in doubt
 	}{
 		{"no file", File(filepath.Join(dir, "none")), "no such file", true},
 		{"directory", File(dir), "not a regular file", true},
 		{"fifo", File(fifo), "not a regular file", true},
-		{"no credential", Credential("none"), "no such file", false},
+		{"no credential", Credential("none"), "LoadCredential=none:PATH", true},
 		{"no variable", Env("NONE"), "NONE is not set", false},
 		{"empty variable", Env("EMPTY"), "EMPTY is empty", false},
 		{"empty file", in("empty", "\n"), "is empty", true},
@@ -86,14 +86,45 @@ func TestRefusals(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), canary) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
-		if err := tt.s.Check(); (err != nil) != tt.offline {
-			t.Errorf("%s: Check says %v", tt.name, err)
+		if checked, doubt := tt.s.Check(), tt.s.Doubt(); (checked != nil) != tt.checked || (doubt != nil) == tt.checked {
+			t.Errorf("%s: Check says %v, Doubt %v", tt.name, checked, doubt)
 		}
 		watchdog.Stop()
 	}
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
-	if _, err := Credential("token").Read(); err == nil || !strings.Contains(err.Error(), "LoadCredential=") {
-		t.Errorf("without credentials: %v", err)
+	c := Credential("token")
+	if _, err := c.Read(); err == nil || !strings.Contains(err.Error(), "LoadCredential=token:PATH") || c.Check() != nil || c.Doubt() == nil {
+		t.Errorf("without credentials: %v; Check says %v, Doubt %v", err, c.Check(), c.Doubt())
+	}
+}
+
+func TestExposed(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, filepath.Join(dir, "token"), canary)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		dir, file os.FileMode
+		want      bool
+	}{{0o755, 0o644, true}, {0o711, 0o604, true}, {0o755, 0o640, false}, {0o700, 0o644, false}, {0o750, 0o666, false}} {
+		// Of the directories above, the test's own are not open to others.
+		for dir, mode := range map[string]os.FileMode{dir: tt.dir, path: tt.file, filepath.Dir(dir): 0o755} {
+			if err := os.Chmod(dir, mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range []string{path, link} {
+			if got := File(name).Exposed(); got != tt.want {
+				t.Errorf("%s, %o in a directory %o: exposed is %v", name, tt.file, tt.dir, got)
+			}
+		}
+	}
+	for _, s := range []Source{{}, Inline(canary), Credential("token"), Env("TOKEN"), File(filepath.Join(dir, "none"))} {
+		if s.Exposed() {
+			t.Errorf("%q is exposed", s)
+		}
 	}
 }
 

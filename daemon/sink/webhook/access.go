@@ -143,6 +143,9 @@ func parseURL(text string, schemes ...string) (*url.URL, error) {
 		return nil, errors.New("has no host")
 	case u.Port() != "" && !isPort(u.Port()):
 		return nil, errors.New("has a port that is none; write 1 to 65535")
+	case u.User == nil && u.Port() != "" && strings.Contains(text, "@"):
+		// What looks like host and port is the beginning of a user and password.
+		return nil, errors.New("has an @ after the port; if it ends a password, write %2F, %3F and %23 for /, ? and # in that, else %40 for the @")
 	case u.Fragment != "":
 		return nil, errors.New("has a fragment (#), which is never sent; leave it out")
 	}

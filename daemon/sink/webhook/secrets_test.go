@@ -145,6 +145,8 @@ func TestNoErrorHasASecretThatCannotBeUsed(t *testing.T) {
 		"no host":            {URL: secret.Inline("http:///canary")},
 		"port":               {URL: secret.Inline("http://u:canary@host:99999/")},
 		"port is a password": {URL: secret.Inline("http://u:canary:/@host/")},
+		"/ in a password":    {URL: secret.Inline("http://canary:1/canary@host/")},
+		"? in a password":    {URL: secret.Inline("http://canary:1?canary@host/")},
 		"fragment":           {URL: secret.Inline("http://host/#canary")},
 		"refused":            {URL: secret.Inline(away + "/canary?canary")},
 		"no such host":       {URL: secret.Inline("http://u:canary@no.such.invalid/canary?canary")},

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/config"
+)
+
+func TestSaysWhichSecretsAreExposedAndWhichItCannotSee(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	dir := t.TempDir()
+	for _, open := range []string{filepath.Dir(dir), dir} {
+		if err := os.Chmod(open, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, mode := range map[string]os.FileMode{"open": 0o644, "closed": 0o640, "key": 0o644} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("hunter2\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, `sinks:
+- name: hook
+  webhook:
+    url: {credential: url}
+    bearer: {file: %[1]s/open}
+    headers: [{name: X-A, value: {file: %[1]s/closed}}, {name: X-B, value: {env: NOT_SET}}]
+    proxy: environment
+- name: log
+  syslog:
+    address: tls://localhost:6514
+    tls: {cert: %[1]s/cert, key: %[1]s/key}
+`, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const exposed = "everybody may read this file, which is secret; take the right from others (chmod o-r)"
+	got := append(Warnings(cfg), Doubts(cfg)...).Error()
+	want := "test.yaml:5:20: sinks[0].webhook.bearer.file: " + exposed + "\n" +
+		fmt.Sprintf("test.yaml:11:%d: sinks[1].syslog.tls.key: ", len("    tls: {cert: /cert, key: ")+len(dir)+1) + exposed + "\n" +
+		"test.yaml:4:10: sinks[0].webhook.url: credential url cannot be read outside of the service; if this is the service, its unit lacks LoadCredential=url:PATH\n" +
+		"test.yaml:6:" + fmt.Sprint(len("    headers: [{name: X-A, value: {file: /closed}}, {name: X-B, value: ")+len(dir)+1) + ": sinks[0].webhook.headers[1].value: environment variable NOT_SET is not set"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
