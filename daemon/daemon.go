@@ -139,7 +139,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	undo.push(d.socket.Close)
-	d.pages = control.Pages{Metrics: reg, Refresh: d.countDrops, Health: d.alive, Ready: d.ready}
+	d.pages = control.Pages{Metrics: reg, Refresh: d.countDrops, Health: d.alive, Ready: d.ready, Config: d.printConfig}
 	if d.server, err = d.listen(cfg); err != nil {
 		return nil, err
 	}
@@ -177,6 +177,9 @@ func (d *Daemon) config() *config.Config {
 	defer d.mu.Unlock()
 	return d.cfg
 }
+
+// printConfig prints the configuration in use, without its secrets.
+func (d *Daemon) printConfig(w io.Writer) error { return d.config().Print(w) }
 
 // crew returns the workers of the sinks that are configured, in their order.
 func (d *Daemon) crew() []*worker {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package control answers operators over HTTP: metrics, liveness, readiness.
+// Package control answers operators over HTTP: metrics, liveness, readiness, the
+// configuration.
 package control
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,7 +25,7 @@ import (
 // must not contain untrusted text.
 type Check func() []string
 
-// A Server serves /metrics, /healthz and /readyz on one address.
+// A Server serves the pages on one address.
 type Server struct {
 	listener net.Listener
 	server   *http.Server
@@ -34,6 +37,8 @@ type Pages struct {
 	Refresh func() // called before each scrape
 	Health  Check  // of the process
 	Ready   Check  // to receive and deliver
+	// Config writes what is in effect, without secrets.
+	Config func(io.Writer) error
 }
 
 // Listen binds the address, so that an address in use is an error at start.
@@ -72,8 +77,9 @@ func Handler(pages Pages, log *slog.Logger) http.Handler {
 	})
 	mux.Handle("GET /healthz", page(pages.Health))
 	mux.Handle("GET /readyz", page(pages.Ready))
+	mux.HandleFunc("GET /config", text(pages.Config))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, "genltestd\n\n/metrics  Prometheus metrics\n/healthz  is the process alive\n/readyz   does it receive and deliver\n")
+		fmt.Fprint(w, "genltestd\n\n/metrics  Prometheus metrics\n/healthz  is the process alive\n/readyz   does it receive and deliver\n/config   the configuration in effect, without secrets\n")
 	})
 	return mux
 }
@@ -81,9 +87,7 @@ func Handler(pages Pages, log *slog.Logger) http.Handler {
 // page answers 200 and "ok", or 503 and what is wrong.
 func page(check Check) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
+		asText(w)
 		if faults := check(); len(faults) > 0 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			fmt.Fprintln(w, strings.Join(faults, "\n"))
@@ -91,6 +95,26 @@ func page(check Check) http.Handler {
 		}
 		fmt.Fprintln(w, "ok")
 	})
+}
+
+// text answers with what write writes, as a whole or not at all.
+func text(write func(io.Writer) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		var page bytes.Buffer
+		if err := write(&page); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		asText(w)
+		w.Write(page.Bytes()) //nolint:errcheck // nobody is left to tell
+	}
+}
+
+// asText has browsers show a page that is true for the moment.
+func asText(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 }
 
 // Addr returns the bound address.

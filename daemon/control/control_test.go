@@ -4,6 +4,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -19,7 +20,14 @@ func pages(faults *[]string, scrapes prometheus.Counter) Pages {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(scrapes)
 	check := func() []string { return *faults }
-	return Pages{Metrics: reg, Refresh: scrapes.Inc, Health: check, Ready: check}
+	config := func(w io.Writer) error {
+		if len(*faults) > 0 {
+			return errors.New(strings.Join(*faults, ", "))
+		}
+		_, err := io.WriteString(w, "log:\n  level: info\n")
+		return err
+	}
+	return Pages{Metrics: reg, Refresh: scrapes.Inc, Health: check, Ready: check, Config: config}
 }
 
 func TestPages(t *testing.T) {
@@ -44,6 +52,9 @@ func TestPages(t *testing.T) {
 		{"HEAD", "/readyz", []string{"a"}, 503, ""},
 		{"POST", "/readyz", nil, 405, ""},
 		{"GET", "/metrics", nil, 200, "scrapes_total 1\n"},
+		{"GET", "/config", nil, 200, "log:\n  level: info\n"},
+		{"GET", "/config", []string{"a"}, 500, "a\n"},
+		{"PUT", "/config", nil, 405, ""},
 		{"GET", "/", nil, 200, "/metrics"},
 		{"GET", "/else", nil, 404, ""},
 	}
