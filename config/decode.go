@@ -23,6 +23,7 @@ type decoder struct {
 	*report
 	open    map[*yaml.Node]bool // from the root down to the current node
 	aliases int                 // how many of these were reached by an alias or a merge key
+	secret  string              // path of the last one that is a mapping
 }
 
 func newDecoder(r *report) *decoder {
@@ -50,7 +51,7 @@ func (d *decoder) enter(n *yaml.Node, path string) (_ *yaml.Node, leave func()) 
 		d.fail(at, path, "the alias stands for a part of itself; write the value out")
 	case d.stopped || !d.count(at, path):
 	case n.Style&yaml.TaggedStyle != 0:
-		d.fail(at, path, "has the YAML tag %s; write the value without it", quote(n.Tag))
+		d.fail(at, path, "has a YAML tag (!); write the value without it, or quote a text that begins with !")
 	default:
 		d.open[n] = true
 		return n, func() { delete(d.open, n); d.aliases = aliases }
@@ -106,7 +107,7 @@ func (d *decoder) keySpot(path string, n *yaml.Node) spot {
 
 func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.SequenceNode {
-		d.fail(spotOf(n), path, `is %s where a list is wanted; begin each entry with "- "`, describe(n))
+		d.fail(spotOf(n), path, `is %s where a list is wanted; begin each entry with "- "`, shape(n))
 		return
 	}
 	v.SetZero() // one without entries stays nil
@@ -183,6 +184,15 @@ func isOldBool(s string) bool {
 		return true
 	}
 	return false
+}
+
+// shape says what a node is without repeating it: it may hold what is meant for a key
+// below, such as a secret.
+func shape(n *yaml.Node) string {
+	if n.Kind == yaml.ScalarNode && !isNull(n) {
+		return "a single value"
+	}
+	return describe(n)
 }
 
 // describe says what a node is, as the subject of "is".

@@ -20,10 +20,13 @@ const (
 // mapping reads the keys of n into the fields of the struct v.
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
-		d.fail(spotOf(n), path, `is %s where a mapping is wanted; write lines of "key: value"`, describe(n))
+		d.fail(spotOf(n), path, `is %s where a mapping is wanted; write lines of "key: value"`, shape(n))
 		return
 	}
 	keys := keysOf(v.Type())
+	if v.Type() == reflect.TypeFor[Secret]() {
+		d.secret = path
+	}
 	for _, p := range d.pairs(n, path) {
 		d.key(p, v, path, keys)
 	}
@@ -32,7 +35,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 // key reads one key.
 func (d *decoder) key(p pair, v reflect.Value, parent string, keys []string) {
 	name, at := p.key.Value, spotOf(p.key)
-	path, i := join(parent, pathKey(name)), slices.Index(keys, name)
+	path, i := d.keyPath(parent, name), slices.Index(keys, name)
 	switch {
 	case parent == "" && strings.HasPrefix(name, extension):
 	case i >= 0 && parent == "" && d.main != "" && name != dropInKey:
@@ -62,7 +65,7 @@ func (d *decoder) pair(p pair, v reflect.Value, path string) {
 // stays nil.
 func (d *decoder) texts(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
-		d.fail(spotOf(n), path, `is %s where a mapping is wanted; write lines of "key: value"`, describe(n))
+		d.fail(spotOf(n), path, `is %s where a mapping is wanted; write lines of "key: value"`, shape(n))
 		return
 	}
 	for _, p := range d.pairs(n, path) {
@@ -93,7 +96,7 @@ func (d *decoder) isKey(n *yaml.Node, path string) bool {
 	case n.Kind == yaml.AliasNode:
 		what = "a key is an alias; write the name of the key"
 	case n.Style&yaml.TaggedStyle != 0:
-		what = fmt.Sprintf("a key has the YAML tag %s; write the key without it", quote(n.Tag))
+		what = "a key has a YAML tag (!); write the key without it"
 	case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" && !isMerge(n):
 		what = fmt.Sprintf("a key is %s; write the name of a key", describe(n))
 	default:
@@ -105,6 +108,15 @@ func (d *decoder) isKey(n *yaml.Node, path string) bool {
 }
 
 var plainKey = regexp.MustCompile(`^([A-Za-z0-9_-]{1,40}|<<)$`)
+
+// keyPath is the path of a key. What is no key of a secret is not named: it may be the
+// secret, without its place.
+func (d *decoder) keyPath(parent, key string) string {
+	if parent == d.secret && parent != "" && !slices.Contains(keysOf(reflect.TypeFor[Secret]()), key) {
+		return parent
+	}
+	return join(parent, pathKey(key))
+}
 
 // pathKey is a key as a part of a path, which an odd key must not imitate.
 func pathKey(key string) string {

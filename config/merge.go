@@ -19,7 +19,7 @@ func (d *decoder) pairs(n *yaml.Node, path string) (list []pair) {
 	for i := 0; i+1 < len(n.Content) && !d.stopped; i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		switch {
-		case !d.count(spotOf(key), path) || !d.isKey(key, path) || !d.isNew(key, join(path, pathKey(key.Value)), first):
+		case !d.count(spotOf(key), path) || !d.isKey(key, path) || !d.isNew(key, d.keyPath(path, key.Value), first):
 		case isMerge(key):
 			merge = value
 		default:
@@ -60,7 +60,7 @@ func (d *decoder) merged(n *yaml.Node, path string, listed bool) (all []pair) {
 		}
 	default:
 		d.odd[path] = true
-		d.fail(at, own, "is %s where a mapping is wanted; write the alias of one, or a list of such", describe(n))
+		d.fail(at, own, "is %s where a mapping is wanted; write the alias of one, or a list of such", shape(n))
 	}
 	return all
 }

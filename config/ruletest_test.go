@@ -64,7 +64,7 @@ func TestFaultsOfRuleTests(t *testing.T) {
 		"- events: [{}]":     `t.yaml:1:3: tests[0].name: is missing; give one, such as "disk errors go to the pager"`,
 		"- {name: a, evnts}": `t.yaml:1:13: tests[0].evnts: unknown key; did you mean "events"?`,
 		"- {name: a, start: today, events: [{}]}":                                                        `t.yaml:1:20: tests[0].start: "today" is not a time; write one like 2026-01-31T08:00:00Z`,
-		"- {name: a, events: [{sinks: out}]}":                                                            `t.yaml:1:30: tests[0].events[0].sinks: is the text "out" where a list is wanted; begin each entry with "- "`,
+		"- {name: a, events: [{sinks: out}]}":                                                            `t.yaml:1:30: tests[0].events[0].sinks: is a single value where a list is wanted; begin each entry with "- "`,
 		"- {name: a, events: [{sinks: [5]}]}":                                                            `t.yaml:1:31: tests[0].events[0].sinks[0]: is the number 5 where text is wanted; if it is meant, quote it: "5"`,
 		"- {name: a, events: [{repeat: 0}]}":                                                             `t.yaml:1:31: tests[0].events[0].repeat: 0 is out of range; write 1 to 1000000`,
 		"- {name: a, events: [{message: x, gap: {count: 1}}]}":                                           `t.yaml:1:32: tests[0].events[0].message: a gap has no text; leave out one of them`,

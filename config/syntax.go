@@ -5,7 +5,6 @@ package config
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
 	"strconv"
@@ -108,7 +107,7 @@ func (r *report) syntax(text []byte, err error) {
 	if m := unknownAnchor.FindStringSubmatch(message); m != nil {
 		before, _, _ := strings.Cut(string(text), "*"+m[1])
 		line = 1 + strings.Count(before, "\n")
-		message = fmt.Sprintf("the alias *%s has no anchor; put &%[1]s before the value that it stands for", shorten(m[1]))
+		message = "an alias (*) has no anchor (&) of its name; write one before the value that it stands for, or quote a text that begins with *"
 	}
 	r.fail(spot{line: line}, "", "%s%s", message, r.hint(text, line, message))
 }

@@ -43,8 +43,8 @@ func (s section) absolute(key, path string) {
 	switch {
 	case path == "":
 	case !filepath.IsAbs(path):
-		s.errorf(key, "%s is not absolute; begin it with /", quote(path))
+		s.errorf(key, "is not the absolute path of a file; begin it with /")
 	case strings.ContainsFunc(path, unicode.IsControl):
-		s.errorf(key, "%s has a control character; leave it out", quote(path))
+		s.errorf(key, "has a control character; leave it out")
 	}
 }

@@ -86,7 +86,7 @@ func (b *BasicAuth) check(s section) {
 	case b.User != "" && b.Password.IsZero():
 		s.errorf("user", "has no password beside it; add password")
 	case strings.ContainsFunc(b.User, func(r rune) bool { return r == ':' || r < ' ' || r == 0x7f }):
-		s.errorf("user", "%s has a colon or a control character, which this scheme cannot carry; use another name", quote(b.User))
+		s.errorf("user", "has a colon or a control character, which this scheme cannot carry; write the name alone")
 	}
 }
 
@@ -136,7 +136,7 @@ var reservedHeaders = []string{
 func (w *Webhook) checkHeaderName(s section, key, name string) bool {
 	switch {
 	case !headerName.MatchString(name):
-		s.errorf(key, "%s is no name of a header; write letters, digits and dashes, like X-Api-Key", quote(name))
+		s.errorf(key, "is no name of a header; write letters, digits and dashes, like X-Api-Key")
 	case slices.Contains(reservedHeaders, textproto.CanonicalMIMEHeaderKey(name)):
 		s.errorf(key, "%s belongs to the connection or to the body, and is written where it is due; leave it out", quote(name))
 	default:
