@@ -19,12 +19,12 @@ type access struct {
 	proxy   *url.URL // nil is none
 	header  http.Header
 	keys    []signingKey
-	secrets redactor
+	secrets *redactor
 }
 
 // access reads every secret. An error says which of them cannot be had.
 func (o *Options) access() (*access, error) {
-	a := &access{header: make(http.Header, len(o.Headers)+8)}
+	a := &access{header: make(http.Header, len(o.Headers)+8), secrets: new(redactor)}
 	for _, read := range []func(*access) error{o.readURL, o.readAuthorization, o.readHeaders, o.readKeys, o.readProxy} {
 		if err := read(a); err != nil {
 			return nil, err

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"html"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -19,7 +20,21 @@ const masked = "<secret>"
 
 // A redactor takes what is known to be secret out of text that comes from
 // elsewhere: a server may send back what it was sent, or a part of it.
-type redactor struct{ secrets []string }
+type redactor struct {
+	secrets []string
+
+	// What to look for, made when it is needed first.
+	windows map[uint64]struct{}
+	whole   []string
+}
+
+// or returns before in place of r when it knows the same secrets.
+func (r *redactor) or(before *redactor) *redactor {
+	if before != nil && slices.Equal(r.secrets, before.secrets) {
+		return before
+	}
+	return r
+}
 
 // minSecret spares errors that a short value, such as a header's "true", makes
 // unreadable. Nobody guesses long at three bytes.
@@ -84,10 +99,9 @@ const maxCleaned = 8 << 10
 // they stand as a whole.
 const window = 6
 
-// mask puts a word in place of what is secret. It is made for errors, and searches for
-// nothing that could be prepared: the secrets may be others each time.
+// mask puts a word in place of what is secret.
 func (r *redactor) mask(text string) string {
-	windows, whole := r.search()
+	r.prepare()
 	lower := lowerASCII(text)
 	hidden := make([]bool, len(text))
 	hide := func(from, to int) {
@@ -96,10 +110,12 @@ func (r *redactor) mask(text string) string {
 		}
 	}
 	for i := range len(lower) {
-		if end := i + window; end <= len(lower) && windows[lower[i:end]] {
-			hide(i, end)
+		if i+window <= len(lower) {
+			if _, ok := r.windows[windowAt(lower, i)]; ok {
+				hide(i, i+window)
+			}
 		}
-		for _, form := range whole {
+		for _, form := range r.whole {
 			if strings.HasPrefix(lower[i:], form) {
 				hide(i, i+len(form))
 			}
@@ -108,22 +124,31 @@ func (r *redactor) mask(text string) string {
 	return replaceHidden(text, hidden)
 }
 
-// search returns what to look for: parts of the length of a window, and what is shorter
-// as a whole.
-func (r *redactor) search() (windows map[string]bool, whole []string) {
-	windows = make(map[string]bool)
+// prepare notes what to look for: every window, and what is shorter as a whole.
+func (r *redactor) prepare() {
+	if r.windows != nil {
+		return
+	}
+	r.windows = make(map[uint64]struct{})
 	for _, s := range r.secrets {
 		for _, form := range formsOf(s) {
 			form = lowerASCII(form)
 			if len(form) < window {
-				whole = append(whole, form)
+				r.whole = append(r.whole, form)
 			}
 			for i := 0; i+window <= len(form); i++ {
-				windows[form[i:i+window]] = true
+				r.windows[windowAt(form, i)] = struct{}{}
 			}
 		}
 	}
-	return windows, whole
+}
+
+// windowAt packs a window.
+func windowAt(s string, i int) (w uint64) {
+	for _, c := range []byte(s[i : i+window]) {
+		w = w<<8 | uint64(c)
+	}
+	return w
 }
 
 // replaceHidden masks each row of bytes that is hidden, and with it what it would leave

@@ -122,6 +122,24 @@ func TestNoErrorHasASecret(t *testing.T) {
 	}
 }
 
+// Nobody would find a secret in what is compressed, or in UTF-16.
+func TestOnlyPlainTextIsShown(t *testing.T) {
+	for name, tt := range map[string]struct {
+		f    fault
+		want string
+	}{
+		"plain":      {status(500, "oops"), ": oops"},
+		"UTF-16":     {status(500, "o\x00o\x00p\x00s\x00"), ""},
+		"compressed": {status(500, "oops", "Content-Encoding: br"), ""},
+	} {
+		f := newFaultServer(t, tt.f)
+		_, err := attempt(t, newSink(t, Options{URL: secret.Inline(f.URL)}), sinktest.Events(1, 1), patience)
+		if want := "POST " + f.URL + ": 500 Internal Server Error" + tt.want; err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", name, err, want)
+		}
+	}
+}
+
 // What cannot be used, or reached, is not told either.
 func TestNoErrorHasASecretThatCannotBeUsed(t *testing.T) {
 	f := newFaultServer(t)

@@ -3,6 +3,7 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -153,8 +154,17 @@ func (a *access) describe(resp *http.Response, text []byte) string {
 	if to, err := resp.Location(); err == nil && resp.StatusCode < 400 {
 		d += ": a redirect, which is not followed, to " + a.secrets.clean(to.Scheme+"://"+to.Host+to.EscapedPath(), maxExcerpt)
 	}
+	if !isPlain(resp.Header, text) {
+		return d
+	}
 	if excerpt := a.secrets.clean(string(text), maxExcerpt); excerpt != "" {
 		d += ": " + excerpt
 	}
 	return d
+}
+
+// isPlain says whether secrets would be found in the text of a response: not when it is
+// compressed, or in an encoding such as UTF-16.
+func isPlain(h http.Header, text []byte) bool {
+	return h.Get("Content-Encoding") == "" && bytes.IndexByte(text, 0) < 0
 }

@@ -80,6 +80,7 @@ type Sink struct {
 	body     *body
 	link     *link // nil before the first attempt and after a failure
 	response []byte
+	secrets  *redactor // of the last attempt
 }
 
 // New returns a sink that connects when there is something to send.
@@ -104,6 +105,8 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (accepted int,
 	if err != nil {
 		return 0, err
 	}
+	a.secrets = a.secrets.or(s.secrets)
+	s.secrets = a.secrets
 	if err := s.connect(a); err != nil {
 		return 0, err
 	}
