@@ -23,7 +23,7 @@ func TestFindsACanaryInEveryForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := http.NewRequest("GET", "http://u:"+url.PathEscape(text)+"@example.org/", nil)
+	r, err := http.NewRequest(http.MethodGet, "http://u:"+url.PathEscape(text)+"@example.org/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ var forms = []struct {
 	{"decimal", 18, each("%d", " ")},
 	{"decimal list", 18, each("%d", ",")},
 	{"UTF-16", 12, inUTF16},
+	{"UTF-16, escaped", 15, each("%c", `\x00`)},
 }
 
 // inBase64 is the text at each of the three places that it may have among others: what

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package canary
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A running daemon, and what it has said.
+type running struct {
+	w       *world
+	cmd     *exec.Cmd
+	stdout  output
+	stderr  output
+	notices output // to the service manager
+	address string // of its pages
+	ended   chan error
+}
+
+// output is what somebody writes while a test may read it.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) Bytes() []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return bytes.Clone(o.text.Bytes())
+}
+
+var serving = regexp.MustCompile(`msg="serving metrics" .*address=(\S+)`)
+
+// run starts the daemon and waits until it serves.
+func (w *world) run() *running {
+	w.t.Helper()
+	d := &running{w: w, ended: make(chan error, 1)}
+	w.env = append(w.env, "NOTIFY_SOCKET="+d.listenForNotices())
+	d.cmd = exec.CommandContext(w.t.Context(), w.path("bin", "genltestd"), "--config", w.configFile())
+	d.cmd.Env, d.cmd.Stdout, d.cmd.Stderr = w.env, &d.stdout, &d.stderr
+	d.cmd.Cancel = func() error { return d.cmd.Process.Signal(syscall.SIGTERM) }
+	if err := d.cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	go func() { d.ended <- d.cmd.Wait() }()
+	w.eventually("the daemon serves", func() error {
+		select {
+		case err := <-d.ended:
+			w.t.Fatalf("the daemon ends: %v; its last words: %s", err, tail(d.stderr.Bytes()))
+		default:
+		}
+		m := serving.FindSubmatch(d.stderr.Bytes())
+		if m == nil {
+			return fmt.Errorf("it says %s", tail(d.stderr.Bytes()))
+		}
+		d.address = "http://" + string(m[1])
+		return nil
+	})
+	return d
+}
+
+func (d *running) listenForNotices() string {
+	path := d.w.path("notify")
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		d.w.t.Fatal(err)
+	}
+	d.w.t.Cleanup(func() { c.Close() })
+	go func() {
+		for buf := make([]byte, 64<<10); ; {
+			n, err := c.Read(buf)
+			if err != nil {
+				return
+			}
+			d.notices.Write(append(buf[:n:n], '\n')) //nolint:errcheck // never fails
+		}
+	}()
+	return path
+}
+
+func (w *world) eventually(what string, holds func() error) {
+	w.t.Helper()
+	var err error
+	for range 120 {
+		if err = holds(); err == nil {
+			return
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	w.t.Fatalf("waited in vain: %s: %v", what, err)
+}
+
+// page returns all of an answer, its headers too.
+func (d *running) page(method, path string) []byte {
+	d.w.t.Helper()
+	ctx, cancel := context.WithTimeout(d.w.t.Context(), 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, d.address+path, nil)
+	if err != nil {
+		d.w.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		d.w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var text bytes.Buffer
+	fmt.Fprintln(&text, resp.Status, resp.Header)
+	if _, err := io.Copy(&text, resp.Body); err != nil {
+		d.w.t.Fatal(err)
+	}
+	return text.Bytes()
+}
+
+var fate = regexp.MustCompile(`(?m)^genltestd_sink_(?:failures|events_dead_lettered)_total\{sink="([^"]+)"\} (\S+)$`)
+
+// waitForFailures waits until every sink but those has failed.
+func (d *running) waitForFailures(but ...string) {
+	d.w.t.Helper()
+	d.w.eventually("every sink fails", func() error {
+		failed := make(map[string]bool)
+		for _, name := range but {
+			failed[name] = true
+		}
+		for _, m := range fate.FindAllSubmatch(d.page("GET", "/metrics"), -1) {
+			if n, err := strconv.ParseFloat(string(m[2]), 64); err == nil && n > 0 {
+				failed[string(m[1])] = true
+			}
+		}
+		var missing []string
+		for _, s := range d.w.sinks {
+			if name := s.(map[string]any)["name"].(string); !failed[name] {
+				missing = append(missing, name)
+			}
+		}
+		if len(missing) > 0 {
+			return fmt.Errorf("not %s", strings.Join(missing, ", "))
+		}
+		return nil
+	})
+}
+
+// program runs one of ours in the daemon's environment, and returns all that it prints.
+func (w *world) program(name string, args ...string) []byte {
+	w.t.Helper()
+	cmd := exec.CommandContext(w.t.Context(), w.path("bin", name), args...)
+	cmd.Env = w.env
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		w.t.Fatal(err)
+	}
+	return out
+}
+
+func (d *running) ctl(args ...string) []byte {
+	return d.w.program("genltestctl", append([]string{"--socket", d.w.path("run", "control.sock")}, args...)...)
+}
+
+func (d *running) stop() {
+	d.w.t.Helper()
+	d.cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // seen by the wait
+	if err := <-d.ended; err != nil {
+		d.w.t.Errorf("%v; its last words: %s", err, tail(d.stderr.Bytes()))
+	}
+}
+
+func tail(text []byte) []byte { return text[max(len(text)-2000, 0):] }
+
+// proc returns a file that the kernel shows of the process, nil if it shows it to nobody
+// like us.
+func (d *running) proc(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", d.cmd.Process.Pid, name))
+	if err != nil && !os.IsPermission(err) {
+		t.Fatal(err)
+	}
+	return text
+}

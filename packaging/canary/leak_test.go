@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package canary
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/genltestd/genltestd/config"
+)
+
+// evidence is where canaries are looked for.
+type evidence struct {
+	*testing.T
+	canaries *Finder
+	control  *Finder
+}
+
+// clean reports what is found. Where the control stands too, not to find it means that
+// this is not what was to be searched.
+func (e *evidence) clean(where string, text []byte) {
+	e.Helper()
+	for _, l := range e.canaries.Find(text) {
+		e.Errorf("%s: %v", where, l)
+	}
+}
+
+func (e *evidence) cleanWithControl(where string, text []byte) {
+	e.Helper()
+	e.clean(where, text)
+	if e.control.Find(text) == nil {
+		e.Errorf("%s: the control is not found in %d bytes: %.500q", where, len(text), text)
+	}
+}
+
+// Every secret of the configuration is a canary, at each place where it may stand; every
+// sink fails, in every way that we know of, with receivers that send back whatever they
+// can; and nothing that the daemon and its client say or leave on the disk has one.
+func TestNoSecretLeaks(t *testing.T) {
+	w := newWorld(t)
+	w.fillJournal(6)
+	w.echoing()
+	w.silent()
+	w.proxied()
+	w.unusable()
+	w.others()
+	w.withTLS()
+	w.wantEveryField(t)
+	e := &evidence{t, w.finder(), NewFinder(w.control)}
+	d := w.run()
+	d.waitForFailures("out")
+	for i, s := range w.servers {
+		if s.asked.Load() == 0 {
+			t.Errorf("nobody has asked server %d of %d", i, len(w.servers))
+		}
+	}
+	t.Logf("%d sinks, %d servers, %d canaries", len(w.sinks), len(w.servers), len(w.canaries))
+
+	e.pages(d)
+	e.client(d)
+	e.commands(w)
+	e.cleanWithControl("arguments", d.proc(t, "cmdline"))
+	if environ := d.proc(t, "environ"); environ != nil {
+		e.environment(environ)
+	}
+	d.stop()
+	e.cleanWithControl("standard output", d.stdout.Bytes())
+	e.cleanWithControl("log", d.stderr.Bytes())
+	if notices := d.notices.Bytes(); !strings.Contains(string(notices), "STATUS=") {
+		t.Errorf("the service manager was told %q", notices)
+	}
+	e.clean("service manager", d.notices.Bytes())
+	e.cleanWithControl("state directory", files(t, w.path("state")))
+	e.clean("runtime directory", files(t, w.path("run")))
+}
+
+func (e *evidence) pages(d *running) {
+	for _, path := range []string{"/metrics", "/readyz", "/config"} {
+		e.cleanWithControl(path, d.page("GET", path))
+	}
+	for _, path := range []string{"/", "/healthz", "/nothing", "/debug/pprof/cmdline", "/config?x"} {
+		e.clean(path, d.page("GET", path))
+		e.clean(path, d.page("POST", path))
+	}
+}
+
+func (e *evidence) client(d *running) {
+	e.cleanWithControl("dlq list", d.ctl("dlq", "list"))
+	var id string
+	for _, s := range d.w.sinks {
+		sink := s.(map[string]any)["name"].(string)
+		list := d.ctl("dlq", "list", sink, "-o", "json")
+		e.clean("dlq list "+sink, list)
+		first, _, _ := strings.Cut(string(list), "\n")
+		var letter struct{ ID string }
+		if json.Unmarshal([]byte(first), &letter) == nil {
+			id = letter.ID
+			e.clean("dlq show "+sink, d.ctl("dlq", "show", sink, id))
+		}
+	}
+	e.cleanWithControl("dlq show", d.ctl("dlq", "show", "control-letters", id))
+	for _, args := range [][]string{{"list", "status-400-0"}, {"replay", "status-400-0", "--all"}, {"drop", "status-422-1", "--all", "--yes"}, {"show", "none", id}, {"replay", "none", "x"}} {
+		e.clean(fmt.Sprint("dlq ", args), d.ctl(append([]string{"dlq"}, args...)...))
+	}
+}
+
+// commands looks at what is printed about the configuration, also about one in which
+// a secret stands where it does not belong.
+func (e *evidence) commands(w *world) {
+	path := w.path("genltestd.yaml")
+	tests := w.write("tests: [{sink: out, event: {message: x}, expect: delivered}]\n", "tests.yaml")
+	for _, args := range [][]string{{"--check-config"}, {"--print-config"}, {"--test-rules", tests}, {"--test-rules", path}} {
+		e.cleanWithControl(args[0], w.program("genltestd", append(args, "--config", path)...))
+	}
+	e.clean("--print-default-config", w.program("genltestd", "--print-default-config"))
+	for i, line := range misplaced {
+		c := New(line)
+		e := &evidence{e.T, NewFinder(c), e.control}
+		text := "sinks:\n- name: hook\n  webhook:\n    url: https://example.org/\n    " + strings.ReplaceAll(line, "CANARY", c.Word()) + "\n"
+		path := w.write(text, fmt.Sprintf("misplaced%d.yaml", i))
+		for _, args := range [][]string{{"--check-config"}, {"--print-config"}, {"--test-rules", tests}, nil} {
+			if out := w.program("genltestd", append(args, "--config", path)...); args != nil || strings.HasPrefix(string(out), path) {
+				e.cleanWithControl(fmt.Sprint(args, " with ", line), out)
+			} else {
+				e.Errorf("%s is a good configuration", line)
+			}
+		}
+	}
+}
+
+// misplaced are mistakes that people make with a secret.
+var misplaced = []string{
+	"bearer: *CANARY", "bearer: &CANARY", "bearer: !CANARY", "bearer: !CANARY x", "bearer: @CANARY", "bearer: %CANARY", "bearer: `CANARY`",
+	`bearer: "CANARY`, `bearer: "CANARY" CANARY`, "bearer: 'CANARY\\' CANARY'", "bearer: CANARY: CANARY", "bearer: |CANARY", "bearer: >CANARY", "bearer: - CANARY", "bearer: ? CANARY",
+	"bearer: {CANARY}", "bearer: {CANARY: x}", "bearer: {file: /a, CANARY}", "bearer: {CANARY, CANARY}", "bearer: {<<: CANARY}", "bearer: {? [CANARY] : x}", "bearer: {!CANARY x: y}",
+	"bearer: [CANARY]", "bearer: [*CANARY]", "bearer: {CANARY", "bearer: [CANARY", "bearer: }CANARY", "bearer: !!binary CANARY", "bearer: !!CANARY x",
+	"bearer: {file: CANARY}", "bearer: {file: /a, file: CANARY}", `bearer: {file: "/\u0001CANARY"}`, "bearer: {env: $CANARY}", "bearer: {env: 5CANARY}", "bearer: {credential: ../CANARY}", "bearer: {credential: CANARY/CANARY}",
+	"bearer: {env: {CANARY: 1}}", "bearer: {env: [CANARY]}", "bearer: {env: *CANARY}", "bearer: {env: !CANARY x}", "bearer: {env: &CANARY}", "bearer: {file: /a, env: CANARY}",
+	"basic: user:CANARY", "basic: {user: 'u:CANARY', password: x}", "basic: {password: CANARY}", "basic: [user, CANARY]", "basic: {user: u, password: [CANARY]}", "basic: {user: u, passwd: CANARY}",
+	"headers: 'X-Api-Key: CANARY'", "headers: ['X-Api-Key: CANARY']", "headers: {X-Api-Key: CANARY}", "headers: [{X-Api-Key: CANARY}]", "headers: [{name: 'X-Api-Key: CANARY', value: x}]", "headers: [{name: X-Api-Key, value: [CANARY]}]",
+	"signing_secrets: whsec_CANARY", "signing_secrets: {whsec_CANARY}", "signing_secrets: [[CANARY]]", "signing_secrets: [{CANARY: }]",
+	"proxy: [http://u:CANARY@host]", "proxy: {http://u:CANARY@host: }", "tls: CANARY", "tls: {key: CANARY}",
+}
+
+// environment has what the operator has put there.
+func (e *evidence) environment(text []byte) {
+	leaks := e.canaries.Find(text)
+	for _, l := range leaks {
+		if !strings.HasSuffix(l.Name, " by env") {
+			e.Errorf("environment: %v", l)
+		}
+	}
+	if leaks == nil {
+		e.Error("environment: nothing is found of what is there")
+	}
+}
+
+// files returns the names and contents of all below dir.
+func files(t *testing.T, dir string) (all []byte) {
+	t.Helper()
+	n := 0
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		n++
+		text, err := os.ReadFile(path)
+		all = append(append(append(all, path[len(dir):]...), '\n'), text...)
+		return err
+	})
+	if err != nil || n == 0 {
+		t.Fatalf("%s: %d files, %v", dir, n, err)
+	}
+	return all
+}
+
+// wantEveryField fails for a secret that nobody has planted.
+func (w *world) wantEveryField(t *testing.T) {
+	t.Helper()
+	fields := secretFields(reflect.TypeFor[config.Config](), "")
+	if len(fields) < 6 {
+		t.Fatalf("the secrets of the configuration are not found: %q", fields)
+	}
+	for _, field := range fields {
+		for _, place := range places {
+			if !w.planted[field+" by "+place] {
+				t.Errorf("%s is a secret, and no test plants a canary there by %s", field, place)
+			}
+		}
+	}
+}
+
+// secretFields are the paths of all fields that are secrets.
+func secretFields(of reflect.Type, path string) (fields []string) {
+	switch {
+	case of == reflect.TypeFor[config.Secret]():
+		return []string{path}
+	case of.Kind() == reflect.Pointer:
+		return secretFields(of.Elem(), path)
+	case of.Kind() == reflect.Slice, of.Kind() == reflect.Map:
+		return secretFields(of.Elem(), path+"[]")
+	case of.Kind() == reflect.Struct:
+		for i := range of.NumField() {
+			if f := of.Field(i); f.IsExported() {
+				fields = append(fields, secretFields(f.Type, strings.TrimPrefix(path+"."+f.Tag.Get("yaml"), "."))...)
+			}
+		}
+	}
+	return fields
+}

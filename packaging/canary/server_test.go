@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package canary
+
+import (
+	"bufio"
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"html"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+)
+
+// A server answers every connection with a fault.
+type server struct {
+	addr  string
+	asked atomic.Int64
+}
+
+// serve starts one on the loopback address, with TLS unless c is nil. Its connections
+// end with the test.
+func (w *world) serve(c *tls.Config, fault func(net.Conn)) *server {
+	w.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { l.Close() })
+	s := &server{addr: l.Addr().String()}
+	w.servers = append(w.servers, s)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			s.asked.Add(1)
+			w.t.Cleanup(func() { conn.Close() })
+			if c != nil {
+				conn = tls.Server(conn, c)
+			}
+			go func() {
+				defer conn.Close()
+				fault(conn)
+			}()
+		}
+	}()
+	return s
+}
+
+// onRequest answers a request that has come whole.
+func onRequest(answer func(io.Writer, *http.Request)) func(net.Conn) {
+	return func(c net.Conn) {
+		r, err := http.ReadRequest(bufio.NewReader(c))
+		if err != nil {
+			return
+		}
+		io.Copy(io.Discard, r.Body) //nolint:errcheck // the client may have gone
+		answer(c, r)
+	}
+}
+
+// told is all that a request tells, in the forms in which servers repeat it. Which comes
+// first differs, for an error shows the beginning.
+func told(r *http.Request, first int) []string {
+	said := []string{r.RequestURI, r.URL.Path, r.URL.RawQuery, fmt.Sprintf("%q", r.URL.Query())}
+	for _, name := range []string{"Authorization", "X-Api-Key", "Proxy-Authorization"} {
+		for _, v := range r.Header.Values(name) {
+			quoted, _ := json.Marshal(v)
+			said = append(said, v, name+": "+v, v[:len(v)*2/3], v[len(v)/3:], strings.ToUpper(v), strings.ToLower(v),
+				fmt.Sprintf("%q %x", v, v), string(quoted), html.EscapeString(v), strings.ReplaceAll(v, "/", `\/`),
+				url.QueryEscape(v), url.PathEscape(v), base64.StdEncoding.EncodeToString([]byte(v)),
+				base64.URLEncoding.EncodeToString([]byte("{"+name+": "+v)))
+		}
+	}
+	first %= len(said)
+	return slices.Concat(said[first:], said[:first])
+}
+
+// status answers with a status, and with what it was told wherever there is place.
+func status(code int) func(net.Conn) {
+	var turn atomic.Int64
+	return onRequest(func(w io.Writer, r *http.Request) {
+		said := told(r, int(turn.Add(1)))
+		body := strings.Join(said, "\n")
+		fmt.Fprintf(w, "HTTP/1.1 %d %s\r\nContent-Length: %d\r\nConnection: close\r\n", code, said[0], len(body))
+		for i, name := range []string{"Location", "Retry-After", "WWW-Authenticate", "Warning", "Set-Cookie", "X-Told", "Content-Type"} {
+			fmt.Fprintf(w, "%s: %s\r\n", name, said[i%len(said)])
+		}
+		fmt.Fprintf(w, "\r\n%s", body)
+	})
+}
+
+// raw answers with a text that has %s where a piece of what it was told shall be: each
+// time others.
+func raw(format string) func(net.Conn) {
+	var turn atomic.Int64
+	return onRequest(func(w io.Writer, r *http.Request) {
+		said := told(r, int(turn.Add(1)))
+		for i, piece := range strings.Split(format, "%s") {
+			if i > 0 {
+				io.WriteString(w, said[i%len(said)]) //nolint:errcheck // the client may have had enough
+			}
+			io.WriteString(w, piece) //nolint:errcheck // the client may have had enough
+		}
+	})
+}
+
+// goAway ends an HTTP/2 connection with a text of the server's.
+func goAway(text string) func(net.Conn) {
+	return func(c net.Conn) {
+		preface := make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
+		if _, err := io.ReadFull(c, preface); err != nil {
+			return
+		}
+		frame := func(kind byte, payload string) {
+			c.Write(append([]byte{0, byte(len(payload) >> 8), byte(len(payload)), kind, 0, 0, 0, 0, 0}, payload...)) //nolint:errcheck // the client may have had enough
+		}
+		const settings, away = 4, 7
+		frame(settings, "")
+		frame(away, "\x00\x00\x00\x00\x00\x00\x00\x0b"+text) // no stream was looked at; ENHANCE_YOUR_CALM
+		io.Copy(io.Discard, c)                               //nolint:errcheck // until the client goes
+	}
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package canary
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal"
+)
+
+// A world is a configuration with canaries in it, and what a daemon needs beside it.
+type world struct {
+	t        *testing.T
+	dir      string
+	bin      string
+	env      []string
+	sinks    []any
+	servers  []*server
+	canaries map[string]Canary
+	planted  map[string]bool // FIELD by PLACE
+	count    int             // of texts
+	hooks    int
+	control  Canary // is no secret: where it is not found, nobody has looked
+}
+
+// places are where a secret may stand.
+var places = []string{"inline", "file", "credential", "env"}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	control := New("control")
+	w := &world{t: t, dir: filepath.Join(t.TempDir(), control.Word()), control: control, canaries: make(map[string]Canary), planted: make(map[string]bool)}
+	w.bin = filepath.Join(w.dir, "bin")
+	for _, name := range []string{"state", "run", "credentials", "secrets"} {
+		if err := os.MkdirAll(filepath.Join(w.dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", w.bin+"/", "../../cmd/genltestd", "../../cmd/genltestctl").CombinedOutput()
+	if err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	w.env = append(os.Environ(), "STATE_DIRECTORY="+w.path("state"), "RUNTIME_DIRECTORY="+w.path("run"),
+		"CREDENTIALS_DIRECTORY="+w.path("credentials"), "NOTIFY_SOCKET=", "JOURNAL_STREAM=")
+	return w
+}
+
+func (w *world) path(names ...string) string {
+	return filepath.Join(append([]string{w.dir}, names...)...)
+}
+
+// plant returns the canary of a field, or of a part of it, at a place.
+func (w *world) plant(field, part, place string) Canary {
+	w.planted[field+" by "+place] = true
+	name := strings.TrimSuffix(field+" "+part, " ") + " by " + place
+	w.canaries[name] = New(name)
+	return w.canaries[name]
+}
+
+// at puts a text to a place, and returns what stands in the configuration.
+func (w *world) at(place, text string) any {
+	w.count++
+	name := fmt.Sprintf("S%d", w.count)
+	switch place {
+	case "file":
+		return map[string]string{place: w.write(text, "secrets", name)}
+	case "credential":
+		w.write(text, "credentials", name)
+		return map[string]string{place: name}
+	case "env":
+		w.env = append(w.env, name+"="+text)
+		return map[string]string{place: name}
+	}
+	return text
+}
+
+func (w *world) write(text string, names ...string) string {
+	path := w.path(names...)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	return path
+}
+
+// sink adds a sink of a kind, which is tried often.
+func (w *world) sink(name, kind string, options map[string]any, more ...string) {
+	s := map[string]any{"name": name, kind: options, "retry_min": "50ms", "retry_max": "1s", "attempt_timeout": "3s"}
+	for i := 0; i+1 < len(more); i += 2 {
+		s[more[i]] = more[i+1]
+	}
+	w.sinks = append(w.sinks, s)
+}
+
+// configFile writes the configuration; JSON is YAML.
+func (w *world) configFile() string {
+	text, err := json.MarshalIndent(map[string]any{
+		"http": map[string]string{"listen": "127.0.0.1:0"}, "log": map[string]string{"level": "debug"},
+		"shutdown": map[string]string{"drain": "0"}, "sinks": w.sinks,
+	}, "", " ")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.write(string(text), "genltestd.yaml")
+}
+
+// fillJournal leaves events of an earlier run for the sinks: there is no kernel module.
+func (w *world) fillJournal(events int) {
+	j, err := journal.Open(w.path("state", "journal"), journal.Options{MaxBytes: 1 << 30, SyncInterval: time.Second})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for i := range events {
+		if err := j.Append(uint64(i+1), time.Now(), [][]byte{message(fmt.Sprintf("event %d: %s", i, w.control.Word()))}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// message is an event as the kernel sends it: headers of netlink and generic netlink,
+// and the text as an attribute.
+func message(text string) []byte {
+	b := make([]byte, unix.NLMSG_HDRLEN+unix.GENL_HDRLEN)
+	b[unix.NLMSG_HDRLEN], b[unix.NLMSG_HDRLEN+1] = 1, 1
+	b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofNlAttr+len(text)+1))
+	b = binary.NativeEndian.AppendUint16(b, 1)
+	b = append(append(b, text...), 0)
+	b = append(b, make([]byte, -len(b)&3)...)
+	binary.NativeEndian.PutUint32(b, uint32(len(b)))
+	return b
+}
+
+// finder knows all that were planted.
+func (w *world) finder() *Finder {
+	var all []Canary
+	for _, c := range w.canaries {
+		all = append(all, c)
+	}
+	return NewFinder(all...)
+}
