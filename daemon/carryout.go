@@ -72,9 +72,7 @@ func (d *Daemon) carryOut(ctx context.Context, p *plan, s *stage) *api.Reload {
 	for _, w := range p.added {
 		s.delivering.start(w.Run)
 	}
-	if err := d.forgetRemovedSinks(time.Now()); err != nil {
-		d.log.Error("forgetting sinks that are no longer configured", "error", err)
-	}
+	d.forget()
 	return d.outcome(p)
 }
 

@@ -211,8 +211,7 @@ func (d *Daemon) Run(parent context.Context) error {
 	receiving.start(d.receiver.Run)
 	receiving.start(func(ctx context.Context) error { d.echo.run(ctx); return nil })
 	receiving.start(func(ctx context.Context) error { d.reportStatus(ctx); return nil })
-	receiving.start(func(ctx context.Context) error { d.lookAfterRemovedSinks(ctx); return nil })
-	receiving.start(func(ctx context.Context) error { d.answerReloads(ctx, stage); return nil })
+	receiving.start(func(ctx context.Context) error { d.lookAfterConfig(ctx, stage); return nil })
 	d.notifier.Ready()
 
 	<-ctx.Done()

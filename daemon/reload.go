@@ -56,9 +56,12 @@ func (d *Daemon) Reload(ctx context.Context) (*api.Reload, error) {
 	return a.done, a.err
 }
 
-// answerReloads reloads when somebody asks for it, or the files were changed.
-func (d *Daemon) answerReloads(ctx context.Context, s *stage) {
+// lookAfterConfig reloads the configuration when somebody asks for it, or the files were
+// changed, and forgets the sinks that were removed long ago.
+func (d *Daemon) lookAfterConfig(ctx context.Context, s *stage) {
 	defer close(d.stopping)
+	forget := time.NewTicker(removedCheck)
+	defer forget.Stop()
 	w := watch{source: d.opts.Source, seen: d.opts.Fingerprint}
 	for {
 		select {
@@ -71,6 +74,8 @@ func (d *Daemon) answerReloads(ctx context.Context, s *stage) {
 				d.log.Info("the configuration was changed: reloading it")
 				d.reload(ctx, s) //nolint:errcheck // it is in the log
 			}
+		case <-forget.C:
+			d.forget()
 		case <-ctx.Done():
 			return
 		}

@@ -3,7 +3,6 @@
 package daemon
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -21,19 +20,9 @@ const removedCheck = time.Hour
 // removedFile is below the state directory: when each sink was first missed.
 const removedFile = "removed-sinks.json"
 
-// lookAfterRemovedSinks forgets sinks while the daemon runs.
-func (d *Daemon) lookAfterRemovedSinks(ctx context.Context) {
-	tick := time.NewTicker(removedCheck)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		if err := d.forgetRemovedSinks(time.Now()); err != nil {
-			d.log.Error("forgetting sinks that are no longer configured", "error", err)
-		}
+func (d *Daemon) forget() {
+	if err := d.forgetRemovedSinks(time.Now()); err != nil {
+		d.log.Error("forgetting sinks that are no longer configured", "error", err)
 	}
 }
 

@@ -142,8 +142,14 @@ func TestReloadUnderLoadLosesNothing(t *testing.T) {
 		_, err := client.Reload(t.Context())
 		return err
 	}
+	sinks := []string{"web", "turn", "extra0", "extra1", "extra2"}
 	l := startLoad(t)
-	u.eventually("all sinks at work", func() bool { return metric(`genltestd_sink_events_delivered_total{sink="extra0"}`) > 0 })
+	for _, sink := range sinks {
+		u.eventually(sink+" is at work", func() bool { return metric(`genltestd_sink_events_delivered_total{sink="`+sink+`"}`) > 0 })
+	}
+	if err := reload(whole); err != nil { // it connects
+		t.Fatal(err)
+	}
 	goroutines, files := metric("go_goroutines"), metric("process_open_fds")
 	began, good, bad := time.Now(), 0, 0
 	for i := 1; time.Since(began) < time.Duration(rounds(10, 120))*time.Second; i++ {
@@ -167,7 +173,6 @@ func TestReloadUnderLoadLosesNothing(t *testing.T) {
 	if lost := u.accounted(l.end()); lost != 0 {
 		t.Errorf("%d events lost", lost)
 	}
-	sinks := []string{"web", "turn", "extra0", "extra1", "extra2"}
 	for _, sink := range sinks {
 		u.eventually(sink+" has everything", func() bool {
 			return metric(`genltestd_sink_events_waiting{sink="`+sink+`"}`)+metric(`genltestd_sink_events_in_flight{sink="`+sink+`"}`) == 0
@@ -187,7 +192,11 @@ func TestReloadUnderLoadLosesNothing(t *testing.T) {
 			t.Errorf("%s: %d events came again, and no attempt was aborted", sink, again)
 		}
 	}
-	u.eventually("as few goroutines, descriptors and connections as before", func() bool {
-		return metric("go_goroutines") <= goroutines+2 && metric("process_open_fds") <= files && conns.count() <= 2+1 // of the test itself
+	now := func() string {
+		return fmt.Sprintf("%v goroutines, %v descriptors, %d connections", metric("go_goroutines"), metric("process_open_fds"), conns.count())
+	}
+	t.Logf("%v goroutines, %v descriptors before; now %s", goroutines, files, now())
+	u.eventually("as few of each as before", func() bool {
+		return metric("go_goroutines") <= goroutines+2 && metric("process_open_fds") <= files && conns.count() <= 2
 	})
 }
