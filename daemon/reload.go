@@ -16,7 +16,7 @@ import (
 
 // A Source is where the configuration comes from.
 type Source interface {
-	// Load reads and checks it. A config.Errors says that it is at fault.
+	// Load reads and checks it.
 	Load() (*config.Config, error)
 	// Fingerprint is another text when Load would read something else.
 	Fingerprint() string
@@ -105,13 +105,22 @@ func (d *Daemon) load(ctx context.Context, s *stage) (*api.Reload, error) {
 	}
 	cfg, err := d.opts.Source.Load()
 	if err != nil {
-		return nil, err
+		return nil, faultsOf(err)
 	}
 	p, err := d.plan(cfg)
 	if err != nil {
 		return nil, err
 	}
 	return d.carryOut(ctx, p, s), nil
+}
+
+// faultsOf makes a fault of a configuration that cannot be read, too.
+func faultsOf(err error) config.Errors {
+	var faults config.Errors
+	if errors.As(err, &faults) {
+		return faults
+	}
+	return config.Errors{{Message: err.Error()}}
 }
 
 func (d *Daemon) tellOfReload(done *api.Reload, err error) {

@@ -63,7 +63,7 @@ func (s *session) showReload(r *api.Reload) error {
 			parts = append(parts, p.what+" "+strings.Join(p.sinks, ", "))
 		}
 	}
-	parts = append(parts, fmt.Sprintf("%d sinks unchanged", r.Unchanged))
+	parts = append(parts, fmt.Sprintf("%d unchanged", r.Unchanged))
 	_, err := fmt.Fprintln(s.out, "reloaded: "+strings.Join(parts, "; "))
 	return err
 }
