@@ -56,19 +56,25 @@ func wantWhole(t *testing.T, scrape string, sinks int) (total float64) {
 		t.Fatalf("%d sinks in the scrape, want %d:\n%s", len(samples), sinks, scrape)
 	}
 	for name, s := range samples {
-		var sum float64
-		for _, f := range fates {
-			if _, ok := s[f]; !ok {
-				t.Errorf("sink %s has no %s", name, f)
-			}
-			sum += s[f]
-		}
-		if sum != s["events_total"] {
-			t.Errorf("sink %s: %v events, the fates add up to %v: %v", name, s["events_total"], sum, s)
-		}
+		wantSum(t, name, s)
 		total = max(total, s["events_total"])
 	}
 	return total
+}
+
+// wantSum checks the account of one sink.
+func wantSum(t *testing.T, name string, s map[string]float64) {
+	t.Helper()
+	var sum float64
+	for _, f := range fates {
+		if _, ok := s[f]; !ok {
+			t.Errorf("sink %s has no %s", name, f)
+		}
+		sum += s[f]
+	}
+	if sum != s["events_total"] {
+		t.Errorf("sink %s: %v events, the fates add up to %v: %v", name, s["events_total"], sum, s)
+	}
 }
 
 // Workers deliver, filter, fail and drop while the account is read, and a second

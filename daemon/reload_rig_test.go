@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/receiver"
+)
+
+// What stands around a daemon that is reloaded under load: a kernel, events whose texts
+// are numbers from 1 on, and what came to each sink of them.
+
+const stormGroup = 13
+
+// A userKernel has the family on NETLINK_USERSOCK: the machine's own kernel.
+type userKernel struct{ sender *genl.UserSender }
+
+func (k userKernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
+	s, report, err := genl.OpenUserSocket(stormGroup, bufferBytes, batch)
+	if err != nil {
+		return nil, report, err
+	}
+	return userSocket{s, k.sender.Port()}, report, nil
+}
+
+func (userKernel) Resolve() (genl.Registry, error) {
+	return genl.Registry{Family: genl.FamilyIDs{ID: 34, Group: stormGroup}}, nil
+}
+
+// A userSocket takes what one process multicasts for the kernel's.
+type userSocket struct {
+	*genl.EventSocket
+	sender uint32
+}
+
+func (s userSocket) Receive(handle func([]genl.Message) error) error {
+	return s.EventSocket.Receive(func(messages []genl.Message) error {
+		for i := range messages {
+			if messages[i].Sender == s.sender {
+				messages[i].Sender = genl.Kernel
+			}
+		}
+		return handle(messages)
+	})
+}
+
+// traffic is events that come steadily.
+type traffic struct {
+	sender *genl.UserSender
+	sent   atomic.Uint64
+}
+
+// start sends until stop is called.
+func (l *traffic) start(t *testing.T, perSecond int) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var sending sync.WaitGroup
+	before := l.sent.Load()
+	sending.Go(func() {
+		for began := time.Now(); ctx.Err() == nil; time.Sleep(2 * time.Millisecond) {
+			for due := before + uint64(time.Since(began).Seconds()*float64(perSecond)); l.sent.Load() < due; l.sent.Add(1) {
+				if err := l.sender.Send(message(strconv.FormatUint(l.sent.Load()+1, 10))); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
+	stop = func() { cancel(); sending.Wait() }
+	t.Cleanup(stop)
+	return stop
+}
+
+// A catch is the numbers that came to one place, in the order in which they came.
+type catch struct {
+	mu      sync.Mutex
+	seen    []bool
+	last    uint64 // of those that came for the first time
+	again   int    // numbers that had come before
+	runs    int    // of these, one after the other
+	inRun   bool
+	strange []string // what came out of order, at first
+}
+
+func (c *catch) take(numbers ...uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range numbers {
+		for uint64(len(c.seen)) <= n {
+			c.seen = append(c.seen, make([]bool, 1024)...)
+		}
+		if c.seen[n] {
+			c.again++
+			if !c.inRun {
+				c.runs++
+			}
+			c.inRun = true
+			continue
+		}
+		c.inRun, c.seen[n] = false, true
+		if n < c.last && len(c.strange) < 5 {
+			c.strange = append(c.strange, fmt.Sprintf("%d after %d", n, c.last))
+		}
+		c.last = max(c.last, n)
+	}
+}
+
+// missing returns the first numbers up to last that have not come, of those that are
+// wanted.
+func (c *catch) missing(last uint64, wanted func(uint64) bool) (some []uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for n := uint64(1); n <= last && len(some) < 5; n++ {
+		if wanted(n) && (n >= uint64(len(c.seen)) || !c.seen[n]) {
+			some = append(some, n)
+		}
+	}
+	return some
+}
+
+var (
+	idField    = regexp.MustCompile(`"id":"([^"]*)"`)
+	bareNumber = regexp.MustCompile(`(?m)^(\d+)$`)
+)
+
+// numbers finds the texts of events.
+func numbers(field *regexp.Regexp, text []byte) (all []uint64) {
+	for _, m := range field.FindAllSubmatch(text, -1) {
+		n, err := strconv.ParseUint(string(m[1]), 10, 64)
+		if err != nil {
+			n = 0 // no event of the load
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// caughtInFiles reads the files of a sink, each of which must ascend.
+func caughtInFiles(t *testing.T, dir, sink string) *catch {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, sink+".*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := &catch{}
+	for _, path := range paths {
+		file, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := &catch{}
+		for lines := bufio.NewScanner(file); lines.Scan(); {
+			field := messageField
+			if !strings.HasPrefix(lines.Text(), "{") {
+				field = bareNumber
+			}
+			n := numbers(field, lines.Bytes())
+			if len(n) != 1 {
+				t.Fatalf("%s: line %q", path, lines.Text())
+			}
+			one.take(n[0])
+		}
+		file.Close()
+		if len(one.strange) > 0 || one.again > 0 {
+			t.Errorf("%s: %d events twice, out of order: %q", path, one.again, one.strange)
+		}
+		for n, seen := range one.seen {
+			if seen {
+				all.take(uint64(n))
+			}
+		}
+	}
+	return all
+}
+
+// A footprint is what the process holds.
+type footprint struct {
+	goroutines, descriptors int
+	stacks                  string
+}
+
+func look(t *testing.T) footprint {
+	t.Helper()
+	var stacks strings.Builder
+	if err := pprof.Lookup("goroutine").WriteTo(&stacks, 1); err != nil {
+		t.Fatal(err)
+	}
+	return footprint{runtime.NumGoroutine(), descriptors(t), stacks.String()}
+}
+
+// wantAgain waits until the process holds no more than it did.
+func (f footprint) wantAgain(t *testing.T) {
+	t.Helper()
+	var now footprint
+	for range 1000 {
+		if now = look(t); now.goroutines <= f.goroutines && now.descriptors <= f.descriptors {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d goroutines and %d descriptors, before %d and %d; goroutines (-before +now):\n%s", now.goroutines, now.descriptors, f.goroutines, f.descriptors,
+		cmp.Diff(strings.Split(f.stacks, "\n"), strings.Split(now.stacks, "\n")))
+}
