@@ -112,6 +112,26 @@ func TestSchemaAgreesWithParse(t *testing.T) {
 	}
 }
 
+// A drop-in is a file like the main one, and has less in it.
+func TestSchemaAcceptsWhatLoadDoes(t *testing.T) {
+	j := newJudge(t)
+	for _, dir := range glob(t, "testdata/dirs/*", 28) {
+		c, err := LoadOptional(filepath.Join(dir, "genltestd.yaml"))
+		if err != nil {
+			continue
+		}
+		for _, f := range c.Files() {
+			j.all++
+			if err := j.validate(readTestFile(t, f.Name)); err != nil {
+				t.Errorf("%s: %v", f.Name, err)
+			}
+		}
+	}
+	if j.all < 15 {
+		t.Errorf("only %d files", j.all)
+	}
+}
+
 // A judge compares verdicts.
 type judge struct {
 	testing.TB

@@ -48,6 +48,11 @@ func schemaCases() iter.Seq[string] {
 var rareCases = []string{
 	"\xff\xfe{\x00}\x00", // UTF-16
 	"event: {labels: {a: &e echo}}\n*e : {}",
+	"{x-: [1, {a: b}], x-a: &a {batch_events: 5}, sinks: [{<<: *a, name: a, stdout: }]}",
+	"{x-a: &a {batch_events: 0}, sinks: [{<<: *a, name: a, stdout: }]}",
+	"{x-a: &a {name: a, file: {path: /x}}, sinks: [{<<: *a, stdout: }]}",
+	"{x-a: &a {<<: &b {batch_events: 0}}, log: {<<: *a}}",
+	"{X-a: 1}", "{xa: 1}", "{log: {x-a: 1}}", "{sinks: [{x-a: 1, name: a, stdout: }]}",
 	"{sinks: [{name: a, stdout: , envelope: raw, content_type: text/plain}]}",
 	`{sinks: [{name: a, stdout: , envelope: raw, content_type: "text/plain; x"}]}`,
 	"{sinks: [{name: a, stdout: , envelope: raw, content_type: text}]}",
@@ -117,7 +122,7 @@ var textValues = append([]string{
 	"unix:///x", "unix:///x/", "unix://x", "unix:///" + strings.Repeat("x", 106), "unix:///" + strings.Repeat("x", 107), "unix:///" + strings.Repeat("é", 60),
 	"unixgram:///x", "unixstream:///x", "udp://h:1", "tcp://h:1", "tcp://h:0", "tcp://:1", "tcp://h", "tls://[::1]:65535", "http://h/x", "x://h:1", "unix:/x",
 	"text/plain", `"text/plain; charset=utf-8"`, `"text/plain; x"`, "text", "/plain", "text/", "urn:a:b", `"urn:%zz"`, `":"`, `"a b:c"`,
-	"X-Key", "Content-Length", "HOST", "whsec_x", "MESSAGE", "GENLTEST_X", "SITE", "_SITE", "json", "raw", "template", "journald",
+	"<secret>", "X-Key", "Content-Length", "HOST", "whsec_x", "MESSAGE", "GENLTEST_X", "SITE", "_SITE", "json", "raw", "template", "journald",
 	strings.Repeat("a", 32), strings.Repeat("a", 33), strings.Repeat("a", 63), strings.Repeat("a", 64), strings.Repeat("A", 64), strings.Repeat("A", 65),
 	strings.Repeat("a", 100), strings.Repeat("a", 101), strings.Repeat("a", 200), strings.Repeat("a", 201), strings.Repeat("a", 254), strings.Repeat("a", 255), strings.Repeat("a", 256),
 	strings.Repeat("a", 257), strings.Repeat("é", 129), strings.Repeat("a", maxAppName), strings.Repeat("a", maxAppName+1),
