@@ -57,6 +57,11 @@ func scenarios() []scenario {
 			scenario{load: load{name: "3,000 at 1,000/s, pinned", events: 3_000, text: text, rate: 1_000, pinned: true}, programs: oneByOne, targets: pinned},
 		)
 	}
+	list = append(list, scenario{
+		load:     load{name: "100,000 queued, journal on tmpfs", events: 100_000, text: large, queued: true, memory: true},
+		programs: []program{cBatch, cLibnl, cWrite, intoJournal},
+		targets:  map[program]target{intoJournal: queued[intoJournal]},
+	})
 	return append(list, scenario{
 		load:     load{name: "a minute at 300,000/s", events: 60 * 300_000, text: small, rate: 300_000},
 		programs: []program{intoJournal},

@@ -43,6 +43,7 @@ type load struct {
 	rate   int  // a second; 0 is as fast as one process sends
 	queued bool // all is sent before the program begins
 	pinned bool // sender and receiver each to a CPU of its own
+	memory bool // journals are on a tmpfs: no file system's part is measured
 }
 
 // The CPUs of a pinned load.
@@ -69,6 +70,16 @@ type sample struct {
 // A bench knows where the programs are, and where a journal may be.
 type bench struct{ programs, journals string }
 
+// tmpfs is one that every Linux machine has.
+const tmpfs = "/dev/shm"
+
+func (b bench) journalsOf(l load) string {
+	if l.memory {
+		return tmpfs
+	}
+	return b.journals
+}
+
 // errNotOffered says that the sender did not get the CPU time that it needed: what
 // was measured is another load.
 var errNotOffered = errors.New("the machine is too slow or too busy to send")
@@ -83,7 +94,7 @@ func (b bench) measure(p program, l load) (s sample, err error) {
 	defer cancel()
 	args := []string{strconv.Itoa(bufferBytes)}
 	if p.journal {
-		dir, err := os.MkdirTemp(b.journals, "journal")
+		dir, err := os.MkdirTemp(b.journalsOf(l), "journal")
 		if err != nil {
 			return s, err
 		}
