@@ -42,6 +42,11 @@ type departure struct {
 
 // carryOut goes over to the new configuration. Nothing of it can fail.
 func (d *Daemon) carryOut(ctx context.Context, p *plan, s *stage) *api.Reload {
+	for _, t := range p.changed {
+		if t.to.Overflow == config.OverflowBlock {
+			t.reader.SetPin(true) // before a smaller limit of the journal takes what it holds
+		}
+	}
 	d.configure(p.cfg)
 	grace := min(time.Duration(p.cfg.Shutdown.Drain), maxGrace)
 	var removed, changed []departure
@@ -118,7 +123,10 @@ func (d *Daemon) dismiss(limit context.Context, removed []departure, s *stage) {
 			continue
 		}
 		d.log.Warn("the sink is removed when the attempt that is under way has ended", "sink", r.Name)
+		left := make(chan struct{})
+		d.leaving[r.Name] = left
 		s.delivering.start(func(context.Context) error {
+			defer close(left)
 			<-r.over
 			d.free(r.worker)
 			return nil

@@ -62,9 +62,10 @@ type Daemon struct {
 	decode   delivery.Decoder
 	echo     *echoLoop
 	pages    control.Pages
-	socket   *control.Server // of the operator's client
-	requests chan request    // to reload
-	stopping chan struct{}   // closed when no more are answered
+	socket   *control.Server            // of the operator's client
+	requests chan request               // to reload
+	stopping chan struct{}              // closed when no more are answered
+	leaving  map[string]<-chan struct{} // sinks that a reload has removed and that have not returned; its goroutine's
 
 	journalPath string // as it was configured at the start
 
@@ -92,7 +93,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}
 	d := &Daemon{
 		cfg: cfg, log: log, opts: opts, notifier: systemd.NewNotifier(component(log, "systemd")),
-		requests: make(chan request), stopping: make(chan struct{}), loaded: loaded{since: time.Now(), hash: cfg.Hash()},
+		requests: make(chan request), stopping: make(chan struct{}), leaving: map[string]<-chan struct{}{}, loaded: loaded{since: time.Now(), hash: cfg.Hash()},
 		journalPath: cfg.Journal.Path,
 	}
 	reg := prometheus.NewRegistry()

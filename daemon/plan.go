@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -80,6 +81,9 @@ func (d *Daemon) planSink(p *plan, c *config.Sink) error {
 	crew := d.crew()
 	i := slices.IndexFunc(crew, func(w *worker) bool { return w.Name == c.Name })
 	if i < 0 {
+		if err := d.isLeaving(c.Name); err != nil {
+			return err
+		}
 		w, err := d.newWorker(c)
 		if err != nil {
 			return err
@@ -100,6 +104,21 @@ func (d *Daemon) planSink(p *plan, c *config.Sink) error {
 	p.undo.push(func() error { return closeSinks(without(way.Sinks, w.way.Sinks)) })
 	p.changed = append(p.changed, turn{w, *c, way})
 	return nil
+}
+
+// isLeaving is an error while a sink of that name, which was removed, has not returned.
+func (d *Daemon) isLeaving(sink string) error {
+	left, ok := d.leaving[sink]
+	if !ok {
+		return nil
+	}
+	select {
+	case <-left:
+		delete(d.leaving, sink)
+		return nil
+	default:
+		return errors.New("it was removed, and its attempt under way has not ended yet; try again later")
+	}
 }
 
 func without(sinks, kept []sink.Sink) []sink.Sink {

@@ -333,3 +333,17 @@ func TestAReloadAbortsTheAttemptOfASinkThatHangs(t *testing.T) {
 		t.Errorf("the account says %+v", s)
 	}
 }
+
+// Its place and its dead letters have one owner at a time.
+func TestASinkThatHasNotLeftIsNotAddedAgain(t *testing.T) {
+	const head = listenAnywhere + "sinks:\n- {name: out, file: {path: DIR/out}}\n"
+	r := startReloadable(t, head)
+	left := make(chan struct{})
+	r.leaving["back"] = left
+	const back = head + "- {name: back, file: {path: DIR/back}}\n"
+	if _, err := r.reload(t, back); err == nil || !strings.Contains(err.Error(), "sink back: it was removed, and its attempt under way has not ended") {
+		t.Errorf("%v", err)
+	}
+	close(left)
+	r.mustReload(t, back)
+}
