@@ -18,7 +18,7 @@ import (
 // is in memory is found there.
 func TestNoCoreFileHasASecret(t *testing.T) {
 	c := canary.New("bearer")
-	status, core := abort(t, exec.CommandContext(t.Context(), "sh", "-c", "C="+c.Word()+"; echo serving; while :; do sleep 0.1; done"))
+	status, core, _ := abort(t, exec.CommandContext(t.Context(), "sh", "-c", "C="+c.Word()+"; echo serving; while :; do sleep 0.1; done"))
 	leaks := canary.NewFinder(c).Find(core)
 	if !status.CoreDump() || core != nil && len(leaks) == 0 {
 		if os.Getenv("CI") == "" {
@@ -30,20 +30,23 @@ func TestNoCoreFileHasASecret(t *testing.T) {
 	config := write(t, "http: {listen: \"127.0.0.1:0\"}\nsinks:\n- name: hook\n  webhook: {url: 'https://example.org/', bearer: "+c.Word()+"}\n")
 	daemon := command(t, "--config", config)
 	daemon.Env = append(daemon.Env, "GOTRACEBACK=crash") // without it Go ends in its own way
-	status, core = abort(t, daemon)
+	status, core, said := abort(t, daemon)
 	if status.CoreDump() || core != nil {
 		t.Errorf("the daemon leaves a core file: %#x, %d bytes, %v", status, len(core), canary.NewFinder(c).Find(core))
 	}
 	if status.Signal() != syscall.SIGABRT {
 		t.Errorf("the daemon was not aborted: %#x", status)
 	}
+	if leaks := canary.NewFinder(c).Find(said); leaks != nil || !bytes.Contains(said, []byte("goroutine 1")) {
+		t.Errorf("its last words: %v in %d bytes", leaks, len(said))
+	}
 }
 
-// abort starts a program that may dump as much as it likes, waits for it to serve,
-// aborts it, and returns its core file, nil for none where it would be.
-func abort(t *testing.T, cmd *exec.Cmd) (syscall.WaitStatus, []byte) {
+// abort starts a program that may dump as much as we may, waits for it to serve,
+// aborts it, and returns its core file, nil for none where it would be, and what it said.
+func abort(t *testing.T, cmd *exec.Cmd) (status syscall.WaitStatus, core, said []byte) {
 	t.Helper()
-	cmd.Args = append([]string{"sh", "-c", `ulimit -c unlimited && exec "$@"`, "sh", cmd.Path}, cmd.Args[1:]...)
+	cmd.Args = append([]string{"sh", "-c", `ulimit -c "$(ulimit -H -c)"; exec "$@"`, "sh", cmd.Path}, cmd.Args[1:]...)
 	cmd.Path = "/bin/sh"
 	cmd.Dir = t.TempDir()
 	var told served
@@ -63,13 +66,12 @@ func abort(t *testing.T, cmd *exec.Cmd) (syscall.WaitStatus, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var core []byte
 	if len(cores) > 0 {
 		if core, err = os.ReadFile(cores[0]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return cmd.ProcessState.Sys().(syscall.WaitStatus), core
+	return cmd.ProcessState.Sys().(syscall.WaitStatus), core, told.text.Bytes()
 }
 
 // served is output in which the word serving is looked for.
