@@ -161,9 +161,12 @@ func (d *running) waitForFailures(but ...string) {
 }
 
 // program runs one of ours in the daemon's environment, and returns all that it prints.
+// One that would go on for ever is ended.
 func (w *world) program(name string, args ...string) []byte {
 	w.t.Helper()
-	cmd := exec.CommandContext(w.t.Context(), w.path("bin", name), args...)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, w.path("bin", name), args...)
 	cmd.Env = w.env
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -111,6 +112,15 @@ func raw(format string) func(net.Conn) {
 			io.WriteString(w, piece) //nolint:errcheck // the client may have had enough
 		}
 	})
+}
+
+// serveHTTP2 starts a server as it should be, and returns its address.
+func (w *world) serveHTTP2(c *tls.Config, answer http.HandlerFunc) string {
+	s := httptest.NewUnstartedServer(answer)
+	s.TLS, s.EnableHTTP2 = c, true
+	s.StartTLS()
+	w.t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
 }
 
 // goAway ends an HTTP/2 connection with a text of the server's.

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -157,6 +156,17 @@ func (w *world) withTLS() {
 	} {
 		w.webhooks(name, "https://"+tt.server.addr, map[string]any{"tls": tt.client})
 	}
+	for name, answer := range map[string]http.HandlerFunc{
+		"h2-echo": func(rw http.ResponseWriter, r *http.Request) {
+			rw.Header().Set("Location", told(r, 0)[0])
+			rw.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(rw, told(r, 0))
+		},
+		"h2-reset": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"h2-hang":  func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	} {
+		w.webhooks(name, "https://"+w.serveHTTP2(good.Clone(), answer), map[string]any{"tls": trusted}, "attempt_timeout", "1s")
+	}
 }
 
 // everything is the text of all that was planted.
@@ -260,8 +270,6 @@ func (w *world) others() {
 	w.sink("no-journald", "journald", map[string]any{"socket": w.path("nonexistent")})
 	w.sink("no-socket", "socket", map[string]any{"address": "unix://" + w.path("nonexistent")})
 	w.sink("no-syslog", "syslog", map[string]any{"address": "unixgram://" + w.path("nonexistent")})
-	if os.Getenv("HTTP_PROXY") == "" {
-		w.env = append(w.env, "HTTP_PROXY=http://user:"+url.PathEscape(w.plant("HTTP_PROXY", "", "env").Text())+"@no.such.invalid:1")
-	}
+	w.env = append(w.env, "NO_PROXY=", "HTTP_PROXY=http://user:"+url.PathEscape(w.plant("HTTP_PROXY", "", "env").Text())+"@no.such.invalid:1")
 	w.webhooks("environment", "http://receiver.example", map[string]any{"proxy": "environment"})
 }

@@ -145,8 +145,8 @@ sinks:
 	if found := coreFiles(t); found != nil {
 		t.Errorf("there are core files: %v", found)
 	}
-	if log := command(t, "journalctl", "-u", "genltestd", "--no-pager", "-n", "400"); !strings.Contains(log, "code=killed, status=6/ABRT") {
-		t.Error("systemd does not say that it was aborted without a core file")
+	if log := command(t, "journalctl", "_PID=1", "UNIT=genltestd.service", "--no-pager"); !strings.Contains(log, "code=killed, status=6/ABRT") {
+		t.Errorf("systemd does not say that it was aborted without a core file:\n%s", log)
 	}
 	u.searchFor(canary.NewFinder(all...))
 }
