@@ -51,6 +51,9 @@ func TestNoSecretLeaks(t *testing.T) {
 	w.unusable()
 	w.others()
 	w.withTLS()
+	for _, line := range misplaced {
+		w.canaries[line] = New(line)
+	}
 	w.wantEveryField(t)
 	e := &evidence{t, w.finder(), NewFinder(w.control)}
 	d := w.run()
@@ -65,6 +68,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	e.pages(d)
 	e.client(d)
 	e.commands(w)
+	e.reloads(d)
 	e.cleanWithControl("arguments", d.proc(t, "cmdline"))
 	if environ := d.proc(t, "environ"); environ != nil {
 		e.environment(environ)
@@ -120,10 +124,7 @@ func (e *evidence) commands(w *world) {
 	}
 	e.clean("--print-default-config", w.program("genltestd", "--print-default-config"))
 	for i, line := range misplaced {
-		c := New(line)
-		e := &evidence{e.T, NewFinder(c), e.control}
-		text := "sinks:\n- name: hook\n  webhook:\n    url: https://example.org/\n    " + strings.ReplaceAll(line, "CANARY", c.Word()) + "\n"
-		path := w.write(text, fmt.Sprintf("misplaced%d.yaml", i))
+		path := w.write(misplacedConfig(line), fmt.Sprintf("misplaced%d.yaml", i))
 		for _, args := range [][]string{{"--check-config"}, {"--print-config"}, {"--test-rules", tests}, nil} {
 			if out := w.program("genltestd", append(args, "--config", path)...); args != nil || strings.HasPrefix(string(out), path) {
 				e.cleanWithControl(fmt.Sprint(args, " with ", line), out)
@@ -132,6 +133,29 @@ func (e *evidence) commands(w *world) {
 			}
 		}
 	}
+}
+
+// reloads has the daemon read such configurations, the one that it has got, and one in
+// which nothing is wrong.
+func (e *evidence) reloads(d *running) {
+	for _, line := range misplaced {
+		d.w.write(misplacedConfig(line), "genltestd.yaml")
+		e.cleanWithControl("reload with "+line, d.ctl("reload"))
+	}
+	d.w.configFile()
+	e.cleanWithControl("reload", d.ctl("reload"))
+	d.w.sinks = []any{d.w.sinks[0]}
+	d.w.configFile()
+	if out := d.ctl("reload"); !strings.Contains(string(out), "reloaded: ") {
+		e.Errorf("a good configuration is not loaded: %s", out)
+	} else {
+		e.cleanWithControl("reload", out) // it names the sinks that are removed
+	}
+}
+
+// misplacedConfig has the canary of a line in it.
+func misplacedConfig(line string) string {
+	return "sinks:\n- name: hook\n  webhook:\n    url: https://example.org/\n    " + strings.ReplaceAll(line, "CANARY", New(line).Word()) + "\n"
 }
 
 // misplaced are mistakes that people make with a secret.
