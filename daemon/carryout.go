@@ -81,12 +81,18 @@ func (d *Daemon) carryOut(ctx context.Context, p *plan, s *stage) *api.Reload {
 	return d.outcome(p)
 }
 
-// within waits for a channel to be closed until the context ends.
+// within waits for a channel to be closed until the context ends. One that is closed
+// already is in time.
 func within(ctx context.Context, over <-chan struct{}) bool {
 	select {
 	case <-over:
 		return true
 	case <-ctx.Done():
+	}
+	select {
+	case <-over:
+		return true
+	default:
 		return false
 	}
 }
