@@ -170,7 +170,13 @@ func TestChangesThatAreOvertakenAreGivenUp(t *testing.T) {
 
 func TestAWorkerThatStopsHandsBackWhatItHas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		some := &target{answer: func([]event.Event) (int, error) { return 4, errors.New("full") }}
+		some := &target{answer: func(events []event.Event) (int, error) {
+			n := slices.IndexFunc(events, func(e event.Event) bool { return e.Seq > 4 })
+			if n < 0 {
+				return len(events), nil
+			}
+			return n, errors.New("full")
+		}}
 		j := open(t, 1<<20)
 		f := start(t, j, func(c *Config) { c.Options.RetryMin, c.Options.RetryMax = time.Hour, time.Hour }, some)
 		f.append(t, 20)
