@@ -29,7 +29,6 @@ const (
 func textForms() map[string]object {
 	path := orEmpty(form(absolutePath, "an absolute path"))
 	name := form(sinkName.String(), `at most 63 of a-z, 0-9, "_", "." and "-", beginning with a letter or digit`)
-	label := form(labelName.String(), `at most 32 of a-z, 0-9 and "_", beginning with a letter or "_"`)
 	labelValue := with(form(noControl, "1 to 256 bytes, no control characters"), object{"type": "string", "minLength": 1, "maxLength": maxLabelValue})
 	header := form(headerName.String(), "the name of a header, like X-Api-Key")
 	variable := form(variableName.String(), `letters, digits and "_", not beginning with a digit`)
@@ -40,7 +39,8 @@ func textForms() map[string]object {
 
 	return map[string]object{
 		"Config.sinks": {"default": []any{object{"name": "stdout", "stdout": object{}}}},
-		"Event.labels": {"maxProperties": maxLabels, "propertyNames": label, "additionalProperties": labelValue},
+		// Not with propertyNames: yaml-language-server takes << for a name there.
+		"Event.labels": {"maxProperties": maxLabels, "patternProperties": object{labelName.String(): labelValue}, "additionalProperties": false},
 		"HTTP.listen":  orEmpty(form(`^`+hostPort(true)+`$`, `HOST:PORT, :PORT, or "" for no server`)),
 		"Journal.path": path,
 
