@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import "github.com/genltestd/genltestd/daemon/genl"
+
+// restore takes up the ledger of an earlier process.
+func (r *Receiver) restore() error {
+	r.words = r.ledger.words()
+	r.memo = make([]byte, 8*len(r.words))
+	if l := &r.ledger; decode(r.Inbox.Recall(r.Journal.LastGeneration()+1), r.words) {
+		r.Metrics.Received.Add(float64(l.Received))
+		for why, n := range l.Lost {
+			r.lost[why].Add(float64(n))
+		}
+		r.family.Store(uint32(l.Family)) //nolint:gosec // stored from one
+		return nil
+	}
+	// The numbers at least are in the journal, if the module was not reloaded since.
+	return r.Journal.Tail(func(data []byte) {
+		if genl.IsGap(data) {
+			return
+		}
+		if fields, err := genl.Decode(data); err == nil && fields.KernelSeq != 0 {
+			r.ledger.LoadID, r.ledger.Seq = fields.LoadID, fields.KernelSeq
+		}
+	})
+}
+
+func (r *Receiver) untold() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ledger.untold()
+}
+
+// save puts the ledger beside the next batch's generation. While a batch is held
+// it must not: the ledger may be ahead of the journal then. The caller holds mu.
+func (r *Receiver) save() {
+	if !r.unsaved || r.holding {
+		return
+	}
+	r.remember(r.Inbox.Generation())
+}
+
+func (r *Receiver) remember(generation uint64) {
+	r.ledger.Family = uint64(r.Family())
+	r.Inbox.Remember(generation, encode(r.memo, r.words))
+	r.unsaved = false
+}

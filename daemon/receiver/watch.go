@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// watch looks after the socket beside the receive loop.
+func (r *Receiver) watch(ctx context.Context) {
+	look := time.NewTicker(lookInterval)
+	defer look.Stop()
+	checked := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+		dropped, inDoubt, err := r.look()
+		// A notification may be among it.
+		if err == nil && (dropped > 0 || inDoubt || time.Since(checked) >= checkInterval) {
+			checked = time.Now()
+			err = r.check()
+		}
+		if err != nil {
+			r.Log.Warn("watching the event socket", "error", err)
+		}
+	}
+}
+
+// look counts what was lost, and wakes the receive loop if it has to act on it.
+func (r *Receiver) look() (dropped uint64, inDoubt bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if r.Subscribed() {
+		r.ledger.watched(now)
+	}
+	err = r.countDrops(now)
+	// Also what a scrape or the receive loop has counted since the last look.
+	if dropped, r.dropped = r.dropped, 0; dropped > 0 {
+		r.Log.Warn("the socket's receive buffer was full: events are lost", "messages", dropped)
+	}
+	r.unsaved = true
+	r.save()
+	if r.ledger.untold() || r.ledger.unsettled() {
+		err = errors.Join(err, r.socket.Interrupt())
+	}
+	return dropped, r.doubt != nil, err
+}
+
+// CountDrops brings the counter of lost events up to date.
+func (r *Receiver) CountDrops() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.countDrops(time.Now())
+}
+
+// countDrops adds what the kernel has dropped since the last look. The counter
+// has 32 bits; the difference is right across its wrap. The caller holds mu.
+func (r *Receiver) countDrops(now time.Time) error {
+	if r.socket == nil {
+		return nil
+	}
+	drops, err := r.socket.Drops()
+	if err != nil {
+		return err
+	}
+	// After the drops: none of them is a notification that is not counted yet.
+	notifications, err := r.socket.Notifications()
+	if err != nil {
+		return err
+	}
+	dropped := drops - uint32(r.ledger.Drops) //nolint:gosec // stored from one
+	if dropped == 0 && r.ledger.Unsure == 0 {
+		return nil
+	}
+	r.ledger.Drops = uint64(drops)
+	r.dropped += uint64(dropped)
+	lost := r.ledger.dropped(uint64(dropped), r.ledger.unheard(notifications), now)
+	r.lost[kernelBuffer].Add(float64(lost))
+	r.unsaved = true
+	return nil
+}
