@@ -101,7 +101,7 @@ func (d *Daemon) planSink(p *plan, c *config.Sink) error {
 	if err != nil {
 		return err
 	}
-	p.undo.push(func() error { return closeSinks(without(way.Sinks, w.way.Sinks)) })
+	p.undo.push(func() error { return sink.CloseAll(sink.Without(way.Sinks, w.way.Sinks)) })
 	p.changed = append(p.changed, turn{w, *c, way})
 	return nil
 }
@@ -119,8 +119,4 @@ func (d *Daemon) isLeaving(sink string) error {
 	default:
 		return errors.New("it was removed, and its attempt under way has not ended yet; try again later")
 	}
-}
-
-func without(sinks, kept []sink.Sink) []sink.Sink {
-	return slices.DeleteFunc(slices.Clone(sinks), func(s sink.Sink) bool { return slices.Contains(kept, s) })
 }

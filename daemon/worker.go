@@ -45,7 +45,7 @@ func (d *Daemon) newWorker(c *config.Sink) (_ *worker, err error) {
 	if err != nil {
 		return nil, err
 	}
-	undo.push(func() error { return closeSinks(w.way.Sinks) })
+	undo.push(func() error { return sink.CloseAll(w.way.Sinks) })
 	dir := d.lettersDir(c.Name)
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		undo.push(func() error { return os.RemoveAll(dir) })
@@ -94,7 +94,7 @@ func (d *Daemon) newWay(c *config.Sink, before *worker) (delivery.Way, error) {
 	for range c.Workers {
 		s, err := newSink(c, &d.opts)
 		if err != nil {
-			return way, errors.Join(err, closeSinks(way.Sinks))
+			return way, errors.Join(err, sink.CloseAll(way.Sinks))
 		}
 		way.Sinks = append(way.Sinks, s)
 	}
@@ -133,14 +133,6 @@ func place(c config.Sink) config.Sink {
 	c.BatchEvents, c.BatchBytes, c.BatchWait, c.AttemptTimeout, c.RetryMin, c.RetryMax = 0, 0, 0, 0, 0, 0
 	c.MaxLagBytes, c.MaxAge = 0, 0
 	return c
-}
-
-func closeSinks(sinks []sink.Sink) error {
-	var errs []error
-	for _, s := range sinks {
-		errs = append(errs, s.Close())
-	}
-	return errors.Join(errs...)
 }
 
 // State adds to the account of the delivery what others count.

@@ -91,8 +91,7 @@ func (w *Worker) giveUp(c *change, next []sink.Sink) {
 }
 
 func (w *Worker) closeUnused(sinks, used []sink.Sink) {
-	unused := slices.DeleteFunc(slices.Clone(sinks), func(s sink.Sink) bool { return slices.Contains(used, s) })
-	if err := closeAll(unused); err != nil {
+	if err := sink.CloseAll(sink.Without(sinks, used)); err != nil {
 		w.Log.Error("closing a sink that is no longer used", "error", err)
 	}
 }
@@ -102,22 +101,18 @@ func (w *Worker) turn() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := w.asked
-	if w.asked = nil; len(c.way.Sinks) == 0 {
-		w.asked = c // until the end, which answers it
-		return false
+	if len(c.way.Sinks) == 0 {
+		return false // leave answers it
 	}
+	w.asked = nil
 	if c.way.Rules != w.Rules {
 		w.farewell()
 	}
-	w.retired += missed(w.Sinks) - missed(common(w.Sinks, c.way.Sinks))
+	w.retired += missed(sink.Without(w.Sinks, c.way.Sinks))
 	w.closeUnused(w.Sinks, c.way.Sinks)
 	w.use(c.way)
 	close(c.done)
 	return true
-}
-
-func common(a, b []sink.Sink) []sink.Sink {
-	return slices.DeleteFunc(slices.Clone(a), func(s sink.Sink) bool { return !slices.Contains(b, s) })
 }
 
 // farewell has the next shift tell what the rules have suppressed, which are about to

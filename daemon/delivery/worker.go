@@ -149,18 +149,10 @@ func (w *Worker) work(s *shift) (sealed bool) {
 
 // Close frees what the worker holds; for one that is not run.
 func (w *Worker) Close() error {
-	if err := errors.Join(closeAll(w.Sinks), w.Reader.Close()); err != nil {
+	if err := errors.Join(sink.CloseAll(w.Sinks), w.Reader.Close()); err != nil {
 		return fmt.Errorf("close sink %s: %w", w.Name, err)
 	}
 	return nil
-}
-
-func closeAll(sinks []sink.Sink) error {
-	var errs []error
-	for _, s := range sinks {
-		errs = append(errs, s.Close())
-	}
-	return errors.Join(errs...)
 }
 
 // feedAll gives each batch to the next lane that has nothing to do.
