@@ -84,7 +84,8 @@ func (w *Worker) ask(c *change) <-chan struct{} {
 	return c.done
 }
 
-// giveUp closes the sinks of a change that nobody uses. The caller holds mu.
+// giveUp closes the sinks of a change that nobody uses, which have delivered nothing yet.
+// The caller holds mu.
 func (w *Worker) giveUp(c *change, next []sink.Sink) {
 	w.closeUnused(c.way.Sinks, slices.Concat(w.Sinks, next))
 	close(c.done)
@@ -99,18 +100,20 @@ func (w *Worker) closeUnused(sinks, used []sink.Sink) {
 // turn makes the change that was asked for, and reports whether to go on.
 func (w *Worker) turn() bool {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	c := w.asked
+	c, old := w.asked, w.Sinks
 	if len(c.way.Sinks) == 0 {
+		w.mu.Unlock()
 		return false // leave answers it
 	}
 	w.asked = nil
 	if c.way.Rules != w.Rules {
 		w.farewell()
 	}
-	w.retired += missed(sink.Without(w.Sinks, c.way.Sinks))
-	w.closeUnused(w.Sinks, c.way.Sinks)
+	w.retired += missed(sink.Without(old, c.way.Sinks))
 	w.use(c.way)
+	w.mu.Unlock()
+	// Not with the lock held: a sink may take its time, and others look at the account.
+	w.closeUnused(old, c.way.Sinks)
 	close(c.done)
 	return true
 }
