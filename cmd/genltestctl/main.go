@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
-	"github.com/genltestd/genltestd/daemon/event"
 )
 
 // version is set by the linker.
@@ -78,7 +77,7 @@ func run(args []string, in, out, errs *os.File) int {
 	if code == exitUsage {
 		text += "; see " + called.CommandPath() + " --help"
 	}
-	fmt.Fprintf(errs, "genltestctl: %s\n", event.AppendVisible(nil, []byte(text)))
+	fmt.Fprintf(errs, "genltestctl: %s\n", visible(text))
 	return code
 }
 

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
-	"github.com/genltestd/genltestd/daemon/event"
 )
 
 const reloadHelp = `Have the daemon read its configuration anew, and wait until that is in use.
@@ -41,18 +39,17 @@ func (s *session) reload() *cobra.Command {
 // complain prints what the daemon finds in the configuration.
 func (s *session) complain(lines []string) {
 	for _, line := range lines {
-		fmt.Fprintf(s.err, "%s\n", visibly(line))
+		fmt.Fprintln(s.err, visible(line))
 	}
 }
 
-func visibly(text string) []byte { return event.AppendVisible(nil, []byte(text)) }
-
 func (s *session) showReload(r *api.Reload) error {
-	if s.output == outputJSON {
-		return json.NewEncoder(s.out).Encode(r)
+	w := s.writer()
+	if w.format == outputJSON {
+		return errors.Join(w.json(r), w.flush())
 	}
-	for _, w := range r.Warnings {
-		s.complain([]string{"warning: " + w})
+	for _, warning := range r.Warnings {
+		s.complain([]string{"warning: " + warning})
 	}
 	var parts []string
 	for _, p := range []struct {
@@ -64,6 +61,6 @@ func (s *session) showReload(r *api.Reload) error {
 		}
 	}
 	parts = append(parts, fmt.Sprintf("%d unchanged", r.Unchanged))
-	_, err := fmt.Fprintln(s.out, "reloaded: "+strings.Join(parts, "; "))
-	return err
+	fmt.Fprintln(w.out, "reloaded: "+strings.Join(parts, "; "))
+	return w.flush()
 }

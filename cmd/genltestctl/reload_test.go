@@ -15,7 +15,7 @@ import (
 
 func TestReloadTellsTheOutcome(t *testing.T) {
 	faults := &api.Error{Status: http.StatusUnprocessableEntity, Message: "the configuration is at fault", Faults: []string{"f.yaml:1:2: a: bad", "f.yaml:3:4: " + hostile}}
-	visible := string(visibly(strings.ToValidUTF8(hostile, "\ufffd"))) // JSON's way is UTF-8
+	visible := visible(strings.ToValidUTF8(hostile, "\ufffd")) // JSON's way is UTF-8
 	for _, c := range []struct {
 		name           string
 		refusal        error
