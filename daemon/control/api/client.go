@@ -62,14 +62,7 @@ func (c *Client) Drop(ctx context.Context, sink string, s Selection) (int, error
 // error is an *Error with Faults when the configuration is at fault; then nothing has
 // changed.
 func (c *Client) Reload(ctx context.Context) (*Reload, error) {
-	answer, err := c.do(ctx, http.MethodPost, "/v1/reload", nil)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Close() // only read
-	var r Reload
-	err = json.NewDecoder(answer).Decode(&r)
-	return &r, err
+	return post[Reload](ctx, c, "/v1/reload", nil)
 }
 
 func (c *Client) change(ctx context.Context, sink, what string, s Selection) (int, error) {
@@ -77,14 +70,25 @@ func (c *Client) change(ctx context.Context, sink, what string, s Selection) (in
 	if err != nil {
 		return 0, err
 	}
-	answer, err := c.do(ctx, http.MethodPost, "/v1/dead-letters/"+url.PathEscape(sink)+"/"+what, body)
+	count, err := post[Count](ctx, c, "/v1/dead-letters/"+url.PathEscape(sink)+"/"+what, body)
 	if err != nil {
 		return 0, err
 	}
+	return count.Letters, nil
+}
+
+// post has the daemon do something, and reads its answer, a T.
+func post[T any](ctx context.Context, c *Client, path string, body []byte) (*T, error) {
+	answer, err := c.do(ctx, http.MethodPost, path, body)
+	if err != nil {
+		return nil, err
+	}
 	defer answer.Close() // only read
-	var count Count
-	err = json.NewDecoder(answer).Decode(&count)
-	return count.Letters, err
+	done := new(T)
+	if err := json.NewDecoder(answer).Decode(done); err != nil {
+		return nil, err
+	}
+	return done, nil
 }
 
 // lines reads an answer of one JSON object a line.
