@@ -144,11 +144,14 @@ func sendInBursts(k *fakeKernel, flaky string) {
 
 func sinkState(t *testing.T, f fixture, name string) metrics.SinkState {
 	t.Helper()
-	for _, w := range f.workers {
-		if s := w.State(); s.Name == name {
-			return s
-		}
+	return f.worker(t, name).State()
+}
+
+func (f fixture) worker(t *testing.T, sink string) *worker {
+	t.Helper()
+	w := f.workerOf(sink)
+	if w == nil {
+		t.Fatalf("no sink %s", sink)
 	}
-	t.Fatalf("no sink %s", name)
-	return metrics.SinkState{}
+	return w
 }

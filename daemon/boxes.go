@@ -9,22 +9,18 @@ import (
 	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/deadletter"
-	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/journal"
 )
 
 // boxes show the operator's client the dead letters of the sinks that there are.
-type boxes struct {
-	workers func() []*worker // in the order of the configuration
-	decode  delivery.Decoder
-}
+type boxes struct{ daemon *Daemon }
 
 var _ control.DeadLetters = boxes{}
 
 // Boxes counts what is in each box.
 func (b boxes) Boxes() []api.Box {
 	var list []api.Box
-	for _, w := range b.workers() {
+	for _, w := range b.daemon.crew() {
 		s := w.letters.Stats()
 		list = append(list, api.Box{Sink: w.Name, Letters: s.Live, ToReplay: s.Marked, Bytes: s.Bytes, Expired: s.Expired, Damaged: s.Damaged})
 	}
@@ -32,12 +28,11 @@ func (b boxes) Boxes() []api.Box {
 }
 
 func (b boxes) box(sink string) (*deadletter.Box, error) {
-	for _, w := range b.workers() {
-		if w.Name == sink {
-			return w.letters, nil
-		}
+	w := b.daemon.workerOf(sink)
+	if w == nil {
+		return nil, control.UnknownSink(sink)
 	}
-	return nil, control.UnknownSink(sink)
+	return w.letters, nil
 }
 
 // lettersAtOnce bounds what a listing holds in memory.
@@ -94,7 +89,7 @@ func unknownLetter(sink, id string) error {
 // show writes the event as the sinks do.
 func (b boxes) show(l *deadletter.Letter) (*api.Letter, error) {
 	shown := &api.Letter{ID: l.ID.String(), Received: l.Received.UTC(), Refused: l.Refused.UTC(), Attempts: l.Attempts, Reason: l.Reason}
-	e, err := b.decode(journal.Record{Seq: l.ID.Seq, Time: l.Received, Data: l.Data})
+	e, err := b.daemon.decode(journal.Record{Seq: l.ID.Seq, Time: l.Received, Data: l.Data})
 	e.From(l.ID.Journal)
 	if err == nil {
 		shown.Event = e.AppendJSON(nil)

@@ -23,7 +23,7 @@ import (
 
 func (f fixture) box(t *testing.T, sink string) *deadletter.Box {
 	t.Helper()
-	box, err := boxes{f.crew, f.decode}.box(sink)
+	box, err := boxes{f.Daemon}.box(sink)
 	if err != nil {
 		t.Fatal(err)
 	}

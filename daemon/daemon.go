@@ -135,7 +135,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	if err := d.forgetRemovedSinks(time.Now()); err != nil {
 		return nil, err
 	}
-	d.socket, err = control.ListenSocket(filepath.Join(opts.Dirs.Runtime, api.SocketName), d.operations(), component(log, "control"))
+	d.socket, err = control.ListenSocket(filepath.Join(opts.Dirs.Runtime, api.SocketName), operations{boxes{d}}, component(log, "control"))
 	if err != nil {
 		return nil, err
 	}
@@ -187,6 +187,16 @@ func (d *Daemon) crew() []*worker {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.workers
+}
+
+// workerOf returns the worker of a sink, nil when no such sink is configured.
+func (d *Daemon) workerOf(sink string) *worker {
+	for _, w := range d.crew() {
+		if w.Name == sink {
+			return w
+		}
+	}
+	return nil
 }
 
 // Run works until the context ends or a part of the daemon fails for good, then

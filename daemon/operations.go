@@ -13,14 +13,9 @@ import (
 )
 
 // operations are what the operator's client can ask for.
-type operations struct {
-	boxes
-	daemon *Daemon
-}
+type operations struct{ boxes }
 
 var _ control.Operations = operations{}
-
-func (d *Daemon) operations() operations { return operations{boxes{d.crew, d.decode}, d} }
 
 // Reload implements control.Reloader.
 func (o operations) Reload(ctx context.Context) (*api.Reload, error) {

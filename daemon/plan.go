@@ -78,9 +78,8 @@ func (d *Daemon) listenElsewhere(cfg *config.Config) (*control.Server, error) {
 }
 
 func (d *Daemon) planSink(p *plan, c *config.Sink) error {
-	crew := d.crew()
-	i := slices.IndexFunc(crew, func(w *worker) bool { return w.Name == c.Name })
-	if i < 0 {
+	w := d.workerOf(c.Name)
+	if w == nil {
 		if err := d.isLeaving(c.Name); err != nil {
 			return err
 		}
@@ -92,7 +91,6 @@ func (d *Daemon) planSink(p *plan, c *config.Sink) error {
 		p.added, p.workers = append(p.added, w), append(p.workers, w)
 		return nil
 	}
-	w := crew[i]
 	p.workers = append(p.workers, w)
 	if reflect.DeepEqual(w.cfg, *c) {
 		return nil

@@ -87,17 +87,6 @@ func (r *reloadable) mustReload(t *testing.T, yaml string) *api.Reload {
 	return done
 }
 
-func (r *reloadable) worker(t *testing.T, sink string) *worker {
-	t.Helper()
-	for _, w := range r.crew() {
-		if w.Name == sink {
-			return w
-		}
-	}
-	t.Fatalf("no sink %s", sink)
-	return nil
-}
-
 // lines waits until a file of the test has n events, and returns their texts.
 func (r *reloadable) lines(t *testing.T, file string, n int) (texts []string) {
 	t.Helper()

@@ -115,10 +115,8 @@ func (d *Daemon) lettersDir(sink string) string {
 
 // replay has the worker of a sink look for dead letters to deliver again.
 func (d *Daemon) replay(sink string) {
-	for _, w := range d.crew() {
-		if w.Name == sink {
-			w.Replay()
-		}
+	if w := d.workerOf(sink); w != nil {
+		w.Replay()
 	}
 }
 
