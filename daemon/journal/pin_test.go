@@ -10,13 +10,7 @@ import (
 // TestPinsChangeWhileRunning: the next Append has the room of a reader that lets go,
 // and from a pinned one nothing is taken any more.
 func TestPinsChangeWhileRunning(t *testing.T) {
-	opts := still(newMemFS())
-	opts.MaxBytes = 4000
-	j := open(t, "/j", opts)
-	r := pinnedReader(t, j, "r")
-	if err := fillUntilFull(t, j); !errors.Is(err, ErrFull) {
-		t.Fatal(err)
-	}
+	j, r := fullForReader(t)
 	r.SetPin(false)
 	fill(t, j, 50)
 	first := j.First()

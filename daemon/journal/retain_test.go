@@ -172,6 +172,20 @@ func TestMaxAgeRemovesWhatIsOld(t *testing.T) {
 	}
 }
 
+// fullForReader returns a journal that takes no more, for a pinned reader has read
+// nothing.
+func fullForReader(t *testing.T) (*Journal, *Reader) {
+	t.Helper()
+	opts := still(newMemFS())
+	opts.MaxBytes = 4000
+	j := open(t, "/j", opts)
+	r := pinnedReader(t, j, "r")
+	if err := fillUntilFull(t, j); !errors.Is(err, ErrFull) {
+		t.Fatal(err)
+	}
+	return j, r
+}
+
 // fillUntilFull appends until a pinned reader stops it, and returns the error.
 func fillUntilFull(t *testing.T, j *Journal) error {
 	t.Helper()
@@ -241,13 +255,7 @@ func TestPinnedReaderLosesNothing(t *testing.T) {
 
 // TestPinEndsWithTheReader: the cursor that it leaves behind holds nothing.
 func TestPinEndsWithTheReader(t *testing.T) {
-	opts := still(newMemFS())
-	opts.MaxBytes = 4000
-	j := open(t, "/j", opts)
-	r := pinnedReader(t, j, "r")
-	if err := fillUntilFull(t, j); !errors.Is(err, ErrFull) {
-		t.Fatal(err)
-	}
+	j, r := fullForReader(t)
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
