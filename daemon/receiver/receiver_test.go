@@ -98,28 +98,39 @@ type fakeSocket struct {
 
 func (s *fakeSocket) Receive(handle func([]genl.Message) error) error {
 	for {
+		messages, err := s.next()
+		if err != nil {
+			return err
+		}
+		if s.beforeHandle != nil {
+			s.beforeHandle()
+		}
+		if err := handle(messages); err != nil {
+			return err
+		}
+	}
+}
+
+// next takes the oldest batch out of the queue. Like the real socket it returns
+// ErrDeadlineExceeded only when the queue is empty.
+func (s *fakeSocket) next() ([]genl.Message, error) {
+	for {
 		select {
 		case messages := <-s.queue:
-			if s.beforeHandle != nil {
-				s.beforeHandle()
-			}
-			if err := handle(messages); err != nil {
-				return err
-			}
-			continue
+			return messages, nil
 		default:
 		}
 		s.mu.Lock()
 		interrupted := s.interrupted
 		s.mu.Unlock()
 		if interrupted {
-			return os.ErrDeadlineExceeded
+			return nil, os.ErrDeadlineExceeded
 		}
 		select {
 		case messages := <-s.queue:
-			s.queue <- messages // nothing else waits: the order stays
+			return messages, nil
 		case err := <-s.failed:
-			return err
+			return nil, err
 		case <-s.wake:
 		}
 	}
