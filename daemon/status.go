@@ -90,9 +90,9 @@ func (d *Daemon) reportStatus(ctx context.Context) {
 }
 
 func (d *Daemon) statusLine() string {
-	state := fmt.Sprintf("subscribed to %s/%s (family %d)", genl.FamilyName, genl.GroupName, d.receiver.Family())
-	if !d.receiver.Subscribed() {
-		state = "waiting for the family " + genl.FamilyName
+	state := "waiting for the family " + genl.FamilyName
+	if family := d.receiver.SubscribedTo(); family != 0 { // one look: the number belongs to the state
+		state = fmt.Sprintf("subscribed to %s/%s (family %d)", genl.FamilyName, genl.GroupName, family)
 	}
 	failing, waiting, sinks := 0, uint64(0), d.sinkStates()
 	for _, s := range sinks {

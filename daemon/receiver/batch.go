@@ -56,8 +56,11 @@ func (r *Receiver) take(now time.Time, messages []genl.Message, atOnce bool) {
 	}
 	r.events = len(r.records) - r.gaps
 	r.ledger.Received += uint64(r.events) //nolint:gosec // a batch
-	if r.crowd && !r.Subscribed() {
+	if r.crowd && r.Family() == 0 {
 		r.prejoin()
+	}
+	if r.Subscribed() {
+		r.publishAway()
 	}
 	if len(r.records) > 0 {
 		r.remember(r.Inbox.Generation() + 1)
@@ -146,7 +149,6 @@ func (r *Receiver) append(ctx context.Context, now time.Time) error {
 // after it in the socket's buffer, where the kernel counts what does not fit.
 func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) error {
 	r.Log.Error("the journal does not accept events; they wait in the socket's buffer", "error", err)
-	defer r.blocked.Store(nil)
 	for err != nil {
 		why := err // of its own: others read it while err changes
 		r.blocked.Store(&why)
@@ -158,6 +160,7 @@ func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) er
 		}
 		err = r.Journal.Append(r.Inbox.Generation(), now, r.records)
 	}
+	r.blocked.Store(nil)
 	r.Log.Info("the journal accepts events again")
 	return nil
 }

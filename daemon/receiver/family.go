@@ -62,10 +62,14 @@ func (r *Receiver) check() error {
 	defer r.mu.Unlock()
 	ids := registry.Family
 	if ids.ID == r.Family() && (ids.ID == 0 || r.Subscribed()) {
-		if ids.ID == 0 {
-			r.ledger.watched(time.Now())
-		}
 		r.doubt = nil
+		if ids.ID != 0 {
+			return nil
+		}
+		r.ledger.watched(time.Now())
+		if r.crowd { // an earlier attempt failed
+			return r.joinAhead(registry)
+		}
 		return nil
 	}
 	queued, err := r.socket.Queued()
@@ -80,9 +84,12 @@ func (r *Receiver) check() error {
 	r.Log.Warn("a notification of the kernel was lost; correcting the subscription", "family_id", ids.ID)
 	if ids.ID == 0 {
 		r.away()
-		return r.joinAhead(registry)
+		err = r.joinAhead(registry)
+	} else {
+		err = r.follow(time.Now(), ids)
 	}
-	return r.follow(time.Now(), ids)
+	r.publishAway()
+	return err
 }
 
 // subscribe makes the socket right that open has got. goesOn says that what is
@@ -115,7 +122,9 @@ func (r *Receiver) subscribe(goesOn bool) error {
 	if known == ids.ID {
 		r.away()
 	}
-	return r.joinAhead(registry)
+	err = r.joinAhead(registry)
+	r.publishAway()
+	return err
 }
 
 // follow makes ids, which are not zero, the family's.
@@ -149,7 +158,7 @@ func (r *Receiver) follow(now time.Time, ids genl.FamilyIDs) error {
 	if ids.ID == r.latest {
 		r.latest = 0
 	}
-	r.setSubscribed(true)
+	r.publish(ids.ID)
 	r.unsaved = true
 	r.save()
 	if !known || r.told {
@@ -175,13 +184,22 @@ func (r *Receiver) interrupted(now time.Time, at brk) {
 	r.unsaved = true
 }
 
-// away says that there is no family, and prepares for its coming.
+// away stops accepting messages of the family. It publishes nothing: an observer may
+// load the module as soon as it sees that the family is away. Callers must join the
+// likely groups and then call publishAway.
 func (r *Receiver) away() {
 	r.family.Store(0)
-	r.setSubscribed(false)
 	r.ledger.watched(time.Now())
 	r.crowd, r.unsaved = true, true
 	r.save()
+}
+
+// publishAway publishes that the family is away. It does nothing while a family is accepted.
+func (r *Receiver) publishAway() {
+	if r.Family() != 0 {
+		return
+	}
+	r.publish(0)
 	if !r.told {
 		r.told = true
 		r.Log.Warn("the family is not registered: waiting for its module to be loaded", "family", genl.FamilyName, "hint", genl.AbsenceHint())
@@ -204,31 +222,37 @@ func (r *Receiver) prejoin() {
 // what is multicast directly after its registration arrives. That is how the
 // kernel gives out numbers and no promise, so follow corrects it.
 func (r *Receiver) joinAhead(registry genl.Registry) error {
-	r.crowd = false
+	r.crowd = true // until it has succeeded: check tries again
 	late := false
 	if registry.Family.ID == 0 {
 		joined, err := r.socket.SetGroups(registry.Free[:]...)
-		if err != nil || len(joined) == 0 {
+		if err != nil {
 			return err
 		}
+		if len(joined) == 0 {
+			r.crowd = false
+			return nil
+		}
 		// The family may have come, and multicast, before the socket joined.
-		if registry, err = r.Kernel.Resolve(); err != nil || registry.Family.ID == 0 {
+		if registry, err = r.Kernel.Resolve(); err != nil {
 			return err
+		}
+		if registry.Family.ID == 0 {
+			r.crowd = false
+			return nil
 		}
 		late = true
 	}
 	joined, err := r.socket.SetGroups(registry.Family.Group)
+	r.crowd = err != nil
 	if late || len(joined) > 0 {
 		r.interrupted(time.Now(), somewhen)
 	}
 	return err
 }
 
-func (r *Receiver) setSubscribed(yes bool) {
-	r.subscribed.Store(yes)
-	value := 0.0
-	if yes {
-		value = 1
-	}
-	r.Metrics.Subscribed.Set(value)
+// publish makes the subscription visible: family is 0 while there is none.
+func (r *Receiver) publish(family uint16) {
+	r.subscribed.Store(uint32(family))
+	r.Metrics.Subscribed.Set(float64(min(family, 1)))
 }

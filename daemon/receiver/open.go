@@ -55,7 +55,7 @@ func (r *Receiver) close() error {
 	r.save()
 	err = errors.Join(err, r.socket.Close())
 	r.socket = nil
-	r.setSubscribed(false)
+	r.publish(0)
 	return err
 }
 

@@ -90,7 +90,7 @@ type Receiver struct {
 	lost    [reasons]prometheus.Counter
 
 	family     atomic.Uint32 // the id of which messages are accepted; 0 while the family is away
-	subscribed atomic.Bool   // the group is joined too
+	subscribed atomic.Uint32 // that id once the group is joined too: what others see
 
 	mu      sync.Mutex // held to change what follows, and BufferBytes
 	ledger  ledger
@@ -149,7 +149,10 @@ func New(o Options) (*Receiver, error) {
 }
 
 // Subscribed reports whether events can arrive.
-func (r *Receiver) Subscribed() bool { return r.subscribed.Load() }
+func (r *Receiver) Subscribed() bool { return r.SubscribedTo() != 0 }
+
+// SubscribedTo returns the family's id while events can arrive, else 0.
+func (r *Receiver) SubscribedTo() uint16 { return uint16(r.subscribed.Load()) } //nolint:gosec // stored from one
 
 // Family returns the family's present id, 0 while it is away.
 func (r *Receiver) Family() uint16 { return uint16(r.family.Load()) } //nolint:gosec // stored from one

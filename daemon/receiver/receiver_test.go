@@ -94,6 +94,7 @@ type fakeSocket struct {
 	buffer      int   // asked for
 	bufferErr   error // of SetBuffer
 	limited     error // why it is smaller
+	joinErr     error // of SetGroups
 }
 
 func (s *fakeSocket) Receive(handle func([]genl.Message) error) error {
@@ -160,6 +161,9 @@ func (s *fakeSocket) SetGroups(groups ...uint32) (joined []uint32, err error) {
 	}
 	if s.beforeJoin != nil && len(joined) > 0 {
 		s.beforeJoin()
+	}
+	if s.joinErr != nil {
+		return nil, s.joinErr
 	}
 	s.groups = groups
 	return joined, nil
@@ -778,5 +782,8 @@ func TestTheReceiverWaitsForAJournalThatDoesNotAccept(t *testing.T) {
 		full(unix.EIO)
 		f.send(anEvent(34, "left in the inbox"))
 		f.stop()
+		if err := f.Blocked(); !errors.Is(err, unix.EIO) {
+			t.Errorf("Blocked() = %v after a stop with a batch that is not journaled", err)
+		}
 	})
 }
