@@ -35,7 +35,7 @@ func (f fixture) refuse(t *testing.T, sink string, records ...[]byte) (ids []str
 	t.Helper()
 	for i, data := range records {
 		id := deadletter.ID{Journal: f.journal.ID(), Seq: uint64(i + 1)}
-		l := deadletter.Letter{ID: id, Received: time.Unix(1, 2), Data: data, Reason: "HTTP 400", Refused: time.Now(), Attempts: 1}
+		l := deadletter.Letter{ID: id, Received: time.Unix(1, 2), Data: data, Reason: "no", Kind: "http_status", Status: 400, Refused: time.Now(), Attempts: 1}
 		if err := f.box(t, sink).Add(l); err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func TestDeadLettersAreReachedThroughTheSocket(t *testing.T) {
 		if err := json.Unmarshal(l.Event, &e); err != nil {
 			t.Error(err)
 		}
-		if e.ID != l.ID || l.Reason != "HTTP 400" || l.Attempts != 1 || !l.Received.Equal(time.Unix(1, 2)) || time.Since(l.Refused) > time.Hour {
+		if e.ID != l.ID || l.Reason != "no" || l.Kind != "http_status" || l.Status != 400 || l.Attempts != 1 || !l.Received.Equal(time.Unix(1, 2)) || time.Since(l.Refused) > time.Hour {
 			t.Errorf("letter %+v of event %q", l, e.ID)
 		}
 		events = append(events, e.Message+"|"+e.Error)

@@ -70,7 +70,7 @@ func TestAFailingTemplateIsAPermanentError(t *testing.T) {
 	}
 	defer s.Close()
 	n, err := s.Deliver(t.Context(), []event.Event{{JournalID: "j", Seq: 1}})
-	if n != 0 || sink.Poisoned(err) != 1 || out.Len() > 0 {
+	if n != 0 || sink.Poisoned(err) != 1 || sink.RefusalOf(err).Kind != sink.RefusedEncode || out.Len() > 0 {
 		t.Errorf("accepted %d, %v, wrote %q", n, err, out.String())
 	}
 }

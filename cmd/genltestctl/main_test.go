@@ -39,7 +39,7 @@ func newShelf() *shelf {
 		e, _ := json.Marshal(map[string]any{"id": fmt.Sprintf("6a9155caa46c7dcc-%d", n), "kind": "event", "message": text})
 		return api.Letter{
 			ID: fmt.Sprintf("6a9155caa46c7dcc-%d", n), Received: at, Refused: at.Add(time.Second),
-			Attempts: n, Reason: "HTTP 400: no", Event: e,
+			Attempts: n, Reason: "400 Bad Request: no", Kind: "http_status", Status: 400, Event: e,
 		}
 	}
 	gap := letter(3, "")
@@ -48,7 +48,7 @@ func newShelf() *shelf {
 	odd.Event = json.RawMessage(`{"id":"6a9155caa46c7dcc-4","error":"no event","record_base64":"AA=="}`)
 	bad := letter(2, "")
 	bad.Event = json.RawMessage(`{"kind":"event","message":"\ufffd","message_base64":"gRs="}`)
-	bad.Reason = hostile
+	bad.Reason, bad.Kind, bad.Status = hostile, "", 0 // as an older version has kept it
 	return &shelf{letters: map[string][]api.Letter{"hook": {letter(1, "hello "+hostile), bad, gap, odd}, "archive": nil}}
 }
 
@@ -152,13 +152,13 @@ func TestOutput(t *testing.T) {
 			"hook                             4         1         4096         2         3\n" +
 			"archive                          0         0            0         0         0\n"},
 		{[]string{"dlq", "list", "hook"}, "" +
-			"ID                       REFUSED              ATTEMPTS  REASON                                   TEXT\n" +
-			`6a9155caa46c7dcc-1       2026-01-02T03:04:06Z        1  HTTP 400: no                             hello \x1b[2J\u202egnp.exe\n` + "\ufffd" + "31m\n" +
-			`6a9155caa46c7dcc-2       2026-01-02T03:04:06Z        2  \x1b[2J\u202egnp.exe\n` + "\ufffd" + `31m               \x81\x1b` + "\n" +
-			"6a9155caa46c7dcc-3       2026-01-02T03:04:06Z        3  HTTP 400: no                             (gap)\n" +
-			"6a9155caa46c7dcc-4       2026-01-02T03:04:06Z        4  HTTP 400: no                             (no event)\n"},
+			"ID                       REFUSED              ATTEMPTS  KIND            REASON                                   TEXT\n" +
+			`6a9155caa46c7dcc-1       2026-01-02T03:04:06Z        1  http_status 400 400 Bad Request: no                      hello \x1b[2J\u202egnp.exe\n` + "\ufffd" + "31m\n" +
+			`6a9155caa46c7dcc-2       2026-01-02T03:04:06Z        2  -               \x1b[2J\u202egnp.exe\n` + "\ufffd" + `31m               \x81\x1b` + "\n" +
+			"6a9155caa46c7dcc-3       2026-01-02T03:04:06Z        3  http_status 400 400 Bad Request: no                      (gap)\n" +
+			"6a9155caa46c7dcc-4       2026-01-02T03:04:06Z        4  http_status 400 400 Bad Request: no                      (no event)\n"},
 		{[]string{"dlq", "list", "hook", "-n", "1", "--output", "json"}, "" +
-			`{"id":"6a9155caa46c7dcc-1","received":"2026-01-02T03:04:05.000000006Z","refused":"2026-01-02T03:04:06.000000006Z","attempts":1,"reason":"HTTP 400: no",` +
+			`{"id":"6a9155caa46c7dcc-1","received":"2026-01-02T03:04:05.000000006Z","refused":"2026-01-02T03:04:06.000000006Z","attempts":1,"reason":"400 Bad Request: no","kind":"http_status","status":400,` +
 			`"event":{"id":"6a9155caa46c7dcc-1","kind":"event","message":"hello \u001b[2J` + "\u202e" + `gnp.exe\n\ufffd31m"}}` + "\n"},
 		{[]string{"dlq", "list", "archive"}, ""},
 		{[]string{"dlq", "list", "-o", "json"}, "" +
@@ -166,7 +166,7 @@ func TestOutput(t *testing.T) {
 			`{"sink":"archive","letters":0,"to_replay":0,"bytes":0,"expired":0,"damaged":0}` + "\n"},
 		{[]string{"dlq", "show", "hook", "6a9155caa46c7dcc-2"}, "" +
 			"id        6a9155caa46c7dcc-2\nsink      hook\nreceived  2026-01-02T03:04:05.000000006Z\nrefused   2026-01-02T03:04:06.000000006Z\n" +
-			`attempts  2` + "\n" + `reason    \x1b[2J\u202egnp.exe\n` + "\ufffd" + "31m\n" + `text      \x81\x1b` + "\n" +
+			`attempts  2` + "\nkind      -\n" + `reason    \x1b[2J\u202egnp.exe\n` + "\ufffd" + "31m\n" + `text      \x81\x1b` + "\n" +
 			`event     {"kind":"event","message":"\ufffd","message_base64":"gRs="}` + "\n"},
 		{[]string{"dlq", "replay", "hook", "--all"}, "4 dead letters to replay\n"},
 		{[]string{"dlq", "replay", "hook", "a-1", "a-2"}, "2 dead letters to replay\n"},

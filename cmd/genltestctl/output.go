@@ -84,7 +84,7 @@ func (w *writer) box(b api.Box) error {
 	return w.row(boxRow, visible(b.Sink), b.Letters, b.ToReplay, b.Bytes, b.Expired, b.Damaged)
 }
 
-const letterRow = "%-24s %-20s %8v  %-40s %s"
+const letterRow = "%-24s %-20s %8v  %-15s %-40s %s"
 
 func (w *writer) letter(l *api.Letter) error {
 	if w.format == outputJSON {
@@ -92,7 +92,7 @@ func (w *writer) letter(l *api.Letter) error {
 	}
 	if !w.begun {
 		w.begun = true
-		if err := w.row(letterRow, "ID", "REFUSED", "ATTEMPTS", "REASON", "TEXT"); err != nil {
+		if err := w.row(letterRow, "ID", "REFUSED", "ATTEMPTS", "KIND", "REASON", "TEXT"); err != nil {
 			return err
 		}
 	}
@@ -100,7 +100,18 @@ func (w *writer) letter(l *api.Letter) error {
 	if w.width > 0 {
 		reason = cut(reason, 40)
 	}
-	return w.row(letterRow, visible(l.ID), l.Refused.Format(time.RFC3339), l.Attempts, reason, textOf(l.Event))
+	return w.row(letterRow, visible(l.ID), l.Refused.Format(time.RFC3339), l.Attempts, kindOf(l), reason, textOf(l.Event))
+}
+
+// kindOf returns the kind of a letter's reason with its status, "-" when it has none.
+func kindOf(l *api.Letter) string {
+	switch {
+	case l.Kind == "":
+		return "-"
+	case l.Status == 0:
+		return visible(l.Kind)
+	}
+	return fmt.Sprintf("%s %d", visible(l.Kind), l.Status)
 }
 
 // textOf returns an event's text, or what it is when it has none.
@@ -135,6 +146,7 @@ func (s *session) showLetter(sink string, l *api.Letter) error {
 		{"received", l.Received.Format(time.RFC3339Nano)},
 		{"refused", l.Refused.Format(time.RFC3339Nano)},
 		{"attempts", fmt.Sprint(l.Attempts)},
+		{"kind", kindOf(l)},
 		{"reason", l.Reason},
 	} {
 		fmt.Fprintf(w.out, "%-9s %s\n", field[0], visible(field[1]))

@@ -106,8 +106,8 @@ func (b *Box) readOne() (*record, error) {
 	}
 	r := &record{Record: one[0]}
 	kind, name, rest, err := parseKind(r.Data)
-	if err == nil && kind == kindLetter {
-		l, err := parseLetter(name, rest)
+	if err == nil && isLetter(kind) {
+		l, err := parseLetter(kind, name, rest)
 		r.id, r.letter = l.ID, err == nil
 	}
 	r.Data = nil // it is valid until the next read only

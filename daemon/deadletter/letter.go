@@ -38,6 +38,8 @@ type Letter struct {
 	Received time.Time // by the daemon
 	Data     []byte    // of the journal's record: with ID and Received it is the same event again
 	Reason   string    // the sink's; made safe to show, and cut to MaxReason bytes, by Add
+	Kind     string    // of the reason, one of a closed list; empty in letters of older versions
+	Status   int       // that the other side answered with, at most 65535; 0 is none
 	Refused  time.Time
 	Attempts int // that ended with a refusal
 }
@@ -48,17 +50,23 @@ const MaxReason = 500
 // The kinds of records in the box's journal. What is not known is passed over: a
 // newer version may have written it.
 const (
-	kindLetter  = 1 // or a newer copy of one
-	kindRemoved = 2 // the letters that it names are no more
-	kindMarked  = 3 // the letters that it names are to be replayed
+	kindPlainLetter = 1 // a letter without Kind and Status, as older versions wrote it
+	kindRemoved     = 2 // the letters that it names are no more
+	kindMarked      = 3 // the letters that it names are to be replayed
+	kindLetter      = 4 // a letter, or a newer copy of one
 )
 
-const maxJournalLen = 255
+const (
+	maxJournalLen = 255
+	maxKindLen    = 255
+)
 
 // encodeLetter encodes a letter, all numbers little-endian:
 //
 //	kind u8, length u8 and journal, seq u64, received i64 ns, refused i64 ns,
-//	attempts u32, length u16 and reason, data
+//	attempts u32, status u16, length u8 and kind, length u16 and reason, data
+//
+// A plain letter has neither status nor kind.
 func encodeLetter(l *Letter) []byte {
 	le := binary.LittleEndian
 	b := beginRecord(kindLetter, l.ID.Journal)
@@ -66,6 +74,9 @@ func encodeLetter(l *Letter) []byte {
 	b = le.AppendUint64(b, uint64(l.Received.UnixNano()))
 	b = le.AppendUint64(b, uint64(l.Refused.UnixNano()))
 	b = le.AppendUint32(b, uint32(min(max(l.Attempts, 0), 1<<31-1)))
+	b = le.AppendUint16(b, uint16(min(max(l.Status, 0), 1<<16-1)))
+	cause := l.Kind[:min(len(l.Kind), maxKindLen)]
+	b = append(append(b, byte(len(cause))), cause...) //nolint:gosec // at most maxKindLen
 	reason := visible(l.Reason)
 	b = le.AppendUint16(b, uint16(len(reason))) //nolint:gosec // at most MaxReason
 	return append(append(b, reason...), l.Data...)
@@ -111,22 +122,36 @@ func parseKind(b []byte) (kind byte, journal string, rest []byte, err error) {
 	return b[0], string(b[2:n]), b[n:], nil
 }
 
+// isLetter reports whether records of this kind hold a letter.
+func isLetter(kind byte) bool { return kind == kindLetter || kind == kindPlainLetter }
+
 // parseLetter reads the rest of a letter's record. Its Data lies in b.
-func parseLetter(journal string, b []byte) (l Letter, err error) {
+func parseLetter(kind byte, journal string, b []byte) (l Letter, err error) {
 	le := binary.LittleEndian
-	const fixed = 8 + 8 + 8 + 4 + 2
-	if len(b) < fixed || len(b) < fixed+int(le.Uint16(b[fixed-2:])) {
+	const fixed = 8 + 8 + 8 + 4
+	if len(b) < fixed {
 		return l, errRecord
 	}
-	n := fixed + int(le.Uint16(b[fixed-2:]))
-	return Letter{
+	l = Letter{
 		ID:       ID{journal, le.Uint64(b)},
 		Received: time.Unix(0, int64(le.Uint64(b[8:]))),  //nolint:gosec // the bits of a signed number
 		Refused:  time.Unix(0, int64(le.Uint64(b[16:]))), //nolint:gosec // likewise
 		Attempts: int(le.Uint32(b[24:])),
-		Reason:   string(b[fixed:n]),
-		Data:     b[n:],
-	}, nil
+	}
+	b = b[fixed:]
+	if kind == kindLetter {
+		if len(b) < 3 || len(b) < 3+int(b[2]) {
+			return l, errRecord
+		}
+		n := 3 + int(b[2])
+		l.Status, l.Kind, b = int(le.Uint16(b)), string(b[3:n]), b[n:]
+	}
+	if len(b) < 2 || len(b) < 2+int(le.Uint16(b)) {
+		return l, errRecord
+	}
+	n := 2 + int(le.Uint16(b))
+	l.Reason, l.Data = string(b[2:n]), b[n:]
+	return l, nil
 }
 
 func parseSeqs(b []byte) (seqs []uint64, err error) {

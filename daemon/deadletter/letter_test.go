@@ -19,12 +19,29 @@ func TestLetterIsReadAsItWasWritten(t *testing.T) {
 		"plain":     letter(7, "hello"),
 		"no data":   {ID: ID{"j", 1}, Received: time.Unix(0, 1), Refused: time.Unix(0, -5)},
 		"extremes":  {ID: ID{strings.Repeat("x", 255), math.MaxUint64}, Attempts: math.MaxInt32, Received: time.Unix(0, 0), Refused: time.Unix(0, math.MaxInt64)},
+		"a kind":    {ID: ID{"j", 1}, Received: time.Unix(5, 0), Refused: time.Unix(6, 0), Kind: "http_status", Status: 413, Reason: "too large", Data: []byte("x")},
 		"all bytes": {ID: ID{"j-k", 1}, Data: []byte("\x00\xff\n\x1b[2J"), Received: time.Unix(5, 0), Refused: time.Unix(6, 0), Reason: "no"},
 	} {
 		got, ok := readLetter(encodeLetter(&l))
 		if diff := cmp.Diff(l, got, cmp.Comparer(bytes.Equal)); !ok || diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// plainLetter is a record that was written before letters had a kind and a status.
+var plainLetter = []byte("\x01\x06home-1\x07\x00\x00\x00\x00\x00\x00\x00" +
+	"\x01\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00" +
+	"\x03\x00\x00\x00\x08\x00HTTP 400hello")
+
+func TestLettersOfOlderVersionsAreRead(t *testing.T) {
+	want := Letter{
+		ID: ID{"home-1", 7}, Received: time.Unix(0, 1), Refused: time.Unix(0, 2), Attempts: 3,
+		Reason: "HTTP 400", Data: []byte("hello"),
+	}
+	got, ok := readLetter(plainLetter)
+	if diff := cmp.Diff(want, got); !ok || diff != "" {
+		t.Errorf("letter without kind (-want +got):\n%s", diff)
 	}
 }
 
@@ -69,6 +86,7 @@ func TestIDs(t *testing.T) {
 func FuzzRecord(f *testing.F) {
 	l := letter(7, "hello")
 	f.Add(encodeLetter(&l))
+	f.Add(plainLetter)
 	f.Add(encodeNames(kindRemoved, "j", []uint64{1, 2}))
 	f.Add([]byte{kindMarked, 200})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -79,7 +97,7 @@ func FuzzRecord(f *testing.F) {
 		if _, err := parseSeqs(rest); err != nil && len(rest)%8 == 0 {
 			t.Error(err)
 		}
-		l, err := parseLetter(name, rest)
+		l, err := parseLetter(kind, name, rest)
 		if err != nil || kind != kindLetter || l.Attempts > math.MaxInt32 || !event.IsVisible([]byte(l.Reason)) || len(l.Reason) > MaxReason {
 			return
 		}

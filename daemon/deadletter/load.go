@@ -49,8 +49,8 @@ func (b *Box) replay(r journal.Record) {
 	if err != nil {
 		return // it has a checksum: a newer version has written it
 	}
-	if kind == kindLetter {
-		if l, err := parseLetter(name, rest); err == nil {
+	if isLetter(kind) {
+		if l, err := parseLetter(kind, name, rest); err == nil {
 			b.index.put(l.ID, r.Seq, l.Refused)
 		}
 		return

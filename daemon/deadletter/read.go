@@ -118,10 +118,10 @@ func (b *Box) readNumbers(numbers []uint64) (map[uint64]Letter, error) {
 
 func readLetter(data []byte) (l Letter, ok bool) {
 	kind, name, rest, err := parseKind(bytes.Clone(data))
-	if err != nil || kind != kindLetter {
+	if err != nil || !isLetter(kind) {
 		return l, false
 	}
-	l, err = parseLetter(name, rest)
+	l, err = parseLetter(kind, name, rest)
 	return l, err == nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/deadletter"
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 // togetherFor is how long a dead letter may wait for others of its batch: making one
@@ -31,9 +32,10 @@ func (l *lane) refused(b *batch, cause error) {
 		l.Log.Error("the sink refuses the news of suppressed events for good", "id", b.events[at].ID(), "error", cause)
 		return
 	}
+	why := sink.RefusalOf(cause)
 	b.letters.waiting = append(b.letters.waiting, deadletter.Letter{
 		ID: id, Received: i.record.Time, Data: i.record.Data,
-		Reason: cause.Error(), Refused: time.Now(), Attempts: i.attempts,
+		Reason: cause.Error(), Kind: string(why.Kind), Status: why.Status, Refused: time.Now(), Attempts: i.attempts,
 	})
 }
 

@@ -19,7 +19,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-var errPoison = errors.New("refused\x1b[2J for good")
+var errPoison = sink.Refusal{Kind: sink.RefusedHTTPStatus, Status: 422}.Mark(errors.New("refused\x1b[2J for good"))
 
 // refusing answers as a server that refuses some events does: those that say which
 // one it is, and those that refuse a batch as a whole.
@@ -94,7 +94,7 @@ func TestADeadLetterSaysWhatWhyAndWhen(t *testing.T) {
 			t.Fatalf("dead letters %v", f.box.letters)
 		}
 		l := f.box.letters[0]
-		if string(l.Data) != "bad" || l.ID.Seq != 1 || l.Attempts != failed+1 || l.Reason != errPoison.Error() || l.Received.IsZero() || !l.Refused.After(l.Received) {
+		if string(l.Data) != "bad" || l.ID.Seq != 1 || l.Attempts != failed+1 || l.Reason != errPoison.Error() || l.Kind != "http_status" || l.Status != 422 || l.Received.IsZero() || !l.Refused.After(l.Received) {
 			t.Errorf("dead letter %+v after %d failures", l, failed)
 		}
 		f.stop()

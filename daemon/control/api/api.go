@@ -37,7 +37,12 @@ type Letter struct {
 	Received time.Time `json:"received"`
 	Refused  time.Time `json:"refused"`
 	Attempts int       `json:"attempts"`
-	Reason   string    `json:"reason"`
+	Reason   string    `json:"reason"` // for people
+	// Kind is the kind of the reason, one of sink.RefusalKinds, and empty for an event
+	// that an older version of the daemon has put aside.
+	Kind string `json:"kind,omitempty"`
+	// Status is that of the HTTP response, or of the program's exit, 0 when there is none.
+	Status int `json:"status,omitempty"`
 	// Event is as the sinks write it.
 	Event json.RawMessage `json:"event"`
 }

@@ -106,7 +106,7 @@ type job struct {
 func (s *Events) prepare(e *event.Event) (job, error) {
 	body, err := s.opts.Encoder.Append(nil, e)
 	if err != nil {
-		return job{}, sink.Permanent(fmt.Errorf("encode event %s: %w", e.ID(), err))
+		return job{}, sink.Permanent(sink.Refusal{Kind: sink.RefusedEncode}.Mark(fmt.Errorf("encode event %s: %w", e.ID(), err)))
 	}
 	return job{body, eventVariables(&s.namer, e)}, nil
 }
@@ -132,7 +132,8 @@ func (s *Events) run(ctx context.Context, j job) error {
 	case -1, tryAgain: // -1: a signal
 		return p.describe(errors.New(p.cmd.ProcessState.String()))
 	default:
-		return sink.Permanent(p.describe(errors.New(p.cmd.ProcessState.String())))
+		cause := sink.Refusal{Kind: sink.RefusedExitStatus, Status: code}
+		return sink.Permanent(cause.Mark(p.describe(errors.New(p.cmd.ProcessState.String()))))
 	}
 }
 

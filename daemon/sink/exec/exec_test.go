@@ -5,6 +5,7 @@ package exec
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -64,6 +65,9 @@ func TestExitStatusDecides(t *testing.T) {
 			n, err := NewEvents(shell(tt.script)).Deliver(t.Context(), sinktest.Events(1, 3))
 			if n != tt.accepted || sink.Poisoned(err) != tt.poisoned {
 				t.Errorf("took %d events, %d poisoned: %v", n, sink.Poisoned(err), err)
+			}
+			if got := sink.RefusalOf(err); tt.poisoned > 0 && (got.Kind != sink.RefusedExitStatus || !strings.Contains(tt.want, fmt.Sprintf("exit status %d", got.Status))) {
+				t.Errorf("refusal %+v of %v", got, err)
 			}
 			if tt.want != "" && (err == nil || !strings.HasSuffix(err.Error(), tt.want)) {
 				t.Errorf("error %v, want %s", err, tt.want)

@@ -50,7 +50,7 @@ func (r *round) take(a answer) error {
 	case a.verb == "retry":
 		r.verdicts[i] = fmt.Errorf("asks to try again: %s", visible(a.reason))
 	default:
-		r.verdicts[i] = sink.Permanent(fmt.Errorf("rejects the event: %s", visible(a.reason)))
+		r.verdicts[i] = sink.Permanent(sink.Refusal{Kind: sink.RefusedByProgram}.Mark(fmt.Errorf("rejects the event: %s", visible(a.reason))))
 	}
 	for r.next < len(r.events) && !errors.Is(r.verdicts[r.next], errUnanswered) {
 		r.next++

@@ -55,6 +55,9 @@ func TestAnswersOfAStream(t *testing.T) {
 			if n != tt.accepted || sink.Poisoned(err) != tt.poisoned || (err == nil) != (tt.want == "") {
 				t.Errorf("took %d events, %d poisoned: %v", n, sink.Poisoned(err), err)
 			}
+			if got := sink.RefusalOf(err).Kind; tt.poisoned > 0 && got != sink.RefusedByProgram {
+				t.Errorf("refusal %q of %v", got, err)
+			}
 			if err != nil && (!strings.Contains(err.Error(), tt.want) || !event.IsVisible([]byte(err.Error()))) {
 				t.Errorf("error %q, want %q", err, tt.want)
 			}

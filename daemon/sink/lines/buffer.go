@@ -34,7 +34,7 @@ func (b *Buffer) Encode(events []event.Event) error {
 	b.buf, b.ends = b.buf[:0], b.ends[:0]
 	for i := range events {
 		if err := b.line(&events[i]); err != nil {
-			return sink.Permanent(fmt.Errorf("encode event %s: %w", events[i].ID(), err))
+			return sink.Permanent(sink.Refusal{Kind: sink.RefusedEncode}.Mark(fmt.Errorf("encode event %s: %w", events[i].ID(), err)))
 		}
 		b.ends = append(b.ends, len(b.buf))
 	}

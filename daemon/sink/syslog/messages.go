@@ -30,16 +30,17 @@ type messages struct {
 func (m *messages) encode(events []event.Event) error {
 	m.buf, m.ends = m.buf[:0], m.ends[:0]
 	for i := range events {
-		if err := m.add(&events[i]); err != nil {
-			return sink.Permanent(fmt.Errorf("event %s: %w", events[i].ID(), err))
+		if kind, err := m.add(&events[i]); err != nil {
+			return sink.Permanent(sink.Refusal{Kind: kind}.Mark(fmt.Errorf("event %s: %w", events[i].ID(), err)))
 		}
 	}
 	return nil
 }
 
-func (m *messages) add(e *event.Event) (err error) {
+// add returns the kind of refusal together with an error.
+func (m *messages) add(e *event.Event) (_ sink.RefusalKind, err error) {
 	if m.text, err = m.encoder.Append(m.text[:0], e); err != nil {
-		return err
+		return sink.RefusedEncode, err
 	}
 	text := m.text
 	if m.framing == Newline {
@@ -47,9 +48,9 @@ func (m *messages) add(e *event.Event) (err error) {
 	}
 	switch {
 	case len(text) == 0:
-		return errors.New("the message is empty")
+		return sink.RefusedEncode, errors.New("the message is empty")
 	case len(text) > m.limit:
-		return fmt.Errorf("the message has %d bytes, more than max_message allows, which is %d", len(text), m.limit)
+		return sink.RefusedTooLarge, fmt.Errorf("the message has %d bytes, more than max_message allows, which is %d", len(text), m.limit)
 	}
 	if m.framing == OctetCounting {
 		m.buf = append(strconv.AppendInt(m.buf, int64(len(text)), 10), ' ')
@@ -59,7 +60,7 @@ func (m *messages) add(e *event.Event) (err error) {
 		m.buf = append(m.buf, '\n')
 	}
 	m.ends = append(m.ends, len(m.buf))
-	return nil
+	return "", nil
 }
 
 // oneLine escapes the line breaks within a text, and other control characters.

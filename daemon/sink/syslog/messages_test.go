@@ -72,12 +72,13 @@ func TestEventsThatAreNoMessageAreRefusedForGood(t *testing.T) {
 		name, network, text string
 		limit               int
 		want                string
+		kind                sink.RefusalKind
 	}{
-		{"encoder", "udp", sinktest.Refused, 100, "event j-3: no"},
-		{"empty", "unixgram", "", 100, "event j-3: the message is empty"},
-		{"longer than the limit", "udp", "more than ten", 10, "event j-3: the message has 13 bytes, more than max_message allows, which is 10"},
-		{"longer than a datagram of UDP", "udp", long, 1 << 20, "70000 bytes: "},
-		{"longer than a local datagram", "unixgram", strings.Repeat(long, 10), 1 << 20, "700000 bytes: "},
+		{"encoder", "udp", sinktest.Refused, 100, "event j-3: no", sink.RefusedEncode},
+		{"empty", "unixgram", "", 100, "event j-3: the message is empty", sink.RefusedEncode},
+		{"longer than the limit", "udp", "more than ten", 10, "event j-3: the message has 13 bytes, more than max_message allows, which is 10", sink.RefusedTooLarge},
+		{"longer than a datagram of UDP", "udp", long, 1 << 20, "70000 bytes: ", sink.RefusedTooLarge},
+		{"longer than a local datagram", "unixgram", strings.Repeat(long, 10), 1 << 20, "700000 bytes: ", sink.RefusedTooLarge},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -87,6 +88,9 @@ func TestEventsThatAreNoMessageAreRefusedForGood(t *testing.T) {
 			n, err := s.Deliver(t.Context(), sinktest.Texts("a", "b", tt.text, "c"))
 			if n != 2 || sink.Poisoned(err) != 1 || !strings.Contains(fmt.Sprint(err), tt.want) {
 				t.Errorf("took %d events, %v", n, err)
+			}
+			if got := sink.RefusalOf(err).Kind; got != tt.kind {
+				t.Errorf("refusal %q of %v", got, err)
 			}
 			if n, err := s.Deliver(t.Context(), sinktest.Texts("c")); n != 1 || err != nil {
 				t.Errorf("behind it took %d events, %v", n, err)

@@ -23,7 +23,7 @@ func write(conn net.Conn, m *messages, first, last int) (sent int, err error) {
 	for i := first; i < last; i++ {
 		if _, err := conn.Write(m.at(i)); err != nil {
 			if errors.Is(err, unix.EMSGSIZE) {
-				err = sink.Permanent(fmt.Errorf("%d bytes: %w", len(m.at(i)), err))
+				err = sink.Permanent(sink.Refusal{Kind: sink.RefusedTooLarge}.Mark(fmt.Errorf("%d bytes: %w", len(m.at(i)), err)))
 			}
 			return i - first, err
 		}

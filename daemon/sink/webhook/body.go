@@ -70,7 +70,7 @@ func notEncoded(e *event.Event, err error) error {
 	if err == nil {
 		return nil
 	}
-	return sink.Permanent(fmt.Errorf("encode event %s: %w", e.ID(), err))
+	return sink.Permanent(sink.Refusal{Kind: sink.RefusedEncode}.Mark(fmt.Errorf("encode event %s: %w", e.ID(), err)))
 }
 
 // many returns a body of the first n of events. It has all, or an error says why the

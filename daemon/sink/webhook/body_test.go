@@ -100,7 +100,7 @@ func TestAnEventThatCannotBeWritten(t *testing.T) {
 				f := newFaultServer(t)
 				opts.URL = secret.Inline(f.URL)
 				n, err := attempt(t, newSink(t, opts), sinktest.Events(1, 5), patience)
-				if n != int(bad)-1 || sink.Poisoned(err) != 1 || !errors.Is(err, io.ErrNoProgress) {
+				if n != int(bad)-1 || sink.Poisoned(err) != 1 || sink.RefusalOf(err).Kind != sink.RefusedEncode || !errors.Is(err, io.ErrNoProgress) {
 					t.Fatalf("took %d, %v", n, err)
 				}
 				requests := min(n, 1)

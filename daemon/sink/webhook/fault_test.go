@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -137,6 +138,9 @@ func TestFaults(t *testing.T) {
 			}
 			if got := sink.Poisoned(err); got != tt.poisoned {
 				t.Errorf("%d are poisoned, want %d: %v", got, tt.poisoned, err)
+			}
+			if got := sink.RefusalOf(err); tt.poisoned > 0 && (got.Kind != sink.RefusedHTTPStatus || !strings.Contains(err.Error(), fmt.Sprint(got.Status))) {
+				t.Errorf("refusal %+v of %v", got, err)
 			}
 			if got := sink.RetryDelay(err); got != tt.delay {
 				t.Errorf("to be tried again after %v, want %v", got, tt.delay)

@@ -139,7 +139,7 @@ func (s *Sink) judge(a *access, resp *http.Response, text []byte, n int) error {
 	}
 	err := fmt.Errorf("%s: %s", s.where(a), a.describe(resp, text))
 	if verdict == permanent {
-		return sink.PermanentAmong(n, err)
+		return sink.PermanentAmong(n, sink.Refusal{Kind: sink.RefusedHTTPStatus, Status: resp.StatusCode}.Mark(err))
 	}
 	if delay := retryAfter(resp.Header, time.Now()); delay > 0 {
 		return sink.RetryAfter(delay, err)
