@@ -27,11 +27,15 @@ type Operations interface {
 // ListenSocket binds the unix socket that genltestctl talks to. Whoever may write
 // to it may do all that the client can: the process's user and group. It is another
 // server than that of the pages, which anybody may read.
+//
+// The caller holds the journal's lock and has opened the inbox, which only its user may.
+// So a socket that this process may not connect to was left by another user's process
+// that has ended.
 func ListenSocket(path string, operations Operations, log *slog.Logger) (*Server, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("control socket %s: the path has %d bytes, at most %d are possible: use a shorter runtime directory", path, len(path), maxSocketPath)
 	}
-	err := unixsocket.RemoveStale(path)
+	err := unixsocket.RemoveOwn(path)
 	if errors.Is(err, unixsocket.ErrServed) {
 		err = fmt.Errorf("%w; stop that one, or give this one a runtime directory of its own", err)
 	}

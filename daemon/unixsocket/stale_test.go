@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -83,12 +84,73 @@ func TestWhatIsNotCertainlyStaleStays(t *testing.T) {
 			if err := c.make(t, path); err != nil {
 				t.Fatal(err)
 			}
-			if err := RemoveStale(path); err == nil || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("%v, want %q", err, c.says)
+			for _, remove := range []func(string) error{RemoveStale, RemoveOwn} {
+				if err := remove(path); err == nil || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("%v, want %q", err, c.says)
+				}
 			}
 			if _, err := os.Lstat(path); err != nil {
 				t.Errorf("it is gone: %v", err)
 			}
 		})
 	}
+}
+
+// asNobody runs f with the rights of another user on files.
+func asNobody(t *testing.T, f func()) {
+	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.Setfsuid(nobody); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setfsuid(0)
+	f()
+}
+
+const nobody = 65534
+
+// rootsSocket returns the path of a socket that root listens to, or has listened to, in
+// a directory of another user, who may not connect to it.
+func rootsSocket(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	dir, err := os.MkdirTemp("", "genltestd-") // t.TempDir lets nobody in
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "s")
+	listen(t, path).Close()
+	if err := errors.Join(os.Chmod(path, 0o600), os.Chown(dir, nobody, nobody)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAnotherUsersSocketDoesNotBlockItsOwnerForEver(t *testing.T) {
+	path := rootsSocket(t)
+	asNobody(t, func() {
+		if err := RemoveOwn(path); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Lstat(path); !os.IsNotExist(err) {
+			t.Errorf("it is left: %v", err)
+		}
+	})
+}
+
+func TestAnotherUsersSocketStaysWhereOthersMayListen(t *testing.T) {
+	path := rootsSocket(t)
+	asNobody(t, func() {
+		err := RemoveStale(path)
+		if err == nil || !strings.Contains(err.Error(), "user root") || !strings.Contains(err.Error(), "remove it") {
+			t.Errorf("%v, want the owner and the remedy", err)
+		}
+		if _, err := os.Lstat(path); err != nil {
+			t.Errorf("it is gone: %v", err)
+		}
+	})
 }
