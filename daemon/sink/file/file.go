@@ -54,6 +54,7 @@ type Sink struct {
 	known    known
 	packer   *packer // nil until there is something to rotate
 	rotation string  // what the last rotation has failed with
+	unnoted  bool    // there was no room for the last note
 }
 
 // New returns a sink that opens its file with the first batch.
@@ -102,7 +103,7 @@ func (s *Sink) ready() error {
 			return err
 		}
 	}
-	if s.position == nil {
+	if s.position == nil || s.position.none {
 		if err := s.recall(); err != nil {
 			return errors.Join(err, s.target.close())
 		}
@@ -152,9 +153,11 @@ func (s *Sink) append(events []event.Event) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := s.position.begin(&s.target, &s.known, events[:s.lines.Len()], s.lines); err != nil {
+	noted, err := s.position.noteIfRoom(&s.target, &s.known, events[:s.lines.Len()], s.lines)
+	if err != nil {
 		return 0, fmt.Errorf("position: %w", err)
 	}
+	s.tellOfRoom(noted)
 	n, err := s.target.file.Write(text[begin:])
 	whole, rest := s.lines.Whole(begin + n)
 	s.target.size, s.target.torn = s.target.size+int64(n), int64(rest)
@@ -165,6 +168,19 @@ func (s *Sink) append(events []event.Event) (int, error) {
 		return whole, fmt.Errorf("position: %w", err)
 	}
 	return whole, encodeErr
+}
+
+// tellOfRoom logs whether there is room for notes, when that has changed.
+func (s *Sink) tellOfRoom(noted bool) {
+	switch {
+	case s.unnoted == !noted:
+		return
+	case noted:
+		s.log.Info("there is room again for the note of what is written: each event is written once")
+	default:
+		s.log.Warn("no room on the disk for the note of what is written: a crash now would have the last batch written twice", "position", s.opts.Position)
+	}
+	s.unnoted = !noted
 }
 
 // Reopen implements sink.Reopener. A batch that is under way ends in the file that

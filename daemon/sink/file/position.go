@@ -7,9 +7,12 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink/lines"
@@ -37,10 +40,15 @@ import (
 //	             id that has more than these
 //	       8  4  length of its line, or 0 when it is in the files for certain
 //	      12  4  CRC32C of its line
+//
+// On a full disk the note may find no room. Then the lines are written without one: what
+// fills the disk may be what waits for this sink.
 type position struct {
-	file *os.File // nil remembers nothing
-	boot string
-	buf  []byte
+	file  *os.File // nil remembers nothing
+	boot  string
+	buf   []byte
+	noted bool // the last note is in the file
+	none  bool // there was no room to make the file
 }
 
 const (
@@ -48,6 +56,11 @@ const (
 	positionHeader = 104
 	positionEntry  = 16
 	bootIDLen      = 40
+
+	// maxPosition is far more than the note of the largest batch.
+	maxPosition = 64 << 20
+	// reservedPosition is allocated when there is room, for when there is none.
+	reservedPosition = 16 << 10
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -81,16 +94,32 @@ func openPosition(path, boot string) (p *position, n note, ok bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, note{}, false, err
 	}
-	if p.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	// O_NONBLOCK: a FIFO is refused, and not waited for.
+	if p.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o600); err != nil {
 		return nil, note{}, false, err
 	}
-	text, err := io.ReadAll(p.file)
+	text, err := readPosition(p.file)
 	if err != nil {
-		return nil, note{}, false, errors.Join(err, p.file.Close())
+		return nil, note{}, false, errors.Join(&fs.PathError{Op: "read", Path: path, Err: err}, p.file.Close())
 	}
+	unix.Fallocate(int(p.file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, reservedPosition) //nolint:errcheck // see reservedPosition
 	n, ok = parseNote(text)
 	return p, n, ok, nil
 }
+
+func readPosition(f *os.File) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxPosition {
+		return nil, errors.New("not a position file: move it away")
+	}
+	return io.ReadAll(io.LimitReader(f, maxPosition))
+}
+
+// isFull reports whether an error means that there is no room on the disk.
+func isFull(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
 // begin notes the events that are about to be written as these lines, and those
 // that are known to be there and that delivery may not know of.
@@ -122,12 +151,25 @@ func (p *position) begin(t *target, known *known, events []event.Event, l *lines
 	le.PutUint32(b[8:], crc32.Checksum(b[16:], castagnoli))
 	p.buf = b
 	_, err := p.file.WriteAt(b, 0)
+	p.noted = err == nil
 	return err
+}
+
+// noteIfRoom is begin, but a disk without room is not an error: then the lines are
+// written without a note, and the last note, which is of lines before, does not count.
+func (p *position) noteIfRoom(t *target, known *known, events []event.Event, l *lines.Buffer) (noted bool, err error) {
+	if p.none {
+		return false, nil
+	}
+	if err = p.begin(t, known, events, l); !isFull(err) {
+		return err == nil, err
+	}
+	return false, p.clear()
 }
 
 // end notes that all lines of the last note are written.
 func (p *position) end() error {
-	if p.file == nil {
+	if p.file == nil || !p.noted {
 		return nil
 	}
 	_, err := p.file.WriteAt(p.buf[8:12], 12)
@@ -142,7 +184,11 @@ func (p *position) clear() error {
 	if p.file == nil {
 		return nil
 	}
+	p.noted = false
 	_, err := p.file.WriteAt(make([]byte, len(positionMagic)), 0)
+	if isFull(err) {
+		err = p.file.Truncate(0) // it has no block that could be written over
+	}
 	return err
 }
 

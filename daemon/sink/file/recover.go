@@ -101,6 +101,9 @@ func (k *known) passed(events []event.Event) {
 // process has written.
 func (s *Sink) recall() error {
 	p, n, ok, err := openPosition(s.opts.Position, s.opts.BootID)
+	if isFull(err) { // so there was none before
+		p, err = &position{none: true}, nil
+	}
 	if err != nil {
 		return fmt.Errorf("position: %w", err)
 	}

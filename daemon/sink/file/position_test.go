@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package file
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// What fills the disk may be the journal, which only delivery makes smaller.
+func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mounting a tmpfs needs root")
+	}
+	for name, exists := range map[string]bool{"no file": false, "a file": true} {
+		t.Run(name, func(t *testing.T) {
+			dir, path := t.TempDir(), filepath.Join(t.TempDir(), "events.jsonl")
+			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k,nr_inodes=4"); err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Unmount(dir, unix.MNT_DETACH) //nolint:errcheck // the directory goes with the test
+			position, log := filepath.Join(dir, "sinks", "position"), &bytes.Buffer{}
+			opts := Options{Path: path, Position: position, Log: slog.New(slog.NewTextHandler(log, nil))}
+			next := 1
+			if exists {
+				s := openWith(t, opts)
+				deliver(t, s, events(1, 10))
+				s.Close()
+				next = 11
+			} else if err := os.Mkdir(filepath.Dir(position), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			ballast := filepath.Join(dir, "ballast")
+			if err := os.WriteFile(ballast, make([]byte, 64<<10), 0o600); err != nil && !isFull(err) {
+				t.Fatal(err)
+			}
+			if !exists { // no inode either
+				if err := os.WriteFile(filepath.Join(dir, "another"), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s := openWith(t, opts)
+			for ; next < 5000; next += 1200 { // more than is reserved
+				deliver(t, s, events(next, next+1199))
+			}
+			if !strings.Contains(log.String(), "no room on the disk for the note") {
+				t.Errorf("the log does not tell: %s", log)
+			}
+			if err := os.RemoveAll(ballast); err != nil {
+				t.Fatal(err)
+			}
+			if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=1m,nr_inodes=8"); err != nil {
+				t.Fatal(err)
+			}
+			deliver(t, s, events(next, next+9))
+			if !strings.Contains(log.String(), "room again") {
+				t.Errorf("the log does not tell: %s", log)
+			}
+			s.Close()
+			// The next process knows what the last note tells of.
+			s = openWith(t, opts)
+			deliver(t, s, events(next, next+9))
+			all := make([]int, next+9)
+			for i := range all {
+				all[i] = i + 1
+			}
+			wantIDs(t, path, all...)
+		})
+	}
+}
+
+func TestAPositionThatIsNoFileIsAnErrorAndNoHang(t *testing.T) {
+	for name, make := range map[string]func(string) error{
+		"FIFO":      func(path string) error { return unix.Mkfifo(path, 0o600) },
+		"directory": func(path string) error { return os.Mkdir(path, 0o700) },
+		"too large": func(path string) error {
+			return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, maxPosition+1))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			position := filepath.Join(dir, "position")
+			if err := make(position); err != nil {
+				t.Fatal(err)
+			}
+			s := openWith(t, Options{Path: filepath.Join(dir, "events.jsonl"), Position: position})
+			if n, err := s.Deliver(t.Context(), events(1, 1)); n != 0 || err == nil || !strings.Contains(err.Error(), position) {
+				t.Errorf("%d, %v, want the path", n, err)
+			}
+			if err := os.RemoveAll(position); err != nil {
+				t.Fatal(err)
+			}
+			deliver(t, s, events(1, 1))
+		})
+	}
+}
