@@ -22,7 +22,11 @@ func (b boxes) Boxes() []api.Box {
 	var list []api.Box
 	for _, w := range b.daemon.crew() {
 		s := w.letters.Stats()
-		list = append(list, api.Box{Sink: w.Name, Letters: s.Live, ToReplay: s.Marked, Bytes: s.Bytes, Expired: s.Expired, Damaged: s.Damaged})
+		box := api.Box{Sink: w.Name, Letters: s.Live, ToReplay: s.Marked, Bytes: s.Bytes, Expired: s.Expired, Damaged: s.Damaged}
+		if err := w.letters.Fault(); err != nil {
+			box.Fault = err.Error()
+		}
+		list = append(list, box)
 	}
 	return list
 }
@@ -32,7 +36,7 @@ func (b boxes) box(sink string) (*deadletter.Box, error) {
 	if w == nil {
 		return nil, control.UnknownSink(sink)
 	}
-	return w.letters, nil
+	return w.letters, w.letters.Fault()
 }
 
 // lettersAtOnce bounds what a listing holds in memory.

@@ -27,6 +27,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/daemon/statefile"
 	"github.com/genltestd/genltestd/daemon/systemd"
 	"github.com/genltestd/genltestd/metrics"
 )
@@ -41,6 +42,7 @@ type Options struct {
 	Kernel  receiver.Kernel // nil is the machine's own
 	Echo    Prober          // nil is the machine's own
 	Machine *origin.Machine // nil is this one
+	Files   statefile.Files // nil is the machine's own
 
 	// For a reload: where the configuration comes from, nil for nowhere, and the
 	// Fingerprint before the present one was read.
@@ -58,6 +60,8 @@ type Daemon struct {
 	journal  *journal.Journal
 	inbox    *journal.Inbox
 	boots    *origin.Boots
+	state    *stateFaults
+	removals *removals
 	origins  atomic.Pointer[origin.Table] // of events that are read from now on
 	decode   delivery.Decoder
 	echo     *echoLoop
@@ -91,6 +95,9 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	if opts.Machine == nil {
 		opts.Machine = thisMachine(log)
 	}
+	if opts.Files == nil {
+		opts.Files = statefile.Disk{}
+	}
 	d := &Daemon{
 		cfg: cfg, log: log, opts: opts, notifier: systemd.NewNotifier(component(log, "systemd")),
 		requests: make(chan request), stopping: make(chan struct{}), leaving: map[string]<-chan struct{}{}, loaded: loaded{since: time.Now(), hash: cfg.Hash()},
@@ -106,6 +113,8 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	if err := opts.Dirs.create(); err != nil {
 		return nil, err
 	}
+	d.state = newStateFaults(component(log, "state"), d.metrics)
+	d.removals = newRemovals(opts.Files, filepath.Join(opts.Dirs.State, removedFile))
 	d.journal, err = openJournal(&cfg.Journal, filepath.Join(opts.Dirs.State, "journal"))
 	if err != nil {
 		return nil, err
@@ -132,9 +141,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		undo.push(w.close)
 		d.workers = append(d.workers, w)
 	}
-	if err := d.forgetRemovedSinks(time.Now()); err != nil {
-		return nil, err
-	}
+	d.forget()
 	d.socket, err = control.ListenSocket(filepath.Join(opts.Dirs.Runtime, api.SocketName), operations{boxes{d}}, component(log, "control"))
 	if err != nil {
 		return nil, err

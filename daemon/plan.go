@@ -88,6 +88,9 @@ func (d *Daemon) planSink(p *plan, c *config.Sink) error {
 			return err
 		}
 		p.undo.push(w.discard)
+		if err := w.letters.Fault(); err != nil {
+			return err // at a start it is a fault of the sink; here the operator is waiting
+		}
 		p.added, p.workers = append(p.added, w), append(p.workers, w)
 		return nil
 	}

@@ -60,7 +60,7 @@ func (d *Daemon) Reload(ctx context.Context) (*api.Reload, error) {
 // changed, and forgets the sinks that were removed long ago.
 func (d *Daemon) lookAfterConfig(ctx context.Context, s *stage) {
 	defer close(d.stopping)
-	forget := time.NewTicker(removedCheck)
+	forget := time.NewTimer(removedRetry)
 	defer forget.Stop()
 	w := watch{source: d.opts.Source, seen: d.opts.Fingerprint}
 	for {
@@ -75,7 +75,7 @@ func (d *Daemon) lookAfterConfig(ctx context.Context, s *stage) {
 				d.reload(ctx, s) //nolint:errcheck // it is in the log
 			}
 		case <-forget.C:
-			d.forget()
+			forget.Reset(d.forget())
 		case <-ctx.Done():
 			return
 		}

@@ -10,8 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/statefile"
+	"github.com/genltestd/genltestd/metrics"
 )
 
 func TestThePlaceOfARemovedSinkIsKeptForAWhile(t *testing.T) {
@@ -35,10 +39,16 @@ func TestThePlaceOfARemovedSinkIsKeptForAWhile(t *testing.T) {
 	cfg := config.Default()
 	cfg.Sinks[0].Name = "kept"
 	cfg.Journal.KeepRemovedSinks = config.Duration(24 * time.Hour)
-	d := &Daemon{cfg: cfg, journal: j, opts: Options{Dirs: Dirs{State: dir}}, log: slog.New(slog.DiscardHandler)}
+	log := slog.New(slog.DiscardHandler)
+	d := &Daemon{
+		cfg: cfg, journal: j, opts: Options{Dirs: Dirs{State: dir}}, log: log,
+		state:    newStateFaults(log, metrics.New(prometheus.NewRegistry(), "", nil)),
+		removals: newRemovals(statefile.Disk{}, filepath.Join(dir, removedFile)),
+	}
 	now := time.Now()
 	has := func(at time.Time, want bool) {
 		t.Helper()
+		d.removals = newRemovals(statefile.Disk{}, d.removals.path) // a restart
 		if err := d.forgetRemovedSinks(at); err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +71,7 @@ func TestThePlaceOfARemovedSinkIsKeptForAWhile(t *testing.T) {
 	}
 	cfg.Sinks[0].Name = "kept"
 	has(now.Add(25*time.Hour), true)
-	// A file that says nothing delays, and forgets nothing.
+	// A damaged file delays, and forgets nothing.
 	if err := os.WriteFile(filepath.Join(dir, removedFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,7 @@ func (d *Daemon) ready() []string {
 	if err := d.journalFault(); err != nil {
 		faults = append(faults, "journal: "+err.Error())
 	}
+	faults = append(faults, d.state.list()...)
 	for _, s := range d.sinkStates() {
 		if s.LastError != nil {
 			faults = append(faults, fmt.Sprintf("sink %s: %d events wait: %v", s.Name, s.Waiting+s.InFlight, s.LastError))

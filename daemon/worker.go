@@ -50,9 +50,7 @@ func (d *Daemon) newWorker(c *config.Sink) (_ *worker, err error) {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		undo.push(func() error { return os.RemoveAll(dir) })
 	}
-	if w.letters, err = d.openLetters(c, dir); err != nil {
-		return nil, err
-	}
+	w.letters = d.openLetters(c, dir)
 	undo.push(w.letters.Close)
 	if !slices.Contains(d.journal.Cursors(), c.Name) {
 		undo.push(func() error { return d.journal.RemoveCursor(c.Name) })
@@ -102,10 +100,11 @@ func (d *Daemon) newWay(c *config.Sink, before *worker) (delivery.Way, error) {
 }
 
 // openLetters opens the sink's dead letters.
-func (d *Daemon) openLetters(c *config.Sink, dir string) (*deadletter.Box, error) {
+func (d *Daemon) openLetters(c *config.Sink, dir string) *deadletter.Box {
 	return deadletter.Open(dir, deadletter.Options{
 		MaxBytes: int64(c.DeadLetters.MaxBytes), MaxAge: time.Duration(c.DeadLetters.MaxAge),
 		OnReplay: func() { d.replay(c.Name) }, Log: component(d.log, "delivery").With("sink", c.Name),
+		OnDamage: func(err error) { d.state.damaged(metrics.FileDeadLetters, err) },
 	})
 }
 
@@ -137,6 +136,9 @@ func place(c config.Sink) config.Sink {
 func (w *worker) State() metrics.SinkState {
 	s, letters := w.Worker.State(), w.letters.Stats()
 	s.DeadLetters, s.DeadLetterBytes, s.DeadLettersExpired = letters.Live, letters.Bytes, letters.Expired+letters.Damaged
+	if s.LastError == nil {
+		s.LastError = w.letters.Fault()
+	}
 	return s
 }
 

@@ -28,7 +28,16 @@ type Metrics struct {
 	EchoProbes    *prometheus.CounterVec // by result
 	EchoSeconds   prometheus.Histogram
 	SinkLatency   *prometheus.HistogramVec // seconds, by sink
+	StateFault    *prometheus.GaugeVec     // by file: 1 while it cannot be read or written
+	StateDamaged  *prometheus.CounterVec   // by file: times that it was damaged and set aside
 }
+
+// The small files of the state directory.
+const (
+	FileBoots        = "boots"
+	FileRemovedSinks = "removed_sinks"
+	FileDeadLetters  = "dead_letters" // a directory for each sink
+)
 
 // The reasons why an event was lost. Each event has one.
 const (
@@ -72,10 +81,14 @@ func New(reg prometheus.Registerer, version string, refusals []string) *Metrics 
 			Help:    "Time from the receipt of an event until the sink has taken it.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 11), // to some nine minutes
 		}, []string{"sink"}),
+		StateFault: gaugeVec("state_file_fault", "1 while a file of the state directory cannot be read or written, by file.",
+			"file", FileBoots, FileRemovedSinks),
+		StateDamaged: counterVec("state_files_damaged_total",
+			"Times that a file of the state directory was damaged and was set aside, or that parts of it were left out, by file.", "file", FileBoots, FileRemovedSinks, FileDeadLetters),
 	}
 	reg.MustRegister(
 		m.Received, m.Refused, m.Lost, m.Blind, m.ReceiveBuffer, m.Subscribed, m.Registrations,
-		m.EchoProbes, m.EchoSeconds, m.SinkLatency, buildInfo(version),
+		m.EchoProbes, m.EchoSeconds, m.SinkLatency, m.StateFault, m.StateDamaged, buildInfo(version),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -96,6 +109,14 @@ func counter(name, help string) prometheus.Counter {
 
 func gauge(name, help string) prometheus.Gauge {
 	return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
+}
+
+func gaugeVec(name, help, label string, values ...string) *prometheus.GaugeVec {
+	v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, []string{label})
+	for _, value := range values {
+		v.WithLabelValues(value)
+	}
+	return v
 }
 
 func counterVec(name, help, label string, values ...string) *prometheus.CounterVec {

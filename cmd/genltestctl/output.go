@@ -81,6 +81,9 @@ func (w *writer) box(b api.Box) error {
 			return err
 		}
 	}
+	if b.Fault != "" {
+		return w.row(boxRow+"  %s", visible(b.Sink), "?", "?", "?", "?", "?", visible(b.Fault))
+	}
 	return w.row(boxRow, visible(b.Sink), b.Letters, b.ToReplay, b.Bytes, b.Expired, b.Damaged)
 }
 

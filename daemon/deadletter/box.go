@@ -33,8 +33,13 @@ type Options struct {
 	// OnReplay is called when letters are to be replayed: NextReplay has them. It must
 	// not block, nor change the box. Letters that an earlier process left over have no call.
 	OnReplay func()
+	// OnDamage is called when opening the box found damage: records that are lost, or a
+	// directory that is not a box and was renamed.
+	OnDamage func(error)
 	Now      func() time.Time // nil is time.Now
 	Log      *slog.Logger     // nil is none
+	FS       journal.FS       // nil is the machine's
+	Retry    time.Duration    // interval between attempts to open a box; 0 is 10 s
 }
 
 // Stats is what a box holds, and what it has lost since it was opened.
@@ -59,6 +64,7 @@ type Box struct {
 	journal *journal.Journal // nil as long as there was no letter
 	index   index
 	stats   Stats
+	fault   error  // why the box could not be opened, though there may be letters
 	first   uint64 // the lowest number in the journal when that was last looked at
 
 	limits chan struct{} // they are others
@@ -68,10 +74,13 @@ type Box struct {
 
 const cursorName = "oldest"
 
+// defaultRetry is Options.Retry.
+const defaultRetry = 10 * time.Second
+
 // Open opens the box in a directory. There need not be one until a letter is
 // added. Damage costs letters, but no error: a directory that cannot be used at all
-// is put aside.
-func Open(dir string, opts Options) (*Box, error) {
+// is put aside. A directory that cannot be read now is a Fault, and is tried again.
+func Open(dir string, opts Options) *Box {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
@@ -81,16 +90,56 @@ func Open(dir string, opts Options) (*Box, error) {
 	if opts.OnReplay == nil {
 		opts.OnReplay = func() {}
 	}
-	b := &Box{dir: dir, opts: opts, limits: make(chan struct{}, 1), quit: make(chan struct{})}
-	if _, err := os.Stat(dir); err == nil { //nolint:gosec // the operator's directory
-		if err := b.open(); err != nil {
-			return nil, err
-		}
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("dead letters: %w", err)
+	if opts.OnDamage == nil {
+		opts.OnDamage = func(error) {}
 	}
+	if opts.Retry <= 0 {
+		opts.Retry = defaultRetry
+	}
+	b := &Box{dir: dir, opts: opts, limits: make(chan struct{}, 1), quit: make(chan struct{})}
+	b.openIfThere()
 	b.done.Go(b.age)
-	return b, nil
+	return b
+}
+
+// openIfThere opens the box if its directory exists.
+func (b *Box) openIfThere() {
+	_, err := os.Stat(b.dir) //nolint:gosec // the operator's directory
+	switch {
+	case err == nil:
+		err = b.open()
+	case errors.Is(err, os.ErrNotExist):
+		err = nil
+	default:
+		err = fmt.Errorf("dead letters: %w", err)
+	}
+	b.settle(err)
+}
+
+// settle notes whether the box can be read.
+func (b *Box) settle(err error) {
+	b.mu.Lock()
+	before := b.fault
+	b.fault = err
+	marked := b.index.marked
+	b.mu.Unlock()
+	switch {
+	case err != nil && (before == nil || before.Error() != err.Error()):
+		b.opts.Log.Error("the dead letters cannot be read; will try again", "directory", b.dir, "error", err)
+	case err == nil && before != nil:
+		b.opts.Log.Info("the dead letters can be read again", "directory", b.dir)
+		if marked > 0 {
+			b.opts.OnReplay()
+		}
+	}
+}
+
+// Fault returns why the letters in the directory cannot be read, nil when they can. Until
+// then the box looks empty, and is not.
+func (b *Box) Fault() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.fault
 }
 
 // segmentsPerBox is how many files a full box has: the limit takes one at a time.
@@ -99,7 +148,7 @@ const segmentsPerBox = 32
 func (b *Box) journalOptions() journal.Options {
 	return journal.Options{
 		MaxBytes: b.opts.MaxBytes, SegmentBytes: b.opts.MaxBytes / segmentsPerBox,
-		Fsync: journal.FsyncAlways, Now: b.opts.Now,
+		Fsync: journal.FsyncAlways, Now: b.opts.Now, FS: b.opts.FS,
 	}
 }
 
@@ -110,10 +159,11 @@ func (b *Box) open() (err error) {
 	b.journal, err = journal.Open(b.dir, opts)
 	if errors.Is(err, journal.ErrForeign) {
 		aside := b.dir + b.opts.Now().UTC().Format(".unusable-20060102T150405.000000000")
-		b.opts.Log.Error("the dead letters cannot be read: begins anew", "moved_to", aside, "error", err)
+		why := err
 		if err := os.Rename(b.dir, aside); err != nil { //nolint:gosec // likewise
-			return fmt.Errorf("dead letters: %w", err)
+			return fmt.Errorf("dead letters: %w", errors.Join(why, err))
 		}
+		b.opts.OnDamage(fmt.Errorf("%w: the directory is now %s, and the dead letters begin again", why, aside))
 		b.journal, err = journal.Open(b.dir, opts)
 	}
 	if err == nil {

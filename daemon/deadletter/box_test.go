@@ -48,8 +48,8 @@ func scale(short, soak int) int {
 
 func open(t testing.TB, dir string, o Options) *Box {
 	t.Helper()
-	b, err := Open(dir, o)
-	if err != nil {
+	b := Open(dir, o)
+	if err := b.Fault(); err != nil {
 		t.Fatal(err)
 	}
 	return b

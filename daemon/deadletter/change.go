@@ -22,6 +22,7 @@ func (b *Box) Add(letters ...Letter) error {
 		if err := b.open(); err != nil {
 			return err
 		}
+		b.settle(nil)
 	}
 	for len(letters) > 0 {
 		n, err := b.addSome(letters)
@@ -64,6 +65,9 @@ func (b *Box) addSome(letters []Letter) (n int, err error) {
 func (b *Box) Remove(ids ...ID) (n int, err error) {
 	b.work.Lock()
 	defer b.work.Unlock()
+	if err := b.Fault(); err != nil {
+		return 0, err
+	}
 	ids = b.known(ids)
 	if len(ids) == 0 {
 		return 0, nil
@@ -91,6 +95,9 @@ func (b *Box) Remove(ids ...ID) (n int, err error) {
 func (b *Box) RequestReplay(ids ...ID) (n int, err error) {
 	b.work.Lock()
 	defer b.work.Unlock()
+	if err := b.Fault(); err != nil {
+		return 0, err
+	}
 	ids = b.known(ids)
 	if len(ids) == 0 {
 		return 0, nil

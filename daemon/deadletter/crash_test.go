@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 // done. It leaves one that was added and one that is marked. What the last process
 // had not ended it begins again.
 func work(dir string) error {
-	b, err := Open(dir, Options{})
-	if err != nil {
+	b := Open(dir, Options{})
+	if err := b.Fault(); err != nil {
 		return err
 	}
 	next := uint64(1)
@@ -161,8 +161,8 @@ func TestDamageCostsWhatItTouches(t *testing.T) {
 			t.Fatal(err)
 		}
 		what := hurt(t, dir, rng)
-		b, err := Open(dir, Options{MaxBytes: 64_000})
-		if err != nil {
+		b := Open(dir, Options{MaxBytes: 64_000})
+		if err := b.Fault(); err != nil {
 			t.Fatalf("round %d: %s: %v", round, what, err)
 		}
 		got, err := b.Get(b.IDs()...)

@@ -37,12 +37,17 @@ func (b *Box) SetLimits(maxBytes int64, maxAge time.Duration) {
 func (b *Box) age() {
 	for {
 		var look <-chan time.Time
-		if age := b.maxAge(); age > 0 {
+		if age := b.maxAge(); b.Fault() != nil {
+			look = time.After(b.opts.Retry)
+		} else if age > 0 {
 			look = time.After(min(max(age/100, time.Second), time.Minute))
 		}
 		select {
 		case <-look:
 			b.work.Lock()
+			if b.Fault() != nil {
+				b.openIfThere()
+			}
 			b.tidy()
 			b.work.Unlock()
 		case <-b.limits:

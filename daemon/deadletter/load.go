@@ -2,7 +2,11 @@
 
 package deadletter
 
-import "github.com/genltestd/genltestd/daemon/journal"
+import (
+	"fmt"
+
+	"github.com/genltestd/genltestd/daemon/journal"
+)
 
 // load reads the index from the box's journal.
 func (b *Box) load() (err error) {
@@ -27,20 +31,26 @@ const readTries = 10
 
 func (b *Box) readAll() error {
 	records := make([]journal.Record, 256)
+	lost := uint64(0)
 	for tries := 0; ; {
-		n, _, err := b.reader.TryRead(records)
+		n, skipped, err := b.reader.TryRead(records)
+		lost += skipped
 		if tries++; err != nil && tries > readTries {
 			return err
 		}
 		if n > 0 {
 			tries = 0
 		} else if err == nil {
-			return nil
+			break
 		}
 		for _, r := range records[:n] {
 			b.replay(r)
 		}
 	}
+	if lost > 0 {
+		b.opts.OnDamage(fmt.Errorf("%s: %d records are damaged and were left out; genltestd journal verify names the places", b.dir, lost))
+	}
+	return nil
 }
 
 // replay takes a record of the past into the index.

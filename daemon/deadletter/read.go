@@ -38,6 +38,10 @@ func (b *Box) Has(id ID) bool {
 // all in memory at once.
 func (b *Box) Get(ids ...ID) ([]Letter, error) {
 	b.mu.Lock()
+	if err := b.fault; err != nil {
+		b.mu.Unlock()
+		return nil, err
+	}
 	var wanted []copyOf
 	for _, id := range ids {
 		if e := b.index.find(id); e != nil {
@@ -53,6 +57,10 @@ func (b *Box) Get(ids ...ID) ([]Letter, error) {
 // has become of them.
 func (b *Box) NextReplay(atMost int) ([]Letter, error) {
 	b.mu.Lock()
+	if err := b.fault; err != nil {
+		b.mu.Unlock()
+		return nil, err
+	}
 	var wanted []copyOf
 	if b.index.marked > 0 {
 		for e := range b.index.all {

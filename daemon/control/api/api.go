@@ -25,10 +25,11 @@ const SocketName = "control.sock"
 type Box struct {
 	Sink     string `json:"sink"`
 	Letters  uint64 `json:"letters"`
-	ToReplay uint64 `json:"to_replay"` // of them
-	Bytes    uint64 `json:"bytes"`     // on disk
-	Expired  uint64 `json:"expired"`   // that a limit has taken since the daemon's start
-	Damaged  uint64 `json:"damaged"`   // that could not be read back since then
+	ToReplay uint64 `json:"to_replay"`       // of them
+	Bytes    uint64 `json:"bytes"`           // on disk
+	Expired  uint64 `json:"expired"`         // that a limit has taken since the daemon's start
+	Damaged  uint64 `json:"damaged"`         // that could not be read back since then
+	Fault    string `json:"fault,omitempty"` // why the letters cannot be read now: the numbers above are not known
 }
 
 // A Letter is one of those events.

@@ -60,8 +60,8 @@ func newWorker(t task, j *journal.Journal) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.letters, err = deadletter.Open(filepath.Join(t.dir, "deadletters"), deadletter.Options{MaxBytes: 64 << 20, MaxAge: 720 * time.Hour, Log: log})
-	if err != nil {
+	w.letters = deadletter.Open(filepath.Join(t.dir, "deadletters"), deadletter.Options{MaxBytes: 64 << 20, MaxAge: 720 * time.Hour, Log: log})
+	if err := w.letters.Fault(); err != nil {
 		return nil, err
 	}
 	w.Worker = delivery.NewWorker(delivery.Config{

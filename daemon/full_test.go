@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/genl"
+)
+
+// tmpfs mounts a small file system of the test's own.
+func tmpfs(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("genltestd", dir, "tmpfs", 0, "mode=700,size="+size); err != nil {
+		t.Skipf("mount a tmpfs: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fill leaves no block of a file system free.
+func fill(t *testing.T, dir string) (ballast string) {
+	t.Helper()
+	ballast = filepath.Join(dir, "ballast")
+	f, err := os.Create(ballast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for block := make([]byte, 4096); err == nil; {
+		_, err = f.Write(block)
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+	return ballast
+}
+
+// What waits in the journal is delivered, and frees the disk, whatever start-up cannot
+// write: the list of removed sinks, the boots, a new sink's files.
+func TestAStartOnAFullDiskDeliversWhatIsThere(t *testing.T) {
+	dirs := Dirs{State: tmpfs(t, "24m"), Runtime: t.TempDir()}
+	out := t.TempDir()
+	sinks := func(path string, more string) *config.Config {
+		return parse(t, listenAnywhere+"journal: {path: "+dirs.State+"/journal, max_bytes: 16MiB}\nshutdown: {drain: 10ms}\nsinks:\n- {name: archive, file: {path: "+path+"}}\n"+more)
+	}
+	run := func(cfg *config.Config, boot string) fixture {
+		k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+		f := launch(t, cfg, Options{Dirs: dirs, Kernel: k, Echo: prober{}, Machine: machine(boot)})
+		f.kernel = k
+		return f
+	}
+	before := run(sinks(filepath.Join(out, "missing", "events"), "- {name: removed, stdout: {}}\n- {name: removed-too, stdout: {}}\n"), "a")
+	before.kernel.event("one")
+	eventually(t, "the sink that is removed has it", func() bool { return before.workers[1].State().Delivered == 1 })
+	if err := before.stop(); err != nil {
+		t.Fatal(err)
+	}
+	between := run(sinks(filepath.Join(out, "missing", "events"), "- {name: removed-too, stdout: {}}\n"), "a")
+	if err := between.stop(); err != nil {
+		t.Fatal(err)
+	}
+	times, err := os.ReadFile(filepath.Join(dirs.State, removedFile))
+	if err != nil || !strings.Contains(string(times), `"removed"`) {
+		t.Fatalf("%s, %v: the test does not test anything", times, err)
+	}
+	ballast := fill(t, dirs.State)
+	after := run(sinks(filepath.Join(out, "events"), ""), "a")
+	eventually(t, "the event is delivered", func() bool { return after.workers[0].State().Delivered == 1 })
+	code, text := after.get(t, "/readyz")
+	if code != 503 || !strings.Contains(text, "state: removed_sinks: ") {
+		t.Errorf("/readyz has %d %q, want the file that cannot be written", code, text)
+	}
+	if _, scrape := after.get(t, "/metrics"); !strings.Contains(scrape, `genltestd_state_file_fault{file="removed_sinks"} 1`) {
+		t.Error("the metrics do not tell")
+	}
+	if text, err := os.ReadFile(filepath.Join(dirs.State, removedFile)); string(text) != string(times) {
+		t.Errorf("the times are %s, %v, want %s", text, err, times)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	after.forget() // as it does every minute
+	if text, err := os.ReadFile(filepath.Join(dirs.State, removedFile)); !strings.Contains(string(text), `"removed-too"`) {
+		t.Errorf("with room on the disk the times are %s, %v", text, err)
+	}
+	if code, text := after.get(t, "/readyz"); strings.Contains(text, "removed_sinks") {
+		t.Errorf("/readyz still has %d %q", code, text)
+	}
+}
+
+// A directory, or a link to nowhere, where dead letters belong keeps the sink from
+// nothing but that.
+func TestDeadLettersThatCannotBeReadAreAFaultOfTheSinkAlone(t *testing.T) {
+	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
+	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+	path := filepath.Join(dirs.State, "deadletters", "out")
+	if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	f := launch(t, parse(t, listenAnywhere+"sinks:\n- {name: out, stdout: {}}\n"), Options{Dirs: dirs, Kernel: k, Echo: prober{}})
+	k.event("one")
+	eventually(t, "the event is delivered", func() bool { return f.workers[0].State().Delivered == 1 })
+	if code, text := f.get(t, "/readyz"); code != 503 || !strings.Contains(text, path) {
+		t.Errorf("/readyz has %d %q, want %s", code, text, path)
+	}
+	if boxes := (boxes{f.Daemon}).Boxes(); len(boxes) != 1 || !strings.Contains(boxes[0].Fault, path) {
+		t.Errorf("%+v, want the fault", boxes)
+	}
+	if _, err := (boxes{f.Daemon}).Letter("out", "j-1"); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("a letter: %v, want the fault", err)
+	}
+}

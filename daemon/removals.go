@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/statefile"
+)
+
+// removals remembers since when each removed sink is not configured any more, across
+// restarts. While the file cannot be read, nothing is known of earlier processes, and the
+// file is not written: see known.
+type removals struct {
+	files statefile.Files
+	path  string
+
+	since    map[string]time.Time // in the file, or to be
+	saved    map[string]time.Time // in the file
+	returned map[string]bool      // sinks that were configured before the file was read
+	known    bool                 // the file was read: since is complete
+}
+
+func newRemovals(files statefile.Files, path string) *removals {
+	return &removals{files: files, path: path, since: map[string]time.Time{}, returned: map[string]bool{}}
+}
+
+// load reads the file if that was not done. A damaged file is set aside, which damaged
+// reports; then the times begin again.
+func (r *removals) load() (damaged, err error) {
+	if r.known {
+		return nil, nil
+	}
+	text, err := r.files.Read(r.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var saved map[string]time.Time
+	if err == nil {
+		if damaged = json.Unmarshal(text, &saved); damaged != nil {
+			if err := r.files.SetAside(r.path); err != nil {
+				return nil, errors.Join(damaged, err)
+			}
+			damaged = fmt.Errorf("%s: %w: it is now %[1]s.damaged, and the time of each removed sink begins again", r.path, damaged)
+			saved = nil
+		}
+	}
+	for name, since := range saved {
+		if !r.returned[name] {
+			r.since[name] = since
+		}
+	}
+	r.saved, r.returned, r.known = saved, nil, true
+	return damaged, nil
+}
+
+// configured notes that the sink is configured.
+func (r *removals) configured(name string) {
+	delete(r.since, name)
+	if !r.known {
+		r.returned[name] = true
+	}
+}
+
+// missing returns since when the sink is not configured, and whether that is new.
+func (r *removals) missing(name string, now time.Time) (since time.Time, isNew bool) {
+	since, ok := r.since[name]
+	if !ok {
+		r.since[name] = now
+		return now, true
+	}
+	return since, false
+}
+
+// forget forgets a sink of which nothing is left.
+func (r *removals) forget(name string) { delete(r.since, name) }
+
+// prune forgets sinks that have no cursor any more and were missed at oldest or before. A
+// cursor that cannot be read now may come back until then.
+func (r *removals) prune(cursors []string, oldest time.Time) {
+	maps.DeleteFunc(r.since, func(name string, since time.Time) bool {
+		return !slices.Contains(cursors, name) && !since.After(oldest)
+	})
+}
+
+// save writes the file if there is something new to write.
+func (r *removals) save() error {
+	if !r.known || maps.EqualFunc(r.since, r.saved, time.Time.Equal) {
+		return nil
+	}
+	text, err := json.Marshal(r.since)
+	if err == nil {
+		err = r.files.Replace(r.path, text)
+	}
+	if err == nil {
+		r.saved = maps.Clone(r.since)
+	}
+	return err
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// stateFaults are the small files of the state directory that cannot be read or written
+// at present. None of them stops the daemon: each is tried again.
+type stateFaults struct {
+	log     *slog.Logger
+	metrics *metrics.Metrics
+
+	mu     sync.Mutex
+	faults map[string]error // by file
+}
+
+func newStateFaults(log *slog.Logger, m *metrics.Metrics) *stateFaults {
+	return &stateFaults{log: log, metrics: m, faults: map[string]error{}}
+}
+
+// set notes the result of an attempt to read or write a file.
+func (s *stateFaults) set(file string, err error) {
+	s.mu.Lock()
+	before := s.faults[file]
+	delete(s.faults, file)
+	value := 0.0
+	if err != nil {
+		s.faults[file] = err
+		value = 1
+	}
+	s.mu.Unlock()
+	s.metrics.StateFault.WithLabelValues(file).Set(value)
+	switch {
+	case err == nil && before != nil:
+		s.log.Info("the state file works again", "file", file)
+	case err != nil && (before == nil || before.Error() != err.Error()):
+		s.log.Error("a state file does not work; will try again", "file", file, "error", err)
+	}
+}
+
+// damaged reports a file whose content was damaged.
+func (s *stateFaults) damaged(file string, err error) {
+	s.metrics.StateDamaged.WithLabelValues(file).Inc()
+	s.log.Error("a state file is damaged", "file", file, "error", err)
+}
+
+// list returns one line for each fault, in the order of the files' names.
+func (s *stateFaults) list() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var lines []string
+	for _, file := range slices.Sorted(maps.Keys(s.faults)) {
+		lines = append(lines, fmt.Sprintf("state: %s: %v", file, s.faults[file]))
+	}
+	return lines
+}
