@@ -104,7 +104,11 @@ func asNobody(t *testing.T, f func()) {
 	if err := unix.Setfsuid(nobody); err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Setfsuid(0)
+	defer func() {
+		if err := unix.Setfsuid(0); err != nil {
+			t.Error(err)
+		}
+	}()
 	f()
 }
 
