@@ -58,6 +58,7 @@ func (r *report) check(v reflect.Value, path string) {
 		if c, ok := v.Addr().Interface().(checker); ok {
 			c.check(section{r, path})
 		}
+		section{r, path}.checkEffect(v)
 	}
 }
 
@@ -99,6 +100,11 @@ func recheck(v reflect.Value) error {
 type section struct {
 	*report
 	path string
+}
+
+// at is the section of an entry of a list.
+func (s section) at(list string, i int) section {
+	return section{s.report, fmt.Sprintf("%s[%d]", join(s.path, list), i)}
 }
 
 // given says whether the file has the key.

@@ -3,7 +3,9 @@
 package config
 
 import (
+	"fmt"
 	"mime"
+	"net/textproto"
 	"net/url"
 	"regexp"
 	"slices"
@@ -129,8 +131,10 @@ func (k *Sink) checkEnvelope(s section) {
 	if !s.read("envelope", "template", "content_type", "cloudevents", "rfc5424") {
 		return
 	}
-	if k.Journald != nil && k.Envelope != EnvelopeAuto {
-		s.errorf("envelope", "has no effect with kind journald, whose entries have fields of their own; leave it out")
+	if k.Journald != nil {
+		if k.Envelope != EnvelopeAuto {
+			s.errorf("envelope", "has no effect with kind journald, whose entries have fields of their own; leave it out")
+		}
 		return
 	}
 	isTemplate := k.Form() == EnvelopeTemplate
@@ -138,7 +142,7 @@ func (k *Sink) checkEnvelope(s section) {
 	case isTemplate && k.Template == "":
 		s.errorf("template", "is missing, which envelope: template needs; give one, such as %q", "{{.Host}}: {{.Text}}")
 	case !isTemplate && k.Template != "":
-		s.useless("template", k.Form(), EnvelopeTemplate)
+		s.errorf("template", "has no effect %s", withoutEnvelope(k.Form(), EnvelopeTemplate))
 	case len(k.Template) > maxTemplate:
 		s.errorf("template", "has %d bytes; write at most %d", len(k.Template), maxTemplate)
 	}
@@ -149,19 +153,44 @@ func (k *Sink) checkEnvelope(s section) {
 	case !isMediaType(k.ContentType):
 		s.errorf("content_type", "%s is no media type; write one like text/plain or application/json", quote(k.ContentType))
 	}
-	if k.Form() != EnvelopeCloudEvents && k.CloudEvents != Default().Sinks[0].CloudEvents {
-		s.useless("cloudevents", k.Form(), EnvelopeCloudEvents)
-	}
+	k.checkAttributes(s)
 	if k.CloudEvents.Mode == CloudEventsBinary && k.Kind() != "" && !hasAttributes(k.Kind()) {
 		s.errorf("cloudevents.mode", "a sink of kind %q has no place for attributes beside the event; write structured", k.Kind())
 	}
-	if k.Form() != EnvelopeRFC5424 && k.RFC5424 != Default().Sinks[0].RFC5424 {
-		s.useless("rfc5424", k.Form(), EnvelopeRFC5424)
+}
+
+// checkAttributes rejects headers that the attributes of a CloudEvent replace.
+func (k *Sink) checkAttributes(s section) {
+	if k.Webhook == nil || k.Form() != EnvelopeCloudEvents || k.CloudEvents.Mode != CloudEventsBinary {
+		return
+	}
+	for i, h := range k.Webhook.Headers {
+		if name := textproto.CanonicalMIMEHeaderKey(h.Name); strings.HasPrefix(name, "Ce-") {
+			s.errorf(fmt.Sprintf("webhook.headers[%d].name", i), "%s is written by cloudevents.mode: binary; leave one of them out", name)
+		}
 	}
 }
 
-func (s section) useless(key string, is, wants Envelope) {
-	s.errorf(key, "has no effect with envelope: %s; write envelope: %s, or leave it out", is, wants)
+var _ conditional = (*Sink)(nil)
+
+// ineffective is about the keys of the envelopes that the sink does not have.
+func (k *Sink) ineffective() (all []ineffective) {
+	if k.Journald != nil {
+		for _, key := range []string{"template", "content_type", "cloudevents", "rfc5424"} {
+			all = append(all, ineffective{key, "with kind journald, whose entries have fields of their own; leave it out", []string{"envelope"}})
+		}
+		return all
+	}
+	for key, of := range map[string]Envelope{"cloudevents": EnvelopeCloudEvents, "rfc5424": EnvelopeRFC5424} {
+		if k.Form() != of {
+			all = append(all, ineffective{key, withoutEnvelope(k.Form(), of), []string{"envelope"}})
+		}
+	}
+	return all
+}
+
+func withoutEnvelope(is, wants Envelope) string {
+	return fmt.Sprintf("with envelope: %s; write envelope: %s, or leave it out", is, wants)
 }
 
 // hasAttributes says whether a kind has a place for attributes: headers,

@@ -63,20 +63,22 @@ func (m ExecMode) MarshalText() ([]byte, error) { return []byte(m), nil }
 
 var (
 	_ = []checker{(*Exec)(nil), (*ExecLimits)(nil), (*ExecVariable)(nil)}
-	_ = omitter((*Exec)(nil))
+	_ = conditional((*Exec)(nil))
 )
 
-// omits is of what is about the program for each event.
-func (e *Exec) omits(key string) bool {
-	return e.Mode == ExecStream && (key == "timeout" || key == "concurrency")
+func (e *Exec) ineffective() []ineffective {
+	if e.Mode != ExecStream {
+		return nil
+	}
+	const why = "with mode: stream; leave it out"
+	return []ineffective{{key: "timeout", why: why}, {key: "concurrency", why: why}}
 }
 
 func (e *Exec) check(s section) {
 	e.checkArgv(s)
-	for _, key := range []string{"timeout", "concurrency"} {
-		if e.omits(key) && s.given(key) {
-			s.errorf(key, "has no meaning with mode: stream%s; leave it out", s.line("mode"))
-		}
+	firsts := make(map[string]section)
+	for i, v := range e.Environment {
+		s.at("environment", i).unique(firsts, "name", v.Name, "give each variable once")
 	}
 }
 

@@ -48,15 +48,16 @@ func (f *File) check(s section) {
 	}
 }
 
-func (r *Rotate) check(s section) {
-	if r.MaxBytes > 0 || r.MaxAge > 0 || !s.read("max_bytes", "max_age") {
-		return
+var _ conditional = (*Rotate)(nil)
+
+func (r *Rotate) ineffective() (all []ineffective) {
+	if r.MaxBytes > 0 || r.MaxAge > 0 {
+		return nil
 	}
-	for key, set := range map[string]bool{"keep_files": r.KeepFiles > 0, "keep_bytes": r.KeepBytes > 0, "keep_age": r.KeepAge > 0} {
-		if set {
-			s.errorf(key, "has no effect on a file that is never rotated; give max_bytes or max_age as well")
-		}
+	for _, key := range []string{"compress", "keep_files", "keep_bytes", "keep_age"} {
+		all = append(all, ineffective{key, "on a file that is never rotated; give max_bytes or max_age as well", []string{"max_bytes", "max_age"}})
 	}
+	return all
 }
 
 // Fsync says when a file is forced to disk.

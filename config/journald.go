@@ -40,10 +40,14 @@ func (j *Journald) check(s section) {
 	if j.Identifier == "" || strings.ContainsFunc(j.Identifier, unicode.IsControl) {
 		s.errorf("identifier", "%s is no identifier; write a word, like genltest", quote(j.Identifier))
 	}
+	firsts := make(map[string]section)
+	for i, f := range j.Fields {
+		s.at("fields", i).unique(firsts, "name", f.Name, "give each field once")
+	}
 }
 
 var (
-	journaldField = regexp.MustCompile(`^[A-Z0-9][A-Z0-9_]{0,63}$`)
+	journaldField = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 	// What the sink itself says, and what journald makes of a field.
 	journaldReserved = []string{"MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", "OBJECT_PID"}
 )
@@ -52,7 +56,7 @@ func (f *JournaldField) check(s section) {
 	switch {
 	case f.Name == "":
 	case !journaldField.MatchString(f.Name):
-		s.errorf("name", `%s is no name for a field; write at most 64 of A-Z, 0-9 and "_", not beginning with "_"`, quote(f.Name))
+		s.errorf("name", `%s is no name for a field; write at most 64 of A-Z, 0-9 and "_", beginning with a letter: journald leaves out any other field`, quote(f.Name))
 	case slices.Contains(journaldReserved, f.Name), strings.HasPrefix(f.Name, "GENLTEST_"):
 		s.errorf("name", "%s has a meaning of its own; choose another name", quote(f.Name))
 	}

@@ -19,19 +19,28 @@ type Dedup struct {
 	Key string `yaml:"key" default:"message"`
 }
 
-var _ = []checker{(*RateLimit)(nil), (*Dedup)(nil)}
+var (
+	_ checker = (*Dedup)(nil)
+	_         = []conditional{(*RateLimit)(nil), (*Dedup)(nil)}
+)
 
-func (l *RateLimit) check(s section) {
-	if l.Events == 0 && l.Burst > 0 && s.read("events", "burst") {
-		s.errorf("burst", "has no effect without a limit; say how many events may pass, like events: 10")
+func (l *RateLimit) ineffective() []ineffective {
+	if l.Events > 0 {
+		return nil
 	}
+	const why = "without a limit; say how many events may pass, like events: 10"
+	return []ineffective{{"per", why, []string{"events"}}, {"burst", why, []string{"events"}}}
 }
 
 func (d *Dedup) check(s section) {
-	switch {
-	case d.Key == "":
+	if d.Key == "" {
 		s.errorf("key", "is empty; write an expression that gives text, such as message")
-	case d.Window == 0 && d.Key != "message" && s.read("window"):
-		s.errorf("key", "has no effect without a window; say how long repetitions are suppressed, like window: 1m")
 	}
+}
+
+func (d *Dedup) ineffective() []ineffective {
+	if d.Window > 0 {
+		return nil
+	}
+	return []ineffective{{"key", "without a window; say how long repetitions are suppressed, like window: 1m", []string{"window"}}}
 }

@@ -103,7 +103,7 @@ func TestParseGood(t *testing.T) {
 			c.Sinks[0].Journald = &Journald{Socket: "/run/systemd/journal/socket", Identifier: "genltest", Priority: "info"}
 			c.Sinks[1].Journald = &Journald{
 				Socket: "/run/systemd/journal.events/socket", Identifier: "events of b", Priority: "crit",
-				Fields: []JournaldField{{Name: "SITE"}, {"0_X", "two\nlines"}},
+				Fields: []JournaldField{{Name: "SITE"}, {"X_0", "two\nlines"}},
 			}
 		},
 		"exec": func(c *Config) {
@@ -122,6 +122,14 @@ func TestParseGood(t *testing.T) {
 				Environment: []ExecVariable{{Name: "A"}, {"b_1", "="}},
 			}
 			c.Sinks[2].Exec.Mode = ExecStream
+		},
+		"listed-defaults": func(c *Config) {
+			c.Sinks = []Sink{fileSink("a", "/x"), stdoutSink("b")}
+			c.Sinks[0].Envelope, c.Sinks[1].Stdout = EnvelopeJSON, nil
+			c.Sinks[1].Socket = &Socket{
+				Mode: SocketConnect, Address: "unix:///run/collector.sock",
+				Listen: SocketListener{Permissions: 0o660, Buffer: 1 << 20, MaxReaders: 16},
+			}
 		},
 		"extensions":   func(c *Config) { c.Log.Level = logLevel("debug") },
 		"key-merge":    func(c *Config) { c.Sinks = []Sink{stdoutSink("out"), stdoutSink("two")} },

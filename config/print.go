@@ -41,19 +41,15 @@ func (c *Config) text() []byte {
 	return p.Bytes()
 }
 
-// An omitter has keys that must not be in a file, as its other keys are.
-type omitter interface{ omits(key string) bool }
-
 // A printer writes YAML that any reader of it takes for the same: all that might be
 // something else than text is in quotes.
 type printer struct{ bytes.Buffer }
 
 // keys writes those of a struct, each on a line of its own.
 func (p *printer) keys(v reflect.Value, indent string) {
-	omitter, _ := v.Addr().Interface().(omitter)
 	for i, key := range keysOf(v.Type()) {
 		f := v.Field(i)
-		if f.Kind() == reflect.Pointer && f.IsNil() || omitter != nil && omitter.omits(key) {
+		if f.Kind() == reflect.Pointer && f.IsNil() || omits(v, key) {
 			continue
 		}
 		p.WriteString(indent + key + ":")

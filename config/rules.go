@@ -17,7 +17,7 @@ import (
 // One check method a struct, for what its tags cannot say.
 var _ = []checker{
 	(*Echo)(nil), (*Event)(nil), (*HTTP)(nil), (*Journal)(nil),
-	(*Sink)(nil), (*CloudEvents)(nil), (*RFC5424)(nil), (*File)(nil), (*Rotate)(nil),
+	(*Sink)(nil), (*CloudEvents)(nil), (*RFC5424)(nil), (*File)(nil),
 }
 
 // checkSinks applies the rules about the sinks of all files.
@@ -53,7 +53,7 @@ func (s source) checkSome() {
 	at.errorf("sinks", "is empty, so events would go nowhere; give at least one sink, or leave the key out for the default")
 }
 
-// unique notes a fault if an earlier sink has the value.
+// unique reports a value that an earlier section has.
 func (s section) unique(first map[string]section, key, value, advice string) {
 	if value == "" || !s.read(key) {
 		return

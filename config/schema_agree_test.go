@@ -49,6 +49,7 @@ func schemaLimits() []schemaLimit {
 		{message: `readers of a socket that listens confirm nothing`},
 		{message: `does not begin with a known scheme; write unix:///PATH$`},
 		{message: `is written by `},
+		{message: `has a meaning of its own, which an id would replace`},
 
 		// What is there twice.
 		{message: `is taken by sinks\[`},

@@ -32,7 +32,7 @@ func textForms() map[string]object {
 	labelValue := with(form(noControl, "1 to 256 bytes, no control characters"), object{"type": "string", "minLength": 1, "maxLength": maxLabelValue})
 	header := form(headerName.String(), "the name of a header, like X-Api-Key")
 	variable := form(variableName.String(), `letters, digits and "_", not beginning with a digit`)
-	field := form(journaldField.String(), `at most 64 of A-Z, 0-9 and "_", not beginning with "_"`)
+	field := form(journaldField.String(), `at most 64 of A-Z, 0-9 and "_", beginning with a letter`)
 	argument := with(form(noNUL, "a text without NUL"), object{"type": "string"})
 	program := with(form(`^/[^\x00]*$`, "the absolute path of a program"), object{"type": "string"})
 	statuses := object{"items": object{"type": "integer", "minimum": 300, "maximum": 599}, "uniqueItems": true}

@@ -63,11 +63,17 @@ func (k *Socket) check(s section) {
 		}
 	} else {
 		s.checkAddress("address", k.Address, "unix", "tcp", "tls")
-		if k.Listen.Group != "" {
-			s.errorf("listen.group", "is of no use without mode: listen; add that, or leave the key out")
-		}
 	}
 	s.checkNeeded(k.TLS, k.Address)
+}
+
+var _ conditional = (*Socket)(nil)
+
+func (k *Socket) ineffective() []ineffective {
+	if k.Mode == SocketListen {
+		return nil
+	}
+	return []ineffective{{"listen", "without mode: listen; add that, or leave the key out", []string{"mode"}}}
 }
 
 func (l *SocketListener) check(s section) {

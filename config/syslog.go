@@ -44,6 +44,15 @@ func (y *Syslog) check(s section) {
 	s.checkNeeded(y.TLS, y.Address)
 }
 
+var _ conditional = (*Syslog)(nil)
+
+func (y *Syslog) ineffective() []ineffective {
+	if scheme, _ := SplitAddress(y.Address); scheme == "udp" || scheme == "unixgram" {
+		return []ineffective{{key: "framing", why: "with " + scheme + ", where each message is a datagram; leave it out, or write an address that begins with tcp://, tls:// or unixstream://"}}
+	}
+	return nil
+}
+
 // checkNeeded refuses settings that would not be used.
 func (s section) checkNeeded(t TLS, address string) {
 	if scheme, _ := SplitAddress(address); scheme != "tls" && t != (TLS{}) {

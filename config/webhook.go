@@ -72,9 +72,7 @@ func (w *Webhook) check(s section) {
 			s.errorf(key, "is empty; write a secret, or say where it is")
 		}
 	}
-	if w.IdempotencyHeader != "" {
-		w.checkHeaderName(s, "idempotency_header", w.IdempotencyHeader)
-	}
+	w.checkIdempotencyHeader(s)
 	w.checkHeaders(s)
 	w.checkStatuses(s)
 }
@@ -87,6 +85,23 @@ func (b *BasicAuth) check(s section) {
 		s.errorf("user", "has no password beside it; add password")
 	case strings.ContainsFunc(b.User, func(r rune) bool { return r == ':' || r < ' ' || r == 0x7f }):
 		s.errorf("user", "has a colon or a control character, which this scheme cannot carry; write the name alone")
+	}
+}
+
+// checkIdempotencyHeader rejects a header that already has a meaning: the id would
+// replace a token or the type of the body.
+func (w *Webhook) checkIdempotencyHeader(s section) {
+	const key = "idempotency_header"
+	if w.IdempotencyHeader == "" || !w.checkHeaderName(s, key, w.IdempotencyHeader) {
+		return
+	}
+	name := textproto.CanonicalMIMEHeaderKey(w.IdempotencyHeader)
+	taken := slices.Contains(meaningfulHeaders, name)
+	for _, prefix := range meaningfulPrefixes {
+		taken = taken || strings.HasPrefix(name, prefix)
+	}
+	if taken {
+		s.errorf(key, "%s has a meaning of its own, which an id would replace; choose another header, such as X-Event-Id", name)
 	}
 }
 
@@ -132,6 +147,15 @@ var reservedHeaders = []string{
 	"Connection", "Content-Encoding", "Content-Length", "Expect", "Host", "Keep-Alive", "Proxy-Authenticate",
 	"Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
+
+// Headers whose value an id must not replace: Webhook-* belongs to Standard Webhooks,
+// Ce-* to CloudEvents in binary mode.
+var (
+	meaningfulHeaders = []string{
+		"Accept", "Accept-Encoding", "Authorization", "Cache-Control", "Content-Type", "Cookie", "Date", "Forwarded", "From", "Origin", "Referer", "User-Agent", "Via",
+	}
+	meaningfulPrefixes = []string{"Accept-", "Access-Control-", "Ce-", "Content-", "If-", "Proxy-", "Sec-", "Webhook-", "X-Forwarded-"}
+)
 
 func (w *Webhook) checkHeaderName(s section, key, name string) bool {
 	switch {

@@ -5,6 +5,8 @@ package webhook
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/secret"
@@ -57,11 +59,18 @@ func (o Options) checkURL() error {
 			return err
 		case u.User != nil && (o.User != "" || !o.Bearer.IsZero()):
 			return errors.New("has a user beside bearer or basic; leave one of them out")
+		case u.User != nil && o.writes("Authorization"):
+			return errors.New("has a user, and headers has Authorization; leave one of them out")
 		case u.Scheme == "http" && !proxied && o.TLS != (tlsclient.Options{}):
 			return errors.New("is http, so what stands below tls is not used; write https, or leave tls out")
 		}
 		return nil
 	})
+}
+
+// writes reports whether the configured headers include one of this name.
+func (o Options) writes(name string) bool {
+	return slices.ContainsFunc(o.Headers, func(h Header) bool { return http.CanonicalHeaderKey(h.Name) == name })
 }
 
 // checkBatch holds the form of the body against what the encoder writes.
