@@ -17,7 +17,11 @@ type FieldError struct {
 	Column  int    // in characters, from 1; 0 when not known
 	Path    string // like sinks[1].file.path; empty for the whole file
 	Message string // what is wrong; what would be right
+	Cause   error  // nil for a fault of the text itself
 }
+
+// Unwrap returns the cause.
+func (e *FieldError) Unwrap() error { return e.Cause }
 
 // Error reads FILE:LINE:COLUMN: PATH: MESSAGE, less what is not known.
 func (e *FieldError) Error() string {
@@ -72,6 +76,16 @@ func (e Errors) Sort() {
 	slices.SortStableFunc(e, func(a, b *FieldError) int {
 		return cmp.Or(cmp.Compare(rank[a.File], rank[b.File]), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
+}
+
+// Extract returns the errors that match, in their order.
+func (e Errors) Extract(match func(error) bool) (matching Errors) {
+	for _, f := range e {
+		if match(f) {
+			matching = append(matching, f)
+		}
+	}
+	return matching
 }
 
 // maxQuoted is how many characters of a file an error repeats at one place.

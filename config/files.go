@@ -60,9 +60,12 @@ func readInputs(path string) []input {
 	return inputs
 }
 
+// dropInDir returns the directory of the drop-ins of the main file at path.
+func dropInDir(path string) string { return strings.TrimSuffix(path, filepath.Ext(path)) + ".d" }
+
 // dropIns names the drop-ins of the main file at path, in the order of their names.
 func dropIns(path string) (list []input) {
-	dir := strings.TrimSuffix(path, filepath.Ext(path)) + ".d"
+	dir := dropInDir(path)
 	if dir == path || isAbsent(dir) {
 		return nil
 	}

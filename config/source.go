@@ -29,6 +29,15 @@ func (c *Config) Files() (files []SourceFile) {
 	return files
 }
 
+// Locations returns the path of the main file, which need not exist, and that of the
+// directory of its drop-ins. Both are empty for a Config that was made by hand.
+func (c *Config) Locations() (file, dropIns string) {
+	if c.source == nil {
+		return "", ""
+	}
+	return c.source[0].file, dropInDir(c.source[0].file)
+}
+
 // Fault returns the error of a value that is well-formed and still cannot work, for
 // callers that know more than this package: a file that is missing, a text that
 // does not compile. The path is like sinks[1].file.path, where sinks are counted over

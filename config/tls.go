@@ -23,6 +23,19 @@ type TLS struct {
 	ServerName string `yaml:"server_name" default:""`
 }
 
+// TLS returns the TLS settings of the sink, nil when its kind has none.
+func (s *Sink) TLS() *TLS {
+	switch {
+	case s.Webhook != nil:
+		return &s.Webhook.TLS
+	case s.Socket != nil:
+		return &s.Socket.TLS
+	case s.Syslog != nil:
+		return &s.Syslog.TLS
+	}
+	return nil
+}
+
 func (t *TLS) check(s section) {
 	s.absolute("ca", t.CA)
 	s.absolute("cert", t.Cert)

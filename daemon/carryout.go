@@ -160,7 +160,7 @@ func (d *Daemon) outcome(p *plan) *api.Reload {
 	for _, w := range p.removed {
 		r.Removed = append(r.Removed, w.Name)
 	}
-	for _, w := range append(Warnings(p.cfg), Doubts(p.cfg)...) {
+	for _, w := range Warnings(p.cfg) {
 		r.Warnings = append(r.Warnings, w.Error())
 	}
 	if p.cfg.Journal.Path != d.journalPath {

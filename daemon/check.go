@@ -5,17 +5,21 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// Check says what of a configuration that was read well cannot work here: a file
-// that is missing, a text that does not compile. It opens nothing and touches no
-// network. The error is a config.Errors. New refuses only what does not compile: a
-// file may come later.
-func Check(cfg *config.Config) error {
-	var faults config.Errors
+// Check reports what of a well-formed configuration cannot work here: a path that
+// belongs to something else, a text that does not compile, a file or credential that
+// this process cannot read. It touches no network. The error is a config.Errors.
+//
+// New rejects only what no change outside of the configuration can repair: a file may
+// appear later, and until then its sink alone does not work.
+func Check(cfg *config.Config, dirs Dirs) error {
+	faults := collisions(cfg, dirs)
 	for i := range cfg.Sinks {
 		sc := &cfg.Sinks[i]
 		_, err := newRules(sc)
@@ -26,6 +30,13 @@ func Check(cfg *config.Config) error {
 		return faults
 	}
 	return nil
+}
+
+// IsUnverifiable reports whether a fault may exist for this process only, because the
+// service has other rights, credentials and environment variables. sameUser means that
+// this process reads files with the rights of the service.
+func IsUnverifiable(fault error, sameUser bool) bool {
+	return errors.Is(fault, secret.ErrOutside) || !sameUser && errors.Is(fault, fs.ErrPermission)
 }
 
 // sinkError is why there is no worker for a sink: what is wrong with its
@@ -44,12 +55,18 @@ func sinkFaults(cfg *config.Config, i int, err error) (faults config.Errors) {
 	for _, err := range leaves(err) {
 		var option *sink.OptionError
 		if errors.As(err, &option) {
-			faults = append(faults, cfg.Fault(path+"."+option.Key, "%v", option.Err))
+			faults = append(faults, fault(cfg, path+"."+option.Key, option.Err))
 		} else {
-			faults = append(faults, cfg.Fault(path, "%v", err))
+			faults = append(faults, fault(cfg, path, err))
 		}
 	}
 	return faults
+}
+
+func fault(cfg *config.Config, path string, err error) *config.FieldError {
+	f := cfg.Fault(path, "%v", err)
+	f.Cause = err
+	return f
 }
 
 // leaves takes joined errors apart.

@@ -16,7 +16,7 @@ func TestCheckNamesThePlaceOfAProgramThatIsMissing(t *testing.T) {
 	}
 	want := "x.yaml:3:17: sinks[0].exec.argv[0]: stat /no/such/program: no such file or directory\n" +
 		"x.yaml:3:46: sinks[0].exec.user: user: unknown user no-such-user"
-	if got := fmt.Sprint(Check(cfg)); got != want {
+	if got := fmt.Sprint(Check(cfg, Dirs{})); got != want {
 		t.Errorf("Check\n%s\nwant\n%s", got, want)
 	}
 }

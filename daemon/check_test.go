@@ -43,11 +43,11 @@ func TestCheckNamesThePlaceOfWhatDoesNotCompile(t *testing.T) {
 g.yaml:11:13: sinks[2].filter: line 2, column 10: unknown capture unit; extract has disk
 g.yaml:14:14: sinks[2].extract: column 1: error parsing regexp: missing closing ): ` + "`(?P<disk>`" + `
 g.yaml:17:12: sinks[2].dedup.key: expected string, but got int`
-	if diff := cmp.Diff(want, Check(cfg).Error()); diff != "" {
+	if diff := cmp.Diff(want, Check(cfg, Dirs{}).Error()); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)
 	}
 	cfg.Sinks = cfg.Sinks[:1]
-	if err := Check(cfg); err != nil {
+	if err := Check(cfg, Dirs{}); err != nil {
 		t.Errorf("good rules: %v", err)
 	}
 }

@@ -20,7 +20,6 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control"
-	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/genl"
@@ -110,18 +109,21 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 
+	if faults := collisions(cfg, opts.Dirs); len(faults) > 0 {
+		return nil, faults
+	}
 	if err := opts.Dirs.create(); err != nil {
 		return nil, err
 	}
 	d.state = newStateFaults(component(log, "state"), d.metrics)
 	d.removals = newRemovals(opts.Files, filepath.Join(opts.Dirs.State, removedFile))
-	d.journal, err = openJournal(&cfg.Journal, filepath.Join(opts.Dirs.State, "journal"))
+	d.journal, err = openJournal(&cfg.Journal, opts.Dirs.journal())
 	if err != nil {
 		return nil, err
 	}
 	undo.push(d.journal.Close)
 	var fresh bool
-	d.inbox, fresh, err = journal.OpenInbox(filepath.Join(opts.Dirs.Runtime, "inbox"), genl.BatchBytes)
+	d.inbox, fresh, err = journal.OpenInbox(opts.Dirs.inbox(), genl.BatchBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +144,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		d.workers = append(d.workers, w)
 	}
 	d.forget()
-	d.socket, err = control.ListenSocket(filepath.Join(opts.Dirs.Runtime, api.SocketName), operations{boxes{d}}, component(log, "control"))
+	d.socket, err = control.ListenSocket(opts.Dirs.controlSocket(), operations{boxes{d}}, component(log, "control"))
 	if err != nil {
 		return nil, err
 	}

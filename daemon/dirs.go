@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
 // Dirs are where the daemon keeps what must survive it.
@@ -40,6 +42,31 @@ func userDirs() Dirs {
 func first(variable string) string {
 	dir, _, _ := strings.Cut(os.Getenv(variable), ":")
 	return dir
+}
+
+func (d Dirs) journal() string       { return filepath.Join(d.State, "journal") }
+func (d Dirs) inbox() string         { return filepath.Join(d.Runtime, "inbox") }
+func (d Dirs) controlSocket() string { return filepath.Join(d.Runtime, api.SocketName) }
+
+// letters has the dead letters of a sink, position where its file's writer notes
+// what it is about to append.
+func (d Dirs) letters(sink string) string { return filepath.Join(d.State, "deadletters", sink) }
+
+func (d Dirs) position(sink string) string { return filepath.Join(d.State, "sinks", sink+".position") }
+
+// places are what the daemon itself writes. The rest of both directories is free for
+// sinks: the unit can write to few others.
+func (d Dirs) places() []area {
+	all := []area{
+		{realPath(d.letters("")), true, "the daemon's dead letters"},
+		{realPath(filepath.Dir(d.position(""))), true, "the daemon's notes about sinks"},
+		{realPath(d.controlSocket()), false, "the daemon's control socket"},
+		{realPath(d.inbox()), false, "the daemon's inbox"},
+	}
+	for _, name := range []string{bootsName, removedFile} {
+		all = append(all, area{realPath(filepath.Join(d.State, name)), false, "the daemon's state"})
+	}
+	return all
 }
 
 func (d Dirs) create() error {

@@ -37,7 +37,7 @@ func TestEnvelopesPageShowsWhatIsWritten(t *testing.T) {
 		switch kind := match[1]; {
 		case kind == "yaml":
 			cfg = parse(t, match[2])
-			if err := Check(cfg); err != nil {
+			if err := Check(cfg, Dirs{}); err != nil {
 				t.Fatal(err)
 			}
 			left = examples(cfg)

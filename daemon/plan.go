@@ -36,7 +36,7 @@ type turn struct {
 
 // plan makes all that cfg needs and is not there. When it fails, nothing is left behind.
 func (d *Daemon) plan(cfg *config.Config) (_ *plan, err error) {
-	if err := Check(cfg); err != nil {
+	if err := Check(cfg, d.opts.Dirs); err != nil {
 		return nil, err
 	}
 	p := &plan{cfg: cfg}

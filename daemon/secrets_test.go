@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,7 +14,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 )
 
-func TestSaysWhichSecretsAreExposedAndWhichItCannotSee(t *testing.T) {
+func TestSaysWhichSecretsAreExposedAndWhichOnlyTheServiceCanRead(t *testing.T) {
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
 	dir := t.TempDir()
 	for _, open := range []string{filepath.Dir(dir), dir} {
@@ -46,7 +47,10 @@ func TestSaysWhichSecretsAreExposedAndWhichItCannotSee(t *testing.T) {
 		t.Fatal(err)
 	}
 	const exposed = "everybody may read this file, which is secret; take the right from others (chmod o-r)"
-	got := append(Warnings(cfg), Doubts(cfg)...).Error()
+	var faults config.Errors
+	errors.As(Check(cfg, Dirs{}), &faults)
+	unverifiable := faults.Extract(func(err error) bool { return IsUnverifiable(err, true) })
+	got := append(Warnings(cfg), unverifiable...).Error()
 	want := "test.yaml:5:20: sinks[0].webhook.bearer.file: " + exposed + "\n" +
 		fmt.Sprintf("test.yaml:11:%d: sinks[1].syslog.tls.key: ", len("    tls: {cert: /cert, key: ")+len(dir)+1) + exposed + "\n" +
 		"test.yaml:4:10: sinks[0].webhook.url: credential url cannot be read outside of the service; if this is the service, its unit lacks LoadCredential=url:PATH\n" +

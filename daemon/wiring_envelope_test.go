@@ -23,13 +23,13 @@ func parse(t *testing.T, yaml string) *config.Config {
 
 func TestCheckFindsATemplatesFault(t *testing.T) {
 	cfg := parse(t, "sinks:\n- name: out\n  stdout: {}\n- name: chat\n  envelope: template\n  template: |\n    {{.Host}}\n    {{.Mesage}}\n  stdout: {}\n")
-	err := Check(cfg)
+	err := Check(cfg, Dirs{})
 	const want = "test.yaml:6:13: sinks[1].template: line 2:2: there is no field Mesage"
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 	cfg.Sinks[1].Template = "{{.Message}}"
-	if err := Check(cfg); err != nil {
+	if err := Check(cfg, Dirs{}); err != nil {
 		t.Error(err)
 	}
 }

@@ -4,7 +4,6 @@ package daemon
 
 import (
 	"io/fs"
-	"path/filepath"
 	"time"
 
 	"github.com/genltestd/genltestd/config"
@@ -28,5 +27,5 @@ func fileOptions(c *config.Sink, encoder event.Encoder, opts *Options) file.Opti
 
 // position is the file in which a sink of kind file notes what it is about to append.
 func (o *Options) position(sink string) string {
-	return filepath.Join(o.Dirs.State, "sinks", sink+".position")
+	return o.Dirs.position(sink)
 }

@@ -28,11 +28,12 @@ func TestCheckOfAWebhookNamesThePlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = Check(c)
+	err = Check(c, Dirs{})
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Fatalf("got %v", err)
 	}
 	for _, want := range []string{
+		"x.yaml:3:56: sinks[0].webhook.bearer: environment variable NOT_HERE is not set",
 		"x.yaml:6:12: sinks[1].webhook.url: does not begin with http:// or https://",
 		"x.yaml:9:30: sinks[1].webhook.headers[1].value: open /nonexistent/key: no such file",
 		"x.yaml:11:11: sinks[1].webhook.signing_secrets[0]: is not base64",
@@ -42,7 +43,7 @@ func TestCheckOfAWebhookNamesThePlace(t *testing.T) {
 			t.Errorf("no %q in\n%v", want, err)
 		}
 	}
-	if got := strings.Count(err.Error(), "\n") + 1; got != 4 {
+	if got := strings.Count(err.Error(), "\n") + 1; got != 5 {
 		t.Errorf("%d faults:\n%v", got, err)
 	}
 }

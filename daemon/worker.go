@@ -5,7 +5,6 @@ package daemon
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"time"
@@ -109,7 +108,7 @@ func (d *Daemon) openLetters(c *config.Sink, dir string) *deadletter.Box {
 }
 
 func (d *Daemon) lettersDir(sink string) string {
-	return filepath.Join(d.opts.Dirs.State, "deadletters", sink)
+	return d.opts.Dirs.letters(sink)
 }
 
 // replay has the worker of a sink look for dead letters to deliver again.

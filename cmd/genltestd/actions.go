@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -35,39 +36,63 @@ func answer(o *options, out, stderr io.Writer) int {
 	case "print-default-config":
 		fmt.Fprintf(out, "%s", config.Reference())
 		return exitOK
+	case "check-config":
+		return checkConfig(o, out, stderr)
 	}
 	cfg, err := loadConfig(o.config)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitConfig
 	}
-	switch o.action {
-	case "test-rules":
+	if o.action == "test-rules" {
 		return testRules(cfg, o.tests, out, stderr)
-	case "print-config":
-		cfg.Print(out)
-		return exitOK
 	}
-	return checkConfig(cfg, out, stderr)
+	cfg.Print(out)
+	return exitOK
 }
 
-func checkConfig(cfg *config.Config, out, stderr io.Writer) int {
-	if err := daemon.Check(cfg); err != nil {
+// checkConfig checks the configuration with the rights of the service, as far as it can
+// have them, and names what only the service can tell.
+func checkConfig(o *options, out, stderr io.Writer) int {
+	dirs := daemon.DefaultDirs() // before the user changes
+	as, err := becomeChecker(o.as)
+	if err != nil {
+		fmt.Fprintf(stderr, "genltestd: %v\n", err)
+		return exitUsage
+	}
+	cfg, err := loadConfig(o.config)
+	if err != nil {
 		fmt.Fprintln(stderr, err)
+		as.explain(err, stderr)
 		return exitConfig
 	}
+	var faults config.Errors
+	errors.As(daemon.Check(cfg, dirs), &faults)
+	doubts := faults.Extract(func(f error) bool { return daemon.IsUnverifiable(f, as.service) })
+	faults = faults.Extract(func(f error) bool { return !daemon.IsUnverifiable(f, as.service) })
 	for _, w := range daemon.Warnings(cfg) {
 		fmt.Fprintln(stderr, "warning:", w)
 	}
-	for _, d := range daemon.Doubts(cfg) {
+	for _, d := range doubts {
 		fmt.Fprintf(stderr, "note: %v; only the service can tell\n", d)
 	}
-	files := cfg.Files()
-	if len(files) == 0 {
-		files = []config.SourceFile{{Name: filesOf(cfg), Sinks: len(cfg.Sinks)}}
+	if len(faults) > 0 {
+		fmt.Fprintln(stderr, faults)
+		as.explain(faults, stderr)
+		return exitConfig
 	}
-	for _, f := range files {
+	if as.note != "" && daemon.ReadsFiles(cfg) {
+		fmt.Fprintln(stderr, "note:", as.note)
+	}
+	for _, f := range checkedFiles(cfg) {
 		fmt.Fprintf(out, "%s: ok, %d sinks\n", f.Name, f.Sinks)
 	}
 	return exitOK
+}
+
+func checkedFiles(cfg *config.Config) []config.SourceFile {
+	if files := cfg.Files(); len(files) > 0 {
+		return files
+	}
+	return []config.SourceFile{{Name: filesOf(cfg), Sinks: len(cfg.Sinks)}}
 }

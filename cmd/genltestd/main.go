@@ -45,7 +45,9 @@ JSON object a line, and metrics to http://127.0.0.1:9941.
 
   --config FILE    configuration file (default ` + defaultConfig + `, which need not
                    exist); files that add sinks to NAME.yaml are NAME.d/*.yaml
-  --check-config   check the files, name them and exit: 0 if they are good, else 78
+  --check-config   check the files, name them and exit: 0 if they are good, else 78.
+                   As root it reads them with the rights of the user genltestd
+  --as USER        with --check-config as root: the rights of another user
   --print-config   print the configuration with all its defaults, secrets masked, and
                    exit: 0 if it is good, else 78
   --print-default-config
@@ -124,11 +126,11 @@ func serve(cfg *config.Config, stdout io.Writer, log *slog.Logger, opts daemon.O
 	context.AfterFunc(ctx, stop) // the second signal has its default effect
 
 	log.Info("starting", "version", version, "config", filesOf(cfg))
-	for _, w := range append(daemon.Warnings(cfg), daemon.Doubts(cfg)...) {
+	for _, w := range daemon.Warnings(cfg) {
 		log.Warn("configuration: " + w.Error())
 	}
 	var faults config.Errors
-	if errors.As(daemon.Check(cfg), &faults) {
+	if errors.As(daemon.Check(cfg, daemon.DefaultDirs()), &faults) {
 		for _, f := range faults {
 			log.Error("configuration: " + f.Error())
 		}

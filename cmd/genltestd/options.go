@@ -15,6 +15,7 @@ type options struct {
 	config string // "" for the default
 	action string // the option that asks for something else than the daemon; "" is the daemon
 	tests  string // of test-rules
+	as     string // the user whose rights check-config has; "" for the service's
 }
 
 func parseOptions(args []string) (*options, error) {
@@ -23,6 +24,7 @@ func parseOptions(args []string) (*options, error) {
 	flags := flag.NewFlagSet("genltestd", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // what it says is printed by run, once
 	flags.StringVar(&o.config, "config", "", "")
+	flags.StringVar(&o.as, "as", "", "")
 	for _, name := range []string{"check-config", "print-config", "print-default-config", "version"} {
 		flags.BoolFunc(name, "", func(value string) error {
 			on, err := strconv.ParseBool(value)
@@ -50,6 +52,9 @@ func parseOptions(args []string) (*options, error) {
 		return nil, fmt.Errorf("--%s and --%s cannot be had at once", actions[0], actions[1])
 	case len(actions) == 1:
 		o.action = actions[0]
+	}
+	if o.as != "" && o.action != "check-config" {
+		return nil, errors.New("--as is for --check-config only")
 	}
 	return o, nil
 }

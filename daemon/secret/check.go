@@ -9,37 +9,28 @@ import (
 	"path/filepath"
 )
 
-// Check says what is wrong and will stay so until somebody acts: a file that is not
-// there, or that holds no secret; a credential that the service was not given. What
-// only the service can read is left to Doubt.
+// ErrOutside is wrapped by the error of a secret that only the service has: a
+// credential or an environment variable, looked up by another process.
+var ErrOutside = errors.New("only the service can tell")
+
+// An outsideError has the text of err and wraps ErrOutside.
+type outsideError struct{ err error }
+
+func (e outsideError) Error() string        { return e.err.Error() }
+func (e outsideError) Is(target error) bool { return target == ErrOutside }
+func (e outsideError) Unwrap() error        { return e.err }
+
+// Check returns why this process cannot read the secret. The error wraps ErrOutside or
+// fs.ErrPermission when the service may be able to.
 func (s Source) Check() error {
-	doubtful, err := s.look()
-	if doubtful {
+	if s.IsZero() {
 		return nil
 	}
+	_, err := s.Read()
+	if err != nil && (s.env != "" || s.credential != "" && os.Getenv(credentialsVariable) == "") {
+		return outsideError{err}
+	}
 	return err
-}
-
-// Doubt says why this process cannot tell whether the service has the secret: it may
-// lack the service's credentials, environment and permissions. It is nil for what
-// Check can tell. Within the service it is a fault.
-func (s Source) Doubt() error {
-	doubtful, err := s.look()
-	if doubtful {
-		return err
-	}
-	return nil
-}
-
-// look reads the secret. When that fails it says whether the service may have better
-// luck.
-func (s Source) look() (doubtful bool, err error) {
-	if s.IsZero() {
-		return false, nil
-	}
-	_, err = s.Read()
-	outside := s.credential != "" && os.Getenv("CREDENTIALS_DIRECTORY") == ""
-	return err != nil && (outside || s.env != "" || errors.Is(err, fs.ErrPermission)), err
 }
 
 // Exposed says whether everybody on the machine may read the secret where it is: a file

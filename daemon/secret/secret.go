@@ -68,10 +68,14 @@ func (s Source) Read() (string, error) {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
+// credentialsVariable names the directory of the service's credentials, see
+// systemd.exec(5).
+const credentialsVariable = "CREDENTIALS_DIRECTORY"
+
 func (s Source) text() (string, error) {
 	switch {
 	case s.credential != "":
-		dir := os.Getenv("CREDENTIALS_DIRECTORY")
+		dir := os.Getenv(credentialsVariable)
 		if dir == "" {
 			return "", fmt.Errorf("%s cannot be read outside of the service; if this is the service, its unit lacks LoadCredential=%s:PATH", s.name(), s.credential)
 		}

@@ -5,6 +5,7 @@ package secret
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -37,8 +38,8 @@ func TestReadsFromEverySource(t *testing.T) {
 		if got, err := s.Read(); got != canary || err != nil {
 			t.Errorf("%s: got %q, %v", name, got, err)
 		}
-		if checked, doubt := s.Check(), s.Doubt(); checked != nil || doubt != nil {
-			t.Errorf("%s: Check says %v, Doubt %v", name, checked, doubt)
+		if err := s.Check(); err != nil {
+			t.Errorf("%s: Check = %v", name, err)
 		}
 	}
 }
@@ -67,7 +68,7 @@ func TestRefusals(t *testing.T) {
 		name    string
 		s       Source
 		want    string
-		checked bool // Check finds it; else it is in doubt
+		checked bool // the service has the same fault
 	}{
 		{"no file", File(filepath.Join(dir, "none")), "no such file", true},
 		{"directory", File(dir), "not a regular file", true},
@@ -86,15 +87,15 @@ func TestRefusals(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), canary) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
-		if checked, doubt := tt.s.Check(), tt.s.Doubt(); (checked != nil) != tt.checked || (doubt != nil) == tt.checked {
-			t.Errorf("%s: Check says %v, Doubt %v", tt.name, checked, doubt)
+		if err := tt.s.Check(); err == nil || errors.Is(err, ErrOutside) == tt.checked {
+			t.Errorf("%s: Check = %v, outside %v", tt.name, err, errors.Is(err, ErrOutside))
 		}
 		watchdog.Stop()
 	}
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
 	c := Credential("token")
-	if _, err := c.Read(); err == nil || !strings.Contains(err.Error(), "LoadCredential=token:PATH") || c.Check() != nil || c.Doubt() == nil {
-		t.Errorf("without credentials: %v; Check says %v, Doubt %v", err, c.Check(), c.Doubt())
+	if _, err := c.Read(); err == nil || !strings.Contains(err.Error(), "LoadCredential=token:PATH") || !errors.Is(c.Check(), ErrOutside) {
+		t.Errorf("without credentials: %v; Check = %v", err, c.Check())
 	}
 }
 

@@ -155,9 +155,9 @@ bytes!
 // are the reader's.
 func faultsOf(cfg *config.Config) (faults []string) {
 	var all config.Errors
-	if errors.As(daemon.Check(cfg), &all) {
+	if errors.As(daemon.Check(cfg, daemon.DefaultDirs()), &all) {
 		for _, f := range all {
-			if !strings.Contains(f.Error(), "no such file or directory") {
+			if !strings.Contains(f.Error(), "no such file or directory") && !daemon.IsUnverifiable(f, false) {
 				faults = append(faults, f.Error())
 			}
 		}

@@ -224,7 +224,7 @@ func TestCheck(t *testing.T) {
 	missing := secret.File(dir + "/missing")
 	good := secret.Inline("https://example.org")
 	tests := map[string]Options{
-		"":                           {URL: good, Bearer: secret.Env("NOT_HERE"), Password: secret.Credential("not-here")},
+		"":                           {URL: good},
 		"webhook.url":                {URL: secret.Inline("example.org/events")},
 		"webhook.bearer":             {URL: good, Bearer: secret.File(dir + "/token")},
 		"webhook.basic.password":     {URL: good, Password: missing},
@@ -243,8 +243,12 @@ func TestCheck(t *testing.T) {
 		}
 		checkKey(t, o, want)
 	}
+	checkKey(t, Options{URL: good, Encoder: event.JSON{}, Bearer: secret.Env("NOT_HERE")}, "webhook.bearer")
+	checkKey(t, Options{URL: good, Encoder: event.JSON{}, Password: secret.Credential("not-here")}, "webhook.basic.password")
 	user.Encoder = event.JSON{}
 	checkKey(t, user, "webhook.url")
+	twice := Options{URL: secret.Inline("https://u:p@example.org"), Headers: []Header{{"authorization", secret.Inline("t")}}, Encoder: event.JSON{}}
+	checkKey(t, twice, "webhook.url")
 	unused := Options{URL: secret.Inline("http://example.org"), Encoder: event.JSON{}}
 	unused.TLS.ServerName = "example.org"
 	checkKey(t, unused, "webhook.url")

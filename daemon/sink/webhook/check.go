@@ -14,8 +14,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
-// Check says which options cannot work, without the network. What only the running
-// service has, such as its credentials and its environment, is not missed.
+// Check reports which options cannot work, without the network. Its errors wrap those of
+// secret.Source.Check.
 func (o Options) Check() error {
 	errs := []error{
 		o.checkURL(),

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/genltestd/genltestd/config"
+)
+
+// Each sink or journal would destroy, or be destroyed by, what already has the path.
+func TestAPathHasOneOwner(t *testing.T) {
+	dir := t.TempDir()
+	dirs := Dirs{State: dir + "/state", Runtime: dir + "/run"}
+	for _, path := range []string{dirs.State, dirs.Runtime, dir + "/etc/g.d"} {
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(dir, dir+"/link"); err != nil {
+		t.Fatal(err)
+	}
+	file := func(path string) string { return "sinks: [{name: a, file: {path: " + path + "}}]" }
+	socket := func(mode, path string) string {
+		return "sinks: [{name: a, socket: {mode: " + mode + ", address: 'unix://" + path + "'}}]"
+	}
+	for _, tt := range []struct{ text, want string }{
+		{socket("listen", dirs.controlSocket()), "belongs to the daemon's control socket"},
+		{socket("listen", dir+"/link/run/control.sock"), "belongs to the daemon's control socket"},
+		{socket("connect", dirs.controlSocket()), "is the daemon's own control socket"},
+		{"sinks: [{name: a, syslog: {address: 'unixgram://" + dir + "/link/run/control.sock'}}]", "is the daemon's own control socket"},
+		{"sinks: [{name: a, journald: {socket: " + dirs.controlSocket() + "}}]", "is the daemon's own control socket"},
+		{file(dirs.inbox()), "belongs to the daemon's inbox"},
+		{file(dirs.journal() + "/meta"), "belongs to the journal"},
+		{file(dir + "/link/state/journal/x"), "belongs to the journal"},
+		{file(dir + "/state/../state/journal/x"), "belongs to the journal"},
+		{file(dirs.letters("a") + "/x"), "belongs to the daemon's dead letters"},
+		{file(dirs.State + "/sinks/a.position"), "belongs to the daemon's notes"},
+		{file(dirs.State + "/boots"), "belongs to the daemon's state"},
+		{file(dir + "/etc/g.yaml"), "belongs to the configuration"},
+		{file(dir + "/etc/g.d/b.yaml"), "belongs to the configuration"},
+		{"journal: {path: " + dir + "/j}\n" + file(dir+"/link/j/x"), "belongs to the journal"},
+		{"journal: {path: /}", "is the root directory"},
+		{"journal: {path: //..}", "is the root directory"},
+		{"journal: {path: " + dirs.State + "}", "contains the daemon's dead letters"},
+		{"journal: {path: " + dir + "}", "contains "},
+		{"journal: {path: " + dir + "/etc}", "contains the configuration"},
+		{"journal: {path: " + dir + "/etc/g.d/j}", "belongs to the configuration"},
+		{"journal: {path: " + dirs.Runtime + "}", "contains the daemon's control socket"},
+		{"sinks: [{name: a, file: {path: " + dir + "/x}}, {name: b, file: {path: " + dir + "/link/x}}]", "belongs to the sink a"},
+		{"sinks: [{name: a, file: {path: " + dir + "/x}}, {name: b, socket: {mode: listen, address: 'unix://" + dir + "/x'}}]", "belongs to the sink a"},
+		{"sinks: [{name: a, webhook: {url: {file: " + dir + "/url}}}, {name: b, file: {path: " + dir + "/url}}]", "belongs to the secret of sinks[0].webhook.url"},
+		{"sinks: [{name: a, syslog: {address: 'tls://h:1', tls: {ca: " + dir + "/ca}}}, {name: b, file: {path: " + dir + "/link/ca}}]", "belongs to the TLS settings of sinks[0]"},
+
+		{"journal: {path: " + dirs.journal() + "}", ""},
+		{"journal: {path: " + dir + "/elsewhere/j}", ""},
+		{file(dirs.State + "/events"), ""},
+		{file(dirs.State + "/journal.log"), ""},
+		{socket("listen", dirs.Runtime+"/events.sock"), ""},
+		{socket("connect", dirs.Runtime+"/events.sock"), ""},
+	} {
+		cfg, err := config.Parse(dir+"/etc/g.yaml", []byte(tt.text+"\n"))
+		if err != nil {
+			t.Errorf("%s: %v", tt.text, err)
+			continue
+		}
+		got := collisions(cfg, dirs)
+		if ok := tt.want == "" && len(got) == 0 || len(got) == 1 && tt.want != "" && strings.Contains(got[0].Message, tt.want) && got[0].Line > 0; !ok {
+			t.Errorf("%s\n got %v\nwant %q", tt.text, got, tt.want)
+		}
+	}
+}
+
+// The crash loop that a sink at the control socket caused is refused before anything
+// is opened.
+func TestNewRejectsACollision(t *testing.T) {
+	dir := t.TempDir()
+	cfg, err := config.Parse("g.yaml", fmt.Appendf(nil, "sinks: [{name: a, socket: {mode: listen, address: 'unix://%s/run/control.sock'}}]\n", dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = New(cfg, Options{Log: slog.New(slog.DiscardHandler), Dirs: Dirs{State: dir + "/state", Runtime: dir + "/run"}})
+	var faults config.Errors
+	if !errors.As(err, &faults) {
+		t.Fatalf("got %v, want config.Errors", err)
+	}
+	if files, _ := filepath.Glob(dir + "/*"); len(files) > 0 {
+		t.Errorf("New made %v", files)
+	}
+}
