@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -19,6 +20,7 @@ type extractor struct {
 	names  []string // of the groups that have one
 	groups []int    // their numbers
 	texts  []string // of the last event, for expressions
+	blank  []event.Capture
 }
 
 // groupName is for a pattern that does not compile: its captures are known all the
@@ -52,7 +54,17 @@ func newExtractor(text string) (*extractor, error) {
 		return x, &Error{"extract", errors.New("has no named group; write one like (?P<unit>[a-z]+)")}
 	}
 	x.texts = make([]string, len(x.names))
+	for _, name := range x.names {
+		x.blank = append(x.blank, event.Capture{Name: name})
+	}
 	return x, nil
+}
+
+// Captures returns the names of the groups of an extract pattern, also of one that
+// does not compile.
+func Captures(pattern string) []string {
+	x, _ := newExtractor(pattern) //nolint:errcheck // Compile reports it
+	return x.known()
 }
 
 // misplaced adds to an error of package regexp where the part stands that it names.
@@ -65,30 +77,31 @@ func misplaced(text string, err error) error {
 	return fmt.Errorf("column %d: %w", column, readable(err))
 }
 
-// apply sets the captures of e: the groups that took part in the match.
+// apply sets the captures of e: every named group, empty where it took no part in the
+// match. A gap has no text and no match, but the same names.
 func (x *extractor) apply(e *event.Event) {
-	e.Captures = nil
+	e.Captures = x.blank
+	if e.Kind() != "event" {
+		return
+	}
 	at := x.re.FindSubmatchIndex(e.Message)
 	if at == nil {
 		return
 	}
+	e.Captures = slices.Clone(x.blank)
 	for i, group := range x.groups {
 		if from, to := at[2*group], at[2*group+1]; from >= 0 {
-			e.Captures = append(e.Captures, event.Capture{Name: x.names[i], Value: e.Message[from:to:to]})
+			e.Captures[i].Value = e.Message[from:to:to]
 		}
 	}
 }
 
-// captures returns the captures of e in the order of names. They are those of the
-// last event until the next call.
+// captures returns the values of the captures of e, in the order of names. They are
+// valid until the next call.
 func (x *extractor) captures(e *event.Event) []string {
 	clear(x.texts)
-	next := 0
-	for _, c := range e.Captures {
-		for x.names[next] != c.Name {
-			next++
-		}
-		x.texts[next] = string(c.Value)
+	for i, c := range e.Captures {
+		x.texts[i] = string(c.Value)
 	}
 	return x.texts
 }

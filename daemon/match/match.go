@@ -71,7 +71,11 @@ func Compile(o Options) (*Rules, error) {
 // fails for this event keeps nothing from the sink: the verdict is Pass then, and
 // the error an *Error.
 func (r *Rules) Judge(e *event.Event) (Verdict, error) {
-	if r.none() || e.Suppressed != nil {
+	if r.none() {
+		return Pass, nil
+	}
+	if e.Suppressed != nil {
+		r.blankCaptures(e)
 		return Pass, nil
 	}
 	if r.suppresses() {
@@ -91,6 +95,7 @@ func (r *Rules) none() bool {
 func (r *Rules) suppresses() bool { return r.sample > 1 || r.window != nil || r.bucket != nil }
 
 func (r *Rules) judge(e *event.Event) (Verdict, error) {
+	e.Captures = nil
 	if r.extract != nil && r.early {
 		r.extract.apply(e)
 	}
@@ -105,6 +110,12 @@ func (r *Rules) judge(e *event.Event) (Verdict, error) {
 		return Pass, err
 	}
 	return r.suppress(e)
+}
+
+func (r *Rules) blankCaptures(e *event.Event) {
+	if r.extract != nil {
+		r.extract.apply(e)
+	}
 }
 
 // wants is true without a filter, and with one that fails.
@@ -155,5 +166,10 @@ func (r *Rules) Summaries(dst []event.Event, now time.Time, end bool) []event.Ev
 	if r == nil || !r.suppresses() {
 		return dst
 	}
-	return r.ledger.take(dst, now, end)
+	first := len(dst)
+	dst = r.ledger.take(dst, now, end)
+	for i := first; i < len(dst); i++ {
+		r.blankCaptures(&dst[i])
+	}
+	return dst
 }

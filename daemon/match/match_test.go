@@ -173,10 +173,10 @@ func TestExtractTakesNamedGroupsOut(t *testing.T) {
 	const pattern = `(?P<unit>[a-z]+)\.service(: (?P<what>.+))?`
 	for text, want := range map[string][]event.Capture{
 		"ssh.service: died": {{Name: "unit", Value: []byte("ssh")}, {Name: "what", Value: []byte("died")}},
-		"ssh.service":       {{Name: "unit", Value: []byte("ssh")}},
+		"ssh.service":       {{Name: "unit", Value: []byte("ssh")}, {Name: "what"}},
 		"a.service: \xff":   {{Name: "unit", Value: []byte("a")}, {Name: "what", Value: []byte("\xff")}},
-		"nothing":           nil,
-		"":                  nil,
+		"nothing":           {{Name: "unit"}, {Name: "what"}},
+		"":                  {{Name: "unit"}, {Name: "what"}},
 	} {
 		for _, filter := range []string{"", `captures.unit != "x"`} {
 			e := numbered(1, 0, text)
@@ -185,6 +185,29 @@ func TestExtractTakesNamedGroupsOut(t *testing.T) {
 			if diff := cmp.Diff(want, e.Captures); diff != "" {
 				t.Errorf("%q (-want +got):\n%s", text, diff)
 			}
+		}
+	}
+}
+
+// A sink that reads a capture by name must get gaps and summaries too.
+func TestNamedGroupsExistForGapsAndSummaries(t *testing.T) {
+	want := []event.Capture{{Name: "unit"}}
+	for _, filter := range []string{"", `kind != "event" or captures.unit == "a"`} {
+		r := mustCompile(t, Options{Extract: "(?P<unit>.*)", Filter: filter, RateLimit: RateLimit{Events: 1, Per: time.Hour}})
+		gap, summary := numbered(1, 0, ""), numbered(2, 0, "")
+		gap.Gap, summary.Suppressed = &event.Gap{Count: 3}, &event.Suppressed{Count: 1}
+		for _, e := range []*event.Event{gap, summary} {
+			judge(t, r, e)
+			if diff := cmp.Diff(want, e.Captures); diff != "" {
+				t.Errorf("captures of a %s (-want +got):\n%s", e.Kind(), diff)
+			}
+		}
+		for seq := range uint64(2) {
+			judge(t, r, numbered(3+seq, 0, "a"))
+		}
+		told := r.Summaries(nil, time.Time{}, true)
+		if len(told) != 1 || !cmp.Equal(want, told[0].Captures) {
+			t.Errorf("summaries %+v", told)
 		}
 	}
 }
