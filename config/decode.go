@@ -156,6 +156,9 @@ func (d *decoder) plain(n *yaml.Node, v reflect.Value, path string) {
 		if err := setText(v, n.Value); err != nil {
 			d.fail(at, path, "%v", err)
 		}
+		if v.Kind() == reflect.String {
+			d.remember(path, n)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"reflect"
+	"strings"
 )
 
 // Load reads and checks the regular file at path and its drop-ins, which add sinks:
@@ -90,7 +91,9 @@ func (r *report) decode(in input) *Config {
 	}
 	v := reflect.ValueOf(c).Elem()
 	if root := r.document(in.text); root != nil {
+		r.lines = strings.Split(string(in.text), "\n")
 		newDecoder(r).value(root, v, "")
+		r.lines = nil
 	}
 	r.check(v, "")
 	return c

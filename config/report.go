@@ -39,6 +39,8 @@ type report struct {
 	odd    map[string]bool // the mapping has a key that nobody knows
 	keys   map[string]spot
 	values map[string]spot
+	texts  map[string]written
+	lines  []string // of the file, while it is decoded
 }
 
 func newReport(file string, all *costs) *report {
@@ -49,6 +51,7 @@ func newReport(file string, all *costs) *report {
 		odd:    make(map[string]bool),
 		keys:   make(map[string]spot),
 		values: make(map[string]spot),
+		texts:  make(map[string]written),
 	}
 }
 

@@ -23,7 +23,7 @@ func Check(cfg *config.Config, dirs Dirs) error {
 	for i := range cfg.Sinks {
 		sc := &cfg.Sinks[i]
 		_, err := newRules(sc)
-		faults = append(faults, sinkFaults(cfg, i, errors.Join(err, checkSink(sc)))...)
+		faults = append(faults, sinkFaults(cfg, i, errors.Join(err, checkEnvelope(&cfg.Event, sc), checkSink(sc)))...)
 	}
 	if len(faults) > 0 {
 		faults.Sort()
@@ -55,16 +55,16 @@ func sinkFaults(cfg *config.Config, i int, err error) (faults config.Errors) {
 	for _, err := range leaves(err) {
 		var option *sink.OptionError
 		if errors.As(err, &option) {
-			faults = append(faults, fault(cfg, path+"."+option.Key, option.Err))
+			f := cfg.FaultWithin(path+"."+option.Key, option.Line, option.Column, "%v", option.Err)
+			faults = append(faults, caused(f, option.Err))
 		} else {
-			faults = append(faults, fault(cfg, path, err))
+			faults = append(faults, caused(cfg.Fault(path, "%v", err), err))
 		}
 	}
 	return faults
 }
 
-func fault(cfg *config.Config, path string, err error) *config.FieldError {
-	f := cfg.Fault(path, "%v", err)
+func caused(f *config.FieldError, err error) *config.FieldError {
 	f.Cause = err
 	return f
 }

@@ -3,9 +3,14 @@
 package daemon
 
 import (
+	"bytes"
+	"errors"
+
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/envelope"
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
@@ -13,9 +18,49 @@ import (
 func newEncoder(c *config.Sink) (event.Encoder, error) {
 	encoder, err := envelope.New(envelopeOptions(c))
 	if err != nil {
-		return nil, &sink.OptionError{Key: "template", Err: err}
+		return nil, templateError(err)
 	}
 	return encoder, nil
+}
+
+func templateError(err error) *sink.OptionError {
+	option := &sink.OptionError{Key: "template", Err: err}
+	var fault *envelope.Fault
+	if errors.As(err, &fault) {
+		option.Line, option.Column = fault.Line, fault.Column
+	}
+	return option
+}
+
+// checkEnvelope has the envelope write samples of what the sink may get.
+func checkEnvelope(e *config.Event, c *config.Sink) error {
+	encoder, err := newEncoder(c)
+	if err != nil {
+		return err
+	}
+	var accept func([]byte) error
+	if c.Syslog != nil {
+		accept = notEmpty
+	}
+	var faults []error
+	for _, err := range leaves(envelope.Check(encoder, envelopeContext(e, c), accept)) {
+		faults = append(faults, templateError(err))
+	}
+	return errors.Join(faults...)
+}
+
+func envelopeContext(e *config.Event, c *config.Sink) *envelope.Context {
+	return &envelope.Context{
+		Labels: everyOrigin(e, &origin.Machine{}).Labels, Captures: match.Captures(c.Extract),
+		MachineID: e.MachineID, BootID: e.BootID, KernelRelease: e.KernelRelease,
+	}
+}
+
+func notEmpty(result []byte) error {
+	if len(bytes.TrimRight(result, "\r\n")) == 0 {
+		return errors.New("the result is empty, which a syslog message cannot be; write a word beside the text")
+	}
+	return nil
 }
 
 func envelopeOptions(c *config.Sink) envelope.Options {

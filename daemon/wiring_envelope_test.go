@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
@@ -24,13 +26,64 @@ func parse(t *testing.T, yaml string) *config.Config {
 func TestCheckFindsATemplatesFault(t *testing.T) {
 	cfg := parse(t, "sinks:\n- name: out\n  stdout: {}\n- name: chat\n  envelope: template\n  template: |\n    {{.Host}}\n    {{.Mesage}}\n  stdout: {}\n")
 	err := Check(cfg, Dirs{})
-	const want = "test.yaml:6:13: sinks[1].template: line 2:2: there is no field Mesage"
+	const want = "test.yaml:8:7: sinks[1].template: line 2, column 3: there is no field Mesage"
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 	cfg.Sinks[1].Template = "{{.Message}}"
 	if err := Check(cfg, Dirs{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// A template must not wait for an event to tell what the configuration lacks.
+func TestCheckRendersTemplatesWithWhatIsConfigured(t *testing.T) {
+	const text = `event:
+  labels: {rack: b7}
+sinks:
+  - name: gapless
+    envelope: template
+    template: "{{.Host}} {{.Gap.Count}}"
+    stdout: {}
+  - name: captures
+    extract: 'sd(?P<disk>[a-z])'
+    envelope: template
+    template: '{{.Captures.disk}} {{.Labels.rack}} {{.Captures.unit}} {{.Labels.site}}'
+    stdout: {}
+  - name: broken-extract
+    extract: 'sd(?P<disk>'
+    envelope: template
+    content_type: application/json
+    template: |
+      {
+        "disk": {{json .Captures.disk}},
+        "text": {{.Text}}
+      }
+    stdout: {}
+  - name: empty
+    envelope: template
+    template: "{{.Message}}"
+    syslog: {address: "udp://127.0.0.1:514"}
+  - name: good
+    extract: 'sd(?P<disk>[a-z])'
+    envelope: template
+    content_type: application/json
+    template: '{"disk": {{json .Captures.disk}}, "rack": {{json .Labels.rack}}{{with .Gap}}, "lost": {{.Count}}{{end}}}'
+    stdout: {}
+`
+	want := strings.Join([]string{
+		`t.yaml:6:32: sinks[0].template: line 1, column 17: fails for an event: <.Gap.Count>: error calling Count: there is none for this event; write {{with .Gap}}{{.Count}}{{end}}`,
+		`t.yaml:11:63: sinks[1].template: line 1, column 48: there is no capture unit; extract has disk`,
+		`t.yaml:14:14: sinks[2].extract: column 1: error parsing regexp: missing closing ): ` + "`sd(?P<disk>`",
+		`t.yaml:20:19: sinks[2].template: line 3, column 13: fails for an event: the result is not JSON: invalid character 'd' looking for beginning of value behind " failed\",\n  \"text\": "; write texts as {{json .Text}}, without quotes around it`,
+		`t.yaml:25:15: sinks[3].template: fails for an event with an empty text: the result is empty, which a syslog message cannot be; write a word beside the text`,
+	}, "\n")
+	cfg, err := config.Parse("t.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, Check(cfg, Dirs{}).Error()); diff != "" {
+		t.Errorf("errors (-want +got):\n%s", diff)
 	}
 }
 
@@ -62,7 +115,7 @@ func TestASinkWritesItsEnvelope(t *testing.T) {
 }
 
 func TestAFailingTemplateIsAPermanentError(t *testing.T) {
-	cfg := parse(t, "sinks:\n- name: out\n  stdout: {}\n  envelope: template\n  template: \"{{.Captures.code}}\"\n")
+	cfg := parse(t, "sinks:\n- name: out\n  stdout: {}\n  envelope: template\n  template: \"{{slice .Message 1}}\"\n")
 	var out bytes.Buffer
 	s, err := newSink(&cfg.Sinks[0], &Options{Stdout: &out})
 	if err != nil {

@@ -15,52 +15,128 @@ import (
 	"time"
 )
 
-var errText = fmt.Errorf("the text is longer than %d bytes", maxOutput)
-
 // functions are what a template has beside those of text/template. The ones that
-// can make a text longer, which a loop could repeat, have a limit.
-func functions() template.FuncMap {
+// copy a text, which a loop could repeat, spend the budget.
+func functions(b *budget) template.FuncMap {
 	return template.FuncMap{
-		"json":    bounded1(jsonOf),
-		"base64":  bounded1(func(s string) (string, error) { return base64.StdEncoding.EncodeToString([]byte(s)), nil }),
-		"upper":   bounded1(func(s string) (string, error) { return strings.ToUpper(s), nil }),
-		"lower":   bounded1(func(s string) (string, error) { return strings.ToLower(s), nil }),
-		"trim":    strings.TrimSpace,
-		"replace": replace,
-		"default": defaultTo,
-		"rfc3339": rfc3339,
-		"unix":    unix,
-
-		"print":    bounded(fmt.Sprint),
-		"println":  bounded(fmt.Sprintln),
-		"html":     bounded(template.HTMLEscaper),
-		"js":       bounded(template.JSEscaper),
-		"urlquery": bounded(template.URLQueryEscaper),
-		"printf": func(format string, args ...any) (string, error) {
-			return limit(fmt.Sprintf(format, args...))
-		},
+		"json":     func(value any) (string, error) { return b.spent(jsonOf(value)) },
+		"base64":   b.of(func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }, visibly),
+		"upper":    b.of(strings.ToUpper, like),
+		"lower":    b.of(strings.ToLower, like),
+		"trim":     b.of(strings.TrimSpace, like),
+		"visible":  b.of(func(s string) string { return Text(s).String() }, visibly),
+		"raw":      b.of(func(s string) string { return s }, visibly),
+		"replace":  b.replace,
+		"default":  defaultTo,
+		"rfc3339":  func(i *Instant) (string, error) { return i.Format(time.RFC3339) },
+		"unix":     (*Instant).Unix,
+		"print":    b.joining(fmt.Sprint, false),
+		"println":  b.joining(fmt.Sprintln, true),
+		"html":     b.joining(template.HTMLEscaper, false),
+		"js":       b.joining(template.JSEscaper, false),
+		"urlquery": b.urlquery,
+		"printf":   b.printf,
+		"call":     func(...any) (string, error) { return "", errCall },
 	}
 }
 
-func limit(s string) (string, error) {
-	if len(s) > maxOutput {
-		return "", errText
-	}
-	return s, nil
-}
+var errCall = errors.New("nothing in an event is a function; leave call out")
 
-func bounded(f func(...any) string) func(...any) (string, error) {
-	return func(args ...any) (string, error) { return limit(f(args...)) }
-}
+// visibly is for a result that may be written as it is.
+func visibly(_ bool, text string) any { return text }
 
-func bounded1[T any](f func(T) (string, error)) func(T) (string, error) {
-	return func(arg T) (string, error) {
-		s, err := f(arg)
+// of makes a function of one text. The type of its result is the last argument's to
+// choose.
+func (b *budget) of(f func(string) string, as func(untrusted bool, text string) any) func(any) (any, error) {
+	return func(value any) (any, error) {
+		text, untrusted, err := exactly(value)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		return limit(s)
+		result, err := b.spent(f(text), nil)
+		return as(untrusted, result), err
 	}
+}
+
+// joining makes a function of any values. Has says that what f adds has control
+// characters.
+func (b *budget) joining(f func(...any) string, has bool) func(...any) (any, error) {
+	return func(args ...any) (any, error) {
+		if err := b.spend(sizeOf(args)); err != nil {
+			return nil, err
+		}
+		return b.join(args, has, f)
+	}
+}
+
+// join has f make one text of several. When one of them is a Text, the result is one,
+// unless that would escape the control characters that the template itself has put
+// between them: then the Texts are escaped, and these stay.
+func (b *budget) join(args []any, control bool, f func(...any) string) (any, error) {
+	untrusted := slices.ContainsFunc(args, isUntrusted)
+	if !untrusted || control || slices.ContainsFunc(args, hasControl) {
+		return b.spent(f(args...), nil)
+	}
+	plain := slices.Clone(args)
+	for i, arg := range plain {
+		if text, ok := arg.(Text); ok {
+			plain[i] = string(text)
+		}
+	}
+	text, err := b.spent(f(plain...), nil)
+	return Text(text), err
+}
+
+func isUntrusted(arg any) bool { _, ok := arg.(Text); return ok }
+
+func hasControl(arg any) bool {
+	text, ok := arg.(string)
+	return ok && Text(text).String() != text
+}
+
+func (b *budget) printf(format string, args ...any) (any, error) {
+	if err := b.spend(formatted(format, args)); err != nil {
+		return nil, err
+	}
+	return b.join(args, hasControl(format), func(args ...any) string { return fmt.Sprintf(format, args...) })
+}
+
+func (b *budget) urlquery(args ...any) (string, error) {
+	if err := b.spend(sizeOf(args)); err != nil {
+		return "", err
+	}
+	plain := slices.Clone(args)
+	for i, arg := range plain {
+		if text, ok := arg.(Text); ok {
+			plain[i] = string(text)
+		}
+	}
+	return b.spent(template.URLQueryEscaper(plain...), nil)
+}
+
+// replace has the text last, for the end of a pipeline.
+func (b *budget) replace(old, with, value any) (any, error) {
+	from, _, err1 := exactly(old)
+	to, untrusted1, err2 := exactly(with)
+	text, untrusted2, err3 := exactly(value)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, err
+	}
+	if from == "" {
+		return nil, errors.New("there is nothing to replace")
+	}
+	if err := b.spend(len(text) + strings.Count(text, from)*(len(to)-len(from))); err != nil {
+		return nil, err
+	}
+	return like(untrusted1 || untrusted2, strings.ReplaceAll(text, from, to)), nil
+}
+
+// defaultTo has the value last, for the end of a pipeline.
+func defaultTo(otherwise, value any) any {
+	if truth, ok := template.IsTrue(value); ok && truth {
+		return value
+	}
+	return otherwise
 }
 
 // jsonOf writes texts as AppendJSON does.
@@ -70,7 +146,11 @@ func jsonOf(value any) (string, error) {
 		return jsonOfOurs(v.(fmt.Stringer)), nil
 	case string:
 		return string(appendQuoted(nil, v)), nil
+	case Text:
+		return string(appendQuoted(nil, string(v))), nil
 	case map[string]string:
+		return string(appendObject(nil, v)), nil
+	case map[string]Text:
 		return string(appendObject(nil, v)), nil
 	case nil, bool, int, int64, uint64, float64:
 		text, err := json.Marshal(v)
@@ -90,49 +170,14 @@ func jsonOfOurs(value fmt.Stringer) string {
 	return text
 }
 
-func appendObject(dst []byte, m map[string]string) []byte {
+func appendObject[T ~string](dst []byte, m map[string]T) []byte {
 	dst = append(dst, '{')
 	for i, name := range slices.Sorted(maps.Keys(m)) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
 		dst = append(appendQuoted(dst, name), ':')
-		dst = appendQuoted(dst, m[name])
+		dst = appendQuoted(dst, string(m[name]))
 	}
 	return append(dst, '}')
 }
-
-// replace has the text last, for the end of a pipeline.
-func replace(old, with, text string) (string, error) {
-	if old == "" {
-		return "", errors.New("there is nothing to replace")
-	}
-	if len(text)+strings.Count(text, old)*(len(with)-len(old)) > maxOutput {
-		return "", errText
-	}
-	return strings.ReplaceAll(text, old, with), nil
-}
-
-// defaultTo has the value last, for the end of a pipeline.
-func defaultTo(otherwise, value any) any {
-	if truth, ok := template.IsTrue(value); ok && truth {
-		return value
-	}
-	return otherwise
-}
-
-func rfc3339(i *Instant) (string, error) {
-	if i == nil {
-		return "", errNoTime
-	}
-	return i.Format(time.RFC3339), nil
-}
-
-func unix(i *Instant) (int64, error) {
-	if i == nil {
-		return 0, errNoTime
-	}
-	return i.Unix(), nil
-}
-
-var errNoTime = errors.New("the time is not known")

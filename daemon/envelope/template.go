@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"mime"
-	"runtime"
 	"strings"
 	"text/template"
 	"unicode/utf16"
@@ -18,32 +17,35 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// maxOutput is how long what a template makes of one event, and each text on the
-// way there, may be.
-const maxOutput = 1 << 20
-
 var errOutput = fmt.Errorf("the template writes more than %d bytes", maxOutput)
 
 // textTemplate writes what a text/template makes of a View. See checkTree for what
 // a template cannot do, so that it ends.
 type textTemplate struct {
+	text        string
 	template    *template.Template
 	contentType string
 	isJSON      bool
 	view        View
 	out         limited
+	budget      budget
 }
 
+// newTemplate fails with a *Fault for a text that cannot work.
 func newTemplate(text, contentType string) (*textTemplate, error) {
-	t, err := template.New("template").Option("missingkey=error").Funcs(functions()).Parse(text)
-	if err != nil {
-		return nil, place(err)
-	}
-	if err := checkTree(t); err != nil {
-		return nil, place(err)
-	}
 	contentType = cmp.Or(contentType, "text/plain; charset=utf-8")
-	return &textTemplate{template: t, contentType: contentType, isJSON: isJSON(contentType)}, nil
+	t := &textTemplate{text: text, contentType: contentType, isJSON: isJSON(contentType)}
+	// A label that an older event does not have is empty. Check finds misspelled ones.
+	parsed, err := template.New("template").Option("missingkey=zero").Funcs(functions(&t.budget)).Parse(text)
+	if err != nil {
+		return nil, faultOf(err, text)
+	}
+	if err := checkTree(parsed); err != nil {
+		return nil, faultOf(err, text)
+	}
+	boundLoops(parsed.Tree)
+	t.template = parsed.Funcs(template.FuncMap{turnName: t.budget.turn})
+	return t, nil
 }
 
 func isJSON(contentType string) bool {
@@ -53,17 +55,23 @@ func isJSON(contentType string) bool {
 
 // Append fails when the template does, and when it is to write JSON and does not.
 func (t *textTemplate) Append(dst []byte, e *event.Event) ([]byte, error) {
-	t.view.e = e
-	t.out.Reset()
-	err := t.template.Execute(&t.out, &t.view)
-	t.view.e = nil
-	if err != nil {
-		return dst, place(err)
+	if err := t.execute(e); err != nil {
+		return dst, faultOf(err, t.text)
 	}
 	if t.isJSON {
 		return appendCompact(dst, t.out.Bytes())
 	}
 	return append(dst, t.out.Bytes()...), nil
+}
+
+// execute leaves the result in t.out.
+func (t *textTemplate) execute(e *event.Event) error {
+	t.view.e = e
+	t.out.Reset()
+	t.budget.reset()
+	err := t.template.Execute(&t.out, &t.view)
+	t.view.e = nil
+	return err
 }
 
 func (t *textTemplate) ContentType() string { return t.contentType }
@@ -77,23 +85,6 @@ func (t *textTemplate) BatchContentType() string {
 	return ""
 }
 
-// place has the error begin with where in the template it is: "line 3: ".
-func place(err error) error {
-	if errors.Is(err, errOutput) {
-		return errOutput
-	}
-	text := strings.TrimPrefix(err.Error(), "template: ")
-	text = strings.Replace(text, `executing "template" at `, "", 1)
-	var missing runtime.Error // of a method of a Gap that is nil
-	if errors.As(err, &missing) {
-		text = strings.Replace(text, missing.Error(), "there is none for this event", 1)
-	}
-	if at, ok := strings.CutPrefix(text, "template:"); ok {
-		text = "line " + at
-	}
-	return errors.New(string(event.AppendVisible(nil, []byte(text))))
-}
-
 // limited is a buffer that refuses to grow beyond maxOutput.
 type limited struct{ bytes.Buffer }
 
@@ -104,12 +95,47 @@ func (l *limited) Write(p []byte) (int, error) {
 	return l.Buffer.Write(p)
 }
 
+// A jsonError says where a result is not JSON.
+type jsonError struct {
+	err    error
+	offset int // of the first byte that is wrong
+	behind string
+}
+
+func (e *jsonError) Error() string {
+	text := "the result is not JSON: " + e.err.Error()
+	if e.behind != "" {
+		text += fmt.Sprintf(" behind %q", e.behind)
+	}
+	return text
+}
+
+func (e *jsonError) Unwrap() error { return e.err }
+
+// maxBehind is how much of a result an error repeats: a few bytes of the template, and
+// never much of an event's text.
+const maxBehind = 20
+
+func notJSON(text []byte) error {
+	err := json.Unmarshal(text, new(json.RawMessage)) // Compact does not tell the offset
+	offset := len(text)
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		offset = min(max(int(syntax.Offset)-1, 0), offset)
+	}
+	behind := bytes.ToValidUTF8(text[max(0, offset-maxBehind):offset], nil)
+	return &jsonError{err, offset, string(behind)}
+}
+
 // appendCompact appends JSON as one line that no terminal obeys, whether the
 // template has used the function json for each text or not.
 func appendCompact(dst, text []byte) ([]byte, error) {
 	var line bytes.Buffer
 	if err := json.Compact(&line, text); err != nil {
-		return dst, fmt.Errorf("what the template writes is no JSON: %w", err)
+		return dst, notJSON(text)
+	}
+	if event.IsVisible(line.Bytes()) {
+		return append(dst, line.Bytes()...), nil
 	}
 	for b := line.Bytes(); len(b) > 0; {
 		r, size := utf8.DecodeRune(b)

@@ -18,7 +18,9 @@ func TestTemplateFieldsAndFunctions(t *testing.T) {
 		"{{.Time}}":                  "2026-01-02T03:04:05.000006789Z",
 		"{{.KernelTime}} {{.KernelSeq}} {{.LoadID}}":                        "2026-01-02T03:04:04.000006789Z 41 fedcba9876543210",
 		"{{.Host}} {{.Family}} {{.Group}}":                                  "web-1 genltest mcgrp",
-		"{{.Message}}|{{.Text}}":                                            "disk \"sda\"\x1b|disk \"sda\"\x1b",
+		"{{.Message}}|{{.Text}}":                                            `disk "sda"\x1b|disk "sda"\x1b`,
+		"{{raw .Message}}|{{raw .Text}}":                                    "disk \"sda\"\x1b|disk \"sda\"\x1b",
+		"{{visible .Message}} {{visible \"\\n\"}} {{raw \"\\n\"}}":          "disk \"sda\"\\x1b \\n \n",
 		"{{.MachineID}} {{.BootID}} {{.KernelRelease}}":                     "b08dfa6083e7567a1921a715000001fb c1f0fdd2a9f54ffcbd33c49f0a2c1f9b 6.1.0-50-amd64",
 		"{{.Labels.site}} {{.Captures.code}}":                               "berlin 17",
 		"{{range $k, $v := .Labels}}{{$k}}={{$v}};{{end}}":                  `rack=b "7";site=berlin;`,
@@ -69,19 +71,19 @@ func TestTemplateOfWhatIsNoEvent(t *testing.T) {
 // An operator is told when the configuration is read, and where.
 func TestTemplatesThatCannotWorkAreRefused(t *testing.T) {
 	for template, want := range map[string]string{
-		"a\n{{.Mesage}}": "line 2:2: there is no field Mesage; the fields here are BootID, Captures, Family, Gap, Group, Host, ID, " +
+		"a\n{{.Mesage}}": "line 2, column 3: there is no field Mesage; the fields here are BootID, Captures, Family, Gap, Group, Host, ID, " +
 			"KernelRelease, KernelSeq, KernelTime, Kind, Labels, LoadID, MachineID, Message, Seq, Suppressed, Text, Time",
-		"{{if .Gap}}{{.Gap.Cuont}}{{end}}":   "line 1:17: there is no field Cuont; the fields here are Count, FirstKernelSeq, From, LastKernelSeq, LoadID, Reason, To",
-		"{{range .Labels}}{{$.Hots}}{{end}}": "line 1:20: there is no field Hots",
-		"{{json (upper .Hots)}}":             "line 1:14: there is no field Hots",
-		"{{.Message.Foo}}":                   "line 1:10: there is no field Foo",
-		"{{.Time.Foo}}":                      "line 1:7: there is no field Foo",
+		"{{if .Gap}}{{.Gap.Cuont}}{{end}}":   "line 1, column 18: there is no field Cuont; the fields here are Count, FirstKernelSeq, From, LastKernelSeq, LoadID, Reason, To",
+		"{{range .Labels}}{{$.Hots}}{{end}}": "line 1, column 21: there is no field Hots",
+		"{{json (upper .Hots)}}":             "line 1, column 15: there is no field Hots",
+		"{{.Message.Foo}}":                   "line 1, column 11: there is no field Foo",
+		"{{.Time.Foo}}":                      "line 1, column 8: there is no field Foo",
 		"{{.Message":                         "line 1: unclosed action",
 		"\n\n{{if}}{{end}}":                  "line 3: missing value for if",
 		"{{exec \"rm\"}}":                    `line 1: function "exec" not defined`,
 		"":                                   "it writes nothing",
 		"{{/* nothing */}}":                  "it writes nothing",
-		"{{range 1000000000}}{{end}}":        "line 1:8: range is for .Labels and .Captures only",
+		"{{range 1000000000}}{{end}}":        "line 1, column 9: range is for .Labels and .Captures only",
 		"{{$ = .Captures}}":                  "$ is the event; give the variable a name",
 		"{{range $ := .Captures}}{{end}}":    "$ is the event; give the variable a name",
 		"{{with .Captures}}{{range .Labels}}{{end}}{{end}}":                              "$.Labels and $.Captures within with and range",
@@ -106,10 +108,9 @@ func TestTemplatesThatCannotWorkAreRefused(t *testing.T) {
 // What fails for one event is an error of that event, and the next is written.
 func TestAFailingTemplateIsTheEventsError(t *testing.T) {
 	for template, want := range map[string]string{
-		"a{{.Captures.level}}":                                   `line 1:12: <.Captures.level>: map has no entry for key "level"`,
-		"{{.Gap.Count}}":                                         "line 1:6: <.Gap.Count>: error calling Count: there is none for this event",
-		"{{unix .KernelTime}}":                                   "line 1:2: <unix .KernelTime>: error calling unix: the time is not known",
-		"{{.KernelTime.Unix}}":                                   "there is none for this event",
+		"{{.Gap.Count}}":                                         "line 1, column 7: <.Gap.Count>: error calling Count: there is none for this event",
+		"{{unix .KernelTime}}":                                   "line 1, column 3: <unix .KernelTime>: error calling unix: the time is not known",
+		"{{.KernelTime.Unix}}":                                   "the time is not known",
 		`{{.Host | replace "" "x"}}`:                             "there is nothing to replace",
 		"{{slice .Message 0 100}}":                               "index out of range: 100",
 		"{{json .Time.Month}}":                                   "a time.Month has no JSON here",
@@ -127,13 +128,22 @@ func TestAFailingTemplateIsTheEventsError(t *testing.T) {
 			t.Errorf("%s: %.100q is left of the failed event", template, got)
 		}
 	}
-	encoder := mustNew(t, Options{Kind: Template, Template: "{{.Captures.code}}"})
-	e := bare("x")
+	encoder := mustNew(t, Options{Kind: Template, Template: "{{slice .Message 1}}"})
+	e := bare("")
 	if _, err := encoder.Append(nil, &e); err == nil {
 		t.Error("no error")
 	}
-	if got := encode(t, encoder, full("x")); got != "17" {
+	if got := encode(t, encoder, full("x17")); got != "17" {
 		t.Errorf("got %q after an error", got)
+	}
+}
+
+// A label may be configured after an event was received, and a letter that is replayed
+// may have no captures.
+func TestALabelOrCaptureThatAnEventLacksIsEmpty(t *testing.T) {
+	encoder := mustNew(t, Options{Kind: Template, Template: "{{.Labels.site}}|{{.Captures.code}}|{{json .Captures.code}}"})
+	if got := encode(t, encoder, bare("x")); got != `||""` {
+		t.Errorf("got %q", got)
 	}
 }
 
@@ -152,18 +162,18 @@ func TestALoopCannotMakeATextLongForEver(t *testing.T) {
 }
 
 func TestATemplateOfJSONWritesOneValidLine(t *testing.T) {
-	const text = "{\n  \"text\": {{json .Message}},\n  \"site\": \"{{.Host}}\"\n}\n"
+	const text = "{\n  \"text\": {{json .Message}},\n  \"site\": \"{{.Family}}\"\n}\n"
 	encoder := mustNew(t, Options{Kind: Template, Template: text, ContentType: "application/json"})
 	e := bare("two\nlines\u202e")
-	if diff := cmp.Diff(`{"text":"two\nlines\u202e","site":"web-1"}`, encode(t, encoder, e)); diff != "" {
+	if diff := cmp.Diff(`{"text":"two\nlines\u202e","site":"genltest"}`, encode(t, encoder, e)); diff != "" {
 		t.Errorf("line (-want +got):\n%s", diff)
 	}
-	e.Host = "a\u202eb\x7f\U000e0041\xff"
+	e.Family = "a\u202eb\x7f\U000e0041\xff"
 	if diff := cmp.Diff(`{"text":"two\nlines\u202e","site":"a\u202eb\u007f\udb40\udc41\ufffd"}`, encode(t, encoder, e)); diff != "" {
 		t.Errorf("without the function json (-want +got):\n%s", diff)
 	}
-	e.Host = `"`
-	if _, err := encoder.Append(nil, &e); err == nil || !strings.Contains(err.Error(), "what the template writes is no JSON") {
+	e.Family = `"`
+	if _, err := encoder.Append(nil, &e); err == nil || !strings.Contains(err.Error(), "the result is not JSON: invalid character") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -174,8 +184,14 @@ func FuzzTemplateKeepsTheText(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, message []byte) {
 		e := bare(string(message))
-		if got := encode(t, mustNew(t, Options{Kind: Template, Template: "<{{.Message}}>"}), e); got != "<"+string(message)+">" {
+		if got := encode(t, mustNew(t, Options{Kind: Template, Template: "<{{raw .Message}}>"}), e); got != "<"+string(message)+">" {
 			t.Errorf("%q became %q", message, got)
+		}
+		for _, text := range []string{"{{.Message}}", "{{.Text | upper | printf \"%.9s\"}}", "{{print .Host .Message}}", "{{html .Message}}", "{{.Captures}}{{js .Text}}"} {
+			e.Captures = []event.Capture{{Name: "c", Value: message}}
+			if got := encode(t, mustNew(t, Options{Kind: Template, Template: text}), e); !event.IsVisible([]byte(got)) {
+				t.Errorf("%s: %q became %q", text, message, got)
+			}
 		}
 		line := encode(t, mustNew(t, Options{Kind: Template, Template: "{{json .Message}}", ContentType: "application/json"}), e)
 		var got string

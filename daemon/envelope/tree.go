@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"text/template"
 	"text/template/parse"
@@ -30,10 +31,18 @@ func checkTree(t *template.Template) error {
 	return c.err
 }
 
+// checkNames refuses labels and captures that there are not, where it can tell.
+func checkNames(t *parse.Tree, names *Context) error {
+	c := treeChecker{tree: t, names: names}
+	c.list(t.Root, true)
+	return c.err
+}
+
 // A treeChecker walks a template. Its error is the first fault's.
 type treeChecker struct {
 	tree   *parse.Tree
-	ranges int // around the current node
+	names  *Context // nil for names that are not known
+	ranges int      // around the current node
 	err    error
 }
 
@@ -136,9 +145,10 @@ func (c *treeChecker) arg(n parse.Node, isView bool) {
 // fields follows the names behind a View.
 func (c *treeChecker) fields(n parse.Node, names []string) {
 	t := reflect.TypeFor[*View]()
-	for _, name := range names {
+	for i, name := range names {
 		if t.Kind() == reflect.Map {
-			return // of names that only an event has
+			c.name(n, names[i-1], name)
+			return
 		}
 		method, ok := t.MethodByName(name)
 		if !ok || method.Type.NumOut() == 0 {
@@ -147,6 +157,41 @@ func (c *treeChecker) fields(n parse.Node, names []string) {
 		}
 		t = method.Type.Out(0)
 	}
+}
+
+// name checks the name of a label or capture.
+func (c *treeChecker) name(n parse.Node, field, name string) {
+	if c.names == nil {
+		return
+	}
+	if fault := c.names.missing(field, name); fault != "" {
+		c.fail(n, "%s", fault)
+	}
+}
+
+// missing says why there is no such label or capture; it is empty when there is.
+func (c *Context) missing(field, name string) string {
+	switch field {
+	case "Labels":
+		var names []string
+		for _, l := range c.Labels {
+			names = append(names, l.Name)
+		}
+		return unknown("label", name, "event.labels", names, "add labels: {"+name+": VALUE} below event:")
+	case "Captures":
+		return unknown("capture", name, "extract", c.Captures, "add extract to the sink, with a group (?P<"+name+">...)")
+	}
+	return ""
+}
+
+func unknown(what, name, key string, names []string, remedy string) string {
+	switch {
+	case slices.Contains(names, name):
+		return ""
+	case len(names) == 0:
+		return fmt.Sprintf("there is no %s %s; %s", what, name, remedy)
+	}
+	return fmt.Sprintf("there is no %s %s; %s has %s", what, name, key, strings.Join(names, ", "))
 }
 
 // among lists the fields of a type of ours.

@@ -3,8 +3,6 @@
 package envelope
 
 import (
-	"time"
-
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
@@ -36,7 +34,7 @@ func (v *View) KernelSeq() uint64 { return v.e.KernelSeq }
 func (v *View) LoadID() string { return loadID(v.e.LoadID) }
 
 // Host is the machine that received the event.
-func (v *View) Host() string { return v.e.Host }
+func (v *View) Host() Text { return Text(v.e.Host) }
 
 // Family is the generic netlink family.
 func (v *View) Family() string { return v.e.Family }
@@ -44,12 +42,12 @@ func (v *View) Family() string { return v.e.Family }
 // Group is the multicast group.
 func (v *View) Group() string { return v.e.Group }
 
-// Message is the event's text, to the byte; empty for what is no event.
-func (v *View) Message() string { return string(v.e.Message) }
+// Message is the event's text; empty for what is no event.
+func (v *View) Message() Text { return Text(v.e.Message) }
 
 // Text is the event's text, or a sentence that says what a gap or suppressed events
 // are.
-func (v *View) Text() string { return string(v.e.AppendText(nil)) }
+func (v *View) Text() Text { return Text(v.e.AppendText(nil)) }
 
 // MachineID is empty unless the configuration asks for it.
 func (v *View) MachineID() string { return v.origin().MachineID }
@@ -60,7 +58,8 @@ func (v *View) BootID() string { return v.origin().BootID }
 // KernelRelease is empty unless the configuration asks for it.
 func (v *View) KernelRelease() string { return v.origin().KernelRelease }
 
-// Labels are the machine's, by name. A name that is not there is an error.
+// Labels are the machine's, by name. One that the event does not have is empty: it
+// was received before the label was configured.
 func (v *View) Labels() map[string]string {
 	labels := make(map[string]string)
 	for _, l := range v.origin().Labels {
@@ -70,11 +69,11 @@ func (v *View) Labels() map[string]string {
 }
 
 // Captures are the named parts of the text that the sink's rules have taken out of
-// it. A name that is not there is an error.
-func (v *View) Captures() map[string]string {
-	captures := make(map[string]string)
+// it.
+func (v *View) Captures() map[string]Text {
+	captures := make(map[string]Text)
 	for _, c := range v.e.Captures {
-		captures[c.Name] = string(c.Value)
+		captures[c.Name] = Text(c.Value)
 	}
 	return captures
 }
@@ -144,24 +143,6 @@ func (s *Suppressed) From() *Instant { return instant(s.suppressed.From) }
 
 // To is when the last was received.
 func (s *Suppressed) To() *Instant { return instant(s.suppressed.To) }
-
-// An Instant is a time that a template writes as RFC 3339 with nanoseconds. It is a
-// pointer that is nil for no time: that is false in a condition, and writes nothing.
-type Instant struct{ time.Time }
-
-func instant(t time.Time) *Instant {
-	if t.IsZero() {
-		return nil
-	}
-	return &Instant{t.UTC()}
-}
-
-func (i *Instant) String() string {
-	if i == nil {
-		return ""
-	}
-	return string(event.AppendTime(nil, i.Time))
-}
 
 func loadID(id uint64) string {
 	if id == 0 {

@@ -64,6 +64,9 @@ func RetryDelay(err error) time.Duration {
 type OptionError struct {
 	Key string // of the configuration, below the sink's: "webhook.tls.ca"
 	Err error
+
+	// The place within the value, in characters from 1; 0 when not known.
+	Line, Column int
 }
 
 func (e *OptionError) Error() string { return e.Key + ": " + e.Err.Error() }

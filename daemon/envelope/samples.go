@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package envelope
+
+import (
+	"strings"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+)
+
+// Context is what the configuration says of the events that a sink gets.
+type Context struct {
+	Labels                           []event.Label
+	Captures                         []string // names of the groups of the sink's extract
+	MachineID, BootID, KernelRelease bool
+}
+
+// A sample is an event that a sink may get at any time.
+type sample struct {
+	name  string
+	event event.Event
+	older bool // received before the labels were configured
+}
+
+const (
+	hostile   = `"}]{'<&` + "`$(x)%s{{.}}\\"
+	maxSample = 4124 // bytes of the longest text of the kernel module
+)
+
+// samples are events of every kind, and with every kind of text.
+func (c *Context) samples() (list []sample) {
+	for _, text := range []struct{ name, text string }{
+		{"an event", "disk sda failed"},
+		{"an event with an empty text", ""},
+		{"an event with quotes, braces and backslashes in its text", hostile},
+		{"an event with several lines", "one\ntwo\r\n\tthree\n"},
+		{"an event with control characters in its text", "\x01\x1b[2J\x7f\u009b\u202e\u2028\ufeff"},
+		{"an event whose text is not UTF-8", "\xff\xfe\x80"},
+		{"an event with a text of 4,124 bytes", strings.Repeat("x", maxSample)},
+		{"an event with 4,124 quotes", strings.Repeat(`"`, maxSample)},
+	} {
+		list = append(list, sample{name: text.name, event: c.event(text.text)})
+	}
+	return append(list, c.withoutParts()...)
+}
+
+// withoutParts are events that lack something that others have.
+func (c *Context) withoutParts() []sample {
+	bare := c.event("disk sda failed")
+	bare.KernelTime, bare.KernelSeq, bare.LoadID, bare.Captures = time.Time{}, 0, 0, c.captures("")
+	older := bare
+	older.Origin = nil
+	gap := bare
+	gap.Message = nil
+	gap.Gap = &event.Gap{Count: 17, Reason: "kernel_buffer", From: gap.Time, To: gap.Time, LoadID: 1, First: 8, Last: 31}
+	unknown := gap
+	unknown.Gap = &event.Gap{Count: 1, Reason: "not_subscribed", From: gap.Time, To: gap.Time}
+	summary := bare
+	summary.Message = nil
+	summary.Suppressed = &event.Suppressed{Count: 3, Reason: "rate_limit", From: bare.Time, To: bare.Time}
+	return []sample{
+		{name: "an event without a number, a time and captures", event: bare},
+		{name: "an event received before event: was configured", event: older, older: true},
+		{name: "a gap", event: gap},
+		{name: "a gap without kernel numbers", event: unknown},
+		{name: "a summary of suppressed events", event: summary},
+	}
+}
+
+func (c *Context) event(text string) event.Event {
+	received := time.Date(2026, 1, 2, 3, 4, 5, 228148939, time.UTC)
+	origin := &event.Origin{Labels: c.Labels}
+	if c.MachineID {
+		origin.MachineID = "b08dfa6083e7567a1921a715000001fb"
+	}
+	if c.BootID {
+		origin.BootID = "c1f0fdd2a9f54ffcbd33c49f0a2c1f9b"
+	}
+	if c.KernelRelease {
+		origin.KernelRelease = "6.1.0-50-amd64"
+	}
+	return event.Event{
+		JournalID: "6a9155caa46c7dcc", Seq: 7, Time: received,
+		KernelTime: received.Add(-time.Millisecond), KernelSeq: 41, LoadID: 0x1e1b58c6a77ddc69,
+		Host: "web-1", Family: "genltest", Group: "mcgrp", Message: []byte(text),
+		Origin: origin, Captures: c.captures(text),
+	}
+}
+
+func (c *Context) captures(text string) (list []event.Capture) {
+	for _, name := range c.Captures {
+		list = append(list, event.Capture{Name: name, Value: []byte(text)})
+	}
+	return list
+}
