@@ -28,25 +28,33 @@ const (
 	longestAnswer = 256
 )
 
-// deliverConfirmed counts what the peer has confirmed.
+// deliverConfirmed counts what the peer has confirmed. A connection that the peer closes
+// while it is idle is made anew at once.
 func (c *Client) deliverConfirmed(ctx context.Context, events []event.Event) (accepted int, err error) {
-	conn, _, err := c.client.Conn(ctx)
-	if err != nil {
-		return 0, c.describe(err)
-	}
-	c.answers.buf = c.answers.buf[:0]
-	for accepted < len(events) {
-		window := events[accepted:min(accepted+confirmWindow, len(events))]
-		n, err := c.deliverWindow(ctx, conn, window)
-		accepted += n
+	for {
+		conn, fresh, err := c.client.Conn(ctx)
 		if err != nil {
-			if sink.Poisoned(err) == 0 {
-				c.client.Abort()
-			}
+			return 0, c.describe(err)
+		}
+		accepted, err := c.deliverOn(ctx, conn, events)
+		if err == nil || sink.Poisoned(err) > 0 {
+			return accepted, c.describe(err)
+		}
+		c.client.Abort()
+		if fresh || accepted > 0 || !stream.Ended(err) || ctx.Err() != nil {
 			return accepted, c.describe(err)
 		}
 	}
-	return accepted, nil
+}
+
+func (c *Client) deliverOn(ctx context.Context, conn *stream.Conn, events []event.Event) (accepted int, err error) {
+	c.answers.buf = c.answers.buf[:0]
+	for accepted < len(events) && err == nil {
+		var n int
+		n, err = c.deliverWindow(ctx, conn, events[accepted:min(accepted+confirmWindow, len(events))])
+		accepted += n
+	}
+	return accepted, err
 }
 
 func (c *Client) deliverWindow(ctx context.Context, conn *stream.Conn, events []event.Event) (confirmed int, err error) {

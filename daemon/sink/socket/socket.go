@@ -55,13 +55,13 @@ func (c *Client) Deliver(ctx context.Context, events []event.Event) (int, error)
 	}
 	n, err := c.lines.Write(writer{ctx, c.client}, events)
 	c.lines.Reset() // what was cut ends with its connection
-	if err != nil {
-		err = c.describe(err)
-	}
-	return n, err
+	return n, c.describe(err)
 }
 
 func (c *Client) describe(err error) error {
+	if err == nil {
+		return nil
+	}
 	return fmt.Errorf("socket %s: %w", c.opts.Stream.Address, err)
 }
 

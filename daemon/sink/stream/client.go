@@ -23,32 +23,51 @@ func NewClient(opts Options) *Client { return &Client{opts: opts} }
 // meanwhile, it dials; then fresh is true.
 func (c *Client) Conn(ctx context.Context) (conn *Conn, fresh bool, err error) {
 	if c.conn != nil {
-		switch err := c.conn.Check(); {
-		case err == nil:
+		err := c.conn.Check()
+		if err == nil {
 			return c.conn, false, nil
-		case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
-			c.Abort() // as a server does that was restarted
-		default:
-			c.Abort()
-			return nil, false, err
+		}
+		c.Abort()
+		if !Ended(err) {
+			return nil, false, err // such as a TLS alert about our certificate
 		}
 	}
+	conn, err = c.dial(ctx)
+	return conn, true, err
+}
+
+func (c *Client) dial(ctx context.Context) (conn *Conn, err error) {
 	c.conn, err = c.opts.Dial(ctx)
-	return c.conn, true, err
+	return c.conn, err
 }
 
 // Write is Conn's, on a connection that is made if need be. After an error the next
-// Write makes another.
+// Write makes another. When the peer closes a connection that has been idle while the
+// Write begins, it is made anew at once: that is not a failure.
 func (c *Client) Write(ctx context.Context, p []byte) (acknowledged int, err error) {
-	conn, _, err := c.Conn(ctx)
-	if err != nil {
-		return 0, err
-	}
-	n, err := conn.Write(ctx, p)
-	if err != nil {
+	for {
+		conn, fresh := c.conn, c.conn == nil
+		if fresh {
+			if conn, err = c.dial(ctx); err != nil {
+				return 0, err
+			}
+		}
+		n, err := conn.Write(ctx, p)
+		if err == nil {
+			return n, nil
+		}
 		c.Abort()
+		if fresh || n > 0 || !Ended(err) || ctx.Err() != nil {
+			return n, err
+		}
 	}
-	return n, err
+}
+
+// Ended reports whether an error is that the connection has ended, by the peer or the
+// network: another one may well work.
+func Ended(err error) bool {
+	var errno syscall.Errno
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &errno)
 }
 
 // Abort ends the connection, if there is one, without waiting for anything.

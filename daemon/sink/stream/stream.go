@@ -18,8 +18,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
@@ -51,14 +54,36 @@ func (o Options) Dial(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
-	c := &Conn{wire: w, conn: w, local: network == "unix"}
-	if o.Network != "tls" {
-		return c, nil
+	c := &Conn{wire: w, conn: w, local: w.local}
+	if o.Network == "tls" {
+		if err := c.startTLS(ctx, o); err != nil {
+			return nil, errors.Join(visible(fmt.Errorf("TLS to %s: %w", o.Address, err)), w.Close())
+		}
 	}
-	if err := c.startTLS(ctx, o); err != nil {
-		return nil, errors.Join(visible(fmt.Errorf("TLS to %s: %w", o.Address, err)), w.Close())
+	if err := c.greet(); err != nil {
+		return nil, errors.Join(fmt.Errorf("connect to %s: %w", o.Address, err), w.Close())
 	}
 	return c, nil
+}
+
+// errUnwelcome is for a peer that only sends, or has no use for the connection.
+var errUnwelcome = fmt.Errorf("the peer closed its side of the connection at once, so it could not be known what it reads; if it is to receive, have it keep its side open (socat: -u, ncat: --recv-only): %w", io.EOF)
+
+// greet gives a TCP peer a moment to end the connection before anything is sent: a load
+// balancer without a server behind it, or a program that has nothing to send and closes
+// its side, would get events that it may never read.
+func (c *Conn) greet() error {
+	if c.local {
+		return nil
+	}
+	if _, err := c.wire.poll(unix.POLLRDHUP, lastWord); err != nil {
+		return err
+	}
+	err := c.Check()
+	if errors.Is(err, io.EOF) {
+		return errUnwelcome
+	}
+	return err
 }
 
 // startTLS returns when the server has accepted the client, as far as it says so.
@@ -101,9 +126,14 @@ const verdictWait = 500 * time.Millisecond
 func (c *Conn) awaitVerdict(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, verdictWait)
 	defer cancel()
-	defer Bind(ctx, c.wire)()
-	if err := c.wire.awaitReadable(); err != nil && !isTimeout(err) {
-		return err
+	for ctx.Err() == nil {
+		happened, err := c.wire.poll(unix.POLLIN|unix.POLLRDHUP, longestPause)
+		if err != nil {
+			return err
+		}
+		if happened != 0 {
+			break
+		}
 	}
 	return c.Check()
 }
@@ -112,27 +142,37 @@ func (c *Conn) awaitVerdict(ctx context.Context) error {
 type Conn struct {
 	wire  *wire    // counts what goes over the socket
 	conn  net.Conn // wire, or TLS over it
-	local bool     // the queue empties as the peer reads, in units that are no bytes
+	local bool     // the queue empties as the peer reads, in units that are not bytes
 
-	blocks []block // of the Write under way
+	blocks []block // of the running Write
+	proven int64   // bytes that were acknowledged when the peer was last seen
 }
 
 // Check returns an error when the peer has ended the connection: io.EOF when it was
 // closed in order. It never waits. What the peer has sent is discarded.
 func (c *Conn) Check() error {
-	c.wire.impatient = true
-	defer func() { c.wire.impatient = false }()
+	defer c.wire.queue()()
 	var scratch [4096]byte
 	for range 16 { // a peer that never stops talking is alive
 		_, err := c.conn.Read(scratch[:])
-		if isTimeout(err) {
-			return nil
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			break // there is nothing to read
 		}
 		if err != nil {
-			return visible(err)
+			return visible(c.behind(err))
 		}
 	}
-	return nil
+	return visible(c.wire.end())
+}
+
+// behind returns the error that an end of file hides, if there is one.
+func (c *Conn) behind(err error) error {
+	if errors.Is(err, io.EOF) {
+		if end := c.wire.end(); end != nil {
+			return end
+		}
+	}
+	return err
 }
 
 // Read reads what the peer has sent until the context ends. It is for peers that
@@ -140,7 +180,7 @@ func (c *Conn) Check() error {
 func (c *Conn) Read(ctx context.Context, p []byte) (int, error) {
 	defer Bind(ctx, c.wire)()
 	n, err := c.conn.Read(p)
-	return n, visible(err)
+	return n, visible(c.behind(err))
 }
 
 // Close ends the connection in order.
@@ -154,11 +194,6 @@ func (c *Conn) Close() error {
 
 // abort ends the connection without a word, which could block.
 func (c *Conn) abort() { c.wire.Close() }
-
-func isTimeout(err error) bool {
-	var timeout net.Error
-	return errors.As(err, &timeout) && timeout.Timeout()
-}
 
 // visible escapes what the other side may have put into an error, such as the names
 // in its certificate.

@@ -9,36 +9,89 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// A wire is a socket that counts what is written to it, and can be read without
-// waiting.
+// A wire is a socket that counts what is written to it. With queueing it never blocks:
+// Write keeps what the socket does not accept at once, for flush, and Read returns
+// os.ErrDeadlineExceeded when there is nothing to read. So one goroutine can write and
+// watch the peer, also through TLS, whose Read must not be called within its Write.
 type wire struct {
 	net.Conn
-	raw       syscall.RawConn
-	written   int64
-	impatient bool // Read returns os.ErrDeadlineExceeded when there is nothing
+	raw      syscall.RawConn
+	local    bool // a unix socket
+	queueing bool
+	pending  []byte // written, not yet in the send buffer
+	sent     int64  // bytes that the send buffer has accepted
+	broken   error  // the kernel returns it only once
 }
 
 func newWire(conn net.Conn) (*wire, error) {
 	socket, ok := conn.(syscall.Conn)
 	if !ok {
-		return nil, fmt.Errorf("%T is no socket", conn)
+		return nil, fmt.Errorf("%T is not a socket", conn)
 	}
 	raw, err := socket.SyscallConn()
-	return &wire{Conn: conn, raw: raw}, err
+	return &wire{Conn: conn, raw: raw, local: conn.RemoteAddr().Network() == "unix"}, err
+}
+
+// queue sets the mode queueing, and returns a function that restores the mode before.
+func (w *wire) queue() (restore func()) {
+	before := w.queueing
+	w.queueing = true
+	return func() { w.queueing = before }
 }
 
 func (w *wire) Write(p []byte) (int, error) {
-	n, err := w.Conn.Write(p)
-	w.written += int64(n)
-	return n, err
+	if !w.queueing {
+		n, err := w.Conn.Write(p)
+		w.sent += int64(n)
+		return n, err
+	}
+	rest, err := p, error(nil)
+	if len(w.pending) == 0 {
+		rest, err = w.push(p)
+	}
+	w.pending = append(w.pending, rest...)
+	return len(p), err
+}
+
+// flush moves as much of what is pending into the send buffer as it accepts.
+func (w *wire) flush() error {
+	rest, err := w.push(w.pending)
+	w.pending = w.pending[:copy(w.pending, rest)]
+	return err
+}
+
+// push returns what of p the send buffer does not accept now.
+func (w *wire) push(p []byte) (rest []byte, err error) {
+	for len(p) > 0 {
+		n, err := w.send(p)
+		p, w.sent = p[n:], w.sent+int64(n)
+		if errors.Is(err, unix.EAGAIN) {
+			return p, nil
+		}
+		if err != nil {
+			return p, w.failed("write", err)
+		}
+	}
+	return nil, nil
+}
+
+func (w *wire) send(p []byte) (n int, err error) {
+	controlErr := w.raw.Control(func(fd uintptr) {
+		n, err = unix.SendmsgN(int(fd), p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	})
+	if errors.Is(err, unix.EINTR) {
+		err = nil
+	}
+	return max(n, 0), errors.Join(controlErr, err)
 }
 
 func (w *wire) Read(p []byte) (n int, err error) {
-	if !w.impatient {
+	if !w.queueing {
 		return w.Conn.Read(p)
 	}
 	controlErr := w.raw.Control(func(fd uintptr) {
@@ -48,20 +101,79 @@ func (w *wire) Read(p []byte) (n int, err error) {
 	case controlErr != nil:
 		return 0, controlErr
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
-		return 0, os.ErrDeadlineExceeded // which TLS takes as it would a deadline: it goes on later
+		return 0, os.ErrDeadlineExceeded // TLS continues after it, as after a deadline
 	case err != nil:
-		return 0, &net.OpError{Op: "read", Net: w.RemoteAddr().Network(), Addr: w.RemoteAddr(), Err: os.NewSyscallError("recv", err)}
+		return 0, w.failed("read", err)
 	case n == 0 && len(p) > 0:
 		return 0, io.EOF
 	}
 	return n, nil
 }
 
-// awaitReadable returns when there is something to read, or the read deadline has
-// passed.
-func (w *wire) awaitReadable() error {
-	return w.raw.Read(func(fd uintptr) bool {
-		_, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_DONTWAIT|unix.MSG_PEEK)
-		return !errors.Is(err, unix.EAGAIN)
+// failed keeps an error of the socket. A reset that follows the peer's end of file is
+// EPIPE to the kernel: it is reported as the reset that it is.
+func (w *wire) failed(op string, err error) error {
+	if errors.Is(err, unix.EPIPE) && !w.local {
+		err = unix.ECONNRESET
+	}
+	if w.broken == nil {
+		w.broken = &net.OpError{Op: op, Net: w.RemoteAddr().Network(), Addr: w.RemoteAddr(), Err: err}
+	}
+	return w.broken
+}
+
+// unsent is the length of the send queue and of what is pending: of a TCP socket the bytes
+// that are not acknowledged, of a unix socket the memory of what was not read.
+func (w *wire) unsent() (int, error) {
+	n, err := queued(w.raw)
+	return n + len(w.pending), err
+}
+
+// end returns the error of a connection that is broken, io.EOF when the peer has closed its
+// sending side, and otherwise nil. It reads nothing: an end of file that was read hides
+// every later error from who reads.
+func (w *wire) end() error {
+	if w.broken != nil {
+		return w.broken
+	}
+	events, err := w.poll(unix.POLLRDHUP, 0)
+	switch {
+	case err != nil:
+		return err
+	case events&unix.POLLERR != 0, events&unix.POLLHUP != 0 && !w.local:
+		return w.failed("read", w.reason())
+	case events&(unix.POLLRDHUP|unix.POLLHUP) != 0:
+		return io.EOF
+	}
+	return nil
+}
+
+// reason returns the pending error of a socket that has one, or has lost it to somebody
+// who asked before.
+func (w *wire) reason() error {
+	var number int
+	controlErr := w.raw.Control(func(fd uintptr) {
+		number, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
 	})
+	if controlErr != nil {
+		return controlErr
+	}
+	if number == 0 {
+		return unix.ECONNRESET
+	}
+	return unix.Errno(number)
+}
+
+// poll waits until one of events happens, or the connection breaks, or the time is over.
+func (w *wire) poll(events int16, d time.Duration) (happened int16, err error) {
+	controlErr := w.raw.Control(func(fd uintptr) {
+		state := []unix.PollFd{{Fd: int32(fd), Events: events}} //nolint:gosec // descriptors are small
+		timeout := unix.NsecToTimespec(int64(d))
+		_, err = unix.Ppoll(state, &timeout, nil)
+		happened = state[0].Revents
+	})
+	if errors.Is(err, unix.EINTR) {
+		err = nil
+	}
+	return happened, errors.Join(controlErr, os.NewSyscallError("ppoll", err))
 }

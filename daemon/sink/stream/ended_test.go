@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stream
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// closeWrite ends what the peer sends: with a FIN, or a close_notify of TLS.
+func closeWrite(peer net.Conn) { peer.(interface{ CloseWrite() error }).CloseWrite() } //nolint:errcheck // the test fails without
+
+// remote are the networks whose queue empties when the peer's kernel acknowledges.
+var remote = []string{"tcp", "tls"}
+
+// hang is long enough to be none of the times that the package waits.
+const hang = 10 * time.Minute
+
+// An end of file hides every later error from who only reads.
+func TestAResetBehindAnEndOfFileIsNoticedAtOnce(t *testing.T) {
+	for _, network := range remote {
+		t.Run(network, func(t *testing.T) {
+			c, peer := connect(t, network)
+			go func() {
+				awaitArrival(t, rawOf(peer))
+				closeWrite(peer)
+				peer.Close() // with bytes unread: a reset
+			}()
+			n, err := c.Write(within(t, hang), make([]byte, 8<<20))
+			if n != 0 || !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("took %d bytes, %v", n, err)
+			}
+		})
+	}
+}
+
+func TestNothingCountsThatIsAcknowledgedAfterThePeersEnd(t *testing.T) {
+	for _, network := range remote {
+		t.Run(network, func(t *testing.T) {
+			c, peer := connect(t, network)
+			go func() {
+				awaitArrival(t, rawOf(peer))
+				closeWrite(peer) // and reads nothing, and stays
+			}()
+			n, err := c.Write(within(t, hang), make([]byte, 8<<20))
+			if n != 0 || !errors.Is(err, io.EOF) {
+				t.Errorf("took %d bytes, %v", n, err)
+			}
+		})
+	}
+}
+
+func TestNothingIsWrittenToAPeerThatHasEnded(t *testing.T) {
+	for _, network := range remote {
+		t.Run(network, func(t *testing.T) {
+			c, peer := connect(t, network)
+			closeWrite(peer)
+			for c.Check() == nil {
+				time.Sleep(time.Millisecond)
+			}
+			if n, err := c.Write(within(t, hang), []byte("event\n")); n != 0 || !errors.Is(err, io.EOF) {
+				t.Errorf("took %d bytes, %v", n, err)
+			}
+			c.abort()
+			if got, _ := io.ReadAll(peer); len(got) > 0 {
+				t.Errorf("the peer got %q", got)
+			}
+		})
+	}
+}
+
+// A server that reads what it wants and closes has taken that.
+func TestWhatAPeerReadsBeforeItClosesCounts(t *testing.T) {
+	each(t, func(t *testing.T, c *Conn, peer net.Conn) {
+		go func() {
+			io.ReadFull(peer, make([]byte, 6)) //nolint:errcheck // Write tells
+			peer.Close()
+		}()
+		if n, err := c.Write(within(t, hang), []byte("event\n")); n != 6 || err != nil {
+			t.Errorf("took %d bytes, %v", n, err)
+		}
+	})
+}
+
+// A peer that closes at once gets nothing, so that nothing of it comes twice.
+func TestAPeerThatOnlySendsGetsNothing(t *testing.T) {
+	l, o := listen(t, "tcp")
+	got := make(chan []byte)
+	go func() {
+		peer, err := l.Accept()
+		if err != nil {
+			return
+		}
+		closeWrite(peer)
+		text, _ := io.ReadAll(peer)
+		got <- text
+	}()
+	client := NewClient(o)
+	n, err := client.Write(within(t, hang), []byte("event\n"))
+	if n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("took %d bytes, %v", n, err)
+	}
+	if text := <-got; len(text) > 0 {
+		t.Errorf("the peer got %q", text)
+	}
+}
+
+// The server closes when the event has left for it: nothing could have been noticed before.
+func TestAnIdleConnectionThatTheServerClosesIsNotAFailure(t *testing.T) {
+	for _, network := range networks {
+		t.Run(network, func(t *testing.T) {
+			l, o := listen(t, network)
+			go func() {
+				for {
+					peer, err := l.Accept()
+					if err != nil {
+						return
+					}
+					io.ReadFull(peer, make([]byte, 6)) //nolint:errcheck // the next event shows it
+					awaitArrival(t, rawOf(peer))
+					peer.Close() // unread
+				}
+			}()
+			client := NewClient(o)
+			defer client.Abort()
+			for range 5 {
+				if n, err := client.Write(within(t, hang), []byte("event\n")); n != 6 || err != nil {
+					t.Fatalf("took %d bytes, %v", n, err)
+				}
+			}
+		})
+	}
+}
+
+// Whatever the server does, it has read what counts. A batch is larger than its receive
+// buffer: of one that fits, the kernel's acknowledgement is all there is.
+func TestWhatCountsWasReadByTheServer(t *testing.T) {
+	for _, network := range remote {
+		for name, end := range map[string]func(net.Conn){
+			"half-closes at once":      func(c net.Conn) { closeWrite(c); time.Sleep(100 * time.Millisecond) },
+			"half-closes later":        func(c net.Conn) { awaitArrival(t, rawOf(c)); closeWrite(c); time.Sleep(100 * time.Millisecond) },
+			"is busy, then closes":     func(net.Conn) { time.Sleep(100 * time.Millisecond) },
+			"half-closes, then closes": func(c net.Conn) { awaitArrival(t, rawOf(c)); closeWrite(c) },
+		} {
+			t.Run(network+" "+name, func(t *testing.T) { countAgainst(t, network, end) })
+		}
+	}
+}
+
+// countAgainst writes batches that no receive buffer has room for to a server of which
+// every other connection ends in that way without reading.
+func countAgainst(t *testing.T, network string, end func(net.Conn)) {
+	l, o := listen(t, network)
+	read := make(chan int, 1<<16)
+	go func() {
+		for i := 0; ; i++ {
+			peer, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if i%2 == 0 {
+				end(peer)
+				peer.Close()
+				continue
+			}
+			in := bufio.NewScanner(peer)
+			for n := 0; n < 20_000 && in.Scan(); n++ {
+				line, _ := strconv.Atoi(in.Text()) // 0 is nobody's
+				read <- line
+			}
+			peer.Close()
+		}
+	}()
+	client := NewClient(o)
+	defer client.Abort()
+	var batch []byte
+	for i := range 20_000 {
+		batch = fmt.Appendf(batch, "%0199d\n", i+1)
+	}
+	got := make(map[int]bool)
+	for counted := 0; counted < len(batch); {
+		n, err := client.Write(within(t, hang), batch[counted:])
+		if counted += n; err == nil {
+			break
+		}
+		for more := true; more; {
+			select {
+			case line := <-read:
+				got[line] = true
+			default:
+				more = false
+			}
+		}
+	}
+	for len(got) < 20_000 {
+		select {
+		case line := <-read:
+			got[line] = true
+		case <-t.Context().Done():
+			return
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%d events counted and were never read", 20_000-len(got))
+		}
+	}
+}
+
+// rawOf returns the socket below TLS.
+func rawOf(conn net.Conn) net.Conn {
+	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		return secure.NetConn()
+	}
+	return conn
+}
+
+// What a broken connection says is kept, though the kernel says it only once.
+func TestAnErrorOfTheSocketIsKept(t *testing.T) {
+	c, peer := connect(t, "tcp")
+	peer.(*net.TCPConn).SetLinger(0) //nolint:errcheck // the test fails without
+	peer.Close()
+	for c.Check() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	for range 3 {
+		if err := c.Check(); !errors.Is(err, unix.ECONNRESET) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if !Ended(c.Check()) || Ended(context.Canceled) || Ended(nil) {
+		t.Error("Ended does not know what has ended")
+	}
+}
