@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -91,6 +92,33 @@ func TestAPeerThatDoesNotConfirmIsGivenTheAttempt(t *testing.T) {
 	n, err := c.Deliver(ctx, sinktest.Events(1, 10))
 	if n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("took %d events, %v", n, err)
+	}
+}
+
+// The collector closes as the next event arrives: nothing could have been noticed before.
+func TestAnIdleConnectionThatTheCollectorClosesIsNotAFailure(t *testing.T) {
+	l, address, _ := sinktest.Listen(t, "tcp")
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			in := bufio.NewReader(conn)
+			line, _ := in.ReadBytes('\n')
+			var e struct{ ID string }
+			json.Unmarshal(line, &e) //nolint:errcheck // the client says what is wrong
+			fmt.Fprintln(conn, e.ID)
+			in.ReadByte() //nolint:errcheck // the next event
+			conn.Close()
+		}
+	}()
+	c := NewClient(ClientOptions{Stream: stream.Options{Network: "tcp", Address: address}, Acknowledge: true, Encoder: event.JSON{}})
+	defer c.Close()
+	for i := range 5 {
+		if n, err := c.Deliver(t.Context(), sinktest.Events(i+1, 1)); n != 1 || err != nil {
+			t.Fatalf("took %d events, %v", n, err)
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ const (
 // kernel acknowledges, that of a unix socket as its process reads.
 func AwaitEmpty(ctx context.Context, socket syscall.RawConn, alive func() error) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		queue, err := queued(socket)
+		queue, err := Queued(socket)
 		if err != nil {
 			return err
 		}
@@ -43,9 +43,9 @@ func AwaitEmpty(ctx context.Context, socket syscall.RawConn, alive func() error)
 	}
 }
 
-// queued is the length of the send queue: of a TCP socket the bytes that are not
+// Queued is the length of the send queue: of a TCP socket the bytes that are not
 // acknowledged, of a unix socket the memory of what was not read.
-func queued(socket syscall.RawConn) (n int, err error) {
+func Queued(socket syscall.RawConn) (n int, err error) {
 	controlErr := socket.Control(func(fd uintptr) {
 		n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
 	})

@@ -125,7 +125,7 @@ func (w *wire) failed(op string, err error) error {
 // unsent is the length of the send queue and of what is pending: of a TCP socket the bytes
 // that are not acknowledged, of a unix socket the memory of what was not read.
 func (w *wire) unsent() (int, error) {
-	n, err := queued(w.raw)
+	n, err := Queued(w.raw)
 	return n + len(w.pending), err
 }
 

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 
@@ -131,14 +130,24 @@ func (b *body) pack(text []byte) ([]byte, error) {
 
 // reader returns a reader of text that notes when it is no longer needed, which may
 // be long after the response has come.
-func (m *memory) reader(text []byte) io.ReadCloser {
+func (m *memory) reader(text []byte) *reader {
 	m.readers.Add(1)
-	return &reader{Reader: bytes.NewReader(text), done: sync.OnceFunc(func() { m.readers.Add(-1) })}
+	r := &reader{text: bytes.NewReader(text), done: sync.OnceFunc(func() { m.readers.Add(-1) })}
+	r.unread.Store(int64(len(text)))
+	return r
 }
 
+// A reader shows how much was read of it while another goroutine reads.
 type reader struct {
-	*bytes.Reader
-	done func()
+	text   *bytes.Reader
+	unread atomic.Int64
+	done   func()
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	n, err := r.text.Read(p)
+	r.unread.Add(int64(-n))
+	return n, err
 }
 
 func (r *reader) Close() error { r.done(); return nil }

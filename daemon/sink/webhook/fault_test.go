@@ -3,13 +3,10 @@
 package webhook
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -167,60 +164,6 @@ func checkText(t *testing.T, err error, url, want string) {
 	}
 }
 
-// A request that may have been taken is sent again by delivery alone: the transport
-// would do it by itself, on a connection that it has used before, if it saw the
-// header Idempotency-Key.
-func TestTheTransportSendsNothingTwice(t *testing.T) {
-	for name, f := range map[string]fault{"closed": drop, "reset": resetLate} {
-		for _, header := range []string{"Idempotency-Key", "idempotency-key", "X-Idempotency-Key", "X-Id"} {
-			t.Run(name+" "+header, func(t *testing.T) {
-				f := newFaultServer(t, status(200, ""), f)
-				s := newSink(t, Options{URL: secret.Inline(f.URL), IdempotencyHeader: header})
-				deliver(t, s, sinktest.Events(1, 1))
-				if n, err := attempt(t, s, sinktest.Events(2, 1), patience); n != 0 || err == nil {
-					t.Errorf("took %d without an answer, %v", n, err)
-				}
-				deliver(t, s, sinktest.Events(3, 1)) // on a connection of its own
-				for i, r := range f.requests(t, 3) {
-					if got, want := r.header.Get(header), sinktest.Events(i+1, 1)[0].ID(); got != want {
-						t.Errorf("request %d has the id %q, want %q", i, got, want)
-					}
-				}
-			})
-		}
-	}
-}
-
-// The server closes each connection when it has answered, which the sink may learn
-// before, while or after it sends the next request.
-func TestIdleConnectionsThatTheServerCloses(t *testing.T) {
-	const n = 200
-	faults := make([]fault, n)
-	for i := range faults {
-		faults[i] = closeAfter
-	}
-	f := newFaultServer(t, faults...)
-	s := newSink(t, Options{URL: secret.Inline(f.URL), IdempotencyHeader: "Idempotency-Key"})
-	attempts := make(map[string]int)
-	for i := 1; i <= n; i++ {
-		e := sinktest.Events(i, 1)
-		for taken := 0; taken == 0; {
-			attempts[e[0].ID()]++
-			taken, _ = attempt(t, s, e, patience)
-		}
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, r := range f.got {
-		attempts[r.header.Get("Idempotency-Key")]--
-	}
-	for id, left := range attempts {
-		if left < 0 {
-			t.Errorf("%s was sent more often than it was tried", id)
-		}
-	}
-}
-
 func TestConnectionIsKept(t *testing.T) {
 	f := newFaultServer(t, status(200, strings.Repeat("x", 1000)), status(400, "no"), status(429, "slowly"))
 	s := newSink(t, Options{URL: secret.Inline(f.URL)})
@@ -243,28 +186,6 @@ func TestConnectionIsNotKeptAfterAServerFault(t *testing.T) {
 	if got := f.connections(); got != 3 {
 		t.Errorf("got %d connections, want 3", got)
 	}
-}
-
-// A server may answer before it has read the request.
-func TestEarlyAnswers(t *testing.T) {
-	early := func(f *faultServer, c net.Conn, req *http.Request) bool {
-		_, err := io.WriteString(c, "HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno")
-		f.take(req)
-		return err == nil
-	}
-	f := newFaultServer(t, early, early, early)
-	s := newSink(t, Options{URL: secret.Inline(f.URL)})
-	events := sinktest.Events(1, 1500)
-	for i := range events { // more than the socket's buffers take
-		events[i].Message = bytes.Repeat([]byte("x"), 4000)
-	}
-	for range 3 {
-		n, err := attempt(t, s, events, patience)
-		if n != 0 || err == nil || !strings.Contains(err.Error(), "401 Unauthorized: no") {
-			t.Fatalf("took %d, %v", n, err)
-		}
-	}
-	deliver(t, s, events)
 }
 
 func TestUnreachable(t *testing.T) {

@@ -10,8 +10,10 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
+	"github.com/genltestd/genltestd/daemon/sink/stream"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
@@ -118,11 +120,39 @@ func (l *link) close() {
 type conn struct {
 	net.Conn
 	link *link
+	left int // bytes that were not acknowledged when it was closed; link.mu guards it
 }
 
 func (c *conn) Close() error {
+	left := c.queued()
 	c.link.mu.Lock()
+	if _, open := c.link.open[c]; open {
+		c.left = left
+	}
 	delete(c.link.open, c)
 	c.link.mu.Unlock()
 	return c.Conn.Close()
+}
+
+// unacknowledged returns how many bytes the peer's kernel has not acknowledged.
+func (c *conn) unacknowledged() int {
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	if _, open := c.link.open[c]; open {
+		return c.queued()
+	}
+	return c.left
+}
+
+func (c *conn) queued() int {
+	socket, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return 0
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	n, _ := stream.Queued(raw) // 0 when it is closed
+	return n
 }

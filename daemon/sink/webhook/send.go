@@ -25,21 +25,39 @@ const (
 
 // send makes one request with events, which text has, and says what became of them.
 func (s *Sink) send(ctx context.Context, a *access, events []event.Event, text []byte) error {
-	req, err := s.request(ctx, a, events, text)
-	if err != nil {
-		return fmt.Errorf("%s: %s", s.where(a), a.secrets.clean(err.Error(), maxError))
+	resp, x, err := s.exchange(ctx, a, events, text)
+	if err != nil && x.idleClosed(ctx, err) {
+		s.disconnect()
+		if err := s.connect(a); err != nil {
+			return err
+		}
+		resp, x, err = s.exchange(ctx, a, events, text)
 	}
-	// Not http.Client, which follows redirects and puts the URL into its errors.
-	resp, err := s.link.transport.RoundTrip(req)
 	if err != nil {
 		return s.failed(ctx, a, err)
 	}
 	defer resp.Body.Close()
+	early := x.incomplete()
 	answer, err := s.read(resp.Body)
 	if err != nil {
 		return s.failed(ctx, a, fmt.Errorf("the response with status %d broke off: %w", resp.StatusCode, err))
 	}
+	if early && resp.StatusCode < 300 {
+		return s.failed(ctx, a, fmt.Errorf("the response with status %d came before the request was sent, so the receiver has not read it", resp.StatusCode))
+	}
 	return s.judge(a, resp, answer, len(events))
+}
+
+// exchange makes a request. It is not http.Client's, which follows redirects and puts the
+// URL into its errors.
+func (s *Sink) exchange(ctx context.Context, a *access, events []event.Event, text []byte) (*http.Response, *exchange, error) {
+	x := new(exchange)
+	req, err := s.request(x.trace(ctx), x, a, events, text)
+	if err != nil {
+		return nil, x, err
+	}
+	resp, err := s.link.transport.RoundTrip(req)
+	return resp, x, err
 }
 
 // read returns the beginning of a response, with an error when it ends where it
@@ -63,7 +81,7 @@ func (s *Sink) where(a *access) string {
 
 // request makes the request. What goes on the wire in the same form each time stands
 // in a's header already.
-func (s *Sink) request(ctx context.Context, a *access, events []event.Event, text []byte) (*http.Request, error) {
+func (s *Sink) request(ctx context.Context, x *exchange, a *access, events []event.Event, text []byte) (*http.Request, error) {
 	packed, err := s.body.pack(text)
 	if err != nil {
 		return nil, err
@@ -83,9 +101,14 @@ func (s *Sink) request(ctx context.Context, a *access, events []event.Event, tex
 		e.Attributes(&events[0], h.Set)
 	}
 	memory := s.body.memory
+	reader := func() io.ReadCloser {
+		r := memory.reader(packed)
+		x.body.Store(r)
+		return r
+	}
 	req := &http.Request{
 		Method: s.opts.Method, URL: a.url, Host: a.url.Host, Header: h, ContentLength: int64(len(packed)),
-		Body: memory.reader(packed), GetBody: func() (io.ReadCloser, error) { return memory.reader(packed), nil },
+		Body: reader(), GetBody: func() (io.ReadCloser, error) { return reader(), nil },
 	}
 	return req.WithContext(ctx), nil
 }

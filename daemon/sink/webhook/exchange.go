@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http/httptrace"
+	"sync/atomic"
+
+	"github.com/genltestd/genltestd/daemon/sink/stream"
+)
+
+// An exchange is one request and its response. The transport calls it from its own
+// goroutines.
+type exchange struct {
+	body     atomic.Pointer[reader] // what the transport reads
+	conn     atomic.Pointer[net.Conn]
+	reused   atomic.Bool // the connection has carried a request before
+	answered atomic.Bool // the response has begun
+}
+
+// trace has the transport tell of the connection that it uses.
+func (x *exchange) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			x.conn.Store(&info.Conn)
+			x.reused.Store(info.Reused)
+		},
+		GotFirstResponseByte: func() { x.answered.Store(true) },
+	})
+}
+
+// idleClosed reports whether the server has closed an idle connection while the request
+// was sent, and cannot have it as a whole. Then the request is made once more, on another
+// connection; the transport itself does so only when nothing was sent.
+func (x *exchange) idleClosed(ctx context.Context, err error) bool {
+	return x.reused.Load() && !x.answered.Load() && ctx.Err() == nil && closed(err) && x.incomplete()
+}
+
+// closed reports whether an error is that the server has closed the connection. The
+// transport, which reads of it first, then closes it too.
+func closed(err error) bool {
+	const transports = "http: server closed idle connection" // has no name outside of the transport
+	return stream.Ended(err) || errors.Is(err, net.ErrClosed) || err.Error() == transports
+}
+
+// incomplete reports whether a part of the request is not sent, or not acknowledged by the
+// server's kernel. Of HTTP/2 only the first is known; its connection carries more than the
+// request.
+func (x *exchange) incomplete() bool {
+	if body := x.body.Load(); body != nil && body.unread.Load() > 0 {
+		return true
+	}
+	connection := x.conn.Load()
+	return connection != nil && unacknowledged(*connection)
+}
+
+func unacknowledged(c net.Conn) bool {
+	for {
+		switch layer := c.(type) {
+		case *tls.Conn:
+			if layer.ConnectionState().NegotiatedProtocol == "h2" {
+				return false
+			}
+			c = layer.NetConn()
+		case *conn:
+			return layer.unacknowledged() > 0
+		default:
+			return false
+		}
+	}
+}
