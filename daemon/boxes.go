@@ -32,11 +32,13 @@ func (b boxes) Boxes() []api.Box {
 }
 
 func (b boxes) box(sink string) (*deadletter.Box, error) {
-	w := b.daemon.workerOf(sink)
-	if w == nil {
-		return nil, control.UnknownSink(sink)
+	if w := b.daemon.workerOf(sink); w != nil {
+		return w.letters, w.letters.Fault()
 	}
-	return w.letters, w.letters.Fault()
+	if p := b.daemon.pendingOf(sink); p != nil {
+		return nil, fmt.Errorf("the sink %s is not open: %w", sink, p.fault)
+	}
+	return nil, control.UnknownSink(sink)
 }
 
 // lettersAtOnce bounds what a listing holds in memory.

@@ -54,7 +54,7 @@ func record(text string) []byte {
 func TestDeadLettersAreReachedThroughTheSocket(t *testing.T) {
 	f := start(t, listenAnywhere+"sinks:\n- {name: out, stdout: {}}\n- {name: out2, stdout: {}}\n", &fakeKernel{}, prober{})
 	ids := f.refuse(t, "out", record("one"), record("two\x1b\xff"), []byte("no event"))
-	c := api.NewClient(f.socket.Addr())
+	c := api.NewClient(f.socket.bound().Addr())
 	ctx := t.Context()
 
 	var events []string
@@ -118,11 +118,11 @@ func TestOnlyTheSocketServesDeadLetters(t *testing.T) {
 			t.Errorf("%s: %d %q", path, code, body)
 		}
 	}
-	info, err := os.Stat(f.socket.Addr())
+	info, err := os.Stat(f.socket.bound().Addr())
 	if err != nil || info.Mode() != os.ModeSocket|0o660 {
 		t.Errorf("%v, %v", info, err)
 	}
-	socket := f.socket.Addr()
+	socket := f.socket.bound().Addr()
 	if err := f.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestDeadLettersSurviveTheDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	third := run()
-	if l, err := api.NewClient(third.socket.Addr()).Letter(context.Background(), "stdout", ids[0]); err != nil || l.ID != ids[0] {
+	if l, err := api.NewClient(third.socket.bound().Addr()).Letter(context.Background(), "stdout", ids[0]); err != nil || l.ID != ids[0] {
 		t.Errorf("letter %+v, %v", l, err)
 	}
 }

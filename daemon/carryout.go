@@ -4,11 +4,11 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/genltestd/genltestd/config"
-	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
@@ -18,16 +18,15 @@ type stage struct {
 	stopServer          context.CancelFunc // nil before the first
 }
 
-// serve has another server answer, or none, and the one before end.
-func (s *stage) serve(d *Daemon, server *control.Server) {
+// serve has another endpoint answer, or none when it is nil, and the one before end.
+func (s *stage) serve(e *endpoint) {
 	if s.stopServer != nil {
 		s.stopServer()
 	}
 	ctx, stop := context.WithCancel(s.serving.ctx)
 	s.stopServer = stop
-	if server != nil {
-		s.serving.start(func(context.Context) error { return server.Run(ctx) })
-		d.log.Info("serving metrics", "address", server.Addr())
+	if e != nil {
+		s.serving.start(func(context.Context) error { return e.run(ctx) })
 	}
 }
 
@@ -57,13 +56,15 @@ func (d *Daemon) carryOut(ctx context.Context, p *plan, s *stage) *api.Reload {
 		changed = append(changed, departure{t.worker, t.turn(grace)})
 	}
 	d.mu.Lock()
-	d.cfg, d.workers = p.cfg, p.workers
+	given := d.pending
+	d.cfg, d.workers, d.pending = p.cfg, p.workers, p.pending
 	if p.listens {
-		d.server = p.server
+		d.web = p.web
 	}
 	d.mu.Unlock()
+	d.giveUp(given, p.pending)
 	if p.listens {
-		s.serve(d, p.server)
+		s.serve(p.web)
 	}
 	limit, cancel := context.WithTimeout(ctx, grace+abandonGrace)
 	defer cancel()
@@ -159,6 +160,9 @@ func (d *Daemon) outcome(p *plan) *api.Reload {
 	}
 	for _, w := range p.removed {
 		r.Removed = append(r.Removed, w.Name)
+	}
+	for _, s := range p.pending {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("sink %s: cannot be opened yet: %v", s.cfg.Name, s.fault))
 	}
 	for _, w := range Warnings(p.cfg) {
 		r.Warnings = append(r.Warnings, w.Error())

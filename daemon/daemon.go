@@ -65,7 +65,7 @@ type Daemon struct {
 	decode   delivery.Decoder
 	echo     *echoLoop
 	pages    control.Pages
-	socket   *control.Server            // of the operator's client
+	socket   *endpoint                  // of the operator's client
 	requests chan request               // to reload
 	stopping chan struct{}              // closed when no more are answered
 	leaving  map[string]<-chan struct{} // sinks that a reload has removed and that have not returned; its goroutine's
@@ -74,14 +74,16 @@ type Daemon struct {
 
 	mu      sync.Mutex // guards what a reload changes
 	cfg     *config.Config
-	workers []*worker       // in the order of the configuration
-	server  *control.Server // nil when switched off
+	workers []*worker  // in the order of the configuration
+	pending []*pending // sinks that could not be opened yet
+	web     *endpoint  // of the pages; nil when switched off
 	loaded  loaded
 }
 
-// New opens everything that can fail: the sockets, the journal, the HTTP address. When
-// it fails, nothing is left open. A config.Errors says that the configuration is at
-// fault.
+// New opens the journal, subscribes to the family, and then opens the rest. A sink or an
+// address that cannot be opened is tried again by Run. New fails, and leaves nothing
+// open, when the journal, the inbox or the event socket cannot be opened, or with a
+// config.Errors when the configuration is at fault.
 func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	var undo undoer
 	defer func() {
@@ -104,7 +106,8 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}
 	reg := prometheus.NewRegistry()
 	d.metrics = metrics.New(reg, opts.Version, refusalReasons())
-	err = errors.Join(metrics.RegisterSinks(reg, d.sinkStates), metrics.RegisterJournal(reg, d.journalState), metrics.RegisterConfig(reg, d.configState))
+	err = errors.Join(metrics.RegisterSinks(reg, d.sinkStates), metrics.RegisterJournal(reg, d.journalState), metrics.RegisterConfig(reg, d.configState),
+		metrics.RegisterListeners(reg, d.listening))
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +131,15 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	undo.push(d.inbox.Close)
+	// Before all that receiving does not need: from now on events wait in the socket.
+	d.receiver, err = receiver.New(receiver.Options{
+		Kernel: d.kernel(), Journal: d.journal, Inbox: d.inbox, FreshInbox: fresh,
+		Metrics: d.metrics, BufferBytes: int(cfg.Receiver.Buffer), Log: component(log, "receiver"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	undo.push(d.receiver.Close)
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("host name: %w", err)
@@ -136,49 +148,34 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	d.origins.Store(originTable(&cfg.Event, d.boots, opts.Machine))
 	d.decode = decoder(d.journal.ID(), host, func(seq uint64) *event.Origin { return d.origins.Load().Of(seq) })
 	for i := range cfg.Sinks {
-		w, err := d.newWorker(&cfg.Sinks[i])
-		if err != nil {
+		w, p, err := d.openSink(&cfg.Sinks[i])
+		switch {
+		case err != nil:
 			return nil, sinkError(cfg, i, err)
+		case p != nil:
+			undo.push(p.close)
+			d.pending = append(d.pending, p)
+		default:
+			undo.push(w.close)
+			d.workers = append(d.workers, w)
 		}
-		undo.push(w.close)
-		d.workers = append(d.workers, w)
 	}
 	d.forget()
-	d.socket, err = control.ListenSocket(opts.Dirs.controlSocket(), operations{boxes{d}}, component(log, "control"))
-	if err != nil {
-		return nil, err
-	}
-	undo.push(d.socket.Close)
-	d.pages = control.Pages{Metrics: reg, Refresh: d.countDrops, Health: d.alive, Ready: d.ready, Config: d.printConfig}
-	if d.server, err = d.listen(cfg); err != nil {
-		return nil, err
-	}
-	if d.server != nil {
-		undo.push(d.server.Close)
-	}
 	d.echo = newEchoLoop(opts.Echo, cfg.Echo, d.metrics, component(log, "echo"))
-	kernel := opts.Kernel
-	if kernel == nil {
-		kernel = &hostKernel{notifier: d.notifier, stored: systemd.Stored(), log: component(log, "receiver")}
-	}
-	// Last, so that nothing that can fail stands between the first event and the
-	// sinks.
-	d.receiver, err = receiver.New(receiver.Options{
-		Kernel: kernel, Journal: d.journal, Inbox: d.inbox, FreshInbox: fresh,
-		Metrics: d.metrics, BufferBytes: int(cfg.Receiver.Buffer), Log: component(log, "receiver"),
-	})
-	if err != nil {
-		return nil, err
+	d.pages = control.Pages{Metrics: reg, Refresh: d.countDrops, Health: d.alive, Ready: d.ready, Config: d.printConfig}
+	d.socket, d.web = d.controlSocket(), d.pagesAt(&cfg.HTTP)
+	for _, e := range d.endpoints() {
+		e.bind()
 	}
 	return d, nil
 }
 
-// listen returns the server of the pages, nil when it is switched off.
-func (d *Daemon) listen(cfg *config.Config) (*control.Server, error) {
-	if cfg.HTTP.Listen == "" {
-		return nil, nil
+// kernel returns the kernel that events come from.
+func (d *Daemon) kernel() receiver.Kernel {
+	if d.opts.Kernel != nil {
+		return d.opts.Kernel
 	}
-	return control.Listen(cfg.HTTP.Listen, d.pages, component(d.log, "http"))
+	return &hostKernel{notifier: d.notifier, stored: systemd.Stored(), log: component(d.log, "receiver")}
 }
 
 // config returns the configuration in use, which nobody changes.
@@ -222,8 +219,8 @@ func (d *Daemon) Run(parent context.Context) error {
 	serving := group{ctx: serveCtx, fail: fail}
 
 	stage := &stage{delivering: &delivering, serving: &serving}
-	stage.serve(d, d.server)
-	serving.start(d.socket.Run)
+	stage.serve(d.web)
+	serving.start(d.socket.run)
 	serving.start(func(ctx context.Context) error { d.notifier.Watchdog(ctx, d.alive); return nil })
 	for _, w := range d.crew() {
 		delivering.start(w.Run)
@@ -242,6 +239,11 @@ func (d *Daemon) Run(parent context.Context) error {
 	receiving.wg.Wait()
 	d.journal.Seal()
 	d.drain(&delivering, abandon)
+	for _, p := range d.waiting() {
+		if err := p.close(); err != nil {
+			d.log.Error("closing the place of a sink that could not be opened", "sink", p.cfg.Name, "error", err)
+		}
+	}
 	if err := errors.Join(d.journal.Close(), d.inbox.Close()); err != nil {
 		d.log.Error("closing the journal", "error", err)
 	}

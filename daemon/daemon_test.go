@@ -24,17 +24,22 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/receiver"
 )
 
 // fakeKernel has the family loaded and hands over what a test queues.
 type fakeKernel struct {
-	absent bool
-	queue  chan []genl.Message
-	wake   chan struct{}
+	absent  bool
+	opening func() // called when the event socket is opened
+	queue   chan []genl.Message
+	wake    chan struct{}
 }
 
 func (k *fakeKernel) Open(int, *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
+	if k.opening != nil {
+		k.opening()
+	}
 	return k, genl.SocketReport{BufferBytes: 1 << 20}, nil
 }
 
@@ -172,7 +177,7 @@ func launch(t *testing.T, cfg *config.Config, opts Options) fixture {
 
 func (f fixture) get(t *testing.T, path string) (int, string) {
 	t.Helper()
-	resp, err := http.Get("http://" + f.server.Addr() + path)
+	resp, err := http.Get("http://" + f.web.bound().Addr() + path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -410,18 +415,24 @@ func TestStopDoesNotWaitForASinkThatHangs(t *testing.T) {
 	}
 }
 
-func TestNewReportsWhatCannotBeOpenedAndLeavesNothingOpen(t *testing.T) {
+// TestNewReportsWhatCannotBeMendedAndLeavesNothingOpen: with a wrong configuration, or a
+// journal that another process has, the daemon does not start.
+func TestNewReportsWhatCannotBeMendedAndLeavesNothingOpen(t *testing.T) {
+	good := "- name: good\n  file: {path: " + filepath.Join(t.TempDir(), "events.jsonl") + "}\n"
+	locked := filepath.Join(t.TempDir(), "journal")
+	j, err := journal.Open(locked, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
 	before := descriptors(t)
-	good := filepath.Join(t.TempDir(), "events.jsonl")
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	for yaml, part := range map[string]string{
-		"http: {listen: \"192.0.2.1:1\"}\nsinks:\n- name: good\n  file: {path: " + good + "}\n": "http.listen: listen tcp 192.0.2.1:1",
+		"sinks:\n" + good + "- {name: bad, filter: '1 +', file: {path: /x}}\n": "sinks[1].filter",
+		"journal: {path: " + locked + "}\nsinks:\n" + good:                     "another process has the journal open",
 	} {
-		cfg, err := config.Parse("test.yaml", []byte(yaml))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = New(cfg, Options{Dirs: dirs, Stdout: io.Discard, Log: slog.New(slog.DiscardHandler), Kernel: &fakeKernel{}, Echo: prober{}})
+		cfg := mustParse(t, listenAnywhere+yaml)
+		_, err := New(cfg, Options{Dirs: dirs, Stdout: io.Discard, Log: slog.New(slog.DiscardHandler), Kernel: &fakeKernel{}, Echo: prober{}})
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("error %v, want one with %q", err, part)
 		}

@@ -22,8 +22,9 @@ type plan struct {
 	added   []*worker // of them
 	changed []turn
 	removed []*worker
-	listens bool            // elsewhere, or not any more
-	server  *control.Server // then; nil is none
+	pending []*pending // sinks that could not be opened before, nor now
+	listens bool       // elsewhere, or not any more
+	web     *endpoint  // then; nil is none
 	undo    undoer
 }
 
@@ -60,21 +61,30 @@ func (d *Daemon) plan(cfg *config.Config) (_ *plan, err error) {
 	if p.listens = cfg.HTTP.Listen != d.config().HTTP.Listen; !p.listens {
 		return p, nil
 	}
-	if p.server, err = d.listenElsewhere(cfg); err != nil {
+	if p.web, err = d.listenElsewhere(cfg); err != nil {
 		return nil, config.Errors{cfg.Fault("http.listen", "%s", strings.TrimPrefix(err.Error(), "http.listen: "))}
 	}
 	return p, nil
 }
 
-// listenElsewhere returns the server that takes the place of the present one.
-func (d *Daemon) listenElsewhere(cfg *config.Config) (*control.Server, error) {
-	d.mu.Lock()
-	server := d.server
-	d.mu.Unlock()
-	if server == nil || cfg.HTTP.Listen == "" {
-		return d.listen(cfg)
+// listenElsewhere returns the endpoint that takes the place of the present one, bound.
+func (d *Daemon) listenElsewhere(cfg *config.Config) (*endpoint, error) {
+	next := d.pagesAt(&cfg.HTTP)
+	if next == nil {
+		return nil, nil
 	}
-	return server.Move(cfg.HTTP.Listen)
+	open := next.open
+	if d.web != nil { // only this goroutine changes it
+		if server := d.web.bound(); server != nil {
+			open = func() (*control.Server, error) { return server.Move(cfg.HTTP.Listen) }
+		}
+	}
+	server, err := open()
+	if err != nil {
+		return nil, err
+	}
+	next.serveBy(server)
+	return next, nil
 }
 
 func (d *Daemon) planSink(p *plan, c *config.Sink) error {
@@ -83,8 +93,8 @@ func (d *Daemon) planSink(p *plan, c *config.Sink) error {
 		if err := d.isLeaving(c.Name); err != nil {
 			return err
 		}
-		w, err := d.newWorker(c)
-		if err != nil {
+		w, err := d.planNew(p, c)
+		if w == nil {
 			return err
 		}
 		p.undo.push(w.discard)
@@ -105,6 +115,22 @@ func (d *Daemon) planSink(p *plan, c *config.Sink) error {
 	p.undo.push(func() error { return sink.CloseAll(sink.Without(way.Sinks, w.way.Sinks)) })
 	p.changed = append(p.changed, turn{w, *c, way})
 	return nil
+}
+
+// planNew makes the worker of a sink that has none, or returns nil for one that still
+// cannot be opened.
+func (d *Daemon) planNew(p *plan, c *config.Sink) (*worker, error) {
+	before := d.pendingOf(c.Name)
+	if before == nil {
+		return d.newWorker(c, nil)
+	}
+	w, err := d.newWorker(c, before.reader)
+	var option *sink.OptionError
+	if err == nil || errors.As(err, &option) {
+		return w, err
+	}
+	p.pending = append(p.pending, &pending{cfg: *c, reader: before.reader, fault: err})
+	return nil, nil
 }
 
 // isLeaving is an error while a sink of that name, which was removed, has not returned.

@@ -211,7 +211,7 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 func TestReloadMovesTheServer(t *testing.T) {
 	const sinks = "sinks:\n- {name: out, file: {path: DIR/out}}\n"
 	r := startReloadable(t, listenAnywhere+sinks)
-	old := r.server.Addr()
+	old := r.web.bound().Addr()
 	_, port, err := net.SplitHostPort(old)
 	if err != nil {
 		t.Fatal(err)

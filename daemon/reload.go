@@ -57,12 +57,13 @@ func (d *Daemon) Reload(ctx context.Context) (*api.Reload, error) {
 }
 
 // lookAfterConfig reloads the configuration when somebody asks for it, or the files were
-// changed, and forgets the sinks that were removed long ago.
+// changed, forgets the sinks that were removed long ago, and opens those that could not be
+// opened before.
 func (d *Daemon) lookAfterConfig(ctx context.Context, s *stage) {
 	defer close(d.stopping)
 	forget := time.NewTimer(removedRetry)
 	defer forget.Stop()
-	w := watch{source: d.opts.Source, seen: d.opts.Fingerprint}
+	w, tries := watch{source: d.opts.Source, seen: d.opts.Fingerprint}, 0
 	for {
 		select {
 		case r := <-d.requests:
@@ -76,6 +77,9 @@ func (d *Daemon) lookAfterConfig(ctx context.Context, s *stage) {
 			}
 		case <-forget.C:
 			forget.Reset(d.forget())
+		case <-d.retryPending(tries):
+			d.openPending(s)
+			tries++
 		case <-ctx.Done():
 			return
 		}

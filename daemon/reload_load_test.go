@@ -190,7 +190,7 @@ func (s *storm) failToReload(t *testing.T, n int, good string) {
 func (s *storm) address() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.server.Addr()
+	return s.web.bound().Addr()
 }
 
 // scrape reads the metrics all the time, wherever they are.

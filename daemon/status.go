@@ -39,6 +39,7 @@ func (d *Daemon) ready() []string {
 		faults = append(faults, "journal: "+err.Error())
 	}
 	faults = append(faults, d.state.list()...)
+	faults = append(faults, d.endpointFaults()...)
 	for _, s := range d.sinkStates() {
 		if s.LastError != nil {
 			faults = append(faults, fmt.Sprintf("sink %s: %d events wait: %v", s.Name, s.Waiting+s.InFlight, s.LastError))
@@ -70,7 +71,7 @@ func (d *Daemon) sinkStates() []metrics.SinkState {
 	for _, w := range d.crew() {
 		states = append(states, w.State())
 	}
-	return states
+	return append(states, d.pendingStates()...)
 }
 
 // reportStatus keeps the line that systemctl status shows.
@@ -110,7 +111,11 @@ func (d *Daemon) statusLine() string {
 	if blocked != nil {
 		line += "; the journal does not accept events"
 	}
-	if failing > 0 || blocked != nil {
+	unbound := d.endpointFaults()
+	for _, fault := range unbound {
+		line += "; cannot answer: " + fault
+	}
+	if failing > 0 || blocked != nil || len(unbound) > 0 {
 		line = "DEGRADED: " + line
 	}
 	if err := d.reloadFault(); err != nil {

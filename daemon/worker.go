@@ -31,8 +31,8 @@ type worker struct {
 }
 
 // newWorker makes what delivers the journal to one sink. When it fails, nothing is
-// left behind.
-func (d *Daemon) newWorker(c *config.Sink) (_ *worker, err error) {
+// left behind. held is the sink's reader when it is open already; it stays open then.
+func (d *Daemon) newWorker(c *config.Sink, held *journal.Reader) (_ *worker, err error) {
 	w := &worker{cfg: *c}
 	var undo undoer
 	defer func() {
@@ -51,16 +51,17 @@ func (d *Daemon) newWorker(c *config.Sink) (_ *worker, err error) {
 	}
 	w.letters = d.openLetters(c, dir)
 	undo.push(w.letters.Close)
-	if !slices.Contains(d.journal.Cursors(), c.Name) {
-		undo.push(func() error { return d.journal.RemoveCursor(c.Name) })
+	if w.reader = held; held == nil {
+		if !slices.Contains(d.journal.Cursors(), c.Name) {
+			undo.push(func() error { return d.journal.RemoveCursor(c.Name) })
+		}
+		if w.reader, err = d.openReader(c); err != nil {
+			return nil, err
+		}
+		undo.push(w.reader.Close)
+	} else {
+		held.SetPin(c.Overflow == config.OverflowBlock)
 	}
-	w.reader, err = d.journal.NewReader(c.Name, journal.ReaderOptions{
-		Start: starts[c.Start], Pin: c.Overflow == config.OverflowBlock,
-	})
-	if err != nil {
-		return nil, err
-	}
-	undo.push(w.reader.Close)
 	undo.push(func() error { d.metrics.SinkLatency.DeleteLabelValues(c.Name); return nil })
 	w.Worker = delivery.NewWorker(delivery.Config{
 		Name: c.Name, Way: w.way, Reader: w.reader, Letters: w.letters, Decode: d.decode,
@@ -96,6 +97,11 @@ func (d *Daemon) newWay(c *config.Sink, before *worker) (delivery.Way, error) {
 		way.Sinks = append(way.Sinks, s)
 	}
 	return way, nil
+}
+
+// openReader opens the sink's place in the journal.
+func (d *Daemon) openReader(c *config.Sink) (*journal.Reader, error) {
+	return d.journal.NewReader(c.Name, journal.ReaderOptions{Start: starts[c.Start], Pin: c.Overflow == config.OverflowBlock})
 }
 
 // openLetters opens the sink's dead letters.

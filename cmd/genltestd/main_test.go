@@ -179,7 +179,7 @@ func launch(t *testing.T) (cmd *exec.Cmd, log *bufio.Scanner) {
 		t.Fatal(err)
 	}
 	log = bufio.NewScanner(stderr)
-	await(t, log, "serving metrics")
+	await(t, log, "msg=listening component=http")
 	return cmd, log
 }
 

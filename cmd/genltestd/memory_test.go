@@ -18,7 +18,7 @@ import (
 // is in memory is found there.
 func TestNoCoreFileHasASecret(t *testing.T) {
 	c := canary.New("bearer")
-	status, core, _ := abort(t, exec.CommandContext(t.Context(), "sh", "-c", "C="+c.Word()+"; echo serving; while :; do sleep 0.1; done"))
+	status, core, _ := abort(t, exec.CommandContext(t.Context(), "sh", "-c", "C="+c.Word()+"; echo listening component=http; while :; do sleep 0.1; done"))
 	leaks := canary.NewFinder(c).Find(core)
 	if !status.CoreDump() || core != nil && len(leaks) == 0 {
 		if os.Getenv("CI") == "" {
@@ -74,7 +74,7 @@ func abort(t *testing.T, cmd *exec.Cmd) (status syscall.WaitStatus, core, said [
 	return cmd.ProcessState.Sys().(syscall.WaitStatus), core, told.text.Bytes()
 }
 
-// served is output in which the word serving is looked for.
+// served is output in which a line that says that the daemon serves is looked for.
 type served struct {
 	text bytes.Buffer
 	seen chan struct{}
@@ -83,7 +83,7 @@ type served struct {
 
 func (s *served) Write(p []byte) (int, error) {
 	s.text.Write(p)
-	if !s.told && bytes.Contains(s.text.Bytes(), []byte("serving")) {
+	if !s.told && bytes.Contains(s.text.Bytes(), []byte("listening component=http")) {
 		close(s.seen)
 		s.told = true
 	}

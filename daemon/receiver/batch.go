@@ -165,22 +165,38 @@ func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) er
 	return nil
 }
 
-// recover journals the batch of a process that ended before it could. When the
-// journal does not accept it, Run goes on trying.
-func (r *Receiver) recover() {
+// takeLeft makes records of the batch of a process that ended before it could journal
+// it. Run journals them: until the sinks have their places in the journal, an append
+// could let retention remove what a sink has pinned.
+func (r *Receiver) takeLeft() {
 	left := r.batch.Left()
 	if len(left) > 0 && r.Inbox.Generation() > r.Journal.LastGeneration() {
-		now := time.Now()
-		r.take(now, left, false)
+		r.take(time.Now(), left, false)
 		if len(r.records) > 0 {
-			r.Log.Info("journaling events that the last process had received and not journaled", "events", r.events)
-			if r.overdue = r.Journal.Append(r.Inbox.Generation(), now, r.records); r.overdue != nil {
-				r.blocked.Store(&r.overdue)
-				return
-			}
+			return
 		}
 	}
 	r.appended()
+}
+
+// appendLeft journals what takeLeft has found.
+func (r *Receiver) appendLeft(ctx context.Context) error {
+	if !r.holds() {
+		return nil
+	}
+	r.Log.Info("journaling events that the last process had received and not journaled", "events", r.events)
+	if err := r.append(ctx, time.Now()); err != nil {
+		return err
+	}
+	r.appended()
+	return nil
+}
+
+// holds reports whether the inbox holds a batch that is not journaled.
+func (r *Receiver) holds() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.holding
 }
 
 // appended makes the inbox ready for the next batch. The batch goes first: a

@@ -112,11 +112,11 @@ type Receiver struct {
 	events    int                   // and how many are events
 	gap       []byte                // that is one of the records
 	memo      []byte                // scratch
-	overdue   error                 // why the last process's batch is not journaled yet
 }
 
-// New opens the event socket, or goes on with that of an earlier process, journals
-// what that process has left in the inbox, and subscribes if the family is there.
+// New opens the event socket, or goes on with that of an earlier process, and subscribes
+// if the family is there. From then on events wait in the socket for Run. Nothing is
+// journaled before Run, which begins with what the earlier process has left in the inbox.
 func New(o Options) (*Receiver, error) {
 	batch, err := genl.NewBatch(o.Inbox.Memory())
 	if err != nil {
@@ -141,12 +141,15 @@ func New(o Options) (*Receiver, error) {
 		return nil, err
 	}
 	// With the socket there, whose counter may explain what is missing.
-	r.recover()
+	r.takeLeft()
 	if err := r.subscribe(goesOn); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
 	return r, nil
 }
+
+// Close frees a receiver that Run was not called for.
+func (r *Receiver) Close() error { return r.close() }
 
 // Subscribed reports whether events can arrive.
 func (r *Receiver) Subscribed() bool { return r.SubscribedTo() != 0 }
@@ -160,11 +163,8 @@ func (r *Receiver) Family() uint16 { return uint16(r.family.Load()) } //nolint:g
 // Run receives until the context ends. It returns an error only for a fault
 // that it cannot mend.
 func (r *Receiver) Run(ctx context.Context) error {
-	if r.overdue != nil {
-		if err := r.appendLater(ctx, time.Now(), r.overdue); err != nil {
-			return errors.Join(r.close(), ignoreEnd(ctx, err))
-		}
-		r.appended()
+	if err := r.appendLeft(ctx); err != nil {
+		return errors.Join(r.close(), ignoreEnd(ctx, err))
 	}
 	for failures := 0; ; {
 		began := time.Now()

@@ -645,9 +645,7 @@ func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
 			var o Options
 			for range 2 {
 				o = options(&fakeKernel{}, j, in)
-				if _, err := New(o); err != nil {
-					t.Fatal(err)
-				}
+				runOnce(t, o)
 			}
 			if got, want := testutil.ToFloat64(o.Metrics.Received), 8+float64(len(test.want)); got != want {
 				t.Errorf("received = %v, want %v", got, want)
@@ -659,6 +657,20 @@ func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
 				t.Errorf("the inbox is at generation %d, the journal at %d", in.Generation(), j.generation)
 			}
 		})
+	}
+}
+
+// runOnce runs a receiver that is told to stop at once.
+func runOnce(t *testing.T, o Options) {
+	t.Helper()
+	r, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.Run(ctx); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -49,7 +49,7 @@ func (o *output) Bytes() []byte {
 	return bytes.Clone(o.text.Bytes())
 }
 
-var serving = regexp.MustCompile(`msg="serving metrics" .*address=(\S+)`)
+var serving = regexp.MustCompile(`msg=listening component=http address=(\S+)`)
 
 // run starts the daemon and waits until it serves.
 func (w *world) run() *running {

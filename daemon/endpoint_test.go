@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/genl"
+)
+
+// TestTheDaemonIsSubscribedBeforeAllThatReceivingDoesNotNeed: what is opened before
+// the event socket and hangs or fails would lose events.
+func TestTheDaemonIsSubscribedBeforeAllThatReceivingDoesNotNeed(t *testing.T) {
+	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
+	archive := filepath.Join(t.TempDir(), "events")
+	early := map[string]bool{
+		filepath.Join(dirs.Runtime, api.SocketName):            true,
+		filepath.Join(dirs.State, "journal", "cursor-archive"): true, archive: true,
+	}
+	address := freeAddress(t)
+	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+	k.opening = func() {
+		for path := range early {
+			_, err := os.Stat(path)
+			early[path] = err == nil
+		}
+		if c, err := net.Dial("tcp", address); err == nil {
+			c.Close()
+			t.Error("the pages were there before the event socket")
+		}
+	}
+	cfg := mustParse(t, "http: {listen: \""+address+"\"}\nsinks:\n- {name: archive, file: {path: "+archive+"}}\n")
+	f := launch(t, cfg, Options{Kernel: k, Echo: prober{}, Dirs: dirs})
+	k.event("x")
+	eventually(t, "the event is delivered", func() bool { return f.workers[0].State().Delivered == 1 })
+	for path, was := range early {
+		if _, err := os.Stat(path); was || err != nil {
+			t.Errorf("%s was there before the event socket: %v; later: %v", path, was, err)
+		}
+	}
+}
+
+func mustParse(t *testing.T, yaml string) *config.Config {
+	t.Helper()
+	cfg, err := config.Parse("test.yaml", []byte(yaml))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// TestAnAddressThatComesLaterCostsNoEvent runs in a network namespace of its own, in
+// which it adds the address when events have been delivered.
+func TestAnAddressThatComesLaterCostsNoEvent(t *testing.T) {
+	if os.Getenv("GENLTESTD_NETNS") == "" {
+		runInNetns(t)
+		return
+	}
+	addAddress(t, "lo", [4]byte{127, 0, 0, 1}) // without any, the kernel binds every address
+	f := start(t, "http: {listen: \"192.0.2.7:9941\"}\nsinks: [{name: out, stdout: {}}]\n", &fakeKernel{}, prober{})
+	f.kernel.event("before")
+	eventually(t, "the event is delivered", func() bool { return f.workers[0].State().Delivered == 1 })
+	if line := f.statusLine(); !strings.HasPrefix(line, "DEGRADED: ") || !strings.Contains(line, "http: ") || !strings.Contains(line, "192.0.2.7:9941") {
+		t.Errorf("status %q", line)
+	}
+	if f.listening("http") || !f.listening("control") {
+		t.Error("the metric does not show which listener is missing")
+	}
+	addAddress(t, "lo:1", [4]byte{192, 0, 2, 7})
+	eventually(t, "the pages", func() bool { return f.web.bound() != nil })
+	if code, body := f.get(t, "/readyz"); code != http.StatusOK {
+		t.Errorf("readyz: %d %s", code, body)
+	}
+	if line := f.statusLine(); strings.HasPrefix(line, "DEGRADED: ") {
+		t.Errorf("status %q", line)
+	}
+	if _, body := f.get(t, "/metrics"); !strings.Contains(body, `genltestd_listening{listener="http"} 1`) {
+		t.Error("the metric does not show that the pages are there")
+	}
+}
+
+func runInNetns(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("a network namespace needs root")
+	}
+	self := exec.Command("/proc/self/exe", "-test.run", "^"+t.Name()+"$")
+	self.Env = append(os.Environ(), "GENLTESTD_NETNS=1")
+	self.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
+	if out, err := self.CombinedOutput(); err != nil {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
+
+// addAddress gives a device an address, and makes it work.
+func addAddress(t *testing.T, device string, address [4]byte) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	r, err := unix.NewIfreq(device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SetInet4Addr(address[:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFADDR, r); err != nil {
+		t.Fatal(err)
+	}
+	r.SetUint16(unix.IFF_UP | unix.IFF_LOOPBACK | unix.IFF_RUNNING)
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAControlSocketThatCannotBeMadeYetCostsNoEvent(t *testing.T) {
+	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
+	path := filepath.Join(dirs.Runtime, api.SocketName)
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+	f := launch(t, mustParse(t, listenAnywhere), Options{Kernel: k, Echo: prober{}, Dirs: dirs})
+	k.event("x")
+	eventually(t, "the event is delivered", func() bool { return f.workers[0].State().Delivered == 1 })
+	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "control: control socket "+path) {
+		t.Errorf("readyz: %d %s", code, body)
+	}
+	if _, body := f.get(t, "/metrics"); !strings.Contains(body, `genltestd_listening{listener="control"} 0`) {
+		t.Error("the metric does not show that the socket is missing")
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the socket", func() bool { return f.socket.bound() != nil })
+	if err := api.NewClient(path).Boxes(t.Context(), func(api.Box) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	if code, body := f.get(t, "/readyz"); code != http.StatusOK {
+		t.Errorf("readyz: %d %s", code, body)
+	}
+}
+
+// TestAnAddressThatIsMissingStopsNoReload: it is an error of the start, not of the next
+// configuration.
+func TestAnAddressThatIsMissingStopsNoReload(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	http := fmt.Sprintf("http: {listen: %q}\n", taken.Addr())
+	r := startReloadable(t, http+"sinks: [{name: a, file: {path: DIR/a}}]\n")
+	if done := r.mustReload(t, http+"sinks: [{name: b, file: {path: DIR/b}}]\n"); len(done.Added) != 1 {
+		t.Errorf("outcome %+v", done)
+	}
+	r.mustReload(t, listenAnywhere)
+	if code, body := r.get(t, "/healthz"); code != 200 {
+		t.Errorf("healthz: %d %s", code, body)
+	}
+	if _, err := r.reload(t, http); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("a reload to an address that is taken: %v", err)
+	}
+}
