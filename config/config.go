@@ -22,6 +22,7 @@ package config
 import (
 	_ "embed" // for the reference file
 	"reflect"
+	"time"
 )
 
 // Config is the content of a configuration file.
@@ -85,8 +86,17 @@ type Log struct {
 
 // Reload is about applying a configuration that was changed.
 type Reload struct {
-	// Watch is how often the files are looked at for a change; 0 is not at all.
+	// Watch is how often the files are looked at for a change; 0 is not at all. All of
+	// them are read each time, so it is at least minWatch.
 	Watch Duration `yaml:"watch" default:"0" min:"0" max:"1h"`
+}
+
+const minWatch = Duration(time.Second)
+
+func (r *Reload) check(s section) {
+	if r.Watch > 0 && r.Watch < minWatch {
+		s.errorf("watch", "%v is too little; write %v or more, or 0 for not at all", r.Watch, minWatch)
+	}
 }
 
 // Shutdown is about the end of the daemon.

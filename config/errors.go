@@ -78,8 +78,26 @@ func (e Errors) Sort() {
 	})
 }
 
+// Join returns the faults of both in the order of the files, as many as are shown.
+func (e Errors) Join(more Errors) Errors {
+	all := append(slices.Clone(e), more...)
+	all.Sort()
+	return all.limited()
+}
+
+// limited ends a list that is too long with a note.
+func (e Errors) limited() Errors {
+	isNote := func(f *FieldError) bool { return f.Line == 0 && f.Message == moreFaults }
+	if len(e) < maxErrors {
+		return e
+	}
+	shown := slices.DeleteFunc(slices.Clone(e), isNote)
+	shown = shown[:min(len(shown), maxErrors)]
+	return append(shown, &FieldError{File: e[0].File, Message: moreFaults})
+}
+
 // Extract returns the errors that match, in their order.
-func (e Errors) Extract(match func(error) bool) (matching Errors) {
+func (e Errors) Extract(match func(*FieldError) bool) (matching Errors) {
 	for _, f := range e {
 		if match(f) {
 			matching = append(matching, f)

@@ -14,7 +14,8 @@ import (
 // the regular files whose names end in .yaml in the directory beside it that is named
 // as it is, with .d in place of its extension. The directory need not exist. The
 // error wraps that of the system when there is no reading the file at path, else it
-// is an Errors with every fault of all files.
+// is an Errors with every fault of all files. With an Errors the Config has what could
+// be read, and the defaults in place of the rest, for further checks; see HasFault.
 func Load(path string) (*Config, error) { return load(path, false) }
 
 // LoadOptional is Load for a path where no file need be; it is as if an empty one
@@ -31,26 +32,21 @@ func load(path string, optional bool) (*Config, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	c, err := parse(inputs)
-	if err != nil {
-		return nil, err
-	}
 	c.source[0].absent = absent
-	return c, nil
+	return c, err
 }
 
 // Parse reads and checks the text of a configuration file; name stands for the
-// file in errors. The error is an Errors with every fault of the text.
+// file in errors. The error is an Errors with every fault of the text, and the Config
+// as for Load.
 func Parse(name string, text []byte) (*Config, error) {
 	return parse([]input{{name: name, text: text}})
 }
 
 func parse(inputs []input) (*Config, error) {
 	c, src := decode(inputs)
-	if err := src.err(); err != nil {
-		return nil, err
-	}
 	c.source = src
-	return c, nil
+	return c, src.err()
 }
 
 // decode makes one configuration of a main file and its drop-ins. Each file is

@@ -10,7 +10,10 @@ import (
 )
 
 // maxErrors bounds what a hostile or hopeless file costs and prints.
-const maxErrors = 100
+const (
+	maxErrors  = 100
+	moreFaults = "100 faults; any more are not shown"
+)
 
 // A spot is a place in the text; the zero spot is no place.
 type spot struct{ line, column int }
@@ -86,8 +89,8 @@ func (s source) err() error {
 	switch {
 	case len(all) == 0:
 		return nil
-	case len(all) == maxErrors:
-		all = append(all, &FieldError{File: s[0].file, Message: fmt.Sprintf("%d faults; any more are not shown", maxErrors)})
+	case len(all) >= maxErrors:
+		all = all.limited()
 	}
 	return all
 }

@@ -16,7 +16,7 @@ import (
 
 // One check method a struct, for what its tags cannot say.
 var _ = []checker{
-	(*Echo)(nil), (*Event)(nil), (*HTTP)(nil), (*Journal)(nil),
+	(*Echo)(nil), (*Event)(nil), (*HTTP)(nil), (*Journal)(nil), (*Reload)(nil),
 	(*Sink)(nil), (*CloudEvents)(nil), (*RFC5424)(nil), (*File)(nil),
 }
 

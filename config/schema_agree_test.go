@@ -46,6 +46,7 @@ func schemaLimits() []schemaLimit {
 		{message: `has no (user|password|key|certificate) beside it`, partly: true},
 		{message: `receivers differ in whether they verify`},
 		{message: `is of no use with`},
+		{message: `write 1s or more, or 0 for not at all`},
 		{message: `readers of a socket that listens confirm nothing`},
 		{message: `does not begin with a known scheme; write unix:///PATH$`},
 		{message: `is written by `},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // A source has the report of each file that a configuration was read from: the main
@@ -36,6 +37,28 @@ func (c *Config) Locations() (file, dropIns string) {
 		return "", ""
 	}
 	return c.source[0].file, dropInDir(c.source[0].file)
+}
+
+// HasFault reports whether what f is about, a part of it or what contains it could not
+// be read: the Config does not have what its author meant.
+func (c *Config) HasFault(f *FieldError) bool {
+	for _, r := range c.source {
+		if r.file != f.File {
+			continue
+		}
+		for failed := range r.failed {
+			if contains(failed, f.Path) || contains(f.Path, failed) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// contains reports whether a path is outer or within it.
+func contains(outer, path string) bool {
+	rest, ok := strings.CutPrefix(path, outer)
+	return ok && (outer == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // Fault returns the error of a value that is well-formed and still cannot work, for

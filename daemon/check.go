@@ -19,17 +19,27 @@ import (
 // New rejects only what no change outside of the configuration can repair: a file may
 // appear later, and until then its sink alone does not work.
 func Check(cfg *config.Config, dirs Dirs) error {
-	faults := collisions(cfg, dirs)
-	for i := range cfg.Sinks {
-		sc := &cfg.Sinks[i]
-		_, err := newRules(sc)
-		faults = append(faults, sinkFaults(cfg, i, errors.Join(err, checkEnvelope(&cfg.Event, sc), checkSink(sc)))...)
-	}
-	if len(faults) > 0 {
-		faults.Sort()
+	if faults := CheckRest(cfg, nil, dirs); len(faults) > 0 {
 		return faults
 	}
 	return nil
+}
+
+// CheckRest is Check for a configuration with faults in its text: one wrong key must not
+// hide a wrong filter further down. It returns all faults, those of the text included.
+func CheckRest(cfg *config.Config, text config.Errors, dirs Dirs) config.Errors {
+	faults := collisions(cfg, dirs)
+	compiler := newCompiler(cfg)
+	for i := range cfg.Sinks {
+		sc, path := &cfg.Sinks[i], fmt.Sprintf("sinks[%d]", i)
+		err := errors.Join(checkEnvelope(&cfg.Event, sc), checkSink(sc))
+		if !cfg.HasFault(cfg.Fault(path+".extract", "")) { // which names the captures
+			_, wrong := newRules(sc, compiler)
+			err = errors.Join(wrong, err)
+		}
+		faults = append(faults, sinkFaults(cfg, i, err)...)
+	}
+	return text.Join(faults.Extract(func(f *config.FieldError) bool { return !cfg.HasFault(f) }))
 }
 
 // IsUnverifiable reports whether a fault may exist for this process only, because the

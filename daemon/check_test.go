@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"testing"
@@ -60,5 +61,62 @@ func TestLeavesTakesJoinedErrorsApart(t *testing.T) {
 	}
 	if got := leaves(nil); got != nil {
 		t.Errorf("leaves of no error = %v", got)
+	}
+}
+
+// One wrong key must not hide a wrong filter further down.
+func TestFaultsOfTheTextHideNoOthers(t *testing.T) {
+	const text = `event: {labels: {site: berlin}}
+sinks:
+  - name: a
+    filterr: x
+    filter: kind == "gpa"
+    stdout: {}
+  - name: b
+    filter: labels.sote == "x"
+    extract: '(?P<a>x)|(?P<a>y)'
+    file: {path: relative}
+  - name: c
+    extract: 5
+    filter: captures.x == "y"
+    dedup: {window: 1s, key: "captures.x"}
+    stdout: {}
+  - name: d
+    filter: [1]
+    envelope: template
+    template: "{{.Foo}}"
+    webhook: {url: "htp://x/"}
+`
+	cfg, err := config.Parse("g.yaml", []byte(text))
+	var faults config.Errors
+	if !errors.As(err, &faults) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range CheckRest(cfg, faults, Dirs{}) {
+		got = append(got, fmt.Sprintf("%d %s", f.Line, f.Path))
+	}
+	want := []string{
+		"4 sinks[0].filterr", "5 sinks[0].filter", "8 sinks[1].filter", "9 sinks[1].extract", "10 sinks[1].file.path",
+		"12 sinks[2].extract", "17 sinks[3].filter", "19 sinks[3].template", "20 sinks[3].webhook.url",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAtMostAHundredFaultsAreShown(t *testing.T) {
+	text := "sinks:\n"
+	for i := range 150 {
+		text += fmt.Sprintf("- {name: s%d, filter: nonsense, stdout: {}}\n", i)
+	}
+	for what, more := range map[string]string{"rules only": "", "the text too": "- {name: bad, fiel: {}}\n"} {
+		cfg, err := config.Parse("g.yaml", []byte(text+more))
+		var faults config.Errors
+		errors.As(err, &faults)
+		got := CheckRest(cfg, faults, Dirs{})
+		if len(got) != 101 || got[100].Message != "100 faults; any more are not shown" {
+			t.Errorf("%s: %d faults, the last is %v", what, len(got), got[len(got)-1])
+		}
 	}
 }

@@ -43,6 +43,9 @@ func collisions(cfg *config.Config, dirs Dirs) (faults config.Errors) {
 		taken = append(taken, area{realPath(dir), true, "the journal"})
 	}
 	for _, c := range sinkClaims(cfg) {
+		if c.path == "" {
+			continue // it has a fault already
+		}
 		path := realPath(c.path)
 		if p := firstHolder(taken, path); p != nil {
 			faults = append(faults, cfg.Fault(c.key, "%q belongs to %s; choose another path", c.path, p.owner))

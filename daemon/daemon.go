@@ -147,8 +147,9 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	d.boots = openBoots(opts.Dirs.State, d.journal, opts.Machine, log)
 	d.origins.Store(originTable(&cfg.Event, d.boots, opts.Machine))
 	d.decode = decoder(d.journal.ID(), host, func(seq uint64) *event.Origin { return d.origins.Load().Of(seq) })
+	compiler := newCompiler(cfg)
 	for i := range cfg.Sinks {
-		w, p, err := d.openSink(&cfg.Sinks[i])
+		w, p, err := d.openSink(&cfg.Sinks[i], compiler)
 		switch {
 		case err != nil:
 			return nil, sinkError(cfg, i, err)

@@ -30,8 +30,8 @@ type pending struct {
 
 // openSink returns the worker of a sink, or else the pending sink when the reason for
 // the failure may pass. The error is that of a sink that is configured wrongly.
-func (d *Daemon) openSink(c *config.Sink) (*worker, *pending, error) {
-	w, err := d.newWorker(c, nil)
+func (d *Daemon) openSink(c *config.Sink, compiler *match.Compiler) (*worker, *pending, error) {
+	w, err := d.newWorker(c, nil, compiler)
 	var option *sink.OptionError
 	if err == nil || errors.As(err, &option) {
 		return w, nil, err
@@ -75,8 +75,9 @@ func (d *Daemon) retryPending(tries int) <-chan time.Time {
 
 // openPending starts each pending sink that can be opened now.
 func (d *Daemon) openPending(s *stage) {
+	compiler := newCompiler(d.config())
 	for _, p := range d.waiting() {
-		w, err := d.newWorker(&p.cfg, p.reader)
+		w, err := d.newWorker(&p.cfg, p.reader, compiler)
 		if err != nil {
 			d.stillPending(p, err)
 			continue

@@ -11,6 +11,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/delivery"
+	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
@@ -48,8 +49,9 @@ func (d *Daemon) plan(cfg *config.Config) (_ *plan, err error) {
 			}
 		}
 	}()
+	compiler := newCompiler(cfg)
 	for i := range cfg.Sinks {
-		if err := d.planSink(p, &cfg.Sinks[i]); err != nil {
+		if err := d.planSink(p, &cfg.Sinks[i], compiler); err != nil {
 			return nil, sinkError(cfg, i, err)
 		}
 	}
@@ -87,13 +89,13 @@ func (d *Daemon) listenElsewhere(cfg *config.Config) (*endpoint, error) {
 	return next, nil
 }
 
-func (d *Daemon) planSink(p *plan, c *config.Sink) error {
+func (d *Daemon) planSink(p *plan, c *config.Sink, compiler *match.Compiler) error {
 	w := d.workerOf(c.Name)
 	if w == nil {
 		if err := d.isLeaving(c.Name); err != nil {
 			return err
 		}
-		w, err := d.planNew(p, c)
+		w, err := d.planNew(p, c, compiler)
 		if w == nil {
 			return err
 		}
@@ -108,7 +110,7 @@ func (d *Daemon) planSink(p *plan, c *config.Sink) error {
 	if reflect.DeepEqual(w.cfg, *c) {
 		return nil
 	}
-	way, err := d.newWay(c, w)
+	way, err := d.newWay(c, w, compiler)
 	if err != nil {
 		return err
 	}
@@ -119,12 +121,12 @@ func (d *Daemon) planSink(p *plan, c *config.Sink) error {
 
 // planNew makes the worker of a sink that has none, or returns nil for one that still
 // cannot be opened.
-func (d *Daemon) planNew(p *plan, c *config.Sink) (*worker, error) {
+func (d *Daemon) planNew(p *plan, c *config.Sink, compiler *match.Compiler) (*worker, error) {
 	before := d.pendingOf(c.Name)
 	if before == nil {
-		return d.newWorker(c, nil)
+		return d.newWorker(c, nil, compiler)
 	}
-	w, err := d.newWorker(c, before.reader)
+	w, err := d.newWorker(c, before.reader, compiler)
 	var option *sink.OptionError
 	if err == nil || errors.As(err, &option) {
 		return w, err

@@ -263,7 +263,7 @@ func TestReloadAppliesWhatConcernsNoSink(t *testing.T) {
 }
 
 func TestFilesThatAreWatchedAreReloadedWhenTheyChange(t *testing.T) {
-	const head = "reload: {watch: 10ms}\n" + listenAnywhere + "sinks:\n- {name: out, file: {path: DIR/out}}\n"
+	const head = "reload: {watch: 1s}\n" + listenAnywhere + "sinks:\n- {name: out, file: {path: DIR/out}}\n"
 	r := startReloadable(t, head)
 	r.text.set(r.fill(head + "- {name: new, file: {path: DIR/new}}\n"))
 	eventually(t, "the new sink", func() bool { return len(r.crew()) == 2 })

@@ -28,10 +28,10 @@ func TestRules(cfg *config.Config, tests *config.RuleTests) ([]RuleDifferences, 
 		faults.Sort()
 		return nil, faults
 	}
-	all := make([]RuleDifferences, len(tests.Tests))
+	all, compiler := make([]RuleDifferences, len(tests.Tests)), newCompiler(cfg)
 	for i := range tests.Tests {
 		for s := range cfg.Sinks {
-			rules, err := newRules(&cfg.Sinks[s])
+			rules, err := newRules(&cfg.Sinks[s], compiler)
 			if err != nil {
 				return nil, err
 			}
@@ -46,8 +46,9 @@ func TestRules(cfg *config.Config, tests *config.RuleTests) ([]RuleDifferences, 
 // ruleFaults are those of the sinks' rules alone: their files and programs may be
 // on another machine.
 func ruleFaults(cfg *config.Config) (faults config.Errors) {
+	compiler := newCompiler(cfg)
 	for i := range cfg.Sinks {
-		_, err := newRules(&cfg.Sinks[i])
+		_, err := newRules(&cfg.Sinks[i], compiler)
 		faults = append(faults, sinkFaults(cfg, i, err)...)
 	}
 	return faults

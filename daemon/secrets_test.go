@@ -49,7 +49,7 @@ func TestSaysWhichSecretsAreExposedAndWhichOnlyTheServiceCanRead(t *testing.T) {
 	const exposed = "everybody may read this file, which is secret; take the right from others (chmod o-r)"
 	var faults config.Errors
 	errors.As(Check(cfg, Dirs{}), &faults)
-	unverifiable := faults.Extract(func(err error) bool { return IsUnverifiable(err, true) })
+	unverifiable := faults.Extract(func(f *config.FieldError) bool { return IsUnverifiable(f, true) })
 	got := append(Warnings(cfg), unverifiable...).Error()
 	want := "test.yaml:5:20: sinks[0].webhook.bearer.file: " + exposed + "\n" +
 		fmt.Sprintf("test.yaml:11:%d: sinks[1].syslog.tls.key: ", len("    tls: {cert: /cert, key: ")+len(dir)+1) + exposed + "\n" +

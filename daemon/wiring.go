@@ -5,6 +5,8 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/genltestd/genltestd/config"
@@ -20,6 +22,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/stdout"
 	"github.com/genltestd/genltestd/daemon/sink/syslog"
 	"github.com/genltestd/genltestd/daemon/sink/webhook"
+	"github.com/genltestd/genltestd/metrics"
 )
 
 // newSink makes the sink that a configuration entry describes: the one place
@@ -53,8 +56,12 @@ func newSink(c *config.Sink, opts *Options) (sink.Sink, error) {
 func checkSink(c *config.Sink) error {
 	encoder, err := newEncoder(c)
 	if err != nil {
-		return nil //nolint:nilerr // checkEnvelope reports it
+		encoder = event.JSON{} // checkEnvelope reports it; the kind's own faults are found too
 	}
+	return checkKind(c, encoder)
+}
+
+func checkKind(c *config.Sink, encoder event.Encoder) error {
 	switch {
 	case c.Webhook != nil:
 		return webhookOptions(c.Webhook, encoder, "").Check()
@@ -68,9 +75,30 @@ func checkSink(c *config.Sink) error {
 	return nil
 }
 
+// newCompiler returns the compiler of the rules of all sinks of a configuration.
+func newCompiler(cfg *config.Config) *match.Compiler {
+	fields := map[string]match.Words{
+		"kind":       {List: event.Kinds()},
+		"gap.reason": {List: []string{"", metrics.LostKernelBuffer, metrics.LostNotSubscribed, metrics.LostUnexplained}},
+		"family":     {List: []string{genl.FamilyName}},
+		"group":      {List: []string{genl.GroupName}},
+	}
+	e := &cfg.Event
+	for field, added := range map[string]bool{"machine_id": e.MachineID, "boot_id": e.BootID, "kernel_release": e.KernelRelease} {
+		if !added {
+			fields[field] = match.Words{List: []string{""}, Advice: "it is empty unless event." + field + " is true"}
+		}
+	}
+	vocabulary := match.Vocabulary{Fields: fields}
+	if !cfg.HasFault(cfg.Fault("event", "")) {
+		vocabulary.Labels = append([]string{}, slices.Sorted(maps.Keys(e.Labels))...)
+	}
+	return match.NewCompiler(vocabulary)
+}
+
 // newRules compiles the rules of a sink; its errors are sink.OptionErrors.
-func newRules(c *config.Sink) (*match.Rules, error) {
-	rules, err := match.Compile(ruleOptions(c))
+func newRules(c *config.Sink, compiler *match.Compiler) (*match.Rules, error) {
+	rules, err := compiler.Compile(ruleOptions(c))
 	var faults []error
 	for _, err := range leaves(err) {
 		var fault *match.Error

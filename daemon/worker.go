@@ -32,7 +32,7 @@ type worker struct {
 
 // newWorker makes what delivers the journal to one sink. When it fails, nothing is
 // left behind. held is the sink's reader when it is open already; it stays open then.
-func (d *Daemon) newWorker(c *config.Sink, held *journal.Reader) (_ *worker, err error) {
+func (d *Daemon) newWorker(c *config.Sink, held *journal.Reader, compiler *match.Compiler) (_ *worker, err error) {
 	w := &worker{cfg: *c}
 	var undo undoer
 	defer func() {
@@ -40,7 +40,7 @@ func (d *Daemon) newWorker(c *config.Sink, held *journal.Reader) (_ *worker, err
 			undo.run() //nolint:errcheck // the first error tells more
 		}
 	}()
-	w.way, err = d.newWay(c, nil)
+	w.way, err = d.newWay(c, nil, compiler)
 	if err != nil {
 		return nil, err
 	}
@@ -74,12 +74,12 @@ func (d *Daemon) newWorker(c *config.Sink, held *journal.Reader) (_ *worker, err
 
 // newWay makes what of a worker may change while it runs. What is in before and would be
 // the same is taken from there: connections stay, and so does what rules remember.
-func (d *Daemon) newWay(c *config.Sink, before *worker) (delivery.Way, error) {
+func (d *Daemon) newWay(c *config.Sink, before *worker, compiler *match.Compiler) (delivery.Way, error) {
 	way := delivery.Way{Options: deliveryOptions(c)}
 	if before != nil && ruleOptions(&before.cfg) == ruleOptions(c) {
 		way.Rules = before.way.Rules
 	} else {
-		rules, err := newRules(c)
+		rules, err := newRules(c, compiler)
 		if err != nil {
 			return way, err
 		}

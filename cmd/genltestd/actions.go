@@ -39,7 +39,7 @@ func answer(o *options, out, stderr io.Writer) int {
 	case "check-config":
 		return checkConfig(o, out, stderr)
 	}
-	cfg, err := loadConfig(o.config)
+	cfg, err := loadConfig(o.config, daemon.DefaultDirs())
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitConfig
@@ -60,18 +60,22 @@ func checkConfig(o *options, out, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "genltestd: %v\n", err)
 		return exitUsage
 	}
-	cfg, err := loadConfig(o.config)
-	if err != nil {
+	cfg, err := loadConfig(o.config, dirs)
+	var faults config.Errors
+	if err == nil {
+		err = daemon.Check(cfg, dirs)
+	}
+	if err != nil && !errors.As(err, &faults) {
 		fmt.Fprintln(stderr, err)
 		as.explain(err, stderr)
 		return exitConfig
 	}
-	var faults config.Errors
-	errors.As(daemon.Check(cfg, dirs), &faults)
-	doubts := faults.Extract(func(f error) bool { return daemon.IsUnverifiable(f, as.service) })
-	faults = faults.Extract(func(f error) bool { return !daemon.IsUnverifiable(f, as.service) })
-	for _, w := range daemon.Warnings(cfg) {
-		fmt.Fprintln(stderr, "warning:", w)
+	doubts := faults.Extract(func(f *config.FieldError) bool { return daemon.IsUnverifiable(f, as.service) })
+	faults = faults.Extract(func(f *config.FieldError) bool { return !daemon.IsUnverifiable(f, as.service) })
+	if cfg != nil {
+		for _, w := range daemon.Warnings(cfg) {
+			fmt.Fprintln(stderr, "warning:", w)
+		}
 	}
 	for _, d := range doubts {
 		fmt.Fprintf(stderr, "note: %v; only the service can tell\n", d)

@@ -86,23 +86,38 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 		return act(o, stdout, stderr)
 	}
 	fingerprint := config.Fingerprint(cmp.Or(o.config, defaultConfig)) // before reading: no change is missed
-	cfg, err := loadConfig(o.config)
+	dirs := daemon.DefaultDirs()
+	cfg, err := loadConfig(o.config, dirs)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitConfig
 	}
 	level := new(slog.LevelVar)
 	level.Set(slog.Level(cfg.Log.Level))
-	return serve(cfg, stdout, systemd.NewLogger(stderr, level), daemon.Options{Level: level, Source: newSource(o.config, cfg), Fingerprint: fingerprint})
+	return serve(cfg, stdout, systemd.NewLogger(stderr, level), daemon.Options{Level: level, Source: newSource(o.config, cfg, dirs), Fingerprint: fingerprint, Dirs: dirs})
 }
 
 // loadConfig reads the file asked for, and its drop-ins. Only the default one may be
 // missing.
-func loadConfig(file string) (*config.Config, error) {
+func loadConfig(file string, dirs daemon.Dirs) (*config.Config, error) {
 	if file == "" {
-		return config.LoadOptional(defaultConfig)
+		return load(config.LoadOptional, defaultConfig, dirs)
 	}
-	return config.Load(file)
+	return load(config.Load, file, dirs)
+}
+
+// load reads a configuration. When its text has faults, the error has those of the rest
+// too, so that all can be repaired at once.
+func load(read func(path string) (*config.Config, error), path string, dirs daemon.Dirs) (*config.Config, error) {
+	cfg, err := read(path)
+	var faults config.Errors
+	switch {
+	case errors.As(err, &faults):
+		return nil, daemon.CheckRest(cfg, faults, dirs)
+	case err != nil:
+		return nil, err
+	}
+	return cfg, nil
 }
 
 // filesOf names the files of a configuration, on one line.
@@ -130,12 +145,12 @@ func serve(cfg *config.Config, stdout io.Writer, log *slog.Logger, opts daemon.O
 		log.Warn("configuration: " + w.Error())
 	}
 	var faults config.Errors
-	if errors.As(daemon.Check(cfg, daemon.DefaultDirs()), &faults) {
+	if errors.As(daemon.Check(cfg, opts.Dirs), &faults) {
 		for _, f := range faults {
 			log.Error("configuration: " + f.Error())
 		}
 	}
-	opts.Version, opts.Stdout, opts.Log, opts.Dirs = version, stdout, log, daemon.DefaultDirs()
+	opts.Version, opts.Stdout, opts.Log = version, stdout, log
 	d, err := daemon.New(cfg, opts)
 	if err == nil {
 		go reload(ctx, hangup, d, log)

@@ -13,21 +13,22 @@ import (
 // A source is where a reload reads the configuration.
 type source struct {
 	path string
-	load func(path string) (*config.Config, error)
+	load func(path string) (*config.Config, error) // of package config
+	dirs daemon.Dirs
 }
 
 var _ daemon.Source = source{}
 
 // newSource returns the source of cfg, which loadConfig has read. A default file that
 // was there must stay there: that it has gone is no wish for the built-in defaults.
-func newSource(file string, cfg *config.Config) source {
-	s := source{cmp.Or(file, defaultConfig), config.Load}
+func newSource(file string, cfg *config.Config, dirs daemon.Dirs) source {
+	s := source{cmp.Or(file, defaultConfig), config.Load, dirs}
 	if file == "" && !slices.ContainsFunc(cfg.Files(), func(f config.SourceFile) bool { return f.Name == defaultConfig }) {
 		s.load = config.LoadOptional
 	}
 	return s
 }
 
-func (s source) Load() (*config.Config, error) { return s.load(s.path) }
+func (s source) Load() (*config.Config, error) { return load(s.load, s.path, s.dirs) }
 
 func (s source) Fingerprint() string { return config.Fingerprint(s.path) }

@@ -85,6 +85,9 @@ func (e *Event) Kind() string {
 	return "event"
 }
 
+// Kinds returns every value of Kind.
+func Kinds() []string { return []string{"event", "gap", "suppressed"} }
+
 // ID returns the event's stable name, the same in every sink and on every
 // retry: the journal's id and the event's number in it. What tells of suppressed
 // events has the number of the event before it, and its reason behind that.

@@ -43,10 +43,10 @@ type passage struct {
 }
 
 // newWindow returns nil if there is to be none.
-func newWindow(d Dedup, captures []string) (*window, error) {
+func newWindow(c *Compiler, d Dedup, captures []string) (*window, error) {
 	w := &window{length: d.Window, passed: make(map[digest]int64)}
 	if d.Key != "" && d.Key != "message" {
-		key, err := compile("dedup.key", d.Key, captures, reflect.String)
+		key, err := c.expression("dedup.key", d.Key, captures, reflect.String)
 		if err != nil {
 			return nil, err
 		}

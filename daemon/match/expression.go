@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
@@ -27,27 +28,26 @@ type expression struct {
 }
 
 // compile checks that the text is of our dialect and gives a value of the kind.
-func compile(key, text string, captures []string, kind reflect.Kind) (x *expression, err error) {
+func (c *Compiler) compile(text string, captures []string, kind reflect.Kind) (p *program) {
+	p = &program{used: make(map[string]bool)}
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the expression cannot be compiled: %v", p)
+		if cause := recover(); cause != nil {
+			p.err = fmt.Errorf("the expression cannot be compiled: %v", cause)
 		}
-		if err != nil {
-			x, err = nil, &Error{key, readable(err)}
+		if p.err != nil {
+			p.err = readable(p.err)
 		}
 	}()
 	if len(text) > maxText {
-		return nil, fmt.Errorf("is longer than %d bytes", maxText)
+		p.err = fmt.Errorf("is longer than %d bytes", maxText)
+		return p
 	}
-	d := &dialect{captures: captures, used: make(map[string]bool)}
-	program, err := expr.Compile(text, expr.Env(environment{}), expr.Patch(d), expr.MaxNodes(maxNodes), expecting(kind))
+	d := &dialect{compiler: c, captures: captures, used: p.used, constant: make(map[ast.Node]bool)}
+	p.Program, p.err = expr.Compile(text, expr.Env(environment{}), expr.Patch(d), expr.MaxNodes(maxNodes), expecting(kind))
 	if d.fault != nil {
-		return nil, d.fault.Bind(file.NewSource(text))
+		p.err = d.fault.Bind(file.NewSource(text))
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &expression{key: key, program: program, used: d.used, machine: vm.VM{MemoryBudget: maxMemory}}, nil
+	return p
 }
 
 // expecting refuses what may turn out, at run time only, to give something else.

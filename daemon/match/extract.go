@@ -27,43 +27,61 @@ type extractor struct {
 // same, so that what uses them is no fault as well.
 var groupName = regexp.MustCompile(`\(\?P?<(\w+)>`)
 
-// newExtractor returns nil for an empty text, and with an error one that has names
-// only.
-func newExtractor(text string) (*extractor, error) {
-	if text == "" {
-		return nil, nil
-	}
-	x := &extractor{}
+// newExtraction compiles a pattern. With an error it has names only.
+func (c *Compiler) newExtraction(text string) *extraction {
+	e := &extraction{}
 	for _, group := range groupName.FindAllStringSubmatch(text, -1) {
-		x.names = append(x.names, group[1])
+		e.names = append(e.names, group[1])
 	}
-	if len(text) > maxText || states(text) > maxStates {
-		return x, &Error{"extract", errors.New("the pattern is too large; repeat less in it")}
+	if err := c.accept(text); err != nil {
+		e.err = &Error{"extract", err}
+		return e
 	}
 	re, err := regexp.Compile(text)
 	if err != nil {
-		return x, &Error{"extract", misplaced(text, err)}
+		e.err = &Error{"extract", misplaced(text, err)}
+		return e
 	}
-	x = &extractor{re: re}
+	e.extractor = extractor{re: re}
 	for i, name := range re.SubexpNames() {
-		if name != "" {
-			x.names, x.groups = append(x.names, name), append(x.groups, i)
+		switch {
+		case name == "":
+		case slices.Contains(e.names, name):
+			e.err = &Error{"extract", fmt.Errorf("column %d: a second group has the name %s; choose another", columnOfSecond(text, name), name)}
+			return e
+		default:
+			e.names, e.groups = append(e.names, name), append(e.groups, i)
 		}
 	}
-	if len(x.names) == 0 {
-		return x, &Error{"extract", errors.New("has no named group; write one like (?P<unit>[a-z]+)")}
+	if len(e.names) == 0 {
+		e.err = &Error{"extract", errors.New("has no named group; write one like (?P<unit>[a-z]+)")}
 	}
-	x.texts = make([]string, len(x.names))
-	for _, name := range x.names {
-		x.blank = append(x.blank, event.Capture{Name: name})
+
+	for _, name := range e.names {
+		e.blank = append(e.blank, event.Capture{Name: name})
 	}
-	return x, nil
+	return e
+}
+
+// columnOfSecond returns the column of the second group of a name.
+func columnOfSecond(text, name string) int {
+	seen := false
+	for _, at := range groupName.FindAllStringSubmatchIndex(text, -1) {
+		if text[at[2]:at[3]] != name {
+			continue
+		}
+		if seen {
+			return 1 + utf8.RuneCountInString(text[:at[0]])
+		}
+		seen = true
+	}
+	return 1
 }
 
 // Captures returns the names of the groups of an extract pattern, also of one that
 // does not compile.
 func Captures(pattern string) []string {
-	x, _ := newExtractor(pattern) // Compile reports the error
+	x, _ := NewCompiler(Vocabulary{}).extractor(pattern) // Compile reports the error
 	return x.known()
 }
 

@@ -41,8 +41,10 @@ const maxSums = 50
 // As a visitor of the syntax tree it notes the first fault and the fields that are
 // used, and puts an index in the place of each name of a capture.
 type dialect struct {
+	compiler *Compiler
 	captures []string // the names that there are
 	used     map[string]bool
+	constant map[ast.Node]bool
 	sums     int
 	fault    *file.Error
 }
@@ -68,8 +70,10 @@ func (d *dialect) Visit(node *ast.Node) {
 		}
 		d.used[n.Value] = true
 	case *ast.MemberNode:
+		d.label(n)
 		d.member(node, n)
 	}
+	d.noteConstant(*node)
 }
 
 // function refuses what would cost more than its arguments: date reads a file for the
@@ -105,6 +109,7 @@ func (d *dialect) method(n *ast.CallNode) {
 }
 
 func (d *dialect) binary(n *ast.BinaryNode) {
+	d.comparison(n)
 	switch n.Operator {
 	case "matches":
 		d.pattern(n.Right)
@@ -133,8 +138,8 @@ func (d *dialect) pattern(n ast.Node) {
 		d.refuse(n, "a pattern must be one text in quotes")
 		return
 	}
-	if states(text.Value) > maxStates {
-		d.refuse(n, "the pattern is too large; repeat less in it")
+	if err := d.compiler.accept(text.Value); err != nil {
+		d.refuse(n, "%v", err)
 	}
 }
 

@@ -18,8 +18,6 @@
 package match
 
 import (
-	"errors"
-	"reflect"
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
@@ -46,24 +44,6 @@ type Rules struct {
 	bucket  *bucket
 
 	ledger ledger
-}
-
-// Compile checks and compiles the rules. The error joins an *Error for each that
-// does not work; it never panics, whatever the texts hold.
-func Compile(o Options) (*Rules, error) {
-	r := &Rules{sample: uint64(max(o.Sample, 1)), bucket: newBucket(o.RateLimit)}
-	var errs [3]error
-	r.extract, errs[1] = newExtractor(o.Extract)
-	names := r.extract.known()
-	if o.Filter != "" {
-		r.filter, errs[0] = compile("filter", o.Filter, names, reflect.Bool)
-	}
-	r.window, errs[2] = newWindow(o.Dedup, names)
-	if err := errors.Join(errs[:]...); err != nil {
-		return nil, err
-	}
-	r.env, r.early = newEnviron(r.filter), r.filter.uses(captured)
-	return r, nil
 }
 
 // Judge decides about one event and sets its captures; these are parts of its

@@ -202,9 +202,10 @@ func loadExample(t *testing.T, at, text string) *config.Config {
 	return cfg
 }
 
-// filtered is a configuration with a filter, and the captures that the page speaks of.
+// filtered is a configuration with a filter, and the captures and the label that the page
+// uses.
 func filtered(filter string) string {
-	return "sinks:\n- name: out\n  stdout: {}\n  extract: (?P<what>error|failure) on (?P<disk>sd[a-z])\n  filter: |\n    " + filter
+	return "event: {labels: {site: berlin}}\nsinks:\n- name: out\n  stdout: {}\n  extract: (?P<what>error|failure) on (?P<disk>sd[a-z])\n  filter: |\n    " + filter
 }
 
 func passTests(t *testing.T, at string, cfg *config.Config, text string) {

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package match
+
+import (
+	"iter"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+)
+
+// A Vocabulary lists the values that some fields of events can have. A comparison with
+// any other value is a mistake, because its result is the same for every event. The zero
+// Vocabulary knows no such field.
+type Vocabulary struct {
+	Fields map[string]Words // by name, like kind or gap.reason
+	// Labels are the names in event.labels; nil when they are not known.
+	Labels []string
+}
+
+// Words are all the values of one field.
+type Words struct {
+	List   []string
+	Advice string // what to write instead; empty names the list
+}
+
+func (w *Words) advice() string {
+	if w.Advice != "" {
+		return w.Advice
+	}
+	var quoted []string
+	for _, word := range w.List {
+		if word != "" {
+			quoted = append(quoted, strconv.Quote(word))
+		}
+	}
+	text := strings.Join(quoted, ", ")
+	if last := strings.LastIndex(text, ", "); last >= 0 {
+		text = text[:last] + " or " + text[last+2:]
+	}
+	return "write " + text
+}
+
+// comparison rejects the comparison of a field with a word that it never is.
+func (d *dialect) comparison(n *ast.BinaryNode) {
+	field, constant := fieldOf(n.Left), n.Right
+	if field == "" && (n.Operator == "==" || n.Operator == "!=") {
+		field, constant = fieldOf(n.Right), n.Left
+	}
+	words, ok := d.compiler.vocabulary.Fields[field]
+	if !ok {
+		d.labelIn(n)
+		return
+	}
+	for at, text := range d.texts(constant) {
+		if !slices.ContainsFunc(words.List, func(word string) bool { return related(n.Operator, word, text) }) {
+			d.refuse(at, "%s %s %q; %s", field, verb(n.Operator), text, words.advice())
+		}
+	}
+}
+
+func verb(operator string) string {
+	switch operator {
+	case "contains":
+		return "never contains"
+	case "startsWith":
+		return "never starts with"
+	case "endsWith":
+		return "never ends with"
+	case "matches":
+		return "never matches"
+	}
+	return "is never"
+}
+
+// related reports whether an operator can hold between a word and a text.
+func related(operator, word, text string) bool {
+	switch operator {
+	case "==", "!=", "in":
+		return word == text
+	case "contains":
+		return strings.Contains(word, text)
+	case "startsWith":
+		return strings.HasPrefix(word, text)
+	case "endsWith":
+		return strings.HasSuffix(word, text)
+	case "matches":
+		re, err := regexp.Compile(text)
+		return err != nil || re.MatchString(word) // the compiler reports the error
+	}
+	return true
+}
+
+// fieldOf returns the name of the field that a node reads, like gap.reason, and "" for
+// any other node.
+func fieldOf(n ast.Node) string {
+	switch n := n.(type) {
+	case *ast.ChainNode:
+		return fieldOf(n.Node)
+	case *ast.IdentifierNode:
+		return n.Value
+	case *ast.MemberNode:
+		of, isField := n.Node.(*ast.IdentifierNode)
+		name, isText := n.Property.(*ast.StringNode)
+		if isField && isText {
+			return of.Value + "." + name.Value
+		}
+	}
+	return ""
+}
+
+// texts yields the texts that a constant consists of, with their nodes.
+func (d *dialect) texts(n ast.Node) iter.Seq2[ast.Node, string] {
+	return func(yield func(ast.Node, string) bool) {
+		elements := []ast.Node{n}
+		if list, ok := n.(*ast.ArrayNode); ok {
+			elements = list.Nodes
+		}
+		for _, element := range elements {
+			value, _ := d.evaluate(element)
+			if text, ok := value.(string); ok && !yield(element, text) {
+				return
+			}
+		}
+	}
+}
+
+// label rejects labels.NAME when no event has the label.
+func (d *dialect) label(n *ast.MemberNode) {
+	if of, ok := n.Node.(*ast.IdentifierNode); !ok || of.Value != "labels" {
+		return
+	}
+	if name, ok := n.Property.(*ast.StringNode); ok {
+		d.knownLabel(name)
+	}
+}
+
+// labelIn is label for "NAME" in labels.
+func (d *dialect) labelIn(n *ast.BinaryNode) {
+	name, ok := n.Left.(*ast.StringNode)
+	if ok && n.Operator == "in" && fieldOf(n.Right) == "labels" {
+		d.knownLabel(name)
+	}
+}
+
+func (d *dialect) knownLabel(name *ast.StringNode) {
+	labels := d.compiler.vocabulary.Labels
+	switch {
+	case labels == nil || slices.Contains(labels, name.Value):
+	case len(labels) == 0:
+		d.refuse(name, "unknown label %s; event.labels is empty", name.Value)
+	default:
+		d.refuse(name, "unknown label %s; event.labels has %s", name.Value, strings.Join(labels, ", "))
+	}
+}
