@@ -422,6 +422,53 @@ static ssize_t burst_write(struct file *file, struct kobject *kobj,
 static const BIN_ATTR_WO(ping, 0);
 static const BIN_ATTR_WO(burst, 0);
 
+/* modprobe takes -EEXIST for "loaded already", a success. */
+static int __init genltest_taken(int err, const char *what)
+{
+	if (err != -EEXIST)
+		return err;
+
+	pr_err("another module has %s\n", what);
+	return -EBUSY;
+}
+
+/**
+ * genltest_kobj_create() - create the directory /sys/genltest
+ *
+ * kobject_create_and_add() reports every failure as lack of memory, so its two
+ * steps are done here. The type is that of a kobject which was created with it:
+ * its release function is built in and may run after this module is unloaded.
+ *
+ * Return: 0, -EBUSY if the directory exists, or another error.
+ */
+static int __init genltest_kobj_create(void)
+{
+	int err;
+
+	genltest_kobj = kzalloc(sizeof(*genltest_kobj), GFP_KERNEL);
+	if (!genltest_kobj)
+		return -ENOMEM;
+
+	err = kobject_init_and_add(genltest_kobj, get_ktype(kernel_kobj), NULL,
+				   GENLTEST_GENL_NAME);
+	if (!err)
+		return 0;
+
+	kobject_put(genltest_kobj);
+	return genltest_taken(err, "the directory /sys/" GENLTEST_GENL_NAME);
+}
+
+/*
+ * The last kobject_put() would remove the directory too, but somebody may hold
+ * a reference, and CONFIG_DEBUG_KOBJECT_RELEASE delays the release: the next
+ * load would find the directory in its place.
+ */
+static void genltest_kobj_remove(void)
+{
+	kobject_del(genltest_kobj);
+	kobject_put(genltest_kobj);
+}
+
 static int __init genltest_init(void)
 {
 	int err;
@@ -432,20 +479,12 @@ static int __init genltest_init(void)
 
 	/* The family comes first: a writer must never meet a missing one. */
 	err = genl_register_family(&genltest_family);
-	if (err == -EEXIST) {
-		pr_err("another module has the family %s\n",
-		       GENLTEST_GENL_NAME);
-		/* modprobe takes -EEXIST for "loaded already", a success. */
-		err = -EBUSY;
-	}
 	if (err)
-		return err;
+		return genltest_taken(err, "the family " GENLTEST_GENL_NAME);
 
-	genltest_kobj = kobject_create_and_add(GENLTEST_GENL_NAME, NULL);
-	if (!genltest_kobj) {
-		err = -ENOMEM;
+	err = genltest_kobj_create();
+	if (err)
 		goto err_family;
-	}
 
 	err = sysfs_create_bin_file(genltest_kobj, &bin_attr_ping);
 	if (err)
@@ -460,7 +499,7 @@ static int __init genltest_init(void)
 err_ping:
 	sysfs_remove_bin_file(genltest_kobj, &bin_attr_ping);
 err_kobj:
-	kobject_put(genltest_kobj);
+	genltest_kobj_remove();
 err_family:
 	genl_unregister_family(&genltest_family);
 	return err;
@@ -473,7 +512,7 @@ static void __exit genltest_exit(void)
 
 	sysfs_remove_bin_file(genltest_kobj, &bin_attr_burst);
 	sysfs_remove_bin_file(genltest_kobj, &bin_attr_ping);
-	kobject_put(genltest_kobj);
+	genltest_kobj_remove();
 	genl_unregister_family(&genltest_family);
 }
 

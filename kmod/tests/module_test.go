@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,7 @@ type module struct {
 var (
 	ours     = module{name: "genltest", env: "GENLTEST_MODULE"}
 	tutorial = module{name: "genltest_tutorial", env: "GENLTEST_TUTORIAL_MODULE"}
+	squatter = module{name: "genltest_squatter", env: "GENLTEST_SQUATTER_MODULE"}
 )
 
 func (m module) load(t *testing.T) error {
@@ -156,6 +158,26 @@ func TestLoadFailsCleanlyWhenTheFamilyIsTaken(t *testing.T) {
 	if got := l.mustNext(t); got.Text != "hello" {
 		t.Fatalf("got %+v", got)
 	}
+}
+
+func TestLoadFailsCleanlyWhenTheDirectoryIsTaken(t *testing.T) {
+	squatter.mustLoad(t)
+	lines := logSince(t)
+
+	if err := ours.load(t); !errors.Is(err, unix.EBUSY) {
+		t.Fatalf("load beside a module with /sys/genltest: got %v, want EBUSY", err)
+	}
+	acceptDuplicateName(t)
+	if got := lines(); !slices.Contains(got, "genltest: another module has the directory /sys/genltest") {
+		t.Errorf("the kernel log does not contain the reason: %q", got)
+	}
+	if _, err := getFamily(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a failed load left the family: %v", err)
+	}
+
+	squatter.mustUnload(t)
+	ours.mustLoad(t)
+	mustWrite(t, pingPath, "hello\n")
 }
 
 func TestUnloadWithASubscribedSocket(t *testing.T) {

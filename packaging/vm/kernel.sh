@@ -44,16 +44,15 @@ bootstrap() { # SUITE DIR VARIANT PACKAGES [OPTION...]
 # kernel_root sets $REPLY: root/ to chroot into; root/kernel/ with abi, vmlinux
 # and lib/modules/.
 kernel_root() { # KERNEL
-	local suite packages
+	local suite packages hook=$vm_dir/unpack-kernel input=$vm_dir/guest/modules
 	suite=$(kernel_suite "$1")
 	packages=$(kernel_packages "$1")
 	cache_entry "kernel-$1" \
-		"$(key "$suite" "$packages" "$(declare -f bootstrap)" <<<"$(cat "$vm_dir/unpack-kernel" "$vm_dir/guest/modules")")" \
-		"build root for kernel $1 ($suite)" build_kernel_root "$suite" "$packages"
+		"$(key "$suite" "$packages" "$(declare -f bootstrap)" <<<"$(cat "$hook" "$input")")" \
+		"build root for kernel $1 ($suite)" build_kernel_root "$suite" "$packages" "$hook" "$input"
 }
-build_kernel_root() { # DIR SUITE PACKAGES
-	bootstrap "$2" "$1/root" apt "$3" \
-		--customize-hook="'$vm_dir/unpack-kernel' \"\$1\" '$vm_dir/guest/modules'"
+build_kernel_root() { # DIR SUITE PACKAGES HOOK INPUT
+	bootstrap "$2" "$1/root" apt "$3" --customize-hook="$(quote "$4") \"\$1\" $(quote "$5")"
 }
 
 # in_root runs a command in a kernel root, SOURCES bound to /src; /proc is for
@@ -71,6 +70,9 @@ in_root() { # ROOT SOURCES COMMAND...
 		in_root "$@"
 }
 
+# Folders with a module each: genltest, and those that its tests load.
+module_dirs=(kmod kmod/tests/tutorial kmod/tests/squatter)
+
 # module_sources lists what the compiler sees of kmod/, NUL-separated: no Go
 # tests, no products of an earlier make.
 module_sources() {
@@ -80,14 +82,14 @@ module_sources_key() { # STRING...
 	(cd "$repo" && module_sources | xargs -0 sha256sum | key "$@")
 }
 
-# kernel_modules sets $REPLY: genltest.ko and genltest_tutorial.ko.
+# kernel_modules sets $REPLY: genltest.ko and the modules of its tests.
 kernel_modules() { # KERNEL
 	local root
 	[ -e "$repo/kmod/genltest.c" ] || die "kmod/genltest.c does not exist"
 	kernel_root "$1"
 	root=$REPLY/root
 	cache_entry "modules-$1" \
-		"$(module_sources_key "${root#"$cache"/}" "$(declare -f build_kernel_modules)")" \
+		"$(module_sources_key "${root#"$cache"/}" "${module_dirs[*]}" "$(declare -f build_kernel_modules)")" \
 		"compile genltest.ko for kernel $1" build_kernel_modules "$root"
 }
 build_kernel_modules() { # DIR ROOT
@@ -95,7 +97,7 @@ build_kernel_modules() { # DIR ROOT
 	abi=$(<"$root/kernel/abi")
 	mkdir "$dir/src"
 	(cd "$repo" && module_sources | cpio --quiet -0pdm "$dir/src")
-	for sub in kmod kmod/tests/tutorial; do
+	for sub in "${module_dirs[@]}"; do
 		in_root "$root" "$dir/src/$sub" make -C "/lib/modules/$abi/build" M=/src W=1 modules
 		mv "$dir/src/$sub"/genltest*.ko "$dir/"
 	done

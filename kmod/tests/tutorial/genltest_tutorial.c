@@ -161,6 +161,7 @@ static int __init tutorial_init(void)
 
 	sysfs_remove_file(tutorial_kobj, &tutorial_ping.attr);
 out_kobj:
+	kobject_del(tutorial_kobj);
 	kobject_put(tutorial_kobj);
 out:
 	pr_info("init end\n");
@@ -171,6 +172,7 @@ static void __exit tutorial_exit(void)
 {
 	genl_unregister_family(&tutorial_family);
 	sysfs_remove_file(tutorial_kobj, &tutorial_ping.attr);
+	kobject_del(tutorial_kobj);
 	kobject_put(tutorial_kobj);
 	pr_info("exit end\n");
 }
