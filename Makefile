@@ -23,6 +23,9 @@ SYSTEMD    ?= $(or $(shell systemctl --version 2>/dev/null | awk 'NR == 1 {print
 # The kernel whose module is built, or all: 5.10, 6.1, 6.12, 7.
 KERNEL ?= 6.1
 
+# Where Go is installed by hand; sudo leaves it out of PATH.
+export PATH := $(PATH):/usr/local/go/bin
+
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GO      ?= go
 GO_LINT  = $(GO) tool -modfile=tools/go.mod golangci-lint
@@ -31,26 +34,30 @@ GOBUILD  = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '-s -w -
 ##@ The two commands
 
 .PHONY: demo
-demo: ## run the main job in a VM: module, daemon, events, counters
+demo: check-go ## run the main job in a VM: module, daemon, events, counters
 	packaging/demo/demo
 
 .PHONY: test
 test: check ## run every test, on the real module in VMs too (takes a while)
 	packaging/test/run
 
+.PHONY: fresh
+fresh: ## run demo and test in a root that has nothing but Go, make and git; or one: COMMAND=demo
+	packaging/test/fresh $(COMMAND)
+
 .PHONY: soak
-soak: ## run the long forms of the tests (takes long)
+soak: check-go ## run the long forms of the tests (takes long)
 	packaging/test/soak
 
 ##@ Development
 
 .PHONY: check
-check: ## format, lint and unit tests, under two minutes
+check: check-go ## format, lint and unit tests, under two minutes
 	packaging/test/check
 
 # In a network namespace of its own nobody else multicasts.
 .PHONY: bench
-bench: ## compare the receive path with C programs, and measure delivery; writes docs/benchmarks.md (as root)
+bench: check-go ## compare the receive path with C programs, and measure delivery; writes docs/benchmarks.md (as root)
 	packaging/bench/build build/bench
 	@mkdir -p docs
 	unshare --net sh -c 'ip link set lo up && exec $(GO) run ./packaging/bench' >build/bench/report
@@ -58,16 +65,20 @@ bench: ## compare the receive path with C programs, and measure delivery; writes
 	cat docs/benchmarks.md
 
 .PHONY: bench-icount
-bench-icount: ## the same by number of instructions, in a VM; fails beyond the limits
+bench-icount: check-go ## the same by number of instructions, in a VM; fails beyond the limits
 	packaging/bench/icount
 
+.PHONY: check-go
+check-go:
+	@packaging/check-go $(GO)
+
 .PHONY: build
-build: ## build the daemon and its client into build/
+build: check-go ## build the daemon and its client into build/
 	@mkdir -p build
 	$(GOBUILD) -o build/ ./cmd/genltestd ./cmd/genltestctl
 
 .PHONY: generate
-generate: ## write anew what is made from the source: the configuration's schema, the manual pages
+generate: check-go ## write anew what is made from the source: the configuration's schema, the manual pages
 	@mkdir -p build
 	$(GO) run ./packaging/schema >build/schema.json
 	mv build/schema.json config/schema.json

@@ -1,36 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 #
 # Shared by the scripts in this folder; sourced.
 
-section() { printf '\n--- %s (%d s)\n' "$*" "$SECONDS"; }
+. packaging/steps.sh
+. packaging/apt.sh
+
+section=
+section() {
+	section=$*
+	printf '\n--- %s (%d s)\n' "$*" "$SECONDS"
+}
 
 fail() {
 	printf 'FAILED: %s\n' "$*" >&2
+	failed_command=
 	exit 1
 }
+# The last line names the section, as its output may be long.
+report_failure() { # STATUS
+	[ -z "$failed_command" ] || printf 'FAILED: %s: %s\n' "${section:-${0##*/}}" "$failed_command" >&2
+}
 
-# install_packages installs those Debian packages that are missing. Servers among them
-# are for the tests to start: they are not started now, nor when the machine boots.
-install_packages() {
+# quietly runs a command that prints much, or nothing for long: its output is shown
+# only if it fails, and "still running" twice a minute.
+quietly() { # TEXT COMMAND...
+	local text=$1 log status=0 begin=$SECONDS
+	shift
+	log=$(mktemp)
+	on_exit "stop_job; rm -f '$log' '$log.failed'"
+	echo "$text ..."
+	start_job "$log" "$@"
+	wait_for_job "$text" echo || status=$?
+	if [ "$status" -ne 0 ]; then
+		cat "$log" >&2
+		fail "$text: $(job_failure "$log" "$status")"
+	fi
+	[ $((SECONDS - begin)) -lt 5 ] || echo "$text: done, $((SECONDS - begin)) s"
+}
+
+# install_packages installs those Debian packages that are missing.
+install_packages() { # PACKAGE...
 	local missing=() package
 	for package; do
 		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
 	done
 	[ ${#missing[@]} -gt 0 ] || return 0
-	echo "installing: ${missing[*]}"
-	export DEBIAN_FRONTEND=noninteractive
-	apt-get -q=2 update
-	local policy=/usr/sbin/policy-rc.d
-	if [ -e "$policy" ]; then policy=; else
-		printf '#!/bin/sh\nexit 101\n' >"$policy"
-		chmod 0755 "$policy"
-	fi
-	local failed=
-	apt-get -q=2 install --no-install-recommends "${missing[@]}" >/dev/null || failed=1
-	[ -z "$policy" ] || rm -f "$policy"
-	[ -z "$failed" ] || fail "could not install: ${missing[*]}"
-	for package in "${missing[@]}"; do
-		systemctl disable --quiet "$package.service" 2>/dev/null || true # those that are services
-	done
+	[ "$(id -u)" -eq 0 ] || fail "only root can install: ${missing[*]}"
+	quietly "install ${missing[*]}" apt_install "${missing[@]}"
 }

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2016
+# shellcheck shell=bash disable=SC2016,SC2154
 #
 # What the host needs: a few Debian packages, and a Debian mirror. Sourced.
+
+. "$vm_dir/../apt.sh"
 
 # command or file that proves it -> package
 host_packages=(
@@ -12,24 +14,26 @@ host_packages=(
 	/bin/busybox:busybox-static
 	mke2fs:e2fsprogs
 	xz:xz-utils
+	setpriv:util-linux
 )
 
 install_host_packages() {
-	local pair missing=()
+	local pair missing=() status=0 log text
 	for pair in "${host_packages[@]}"; do
 		command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 	done
+	[ -s /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates) # for Go's module proxy
 	[ ${#missing[@]} -gt 0 ] || return 0
-	[ "$(id -u)" -eq 0 ] || die "needs root to install: ${missing[*]}"
-	progress "install on this machine: ${missing[*]}"
-	apt_log=$(mktemp)
-	on_exit 'rm -f "$apt_log"'
-	if ! {
-		apt-get update --quiet &&
-			DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends "${missing[@]}"
-	} >"$apt_log" 2>&1 </dev/null; then
-		tail -n 20 "$apt_log" >&2
-		die "could not install: ${missing[*]}"
+	[ "$(id -u)" -eq 0 ] || die "only root can install: ${missing[*]}"
+	text="install on this machine: ${missing[*]}"
+	progress "$text"
+	log=$(mktemp)
+	on_exit "stop_job; rm -f '$log' '$log.failed'"
+	start_job "$log" apt_install "${missing[@]}"
+	wait_for_job "$text" progress || status=$?
+	if [ "$status" -ne 0 ]; then
+		tail -n 20 "$log" >&2
+		die "$text: $(job_failure "$log" "$status")"
 	fi
 }
 

@@ -34,7 +34,7 @@ build_base_image() { # DIR SUITE
 	packages=$(sed '/^#/d' "$vm_dir/guest/packages" | paste -sd,)
 	units=$(sed '/^#/d' "$vm_dir/guest/masked-units" | paste -sd' ')
 	bootstrap "$2" "$1/root" minbase "$packages" \
-		--customize-hook="systemctl --root=\"\$1\" --quiet mask $units" \
+		--customize-hook="chroot \"\$1\" systemctl --quiet mask $units" \
 		--customize-hook='chroot "$1" passwd --quiet --delete root' \
 		--customize-hook='mkdir "$1/mnt/share"' \
 		--customize-hook='rm -rf "$1"/etc/fstab "$1"/etc/hostname "$1"/etc/resolv.conf "$1"/var/lib/apt/lists/* "$1"/var/log/*'

@@ -6,6 +6,7 @@
 
 vm_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$vm_dir/../.." && pwd)
+. "$vm_dir/../steps.sh"
 cache=${GENLTESTD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/genltestd}
 kernels=(5.10 6.1 6.12 7)
 
@@ -21,10 +22,25 @@ progress() { # TEXT: a line for people who asked to see progress
 }
 
 # 125 is what every script here returns when the harness, not the caller's
-# command, failed; the same convention as chroot(1) and timeout(1).
+# command, failed; the same convention as chroot(1) and timeout(1). The first
+# reason also goes to the script that runs this one in parallel with others.
 die() { # TEXT
+	local reasons=${GENLTEST_VM_REASONS:-}
+	[ -z "$reasons" ] || printf '%s\n' "$*" >>"$reasons"
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
 	exit 125
+}
+report_failure() { # STATUS
+	[ "$1" -eq 125 ] || [ -z "$failed_command" ] || (die "$failed_command")
+}
+
+# in_parallel runs "COMMAND... WORD" for each line of standard input, two at a time,
+# and ends the script with the reason of the first that fails.
+in_parallel() { # COMMAND...
+	local reasons
+	reasons=$(mktemp)
+	on_exit "rm -f '$reasons'"
+	GENLTEST_VM_REASONS=$reasons xargs -n 1 -P 2 "$@" || die "$(head -n 1 "$reasons")"
 }
 
 check_kernel() { # KERNEL
@@ -33,24 +49,6 @@ check_kernel() { # KERNEL
 	*) die "unknown kernel \"$1\": have ${kernels[*]}" ;;
 	esac
 }
-
-# Teardown: a LIFO of commands, run once however the script ends.
-teardown=()
-on_exit() { # COMMAND (evaluated at exit)
-	teardown=("$1" "${teardown[@]}")
-}
-run_teardown() {
-	local status=$? step
-	trap - EXIT
-	trap '' INT TERM HUP
-	set +e
-	for step in "${teardown[@]}"; do eval "$step"; done
-	exit "$status"
-}
-trap run_teardown EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-trap 'exit 129' HUP
 
 # make_run_dir sets $run_dir, which is removed at exit.
 make_run_dir() {
@@ -70,32 +68,12 @@ quote() { # WORD...
 	for word; do printf " '%s'" "${word//\'/\'\\\'\'}"; done
 }
 
-# start_builder runs a builder in its own process group, so that a signal to us
-# ends compilers and package managers too, at once. Sets $builder. Not to be
-# called in a condition: there bash ignores errexit, in the builder as well.
-builder=
-start_builder() { # LOG COMMAND...
-	local log=$1
-	shift
-	set -m
-	(
-		set +m
-		trap - EXIT INT TERM HUP
-		"$@"
-	) >"$log" 2>&1 </dev/null &
-	builder=$!
-	set +m
-}
-stop_builder() {
-	[ -z "$builder" ] || { kill -TERM -- "-$builder" && wait "$builder"; } 2>/dev/null
-}
-
 # cache_entry sets $REPLY to the directory NAME-KEY of the cache and keeps it
 # locked for the life of this process. If it does not exist, "FUNCTION DIR ARG..."
 # fills a temporary directory that is renamed into place; entries of the same
 # name with another key are removed unless some process holds them.
 cache_entry() { # NAME KEY TEXT FUNCTION [ARG...]
-	local name=$1 key=$2 text=$3 function=$4 lock hold tmp old
+	local name=$1 key=$2 text=$3 function=$4 lock hold tmp old status
 	shift 4
 	local entry=$cache/$name-$key
 	mkdir -p "$cache/locks" "$cache/tmp"
@@ -105,15 +83,15 @@ cache_entry() { # NAME KEY TEXT FUNCTION [ARG...]
 		rm -rf "$cache/tmp/$name".* # of a builder that was killed
 		tmp=$(mktemp -d "$cache/tmp/$name.XXXXXXXX")
 		chmod 755 "$tmp"
-		on_exit "stop_builder; rm -rf '$tmp'"
+		on_exit "stop_job; rm -rf $(quote "$tmp")"
 		progress "$text"
-		start_builder "$tmp/log" "$function" "$tmp" "$@"
-		if ! wait "$builder"; then
+		start_job "$tmp/log" "$function" "$tmp" "$@"
+		status=0
+		wait_for_job "$text" progress || status=$?
+		if [ "$status" -ne 0 ]; then
 			tail -n 40 "$tmp/log" >&2
-			builder=
-			die "$text: failed"
+			die "$text: $(job_failure "$tmp/log" "$status")"
 		fi
-		builder=
 		mv "$tmp" "$entry"
 		for old in "$cache/$name"-????????????????; do
 			[ "$old" = "$entry" ] || flock --exclusive --nonblock "$old" rm -rf "$old" || true

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2016
+#
+# Shared by the scripts in vm, test and demo: teardown, progress of a silent step,
+# and the reason of a failure in a script's last line. Sourced. A script that
+# sources it may define report_failure STATUS, which is called before it fails.
+
+# What a minimal machine, sudo or cron may have left out or set otherwise.
+umask 022
+export LC_ALL=C.UTF-8 PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin
+[ -n "${HOME:-}" ] || { HOME=$(getent passwd "$(id -u)" | cut -d : -f 6) && export HOME; }
+# Programs that Go builds there are run.
+if [ -z "${TMPDIR:-}" ] && findmnt -n -o OPTIONS -T /tmp | grep -qw noexec; then export TMPDIR=/var/tmp; fi
+
+# Teardown: a LIFO of commands, run once however the script ends.
+teardown=()
+on_exit() { # COMMAND (evaluated at exit)
+	teardown=("$1" "${teardown[@]}")
+}
+run_teardown() {
+	local status=$? step
+	trap - EXIT ERR
+	trap '' INT TERM HUP
+	set +e
+	for step in "${teardown[@]}"; do eval "$step"; done
+	[ "$status" -eq 0 ] || ! declare -F report_failure >/dev/null || report_failure "$status"
+	exit "$status"
+}
+trap run_teardown EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+# failed_command describes the command by which errexit ended the script.
+set -o errtrace
+failed_command=
+trap 'failed_command=$(describe_failure "$?" "${BASH_SOURCE[0]-}" "$LINENO" "$BASH_COMMAND")' ERR
+describe_failure() { # STATUS FILE LINE COMMAND
+	local command=${4%%$'\n'*}
+	[ ${#command} -le 100 ] || command="${command:0:100}..."
+	printf '%s:%s: status %s of: %s' "${2##*/}" "$3" "$1" "$command"
+}
+
+# start_job runs a command in its own process group, so that a signal to us
+# ends compilers and package managers too, at once. Sets $job. Not to be
+# called in a condition: there bash ignores errexit, in the job as well.
+job=
+start_job() { # LOG COMMAND...
+	local log=$1
+	shift
+	: >"$log.failed"
+	exec {job_done}<> <(:) # a pipe, both ends
+	set -m
+	(
+		set +m
+		trap - INT TERM HUP
+		trap 'printf %s "$failed_command" >"$log.failed"; echo >&"$job_done"' EXIT
+		"$@"
+	) >"$log" 2>&1 </dev/null &
+	job=$!
+	set +m
+}
+stop_job() {
+	[ -z "$job" ] || { kill -TERM -- "-$job" && wait "$job"; } 2>/dev/null
+}
+
+# wait_for_job returns the status of $job. Twice a minute it calls
+# "REPORT TEXT", so that nobody takes a long step for one that hangs.
+wait_for_job() { # TEXT REPORT
+	local begin=$SECONDS status=0
+	until read -r -t 30 -u "$job_done"; do
+		kill -0 "$job" 2>/dev/null || break
+		"$2" "$1: still running, $((SECONDS - begin)) s"
+	done
+	wait "$job" || status=$?
+	job=
+	exec {job_done}>&-
+	return "$status"
+}
+
+# job_failure prints the reason of a job's failure in one line: the command, and
+# the last line of its output.
+job_failure() { # LOG STATUS
+	local command last
+	command=$(<"$1.failed")
+	last=$(grep -v '^[[:space:]]*$' "$1" | tail -n 1 | cut -c 1-200) || true
+	printf '%s: %s' "${command:-status $2}" "${last:-no output}"
+}
