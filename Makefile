@@ -103,8 +103,11 @@ clean: ## remove what was built in this tree (the VM images: packaging/vm/clean)
 
 ##@ Installation
 
-# It names its schema, for editors.
-reference = sed 's|/usr/local/share/genltestd|$(datadir)|' config/reference.yaml
+# Configuration files name their schema, for editors.
+set-schema = sed 's|/usr/local/share/genltestd|$(datadir)|'
+
+# systemd runs, and what is installed is for this machine.
+systemd-runs = [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]
 
 .PHONY: install
 install: build ## install daemon, client, unit, manual pages and configuration below PREFIX=/usr/local
@@ -112,7 +115,7 @@ install: build ## install daemon, client, unit, manual pages and configuration b
 	install -D -m 0755 build/genltestctl $(DESTDIR)$(bindir)/genltestctl
 	install -D -m 0644 README.md $(DESTDIR)$(docdir)/README.md
 	install -D -m 0644 config/schema.json $(DESTDIR)$(datadir)/genltestd.schema.json
-	$(reference) | install -D -m 0644 /dev/stdin $(DESTDIR)$(docdir)/genltestd.yaml
+	$(set-schema) config/reference.yaml | install -D -m 0644 /dev/stdin $(DESTDIR)$(docdir)/genltestd.yaml
 	install -D -m 0644 packaging/man/genltestctl.1 $(DESTDIR)$(mandir)/man1/genltestctl.1
 	install -D -m 0644 packaging/man/genltestd.yaml.5 $(DESTDIR)$(mandir)/man5/genltestd.yaml.5
 	install -D -m 0644 packaging/man/genltestd.8 $(DESTDIR)$(mandir)/man8/genltestd.8
@@ -125,11 +128,14 @@ install: build ## install daemon, client, unit, manual pages and configuration b
 		packaging/systemd/genltestd-$$since.conf $(DESTDIR)$(unitdir)/genltestd.service.d/$$since.conf; done
 	install -d $(DESTDIR)$(sysconfdir)/genltestd.d
 	[ -e $(DESTDIR)$(sysconfdir)/genltestd.yaml ] || \
-		$(reference) | install -D -m 0644 /dev/stdin $(DESTDIR)$(sysconfdir)/genltestd.yaml
+		$(set-schema) config/installed.yaml | install -D -m 0644 /dev/stdin $(DESTDIR)$(sysconfdir)/genltestd.yaml
 ifeq ($(DESTDIR),)
-	systemd-sysusers $(sysusersdir)/genltestd.conf
-	systemctl daemon-reload
-	@echo 'Installed. Next: make kmod-install; systemctl enable --now genltestd'
+	@if command -v systemd-sysusers >/dev/null; then systemd-sysusers $(sysusersdir)/genltestd.conf; \
+	else echo 'systemd is not installed: create the system user genltestd, as $(sysusersdir)/genltestd.conf has it'; fi
+	@if $(systemd-runs); then systemctl daemon-reload; fi
+	@if $(systemd-runs) && systemctl --quiet is-active genltestd; then \
+		echo 'Installed. Next: systemctl restart genltestd'; \
+	else echo 'Installed. Next: make kmod-install; systemctl enable --now genltestd'; fi
 endif
 
 .PHONY: kmod-install
@@ -138,11 +144,21 @@ kmod-install: ## build and install the module for the running kernel (needs its 
 	depmod -a
 
 .PHONY: uninstall
-uninstall: ## remove what install put there, but not configuration, logs and user
+uninstall: ## stop and disable the daemon, and remove what install put there, but not configuration, data and user
+ifeq ($(DESTDIR),)
+	@if [ -e $(unitdir)/genltestd.service ] && command -v systemctl >/dev/null; then \
+		echo 'stop and disable genltestd.service'; \
+		if $(systemd-runs); then systemctl stop genltestd; fi; \
+		systemctl --quiet disable genltestd; fi
+endif
 	rm -f $(DESTDIR)$(sbindir)/genltestd $(DESTDIR)$(bindir)/genltestctl
 	rm -f $(DESTDIR)$(unitdir)/genltestd.service $(DESTDIR)$(sysusersdir)/genltestd.conf
 	rm -f $(DESTDIR)$(mandir)/man1/genltestctl.1 $(DESTDIR)$(mandir)/man5/genltestd.yaml.5 $(DESTDIR)$(mandir)/man8/genltestd.8
 	rm -rf $(DESTDIR)$(datadir) $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir)/genltestd.service.d
+	@if $(systemd-runs); then systemctl daemon-reload; fi
+ifeq ($(DESTDIR),)
+	@echo 'Removed. Left: $(sysconfdir)/genltestd.yaml, $(sysconfdir)/genltestd.d, /var/lib/genltestd, /var/log/genltestd, the user genltestd'
+endif
 
 .PHONY: help
 help: ## show this list

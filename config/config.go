@@ -117,6 +117,6 @@ func Default() *Config {
 //go:embed reference.yaml
 var reference string
 
-// Reference returns the commented configuration file that is installed as
-// /etc/genltestd.yaml. It says the same as Default.
+// Reference returns a configuration file with every key and its default, explained. It
+// configures the same as Default.
 func Reference() []byte { return []byte(reference) }

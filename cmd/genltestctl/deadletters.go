@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/genltestd/genltestd/cmd/internal/plural"
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
@@ -150,7 +151,7 @@ func (s *session) confirm(args []string, yes bool) error {
 	}
 	what := "all dead letters"
 	if len(args) > 1 {
-		what = fmt.Sprintf("%d dead letters", len(args)-1)
+		what = plural.Count(len(args)-1, "dead letter")
 	}
 	fmt.Fprintf(s.err, "Drop %s of sink %s for good? [y/N] ", what, visible(args[0]))
 	answer, _ := bufio.NewReader(s.in).ReadString('\n') // an end is no yes

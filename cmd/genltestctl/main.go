@@ -115,9 +115,11 @@ func (s *session) explain(err error) (text string, code int) {
 	case errors.As(err, &refused):
 		return "the daemon refuses: " + err.Error(), exitFailed
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
-		return fmt.Sprintf("the daemon does not run, or has another --socket: %v; systemctl status genltestd tells", err), exitUnavailable
+		return fmt.Sprintf("no daemon listens at %s: %v; start it (systemctl start genltestd), or give its socket with --socket", s.socket, err), exitUnavailable
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Sprintf("%v; be root, or a member of the group genltestd", err), exitNoPerm
+	case errors.Is(err, api.ErrNoDaemon):
+		return fmt.Sprintf("%s is not the control socket of genltestd: %v; give it with --socket (default %s)", s.socket, err, defaultSocket), exitUnavailable
 	}
 	return err.Error(), exitFailed
 }

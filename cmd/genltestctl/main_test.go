@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,15 +149,15 @@ func TestOutput(t *testing.T) {
 		want string
 	}{
 		{[]string{"dlq", "list"}, "" +
-			"SINK                       LETTERS TO REPLAY        BYTES   EXPIRED   DAMAGED\n" +
-			"hook                             4         1         4096         2         3\n" +
-			"archive                          0         0            0         0         0\n"},
+			"SINK     LETTERS  TO REPLAY  BYTES  EXPIRED  DAMAGED\n" +
+			"hook           4          1   4096        2        3\n" +
+			"archive        0          0      0        0        0\n"},
 		{[]string{"dlq", "list", "hook"}, "" +
-			"ID                       REFUSED              ATTEMPTS  KIND            REASON                                   TEXT\n" +
-			`6a9155caa46c7dcc-1       2026-01-02T03:04:06Z        1  http_status 400 400 Bad Request: no                      hello \x1b[2J\u202egnp.exe\n` + "\ufffd" + "31m\n" +
-			`6a9155caa46c7dcc-2       2026-01-02T03:04:06Z        2  -               \x1b[2J\u202egnp.exe\n` + "\ufffd" + `31m               \x81\x1b` + "\n" +
-			"6a9155caa46c7dcc-3       2026-01-02T03:04:06Z        3  http_status 400 400 Bad Request: no                      (gap)\n" +
-			"6a9155caa46c7dcc-4       2026-01-02T03:04:06Z        4  http_status 400 400 Bad Request: no                      (no event)\n"},
+			"ID                  REFUSED               ATTEMPTS  KIND             REASON                      TEXT\n" +
+			`6a9155caa46c7dcc-1  2026-01-02T03:04:06Z         1  http_status 400  400 Bad Request: no         hello \x1b[2J\u202egnp.exe\n` + "\ufffd" + "31m\n" +
+			`6a9155caa46c7dcc-2  2026-01-02T03:04:06Z         2  -                \x1b[2J\u202egnp.exe\n` + "\ufffd" + `31m  \x81\x1b` + "\n" +
+			"6a9155caa46c7dcc-3  2026-01-02T03:04:06Z         3  http_status 400  400 Bad Request: no         (gap)\n" +
+			"6a9155caa46c7dcc-4  2026-01-02T03:04:06Z         4  http_status 400  400 Bad Request: no         (no event)\n"},
 		{[]string{"dlq", "list", "hook", "-n", "1", "--output", "json"}, "" +
 			`{"id":"6a9155caa46c7dcc-1","received":"2026-01-02T03:04:05.000000006Z","refused":"2026-01-02T03:04:06.000000006Z","attempts":1,"reason":"400 Bad Request: no","kind":"http_status","status":400,` +
 			`"event":{"id":"6a9155caa46c7dcc-1","kind":"event","message":"hello \u001b[2J` + "\u202e" + `gnp.exe\n\ufffd31m"}}` + "\n"},
@@ -232,8 +233,12 @@ func TestErrors(t *testing.T) {
 		{[]string{"dlq", "show", "hook", "a-9"}, 66, `unknown event "a-9"`},
 		{[]string{"dlq", "replay", "nobody", "--all"}, 66, `unknown sink "nobody"`},
 		{[]string{"dlq", "drop", "a/../b", "--all", "--yes"}, 66, `unknown sink "a/../b"`},
-		{[]string{"dlq", "list", "--socket", stale}, 69, "no such file or directory; systemctl status genltestd tells"},
-		{[]string{"dlq", "list", "--socket", stale + "x"}, 69, "connection refused; systemctl status genltestd tells"},
+		{[]string{"dlq", "list", "--socket", stale}, 69, "no daemon listens at " + stale + ": "},
+		{[]string{"dlq", "list", "--socket", stale}, 69, "no such file or directory; start it (systemctl start genltestd), or give its socket with --socket"},
+		{[]string{"dlq", "list", "--socket", stale + "x"}, 69, "connection refused; start it (systemctl start genltestd), or give its socket with --socket"},
+		{[]string{"dlq", "list", "--socket", "/" + strings.Repeat("x", 200)}, 69, "is not the control socket of genltestd"},
+		{[]string{"dlq", "list", "--socket", "/etc/passwd/x"}, 69, "is not the control socket of genltestd"},
+		{[]string{"dlq", "list", "--socket", foreign(t)}, 69, "is not the control socket of genltestd"},
 	}
 	for _, test := range tests {
 		args := test.args
@@ -245,6 +250,32 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%q: status %d, %q, %q; want %d, %q", test.args, code, stdout, stderr, test.code, test.says)
 		}
 	}
+}
+
+// foreign returns the path of a socket whose server does not speak HTTP.
+func foreign(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	listener, err := net.Listen("unix", filepath.Join(dir, "socket"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprintln(conn, `{"id":"6a9155caa46c7dcc-1"}`)
+			conn.Close()
+		}
+	}()
+	return listener.Addr().String()
 }
 
 func TestCompletionKnowsTheSinks(t *testing.T) {

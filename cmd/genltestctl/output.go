@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/cmd/internal/plural"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/event"
 )
@@ -46,64 +48,48 @@ type writer struct {
 	out    *bufio.Writer
 	format outputFormat
 	width  int // of the terminal; 0 when it is none, and nothing is cut
-	begun  bool
+	table  table
 }
 
 func (s *session) writer() *writer {
 	return &writer{out: bufio.NewWriter(s.out), format: s.output, width: terminalWidth(s.out)}
 }
 
-func (w *writer) flush() error { return w.out.Flush() }
+// flush prints the table, too.
+func (w *writer) flush() error {
+	return errors.Join(w.table.print(w.out, w.width), w.out.Flush())
+}
 
 func (w *writer) json(v any) error {
 	return json.NewEncoder(w.out).Encode(v)
 }
 
-// row prints one line of a table, cut to the terminal.
-func (w *writer) row(format string, values ...any) error {
-	line := fmt.Sprintf(format, values...)
-	if w.width > 0 {
-		line = cut(line, w.width)
-	}
-	_, err := fmt.Fprintln(w.out, strings.TrimRight(line, " "))
-	return err
-}
-
-const boxRow = "%-24s %9v %9v %12v %9v %9v"
-
 func (w *writer) box(b api.Box) error {
 	if w.format == outputJSON {
 		return w.json(b)
 	}
-	if !w.begun {
-		w.begun = true
-		if err := w.row(boxRow, "SINK", "LETTERS", "TO REPLAY", "BYTES", "EXPIRED", "DAMAGED"); err != nil {
-			return err
-		}
+	w.table.columns = []column{
+		{title: "SINK"}, {title: "LETTERS", right: true}, {title: "TO REPLAY", right: true},
+		{title: "BYTES", right: true}, {title: "EXPIRED", right: true}, {title: "DAMAGED", right: true}, {},
 	}
 	if b.Fault != "" {
-		return w.row(boxRow+"  %s", visible(b.Sink), "?", "?", "?", "?", "?", visible(b.Fault))
+		w.table.add(b.Sink, "?", "?", "?", "?", "?", b.Fault)
+	} else {
+		w.table.add(b.Sink, b.Letters, b.ToReplay, b.Bytes, b.Expired, b.Damaged, "")
 	}
-	return w.row(boxRow, visible(b.Sink), b.Letters, b.ToReplay, b.Bytes, b.Expired, b.Damaged)
+	return nil
 }
-
-const letterRow = "%-24s %-20s %8v  %-15s %-40s %s"
 
 func (w *writer) letter(l *api.Letter) error {
 	if w.format == outputJSON {
 		return w.json(l)
 	}
-	if !w.begun {
-		w.begun = true
-		if err := w.row(letterRow, "ID", "REFUSED", "ATTEMPTS", "KIND", "REASON", "TEXT"); err != nil {
-			return err
-		}
+	w.table.columns = []column{
+		{title: "ID"}, {title: "REFUSED"}, {title: "ATTEMPTS", right: true}, {title: "KIND"},
+		{title: "REASON", most: 40}, {title: "TEXT"},
 	}
-	reason := visible(l.Reason)
-	if w.width > 0 {
-		reason = cut(reason, 40)
-	}
-	return w.row(letterRow, visible(l.ID), l.Refused.Format(time.RFC3339), l.Attempts, kindOf(l), reason, textOf(l.Event))
+	w.table.add(l.ID, l.Refused.Format(time.RFC3339), l.Attempts, kindOf(l), l.Reason, textOf(l.Event))
+	return nil
 }
 
 // kindOf returns the kind of a letter's reason with its status, "-" when it has none.
@@ -166,7 +152,7 @@ func (s *session) report(n int, what string) error {
 			return err
 		}
 	} else {
-		fmt.Fprintf(w.out, "%d dead letters %s\n", n, what)
+		fmt.Fprintf(w.out, "%s %s\n", plural.Count(n, "dead letter"), what)
 	}
 	return w.flush()
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"runtime"
 
+	"github.com/genltestd/genltestd/cmd/internal/plural"
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon"
 )
@@ -89,7 +90,7 @@ func checkConfig(o *options, out, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "note:", as.note)
 	}
 	for _, f := range checkedFiles(cfg) {
-		fmt.Fprintf(out, "%s: ok, %d sinks\n", f.Name, f.Sinks)
+		fmt.Fprintf(out, "%s: ok, %s\n", f.Name, plural.Count(f.Sinks, "sink"))
 	}
 	return exitOK
 }

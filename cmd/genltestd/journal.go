@@ -10,6 +10,7 @@ import (
 	"io"
 	"strconv"
 
+	"github.com/genltestd/genltestd/cmd/internal/plural"
 	"github.com/genltestd/genltestd/daemon"
 	"github.com/genltestd/genltestd/daemon/journal"
 )
@@ -73,7 +74,7 @@ func lookIntoJournal(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "genltestd journal: %s\n", safe(err.Error()))
 		return exitNoInput
 	case sum.Problems > 0:
-		fmt.Fprintf(stderr, "genltestd journal: damaged in %d places, %d records are known to be missing\n", sum.Problems, sum.Missing)
+		fmt.Fprintf(stderr, "genltestd journal: damaged in %s; known to be missing: %s\n", plural.Count(sum.Problems, "place"), plural.Count(sum.Missing, "record"))
 		return exitFailed
 	}
 	return exitOK
@@ -84,10 +85,10 @@ func verify(dir string, out io.Writer) (journal.Summary, error) {
 	sum, err := journal.Verify(dir, func(p journal.Problem) {
 		fmt.Fprintf(out, "damage    %s, offset %d: %s", safe(p.Path), p.Offset, p.What)
 		if p.Bytes > 0 {
-			fmt.Fprintf(out, ", %d bytes", p.Bytes)
+			fmt.Fprintf(out, ", %s", plural.Count(p.Bytes, "byte"))
 		}
 		if p.Records > 0 {
-			fmt.Fprintf(out, ", %d records", p.Records)
+			fmt.Fprintf(out, ", %s", plural.Count(p.Records, "record"))
 		}
 		fmt.Fprintln(out)
 	})
@@ -95,17 +96,17 @@ func verify(dir string, out io.Writer) (journal.Summary, error) {
 		return sum, err
 	}
 	fmt.Fprintf(out, "journal   %s, id %s\n", safe(dir), sum.ID)
-	fmt.Fprintf(out, "segments  %d, %d bytes\n", sum.Segments, sum.Bytes)
+	fmt.Fprintf(out, "segments  %d, %s\n", sum.Segments, plural.Count(sum.Bytes, "byte"))
 	fmt.Fprintf(out, "records   %d", sum.Records)
 	if sum.Records > 0 {
 		fmt.Fprintf(out, ", numbers %d to %d", sum.First, sum.Last)
 	}
 	fmt.Fprintln(out)
 	for _, c := range sum.Cursors {
-		fmt.Fprintf(out, "cursor    %s, next number %d, %d records wait\n", safe(c.Name), c.Next, c.Waiting)
+		fmt.Fprintf(out, "cursor    %s, next number %d, %s waiting\n", safe(c.Name), c.Next, plural.Count(c.Waiting, "record"))
 	}
 	if sum.Torn > 0 {
-		fmt.Fprintf(out, "unended   %d bytes of the last write, no damage\n", sum.Torn)
+		fmt.Fprintf(out, "unended   %s of the last write, no damage\n", plural.Count(sum.Torn, "byte"))
 	}
 	if sum.Problems == 0 {
 		fmt.Fprintln(out, "intact")

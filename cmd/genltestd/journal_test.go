@@ -104,7 +104,7 @@ func TestJournalVerifyOfAnIntactJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := fmt.Sprintf("journal   %s, id %s\nsegments  %d, %d bytes\nrecords   6, numbers 1 to 6\n"+
-		"cursor    archive, next number 1, 6 records wait\nintact\n", dir, id, len(segments), size)
+		"cursor    archive, next number 1, 6 records waiting\nintact\n", dir, id, len(segments), size)
 	if diff := cmp.Diff(want, stdout); diff != "" || code != 0 || stderr != "" {
 		t.Errorf("status %d, %q, output (-want +got):\n%s", code, stderr, diff)
 	}
@@ -190,7 +190,7 @@ func TestJournalDamageIsNamedByFileAndOffset(t *testing.T) {
 	code, stdout, stderr := execute(t, "journal", "verify", dir)
 	for _, part := range []string{
 		"damage    " + segment + ", offset 64: no valid batch, ",
-		"records are missing in front of this place, 1 records",
+		"records are missing in front of this place, 1 record",
 		`cursor-\x1b[31m", offset 0: damaged; its reader begins again`,
 		"records   5, numbers 2 to 6\n",
 	} {
@@ -198,7 +198,7 @@ func TestJournalDamageIsNamedByFileAndOffset(t *testing.T) {
 			t.Errorf("no %q in:\n%s", part, stdout)
 		}
 	}
-	if code != 1 || strings.ContainsAny(stdout+stderr, "\x1b") || !strings.Contains(stderr, "damaged in 3 places, 1 records are known to be missing") {
+	if code != 1 || strings.ContainsAny(stdout+stderr, "\x1b") || !strings.Contains(stderr, "damaged in 3 places; known to be missing: 1 record") {
 		t.Errorf("status %d, %q, %q", code, stdout, stderr)
 	}
 	code, stdout, stderr = execute(t, "journal", "dump", dir)

@@ -55,8 +55,8 @@ JSON object a line, and metrics to http://127.0.0.1:9941.
   --test-rules FILE
                    run the tests in FILE on the rules of the configured sinks, such
                    as filters, and exit: 0 if all comes out as expected, else 1
-  --version        print the version and exit
-  --help           print this help and exit
+  -v, --version    print the version and exit
+  -h, --help       print this help and exit
 
 The second form checks or prints the events on disk; see genltestd journal --help.
 

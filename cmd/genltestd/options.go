@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 )
 
@@ -25,14 +26,17 @@ func parseOptions(args []string) (*options, error) {
 	flags.SetOutput(io.Discard) // what it says is printed by run, once
 	flags.StringVar(&o.config, "config", "", "")
 	flags.StringVar(&o.as, "as", "", "")
-	for _, name := range []string{"check-config", "print-config", "print-default-config", "version"} {
-		flags.BoolFunc(name, "", func(value string) error {
+	for flag, action := range map[string]string{
+		"check-config": "check-config", "print-config": "print-config", "print-default-config": "print-default-config",
+		"version": "version", "v": "version",
+	} {
+		flags.BoolFunc(flag, "", func(value string) error {
 			on, err := strconv.ParseBool(value)
 			if err != nil {
 				return errors.New("write true or false")
 			}
-			if on {
-				actions = append(actions, name)
+			if on && !slices.Contains(actions, action) {
+				actions = append(actions, action)
 			}
 			return nil
 		})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/genltestd/genltestd/cmd/internal/plural"
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon"
 )
@@ -35,7 +36,7 @@ func testRules(cfg *config.Config, file string, stdout, stderr io.Writer) int {
 			failed++
 		}
 	}
-	fmt.Fprintf(stdout, "%d tests, %d failed\n", len(results), failed)
+	fmt.Fprintf(stdout, "%s, %d failed\n", plural.Count(len(results), "test"), failed)
 	if failed > 0 {
 		return exitFailed
 	}

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -44,6 +45,9 @@ type Pages struct {
 // Listen binds the address, so that an address in use is an error at start.
 func Listen(address string, pages Pages, log *slog.Logger) (*Server, error) {
 	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("%w by another program; stop it (ss -tlnp shows it), or write another port", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}

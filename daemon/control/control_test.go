@@ -30,6 +30,18 @@ func pages(faults *[]string, scrapes prometheus.Counter) Pages {
 	return Pages{Metrics: reg, Refresh: scrapes.Inc, Health: check, Ready: check, Config: config}
 }
 
+func TestAnAddressThatIsTakenHasARemedy(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, err = Listen(taken.Addr().String(), Pages{}, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), "address already in use by another program; stop it") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestPages(t *testing.T) {
 	var faults []string
 	scrapes := prometheus.NewCounter(prometheus.CounterOpts{Name: "scrapes_total", Help: "x"})

@@ -37,7 +37,7 @@ func ListenSocket(path string, operations Operations, log *slog.Logger) (*Server
 	}
 	err := unixsocket.RemoveOwn(path)
 	if errors.Is(err, unixsocket.ErrServed) {
-		err = fmt.Errorf("%w; stop that one, or give this one a runtime directory of its own", err)
+		err = errors.New("another genltestd serves it; stop that one, or give this one a runtime directory of its own")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("control socket %s: %w", path, err)

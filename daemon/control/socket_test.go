@@ -72,7 +72,7 @@ func TestSocketAnswers(t *testing.T) {
 		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"all":true,"ids":["a"]}`, 400, "with at least one"},
 		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"everything":true}`, 400, "with at least one"},
 		{ten{}, "GET", "/v1/dead-letters/s/replay", "", 500, ""}, // a letter's name, perhaps
-		{ten{}, "POST", "/v1/reload", "", 200, `{"added":["s"],"changed":null,"removed":null,"unchanged":3,"warnings":null}`},
+		{ten{}, "POST", "/v1/reload", "", 200, `{"added":["s"],"changed":[],"removed":[],"unchanged":3,"warnings":[]}`},
 		{ten{bad: 1}, "POST", "/v1/reload", "", 422, `"faults":["a.yaml:1:2: x"]}`},
 		{ten{}, "GET", "/v1/reload", "", 404, "another version"},
 		{ten{}, "DELETE", "/v1/dead-letters/s", "", 404, "another version"},
@@ -126,7 +126,7 @@ func TestListenSocketRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, part := range map[string]string{
-		served: "another process serves it",
+		served: "another genltestd serves it; stop that one",
 		file:   "is no socket; remove it",
 		filepath.Join(filepath.Dir(served), "none", "s"):              "no such file or directory",
 		filepath.Join(filepath.Dir(served), strings.Repeat("x", 110)): "at most 107",

@@ -19,7 +19,7 @@ import (
 )
 
 // ErrServed says that there is a socket in use.
-var ErrServed = errors.New("another process serves it")
+var ErrServed = errors.New("another process serves it; stop it, or write another path")
 
 // RemoveStale removes a socket that nobody listens to. Whatever else is at path, and a
 // socket of which that is not certain, stays and is an error; nothing is none.

@@ -68,6 +68,17 @@ type Reload struct {
 	Warnings  []string `json:"warnings"`
 }
 
+// MarshalJSON encodes a list without elements as [], never as null.
+func (r Reload) MarshalJSON() ([]byte, error) {
+	type plain Reload // without this method
+	for _, list := range []*[]string{&r.Added, &r.Changed, &r.Removed, &r.Warnings} {
+		if *list == nil {
+			*list = []string{}
+		}
+	}
+	return json.Marshal(plain(r))
+}
+
 // An Error is why a request was refused.
 type Error struct {
 	Message string   `json:"error"`

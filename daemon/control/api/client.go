@@ -111,6 +111,10 @@ func lines[T any](ctx context.Context, c *Client, path string, visit func(T) err
 	}
 }
 
+// ErrNoDaemon is the error when no daemon answers at the socket: none listens, or what
+// listens does not speak its protocol.
+var ErrNoDaemon = errors.New("ask the daemon")
+
 const maxError = 1 << 20
 
 // do returns the answer's body. The error is an *Error when the daemon has refused.
@@ -125,7 +129,10 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.R
 		if errors.As(err, &made) {
 			err = made.Err
 		}
-		return nil, fmt.Errorf("ask the daemon: %w", err)
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("ask the daemon: %w", err)
+		}
+		return nil, fmt.Errorf("%w: %w", ErrNoDaemon, err)
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp.Body, nil
