@@ -64,11 +64,11 @@ stop_job() {
 	[ -z "$job" ] || { kill -TERM -- "-$job" && wait "$job"; } 2>/dev/null
 }
 
-# wait_for_job returns the status of $job. Twice a minute it calls
-# "REPORT TEXT", so that nobody takes a long step for one that hangs.
+# wait_for_job returns the status of $job. Once a minute it calls "REPORT TEXT", so
+# that nobody takes a long step for one that hangs.
 wait_for_job() { # TEXT REPORT
 	local begin=$SECONDS status=0
-	until read -r -t 30 -u "$job_done"; do
+	until read -r -t 60 -u "$job_done"; do
 		kill -0 "$job" 2>/dev/null || break
 		"$2" "$1: still running, $((SECONDS - begin)) s"
 	done
@@ -79,10 +79,11 @@ wait_for_job() { # TEXT REPORT
 }
 
 # job_failure prints the reason of a job's failure in one line: the command, and
-# the last line of its output.
+# the line of its output that names an error, or else the last one.
 job_failure() { # LOG STATUS
-	local command last
+	local command line
 	command=$(<"$1.failed")
-	last=$(grep -v '^[[:space:]]*$' "$1" | tail -n 1 | cut -c 1-200) || true
-	printf '%s: %s' "${command:-status $2}" "${last:-no output}"
+	line=$(tail -n 40 "$1" | grep -m 1 -iE '(^|[^a-z])(e|error|fatal|fail|failed):|not found|cannot|could not|no space|no such file') ||
+		line=$(grep -v '^[[:space:]]*$' "$1" | tail -n 1) || true
+	printf '%s: %s' "${command:-status $2}" "$(cut -c 1-200 <<<"${line:-no output}")"
 }

@@ -69,8 +69,13 @@ func (w *writer) box(b api.Box) error {
 		return w.json(b)
 	}
 	w.table.columns = []column{
-		{title: "SINK"}, {title: "LETTERS", right: true}, {title: "TO REPLAY", right: true},
-		{title: "BYTES", right: true}, {title: "EXPIRED", right: true}, {title: "DAMAGED", right: true}, {},
+		{title: "SINK"},
+		{title: "LETTERS", right: true},
+		{title: "TO REPLAY", right: true},
+		{title: "BYTES", right: true},
+		{title: "EXPIRED", right: true},
+		{title: "DAMAGED", right: true},
+		{}, // the fault
 	}
 	if b.Fault != "" {
 		w.table.add(b.Sink, "?", "?", "?", "?", "?", b.Fault)
@@ -85,8 +90,12 @@ func (w *writer) letter(l *api.Letter) error {
 		return w.json(l)
 	}
 	w.table.columns = []column{
-		{title: "ID"}, {title: "REFUSED"}, {title: "ATTEMPTS", right: true}, {title: "KIND"},
-		{title: "REASON", most: 40}, {title: "TEXT"},
+		{title: "ID"},
+		{title: "REFUSED"},
+		{title: "ATTEMPTS", right: true},
+		{title: "KIND"},
+		{title: "REASON", most: 40},
+		{title: "TEXT"},
 	}
 	w.table.add(l.ID, l.Refused.Format(time.RFC3339), l.Attempts, kindOf(l), l.Reason, textOf(l.Event))
 	return nil

@@ -23,7 +23,7 @@ report_failure() { # STATUS
 }
 
 # quietly runs a command that prints much, or nothing for long: its output is shown
-# only if it fails, and "still running" twice a minute.
+# only if it fails, and "still running" once a minute.
 quietly() { # TEXT COMMAND...
 	local text=$1 log status=0 begin=$SECONDS
 	shift
