@@ -35,7 +35,7 @@ func TestParseHostile(t *testing.T) {
 		{"sinks", "sinks:\n" + strings.Repeat(" - {}\n", size/7), "100 faults"},
 		{"long key", "? " + strings.Repeat("k", size) + "\n: x", "unknown key"},
 		{"long value", "log: {level: " + strings.Repeat("v", size) + "}", "is not a log level"},
-		{"long anchor", "log: *" + strings.Repeat("v", size), "has no anchor"},
+		{"long anchor", "log: *" + strings.Repeat("v", size), "is not marked"},
 		{"deep lists", fill("["), ""},
 		{"deep mappings", fill("{a: "), ""},
 		{"deep blocks", fill("- "), ""},

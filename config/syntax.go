@@ -6,9 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
-	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -90,37 +87,4 @@ func isYAMLRune(c rune) bool {
 		return false
 	}
 	return true
-}
-
-var (
-	yamlError     = regexp.MustCompile(`(?s)^(?:yaml: )?(?:line (\d+): )?(.*)$`)
-	unknownAnchor = regexp.MustCompile(`(?s)^unknown anchor '(.*)' referenced$`)
-)
-
-// syntax passes on what yaml.v3 says. It sometimes names a line nearby.
-func (r *report) syntax(text []byte, err error) {
-	m := yamlError.FindStringSubmatch(err.Error())
-	line, message := 1, m[2] // it leaves out "line 1"
-	if n, err := strconv.Atoi(m[1]); err == nil {
-		line = n
-	}
-	if m := unknownAnchor.FindStringSubmatch(message); m != nil {
-		before, _, _ := strings.Cut(string(text), "*"+m[1])
-		line = 1 + strings.Count(before, "\n")
-		message = "an alias (*) has no anchor (&) of its name; write one before the value that it stands for, or quote a text that begins with *"
-	}
-	r.fail(spot{line: line}, "", "%s%s", message, r.hint(text, line, message))
-}
-
-// hint explains the commonest mistakes.
-func (r *report) hint(text []byte, line int, message string) string {
-	lines := strings.Split(string(text), "\n")
-	if !strings.Contains(message, "cannot start any token") || line > len(lines) {
-		return ""
-	}
-	indent, _, _ := strings.Cut(lines[line-1], strings.TrimSpace(lines[line-1]))
-	if strings.Contains(indent, "\t") {
-		return "; indent with spaces, not tabs"
-	}
-	return "; quote a value that begins with %, @ or `"
 }

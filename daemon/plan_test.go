@@ -172,7 +172,7 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 	}
 	before, config, cursors := r.worker(t, "out"), r.config(), r.journal.Cursors()
 	for name, c := range map[string]struct{ yaml, fault string }{
-		"not YAML":          {"sinks: [", "test.yaml:1: "},
+		"not YAML":          {"sinks: [", "test.yaml:1:8: "},
 		"an unknown key":    {good + "- {name: new, fiel: {}}\n", `test.yaml:4:15: sinks[1].fiel: unknown key; did you mean "file"?`},
 		"a filter":          {good + "- {name: new, filter: 'mesage', stdout: {}}\n", "test.yaml:4:23: sinks[1].filter: "},
 		"a certificate":     {good + "- {name: new, webhook: {url: 'https://localhost/', tls: {ca: DIR/none.pem}}}\n", "sinks[1].webhook.tls.ca: "},

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/genltestd/genltestd/config/diagnose"
+)
+
+// maxSyntaxFaults bounds how many syntax errors of one file are reported.
+const maxSyntaxFaults = 10
+
+// syntax reports why yaml.v3 rejects the text. The errors of yaml.v3 often name another
+// line, and no column. The remedy of each fault is applied to find the next one; a second
+// fault on a line that was changed would have the wrong column, so it has to wait.
+func (r *report) syntax(text []byte, err error) {
+	language := language()
+	changed := make(map[int]bool)
+	for i := range maxSyntaxFaults {
+		f := diagnose.Find(text, lineOf(err), language)
+		if changed[f.Line] || i > 0 && f.Repaired == nil {
+			return
+		}
+		changed[f.Line] = true
+		r.fail(spot{f.Line, f.Column}, "", "%s", f.Message)
+		if f.Repaired == nil || language.Parses(f.Repaired) || bytes.Count(f.Repaired, newline) != bytes.Count(text, newline) {
+			return
+		}
+		text = f.Repaired
+	}
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
+
+// lineOf returns the line that an error of yaml.v3 names. It leaves out "line 1".
+func lineOf(err error) int {
+	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+		if line, err := strconv.Atoi(m[1]); err == nil {
+			return line
+		}
+	}
+	return 1
+}
+
+var newline = []byte("\n")
+
+// language describes the configuration to package diagnose.
+func language() diagnose.Language {
+	kinds := keyKinds()
+	return diagnose.Language{
+		Parses:   parses,
+		Kind:     func(key string) diagnose.Kind { return kinds[key] },
+		IsPublic: func(key string) bool { return slices.Contains(publicKeys, key) },
+	}
+}
+
+// publicKeys are those whose values an error may repeat: they never hold a secret.
+var publicKeys = []string{"name", "filter", "extract", "template"}
+
+// parses reports whether yaml.v3 accepts every document of the text.
+func parses(text []byte) bool {
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	for {
+		if _, err := next(dec); err != nil {
+			return errors.Is(err, io.EOF)
+		}
+	}
+}
+
+// keyKinds returns the kind of value of each key. A key that has another kind in another
+// place is not in it, nor one whose value is a secret: both forms are valid for that.
+func keyKinds() map[string]diagnose.Kind {
+	kinds := make(map[string]diagnose.Kind)
+	for _, f := range fieldsOf(reflect.TypeFor[Config](), "") {
+		key, kind := lastKey(f.path), kindOfValue(f.kind)
+		if before, ok := kinds[key]; ok && before != kind {
+			kind = diagnose.Unknown
+		}
+		kinds[key] = kind
+	}
+	return kinds
+}
+
+func kindOfValue(t reflect.Type) diagnose.Kind {
+	switch {
+	case t == reflect.TypeFor[Secret]():
+		return diagnose.Unknown
+	case t.Kind() == reflect.Pointer, t.Kind() == reflect.Struct, t.Kind() == reflect.Slice, t.Kind() == reflect.Map:
+		return diagnose.Parts
+	}
+	return diagnose.Scalar
+}
+
+// lastKey is the last key of a path.
+func lastKey(path string) string { return strings.TrimPrefix(path[len(parentOf(path)):], ".") }
