@@ -3,7 +3,6 @@
 package daemon
 
 import (
-	"cmp"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -39,7 +38,7 @@ func collisions(cfg *config.Config, dirs Dirs) (faults config.Errors) {
 	if fault := journalFault(cfg, dirs, taken); fault != nil {
 		faults = append(faults, fault)
 	}
-	for _, dir := range []string{dirs.journal(), cmp.Or(cfg.Journal.Path, dirs.journal())} {
+	for _, dir := range []string{dirs.journal(), JournalDir(&cfg.Journal, dirs)} {
 		taken = append(taken, area{realPath(dir), true, "the journal"})
 	}
 	for _, c := range sinkClaims(cfg) {

@@ -120,7 +120,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}
 	d.state = newStateFaults(component(log, "state"), d.metrics)
 	d.removals = newRemovals(opts.Files, filepath.Join(opts.Dirs.State, removedFile))
-	d.journal, err = openJournal(&cfg.Journal, opts.Dirs.journal())
+	d.journal, err = openJournal(&cfg.Journal, JournalDir(&cfg.Journal, opts.Dirs), component(log, "journal"))
 	if err != nil {
 		return nil, err
 	}

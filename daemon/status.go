@@ -58,7 +58,9 @@ func (d *Daemon) countDrops() {
 func (d *Daemon) journalState() metrics.JournalState {
 	damage := d.journal.Damage()
 	return metrics.JournalState{
-		Bytes: d.journal.Bytes(), Damaged: damage.Records, Cursors: damage.Cursors, Accepting: d.journalFault() == nil,
+		Bytes: d.journal.Bytes(), Accepting: d.journalFault() == nil,
+		Damaged: damage.Records, DamagedBytes: damage.Bytes, Cursors: damage.Cursors, TornBytes: damage.Torn,
+		Repairs: damage.Repairs, Missing: damage.Missing, Foreign: damage.Strays, Unreadable: d.journal.Unreadable(),
 		Synced: d.journal.Synced(), Last: d.journal.Newest(),
 	}
 }

@@ -3,8 +3,10 @@
 package daemon
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -142,11 +144,15 @@ var journalFsync = map[config.JournalFsync]journal.Fsync{
 	config.JournalFsyncNever:    journal.FsyncNever,
 }
 
-func openJournal(c *config.Journal, dir string) (*journal.Journal, error) {
-	if c.Path != "" {
-		dir = c.Path
-	}
-	return journal.Open(dir, journalOptions(c))
+// JournalDir returns the directory of the journal.
+func JournalDir(c *config.Journal, dirs Dirs) string {
+	return cmp.Or(c.Path, dirs.journal())
+}
+
+func openJournal(c *config.Journal, dir string, log *slog.Logger) (*journal.Journal, error) {
+	opts := journalOptions(c)
+	opts.Log = log
+	return journal.Open(dir, opts)
 }
 
 func journalOptions(c *config.Journal) journal.Options {

@@ -10,9 +10,17 @@ import (
 
 // A JournalState is the journal's account at one moment.
 type JournalState struct {
-	Bytes     int64  // of disk space
-	Damaged   uint64 // records that could not be read back
-	Cursors   uint64 // cursors that were damaged and set anew
+	Bytes   int64  // of disk space
+	Damaged uint64 // records that could not be read back
+	Cursors uint64 // cursors that were damaged and set anew
+
+	DamagedBytes uint64 // of segments, that hold no valid record
+	TornBytes    uint64 // of writes that were not complete, cut off at the start
+	Repairs      uint64 // of files that were made anew
+	Missing      uint64 // segments that somebody else has removed
+	Foreign      uint64 // files with the name of a segment, that are none of the journal's
+	Unreadable   int    // segments, at present
+
 	Last      uint64 // number of the newest event that was journaled
 	Synced    uint64 // it and all before it survive a power cut
 	Accepting bool   // the last append and the last fsync succeeded
@@ -41,6 +49,12 @@ func RegisterJournal(reg prometheus.Registerer, state func() JournalState) error
 		gauge("last_number", "Number (the field seq) of the newest event in the journal.", func(s JournalState) float64 { return float64(s.Last) }),
 		gauge("synced_number", "Number up to which all events are known to survive a power cut.", func(s JournalState) float64 { return float64(s.Synced) }),
 		counter("damaged_records_total", "Records that were journaled and could not be read back.", func(s JournalState) float64 { return float64(s.Damaged) }),
+		counter("damaged_bytes_total", "Bytes of the journal's segments that hold no valid record.", func(s JournalState) float64 { return float64(s.DamagedBytes) }),
+		counter("torn_bytes_total", "Bytes of a write that was not complete when the daemon or the machine stopped, cut off at the next start.", func(s JournalState) float64 { return float64(s.TornBytes) }),
+		counter("repairs_total", "Files of the journal that were damaged, missing or of another journal and were made anew.", func(s JournalState) float64 { return float64(s.Repairs) }),
+		counter("missing_segments_total", "Segments of the journal that something other than the daemon removed or replaced.", func(s JournalState) float64 { return float64(s.Missing) }),
+		counter("foreign_segments_total", "Files with the name of a segment that are no part of the journal, and are left alone.", func(s JournalState) float64 { return float64(s.Foreign) }),
+		gauge("unreadable_segments", "Segments of the journal that exist and cannot be read at present.", func(s JournalState) float64 { return float64(s.Unreadable) }),
 		counter("damaged_cursors_total", "Cursors that were damaged and set anew.", func(s JournalState) float64 { return float64(s.Cursors) }),
 	} {
 		if err := reg.Register(c); err != nil {

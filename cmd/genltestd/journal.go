@@ -15,16 +15,16 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 )
 
-const journalUsage = `Usage: genltestd journal verify DIR
-       genltestd journal dump DIR
+const journalUsage = `Usage: genltestd journal verify [DIR]
+       genltestd journal dump [DIR]
 
-Look into a journal: the directory journal.path of the configuration, by default
-/var/lib/genltestd/journal. Nothing is changed and no lock is taken, so both may
+Look into a journal. DIR is its directory; without it, that of the daemon: journal.path
+of ` + defaultConfig + `, or /var/lib/genltestd/journal. Nothing is changed and no lock is taken, so both may
 be used beside the daemon: they show what was there when they began, and leave
 out what the daemon removes meanwhile.
 
   verify DIR   read and check all of it; print each damage with its file and
-               offset, then what the journal holds
+               offset, or file that is missing, then what the journal holds
   dump DIR     print each event as the sinks do, one JSON object a line, with the
                boot in which it was received, where the file "boots" beside DIR
                knows it; a record that is no event shows with its bytes in base64
@@ -33,7 +33,7 @@ A last write that has not ended is no damage, unless the daemon was stopped in
 good order: the next start cuts it off.
 
 Exit status: 0 intact, 1 damaged or the output could not be written, 64 wrong
-usage, 66 DIR is no journal that can be read.
+usage, 66 DIR is no journal that can be read, 78 wrong configuration.
 `
 
 // lookIntoJournal is the subcommand journal.
@@ -51,19 +51,26 @@ func lookIntoJournal(args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	case err == nil && action == "":
 		err = errors.New("want verify or dump")
-	case err == nil && flags.NArg() != 1:
+	case err == nil && flags.NArg() > 1:
 		err = fmt.Errorf("%s: want one directory", action)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "genltestd journal: %v; see genltestd journal --help\n", err)
 		return exitUsage
 	}
+	dir := flags.Arg(0)
+	if dir == "" {
+		if dir, err = journalDir(); err != nil {
+			fmt.Fprintf(stderr, "genltestd journal: name the directory, as the configuration does not tell it: %s\n", safe(err.Error()))
+			return exitConfig
+		}
+	}
 	out := bufio.NewWriter(stdout)
 	look := verify
 	if action == "dump" {
 		look = daemon.DumpJournal
 	}
-	sum, err := look(flags.Arg(0), out)
+	sum, err := look(dir, out)
 	// When the output has failed, the other error is only its consequence.
 	if werr := out.Flush(); werr != nil {
 		fmt.Fprintf(stderr, "genltestd journal: %v\n", werr)
@@ -78,6 +85,16 @@ func lookIntoJournal(args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return exitOK
+}
+
+// journalDir returns the directory of the daemon's journal.
+func journalDir() (string, error) {
+	dirs := daemon.DefaultDirs()
+	cfg, err := loadConfig("", dirs)
+	if err != nil {
+		return "", err
+	}
+	return daemon.JournalDir(&cfg.Journal, dirs), nil
 }
 
 // verify prints what is broken as it is found, then what is there.

@@ -244,12 +244,11 @@ func TestJournalUsage(t *testing.T) {
 		code int
 		says string // on standard output if the status is 0, else on standard error
 	}{
-		{[]string{"--help"}, 0, "Usage: genltestd journal verify DIR"},
+		{[]string{"--help"}, 0, "Usage: genltestd journal verify [DIR]"},
 		{[]string{"verify", "--help"}, 0, "beside the daemon"},
 		{[]string{"dump", "-h"}, 0, "dump DIR     print each event"},
 		{nil, 64, "want verify or dump; see genltestd journal --help"},
 		{[]string{"mend", "/x"}, 64, "want verify or dump"},
-		{[]string{"verify"}, 64, "verify: want one directory"},
 		{[]string{"dump", "/x", "/y"}, 64, "dump: want one directory"},
 		{[]string{"dump", "--all", "/x"}, 64, "-all"},
 	} {
@@ -261,6 +260,29 @@ func TestJournalUsage(t *testing.T) {
 		if code != c.code || !strings.Contains(said, c.says) || silent != "" {
 			t.Errorf("%v: status %d, %q, %q", c.args, code, stdout, stderr)
 		}
+	}
+}
+
+// TestJournalWithoutADirectoryIsTheDaemons: that of the default state directory.
+func TestJournalWithoutADirectoryIsTheDaemons(t *testing.T) {
+	if _, err := os.Stat(defaultConfig); err == nil {
+		t.Skip("this machine has a configuration")
+	}
+	dir := closedJournal(t)
+	below := func(state string, args ...string) (code int, stdout, stderr string) {
+		cmd := command(t, append([]string{"journal"}, args...)...)
+		cmd.Env = append(cmd.Env, "STATE_DIRECTORY="+state)
+		return cmdtest.Run(t, cmd)
+	}
+	for _, action := range []string{"verify", "dump"} {
+		code, stdout, stderr := below(filepath.Dir(dir), action)
+		if want, wanted, _ := execute(t, "journal", action, dir); code != want || stdout != wanted || stderr != "" {
+			t.Errorf("%s: status %d, %q, %q", action, code, stdout, stderr)
+		}
+	}
+	none := t.TempDir()
+	if code, _, stderr := below(none, "verify"); code != 66 || !strings.Contains(stderr, none+"/journal") {
+		t.Errorf("without one: status %d, %q", code, stderr)
 	}
 }
 

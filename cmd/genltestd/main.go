@@ -36,7 +36,7 @@ const (
 const defaultConfig = "/etc/genltestd.yaml"
 
 const usage = `Usage: genltestd [OPTION]...
-       genltestd journal verify|dump DIR
+       genltestd journal verify|dump [DIR]
 
 Receive the multicast events of the generic netlink family genltest and forward
 them to the sinks in the configuration file and in the files beside it that add

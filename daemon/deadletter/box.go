@@ -148,7 +148,7 @@ const segmentsPerBox = 32
 func (b *Box) journalOptions() journal.Options {
 	return journal.Options{
 		MaxBytes: b.opts.MaxBytes, SegmentBytes: b.opts.MaxBytes / segmentsPerBox,
-		Fsync: journal.FsyncAlways, Now: b.opts.Now, FS: b.opts.FS,
+		Fsync: journal.FsyncAlways, Now: b.opts.Now, FS: b.opts.FS, Log: b.opts.Log,
 	}
 }
 

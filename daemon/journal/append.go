@@ -3,7 +3,9 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +21,9 @@ func (j *Journal) Append(generation uint64, t time.Time, messages [][]byte) erro
 	}
 	j.appendMu.Lock()
 	defer j.appendMu.Unlock()
+	if err := j.ready(); err != nil {
+		return err
+	}
 	if err := j.payOwed(); err != nil {
 		return err
 	}
@@ -38,12 +43,26 @@ func (j *Journal) Append(generation uint64, t time.Time, messages [][]byte) erro
 	return nil
 }
 
+// ready makes the journal fit for writing, the first time.
+func (j *Journal) ready() error {
+	j.mu.Lock()
+	begun, sealed := j.begun, j.sealed
+	j.used = true
+	j.mu.Unlock()
+	if begun || sealed {
+		return nil
+	}
+	if err := j.begin(); err != nil {
+		return fmt.Errorf("journal %s: %w", j.dir, err)
+	}
+	return nil
+}
+
 // prepare gives f its numbers and sees to it that there is a segment for it.
 func (j *Journal) prepare(f *frame) error {
 	j.mu.Lock()
 	f.first, f.index = j.next, j.index
 	sealed, fault, reserved := j.sealed, j.fault, j.reserved
-	j.used = true
 	j.mu.Unlock()
 	if sealed {
 		return ErrSealed
@@ -51,7 +70,7 @@ func (j *Journal) prepare(f *frame) error {
 	if fault != nil {
 		return fmt.Errorf("journal %s: the disk does not keep what it was given: %w", j.dir, fault)
 	}
-	if next := f.end() + 1; next > reserved { // one more than needed: rotate may use it
+	if next := f.end() + rotateTries; next > reserved { // rotate may use so many
 		if err := j.reserve(next); err != nil {
 			return fmt.Errorf("journal %s: reserve numbers: %w", j.dir, err)
 		}
@@ -76,34 +95,63 @@ func (j *Journal) prepare(f *frame) error {
 // The keeper does it in time and without appendMu: Append need not wait for the
 // disk then.
 func (j *Journal) reserve(next uint64) error {
-	j.stateMu.Lock()
-	defer j.stateMu.Unlock()
-	if j.state.reserved > next+reserveStep/2 {
+	j.stateSync.Lock()
+	defer j.stateSync.Unlock()
+	j.mu.Lock()
+	reserved := j.reserved
+	j.mu.Unlock()
+	if reserved > next+reserveStep/2 {
 		return nil
 	}
-	s := j.state
-	s.reserved, s.clean = next+reserveStep, false
-	return j.writeState(&s)
+	return j.changeState(func(s *state) { s.reserved, s.clean = next+reserveStep, false })
 }
 
-// writeState makes s the state, durably. The caller holds stateMu.
-func (j *Journal) writeState(s *state) error {
+// changeState changes the state, durably. The caller holds stateSync. What others
+// change meanwhile, with stateMu, does not wait for the disk.
+func (j *Journal) changeState(change func(*state)) error {
+	j.stateMu.Lock()
+	defer j.stateMu.Unlock()
+	s := j.state
+	change(&s)
 	if err := j.stateSlots.write(s.encode()); err != nil {
 		return err
 	}
-	if err := j.stateSlots.sync(); err != nil {
+	j.state = s
+	begun, err := j.stateSlots.beginSync()
+	if err != nil || !begun {
 		return err
 	}
-	j.setState(s)
+	file := j.stateSlots.file
+	j.stateMu.Unlock()
+	err = file.Sync()
+	j.stateMu.Lock()
+	if err = j.stateSlots.endSync(err); err != nil {
+		return err
+	}
+	j.setReserved(s.reserved)
 	return nil
 }
 
-// setState takes s for the state, which is durable.
-func (j *Journal) setState(s *state) {
-	j.state = *s
+func (j *Journal) setReserved(reserved uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.reserved = s.reserved
+	j.reserved = reserved
+}
+
+// noteEnds lets the state tell which segments there must be: the oldest before those
+// before it are removed, the newest when it is durable. It need not survive the machine
+// in time: the state then tells of fewer.
+func (j *Journal) noteEnds(oldest, newest uint64) {
+	j.stateMu.Lock()
+	defer j.stateMu.Unlock()
+	s := j.state
+	s.oldest, s.newest = max(s.oldest, oldest), max(s.newest, newest)
+	if s == j.state || j.stateSlots == nil {
+		return
+	}
+	if j.stateSlots.write(s.encode()) == nil {
+		j.state = s
+	}
 }
 
 // suspect lets the next process know that an fsync has failed, should this one
@@ -113,6 +161,9 @@ func (j *Journal) suspect() {
 	j.stateMu.Lock()
 	defer j.stateMu.Unlock()
 	j.state.suspect = true
+	if j.stateSlots == nil {
+		return // the last process's still says that its stop was not clean
+	}
 	j.stateSlots.write(j.state.encode()) //nolint:errcheck // it overwrites a page in memory; nothing else can be done
 }
 
@@ -120,16 +171,32 @@ func (j *Journal) suspect() {
 // durable: never before there is a new one, so a full disk does not leave the
 // journal without.
 func (j *Journal) rotate() error {
+	for tries := 1; ; tries++ {
+		err := j.newSegment()
+		if !errors.Is(err, os.ErrExist) || tries == rotateTries {
+			return err
+		}
+		// A failure has left an empty segment of that name, or somebody has put a file
+		// there. Numbers are cheaper than to find out what it is.
+		j.mu.Lock()
+		j.next++
+		j.mu.Unlock()
+	}
+}
+
+// rotateTries is how many names a new segment is tried under.
+const rotateTries = 16
+
+func (j *Journal) newSegment() error {
 	j.mu.Lock()
 	if n := len(j.segments); n > 0 && j.segments[n-1].first == j.next {
-		// A failure has left an empty segment of that name, which may be the only one
-		// to tell the last generation. Numbers are cheaper than the proof that it is not.
+		// Likewise: it may be the only one to tell the last generation.
 		j.next++
 	}
 	h := segmentHeader{identity: j.who, first: j.next, index: j.index, generation: j.generation, synced: j.synced}
 	j.mu.Unlock()
 	now := j.opts.Now()
-	s := &segment{first: h.first, end: h.first, size: segmentHeaderLen, began: now, used: now}
+	s := &segment{first: h.first, end: h.first, size: segmentHeaderLen, began: now, used: now, sure: true, index: h.index}
 	file, err := j.createSegment(j.segmentPath(s), &h)
 	if err != nil {
 		return err
@@ -145,10 +212,9 @@ func (j *Journal) rotate() error {
 	return nil
 }
 
-// createSegment makes a file that holds h. No message has the number of its name
-// yet, so what an earlier failure left under that name may be overwritten.
+// createSegment makes a file that holds h.
 func (j *Journal) createSegment(path string, h *segmentHeader) (File, error) {
-	file, err := j.fs.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC)
+	file, err := j.fs.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +224,7 @@ func (j *Journal) createSegment(path string, h *segmentHeader) (File, error) {
 	}
 	if err != nil {
 		file.Close()      // the first error tells more
-		j.fs.Remove(path) //nolint:errcheck // it is overwritten next time
+		j.fs.Remove(path) //nolint:errcheck // the next one has another name
 		return nil, err
 	}
 	return file, nil

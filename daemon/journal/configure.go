@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Configure changes the options while the journal is in use, all but Now and FS.
+// Configure changes the options while the journal is in use, all but Now, FS and Log.
 // When it returns, what new limits do not allow any more is removed, but for what a
 // pinned reader keeps from that. The policy holds for what was appended before, too:
 // with FsyncInterval that is durable within the interval, with FsyncAlways before the
@@ -41,7 +41,7 @@ func (j *Journal) adopt(o Options) bool {
 	if j.closed {
 		return false
 	}
-	o.Now, o.FS = j.opts.Now, j.opts.FS
+	o.Now, o.FS, o.Log = j.opts.Now, j.opts.FS, j.opts.Log
 	o.setDefaults()
 	if o.Fsync == FsyncAlways && j.opts.Fsync != FsyncAlways {
 		j.owed = true
@@ -83,15 +83,21 @@ func (j *Journal) flushOwed() error {
 	return j.flush(true)
 }
 
+// errNotOpen is returned for a segment that cannot be opened to make it durable.
+var errNotOpen = errors.New("cannot be opened")
+
 // openLoose opens a segment for writing that was closed before it was durable. The
-// file is nil, without an error, when there is none any more.
+// file is nil, without an error, when there is none any more. One that cannot be opened
+// is left to whoever wrote it, and tried again next time: it must not keep the journal
+// from taking more.
 func (j *Journal) openLoose(s *segment) (File, error) {
 	file, err := j.fs.Open(j.segmentPath(s), unix.O_RDWR)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		j.notRead(s, err)
+		return nil, errNotOpen
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -100,6 +106,7 @@ func (j *Journal) openLoose(s *segment) (File, error) {
 		return nil, nil
 	}
 	s.file, s.loose = file, false
+	delete(j.unread, segmentName(s.first))
 	return file, nil
 }
 

@@ -107,6 +107,7 @@ func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
 				}
 				opts.Fsync = policy
 				j.Configure(opts)
+				j.use()
 				fs.fail = failing(opSync, unix.EIO)
 				if err := j.tend(); !errors.Is(err, unix.EIO) || j.Synced() > 0 {
 					t.Fatalf("synced up to %d, %v", j.Synced(), err)

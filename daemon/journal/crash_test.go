@@ -71,7 +71,7 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 				texts = append(texts, text(n))
 			}
 			generation++
-			s.try(j, texts)
+			s.try(t, j, texts)
 			if rng.Intn(8) == 0 {
 				// It fails, and is tried again as the receiver would.
 				s.fs.fail = failing([]opKind{opWrite, opSync, opCreate}[rng.Intn(3)], unix.EIO)
@@ -87,7 +87,7 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 						delete(s.texts, seq)
 					}
 				}
-				s.try(j, texts)
+				s.try(t, j, texts)
 			}
 			put(t, j, generation, texts...)
 			if opts.Fsync == FsyncAlways && j.Synced() != j.Newest() {
@@ -155,7 +155,11 @@ func (s *story) trim(t *testing.T, j *Journal, r *Reader, maxBytes int64) {
 }
 
 // try notes what is about to be appended.
-func (s *story) try(j *Journal, texts []string) {
+func (s *story) try(t *testing.T, j *Journal, texts []string) {
+	t.Helper()
+	if err := j.ready(); err != nil { // else the first Append is: it has no number before
+		t.Fatal(err)
+	}
 	first := nextNumber(j)
 	for i, text := range texts {
 		s.texts[first+uint64(i)] = text
@@ -233,6 +237,7 @@ func restart(t *testing.T, fs *memFS, policy Fsync) (synced uint64) {
 	opts.Fsync = policy
 	j := open(t, "/j", opts)
 	defer abandon(j)
+	begin(t, j)
 	return j.Synced()
 }
 

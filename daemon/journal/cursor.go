@@ -6,11 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"os"
 	"strings"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -21,8 +19,11 @@ const (
 // A cursor is how far one reader's records need not be kept.
 type cursor struct {
 	name  string
-	slots *slotFile // guarded by writing
+	path  string
+	fs    FS
 	id    uint64    // of the journal
+	slots *slotFile // guarded by writing; nil until something is written
+	ended bool      // likewise: nothing is written any more
 
 	syncing sync.Mutex // held while making slots durable, and before writing
 	writing sync.Mutex // held while using slots, but not for the wait of an fsync
@@ -31,10 +32,13 @@ type cursor struct {
 	at      position
 	durable position
 	written position
+	unborn  bool // there is no file yet, or one to be replaced
 	open    bool // a reader has it; guarded by the journal's mu
 	pinned  bool // and demands that no limit takes anything from it; likewise
 
-	broken bool // the file cannot be used: it holds all records back until there is a reader
+	// Of one with neither a place nor a reader, which holds all records back.
+	broken bool  // the file is damaged
+	unread error // the file could not be read
 }
 
 func (p position) encode(id uint64) []byte {
@@ -65,32 +69,59 @@ func checkCursorName(name string) error {
 	return nil
 }
 
-// openCursor reads the cursor of a file that is there.
-func openCursor(fs FS, path string, id uint64) (*cursor, error) {
-	c := &cursor{name: strings.TrimPrefix(filepath.Base(path), cursorPrefix), id: id}
-	slots, value, ok, err := openSlots(fs, path, unix.O_RDWR)
-	if ok && err == nil {
-		c.at, ok = parsePosition(value, id)
+// take makes the cursor what its file says.
+func (c *cursor) take(saved *savedCursor) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unread, c.broken = saved.err, false
+	if c.unread != nil {
+		return
 	}
-	if err != nil && !errors.Is(err, unix.EIO) {
-		return nil, err
+	at, ours := parsePosition(saved.value, c.id)
+	if c.broken = !saved.ok || !ours; c.broken {
+		return
 	}
-	c.slots, c.broken = slots, err != nil || !ok
-	c.durable, c.written = c.at, c.at
-	if c.broken {
-		c.release() // NewReader makes another
+	c.at, c.written, c.unborn = at, at, false
+}
+
+// reset makes the cursor one that is not written yet.
+func (c *cursor) reset(at position) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at, c.durable, c.written, c.unborn, c.broken, c.unread = at, at, at, true, false, nil
+}
+
+// usable reports whether the cursor has a place.
+func (c *cursor) usable() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.broken && c.unread == nil
+}
+
+func (c *cursor) isBroken() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.broken
+}
+
+// reached returns where the cursor is, or is durably. One that has no file begins with
+// the oldest record should the process end: it holds nothing back durably. The caller
+// holds mu.
+func (c *cursor) reached(durably bool) position {
+	switch {
+	case c.broken || c.unread != nil:
+		return position{}
+	case durably && !c.unborn:
+		return c.durable
 	}
-	return c, nil
+	return c.at
 }
 
 // passed returns the number of the first message that the cursor's reader needs.
 func (c *cursor) passed(durably bool) uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if durably {
-		return c.durable.next
-	}
-	return c.at.next
+	return c.reached(durably).next
 }
 
 // beyond reports whether the cursor has passed all before number end: also when it has
@@ -98,11 +129,8 @@ func (c *cursor) passed(durably bool) uint64 {
 func (c *cursor) beyond(end, all uint64, durably bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	at := c.at
-	if durably {
-		at = c.durable
-	}
-	return at.next >= end || at.index == all
+	at := c.reached(durably)
+	return at.next >= end || at.next > 0 && at.index == all
 }
 
 // place returns the position of that message.
@@ -131,19 +159,56 @@ func (c *cursor) move(to position) error {
 func (c *cursor) pending(durably bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.broken && (c.at != c.written || durably && c.at != c.durable)
+	return !c.broken && c.unread == nil && (c.unborn || c.at != c.written || durably && c.at != c.durable)
+}
+
+// ready opens the file for writing, and makes it when there is none that can be used.
+// The caller holds syncing or writing alone, and writing.
+func (c *cursor) ready() error {
+	if c.ended {
+		return ErrClosed
+	}
+	if c.slots != nil {
+		return nil
+	}
+	c.mu.Lock()
+	at, unborn := c.at, c.unborn
+	c.mu.Unlock()
+	if !unborn {
+		// When this fails the file is made anew: what it says is known.
+		slots, value, ok, err := openSlots(c.fs, c.path)
+		if saved, ours := parsePosition(value, c.id); err == nil && ok && ours {
+			c.slots = slots
+			c.mu.Lock()
+			c.durable = saved
+			c.mu.Unlock()
+			return nil
+		}
+		if err == nil {
+			slots.file.Close() // it is replaced
+		}
+	}
+	slots, err := createSlots(c.fs, c.path, at.encode(c.id))
+	if err != nil {
+		return err
+	}
+	c.slots = slots
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.durable, c.written, c.unborn = at, at, false
+	return nil
 }
 
 // write writes the cursor if it has moved. The caller holds writing.
 func (c *cursor) write() error {
+	if err := c.ready(); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	at, written := c.at, c.written
 	c.mu.Unlock()
 	if at == written {
 		return nil
-	}
-	if c.slots == nil {
-		return ErrClosed
 	}
 	if err := c.slots.write(at.encode(c.id)); err != nil {
 		return err
@@ -156,14 +221,14 @@ func (c *cursor) write() error {
 
 // flush writes the cursor and, if asked to, makes it durable.
 func (c *cursor) flush(durable bool) error {
-	if c.broken {
+	if !c.pending(durable) {
 		return nil
 	}
 	c.syncing.Lock()
 	defer c.syncing.Unlock()
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if err := c.write(); err != nil || !durable || c.slots == nil {
+	if err := c.write(); err != nil || !durable {
 		return err
 	}
 	begun, err := c.slots.beginSync()
@@ -192,6 +257,7 @@ func (c *cursor) release() {
 	defer c.syncing.Unlock()
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	c.ended = true
 	if c.slots != nil {
 		c.slots.file.Close() // flushed, or of no use
 		c.slots = nil
@@ -212,7 +278,7 @@ func (j *Journal) flushCursors(durable bool) error {
 	var errs []error
 	for _, c := range j.allCursors() {
 		if err := c.flush(durable); err != nil {
-			errs = append(errs, fmt.Errorf("write cursor %s: %w", j.path(cursorPrefix+c.name), err))
+			errs = append(errs, fmt.Errorf("write cursor %s: %w", c.path, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -244,5 +310,8 @@ func (j *Journal) RemoveCursor(name string) error {
 	j.mu.Unlock()
 	j.work()
 	c.release()
-	return j.fs.Remove(j.path(cursorPrefix + name))
+	if err := j.fs.Remove(c.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }

@@ -69,10 +69,12 @@
 //	24 104  value
 //
 // The value of a cursor: journal id, number of the next message, its index. The
-// value of the state: journal id, mark, highest reserved number; and, when the
-// last byte is 1, as of the clean stop: number of the next message, its index,
-// last generation, highest durable number; then that byte. Each is u64. The last
-// byte is 2 when an fsync has failed, else 0.
+// value of the state: journal id, mark, highest reserved number; four numbers that
+// hold when the byte behind them is 1, as of the clean stop: number of the next
+// message, its index, last generation, highest durable number; that byte, which is 2
+// when an fsync has failed, else 0, and seven that are 0; and the first numbers of the
+// oldest and of the newest segment that must be there, 0 when that is not known. Each
+// is u64.
 //
 // # Numbers
 //
@@ -92,6 +94,15 @@
 // state notes it, in memory that the process leaves behind: should it end before it
 // has mended that, the next one writes what may be missing over itself before it
 // calls it durable. A kill between the fsync and the note goes unnoticed.
+//
+// # What cannot be read at the start
+//
+// After a stop that was not clean the end of the journal is found by reading the last
+// segment. When that cannot be read, numbers and segments begin behind all that may have
+// been used, and the least that is possible is taken for the count of records and for
+// the last generation: nothing counts as missing that turns up later. Until a reader has
+// passed the place, what waits for it may be more than Backlog returns, and what a limit
+// takes there may be more than is counted.
 //
 // # Options that change
 //
@@ -155,4 +166,20 @@
 //     TestStartDoesNotGrowWithTheBacklog, TestTrimReadsNoSegmentThatGoesWhole)
 //  14. A directory that is in use, newer, or not ours is left as it is.
 //     (TestOpenRefuses)
+//  15. What could not be read is never taken for what is not there. No cursor moves
+//     past it, and only a limit removes it. (TestAFaultDuringTheStartLosesNothing,
+//     TestAFileThatCannotBeReadForAWhile, TestAKillDuringAFaultLosesNothing,
+//     TestAFaultWhileRunningLosesNothing, TestASegmentOfAnotherUser) A few pages that
+//     fail again and again, in a segment that can be read elsewhere, are damage; a disk
+//     that is away is not. (TestUnreadablePageIsDamage, TestAnOutageOfTheDiskIsNoDamage)
+//  16. Open changes no file. The first Append, Read, Commit or Trim makes the repairs;
+//     without one Close changes nothing either. (TestAStartThatIsRefusedChangesNothing)
+//     No write that fails keeps the readers from reading.
+//     (TestAFullDiskAtTheStartDelivers)
+//  17. Whose journal it is, most files say. One that belongs to another journal, or
+//     another place, costs nothing of the others, and is left alone.
+//     (TestWhatDoesNotBelongThereCostsNothing) What is no regular file is an error with
+//     its path. (TestWhatIsNoFileIsAnErrorWithItsPath)
+//  18. Verify and Open find a segment that is missing and that the journal has not
+//     removed. (TestVerifyFindsAMissingSegment, TestVerifyExplainsWhatRetentionRemoved)
 package journal

@@ -190,6 +190,7 @@ func TestFailedFsyncBeforeAKill(t *testing.T) {
 	abandon(j)
 	fs.fail = nil
 	j = open(t, "/j", still(fs))
+	begin(t, j)
 	if j.Synced() != j.Newest() || j.Newest() != 1 {
 		t.Errorf("synced %d of %d", j.Synced(), j.Newest())
 	}
@@ -292,7 +293,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"foreign with a file named like ours", func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "meta"), []byte("x"))
 		}, ErrForeign, "empty directory of its own"},
-		{"locked", func(t *testing.T, dir string) { open(t, dir, Options{}) }, ErrLocked, fmt.Sprintf("process %d", os.Getpid())},
+		{"locked", func(t *testing.T, dir string) { begin(t, open(t, dir, Options{})) }, ErrLocked, fmt.Sprintf("process %d", os.Getpid())},
 		{"a file", func(t *testing.T, dir string) {
 			os.Remove(dir)
 			write(t, dir, []byte("x"))
@@ -319,7 +320,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestOpenSaysWhatIsReadOnly(t *testing.T) {
 	fs := newMemFS()
 	fs.fail = func(op) error { return unix.EROFS }
-	if _, err := Open("/j", still(fs)); !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), "must be writable") {
+	if _, err := Open("/j", still(fs)); !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), "must be readable and writable") {
 		t.Errorf("got %v", err)
 	}
 }

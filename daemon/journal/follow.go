@@ -26,7 +26,10 @@ func (r *Reader) nextFrame() (found bool, err error) {
 		if err != nil {
 			return false, r.failed(err)
 		}
-		r.failures = 0
+		if r.failures > 0 {
+			r.failures = 0
+			r.j.wasRead(r.segment)
+		}
 		if f.end() > r.next {
 			return r.begin(f)
 		}
@@ -45,13 +48,30 @@ func (r *Reader) begin(f frame) (bool, error) {
 }
 
 func (r *Reader) failed(err error) error {
-	if !errors.Is(err, unix.EIO) {
-		return fmt.Errorf("read %s: %w", r.j.segmentPath(r.segment), err)
-	}
+	r.j.notRead(r.segment, err)
 	r.failures++
-	r.scan.lenient = r.failures >= readRetries
-	return fmt.Errorf("read %s (%d times; after %d what cannot be read is skipped and counted as damage): %w",
-		r.j.segmentPath(r.segment), r.failures, readRetries, err)
+	r.scan.lenient = r.giveUp(err, r.file, r.scan.limit)
+	return fmt.Errorf("read %s: %w; delivery goes on when it can be read", r.j.segmentPath(r.segment), err)
+}
+
+// giveUp reports whether what cannot be read is to be taken for damage: a few pages that
+// fail again and again while the rest of the segment can be read. A disk that is away
+// fails for all, and comes back.
+func (r *Reader) giveUp(err error, file File, limit int64) bool {
+	return errors.Is(err, unix.EIO) && r.failures >= readRetries && mostlyReadable(file, limit)
+}
+
+// mostlyReadable reports whether no more than a quarter of the pages fails.
+func mostlyReadable(file File, limit int64) bool {
+	page := make([]byte, pageBytes)
+	pages, bad := 0, 0
+	for off := int64(0); off < limit; off += pageBytes {
+		pages++
+		if _, err := file.ReadAt(page[:min(pageBytes, limit-off)], off); notEOF(err) != nil {
+			bad++
+		}
+	}
+	return bad <= pages/4
 }
 
 // locate makes sure that the scanner is where there is more to read. more is
@@ -66,14 +86,34 @@ func (r *Reader) locate() (more bool, err error) {
 			r.scan.limit, r.scan.max = limit, end
 			return true, nil
 		}
-		if err := r.enter(s, limit, end); err == nil {
+		err = r.enter(s, limit, end)
+		switch {
+		case err == nil:
 			return true, nil
-		} else if !errors.Is(err, os.ErrNotExist) {
-			return false, err
+		case errors.Is(err, os.ErrNotExist):
+			// Somebody has removed the file. What is missing is counted as damage.
+			r.j.missingSegment(s)
+		case r.passedBy(s):
+			r.j.stray(s, err)
+		default:
+			r.j.notRead(s, err)
+			return false, fmt.Errorf("read %s: %w; make it readable for the user of this process, or restore it, and delivery goes on", r.j.segmentPath(s), err)
 		}
-		// Somebody has removed the file. What is missing is counted as damage.
-		r.j.forget(s)
 	}
+}
+
+// passedBy reports whether no record that the reader has not read can be in a segment
+// that it cannot read: the next one begins with the number where the reader is.
+func (r *Reader) passedBy(s *segment) bool {
+	j := r.j
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, next := range j.segments[j.locate(s.first)+1:] {
+		if next.sure {
+			return next.first == r.next
+		}
+	}
+	return false
 }
 
 // where returns the segment to read from, up to where it may be read, and the
@@ -82,17 +122,13 @@ func (r *Reader) where() (s *segment, limit int64, end uint64, err error) {
 	j := r.j
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.used = true
 	at := r.index0()
 	if at >= 0 && at < len(j.segments) && j.segments[at] == r.segment && r.scan.off == r.segment.size {
 		at++
 	}
 	if at < len(j.segments) && r.next < j.next {
-		s, end = j.segments[at], j.next
-		if at+1 < len(j.segments) {
-			end = j.segments[at+1].first
-		}
-		return s, s.size, end, nil
+		s = j.segments[at]
+		return s, s.size, j.endOf(at, j.next), nil
 	}
 	if j.sealed {
 		return nil, 0, 0, io.EOF
@@ -112,6 +148,10 @@ func (r *Reader) index0() int {
 	if at < 0 {
 		r.jumped = true
 	}
+	// From one that is sure: the records may be in any of those behind it.
+	for at > 0 && !j.segments[at].sure {
+		at--
+	}
 	return max(at, 0)
 }
 
@@ -121,14 +161,34 @@ func (r *Reader) enter(s *segment, limit int64, end uint64) error {
 	if err != nil {
 		return err
 	}
+	h, ok, err := readSegmentHeader(file)
+	if err != nil {
+		r.failures++
+		if !r.giveUp(err, file, limit) {
+			file.Close() // only read
+			return err
+		}
+	}
 	r.leave()
 	r.segment, r.file = s, file
 	r.scan.lenient = false
 	r.scan.reset(file, min(segmentHeaderLen, limit), limit, s.first, end)
-	if h, ok := readSegmentHeader(file); !ok || h.identity != r.j.who || h.first != s.first {
+	ok = ok && h.identity == r.j.who && h.first == s.first
+	switch {
+	case ok:
+		r.j.wasRead(s)
+		r.j.ensure(s, h.index)
+	case limit > 0:
 		r.j.damagedRegion(s.first, file, 0, min(segmentHeaderLen, limit))
 	}
 	return nil
+}
+
+// ensure notes that a segment begins where its name says.
+func (j *Journal) ensure(s *segment, index uint64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s.sure, s.index = true, index
 }
 
 func (r *Reader) leave() {

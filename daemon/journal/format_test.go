@@ -39,7 +39,7 @@ func TestSlotTornAnywhere(t *testing.T) {
 			cut := before.clone()
 			d := cut.names["/s"]
 			d.data = overwrite(d.data, w.off, w.data[:torn])
-			_, value, ok, err := openSlots(cut, "/s", 0)
+			value, ok, err := readSlots(cut, "/s")
 			old, now := fmt.Sprint("value ", i-1), fmt.Sprint("value ", i)
 			if got := string(bytes.TrimRight(value, "\x00")); err != nil || !ok || got != old && got != now {
 				t.Fatalf("torn after %d bytes: %q, %v, %v", torn, got, ok, err)
@@ -217,7 +217,8 @@ func FuzzSlots(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m := newMemFS()
 		m.names["/s"] = &node{data: data}
-		s, value, ok, err := openSlots(m, "/s", 0)
+		file, _ := m.Open("/s", 0)
+		s, value, ok, err := scanSlots(file)
 		if err != nil || s.turn < 0 || s.turn >= slotCount || ok && s.turn == s.durable {
 			t.Fatalf("turn %d, %v", s.turn, err)
 		}

@@ -27,6 +27,15 @@ func open(t testing.TB, dir string, opts Options) *Journal {
 	return j
 }
 
+// begin makes a journal do what it does when it is used for the first time.
+func begin(t testing.TB, j *Journal) {
+	t.Helper()
+	j.use()
+	if err := j.tend(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // abandon lets go of the journal as the end of the process would.
 func abandon(j *Journal) {
 	j.mu.Lock()

@@ -3,8 +3,10 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"time"
@@ -46,6 +48,9 @@ type Options struct {
 	CommitInterval time.Duration
 	Now            func() time.Time // nil is time.Now
 	FS             FS               // nil is the machine's
+	// Log gets a line for whatever is found broken, cut, removed, set anew or not
+	// readable; nil is none.
+	Log *slog.Logger
 }
 
 const (
@@ -74,6 +79,9 @@ func (o *Options) setDefaults() {
 	if o.FS == nil {
 		o.FS = unixFS{}
 	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 }
 
 // What callers may want to tell apart; the errors that wrap them name the
@@ -90,12 +98,13 @@ var (
 
 // A Journal is safe for concurrent use.
 //
-// Of its locks, syncMu is taken before appendMu, appendMu before stateMu, and
-// stateMu before mu.
+// Of its locks, syncMu is taken before appendMu, appendMu before repairMu, repairMu
+// before stateSync, stateSync before stateMu, and stateMu before mu.
 type Journal struct {
 	dir  string
 	opts Options // changed with syncMu, appendMu and mu held: one of them is enough to read
 	fs   FS
+	log  *slog.Logger
 	who  identity
 	lock File
 
@@ -106,7 +115,11 @@ type Journal struct {
 	active   *segment   // nil until the first Append after Open or a failure
 	encoded  []byte     // the frame at hand
 
-	stateMu    sync.Mutex // held while writing the state, and while that is made durable
+	repairMu sync.Mutex // held while repairing
+	repairs  []*repair  // that Open has found necessary, and are not done
+
+	stateSync  sync.Mutex // held while making the state durable, and before stateMu
+	stateMu    sync.Mutex // held while writing the state, but not for the wait of an fsync
 	state      state
 	stateSlots *slotFile
 
@@ -121,8 +134,10 @@ type Journal struct {
 	synced     uint64
 	dirDirty   bool  // names were made or removed since the last SyncDir
 	fault      error // why data could not be made durable; nil when it could
+	unfit      error // why the journal could not be made fit for writing
 	owed       bool  // before the next Append with FsyncAlways: not all that was appended is durable
-	used       bool  // there was an Append or a Read: the limits may remove
+	used       bool  // there was an Append or a Read: the limits may remove, and files may be written
+	begun      bool  // the journal was made fit for writing
 	sealed     bool
 	closed     bool
 	cursors    map[string]*cursor
@@ -130,6 +145,7 @@ type Journal struct {
 	damage     Damage
 	seen       map[place]struct{} // damage that was counted
 	quarantine int64              // bytes in it
+	unread     map[string]error   // segments, by name, that could not be read when that was last tried
 
 	kick    chan struct{} // there is something for the keeper to do
 	changed chan struct{} // the options are others
@@ -201,7 +217,7 @@ func (j *Journal) Bytes() int64 {
 func (j *Journal) Fault() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.fault
+	return cmp.Or(j.fault, j.unfit)
 }
 
 func (j *Journal) path(name string) string { return filepath.Join(j.dir, name) }

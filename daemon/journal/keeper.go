@@ -40,11 +40,28 @@ func (j *Journal) keep() {
 func (j *Journal) tend() error {
 	j.syncMu.Lock()
 	defer j.syncMu.Unlock()
+	if !j.isUsed() {
+		return nil
+	}
+	err := j.begin()
 	// The reserve first: a segment may take the disk longer than numbers are left for.
-	err := errors.Join(j.extendReserve(), j.syncSegments(), j.tendCursors())
+	if err == nil {
+		err = j.extendReserve()
+	}
+	err = errors.Join(err, j.syncSegments(), j.tendCursors())
 	j.removeOld()
 	j.removeExcess()
-	return errors.Join(err, j.removeConsumed())
+	err = errors.Join(err, j.removeConsumed())
+	if err == nil && j.opts.Fsync != FsyncNever {
+		j.mu.Lock()
+		oldest, newest := j.ends()
+		if n := len(j.segments); n > 0 && j.segments[n-1].synced <= segmentHeaderLen {
+			newest = 0 // it may not be durable
+		}
+		j.mu.Unlock()
+		j.noteEnds(oldest, newest)
+	}
+	return err
 }
 
 // tendCursors makes the cursors durable, seldom: with many readers it takes longer
@@ -68,7 +85,7 @@ func (j *Journal) tendCursors() error {
 func (j *Journal) Sync() error {
 	j.syncMu.Lock()
 	defer j.syncMu.Unlock()
-	return errors.Join(j.flush(true), j.flushCursors(true))
+	return errors.Join(j.begin(), j.flush(true), j.flushCursors(true))
 }
 
 // extendReserve keeps Append from having to.
@@ -97,8 +114,14 @@ type part struct {
 // flush makes the segments durable in order, and closes those that are complete.
 func (j *Journal) flush(durable bool) error {
 	j.closeOrphans()
+	covered := true
 	for _, p := range j.unsynced(durable) {
-		if err := j.flushPart(p, durable); err != nil {
+		err := j.flushPart(p, durable, covered)
+		if errors.Is(err, errNotOpen) {
+			covered = false // nothing says that it is durable; what follows is made so all the same
+			continue
+		}
+		if err != nil {
 			err = fmt.Errorf("make %s durable: %w", j.segmentPath(p.s), err)
 			j.setFault(err)
 			return err
@@ -143,7 +166,8 @@ func (j *Journal) unsynced(durable bool) (parts []part) {
 	return parts
 }
 
-func (j *Journal) flushPart(p part, durable bool) (err error) {
+// flushPart makes one segment durable. covered says that all before it is.
+func (j *Journal) flushPart(p part, durable, covered bool) (err error) {
 	if durable && (p.synced < p.size || p.s.failed != nil) {
 		if err := j.syncDir(); err != nil {
 			return err
@@ -152,6 +176,12 @@ func (j *Journal) flushPart(p part, durable bool) (err error) {
 			if p.file, err = j.openLoose(p.s); p.file == nil {
 				return err
 			}
+		}
+		if p.s.again && p.s.failed == nil {
+			if err := j.writeAgain(p.s); err != nil {
+				return err
+			}
+			p.s.again = false
 		}
 		if p.s.failed == nil {
 			if p.s.failed = p.file.Sync(); p.s.failed != nil {
@@ -166,7 +196,7 @@ func (j *Journal) flushPart(p part, durable bool) (err error) {
 	defer j.mu.Unlock()
 	if durable {
 		p.s.synced = max(p.s.synced, p.size)
-		if p.end > p.s.first {
+		if p.end > p.s.first && covered {
 			j.synced = max(j.synced, p.end-1)
 		}
 	}

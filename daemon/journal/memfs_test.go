@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,6 +30,15 @@ type memFS struct {
 type node struct {
 	data   []byte
 	locked bool
+	kind   string // as of FileInfo
+}
+
+// info tells the node by its address, which no other has while it is in use.
+func (n *node) info(name string) FileInfo {
+	return FileInfo{
+		Name: path.Base(name), Bytes: int64(len(n.data)), ModTime: epoch, Kind: n.kind,
+		ID: FileID{1, uint64(uintptr(unsafe.Pointer(n)))},
+	}
 }
 
 type opKind int
@@ -42,7 +52,12 @@ const (
 	opRename
 	opRemove
 	opSyncDir
-	opRead
+	opRead // this and what follows changes nothing, and is not recorded
+	opOpen
+	opList
+	opStat
+	opLock
+	opMkdir
 )
 
 type op struct {
@@ -56,12 +71,18 @@ type op struct {
 
 func newMemFS() *memFS { return &memFS{names: map[string]*node{}} }
 
+// ask asks for failures. The caller holds mu.
+func (m *memFS) ask(o op) error {
+	if m.fail == nil {
+		return nil
+	}
+	return m.fail(o)
+}
+
 // step asks for failures and records. The caller holds mu.
 func (m *memFS) step(o op) error {
-	if m.fail != nil {
-		if err := m.fail(o); err != nil {
-			return err
-		}
+	if err := m.ask(o); err != nil {
+		return err
 	}
 	m.ops = append(m.ops, o)
 	return nil
@@ -70,8 +91,15 @@ func (m *memFS) step(o op) error {
 func (m *memFS) Open(name string, flags int) (File, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := m.ask(op{kind: opOpen, name: name}); err != nil {
+		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	}
 	n := m.names[name]
 	switch {
+	case flags&unix.O_DIRECTORY != 0:
+		n = &node{}
+	case n != nil && n.kind != "":
+		return nil, &os.PathError{Op: "open", Path: name, Err: irregular(n.kind)}
 	case n == nil && flags&unix.O_CREAT == 0:
 		return nil, &os.PathError{Op: "open", Path: name, Err: unix.ENOENT}
 	case n != nil && flags&unix.O_EXCL != 0:
@@ -95,17 +123,39 @@ func (m *memFS) List(dir string) ([]FileInfo, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.lists++
+	if err := m.ask(op{kind: opList, name: dir}); err != nil {
+		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
+	}
 	var files []FileInfo
 	for name, n := range m.names {
 		if path.Dir(name) == dir {
-			files = append(files, FileInfo{Name: path.Base(name), Bytes: int64(len(n.data)), ModTime: epoch})
+			files = append(files, n.info(name))
 		}
 	}
 	slices.SortFunc(files, func(a, b FileInfo) int { return strings.Compare(a.Name, b.Name) })
 	return files, nil
 }
 
-func (m *memFS) Mkdir(string) error { return nil }
+func (m *memFS) Mkdir(name string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ask(op{kind: opMkdir, name: name})
+}
+
+func (m *memFS) Stat(name string) (FileInfo, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.ask(op{kind: opStat, name: name}); err != nil {
+		return FileInfo{}, &os.PathError{Op: "stat", Path: name, Err: err}
+	}
+	if n := m.names[name]; n != nil {
+		return n.info(name), nil
+	}
+	if strings.Count(name, "/") > 1 {
+		return FileInfo{}, &os.PathError{Op: "stat", Path: name, Err: unix.ENOENT}
+	}
+	return FileInfo{Name: path.Base(name), Kind: kindDirectory, ID: FileID{1, 1}}, nil
+}
 
 func (m *memFS) Rename(from, to string) error {
 	m.mu.Lock()
@@ -147,10 +197,8 @@ type memFile struct {
 func (f *memFile) ReadAt(p []byte, off int64) (int, error) {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
-	if f.m.fail != nil {
-		if err := f.m.fail(op{kind: opRead, name: f.name, node: f.node, off: off, data: p}); err != nil {
-			return 0, err
-		}
+	if err := f.m.ask(op{kind: opRead, name: f.name, node: f.node, off: off, data: p}); err != nil {
+		return 0, err
 	}
 	if off >= int64(len(f.node.data)) {
 		return 0, io.EOF
@@ -196,15 +244,22 @@ func (f *memFile) Sync() error {
 	return err
 }
 
-func (f *memFile) Size() (int64, error) {
+func (f *memFile) Stat() (FileInfo, error) {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
-	return int64(len(f.node.data)), nil
+	return f.node.info(f.name), nil
 }
+
+func (f *memFile) Dup() (File, error) { return &memFile{m: f.m, node: f.node, name: f.name}, nil }
+
+func (f *memFile) Path() string { return f.name }
 
 func (f *memFile) Lock() error {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
+	if err := f.m.ask(op{kind: opLock, name: f.name}); err != nil {
+		return err
+	}
 	if f.node.locked {
 		return unix.EWOULDBLOCK
 	}
@@ -242,7 +297,7 @@ func (m *memFS) clone() *memFS {
 	defer m.mu.Unlock()
 	c := newMemFS()
 	for name, n := range m.names {
-		c.names[name] = &node{data: slices.Clone(n.data)}
+		c.names[name] = &node{data: slices.Clone(n.data), kind: n.kind}
 	}
 	return c
 }

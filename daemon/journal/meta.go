@@ -56,7 +56,8 @@ func parseMeta(b []byte) (who identity, ok bool, err error) {
 type listing struct {
 	segments []FileInfo // in order
 	cursors  []FileInfo
-	temps    []string
+	temps    []FileInfo
+	others   []FileInfo // the lock, and whatever is in the place of the quarantine
 	meta     bool
 	state    bool
 	foreign  bool // there is something that no journal makes
@@ -71,15 +72,15 @@ func list(fs FS, dir string) (listing, error) {
 	for _, f := range files {
 		_, isSegment := parseSegmentName(f.Name)
 		switch {
-		case f.Name == lockName, f.Name == quarantineName, f.Name == "lost+found":
-		case f.Dir:
-			l.foreign = true
+		case f.Name == quarantineName && f.Kind == kindDirectory, f.Name == "lost+found":
+		case f.Name == lockName, f.Name == quarantineName:
+			l.others = append(l.others, f)
 		case f.Name == metaName:
 			l.meta = true
 		case f.Name == stateName:
 			l.state = true
 		case strings.HasSuffix(f.Name, tempSuffix):
-			l.temps = append(l.temps, f.Name)
+			l.temps = append(l.temps, f)
 		case isSegment:
 			l.segments = append(l.segments, f) // List sorts by name, which is by number
 		case strings.HasPrefix(f.Name, cursorPrefix):
@@ -89,53 +90,6 @@ func list(fs FS, dir string) (listing, error) {
 		}
 	}
 	return l, nil
-}
-
-// identify finds out whose journal a directory holds. fresh means that it holds
-// none, and may hold one. repaired means that meta is lost, and what it said was
-// found elsewhere.
-func identify(fs FS, dir string, l listing) (who identity, fresh, repaired bool, err error) {
-	if l.meta {
-		b, err := readFile(fs, filepath.Join(dir, metaName), metaMaxLen)
-		if err != nil && !errors.Is(err, unix.EIO) {
-			return identity{}, false, false, err
-		}
-		who, ok, err := parseMeta(b)
-		if ok || err != nil {
-			return who, false, false, err
-		}
-	}
-	if who, ok := identityFromState(fs, dir); ok {
-		return who, false, true, nil
-	}
-	for i := len(l.segments) - 1; i >= 0; i-- {
-		if who, ok := identityFromSegment(fs, filepath.Join(dir, l.segments[i].Name)); ok {
-			return who, false, true, nil
-		}
-	}
-	if l.meta || l.foreign || len(l.segments)+len(l.cursors) > 0 {
-		return identity{}, false, false, fmt.Errorf("%w: it holds files, and none says that it is; give the journal an empty directory of its own", ErrForeign)
-	}
-	return identity{}, true, false, nil
-}
-
-func identityFromState(fs FS, dir string) (identity, bool) {
-	s, value, ok, err := openSlots(fs, filepath.Join(dir, stateName), unix.O_RDONLY)
-	if err != nil {
-		return identity{}, false
-	}
-	s.file.Close() // only read
-	return parseState(value).identity, ok
-}
-
-func identityFromSegment(fs FS, path string) (identity, bool) {
-	f, err := fs.Open(path, unix.O_RDONLY)
-	if err != nil {
-		return identity{}, false
-	}
-	h, ok := readSegmentHeader(f)
-	f.Close() // only read
-	return h.identity, ok
 }
 
 // readFile returns at most limit bytes of a small file.
@@ -150,7 +104,10 @@ func readFile(fs FS, path string, limit int) ([]byte, error) {
 	if n < limit && isEOF(err) {
 		err = nil
 	}
-	return b[:n], err
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return b[:n], nil
 }
 
 // writeFile makes a small file, whole or not at all.

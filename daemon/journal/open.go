@@ -10,24 +10,27 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
 // Open opens the journal in a directory, and makes it when there is none. No
-// damage makes it fail: what is broken is repaired or left out, and counted.
+// damage makes it fail, nor does a disk that is full: what is broken is left out, and
+// counted, and repaired when the journal is used. What cannot be read now may be
+// readable later: no cursor moves past it. Open changes nothing but to take the lock,
+// and Close of a journal that was not used changes nothing either.
 func Open(dir string, opts Options) (*Journal, error) {
 	opts.setDefaults()
 	j := &Journal{
-		dir: dir, opts: opts, fs: opts.FS,
-		cursors: map[string]*cursor{}, seen: map[place]struct{}{},
+		dir: dir, opts: opts, fs: opts.FS, log: opts.Log,
+		cursors: map[string]*cursor{}, seen: map[place]struct{}{}, unread: map[string]error{},
 		kick: make(chan struct{}, 1), changed: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := j.open(); err != nil {
 		j.release()
 		if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EROFS) {
-			err = fmt.Errorf("%w; the directory must be writable for the user of this process", err)
+			err = fmt.Errorf("%w; the directory and the files in it must be readable and writable for the user of this process", err)
 		}
 		return nil, fmt.Errorf("journal %s: %w", dir, err)
 	}
@@ -36,73 +39,49 @@ func Open(dir string, opts Options) (*Journal, error) {
 }
 
 func (j *Journal) open() error {
-	l, fresh, err := j.claim()
+	e, fresh, err := j.claim()
 	if err != nil {
 		return err
 	}
-	for _, name := range l.temps {
-		j.fs.Remove(j.path(name)) //nolint:errcheck // it is in nobody's way
-	}
-	if err := j.measureQuarantine(); err != nil {
-		return err
-	}
-	before, known, err := j.openState(fresh)
-	if err != nil {
-		return err
-	}
-	for _, f := range l.segments {
-		first, _ := parseSegmentName(f.Name)
-		j.segments = append(j.segments, &segment{first: first, size: f.Bytes, began: f.ModTime, used: f.ModTime.Add(fileTimeGrain)})
-	}
+	j.measureQuarantine()
+	j.takeSegments(e)
+	before, known := e.stateOf(j.who)
 	t := j.recoverTail(before.clean)
-	if err := j.openCursors(l.cursors); err != nil {
-		return err
-	}
+	j.takeCursors(e)
 	j.settle(&before, known, t)
-	if err := j.mistrust(t.next, before.suspect); err != nil {
-		return err
-	}
-	if err := j.startState(fresh, known); err != nil {
-		return err
-	}
-	return j.syncSegments()
+	j.missEnds(&before)
+	j.mistrust(t.next, before.suspect || e.stateErr != nil)
+	j.planRepairs(e, fresh, known)
+	return nil
 }
 
-// claim finds out whose directory it is, locks it, and gives a fresh one an
-// identity. Nothing is touched in a directory that is not a journal's.
-func (j *Journal) claim() (l listing, fresh bool, err error) {
+// claim finds out whose directory it is, and locks it. Nothing is touched in a
+// directory that is not a journal's.
+func (j *Journal) claim() (e *evidence, fresh bool, err error) {
 	if err := j.fs.Mkdir(j.dir); err != nil {
-		return l, false, err
+		return nil, false, err
 	}
-	if l, err = list(j.fs, j.dir); err != nil {
-		return l, false, err
+	if e, err = examine(j.fs, j.dir, nil); err != nil {
+		return nil, false, err
 	}
-	if _, _, _, err = identify(j.fs, j.dir, l); err != nil {
-		return l, false, err
+	if _, _, err = e.decide(); err != nil {
+		return nil, false, err
 	}
 	if err := j.lockDir(); err != nil {
-		return l, false, err
+		return nil, false, err
 	}
 	// Again: another process may have been at it until now.
-	if l, err = list(j.fs, j.dir); err != nil {
-		return l, false, err
+	if e, err = examine(j.fs, j.dir, e); err != nil {
+		return nil, false, err
 	}
-	who, fresh, repaired, err := identify(j.fs, j.dir, l)
-	if err != nil {
-		return l, false, err
+	if j.who, fresh, err = e.decide(); err != nil {
+		return nil, false, err
 	}
-	j.who = who
 	if fresh {
 		j.who = newIdentity()
 		j.fs.SyncDir(filepath.Dir(j.dir)) //nolint:errcheck // the parent may not be ours to read
 	}
-	if repaired {
-		j.damage.Repairs++
-	}
-	if !fresh && !repaired {
-		return l, false, nil
-	}
-	return l, fresh, writeFile(j.fs, j.path(metaName), encodeMeta(j.who))
+	return e, fresh, nil
 }
 
 func newIdentity() identity {
@@ -126,57 +105,61 @@ func (j *Journal) lockDir() error {
 		return fmt.Errorf("lock: %w", err)
 	}
 	j.lock = f
-	// Padded, so that nothing is left of a longer number. A full disk is no reason
-	// to fail here.
-	f.WriteAt(fmt.Appendf(nil, "%-20s\n", strconv.Itoa(os.Getpid())), 0) //nolint:errcheck // it only makes a message better
 	return nil
 }
 
-func (j *Journal) measureQuarantine() error {
+// measureQuarantine finds out how much is in quarantine. As long as that is not known,
+// nothing is added.
+func (j *Journal) measureQuarantine() {
 	files, err := j.fs.List(j.path(quarantineName))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+		j.log.Error("no copies of damaged pieces can be kept", "error", err)
+		j.quarantine = maxQuarantineBytes
 	}
 	for _, f := range files {
 		j.quarantine += f.Bytes
 	}
-	return nil
 }
 
-// openState reads how the last process left the journal. known is false when
-// that is lost.
-func (j *Journal) openState(fresh bool) (s state, known bool, err error) {
-	if fresh {
-		return state{}, false, nil
-	}
-	slots, value, ok, err := openSlots(j.fs, j.path(stateName), unix.O_RDWR)
-	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.EIO) {
-		return state{}, false, err
-	}
-	if err == nil && ok {
-		if s = parseState(value); s.identity == j.who {
-			j.stateSlots = slots
-			return s, true, nil
+// takeSegments lists the segments, but for the files that are none of this journal.
+func (j *Journal) takeSegments(e *evidence) {
+	for i, f := range e.segments {
+		h := &e.headers[i]
+		first, _ := parseSegmentName(f.Name)
+		sure := h.ok && h.identity == j.who && h.first == first
+		if h.ok && !sure {
+			j.damage.Strays++
+			j.log.Error("a file is no part of this journal and is left alone; it was copied or renamed, or is of another journal",
+				"file", j.path(f.Name), "its_journal", formatID(h.id), "its_first_number", h.first)
+			continue
 		}
+		if h.err != nil {
+			j.unread[f.Name] = h.err
+			j.log.Error("a segment of the journal cannot be read; delivery waits for it", "file", j.path(f.Name), "error", h.err)
+		}
+		if f.Bytes > maxSegmentLen {
+			j.log.Error("a segment of the journal is too large; what is beyond the limit is not read", "file", j.path(f.Name), "bytes", f.Bytes, "limit", int64(maxSegmentLen))
+		}
+		j.segments = append(j.segments, &segment{
+			first: first, size: min(f.Bytes, maxSegmentLen), began: f.ModTime, used: f.ModTime.Add(fileTimeGrain),
+			sure: sure, index: h.index, id: f.ID,
+		})
 	}
-	if slots != nil {
-		slots.file.Close() // it is made anew
-	}
-	return state{}, false, nil
 }
 
-func (j *Journal) openCursors(files []FileInfo) error {
-	for _, f := range files {
-		c, err := openCursor(j.fs, j.path(f.Name), j.who.id)
-		if err != nil {
-			return fmt.Errorf("cursor: %w", err)
-		}
-		if c.broken {
+func (j *Journal) takeCursors(e *evidence) {
+	for i, f := range e.cursors {
+		c := &cursor{name: strings.TrimPrefix(f.Name, cursorPrefix), id: j.who.id, fs: j.fs, path: j.path(f.Name)}
+		c.take(&e.places[i])
+		switch {
+		case c.unread != nil:
+			j.log.Error("a cursor cannot be read; its reader waits for it", "file", c.path, "error", c.unread)
+		case c.broken:
 			j.damage.Cursors++
+			j.log.Error("a cursor is damaged; its reader begins again with the oldest record", "file", c.path)
 		}
 		j.cursors[c.name] = c
 	}
-	return nil
 }
 
 // settle decides what comes next. Numbers that the last process may have handed
@@ -203,6 +186,9 @@ func (j *Journal) settle(before *state, known bool, t tail) {
 	if clean {
 		j.last, j.synced = j.next-1, before.synced
 	}
+	if t.unsure && !clean {
+		j.guess()
+	}
 	for _, c := range j.cursors {
 		j.settleCursor(c, t, clean)
 	}
@@ -211,33 +197,42 @@ func (j *Journal) settle(before *state, known bool, t tail) {
 	}
 }
 
-func (j *Journal) settleCursor(c *cursor, t tail, clean bool) {
-	if c.broken {
-		return
+// missEnds tells of segments that the last process left at the beginning or the end
+// and that are not there. How many records that are is counted when a reader comes there.
+func (j *Journal) missEnds(before *state) {
+	oldest, newest := j.ends()
+	if before.oldest > 0 && (oldest == 0 || oldest > before.oldest) {
+		j.damage.Missing++
+		j.log.Error("segments are missing at the beginning of the journal", "from_number", before.oldest, "first_segment", oldest)
 	}
-	if c.at.next > j.next {
-		j.damage.Cursors++
-	} else if clean || c.at.next < t.next {
-		return
+	if before.newest > newest {
+		j.damage.Missing++
+		j.log.Error("segments are missing at the end of the journal", "last_segment", newest, "newest_was", before.newest)
 	}
-	// Nothing that is left lies behind it, so nothing is missing there either.
-	c.at = j.position
 }
 
-// startState reserves numbers, and makes the next start find an unclean stop
-// unless Close is reached.
-func (j *Journal) startState(fresh, known bool) (err error) {
-	s := state{identity: j.who, reserved: j.next + reserveStep}
-	if known {
-		return j.writeState(&s)
+// guess takes the least for the number of records that is possible, when the newest of
+// them cannot be read. So none is counted as missing that turns up later.
+func (j *Journal) guess() {
+	for _, c := range j.cursors {
+		if c.usable() && c.at.index != unknownIndex && c.at.next <= j.next {
+			j.index = max(j.index, c.at.index)
+		}
 	}
-	if !fresh {
-		j.damage.Repairs++
+}
+
+func (j *Journal) settleCursor(c *cursor, t tail, clean bool) {
+	switch {
+	case !c.usable():
+	case c.at.next > j.next:
+		j.damage.Cursors++
+		j.log.Error("a cursor is beyond the end; its reader begins again with the oldest record", "file", c.path, "cursor", c.at.next, "end", j.next)
+		c.broken = true
+		c.at = position{}
+	case !clean && !t.unsure && c.at.next >= t.next:
+		// All that is left was read and lies before it, so nothing is missing there.
+		c.at = j.position
 	}
-	if j.stateSlots, err = createSlots(j.fs, j.path(stateName), s.encode()); err == nil {
-		j.setState(&s)
-	}
-	return err
 }
 
 // Seal ends the journal: nothing more is appended, and a reader that has read
@@ -252,7 +247,8 @@ func (j *Journal) Seal() {
 }
 
 // Close seals the journal, makes everything durable and gives the directory
-// free. The readers must not be used any more.
+// free. The readers must not be used any more. A journal that was not used is left as
+// it was found.
 func (j *Journal) Close() error {
 	j.Seal()
 	j.mu.Lock()
@@ -266,7 +262,14 @@ func (j *Journal) Close() error {
 	<-j.done
 	j.syncMu.Lock()
 	defer j.syncMu.Unlock()
-	err := j.syncSegments()
+	if !j.isUsed() {
+		j.release()
+		return nil
+	}
+	err := j.begin()
+	if err == nil {
+		err = j.syncSegments()
+	}
 	if err == nil {
 		err = j.writeCleanState()
 	}
@@ -281,11 +284,12 @@ func (j *Journal) Close() error {
 // writeCleanState lets the next start go on where this journal ends. Nothing is
 // appended any more.
 func (j *Journal) writeCleanState() error {
-	j.stateMu.Lock()
-	defer j.stateMu.Unlock()
-	s := j.state
-	s.clean, s.position, s.generation, s.synced = true, j.position, j.generation, j.synced
-	return j.writeState(&s)
+	j.stateSync.Lock()
+	defer j.stateSync.Unlock()
+	return j.changeState(func(s *state) {
+		s.clean, s.position, s.generation, s.synced = true, j.position, j.generation, j.synced
+		s.oldest, s.newest = j.ends()
+	})
 }
 
 // release closes all files.

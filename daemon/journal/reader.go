@@ -4,7 +4,9 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -52,6 +54,7 @@ type Reader struct {
 	rest     []byte // their bytes
 	jumped   bool   // removal or Trim has taken what was next: what is missing is no damage
 	failures int    // to read, one after the other
+	lost     bool   // the cursor could not be read: there is no position
 }
 
 // NewReader returns the reader of that name, at the place that it last
@@ -73,7 +76,7 @@ func (j *Journal) NewReader(name string, opts ReaderOptions) (*Reader, error) {
 		return nil, fmt.Errorf("journal %s: %q has a reader already", j.dir, name)
 	}
 	c.open, c.pinned = true, opts.Pin
-	r := &Reader{j: j, cursor: c, wake: make(chan struct{}, 1), interrupt: make(chan struct{}, 1), position: c.at}
+	r := &Reader{j: j, cursor: c, wake: make(chan struct{}, 1), interrupt: make(chan struct{}, 1), position: c.at, lost: !c.usable()}
 	r.scan.mark = j.who.mark
 	r.scan.damaged = func(off, length int64) { j.damagedRegion(r.segment.first, r.file, off, length) }
 	j.readers = append(j.readers, r)
@@ -84,39 +87,70 @@ func (j *Journal) NewReader(name string, opts ReaderOptions) (*Reader, error) {
 // holds syncMu.
 func (j *Journal) cursor(name string, start Start) (*cursor, error) {
 	j.mu.Lock()
-	c, closed := j.cursors[name], j.closed
+	c, closed, begun := j.cursors[name], j.closed, j.begun
 	j.mu.Unlock()
-	if closed {
+	switch {
+	case closed:
 		return nil, ErrClosed
-	}
-	if c != nil && !c.broken {
+	case c == nil:
+		c = &cursor{name: name, path: j.path(cursorPrefix + name), fs: j.fs, id: j.who.id}
+		if info, err := j.fs.Stat(c.path); err == nil && info.Kind != "" {
+			return nil, &os.PathError{Op: "open", Path: c.path, Err: irregular(info.Kind)}
+		}
+		c.reset(j.startOf(start))
+	case c.isBroken():
+		c.reset(j.startOf(FromOldest))
+	default:
 		return c, nil
 	}
-	if c != nil {
-		start = FromOldest
+	if begun { // else with the first use
+		if err := c.flush(false); err != nil {
+			return nil, err
+		}
 	}
-	at := j.startOf(start)
-	slots, err := createSlots(j.fs, j.path(cursorPrefix+name), at.encode(j.who.id))
-	if err != nil {
-		return nil, err
-	}
-	c = &cursor{name: name, slots: slots, id: j.who.id, at: at, durable: at, written: at}
 	j.mu.Lock()
 	j.cursors[name] = c
 	j.mu.Unlock()
 	return c, nil
 }
 
-// startOf returns where a new reader begins. The caller holds syncMu.
+// findPlace reads a cursor that could not be read before.
+func (r *Reader) findPlace() error {
+	if !r.lost {
+		return nil
+	}
+	c := r.cursor
+	var saved savedCursor
+	saved.value, saved.ok, saved.err = readSlots(c.fs, c.path)
+	r.failures++
+	if errors.Is(saved.err, os.ErrNotExist) || errors.Is(saved.err, unix.EIO) && r.failures >= readRetries {
+		saved = savedCursor{} // to begin with the oldest repeats, and loses nothing
+	}
+	if c.take(&saved); saved.err != nil {
+		return fmt.Errorf("read the cursor: %w; make %s readable for the user of this process, or remove it to begin with the oldest event", saved.err, c.path)
+	}
+	r.j.mu.Lock()
+	next := r.j.next
+	r.j.mu.Unlock()
+	if c.isBroken() || c.place().next > next {
+		r.j.countCursor()
+		r.j.log.Error("a cursor cannot be used; its reader begins again with the oldest record", "file", c.path)
+		c.reset(r.j.startOf(FromOldest))
+	}
+	r.position, r.failures, r.lost = c.place(), 0, false
+	return nil
+}
+
+// startOf returns where a new reader begins.
 func (j *Journal) startOf(start Start) position {
 	j.mu.Lock()
-	at, fromEnd := j.position, start == FromEnd || len(j.segments) == 0
-	if !fromEnd {
-		at = position{j.segments[0].first, unknownIndex}
+	defer j.mu.Unlock()
+	if start == FromEnd || len(j.segments) == 0 {
+		return j.position
 	}
-	j.mu.Unlock()
-	if !fromEnd {
-		at.index = j.indexBefore(at.next)
+	at := position{j.segments[0].first, unknownIndex}
+	if j.segments[0].sure {
+		at.index = j.segments[0].index
 	}
 	return at
 }
@@ -124,12 +158,8 @@ func (j *Journal) startOf(start Start) position {
 // indexBefore returns the index that the header of the segment tells which begins
 // with first, unknownIndex when it tells none.
 func (j *Journal) indexBefore(first uint64) uint64 {
-	file, err := j.fs.Open(j.path(segmentName(first)), unix.O_RDONLY)
-	if err != nil {
-		return unknownIndex
-	}
-	defer file.Close() // only read
-	if h, ok := readSegmentHeader(file); ok && h.identity == j.who && h.first == first {
+	h := readHeader(j.fs, j.path(segmentName(first)))
+	if h.ok && h.identity == j.who && h.first == first {
 		return h.index
 	}
 	return unknownIndex
@@ -146,6 +176,7 @@ const unknownIndex = ^uint64(0)
 // could be read. The error is io.EOF at the end of a sealed journal, or the
 // context's; after any other, which the disk has caused, Read may be called again.
 func (r *Reader) Read(ctx context.Context, records []Record) (n int, skipped uint64, err error) {
+	r.j.use()
 	for {
 		n, skipped, err := r.TryRead(records)
 		if n > 0 || err != nil {
@@ -170,8 +201,12 @@ func (r *Reader) Interrupt() {
 	}
 }
 
-// TryRead is Read without waiting: it returns what is there, which may be nothing.
+// TryRead is Read without waiting: it returns what is there, which may be nothing. It
+// is no use of the journal that lets anything be removed or written.
 func (r *Reader) TryRead(records []Record) (n int, skipped uint64, err error) {
+	if err := r.findPlace(); err != nil {
+		return 0, 0, err
+	}
 	for n < len(records) {
 		if r.left == 0 {
 			if n > 0 && !r.scan.peek() {
@@ -232,10 +267,11 @@ func (r *Reader) Commit(last Record) error {
 }
 
 func (r *Reader) commit(to position) error {
+	r.j.use()
 	err := r.cursor.move(to)
 	r.j.work()
 	if err != nil {
-		return fmt.Errorf("write cursor %s: %w", r.j.path(cursorPrefix+r.cursor.name), err)
+		return fmt.Errorf("write cursor %s: %w", r.cursor.path, err)
 	}
 	return nil
 }
@@ -281,10 +317,10 @@ func (r *Reader) Close() error {
 	}
 	j.readers = slices.Delete(j.readers, i, i+1)
 	r.cursor.open, r.cursor.pinned = false, false
-	closed := j.closed
+	later := j.closed || !j.begun // with the journal, durably
 	j.mu.Unlock()
-	if closed {
-		return nil // with the journal, durably
+	if later {
+		return nil
 	}
 	return r.cursor.flush(true)
 }

@@ -3,6 +3,7 @@
 package journal
 
 import (
+	"cmp"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -10,14 +11,16 @@ import (
 
 // A tail is what recovery found at the journal's end.
 type tail struct {
-	position          // after the last message
+	position          // after the last message that was read
 	generation uint64 // of the last batch
 	synced     uint64 // known to be durable
 	name       uint64 // of the last segment, whatever it holds
+	unsure     bool   // there is something behind it that could not be read
 }
 
 // recoverTail scans the last segment, and those before it only as long as they
-// tell nothing. It cuts what comes after the last valid frame.
+// tell nothing. It leaves out what comes after the last valid frame, unless that could
+// not be read.
 func (j *Journal) recoverTail(clean bool) (t tail) {
 	t.next = 1
 	if n := len(j.segments); n > 0 {
@@ -27,11 +30,12 @@ func (j *Journal) recoverTail(clean bool) (t tail) {
 	for i := len(j.segments) - 1; i >= 0; i-- {
 		s := j.segments[i]
 		r, err := j.recoverSegment(s, end, clean)
-		end = s.first
 		if err != nil {
-			continue // it cannot be opened: a reader finds out, and counts
+			j.notRead(s, err)
 		}
-		if r.empty && !r.unread {
+		t.unsure = t.unsure || err != nil
+		end = s.first
+		if err == nil && r.empty {
 			j.discard(i)
 			continue
 		}
@@ -50,75 +54,115 @@ type recovered struct {
 	synced     uint64
 	known      bool // the above is
 	empty      bool // there is neither a header nor a frame
-	unread     bool // something could not be read, and may come back
 }
 
+// recoverSegment returns what it found before the error, too. The error says that the
+// end of the segment could not be read.
 func (j *Journal) recoverSegment(s *segment, end uint64, clean bool) (r recovered, err error) {
-	file, err := j.fs.Open(j.segmentPath(s), unix.O_RDWR)
+	file, err := j.fs.Open(j.segmentPath(s), unix.O_RDONLY)
 	if err != nil {
 		return r, err
 	}
-	defer file.Close() // a cut that fails is made again
-	h, ok := readSegmentHeader(file)
+	defer file.Close() // only read
+	h, ok, headErr := readSegmentHeader(file)
 	ok = ok && h.identity == j.who && h.first == s.first
 	if ok {
 		r = recovered{position: position{h.first, h.index}, generation: h.generation, synced: h.synced, known: true}
 	}
 	scan := scanner{mark: j.who.mark, lenient: true}
 	start := min(segmentHeaderLen, s.size)
-	torn := int64(0)
+	torn, read := int64(0), start // up to where all is known
 	scan.damaged = func(off, length int64) {
 		if off+length == s.size {
 			torn = length
-			return
+		} else if scan.unread == nil { // else a reader finds out what is damaged
+			j.damagedRegion(s.first, nil, off, length)
 		}
-		j.damagedRegion(s.first, file, off, length)
 	}
 	scan.reset(file, start, s.size, s.first, end)
 	frames := 0
 	for {
-		f, err := scan.next()
-		if err != nil {
-			break // the end: a lenient scan goes over all else
+		f, serr := scan.next()
+		if serr != nil {
+			err = cmp.Or(scan.unreadAfter(read), notEOF(serr))
+			break
 		}
 		frames++
 		r.position = position{f.end(), f.index + f.count}
 		r.generation, r.known = f.generation, true
+		read = scan.off
 	}
-	r.unread = scan.unread
+	if frames == 0 {
+		err = cmp.Or(err, headErr) // else what the header would tell is known
+	}
+	if err != nil {
+		return r, err
+	}
 	r.empty = !ok && frames == 0
-	if !ok && s.size > 0 {
-		j.damagedRegion(s.first, file, 0, start)
+	if !ok && headErr == nil && s.size > 0 {
+		j.damagedRegion(s.first, nil, 0, start)
 	}
-	if torn > 0 && !r.unread {
-		j.cut(s, file, torn, clean)
+	if torn > 0 && !r.empty {
+		j.cut(s, torn, clean)
 	}
 	return r, nil
 }
 
+// notRead notes a segment that cannot be read.
+func (j *Journal) notRead(s *segment, err error) {
+	name := segmentName(s.first)
+	j.mu.Lock()
+	_, known := j.unread[name]
+	j.unread[name] = err
+	j.mu.Unlock()
+	if !known {
+		j.log.Error("a segment of the journal cannot be read; delivery waits for it", "file", j.path(name), "error", err)
+	}
+}
+
+// wasRead notes that one can be read that could not.
+func (j *Journal) wasRead(s *segment) {
+	name := segmentName(s.first)
+	j.mu.Lock()
+	_, known := j.unread[name]
+	delete(j.unread, name)
+	j.mu.Unlock()
+	if known {
+		j.log.Info("a segment of the journal can be read again", "file", j.path(name))
+	}
+}
+
+// Unreadable returns how many segments could not be read when that was last tried.
+func (j *Journal) Unreadable() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.unread)
+}
+
 // cut takes the torn bytes off a segment's end. After a clean stop nothing was
 // being written, so they are damage.
-func (j *Journal) cut(s *segment, file File, torn int64, clean bool) {
+func (j *Journal) cut(s *segment, torn int64, clean bool) {
 	at := s.size - torn
 	if clean {
-		j.damagedRegion(s.first, file, at, torn)
+		j.damagedRegion(s.first, nil, at, torn)
 	} else {
 		j.damage.Torn += uint64(torn) //nolint:gosec // a length
-		if j.quarantine+torn <= maxQuarantineBytes {
-			j.quarantine += torn
-			j.copyAside(s.first, file, at, torn)
-		}
+		j.log.Info("the journal ends with a write that was not complete; it is cut off", "file", j.segmentPath(s), "offset", at, "bytes", torn)
+		j.keepCopy(s.first, nil, at, torn)
 	}
-	// Should this fail: readers stop at size, and later ones find damage in which
-	// nothing is missing.
-	file.Truncate(at) //nolint:errcheck // see above
+	j.later("cut the end of "+j.segmentPath(s), func() error { return j.cutTail(s.first, at) })
 	s.size = at
 }
 
-// discard removes a segment that holds nothing.
+// discard leaves out a segment at the end that holds nothing. A file that is no more
+// than a header, as a crash leaves it, is removed.
 func (j *Journal) discard(i int) {
 	s := j.segments[i]
-	j.fs.Remove(j.segmentPath(s)) //nolint:errcheck // it stays, and holds nothing
+	path := j.segmentPath(s)
+	j.log.Warn("a segment at the end of the journal holds no record", "file", path, "bytes", s.size)
+	if s.size <= segmentHeaderLen {
+		j.later("remove "+path, func() error { return j.fs.Remove(path) })
+	}
 	j.segments = append(j.segments[:i], j.segments[i+1:]...)
 	j.dirDirty = true
 }
@@ -127,31 +171,25 @@ func (j *Journal) discard(i int) {
 // durable. An interval's worth of segments is fewer.
 const maxMistrusted = 64
 
-// mistrust opens the segments that the last process may not have made durable,
-// so that they will be. next is the number after the last message. When an fsync
-// of the last process has failed they are written anew, each byte where it is: the
+// mistrust notes the segments that the last process may not have made durable, so
+// that they will be. next is the number after the last message. When an fsync
+// of the last process has failed they are written again, each byte where it is: the
 // kernel may call clean what the disk does not have.
-func (j *Journal) mistrust(next uint64, suspect bool) error {
+func (j *Journal) mistrust(next uint64, suspect bool) {
 	j.dirDirty = true
 	end := max(next, j.last+1)
 	for i := len(j.segments) - 1; i >= max(0, len(j.segments)-maxMistrusted) && end > j.synced+1; i-- {
 		s := j.segments[i]
-		if file, err := j.fs.Open(j.segmentPath(s), unix.O_RDWR); err == nil {
-			s.file, s.end = file, end
-			if suspect {
-				if err := j.writeAgain(s); err != nil {
-					return fmt.Errorf("write %s again: %w", j.segmentPath(s), err)
-				}
-			}
-		}
+		s.loose, s.again, s.end = true, suspect, end
 		end = s.first
+		j.owed = true
 	}
-	return nil
 }
 
-// writeAgain writes all that is valid in a segment over itself.
+// writeAgain writes all that is valid in a segment over itself. What cannot be read is
+// left out: it is not in memory, so it is on the disk or nowhere.
 func (j *Journal) writeAgain(s *segment) error {
-	if _, ok := readSegmentHeader(s.file); ok {
+	if _, ok, err := readSegmentHeader(s.file); ok && err == nil {
 		if err := writeHeaderAgain(s.file); err != nil {
 			return err
 		}
@@ -160,8 +198,11 @@ func (j *Journal) writeAgain(s *segment) error {
 	scan.reset(s.file, min(segmentHeaderLen, s.size), s.size, s.first, s.end)
 	for {
 		f, err := scan.next()
+		if isEOF(err) {
+			return nil
+		}
 		if err != nil {
-			return nil //nolint:nilerr // the end: a lenient scan goes over all else
+			return fmt.Errorf("read: %w", err)
 		}
 		if _, err := s.file.WriteAt(scan.frameBytes(&f), scan.off-f.length); err != nil {
 			return err

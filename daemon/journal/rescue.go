@@ -40,7 +40,11 @@ func (j *Journal) rescue(s *segment) error {
 // when there are none.
 func (j *Journal) rewrite(s *segment, temp string) (n *segment, from int64, err error) {
 	from = max(s.synced, segmentHeaderLen)
-	scan := scanner{mark: j.who.mark, lenient: true}
+	s.rescues++
+	// What cannot be read may be readable later; a page that never is must not keep the
+	// rest from being saved. A reader counts what is missing.
+	lenient := s.rescues > readRetries && mostlyReadable(s.file, s.size)
+	scan := scanner{mark: j.who.mark, lenient: lenient}
 	scan.reset(s.file, from, s.size, s.first, s.end)
 	for {
 		f, err := scan.next()
@@ -70,7 +74,7 @@ func (j *Journal) rewrite(s *segment, temp string) (n *segment, from int64, err 
 func (j *Journal) beginRewrite(s *segment, f *frame, temp string) (*segment, error) {
 	j.mu.Lock()
 	h := segmentHeader{identity: j.who, first: f.first, index: f.index, generation: j.generation, synced: j.synced}
-	n := &segment{first: f.first, end: s.end, size: segmentHeaderLen, began: s.began, used: s.used}
+	n := &segment{first: f.first, end: s.end, size: segmentHeaderLen, began: s.began, used: s.used, sure: true, index: f.index}
 	j.mu.Unlock()
 	file, err := j.fs.Open(temp, unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC)
 	if err != nil {

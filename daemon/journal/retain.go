@@ -7,12 +7,26 @@ import (
 	"fmt"
 	"os"
 	"sort"
+
+	"golang.org/x/sys/unix"
 )
 
 // locate returns the place of the segment that holds number seq, or would: the
 // last one that does not begin after it; -1 when all do. The caller holds mu.
 func (j *Journal) locate(seq uint64) int {
 	return sort.Search(len(j.segments), func(i int) bool { return j.segments[i].first > seq }) - 1
+}
+
+// endOf returns the number that no record of the segment at that place reaches: the
+// next one that is sure of its beginning tells it. limit is of the last. The caller
+// holds mu.
+func (j *Journal) endOf(at int, limit uint64) uint64 {
+	for _, s := range j.segments[at+1:] {
+		if s.sure {
+			return s.first
+		}
+	}
+	return limit
 }
 
 // tooOld reports whether the age limit calls for a new segment, so that the old
@@ -105,24 +119,28 @@ func (j *Journal) removeExcess() {
 
 // removeConsumed removes the segments that all cursors have passed. The cursors
 // are made durable first: one that fell back behind a removed segment would
-// count as dropped what was delivered.
+// count as dropped what was delivered. On a disk that is full that may have to wait
+// until one segment is gone.
 func (j *Journal) removeConsumed() error {
 	for {
 		oldest := j.consumed(false)
 		if oldest == nil {
 			return nil
 		}
-		if err := j.flushCursors(true); err != nil {
-			return err
+		err := j.flushCursors(true)
+		if isFull(err) {
+			return errors.Join(err, j.remove(oldest))
 		}
 		if oldest = j.consumed(true); oldest == nil {
-			return nil
+			return err
 		}
 		if err := j.remove(oldest); err != nil {
 			return err
 		}
 	}
 }
+
+func isFull(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
 // consumed returns the oldest segment if all cursors have passed it. The newest
 // one is never returned: it tells the last generation.
@@ -132,7 +150,7 @@ func (j *Journal) consumed(durably bool) *segment {
 	if len(j.segments) < 2 || len(j.cursors) == 0 {
 		return nil
 	}
-	end := j.segments[1].first
+	end := j.endOf(0, j.next)
 	for _, c := range j.cursors {
 		if c.passed(durably) < end {
 			return nil
@@ -143,8 +161,23 @@ func (j *Journal) consumed(durably bool) *segment {
 
 // remove deletes a segment that is not the newest.
 func (j *Journal) remove(s *segment) error {
+	j.mu.Lock()
+	next := uint64(0)
+	if at := j.locate(s.first) + 1; at < len(j.segments) {
+		next = j.segments[at].first
+	}
+	j.mu.Unlock()
+	j.noteEnds(next, 0)
 	if err := j.fs.Remove(j.segmentPath(s)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
+	}
+	name := segmentName(s.first)
+	j.mu.Lock()
+	why := j.unread[name]
+	delete(j.unread, name)
+	j.mu.Unlock()
+	if why != nil {
+		j.log.Error("a limit has removed a segment that could not be read", "file", j.path(name), "bytes", s.size, "error", why)
 	}
 	j.forget(s)
 	return nil

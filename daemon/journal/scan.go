@@ -26,20 +26,22 @@ type scanner struct {
 	limit   int64  // where the segment ends
 	min     uint64 // lowest number that the next frame may begin with
 	max     uint64 // first number that does not belong into the segment
-	lenient bool   // take what cannot be read for zeros
+	lenient bool   // take what cannot be read for zeros, and remember that in unread
 	damaged func(off, length int64)
 
-	buf     []byte
-	bufOff  int64 // of buf in the file
-	peeked  frame // what peek found at off, when its length is not 0
-	unread  bool  // lenient had to be used
-	scratch [8]byte
+	buf       []byte
+	bufOff    int64 // of buf in the file
+	peeked    frame // what peek found at off, when its length is not 0
+	unread    error // why lenient had to be used
+	unreadEnd int64 // behind the last page that could not be read
+	scratch   [8]byte
 }
 
 // reset begins another segment. The buffer stays.
 func (s *scanner) reset(file File, off, limit int64, first, end uint64) {
 	s.file, s.off, s.limit, s.min, s.max = file, off, limit, first, end
-	s.buf, s.bufOff, s.peeked, s.unread = s.buf[:0], 0, frame{}, false
+	s.buf, s.bufOff, s.peeked = s.buf[:0], 0, frame{}
+	s.unread, s.unreadEnd = nil, 0
 }
 
 // next returns the next frame, which is valid until the buffer is filled again,
@@ -194,9 +196,24 @@ func (s *scanner) readPages(b []byte, off int64) (n int, err error) {
 		}
 		if err != nil {
 			clear(page)
-			s.unread = true
+			s.unread, s.unreadEnd = err, off+int64(n+len(page))
 		}
 		n += len(page)
 	}
 	return n, nil
+}
+
+// unreadAfter returns why something behind off could not be read, nil when all could.
+func (s *scanner) unreadAfter(off int64) error {
+	if s.unreadEnd > off {
+		return s.unread
+	}
+	return nil
+}
+
+func notEOF(err error) error {
+	if isEOF(err) {
+		return nil
+	}
+	return err
 }

@@ -18,6 +18,7 @@ const (
 	seqDigits        = 20
 	formatVersion    = 1
 	maxSeq           = 1 << 63 // no journal gets there; a file name might
+	maxSegmentLen    = 4 << 30 // of what is read of one
 )
 
 // fileTimeGrain is how far a file's time may lie before the receipt of what was
@@ -32,12 +33,17 @@ type segment struct {
 	began time.Time
 	used  time.Time // receipt of its newest message, or later
 	gone  bool      // removed or replaced: readers must look for their place again
-	loose bool      // closed before all of it was durable
+	loose bool      // not open, and not all of it is known to be durable
+	again bool      // to be written again before it is made durable
+	sure  bool      // its header says what its name says: it begins with first, and the one before it ends there
+	index uint64    // of one that is sure: messages journaled before it
+	id    FileID
 
-	file   File   // for writing; nil once all is durable
-	synced int64  // up to here it is durable
-	end    uint64 // number after its last message, of one that is not durable
-	failed error  // of an fsync: another must not be trusted; guarded by syncMu
+	file    File   // for writing; nil once all is durable
+	synced  int64  // up to here it is durable
+	end     uint64 // number after its last message, of one that is not durable
+	failed  error  // of an fsync: another must not be trusted; guarded by syncMu
+	rescues int    // that were tried since; likewise
 }
 
 func segmentName(first uint64) string { return fmt.Sprintf("%0*d%s", seqDigits, first, segmentSuffix) }
@@ -85,14 +91,15 @@ func parseSegmentHeader(b []byte) (h segmentHeader, ok bool) {
 	}, true
 }
 
-// readSegmentHeader returns ok false for a header that is damaged or cannot be
-// read.
-func readSegmentHeader(f File) (segmentHeader, bool) {
+// readSegmentHeader returns ok false for a header that is damaged, and an error for
+// one that cannot be read.
+func readSegmentHeader(f File) (h segmentHeader, ok bool, err error) {
 	var b [segmentHeaderLen]byte
-	if _, err := f.ReadAt(b[:], 0); err != nil {
-		return segmentHeader{}, false
+	if _, err := f.ReadAt(b[:], 0); err != nil && !isEOF(err) {
+		return segmentHeader{}, false, err
 	}
-	return parseSegmentHeader(b[:])
+	h, ok = parseSegmentHeader(b[:])
+	return h, ok, nil
 }
 
 // closeWritten gives up the descriptor for writing.

@@ -5,6 +5,7 @@ package journal
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"path/filepath"
 
@@ -53,25 +54,45 @@ func parseSlot(b []byte) (version uint64, value []byte, ok bool) {
 	return binary.LittleEndian.Uint64(b[16:]), b[24:], true
 }
 
-// openSlots opens a slot file. ok is false when it holds no valid value.
-func openSlots(fs FS, path string, flags int) (s *slotFile, value []byte, ok bool, err error) {
-	file, err := fs.Open(path, flags)
+// readSlots returns the value of a slot file. ok is false when it holds none that is
+// valid; a slot that cannot be read is an error, as it may be the newest.
+func readSlots(fs FS, path string) (value []byte, ok bool, err error) {
+	file, err := fs.Open(path, unix.O_RDONLY)
 	if err != nil {
-		return nil, nil, false, err
+		return nil, false, err
 	}
+	defer file.Close() // only read
+	_, value, ok, err = scanSlots(file)
+	if err != nil {
+		return nil, false, fmt.Errorf("read %s: %w", path, err)
+	}
+	return value, ok, nil
+}
+
+func scanSlots(file File) (s *slotFile, value []byte, ok bool, err error) {
 	s = &slotFile{file: file, durable: 1, syncing: -1}
 	for i := range slotCount {
 		b := make([]byte, slotLen)
-		if _, err := file.ReadAt(b, int64(i)*slotGap); err != nil {
-			continue // short or unreadable: not valid
+		if _, err := file.ReadAt(b, int64(i)*slotGap); err != nil && !isEOF(err) {
+			return s, nil, false, err
 		}
-		version, v, valid := parseSlot(b)
+		version, v, valid := parseSlot(b) // of a short one the checksum is wrong
 		if valid && (!ok || version > s.version) {
 			s.version, s.durable, s.newest, value, ok = version, i, b, v, true
 		}
 	}
 	s.turn = s.free()
-	if flags&unix.O_RDWR != 0 {
+	return s, value, ok, nil
+}
+
+// openSlots opens a slot file for writing. ok is false when it holds no valid value.
+func openSlots(fs FS, path string) (s *slotFile, value []byte, ok bool, err error) {
+	file, err := fs.Open(path, unix.O_RDWR)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	s, value, ok, err = scanSlots(file)
+	if err == nil {
 		// A process that was killed may have left the newest value in memory only,
 		// and the next write goes to the other slot. If an fsync had failed there, the
 		// kernel has to be told again that there is something to write.
@@ -80,7 +101,11 @@ func openSlots(fs FS, path string, flags int) (s *slotFile, value []byte, ok boo
 		}
 		err = errors.Join(err, file.Sync())
 	}
-	return s, value, ok, err
+	if err != nil {
+		file.Close() // the first error tells more
+		return nil, nil, false, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, value, ok, nil
 }
 
 // createSlots makes a slot file that holds value, whole or not at all.

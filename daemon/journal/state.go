@@ -22,6 +22,9 @@ type state struct {
 	// generation of the last batch
 	generation uint64
 	synced     uint64 // highest number that was known to be durable
+	// Of the oldest and the newest segment that there must be, the first number; 0 when
+	// it is not known. They are the clean stop's as well as any other's.
+	oldest, newest uint64
 }
 
 // A position is a place between two messages.
@@ -36,13 +39,15 @@ func (s *state) encode() []byte {
 	for _, v := range []uint64{s.id, s.mark, s.reserved, s.next, s.index, s.generation, s.synced} {
 		b = le.AppendUint64(b, v)
 	}
+	flag := byte(0)
 	switch {
 	case s.clean:
-		return append(b, 1)
+		flag = 1
 	case s.suspect:
-		return append(b, 2)
+		flag = 2
 	}
-	return append(b, 0)
+	b = append(b, flag, 0, 0, 0, 0, 0, 0, 0)
+	return le.AppendUint64(le.AppendUint64(b, s.oldest), s.newest)
 }
 
 func parseState(b []byte) (s state) {
@@ -53,5 +58,6 @@ func parseState(b []byte) (s state) {
 	s.id, s.mark, s.reserved = le.Uint64(b), le.Uint64(b[8:]), le.Uint64(b[16:])
 	s.next, s.index, s.generation = le.Uint64(b[24:]), le.Uint64(b[32:]), le.Uint64(b[40:])
 	s.synced, s.clean, s.suspect = le.Uint64(b[48:]), b[56] == 1, b[56] == 2
+	s.oldest, s.newest = le.Uint64(b[64:]), le.Uint64(b[72:])
 	return s
 }

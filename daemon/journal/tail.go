@@ -14,7 +14,8 @@ import (
 
 // Tail calls visit for each readable record of the newest segment that has
 // any, oldest first. The data is valid until visit returns. It reads one segment,
-// however many there are, and moves no reader.
+// however many there are, and moves no reader. The error says that there may be more
+// records, which cannot be read.
 func (j *Journal) Tail(visit func(data []byte)) error {
 	for _, s := range slices.Backward(j.spans()) {
 		found := false
@@ -38,7 +39,7 @@ func (j *Journal) Tail(visit func(data []byte)) error {
 // after that; until visit returns 0, or the journal ends. Numbers that are not
 // greater than the last are taken for the next. The data is valid until visit
 // returns. Of a segment it reads what stands before the record too. It moves no
-// reader.
+// reader. The error says that there may be more records, which cannot be read.
 func (j *Journal) Visit(from uint64, visit func(Record) (next uint64)) (err error) {
 	for _, s := range j.spans() {
 		if s.end <= from {
@@ -89,7 +90,7 @@ func (j *Journal) visit(s span, from uint64, visit func(Record) uint64) (next ui
 	for from > 0 {
 		f, err := scan.next()
 		if errors.Is(err, io.EOF) {
-			break
+			return from, scan.unread
 		}
 		if err != nil {
 			return from, err

@@ -22,6 +22,9 @@ func (r *Reader) Trim(maxBytes int64, oldest time.Time) (dropped uint64, err err
 	if maxBytes <= 0 {
 		maxBytes = math.MaxInt64
 	}
+	if err := r.findPlace(); err != nil {
+		return 0, err
+	}
 	if err := r.findIndex(); err != nil || r.index == unknownIndex {
 		return 0, err
 	}

@@ -88,11 +88,11 @@ func (c *checker) problem(p Problem) {
 }
 
 func (c *checker) check(frame func(*frame) error) error {
-	l, err := list(c.fs, c.dir)
+	e, err := examine(c.fs, c.dir, nil)
 	if err != nil {
 		return fmt.Errorf("journal %s: %w", c.dir, err)
 	}
-	who, fresh, repaired, err := identify(c.fs, c.dir, l)
+	who, fresh, err := e.decide()
 	if err == nil && fresh {
 		err = fmt.Errorf("%w: it is empty", ErrForeign)
 	}
@@ -100,63 +100,115 @@ func (c *checker) check(frame func(*frame) error) error {
 		return fmt.Errorf("journal %s: %w", c.dir, err)
 	}
 	c.who, c.sum.ID = who, formatID(who.id)
-	if repaired {
-		c.problem(Problem{Path: filepath.Join(c.dir, metaName), What: "missing or damaged; the next start repairs it"})
-	}
-	before, ok := c.readState()
-	if !ok {
-		c.problem(Problem{Path: filepath.Join(c.dir, stateName), What: "missing or damaged; the next start sets it anew"})
-	}
-	c.checkCursors(l.cursors)
+	before, ok := c.checkFiles(e)
 	// Again: what comes now is at least what a clean state speaks of.
-	if l, err = list(c.fs, c.dir); err != nil {
+	l, err := list(c.fs, c.dir)
+	if err != nil {
 		return fmt.Errorf("journal %s: %w", c.dir, err)
 	}
+	after := c.readState()
+	c.checkStart(l.segments, &after)
+	c.checkNewest(l.segments, &before)
 	if err := c.checkSegments(l.segments, frame); err != nil {
 		return err
 	}
-	after, _ := c.readState()
-	c.checkEnd(&before, ok && before.clean && after == before)
+	last := c.readState()
+	c.checkEnd(&before, ok && before.clean && last == before)
 	return nil
 }
 
-func (c *checker) readState() (state, bool) {
-	value, ok := c.readSlots(stateName)
-	if !ok {
-		return state{}, false
-	}
-	s := parseState(value)
-	return s, s.identity == c.who
-}
-
-func (c *checker) readSlots(name string) (value []byte, ok bool) {
-	s, value, ok, err := openSlots(c.fs, filepath.Join(c.dir, name), unix.O_RDONLY)
-	if err != nil {
-		return nil, false
-	}
-	s.file.Close() // only read
-	return value, ok
-}
-
-func (c *checker) checkCursors(files []FileInfo) {
-	for _, f := range files {
-		value, ok := c.readSlots(f.Name)
-		at, ours := parsePosition(value, c.who.id)
-		if !ok || !ours {
-			c.problem(Problem{Path: filepath.Join(c.dir, f.Name), What: "damaged; its reader begins again with the oldest record"})
-			continue
+// checkFiles checks all but the segments, and returns the state, if it is there.
+func (c *checker) checkFiles(e *evidence) (s state, ok bool) {
+	for _, f := range append(e.others, e.temps...) {
+		if f.Kind != "" {
+			c.problem(Problem{Path: filepath.Join(c.dir, f.Name), What: irregular(f.Kind).Error()})
 		}
-		c.sum.Cursors = append(c.sum.Cursors, Place{Name: strings.TrimPrefix(f.Name, cursorPrefix), Next: at.next, index: at.index})
+	}
+	if e.idErr != nil {
+		c.problem(Problem{Path: filepath.Join(c.dir, metaName), What: notRead(e.idErr)})
+	} else if !e.idOK || e.id != c.who {
+		c.problem(Problem{Path: filepath.Join(c.dir, metaName), What: whyLost(e.meta, nil, e.idOK) + "; the next start writes it anew"})
+	}
+	if s, ok = e.stateOf(c.who); !ok {
+		what := whyLost(e.state, nil, e.beforeOK) + "; the next start sets it anew"
+		if e.stateErr != nil {
+			what = notRead(e.stateErr)
+		}
+		c.problem(Problem{Path: filepath.Join(c.dir, stateName), What: what})
+	}
+	c.checkCursors(e)
+	return s, ok
+}
+
+// notRead is the text of a problem with a file whose path is shown beside it.
+func notRead(err error) string {
+	var perr *os.PathError
+	if errors.As(err, &perr) {
+		err = perr.Err
+	}
+	return "cannot be read: " + err.Error()
+}
+
+// readState returns a state of which nothing is known when there is none.
+func (c *checker) readState() state {
+	value, ok, err := readSlots(c.fs, filepath.Join(c.dir, stateName))
+	if s := parseState(value); err == nil && ok && s.identity == c.who {
+		return s
+	}
+	return state{}
+}
+
+func (c *checker) checkCursors(e *evidence) {
+	for i, f := range e.cursors {
+		saved := &e.places[i]
+		path := filepath.Join(c.dir, f.Name)
+		at, ours := parsePosition(saved.value, c.who.id)
+		switch {
+		case saved.err != nil:
+			c.problem(Problem{Path: path, What: notRead(saved.err)})
+		case !saved.ok || !ours:
+			c.problem(Problem{Path: path, What: "damaged; its reader begins again with the oldest record"})
+		default:
+			c.sum.Cursors = append(c.sum.Cursors, Place{Name: strings.TrimPrefix(f.Name, cursorPrefix), Next: at.next, index: at.index})
+		}
+	}
+}
+
+// checkStart finds out whether segments are missing at the beginning that the journal
+// has not removed. s was read after the segments were listed: it tells at least what has been
+// removed until then.
+func (c *checker) checkStart(segments []FileInfo, s *state) {
+	first := uint64(0)
+	if len(segments) > 0 {
+		first, _ = parseSegmentName(segments[0].Name)
+	}
+	if s.oldest > 0 && (first == 0 || first > s.oldest) {
+		c.problem(Problem{Path: filepath.Join(c.dir, segmentName(s.oldest)), What: "missing, and perhaps segments after it: the journal has not removed it"})
+	}
+}
+
+// checkNewest finds out whether the newest segment is there, of which the state told
+// before the segments were listed.
+func (c *checker) checkNewest(segments []FileInfo, s *state) {
+	last := uint64(0)
+	if n := len(segments); n > 0 {
+		last, _ = parseSegmentName(segments[n-1].Name)
+	}
+	if s.newest > last {
+		c.problem(Problem{Path: filepath.Join(c.dir, segmentName(s.newest)), What: "missing, and perhaps segments before it"})
 	}
 }
 
 func (c *checker) checkSegments(segments []FileInfo, frame func(*frame) error) error {
+	segments, headers := c.ownSegments(segments)
 	for i, f := range segments {
 		end := ^uint64(0)
-		if i+1 < len(segments) {
-			end, _ = parseSegmentName(segments[i+1].Name)
+		for k := i + 1; k < len(segments) && end == ^uint64(0); k++ {
+			if headers[k].ok {
+				end = headers[k].first
+			}
 		}
-		err := c.segment(f, end, frame)
+		err := c.segment(f, &headers[i], i == len(segments)-1, end, frame)
 		if errors.Is(err, os.ErrNotExist) {
 			c.known = false // the daemon has removed it since, and may have those before it
 		} else if err != nil {
@@ -164,6 +216,22 @@ func (c *checker) checkSegments(segments []FileInfo, frame func(*frame) error) e
 		}
 	}
 	return nil
+}
+
+// ownSegments leaves out the files that are none of this journal's segments. The
+// headers that remain are sure or not ok.
+func (c *checker) ownSegments(files []FileInfo) (segments []FileInfo, headers []header) {
+	for _, f := range files {
+		path := filepath.Join(c.dir, f.Name)
+		h := readHeader(c.fs, path)
+		first, _ := parseSegmentName(f.Name)
+		if h.ok && (h.identity != c.who || h.first != first) {
+			c.problem(Problem{Path: path, Bytes: f.Bytes, What: "no part of this journal: copied, renamed, or of another one"})
+			continue
+		}
+		segments, headers = append(segments, f), append(headers, h)
+	}
+	return segments, headers
 }
 
 // checkEnd judges the end of the last segment. After a clean stop it is known
@@ -191,42 +259,48 @@ func (c *checker) checkEnd(s *state, clean bool) {
 	}
 }
 
-func (c *checker) segment(info FileInfo, end uint64, visit func(*frame) error) error {
+// segment checks one segment. The error is visit's, or says that the file is gone.
+func (c *checker) segment(info FileInfo, h *header, newest bool, end uint64, visit func(*frame) error) error {
 	path := filepath.Join(c.dir, info.Name)
+	c.sum.Segments++
+	c.sum.Bytes += info.Bytes
 	file, err := c.fs.Open(path, unix.O_RDONLY)
-	if err != nil {
+	if errors.Is(err, os.ErrNotExist) {
+		c.sum.Segments--
+		c.sum.Bytes -= info.Bytes
 		return err
+	}
+	if err != nil {
+		c.problem(Problem{Path: path, Bytes: info.Bytes, What: notRead(err)})
+		c.known = false
+		return nil
 	}
 	defer file.Close() // only read
 	first, _ := parseSegmentName(info.Name)
-	c.sum.Segments++
-	c.sum.Bytes += info.Bytes
-	newest := end == ^uint64(0)
-	start := min(segmentHeaderLen, info.Bytes)
-	badHeader := Problem{Path: path, Bytes: start, What: "damaged segment header"}
-	if h, ok := readSegmentHeader(file); ok && h.identity == c.who && h.first == first {
-		badHeader = Problem{}
+	size := min(info.Bytes, maxSegmentLen)
+	if size < info.Bytes {
+		c.problem(Problem{Path: path, Offset: size, Bytes: info.Bytes - size, What: "beyond the largest size of a segment, not read"})
+	}
+	start := min(segmentHeaderLen, size)
+	if h.ok {
 		c.expect(path, 0, h.index)
 	}
 	scan := scanner{mark: c.who.mark, lenient: true}
 	scan.damaged = func(off, length int64) {
 		p := Problem{Path: path, Offset: off, Bytes: length, What: "no valid batch"}
-		if newest && off+length == info.Bytes {
+		if err := scan.unreadAfter(off); err != nil {
+			p.What = notRead(err)
+		} else if newest && off+length == size {
 			c.torn = p
 			return
 		}
 		c.problem(p)
 	}
-	scan.reset(file, start, info.Bytes, first, end)
+	scan.reset(file, start, size, first, end)
 	for frames := 0; ; frames++ {
 		f, err := scan.next()
-		if err != nil { // io.EOF: a lenient scan goes over all else
-			switch {
-			case badHeader.Path != "" && newest && frames == 0:
-				c.torn = Problem{Path: path, Bytes: info.Bytes, What: "neither a header nor a batch"}
-			case badHeader.Path != "":
-				c.problem(badHeader)
-			}
+		if err != nil {
+			c.endSegment(path, size, h, newest && frames == 0, notEOF(err))
 			return nil
 		}
 		c.expect(path, scan.off-f.length, f.index)
@@ -234,6 +308,23 @@ func (c *checker) segment(info FileInfo, end uint64, visit func(*frame) error) e
 		if err := visit(&f); err != nil {
 			return err
 		}
+	}
+}
+
+// endSegment judges the header, once it is known whether frames follow it. err says why
+// the rest cannot be read.
+func (c *checker) endSegment(path string, size int64, h *header, bare bool, err error) {
+	switch {
+	case err != nil:
+		c.problem(Problem{Path: path, What: notRead(err)})
+		c.known = false
+	case h.ok:
+	case h.err != nil:
+		c.problem(Problem{Path: path, Bytes: min(segmentHeaderLen, size), What: notRead(h.err)})
+	case bare:
+		c.torn = Problem{Path: path, Bytes: size, What: "neither a header nor a batch"}
+	default:
+		c.problem(Problem{Path: path, Bytes: min(segmentHeaderLen, size), What: "damaged segment header"})
 	}
 }
 

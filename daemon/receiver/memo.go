@@ -4,8 +4,9 @@ package receiver
 
 import "github.com/genltestd/genltestd/daemon/genl"
 
-// restore takes up the ledger of an earlier process.
-func (r *Receiver) restore() error {
+// restore takes up the ledger of an earlier process. Without one, and with a journal
+// that cannot be read, it is not known what was missed while there was no daemon.
+func (r *Receiver) restore() {
 	r.words = r.ledger.words()
 	r.memo = make([]byte, 8*len(r.words))
 	if l := &r.ledger; decode(r.Inbox.Recall(r.Journal.LastGeneration()+1), r.words) {
@@ -14,17 +15,23 @@ func (r *Receiver) restore() error {
 			r.lost[why].Add(float64(n))
 		}
 		r.family.Store(uint32(l.Family)) //nolint:gosec // stored from one
-		return nil
+		return
 	}
 	// The numbers at least are in the journal, if the module was not reloaded since.
-	return r.Journal.Tail(func(data []byte) {
+	var last genl.Fields
+	err := r.Journal.Tail(func(data []byte) {
 		if genl.IsGap(data) {
 			return
 		}
 		if fields, err := genl.Decode(data); err == nil && fields.KernelSeq != 0 {
-			r.ledger.LoadID, r.ledger.Seq = fields.LoadID, fields.KernelSeq
+			last = fields
 		}
 	})
+	if err != nil {
+		r.Log.Warn("events that were multicast before this start cannot be counted", "error", err)
+		return
+	}
+	r.ledger.LoadID, r.ledger.Seq = last.LoadID, last.KernelSeq
 }
 
 func (r *Receiver) untold() bool {

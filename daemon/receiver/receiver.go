@@ -133,9 +133,7 @@ func New(o Options) (*Receiver, error) {
 	if o.FreshInbox {
 		r.batch.Clear()
 	}
-	if err := r.restore(); err != nil {
-		return nil, err
-	}
+	r.restore()
 	goesOn, err := r.open()
 	if err != nil {
 		return nil, err

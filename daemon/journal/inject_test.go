@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// An injector fails the step with the number at, or that and all after it.
+type injector struct {
+	at      int
+	forever bool
+	err     error
+	steps   int
+	what    string // the first step that failed
+}
+
+func (i *injector) fail(o op) error {
+	i.steps++
+	if i.steps != i.at && (!i.forever || i.steps < i.at) {
+		return nil
+	}
+	if i.what == "" {
+		i.what = fmt.Sprintf("%s of %s", opNames[o.kind], o.name)
+	}
+	return i.err
+}
+
+var opNames = map[opKind]string{
+	opCreate: "create", opWrite: "write", opTruncate: "truncate", opSync: "sync", opRename: "rename", opRemove: "remove",
+	opSyncDir: "sync of the directory", opRead: "read", opOpen: "open", opList: "list", opStat: "stat", opLock: "lock", opMkdir: "mkdir",
+}
+
+// eachFault calls run with each step failing once, and from then on, until a run has
+// no step of that number.
+func eachFault(t *testing.T, run func(t *testing.T, what string, i *injector)) {
+	t.Helper()
+	for _, err := range []error{unix.EIO, unix.EACCES, unix.ENOSPC, unix.ESTALE} {
+		for _, forever := range []bool{false, true} {
+			for at := 1; ; at++ {
+				i := &injector{at: at, forever: forever, err: err}
+				run(t, fmt.Sprintf("%v from step %d on (forever: %v)", err, at, forever), i)
+				if t.Failed() {
+					t.Logf("the first step that failed was the %s", i.what)
+					return
+				}
+				if i.what == "" {
+					break
+				}
+			}
+		}
+	}
+}
+
+// halfRead is a patient of which one reader has taken a third and another nothing. The
+// last process of an unclean one was killed while it wrote.
+func halfRead(t testing.TB, clean bool) (*memFS, map[uint64]string) {
+	t.Helper()
+	fs, texts := patient(t, false)
+	j := open(t, "/j", still(fs))
+	reader(t, j, "fresh", FromOldest)
+	r := reader(t, j, "r", FromOldest)
+	var records [patientRecords / 3]Record
+	for n := 0; n < len(records); {
+		k, _, err := r.TryRead(records[n:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += k
+	}
+	if err := r.Commit(records[len(records)-1]); err != nil {
+		t.Fatal(err)
+	}
+	if clean {
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return fs, texts
+	}
+	abandon(j)
+	torn := fs.names[last(fs.segments())]
+	torn.data = append(torn.data, torn.data[segmentHeaderLen:segmentHeaderLen+70]...)
+	fs.names["/j/meta.tmp"] = &node{data: []byte("left")}
+	return fs, texts
+}
+
+// same reports whether two file systems hold the same, but for a lock.
+func same(a, b *memFS) bool {
+	clean := func(m *memFS) map[string]*node {
+		names := maps.Clone(m.names)
+		delete(names, "/j/"+lockName)
+		return names
+	}
+	return maps.EqualFunc(clean(a), clean(b), func(a, b *node) bool { return bytes.Equal(a.data, b.data) })
+}
+
+// A user does with a journal what the daemon does, and keeps on where that fails.
+type user struct {
+	j        *Journal
+	readers  map[string]*Reader
+	got      map[string][]seen
+	skipped  uint64
+	appended bool
+}
+
+func newUser(j *Journal) (*user, error) {
+	u := &user{j: j, readers: map[string]*Reader{}, got: map[string][]seen{}}
+	for _, name := range []string{"r", "fresh"} {
+		r, err := j.NewReader(name, ReaderOptions{})
+		if err != nil {
+			return nil, err
+		}
+		u.readers[name] = r
+	}
+	return u, nil
+}
+
+// round tries everything once, and reports whether nothing failed.
+func (u *user) round(t *testing.T) (ok bool) {
+	t.Helper()
+	ok = true
+	if !u.appended {
+		u.appended = u.j.Append(1000, epoch, batchOf("new")) == nil
+		ok = u.appended
+	}
+	for name, r := range u.readers {
+		for {
+			var records [7]Record
+			n, skipped, err := r.TryRead(records[:])
+			u.skipped += skipped
+			ok = ok && (err == nil || errors.Is(err, io.EOF))
+			if n == 0 {
+				break
+			}
+			for _, rec := range records[:n] {
+				u.got[name] = append(u.got[name], seen{rec.Seq, string(rec.Data)})
+			}
+			ok = r.Commit(records[n-1]) == nil && ok
+		}
+	}
+	u.j.use()
+	return u.j.tend() == nil && ok
+}
+
+// finish goes on until nothing fails, and checks what was read: each record after the
+// first taken ones, in order, and the new one.
+func (u *user) finish(t *testing.T, what string, texts map[uint64]string, taken int) {
+	t.Helper()
+	for rounds := 0; !u.round(t); rounds++ {
+		if rounds == 20 {
+			t.Errorf("%s: the journal does not recover: fault %v", what, u.j.Fault())
+			return
+		}
+	}
+	for name, got := range u.got {
+		want := patientRecords + 1
+		if name == "r" {
+			want -= taken
+		}
+		story := &story{texts: maps.Clone(texts)}
+		story.texts[got[len(got)-1].seq] = "new"
+		story.checkRecords(t, what, got)
+		if len(got) < want || got[len(got)-1].text != "new" {
+			t.Errorf("%s: %s got %d records, want %d", what, name, len(got), want)
+		}
+	}
+	// The torn end counts as damage when it could not be looked at in time.
+	if d := u.j.Damage(); u.skipped > 0 || d.Regions > 1 || d.Bytes > 70 || d.Records+d.Strays+d.Missing > 0 {
+		t.Errorf("%s: %d records skipped, damage %+v", what, u.skipped, d)
+	}
+}
+
+// TestAFaultDuringTheStartLosesNothing: whatever call fails, once or until somebody mends
+// it, the start is refused and nothing is changed, or everything is delivered in the end.
+func TestAFaultDuringTheStartLosesNothing(t *testing.T) {
+	for _, clean := range []bool{true, false} {
+		base, texts := halfRead(t, clean)
+		eachFault(t, func(t *testing.T, what string, i *injector) {
+			what = fmt.Sprintf("clean %v: %s", clean, what)
+			fs := base.clone()
+			fs.fail = i.fail
+			j, err := Open("/j", still(fs))
+			if !same(base, fs) {
+				t.Fatalf("%s: Open has changed something", what)
+			}
+			if err != nil {
+				fs.fail = nil
+				j = open(t, "/j", still(fs))
+			}
+			defer abandon(j)
+			u, err := newUser(j)
+			if err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			for range 3 {
+				u.round(t)
+			}
+			fs.fail = nil
+			u.finish(t, what, texts, patientRecords/3)
+		})
+	}
+}
+
+// TestAStartThatIsRefusedChangesNothing: another part of the daemon may fail after the
+// journal was opened and its readers were made, whatever could be read of it.
+func TestAStartThatIsRefusedChangesNothing(t *testing.T) {
+	for _, clean := range []bool{true, false} {
+		base, texts := halfRead(t, clean)
+		eachFault(t, func(t *testing.T, what string, i *injector) {
+			fs := base.clone()
+			fs.fail = i.fail
+			if j, err := Open("/j", still(fs)); err == nil {
+				u, err := newUser(j)
+				if err != nil {
+					t.Fatalf("%s: %v", what, err)
+				}
+				for _, r := range u.readers {
+					r.Close()
+				}
+				if err := j.Close(); err != nil {
+					t.Fatalf("%s: %v", what, err)
+				}
+			}
+			if !same(base, fs) {
+				t.Fatalf("%s: a start that was refused has changed something", what)
+			}
+			fs.fail = nil
+			j := open(t, "/j", still(fs))
+			defer abandon(j)
+			u, err := newUser(j)
+			if err != nil {
+				t.Fatal(err)
+			}
+			u.finish(t, what, texts, patientRecords/3)
+		})
+	}
+}
+
+// TestAKillDuringAFaultLosesNothing: what the process has done until then with a fault
+// from the start on must be right for the next one.
+func TestAKillDuringAFaultLosesNothing(t *testing.T) {
+	for _, clean := range []bool{true, false} {
+		base, texts := halfRead(t, clean)
+		eachFault(t, func(t *testing.T, what string, i *injector) {
+			what = fmt.Sprintf("clean %v: %s", clean, what)
+			fs := base.clone()
+			fs.fail = i.fail
+			before := map[string][]seen{}
+			appended := false
+			if j, err := Open("/j", still(fs)); err == nil {
+				u, err := newUser(j)
+				if err != nil {
+					t.Fatalf("%s: %v", what, err)
+				}
+				u.round(t)
+				u.round(t)
+				before, appended = u.got, u.appended
+				if u.skipped > 0 {
+					t.Errorf("%s: %d records skipped", what, u.skipped)
+				}
+				abandon(j)
+			}
+			fs.fail = nil
+			j := open(t, "/j", still(fs))
+			defer abandon(j)
+			u, err := newUser(j)
+			if err != nil {
+				t.Fatal(err)
+			}
+			u.appended = appended
+			for rounds := 0; !u.round(t) && rounds < 20; rounds++ {
+			}
+			for name, got := range u.got {
+				all := append(slices.Clone(before[name]), got...)
+				for seq, text := range texts {
+					if (name != "r" || seq > patientRecords/3) && !slices.Contains(all, seen{seq, text}) {
+						t.Errorf("%s: %s never got record %d", what, name, seq)
+						return
+					}
+				}
+			}
+			if u.skipped > 0 {
+				t.Errorf("%s: %d records skipped", what, u.skipped)
+			}
+		})
+	}
+}
+
+// TestAFaultWhileRunningLosesNothing: what Append has taken is delivered, whatever call
+// fails between, also by the next process.
+func TestAFaultWhileRunningLosesNothing(t *testing.T) {
+	for _, policy := range []Fsync{FsyncInterval, FsyncAlways} {
+		for _, killed := range []bool{false, true} {
+			eachFault(t, func(t *testing.T, what string, i *injector) {
+				fs := newMemFS()
+				opts := still(fs)
+				opts.Fsync = policy
+				j := open(t, "/j", opts)
+				r := reader(t, j, "r", FromOldest)
+				put(t, j, 1, "first")
+				begin(t, j)
+				fs.fail = i.fail
+				taken, got := workWith(j, r, 12)
+				if !i.forever || !killed {
+					fs.fail = nil
+				}
+				if killed {
+					abandon(j)
+					fs.fail = nil
+					j = open(t, "/j", opts)
+					r = reader(t, j, "r", FromOldest)
+				}
+				defer abandon(j)
+				rest, skipped := drain(t, r)
+				for _, rec := range rest {
+					got = append(got, rec.text)
+				}
+				if missing := without(append(taken, "first"), got); len(missing) > 0 || skipped > 0 {
+					t.Errorf("policy %d, killed %v: %s: %d skipped, never delivered: %q", policy, killed, what, skipped, missing)
+				}
+				if !killed {
+					tend(t, j)
+					put(t, j, 100, "goes on")
+				}
+			})
+		}
+	}
+}
+
+// workWith appends, reads, commits and has the keeper work, and returns what was taken
+// and what was read.
+func workWith(j *Journal, r *Reader, batches int) (taken, got []string) {
+	for n := range batches {
+		texts := []string{text(3 * n), text(3*n + 1), text(3*n + 2)}
+		if j.Append(uint64(n+2), epoch, batchOf(texts...)) == nil {
+			taken = append(taken, texts...)
+		}
+		if n%3 == 2 {
+			var records [4]Record
+			k, _, _ := r.TryRead(records[:])
+			for _, rec := range records[:k] {
+				got = append(got, string(rec.Data))
+			}
+			if k > 0 {
+				_ = r.Commit(records[k-1]) // a fault may hit either
+			}
+			_ = j.tend()
+		}
+	}
+	return taken, got
+}
+
+func without(all, found []string) (missing []string) {
+	for _, s := range all {
+		if !slices.Contains(found, s) {
+			missing = append(missing, s)
+		}
+	}
+	return missing
+}
+
+// TestAFullDiskAtTheStartDelivers: nothing that a start writes is needed to deliver what
+// is there, which may be what makes room.
+func TestAFullDiskAtTheStartDelivers(t *testing.T) {
+	for _, clean := range []bool{true, false} {
+		fs, texts := halfRead(t, clean)
+		fs.fail = func(o op) error {
+			if o.kind == opWrite || o.kind == opCreate || o.kind == opTruncate || o.kind == opRename {
+				return unix.ENOSPC
+			}
+			return nil
+		}
+		before := len(fs.segments())
+		u, err := newUser(open(t, "/j", still(fs)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer abandon(u.j)
+		extra := reader(t, u.j, "new", FromOldest)
+		for range 10 {
+			u.round(t)
+		}
+		if u.appended || !errors.Is(u.j.Fault(), unix.ENOSPC) {
+			t.Errorf("appended %v, fault %v", u.appended, u.j.Fault())
+		}
+		if got, skipped := drain(t, extra); len(got) != patientRecords || skipped > 0 {
+			t.Errorf("a new reader got %d records, %d skipped", len(got), skipped)
+		}
+		if n := len(u.got["r"]); n != patientRecords*2/3 {
+			t.Errorf("%d records delivered", n)
+		}
+		_ = extra.cursor.move(u.readers["r"].position) // it cannot be written
+		u.round(t)
+		if after := len(fs.segments()); after >= before {
+			t.Errorf("%d segments of %d are left, and all readers have taken them", after, before)
+		}
+		fs.fail = nil
+		u.finish(t, "disk free again", texts, patientRecords/3)
+	}
+}
