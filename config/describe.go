@@ -80,9 +80,14 @@ func fieldsOf(t reflect.Type, path string) []fieldInfo {
 	return all
 }
 
-// isMapping leaves out Secret: it is one value, whose forms the file's head explains.
-func isMapping(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && t != reflect.TypeFor[Secret]()
+// isMapping leaves out Secret and TLSFile: each is one value, whose forms the file's head
+// explains.
+func isMapping(t reflect.Type) bool { return t.Kind() == reflect.Struct && !isValue(t) }
+
+// isValue reports whether a struct is one value: a text, or a mapping that says where
+// the text is.
+func isValue(t reflect.Type) bool {
+	return t == reflect.TypeFor[Secret]() || t == reflect.TypeFor[TLSFile]()
 }
 
 func (f fieldInfo) key() Key {
@@ -123,6 +128,8 @@ func typeWord(t reflect.Type) string {
 		return "file mode"
 	case reflect.TypeFor[Secret]():
 		return "secret"
+	case reflect.TypeFor[TLSFile]():
+		return "file"
 	}
 	switch t.Kind() {
 	case reflect.Slice:
@@ -176,7 +183,7 @@ func (f fieldInfo) defaultText() string {
 		return "[{name: stdout, stdout: {}}]"
 	case ok && typeWord(f.kind) != "text":
 		return text // a file mode would be quoted
-	case ok || f.kind == reflect.TypeFor[Secret]():
+	case ok || isValue(f.kind):
 		return oneLine(&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text})
 	case f.kind.Kind() == reflect.Slice:
 		return "[]"

@@ -78,8 +78,8 @@ func TestDescribe(t *testing.T) {
 			Comment: "Signs each request as Standard Webhooks has it, with each of these secrets, which begin with whsec_. Not together with compression.",
 		},
 		"sinks[].syslog.tls.ca": {
-			Kind: "syslog", Type: "text", Default: `""`, Example: "/etc/genltestd/ca.pem",
-			Comment: "For tls://, PEM files by absolute paths: certificates to trust in place of the system's, a certificate to show to the server with its key, and the name to expect in the server's in place of the host.",
+			Kind: "syslog", Type: "file", Default: `""`, Example: "/etc/genltestd/ca.pem",
+			Comment: "For tls://, PEM files by absolute paths or as {credential: NAME}: certificates to trust in place of the system's, a certificate to show to the server with its key, and the name to expect in the server's in place of the host.",
 		},
 	}
 	got := make(map[string]Key)

@@ -86,7 +86,7 @@ func TestParseGood(t *testing.T) {
 				Bearer:  inline("hunter2\n"),
 				Headers: []Header{{"X-Number", inline("0123")}, {"X-Key", Secret{Env: "KEY"}}},
 				Proxy:   inline(ProxyEnvironment),
-				TLS:     TLS{CA: "/ca", Cert: "/cert", Key: "/key", ServerName: "::1"},
+				TLS:     TLS{CA: TLSFile{File: "/ca"}, Cert: TLSFile{Credential: "cert"}, Key: TLSFile{Credential: "key"}, ServerName: "::1"},
 				Taken:   []int{409}, Retry: []int{400, 422}, Permanent: []int{500},
 			}
 		},

@@ -93,7 +93,7 @@ func isBlock(v reflect.Value) bool {
 	case reflect.Slice:
 		return v.Len() > 0 && isBlock(v.Index(0))
 	case reflect.Struct:
-		return v.NumField() > 0 && v.Type() != reflect.TypeFor[Secret]()
+		return v.NumField() > 0 && !isValue(v.Type())
 	}
 	return false
 }
@@ -102,6 +102,9 @@ func isBlock(v reflect.Value) bool {
 func flow(v reflect.Value) string {
 	if s, ok := v.Interface().(Secret); ok {
 		return s.flow()
+	}
+	if f, ok := v.Interface().(TLSFile); ok {
+		return f.flow()
 	}
 	switch v.Kind() {
 	case reflect.String:
@@ -116,6 +119,13 @@ func flow(v reflect.Value) string {
 		return "{}"
 	}
 	return fmt.Sprint(v)
+}
+
+func (f TLSFile) flow() string {
+	if f.Credential != "" {
+		return "{credential: " + plain(f.Credential) + "}"
+	}
+	return plain(f.File)
 }
 
 func (s Secret) flow() string {

@@ -104,6 +104,8 @@ func (b *schemaBuilder) value(t reflect.Type, tag reflect.StructTag, path string
 		return fileModeSchema()
 	case reflect.TypeFor[Secret]():
 		return b.secret(required)
+	case reflect.TypeFor[TLSFile]():
+		return b.tlsFile()
 	}
 	if words := wordsOf(t); words != nil {
 		return object{"type": "string", "enum": words}
@@ -153,6 +155,14 @@ func (b *schemaBuilder) secret(required bool) object {
 	}
 	s["minLength"], s["minProperties"] = 1, 1
 	return b.define("secret-required", s)
+}
+
+func (b *schemaBuilder) tlsFile() object {
+	s := b.mapping(reflect.TypeFor[TLSFile](), "")
+	s["type"] = []string{"string", "object"}
+	s["maxProperties"] = 1
+	maps.Copy(s, orEmpty(form(absolutePath, "an absolute path")))
+	return b.define("tls-file", s)
 }
 
 func numberSchema(tag reflect.StructTag) object {

@@ -66,9 +66,8 @@ func textForms() map[string]object {
 		"Secret.credential":          with(form(credentialName.String(), "the ID that LoadCredential= in the unit has"), object{"description": "The ID of a credential that the service is given: LoadCredential= in the unit."}),
 		"Secret.file":                with(form(absolutePath, "an absolute path"), object{"description": "The absolute path of a file that has the secret."}),
 		"Secret.env":                 with(form(envName.String(), "the name of a variable, without a $"), object{"description": "The name of an environment variable that has the secret."}),
-		"TLS.ca":                     path,
-		"TLS.cert":                   path,
-		"TLS.key":                    path,
+		"TLSFile.credential":         with(form(credentialName.String(), "the ID that LoadCredential= in the unit has"), object{"description": "The ID of a credential that the service is given: LoadCredential= in the unit."}),
+		"TLSFile.file":               with(form(absolutePath, "an absolute path"), object{"description": "The absolute path of a PEM file."}),
 		"TLS.server_name":            orEmpty(form(`^(?:`+nameOfHost+`|`+ipv4+`|`+ipv6+`)$`, "a name or an address")),
 
 		"Socket.address":       form(addressPattern("unix", "tcp", "tls"), "unix:///PATH, tcp://HOST:PORT or tls://HOST:PORT"),

@@ -14,10 +14,10 @@ var _ checker = (*TLS)(nil)
 // replaced counts from the next connection on.
 type TLS struct {
 	// CA has the certificates to trust; empty means those of the system.
-	CA string `yaml:"ca" default:""`
+	CA TLSFile `yaml:"ca"`
 	// Cert and Key are shown to the server; empty means none.
-	Cert string `yaml:"cert" default:""`
-	Key  string `yaml:"key" default:""`
+	Cert TLSFile `yaml:"cert"`
+	Key  TLSFile `yaml:"key"`
 	// ServerName is expected in the server's certificate; empty means the host that
 	// was asked for.
 	ServerName string `yaml:"server_name" default:""`
@@ -37,13 +37,10 @@ func (s *Sink) TLS() *TLS {
 }
 
 func (t *TLS) check(s section) {
-	s.absolute("ca", t.CA)
-	s.absolute("cert", t.Cert)
-	s.absolute("key", t.Key)
-	switch {
-	case t.Cert != "" && t.Key == "":
+	switch none := (TLSFile{}); {
+	case t.Cert != none && t.Key == none:
 		s.errorf("cert", "has no key beside it; add key")
-	case t.Cert == "" && t.Key != "":
+	case t.Cert == none && t.Key != none:
 		s.errorf("key", "has no certificate beside it; add cert")
 	}
 	if t.ServerName != "" && !isHost(t.ServerName) {
@@ -52,12 +49,42 @@ func (t *TLS) check(s section) {
 }
 
 // absolute notes a fault of what is to be the path of a file, or empty.
-func (s section) absolute(key, path string) {
+
+// A TLSFile is a PEM file: an absolute path, or the name of a credential that systemd
+// hands to the service. The zero TLSFile is none.
+type TLSFile struct {
+	Credential string `yaml:"credential"`
+	File       string `yaml:"file"`
+}
+
+// UnmarshalText reads a path.
+func (f *TLSFile) UnmarshalText(text []byte) error {
+	*f = TLSFile{File: string(text)}
+	return nil
+}
+
+// MarshalText is the inverse of UnmarshalText.
+func (f TLSFile) MarshalText() ([]byte, error) { return []byte(f.File), nil }
+
+func (f TLSFile) String() string { return f.File }
+
+var _ checker = (*TLSFile)(nil)
+
+func (f *TLSFile) check(s section) {
+	for key, value := range map[string]string{"credential": f.Credential, "file": f.File} {
+		if value == "" && s.given(key) {
+			s.errorf(key, "is empty; say where the PEM file is, or leave the key out")
+		}
+	}
 	switch {
-	case path == "":
-	case !filepath.IsAbs(path):
-		s.errorf(key, "is not the absolute path of a file; begin it with /")
-	case strings.ContainsFunc(path, unicode.IsControl):
-		s.errorf(key, "has a control character; leave it out")
+	case f.Credential != "" && f.File != "":
+		s.fail(s.values[s.path], s.path, "names a credential and a file; leave one of them out")
+	case f.Credential != "" && !credentialName.MatchString(f.Credential):
+		s.errorf("credential", "is not a valid name of a credential; write the ID that LoadCredential= in the unit has, of letters, digits, _, . and -")
+	case f.File == "":
+	case !filepath.IsAbs(f.File):
+		s.fail(s.values[s.path], s.path, "is not the absolute path of a file; begin it with /")
+	case strings.ContainsFunc(f.File, unicode.IsControl):
+		s.fail(s.values[s.path], s.path, "has a control character; leave it out")
 	}
 }

@@ -118,8 +118,8 @@ func secretPlaces(cfg *config.Config) (all []area) {
 	for i := range cfg.Sinks {
 		if tls := cfg.Sinks[i].TLS(); tls != nil {
 			owner := fmt.Sprintf("the TLS settings of sinks[%d]", i)
-			for _, file := range []string{tls.CA, tls.Cert, tls.Key} {
-				add(file, owner)
+			for _, file := range []config.TLSFile{tls.CA, tls.Cert, tls.Key} {
+				add(file.File, owner)
 			}
 		}
 	}

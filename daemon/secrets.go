@@ -21,7 +21,7 @@ func Warnings(cfg *config.Config) config.Errors {
 	cfg.EachSecret(func(path string, s config.Secret) { warn(path+".file", s.File) })
 	for i := range cfg.Sinks {
 		if tls := cfg.Sinks[i].TLS(); tls != nil {
-			warn(fmt.Sprintf("sinks[%d].%s.tls.key", i, cfg.Sinks[i].Kind()), tls.Key)
+			warn(fmt.Sprintf("sinks[%d].%s.tls.key", i, cfg.Sinks[i].Kind()), tls.Key.File)
 		}
 	}
 	all.Sort()

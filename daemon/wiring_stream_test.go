@@ -43,7 +43,7 @@ func TestStreamSinksThatCannotWorkAreMadeAndFound(t *testing.T) {
 		}
 	}
 	want := `x.yaml:3:55: sinks[0].syslog.tls.ca: open /no/such/ca.pem: no such file or directory
-x.yaml:7:19: sinks[1].socket.tls.cert: certificate /no/such/cert.pem with key /no/such/key.pem: open /no/such/cert.pem: no such file or directory
+x.yaml:7:19: sinks[1].socket.tls.cert: certificate: open /no/such/cert.pem: no such file or directory
 x.yaml:13:16: sinks[2].socket.listen.group: group: unknown group no-such-group`
 	if err := Check(c, Dirs{}); err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

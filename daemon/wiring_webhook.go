@@ -6,6 +6,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 	"github.com/genltestd/genltestd/daemon/sink/webhook"
 )
@@ -46,7 +47,22 @@ func webhookOptions(c *config.Webhook, encoder event.Encoder, version string) we
 }
 
 func tlsOptions(c config.TLS) tlsclient.Options {
-	return tlsclient.Options{CA: c.CA, Cert: c.Cert, Key: c.Key, ServerName: c.ServerName}
+	o := tlsclient.Options{ServerName: c.ServerName}
+	for _, f := range []struct {
+		key  string
+		from config.TLSFile
+		to   *string
+	}{{"ca", c.CA, &o.CA}, {"cert", c.Cert, &o.Cert}, {"key", c.Key, &o.Key}} {
+		*f.to = f.from.File
+		if f.from.Credential == "" {
+			continue
+		}
+		var err error
+		if *f.to, err = secret.CredentialPath(f.from.Credential); err != nil && o.Missing == nil {
+			o.Missing = &sink.OptionError{Key: f.key, Err: err}
+		}
+	}
+	return o
 }
 
 func secretSource(s config.Secret) secret.Source {

@@ -27,7 +27,7 @@ func (s Source) Check() error {
 		return nil
 	}
 	_, err := s.Read()
-	if err != nil && (s.env != "" || s.credential != "" && os.Getenv(credentialsVariable) == "") {
+	if err != nil && s.env != "" {
 		return outsideError{err}
 	}
 	return err

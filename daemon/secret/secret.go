@@ -72,18 +72,28 @@ func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 // systemd.exec(5).
 const credentialsVariable = "CREDENTIALS_DIRECTORY"
 
+// CredentialPath returns the path of a credential, which systemd gives to the service when
+// it starts it. Outside of the service the error wraps ErrOutside.
+func CredentialPath(name string) (string, error) {
+	dir := os.Getenv(credentialsVariable)
+	if dir == "" {
+		return "", outsideError{fmt.Errorf("credential %[1]s cannot be read outside of the service; if this is the service, its unit lacks LoadCredential=%[1]s:PATH", name)}
+	}
+	path := filepath.Join(dir, name)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) { //nolint:gosec // systemd gives the directory, and the name has no slash
+		return "", fmt.Errorf("credential %[1]s was not given to the service; its unit lacks LoadCredential=%[1]s:PATH", name)
+	}
+	return path, nil
+}
+
 func (s Source) text() (string, error) {
 	switch {
 	case s.credential != "":
-		dir := os.Getenv(credentialsVariable)
-		if dir == "" {
-			return "", fmt.Errorf("%s cannot be read outside of the service; if this is the service, its unit lacks LoadCredential=%s:PATH", s.name(), s.credential)
+		path, err := CredentialPath(s.credential)
+		if err != nil {
+			return "", err
 		}
-		text, err := readFile(filepath.Join(dir, s.credential))
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%s was not given to the service; its unit lacks LoadCredential=%s:PATH", s.name(), s.credential)
-		}
-		return text, err
+		return readFile(path)
 	case s.file != "":
 		return readFile(s.file)
 	case s.env != "":
@@ -101,10 +111,17 @@ func (s Source) text() (string, error) {
 
 // readFile reads up to one byte too many.
 func readFile(path string) (string, error) {
+	text, err := ReadFile(path, maxBytes+1)
+	return string(text), err
+}
+
+// ReadFile reads at most limit bytes of a regular file. Anything else at the path is an
+// error, and is not waited for.
+func ReadFile(path string, limit int64) ([]byte, error) {
 	// Opening a FIFO would wait for a writer, without O_NONBLOCK.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:gosec // the operator and systemd say which file
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -112,10 +129,9 @@ func readFile(path string) (string, error) {
 		err = errors.New("not a regular file")
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	return string(text), err
+	return io.ReadAll(io.LimitReader(f, limit))
 }
 
 // name is for errors.

@@ -9,10 +9,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 
+	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
+
+// maxBytes of one file are read: the certificates of all authorities of a system are a
+// quarter of it.
+const maxBytes = 1 << 20
 
 // Options name the files, all PEM. The zero value trusts what the system does and
 // shows no certificate.
@@ -20,17 +24,27 @@ type Options struct {
 	CA         string // certificates to trust in place of the system's
 	Cert, Key  string // to show to the server
 	ServerName string // expected in the server's certificate, in place of the host dialed
+
+	// Missing says that the path of a file is not known. Its key is ca, cert or key.
+	Missing *sink.OptionError
 }
 
 // Check reads every file, and says which key cannot work; prefix is that of the
 // keys.
 func (o Options) Check(prefix string) error {
+	if o.Missing != nil {
+		return &sink.OptionError{Key: prefix + "." + o.Missing.Key, Err: o.Missing.Err}
+	}
 	var errs []error
 	if _, err := o.roots(); err != nil {
 		errs = append(errs, &sink.OptionError{Key: prefix + ".ca", Err: err})
 	}
 	if _, err := o.certificate(); err != nil {
-		errs = append(errs, &sink.OptionError{Key: prefix + ".cert", Err: err})
+		key := ".cert"
+		if unread := (*keyError)(nil); errors.As(err, &unread) {
+			key = ".key"
+		}
+		errs = append(errs, &sink.OptionError{Key: prefix + key, Err: err})
 	}
 	return errors.Join(errs...)
 }
@@ -38,6 +52,9 @@ func (o Options) Check(prefix string) error {
 // Config returns settings for one connection. It reads the files, so that a
 // certificate that was rotated is used by the next one.
 func (o Options) Config() (*tls.Config, error) {
+	if o.Missing != nil {
+		return nil, o.Missing.Err
+	}
 	roots, err := o.roots()
 	if err != nil {
 		return nil, err
@@ -58,7 +75,7 @@ func (o Options) roots() (*x509.CertPool, error) {
 	if o.CA == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(o.CA)
+	text, err := secret.ReadFile(o.CA, maxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -74,9 +91,23 @@ func (o Options) certificate() (*tls.Certificate, error) {
 	if o.Cert == "" {
 		return nil, nil
 	}
-	cert, err := tls.LoadX509KeyPair(o.Cert, o.Key)
+	cert, err := secret.ReadFile(o.Cert, maxBytes)
+	if err != nil {
+		return nil, fmt.Errorf("certificate: %w", err)
+	}
+	key, err := secret.ReadFile(o.Key, maxBytes)
+	if err != nil {
+		return nil, &keyError{err}
+	}
+	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
 		return nil, fmt.Errorf("certificate %s with key %s: %w", o.Cert, o.Key, err)
 	}
-	return &cert, nil
+	return &pair, nil
 }
+
+// A keyError is the error of a key that cannot be read.
+type keyError struct{ err error }
+
+func (e *keyError) Error() string { return "key: " + e.err.Error() }
+func (e *keyError) Unwrap() error { return e.err }
