@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,11 +25,19 @@ import (
 // must not contain untrusted text.
 type Check func() []string
 
-// A Server serves the pages on one address.
+// A Server serves the pages, or the operator's client, on one address.
 type Server struct {
-	listener net.Listener
+	listener *limiter
+	handler  http.Handler
 	server   *http.Server
 }
+
+// The connections at once of each server. Prometheus and a browser need a few; a client
+// that keeps more closes its own idle ones.
+const (
+	mostOfPages  = 16
+	mostOfSocket = 8
+)
 
 // Pages is what a Server shows.
 type Pages struct {
@@ -51,18 +58,24 @@ func Listen(address string, pages Pages, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
-	return newServer(listener, Handler(pages, log), slog.NewLogLogger(log.Handler(), slog.LevelWarn)), nil
+	return newServer(listener, Handler(pages, log), log), nil
 }
 
-func newServer(listener net.Listener, handler http.Handler, log *log.Logger) *Server {
-	return &Server{listener: listener, server: &http.Server{
-		Handler:           handler,
+// newServer returns the server of the pages.
+func newServer(listener net.Listener, handler http.Handler, log *slog.Logger) *Server {
+	s := serve(limit(listener, mostOfPages, log), handler)
+	s.server.ReadTimeout, s.server.WriteTimeout = 10*time.Second, 30*time.Second
+	return s
+}
+
+func serve(l *limiter, handler http.Handler) *Server {
+	return &Server{listener: l, handler: handler, server: &http.Server{
+		Handler:           l.watch(handler),
+		ConnContext:       withConn,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          log,
+		ErrorLog:          slog.NewLogLogger(l.log.Handler(), slog.LevelWarn),
 	}}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
@@ -72,10 +73,15 @@ func (d deadLetters) letter(w http.ResponseWriter, r *http.Request) {
 	newLines(w).add(l) //nolint:errcheck // nobody is left to tell
 }
 
+// bodyTime is how long the body of a request may take to arrive.
+const bodyTime = 10 * time.Second
+
 // change answers a request that does something, and logs that it was done.
 func (d deadLetters) change(what string, do func(string, api.Selection) (int, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var s api.Selection
+		// Not the server's ReadTimeout, which would end what takes longer than that.
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) //nolint:errcheck // a test's has none
 		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSelection))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&s); err != nil || s.All == (len(s.IDs) > 0) {

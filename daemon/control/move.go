@@ -24,7 +24,7 @@ func (s *Server) Move(address string) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("http.listen: %w", err), s.share(false))
 	}
-	next := newServer(listener, s.server.Handler, s.server.ErrorLog)
+	next := newServer(listener, s.handler, s.listener.log)
 	if err := errors.Join(s.share(false), next.share(false)); err != nil {
 		return nil, errors.Join(fmt.Errorf("http.listen: %w", err), listener.Close())
 	}
@@ -33,7 +33,7 @@ func (s *Server) Move(address string) (*Server, error) {
 
 // share lets another socket of this process have the port too, or no more.
 func (s *Server) share(yes bool) error {
-	c, err := s.listener.(*net.TCPListener).SyscallConn()
+	c, err := s.listener.Listener.(*net.TCPListener).SyscallConn()
 	if err != nil {
 		return err
 	}

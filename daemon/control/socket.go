@@ -49,13 +49,9 @@ func ListenSocket(path string, operations Operations, log *slog.Logger) (*Server
 	if err := os.Chmod(path, 0o660); err != nil { //nolint:gosec // the group is meant to have it
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), listener.Close())
 	}
-	return &Server{listener: listener, server: &http.Server{
-		Handler:           socketHandler(operations, log),
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}}, nil
+	l := limit(listener, mostOfSocket, log)
+	l.writeTime = 30 * time.Second // of each write: a reload, or a long list, takes its time
+	return serve(l, socketHandler(operations, log)), nil
 }
 
 func socketHandler(operations Operations, log *slog.Logger) http.Handler {

@@ -5,7 +5,6 @@ package systemd
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"syscall"
 
@@ -27,7 +26,7 @@ func (n *Notifier) Store(name string, c syscall.Conn) error {
 		return fmt.Errorf("store descriptor %s: %w", name, err)
 	}
 	cerr := raw.Control(func(fd uintptr) {
-		err = notifyWithDescriptor("FDSTORE=1\nFDNAME="+name+"\nFDPOLL=0", int(fd))
+		err = n.message("FDSTORE=1\nFDNAME="+name+"\nFDPOLL=0", unix.UnixRights(int(fd)))
 	})
 	if err := errors.Join(cerr, err); err != nil {
 		return fmt.Errorf("store descriptor %s: %w", name, err)
@@ -37,20 +36,3 @@ func (n *Notifier) Store(name string, c syscall.Conn) error {
 
 // Forget has the manager close what it keeps under name.
 func (n *Notifier) Forget(name string) { n.send("FDSTOREREMOVE=1\nFDNAME=" + name) }
-
-// notifyWithDescriptor is sd_pid_notify_with_fds(3), which go-systemd lacks.
-func notifyWithDescriptor(state string, fd int) error {
-	manager := os.Getenv("NOTIFY_SOCKET")
-	if manager == "" {
-		return nil
-	}
-	// Not connected: WriteMsgUnix takes no address on a connected socket, and fails
-	// without one.
-	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})
-	if err != nil {
-		return fmt.Errorf("open a socket for the notification: %w", err)
-	}
-	defer c.Close()
-	_, _, err = c.WriteMsgUnix([]byte(state), unix.UnixRights(fd), &net.UnixAddr{Name: manager, Net: "unixgram"})
-	return err
-}

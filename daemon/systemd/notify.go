@@ -6,18 +6,34 @@ package systemd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"sync"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
 )
 
 // A Notifier sends sd_notify(3) messages. It is safe for concurrent use.
-type Notifier struct{ log *slog.Logger }
+type Notifier struct {
+	log     *slog.Logger
+	manager string // path of the service manager's socket; empty without a manager
+
+	mu     sync.Mutex
+	socket int // stays open: when descriptors run out, the watchdog must not; -1 is none
+}
 
 // NewNotifier returns a notifier that logs what it could not send.
-func NewNotifier(log *slog.Logger) *Notifier { return &Notifier{log: log} }
+func NewNotifier(log *slog.Logger) *Notifier {
+	n := &Notifier{log: log, manager: os.Getenv("NOTIFY_SOCKET"), socket: -1}
+	if n.manager != "" {
+		n.open() //nolint:errcheck // the first message is tried again, and tells
+	}
+	return n
+}
 
 // Ready says that start-up is finished.
 func (n *Notifier) Ready() { n.send(sd.SdNotifyReady) }
@@ -39,9 +55,48 @@ func (n *Notifier) Status(format string, args ...any) {
 }
 
 func (n *Notifier) send(state string) {
-	if _, err := sd.SdNotify(false, state); err != nil {
+	if err := n.message(state, nil); err != nil {
 		n.log.Warn("cannot notify systemd", "message", state, "error", err)
 	}
+}
+
+// message sends one message, with control data such as descriptors.
+func (n *Notifier) message(state string, control []byte) error {
+	if n.manager == "" {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.open(); err != nil {
+		return err
+	}
+	for {
+		err := unix.Sendmsg(n.socket, []byte(state), control, &unix.SockaddrUnix{Name: n.manager}, unix.MSG_NOSIGNAL)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// sendSeconds bounds how long a message may wait for a manager that does not read.
+const sendSeconds = 5
+
+// open opens the socket that messages are sent from, if it is not open yet. The caller
+// holds mu, or is alone.
+func (n *Notifier) open() error {
+	if n.socket >= 0 {
+		return nil
+	}
+	// Not connected: the manager may make its socket anew.
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open a socket for notifications: %w", err)
+	}
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: sendSeconds}); err != nil {
+		return errors.Join(fmt.Errorf("limit the time of a notification: %w", err), unix.Close(fd))
+	}
+	n.socket = fd
+	return nil
 }
 
 // Watchdog tells systemd that the process is alive, three times in each

@@ -5,6 +5,7 @@ package systemd
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -53,6 +54,47 @@ func TestNotifications(t *testing.T) {
 	for _, want := range []string{"READY=1", "STATUS=7 events", "STOPPING=1"} {
 		if got := receive(t, c); got != want {
 			t.Errorf("notification %q, want %q", got, want)
+		}
+	}
+}
+
+// TestNotificationsNeedNoNewDescriptor: a daemon without descriptors is still alive.
+func TestNotificationsNeedNoNewDescriptor(t *testing.T) {
+	c := manager(t)
+	n := NewNotifier(slog.New(slog.DiscardHandler))
+	f, err := os.Open("/dev/null")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	defer exhaustDescriptors(t)()
+	if _, err := os.Open("/dev/null"); !errors.Is(err, unix.EMFILE) {
+		t.Fatalf("descriptors are left: %v", err)
+	}
+	n.send("WATCHDOG=1")
+	if err := n.Store("events", f); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"WATCHDOG=1", "FDSTORE=1\nFDNAME=events\nFDPOLL=0"} {
+		if got := receive(t, c); got != want {
+			t.Errorf("notification %q, want %q", got, want)
+		}
+	}
+}
+
+// exhaustDescriptors lets the process open nothing more until the result is called.
+func exhaustDescriptors(t *testing.T) (restore func()) {
+	t.Helper()
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+			t.Error(err)
 		}
 	}
 }

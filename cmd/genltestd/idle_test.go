@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var listening = regexp.MustCompile(`msg=listening component=http address=(\S+)`)
+
+// TestIdleClientsStarveNeitherTheWatchdogNorScrapes: 150 connections that send nothing,
+// half a request or a whole one stay open, and the daemon may have 64 descriptors.
+func TestIdleClientsStarveNeitherTheWatchdogNorScrapes(t *testing.T) {
+	notify := filepath.Join(t.TempDir(), "notify")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notify, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	cmd := command(t, "--config", write(t, "http: {listen: \"127.0.0.1:0\"}\n"))
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+notify, "WATCHDOG_USEC=300000")
+	cmd.Args = append([]string{"sh", "-c", `ulimit -n 64; exec "$@"`, "sh", cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = "/bin/sh"
+	address := serveUntilEnd(t, cmd)
+	for i := range 150 {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		io.WriteString(c, []string{"", "GET / HT", "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"}[i%3]) //nolint:errcheck // it may be closed already
+	}
+	for range 5 {
+		transport := &http.Transport{}
+		resp, err := (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Get("http://" + address + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		transport.CloseIdleConnections()
+	}
+	drain(t, manager)
+	awaitMessage(t, manager, "WATCHDOG=1") // one that was sent under these connections
+	cmd.Process.Signal(syscall.SIGTERM)    //nolint:errcheck // seen in the message
+	awaitMessage(t, manager, "STOPPING=1")
+}
+
+// drain reads the messages that have come already.
+func drain(t *testing.T, manager *net.UnixConn) {
+	t.Helper()
+	if err := manager.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	for buf := make([]byte, 1024); ; {
+		if _, err := manager.Read(buf); err != nil {
+			return
+		}
+	}
+}
+
+// serveUntilEnd starts the daemon, which ends with the test, and returns the address of
+// its pages.
+func serveUntilEnd(t *testing.T, cmd *exec.Cmd) (address string) {
+	t.Helper()
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill() //nolint:errcheck // it may have ended
+		cmd.Wait()         //nolint:errcheck // likewise
+	})
+	var said []byte
+	for buf := make([]byte, 4096); ; {
+		n, err := stderr.Read(buf)
+		said = append(said, buf[:n]...)
+		if m := listening.FindSubmatch(said); m != nil {
+			go io.Copy(io.Discard, stderr) //nolint:errcheck // until it ends
+			return string(m[1])
+		}
+		if err != nil {
+			t.Fatalf("the daemon does not serve: %v\n%s", err, said)
+		}
+	}
+}
+
+// awaitMessage reads what the daemon sends to the service manager up to a message.
+func awaitMessage(t *testing.T, manager *net.UnixConn, want string) {
+	t.Helper()
+	if err := manager.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	for buf := make([]byte, 4096); ; {
+		n, err := manager.Read(buf)
+		if err != nil {
+			t.Fatalf("no message %q: %v", want, err)
+		}
+		if string(buf[:n]) == want {
+			return
+		}
+	}
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// pipes is a listener whose connections are in memory, and which may fail.
+type pipes struct {
+	conns chan net.Conn
+	fails chan error
+	once  sync.Once
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), fails: make(chan error)} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case err := <-p.fails:
+		return nil, err
+	case c, ok := <-p.conns:
+		if !ok {
+			return nil, net.ErrClosed
+		}
+		return c, nil
+	}
+}
+
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.conns) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }
+
+// dial returns a client's end.
+func (p *pipes) dial() net.Conn {
+	client, server := net.Pipe()
+	p.conns <- server
+	return client
+}
+
+// get sends a request and returns the body of the answer.
+func get(c net.Conn, path string) (string, error) {
+	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path); err != nil {
+		return "", err
+	}
+	return answer(c)
+}
+
+func answer(c net.Conn) (string, error) {
+	r, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return "", err
+	}
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	return string(body), err
+}
+
+// isClosed reports whether the other end has closed the connection by now.
+func isClosed(c net.Conn) bool {
+	c.SetReadDeadline(time.Now().Add(time.Nanosecond)) //nolint:errcheck // a pipe's
+	_, err := c.Read(make([]byte, 1))
+	return errors.Is(err, io.EOF)
+}
+
+// serveLimited serves a handler that answers at once, but on /wait when wait is closed.
+func serveLimited(t *testing.T, most int) (p *pipes, wait chan struct{}) {
+	t.Helper()
+	p, wait = newPipes(), make(chan struct{})
+	s := serve(limit(p, most, slog.New(slog.DiscardHandler)), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" {
+			<-wait
+		}
+		io.WriteString(w, "done") //nolint:errcheck // seen by the client
+	}))
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error)
+	go func() { ran <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+	})
+	return p, wait
+}
+
+// TestIdleConnectionsKeepNobodyFromBeingAnswered: with nothing sent, half a request, or
+// an answer that was received.
+func TestIdleConnectionsKeepNobodyFromBeingAnswered(t *testing.T) {
+	for name, first := range map[string]string{
+		"nothing sent": "", "half a request": "GET / HTTP/1.1\r\nHo", "a request answered": "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, _ := serveLimited(t, 4)
+				var idle []net.Conn
+				for range 4 {
+					c := p.dial()
+					if _, err := io.WriteString(c, first); err != nil {
+						t.Fatal(err)
+					}
+					if strings.HasSuffix(first, "\r\n\r\n") {
+						if _, err := answer(c); err != nil {
+							t.Fatal(err)
+						}
+					}
+					idle = append(idle, c)
+					time.Sleep(time.Millisecond)
+				}
+				c := p.dial()
+				if body, err := get(c, "/"); body != "done" || err != nil {
+					t.Errorf("the fifth connection: %q, %v", body, err)
+				}
+				for i, other := range append(idle, c) {
+					if closed := isClosed(other); closed != (i == 0) {
+						t.Errorf("connection %d closed: %v; only the oldest is to be", i, closed)
+					}
+					other.Close()
+				}
+			})
+		})
+	}
+}
+
+// TestAConnectionIsNotClosedBeforeItsRequestCouldCome: however many others come.
+func TestAConnectionIsNotClosedBeforeItsRequestCouldCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := serveLimited(t, 2)
+		var others []net.Conn
+		slow := p.dial()
+		var flood sync.WaitGroup
+		flood.Go(func() {
+			for range 10 {
+				others = append(others, p.dial())
+			}
+		})
+		time.Sleep(minIdle / 2)
+		if body, err := get(slow, "/"); body != "done" || err != nil {
+			t.Errorf("%q, %v", body, err)
+		}
+		flood.Wait()
+		for _, c := range append(others, slow) {
+			c.Close()
+		}
+	})
+}
+
+func TestAConnectionWhoseRequestIsBeingAnsweredStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, wait := serveLimited(t, 2)
+		answers := make(chan string, 2)
+		var busy []net.Conn
+		for range 2 {
+			c := p.dial()
+			busy = append(busy, c)
+			go func() {
+				body, err := get(c, "/wait")
+				answers <- fmt.Sprint(body, err)
+			}()
+		}
+		time.Sleep(time.Hour)
+		late := p.dial()
+		go func() {
+			body, err := get(late, "/")
+			answers <- fmt.Sprint(body, err)
+		}()
+		time.Sleep(time.Minute)
+		if len(answers) > 0 {
+			t.Errorf("answered %q with two requests under way and a limit of two", <-answers)
+		}
+		close(wait)
+		for range 3 {
+			if a := <-answers; a != "done<nil>" {
+				t.Errorf("answer %q", a)
+			}
+		}
+		for _, c := range append(busy, late) {
+			c.Close()
+		}
+	})
+}
+
+func TestAShortageOfDescriptorsEndsAnIdleConnectionAndNotTheServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := serveLimited(t, 4)
+		idle := p.dial()
+		time.Sleep(time.Second)
+		p.fails <- fmt.Errorf("accept: %w", unix.EMFILE)
+		synctest.Wait()
+		if !isClosed(idle) {
+			t.Error("the idle connection is open")
+		}
+		c := p.dial()
+		if body, err := get(c, "/"); body != "done" || err != nil {
+			t.Errorf("%q, %v", body, err)
+		}
+		c.Close()
+	})
+}
+
+// TestAClientThatDoesNotReadIsGivenUp: the socket's answers have no limit as a whole.
+func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		l := limit(p, 1, slog.New(slog.DiscardHandler))
+		l.writeTime = 30 * time.Second
+		failed := make(chan error, 1)
+		go func() {
+			c, err := l.Accept()
+			if err == nil {
+				_, err = c.Write(make([]byte, 1))
+			}
+			failed <- err
+		}()
+		c := p.dial()
+		if err := <-failed; err == nil {
+			t.Error("a write that nobody reads has succeeded")
+		}
+		c.Close()
+		l.Close()
+	})
+}
