@@ -131,10 +131,11 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	undo.push(d.inbox.Close)
+	d.echo = newEchoLoop(opts.Echo, cfg.Echo, d.metrics, component(log, "echo"))
 	// Before all that receiving does not need: from now on events wait in the socket.
 	d.receiver, err = receiver.New(receiver.Options{
 		Kernel: d.kernel(), Journal: d.journal, Inbox: d.inbox, FreshInbox: fresh,
-		Metrics: d.metrics, BufferBytes: int(cfg.Receiver.Buffer), Log: component(log, "receiver"),
+		Metrics: d.metrics, BufferBytes: int(cfg.Receiver.Buffer), OnAppear: d.echo.appeared, Log: component(log, "receiver"),
 	})
 	if err != nil {
 		return nil, err
@@ -162,7 +163,6 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		}
 	}
 	d.forget()
-	d.echo = newEchoLoop(opts.Echo, cfg.Echo, d.metrics, component(log, "echo"))
 	d.pages = control.Pages{Metrics: reg, Refresh: d.countDrops, Health: d.alive, Ready: d.ready, Config: d.printConfig}
 	d.socket, d.web = d.controlSocket(), d.pagesAt(&cfg.HTTP)
 	for _, e := range d.endpoints() {

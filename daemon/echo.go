@@ -5,6 +5,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -24,23 +25,35 @@ type Prober interface {
 
 var _ Prober = (*genl.EchoClient)(nil)
 
+const (
+	// echoRetry is the longest wait after a probe that failed.
+	echoRetry = 10 * time.Second
+
+	// echoSlack is how late a probe may be on a machine that is busy.
+	echoSlack = 10 * time.Second
+)
+
+var errUnprobed = errors.New("the first health check has not ended yet")
+
 // An echoLoop probes on an interval and remembers how the last probe ended.
 type echoLoop struct {
-	prober  Prober
-	m       *metrics.Metrics
-	log     *slog.Logger
-	changed chan struct{} // the configuration has
+	prober Prober
+	m      *metrics.Metrics
+	log    *slog.Logger
+	wake   chan struct{} // a probe is wanted at once
 
-	mu   sync.Mutex
-	cfg  config.Echo
-	last error // nil also before the first probe
+	mu    sync.Mutex
+	cfg   config.Echo
+	last  error     // of the last probe; errUnprobed before the first of a family that has appeared
+	since time.Time // the last probe ended, or the first became due
+	told  error     // the failure that the log has, until a probe succeeds
 }
 
 func newEchoLoop(p Prober, cfg config.Echo, m *metrics.Metrics, log *slog.Logger) *echoLoop {
 	if p == nil {
 		p = genl.NewEchoClient()
 	}
-	return &echoLoop{prober: p, cfg: cfg, m: m, log: log, changed: make(chan struct{}, 1)}
+	return &echoLoop{prober: p, cfg: cfg, m: m, log: log, wake: make(chan struct{}, 1), last: errUnprobed, since: time.Now()}
 }
 
 // configure goes on with another configuration, at once.
@@ -50,10 +63,27 @@ func (e *echoLoop) configure(cfg config.Echo) {
 	if cfg == e.cfg {
 		return
 	}
-	e.cfg = cfg
+	if e.cfg.Interval == 0 {
+		e.last = errUnprobed
+	}
+	e.cfg, e.since = cfg, time.Now()
+	e.hurry()
+}
+
+// appeared makes the loop probe a family that was not there before: until that has ended,
+// what earlier probes have found says nothing. It does not block.
+func (e *echoLoop) appeared() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.last, e.since = errUnprobed, time.Now()
+	e.hurry()
+}
+
+// hurry asks for a probe.
+func (e *echoLoop) hurry() {
 	select {
-	case e.changed <- struct{}{}:
-	default: // one that was not noticed yet
+	case e.wake <- struct{}{}:
+	default: // one is wanted already
 	}
 }
 
@@ -63,41 +93,53 @@ func (e *echoLoop) config() config.Echo {
 	return e.cfg
 }
 
-// fault returns how the last probe failed, nil if it did not.
-func (e *echoLoop) fault() error {
+// fault returns why the family's module is not known to answer, nil if it is.
+func (e *echoLoop) fault(now time.Time) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	interval := time.Duration(e.cfg.Interval)
+	if interval == 0 {
+		return nil
+	}
+	if age := now.Sub(e.since); age > interval+interval/10+time.Duration(e.cfg.Timeout)+echoSlack {
+		return fmt.Errorf("no health check has ended for %s, though one is due every %s", age.Round(time.Second), interval)
+	}
 	return e.last
 }
 
 // run probes until the context ends: at once, then after the interval, give or
-// take a tenth, so that a fleet does not probe in step.
+// take a tenth, so that a fleet does not probe in step. After a failure it does not
+// wait as long, and it probes at once when the family appears.
 func (e *echoLoop) run(ctx context.Context) {
 	defer e.prober.Close()
 	for {
+		select {
+		case <-e.wake: // this is the probe
+		default:
+		}
 		cfg, next := e.config(), (<-chan time.Time)(nil)
 		if interval := time.Duration(cfg.Interval); interval > 0 {
-			e.probe(ctx, time.Duration(cfg.Timeout))
+			if err := e.probe(ctx, time.Duration(cfg.Timeout)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				interval = min(interval, echoRetry)
+			}
 			next = time.After(interval - interval/10 + rand.N(interval/5+1)) //nolint:gosec // jitter, not a secret
-		} else {
-			e.remember(nil) // nobody looks any more
 		}
 		select {
 		case <-next:
-		case <-e.changed:
+		case <-e.wake:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (e *echoLoop) probe(ctx context.Context, timeout time.Duration) {
+func (e *echoLoop) probe(ctx context.Context, timeout time.Duration) error {
 	probeCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	began := time.Now()
 	reply, err := e.prober.Probe(probeCtx)
 	if ctx.Err() != nil {
-		return // the daemon is stopping; this says nothing of the module
+		return nil // the daemon is stopping; this says nothing of the module
 	}
 	e.m.EchoProbes.WithLabelValues(echoResult(err)).Inc()
 	if err == nil {
@@ -105,6 +147,7 @@ func (e *echoLoop) probe(ctx context.Context, timeout time.Duration) {
 		e.log.Debug("the module answered", "reply", reply)
 	}
 	e.remember(err)
+	return err
 }
 
 // remember logs a change, not each probe. That the family is absent the receiver
@@ -112,13 +155,18 @@ func (e *echoLoop) probe(ctx context.Context, timeout time.Duration) {
 func (e *echoLoop) remember(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.last, e.since = err, time.Now()
 	switch {
-	case err != nil && !errors.Is(err, os.ErrNotExist) && (e.last == nil || e.last.Error() != err.Error()):
+	case errors.Is(err, os.ErrNotExist):
+	case err == nil:
+		if e.told != nil {
+			e.log.Info("echo health check works again")
+		}
+		e.told = nil
+	case e.told == nil || e.told.Error() != err.Error():
 		e.log.Warn("echo health check failed", "error", err)
-	case err == nil && e.last != nil && e.cfg.Interval > 0:
-		e.log.Info("echo health check works again")
+		e.told = err
 	}
-	e.last = err
 }
 
 func echoResult(err error) string {

@@ -90,9 +90,7 @@ func TestAnAddressThatComesLaterCostsNoEvent(t *testing.T) {
 	}
 	addAddress(t, "lo:1", [4]byte{192, 0, 2, 7})
 	eventually(t, "the pages", func() bool { return f.web.bound() != nil })
-	if code, body := f.get(t, "/readyz"); code != http.StatusOK {
-		t.Errorf("readyz: %d %s", code, body)
-	}
+	f.ready(t)
 	if line := f.statusLine(); strings.HasPrefix(line, "DEGRADED: ") {
 		t.Errorf("status %q", line)
 	}
@@ -161,9 +159,7 @@ func TestAControlSocketThatCannotBeMadeYetCostsNoEvent(t *testing.T) {
 	if err := api.NewClient(path).Boxes(t.Context(), func(api.Box) error { return nil }); err != nil {
 		t.Error(err)
 	}
-	if code, body := f.get(t, "/readyz"); code != http.StatusOK {
-		t.Errorf("readyz: %d %s", code, body)
-	}
+	f.ready(t)
 }
 
 // TestAnAddressThatIsMissingStopsNoReload: it is an error of the start, not of the next

@@ -61,7 +61,7 @@ func TestASinkThatCannotBeOpenedYetGetsEveryEventLater(t *testing.T) {
 	if diff := cmp.Diff([]string{"one", "two"}, r.lines(t, "bad", 2)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
-	eventually(t, "readiness", func() bool { code, _ := r.get(t, "/readyz"); return code == http.StatusOK })
+	r.ready(t)
 	if w := r.crew(); len(w) != 2 || w[0].Name != "bad" {
 		t.Errorf("the workers are not in the order of the configuration")
 	}
@@ -87,9 +87,7 @@ func TestASinkThatCannotBeOpenedYetMayBeRemoved(t *testing.T) {
 	r.mustReload(t, listenAnywhere+"sinks:\n- {name: good, file: {path: DIR/good}}\n")
 	r.kernel.event("one")
 	r.lines(t, "good", 1)
-	if code, body := r.get(t, "/readyz"); code != http.StatusOK {
-		t.Errorf("readyz: %d %s", code, body)
-	}
+	r.ready(t)
 	unblock()
 	r.mustReload(t, listenAnywhere+"sinks:\n- {name: bad, file: {path: DIR/bad}}\n")
 	if diff := cmp.Diff([]string{"one"}, r.lines(t, "bad", 1)); diff != "" {

@@ -5,6 +5,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -32,7 +33,7 @@ func (d *Daemon) ready() []string {
 	faults := d.alive()
 	if !d.receiver.Subscribed() {
 		faults = append(faults, "receiver: the family "+genl.FamilyName+" is not registered; is its module loaded?")
-	} else if err := d.echo.fault(); err != nil {
+	} else if err := d.echo.fault(time.Now()); err != nil {
 		faults = append(faults, "echo: the last health check failed: "+err.Error())
 	}
 	if err := d.journalFault(); err != nil {
@@ -113,11 +114,16 @@ func (d *Daemon) statusLine() string {
 	if blocked != nil {
 		line += "; the journal does not accept events"
 	}
+	silent := false
+	if err := d.echo.fault(time.Now()); err != nil && d.receiver.Subscribed() && !errors.Is(err, errUnprobed) {
+		line += "; echo: " + err.Error()
+		silent = true
+	}
 	unbound := d.endpointFaults()
 	for _, fault := range unbound {
 		line += "; cannot answer: " + fault
 	}
-	if failing > 0 || blocked != nil || len(unbound) > 0 {
+	if failing > 0 || blocked != nil || silent || len(unbound) > 0 {
 		line = "DEGRADED: " + line
 	}
 	if err := d.reloadFault(); err != nil {

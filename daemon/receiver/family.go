@@ -158,7 +158,11 @@ func (r *Receiver) follow(now time.Time, ids genl.FamilyIDs) error {
 	if ids.ID == r.latest {
 		r.latest = 0
 	}
+	before := r.SubscribedTo()
 	r.publish(ids.ID)
+	if !known || before == 0 {
+		r.OnAppear()
+	}
 	r.unsaved = true
 	r.save()
 	if !known || r.told {

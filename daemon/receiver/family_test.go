@@ -124,3 +124,22 @@ func TestAJoinThatFailsIsNotASubscription(t *testing.T) {
 		f.stop()
 	})
 }
+
+// TestAFamilyThatAppearsIsAnnouncedWhenEventsCanArrive: what is told may act on it at once.
+func TestAFamilyThatAppearsIsAnnouncedWhenEventsCanArrive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, s := startRecorded(t)
+		f.OnAppear = func() { s.add("appear") }
+		f.send(unregistered(first), registered(second))
+		f.send(registered(second))
+		synctest.Wait()
+		want := []string{"join: subscribed true, metric 1", "appear: subscribed true, metric 1"}
+		if diff := cmp.Diff(want, s.list); diff != "" {
+			t.Errorf("steps (-want +got):\n%s", diff)
+		}
+		if f.SubscribedTo() != second.ID {
+			t.Errorf("subscribed to %d", f.SubscribedTo())
+		}
+		f.stop()
+	})
+}

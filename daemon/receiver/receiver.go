@@ -78,6 +78,7 @@ type Options struct {
 	FreshInbox  bool // nothing was ever received into it
 	Metrics     *metrics.Metrics
 	BufferBytes int    // asked for, of the socket's receive buffer; SetBuffer changes it
+	OnAppear    func() // called when the family has appeared and its group is joined; it must not block
 	Sender      uint32 // port id that multicasts: genl.Kernel, except in a test without the module
 	Log         *slog.Logger
 }
@@ -121,6 +122,9 @@ func New(o Options) (*Receiver, error) {
 	batch, err := genl.NewBatch(o.Inbox.Memory())
 	if err != nil {
 		return nil, err
+	}
+	if o.OnAppear == nil {
+		o.OnAppear = func() {}
 	}
 	r := &Receiver{Options: o, batch: batch}
 	for _, v := range genl.Refusals() {
