@@ -64,6 +64,7 @@ type Daemon struct {
 	origins  atomic.Pointer[origin.Table] // of events that are read from now on
 	decode   delivery.Decoder
 	echo     *echoLoop
+	status   *statusReporter
 	pages    control.Pages
 	socket   *endpoint                  // of the operator's client
 	requests chan request               // to reload
@@ -132,10 +133,11 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}
 	undo.push(d.inbox.Close)
 	d.echo = newEchoLoop(opts.Echo, cfg.Echo, d.metrics, component(log, "echo"))
+	d.status = newStatusReporter(d.statusLine, func(line string) { d.notifier.Status("%s", line) })
 	// Before all that receiving does not need: from now on events wait in the socket.
 	d.receiver, err = receiver.New(receiver.Options{
 		Kernel: d.kernel(), Journal: d.journal, Inbox: d.inbox, FreshInbox: fresh,
-		Metrics: d.metrics, BufferBytes: int(cfg.Receiver.Buffer), OnAppear: d.echo.appeared, Log: component(log, "receiver"),
+		Metrics: d.metrics, BufferBytes: int(cfg.Receiver.Buffer), OnAppear: d.echo.appeared, OnLook: d.status.look, Log: component(log, "receiver"),
 	})
 	if err != nil {
 		return nil, err
@@ -228,7 +230,7 @@ func (d *Daemon) Run(parent context.Context) error {
 	}
 	receiving.start(d.receiver.Run)
 	receiving.start(func(ctx context.Context) error { d.echo.run(ctx); return nil })
-	receiving.start(func(ctx context.Context) error { d.reportStatus(ctx); return nil })
+	receiving.start(func(ctx context.Context) error { d.status.run(ctx); return nil })
 	receiving.start(func(ctx context.Context) error { d.lookAfterConfig(ctx, stage); return nil })
 	d.notifier.Ready()
 

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ import (
 type fakeKernel struct {
 	absent  bool
 	opening func() // called when the event socket is opened
+	drops   atomic.Uint32
 	queue   chan []genl.Message
 	wake    chan struct{}
 }
@@ -80,7 +82,7 @@ func (k *fakeKernel) Resume(most time.Duration) error {
 
 func (k *fakeKernel) SetGroups(groups ...uint32) ([]uint32, error) { return nil, nil }
 func (k *fakeKernel) Cookie() (uint64, error)                      { return 1, nil }
-func (k *fakeKernel) Drops() (uint32, error)                       { return 0, nil }
+func (k *fakeKernel) Drops() (uint32, error)                       { return k.drops.Load(), nil }
 func (k *fakeKernel) Notifications() (uint32, error)               { return 0, nil }
 func (k *fakeKernel) Queued() (uint32, error)                      { return 0, nil }
 func (k *fakeKernel) Close() error                                 { return nil }

@@ -4,7 +4,6 @@ package daemon
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -16,8 +15,6 @@ import (
 const (
 	// stuckAfter is far more than a batch takes when its memory is not swapped out.
 	stuckAfter = 10 * time.Second
-
-	statusInterval = 5 * time.Second
 )
 
 // alive says what makes the process one that should be restarted.
@@ -77,23 +74,6 @@ func (d *Daemon) sinkStates() []metrics.SinkState {
 	return append(states, d.pendingStates()...)
 }
 
-// reportStatus keeps the line that systemctl status shows.
-func (d *Daemon) reportStatus(ctx context.Context) {
-	tick := time.NewTicker(statusInterval)
-	defer tick.Stop()
-	for shown := ""; ; {
-		if line := d.statusLine(); line != shown {
-			d.notifier.Status("%s", line)
-			shown = line
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 func (d *Daemon) statusLine() string {
 	state := "waiting for the family " + genl.FamilyName
 	if family := d.receiver.SubscribedTo(); family != 0 { // one look: the number belongs to the state
@@ -106,7 +86,7 @@ func (d *Daemon) statusLine() string {
 			failing++
 		}
 	}
-	line := fmt.Sprintf("%s; %d events; %d sinks", state, d.journal.Count(), len(sinks))
+	line := fmt.Sprintf("%s; %d events; %d sinks", state, d.receiver.Received(), len(sinks))
 	if failing > 0 {
 		line += fmt.Sprintf(", %d failing, up to %d events wait", failing, waiting)
 	}

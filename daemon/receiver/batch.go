@@ -202,7 +202,7 @@ func (r *Receiver) holds() bool {
 // appended makes the inbox ready for the next batch. The batch goes first: a
 // newer generation must never stand over an old batch.
 func (r *Receiver) appended() {
-	r.Metrics.Received.Add(float64(r.events))
+	r.countReceived(uint64(r.events)) //nolint:gosec // a batch
 	r.events = 0
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -210,6 +210,12 @@ func (r *Receiver) appended() {
 	r.Inbox.SetGeneration(r.Journal.LastGeneration() + 1)
 	r.holding = false
 	r.save()
+}
+
+// countReceived counts events that are in the journal.
+func (r *Receiver) countReceived(n uint64) {
+	r.Metrics.Received.Add(float64(n))
+	r.received.Add(n)
 }
 
 // Blocked returns why the journal does not accept events, nil while it does.

@@ -10,7 +10,7 @@ func (r *Receiver) restore() {
 	r.words = r.ledger.words()
 	r.memo = make([]byte, 8*len(r.words))
 	if l := &r.ledger; decode(r.Inbox.Recall(r.Journal.LastGeneration()+1), r.words) {
-		r.Metrics.Received.Add(float64(l.Received))
+		r.countReceived(l.Received)
 		for why, n := range l.Lost {
 			r.lost[why].Add(float64(n))
 		}

@@ -79,6 +79,7 @@ type Options struct {
 	Metrics     *metrics.Metrics
 	BufferBytes int    // asked for, of the socket's receive buffer; SetBuffer changes it
 	OnAppear    func() // called when the family has appeared and its group is joined; it must not block
+	OnLook      func() // called once a second while there is a socket; it must not block
 	Sender      uint32 // port id that multicasts: genl.Kernel, except in a test without the module
 	Log         *slog.Logger
 }
@@ -92,6 +93,7 @@ type Receiver struct {
 
 	family     atomic.Uint32 // the id of which messages are accepted; 0 while the family is away
 	subscribed atomic.Uint32 // that id once the group is joined too: what others see
+	received   atomic.Uint64 // events journaled; the value of Metrics.Received
 
 	mu      sync.Mutex // held to change what follows, and BufferBytes
 	ledger  ledger
@@ -123,8 +125,10 @@ func New(o Options) (*Receiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.OnAppear == nil {
-		o.OnAppear = func() {}
+	for _, hook := range []*func(){&o.OnAppear, &o.OnLook} {
+		if *hook == nil {
+			*hook = func() {}
+		}
 	}
 	r := &Receiver{Options: o, batch: batch}
 	for _, v := range genl.Refusals() {
@@ -158,6 +162,9 @@ func (r *Receiver) Subscribed() bool { return r.SubscribedTo() != 0 }
 
 // SubscribedTo returns the family's id while events can arrive, else 0.
 func (r *Receiver) SubscribedTo() uint16 { return uint16(r.subscribed.Load()) } //nolint:gosec // stored from one
+
+// Received returns how many events were received, as Metrics.Received has it.
+func (r *Receiver) Received() uint64 { return r.received.Load() }
 
 // Family returns the family's present id, 0 while it is away.
 func (r *Receiver) Family() uint16 { return uint16(r.family.Load()) } //nolint:gosec // stored from one

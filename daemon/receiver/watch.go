@@ -20,6 +20,7 @@ func (r *Receiver) watch(ctx context.Context) {
 		case <-look.C:
 		}
 		dropped, inDoubt, err := r.look()
+		r.OnLook()
 		// A notification may be among it.
 		if err == nil && (dropped > 0 || inDoubt || time.Since(checked) >= checkInterval) {
 			checked = time.Now()
