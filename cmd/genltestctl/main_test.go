@@ -20,6 +20,7 @@ import (
 	"github.com/genltestd/genltestd/cmd/internal/cmdtest"
 	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/event"
 )
 
 func TestMain(m *testing.M) { cmdtest.Main(m, main) }
@@ -303,6 +304,17 @@ func TestOutputThatFails(t *testing.T) {
 		cmd.Stdout = full
 		if code, _, stderr := cmdtest.Run(t, cmd); code != 1 || !strings.Contains(stderr, "no space left on device") {
 			t.Errorf("%s: status %d, %q", args, code, stderr)
+		}
+	}
+}
+
+// JSON goes to terminals, too.
+func TestJSONIsSafeToShow(t *testing.T) {
+	socket := serve(t, newShelf())
+	for _, args := range [][]string{{"dlq", "list", "hook"}, {"dlq", "show", "hook", "a-1"}, {"reload"}} {
+		code, stdout, _ := execute(t, append([]string{"--socket", socket, "-o", "json"}, args...)...)
+		if text := strings.TrimSuffix(stdout, "\n"); code != 0 || text == "" || !event.IsVisible(strings.ReplaceAll(text, "\n", "")) {
+			t.Errorf("%v: exit status %d, %q", args, code, stdout)
 		}
 	}
 }

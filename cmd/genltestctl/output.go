@@ -61,7 +61,12 @@ func (w *writer) flush() error {
 }
 
 func (w *writer) json(v any) error {
-	return json.NewEncoder(w.out).Encode(v)
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.out.Write(append(event.AppendVisibleJSON(nil, text), '\n'))
+	return err
 }
 
 func (w *writer) box(b api.Box) error {

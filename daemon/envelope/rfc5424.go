@@ -3,10 +3,9 @@
 package envelope
 
 import (
-	"bytes"
 	"cmp"
+	"encoding/base64"
 	"strconv"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/genltestd/genltestd/daemon/event"
@@ -28,13 +27,16 @@ const (
 	maxParamName = 32
 )
 
-// syslog writes a whole message of RFC 5424, without the framing of a transport. A
-// text may hold any byte, line breaks too.
+// syslog writes a whole message of RFC 5424, without the framing of a transport. It is
+// one line: servers write lines and relay to others that read them. The exact bytes of
+// a text that has escapes are in the structured data.
 type syslog struct {
 	event, news []byte // priority and version
 	appName     []byte
 	parts       event.Parts
 }
+
+var _ event.Marker = (*syslog)(nil)
 
 func newSyslog(o SyslogOptions) *syslog {
 	appName := appendHeader(nil, cmp.Or(o.AppName, "genltestd"), maxAppName)
@@ -49,7 +51,18 @@ func appendPriority(facility, severity int) []byte {
 	return append(strconv.AppendInt([]byte{'<'}, int64(facility*8+severity), 10), ">1 "...)
 }
 
+// Append implements event.Encoder.
 func (s *syslog) Append(dst []byte, e *event.Event) ([]byte, error) {
+	return s.message(dst, e, ""), nil
+}
+
+// AppendMarked implements event.Marker. A text in ASCII needs no mark, which many
+// receivers keep as a part of it.
+func (s *syslog) AppendMarked(dst []byte, e *event.Event) ([]byte, error) {
+	return s.message(dst, e, byteOrderMark), nil
+}
+
+func (s *syslog) message(dst []byte, e *event.Event, mark string) []byte {
 	kind := e.Kind()
 	if kind == "event" {
 		dst = append(dst, s.event...)
@@ -63,7 +76,10 @@ func (s *syslog) Append(dst []byte, e *event.Event) ([]byte, error) {
 	// it is not when the daemon is started again.
 	dst = append(append(dst, " - "...), kind...)
 	dst = s.appendData(append(dst, ' '), e)
-	return appendMessage(dst, e), nil
+	if kind != "event" {
+		return e.AppendText(append(dst, ' '))
+	}
+	return appendMessage(dst, event.WithoutBreak(e.Message), mark)
 }
 
 func (*syslog) ContentType() string { return "text/plain" }
@@ -82,6 +98,10 @@ func (s *syslog) appendData(dst []byte, e *event.Event) []byte {
 		}
 		dst = appendParam(append(append(dst, ' '), name...), value)
 	}
+	if e.Kind() == "event" && !event.IsVisible(e.Message) {
+		dst = base64.StdEncoding.AppendEncode(append(dst, ` message_base64="`...), e.Message)
+		dst = append(dst, '"')
+	}
 	dst = append(dst, ']')
 	if e.Origin == nil || len(e.Origin.Labels) == 0 {
 		return dst
@@ -98,17 +118,27 @@ func (s *syslog) appendData(dst []byte, e *event.Event) []byte {
 // or character that is neither becomes U+FFFD.
 func appendParam[T string | []byte](dst []byte, value T) []byte {
 	dst = append(dst, `="`...)
-	for _, r := range string(value) {
+	plain := 0 // start of the run not yet copied
+	for i := 0; i < len(value); {
+		c := value[i]
+		if c >= ' ' && c < 0x7f && c != '"' && c != '\\' && c != ']' {
+			i++
+			continue
+		}
+		dst = append(dst, value[plain:i]...)
+		plain = i
+		// Four bytes are enough for any rune and keep the conversion off the heap.
+		r, size := utf8.DecodeRuneInString(string(value[i:min(i+utf8.UTFMax, len(value))]))
+		i += size
 		switch {
 		case r == '"' || r == '\\' || r == ']':
-			dst = append(dst, '\\', byte(r))
-		case unicode.IsControl(r):
+			dst = append(dst, '\\')
+		case r == utf8.RuneError || event.IsUnsafe(r):
 			dst = utf8.AppendRune(dst, utf8.RuneError)
-		default:
-			dst = utf8.AppendRune(dst, r)
+			plain = i
 		}
 	}
-	return append(dst, '"')
+	return append(append(dst, value[plain:]...), '"')
 }
 
 // appendHeader appends a field of the header, which has printable ASCII only.
@@ -128,22 +158,21 @@ func appendHeader(dst []byte, text string, limit int) []byte {
 
 const byteOrderMark = "\ufeff"
 
-// appendMessage marks UTF-8 as the RFC wants it. A text in ASCII needs no mark, which
-// many receivers keep as a part of it; one that is not UTF-8 must have none. If that
-// begins with the bytes of a mark, what is not UTF-8 in it becomes U+FFFD.
-func appendMessage(dst []byte, e *event.Event) []byte {
-	text := e.Message
-	switch marked := bytes.HasPrefix(text, []byte(byteOrderMark)); {
-	case e.Kind() != "event":
-		return e.AppendText(append(dst, ' '))
-	case len(text) == 0:
+// appendMessage appends the text with escapes. A mark is for one that is not ASCII then.
+func appendMessage(dst, text []byte, mark string) []byte {
+	if len(text) == 0 {
 		return dst
-	case isASCII(text), !marked && !utf8.Valid(text):
-		return append(append(dst, ' '), text...)
-	case marked:
-		text = bytes.ToValidUTF8(text, []byte("\ufffd"))
 	}
-	return append(append(dst, " "+byteOrderMark...), text...)
+	dst = append(dst, ' ')
+	if mark == "" || isASCII(text) {
+		return event.AppendVisible(dst, text)
+	}
+	begin := len(dst)
+	dst = event.AppendVisible(append(dst, mark...), text)
+	if shown := dst[begin+len(mark):]; isASCII(shown) {
+		return append(dst[:begin], shown...)
+	}
+	return dst
 }
 
 func isASCII(text []byte) bool {

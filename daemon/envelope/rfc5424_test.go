@@ -4,10 +4,10 @@ package envelope
 
 import (
 	"bytes"
+	"encoding/base64"
 	"strings"
 	"testing"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,8 +21,8 @@ func TestSyslogMessage(t *testing.T) {
 	want := `<30>1 2026-01-02T03:04:05.000006Z web-1 genltestd - event ` +
 		`[genltestd@32473 id="6a9155caa46c7dcc-7" seq="7" kernel_time="2026-01-02T03:04:04.000006789Z" kernel_seq="41" ` +
 		`load_id="fedcba9876543210" family="genltest" group="mcgrp" machine_id="b08dfa6083e7567a1921a715000001fb" ` +
-		`boot_id="c1f0fdd2a9f54ffcbd33c49f0a2c1f9b" kernel_release="6.1.0-50-amd64"]` +
-		`[labels@32473 rack="b \"7\"" site="berlin"] two` + "\nlines"
+		`boot_id="c1f0fdd2a9f54ffcbd33c49f0a2c1f9b" kernel_release="6.1.0-50-amd64" message_base64="dHdvCmxpbmVz"]` +
+		`[labels@32473 rack="b \"7\"" site="berlin"] two\nlines`
 	if diff := cmp.Diff(want, encode(t, encoder, full("two\nlines"))); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
 	}
@@ -61,13 +61,22 @@ func TestSyslogMarksUTF8Only(t *testing.T) {
 		"":                 "]",
 		"plain":            "] plain",
 		"caf\u00e9":        "] \ufeffcaf\u00e9",
-		"latin1 caf\xe9":   "] latin1 caf\xe9",
-		"\ufeffmarked":     "] \ufeff\ufeffmarked",
-		"\ufeffbroken\xff": "] \ufeff\ufeffbroken\ufffd",
+		"latin1 caf\xe9":   "] latin1 caf\\xe9",
+		"\ufeffcaf\u00e9":  "] \ufeff\\ufeffcaf\u00e9",
+		"\ufeffbroken\xff": "] \\ufeffbroken\\xff",
+		"caf\u00e9\n":      "] \ufeffcaf\u00e9",
 	} {
-		got := encode(t, encoder, bare(message))
+		e := bare(message)
+		marked, err := encoder.(event.Marker).AppendMarked(nil, &e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := string(marked)
 		if diff := cmp.Diff(want, got[strings.Index(got, "]"):]); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", message, diff)
+		}
+		if line, want := encode(t, encoder, e), strings.Replace(got, "\ufeff", "", 1); line != want {
+			t.Errorf("line %q, want %q", line, want)
 		}
 	}
 }
@@ -83,8 +92,11 @@ func FuzzSyslogIsRead(f *testing.F) {
 		e.Host = name
 		e.Origin = &event.Origin{KernelRelease: name, Labels: []event.Label{{Name: "x" + name, Value: name}}}
 		encoder := mustNew(t, Options{Kind: RFC5424, Syslog: SyslogOptions{Facility: 1, Severity: 5, AppName: name}})
-		text := encode(t, encoder, e)
-		parsed, err := rfc5424.NewParser(rfc5424.WithCompliantMsg()).Parse([]byte(text))
+		text, err := encoder.(event.Marker).AppendMarked(nil, &e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := rfc5424.NewParser(rfc5424.WithCompliantMsg()).Parse(text)
 		if err != nil {
 			t.Fatalf("%v: %q", err, text)
 		}
@@ -97,6 +109,9 @@ func FuzzSyslogIsRead(f *testing.F) {
 		}
 		if name != "" {
 			want["kernel_release"] = shown(name)
+		}
+		if !event.IsVisible(message) {
+			want["message_base64"] = base64.StdEncoding.EncodeToString(message)
 		}
 		if diff := cmp.Diff(want, data); diff != "" {
 			t.Errorf("structured data (-want +got):\n%s", diff)
@@ -117,11 +132,8 @@ func checkSyslog(t *testing.T, m *rfc5424.SyslogMessage, e *event.Event) {
 	if m.Message != nil {
 		got = *m.Message
 	}
-	want := string(e.Message)
-	switch {
-	case !utf8.ValidString(want) && strings.HasPrefix(want, byteOrderMark):
-		want = byteOrderMark + strings.ToValidUTF8(want, "\ufffd")
-	case utf8.ValidString(want) && !isASCII(e.Message):
+	want := string(event.AppendLine(nil, e.Message))
+	if !isASCII([]byte(want)) {
 		want = byteOrderMark + want
 	}
 	if got != want {
@@ -132,7 +144,7 @@ func checkSyslog(t *testing.T, m *rfc5424.SyslogMessage, e *event.Event) {
 // shown is what stands for a text where only printable UTF-8 may.
 func shown(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if event.IsUnsafe(r) {
 			return utf8.RuneError
 		}
 		return r

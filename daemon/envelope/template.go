@@ -11,8 +11,6 @@ import (
 	"mime"
 	"strings"
 	"text/template"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/genltestd/genltestd/daemon/event"
 )
@@ -134,21 +132,5 @@ func appendCompact(dst, text []byte) ([]byte, error) {
 	if err := json.Compact(&line, text); err != nil {
 		return dst, notJSON(text)
 	}
-	if event.IsVisible(line.Bytes()) {
-		return append(dst, line.Bytes()...), nil
-	}
-	for b := line.Bytes(); len(b) > 0; {
-		r, size := utf8.DecodeRune(b)
-		switch {
-		case event.IsVisible(b[:size]):
-			dst = append(dst, b[:size]...)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			dst = fmt.Appendf(dst, `\u%04x\u%04x`, high, low)
-		default: // within a string: elsewhere it would not be JSON
-			dst = fmt.Appendf(dst, `\u%04x`, r)
-		}
-		b = b[size:]
-	}
-	return dst, nil
+	return event.AppendVisibleJSON(dst, line.Bytes()), nil
 }

@@ -15,7 +15,7 @@ import (
 type Text string
 
 func (t Text) String() string {
-	if event.IsVisible([]byte(t)) {
+	if event.IsVisible(string(t)) {
 		return string(t)
 	}
 	return string(event.AppendVisible(nil, []byte(t)))

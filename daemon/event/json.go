@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"strconv"
 	"time"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -170,7 +169,7 @@ func AppendJSONText[T string | []byte](dst []byte, s T) []byte {
 		}
 		// Four bytes are enough for any rune and keep the conversion off the heap.
 		r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
-		if (r != utf8.RuneError || size != 1) && !unsafeToShow(r) {
+		if (r != utf8.RuneError || size != 1) && !IsUnsafe(r) {
 			i += size
 			continue
 		}
@@ -182,11 +181,19 @@ func AppendJSONText[T string | []byte](dst []byte, s T) []byte {
 	return append(dst, s[plain:]...)
 }
 
-// unsafeToShow reports whether r, beyond ASCII, controls how text is shown: the
-// C1 controls, format characters such as bidirectional overrides and zero-width
-// ones, and the two separators that end a line in JavaScript.
-func unsafeToShow(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+// AppendVisibleJSON appends JSON of one line that somebody else has written, with escapes
+// for what a terminal would obey. All of that stands in strings.
+func AppendVisibleJSON(dst, text []byte) []byte {
+	for {
+		n := visiblePrefix(text)
+		dst = append(dst, text[:n]...)
+		if n == len(text) {
+			return dst
+		}
+		r, size := utf8.DecodeRune(text[n:])
+		dst = appendEscape(dst, r)
+		text = text[n+size:]
+	}
 }
 
 func appendEscape(dst []byte, r rune) []byte {

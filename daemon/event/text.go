@@ -20,6 +20,15 @@ func (e *Event) AppendText(dst []byte) []byte {
 	return append(dst, e.Message...)
 }
 
+// AppendShown appends the text as one line that no terminal obeys, or the sentence of
+// AppendText. Exact reports whether these are the very bytes of the text.
+func (e *Event) AppendShown(dst []byte) (_ []byte, exact bool) {
+	if e.Kind() != "event" || IsVisible(e.Message) {
+		return e.AppendText(dst), true
+	}
+	return AppendLine(dst, e.Message), false
+}
+
 func appendCount(dst []byte, n uint64, fate, reason string) []byte {
 	dst = append(dst, "genltestd: "...)
 	dst = strconv.AppendUint(dst, n, 10)

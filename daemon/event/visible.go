@@ -3,40 +3,79 @@
 package event
 
 import (
-	"fmt"
+	"bytes"
 	"strconv"
+	"unicode"
 	"unicode/utf8"
 )
+
+// IsUnsafe reports whether r controls how text is shown: the C0 and C1 controls, format
+// characters such as bidirectional overrides and zero-width ones, and the two
+// separators that end a line in JavaScript.
+//
+// The ranges without any of them, where nearly all text is, spare four tables.
+func IsUnsafe(r rune) bool {
+	switch {
+	case r < 0xa0:
+		return r < ' ' || r >= 0x7f
+	case r < 0x600:
+		return r == 0xad
+	case r >= 0x2070 && r < 0xfeff, r >= 0x1d17b && r < 0xe0001:
+		return false
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+}
 
 // AppendVisible appends text as one line that no terminal obeys: each control or
 // format character, line breaks among them, stands as an escape of Go's (\n, \x1b,
 // \u202e), and so does each byte that is not UTF-8. All else, backslashes too, stays
 // as it is, so this is for readers, not for parsers.
 func AppendVisible(dst, text []byte) []byte {
-	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		switch {
-		case r == utf8.RuneError && size == 1:
-			dst = fmt.Appendf(dst, `\x%02x`, text[0])
-		case unsafeToShow(r):
-			quoted := strconv.AppendQuoteRuneToASCII(nil, r)
-			dst = append(dst, quoted[1:len(quoted)-1]...)
-		default:
-			dst = append(dst, text[:size]...)
+	for {
+		n := visiblePrefix(text)
+		dst = append(dst, text[:n]...)
+		if n == len(text) {
+			return dst
 		}
-		text = text[size:]
+		r, size := utf8.DecodeRune(text[n:])
+		if r == utf8.RuneError && size == 1 {
+			dst = append(dst, '\\', 'x', hex[text[n]>>4], hex[text[n]&0xf])
+		} else {
+			quote := len(dst)
+			dst = strconv.AppendQuoteRuneToASCII(dst, r)
+			dst = append(dst[:quote], dst[quote+1:len(dst)-1]...)
+		}
+		text = text[n+size:]
 	}
-	return dst
 }
 
 // IsVisible reports whether AppendVisible would change nothing.
-func IsVisible(text []byte) bool {
-	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		if r == utf8.RuneError && size == 1 || unsafeToShow(r) {
-			return false
+func IsVisible[T string | []byte](text T) bool { return visiblePrefix(text) == len(text) }
+
+// AppendLine is AppendVisible without the line breaks at the end of text, which most
+// writers of texts add and no reader of a line needs.
+func AppendLine(dst, text []byte) []byte { return AppendVisible(dst, WithoutBreak(text)) }
+
+// WithoutBreak returns text without the line breaks at its end.
+func WithoutBreak(text []byte) []byte { return bytes.TrimRight(text, "\r\n") }
+
+// visiblePrefix returns the length of the text before the first character that
+// AppendVisible escapes.
+func visiblePrefix[T string | []byte](text T) int {
+	for i := 0; i < len(text); {
+		if c := text[i]; c < utf8.RuneSelf {
+			if c < ' ' || c == 0x7f {
+				return i
+			}
+			i++
+			continue
 		}
-		text = text[size:]
+		// Four bytes are enough for any rune and keep the conversion off the heap.
+		r, size := utf8.DecodeRuneInString(string(text[i:min(i+utf8.UTFMax, len(text))]))
+		if r == utf8.RuneError && size == 1 || IsUnsafe(r) {
+			return i
+		}
+		i += size
 	}
-	return true
+	return len(text)
 }

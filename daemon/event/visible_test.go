@@ -4,6 +4,7 @@ package event
 
 import (
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -37,4 +38,13 @@ func FuzzAppendVisible(f *testing.F) {
 			t.Errorf("%q became %q without need", text, got)
 		}
 	})
+}
+
+// The ranges that IsUnsafe knows are those of the Unicode version of package unicode.
+func TestIsUnsafeIsWhatTheTablesSay(t *testing.T) {
+	for r := rune(-1); r <= unicode.MaxRune+1; r++ {
+		if want := unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || r < 0; IsUnsafe(r) != want {
+			t.Errorf("IsUnsafe(%#x) = %t, want %t", r, !want, want)
+		}
+	}
 }

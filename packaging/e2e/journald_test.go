@@ -5,6 +5,7 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	genltest "github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
@@ -92,7 +94,18 @@ func TestJournaldHasEveryEventWithItsFields(t *testing.T) {
 		t.Fatalf("%d entries of %d events", len(list), len(texts)+volley)
 	}
 	for i, want := range texts {
-		if diff := cmp.Diff(want, list[i]["MESSAGE"]); diff != "" {
+		got, shown := list[i]["MESSAGE"], string(genltest.AppendLine(nil, []byte(want)))
+		if diff := cmp.Diff(shown, got); diff != "" {
+			t.Errorf("text %d as it is shown (-want +got):\n%s", i, diff)
+		}
+		if encoded, ok := list[i]["GENLTEST_MESSAGE_BASE64"]; ok {
+			exact, err := base64.StdEncoding.DecodeString(encoded)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = string(exact)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("text %d (-want +got):\n%s", i, diff)
 		}
 	}

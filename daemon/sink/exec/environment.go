@@ -4,6 +4,7 @@ package exec
 
 import (
 	"bytes"
+	"encoding/base64"
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink/fields"
@@ -23,15 +24,21 @@ func baseEnvironment(more []Variable) []string {
 	return env
 }
 
-// eventVariables tell of the event; the text stands as it is, byte for byte.
+// eventVariables tell of the event. What a script does with a variable is mostly to
+// print it, or to hand it to a program that reads lines, so they have escapes; the
+// exact text of one that has them is there in base64.
 func eventVariables(namer *fields.Namer, e *event.Event) []string {
 	var env []string
-	add := func(name, value []byte) {
+	add := func(name string, value []byte) {
 		if len(value) <= maxVariable && bytes.IndexByte(value, 0) < 0 {
-			env = append(env, string(name)+"="+string(value))
+			env = append(env, name+"="+string(value))
 		}
 	}
-	add([]byte("GENLTEST_MESSAGE"), e.AppendText(nil))
-	namer.Each(e, add)
+	text, exact := e.AppendShown(nil)
+	add(fields.Message, text)
+	if !exact {
+		add(fields.MessageBase64, base64.StdEncoding.AppendEncode(nil, e.Message))
+	}
+	namer.Each(e, func(name, value []byte) { add(string(name), value) })
 	return env
 }

@@ -4,6 +4,7 @@ package exec
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -132,7 +133,8 @@ func TestEnvironmentIsTheProgramsOwn(t *testing.T) {
 	delete(got, "_")
 	want := map[string]string{
 		"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C", "TARGET": "two\nlines",
-		"GENLTEST_MESSAGE": string(e.Message), "GENLTEST_ID": e.ID(), "GENLTEST_SEQ": "1", "GENLTEST_KIND": "event",
+		"GENLTEST_MESSAGE": `a\nGENLTEST_ID=forged\xff \x1b`, "GENLTEST_MESSAGE_BASE64": base64.StdEncoding.EncodeToString(e.Message),
+		"GENLTEST_ID": e.ID(), "GENLTEST_SEQ": "1", "GENLTEST_KIND": "event",
 		"GENLTEST_TIME": "2026-01-02T03:04:05.000000001Z", "GENLTEST_KERNEL_TIME": "2026-01-02T03:04:04.999000001Z",
 		"GENLTEST_KERNEL_SEQ": "1", "GENLTEST_LOAD_ID": "0000000000000007",
 		"GENLTEST_HOST": "web-1", "GENLTEST_FAMILY": "genltest", "GENLTEST_GROUP": "mcgrp", "GENLTEST_LABEL_SITE": "s",

@@ -12,6 +12,14 @@ const (
 	maxName = 64
 )
 
+// The names of the text, which is not among the parts of Each.
+const (
+	// Message has the text with escapes for what a terminal obeys.
+	Message = prefix + "MESSAGE"
+	// MessageBase64 has the exact bytes, where Message has not.
+	MessageBase64 = prefix + "MESSAGE_BASE64"
+)
+
 // A Namer gives each part of an event its name. One is used for many events, for its
 // memory; it is not safe for concurrent use.
 type Namer struct {
@@ -22,11 +30,12 @@ type Namer struct {
 // Each calls set for every part that the event has, but for its text. The names
 // are those of the JSON envelope in capitals behind GENLTEST_, and
 // GENLTEST_LABEL_NAME and GENLTEST_CAPTURE_NAME. Neither name nor value must be
-// kept; the value of a capture has any bytes but NUL.
+// kept. What somebody else has chosen has escapes for what a terminal obeys; labels are
+// the operator's.
 func (n *Namer) Each(e *event.Event, set func(name, value []byte)) {
 	for part, value := range n.parts.Of(e) {
 		if len(value) > 0 {
-			set(n.called("", part), value)
+			set(n.called("", part), n.shown(value))
 		}
 	}
 	if e.Origin != nil {
@@ -36,8 +45,16 @@ func (n *Namer) Each(e *event.Event, set func(name, value []byte)) {
 		}
 	}
 	for _, c := range e.Captures {
-		set(n.called("CAPTURE_", c.Name), c.Value)
+		set(n.called("CAPTURE_", c.Name), n.shown(c.Value))
 	}
+}
+
+func (n *Namer) shown(value []byte) []byte {
+	if event.IsVisible(value) {
+		return value
+	}
+	n.value = event.AppendVisible(n.value[:0], value)
+	return n.value
 }
 
 // called makes a name of ASCII capitals, digits and "_" of any text.

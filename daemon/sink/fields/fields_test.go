@@ -34,7 +34,7 @@ func TestEachNamesEveryPart(t *testing.T) {
 		"GENLTEST_KERNEL_SEQ=41", "GENLTEST_LOAD_ID=0000000000000abc",
 		"GENLTEST_HOST=web-1", "GENLTEST_FAMILY=genltest", "GENLTEST_GROUP=mcgrp",
 		"GENLTEST_MACHINE_ID=m", "GENLTEST_BOOT_ID=b", "GENLTEST_KERNEL_RELEASE=6.1",
-		"GENLTEST_LABEL_DATA_CENTER=é", "GENLTEST_CAPTURE_USER=\xff\n",
+		"GENLTEST_LABEL_DATA_CENTER=é", `GENLTEST_CAPTURE_USER=\xff\n`,
 	}
 	if diff := cmp.Diff(want, each(e)); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)

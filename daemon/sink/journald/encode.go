@@ -4,6 +4,7 @@ package journald
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"strconv"
 
@@ -39,10 +40,16 @@ func newEncoder(opts Options) encoder {
 	return encoder{priority: opts.Priority, common: common}
 }
 
-// encode returns an entry that is good until the next call.
+// encode returns an entry that is good until the next call. Fields may have any bytes,
+// but journalctl and what journald forwards to show a MESSAGE on terminals.
 func (c *encoder) encode(e *event.Event) []byte {
-	c.text = e.AppendText(c.text[:0])
+	var exact bool
+	c.text, exact = e.AppendShown(c.text[:0])
 	c.entry = appendField(c.entry[:0], "MESSAGE", c.text)
+	if !exact {
+		c.text = base64.StdEncoding.AppendEncode(c.text[:0], e.Message)
+		c.entry = appendField(c.entry, fields.MessageBase64, c.text)
+	}
 	id, priority := c.class(e)
 	c.entry = appendField(c.entry, "MESSAGE_ID", []byte(id))
 	c.entry = appendField(c.entry, "PRIORITY", strconv.AppendInt(c.text[:0], int64(priority), 10))

@@ -4,6 +4,7 @@ package journald
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func TestEntries(t *testing.T) {
 		want  map[string]string
 	}{
 		{"event", event.Event{Message: []byte("a=b\n\xff\x1b"), LoadID: 1}, common(map[string]string{
-			"MESSAGE": "a=b\n\xff\x1b", "PRIORITY": "5", "MESSAGE_ID": EventID, "GENLTEST_KIND": "event", "GENLTEST_LOAD_ID": "0000000000000001",
+			"MESSAGE": `a=b\n\xff\x1b`, "GENLTEST_MESSAGE_BASE64": "YT1iCv8b", "PRIORITY": "5", "MESSAGE_ID": EventID, "GENLTEST_KIND": "event", "GENLTEST_LOAD_ID": "0000000000000001",
 		})},
 		{"empty text", event.Event{}, common(map[string]string{
 			"MESSAGE": "", "PRIORITY": "5", "MESSAGE_ID": EventID, "GENLTEST_KIND": "event",
@@ -106,11 +107,14 @@ func FuzzEntry(f *testing.F) {
 			Captures: []event.Capture{{Name: "c", Value: message}},
 		}
 		want := map[string]string{
-			"MESSAGE": string(message), "MESSAGE_ID": EventID, "PRIORITY": "0", "SYSLOG_IDENTIFIER": value, "STATIC": value,
-			"GENLTEST_ID": "j-1", "GENLTEST_SEQ": "1", "GENLTEST_KIND": "event", "GENLTEST_LABEL_L": value, "GENLTEST_CAPTURE_C": string(message),
+			"MESSAGE": string(event.AppendLine(nil, message)), "MESSAGE_ID": EventID, "PRIORITY": "0", "SYSLOG_IDENTIFIER": value, "STATIC": value,
+			"GENLTEST_ID": "j-1", "GENLTEST_SEQ": "1", "GENLTEST_KIND": "event", "GENLTEST_LABEL_L": value, "GENLTEST_CAPTURE_C": string(event.AppendVisible(nil, message)),
+		}
+		if !event.IsVisible(message) {
+			want["GENLTEST_MESSAGE_BASE64"] = base64.StdEncoding.EncodeToString(message)
 		}
 		if value != "" {
-			want["GENLTEST_HOST"] = value
+			want["GENLTEST_HOST"] = string(event.AppendVisible(nil, []byte(value)))
 		}
 		if diff := cmp.Diff(want, parse(t, c.encode(&e))); diff != "" {
 			t.Errorf("entry (-want +got):\n%s", diff)

@@ -4,6 +4,7 @@ package journald
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"os"
 	"strings"
@@ -70,7 +71,7 @@ func TestFieldsInTheJournal(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"MESSAGE": string(e.Message), "PRIORITY": "5", "MESSAGE_ID": EventID, "SYSLOG_IDENTIFIER": "test-events",
+		"MESSAGE": string(event.AppendLine(nil, e.Message)), "GENLTEST_MESSAGE_BASE64": base64.StdEncoding.EncodeToString(e.Message), "PRIORITY": "5", "MESSAGE_ID": EventID, "SYSLOG_IDENTIFIER": "test-events",
 		"SITE": "berlin", "NOTE": "two\nlines \xff",
 		"GENLTEST_ID": "6a9155caa46c7dcc-1", "GENLTEST_SEQ": "1", "GENLTEST_KIND": "event",
 		"GENLTEST_TIME": "2026-01-02T03:04:05.000000001Z", "GENLTEST_KERNEL_TIME": "2026-01-02T03:04:04.999000001Z",

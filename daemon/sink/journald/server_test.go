@@ -4,6 +4,7 @@ package journald
 
 import (
 	"bufio"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"os"
@@ -137,11 +138,25 @@ func (s *server) entries(t *testing.T) []map[string]string {
 	return sinktest.ParseJournal(t, out)
 }
 
+// exactText is the text of an entry's event, to the byte.
+func exactText(t *testing.T, entry map[string]string) string {
+	t.Helper()
+	encoded, ok := entry["GENLTEST_MESSAGE_BASE64"]
+	if !ok {
+		return entry["MESSAGE"]
+	}
+	text, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // Taken, Break and Mend make the server a sinktest.Place. A stopped journald is
 // one whose queue fills.
 func (s *server) Taken(t *testing.T) (taken []sinktest.Taken) {
 	for _, entry := range s.entries(t) {
-		taken = append(taken, sinktest.Taken{ID: entry["GENLTEST_ID"], Message: entry["MESSAGE"]})
+		taken = append(taken, sinktest.Taken{ID: entry["GENLTEST_ID"], Message: exactText(t, entry)})
 	}
 	return taken
 }

@@ -3,7 +3,6 @@
 package lines
 
 import (
-	"bytes"
 	"fmt"
 	"sort"
 
@@ -16,16 +15,13 @@ import (
 // for concurrent use.
 type Buffer struct {
 	encoder event.Encoder
-	escape  bool
-
 	buf     []byte
-	scratch []byte
 	ends    []int // of each event's line in buf
 }
 
 // NewBuffer returns a Buffer for what encoder makes of the events.
 func NewBuffer(encoder event.Encoder) *Buffer {
-	return &Buffer{encoder: encoder, escape: encoder.BatchContentType() == ""}
+	return &Buffer{encoder: encoder}
 }
 
 // Encode replaces what the buffer holds by the lines of events. An event that
@@ -42,15 +38,9 @@ func (b *Buffer) Encode(events []event.Event) error {
 }
 
 func (b *Buffer) line(e *event.Event) error {
-	begin := len(b.buf)
-	buf, err := b.encoder.Append(b.buf, e)
+	buf, err := event.AppendLineOf(b.buf, b.encoder, e)
 	if err != nil {
 		return err
-	}
-	if text := buf[begin:]; b.escape && !event.IsVisible(text) {
-		// The line's own end, which templates and texts have, is none to show.
-		b.scratch = append(b.scratch[:0], bytes.TrimRight(text, "\r\n")...)
-		buf = event.AppendVisible(buf[:begin], b.scratch)
 	}
 	b.buf = append(buf, '\n')
 	return nil

@@ -3,7 +3,6 @@
 package syslog
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"sort"
@@ -19,10 +18,9 @@ type messages struct {
 	framing Framing // empty for a message a datagram
 	limit   int     // bytes of a message
 
-	buf     []byte
-	ends    []int // of each in buf
-	text    []byte
-	scratch []byte
+	buf  []byte
+	ends []int // of each in buf
+	text []byte
 }
 
 // encode stops at the first event that no message can be made of. The error is
@@ -39,13 +37,10 @@ func (m *messages) encode(events []event.Event) error {
 
 // add returns the kind of refusal together with an error.
 func (m *messages) add(e *event.Event) (_ sink.RefusalKind, err error) {
-	if m.text, err = m.encoder.Append(m.text[:0], e); err != nil {
+	if m.text, err = m.message(m.text[:0], e); err != nil {
 		return sink.RefusedEncode, err
 	}
 	text := m.text
-	if m.framing == Newline {
-		text = m.oneLine(text)
-	}
 	switch {
 	case len(text) == 0:
 		return sink.RefusedEncode, errors.New("the message is empty")
@@ -63,14 +58,14 @@ func (m *messages) add(e *event.Event) (_ sink.RefusalKind, err error) {
 	return "", nil
 }
 
-// oneLine escapes the line breaks within a text, and other control characters.
-func (m *messages) oneLine(text []byte) []byte {
-	text = bytes.TrimRight(text, "\r\n")
-	if event.IsVisible(text) {
-		return text
+// message appends the message of an event: one line in each framing, because servers
+// write lines, too. A byte order mark is for a message alone: in a stream of lines it
+// would be a part of the text.
+func (m *messages) message(dst []byte, e *event.Event) ([]byte, error) {
+	if marker, ok := m.encoder.(event.Marker); ok && m.framing != Newline {
+		return marker.AppendMarked(dst, e)
 	}
-	m.scratch = event.AppendVisible(m.scratch[:0], text)
-	return m.scratch
+	return event.AppendLineOf(dst, m.encoder, e)
 }
 
 func (m *messages) count() int { return len(m.ends) }

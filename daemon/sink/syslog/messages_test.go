@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
@@ -18,7 +19,7 @@ import (
 func TestFraming(t *testing.T) {
 	list := sinktest.Texts("<14>1 a", "b\nc\x00\r\n", "\u202ecaf\u00e9")
 	tests := map[Framing]string{
-		OctetCounting: "7 <14>1 a6 b\nc\x00\r\n8 \u202ecaf\u00e9",
+		OctetCounting: "7 <14>1 a8 b\\nc\\x0011 \\u202ecaf\u00e9",
 		Newline:       "<14>1 a\nb\\nc\\x00\n\\u202ecaf\u00e9\n",
 	}
 	for framing, want := range tests {
@@ -51,7 +52,8 @@ func FuzzFraming(f *testing.F) {
 			return
 		}
 		rest := string(frames.buf)
-		for _, want := range []string{string(a), string(b)} {
+		for _, text := range [][]byte{a, b} {
+			want := string(event.AppendLine(nil, text))
 			var n int
 			if _, err := fmt.Sscanf(rest, "%d ", &n); err != nil {
 				t.Fatal(err)

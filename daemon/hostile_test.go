@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+// hostileTexts have everything that a terminal may obey, that ends a line or that is
+// not UTF-8.
+func hostileTexts() (texts []string) {
+	for r := rune(1); r < 0xa0; r++ {
+		if r < ' ' || r > '~' {
+			texts = append(texts, "a"+string(r)+"b")
+		}
+	}
+	for b := 0x80; b < 0x100; b++ {
+		texts = append(texts, "a"+string([]byte{byte(b)})+"b")
+	}
+	for _, r := range "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff\ufff9\U000e0041" {
+		texts = append(texts, string(r)+"b")
+	}
+	return append(texts, "", "\x00", "a\x00b", "\r\n", "one\ntwo", "one\r\ntwo\r\n", "\x1b[2J\x1b]0;title\a\x1b]52;c;ZWNobw==\a\x1bP1$r\x1b\\",
+		"\x9b31m", "\xc2\x9b31m", "\xff\xfe", "\xed\xa0\x80", "\xf4\x90\x80\x80", `"}],;`+"\x1b", "<0>1 - - - - - -\n<0>1 forged", "MESSAGE=a\nPRIORITY=0\n",
+		"\n\n{\"id\":\"forged\"}\n", "caf\u00e9 \u4e16 \U0001f600", strings.Repeat("\x1b\u202e\xff\n", 400))
+}
+
+// hostileEvents have a hostile text wherever an event may have one, and what is no event.
+func hostileEvents() (events []event.Event) {
+	for i, text := range hostileTexts() {
+		events = append(events, event.Event{
+			JournalID: "6a9155caa46c7dcc", Seq: uint64(i + 1), Time: instant("2026-01-02T03:04:05Z"),
+			Host: text, Family: "genltest", Group: "mcgrp", Message: []byte(text),
+			Captures: []event.Capture{{Name: "all", Value: []byte(text)}},
+			Origin:   &event.Origin{Labels: []event.Label{{Name: "site", Value: `b "7" ü`}}},
+		})
+	}
+	gap, summary := events[0], events[0]
+	gap.Seq, gap.Message, gap.Gap = 1000, nil, &event.Gap{Count: 1, Reason: "kernel_buffer"}
+	summary.Seq, summary.Message, summary.Suppressed = 1001, nil, &event.Suppressed{Count: 1, Reason: "dedup"}
+	return append(events, gap, summary)
+}
+
+// hostileForms are the envelopes of the table, as a sink's keys.
+var hostileForms = []struct{ name, yaml string }{
+	{"`json`", "envelope: json"},
+	{"`cloudevents`", "envelope: cloudevents"},
+	{"`logfmt`", "envelope: logfmt"},
+	{"`rfc5424`", "envelope: rfc5424"},
+	{"`template`", `{envelope: template, template: "<{{.Text}}{{.Host}}{{.Captures}}{{.Captures.all}}{{printf \"%s\" .Message}}{{.Labels}}"}`},
+	{"`template` of JSON", `{envelope: template, content_type: application/json, template: "[{{json .Text}},{{json .Host}},{{json .Captures}}]"}`},
+	{"`template` with `raw`", `{envelope: template, template: "<{{raw .Text}}"}`},
+	{"`raw`", "envelope: raw"},
+}
+
+// The table of docs/envelopes.md says of each envelope in each place whether control
+// characters can leave the daemon there; here it is made by looking.
+func TestThePageSaysWhereControlCharactersPass(t *testing.T) {
+	const page, begin, end = "../docs/envelopes.md", "<!-- made by TestThePageSaysWhereControlCharactersPass -->\n", "<!-- end -->"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(text), begin)
+	table, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no place for the table", page)
+	}
+	got := hostileTable(t)
+	if *update {
+		if err := os.WriteFile(page, []byte(before+begin+got+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		table = got
+	}
+	if diff := cmp.Diff(table, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", page, diff)
+	}
+}
+
+func hostileTable(t *testing.T) string {
+	var table strings.Builder
+	table.WriteString("| place |")
+	for _, form := range hostileForms {
+		table.WriteString(" " + form.name + " |")
+	}
+	table.WriteString("\n| --- |" + strings.Repeat(" --- |", len(hostileForms)) + "\n")
+	for _, place := range hostilePlaces {
+		table.WriteString("| " + place.name + " |")
+		for _, form := range hostileForms {
+			fmt.Fprintf(&table, " %s |", place.judge(t, form.yaml))
+		}
+		table.WriteString("\n")
+	}
+	return table.String()
+}
+
+// A hostilePlace is somewhere that events go.
+type hostilePlace struct {
+	name string
+	// open returns the keys of the sink, and a function that returns what has arrived
+	// of the events that were delivered, one each.
+	open func(t *testing.T, out *bytes.Buffer) (yaml string, arrived func(n int) [][]byte)
+}
+
+// judge delivers hostile events and says what arrives.
+func (p *hostilePlace) judge(t *testing.T, form string) string {
+	t.Helper()
+	var out bytes.Buffer
+	yaml, arrived := p.open(t, &out)
+	if strings.HasPrefix(yaml, "journald") {
+		if form != "envelope: json" {
+			return "-"
+		}
+		form = "{}"
+	}
+	cfg, err := config.Parse("t.yaml", []byte("event: {labels: {site: x}}\nsinks:\n- <<: "+flow(form)+"\n  name: out\n  extract: '(?P<all>.*)'\n  "+yaml+"\n"))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, yaml)
+	}
+	if err := Check(cfg, Dirs{}); err != nil {
+		if strings.Contains(err.Error(), "not JSON, so there is no array") {
+			return "-"
+		}
+		t.Fatal(err)
+	}
+	state := t.TempDir()
+	if err := os.Mkdir(filepath.Join(state, "sinks"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s, err := newSink(&cfg.Sinks[0], &Options{Stdout: &out, Dirs: Dirs{State: state}, Machine: &noMachine, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	events := deliverAll(t, s, hostileEvents())
+	return verdict(t, arrived(len(events)), events)
+}
+
+func flow(form string) string {
+	if strings.HasPrefix(form, "{") {
+		return form
+	}
+	return "{" + form + "}"
+}
+
+// deliverAll returns the events that the sink has taken: all but those of which the raw
+// text cannot be a message of syslog, because it is empty.
+func deliverAll(t *testing.T, s sink.Sink, events []event.Event) (taken []event.Event) {
+	t.Helper()
+	for len(events) > 0 {
+		n, err := s.Deliver(t.Context(), events)
+		taken, events = append(taken, events[:n]...), events[n:]
+		if err == nil {
+			continue
+		}
+		if sink.Poisoned(err) != 1 || len(event.WithoutBreak(events[0].Message)) > 0 {
+			t.Fatalf("%q: %v", events[0].Message, err)
+		}
+		events = events[1:]
+	}
+	return taken
+}
+
+// verdict is "escaped" when all that has arrived is visible, and "exact" when it has the
+// bytes of each text.
+func verdict(t *testing.T, arrived [][]byte, events []event.Event) string {
+	t.Helper()
+	if len(arrived) != len(events) {
+		t.Fatalf("%d of %d events have arrived, or more than one for one", len(arrived), len(events))
+	}
+	visible, exact := true, true
+	for i, unit := range arrived {
+		visible = visible && event.IsVisible(bytes.TrimPrefix(unit, []byte("x\ufeff")))
+		exact = exact && bytes.Contains(unit, events[i].Message)
+	}
+	switch {
+	case visible:
+		return "escaped"
+	case exact:
+		return "exact bytes"
+	}
+	t.Errorf("control characters pass, and not all of them: %q", arrived)
+	return "?"
+}
