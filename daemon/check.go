@@ -8,6 +8,7 @@ import (
 	"io/fs"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
@@ -32,14 +33,25 @@ func CheckRest(cfg *config.Config, text config.Errors, dirs Dirs) config.Errors 
 	compiler := newCompiler(cfg)
 	for i := range cfg.Sinks {
 		sc, path := &cfg.Sinks[i], fmt.Sprintf("sinks[%d]", i)
-		err := errors.Join(checkEnvelope(&cfg.Event, sc), checkSink(sc))
-		if !cfg.HasFault(cfg.Fault(path+".extract", "")) { // which names the captures
-			_, wrong := newRules(sc, compiler)
-			err = errors.Join(wrong, err)
-		}
+		err := errors.Join(checkRules(cfg, path, sc, compiler), checkSink(sc))
 		faults = append(faults, sinkFaults(cfg, i, err)...)
 	}
 	return text.Join(faults.Extract(func(f *config.FieldError) bool { return !cfg.HasFault(f) }))
+}
+
+// checkRules checks the rules and the envelope of a sink, as far as they do not depend on
+// keys that have a fault themselves: extract names the captures of both.
+func checkRules(cfg *config.Config, path string, c *config.Sink, compiler *match.Compiler) error {
+	if cfg.HasFault(cfg.Fault(path+".extract", "")) {
+		_, err := newEncoder(c)
+		return err
+	}
+	_, err := newRules(c, compiler)
+	if cfg.HasFault(cfg.Fault("event.labels", "")) {
+		_, wrong := newEncoder(c)
+		return errors.Join(err, wrong)
+	}
+	return errors.Join(err, checkEnvelope(&cfg.Event, c))
 }
 
 // IsUnverifiable reports whether a fault may exist for this process only, because the

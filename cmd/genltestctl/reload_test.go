@@ -24,7 +24,7 @@ func TestReloadTellsTheOutcome(t *testing.T) {
 		stdout, stderr string
 	}{
 		{"good", nil, nil, 0, "reloaded: added a, b; removed c; 4 unchanged\n", "warning: f.yaml:1:2: " + visible + "\n"},
-		{"as JSON", nil, []string{"-o", "json"}, 0, `{"added":["a","b"],"changed":[],"removed":["c"],"unchanged":4,"warnings":["f.yaml:1:2: \u001b[2J` + "\u202egnp.exe" + `\n` + "\ufffd" + `31m"]}` + "\n", ""},
+		{"as JSON", nil, []string{"-o", "json"}, 0, `{"added":["a","b"],"changed":[],"removed":["c"],"unchanged":4,"warnings":["f.yaml:1:2: \u001b[2J\u202egnp.exe\n` + "\ufffd" + `31m"]}` + "\n", ""},
 		{"at fault", faults, nil, 78, "", "f.yaml:1:2: a: bad\nf.yaml:3:4: " + visible + "\ngenltestctl: the configuration is at fault\n"},
 		{"broken", errors.New("the disk is full"), nil, 1, "", "genltestctl: the daemon refuses: the disk is full\n"},
 		{"with a word too many", nil, []string{"now"}, 64, "", `genltestctl: unknown command "now" for "genltestctl reload"; see genltestctl reload --help` + "\n"},
