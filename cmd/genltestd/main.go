@@ -18,6 +18,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon"
+	"github.com/genltestd/genltestd/daemon/liblog"
 	"github.com/genltestd/genltestd/daemon/systemd"
 )
 
@@ -140,6 +141,7 @@ func serve(cfg *config.Config, stdout io.Writer, log *slog.Logger, opts daemon.O
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal has its default effect
 
+	defer liblog.Capture(log)() // before a library has anything to say
 	log.Info("starting", "version", version, "config", filesOf(cfg))
 	for _, w := range daemon.Warnings(cfg) {
 		log.Warn("configuration: " + w.Error())

@@ -19,6 +19,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/genltestd/genltestd/daemon/liblog"
 )
 
 // A Check returns what is wrong, one line each; none when all is well. The lines
@@ -75,7 +77,7 @@ func serve(l *limiter, handler http.Handler) *Server {
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(l.log.Handler(), slog.LevelWarn),
+		ErrorLog:          liblog.New(l.log, slog.LevelWarn),
 	}}
 }
 
@@ -83,7 +85,7 @@ func serve(l *limiter, handler http.Handler) *Server {
 func Handler(pages Pages, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	scrape := promhttp.HandlerFor(pages.Metrics, promhttp.HandlerOpts{
-		ErrorLog:            slog.NewLogLogger(log.Handler(), slog.LevelError),
+		ErrorLog:            liblog.New(log, slog.LevelError),
 		EnableOpenMetrics:   true,
 		MaxRequestsInFlight: 8,
 		Timeout:             10 * time.Second,

@@ -160,6 +160,19 @@ func (d *running) waitForFailures(but ...string) {
 	})
 }
 
+// waitForProgress waits until every server has been asked.
+func (d *running) waitForProgress() {
+	d.w.t.Helper()
+	d.w.eventually("every server is asked", func() error {
+		for i, s := range d.w.servers {
+			if s.asked.Load() == 0 {
+				return fmt.Errorf("nobody has asked server %d of %d", i, len(d.w.servers))
+			}
+		}
+		return nil
+	})
+}
+
 // program runs one of ours in the daemon's environment, and returns all that it prints.
 // One that would go on for ever is ended.
 func (w *world) program(name string, args ...string) []byte {

@@ -30,7 +30,8 @@ type world struct {
 	planted  map[string]bool // FIELD by PLACE
 	count    int             // of texts
 	hooks    int
-	control  Canary // is no secret: where it is not found, nobody has looked
+	trail    []string // texts of those that were planted last
+	control  Canary   // is no secret: where it is not found, nobody has looked
 }
 
 // places are where a secret may stand.
@@ -64,6 +65,7 @@ func (w *world) plant(field, part, place string) Canary {
 	w.planted[field+" by "+place] = true
 	name := strings.TrimSuffix(field+" "+part, " ") + " by " + place
 	w.canaries[name] = New(name)
+	w.trail = append(w.trail, w.canaries[name].Text())
 	return w.canaries[name]
 }
 

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package liblog
+
+import (
+	"bytes"
+	"log"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func newLog() (*slog.Logger, *bytes.Buffer) {
+	out := new(bytes.Buffer)
+	return slog.New(slog.NewTextHandler(out, nil)), out
+}
+
+func TestNoTextOfALibraryIsLogged(t *testing.T) {
+	l, out := newLog()
+	defer Capture(l)()
+	for name, say := range map[string]func(){
+		"log.Printf":   func() { log.Printf("starting with %q", "canary") },
+		"log.Default":  func() { log.Default().Println("canary") },
+		"log.Output":   func() { log.Output(1, "canary") }, //nolint:errcheck // never fails
+		"slog.Info":    func() { slog.Info("canary", "token", "canary") },
+		"slog.Default": func() { slog.Default().With("token", "canary").WithGroup("canary").Error("canary") },
+		"slog.Debug":   func() { slog.Debug("canary") },
+	} {
+		out.Reset()
+		say()
+		if text := out.String(); strings.Contains(text, "canary") || !strings.Contains(text, "function=github.com/genltestd/genltestd/daemon/liblog.TestNoTextOfALibraryIsLogged") {
+			t.Errorf("%s: logged %q", name, text)
+		}
+	}
+}
+
+func TestAPlaceIsLoggedOnceAMinute(t *testing.T) {
+	p := newPlaces()
+	now := time.Unix(1_700_000_000, 0)
+	p.now = func() time.Time { return now }
+	var got []int
+	for range 200 { // a line a second
+		if omitted, ok := p.turn("f"); ok {
+			got = append(got, omitted)
+		}
+		now = now.Add(time.Second)
+	}
+	if len(got) != 4 || got[0] != 0 || got[1] != 59 || got[3] != 59 {
+		t.Errorf("logged with %v lines left out", got)
+	}
+	if _, ok := p.turn("g"); !ok {
+		t.Error("another place is not logged")
+	}
+}
+
+func TestALineAboutAClientIsVisible(t *testing.T) {
+	l, out := newLog()
+	server := New(l, slog.LevelWarn)
+	for range 3 {
+		server.Printf("http: panic serving \x1b[2J\n")
+	}
+	if text := out.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "level=WARN") || !strings.Contains(text, "panic serving") || strings.Contains(text, "\x1b") {
+		t.Errorf("logged %q", text)
+	}
+}
+
+func TestCaptureIsUndone(t *testing.T) {
+	l, out := newLog()
+	Capture(l)()
+	var own bytes.Buffer
+	log.SetOutput(&own)
+	defer log.SetOutput(os.Stderr)
+	log.Print("x")
+	if out.Len() > 0 || own.Len() == 0 {
+		t.Errorf("logged %q, %q", out, &own)
+	}
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package canary
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+// A moment is a place in the life of a connection at which a talker sends what nobody has
+// asked for.
+type moment string
+
+const (
+	onAccept    moment = "accept"     // before the client has sent anything
+	onHead      moment = "head"       // when the request's head has come, and not its body
+	inHead      moment = "in-head"    // within the head of the response
+	inBody      moment = "in-body"    // within its body
+	behind      moment = "behind"     // directly after the response
+	idle        moment = "idle"       // while the connection is idle
+	idleAnswer  moment = "idle-200"   // then a whole response
+	idleRefusal moment = "idle-408"   // then one that the transport knows
+	idleEnd     moment = "idle-close" // then, before the connection ends
+)
+
+var moments = []moment{onAccept, onHead, inHead, inBody, behind, idle, idleAnswer, idleRefusal, idleEnd}
+
+const ok200 = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+// talk answers every request with 200 and repeats its head at a moment. What it knows
+// before there is a request is everything that was planted.
+func talk(at moment, everything string) func(net.Conn) {
+	return func(c net.Conn) {
+		if at == onAccept {
+			say(c, everything)
+		}
+		in := bufio.NewReader(c)
+		for turn := 0; ; turn++ {
+			r, err := http.ReadRequest(in)
+			if err != nil {
+				return
+			}
+			said := strings.Join(told(r, turn), "\n")
+			if at == onHead {
+				say(c, said)
+			}
+			io.Copy(io.Discard, r.Body) //nolint:errcheck // the client may have gone
+			answer(c, at, said)
+		}
+	}
+}
+
+func answer(c net.Conn, at moment, said string) {
+	line := strings.ReplaceAll(said, "\n", " ")
+	switch at {
+	case inHead:
+		say(c, "HTTP/1.1 200 OK\r\nX-Told: "+line+"\r\n"+line+"\r\nContent-Length: 0\r\n\r\n")
+	case inBody:
+		say(c, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s%s", len(said), said, said))
+	case behind:
+		say(c, ok200+said)
+	default:
+		say(c, ok200)
+		time.Sleep(200 * time.Millisecond) // until the connection is idle
+	}
+	switch at {
+	case idle:
+		say(c, said)
+	case idleAnswer:
+		say(c, fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Told: %s\r\nContent-Length: %d\r\n\r\n%s", line, len(said), said))
+	case idleRefusal:
+		say(c, "HTTP/1.1 408 "+line+"\r\nConnection: close\r\n\r\n"+said)
+	case idleEnd:
+		say(c, said)
+		c.Close()
+	}
+}
+
+func say(c io.Writer, text string) { io.WriteString(c, text) } //nolint:errcheck // the client may have had enough
+
+// inHandshake sends text in place of TLS, before or after the client's first message.
+func inHandshake(first bool, text string) func(net.Conn) {
+	return func(c net.Conn) {
+		if first {
+			c.Read(make([]byte, 4096)) //nolint:errcheck // the client may have gone
+		}
+		say(c, text)
+		io.Copy(io.Discard, c) //nolint:errcheck // until the client goes
+	}
+}
+
+// frame is one of HTTP/2.
+func frame(kind, flags byte, stream uint32, payload string) string {
+	n := len(payload)
+	return string([]byte{
+		byte(n >> 16), byte(n >> 8), byte(n), kind, flags,
+		byte(stream >> 24), byte(stream >> 16), byte(stream >> 8), byte(stream),
+	}) + payload
+}
+
+// frames are what an HTTP/2 server must not send, or what nobody has asked for, with a
+// text in it. The stream is that of a request.
+var frames = map[string]func(stream uint32, text string) string{
+	"data-idle":    func(_ uint32, text string) string { return frame(0, 0, 9999, text) },
+	"data-zero":    func(_ uint32, text string) string { return frame(0, 0, 0, text) },
+	"data-done":    func(id uint32, text string) string { return frame(0, 0, id, text) },
+	"headers-done": func(id uint32, text string) string { return frame(1, 4, id, "\x88\x00\x04told\x7f\x10"+text) },
+	"reset":        func(id uint32, text string) string { return frame(3, 0, id, text[:4]) },
+	"settings":     func(_ uint32, text string) string { return frame(4, 0, 0, text[:len(text)/6*6]) },
+	"settings-cut": func(_ uint32, text string) string { return frame(4, 0, 0, text[:7]) },
+	"push":         func(id uint32, text string) string { return frame(5, 4, id, "\x00\x00\x00\x02"+text) },
+	"ping":         func(_ uint32, text string) string { return frame(6, 0, 0, text[:8]) + frame(6, 1, 0, text[8:16]) },
+	"ping-long":    func(_ uint32, text string) string { return frame(6, 0, 0, text) },
+	"go-away":      func(_ uint32, text string) string { return frame(7, 0, 0, "\x00\x00\x00\x00\x00\x00\x00\x0b"+text) },
+	"go-away-done": func(id uint32, text string) string {
+		return frame(7, 0, 0, string(binary.BigEndian.AppendUint64(nil, uint64(id)<<32))+text)
+	},
+	"window":       func(_ uint32, text string) string { return frame(8, 0, 0, text[:4]) },
+	"continuation": func(id uint32, text string) string { return frame(9, 0, id, text) },
+	"alt-svc":      func(_ uint32, text string) string { return frame(10, 0, 0, "\x00\x00"+text) },
+	"origin":       func(_ uint32, text string) string { return frame(12, 0, 0, text) },
+	"unknown":      func(_ uint32, text string) string { return frame(0xee, 0xff, 0, text) },
+	"too-long":     func(id uint32, text string) string { return frame(0, 0, id, strings.Repeat(text, 200)) },
+	"http-1":       func(_ uint32, text string) string { return "HTTP/1.1 200 OK\r\nX-Told: " + text + "\r\n\r\n" },
+	"garbage":      func(_ uint32, text string) string { return text },
+}
+
+// talkHTTP2 answers every request with 200, and sends a frame: before the settings, after
+// them, or after the response.
+func talkHTTP2(when int, hostile func(stream uint32) string) func(net.Conn) {
+	return func(c net.Conn) {
+		if when == 0 {
+			say(c, hostile(1))
+		}
+		if _, err := io.ReadFull(c, make([]byte, len(http2Preface))); err != nil {
+			return
+		}
+		say(c, frame(4, 0, 0, ""))
+		if when == 1 {
+			say(c, hostile(1))
+		}
+		head := make([]byte, 9)
+		for {
+			if _, err := io.ReadFull(c, head); err != nil {
+				return
+			}
+			kind, flags, n := head[3], head[4], int64(head[0])<<16|int64(head[1])<<8|int64(head[2])
+			io.CopyN(io.Discard, c, n) //nolint:errcheck // seen by the next read
+			id := uint32(head[5])<<24 | uint32(head[6])<<16 | uint32(head[7])<<8 | uint32(head[8])
+			switch {
+			case kind == 4 && flags&1 == 0:
+				say(c, frame(4, 1, 0, ""))
+			case (kind == 0 || kind == 1) && flags&1 != 0:
+				say(c, frame(1, 5, id, "\x88")) // status 200, and no more
+				if when == 2 {
+					time.Sleep(200 * time.Millisecond) // until the connection is idle
+					say(c, hostile(id))
+				}
+			}
+		}
+	}
+}
+
+const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+// talkLines repeats everything to a sink that writes lines, at a moment.
+func talkLines(at moment, everything string) func(net.Conn) {
+	return func(c net.Conn) {
+		if at == onAccept {
+			say(c, everything)
+		}
+		buf := make([]byte, 64<<10)
+		for {
+			if _, err := c.Read(buf); err != nil {
+				return
+			}
+			say(c, everything)
+			if at == idleEnd {
+				return
+			}
+		}
+	}
+}
+
+// A talker is a server that knows what one sink has to keep secret.
+type talker struct{ own atomic.Pointer[string] }
+
+// serve starts a server. The sink that leads to it is made afterwards, and its secrets are
+// known when somebody connects.
+func (k *talker) serve(w *world, c *tls.Config, fault func(own string) func(net.Conn)) string {
+	none := ""
+	k.own.Store(&none)
+	return w.serve(c, func(conn net.Conn) { fault(*k.own.Load())(conn) }).addr
+}
+
+func (k *talker) knows(texts []string) {
+	text := strings.Repeat(strings.Join(texts, " ")+" ", 3)
+	k.own.Store(&text)
+}
+
+// talkers adds sinks whose receivers send what nobody has asked for. It returns the names
+// of the sinks, which may well deliver.
+func (w *world) talkers() (names []string) {
+	ca := sinktest.NewCA(w.t)
+	good, h2 := serverTLS(w.t, ca, "good", time.Hour), serverTLS(w.t, ca, "h2", time.Hour)
+	h2.NextProtos = []string{"h2"}
+	trusted := map[string]any{"ca": ca.File}
+	add := func(name, kind string, options map[string]any) {
+		names = append(names, "talk-"+name)
+		w.sink("talk-"+name, kind, options)
+	}
+	hook := func(name, scheme string, c *tls.Config, fault func(own string) func(net.Conn)) {
+		k := new(talker)
+		address := k.serve(w, c, fault)
+		w.trail = nil
+		w.hooks++
+		options := w.identity(w.hooks%3, scheme+"://"+address, places[w.hooks%len(places)])
+		k.knows(w.trail)
+		options["batch"] = "none" // so that a connection is used again
+		if scheme == "https" {
+			options["tls"] = trusted
+		}
+		add(name, "webhook", options)
+	}
+	for _, at := range moments {
+		hook(string(at), "http", nil, func(own string) func(net.Conn) { return talk(at, own) })
+		hook("tls-"+string(at), "https", good, func(own string) func(net.Conn) { return talk(at, own) })
+	}
+	for name, hostile := range frames {
+		for when := range 3 {
+			hook(fmt.Sprintf("h2-%s-%d", name, when), "https", h2, func(own string) func(net.Conn) {
+				return talkHTTP2(when, func(stream uint32) string { return hostile(stream, own) })
+			})
+		}
+	}
+	for i, first := range []bool{true, false} {
+		hook(fmt.Sprintf("handshake-%d", i), "https", nil, func(own string) func(net.Conn) { return inHandshake(first, own) })
+		hook(fmt.Sprintf("alert-%d", i), "https", nil, func(own string) func(net.Conn) { return inHandshake(first, "\x15\x03\x03\x00\x02\x02\x28"+own) })
+	}
+	everything := strings.Join(w.everything(), " ") // these sinks have no secrets
+	for _, kind := range []string{"socket", "syslog"} {
+		for _, at := range []moment{onAccept, idle, idleEnd} {
+			add(fmt.Sprintf("%s-tls-%s", kind, at), kind, map[string]any{"address": "tls://" + w.serve(good, talkLines(at, everything)).addr, "tls": trusted})
+			add(fmt.Sprintf("%s-tcp-%s", kind, at), kind, map[string]any{"address": "tcp://" + w.serve(nil, talkLines(at, everything)).addr})
+		}
+		for i, first := range []bool{true, false} {
+			add(fmt.Sprintf("%s-handshake-%d", kind, i), kind, map[string]any{"address": "tls://" + w.serve(nil, inHandshake(first, everything)).addr, "tls": trusted})
+		}
+	}
+	return names
+}
+
+// wantLibraries waits until a library has had something to log: else nobody has looked
+// whether it shows a secret. None of its text is in the log.
+func (e *evidence) wantLibraries(d *running) {
+	d.w.eventually("a library logs", func() error {
+		log := d.stderr.Bytes()
+		if !bytes.Contains(log, []byte("function=net/http.(*persistConn)")) {
+			return errors.New("nothing of the transport's is logged")
+		}
+		return nil
+	})
+	if log := d.stderr.Bytes(); bytes.Contains(log, []byte("Unsolicited")) {
+		e.Error("the text of a library is in the log")
+	}
+}
