@@ -62,10 +62,13 @@ func (j *Journal) ready() error {
 func (j *Journal) prepare(f *frame) error {
 	j.mu.Lock()
 	f.first, f.index = j.next, j.index
-	sealed, fault, reserved := j.sealed, j.fault, j.reserved
+	sealed, away, fault, reserved := j.sealed, j.away, j.fault, j.reserved
 	j.mu.Unlock()
 	if sealed {
 		return ErrSealed
+	}
+	if away != nil {
+		return fmt.Errorf("journal %s: %w", j.dir, away)
 	}
 	if fault != nil {
 		return fmt.Errorf("journal %s: the disk does not keep what it was given: %w", j.dir, fault)
@@ -202,6 +205,9 @@ func (j *Journal) newSegment() error {
 		return err
 	}
 	s.file = file
+	if info, err := file.Stat(); err == nil { // else it will be taken for another one, and written anew
+		s.id = info.ID
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.segments = append(j.segments, s)

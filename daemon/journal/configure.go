@@ -111,14 +111,16 @@ func (j *Journal) openLoose(s *segment) (File, error) {
 }
 
 // rest waits until SyncInterval has passed, which may change meanwhile, and reports
-// false when the journal is closed.
-func (j *Journal) rest(pause *time.Timer) bool {
+// false when the journal is closed. It looks after the files while it waits.
+func (j *Journal) rest(pause *time.Timer, look <-chan time.Time) bool {
 	began := time.Now()
 	for {
 		pause.Reset(j.options().SyncInterval - time.Since(began))
 		select {
 		case <-j.quit:
 			return false
+		case <-look:
+			j.look()
 		case <-j.changed:
 		case <-pause.C:
 			return true

@@ -145,7 +145,8 @@
 //     losing the cursor's file to damage.
 //     (TestReaderOfADamagedCursorRepeatsAndLosesNothing)
 //  10. A segment is removed only when all cursors have durably passed it, or a
-//     limit says so; never the newest, which tells the last generation.
+//     limit says so; never the newest, which tells the last generation. Where a full
+//     disk keeps the cursors from being written, they need not have passed it durably.
 //     (TestRetentionWaitsForAllCursors, TestLastGenerationSurvivesRetention)
 //     No limit takes what a pinned reader has not durably passed: Append fails
 //     until it has. (TestModel, TestPinnedReaderLosesNothing,
@@ -161,8 +162,8 @@
 //     TestFailedFsyncAlways, TestFailedFsyncBeforeAKill, TestFailedFsyncOfACursor,
 //     TestAttemptsWhileFsyncFailsLeaveNothingBehind,
 //     TestCrashAtEachStep)
-//  13. The cost of Open, and memory, do not grow with what is in the journal, nor
-//     that of Trim with what it drops. (TestOpenReadsNoBacklog,
+//  13. The cost of Open, and memory, do not grow with what is in the journal, but for
+//     the header of each segment, nor that of Trim with what it drops. (TestOpenReadsNoBacklog,
 //     TestStartDoesNotGrowWithTheBacklog, TestTrimReadsNoSegmentThatGoesWhole)
 //  14. A directory that is in use, newer, or not ours is left as it is.
 //     (TestOpenRefuses)
@@ -182,4 +183,9 @@
 //     its path. (TestWhatIsNoFileIsAnErrorWithItsPath)
 //  18. Verify and Open find a segment that is missing and that the journal has not
 //     removed. (TestVerifyFindsAMissingSegment, TestVerifyExplainsWhatRetentionRemoved)
+//  19. Directory and files that are removed, replaced or covered while the journal is
+//     open are noticed within a second or two. Append fails until they are made anew, with
+//     all that is open or has another name; the rest is counted.
+//     (TestFilesThatAreTakenAwayWhileTheJournalIsOpen, TestADirectoryThatCannotBeMadeAnew,
+//     TestADirectoryThatComesBack, TestTheKeeperNoticesThatFilesAreGone)
 package journal

@@ -157,7 +157,7 @@ func (r *Reader) index0() int {
 
 // enter begins to read a segment.
 func (r *Reader) enter(s *segment, limit int64, end uint64) error {
-	file, err := r.j.fs.Open(r.j.segmentPath(s), unix.O_RDONLY)
+	file, err := r.j.openSegment(s)
 	if err != nil {
 		return err
 	}
@@ -169,8 +169,7 @@ func (r *Reader) enter(s *segment, limit int64, end uint64) error {
 			return err
 		}
 	}
-	r.leave()
-	r.segment, r.file = s, file
+	r.hold(s, file)
 	r.scan.lenient = false
 	r.scan.reset(file, min(segmentHeaderLen, limit), limit, s.first, end)
 	ok = ok && h.identity == r.j.who && h.first == s.first
@@ -191,10 +190,38 @@ func (j *Journal) ensure(s *segment, index uint64) {
 	s.sure, s.index = true, index
 }
 
-func (r *Reader) leave() {
-	if r.file != nil {
-		r.file.Close() // only read
-		r.file = nil
+func (r *Reader) leave() { r.hold(nil, nil) }
+
+// hold makes a segment the reader's, and its file, which is also what a segment that
+// has lost its name is saved from.
+func (r *Reader) hold(s *segment, file File) {
+	r.j.mu.Lock()
+	before := r.file
+	r.segment, r.file = s, file
+	r.j.mu.Unlock()
+	if before != nil {
+		before.Close() // only read
 	}
-	r.segment = nil
+}
+
+// openSegment opens a segment for reading, also one that has lost its name. The error is
+// not os.ErrNotExist as long as the directory is away: it may come back.
+func (j *Journal) openSegment(s *segment) (File, error) {
+	file, err := j.fs.Open(j.segmentPath(s), unix.O_RDONLY)
+	if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
+		return file, err
+	}
+	if open, serr := j.sourceOf(s); serr == nil {
+		return open, nil
+	}
+	if info, serr := j.fs.Stat(j.dir); serr != nil || info.ID != j.homeID() {
+		return nil, errAway
+	}
+	return nil, err
+}
+
+func (j *Journal) homeID() FileID {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.home.id
 }

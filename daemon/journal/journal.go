@@ -106,7 +106,8 @@ type Journal struct {
 	fs   FS
 	log  *slog.Logger
 	who  identity
-	lock File
+	lock File // with syncMu held
+	home home // likewise; dir is changed with mu held too
 
 	syncMu        sync.Mutex // held while making durable and while removing
 	cursorsSynced time.Time
@@ -135,6 +136,7 @@ type Journal struct {
 	dirDirty   bool  // names were made or removed since the last SyncDir
 	fault      error // why data could not be made durable; nil when it could
 	unfit      error // why the journal could not be made fit for writing
+	away       error // why directory or files are not where they should be
 	owed       bool  // before the next Append with FsyncAlways: not all that was appended is durable
 	used       bool  // there was an Append or a Read: the limits may remove, and files may be written
 	begun      bool  // the journal was made fit for writing
@@ -217,7 +219,7 @@ func (j *Journal) Bytes() int64 {
 func (j *Journal) Fault() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return cmp.Or(j.fault, j.unfit)
+	return cmp.Or(j.away, j.fault, j.unfit)
 }
 
 func (j *Journal) path(name string) string { return filepath.Join(j.dir, name) }

@@ -13,20 +13,21 @@ import (
 // nothing to do.
 func (j *Journal) keep() {
 	defer close(j.done)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	look := time.NewTicker(lookInterval)
+	defer look.Stop()
 	for {
-		var aging <-chan time.Time
-		if age := j.options().MaxAge; age > 0 {
-			timer.Reset(max(age/8, time.Second))
-			aging = timer.C
-		}
 		select {
 		case <-j.quit:
 			return
-		case <-aging:
+		case <-look.C:
+			j.look()
+			if j.options().MaxAge == 0 {
+				continue
+			}
 		case <-j.kick:
-			if !j.rest(timer) {
+			if !j.rest(pause, look.C) {
 				return
 			}
 		}

@@ -97,7 +97,7 @@ func (m *memFS) Open(name string, flags int) (File, error) {
 	n := m.names[name]
 	switch {
 	case flags&unix.O_DIRECTORY != 0:
-		n = &node{}
+		return &memFile{m: m, node: &node{}, name: name, dir: true}, nil
 	case n != nil && n.kind != "":
 		return nil, &os.PathError{Op: "open", Path: name, Err: irregular(n.kind)}
 	case n == nil && flags&unix.O_CREAT == 0:
@@ -154,7 +154,7 @@ func (m *memFS) Stat(name string) (FileInfo, error) {
 	if strings.Count(name, "/") > 1 {
 		return FileInfo{}, &os.PathError{Op: "stat", Path: name, Err: unix.ENOENT}
 	}
-	return FileInfo{Name: path.Base(name), Kind: kindDirectory, ID: FileID{1, 1}}, nil
+	return dirInfo(name), nil
 }
 
 func (m *memFS) Rename(from, to string) error {
@@ -192,6 +192,7 @@ type memFile struct {
 	node   *node
 	name   string
 	locked bool
+	dir    bool
 }
 
 func (f *memFile) ReadAt(p []byte, off int64) (int, error) {
@@ -247,7 +248,14 @@ func (f *memFile) Sync() error {
 func (f *memFile) Stat() (FileInfo, error) {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
+	if f.dir {
+		return dirInfo(f.name), nil
+	}
 	return f.node.info(f.name), nil
+}
+
+func dirInfo(name string) FileInfo {
+	return FileInfo{Name: path.Base(name), Kind: kindDirectory, ID: FileID{1, 1}}
 }
 
 func (f *memFile) Dup() (File, error) { return &memFile{m: f.m, node: f.node, name: f.name}, nil }

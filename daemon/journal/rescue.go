@@ -68,7 +68,11 @@ func (j *Journal) rewrite(s *segment, temp string) (n *segment, from int64, err 
 		return nil, from, nil
 	}
 	n.synced = n.size
-	return n, from, n.file.Sync()
+	info, err := n.file.Stat()
+	if err == nil {
+		n.id, err = info.ID, n.file.Sync()
+	}
+	return n, from, err
 }
 
 func (j *Journal) beginRewrite(s *segment, f *frame, temp string) (*segment, error) {

@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // A Problem is something that Verify found broken.
@@ -199,41 +197,6 @@ func (c *checker) checkNewest(segments []FileInfo, s *state) {
 	}
 }
 
-func (c *checker) checkSegments(segments []FileInfo, frame func(*frame) error) error {
-	segments, headers := c.ownSegments(segments)
-	for i, f := range segments {
-		end := ^uint64(0)
-		for k := i + 1; k < len(segments) && end == ^uint64(0); k++ {
-			if headers[k].ok {
-				end = headers[k].first
-			}
-		}
-		err := c.segment(f, &headers[i], i == len(segments)-1, end, frame)
-		if errors.Is(err, os.ErrNotExist) {
-			c.known = false // the daemon has removed it since, and may have those before it
-		} else if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ownSegments leaves out the files that are none of this journal's segments. The
-// headers that remain are sure or not ok.
-func (c *checker) ownSegments(files []FileInfo) (segments []FileInfo, headers []header) {
-	for _, f := range files {
-		path := filepath.Join(c.dir, f.Name)
-		h := readHeader(c.fs, path)
-		first, _ := parseSegmentName(f.Name)
-		if h.ok && (h.identity != c.who || h.first != first) {
-			c.problem(Problem{Path: path, Bytes: f.Bytes, What: "no part of this journal: copied, renamed, or of another one"})
-			continue
-		}
-		segments, headers = append(segments, f), append(headers, h)
-	}
-	return segments, headers
-}
-
 // checkEnd judges the end of the last segment. After a clean stop it is known
 // where that is; without one, or under a daemon, a write may not have ended.
 func (c *checker) checkEnd(s *state, clean bool) {
@@ -256,75 +219,6 @@ func (c *checker) checkEnd(s *state, clean bool) {
 			c.sum.Missing += p.Records
 		}
 		c.problem(p)
-	}
-}
-
-// segment checks one segment. The error is visit's, or says that the file is gone.
-func (c *checker) segment(info FileInfo, h *header, newest bool, end uint64, visit func(*frame) error) error {
-	path := filepath.Join(c.dir, info.Name)
-	c.sum.Segments++
-	c.sum.Bytes += info.Bytes
-	file, err := c.fs.Open(path, unix.O_RDONLY)
-	if errors.Is(err, os.ErrNotExist) {
-		c.sum.Segments--
-		c.sum.Bytes -= info.Bytes
-		return err
-	}
-	if err != nil {
-		c.problem(Problem{Path: path, Bytes: info.Bytes, What: notRead(err)})
-		c.known = false
-		return nil
-	}
-	defer file.Close() // only read
-	first, _ := parseSegmentName(info.Name)
-	size := min(info.Bytes, maxSegmentLen)
-	if size < info.Bytes {
-		c.problem(Problem{Path: path, Offset: size, Bytes: info.Bytes - size, What: "beyond the largest size of a segment, not read"})
-	}
-	start := min(segmentHeaderLen, size)
-	if h.ok {
-		c.expect(path, 0, h.index)
-	}
-	scan := scanner{mark: c.who.mark, lenient: true}
-	scan.damaged = func(off, length int64) {
-		p := Problem{Path: path, Offset: off, Bytes: length, What: "no valid batch"}
-		if err := scan.unreadAfter(off); err != nil {
-			p.What = notRead(err)
-		} else if newest && off+length == size {
-			c.torn = p
-			return
-		}
-		c.problem(p)
-	}
-	scan.reset(file, start, size, first, end)
-	for frames := 0; ; frames++ {
-		f, err := scan.next()
-		if err != nil {
-			c.endSegment(path, size, h, newest && frames == 0, notEOF(err))
-			return nil
-		}
-		c.expect(path, scan.off-f.length, f.index)
-		c.account(&f)
-		if err := visit(&f); err != nil {
-			return err
-		}
-	}
-}
-
-// endSegment judges the header, once it is known whether frames follow it. err says why
-// the rest cannot be read.
-func (c *checker) endSegment(path string, size int64, h *header, bare bool, err error) {
-	switch {
-	case err != nil:
-		c.problem(Problem{Path: path, What: notRead(err)})
-		c.known = false
-	case h.ok:
-	case h.err != nil:
-		c.problem(Problem{Path: path, Bytes: min(segmentHeaderLen, size), What: notRead(h.err)})
-	case bare:
-		c.torn = Problem{Path: path, Bytes: size, What: "neither a header nor a batch"}
-	default:
-		c.problem(Problem{Path: path, Bytes: min(segmentHeaderLen, size), What: "damaged segment header"})
 	}
 }
 

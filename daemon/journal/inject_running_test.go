@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestAFaultWhileRunningLosesNothing: what Append has taken is delivered, whatever call
+// fails between, also by the next process.
+func TestAFaultWhileRunningLosesNothing(t *testing.T) {
+	for _, policy := range []Fsync{FsyncInterval, FsyncAlways} {
+		for _, killed := range []bool{false, true} {
+			eachFault(t, func(t *testing.T, what string, i *injector) {
+				fs := newMemFS()
+				opts := still(fs)
+				opts.Fsync = policy
+				j := open(t, "/j", opts)
+				r := reader(t, j, "r", FromOldest)
+				put(t, j, 1, "first")
+				begin(t, j)
+				fs.fail = i.fail
+				taken, got := workWith(j, r, 12)
+				if !i.forever || !killed {
+					fs.fail = nil
+				}
+				if killed {
+					abandon(j)
+					fs.fail = nil
+					j = open(t, "/j", opts)
+					r = reader(t, j, "r", FromOldest)
+				}
+				defer abandon(j)
+				rest, skipped := drain(t, r)
+				for _, rec := range rest {
+					got = append(got, rec.text)
+				}
+				if missing := without(append(taken, "first"), got); len(missing) > 0 || skipped > 0 {
+					t.Errorf("policy %d, killed %v: %s: %d skipped, never delivered: %q", policy, killed, what, skipped, missing)
+				}
+				if !killed {
+					tend(t, j)
+					put(t, j, 100, "goes on")
+				}
+			})
+		}
+	}
+}
+
+// workWith appends, reads, commits and has the keeper work, and returns what was taken
+// and what was read.
+func workWith(j *Journal, r *Reader, batches int) (taken, got []string) {
+	for n := range batches {
+		texts := []string{text(3 * n), text(3*n + 1), text(3*n + 2)}
+		if j.Append(uint64(n+2), epoch, batchOf(texts...)) == nil {
+			taken = append(taken, texts...)
+		}
+		if n%3 == 2 {
+			var records [4]Record
+			k, _, _ := r.TryRead(records[:])
+			for _, rec := range records[:k] {
+				got = append(got, string(rec.Data))
+			}
+			if k > 0 {
+				_ = r.Commit(records[k-1]) // a fault may hit either
+			}
+			_ = j.tend()
+		}
+	}
+	return taken, got
+}
+
+func without(all, found []string) (missing []string) {
+	for _, s := range all {
+		if !slices.Contains(found, s) {
+			missing = append(missing, s)
+		}
+	}
+	return missing
+}
+
+// TestAFullDiskAtTheStartDelivers: nothing that a start writes is needed to deliver what
+// is there, which may be what makes room.
+func TestAFullDiskAtTheStartDelivers(t *testing.T) {
+	for _, clean := range []bool{true, false} {
+		fs, texts := halfRead(t, clean)
+		fs.fail = func(o op) error {
+			if o.kind == opWrite || o.kind == opCreate || o.kind == opTruncate || o.kind == opRename {
+				return unix.ENOSPC
+			}
+			return nil
+		}
+		before := len(fs.segments())
+		u, err := newUser(open(t, "/j", still(fs)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer abandon(u.j)
+		extra := reader(t, u.j, "new", FromOldest)
+		for range 10 {
+			u.round(t)
+		}
+		if u.appended || !errors.Is(u.j.Fault(), unix.ENOSPC) {
+			t.Errorf("appended %v, fault %v", u.appended, u.j.Fault())
+		}
+		if got, skipped := drain(t, extra); len(got) != patientRecords || skipped > 0 {
+			t.Errorf("a new reader got %d records, %d skipped", len(got), skipped)
+		}
+		if n := len(u.got["r"]); n != patientRecords*2/3 {
+			t.Errorf("%d records delivered", n)
+		}
+		_ = extra.cursor.move(u.readers["r"].position) // it cannot be written
+		u.round(t)
+		if after := len(fs.segments()); after >= before {
+			t.Errorf("%d segments of %d are left, and all readers have taken them", after, before)
+		}
+		fs.fail = nil
+		u.finish(t, "disk free again", texts, patientRecords/3)
+	}
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestWhatIsNoFileIsAnErrorWithItsPath: on the real file system, where a FIFO would
+// block whoever opens it.
+func TestWhatIsNoFileIsAnErrorWithItsPath(t *testing.T) {
+	kinds := map[string]func(path string) error{
+		"directory":     func(path string) error { return os.Mkdir(path, 0o700) },
+		"FIFO":          func(path string) error { return unix.Mkfifo(path, 0o600) },
+		"socket":        func(path string) error { return unix.Mknod(path, unix.S_IFSOCK|0o600, 0) },
+		"symbolic link": func(path string) error { return os.Symlink("/dev/zero", path) },
+	}
+	for kind, make := range kinds {
+		for _, name := range []string{metaName, stateName, lockName, cursorPrefix + "r", segmentName(1), "meta.tmp", quarantineName} {
+			t.Run(kind+" "+name, func(t *testing.T) {
+				if name == quarantineName && kind == "directory" {
+					t.Skip("it is one")
+				}
+				dir := t.TempDir()
+				j := open(t, dir, Options{})
+				reader(t, j, "r", FromOldest)
+				put(t, j, 1, "one")
+				begin(t, j)
+				abandon(j)
+				path := filepath.Join(dir, name)
+				os.Remove(path)
+				if err := make(path); err != nil {
+					t.Fatal(err)
+				}
+				within(t, func() {
+					sum, problems := verified(t, dir)
+					if !strings.Contains(problems, path) || !strings.Contains(problems, kind) {
+						t.Errorf("Verify says %q, %+v", problems, sum)
+					}
+					if _, err := Dump(dir, func(string, Record) error { return nil }); err != nil && !strings.Contains(err.Error(), path) {
+						t.Errorf("Dump: %v", err)
+					}
+					if said := useAll(dir); !strings.Contains(said, path) || !strings.Contains(said, kind) && name != quarantineName {
+						t.Errorf("the journal says %q", said)
+					}
+				})
+			})
+		}
+	}
+}
+
+// useAll opens a journal, has it read and write everything, and returns what it says.
+func useAll(dir string) string {
+	var lines bytes.Buffer
+	j, err := Open(dir, Options{SyncInterval: time.Hour, Log: slog.New(slog.NewTextHandler(&lines, nil))})
+	if err != nil {
+		return err.Error()
+	}
+	defer abandon(j)
+	r, err := j.NewReader("r", ReaderOptions{})
+	if err != nil {
+		return err.Error()
+	}
+	_, _, rerr := readSome(r)
+	j.use()
+	return fmt.Sprint(rerr, j.tend(), lines.String())
+}
+
+// verified returns the problems as a text, and the error as one of them.
+func verified(t *testing.T, dir string) (sum Summary, problems string) {
+	t.Helper()
+	sum, err := Verify(dir, func(p Problem) { problems += fmt.Sprintf("%s: %s\n", p.Path, p.What) })
+	if err != nil {
+		problems += err.Error()
+	}
+	return sum, problems
+}
+
+// within fails when f hangs.
+func within(t *testing.T, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		t.Fatal("it hangs")
+	}
+}

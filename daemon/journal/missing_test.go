@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import "testing"
+
+// TestVerifyFindsAMissingSegment: wherever it was.
+func TestVerifyFindsAMissingSegment(t *testing.T) {
+	healthy, _ := patient(t, true)
+	for i := range healthy.segments() {
+		for _, clean := range []bool{true, false} {
+			fs, _ := patient(t, clean)
+			if !clean { // as the keeper of a daemon that runs on has noted it
+				j := open(t, "/j", still(fs))
+				begin(t, j)
+				abandon(j)
+			}
+			check := func() (found int) {
+				c := checker{fs: fs, dir: "/j", report: func(Problem) { found++ }}
+				if err := c.check(func(*frame) error { return nil }); err != nil {
+					t.Fatal(err)
+				}
+				return found
+			}
+			if n := check(); n > 0 {
+				t.Fatalf("%d problems in a healthy journal", n)
+			}
+			delete(fs.names, fs.segments()[i])
+			if check() == 0 {
+				t.Errorf("clean %v: segment %d of %d is missing, and that is not found", clean, i, len(healthy.segments()))
+			}
+			j := open(t, "/j", still(fs))
+			if missing := j.Damage().Missing; (i == 0 || i == len(healthy.segments())-1) && missing != 1 {
+				t.Errorf("clean %v: Open counts %d missing segments", clean, missing)
+			}
+			abandon(j)
+		}
+	}
+}
+
+// TestVerifyExplainsWhatRetentionRemoved: as nothing missing, also when the process was
+// killed directly after it.
+func TestVerifyExplainsWhatRetentionRemoved(t *testing.T) {
+	fs := newMemFS()
+	opts := still(fs)
+	opts.MaxBytes = 4000
+	j := open(t, "/j", opts)
+	reader(t, j, "r", FromOldest)
+	fill(t, j, 5)
+	begin(t, j)
+	for range 60 {
+		fill(t, j, 1)
+		c := checker{fs: fs.clone(), dir: "/j", report: func(p Problem) { t.Error(p) }}
+		if err := c.check(func(*frame) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A movable is a journal of several segments on the real file system, of which a reader
+// has taken one record.
+type movable struct {
+	dir   string
+	j     *Journal
+	r     *Reader
+	count int // records appended
+	lines bytes.Buffer
+}
+
+func newMovable(t *testing.T) *movable {
+	t.Helper()
+	m := &movable{dir: filepath.Join(t.TempDir(), "state", "journal")}
+	m.j = open(t, m.dir, m.options())
+	m.r = reader(t, m.j, "r", FromOldest)
+	fill(t, m.j, 20)
+	m.count = 20
+	begin(t, m.j)
+	rec, _ := next(t, m.r)
+	if err := m.r.Commit(rec); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func (m *movable) options() Options {
+	return Options{SegmentBytes: 1000, SyncInterval: time.Hour, Log: slog.New(slog.NewTextHandler(&m.lines, nil))}
+}
+
+// cured expects that the journal takes events again, and that of all that were appended
+// lost ones are counted, and the others are delivered, here or by the next process.
+func (m *movable) cured(t *testing.T, lost int, killed bool) {
+	t.Helper()
+	if err := m.j.Fault(); err != nil {
+		t.Fatalf("fault %v", err)
+	}
+	put(t, m.j, 100, "after")
+	m.count++
+	if killed {
+		abandon(m.j)
+		m.j = open(t, m.dir, m.options())
+		m.r = reader(t, m.j, "r", FromOldest)
+	}
+	got, skipped := drain(t, m.r)
+	if want := m.count - 1 - lost; len(got) != want || int(skipped) != lost || got[len(got)-1].text != "after" {
+		t.Errorf("%d records, %d skipped; want %d and %d\n%s", len(got), skipped, want, lost, &m.lines)
+	}
+	commitAll(t, reader(t, m.j, "other", FromOldest))
+	begin(t, m.j)
+	if _, problems := verified(t, m.dir); problems != "" && lost == 0 {
+		t.Errorf("Verify says %s", problems)
+	}
+}
+
+// TestFilesThatAreTakenAwayWhileTheJournalIsOpen: what is open, or has another name, is
+// saved, the rest counted, and new records go where a start will find them.
+func TestFilesThatAreTakenAwayWhileTheJournalIsOpen(t *testing.T) {
+	cases := []struct {
+		name string
+		do   func(t *testing.T, m *movable)
+		lost int
+	}{
+		{"state directory renamed", func(t *testing.T, m *movable) {
+			check(t, os.Rename(filepath.Dir(m.dir), filepath.Dir(m.dir)+".old"))
+		}, 0},
+		{"directory renamed and an empty one made", func(t *testing.T, m *movable) {
+			check(t, os.Rename(m.dir, m.dir+".old"))
+			check(t, os.Mkdir(m.dir, 0o700))
+		}, 0},
+		{"another file system mounted over it", func(t *testing.T, m *movable) {
+			if err := unix.Mount("genltestd", m.dir, "tmpfs", 0, "size=1m,mode=700"); err != nil {
+				t.Skipf("mount a tmpfs: %v", err)
+			}
+			t.Cleanup(func() { check(t, unix.Unmount(m.dir, unix.MNT_DETACH)) })
+		}, 0},
+		// The first segment is open for reading, the last for writing. Of those between
+		// nothing is left.
+		{"directory removed", func(t *testing.T, m *movable) { check(t, os.RemoveAll(filepath.Dir(m.dir))) }, 20 - 3 - 2},
+		{"newest segment removed", func(t *testing.T, m *movable) { check(t, os.Remove(m.segment(-1))) }, 0},
+		{"newest segment replaced", func(t *testing.T, m *movable) {
+			write(t, m.dir+".new", []byte("x"))
+			check(t, os.Rename(m.dir+".new", m.segment(-1)))
+		}, 0},
+		{"segment that is being read removed", func(t *testing.T, m *movable) { check(t, os.Remove(m.segment(0))) }, 0},
+		{"segment that is not open removed", func(t *testing.T, m *movable) { check(t, os.Remove(m.segment(2))) }, 3},
+		{"meta, state, cursor and lock removed", func(t *testing.T, m *movable) {
+			for _, name := range []string{metaName, stateName, cursorPrefix + "r", lockName} {
+				check(t, os.Remove(filepath.Join(m.dir, name)))
+			}
+		}, 0},
+	}
+	for _, c := range cases {
+		for _, killed := range []bool{false, true} {
+			t.Run(c.name+map[bool]string{true: ", then killed"}[killed], func(t *testing.T) {
+				m := newMovable(t)
+				if m.j.tend() != nil || m.j.Fault() != nil {
+					t.Fatal(m.j.Fault())
+				}
+				c.do(t, m)
+				m.lines.Reset()
+				m.j.look()
+				if !strings.Contains(m.lines.String(), "removed or replaced") {
+					t.Errorf("the log says:\n%s", &m.lines)
+				}
+				if d := m.j.Damage(); d.Missing+d.Repairs == 0 {
+					t.Errorf("nothing is counted: %+v", d)
+				}
+				m.cured(t, c.lost, killed)
+			})
+		}
+	}
+}
+
+func (m *movable) segment(i int) string {
+	m.j.mu.Lock()
+	defer m.j.mu.Unlock()
+	if i < 0 {
+		i += len(m.j.segments)
+	}
+	return m.j.segmentPath(m.j.segments[i])
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestADirectoryThatCannotBeMadeAnew: nothing is appended where it would be lost, what
+// is open is delivered, and it goes on when the place is free again.
+func TestADirectoryThatCannotBeMadeAnew(t *testing.T) {
+	other := t.TempDir()
+	begin(t, open(t, other, Options{}))
+	for name, occupy := range map[string]func(m *movable){
+		"a file":          func(m *movable) { write(t, m.dir, []byte("x")) },
+		"another journal": func(m *movable) { check(t, os.Symlink(other, m.dir)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMovable(t)
+			check(t, os.Rename(m.dir, m.dir+".old"))
+			occupy(m)
+			for range 3 {
+				m.j.look()
+				if err := m.j.Append(100, epoch, batchOf("refused")); !errors.Is(err, errAway) || !errors.Is(m.j.Fault(), errAway) {
+					t.Fatalf("Append: %v, fault %v", err, m.j.Fault())
+				}
+			}
+			got, skipped := drain(t, m.r)
+			if len(got) != m.count-1 || skipped > 0 {
+				t.Errorf("%d records delivered, %d skipped", len(got), skipped)
+			}
+			if n := strings.Count(m.lines.String(), "takes no events"); n != 1 {
+				t.Errorf("the fault is in the log %d times", n)
+			}
+			check(t, os.Remove(m.dir))
+			m.j.look()
+			check(t, m.j.Fault())
+			put(t, m.j, 100, "after")
+			if got, skipped := readOne(t, m.r); got.text != "after" || skipped > 0 {
+				t.Errorf("got %v, %d skipped", got, skipped)
+			}
+		})
+	}
+}
+
+// TestADirectoryThatComesBack is the same as before, with nothing made anew.
+func TestADirectoryThatComesBack(t *testing.T) {
+	m := newMovable(t)
+	check(t, os.Rename(m.dir, m.dir+".old"))
+	write(t, m.dir, []byte("x"))
+	m.j.look()
+	if !errors.Is(m.j.Fault(), errAway) {
+		t.Errorf("fault %v", m.j.Fault())
+	}
+	check(t, os.Remove(m.dir))
+	check(t, os.Rename(m.dir+".old", m.dir))
+	m.j.look()
+	m.cured(t, 0, false)
+	if d := m.j.Damage(); d != (Damage{}) {
+		t.Errorf("damage %+v", d)
+	}
+}
+
+// TestTheKeeperNoticesThatFilesAreGone by itself, while nothing is appended.
+func TestTheKeeperNoticesThatFilesAreGone(t *testing.T) {
+	m := newMovable(t)
+	check(t, os.RemoveAll(filepath.Dir(m.dir)))
+	deadline := time.After(time.Minute)
+	for m.j.Damage().Missing == 0 {
+		select {
+		case <-deadline:
+			t.Fatal("it does not notice")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+// A mixUp puts something into the directory that does not belong there.
+type mixUp struct {
+	name string
+	do   func(fs *memFS, segments []string)
+	want func(Damage) bool
+	says string // in the log
+}
+
+// TestWhatDoesNotBelongThereCostsNothing: copies of files, files of another journal,
+// and files of nothing at all. All records are read, and the log names the file.
+func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
+	other, _ := patient(t, true)
+	within := "/j/" + segmentName(5) // a number within the first segment
+	beyond := "/j/" + segmentName(patientRecords+10)
+	stray := func(d Damage) bool { return d.Strays == 1 && d.Repairs == 0 && d.Records == 0 }
+	copied := func(m *memFS, to, from string) { m.names[to] = &node{data: bytes.Clone(m.names[from].data)} }
+	foreign := func(m *memFS, name, as string) { m.names[as] = &node{data: bytes.Clone(other.names[name].data)} }
+	for _, c := range []mixUp{
+		{"copy of the same segment within it", func(m *memFS, s []string) { copied(m, within, s[0]) }, stray, within},
+		{"copy of a later segment within an earlier one", func(m *memFS, s []string) { copied(m, within, s[2]) }, stray, within},
+		{"copy of a segment behind the last", func(m *memFS, s []string) { copied(m, beyond, s[1]) }, stray, beyond},
+		{"segment of another journal", func(m *memFS, s []string) { foreign(m, other.segments()[1], within) }, stray, within},
+		{"empty file within a segment", func(m *memFS, _ []string) { m.names[within] = &node{} }, nil, ""},
+		{"garbage within a segment", func(m *memFS, _ []string) { m.names[within] = &node{data: make([]byte, 500)} }, nil, within},
+		{"header of a segment, damaged, within it", func(m *memFS, s []string) {
+			copied(m, within, s[0])
+			m.names[within].data[40] ^= 1
+		}, nil, within},
+		{"directory within a segment", func(m *memFS, _ []string) { m.names[within] = &node{kind: kindDirectory} }, nil, within},
+		{"meta of another journal", func(m *memFS, _ []string) { foreign(m, "/j/meta", "/j/meta") }, func(d Damage) bool { return d.Repairs == 1 }, "/j/meta"},
+		{"state of another journal", func(m *memFS, _ []string) { foreign(m, "/j/state", "/j/state") }, func(d Damage) bool { return d.Repairs == 1 }, "/j/state"},
+		{"meta and state of another journal", func(m *memFS, _ []string) {
+			foreign(m, "/j/meta", "/j/meta")
+			foreign(m, "/j/state", "/j/state")
+		}, func(d Damage) bool { return d.Repairs == 2 }, "/j/meta"},
+		{"a file that was not complete", func(m *memFS, _ []string) { m.names["/j/cursor-r.tmp"] = &node{data: []byte("x")} }, nil, "cursor-r.tmp"},
+	} {
+		for _, clean := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s/clean=%v", c.name, clean), func(t *testing.T) {
+				fs, texts := patient(t, clean)
+				c.do(fs, fs.segments())
+				before := fs.clone()
+				var lines bytes.Buffer
+				opts := still(fs)
+				opts.Log = slog.New(slog.NewTextHandler(&lines, nil))
+				j := open(t, "/j", opts)
+				r := reader(t, j, "r", FromOldest)
+				put(t, j, 1000, "new")
+				begin(t, j)
+				got, skipped := drain(t, r)
+				if len(got) != patientRecords+1 || skipped > 0 {
+					t.Errorf("%d records, %d skipped", len(got), skipped)
+				}
+				(&story{texts: texts}).checkRecords(t, c.name, got[:len(got)-1])
+				if c.want != nil && !c.want(j.Damage()) {
+					t.Errorf("damage %+v", j.Damage())
+				}
+				if !strings.Contains(lines.String(), c.says) {
+					t.Errorf("the log does not name %s:\n%s", c.says, &lines)
+				}
+				if n := before.names[c.says]; strings.HasSuffix(c.says, segmentSuffix) && !bytes.Equal(n.data, fs.names[c.says].data) {
+					t.Errorf("%s was changed", c.says)
+				}
+				abandon(j)
+				// A reader that stands behind the number of the file, too.
+				j = open(t, "/j", still(fs))
+				if err := reader(t, j, "later", FromOldest).commit(position{8, 7}); err != nil {
+					t.Fatal(err)
+				}
+				abandon(j)
+				j = open(t, "/j", still(fs))
+				if got, skipped := drain(t, reader(t, j, "later", FromOldest)); len(got) != patientRecords+1-7 || skipped > 0 {
+					t.Errorf("from number 8 on: %d records, %d skipped", len(got), skipped)
+				}
+				all := reader(t, j, "r", FromOldest)
+				all.commit(position{8, 7}) //nolint:errcheck // in memory
+				begin(t, j)
+				if len(fs.segments()) < len(before.segments()) {
+					t.Error("a segment was removed that has records which a reader needs")
+				}
+			})
+		}
+	}
+}
+
+// TestACursorBeyondTheEndBeginsWithTheOldest: as one that is damaged.
+func TestACursorBeyondTheEndBeginsWithTheOldest(t *testing.T) {
+	fs, _ := patient(t, true)
+	j := open(t, "/j", still(fs))
+	id := j.who.id
+	abandon(j)
+	copy(fs.names["/j/cursor-r"].data, encodeSlot(99, position{lostStateStep, 5}.encode(id)))
+	j = open(t, "/j", still(fs))
+	got, skipped := drain(t, reader(t, j, "r", FromOldest))
+	if len(got) != patientRecords || skipped > 0 || j.Damage().Cursors != 1 {
+		t.Errorf("%d records, %d skipped, damage %+v", len(got), skipped, j.Damage())
+	}
+}
