@@ -16,7 +16,7 @@ var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 // Each kind of sink has a page, with an example of that kind.
 func TestDocumentationsConfigurationsLoad(t *testing.T) {
 	kinds := make(map[string]bool)
-	pages := append(glob(t, "../docs/sinks/*.md", len(sinkKinds())), "../docs/configuration.md", "../docs/envelopes.md", "../docs/filters.md", "../README.md")
+	pages := append(glob(t, "../docs/sinks/*.md", len(sinkKinds())), "../docs/configuration.md", "../docs/envelopes.md", "../docs/filters.md", "../docs/secrets.md", "../README.md")
 	for _, page := range pages {
 		blocks := yamlBlock.FindAllStringSubmatch(string(readTestFile(t, page)), -1)
 		if len(blocks) == 0 {

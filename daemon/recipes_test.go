@@ -4,12 +4,16 @@ package daemon
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"net/mail"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -29,32 +33,72 @@ import (
 var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 
 // recipe makes the sink of that name in the documentation, with another URL.
-func recipe(t *testing.T, name, url string) sink.Sink {
+func recipe(t *testing.T, page, name, url string) sink.Sink {
 	t.Helper()
-	page, err := os.ReadFile("../docs/sinks/webhook.md")
+	c := recipeConfig(t, page, name)
+	if err := c.Webhook.URL.UnmarshalText([]byte(url)); err != nil {
+		t.Fatal(err)
+	}
+	return recipeSink(t, c)
+}
+
+func recipeSink(t *testing.T, c *config.Sink) sink.Sink {
+	t.Helper()
+	s, err := newSink(c, &Options{Version: "test", Stdout: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, block := range yamlBlock.FindAllStringSubmatch(string(page), -1) {
-		c, err := config.Parse("webhook.md", []byte(block[1]))
-		if err != nil {
-			t.Fatal(err)
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func recipeConfig(t *testing.T, page, name string) *config.Sink {
+	t.Helper()
+	for _, c := range documented(t, "../docs/"+page) {
+		if c.Sinks[0].Name == name {
+			return &c.Sinks[0]
 		}
-		if c.Sinks[0].Name != name {
-			continue
-		}
-		if err := c.Sinks[0].Webhook.URL.UnmarshalText([]byte(url)); err != nil {
-			t.Fatal(err)
-		}
-		s, err := newSink(&c.Sinks[0], &Options{Version: "test", Stdout: io.Discard})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { s.Close() })
-		return s
 	}
-	t.Fatalf("webhook.md has no sink %q", name)
+	t.Fatalf("%s has no sink %q", page, name)
 	return nil
+}
+
+// documented returns the configurations of a page.
+func documented(t *testing.T, page string) (list []*config.Config) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range yamlBlock.FindAllStringSubmatch(string(text), -1) {
+		c, err := config.Parse(filepath.Base(page), []byte(block[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+// What a reader copies works, but for the files, programs and users of the reader.
+func TestDocumentationsConfigurationsAreWithoutFault(t *testing.T) {
+	pages, err := filepath.Glob("../docs/sinks/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatal(pages, err)
+	}
+	for _, page := range append(pages, "../docs/configuration.md", "../docs/envelopes.md", "../docs/secrets.md", "../README.md") {
+		for _, c := range documented(t, page) {
+			var faults config.Errors
+			errors.As(Check(c, Dirs{}), &faults)
+			for _, f := range faults {
+				_, noUser := errors.AsType[user.UnknownUserError](f.Cause)
+				_, noGroup := errors.AsType[user.UnknownGroupError](f.Cause)
+				if !noUser && !noGroup && !errors.Is(f.Cause, fs.ErrNotExist) && !IsUnverifiable(f.Cause, false) {
+					t.Errorf("%s: %v", page, f)
+				}
+			}
+		}
+	}
 }
 
 // recipeEvents are of every kind, with texts that are empty, long, not UTF-8, and that
@@ -92,7 +136,7 @@ func bodies[T any](t *testing.T, name string) []T {
 	}))
 	t.Cleanup(server.Close)
 	events := recipeEvents()
-	n, err := recipe(t, name, server.URL).Deliver(t.Context(), events)
+	n, err := recipe(t, "sinks/webhook.md", name, server.URL).Deliver(t.Context(), events)
 	if n != len(events) || err != nil || len(got) != len(events) {
 		t.Fatalf("took %d, %v; %d requests", n, err, len(got))
 	}
@@ -213,7 +257,7 @@ func startAlertmanager(t *testing.T) string {
 
 func TestRecipeAlertmanager(t *testing.T) {
 	url := startAlertmanager(t)
-	s := recipe(t, "alertmanager", url)
+	s := recipe(t, "sinks/webhook.md", "alertmanager", url)
 	events := recipeEvents()
 	for range 2 { // the second time nothing changes
 		if n, err := s.Deliver(t.Context(), events); n != len(events) || err != nil {
@@ -242,5 +286,74 @@ func TestRecipeAlertmanager(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("alerts and their last event (-want +got):\n%s", diff)
+	}
+}
+
+// The recipe of docs/envelopes.md, with labels for names.
+func TestRecipeAlertmanagerWithLabels(t *testing.T) {
+	url := startAlertmanager(t)
+	s := recipe(t, "envelopes.md", "alerts", url)
+	events := recipeEvents()
+	for i := range events {
+		events[i].Origin = &event.Origin{Labels: []event.Label{{Name: "site", Value: `b "7"`}}}
+	}
+	if n, err := s.Deliver(t.Context(), events); n != len(events) || err != nil {
+		t.Fatalf("took %d, %v", n, err)
+	}
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var alerts []struct{ Labels map[string]string }
+	if err := json.NewDecoder(resp.Body).Decode(&alerts); err != nil {
+		t.Fatal(err)
+	}
+	if len(alerts) != 3 || alerts[0].Labels["site"] != `b "7"` {
+		t.Errorf("alerts %v", alerts)
+	}
+}
+
+// No event adds a header, a recipient or a second message to a mail.
+func TestRecipeMail(t *testing.T) {
+	c := recipeConfig(t, "sinks/exec.md", "mail")
+	dir := t.TempDir()
+	script := strings.Replace(c.Exec.Argv[2], "/usr/bin/msmtp -t", `cat >"$DIR/$GENLTEST_SEQ"`, 1)
+	if script == c.Exec.Argv[2] {
+		t.Fatalf("the recipe runs another program: %s", script)
+	}
+	c.Exec.Argv[2] = script
+	c.Exec.Environment = []config.ExecVariable{{Name: "DIR", Value: dir}}
+	s := recipeSink(t, c)
+	events := append(recipeEvents(), event.Event{
+		JournalID: "6a9155caa46c7dcc", Seq: 200, Time: time.Now(), Host: "web-1\r\nBcc: x@example.org", Message: []byte("a\r\nBcc: x@example.org\r\n\r\n.\r\nb"),
+	})
+	if taken := deliverAll(t, s, events); len(taken) != len(events) {
+		t.Fatalf("took %d of %d", len(taken), len(events))
+	}
+	for _, e := range events {
+		checkMail(t, string(readFile(t, filepath.Join(dir, fmt.Sprint(e.Seq)))), &e)
+	}
+}
+
+func checkMail(t *testing.T, text string, e *event.Event) {
+	t.Helper()
+	m, err := mail.ReadMessage(strings.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v: %q", err, text)
+	}
+	if len(m.Header) != 8 || m.Header.Get("To") != "ops@example.org" || m.Header.Get("Message-ID") != "<"+e.ID()+"@genltestd.example.org>" {
+		t.Errorf("header %q", m.Header)
+	}
+	if date, err := m.Header.Date(); err != nil || date.Unix() != e.Time.Unix() {
+		t.Errorf("date %v, %v", date, err)
+	}
+	body, err := io.ReadAll(m.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, _ := e.AppendShown(nil)
+	if lines := strings.Split(string(body), "\n"); lines[0] != string(event.AppendVisible(nil, e.AppendText(nil))) || !event.IsVisible(shown) || len(lines) != 4 {
+		t.Errorf("body %q", body)
 	}
 }
