@@ -24,10 +24,13 @@ type decoder struct {
 	open    map[*yaml.Node]bool // from the root down to the current node
 	aliases int                 // how many of these were reached by an alias or a merge key
 	secret  string              // path of the last one that is a mapping
+
+	siblings map[string]map[string]*yaml.Node // the values of the open mappings, by path and key
+	tag      reflect.StructTag                // of the field that is being read
 }
 
 func newDecoder(r *report) *decoder {
-	return &decoder{report: r, open: make(map[*yaml.Node]bool)}
+	return &decoder{report: r, open: make(map[*yaml.Node]bool), siblings: make(map[string]map[string]*yaml.Node)}
 }
 
 // value reads n into v. On a fault v keeps its default.
@@ -51,7 +54,7 @@ func (d *decoder) enter(n *yaml.Node, path string) (_ *yaml.Node, leave func()) 
 		d.fail(at, path, "the alias stands for a part of itself; write the value out")
 	case d.stopped || !d.count(at, path):
 	case n.Style&yaml.TaggedStyle != 0:
-		d.fail(at, path, "has a YAML tag (!); write the value without it, or quote a text that begins with !")
+		d.reserved(n, path)
 	default:
 		d.open[n] = true
 		return n, func() { delete(d.open, n); d.aliases = aliases }
@@ -83,7 +86,9 @@ func (d *decoder) read(n *yaml.Node, v reflect.Value, path string) {
 		}
 		d.read(n, v.Elem(), path)
 	case isNull(n):
-		d.fail(d.keySpot(path, n), path, "has no value; give it one, or leave it out")
+		d.noValue(n, v.Type(), path)
+	case isEmptyBlock(n):
+		d.emptyBlock(n, path)
 	case isText(v) && !hasForms(n, v):
 		d.text(n, v, path)
 	case v.Kind() == reflect.Struct:
@@ -107,7 +112,7 @@ func (d *decoder) keySpot(path string, n *yaml.Node) spot {
 
 func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.SequenceNode {
-		d.fail(spotOf(n), path, `is %s where a list is wanted; begin each entry with "- "`, shape(n))
+		d.notList(n, v.Type(), path)
 		return
 	}
 	v.SetZero() // one without entries stays nil
@@ -131,11 +136,11 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 // matter to them: the file mode 0640 means the same with quotes and without.
 func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.ScalarNode {
-		d.fail(spotOf(n), path, "is %s where one value is wanted; write it behind the colon", describe(n))
+		d.notSingle(n, v.Type(), path)
 		return
 	}
 	if err := setText(v, n.Value); err != nil {
-		d.fail(spotOf(n), path, "%v", err)
+		d.fail(spotOf(n), path, "%v", valueError(v, d.tag, err))
 	}
 }
 
@@ -145,13 +150,14 @@ func (d *decoder) plain(n *yaml.Node, v reflect.Value, path string) {
 	at := spotOf(n)
 	switch {
 	case n.Kind != yaml.ScalarNode:
-		d.fail(at, path, "is %s where one value is wanted; write it behind the colon", describe(n))
+		d.notSingle(n, v.Type(), path)
 	case v.Kind() == reflect.String && isAmbiguous(n):
-		d.fail(at, path, "is %s where text is wanted; if it is meant, quote it: %s", describe(n), quote(n.Value))
-	case v.Kind() == reflect.Bool && n.ShortTag() != "!!bool":
-		d.fail(at, path, "is %s where true or false is wanted; write one of these without quotes", describe(n))
+		v.SetString(n.Value)
+		d.unquoted[path] = d.later(at, path, "is %s, but must be text; if it is meant, quote it: %s", describe(n), quote(n.Value))
+	case v.Kind() == reflect.Bool && n.Value != "true" && n.Value != "false" || v.Kind() == reflect.Bool && n.Style != 0:
+		d.fail(at, path, "is %s, but must be true or false; %s", describe(n), boolAdvice(n))
 	case v.Kind() == reflect.Int && n.ShortTag() == "!!str":
-		d.fail(at, path, "is %s where a number is wanted; write decimal digits without quotes", describe(n))
+		d.fail(at, path, "is %s, but must be a number; %s", describe(n), d.intAdvice(n, v))
 	default:
 		if err := setText(v, n.Value); err != nil {
 			d.fail(at, path, "%v", err)
@@ -160,6 +166,30 @@ func (d *decoder) plain(n *yaml.Node, v reflect.Value, path string) {
 			d.remember(path, n)
 		}
 	}
+}
+
+func boolAdvice(n *yaml.Node) string {
+	switch {
+	case isOn(n.Value) || n.Value == "1":
+		return "write true without quotes"
+	case isOff(n.Value) || n.Value == "0":
+		return "write false without quotes"
+	}
+	return "write one of these without quotes"
+}
+
+// intAdvice offers the number itself, if it is one in quotes or with separators.
+func (d *decoder) intAdvice(n *yaml.Node, v reflect.Value) string {
+	digits := strings.NewReplacer("_", "", ",", "", " ", "").Replace(n.Value)
+	switch {
+	case isOff(n.Value) && within(v, d.tag, "0"):
+		return "write 0"
+	case within(v, d.tag, digits):
+		return "write " + digits + " without quotes"
+	case d.tag.Get("min") != "":
+		return "write " + limits(d.tag)
+	}
+	return "write decimal digits without quotes"
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
@@ -202,7 +232,7 @@ func shape(n *yaml.Node) string {
 func describe(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:
-		return "a mapping"
+		return "a group of keys"
 	case n.Kind == yaml.SequenceNode:
 		return "a list"
 	case isNull(n):

@@ -22,7 +22,7 @@ func TestParseHostile(t *testing.T) {
 	}{
 		{"too large", strings.Repeat("#", maxFile+1), "the file is larger than 1MiB"},
 		{"bomb in an unknown key", bomb("x"), "unknown key"},
-		{"bomb in the sinks", bomb("sinks"), "where a mapping is wanted"},
+		{"bomb in the sinks", bomb("sinks"), "must have keys"},
 		{"aliases of a large sink", "sinks: [&a {batch_events: 1, retry_min: 1s, retry_max: 1s, stdout: {}, name: a}" + strings.Repeat(",*a", size/3) + "]", "stand for more than 10000 values"},
 		{"aliases of many faults", "sinks: [&a {" + unknownKeys(1000, ", ") + "}" + strings.Repeat(",*a", size/3) + "]", "100 faults"},
 		{"bomb of merge keys", mergeBomb("") + "sinks: [{<<: *m9}]", "stand for more than 10000 values"},

@@ -92,5 +92,6 @@ func (r *report) decode(in input) *Config {
 		r.lines = nil
 	}
 	r.check(v, "")
+	r.noteUnquoted()
 	return c
 }

@@ -53,7 +53,7 @@ func TestLoadBad(t *testing.T) {
 		{in("fifo"), ": not a regular file", nil},
 		{"/dev/null", ": not a regular file", nil},
 		{in("large"), ": the file is larger than 1MiB", nil},
-		{in("faulty"), `:1:1: logs: unknown key; did you mean "log"?`, nil},
+		{in("faulty"), `:1:1: logs: unknown key; write "log"`, nil},
 		{in("secret"), ": permission denied", fs.ErrPermission},
 	}
 	for _, tt := range tests {

@@ -20,16 +20,22 @@ const (
 // mapping reads the keys of n into the fields of the struct v.
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
-		d.fail(spotOf(n), path, `is %s where a mapping is wanted; write lines of "key: value"`, shape(n))
+		d.notKeys(n, v.Type(), path)
 		return
 	}
 	keys := keysOf(v.Type())
 	if v.Type() == reflect.TypeFor[Secret]() {
 		d.secret = path
 	}
-	for _, p := range d.pairs(n, path) {
+	pairs := d.pairs(n, path)
+	d.siblings[path] = make(map[string]*yaml.Node, len(pairs))
+	for _, p := range pairs {
+		d.siblings[path][p.key.Value] = p.value
+	}
+	for _, p := range pairs {
 		d.key(p, v, path, keys)
 	}
+	delete(d.siblings, path)
 }
 
 // key reads one key.
@@ -42,13 +48,14 @@ func (d *decoder) key(p pair, v reflect.Value, parent string, keys []string) {
 		d.add(at, path, "is for %s alone; write it there", d.main)
 	case i >= 0:
 		d.keys[path], d.values[path] = at, spotOf(p.value)
+		d.tag = v.Type().Field(i).Tag
 		d.pair(p, v.Field(i), path)
 	default:
 		d.odd[parent] = true
 		if parent == "" && d.main != "" {
 			keys = []string{dropInKey}
 		}
-		d.add(at, path, "unknown key; %s", suggest(name, keys))
+		d.unknown(unknownKey{pair: p, name: name, in: v.Type(), parent: parent, keys: keys})
 	}
 }
 
@@ -65,7 +72,7 @@ func (d *decoder) pair(p pair, v reflect.Value, path string) {
 // stays nil.
 func (d *decoder) texts(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.MappingNode {
-		d.fail(spotOf(n), path, `is %s where a mapping is wanted; write lines of "key: value"`, shape(n))
+		d.notKeys(n, v.Type(), path)
 		return
 	}
 	for _, p := range d.pairs(n, path) {
@@ -140,7 +147,6 @@ func suggest(name string, keys []string) string {
 
 // closest is the one of the words that was likely meant, or empty.
 func closest(name string, words []string) string {
-	fold := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
 	best, least := "", 3 // more than two typing errors is another word
 	for _, word := range words {
 		if n := distance(fold(name), fold(word), least); n < least && n < len(word)-1 {

@@ -60,7 +60,7 @@ func (d *decoder) merged(n *yaml.Node, path string, listed bool) (all []pair) {
 		}
 	default:
 		d.odd[path] = true
-		d.fail(at, own, "is %s where a mapping is wanted; write the alias of one, or a list of such", shape(n))
+		d.fail(at, own, "is %s, but must be a group of keys; write *NAME, where &NAME marks such a group", shape(n))
 	}
 	return all
 }

@@ -65,7 +65,7 @@ func language() diagnose.Language {
 }
 
 // publicKeys are those whose values an error may repeat: they never hold a secret.
-var publicKeys = []string{"name", "filter", "extract", "template"}
+var publicKeys = []string{"filter", "extract", "template"}
 
 // parses reports whether yaml.v3 accepts every document of the text.
 func parses(text []byte) bool {

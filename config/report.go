@@ -5,6 +5,8 @@ package config
 import (
 	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 )
@@ -44,6 +46,8 @@ type report struct {
 	values map[string]spot
 	texts  map[string]written
 	lines  []string // of the file, while it is decoded
+
+	unquoted map[string]*FieldError // texts that need quotes, unless they have another fault
 }
 
 func newReport(file string, all *costs) *report {
@@ -55,6 +59,8 @@ func newReport(file string, all *costs) *report {
 		keys:   make(map[string]spot),
 		values: make(map[string]spot),
 		texts:  make(map[string]written),
+
+		unquoted: make(map[string]*FieldError),
 	}
 }
 
@@ -63,11 +69,32 @@ func (r *report) add(at spot, path, format string, args ...any) {
 	if r.stopped {
 		return
 	}
-	e := &FieldError{File: r.file, Line: at.line, Column: at.column, Path: path}
-	e.Message = fmt.Sprintf(format, args...)
+	r.note(r.later(at, path, format, args...))
+}
+
+// later returns a fault that is noted later, or not at all.
+func (r *report) later(at spot, path, format string, args ...any) *FieldError {
+	return &FieldError{File: r.file, Line: at.line, Column: at.column, Path: path, Message: fmt.Sprintf(format, args...)}
+}
+
+func (r *report) note(e *FieldError) {
+	if r.stopped {
+		return
+	}
 	r.errs = append(r.errs, e)
 	r.faults++
 	r.stopped = r.stopped || r.faults == maxErrors
+}
+
+// noteUnquoted notes the texts that need quotes. One that is not valid in quotes either
+// has a fault already, whose remedy is the better one.
+func (r *report) noteUnquoted() {
+	for _, path := range slices.Sorted(maps.Keys(r.unquoted)) {
+		if !r.failed[path] {
+			r.failed[path] = true
+			r.note(r.unquoted[path])
+		}
+	}
 }
 
 // fail notes that the value of path cannot be had.

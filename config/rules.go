@@ -4,7 +4,6 @@ package config
 
 import (
 	"cmp"
-	"net"
 	"net/netip"
 	"path/filepath"
 	"regexp"
@@ -106,17 +105,14 @@ func (h *HTTP) check(s section) {
 	if h.Listen == "" {
 		return
 	}
-	host, port, err := net.SplitHostPort(h.Listen)
-	if err != nil {
-		s.errorf("listen", `%s is not host:port; write one like 127.0.0.1:9941 or [::1]:9941, or "" for no server`, quote(h.Listen))
-		return
-	}
-	if !isHost(host) {
-		s.errorf("listen", "%s is no host; write a name, an address, or nothing for all addresses, like :9941", quote(host))
-		return
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		s.errorf("listen", "%s is no port; write a number from 1 to 65535, or 0 for any that is free", quote(port))
+	switch fault := listenFault(h.Listen); {
+	case fault == "":
+	case isOff(h.Listen):
+		s.errorf("listen", `%s; write "" for no server`, fault)
+	case likelyListen(h.Listen) != "":
+		s.errorf("listen", "%s; write %s", fault, quote(likelyListen(h.Listen)))
+	default:
+		s.errorf("listen", "%s; %s", fault, listenAdvice)
 	}
 }
 
@@ -133,7 +129,7 @@ var sinkName = regexp.MustCompile(`^[a-z0-9]([a-z0-9_.-]{0,62})$`)
 
 func (k *Sink) check(s section) {
 	if k.Name != "" && !sinkName.MatchString(k.Name) {
-		s.errorf("name", `%s is no name for a sink; write at most 63 of a-z, 0-9, "_", "." and "-", beginning with a letter or digit`, quote(k.Name))
+		s.errorf("name", `%s is not a valid name; write %sat most 63 of a-z, 0-9, "_", "." and "-", beginning with a letter or digit`, quote(k.Name), likelyName(k.Name))
 	}
 	if k.RetryMax < k.RetryMin && s.read("retry_min", "retry_max") {
 		s.errorf(s.culprit("retry_max", "retry_min"), "retry_max %v is less than retry_min %v; make it at least as long", k.RetryMax, k.RetryMin)
@@ -141,10 +137,24 @@ func (k *Sink) check(s section) {
 	if why := k.oneWriter(); k.Workers > 1 && why != "" && s.read("workers") {
 		s.errorf("workers", "%s; leave it at 1", why)
 	}
+	if isOldBool(k.Filter) {
+		s.errorf("filter", "%s is not an expression; write %s, or leave the key out for all events", quote(k.Filter), quote(strconv.FormatBool(isOn(k.Filter))))
+	}
 	k.checkEnvelope(s)
 	k.checkKind(s)
 	k.checkExec(s)
 }
+
+// likelyName proposes a valid name.
+func likelyName(name string) string {
+	likely := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(name), "-"), "-_.")
+	if !sinkName.MatchString(likely) {
+		return ""
+	}
+	return quote(likely) + ", or "
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9_.-]+`)
 
 // oneWriter says why a sink of this kind cannot have several workers; empty when it
 // can.

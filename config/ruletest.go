@@ -104,6 +104,7 @@ func ParseRuleTests(name string, text []byte) (*RuleTests, error) {
 		newDecoder(t.source).value(root, v.FieldByName("Tests"), "tests")
 	}
 	t.source.check(v, "")
+	t.source.noteUnquoted()
 	if err := t.source.err(); err != nil {
 		return nil, err
 	}

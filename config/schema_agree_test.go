@@ -61,23 +61,23 @@ func schemaLimits() []schemaLimit {
 		{message: `sinks: is empty, so events would go nowhere`},
 
 		// What is the same in JSON.
-		{message: `YAML tag`, partly: true},
+		{message: `YAML tag|the word that begins with !`, partly: true},
 		{message: `a key is an alias`, partly: true},
 		{message: `a second YAML document begins here`},
 		{message: `the byte 0xf[ef] is not UTF-8`, partly: true}, // UTF-16
 		{message: `^has no value`, value: `^(~|null)$`},          // of the whole file
-		{message: `is the boolean (?i:y|yes|on|n|no|off) where text is wanted`, partly: true},
+		{message: `is the boolean (?i:y|yes|on|n|no|off), but must be text|is not an expression; write`, partly: true},
 		{message: `is the date `, partly: true},
-		{message: `is neither true nor false`},
+		{message: `is the boolean (?i:true|false), but must be true or false`, partly: true},
 		{message: `is not a (whole number|size|duration|file mode);|has no unit;`, value: oddNumber, partly: true},
 		{message: `could not write to its file`, value: `^[0-7]+$`, partly: true},
 
 		// What a regular expression cannot tell, or not in reason.
 		{message: `is out of range|is too little`, value: partsOfDuration, partly: true},
-		{message: `is not a duration`, value: `^[-+]?[0-9]+[a-zµμ]+$|` + partsOfDuration, partly: true}, // of more than 63 bits
-		{message: `is more bytes than fit in 63 bits`, partly: true},
+		{message: `" is out of range`, value: `^[-+]?[0-9]+[a-zµμ]+$|` + partsOfDuration, partly: true}, // of more than 63 bits
+		{message: `"[0-9]+([kKMG]i?B)?" is out of range; write .* to 8589934591GiB`, partly: true},
 		{message: `is no whole number of seconds`},
-		{message: `is no host`, partly: true},
+		{message: `is (no|not a) host`, partly: true},
 		{message: `is no URI reference`, partly: true},
 		{message: `is no media type`, partly: true},
 		{message: `belongs to the connection or to the body`},

@@ -41,10 +41,23 @@ func (s *Size) UnmarshalText(text []byte) error {
 			break
 		}
 		if Size(n) > math.MaxInt64/u.bytes {
-			return fmt.Errorf("%s is more bytes than fit in 63 bits", quote(t))
+			break
 		}
 		*s = Size(n) * u.bytes
 		return nil
+	}
+	return sizeError(t)
+}
+
+func sizeError(t string) error {
+	likely, overflow := likelySizes(t)
+	switch {
+	case overflow:
+		return &rangeError{t, strconv.FormatInt(math.MaxInt64>>30, 10) + "GiB"}
+	case len(likely) > 0:
+		return &likelyError{t, "a size", likely}
+	case isOff(t):
+		return &offError{t, "a size", "0"}
 	}
 	return fmt.Errorf("%s is not a size; write bytes, or a whole number with kB, MB, GB, KiB, MiB or GiB, like 64MiB", quote(t))
 }

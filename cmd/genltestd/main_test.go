@@ -109,7 +109,7 @@ func TestChecksAndPrintsAllFiles(t *testing.T) {
 
 	put(main, "logs: {level: warn}\n")
 	put(dropIns+"/b.yaml", "sinks: [{name: a, file: {path: x}}]\n")
-	want = main + ":1:1: logs: unknown key; did you mean \"log\"?\n" +
+	want = main + ":1:1: logs: unknown key; write \"log\"\n" +
 		dropIns + "/b.yaml:1:16: sinks[0].name: \"a\" is taken by sinks[0] of " + dropIns + "/a.yaml (line 1); give each sink its own name\n" +
 		dropIns + "/b.yaml:1:32: sinks[0].file.path: \"x\" is not absolute; begin it with /\n"
 	for _, flags := range [][]string{{"--check-config"}, {"--print-config"}, {}} {

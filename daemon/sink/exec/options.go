@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"strings"
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
@@ -43,6 +44,9 @@ type Limits struct {
 // executable, a user that nobody knows. It runs nothing.
 func Check(opts Options) error {
 	var errs []error
+	if len(opts.Argv) == 0 {
+		return &sink.OptionError{Key: "exec.argv", Err: errors.New("is empty; begin it with the absolute path of a program")}
+	}
 	if err := checkProgram(opts.Argv[0]); err != nil {
 		errs = append(errs, &sink.OptionError{Key: "exec.argv[0]", Err: err})
 	}
@@ -56,7 +60,10 @@ func Check(opts Options) error {
 
 func checkProgram(path string) error {
 	info, err := os.Stat(path)
+	program, _, hasSpace := strings.Cut(path, " ")
 	switch {
+	case err != nil && hasSpace && checkProgram(program) == nil:
+		return fmt.Errorf("has a program and its arguments in one text; write each as an entry of its own: [%s, ...]", program)
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():

@@ -232,6 +232,7 @@ func TestCheck(t *testing.T) {
 		{dir + "/program", "", ""},
 		{dir + "/program", "root", ""},
 		{dir + "/missing", "", "exec.argv[0]: stat " + dir + "/missing: no such file or directory"},
+		{dir + "/program -c x", "", "exec.argv[0]: has a program and its arguments in one text; write each as an entry of its own: [" + dir + "/program, ...]"},
 		{dir, "", "exec.argv[0]: " + dir + " is not a file"},
 		{dir + "/text", "no-such-user", "exec.argv[0]: " + dir + "/text is not executable; chmod +x it\nexec.user: user: unknown user no-such-user"},
 	}
@@ -243,5 +244,12 @@ func TestCheck(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("Check(%s, %q) = %q, want %q", tt.path, tt.user, got, tt.want)
 		}
+	}
+}
+
+// A configuration whose argv could not be read has other faults that Check looks for.
+func TestCheckWithoutProgram(t *testing.T) {
+	if err := Check(Options{}); err == nil || !strings.HasPrefix(err.Error(), "exec.argv: ") {
+		t.Errorf("got %v", err)
 	}
 }
