@@ -242,7 +242,7 @@ func startAlertmanager(t *testing.T) string {
 		}
 	})
 	url := "http://" + address
-	for range 1000 {
+	for range 6000 {
 		if resp, err := http.Get(url + "/-/ready"); err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {

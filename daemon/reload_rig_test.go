@@ -208,7 +208,7 @@ func look(t *testing.T) footprint {
 func (f footprint) wantAgain(t *testing.T) {
 	t.Helper()
 	var now footprint
-	for range 1000 {
+	for range 6000 {
 		if now = look(t); now.goroutines <= f.goroutines && now.descriptors <= f.descriptors {
 			return
 		}

@@ -75,7 +75,11 @@ func TestProbe(t *testing.T) {
 			conn := &test.conn
 			conn.ids, conn.deadline = FamilyIDs{ID: 34}, make(chan struct{})
 			client := &EchoClient{dial: func() (echoConn, error) { return conn, nil }}
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			limit := time.Minute // only catches a hang
+			if conn.hang {
+				limit = 50 * time.Millisecond
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			got, err := client.Probe(ctx)
 			if test.wantErr == "" {

@@ -315,10 +315,14 @@ func (s *story) checkRecords(t *testing.T, what string, got []seen) {
 	}
 }
 
-// scale returns the size of a random test: soak with GENLTESTD_SOAK set.
-func scale(short, soak int) int {
-	if soaking {
+// scale returns the size of a random test: soak with GENLTESTD_SOAK set, a quarter of
+// usual with -short.
+func scale(usual, soak int) int {
+	switch {
+	case soaking:
 		return soak
+	case testing.Short():
+		return max(1, usual/4)
 	}
-	return short
+	return usual
 }

@@ -127,7 +127,7 @@ func readOne(t testing.TB, r *Reader) (seen, uint64) {
 
 func next(t testing.TB, r *Reader) (rec Record, skipped uint64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	records := make([]Record, 1)
 	_, skipped, err := r.Read(ctx, records)

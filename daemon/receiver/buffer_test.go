@@ -171,7 +171,7 @@ func TestTheBufferChangesUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	received, lost := 0.0, 0.0
-	for range 1000 {
+	for range 6000 {
 		if err := r.CountDrops(); err != nil {
 			t.Fatal(err)
 		}

@@ -195,7 +195,7 @@ func waitForDrain(t *testing.T, f *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2000 {
+	for range 6000 {
 		readable := false
 		err := raw.Control(func(fd uintptr) {
 			_, _, rerr := unix.Recvfrom(int(fd), nil, unix.MSG_PEEK|unix.MSG_DONTWAIT|unix.MSG_TRUNC)

@@ -35,7 +35,7 @@ func manager(t *testing.T) *net.UnixConn {
 func receive(t *testing.T, c *net.UnixConn) string {
 	t.Helper()
 	buf := make([]byte, 4096)
-	if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	n, err := c.Read(buf)
@@ -106,12 +106,15 @@ func TestWatchdogIsToldOnlyWhileHealthy(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var log bytes.Buffer
 	checks := 0
-	done := make(chan struct{})
+	done, stuckForLong := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		NewNotifier(slog.New(slog.NewTextHandler(&log, nil))).Watchdog(ctx, func() []string {
 			if checks++; checks <= 2 {
 				return nil
+			}
+			if checks == 8 {
+				close(stuckForLong)
 			}
 			return []string{"stuck"}
 		})
@@ -121,7 +124,7 @@ func TestWatchdogIsToldOnlyWhileHealthy(t *testing.T) {
 			t.Errorf("notification %q", got)
 		}
 	}
-	time.Sleep(100 * time.Millisecond)
+	<-stuckForLong
 	cancel()
 	<-done
 	c.SetReadDeadline(time.Now()) //nolint:errcheck // the read below fails then

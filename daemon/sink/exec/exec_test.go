@@ -154,7 +154,7 @@ func running(t *testing.T, pid int) bool {
 // pidIn waits for a number in a file, that a program has begun to run.
 func pidIn(t *testing.T, file string) (pid int) {
 	t.Helper()
-	for range 1000 {
+	for range 6000 {
 		text, err := os.ReadFile(file)
 		if err == nil && strings.HasSuffix(string(text), "\n") {
 			if pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
@@ -171,7 +171,7 @@ func pidIn(t *testing.T, file string) (pid int) {
 func (p place) gone(t *testing.T) {
 	t.Helper()
 	pid := pidIn(t, p.file())
-	for range 500 {
+	for range 6000 {
 		if !running(t, pid) {
 			return
 		}

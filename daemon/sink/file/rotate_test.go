@@ -225,7 +225,7 @@ func TestCompressesInTheBackground(t *testing.T) {
 		deliver(t, s, events(i, i))
 		*now = now.Add(time.Second)
 	}
-	for range 1500 {
+	for range 6000 {
 		all, err := listRotated(path)
 		if err != nil {
 			t.Fatal(err)

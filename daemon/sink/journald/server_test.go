@@ -97,7 +97,7 @@ func (s *server) started(t *testing.T) {
 	if s.process, err = os.FindProcess(pid); err != nil {
 		t.Fatal(err)
 	}
-	for range 1000 {
+	for range 6000 {
 		if _, err := os.Stat(s.socket()); err == nil {
 			return
 		}

@@ -184,7 +184,7 @@ func dial(t *testing.T, l *Listener) *net.UnixConn {
 
 func eventually(t *testing.T, otherwise string, done func() bool) {
 	t.Helper()
-	for range 2000 {
+	for range 12000 {
 		if done() {
 			return
 		}

@@ -50,7 +50,7 @@ func TestAReceiverThatClosesUnreadHasTakenNothing(t *testing.T) {
 				then(t, path)
 			})
 			defer closing.Wait() // Deliver may be the first to return
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			n, err := s.Deliver(ctx, sinktest.Events(1, 3))
 			if n != 0 || err == nil || ctx.Err() != nil {

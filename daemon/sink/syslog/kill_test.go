@@ -77,7 +77,7 @@ func deliver(t *testing.T, s sink.Sink, events []event.Event, limit time.Duratio
 func missing(t *testing.T, place *rsyslog, events []event.Event) (lost []int) {
 	t.Helper()
 	last := `{"id":"` + events[len(events)-1].ID() + `"`
-	for range 1000 {
+	for range 6000 {
 		if strings.Contains(string(place.text(t)), last) {
 			break
 		}

@@ -64,7 +64,7 @@ func (r *rsyslog) start(t *testing.T) {
 	if err := r.process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for range 1000 {
+	for range 6000 {
 		if r.ready() {
 			return
 		}
@@ -86,7 +86,7 @@ func (r *rsyslog) stop(signal syscall.Signal) {
 func (r *rsyslog) suspend(t *testing.T) {
 	t.Helper()
 	r.process.Process.Signal(syscall.SIGSTOP) //nolint:errcheck // it would go on
-	for range 1000 {
+	for range 6000 {
 		running := false
 		states, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", r.process.Process.Pid))
 		for _, file := range states {

@@ -140,7 +140,7 @@ func (f *faultServer) take(req *http.Request) {
 // requests waits for n requests and fails the test if there are more.
 func (f *faultServer) requests(t *testing.T, n int) []gotRequest {
 	t.Helper()
-	for range 1000 {
+	for range 6000 {
 		f.mu.Lock()
 		got := slices.Clone(f.got)
 		f.mu.Unlock()
@@ -165,7 +165,7 @@ func (f *faultServer) connections() int {
 // waitForConnections waits until n are open.
 func (f *faultServer) waitForConnections(t *testing.T, n int) {
 	t.Helper()
-	for range 1000 {
+	for range 6000 {
 		f.mu.Lock()
 		open := len(f.open)
 		f.mu.Unlock()

@@ -83,7 +83,7 @@ func newNginx(t *testing.T) *nginx {
 
 func waitForServer(t *testing.T, address string, complaint fmt.Stringer) {
 	t.Helper()
-	for range 1000 {
+	for range 6000 {
 		if c, err := net.Dial("tcp", address); err == nil {
 			c.Close()
 			return
@@ -113,7 +113,7 @@ func TestNginx(t *testing.T) {
 // lines waits for as many in the log.
 func (n *nginx) lines(t *testing.T, want int) (lines []string) {
 	t.Helper()
-	for range 1000 {
+	for range 6000 {
 		text, err := os.ReadFile(n.log)
 		if err != nil {
 			t.Fatal(err)
