@@ -25,6 +25,10 @@ KERNEL ?= 6.1
 
 # Where Go is installed by hand; sudo leaves it out of PATH.
 export PATH := $(PATH):/usr/local/go/bin
+# Go keeps its caches below HOME, which services and cron jobs may lack.
+ifndef HOME
+export HOME := $(shell getent passwd "$$(id -u)" | cut -d : -f 6)
+endif
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GO      ?= go
@@ -52,7 +56,7 @@ soak: check-go ## run the long forms of the tests (takes long)
 ##@ Development
 
 .PHONY: check
-check: check-go ## format, lint and unit tests, under two minutes
+check: check-go ## format, lint and unit tests in short, some minutes
 	packaging/test/check
 
 # In a network namespace of its own nobody else multicasts.
@@ -122,7 +126,7 @@ install: build ## install daemon, client, unit, manual pages and configuration b
 	install -D -m 0644 packaging/systemd/genltestd.sysusers $(DESTDIR)$(sysusersdir)/genltestd.conf
 	install -d $(DESTDIR)$(unitdir)
 	sed -e 's|@sbindir@|$(sbindir)|' -e 's|@bindir@|$(bindir)|' -e 's|@docdir@|$(docdir)|' \
-		packaging/systemd/genltestd.service.in > $(DESTDIR)$(unitdir)/genltestd.service
+		packaging/systemd/genltestd.service.in | install -m 0644 /dev/stdin $(DESTDIR)$(unitdir)/genltestd.service
 	rm -f $(DESTDIR)$(unitdir)/genltestd.service.d/25[34].conf
 	for since in 253 254; do [ "$(SYSTEMD)" -lt $$since ] || install -D -m 0644 \
 		packaging/systemd/genltestd-$$since.conf $(DESTDIR)$(unitdir)/genltestd.service.d/$$since.conf; done
