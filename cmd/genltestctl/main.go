@@ -115,13 +115,23 @@ func (s *session) explain(err error) (text string, code int) {
 	case errors.As(err, &refused):
 		return "the daemon refuses: " + err.Error(), exitFailed
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
-		return fmt.Sprintf("no daemon listens at %s: %v; start it (systemctl start genltestd), or give its socket with --socket", s.socket, err), exitUnavailable
+		return fmt.Sprintf("no daemon listens at %s: %v; start it (systemctl start genltestd), or give its socket with --socket", s.socket, cause(err)), exitUnavailable
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Sprintf("%v; be root, or a member of the group genltestd", err), exitNoPerm
+		return fmt.Sprintf("%s: %v; be root, or a member of the group genltestd", s.socket, cause(err)), exitNoPerm
 	case errors.Is(err, api.ErrNoDaemon):
-		return fmt.Sprintf("%s is not the control socket of genltestd: %v; give it with --socket (default %s)", s.socket, err, defaultSocket), exitUnavailable
+		return fmt.Sprintf("%s is not the control socket of genltestd: %v; give it with --socket (default %s)", s.socket, cause(err), defaultSocket), exitUnavailable
 	}
 	return err.Error(), exitFailed
+}
+
+// cause returns the system's error within err, if there is one: what is around it
+// repeats the socket.
+func cause(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
 }
 
 // usageArgs makes the fault that check finds in arguments one of usage.
