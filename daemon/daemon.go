@@ -26,6 +26,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/daemon/sink/exec"
 	"github.com/genltestd/genltestd/daemon/statefile"
 	"github.com/genltestd/genltestd/daemon/systemd"
 	"github.com/genltestd/genltestd/metrics"
@@ -47,6 +48,8 @@ type Options struct {
 	// Fingerprint before the present one was read.
 	Source      Source
 	Fingerprint string
+
+	reaper *exec.Reaper // of the programs of sinks; nil unless the process is process 1
 }
 
 // A Daemon is one running genltestd.
@@ -100,11 +103,13 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	if opts.Files == nil {
 		opts.Files = statefile.Disk{}
 	}
+	opts.reaper = exec.NewReaper()
 	d := &Daemon{
 		cfg: cfg, log: log, opts: opts, notifier: systemd.NewNotifier(component(log, "systemd")),
 		requests: make(chan request), stopping: make(chan struct{}), leaving: map[string]<-chan struct{}{}, loaded: loaded{since: time.Now(), hash: cfg.Hash()},
 		journalPath: cfg.Journal.Path,
 	}
+	defer d.notifier.Extend(longestStart)() // a journal on a slow disk
 	reg := prometheus.NewRegistry()
 	d.metrics = metrics.New(reg, opts.Version, refusalReasons())
 	err = errors.Join(metrics.RegisterSinks(reg, d.sinkStates), metrics.RegisterJournal(reg, d.journalState), metrics.RegisterConfig(reg, d.configState),
@@ -224,6 +229,7 @@ func (d *Daemon) Run(parent context.Context) error {
 	stage := &stage{delivering: &delivering, serving: &serving}
 	stage.serve(d.web)
 	serving.start(d.socket.run)
+	serving.start(func(ctx context.Context) error { d.opts.reaper.Run(ctx); return nil })
 	serving.start(func(ctx context.Context) error { d.notifier.Watchdog(ctx, d.alive); return nil })
 	for _, w := range d.crew() {
 		delivering.start(w.Run)
@@ -236,6 +242,7 @@ func (d *Daemon) Run(parent context.Context) error {
 
 	<-ctx.Done()
 	d.notifier.Stopping()
+	defer d.notifier.Extend(time.Duration(d.config().Shutdown.Drain) + longestEnd)()
 	d.log.Info("stopping", "cause", context.Cause(ctx))
 	// Against the flow of data: what feeds the next part ends first. What answers
 	// operators ends last, so that the counters are true until the end.
@@ -270,6 +277,15 @@ func (d *Daemon) ReopenFiles() {
 		w.Reopen()
 	}
 }
+
+const (
+	// longestStart is for how long systemd is asked to wait for a start.
+	longestStart = time.Hour
+
+	// longestEnd is likewise for what is beside the drain: to receive what is queued, to
+	// abandon attempts, to sync and close.
+	longestEnd = 30 * time.Second
+)
 
 // abandonGrace is what a sink gets to return after its context has ended.
 const abandonGrace = time.Second

@@ -86,9 +86,13 @@ func (d *Daemon) lookAfterConfig(ctx context.Context, s *stage) {
 	}
 }
 
+// longestReload is for how long systemd is asked to wait for a reload.
+const longestReload = maxGrace + time.Minute
+
 // reload makes one attempt, and tells of it wherever somebody may look.
 func (d *Daemon) reload(ctx context.Context, s *stage) (*api.Reload, error) {
 	d.notifier.Reloading()
+	defer d.notifier.Extend(longestReload)()
 	defer d.notifier.Ready() // also with an error: the old configuration is as good as before
 	began := time.Now()
 	done, err := d.load(ctx, s)

@@ -48,7 +48,7 @@ func newSink(c *config.Sink, opts *Options) (sink.Sink, error) {
 	case c.Journald != nil:
 		return journald.New(journaldOptions(c.Journald)), nil
 	case c.Exec != nil:
-		return newExec(c.Exec, encoder), nil
+		return newExec(c.Exec, encoder, opts.reaper), nil
 	}
 	return nil, fmt.Errorf("kind %q has no implementation", c.Kind())
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/exec"
 )
 
-func newExec(c *config.Exec, encoder event.Encoder) sink.Sink {
+func newExec(c *config.Exec, encoder event.Encoder, reaper *exec.Reaper) sink.Sink {
 	opts := execOptions(c, encoder)
+	opts.Reaper = reaper
 	if c.Mode == config.ExecStream {
 		return exec.NewStream(opts)
 	}

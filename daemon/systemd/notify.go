@@ -48,6 +48,37 @@ func (n *Notifier) Reloading() {
 // Stopping says that shutdown has begun.
 func (n *Notifier) Stopping() { n.send(sd.SdNotifyStopping) }
 
+const (
+	// extension is how much time is asked for at once.
+	extension = 15 * time.Second
+
+	// extendInterval is the time from one request to the next.
+	extendInterval = extension / 3
+)
+
+// Extend has systemd wait for a start, a reload or a stop beyond the unit's timeout until
+// stop is called, at most for a time: a process that hangs is to be killed in the end.
+func (n *Notifier) Extend(most time.Duration) (stop func()) {
+	if n.manager == "" {
+		return func() {}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), most)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(extendInterval)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			n.send(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", extension.Microseconds()))
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return func() { cancel(); <-ended }
+}
+
 // Status sets the line that systemctl status shows. It must not contain
 // untrusted text.
 func (n *Notifier) Status(format string, args ...any) {

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -55,6 +56,37 @@ func TestNotifications(t *testing.T) {
 		if got := receive(t, c); got != want {
 			t.Errorf("notification %q, want %q", got, want)
 		}
+	}
+}
+
+// TestATimeoutIsExtendedUntilItIsOverOrTooLong: a process that hangs is killed in the end.
+func TestATimeoutIsExtendedUntilItIsOverOrTooLong(t *testing.T) {
+	c := manager(t)
+	n := NewNotifier(slog.New(slog.DiscardHandler))
+	extensions := func(most, over time.Duration) (count int) {
+		synctest.Test(t, func(*testing.T) {
+			stop := n.Extend(most)
+			time.Sleep(over)
+			stop()
+			time.Sleep(time.Hour)
+		})
+		n.Ready()
+		for {
+			switch got := receive(t, c); got {
+			case "EXTEND_TIMEOUT_USEC=15000000":
+				count++
+			case "READY=1":
+				return count
+			default:
+				t.Fatalf("notification %q", got)
+			}
+		}
+	}
+	if n := extensions(time.Hour, 12*time.Second); n != 3 {
+		t.Errorf("%d extensions in 12 seconds", n)
+	}
+	if n := extensions(23*time.Second, time.Hour); n != 5 {
+		t.Errorf("%d extensions with a limit of 23 seconds", n)
 	}
 }
 

@@ -22,6 +22,7 @@ type Options struct {
 	User        string     // whose rights the program has; empty for the daemon's own
 	Limits      Limits
 	Grace       time.Duration // from SIGTERM to SIGKILL
+	Reaper      *Reaper       // of what programs leave behind; nil for none
 
 	// Of a program for each event.
 	Timeout     time.Duration

@@ -33,6 +33,7 @@ func newLauncher(opts Options) launcher {
 type process struct {
 	cmd    *exec.Cmd
 	stderr tail
+	reaper *Reaper
 	exited chan struct{} // closed when the program has ended; it is a zombie until reap
 }
 
@@ -61,7 +62,8 @@ func (l *launcher) prepare(env []string) (*process, error) {
 // start begins the process. A program that cannot be started is worth another
 // attempt: somebody will install it.
 func (l *launcher) start(p *process) error {
-	if err := withoutCapabilities(p.cmd.Start); err != nil {
+	p.reaper = l.opts.Reaper
+	if err := p.reaper.start(func() error { return withoutCapabilities(p.cmd.Start) }, p); err != nil {
 		if l.opts.User != "" && errors.Is(err, unix.EPERM) {
 			return fmt.Errorf("%w: to run it as the user %s the daemon needs CAP_SETUID and CAP_SETGID", err, l.opts.User)
 		}
@@ -139,6 +141,7 @@ func (p *process) end(grace time.Duration) error {
 func (p *process) reap() {
 	p.signal(unix.SIGKILL) //nolint:errcheck // mostly nobody is left
 	p.cmd.Wait()           //nolint:errcheck // ProcessState has what matters
+	p.reaper.done(p.cmd.Process.Pid)
 }
 
 // signal goes to the whole group.

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package exec
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Reaper frees the orphans that programs leave behind when the daemon is process 1, as
+// in a container without an init: the kernel makes it the parent of all of them, and a
+// child that nobody waits for stays as a zombie. It leaves alone the programs that this
+// package waits for. A nil *Reaper does nothing.
+type Reaper struct {
+	mu    sync.Mutex   // held while a program is started: an unknown child is an orphan
+	ours  map[int]bool // that package os/exec waits for
+	again chan struct{}
+}
+
+// NewReaper returns a reaper for process 1, nil in any other process.
+func NewReaper() *Reaper {
+	if os.Getpid() != 1 {
+		return nil
+	}
+	return &Reaper{ours: map[int]bool{}, again: make(chan struct{}, 1)}
+}
+
+// Run reaps until the context ends.
+func (r *Reaper) Run(ctx context.Context) {
+	if r == nil {
+		return
+	}
+	exited := make(chan os.Signal, 1)
+	signal.Notify(exited, unix.SIGCHLD)
+	defer signal.Stop(exited)
+	for {
+		r.reap()
+		select {
+		case <-exited:
+		case <-r.again:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// reap frees orphans up to the first child that is ours: done reports when that one is
+// free, and reap goes on.
+func (r *Reaper) reap() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		pid := exitedChild()
+		if pid == 0 || r.ours[pid] {
+			return
+		}
+		if _, err := unix.Wait4(pid, nil, unix.WNOHANG, nil); err != nil && !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}
+
+// start starts a program and remembers its process.
+func (r *Reaper) start(start func() error, p *process) error {
+	if r == nil {
+		return start()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	err := start()
+	if err == nil {
+		r.ours[p.cmd.Process.Pid] = true
+	}
+	return err
+}
+
+// done is for a program that was waited for.
+func (r *Reaper) done(pid int) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	delete(r.ours, pid)
+	r.mu.Unlock()
+	select {
+	case r.again <- struct{}{}:
+	default: // it is about to look
+	}
+}
+
+// exitedChild returns a child that has exited, and leaves it a zombie; 0 is none.
+func exitedChild() int {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	if err != nil {
+		return 0
+	}
+	// Of a siginfo_t of SIGCHLD: three integers, and then, aligned as a pointer, the pid.
+	const align = unsafe.Sizeof(uintptr(0))
+	return int(*(*int32)(unsafe.Add(unsafe.Pointer(&info), (3*4+align-1)/align*align)))
+}
