@@ -5,6 +5,7 @@
 package e2e
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -24,3 +25,23 @@ func TestDrainLongerThanTimeoutStopSec(t *testing.T) {
 	}
 }
 
+// TestAProgramThatTheKernelKillsForItsMemoryEndsNotTheDaemon: the unit has a limit, and the
+// program takes all of it until the file fits is there.
+func TestAProgramThatTheKernelKillsForItsMemoryEndsNotTheDaemon(t *testing.T) {
+	const fits = "/run/genltestd-fits"
+	t.Cleanup(func() { os.Remove(fits) })
+	os.Remove(fits)
+	u := start(t, "sinks:\n- name: hog\n  retry_max: 200ms\n  exec: {argv: [/bin/sh, -c, '[ -e "+fits+" ] || exec tail /dev/zero']}\n",
+		"MemoryMax=96M\nMemorySwapMax=0")
+	pid := u.property("MainPID")
+	write(t, ping, "x")
+	u.eventually("three failures", func() bool { return metric(`genltestd_sink_failures_total{sink="hog"}`) >= 3 })
+	if _, body := get("/readyz"); !strings.Contains(body, "signal: killed") {
+		t.Errorf("readyz: %s", body)
+	}
+	write(t, fits, "")
+	u.eventually("the delivery", func() bool { return metric(`genltestd_sink_events_delivered_total{sink="hog"}`) == 1 })
+	if now, restarts := u.property("MainPID"), u.property("NRestarts"); now != pid || restarts != "0" {
+		t.Errorf("main process %s, then %s; %s restarts:\n%s", pid, now, restarts, u.journal())
+	}
+}

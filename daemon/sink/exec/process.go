@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 	"syscall"
@@ -70,6 +71,7 @@ func (l *launcher) start(p *process) error {
 		return err
 	}
 	go p.watch()
+	offerToKernel(p.cmd.Process.Pid)
 	if err := l.opts.Limits.apply(p.cmd.Process.Pid); err != nil {
 		if errors.Is(err, unix.EPERM) {
 			err = fmt.Errorf("%w: for another user's program the daemon needs CAP_SYS_RESOURCE", err)
@@ -77,6 +79,13 @@ func (l *launcher) start(p *process) error {
 		return errors.Join(err, p.end(0))
 	}
 	return nil
+}
+
+// offerToKernel makes a program the first that the kernel kills when memory runs out, in
+// place of the daemon, whose score it would inherit. For another user's program that takes
+// CAP_DAC_OVERRIDE; the limit of its memory works without.
+func offerToKernel(pid int) {
+	os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("1000"), 0) //nolint:errcheck // see above; it may have exited
 }
 
 // withoutCapabilities runs start on a thread whose ambient capabilities are gone:

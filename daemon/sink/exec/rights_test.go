@@ -253,3 +253,18 @@ func TestCheckWithoutProgram(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestTheKernelKillsAProgramBeforeTheDaemon: when memory runs out.
+func TestTheKernelKillsAProgramBeforeTheDaemon(t *testing.T) {
+	own, err := os.ReadFile("/proc/self/oom_score_adj")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const wait = `for i in $(seq 100); do read -r score </proc/self/oom_score_adj; [ "$score" = 1000 ] && break; sleep 0.1; done; echo "$score" >"$1"`
+	if got := output(t, shell(wait), sinktest.Events(1, 1)[0]); got != "1000\n" {
+		t.Errorf("the program has the score %q", got)
+	}
+	if now, err := os.ReadFile("/proc/self/oom_score_adj"); err != nil || string(now) != string(own) {
+		t.Errorf("the daemon's own score has become %q, %v", now, err)
+	}
+}
