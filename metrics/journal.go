@@ -51,7 +51,7 @@ func RegisterJournal(reg prometheus.Registerer, state func() JournalState) error
 		counter("damaged_records_total", "Records that were journaled and could not be read back.", func(s JournalState) float64 { return float64(s.Damaged) }),
 		counter("damaged_bytes_total", "Bytes of the journal's segments that hold no valid record.", func(s JournalState) float64 { return float64(s.DamagedBytes) }),
 		counter("torn_bytes_total", "Bytes of a write that was not complete when the daemon or the machine stopped, cut off at the next start.", func(s JournalState) float64 { return float64(s.TornBytes) }),
-		counter("repairs_total", "Files of the journal that were damaged, missing or of another journal and were made anew.", func(s JournalState) float64 { return float64(s.Repairs) }),
+		counter("repairs_total", "Files of the journal that were damaged, missing or of another journal and were recreated.", func(s JournalState) float64 { return float64(s.Repairs) }),
 		counter("missing_segments_total", "Segments of the journal that something other than the daemon removed or replaced.", func(s JournalState) float64 { return float64(s.Missing) }),
 		counter("foreign_segments_total", "Files with the name of a segment that are no part of the journal, and are left alone.", func(s JournalState) float64 { return float64(s.Foreign) }),
 		gauge("unreadable_segments", "Segments of the journal that exist and cannot be read at present.", func(s JournalState) float64 { return float64(s.Unreadable) }),

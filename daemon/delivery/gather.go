@@ -27,6 +27,9 @@ const readsABatch = 64
 func (w *Worker) gather(ctx context.Context, b *batch) error {
 	n, skipped, err := w.read(ctx)
 	for reads := 1; ; reads++ {
+		if n == 0 && skipped > 0 {
+			b.last = w.records[0]
+		}
 		if n > 0 || skipped > 0 {
 			w.take(b, w.records[:n], skipped)
 		}

@@ -184,8 +184,9 @@
 //  18. Verify and Open find a segment that is missing and that the journal has not
 //     removed. (TestVerifyFindsAMissingSegment, TestVerifyExplainsWhatRetentionRemoved)
 //  19. Directory and files that are removed, replaced or covered while the journal is
-//     open are noticed within a second or two. Append fails until they are made anew, with
+//     open are noticed within a second or two. Append fails until they are recreated, with
 //     all that is open or has another name; the rest is counted.
 //     (TestFilesThatAreTakenAwayWhileTheJournalIsOpen, TestADirectoryThatCannotBeMadeAnew,
-//     TestADirectoryThatComesBack, TestTheKeeperNoticesThatFilesAreGone)
+//     TestADirectoryThatComesBack, TestTheKeeperNoticesThatFilesAreGone,
+//     TestWhatIsLostAtTheEndIsCountedAtOnce)
 package journal

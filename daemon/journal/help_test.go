@@ -104,10 +104,14 @@ func drainTo(t testing.TB, r *Reader) (all []seen, skipped uint64, last Record) 
 		if err != nil && !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}
-		if n == 0 {
+		skipped += s
+		if n == 0 && s == 0 {
 			return all, skipped, last
 		}
-		skipped += s
+		if n == 0 { // all that were left
+			last = records[0]
+			continue
+		}
 		last = records[n-1]
 		for _, rec := range records[:n] {
 			if !rec.Time.Equal(epoch) {

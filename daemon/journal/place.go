@@ -111,10 +111,11 @@ func (j *Journal) has(path string, id FileID) (bool, error) {
 // moveIn makes the journal's directory anew, or takes an empty one that has its name
 // now, and moves into it. The open directory leads to the old one, if that still is.
 func (j *Journal) moveIn() error {
-	j.log.Error("the directory of the journal was removed or replaced while the daemon runs; it is made anew", "directory", j.dir)
-	j.stopAppending()
+	if j.stopAppending() {
+		j.log.Error("the directory of the journal was removed or replaced while the daemon runs", "directory", j.dir)
+	}
 	if err := j.fs.Mkdir(j.dir); err != nil {
-		return fmt.Errorf("%w, and cannot be made anew: %w; make it, so that the user of this process can write to it, or start the daemon again", errAway, err)
+		return fmt.Errorf("%w, and cannot be recreated: %w; create it, so that the user of this process can write to it, or start the daemon again", errAway, err)
 	}
 	e, err := examine(j.fs, j.dir, nil)
 	if err != nil {
@@ -134,17 +135,20 @@ func (j *Journal) moveIn() error {
 	j.damage.Repairs++
 	j.dirDirty = true
 	j.mu.Unlock()
+	j.log.Info("the directory of the journal is recreated", "directory", j.dir)
 	return j.enterHome()
 }
 
-// stopAppending has Append fail from now on, until look has succeeded.
-func (j *Journal) stopAppending() {
+// stopAppending has Append fail from now on, until look has succeeded. It reports
+// whether it did not before.
+func (j *Journal) stopAppending() (first bool) {
 	j.appendMu.Lock()
 	defer j.appendMu.Unlock()
 	j.active = nil
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.away == nil {
+	if first = j.away == nil; first {
 		j.away = errAway
 	}
+	return first
 }

@@ -212,3 +212,23 @@ func TestTheKeeperNoticesThatFilesAreGone(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsLostAtTheEndIsCountedAtOnce, and not when the next record comes: until then
+// it would seem to wait.
+func TestWhatIsLostAtTheEndIsCountedAtOnce(t *testing.T) {
+	m := newMovable(t)
+	check(t, os.RemoveAll(filepath.Dir(m.dir)))
+	m.j.look()
+	got, skipped, last := drainTo(t, m.r)
+	if len(got)+int(skipped) != m.count-1 || skipped == 0 {
+		t.Errorf("%d records, %d skipped of %d", len(got), skipped, m.count-1)
+	}
+	check(t, m.r.Commit(last))
+	if n := m.r.Backlog(); n > 0 {
+		t.Errorf("%d records seem to wait", n)
+	}
+	put(t, m.j, 100, "after")
+	if got, skipped := readOne(t, m.r); got.text != "after" || skipped > 0 {
+		t.Errorf("got %v, %d skipped", got, skipped)
+	}
+}

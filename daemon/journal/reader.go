@@ -84,7 +84,8 @@ func (j *Journal) NewReader(name string, opts ReaderOptions) (*Reader, error) {
 const unknownIndex = ^uint64(0)
 
 // Read fills records with the next ones and returns how many there were, at
-// least one, waiting if need be; none, without an error, after an Interrupt. Their
+// least one, waiting if need be; none, without an error, after an Interrupt, or when
+// all that were left are missing: then the first of records is one to commit. Their
 // Data is valid until the next Read, TryRead or Trim. skipped is the number of
 // records, before the first of them, that were removed or damaged before they
 // could be read. The error is io.EOF at the end of a sealed journal, or the
@@ -93,7 +94,7 @@ func (r *Reader) Read(ctx context.Context, records []Record) (n int, skipped uin
 	r.j.use()
 	for {
 		n, skipped, err := r.TryRead(records)
-		if n > 0 || err != nil {
+		if n > 0 || skipped > 0 || err != nil {
 			return n, skipped, err
 		}
 		select {
@@ -127,7 +128,10 @@ func (r *Reader) TryRead(records []Record) (n int, skipped uint64, err error) {
 				break // the next frame's place is that of the records
 			}
 			if found, err := r.nextFrame(); !found {
-				return n, 0, err
+				if n == 0 && err == nil && len(records) > 0 {
+					records[0], skipped = r.missingAtEnd()
+				}
+				return n, skipped, err
 			}
 		}
 		if n > 0 && r.place().next != r.next {
@@ -160,6 +164,24 @@ func (r *Reader) missing() uint64 {
 		return 0
 	}
 	return at.index - r.index
+}
+
+// missingAtEnd goes to the end of the journal when all that is there was read and
+// more was journaled. last is what was skipped last, for Commit.
+func (r *Reader) missingAtEnd() (last Record, skipped uint64) {
+	j := r.j
+	j.mu.Lock()
+	at := len(j.segments)
+	read := at == 0 || j.segments[at-1] == r.segment && r.scan.off == r.segment.size
+	if !read || j.away != nil || r.index == unknownIndex || r.index >= j.index {
+		j.mu.Unlock()
+		return Record{}, 0
+	}
+	skipped = j.index - r.index
+	r.position = j.position
+	j.mu.Unlock()
+	j.missingRecords(r.next, skipped)
+	return Record{Seq: r.next - 1, index: r.index - 1}, skipped
 }
 
 func (r *Reader) step() Record {

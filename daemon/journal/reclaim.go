@@ -56,7 +56,7 @@ func (j *Journal) repaired(path string) {
 	j.mu.Lock()
 	j.damage.Repairs++
 	j.mu.Unlock()
-	j.log.Error("a file of the journal was removed or replaced while the daemon runs; it is made anew", "file", path)
+	j.log.Error("a file of the journal was removed or replaced while the daemon runs; it is recreated", "file", path)
 }
 
 // checkSmallFiles writes those again that are missing.

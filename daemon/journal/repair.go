@@ -109,7 +109,7 @@ func (j *Journal) planMeta(e *evidence, fresh bool) bool {
 	if e.idOK {
 		args = append(args, "file_is_of_journal", formatID(e.id.id))
 	}
-	j.log.Error("a file of the journal is written anew, as most others say", args...)
+	j.log.Error("a file of the journal is rewritten, as most others say", args...)
 	return true
 }
 
