@@ -137,6 +137,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	undo.push(d.inbox.Close)
+	d.checkInbox()
 	d.echo = newEchoLoop(opts.Echo, cfg.Echo, d.metrics, component(log, "echo"))
 	d.status = newStatusReporter(d.statusLine, func(line string) { d.notifier.Status("%s", line) })
 	// Before all that receiving does not need: from now on events wait in the socket.

@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -43,6 +44,18 @@ func (s *stateFaults) set(file string, err error) {
 		s.log.Info("the state file works again", "file", file)
 	case err != nil && (before == nil || before.Error() != err.Error()):
 		s.log.Error("a state file does not work; will try again", "file", file, "error", err)
+	}
+}
+
+// checkInbox tells of an inbox that cannot keep what it should.
+func (d *Daemon) checkInbox() {
+	err := d.inbox.Unbacked
+	if err != nil {
+		err = fmt.Errorf("the batch that is being received is lost when the process is killed: make room and start the daemon again: %w", err)
+	}
+	d.state.set(metrics.FileInbox, err)
+	if d.inbox.Discarded {
+		d.state.damaged(metrics.FileInbox, errors.New("it was not an inbox of this version, and begins again; a batch in it is lost, and counted by its numbers"))
 	}
 }
 

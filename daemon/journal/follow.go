@@ -97,9 +97,16 @@ func (r *Reader) locate() (more bool, err error) {
 			r.j.stray(s, err)
 		default:
 			r.j.notRead(s, err)
-			return false, fmt.Errorf("read %s: %w; make it readable for the user of this process, or restore it, and delivery goes on", r.j.segmentPath(s), err)
+			return false, fmt.Errorf("read %s: %w; %s, and delivery goes on", r.j.segmentPath(s), err, remedy(err))
 		}
 	}
+}
+
+func remedy(err error) string {
+	if errors.Is(err, ErrIrregular) {
+		return "move it away"
+	}
+	return "make it readable for the user of this process, or restore it"
 }
 
 // passedBy reports whether no record that the reader has not read can be in a segment

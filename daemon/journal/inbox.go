@@ -33,6 +33,12 @@ type Inbox struct {
 	mapping []byte
 	header  *inboxHeader
 	intact  [2]bool // of the memos
+
+	// Discarded says that the file held something else: if it was a batch, that is lost.
+	Discarded bool
+	// Unbacked is why the memory has no file, nil when it has one: a batch in it is lost
+	// when the process is killed.
+	Unbacked error
 }
 
 type inboxHeader struct {
@@ -61,19 +67,20 @@ const (
 
 // OpenInbox maps the file at path, and makes it if need be, with size bytes of
 // memory. fresh says that the file was new or not an inbox of this size: then
-// its memory is zero.
+// its memory is zero. A file system without room for it is no error: see Unbacked.
 func OpenInbox(path string, size int) (b *Inbox, fresh bool, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	mapping, held, err := mapFile(path, inboxHeaderSize+size)
+	var unbacked error
+	if isFull(err) {
+		unbacked = err
+		mapping, err = unix.Mmap(-1, 0, inboxHeaderSize+size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
+	}
 	if err != nil {
 		return nil, false, fmt.Errorf("inbox: %w", err)
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	mapping, err := mapWhole(f, inboxHeaderSize+size)
-	if err != nil {
-		return nil, false, fmt.Errorf("inbox %s: %w; its directory should be on a tmpfs", path, err)
-	}
-	b = &Inbox{mapping: mapping, header: (*inboxHeader)(unsafe.Pointer(&mapping[0]))}
+	b = &Inbox{mapping: mapping, header: (*inboxHeader)(unsafe.Pointer(&mapping[0])), Unbacked: unbacked}
 	if b.header.magic != inboxMagic || b.header.size != int64(size) {
+		b.Discarded = held || b.header.magic != 0
 		clear(mapping)
 		b.header.magic, b.header.size = inboxMagic, int64(size)
 		fresh = true
@@ -82,6 +89,26 @@ func OpenInbox(path string, size int) (b *Inbox, fresh bool, err error) {
 		b.intact[i] = b.header.memos[i].valid()
 	}
 	return b, fresh, nil
+}
+
+// mapFile maps the file at path. held says that it had another size, and is empty now.
+func mapFile(path string, length int) (mapping []byte, held bool, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &os.PathError{Op: "open", Path: path, Err: irregular(kindOf(info.Mode()))}
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if mapping, err = mapWhole(f, length); err != nil {
+		return nil, false, fmt.Errorf("%s: %w; its directory should be on a tmpfs", path, err)
+	}
+	return mapping, info.Size() > 0 && info.Size() != int64(length), nil
 }
 
 // mapWhole makes sure that every page is there before it is mapped: a page that

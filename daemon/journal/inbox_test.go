@@ -3,8 +3,10 @@
 package journal
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -128,19 +130,57 @@ func TestInboxThatCannotBeUsedIsMadeAnew(t *testing.T) {
 	}
 }
 
-func TestInboxWithoutRoomIsAnErrorAndNoFaultLater(t *testing.T) {
+// TestAnInboxThatHasNoRoomIsMemoryAlone: a full file system must not keep the daemon
+// from starting.
+func TestAnInboxThatHasNoRoomIsMemoryAlone(t *testing.T) {
 	dir := t.TempDir()
-	if os.Geteuid() != 0 {
-		t.Skip("mounting a tmpfs needs root")
+	if err := unix.Mount("genltestd", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("mount a tmpfs: %v", err)
 	}
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Fatal(err)
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	b, fresh, err := OpenInbox(filepath.Join(dir, "inbox"), 1<<20)
+	if err != nil || !fresh || !errors.Is(b.Unbacked, unix.ENOSPC) {
+		t.Fatalf("fresh %v, unbacked %v, %v", fresh, b.Unbacked, err)
 	}
-	defer unix.Unmount(dir, unix.MNT_DETACH) //nolint:errcheck // the directory goes with the test
-	if _, _, err := OpenInbox(filepath.Join(dir, "inbox"), 1<<20); err == nil {
-		t.Error("1 MiB were mapped on a file system of 64 KiB")
-	}
+	clear(b.Memory())
+	b.SetGeneration(7)
 	if _, _, err := OpenInbox(filepath.Join(dir, "no", "inbox"), 100); err == nil {
 		t.Error("no error without the directory")
 	}
+	if b.Generation() != 7 || len(b.Memory()) != 1<<20 {
+		t.Errorf("generation %d, %d bytes", b.Generation(), len(b.Memory()))
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWhatIsNoInboxIsToldOf: what was in the file is lost, and what is no file is an
+// error with its path.
+func TestWhatIsNoInboxIsToldOf(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "inbox")
+	write(t, path, []byte("something else"))
+	b, fresh, err := OpenInbox(path, 100)
+	if err != nil || !fresh || !b.Discarded {
+		t.Fatalf("fresh %v, %v, %+v", fresh, err, b)
+	}
+	b.Close()
+	if b, _, err = OpenInbox(path, 100); err != nil || b.Discarded {
+		t.Fatalf("the second time: %v, %+v", err, b)
+	}
+	b.Close()
+	fifo := filepath.Join(dir, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	within(t, func() {
+		if _, _, err := OpenInbox(fifo, 100); !errors.Is(err, ErrIrregular) || !strings.Contains(err.Error(), fifo) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
