@@ -69,7 +69,8 @@ func (s *syslog) message(dst []byte, e *event.Event, mark string) []byte {
 	} else {
 		dst = append(dst, s.news...)
 	}
-	dst = e.Time.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000Z07:00")
+	dst = event.AppendTime(dst, e.Time)
+	dst = append(dst[:len(dst)-len("789Z")], 'Z') // the RFC has microseconds
 	dst = appendHeader(append(dst, ' '), e.Host, maxHostName)
 	dst = append(append(dst, ' '), s.appName...)
 	// No PROCID: a new one would say that the flow of events was interrupted, which

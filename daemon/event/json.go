@@ -157,6 +157,10 @@ func AppendLoadID(dst []byte, v uint64) []byte {
 func AppendJSONText[T string | []byte](dst []byte, s T) []byte {
 	plain := 0 // start of the run not yet copied
 	for i := 0; i < len(s); {
+		if i+8 <= len(s) && isPlainJSON(word(s, i)) {
+			i += 8
+			continue
+		}
 		if c := s[i]; c < utf8.RuneSelf {
 			i++
 			if c >= 0x20 && c != '"' && c != '\\' && c != 0x7f {

@@ -63,6 +63,10 @@ func WithoutBreak(text []byte) []byte { return bytes.TrimRight(text, "\r\n") }
 // AppendVisible escapes.
 func visiblePrefix[T string | []byte](text T) int {
 	for i := 0; i < len(text); {
+		if i+8 <= len(text) && isPlain(word(text, i)) {
+			i += 8
+			continue
+		}
 		if c := text[i]; c < utf8.RuneSelf {
 			if c < ' ' || c == 0x7f {
 				return i

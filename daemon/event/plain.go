@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// word returns the eight bytes of text that begin at i.
+func word[T string | []byte](text T, i int) uint64 {
+	return uint64(text[i]) | uint64(text[i+1])<<8 | uint64(text[i+2])<<16 | uint64(text[i+3])<<24 |
+		uint64(text[i+4])<<32 | uint64(text[i+5])<<40 | uint64(text[i+6])<<48 | uint64(text[i+7])<<56
+}
+
+// isPlain reports whether all bytes of w are from 0x20 to 0x7e. Nearly all text is, and
+// eight bytes at a time take a fraction of what they take one by one.
+func isPlain(w uint64) bool {
+	below := (w - ones*' ') &^ w // has the high bit of the first byte that is below 0x20
+	return (w|below|zero(w^ones*0x7f))&highs == 0
+}
+
+// isPlainJSON reports whether, besides, none needs an escape in JSON.
+func isPlainJSON(w uint64) bool {
+	return isPlain(w) && (zero(w^ones*'"')|zero(w^ones*'\\'))&highs == 0
+}
+
+// zero has the high bit of the first byte of w that is 0.
+func zero(w uint64) uint64 { return (w - ones) &^ w }

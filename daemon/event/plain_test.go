@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package event
+
+import "testing"
+
+// Each byte at each place of a word, beside plain and beside other bytes: the looks at
+// eight bytes at once must not differ from a look at each.
+func TestWordsAreWhatTheirBytesAre(t *testing.T) {
+	for _, fill := range []byte{' ', 'a', '~', '!', 0x80, 0x1f, '"', 0} {
+		for place := range 8 {
+			for c := range 256 {
+				var text [8]byte
+				for i := range text {
+					text[i] = fill
+				}
+				text[place] = byte(c)
+				plain, plainJSON := true, true
+				for _, c := range text {
+					plain = plain && c >= ' ' && c <= '~'
+					plainJSON = plainJSON && c >= ' ' && c <= '~' && c != '"' && c != '\\'
+				}
+				w := word(text[:], 0)
+				if isPlain(w) != plain || isPlainJSON(w) != plainJSON {
+					t.Errorf("%q: plain %t, plain JSON %t", text, isPlain(w), isPlainJSON(w))
+				}
+			}
+		}
+	}
+}
