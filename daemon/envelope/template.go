@@ -24,8 +24,11 @@ type textTemplate struct {
 	template    *template.Template
 	contentType string
 	isJSON      bool
+	parts       []part // nil for a template that is executed as a whole
+	isStatic    bool   // the parts write compact JSON whatever the event
 	view        View
 	out         limited
+	scratch     []byte
 	budget      budget
 }
 
@@ -43,6 +46,10 @@ func newTemplate(text, contentType string) (*textTemplate, error) {
 	}
 	boundLoops(parsed.Tree)
 	t.template = parsed.Funcs(template.FuncMap{turnName: t.budget.turn})
+	t.parts = partsOf(t.template)
+	if t.isStatic = t.isJSON && isStatic(t.parts); t.isStatic {
+		compactTexts(t.parts)
+	}
 	return t, nil
 }
 
@@ -56,7 +63,7 @@ func (t *textTemplate) Append(dst []byte, e *event.Event) ([]byte, error) {
 	if err := t.execute(e); err != nil {
 		return dst, faultOf(err, t.text)
 	}
-	if t.isJSON {
+	if t.isJSON && !t.isStatic {
 		return appendCompact(dst, t.out.Bytes())
 	}
 	return append(dst, t.out.Bytes()...), nil
@@ -65,10 +72,30 @@ func (t *textTemplate) Append(dst []byte, e *event.Event) ([]byte, error) {
 // execute leaves the result in t.out.
 func (t *textTemplate) execute(e *event.Event) error {
 	t.view.e = e
+	defer func() { t.view.e = nil }()
 	t.out.Reset()
 	t.budget.reset()
-	err := t.template.Execute(&t.out, &t.view)
-	t.view.e = nil
+	if t.parts == nil {
+		return t.template.Execute(&t.out, &t.view)
+	}
+	for i := range t.parts {
+		if err := t.write(&t.parts[i], e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *textTemplate) write(p *part, e *event.Event) error {
+	switch {
+	case p.text != nil:
+		_, err := t.out.Write(p.text)
+		return err
+	case p.step == nil:
+		return p.template.Execute(&t.out, &t.view)
+	}
+	t.scratch = p.step(t.scratch[:0], e)
+	_, err := t.out.Write(t.scratch)
 	return err
 }
 

@@ -171,6 +171,10 @@ func AppendJSONText[T string | []byte](dst []byte, s T) []byte {
 			plain = i
 			continue
 		}
+		if i+2 <= len(s) && isPlainPair(s[i], s[i+1]) {
+			i += 2
+			continue
+		}
 		// Four bytes are enough for any rune and keep the conversion off the heap.
 		r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
 		if (r != utf8.RuneError || size != 1) && !IsUnsafe(r) {

@@ -25,5 +25,11 @@ func isPlainJSON(w uint64) bool {
 	return isPlain(w) && (zero(w^ones*'"')|zero(w^ones*'\\'))&highs == 0
 }
 
+// isPlainPair reports whether two bytes are one character from U+00A1 to U+05FF that
+// nothing escapes: the letters of most of Europe and its neighbours.
+func isPlainPair(c, d byte) bool {
+	return c >= 0xc2 && c <= 0xd7 && d&0xc0 == 0x80 && (c != 0xc2 || d > 0xa0 && d != 0xad)
+}
+
 // zero has the high bit of the first byte of w that is 0.
 func zero(w uint64) uint64 { return (w - ones) &^ w }

@@ -2,7 +2,10 @@
 
 package event
 
-import "testing"
+import (
+	"testing"
+	"unicode/utf8"
+)
 
 // Each byte at each place of a word, beside plain and beside other bytes: the looks at
 // eight bytes at once must not differ from a look at each.
@@ -24,6 +27,17 @@ func TestWordsAreWhatTheirBytesAre(t *testing.T) {
 				if isPlain(w) != plain || isPlainJSON(w) != plainJSON {
 					t.Errorf("%q: plain %t, plain JSON %t", text, isPlain(w), isPlainJSON(w))
 				}
+			}
+		}
+	}
+}
+
+func TestPairsAreVisibleCharacters(t *testing.T) {
+	for c := range 256 {
+		for d := range 256 {
+			r, size := utf8.DecodeRune([]byte{byte(c), byte(d)})
+			if want := size == 2 && r > 0xa0 && r < 0x600 && !IsUnsafe(r); isPlainPair(byte(c), byte(d)) != want {
+				t.Errorf("%#x %#x: want %t", c, d, want)
 			}
 		}
 	}

@@ -30,14 +30,14 @@ func IsUnsafe(r rune) bool {
 // format character, line breaks among them, stands as an escape of Go's (\n, \x1b,
 // \u202e), and so does each byte that is not UTF-8. All else, backslashes too, stays
 // as it is, so this is for readers, not for parsers.
-func AppendVisible(dst, text []byte) []byte {
+func AppendVisible[T string | []byte](dst []byte, text T) []byte {
 	for {
 		n := visiblePrefix(text)
 		dst = append(dst, text[:n]...)
 		if n == len(text) {
 			return dst
 		}
-		r, size := utf8.DecodeRune(text[n:])
+		r, size := utf8.DecodeRuneInString(string(text[n:min(n+utf8.UTFMax, len(text))]))
 		if r == utf8.RuneError && size == 1 {
 			dst = append(dst, '\\', 'x', hex[text[n]>>4], hex[text[n]&0xf])
 		} else {
@@ -72,6 +72,10 @@ func visiblePrefix[T string | []byte](text T) int {
 				return i
 			}
 			i++
+			continue
+		}
+		if i+2 <= len(text) && isPlainPair(text[i], text[i+1]) {
+			i += 2
 			continue
 		}
 		// Four bytes are enough for any rune and keep the conversion off the heap.

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package envelope
+
+import (
+	"strconv"
+	"text/template"
+	"text/template/parse"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+)
+
+// A step appends what one node of a template writes.
+type step func(dst []byte, e *event.Event) []byte
+
+// A part is one node at the top of a template: text and simple actions are steps, which
+// spare the reflection of text/template; all others are templates of their own.
+type part struct {
+	text     []byte
+	step     step               // when there is no text
+	template *template.Template // when there is no step either
+	shapes   []string           // of what the step writes, see isStatic; nil when it may be anything
+}
+
+// Shapes of JSON values, and of text that is safe within a string.
+func stringShapes() []string { return []string{`"s"`} }
+func timeShapes() []string   { return []string{`"s"`, "null"} }
+func numberShapes() []string { return []string{"1", "0"} }
+func safeShapes() []string   { return []string{"s", ""} }
+
+// partsOf returns nil for a template whose parts share variables.
+func partsOf(t *template.Template) (parts []part) {
+	for _, n := range t.Root.Nodes {
+		if action, ok := n.(*parse.ActionNode); ok && len(action.Pipe.Decl) > 0 {
+			return nil
+		}
+		p := partOf(n)
+		if p.text == nil && p.step == nil {
+			tree := t.Copy()
+			tree.Root.Nodes = []parse.Node{n}
+			one, err := t.Clone()
+			if err == nil {
+				p.template, err = one.AddParseTree(t.Name(), tree)
+			}
+			if err != nil {
+				return nil
+			}
+		}
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// partOf returns an empty part for a node that needs text/template.
+func partOf(n parse.Node) part {
+	switch n := n.(type) {
+	case *parse.TextNode:
+		return part{text: n.Text}
+	case *parse.ActionNode:
+		field, isJSON := simple(n.Pipe)
+		if field == nil {
+			return part{}
+		}
+		plain, asJSON := fieldSteps(field.Ident)
+		if isJSON {
+			return part{step: asJSON, shapes: jsonShapes(field.Ident[0])}
+		}
+		return part{step: plain, shapes: plainShapes(field.Ident[0])}
+	}
+	return part{}
+}
+
+func jsonShapes(field string) []string {
+	switch field {
+	case "Time", "KernelTime":
+		return timeShapes()
+	case "Seq", "KernelSeq":
+		return numberShapes()
+	}
+	return stringShapes()
+}
+
+func plainShapes(field string) []string {
+	switch field {
+	case "Seq", "KernelSeq":
+		return numberShapes()
+	case "ID", "Kind", "Time", "KernelTime":
+		return safeShapes()
+	}
+	return nil
+}
+
+// simple recognizes {{.Field}}, {{json .Field}} and {{.Field | json}}.
+func simple(p *parse.PipeNode) (field *parse.FieldNode, isJSON bool) {
+	var args []parse.Node
+	for _, c := range p.Cmds {
+		args = append(args, c.Args...)
+	}
+	if len(args) == 2 && len(p.Cmds) == 2 {
+		args[0], args[1] = args[1], args[0]
+	}
+	if len(args) == 2 {
+		if name, ok := args[0].(*parse.IdentifierNode); !ok || name.Ident != "json" {
+			return nil, false
+		}
+		isJSON, args = true, args[1:]
+	}
+	if len(args) != 1 {
+		return nil, false
+	}
+	field, _ = args[0].(*parse.FieldNode)
+	return field, isJSON
+}
+
+// fieldSteps are those of a field, as it is and as JSON; nil for one that is not simple.
+func fieldSteps(names []string) (plain, asJSON step) {
+	if len(names) == 2 {
+		return partSteps(names[0], names[1])
+	}
+	if len(names) != 1 {
+		return nil, nil
+	}
+	switch names[0] {
+	case "ID":
+		return textSteps((*event.Event).ID)
+	case "Kind":
+		return textSteps((*event.Event).Kind)
+	case "Family":
+		return textSteps(func(e *event.Event) string { return e.Family })
+	case "Group":
+		return textSteps(func(e *event.Event) string { return e.Group })
+	case "Host":
+		return untrustedSteps(func(e *event.Event) string { return e.Host })
+	case "Seq":
+		return numberSteps(func(e *event.Event) uint64 { return e.Seq })
+	case "KernelSeq":
+		return numberSteps(func(e *event.Event) uint64 { return e.KernelSeq })
+	case "Message":
+		return untrustedSteps(func(e *event.Event) []byte { return e.Message })
+	case "Text":
+		return untrustedSteps(func(e *event.Event) []byte {
+			if e.Kind() == "event" {
+				return e.Message
+			}
+			return e.AppendText(nil)
+		})
+	case "Time":
+		return timeSteps(func(e *event.Event) time.Time { return e.Time })
+	case "KernelTime":
+		return timeSteps(func(e *event.Event) time.Time { return e.KernelTime })
+	}
+	return nil, nil
+}
+
+func partSteps(field, name string) (plain, asJSON step) {
+	switch field {
+	case "Labels":
+		return textSteps(func(e *event.Event) string {
+			if e.Origin != nil {
+				for _, l := range e.Origin.Labels {
+					if l.Name == name {
+						return l.Value
+					}
+				}
+			}
+			return ""
+		})
+	case "Captures":
+		return untrustedSteps(func(e *event.Event) []byte {
+			for _, c := range e.Captures {
+				if c.Name == name {
+					return c.Value
+				}
+			}
+			return nil
+		})
+	}
+	return nil, nil
+}
+
+func textSteps(of func(*event.Event) string) (plain, asJSON step) {
+	plain = func(dst []byte, e *event.Event) []byte { return append(dst, of(e)...) }
+	return plain, func(dst []byte, e *event.Event) []byte { return appendQuoted(dst, of(e)) }
+}
+
+func untrustedSteps[T string | []byte](of func(*event.Event) T) (plain, asJSON step) {
+	plain = func(dst []byte, e *event.Event) []byte { return event.AppendVisible(dst, of(e)) }
+	return plain, func(dst []byte, e *event.Event) []byte { return appendQuoted(dst, of(e)) }
+}
+
+func numberSteps(of func(*event.Event) uint64) (plain, asJSON step) {
+	plain = func(dst []byte, e *event.Event) []byte { return strconv.AppendUint(dst, of(e), 10) }
+	return plain, plain
+}
+
+func timeSteps(of func(*event.Event) time.Time) (plain, asJSON step) {
+	plain = func(dst []byte, e *event.Event) []byte {
+		if t := of(e); !t.IsZero() {
+			return event.AppendTime(dst, t)
+		}
+		return dst
+	}
+	return plain, func(dst []byte, e *event.Event) []byte {
+		if of(e).IsZero() {
+			return append(dst, "null"...)
+		}
+		return append(plain(append(dst, '"'), e), '"')
+	}
+}
