@@ -20,7 +20,7 @@ func stepTemplates() (texts []string) {
 	return append(texts,
 		"{{with .Gap}}{{.Count}}{{end}}{{.Text}}{{if .Message}} {{$.Host}}{{end}}{{upper .Host}}",
 		"{{$x := .Host}}{{.Text}}{{$x}}", "{{range $k, $v := .Labels}}{{$k}}={{$v}} {{end}}{{.ID}}", "{{.Text -}}  x  {{- .Host}}",
-		`{"s":{{.Seq}}, "k": {{.KernelSeq}}, "t" : {{json .KernelTime}}, "x": "a  b‮ {{.ID}} {{.Seq}}" }`,
+		`{"s":{{.Seq}}, "k": {{.KernelSeq}}, "t" : {{json .KernelTime}}, "x": "a  b`+"\u202e"+` {{.ID}} {{.Seq}}" }`,
 		`{ {{json .KernelTime}}: 1}`, `{ {{json .Host}}: -{{.Seq}} }`, `[-{{json .Host}}]`, `[{{.KernelSeq}}{{.Seq}}]`, `["a\\{{.Kind}}"]`, `["a\{{.Kind}}"]`,
 		"[1{{json .Text}}]", `{"a":{{json .Text}}`, `[{{.Seq}} {{.Seq}}]`, "[ 1,\n{{.Time}}]")
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ type place struct {
 	name string // in the report
 	sink string // of deliver
 	peer string // kind of peer; "" is none
+
+	envelope string // of deliver; "" is json
 }
 
 var (
@@ -28,6 +31,14 @@ var (
 	toNothing  = place{name: "one that does nothing", sink: "accept"}
 	toRefusal  = place{name: "one that refuses every event", sink: "refuse"}
 )
+
+// inEnvelopes returns the webhook with each of the envelopes.
+func inEnvelopes() (places []place) {
+	for _, envelope := range []string{"json", "raw", "cloudevents", "rfc5424", "logfmt", "template", "template of JSON"} {
+		places = append(places, place{name: "`webhook`, " + envelope, sink: "webhook", peer: "webhook", envelope: envelope})
+	}
+	return places
+}
 
 // A delivery is a load for the daemon's delivery to one sink.
 type delivery struct {
@@ -43,13 +54,15 @@ func (d delivery) String() string { return fmt.Sprintf("%s, %s, %d", d.name, d.t
 // What the default configuration has.
 const defaultWait = 50 * time.Millisecond
 
+const typical = 200 // bytes of a text: a line of a log
+
 func deliveries() []delivery {
 	backlog := func(events, text int) load {
 		return load{name: "backlog of " + thousands(events), events: events, text: text, queued: true}
 	}
 	live := load{name: "3,000 at 1,000/s", events: 3_000, text: small, rate: 1_000}
 	soon := goal{p99: 10 * time.Millisecond}
-	return []delivery{
+	list := []delivery{
 		{load: backlog(500_000, small), to: toNothing, batch: 1000, wait: defaultWait},
 		{load: backlog(500_000, small), to: toFile, batch: 1000, wait: defaultWait, goal: goal{perSecond: 300_000}},
 		{load: backlog(200_000, large), to: toFile, batch: 1000, wait: defaultWait},
@@ -67,6 +80,10 @@ func deliveries() []delivery {
 		{load: live, to: toFile, batch: 1000, wait: defaultWait},
 		{load: live, to: toWebhook, batch: 500, wait: defaultWait},
 	}
+	for _, to := range inEnvelopes() {
+		list = append(list, delivery{load: backlog(100_000, typical), to: to, batch: 500, wait: defaultWait, goal: goal{cpu: 2_000}})
+	}
+	return list
 }
 
 // deliver runs d once, again if the machine was too busy.
@@ -98,7 +115,7 @@ func (b bench) measureDelivery(d delivery) (sent delivered, err error) {
 	defer func() { err = errors.Join(err, leave()) }()
 	worker, err := b.start(ctx, anyCPU, "deliver", "-dir", dir, "-sink", d.to.sink, "-to", address,
 		"-events", strconv.Itoa(d.events), "-text", strconv.Itoa(d.text), "-rate", strconv.Itoa(d.rate),
-		"-batch", strconv.Itoa(d.batch), "-wait", d.wait.String())
+		"-batch", strconv.Itoa(d.batch), "-wait", d.wait.String(), "-envelope", cmp.Or(d.to.envelope, "json"))
 	if err != nil {
 		return sent, err
 	}

@@ -44,6 +44,7 @@ func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
 // A goal is what the median of the rounds is to reach. What is zero is no goal.
 type goal struct {
 	perSecond float64       // events, at least
+	cpu       float64       // ns an event, at most
 	p99       time.Duration // at most
 }
 
@@ -51,6 +52,9 @@ func (g goal) String() string {
 	var parts []string
 	if g.perSecond > 0 {
 		parts = append(parts, "≥ "+thousands(int(g.perSecond))+"/s")
+	}
+	if g.cpu > 0 {
+		parts = append(parts, "CPU ≤ "+thousands(int(g.cpu))+" ns")
 	}
 	if g.p99 > 0 {
 		parts = append(parts, fmt.Sprintf("p99 ≤ %v", g.p99))
@@ -63,7 +67,7 @@ func (g goal) holds(r deliveredRounds) string {
 	switch {
 	case g == goal{}:
 		return ""
-	case g.perSecond > r.perSecond().median, g.p99 > 0 && r.p99().median > milliseconds(g.p99):
+	case g.perSecond > r.perSecond().median, g.cpu > 0 && r.cpu().median > g.cpu, g.p99 > 0 && r.p99().median > milliseconds(g.p99):
 		return "**no**"
 	}
 	return "yes"

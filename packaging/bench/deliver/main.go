@@ -26,14 +26,16 @@ const maxJournalBytes = 1 << 30 // as in the default configuration
 
 // A task is what the driver asks for.
 type task struct {
-	dir    string // for the journal and all else that is written
-	sink   string
-	to     string // address of the peer
-	events int
-	text   int // bytes
-	rate   int // a second; 0 is a backlog that is there from the beginning
-	batch  int
-	wait   time.Duration
+	dir  string // for the journal and all else that is written
+	sink string
+
+	envelope string
+	to       string // address of the peer
+	events   int
+	text     int // bytes
+	rate     int // a second; 0 is a backlog that is there from the beginning
+	batch    int
+	wait     time.Duration
 
 	profile string // file for a CPU profile of the delivery; "" is none
 }
@@ -42,6 +44,7 @@ func main() {
 	var t task
 	flag.StringVar(&t.dir, "dir", "", "`directory` for what is written")
 	flag.StringVar(&t.sink, "sink", "", "file, unsynced, webhook, socket, confirm, accept or refuse")
+	flag.StringVar(&t.envelope, "envelope", "json", "of a webhook; \"template of JSON\" is one with that content type")
 	flag.StringVar(&t.to, "to", "", "`address` of the peer")
 	flag.IntVar(&t.events, "events", 0, "how many events")
 	flag.IntVar(&t.text, "text", 0, "`bytes` of text in each")

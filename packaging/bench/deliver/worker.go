@@ -98,8 +98,28 @@ func decoder(journalID string) delivery.Decoder {
 	}
 }
 
+// envelopeOptions has templates as people write them.
+func envelopeOptions(name string) envelope.Options {
+	switch name {
+	case "template":
+		return envelope.Options{Kind: envelope.Template, Template: "{{.Time}} {{.Host}}: {{.Text}}"}
+	case "template of JSON":
+		const text = `{"host": {{json .Host}}, "kind": "{{.Kind}}", "text": {{json .Text}}, "time": {{json .Time}}}`
+		return envelope.Options{Kind: envelope.Template, Template: text, ContentType: "application/json"}
+	}
+	return envelope.Options{Kind: envelope.Kind(name)}
+}
+
+// batchOf is the form of a batch that is possible.
+func batchOf(encoder event.Encoder) webhook.Batch {
+	if encoder.BatchContentType() == "" {
+		return webhook.Lines
+	}
+	return webhook.Array
+}
+
 func newSink(t task) (sink.Sink, error) {
-	encoder, err := envelope.New(envelope.Options{})
+	encoder, err := envelope.New(envelopeOptions(t.envelope))
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +131,7 @@ func newSink(t task) (sink.Sink, error) {
 		}), nil
 	case "webhook":
 		return webhook.New(webhook.Options{
-			URL: secret.Inline(t.to), Method: http.MethodPost, Version: "benchmark", Encoder: encoder, IdempotencyHeader: "Idempotency-Key",
+			URL: secret.Inline(t.to), Method: http.MethodPost, Version: "benchmark", Encoder: encoder, Batch: batchOf(encoder), IdempotencyHeader: "Idempotency-Key",
 		})
 	case "socket", "confirm":
 		return socket.NewClient(socket.ClientOptions{
