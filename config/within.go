@@ -3,8 +3,10 @@
 package config
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -24,20 +26,30 @@ func (r *report) remember(path string, n *yaml.Node) {
 	if first < 0 || first >= len(r.lines) {
 		return
 	}
-	last := min(first+2+strings.Count(n.Value, "\n"), len(r.lines))
-	r.texts[path] = written{spotOf(n), n.Style, n.Value, r.lines[first:last]}
+	last, rest := first+1, countSolid(n.Value)-countSolid(r.lines[first])
+	for ; last < len(r.lines) && (rest > -n.Column || last < first+2); last++ {
+		rest -= countSolid(r.lines[last])
+	}
+	r.texts[path] = written{spotOf(n), n.Style, n.Value, r.lines[first:min(last+1, len(r.lines))]}
 }
 
 // place returns where a line and column of the text stand in the file. It returns false
-// where they cannot be told: in a text that YAML folds.
+// where they cannot be told.
 func (w *written) place(line, column int) (spot, bool) {
-	switch {
-	case line < 1 || w.style&yaml.FoldedStyle != 0:
+	if line < 1 {
 		return spot{}, false
-	case w.style&yaml.LiteralStyle != 0:
-		return w.inBlock(line, column)
 	}
-	return w.inLine(line, column)
+	at, ok := spot{}, false
+	switch {
+	case w.style&yaml.LiteralStyle != 0:
+		at, ok = w.inBlock(line, column)
+	case w.style&yaml.FoldedStyle == 0:
+		at, ok = w.inLine(line, column)
+	}
+	if ok {
+		return at, true
+	}
+	return w.aligned(line, column)
 }
 
 // inBlock is for the style "|", which takes lines as they are, behind their indentation.
@@ -80,6 +92,9 @@ func (w *written) inLine(line, column int) (spot, bool) {
 	}
 	return spot{}, false
 }
+
+// isTruncation matches the errors of a text that ends too early.
+var isTruncation = regexp.MustCompile(`is not closed$|ends too early|missing closing|is empty$`)
 
 // isContinued reports whether the text goes on in the next line.
 func isContinued(text []rune, quote rune) bool {
@@ -127,6 +142,66 @@ func character(text []rune, quote rune) (value rune, n int) {
 	return value, n
 }
 
+// aligned is for a text that YAML folds: only blanks and line breaks differ, so the other
+// characters are counted.
+func (w *written) aligned(line, column int) (spot, bool) {
+	lines := strings.SplitAfter(w.value, "\n")
+	if line > len(lines) {
+		return spot{}, false
+	}
+	text := []rune(lines[line-1])
+	before := countSolid(strings.Join(lines[:line-1], "") + string(text[:min(column-1, len(text))]))
+	isEnd := before == countSolid(w.value)
+	first, i, quote := 0, w.at.column-1, rune(0)
+	switch {
+	case w.style&yaml.FoldedStyle != 0 || w.style&yaml.LiteralStyle != 0:
+		first, i = 1, 0
+	case w.style != 0 && i < len(w.lines[0]):
+		quote = rune(w.lines[0][i])
+		i++
+	}
+	for ; first < len(w.lines); first, i = first+1, 0 {
+		line := []rune(strings.TrimSuffix(w.lines[first], "\r"))
+		for i < len(line) && !isContinued(line[i:], quote) {
+			value, n := character(line[i:], quote)
+			if n == 0 {
+				return spot{w.at.line + first, i + 1}, isEnd
+			}
+			if !unicode.IsSpace(value) {
+				if before == 0 {
+					return spot{w.at.line + first, i + 1}, true
+				}
+				if before--; before == 0 && isEnd {
+					return spot{w.at.line + first, i + n + 1}, true
+				}
+			}
+			i += n
+		}
+	}
+	return spot{}, false
+}
+
+// countSolid counts the characters that are not blanks.
+func countSolid(text string) (n int) {
+	for _, c := range text {
+		if !unicode.IsSpace(c) {
+			n++
+		}
+	}
+	return n
+}
+
+// isCut reports whether a comment follows the text on its line: then the text may have
+// been meant to go on.
+func (w *written) isCut() bool {
+	line := []rune(w.lines[0])
+	if w.style != 0 || w.at.column > len(line) {
+		return false
+	}
+	rest, ok := strings.CutPrefix(string(line[w.at.column-1:]), w.value)
+	return ok && strings.HasPrefix(strings.TrimLeft(rest, " \t"), "#")
+}
+
 // FaultWithin is Fault for a part of a text: the line and column are those within it,
 // in characters from 1. With a line of 0 they are not known.
 func (c *Config) FaultWithin(path string, line, column int, format string, args ...any) *FieldError {
@@ -136,6 +211,9 @@ func (c *Config) FaultWithin(path string, line, column int, format string, args 
 	}
 	r, local := c.source.locate(path)
 	if text, ok := r.texts[local]; ok {
+		if text.isCut() && isTruncation.MatchString(f.Message) {
+			f.Message += "; # begins a comment, so put the whole value into single quotes"
+		}
 		if at, ok := text.place(line, column); ok {
 			f.Line, f.Column = at.line, at.column
 		}

@@ -41,16 +41,17 @@ func find(text, part string) (line, column int) {
 	return 1 + strings.Count(before, "\n"), 1 + utf8.RuneCountInString(before[strings.LastIndex(before, "\n")+1:])
 }
 
-// Where the place cannot be told, it is that of the value.
-func TestFaultWithinAFoldedTextHasItsBeginning(t *testing.T) {
-	for _, text := range []string{"template: >\n      a\n      X\n", "template: a\n      X\n", "template: \"a\n      X\"\n", "template: \"a\\\n      X\"\n"} {
+// YAML folds the lines of these texts into one.
+func TestFaultWithinAFoldedTextHasItsPlace(t *testing.T) {
+	for _, text := range []string{"template: >\n      a\n      X\n", "template: a\n      X\n", "template: \"a\n      X\"\n", "template: \"a\\\n      X\"\n", "template: 'it''s\n\n      X'\n"} {
 		c, err := Parse("t.yaml", []byte("sinks:\n  - name: a\n    stdout: {}\n    envelope: template\n    "+text))
 		if err != nil {
 			t.Fatal(err)
 		}
 		line, column := find(c.Sinks[0].Template, "X")
-		if got := c.FaultWithin("sinks[0].template", line, column, "x"); got.Line != 5 || got.Column != 15 {
-			t.Errorf("%q: got %d:%d, want 5:15", text, got.Line, got.Column)
+		wantLine, wantColumn := find("\n\n\n\n    "+text, "X")
+		if got := c.FaultWithin("sinks[0].template", line, column, "x"); got.Line != wantLine || got.Column != wantColumn {
+			t.Errorf("%q: got %d:%d, want %d:%d", text, got.Line, got.Column, wantLine, wantColumn)
 		}
 	}
 }

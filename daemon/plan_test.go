@@ -174,7 +174,7 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 	for name, c := range map[string]struct{ yaml, fault string }{
 		"not YAML":          {"sinks: [", "test.yaml:1:8: "},
 		"an unknown key":    {good + "- {name: new, fiel: {}}\n", `test.yaml:4:15: sinks[1].fiel: unknown key; did you mean "file"?`},
-		"a filter":          {good + "- {name: new, filter: 'mesage', stdout: {}}\n", "test.yaml:4:23: sinks[1].filter: "},
+		"a filter":          {good + "- {name: new, filter: 'mesage', stdout: {}}\n", "test.yaml:4:24: sinks[1].filter: "},
 		"a certificate":     {good + "- {name: new, webhook: {url: 'https://localhost/', tls: {ca: DIR/none.pem}}}\n", "sinks[1].webhook.tls.ca: "},
 		"an address in use": {strings.Replace(good, "127.0.0.1:0", taken.Addr().String(), 1) + "- {name: new, stdout: {}}\n", "test.yaml:1:16: http.listen: listen tcp"},
 		"the disk":          {good + "- {name: new, stdout: {}}\n- {name: blocked, stdout: {}}\n", "sink blocked: "},

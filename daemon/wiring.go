@@ -105,11 +105,20 @@ func newRules(c *config.Sink, compiler *match.Compiler) (*match.Rules, error) {
 	for _, err := range leaves(err) {
 		var fault *match.Error
 		if errors.As(err, &fault) {
-			err = &sink.OptionError{Key: fault.Key, Err: fault.Err}
+			err = optionError(fault)
 		}
 		faults = append(faults, err)
 	}
 	return rules, errors.Join(faults...)
+}
+
+// optionError gives an error its place within the expression.
+func optionError(fault *match.Error) error {
+	var placed *match.PlacedError
+	if errors.As(fault.Err, &placed) {
+		return &sink.OptionError{Key: fault.Key, Err: errors.New(placed.Text), Line: placed.Line, Column: placed.Column}
+	}
+	return &sink.OptionError{Key: fault.Key, Err: fault.Err}
 }
 
 func ruleOptions(c *config.Sink) match.Options {

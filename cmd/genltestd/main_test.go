@@ -122,7 +122,7 @@ func TestChecksAndPrintsAllFiles(t *testing.T) {
 	// A fault that only the daemon can find has its place too.
 	put(main, "")
 	put(dropIns+"/b.yaml", "sinks: [{name: c, filter: mesage == \"\", stdout: {}}]\n")
-	want = dropIns + "/b.yaml:1:27: sinks[0].filter: column 1: unknown name mesage\n"
+	want = dropIns + "/b.yaml:1:27: sinks[0].filter: unknown name mesage; write message\n"
 	if code, _, stderr = execute(t, "--check-config", "--config", main); code != exitConfig || stderr != want {
 		t.Errorf("a filter: status %d, %q; want %q", code, stderr, want)
 	}

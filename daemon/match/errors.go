@@ -26,17 +26,39 @@ func (e *Error) Unwrap() error { return e.Err }
 // maxShown is how many bytes of an error are shown: it may repeat an event's text.
 const maxShown = 300
 
-// readable says where in the expression err stands, as people count.
+// A PlacedError is an error at a place in an expression or a pattern.
+type PlacedError struct {
+	Line, Column int // in characters, from 1
+	Text         string
+}
+
+func (e *PlacedError) Error() string {
+	if e.Line > 1 {
+		return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Text)
+	}
+	return fmt.Sprintf("column %d: %s", e.Column, e.Text)
+}
+
+// readable converts an error of the compiler or of a program to an error with a place.
 func readable(err error) error {
 	var at *file.Error
 	if !errors.As(err, &at) || at.Line == 0 {
 		return errors.New(visible(err.Error()))
 	}
-	place := fmt.Sprintf("column %d", at.Column+1)
-	if at.Line > 1 {
-		place = fmt.Sprintf("line %d, %s", at.Line, place)
+	return &PlacedError{at.Line, at.Column + 1, visible(at.Message)}
+}
+
+// explained is readable for an error of the compiler, whose messages it improves.
+func explained(text string, err error) error {
+	m := mistake{text: []rune(text), message: err.Error()}
+	var at *file.Error
+	if !errors.As(err, &at) {
+		m.explain()
+		return errors.New(visible(m.message))
 	}
-	return fmt.Errorf("%s: %s", place, visible(at.Message))
+	m.at, m.message = at.From, at.Message
+	m.explain()
+	return &PlacedError{m.line, m.column, visible(m.message)}
 }
 
 func visible(text string) string {

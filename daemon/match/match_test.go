@@ -76,23 +76,24 @@ func TestFilterSeesEveryField(t *testing.T) {
 }
 
 func TestErrorsNameTheKeyThePlaceAndTheRemedy(t *testing.T) {
+	const fields = " in quotes if it is a text, or one of message, kind, host, seq, kernel_seq, id, family, group, time, kernel_time, load_id, machine_id, boot_id, kernel_release, labels, gap, captures"
 	tests := []struct {
 		o    Options
 		want string
 	}{
-		{Options{Filter: `mesage contains "x"`}, `filter: column 1: unknown name mesage`},
-		{Options{Filter: "host == \"a\" or\n  prio > 3"}, `filter: line 2, column 3: unknown name prio`},
-		{Options{Filter: `message`}, `filter: expected bool, but got string`},
-		{Options{Filter: `seq == "7"`}, `filter: column 5: invalid operation: == (mismatched types int and string)`},
+		{Options{Filter: `mesage contains "x"`}, `filter: column 1: unknown name mesage; write message`},
+		{Options{Filter: "host == \"a\" or\n  prio > 3"}, `filter: line 2, column 3: unknown name prio; write "prio"` + fields},
+		{Options{Filter: `message`}, `filter: the expression gives a text, but must give true or false; write a comparison such as message != ""`},
+		{Options{Filter: `seq == "7"`}, `filter: column 5: == cannot have a number and a text as its sides; write the number without quotes, int(...) around the text, or string(...) around the number`},
 		{Options{Filter: `message matches "("`}, "filter: column 9: error parsing regexp: missing closing ): `(`"},
 		{Options{Filter: `message matches host`}, `filter: column 17: a pattern must be one text in quotes`},
-		{Options{Filter: `message contains`}, `filter: column 16: unexpected token EOF`},
+		{Options{Filter: `message contains`}, `filter: column 17: the expression ends too early; write what follows "contains"`},
 		{Options{Filter: `captures.unit == "a"`}, `filter: column 10: unknown capture unit; extract has no named groups`},
 		{Options{Filter: `captures.unit == "a"`, Extract: `(?P<device>.)(?P<user>.)`}, `filter: column 10: unknown capture unit; extract has device, user`},
 		{Options{Filter: `captures[host] == "a"`, Extract: `(?P<device>.)`}, `filter: column 10: write the name of a capture, like captures.unit`},
-		{Options{Filter: `len(captures) == 1`, Extract: `(?P<device>.)`}, `filter: column 5: unknown name captures`},
-		{Options{Filter: `gap.seconds > 1`}, `filter: column 5: type match.gap has no field seconds`},
-		{Options{Filter: `Others.ID == id`}, `filter: column 1: unknown name Others`},
+		{Options{Filter: `len(captures) == 1`, Extract: `(?P<device>.)`}, `filter: column 5: write the name of a capture, like captures.unit`},
+		{Options{Filter: `gap.seconds > 1`}, `filter: column 5: gap has no field seconds; write gap.count or gap.reason`},
+		{Options{Filter: `Others.ID == id`}, `filter: column 1: unknown name Others; write "Others"` + fields},
 		{Options{Filter: `host == nil`}, `filter: column 9: nothing here is nil: a field that is not there is empty, or 0`},
 		{Options{Filter: `now() > time`}, `filter: column 1: the function now is not supported; there are abs, ceil, date, duration, float, floor, indexOf, int, lastIndexOf, len, lower, max, min, round, split, string, trim, trimPrefix, trimSuffix, upper`},
 		{Options{Filter: `let x = host; x == host`}, `filter: column 5: let is not supported`},
@@ -102,7 +103,7 @@ func TestErrorsNameTheKeyThePlaceAndTheRemedy(t *testing.T) {
 		{Options{Filter: `time.Format(message) == "a"`}, `filter: column 13: a method takes nothing but a text in quotes`},
 		{Options{Filter: `time.Local() == time`}, `filter: column 6: the method Local is not supported; there are Day, Format, Hour, Hours, Milliseconds, Minute, Minutes, Month, Second, Seconds, String, Unix, Weekday, Year, YearDay`},
 		{Options{Filter: `0` + strings.Repeat(" + 1", maxSums+1) + ` == seq`}, `filter: column 203: there is more than 50 times + in the expression`},
-		{Options{Filter: `$env == 1`}, `filter: column 1: unknown name $env`},
+		{Options{Filter: `$env == 1`}, `filter: column 1: unknown name $env; write "$env"` + fields},
 		{Options{Filter: `seq in 0..len(message)`}, `filter: column 9: the ends of a range must be numbers, like 8..17`},
 		{Options{Filter: "host == '\x1b[31m' + x\u202e"}, `filter: column 20: unrecognized character: U+202E`},
 		{Options{Filter: strings.Repeat(" ", maxText) + "true"}, `filter: is longer than 16384 bytes`},
@@ -112,8 +113,8 @@ func TestErrorsNameTheKeyThePlaceAndTheRemedy(t *testing.T) {
 		{Options{Extract: `(unit)`}, `extract: has no named group; write one like (?P<unit>[a-z]+)`},
 		{Options{Extract: `(?P<a>` + strings.Repeat("(a?){1000}", 9) + `)`}, `extract: the pattern is too large; repeat less in it`},
 		{Options{Filter: `captures.a == "x" or captures.b == "y"`, Extract: `(?P<a>x`}, "filter: column 31: unknown capture b; extract has a\nextract: column 1: error parsing regexp: missing closing ): `(?P<a>x`"},
-		{Options{Dedup: Dedup{Key: `seq`}}, `dedup.key: expected string, but got int`},
-		{Options{Filter: `x`, Extract: `x`, Dedup: Dedup{Key: `x`}}, "filter: column 1: unknown name x\nextract: has no named group; write one like (?P<unit>[a-z]+)\ndedup.key: column 1: unknown name x"},
+		{Options{Dedup: Dedup{Key: `seq`}}, `dedup.key: the expression gives a number, but must give a text; write string(...) around it`},
+		{Options{Filter: `x`, Extract: `x`, Dedup: Dedup{Key: `x`}}, `filter: column 1: unknown name x; write "x"` + fields + "\nextract: has no named group; write one like (?P<unit>[a-z]+)\ndedup.key: column 1: unknown name x; write \"x\"" + fields},
 	}
 	for _, test := range tests {
 		_, err := Compile(test.o)

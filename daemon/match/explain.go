@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package match
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A mistake is an error of the compiler of expressions, with its place in the text.
+type mistake struct {
+	text         []rune // of the expression
+	at           int    // offset in text
+	message      string
+	line, column int // of at, from 1
+}
+
+// An explanation replaces messages of the compiler. It returns "" for a message that
+// it cannot improve, and may move the mistake to its cause.
+type explanation struct {
+	message *regexp.Regexp
+	explain func(m *mistake, match []string) string
+}
+
+func explanations() []explanation {
+	return []explanation{
+		{regexp.MustCompile(`^unknown name (\S+)$`), unknownName},
+		{regexp.MustCompile(`^type match\.gap has no field (\S+)$`), unknownGapField},
+		{regexp.MustCompile(`^unexpected token EOF$`), unexpectedEnd},
+		{regexp.MustCompile(`^literal not terminated$`), unclosedText},
+		{regexp.MustCompile(`^unexpected token (\w+)\("(.*)"\)$`), unexpectedToken},
+		{regexp.MustCompile(`^unrecognized character: U\+[0-9A-F]+ '(.*)'$`), unknownCharacter},
+		{regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types (\S+) and (\S+)\)$`), mismatchedTypes},
+		{regexp.MustCompile(`^invalid operation: (not|!) \(mismatched type string\)$`), wrongNot},
+		{regexp.MustCompile(`^expected (\S+), but got (\S+)$`), wrongResult},
+		{regexp.MustCompile(`^the (?:method|function) (\w+) is not supported`), operatorAsFunction},
+	}
+}
+
+// explain improves a message of the compiler.
+func (m *mistake) explain() {
+	for _, e := range explanations() {
+		if match := e.message.FindStringSubmatch(m.message); match != nil {
+			if better := e.explain(m, match); better != "" {
+				m.message = better
+			}
+			break
+		}
+	}
+	m.at = min(max(m.at, 0), len(m.text))
+	before := string(m.text[:m.at])
+	m.line = 1 + strings.Count(before, "\n")
+	m.column = 1 + len([]rune(before[strings.LastIndex(before, "\n")+1:]))
+}
+
+var fieldNames = []string{
+	"message", "kind", "host", "seq", "kernel_seq", "id", "family", "group", "time", "kernel_time", "load_id",
+	"machine_id", "boot_id", "kernel_release", "labels", "gap", "captures",
+}
+
+// synonyms are the names that other programs have for our fields.
+var synonyms = map[string]string{
+	"msg": "message", "text": "message", "body": "message", "line": "message", "raw": "message", "hostname": "host", "type": "kind",
+	"timestamp": "time", "ts": "time", "sequence": "seq", "label": "labels", "capture": "captures", "groups": "captures", "event": "message",
+}
+
+func unknownName(_ *mistake, match []string) string {
+	name := match[1]
+	switch lower := strings.ToLower(name); {
+	case lower == "true" || lower == "false":
+		return fmt.Sprintf("unknown name %s; write %s", name, lower)
+	case lower == "null" || lower == "none" || lower == "undefined":
+		return fmt.Sprintf(`unknown name %s; a field that is absent is empty or 0, so write "" or 0`, name)
+	case name == "captures":
+		return "write the name of a capture, like captures.unit"
+	case slices.Contains(fieldNames, lower):
+		return fmt.Sprintf("unknown name %s; write %s", name, lower)
+	case synonyms[lower] != "":
+		return fmt.Sprintf("unknown name %s; write %s", name, synonyms[lower])
+	}
+	for _, field := range fieldNames {
+		if isSimilar(strings.ToLower(name), field) {
+			return fmt.Sprintf("unknown name %s; write %s", name, field)
+		}
+	}
+	return fmt.Sprintf("unknown name %s; write %q in quotes if it is a text, or one of %s", name, name, strings.Join(fieldNames, ", "))
+}
+
+// isSimilar reports whether a name differs from a word by one typing error.
+func isSimilar(name, word string) bool {
+	if len(word) < 4 || len(name) < 3 || max(len(name)-len(word), len(word)-len(name)) > 1 {
+		return false
+	}
+	i := 0
+	for i < min(len(name), len(word)) && name[i] == word[i] {
+		i++
+	}
+	a, b := name[i:], word[i:]
+	if a == "" || b == "" {
+		return true
+	}
+	swapped := len(a) > 1 && len(b) > 1 && a[0] == b[1] && a[1] == b[0] && a[2:] == b[2:]
+	return a[1:] == b || a == b[1:] || a[1:] == b[1:] || swapped
+}
+
+func unknownGapField(_ *mistake, match []string) string {
+	return fmt.Sprintf("gap has no field %s; write gap.count or gap.reason", match[1])
+}
+
+// unexpectedEnd blames a bracket that is not closed, or else the end.
+func unexpectedEnd(m *mistake, _ []string) string {
+	if open := m.openBracket(); open >= 0 {
+		m.at = open
+		return fmt.Sprintf("the bracket %c is not closed", m.text[open])
+	}
+	m.at = len([]rune(strings.TrimRight(string(m.text), " \t\r\n")))
+	words := strings.Fields(string(m.text))
+	if len(words) == 0 {
+		return "the expression is empty"
+	}
+	return fmt.Sprintf("the expression ends too early; write what follows %q", words[len(words)-1])
+}
+
+// openBracket returns the offset of the last bracket that is not closed; -1 without one.
+func (m *mistake) openBracket() int {
+	var open []int
+	quote := rune(0)
+	for i, c := range m.text {
+		switch {
+		case quote != 0:
+			if c == quote && m.text[i-1] != '\\' {
+				quote = 0
+			}
+		case c == '"' || c == '\'' || c == '`':
+			quote = c
+		case strings.ContainsRune("([{", c):
+			open = append(open, i)
+		case strings.ContainsRune(")]}", c) && len(open) > 0:
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) == 0 {
+		return -1
+	}
+	return open[len(open)-1]
+}
+
+// unclosedText blames the quote that opens the text.
+func unclosedText(m *mistake, _ []string) string {
+	quote, at := rune(0), -1
+	for i := 0; i < len(m.text); i++ {
+		switch c := m.text[i]; {
+		case quote == 0 && strings.ContainsRune("\"'`", c):
+			quote, at = c, i
+		case quote != 0 && c == '\\':
+			i++
+		case c == quote:
+			quote = 0
+		}
+	}
+	if quote == 0 {
+		return ""
+	}
+	m.at = at
+	return fmt.Sprintf("the quote %c is not closed", quote)
+}
+
+// words are operators of other languages.
+var operatorWords = map[string]string{
+	"AND": "and", "OR": "or", "NOT": "not", "like": "contains", "LIKE": "contains", "includes": "contains", "has": "contains",
+	"is": "==", "eq": "==", "equals": "==", "ne": "!=", "regex": "matches", "match": "matches", "xor": "!=",
+	"startswith": "startsWith", "starts_with": "startsWith", "hasPrefix": "startsWith", "beginsWith": "startsWith", "StartsWith": "startsWith",
+	"endswith": "endsWith", "ends_with": "endsWith", "hasSuffix": "endsWith", "EndsWith": "endsWith", "Contains": "contains",
+	"CONTAINS": "contains", "Matches": "matches", "IN": "in", "=": "==", "&": "and", "|": "or", "~": "matches", "=~": "matches", "<>": "!=", "===": "==",
+}
+
+func unexpectedToken(m *mistake, match []string) string {
+	kind, token := match[1], match[2]
+	if pipe := m.find('|'); pipe >= 0 && m.at > pipe {
+		m.at = pipe
+		return `"|" is not supported; write or`
+	}
+	switch around := m.operatorAround(); {
+	case operatorWords[around] != "":
+		m.at = m.operatorStart()
+		return fmt.Sprintf("%q is not an operator; write %s", around, operatorWords[around])
+	case kind == "Identifier" && operatorWords[token] != "":
+		return fmt.Sprintf("%q is not an operator; write %s", token, operatorWords[token])
+	case strings.ContainsAny(token, ")]}"):
+		return fmt.Sprintf("no bracket is open that %s closes; remove it", token)
+	case token == "/":
+		return "a pattern must be one text in quotes"
+	case slices.Contains(operators, token) && m.at+len(token) < len(m.text) && m.text[m.at+len(token)] == '(':
+		return fmt.Sprintf("%s is an operator; write TEXT %s TEXT", token, token)
+	case kind == "Identifier" || kind == "String" || kind == "Number":
+		return fmt.Sprintf("an operator is missing before %s; write one such as and, == or contains", visible(token))
+	}
+	return fmt.Sprintf("%s cannot stand here", token)
+}
+
+var operators = []string{"contains", "startsWith", "endsWith", "matches", "in", "and", "or"}
+
+// find returns the offset of a single character outside of quotes; -1 without one.
+func (m *mistake) find(c rune) int {
+	quote := rune(0)
+	for i, t := range m.text {
+		switch {
+		case quote != 0:
+			if t == quote {
+				quote = 0
+			}
+		case strings.ContainsRune("\"'`", t):
+			quote = t
+		case t == c && (i+1 == len(m.text) || m.text[i+1] != c) && (i == 0 || m.text[i-1] != c):
+			return i
+		}
+	}
+	return -1
+}
+
+const operatorCharacters = "=<>!&|~"
+
+func (m *mistake) operatorStart() int {
+	at := min(m.at, len(m.text))
+	for at > 0 && strings.ContainsRune(operatorCharacters, m.text[at-1]) {
+		at--
+	}
+	return at
+}
+
+func (m *mistake) operatorAround() string {
+	end := min(m.at, len(m.text))
+	for end < len(m.text) && strings.ContainsRune(operatorCharacters, m.text[end]) {
+		end++
+	}
+	return string(m.text[m.operatorStart():end])
+}
+
+func unknownCharacter(m *mistake, match []string) string {
+	switch c := match[1]; {
+	case strings.ContainsAny(c, "“”„«»"):
+		return fmt.Sprintf(`%s is not a quote here; write "`, c)
+	case strings.ContainsAny(c, "‘’‚`´"):
+		return fmt.Sprintf(`%s is not a quote here; write '`, c)
+	case c == "~":
+		around := m.operatorAround()
+		m.at = m.operatorStart()
+		return fmt.Sprintf("%q is not an operator; write matches", around)
+	}
+	return ""
+}
+
+// typeNames are the names of Go's types in our documentation.
+var typeNames = map[string]string{
+	"int": "a number", "float64": "a number", "string": "a text", "bool": "true or false", "time.Time": "a time",
+	"time.Duration": "a duration", "match.gap": "a gap", "map[string]string": "a set of labels",
+}
+
+func typeName(t string) string {
+	if name := typeNames[t]; name != "" {
+		return name
+	}
+	return "a value of another type"
+}
+
+func mismatchedTypes(_ *mistake, match []string) string {
+	a, b := match[2], match[3]
+	return fmt.Sprintf("%s cannot have %s and %s as its sides; %s", match[1], typeName(a), typeName(b), conversion(match[1], a, b))
+}
+
+func conversion(operator, a, b string) string {
+	has := func(t string) bool { return a == t || b == t }
+	switch {
+	case has("match.gap") && has("string"):
+		return `write "gap" in quotes for the text, or gap.count or gap.reason`
+	case has("match.gap"):
+		return "write gap.count for the number of lost events"
+	case has("time.Time") && has("string"):
+		return `write date("2026-01-31") for a time`
+	case has("time.Duration") && (has("string") || has("int")):
+		return `write duration("1m") for a duration`
+	case has("string") && (has("int") || has("float64")) && slices.Contains(operators, operator):
+		return "write string(...) around the number"
+	case has("string") && (has("int") || has("float64")):
+		return "write the number without quotes, int(...) around the text, or string(...) around the number"
+	case has("bool"):
+		return "write brackets around the comparison that belongs together"
+	}
+	return "compare values of the same type"
+}
+
+func wrongNot(_ *mistake, match []string) string {
+	return fmt.Sprintf("%s applies to the text alone; write %[1]s (...) around the whole comparison", match[1])
+}
+
+func wrongResult(m *mistake, match []string) string {
+	m.at = 0
+	if match[1] == "string" {
+		return fmt.Sprintf("the expression gives %s, but must give a text; write string(...) around it", typeName(match[2]))
+	}
+	example := map[string]string{"string": `message != ""`, "int": "seq > 0", "match.gap": "gap.count > 0", "time.Time": `time > date("2026-01-31")`}[match[2]]
+	if example == "" {
+		example = `kind == "event"`
+	}
+	return fmt.Sprintf("the expression gives %s, but must give true or false; write a comparison such as %s", typeName(match[2]), example)
+}
+
+func operatorAsFunction(_ *mistake, match []string) string {
+	operator := operatorWords[match[1]]
+	if slices.Contains(operators, match[1]) {
+		operator = match[1]
+	}
+	if !slices.Contains(operators, operator) {
+		return ""
+	}
+	return fmt.Sprintf("%s is not a function here; write TEXT %s TEXT", match[1], operator)
+}
