@@ -24,9 +24,6 @@ func (j *Journal) Append(generation uint64, t time.Time, messages [][]byte) erro
 	if err := j.ready(); err != nil {
 		return err
 	}
-	if err := j.payOwed(); err != nil {
-		return err
-	}
 	length := int64(frameHeaderLen + payloadLen(messages))
 	if length > maxFrameLen {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, length, maxFrameLen)
@@ -43,17 +40,20 @@ func (j *Journal) Append(generation uint64, t time.Time, messages [][]byte) erro
 	return nil
 }
 
-// ready makes the journal fit for writing, the first time.
+// ready makes the journal fit for writing, the first time, and pays what is owed. The
+// caller holds appendMu.
 func (j *Journal) ready() error {
 	j.mu.Lock()
-	begun, sealed := j.begun, j.sealed
+	begun, owed := j.begun || j.sealed, j.owed
 	j.used = true
 	j.mu.Unlock()
-	if begun || sealed {
-		return nil
+	if !begun {
+		if err := j.begin(); err != nil {
+			return fmt.Errorf("journal %s: %w", j.dir, err)
+		}
 	}
-	if err := j.begin(); err != nil {
-		return fmt.Errorf("journal %s: %w", j.dir, err)
+	if owed {
+		return j.payOwed()
 	}
 	return nil
 }

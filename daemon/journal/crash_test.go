@@ -157,7 +157,10 @@ func (s *story) trim(t *testing.T, j *Journal, r *Reader, maxBytes int64) {
 // try notes what is about to be appended.
 func (s *story) try(t *testing.T, j *Journal, texts []string) {
 	t.Helper()
-	if err := j.ready(); err != nil { // else the first Append is: it has no number before
+	j.appendMu.Lock()
+	err := j.ready() // else the first Append makes it so: it has no number before
+	j.appendMu.Unlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	first := nextNumber(j)
