@@ -76,7 +76,7 @@ func (d *Daemon) carryOut(ctx context.Context, p *plan, s *stage) *api.Reload {
 	}
 	// Now that what they may want is free: a file, the name of a socket.
 	for _, w := range p.added {
-		s.delivering.start(w.Run)
+		s.delivering.start(w.run)
 	}
 	d.forget()
 	return d.outcome(p)

@@ -233,7 +233,7 @@ func (d *Daemon) Run(parent context.Context) error {
 	serving.start(func(ctx context.Context) error { d.opts.reaper.Run(ctx); return nil })
 	serving.start(func(ctx context.Context) error { d.notifier.Watchdog(ctx, d.alive); return nil })
 	for _, w := range d.crew() {
-		delivering.start(w.Run)
+		delivering.start(w.run)
 	}
 	receiving.start(d.receiver.Run)
 	receiving.start(func(ctx context.Context) error { d.echo.run(ctx); return nil })
@@ -306,7 +306,7 @@ func (d *Daemon) drain(delivering *group, abandon func()) {
 	}
 	for _, w := range d.crew() {
 		if s := w.State(); s.Waiting+s.InFlight > 0 {
-			d.log.Warn("stopping with events that the sink has not taken; the next start goes on with them", "sink", s.Name, "events", s.Waiting+s.InFlight, "last_error", s.LastError)
+			d.log.Warn("stopping with events that the sink has not taken; the next start goes on with them", "sink", s.Name, "events", s.Waiting+s.InFlight, "last_error", s.LastError())
 		}
 	}
 }

@@ -153,6 +153,14 @@ func start(t *testing.T, yaml string, k *fakeKernel, p prober) fixture {
 // launch runs a daemon until the test ends or calls stop.
 func launch(t *testing.T, cfg *config.Config, opts Options) fixture {
 	t.Helper()
+	f := create(t, cfg, opts)
+	f.run(t)
+	return f
+}
+
+// create makes a daemon that is to be run.
+func create(t *testing.T, cfg *config.Config, opts Options) fixture {
+	t.Helper()
 	f := fixture{stdout: &output{}}
 	opts.Version, opts.Stdout = "test", f.stdout
 	if opts.Dirs == (Dirs{}) {
@@ -165,6 +173,11 @@ func launch(t *testing.T, cfg *config.Config, opts Options) fixture {
 	if f.Daemon, err = New(cfg, opts); err != nil {
 		t.Fatal(err)
 	}
+	return f
+}
+
+func (f *fixture) run(t *testing.T) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- f.Run(ctx) }()
@@ -174,7 +187,6 @@ func launch(t *testing.T, cfg *config.Config, opts Options) fixture {
 			t.Error(err)
 		}
 	})
-	return f
 }
 
 func (f fixture) get(t *testing.T, path string) (int, string) {
@@ -266,7 +278,7 @@ func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
 	}
 	f.kernel.event("kept")
 	eventually(t, "the sink fails", func() bool { return f.workers[0].State().Failures > 0 })
-	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "sink archive: 1 events wait") {
+	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "sink archive: attempt: 1 events wait") {
 		t.Errorf("readyz: %d %q", code, body)
 	}
 	if code, _ := f.get(t, "/healthz"); code != http.StatusOK {

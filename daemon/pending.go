@@ -87,7 +87,7 @@ func (d *Daemon) openPending(s *stage) {
 		d.workers = inOrder(d.cfg, append(slices.Clone(d.workers), w))
 		d.mu.Unlock()
 		d.log.Info("the sink is open", "sink", w.Name)
-		s.delivering.start(w.Run)
+		s.delivering.start(w.run)
 	}
 }
 
@@ -136,7 +136,7 @@ func (d *Daemon) pendingStates() (states []metrics.SinkState) {
 	defer d.mu.Unlock()
 	for _, p := range d.pending {
 		s := metrics.NewSinkState(p.cfg.Name, match.Reasons())
-		s.LastError = p.fault
+		s.AddFault(metrics.FaultOpen, p.fault)
 		states = append(states, s)
 	}
 	return states

@@ -6,8 +6,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/metrics"
 )
@@ -39,8 +41,8 @@ func (d *Daemon) ready() []string {
 	faults = append(faults, d.state.list()...)
 	faults = append(faults, d.endpointFaults()...)
 	for _, s := range d.sinkStates() {
-		if s.LastError != nil {
-			faults = append(faults, fmt.Sprintf("sink %s: %d events wait: %v", s.Name, s.Waiting+s.InFlight, s.LastError))
+		for _, f := range s.Faults {
+			faults = append(faults, fmt.Sprintf("sink %s: %s: %d events wait: %s", s.Name, f.Reason, s.Waiting+s.InFlight, oneLine(f.Err, maxPageFault)))
 		}
 	}
 	return faults
@@ -74,21 +76,40 @@ func (d *Daemon) sinkStates() []metrics.SinkState {
 	return append(states, d.pendingStates()...)
 }
 
+// What of an error is shown, in bytes.
+const (
+	maxPageFault   = 1000
+	maxStatusFault = 200
+)
+
+// oneLine returns the text of an error that is safe to show on one line.
+func oneLine(err error, limit int) string {
+	text := event.AppendVisible(nil, []byte(strings.ReplaceAll(err.Error(), "\n", "; ")))
+	if len(text) > limit {
+		text = append(text[:limit-3], "..."...)
+	}
+	return strings.ToValidUTF8(string(text), "")
+}
+
 func (d *Daemon) statusLine() string {
 	state := "waiting for the family " + genl.FamilyName
 	if family := d.receiver.SubscribedTo(); family != 0 { // one look: the number belongs to the state
 		state = fmt.Sprintf("subscribed to %s/%s (family %d)", genl.FamilyName, genl.GroupName, family)
 	}
 	failing, waiting, sinks := 0, uint64(0), d.sinkStates()
+	why := ""
 	for _, s := range sinks {
 		waiting = max(waiting, s.Waiting+s.InFlight)
-		if s.LastError != nil {
-			failing++
+		if len(s.Faults) == 0 {
+			continue
+		}
+		if failing++; failing == 1 {
+			why = fmt.Sprintf("%s: %s: %s", s.Name, s.Faults[0].Reason, oneLine(s.Faults[0].Err, maxStatusFault))
 		}
 	}
 	line := fmt.Sprintf("%s; %d events; %d sinks", state, d.receiver.Received(), len(sinks))
 	if failing > 0 {
-		line += fmt.Sprintf(", %d failing, up to %d events wait", failing, waiting)
+		line += fmt.Sprintf(", %d failing, up to %d events wait (%s)", failing, waiting, why)
 	}
 	blocked := d.journalFault()
 	if blocked != nil {

@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"os"
 	"reflect"
@@ -124,6 +125,12 @@ func (d *Daemon) replay(sink string) {
 	}
 }
 
+// run delivers, see delivery.Worker.Run.
+func (w *worker) run(ctx context.Context) error {
+	w.Run(ctx)
+	return nil
+}
+
 // close frees what a worker holds that is not run.
 func (w *worker) close() error { return errors.Join(w.Close(), w.letters.Close()) }
 
@@ -141,8 +148,8 @@ func place(c config.Sink) config.Sink {
 func (w *worker) State() metrics.SinkState {
 	s, letters := w.Worker.State(), w.letters.Stats()
 	s.DeadLetters, s.DeadLetterBytes, s.DeadLettersExpired = letters.Live, letters.Bytes, letters.Expired+letters.Damaged
-	if s.LastError == nil {
-		s.LastError = w.letters.Fault()
+	if err := w.letters.Fault(); err != nil {
+		s.AddFault(metrics.FaultDeadLetters, err)
 	}
 	return s
 }

@@ -18,7 +18,7 @@ func TestEverySeriesExistsFromTheStartAndPassesTheLinter(t *testing.T) {
 	New(reg, "1.0\xff", []string{"family", "sender"})
 	states := func() []SinkState {
 		a, b := NewSinkState("a", []string{"sample"}), NewSinkState("b", []string{"sample"})
-		b.LastError = errors.New("x")
+		b.Faults = []SinkFault{{FaultRefused, errors.New("x")}}
 		return []SinkState{a, b}
 	}
 	if err := RegisterSinks(reg, states); err != nil {
@@ -50,7 +50,7 @@ genltestd_sink_events_dropped_total{reason="max_age",sink="a"} 0
 genltestd_sink_events_dropped_total{reason="max_age",sink="b"} 0
 genltestd_sink_events_dropped_total{reason="max_lag_bytes",sink="a"} 0
 genltestd_sink_events_dropped_total{reason="max_lag_bytes",sink="b"} 0
-# HELP genltestd_sink_healthy 1 while the last attempt to deliver succeeded.
+# HELP genltestd_sink_healthy 1 while nothing is wrong with the sink; sink_fault says what is.
 # TYPE genltestd_sink_healthy gauge
 genltestd_sink_healthy{sink="a"} 1
 genltestd_sink_healthy{sink="b"} 0

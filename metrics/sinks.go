@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -15,6 +16,30 @@ const (
 	DroppedAge     = "max_age"       // a limit of the sink
 	DroppedLag     = "max_lag_bytes" // likewise
 )
+
+// The reasons why a sink is unhealthy: the values of the label reason of sink_fault. The
+// documentation of package delivery says when each begins and ends.
+const (
+	FaultOpen        = "open"         // its files below the state directory cannot be opened, and are tried again
+	FaultAttempt     = "attempt"      // the last attempt failed, and will be made again
+	FaultRefused     = "refused"      // every recent event was refused for good
+	FaultDeadLetters = "dead_letters" // the dead letters cannot be written or read
+	FaultJournal     = "journal"      // the journal cannot be read
+	FaultCursor      = "cursor"       // the sink's place in the journal cannot be written
+	FaultDecode      = "decode"       // no recent event could be decoded
+	FaultStalled     = "stalled"      // events wait, nothing moves, and no error says why
+)
+
+// FaultReasons returns all of them, the most telling first.
+func FaultReasons() []string {
+	return []string{FaultOpen, FaultAttempt, FaultRefused, FaultDeadLetters, FaultJournal, FaultCursor, FaultDecode, FaultStalled}
+}
+
+// A SinkFault is one thing that is wrong with a sink.
+type SinkFault struct {
+	Reason string // one of FaultReasons
+	Err    error
+}
 
 // A SinkState is one sink's account at one moment. Its numbers belong together:
 // Events is the sum of Delivered, Filtered, Suppressed, Dropped, DeadLettered,
@@ -31,12 +56,14 @@ type SinkState struct {
 	Waiting      uint64            // in the journal, not yet handed to the sink
 
 	Failures   uint64 // attempts that failed
-	LastError  error  // of the last attempt; nil when it succeeded or there was none
 	RuleErrors uint64 // expressions that failed; the event was delivered
+	Undecoded  uint64 // records that could not be decoded; the event was delivered with what is known
 	Summaries  uint64 // deliveries that tell of suppressed events
 	Replayed   uint64 // dead letters that were taken after all
 	LagBytes   int64  // of the journal, not yet taken
 	Missed     uint64 // events that readers of the sink were too slow for, one for each
+
+	Faults []SinkFault // at present, in the order of FaultReasons; none when the sink is healthy
 
 	DeadLetters        uint64 // kept at present
 	DeadLetterBytes    uint64
@@ -54,6 +81,37 @@ func NewSinkState(name string, suppressed []string) SinkState {
 		s.Suppressed[reason] = 0
 	}
 	return s
+}
+
+// AddFault adds what is wrong, in the order of FaultReasons. The first fault of a reason
+// stays.
+func (s *SinkState) AddFault(reason string, err error) {
+	rank := func(f SinkFault) int { return slices.Index(FaultReasons(), f.Reason) }
+	f := SinkFault{reason, err}
+	at, found := slices.BinarySearchFunc(s.Faults, f, func(a, b SinkFault) int { return rank(a) - rank(b) })
+	if !found {
+		s.Faults = slices.Insert(s.Faults, at, f)
+	}
+}
+
+// LastError returns the first fault's error, nil when the sink is healthy.
+func (s *SinkState) LastError() error {
+	if len(s.Faults) == 0 {
+		return nil
+	}
+	return s.Faults[0].Err
+}
+
+// byFault returns 1 for each reason that makes the sink unhealthy, and 0 for the others.
+func (s *SinkState) byFault() map[string]uint64 {
+	by := make(map[string]uint64)
+	for _, reason := range FaultReasons() {
+		by[reason] = 0
+	}
+	for _, f := range s.Faults {
+		by[f.Reason] = 1
+	}
+	return by
 }
 
 // A sinkMetric is one number of a sink's state.
@@ -90,8 +148,13 @@ func sinkMetrics() []sinkMetric {
 		plain("events_waiting", "Events in the journal that were not yet handed to the sink.", level, func(s *SinkState) float64 { return float64(s.Waiting) }),
 		plain("lag_bytes", "Journal that the sink has not taken yet.", level, func(s *SinkState) float64 { return float64(s.LagBytes) }),
 		plain("failures_total", "Attempts to deliver that failed.", count, func(s *SinkState) float64 { return float64(s.Failures) }),
-		plain("healthy", "1 while the last attempt to deliver succeeded.", level, func(s *SinkState) float64 { return truth(s.LastError == nil) }),
+		plain("healthy", "1 while nothing is wrong with the sink; sink_fault says what is.", level, func(s *SinkState) float64 { return truth(len(s.Faults) == 0) }),
+		{
+			name: "fault", help: "1 while the sink is unhealthy for this reason.",
+			kind: level, by: (*SinkState).byFault,
+		},
 		plain("rule_errors_total", "Times that an expression of the sink failed; the event was delivered.", count, func(s *SinkState) float64 { return float64(s.RuleErrors) }),
+		plain("decode_errors_total", "Records of the journal that could not be decoded; the event was delivered with what is known of it.", count, func(s *SinkState) float64 { return float64(s.Undecoded) }),
 		plain("summaries_total", "Events of the kind suppressed that the sink has taken.", count, func(s *SinkState) float64 { return float64(s.Summaries) }),
 		plain("readers_missed_total", "Events that readers of a listening socket were too slow for, one for each such reader.", count, func(s *SinkState) float64 { return float64(s.Missed) }),
 		plain("dead_letters", "Dead letters that are kept.", level, func(s *SinkState) float64 { return float64(s.DeadLetters) }),

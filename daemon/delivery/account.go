@@ -3,7 +3,6 @@
 package delivery
 
 import (
-	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -21,11 +20,13 @@ import (
 type account struct {
 	reader  Reader
 	latency prometheus.Observer
-	log     *slog.Logger
+	health  *health
 
 	mu      sync.Mutex
 	state   metrics.SinkState // Events and Waiting are derived, not kept
 	claimed uint64            // records past the cursor that the state has
+	last    journal.Record    // that the cursor was moved to
+	moves   uint64            // times that the oldest batch, or the cursor, got on
 	open    []*batch          // in the journal's order, the first one not yet dealt with first
 	idle    []*batch
 }
@@ -78,15 +79,24 @@ func (a *account) underway() int {
 	return len(a.open)
 }
 
-// took notes what was read for a batch.
-func (a *account) took(records, skipped, filtered, failed uint64, suppressed map[string]uint64, items []item) {
+// A reading counts what was read for a batch.
+type reading struct {
+	records, skipped     uint64
+	undecoded, ruleFails uint64
+	filtered             uint64
+	suppressed           map[string]uint64 // by reason
+}
+
+// took notes what was read for a batch, and the items that were made of it.
+func (a *account) took(r *reading, items []item) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := &a.state
-	s.Dropped[metrics.DroppedJournal] += skipped
-	s.Filtered += filtered
-	s.RuleErrors += failed
-	for reason, n := range suppressed {
+	s.Dropped[metrics.DroppedJournal] += r.skipped
+	s.Filtered += r.filtered
+	s.RuleErrors += r.ruleFails
+	s.Undecoded += r.undecoded
+	for reason, n := range r.suppressed {
 		s.Suppressed[reason] += n
 	}
 	for i := range items {
@@ -94,7 +104,7 @@ func (a *account) took(records, skipped, filtered, failed uint64, suppressed map
 			s.InFlight++
 		}
 	}
-	a.claimed += records + skipped
+	a.claimed += r.records + r.skipped
 }
 
 // A fate is what becomes of an event in the end, but for being taken.
@@ -112,9 +122,22 @@ const (
 func (a *account) done(b *batch) (over bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	now := time.Now()
-	for ; b.done < b.decided; b.done++ {
-		a.one(&b.items[b.done], b.replay, now)
+	if now := time.Now(); b.done < b.decided {
+		good, refused := false, uint64(0)
+		for ; b.done < b.decided; b.done++ {
+			i := &b.items[b.done]
+			a.one(i, b.replay, now)
+			switch i.fate {
+			case taken:
+				good, refused = true, 0
+			case deadLettered:
+				refused++
+			}
+		}
+		a.health.delivered(good, refused)
+		if a.open[0] == b {
+			a.moves++
+		}
 	}
 	over = b.done == len(b.items)
 	b.over = over
@@ -174,8 +197,26 @@ func (a *account) commit() {
 		return
 	}
 	a.claimed -= dealt
-	if err := a.reader.Commit(last); err != nil {
-		a.log.Error("cannot write the cursor; after a crash events would be delivered again", "error", err)
+	a.moves++
+	a.last = last
+	a.write()
+}
+
+// write writes the cursor, also once more after an error. The caller holds mu.
+func (a *account) write() {
+	if err := a.reader.Commit(a.last); err != nil {
+		a.health.set(cursorWrites, "cannot write the cursor; after a crash events would be delivered again", err)
+		return
+	}
+	a.health.clear(cursorWrites)
+}
+
+// writeAgain writes the cursor if that failed before.
+func (a *account) writeAgain() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.health.failing(cursorWrites) {
+		a.write()
 	}
 }
 
@@ -186,6 +227,9 @@ func (a *account) trim(maxBytes int64, oldest time.Time, f fate) (dropped uint64
 	defer a.mu.Unlock()
 	dropped, err = a.reader.Trim(maxBytes, oldest)
 	a.state.Dropped[string(f)] += dropped
+	if dropped > 0 {
+		a.moves++
+	}
 	return dropped, err
 }
 
@@ -196,16 +240,8 @@ func (a *account) failed() {
 	a.state.Failures++
 }
 
-// fault sets what is wrong with the sink at present, and returns what was.
-func (a *account) fault(err error) (before error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	before, a.state.LastError = a.state.LastError, err
-	return before
-}
-
-// State returns the account at this moment.
-func (a *account) State() metrics.SinkState {
+// State returns the account at this moment, and how often it has moved until then.
+func (a *account) State() (_ metrics.SinkState, moves uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.state
@@ -221,5 +257,5 @@ func (a *account) State() metrics.SinkState {
 	for _, n := range s.Suppressed {
 		s.Events += n
 	}
-	return s
+	return s, a.moves
 }

@@ -21,15 +21,16 @@ const togetherFor = 100 * time.Millisecond
 type letters struct {
 	waiting []deadletter.Letter
 	alone   bool // none may wait for others: the last could not be kept
-	owed    bool // they must be kept before anything else: the sink has taken what is behind them
+	owed    bool // the disk must have what is decided before anything else: the sink has taken what is behind
 }
 
 // refused makes a letter of the next item of b.
 func (l *lane) refused(b *batch, cause error) {
 	at := b.decided
 	i, id := &b.items[at], b.id(at)
+	l.health.refuse(cause)
 	if i.summary {
-		l.Log.Error("the sink refuses the news of suppressed events for good", "id", b.events[at].ID(), "error", cause)
+		l.limits.Error("the sink refuses the news of suppressed events for good", "id", b.events[at].ID(), "error", cause)
 		return
 	}
 	why := sink.RefusalOf(cause)
@@ -52,14 +53,20 @@ func (l *lane) mayWait(b *batch) bool {
 // reports whether that is all of it: then b is no longer the lane's.
 func (l *lane) settle(b *batch) (over bool) {
 	if err := l.bury(&b.letters); err != nil {
-		l.failed(err, false)
+		l.postpone(letterAdds, "cannot keep an event that was refused for good; will try again until it succeeds", err)
 		if owe(b); b.letters.owed {
 			return false
 		}
+	} else if b.decided > b.done {
+		l.health.clear(letterAdds)
 	}
-	if b.replay {
-		l.forget(b)
+	if err := l.forget(b); err != nil {
+		// They are still marked: without this they would be delivered again at once.
+		b.letters.owed = true
+		l.postpone(letterRemovals, "cannot remove dead letters that were delivered after all; nothing else is delivered until that succeeds", err)
+		return false
 	}
+	b.letters.owed = false
 	return l.account.done(b)
 }
 
@@ -72,9 +79,9 @@ func (l *lane) bury(letters *letters) error {
 	err := l.Letters.Add(w...)
 	letters.alone, letters.owed = err != nil, false
 	if err != nil {
-		return fmt.Errorf("keep an event that was refused for good: %w", err)
+		return fmt.Errorf("keep events that were refused for good: %w", err)
 	}
-	l.limits.warn("events refused for good are with the dead letters: genltestctl dlq list",
+	l.limits.Warn("events refused for good are with the dead letters: genltestctl dlq list",
 		"events", len(w), "id", w[0].ID.String(), "error", w[0].Reason)
 	letters.drop()
 	l.succeeded()
@@ -100,7 +107,10 @@ func (l *letters) drop() {
 }
 
 // forget removes dead letters that were taken after all.
-func (l *lane) forget(b *batch) {
+func (l *lane) forget(b *batch) error {
+	if !b.replay {
+		return nil
+	}
 	var ids []deadletter.ID
 	for i := b.done; i < b.decided; i++ {
 		if b.items[i].taken() {
@@ -108,9 +118,11 @@ func (l *lane) forget(b *batch) {
 		}
 	}
 	if len(ids) == 0 {
-		return
+		return nil
 	}
-	if _, err := l.Letters.Remove(ids...); err != nil {
-		l.Log.Error("cannot remove dead letters that were taken; another replay would deliver them again", "error", err)
+	_, err := l.Letters.Remove(ids...)
+	if err == nil {
+		l.health.clear(letterRemovals)
 	}
+	return err
 }

@@ -7,6 +7,30 @@
 // with it until each event has found its fate: taken by the sink, put with the dead
 // letters, or dropped by a limit. Then the reader's cursor moves past it, in order,
 // whatever order the lanes finish in.
+//
+// # Health
+//
+// A sink is unhealthy while one of its sources has a fault. Every error path of a worker
+// is one of these sources, or leaves the sink healthy for the reason that is given:
+//
+//	error of                    fault           over when
+//	Deliver, to be tried again  attempt         the next attempt succeeds
+//	Deliver, permanent          refused, when   the sink takes an event, or is replaced
+//	                            all recent are
+//	Deliver that does not end   stalled         anything moves
+//	DeadLetters.Add             dead_letters    it succeeds, or the sink takes the event
+//	DeadLetters.NextReplay      dead_letters    it succeeds; tried again without events
+//	DeadLetters.Remove          dead_letters    it succeeds; before any other attempt
+//	Reader.Read and TryRead     journal         it succeeds, or there is nothing to read
+//	Reader.Trim                 journal         it and the next read succeed
+//	Reader.Commit               cursor          it succeeds; tried again without events
+//	Decode                      decode, when    a record is decoded
+//	                            all recent are
+//	Rules.Judge                 none: the event is delivered, and counted
+//	Sink.Close, Reader.Close    none: the sink is no longer used; it is logged
+//
+// Each fault is in State, with the reason, and in the log. Nothing watches a worker in the
+// background: State itself notices that it has stalled, from one call to the next.
 package delivery
 
 import (

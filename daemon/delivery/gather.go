@@ -50,18 +50,43 @@ func (w *Worker) gather(ctx context.Context, b *batch) error {
 	}
 }
 
-// read waits for records, but not for long while a summary is owed.
+// read waits for records, but not for long while something else is to be done.
 func (w *Worker) read(ctx context.Context) (n int, skipped uint64, err error) {
-	if w.owed == 0 {
+	if w.health.failing(journalReads) {
+		n, skipped, err = w.Reader.TryRead(w.records)
+		if n > 0 || err != nil {
+			return n, skipped, err
+		}
+		w.health.clear(journalReads) // there is nothing to read, so there is no fault
+	}
+	limit := w.patience()
+	if limit == 0 {
 		return w.Reader.Read(ctx, w.records)
 	}
-	soon, cancel := context.WithTimeout(ctx, time.Second)
+	soon, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	n, skipped, err = w.Reader.Read(soon, w.records)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		err = nil
 	}
 	return n, skipped, err
+}
+
+// patience is how long to wait for records: until a summary may be due, or until what
+// failed is to be tried again. 0 is no limit.
+func (w *Worker) patience() time.Duration {
+	limit := time.Duration(0)
+	if w.owed > 0 {
+		limit = time.Second
+	}
+	if !w.health.failing(letterReplays) && !w.health.failing(cursorWrites) {
+		w.again.succeeded()
+		return limit
+	}
+	if pause := w.again.failed(false, 0); limit == 0 || pause < limit {
+		limit = pause
+	}
+	return limit
 }
 
 // gathered says what an error means for what the batch has already: it goes out
@@ -107,20 +132,20 @@ func (w *Worker) take(b *batch, records []journal.Record, skipped uint64) {
 		b.begun = time.Now()
 	}
 	before := len(b.items)
-	var filtered, failed uint64
 	clear(w.suppressed)
+	r := reading{records: uint64(len(records)), skipped: skipped, suppressed: w.suppressed}
 	b.tail += skipped
 	for i := range records {
 		b.tail++
 		w.event = w.decoded(b, &records[i])
 		verdict, err := w.Rules.Judge(&w.event)
 		if err != nil {
-			failed++
-			w.ruleFailed(err)
+			r.ruleFails++
+			w.limits.Warn("a rule failed; the event is delivered", "error", err)
 		}
 		switch {
 		case verdict == match.Filtered:
-			filtered++
+			r.filtered++
 		case verdict != match.Pass:
 			w.suppressed[verdict.Reason()]++
 			w.owed++
@@ -129,13 +154,14 @@ func (w *Worker) take(b *batch, records []journal.Record, skipped uint64) {
 			b.addRecord(records[i], &w.event)
 		}
 	}
-	w.account.took(uint64(len(records)), skipped, filtered, failed, w.suppressed, b.items[before:])
+	r.undecoded = w.undecoded.report(w.health)
+	w.account.took(&r, b.items[before:])
 	if len(records) > 0 {
 		b.last = records[len(records)-1]
 		b.last.Data = nil
 	}
 	if skipped > 0 {
-		w.Log.Error("events dropped: the journal reached its limit, or was damaged, before the sink took them", "events", skipped)
+		w.limits.Error("events dropped: the journal reached its limit, or was damaged, before the sink took them", "events", skipped)
 	}
 }
 
@@ -143,12 +169,38 @@ func (w *Worker) take(b *batch, records []journal.Record, skipped uint64) {
 func (w *Worker) decoded(b *batch, r *journal.Record) event.Event {
 	r.Data = b.memory.copy(r.Data)
 	e, err := w.Decode(*r)
-	if err != nil {
+	if w.undecoded.note(err); err != nil {
 		// The receiver has checked the message, so this is a defect of ours: the
 		// event is forwarded with what there is.
-		w.Log.Error("cannot decode an event", "seq", r.Seq, "error", err)
+		w.limits.Error("cannot decode an event", "seq", r.Seq, "error", err)
 	}
 	return e
+}
+
+// undecoded counts records that could not be decoded since the last report.
+type undecoded struct {
+	all  uint64
+	last uint64 // behind the last record that could be decoded
+	good bool   // there was one
+	err  error
+}
+
+func (u *undecoded) note(err error) {
+	if err == nil {
+		u.good, u.last = true, 0
+		return
+	}
+	u.all++
+	u.last++
+	u.err = err
+}
+
+// report tells the sink's health, and returns how many there were.
+func (u *undecoded) report(h *health) (all uint64) {
+	h.decodes(u.good, u.last, u.err)
+	all = u.all
+	*u = undecoded{}
+	return all
 }
 
 func (b *batch) addRecord(r journal.Record, e *event.Event) {
@@ -167,13 +219,5 @@ func (w *Worker) summarize(b *batch, end bool) {
 		e := &w.summaries[i]
 		w.owed -= min(e.Suppressed.Count, w.owed)
 		b.add(item{summary: true}, e)
-	}
-}
-
-// ruleFailed logs that an expression failed, when what it says is news.
-func (w *Worker) ruleFailed(err error) {
-	if text := err.Error(); text != w.ruleError {
-		w.ruleError = text
-		w.Log.Warn("a rule failed; the event is delivered", "error", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 type lane struct {
 	*Worker
 	sink   sink.Sink
+	source source    // of its attempts' faults
 	window int       // most events in an attempt, while one that is poisoned is looked for
 	pace   pace      // between attempts
 	next   time.Time // when another attempt may be made
@@ -60,12 +61,12 @@ func (l *lane) beyond(b *batch) (n int, f fate) {
 		}
 	}
 	if n > 0 {
-		l.limits.warn("events dropped: older than the sink's max_age", "events", n)
+		l.limits.Warn("events dropped: older than the sink's max_age", "events", n)
 		return n, tooOld
 	}
 	// What is decided and not counted yet would count as lag.
 	if l.Options.MaxLagBytes > 0 && len(left) > 0 && b.decided == b.done && l.Reader.Lag() > l.Options.MaxLagBytes {
-		l.limits.warn("events dropped: the sink is further behind than its max_lag_bytes", "events", len(left))
+		l.limits.Warn("events dropped: the sink is further behind than its max_lag_bytes", "events", len(left))
 		return len(left), tooFarBehind
 	}
 	return 0, taken
@@ -127,18 +128,20 @@ func (l *lane) widen() { l.window = min(2*l.window, l.Options.BatchEvents) }
 // refusing an event, once that is with the dead letters.
 func (l *lane) succeeded() {
 	l.next = time.Now().Add(l.pace.succeeded())
-	if l.account.fault(nil) != nil {
-		l.Log.Info("delivery works again")
-	}
+	l.health.clear(l.source)
 }
 
 // failed is for an attempt that is worth another one.
 func (l *lane) failed(err error, progress bool) {
 	l.next = time.Now().Add(l.pace.failed(progress, sink.RetryDelay(err)))
+	l.health.set(l.source, "delivery failed; will try again until it succeeds", err)
 	l.account.failed()
-	if before := l.account.fault(err); before == nil || before.Error() != err.Error() {
-		l.Log.Error("delivery failed; will try again until it succeeds", "error", err)
-	}
+}
+
+// postpone is for what must be done before another attempt, and cannot be done yet.
+func (l *lane) postpone(s source, message string, err error) {
+	l.next = time.Now().Add(l.pace.failed(false, 0))
+	l.health.set(s, message, err)
 }
 
 // call calls the sink once and holds it to its contract.

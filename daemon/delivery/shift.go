@@ -93,7 +93,7 @@ func (w *Worker) giveUp(c *change, next []sink.Sink) {
 
 func (w *Worker) closeUnused(sinks, used []sink.Sink) {
 	if err := sink.CloseAll(sink.Without(sinks, used)); err != nil {
-		w.Log.Error("closing a sink that is no longer used", "error", err)
+		w.limits.Error("closing a sink that is no longer used", "error", err)
 	}
 }
 
@@ -109,7 +109,10 @@ func (w *Worker) turn() bool {
 	if c.way.Rules != w.Rules {
 		w.farewell()
 	}
-	w.retired += missed(sink.Without(old, c.way.Sinks))
+	if gone := sink.Without(old, c.way.Sinks); len(gone) > 0 {
+		w.retired += missed(gone)
+		w.health.replaced(len(c.way.Sinks))
+	}
 	w.use(c.way)
 	w.mu.Unlock()
 	// Not with the lock held: a sink may take its time, and others look at the account.

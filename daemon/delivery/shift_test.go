@@ -101,7 +101,7 @@ func TestASinkThatHangsIsChangedAfterTheGrace(t *testing.T) {
 			if waited := time.Since(began); waited != time.Minute {
 				t.Errorf("the attempt was given %v", waited)
 			}
-			if s := f.State(); s.Failures != 0 || s.LastError != nil {
+			if s := f.State(); s.Failures != 0 || s.LastError() != nil {
 				t.Errorf("that it was aborted counts as a failure: %+v", s)
 			}
 			f.finish(t, good, 30)

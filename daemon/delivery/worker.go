@@ -15,6 +15,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/metrics"
 )
@@ -44,8 +45,9 @@ type Config struct {
 type Worker struct {
 	Config
 	account *account
+	health  *health
 	lanes   []*lane
-	limits  *seldom
+	limits  *ratelog.Logger // of lines that may repeat
 
 	mu      sync.Mutex // guards Config.Way for others than Run, and what follows
 	asked   *change    // for which the shift is to end
@@ -59,16 +61,20 @@ type Worker struct {
 	suppressed map[string]uint64
 	owed       uint64 // suppressed events that no summary has told of
 	summaries  []event.Event
-	ruleError  string
+	undecoded  undecoded
+	again      pace // between attempts of what failed beside deliveries
 }
 
 // NewWorker returns a worker that closes the reader and the sinks in the end.
 func NewWorker(c Config) *Worker {
 	c.Log = c.Log.With("sink", c.Name)
+	limits := ratelog.New(c.Log)
+	health := newHealth(c.Log, limits)
 	w := &Worker{
 		Config:  c,
-		account: &account{reader: c.Reader, latency: c.Latency, log: c.Log, state: c.State},
-		limits:  &seldom{log: c.Log},
+		account: &account{reader: c.Reader, latency: c.Latency, health: health, state: c.State},
+		health:  health,
+		limits:  limits,
 
 		suppressed: make(map[string]uint64),
 	}
@@ -80,21 +86,26 @@ func NewWorker(c Config) *Worker {
 func (w *Worker) use(way Way) {
 	w.Way = way
 	w.records = make([]journal.Record, way.Options.BatchEvents)
+	w.again = pace{shortest: way.Options.RetryMin, longest: way.Options.RetryMax}
 	w.lanes = nil
-	for _, s := range way.Sinks {
+	for i, s := range way.Sinks {
 		w.lanes = append(w.lanes, &lane{
-			Worker: w, sink: s, window: way.Options.BatchEvents,
+			Worker: w, sink: s, source: attemptsOf(i), window: way.Options.BatchEvents,
 			pace: pace{shortest: way.Options.RetryMin, longest: way.Options.RetryMax},
 		})
 	}
 }
 
-// State returns the account at this moment.
+// State returns the account at this moment, with what is wrong. A worker that has
+// stalled is noticed here, from one call to another, so that no event costs a timer.
 func (w *Worker) State() metrics.SinkState {
-	s := w.account.State()
+	s, moves := w.account.State()
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	s.Missed = w.retired + missed(w.Sinks)
+	limit := w.Options.AttemptTimeout + w.Options.BatchWait + stallGrace
+	w.mu.Unlock()
+	w.health.look(moves, s.Waiting+s.InFlight, limit)
+	w.health.report(&s)
 	return s
 }
 
@@ -123,8 +134,9 @@ func (w *Worker) Reopen() {
 func (w *Worker) Replay() { w.Reader.Interrupt() }
 
 // Run delivers until the journal is sealed and everything in it has found its fate,
-// until Stop, or until the context ends.
-func (w *Worker) Run(ctx context.Context) error {
+// until Stop, or until the context ends. What cannot be closed then is logged: no
+// other sink, and no event, depends on it.
+func (w *Worker) Run(ctx context.Context) {
 	for {
 		s := w.begin(ctx)
 		sealed := w.work(s)
@@ -133,9 +145,10 @@ func (w *Worker) Run(ctx context.Context) error {
 			break
 		}
 	}
-	err := w.Close()
+	if err := w.Close(); err != nil {
+		w.Log.Error("closing the sink", "error", err)
+	}
 	w.leave()
-	return err
 }
 
 // work delivers until the shift is over, or reports that there is nothing more to
@@ -191,6 +204,7 @@ func (w *Worker) feed(ctx context.Context, send func(*batch) bool) (sealed bool)
 	}
 	reading := pace{shortest: w.Options.RetryMin, longest: w.Options.RetryMax}
 	for {
+		w.account.writeAgain()
 		if b := w.replay(); b != nil && !send(b) {
 			return false
 		}
@@ -202,6 +216,7 @@ func (w *Worker) feed(ctx context.Context, send func(*batch) bool) (sealed bool)
 		switch {
 		case !b.empty(): // also when the context has ended: it is counted
 			reading.succeeded()
+			w.health.clear(journalReads)
 			if w.account.enter(b); !send(b) {
 				return false
 			}
@@ -210,7 +225,7 @@ func (w *Worker) feed(ctx context.Context, send func(*batch) bool) (sealed bool)
 			w.account.drop(b)
 			return ctx.Err() == nil
 		case err != nil:
-			w.Log.Error("cannot read the journal; will try again", "error", err)
+			w.health.set(journalReads, "cannot read the journal; will try again", err)
 			sleep(ctx, reading.failed(false, 0))
 		}
 		w.account.drop(b)
@@ -235,22 +250,24 @@ func (w *Worker) trim() error {
 func (w *Worker) trimTo(maxBytes int64, oldest time.Time, f fate) error {
 	n, err := w.account.trim(maxBytes, oldest, f)
 	if n > 0 {
-		w.limits.warn("events dropped: beyond a limit of the sink", "events", n, "limit", f)
+		w.limits.Warn("events dropped: beyond a limit of the sink", "events", n, "limit", f)
 	}
 	return err
 }
 
 // replay returns dead letters that are to be delivered again, nil when there are
 // none. They are marked until the lane has dealt with them, so there is one such
-// batch at a time.
+// batch at a time. What cannot be read is read again later.
 func (w *Worker) replay() *batch {
 	if w.account.replaying() {
 		return nil
 	}
 	letters, err := w.Letters.NextReplay(w.Options.BatchEvents)
 	if err != nil {
-		w.limits.warn("cannot read dead letters that are to be delivered again", "error", err)
+		w.health.set(letterReplays, "cannot read dead letters that are to be delivered again; will try again", err)
+		return nil
 	}
+	w.health.clear(letterReplays)
 	if len(letters) == 0 {
 		return nil
 	}
@@ -265,24 +282,4 @@ func (w *Worker) replay() *batch {
 	}
 	w.account.enter(b)
 	return b
-}
-
-// A seldom logs what may happen often: the first time, and then what has come
-// together in a minute.
-type seldom struct {
-	log  *slog.Logger
-	mu   sync.Mutex
-	last time.Time
-	more int
-}
-
-func (s *seldom) warn(what string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if now := time.Now(); now.Sub(s.last) >= time.Minute {
-		s.log.Warn(what, append(args, "such_lines_left_out", s.more)...)
-		s.last, s.more = now, 0
-		return
-	}
-	s.more++
 }

@@ -71,15 +71,15 @@ func TestADeadSinkIsTriedAgainAndForgetsNothing(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		got := f.State()
-		if got.Delivered != 0 || got.InFlight == 0 || got.InFlight+got.Waiting != 25 || got.LastError == nil || got.Failures != uint64(s.tries()) {
+		if got.Delivered != 0 || got.InFlight == 0 || got.InFlight+got.Waiting != 25 || got.LastError() == nil || got.Failures != uint64(s.tries()) {
 			t.Errorf("account of a dead sink %+v after %d tries", got, s.tries())
 		}
 		// The mean pause is half of RetryMax, the longest RetryMax.
 		if s.tries() < 360 || s.tries() > 2000 {
 			t.Errorf("%d attempts in an hour", s.tries())
 		}
-		if n := strings.Count(f.log.String(), "delivery failed"); n != 1 {
-			t.Errorf("%d log lines for one lasting fault", n)
+		if n := strings.Count(f.log.String(), "delivery failed"); n < 40 || n > 60 {
+			t.Errorf("%d log lines in an hour of one lasting fault, want about one a minute", n)
 		}
 		if strings.Contains(f.log.String(), "\x1b") {
 			t.Error("an escape sequence reached the log")
@@ -131,12 +131,12 @@ func TestAnAttemptThatHangsIsEnded(t *testing.T) {
 		f.append(t, 1)
 		time.Sleep(6 * time.Second)
 		synctest.Wait()
-		if got := f.State(); !errors.Is(got.LastError, context.DeadlineExceeded) {
+		if got := f.State(); !errors.Is(got.LastError(), context.DeadlineExceeded) {
 			t.Errorf("account %+v", got)
 		}
 		f.stop()
 		f.end(t)
-		if got := f.State(); got.InFlight != 1 || errors.Is(got.LastError, context.Canceled) {
+		if got := f.State(); got.InFlight != 1 || errors.Is(got.LastError(), context.Canceled) {
 			t.Errorf("the end of the daemon is the sink's fault, or its event is not accounted for: %+v", got)
 		}
 	})

@@ -142,11 +142,12 @@ func (c *cursor) place() position {
 // than one batch. It does not wait for an fsync that is under way.
 func (c *cursor) move(to position) error {
 	c.mu.Lock()
-	if to.next <= c.at.next {
+	if to.next > c.at.next {
+		c.at = to
+	} else if c.at == c.written {
 		c.mu.Unlock()
 		return nil
 	}
-	c.at = to
 	c.mu.Unlock()
 	c.writing.Lock()
 	defer c.writing.Unlock()

@@ -168,3 +168,29 @@ func TestAReaderThatWasMadeInVainCanBeUndone(t *testing.T) {
 		t.Errorf("a reader made in vain has moved the place from %d to %d", readMany, j.Count()-r.Backlog())
 	}
 }
+
+func TestACommitThatFailedIsWrittenByTheSameCommitLater(t *testing.T) {
+	fs := newMemFS()
+	j := open(t, "/j", still(fs))
+	r := reader(t, j, "r", FromOldest)
+	put(t, j, 1, "one")
+	var records [1]Record
+	if n, _, err := r.Read(t.Context(), records[:]); n != 1 || err != nil {
+		t.Fatalf("read %d records: %v", n, err)
+	}
+	fs.fail = failingOn(cursorPrefix, opWrite, unix.ENOSPC)
+	for range 2 {
+		if err := r.Commit(records[0]); !errors.Is(err, unix.ENOSPC) {
+			t.Errorf("commit on a full disk: %v", err)
+		}
+	}
+	fs.fail = nil
+	if err := r.Commit(records[0]); err != nil {
+		t.Errorf("commit: %v", err)
+	}
+	abandon(j)
+	j = open(t, "/j", still(fs))
+	if got, _ := drain(t, reader(t, j, "r", FromOldest)); len(got) > 0 {
+		t.Errorf("what was committed is read again: %v", got)
+	}
+}

@@ -197,7 +197,8 @@ func (r *Reader) step() Record {
 // reader. last is from any of its reads; Data is not looked at, and one that lies
 // before what was committed changes nothing. The end of the process repeats
 // nothing that was committed, a power cut what was committed within the last
-// interval. The error is a disk's; the commit is kept and written later.
+// interval. The error is a disk's; the commit is kept and written later, also by another
+// Commit of the same record, which returns nil when it was.
 func (r *Reader) Commit(last Record) error {
 	return r.commit(position{last.Seq + 1, last.index + 1})
 }

@@ -2,7 +2,10 @@
 
 package sink
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // A RefusalKind classifies permanent errors for programs. The error's text is for people
 // and may change; a kind does not.
@@ -39,6 +42,10 @@ type refusal struct {
 
 func (e *refusal) Error() string { return e.err.Error() }
 func (e *refusal) Unwrap() error { return e.err }
+
+// Distinct implements ratelog.Distinct: texts that differ in the status alone are of
+// different kinds.
+func (e *refusal) Distinct() string { return fmt.Sprint(e.refusal.Kind, " ", e.refusal.Status) }
 
 // RefusalOf returns what Mark has attached to err, or a refusal of the kind other.
 func RefusalOf(err error) Refusal {

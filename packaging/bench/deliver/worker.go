@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -78,7 +77,8 @@ func newWorker(t task, j *journal.Journal) (*worker, error) {
 }
 
 func (w *worker) run(ctx context.Context) error {
-	return errors.Join(w.Run(ctx), w.letters.Close())
+	w.Run(ctx)
+	return w.letters.Close()
 }
 
 // fates returns how many events have found theirs.

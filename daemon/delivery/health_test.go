@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/genltestd/genltestd/daemon/deadletter"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// A breakage injects errors into what a worker uses.
+type breakage struct {
+	mu                         sync.Mutex
+	read, trim, commit, decode error
+	add, remove, replay        error // of the dead letters
+}
+
+func (b *breakage) mend() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.read, b.trim, b.commit, b.decode, b.add, b.remove, b.replay = nil, nil, nil, nil, nil, nil, nil
+}
+
+func (b *breakage) get(err *error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return *err
+}
+
+type brokenReader struct {
+	Reader
+	b *breakage
+}
+
+func (r brokenReader) Read(ctx context.Context, records []journal.Record) (int, uint64, error) {
+	if err := r.b.get(&r.b.read); err != nil {
+		return 0, 0, err
+	}
+	return r.Reader.Read(ctx, records)
+}
+
+func (r brokenReader) TryRead(records []journal.Record) (int, uint64, error) {
+	if err := r.b.get(&r.b.read); err != nil {
+		return 0, 0, err
+	}
+	return r.Reader.TryRead(records)
+}
+
+func (r brokenReader) Trim(maxBytes int64, oldest time.Time) (uint64, error) {
+	if err := r.b.get(&r.b.trim); err != nil {
+		return 0, err
+	}
+	return r.Reader.Trim(maxBytes, oldest)
+}
+
+// Commit keeps the place and fails to write it, as the journal's does.
+func (r brokenReader) Commit(last journal.Record) error {
+	return errors.Join(r.Reader.Commit(last), r.b.get(&r.b.commit))
+}
+
+type brokenBox struct {
+	*box
+	b *breakage
+}
+
+func (x brokenBox) Add(letters ...deadletter.Letter) error {
+	if err := x.b.get(&x.b.add); err != nil {
+		return err
+	}
+	return x.box.Add(letters...)
+}
+
+func (x brokenBox) Remove(ids ...deadletter.ID) (int, error) {
+	if err := x.b.get(&x.b.remove); err != nil {
+		return 0, err
+	}
+	return x.box.Remove(ids...)
+}
+
+func (x brokenBox) NextReplay(atMost int) ([]deadletter.Letter, error) {
+	if err := x.b.get(&x.b.replay); err != nil {
+		return nil, err
+	}
+	return x.box.NextReplay(atMost)
+}
+
+// breakable has a worker use what b breaks.
+func (b *breakage) breakable(c *Config) {
+	c.Reader, c.Letters = brokenReader{c.Reader, b}, brokenBox{c.Letters.(*box), b}
+	decode := c.Decode
+	c.Decode = func(r journal.Record) (event.Event, error) {
+		e, err := decode(r)
+		return e, errors.Join(err, b.get(&b.decode))
+	}
+	c.Options.MaxAge = 24 * time.Hour // so that it trims
+}
+
+// errorPaths are the rows of the table in the documentation of the package: how each
+// is broken, and what it must look like.
+var errorPaths = map[string]struct {
+	reason, log string
+	breaks      func(*breakage)
+	answer      func([]event.Event) (int, error) // of the sink while it is broken
+	hangs       bool                             // the sink ignores the end of its time
+	replay      bool                             // the event is a dead letter to be delivered again
+	idle        bool                             // there is no event
+	needsEvent  bool                             // to become healthy
+}{
+	"an attempt fails": {
+		reason: metrics.FaultAttempt, log: "delivery failed", answer: failing(errDown),
+	},
+	"an attempt takes nothing without an error": {
+		reason: metrics.FaultAttempt, log: "delivery failed", answer: failing(nil),
+	},
+	"an attempt hangs": {
+		reason: metrics.FaultStalled, log: "the sink has stalled", hangs: true,
+	},
+	"each event is refused": {
+		reason: metrics.FaultRefused, log: "every recent event was refused for good", answer: failing(sink.Permanent(errPoison)), needsEvent: true,
+	},
+	"each batch is refused": {
+		reason: metrics.FaultRefused, log: "every recent event was refused for good", answer: failing(sink.PermanentAmong(10, errPoison)), needsEvent: true,
+	},
+	"the journal cannot be read": {
+		reason: metrics.FaultJournal, log: "cannot read the journal", breaks: func(b *breakage) { b.read = fs.ErrPermission },
+	},
+	"the journal cannot be read, and nothing waits": {
+		reason: metrics.FaultJournal, log: "cannot read the journal", breaks: func(b *breakage) { b.read = fs.ErrPermission }, idle: true,
+	},
+	"the journal cannot be trimmed": {
+		reason: metrics.FaultJournal, log: "cannot read the journal", breaks: func(b *breakage) { b.trim = fs.ErrPermission },
+	},
+	"the cursor cannot be written": {
+		reason: metrics.FaultCursor, log: "cannot write the cursor", breaks: func(b *breakage) { b.commit = fs.ErrPermission },
+	},
+	"a dead letter cannot be kept": {
+		reason: metrics.FaultDeadLetters, log: "cannot keep an event", breaks: func(b *breakage) { b.add = fs.ErrPermission },
+		answer: failing(sink.Permanent(errPoison)),
+	},
+	"dead letters cannot be read for a replay": {
+		reason: metrics.FaultDeadLetters, log: "cannot read dead letters", breaks: func(b *breakage) { b.replay = fs.ErrPermission }, replay: true,
+	},
+	"replayed dead letters cannot be removed": {
+		reason: metrics.FaultDeadLetters, log: "cannot remove dead letters", breaks: func(b *breakage) { b.remove = fs.ErrPermission }, replay: true,
+	},
+	"no record can be decoded": {
+		reason: metrics.FaultDecode, log: "cannot decode events", breaks: func(b *breakage) { b.decode = fs.ErrInvalid }, needsEvent: true,
+	},
+}
+
+// failing answers with an error; without one it takes nothing, and does not say why.
+func failing(err error) func([]event.Event) (int, error) {
+	return func([]event.Event) (int, error) { return 0, err }
+}
+
+func TestEachErrorPathShowsUntilProgressHealsIt(t *testing.T) {
+	for name, p := range errorPaths {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := &breakage{}
+				if p.breaks != nil {
+					p.breaks(b)
+				}
+				s, hung := &target{answer: p.answer}, make(chan struct{})
+				if p.hangs {
+					s.answer = func(events []event.Event) (int, error) { <-hung; return len(events), nil }
+				}
+				f := start(t, open(t, 1<<20), func(c *Config) {
+					if p.replay {
+						l := deadletter.Letter{ID: deadletter.ID{Journal: "j", Seq: 7}, Data: []byte("x")}
+						c.Letters.(*box).letters, c.Letters.(*box).wanted = []deadletter.Letter{l}, []deadletter.Letter{l}
+					}
+					b.breakable(c)
+				}, s)
+				if !p.replay && !p.idle {
+					f.append(t, 3)
+				}
+				f.lookFor(10 * time.Second)
+				if p.hangs {
+					f.lookFor(5 * time.Minute)
+				}
+				f.wantFaults(t, p.reason)
+				if n := strings.Count(f.log.String(), p.log); n == 0 || n > 5 {
+					t.Errorf("%d log lines that contain %q:\n%s", n, p.log, f.log)
+				}
+
+				close(hung)
+				s.answers(nil)
+				b.mend()
+				f.lookFor(time.Minute)
+				if p.needsEvent {
+					f.append(t, 1)
+				}
+				f.lookFor(time.Minute)
+				f.wantFaults(t)
+				if !strings.Contains(f.log.String(), "delivery works again") {
+					t.Errorf("the log does not tell that the fault is over:\n%s", f.log)
+				}
+				if len(f.box.wanted) > 0 || p.replay && len(s.taken) != 1 {
+					t.Errorf("%d letters are still to be replayed, the sink took %v", len(f.box.wanted), s.taken)
+				}
+				if got := f.State(); got.Waiting+got.InFlight > 0 || sum(got) != got.Events {
+					t.Errorf("account %+v", got)
+				}
+				f.stop()
+				f.end(t)
+			})
+		})
+	}
+}
+
+// lookFor lets time pass in which somebody looks now and then, as the status line does.
+func (f fixture) lookFor(d time.Duration) {
+	for range 20 {
+		time.Sleep(d / 20)
+		f.State()
+	}
+	synctest.Wait()
+}
+
+// wantFaults checks what is told of the sink's faults, which have these reasons.
+func (f fixture) wantFaults(t *testing.T, reasons ...string) {
+	t.Helper()
+	state := f.State()
+	var got []string
+	for _, fault := range state.Faults {
+		got = append(got, fault.Reason)
+		if fault.Err == nil || fault.Err.Error() == "" {
+			t.Errorf("the fault %s has no text", fault.Reason)
+		}
+	}
+	if diff := cmp.Diff(reasons, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("faults (-want +got):\n%s\n%v", diff, state.Faults)
+	}
+	var want strings.Builder
+	for _, reason := range slices.Sorted(slices.Values(metrics.FaultReasons())) {
+		n := 0
+		if slices.Contains(reasons, reason) {
+			n = 1
+		}
+		fmt.Fprintf(&want, "genltestd_sink_fault{reason=%q,sink=\"x\"} %d\n", reason, n)
+	}
+	healthy := 1
+	if len(reasons) > 0 {
+		healthy = 0
+	}
+	fmt.Fprintf(&want, "genltestd_sink_healthy{sink=\"x\"} %d\n", healthy)
+	reg := prometheus.NewRegistry()
+	if err := metrics.RegisterSinks(reg, func() []metrics.SinkState { return []metrics.SinkState{state} }); err != nil {
+		t.Fatal(err)
+	}
+	const types = "# HELP genltestd_sink_fault 1 while the sink is unhealthy for this reason.\n# TYPE genltestd_sink_fault gauge\n" +
+		"# HELP genltestd_sink_healthy 1 while nothing is wrong with the sink; sink_fault says what is.\n# TYPE genltestd_sink_healthy gauge\n"
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(types+want.String()), "genltestd_sink_fault", "genltestd_sink_healthy"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestASinkWithoutEventsIsHealthy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, open(t, 1<<20), nil, &target{})
+		f.lookFor(24 * time.Hour)
+		f.wantFaults(t)
+		f.stop()
+		f.end(t)
+	})
+}
+
+// A sink that refuses some events is healthy as long as it takes others: nothing flaps.
+func TestARefusedEventAmongManyIsNoFaultOfTheSink(t *testing.T) {
+	tests := map[string][]uint64{
+		"one":           {50},
+		"the last":      {100},
+		"every second":  {2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30},
+		"four in a row": {50, 51, 52, 53},
+		"the last four": {97, 98, 99, 100},
+	}
+	for name, poisoned := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &target{answer: refusing(true, poisoned...)}
+				f := start(t, open(t, 1<<20), nil, s)
+				for range 100 {
+					f.append(t, 1)
+					f.lookFor(10 * time.Second)
+					f.wantFaults(t)
+				}
+				if strings.Contains(f.log.String(), "every recent event") {
+					t.Errorf("the log tells of a fault:\n%s", f.log)
+				}
+				f.stop()
+				f.end(t)
+			})
+		})
+	}
+}
+
+func TestASinkThatBeginsToRefuseEverythingIsUnhealthySoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &target{answer: refusing(true, numbers(11, 20)...)}
+		f := start(t, open(t, 1<<20), nil, s)
+		for n := 1; n <= 21; n++ {
+			f.append(t, 1)
+			f.lookFor(time.Minute)
+			if 10+badStreak <= n && n <= 20 {
+				f.wantFaults(t, metrics.FaultRefused)
+			} else {
+				f.wantFaults(t)
+			}
+		}
+		f.stop()
+		f.end(t)
+	})
+}
+
+// With other sinks, such as after a mended template, nothing is known of the new ones.
+func TestAChangeForgetsTheRefusalsOfTheOldSinks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, open(t, 1<<20), nil, &target{answer: failing(sink.Permanent(errPoison))})
+		f.append(t, 3)
+		f.lookFor(time.Second)
+		f.wantFaults(t, metrics.FaultRefused)
+		way := f.way
+		way.Sinks = []sink.Sink{&target{}}
+		<-f.Change(way, time.Second)
+		f.lookFor(time.Second)
+		f.wantFaults(t)
+		f.stop()
+		f.end(t)
+	})
+}
+
+// One of several lanes may fail while the others deliver: that must neither flap nor be
+// hidden by them.
+func TestALaneThatFailsIsNotHiddenByOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bad := &target{answer: failing(errDown)}
+		f := start(t, open(t, 1<<20), nil, bad, &target{}, &target{})
+		for range 50 {
+			f.append(t, 10)
+			time.Sleep(time.Second)
+			if synctest.Wait(); bad.tries() > 0 {
+				f.wantFaults(t, metrics.FaultAttempt)
+			}
+		}
+		if n := strings.Count(f.log.String(), "works again"); n > 0 {
+			t.Errorf("the log tells %d times of a recovery:\n%s", n, f.log)
+		}
+		bad.answers(nil)
+		f.lookFor(time.Minute)
+		f.wantFaults(t)
+		f.stop()
+		f.end(t)
+	})
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/deadletter"
+	"github.com/genltestd/genltestd/daemon/delivery"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// A lockedReader is that of a sink whose segments belong to another user.
+type lockedReader struct{ delivery.Reader }
+
+func (lockedReader) Read(context.Context, []journal.Record) (int, uint64, error) {
+	return 0, 0, fmt.Errorf("open segment: %w", fs.ErrPermission)
+}
+
+func (lockedReader) TryRead([]journal.Record) (int, uint64, error) {
+	return 0, 0, fmt.Errorf("open segment: %w", fs.ErrPermission)
+}
+
+// A lockedCursor cannot be written.
+type lockedCursor struct{ delivery.Reader }
+
+func (c lockedCursor) Commit(last journal.Record) error {
+	return errors.Join(c.Reader.Commit(last), fmt.Errorf("write cursor: %w", fs.ErrPermission))
+}
+
+// fullBox is a box of dead letters on a full disk.
+type fullBox struct{ delivery.DeadLetters }
+
+func (fullBox) Add(...deadletter.Letter) error { return errors.New("no space left on device") }
+
+// Each row is a sink of which no event gets on. Its neighbour "fine" is healthy.
+func TestEachFaultOfASinkShowsEverywhere(t *testing.T) {
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+	}))
+	defer refusing.Close()
+	tests := map[string]struct {
+		sink   string
+		breaks func(*delivery.Config)
+		reason string
+		text   string
+	}{
+		"a server that is down":           {"webhook: {url: 'http://127.0.0.1:1/'}", nil, metrics.FaultAttempt, "connection refused"},
+		"a server that rejects all":       {"webhook: {url: '" + refusing.URL + "'}", nil, metrics.FaultRefused, "400 Bad Request"},
+		"a program that is missing":       {"exec: {argv: [/bin/sh, -c, exec no-such-program]}", nil, metrics.FaultRefused, "exit status 127"},
+		"a journal that cannot be read":   {"stdout: {}", func(c *delivery.Config) { c.Reader = lockedReader{c.Reader} }, metrics.FaultJournal, "permission denied"},
+		"a cursor that cannot be written": {"stdout: {}", func(c *delivery.Config) { c.Reader = lockedCursor{c.Reader} }, metrics.FaultCursor, "permission denied"},
+		"a full disk of dead letters":     {"webhook: {url: '" + refusing.URL + "'}", func(c *delivery.Config) { c.Letters = fullBox{c.Letters} }, metrics.FaultDeadLetters, "no space left on device"},
+		"records that are not decoded": {"stdout: {}", func(c *delivery.Config) {
+			c.Decode = func(journal.Record) (event.Event, error) { return event.Event{}, errors.New("no event") }
+		}, metrics.FaultDecode, "no event"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := startBroken(t, listenAnywhere+"shutdown: {drain: 0}\nsinks:\n- {name: fine, file: {path: "+t.TempDir()+"/out}}\n- {name: bad, "+tt.sink+"}\n", "bad", tt.breaks)
+			for range 3 {
+				f.kernel.event("hello")
+			}
+			eventually(t, "the sink is unhealthy", func() bool { return len(sinkState(t, f, "bad").Faults) > 0 })
+			eventually(t, "the other sink has the events", func() bool { return sinkState(t, f, "fine").Delivered == 3 })
+			code, page := f.get(t, "/readyz")
+			if line := "sink bad: " + tt.reason + ": "; code != http.StatusServiceUnavailable || !strings.Contains(page, line) || !strings.Contains(page, tt.text) {
+				t.Errorf("/readyz is %d and has not %q with %q:\n%s", code, line, tt.text, page)
+			}
+			if status := f.statusLine(); !strings.HasPrefix(status, "DEGRADED: ") || !strings.Contains(status, "1 failing") || !strings.Contains(status, "(bad: "+tt.reason+": ") {
+				t.Errorf("status %q", status)
+			}
+			_, scrape := f.get(t, "/metrics")
+			for _, want := range []string{
+				`genltestd_sink_healthy{sink="bad"} 0`, `genltestd_sink_healthy{sink="fine"} 1`,
+				`genltestd_sink_fault{reason="` + tt.reason + `",sink="bad"} 1`,
+			} {
+				if !strings.Contains(scrape, want) {
+					t.Errorf("the metrics have no line %s", want)
+				}
+			}
+		})
+	}
+}
+
+// startBroken runs a daemon in which one sink's worker uses what breaks makes of its own.
+func startBroken(t *testing.T, yaml, sink string, breaks func(*delivery.Config)) fixture {
+	t.Helper()
+	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+	f := create(t, parse(t, yaml), Options{Kernel: k, Echo: prober{}})
+	f.kernel = k
+	if breaks != nil {
+		w := f.workerOf(sink)
+		breaks(&w.Config)
+		w.Worker = delivery.NewWorker(w.Config)
+	}
+	f.run(t)
+	return f
+}
+
+func TestTheDocumentationHasEveryReasonOfAFault(t *testing.T) {
+	page, err := os.ReadFile("../docs/health.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|").FindAllStringSubmatch(string(page), -1) {
+		if row[1] != "reason" {
+			got = append(got, row[1])
+		}
+	}
+	if diff := cmp.Diff(metrics.FaultReasons(), got); diff != "" {
+		t.Errorf("reasons in docs/health.md (-want +got):\n%s", diff)
+	}
+}
+
+func TestAnErrorIsShownOnOneLineAndBounded(t *testing.T) {
+	for text, want := range map[string]string{
+		"one\ntwo":                `one; two`,
+		"\x1b[2J":                 `\x1b[2J`,
+		strings.Repeat("ä", 50):   strings.Repeat("ä", 8) + "...",
+		strings.Repeat("x", 1000): strings.Repeat("x", 17) + "...",
+	} {
+		if got := oneLine(errors.New(text), 20); got != want {
+			t.Errorf("%.20q is shown as %q, want %q", text, got, want)
+		}
+	}
+}
