@@ -109,7 +109,7 @@ func (d *Daemon) statusLine() string {
 	}
 	line := fmt.Sprintf("%s; %d events; %d sinks", state, d.receiver.Received(), len(sinks))
 	if failing > 0 {
-		line += fmt.Sprintf(", %d failing, up to %d events wait (%s)", failing, waiting, why)
+		line += fmt.Sprintf(", %d failing (%s), up to %d events wait", failing, why, waiting)
 	}
 	blocked := d.journalFault()
 	if blocked != nil {
