@@ -25,6 +25,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/origin"
+	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/daemon/receiver"
 	"github.com/genltestd/genltestd/daemon/sink/exec"
 	"github.com/genltestd/genltestd/daemon/statefile"
@@ -55,6 +56,7 @@ type Options struct {
 // A Daemon is one running genltestd.
 type Daemon struct {
 	log      *slog.Logger
+	repeats  *ratelog.Logger // of lines that may repeat
 	metrics  *metrics.Metrics
 	notifier *systemd.Notifier
 	receiver *receiver.Receiver
@@ -105,7 +107,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}
 	opts.reaper = exec.NewReaper()
 	d := &Daemon{
-		cfg: cfg, log: log, opts: opts, notifier: systemd.NewNotifier(component(log, "systemd")),
+		cfg: cfg, log: log, repeats: ratelog.New(log), opts: opts, notifier: systemd.NewNotifier(component(log, "systemd")),
 		requests: make(chan request), stopping: make(chan struct{}), leaving: map[string]<-chan struct{}{}, loaded: loaded{since: time.Now(), hash: cfg.Hash()},
 		journalPath: cfg.Journal.Path,
 	}

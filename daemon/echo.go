@@ -14,6 +14,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -40,20 +41,20 @@ type echoLoop struct {
 	prober Prober
 	m      *metrics.Metrics
 	log    *slog.Logger
-	wake   chan struct{} // a probe is wanted at once
+	limits *ratelog.Logger // of lines that may repeat
+	wake   chan struct{}   // a probe is wanted at once
 
 	mu    sync.Mutex
 	cfg   config.Echo
 	last  error     // of the last probe; errUnprobed before the first of a family that has appeared
 	since time.Time // the last probe ended, or the first became due
-	told  error     // the failure that the log has, until a probe succeeds
 }
 
 func newEchoLoop(p Prober, cfg config.Echo, m *metrics.Metrics, log *slog.Logger) *echoLoop {
 	if p == nil {
 		p = genl.NewEchoClient()
 	}
-	return &echoLoop{prober: p, cfg: cfg, m: m, log: log, wake: make(chan struct{}, 1), last: errUnprobed, since: time.Now()}
+	return &echoLoop{prober: p, cfg: cfg, m: m, log: log, limits: ratelog.New(log), wake: make(chan struct{}, 1), last: errUnprobed, since: time.Now()}
 }
 
 // configure goes on with another configuration, at once.
@@ -150,7 +151,9 @@ func (e *echoLoop) probe(ctx context.Context, timeout time.Duration) error {
 	return err
 }
 
-// remember logs a change, not each probe. That the family is absent the receiver
+const echoFailed = "echo health check failed"
+
+// remember logs what a probe has shown. That the family is absent the receiver
 // has logged.
 func (e *echoLoop) remember(err error) {
 	e.mu.Lock()
@@ -159,13 +162,9 @@ func (e *echoLoop) remember(err error) {
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 	case err == nil:
-		if e.told != nil {
-			e.log.Info("echo health check works again")
-		}
-		e.told = nil
-	case e.told == nil || e.told.Error() != err.Error():
-		e.log.Warn("echo health check failed", "error", err)
-		e.told = err
+		e.limits.Over(echoFailed, "echo health check works again")
+	default:
+		e.limits.Warn(echoFailed, "error", err)
 	}
 }
 

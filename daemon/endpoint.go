@@ -13,6 +13,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control"
+	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -24,9 +25,10 @@ const (
 // An endpoint is one address at which the daemon answers operators. Receiving and
 // delivering do not depend on it: an address that cannot be bound is bound again later.
 type endpoint struct {
-	name string // in health, log and metric
-	open func() (*control.Server, error)
-	log  *slog.Logger
+	name    string // in health, log and metric
+	open    func() (*control.Server, error)
+	log     *slog.Logger
+	repeats *ratelog.Logger // of lines that may repeat
 
 	mu     sync.Mutex
 	server *control.Server // nil until the address is bound
@@ -51,13 +53,11 @@ func (e *endpoint) serveBy(server *control.Server) {
 	e.log.Info("listening", "address", server.Addr())
 }
 
-// failed notes why nobody is answered. The first error and each different one is logged.
+// failed notes why nobody is answered. It is logged, but not at each try.
 func (e *endpoint) failed(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.fault == nil || e.fault.Error() != err.Error() {
-		e.log.Error("cannot listen; trying again until it is possible", "error", err)
-	}
+	e.repeats.Error("cannot listen; trying again until it is possible", "error", err)
 	e.server, e.fault = nil, err
 }
 
@@ -98,7 +98,8 @@ func (e *endpoint) failing() error {
 }
 
 func (d *Daemon) newEndpoint(name string, open func() (*control.Server, error)) *endpoint {
-	return &endpoint{name: name, open: open, log: component(d.log, name)}
+	log := component(d.log, name)
+	return &endpoint{name: name, open: open, log: log, repeats: ratelog.New(log)}
 }
 
 // controlSocket is the endpoint of the operator's client.

@@ -91,12 +91,9 @@ func (d *Daemon) openPending(s *stage) {
 	}
 }
 
-// stillPending logs a fault that is another than before.
+// stillPending notes and logs why the sink is not open yet.
 func (d *Daemon) stillPending(p *pending, err error) {
-	if err.Error() == p.fault.Error() {
-		return
-	}
-	d.log.Error("the sink still cannot be opened", "sink", p.cfg.Name, "error", err)
+	d.repeats.Error("the sink still cannot be opened", "sink", p.cfg.Name, "error", err)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.pending = slices.Clone(d.pending)

@@ -10,12 +10,14 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/metrics"
 )
 
 // stateFaults are the small files of the state directory that cannot be read or written
 // at present. None of them stops the daemon: each is tried again.
 type stateFaults struct {
+	repeats *ratelog.Logger // of lines that may repeat
 	log     *slog.Logger
 	metrics *metrics.Metrics
 
@@ -24,7 +26,7 @@ type stateFaults struct {
 }
 
 func newStateFaults(log *slog.Logger, m *metrics.Metrics) *stateFaults {
-	return &stateFaults{log: log, metrics: m, faults: map[string]error{}}
+	return &stateFaults{log: log, repeats: ratelog.New(log), metrics: m, faults: map[string]error{}}
 }
 
 // set notes the result of an attempt to read or write a file.
@@ -42,8 +44,8 @@ func (s *stateFaults) set(file string, err error) {
 	switch {
 	case err == nil && before != nil:
 		s.log.Info("the state file works again", "file", file)
-	case err != nil && (before == nil || before.Error() != err.Error()):
-		s.log.Error("a state file does not work; will try again", "file", file, "error", err)
+	case err != nil:
+		s.repeats.Error("a state file does not work; will try again", "file", file, "error", err)
 	}
 }
 
@@ -62,7 +64,7 @@ func (d *Daemon) checkInbox() {
 // damaged reports a file whose content was damaged.
 func (s *stateFaults) damaged(file string, err error) {
 	s.metrics.StateDamaged.WithLabelValues(file).Inc()
-	s.log.Error("a state file is damaged", "file", file, "error", err)
+	s.repeats.Error("a state file is damaged", "file", file, "error", err)
 }
 
 // list returns one line for each fault, in the order of the files' names.

@@ -51,7 +51,7 @@ func (d *Daemon) ready() []string {
 // countDrops brings the one counter up to date that the kernel keeps.
 func (d *Daemon) countDrops() {
 	if err := d.receiver.CountDrops(); err != nil {
-		d.log.Warn("counting lost events for a scrape", "error", err)
+		d.repeats.Warn("counting lost events for a scrape", "error", err)
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/ratelog"
 )
 
 // Options are a box's limits and surroundings. SetLimits changes the limits later.
@@ -53,8 +54,9 @@ type Stats struct {
 
 // A Box is safe for concurrent use.
 type Box struct {
-	dir  string
-	opts Options // the limits are changed with work and mu held: one of them is enough to read
+	dir     string
+	repeats *ratelog.Logger // of log lines
+	opts    Options         // the limits are changed with work and mu held: one of them is enough to read
 
 	work   sync.Mutex      // held while changing what is on disk; taken before mu
 	reader *journal.Reader // its cursor stands before the oldest letter
@@ -96,7 +98,7 @@ func Open(dir string, opts Options) *Box {
 	if opts.Retry <= 0 {
 		opts.Retry = defaultRetry
 	}
-	b := &Box{dir: dir, opts: opts, limits: make(chan struct{}, 1), quit: make(chan struct{})}
+	b := &Box{dir: dir, opts: opts, repeats: ratelog.New(opts.Log), limits: make(chan struct{}, 1), quit: make(chan struct{})}
 	b.openIfThere()
 	b.done.Go(b.age)
 	return b
@@ -123,11 +125,12 @@ func (b *Box) settle(err error) {
 	b.fault = err
 	marked := b.index.marked
 	b.mu.Unlock()
+	const message = "the dead letters cannot be read; will try again"
 	switch {
-	case err != nil && (before == nil || before.Error() != err.Error()):
-		b.opts.Log.Error("the dead letters cannot be read; will try again", "directory", b.dir, "error", err)
-	case err == nil && before != nil:
-		b.opts.Log.Info("the dead letters can be read again", "directory", b.dir)
+	case err != nil:
+		b.repeats.Error(message, "directory", b.dir, "error", err)
+	case before != nil:
+		b.repeats.Over(message, "the dead letters can be read again", "directory", b.dir)
 		if marked > 0 {
 			b.opts.OnReplay()
 		}

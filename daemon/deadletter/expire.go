@@ -80,7 +80,7 @@ func (b *Box) tidy() {
 	}
 	b.mu.Unlock()
 	if err := b.advance(); err != nil {
-		b.opts.Log.Warn("cannot give back the disk space of dead letters yet", "directory", b.dir, "error", err)
+		b.repeats.Warn("cannot give back the disk space of dead letters yet", "directory", b.dir, "error", err)
 	}
 }
 

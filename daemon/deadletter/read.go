@@ -140,7 +140,7 @@ func (b *Box) damaged(missing []copyOf) {
 	defer b.work.Unlock()
 	for _, w := range missing {
 		if b.forgetDamaged(w) {
-			b.opts.Log.Error("a dead letter cannot be read back and is lost", "event", w.id.String(), "directory", b.dir)
+			b.repeats.Error("a dead letter cannot be read back and is lost", "event", w.id.String(), "directory", b.dir)
 		}
 	}
 }

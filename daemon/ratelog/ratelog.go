@@ -39,6 +39,7 @@ type Logger struct {
 type message struct {
 	shown   []shown // in the last interval, at most burst
 	leftOut int     // since the last line that was logged
+	told    bool    // a line was logged since the last call of Over
 }
 
 type shown struct {
@@ -57,6 +58,23 @@ func (l *Logger) Error(msg string, args ...any) bool { return l.line(slog.LevelE
 
 // Warn is like Error.
 func (l *Logger) Warn(msg string, args ...any) bool { return l.line(slog.LevelWarn, msg, args) }
+
+// Over logs, as information, that what the lines with the message told is over, with the
+// text of info, and calls Forget. It does nothing when no such line was logged since the
+// last call: the log must not tell of the end of what it has not told.
+func (l *Logger) Over(msg, info string, args ...any) {
+	l.mu.Lock()
+	m := l.messages[msg]
+	told := m != nil && m.told
+	if told {
+		m.told = false
+	}
+	l.mu.Unlock()
+	if told {
+		l.log.Info(info, args...)
+		l.Forget(msg)
+	}
+}
 
 // Forget has the next line with the message logged at once, as far as the number of its
 // lines allows: what the last ones told is over.
@@ -96,6 +114,7 @@ func (l *Logger) admit(msg, kind string, now time.Time) (leftOut int, ok bool) {
 		return 0, false
 	}
 	m.shown = append(m.shown, shown{kind: kind, at: now})
+	m.told = true
 	leftOut, m.leftOut = m.leftOut, 0
 	return leftOut, true
 }

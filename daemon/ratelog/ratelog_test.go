@@ -132,6 +132,24 @@ func TestWhatWasOverIsToldAtOnceButNotWithoutEnd(t *testing.T) {
 	})
 }
 
+func TestTheEndOfAFaultIsToldIfTheFaultWas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, out := logger()
+		l.Over("failed", "works")
+		if linesOf(out) > 0 {
+			t.Errorf("the end of nothing was told:\n%s", out)
+		}
+		for range 100 {
+			l.Error("failed", "error", "x")
+			l.Over("failed", "works")
+			l.Over("failed", "works")
+		}
+		if n := strings.Count(out.String(), "msg=works"); n != burst || linesOf(out) != 2*burst {
+			t.Errorf("%d lines of the end, %d lines, want %d and %d", n, linesOf(out), burst, 2*burst)
+		}
+	})
+}
+
 // FuzzNormalize: the form of any text is bounded, has no digit, and is its own form.
 func FuzzNormalize(f *testing.F) {
 	f.Add("dial tcp 127.0.0.1:80: connect: connection refused")

@@ -83,7 +83,7 @@ func (r *Receiver) settle(now time.Time) {
 		after, err = r.socket.Notifications()
 	}
 	if err != nil {
-		r.Log.Warn("looking at the event socket", "error", err)
+		r.limits.Warn("looking at the event socket", "error", err)
 		return
 	}
 	if queued == 0 && after == notifications {
@@ -110,7 +110,7 @@ func (r *Receiver) noEvent(now time.Time, m *genl.Message, verdict genl.Verdict)
 // missed accounts for events that are missing before the one at hand.
 func (r *Receiver) missed(now time.Time, missing uint64) {
 	if err := r.countDrops(now); err != nil {
-		r.Log.Warn("counting lost events", "error", err)
+		r.limits.Warn("counting lost events", "error", err)
 	}
 	r.lost[kernelBuffer].Add(float64(r.ledger.prove(missing, now)))
 	shown := r.ledger.shown(missing)
@@ -122,7 +122,7 @@ func (r *Receiver) missed(now time.Time, missing uint64) {
 		r.ledger.lose(why, rest, now)
 		r.ledger.number(why, missing)
 		r.lost[why].Add(float64(rest))
-		r.Log.Warn("events lost", "events", rest, "reason", reasonNames[why])
+		r.limits.Warn("events lost", "events", rest, "reason", reasonNames[why])
 	}
 	r.tell(now, false)
 }
@@ -145,11 +145,14 @@ func (r *Receiver) append(ctx context.Context, now time.Time) error {
 	return r.appendLater(ctx, now, err)
 }
 
+// notAccepting is logged while the journal does not accept events.
+const notAccepting = "the journal does not accept events; they wait in the socket's buffer"
+
 // appendLater waits for the journal: the batch stays in the inbox, and what comes
 // after it in the socket's buffer, where the kernel counts what does not fit.
 func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) error {
-	r.Log.Error("the journal does not accept events; they wait in the socket's buffer", "error", err)
 	for err != nil {
+		r.limits.Error(notAccepting, "error", err)
 		why := err // of its own: others read it while err changes
 		r.blocked.Store(&why)
 		r.busySince.Store(0) // waiting, not stuck
@@ -161,7 +164,7 @@ func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) er
 		err = r.Journal.Append(r.Inbox.Generation(), now, r.records)
 	}
 	r.blocked.Store(nil)
-	r.Log.Info("the journal accepts events again")
+	r.limits.Over(notAccepting, "the journal accepts events again")
 	return nil
 }
 

@@ -27,7 +27,7 @@ func (r *Receiver) notified(now time.Time, data []byte) {
 		}
 	}
 	if err != nil {
-		r.Log.Error("following the family", "error", err)
+		r.limits.Error("following the family", "error", err)
 	}
 }
 
@@ -42,7 +42,7 @@ func (r *Receiver) isOurs(m *genl.Message) bool {
 		err = r.follow(time.Now(), registry.Family)
 	}
 	if err != nil {
-		r.Log.Error("asking for the family of a message", "error", err)
+		r.limits.Error("asking for the family of a message", "error", err)
 	}
 	if r.Family() != id {
 		r.foreign = id
@@ -177,7 +177,7 @@ func (r *Receiver) follow(now time.Time, ids genl.FamilyIDs) error {
 // there for.
 func (r *Receiver) interrupted(now time.Time, at brk) {
 	if err := r.countDrops(now); err != nil {
-		r.Log.Warn("counting lost events", "error", err)
+		r.limits.Warn("counting lost events", "error", err)
 	}
 	if r.ledger.Break != somewhen && r.latest == 0 { // else some may be of a load that is there already
 		r.ledger.Bygone = r.ledger.Unseen
@@ -217,7 +217,7 @@ func (r *Receiver) prejoin() {
 		err = r.joinAhead(registry)
 	}
 	if err != nil {
-		r.Log.Warn("joining the groups that the family is likely to get", "error", err)
+		r.limits.Warn("joining the groups that the family is likely to get", "error", err)
 	}
 }
 

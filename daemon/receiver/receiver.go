@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -87,6 +88,7 @@ type Options struct {
 // A Receiver owns the event socket. Run it once.
 type Receiver struct {
 	Options
+	limits  *ratelog.Logger      // of lines that may repeat
 	batch   *genl.Batch          // in the inbox's memory
 	refused []prometheus.Counter // by genl.Verdict; nil where that is no refusal
 	lost    [reasons]prometheus.Counter
@@ -130,7 +132,7 @@ func New(o Options) (*Receiver, error) {
 			*hook = func() {}
 		}
 	}
-	r := &Receiver{Options: o, batch: batch}
+	r := &Receiver{Options: o, limits: ratelog.New(o.Log), batch: batch}
 	for _, v := range genl.Refusals() {
 		r.refused = append(r.refused, make([]prometheus.Counter, int(v)+1-len(r.refused))...)
 		r.refused[v] = o.Metrics.Refused.WithLabelValues(v.String())
@@ -182,7 +184,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 			r.drain(ctx)
 		}
 		if cerr := r.close(); cerr != nil {
-			r.Log.Warn("closing the event socket", "error", cerr)
+			r.limits.Warn("closing the event socket", "error", cerr)
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -190,7 +192,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 		if time.Since(began) > redialMax {
 			failures = 0
 		}
-		r.Log.Error("the event socket failed; opening another", "error", err)
+		r.limits.Error("the event socket failed; opening another", "error", err)
 		for {
 			failures++
 			select {
@@ -200,8 +202,8 @@ func (r *Receiver) Run(ctx context.Context) error {
 			}
 			if err := r.reopen(); err == nil {
 				break
-			} else if failures%10 == 1 {
-				r.Log.Error("cannot open the event socket", "error", err)
+			} else {
+				r.limits.Error("cannot open the event socket; will try again", "error", err)
 			}
 		}
 	}

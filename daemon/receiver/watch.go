@@ -27,7 +27,7 @@ func (r *Receiver) watch(ctx context.Context) {
 			err = r.check()
 		}
 		if err != nil {
-			r.Log.Warn("watching the event socket", "error", err)
+			r.limits.Warn("watching the event socket", "error", err)
 		}
 	}
 }
@@ -43,7 +43,7 @@ func (r *Receiver) look() (dropped uint64, inDoubt bool, err error) {
 	err = r.countDrops(now)
 	// Also what a scrape or the receive loop has counted since the last look.
 	if dropped, r.dropped = r.dropped, 0; dropped > 0 {
-		r.Log.Warn("the socket's receive buffer was full: events are lost", "messages", dropped)
+		r.limits.Warn("the socket's receive buffer was full: events are lost", "messages", dropped)
 	}
 	r.unsaved = true
 	r.save()

@@ -15,12 +15,15 @@ import (
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/ratelog"
 )
 
 // A Notifier sends sd_notify(3) messages. It is safe for concurrent use.
 type Notifier struct {
 	log     *slog.Logger
-	manager string // path of the service manager's socket; empty without a manager
+	limits  *ratelog.Logger // of lines that may repeat
+	manager string          // path of the service manager's socket; empty without a manager
 
 	mu     sync.Mutex
 	socket int // stays open: when descriptors run out, the watchdog must not; -1 is none
@@ -28,7 +31,7 @@ type Notifier struct {
 
 // NewNotifier returns a notifier that logs what it could not send.
 func NewNotifier(log *slog.Logger) *Notifier {
-	n := &Notifier{log: log, manager: os.Getenv("NOTIFY_SOCKET"), socket: -1}
+	n := &Notifier{log: log, limits: ratelog.New(log), manager: os.Getenv("NOTIFY_SOCKET"), socket: -1}
 	if n.manager != "" {
 		n.open() //nolint:errcheck // the first message is tried again, and tells
 	}
@@ -87,7 +90,7 @@ func (n *Notifier) Status(format string, args ...any) {
 
 func (n *Notifier) send(state string) {
 	if err := n.message(state, nil); err != nil {
-		n.log.Warn("cannot notify systemd", "message", state, "error", err)
+		n.limits.Warn("cannot notify systemd", "message", state, "error", err)
 	}
 }
 
@@ -145,7 +148,7 @@ func (n *Notifier) Watchdog(ctx context.Context, faults func() []string) {
 	defer tick.Stop()
 	for {
 		if found := faults(); len(found) > 0 {
-			n.log.Error("not telling the watchdog that the daemon is alive", "faults", found)
+			n.limits.Error("not telling the watchdog that the daemon is alive", "faults", found)
 		} else {
 			n.send(sd.SdNotifyWatchdog)
 		}

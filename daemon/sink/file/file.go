@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/lines"
 )
@@ -42,10 +43,11 @@ type Options struct {
 // A Sink appends to one file. It follows the path: when the file was moved away
 // or removed (logrotate, an operator), the next batch goes to a new one.
 type Sink struct {
-	opts  Options
-	log   *slog.Logger
-	now   func() time.Time
-	stale atomic.Bool // Reopen was called
+	opts   Options
+	log    *slog.Logger
+	limits *ratelog.Logger // of lines that may repeat
+	now    func() time.Time
+	stale  atomic.Bool // Reopen was called
 
 	mu       sync.Mutex // held by each method; guards what follows
 	lines    *lines.Buffer
@@ -53,7 +55,6 @@ type Sink struct {
 	position *position // nil until the first Deliver
 	known    known
 	packer   *packer // nil until there is something to rotate
-	rotation string  // what the last rotation has failed with
 	unnoted  bool    // there was no room for the last note
 }
 
@@ -63,7 +64,7 @@ func New(opts Options) *Sink {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Sink{opts: opts, log: log, now: time.Now, lines: lines.NewBuffer(opts.Encoder)}
+	return &Sink{opts: opts, log: log, limits: ratelog.New(log), now: time.Now, lines: lines.NewBuffer(opts.Encoder)}
 }
 
 // Deliver implements sink.Sink. A file system that hangs makes it hang: nothing can
@@ -109,7 +110,7 @@ func (s *Sink) ready() error {
 		}
 	}
 	if s.packer == nil && s.opts.Rotate.on() {
-		s.packer = startPacker(s.opts, s.log, s.now)
+		s.packer = startPacker(s.opts, s.limits, s.now)
 	}
 	return s.target.endForeignLine()
 }

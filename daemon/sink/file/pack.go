@@ -9,28 +9,28 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/genltestd/genltestd/daemon/ratelog"
 )
 
 // A packer compresses and removes rotated files, beside the delivery. Whatever
 // moment it is killed at, the next one finds all it has to know in the names.
 type packer struct {
-	opts Options
-	log  *slog.Logger
-	now  func() time.Time
-	kick chan struct{}
-	end  context.CancelFunc
-	done chan struct{}
-	last string // what it has last failed with
+	opts   Options
+	limits *ratelog.Logger // of lines that may repeat
+	now    func() time.Time
+	kick   chan struct{}
+	end    context.CancelFunc
+	done   chan struct{}
 }
 
 // startPacker begins with what an earlier process has left.
-func startPacker(opts Options, log *slog.Logger, now func() time.Time) *packer {
+func startPacker(opts Options, limits *ratelog.Logger, now func() time.Time) *packer {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &packer{opts: opts, log: log, now: now, kick: make(chan struct{}, 1), end: cancel, done: make(chan struct{})}
+	p := &packer{opts: opts, limits: limits, now: now, kick: make(chan struct{}, 1), end: cancel, done: make(chan struct{})}
 	go p.run(ctx)
 	return p
 }
@@ -65,13 +65,12 @@ func (p *packer) run(ctx context.Context) {
 }
 
 func (p *packer) report(ctx context.Context, err error) {
-	text := ""
-	if err != nil && ctx.Err() == nil {
-		if text = err.Error(); text != p.last {
-			p.log.Error("cannot tidy up rotated files", "path", p.opts.Path, "error", err)
-		}
+	const message = "cannot tidy up rotated files"
+	if err == nil {
+		p.limits.Over(message, "rotated files are tidied up again", "path", p.opts.Path)
+	} else if ctx.Err() == nil {
+		p.limits.Error(message, "path", p.opts.Path, "error", err)
 	}
-	p.last = text
 }
 
 // tidy makes room first: a compression needs some. One file's fault keeps it from

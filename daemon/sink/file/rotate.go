@@ -91,13 +91,12 @@ func (s *Sink) rotateIfDue(n int64) error {
 	if s.target.file == nil {
 		return err
 	}
-	text := ""
+	const message = "cannot rotate; the file grows on"
 	if err != nil {
-		if text = err.Error(); text != s.rotation {
-			s.log.Error("cannot rotate; the file grows on", "path", s.opts.Path, "error", err)
-		}
+		s.limits.Error(message, "path", s.opts.Path, "error", err)
+	} else {
+		s.limits.Over(message, "the file is rotated again", "path", s.opts.Path)
 	}
-	s.rotation = text
 	return nil
 }
 
