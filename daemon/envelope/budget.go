@@ -29,7 +29,10 @@ var (
 
 // A budget is what the functions and loops of a template may still do for one event: it
 // bounds the time and memory that a template takes, whatever it is.
-type budget struct{ copies, loops int }
+type budget struct {
+	copies, loops int
+	strict        bool // printf fails for a format that does not fit its values
+}
 
 func (b *budget) reset() { b.copies, b.loops = maxCopied, maxLooped }
 

@@ -98,7 +98,27 @@ func (b *budget) printf(format string, args ...any) (any, error) {
 	if err := b.spend(formatted(format, args)); err != nil {
 		return nil, err
 	}
+	if b.strict {
+		if err := misfit(format, args); err != nil {
+			return nil, err
+		}
+	}
 	return b.join(args, hasControl(format), func(args ...any) string { return fmt.Sprintf(format, args...) })
+}
+
+// misfit finds what package fmt writes in place of a value that a verb does not fit, or
+// that is missing. It finds nothing when the values have such text themselves.
+func misfit(format string, args []any) error {
+	const mark = "%!"
+	if strings.Contains(format, mark) || strings.Contains(fmt.Sprint(args...), mark) {
+		return nil
+	}
+	_, misfit, found := strings.Cut(fmt.Sprintf(format, args...), mark)
+	if !found {
+		return nil
+	}
+	misfit, _, _ = strings.Cut(misfit, "=")
+	return fmt.Errorf("the format %q does not fit its values: %%!%.40s; write %%s for a text and %%d for a number", format, misfit)
 }
 
 func (b *budget) urlquery(args ...any) (string, error) {

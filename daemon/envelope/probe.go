@@ -31,6 +31,7 @@ func newProbe(text, contentType string, accept func([]byte) error) *probe {
 	if err != nil {
 		panic("envelope: a template that was accepted is refused")
 	}
+	t.budget.strict = true
 	t.parts, t.isStatic = nil, false // the marks are in the template as a whole
 	p := &probe{textTemplate: t, accept: accept, known: make(map[[2]int]bool), reached: make(map[*parse.ListNode]bool)}
 	walk(t.template.Root, func(list *parse.ListNode, _ parse.Node) { p.mark(list) })
