@@ -26,7 +26,9 @@ seconds() { # DURATION
 }
 
 # machine_arguments sets $machine; an old CPU, as every feature of a newer one is
-# one more to probe, patch in and emulate. LAYERs are cpio archives; the last one, made
+# one more to probe, patch in and emulate. The kernel's watchdogs are off: in a VM that
+# the host gives no CPU for seconds they report a lockup, which would fail a test. A real
+# one ends in the test's timeout. LAYERs are cpio archives; the last one, made
 # of $run_dir/layer, is what this run is to do.
 machine_arguments() { # KERNEL-IMAGE LAYER...
 	local image=$1
@@ -40,6 +42,7 @@ machine_arguments() { # KERNEL-IMAGE LAYER...
 	)
 	[ -z "${VM_ICOUNT:-}" ] || machine+=(-icount "$VM_ICOUNT")
 	kernel_arguments='console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check cryptomgr.notests random.trust_cpu=on 8250.nr_uarts=1'
+	kernel_arguments+=' nowatchdog rcupdate.rcu_cpu_stall_suppress=1 sysctl.kernel.hung_task_timeout_secs=0'
 }
 
 # share_arguments starts virtiofsd for DIR and adds its device to $machine.
