@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/mdlayher/genetlink"
 	"golang.org/x/sys/unix"
@@ -244,12 +243,8 @@ func TestUnloadEndsABurst(t *testing.T) {
 	}()
 	l.mustNext(t)
 
-	began := time.Now()
 	ours.mustUnload(t)
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("the unload waited for the burst: %v", took)
-	}
-	if err := <-result; !errors.Is(err, unix.ESHUTDOWN) {
+	if err := <-result; !errors.Is(err, unix.ESHUTDOWN) { // nil if the unload waited for its end
 		t.Errorf("the burst ended with %v, want ESHUTDOWN", err)
 	}
 }
