@@ -88,6 +88,7 @@ func TestParseGood(t *testing.T) {
 				Proxy:   inline(ProxyEnvironment),
 				TLS:     TLS{CA: TLSFile{File: "/ca"}, Cert: TLSFile{Credential: "cert"}, Key: TLSFile{Credential: "key"}, ServerName: "::1"},
 				Taken:   []int{409}, Retry: []int{400, 422}, Permanent: []int{500},
+				Response: "json.errors == false",
 			}
 		},
 		"webhook-signed": func(c *Config) {
@@ -228,7 +229,7 @@ func webhookSink() Sink {
 	s.Stdout = nil
 	s.Webhook = &Webhook{
 		URL: inline("https://example.org/"), Method: "POST", Batch: WebhookBatchArray, Compression: CompressionNone,
-		IdempotencyHeader: "Idempotency-Key",
+		IdempotencyHeader: "Idempotency-Key", MaxConnectionAge: Duration(10 * time.Minute),
 	}
 	return s
 }

@@ -37,12 +37,18 @@ type Webhook struct {
 	// Proxy is the URL of one, or ProxyEnvironment; the zero Secret is none.
 	Proxy Secret `yaml:"proxy" word:"environment"`
 	TLS   TLS    `yaml:"tls"`
+	// MaxConnectionAge is how long a connection is used, so that a name that has moved is
+	// resolved anew; 0 is for as long as it holds.
+	MaxConnectionAge Duration `yaml:"max_connection_age" default:"10m" min:"0" max:"24h"`
 
 	// Taken, Retry and Permanent say of statuses what the sink's own table does not:
 	// that the events were taken, are worth another attempt, or will never be taken.
 	Taken     []int `yaml:"taken" unit:"HTTP statuses"`
 	Retry     []int `yaml:"retry" unit:"HTTP statuses"`
 	Permanent []int `yaml:"permanent" unit:"HTTP statuses"`
+	// Response is an expression that decides what a response means, with the statuses;
+	// empty for the statuses alone.
+	Response string `yaml:"response" default:""`
 }
 
 // ProxyEnvironment stands, as the proxy, for HTTP_PROXY, HTTPS_PROXY and NO_PROXY.

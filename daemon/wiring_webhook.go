@@ -3,6 +3,8 @@
 package daemon
 
 import (
+	"time"
+
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/secret"
@@ -30,7 +32,8 @@ func webhookOptions(c *config.Webhook, encoder event.Encoder, version string) we
 		Bearer: secretSource(c.Bearer), User: c.Basic.User, Password: secretSource(c.Basic.Password),
 		IdempotencyHeader: c.IdempotencyHeader,
 		TLS:               tlsOptions(c.TLS),
-		Taken:             c.Taken, Retry: c.Retry, Permanent: c.Permanent,
+		Taken:             c.Taken, Retry: c.Retry, Permanent: c.Permanent, Response: c.Response,
+		MaxConnectionAge: time.Duration(c.MaxConnectionAge),
 	}
 	for _, h := range c.Headers {
 		o.Headers = append(o.Headers, webhook.Header{Name: h.Name, Value: secretSource(h.Value)})

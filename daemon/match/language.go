@@ -45,6 +45,7 @@ type dialect struct {
 	captures []string // the names that there are
 	used     map[string]bool
 	constant map[ast.Node]bool
+	nils     bool // there is nil, as in JSON
 	sums     int
 	fault    *file.Error
 }
@@ -53,6 +54,9 @@ type dialect struct {
 func (d *dialect) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.NilNode:
+		if d.nils {
+			break
+		}
 		d.refuse(n, "nothing here is nil: a field that is not there is empty, or 0")
 	case *ast.VariableDeclaratorNode:
 		d.refuse(n, "let is not supported")

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
@@ -24,6 +25,7 @@ func (o Options) Check() error {
 		checkSecret("basic.password", o.Password, nil),
 		checkSecret("proxy", o.Proxy, func(text string) error { _, err := parseProxy(text); return err }),
 		o.TLS.Check("webhook.tls"),
+		o.checkResponse(),
 	}
 	for i, h := range o.Headers {
 		errs = append(errs, checkSecret(fmt.Sprintf("headers[%d].value", i), h.Value, nil))
@@ -86,4 +88,12 @@ func (o Options) checkBatch() error {
 func (o Options) single() bool {
 	_, attributes := o.Encoder.(event.Attributer)
 	return o.Batch == None || attributes
+}
+
+func (o Options) checkResponse() error {
+	if o.Response == "" {
+		return nil
+	}
+	_, err := match.CompileResponse(o.Response)
+	return optionError("response", err)
 }

@@ -135,3 +135,17 @@ func TestAnIdleConnectionThatEndsInARequestIsNotAFailure(t *testing.T) {
 		})
 	}
 }
+
+// A name that has moved is resolved when a connection is made.
+func TestAConnectionIsUsedUpToItsAge(t *testing.T) {
+	for age, want := range map[time.Duration]int{0: 1, time.Hour: 1, time.Nanosecond: 5} {
+		f := newFaultServer(t)
+		s := newSink(t, Options{URL: secret.Inline(f.URL), MaxConnectionAge: age})
+		for i := range 5 {
+			deliver(t, s, sinktest.Events(i+1, 1))
+		}
+		if got := f.connections(); got != want {
+			t.Errorf("with an age of %v 5 requests took %d connections, want %d", age, got, want)
+		}
+	}
+}

@@ -23,6 +23,7 @@ type link struct {
 	transport *http.Transport
 	files     []os.FileInfo // of TLS
 	proxy     string
+	born      time.Time
 
 	mu     sync.Mutex
 	open   map[*conn]struct{}
@@ -36,7 +37,7 @@ func newLink(o tlsclient.Options, proxy *url.URL) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &link{files: files, proxy: proxyName(proxy), open: make(map[*conn]struct{})}
+	l := &link{files: files, proxy: proxyName(proxy), born: time.Now(), open: make(map[*conn]struct{})}
 	l.transport = &http.Transport{
 		Proxy:                  http.ProxyURL(proxy),
 		DialContext:            l.dial,
@@ -59,6 +60,10 @@ func (l *link) stale(o tlsclient.Options, proxy *url.URL) bool {
 		return a != nil && b != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 	})
 }
+
+// olderThan reports whether the link has reached an age; 0 is none. Its connections keep to
+// the addresses that the receiver's name had when they were made.
+func (l *link) olderThan(age time.Duration) bool { return age > 0 && time.Since(l.born) >= age }
 
 func proxyName(proxy *url.URL) string {
 	if proxy == nil {

@@ -42,10 +42,14 @@ func (s *Sink) send(ctx context.Context, a *access, events []event.Event, text [
 	if err != nil {
 		return s.failed(ctx, a, fmt.Errorf("the response with status %d broke off: %w", resp.StatusCode, err))
 	}
-	if early && resp.StatusCode < 300 {
+	verdict, how := s.decided(resp, answer)
+	switch {
+	case verdict == taken && early:
 		return s.failed(ctx, a, fmt.Errorf("the response with status %d came before the request was sent, so the receiver has not read it", resp.StatusCode))
+	case verdict == taken:
+		return nil
 	}
-	return s.judge(a, resp, answer, len(events))
+	return s.refused(a, resp, verdict, a.describe(resp, answer, how), len(events))
 }
 
 // exchange makes a request. It is not http.Client's, which follows redirects and puts the
@@ -151,16 +155,12 @@ func (s *Sink) failed(ctx context.Context, a *access, err error) error {
 	return &failure{s.where(a) + ": " + a.secrets.clean(err.Error(), maxError), ctx.Err()}
 }
 
-// judge says what a response means for n events.
-func (s *Sink) judge(a *access, resp *http.Response, text []byte, n int) error {
-	verdict := s.opts.answer(resp.StatusCode, resp.Header, text)
-	if verdict == taken {
-		return nil
-	}
+// refused returns the error of a response that takes none of n events.
+func (s *Sink) refused(a *access, resp *http.Response, verdict verdict, why string, n int) error {
 	if resp.StatusCode >= 500 || resp.StatusCode == http.StatusMisdirectedRequest {
 		s.disconnect() // the next connection may lead to another server
 	}
-	err := fmt.Errorf("%s: %s", s.where(a), a.describe(resp, text))
+	err := fmt.Errorf("%s: %s", s.where(a), why)
 	if verdict == permanent {
 		return sink.PermanentAmong(n, sink.Refusal{Kind: sink.RefusedHTTPStatus, Status: resp.StatusCode}.Mark(err))
 	}
@@ -170,10 +170,13 @@ func (s *Sink) judge(a *access, resp *http.Response, text []byte, n int) error {
 	return err
 }
 
-// describe names the status in our words, where a redirect points to, and the
-// beginning of what the server says.
-func (a *access) describe(resp *http.Response, text []byte) string {
+// describe names the status in our words, how the expression decided, where a redirect
+// points to, and the beginning of what the server says.
+func (a *access) describe(resp *http.Response, text []byte, how string) string {
 	d := strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode)))
+	if how != "" {
+		d += ": " + how
+	}
 	if to, err := resp.Location(); err == nil && resp.StatusCode < 400 {
 		d += ": a redirect, which is not followed, to " + a.secrets.clean(to.Scheme+"://"+to.Host+to.EscapedPath(), maxExcerpt)
 	}

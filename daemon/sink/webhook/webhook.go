@@ -11,8 +11,10 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
@@ -40,8 +42,10 @@ type Options struct {
 	Proxy                secret.Source // http, https or socks5
 	ProxyFromEnvironment bool
 	TLS                  tlsclient.Options
+	MaxConnectionAge     time.Duration // 0 is no limit
 
-	Taken, Retry, Permanent []int // statuses, in place of what the table says
+	Taken, Retry, Permanent []int  // statuses, in place of what the table says
+	Response                string // an expression that decides with them; "" is none
 }
 
 // A Header is one more header of each request.
@@ -80,7 +84,8 @@ type Sink struct {
 	body     *body
 	link     *link // nil before the first attempt and after a failure
 	response []byte
-	secrets  *redactor // of the last attempt
+	decide   *match.Response // nil: the status decides alone
+	secrets  *redactor       // of the last attempt
 }
 
 // New returns a sink that connects when there is something to send.
@@ -92,7 +97,12 @@ func New(opts Options) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Sink{opts: opts, body: b, response: make([]byte, maxResponse)}, nil
+	s := &Sink{opts: opts, body: b, response: make([]byte, maxResponse)}
+	if opts.Response != "" {
+		s.response = make([]byte, maxJudged)
+		s.decide, err = match.CompileResponse(opts.Response)
+	}
+	return s, optionError("response", err)
 }
 
 // Deliver implements sink.Sink. With a request for each event it takes them one
@@ -138,7 +148,7 @@ func (s *Sink) deliverEach(ctx context.Context, a *access, events []event.Event)
 
 // connect makes a link where there is none, or one that is out of date.
 func (s *Sink) connect(a *access) (err error) {
-	if s.link != nil && s.link.stale(s.opts.TLS, a.proxy) {
+	if s.link != nil && (s.link.stale(s.opts.TLS, a.proxy) || s.link.olderThan(s.opts.MaxConnectionAge)) {
 		s.disconnect()
 	}
 	if s.link == nil {

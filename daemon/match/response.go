@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package match
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/vm"
+)
+
+// A Response is an expression that decides what a response to a request means. It has the
+// bounds of a filter: no loops, and a cost that its length and the response's bound. It is
+// not safe for concurrent use.
+type Response struct{ x *expression }
+
+// The words that a Response may return in place of true and false.
+const (
+	ResponseTaken     = "taken"
+	ResponseRetry     = "retry"
+	ResponsePermanent = "permanent"
+)
+
+var responseWords = []string{ResponseTaken, ResponseRetry, ResponsePermanent}
+
+// reply is what the expression can name.
+type reply struct {
+	Status  int               `expr:"status"`
+	Headers map[string]string `expr:"headers"` // by names in lower case
+	Body    string            `expr:"body"`
+	JSON    any               `expr:"json"` // nil when the body is not JSON
+}
+
+// CompileResponse checks and compiles the text; an error of it says in which column.
+func CompileResponse(text string) (r *Response, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("the expression cannot be compiled: %v", cause)
+		}
+		if err != nil {
+			r, err = nil, readable(err)
+		}
+	}()
+	if len(text) > maxText {
+		return nil, fmt.Errorf("is longer than %d bytes", maxText)
+	}
+	d := &dialect{compiler: NewCompiler(Vocabulary{}), used: make(map[string]bool), constant: make(map[ast.Node]bool), nils: true}
+	p, err := expr.Compile(text, expr.Env(reply{}), expr.Patch(d), expr.MaxNodes(maxNodes))
+	if d.fault != nil {
+		return nil, d.fault.Bind(file.NewSource(text))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := checkResult(p.Node()); err != nil {
+		return nil, err
+	}
+	return &Response{&expression{key: "response", program: p, used: d.used, machine: vm.VM{MemoryBudget: maxMemory}}}, nil
+}
+
+// checkResult rejects what can be neither a condition nor one of the words.
+func checkResult(n ast.Node) error {
+	switch n := n.(type) {
+	case *ast.ConditionalNode:
+		return errors.Join(checkResult(n.Exp1), checkResult(n.Exp2))
+	case *ast.StringNode:
+		if !slices.Contains(responseWords, n.Value) {
+			return noVerdict(n.Value)
+		}
+		return nil
+	}
+	if of := n.Type(); of != nil && of.Kind() != reflect.Bool && of.Kind() != reflect.String && of.Kind() != reflect.Interface {
+		return noVerdict(of.String())
+	}
+	return nil
+}
+
+func noVerdict(got any) error {
+	return fmt.Errorf("returns %v; write a condition such as json.ok == true, or return one of %q", got, responseWords)
+}
+
+// Evaluate returns true, false or one of the words. No error repeats a part of the
+// response. Cut says that the body is only the beginning of it.
+func (r *Response) Evaluate(status int, header http.Header, body []byte, cut bool) (any, error) {
+	env := reply{Status: status}
+	if r.x.uses("headers") {
+		env.Headers = make(map[string]string, len(header))
+		for name, values := range header {
+			env.Headers[strings.ToLower(name)] = strings.Join(values, ", ")
+		}
+	}
+	if r.x.uses("body") {
+		env.Body = string(body)
+	}
+	if r.x.uses("json") {
+		if cut {
+			return nil, fmt.Errorf("the response is longer than %d bytes, so it cannot be read as JSON", len(body))
+		}
+		if err := json.Unmarshal(body, &env.JSON); err != nil {
+			return nil, errors.New("the response is not JSON")
+		}
+	}
+	value, err := r.x.machine.Run(r.x.program, env)
+	if err != nil {
+		return nil, atPlace(err)
+	}
+	if word, ok := value.(string); ok && slices.Contains(responseWords, word) {
+		return word, nil
+	}
+	if holds, ok := value.(bool); ok {
+		return holds, nil
+	}
+	return nil, noVerdict(fmt.Sprintf("a value of the type %T", value))
+}
+
+// atPlace keeps where an evaluation failed. The text may repeat the response.
+func atPlace(err error) error {
+	var at *file.Error
+	if !errors.As(err, &at) {
+		return errors.New("cannot be evaluated for this response")
+	}
+	return fmt.Errorf("column %d: cannot be evaluated for this response; a part that it names is not there, or has another type", at.Column+1)
+}

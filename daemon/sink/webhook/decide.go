@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"net/http"
+
+	"github.com/genltestd/genltestd/daemon/match"
+)
+
+// maxJudged is how many bytes of a response are read for an expression. Bulk interfaces
+// answer with some hundred bytes for each event.
+const maxJudged = 1 << 20
+
+// decided returns the verdict on a response, and how the expression came to it when the
+// status alone says otherwise. A word decides for every status. A condition decides about
+// what the status says is taken: when it is false, or cannot be evaluated, it is not.
+func (s *Sink) decided(resp *http.Response, text []byte) (v verdict, how string) {
+	v = s.opts.answer(resp.StatusCode, resp.Header, text)
+	if s.decide == nil {
+		return v, ""
+	}
+	value, err := s.decide.Evaluate(resp.StatusCode, resp.Header, text, len(text) == len(s.response))
+	switch value {
+	case match.ResponseTaken:
+		return taken, ""
+	case match.ResponseRetry:
+		return retry, "response returns retry"
+	case match.ResponsePermanent:
+		return permanent, "response returns permanent"
+	case true:
+		return v, ""
+	}
+	switch {
+	case v != taken:
+		return v, ""
+	case err != nil:
+		return retry, "response: " + err.Error()
+	}
+	return retry, "response returns false"
+}
