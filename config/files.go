@@ -37,6 +37,9 @@ type input struct {
 // reads all files; when it is taken before Load, no change is missed.
 func Fingerprint(path string) string {
 	sum := sha256.New()
+	if IsStream(path) {
+		return path // which can be read once
+	}
 	for _, in := range readInputs(path) {
 		fmt.Fprintf(sum, "%q %v %d\n", in.name, in.err, len(in.text))
 		sum.Write(in.text)
@@ -131,7 +134,10 @@ func readFile(path string) ([]byte, fs.FileMode, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if !info.Mode().IsRegular() {
+	switch {
+	case isNullDevice(info):
+		return nil, info.Mode().Perm() &^ 0o004, nil
+	case !info.Mode().IsRegular() && !IsStream(path):
 		return nil, 0, errors.New("not a regular file")
 	}
 	// One byte more than may be, so that it is refused.

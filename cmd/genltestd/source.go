@@ -4,6 +4,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/genltestd/genltestd/config"
@@ -29,6 +30,11 @@ func newSource(file string, cfg *config.Config, dirs daemon.Dirs) source {
 	return s
 }
 
-func (s source) Load() (*config.Config, error) { return load(s.load, s.path, s.dirs) }
+func (s source) Load() (*config.Config, error) {
+	if config.IsStream(s.path) {
+		return nil, fmt.Errorf("%s: a pipe cannot be read again; restart, or start with a file", s.path)
+	}
+	return load(s.load, s.path, s.dirs)
+}
 
 func (s source) Fingerprint() string { return config.Fingerprint(s.path) }
