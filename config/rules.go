@@ -137,6 +137,11 @@ func (k *Sink) check(s section) {
 	if why := k.oneWriter(); k.Workers > 1 && why != "" && s.read("workers") {
 		s.errorf("workers", "%s; leave it at 1", why)
 	}
+	for key, text := range map[string]string{"filter": k.Filter, "extract": k.Extract} {
+		if strings.Contains(text, "\b") {
+			s.errorf(key, `has a backspace, because \b is one in double quotes; put the whole value into single quotes`)
+		}
+	}
 	if isOldBool(k.Filter) {
 		s.errorf("filter", "%s is not an expression; write %s, or leave the key out for all events", quote(k.Filter), quote(strconv.FormatBool(isOn(k.Filter))))
 	}
