@@ -67,7 +67,7 @@ func New(o Options) *Sink {
 	case "unixgram":
 		s.transport = &unixgram{path: o.Address}
 	case "udp":
-		s.transport = &udp{address: o.Address}
+		s.transport = newUDP(o.Address)
 	default:
 		s.messages.framing = o.Framing
 		network := o.Network

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,30 +19,99 @@ import (
 )
 
 // udp is the transport that may lose messages. It notices a host that answers that
-// nobody listens.
+// nobody listens, and then tries the other addresses of the name.
 type udp struct {
 	address string
+	resolve func(ctx context.Context, address string) ([]netip.AddrPort, error)
+	places  []netip.AddrPort // the addresses of the name; the first is in use
 	conn    *net.UDPConn
 	until   time.Time
 }
 
-// resolveEvery is how long a name is taken for the address it had: nothing else
-// would tell that it has another.
+func newUDP(address string) *udp { return &udp{address: address, resolve: resolve} }
+
+// resolveEvery is how long a name is taken for the addresses it had: nothing else
+// would tell that it has others.
 const resolveEvery = time.Minute
 
-func (u *udp) send(ctx context.Context, m *messages) (int, error) {
-	sent, err := u.attempt(ctx, m)
-	if err == nil || sink.Poisoned(err) > 0 {
-		return sent, err
+// resolve returns all addresses of a host and port, in the order of RFC 6724.
+func resolve(ctx context.Context, address string) (places []netip.AddrPort, err error) {
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
 	}
-	return 0, errors.Join(fmt.Errorf("send to %s: %w", u.address, err), u.close())
+	port, err := net.DefaultResolver.LookupPort(ctx, "udp", service)
+	if err != nil {
+		return nil, err
+	}
+	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	for _, a := range addresses {
+		places = append(places, netip.AddrPortFrom(a.Unmap(), uint16(port))) //nolint:gosec // a port
+	}
+	return places, err
+}
+
+// send tries each address once. The one that works stays in use.
+func (u *udp) send(ctx context.Context, m *messages) (int, error) {
+	if err := u.lookUp(ctx); err != nil {
+		return 0, fmt.Errorf("send to %s: %w", u.address, err)
+	}
+	var refused []error
+	for range u.places {
+		sent, err := u.attempt(ctx, m)
+		if err == nil || sink.Poisoned(err) > 0 {
+			return sent, err
+		}
+		refused = append(refused, fmt.Errorf("send to %s: %w", u.name(), err), u.close())
+		if ctx.Err() != nil {
+			break
+		}
+		u.places = append(u.places[1:], u.places[0])
+	}
+	u.until = time.Time{} // the name may have other addresses now
+	return 0, errors.Join(refused...)
+}
+
+// name is the address in use, with the name it is of.
+func (u *udp) name() string {
+	if place := u.places[0].String(); place != u.address {
+		return u.address + " at " + place
+	}
+	return u.address
+}
+
+// lookUp resolves the name when that is due. The address in use stays the first, if the
+// name still has it.
+func (u *udp) lookUp(ctx context.Context) error {
+	if time.Now().Before(u.until) {
+		return nil
+	}
+	places, err := u.resolve(ctx, u.address)
+	if err != nil {
+		return err
+	}
+	if len(places) == 0 {
+		return errors.New("the name has no address")
+	}
+	if len(u.places) > 0 {
+		if i := slices.Index(places, u.places[0]); i > 0 {
+			places = slices.Concat(places[i:], places[:i])
+		}
+	}
+	u.places, u.until = places, time.Now().Add(resolveEvery)
+	return u.close()
 }
 
 // attempt returns an error when the host has answered that nobody listens: perhaps
 // about the batch before, if the answer came late.
 func (u *udp) attempt(ctx context.Context, m *messages) (sent int, err error) {
-	if err := u.connect(ctx); err != nil {
-		return 0, err
+	if u.conn == nil {
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "udp", u.places[0].String())
+		if err != nil {
+			return 0, err
+		}
+		u.conn = conn.(*net.UDPConn) // what that network is
 	}
 	defer stream.Bind(ctx, u.conn)()
 	sent, err = write(u.conn, m, 0, m.count())
@@ -48,22 +119,6 @@ func (u *udp) attempt(ctx context.Context, m *messages) (sent int, err error) {
 		return 0, refusal
 	}
 	return sent, err
-}
-
-func (u *udp) connect(ctx context.Context) error {
-	if u.conn != nil && time.Now().Before(u.until) {
-		return nil
-	}
-	if err := u.close(); err != nil {
-		return err
-	}
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "udp", u.address)
-	if err != nil {
-		return err
-	}
-	u.conn, u.until = conn.(*net.UDPConn), time.Now().Add(resolveEvery) // what that network is
-	return nil
 }
 
 // refusal returns the error that the socket has received, if there is one.
