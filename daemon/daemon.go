@@ -141,11 +141,11 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	undo.push(d.inbox.Close)
 	d.checkInbox()
 	d.echo = newEchoLoop(opts.Echo, cfg.Echo, d.metrics, component(log, "echo"))
-	d.status = newStatusReporter(d.statusLine, func(line string) { d.notifier.Status("%s", line) })
+	d.status = newStatusReporter(d.statusLine, d.unsettled, func(line string) { d.notifier.Status("%s", line) })
 	// Before all that receiving does not need: from now on events wait in the socket.
 	d.receiver, err = receiver.New(receiver.Options{
 		Kernel: d.kernel(), Journal: d.journal, Inbox: d.inbox, FreshInbox: fresh,
-		Metrics: d.metrics, BufferBytes: int(cfg.Receiver.Buffer), OnAppear: d.echo.appeared, OnLook: d.status.look, Log: component(log, "receiver"),
+		Metrics: d.metrics, BufferBytes: int(cfg.Receiver.Buffer), OnAppear: d.echo.appeared, OnChange: d.status.look, Log: component(log, "receiver"),
 	})
 	if err != nil {
 		return nil, err

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -15,45 +14,50 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestTheStatusFollowsWithinASecondAndNotMoreOften: the receiver looks once a second; more
-// looks, as by two receivers, send no more lines.
+// TestTheStatusFollowsWithinASecondAndNotMoreOften: nor does it look for a change more often
+// than every few seconds when nothing happens.
 func TestTheStatusFollowsWithinASecondAndNotMoreOften(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var events atomic.Int64
-		var mu sync.Mutex
-		var lines []string
-		s := newStatusReporter(func() string { return fmt.Sprintf("%d events", events.Load()) },
-			func(line string) { mu.Lock(); defer mu.Unlock(); lines = append(lines, line) })
+		var events, looks, sent atomic.Int64
+		var busy atomic.Bool
+		var last atomic.Pointer[string]
+		s := newStatusReporter(func() string { looks.Add(1); return fmt.Sprintf("%d events", events.Load()) }, busy.Load,
+			func(line string) { sent.Add(1); last.Store(&line) })
 		ctx, cancel := context.WithCancel(t.Context())
 		go s.run(ctx)
-		synctest.Wait()
-		want := func(last string, n int) {
+		want := func(line string, n int64) {
 			t.Helper()
 			synctest.Wait()
-			mu.Lock()
-			defer mu.Unlock()
-			if len(lines) != n || lines[n-1] != last {
-				t.Errorf("lines %q, want %d, the last %q", lines, n, last)
+			if *last.Load() != line || sent.Load() != n {
+				t.Errorf("%d lines, the last %q, want %d, %q", sent.Load(), *last.Load(), n, line)
 			}
 		}
 		want("0 events", 1)
-		for range 60 {
-			time.Sleep(time.Second)
-			s.look()
+		time.Sleep(10 * time.Minute)
+		if n := looks.Load(); n > 121 {
+			t.Errorf("%d looks in ten idle minutes", n)
 		}
 		want("0 events", 1)
-		events.Store(10_006)
+		for i := range 100 { // in a second
+			events.Store(int64(i))
+			s.look()
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(statusMin)
+		synctest.Wait()
+		if n := sent.Load(); n > 3 {
+			t.Errorf("%d lines in two seconds", n)
+		}
+		n := sent.Load()
+		want("99 events", n)
+		busy.Store(true) // a sink that has events yet
+		events.Store(100)
 		s.look()
-		want("10006 events", 2)
-		events.Store(10_007)
-		s.look()
-		want("10006 events", 2)
-		time.Sleep(time.Second)
-		s.look()
-		want("10007 events", 3)
-		events.Store(10_008) // while nobody looks
-		time.Sleep(statusMax)
-		want("10008 events", 4)
+		time.Sleep(2 * statusMin)
+		want("100 events", n+1)
+		events.Store(101) // it fails, say
+		time.Sleep(statusMin)
+		want("101 events", n+2)
 		cancel()
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,6 +90,12 @@ func oneLine(err error, limit int) string {
 		text = append(text[:limit-3], "..."...)
 	}
 	return strings.ToValidUTF8(string(text), "")
+}
+
+// unsettled reports whether the status may change soon without an event: while a sink has
+// events that it has not taken.
+func (d *Daemon) unsettled() bool {
+	return slices.ContainsFunc(d.sinkStates(), func(s metrics.SinkState) bool { return s.Waiting+s.InFlight > 0 || len(s.Faults) > 0 })
 }
 
 func (d *Daemon) statusLine() string {

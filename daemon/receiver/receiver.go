@@ -80,7 +80,7 @@ type Options struct {
 	Metrics     *metrics.Metrics
 	BufferBytes int    // asked for, of the socket's receive buffer; SetBuffer changes it
 	OnAppear    func() // called when the family has appeared and its group is joined; it must not block
-	OnLook      func() // called once a second while there is a socket; it must not block
+	OnChange    func() // called within a second of an event, or of the family's coming or going; it must not block
 	Sender      uint32 // port id that multicasts: genl.Kernel, except in a test without the module
 	Log         *slog.Logger
 }
@@ -127,7 +127,7 @@ func New(o Options) (*Receiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, hook := range []*func(){&o.OnAppear, &o.OnLook} {
+	for _, hook := range []*func(){&o.OnAppear, &o.OnChange} {
 		if *hook == nil {
 			*hook = func() {}
 		}

@@ -12,7 +12,7 @@ import (
 func (r *Receiver) watch(ctx context.Context) {
 	look := time.NewTicker(lookInterval)
 	defer look.Stop()
-	checked := time.Now()
+	checked, seen := time.Now(), sight{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -20,7 +20,10 @@ func (r *Receiver) watch(ctx context.Context) {
 		case <-look.C:
 		}
 		dropped, inDoubt, err := r.look()
-		r.OnLook()
+		if now := r.seen(); now != seen {
+			seen = now
+			r.OnChange()
+		}
 		// A notification may be among it.
 		if err == nil && (dropped > 0 || inDoubt || time.Since(checked) >= checkInterval) {
 			checked = time.Now()
@@ -31,6 +34,14 @@ func (r *Receiver) watch(ctx context.Context) {
 		}
 	}
 }
+
+// A sight is what others see of the receiver.
+type sight struct {
+	received uint64
+	family   uint16
+}
+
+func (r *Receiver) seen() sight { return sight{r.Received(), r.SubscribedTo()} }
 
 // look counts what was lost, and wakes the receive loop if it has to act on it.
 func (r *Receiver) look() (dropped uint64, inDoubt bool, err error) {
