@@ -118,7 +118,7 @@ func recipeEvents() (events []event.Event) {
 }
 
 // bodies delivers the events and returns what the server got, a JSON value each.
-func bodies[T any](t *testing.T, name string) []T {
+func bodies[T any](t *testing.T, name string, events []event.Event) []T {
 	t.Helper()
 	var mu sync.Mutex
 	var got []T
@@ -135,7 +135,6 @@ func bodies[T any](t *testing.T, name string) []T {
 		w.WriteHeader(http.StatusAccepted)
 	}))
 	t.Cleanup(server.Close)
-	events := recipeEvents()
 	n, err := recipe(t, "sinks/webhook.md", name, server.URL).Deliver(t.Context(), events)
 	if n != len(events) || err != nil || len(got) != len(events) {
 		t.Fatalf("took %d, %v; %d requests", n, err, len(got))
@@ -158,7 +157,7 @@ func TestRecipeSlack(t *testing.T) {
 			} `json:"text"`
 		} `json:"blocks"`
 	}
-	for i, m := range bodies[message](t, "slack") {
+	for i, m := range bodies[message](t, "slack", recipeEvents()) {
 		if len(m.Blocks) != 1 || m.Blocks[0].Type != "section" || m.Blocks[0].Text.Type != "plain_text" || m.Blocks[0].Text.Emoji {
 			t.Fatalf("%d is no plain text in a section: %+v", i, m)
 		}
@@ -198,7 +197,7 @@ func TestRecipePagerDuty(t *testing.T) {
 	}
 	keys := make(map[string]bool)
 	events := recipeEvents()
-	for i, m := range bodies[trigger](t, "pagerduty") {
+	for i, m := range bodies[trigger](t, "pagerduty", events) {
 		p := m.Payload
 		keys[m.DedupKey] = true
 		switch {
