@@ -12,6 +12,8 @@ import (
 
 // Event is about what is added to every event, in every sink.
 type Event struct {
+	// Host replaces the machine's name in events that are received from now on.
+	Host string `yaml:"host" default:""`
 	// Labels are names and values that the operator gives to the machine.
 	Labels map[string]string `yaml:"labels"`
 	// MachineID adds machine-id(5), which should not be given to networks that are
@@ -31,7 +33,13 @@ const (
 // Every envelope takes these as they are: 32 is what a syslog message allows.
 var labelName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,31}$`)
 
+// What every envelope takes as it is: RFC 5424 allows a host no other characters.
+var shownHost = regexp.MustCompile(`^[!-~]{1,255}$`)
+
 func (e *Event) check(s section) {
+	if e.Host != "" && !shownHost.MatchString(e.Host) {
+		s.errorf("host", `%s is not a host name; write 1 to 255 letters, digits or other visible ASCII characters, or "" for the machine's name`, quote(e.Host))
+	}
 	if len(e.Labels) > maxLabels {
 		s.errorf("labels", "are %d; give at most %d", len(e.Labels), maxLabels)
 	}

@@ -41,6 +41,7 @@ func textForms() map[string]object {
 		"Config.sinks": {"default": []any{object{"name": "stdout", "stdout": object{}}}},
 		// Not with propertyNames: yaml-language-server takes << for a name there.
 		"Event.labels": {"maxProperties": maxLabels, "patternProperties": object{labelName.String(): labelValue}, "additionalProperties": false},
+		"Event.host":   orEmpty(form(shownHost.String(), "1 to 255 visible ASCII characters")),
 		"HTTP.listen":  orEmpty(form(`^`+hostPort(true)+`$`, `HOST:PORT, :PORT, or "" for no server`)),
 		"Journal.path": path,
 

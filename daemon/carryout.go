@@ -62,6 +62,8 @@ func (d *Daemon) carryOut(ctx context.Context, p *plan, s *stage) *api.Reload {
 		d.web = p.web
 	}
 	d.mu.Unlock()
+	d.useOrigins()
+	d.lookAtHost()
 	d.giveUp(given, p.pending)
 	if p.listens {
 		s.serve(p.web)
@@ -109,7 +111,6 @@ func (d *Daemon) configure(cfg *config.Config) {
 			d.log.Error("the receive buffer keeps its size until the next start", "error", err)
 		}
 	}
-	d.origins.Store(originTable(&cfg.Event, d.boots, d.opts.Machine))
 	d.echo.configure(cfg.Echo)
 }
 

@@ -7,7 +7,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/clock"
 	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/event"
@@ -40,10 +40,12 @@ type Options struct {
 	Log     *slog.Logger
 	Level   *slog.LevelVar // of Log; nil when it does not change
 	Dirs    Dirs
-	Kernel  receiver.Kernel // nil is the machine's own
-	Echo    Prober          // nil is the machine's own
-	Machine *origin.Machine // nil is this one
-	Files   statefile.Files // nil is the machine's own
+	Kernel  receiver.Kernel        // nil is the machine's own
+	Echo    Prober                 // nil is the machine's own
+	Machine *origin.Machine        // nil is this one
+	Files   statefile.Files        // nil is the machine's own
+	Clocks  func() clock.Reading   // nil are the machine's own
+	Host    func() (string, error) // the machine's name; nil is os.Hostname
 
 	// For a reload: where the configuration comes from, nil for nowhere, and the
 	// Fingerprint before the present one was read.
@@ -51,30 +53,34 @@ type Options struct {
 	Fingerprint string
 
 	reaper *exec.Reaper // of the programs of sinks; nil unless the process is process 1
+	clock  *clock.Clock // that New opens
 }
 
 // A Daemon is one running genltestd.
 type Daemon struct {
-	log      *slog.Logger
-	repeats  *ratelog.Logger // of lines that may repeat
-	metrics  *metrics.Metrics
-	notifier *systemd.Notifier
-	receiver *receiver.Receiver
-	opts     Options
-	journal  *journal.Journal
-	inbox    *journal.Inbox
-	boots    *origin.Boots
-	state    *stateFaults
-	removals *removals
-	origins  atomic.Pointer[origin.Table] // of events that are read from now on
-	decode   delivery.Decoder
-	echo     *echoLoop
-	status   *statusReporter
-	pages    control.Pages
-	socket   *endpoint                  // of the operator's client
-	requests chan request               // to reload
-	stopping chan struct{}              // closed when no more are answered
-	leaving  map[string]<-chan struct{} // sinks that a reload has removed and that have not returned; its goroutine's
+	log       *slog.Logger
+	repeats   *ratelog.Logger // of lines that may repeat
+	metrics   *metrics.Metrics
+	notifier  *systemd.Notifier
+	receiver  *receiver.Receiver
+	opts      Options
+	journal   *journal.Journal
+	inbox     *journal.Inbox
+	boots     *origin.Boots
+	state     *stateFaults
+	clock     *clock.Clock
+	removals  *removals
+	renamed   atomic.Pointer[string]       // the host of the next event, when it is another
+	originsMu sync.Mutex                   // held to replace origins
+	origins   atomic.Pointer[origin.Table] // of events that are read from now on
+	decode    delivery.Decoder
+	echo      *echoLoop
+	status    *statusReporter
+	pages     control.Pages
+	socket    *endpoint                  // of the operator's client
+	requests  chan request               // to reload
+	stopping  chan struct{}              // closed when no more are answered
+	leaving   map[string]<-chan struct{} // sinks that a reload has removed and that have not returned; its goroutine's
 
 	journalPath string // as it was configured at the start
 
@@ -102,6 +108,9 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	if opts.Machine == nil {
 		opts.Machine = thisMachine(log)
 	}
+	if opts.Host == nil {
+		opts.Host = os.Hostname
+	}
 	if opts.Files == nil {
 		opts.Files = statefile.Disk{}
 	}
@@ -127,8 +136,10 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	d.state = newStateFaults(component(log, "state"), d.metrics)
+	d.clock = d.openClock()
+	d.opts.clock = d.clock
 	d.removals = newRemovals(opts.Files, filepath.Join(opts.Dirs.State, removedFile))
-	d.journal, err = openJournal(&cfg.Journal, JournalDir(&cfg.Journal, opts.Dirs), component(log, "journal"))
+	d.journal, err = d.openJournal(&cfg.Journal, component(log, "journal"))
 	if err != nil {
 		return nil, err
 	}
@@ -144,20 +155,16 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	d.status = newStatusReporter(d.statusLine, d.unsettled, func(line string) { d.notifier.Status("%s", line) })
 	// Before all that receiving does not need: from now on events wait in the socket.
 	d.receiver, err = receiver.New(receiver.Options{
-		Kernel: d.kernel(), Journal: d.journal, Inbox: d.inbox, FreshInbox: fresh,
+		Kernel: d.kernel(), Journal: hostJournal{d.journal, d.noteHost}, Inbox: d.inbox, FreshInbox: fresh,
 		Metrics: d.metrics, BufferBytes: int(cfg.Receiver.Buffer), OnAppear: d.echo.appeared, OnChange: d.status.look, Log: component(log, "receiver"),
+		Now: d.clock.Now, Age: d.clock.Age,
 	})
 	if err != nil {
 		return nil, err
 	}
 	undo.push(d.receiver.Close)
-	host, err := os.Hostname()
-	if err != nil {
-		return nil, fmt.Errorf("host name: %w", err)
-	}
-	d.boots = openBoots(opts.Dirs.State, d.journal, opts.Machine, log)
-	d.origins.Store(originTable(&cfg.Event, d.boots, opts.Machine))
-	d.decode = decoder(d.journal.ID(), host, func(seq uint64) *event.Origin { return d.origins.Load().Of(seq) })
+	d.openBoots()
+	d.decode = decoder(d.journal.ID(), func(seq uint64) (*event.Origin, string) { return d.origins.Load().Of(seq) })
 	compiler := newCompiler(cfg)
 	for i := range cfg.Sinks {
 		w, p, err := d.openSink(&cfg.Sinks[i], compiler)
@@ -234,6 +241,8 @@ func (d *Daemon) Run(parent context.Context) error {
 	serving.start(d.socket.run)
 	serving.start(func(ctx context.Context) error { d.opts.reaper.Run(ctx); return nil })
 	serving.start(func(ctx context.Context) error { d.notifier.Watchdog(ctx, d.alive); return nil })
+	serving.start(func(ctx context.Context) error { d.maintainClock(ctx); return nil })
+	serving.start(func(ctx context.Context) error { d.followHost(ctx); return nil })
 	for _, w := range d.crew() {
 		delivering.start(w.run)
 	}

@@ -63,7 +63,7 @@ func (d Dirs) places() []area {
 		{realPath(d.controlSocket()), false, "the daemon's control socket"},
 		{realPath(d.inbox()), false, "the daemon's inbox"},
 	}
-	for _, name := range []string{bootsName, removedFile} {
+	for _, name := range []string{bootsName, clockName, removedFile} {
 		all = append(all, area{realPath(filepath.Join(d.State, name)), false, "the daemon's state"})
 	}
 	return all

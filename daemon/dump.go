@@ -14,23 +14,34 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/origin"
+	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
 // DumpJournal writes each record of a journal to out as one line: an event as the
-// sinks write it, with the boot that it was received in, if that is known; anything
-// else with its bytes. It ends at the first failed write.
+// sinks write it, with the host and the boot that it was received on, if they are known;
+// anything else with its bytes. It ends at the first failed write.
 func DumpJournal(dir string, out io.Writer) (journal.Summary, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return journal.Summary{}, fmt.Errorf("host name: %w", err)
 	}
+	var table *origin.Table
+	originOf := func(seq uint64) (o *event.Origin, of string) {
+		if o, of = table.Of(seq); of == "" {
+			of = host
+		}
+		return o, of
+	}
 	var line []byte
 	var decode delivery.Decoder
 	return journal.Dump(dir, func(id string, r journal.Record) error {
 		if decode == nil {
-			// Without the file, which is in the state directory, the boots are not known.
-			boots, _ := origin.Read(filepath.Join(filepath.Dir(filepath.Clean(dir)), bootsName), id)
-			decode = decoder(id, host, boots.Table(event.Origin{}, true, true).Of)
+			// Without the file, which is in the state directory, hosts and boots are not known.
+			boots, _ := origin.Read(origin.Options{
+				Files: statefile.Disk{}, Path: filepath.Join(filepath.Dir(filepath.Clean(dir)), bootsName), JournalID: id,
+			})
+			table = boots.Table(event.Origin{}, true, true)
+			decode = decoder(id, originOf)
 		}
 		if e, err := decode(r); err == nil {
 			line = e.AppendJSON(line[:0])

@@ -73,7 +73,7 @@ func examples(cfg *config.Config) []event.Event {
 	every := everyOrigin(&cfg.Event, &origin.Machine{})
 	head := event.Event{
 		JournalID: "6a9155caa46c7dcc", Host: "web-1", Family: "genltest", Group: "mcgrp",
-		Origin: (&origin.Boots{}).Table(every, false, false).Of(1),
+		Origin: originOf(every),
 	}
 	e, gap := head, head
 	e.Seq, e.Time, e.Message = 1, instant("2026-01-02T03:04:05.228148939Z"), []byte("hello")
@@ -115,4 +115,9 @@ func headers(t *testing.T, cfg *config.Config, e event.Event) string {
 	var lines strings.Builder
 	encoder.(event.Attributer).Attributes(&e, func(name, value string) { lines.WriteString(name + ": " + value + "\n") })
 	return lines.String() + "content-type: " + encoder.ContentType() + "\n"
+}
+
+func originOf(every event.Origin) *event.Origin {
+	o, _ := (&origin.Boots{}).Table(every, false, false).Of(1)
+	return o
 }

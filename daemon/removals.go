@@ -81,11 +81,11 @@ func (r *removals) missing(name string, now time.Time) (since time.Time, isNew b
 // forget forgets a sink of which nothing is left.
 func (r *removals) forget(name string) { delete(r.since, name) }
 
-// prune forgets sinks that have no cursor any more and were missed at oldest or before. A
-// cursor that cannot be read now may come back until then.
-func (r *removals) prune(cursors []string, oldest time.Time) {
+// prune forgets sinks that have no cursor any more and are missing for too long. A cursor
+// that cannot be read now may come back until then.
+func (r *removals) prune(cursors []string, tooLong func(since time.Time) bool) {
 	maps.DeleteFunc(r.since, func(name string, since time.Time) bool {
-		return !slices.Contains(cursors, name) && !since.After(oldest)
+		return !slices.Contains(cursors, name) && tooLong(since)
 	})
 }
 

@@ -24,7 +24,7 @@ const removedFile = "removed-sinks.json"
 
 // forget makes a check, and returns when the next is to be made.
 func (d *Daemon) forget() (next time.Duration) {
-	err := d.forgetRemovedSinks(time.Now())
+	err := d.forgetRemovedSinks()
 	d.state.set(metrics.FileRemovedSinks, err)
 	if err != nil {
 		return removedRetry
@@ -36,7 +36,7 @@ func (d *Daemon) forget() (next time.Duration) {
 // that have not been configured for journal.keep_removed_sinks: a place holds back
 // events that nobody is to get. Until then a sink that comes back goes on where it was.
 // Nothing is removed while the time since when a sink is missing cannot be read.
-func (d *Daemon) forgetRemovedSinks(now time.Time) error {
+func (d *Daemon) forgetRemovedSinks() error {
 	cfg := d.config()
 	damaged, err := d.removals.load()
 	if damaged != nil {
@@ -48,8 +48,8 @@ func (d *Daemon) forgetRemovedSinks(now time.Time) error {
 			d.removals.configured(name)
 			continue
 		}
-		since, isNew := d.removals.missing(name, now)
-		left := time.Duration(cfg.Journal.KeepRemovedSinks) - now.Sub(since)
+		since, isNew := d.removals.missing(name, d.clock.Now())
+		left := time.Duration(cfg.Journal.KeepRemovedSinks) - d.clock.Age(since)
 		switch {
 		case left > 0 && isNew && d.removals.known:
 			d.log.Warn("a sink is no longer configured; its place is kept for a while", "sink", name, "for", left)
@@ -59,7 +59,9 @@ func (d *Daemon) forgetRemovedSinks(now time.Time) error {
 			errs = append(errs, d.removeSink(name))
 		}
 	}
-	d.removals.prune(d.journal.Cursors(), now.Add(-time.Duration(cfg.Journal.KeepRemovedSinks)))
+	d.removals.prune(d.journal.Cursors(), func(since time.Time) bool {
+		return d.clock.Age(since) > time.Duration(cfg.Journal.KeepRemovedSinks)
+	})
 	return errors.Join(append(errs, d.removals.save())...)
 }
 

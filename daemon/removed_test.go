@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/clock"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/statefile"
 	"github.com/genltestd/genltestd/metrics"
@@ -45,11 +46,19 @@ func TestThePlaceOfARemovedSinkIsKeptForAWhile(t *testing.T) {
 		state:    newStateFaults(log, metrics.New(prometheus.NewRegistry(), "", nil)),
 		removals: newRemovals(statefile.Disk{}, filepath.Join(dir, removedFile)),
 	}
-	now := time.Now()
+	now, passed := time.Now(), time.Duration(0)
+	d.opts.Files, d.opts.Machine = statefile.Disk{}, machine("a")
+	d.opts.Clocks = func() clock.Reading {
+		// Whatever the clock shows.
+		wall := now.Add(time.Duration(int(passed/time.Hour)%5-2) * 24 * 365 * time.Hour)
+		return clock.Reading{Wall: wall, Uptime: passed}
+	}
 	has := func(at time.Time, want bool) {
 		t.Helper()
+		d.clock = d.openClock()
 		d.removals = newRemovals(statefile.Disk{}, d.removals.path) // a restart
-		if err := d.forgetRemovedSinks(at); err != nil {
+		passed = at.Sub(now)
+		if err := d.forgetRemovedSinks(); err != nil {
 			t.Fatal(err)
 		}
 		if got := slices.Contains(j.Cursors(), "removed"); got != want {
@@ -66,7 +75,7 @@ func TestThePlaceOfARemovedSinkIsKeptForAWhile(t *testing.T) {
 	has(now.Add(23*time.Hour), true)
 	// The sink comes back, and is removed once more: its time begins anew.
 	cfg.Sinks[0].Name = "removed"
-	if err := d.forgetRemovedSinks(now.Add(23 * time.Hour)); err != nil {
+	if err := d.forgetRemovedSinks(); err != nil {
 		t.Fatal(err)
 	}
 	cfg.Sinks[0].Name = "kept"

@@ -22,7 +22,7 @@ const (
 
 // alive says what makes the process one that should be restarted.
 func (d *Daemon) alive() []string {
-	if stuck := d.receiver.Stuck(time.Now()); stuck > stuckAfter {
+	if stuck := d.receiver.Stuck(); stuck > stuckAfter {
 		return []string{fmt.Sprintf("receiver: busy with one batch for %s", stuck.Round(time.Second))}
 	}
 	return nil

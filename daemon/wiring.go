@@ -130,12 +130,10 @@ func ruleOptions(c *config.Sink) match.Options {
 }
 
 // decoder makes events of the journal's records.
-func decoder(journalID, host string, originOf func(seq uint64) *event.Origin) delivery.Decoder {
+func decoder(journalID string, originOf func(seq uint64) (o *event.Origin, host string)) delivery.Decoder {
 	return func(r journal.Record) (event.Event, error) {
-		e := event.Event{
-			JournalID: journalID, Seq: r.Seq, Time: r.Time,
-			Host: host, Family: genl.FamilyName, Group: genl.GroupName, Origin: originOf(r.Seq),
-		}
+		e := event.Event{JournalID: journalID, Seq: r.Seq, Time: r.Time, Family: genl.FamilyName, Group: genl.GroupName}
+		e.Origin, e.Host = originOf(r.Seq)
 		if genl.IsGap(r.Data) {
 			gap, err := genl.DecodeGap(r.Data)
 			e.Gap = (*event.Gap)(&gap)
@@ -158,10 +156,10 @@ func JournalDir(c *config.Journal, dirs Dirs) string {
 	return cmp.Or(c.Path, dirs.journal())
 }
 
-func openJournal(c *config.Journal, dir string, log *slog.Logger) (*journal.Journal, error) {
-	opts := journalOptions(c)
-	opts.Log = log
-	return journal.Open(dir, opts)
+func (d *Daemon) openJournal(c *config.Journal, log *slog.Logger) (*journal.Journal, error) {
+	o := journalOptions(c)
+	o.Now, o.Steady, o.Log = d.clock.Now, d.clock.Steady, log
+	return journal.Open(JournalDir(c, d.opts.Dirs), o)
 }
 
 func journalOptions(c *config.Journal) journal.Options {

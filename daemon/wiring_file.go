@@ -13,7 +13,7 @@ import (
 
 func fileOptions(c *config.Sink, encoder event.Encoder, opts *Options) file.Options {
 	r := &c.File.Rotate
-	return file.Options{
+	o := file.Options{
 		Path: c.File.Path, Mode: fs.FileMode(c.File.Mode), Encoder: encoder, Fsync: c.File.Fsync == config.FsyncBatch,
 		// Beside the journal's cursor of the same name, with which it makes sense.
 		Position: opts.position(c.Name), BootID: opts.Machine.Boot.ID,
@@ -23,6 +23,10 @@ func fileOptions(c *config.Sink, encoder event.Encoder, opts *Options) file.Opti
 		},
 		Log: component(opts.Log, "sink").With("sink", c.Name),
 	}
+	if opts.clock != nil {
+		o.Now, o.Age = opts.clock.Now, opts.clock.Age
+	}
+	return o
 }
 
 // position is the file in which a sink of kind file notes what it is about to append.

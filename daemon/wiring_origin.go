@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"cmp"
 	"log/slog"
 	"maps"
 	"path/filepath"
@@ -10,8 +11,8 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/origin"
+	"github.com/genltestd/genltestd/metrics"
 )
 
 // thisMachine reads what it can.
@@ -26,15 +27,26 @@ func thisMachine(log *slog.Logger) *origin.Machine {
 // bootsName is the file of package origin in the state directory.
 const bootsName = "boots"
 
-// openBoots notes the current boot, whether its id is asked for or not: it may be
-// later, for events that are received now. Nothing of it is worth a daemon that does
-// not start. It must be called before the receiver is made.
-func openBoots(dir string, j *journal.Journal, m *origin.Machine, log *slog.Logger) *origin.Boots {
-	boots, err := origin.Open(filepath.Join(dir, bootsName), j.ID(), j.First(), j.Last()+1, m.Boot)
-	if err != nil {
-		log.Warn("the boot of events received now will not be known after a restart", "error", err)
+// openBoots stores the current boot, whether its id is asked for or not: it may be
+// later, for events that are received now. A failure here must not prevent start-up. It
+// must be called before the receiver runs.
+func (d *Daemon) openBoots() {
+	o := origin.Options{
+		Files: d.opts.Files, Path: filepath.Join(d.opts.Dirs.State, bootsName), JournalID: d.journal.ID(),
+		OnDamage: func(err error) { d.state.damaged(metrics.FileBoots, err) },
 	}
-	return boots
+	host := cmp.Or(d.hostName(), unknownHost)
+	boots, err := origin.Open(o, d.journal.First(), d.journal.Last()+1, d.opts.Machine.Boot, host)
+	d.state.set(metrics.FileBoots, err)
+	d.boots = boots
+	d.useOrigins()
+}
+
+// useOrigins has events that are read from now on show what the configuration asks for.
+func (d *Daemon) useOrigins() {
+	d.originsMu.Lock()
+	defer d.originsMu.Unlock()
+	d.origins.Store(originTable(&d.config().Event, d.boots, d.opts.Machine))
 }
 
 func originTable(c *config.Event, boots *origin.Boots, m *origin.Machine) *origin.Table {

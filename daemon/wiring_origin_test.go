@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/origin"
+	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
 // enriched is what the configuration can add to an event.
@@ -129,7 +129,10 @@ func TestADumpShowsTheBootIfItIsKnown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		openBoots(state, j, machine(digit), slog.New(slog.DiscardHandler))
+		o := origin.Options{Files: statefile.Disk{}, Path: filepath.Join(state, bootsName), JournalID: j.ID()}
+		if _, err := origin.Open(o, 1, j.Last()+1, machine(digit).Boot, "h"); err != nil {
+			t.Fatal(err)
+		}
 		if err := errors.Join(j.Append(uint64(i+1), time.Now(), [][]byte{message("from " + digit)}), j.Close()); err != nil {
 			t.Fatal(err)
 		}

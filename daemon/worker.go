@@ -67,7 +67,7 @@ func (d *Daemon) newWorker(c *config.Sink, held *journal.Reader, compiler *match
 	w.Worker = delivery.NewWorker(delivery.Config{
 		Name: c.Name, Way: w.way, Reader: w.reader, Letters: w.letters, Decode: d.decode,
 		State: metrics.NewSinkState(c.Name, match.Reasons()), Latency: d.metrics.SinkLatency.WithLabelValues(c.Name),
-		Log: component(d.log, "delivery"),
+		Log: component(d.log, "delivery"), Clock: d.clock,
 	})
 	w.discard = undo.run
 	return w, nil
@@ -84,6 +84,7 @@ func (d *Daemon) newWay(c *config.Sink, before *worker, compiler *match.Compiler
 		if err != nil {
 			return way, err
 		}
+		rules.Follow(d.clock.Steady)
 		way.Rules = rules
 	}
 	if before != nil && reflect.DeepEqual(place(before.cfg), place(*c)) {
@@ -111,6 +112,7 @@ func (d *Daemon) openLetters(c *config.Sink, dir string) *deadletter.Box {
 		MaxBytes: int64(c.DeadLetters.MaxBytes), MaxAge: time.Duration(c.DeadLetters.MaxAge),
 		OnReplay: func() { d.replay(c.Name) }, Log: component(d.log, "delivery").With("sink", c.Name),
 		OnDamage: func(err error) { d.state.damaged(metrics.FileDeadLetters, err) },
+		Now:      d.clock.Now, Steady: d.clock.Steady,
 	})
 }
 

@@ -35,6 +35,7 @@ type Metrics struct {
 // The small files of the state directory.
 const (
 	FileBoots        = "boots"
+	FileClock        = "clock"
 	FileRemovedSinks = "removed_sinks"
 	FileInbox        = "inbox"
 	FileDeadLetters  = "dead_letters" // a directory for each sink
@@ -83,9 +84,9 @@ func New(reg prometheus.Registerer, version string, refusals []string) *Metrics 
 			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 11), // to some nine minutes
 		}, []string{"sink"}),
 		StateFault: gaugeVec("state_file_fault", "1 while a file of the state directory cannot be read or written, by file.",
-			"file", FileBoots, FileRemovedSinks, FileInbox),
+			"file", FileBoots, FileClock, FileRemovedSinks, FileInbox),
 		StateDamaged: counterVec("state_files_damaged_total",
-			"Times that a file of the state directory was damaged and was set aside, or that parts of it were left out, by file.", "file", FileBoots, FileRemovedSinks, FileInbox, FileDeadLetters),
+			"Times that a file of the state directory was damaged and was set aside, or that parts of it were left out, by file.", "file", FileBoots, FileClock, FileRemovedSinks, FileInbox, FileDeadLetters),
 	}
 	reg.MustRegister(
 		m.Received, m.Refused, m.Lost, m.Blind, m.ReceiveBuffer, m.Subscribed, m.Registrations,

@@ -38,9 +38,12 @@ type Options struct {
 	// directory that is not a box and was renamed.
 	OnDamage func(error)
 	Now      func() time.Time // nil is time.Now
-	Log      *slog.Logger     // nil is none
-	FS       journal.FS       // nil is the machine's
-	Retry    time.Duration    // interval between attempts to open a box; 0 is 10 s
+	// Steady translates times to a clock that is not stepped, by which MaxAge is measured.
+	// nil trusts the clock.
+	Steady func(time.Time) time.Time
+	Log    *slog.Logger  // nil is none
+	FS     journal.FS    // nil is the machine's
+	Retry  time.Duration // interval between attempts to open a box; 0 is 10 s
 }
 
 // Stats is what a box holds, and what it has lost since it was opened.
@@ -85,6 +88,9 @@ const defaultRetry = 10 * time.Second
 func Open(dir string, opts Options) *Box {
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.Steady == nil {
+		opts.Steady = func(t time.Time) time.Time { return t }
 	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
@@ -151,7 +157,7 @@ const segmentsPerBox = 32
 func (b *Box) journalOptions() journal.Options {
 	return journal.Options{
 		MaxBytes: b.opts.MaxBytes, SegmentBytes: b.opts.MaxBytes / segmentsPerBox,
-		Fsync: journal.FsyncAlways, Now: b.opts.Now, FS: b.opts.FS, Log: b.opts.Log,
+		Fsync: journal.FsyncAlways, Now: b.opts.Now, Steady: b.opts.Steady, FS: b.opts.FS, Log: b.opts.Log,
 	}
 }
 

@@ -75,8 +75,10 @@ func (b *Box) tidy() {
 		b.stats.Expired += b.index.removeIf(func(e *entry) bool { return e.number < first })
 	}
 	if b.opts.MaxAge > 0 {
-		oldest := b.opts.Now().Add(-b.opts.MaxAge).UnixNano()
-		b.stats.Expired += b.index.removeIf(func(e *entry) bool { return e.refused < oldest })
+		oldest := b.opts.Steady(b.opts.Now()).Add(-b.opts.MaxAge)
+		b.stats.Expired += b.index.removeIf(func(e *entry) bool {
+			return b.opts.Steady(time.Unix(0, e.refused)).Before(oldest)
+		})
 	}
 	b.mu.Unlock()
 	if err := b.advance(); err != nil {

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/genltestd/genltestd/daemon/clock"
+	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
 // TestNewLimitsHoldAtOnce: what they take is gone and counted when SetLimits returns,
@@ -124,6 +127,36 @@ func TestLimitsChangeBesideEverything(t *testing.T) {
 	others.Wait()
 	if s := b.Stats(); s.Live+s.Expired != total || s.Expired == 0 {
 		t.Errorf("%+v", s)
+	}
+	closeBox(t, b)
+}
+
+// The clock is stepped from 2020 to now, as NTP does at boot.
+func TestAStepOfTheClockExpiresNoLetter(t *testing.T) {
+	wall, uptime := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), time.Minute
+	c, err := clock.Open(clock.Options{
+		Files: statefile.Disk{}, Path: filepath.Join(t.TempDir(), "clock"), BootID: "a",
+		Read: func() clock.Reading { return clock.Reading{Wall: wall, Uptime: uptime} },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const age = time.Hour
+	b := open(t, t.TempDir(), Options{MaxAge: age, Now: c.Now, Steady: c.Steady})
+	young := letter(1, "x")
+	young.Refused = c.Now()
+	add(t, b, young)
+	for _, step := range []time.Duration{6 * 365 * 24 * time.Hour, -3 * 365 * 24 * time.Hour} {
+		wall, uptime = wall.Add(step), uptime+age/3
+		b.SetLimits(0, age)
+		if s := b.Stats(); s.Live != 1 || s.Expired != 0 {
+			t.Errorf("after a step by %v: %+v", step, s)
+		}
+	}
+	uptime += age // and the clock stands still
+	b.SetLimits(0, age)
+	if s := b.Stats(); s.Live != 0 || s.Expired != 1 {
+		t.Errorf("after its age: %+v", s)
 	}
 	closeBox(t, b)
 }

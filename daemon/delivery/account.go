@@ -18,6 +18,7 @@ import (
 // that have found their fate. All of it changes under one lock, so that it is whole
 // whenever somebody looks.
 type account struct {
+	clock   Clock
 	reader  Reader
 	latency prometheus.Observer
 	health  *health
@@ -122,11 +123,11 @@ const (
 func (a *account) done(b *batch) (over bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if now := time.Now(); b.done < b.decided {
+	if ages := (&ages{clock: a.clock, now: a.clock.Steady(a.clock.Now())}); b.done < b.decided {
 		good, refused := false, uint64(0)
 		for ; b.done < b.decided; b.done++ {
 			i := &b.items[b.done]
-			a.one(i, b.replay, now)
+			a.one(i, b.replay, ages)
 			switch i.fate {
 			case taken:
 				good, refused = true, 0
@@ -145,7 +146,7 @@ func (a *account) done(b *batch) (over bool) {
 	return over
 }
 
-func (a *account) one(i *item, replay bool, now time.Time) {
+func (a *account) one(i *item, replay bool, ages *ages) {
 	s := &a.state
 	switch {
 	case replay && i.fate == taken:
@@ -161,12 +162,27 @@ func (a *account) one(i *item, replay bool, now time.Time) {
 	switch i.fate {
 	case taken:
 		s.Delivered++
-		a.latency.Observe(max(now.Sub(i.record.Time), 0).Seconds())
+		a.latency.Observe(ages.of(i.record.Time).Seconds())
 	case deadLettered:
 		s.DeadLettered++
 	default:
 		s.Dropped[string(i.fate)]++
 	}
+}
+
+// ages measures those of events, most of which were received at the same time.
+type ages struct {
+	clock    Clock
+	now      time.Time // steady
+	received time.Time // of the last one,
+	age      time.Duration
+}
+
+func (a *ages) of(received time.Time) time.Duration {
+	if !a.received.Equal(received) {
+		a.received, a.age = received, max(0, a.now.Sub(a.clock.Steady(received)))
+	}
+	return a.age
 }
 
 // commit moves the cursor over the first batches, as far as they are dealt with.

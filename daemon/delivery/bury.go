@@ -36,7 +36,7 @@ func (l *lane) refused(b *batch, cause error) {
 	why := sink.RefusalOf(cause)
 	b.letters.waiting = append(b.letters.waiting, deadletter.Letter{
 		ID: id, Received: i.record.Time, Data: i.record.Data,
-		Reason: cause.Error(), Kind: string(why.Kind), Status: why.Status, Refused: time.Now(), Attempts: i.attempts,
+		Reason: cause.Error(), Kind: string(why.Kind), Status: why.Status, Refused: l.Clock.Now(), Attempts: i.attempts,
 	})
 }
 

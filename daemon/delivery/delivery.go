@@ -60,7 +60,7 @@ type Reader interface {
 	Read(ctx context.Context, records []journal.Record) (n int, skipped uint64, err error)
 	TryRead(records []journal.Record) (n int, skipped uint64, err error)
 	Interrupt()
-	Trim(maxBytes int64, oldest time.Time) (dropped uint64, err error)
+	Trim(maxBytes int64, oldest time.Time) (dropped uint64, err error) // oldest is a steady time
 	Commit(last journal.Record) error
 	Backlog() uint64
 	Lag() int64
@@ -68,6 +68,19 @@ type Reader interface {
 }
 
 var _ Reader = (*journal.Reader)(nil)
+
+// A Clock measures ages: see clock.Clock, which no step of the wall clock changes.
+type Clock interface {
+	Now() time.Time
+	// Steady translates times of Now to a clock that is not stepped.
+	Steady(t time.Time) time.Time
+}
+
+// wallClock trusts the wall clock.
+type wallClock struct{}
+
+func (wallClock) Now() time.Time               { return time.Now() }
+func (wallClock) Steady(t time.Time) time.Time { return t }
 
 // A Decoder turns a record into an event.
 type Decoder func(journal.Record) (event.Event, error)

@@ -55,8 +55,8 @@ func (l *lane) beyond(b *batch) (n int, f fate) {
 	}
 	_, left := b.left()
 	if l.Options.MaxAge > 0 {
-		oldest := time.Now().Add(-l.Options.MaxAge)
-		for n < len(left) && left[n].Time.Before(oldest) {
+		oldest := l.oldest(l.Options.MaxAge)
+		for n < len(left) && l.Clock.Steady(left[n].Time).Before(oldest) {
 			n++
 		}
 	}

@@ -37,6 +37,7 @@ type Config struct {
 	State   metrics.SinkState   // to begin with
 	Latency prometheus.Observer // seconds from receipt until taken
 	Log     *slog.Logger
+	Clock   Clock // nil trusts the machine's
 }
 
 // A Worker delivers the journal to one sink: each event that the rules let pass,
@@ -68,11 +69,14 @@ type Worker struct {
 // NewWorker returns a worker that closes the reader and the sinks in the end.
 func NewWorker(c Config) *Worker {
 	c.Log = c.Log.With("sink", c.Name)
+	if c.Clock == nil {
+		c.Clock = wallClock{}
+	}
 	limits := ratelog.New(c.Log)
 	health := newHealth(c.Log, limits)
 	w := &Worker{
 		Config:  c,
-		account: &account{reader: c.Reader, latency: c.Latency, health: health, state: c.State},
+		account: &account{clock: c.Clock, reader: c.Reader, latency: c.Latency, health: health, state: c.State},
 		health:  health,
 		limits:  limits,
 
@@ -240,7 +244,7 @@ func (w *Worker) trim() error {
 		return nil
 	}
 	if o.MaxAge > 0 {
-		if err := w.trimTo(0, time.Now().Add(-o.MaxAge), tooOld); err != nil {
+		if err := w.trimTo(0, w.oldest(o.MaxAge), tooOld); err != nil {
 			return err
 		}
 	}
@@ -253,6 +257,11 @@ func (w *Worker) trimTo(maxBytes int64, oldest time.Time, f fate) error {
 		w.limits.Warn("events dropped: beyond a limit of the sink", "events", n, "limit", f)
 	}
 	return err
+}
+
+// oldest returns the steady time that is so long ago.
+func (w *Worker) oldest(age time.Duration) time.Time {
+	return w.Clock.Steady(w.Clock.Now()).Add(-age)
 }
 
 // replay returns dead letters that are to be delivered again, nil when there are

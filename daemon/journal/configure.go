@@ -41,7 +41,7 @@ func (j *Journal) adopt(o Options) bool {
 	if j.closed {
 		return false
 	}
-	o.Now, o.FS, o.Log = j.opts.Now, j.opts.FS, j.opts.Log
+	o.Now, o.Steady, o.FS, o.Log = j.opts.Now, j.opts.Steady, j.opts.FS, j.opts.Log
 	o.setDefaults()
 	if o.Fsync == FsyncAlways && j.opts.Fsync != FsyncAlways {
 		j.owed = true

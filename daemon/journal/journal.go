@@ -47,7 +47,10 @@ type Options struct {
 	// its own; 0 is 1 s.
 	CommitInterval time.Duration
 	Now            func() time.Time // nil is time.Now
-	FS             FS               // nil is the machine's
+	// Steady translates times to a clock that is not stepped, by which MaxAge and Trim
+	// measure ages. nil trusts the clock.
+	Steady func(time.Time) time.Time
+	FS     FS // nil is the machine's
 	// Log gets a line for whatever is found broken, cut, removed, set anew or not
 	// readable; nil is none.
 	Log *slog.Logger
@@ -75,6 +78,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Steady == nil {
+		o.Steady = func(t time.Time) time.Time { return t }
 	}
 	if o.FS == nil {
 		o.FS = unixFS{}

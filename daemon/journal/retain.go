@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sort"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,7 +33,12 @@ func (j *Journal) endOf(at int, limit uint64) uint64 {
 // tooOld reports whether the age limit calls for a new segment, so that the old
 // one can go.
 func (j *Journal) tooOld(s *segment) bool {
-	return j.opts.MaxAge > 0 && j.opts.Now().Sub(s.began) > j.opts.MaxAge
+	return j.opts.MaxAge > 0 && j.age(s.began) > j.opts.MaxAge
+}
+
+// age returns how long ago the clock showed t.
+func (j *Journal) age(t time.Time) time.Duration {
+	return j.opts.Steady(j.opts.Now()).Sub(j.opts.Steady(t))
 }
 
 // makeRoom removes the oldest segments that stand against the size limit. The
@@ -96,7 +102,7 @@ func (j *Journal) removeOld() {
 		j.mu.Lock()
 		var oldest *segment
 		var end uint64
-		if j.used && len(j.segments) > 1 && j.opts.Now().Sub(j.segments[0].used) > j.opts.MaxAge {
+		if j.used && len(j.segments) > 1 && j.age(j.segments[0].used) > j.opts.MaxAge {
 			oldest, end = j.segments[0], j.segments[1].first
 		}
 		j.mu.Unlock()

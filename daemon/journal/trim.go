@@ -10,10 +10,10 @@ import (
 
 // Trim takes the reader and its cursor forward over whole batches, until no more
 // than maxBytes of the journal are left to read (0 is no limit) and the next batch
-// was received at oldest or later (the zero time is no limit). dropped is exactly
+// was received at oldest or later (a time of Options.Steady; the zero time is no limit). dropped is exactly
 // how many records that passes over, damaged and removed ones among them: no Read
-// counts them again. Segments that go as a whole are not read, so where the clock
-// was set back one may go for the last time that stands in it. It costs next to
+// counts them again. Segments that go as a whole are not read: the last time that stands
+// in one decides. It costs next to
 // nothing when there is nothing to drop.
 //
 // What was read before should have been committed: the cursor moves past it. The
@@ -89,7 +89,7 @@ func (r *Reader) keptSegment(maxBytes int64, oldest time.Time) (first uint64) {
 	defer j.mu.Unlock()
 	at := max(j.locate(r.next), 0)
 	behind := j.bytesFrom(at + 1)
-	for at+1 < len(j.segments) && (behind >= maxBytes || j.segments[at].used.Before(oldest)) {
+	for at+1 < len(j.segments) && (behind >= maxBytes || !oldest.IsZero() && j.opts.Steady(j.segments[at].used).Before(oldest)) {
 		at++
 		behind -= j.segments[at].size
 		first = j.segments[at].first
@@ -104,7 +104,7 @@ func (r *Reader) passFrames(maxBytes int64, oldest time.Time) error {
 		if found, err := r.nextOfAny(); !found {
 			return err
 		}
-		if r.unread() <= maxBytes && !r.frame.received().Before(oldest) {
+		if r.unread() <= maxBytes && (oldest.IsZero() || !r.j.opts.Steady(r.frame.received()).Before(oldest)) {
 			return nil
 		}
 		r.position = position{r.frame.end(), r.frame.index + r.frame.count}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/vm"
 )
@@ -54,6 +55,7 @@ func Compile(o Options) (*Rules, error) { return NewCompiler(Vocabulary{}).Compi
 // that does not work; Compile never panics, whatever the texts contain.
 func (c *Compiler) Compile(o Options) (*Rules, error) {
 	r := &Rules{sample: uint64(max(o.Sample, 1)), bucket: newBucket(o.RateLimit)}
+	r.Follow(func(t time.Time) time.Time { return t })
 	var errs [3]error
 	r.extract, errs[1] = c.extractor(o.Extract)
 	names := r.extract.known()

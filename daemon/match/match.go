@@ -42,9 +42,14 @@ type Rules struct {
 	sample  uint64
 	window  *window
 	bucket  *bucket
+	steady  func(time.Time) time.Time // of times of receipt
 
 	ledger ledger
 }
+
+// Follow has the rules measure the time between events by what steady makes of their
+// times: a clock that is not stepped. Without it they trust the clock.
+func (r *Rules) Follow(steady func(time.Time) time.Time) { r.steady = steady }
 
 // Judge decides about one event and sets its captures; these are parts of its
 // text. Events come in the order in which they were received. An expression that
@@ -58,13 +63,13 @@ func (r *Rules) Judge(e *event.Event) (Verdict, error) {
 		r.blankCaptures(e)
 		return Pass, nil
 	}
-	if r.suppresses() {
-		r.ledger.begin(e)
+	if !r.suppresses() {
+		return r.judge(e, e.Time)
 	}
-	v, err := r.judge(e)
-	if r.suppresses() {
-		r.ledger.note(e, v)
-	}
+	at := r.steady(e.Time)
+	r.ledger.begin(at)
+	v, err := r.judge(e, at)
+	r.ledger.note(e, at, v)
 	return v, err
 }
 
@@ -74,7 +79,7 @@ func (r *Rules) none() bool {
 
 func (r *Rules) suppresses() bool { return r.sample > 1 || r.window != nil || r.bucket != nil }
 
-func (r *Rules) judge(e *event.Event) (Verdict, error) {
+func (r *Rules) judge(e *event.Event, at time.Time) (Verdict, error) {
 	e.Captures = nil
 	if r.extract != nil && r.early {
 		r.extract.apply(e)
@@ -89,7 +94,7 @@ func (r *Rules) judge(e *event.Event) (Verdict, error) {
 	if err != nil || e.Gap != nil {
 		return Pass, err
 	}
-	return r.suppress(e)
+	return r.suppress(e, at)
 }
 
 func (r *Rules) blankCaptures(e *event.Event) {
@@ -115,7 +120,7 @@ func (r *Rules) captures(e *event.Event) []string {
 	return r.extract.captures(e)
 }
 
-func (r *Rules) suppress(e *event.Event) (Verdict, error) {
+func (r *Rules) suppress(e *event.Event, at time.Time) (Verdict, error) {
 	if r.sample > 1 && !sampled(e, r.sample) {
 		return SampledOut, nil
 	}
@@ -125,15 +130,15 @@ func (r *Rules) suppress(e *event.Event) (Verdict, error) {
 		if key, err = r.window.digest(e, r.captures(e)); err != nil {
 			return Pass, err
 		}
-		if r.window.repeats(key, e.Time) {
+		if r.window.repeats(key, at) {
 			return Repeated, nil
 		}
 	}
-	if r.bucket != nil && !r.bucket.take(e.Time) {
+	if r.bucket != nil && !r.bucket.take(at) {
 		return RateLimited, nil
 	}
 	if r.window != nil {
-		r.window.pass(key, e.Time)
+		r.window.pass(key, at)
 	}
 	return Pass, nil
 }

@@ -16,6 +16,7 @@ const summaryAfter = 10 * time.Second
 type period struct {
 	count    uint64
 	from, to time.Time // receipt of the first and the last
+	began    time.Time // from, by the steady clock
 	since    time.Time // when Summaries first saw it, by the clock; zero if not yet
 }
 
@@ -26,18 +27,18 @@ type ledger struct {
 	due     []event.Event // summaries to be taken
 }
 
-// begin ends the periods that have lasted long enough when e was received. It is
-// called before e is judged.
-func (l *ledger) begin(e *event.Event) {
+// begin ends the periods that have lasted long enough at that time, when the next event was
+// received. It is called before that is judged.
+func (l *ledger) begin(at time.Time) {
 	for v := range l.periods {
-		if p := &l.periods[v]; p.count > 0 && e.Time.Sub(p.from).Abs() >= summaryAfter {
+		if p := &l.periods[v]; p.count > 0 && at.Sub(p.began).Abs() >= summaryAfter {
 			l.due = append(l.due, l.summary(Verdict(v)))
 		}
 	}
 }
 
-// note counts e under its verdict.
-func (l *ledger) note(e *event.Event, v Verdict) {
+// note counts e, which was received at that time, under its verdict.
+func (l *ledger) note(e *event.Event, at time.Time, v Verdict) {
 	l.last = event.Event{
 		JournalID: e.JournalID, Seq: e.Seq, Time: e.Time,
 		Host: e.Host, Family: e.Family, Group: e.Group, Origin: e.Origin,
@@ -47,7 +48,7 @@ func (l *ledger) note(e *event.Event, v Verdict) {
 	}
 	p := &l.periods[v]
 	if p.count == 0 {
-		p.from = e.Time
+		p.from, p.began = e.Time, at
 	}
 	p.count++
 	p.to = e.Time

@@ -7,12 +7,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
 const journalID = "6a9155caa46c7dcc"
@@ -21,18 +23,32 @@ func boot(digit string, release string) Boot { return Boot{strings.Repeat(digit,
 
 var a, b, c = boot("a", "6.1.0-a"), boot("b", "6.1.0-b"), boot("c", "6.1.0-c")
 
+func options(path string) Options {
+	return Options{Files: statefile.Disk{}, Path: path, JournalID: journalID}
+}
+
 func open(t *testing.T, path string, oldest, next uint64, current Boot) *Boots {
 	t.Helper()
-	boots, err := Open(path, journalID, oldest, next, current)
+	boots, err := Open(options(path), oldest, next, current, "h")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return boots
 }
 
+func parsed(text []byte) *Boots {
+	spans, _ := parse(text, journalID)
+	return &Boots{spans: spans}
+}
+
+func bootIDOf(t *Table, seq uint64) string {
+	o, _ := t.Of(seq)
+	return o.BootID
+}
+
 // bootOf is the boot of a number in the table.
 func bootOf(boots *Boots, seq uint64) Boot {
-	o := boots.Table(event.Origin{}, true, true).Of(seq)
+	o, _ := boots.Table(event.Origin{}, true, true).Of(seq)
 	if o == nil {
 		return Boot{}
 	}
@@ -61,7 +77,7 @@ func TestEachEventIsOfTheBootInWhichItWasReceived(t *testing.T) {
 	boots = open(t, path, 1, 30, a)
 	want := map[uint64]Boot{1: a, 9: a, 10: b, 19: b, 20: {"", "6.1.0-x"}, 29: {"", "6.1.0-x"}, 30: a}
 	checkBoots(t, boots, want)
-	read, err := Read(path, journalID)
+	read, err := Read(options(path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,23 +89,26 @@ func TestEventsFromBeforeTheFileAreOfNoKnownBoot(t *testing.T) {
 	checkBoots(t, boots, map[uint64]Boot{1: {}, 99: {}, 100: a})
 }
 
-func TestBootsWithoutEventsAreForgotten(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "boots")
-	open(t, path, 1, 1, a)
-	open(t, path, 1, 10, b)
-	checkBoots(t, open(t, path, 9, 20, c), map[uint64]Boot{9: a})
-	checkBoots(t, open(t, path, 10, 20, c), map[uint64]Boot{9: {}, 10: b, 20: c})
-	checkBoots(t, open(t, path, 1<<40, 1<<40, c), map[uint64]Boot{19: {}, 1 << 40: c})
-	text, err := os.ReadFile(path)
-	if err != nil || bytes.Count(text, []byte("\n")) != 2 {
-		t.Errorf("the file has %q, %v", text, err)
+// Dead letters may be older than the journal: so boots are kept as long as there are few.
+func TestTheOldestBootsWithoutEventsAreForgotten(t *testing.T) {
+	var spans []span
+	for i := range uint64(2 * maxSpans) {
+		spans = append(spans, span{1 + i, boot("abcdef"[i%6:i%6+1], "r"), "h"})
+	}
+	if left := prune(spans, 2*maxSpans); len(left) != maxSpans || left[0].first != maxSpans+1 {
+		t.Errorf("%d spans are left, the first is %+v", len(left), left[0])
+	}
+	if left := prune(spans, 10); len(left) != 2*maxSpans-9 || left[0].first != 10 {
+		t.Errorf("with events from 10 on %d spans are left, the first is %+v", len(left), left[0])
 	}
 }
 
 func TestAnotherJournalsFileSaysNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "boots")
 	open(t, path, 1, 1, a)
-	boots, err := Open(path, "ffffffffffffffff", 1, 10, b)
+	o := options(path)
+	o.JournalID = "ffffffffffffffff"
+	boots, err := Open(o, 1, 10, b, "h")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +137,7 @@ func TestDamageLeavesOutButNeverLies(t *testing.T) {
 	truth := map[uint64]Boot{1: a, 9: a, 10: b, 19: b, 20: c, 30: c}
 	known := 0
 	check := func(what string, i int, damaged []byte) {
-		boots := parse(damaged, journalID)
+		boots := parsed(damaged)
 		for seq, boot := range truth {
 			switch got := bootOf(boots, seq); got {
 			case boot:
@@ -169,7 +188,7 @@ func TestAFileThatCannotBeReplacedIsRemoved(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(path+".tmp", "x"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	boots, err := Open(path, journalID, 1, 10, b)
+	boots, err := Open(options(path), 1, 10, b, "h")
 	if err == nil {
 		t.Error("no error")
 	}
@@ -200,7 +219,7 @@ func TestTableAddsWhatIsAskedFor(t *testing.T) {
 		{every, true, false, 10, &withID},
 		{every, true, true, 10, &withBoth},
 	} {
-		got := boots.Table(tt.every, tt.id, tt.release).Of(tt.seq)
+		got, _ := boots.Table(tt.every, tt.id, tt.release).Of(tt.seq)
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", tt, diff)
 		}
@@ -210,7 +229,7 @@ func TestTableAddsWhatIsAskedFor(t *testing.T) {
 func TestTableAllocatesNothing(t *testing.T) {
 	boots := &Boots{}
 	for i := range uint64(1000) {
-		boots.add(span{i * 10, boot("abcdef"[i%6:i%6+1], "r")})
+		boots.spans = append(boots.spans, span{i * 10, boot("abcdef"[i%6:i%6+1], "r"), "h"})
 	}
 	table := boots.Table(event.Origin{}, true, true)
 	seq := uint64(0)
@@ -218,28 +237,27 @@ func TestTableAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 	for i := range uint64(10000) {
-		if want := strings.Repeat("abcdef"[i/10%6:i/10%6+1], 32); table.Of(i).BootID != want {
-			t.Fatalf("event %d is of boot %s, want %s", i, table.Of(i).BootID, want)
+		if want := strings.Repeat("abcdef"[i/10%6:i/10%6+1], 32); bootIDOf(table, i) != want {
+			t.Fatalf("event %d is of boot %s, want %s", i, bootIDOf(table, i), want)
 		}
 	}
 }
 
 func FuzzParse(f *testing.F) {
-	boots := &Boots{[]span{{1, a}, {10, Boot{}}, {20, b}}}
-	f.Add(boots.encode(journalID))
+	f.Add(encode([]span{{1, a, "web-1"}, {10, Boot{}, ""}, {20, b, "a b"}}, journalID))
 	f.Add([]byte("genltestd-boots journal=6a9155caa46c7dcc crc=00000000\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		// A fuzzer finds no checksum: lines that have theirs get at the rest.
 		for _, text := range [][]byte{text, sealed(text)} {
-			boots := parse(text, journalID)
-			for i := range boots.spans {
-				if i > 0 && boots.spans[i-1].first >= boots.spans[i].first {
-					t.Errorf("%q: numbers do not rise: %v", text, boots.spans)
+			spans, _ := parse(text, journalID)
+			for i := range spans {
+				if i > 0 && spans[i-1].first >= spans[i].first {
+					t.Errorf("%q: numbers do not rise: %v", text, spans)
 				}
 			}
-			again := parse(boots.encode(journalID), journalID)
-			if diff := cmp.Diff(boots.spans, again.spans, cmp.AllowUnexported(span{})); diff != "" {
-				t.Errorf("%q reads otherwise when written (-want +got):\n%s", text, diff)
+			again, err := parse(encode(spans, journalID), journalID)
+			if diff := cmp.Diff(spans, again, cmp.AllowUnexported(span{})); diff != "" || err != nil {
+				t.Errorf("%q reads otherwise when written, %v (-want +got):\n%s", text, err, diff)
 			}
 		}
 	})
@@ -256,18 +274,29 @@ func sealed(text []byte) []byte {
 // The example in the package's comment, to the letter: older files must stay
 // readable.
 func TestFormat(t *testing.T) {
-	boots := &Boots{[]span{
-		{1, Boot{"0f3fd6f4c1a94d0c8f6f6f0d1b0e7a52", "6.1.0-49-amd64"}},
-		{8160, Boot{"c1f0fdd2a9f54ffcbd33c49f0a2c1f9b", "6.1.0-50-amd64"}},
-	}}
+	spans := []span{
+		{1, Boot{"0f3fd6f4c1a94d0c8f6f6f0d1b0e7a52", "6.1.0-49-amd64"}, "localhost"},
+		{8160, Boot{"c1f0fdd2a9f54ffcbd33c49f0a2c1f9b", "6.1.0-50-amd64"}, "web-1"},
+	}
 	const want = "genltestd-boots journal=6a9155caa46c7dcc crc=8067da25\n" +
-		"1 0f3fd6f4c1a94d0c8f6f6f0d1b0e7a52 6.1.0-49-amd64 crc=83f15edc\n" +
-		"8160 c1f0fdd2a9f54ffcbd33c49f0a2c1f9b 6.1.0-50-amd64 crc=934c883d\n"
-	if diff := cmp.Diff(want, string(boots.encode(journalID))); diff != "" {
+		"1 0f3fd6f4c1a94d0c8f6f6f0d1b0e7a52 6.1.0-49-amd64 localhost crc=638e41db\n" +
+		"8160 c1f0fdd2a9f54ffcbd33c49f0a2c1f9b 6.1.0-50-amd64 web-1 crc=f3734b6a\n"
+	if diff := cmp.Diff(want, string(encode(spans, journalID))); diff != "" {
 		t.Errorf("file (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(boots, parse([]byte(want), journalID), cmp.AllowUnexported(Boots{}, span{})); diff != "" {
-		t.Errorf("read (-want +got):\n%s", diff)
+	// That of versions which did not store the host.
+	const old = "genltestd-boots journal=6a9155caa46c7dcc crc=8067da25\n" +
+		"1 0f3fd6f4c1a94d0c8f6f6f0d1b0e7a52 6.1.0-49-amd64 crc=83f15edc\n" +
+		"8160 c1f0fdd2a9f54ffcbd33c49f0a2c1f9b 6.1.0-50-amd64 crc=934c883d\n"
+	without := slices.Clone(spans)
+	for i := range without {
+		without[i].host = ""
+	}
+	for text, want := range map[string][]span{want: spans, old: without} {
+		got, err := parse([]byte(text), journalID)
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(span{})); diff != "" || err != nil {
+			t.Errorf("read, %v (-want +got):\n%s", err, diff)
+		}
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 // nothing per message and waits for nothing but the journal. A batch of nothing
 // is for what the ledger has to do without a message.
 func (r *Receiver) handle(ctx context.Context, messages []genl.Message) error {
-	now := time.Now()
-	r.busySince.Store(now.UnixNano())
+	now := r.Now()
+	r.busySince.Store(int64(time.Since(r.born)))
 	defer r.busySince.Store(0)
 	r.take(now, messages, ctx.Err() != nil)
 	if len(r.records) > 0 {
@@ -174,7 +174,7 @@ func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) er
 func (r *Receiver) takeLeft() {
 	left := r.batch.Left()
 	if len(left) > 0 && r.Inbox.Generation() > r.Journal.LastGeneration() {
-		r.take(time.Now(), left, false)
+		r.take(r.Now(), left, false)
 		if len(r.records) > 0 {
 			return
 		}
@@ -188,7 +188,7 @@ func (r *Receiver) appendLeft(ctx context.Context) error {
 		return nil
 	}
 	r.Log.Info("journaling events that the last process had received and not journaled", "events", r.events)
-	if err := r.append(ctx, time.Now()); err != nil {
+	if err := r.append(ctx, r.Now()); err != nil {
 		return err
 	}
 	r.appended()
@@ -230,10 +230,10 @@ func (r *Receiver) Blocked() error {
 }
 
 // Stuck returns for how long the receiver has been busy with one batch.
-func (r *Receiver) Stuck(now time.Time) time.Duration {
+func (r *Receiver) Stuck() time.Duration {
 	since := r.busySince.Load()
 	if since == 0 {
 		return 0
 	}
-	return now.Sub(time.Unix(0, since))
+	return time.Since(r.born) - time.Duration(since)
 }

@@ -39,7 +39,7 @@ func (r *Receiver) isOurs(m *genl.Message) bool {
 	}
 	registry, err := r.Kernel.Resolve()
 	if err == nil && registry.Family.ID == id {
-		err = r.follow(time.Now(), registry.Family)
+		err = r.follow(r.Now(), registry.Family)
 	}
 	if err != nil {
 		r.limits.Error("asking for the family of a message", "error", err)
@@ -66,7 +66,7 @@ func (r *Receiver) check() error {
 		if ids.ID != 0 {
 			return nil
 		}
-		r.ledger.watched(time.Now())
+		r.ledger.watched(r.Now())
 		if r.crowd { // an earlier attempt failed
 			return r.joinAhead(registry)
 		}
@@ -86,7 +86,7 @@ func (r *Receiver) check() error {
 		r.away()
 		err = r.joinAhead(registry)
 	} else {
-		err = r.follow(time.Now(), ids)
+		err = r.follow(r.Now(), ids)
 	}
 	r.publishAway()
 	return err
@@ -102,7 +102,7 @@ func (r *Receiver) subscribe(goesOn bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.save()
-	now, ids := time.Now(), registry.Family
+	now, ids := r.Now(), registry.Family
 	if !goesOn {
 		queued, err := r.socket.Queued()
 		if err != nil {
@@ -183,7 +183,7 @@ func (r *Receiver) interrupted(now time.Time, at brk) {
 		r.ledger.Bygone = r.ledger.Unseen
 	}
 	r.ledger.Break = at
-	r.Metrics.Blind.Add(r.ledger.blind(now).Seconds())
+	r.Metrics.Blind.Add(r.blind().Seconds())
 	r.ledger.watched(now)
 	r.unsaved = true
 }
@@ -193,7 +193,7 @@ func (r *Receiver) interrupted(now time.Time, at brk) {
 // likely groups and then call publishAway.
 func (r *Receiver) away() {
 	r.family.Store(0)
-	r.ledger.watched(time.Now())
+	r.ledger.watched(r.Now())
 	r.crowd, r.unsaved = true, true
 	r.save()
 }
@@ -250,7 +250,7 @@ func (r *Receiver) joinAhead(registry genl.Registry) error {
 	joined, err := r.socket.SetGroups(registry.Family.Group)
 	r.crowd = err != nil
 	if late || len(joined) > 0 {
-		r.interrupted(time.Now(), somewhen)
+		r.interrupted(r.Now(), somewhen)
 	}
 	return err
 }

@@ -224,11 +224,11 @@ func (l *ledger) untold() bool {
 func (l *ledger) watched(now time.Time) { l.Watched = ns(now) }
 
 // blind returns for how long something could be.
-func (l *ledger) blind(now time.Time) time.Duration {
-	if l.Watched == 0 {
+func (r *Receiver) blind() time.Duration {
+	if r.ledger.Watched == 0 {
 		return 0 // this is the first that we know of this boot
 	}
-	return max(0, now.Sub(at(l.Watched)))
+	return max(0, r.Age(at(r.ledger.Watched)))
 }
 
 func ns(t time.Time) uint64  { return uint64(t.UnixNano()) }

@@ -4,7 +4,6 @@ package receiver
 
 import (
 	"errors"
-	"time"
 )
 
 // open gets the socket. goesOn says that it is the one that the ledger knows.
@@ -36,7 +35,7 @@ func (r *Receiver) open() (goesOn bool, err error) {
 	r.socket = socket
 	if goesOn = cookie == r.ledger.Socket; !goesOn {
 		// Of what the old one dropped nobody can learn any more what it was.
-		r.lost[kernelBuffer].Add(float64(r.ledger.sure(r.ledger.Unsure, time.Now())))
+		r.lost[kernelBuffer].Add(float64(r.ledger.sure(r.ledger.Unsure, r.Now())))
 		r.ledger.Socket, r.ledger.Drops, r.ledger.Heard = cookie, uint64(drops), uint64(notifications)
 		r.unsaved = true
 	}
@@ -47,9 +46,9 @@ func (r *Receiver) open() (goesOn bool, err error) {
 func (r *Receiver) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	err := r.countDrops(time.Now())
+	err := r.countDrops(r.Now())
 	if r.Subscribed() {
-		r.ledger.watched(time.Now())
+		r.ledger.watched(r.Now())
 	}
 	r.unsaved = true
 	r.save()

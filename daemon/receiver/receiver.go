@@ -83,6 +83,10 @@ type Options struct {
 	OnChange    func() // called within a second of an event, or of the family's coming or going; it must not block
 	Sender      uint32 // port id that multicasts: genl.Kernel, except in a test without the module
 	Log         *slog.Logger
+	// Now returns the time of receipt and Age what has passed since; nil trusts the
+	// machine's clock.
+	Now func() time.Time
+	Age func(time.Time) time.Duration
 }
 
 // A Receiver owns the event socket. Run it once.
@@ -110,7 +114,8 @@ type Receiver struct {
 	dropped uint64          // messages, since the last look
 	crowd   bool            // other families came or went: the free groups may be others
 
-	busySince atomic.Int64          // when the present batch was taken up, ns; 0 when waiting
+	born      time.Time
+	busySince atomic.Int64          // when the present batch was taken up, ns since born; 0 when waiting
 	blocked   atomic.Pointer[error] // why the journal does not accept; nil while it does
 	records   [][]byte              // of the batch at hand
 	gaps      int                   // how many of the records are gaps
@@ -132,7 +137,10 @@ func New(o Options) (*Receiver, error) {
 			*hook = func() {}
 		}
 	}
-	r := &Receiver{Options: o, limits: ratelog.New(o.Log), batch: batch}
+	if o.Now == nil {
+		o.Now, o.Age = time.Now, time.Since
+	}
+	r := &Receiver{Options: o, limits: ratelog.New(o.Log), batch: batch, born: time.Now()}
 	for _, v := range genl.Refusals() {
 		r.refused = append(r.refused, make([]prometheus.Counter, int(v)+1-len(r.refused))...)
 		r.refused[v] = o.Metrics.Refused.WithLabelValues(v.String())

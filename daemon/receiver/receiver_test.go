@@ -781,7 +781,7 @@ func TestTheReceiverWaitsForAJournalThatDoesNotAccept(t *testing.T) {
 		if err := f.Blocked(); !errors.Is(err, unix.ENOSPC) {
 			t.Errorf("Blocked() = %v", err)
 		}
-		if stuck := f.Stuck(time.Now()); stuck != 0 {
+		if stuck := f.Stuck(); stuck != 0 {
 			t.Errorf("a full disk counts as stuck for %v: the watchdog would end the daemon", stuck)
 		}
 		f.send(anEvent(34, "b"))

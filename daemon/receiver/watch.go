@@ -47,7 +47,7 @@ func (r *Receiver) seen() sight { return sight{r.Received(), r.SubscribedTo()} }
 func (r *Receiver) look() (dropped uint64, inDoubt bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
+	now := r.Now()
 	if r.Subscribed() {
 		r.ledger.watched(now)
 	}
@@ -68,7 +68,7 @@ func (r *Receiver) look() (dropped uint64, inDoubt bool, err error) {
 func (r *Receiver) CountDrops() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.countDrops(time.Now())
+	return r.countDrops(r.Now())
 }
 
 // countDrops adds what the kernel has dropped since the last look. The counter

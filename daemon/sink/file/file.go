@@ -38,6 +38,9 @@ type Options struct {
 	BootID   string // of this boot; "" is what the kernel says, and none if that cannot be read
 	Rotate   Rotate
 	Log      *slog.Logger // of what goes wrong beside the delivery
+	// Now is the time and Age what has passed since another; nil trusts the machine's clock.
+	Now func() time.Time
+	Age func(time.Time) time.Duration
 }
 
 // A Sink appends to one file. It follows the path: when the file was moved away
@@ -47,6 +50,7 @@ type Sink struct {
 	log    *slog.Logger
 	limits *ratelog.Logger // of lines that may repeat
 	now    func() time.Time
+	age    func(time.Time) time.Duration
 	stale  atomic.Bool // Reopen was called
 
 	mu       sync.Mutex // held by each method; guards what follows
@@ -64,7 +68,14 @@ func New(opts Options) *Sink {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Sink{opts: opts, log: log, limits: ratelog.New(log), now: time.Now, lines: lines.NewBuffer(opts.Encoder)}
+	s := &Sink{opts: opts, log: log, limits: ratelog.New(log), now: opts.Now, age: opts.Age, lines: lines.NewBuffer(opts.Encoder)}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.age == nil {
+		s.age = func(t time.Time) time.Duration { return s.now().Sub(t) }
+	}
+	return s
 }
 
 // Deliver implements sink.Sink. A file system that hangs makes it hang: nothing can
@@ -110,7 +121,7 @@ func (s *Sink) ready() error {
 		}
 	}
 	if s.packer == nil && s.opts.Rotate.on() {
-		s.packer = startPacker(s.opts, s.limits, s.now)
+		s.packer = startPacker(s.opts, s.limits, s.age)
 	}
 	return s.target.endForeignLine()
 }

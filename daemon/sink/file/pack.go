@@ -21,16 +21,16 @@ import (
 type packer struct {
 	opts   Options
 	limits *ratelog.Logger // of lines that may repeat
-	now    func() time.Time
+	age    func(time.Time) time.Duration
 	kick   chan struct{}
 	end    context.CancelFunc
 	done   chan struct{}
 }
 
 // startPacker begins with what an earlier process has left.
-func startPacker(opts Options, limits *ratelog.Logger, now func() time.Time) *packer {
+func startPacker(opts Options, limits *ratelog.Logger, age func(time.Time) time.Duration) *packer {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &packer{opts: opts, limits: limits, now: now, kick: make(chan struct{}, 1), end: cancel, done: make(chan struct{})}
+	p := &packer{opts: opts, limits: limits, age: age, kick: make(chan struct{}, 1), end: cancel, done: make(chan struct{})}
 	go p.run(ctx)
 	return p
 }
@@ -110,7 +110,7 @@ func (p *packer) prune() error {
 		bytes += info.Size()
 		files := len(all) - i
 		if keep.KeepFiles > 0 && files > keep.KeepFiles || keep.KeepBytes > 0 && bytes > keep.KeepBytes ||
-			keep.KeepAge > 0 && p.now().Sub(all[i].at) > keep.KeepAge {
+			keep.KeepAge > 0 && p.age(all[i].at) > keep.KeepAge {
 			err = errors.Join(err, os.Remove(all[i].path))
 		}
 	}

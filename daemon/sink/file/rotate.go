@@ -83,7 +83,7 @@ func listRotated(path string) ([]rotated, error) {
 func (s *Sink) rotateIfDue(n int64) error {
 	r := &s.opts.Rotate
 	full := r.MaxBytes > 0 && s.target.size+n > r.MaxBytes
-	old := r.MaxAge > 0 && s.now().Sub(s.target.began) >= r.MaxAge
+	old := r.MaxAge > 0 && s.age(s.target.began) >= r.MaxAge
 	if !full && !old || s.target.size == 0 || s.target.torn > 0 {
 		return nil
 	}

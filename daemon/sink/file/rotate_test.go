@@ -183,7 +183,7 @@ func tidied(t *testing.T, r Rotate, names ...string) []string {
 			t.Fatal(err)
 		}
 	}
-	p := &packer{opts: Options{Path: path, Rotate: r}, now: func() time.Time { return day.Add(2 * time.Hour) }}
+	p := &packer{opts: Options{Path: path, Rotate: r}, age: func(t time.Time) time.Duration { return day.Add(2 * time.Hour).Sub(t) }}
 	if err := p.tidy(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/clock"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// clockName is the file of package clock in the state directory.
+const clockName = "clock"
+
+// clockInterval is the interval between two looks of the clock that Maintain makes.
+const clockInterval = time.Minute
+
+// openClock opens what every age is measured by. Without its file ages begin now.
+func (d *Daemon) openClock() *clock.Clock {
+	c, err := clock.Open(clock.Options{
+		Files: d.opts.Files, Path: filepath.Join(d.opts.Dirs.State, clockName), BootID: d.opts.Machine.Boot.ID,
+		Read: d.opts.Clocks, OnDamage: func(err error) { d.state.damaged(metrics.FileClock, err) },
+	})
+	d.state.set(metrics.FileClock, err)
+	return c
+}
+
+// maintainClock keeps the clock's file until the context ends.
+func (d *Daemon) maintainClock(ctx context.Context) {
+	tick := time.NewTicker(clockInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			d.state.set(metrics.FileClock, d.clock.Maintain())
+		case <-ctx.Done():
+			d.state.set(metrics.FileClock, d.clock.Close())
+			return
+		}
+	}
+}

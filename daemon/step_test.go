@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/clock"
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// clocks are a machine's, which a test sets.
+type clocks struct {
+	mu     sync.Mutex
+	wall   time.Time
+	uptime time.Duration
+}
+
+func (c *clocks) read() clock.Reading {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return clock.Reading{Wall: c.wall, Uptime: c.uptime}
+}
+
+// pass lets time pass, and steps the wall clock.
+func (c *clocks) pass(d, step time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wall, c.uptime = c.wall.Add(d+step), c.uptime+d
+}
+
+// A machine boots in 2020 and NTP steps it to now, before, during or after a restart, or in
+// another boot: what is seconds old is not dropped, whatever limits there are. What is old
+// is.
+func TestAStepOfTheClockDropsNothing(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	for name, c := range map[string]struct {
+		step   time.Duration
+		reboot bool
+	}{
+		"forward": {6 * year, false}, "back": {-6 * year, false},
+		"forward in another boot": {6 * year, true}, "back in another boot": {-6 * year, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dirs := Dirs{State: t.TempDir()}
+			dir := filepath.Join(t.TempDir(), "missing")
+			yaml := listenAnywhere + "journal: {max_age: 1h}\nshutdown: {drain: 10ms}\n" +
+				"sinks:\n- {name: late, max_age: 1h, retry_min: 10ms, retry_max: 10ms, file: {path: " + filepath.Join(dir, "out") + "}}\n"
+			at := &clocks{wall: time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC), uptime: time.Minute}
+			run := func(boot string) fixture {
+				k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+				dirs.Runtime = t.TempDir()
+				f := launch(t, parse(t, yaml), Options{Dirs: dirs, Kernel: k, Echo: prober{}, Machine: machine(boot), Clocks: at.read})
+				f.kernel = k
+				return f
+			}
+			receive := func(f fixture) {
+				before := f.journal.Newest()
+				for range 10 {
+					f.kernel.event("x")
+				}
+				eventually(t, "the journal has them", func() bool { return f.journal.Newest() >= before+10 })
+			}
+			f := run("a")
+			receive(f)
+			at.pass(time.Second, c.step)
+			receive(f)
+			if err := f.stop(); err != nil {
+				t.Fatal(err)
+			}
+			at.pass(time.Second, -c.step/2)
+			if f = run("a"); c.reboot {
+				if err := f.stop(); err != nil {
+					t.Fatal(err)
+				}
+				at.pass(0, 0)
+				at.uptime = time.Second
+				f = run("b")
+			}
+			receive(f)
+			at.pass(time.Second, c.step)
+			receive(f)
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "all have a fate", func() bool { s := f.workers[0].State(); return s.Waiting+s.InFlight == 0 })
+			if s := f.workers[0].State(); s.Delivered != 40 && !c.reboot || s.Dropped[metrics.DroppedAge] != 0 || s.Dropped[metrics.DroppedJournal] != 0 {
+				t.Errorf("%+v, want 40 delivered", s)
+			}
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+			receive(f)
+			at.pass(2*time.Hour, -time.Hour)
+			eventually(t, "what is old is dropped", func() bool {
+				s := f.workers[0].State()
+				return s.Dropped[metrics.DroppedAge]+s.Dropped[metrics.DroppedJournal] == 10
+			})
+		})
+	}
+}
