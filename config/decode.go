@@ -78,6 +78,7 @@ func (d *decoder) count(at spot, path string) bool {
 
 func (d *decoder) read(n *yaml.Node, v reflect.Value, path string) {
 	switch {
+	case d.strayInValue(n, v.Type(), path):
 	case v.Kind() == reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		setDefaults(v.Elem())

@@ -91,7 +91,9 @@ func (r *report) decode(in input) *Config {
 		newDecoder(r).value(root, v, "")
 		r.lines = nil
 	}
-	r.check(v, "")
+	if !r.misread {
+		r.check(v, "")
+	}
 	r.noteUnquoted()
 	return c
 }

@@ -107,7 +107,7 @@ func (d *decoder) isKey(n *yaml.Node, path string) bool {
 	case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" && !isMerge(n):
 		what = fmt.Sprintf("a key is %s; write the name of a key", describe(n))
 	default:
-		return true
+		return !d.strayInKey(n, path)
 	}
 	d.odd[path] = true
 	d.add(spotOf(n), path, "%s", what)

@@ -40,12 +40,13 @@ type report struct {
 	errs   Errors
 	*costs
 
-	failed map[string]bool // the value is not what the file says
-	odd    map[string]bool // the mapping has a key that nobody knows
-	keys   map[string]spot
-	values map[string]spot
-	texts  map[string]written
-	lines  []string // of the file, while it is decoded
+	failed  map[string]bool // the value is not what the file says
+	odd     map[string]bool // the mapping has a key that nobody knows
+	misread bool            // keys stand in other mappings than they were meant for
+	keys    map[string]spot
+	values  map[string]spot
+	texts   map[string]written
+	lines   []string // of the file, while it is decoded
 
 	unquoted map[string]*FieldError // texts that need quotes, unless they have another fault
 }

@@ -27,7 +27,7 @@ func (d *decoder) notKeys(n *yaml.Node, t reflect.Type, path string) {
 	d.fail(at, path, "is %s, but must have keys; %s", shape(n), keysAdvice(n, t, lastKey(path)))
 }
 
-var joinedKeyText = regexp.MustCompile(`^([a-z0-9_]+)( *= *|:|$)`)
+var joinedKeyText = regexp.MustCompile(`^([a-z0-9_]+)( *= *|:|：|$)`)
 
 // joinedKey is for a key without the colon and space that make it one.
 func joinedKey(n *yaml.Node, t reflect.Type) (advice string, column int) {
@@ -38,6 +38,8 @@ func joinedKey(n *yaml.Node, t reflect.Type) (advice string, column int) {
 	switch strings.TrimSpace(m[2]) {
 	case ":":
 		return fmt.Sprintf(`a space is missing after "%s:"; write "%[1]s: "`, m[1]), len(m[1])
+	case "：":
+		return `"：" is not a colon; write ": "`, len(m[1])
 	case "=":
 		return fmt.Sprintf(`"=" does not separate a key from its value; write "%s: "`, m[1]), len(m[1])
 	}

@@ -2,12 +2,7 @@
 
 package diagnose
 
-import (
-	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
-)
+import "strings"
 
 // tabs finds tabs in the indentation, or between a dash and the entry of a list.
 func tabs(d *document) (all []proposal) {
@@ -48,38 +43,4 @@ func (d *document) reindent(i, indent int) []edit {
 		edits = append(edits, edit{l.start + blanks + 1, l.start + blanks + 2, " "})
 	}
 	return edits
-}
-
-// specialSpaces finds characters that look like a space or like nothing, which word
-// processors and chat programs write in place of a space.
-func specialSpaces(d *document) (all []proposal) {
-	for _, i := range d.suspects {
-		l := d.lines[i]
-		for at, c := range l.text {
-			if !isSpecialSpace(c) {
-				continue
-			}
-			all = append(all, proposal{
-				at:           l.start + at,
-				message:      fmt.Sprintf("%U looks like a space but is not one; replace it with a space", c),
-				alternatives: [][]edit{d.replaceSpecialSpaces(i, " "), d.replaceSpecialSpaces(i, "")},
-			})
-			break
-		}
-	}
-	return all
-}
-
-func (d *document) replaceSpecialSpaces(i int, with string) (edits []edit) {
-	l := d.lines[i]
-	for at, c := range l.text {
-		if isSpecialSpace(c) {
-			edits = append(edits, edit{l.start + at, l.start + at + utf8.RuneLen(c), with})
-		}
-	}
-	return edits
-}
-
-func isSpecialSpace(c rune) bool {
-	return c > unicode.MaxASCII && unicode.Is(unicode.Zs, c) || c == '\ufeff' || c >= '\u200b' && c <= '\u200d' || c == '\u2060'
 }

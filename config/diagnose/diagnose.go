@@ -70,6 +70,7 @@ var checkers = []checker{
 	{"block of text", textBlocks},
 	{"tab", tabs},
 	{"special space", specialSpaces},
+	{"wide mark", wideMarks},
 	{"unknown alias", unknownAliases},
 	{"escape", escapes},
 	{"inner quote", innerQuotes},

@@ -238,12 +238,17 @@ func (m *mistake) operatorAround() string {
 	return string(m.text[m.operatorStart():end])
 }
 
+// asciiFor has the operators for characters that word processors write in their place.
+var asciiFor = map[string]string{"–": "-", "—": "-", "−": "-", "×": "*", "≥": ">=", "≤": "<=", "≠": "!=", "…": ".."}
+
 func unknownCharacter(m *mistake, match []string) string {
 	switch c := match[1]; {
 	case strings.ContainsAny(c, "“”„«»"):
 		return fmt.Sprintf(`%s is not a quote here; write "`, c)
 	case strings.ContainsAny(c, "‘’‚`´"):
 		return fmt.Sprintf(`%s is not a quote here; write '`, c)
+	case asciiFor[c] != "":
+		return fmt.Sprintf("%s is not an operator; write %s", c, asciiFor[c])
 	case c == "~":
 		around := m.operatorAround()
 		m.at = m.operatorStart()

@@ -38,6 +38,8 @@ func TestMistakesInExpressions(t *testing.T) {
 		{`seq > 5)`, `column 8: no bracket is open that ) closes; remove it`, `seq > 5`},
 		{`message contains "x`, `column 18: the quote " is not closed`, `message contains "x"`},
 		{`message contains “x”`, `column 18: “ is not a quote here; write "`, `message contains "x"`},
+		{`seq ≥ 5`, `column 5: ≥ is not an operator; write >=`, `seq >= 5`},
+		{`seq – 1 > 5`, `column 5: – is not an operator; write -`, `seq - 1 > 5`},
 		{`message matches /x/`, `column 17: a pattern must be one text in quotes`, `message matches "x"`},
 		{`"a" "b"`, `column 5: an operator is missing before b; write one such as and, == or contains`, ""},
 	}
