@@ -89,7 +89,7 @@ func (d *decoder) texts(n *yaml.Node, v reflect.Value, path string) {
 // isNew refuses a key that an earlier one has the name of.
 func (d *decoder) isNew(key *yaml.Node, path string, first map[string]spot) bool {
 	if before, ok := first[key.Value]; ok {
-		d.fail(spotOf(key), path, "the key is there already, on line %d; leave one of them out", before.line)
+		d.fail(spotOf(key), path, "the key is there already, on line %d, column %d; leave one of them out", before.line, before.column)
 		return false
 	}
 	first[key.Value] = spotOf(key)

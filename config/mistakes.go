@@ -5,6 +5,7 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"regexp"
@@ -61,11 +62,36 @@ func language() diagnose.Language {
 		Parses:   parses,
 		Kind:     func(key string) diagnose.Kind { return kinds[key] },
 		IsPublic: func(key string) bool { return slices.Contains(publicKeys, key) },
+		Reject:   reject,
 	}
 }
 
 // publicKeys are those whose values an error may repeat: they never hold a secret.
 var publicKeys = []string{"filter", "extract", "template"}
+
+// reject returns why no key of this name accepts a text. Quotes are no remedy then.
+func reject(key, text string) (why string) {
+	if key == "name" && !plainName.MatchString(text) {
+		return fmt.Sprintf("%s is not a valid name; write %sletters and digits", quote(text), likelyName(text))
+	}
+	for _, f := range fieldsOf(reflect.TypeFor[Config](), "") {
+		if lastKey(f.path) != key {
+			continue
+		}
+		v := reflect.New(f.kind).Elem()
+		if !isText(v) || isValue(f.kind) {
+			return ""
+		}
+		err := setText(v, text)
+		if err == nil {
+			return ""
+		}
+		why = valueError(v, f.tag, err).Error()
+	}
+	return why
+}
+
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
 
 // parses reports whether yaml.v3 accepts every document of the text.
 func parses(text []byte) bool {

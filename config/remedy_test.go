@@ -15,7 +15,7 @@ import (
 var (
 	quotedRemedy = regexp.MustCompile(`(?:write|or|quote it:) ("(?:[^"\\]|\\.)*"|true|false|[0-9]+)(?: without quotes| or "| to |$)`)
 	lineRemedy   = regexp.MustCompile(`write ([a-z_]+): (.+)$`)
-	lengthRemedy = regexp.MustCompile(`has \d+ bytes|printable ASCII characters`)
+	lengthRemedy = regexp.MustCompile(`has \d+ bytes|(printable|visible) ASCII characters`)
 	keyRemedy    = regexp.MustCompile(`^unknown key; (?:write|did you mean) "([a-z0-9_]+)"\??$`)
 )
 

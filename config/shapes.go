@@ -69,6 +69,8 @@ func keysAdvice(n *yaml.Node, t reflect.Type, name string) string {
 		return "write {name: ..., value: ...}"
 	case n.Kind == yaml.SequenceNode && isList:
 		return fmt.Sprintf("write the list as the value of %q: %s: {%[1]s: [...]}", main, name)
+	case t == reflect.TypeFor[Config]() && n.Kind == yaml.SequenceNode:
+		return `write "sinks:" on a line of its own before the list`
 	case n.Kind == yaml.SequenceNode && len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode:
 		return `remove the "- " before each key`
 	case main == "" || n.Kind != yaml.ScalarNode:
@@ -144,7 +146,7 @@ func (d *decoder) notSingle(n *yaml.Node, t reflect.Type, path string) {
 		d.fail(spotOf(n), path, "is %s, but must be a single value; write it after the colon", describe(n))
 	case text != "" && slices.Contains(publicKeys, key):
 		d.fail(spotOf(n), path, "an unquoted value cannot begin with %q; write %s: %s", text[:1], key, singleQuoted(text))
-	case t.Kind() == reflect.String && wordsOf(t) == nil || t == reflect.TypeFor[Secret]():
+	case t.Kind() == reflect.String && wordsOf(t) == nil && key != "name" || t == reflect.TypeFor[Secret]():
 		d.fail(spotOf(n), path, "is %s, but must be a single value; write it without brackets, or put the whole value into single quotes", describe(n))
 	default:
 		d.fail(spotOf(n), path, "is %s, but must be a single value; write it without brackets", describe(n))
@@ -193,8 +195,26 @@ func (d *decoder) noValue(n *yaml.Node, t reflect.Type, path string) {
 		line, _ := d.around(spot{at.line, 1 << 20})
 		d.fail(spot{at.line, len([]rune(line)) - len([]rune(rest)) + len([]rune(rest[:column])) + 1}, path, "has no value, because # begins a comment; %s", quoteAdvice(key, value))
 	default:
-		d.fail(at, path, "has no value; give it one, or leave it out")
+		d.fail(at, path, "has no value; %s", d.valueAdvice(t, path))
 	}
+}
+
+// valueAdvice says how to complete a key or an entry of a list without a value.
+func (d *decoder) valueAdvice(t reflect.Type, path string) string {
+	main, _ := mainKey(t)
+	switch {
+	case path == "":
+		return `write lines of "key: value"`
+	case strings.HasSuffix(path, "]"):
+		return `write one after the "-", or remove the "-"`
+	case t.Kind() == reflect.Struct && main != "":
+		return fmt.Sprintf("write its keys below it, indented by 2 more spaces, at least %q", main)
+	case d.tag.Get("required") == "true" && t.Kind() == reflect.Slice:
+		return fmt.Sprintf("give it a list, such as [%s]", d.tag.Get("example"))
+	case d.tag.Get("required") == "true":
+		return fmt.Sprintf("give it one, such as %q", d.tag.Get("example"))
+	}
+	return "give it one, or leave it out"
 }
 
 // quoteAdvice repeats the value only of a key that never holds a secret.

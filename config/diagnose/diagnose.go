@@ -41,6 +41,9 @@ type Language struct {
 	Kind func(key string) Kind
 	// IsPublic reports whether a message may repeat the value of a key.
 	IsPublic func(key string) bool
+	// Reject returns why a key does not accept a text, with what to write; empty if it
+	// accepts the text, or if a message must not repeat the text.
+	Reject func(key, text string) string
 }
 
 // maxCost bounds the work of one diagnosis: how many bytes are parsed, at the speed of a

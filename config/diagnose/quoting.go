@@ -74,10 +74,13 @@ func (v value) fault() (at int, why string) {
 
 // quote proposes to put quotes around the whole value.
 func (d *document) quote(v value, at int, why string) proposal {
-	quoted := singleQuoted(v.text)
+	quoted, remedy := singleQuoted(v.text), d.language.Reject(v.key, v.text)
+	if remedy == "" {
+		remedy = d.howToQuote(v, quoted, "put the whole value into single quotes")
+	}
 	return proposal{
 		at:           v.at + at,
-		message:      why + "; " + d.howToQuote(v, quoted, "put the whole value into single quotes"),
+		message:      why + "; " + remedy,
 		alternatives: [][]edit{{{v.at, v.at + len(v.text), quoted}}},
 	}
 }
