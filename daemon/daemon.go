@@ -27,6 +27,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink/exec"
 	"github.com/genltestd/genltestd/daemon/statefile"
 	"github.com/genltestd/genltestd/daemon/systemd"
@@ -52,6 +53,7 @@ type Options struct {
 	Source      Source
 	Fingerprint string
 
+	mask   *redact.Mask // of the secrets of all sinks
 	reaper *exec.Reaper // of the programs of sinks; nil unless the process is process 1
 	clock  *clock.Clock // that New opens
 }
@@ -115,6 +117,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		opts.Files = statefile.Disk{}
 	}
 	opts.reaper = exec.NewReaper()
+	opts.mask = new(redact.Mask)
 	d := &Daemon{
 		cfg: cfg, log: log, repeats: ratelog.New(log), opts: opts, notifier: systemd.NewNotifier(component(log, "systemd")),
 		requests: make(chan request), stopping: make(chan struct{}), leaving: map[string]<-chan struct{}{}, loaded: loaded{since: time.Now(), hash: cfg.Hash()},

@@ -40,15 +40,19 @@ func newSink(c *config.Sink, opts *Options) (sink.Sink, error) {
 	case c.File != nil:
 		return file.New(fileOptions(c, encoder, opts)), nil
 	case c.Webhook != nil:
-		return webhook.New(webhookOptions(c.Webhook, encoder, opts.Version))
+		o := webhookOptions(c.Webhook, encoder, opts.Version)
+		o.Mask = opts.mask
+		return webhook.New(o)
 	case c.Socket != nil:
-		return newSocket(c.Socket, encoder), nil
+		return newSocket(c.Socket, encoder, opts.mask), nil
 	case c.Syslog != nil:
-		return syslog.New(syslogOptions(c.Syslog, encoder)), nil
+		o := syslogOptions(c.Syslog, encoder)
+		o.Mask = opts.mask
+		return syslog.New(o), nil
 	case c.Journald != nil:
 		return journald.New(journaldOptions(c.Journald)), nil
 	case c.Exec != nil:
-		return newExec(c.Exec, encoder, opts.reaper), nil
+		return newExec(c.Exec, encoder, opts), nil
 	}
 	return nil, fmt.Errorf("kind %q has no implementation", c.Kind())
 }

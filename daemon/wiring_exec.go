@@ -11,9 +11,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/exec"
 )
 
-func newExec(c *config.Exec, encoder event.Encoder, reaper *exec.Reaper) sink.Sink {
+func newExec(c *config.Exec, encoder event.Encoder, from *Options) sink.Sink {
 	opts := execOptions(c, encoder)
-	opts.Reaper = reaper
+	opts.Reaper, opts.Mask = from.reaper, from.mask
 	if c.Mode == config.ExecStream {
 		return exec.NewStream(opts)
 	}

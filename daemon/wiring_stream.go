@@ -7,6 +7,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/socket"
 	"github.com/genltestd/genltestd/daemon/sink/stream"
@@ -21,11 +22,13 @@ func syslogOptions(c *config.Syslog, encoder event.Encoder) syslog.Options {
 	}
 }
 
-func newSocket(c *config.Socket, encoder event.Encoder) sink.Sink {
+func newSocket(c *config.Socket, encoder event.Encoder, mask *redact.Mask) sink.Sink {
 	if c.Mode == config.SocketListen {
 		return socket.NewListener(listenerOptions(c, encoder))
 	}
-	return socket.NewClient(clientOptions(c, encoder))
+	o := clientOptions(c, encoder)
+	o.Stream.Mask = mask
+	return socket.NewClient(o)
 }
 
 func checkSocket(c *config.Socket) error {

@@ -51,6 +51,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	w.unusable()
 	w.others()
 	w.withTLS()
+	shared := w.sharing()
 	talkers := w.talkers()
 	for _, line := range misplaced {
 		w.canaries[line] = New(line)
@@ -61,6 +62,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	d.waitForFailures(append(talkers, "out")...)
 	d.waitForProgress()
 	e.wantLibraries(d)
+	e.wantSharing(d, shared)
 	t.Logf("%d sinks, %d servers, %d canaries", len(w.sinks), len(w.servers), len(w.canaries))
 
 	e.pages(d)

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/genltestd/genltestd/daemon/redact"
 )
 
 // maxAnswer is how long a line of the program may be.
@@ -30,28 +32,28 @@ type answer struct {
 const oldest = "-"
 
 // parseAnswer reads a line without its newline. The reason may be missing.
-func parseAnswer(line []byte) answer {
+func parseAnswer(line []byte, mask *redact.Mask) answer {
 	verb, rest, _ := bytes.Cut(line, []byte(" "))
 	id, reason, _ := bytes.Cut(rest, []byte(" "))
 	a := answer{verb: string(verb), id: string(id), reason: bytes.Clone(reason)}
 	switch a.verb {
 	case "ok", "retry", "reject":
 	default:
-		a.err = errNoAnswer(line)
+		a.err = errNoAnswer(line, mask)
 	}
 	if a.id == "" {
-		a.err = errNoAnswer(line)
+		a.err = errNoAnswer(line, mask)
 	}
 	return a
 }
 
-func errNoAnswer(line []byte) error {
-	return fmt.Errorf(`printed "%s", which is no answer; begin it with ok, retry or reject and an event's id`, visible(line))
+func errNoAnswer(line []byte, mask *redact.Mask) error {
+	return fmt.Errorf(`printed "%s", which is no answer; begin it with ok, retry or reject and an event's id`, visible(line, mask))
 }
 
 // readAnswers reads lines until the program closes its standard output, or prints
 // what is no answer, or stop is closed. It closes answers in the end.
-func readAnswers(out io.Reader, answers chan<- answer, stop <-chan struct{}) {
+func readAnswers(out io.Reader, mask *redact.Mask, answers chan<- answer, stop <-chan struct{}) {
 	defer close(answers)
 	in := bufio.NewReaderSize(out, maxAnswer)
 	for {
@@ -59,11 +61,11 @@ func readAnswers(out io.Reader, answers chan<- answer, stop <-chan struct{}) {
 		var a answer
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
-			a.err = errNoAnswer(line)
+			a.err = errNoAnswer(line, mask)
 		case err != nil: // half a line is no answer
 			return
 		default:
-			a = parseAnswer(line[:len(line)-1])
+			a = parseAnswer(line[:len(line)-1], mask)
 		}
 		select {
 		case answers <- a:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
@@ -22,6 +23,7 @@ type Options struct {
 	User        string     // whose rights the program has; empty for the daemon's own
 	Limits      Limits
 	Grace       time.Duration // from SIGTERM to SIGKILL
+	Mask        *redact.Mask  // of what programs print; nil is none
 	Reaper      *Reaper       // of what programs leave behind; nil for none
 
 	// Of a program for each event.

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/redact"
 )
 
 // strayWait is how long what has left the program's process group may hold its
@@ -34,6 +36,7 @@ func newLauncher(opts Options) launcher {
 type process struct {
 	cmd    *exec.Cmd
 	stderr tail
+	mask   *redact.Mask // of what it prints
 	reaper *Reaper
 	exited chan struct{} // closed when the program has ended; it is a zombie until reap
 }
@@ -49,7 +52,7 @@ func (l *launcher) launch(j job) (*process, error) {
 }
 
 func (l *launcher) prepare(env []string) (*process, error) {
-	p := &process{exited: make(chan struct{})}
+	p := &process{mask: l.opts.Mask, exited: make(chan struct{})}
 	p.cmd = &exec.Cmd{
 		Path: l.opts.Argv[0], Args: l.opts.Argv, Dir: "/",
 		Env:         append(l.env[:len(l.env):len(l.env)], env...),
@@ -158,7 +161,7 @@ func (p *process) signal(s unix.Signal) error { return unix.Kill(-p.cmd.Process.
 
 // describe adds the name of the program and its last words to an error.
 func (p *process) describe(err error) error {
-	if last := p.stderr.last(); last != "" {
+	if last := visible(p.stderr.last(), p.mask); last != "" {
 		return fmt.Errorf("%s: %w: %s", p.cmd.Path, err, last)
 	}
 	return fmt.Errorf("%s: %w", p.cmd.Path, err)

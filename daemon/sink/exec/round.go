@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
@@ -19,10 +20,11 @@ type round struct {
 	verdicts []error // nil for taken, errUnanswered at first
 	next     int     // all before it are answered
 	scratch  []byte
+	mask     *redact.Mask // of the program's reasons
 }
 
-func newRound(events []event.Event) *round {
-	r := &round{events: events, verdicts: make([]error, len(events))}
+func newRound(events []event.Event, mask *redact.Mask) *round {
+	r := &round{events: events, verdicts: make([]error, len(events)), mask: mask}
 	for i := range r.verdicts {
 		r.verdicts[i] = errUnanswered
 	}
@@ -40,7 +42,7 @@ func (r *round) take(a answer) error {
 	}
 	i := r.find(a.id)
 	if i < 0 {
-		return fmt.Errorf("answered for the event %s, which it was not given", visible([]byte(a.id)))
+		return fmt.Errorf("answered for the event %s, which it was not given", visible([]byte(a.id), r.mask))
 	}
 	switch open := errors.Is(r.verdicts[i], errUnanswered); {
 	case a.verb == "ok":
@@ -48,9 +50,9 @@ func (r *round) take(a answer) error {
 	case !open:
 		return fmt.Errorf("answered twice for the event %s", a.id)
 	case a.verb == "retry":
-		r.verdicts[i] = fmt.Errorf("asks to try again: %s", visible(a.reason))
+		r.verdicts[i] = fmt.Errorf("asks to try again: %s", visible(a.reason, r.mask))
 	default:
-		r.verdicts[i] = sink.Permanent(sink.Refusal{Kind: sink.RefusedByProgram}.Mark(fmt.Errorf("rejects the event: %s", visible(a.reason))))
+		r.verdicts[i] = sink.Permanent(sink.Refusal{Kind: sink.RefusedByProgram}.Mark(fmt.Errorf("rejects the event: %s", visible(a.reason, r.mask))))
 	}
 	for r.next < len(r.events) && !errors.Is(r.verdicts[r.next], errUnanswered) {
 		r.next++

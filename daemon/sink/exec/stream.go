@@ -58,7 +58,7 @@ func (s *Stream) Deliver(ctx context.Context, events []event.Event) (int, error)
 	verdicts := s.early.verdicts(events, errUnanswered)
 	given, places := open(events, verdicts)
 	if len(given) > 0 {
-		round := newRound(given)
+		round := newRound(given, s.opts.Mask)
 		err := s.converse(ctx, round)
 		for i, place := range places {
 			if verdicts[place] = round.verdicts[i]; errors.Is(verdicts[place], errUnanswered) {
@@ -126,7 +126,7 @@ func (s *Stream) start() error {
 	if err := s.launcher.start(p); err != nil {
 		return err
 	}
-	go readAnswers(out, c.answers, c.over)
+	go readAnswers(out, s.opts.Mask, c.answers, c.over)
 	s.lines.Reset()
 	s.program = c
 	return nil

@@ -191,8 +191,8 @@ func FuzzAnswers(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, output []byte) {
 		answers := make(chan answer, bytes.Count(output, []byte("\n"))+1)
-		readAnswers(bytes.NewReader(output), answers, nil)
-		r := newRound(sinktest.Events(1, 3))
+		readAnswers(bytes.NewReader(output), nil, answers, nil)
+		r := newRound(sinktest.Events(1, 3), nil)
 		for a := range answers {
 			if a.err == nil && (a.id == "" || strings.ContainsAny(a.id, " \n")) {
 				t.Errorf("an answer for the event %q", a.id)

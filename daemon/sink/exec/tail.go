@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"sync"
 
-	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/redact"
 )
 
 // maxLastWords is how much of a program's last line an error repeats.
@@ -29,15 +29,13 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// last returns the beginning of the last line that has text, fit for a terminal.
-func (t *tail) last() string {
+// last returns the last line that has text.
+func (t *tail) last() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	text := bytes.TrimSpace(t.text)
-	return visible(text[bytes.LastIndexByte(text, '\n')+1:])
+	return bytes.Clone(text[bytes.LastIndexByte(text, '\n')+1:])
 }
 
-// visible makes words of a program fit for a terminal and a log.
-func visible(text []byte) string {
-	return string(event.AppendVisible(nil, text[:min(len(text), maxLastWords)]))
-}
+// visible masks the words of a program and makes them fit for a terminal and a log.
+func visible(text []byte, mask *redact.Mask) string { return mask.Clean(string(text), maxLastWords) }

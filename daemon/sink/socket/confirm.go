@@ -70,7 +70,7 @@ func (c *Client) deliverWindow(ctx context.Context, conn *stream.Conn, events []
 		}
 		n := upTo(events[confirmed:sent], answer)
 		if n == 0 {
-			return confirmed, fmt.Errorf("the peer has confirmed %s, which is not on the way", event.AppendVisible(nil, answer))
+			return confirmed, fmt.Errorf("the peer has confirmed %s, which is not on the way", c.opts.Stream.Mask.Clean(string(answer), longestAnswer))
 		}
 		confirmed += n
 	}

@@ -113,7 +113,7 @@ func TestTheContextEndsAHandshakeThatHangs(t *testing.T) {
 
 func TestErrorsShowNoControlCharacters(t *testing.T) {
 	cause := errors.New("x509: certificate is valid for a\x1b[2J\nb, not c")
-	err := visible(cause)
+	err := visible(cause, nil)
 	if !errors.Is(err, cause) || !event.IsVisible([]byte(err.Error())) {
 		t.Errorf("%q", err)
 	}

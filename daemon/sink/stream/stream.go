@@ -24,7 +24,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
@@ -33,6 +33,7 @@ type Options struct {
 	Network string // unix, tcp or tls
 	Address string // a path, or host:port
 	TLS     tlsclient.Options
+	Mask    *redact.Mask // of what the peer sends; nil is none
 }
 
 // keepAlive finds a peer that is gone without a word while nothing is sent.
@@ -48,16 +49,16 @@ func (o Options) Dial(ctx context.Context) (*Conn, error) {
 	dialer := net.Dialer{KeepAliveConfig: keepAlive}
 	raw, err := dialer.DialContext(ctx, network, o.Address)
 	if err != nil {
-		return nil, visible(err)
+		return nil, visible(err, nil) // nothing of it is the peer's
 	}
 	w, err := newWire(raw)
 	if err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
-	c := &Conn{wire: w, conn: w, local: w.local}
+	c := &Conn{wire: w, conn: w, local: w.local, mask: o.Mask}
 	if o.Network == "tls" {
 		if err := c.startTLS(ctx, o); err != nil {
-			return nil, errors.Join(visible(fmt.Errorf("TLS to %s: %w", o.Address, err)), w.Close())
+			return nil, errors.Join(c.visible(fmt.Errorf("TLS to %s: %w", o.Address, err)), w.Close())
 		}
 	}
 	if err := c.greet(); err != nil {
@@ -143,6 +144,7 @@ type Conn struct {
 	wire  *wire    // counts what goes over the socket
 	conn  net.Conn // wire, or TLS over it
 	local bool     // the queue empties as the peer reads, in units that are not bytes
+	mask  *redact.Mask
 
 	blocks []block // of the running Write
 	proven int64   // bytes that were acknowledged when the peer was last seen
@@ -159,10 +161,10 @@ func (c *Conn) Check() error {
 			break // there is nothing to read
 		}
 		if err != nil {
-			return visible(c.behind(err))
+			return c.visible(c.behind(err))
 		}
 	}
-	return visible(c.wire.end())
+	return c.visible(c.wire.end())
 }
 
 // behind returns the error that an end of file hides, if there is one.
@@ -180,7 +182,7 @@ func (c *Conn) behind(err error) error {
 func (c *Conn) Read(ctx context.Context, p []byte) (int, error) {
 	defer Bind(ctx, c.wire)()
 	n, err := c.conn.Read(p)
-	return n, visible(c.behind(err))
+	return n, c.visible(c.behind(err))
 }
 
 // Close ends the connection in order.
@@ -195,16 +197,28 @@ func (c *Conn) Close() error {
 // abort ends the connection without a word, which could block.
 func (c *Conn) abort() { c.wire.Close() }
 
-// visible escapes what the other side may have put into an error, such as the names
-// in its certificate.
-func visible(err error) error {
-	if err == nil || err == io.EOF || event.IsVisible([]byte(err.Error())) { //nolint:errorlint // io.Reader's EOF is not wrapped
+// visible escapes and masks what the other side may have put into an error, such as the
+// names in its certificate.
+func (c *Conn) visible(err error) error { return visible(err, c.mask) }
+
+// maxError is how many bytes of an error are shown.
+const maxError = 1 << 10
+
+func visible(err error, mask *redact.Mask) error {
+	if err == nil || err == io.EOF { //nolint:errorlint // io.Reader's EOF is not wrapped
 		return err
 	}
-	return &shown{err}
+	text := mask.Clean(err.Error(), maxError)
+	if text == err.Error() {
+		return err
+	}
+	return &shown{text, err}
 }
 
-type shown struct{ err error }
+type shown struct {
+	text string
+	err  error
+}
 
-func (e *shown) Error() string { return string(event.AppendVisible(nil, []byte(e.err.Error()))) }
+func (e *shown) Error() string { return e.text }
 func (e *shown) Unwrap() error { return e.err }

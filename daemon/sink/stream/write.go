@@ -62,7 +62,7 @@ func (c *Conn) Write(ctx context.Context, p []byte) (acknowledged int, err error
 	case !c.local && ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		acknowledged = c.partly()
 	}
-	return acknowledged, visible(fmt.Errorf("write: %w", err))
+	return acknowledged, c.visible(fmt.Errorf("write: %w", err))
 }
 
 // partly returns how much of what was written was acknowledged while the peer was there,
@@ -157,7 +157,7 @@ func (c *Conn) Send(ctx context.Context, p []byte) (int, error) {
 		}
 	}
 	if err != nil {
-		return 0, visible(fmt.Errorf("write: %w", err))
+		return 0, c.visible(fmt.Errorf("write: %w", err))
 	}
 	return len(p), nil
 }

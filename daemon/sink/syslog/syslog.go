@@ -12,6 +12,7 @@ import (
 	"context"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/stream"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
@@ -37,6 +38,7 @@ type Options struct {
 	Framing    Framing // of a stream
 	MaxMessage int     // bytes; a longer event is refused for good
 	Encoder    event.Encoder
+	Mask       *redact.Mask // of what a server of TLS sends; nil is none
 }
 
 // Check reads the TLS files.
@@ -74,7 +76,7 @@ func New(o Options) *Sink {
 		if network == "unixstream" {
 			network = "unix"
 		}
-		s.transport = &streamed{stream.NewClient(stream.Options{Network: network, Address: o.Address, TLS: o.TLS})}
+		s.transport = &streamed{stream.NewClient(stream.Options{Network: network, Address: o.Address, TLS: o.TLS, Mask: o.Mask})}
 	}
 	return s
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/genltestd/genltestd/daemon/redact"
 )
 
 // An access is where to send to and what is needed to be let in, as the secrets
@@ -19,18 +21,33 @@ type access struct {
 	proxy   *url.URL // nil is none
 	header  http.Header
 	keys    []signingKey
-	secrets *redactor
+	secrets redact.Texts
 }
 
 // access reads every secret. An error says which of them cannot be had.
 func (o *Options) access() (*access, error) {
-	a := &access{header: make(http.Header, len(o.Headers)+8), secrets: new(redactor)}
-	for _, read := range []func(*access) error{o.readURL, o.readAuthorization, o.readHeaders, o.readKeys, o.readProxy} {
+	a := o.newAccess()
+	for _, read := range o.readers() {
 		if err := read(a); err != nil {
 			return nil, err
 		}
 	}
 	return a, nil
+}
+
+// readable returns those secrets that can be read.
+func (o *Options) readable() redact.Texts {
+	a := o.newAccess()
+	for _, read := range o.readers() {
+		read(a) //nolint:errcheck // access reports it
+	}
+	return a.secrets
+}
+
+func (o *Options) newAccess() *access { return &access{header: make(http.Header, len(o.Headers)+8)} }
+
+func (o *Options) readers() []func(*access) error {
+	return []func(*access) error{o.readURL, o.readAuthorization, o.readHeaders, o.readKeys, o.readProxy}
 }
 
 func (o *Options) readURL(a *access) error {
@@ -41,7 +58,7 @@ func (o *Options) readURL(a *access) error {
 	if a.url, err = parseURL(text, "http", "https"); err != nil {
 		return fmt.Errorf("url: %w", err)
 	}
-	a.secrets.addURL(a.url)
+	a.secrets.AddURL(a.url)
 	if a.url.User != nil {
 		password, _ := a.url.User.Password()
 		setBasic(a.header, a.url.User.Username(), password)
@@ -61,7 +78,7 @@ func (o *Options) readAuthorization(a *access) error {
 		if err != nil {
 			return fmt.Errorf("bearer: %w", err)
 		}
-		a.secrets.add(token)
+		a.secrets.Add(token)
 		a.header.Set("Authorization", "Bearer "+token)
 	}
 	if o.User == "" {
@@ -71,7 +88,7 @@ func (o *Options) readAuthorization(a *access) error {
 	if err != nil {
 		return fmt.Errorf("basic.password: %w", err)
 	}
-	a.secrets.addBasic(o.User, password)
+	a.secrets.AddBasic(o.User, password)
 	setBasic(a.header, o.User, password)
 	return nil
 }
@@ -82,7 +99,7 @@ func (o *Options) readHeaders(a *access) error {
 		if err != nil {
 			return fmt.Errorf("header %s: %w", h.Name, err)
 		}
-		a.secrets.add(value)
+		a.secrets.Add(value)
 		setOnce(a.header, h.Name, value)
 	}
 	return nil
@@ -98,7 +115,7 @@ func (o *Options) readKeys(a *access) error {
 		if err != nil {
 			return fmt.Errorf("signing_secrets[%d]: %w", i, err)
 		}
-		a.secrets.add(text)
+		a.secrets.Add(text)
 		a.keys = append(a.keys, key)
 	}
 	return nil
@@ -106,7 +123,7 @@ func (o *Options) readKeys(a *access) error {
 
 func (o *Options) readProxy(a *access) (err error) {
 	switch {
-	case o.ProxyFromEnvironment:
+	case o.ProxyFromEnvironment && a.url != nil:
 		a.proxy, err = http.ProxyFromEnvironment(&http.Request{URL: a.url})
 		if err != nil {
 			return errors.New("proxy: the environment has one that is no URL")
@@ -121,7 +138,7 @@ func (o *Options) readProxy(a *access) (err error) {
 		}
 	}
 	if a.proxy != nil {
-		a.secrets.addUser(a.proxy.User)
+		a.secrets.AddUser(a.proxy.User)
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (s *Sink) send(ctx context.Context, a *access, events []event.Event, text [
 	case verdict == taken:
 		return nil
 	}
-	return s.refused(a, resp, verdict, a.describe(resp, answer, how), len(events))
+	return s.refused(a, resp, verdict, s.describe(resp, answer, how), len(events))
 }
 
 // exchange makes a request. It is not http.Client's, which follows redirects and puts the
@@ -152,7 +152,7 @@ func (f *failure) Unwrap() error { return f.ended }
 func (s *Sink) failed(ctx context.Context, a *access, err error) error {
 	s.disconnect()
 	// Package http repeats in its errors what the server has sent.
-	return &failure{s.where(a) + ": " + a.secrets.clean(err.Error(), maxError), ctx.Err()}
+	return &failure{s.where(a) + ": " + s.opts.Mask.Clean(err.Error(), maxError), ctx.Err()}
 }
 
 // refused returns the error of a response that takes none of n events.
@@ -172,18 +172,18 @@ func (s *Sink) refused(a *access, resp *http.Response, verdict verdict, why stri
 
 // describe names the status in our words, how the expression decided, where a redirect
 // points to, and the beginning of what the server says.
-func (a *access) describe(resp *http.Response, text []byte, how string) string {
+func (s *Sink) describe(resp *http.Response, text []byte, how string) string {
 	d := strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode)))
 	if how != "" {
 		d += ": " + how
 	}
 	if to, err := resp.Location(); err == nil && resp.StatusCode < 400 {
-		d += ": a redirect, which is not followed, to " + a.secrets.clean(to.Scheme+"://"+to.Host+to.EscapedPath(), maxExcerpt)
+		d += ": a redirect, which is not followed, to " + s.opts.Mask.Clean(to.Scheme+"://"+to.Host+to.EscapedPath(), maxExcerpt)
 	}
 	if !isPlain(resp.Header, text) {
 		return d
 	}
-	if excerpt := a.secrets.clean(string(text), maxExcerpt); excerpt != "" {
+	if excerpt := s.opts.Mask.Clean(string(text), maxExcerpt); excerpt != "" {
 		d += ": " + excerpt
 	}
 	return d

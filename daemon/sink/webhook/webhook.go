@@ -15,6 +15,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
@@ -31,6 +32,7 @@ type Options struct {
 	Encoder     event.Encoder
 	Batch       Batch
 	Compression Compression
+	Mask        *redact.Mask // of what the server sends back; nil has the secrets of this sink only
 
 	Bearer            secret.Source
 	User              string // of the scheme Basic, "" is none
@@ -85,7 +87,7 @@ type Sink struct {
 	link     *link // nil before the first attempt and after a failure
 	response []byte
 	decide   *match.Response // nil: the status decides alone
-	secrets  *redactor       // of the last attempt
+	secrets  *redact.Owner
 }
 
 // New returns a sink that connects when there is something to send.
@@ -97,12 +99,21 @@ func New(opts Options) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
+	if opts.Mask == nil {
+		opts.Mask = new(redact.Mask)
+	}
 	s := &Sink{opts: opts, body: b, response: make([]byte, maxResponse)}
 	if opts.Response != "" {
 		s.response = make([]byte, maxJudged)
 		s.decide, err = match.CompileResponse(opts.Response)
 	}
-	return s, optionError("response", err)
+	if err != nil {
+		return nil, optionError("response", err)
+	}
+	// The server may know the secrets from an earlier process.
+	s.secrets = opts.Mask.NewOwner()
+	s.secrets.Set(opts.readable())
+	return s, nil
 }
 
 // Deliver implements sink.Sink. With a request for each event it takes them one
@@ -115,8 +126,7 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (accepted int,
 	if err != nil {
 		return 0, err
 	}
-	a.secrets = a.secrets.or(s.secrets)
-	s.secrets = a.secrets
+	s.secrets.Set(a.secrets) // before the server receives them
 	if err := s.connect(a); err != nil {
 		return 0, err
 	}
@@ -155,7 +165,7 @@ func (s *Sink) connect(a *access) (err error) {
 		s.link, err = newLink(s.opts.TLS, a.proxy)
 	}
 	if err != nil {
-		return fmt.Errorf("tls: %s", a.secrets.clean(err.Error(), maxError))
+		return fmt.Errorf("tls: %s", s.opts.Mask.Clean(err.Error(), maxError))
 	}
 	return nil
 }
@@ -170,6 +180,7 @@ func (s *Sink) disconnect() {
 // Close implements sink.Sink.
 func (s *Sink) Close() error {
 	s.disconnect()
+	s.secrets.Close()
 	return nil
 }
 

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"html"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// formsOf returns the spellings of s.
+func formsOf(s string) []string {
+	forms := []string{s, url.QueryEscape(s), url.PathEscape(s), html.EscapeString(s), strings.ReplaceAll(s, "/", `\/`)}
+	quoted := strconv.Quote(s)
+	forms = append(forms, quoted[1:len(quoted)-1])
+	if text, err := json.Marshal(s); err == nil {
+		forms = append(forms, string(text[1:len(text)-1]))
+	}
+	if len(s) < window {
+		return forms // in base64 it would be found where it is not
+	}
+	return append(append(forms, hex.EncodeToString([]byte(s))), inBase64(s)...)
+}
+
+// inBase64 returns what s is in base64 at each of the three places that it may have
+// among other bytes, without the characters that these have a part in.
+func inBase64(s string) (forms []string) {
+	for before := range 3 {
+		text := base64.RawStdEncoding.EncodeToString([]byte("xx"[:before] + s))
+		if (before+len(s))%3 != 0 {
+			text = text[:len(text)-1]
+		}
+		text = text[(before*8+5)/6:]
+		forms = append(forms, text, strings.NewReplacer("+", "-", "/", "_").Replace(text))
+	}
+	return forms
+}

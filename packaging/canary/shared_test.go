@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package canary
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A gossip is a server of several sinks. It tells each what the others have sent.
+type gossip struct {
+	mu    sync.Mutex
+	told  map[string][]string // by request URI
+	turns map[string]int      // answers that repeat others
+}
+
+// answer refuses every request. Until it has something to repeat it asks to try again.
+func (g *gossip) answer(w io.Writer, r *http.Request) {
+	text := strings.Join(g.others(r), "\n")
+	code := http.StatusInternalServerError
+	if text != "" && r.ContentLength%2 == 0 {
+		code = http.StatusUnprocessableEntity // so that dead letters have it too
+	}
+	fmt.Fprintf(w, "HTTP/1.1 %d Oops\r\nLocation: /%s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", code, strings.ReplaceAll(text, "\n", " "), len(text), text)
+}
+
+// others returns what other sinks have told, beginning with another part each time.
+func (g *gossip) others(r *http.Request) (said []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.told[r.RequestURI] = told(r, 0)
+	for from, texts := range g.told {
+		if from != r.RequestURI {
+			said = append(said, texts...)
+		}
+	}
+	if len(said) == 0 {
+		return nil
+	}
+	g.turns[r.RequestURI]++
+	slices.Sort(said)
+	first := g.turns[r.RequestURI] * 7 % len(said)
+	return slices.Concat(said[first:], said[:first])
+}
+
+// repeated returns an error unless every sink was told of others some times.
+func (g *gossip) repeated(sinks int) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.turns) < sinks {
+		return fmt.Errorf("%d of %d sinks were told of others", len(g.turns), sinks)
+	}
+	for from, n := range g.turns {
+		if n < 3 {
+			return fmt.Errorf("the sink of %d bytes of path was told of others only %d times", len(from), n)
+		}
+	}
+	return nil
+}
+
+// sharing adds sinks that are shown each other's secrets: webhooks of one server, and sinks
+// of the other kinds whose peers and programs know the secrets of webhooks.
+func (w *world) sharing() *gossip {
+	g := &gossip{told: make(map[string][]string), turns: make(map[string]int)}
+	address := "http://" + w.serve(nil, onRequest(g.answer)).addr
+	for i, place := range places { // the canaries of another place are others
+		w.sink(fmt.Sprintf("shared-webhook-%d", i), "webhook", w.identity(0, address, place))
+	}
+	var secrets []string
+	for _, place := range places {
+		secrets = append(secrets, w.plant(fieldBearer, "", place).Text(), w.plant(fieldHeader, "", place).Text())
+	}
+	w.sharingPrograms(strings.Join(secrets, " "))
+	w.sharingPeers(secrets)
+	return g
+}
+
+// sharingPrograms adds programs that print the secrets of webhooks, which they can read.
+func (w *world) sharingPrograms(secrets string) {
+	file := w.write(secrets, "shared-program")
+	for name, script := range map[string]string{"last": "echo; cat " + file, "first": "cat " + file + "; exit 75"} {
+		w.sink("shared-program-"+name, "exec", map[string]any{"argv": []string{"/bin/sh", "-c", "{ " + script + "; } >&2; exit 1"}, "timeout": "3s"})
+	}
+	for verb, line := range map[string]string{"reject": "reject - ", "retry": "retry - ", "unknown": "ok ", "garbage": ""} {
+		script := "while read -r x; do echo \"" + line + "$(cat " + file + ")\"; done"
+		if verb == "unknown" {
+			script = strings.ReplaceAll(script, "$(cat "+file+")", "$(tr -d ' ' <"+file+")")
+		}
+		w.sink("shared-stream-"+verb, "exec", map[string]any{"argv": []string{"/bin/sh", "-c", script}, "mode": "stream"})
+	}
+}
+
+// sharingPeers adds sockets whose peers confirm with secrets of webhooks, and servers of
+// TLS with such names in their certificates.
+func (w *world) sharingPeers(secrets []string) {
+	confirm := func(c net.Conn) {
+		buf := make([]byte, 64<<10)
+		if _, err := c.Read(buf); err == nil {
+			say(c, secrets[len(secrets)-1]+secrets[len(secrets)-2]+"\n")
+			io.Copy(io.Discard, c) //nolint:errcheck // until the client goes
+		}
+	}
+	w.sink("shared-confirm", "socket", map[string]any{"address": "tcp://" + w.serve(nil, confirm).addr, "acknowledge": true})
+	config, ca := w.namedAfter(w.plant(fieldHeader, "", "file"))
+	handshake := func(c net.Conn) { c.(*tls.Conn).Handshake() } //nolint:errcheck // it fails
+	for _, kind := range []string{"socket", "syslog"} {
+		w.sink("shared-tls-"+kind, kind, map[string]any{"address": "tls://" + w.serve(config, handshake).addr, "tls": map[string]any{"ca": ca, "server_name": "elsewhere.example"}})
+	}
+}
+
+// namedAfter returns a server with a certificate whose name is a canary, and the file of
+// the authority, which is the same certificate.
+func (w *world) namedAfter(c Canary) (config *tls.Config, ca string) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "shared"}, DNSNames: []string{c.Word() + ".example"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	config = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	return config, w.write(string(text), "shared.pem")
+}
+
+// wantSharing waits until every sink that is shown the secrets of others has shown in the
+// log that something was masked: else nobody has looked.
+func (e *evidence) wantSharing(d *running, g *gossip) {
+	d.w.eventually("sinks are shown the secrets of others", func() error {
+		errs := []error{g.repeated(len(places))}
+		for _, s := range d.w.sinks {
+			name := s.(map[string]any)["name"].(string)
+			if strings.HasPrefix(name, "shared-") && !hasLine(d.stderr.Bytes(), name, "<secret>") {
+				errs = append(errs, fmt.Errorf("nothing is masked for %s", name))
+			}
+		}
+		return errors.Join(errs...)
+	})
+}
+
+func hasLine(log []byte, words ...string) bool {
+	for line := range bytes.Lines(log) {
+		if !slices.ContainsFunc(words, func(word string) bool { return !bytes.Contains(line, []byte(word)) }) {
+			return true
+		}
+	}
+	return false
+}
