@@ -38,7 +38,7 @@ var shownHost = regexp.MustCompile(`^[!-~]{1,255}$`)
 
 func (e *Event) check(s section) {
 	if e.Host != "" && !shownHost.MatchString(e.Host) {
-		s.errorf("host", `%s is not a host name; write 1 to 255 letters, digits or other visible ASCII characters, or "" for the machine's name`, quote(e.Host))
+		s.errorf("host", `%s is not a host name; write up to 255 letters, digits and other visible ASCII characters, or "" for the machine's name`, quote(e.Host))
 	}
 	if len(e.Labels) > maxLabels {
 		s.errorf("labels", "are %d; give at most %d", len(e.Labels), maxLabels)

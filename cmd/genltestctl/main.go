@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
@@ -18,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/liblog"
 )
 
 // version is set by the linker.
@@ -63,6 +65,8 @@ type usageError struct{ error }
 func run(args []string, in, out, errs *os.File) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	// What net/http logs of a server that is not the daemon is no news for the operator.
+	defer liblog.Capture(slog.New(slog.DiscardHandler))()
 	s := &session{in: in, out: out, err: errs, output: outputText}
 	root := s.command()
 	root.SetArgs(args)
