@@ -77,6 +77,7 @@ func (d *decoder) count(at spot, path string) bool {
 }
 
 func (d *decoder) read(n *yaml.Node, v reflect.Value, path string) {
+	d.suspect(n, v.Type(), path)
 	switch {
 	case d.strayInValue(n, v.Type(), path):
 	case v.Kind() == reflect.Pointer:

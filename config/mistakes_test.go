@@ -45,8 +45,11 @@ func TestMistakes(t *testing.T) {
 	var file strings.Builder
 	for _, m := range mistakes(t) {
 		t.Run(m.name, func(t *testing.T) {
-			_, err := Parse("x", []byte(m.text))
+			c, err := Parse("x", []byte(m.text))
 			var got string
+			for _, w := range c.Warnings() {
+				got += "=> warning: " + strings.TrimPrefix(w.Error(), "x:") + "\n"
+			}
 			for line := range strings.Lines(fmt.Sprint(err)) {
 				got += "=> " + strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "x:") + "\n"
 			}

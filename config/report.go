@@ -32,12 +32,13 @@ type costs struct {
 
 // A report holds what decoding and checking have found in one file, by path.
 type report struct {
-	file   string
-	main   string      // of a drop-in: the main file
-	mode   fs.FileMode // of the file; 0 when the text is from none
-	absent bool        // the file need not be there, and is not
-	sinks  int         // how many there are in the file
-	errs   Errors
+	file     string
+	main     string      // of a drop-in: the main file
+	mode     fs.FileMode // of the file; 0 when the text is from none
+	absent   bool        // the file need not be there, and is not
+	sinks    int         // how many there are in the file
+	errs     Errors
+	warnings Errors
 	*costs
 
 	failed  map[string]bool // the value is not what the file says
@@ -71,6 +72,13 @@ func (r *report) add(at spot, path, format string, args ...any) {
 		return
 	}
 	r.note(r.later(at, path, format, args...))
+}
+
+// warn notes what is valid, but most likely not meant.
+func (r *report) warn(at spot, path, format string, args ...any) {
+	if len(r.warnings) < maxErrors {
+		r.warnings = append(r.warnings, r.later(at, path, format, args...))
+	}
 }
 
 // later returns a fault that is noted later, or not at all.

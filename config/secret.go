@@ -136,12 +136,16 @@ func (s *Secret) checkPlaces(at section) {
 }
 
 // Warnings names what works and should not stay: a secret that stands in a file
-// which everybody on the machine may read. It is empty for a Config from no file.
+// which everybody on the machine may read, and a value that most likely is not the one
+// that was meant. It is empty for a Config from no file.
 func (c *Config) Warnings() Errors {
 	if c.source == nil {
 		return nil
 	}
 	var all Errors
+	for _, r := range c.source {
+		all = append(all, r.warnings...)
+	}
 	c.EachSecret(func(path string, s Secret) {
 		file, _ := c.source.locate(path)
 		if text, ok := s.Inline(); ok && file.mode&0o004 != 0 && !isPublicURL(text) {

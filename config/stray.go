@@ -34,7 +34,7 @@ func (d *decoder) strayInKey(n *yaml.Node, path string) bool {
 // strayInValue is strayInKey for a value of type t. It leaves alone a value of several lines
 // or with escapes, which is the way to write such a character on purpose.
 func (d *decoder) strayInValue(n *yaml.Node, t reflect.Type, path string) bool {
-	isText := t == reflect.TypeFor[Secret]() || t.Kind() == reflect.String && wordsOf(t) == nil && lastKey(path) != "name"
+	isText := isFreeText(t, path)
 	i, c := stray(n, !isText)
 	_, rest := d.around(spotOf(n))
 	at := spotOf(n)

@@ -108,13 +108,13 @@ func loadConfig(file string, dirs daemon.Dirs) (*config.Config, error) {
 }
 
 // load reads a configuration. When its text has faults, the error has those of the rest
-// too, so that all can be repaired at once.
+// too, so that all can be repaired at once, and the configuration is for warnings alone.
 func load(read func(path string) (*config.Config, error), path string, dirs daemon.Dirs) (*config.Config, error) {
 	cfg, err := read(path)
 	var faults config.Errors
 	switch {
 	case errors.As(err, &faults):
-		return nil, daemon.CheckRest(cfg, faults, dirs)
+		return cfg, daemon.CheckRest(cfg, faults, dirs)
 	case err != nil:
 		return nil, err
 	}

@@ -80,6 +80,7 @@ var checkers = []checker{
 	{"scalar", scalars},
 	{"unclosed quote", unclosedQuotes},
 	{"line break", lineBreaks},
+	{"comment in brackets", commentsInBrackets},
 	{"brackets", brackets},
 	{"space after dash", missingSpaceAfterDash},
 	{"space after colon", missingSpaceAfterColon},
