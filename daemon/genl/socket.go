@@ -96,10 +96,23 @@ func adoptSocket(f *os.File, protocol int, group uint32, bufferBytes int, batch 
 	if err != nil {
 		return nil, SocketReport{}, err
 	}
-	if err := s.isMember(f.Name(), group); err != nil {
+	err = s.isMember(f.Name(), group)
+	if err == nil {
+		err = s.discardError()
+	}
+	if err != nil {
 		return nil, SocketReport{}, errors.Join(err, s.Close())
 	}
 	return s, report, nil
+}
+
+// discardError discards the error that the last recvmmsg(2) of a killed process has left in
+// the socket. Receive would return it, and its caller would give up the socket and its queue.
+func (s *EventSocket) discardError() error {
+	return s.control("clear the pending error", func(fd int) error {
+		_, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		return err
+	})
 }
 
 // newEventSocket takes over conn, and closes it when it fails.

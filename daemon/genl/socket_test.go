@@ -341,6 +341,54 @@ func TestAnAdoptedSocketGoesOnWithEverything(t *testing.T) {
 	}
 }
 
+// TestAnErrorThatAKilledProcessLeftDoesNotCostTheQueue: a receive that fails after its first
+// message leaves its error in the socket, for whoever receives next.
+func TestAnErrorThatAKilledProcessLeftDoesNotCostTheQueue(t *testing.T) {
+	batch := memoryBatch(t)
+	s, _, err := openSocket(unix.NETLINK_USERSOCK, userGroup, 1<<20, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := storedCopy(t, s.descriptor)
+	send, _ := multicaster(t)
+	for i := range 3 {
+		send(numbered(i))
+	}
+	// The second slot cannot be written, as when its page fault fails during a kill.
+	hole, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_NONE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(hole)
+	batch.iovecs[1].Base = unsafe.SliceData(hole)
+	err = s.Receive(func(messages []Message) error {
+		if len(messages) != 1 {
+			t.Errorf("received %d messages, want the first alone", len(messages))
+		}
+		return errDone
+	})
+	if !errors.Is(err, errDone) {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, _, err = AdoptUserSocket(stored, userGroup, 1<<20, memoryBatch(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.Receive(func(messages []Message) error {
+		if got := binary.NativeEndian.Uint64(messages[0].Data[headersLen:]); len(messages) != 1 || got != 2 {
+			t.Errorf("received %d messages, the first with number %d; want number 2 alone", len(messages), got)
+		}
+		return errDone
+	})
+	if !errors.Is(err, errDone) {
+		t.Errorf("the adopted socket: %v", err)
+	}
+}
+
 func TestAdoptRefusesWhatIsNoEventSocket(t *testing.T) {
 	netlink := func(protocol int) int {
 		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
