@@ -56,6 +56,9 @@ func (d *Daemon) checkInbox() {
 		err = fmt.Errorf("the batch that is being received is lost when the process is killed: make room and start the daemon again: %w", err)
 	}
 	d.state.set(metrics.FileInbox, err)
+	if d.inbox.OnDisk {
+		d.state.log.Warn("the inbox is not on a tmpfs: killing the daemon may lose the event that the kernel is copying, which is counted as lost; put the runtime directory on a tmpfs", "file", metrics.FileInbox)
+	}
 	if d.inbox.Discarded {
 		d.state.damaged(metrics.FileInbox, errors.New("it was not an inbox of this version, and begins again; a batch in it is lost, and counted by its numbers"))
 	}

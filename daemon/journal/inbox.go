@@ -26,8 +26,8 @@ import (
 // appended, and the one before stays until then: whichever of the two generations
 // the journal turns out to have, its memo is there.
 //
-// The file belongs on a tmpfs: on a disk that is full or broken the mapping could
-// fault. It need not survive a power cut. The memory is for one goroutine; the
+// The file belongs on a tmpfs: on a disk the mapping faults, and a fault may cost a
+// message; see OnDisk. It need not survive a power cut. The memory is for one goroutine; the
 // rest may be used by several.
 type Inbox struct {
 	mapping []byte
@@ -39,6 +39,10 @@ type Inbox struct {
 	// Unbacked is why the memory has no file, nil when it has one: a batch in it is lost
 	// when the process is killed.
 	Unbacked error
+	// OnDisk reports that the file is not on a tmpfs. The kernel may then have to fault a
+	// page in, or make it writable again after writeback, while it copies a message. With
+	// a SIGKILL pending that fault fails with EFAULT, and the message is lost.
+	OnDisk bool
 }
 
 type inboxHeader struct {
@@ -69,19 +73,19 @@ const (
 // memory. fresh says that the file was new or not an inbox of this size: then
 // its memory is zero. A file system without room for it is no error: see Unbacked.
 func OpenInbox(path string, size int) (b *Inbox, fresh bool, err error) {
-	mapping, held, err := mapFile(path, inboxHeaderSize+size)
-	var unbacked error
+	b = &Inbox{}
+	err = b.mapFile(path, inboxHeaderSize+size)
 	if isFull(err) {
-		unbacked = err
-		mapping, err = unix.Mmap(-1, 0, inboxHeaderSize+size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
+		b.Unbacked, b.OnDisk = err, false
+		b.mapping, err = unix.Mmap(-1, 0, inboxHeaderSize+size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("inbox: %w", err)
 	}
-	b = &Inbox{mapping: mapping, header: (*inboxHeader)(unsafe.Pointer(&mapping[0])), Unbacked: unbacked}
+	b.header = (*inboxHeader)(unsafe.Pointer(&b.mapping[0]))
 	if b.header.magic != inboxMagic || b.header.size != int64(size) {
-		b.Discarded = held || b.header.magic != 0
-		clear(mapping)
+		b.Discarded = b.Discarded || b.header.magic != 0
+		clear(b.mapping)
 		b.header.magic, b.header.size = inboxMagic, int64(size)
 		fresh = true
 	}
@@ -91,24 +95,30 @@ func OpenInbox(path string, size int) (b *Inbox, fresh bool, err error) {
 	return b, fresh, nil
 }
 
-// mapFile maps the file at path. held says that it had another size, and is empty now.
-func mapFile(path string, length int) (mapping []byte, held bool, err error) {
+// mapFile maps the file at path. A file of another size is discarded.
+func (b *Inbox) mapFile(path string, length int) (err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
-		return nil, false, err
+		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = &os.PathError{Op: "open", Path: path, Err: irregular(kindOf(info.Mode()))}
 	}
+	var fs unix.Statfs_t
+	if err == nil {
+		err = os.NewSyscallError("fstatfs", unix.Fstatfs(int(f.Fd()), &fs))
+	}
 	if err != nil {
-		return nil, false, err
+		return err
 	}
-	if mapping, err = mapWhole(f, length); err != nil {
-		return nil, false, fmt.Errorf("%s: %w; its directory should be on a tmpfs", path, err)
+	b.OnDisk = fs.Type != unix.TMPFS_MAGIC && fs.Type != unix.RAMFS_MAGIC
+	if b.mapping, err = mapWhole(f, length); err != nil {
+		return fmt.Errorf("%s: %w; its directory should be on a tmpfs", path, err)
 	}
-	return mapping, info.Size() > 0 && info.Size() != int64(length), nil
+	b.Discarded = info.Size() > 0 && info.Size() != int64(length)
+	return nil
 }
 
 // mapWhole makes sure that every page is there before it is mapped: a page that
