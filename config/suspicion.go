@@ -56,7 +56,11 @@ func (d *decoder) suspectComment(n *yaml.Node, path string) {
 	}
 	at := spotOf(n)
 	at.column += utf8.RuneCountInString(rest[:len(rest)-len(text)])
-	d.warn(at, path, "# begins a comment, so the value ends before it; put the whole value into single quotes, or write a space after # if it is a comment")
+	remedy := "put the whole value into single quotes"
+	if strings.Contains(rest, "'") {
+		remedy += " and write each ' within it twice"
+	}
+	d.warn(at, path, "# begins a comment, so the value ends before it; %s, or write a space after # if it is a comment", remedy)
 }
 
 // isFreeText reports whether any text is a value of type t.

@@ -153,7 +153,7 @@ func (d *document) unclosedBrackets(f flow, first int) (all []proposal) {
 		return nil
 	}
 	if f.mismatched != nil {
-		all = append(all, d.mismatched(f))
+		all = append(all, d.mismatched(f)...)
 	}
 	const most = 10
 	for _, opener := range slices.Backward(f.openers[max(0, len(f.openers)-most):]) {
@@ -170,21 +170,21 @@ func (d *document) unclosedBrackets(f flow, first int) (all []proposal) {
 }
 
 // mismatched is for a closing bracket that stands where another one is expected.
-func (d *document) mismatched(f flow) proposal {
+func (d *document) mismatched(f flow) (all []proposal) {
 	opener, at := f.open[len(f.open)-1], f.mismatched.from
 	is, want := d.text[at], opener.kind+2
 	if next := at + 1; next < len(d.text) && d.text[next] == want {
-		return proposal{
+		all = append(all, proposal{
 			at:           at,
 			message:      fmt.Sprintf("the brackets %c%c are in the wrong order; write %[2]c%[1]c", is, want),
 			alternatives: [][]edit{{{at, at + 2, string([]byte{want, is})}}},
-		}
+		})
 	}
-	return proposal{
+	return append(all, proposal{
 		at:           opener.from,
 		message:      fmt.Sprintf("the bracket %c is not closed; write %c before the %c on line %d", opener.kind, want, is, d.lineAt(at)+1),
 		alternatives: [][]edit{{insert(at, string(rune(want)))}, {{at, at + 1, string(rune(want))}}},
-	}
+	})
 }
 
 // flowEnds returns where a bracket may have been meant to be closed: at the end of its
