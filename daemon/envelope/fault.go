@@ -49,6 +49,7 @@ func faultOf(err error, text string) *Fault {
 		message = strings.Replace(message, missing.Error(), "there is none for this event", 1)
 	}
 	f.Message = string(event.AppendVisible(nil, []byte(message)))
+	f.explainSyntax(text)
 	return f
 }
 
