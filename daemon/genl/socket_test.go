@@ -359,7 +359,7 @@ func TestAnErrorThatAKilledProcessLeftDoesNotCostTheQueue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Munmap(hole)
+	defer unix.Munmap(hole) //nolint:errcheck // a test ends
 	batch.iovecs[1].Base = unsafe.SliceData(hole)
 	err = s.Receive(func(messages []Message) error {
 		if len(messages) != 1 {
