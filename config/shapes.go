@@ -69,6 +69,8 @@ func keysAdvice(n *yaml.Node, t reflect.Type, name string) string {
 		return "write {name: ..., value: ...}"
 	case n.Kind == yaml.SequenceNode && isList:
 		return fmt.Sprintf("write the list as the value of %q: %s: {%[1]s: [...]}", main, name)
+	case t == reflect.TypeFor[Config]() && n.Kind == yaml.ScalarNode:
+		return `write lines of "key: value"`
 	case t == reflect.TypeFor[Config]() && n.Kind == yaml.SequenceNode:
 		return `write "sinks:" on a line of its own before the list`
 	case n.Kind == yaml.SequenceNode && len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode:
