@@ -170,9 +170,14 @@ func (d *decoder) valueAt(n *yaml.Node) string {
 
 var keyBefore = regexp.MustCompile(`^[ \t]*(- +)*[A-Za-z0-9_]+: +$`)
 
-// around returns the line before and from a position on.
+// maxLine is how long a line may be, in bytes, for advice that needs its text: a file of
+// one long line would cost the product of its length and the number of its values.
+const maxLine = 4096
+
+// around returns the line before and from a position on. Both are empty for a line that
+// is too long.
 func (d *decoder) around(at spot) (before, rest string) {
-	if at.line < 1 || at.line > len(d.lines) {
+	if at.line < 1 || at.line > len(d.lines) || len(d.lines[at.line-1]) > maxLine {
 		return "", ""
 	}
 	line := []rune(d.lines[at.line-1])

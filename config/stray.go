@@ -36,13 +36,16 @@ func (d *decoder) strayInKey(n *yaml.Node, path string) bool {
 func (d *decoder) strayInValue(n *yaml.Node, t reflect.Type, path string) bool {
 	isText := isFreeText(t, path)
 	i, c := stray(n, !isText)
+	if i < 0 {
+		return false
+	}
 	_, rest := d.around(spotOf(n))
 	at := spotOf(n)
 	if n.Style != 0 && rest != "" {
 		rest = rest[1:]
 		at.column++
 	}
-	if i < 0 || !strings.HasPrefix(rest, n.Value) {
+	if !strings.HasPrefix(rest, n.Value) {
 		return false
 	}
 	at.column += i

@@ -23,7 +23,7 @@ type written struct {
 // remember keeps what place needs of a text of the file.
 func (r *report) remember(path string, n *yaml.Node) {
 	first := n.Line - 1
-	if first < 0 || first >= len(r.lines) {
+	if first < 0 || first >= len(r.lines) || len(r.lines[first]) > maxLine {
 		return
 	}
 	last, rest := first+1, countSolid(n.Value)-countSolid(r.lines[first])
