@@ -45,9 +45,12 @@ var (
 // suspectComment is for a comment that no space separates from its #: "ticket #5". A person
 // who writes a comment writes the space.
 func (d *decoder) suspectComment(n *yaml.Node, path string) {
+	if n.Style != 0 || n.Value == "" {
+		return
+	}
 	_, rest := d.around(spotOf(n))
 	comment, ok := strings.CutPrefix(rest, n.Value)
-	if n.Style != 0 || n.Value == "" || !ok {
+	if !ok {
 		return
 	}
 	text := strings.TrimLeft(comment, " \t")
