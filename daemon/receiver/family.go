@@ -183,7 +183,7 @@ func (r *Receiver) interrupted(now time.Time, at brk) {
 		r.ledger.Bygone = r.ledger.Unseen
 	}
 	r.ledger.Break = at
-	r.Metrics.Blind.Add(r.blind().Seconds())
+	r.Metrics.Blind.Add(r.blind(now).Seconds())
 	r.ledger.watched(now)
 	r.unsaved = true
 }

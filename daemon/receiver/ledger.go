@@ -223,12 +223,13 @@ func (l *ledger) untold() bool {
 // for: the daemon was subscribed, or the family away.
 func (l *ledger) watched(now time.Time) { l.Watched = ns(now) }
 
-// blind returns for how long something could be.
-func (r *Receiver) blind() time.Duration {
+// blind returns for how long, until now, something could be. It compares two ages, which
+// no step of the clock changes.
+func (r *Receiver) blind(now time.Time) time.Duration {
 	if r.ledger.Watched == 0 {
 		return 0 // this is the first that we know of this boot
 	}
-	return max(0, r.Age(at(r.ledger.Watched)))
+	return max(0, r.Age(at(r.ledger.Watched))-r.Age(now))
 }
 
 func ns(t time.Time) uint64  { return uint64(t.UnixNano()) }

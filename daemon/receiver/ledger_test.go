@@ -304,3 +304,22 @@ func TestReceivedAndLostIsWhatWasMulticast(t *testing.T) {
 		t.Error("too many")
 	}
 }
+
+// The time between two looks at the clock in one start is not blind time.
+func TestTheMomentOfAnInterruptionIsNotBlind(t *testing.T) {
+	now := time.Unix(1000, 0)
+	looks := time.Duration(0)
+	r := &Receiver{Options: Options{Age: func(at time.Time) time.Duration {
+		return now.Sub(at) + looks*time.Millisecond
+	}}}
+	for range 3 {
+		looks++
+		r.ledger.watched(now)
+		if got := r.blind(now); got != 0 {
+			t.Errorf("blind for %v", got)
+		}
+	}
+	if got := r.blind(now.Add(time.Minute)); got != time.Minute {
+		t.Errorf("blind for %v, want a minute", got)
+	}
+}
