@@ -17,7 +17,10 @@ import (
 // soon, in little memory, with an error that fits a screen. A quarter of the largest
 // file shows what grows out of bounds; the time limit is far off for the race detector.
 func TestParseHostile(t *testing.T) {
-	const size = maxFile / 4
+	size := maxFile / 4
+	if testing.Short() {
+		size = maxFile / 8
+	}
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
 	tests := []struct {
 		name, text, want string
