@@ -118,8 +118,8 @@ func (d *Daemon) configure(cfg *config.Config) {
 func (t *turn) turn(grace time.Duration) (over <-chan struct{}) {
 	t.reader.SetPin(t.to.Overflow == config.OverflowBlock)
 	t.letters.SetLimits(int64(t.to.DeadLetters.MaxBytes), time.Duration(t.to.DeadLetters.MaxAge))
-	t.cfg, t.worker.way = t.to, t.way
-	return t.Change(t.way, grace)
+	t.cfg, t.worker.route = t.to, t.route
+	return t.Change(t.route, grace)
 }
 
 // dismiss waits for workers that were told to stop, and frees what is theirs. One that

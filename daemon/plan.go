@@ -32,8 +32,8 @@ type plan struct {
 // A turn is what becomes of a worker whose sink has changed.
 type turn struct {
 	*worker
-	to  config.Sink
-	way delivery.Way
+	to    config.Sink
+	route delivery.Route
 }
 
 // plan makes all that cfg needs and is not there. When it fails, nothing is left behind.
@@ -110,12 +110,12 @@ func (d *Daemon) planSink(p *plan, c *config.Sink, compiler *match.Compiler) err
 	if reflect.DeepEqual(w.cfg, *c) {
 		return nil
 	}
-	way, err := d.newWay(c, w, compiler)
+	route, err := d.newRoute(c, w, compiler)
 	if err != nil {
 		return err
 	}
-	p.undo.push(func() error { return sink.CloseAll(sink.Without(way.Sinks, w.way.Sinks)) })
-	p.changed = append(p.changed, turn{w, *c, way})
+	p.undo.push(func() error { return sink.CloseAll(sink.Without(route.Sinks, w.route.Sinks)) })
+	p.changed = append(p.changed, turn{w, *c, route})
 	return nil
 }
 

@@ -109,7 +109,9 @@ func TestReloadChangesWhatHasChangedAndNothingElse(t *testing.T) {
 		r.lines(t, file, 1)
 	}
 	same, rules, place := r.worker(t, "same"), r.worker(t, "rules"), r.worker(t, "place")
-	parts := func() []any { return []any{same.way.Sinks[0], same.way.Rules, rules.way.Sinks[0], place.way.Rules} }
+	parts := func() []any {
+		return []any{same.route.Sinks[0], same.route.Rules, rules.route.Sinks[0], place.route.Rules}
+	}
 	before := parts()
 
 	done := r.mustReload(t, head+"- {name: new, file: {path: DIR/new}}\n- {name: rules, filter: 'message != \"two\"', file: {path: DIR/rules}}\n- {name: place, batch_wait: 0, file: {path: DIR/other}}\n")

@@ -27,8 +27,8 @@ type worker struct {
 	discard func() error // for one that is not run: leaves nothing behind
 
 	// What it was asked to be last.
-	cfg config.Sink
-	way delivery.Way
+	cfg   config.Sink
+	route delivery.Route
 }
 
 // newWorker makes what delivers the journal to one sink. When it fails, nothing is
@@ -41,11 +41,11 @@ func (d *Daemon) newWorker(c *config.Sink, held *journal.Reader, compiler *match
 			undo.run() //nolint:errcheck // the first error tells more
 		}
 	}()
-	w.way, err = d.newWay(c, nil, compiler)
+	w.route, err = d.newRoute(c, nil, compiler)
 	if err != nil {
 		return nil, err
 	}
-	undo.push(func() error { return sink.CloseAll(w.way.Sinks) })
+	undo.push(func() error { return sink.CloseAll(w.route.Sinks) })
 	dir := d.lettersDir(c.Name)
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		undo.push(func() error { return os.RemoveAll(dir) })
@@ -65,7 +65,7 @@ func (d *Daemon) newWorker(c *config.Sink, held *journal.Reader, compiler *match
 	}
 	undo.push(func() error { d.metrics.SinkLatency.DeleteLabelValues(c.Name); return nil })
 	w.Worker = delivery.NewWorker(delivery.Config{
-		Name: c.Name, Way: w.way, Reader: w.reader, Letters: w.letters, Decode: d.decode,
+		Name: c.Name, Route: w.route, Reader: w.reader, Letters: w.letters, Decode: d.decode,
 		State: metrics.NewSinkState(c.Name, match.Reasons()), Latency: d.metrics.SinkLatency.WithLabelValues(c.Name),
 		Log: component(d.log, "delivery"), Clock: d.clock,
 	})
@@ -73,32 +73,32 @@ func (d *Daemon) newWorker(c *config.Sink, held *journal.Reader, compiler *match
 	return w, nil
 }
 
-// newWay makes what of a worker may change while it runs. What is in before and would be
+// newRoute makes what of a worker may change while it runs. What is in before and would be
 // the same is taken from there: connections stay, and so does what rules remember.
-func (d *Daemon) newWay(c *config.Sink, before *worker, compiler *match.Compiler) (delivery.Way, error) {
-	way := delivery.Way{Options: deliveryOptions(c)}
+func (d *Daemon) newRoute(c *config.Sink, before *worker, compiler *match.Compiler) (delivery.Route, error) {
+	route := delivery.Route{Options: deliveryOptions(c)}
 	if before != nil && ruleOptions(&before.cfg) == ruleOptions(c) {
-		way.Rules = before.way.Rules
+		route.Rules = before.route.Rules
 	} else {
 		rules, err := newRules(c, compiler)
 		if err != nil {
-			return way, err
+			return route, err
 		}
 		rules.Follow(d.clock.Steady)
-		way.Rules = rules
+		route.Rules = rules
 	}
 	if before != nil && reflect.DeepEqual(place(before.cfg), place(*c)) {
-		way.Sinks = before.way.Sinks
-		return way, nil
+		route.Sinks = before.route.Sinks
+		return route, nil
 	}
 	for range c.Workers {
 		s, err := newSink(c, &d.opts)
 		if err != nil {
-			return way, errors.Join(err, sink.CloseAll(way.Sinks))
+			return route, errors.Join(err, sink.CloseAll(route.Sinks))
 		}
-		way.Sinks = append(way.Sinks, s)
+		route.Sinks = append(route.Sinks, s)
 	}
-	return way, nil
+	return route, nil
 }
 
 // openReader opens the sink's place in the journal.

@@ -338,9 +338,9 @@ func TestAChangeForgetsTheRefusalsOfTheOldSinks(t *testing.T) {
 		f.append(t, 3)
 		f.lookFor(time.Second)
 		f.wantFaults(t, metrics.FaultRefused)
-		way := f.way
-		way.Sinks = []sink.Sink{&target{}}
-		<-f.Change(way, time.Second)
+		route := f.route
+		route.Sinks = []sink.Sink{&target{}}
+		<-f.Change(route, time.Second)
 		f.lookFor(time.Second)
 		f.wantFaults(t)
 		f.stop()

@@ -173,13 +173,13 @@ func open(t *testing.T, maxBytes int64) *journal.Journal {
 // A fixture is a running worker.
 type fixture struct {
 	*Worker
-	way  Way // that it began with
-	j    *journal.Journal
-	box  *box
-	gen  *uint64
-	log  *bytes.Buffer
-	done chan struct{}
-	stop context.CancelFunc
+	route Route // that it began with
+	j     *journal.Journal
+	box   *box
+	gen   *uint64
+	log   *bytes.Buffer
+	done  chan struct{}
+	stop  context.CancelFunc
 }
 
 // start runs a worker for the sinks on j. change may alter what it works with.
@@ -199,7 +199,7 @@ func startAs(t *testing.T, name string, j *journal.Journal, change func(*Config)
 	}
 	c := Config{
 		Name: "x", Reader: reader, Letters: f.box,
-		Way: Way{
+		Route: Route{
 			Sinks: sinks, Rules: &rules{},
 			Options: Options{BatchEvents: 10, BatchBytes: 1 << 20, AttemptTimeout: 5 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second},
 		},
@@ -213,7 +213,7 @@ func startAs(t *testing.T, name string, j *journal.Journal, change func(*Config)
 	if change != nil {
 		change(&c)
 	}
-	f.Worker, f.way = NewWorker(c), c.Way
+	f.Worker, f.route = NewWorker(c), c.Route
 	var ctx context.Context
 	ctx, f.stop = context.WithCancel(t.Context())
 	go func() { defer close(f.done); f.Run(ctx) }()

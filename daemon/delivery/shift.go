@@ -46,7 +46,7 @@ func (s *shift) end() { s.abort() }
 
 // A change is what a worker is to do when its shift is over.
 type change struct {
-	way   Way // to go on with; without sinks the worker ends
+	route Route // to go on with; without sinks the worker ends
 	grace time.Duration
 	done  chan struct{} // closed when it is in use, or will never be
 }
@@ -57,14 +57,14 @@ type change struct {
 // the journal, the account and the sinks that both ways have stay; the other sinks of
 // the old way are closed. The channel is closed when the new way is in use, or will
 // never be, because another change or the end came first.
-func (w *Worker) Change(way Way, grace time.Duration) (done <-chan struct{}) {
-	return w.ask(&change{way, grace, make(chan struct{})})
+func (w *Worker) Change(route Route, grace time.Duration) (done <-chan struct{}) {
+	return w.ask(&change{route, grace, make(chan struct{})})
 }
 
 // Stop has the worker end, without delivering what waits. The channel is closed when
 // the attempt under way has ended, or was aborted after grace.
 func (w *Worker) Stop(grace time.Duration) (done <-chan struct{}) {
-	return w.ask(&change{Way{}, grace, make(chan struct{})})
+	return w.ask(&change{Route{}, grace, make(chan struct{})})
 }
 
 func (w *Worker) ask(c *change) <-chan struct{} {
@@ -75,7 +75,7 @@ func (w *Worker) ask(c *change) <-chan struct{} {
 		return c.done
 	}
 	if before := w.asked; before != nil {
-		w.giveUp(before, c.way.Sinks)
+		w.giveUp(before, c.route.Sinks)
 	}
 	w.asked = c
 	if w.shift != nil {
@@ -87,7 +87,7 @@ func (w *Worker) ask(c *change) <-chan struct{} {
 // giveUp closes the sinks of a change that nobody uses, which have delivered nothing yet.
 // The caller holds mu.
 func (w *Worker) giveUp(c *change, next []sink.Sink) {
-	w.closeUnused(c.way.Sinks, slices.Concat(w.Sinks, next))
+	w.closeUnused(c.route.Sinks, slices.Concat(w.Sinks, next))
 	close(c.done)
 }
 
@@ -101,22 +101,22 @@ func (w *Worker) closeUnused(sinks, used []sink.Sink) {
 func (w *Worker) turn() bool {
 	w.mu.Lock()
 	c, old := w.asked, w.Sinks
-	if len(c.way.Sinks) == 0 {
+	if len(c.route.Sinks) == 0 {
 		w.mu.Unlock()
 		return false // leave answers it
 	}
 	w.asked = nil
-	if c.way.Rules != w.Rules {
+	if c.route.Rules != w.Rules {
 		w.farewell()
 	}
-	if gone := sink.Without(old, c.way.Sinks); len(gone) > 0 {
+	if gone := sink.Without(old, c.route.Sinks); len(gone) > 0 {
 		w.retired += missed(gone)
-		w.health.replaced(len(c.way.Sinks))
+		w.health.replaced(len(c.route.Sinks))
 	}
-	w.use(c.way)
+	w.use(c.route)
 	w.mu.Unlock()
 	// Not with the lock held: a sink may take its time, and others look at the account.
-	w.closeUnused(old, c.way.Sinks)
+	w.closeUnused(old, c.route.Sinks)
 	close(c.done)
 	return true
 }

@@ -18,8 +18,8 @@ import (
 )
 
 // another is the way to other sinks.
-func (f fixture) another(sinks ...sink.Sink) Way {
-	return Way{Sinks: sinks, Rules: f.way.Rules, Options: f.way.Options}
+func (f fixture) another(sinks ...sink.Sink) Route {
+	return Route{Sinks: sinks, Rules: f.route.Rules, Options: f.route.Options}
 }
 
 const noGrace, muchGrace = 0, time.Hour
@@ -50,9 +50,9 @@ func TestChangesLoseNothingAndDoubleNothing(t *testing.T) {
 			before := uint64(0)
 			for range events / 20 {
 				f.append(t, 20)
-				way := f.another(several()...)
-				way.Options.BatchEvents = 1 + random.IntN(20)
-				done := f.Change(way, muchGrace)
+				route := f.another(several()...)
+				route.Options.BatchEvents = 1 + random.IntN(20)
+				done := f.Change(route, muchGrace)
 				if random.IntN(2) == 0 {
 					<-done
 				}
@@ -212,9 +212,9 @@ func TestRulesThatAreReplacedTellWhatTheySuppressed(t *testing.T) {
 		f := start(t, open(t, 1<<20), func(c *Config) { c.Rules = old }, s)
 		f.append(t, 7)
 		synctest.Wait()
-		way := f.another(s)
-		way.Rules = &rules{}
-		<-f.Change(way, muchGrace)
+		route := f.another(s)
+		route.Rules = &rules{}
+		<-f.Change(route, muchGrace)
 		synctest.Wait()
 		if st := f.State(); st.Summaries != 1 || owed != 0 {
 			t.Errorf("%d summaries were taken, %d events are owed", st.Summaries, owed)

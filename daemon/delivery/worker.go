@@ -20,8 +20,8 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// A Way is how a worker delivers. It may be changed while the worker runs.
-type Way struct {
+// A Route is the part of a worker that Change can replace while the worker runs.
+type Route struct {
 	Sinks   []sink.Sink // of the same place; with more than one the order is given up
 	Rules   Rules       // of a type that can be compared, such as a pointer
 	Options Options
@@ -29,7 +29,7 @@ type Way struct {
 
 // A Config is what a Worker works with.
 type Config struct {
-	Way
+	Route
 	Name    string
 	Reader  Reader
 	Letters DeadLetters
@@ -50,7 +50,7 @@ type Worker struct {
 	lanes   []*lane
 	limits  *ratelog.Logger // of lines that may repeat
 
-	mu      sync.Mutex // guards Config.Way for others than Run, and what follows
+	mu      sync.Mutex // guards Config.Route for others than Run, and what follows
 	asked   *change    // for which the shift is to end
 	shift   *shift     // that Run works in
 	ended   bool       // Run has
@@ -82,20 +82,20 @@ func NewWorker(c Config) *Worker {
 
 		suppressed: make(map[string]uint64),
 	}
-	w.use(c.Way)
+	w.use(c.Route)
 	return w
 }
 
-// use makes a way the worker's own.
-func (w *Worker) use(way Way) {
-	w.Way = way
-	w.records = make([]journal.Record, way.Options.BatchEvents)
-	w.again = pace{shortest: way.Options.RetryMin, longest: way.Options.RetryMax}
+// use makes a route the worker's own.
+func (w *Worker) use(route Route) {
+	w.Route = route
+	w.records = make([]journal.Record, route.Options.BatchEvents)
+	w.again = pace{shortest: route.Options.RetryMin, longest: route.Options.RetryMax}
 	w.lanes = nil
-	for i, s := range way.Sinks {
+	for i, s := range route.Sinks {
 		w.lanes = append(w.lanes, &lane{
-			Worker: w, sink: s, source: attemptsOf(i), window: way.Options.BatchEvents,
-			pace: pace{shortest: way.Options.RetryMin, longest: way.Options.RetryMax},
+			Worker: w, sink: s, source: attemptsOf(i), window: route.Options.BatchEvents,
+			pace: pace{shortest: route.Options.RetryMin, longest: route.Options.RetryMax},
 		})
 	}
 }

@@ -65,7 +65,7 @@ func newWorker(t task, j *journal.Journal) (*worker, error) {
 	}
 	w.Worker = delivery.NewWorker(delivery.Config{
 		Name: name, Reader: reader, Letters: w.letters, Decode: decoder(j.ID()),
-		Way: delivery.Way{Sinks: []sink.Sink{s}, Rules: rules, Options: delivery.Options{
+		Route: delivery.Route{Sinks: []sink.Sink{s}, Rules: rules, Options: delivery.Options{
 			BatchEvents: t.batch, BatchBytes: 1 << 20, BatchWait: t.wait,
 			AttemptTimeout: 10 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 30 * time.Second,
 		}},
