@@ -81,23 +81,26 @@ func deliveries() []delivery {
 		{load: live, to: toWebhook, batch: 500, wait: defaultWait},
 	}
 	for _, to := range inEnvelopes() {
-		list = append(list, delivery{load: backlog(100_000, typical), to: to, batch: 500, wait: defaultWait, goal: goal{cpu: 2_000}})
+		d := delivery{load: backlog(100_000, typical), to: to, batch: 500, wait: defaultWait, goal: goal{cpu: 2_000}}
+		if to.envelope == "json" {
+			d.goal.perSecond = 500_000
+		}
+		list = append(list, d)
 	}
 	return list
 }
 
-// deliver runs d once, again if the machine was too busy.
-func (b bench) deliver(d delivery) (sent delivered, err error) {
-	for range tries {
-		if sent, err = b.measureDelivery(d); !errors.Is(err, errNotOffered) {
-			break
-		}
-		fmt.Fprintln(os.Stderr, "again:", err)
+// deliver runs d once, again while the machine is too busy to offer the load.
+func (b bench) deliver(d delivery) (delivered, error) {
+	sent, err := b.measureDelivery(d)
+	for try := 1; try < tries && err == nil && !offered(sent.fed, d.load); try++ {
+		reportBusy(sent.fed, d.load)
+		sent, err = b.measureDelivery(d)
 	}
 	if err != nil {
-		err = fmt.Errorf("%s: %w", d, err)
+		return sent, fmt.Errorf("%s: %w", d, err)
 	}
-	return sent, err
+	return sent, nil
 }
 
 func (b bench) measureDelivery(d delivery) (sent delivered, err error) {
@@ -156,9 +159,7 @@ func (d delivery) read(worker *child) (sent delivered, err error) {
 	if events != d.events {
 		return sent, fmt.Errorf("%d of %d events were delivered", events, d.events)
 	}
-	if rate := float64(events) / float64(fed) * 1e9; d.rate > 0 && rate < 0.99*float64(d.rate) {
-		return sent, fmt.Errorf("%w: %.0f events a second, not %d", errNotOffered, rate, d.rate)
-	}
+	sent.fed = float64(events) / float64(fed) * 1e9
 	sent.perSecond, sent.cpu = float64(events)/float64(ns)*1e9, float64(cpu)/float64(events)
 	return sent, nil
 }

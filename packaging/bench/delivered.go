@@ -10,6 +10,7 @@ import (
 
 // delivered is what one run of a delivery took.
 type delivered struct {
+	fed       float64 // events a second into the journal
 	perSecond float64 // events
 	cpu       float64 // ns an event
 	p50, p99  time.Duration
@@ -24,6 +25,13 @@ func (r deliveredRounds) span(value func(delivered) float64) span {
 		values[i] = value(r[i])
 	}
 	return spanOf(values)
+}
+
+func (r deliveredRounds) fed() (rates []float64) {
+	for _, d := range r {
+		rates = append(rates, d.fed)
+	}
+	return rates
 }
 
 func (r deliveredRounds) perSecond() span {
@@ -89,7 +97,7 @@ func deliveryRows(list []delivery, sent []deliveredRounds) (rows []deliveryRow) 
 func newDeliveryRow(d delivery, r deliveredRounds) deliveryRow {
 	cpu := r.cpu()
 	row := deliveryRow{
-		Load: d.name, Text: d.text, Sink: d.to.name, Batch: fmt.Sprintf("%d, %v", d.batch, d.wait),
+		Load: d.name + slowest(r.fed(), d.load), Text: d.text, Sink: d.to.name, Batch: fmt.Sprintf("%d, %v", d.batch, d.wait),
 		CPU: fmt.Sprintf("**%.0f** %.0f–%.0f", cpu.median, cpu.min, cpu.max), Goal: d.goal.String(), Holds: d.goal.holds(r),
 	}
 	if d.rate > 0 {

@@ -37,9 +37,9 @@ func TestGoalsAreJudgedByTheMedian(t *testing.T) {
 
 func TestADeliveryIsARowOfItsOwnForm(t *testing.T) {
 	r := deliveredRounds{
-		{perSecond: 1_250_000.4, cpu: 900, p50: 250 * time.Microsecond, p99: 3 * time.Millisecond},
-		{perSecond: 999, cpu: 800, p50: 150 * time.Microsecond, p99: 2 * time.Millisecond},
-		{perSecond: 1000, cpu: 700, p50: 200 * time.Microsecond, p99: time.Millisecond},
+		{fed: 1000, perSecond: 1_250_000.4, cpu: 900, p50: 250 * time.Microsecond, p99: 3 * time.Millisecond},
+		{fed: 1000, perSecond: 999, cpu: 800, p50: 150 * time.Microsecond, p99: 2 * time.Millisecond},
+		{fed: 995, perSecond: 1000, cpu: 700, p50: 200 * time.Microsecond, p99: time.Millisecond},
 	}
 	backlog := delivery{load: load{name: "backlog", text: 64}, to: toFile, batch: 1000, wait: defaultWait, goal: goal{perSecond: 300_000}}
 	live := delivery{load: load{name: "live", text: 512, rate: 1000}, to: toSocket, batch: 500, goal: goal{p99: 10 * time.Millisecond}}

@@ -45,7 +45,7 @@ func report(w io.Writer, b bench, r rounds, list []scenario, results [][]result,
 func newRow(s scenario, p program, results []result, r result) row {
 	cpu, ratio := r.cpu(), r.ratio(results[0])
 	line := row{
-		Load: s.name, Text: s.text, Program: p.name,
+		Load: s.name + slowest(r.sent(), s.load), Text: s.text, Program: p.name,
 		CPU:  fmt.Sprintf("**%.0f** %.0f–%.0f", cpu.median, cpu.min, cpu.max),
 		Lost: fmt.Sprint(r.lost()), Allocations: fmt.Sprintf("%.4f", r.allocations()),
 	}

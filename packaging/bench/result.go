@@ -51,6 +51,13 @@ func (r result) allocations() (most float64) {
 	return most
 }
 
+func (r result) sent() (rates []float64) {
+	for _, s := range r {
+		rates = append(rates, s.sent)
+	}
+	return rates
+}
+
 // A target is what a program is to keep to under a load. What is zero is no
 // target.
 type target struct {

@@ -46,3 +46,18 @@ func TestMedianOfAnEvenNumber(t *testing.T) {
 		t.Errorf("span %v", got)
 	}
 }
+
+// A busy machine must not cost the whole report.
+func TestALoadThatWasNotOfferedIsShown(t *testing.T) {
+	for want, rates := range map[string][]float64{
+		"":                           {299_000, 310_000},
+		" (busy machine: 214,100/s)": {299_000, 214_100},
+	} {
+		if got := slowest(rates, load{rate: 300_000}); got != want {
+			t.Errorf("%v: %q, want %q", rates, got, want)
+		}
+	}
+	if got := slowest([]float64{5}, load{}); got != "" {
+		t.Errorf("without a rate: %q", got)
+	}
+}
