@@ -17,12 +17,12 @@ import (
 	"github.com/genltestd/genltestd/daemon/origin"
 )
 
-var update = flag.Bool("update", false, "write the examples of docs/envelopes.md anew")
+var update = flag.Bool("update", false, "write the examples of docs/envelopes.md again")
 
 var docsBlock = regexp.MustCompile("(?ms)^```(yaml|json|text|http)\n(.*?)^```$")
 
-// Behind each configuration of docs/envelopes.md stands what it makes of an event,
-// and then perhaps of a gap.
+// In docs/envelopes.md each configuration is followed by its result for an event, and in
+// some places by its result for a gap.
 func TestEnvelopesPageShowsWhatIsWritten(t *testing.T) {
 	const page = "../docs/envelopes.md"
 	text, err := os.ReadFile(page)
@@ -68,7 +68,7 @@ func TestEnvelopesPageShowsWhatIsWritten(t *testing.T) {
 	}
 }
 
-// examples are those of README.md, with what the configuration adds.
+// examples returns the events of docs/events.md, with the origin that the configuration adds.
 func examples(cfg *config.Config) []event.Event {
 	every := everyOrigin(&cfg.Event, &origin.Machine{})
 	head := event.Event{

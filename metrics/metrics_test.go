@@ -60,8 +60,8 @@ genltestd_sink_healthy{sink="b"} 0
 	}
 }
 
-func TestTheReadmeNamesEveryMetric(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
+func TestTheDocumentationNamesEveryMetric(t *testing.T) {
+	page, err := os.ReadFile("../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,8 +81,8 @@ func TestTheReadmeNamesEveryMetric(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range families {
-		if name := f.GetName(); strings.HasPrefix(name, namespace) && !strings.Contains(string(readme), "| `"+name) {
-			t.Errorf("README.md does not name %s", name)
+		if name := f.GetName(); strings.HasPrefix(name, namespace) && !strings.Contains(string(page), "| `"+name) {
+			t.Errorf("docs/metrics.md does not name %s", name)
 		}
 	}
 }
