@@ -129,7 +129,7 @@ func TestParseGood(t *testing.T) {
 			c.Sinks[0].Envelope, c.Sinks[1].Stdout = EnvelopeJSON, nil
 			c.Sinks[1].Socket = &Socket{
 				Mode: SocketConnect, Address: "unix:///run/collector.sock",
-				Listen: SocketListener{Permissions: 0o660, Buffer: 1 << 20, MaxReaders: 16},
+				MaxConnectionAge: Duration(10 * time.Minute), Listen: SocketListener{Permissions: 0o660, Buffer: 1 << 20, MaxReaders: 16},
 			}
 		},
 		"extensions":   func(c *Config) { c.Log.Level = logLevel("debug") },

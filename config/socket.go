@@ -18,6 +18,8 @@ type Socket struct {
 	Acknowledge bool `yaml:"acknowledge" default:"false"`
 	// TLS is for tls://.
 	TLS TLS `yaml:"tls"`
+	// MaxConnectionAge is how long a connection over TCP or TLS is used; 0 means no limit.
+	MaxConnectionAge Duration `yaml:"max_connection_age" default:"10m" min:"0" max:"24h"`
 	// Listen is for SocketListen.
 	Listen SocketListener `yaml:"listen"`
 }
@@ -71,9 +73,13 @@ var _ conditional = (*Socket)(nil)
 
 func (k *Socket) ineffective() []ineffective {
 	if k.Mode == SocketListen {
-		return nil
+		return []ineffective{{key: "max_connection_age", why: "with mode: listen; leave it out"}}
 	}
-	return []ineffective{{"listen", "without mode: listen; add that, or leave the key out", []string{"mode"}}}
+	keys := []ineffective{{"listen", "without mode: listen; add that, or leave the key out", []string{"mode"}}}
+	if scheme, _ := SplitAddress(k.Address); scheme == "unix" {
+		keys = append(keys, ineffective{key: "max_connection_age", why: noConnectionAge("unix")})
+	}
+	return keys
 }
 
 func (l *SocketListener) check(s section) {

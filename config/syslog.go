@@ -14,6 +14,8 @@ type Syslog struct {
 	MaxMessage Size `yaml:"max_message" default:"8KiB" min:"480" max:"1MiB"`
 	// TLS is for tls://.
 	TLS TLS `yaml:"tls"`
+	// MaxConnectionAge is how long a connection over TCP or TLS is used; 0 means no limit.
+	MaxConnectionAge Duration `yaml:"max_connection_age" default:"10m" min:"0" max:"24h"`
 }
 
 // SyslogFraming says how messages are told apart in a stream.
@@ -46,11 +48,21 @@ func (y *Syslog) check(s section) {
 
 var _ conditional = (*Syslog)(nil)
 
-func (y *Syslog) ineffective() []ineffective {
-	if scheme, _ := SplitAddress(y.Address); scheme == "udp" || scheme == "unixgram" {
-		return []ineffective{{key: "framing", why: "with " + scheme + ", where each message is a datagram; leave it out, or write an address that begins with tcp://, tls:// or unixstream://"}}
+func (y *Syslog) ineffective() (keys []ineffective) {
+	scheme, _ := SplitAddress(y.Address)
+	switch scheme {
+	case "udp", "unixgram":
+		keys = append(keys, ineffective{key: "framing", why: "with " + scheme + ", where each message is a datagram; leave it out, or write an address that begins with tcp://, tls:// or unixstream://"})
+		fallthrough
+	case "unixstream":
+		keys = append(keys, ineffective{key: "max_connection_age", why: noConnectionAge(scheme)})
 	}
-	return nil
+	return keys
+}
+
+// noConnectionAge explains that max_connection_age is for connections to a host.
+func noConnectionAge(scheme string) string {
+	return "with " + scheme + ", which has no connection to a host; leave it out, or write an address that begins with tcp:// or tls://"
 }
 
 // checkNeeded refuses settings that would not be used.

@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"io/fs"
+	"time"
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
@@ -19,6 +20,7 @@ func syslogOptions(c *config.Syslog, encoder event.Encoder) syslog.Options {
 	return syslog.Options{
 		Network: network, Address: address, TLS: tlsOptions(c.TLS),
 		Framing: syslog.Framing(c.Framing), MaxMessage: int(c.MaxMessage), Encoder: encoder,
+		MaxConnectionAge: time.Duration(c.MaxConnectionAge),
 	}
 }
 
@@ -41,7 +43,9 @@ func checkSocket(c *config.Socket) error {
 func clientOptions(c *config.Socket, encoder event.Encoder) socket.ClientOptions {
 	network, address := config.SplitAddress(c.Address)
 	return socket.ClientOptions{
-		Stream:      stream.Options{Network: network, Address: address, TLS: tlsOptions(c.TLS)},
+		Stream: stream.Options{
+			Network: network, Address: address, TLS: tlsOptions(c.TLS), MaxConnectionAge: time.Duration(c.MaxConnectionAge),
+		},
 		Acknowledge: c.Acknowledge, Encoder: encoder,
 	}
 }

@@ -201,3 +201,38 @@ func run(t *testing.T, name string, args ...string) {
 		program.Wait()         //nolint:errcheck // killed
 	})
 }
+
+func TestABatchBeginsOnANewConnectionAtTheAgeLimit(t *testing.T) {
+	for _, acknowledge := range []bool{false, true} {
+		l, address, _ := sinktest.Listen(t, "tcp")
+		connections := make(chan struct{}, 10)
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				connections <- struct{}{}
+				for in := bufio.NewScanner(conn); in.Scan(); {
+					var e struct{ ID string }
+					_ = json.Unmarshal(in.Bytes(), &e) // the client reports the wrong id
+					if acknowledge {
+						fmt.Fprintln(conn, e.ID)
+					}
+				}
+				conn.Close()
+			}
+		}()
+		c := NewClient(ClientOptions{
+			Stream:      stream.Options{Network: "tcp", Address: address, MaxConnectionAge: time.Nanosecond},
+			Acknowledge: acknowledge, Encoder: event.JSON{},
+		})
+		for i := range 3 {
+			if n, err := c.Deliver(t.Context(), sinktest.Events(i+1, 1)); n != 1 || err != nil {
+				t.Errorf("took %d events, %v", n, err)
+			}
+			<-connections
+		}
+		c.Close()
+	}
+}

@@ -50,6 +50,7 @@ func (c *Client) Deliver(ctx context.Context, events []event.Event) (int, error)
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	c.client.Renew(ctx)
 	if c.opts.Acknowledge {
 		return c.deliverConfirmed(ctx, events)
 	}

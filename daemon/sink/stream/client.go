@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"syscall"
+	"time"
 )
 
 // A Client keeps one connection, and makes a new one when it is needed. It is not
@@ -14,6 +15,7 @@ import (
 type Client struct {
 	opts Options
 	conn *Conn
+	born time.Time // of conn
 }
 
 // NewClient returns a Client that has not dialed yet.
@@ -38,6 +40,7 @@ func (c *Client) Conn(ctx context.Context) (conn *Conn, fresh bool, err error) {
 
 func (c *Client) dial(ctx context.Context) (conn *Conn, err error) {
 	c.conn, err = c.opts.Dial(ctx)
+	c.born = time.Now()
 	return c.conn, err
 }
 

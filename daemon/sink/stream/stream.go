@@ -34,6 +34,8 @@ type Options struct {
 	Address string // a path, or host:port
 	TLS     tlsclient.Options
 	Mask    *redact.Mask // of what the peer sends; nil is none
+
+	MaxConnectionAge time.Duration // see Client.Renew; 0 is no limit
 }
 
 // keepAlive finds a peer that is gone without a word while nothing is sent.

@@ -10,6 +10,7 @@ package syslog
 
 import (
 	"context"
+	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/redact"
@@ -39,6 +40,8 @@ type Options struct {
 	MaxMessage int     // bytes; a longer event is refused for good
 	Encoder    event.Encoder
 	Mask       *redact.Mask // of what a server of TLS sends; nil is none
+
+	MaxConnectionAge time.Duration // of TCP and TLS; 0 is no limit
 }
 
 // Check reads the TLS files.
@@ -76,7 +79,9 @@ func New(o Options) *Sink {
 		if network == "unixstream" {
 			network = "unix"
 		}
-		s.transport = &streamed{stream.NewClient(stream.Options{Network: network, Address: o.Address, TLS: o.TLS, Mask: o.Mask})}
+		s.transport = &streamed{stream.NewClient(stream.Options{
+			Network: network, Address: o.Address, TLS: o.TLS, Mask: o.Mask, MaxConnectionAge: o.MaxConnectionAge,
+		})}
 	}
 	return s
 }
@@ -104,6 +109,7 @@ func (s *Sink) Close() error { return s.transport.close() }
 type streamed struct{ client *stream.Client }
 
 func (s *streamed) send(ctx context.Context, m *messages) (int, error) {
+	s.client.Renew(ctx)
 	acknowledged, err := s.client.Write(ctx, m.buf)
 	return m.within(acknowledged), err
 }

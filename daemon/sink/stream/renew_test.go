@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stream
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A recorder reads each connection to its end.
+type recorder struct {
+	accepted atomic.Int32
+	readers  sync.WaitGroup
+	mu       sync.Mutex
+	texts    []string
+}
+
+// serve returns when the listener is closed.
+func (r *recorder) serve(l net.Listener) {
+	for {
+		peer, err := l.Accept()
+		if err != nil {
+			return
+		}
+		r.accepted.Add(1)
+		r.readers.Go(func() {
+			defer peer.Close()
+			text, err := io.ReadAll(peer)
+			if err != nil { // the client has not ended the connection in order
+				text = fmt.Append(text, err)
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.texts = append(r.texts, string(text))
+		})
+	}
+}
+
+func TestAConnectionIsReplacedWhenItHasReachedItsAge(t *testing.T) {
+	for _, network := range networks {
+		for age, replaced := range map[time.Duration]bool{0: false, time.Hour: false, time.Nanosecond: network != "unix"} {
+			t.Run(fmt.Sprint(network, " ", age), func(t *testing.T) {
+				l, o := listen(t, network)
+				var peers recorder
+				var server sync.WaitGroup
+				server.Go(func() { peers.serve(l) })
+				o.MaxConnectionAge = age
+				client := NewClient(o)
+				ctx := within(t, hang)
+				for i := range 3 {
+					client.Renew(ctx)
+					if n, err := client.Write(ctx, fmt.Appendf(nil, "%d\n", i)); n != 2 || err != nil {
+						t.Fatalf("took %d bytes, %v", n, err)
+					}
+				}
+				if err := client.Close(); err != nil {
+					t.Error(err)
+				}
+				want := []string{"0\n1\n2\n"}
+				if replaced {
+					want = []string{"0\n", "1\n", "2\n"}
+				}
+				for peers.accepted.Load() < int32(len(want)) {
+					time.Sleep(time.Millisecond)
+				}
+				l.Close()
+				server.Wait()
+				peers.readers.Wait()
+				slices.Sort(peers.texts)
+				if diff := cmp.Diff(want, peers.texts); diff != "" {
+					t.Errorf("connections carried (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// A peer such as "nc -l" serves one connection.
+func TestAConnectionStaysInUseWhenNoOtherCanBeMade(t *testing.T) {
+	for _, network := range remote {
+		t.Run(network, func(t *testing.T) {
+			l, o := listen(t, network)
+			accepted := make(chan net.Conn, 1)
+			go func() {
+				peer, err := l.Accept()
+				if err == nil {
+					accepted <- peer
+					_, _ = io.Copy(io.Discard, peer)
+				}
+			}()
+			o.MaxConnectionAge = time.Nanosecond
+			client := NewClient(o)
+			defer client.Abort()
+			ctx := within(t, hang)
+			if _, err := client.Write(ctx, []byte("first\n")); err != nil {
+				t.Fatal(err)
+			}
+			peer := <-accepted
+			defer peer.Close()
+			l.Close()
+			before := client.conn
+			client.Renew(ctx)
+			if n, err := client.Write(ctx, []byte("second\n")); n != 7 || err != nil || client.conn != before {
+				t.Errorf("took %d bytes, %v, on the same connection: %v", n, err, client.conn == before)
+			}
+		})
+	}
+}
+
+// Otherwise a server with a thread for each connection could read later events first.
+func TestAnOldConnectionEndsWhenThePeerHasReadEverything(t *testing.T) {
+	for _, network := range remote {
+		t.Run(network, func(t *testing.T) {
+			c, peer := connect(t, network)
+			if _, err := c.Write(within(t, hang), []byte("event\n")); err != nil {
+				t.Fatal(err)
+			}
+			read := make(chan string, 1)
+			go func() {
+				_, _ = peer.Write([]byte("unread by the client\n")) // must not reset the connection
+				text, err := io.ReadAll(peer)
+				read <- fmt.Sprintf("%s%v", text, err)
+				peer.Close()
+			}()
+			c.finish(t.Context(), hang)
+			select {
+			case text := <-read:
+				if text != "event\n<nil>" {
+					t.Errorf("the peer read %q", text)
+				}
+			default:
+				t.Error("the client did not wait for the peer")
+			}
+		})
+	}
+}
+
+func TestAPeerThatDoesNotCloseIsNotWaitedForLong(t *testing.T) {
+	for _, network := range remote {
+		for name, behave := range map[string]func(net.Conn){
+			"silent": func(net.Conn) {},
+			"talks":  func(peer net.Conn) { _, _ = io.Copy(peer, endless{}) },
+		} {
+			t.Run(network+" "+name, func(t *testing.T) {
+				c, peer := connect(t, network)
+				go behave(peer)
+				c.finish(t.Context(), 10*time.Millisecond)
+				if err := c.Check(); err == nil {
+					t.Error("the connection is still open")
+				}
+			})
+		}
+	}
+}
+
+// endless is a reader of zeros.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }

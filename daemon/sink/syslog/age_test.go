@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package syslog
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+func TestABatchBeginsOnANewConnectionAtTheAgeLimit(t *testing.T) {
+	l, address, _ := sinktest.Listen(t, "tcp")
+	got := make(chan string, 10)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			text, _ := io.ReadAll(conn)
+			conn.Close()
+			got <- string(text)
+		}
+	}()
+	s := New(Options{Network: "tcp", Address: address, Framing: Newline, MaxMessage: 100, Encoder: sinktest.Text{}, MaxConnectionAge: time.Nanosecond})
+	for _, text := range []string{"a", "b", "c"} {
+		if n, err := s.Deliver(t.Context(), sinktest.Texts(text)); n != 1 || err != nil {
+			t.Errorf("took %d events, %v", n, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"a\n", "b\n", "c\n"} {
+		if text := <-got; text != want {
+			t.Errorf("a connection carried %q, want %q", text, want)
+		}
+	}
+}
