@@ -114,7 +114,7 @@ func rangeName(tag reflect.StructTag) string {
 // multiples matches the numbers of units between least and most; it is empty if there
 // is none. Where only 63 bits are the limit, it is rounded up to full digits.
 func multiples(least, most, unit int64) string {
-	lo, hi := uint64(least/unit), uint64(most/unit) //nolint:gosec // no limit is negative
+	lo, hi := uint64(least/unit), uint64(most/unit)
 	if least%unit != 0 {
 		lo++
 	}

@@ -123,7 +123,7 @@ func (e *echoLoop) run(ctx context.Context) {
 			if err := e.probe(ctx, time.Duration(cfg.Timeout)); err != nil && !errors.Is(err, os.ErrNotExist) {
 				interval = min(interval, echoRetry)
 			}
-			next = time.After(interval - interval/10 + rand.N(interval/5+1)) //nolint:gosec // jitter, not a secret
+			next = time.After(interval - interval/10 + rand.N(interval/5+1))
 		}
 		select {
 		case <-next:

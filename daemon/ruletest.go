@@ -132,7 +132,7 @@ func (t *ruleTest) judge(want *config.RuleTestEvent) outcome {
 func (t *ruleTest) next(want *config.RuleTestEvent) *event.Event {
 	t.seq++
 	e := &event.Event{
-		JournalID: "test", Seq: t.seq, Time: t.now, KernelSeq: uint64(want.KernelSeq), //nolint:gosec // not negative
+		JournalID: "test", Seq: t.seq, Time: t.now, KernelSeq: uint64(want.KernelSeq),
 		Host: want.Host, Family: genl.FamilyName, Group: genl.GroupName, Message: []byte(want.Message),
 	}
 	if want.Gap.Count > 0 {
@@ -178,7 +178,7 @@ func (t *ruleTest) expected(want *config.RuleTestEvent) map[match.Verdict]int {
 
 // verdictOf is the inverse of Verdict.Reason.
 func verdictOf(reason string) match.Verdict {
-	return match.SampledOut + match.Verdict(slices.Index(match.Reasons(), reason)) //nolint:gosec // the configuration has no other
+	return match.SampledOut + match.Verdict(slices.Index(match.Reasons(), reason))
 }
 
 // counts says how many events had each verdict.

@@ -46,7 +46,7 @@ func ListenSocket(path string, operations Operations, log *slog.Logger) (*Server
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	if err := os.Chmod(path, 0o660); err != nil { //nolint:gosec // the group is meant to have it
+	if err := os.Chmod(path, 0o660); err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), listener.Close())
 	}
 	l := limit(listener, mostOfSocket, log)

@@ -169,7 +169,7 @@ func (b *Box) open() (err error) {
 	if errors.Is(err, journal.ErrForeign) {
 		aside := b.dir + b.opts.Now().UTC().Format(".unusable-20060102T150405.000000000")
 		why := err
-		if err := os.Rename(b.dir, aside); err != nil { //nolint:gosec // likewise
+		if err := os.Rename(b.dir, aside); err != nil {
 			return fmt.Errorf("dead letters: %w", errors.Join(why, err))
 		}
 		b.opts.OnDamage(fmt.Errorf("%w: the directory is now %s, and the dead letters begin again", why, aside))
@@ -198,9 +198,9 @@ func (b *Box) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.stats
-	s.Live, s.Marked = uint64(b.index.live()), uint64(b.index.marked) //nolint:gosec // lengths
+	s.Live, s.Marked = uint64(b.index.live()), uint64(b.index.marked)
 	if b.journal != nil {
-		s.Bytes = uint64(b.journal.Bytes()) //nolint:gosec // a size
+		s.Bytes = uint64(b.journal.Bytes())
 	}
 	return s
 }

@@ -43,7 +43,7 @@ func (x *index) journal(name string) uint32 {
 		i = len(x.journals)
 		x.journals = append(x.journals, name)
 	}
-	return uint32(i) //nolint:gosec // few
+	return uint32(i)
 }
 
 func (x *index) id(e *entry) ID { return ID{x.journals[e.journal], e.seq} }
@@ -61,7 +61,7 @@ func (x *index) find(id ID) *entry {
 	if journal < 0 {
 		return nil
 	}
-	at, ok := x.search(uint32(journal), id.Seq) //nolint:gosec // few
+	at, ok := x.search(uint32(journal), id.Seq)
 	if !ok || x.entries[at].number == 0 {
 		return nil
 	}

@@ -76,14 +76,14 @@ func encodeLetter(l *Letter) []byte {
 	b = le.AppendUint32(b, uint32(min(max(l.Attempts, 0), 1<<31-1)))
 	b = le.AppendUint16(b, uint16(min(max(l.Status, 0), 1<<16-1)))
 	cause := l.Kind[:min(len(l.Kind), maxKindLen)]
-	b = append(append(b, byte(len(cause))), cause...) //nolint:gosec // at most maxKindLen
+	b = append(append(b, byte(len(cause))), cause...)
 	reason := visible(l.Reason)
-	b = le.AppendUint16(b, uint16(len(reason))) //nolint:gosec // at most MaxReason
+	b = le.AppendUint16(b, uint16(len(reason)))
 	return append(append(b, reason...), l.Data...)
 }
 
 func beginRecord(kind byte, journal string) []byte {
-	b := append(make([]byte, 0, 256), kind, byte(len(journal))) //nolint:gosec // Add has checked it
+	b := append(make([]byte, 0, 256), kind, byte(len(journal)))
 	return append(b, journal...)
 }
 
@@ -134,8 +134,8 @@ func parseLetter(kind byte, journal string, b []byte) (l Letter, err error) {
 	}
 	l = Letter{
 		ID:       ID{journal, le.Uint64(b)},
-		Received: time.Unix(0, int64(le.Uint64(b[8:]))),  //nolint:gosec // the bits of a signed number
-		Refused:  time.Unix(0, int64(le.Uint64(b[16:]))), //nolint:gosec // likewise
+		Received: time.Unix(0, int64(le.Uint64(b[8:]))),
+		Refused:  time.Unix(0, int64(le.Uint64(b[16:]))),
 		Attempts: int(le.Uint32(b[24:])),
 	}
 	b = b[fixed:]

@@ -43,7 +43,7 @@ func (p *pace) succeeded() time.Duration {
 	if p.ramp < time.Millisecond {
 		return 0
 	}
-	pause := rand.N(p.ramp) //nolint:gosec // jitter, not a secret
+	pause := rand.N(p.ramp)
 	p.ramp /= 2
 	return pause
 }
@@ -52,7 +52,7 @@ func (p *pace) succeeded() time.Duration {
 // ("full jitter"), so that many daemons do not return at once to a server that has
 // come back. It is never less than half of shortest.
 func backoff(failures int, shortest, longest time.Duration) time.Duration {
-	return max(rand.N(ceiling(failures, shortest, longest)+1), shortest/2) //nolint:gosec // jitter, not a secret
+	return max(rand.N(ceiling(failures, shortest, longest)+1), shortest/2)
 }
 
 func ceiling(failures int, shortest, longest time.Duration) time.Duration {

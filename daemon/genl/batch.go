@@ -101,7 +101,7 @@ func (b *Batch) Put(messages ...Message) {
 	for i, m := range messages {
 		copy(b.slots[i][:], m.Data)
 		b.senders[i].Pid = m.Sender
-		b.headers[i].len = uint32(len(m.Data)) //nolint:gosec // at most a slot
+		b.headers[i].len = uint32(len(m.Data))
 	}
 }
 

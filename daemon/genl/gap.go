@@ -49,13 +49,13 @@ func AppendGap(b []byte, g *Gap) []byte {
 		b = appendAttribute(b, gapNumbers[i], binary.NativeEndian.AppendUint64(nil, v))
 	}
 	b = appendAttribute(b, gapReason, []byte(g.Reason))
-	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start)) //nolint:gosec // some hundred bytes
+	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start))
 	binary.NativeEndian.PutUint16(b[start+4:], gapType)
 	return b
 }
 
 func appendAttribute(b []byte, kind uint16, value []byte) []byte {
-	b = binary.NativeEndian.AppendUint16(b, uint16(attrHeaderLen+len(value))) //nolint:gosec // short
+	b = binary.NativeEndian.AppendUint16(b, uint16(attrHeaderLen+len(value)))
 	b = binary.NativeEndian.AppendUint16(b, kind)
 	b = append(b, value...)
 	return append(b, make([]byte, -len(value)&(unix.NLA_ALIGNTO-1))...)
@@ -88,9 +88,9 @@ func DecodeGap(data []byte) (g Gap, err error) {
 		case gapLast:
 			g.Last = ad.Uint64()
 		case gapFrom:
-			g.From = time.Unix(0, int64(ad.Uint64())) //nolint:gosec // written from one
+			g.From = time.Unix(0, int64(ad.Uint64()))
 		case gapTo:
-			g.To = time.Unix(0, int64(ad.Uint64())) //nolint:gosec // written from one
+			g.To = time.Unix(0, int64(ad.Uint64()))
 		}
 	}
 	if err := ad.Err(); err != nil {

@@ -202,7 +202,7 @@ func (f *Fields) setNumber(kind uint16, v uint64) {
 	case attrSeq:
 		f.KernelSeq = v
 	case attrTime:
-		f.KernelTime = time.Unix(0, int64(v)) //nolint:gosec // the kernel's own clock fits until 2262
+		f.KernelTime = time.Unix(0, int64(v))
 	case attrLoadID:
 		f.LoadID = v
 	}

@@ -62,7 +62,7 @@ func (j *Journal) damagedRegion(first uint64, file File, off, length int64) {
 	news := j.news(place{first, off})
 	if news {
 		j.damage.Regions++
-		j.damage.Bytes += uint64(length) //nolint:gosec // a length
+		j.damage.Bytes += uint64(length)
 	}
 	j.mu.Unlock()
 	if news {

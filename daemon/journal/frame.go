@@ -54,16 +54,16 @@ func appendFrame(b []byte, mark uint64, f *frame, messages [][]byte) []byte {
 	le := binary.LittleEndian
 	start := len(b)
 	b = le.AppendUint64(b, mark)
-	b = le.AppendUint32(b, 0)                            // the checksum's place
-	b = le.AppendUint32(b, uint32(payloadLen(messages))) //nolint:gosec // Append has checked it against maxFrameLen
-	b = le.AppendUint32(b, uint32(len(messages)))        //nolint:gosec // fewer than maxFrameLen
+	b = le.AppendUint32(b, 0) // the checksum's place
+	b = le.AppendUint32(b, uint32(payloadLen(messages)))
+	b = le.AppendUint32(b, uint32(len(messages)))
 	b = le.AppendUint32(b, batchType)
 	b = le.AppendUint64(b, f.first)
 	b = le.AppendUint64(b, f.index)
 	b = le.AppendUint64(b, f.generation)
-	b = le.AppendUint64(b, uint64(f.time)) //nolint:gosec // the bits of a signed number
+	b = le.AppendUint64(b, uint64(f.time))
 	for _, m := range messages {
-		b = le.AppendUint32(b, uint32(len(m))) //nolint:gosec // shorter than maxFrameLen
+		b = le.AppendUint32(b, uint32(len(m)))
 		b = append(b, m...)
 	}
 	le.PutUint32(b[start+8:], crc32.Checksum(b[start+12:], castagnoli))
@@ -93,7 +93,7 @@ func parseFrame(b []byte, mark uint64) (f frame, ok bool) {
 		index:      le.Uint64(b[32:]),
 		count:      uint64(le.Uint32(b[16:])),
 		generation: le.Uint64(b[40:]),
-		time:       int64(le.Uint64(b[48:])), //nolint:gosec // the bits of a signed number
+		time:       int64(le.Uint64(b[48:])),
 		length:     length,
 		payload:    b[frameHeaderLen:],
 	}

@@ -168,7 +168,7 @@ func (b *Inbox) Remember(generation uint64, data []byte) {
 		}
 	}
 	m := &b.header.memos[i]
-	m.length = uint32(copy(m.data[:], data)) //nolint:gosec // at most MemoBytes
+	m.length = uint32(copy(m.data[:], data))
 	m.generation, m.version = generation, version
 	m.checksum = m.sum()
 	b.intact[i] = true

@@ -146,7 +146,7 @@ func (j *Journal) cut(s *segment, torn int64, clean bool) {
 	if clean {
 		j.damagedRegion(s.first, nil, at, torn)
 	} else {
-		j.damage.Torn += uint64(torn) //nolint:gosec // a length
+		j.damage.Torn += uint64(torn)
 		j.log.Info("the journal ends with a write that was not complete; it is cut off", "file", j.segmentPath(s), "offset", at, "bytes", torn)
 		j.keepCopy(s.first, nil, at, torn)
 	}

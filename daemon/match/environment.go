@@ -69,7 +69,7 @@ func newEnviron(x *expression) *environ {
 func (v *environ) of(e *event.Event, captures []string) environment {
 	env := environment{
 		Kind: e.Kind(), Host: e.Host, Others: &v.fields,
-		Seq: int(e.Seq), KernelSeq: int(e.KernelSeq), //nolint:gosec // counted from 1
+		Seq: int(e.Seq), KernelSeq: int(e.KernelSeq),
 	}
 	if v.message {
 		env.Message = string(e.Message)
@@ -92,7 +92,7 @@ func (v *environ) fill(e *event.Event, captures []string) {
 		v.fields.LoadID = string(event.AppendLoadID(nil, e.LoadID))
 	}
 	if e.Gap != nil {
-		v.fields.Gap = gap{int(e.Gap.Count), e.Gap.Reason} //nolint:gosec // a number of events
+		v.fields.Gap = gap{int(e.Gap.Count), e.Gap.Reason}
 	}
 	if o := e.Origin; o != nil {
 		v.fields.MachineID, v.fields.BootID, v.fields.KernelRelease = o.MachineID, o.BootID, o.KernelRelease

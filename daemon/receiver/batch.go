@@ -55,7 +55,7 @@ func (r *Receiver) take(now time.Time, messages []genl.Message, atOnce bool) {
 		r.records = append(r.records, m.Data)
 	}
 	r.events = len(r.records) - r.gaps
-	r.ledger.Received += uint64(r.events) //nolint:gosec // a batch
+	r.ledger.Received += uint64(r.events)
 	if r.crowd && r.Family() == 0 {
 		r.prejoin()
 	}
@@ -205,7 +205,7 @@ func (r *Receiver) holds() bool {
 // appended makes the inbox ready for the next batch. The batch goes first: a
 // newer generation must never stand over an old batch.
 func (r *Receiver) appended() {
-	r.countReceived(uint64(r.events)) //nolint:gosec // a batch
+	r.countReceived(uint64(r.events))
 	r.events = 0
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -143,7 +143,7 @@ func (l *ledger) sure(n uint64, now time.Time) uint64 {
 // unheard returns how many notifications wait in the queue or were dropped, when
 // the socket's counter of them is at count. Below 0 the counter is another.
 func (l *ledger) unheard(count uint32) uint64 {
-	return uint64(max(0, int32(count-uint32(l.Heard)))) //nolint:gosec // modulo 2^32
+	return uint64(max(0, int32(count-uint32(l.Heard))))
 }
 
 func (l *ledger) lose(why reason, n uint64, now time.Time) {
@@ -233,7 +233,7 @@ func (r *Receiver) blind(now time.Time) time.Duration {
 }
 
 func ns(t time.Time) uint64  { return uint64(t.UnixNano()) }
-func at(ns uint64) time.Time { return time.Unix(0, int64(ns)) } //nolint:gosec // before 2262
+func at(ns uint64) time.Time { return time.Unix(0, int64(ns)) }
 
 // words lists the numbers, always in the same order.
 func (l *ledger) words() []*uint64 {

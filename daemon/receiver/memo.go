@@ -14,7 +14,7 @@ func (r *Receiver) restore() {
 		for why, n := range l.Lost {
 			r.lost[why].Add(float64(n))
 		}
-		r.family.Store(uint32(l.Family)) //nolint:gosec // stored from one
+		r.family.Store(uint32(l.Family))
 		return
 	}
 	// The numbers at least are in the journal, if the module was not reloaded since.

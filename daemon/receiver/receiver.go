@@ -171,13 +171,13 @@ func (r *Receiver) Close() error { return r.close() }
 func (r *Receiver) Subscribed() bool { return r.SubscribedTo() != 0 }
 
 // SubscribedTo returns the family's id while events can arrive, else 0.
-func (r *Receiver) SubscribedTo() uint16 { return uint16(r.subscribed.Load()) } //nolint:gosec // stored from one
+func (r *Receiver) SubscribedTo() uint16 { return uint16(r.subscribed.Load()) }
 
 // Received returns how many events were received, as Metrics.Received has it.
 func (r *Receiver) Received() uint64 { return r.received.Load() }
 
 // Family returns the family's present id, 0 while it is away.
-func (r *Receiver) Family() uint16 { return uint16(r.family.Load()) } //nolint:gosec // stored from one
+func (r *Receiver) Family() uint16 { return uint16(r.family.Load()) }
 
 // Run receives until the context ends. It returns an error only for a fault
 // that it cannot mend.

@@ -86,7 +86,7 @@ func (r *Receiver) countDrops(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	dropped := drops - uint32(r.ledger.Drops) //nolint:gosec // stored from one
+	dropped := drops - uint32(r.ledger.Drops)
 	if dropped == 0 && r.ledger.Unsure == 0 {
 		return nil
 	}

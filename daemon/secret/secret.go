@@ -80,7 +80,7 @@ func CredentialPath(name string) (string, error) {
 		return "", outsideError{fmt.Errorf("credential %[1]s cannot be read outside of the service; if this is the service, its unit lacks LoadCredential=%[1]s:PATH", name)}
 	}
 	path := filepath.Join(dir, name)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) { //nolint:gosec // systemd gives the directory, and the name has no slash
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("credential %[1]s was not given to the service; its unit lacks LoadCredential=%[1]s:PATH", name)
 	}
 	return path, nil

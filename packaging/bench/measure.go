@@ -176,7 +176,7 @@ func (b bench) start(ctx context.Context, cpu, file string, args ...string) (*ch
 	if cpu != anyCPU {
 		command = append([]string{"taskset", "--cpu-list", cpu}, command...)
 	}
-	c := &child{Cmd: exec.CommandContext(ctx, command[0], command[1:]...)} //nolint:gosec // our own programs
+	c := &child{Cmd: exec.CommandContext(ctx, command[0], command[1:]...)}
 	c.Stderr = os.Stderr
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var err error

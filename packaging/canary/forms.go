@@ -58,7 +58,7 @@ func each(format, between string) func(string) []string {
 func inUTF16(text string) []string {
 	var b strings.Builder
 	for _, unit := range utf16.Encode([]rune(text)) {
-		b.Write([]byte{byte(unit), byte(unit >> 8)}) //nolint:gosec // the two halves
+		b.Write([]byte{byte(unit), byte(unit >> 8)})
 	}
 	return []string{b.String()}
 }

@@ -45,7 +45,7 @@ func generate(dir string) error {
 			return err
 		}
 		name := strings.TrimSuffix(frame, ".in")
-		if err := os.WriteFile(name, []byte(p.roff), 0o644); err != nil { //nolint:gosec // a manual page is for everybody
+		if err := os.WriteFile(name, []byte(p.roff), 0o644); err != nil {
 			return err
 		}
 	}

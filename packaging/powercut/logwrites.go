@@ -55,9 +55,9 @@ func readLog(log io.ReaderAt) ([]entry, error) {
 		}
 		sector, count, flags := le.Uint64(b), le.Uint64(b[8:]), le.Uint64(b[16:])
 		off += sectorLen
-		e := entry{at: int64(sector) * sectorLen, data: off, flush: flags&flagFlush != 0} //nolint:gosec // of a disk
+		e := entry{at: int64(sector) * sectorLen, data: off, flush: flags&flagFlush != 0}
 		if flags&flagNoData == 0 {
-			e.size = int64(count) * sectorLen //nolint:gosec // of a disk
+			e.size = int64(count) * sectorLen
 			off += e.size
 		}
 		entries[i] = e

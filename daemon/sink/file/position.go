@@ -137,14 +137,14 @@ func (p *position) begin(t *target, known *known, events []event.Event, l *lines
 		last = max(last, events[i].Seq)
 		line := l.Line(i)
 		b = le.AppendUint64(b, known.hash(&events[i]))
-		b = le.AppendUint32(b, uint32(len(line))) //nolint:gosec // a line is far from 4 GiB
+		b = le.AppendUint32(b, uint32(len(line)))
 		b = le.AppendUint32(b, crc32.Checksum(line, castagnoli))
 	}
 	copy(b, positionMagic)
 	copy(b[16:16+bootIDLen], p.boot)
 	for i, v := range [...]uint64{
-		t.id.dev, t.id.ino, uint64(t.id.born), //nolint:gosec // read back as it was
-		uint64(t.size - t.torn), last, uint64(len(known.ids) + len(events)), //nolint:gosec // none is negative
+		t.id.dev, t.id.ino, uint64(t.id.born),
+		uint64(t.size - t.torn), last, uint64(len(known.ids) + len(events)),
 	} {
 		le.PutUint64(b[56+8*i:], v)
 	}
@@ -205,7 +205,7 @@ func parseNote(b []byte) (n note, ok bool) {
 	}
 	le := binary.LittleEndian
 	count := le.Uint64(b[96:])
-	if count > uint64(len(b)/positionEntry) || len(b) < positionHeader+int(count)*positionEntry { //nolint:gosec // it is less than len(b)
+	if count > uint64(len(b)/positionEntry) || len(b) < positionHeader+int(count)*positionEntry {
 		return note{}, false
 	}
 	b = b[:positionHeader+count*positionEntry]
@@ -215,8 +215,8 @@ func parseNote(b []byte) (n note, ok bool) {
 	}
 	n = note{
 		boot: strings.TrimRight(string(b[16:16+bootIDLen]), "\x00"), done: le.Uint32(b[12:]) == sum,
-		file:   fileID{le.Uint64(b[56:]), le.Uint64(b[64:]), int64(le.Uint64(b[72:]))}, //nolint:gosec // as it was written
-		offset: int64(le.Uint64(b[80:])),                                               //nolint:gosec // likewise
+		file:   fileID{le.Uint64(b[56:]), le.Uint64(b[64:]), int64(le.Uint64(b[72:]))},
+		offset: int64(le.Uint64(b[80:])),
 		last:   le.Uint64(b[88:]),
 	}
 	for b = b[positionHeader:]; len(b) > 0; b = b[positionEntry:] {

@@ -38,7 +38,7 @@ func (v *journalText) UnmarshalJSON(raw []byte) error {
 	}
 	text := make([]byte, len(numbers))
 	for i, n := range numbers {
-		text[i] = byte(n) //nolint:gosec // that is what it lists
+		text[i] = byte(n)
 	}
 	*v = journalText(text)
 	return nil

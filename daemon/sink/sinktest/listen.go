@@ -38,7 +38,7 @@ func Listen(t testing.TB, network string) (l net.Listener, address, caFile strin
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	for range 1000 {
-		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)) //nolint:gosec // no secret
+		address := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
 		l, err := net.Listen("tcp", address)
 		if err != nil {
 			continue

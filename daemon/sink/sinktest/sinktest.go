@@ -79,7 +79,7 @@ func Events(first, n int) []event.Event {
 }
 
 func an(n int, message []byte) event.Event {
-	at, seq := time.Date(2026, 1, 2, 3, 4, 5, n, time.UTC), uint64(n) //nolint:gosec // never negative
+	at, seq := time.Date(2026, 1, 2, 3, 4, 5, n, time.UTC), uint64(n)
 	return event.Event{
 		JournalID: "6a9155caa46c7dcc", Seq: seq, Time: at, KernelTime: at.Add(-time.Millisecond), KernelSeq: seq, LoadID: 7,
 		Host: "web-1", Family: "genltest", Group: "mcgrp", Message: message,

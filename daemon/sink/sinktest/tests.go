@@ -17,7 +17,7 @@ import (
 
 func (k Kind) takesEverything(t *testing.T) {
 	s, place := k.New(t)
-	random := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // the same each time
+	random := rand.New(rand.NewPCG(1, 1))
 	all := Events(1, 1000)
 	for left := all; len(left) > 0; {
 		n := min(len(left), 1+random.IntN(100))

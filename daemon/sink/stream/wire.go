@@ -167,7 +167,7 @@ func (w *wire) reason() error {
 // poll waits until one of events happens, or the connection breaks, or the time is over.
 func (w *wire) poll(events int16, d time.Duration) (happened int16, err error) {
 	controlErr := w.raw.Control(func(fd uintptr) {
-		state := []unix.PollFd{{Fd: int32(fd), Events: events}} //nolint:gosec // descriptors are small
+		state := []unix.PollFd{{Fd: int32(fd), Events: events}}
 		timeout := unix.NsecToTimespec(int64(d))
 		_, err = unix.Ppoll(state, &timeout, nil)
 		happened = state[0].Revents

@@ -46,7 +46,7 @@ func resolve(ctx context.Context, address string) (places []netip.AddrPort, err 
 	}
 	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	for _, a := range addresses {
-		places = append(places, netip.AddrPortFrom(a.Unmap(), uint16(port))) //nolint:gosec // a port
+		places = append(places, netip.AddrPortFrom(a.Unmap(), uint16(port)))
 	}
 	return places, err
 }

@@ -37,13 +37,13 @@ func message(textBytes int, seq, ns uint64) []byte {
 	}{{attrSeq, seq}, {attrTime, ns}, {attrLoadID, loadID}} {
 		b = attribute(b, n.kind, ne.AppendUint64(nil, n.value))
 	}
-	ne.PutUint32(b, uint32(len(b))) //nolint:gosec // short
+	ne.PutUint32(b, uint32(len(b)))
 	return b
 }
 
 func attribute(b []byte, kind uint16, value []byte) []byte {
 	ne := binary.NativeEndian
-	b = ne.AppendUint16(b, uint16(unix.SizeofNlAttr+len(value))) //nolint:gosec // short
+	b = ne.AppendUint16(b, uint16(unix.SizeofNlAttr+len(value)))
 	b = append(ne.AppendUint16(b, kind), value...)
 	for len(b)%unix.NLA_ALIGNTO != 0 {
 		b = append(b, 0)

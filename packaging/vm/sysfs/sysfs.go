@@ -15,7 +15,7 @@ import (
 // sends itself signals: one would end a burst half-way, and the rest of the text
 // would be written again, which begins another.
 func Write(file, text string) (err error) {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644) //nolint:gosec // what a test names
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
 	}
