@@ -74,7 +74,7 @@ func TestDropInsWithoutPermission(t *testing.T) {
 	if os.Getuid() == 0 {                        // who may read everything
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		defer syscall.Setfsuid(0) //nolint:errcheck // as it was
+		defer func() { _ = syscall.Setfsuid(0) }() // as it was
 		if err := syscall.Setfsuid(65534); err != nil {
 			t.Fatal(err)
 		}

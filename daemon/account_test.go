@@ -131,7 +131,7 @@ func sendInBursts(k *fakeKernel, flaky string) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range 40 {
 		if i%2 == 0 {
-			os.Mkdir(flaky, 0o700) //nolint:errcheck // it may be there
+			_ = os.Mkdir(flaky, 0o700) // it may be there
 		} else {
 			os.RemoveAll(flaky)
 		}

@@ -102,7 +102,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	var undo undoer
 	defer func() {
 		if err != nil {
-			undo.run() //nolint:errcheck // the first error tells more
+			_ = undo.run() // the first error tells more
 		}
 	}()
 

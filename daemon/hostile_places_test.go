@@ -195,7 +195,7 @@ func streamServer(t *testing.T, network string) (address string, got *received) 
 			if err != nil {
 				return
 			}
-			go io.Copy(got, conn) //nolint:errcheck // it ends with the test
+			go io.Copy(got, conn) // it ends with the test
 		}
 	}()
 	return network + "://" + listener.Addr().String(), got

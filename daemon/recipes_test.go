@@ -239,8 +239,8 @@ func startAlertmanager(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Kill() //nolint:errcheck // it is gone or goes
-		cmd.Wait()         //nolint:errcheck // it was killed
+		cmd.Process.Kill() // it is gone or goes
+		cmd.Wait()         // it was killed
 		if t.Failed() {
 			t.Log(log.String())
 		}

@@ -73,7 +73,7 @@ func (d *Daemon) lookAfterConfig(ctx context.Context, s *stage) {
 		case <-w.after(time.Duration(d.config().Reload.Watch)):
 			if w.changed() {
 				d.log.Info("the configuration was changed: reloading it")
-				d.reload(ctx, s) //nolint:errcheck // it is in the log
+				_, _ = d.reload(ctx, s) // it is in the log
 			}
 		case <-forget.C:
 			forget.Reset(d.forget())

@@ -38,7 +38,7 @@ func (d *Daemon) newWorker(c *config.Sink, held *journal.Reader, compiler *match
 	var undo undoer
 	defer func() {
 		if err != nil {
-			undo.run() //nolint:errcheck // the first error tells more
+			_ = undo.run() // the first error tells more
 		}
 	}()
 	w.route, err = d.newRoute(c, nil, compiler)

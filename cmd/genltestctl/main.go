@@ -100,7 +100,7 @@ func (s *session) command() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVar(&s.socket, "socket", defaultSocket, "the daemon's control socket")
 	root.PersistentFlags().VarP(&s.output, "output", "o", "text, or json: one object a line")
-	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputFormats(), cobra.ShellCompDirectiveNoFileComp)) //nolint:errcheck // the flag is there
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputFormats(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 	root.AddCommand(s.deadLetters(), s.reload())
 	return root
 }

@@ -36,7 +36,7 @@ func TestIdleClientsStarveNeitherTheWatchdogNorScrapes(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		io.WriteString(c, []string{"", "GET / HT", "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"}[i%3]) //nolint:errcheck // it may be closed already
+		io.WriteString(c, []string{"", "GET / HT", "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"}[i%3]) // it may be closed already
 	}
 	for range 5 {
 		transport := &http.Transport{}
@@ -49,7 +49,7 @@ func TestIdleClientsStarveNeitherTheWatchdogNorScrapes(t *testing.T) {
 	}
 	drain(t, manager)
 	awaitMessage(t, manager, "WATCHDOG=1") // one that was sent under these connections
-	cmd.Process.Signal(syscall.SIGTERM)    //nolint:errcheck // seen in the message
+	cmd.Process.Signal(syscall.SIGTERM)    // seen in the message
 	awaitMessage(t, manager, "STOPPING=1")
 }
 
@@ -78,15 +78,15 @@ func serveUntilEnd(t *testing.T, cmd *exec.Cmd) (address string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Kill() //nolint:errcheck // it may have ended
-		cmd.Wait()         //nolint:errcheck // likewise
+		cmd.Process.Kill() // it may have ended
+		cmd.Wait()         // likewise
 	})
 	var said []byte
 	for buf := make([]byte, 4096); ; {
 		n, err := stderr.Read(buf)
 		said = append(said, buf[:n]...)
 		if m := listening.FindSubmatch(said); m != nil {
-			go io.Copy(io.Discard, stderr) //nolint:errcheck // until it ends
+			go io.Copy(io.Discard, stderr) // until it ends
 			return string(m[1])
 		}
 		if err != nil {

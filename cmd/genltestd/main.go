@@ -174,6 +174,6 @@ func reload(ctx context.Context, hangup <-chan os.Signal, d *daemon.Daemon, log 
 	for range hangup {
 		log.Info("SIGHUP: the sinks' files are reopened, the configuration is reloaded")
 		d.ReopenFiles()
-		d.Reload(ctx) //nolint:errcheck // it is in the log
+		_, _ = d.Reload(ctx) // it is in the log
 	}
 }

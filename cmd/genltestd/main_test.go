@@ -207,9 +207,9 @@ func wait(cmd *exec.Cmd, log *bufio.Scanner) error {
 
 func TestSignals(t *testing.T) {
 	cmd, log := launch(t)
-	cmd.Process.Signal(syscall.SIGHUP) //nolint:errcheck // seen in the log
+	cmd.Process.Signal(syscall.SIGHUP) // seen in the log
 	await(t, log, "files are reopened")
-	cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // seen in the log
+	cmd.Process.Signal(syscall.SIGTERM) // seen in the log
 	await(t, log, "msg=stopping")
 	await(t, log, "msg=stopped")
 	if err := wait(cmd, log); err != nil {
@@ -225,8 +225,8 @@ func TestNoSignalIsIgnored(t *testing.T) {
 	if more := ignored(t, fmt.Sprint(cmd.Process.Pid)) &^ ignored(t, "self"); more != 0 {
 		t.Errorf("signals are ignored: %#x", more)
 	}
-	cmd.Process.Signal(syscall.SIGPIPE) //nolint:errcheck // seen in the exit status
-	cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // seen in the exit status
+	cmd.Process.Signal(syscall.SIGPIPE) // seen in the exit status
+	cmd.Process.Signal(syscall.SIGTERM) // seen in the exit status
 	if err := wait(cmd, log); err != nil {
 		t.Errorf("%v after SIGPIPE and SIGTERM", err)
 	}

@@ -60,8 +60,8 @@ func abort(t *testing.T, cmd *exec.Cmd) (status syscall.WaitStatus, core, said [
 	case <-time.After(30 * time.Second):
 		t.Error("does not serve")
 	}
-	cmd.Process.Signal(syscall.SIGABRT) //nolint:errcheck // seen in the status
-	cmd.Wait()                          //nolint:errcheck // seen in the status
+	cmd.Process.Signal(syscall.SIGABRT) // seen in the status
+	cmd.Wait()                          // seen in the status
 	cores, err := filepath.Glob(filepath.Join(cmd.Dir, "*core*"))
 	if err != nil {
 		t.Fatal(err)

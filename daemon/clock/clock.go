@@ -143,7 +143,7 @@ func (c *Clock) Now() time.Time {
 	defer c.mu.Unlock()
 	r := c.read()
 	if c.look(r) {
-		c.save(r) //nolint:errcheck // Maintain tries again and reports it
+		_ = c.save(r) // Maintain tries again and reports it
 	}
 	return r.Wall
 }

@@ -125,7 +125,7 @@ func text(write func(io.Writer) error) http.HandlerFunc {
 			return
 		}
 		asText(w)
-		w.Write(page.Bytes()) //nolint:errcheck // nobody is left to tell
+		w.Write(page.Bytes()) // nobody is left to tell
 	}
 }
 

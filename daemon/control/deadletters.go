@@ -70,7 +70,7 @@ func (d deadLetters) letter(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	newLines(w).add(l) //nolint:errcheck // nobody is left to tell
+	_ = newLines(w).add(l) // nobody is left to tell
 }
 
 // bodyTime is how long the body of a request may take to arrive.
@@ -81,7 +81,7 @@ func (d deadLetters) change(what string, do func(string, api.Selection) (int, er
 	return func(w http.ResponseWriter, r *http.Request) {
 		var s api.Selection
 		// Not the server's ReadTimeout, which would end what takes longer than that.
-		http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) //nolint:errcheck // a test's has none
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // a test's has none
 		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSelection))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&s); err != nil || s.All == (len(s.IDs) > 0) {
@@ -95,7 +95,7 @@ func (d deadLetters) change(what string, do func(string, api.Selection) (int, er
 			return
 		}
 		d.log.Info("dead letters: an operator asked to "+what+" some", "sink", sink, "events", n)
-		newLines(w).add(api.Count{Letters: n}) //nolint:errcheck // nobody is left to tell
+		_ = newLines(w).add(api.Count{Letters: n}) // nobody is left to tell
 	}
 }
 
@@ -129,7 +129,7 @@ func refuse(w http.ResponseWriter, err error) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(e.Status)
-	json.NewEncoder(w).Encode(e) //nolint:errcheck // nobody is left to tell
+	_ = json.NewEncoder(w).Encode(e) // nobody is left to tell
 }
 
 // UnknownSink is the error for a sink that is not configured.

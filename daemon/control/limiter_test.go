@@ -71,7 +71,7 @@ func answer(c net.Conn) (string, error) {
 
 // isClosed reports whether the other end has closed the connection by now.
 func isClosed(c net.Conn) bool {
-	c.SetReadDeadline(time.Now().Add(time.Nanosecond)) //nolint:errcheck // a pipe's
+	c.SetReadDeadline(time.Now().Add(time.Nanosecond)) // a pipe's
 	_, err := c.Read(make([]byte, 1))
 	return errors.Is(err, io.EOF)
 }
@@ -84,7 +84,7 @@ func serveLimited(t *testing.T, most int) (p *pipes, wait chan struct{}) {
 		if r.URL.Path == "/wait" {
 			<-wait
 		}
-		io.WriteString(w, "done") //nolint:errcheck // seen by the client
+		io.WriteString(w, "done") // seen by the client
 	}))
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan error)

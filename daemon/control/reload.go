@@ -24,6 +24,6 @@ func reload(r Reloader, log *slog.Logger) http.HandlerFunc {
 			refuse(w, err)
 			return
 		}
-		newLines(w).add(done) //nolint:errcheck // nobody is left to tell
+		_ = newLines(w).add(done) // nobody is left to tell
 	}
 }

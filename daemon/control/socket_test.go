@@ -148,7 +148,7 @@ func TestClientOfAnotherServer(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
 		"no JSON":      func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusTeapot) },
 		"no error":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
-		"not the list": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "[1, 2") }, //nolint:errcheck // a test's
+		"not the list": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "[1, 2") }, // a test's
 	} {
 		path := filepath.Join(filepath.Dir(listen(t, ten{})), "other")
 		s, err := ListenSocket(path, ten{}, slog.New(slog.DiscardHandler))
@@ -156,7 +156,7 @@ func TestClientOfAnotherServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.server.Handler = h
-		go s.server.Serve(s.listener) //nolint:errcheck // it ends with Close
+		go func() { _ = s.server.Serve(s.listener) }() // it ends with Close
 		if err := api.NewClient(path).Boxes(t.Context(), func(api.Box) error { return nil }); err == nil {
 			t.Errorf("%s: no error", name)
 		}

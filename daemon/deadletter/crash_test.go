@@ -139,11 +139,11 @@ func runAndKill(t *testing.T, dir string, after time.Duration, done map[string]u
 		if !started {
 			started = true
 			time.AfterFunc(after, func() {
-				cmd.Process.Kill() //nolint:errcheck // its output ends, or does not
+				cmd.Process.Kill() // its output ends, or does not
 			})
 		}
 	}
-	cmd.Wait() //nolint:errcheck // it was killed
+	cmd.Wait() // it was killed
 }
 
 // TestDamageCostsWhatItTouches: and never a start.

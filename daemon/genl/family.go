@@ -43,7 +43,7 @@ func resolve(conn *genetlink.Conn) (Registry, error) {
 	if err := conn.SetDeadline(time.Now().Add(resolveTimeout)); err != nil {
 		return Registry{}, fmt.Errorf("set a deadline: %w", err)
 	}
-	defer conn.SetDeadline(time.Time{}) //nolint:errcheck // the next use reports what is wrong
+	defer conn.SetDeadline(time.Time{}) // the next use reports what is wrong
 	// Not GetFamily: asked for a name that it does not know, the kernel loads the
 	// module with a matching alias. A module that was unloaded stays unloaded.
 	families, err := conn.ListFamilies()

@@ -72,7 +72,7 @@ func TestTheLastMessageOfASwarmIsNotForgotten(t *testing.T) {
 	}
 	time.Sleep(20 * time.Millisecond) // the runtime sees these, and epoll does not tell it twice of one socket
 	var batches []int
-	hanging := time.AfterFunc(10*time.Second, func() { s.Interrupt() }) //nolint:errcheck // the test would hang and say so
+	hanging := time.AfterFunc(10*time.Second, func() { _ = s.Interrupt() }) // the test would hang and say so
 	defer hanging.Stop()
 	err := s.Receive(func(messages []Message) error {
 		batches = append(batches, len(messages))

@@ -75,7 +75,7 @@ const (
 // message. A signal may shorten it.
 func pause() {
 	t := unix.NsecToTimespec(pauseTime.Nanoseconds())
-	unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0) //nolint:errcheck // see above
+	_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0) // see above
 }
 
 // Interrupt makes Receive return, now or when it is called next, until Resume.

@@ -142,10 +142,12 @@ func TestNoMessageWaitsForTheNext(t *testing.T) {
 			s := listen(t, bufferBytes)
 			send, _ := multicaster(t)
 			received := make(chan int, 100)
-			go s.Receive(func(messages []Message) error { //nolint:errcheck // ends with the socket
-				received <- len(messages)
-				return nil
-			})
+			go func() {
+				_ = s.Receive(func(messages []Message) error { // ends with the socket
+					received <- len(messages)
+					return nil
+				})
+			}()
 			for round := range 3000 {
 				sent := 1 + round%3
 				for range sent {
@@ -208,7 +210,7 @@ func TestReceivedAndDroppedIsWhatWasSent(t *testing.T) {
 // drain receives what is queued.
 func drain(t *testing.T, s *EventSocket) (received int) {
 	t.Helper()
-	time.AfterFunc(100*time.Millisecond, func() { s.Interrupt() }) //nolint:errcheck // the test would hang and say so
+	time.AfterFunc(100*time.Millisecond, func() { _ = s.Interrupt() }) // the test would hang and say so
 	if err := s.Receive(func(messages []Message) error {
 		received += len(messages)
 		return nil
@@ -242,7 +244,7 @@ func TestReceiveAllocatesNothingPerMessage(t *testing.T) {
 	const events = 2000
 	round := func() {
 		received := 0
-		s.Receive(func(messages []Message) error { //nolint:errcheck // ended by errDone
+		_ = s.Receive(func(messages []Message) error { // ended by errDone
 			if received += len(messages); received == events {
 				return errDone
 			}
@@ -359,7 +361,7 @@ func TestAnErrorThatAKilledProcessLeftDoesNotCostTheQueue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Munmap(hole) //nolint:errcheck // a test ends
+	defer func() { _ = unix.Munmap(hole) }()
 	batch.iovecs[1].Base = unsafe.SliceData(hole)
 	err = s.Receive(func(messages []Message) error {
 		if len(messages) != 1 {

@@ -167,7 +167,7 @@ func (j *Journal) suspect() {
 	if j.stateSlots == nil {
 		return // the last process's still says that its stop was not clean
 	}
-	j.stateSlots.write(j.state.encode()) //nolint:errcheck // it overwrites a page in memory; nothing else can be done
+	_ = j.stateSlots.write(j.state.encode()) // it overwrites a page in memory; nothing else can be done
 }
 
 // rotate begins a new segment. The old one is closed when the keeper has made it
@@ -229,8 +229,8 @@ func (j *Journal) createSegment(path string, h *segmentHeader) (File, error) {
 		err = j.fs.SyncDir(j.dir)
 	}
 	if err != nil {
-		file.Close()      // the first error tells more
-		j.fs.Remove(path) //nolint:errcheck // the next one has another name
+		file.Close()          // the first error tells more
+		_ = j.fs.Remove(path) // the next one has another name
 		return nil, err
 	}
 	return file, nil

@@ -97,7 +97,7 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 		case k < 13:
 			if k := rng.Intn(8); k < 2 { // an fsync fails; the next one cannot be trusted
 				s.fs.fail = failingOn([]string{segmentSuffix, cursorPrefix}[k], opSync, unix.EIO)
-				j.tend() //nolint:errcheck // it may, or have nothing to do
+				_ = j.tend() // it may, or have nothing to do
 				s.fs.fail = nil
 				s.now(func(m *move) { m.synced = j.Synced() })
 			}

@@ -41,13 +41,13 @@ func parseMeta(b []byte) (who identity, ok bool, err error) {
 	}
 	var format int
 	if _, err := fmt.Sscanf(string(line), "genltestd-journal format=%d ", &format); err != nil {
-		return identity{}, false, nil //nolint:nilerr // it is damaged
+		return identity{}, false, nil // it is damaged
 	}
 	if format > formatVersion {
 		return identity{}, false, fmt.Errorf("%w: format %d, this program knows %d; install the version that wrote it, or give the journal another directory", ErrNewer, format, formatVersion)
 	}
 	if _, err := fmt.Sscanf(string(line), metaLine, &format, &who.id, &who.mark); err != nil {
-		return identity{}, false, nil //nolint:nilerr // it is damaged
+		return identity{}, false, nil // it is damaged
 	}
 	return who, true, nil
 }

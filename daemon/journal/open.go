@@ -82,7 +82,7 @@ func (j *Journal) claim() (e *evidence, fresh bool, err error) {
 	}
 	if fresh {
 		j.who = newIdentity()
-		j.fs.SyncDir(filepath.Dir(j.dir)) //nolint:errcheck // the parent may not be ours to read
+		_ = j.fs.SyncDir(filepath.Dir(j.dir)) // the parent may not be ours to read
 	}
 	return e, fresh, nil
 }

@@ -29,7 +29,7 @@ func (j *Journal) rescue(s *segment) error {
 		if n != nil {
 			n.closeWritten()
 		}
-		j.fs.Remove(temp) //nolint:errcheck // Open removes it
+		_ = j.fs.Remove(temp) // Open removes it
 		return errors.Join(s.failed, err)
 	}
 	return nil
@@ -104,7 +104,7 @@ func (j *Journal) replace(s *segment, n *segment, from int64, temp string) error
 	if !whole {
 		// Should this fail: what lies beyond has numbers that belong to n, and is
 		// refused for it.
-		s.file.Truncate(from) //nolint:errcheck // see above
+		_ = s.file.Truncate(from) // see above
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -85,7 +85,7 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 					t.Errorf("from number 8 on: %d records, %d skipped", len(got), skipped)
 				}
 				all := reader(t, j, "r", FromOldest)
-				all.commit(position{8, 7}) //nolint:errcheck // in memory
+				_ = all.commit(position{8, 7}) // in memory
 				begin(t, j)
 				if len(fs.segments()) < len(before.segments()) {
 					t.Error("a segment was removed that has records which a reader needs")

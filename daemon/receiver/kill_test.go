@@ -82,8 +82,8 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 		if i == kills-1 {
 			done.Store(true)
 		}
-		child.Process.Kill() //nolint:errcheck // the wait tells
-		child.Wait()         //nolint:errcheck // killed
+		child.Process.Kill() // the wait tells
+		child.Wait()         // killed
 		if generation(t, shared) == last {
 			before++
 			most += most / 50

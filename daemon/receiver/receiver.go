@@ -233,7 +233,7 @@ func (r *Receiver) receive(ctx context.Context) error {
 	defer stop()
 	wg.Go(func() { r.watch(watching) })
 	socket := r.socket
-	unblock := context.AfterFunc(ctx, func() { socket.Interrupt() }) //nolint:errcheck // the socket is closed next
+	unblock := context.AfterFunc(ctx, func() { _ = socket.Interrupt() }) // the socket is closed next
 	defer unblock()
 	for {
 		err := socket.Receive(func(messages []genl.Message) error {

@@ -158,7 +158,7 @@ func (s Source) String() string {
 }
 
 // Format implements fmt.Formatter: no verb shows the secret.
-func (s Source) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) } //nolint:errcheck // fmt's own buffer takes it
+func (s Source) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
 
 // MarshalText implements encoding.TextMarshaler.
 func (s Source) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -33,7 +33,7 @@ type Notifier struct {
 func NewNotifier(log *slog.Logger) *Notifier {
 	n := &Notifier{log: log, limits: ratelog.New(log), manager: os.Getenv("NOTIFY_SOCKET"), socket: -1}
 	if n.manager != "" {
-		n.open() //nolint:errcheck // the first message is tried again, and tells
+		_ = n.open() // the first message is tried again, and tells
 	}
 	return n
 }

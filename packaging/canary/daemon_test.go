@@ -92,7 +92,7 @@ func (d *running) listenForNotices() string {
 			if err != nil {
 				return
 			}
-			d.notices.Write(append(buf[:n:n], '\n')) //nolint:errcheck // never fails
+			d.notices.Write(append(buf[:n:n], '\n')) // never fails
 		}
 	}()
 	return path
@@ -194,7 +194,7 @@ func (d *running) ctl(args ...string) []byte {
 
 func (d *running) stop() {
 	d.w.t.Helper()
-	d.cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // seen by the wait
+	d.cmd.Process.Signal(syscall.SIGTERM) // seen by the wait
 	if err := <-d.ended; err != nil {
 		d.w.t.Errorf("%v; its last words: %s", err, tail(d.stderr.Bytes()))
 	}

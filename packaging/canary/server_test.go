@@ -63,7 +63,7 @@ func onRequest(answer func(io.Writer, *http.Request)) func(net.Conn) {
 		if err != nil {
 			return
 		}
-		io.Copy(io.Discard, r.Body) //nolint:errcheck // the client may have gone
+		io.Copy(io.Discard, r.Body) // the client may have gone
 		answer(c, r)
 	}
 }
@@ -107,9 +107,9 @@ func raw(format string) func(net.Conn) {
 		said := told(r, int(turn.Add(1)))
 		for i, piece := range strings.Split(format, "%s") {
 			if i > 0 {
-				io.WriteString(w, said[i%len(said)]) //nolint:errcheck // the client may have had enough
+				io.WriteString(w, said[i%len(said)]) // the client may have had enough
 			}
-			io.WriteString(w, piece) //nolint:errcheck // the client may have had enough
+			io.WriteString(w, piece) // the client may have had enough
 		}
 	})
 }
@@ -131,11 +131,11 @@ func goAway(text string) func(net.Conn) {
 			return
 		}
 		frame := func(kind byte, payload string) {
-			c.Write(append([]byte{0, byte(len(payload) >> 8), byte(len(payload)), kind, 0, 0, 0, 0, 0}, payload...)) //nolint:errcheck // the client may have had enough
+			c.Write(append([]byte{0, byte(len(payload) >> 8), byte(len(payload)), kind, 0, 0, 0, 0, 0}, payload...)) // the client may have had enough
 		}
 		const settings, away = 4, 7
 		frame(settings, "")
 		frame(away, "\x00\x00\x00\x00\x00\x00\x00\x0b"+text) // no stream was looked at; ENHANCE_YOUR_CALM
-		io.Copy(io.Discard, c)                               //nolint:errcheck // until the client goes
+		io.Copy(io.Discard, c)                               // until the client goes
 	}
 }

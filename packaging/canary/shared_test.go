@@ -113,12 +113,12 @@ func (w *world) sharingPeers(secrets []string) {
 		buf := make([]byte, 64<<10)
 		if _, err := c.Read(buf); err == nil {
 			say(c, secrets[len(secrets)-1]+secrets[len(secrets)-2]+"\n")
-			io.Copy(io.Discard, c) //nolint:errcheck // until the client goes
+			io.Copy(io.Discard, c) // until the client goes
 		}
 	}
 	w.sink("shared-confirm", "socket", map[string]any{"address": "tcp://" + w.serve(nil, confirm).addr, "acknowledge": true})
 	config, ca := w.namedAfter(w.plant(fieldHeader, "", "file"))
-	handshake := func(c net.Conn) { c.(*tls.Conn).Handshake() } //nolint:errcheck // it fails
+	handshake := func(c net.Conn) { c.(*tls.Conn).Handshake() } // it fails
 	for _, kind := range []string{"socket", "syslog"} {
 		w.sink("shared-tls-"+kind, kind, map[string]any{"address": "tls://" + w.serve(config, handshake).addr, "tls": map[string]any{"ca": ca, "server_name": "elsewhere.example"}})
 	}

@@ -100,13 +100,13 @@ func (w *world) echoing() {
 	w.webhooks("utf-16", "http://"+w.serve(nil, onRequest(func(c io.Writer, r *http.Request) {
 		fmt.Fprintf(c, "HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n%s", inUTF16(strings.Join(told(r, 0), " "))[0])
 	})).addr, nil)
-	w.webhooks("whole-request", "http://"+w.serve(nil, onRequest(func(c io.Writer, r *http.Request) { r.Write(c) })).addr, nil) //nolint:errcheck // the client may have had enough
+	w.webhooks("whole-request", "http://"+w.serve(nil, onRequest(func(c io.Writer, r *http.Request) { r.Write(c) })).addr, nil) // the client may have had enough
 }
 
 // silent adds webhooks whose receivers do not answer, or are not there.
 func (w *world) silent() {
 	w.webhooks("drop", "http://"+w.serve(nil, onRequest(func(io.Writer, *http.Request) {})).addr, nil)
-	w.webhooks("reset", "http://"+w.serve(nil, func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }).addr, nil) //nolint:errcheck // else it is a drop
+	w.webhooks("reset", "http://"+w.serve(nil, func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }).addr, nil) // else it is a drop
 	hang := w.serve(nil, onRequest(func(io.Writer, *http.Request) { <-w.t.Context().Done() }))
 	w.webhooks("hang", "http://"+hang.addr, nil, "attempt_timeout", "300ms")
 	half := w.serve(nil, func(c net.Conn) {
@@ -136,7 +136,7 @@ func (w *world) withTLS() {
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	h2 := serverTLS(w.t, ca, "h2", time.Hour)
 	h2.NextProtos = []string{"h2"}
-	handshake := func(c net.Conn) { c.(*tls.Conn).Handshake() } //nolint:errcheck // it fails
+	handshake := func(c net.Conn) { c.(*tls.Conn).Handshake() } // it fails
 	cert, key := other.Issue(w.t, "client", time.Hour)
 	trusted := map[string]any{"ca": ca.File}
 	for name, tt := range map[string]struct {
@@ -150,7 +150,7 @@ func (w *world) withTLS() {
 		"no-certificate":    {w.serve(mutual, handshake), trusted},
 		"certificate":       {w.serve(mutual, handshake), map[string]any{"ca": ca.File, "cert": cert, "key": key}},
 		"no-tls":            {w.serve(nil, onRequest(func(io.Writer, *http.Request) {})), trusted},
-		"no-tls-banner":     {w.serve(nil, func(c net.Conn) { io.WriteString(c, "220 mail.example ESMTP\r\n") }), trusted}, //nolint:errcheck // the client may have gone
+		"no-tls-banner":     {w.serve(nil, func(c net.Conn) { io.WriteString(c, "220 mail.example ESMTP\r\n") }), trusted}, // the client may have gone
 		"go-away":           {w.serve(h2, goAway(strings.Join(w.everything(), " "))), trusted},
 		"tls-echo":          {w.serve(good, status(500)), trusted},
 	} {
@@ -201,7 +201,7 @@ func (w *world) proxied() {
 	add("proxy-https", target, "https://"+w.serve(nil, status(502)).addr)
 	add("proxy-away", target, "http://no.such.invalid:3128")
 	add("proxy-refused", target, "socks5://127.0.0.1:1")
-	add("proxy-garbage", target, "socks5://"+w.serve(nil, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }).addr) //nolint:errcheck // the client may have gone
+	add("proxy-garbage", target, "socks5://"+w.serve(nil, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }).addr) // the client may have gone
 	add("proxy-denies", target, "socks5://"+w.serve(nil, denyingSOCKS).addr)
 	add("proxy-scheme", target, "gopher://127.0.0.1:70")
 }
@@ -212,9 +212,9 @@ func denyingSOCKS(c net.Conn) {
 	if _, err := c.Read(buf); err != nil {
 		return
 	}
-	c.Write([]byte{5, 2}) //nolint:errcheck // seen by the read
+	c.Write([]byte{5, 2}) // seen by the read
 	if _, err := c.Read(buf); err == nil {
-		c.Write([]byte{1, 1}) //nolint:errcheck // the client may have gone
+		c.Write([]byte{1, 1}) // the client may have gone
 	}
 }
 

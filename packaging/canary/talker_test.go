@@ -56,7 +56,7 @@ func talk(at moment, everything string) func(net.Conn) {
 			if at == onHead {
 				say(c, said)
 			}
-			io.Copy(io.Discard, r.Body) //nolint:errcheck // the client may have gone
+			io.Copy(io.Discard, r.Body) // the client may have gone
 			answer(c, at, said)
 		}
 	}
@@ -88,16 +88,16 @@ func answer(c net.Conn, at moment, said string) {
 	}
 }
 
-func say(c io.Writer, text string) { io.WriteString(c, text) } //nolint:errcheck // the client may have had enough
+func say(c io.Writer, text string) { io.WriteString(c, text) } // the client may have had enough
 
 // inHandshake sends text in place of TLS, before or after the client's first message.
 func inHandshake(first bool, text string) func(net.Conn) {
 	return func(c net.Conn) {
 		if first {
-			c.Read(make([]byte, 4096)) //nolint:errcheck // the client may have gone
+			c.Read(make([]byte, 4096)) // the client may have gone
 		}
 		say(c, text)
-		io.Copy(io.Discard, c) //nolint:errcheck // until the client goes
+		io.Copy(io.Discard, c) // until the client goes
 	}
 }
 
@@ -157,7 +157,7 @@ func talkHTTP2(when int, hostile func(stream uint32) string) func(net.Conn) {
 				return
 			}
 			kind, flags, n := head[3], head[4], int64(head[0])<<16|int64(head[1])<<8|int64(head[2])
-			io.CopyN(io.Discard, c, n) //nolint:errcheck // seen by the next read
+			io.CopyN(io.Discard, c, n) // seen by the next read
 			id := uint32(head[5])<<24 | uint32(head[6])<<16 | uint32(head[7])<<8 | uint32(head[8])
 			switch {
 			case kind == 4 && flags&1 == 0:

@@ -82,8 +82,8 @@ func configure(t *testing.T, yaml, dropIn string) unit {
 		}
 	}
 	enable(t, true)
-	exec.Command("systemctl", "clean", "--what=fdstore", "genltestd").Run() //nolint:errcheck // what older systemd cannot keep
-	if _, err := os.Stat(ping); err == nil {                                // its numbers begin again
+	_ = exec.Command("systemctl", "clean", "--what=fdstore", "genltestd").Run() // what older systemd cannot keep
+	if _, err := os.Stat(ping); err == nil {                                    // its numbers begin again
 		command(t, "rmmod", "genltest")
 		command(t, "modprobe", "genltest")
 	}
@@ -92,8 +92,8 @@ func configure(t *testing.T, yaml, dropIn string) unit {
 			out, _ := exec.Command("journalctl", "-u", "genltestd", "--no-pager", "-n", "40", "-o", "short-monotonic").CombinedOutput()
 			t.Logf("journal:\n%s", out)
 		}
-		exec.Command("systemctl", "stop", "genltestd").Run()         //nolint:errcheck // may be stopped
-		exec.Command("systemctl", "reset-failed", "genltestd").Run() //nolint:errcheck // may not have failed
+		_ = exec.Command("systemctl", "stop", "genltestd").Run()         // may be stopped
+		_ = exec.Command("systemctl", "reset-failed", "genltestd").Run() // may not have failed
 		write(t, configFile, string(original))
 	})
 	return unit{t}
@@ -391,7 +391,7 @@ func smallDisk(t *testing.T) (enlarge func()) {
 		t.Fatal(err)
 	}
 	command(t, "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", dir)
-	t.Cleanup(func() { exec.Command("umount", "-l", dir).Run() }) //nolint:errcheck // the next test would fail
+	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() }) // the next test would fail
 	return func() {
 		t.Helper()
 		command(t, "mount", "-o", "remount,size=10m", dir)

@@ -35,8 +35,8 @@ func startLoad(t *testing.T) *load {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { // a test that has failed has not ended it
-		os.WriteFile(l.stop, nil, 0o600) //nolint:errcheck // then the next test says so
-		l.cmd.Wait()                     //nolint:errcheck // it has ended, or does now
+		_ = os.WriteFile(l.stop, nil, 0o600) // then the next test says so
+		l.cmd.Wait()                         // it has ended, or does now
 	})
 	return l
 }
@@ -150,7 +150,7 @@ func TestCrashLoopUnderLoadLosesNothing(t *testing.T) {
 	for range rounds(1, 10) {
 		l := startLoad(t)
 		for i := range 30 {
-			exec.Command("systemctl", "kill", "-s", "KILL", "genltestd").Run() //nolint:errcheck // there may be no process now
+			_ = exec.Command("systemctl", "kill", "-s", "KILL", "genltestd").Run() // there may be no process now
 			time.Sleep(time.Duration(i%10) * 20 * time.Millisecond)
 		}
 		sent += l.end()
@@ -194,7 +194,7 @@ func TestInvalidConfigurationUnderLoadLosesNothing(t *testing.T) {
 	u := start(t, fileSink, "")
 	l := startLoad(t)
 	write(t, configFile, "sinks: 1\n")
-	exec.Command("systemctl", "restart", "genltestd").Run() //nolint:errcheck // fails, as it should
+	_ = exec.Command("systemctl", "restart", "genltestd").Run() // fails, as it should
 	u.eventually("several tries", func() bool { return u.property("NRestarts") >= "3" })
 	write(t, configFile, fileSink)
 	u.eventually("a start", func() bool { return metric("genltestd_subscribed") == 1 })

@@ -162,7 +162,7 @@ func dumpCores(t *testing.T) {
 	}
 	write(t, pattern, cores+"%p")
 	t.Cleanup(func() { write(t, pattern, string(before)) })
-	exec.Command("sh", "-c", "ulimit -c unlimited; kill -ABRT $$").Run() //nolint:errcheck // it is aborted
+	_ = exec.Command("sh", "-c", "ulimit -c unlimited; kill -ABRT $$").Run() // it is aborted
 	found := coreFiles(t)
 	if found == nil {
 		t.Fatal("the kernel writes no core files")

@@ -61,7 +61,7 @@ func boot(t *testing.T, disk, message, fsync string) *machine {
 	m := &machine{t: t, cmd: cmd, lines: bufio.NewScanner(out), message: message}
 	t.Cleanup(func() {
 		m.cut()
-		cmd.Wait() //nolint:errcheck // it was ended
+		cmd.Wait() // it was ended
 	})
 	return m
 }
@@ -96,7 +96,7 @@ func (m *machine) events() map[uint64]event {
 
 // cut ends the VM: its end makes vm kill QEMU. What it had printed is not lost.
 func (m *machine) cut() {
-	m.cmd.Process.Signal(syscall.SIGTERM) //nolint:errcheck // it may have ended
+	m.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 }
 
 // synced follows the numbers that the daemon reports as durable until the machine
@@ -122,7 +122,7 @@ func (m *machine) synced() (last uint64) {
 			moves++
 		}
 	}
-	m.cmd.Wait() //nolint:errcheck // it was ended
+	m.cmd.Wait() // it was ended
 	return last
 }
 

@@ -48,7 +48,7 @@ func Run(t *testing.T, cmd *exec.Cmd) (code int, stdout, stderr string) {
 	if cmd.Stderr == nil {
 		cmd.Stderr = &errs
 	}
-	cmd.Run() //nolint:errcheck // the exit status tells
+	_ = cmd.Run() // the exit status tells
 	if cmd.ProcessState == nil {
 		t.Fatalf("%s cannot be run", cmd)
 	}

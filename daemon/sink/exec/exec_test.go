@@ -177,7 +177,7 @@ func (p place) gone(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	unix.Kill(pid, unix.SIGKILL) //nolint:errcheck // it is not to be left behind
+	unix.Kill(pid, unix.SIGKILL) // it is not to be left behind
 	t.Errorf("the grandchild %d is still there", pid)
 }
 
@@ -241,7 +241,7 @@ func TestStrayThatHoldsStandardErrorIsNotWaitedFor(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Error("the sink waits for a process that has left the group")
 	}
-	unix.Kill(pidIn(t, p.file()), unix.SIGKILL) //nolint:errcheck // perhaps it was quicker than its setsid
+	unix.Kill(pidIn(t, p.file()), unix.SIGKILL) // perhaps it was quicker than its setsid
 }
 
 // Three at once: the first fails, the others are taken and remembered.

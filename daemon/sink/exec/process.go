@@ -88,7 +88,7 @@ func (l *launcher) start(p *process) error {
 // place of the daemon, whose score it would inherit. For another user's program that takes
 // CAP_DAC_OVERRIDE; the limit of its memory works without.
 func offerToKernel(pid int) {
-	os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("1000"), 0) //nolint:errcheck // see above; it may have exited
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("1000"), 0) // see above; it may have exited
 }
 
 // withoutCapabilities runs start on a thread whose ambient capabilities are gone:
@@ -134,7 +134,7 @@ func (p *process) wait(ctx context.Context) bool {
 func (p *process) end(grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	p.signal(unix.SIGTERM) //nolint:errcheck // it may have exited; SIGKILL tells
+	_ = p.signal(unix.SIGTERM) // it may have exited; SIGKILL tells
 	if !p.wait(ctx) {
 		if err := p.signal(unix.SIGKILL); errors.Is(err, unix.EPERM) {
 			go func() {
@@ -151,8 +151,8 @@ func (p *process) end(grace time.Duration) error {
 
 // reap ends what is left of the group of a process that has exited, and frees it.
 func (p *process) reap() {
-	p.signal(unix.SIGKILL) //nolint:errcheck // mostly nobody is left
-	p.cmd.Wait()           //nolint:errcheck // ProcessState has what matters
+	_ = p.signal(unix.SIGKILL) // mostly nobody is left
+	_ = p.cmd.Wait()           // ProcessState has what matters
 	p.reaper.done(p.cmd.Process.Pid)
 }
 

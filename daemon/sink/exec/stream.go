@@ -164,7 +164,7 @@ func (s *Stream) exchange(ctx context.Context, r *round) error {
 	}()
 	w, finished, err := s.listen(ctx, r, done)
 	if !finished { // the events are not ours after this
-		c.in.SetWriteDeadline(time.Unix(1, 0)) //nolint:errcheck // fails when it is closed
+		c.in.SetWriteDeadline(time.Unix(1, 0)) // fails when it is closed
 		<-done
 	}
 	if err == nil {
@@ -193,7 +193,7 @@ func (s *Stream) listen(ctx context.Context, r *round, done <-chan written) (w w
 				gone = time.After(strayWait)
 			}
 		case <-exited: // what it has printed is still to be read
-			c.signal(unix.SIGKILL) //nolint:errcheck // mostly nobody is left
+			_ = c.signal(unix.SIGKILL) // mostly nobody is left
 			exited, gone = nil, time.After(strayWait)
 		case <-gone:
 			return w, finished, cmp.Or(w.err, errClosed)

@@ -77,7 +77,7 @@ func TestKilledAtAnyInstructionEachEventIsThereOnce(t *testing.T) {
 				if err := child.Process.Kill(); err != nil {
 					t.Fatal(err)
 				}
-				child.Wait() //nolint:errcheck // it was killed
+				child.Wait() // it was killed
 				if written(t, path) != before {
 					worked++
 				} else {

@@ -102,7 +102,7 @@ func openPosition(path, boot string) (p *position, n note, ok bool, err error) {
 	if err != nil {
 		return nil, note{}, false, errors.Join(&fs.PathError{Op: "read", Path: path, Err: err}, p.file.Close())
 	}
-	unix.Fallocate(int(p.file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, reservedPosition) //nolint:errcheck // see reservedPosition
+	_ = unix.Fallocate(int(p.file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, reservedPosition) // see reservedPosition
 	n, ok = parseNote(text)
 	return p, n, ok, nil
 }

@@ -25,7 +25,7 @@ func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
 			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k,nr_inodes=4"); err != nil {
 				t.Fatal(err)
 			}
-			defer unix.Unmount(dir, unix.MNT_DETACH) //nolint:errcheck // the directory goes with the test
+			defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }() // the directory goes with the test
 			position, log := filepath.Join(dir, "sinks", "position"), &bytes.Buffer{}
 			opts := Options{Path: path, Position: position, Log: slog.New(slog.NewTextHandler(log, nil))}
 			next := 1

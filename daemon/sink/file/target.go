@@ -190,6 +190,6 @@ func (t *target) close() error {
 	t.file, t.torn = nil, 0
 	// A process that is being started has the descriptor until it is: the lock must
 	// not last as long.
-	unix.Flock(int(f.Fd()), unix.LOCK_UN) //nolint:errcheck // closing does the same, later
+	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN) // closing does the same, later
 	return f.Close()
 }

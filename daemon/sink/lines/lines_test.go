@@ -91,7 +91,7 @@ func TestACutLineIsEndedWhenItsEventIsNotGivenAgain(t *testing.T) {
 	w := NewWriter(event.JSON{})
 	list := events(2)
 	out := &stream{limit: 10}
-	w.Write(out, list) //nolint:errcheck // cuts the first line
+	w.Write(out, list) // cuts the first line
 	out.limit = 0
 	if n, err := w.Write(out, list[1:]); n != 0 || !errors.Is(err, errFull) {
 		t.Errorf("accepted %d, %v", n, err)

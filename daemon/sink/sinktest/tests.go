@@ -117,7 +117,7 @@ func (k Kind) closeTwice(t *testing.T) {
 		"broken": func(s sink.Sink, place Place) {
 			k.deliver(t, s, Events(1, 3))
 			place.Break(t)
-			k.attemptUntilFailure(t, s, Events(4, 3)) //nolint:errcheck // or takes them
+			_, _ = k.attemptUntilFailure(t, s, Events(4, 3)) // or takes them
 		},
 	} {
 		s, place := k.New(t)

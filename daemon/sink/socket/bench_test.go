@@ -42,7 +42,7 @@ func BenchmarkListener(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				go io.Copy(struct{ io.Writer }{io.Discard}, conn) //nolint:errcheck // ends with the listener
+				go io.Copy(struct{ io.Writer }{io.Discard}, conn) // ends with the listener
 			}
 			for l.Stats().Readers < readers {
 				time.Sleep(time.Millisecond)
@@ -82,7 +82,7 @@ func swallow(conn net.Conn, confirm bool, last []byte) {
 			return
 		}
 		if confirm && bytes.HasPrefix(line, end) {
-			conn.Write(last) //nolint:errcheck // the benchmark would hang
+			conn.Write(last) // the benchmark would hang
 		}
 	}
 }

@@ -70,9 +70,9 @@ func answering(t *testing.T, answer string) *Client {
 		defer conn.Close()
 		in := bufio.NewReader(conn)
 		for range 3 {
-			in.ReadSlice('\n') //nolint:errcheck // the client says what is wrong
+			_, _ = in.ReadSlice('\n') // the client says what is wrong
 		}
-		io.WriteString(conn, answer) //nolint:errcheck // likewise
+		io.WriteString(conn, answer) // likewise
 	}()
 	c := NewClient(ClientOptions{
 		Stream: stream.Options{Network: "unix", Address: address}, Acknowledge: true, Encoder: event.JSON{},
@@ -107,9 +107,9 @@ func TestAnIdleConnectionThatTheCollectorClosesIsNotAFailure(t *testing.T) {
 			in := bufio.NewReader(conn)
 			line, _ := in.ReadBytes('\n')
 			var e struct{ ID string }
-			json.Unmarshal(line, &e) //nolint:errcheck // the client says what is wrong
+			_ = json.Unmarshal(line, &e) // the client says what is wrong
 			fmt.Fprintln(conn, e.ID)
-			in.ReadByte() //nolint:errcheck // the next event
+			in.ReadByte() // the next event
 			conn.Close()
 		}
 	}()
@@ -130,7 +130,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		whole, wholeErr := all(bytes.NewReader(text))
 		single, singleErr := all(iotest.OneByteReader(bytes.NewReader(text)))
-		if !bytes.Equal(whole, single) || (wholeErr == io.EOF) != (singleErr == io.EOF) { //nolint:errorlint // as it comes
+		if !bytes.Equal(whole, single) || errors.Is(wholeErr, io.EOF) != errors.Is(singleErr, io.EOF) {
 			t.Errorf("%q, %v; one byte at a time %q, %v", whole, wholeErr, single, singleErr)
 		}
 		for line := range bytes.Lines(whole) {
@@ -197,8 +197,8 @@ func run(t *testing.T, name string, args ...string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		program.Process.Kill() //nolint:errcheck // it may have ended
-		program.Wait()         //nolint:errcheck // killed
+		program.Process.Kill() // it may have ended
+		program.Wait()         // killed
 	})
 }
 

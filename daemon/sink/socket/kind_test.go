@@ -97,7 +97,7 @@ func (c *collector) serve(conn net.Conn) {
 		c.mu.Unlock()
 		if c.confirm && in.Buffered() == 0 { // several at once, when they come so
 			var e struct{ ID string }
-			json.Unmarshal(line, &e) //nolint:errcheck // Taken says so
+			_ = json.Unmarshal(line, &e) // Taken says so
 			fmt.Fprintf(conn, "%s\n", e.ID)
 		}
 	}

@@ -70,7 +70,7 @@ type Listener struct {
 // tries again.
 func NewListener(o ListenerOptions) *Listener {
 	l := &Listener{opts: o, lines: lines.NewWriter(o.Encoder), readers: make(map[*reader]bool)}
-	l.listen() //nolint:errcheck // Deliver tries again and tells
+	_ = l.listen() // Deliver tries again and tells
 	return l
 }
 

@@ -205,7 +205,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stacks bytes.Buffer
-	pprof.Lookup("goroutine").WriteTo(&stacks, 2) //nolint:errcheck // to memory
+	_ = pprof.Lookup("goroutine").WriteTo(&stacks, 2) // to memory
 	for _, method := range []string{"socket.(*Listener)", "socket.(*reader)"} {
 		if strings.Contains(stacks.String(), method) {
 			t.Errorf("a goroutine is left:\n%s", stacks.String())

@@ -78,9 +78,9 @@ func TestWhatIsNotOursIsNeitherReplacedNorRemoved(t *testing.T) {
 		t.Cleanup(func() { other.Close() })
 	}
 	tests := map[string]func(t *testing.T, path string){
-		"file":                     func(t *testing.T, path string) { os.WriteFile(path, []byte("x"), 0o600) }, //nolint:errcheck // found missing below
-		"directory":                func(t *testing.T, path string) { os.Mkdir(path, 0o700) },                  //nolint:errcheck // likewise
-		"link":                     func(t *testing.T, path string) { os.Symlink("/nowhere", path) },           //nolint:errcheck // likewise
+		"file":                     func(t *testing.T, path string) { _ = os.WriteFile(path, []byte("x"), 0o600) }, // found missing below
+		"directory":                func(t *testing.T, path string) { _ = os.Mkdir(path, 0o700) },
+		"link":                     func(t *testing.T, path string) { _ = os.Symlink("/nowhere", path) },
 		"another process's socket": listening,
 	}
 	for name, make := range tests {

@@ -28,7 +28,7 @@ func newReader(conn *net.UnixConn, limit int) *reader {
 	r := &reader{conn: conn, limit: limit}
 	r.changed = sync.NewCond(&r.mu)
 	// So that what it sends fails at its side, and costs nothing here.
-	conn.CloseRead() //nolint:errcheck // a connection that has ended is found by write
+	_ = conn.CloseRead() // a connection that has ended is found by write
 	return r
 }
 
@@ -108,7 +108,7 @@ func (r *reader) watch() {
 	if err != nil {
 		return
 	}
-	raw.Read(func(fd uintptr) bool { //nolint:errcheck // whatever ends it
+	_ = raw.Read(func(fd uintptr) bool { // whatever ends it
 		state := []unix.PollFd{{Fd: int32(fd)}}
 		_, err := unix.Poll(state, 0)
 		return err == nil && state[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0

@@ -29,7 +29,7 @@ func TestAClientComesBackToAServerThatWasRestarted(t *testing.T) {
 					if err != nil {
 						return
 					}
-					io.ReadFull(peer, make([]byte, 6)) //nolint:errcheck // the client's first event
+					io.ReadFull(peer, make([]byte, 6)) // the client's first event
 					peer.Close()
 					closed <- struct{}{}
 				}
@@ -95,7 +95,7 @@ func serveTLS(l net.Listener) {
 		if err != nil {
 			return
 		}
-		go io.Copy(io.Discard, peer) //nolint:errcheck // ends with the connection
+		go io.Copy(io.Discard, peer) // ends with the connection
 	}
 }
 

@@ -83,7 +83,7 @@ func TestNothingIsWrittenToAPeerThatHasEnded(t *testing.T) {
 func TestWhatAPeerReadsBeforeItClosesCounts(t *testing.T) {
 	each(t, func(t *testing.T, c *Conn, peer net.Conn) {
 		go func() {
-			io.ReadFull(peer, make([]byte, 6)) //nolint:errcheck // Write tells
+			io.ReadFull(peer, make([]byte, 6)) // Write tells
 			peer.Close()
 		}()
 		if n, err := c.Write(within(t, hang), []byte("event\n")); n != 6 || err != nil {
@@ -126,7 +126,7 @@ func TestAnIdleConnectionThatTheServerClosesIsNotAFailure(t *testing.T) {
 					if err != nil {
 						return
 					}
-					io.ReadFull(peer, make([]byte, 6)) //nolint:errcheck // the next event shows it
+					io.ReadFull(peer, make([]byte, 6)) // the next event shows it
 					awaitArrival(t, rawOf(peer))
 					peer.Close() // unread
 				}
@@ -225,7 +225,7 @@ func rawOf(conn net.Conn) net.Conn {
 // What a broken connection says is kept, though the kernel says it only once.
 func TestAnErrorOfTheSocketIsKept(t *testing.T) {
 	c, peer := connect(t, "tcp")
-	peer.(*net.TCPConn).SetLinger(0) //nolint:errcheck // the test fails without
+	peer.(*net.TCPConn).SetLinger(0) // the test fails without
 	peer.Close()
 	for c.Check() == nil {
 		time.Sleep(time.Millisecond)

@@ -66,10 +66,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 // Bind has the context end what blocks on a connection, until release is called.
 func Bind(ctx context.Context, conn net.Conn) (release func()) {
 	deadline, _ := ctx.Deadline()
-	conn.SetDeadline(deadline) //nolint:errcheck // a closed connection says so when it is used
+	conn.SetDeadline(deadline) // a closed connection says so when it is used
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
-		conn.SetDeadline(time.Unix(1, 0)) //nolint:errcheck // likewise
+		conn.SetDeadline(time.Unix(1, 0)) // likewise
 		close(ended)
 	})
 	return func() {

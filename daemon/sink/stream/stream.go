@@ -207,8 +207,8 @@ func (c *Conn) visible(err error) error { return visible(err, c.mask) }
 const maxError = 1 << 10
 
 func visible(err error, mask *redact.Mask) error {
-	if err == nil || err == io.EOF { //nolint:errorlint // io.Reader's EOF is not wrapped
-		return err
+	if err == nil {
+		return nil
 	}
 	text := mask.Clean(err.Error(), maxError)
 	if text == err.Error() {

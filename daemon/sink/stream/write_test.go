@@ -61,7 +61,7 @@ func TestWhatATCPPeerHasReadBeforeTheAttemptEndsCounts(t *testing.T) {
 			c, peer := connect(t, network)
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() {
-				io.CopyN(io.Discard, peer, 20<<20) //nolint:errcheck // Write tells
+				io.CopyN(io.Discard, peer, 20<<20) // Write tells
 				cancel()
 			}()
 			n, err := c.Write(ctx, make([]byte, 128<<20))
@@ -81,7 +81,7 @@ func awaitArrival(t *testing.T, conn net.Conn) {
 		return
 	}
 	for waiting := 0; waiting == 0 && err == nil && t.Context().Err() == nil; time.Sleep(time.Millisecond) {
-		raw.Control(func(fd uintptr) { waiting, err = unix.IoctlGetInt(int(fd), unix.SIOCINQ) }) //nolint:errcheck // err says more
+		_ = raw.Control(func(fd uintptr) { waiting, err = unix.IoctlGetInt(int(fd), unix.SIOCINQ) }) // err says more
 	}
 }
 
@@ -104,7 +104,7 @@ func TestAUnixPeerThatClosesUnreadHasTakenNothing(t *testing.T) {
 
 func TestAPeerThatHasResetTheConnectionHasTakenNothing(t *testing.T) {
 	c, peer := connect(t, "tcp")
-	peer.(*net.TCPConn).SetLinger(0) //nolint:errcheck // the test fails without
+	peer.(*net.TCPConn).SetLinger(0) // the test fails without
 	peer.Close()
 	for c.Check() == nil {
 		time.Sleep(time.Millisecond)
@@ -120,7 +120,7 @@ func TestAUnixPeerThatClosesItsSendingSideStillReceives(t *testing.T) {
 	for c.Check() == nil {
 		time.Sleep(time.Millisecond)
 	}
-	go io.Copy(io.Discard, peer) //nolint:errcheck // ends with the test
+	go io.Copy(io.Discard, peer) // ends with the test
 	if n, err := c.Write(within(t, 10*time.Second), []byte("event\n")); n != 6 || err != nil {
 		t.Errorf("took %d bytes, %v", n, err)
 	}
@@ -131,9 +131,9 @@ func TestWhatThePeerSaysIsDiscarded(t *testing.T) {
 		received := make(chan struct{})
 		go func() {
 			defer close(received)
-			io.ReadFull(peer, make([]byte, 3*len("event\n"))) //nolint:errcheck // Write would fail
+			io.ReadFull(peer, make([]byte, 3*len("event\n"))) // Write would fail
 		}()
-		peer.Write(bytes.Repeat([]byte("x"), 10000)) //nolint:errcheck // Read would miss it
+		peer.Write(bytes.Repeat([]byte("x"), 10000)) // Read would miss it
 		if _, err := c.Read(within(t, 10*time.Second), make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}

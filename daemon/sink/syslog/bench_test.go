@@ -37,7 +37,7 @@ func discard(b *testing.B, network string) Options {
 			if err != nil {
 				return
 			}
-			go io.Copy(struct{ io.Writer }{io.Discard}, conn) //nolint:errcheck // ends with the connection
+			go io.Copy(struct{ io.Writer }{io.Discard}, conn) // ends with the connection
 		}
 	}()
 	return o

@@ -76,8 +76,8 @@ func (r *rsyslog) start(t *testing.T) {
 
 func (r *rsyslog) stop(signal syscall.Signal) {
 	if r.process != nil {
-		r.process.Process.Signal(signal) //nolint:errcheck // it may have ended
-		r.process.Wait()                 //nolint:errcheck // with whatever status
+		r.process.Process.Signal(signal) // it may have ended
+		r.process.Wait()                 // with whatever status
 	}
 	r.process = nil
 }
@@ -85,7 +85,7 @@ func (r *rsyslog) stop(signal syscall.Signal) {
 // suspend returns when no thread of the server runs any more.
 func (r *rsyslog) suspend(t *testing.T) {
 	t.Helper()
-	r.process.Process.Signal(syscall.SIGSTOP) //nolint:errcheck // it would go on
+	r.process.Process.Signal(syscall.SIGSTOP) // it would go on
 	for range 6000 {
 		running := false
 		states, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", r.process.Process.Pid))

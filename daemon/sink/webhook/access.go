@@ -39,7 +39,7 @@ func (o *Options) access() (*access, error) {
 func (o *Options) readable() redact.Texts {
 	a := o.newAccess()
 	for _, read := range o.readers() {
-		read(a) //nolint:errcheck // access reports it
+		_ = read(a) // access reports it
 	}
 	return a.secrets
 }

@@ -186,7 +186,7 @@ func TestIDs(t *testing.T) {
 	f := newFaultServer(t, status(500, ""), status(500, ""))
 	s := newSink(t, Options{URL: secret.Inline(f.URL), IdempotencyHeader: "X-Id"})
 	for _, events := range [][]event.Event{sinktest.Events(1, 3), sinktest.Events(1, 3), sinktest.Events(1, 3), sinktest.Events(4, 1)} {
-		attempt(t, s, events, patience) //nolint:errcheck // two are refused
+		_, _ = attempt(t, s, events, patience) // two are refused
 	}
 	var got []string
 	for _, r := range f.requests(t, 4) {

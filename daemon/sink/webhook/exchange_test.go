@@ -106,7 +106,7 @@ func large() []event.Event {
 
 func TestAnAnswerBeforeTheRequestIsSentTakesNothing(t *testing.T) {
 	early := func(f *faultServer, c net.Conn, _ *http.Request) bool {
-		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") //nolint:errcheck // seen by the attempt
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") // seen by the attempt
 		<-f.stop
 		return false
 	}

@@ -168,7 +168,7 @@ func TestConnectionIsKept(t *testing.T) {
 	f := newFaultServer(t, status(200, strings.Repeat("x", 1000)), status(400, "no"), status(429, "slowly"))
 	s := newSink(t, Options{URL: secret.Inline(f.URL)})
 	for i := range 10 {
-		attempt(t, s, sinktest.Events(i, 3), patience) //nolint:errcheck // some are refused
+		_, _ = attempt(t, s, sinktest.Events(i, 3), patience) // some are refused
 	}
 	f.requests(t, 10)
 	if got := f.connections(); got != 1 {
@@ -181,7 +181,7 @@ func TestConnectionIsNotKeptAfterAServerFault(t *testing.T) {
 	f := newFaultServer(t, status(503, ""), status(421, ""))
 	s := newSink(t, Options{URL: secret.Inline(f.URL)})
 	for i := range 4 {
-		attempt(t, s, sinktest.Events(i, 3), patience) //nolint:errcheck // some are refused
+		_, _ = attempt(t, s, sinktest.Events(i, 3), patience) // some are refused
 	}
 	if got := f.connections(); got != 3 {
 		t.Errorf("got %d connections, want 3", got)

@@ -31,7 +31,7 @@ func status(code int, body string, header ...string) fault {
 func raw(text string) fault {
 	return func(f *faultServer, c net.Conn, req *http.Request) bool {
 		f.take(req)
-		io.WriteString(c, text) //nolint:errcheck // the client may have had enough
+		io.WriteString(c, text) // the client may have had enough
 		return false
 	}
 }
@@ -44,7 +44,7 @@ func echo(_ *faultServer, c net.Conn, req *http.Request) bool {
 		return false
 	}
 	req.Body = io.NopCloser(bytes.NewReader(body))
-	req.Write(c) //nolint:errcheck // the client may have had enough
+	req.Write(c) // the client may have had enough
 	return false
 }
 
@@ -65,7 +65,7 @@ func resetConn(c net.Conn) {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
-	c.(*net.TCPConn).SetLinger(0) //nolint:errcheck // without it the end is orderly, and another fault
+	c.(*net.TCPConn).SetLinger(0) // without it the end is orderly, and another fault
 }
 
 // drop closes in order when the whole request has arrived, without an answer.
@@ -80,14 +80,14 @@ func halfClose(f *faultServer, c net.Conn, req *http.Request) bool {
 	if t, ok := c.(*net.TCPConn); ok {
 		t.CloseWrite()
 	}
-	io.Copy(io.Discard, c) //nolint:errcheck // until the client closes
+	io.Copy(io.Discard, c) // until the client closes
 	return false
 }
 
 // hang takes the request and says nothing until the client gives up.
 func hang(f *faultServer, c net.Conn, req *http.Request) bool {
 	f.take(req)
-	io.Copy(io.Discard, c) //nolint:errcheck // until the client closes
+	io.Copy(io.Discard, c) // until the client closes
 	return false
 }
 

@@ -106,7 +106,7 @@ func (f *faultServer) serve(c net.Conn) {
 	for {
 		req, err := http.ReadRequest(r)
 		if err != nil {
-			io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") //nolint:errcheck // most often the client has gone
+			io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") // most often the client has gone
 			return
 		}
 		if keep := f.next()(f, c, req); !keep {

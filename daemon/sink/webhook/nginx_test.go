@@ -74,8 +74,8 @@ func newNginx(t *testing.T) *nginx {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Kill() //nolint:errcheck // it is gone or goes
-		cmd.Wait()         //nolint:errcheck // it was killed
+		cmd.Process.Kill() // it is gone or goes
+		cmd.Wait()         // it was killed
 	})
 	waitForServer(t, address, &complaint)
 	return n

@@ -30,7 +30,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	want := "Basic " + base64.StdEncoding.EncodeToString([]byte("u:"+p.password))
 	if r.Header.Get("Proxy-Authorization") != want {
 		w.WriteHeader(http.StatusProxyAuthRequired)
-		io.WriteString(w, "not "+r.Header.Get("Proxy-Authorization")) //nolint:errcheck // the client may have had enough
+		io.WriteString(w, "not "+r.Header.Get("Proxy-Authorization")) // the client may have had enough
 		return
 	}
 	p.used.Add(1)
@@ -39,7 +39,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return
 		}
-		io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n") //nolint:errcheck // the client may have had enough
+		io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n") // the client may have had enough
 		pipe(client, r.Host)
 		return
 	}
@@ -65,7 +65,7 @@ func pipe(client net.Conn, to string) {
 	var wg sync.WaitGroup
 	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
 		wg.Go(func() {
-			io.Copy(way[0], way[1]) //nolint:errcheck // the end of the tunnel
+			io.Copy(way[0], way[1]) // the end of the tunnel
 			way[0].Close()
 		})
 	}
@@ -84,24 +84,24 @@ func (p *proxy) socks5(l net.Listener) {
 		field := func() []byte {
 			n, _ := r.ReadByte()
 			text := make([]byte, n)
-			io.ReadFull(r, text) //nolint:errcheck // seen by what comes next
+			io.ReadFull(r, text) // seen by what comes next
 			return text
 		}
-		r.ReadByte()          //nolint:errcheck // version
+		r.ReadByte()          // version
 		field()               // methods
-		c.Write([]byte{5, 2}) //nolint:errcheck // user and password
-		r.ReadByte()          //nolint:errcheck // version
+		c.Write([]byte{5, 2}) // user and password
+		r.ReadByte()          // version
 		user, password := field(), field()
 		if string(user) != "u" || string(password) != p.password {
-			c.Write([]byte{1, 1}) //nolint:errcheck // refused
+			c.Write([]byte{1, 1}) // refused
 			c.Close()
 			continue
 		}
-		c.Write([]byte{1, 0})                         //nolint:errcheck // welcome
+		c.Write([]byte{1, 0})                         // welcome
 		head := make([]byte, 4+4+2)                   // connect to an IPv4 address
-		io.ReadFull(r, head)                          //nolint:errcheck // seen by the dial
-		c.Write(make([]byte, 0, 10))                  //nolint:errcheck // nothing
-		c.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0}) //nolint:errcheck // done
+		io.ReadFull(r, head)                          // seen by the dial
+		c.Write(make([]byte, 0, 10))                  // nothing
+		c.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0}) // done
 		p.used.Add(1)
 		address := net.TCPAddr{IP: head[4:8], Port: int(head[8])<<8 | int(head[9])}
 		pipe(c, address.String())
