@@ -49,8 +49,8 @@ func readable(err error) error {
 }
 
 // explained is readable for an error of the compiler, whose messages it improves.
-func explained(text string, err error) error {
-	m := mistake{text: []rune(text), message: err.Error()}
+func explained(text string, known names, err error) error {
+	m := mistake{names: known, text: []rune(text), message: err.Error()}
 	var at *file.Error
 	if !errors.As(err, &at) {
 		m.explain()

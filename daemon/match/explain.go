@@ -3,6 +3,7 @@
 package match
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 // A mistake is an error of the compiler of expressions, with its place in the text.
 type mistake struct {
+	names        names
 	text         []rune // of the expression
 	at           int    // offset in text
 	message      string
@@ -28,6 +30,7 @@ func explanations() []explanation {
 	return []explanation{
 		{regexp.MustCompile(`^unknown name (\S+)$`), unknownName},
 		{regexp.MustCompile(`^type match\.gap has no field (\S+)$`), unknownGapField},
+		{regexp.MustCompile(`^type string has no field (\S+)$`), fieldOfText},
 		{regexp.MustCompile(`^unexpected token EOF$`), unexpectedEnd},
 		{regexp.MustCompile(`^literal not terminated$`), unclosedText},
 		{regexp.MustCompile(`^unexpected token (\w+)\("(.*)"\)$`), unexpectedToken},
@@ -55,58 +58,16 @@ func (m *mistake) explain() {
 	m.column = 1 + len([]rune(before[strings.LastIndex(before, "\n")+1:]))
 }
 
-var fieldNames = []string{
-	"message", "kind", "host", "seq", "kernel_seq", "id", "family", "group", "time", "kernel_time", "load_id",
-	"machine_id", "boot_id", "kernel_release", "labels", "gap", "captures",
-}
-
-// synonyms are the names that other programs have for our fields.
-var synonyms = map[string]string{
-	"msg": "message", "text": "message", "body": "message", "line": "message", "raw": "message", "hostname": "host", "type": "kind",
-	"timestamp": "time", "ts": "time", "sequence": "seq", "label": "labels", "capture": "captures", "groups": "captures", "event": "message",
-}
-
-func unknownName(_ *mistake, match []string) string {
-	name := match[1]
-	switch lower := strings.ToLower(name); {
-	case lower == "true" || lower == "false":
-		return fmt.Sprintf("unknown name %s; write %s", name, lower)
-	case lower == "null" || lower == "none" || lower == "undefined":
-		return fmt.Sprintf(`unknown name %s; a field that is absent is empty or 0, so write "" or 0`, name)
-	case name == "captures":
-		return "write the name of a capture, like captures.unit"
-	case slices.Contains(fieldNames, lower):
-		return fmt.Sprintf("unknown name %s; write %s", name, lower)
-	case synonyms[lower] != "":
-		return fmt.Sprintf("unknown name %s; write %s", name, synonyms[lower])
-	}
-	for _, field := range fieldNames {
-		if isSimilar(strings.ToLower(name), field) {
-			return fmt.Sprintf("unknown name %s; write %s", name, field)
-		}
-	}
-	return fmt.Sprintf("unknown name %s; write %q in quotes if it is a text, or one of %s", name, name, strings.Join(fieldNames, ", "))
-}
-
-// isSimilar reports whether a name differs from a word by one typing error.
-func isSimilar(name, word string) bool {
-	if len(word) < 4 || len(name) < 3 || max(len(name)-len(word), len(word)-len(name)) > 1 {
-		return false
-	}
-	i := 0
-	for i < min(len(name), len(word)) && name[i] == word[i] {
-		i++
-	}
-	a, b := name[i:], word[i:]
-	if a == "" || b == "" {
-		return true
-	}
-	swapped := len(a) > 1 && len(b) > 1 && a[0] == b[1] && a[1] == b[0] && a[2:] == b[2:]
-	return a[1:] == b || a == b[1:] || a[1:] == b[1:] || swapped
-}
-
 func unknownGapField(_ *mistake, match []string) string {
 	return fmt.Sprintf("gap has no field %s; write gap.count or gap.reason", match[1])
+}
+
+// fieldOfText explains a member of the body of a response, which is one text.
+func fieldOfText(m *mistake, match []string) string {
+	if !slices.Contains(m.names.known, "json") {
+		return ""
+	}
+	return fmt.Sprintf("a text has no field %s; write json.%[1]s for a field of the body", match[1])
 }
 
 // unexpectedEnd blames a bracket that is not closed, or else the end.
@@ -260,18 +221,18 @@ func unknownCharacter(m *mistake, match []string) string {
 // typeNames are the names of Go's types in our documentation.
 var typeNames = map[string]string{
 	"int": "a number", "float64": "a number", "string": "a text", "bool": "true or false", "time.Time": "a time",
-	"time.Duration": "a duration", "match.gap": "a gap", "map[string]string": "a set of labels",
+	"time.Duration": "a duration", "match.gap": "a gap",
 }
 
 func typeName(t string) string {
-	if name := typeNames[t]; name != "" {
-		return name
-	}
-	return "a value of another type"
+	return cmp.Or(typeNames[t], "a value of another type")
 }
 
-func mismatchedTypes(_ *mistake, match []string) string {
+func mismatchedTypes(m *mistake, match []string) string {
 	a, b := match[2], match[3]
+	if a == textMap || b == textMap {
+		return fmt.Sprintf("%s cannot compare all %s; write one of them, such as %s", match[1], m.names.set, m.names.element)
+	}
 	return fmt.Sprintf("%s cannot have %s and %s as its sides; %s", match[1], typeName(a), typeName(b), conversion(match[1], a, b))
 }
 

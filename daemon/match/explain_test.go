@@ -27,6 +27,7 @@ func TestMistakesInExpressions(t *testing.T) {
 		{`True`, `column 1: unknown name True; write true`, `true`},
 		{`host == null`, `column 9: unknown name null; a field that is absent is empty or 0, so write "" or 0`, `host == ""`},
 		{`gap.cont > 1`, `column 5: gap has no field cont; write gap.count or gap.reason`, `gap.count > 1`},
+		{`labels == "web"`, `column 8: == cannot compare all labels; write one of them, such as labels.site`, `labels.site == "web"`},
 		{`kind == gap`, `column 6: == cannot have a text and a gap as its sides; write "gap" in quotes for the text, or gap.count or gap.reason`, `kind == "gap"`},
 		{`time > "2026-01-01"`, `column 6: > cannot have a time and a text as its sides; write date("2026-01-31") for a time`, `time > date("2026-01-31")`},
 		{`seq contains "5"`, `column 5: contains cannot have a number and a text as its sides; write string(...) around the number`, `string(seq) contains "5"`},

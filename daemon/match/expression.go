@@ -35,7 +35,7 @@ func (c *Compiler) compile(text string, captures []string, kind reflect.Kind) (p
 			p.err = fmt.Errorf("the expression cannot be compiled: %v", cause)
 		}
 		if p.err != nil {
-			p.err = explained(text, p.err)
+			p.err = explained(text, eventNames(), p.err)
 		}
 	}()
 	if len(text) > maxText {

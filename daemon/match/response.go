@@ -46,7 +46,7 @@ func CompileResponse(text string) (r *Response, err error) {
 			err = fmt.Errorf("the expression cannot be compiled: %v", cause)
 		}
 		if err != nil {
-			r, err = nil, readable(err)
+			r, err = nil, explained(text, responseNames(), err)
 		}
 	}()
 	if len(text) > maxText {
@@ -78,7 +78,7 @@ func checkResult(n ast.Node) error {
 		return nil
 	}
 	if of := n.Type(); of != nil && of.Kind() != reflect.Bool && of.Kind() != reflect.String && of.Kind() != reflect.Interface {
-		return noVerdict(of.String())
+		return noVerdict(typeName(of.String()))
 	}
 	return nil
 }

@@ -43,10 +43,18 @@ func TestAResponseDecides(t *testing.T) {
 
 func TestAResponseThatCannotWorkIsRejected(t *testing.T) {
 	for expression, want := range map[string]string{
-		`jsn.errors == false`:            "column 1: unknown name jsn",
-		`json.errors = false`:            "column 13",
-		`status == "200"`:                "column 8",
-		`status`:                         "returns int; write a condition",
+		`jsn.errors == false`:            "column 1: unknown name jsn; write json",
+		`json.errors = false`:            `column 13: "=" is not an operator; write ==`,
+		`status == "200"`:                "column 8: == cannot have a number and a text as its sides; write the number without quotes",
+		`code == 200`:                    "column 1: unknown name code; write status",
+		`Status == 200`:                  "column 1: unknown name Status; write status",
+		`json.error == null`:             "column 15: unknown name null; write nil",
+		`reply == 200`:                   `column 1: unknown name reply; write "reply" in quotes if it is a text, or one of status, headers, body, json`,
+		`body.errors == false`:           "column 6: a text has no field errors; write json.errors",
+		`headers == "text/plain"`:        `column 9: == cannot compare all headers; write one of them, such as headers["content-type"]`,
+		`(status == 200`:                 "column 1: the bracket ( is not closed",
+		`status == 200 AND json.ok`:      `column 15: "AND" is not an operator; write and`,
+		`status`:                         "returns a number; write a condition",
 		`"ok"`:                           `returns ok; write a condition`,
 		`status == 200 ? "ok" : "retry"`: "returns ok",
 		`all(json.items, # > 1)`:         "not supported",
