@@ -23,6 +23,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/inbox"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/ratelog"
@@ -67,7 +68,7 @@ type Daemon struct {
 	receiver  *receiver.Receiver
 	opts      Options
 	journal   *journal.Journal
-	inbox     *journal.Inbox
+	inbox     *inbox.Inbox
 	boots     *origin.Boots
 	state     *stateFaults
 	clock     *clock.Clock
@@ -148,7 +149,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}
 	undo.push(d.journal.Close)
 	var fresh bool
-	d.inbox, fresh, err = journal.OpenInbox(opts.Dirs.inbox(), genl.BatchBytes)
+	d.inbox, fresh, err = inbox.Open(opts.Dirs.inbox(), genl.BatchBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/inbox"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -20,7 +20,7 @@ func TestAnInboxOnADiskIsWarnedOf(t *testing.T) {
 		var log bytes.Buffer
 		m := metrics.New(prometheus.NewRegistry(), "test", nil)
 		d := Daemon{
-			inbox: &journal.Inbox{OnDisk: onDisk},
+			inbox: &inbox.Inbox{OnDisk: onDisk},
 			state: newStateFaults(slog.New(slog.NewTextHandler(&log, nil)), m),
 		}
 		d.checkInbox()

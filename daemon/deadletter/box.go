@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 	"github.com/genltestd/genltestd/daemon/ratelog"
 )
 
@@ -42,7 +43,7 @@ type Options struct {
 	// nil trusts the clock.
 	Steady func(time.Time) time.Time
 	Log    *slog.Logger  // nil is none
-	FS     journal.FS    // nil is the machine's
+	FS     vfs.FS        // nil is the machine's
 	Retry  time.Duration // interval between attempts to open a box; 0 is 10 s
 }
 

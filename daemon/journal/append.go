@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // Append adds one batch that was received at t, in order and as a whole: when it
@@ -24,15 +27,15 @@ func (j *Journal) Append(generation uint64, t time.Time, messages [][]byte) erro
 	if err := j.ready(); err != nil {
 		return err
 	}
-	length := int64(frameHeaderLen + payloadLen(messages))
-	if length > maxFrameLen {
-		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, length, maxFrameLen)
+	length := int64(segment.FrameHeaderLen + segment.PayloadLen(messages))
+	if length > segment.MaxFrameLen {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, length, segment.MaxFrameLen)
 	}
-	f := frame{count: uint64(len(messages)), generation: generation, time: t.UnixNano(), length: length}
+	f := segment.Frame{Count: uint64(len(messages)), Generation: generation, Time: t.UnixNano(), Length: length}
 	if err := j.prepare(&f); err != nil {
 		return err
 	}
-	j.encoded = appendFrame(j.encoded[:0], j.who.mark, &f, messages)
+	j.encoded = segment.AppendFrame(j.encoded[:0], j.who.Mark, &f, messages)
 	if err := j.write(j.encoded); err != nil {
 		return fmt.Errorf("journal %s: append: %w", j.dir, err)
 	}
@@ -59,9 +62,9 @@ func (j *Journal) ready() error {
 }
 
 // prepare gives f its numbers and sees to it that there is a segment for it.
-func (j *Journal) prepare(f *frame) error {
+func (j *Journal) prepare(f *segment.Frame) error {
 	j.mu.Lock()
-	f.first, f.index = j.next, j.index
+	f.First, f.Index = j.next, j.index
 	sealed, away, fault, reserved := j.sealed, j.away, j.fault, j.reserved
 	j.mu.Unlock()
 	if sealed {
@@ -73,21 +76,21 @@ func (j *Journal) prepare(f *frame) error {
 	if fault != nil {
 		return fmt.Errorf("journal %s: the disk does not keep what it was given: %w", j.dir, fault)
 	}
-	if next := f.end() + rotateTries; next > reserved { // rotate may use so many
+	if next := f.End() + rotateTries; next > reserved { // rotate may use so many
 		if err := j.reserve(next); err != nil {
 			return fmt.Errorf("journal %s: reserve numbers: %w", j.dir, err)
 		}
 	}
-	if err := j.makeRoom(f.length); err != nil {
+	if err := j.makeRoom(f.Length); err != nil {
 		return fmt.Errorf("journal %s: %w", j.dir, err)
 	}
-	if a := j.active; a == nil || a.size > segmentHeaderLen && (a.size+f.length > j.opts.SegmentBytes || j.tooOld(a)) {
+	if a := j.active; a == nil || a.size > segment.HeaderLen && (a.size+f.Length > j.opts.SegmentBytes || j.tooOld(a)) {
 		if err := j.rotate(); err != nil {
 			return fmt.Errorf("journal %s: begin a segment: %w", j.dir, err)
 		}
-		f.first = j.active.first
+		f.First = j.active.first
 		// Again: the last segment may be what is too much, when the limit was larger.
-		if err := j.makeRoom(f.length); err != nil {
+		if err := j.makeRoom(f.Length); err != nil {
 			return fmt.Errorf("journal %s: %w", j.dir, err)
 		}
 	}
@@ -116,19 +119,19 @@ func (j *Journal) changeState(change func(*state)) error {
 	defer j.stateMu.Unlock()
 	s := j.state
 	change(&s)
-	if err := j.stateSlots.write(s.encode()); err != nil {
+	if err := j.stateSlots.Write(s.encode()); err != nil {
 		return err
 	}
 	j.state = s
-	begun, err := j.stateSlots.beginSync()
+	begun, err := j.stateSlots.BeginSync()
 	if err != nil || !begun {
 		return err
 	}
-	file := j.stateSlots.file
+	file := j.stateSlots
 	j.stateMu.Unlock()
-	err = file.Sync()
+	err = file.Fsync()
 	j.stateMu.Lock()
-	if err = j.stateSlots.endSync(err); err != nil {
+	if err = j.stateSlots.EndSync(err); err != nil {
 		return err
 	}
 	j.setReserved(s.reserved)
@@ -152,7 +155,7 @@ func (j *Journal) noteEnds(oldest, newest uint64) {
 	if s == j.state || j.stateSlots == nil {
 		return
 	}
-	if j.stateSlots.write(s.encode()) == nil {
+	if j.stateSlots.Write(s.encode()) == nil {
 		j.state = s
 	}
 }
@@ -167,7 +170,7 @@ func (j *Journal) suspect() {
 	if j.stateSlots == nil {
 		return // the last process's still says that its stop was not clean
 	}
-	_ = j.stateSlots.write(j.state.encode()) // it overwrites a page in memory; nothing else can be done
+	_ = j.stateSlots.Write(j.state.encode()) // it overwrites a page in memory; nothing else can be done
 }
 
 // rotate begins a new segment. The old one is closed when the keeper has made it
@@ -196,10 +199,10 @@ func (j *Journal) newSegment() error {
 		// Likewise: it may be the only one to tell the last generation.
 		j.next++
 	}
-	h := segmentHeader{identity: j.who, first: j.next, index: j.index, generation: j.generation, synced: j.synced}
+	h := segment.Header{Identity: j.who, First: j.next, Index: j.index, Generation: j.generation, Synced: j.synced}
 	j.mu.Unlock()
 	now := j.opts.Now()
-	s := &segment{first: h.first, end: h.first, size: segmentHeaderLen, began: now, used: now, sure: true, index: h.index}
+	s := &logSegment{first: h.First, end: h.First, size: segment.HeaderLen, began: now, used: now, sure: true, index: h.Index}
 	file, err := j.createSegment(j.segmentPath(s), &h)
 	if err != nil {
 		return err
@@ -219,12 +222,12 @@ func (j *Journal) newSegment() error {
 }
 
 // createSegment makes a file that holds h.
-func (j *Journal) createSegment(path string, h *segmentHeader) (File, error) {
+func (j *Journal) createSegment(path string, h *segment.Header) (vfs.File, error) {
 	file, err := j.fs.Open(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL)
 	if err != nil {
 		return nil, err
 	}
-	_, err = file.WriteAt(h.encode(), 0)
+	_, err = file.WriteAt(h.Encode(), 0)
 	if err == nil && j.opts.Fsync == FsyncAlways {
 		err = j.fs.SyncDir(j.dir)
 	}
@@ -246,7 +249,7 @@ func (j *Journal) write(b []byte) error {
 			// succeed without having written it. A segment that holds nothing yet is
 			// written from its beginning, not left behind at each attempt.
 			j.suspect()
-			if a.size > segmentHeaderLen || writeHeaderAgain(a.file) != nil {
+			if a.size > segment.HeaderLen || writeHeaderAgain(a.file) != nil {
 				j.active = nil
 			}
 		}
@@ -260,8 +263,8 @@ func (j *Journal) write(b []byte) error {
 	return err
 }
 
-func writeHeaderAgain(file File) error {
-	b := make([]byte, segmentHeaderLen)
+func writeHeaderAgain(file vfs.File) error {
+	b := make([]byte, segment.HeaderLen)
 	_, err := file.ReadAt(b, 0)
 	if err == nil {
 		_, err = file.WriteAt(b, 0)
@@ -270,16 +273,16 @@ func writeHeaderAgain(file File) error {
 }
 
 // publish shows a written frame to the readers.
-func (j *Journal) publish(f *frame) {
+func (j *Journal) publish(f *segment.Frame) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	a := j.active
 	durable := j.opts.Fsync == FsyncAlways && j.synced == j.last
-	a.size += f.length
-	a.end = f.end()
-	a.used = f.received()
-	j.bytes += f.length
-	j.next, j.index, j.last, j.generation = f.end(), j.index+f.count, f.end()-1, f.generation
+	a.size += f.Length
+	a.end = f.End()
+	a.used = f.Received()
+	j.bytes += f.Length
+	j.next, j.index, j.last, j.generation = f.End(), j.index+f.Count, f.End()-1, f.Generation
 	if durable {
 		a.synced, j.synced = a.size, j.last
 	}

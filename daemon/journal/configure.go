@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // Configure changes the options while the journal is in use, all but Now, FS and Log.
@@ -90,7 +93,7 @@ var errNotOpen = errors.New("cannot be opened")
 // file is nil, without an error, when there is none any more. One that cannot be opened
 // is left to whoever wrote it, and tried again next time: it must not keep the journal
 // from taking more.
-func (j *Journal) openLoose(s *segment) (File, error) {
+func (j *Journal) openLoose(s *logSegment) (vfs.File, error) {
 	file, err := j.fs.Open(j.segmentPath(s), unix.O_RDWR)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -106,7 +109,7 @@ func (j *Journal) openLoose(s *segment) (File, error) {
 		return nil, nil
 	}
 	s.file, s.loose = file, false
-	delete(j.unread, segmentName(s.first))
+	delete(j.unread, segment.Name(s.first))
 	return file, nil
 }
 

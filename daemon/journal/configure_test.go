@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 // TestSmallerLimitsHoldAtOnce: and a reader learns how many it was too late for.
@@ -23,7 +25,7 @@ func TestSmallerLimitsHoldAtOnce(t *testing.T) {
 		"age":  func(o *Options) { o.MaxAge = time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {
-			opts := still(newMemFS())
+			opts := still(memfs.New())
 			opts.Now = func() time.Time { return epoch.Add(48 * time.Hour) }
 			j := open(t, "/j", opts)
 			r := reader(t, j, "r", FromOldest)
@@ -44,7 +46,7 @@ func TestSmallerLimitsHoldAtOnce(t *testing.T) {
 // TestASizeLimitSmallerThanASegment: the large segment goes as soon as it is not the
 // newest.
 func TestASizeLimitSmallerThanASegment(t *testing.T) {
-	opts := still(newMemFS())
+	opts := still(memfs.New())
 	opts.SegmentBytes = 100_000
 	j := open(t, "/j", opts)
 	fill(t, j, 100)
@@ -64,7 +66,7 @@ func TestASizeLimitSmallerThanASegment(t *testing.T) {
 // TestAPinHoldsAgainstASmallerLimit: Append fails until the reader has moved on, or
 // there is room.
 func TestAPinHoldsAgainstASmallerLimit(t *testing.T) {
-	opts := still(newMemFS())
+	opts := still(memfs.New())
 	j := open(t, "/j", opts)
 	reader(t, j, "free", FromOldest)
 	r := pinnedReader(t, j, "r")
@@ -95,7 +97,7 @@ func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
 	for _, policy := range []Fsync{FsyncInterval, FsyncAlways} {
 		for _, restarted := range []bool{false, true} {
 			t.Run(fmt.Sprintf("policy %d restarted %v", policy, restarted), func(t *testing.T) {
-				fs := newMemFS()
+				fs := memfs.New()
 				opts := still(fs)
 				opts.Fsync = FsyncNever
 				j := open(t, "/j", opts)
@@ -108,14 +110,14 @@ func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
 				opts.Fsync = policy
 				j.Configure(opts)
 				j.use()
-				fs.fail = failing(opSync, unix.EIO)
+				fs.Fail = failing(memfs.Sync, unix.EIO)
 				if err := j.tend(); !errors.Is(err, unix.EIO) || j.Synced() > 0 {
 					t.Fatalf("synced up to %d, %v", j.Synced(), err)
 				}
 				if err := j.Append(99, epoch, batchOf("refused")); !errors.Is(err, unix.EIO) {
 					t.Fatalf("got %v", err)
 				}
-				fs.fail = nil
+				fs.Fail = nil
 				if policy == FsyncAlways {
 					put(t, j, 31, "the next one")
 				} else {
@@ -126,7 +128,7 @@ func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
 				}
 				want := int(j.Count())
 				abandon(j)
-				j = open(t, "/j", still(powerCut(fs.ops, len(fs.ops), unlucky)))
+				j = open(t, "/j", still(memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)))
 				if got, skipped := drain(t, reader(t, j, "r", FromOldest)); len(got) != want || skipped != 0 {
 					t.Errorf("after a power cut: %d of %d, %d skipped", len(got), want, skipped)
 				}
@@ -139,7 +141,7 @@ func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
 // a new one, however often they change; and an idle journal looks after a new age.
 func TestTheKeeperFollowsTheOptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		opts := still(newMemFS())
+		opts := still(memfs.New())
 		opts.Now = time.Now
 		j := open(t, "/j", opts)
 		for i := range 10 {

@@ -11,6 +11,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 func TestAppendAllocatesNothing(t *testing.T) {
@@ -34,7 +38,7 @@ func TestAppendAllocatesNothing(t *testing.T) {
 // header.
 func TestOpenReadsNoBacklog(t *testing.T) {
 	cost := func(segments int) int64 {
-		fs := newMemFS()
+		fs := memfs.New()
 		opts := still(fs)
 		opts.SegmentBytes = 100_000
 		j := open(t, "/j", opts)
@@ -44,34 +48,34 @@ func TestOpenReadsNoBacklog(t *testing.T) {
 				put(t, j, 1, string(make([]byte, 9_900)))
 			}
 		}
-		if got := len(fs.segments()); got != segments {
+		if got := len(segmentsIn(fs)); got != segments {
 			t.Fatalf("%d segments, want %d", got, segments)
 		}
 		tend(t, j)
 		abandon(j)
-		fs.read = 0
+		fs.BytesRead = 0
 		open(t, "/j", opts)
-		return fs.read
+		return fs.BytesRead
 	}
 	few, many := cost(2), cost(300)
-	if headers := int64(298 * segmentHeaderLen); many > few+1000+headers || many > 110_000+headers {
+	if headers := int64(298 * segment.HeaderLen); many > few+1000+headers || many > 110_000+headers {
 		t.Errorf("opening reads %d bytes with 2 segments and %d with 300", few, many)
 	}
 }
 
 // A meter counts what is read.
 type meter struct {
-	unixFS
+	vfs.Disk
 	read atomic.Int64
 }
 
 type meteredFile struct {
-	File
+	vfs.File
 	m *meter
 }
 
-func (m *meter) Open(path string, flags int) (File, error) {
-	f, err := m.unixFS.Open(path, flags)
+func (m *meter) Open(path string, flags int) (vfs.File, error) {
+	f, err := m.Disk.Open(path, flags)
 	return meteredFile{f, m}, err
 }
 
@@ -143,12 +147,12 @@ func TestStartDoesNotGrowWithTheBacklog(t *testing.T) {
 	for _, c := range costs {
 		// The buffers of recovery and of the reader; and for each segment its name and
 		// file information, listed twice, and its entry.
-		if most := uint64(2*chunkBytes + 64<<10 + c.segments*2048); c.allocated > most {
+		if most := uint64(2*segment.ChunkBytes + 64<<10 + c.segments*2048); c.allocated > most {
 			t.Errorf("%d bytes allocated, want at most %d", c.allocated, most)
 		}
 	}
 	// The last segment, and a buffer of the first.
-	if most := opts.SegmentBytes + 2*chunkBytes; many.read > most || few.read > most {
+	if most := opts.SegmentBytes + 2*segment.ChunkBytes; many.read > most || few.read > most {
 		t.Errorf("%d and %d bytes read, want at most %d", few.read, many.read, most)
 	}
 }

@@ -10,12 +10,15 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 // A story is what a test did to a journal, and when, counted in steps of the
 // file system.
 type story struct {
-	fs    *memFS
+	fs    *memfs.FS
 	texts map[uint64]string // by number, of all batches that were tried
 	tries map[uint64]string // that failed, where the number has another text now
 	moves []move
@@ -36,7 +39,7 @@ func (s *story) now(change func(*move)) {
 	if len(s.moves) > 0 {
 		m = s.moves[len(s.moves)-1]
 	}
-	m.step = len(s.fs.ops)
+	m.step = len(s.fs.Ops)
 	change(&m)
 	s.moves = append(s.moves, m)
 }
@@ -53,7 +56,7 @@ func (s *story) at(n int) (m move) {
 
 // tell lets a journal live through a random life.
 func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
-	s := &story{fs: newMemFS(), texts: map[uint64]string{}, tries: map[uint64]string{}}
+	s := &story{fs: memfs.New(), texts: map[uint64]string{}, tries: map[uint64]string{}}
 	opts := still(s.fs)
 	opts.Fsync = policy
 	j := open(t, "/j", opts)
@@ -74,9 +77,9 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 			s.try(t, j, texts)
 			if rng.Intn(8) == 0 {
 				// It fails, and is tried again as the receiver would.
-				s.fs.fail = failing([]opKind{opWrite, opSync, opCreate}[rng.Intn(3)], unix.EIO)
+				s.fs.Fail = failing([]memfs.Kind{memfs.Write, memfs.Sync, memfs.Create}[rng.Intn(3)], unix.EIO)
 				err := j.Append(generation, epoch, batchOf(texts...))
-				s.fs.fail = nil
+				s.fs.Fail = nil
 				if err == nil {
 					s.now(func(m *move) { m.taken, m.generation, m.synced = j.Last(), generation, j.Synced() })
 					continue
@@ -96,9 +99,9 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 			s.now(func(m *move) { m.taken, m.generation, m.synced = j.Last(), generation, j.Synced() })
 		case k < 13:
 			if k := rng.Intn(8); k < 2 { // an fsync fails; the next one cannot be trusted
-				s.fs.fail = failingOn([]string{segmentSuffix, cursorPrefix}[k], opSync, unix.EIO)
+				s.fs.Fail = failingOn([]string{segment.Suffix, cursorPrefix}[k], memfs.Sync, unix.EIO)
 				_ = j.tend() // it may, or have nothing to do
-				s.fs.fail = nil
+				s.fs.Fail = nil
 				s.now(func(m *move) { m.synced = j.Synced() })
 			}
 			if err := j.tend(); err != nil {
@@ -188,7 +191,7 @@ func TestCrashAtEachStep(t *testing.T) {
 				t.Parallel()
 				rng := rand.New(rand.NewSource(seed))
 				s := tell(t, rng, policy)
-				for n := range len(s.fs.ops) + 1 {
+				for n := range len(s.fs.Ops) + 1 {
 					s.crash(t, n, policy, rng)
 					if t.Failed() {
 						return
@@ -201,40 +204,40 @@ func TestCrashAtEachStep(t *testing.T) {
 
 func (s *story) crash(t *testing.T, n int, policy Fsync, rng *rand.Rand) {
 	done, limit := s.at(n), scale(8, 64)
-	s.check(t, fmt.Sprintf("killed at %d", n), killed(s.fs.ops, n, rng), done, policy, false)
-	for i, fs := range powerCuts(s.fs.ops, n, limit, rng) {
+	s.check(t, fmt.Sprintf("killed at %d", n), memfs.Killed(s.fs.Ops, n, segment.Suffix, rng), done, policy, false)
+	for i, fs := range memfs.PowerCuts(s.fs.Ops, n, limit, rng) {
 		what := fmt.Sprintf("power cut %d at %d", i, n)
-		again := fs.clone().settled()
+		again := fs.Clone().Settled()
 		s.check(t, what, fs, done, policy, true)
 		if i > 0 {
 			continue
 		}
-		before := len(again.ops)
+		before := len(again.Ops)
 		restart(t, again, policy)
-		m := before + rng.Intn(len(again.ops)-before+1)
-		for i, fs := range powerCuts(again.ops, m, limit, rng) {
+		m := before + rng.Intn(len(again.Ops)-before+1)
+		for i, fs := range memfs.PowerCuts(again.Ops, m, limit, rng) {
 			s.check(t, fmt.Sprintf("%s, and %d at %d of the start", what, i, m-before), fs, done, policy, true)
 		}
 	}
 	// The next process finds in memory what the machine may yet lose.
-	after := killed(s.fs.ops, n, rng)
-	before := len(after.ops)
+	after := memfs.Killed(s.fs.Ops, n, segment.Suffix, rng)
+	before := len(after.Ops)
 	synced := restart(t, after, policy)
-	m := before + rng.Intn(len(after.ops)-before+1)
+	m := before + rng.Intn(len(after.Ops)-before+1)
 	// Between an fsync that fails and the note of it lies an instruction or two, in
 	// which a kill lets the next process trust what it must not: see doc.go.
-	noted := n == 0 || s.fs.ops[n-1].kind != opLost
-	if m == len(after.ops) && noted {
+	noted := n == 0 || s.fs.Ops[n-1].Kind != memfs.Lost
+	if m == len(after.Ops) && noted {
 		done.synced = max(done.synced, min(synced, done.taken))
 	}
-	s.check(t, fmt.Sprintf("killed at %d and at %d of the start", n, m-before), killed(after.ops, m, rng), done, policy, false)
-	for i, fs := range powerCuts(after.ops, m, limit, rng) {
+	s.check(t, fmt.Sprintf("killed at %d and at %d of the start", n, m-before), memfs.Killed(after.Ops, m, segment.Suffix, rng), done, policy, false)
+	for i, fs := range memfs.PowerCuts(after.Ops, m, limit, rng) {
 		s.check(t, fmt.Sprintf("killed at %d, and power cut %d at %d of the start", n, i, m-before), fs, done, policy, true)
 	}
 }
 
 // restart opens the journal and is killed; it returns what was said to be durable.
-func restart(t *testing.T, fs *memFS, policy Fsync) (synced uint64) {
+func restart(t *testing.T, fs *memfs.FS, policy Fsync) (synced uint64) {
 	t.Helper()
 	opts := still(fs)
 	opts.Fsync = policy
@@ -244,7 +247,7 @@ func restart(t *testing.T, fs *memFS, policy Fsync) (synced uint64) {
 	return j.Synced()
 }
 
-func (s *story) check(t *testing.T, what string, fs *memFS, done move, policy Fsync, powerCut bool) {
+func (s *story) check(t *testing.T, what string, fs *memfs.FS, done move, policy Fsync, powerCut bool) {
 	t.Helper()
 	opts := still(fs)
 	opts.Fsync = policy

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"github.com/genltestd/genltestd/daemon/journal/slot"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 const (
@@ -18,10 +21,10 @@ const (
 type cursor struct {
 	name  string
 	path  string
-	fs    FS
-	id    uint64    // of the journal
-	slots *slotFile // guarded by writing; nil until something is written
-	ended bool      // likewise: nothing is written any more
+	fs    vfs.FS
+	id    uint64     // of the journal
+	slots *slot.File // guarded by writing; nil until something is written
+	ended bool       // likewise: nothing is written any more
 
 	syncing sync.Mutex // held while making slots durable, and before writing
 	writing sync.Mutex // held while using slots, but not for the wait of an fsync
@@ -41,7 +44,7 @@ type cursor struct {
 
 func (p position) encode(id uint64) []byte {
 	le := binary.LittleEndian
-	b := make([]byte, 0, slotValueLen)
+	b := make([]byte, 0, slot.ValueLen)
 	for _, v := range []uint64{id, p.next, p.index} {
 		b = le.AppendUint64(b, v)
 	}
@@ -50,19 +53,19 @@ func (p position) encode(id uint64) []byte {
 
 // parsePosition returns ok false for the cursor of another journal.
 func parsePosition(b []byte, id uint64) (p position, ok bool) {
-	if len(b) != slotValueLen || binary.LittleEndian.Uint64(b) != id {
+	if len(b) != slot.ValueLen || binary.LittleEndian.Uint64(b) != id {
 		return position{}, false
 	}
 	return position{binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint64(b[16:])}, true
 }
 
 func checkCursorName(name string) error {
-	ok := name != "" && len(name) <= maxCursorName && !strings.HasSuffix(name, tempSuffix)
+	ok := name != "" && len(name) <= maxCursorName && !strings.HasSuffix(name, vfs.TempSuffix)
 	for _, c := range name {
 		ok = ok && (c == '-' || c == '_' || c == '.' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z')
 	}
 	if !ok {
-		return fmt.Errorf("reader name %q: want 1 to %d letters, digits, '-', '_' or '.', not ending in %q", name, maxCursorName, tempSuffix)
+		return fmt.Errorf("reader name %q: want 1 to %d letters, digits, '-', '_' or '.', not ending in %q", name, maxCursorName, vfs.TempSuffix)
 	}
 	return nil
 }
@@ -175,7 +178,7 @@ func (c *cursor) ready() error {
 	c.mu.Unlock()
 	if !unborn {
 		// When this fails the file is made anew: what it says is known.
-		slots, value, ok, err := openSlots(c.fs, c.path)
+		slots, value, ok, err := slot.Open(c.fs, c.path)
 		if saved, ours := parsePosition(value, c.id); err == nil && ok && ours {
 			c.slots = slots
 			c.mu.Lock()
@@ -184,10 +187,10 @@ func (c *cursor) ready() error {
 			return nil
 		}
 		if err == nil {
-			slots.file.Close() // it is replaced
+			slots.Close() // it is replaced
 		}
 	}
-	slots, err := createSlots(c.fs, c.path, at.encode(c.id))
+	slots, err := slot.Create(c.fs, c.path, at.encode(c.id))
 	if err != nil {
 		return err
 	}
@@ -209,7 +212,7 @@ func (c *cursor) write() error {
 	if at == written {
 		return nil
 	}
-	if err := c.slots.write(at.encode(c.id)); err != nil {
+	if err := c.slots.Write(at.encode(c.id)); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -230,16 +233,16 @@ func (c *cursor) flush(durable bool) error {
 	if err := c.write(); err != nil || !durable {
 		return err
 	}
-	begun, err := c.slots.beginSync()
+	begun, err := c.slots.BeginSync()
 	if err != nil {
 		return err
 	}
 	reached := c.written
 	if begun {
 		c.writing.Unlock()
-		err = c.slots.file.Sync() // syncing keeps it from being closed
+		err = c.slots.Fsync() // syncing keeps it from being closed
 		c.writing.Lock()
-		if err = c.slots.endSync(err); err != nil {
+		if err = c.slots.EndSync(err); err != nil {
 			return err
 		}
 	}
@@ -258,7 +261,7 @@ func (c *cursor) release() {
 	defer c.writing.Unlock()
 	c.ended = true
 	if c.slots != nil {
-		c.slots.file.Close() // flushed, or of no use
+		c.slots.Close() // flushed, or of no use
 		c.slots = nil
 	}
 }

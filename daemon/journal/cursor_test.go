@@ -3,9 +3,7 @@
 package journal
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -15,23 +13,26 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 // A stuckFS has an fsync of a cursor wait, when it is told to.
 type stuckFS struct {
-	*memFS
+	*memfs.FS
 	stuck   atomic.Bool
 	entered chan struct{}
 	release chan struct{}
 }
 
 type stuckFile struct {
-	File
+	vfs.File
 	fs *stuckFS
 }
 
-func (s *stuckFS) Open(name string, flags int) (File, error) {
-	f, err := s.memFS.Open(name, flags)
+func (s *stuckFS) Open(name string, flags int) (vfs.File, error) {
+	f, err := s.FS.Open(name, flags)
 	if err == nil && strings.HasPrefix(path.Base(name), cursorPrefix) {
 		f = stuckFile{f, s}
 	}
@@ -49,7 +50,7 @@ func (f stuckFile) Sync() error {
 // TestCommitSurvivesTheProcessDuringAnFsync: an fsync may take long, in which many
 // batches are delivered; all of them would be delivered again.
 func TestCommitSurvivesTheProcessDuringAnFsync(t *testing.T) {
-	fs := &stuckFS{memFS: newMemFS(), entered: make(chan struct{}), release: make(chan struct{})}
+	fs := &stuckFS{FS: memfs.New(), entered: make(chan struct{}), release: make(chan struct{})}
 	opts := still(fs)
 	j := open(t, "/j", opts)
 	r := reader(t, j, "r", FromOldest)
@@ -71,7 +72,7 @@ func TestCommitSurvivesTheProcessDuringAnFsync(t *testing.T) {
 	<-fs.entered
 	commit()
 	commit()
-	after := still(fs.clone())
+	after := still(fs.Clone())
 	if got, _ := readOne(t, reader(t, open(t, "/j", after), "r", FromOldest)); got.text != "four" {
 		t.Errorf("killed during the fsync, the next event is %v", got)
 	}
@@ -80,73 +81,26 @@ func TestCommitSurvivesTheProcessDuringAnFsync(t *testing.T) {
 		t.Error(err)
 	}
 	commit()
-	after = still(fs.clone())
+	after = still(fs.Clone())
 	if got, _ := readOne(t, reader(t, open(t, "/j", after), "r", FromOldest)); got.text != "five" {
 		t.Errorf("killed after the fsync, the next event is %v", got)
-	}
-}
-
-// TestSlotsWrittenDuringAnFsync: the fsync ends well or not, the machine stops or
-// not; the value is never older than the last that was durable, and never another.
-func TestSlotsWrittenDuringAnFsync(t *testing.T) {
-	for _, fault := range []error{nil, unix.EIO} {
-		fs := newMemFS()
-		s, err := createSlots(fs, "/s", []byte("value 0"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		value := 0
-		write := func() {
-			t.Helper()
-			value++
-			if err := s.write(fmt.Appendf(nil, "value %d", value)); err != nil {
-				t.Fatal(err)
-			}
-			for _, slot := range []int{s.durable, s.syncing} {
-				if fs.ops[len(fs.ops)-1].off == int64(slot)*slotGap {
-					t.Fatalf("value %d was written to slot %d, which is durable or becomes so", value, slot)
-				}
-			}
-			got, ok, err := readSlots(fs.clone(), "/s")
-			if text := string(bytes.TrimRight(got, "\x00")); !ok || err != nil || text != fmt.Sprint("value ", value) {
-				t.Fatalf("after a kill: %q, %v, want value %d", text, err, value)
-			}
-		}
-		for range 10 {
-			write()
-			if begun, err := s.beginSync(); !begun || err != nil {
-				t.Fatal(begun, err)
-			}
-			write()
-			write()
-			if err := s.endSync(fault); !errors.Is(err, fault) {
-				t.Fatal(err)
-			}
-			if !s.written {
-				t.Fatal("nothing is left to sync")
-			}
-			write()
-			if err := s.sync(); err != nil {
-				t.Fatal(err)
-			}
-		}
 	}
 }
 
 // TestAReaderThatWasMadeInVainCanBeUndone: Close and RemoveCursor leave what was before
 // a new name had a reader. A name that had a cursor keeps it, and its place, with Close.
 func TestAReaderThatWasMadeInVainCanBeUndone(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	j := open(t, "/j", still(fs))
 	kept := reader(t, j, "kept", FromOldest)
 	fill(t, j, 30)
-	before := slices.Sorted(maps.Keys(fs.names))
+	before := slices.Sorted(maps.Keys(fs.Names))
 	fresh := pinnedReader(t, j, "fresh")
 	readOne(t, fresh)
 	if err := errors.Join(fresh.Close(), j.RemoveCursor("fresh")); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(before, slices.Sorted(maps.Keys(fs.names))); diff != "" || !slices.Equal(j.Cursors(), []string{"kept"}) {
+	if diff := cmp.Diff(before, slices.Sorted(maps.Keys(fs.Names))); diff != "" || !slices.Equal(j.Cursors(), []string{"kept"}) {
 		t.Errorf("cursors %q, files (-before +after):\n%s", j.Cursors(), diff)
 	}
 	commitAll(t, kept)
@@ -154,7 +108,7 @@ func TestAReaderThatWasMadeInVainCanBeUndone(t *testing.T) {
 	if j.First() == 1 {
 		t.Error("a cursor that was undone holds records back")
 	}
-	fs = powerCut(fs.ops, len(fs.ops), unlucky)
+	fs = memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)
 	j = open(t, "/j", still(fs))
 	if !slices.Equal(j.Cursors(), []string{"kept"}) {
 		t.Errorf("after a power cut there are cursors %q", j.Cursors())
@@ -170,7 +124,7 @@ func TestAReaderThatWasMadeInVainCanBeUndone(t *testing.T) {
 }
 
 func TestACommitThatFailedIsWrittenByTheSameCommitLater(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	j := open(t, "/j", still(fs))
 	r := reader(t, j, "r", FromOldest)
 	put(t, j, 1, "one")
@@ -178,13 +132,13 @@ func TestACommitThatFailedIsWrittenByTheSameCommitLater(t *testing.T) {
 	if n, _, err := r.Read(t.Context(), records[:]); n != 1 || err != nil {
 		t.Fatalf("read %d records: %v", n, err)
 	}
-	fs.fail = failingOn(cursorPrefix, opWrite, unix.ENOSPC)
+	fs.Fail = failingOn(cursorPrefix, memfs.Write, unix.ENOSPC)
 	for range 2 {
 		if err := r.Commit(records[0]); !errors.Is(err, unix.ENOSPC) {
 			t.Errorf("commit on a full disk: %v", err)
 		}
 	}
-	fs.fail = nil
+	fs.Fail = nil
 	if err := r.Commit(records[0]); err != nil {
 		t.Errorf("commit: %v", err)
 	}

@@ -10,6 +10,9 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // Damage is what was found broken since Open, each piece counted once whatever
@@ -57,7 +60,7 @@ func (j *Journal) news(p place) bool {
 
 // damagedRegion counts a piece of a segment and keeps a copy. file may be nil during
 // Open, which changes nothing: the copy is made when the journal is used.
-func (j *Journal) damagedRegion(first uint64, file File, off, length int64) {
+func (j *Journal) damagedRegion(first uint64, file vfs.File, off, length int64) {
 	j.mu.Lock()
 	news := j.news(place{first, off})
 	if news {
@@ -66,13 +69,13 @@ func (j *Journal) damagedRegion(first uint64, file File, off, length int64) {
 	}
 	j.mu.Unlock()
 	if news {
-		j.log.Error("a piece of the journal holds no valid record", "file", j.path(segmentName(first)), "offset", off, "bytes", length)
+		j.log.Error("a piece of the journal holds no valid record", "file", j.path(segment.Name(first)), "offset", off, "bytes", length)
 		j.keepCopy(first, file, off, length)
 	}
 }
 
 // keepCopy puts a piece of a segment into quarantine, as long as there is room.
-func (j *Journal) keepCopy(first uint64, file File, off, length int64) {
+func (j *Journal) keepCopy(first uint64, file vfs.File, off, length int64) {
 	j.mu.Lock()
 	keep := j.quarantine+length <= maxQuarantineBytes
 	if keep {
@@ -83,7 +86,7 @@ func (j *Journal) keepCopy(first uint64, file File, off, length int64) {
 	case !keep:
 		j.log.Warn("no copy is kept of a piece of the journal: the quarantine is full", "directory", j.path(quarantineName), "most_bytes", maxQuarantineBytes)
 	case file == nil:
-		j.later(fmt.Sprintf("keep a copy of a piece of %s", j.path(segmentName(first))), func() error { return j.copyOf(first, off, length) })
+		j.later(fmt.Sprintf("keep a copy of a piece of %s", j.path(segment.Name(first))), func() error { return j.copyOf(first, off, length) })
 	default:
 		if err := j.copyAside(first, file, off, length); err != nil {
 			j.log.Warn("no copy is kept of a piece of the journal", "error", err)
@@ -93,7 +96,7 @@ func (j *Journal) keepCopy(first uint64, file File, off, length int64) {
 
 // copyOf is copyAside of a file that is not open.
 func (j *Journal) copyOf(first uint64, off, length int64) error {
-	file, err := j.fs.Open(j.path(segmentName(first)), unix.O_RDONLY)
+	file, err := j.fs.Open(j.path(segment.Name(first)), unix.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -118,13 +121,13 @@ func (j *Journal) missingRecords(seq, count uint64) {
 }
 
 // missingSegment takes a segment off the list that somebody has removed.
-func (j *Journal) missingSegment(s *segment) {
+func (j *Journal) missingSegment(s *logSegment) {
 	j.mu.Lock()
 	news := !s.gone
 	if news {
 		j.damage.Missing++
 	}
-	delete(j.unread, segmentName(s.first))
+	delete(j.unread, segment.Name(s.first))
 	j.mu.Unlock()
 	if news {
 		j.log.Error("a segment of the journal was removed by somebody else; its records are missing", "file", j.segmentPath(s), "bytes", s.size)
@@ -134,13 +137,13 @@ func (j *Journal) missingSegment(s *segment) {
 
 // stray takes a file off the list that is none of the journal's segments, and leaves
 // it alone.
-func (j *Journal) stray(s *segment, why error) {
+func (j *Journal) stray(s *logSegment, why error) {
 	j.mu.Lock()
 	news := !s.gone
 	if news {
 		j.damage.Strays++
 	}
-	delete(j.unread, segmentName(s.first))
+	delete(j.unread, segment.Name(s.first))
 	j.mu.Unlock()
 	if news {
 		j.log.Error("a file in the journal is left alone: no record is missing without it", "file", j.segmentPath(s), "reason", why)
@@ -150,11 +153,11 @@ func (j *Journal) stray(s *segment, why error) {
 
 // copyAside copies a piece of a segment. The damage is counted already, and nothing
 // depends on the copy.
-func (j *Journal) copyAside(first uint64, file File, off, length int64) (err error) {
+func (j *Journal) copyAside(first uint64, file vfs.File, off, length int64) (err error) {
 	if err := j.fs.Mkdir(j.path(quarantineName)); err != nil {
 		return err
 	}
-	name := fmt.Sprintf("%s/%0*d-%d.bad", quarantineName, seqDigits, first, off)
+	name := fmt.Sprintf("%s/%0*d-%d.bad", quarantineName, segment.SeqDigits, first, off)
 	to, err := j.fs.Open(j.path(name), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
 	if errors.Is(err, os.ErrExist) {
 		return nil // since an earlier start
@@ -163,7 +166,7 @@ func (j *Journal) copyAside(first uint64, file File, off, length int64) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	buf := make([]byte, min(length, chunkBytes))
+	buf := make([]byte, min(length, segment.ChunkBytes))
 	for at := int64(0); at < length; {
 		n, err := file.ReadAt(buf[:min(length-at, int64(len(buf)))], off+at)
 		if n > 0 {

@@ -9,6 +9,10 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/slot"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // Evidence is what each file of a directory tells of the journal in it. To gather it
@@ -16,7 +20,7 @@ import (
 // one that holds nothing.
 type evidence struct {
 	listing
-	id       identity // from meta
+	id       segment.Identity // from meta
 	idOK     bool
 	idErr    error
 	before   state // from state
@@ -28,7 +32,7 @@ type evidence struct {
 
 // A header is what a segment tells of itself.
 type header struct {
-	segmentHeader
+	segment.Header
 	ok  bool // it is intact
 	err error
 }
@@ -43,7 +47,7 @@ type savedCursor struct {
 // examine gathers the evidence. before may be what was found a moment ago: the headers
 // of its segments do not change. The error is for a directory that cannot be listed, or
 // has something in the place of a file without which nothing can be done, or ErrNewer.
-func examine(fs FS, dir string, before *evidence) (e *evidence, err error) {
+func examine(fs vfs.FS, dir string, before *evidence) (e *evidence, err error) {
 	e = &evidence{}
 	if e.listing, err = list(fs, dir); err != nil {
 		return nil, err
@@ -61,18 +65,18 @@ func examine(fs FS, dir string, before *evidence) (e *evidence, err error) {
 	}
 	for _, f := range e.cursors {
 		var c savedCursor
-		c.value, c.ok, c.err = readSlots(fs, filepath.Join(dir, f.Name))
+		c.value, c.ok, c.err = slot.Read(fs, filepath.Join(dir, f.Name))
 		e.places = append(e.places, c)
 	}
 	return e, nil
 }
 
-func (e *evidence) readMeta(fs FS, dir string) (err error) {
+func (e *evidence) readMeta(fs vfs.FS, dir string) (err error) {
 	if !e.meta {
 		return nil
 	}
-	b, err := readFile(fs, filepath.Join(dir, metaName), metaMaxLen)
-	if errors.Is(err, ErrIrregular) {
+	b, err := vfs.ReadFile(fs, filepath.Join(dir, metaName), metaMaxLen)
+	if errors.Is(err, vfs.ErrIrregular) {
 		return err
 	}
 	if e.idErr = err; err == nil {
@@ -83,19 +87,19 @@ func (e *evidence) readMeta(fs FS, dir string) (err error) {
 	return err
 }
 
-func (e *evidence) readState(fs FS, dir string) error {
+func (e *evidence) readState(fs vfs.FS, dir string) error {
 	if !e.state {
 		return nil
 	}
-	value, ok, err := readSlots(fs, filepath.Join(dir, stateName))
-	if errors.Is(err, ErrIrregular) {
+	value, ok, err := slot.Read(fs, filepath.Join(dir, stateName))
+	if errors.Is(err, vfs.ErrIrregular) {
 		return err
 	}
 	e.before, e.beforeOK, e.stateErr = parseState(value), ok, err
 	return nil
 }
 
-func readHeaders(fs FS, dir string, segments []FileInfo) []header {
+func readHeaders(fs vfs.FS, dir string, segments []vfs.FileInfo) []header {
 	headers := make([]header, len(segments))
 	for i, f := range segments {
 		headers[i] = readHeader(fs, filepath.Join(dir, f.Name))
@@ -103,14 +107,14 @@ func readHeaders(fs FS, dir string, segments []FileInfo) []header {
 	return headers
 }
 
-func readHeader(fs FS, path string) (h header) {
+func readHeader(fs vfs.FS, path string) (h header) {
 	f, err := fs.Open(path, unix.O_RDONLY)
 	if err != nil {
 		h.err = err
 		return h
 	}
 	defer f.Close() // only read
-	h.segmentHeader, h.ok, h.err = readSegmentHeader(f)
+	h.Header, h.ok, h.err = segment.ReadHeader(f)
 	if h.err != nil {
 		h.err = fmt.Errorf("read %s: %w", path, h.err)
 	}
@@ -124,10 +128,10 @@ type witness struct {
 
 // decide finds out whose journal it is: what most files tell. fresh means that it is
 // none's yet, and may become one. ErrForeign is returned only when all was read.
-func (e *evidence) decide() (who identity, fresh bool, err error) {
-	found := map[identity]*witness{}
-	var order []identity // so that of two with equal evidence meta's holds
-	hear := func(id identity, segments int) {
+func (e *evidence) decide() (who segment.Identity, fresh bool, err error) {
+	found := map[segment.Identity]*witness{}
+	var order []segment.Identity // so that of two with equal evidence meta's holds
+	hear := func(id segment.Identity, segments int) {
 		if found[id] == nil {
 			found[id] = &witness{}
 			order = append(order, id)
@@ -139,15 +143,15 @@ func (e *evidence) decide() (who identity, fresh bool, err error) {
 		hear(e.id, 0)
 	}
 	if e.beforeOK {
-		hear(e.before.identity, 0)
+		hear(e.before.Identity, 0)
 	}
 	for i := range e.headers {
 		if e.headers[i].ok {
-			hear(e.headers[i].identity, 1)
+			hear(e.headers[i].Identity, 1)
 		}
 	}
 	for id, w := range found {
-		w.all += e.cursorsOf(id.id)
+		w.all += e.cursorsOf(id.ID)
 	}
 	var best witness
 	for _, id := range order {
@@ -189,8 +193,8 @@ func (e *evidence) unread() error {
 }
 
 // stateOf returns the state that the last process left, if it is known.
-func (e *evidence) stateOf(who identity) (s state, known bool) {
-	if !e.beforeOK || e.before.identity != who {
+func (e *evidence) stateOf(who segment.Identity) (s state, known bool) {
+	if !e.beforeOK || e.before.Identity != who {
 		return state{}, false
 	}
 	return e.before, true

@@ -12,15 +12,20 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 // failing returns a fault that hits steps of one kind on segments.
-func failing(kind opKind, err error) func(op) error { return failingOn(segmentSuffix, kind, err) }
+func failing(kind memfs.Kind, err error) func(memfs.Op) error {
+	return failingOn(segment.Suffix, kind, err)
+}
 
 // failingOn hits files with names that contain part.
-func failingOn(part string, kind opKind, err error) func(op) error {
-	return func(o op) error {
-		if o.kind == kind && strings.Contains(o.name, part) {
+func failingOn(part string, kind memfs.Kind, err error) func(memfs.Op) error {
+	return func(o memfs.Op) error {
+		if o.Kind == kind && strings.Contains(o.Name, part) {
 			return err
 		}
 		return nil
@@ -30,27 +35,27 @@ func failingOn(part string, kind opKind, err error) func(op) error {
 // TestAppendTakesBackAWriteThatFails: nothing of the batch is ever seen, also
 // when taking it back fails too, and the journal goes on.
 func TestAppendTakesBackAWriteThatFails(t *testing.T) {
-	stuck := func(o op) error {
-		return errors.Join(failing(opWrite, unix.ENOSPC)(o), failing(opTruncate, unix.EIO)(o))
+	stuck := func(o memfs.Op) error {
+		return errors.Join(failing(memfs.Write, unix.ENOSPC)(o), failing(memfs.Truncate, unix.EIO)(o))
 	}
-	for name, fail := range map[string]func(op) error{
-		"write":               failing(opWrite, unix.ENOSPC),
+	for name, fail := range map[string]func(memfs.Op) error{
+		"write":               failing(memfs.Write, unix.ENOSPC),
 		"write, and truncate": stuck,
-		"create":              failing(opCreate, unix.ENOSPC),
+		"create":              failing(memfs.Create, unix.ENOSPC),
 	} {
 		t.Run(name, func(t *testing.T) {
-			fs := newMemFS()
+			fs := memfs.New()
 			j := open(t, "/j", still(fs))
 			r := reader(t, j, "r", FromOldest)
 			fill(t, j, 3)
-			fs.fail = fail
+			fs.Fail = fail
 			for range 3 {
 				big := string(make([]byte, 900)) // needs a segment of its own
 				if err := j.Append(9, epoch, batchOf(big)); !errors.Is(err, unix.ENOSPC) {
 					t.Fatalf("got %v", err)
 				}
 			}
-			fs.fail = nil
+			fs.Fail = nil
 			put(t, j, 9, "after")
 			got, skipped := drain(t, r)
 			if len(got) != 4 || got[3].text != "after" || skipped != 0 {
@@ -71,7 +76,7 @@ func TestAppendTakesBackAWriteThatFails(t *testing.T) {
 func TestFailedFsync(t *testing.T) {
 	for _, part := range []string{"never synced", "synced in part"} {
 		t.Run(part, func(t *testing.T) {
-			fs := newMemFS()
+			fs := memfs.New()
 			j := open(t, "/j", still(fs))
 			r := reader(t, j, "r", FromOldest)
 			if part == "synced in part" {
@@ -83,7 +88,7 @@ func TestFailedFsync(t *testing.T) {
 			put(t, j, 3, "two")
 			// No file takes an fsync for a while. When that is over the one that has failed
 			// is still not to be trusted.
-			fs.fail = failing(opSync, unix.EIO)
+			fs.Fail = failing(memfs.Sync, unix.EIO)
 			for range 3 {
 				if err := j.tend(); !errors.Is(err, unix.EIO) || j.Fault() == nil {
 					t.Fatalf("got %v, fault %v", err, j.Fault())
@@ -95,7 +100,7 @@ func TestFailedFsync(t *testing.T) {
 			if err := j.Append(4, epoch, batchOf("refused")); !errors.Is(err, unix.EIO) {
 				t.Errorf("got %v", err)
 			}
-			fs.fail = nil
+			fs.Fail = nil
 			tend(t, j)
 			if j.Synced() != j.Last() || j.Fault() != nil {
 				t.Errorf("synced up to %d of %d, fault %v", j.Synced(), j.Last(), j.Fault())
@@ -119,20 +124,20 @@ func TestFailedFsync(t *testing.T) {
 // TestFailedFsyncAlways: the batch is not in the journal, and can be appended
 // again.
 func TestFailedFsyncAlways(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	opts := still(fs)
 	opts.Fsync = FsyncAlways
 	j := open(t, "/j", opts)
 	r := reader(t, j, "r", FromOldest)
 	put(t, j, 1, "one")
-	fs.fail = failing(opSync, unix.EIO)
+	fs.Fail = failing(memfs.Sync, unix.EIO)
 	if err := j.Append(2, epoch, batchOf("two")); !errors.Is(err, unix.EIO) {
 		t.Fatalf("got %v", err)
 	}
 	if j.Synced() != 1 || j.Last() != 1 {
 		t.Errorf("synced %d, last %d; want 1", j.Synced(), j.Last())
 	}
-	fs.fail = nil
+	fs.Fail = nil
 	put(t, j, 2, "two")
 	if j.Synced() != 2 {
 		t.Errorf("synced %d, want 2", j.Synced())
@@ -148,25 +153,25 @@ func TestFailedFsyncAlways(t *testing.T) {
 // TestAttemptsWhileFsyncFailsLeaveNothingBehind: each would leave a segment, for as
 // long as the disk is ill.
 func TestAttemptsWhileFsyncFailsLeaveNothingBehind(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	opts := still(fs)
 	opts.Fsync = FsyncAlways
 	j := open(t, "/j", opts)
 	reader(t, j, "r", FromOldest)
 	put(t, j, 1, "one")
-	fs.fail = failing(opSync, unix.EIO)
+	fs.Fail = failing(memfs.Sync, unix.EIO)
 	for range 50 {
 		if err := j.Append(2, epoch, batchOf("two")); !errors.Is(err, unix.EIO) {
 			t.Fatalf("got %v", err)
 		}
 	}
-	fs.fail = nil
+	fs.Fail = nil
 	put(t, j, 2, "two")
-	if n := len(fs.segments()); n != 2 || j.Synced() != j.Newest() {
+	if n := len(segmentsIn(fs)); n != 2 || j.Synced() != j.Newest() {
 		t.Errorf("%d segments, synced %d of %d", n, j.Synced(), j.Newest())
 	}
 	abandon(j)
-	j = open(t, "/j", still(powerCut(fs.ops, len(fs.ops), unlucky)))
+	j = open(t, "/j", still(memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)))
 	if got, skipped := drain(t, reader(t, j, "r", FromOldest)); len(got) != 2 || skipped != 0 {
 		t.Errorf("after a power cut: got %v, %d skipped", got, skipped)
 	}
@@ -177,25 +182,25 @@ func unlucky() bool { return false }
 // TestFailedFsyncBeforeAKill: what the killed process could not make durable, and
 // the kernel calls clean, is written again before it is called durable.
 func TestFailedFsyncBeforeAKill(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	j := open(t, "/j", still(fs))
 	reader(t, j, "r", FromOldest)
 	put(t, j, 1, "one")
-	fs.fail = func(o op) error { // the fsync, and each way to mend it
-		return errors.Join(failing(opSync, unix.EIO)(o), failing(opCreate, unix.EIO)(o))
+	fs.Fail = func(o memfs.Op) error { // the fsync, and each way to mend it
+		return errors.Join(failing(memfs.Sync, unix.EIO)(o), failing(memfs.Create, unix.EIO)(o))
 	}
 	if err := j.tend(); !errors.Is(err, unix.EIO) {
 		t.Fatalf("got %v", err)
 	}
 	abandon(j)
-	fs.fail = nil
+	fs.Fail = nil
 	j = open(t, "/j", still(fs))
 	begin(t, j)
 	if j.Synced() != j.Newest() || j.Newest() != 1 {
 		t.Errorf("synced %d of %d", j.Synced(), j.Newest())
 	}
 	abandon(j)
-	j = open(t, "/j", still(powerCut(fs.ops, len(fs.ops), unlucky)))
+	j = open(t, "/j", still(memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)))
 	if got, skipped := drain(t, reader(t, j, "r", FromOldest)); len(got) != 1 || skipped != 0 {
 		t.Errorf("after a power cut: got %v, %d skipped", got, skipped)
 	}
@@ -204,22 +209,22 @@ func TestFailedFsyncBeforeAKill(t *testing.T) {
 // TestFailedFsyncOfACursor: a second fsync alone would prove nothing, and records
 // that the cursor on the disk still needs would be removed.
 func TestFailedFsyncOfACursor(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	j := open(t, "/j", still(fs))
 	r := reader(t, j, "r", FromOldest)
 	fill(t, j, 10)
 	commitAll(t, r)
-	fs.fail = failingOn(cursorPrefix, opSync, unix.EIO)
+	fs.Fail = failingOn(cursorPrefix, memfs.Sync, unix.EIO)
 	if err := j.tend(); !errors.Is(err, unix.EIO) {
 		t.Fatalf("got %v", err)
 	}
-	fs.fail = nil
+	fs.Fail = nil
 	tend(t, j)
 	if j.First() == 1 {
 		t.Error("nothing was removed")
 	}
 	abandon(j)
-	j = open(t, "/j", still(powerCut(fs.ops, len(fs.ops), unlucky)))
+	j = open(t, "/j", still(memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)))
 	if got, skipped := drain(t, reader(t, j, "r", FromOldest)); len(got) != 0 || skipped != 0 {
 		t.Errorf("after a power cut: got %v, %d skipped", got, skipped)
 	}
@@ -318,8 +323,8 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestOpenSaysWhatIsReadOnly(t *testing.T) {
-	fs := newMemFS()
-	fs.fail = func(op) error { return unix.EROFS }
+	fs := memfs.New()
+	fs.Fail = func(memfs.Op) error { return unix.EROFS }
 	if _, err := Open("/j", still(fs)); !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), "must be readable and writable") {
 		t.Errorf("got %v", err)
 	}

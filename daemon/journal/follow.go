@@ -9,17 +9,20 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // nextFrame goes to the frame that has the next message, or the first one
 // after it. found is false, without an error, when there is none yet.
 func (r *Reader) nextFrame() (found bool, err error) {
-	for r.scan.peeked.length == 0 {
+	for !r.scan.Peeked() {
 		more, err := r.locate()
 		if !more {
 			return false, err
 		}
-		f, err := r.scan.next()
+		f, err := r.scan.Next()
 		if isEOF(err) {
 			continue // the segment's end
 		}
@@ -30,18 +33,18 @@ func (r *Reader) nextFrame() (found bool, err error) {
 			r.failures = 0
 			r.j.wasRead(r.segment)
 		}
-		if f.end() > r.next {
+		if f.End() > r.next {
 			return r.begin(f)
 		}
 	}
-	f, _ := r.scan.next() // it returns what was peeked
+	f, _ := r.scan.Next() // it returns what was peeked
 	return r.begin(f)
 }
 
-func (r *Reader) begin(f frame) (bool, error) {
-	r.frame, r.left, r.rest = f, f.count, f.payload
+func (r *Reader) begin(f segment.Frame) (bool, error) {
+	r.frame, r.left, r.rest = f, f.Count, f.Payload
 	for r.left > 0 && r.place().next < r.next {
-		_, r.rest = message(r.rest)
+		_, r.rest = segment.Message(r.rest)
 		r.left--
 	}
 	return true, nil
@@ -50,24 +53,24 @@ func (r *Reader) begin(f frame) (bool, error) {
 func (r *Reader) failed(err error) error {
 	r.j.notRead(r.segment, err)
 	r.failures++
-	r.scan.lenient = r.giveUp(err, r.file, r.scan.limit)
+	r.scan.Lenient = r.giveUp(err, r.file, r.scan.Limit)
 	return fmt.Errorf("read %s: %w; delivery goes on when it can be read", r.j.segmentPath(r.segment), err)
 }
 
 // giveUp reports whether what cannot be read is to be taken for damage: a few pages that
 // fail again and again while the rest of the segment can be read. A disk that is away
 // fails for all, and comes back.
-func (r *Reader) giveUp(err error, file File, limit int64) bool {
+func (r *Reader) giveUp(err error, file vfs.File, limit int64) bool {
 	return errors.Is(err, unix.EIO) && r.failures >= readRetries && mostlyReadable(file, limit)
 }
 
 // mostlyReadable reports whether no more than a quarter of the pages fails.
-func mostlyReadable(file File, limit int64) bool {
-	page := make([]byte, pageBytes)
+func mostlyReadable(file vfs.File, limit int64) bool {
+	page := make([]byte, segment.PageBytes)
 	pages, bad := 0, 0
-	for off := int64(0); off < limit; off += pageBytes {
+	for off := int64(0); off < limit; off += segment.PageBytes {
 		pages++
-		if _, err := file.ReadAt(page[:min(pageBytes, limit-off)], off); notEOF(err) != nil {
+		if _, err := file.ReadAt(page[:min(segment.PageBytes, limit-off)], off); notEOF(err) != nil {
 			bad++
 		}
 	}
@@ -83,7 +86,7 @@ func (r *Reader) locate() (more bool, err error) {
 			return false, err
 		}
 		if s == r.segment {
-			r.scan.limit, r.scan.max = limit, end
+			r.scan.Limit, r.scan.Max = limit, end
 			return true, nil
 		}
 		err = r.enter(s, limit, end)
@@ -103,7 +106,7 @@ func (r *Reader) locate() (more bool, err error) {
 }
 
 func remedy(err error) string {
-	if errors.Is(err, ErrIrregular) {
+	if errors.Is(err, vfs.ErrIrregular) {
 		return "move it away"
 	}
 	return "make it readable for the user of this process, or restore it"
@@ -111,7 +114,7 @@ func remedy(err error) string {
 
 // passedBy reports whether no record that the reader has not read can be in a segment
 // that it cannot read: the next one begins with the number where the reader is.
-func (r *Reader) passedBy(s *segment) bool {
+func (r *Reader) passedBy(s *logSegment) bool {
 	j := r.j
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -125,12 +128,12 @@ func (r *Reader) passedBy(s *segment) bool {
 
 // where returns the segment to read from, up to where it may be read, and the
 // number that it ends before. The segment is nil when there is nothing to read.
-func (r *Reader) where() (s *segment, limit int64, end uint64, err error) {
+func (r *Reader) where() (s *logSegment, limit int64, end uint64, err error) {
 	j := r.j
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	at := r.index0()
-	if at >= 0 && at < len(j.segments) && j.segments[at] == r.segment && r.scan.off == r.segment.size {
+	if at >= 0 && at < len(j.segments) && j.segments[at] == r.segment && r.scan.Off == r.segment.size {
 		at++
 	}
 	if at < len(j.segments) && r.next < j.next {
@@ -147,7 +150,7 @@ func (r *Reader) where() (s *segment, limit int64, end uint64, err error) {
 // the one to go to. The caller holds the journal's mu.
 func (r *Reader) index0() int {
 	j := r.j
-	if r.segment != nil && !r.segment.gone && r.scan.off <= r.segment.size {
+	if r.segment != nil && !r.segment.gone && r.scan.Off <= r.segment.size {
 		return j.locate(r.segment.first)
 	}
 	r.segment = nil
@@ -163,12 +166,12 @@ func (r *Reader) index0() int {
 }
 
 // enter begins to read a segment.
-func (r *Reader) enter(s *segment, limit int64, end uint64) error {
+func (r *Reader) enter(s *logSegment, limit int64, end uint64) error {
 	file, err := r.j.openSegment(s)
 	if err != nil {
 		return err
 	}
-	h, ok, err := readSegmentHeader(file)
+	h, ok, err := segment.ReadHeader(file)
 	if err != nil {
 		r.failures++
 		if !r.giveUp(err, file, limit) {
@@ -177,21 +180,21 @@ func (r *Reader) enter(s *segment, limit int64, end uint64) error {
 		}
 	}
 	r.hold(s, file)
-	r.scan.lenient = false
-	r.scan.reset(file, min(segmentHeaderLen, limit), limit, s.first, end)
-	ok = ok && h.identity == r.j.who && h.first == s.first
+	r.scan.Lenient = false
+	r.scan.Reset(file, min(segment.HeaderLen, limit), limit, s.first, end)
+	ok = ok && h.Identity == r.j.who && h.First == s.first
 	switch {
 	case ok:
 		r.j.wasRead(s)
-		r.j.ensure(s, h.index)
+		r.j.ensure(s, h.Index)
 	case limit > 0:
-		r.j.damagedRegion(s.first, file, 0, min(segmentHeaderLen, limit))
+		r.j.damagedRegion(s.first, file, 0, min(segment.HeaderLen, limit))
 	}
 	return nil
 }
 
 // ensure notes that a segment begins where its name says.
-func (j *Journal) ensure(s *segment, index uint64) {
+func (j *Journal) ensure(s *logSegment, index uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s.sure, s.index = true, index
@@ -201,7 +204,7 @@ func (r *Reader) leave() { r.hold(nil, nil) }
 
 // hold makes a segment the reader's, and its file, which is also what a segment that
 // has lost its name is saved from.
-func (r *Reader) hold(s *segment, file File) {
+func (r *Reader) hold(s *logSegment, file vfs.File) {
 	r.j.mu.Lock()
 	before := r.file
 	r.segment, r.file = s, file
@@ -213,7 +216,7 @@ func (r *Reader) hold(s *segment, file File) {
 
 // openSegment opens a segment for reading, also one that has lost its name. The error is
 // not os.ErrNotExist as long as the directory is away: it may come back.
-func (j *Journal) openSegment(s *segment) (File, error) {
+func (j *Journal) openSegment(s *logSegment) (vfs.File, error) {
 	file, err := j.fs.Open(j.segmentPath(s), unix.O_RDONLY)
 	if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
 		return file, err
@@ -227,7 +230,7 @@ func (j *Journal) openSegment(s *segment) (File, error) {
 	return nil, err
 }
 
-func (j *Journal) homeID() FileID {
+func (j *Journal) homeID() vfs.FileID {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.home.id

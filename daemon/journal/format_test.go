@@ -3,51 +3,23 @@
 package journal
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"testing"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/slot"
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 func withCRC(line []byte) []byte {
-	return fmt.Appendf(nil, "%s crc=%08x\n", line, crc32.Checksum(line, castagnoli))
+	return fmt.Appendf(nil, "%s crc=%08x\n", line, checksum(line))
 }
 
 func TestMetaOfThisVersion(t *testing.T) {
-	who := identity{0x0123456789abcdef, 42}
+	who := segment.Identity{ID: 0x0123456789abcdef, Mark: 42}
 	if got, ok, err := parseMeta(encodeMeta(who)); got != who || !ok || err != nil {
 		t.Errorf("got %v, %v, %v", got, ok, err)
-	}
-}
-
-// TestSlotTornAnywhere: whatever part of a write reaches the disk, the value is
-// the old one or the new one.
-func TestSlotTornAnywhere(t *testing.T) {
-	fs := newMemFS()
-	s, err := createSlots(fs, "/s", []byte("value 0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 1; i < 5; i++ {
-		before := fs.clone()
-		if err := s.write(fmt.Appendf(nil, "value %d", i)); err != nil {
-			t.Fatal(err)
-		}
-		w := fs.ops[len(fs.ops)-1]
-		for torn := range len(w.data) + 1 {
-			cut := before.clone()
-			d := cut.names["/s"]
-			d.data = overwrite(d.data, w.off, w.data[:torn])
-			value, ok, err := readSlots(cut, "/s")
-			old, now := fmt.Sprint("value ", i-1), fmt.Sprint("value ", i)
-			if got := string(bytes.TrimRight(value, "\x00")); err != nil || !ok || got != old && got != now {
-				t.Fatalf("torn after %d bytes: %q, %v, %v", torn, got, ok, err)
-			}
-		}
-		if err := s.sync(); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 
@@ -83,11 +55,11 @@ func TestVerifyFindsInjuries(t *testing.T) {
 		}
 		t.Run(c.name, func(t *testing.T) {
 			fs, _ := patient(t, true)
-			c.injure(fs, fs.segments())
-			steps := len(fs.ops)
+			c.injure(fs, segmentsIn(fs))
+			steps := len(fs.Ops)
 			found := 0
 			check := checker{fs: fs, dir: "/j", report: func(Problem) { found++ }}
-			if err := check.check(func(*frame) error { return nil }); err != nil {
+			if err := check.check(func(*segment.Frame) error { return nil }); err != nil {
 				t.Fatal(err)
 			}
 			if found == 0 {
@@ -96,7 +68,7 @@ func TestVerifyFindsInjuries(t *testing.T) {
 			if check.sum.Records != uint64(patientRecords-c.lost) {
 				t.Errorf("%d records, want %d", check.sum.Records, patientRecords-c.lost)
 			}
-			if len(fs.ops) != steps {
+			if len(fs.Ops) != steps {
 				t.Error("Verify has changed something")
 			}
 		})
@@ -106,17 +78,17 @@ func TestVerifyFindsInjuries(t *testing.T) {
 // TestVerifyCallsAWriteThatHasNotEndedNoDamage: it is what a power cut leaves,
 // and what a daemon that is writing shows.
 func TestVerifyCallsAWriteThatHasNotEndedNoDamage(t *testing.T) {
-	for name, cut := range map[string]func(*node){
-		"last batch":     func(n *node) { n.data = n.data[:len(n.data)-5] },
-		"segment header": func(n *node) { n.data = n.data[:20] },
-		"empty segment":  func(n *node) { n.data = nil },
+	for name, cut := range map[string]func(*memfs.Node){
+		"last batch":     func(n *memfs.Node) { n.Data = n.Data[:len(n.Data)-5] },
+		"segment header": func(n *memfs.Node) { n.Data = n.Data[:20] },
+		"empty segment":  func(n *memfs.Node) { n.Data = nil },
 	} {
 		for _, clean := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/clean=%v", name, clean), func(t *testing.T) {
 				fs, _ := patient(t, clean)
-				cut(fs.names[last(fs.segments())])
+				cut(fs.Names[last(segmentsIn(fs))])
 				check := checker{fs: fs, dir: "/j", report: func(p Problem) { t.Log(p) }}
-				if err := check.check(func(*frame) error { return nil }); err != nil {
+				if err := check.check(func(*segment.Frame) error { return nil }); err != nil {
 					t.Fatal(err)
 				}
 				if damaged := check.sum.Problems > 0; damaged != clean || clean && check.sum.Missing == 0 {
@@ -131,11 +103,11 @@ func TestVerifyCallsAWriteThatHasNotEndedNoDamage(t *testing.T) {
 // missing.
 func TestVerifyBesideADaemonThatRemoves(t *testing.T) {
 	fs, _ := patient(t, false)
-	segments := fs.segments()
+	segments := segmentsIn(fs)
 	check := checker{fs: fs, dir: "/j", report: func(p Problem) { t.Error(p) }}
-	err := check.check(func(*frame) error {
+	err := check.check(func(*segment.Frame) error {
 		for _, name := range segments[:3] {
-			delete(fs.names, name)
+			delete(fs.Names, name)
 		}
 		return nil
 	})
@@ -146,9 +118,9 @@ func TestVerifyBesideADaemonThatRemoves(t *testing.T) {
 
 func TestQuarantineIsBounded(t *testing.T) {
 	fs, _ := patient(t, true)
-	s := fs.segments()
+	s := segmentsIn(fs)
 	for _, name := range s[:3] {
-		fs.names[name].data[fs.frames(name)[0]+60] ^= 1
+		fs.Names[name].Data[framesIn(fs, name)[0]+60] ^= 1
 	}
 	j := open(t, "/j", still(fs))
 	j.quarantine = maxQuarantineBytes - 300 // room for one
@@ -157,7 +129,7 @@ func TestQuarantineIsBounded(t *testing.T) {
 		t.Fatalf("damage %+v", d)
 	}
 	kept := 0
-	for name := range fs.names {
+	for name := range fs.Names {
 		if len(name) > 4 && name[len(name)-4:] == ".bad" {
 			kept++
 		}
@@ -172,36 +144,36 @@ func TestQuarantineIsBounded(t *testing.T) {
 func FuzzSegment(f *testing.F) {
 	fs, _ := patient(f, true)
 	mark := uint64(0)
-	for _, name := range fs.segments() {
-		h, _ := parseSegmentHeader(fs.names[name].data)
-		mark = h.mark
-		f.Add(fs.names[name].data)
+	for _, name := range segmentsIn(fs) {
+		h, _ := segment.ParseHeader(fs.Names[name].Data)
+		mark = h.Mark
+		f.Add(fs.Names[name].Data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if h, ok := parseSegmentHeader(data); ok {
-			mark = h.mark
+		if h, ok := segment.ParseHeader(data); ok {
+			mark = h.Mark
 		}
 		size := int64(len(data))
-		covered := min(size, segmentHeaderLen)
-		s := scanner{mark: mark, damaged: func(_, length int64) { covered += length }}
-		m := newMemFS()
-		m.names["/s"] = &node{data: data}
+		covered := min(size, segment.HeaderLen)
+		s := segment.Scanner{Mark: mark, Damaged: func(_, length int64) { covered += length }}
+		m := memfs.New()
+		m.Names["/s"] = &memfs.Node{Data: data}
 		file, _ := m.Open("/s", 0)
-		s.reset(file, covered, size, 1, maxSeq)
+		s.Reset(file, covered, size, 1, segment.MaxSeq)
 		next := uint64(1)
 		for {
-			fr, err := s.next()
+			fr, err := s.Next()
 			if err != nil {
 				break
 			}
-			if fr.first < next {
-				t.Fatalf("number %d after %d", fr.first, next)
+			if fr.First < next {
+				t.Fatalf("number %d after %d", fr.First, next)
 			}
-			next = fr.end()
-			covered += fr.length
-			rest := fr.payload
-			for range fr.count {
-				_, rest = message(rest)
+			next = fr.End()
+			covered += fr.Length
+			rest := fr.Payload
+			for range fr.Count {
+				_, rest = segment.Message(rest)
 			}
 		}
 		if covered != size {
@@ -210,27 +182,19 @@ func FuzzSegment(f *testing.F) {
 	})
 }
 
-func FuzzSlots(f *testing.F) {
-	fs, _ := patient(f, true)
-	f.Add(fs.names["/j/state"].data)
-	f.Add(fs.names["/j/cursor-r"].data)
-	f.Fuzz(func(t *testing.T, data []byte) {
-		m := newMemFS()
-		m.names["/s"] = &node{data: data}
-		file, _ := m.Open("/s", 0)
-		s, value, ok, err := scanSlots(file)
-		if err != nil || s.turn < 0 || s.turn >= slotCount || ok && s.turn == s.durable {
-			t.Fatalf("turn %d, %v", s.turn, err)
-		}
-		if ok {
-			parseState(value)
-			parsePosition(value, 1)
+func FuzzValues(f *testing.F) {
+	f.Add((&state{reserved: 1, clean: true}).encode())
+	f.Add(position{5, 5}.encode(1))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		parseState(b)
+		if _, ok := parsePosition(b, 1); ok && len(b) != slot.ValueLen {
+			t.Fatalf("a value of %d bytes is a position", len(b))
 		}
 	})
 }
 
 func FuzzMeta(f *testing.F) {
-	f.Add(encodeMeta(identity{1, 2}))
+	f.Add(encodeMeta(segment.Identity{ID: 1, Mark: 2}))
 	f.Add(withCRC([]byte("genltestd-journal format=9 x")))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if _, ok, err := parseMeta(b); ok && err != nil {

@@ -10,10 +10,12 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // still are options under which the keeper does nothing by itself.
-func still(fs FS) Options {
+func still(fs vfs.FS) Options {
 	return Options{FS: fs, SegmentBytes: 1000, SyncInterval: time.Hour, CommitInterval: 1}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 // TestAFaultWhileRunningLosesNothing: what Append has taken is delivered, whatever call
@@ -16,21 +18,21 @@ func TestAFaultWhileRunningLosesNothing(t *testing.T) {
 	for _, policy := range []Fsync{FsyncInterval, FsyncAlways} {
 		for _, killed := range []bool{false, true} {
 			eachFault(t, func(t *testing.T, what string, i *injector) {
-				fs := newMemFS()
+				fs := memfs.New()
 				opts := still(fs)
 				opts.Fsync = policy
 				j := open(t, "/j", opts)
 				r := reader(t, j, "r", FromOldest)
 				put(t, j, 1, "first")
 				begin(t, j)
-				fs.fail = i.fail
+				fs.Fail = i.fail
 				taken, got := workWith(j, r, 12)
 				if !i.forever || !killed {
-					fs.fail = nil
+					fs.Fail = nil
 				}
 				if killed {
 					abandon(j)
-					fs.fail = nil
+					fs.Fail = nil
 					j = open(t, "/j", opts)
 					r = reader(t, j, "r", FromOldest)
 				}
@@ -88,13 +90,13 @@ func without(all, found []string) (missing []string) {
 func TestAFullDiskAtTheStartDelivers(t *testing.T) {
 	for _, clean := range []bool{true, false} {
 		fs, texts := halfRead(t, clean)
-		fs.fail = func(o op) error {
-			if o.kind == opWrite || o.kind == opCreate || o.kind == opTruncate || o.kind == opRename {
+		fs.Fail = func(o memfs.Op) error {
+			if o.Kind == memfs.Write || o.Kind == memfs.Create || o.Kind == memfs.Truncate || o.Kind == memfs.Rename {
 				return unix.ENOSPC
 			}
 			return nil
 		}
-		before := len(fs.segments())
+		before := len(segmentsIn(fs))
 		u, err := newUser(open(t, "/j", still(fs)))
 		if err != nil {
 			t.Fatal(err)
@@ -115,10 +117,10 @@ func TestAFullDiskAtTheStartDelivers(t *testing.T) {
 		}
 		_ = extra.cursor.move(u.readers["r"].position) // it cannot be written
 		u.round(t)
-		if after := len(fs.segments()); after >= before {
+		if after := len(segmentsIn(fs)); after >= before {
 			t.Errorf("%d segments of %d are left, and all readers have taken them", after, before)
 		}
-		fs.fail = nil
+		fs.Fail = nil
 		u.finish(t, "disk free again", texts, patientRecords/3)
 	}
 }

@@ -12,6 +12,9 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 // An injector fails the step with the number at, or that and all after it.
@@ -23,20 +26,20 @@ type injector struct {
 	what    string // the first step that failed
 }
 
-func (i *injector) fail(o op) error {
+func (i *injector) fail(o memfs.Op) error {
 	i.steps++
 	if i.steps != i.at && (!i.forever || i.steps < i.at) {
 		return nil
 	}
 	if i.what == "" {
-		i.what = fmt.Sprintf("%s of %s", opNames[o.kind], o.name)
+		i.what = fmt.Sprintf("%s of %s", opNames[o.Kind], o.Name)
 	}
 	return i.err
 }
 
-var opNames = map[opKind]string{
-	opCreate: "create", opWrite: "write", opTruncate: "truncate", opSync: "sync", opRename: "rename", opRemove: "remove",
-	opSyncDir: "sync of the directory", opRead: "read", opOpen: "open", opList: "list", opStat: "stat", opLock: "lock", opMkdir: "mkdir",
+var opNames = map[memfs.Kind]string{
+	memfs.Create: "create", memfs.Write: "write", memfs.Truncate: "truncate", memfs.Sync: "sync", memfs.Rename: "rename", memfs.Remove: "remove",
+	memfs.SyncDir: "sync of the directory", memfs.Read: "read", memfs.Open: "open", memfs.List: "list", memfs.Stat: "stat", memfs.Lock: "lock", memfs.Mkdir: "mkdir",
 }
 
 // eachFault calls run with each step failing once, and from then on, until a run has
@@ -62,7 +65,7 @@ func eachFault(t *testing.T, run func(t *testing.T, what string, i *injector)) {
 
 // halfRead is a patient of which one reader has taken a third and another nothing. The
 // last process of an unclean one was killed while it wrote.
-func halfRead(t testing.TB, clean bool) (*memFS, map[uint64]string) {
+func halfRead(t testing.TB, clean bool) (*memfs.FS, map[uint64]string) {
 	t.Helper()
 	fs, texts := patient(t, false)
 	j := open(t, "/j", still(fs))
@@ -86,20 +89,20 @@ func halfRead(t testing.TB, clean bool) (*memFS, map[uint64]string) {
 		return fs, texts
 	}
 	abandon(j)
-	torn := fs.names[last(fs.segments())]
-	torn.data = append(torn.data, torn.data[segmentHeaderLen:segmentHeaderLen+70]...)
-	fs.names["/j/meta.tmp"] = &node{data: []byte("left")}
+	torn := fs.Names[last(segmentsIn(fs))]
+	torn.Data = append(torn.Data, torn.Data[segment.HeaderLen:segment.HeaderLen+70]...)
+	fs.Names["/j/meta.tmp"] = &memfs.Node{Data: []byte("left")}
 	return fs, texts
 }
 
 // same reports whether two file systems hold the same, but for a lock.
-func same(a, b *memFS) bool {
-	clean := func(m *memFS) map[string]*node {
-		names := maps.Clone(m.names)
+func same(a, b *memfs.FS) bool {
+	clean := func(m *memfs.FS) map[string]*memfs.Node {
+		names := maps.Clone(m.Names)
 		delete(names, "/j/"+lockName)
 		return names
 	}
-	return maps.EqualFunc(clean(a), clean(b), func(a, b *node) bool { return bytes.Equal(a.data, b.data) })
+	return maps.EqualFunc(clean(a), clean(b), func(a, b *memfs.Node) bool { return bytes.Equal(a.Data, b.Data) })
 }
 
 // A user does with a journal what the daemon does, and keeps on where that fails.
@@ -185,14 +188,14 @@ func TestAFaultDuringTheStartLosesNothing(t *testing.T) {
 		base, texts := halfRead(t, clean)
 		eachFault(t, func(t *testing.T, what string, i *injector) {
 			what = fmt.Sprintf("clean %v: %s", clean, what)
-			fs := base.clone()
-			fs.fail = i.fail
+			fs := base.Clone()
+			fs.Fail = i.fail
 			j, err := Open("/j", still(fs))
 			if !same(base, fs) {
 				t.Fatalf("%s: Open has changed something", what)
 			}
 			if err != nil {
-				fs.fail = nil
+				fs.Fail = nil
 				j = open(t, "/j", still(fs))
 			}
 			defer abandon(j)
@@ -203,7 +206,7 @@ func TestAFaultDuringTheStartLosesNothing(t *testing.T) {
 			for range 3 {
 				u.round(t)
 			}
-			fs.fail = nil
+			fs.Fail = nil
 			u.finish(t, what, texts, patientRecords/3)
 		})
 	}
@@ -215,8 +218,8 @@ func TestAStartThatIsRefusedChangesNothing(t *testing.T) {
 	for _, clean := range []bool{true, false} {
 		base, texts := halfRead(t, clean)
 		eachFault(t, func(t *testing.T, what string, i *injector) {
-			fs := base.clone()
-			fs.fail = i.fail
+			fs := base.Clone()
+			fs.Fail = i.fail
 			if j, err := Open("/j", still(fs)); err == nil {
 				u, err := newUser(j)
 				if err != nil {
@@ -232,7 +235,7 @@ func TestAStartThatIsRefusedChangesNothing(t *testing.T) {
 			if !same(base, fs) {
 				t.Fatalf("%s: a start that was refused has changed something", what)
 			}
-			fs.fail = nil
+			fs.Fail = nil
 			j := open(t, "/j", still(fs))
 			defer abandon(j)
 			u, err := newUser(j)
@@ -251,8 +254,8 @@ func TestAKillDuringAFaultLosesNothing(t *testing.T) {
 		base, texts := halfRead(t, clean)
 		eachFault(t, func(t *testing.T, what string, i *injector) {
 			what = fmt.Sprintf("clean %v: %s", clean, what)
-			fs := base.clone()
-			fs.fail = i.fail
+			fs := base.Clone()
+			fs.Fail = i.fail
 			before := map[string][]seen{}
 			appended := false
 			if j, err := Open("/j", still(fs)); err == nil {
@@ -268,7 +271,7 @@ func TestAKillDuringAFaultLosesNothing(t *testing.T) {
 				}
 				abandon(j)
 			}
-			fs.fail = nil
+			fs.Fail = nil
 			j := open(t, "/j", still(fs))
 			defer abandon(j)
 			u, err := newUser(j)

@@ -4,12 +4,17 @@ package journal
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand"
 	"path"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/slot"
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 const (
@@ -19,9 +24,9 @@ const (
 
 // patient returns a healthy journal of several segments, whose last process has
 // stopped cleanly or not, and the records in it.
-func patient(t testing.TB, clean bool) (*memFS, map[uint64]string) {
+func patient(t testing.TB, clean bool) (*memfs.FS, map[uint64]string) {
 	t.Helper()
-	fs := newMemFS()
+	fs := memfs.New()
 	j := open(t, "/j", still(fs))
 	reader(t, j, "r", FromOldest)
 	texts := map[uint64]string{}
@@ -40,10 +45,10 @@ func patient(t testing.TB, clean bool) (*memFS, map[uint64]string) {
 	return fs, texts
 }
 
-func (m *memFS) segments() []string {
+func segmentsIn(m *memfs.FS) []string {
 	var names []string
-	for name := range m.names {
-		if strings.HasSuffix(name, segmentSuffix) {
+	for name := range m.Names {
+		if strings.HasSuffix(name, segment.Suffix) {
 			names = append(names, name)
 		}
 	}
@@ -52,11 +57,11 @@ func (m *memFS) segments() []string {
 }
 
 // frames returns where the frames of a segment begin, and where the last ends.
-func (m *memFS) frames(name string) []int {
-	b := m.names[name].data
+func framesIn(m *memfs.FS, name string) []int {
+	b := m.Names[name].Data
 	mark := b[24:32]
 	var at []int
-	for off := segmentHeaderLen; off < len(b); {
+	for off := segment.HeaderLen; off < len(b); {
 		i := bytes.Index(b[off:], mark)
 		if i < 0 {
 			break
@@ -70,7 +75,7 @@ func (m *memFS) frames(name string) []int {
 // An injury happens to the journal while nobody has it open.
 type injury struct {
 	name   string
-	injure func(m *memFS, segments []string)
+	injure func(m *memfs.FS, segments []string)
 	lost   int // records that cannot be there any more
 	want   func(Damage) bool
 }
@@ -78,67 +83,67 @@ type injury struct {
 func last(names []string) string { return names[len(names)-1] }
 
 // tailBatches is the number of batches in the patient's last segment.
-func tailBatches(m *memFS, segments []string) int { return len(m.frames(last(segments))) - 1 }
+func tailBatches(m *memfs.FS, segments []string) int { return len(framesIn(m, last(segments))) - 1 }
 
 func injuries() []injury {
 	garbage := make([]byte, 1500)
 	rand.New(rand.NewSource(1)).Read(garbage)
-	cutTail := func(n int) func(*memFS, []string) {
-		return func(m *memFS, s []string) {
-			d := m.names[last(s)]
-			d.data = d.data[:len(d.data)-n]
+	cutTail := func(n int) func(*memfs.FS, []string) {
+		return func(m *memfs.FS, s []string) {
+			d := m.Names[last(s)]
+			d.Data = d.Data[:len(d.Data)-n]
 		}
 	}
-	add := func(b []byte) func(*memFS, []string) {
-		return func(m *memFS, s []string) { d := m.names[last(s)]; d.data = append(d.data, b...) }
+	add := func(b []byte) func(*memfs.FS, []string) {
+		return func(m *memfs.FS, s []string) { d := m.Names[last(s)]; d.Data = append(d.Data, b...) }
 	}
-	fill := func(b byte) func(*memFS, []string) {
-		return func(m *memFS, s []string) {
-			d := m.names[last(s)].data
-			at := m.frames(last(s))
+	fill := func(b byte) func(*memfs.FS, []string) {
+		return func(m *memfs.FS, s []string) {
+			d := m.Names[last(s)].Data
+			at := framesIn(m, last(s))
 			copy(d[at[len(at)-2]:], bytes.Repeat([]byte{b}, len(d)))
 		}
 	}
 	// flip changes a bit of the second frame of the second segment.
-	flip := func(off int) func(*memFS, []string) {
-		return func(m *memFS, s []string) { m.names[s[1]].data[m.frames(s[1])[1]+off] ^= 4 }
+	flip := func(off int) func(*memfs.FS, []string) {
+		return func(m *memfs.FS, s []string) { m.Names[s[1]].Data[framesIn(m, s[1])[1]+off] ^= 4 }
 	}
-	cutSlots := func(name string) func(*memFS, []string) {
-		return func(m *memFS, _ []string) { clear(m.names["/j/"+name].data) }
+	cutSlots := func(name string) func(*memfs.FS, []string) {
+		return func(m *memfs.FS, _ []string) { clear(m.Names["/j/"+name].Data) }
 	}
 	region := func(d Damage) bool { return d.Regions == 1 && d.Records == 3 }
 	return []injury{
 		{name: "none"},
 		{name: "last frame cut short", injure: cutTail(5), lost: 3},
-		{name: "last frame cut off", injure: func(m *memFS, s []string) {
-			at := m.frames(last(s))
-			m.names[last(s)].data = m.names[last(s)].data[:at[len(at)-2]]
+		{name: "last frame cut off", injure: func(m *memfs.FS, s []string) {
+			at := framesIn(m, last(s))
+			m.Names[last(s)].Data = m.Names[last(s)].Data[:at[len(at)-2]]
 		}, lost: 3},
-		{name: "last frame cut in its header", injure: func(m *memFS, s []string) {
-			at := m.frames(last(s))
-			m.names[last(s)].data = m.names[last(s)].data[:at[len(at)-2]+20]
+		{name: "last frame cut in its header", injure: func(m *memfs.FS, s []string) {
+			at := framesIn(m, last(s))
+			m.Names[last(s)].Data = m.Names[last(s)].Data[:at[len(at)-2]+20]
 		}, lost: 3},
 		{name: "last frame zeroed", injure: fill(0), lost: 3},
 		{name: "last frame overwritten", injure: fill(0xA5), lost: 3},
-		{name: "bit flip in the last frame", injure: func(m *memFS, s []string) {
-			d := m.names[last(s)].data
+		{name: "bit flip in the last frame", injure: func(m *memfs.FS, s []string) {
+			d := m.Names[last(s)].Data
 			d[len(d)-1] ^= 1
 		}, lost: 3},
 		{name: "garbage appended", injure: add(garbage)},
 		{name: "zeros appended", injure: add(make([]byte, 5000))},
-		{name: "header of a frame appended", injure: func(m *memFS, s []string) {
-			at := m.frames(s[0])
-			add(bytes.Clone(m.names[s[0]].data[at[0]:at[0]+frameHeaderLen]))(m, s)
+		{name: "header of a frame appended", injure: func(m *memfs.FS, s []string) {
+			at := framesIn(m, s[0])
+			add(bytes.Clone(m.Names[s[0]].Data[at[0]:at[0]+segment.FrameHeaderLen]))(m, s)
 		}},
-		{name: "old frames appended", injure: func(m *memFS, s []string) {
-			add(bytes.Clone(m.names[s[0]].data[segmentHeaderLen:]))(m, s)
+		{name: "old frames appended", injure: func(m *memfs.FS, s []string) {
+			add(bytes.Clone(m.Names[s[0]].Data[segment.HeaderLen:]))(m, s)
 		}},
-		{name: "later frames appended to an earlier segment", injure: func(m *memFS, s []string) {
-			d := m.names[s[0]]
-			d.data = append(d.data, m.names[s[2]].data[segmentHeaderLen:]...)
+		{name: "later frames appended to an earlier segment", injure: func(m *memfs.FS, s []string) {
+			d := m.Names[s[0]]
+			d.Data = append(d.Data, m.Names[s[2]].Data[segment.HeaderLen:]...)
 		}},
-		{name: "bit flip in a message", injure: flip(frameHeaderLen + 10), lost: 3, want: region},
-		{name: "bit flip in a message's length", injure: flip(frameHeaderLen + 1), lost: 3, want: region},
+		{name: "bit flip in a message", injure: flip(segment.FrameHeaderLen + 10), lost: 3, want: region},
+		{name: "bit flip in a message's length", injure: flip(segment.FrameHeaderLen + 1), lost: 3, want: region},
 		{name: "bit flip in the payload's length", injure: flip(12), lost: 3, want: region},
 		{name: "bit flip high in the payload's length", injure: flip(15), lost: 3, want: region},
 		{name: "bit flip in the count", injure: flip(16), lost: 3, want: region},
@@ -147,84 +152,93 @@ func injuries() []injury {
 		{name: "bit flip in the time", injure: flip(50), lost: 3, want: region},
 		{name: "bit flip in the mark", injure: flip(3), lost: 3, want: region},
 		{
-			name: "bit flip in a segment's header", injure: func(m *memFS, s []string) { m.names[s[1]].data[40] ^= 1 },
+			name: "bit flip in a segment's header", injure: func(m *memfs.FS, s []string) { m.Names[s[1]].Data[40] ^= 1 },
 			want: func(d Damage) bool { return d.Regions == 1 && d.Records == 0 },
 		},
-		{name: "bit flip in the last segment's header", injure: func(m *memFS, s []string) { m.names[last(s)].data[40] ^= 1 }},
-		{name: "page of zeros across two frames", injure: func(m *memFS, s []string) {
-			at := m.frames(s[1])
-			clear(m.names[s[1]].data[at[1]-3 : at[1]+3])
+		{name: "bit flip in the last segment's header", injure: func(m *memfs.FS, s []string) { m.Names[last(s)].Data[40] ^= 1 }},
+		{name: "page of zeros across two frames", injure: func(m *memfs.FS, s []string) {
+			at := framesIn(m, s[1])
+			clear(m.Names[s[1]].Data[at[1]-3 : at[1]+3])
 		}, lost: 6},
-		{name: "frame doubled in place", injure: func(m *memFS, s []string) {
-			d, at := m.names[s[1]], m.frames(s[1])
-			d.data = slices.Concat(d.data[:at[2]], d.data[at[1]:])
+		{name: "frame doubled in place", injure: func(m *memfs.FS, s []string) {
+			d, at := m.Names[s[1]], framesIn(m, s[1])
+			d.Data = slices.Concat(d.Data[:at[2]], d.Data[at[1]:])
 		}},
-		{name: "frame taken out", injure: func(m *memFS, s []string) {
-			d, at := m.names[s[1]], m.frames(s[1])
-			d.data = slices.Concat(d.data[:at[1]], d.data[at[2]:])
+		{name: "frame taken out", injure: func(m *memfs.FS, s []string) {
+			d, at := m.Names[s[1]], framesIn(m, s[1])
+			d.Data = slices.Concat(d.Data[:at[1]], d.Data[at[2]:])
 		}, lost: 3},
-		{name: "frames exchanged", injure: func(m *memFS, s []string) {
-			d, at := m.names[s[1]], m.frames(s[1])
-			d.data = slices.Concat(d.data[:at[1]], d.data[at[2]:at[3]], d.data[at[1]:at[2]], d.data[at[3]:])
+		{name: "frames exchanged", injure: func(m *memfs.FS, s []string) {
+			d, at := m.Names[s[1]], framesIn(m, s[1])
+			d.Data = slices.Concat(d.Data[:at[1]], d.Data[at[2]:at[3]], d.Data[at[1]:at[2]], d.Data[at[3]:])
 		}, lost: 3},
-		{name: "end of a middle segment cut", injure: func(m *memFS, s []string) {
-			d := m.names[s[1]]
-			d.data = d.data[:len(d.data)-1]
+		{name: "end of a middle segment cut", injure: func(m *memfs.FS, s []string) {
+			d := m.Names[s[1]]
+			d.Data = d.Data[:len(d.Data)-1]
 		}, lost: 3},
-		{name: "empty file after the last segment", injure: func(m *memFS, s []string) {
-			m.names["/j/"+segmentName(patientRecords+1)] = &node{}
+		{name: "empty file after the last segment", injure: func(m *memfs.FS, s []string) {
+			m.Names["/j/"+segment.Name(patientRecords+1)] = &memfs.Node{}
 		}},
-		{name: "garbage file after the last segment", injure: func(m *memFS, s []string) {
-			m.names["/j/"+segmentName(patientRecords+1)] = &node{data: bytes.Clone(garbage)}
+		{name: "garbage file after the last segment", injure: func(m *memfs.FS, s []string) {
+			m.Names["/j/"+segment.Name(patientRecords+1)] = &memfs.Node{Data: bytes.Clone(garbage)}
 		}},
-		{name: "file with an absurd number", injure: func(m *memFS, s []string) {
-			m.names["/j/18446744073709551615.log"] = &node{data: bytes.Clone(garbage)}
+		{name: "file with an absurd number", injure: func(m *memfs.FS, s []string) {
+			m.Names["/j/18446744073709551615.log"] = &memfs.Node{Data: bytes.Clone(garbage)}
 		}},
 		{
-			name: "meta missing", injure: func(m *memFS, _ []string) { delete(m.names, "/j/meta") },
+			name: "meta missing", injure: func(m *memfs.FS, _ []string) { delete(m.Names, "/j/meta") },
 			want: func(d Damage) bool { return d.Repairs == 1 },
 		},
-		{name: "meta empty", injure: func(m *memFS, _ []string) { m.names["/j/meta"].data = nil }},
-		{name: "meta with a bit flip", injure: func(m *memFS, _ []string) { m.names["/j/meta"].data[25] ^= 2 }},
-		{name: "state missing", injure: func(m *memFS, _ []string) { delete(m.names, "/j/state") }},
+		{name: "meta empty", injure: func(m *memfs.FS, _ []string) { m.Names["/j/meta"].Data = nil }},
+		{name: "meta with a bit flip", injure: func(m *memfs.FS, _ []string) { m.Names["/j/meta"].Data[25] ^= 2 }},
+		{name: "state missing", injure: func(m *memfs.FS, _ []string) { delete(m.Names, "/j/state") }},
 		{name: "state zeroed", injure: cutSlots("state"), want: func(d Damage) bool { return d.Repairs == 1 }},
-		{name: "meta and state missing", injure: func(m *memFS, _ []string) {
-			delete(m.names, "/j/meta")
-			delete(m.names, "/j/state")
+		{name: "meta and state missing", injure: func(m *memfs.FS, _ []string) {
+			delete(m.Names, "/j/meta")
+			delete(m.Names, "/j/state")
 		}},
-		{name: "newest slot of the state zeroed", injure: func(m *memFS, _ []string) {
-			file, _ := m.Open("/j/state", 0)
-			s, _, _, _ := scanSlots(file)
-			clear(m.names["/j/state"].data[(1-s.turn)*slotGap:][:slotLen])
+		{name: "newest slot of the state zeroed", injure: func(m *memfs.FS, _ []string) {
+			clear(newestSlot(m.Names["/j/state"].Data))
 		}},
 		{name: "cursor zeroed", injure: cutSlots("cursor-r"), want: func(d Damage) bool { return d.Cursors == 1 }},
-		{name: "cursor empty", injure: func(m *memFS, _ []string) { m.names["/j/cursor-r"].data = nil }},
-		{name: "cursor missing", injure: func(m *memFS, _ []string) { delete(m.names, "/j/cursor-r") }},
-		{name: "cursor of another journal", injure: func(m *memFS, _ []string) {
-			copy(m.names["/j/cursor-r"].data, encodeSlot(99, position{5, 5}.encode(1)))
+		{name: "cursor empty", injure: func(m *memfs.FS, _ []string) { m.Names["/j/cursor-r"].Data = nil }},
+		{name: "cursor missing", injure: func(m *memfs.FS, _ []string) { delete(m.Names, "/j/cursor-r") }},
+		{name: "cursor of another journal", injure: func(m *memfs.FS, _ []string) {
+			copy(m.Names["/j/cursor-r"].Data, slot.Encode(99, position{5, 5}.encode(1)))
 		}},
-		{name: "lock with garbage", injure: func(m *memFS, _ []string) { m.names["/j/lock"].data = bytes.Clone(garbage) }},
+		{name: "lock with garbage", injure: func(m *memfs.FS, _ []string) { m.Names["/j/lock"].Data = bytes.Clone(garbage) }},
 	}
 }
 
+// newestSlot returns the slot with the highest version.
+func newestSlot(file []byte) (newest []byte) {
+	version := uint64(0)
+	for b := file; len(b) >= slot.Len; b = b[min(slot.Gap, len(b)):] {
+		if v := binary.LittleEndian.Uint64(b[16:]); v > version {
+			newest, version = b[:slot.Len], v
+		}
+	}
+	return newest
+}
+
 // segmentInjuries lose a number of records that depends on the segments.
-func segmentInjuries(m *memFS) []injury {
-	s := m.segments()
-	in := func(i int) int { return 3 * (len(m.frames(s[i])) - 1) }
+func segmentInjuries(m *memfs.FS) []injury {
+	s := segmentsIn(m)
+	in := func(i int) int { return 3 * (len(framesIn(m, s[i])) - 1) }
 	return []injury{
-		{name: "segment missing", injure: func(m *memFS, s []string) { delete(m.names, s[1]) }, lost: in(1)},
-		{name: "first segment missing", injure: func(m *memFS, s []string) { delete(m.names, s[0]) }, lost: in(0)},
-		{name: "last segment missing", injure: func(m *memFS, s []string) { delete(m.names, last(s)) }, lost: in(len(s) - 1)},
-		{name: "segment empty", injure: func(m *memFS, s []string) { m.names[s[1]].data = nil }, lost: in(1)},
-		{name: "segment shorter than its header", injure: func(m *memFS, s []string) { m.names[s[1]].data = m.names[s[1]].data[:10] }, lost: in(1)},
-		{name: "last segment empty", injure: func(m *memFS, s []string) { m.names[last(s)].data = nil }, lost: in(len(s) - 1)},
-		{name: "segment zeroed", injure: func(m *memFS, s []string) { clear(m.names[s[1]].data) }, lost: in(1)},
-		{name: "segments swapped", injure: func(m *memFS, s []string) {
-			m.names[s[1]], m.names[s[2]] = m.names[s[2]], m.names[s[1]]
+		{name: "segment missing", injure: func(m *memfs.FS, s []string) { delete(m.Names, s[1]) }, lost: in(1)},
+		{name: "first segment missing", injure: func(m *memfs.FS, s []string) { delete(m.Names, s[0]) }, lost: in(0)},
+		{name: "last segment missing", injure: func(m *memfs.FS, s []string) { delete(m.Names, last(s)) }, lost: in(len(s) - 1)},
+		{name: "segment empty", injure: func(m *memfs.FS, s []string) { m.Names[s[1]].Data = nil }, lost: in(1)},
+		{name: "segment shorter than its header", injure: func(m *memfs.FS, s []string) { m.Names[s[1]].Data = m.Names[s[1]].Data[:10] }, lost: in(1)},
+		{name: "last segment empty", injure: func(m *memfs.FS, s []string) { m.Names[last(s)].Data = nil }, lost: in(len(s) - 1)},
+		{name: "segment zeroed", injure: func(m *memfs.FS, s []string) { clear(m.Names[s[1]].Data) }, lost: in(1)},
+		{name: "segments swapped", injure: func(m *memfs.FS, s []string) {
+			m.Names[s[1]], m.Names[s[2]] = m.Names[s[2]], m.Names[s[1]]
 		}, lost: in(1) + in(2)},
-		{name: "all segments missing", injure: func(m *memFS, s []string) {
+		{name: "all segments missing", injure: func(m *memfs.FS, s []string) {
 			for _, name := range s {
-				delete(m.names, name)
+				delete(m.Names, name)
 			}
 		}, lost: patientRecords},
 	}
@@ -238,11 +252,11 @@ func TestInjuries(t *testing.T) {
 		for _, clean := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/clean=%v", c.name, clean), func(t *testing.T) {
 				fs, texts := patient(t, clean)
-				if tailBatches(fs, fs.segments()) < 2 || len(fs.segments()) < 4 {
+				if tailBatches(fs, segmentsIn(fs)) < 2 || len(segmentsIn(fs)) < 4 {
 					t.Fatal("the patient is too small for the injuries")
 				}
 				if c.injure != nil {
-					c.injure(fs, fs.segments())
+					c.injure(fs, segmentsIn(fs))
 				}
 				d := survive(t, fs, texts, c.lost)
 				if c.want != nil && !c.want(d) {
@@ -254,9 +268,9 @@ func TestInjuries(t *testing.T) {
 }
 
 // survive opens an injured journal and holds it to its promises.
-func survive(t *testing.T, fs *memFS, texts map[uint64]string, lost int) Damage {
+func survive(t *testing.T, fs *memfs.FS, texts map[uint64]string, lost int) Damage {
 	t.Helper()
-	before := fs.clone()
+	before := fs.Clone()
 	j := open(t, "/j", still(fs))
 	r := reader(t, j, "r", FromOldest)
 	put(t, j, 1000, "new")
@@ -279,8 +293,8 @@ func survive(t *testing.T, fs *memFS, texts map[uint64]string, lost int) Damage 
 	if gaps := gapsIn(got); skipped < gaps {
 		t.Errorf("%d records counted as skipped, %d are missing between others", skipped, gaps)
 	}
-	value, ok, err := readSlots(before, "/j/state")
-	if err == nil && ok && lost > 0 && parseState(value).clean && before.names["/j/cursor-r"] != nil && skipped != uint64(lost) {
+	value, ok, err := slot.Read(before, "/j/state")
+	if err == nil && ok && lost > 0 && parseState(value).clean && before.Names["/j/cursor-r"] != nil && skipped != uint64(lost) {
 		t.Errorf("%d records counted as skipped after a clean stop, lost were %d", skipped, lost)
 	}
 	return j.Damage()
@@ -300,9 +314,9 @@ func TestRandomDamage(t *testing.T) {
 	unclean, _ := patient(t, false)
 	rng := rand.New(rand.NewSource(7))
 	for i := range scale(10_000, 500_000) {
-		fs := clean.clone()
+		fs := clean.Clone()
 		if i%2 == 0 {
-			fs = unclean.clone()
+			fs = unclean.Clone()
 		}
 		what, frames := hurt(fs, rng)
 		randomlyHurt(t, fs, texts, fmt.Sprintf("round %d: %s", i, what), frames)
@@ -313,9 +327,9 @@ func TestRandomDamage(t *testing.T) {
 }
 
 // hurt damages up to 4 places and returns how many frames that can touch.
-func hurt(fs *memFS, rng *rand.Rand) (what string, frames int) {
+func hurt(fs *memfs.FS, rng *rand.Rand) (what string, frames int) {
 	names := slices.Collect(func(yield func(string) bool) {
-		for name := range fs.names {
+		for name := range fs.Names {
 			if !yield(name) {
 				return
 			}
@@ -324,25 +338,25 @@ func hurt(fs *memFS, rng *rand.Rand) (what string, frames int) {
 	slices.Sort(names)
 	for range 1 + rng.Intn(4) {
 		name := names[rng.Intn(len(names))]
-		d := fs.names[name]
-		if len(d.data) == 0 {
+		d := fs.Names[name]
+		if len(d.Data) == 0 {
 			continue
 		}
-		off := rng.Intn(len(d.data))
+		off := rng.Intn(len(d.Data))
 		if rng.Intn(8) > 0 {
-			d.data[off] ^= 1 << rng.Intn(8)
+			d.Data[off] ^= 1 << rng.Intn(8)
 			what += fmt.Sprintf("flip in %s at %d; ", path.Base(name), off)
 			frames++
 			continue
 		}
-		d.data = d.data[:off]
+		d.Data = d.Data[:off]
 		what += fmt.Sprintf("cut %s at %d; ", path.Base(name), off)
 		frames += patientBatches
 	}
 	return what, frames
 }
 
-func randomlyHurt(t *testing.T, fs *memFS, texts map[uint64]string, what string, frames int) {
+func randomlyHurt(t *testing.T, fs *memfs.FS, texts map[uint64]string, what string, frames int) {
 	t.Helper()
 	j, err := Open("/j", still(fs))
 	if err != nil {

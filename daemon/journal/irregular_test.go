@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
 )
 
 // TestWhatIsNoFileIsAnErrorWithItsPath: on the real file system, where a FIFO would
@@ -25,7 +27,7 @@ func TestWhatIsNoFileIsAnErrorWithItsPath(t *testing.T) {
 		"symbolic link": func(path string) error { return os.Symlink("/dev/zero", path) },
 	}
 	for kind, make := range kinds {
-		for _, name := range []string{metaName, stateName, lockName, cursorPrefix + "r", segmentName(1), "meta.tmp", quarantineName} {
+		for _, name := range []string{metaName, stateName, lockName, cursorPrefix + "r", segment.Name(1), "meta.tmp", quarantineName} {
 			t.Run(kind+" "+name, func(t *testing.T) {
 				if name == quarantineName && kind == "directory" {
 					t.Skip("it is one")

@@ -10,6 +10,10 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/slot"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // A Record is one message in the journal. Its Data must not be modified.
@@ -50,7 +54,7 @@ type Options struct {
 	// Steady translates times to a clock that is not stepped, by which MaxAge and Trim
 	// measure ages. nil trusts the clock.
 	Steady func(time.Time) time.Time
-	FS     FS // nil is the machine's
+	FS     vfs.FS // nil is the machine's
 	// Log gets a line for whatever is found broken, cut, removed, set anew or not
 	// readable; nil is none.
 	Log *slog.Logger
@@ -83,7 +87,7 @@ func (o *Options) setDefaults() {
 		o.Steady = func(t time.Time) time.Time { return t }
 	}
 	if o.FS == nil {
-		o.FS = unixFS{}
+		o.FS = vfs.Disk{}
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -109,18 +113,18 @@ var (
 type Journal struct {
 	dir  string
 	opts Options // changed with syncMu, appendMu and mu held: one of them is enough to read
-	fs   FS
+	fs   vfs.FS
 	log  *slog.Logger
-	who  identity
-	lock File // with syncMu held
-	home home // likewise; dir is changed with mu held too
+	who  segment.Identity
+	lock vfs.File // with syncMu held
+	home home     // likewise; dir is changed with mu held too
 
 	syncMu        sync.Mutex // held while making durable and while removing
 	cursorsSynced time.Time
 
-	appendMu sync.Mutex // held while writing
-	active   *segment   // nil until the first Append after Open or a failure
-	encoded  []byte     // the frame at hand
+	appendMu sync.Mutex  // held while writing
+	active   *logSegment // nil until the first Append after Open or a failure
+	encoded  []byte      // the frame at hand
 
 	repairMu sync.Mutex // held while repairing
 	repairs  []*repair  // that Open has found necessary, and are not done
@@ -128,14 +132,14 @@ type Journal struct {
 	stateSync  sync.Mutex // held while making the state durable, and before stateMu
 	stateMu    sync.Mutex // held while writing the state, but not for the wait of an fsync
 	state      state
-	stateSlots *slotFile
+	stateSlots *slot.File
 
 	mu         sync.Mutex
-	segments   []*segment
-	orphans    []*segment // removed, but open for writing: the keeper may be using them
-	position              // of the next message
-	reserved   uint64     // durably: no higher number is handed out
-	last       uint64     // number of the newest message that exists
+	segments   []*logSegment
+	orphans    []*logSegment // removed, but open for writing: the keeper may be using them
+	position                 // of the next message
+	reserved   uint64        // durably: no higher number is handed out
+	last       uint64        // number of the newest message that exists
 	generation uint64
 	bytes      int64
 	synced     uint64
@@ -163,7 +167,7 @@ type Journal struct {
 
 // ID names this journal among all others; together with a record's number it
 // names the record.
-func (j *Journal) ID() string { return formatID(j.who.id) }
+func (j *Journal) ID() string { return formatID(j.who.ID) }
 
 // LastGeneration returns the generation of the newest batch in the journal, 0
 // when there is none.
@@ -230,7 +234,7 @@ func (j *Journal) Fault() error {
 
 func (j *Journal) path(name string) string { return filepath.Join(j.dir, name) }
 
-func (j *Journal) segmentPath(s *segment) string { return j.path(segmentName(s.first)) }
+func (j *Journal) segmentPath(s *logSegment) string { return j.path(segment.Name(s.first)) }
 
 // wake tells the readers that there is something new. The caller holds mu.
 func (j *Journal) wake() {
@@ -251,3 +255,10 @@ func (j *Journal) work() {
 }
 
 func isEOF(err error) bool { return errors.Is(err, io.EOF) }
+
+func notEOF(err error) error {
+	if isEOF(err) {
+		return nil
+	}
+	return err
+}

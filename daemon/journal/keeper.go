@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // keep does in the background what Append and Commit need not wait for: group
@@ -56,7 +59,7 @@ func (j *Journal) tend() error {
 	if err == nil && j.opts.Fsync != FsyncNever {
 		j.mu.Lock()
 		oldest, newest := j.ends()
-		if n := len(j.segments); n > 0 && j.segments[n-1].synced <= segmentHeaderLen {
+		if n := len(j.segments); n > 0 && j.segments[n-1].synced <= segment.HeaderLen {
 			newest = 0 // it may not be durable
 		}
 		j.mu.Unlock()
@@ -104,8 +107,8 @@ func (j *Journal) syncSegments() error { return j.flush(j.opts.Fsync != FsyncNev
 
 // A part is what of a segment is to be made durable.
 type part struct {
-	s      *segment
-	file   File // nil: it is to be opened
+	s      *logSegment
+	file   vfs.File // nil: it is to be opened
 	size   int64
 	synced int64
 	end    uint64

@@ -2,12 +2,17 @@
 
 package journal
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
+)
 
 // TestVerifyFindsAMissingSegment: wherever it was.
 func TestVerifyFindsAMissingSegment(t *testing.T) {
 	healthy, _ := patient(t, true)
-	for i := range healthy.segments() {
+	for i := range segmentsIn(healthy) {
 		for _, clean := range []bool{true, false} {
 			fs, _ := patient(t, clean)
 			if !clean { // as the keeper of a daemon that runs on has noted it
@@ -17,7 +22,7 @@ func TestVerifyFindsAMissingSegment(t *testing.T) {
 			}
 			check := func() (found int) {
 				c := checker{fs: fs, dir: "/j", report: func(Problem) { found++ }}
-				if err := c.check(func(*frame) error { return nil }); err != nil {
+				if err := c.check(func(*segment.Frame) error { return nil }); err != nil {
 					t.Fatal(err)
 				}
 				return found
@@ -25,12 +30,12 @@ func TestVerifyFindsAMissingSegment(t *testing.T) {
 			if n := check(); n > 0 {
 				t.Fatalf("%d problems in a healthy journal", n)
 			}
-			delete(fs.names, fs.segments()[i])
+			delete(fs.Names, segmentsIn(fs)[i])
 			if check() == 0 {
-				t.Errorf("clean %v: segment %d of %d is missing, and that is not found", clean, i, len(healthy.segments()))
+				t.Errorf("clean %v: segment %d of %d is missing, and that is not found", clean, i, len(segmentsIn(healthy)))
 			}
 			j := open(t, "/j", still(fs))
-			if missing := j.Damage().Missing; (i == 0 || i == len(healthy.segments())-1) && missing != 1 {
+			if missing := j.Damage().Missing; (i == 0 || i == len(segmentsIn(healthy))-1) && missing != 1 {
 				t.Errorf("clean %v: Open counts %d missing segments", clean, missing)
 			}
 			abandon(j)
@@ -41,7 +46,7 @@ func TestVerifyFindsAMissingSegment(t *testing.T) {
 // TestVerifyExplainsWhatRetentionRemoved: as nothing missing, also when the process was
 // killed directly after it.
 func TestVerifyExplainsWhatRetentionRemoved(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	opts := still(fs)
 	opts.MaxBytes = 4000
 	j := open(t, "/j", opts)
@@ -50,8 +55,8 @@ func TestVerifyExplainsWhatRetentionRemoved(t *testing.T) {
 	begin(t, j)
 	for range 60 {
 		fill(t, j, 1)
-		c := checker{fs: fs.clone(), dir: "/j", report: func(p Problem) { t.Error(p) }}
-		if err := c.check(func(*frame) error { return nil }); err != nil {
+		c := checker{fs: fs.Clone(), dir: "/j", report: func(p Problem) { t.Error(p) }}
+		if err := c.check(func(*segment.Frame) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"math/rand"
 	"testing"
 	"time"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
 )
 
 // A model is what the journal should be: a slice, and a place in it per reader.
@@ -144,7 +146,7 @@ func (m *model) append(t *testing.T, j *Journal, rng *rand.Rand, generation uint
 	if len(batch) == 0 {
 		return
 	}
-	m.batches = append(m.batches, batchOfModel{len(m.all), int64(frameHeaderLen + payloadLen(batch)), at})
+	m.batches = append(m.batches, batchOfModel{len(m.all), int64(segment.FrameHeaderLen + segment.PayloadLen(batch)), at})
 	for i, b := range batch {
 		m.all = append(m.all, seen{j.Last() - uint64(len(batch)-1-i), string(b)})
 	}
@@ -280,7 +282,7 @@ func (m *model) firstToKeep(j *Journal, place int, maxBytes int64, oldest time.T
 		}
 		frames += b.bytes
 		headers := len(j.segments) - 1 - j.locate(m.all[b.first].seq)
-		if left := frames + int64(headers)*segmentHeaderLen; end <= place || b.time.Before(oldest) || maxBytes > 0 && left > maxBytes {
+		if left := frames + int64(headers)*segment.HeaderLen; end <= place || b.time.Before(oldest) || maxBytes > 0 && left > maxBytes {
 			break
 		}
 		keep = b.first

@@ -8,6 +8,10 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/slot"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // cursor returns the cursor of that name, and makes it if need be. The caller
@@ -20,9 +24,9 @@ func (j *Journal) cursor(name string, start Start) (*cursor, error) {
 	case closed:
 		return nil, ErrClosed
 	case c == nil:
-		c = &cursor{name: name, path: j.path(cursorPrefix + name), fs: j.fs, id: j.who.id}
+		c = &cursor{name: name, path: j.path(cursorPrefix + name), fs: j.fs, id: j.who.ID}
 		if info, err := j.fs.Stat(c.path); err == nil && info.Kind != "" {
-			return nil, &os.PathError{Op: "open", Path: c.path, Err: irregular(info.Kind)}
+			return nil, &os.PathError{Op: "open", Path: c.path, Err: vfs.Irregular(info.Kind)}
 		}
 		c.reset(j.startOf(start))
 	case c.isBroken():
@@ -48,7 +52,7 @@ func (r *Reader) findPlace() error {
 	}
 	c := r.cursor
 	var saved savedCursor
-	saved.value, saved.ok, saved.err = readSlots(c.fs, c.path)
+	saved.value, saved.ok, saved.err = slot.Read(c.fs, c.path)
 	r.failures++
 	if errors.Is(saved.err, os.ErrNotExist) || errors.Is(saved.err, unix.EIO) && r.failures >= readRetries {
 		saved = savedCursor{} // to begin with the oldest repeats, and loses nothing
@@ -85,9 +89,9 @@ func (j *Journal) startOf(start Start) position {
 // indexBefore returns the index that the header of the segment tells which begins
 // with first, unknownIndex when it tells none.
 func (j *Journal) indexBefore(first uint64) uint64 {
-	h := readHeader(j.fs, j.path(segmentName(first)))
-	if h.ok && h.identity == j.who && h.first == first {
-		return h.index
+	h := readHeader(j.fs, j.path(segment.Name(first)))
+	if h.ok && h.Identity == j.who && h.First == first {
+		return h.Index
 	}
 	return unknownIndex
 }

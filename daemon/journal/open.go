@@ -13,6 +13,9 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // Open opens the journal in a directory, and makes it when there is none. No
@@ -87,10 +90,10 @@ func (j *Journal) claim() (e *evidence, fresh bool, err error) {
 	return e, fresh, nil
 }
 
-func newIdentity() identity {
+func newIdentity() segment.Identity {
 	var b [16]byte
 	rand.Read(b[:]) // never fails: it aborts the process instead
-	return identity{id: binary.LittleEndian.Uint64(b[:]), mark: binary.LittleEndian.Uint64(b[8:])}
+	return segment.Identity{ID: binary.LittleEndian.Uint64(b[:]), Mark: binary.LittleEndian.Uint64(b[8:])}
 }
 
 func (j *Journal) lockDir() error {
@@ -128,31 +131,31 @@ func (j *Journal) measureQuarantine() {
 func (j *Journal) takeSegments(e *evidence) {
 	for i, f := range e.segments {
 		h := &e.headers[i]
-		first, _ := parseSegmentName(f.Name)
-		sure := h.ok && h.identity == j.who && h.first == first
+		first, _ := segment.ParseName(f.Name)
+		sure := h.ok && h.Identity == j.who && h.First == first
 		if h.ok && !sure {
 			j.damage.Strays++
 			j.log.Error("a file is no part of this journal and is left alone; it was copied or renamed, or is of another journal",
-				"file", j.path(f.Name), "its_journal", formatID(h.id), "its_first_number", h.first)
+				"file", j.path(f.Name), "its_journal", formatID(h.ID), "its_first_number", h.First)
 			continue
 		}
 		if h.err != nil {
 			j.unread[f.Name] = h.err
 			j.log.Error("a segment of the journal cannot be read; delivery waits for it", "file", j.path(f.Name), "error", h.err)
 		}
-		if f.Bytes > maxSegmentLen {
-			j.log.Error("a segment of the journal is too large; what is beyond the limit is not read", "file", j.path(f.Name), "bytes", f.Bytes, "limit", int64(maxSegmentLen))
+		if f.Bytes > segment.MaxLen {
+			j.log.Error("a segment of the journal is too large; what is beyond the limit is not read", "file", j.path(f.Name), "bytes", f.Bytes, "limit", int64(segment.MaxLen))
 		}
-		j.segments = append(j.segments, &segment{
-			first: first, size: min(f.Bytes, maxSegmentLen), began: f.ModTime, used: f.ModTime.Add(fileTimeGrain),
-			sure: sure, index: h.index, id: f.ID,
+		j.segments = append(j.segments, &logSegment{
+			first: first, size: min(f.Bytes, segment.MaxLen), began: f.ModTime, used: f.ModTime.Add(fileTimeGrain),
+			sure: sure, index: h.Index, id: f.ID,
 		})
 	}
 }
 
 func (j *Journal) takeCursors(e *evidence) {
 	for i, f := range e.cursors {
-		c := &cursor{name: strings.TrimPrefix(f.Name, cursorPrefix), id: j.who.id, fs: j.fs, path: j.path(f.Name)}
+		c := &cursor{name: strings.TrimPrefix(f.Name, cursorPrefix), id: j.who.ID, fs: j.fs, path: j.path(f.Name)}
 		c.take(&e.places[i])
 		switch {
 		case c.unread != nil:
@@ -231,9 +234,9 @@ func (j *Journal) release() {
 		c.release()
 	}
 	if j.stateSlots != nil {
-		j.stateSlots.file.Close() // synced, or of no use
+		j.stateSlots.Close() // synced, or of no use
 	}
-	for _, f := range []File{j.lock, j.home.dir} {
+	for _, f := range []vfs.File{j.lock, j.home.dir} {
 		if f != nil {
 			f.Close() // nothing depends on it
 		}

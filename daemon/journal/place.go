@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // lookInterval is the time between two checks that the journal's files are still where
@@ -17,8 +19,8 @@ const lookInterval = time.Second
 
 // A home is the directory that the journal has its files in.
 type home struct {
-	dir  File // open: leads to it when its name does not any more
-	id   FileID
+	dir  vfs.File // open: leads to it when its name does not any more
+	id   vfs.FileID
 	seen time.Time // its modification time when all files were there
 	at   time.Time // when that was
 }
@@ -91,7 +93,7 @@ func (j *Journal) lookAround(away bool) error {
 }
 
 // isHere reports whether the directory has its name still.
-func (j *Journal) isHere() (here bool, info FileInfo, err error) {
+func (j *Journal) isHere() (here bool, info vfs.FileInfo, err error) {
 	info, err = j.fs.Stat(j.dir)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return false, info, nil
@@ -100,7 +102,7 @@ func (j *Journal) isHere() (here bool, info FileInfo, err error) {
 }
 
 // has reports whether a name leads to that file.
-func (j *Journal) has(path string, id FileID) (bool, error) {
+func (j *Journal) has(path string, id vfs.FileID) (bool, error) {
 	info, err := j.fs.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil

@@ -6,6 +6,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // Start says where a reader begins that never had a cursor. One whose cursor is
@@ -42,15 +45,15 @@ type Reader struct {
 	interrupt chan struct{}
 
 	position // of the next message to return
-	segment  *segment
-	file     File
-	scan     scanner
-	frame    frame  // that is being returned
-	left     uint64 // messages of it
-	rest     []byte // their bytes
-	jumped   bool   // removal or Trim has taken what was next: what is missing is no damage
-	failures int    // to read, one after the other
-	lost     bool   // the cursor could not be read: there is no position
+	segment  *logSegment
+	file     vfs.File
+	scan     segment.Scanner
+	frame    segment.Frame // that is being returned
+	left     uint64        // messages of it
+	rest     []byte        // their bytes
+	jumped   bool          // removal or Trim has taken what was next: what is missing is no damage
+	failures int           // to read, one after the other
+	lost     bool          // the cursor could not be read: there is no position
 }
 
 // NewReader returns the reader of that name, at the place that it last
@@ -73,8 +76,8 @@ func (j *Journal) NewReader(name string, opts ReaderOptions) (*Reader, error) {
 	}
 	c.open, c.pinned = true, opts.Pin
 	r := &Reader{j: j, cursor: c, wake: make(chan struct{}, 1), interrupt: make(chan struct{}, 1), position: c.at, lost: !c.usable()}
-	r.scan.mark = j.who.mark
-	r.scan.damaged = func(off, length int64) { j.damagedRegion(r.segment.first, r.file, off, length) }
+	r.scan.Mark = j.who.Mark
+	r.scan.Damaged = func(off, length int64) { j.damagedRegion(r.segment.first, r.file, off, length) }
 	j.readers = append(j.readers, r)
 	return r, nil
 }
@@ -124,7 +127,7 @@ func (r *Reader) TryRead(records []Record) (n int, skipped uint64, err error) {
 	}
 	for n < len(records) {
 		if r.left == 0 {
-			if n > 0 && !r.scan.peek() {
+			if n > 0 && !r.scan.Peek() {
 				break // the next frame's place is that of the records
 			}
 			if found, err := r.nextFrame(); !found {
@@ -140,7 +143,7 @@ func (r *Reader) TryRead(records []Record) (n int, skipped uint64, err error) {
 		if missing := r.missing(); missing > 0 {
 			skipped = missing
 			if !r.jumped {
-				r.j.missingRecords(r.frame.end()-r.left, missing)
+				r.j.missingRecords(r.frame.End()-r.left, missing)
 			}
 		}
 		r.jumped = false
@@ -153,8 +156,8 @@ func (r *Reader) TryRead(records []Record) (n int, skipped uint64, err error) {
 
 // place returns the position of the next message of the frame.
 func (r *Reader) place() position {
-	done := r.frame.count - r.left
-	return position{r.frame.first + done, r.frame.index + done}
+	done := r.frame.Count - r.left
+	return position{r.frame.First + done, r.frame.Index + done}
 }
 
 // missing returns how many messages are missing before the next one of the frame.
@@ -172,7 +175,7 @@ func (r *Reader) missingAtEnd() (last Record, skipped uint64) {
 	j := r.j
 	j.mu.Lock()
 	at := len(j.segments)
-	read := at == 0 || j.segments[at-1] == r.segment && r.scan.off == r.segment.size
+	read := at == 0 || j.segments[at-1] == r.segment && r.scan.Off == r.segment.size
 	if !read || j.away != nil || r.index == unknownIndex || r.index >= j.index {
 		j.mu.Unlock()
 		return Record{}, 0
@@ -185,8 +188,8 @@ func (r *Reader) missingAtEnd() (last Record, skipped uint64) {
 }
 
 func (r *Reader) step() Record {
-	rec := Record{Seq: r.next, Time: r.frame.received(), index: r.index}
-	rec.Data, r.rest = message(r.rest)
+	rec := Record{Seq: r.next, Time: r.frame.Received(), index: r.index}
+	rec.Data, r.rest = segment.Message(r.rest)
 	r.left--
 	r.next++
 	r.index++

@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 // TestReadersFollowAWriter: two readers of different pace see all that a writer
@@ -75,7 +78,7 @@ func follow(t *testing.T, r *Reader, size int) (n int) {
 // TestSyncedReachesTheNewest: at rest the two are equal, also when an unclean stop
 // has given up numbers behind them.
 func TestSyncedReachesTheNewest(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	for round, stop := range []func(*Journal){abandon, func(j *Journal) { j.Close() }, abandon} {
 		j := open(t, "/j", still(fs))
 		if round > 0 {
@@ -97,7 +100,7 @@ func TestSyncedReachesTheNewest(t *testing.T) {
 }
 
 func TestReadEndsWithItsContext(t *testing.T) {
-	j := open(t, "/j", still(newMemFS()))
+	j := open(t, "/j", still(memfs.New()))
 	r := reader(t, j, "r", FromEnd)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -107,7 +110,7 @@ func TestReadEndsWithItsContext(t *testing.T) {
 }
 
 func TestInterruptEndsAReadThatWaits(t *testing.T) {
-	j := open(t, "/j", still(newMemFS()))
+	j := open(t, "/j", still(memfs.New()))
 	r := reader(t, j, "r", FromOldest)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -130,7 +133,7 @@ func TestInterruptEndsAReadThatWaits(t *testing.T) {
 }
 
 func TestTryReadDoesNotWait(t *testing.T) {
-	j := open(t, "/j", still(newMemFS()))
+	j := open(t, "/j", still(memfs.New()))
 	r := reader(t, j, "r", FromOldest)
 	records := make([]Record, 3)
 	for _, want := range []int{0, 1, 0} {
@@ -146,7 +149,7 @@ func TestTryReadDoesNotWait(t *testing.T) {
 // TestReaderOfADamagedCursorRepeatsAndLosesNothing: only one that is new may begin
 // with the end.
 func TestReaderOfADamagedCursorRepeatsAndLosesNothing(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	j := open(t, "/j", still(fs))
 	r := reader(t, j, "r", FromEnd)
 	put(t, j, 1, "one")
@@ -156,7 +159,7 @@ func TestReaderOfADamagedCursorRepeatsAndLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	abandon(j)
-	clear(fs.names["/j/cursor-r"].data)
+	clear(fs.Names["/j/cursor-r"].Data)
 	j = open(t, "/j", still(fs))
 	got, skipped := drain(t, reader(t, j, "r", FromEnd))
 	if len(got) != 2 || skipped != 0 || j.Damage().Cursors != 1 {
@@ -165,7 +168,7 @@ func TestReaderOfADamagedCursorRepeatsAndLosesNothing(t *testing.T) {
 }
 
 func TestReaderFromTheEndSeesOnlyWhatComes(t *testing.T) {
-	j := open(t, "/j", still(newMemFS()))
+	j := open(t, "/j", still(memfs.New()))
 	put(t, j, 1, "old")
 	r := reader(t, j, "r", FromEnd)
 	put(t, j, 2, "new")
@@ -175,7 +178,7 @@ func TestReaderFromTheEndSeesOnlyWhatComes(t *testing.T) {
 }
 
 func TestReaderNames(t *testing.T) {
-	j := open(t, "/j", still(newMemFS()))
+	j := open(t, "/j", still(memfs.New()))
 	for _, name := range []string{"", "a/b", "ä", "a.tmp", "a b", string(make([]byte, 200))} {
 		if _, err := j.NewReader(name, ReaderOptions{Start: FromEnd}); err == nil {
 			t.Errorf("%q was accepted", name)
@@ -210,19 +213,19 @@ func TestCommitSurvivesTheProcess(t *testing.T) {
 // TestUnreadablePageIsDamage: a bad sector is reported, retried, and then costs
 // the frames that lie on it, not the rest.
 func TestUnreadablePageIsDamage(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	opts := still(fs)
 	opts.SegmentBytes = 1 << 20
 	j := open(t, "/j", opts)
 	r := reader(t, j, "r", FromOldest)
-	page := string(make([]byte, pageBytes))
+	page := string(make([]byte, segment.PageBytes))
 	for i := range 10 {
 		put(t, j, uint64(i), page)
 	}
-	const bad = 3*pageBytes + 100
-	name := fs.segments()[0]
-	fs.fail = func(o op) error {
-		if o.kind == opRead && o.name == name && o.off <= bad && bad < o.off+int64(len(o.data)) {
+	const bad = 3*segment.PageBytes + 100
+	name := segmentsIn(fs)[0]
+	fs.Fail = func(o memfs.Op) error {
+		if o.Kind == memfs.Read && o.Name == name && o.Off <= bad && bad < o.Off+int64(len(o.Data)) {
 			return unix.EIO
 		}
 		return nil

@@ -9,6 +9,9 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // checkFiles makes sure that each file of the journal has its name, or gets it again.
@@ -63,7 +66,7 @@ func (j *Journal) repaired(path string) {
 func (j *Journal) checkSmallFiles() error {
 	if _, err := j.fs.Stat(j.path(metaName)); errors.Is(err, os.ErrNotExist) {
 		j.repaired(j.path(metaName))
-		if err := writeFile(j.fs, j.path(metaName), encodeMeta(j.who)); err != nil {
+		if err := vfs.WriteFile(j.fs, j.path(metaName), encodeMeta(j.who)); err != nil {
 			return err
 		}
 	} else if err != nil {
@@ -84,7 +87,7 @@ func (j *Journal) checkState() error {
 	j.stateSync.Lock()
 	defer j.stateSync.Unlock()
 	j.stateMu.Lock()
-	s, file := j.state, j.stateSlots.file
+	s, file := j.state, j.stateSlots
 	j.stateMu.Unlock()
 	info, err := file.Stat()
 	if err != nil {
@@ -112,14 +115,14 @@ func (c *cursor) checkFile(j *Journal) bool {
 			return false
 		}
 	} else {
-		info, err := c.slots.file.Stat()
+		info, err := c.slots.Stat()
 		if err != nil {
 			return false
 		}
 		if ok, err := j.has(c.path, info.ID); ok || err != nil {
 			return false
 		}
-		c.slots.file.Close() // it is not the cursor any more
+		c.slots.Close() // it is not the cursor any more
 		c.slots = nil
 	}
 	c.mu.Lock()
@@ -132,7 +135,7 @@ func (c *cursor) checkFile(j *Journal) bool {
 // them, and takes the others off the list.
 func (j *Journal) checkSegments() (saved, lost int, err error) {
 	j.mu.Lock()
-	segments := append([]*segment(nil), j.segments...)
+	segments := append([]*logSegment(nil), j.segments...)
 	j.mu.Unlock()
 	for _, s := range segments {
 		here, err := j.hasSegment(s)
@@ -158,7 +161,7 @@ func (j *Journal) checkSegments() (saved, lost int, err error) {
 }
 
 // hasSegment reports whether a segment has its name, or is not in the journal any more.
-func (j *Journal) hasSegment(s *segment) (bool, error) {
+func (j *Journal) hasSegment(s *logSegment) (bool, error) {
 	j.appendMu.Lock() // against removal
 	defer j.appendMu.Unlock()
 	j.mu.Lock()
@@ -172,24 +175,24 @@ func (j *Journal) hasSegment(s *segment) (bool, error) {
 
 // restore writes a segment anew. The error is errNotOpen when nothing of it can be read.
 // Another file of its name is replaced: the journal knows what it has written.
-func (j *Journal) restore(s *segment) error {
+func (j *Journal) restore(s *logSegment) error {
 	from, err := j.sourceOf(s)
 	if err != nil {
 		return err
 	}
 	defer from.Close() // only read
 	path := j.segmentPath(s)
-	to, err := j.fs.Open(path+tempSuffix, unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC)
+	to, err := j.fs.Open(path+vfs.TempSuffix, unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC)
 	if err != nil {
 		return err
 	}
 	err = copyBytes(to, from, s.size)
-	var info FileInfo
+	var info vfs.FileInfo
 	if err == nil {
 		info, err = to.Stat()
 	}
 	if err = errors.Join(err, to.Sync(), to.Close()); err == nil {
-		err = j.fs.Rename(path+tempSuffix, path)
+		err = j.fs.Rename(path+vfs.TempSuffix, path)
 	}
 	if err == nil {
 		err = j.fs.SyncDir(j.dir)
@@ -207,10 +210,10 @@ func (j *Journal) restore(s *segment) error {
 	return nil
 }
 
-func copyBytes(to, from File, size int64) error {
-	buf := make([]byte, chunkBytes)
+func copyBytes(to, from vfs.File, size int64) error {
+	buf := make([]byte, segment.ChunkBytes)
 	for at := int64(0); at < size; {
-		n, err := from.ReadAt(buf[:min(size-at, chunkBytes)], at)
+		n, err := from.ReadAt(buf[:min(size-at, segment.ChunkBytes)], at)
 		if n == 0 && err == nil {
 			err = io.ErrUnexpectedEOF
 		}
@@ -227,7 +230,7 @@ func copyBytes(to, from File, size int64) error {
 
 // sourceOf returns a descriptor of a segment that has lost its name: what it is written
 // through, what a reader has open, or its name in the directory that was moved away.
-func (j *Journal) sourceOf(s *segment) (File, error) {
+func (j *Journal) sourceOf(s *logSegment) (vfs.File, error) {
 	j.mu.Lock()
 	file := s.file
 	for _, r := range j.readers {
@@ -235,7 +238,7 @@ func (j *Journal) sourceOf(s *segment) (File, error) {
 			file = r.file
 		}
 	}
-	var dup File
+	var dup vfs.File
 	var err error
 	if file != nil {
 		dup, err = file.Dup()
@@ -248,7 +251,7 @@ func (j *Journal) sourceOf(s *segment) (File, error) {
 	if dir == nil {
 		return nil, errNotOpen
 	}
-	dup, err = j.fs.Open(dir.Path()+"/"+segmentName(s.first), unix.O_RDONLY)
+	dup, err = j.fs.Open(dir.Path()+"/"+segment.Name(s.first), unix.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, errNotOpen
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
 )
 
 // A tail is what recovery found at the journal's end.
@@ -58,39 +60,39 @@ type recovered struct {
 
 // recoverSegment returns what it found before the error, too. The error says that the
 // end of the segment could not be read.
-func (j *Journal) recoverSegment(s *segment, end uint64, clean bool) (r recovered, err error) {
+func (j *Journal) recoverSegment(s *logSegment, end uint64, clean bool) (r recovered, err error) {
 	file, err := j.fs.Open(j.segmentPath(s), unix.O_RDONLY)
 	if err != nil {
 		return r, err
 	}
 	defer file.Close() // only read
-	h, ok, headErr := readSegmentHeader(file)
-	ok = ok && h.identity == j.who && h.first == s.first
+	h, ok, headErr := segment.ReadHeader(file)
+	ok = ok && h.Identity == j.who && h.First == s.first
 	if ok {
-		r = recovered{position: position{h.first, h.index}, generation: h.generation, synced: h.synced, known: true}
+		r = recovered{position: position{h.First, h.Index}, generation: h.Generation, synced: h.Synced, known: true}
 	}
-	scan := scanner{mark: j.who.mark, lenient: true}
-	start := min(segmentHeaderLen, s.size)
+	scan := segment.Scanner{Mark: j.who.Mark, Lenient: true}
+	start := min(segment.HeaderLen, s.size)
 	torn, read := int64(0), start // up to where all is known
-	scan.damaged = func(off, length int64) {
+	scan.Damaged = func(off, length int64) {
 		if off+length == s.size {
 			torn = length
-		} else if scan.unread == nil { // else a reader finds out what is damaged
+		} else if scan.Unread() == nil { // else a reader finds out what is damaged
 			j.damagedRegion(s.first, nil, off, length)
 		}
 	}
-	scan.reset(file, start, s.size, s.first, end)
+	scan.Reset(file, start, s.size, s.first, end)
 	frames := 0
 	for {
-		f, serr := scan.next()
+		f, serr := scan.Next()
 		if serr != nil {
-			err = cmp.Or(scan.unreadAfter(read), notEOF(serr))
+			err = cmp.Or(scan.UnreadAfter(read), notEOF(serr))
 			break
 		}
 		frames++
-		r.position = position{f.end(), f.index + f.count}
-		r.generation, r.known = f.generation, true
-		read = scan.off
+		r.position = position{f.End(), f.Index + f.Count}
+		r.generation, r.known = f.Generation, true
+		read = scan.Off
 	}
 	if frames == 0 {
 		err = cmp.Or(err, headErr) // else what the header would tell is known
@@ -109,8 +111,8 @@ func (j *Journal) recoverSegment(s *segment, end uint64, clean bool) (r recovere
 }
 
 // notRead notes a segment that cannot be read.
-func (j *Journal) notRead(s *segment, err error) {
-	name := segmentName(s.first)
+func (j *Journal) notRead(s *logSegment, err error) {
+	name := segment.Name(s.first)
 	j.mu.Lock()
 	_, known := j.unread[name]
 	j.unread[name] = err
@@ -121,8 +123,8 @@ func (j *Journal) notRead(s *segment, err error) {
 }
 
 // wasRead notes that one can be read that could not.
-func (j *Journal) wasRead(s *segment) {
-	name := segmentName(s.first)
+func (j *Journal) wasRead(s *logSegment) {
+	name := segment.Name(s.first)
 	j.mu.Lock()
 	_, known := j.unread[name]
 	delete(j.unread, name)
@@ -141,7 +143,7 @@ func (j *Journal) Unreadable() int {
 
 // cut takes the torn bytes off a segment's end. After a clean stop nothing was
 // being written, so they are damage.
-func (j *Journal) cut(s *segment, torn int64, clean bool) {
+func (j *Journal) cut(s *logSegment, torn int64, clean bool) {
 	at := s.size - torn
 	if clean {
 		j.damagedRegion(s.first, nil, at, torn)
@@ -160,7 +162,7 @@ func (j *Journal) discard(i int) {
 	s := j.segments[i]
 	path := j.segmentPath(s)
 	j.log.Warn("a segment at the end of the journal holds no record", "file", path, "bytes", s.size)
-	if s.size <= segmentHeaderLen {
+	if s.size <= segment.HeaderLen {
 		j.later("remove "+path, func() error { return j.fs.Remove(path) })
 	}
 	j.segments = append(j.segments[:i], j.segments[i+1:]...)
@@ -188,23 +190,23 @@ func (j *Journal) mistrust(next uint64, suspect bool) {
 
 // writeAgain writes all that is valid in a segment over itself. What cannot be read is
 // left out: it is not in memory, so it is on the disk or nowhere.
-func (j *Journal) writeAgain(s *segment) error {
-	if _, ok, err := readSegmentHeader(s.file); ok && err == nil {
+func (j *Journal) writeAgain(s *logSegment) error {
+	if _, ok, err := segment.ReadHeader(s.file); ok && err == nil {
 		if err := writeHeaderAgain(s.file); err != nil {
 			return err
 		}
 	}
-	scan := scanner{mark: j.who.mark, lenient: true}
-	scan.reset(s.file, min(segmentHeaderLen, s.size), s.size, s.first, s.end)
+	scan := segment.Scanner{Mark: j.who.Mark, Lenient: true}
+	scan.Reset(s.file, min(segment.HeaderLen, s.size), s.size, s.first, s.end)
 	for {
-		f, err := scan.next()
+		f, err := scan.Next()
 		if isEOF(err) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
 		}
-		if _, err := s.file.WriteAt(scan.frameBytes(&f), scan.off-f.length); err != nil {
+		if _, err := s.file.WriteAt(scan.FrameBytes(&f), scan.Off-f.Length); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,10 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/slot"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // A repair is a change that Open has found necessary. It is made when the journal is
@@ -78,7 +82,7 @@ func (j *Journal) use() {
 // planRepairs notes what is to be done before the first Append, and what should be.
 func (j *Journal) planRepairs(e *evidence, fresh, known bool) {
 	if j.planMeta(e, fresh) {
-		j.later("write "+j.path(metaName), func() error { return writeFile(j.fs, j.path(metaName), encodeMeta(j.who)) })
+		j.later("write "+j.path(metaName), func() error { return vfs.WriteFile(j.fs, j.path(metaName), encodeMeta(j.who)) })
 	}
 	j.later("write "+j.path(lockName), j.noteOwner)
 	if !known && !fresh {
@@ -105,9 +109,9 @@ func (j *Journal) planMeta(e *evidence, fresh bool) bool {
 		return false
 	}
 	j.damage.Repairs++
-	args := []any{"file", j.path(metaName), "reason", whyLost(e.meta, nil, e.idOK), "journal", formatID(j.who.id)}
+	args := []any{"file", j.path(metaName), "reason", whyLost(e.meta, nil, e.idOK), "journal", formatID(j.who.ID)}
 	if e.idOK {
-		args = append(args, "file_is_of_journal", formatID(e.id.id))
+		args = append(args, "file_is_of_journal", formatID(e.id.ID))
 	}
 	j.log.Error("a file of the journal is rewritten, as most others say", args...)
 	return true
@@ -126,9 +130,9 @@ func whyLost(there bool, err error, intact bool) string {
 }
 
 // removeLeftover removes what a crash has left of a file that was being written.
-func (j *Journal) removeLeftover(f FileInfo) error {
+func (j *Journal) removeLeftover(f vfs.FileInfo) error {
 	if f.Kind != "" {
-		return &os.PathError{Op: "remove", Path: j.path(f.Name), Err: irregular(f.Kind)}
+		return &os.PathError{Op: "remove", Path: j.path(f.Name), Err: vfs.Irregular(f.Kind)}
 	}
 	now, err := j.fs.Stat(j.path(f.Name))
 	if errors.Is(err, os.ErrNotExist) || err == nil && now.ID != f.ID {
@@ -157,12 +161,12 @@ func (j *Journal) startState(known bool) (err error) {
 	j.stateSync.Lock()
 	defer j.stateSync.Unlock()
 	j.mu.Lock()
-	s := state{identity: j.who, reserved: j.next + reserveStep}
+	s := state{Identity: j.who, reserved: j.next + reserveStep}
 	s.oldest, s.newest = j.ends()
 	j.mu.Unlock()
 	if known && j.stateSlots == nil {
 		// When this fails the file is made anew: it says nothing that is not known.
-		j.stateSlots, _, _, _ = openSlots(j.fs, j.path(stateName))
+		j.stateSlots, _, _, _ = slot.Open(j.fs, j.path(stateName))
 	}
 	if j.stateSlots != nil {
 		return j.changeState(func(old *state) { *old = s })
@@ -174,7 +178,7 @@ func (j *Journal) startState(known bool) (err error) {
 func (j *Journal) createState(s *state) error {
 	j.stateMu.Lock()
 	defer j.stateMu.Unlock()
-	slots, err := createSlots(j.fs, j.path(stateName), s.encode())
+	slots, err := slot.Create(j.fs, j.path(stateName), s.encode())
 	if err != nil {
 		return err
 	}
@@ -195,7 +199,7 @@ func (j *Journal) ends() (oldest, newest uint64) {
 // cutTail takes off a segment's end what no batch is. Should this fail: readers stop at
 // size, and later ones find damage in which nothing is missing.
 func (j *Journal) cutTail(first uint64, at int64) error {
-	file, err := j.fs.Open(j.path(segmentName(first)), unix.O_RDWR)
+	file, err := j.fs.Open(j.path(segment.Name(first)), unix.O_RDWR)
 	if err != nil {
 		return err
 	}

@@ -6,12 +6,15 @@ import (
 	"errors"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // rescue moves what a failed fsync may have lost into a new file. The pages are
 // still in memory and are marked clean, so a second fsync would succeed without
 // writing them. When the rescue fails too, it is to be tried again.
-func (j *Journal) rescue(s *segment) error {
+func (j *Journal) rescue(s *logSegment) error {
 	j.appendMu.Lock()
 	defer j.appendMu.Unlock()
 	j.mu.Lock()
@@ -20,7 +23,7 @@ func (j *Journal) rescue(s *segment) error {
 	if gone {
 		return nil
 	}
-	temp := j.segmentPath(s) + tempSuffix
+	temp := j.segmentPath(s) + vfs.TempSuffix
 	n, from, err := j.rewrite(s, temp)
 	if err == nil {
 		err = j.replace(s, n, from, temp)
@@ -38,16 +41,16 @@ func (j *Journal) rescue(s *segment) error {
 // rewrite copies the frames of s that are not known to be durable into a file
 // temp and makes that durable. from is where they begin in s. The result is nil
 // when there are none.
-func (j *Journal) rewrite(s *segment, temp string) (n *segment, from int64, err error) {
-	from = max(s.synced, segmentHeaderLen)
+func (j *Journal) rewrite(s *logSegment, temp string) (n *logSegment, from int64, err error) {
+	from = max(s.synced, segment.HeaderLen)
 	s.rescues++
 	// What cannot be read may be readable later; a page that never is must not keep the
 	// rest from being saved. A reader counts what is missing.
 	lenient := s.rescues > readRetries && mostlyReadable(s.file, s.size)
-	scan := scanner{mark: j.who.mark, lenient: lenient}
-	scan.reset(s.file, from, s.size, s.first, s.end)
+	scan := segment.Scanner{Mark: j.who.Mark, Lenient: lenient}
+	scan.Reset(s.file, from, s.size, s.first, s.end)
 	for {
-		f, err := scan.next()
+		f, err := scan.Next()
 		if isEOF(err) {
 			break
 		}
@@ -59,10 +62,10 @@ func (j *Journal) rewrite(s *segment, temp string) (n *segment, from int64, err 
 				return nil, from, err
 			}
 		}
-		if _, err := n.file.WriteAt(scan.frameBytes(&f), n.size); err != nil {
+		if _, err := n.file.WriteAt(scan.FrameBytes(&f), n.size); err != nil {
 			return n, from, err
 		}
-		n.size += f.length
+		n.size += f.Length
 	}
 	if n == nil {
 		return nil, from, nil
@@ -75,23 +78,23 @@ func (j *Journal) rewrite(s *segment, temp string) (n *segment, from int64, err 
 	return n, from, err
 }
 
-func (j *Journal) beginRewrite(s *segment, f *frame, temp string) (*segment, error) {
+func (j *Journal) beginRewrite(s *logSegment, f *segment.Frame, temp string) (*logSegment, error) {
 	j.mu.Lock()
-	h := segmentHeader{identity: j.who, first: f.first, index: f.index, generation: j.generation, synced: j.synced}
-	n := &segment{first: f.first, end: s.end, size: segmentHeaderLen, began: s.began, used: s.used, sure: true, index: f.index}
+	h := segment.Header{Identity: j.who, First: f.First, Index: f.Index, Generation: j.generation, Synced: j.synced}
+	n := &logSegment{first: f.First, end: s.end, size: segment.HeaderLen, began: s.began, used: s.used, sure: true, index: f.Index}
 	j.mu.Unlock()
 	file, err := j.fs.Open(temp, unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC)
 	if err != nil {
 		return nil, err
 	}
 	n.file = file
-	_, err = file.WriteAt(h.encode(), 0)
+	_, err = file.WriteAt(h.Encode(), 0)
 	return n, err
 }
 
 // replace puts n in the place of what s holds from from on. The caller holds
 // appendMu.
-func (j *Journal) replace(s *segment, n *segment, from int64, temp string) error {
+func (j *Journal) replace(s *logSegment, n *logSegment, from int64, temp string) error {
 	if n != nil {
 		if err := j.fs.Rename(temp, j.segmentPath(n)); err != nil {
 			return err
@@ -116,7 +119,7 @@ func (j *Journal) replace(s *segment, n *segment, from int64, temp string) error
 	return nil
 }
 
-func (j *Journal) exchange(s, n *segment, from int64, whole bool) {
+func (j *Journal) exchange(s, n *logSegment, from int64, whole bool) {
 	at := j.locate(s.first)
 	s.closeWritten()
 	if whole {
@@ -128,7 +131,7 @@ func (j *Journal) exchange(s, n *segment, from int64, whole bool) {
 		s.size, s.synced = from, from
 		if n != nil {
 			j.bytes += n.size
-			j.segments = append(j.segments[:at+1], append([]*segment{n}, j.segments[at+1:]...)...)
+			j.segments = append(j.segments[:at+1], append([]*logSegment{n}, j.segments[at+1:]...)...)
 		}
 	}
 	if n != nil {

@@ -9,7 +9,8 @@ import (
 	"sort"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // locate returns the place of the segment that holds number seq, or would: the
@@ -32,7 +33,7 @@ func (j *Journal) endOf(at int, limit uint64) uint64 {
 
 // tooOld reports whether the age limit calls for a new segment, so that the old
 // one can go.
-func (j *Journal) tooOld(s *segment) bool {
+func (j *Journal) tooOld(s *logSegment) bool {
 	return j.opts.MaxAge > 0 && j.age(s.began) > j.opts.MaxAge
 }
 
@@ -46,7 +47,7 @@ func (j *Journal) age(t time.Time) time.Duration {
 func (j *Journal) makeRoom(length int64) error {
 	for {
 		j.mu.Lock()
-		var oldest *segment
+		var oldest *logSegment
 		var end uint64
 		if j.opts.MaxBytes > 0 && j.bytes+length > j.opts.MaxBytes && len(j.segments) > 1 {
 			oldest, end = j.segments[0], j.segments[1].first
@@ -100,7 +101,7 @@ func (j *Journal) pins() (pinned []*cursor, all uint64) {
 func (j *Journal) removeOld() {
 	for j.opts.MaxAge > 0 {
 		j.mu.Lock()
-		var oldest *segment
+		var oldest *logSegment
 		var end uint64
 		if j.used && len(j.segments) > 1 && j.age(j.segments[0].used) > j.opts.MaxAge {
 			oldest, end = j.segments[0], j.segments[1].first
@@ -134,7 +135,7 @@ func (j *Journal) removeConsumed() error {
 			return nil
 		}
 		err := j.flushCursors(true)
-		if isFull(err) {
+		if vfs.IsFull(err) {
 			return errors.Join(err, j.remove(oldest))
 		}
 		if oldest = j.consumed(true); oldest == nil {
@@ -146,11 +147,9 @@ func (j *Journal) removeConsumed() error {
 	}
 }
 
-func isFull(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
-
 // consumed returns the oldest segment if all cursors have passed it. The newest
 // one is never returned: it tells the last generation.
-func (j *Journal) consumed(durably bool) *segment {
+func (j *Journal) consumed(durably bool) *logSegment {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(j.segments) < 2 || len(j.cursors) == 0 {
@@ -166,7 +165,7 @@ func (j *Journal) consumed(durably bool) *segment {
 }
 
 // remove deletes a segment that is not the newest.
-func (j *Journal) remove(s *segment) error {
+func (j *Journal) remove(s *logSegment) error {
 	j.mu.Lock()
 	next := uint64(0)
 	if at := j.locate(s.first) + 1; at < len(j.segments) {
@@ -177,7 +176,7 @@ func (j *Journal) remove(s *segment) error {
 	if err := j.fs.Remove(j.segmentPath(s)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	name := segmentName(s.first)
+	name := segment.Name(s.first)
 	j.mu.Lock()
 	why := j.unread[name]
 	delete(j.unread, name)
@@ -190,7 +189,7 @@ func (j *Journal) remove(s *segment) error {
 }
 
 // forget takes a segment off the list.
-func (j *Journal) forget(s *segment) {
+func (j *Journal) forget(s *logSegment) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	at := j.locate(s.first)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 // fill appends n batches of one record that takes about a third of a segment of
@@ -34,7 +36,7 @@ func commitAll(t *testing.T, r *Reader) {
 }
 
 func TestRetentionWaitsForAllCursors(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	j := open(t, "/j", still(fs))
 	a, b := reader(t, j, "a", FromOldest), reader(t, j, "b", FromOldest)
 	fill(t, j, 30)
@@ -54,13 +56,13 @@ func TestRetentionWaitsForAllCursors(t *testing.T) {
 	b = reader(t, j, "b", FromOldest)
 	commitAll(t, b)
 	tend(t, j)
-	if got := len(fs.segments()); got != 1 {
+	if got := len(segmentsIn(fs)); got != 1 {
 		t.Errorf("%d segments are left, want the newest", got)
 	}
 }
 
 func TestRemovedCursorHoldsNothingBack(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	j := open(t, "/j", still(fs))
 	a, b := reader(t, j, "a", FromOldest), reader(t, j, "b", FromOldest)
 	if err := j.RemoveCursor("b"); err == nil {
@@ -75,7 +77,7 @@ func TestRemovedCursorHoldsNothingBack(t *testing.T) {
 	fill(t, j, 30)
 	commitAll(t, a)
 	tend(t, j)
-	if got := len(fs.segments()); got != 1 || len(j.Cursors()) != 1 {
+	if got := len(segmentsIn(fs)); got != 1 || len(j.Cursors()) != 1 {
 		t.Errorf("%d segments are left, cursors %q", got, j.Cursors())
 	}
 }
@@ -83,7 +85,7 @@ func TestRemovedCursorHoldsNothingBack(t *testing.T) {
 // TestLastGenerationSurvivesRetention: else the inbox of a killed daemon would be
 // appended a second time.
 func TestLastGenerationSurvivesRetention(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	j := open(t, "/j", still(fs))
 	for round := range uint64(5) {
 		r := reader(t, j, "a", FromOldest)
@@ -100,7 +102,7 @@ func TestLastGenerationSurvivesRetention(t *testing.T) {
 
 func TestMaxBytesHolds(t *testing.T) {
 	const limit = 4000
-	opts := still(newMemFS())
+	opts := still(memfs.New())
 	opts.MaxBytes = limit
 	j := open(t, "/j", opts)
 	reader(t, j, "a", FromOldest)
@@ -116,7 +118,7 @@ func TestMaxBytesHolds(t *testing.T) {
 }
 
 func TestReaderLearnsWhatRetentionTook(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	opts := still(fs)
 	opts.MaxBytes = 4000
 	j := open(t, "/j", opts)
@@ -150,7 +152,7 @@ func TestReaderLearnsWhatRetentionTook(t *testing.T) {
 }
 
 func TestMaxAgeRemovesWhatIsOld(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	now := epoch
 	opts := still(fs)
 	opts.MaxAge, opts.Now = time.Hour, func() time.Time { return now }
@@ -167,8 +169,8 @@ func TestMaxAgeRemovesWhatIsOld(t *testing.T) {
 		t.Fatal(err)
 	}
 	tend(t, j)
-	if j.First() != 2 || len(fs.segments()) != 1 {
-		t.Errorf("first is %d in %q", j.First(), fs.segments())
+	if j.First() != 2 || len(segmentsIn(fs)) != 1 {
+		t.Errorf("first is %d in %q", j.First(), segmentsIn(fs))
 	}
 }
 
@@ -176,7 +178,7 @@ func TestMaxAgeRemovesWhatIsOld(t *testing.T) {
 // nothing.
 func fullForReader(t *testing.T) (*Journal, *Reader) {
 	t.Helper()
-	opts := still(newMemFS())
+	opts := still(memfs.New())
 	opts.MaxBytes = 4000
 	j := open(t, "/j", opts)
 	r := pinnedReader(t, j, "r")
@@ -210,7 +212,7 @@ func pinnedReader(t *testing.T, j *Journal, name string) *Reader {
 // TestPinnedReaderLosesNothing: a limit stops what is appended, until the reader
 // has moved on.
 func TestPinnedReaderLosesNothing(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	opts := still(fs)
 	opts.MaxBytes, opts.MaxAge = 4000, time.Hour
 	j := open(t, "/j", opts)
@@ -243,7 +245,7 @@ func TestPinnedReaderLosesNothing(t *testing.T) {
 		if err := j.syncSegments(); err != nil { // the removal is durable; is the cursor?
 			t.Fatal(err)
 		}
-		cut := open(t, "/j", still(powerCut(fs.ops, len(fs.ops), unlucky)))
+		cut := open(t, "/j", still(memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)))
 		if _, skipped := drain(t, pinnedReader(t, cut, "pinned")); skipped > 0 {
 			t.Fatalf("%d records skipped after a power cut", skipped)
 		}
@@ -268,7 +270,7 @@ func TestPinEndsWithTheReader(t *testing.T) {
 // TestLimitsRemoveNothingBeforeTheFirstUse: else the readers that are made after
 // Open could not pin what was left to them.
 func TestLimitsRemoveNothingBeforeTheFirstUse(t *testing.T) {
-	opts := still(newMemFS())
+	opts := still(memfs.New())
 	j := open(t, "/j", opts)
 	reader(t, j, "r", FromOldest)
 	fill(t, j, 30)

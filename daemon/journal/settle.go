@@ -2,6 +2,8 @@
 
 package journal
 
+import "github.com/genltestd/genltestd/daemon/journal/segment"
+
 // settle decides what comes next. Numbers that the last process may have handed
 // out are not used again, even when no trace of their records is left.
 func (j *Journal) settle(before *state, known bool, t tail) {
@@ -15,7 +17,7 @@ func (j *Journal) settle(before *state, known bool, t tail) {
 	case t.name > 0 || len(j.cursors) > 0:
 		j.next = max(t.next, t.name+1)
 		for _, c := range j.cursors {
-			j.next = max(j.next, min(c.at.next, maxSeq))
+			j.next = max(j.next, min(c.at.next, segment.MaxSeq))
 		}
 		j.next += lostStateStep
 	default:

@@ -8,11 +8,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 // A slowDisk takes its time to make one kind of file durable.
 type slowDisk struct {
-	*memFS
+	*memfs.FS
 	kind    func(name string) bool // of the base name
 	slow    atomic.Bool            // the next one
 	entered chan struct{}          // such an fsync has begun
@@ -20,12 +24,12 @@ type slowDisk struct {
 }
 
 type slowFile struct {
-	File
+	vfs.File
 	disk *slowDisk
 }
 
-func (d *slowDisk) Open(name string, flags int) (File, error) {
-	f, err := d.memFS.Open(name, flags)
+func (d *slowDisk) Open(name string, flags int) (vfs.File, error) {
+	f, err := d.FS.Open(name, flags)
 	if err == nil && d.kind(path.Base(name)) {
 		f = slowFile{f, d}
 	}
@@ -44,12 +48,12 @@ func (f slowFile) Sync() error {
 // of a second at full speed, and a busy disk may take longer than that.
 func TestAppendDoesNotWaitForTheKeeper(t *testing.T) {
 	tests := map[string]func(name string) bool{
-		"that makes a segment durable": func(name string) bool { return strings.HasSuffix(name, segmentSuffix) },
+		"that makes a segment durable": func(name string) bool { return strings.HasSuffix(name, segment.Suffix) },
 		"that reserves numbers":        func(name string) bool { return strings.HasPrefix(name, stateName) },
 	}
 	for name, kind := range tests {
 		t.Run(name, func(t *testing.T) {
-			disk := &slowDisk{memFS: newMemFS(), kind: kind, entered: make(chan struct{}), release: make(chan struct{})}
+			disk := &slowDisk{FS: memfs.New(), kind: kind, entered: make(chan struct{}), release: make(chan struct{})}
 			j := open(t, "/j", still(disk))
 			if err := j.Append(1, epoch, make([][]byte, reserveStep/2+1)); err != nil {
 				t.Fatal(err)

@@ -2,7 +2,12 @@
 
 package journal
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/slot"
+)
 
 const (
 	// reserveStep is how many numbers are reserved at a time. After a stop that was
@@ -14,7 +19,7 @@ const (
 
 // The state is the value of the slot file of that name.
 type state struct {
-	identity
+	segment.Identity
 	reserved uint64 // no number above this one was handed out
 	suspect  bool   // an fsync has failed: the kernel may call clean what the disk does not have
 	clean    bool   // the journal was closed, and what follows holds
@@ -35,8 +40,8 @@ type position struct {
 
 func (s *state) encode() []byte {
 	le := binary.LittleEndian
-	b := make([]byte, 0, slotValueLen)
-	for _, v := range []uint64{s.id, s.mark, s.reserved, s.next, s.index, s.generation, s.synced} {
+	b := make([]byte, 0, slot.ValueLen)
+	for _, v := range []uint64{s.ID, s.Mark, s.reserved, s.next, s.index, s.generation, s.synced} {
 		b = le.AppendUint64(b, v)
 	}
 	flag := byte(0)
@@ -51,11 +56,11 @@ func (s *state) encode() []byte {
 }
 
 func parseState(b []byte) (s state) {
-	if len(b) != slotValueLen {
+	if len(b) != slot.ValueLen {
 		return state{}
 	}
 	le := binary.LittleEndian
-	s.id, s.mark, s.reserved = le.Uint64(b), le.Uint64(b[8:]), le.Uint64(b[16:])
+	s.ID, s.Mark, s.reserved = le.Uint64(b), le.Uint64(b[8:]), le.Uint64(b[16:])
 	s.next, s.index, s.generation = le.Uint64(b[24:]), le.Uint64(b[32:]), le.Uint64(b[40:])
 	s.synced, s.clean, s.suspect = le.Uint64(b[48:]), b[56] == 1, b[56] == 2
 	s.oldest, s.newest = le.Uint64(b[64:]), le.Uint64(b[72:])

@@ -8,12 +8,17 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/slot"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 // A mixUp puts something into the directory that does not belong there.
 type mixUp struct {
 	name string
-	do   func(fs *memFS, segments []string)
+	do   func(fs *memfs.FS, segments []string)
 	want func(Damage) bool
 	says string // in the log
 }
@@ -22,36 +27,38 @@ type mixUp struct {
 // and files of nothing at all. All records are read, and the log names the file.
 func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 	other, _ := patient(t, true)
-	within := "/j/" + segmentName(5) // a number within the first segment
-	beyond := "/j/" + segmentName(patientRecords+10)
+	within := "/j/" + segment.Name(5) // a number within the first segment
+	beyond := "/j/" + segment.Name(patientRecords+10)
 	stray := func(d Damage) bool { return d.Strays == 1 && d.Repairs == 0 && d.Records == 0 }
-	copied := func(m *memFS, to, from string) { m.names[to] = &node{data: bytes.Clone(m.names[from].data)} }
-	foreign := func(m *memFS, name, as string) { m.names[as] = &node{data: bytes.Clone(other.names[name].data)} }
+	copied := func(m *memfs.FS, to, from string) { m.Names[to] = &memfs.Node{Data: bytes.Clone(m.Names[from].Data)} }
+	foreign := func(m *memfs.FS, name, as string) {
+		m.Names[as] = &memfs.Node{Data: bytes.Clone(other.Names[name].Data)}
+	}
 	for _, c := range []mixUp{
-		{"copy of the same segment within it", func(m *memFS, s []string) { copied(m, within, s[0]) }, stray, within},
-		{"copy of a later segment within an earlier one", func(m *memFS, s []string) { copied(m, within, s[2]) }, stray, within},
-		{"copy of a segment behind the last", func(m *memFS, s []string) { copied(m, beyond, s[1]) }, stray, beyond},
-		{"segment of another journal", func(m *memFS, s []string) { foreign(m, other.segments()[1], within) }, stray, within},
-		{"empty file within a segment", func(m *memFS, _ []string) { m.names[within] = &node{} }, nil, ""},
-		{"garbage within a segment", func(m *memFS, _ []string) { m.names[within] = &node{data: make([]byte, 500)} }, nil, within},
-		{"header of a segment, damaged, within it", func(m *memFS, s []string) {
+		{"copy of the same segment within it", func(m *memfs.FS, s []string) { copied(m, within, s[0]) }, stray, within},
+		{"copy of a later segment within an earlier one", func(m *memfs.FS, s []string) { copied(m, within, s[2]) }, stray, within},
+		{"copy of a segment behind the last", func(m *memfs.FS, s []string) { copied(m, beyond, s[1]) }, stray, beyond},
+		{"segment of another journal", func(m *memfs.FS, s []string) { foreign(m, segmentsIn(other)[1], within) }, stray, within},
+		{"empty file within a segment", func(m *memfs.FS, _ []string) { m.Names[within] = &memfs.Node{} }, nil, ""},
+		{"garbage within a segment", func(m *memfs.FS, _ []string) { m.Names[within] = &memfs.Node{Data: make([]byte, 500)} }, nil, within},
+		{"header of a segment, damaged, within it", func(m *memfs.FS, s []string) {
 			copied(m, within, s[0])
-			m.names[within].data[40] ^= 1
+			m.Names[within].Data[40] ^= 1
 		}, nil, within},
-		{"directory within a segment", func(m *memFS, _ []string) { m.names[within] = &node{kind: kindDirectory} }, nil, within},
-		{"meta of another journal", func(m *memFS, _ []string) { foreign(m, "/j/meta", "/j/meta") }, func(d Damage) bool { return d.Repairs == 1 }, "/j/meta"},
-		{"state of another journal", func(m *memFS, _ []string) { foreign(m, "/j/state", "/j/state") }, func(d Damage) bool { return d.Repairs == 1 }, "/j/state"},
-		{"meta and state of another journal", func(m *memFS, _ []string) {
+		{"directory within a segment", func(m *memfs.FS, _ []string) { m.Names[within] = &memfs.Node{Kind: vfs.KindDirectory} }, nil, within},
+		{"meta of another journal", func(m *memfs.FS, _ []string) { foreign(m, "/j/meta", "/j/meta") }, func(d Damage) bool { return d.Repairs == 1 }, "/j/meta"},
+		{"state of another journal", func(m *memfs.FS, _ []string) { foreign(m, "/j/state", "/j/state") }, func(d Damage) bool { return d.Repairs == 1 }, "/j/state"},
+		{"meta and state of another journal", func(m *memfs.FS, _ []string) {
 			foreign(m, "/j/meta", "/j/meta")
 			foreign(m, "/j/state", "/j/state")
 		}, func(d Damage) bool { return d.Repairs == 2 }, "/j/meta"},
-		{"a file that was not complete", func(m *memFS, _ []string) { m.names["/j/cursor-r.tmp"] = &node{data: []byte("x")} }, nil, "cursor-r.tmp"},
+		{"a file that was not complete", func(m *memfs.FS, _ []string) { m.Names["/j/cursor-r.tmp"] = &memfs.Node{Data: []byte("x")} }, nil, "cursor-r.tmp"},
 	} {
 		for _, clean := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/clean=%v", c.name, clean), func(t *testing.T) {
 				fs, texts := patient(t, clean)
-				c.do(fs, fs.segments())
-				before := fs.clone()
+				c.do(fs, segmentsIn(fs))
+				before := fs.Clone()
 				var lines bytes.Buffer
 				opts := still(fs)
 				opts.Log = slog.New(slog.NewTextHandler(&lines, nil))
@@ -70,7 +77,7 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 				if !strings.Contains(lines.String(), c.says) {
 					t.Errorf("the log does not name %s:\n%s", c.says, &lines)
 				}
-				if n := before.names[c.says]; strings.HasSuffix(c.says, segmentSuffix) && !bytes.Equal(n.data, fs.names[c.says].data) {
+				if n := before.Names[c.says]; strings.HasSuffix(c.says, segment.Suffix) && !bytes.Equal(n.Data, fs.Names[c.says].Data) {
 					t.Errorf("%s was changed", c.says)
 				}
 				abandon(j)
@@ -87,7 +94,7 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 				all := reader(t, j, "r", FromOldest)
 				_ = all.commit(position{8, 7}) // in memory
 				begin(t, j)
-				if len(fs.segments()) < len(before.segments()) {
+				if len(segmentsIn(fs)) < len(segmentsIn(before)) {
 					t.Error("a segment was removed that has records which a reader needs")
 				}
 			})
@@ -99,9 +106,9 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 func TestACursorBeyondTheEndBeginsWithTheOldest(t *testing.T) {
 	fs, _ := patient(t, true)
 	j := open(t, "/j", still(fs))
-	id := j.who.id
+	id := j.who.ID
 	abandon(j)
-	copy(fs.names["/j/cursor-r"].data, encodeSlot(99, position{lostStateStep, 5}.encode(id)))
+	copy(fs.Names["/j/cursor-r"].Data, slot.Encode(99, position{lostStateStep, 5}.encode(id)))
 	j = open(t, "/j", still(fs))
 	got, skipped := drain(t, reader(t, j, "r", FromOldest))
 	if len(got) != patientRecords || skipped > 0 || j.Damage().Cursors != 1 {

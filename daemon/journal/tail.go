@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
 )
 
 // Tail calls visit for each readable record of the newest segment that has
@@ -77,7 +79,7 @@ func (j *Journal) spans() []span {
 // visit is Visit within a segment, which may have been removed since. It returns
 // the number that is wanted next.
 func (j *Journal) visit(s span, from uint64, visit func(Record) uint64) (next uint64, err error) {
-	file, err := j.fs.Open(j.path(segmentName(s.first)), unix.O_RDONLY)
+	file, err := j.fs.Open(j.path(segment.Name(s.first)), unix.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
 		return from, nil
 	}
@@ -85,12 +87,12 @@ func (j *Journal) visit(s span, from uint64, visit func(Record) uint64) (next ui
 		return from, err
 	}
 	defer file.Close() // only read
-	scan := scanner{mark: j.who.mark, lenient: true, damaged: func(int64, int64) {}}
-	scan.reset(file, min(segmentHeaderLen, s.size), s.size, s.first, s.end)
+	scan := segment.Scanner{Mark: j.who.Mark, Lenient: true, Damaged: func(int64, int64) {}}
+	scan.Reset(file, min(segment.HeaderLen, s.size), s.size, s.first, s.end)
 	for from > 0 {
-		f, err := scan.next()
+		f, err := scan.Next()
 		if errors.Is(err, io.EOF) {
-			return from, scan.unread
+			return from, scan.Unread()
 		}
 		if err != nil {
 			return from, err
@@ -100,11 +102,11 @@ func (j *Journal) visit(s span, from uint64, visit func(Record) uint64) (next ui
 	return from, nil
 }
 
-func visitFrame(f *frame, from uint64, visit func(Record) uint64) (next uint64) {
-	rest := f.payload
-	for i := range f.count {
-		rec := Record{Seq: f.first + i, Time: f.received(), index: f.index + i}
-		rec.Data, rest = message(rest)
+func visitFrame(f *segment.Frame, from uint64, visit func(Record) uint64) (next uint64) {
+	rest := f.Payload
+	for i := range f.Count {
+		rec := Record{Seq: f.First + i, Time: f.Received(), index: f.Index + i}
+		rec.Data, rest = segment.Message(rest)
 		if from > 0 && rec.Seq >= from {
 			from = visit(rec)
 		}

@@ -6,11 +6,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 func TestTailVisitsOneSegment(t *testing.T) {
 	dir := t.TempDir()
-	opts := still(unixFS{})
+	opts := still(vfs.Disk{})
 	j := open(t, dir, opts)
 	tail := func() (texts []string) {
 		t.Helper()
@@ -38,7 +41,7 @@ func TestTailVisitsOneSegment(t *testing.T) {
 // TestVisitGoesWhereItIsTold: also over segments that it need not read, damage and
 // a removed segment.
 func TestVisitGoesWhereItIsTold(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	j := open(t, "/j", still(fs))
 	for i := range 40 {
 		put(t, j, uint64(i+1), text(i*2+1), text(i*2+2))
@@ -68,12 +71,12 @@ func TestVisitGoesWhereItIsTold(t *testing.T) {
 	if got := visit(3, 11, 3); !slices.Equal(got, []uint64{3, 14, 25}) {
 		t.Errorf("some of it: %d", got)
 	}
-	segments := fs.segments()
+	segments := segmentsIn(fs)
 	if got := visit(70, 100, 100); !slices.Equal(got, []uint64{70}) {
 		t.Errorf("the end of it: %d", got)
 	}
-	fs.names[segments[1]].data[fs.frames(segments[1])[0]+60] ^= 1
-	delete(fs.names, segments[3])
+	fs.Names[segments[1]].Data[framesIn(fs, segments[1])[0]+60] ^= 1
+	delete(fs.Names, segments[3])
 	got := visit(1, 1, 100)
 	if len(got) >= 78 || len(got) < 60 || got[len(got)-1] != 80 {
 		t.Errorf("what is whole of it: %d", got)

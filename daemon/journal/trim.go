@@ -104,10 +104,10 @@ func (r *Reader) passFrames(maxBytes int64, oldest time.Time) error {
 		if found, err := r.nextOfAny(); !found {
 			return err
 		}
-		if r.unread() <= maxBytes && (oldest.IsZero() || !r.j.opts.Steady(r.frame.received()).Before(oldest)) {
+		if r.unread() <= maxBytes && (oldest.IsZero() || !r.j.opts.Steady(r.frame.Received()).Before(oldest)) {
 			return nil
 		}
-		r.position = position{r.frame.end(), r.frame.index + r.frame.count}
+		r.position = position{r.frame.End(), r.frame.Index + r.frame.Count}
 		r.left, r.jumped = 0, false
 	}
 	return nil
@@ -121,12 +121,12 @@ func (r *Reader) unread() int64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := r.segment
-	if s == nil || s.gone || r.scan.off > s.size {
+	if s == nil || s.gone || r.scan.Off > s.size {
 		return j.bytesFrom(max(j.locate(r.next), 0))
 	}
-	off := r.scan.off
+	off := r.scan.Off
 	if r.left > 0 {
-		off -= r.frame.length
+		off -= r.frame.Length
 	}
 	return j.bytesFrom(j.locate(s.first)) - off
 }

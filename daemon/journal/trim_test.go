@@ -8,37 +8,39 @@ import (
 	"math/rand"
 	"testing"
 	"time"
+
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 // TestTrimCountsEachRecordOnce: whatever is damaged where it passes, Trim counts
 // each record that it did not leave to the next Read, and that one none of them.
 func TestTrimCountsEachRecordOnce(t *testing.T) {
-	damage := map[string]func(fs *memFS, s []string){
-		"nothing":                 func(*memFS, []string) {},
-		"a frame on the way":      func(fs *memFS, s []string) { fs.names[s[1]].data[fs.frames(s[1])[1]+60] ^= 1 },
-		"the first frame of all":  func(fs *memFS, s []string) { fs.names[s[0]].data[fs.frames(s[0])[0]+60] ^= 1 },
-		"the first header of all": func(fs *memFS, s []string) { fs.names[s[0]].data[40] ^= 1 },
-		"the header where it stops": func(fs *memFS, s []string) {
-			fs.names[s[len(s)-2]].data[40] ^= 1
+	damage := map[string]func(fs *memfs.FS, s []string){
+		"nothing":                 func(*memfs.FS, []string) {},
+		"a frame on the way":      func(fs *memfs.FS, s []string) { fs.Names[s[1]].Data[framesIn(fs, s[1])[1]+60] ^= 1 },
+		"the first frame of all":  func(fs *memfs.FS, s []string) { fs.Names[s[0]].Data[framesIn(fs, s[0])[0]+60] ^= 1 },
+		"the first header of all": func(fs *memfs.FS, s []string) { fs.Names[s[0]].Data[40] ^= 1 },
+		"the header where it stops": func(fs *memfs.FS, s []string) {
+			fs.Names[s[len(s)-2]].Data[40] ^= 1
 		},
-		"header and frame where it stops": func(fs *memFS, s []string) {
-			d := fs.names[s[len(s)-2]]
-			clear(d.data[:fs.frames(s[len(s)-2])[1]])
+		"header and frame where it stops": func(fs *memfs.FS, s []string) {
+			d := fs.Names[s[len(s)-2]]
+			clear(d.Data[:framesIn(fs, s[len(s)-2])[1]])
 		},
-		"a segment on the way":       func(fs *memFS, s []string) { delete(fs.names, s[2]) },
-		"the segment where it stops": func(fs *memFS, s []string) { delete(fs.names, s[len(s)-2]) },
+		"a segment on the way":       func(fs *memfs.FS, s []string) { delete(fs.Names, s[2]) },
+		"the segment where it stops": func(fs *memfs.FS, s []string) { delete(fs.Names, s[len(s)-2]) },
 	}
 	for name, injure := range damage {
 		for i := range 4 {
 			begun, within := i%2 == 0, i/2 == 0
 			t.Run(fmt.Sprintf("%s/begun=%v/within=%v", name, begun, within), func(t *testing.T) {
 				fs, _ := patient(t, true)
-				segments := fs.segments()
-				keep := int64(len(fs.names[last(segments)].data)) // and of the last but one
+				segments := segmentsIn(fs)
+				keep := int64(len(fs.Names[last(segments)].Data)) // and of the last but one
 				if within {
 					keep += 400
 				} else {
-					keep += int64(len(fs.names[segments[len(segments)-2]].data))
+					keep += int64(len(fs.Names[segments[len(segments)-2]].Data))
 				}
 				j := open(t, "/j", still(fs))
 				injure(fs, segments)
@@ -71,7 +73,7 @@ func trimAndRead(t *testing.T, r *Reader, keep int64, want uint64) {
 
 // TestTrimUpToASegmentWithoutRecords: one was just begun.
 func TestTrimUpToASegmentWithoutRecords(t *testing.T) {
-	j := open(t, "/j", still(newMemFS()))
+	j := open(t, "/j", still(memfs.New()))
 	r := reader(t, j, "r", FromOldest)
 	fill(t, j, 10)
 	j.appendMu.Lock()
@@ -92,7 +94,7 @@ func TestTrimUpToASegmentWithoutRecords(t *testing.T) {
 // TestTrimMistrustsTheTimesOfFiles: they lie before the receipt of what was written
 // last, by what kernel and file system round down.
 func TestTrimMistrustsTheTimesOfFiles(t *testing.T) {
-	fs := newMemFS() // all of its files are of the time epoch
+	fs := memfs.New() // all of its files are of the time epoch
 	j := open(t, "/j", still(fs))
 	for i := range uint64(20) {
 		if err := j.Append(i, epoch.Add(time.Second), batchOf(string(make([]byte, 240)))); err != nil {
@@ -111,7 +113,7 @@ func TestTrimMistrustsTheTimesOfFiles(t *testing.T) {
 
 // TestTrimReadsNoSegmentThatGoesWhole: nor anything when there is nothing to drop.
 func TestTrimReadsNoSegmentThatGoesWhole(t *testing.T) {
-	fs := newMemFS()
+	fs := memfs.New()
 	j := open(t, "/j", still(fs))
 	r := reader(t, j, "r", FromOldest)
 	const batches = 300
@@ -137,14 +139,14 @@ func TestTrimReadsNoSegmentThatGoesWhole(t *testing.T) {
 		{"all too old", 0, epoch.Add(time.Hour), 9, 4000},
 		{"nothing left", 1, epoch.Add(time.Hour), 0, 0},
 	} {
-		before := fs.read
+		before := fs.BytesRead
 		dropped, err := r.Trim(c.maxBytes, c.oldest)
-		if err != nil || dropped != c.dropped || fs.read-before > c.read {
-			t.Errorf("%s: dropped %d, %v, and read %d bytes, want %d and at most %d", c.name, dropped, err, fs.read-before, c.dropped, c.read)
+		if err != nil || dropped != c.dropped || fs.BytesRead-before > c.read {
+			t.Errorf("%s: dropped %d, %v, and read %d bytes, want %d and at most %d", c.name, dropped, err, fs.BytesRead-before, c.dropped, c.read)
 		}
 	}
 	tend(t, j)
-	if got := len(fs.segments()); got != 1 {
+	if got := len(segmentsIn(fs)); got != 1 {
 		t.Errorf("%d segments are left of what was dropped", got)
 	}
 }

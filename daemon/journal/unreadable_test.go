@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 // TestAFileThatCannotBeReadForAWhile: no record is passed over or removed for it, over
@@ -23,13 +25,13 @@ func TestAFileThatCannotBeReadForAWhile(t *testing.T) {
 	for _, clean := range []bool{true, false} {
 		for _, killed := range []bool{true, false} {
 			base, texts := halfRead(t, clean)
-			for _, name := range slices.Sorted(maps.Keys(base.names)) {
-				for _, kind := range []opKind{opOpen, opRead} {
+			for _, name := range slices.Sorted(maps.Keys(base.Names)) {
+				for _, kind := range []memfs.Kind{memfs.Open, memfs.Read} {
 					for _, errno := range []error{unix.EACCES, unix.EIO} {
 						what := fmt.Sprintf("clean %v, killed %v, %s of %s: %v", clean, killed, opNames[kind], name, errno)
-						fs := base.clone()
-						awayForAWhile(t, what, fs, func(o op) error {
-							if o.kind == kind && o.name == name {
+						fs := base.Clone()
+						awayForAWhile(t, what, fs, func(o memfs.Op) error {
+							if o.Kind == kind && o.Name == name {
 								return errno
 							}
 							return nil
@@ -41,16 +43,16 @@ func TestAFileThatCannotBeReadForAWhile(t *testing.T) {
 	}
 }
 
-func awayForAWhile(t *testing.T, what string, fs *memFS, fail func(op) error, killed bool, texts map[uint64]string) {
+func awayForAWhile(t *testing.T, what string, fs *memfs.FS, fail func(memfs.Op) error, killed bool, texts map[uint64]string) {
 	t.Helper()
 	texts = maps.Clone(texts)
 	got := map[string][]seen{}
 	for start := range 3 {
-		fs.fail = fail
+		fs.Fail = fail
 		if start == 2 {
-			fs.fail = nil
+			fs.Fail = nil
 		}
-		before := fs.clone()
+		before := fs.Clone()
 		j, err := Open("/j", still(fs))
 		if err != nil {
 			if !same(before, fs) || start == 2 {
@@ -97,9 +99,9 @@ func awayForAWhile(t *testing.T, what string, fs *memFS, fail func(op) error, ki
 // taken, and all are delivered in order once it is mended.
 func TestASegmentOfAnotherUser(t *testing.T) {
 	base, texts := halfRead(t, false)
-	fs := base.clone()
-	newest := last(fs.segments())
-	fs.fail = failingOn(newest, opOpen, unix.EACCES)
+	fs := base.Clone()
+	newest := last(segmentsIn(fs))
+	fs.Fail = failingOn(newest, memfs.Open, unix.EACCES)
 	var lines bytes.Buffer
 	opts := still(fs)
 	opts.Log = slog.New(slog.NewTextHandler(&lines, nil))
@@ -117,10 +119,10 @@ func TestASegmentOfAnotherUser(t *testing.T) {
 	if j.Unreadable() != 1 || !strings.Contains(lines.String(), newest) {
 		t.Errorf("%d segments are unreadable, log:\n%s", j.Unreadable(), &lines)
 	}
-	fs.fail = nil
+	fs.Fail = nil
 	n, skipped, err := readSome(r)
 	// What is torn at its end looks like the beginning of another batch.
-	if want := 3*(tailBatches(fs, base.segments())-1) + 1; n != want || skipped > 0 || err != nil {
+	if want := 3*(tailBatches(fs, segmentsIn(base))-1) + 1; n != want || skipped > 0 || err != nil {
 		t.Errorf("%d records, %d skipped, %v; want %d of %d", n, skipped, err, want, len(texts))
 	}
 	if j.Unreadable() != 0 || !strings.Contains(lines.String(), "can be read again") {
@@ -150,13 +152,13 @@ func TestAnOutageOfTheDiskIsNoDamage(t *testing.T) {
 	j := open(t, "/j", still(fs))
 	r := reader(t, j, "r", FromOldest)
 	readOne(t, r)
-	fs.fail = failing(opRead, unix.EIO)
+	fs.Fail = failing(memfs.Read, unix.EIO)
 	n := 1
 	for range 50 * readRetries {
 		k, _, _ := readSome(r)
 		n += k
 	}
-	fs.fail = nil
+	fs.Fail = nil
 	got, skipped := drain(t, r)
 	if n += len(got); n != patientRecords || skipped > 0 || j.Damage() != (Damage{}) {
 		t.Errorf("%d records, %d skipped, damage %+v", n, skipped, j.Damage())

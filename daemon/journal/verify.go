@@ -8,6 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/slot"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // A Problem is something that Verify found broken.
@@ -45,8 +49,8 @@ type Place struct {
 // Verify reads a whole journal and reports what is broken in it. It changes
 // nothing and takes no lock, and may be used while a daemon has the journal open.
 func Verify(dir string, report func(Problem)) (Summary, error) {
-	c := checker{fs: unixFS{}, dir: dir, report: report}
-	err := c.check(func(*frame) error { return nil })
+	c := checker{fs: vfs.Disk{}, dir: dir, report: report}
+	err := c.check(func(*segment.Frame) error { return nil })
 	return c.sum, err
 }
 
@@ -54,12 +58,12 @@ func Verify(dir string, report func(Problem)) (Summary, error) {
 // what Verify would. It may be used when Verify may. The record is valid until f
 // returns; f's error ends it.
 func Dump(dir string, f func(id string, r Record) error) (Summary, error) {
-	c := checker{fs: unixFS{}, dir: dir, report: func(Problem) {}}
-	err := c.check(func(fr *frame) error {
-		rest := fr.payload
-		for i := range fr.count {
-			rec := Record{Seq: fr.first + i, Time: fr.received()}
-			rec.Data, rest = message(rest)
+	c := checker{fs: vfs.Disk{}, dir: dir, report: func(Problem) {}}
+	err := c.check(func(fr *segment.Frame) error {
+		rest := fr.Payload
+		for i := range fr.Count {
+			rec := Record{Seq: fr.First + i, Time: fr.Received()}
+			rec.Data, rest = segment.Message(rest)
 			if err := f(c.sum.ID, rec); err != nil {
 				return err
 			}
@@ -70,10 +74,10 @@ func Dump(dir string, f func(id string, r Record) error) (Summary, error) {
 }
 
 type checker struct {
-	fs     FS
+	fs     vfs.FS
 	dir    string
 	report func(Problem)
-	who    identity
+	who    segment.Identity
 	sum    Summary
 	index  uint64 // of the record that should come next
 	known  bool   // index is
@@ -85,7 +89,7 @@ func (c *checker) problem(p Problem) {
 	c.report(p)
 }
 
-func (c *checker) check(frame func(*frame) error) error {
+func (c *checker) check(frame func(*segment.Frame) error) error {
 	e, err := examine(c.fs, c.dir, nil)
 	if err != nil {
 		return fmt.Errorf("journal %s: %w", c.dir, err)
@@ -97,7 +101,7 @@ func (c *checker) check(frame func(*frame) error) error {
 	if err != nil {
 		return fmt.Errorf("journal %s: %w", c.dir, err)
 	}
-	c.who, c.sum.ID = who, formatID(who.id)
+	c.who, c.sum.ID = who, formatID(who.ID)
 	before, ok := c.checkFiles(e)
 	// Again: what comes now is at least what a clean state speaks of.
 	l, err := list(c.fs, c.dir)
@@ -119,7 +123,7 @@ func (c *checker) check(frame func(*frame) error) error {
 func (c *checker) checkFiles(e *evidence) (s state, ok bool) {
 	for _, f := range append(e.others, e.temps...) {
 		if f.Kind != "" {
-			c.problem(Problem{Path: filepath.Join(c.dir, f.Name), What: irregular(f.Kind).Error()})
+			c.problem(Problem{Path: filepath.Join(c.dir, f.Name), What: vfs.Irregular(f.Kind).Error()})
 		}
 	}
 	if e.idErr != nil {
@@ -149,8 +153,8 @@ func notRead(err error) string {
 
 // readState returns a state of which nothing is known when there is none.
 func (c *checker) readState() state {
-	value, ok, err := readSlots(c.fs, filepath.Join(c.dir, stateName))
-	if s := parseState(value); err == nil && ok && s.identity == c.who {
+	value, ok, err := slot.Read(c.fs, filepath.Join(c.dir, stateName))
+	if s := parseState(value); err == nil && ok && s.Identity == c.who {
 		return s
 	}
 	return state{}
@@ -160,7 +164,7 @@ func (c *checker) checkCursors(e *evidence) {
 	for i, f := range e.cursors {
 		saved := &e.places[i]
 		path := filepath.Join(c.dir, f.Name)
-		at, ours := parsePosition(saved.value, c.who.id)
+		at, ours := parsePosition(saved.value, c.who.ID)
 		switch {
 		case saved.err != nil:
 			c.problem(Problem{Path: path, What: notRead(saved.err)})
@@ -175,25 +179,25 @@ func (c *checker) checkCursors(e *evidence) {
 // checkStart finds out whether segments are missing at the beginning that the journal
 // has not removed. s was read after the segments were listed: it tells at least what has been
 // removed until then.
-func (c *checker) checkStart(segments []FileInfo, s *state) {
+func (c *checker) checkStart(segments []vfs.FileInfo, s *state) {
 	first := uint64(0)
 	if len(segments) > 0 {
-		first, _ = parseSegmentName(segments[0].Name)
+		first, _ = segment.ParseName(segments[0].Name)
 	}
 	if s.oldest > 0 && (first == 0 || first > s.oldest) {
-		c.problem(Problem{Path: filepath.Join(c.dir, segmentName(s.oldest)), What: "missing, and perhaps segments after it: the journal has not removed it"})
+		c.problem(Problem{Path: filepath.Join(c.dir, segment.Name(s.oldest)), What: "missing, and perhaps segments after it: the journal has not removed it"})
 	}
 }
 
 // checkNewest finds out whether the newest segment is there, of which the state told
 // before the segments were listed.
-func (c *checker) checkNewest(segments []FileInfo, s *state) {
+func (c *checker) checkNewest(segments []vfs.FileInfo, s *state) {
 	last := uint64(0)
 	if n := len(segments); n > 0 {
-		last, _ = parseSegmentName(segments[n-1].Name)
+		last, _ = segment.ParseName(segments[n-1].Name)
 	}
 	if s.newest > last {
-		c.problem(Problem{Path: filepath.Join(c.dir, segmentName(s.newest)), What: "missing, and perhaps segments before it"})
+		c.problem(Problem{Path: filepath.Join(c.dir, segment.Name(s.newest)), What: "missing, and perhaps segments before it"})
 	}
 }
 
@@ -231,11 +235,11 @@ func (c *checker) expect(path string, off int64, index uint64) {
 	c.index, c.known = index, true
 }
 
-func (c *checker) account(f *frame) {
+func (c *checker) account(f *segment.Frame) {
 	if c.sum.First == 0 {
-		c.sum.First = f.first
+		c.sum.First = f.First
 	}
-	c.index = f.index + f.count
-	c.sum.Records += f.count
-	c.sum.Last, c.sum.Generation = f.end()-1, f.generation
+	c.index = f.Index + f.Count
+	c.sum.Records += f.Count
+	c.sum.Last, c.sum.Generation = f.End()-1, f.Generation
 }

@@ -8,10 +8,13 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // segment checks one segment. The error is visit's, or says that the file is gone.
-func (c *checker) segment(info FileInfo, h *header, newest bool, end uint64, visit func(*frame) error) error {
+func (c *checker) segment(info vfs.FileInfo, h *header, newest bool, end uint64, visit func(*segment.Frame) error) error {
 	path := filepath.Join(c.dir, info.Name)
 	c.sum.Segments++
 	c.sum.Bytes += info.Bytes
@@ -27,19 +30,19 @@ func (c *checker) segment(info FileInfo, h *header, newest bool, end uint64, vis
 		return nil
 	}
 	defer file.Close() // only read
-	first, _ := parseSegmentName(info.Name)
-	size := min(info.Bytes, maxSegmentLen)
+	first, _ := segment.ParseName(info.Name)
+	size := min(info.Bytes, segment.MaxLen)
 	if size < info.Bytes {
 		c.problem(Problem{Path: path, Offset: size, Bytes: info.Bytes - size, What: "beyond the largest size of a segment, not read"})
 	}
-	start := min(segmentHeaderLen, size)
+	start := min(segment.HeaderLen, size)
 	if h.ok {
-		c.expect(path, 0, h.index)
+		c.expect(path, 0, h.Index)
 	}
-	scan := scanner{mark: c.who.mark, lenient: true}
-	scan.damaged = func(off, length int64) {
+	scan := segment.Scanner{Mark: c.who.Mark, Lenient: true}
+	scan.Damaged = func(off, length int64) {
 		p := Problem{Path: path, Offset: off, Bytes: length, What: "no valid batch"}
-		if err := scan.unreadAfter(off); err != nil {
+		if err := scan.UnreadAfter(off); err != nil {
 			p.What = notRead(err)
 		} else if newest && off+length == size {
 			c.torn = p
@@ -47,14 +50,14 @@ func (c *checker) segment(info FileInfo, h *header, newest bool, end uint64, vis
 		}
 		c.problem(p)
 	}
-	scan.reset(file, start, size, first, end)
+	scan.Reset(file, start, size, first, end)
 	for frames := 0; ; frames++ {
-		f, err := scan.next()
+		f, err := scan.Next()
 		if err != nil {
 			c.endSegment(path, size, h, newest && frames == 0, notEOF(err))
 			return nil
 		}
-		c.expect(path, scan.off-f.length, f.index)
+		c.expect(path, scan.Off-f.Length, f.Index)
 		c.account(&f)
 		if err := visit(&f); err != nil {
 			return err
@@ -71,21 +74,21 @@ func (c *checker) endSegment(path string, size int64, h *header, bare bool, err 
 		c.known = false
 	case h.ok:
 	case h.err != nil:
-		c.problem(Problem{Path: path, Bytes: min(segmentHeaderLen, size), What: notRead(h.err)})
+		c.problem(Problem{Path: path, Bytes: min(segment.HeaderLen, size), What: notRead(h.err)})
 	case bare:
 		c.torn = Problem{Path: path, Bytes: size, What: "neither a header nor a batch"}
 	default:
-		c.problem(Problem{Path: path, Bytes: min(segmentHeaderLen, size), What: "damaged segment header"})
+		c.problem(Problem{Path: path, Bytes: min(segment.HeaderLen, size), What: "damaged segment header"})
 	}
 }
 
-func (c *checker) checkSegments(segments []FileInfo, frame func(*frame) error) error {
+func (c *checker) checkSegments(segments []vfs.FileInfo, frame func(*segment.Frame) error) error {
 	segments, headers := c.ownSegments(segments)
 	for i, f := range segments {
 		end := ^uint64(0)
 		for k := i + 1; k < len(segments) && end == ^uint64(0); k++ {
 			if headers[k].ok {
-				end = headers[k].first
+				end = headers[k].First
 			}
 		}
 		err := c.segment(f, &headers[i], i == len(segments)-1, end, frame)
@@ -100,12 +103,12 @@ func (c *checker) checkSegments(segments []FileInfo, frame func(*frame) error) e
 
 // ownSegments leaves out the files that are none of this journal's segments. The
 // headers that remain are sure or not ok.
-func (c *checker) ownSegments(files []FileInfo) (segments []FileInfo, headers []header) {
+func (c *checker) ownSegments(files []vfs.FileInfo) (segments []vfs.FileInfo, headers []header) {
 	for _, f := range files {
 		path := filepath.Join(c.dir, f.Name)
 		h := readHeader(c.fs, path)
-		first, _ := parseSegmentName(f.Name)
-		if h.ok && (h.identity != c.who || h.first != first) {
+		first, _ := segment.ParseName(f.Name)
+		if h.ok && (h.Identity != c.who || h.First != first) {
 			c.problem(Problem{Path: path, Bytes: f.Bytes, What: "no part of this journal: copied, renamed, or of another one"})
 			continue
 		}

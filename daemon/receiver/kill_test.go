@@ -26,6 +26,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/inbox"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/receiver"
 	"github.com/genltestd/genltestd/metrics"
@@ -34,7 +35,7 @@ import (
 // A process with the daemon's receive path and journal is killed and started
 // again, while this one multicasts numbered events over NETLINK_USERSOCK and holds
 // the socket, as systemd does. The inbox is on a tmpfs, as it is in /run: on a disk the
-// kernel may lose the message that it is copying during the kill; see journal.Inbox.
+// kernel may lose the message that it is copying during the kill; see inbox.Inbox.
 
 const (
 	killGroup  = 7
@@ -193,7 +194,7 @@ func killEvent(seq uint64) []byte {
 // generation says how many batches the children have taken.
 func generation(t *testing.T, dir string) uint64 {
 	t.Helper()
-	inbox, _, err := journal.OpenInbox(filepath.Join(dir, "inbox"), genl.BatchBytes)
+	inbox, _, err := inbox.Open(filepath.Join(dir, "inbox"), genl.BatchBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +252,7 @@ func TestKillChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	inbox, fresh, err := journal.OpenInbox(filepath.Join(os.Getenv("GENLTESTD_KILL_RUNTIME"), "inbox"), genl.BatchBytes)
+	inbox, fresh, err := inbox.Open(filepath.Join(os.Getenv("GENLTESTD_KILL_RUNTIME"), "inbox"), genl.BatchBytes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ type Journal interface {
 	Tail(visit func(data []byte)) error
 }
 
-// An Inbox is the memory that batches are received into; see journal.Inbox. Its
+// An Inbox is the memory that batches are received into; see inbox.Inbox. Its
 // memo is the ledger.
 type Inbox interface {
 	Memory() []byte

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/inbox"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/receiver"
 	"github.com/genltestd/genltestd/metrics"
@@ -106,7 +107,7 @@ func cpuTime() (ns int64, err error) {
 func newReceiver(to receiver.Journal, buffer int, stop func()) (*receiver.Receiver, error) {
 	// Named at no time after this: the inbox of a benchmark has no successor.
 	path := filepath.Join("/dev/shm", fmt.Sprintf("genltestd-bench-%d", os.Getpid()))
-	inbox, fresh, err := journal.OpenInbox(path, genl.BatchBytes)
+	inbox, fresh, err := inbox.Open(path, genl.BatchBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package journal
+package inbox
 
 import (
 	"errors"
@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 // An Inbox is memory shared with a file. A batch lies in it from the moment that
@@ -31,7 +33,7 @@ import (
 // rest may be used by several.
 type Inbox struct {
 	mapping []byte
-	header  *inboxHeader
+	header  *header
 	intact  [2]bool // of the memos
 
 	// Discarded says that the file held something else: if it was a batch, that is lost.
@@ -45,7 +47,7 @@ type Inbox struct {
 	OnDisk bool
 }
 
-type inboxHeader struct {
+type header struct {
 	magic      uint64
 	size       int64
 	generation atomic.Uint64
@@ -65,28 +67,28 @@ type memo struct {
 const MemoBytes = 1024
 
 const (
-	inboxMagic      = 0x32786f626e69_4c47 // "GLinbox2" in memory
-	inboxHeaderSize = 4096                // keeps the memory aligned as a page is
+	magic      = 0x32786f626e69_4c47 // "GLinbox2" in memory
+	headerSize = 4096                // keeps the memory aligned as a page is
 )
 
 // OpenInbox maps the file at path, and makes it if need be, with size bytes of
 // memory. fresh says that the file was new or not an inbox of this size: then
 // its memory is zero. A file system without room for it is no error: see Unbacked.
-func OpenInbox(path string, size int) (b *Inbox, fresh bool, err error) {
+func Open(path string, size int) (b *Inbox, fresh bool, err error) {
 	b = &Inbox{}
-	err = b.mapFile(path, inboxHeaderSize+size)
-	if isFull(err) {
+	err = b.mapFile(path, headerSize+size)
+	if vfs.IsFull(err) {
 		b.Unbacked, b.OnDisk = err, false
-		b.mapping, err = unix.Mmap(-1, 0, inboxHeaderSize+size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
+		b.mapping, err = unix.Mmap(-1, 0, headerSize+size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("inbox: %w", err)
 	}
-	b.header = (*inboxHeader)(unsafe.Pointer(&b.mapping[0]))
-	if b.header.magic != inboxMagic || b.header.size != int64(size) {
+	b.header = (*header)(unsafe.Pointer(&b.mapping[0]))
+	if b.header.magic != magic || b.header.size != int64(size) {
 		b.Discarded = b.Discarded || b.header.magic != 0
 		clear(b.mapping)
-		b.header.magic, b.header.size = inboxMagic, int64(size)
+		b.header.magic, b.header.size = magic, int64(size)
 		fresh = true
 	}
 	for i := range b.header.memos {
@@ -104,7 +106,7 @@ func (b *Inbox) mapFile(path string, length int) (err error) {
 	defer func() { err = errors.Join(err, f.Close()) }()
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = &os.PathError{Op: "open", Path: path, Err: irregular(kindOf(info.Mode()))}
+		err = &os.PathError{Op: "open", Path: path, Err: vfs.Irregular(vfs.KindOf(info.Mode()))}
 	}
 	var fs unix.Statfs_t
 	if err == nil {
@@ -145,7 +147,7 @@ func mapWhole(f *os.File, length int) ([]byte, error) {
 }
 
 // Memory returns what a batch is received into, aligned as a page is.
-func (b *Inbox) Memory() []byte { return b.mapping[inboxHeaderSize:] }
+func (b *Inbox) Memory() []byte { return b.mapping[headerSize:] }
 
 // Generation returns that of the batch in the memory, or of the next one.
 func (b *Inbox) Generation() uint64 { return b.header.generation.Load() }
@@ -207,7 +209,7 @@ func (m *memo) valid() bool {
 func (m *memo) sum() uint32 {
 	const from = unsafe.Offsetof(memo{}.length)
 	whole := (*[unsafe.Sizeof(memo{})]byte)(unsafe.Pointer(m))
-	return crc32.Checksum(whole[from:unsafe.Offsetof(memo{}.data)+uintptr(min(m.length, MemoBytes))], castagnoli)
+	return crc32.Checksum(whole[from:unsafe.Offsetof(memo{}.data)+uintptr(min(m.length, MemoBytes))], crc32.MakeTable(crc32.Castagnoli))
 }
 
 // Close unmaps the memory. What is in it stays in the file.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package journal
+package inbox
 
 import (
 	"errors"
@@ -9,14 +9,17 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
 func openInbox(t *testing.T, path string, size int) (*Inbox, bool) {
 	t.Helper()
-	b, fresh, err := OpenInbox(path, size)
+	b, fresh, err := Open(path, size)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,13 +146,13 @@ func TestAnInboxThatHasNoRoomIsMemoryAlone(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	b, fresh, err := OpenInbox(filepath.Join(dir, "inbox"), 1<<20)
+	b, fresh, err := Open(filepath.Join(dir, "inbox"), 1<<20)
 	if err != nil || !fresh || !errors.Is(b.Unbacked, unix.ENOSPC) {
 		t.Fatalf("fresh %v, unbacked %v, %v", fresh, b.Unbacked, err)
 	}
 	clear(b.Memory())
 	b.SetGeneration(7)
-	if _, _, err := OpenInbox(filepath.Join(dir, "no", "inbox"), 100); err == nil {
+	if _, _, err := Open(filepath.Join(dir, "no", "inbox"), 100); err == nil {
 		t.Error("no error without the directory")
 	}
 	if b.Generation() != 7 || len(b.Memory()) != 1<<20 {
@@ -166,12 +169,12 @@ func TestWhatIsNoInboxIsToldOf(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "inbox")
 	write(t, path, []byte("something else"))
-	b, fresh, err := OpenInbox(path, 100)
+	b, fresh, err := Open(path, 100)
 	if err != nil || !fresh || !b.Discarded {
 		t.Fatalf("fresh %v, %v, %+v", fresh, err, b)
 	}
 	b.Close()
-	if b, _, err = OpenInbox(path, 100); err != nil || b.Discarded {
+	if b, _, err = Open(path, 100); err != nil || b.Discarded {
 		t.Fatalf("the second time: %v, %+v", err, b)
 	}
 	b.Close()
@@ -180,7 +183,7 @@ func TestWhatIsNoInboxIsToldOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	within(t, func() {
-		if _, _, err := OpenInbox(fifo, 100); !errors.Is(err, ErrIrregular) || !strings.Contains(err.Error(), fifo) {
+		if _, _, err := Open(fifo, 100); !errors.Is(err, vfs.ErrIrregular) || !strings.Contains(err.Error(), fifo) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -262,4 +265,23 @@ func pageFaults(t *testing.T) int64 {
 		t.Fatal(err)
 	}
 	return usage.Minflt + usage.Majflt
+}
+
+func write(t *testing.T, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// within fails the test if f does not return.
+func within(t *testing.T, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		t.Fatal("f does not return")
+	}
 }
