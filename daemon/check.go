@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/match"
@@ -30,6 +31,9 @@ func Check(cfg *config.Config, dirs Dirs) error {
 // hide a wrong filter further down. It returns all faults, those of the text included.
 func CheckRest(cfg *config.Config, text config.Errors, dirs Dirs) config.Errors {
 	faults := collisions(cfg, dirs)
+	if fault := journalDirFault(cfg); fault != nil && !slices.ContainsFunc(faults, func(f *config.FieldError) bool { return f.Path == fault.Path }) {
+		faults = append(faults, fault)
+	}
 	compiler := newCompiler(cfg)
 	for i := range cfg.Sinks {
 		sc, path := &cfg.Sinks[i], fmt.Sprintf("sinks[%d]", i)

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/journal"
+)
+
+// Each case has the verdict of the check, and journal.Open must have the same.
+func TestAJournalNeedsADirectoryOfItsOwn(t *testing.T) {
+	for name, c := range map[string]struct {
+		make func(t *testing.T, dir string)
+		want string
+	}{
+		"missing":         {func(t *testing.T, dir string) { must(t, os.Remove(dir)) }, ""},
+		"empty":           {func(*testing.T, string) {}, ""},
+		"own file system": {func(t *testing.T, dir string) { must(t, os.Mkdir(dir+"/lost+found", 0o700)) }, ""},
+		"refused start":   {func(t *testing.T, dir string) { openJournal(t, dir, false) }, ""},
+		"journal":         {func(t *testing.T, dir string) { openJournal(t, dir, true) }, ""},
+		"no events yet": {func(t *testing.T, dir string) {
+			openJournal(t, dir, true)
+			segments, err := filepath.Glob(dir + "/*.log")
+			must(t, err)
+			for _, s := range segments {
+				must(t, os.Remove(s))
+			}
+		}, ""},
+		"other files":   {func(t *testing.T, dir string) { must(t, os.WriteFile(dir+"/notes.txt", nil, 0o600)) }, "contains files, and is not a journal; give the journal an empty directory"},
+		"other journal": {func(t *testing.T, dir string) { must(t, os.WriteFile(dir+"/meta", []byte("x"), 0o600)) }, "contains files, and is not a journal"},
+		"file":          {func(t *testing.T, dir string) { must(t, errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o600))) }, "is not a directory; give the journal a directory"},
+		"loop":          {func(t *testing.T, dir string) { must(t, errors.Join(os.Remove(dir), os.Symlink(dir, dir))) }, "cannot look for a journal in the directory: "},
+		"FIFO":          {func(t *testing.T, dir string) { must(t, unix.Mkfifo(dir+"/meta", 0o600)) }, "cannot look for a journal in the directory: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir() + "/j"
+			must(t, os.Mkdir(dir, 0o700))
+			c.make(t, dir)
+			cfg, err := config.Parse("g.yaml", []byte("journal: {path: "+dir+"}\n"))
+			must(t, err)
+			var faults config.Errors
+			errors.As(Check(cfg, Dirs{State: t.TempDir(), Runtime: t.TempDir()}), &faults)
+			if c.want == "" && len(faults) > 0 || c.want != "" && (len(faults) != 1 || !strings.Contains(faults[0].Message, c.want) || faults[0].Line != 1) {
+				t.Errorf("got %v, want %q", faults, c.want)
+			}
+			j, err := journal.Open(dir, journal.Options{})
+			if (err == nil) != (c.want == "") {
+				t.Errorf("Open disagrees: %v", err)
+			}
+			if err == nil {
+				must(t, j.Close())
+			}
+		})
+	}
+}
+
+// A check by another user than the service's leaves this to the service.
+func TestAJournalDirectoryThatCannotBeReadIsUnverifiable(t *testing.T) {
+	cfg, err := config.Parse("g.yaml", []byte("journal: {path: /j}\n"))
+	must(t, err)
+	denied := caused(cfg.Fault("journal.path", "x"), &fs.PathError{Op: "open", Path: "/j", Err: unix.EACCES})
+	if !IsUnverifiable(denied, false) || IsUnverifiable(denied, true) {
+		t.Error("the cause of the fault is lost")
+	}
+}
+
+// openJournal creates a journal and closes it. An unused journal creates only its lock.
+func openJournal(t *testing.T, dir string, used bool) {
+	t.Helper()
+	j, err := journal.Open(dir, journal.Options{})
+	must(t, err)
+	if used {
+		must(t, j.Append(1, time.Now(), [][]byte{[]byte("event")}))
+	}
+	must(t, j.Close())
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
