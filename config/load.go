@@ -90,6 +90,7 @@ func (r *report) decode(in input) *Config {
 		r.lines = strings.Split(string(in.text), "\n")
 		newDecoder(r).value(root, v, "")
 		r.lines = nil
+		r.failRepaired()
 	}
 	if !r.misread {
 		r.check(v, "")

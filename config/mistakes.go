@@ -24,20 +24,64 @@ const maxSyntaxFaults = 10
 // syntax reports why yaml.v3 rejects the text. The errors of yaml.v3 often name another
 // line, and no column. The remedy of each fault is applied to find the next one; a second
 // fault on a line that was changed would have the wrong column, so it has to wait.
-func (r *report) syntax(text []byte, err error) {
+//
+// syntax returns a text with all remedies applied, for the remaining checks. It returns nil
+// when a remedy changes which values belong together: these checks would mislead then.
+func (r *report) syntax(text []byte, err error) []byte {
 	language := language()
-	changed := make(map[int]bool)
+	changed, repaired, sameParts := make(map[int]bool), make(map[int]bool), true
 	for i := range maxSyntaxFaults {
 		f := diagnose.Find(text, lineOf(err), language)
 		if changed[f.Line] || i > 0 && f.Repaired == nil {
-			return
+			return nil
 		}
 		changed[f.Line] = true
-		r.fail(spot{f.Line, f.Column}, "", "%s", f.Message)
-		if f.Repaired == nil || language.Parses(f.Repaired) || bytes.Count(f.Repaired, newline) != bytes.Count(text, newline) {
-			return
+		r.add(spot{f.Line, f.Column}, "", "%s", f.Message)
+		if f.Repaired == nil || bytes.Count(f.Repaired, newline) != bytes.Count(text, newline) {
+			return nil
 		}
-		text = f.Repaired
+		sameParts = noteRepair(repaired, f.Line, text, f.Repaired) && sameParts
+		if text = f.Repaired; !language.Parses(text) {
+			continue
+		}
+		if !sameParts {
+			return nil
+		}
+		r.repaired = repaired
+		return text
+	}
+	return nil
+}
+
+// noteRepair adds the lines from the fault to the end of its repair. It returns false when the
+// repair changes the indentation of a line.
+func noteRepair(repaired map[int]bool, fault int, before, after []byte) bool {
+	old := bytes.Split(before, newline)
+	for i, line := range bytes.Split(after, newline) {
+		if bytes.Equal(line, old[i]) {
+			continue
+		}
+		if indentation(line) != indentation(old[i]) && len(bytes.TrimSpace(line)) > 0 {
+			return false
+		}
+		for n := min(fault, i+1); n <= max(fault, i+1); n++ {
+			repaired[n] = true
+		}
+	}
+	return true
+}
+
+func indentation(line []byte) int { return len(line) - len(bytes.TrimLeft(line, " \t")) }
+
+// failRepaired marks what was read from a repaired line as not known. The author may have
+// meant another value than the remedy gives.
+func (r *report) failRepaired() {
+	for _, places := range []map[string]spot{r.keys, r.values} {
+		for path, at := range places {
+			if r.repaired[at.line] {
+				r.failed[path] = true
+			}
+		}
 	}
 }
 

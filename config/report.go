@@ -41,13 +41,16 @@ type report struct {
 	warnings Errors
 	*costs
 
-	failed  map[string]bool // the value is not what the file says
-	odd     map[string]bool // the mapping has a key that nobody knows
-	misread bool            // keys stand in other mappings than they were meant for
-	keys    map[string]spot
-	values  map[string]spot
-	texts   map[string]written
-	lines   []string // of the file, while it is decoded
+	failed map[string]bool // the value is not what the file says
+	odd    map[string]bool // the mapping has a key that nobody knows
+	// repaired are the lines that a remedy of a syntax error has changed. Their own
+	// faults wait, because they would have the wrong column.
+	repaired map[int]bool
+	misread  bool // keys stand in other mappings than they were meant for
+	keys     map[string]spot
+	values   map[string]spot
+	texts    map[string]written
+	lines    []string // of the file, while it is decoded
 
 	unquoted map[string]*FieldError // texts that need quotes, unless they have another fault
 }
@@ -76,7 +79,7 @@ func (r *report) add(at spot, path, format string, args ...any) {
 
 // warn notes what is valid, but most likely not meant.
 func (r *report) warn(at spot, path, format string, args ...any) {
-	if len(r.warnings) < maxErrors {
+	if len(r.warnings) < maxErrors && !r.repaired[at.line] {
 		r.warnings = append(r.warnings, r.later(at, path, format, args...))
 	}
 }
@@ -87,7 +90,7 @@ func (r *report) later(at spot, path, format string, args ...any) *FieldError {
 }
 
 func (r *report) note(e *FieldError) {
-	if r.stopped {
+	if r.stopped || r.repaired[e.Line] {
 		return
 	}
 	r.errs = append(r.errs, e)

@@ -46,6 +46,9 @@ func (c *Config) HasFault(f *FieldError) bool {
 		if r.file != f.File {
 			continue
 		}
+		if r.repaired[f.Line] {
+			return true
+		}
 		for failed := range r.failed {
 			if contains(failed, f.Path) || contains(f.Path, failed) {
 				return true

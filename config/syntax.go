@@ -12,7 +12,8 @@ import (
 )
 
 // document parses the YAML. It returns nil for a text that sets nothing, and
-// for one with a fault.
+// for one with a fault. A text with syntax errors that have a remedy is parsed with the
+// remedies: see repaired.
 func (r *report) document(text []byte) *yaml.Node {
 	if len(text) > maxFile {
 		r.fail(spot{}, "", "the file is larger than %v", Size(maxFile))
@@ -32,8 +33,11 @@ func (r *report) document(text []byte) *yaml.Node {
 		}
 	}
 	if !errors.Is(err, io.EOF) {
-		r.syntax(text, err)
-		return nil
+		if text = r.syntax(text, err); text == nil {
+			r.failed[""] = true
+			return nil
+		}
+		return r.document(text)
 	}
 	if root == nil || isNull(root) && root.Value == "" && root.Style == 0 {
 		return nil // nothing but comments, or a "---"

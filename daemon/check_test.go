@@ -105,6 +105,45 @@ sinks:
 	}
 }
 
+// Nor must a syntax error with a remedy. The faults of the lines that the remedy changes wait:
+// their columns would be wrong.
+func TestSyntaxErrorsHideNoOtherFaults(t *testing.T) {
+	const text = `log:
+  level=loud
+sinks:
+  - name: a
+    filter: kind == "gpa"
+    stdout: {}
+  - name: b
+    filter: "x" in labels.site
+    extract: '(?P<a>'
+    fiel: {path: relative}
+`
+	cfg, err := config.Parse("g.yaml", []byte(text))
+	var faults config.Errors
+	if !errors.As(err, &faults) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range CheckRest(cfg, faults, Dirs{}) {
+		got = append(got, fmt.Sprintf("%d:%d %s", f.Line, f.Column, f.Path))
+	}
+	want := []string{"2:8 log", "5:21 sinks[0].filter", "8:17 ", "9:15 sinks[1].extract", "10:5 sinks[1].fiel"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A remedy that changes which keys belong together may be another than the author meant.
+func TestARemedyOfTheIndentationIsNotCheckedFurther(t *testing.T) {
+	const text = "log:\n  level: info\n http:\n  listen: \"\"\n"
+	_, err := config.Parse("g.yaml", []byte(text))
+	var faults config.Errors
+	if !errors.As(err, &faults) || len(faults) != 1 || faults[0].Line != 3 {
+		t.Errorf("got %v, want the fault of line 3 alone", err)
+	}
+}
+
 func TestAtMostAHundredFaultsAreShown(t *testing.T) {
 	text := "sinks:\n"
 	for i := range 150 {
