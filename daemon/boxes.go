@@ -96,7 +96,7 @@ func unknownLetter(sink, id string) error {
 func (b boxes) show(l *deadletter.Letter) (*api.Letter, error) {
 	shown := &api.Letter{ID: l.ID.String(), Received: l.Received.UTC(), Refused: l.Refused.UTC(), Attempts: l.Attempts, Reason: l.Reason, Kind: l.Kind, Status: l.Status}
 	e, err := b.daemon.decode(journal.Record{Seq: l.ID.Seq, Time: l.Received, Data: l.Data})
-	e.From(l.ID.Journal)
+	e.SetJournal(l.ID.Journal)
 	if err == nil {
 		shown.Event = e.AppendJSON(nil)
 		return shown, nil

@@ -115,7 +115,7 @@ func (t *ruleTest) judge(want *config.RuleTestEvent) outcome {
 	got := outcome{verdicts: make(map[match.Verdict]int), captures: make(map[string]string)}
 	for i := range want.Repeat {
 		e := t.next(want)
-		verdict, err := t.rules.Judge(e)
+		verdict, err := t.rules.Evaluate(e)
 		got.verdicts[verdict]++
 		if got.err == nil {
 			got.err = err

@@ -83,16 +83,16 @@ func checkKind(c *config.Sink, encoder event.Encoder) error {
 
 // newCompiler returns the compiler of the rules of all sinks of a configuration.
 func newCompiler(cfg *config.Config) *match.Compiler {
-	fields := map[string]match.Words{
-		"kind":       {List: event.Kinds()},
-		"gap.reason": {List: []string{"", metrics.LostKernelBuffer, metrics.LostNotSubscribed, metrics.LostUnexplained}},
-		"family":     {List: []string{genl.FamilyName}},
-		"group":      {List: []string{genl.GroupName}},
+	fields := map[string]match.FieldValues{
+		"kind":       {Values: event.Kinds()},
+		"gap.reason": {Values: []string{"", metrics.LostKernelBuffer, metrics.LostNotSubscribed, metrics.LostUnexplained}},
+		"family":     {Values: []string{genl.FamilyName}},
+		"group":      {Values: []string{genl.GroupName}},
 	}
 	e := &cfg.Event
 	for field, added := range map[string]bool{"machine_id": e.MachineID, "boot_id": e.BootID, "kernel_release": e.KernelRelease} {
 		if !added {
-			fields[field] = match.Words{List: []string{""}, Advice: "it is empty unless event." + field + " is true"}
+			fields[field] = match.FieldValues{Values: []string{""}, Advice: "it is empty unless event." + field + " is true"}
 		}
 	}
 	vocabulary := match.Vocabulary{Fields: fields}
@@ -118,7 +118,7 @@ func newRules(c *config.Sink, compiler *match.Compiler) (*match.Rules, error) {
 
 // optionError gives an error its place within the expression.
 func optionError(fault *match.Error) error {
-	var placed *match.PlacedError
+	var placed *match.PositionError
 	if errors.As(fault.Err, &placed) {
 		return &sink.OptionError{Key: fault.Key, Err: errors.New(placed.Text), Line: placed.Line, Column: placed.Column}
 	}

@@ -26,7 +26,7 @@
 //	Reader.Commit               cursor          it succeeds; tried again without events
 //	Decode                      decode, when    a record is decoded
 //	                            all recent are
-//	Rules.Judge                 none: the event is delivered, and counted
+//	Rules.Evaluate              none: the event is delivered, and counted
 //	Sink.Close, Reader.Close    none: the sink is no longer used; it is logged
 //
 // Each fault is in State, with the reason, and in the log. Nothing watches a worker in the
@@ -87,7 +87,7 @@ type Decoder func(journal.Record) (event.Event, error)
 
 // Rules are what a worker needs of a *match.Rules.
 type Rules interface {
-	Judge(e *event.Event) (match.Verdict, error)
+	Evaluate(e *event.Event) (match.Verdict, error)
 	Summaries(dst []event.Event, now time.Time, end bool) []event.Event
 }
 

@@ -138,7 +138,7 @@ func (w *Worker) take(b *batch, records []journal.Record, skipped uint64) {
 	for i := range records {
 		b.tail++
 		w.event = w.decoded(b, &records[i])
-		verdict, err := w.Rules.Judge(&w.event)
+		verdict, err := w.Rules.Evaluate(&w.event)
 		if err != nil {
 			r.ruleFails++
 			w.limits.Warn("a rule failed; the event is delivered", "error", err)

@@ -86,7 +86,7 @@ type rules struct {
 	summaries func(dst []event.Event, now time.Time, end bool) []event.Event
 }
 
-func (r *rules) Judge(e *event.Event) (match.Verdict, error) {
+func (r *rules) Evaluate(e *event.Event) (match.Verdict, error) {
 	if r.judge == nil {
 		return match.Pass, nil
 	}

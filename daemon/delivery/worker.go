@@ -286,7 +286,7 @@ func (w *Worker) replay() *batch {
 		l := &letters[i]
 		r := journal.Record{Seq: l.ID.Seq, Time: l.Received, Data: l.Data}
 		e := w.decoded(b, &r)
-		e.From(l.ID.Journal)
+		e.SetJournal(l.ID.Journal)
 		b.add(item{record: r, attempts: l.Attempts}, &e)
 	}
 	w.account.enter(b)

@@ -93,9 +93,9 @@ func Kinds() []string { return []string{"event", "gap", "suppressed"} }
 // events has the number of the event before it, and its reason behind that.
 func (e *Event) ID() string { return string(e.AppendID(nil)) }
 
-// From says which journal has numbered the event. Of an earlier journal than the
-// present one the origins are not known.
-func (e *Event) From(journalID string) {
+// SetJournal records the journal that numbered the event. It removes the origin if this
+// is not the present journal, because the origins of an earlier journal are not known.
+func (e *Event) SetJournal(journalID string) {
 	if e.JournalID != journalID {
 		e.JournalID, e.Origin = journalID, nil
 	}

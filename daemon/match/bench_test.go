@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func BenchmarkJudge(b *testing.B) {
+func BenchmarkEvaluate(b *testing.B) {
 	for _, test := range []struct {
 		name string
 		o    Options
@@ -32,7 +32,7 @@ func BenchmarkJudge(b *testing.B) {
 				e.Time = e.Time.Add(100 * time.Microsecond)
 				text = strconv.AppendUint(append(text[:0], "disk error on sda, sector "...), e.Seq%1000, 10)
 				e.Message = text
-				if _, err := r.Judge(e); err != nil {
+				if _, err := r.Evaluate(e); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -66,7 +66,7 @@ func TestRulesOfOneTextShareNoState(t *testing.T) {
 		want  Verdict
 	}{{a, "sda", Pass}, {b, "sdb", Filtered}, {a, "sdb", Filtered}, {b, "sda", Pass}} {
 		e := event.Event{Seq: 2, Message: []byte(tt.text)}
-		if got, err := tt.rules.Judge(&e); got != tt.want || err != nil {
+		if got, err := tt.rules.Evaluate(&e); got != tt.want || err != nil {
 			t.Errorf("%d: got %v, %v; want %v", i, got, err, tt.want)
 		}
 	}

@@ -28,7 +28,7 @@ func TestDocumentedExpressionsWork(t *testing.T) {
 		for line := range strings.Lines(block[1]) {
 			n++
 			r := mustCompile(t, Options{Filter: line, Extract: `(?P<what>error|failure) on (?P<disk>sd[a-z])`})
-			judge(t, r, numbered(1, 0, "disk failure on sda,97"))
+			evaluate(t, r, numbered(1, 0, "disk failure on sda,97"))
 		}
 	}
 	if n < 8 {
@@ -69,7 +69,7 @@ func TestTheDocumentedSummaryIsWhatASinkGets(t *testing.T) {
 	for seq := range uint64(5) {
 		e := numbered(5+seq, time.Duration(seq)*time.Second, "x")
 		e.JournalID = "6a9155caa46c7dcc"
-		judge(t, r, e)
+		evaluate(t, r, e)
 	}
 	for _, e := range r.Summaries(nil, start, true) {
 		if line := string(e.AppendJSON(nil)); !strings.Contains(filtersPage(t), "\n"+line+"\n") {

@@ -13,7 +13,7 @@ import (
 )
 
 // An Error says which of the Options does not work, and why: of Compile for good,
-// of Judge for one event. Its text is safe to show and short, whatever the
+// of Evaluate for one event. Its text is safe to show and short, whatever the
 // expression or the event holds.
 type Error struct {
 	Key string // as in the configuration, below the sink's: "filter", "extract", "dedup.key"
@@ -26,13 +26,13 @@ func (e *Error) Unwrap() error { return e.Err }
 // maxShown is how many bytes of an error are shown: it may repeat an event's text.
 const maxShown = 300
 
-// A PlacedError is an error at a place in an expression or a pattern.
-type PlacedError struct {
+// A PositionError is an error at a place in an expression or a pattern.
+type PositionError struct {
 	Line, Column int // in characters, from 1
 	Text         string
 }
 
-func (e *PlacedError) Error() string {
+func (e *PositionError) Error() string {
 	if e.Line > 1 {
 		return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Text)
 	}
@@ -45,7 +45,7 @@ func readable(err error) error {
 	if !errors.As(err, &at) || at.Line == 0 {
 		return errors.New(visible(err.Error()))
 	}
-	return &PlacedError{at.Line, at.Column + 1, visible(at.Message)}
+	return &PositionError{at.Line, at.Column + 1, visible(at.Message)}
 }
 
 // explained is readable for an error of the compiler, whose messages it improves.
@@ -58,7 +58,7 @@ func explained(text string, known names, err error) error {
 	}
 	m.at, m.message = at.From, at.Message
 	m.explain()
-	return &PlacedError{m.line, m.column, visible(m.message)}
+	return &PositionError{m.line, m.column, visible(m.message)}
 }
 
 func visible(text string) string {

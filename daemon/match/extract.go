@@ -92,7 +92,7 @@ func misplaced(text string, err error) error {
 		return readable(err)
 	}
 	column := 1 + utf8.RuneCountInString(text[:strings.Index(text, fault.Expr)])
-	return &PlacedError{1, column, readable(err).Error()}
+	return &PositionError{1, column, readable(err).Error()}
 }
 
 // apply sets the captures of e: every named group, empty where it took no part in the

@@ -33,7 +33,7 @@ func FuzzRules(f *testing.F) {
 		checkError(t, err)
 		for seq := range uint64(3) {
 			e := numbered(seq, 0, string(message[:min(len(message), 4124)]))
-			v, err := r.Judge(e)
+			v, err := r.Evaluate(e)
 			checkError(t, err)
 			if err != nil && v != Pass {
 				t.Errorf("verdict %d with error %v", v, err)

@@ -21,7 +21,7 @@ type step struct {
 func follow(t *testing.T, r *Rules, steps []step) {
 	t.Helper()
 	for i, s := range steps {
-		if v := judge(t, r, numbered(uint64(i+1), s.after, s.text)); v != s.want {
+		if v := evaluate(t, r, numbered(uint64(i+1), s.after, s.text)); v != s.want {
 			t.Errorf("step %d, %v %q: verdict %d, want %d", i, s.after, s.text, v, s.want)
 		}
 	}
@@ -100,7 +100,7 @@ func TestRepetitionsDoNotUseTheRateLimitUp(t *testing.T) {
 func TestDedupForgetsTheOldestWhenThereAreTooManyKeys(t *testing.T) {
 	r := mustCompile(t, Options{Dedup: Dedup{Window: time.Hour}})
 	for i := range maxKeys + 1 {
-		judge(t, r, numbered(uint64(i+1), 0, fmt.Sprint(i)))
+		evaluate(t, r, numbered(uint64(i+1), 0, fmt.Sprint(i)))
 	}
 	if n := len(r.window.passed); n != maxKeys || len(r.window.order) != n {
 		t.Errorf("%d keys, %d in order; want %d", n, len(r.window.order), maxKeys)
@@ -111,7 +111,7 @@ func TestDedupForgetsTheOldestWhenThereAreTooManyKeys(t *testing.T) {
 func TestDedupForgetsWhatIsTooOld(t *testing.T) {
 	r := mustCompile(t, Options{Dedup: Dedup{Window: time.Second}})
 	for i := range 1000 {
-		judge(t, r, numbered(uint64(i+1), time.Duration(i)*100*time.Millisecond, fmt.Sprint(i)))
+		evaluate(t, r, numbered(uint64(i+1), time.Duration(i)*100*time.Millisecond, fmt.Sprint(i)))
 	}
 	if n := len(r.window.passed); n != 10 || len(r.window.order) != n {
 		t.Errorf("%d keys, %d in order; want 10", n, len(r.window.order))
@@ -124,8 +124,8 @@ func TestSampleIsTheSameOnEveryDeliveryAndAtEverySink(t *testing.T) {
 	passed := [2]int{} // of the odd and the even numbers
 	for seq := range uint64(events) {
 		e := numbered(seq, 0, "x")
-		v := judge(t, a, e)
-		if judge(t, b, e) != v || judge(t, a, e) != v {
+		v := evaluate(t, a, e)
+		if evaluate(t, b, e) != v || evaluate(t, a, e) != v {
 			t.Fatalf("event %d is judged differently again", seq)
 		}
 		if v == Pass {
@@ -148,10 +148,10 @@ func TestCatchingUpDecidesAsLiveDeliveryDoes(t *testing.T) {
 	clock := start
 	for i := range uint64(50) {
 		e := numbered(i, time.Duration(i)*400*time.Millisecond, fmt.Sprint(i%5))
-		want = append(want, judge(t, live, e))
+		want = append(want, evaluate(t, live, e))
 		clock = clock.Add(time.Minute)
 		live.Summaries(nil, clock, false)
-		got = append(got, judge(t, late, e))
+		got = append(got, evaluate(t, late, e))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("verdicts (-live +late):\n%s", diff)

@@ -51,11 +51,11 @@ type Rules struct {
 // times: a clock that is not stepped. Without it they trust the clock.
 func (r *Rules) Follow(steady func(time.Time) time.Time) { r.steady = steady }
 
-// Judge decides about one event and sets its captures; these are parts of its
+// Evaluate decides about one event and sets its captures; these are parts of its
 // text. Events come in the order in which they were received. An expression that
 // fails for this event keeps nothing from the sink: the verdict is Pass then, and
 // the error an *Error.
-func (r *Rules) Judge(e *event.Event) (Verdict, error) {
+func (r *Rules) Evaluate(e *event.Event) (Verdict, error) {
 	if r.none() {
 		return Pass, nil
 	}
@@ -64,11 +64,11 @@ func (r *Rules) Judge(e *event.Event) (Verdict, error) {
 		return Pass, nil
 	}
 	if !r.suppresses() {
-		return r.judge(e, e.Time)
+		return r.evaluate(e, e.Time)
 	}
 	at := r.steady(e.Time)
 	r.ledger.begin(at)
-	v, err := r.judge(e, at)
+	v, err := r.evaluate(e, at)
 	r.ledger.note(e, at, v)
 	return v, err
 }
@@ -79,7 +79,7 @@ func (r *Rules) none() bool {
 
 func (r *Rules) suppresses() bool { return r.sample > 1 || r.window != nil || r.bucket != nil }
 
-func (r *Rules) judge(e *event.Event, at time.Time) (Verdict, error) {
+func (r *Rules) evaluate(e *event.Event, at time.Time) (Verdict, error) {
 	e.Captures = nil
 	if r.extract != nil && r.early {
 		r.extract.apply(e)

@@ -32,10 +32,10 @@ func mustCompile(t testing.TB, o Options) *Rules {
 	return r
 }
 
-// judge fails the test on an error of an expression.
-func judge(t testing.TB, r *Rules, e *event.Event) Verdict {
+// evaluate fails the test on an error of an expression.
+func evaluate(t testing.TB, r *Rules, e *event.Event) Verdict {
 	t.Helper()
-	v, err := r.Judge(e)
+	v, err := r.Evaluate(e)
 	if err != nil {
 		t.Fatalf("%q: %v", e.Message, err)
 	}
@@ -65,11 +65,11 @@ func TestFilterSeesEveryField(t *testing.T) {
 		`captures.device == "sda" and captures["what"] == "error" and captures.more == "" and captures?.device != ""`,
 	} {
 		r := mustCompile(t, Options{Filter: filter, Extract: `(?P<what>error|failure) on (?P<device>\w+)(?P<more>!)?`})
-		if v := judge(t, r, e); v != Pass {
+		if v := evaluate(t, r, e); v != Pass {
 			t.Errorf("%s: verdict %d", filter, v)
 		}
 		r = mustCompile(t, Options{Filter: "not (" + filter + ")", Extract: `(?P<what>error|failure) on (?P<device>\w+)(?P<more>!)?`})
-		if v := judge(t, r, e); v != Filtered {
+		if v := evaluate(t, r, e); v != Filtered {
 			t.Errorf("not (%s): verdict %d", filter, v)
 		}
 	}
@@ -147,7 +147,7 @@ func TestAnExpressionThatFailsKeepsNothingBack(t *testing.T) {
 		r := mustCompile(t, test.o)
 		for range 2 { // a failure leaves nothing behind
 			e := numbered(1, 0, "\x1b[31m")
-			v, err := r.Judge(e)
+			v, err := r.Evaluate(e)
 			var fault *Error
 			if v != Pass || !errors.As(err, &fault) {
 				t.Fatalf("%+v: verdict %d, error %v", test.o, v, err)
@@ -164,7 +164,7 @@ func TestAnExpressionThatFailsKeepsNothingBack(t *testing.T) {
 
 func TestAnErrorIsShortAndSafeWhateverTheEventHolds(t *testing.T) {
 	r := mustCompile(t, Options{Filter: `date(message) > time`})
-	_, err := r.Judge(numbered(1, 0, strings.Repeat("\x1b\xff\u202e", 1000)))
+	_, err := r.Evaluate(numbered(1, 0, strings.Repeat("\x1b\xff\u202e", 1000)))
 	if err == nil || len(err.Error()) > maxShown+50 || !event.IsVisible([]byte(err.Error())) {
 		t.Errorf("error %q", err)
 	}
@@ -182,7 +182,7 @@ func TestExtractTakesNamedGroupsOut(t *testing.T) {
 		for _, filter := range []string{"", `captures.unit != "x"`} {
 			e := numbered(1, 0, text)
 			e.Captures = []event.Capture{{Name: "old"}}
-			judge(t, mustCompile(t, Options{Extract: pattern, Filter: filter}), e)
+			evaluate(t, mustCompile(t, Options{Extract: pattern, Filter: filter}), e)
 			if diff := cmp.Diff(want, e.Captures); diff != "" {
 				t.Errorf("%q (-want +got):\n%s", text, diff)
 			}
@@ -198,13 +198,13 @@ func TestNamedGroupsExistForGapsAndSummaries(t *testing.T) {
 		gap, summary := numbered(1, 0, ""), numbered(2, 0, "")
 		gap.Gap, summary.Suppressed = &event.Gap{Count: 3}, &event.Suppressed{Count: 1}
 		for _, e := range []*event.Event{gap, summary} {
-			judge(t, r, e)
+			evaluate(t, r, e)
 			if diff := cmp.Diff(want, e.Captures); diff != "" {
 				t.Errorf("captures of a %s (-want +got):\n%s", e.Kind(), diff)
 			}
 		}
 		for seq := range uint64(2) {
-			judge(t, r, numbered(3+seq, 0, "a"))
+			evaluate(t, r, numbered(3+seq, 0, "a"))
 		}
 		told := r.Summaries(nil, time.Time{}, true)
 		if len(told) != 1 || !cmp.Equal(want, told[0].Captures) {
@@ -227,7 +227,7 @@ func TestAGapIsFilteredButNeverSuppressed(t *testing.T) {
 		limits.Filter = filter
 		r := mustCompile(t, limits)
 		for range 3 {
-			if v := judge(t, r, gap); v != want {
+			if v := evaluate(t, r, gap); v != want {
 				t.Errorf("%s: verdict %d, want %d", filter, v, want)
 			}
 		}
@@ -237,7 +237,7 @@ func TestAGapIsFilteredButNeverSuppressed(t *testing.T) {
 func TestWithoutRulesEverythingPassesAndCostsNothing(t *testing.T) {
 	e := numbered(1, 0, "x")
 	for name, r := range map[string]*Rules{"nil": nil, "zero options": mustCompile(t, Options{}), "sample 1": mustCompile(t, Options{Sample: 1})} {
-		if n := testing.AllocsPerRun(100, func() { judge(t, r, e) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { evaluate(t, r, e) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 		if got := r.Summaries(nil, start, true); got != nil {

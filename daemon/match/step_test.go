@@ -21,15 +21,15 @@ func TestAStepOfTheClockChangesNoVerdict(t *testing.T) {
 			steady := begin
 			r.Follow(func(time.Time) time.Time { return steady })
 			e := &event.Event{Time: begin, Message: []byte("x")}
-			if v, err := r.Judge(e); v != Pass || err != nil {
+			if v, err := r.Evaluate(e); v != Pass || err != nil {
 				t.Fatalf("%s: %v, %v", rule, v, err)
 			}
 			e.Time, steady = begin.Add(step), steady.Add(time.Minute)
-			if v, err := r.Judge(e); v == Pass || err != nil {
+			if v, err := r.Evaluate(e); v == Pass || err != nil {
 				t.Errorf("%s, %s: the second passes, %v", rule, name, err)
 			}
 			steady = steady.Add(time.Hour)
-			if v, err := r.Judge(e); v != Pass || err != nil {
+			if v, err := r.Evaluate(e); v != Pass || err != nil {
 				t.Errorf("%s, %s: after an hour: %v, %v", rule, name, v, err)
 			}
 		}

@@ -47,7 +47,7 @@ func TestASummaryComesAtMostEveryTenSeconds(t *testing.T) {
 	var got []event.Event
 	for i := range uint64(60) { // two events a second, for half a minute
 		e := numbered(i, time.Duration(i)*sec/2, "x")
-		judge(t, r, e)
+		evaluate(t, r, e)
 		got = r.Summaries(got, start, false)
 	}
 	want := []event.Event{
@@ -98,7 +98,7 @@ func TestSummariesCountExactlyAndNumbersNeverFall(t *testing.T) {
 	var out []event.Event
 	for i := range uint64(10_000) {
 		e := numbered(i, time.Duration(i)*sec/3, string('a'+rune(i*i%11)))
-		v := judge(t, r, e)
+		v := evaluate(t, r, e)
 		if v.Suppressed() {
 			want[v.Reason()]++
 			continue
@@ -128,7 +128,7 @@ func TestSummariesCountExactlyAndNumbersNeverFall(t *testing.T) {
 func TestASummaryPassesEveryRule(t *testing.T) {
 	r := mustCompile(t, Options{Filter: "false", Sample: 1 << 40})
 	e := summed(1, 0, 3, "sample", 0, 0)
-	if v := judge(t, r, &e); v != Pass {
+	if v := evaluate(t, r, &e); v != Pass {
 		t.Errorf("verdict %d", v)
 	}
 }

@@ -16,25 +16,25 @@ import (
 // any other value is a mistake, because its result is the same for every event. The zero
 // Vocabulary knows no such field.
 type Vocabulary struct {
-	Fields map[string]Words // by name, like kind or gap.reason
+	Fields map[string]FieldValues // by name, like kind or gap.reason
 	// Labels are the names in event.labels; nil when they are not known.
 	Labels []string
 }
 
-// Words are all the values of one field.
-type Words struct {
-	List   []string
+// FieldValues are all values that one field can have.
+type FieldValues struct {
+	Values []string
 	Advice string // what to write instead; empty names the list
 }
 
-func (w *Words) advice() string {
-	if w.Advice != "" {
-		return w.Advice
+func (f *FieldValues) advice() string {
+	if f.Advice != "" {
+		return f.Advice
 	}
 	var quoted []string
-	for _, word := range w.List {
-		if word != "" {
-			quoted = append(quoted, strconv.Quote(word))
+	for _, value := range f.Values {
+		if value != "" {
+			quoted = append(quoted, strconv.Quote(value))
 		}
 	}
 	text := strings.Join(quoted, ", ")
@@ -44,20 +44,21 @@ func (w *Words) advice() string {
 	return "write " + text
 }
 
-// comparison rejects the comparison of a field with a word that it never is.
+// comparison rejects the comparison of a field with a text that is not one of its
+// values.
 func (d *dialect) comparison(n *ast.BinaryNode) {
 	field, constant := fieldOf(n.Left), n.Right
 	if field == "" && (n.Operator == "==" || n.Operator == "!=") {
 		field, constant = fieldOf(n.Right), n.Left
 	}
-	words, ok := d.compiler.vocabulary.Fields[field]
+	values, ok := d.compiler.vocabulary.Fields[field]
 	if !ok {
 		d.labelIn(n)
 		return
 	}
 	for at, text := range d.texts(constant) {
-		if !slices.ContainsFunc(words.List, func(word string) bool { return related(n.Operator, word, text) }) {
-			d.refuse(at, "%s %s %q; %s", field, verb(n.Operator), text, words.advice())
+		if !slices.ContainsFunc(values.Values, func(value string) bool { return canHold(n.Operator, value, text) }) {
+			d.refuse(at, "%s %s %q; %s", field, verb(n.Operator), text, values.advice())
 		}
 	}
 }
@@ -76,20 +77,20 @@ func verb(operator string) string {
 	return "is never"
 }
 
-// related reports whether an operator can hold between a word and a text.
-func related(operator, word, text string) bool {
+// canHold reports whether an operator can hold between a value of a field and a text.
+func canHold(operator, value, text string) bool {
 	switch operator {
 	case "==", "!=", "in":
-		return word == text
+		return value == text
 	case "contains":
-		return strings.Contains(word, text)
+		return strings.Contains(value, text)
 	case "startsWith":
-		return strings.HasPrefix(word, text)
+		return strings.HasPrefix(value, text)
 	case "endsWith":
-		return strings.HasSuffix(word, text)
+		return strings.HasSuffix(value, text)
 	case "matches":
 		re, err := regexp.Compile(text)
-		return err != nil || re.MatchString(word) // the compiler reports the error
+		return err != nil || re.MatchString(value) // the compiler reports the error
 	}
 	return true
 }

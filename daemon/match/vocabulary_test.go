@@ -10,10 +10,10 @@ import (
 
 func vocabulary() Vocabulary {
 	return Vocabulary{
-		Fields: map[string]Words{
-			"kind":       {List: []string{"event", "gap", "suppressed"}},
-			"gap.reason": {List: []string{"", "kernel_buffer", "not_subscribed"}},
-			"machine_id": {List: []string{""}, Advice: "it is empty unless event.machine_id is true"},
+		Fields: map[string]FieldValues{
+			"kind":       {Values: []string{"event", "gap", "suppressed"}},
+			"gap.reason": {Values: []string{"", "kernel_buffer", "not_subscribed"}},
+			"machine_id": {Values: []string{""}, Advice: "it is empty unless event.machine_id is true"},
 		},
 		Labels: []string{"rack", "site"},
 	}
