@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	batchMessages = 64   // keeps one recvmmsg near 50 us, as it runs without the scheduler's knowledge
+	batchMessages = 64   // limits one recvmmsg to about 50 us: the scheduler does not know of the call
 	slotBytes     = 8192 // the tutorial's module sends messages of up to 4,124 bytes
 )
 
@@ -21,8 +21,8 @@ type mmsghdr struct {
 	_   [4]byte
 }
 
-// layout is how a batch lies in memory: what recvmmsg(2) fills, and nothing that
-// is of use to one process only but pointers, which Batch sets anew.
+// layout is a batch in memory. recvmmsg(2) fills it. Everything in it is valid in
+// another process too, except the pointers, which Batch sets again.
 type layout struct {
 	headers [batchMessages]mmsghdr
 	iovecs  [batchMessages]unix.Iovec
@@ -33,20 +33,20 @@ type layout struct {
 // BatchBytes is the memory that a Batch needs.
 const BatchBytes = int(unsafe.Sizeof(layout{}))
 
-// A Batch is the memory that one recvmmsg(2) fills. It may be shared with a file:
-// then what the kernel has handed over survives the process, and a later one
-// finds it by Left. It is not safe for concurrent use.
+// A Batch is the memory that one recvmmsg(2) fills. It may be mapped from a file.
+// Messages that the kernel has delivered then survive the process, and a later process
+// reads them with Pending. It is not safe for concurrent use.
 type Batch struct {
 	*layout
 	messages [batchMessages]Message
-	filled   int // at most so many headers have a length
+	filled   int // upper bound of the headers that have a length
 }
 
-// NewBatch lays a batch over memory, which must be aligned as a page is and stay
-// mapped for as long as the batch is in use. It leaves alone what is in it.
+// NewBatch places a batch in memory, which must be page-aligned and stay mapped while
+// the batch is used. It does not change the contents.
 func NewBatch(memory []byte) (*Batch, error) {
 	if len(memory) < BatchBytes || uintptr(unsafe.Pointer(&memory[0]))%unsafe.Alignof(layout{}) != 0 {
-		return nil, fmt.Errorf("a batch does not fit into %d bytes at this address", len(memory))
+		return nil, fmt.Errorf("place a batch in %d bytes: the memory is too small or not aligned", len(memory))
 	}
 	b := &Batch{layout: (*layout)(unsafe.Pointer(&memory[0])), filled: batchMessages}
 	for i := range b.messages {
@@ -55,14 +55,14 @@ func NewBatch(memory []byte) (*Batch, error) {
 	return b, nil
 }
 
-// empty stands in place of a length while a slot holds no message. It is not 0:
-// a message may have no bytes.
+// empty is the length of a slot without a message. It is not 0, because a message may
+// be empty.
 const empty = ^uint32(0)
 
-// Left returns the messages of the last receive that were not cleared since: of
-// this process, or of one that was killed. In new memory that is nonsense: call
+// Pending returns the messages of the last receive that were not cleared, whether this
+// process or an earlier one received them. Its result is undefined for new memory: call
 // Clear first.
-func (b *Batch) Left() []Message {
+func (b *Batch) Pending() []Message {
 	n := 0
 	for n < batchMessages && b.headers[n].len != empty {
 		n++
@@ -70,8 +70,8 @@ func (b *Batch) Left() []Message {
 	return b.collect(n)
 }
 
-// Clear forgets the messages received. The first goes first, so that a batch
-// half cleared is an empty one.
+// Clear removes the received messages. It clears the first one first, so that a batch
+// that is partly cleared is empty.
 func (b *Batch) Clear() {
 	filled := b.headers[:b.filled]
 	for i := range filled {
@@ -80,8 +80,8 @@ func (b *Batch) Clear() {
 	b.filled = 0
 }
 
-// collect describes the first n messages. Lengths may come from a file that
-// somebody has damaged.
+// collect returns the first n messages. The lengths may be wrong if the file is
+// damaged.
 func (b *Batch) collect(n int) []Message {
 	messages, headers, senders := b.messages[:n], b.headers[:n], b.senders[:n]
 	for i := range messages {
@@ -93,8 +93,7 @@ func (b *Batch) collect(n int) []Message {
 	return messages
 }
 
-// Put lays messages into the batch as the kernel does; for tests of what finds
-// them there.
+// Put stores messages in the batch as the kernel does. It is for tests of Pending.
 func (b *Batch) Put(messages ...Message) {
 	b.Clear()
 	b.filled = len(messages)
@@ -105,8 +104,8 @@ func (b *Batch) Put(messages ...Message) {
 	}
 }
 
-// prepare points the headers to this process's addresses. What an earlier one
-// has left stays.
+// prepare sets the pointers of the headers to addresses of this process. It keeps the
+// messages of an earlier process.
 func (b *Batch) prepare() {
 	for i := range b.headers {
 		b.iovecs[i].Base = &b.slots[i][0]
@@ -118,14 +117,14 @@ func (b *Batch) prepare() {
 	}
 }
 
-// receive reads what is queued in fd, at most one batch, without blocking. The
-// batch must have been cleared. The kernel writes flags and length of the address
-// anew; a netlink address always has the length that prepare gave it.
+// receive reads at most one batch from fd without blocking. The batch must be cleared.
+// The kernel replaces the flags and the length of the address; a netlink address always
+// has the length that prepare set.
 //
-// RawSyscall and not Syscall: an ordinary system call wakes the runtime's
-// monitor thread each time that the process was idle, which triples the CPU
-// time per event at a thousand events a second. It is sound because
-// MSG_DONTWAIT and the size of a batch bound the call.
+// It uses RawSyscall because Syscall wakes the runtime's monitor thread whenever the
+// process was idle, which triples the CPU time per event at 1,000 events a second.
+// RawSyscall is safe here because MSG_DONTWAIT and the batch size limit the time of the
+// call.
 func (b *Batch) receive(fd uintptr) ([]Message, error) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd,
 		uintptr(unsafe.Pointer(&b.headers[0])), batchMessages, unix.MSG_DONTWAIT, 0, 0)

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A conn is what is needed of a *netlink.Conn.
+// A conn is the part of a *netlink.Conn that an event socket uses.
 type conn interface {
 	syscall.Conn
 	Close() error
@@ -24,13 +24,14 @@ var (
 	_ conn = inherited{}
 )
 
-// An inherited conn is a socket that another process has opened. The library has
-// no way to make a *netlink.Conn of a descriptor.
+// An inherited conn is a socket that another process opened. The library cannot create
+// a *netlink.Conn from a descriptor.
 type inherited struct{ *socket.Conn }
 
-// inherit takes over f, which must be a bound netlink socket of the protocol.
+// inherit uses f, which must be a bound netlink socket of the protocol. The caller
+// keeps f.
 func inherit(f *os.File, protocol int) (inherited, error) {
-	// A copy, as the file cannot be made to give its descriptor away.
+	// A copy is needed because a file cannot release its descriptor.
 	d, err := newDescriptor(f)
 	fd := -1
 	if err == nil {
@@ -61,10 +62,10 @@ func detach(c conn) (*os.File, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	// NewFile gives what does not block to the poller. Nothing here blocks: receive
-	// asks for that each time.
+	// NewFile registers a non-blocking descriptor with the poller. Blocking mode has no
+	// effect here, because receive passes MSG_DONTWAIT.
 	if err := errors.Join(c.Close(), unix.SetNonblock(fd, false)); err != nil {
-		return nil, errors.Join(fmt.Errorf("take a socket out of the runtime's hands: %w", err), unix.Close(fd))
+		return nil, errors.Join(fmt.Errorf("set a socket to blocking mode: %w", err), unix.Close(fd))
 	}
 	return os.NewFile(uintptr(fd), "netlink"), nil
 }

@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A descriptor is a netlink socket as the kernel accounts for it.
+// A descriptor reads the kernel's state of a netlink socket.
 type descriptor struct{ raw syscall.RawConn }
 
-// newDescriptor reaches the descriptor behind c.
+// newDescriptor returns the descriptor of c.
 func newDescriptor(c syscall.Conn) (descriptor, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return descriptor{}, fmt.Errorf("reach the socket's descriptor: %w", err)
+		return descriptor{}, fmt.Errorf("access the socket's descriptor: %w", err)
 	}
 	return descriptor{raw}, nil
 }
@@ -42,10 +42,10 @@ func (d descriptor) control(what string, f func(fd int) error) (err error) {
 	return nil
 }
 
-// groups returns what the socket is a member of at present: the kernel ends the
-// membership in silence when a family goes away.
+// groups returns the groups that the socket is a member of. The kernel ends a
+// membership without notice when the family is unregistered.
 func (d descriptor) groups() (groups []uint32, err error) {
-	var bits [128]uint32 // far more groups than a system has families
+	var bits [128]uint32 // far more groups than a system has
 	size := uint32(unsafe.Sizeof(bits))
 	err = d.control("list the socket's groups", func(fd int) error {
 		return getsockopt(fd, unix.SOL_NETLINK, unix.NETLINK_LIST_MEMBERSHIPS, unsafe.Pointer(&bits), &size)
@@ -61,16 +61,17 @@ func (d descriptor) groups() (groups []uint32, err error) {
 	return groups, nil
 }
 
-// isMember returns an error that names the socket when it is no member of group.
+// isMember returns an error that contains the descriptor's name if it is not a member
+// of group.
 func (d descriptor) isMember(name string, group uint32) error {
 	groups, err := d.groups()
 	if err == nil && !slices.Contains(groups, group) {
-		err = fmt.Errorf("descriptor %s is another socket: it is no member of group %d", name, group)
+		err = fmt.Errorf("descriptor %s is another socket: it is not a member of group %d", name, group)
 	}
 	return err
 }
 
-// Indices of what SO_MEMINFO returns (linux/sock_diag.h).
+// Indices of the result of SO_MEMINFO (linux/sock_diag.h).
 const (
 	skMeminfoRmemAlloc = 0
 	skMeminfoRcvbuf    = 1
@@ -85,7 +86,7 @@ func (d descriptor) meminfo() (info [skMeminfoDrops + 1]uint32, err error) {
 	return info, err
 }
 
-// getsockopt is getsockopt(2) for what golang.org/x/sys has no type for.
+// getsockopt is getsockopt(2) for option types that golang.org/x/sys lacks.
 func getsockopt(fd, level, option int, value unsafe.Pointer, size *uint32) error {
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(option),
 		uintptr(value), uintptr(unsafe.Pointer(size)), 0)

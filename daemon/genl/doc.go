@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package genl is the daemon's boundary to generic netlink, and the only
-// importer of mdlayher/netlink and mdlayher/genetlink.
+// Package genl is the daemon's interface to generic netlink, and the only package that
+// imports mdlayher/netlink and mdlayher/genetlink.
 //
-// Two sockets have two types, because their messages must not mix: an
-// [EventSocket] subscribes and never sends; an [EchoClient] sends and never
-// subscribes. Both find the family by name, because the kernel gives it another
-// id each time that its module is loaded. While the family is away an
-// EventSocket learns of its return from nlctrl's own group "notify", which it
-// joins first, so that the news lies in order between the events.
+// There are two types of socket, because their messages must not mix: an [EventSocket]
+// subscribes and never sends; an [EchoClient] sends and never subscribes. Both find the
+// family by name, because the kernel assigns a new id each time the module is loaded.
+// An EventSocket joins nlctrl's group "notify" first. It receives the notification of a
+// new registration there, in order with the events.
 package genl
 
 import (
@@ -18,13 +17,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The family that the daemon listens to, as kmod/genltest.h defines it.
+// The family that the daemon subscribes to, as defined by kmod/genltest.h.
 const (
 	FamilyName = "genltest"
 	GroupName  = "mcgrp"
 
-	version = 1 // of the family; each message carries it
-	cmdEcho = 1 // the command of requests, replies and events alike
+	version = 1 // of the family, in each message
+	cmdEcho = 1 // the command of requests, replies and events
 
 	attrMsg    = 1 // NUL-terminated string
 	attrSeq    = 3 // u64, from 1, per load of the module
@@ -42,14 +41,14 @@ const (
 // The family's controller, nlctrl, has fixed numbers (linux/genetlink.h).
 const (
 	controllerID = unix.GENL_ID_CTRL
-	notifyGroup  = unix.GENL_ID_CTRL // group "notify" has the family's number
+	notifyGroup  = unix.GENL_ID_CTRL // the group "notify" has the number of the family
 	noFamily     = 0                 // no family has this id
-	firstGroup   = 2                 // of the numbers that the kernel gives out; those of the reserved family ids are not among them
+	firstGroup   = 2                 // first group number that the kernel assigns; it skips the reserved family ids
 )
 
-// ErrFamilyAbsent says that the kernel knows no family of that name: its module
-// is not loaded, or the process is in a network namespace in which the family
-// cannot be seen. It matches os.ErrNotExist.
+// ErrFamilyAbsent reports that the family is not registered: the module is not loaded,
+// or the process is in a network namespace in which the family is not visible. It
+// matches os.ErrNotExist.
 var ErrFamilyAbsent = familyAbsentError{}
 
 type familyAbsentError struct{}

@@ -12,14 +12,14 @@ import (
 	"github.com/mdlayher/netlink"
 )
 
-// An EchoClient asks the family to answer, over one socket that it opens when
-// needed. It never subscribes. It is not safe for concurrent use.
+// An EchoClient sends echo requests to the family. It opens its socket when needed and
+// never subscribes. It is not safe for concurrent use.
 type EchoClient struct {
 	dial func() (echoConn, error)
 	conn echoConn
 }
 
-// echoConn is what the client needs of a *genetlink.Conn.
+// echoConn is the part of a *genetlink.Conn that the client uses.
 type echoConn interface {
 	SetDeadline(t time.Time) error
 	Execute(m genetlink.Message, family uint16, flags netlink.HeaderFlags) ([]genetlink.Message, error)
@@ -50,15 +50,15 @@ func NewEchoClient() *EchoClient {
 	}}
 }
 
-// echoText is what a probe sends; the module writes it to the kernel log.
+// echoText is the text of a request. The module writes it to the kernel log.
 const echoText = "genltestd health check"
 
-// Probe sends one echo request and returns the reply's text. It returns
-// ErrFamilyAbsent when there is no family to ask, and os.ErrDeadlineExceeded
-// when no answer came before the context ended.
+// Probe sends one echo request and returns the text of the reply. It returns
+// ErrFamilyAbsent if the family is not registered, and os.ErrDeadlineExceeded if the
+// context ends before a reply arrives.
 //
-// After any error the socket is closed and the next Probe opens another: a late
-// reply would be taken for the answer to the next request, for ever.
+// After any error it closes the socket, and the next Probe opens a new one. Otherwise a
+// late reply would be read as the reply to the next request.
 func (c *EchoClient) Probe(ctx context.Context) (string, error) {
 	reply, err := c.probe(ctx)
 	if err != nil {
@@ -76,8 +76,8 @@ func (c *EchoClient) probe(ctx context.Context) (string, error) {
 		c.conn = conn
 	}
 	conn := c.conn
-	// Each time anew: after a reload the old number may be another family's, which
-	// must not be sent commands.
+	// The id is resolved for each request: after a reload, the previous id may belong
+	// to another family, which must not receive our commands.
 	ids, err := conn.resolve()
 	if err != nil {
 		return "", err
@@ -95,9 +95,9 @@ func exchange(conn echoConn, family uint16) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode the echo request: %w", err)
 	}
-	// Request without Acknowledge: the family answers by a reply, and a separate
-	// acknowledgement would stay queued and be read as the next reply. Execute
-	// matches port id and sequence.
+	// The request does not ask for an acknowledgement: the family replies, and an
+	// acknowledgement would stay queued and be read as the next reply. Execute compares
+	// port id and sequence number.
 	replies, err := conn.Execute(genetlink.Message{
 		Header: genetlink.Header{Command: cmdEcho, Version: version}, Data: attrs,
 	}, family, netlink.Request)

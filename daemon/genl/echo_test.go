@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fakeConn is a kernel that can be made to misbehave.
+// fakeConn is a kernel that can return errors and wrong replies.
 type fakeConn struct {
 	ids      FamilyIDs
 	absent   error
@@ -101,7 +101,7 @@ func TestProbe(t *testing.T) {
 				t.Errorf("error %v is not %v", err, test.is)
 			}
 			if !conn.closed {
-				t.Error("the socket was kept after an error: a late reply would be taken for the next one")
+				t.Error("the socket was kept after an error: a late reply would be read as the next one")
 			}
 		})
 	}

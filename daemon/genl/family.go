@@ -11,25 +11,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FamilyIDs are the numbers that the kernel gave the family and its group when
+// FamilyIDs are the numbers that the kernel assigned to the family and its group when
 // the module was loaded.
 type FamilyIDs struct {
 	ID    uint16
 	Group uint32
 }
 
-// resolveTimeout bounds the conversation with nlctrl. The kernel answers in
-// microseconds; the bound only keeps a fault from hanging the caller.
+// resolveTimeout limits a request to nlctrl. The kernel replies in microseconds; the
+// limit only prevents a fault from blocking the caller.
 const resolveTimeout = 5 * time.Second
 
-// A Registry is what nlctrl knows that matters to us.
+// A Registry is the part of nlctrl's state that the daemon uses.
 type Registry struct {
-	Family FamilyIDs // zero while the family is away
-	Free   [2]uint32 // the lowest group numbers that no family has
+	Family FamilyIDs // zero while the family is not registered
+	Free   [2]uint32 // the lowest unused group numbers
 }
 
-// Resolve asks nlctrl, over a socket of its own, as a reply could not be told
-// from events on a socket that has joined a group.
+// Resolve reads the registry from nlctrl over a new socket. On a socket that is a
+// member of a group, the reply could not be distinguished from events.
 func Resolve() (Registry, error) {
 	conn, err := genetlink.Dial(nil)
 	if err != nil {
@@ -43,9 +43,9 @@ func resolve(conn *genetlink.Conn) (Registry, error) {
 	if err := conn.SetDeadline(time.Now().Add(resolveTimeout)); err != nil {
 		return Registry{}, fmt.Errorf("set a deadline: %w", err)
 	}
-	defer conn.SetDeadline(time.Time{}) // the next use reports what is wrong
-	// Not GetFamily: asked for a name that it does not know, the kernel loads the
-	// module with a matching alias. A module that was unloaded stays unloaded.
+	defer conn.SetDeadline(time.Time{}) // the next request reports the error
+	// GetFamily is not used: for an unknown name, the kernel loads the module that has
+	// a matching alias, so a module that was unloaded would be loaded again.
 	families, err := conn.ListFamilies()
 	if err != nil {
 		return Registry{}, fmt.Errorf("list the generic netlink families: %w", err)
@@ -54,10 +54,10 @@ func resolve(conn *genetlink.Conn) (Registry, error) {
 }
 
 func registryOf(families []genetlink.Family) (r Registry, err error) {
-	taken := map[uint32]bool{}
+	used := map[uint32]bool{}
 	for _, f := range families {
 		for _, g := range f.Groups {
-			taken[g.ID] = true
+			used[g.ID] = true
 		}
 		if f.Name == FamilyName {
 			if r.Family, err = idsOf(f); err != nil {
@@ -67,7 +67,7 @@ func registryOf(families []genetlink.Family) (r Registry, err error) {
 	}
 	group := uint32(firstGroup)
 	for i := range r.Free {
-		for taken[group] || group >= unix.GENL_ID_CTRL && group < unix.GENL_START_ALLOC {
+		for used[group] || group >= unix.GENL_ID_CTRL && group < unix.GENL_START_ALLOC {
 			group++
 		}
 		r.Free[i] = group
@@ -82,17 +82,18 @@ func idsOf(family genetlink.Family) (FamilyIDs, error) {
 			return FamilyIDs{ID: family.ID, Group: g.ID}, nil
 		}
 	}
-	return FamilyIDs{}, fmt.Errorf("family %s has no multicast group %s: another module has taken the name", FamilyName, GroupName)
+	return FamilyIDs{}, fmt.Errorf("family %s does not contain the multicast group %s: another module registered this name; unload it", FamilyName, GroupName)
 }
 
-// A Change is what a notification of nlctrl says about our family.
+// A Change is the effect of one nlctrl notification on our family.
 type Change struct {
 	Kind ChangeKind
 	IDs  FamilyIDs // Group is set for Registered only
 }
 
-// FamilyAfter returns the id of the family after the change, 0 while it is away,
-// when it was family before. That another load went away changes nothing.
+// FamilyAfter returns the id of the family after the change, or 0 if it is not
+// registered then. The argument is the id before the change. The end of another load
+// changes nothing.
 func (c Change) FamilyAfter(family uint16) uint16 {
 	switch {
 	case c.Kind == Registered:
@@ -103,17 +104,17 @@ func (c Change) FamilyAfter(family uint16) uint16 {
 	return family
 }
 
-// A ChangeKind says what became of the family.
+// A ChangeKind is the type of a Change.
 type ChangeKind uint8
 
 // The kinds of change.
 const (
-	Unrelated    ChangeKind = iota // another family, or a detail that does not matter
-	Registered                     // the family is there, with these ids
-	Unregistered                   // the family with this id went away
+	Unrelated    ChangeKind = iota // another family, or a detail that is not used
+	Registered                     // the family was registered with these ids
+	Unregistered                   // the family with this id was unregistered
 )
 
-// ParseNotification reads a message that Classify found to be a notification.
+// ParseNotification decodes a message for which Classify returned Notification.
 func ParseNotification(data []byte) (Change, error) {
 	if len(data) < headersLen {
 		return Change{}, errShort

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// notification encodes what nlctrl sends about a family.
+// notification encodes a notification of nlctrl about a family.
 func notification(cmd uint8, id uint16, name string, groups map[string]uint32) []byte {
 	attrs := append(attr(unix.CTRL_ATTR_FAMILY_NAME, append([]byte(name), 0)),
 		attr(unix.CTRL_ATTR_FAMILY_ID, binary.NativeEndian.AppendUint16(nil, id))...)
@@ -84,7 +84,7 @@ func TestRegistryFindsTheFamilyAndTheLowestFreeGroups(t *testing.T) {
 		}
 	}
 	if _, err := registryOf([]genetlink.Family{other(FamilyName, 5)}); err == nil {
-		t.Error("a family without the group is taken for ours")
+		t.Error("a family without the group is accepted as ours")
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Gap stands in the journal for events that were multicast and not received;
-// event.Gap has its fields.
+// A Gap is a journal record about events that were multicast and not received. Its
+// fields are those of event.Gap.
 type Gap struct {
 	Count    uint64
 	Reason   string
@@ -23,8 +23,8 @@ type Gap struct {
 	Last     uint64
 }
 
-// A gap has the form of a netlink message, as the events in the journal have. The
-// kernel never sends the type: it means that data was lost.
+// A gap is encoded as a netlink message, like the events in the journal. The kernel
+// never sends this type; it means that data was lost.
 const gapType = unix.NLMSG_OVERRUN
 
 const (
@@ -39,7 +39,7 @@ const (
 
 var gapNumbers = [...]uint16{gapCount, gapLoadID, gapFirst, gapLast, gapFrom, gapTo}
 
-// AppendGap appends the message that says g.
+// AppendGap appends the encoded gap to b.
 func AppendGap(b []byte, g *Gap) []byte {
 	start := len(b)
 	b = append(b, make([]byte, nlmsgHeaderLen)...)
@@ -61,12 +61,12 @@ func appendAttribute(b []byte, kind uint16, value []byte) []byte {
 	return append(b, make([]byte, -len(value)&(unix.NLA_ALIGNTO-1))...)
 }
 
-// IsGap reports whether a record of the journal is a gap and no event.
+// IsGap reports whether a journal record is a gap. Any other record is an event.
 func IsGap(data []byte) bool {
 	return len(data) >= nlmsgHeaderLen && binary.NativeEndian.Uint16(data[4:]) == gapType
 }
 
-// DecodeGap reads a record that IsGap found to be one.
+// DecodeGap decodes a record for which IsGap returned true.
 func DecodeGap(data []byte) (g Gap, err error) {
 	if len(data) < nlmsgHeaderLen {
 		return Gap{}, errShort
@@ -102,4 +102,4 @@ func DecodeGap(data []byte) (g Gap, err error) {
 	return g, nil
 }
 
-var errNoReason = errors.New("gap: no reason")
+var errNoReason = errors.New("gap: the reason is missing")

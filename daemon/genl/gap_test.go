@@ -16,10 +16,10 @@ func TestAGapIsDecodedAsItWasAppended(t *testing.T) {
 	} {
 		data := AppendGap([]byte("before"), &want)[len("before"):]
 		if !IsGap(data) {
-			t.Errorf("%x is no gap", data)
+			t.Errorf("%x is not a gap", data)
 		}
 		if verdict, _ := Classify(&Message{Data: data}, gapType, Kernel); verdict == Event {
-			t.Error("a gap passes for an event")
+			t.Error("a gap is classified as an event")
 		}
 		got, err := DecodeGap(data)
 		if err != nil {
@@ -31,7 +31,7 @@ func TestAGapIsDecodedAsItWasAppended(t *testing.T) {
 	}
 }
 
-func TestAnEventIsNoGap(t *testing.T) {
+func TestAnEventIsNotAGap(t *testing.T) {
 	for _, data := range [][]byte{nil, make([]byte, 5), packet(testFamily, cmdEcho, version, text("hello"))} {
 		if IsGap(data) {
 			t.Errorf("%x is a gap", data)

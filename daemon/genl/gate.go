@@ -12,27 +12,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A gate stands between a socket and the runtime's poller. The poller wakes a
-// thread for each message that it can see, also when nobody waits for one: in a
-// swarm of events that takes up to a quarter of the daemon's CPU time, and some of
-// the sender's. While the gate is shut it sees none.
+// A gate controls whether the runtime's poller sees the messages of a socket. The
+// poller wakes a thread for each message that it sees, even if no goroutine waits for
+// one. In a burst of events that costs up to a quarter of the daemon's CPU time, and
+// some of the sender's. A closed gate hides all messages.
 //
-// It is an epoll instance with nothing but the socket in it, which the runtime
-// polls in the socket's place.
+// It is an epoll instance that contains only the socket. The runtime polls it instead
+// of the socket.
 type gate struct {
-	file *os.File
-	raw  syscall.RawConn
-	shut bool
+	file   *os.File
+	raw    syscall.RawConn
+	closed bool
 }
 
 func newGate(socket int) (*gate, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("make an epoll instance: %w", err)
+		return nil, fmt.Errorf("create an epoll instance: %w", err)
 	}
 	err = unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, socket, &unix.EpollEvent{Events: unix.EPOLLIN})
 	if err == nil {
-		err = unix.SetNonblock(epoll, true) // or the runtime does not poll it
+		err = unix.SetNonblock(epoll, true) // the runtime polls only non-blocking files
 	}
 	g := &gate{file: os.NewFile(uintptr(epoll), "gate")}
 	if err == nil {
@@ -44,28 +44,29 @@ func newGate(socket int) (*gate, error) {
 	return g, nil
 }
 
-// wait calls receive, and again each time that there may be a message, until it
-// reports that it is done.
+// wait calls receive, and again whenever a message may be queued, until receive returns
+// true.
 func (g *gate) wait(receive func(epoll int) (done bool)) error {
 	return g.raw.Read(func(epoll uintptr) bool { return receive(int(epoll)) })
 }
 
-// turn shuts the gate or opens it, for who is inside of wait. To open it may wake
-// nobody for what came before: epoll tells once of a socket that stays readable.
-func (g *gate) turn(epoll, socket int, shut bool) error {
+// setClosed closes or opens the gate. It must be called within wait. Opening does not
+// wake the goroutine for messages that arrived before: epoll reports only once that a
+// socket is readable.
+func (g *gate) setClosed(epoll, socket int, closed bool) error {
 	event := unix.EpollEvent{Events: unix.EPOLLIN}
-	if shut {
+	if closed {
 		event.Events = 0
 	}
 	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_MOD, socket, &event); err != nil {
 		return fmt.Errorf("poll a socket: %w", err)
 	}
-	g.shut = shut
+	g.closed = closed
 	return nil
 }
 
-// interrupt makes wait return os.ErrDeadlineExceeded from then on; the zero time
-// ends that.
+// interrupt makes wait return os.ErrDeadlineExceeded after the given time. The zero
+// time cancels this.
 func (g *gate) interrupt(from time.Time) error { return g.file.SetReadDeadline(from) }
 
 // close ends a wait.

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wakes reports whether the runtime's poller sees that there are messages.
+// wakes reports whether the runtime's poller sees a message.
 func (g *gate) wakes(t *testing.T) (yes bool) {
 	t.Helper()
 	err := g.raw.Control(func(epoll uintptr) {
@@ -27,14 +27,14 @@ func (g *gate) wakes(t *testing.T) (yes bool) {
 	return yes
 }
 
-// TestMessagesOfASwarmWakeNobody: the runtime sees a message when Receive waits
-// for one, and none of those that come while it is at work.
-func TestMessagesOfASwarmWakeNobody(t *testing.T) {
+// TestMessagesOfABurstWakeNoThread: the runtime sees a message while Receive waits for
+// one. It does not see the messages that arrive while Receive is working.
+func TestMessagesOfABurstWakeNoThread(t *testing.T) {
 	s := listen(t, 16<<20)
 	send, _ := multicaster(t)
 	send(numbered(1))
 	if !s.gate.wakes(t) {
-		t.Fatal("nobody learns of a message that Receive is to wait for")
+		t.Fatal("the poller does not see a message that Receive waits for")
 	}
 	for i := range batchMessages {
 		send(numbered(2 + i))
@@ -50,29 +50,30 @@ func TestMessagesOfASwarmWakeNobody(t *testing.T) {
 	}
 	send(numbered(2 + batchMessages))
 	if s.gate.wakes(t) {
-		t.Error("a message of a swarm wakes a thread that has nothing to do")
+		t.Error("a message of a burst wakes a thread without work")
 	}
-	// What came while the gate was shut is not forgotten, and what comes later is seen.
+	// Messages that arrived while the gate was closed are received. Later messages are
+	// seen.
 	if n := drain(t, s); n != 1 {
-		t.Errorf("received %d messages after the swarm, want 1", n)
+		t.Errorf("received %d messages after the burst, want 1", n)
 	}
 	send(numbered(3 + batchMessages))
 	if !s.gate.wakes(t) {
-		t.Error("nobody learns of a message after the swarm")
+		t.Error("the poller does not see a message after the burst")
 	}
 }
 
-// TestTheLastMessageOfASwarmIsNotForgotten: it comes while the last but one is
-// being handled, with the gate shut, and no other comes after it.
-func TestTheLastMessageOfASwarmIsNotForgotten(t *testing.T) {
+// TestTheLastMessageOfABurstIsReceived: it arrives while Receive handles the message
+// before it, with the gate closed, and no other message follows.
+func TestTheLastMessageOfABurstIsReceived(t *testing.T) {
 	s := listen(t, 16<<20)
 	send, _ := multicaster(t)
 	for i := range batchMessages + 1 {
 		send(numbered(i))
 	}
-	time.Sleep(20 * time.Millisecond) // the runtime sees these, and epoll does not tell it twice of one socket
+	time.Sleep(20 * time.Millisecond) // the runtime sees these; epoll reports a socket only once
 	var batches []int
-	hanging := time.AfterFunc(10*time.Second, func() { _ = s.Interrupt() }) // the test would hang and say so
+	hanging := time.AfterFunc(10*time.Second, func() { _ = s.Interrupt() }) // only ends a test that hangs
 	defer hanging.Stop()
 	err := s.Receive(func(messages []Message) error {
 		batches = append(batches, len(messages))

@@ -12,23 +12,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A meter counts what nlctrl multicasts to "notify" and receives none of it: its
-// receive buffer is full from the beginning, so that the kernel drops each message
-// and counts it. An event socket, which is a member too, has received each of them
-// or dropped it; so the meter tells how many of its drops were no events. As the
-// count is the kernel's, it outlives the process where the socket does.
+// A meter counts the messages that nlctrl multicasts to "notify", and does not receive
+// them: its receive buffer is full from the beginning, so the kernel drops each message
+// and counts the drop. An event socket is also a member of the group, and either
+// received or dropped each of these messages. The meter thus bounds how many of the
+// event socket's drops were not events. The kernel keeps the count, so it survives the
+// process if the socket does.
 type meter struct {
 	descriptor
 	conn conn
 }
 
-// fillers are the messages that fill a meter's buffer: each takes a third of the
-// least size that the kernel grants, 2,304 bytes, or more.
+// fillers is the number of messages that fill a meter's buffer. The smallest buffer
+// that the kernel grants has 2,304 bytes, and each message occupies at least a third of
+// it.
 const fillers = 8
 
-// openMeter must come before the event socket: the kernel serves the members of a
-// group from the newest to the oldest, so that the meter never counts what the
-// event socket is still to get.
+// openMeter must be called before the event socket is opened. The kernel delivers to
+// the members of a group from the newest to the oldest, so the meter never counts a
+// message before it reaches the event socket.
 func openMeter() (*meter, error) {
 	c, err := netlink.Dial(unix.NETLINK_GENERIC, nil)
 	if err != nil {
@@ -44,7 +46,7 @@ func openMeter() (*meter, error) {
 	return m, nil
 }
 
-// fill queues answers until there is no room, and joins the group then.
+// fill queues replies until the buffer is full, then joins the group.
 func (m *meter) fill(c *netlink.Conn) error {
 	for range fillers {
 		if _, err := c.Send(netlink.Message{Header: netlink.Header{Type: netlink.Noop, Flags: netlink.Request | netlink.Acknowledge}}); err != nil {
@@ -63,7 +65,7 @@ func (m *meter) fill(c *netlink.Conn) error {
 	return c.JoinGroup(notifyGroup)
 }
 
-// adoptMeter goes on with a meter that an earlier process has opened.
+// adoptMeter uses a meter that an earlier process opened.
 func adoptMeter(f *os.File) (*meter, error) {
 	if f == nil {
 		return nil, os.ErrNotExist
@@ -82,7 +84,7 @@ func adoptMeter(f *os.File) (*meter, error) {
 	return m, nil
 }
 
-// newMeter takes over c, and closes it when it fails.
+// newMeter owns c, and closes it on error.
 func newMeter(c conn) (*meter, error) {
 	d, err := newDescriptor(c)
 	if err != nil {
@@ -94,13 +96,13 @@ func newMeter(c conn) (*meter, error) {
 func (m *meter) isFull() error {
 	info, err := m.meminfo()
 	if err == nil && info[skMeminfoRmemAlloc] <= info[skMeminfoRcvbuf] {
-		err = fmt.Errorf("%d bytes do not fill a receive buffer of %d", info[skMeminfoRmemAlloc], info[skMeminfoRcvbuf])
+		err = fmt.Errorf("the receive buffer is not full: %d of %d bytes", info[skMeminfoRmemAlloc], info[skMeminfoRcvbuf])
 	}
 	return err
 }
 
-// SyscallConn gives access to the descriptor, for a service manager that is to
-// keep a copy.
+// SyscallConn returns access to the descriptor, for a service manager that stores a
+// copy.
 func (m *meter) SyscallConn() (syscall.RawConn, error) { return m.raw, nil }
 
 // Close frees the socket.

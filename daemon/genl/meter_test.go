@@ -27,7 +27,7 @@ func TestAMeterIsFullAndCountsFromZero(t *testing.T) {
 	again.Close()
 }
 
-func TestAdoptMeterRefusesWhatIsNoMeter(t *testing.T) {
+func TestAdoptMeterRejectsOtherSockets(t *testing.T) {
 	s, _, err := OpenEventSocket(1<<20, memoryBatch(t))
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func TestAdoptMeterRefusesWhatIsNoMeter(t *testing.T) {
 			m.Close()
 		}
 	}
-	// A daemon goes on with its events even so.
+	// The daemon uses the event socket nevertheless.
 	again, _, err := AdoptEventSocket(f, f, 1<<20, memoryBatch(t))
 	if err != nil {
 		t.Fatal(err)

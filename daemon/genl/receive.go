@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Receive hands batches of messages to handle, in the order of the kernel's
-// queue, and blocks when the queue is empty. It returns the first error of
-// handle or of the socket, and os.ErrDeadlineExceeded when it was interrupted.
-// The handler clears the batch when it has taken the messages; what it leaves
-// there is found by a later process. It does not allocate per message.
+// Receive passes batches of messages to handle, in the order of the kernel's queue, and
+// blocks while the queue is empty. It returns the first error of handle or of the
+// socket, and os.ErrDeadlineExceeded after Interrupt. The handler must clear the batch
+// after it processed the messages; a later process finds messages that were not
+// cleared. Receive does not allocate per message.
 func (s *EventSocket) Receive(handle func([]Message) error) (err error) {
 	cerr := s.raw.Control(func(fd uintptr) {
 		var failure error
@@ -30,8 +30,8 @@ func (s *EventSocket) Receive(handle func([]Message) error) (err error) {
 	return errors.Join(cerr, err)
 }
 
-// receiveQueued hands over what is queued. done is false, with the gate open, when
-// there is nothing more: another message makes the socket readable anew.
+// receiveQueued passes the queued messages to handle. It returns false, with the gate
+// open, when the queue is empty: a new message then makes the socket readable again.
 func (s *EventSocket) receiveQueued(epoll, fd int, handle func([]Message) error) (done bool, err error) {
 	for {
 		messages, err := s.batch.receive(uintptr(fd))
@@ -45,43 +45,46 @@ func (s *EventSocket) receiveQueued(epoll, fd int, handle func([]Message) error)
 		default:
 			err = fmt.Errorf("receive from netlink: %w", err)
 		}
-		// One message alone is no swarm. After the last of a swarm there is another
-		// look: what came before the gate was open wakes nobody.
-		swarm := len(messages) == batchMessages || len(messages) > 1 && s.patient.Load()
-		if err != nil || !swarm && !s.gate.shut {
+		// A single message is not a burst. After the last message of a burst the loop
+		// receives once more, because messages that arrived before the gate opened wake
+		// no goroutine.
+		burst := len(messages) == batchMessages || len(messages) > 1 && s.pauses.Load()
+		if err != nil || !burst && !s.gate.closed {
 			return err != nil, err
 		}
-		if s.gate.shut != swarm {
-			if err := s.gate.turn(epoll, fd, swarm); err != nil {
+		if s.gate.closed != burst {
+			if err := s.gate.setClosed(epoll, fd, burst); err != nil {
 				return true, err
 			}
 		}
-		if swarm && len(messages) < batchMessages {
+		if burst && len(messages) < batchMessages {
 			pause()
 		}
 	}
 }
 
 const (
-	// pauseTime is how long messages gather while they come in swarms. To wait for
-	// each of them costs more than to receive it. 400 us more are no delay to any sink.
+	// pauseTime is how long messages accumulate during a burst. Waiting for each
+	// message separately costs more than receiving it. A delay of 400 us is acceptable
+	// for every sink.
 	pauseTime = 400 * time.Microsecond
-	// pauseBuffer is the least receive buffer, as SO_RCVBUF reads, with which it is
-	// safe to pause: what one CPU can multicast meanwhile takes less than a tenth of it.
+	// pauseBuffer is the smallest receive buffer, as SO_RCVBUF reads it, with which a
+	// pause is safe: one CPU can fill less than a tenth of it during the pause.
 	pauseBuffer = 8 << 20
 )
 
-// pause waits outside of the runtime's scheduler, where a wait would end with each
-// message. A signal may shorten it.
+// pause sleeps outside the runtime's scheduler, where each message would end the wait.
+// A signal may shorten it.
 func pause() {
 	t := unix.NsecToTimespec(pauseTime.Nanoseconds())
-	_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0) // see above
+	_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0) // a signal may shorten the pause
 }
 
-// Interrupt makes Receive return, now or when it is called next, until Resume.
+// Interrupt makes the running or the next Receive return, until Resume is called.
 func (s *EventSocket) Interrupt() error { return s.gate.interrupt(time.Unix(1, 0)) }
 
-// Resume lets Receive wait again, for at most the given time unless that is 0.
+// Resume lets Receive block again: at most for the given time, or without a limit if
+// that is 0.
 func (s *EventSocket) Resume(most time.Duration) error {
 	var deadline time.Time
 	if most != 0 {

@@ -17,28 +17,26 @@ import (
 
 // An EventSocket receives multicast messages. It never sends.
 //
-// Receive must not be called by two goroutines at once; every other method may
-// be called at any time.
+// At most one goroutine may call Receive at a time. Every other method may be called at
+// any time.
 type EventSocket struct {
 	descriptor
-	file    *os.File
-	gate    *gate
-	meter   *meter // nil on NETLINK_USERSOCK, where nobody notifies
-	batch   *Batch
-	patient atomic.Bool // may pause
+	file   *os.File
+	gate   *gate
+	meter  *meter // nil on NETLINK_USERSOCK: no notifications
+	batch  *Batch
+	pauses atomic.Bool // during a burst
 }
 
-// SocketReport says what the kernel granted when a socket was opened, or its buffer
-// changed.
+// A SocketReport describes the receive buffer that the kernel granted.
 type SocketReport struct {
-	BufferBytes int   // what the receive buffer holds, as SO_RCVBUF reads: twice what was asked for
-	Limited     error // why it is smaller than asked for; nil when it is not
+	BufferBytes int   // size as SO_RCVBUF reads it: twice the requested size
+	Limited     error // why the buffer is smaller than requested; nil if it is not
 }
 
-// OpenEventSocket opens a generic netlink socket that is a member of nlctrl's
-// group "notify" and of no other, with a receive buffer of bufferBytes if the
-// process may have that much. It receives into batch, which must be cleared
-// before the first Receive.
+// OpenEventSocket opens a generic netlink socket that is a member of nlctrl's group
+// "notify" only. Its receive buffer has bufferBytes, if the process may have that much.
+// It receives into batch, which must be cleared before the first Receive.
 func OpenEventSocket(bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
 	m, err := openMeter()
 	if err != nil {
@@ -52,10 +50,10 @@ func OpenEventSocket(bufferBytes int, batch *Batch) (*EventSocket, SocketReport,
 	return s, report, nil
 }
 
-// AdoptEventSocket goes on with an event socket that an earlier process has
-// opened, and with what is queued in it. It fails when events is anything else.
-// meter is its Meter; when it is nil or anything else a new one begins to count.
-// The files stay the caller's.
+// AdoptEventSocket uses an event socket that an earlier process opened, with the
+// messages queued in it. It fails if events is not such a socket. The meter is the
+// earlier socket's Meter; if it is nil or not a meter, a new one starts to count. The
+// caller keeps both files.
 func AdoptEventSocket(events, meter *os.File, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
 	s, report, err := adoptSocket(events, unix.NETLINK_GENERIC, notifyGroup, bufferBytes, batch)
 	if err != nil {
@@ -106,8 +104,9 @@ func adoptSocket(f *os.File, protocol int, group uint32, bufferBytes int, batch 
 	return s, report, nil
 }
 
-// discardError discards the error that the last recvmmsg(2) of a killed process has left in
-// the socket. Receive would return it, and its caller would give up the socket and its queue.
+// discardError clears the error that the last recvmmsg(2) of a killed process left in
+// the socket. Receive would return it, and its caller would close the socket and lose
+// its queue.
 func (s *EventSocket) discardError() error {
 	return s.control("clear the pending error", func(fd int) error {
 		_, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
@@ -115,7 +114,7 @@ func (s *EventSocket) discardError() error {
 	})
 }
 
-// newEventSocket takes over conn, and closes it when it fails.
+// newEventSocket owns conn, and closes it on error.
 func newEventSocket(conn conn, bufferBytes int, batch *Batch) (_ *EventSocket, report SocketReport, err error) {
 	s := &EventSocket{batch: batch}
 	if s.file, err = detach(conn); err != nil {
@@ -129,8 +128,8 @@ func newEventSocket(conn conn, bufferBytes int, batch *Batch) (_ *EventSocket, r
 	if s.descriptor, err = newDescriptor(s.file); err != nil {
 		return nil, report, err
 	}
-	// Without this option one overrun makes the kernel drop everything until the
-	// queue is empty. The dropped messages are counted either way (Drops).
+	// Without this option, one overrun makes the kernel drop all messages until the
+	// queue is empty. Drops counts the dropped messages in both cases.
 	err = s.control("set NETLINK_NO_ENOBUFS", func(fd int) error {
 		return unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_NO_ENOBUFS, 1)
 	})
@@ -141,16 +140,16 @@ func newEventSocket(conn conn, bufferBytes int, batch *Batch) (_ *EventSocket, r
 	if report, err = s.SetBuffer(bufferBytes); err != nil {
 		return nil, report, err
 	}
-	err = s.control("watch the socket", func(fd int) (err error) {
+	err = s.control("poll the socket", func(fd int) (err error) {
 		s.gate, err = newGate(fd)
 		return err
 	})
 	return s, report, err
 }
 
-// SetBuffer asks for the receive buffer with CAP_NET_ADMIN first, then without,
-// and reads back what it got: the kernel shortens a size in silence. What is queued
-// stays, also where a smaller buffer has no room for more.
+// SetBuffer sets the receive buffer, with CAP_NET_ADMIN where possible, and reads the
+// size back, because the kernel reduces a size without an error. Queued messages stay,
+// even if the new buffer is smaller than they are.
 func (s *EventSocket) SetBuffer(bytes int) (report SocketReport, err error) {
 	err = s.control(fmt.Sprintf("set the receive buffer to %d bytes", bytes), func(fd int) (err error) {
 		forced := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, bytes)
@@ -166,14 +165,14 @@ func (s *EventSocket) SetBuffer(bytes int) (report SocketReport, err error) {
 		return err
 	})
 	if err == nil {
-		// On one CPU nothing else would run during a pause.
-		s.patient.Store(report.BufferBytes >= pauseBuffer && runtime.GOMAXPROCS(0) > 1)
+		// With one CPU, a pause would stop all other work.
+		s.pauses.Store(report.BufferBytes >= pauseBuffer && runtime.GOMAXPROCS(0) > 1)
 	}
 	return report, err
 }
 
-// join subscribes to a multicast group. The kernel accepts a number that no
-// family owns, so success does not mean that events will come.
+// join subscribes to a multicast group. The kernel accepts a number that no family
+// owns, so success does not mean that the group exists.
 func (s *EventSocket) join(group uint32) error {
 	return s.setMembership("join", unix.NETLINK_ADD_MEMBERSHIP, group)
 }
@@ -184,16 +183,16 @@ func (s *EventSocket) setMembership(verb string, option int, group uint32) error
 	})
 }
 
-// SetGroups makes the socket a member of these groups and of nlctrl's "notify",
-// and of no other. It joins before it leaves. joined are the groups that it was
-// no member of. The kernel accepts a number that no family owns yet.
+// SetGroups makes the socket a member of exactly these groups and of nlctrl's "notify".
+// It joins before it leaves, and returns the groups that it joined. The kernel accepts
+// numbers that no family owns yet.
 func (s *EventSocket) SetGroups(groups ...uint32) (joined []uint32, err error) {
-	had, err := s.groups()
+	before, err := s.groups()
 	if err != nil {
 		return nil, err
 	}
 	for _, g := range groups {
-		if slices.Contains(had, g) {
+		if slices.Contains(before, g) {
 			continue
 		}
 		if err := s.join(g); err != nil {
@@ -201,7 +200,7 @@ func (s *EventSocket) SetGroups(groups ...uint32) (joined []uint32, err error) {
 		}
 		joined = append(joined, g)
 	}
-	for _, g := range had {
+	for _, g := range before {
 		if g == notifyGroup || slices.Contains(groups, g) {
 			continue
 		}
@@ -212,8 +211,8 @@ func (s *EventSocket) SetGroups(groups ...uint32) (joined []uint32, err error) {
 	return joined, nil
 }
 
-// Cookie names the socket among all that the kernel has had since it was booted,
-// whichever process holds it.
+// Cookie identifies the socket among all sockets since the kernel was booted,
+// independent of the process that holds it.
 func (s *EventSocket) Cookie() (cookie uint64, err error) {
 	err = s.control("read the socket's cookie", func(fd int) (err error) {
 		cookie, err = unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_COOKIE)
@@ -222,28 +221,28 @@ func (s *EventSocket) Cookie() (cookie uint64, err error) {
 	return cookie, err
 }
 
-// SyscallConn gives access to the descriptor, for a service manager that is to
-// keep a copy.
+// SyscallConn returns access to the descriptor, for a service manager that stores a
+// copy.
 func (s *EventSocket) SyscallConn() (syscall.RawConn, error) { return s.raw, nil }
 
-// Drops returns how many messages the kernel has dropped because the receive
-// buffer was full, counted from the opening of the socket, modulo 2^32. It is
-// exact, also with NETLINK_NO_ENOBUFS.
+// Drops returns how many messages the kernel dropped since the socket was opened
+// because the receive buffer was full, modulo 2^32. The count is exact, also with
+// NETLINK_NO_ENOBUFS.
 func (s *EventSocket) Drops() (uint32, error) {
 	info, err := s.meminfo()
 	return info[skMeminfoDrops], err
 }
 
-// Queued returns how much of the receive buffer is in use; 0 means that nothing
-// waits to be received.
+// Queued returns how many bytes of the receive buffer are in use. 0 means that no
+// message is queued.
 func (s *EventSocket) Queued() (bytes uint32, err error) {
 	info, err := s.meminfo()
 	return info[skMeminfoRmemAlloc], err
 }
 
-// Notifications returns how many messages nlctrl has multicast to "notify" since
-// the socket's meter was opened, modulo 2^32. The socket has received each of them,
-// dropped it, or it waits to be received.
+// Notifications returns how many messages nlctrl has multicast to "notify" since the
+// meter was opened, modulo 2^32. The socket has received or dropped each of them, or it
+// is still queued.
 func (s *EventSocket) Notifications() (uint32, error) {
 	if s.meter == nil {
 		return 0, nil
@@ -252,13 +251,13 @@ func (s *EventSocket) Notifications() (uint32, error) {
 	return info[skMeminfoDrops], err
 }
 
-// Meter is the descriptor behind Notifications, for a service manager that is to
-// keep a copy.
+// Meter returns the socket behind Notifications, for a service manager that stores a
+// copy.
 func (s *EventSocket) Meter() syscall.Conn { return s.meter }
 
 // Close ends a blocked Receive and frees the socket.
 func (s *EventSocket) Close() error {
-	err := s.file.Close() // once Receive has let go of it
+	err := s.file.Close() // the file closes when Receive returns
 	if s.gate != nil {
 		err = errors.Join(err, s.gate.close())
 	}

@@ -15,12 +15,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The tests in this file use NETLINK_USERSOCK, over which a process may
-// multicast: this machine's own kernel does what it does with the module.
+// The tests in this file use NETLINK_USERSOCK, on which a process may multicast: the
+// kernel of this machine treats these messages like those of the module.
 
 const userGroup = 5
 
-// memoryBatch is a batch that no file holds.
+// memoryBatch returns a batch that is not mapped from a file.
 func memoryBatch(t *testing.T) *Batch {
 	t.Helper()
 	memory, err := unix.Mmap(-1, 0, BatchBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
@@ -116,23 +116,23 @@ func TestABatchSurvivesTheProcessThatReceivedIt(t *testing.T) {
 	if err := s.Receive(func([]Message) error { return errDone }); !errors.Is(err, errDone) {
 		t.Fatal(err)
 	}
-	// As a new process would: nothing but the memory is left.
+	// A new process has only the memory.
 	again, err := NewBatch(unsafe.Slice((*byte)(unsafe.Pointer(batch.layout)), BatchBytes))
 	if err != nil {
 		t.Fatal(err)
 	}
-	left := again.Left()
-	if len(left) != 4 || left[3].Sender != port {
-		t.Fatalf("%d messages left: %+v", len(left), left)
+	pending := again.Pending()
+	if len(pending) != 4 || pending[3].Sender != port {
+		t.Fatalf("%d messages pending: %+v", len(pending), pending)
 	}
-	for i, m := range left {
+	for i, m := range pending {
 		if got := binary.NativeEndian.Uint64(m.Data[headersLen:]); got != uint64(i) {
-			t.Errorf("message %d left is number %d", i, got)
+			t.Errorf("pending message %d is number %d", i, got)
 		}
 	}
 	again.Clear()
-	if left := again.Left(); len(left) != 0 {
-		t.Errorf("%d messages left after Clear", len(left))
+	if pending := again.Pending(); len(pending) != 0 {
+		t.Errorf("%d messages pending after Clear", len(pending))
 	}
 }
 
@@ -207,10 +207,10 @@ func TestReceivedAndDroppedIsWhatWasSent(t *testing.T) {
 	}
 }
 
-// drain receives what is queued.
+// drain receives all queued messages.
 func drain(t *testing.T, s *EventSocket) (received int) {
 	t.Helper()
-	time.AfterFunc(100*time.Millisecond, func() { _ = s.Interrupt() }) // the test would hang and say so
+	time.AfterFunc(100*time.Millisecond, func() { _ = s.Interrupt() }) // without it the test hangs
 	if err := s.Receive(func(messages []Message) error {
 		received += len(messages)
 		return nil
@@ -223,7 +223,7 @@ func drain(t *testing.T, s *EventSocket) (received int) {
 func TestInterruptEndsABlockedReceive(t *testing.T) {
 	s := listen(t, 64<<10)
 	if n := drain(t, s); n != 0 {
-		t.Errorf("received %d messages that nobody sent", n)
+		t.Errorf("received %d messages, but none was sent", n)
 	}
 }
 
@@ -291,7 +291,8 @@ func TestABufferBeyondTheLimitIsReported(t *testing.T) {
 	}
 }
 
-// storedCopy is what a service manager gives to the next process.
+// storedCopy returns a copy of the descriptor, as a service manager passes it to the
+// next process.
 func storedCopy(t *testing.T, d descriptor) *os.File {
 	t.Helper()
 	fd, err := d.copy()
@@ -303,7 +304,7 @@ func storedCopy(t *testing.T, d descriptor) *os.File {
 	return f
 }
 
-func TestAnAdoptedSocketGoesOnWithEverything(t *testing.T) {
+func TestAnAdoptedSocketKeepsItsQueueAndMembership(t *testing.T) {
 	s := listen(t, 1<<20)
 	send, _ := multicaster(t)
 	send(numbered(1))
@@ -343,9 +344,9 @@ func TestAnAdoptedSocketGoesOnWithEverything(t *testing.T) {
 	}
 }
 
-// TestAnErrorThatAKilledProcessLeftDoesNotCostTheQueue: a receive that fails after its first
-// message leaves its error in the socket, for whoever receives next.
-func TestAnErrorThatAKilledProcessLeftDoesNotCostTheQueue(t *testing.T) {
+// TestAnErrorThatAKilledProcessLeftDoesNotLoseTheQueue: a receive that fails after its
+// first message leaves its error in the socket, and the next receive returns it.
+func TestAnErrorThatAKilledProcessLeftDoesNotLoseTheQueue(t *testing.T) {
 	batch := memoryBatch(t)
 	s, _, err := openSocket(unix.NETLINK_USERSOCK, userGroup, 1<<20, batch)
 	if err != nil {
@@ -356,7 +357,7 @@ func TestAnErrorThatAKilledProcessLeftDoesNotCostTheQueue(t *testing.T) {
 	for i := range 3 {
 		send(numbered(i))
 	}
-	// The second slot cannot be written, as when its page fault fails during a kill.
+	// The second slot is not writable, as if its page fault failed during a kill.
 	hole, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_NONE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)
@@ -391,7 +392,7 @@ func TestAnErrorThatAKilledProcessLeftDoesNotCostTheQueue(t *testing.T) {
 	}
 }
 
-func TestAdoptRefusesWhatIsNoEventSocket(t *testing.T) {
+func TestAdoptRejectsOtherDescriptors(t *testing.T) {
 	netlink := func(protocol int) int {
 		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 		if err != nil {
@@ -467,7 +468,7 @@ func TestInterruptLastsUntilResume(t *testing.T) {
 	}
 }
 
-// drop is a handler that keeps nothing.
+// drop returns a handler that discards its messages.
 func drop(s *EventSocket) func([]Message) error {
 	return func([]Message) error { s.batch.Clear(); return nil }
 }

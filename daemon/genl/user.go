@@ -10,21 +10,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenUserSocket opens an event socket over NETLINK_USERSOCK that is a member of
-// group. A process may multicast there: tests and benchmarks have the receive
-// path, the buffer and the losses of the real thing on a kernel without the
-// module.
+// OpenUserSocket opens an event socket over NETLINK_USERSOCK that is a member of group.
+// Any process may multicast on this protocol. Tests and benchmarks thus use the real
+// receive path, buffer and losses on a kernel without the module.
 func OpenUserSocket(group uint32, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
 	return openSocket(unix.NETLINK_USERSOCK, group, bufferBytes, batch)
 }
 
-// AdoptUserSocket is AdoptEventSocket for a socket of OpenUserSocket.
+// AdoptUserSocket is AdoptEventSocket for sockets of OpenUserSocket.
 func AdoptUserSocket(f *os.File, group uint32, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
 	return adoptSocket(f, unix.NETLINK_USERSOCK, group, bufferBytes, batch)
 }
 
-// A UserSender multicasts to sockets of OpenUserSocket. It is not safe for
-// concurrent use.
+// A UserSender multicasts to sockets of OpenUserSocket. It is not safe for concurrent
+// use.
 type UserSender struct {
 	fd   int
 	port uint32
@@ -50,14 +49,14 @@ func NewUserSender(group uint32) (*UserSender, error) {
 	return s, nil
 }
 
-// Port returns the port id that receivers see as the sender's.
+// Port returns the port id that receivers see as the sender.
 func (s *UserSender) Port() uint32 { return s.port }
 
-// Send multicasts one datagram. It is no error when nobody receives it, or when a
-// receiver's buffer is full.
+// Send multicasts one datagram. It also succeeds if the group is empty, or if the
+// buffer of a member is full.
 func (s *UserSender) Send(data []byte) error {
 	err := unix.Sendto(s.fd, data, 0, &s.to)
-	// After the multicast the kernel looks for a receiver with port id 0.
+	// After the multicast, the kernel also looks for a receiver with port id 0.
 	if errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ESRCH) {
 		return nil
 	}

@@ -11,27 +11,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Message is one datagram as the kernel handed it over.
+// A Message is one datagram from the kernel.
 type Message struct {
-	Data      []byte // valid until the handler that was given it returns
+	Data      []byte // valid until the handler returns
 	Sender    uint32 // port id of the sending socket; 0 is the kernel
 	Truncated bool   // the datagram was longer than Data
 }
 
-// A Verdict says whether a message is an event of the family, or why not. The
-// order is that of the checks: each message has one verdict.
+// A Verdict is the result of Classify. The constants are in the order of the checks;
+// each message has exactly one verdict.
 type Verdict uint8
 
-// The verdicts. The reasons after Notification are refusals.
+// The verdicts. Those after Notification are refusals.
 const (
 	Event        Verdict = iota // an event of the family
-	Notification                // from nlctrl: families and groups that come and go
+	Notification                // from nlctrl, about families and groups
 	Truncated                   // longer than a receive slot
 	Sender                      // not sent by the kernel
-	Malformed                   // lengths that do not fit, or no text
-	Family                      // another family's, or this family's before a reload
-	Command                     // not the command of an event
-	Version                     // not the version this daemon knows
+	Malformed                   // wrong lengths, or no text
+	Family                      // of another family, or of this family before a reload
+	Command                     // not the event command
+	Version                     // not a supported version
 	verdicts
 )
 
@@ -39,24 +39,24 @@ var verdictNames = [verdicts]string{"event", "notification", "truncated", "sende
 
 func (v Verdict) String() string { return verdictNames[v] }
 
-// Refusals lists the verdicts that refuse a message, for counters.
+// Refusals returns the verdicts that refuse a message, for counters.
 func Refusals() []Verdict {
 	return []Verdict{Truncated, Sender, Malformed, Family, Command, Version}
 }
 
-// Kernel is the port id of what the kernel sends.
+// Kernel is the port id of messages that the kernel sends.
 const Kernel uint32 = 0
 
-// Number is what a module that numbers its events says of one; zero when it does
-// not.
+// A Number identifies an event. It is zero if the module does not number its events.
 type Number struct{ LoadID, Seq uint64 }
 
-// Classify judges m for a family that has the id family at present, or 0 when it
-// is away, and that the port id sender multicasts: Kernel, except in a test
-// without the module. The number is that of an event, for which Decode succeeds.
+// Classify returns the verdict for m. The argument family is the present id of the
+// family, or 0 if it is not registered. The argument sender is the port id that
+// multicasts: Kernel, except in a test without the module. The number is that of an
+// event. Decode succeeds for each event.
 //
-// Every event passes here: it does not allocate, and looks at no more than it
-// must.
+// Classify runs for every event. It does not allocate, and reads only the bytes that it
+// needs.
 func Classify(m *Message, family uint16, sender uint32) (Verdict, Number) {
 	if m.Sender != sender && m.Sender != Kernel {
 		return Sender, Number{}
@@ -77,7 +77,7 @@ func Classify(m *Message, family uint16, sender uint32) (Verdict, Number) {
 	case m.Data[nlmsgHeaderLen+1] != version:
 		return Version, Number{}
 	}
-	if number, ok := ourNumber(m.Data); ok {
+	if number, ok := moduleNumber(m.Data); ok {
 		return Event, number
 	}
 	fields, err := parseEvent(m.Data[headersLen:])
@@ -87,7 +87,8 @@ func Classify(m *Message, family uint16, sender uint32) (Verdict, Number) {
 	return Event, Number{LoadID: fields.LoadID, Seq: fields.KernelSeq}
 }
 
-// What ends an event of our module, where a 64-bit number needs no padding.
+// endBytes is the length of the three numbers that end an event of our module, where
+// 64-bit numbers need no padding.
 const endBytes = 3 * (attrHeaderLen + 8)
 
 var (
@@ -103,9 +104,10 @@ func wideHeader(kind uint16) uint32 {
 	return binary.NativeEndian.Uint32(b[:])
 }
 
-// ourNumber reads what our module sends: the text, then sequence, time and load
-// id, without a walk over the attributes. Any other order is parseEvent's.
-func ourNumber(data []byte) (n Number, ok bool) {
+// moduleNumber reads the number of an event in the form that our module sends: the
+// text, then sequence, time and load id. It does not walk over the attributes.
+// parseEvent reads other forms.
+func moduleNumber(data []byte) (n Number, ok bool) {
 	textBytes := len(data) - headersLen - endBytes // with its header and padding
 	if textBytes <= attrHeaderLen {
 		return n, false
@@ -121,20 +123,19 @@ func ourNumber(data []byte) (n Number, ok bool) {
 	return Number{LoadID: binary.NativeEndian.Uint64(end[28:]), Seq: binary.NativeEndian.Uint64(end[4:])}, true
 }
 
-// Family returns the id of the family that sent m, which Classify did not find
-// malformed.
+// Family returns the id of the family that sent m. The message must not be malformed.
 func (m *Message) Family() uint16 { return binary.NativeEndian.Uint16(m.Data[4:]) }
 
-// Fields is what an event's attributes say.
+// Fields are the attributes of an event.
 type Fields struct {
 	Message    []byte    // part of the decoded data, without the terminating NUL
-	KernelTime time.Time // zero when not given
-	KernelSeq  uint64    // 0 when not given
-	LoadID     uint64    // 0 when not given
+	KernelTime time.Time // zero if absent
+	KernelSeq  uint64    // 0 if absent
+	LoadID     uint64    // 0 if absent
 }
 
-// Decode reads a message that Classify found to be an event. It does not
-// allocate; Message points into data.
+// Decode decodes a message for which Classify returned Event. It does not allocate;
+// Message points into data.
 func Decode(data []byte) (Fields, error) {
 	if len(data) < headersLen {
 		return Fields{}, errShort
@@ -147,11 +148,11 @@ var (
 	errAttribute = errors.New("attribute length does not fit the message")
 	errNoMessage = errors.New("event has no text attribute")
 	errWidth     = errors.New("attribute is not a 64-bit number")
-	errString    = errors.New("text attribute is not terminated by a NUL")
+	errString    = errors.New("text attribute does not end with a NUL")
 )
 
-// parseEvent walks the attributes. The library's AttributeDecoder is not used
-// here: it allocates, and every event passes through for each sink.
+// parseEvent decodes the attributes. It does not use the library's AttributeDecoder,
+// which allocates: every event is decoded once per sink.
 func parseEvent(b []byte) (f Fields, err error) {
 	for found := false; ; {
 		if len(b) < attrHeaderLen {
@@ -178,8 +179,8 @@ func parseEvent(b []byte) (f Fields, err error) {
 	}
 }
 
-// set stores one attribute. Unknown ones are skipped: a newer module may send
-// more than this daemon knows.
+// set stores one attribute. It skips unknown attributes, because a newer module may
+// send more.
 func (f *Fields) set(kind uint16, value []byte) error {
 	switch kind {
 	case attrMsg:

@@ -31,7 +31,7 @@ func number(kind uint16, v uint64) []byte {
 	return attr(kind, binary.NativeEndian.AppendUint64(nil, v))
 }
 
-// packet encodes one whole message.
+// packet encodes one complete message.
 func packet(family uint16, cmd, ver uint8, attrs ...[]byte) []byte {
 	b := make([]byte, headersLen)
 	binary.NativeEndian.PutUint16(b[4:], family)

@@ -172,7 +172,7 @@ func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) er
 // it. Run journals them: until the sinks have their places in the journal, an append
 // could let retention remove what a sink has pinned.
 func (r *Receiver) takeLeft() {
-	left := r.batch.Left()
+	left := r.batch.Pending()
 	if len(left) > 0 && r.Inbox.Generation() > r.Journal.LastGeneration() {
 		r.take(r.Now(), left, false)
 		if len(r.records) > 0 {
