@@ -15,9 +15,9 @@ import (
 // is for what the ledger has to do without a message.
 func (r *Receiver) handle(ctx context.Context, messages []genl.Message) error {
 	now := r.Now()
-	r.busySince.Store(int64(time.Since(r.born)))
+	r.busySince.Store(int64(time.Since(r.createdAt)))
 	defer r.busySince.Store(0)
-	r.take(now, messages, ctx.Err() != nil)
+	r.collect(now, messages, ctx.Err() != nil)
 	if len(r.records) > 0 {
 		if err := r.append(ctx, now); err != nil {
 			return err
@@ -29,48 +29,48 @@ func (r *Receiver) handle(ctx context.Context, messages []genl.Message) error {
 
 // take turns a batch into records, and the ledger into what it is when they are
 // journaled. atOnce says that there is no later time to tell of a loss.
-func (r *Receiver) take(now time.Time, messages []genl.Message, atOnce bool) {
+func (r *Receiver) collect(now time.Time, messages []genl.Message, atOnce bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.holding = true
 	r.records, r.gaps = r.records[:0], 0
 	if len(messages) == 0 {
-		r.settle(now)
+		r.noteEmptyQueue(now)
 	}
-	r.tell(now, atOnce)
+	r.appendGap(now, atOnce)
 	for i := range messages {
 		m := &messages[i]
 		verdict, number := genl.Classify(m, r.Family(), r.Sender)
 		if verdict != genl.Event {
-			if verdict, number = r.noEvent(now, m, verdict); verdict != genl.Event {
+			if verdict, number = r.handleOther(now, m, verdict); verdict != genl.Event {
 				continue
 			}
 		}
 		if missing := r.ledger.next(number); missing > 0 {
-			r.missed(now, missing)
+			r.countMissing(now, missing)
 		}
-		if b := r.ledger.Break; b == nextOne || b == lately {
-			r.ledger.Break = noBreak
+		if b := r.ledger.Interruption; b == beforeNext || b == beforeReceived {
+			r.ledger.Interruption = uninterrupted
 		}
 		r.records = append(r.records, m.Data)
 	}
 	r.events = len(r.records) - r.gaps
 	r.ledger.Received += uint64(r.events)
-	if r.crowd && r.Family() == 0 {
-		r.prejoin()
+	if r.groupsChanged && r.Family() == 0 {
+		r.joinAheadAgain()
 	}
 	if r.Subscribed() {
-		r.publishAway()
+		r.publishAbsence()
 	}
 	if len(r.records) > 0 {
-		r.remember(r.Inbox.Generation() + 1)
+		r.saveSnapshot(r.Inbox.Generation() + 1)
 	}
 }
 
 // settle tells the ledger that the queue is empty, if it is: with mu held, so that
 // no loss was counted after the look at the queue. A notification that comes in
 // between may be in the queue or dropped: then there is another time.
-func (r *Receiver) settle(now time.Time) {
+func (r *Receiver) noteEmptyQueue(now time.Time) {
 	notifications, err := r.socket.Notifications()
 	if err == nil {
 		err = r.countDrops(now)
@@ -87,16 +87,16 @@ func (r *Receiver) settle(now time.Time) {
 		return
 	}
 	if queued == 0 && after == notifications {
-		r.ledger.settled(notifications)
+		r.ledger.queueEmpty(notifications)
 		r.unsaved = true
 	}
 }
 
-// noEvent acts on a message that was classified as none. It may turn out to be one.
-func (r *Receiver) noEvent(now time.Time, m *genl.Message, verdict genl.Verdict) (genl.Verdict, genl.Number) {
+// handleOther acts on a message that was classified as none. It may turn out to be one.
+func (r *Receiver) handleOther(now time.Time, m *genl.Message, verdict genl.Verdict) (genl.Verdict, genl.Number) {
 	switch {
 	case verdict == genl.Notification:
-		r.ledger.Heard++
+		r.ledger.NotificationsSeen++
 		r.notified(now, m.Data)
 		r.unsaved = true
 		return verdict, genl.Number{}
@@ -108,28 +108,28 @@ func (r *Receiver) noEvent(now time.Time, m *genl.Message, verdict genl.Verdict)
 }
 
 // missed accounts for events that are missing before the one at hand.
-func (r *Receiver) missed(now time.Time, missing uint64) {
+func (r *Receiver) countMissing(now time.Time, missing uint64) {
 	if err := r.countDrops(now); err != nil {
 		r.limits.Warn("counting lost events", "error", err)
 	}
-	r.lost[kernelBuffer].Add(float64(r.ledger.prove(missing, now)))
-	shown := r.ledger.shown(missing)
+	r.lost[kernelBuffer].Add(float64(r.ledger.confirmMissing(missing, now)))
+	shown := r.ledger.alreadyCounted(missing)
 	if shown > 0 {
-		r.ledger.number(kernelBuffer, missing)
+		r.ledger.setRange(kernelBuffer, missing)
 	}
 	if rest := missing - shown; rest > 0 {
-		why := r.ledger.missingFor()
-		r.ledger.lose(why, rest, now)
-		r.ledger.number(why, missing)
+		why := r.ledger.missingReason()
+		r.ledger.addLoss(why, rest, now)
+		r.ledger.setRange(why, missing)
 		r.lost[why].Add(float64(rest))
 		r.limits.Warn("events lost", "events", rest, "reason", reasonNames[why])
 	}
-	r.tell(now, false)
+	r.appendGap(now, false)
 }
 
 // tell puts a gap between the records, at most one a second.
-func (r *Receiver) tell(now time.Time, atOnce bool) {
-	if gap, ok := r.ledger.tell(now, atOnce); ok {
+func (r *Receiver) appendGap(now time.Time, atOnce bool) {
+	if gap, ok := r.ledger.takeGap(now, atOnce); ok {
 		r.gap = genl.AppendGap(r.gap[:0], &gap)
 		r.records = append(r.records, r.gap)
 		r.gaps++
@@ -157,7 +157,7 @@ func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) er
 		r.blocked.Store(&why)
 		r.busySince.Store(0) // waiting, not stuck
 		select {
-		case <-time.After(retryAppend):
+		case <-time.After(appendRetryInterval):
 		case <-ctx.Done():
 			return fmt.Errorf("append to the journal: %w", err)
 		}
@@ -168,13 +168,13 @@ func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) er
 	return nil
 }
 
-// takeLeft makes records of the batch of a process that ended before it could journal
+// collectPending makes records of the batch of a process that ended before it could journal
 // it. Run journals them: until the sinks have their places in the journal, an append
 // could let retention remove what a sink has pinned.
-func (r *Receiver) takeLeft() {
+func (r *Receiver) collectPending() {
 	left := r.batch.Pending()
 	if len(left) > 0 && r.Inbox.Generation() > r.Journal.LastGeneration() {
-		r.take(r.Now(), left, false)
+		r.collect(r.Now(), left, false)
 		if len(r.records) > 0 {
 			return
 		}
@@ -182,9 +182,9 @@ func (r *Receiver) takeLeft() {
 	r.appended()
 }
 
-// appendLeft journals what takeLeft has found.
-func (r *Receiver) appendLeft(ctx context.Context) error {
-	if !r.holds() {
+// journalPending journals what collectPending has found.
+func (r *Receiver) journalPending(ctx context.Context) error {
+	if !r.holdsBatch() {
 		return nil
 	}
 	r.Log.Info("journaling events that the last process had received and not journaled", "events", r.events)
@@ -196,7 +196,7 @@ func (r *Receiver) appendLeft(ctx context.Context) error {
 }
 
 // holds reports whether the inbox holds a batch that is not journaled.
-func (r *Receiver) holds() bool {
+func (r *Receiver) holdsBatch() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.holding
@@ -212,7 +212,7 @@ func (r *Receiver) appended() {
 	r.batch.Clear()
 	r.Inbox.SetGeneration(r.Journal.LastGeneration() + 1)
 	r.holding = false
-	r.save()
+	r.saveIfIdle()
 }
 
 // countReceived counts events that are in the journal.
@@ -235,5 +235,5 @@ func (r *Receiver) Stuck() time.Duration {
 	if since == 0 {
 		return 0
 	}
-	return time.Since(r.born) - time.Duration(since)
+	return time.Since(r.createdAt) - time.Duration(since)
 }

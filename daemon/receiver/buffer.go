@@ -19,7 +19,7 @@ func (r *Receiver) SetBuffer(bytes int) error {
 		r.BufferBytes = before
 		return err
 	}
-	r.granted(report)
+	r.reportBuffer(report)
 	return nil
 }
 
@@ -30,7 +30,7 @@ func (r *Receiver) bufferBytes() int {
 }
 
 // granted says how large the receive buffer is now. The caller holds mu.
-func (r *Receiver) granted(report genl.SocketReport) {
+func (r *Receiver) reportBuffer(report genl.SocketReport) {
 	r.Metrics.ReceiveBuffer.Set(float64(report.BufferBytes))
 	if report.Limited != nil {
 		r.Log.Warn("the kernel granted a smaller receive buffer: bursts are lost sooner; give the daemon CAP_NET_ADMIN or raise net.core.rmem_max",

@@ -59,7 +59,7 @@ func TestTheLikelyGroupsAreJoinedBeforeTheFamilyIsSaidToBeAway(t *testing.T) {
 	ways := map[string]func(f fixture){
 		"the kernel's notification": func(f fixture) { f.send(unregistered(first)) },
 		"together with events":      func(f fixture) { f.send(anEvent(34, "a"), unregistered(first), anEvent(34, "stale")) },
-		"the notification was lost": func(fixture) { time.Sleep(2*checkInterval + 2*lookInterval) },
+		"the notification was lost": func(fixture) { time.Sleep(2*checkInterval + 2*watchInterval) },
 	}
 	for name, unload := range ways {
 		t.Run(name, func(t *testing.T) {

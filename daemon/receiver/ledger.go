@@ -17,7 +17,7 @@ import (
 //
 // Losses show twice. The socket's counter tells at once how many messages did not
 // fit into its buffer. The numbers of the events tell how many are missing, but
-// only when the next one arrives. Unseen is what the counter has told and the
+// only when the next one arrives. UnnumberedDrops is what the counter has told and the
 // numbers have not shown yet; what they show beyond it was not lost in the buffer.
 //
 // Not all that the socket drops are events: it is a member of nlctrl's "notify" too.
@@ -28,20 +28,20 @@ type ledger struct {
 	Received uint64
 	Lost     [reasons]uint64
 
-	LoadID, Seq uint64 // of the newest event that has a number
-	Unseen      uint64 // dropped by the socket; the gap in the numbers is to come
-	Bygone      uint64 // of these, what no later load's numbers can show
-	Break       uint64 // a brk: where the subscription was interrupted
+	LoadID, Seq     uint64 // of the newest event that has a number
+	UnnumberedDrops uint64 // dropped by the socket; the gap in the numbers is to come
+	PriorLoadDrops  uint64 // of these, what no later load's numbers can show
+	Interruption    uint64 // an interruption
 
-	Socket uint64 // cookie of the event socket
-	Drops  uint64 // its counter when it was last read
-	Heard  uint64 // its counter of notifications, as far as they are received or known to be dropped
-	Unsure uint64 // dropped, and not counted as lost: events, or notifications that are not heard
-	Family uint64 // the id of which messages are accepted from here on
+	Socket            uint64 // cookie of the event socket
+	Drops             uint64 // its counter when it was last read
+	NotificationsSeen uint64 // its counter of notifications, as far as they are received or known to be dropped
+	UnclassifiedDrops uint64 // dropped, and not counted as lost: events, or notifications that are not heard
+	Family            uint64 // the id of which messages are accepted from here on
 
-	Watched uint64 // until when nothing was multicast that no socket was there for, ns since 1970
-	Told    uint64 // when the last gap was put into the journal, ns since 1970
-	Untold  [reasons]loss
+	CoveredUntil uint64 // until when nothing was multicast that no socket was there for, ns since 1970
+	LastGap      uint64 // when the last gap was put into the journal, ns since 1970
+	PendingGaps  [reasons]loss
 }
 
 // A reason says why an event was lost.
@@ -56,15 +56,15 @@ const (
 
 var reasonNames = [reasons]string{metrics.LostKernelBuffer, metrics.LostNotSubscribed, metrics.LostUnexplained}
 
-// A brk says where the subscription was interrupted: events that are missing
+// An interruption says where the subscription was interrupted: events that are missing
 // there are no surprise.
-type brk = uint64
+type interruption = uint64
 
 const (
-	noBreak  brk = iota
-	nextOne      // directly before the next event
-	somewhen     // behind what is still queued
-	lately       // before the next event, which may not be the first since that found no room
+	uninterrupted  interruption = iota
+	beforeNext                  // directly before the next event
+	behindQueue                 // behind what is still queued
+	beforeReceived              // before the next event, which may not be the first since that found no room
 )
 
 // A loss is a gap that is not in the journal yet.
@@ -74,16 +74,16 @@ type loss struct {
 	From, To            uint64 // ns since 1970
 }
 
-// tellInterval is the least time between two gaps in the journal.
-const tellInterval = time.Second
+// gapInterval is the least time between two gaps in the journal.
+const gapInterval = time.Second
 
 // next takes note of the number of an event that was received, and returns how
 // many are missing before it.
 func (l *ledger) next(n genl.Number) (missing uint64) {
 	if n.LoadID != l.LoadID && n.Seq != 0 {
 		l.LoadID, l.Seq = n.LoadID, 0
-		l.Unseen -= l.Bygone
-		l.Bygone = 0
+		l.UnnumberedDrops -= l.PriorLoadDrops
+		l.PriorLoadDrops = 0
 	}
 	if n.Seq <= l.Seq { // the module gives no numbers, for one
 		return 0
@@ -94,61 +94,61 @@ func (l *ledger) next(n genl.Number) (missing uint64) {
 }
 
 // shown returns how many of the missing events have been counted already.
-func (l *ledger) shown(missing uint64) uint64 {
-	n := min(missing, l.Unseen)
-	if l.Break == nextOne {
-		n = min(missing, l.Bygone) // what was dropped since then is behind this event
+func (l *ledger) alreadyCounted(missing uint64) uint64 {
+	n := min(missing, l.UnnumberedDrops)
+	if l.Interruption == beforeNext {
+		n = min(missing, l.PriorLoadDrops) // what was dropped since then is behind this event
 	}
-	l.Unseen -= n
-	l.Bygone -= min(n, l.Bygone)
+	l.UnnumberedDrops -= n
+	l.PriorLoadDrops -= min(n, l.PriorLoadDrops)
 	return n
 }
 
 // prove returns how many of the drops that were unsure were events, as more are
 // missing than were counted. It comes before shown.
-func (l *ledger) prove(missing uint64, now time.Time) uint64 {
-	if l.Break == nextOne || missing <= l.Unseen {
+func (l *ledger) confirmMissing(missing uint64, now time.Time) uint64 {
+	if l.Interruption == beforeNext || missing <= l.UnnumberedDrops {
 		return 0
 	}
-	return l.sure(min(missing-l.Unseen, l.Unsure), now)
+	return l.confirm(min(missing-l.UnnumberedDrops, l.UnclassifiedDrops), now)
 }
 
 // missingFor returns the reason for events that the socket's counter does not
 // explain.
-func (l *ledger) missingFor() reason {
-	if l.Break == noBreak {
+func (l *ledger) missingReason() reason {
+	if l.Interruption == uninterrupted {
 		return unexplained
 	}
 	return notSubscribed
 }
 
 // dropped takes note of messages that the socket had no room for, and returns how
-// many events are lost for sure, of these and of earlier ones. unheard is how many
+// many events are lost for sure, of these and of earlier ones. unseen is how many
 // notifications wait in the queue or were dropped.
-func (l *ledger) dropped(n, unheard uint64, now time.Time) (events uint64) {
-	l.Unsure += n
-	return l.sure(l.Unsure-min(l.Unsure, unheard), now)
+func (l *ledger) addDrops(n, unseen uint64, now time.Time) (events uint64) {
+	l.UnclassifiedDrops += n
+	return l.confirm(l.UnclassifiedDrops-min(l.UnclassifiedDrops, unseen), now)
 }
 
 // sure says that n of the messages that were dropped were events.
-func (l *ledger) sure(n uint64, now time.Time) uint64 {
+func (l *ledger) confirm(n uint64, now time.Time) uint64 {
 	if n > 0 {
-		l.Unsure -= n
-		l.Unseen += n
-		l.lose(kernelBuffer, n, now)
+		l.UnclassifiedDrops -= n
+		l.UnnumberedDrops += n
+		l.addLoss(kernelBuffer, n, now)
 	}
 	return n
 }
 
-// unheard returns how many notifications wait in the queue or were dropped, when
+// unseenNotifications returns how many notifications wait in the queue or were dropped, when
 // the socket's counter of them is at count. Below 0 the counter is another.
-func (l *ledger) unheard(count uint32) uint64 {
-	return uint64(max(0, int32(count-uint32(l.Heard))))
+func (l *ledger) unseenNotifications(count uint32) uint64 {
+	return uint64(max(0, int32(count-uint32(l.NotificationsSeen))))
 }
 
-func (l *ledger) lose(why reason, n uint64, now time.Time) {
+func (l *ledger) addLoss(why reason, n uint64, now time.Time) {
 	l.Lost[why] += n
-	u := &l.Untold[why]
+	u := &l.PendingGaps[why]
 	if u.Count == 0 {
 		*u = loss{From: ns(now)}
 	}
@@ -157,8 +157,8 @@ func (l *ledger) lose(why reason, n uint64, now time.Time) {
 }
 
 // number says which events an untold loss is about.
-func (l *ledger) number(why reason, missing uint64) {
-	u := &l.Untold[why]
+func (l *ledger) setRange(why reason, missing uint64) {
+	u := &l.PendingGaps[why]
 	switch {
 	case u.Count == 0: // told already
 	case u.First == 0:
@@ -173,30 +173,30 @@ func (l *ledger) number(why reason, missing uint64) {
 // settled says that the queue is empty: what was dropped cannot show in the
 // numbers of a load that is yet to come, and notifications that were not heard were
 // dropped.
-func (l *ledger) settled(notifications uint32) {
-	l.Heard, l.Unsure = uint64(notifications), 0
+func (l *ledger) queueEmpty(notifications uint32) {
+	l.NotificationsSeen, l.UnclassifiedDrops = uint64(notifications), 0
 	switch {
-	case l.Break != somewhen && l.Break != lately:
-		l.Bygone = l.Unseen
-	case l.Bygone == l.Unseen:
-		l.Break = nextOne
+	case l.Interruption != behindQueue && l.Interruption != beforeReceived:
+		l.PriorLoadDrops = l.UnnumberedDrops
+	case l.PriorLoadDrops == l.UnnumberedDrops:
+		l.Interruption = beforeNext
 	default: // what was dropped since the interruption may be before the next event too
-		l.Break = lately
+		l.Interruption = beforeReceived
 	}
 }
 
-func (l *ledger) unsettled() bool {
-	return l.Break == somewhen || l.Unsure > 0 || (l.Bygone == l.Unseen) == (l.Break == lately)
+func (l *ledger) needsEmptyQueue() bool {
+	return l.Interruption == behindQueue || l.UnclassifiedDrops > 0 || (l.PriorLoadDrops == l.UnnumberedDrops) == (l.Interruption == beforeReceived)
 }
 
 // tell returns a gap that is to be put into the journal now.
-func (l *ledger) tell(now time.Time, atOnce bool) (gap genl.Gap, ok bool) {
-	for why := range l.Untold {
-		u := &l.Untold[why]
+func (l *ledger) takeGap(now time.Time, atOnce bool) (gap genl.Gap, ok bool) {
+	for why := range l.PendingGaps {
+		u := &l.PendingGaps[why]
 		if u.Count == 0 {
 			continue
 		}
-		if !atOnce && now.Sub(at(l.Told)).Abs() < tellInterval {
+		if !atOnce && now.Sub(at(l.LastGap)).Abs() < gapInterval {
 			break
 		}
 		gap = genl.Gap{
@@ -204,15 +204,15 @@ func (l *ledger) tell(now time.Time, atOnce bool) (gap genl.Gap, ok bool) {
 			LoadID: u.LoadID, First: u.First, Last: u.Last,
 		}
 		*u = loss{}
-		l.Told = ns(now)
+		l.LastGap = ns(now)
 		return gap, true
 	}
 	return genl.Gap{}, false
 }
 
-func (l *ledger) untold() bool {
-	for why := range l.Untold {
-		if l.Untold[why].Count > 0 {
+func (l *ledger) hasPendingGaps() bool {
+	for why := range l.PendingGaps {
+		if l.PendingGaps[why].Count > 0 {
 			return true
 		}
 	}
@@ -221,27 +221,27 @@ func (l *ledger) untold() bool {
 
 // watched says that until now nothing could be multicast that no socket was there
 // for: the daemon was subscribed, or the family away.
-func (l *ledger) watched(now time.Time) { l.Watched = ns(now) }
+func (l *ledger) setCovered(now time.Time) { l.CoveredUntil = ns(now) }
 
 // blind returns for how long, until now, something could be. It compares two ages, which
 // no step of the clock changes.
 func (r *Receiver) blind(now time.Time) time.Duration {
-	if r.ledger.Watched == 0 {
+	if r.ledger.CoveredUntil == 0 {
 		return 0 // this is the first that we know of this boot
 	}
-	return max(0, r.Age(at(r.ledger.Watched))-r.Age(now))
+	return max(0, r.Age(at(r.ledger.CoveredUntil))-r.Age(now))
 }
 
 func ns(t time.Time) uint64  { return uint64(t.UnixNano()) }
 func at(ns uint64) time.Time { return time.Unix(0, int64(ns)) }
 
-// words lists the numbers, always in the same order.
-func (l *ledger) words() []*uint64 {
+// numbers lists the numbers, always in the same order.
+func (l *ledger) numbers() []*uint64 {
 	list := []*uint64{
-		&l.Received, &l.LoadID, &l.Seq, &l.Unseen, &l.Bygone, &l.Break, &l.Socket, &l.Drops, &l.Heard, &l.Unsure, &l.Family, &l.Watched, &l.Told,
+		&l.Received, &l.LoadID, &l.Seq, &l.UnnumberedDrops, &l.PriorLoadDrops, &l.Interruption, &l.Socket, &l.Drops, &l.NotificationsSeen, &l.UnclassifiedDrops, &l.Family, &l.CoveredUntil, &l.LastGap,
 	}
 	for why := range reasons {
-		u := &l.Untold[why]
+		u := &l.PendingGaps[why]
 		list = append(list, &l.Lost[why], &u.Count, &u.LoadID, &u.First, &u.Last, &u.From, &u.To)
 	}
 	return list
@@ -249,18 +249,18 @@ func (l *ledger) words() []*uint64 {
 
 // encode writes numbers into b, which has room for them, as decode reads them on
 // the same machine.
-func encode(b []byte, words []*uint64) []byte {
-	for i, p := range words {
+func encode(b []byte, numbers []*uint64) []byte {
+	for i, p := range numbers {
 		binary.NativeEndian.PutUint64(b[8*i:], *p)
 	}
 	return b
 }
 
-func decode(b []byte, words []*uint64) bool {
-	if len(b) != 8*len(words) {
+func decode(b []byte, numbers []*uint64) bool {
+	if len(b) != 8*len(numbers) {
 		return false // another version's
 	}
-	for i, p := range words {
+	for i, p := range numbers {
 		*p = binary.NativeEndian.Uint64(b[8*i:])
 	}
 	return true

@@ -19,19 +19,19 @@ import (
 
 func TestTheLedgerSurvivesItsEncoding(t *testing.T) {
 	want := ledger{
-		Received: 1, Lost: [reasons]uint64{2, 3, 4}, LoadID: 5, Seq: 6, Unseen: 7, Bygone: 8, Break: somewhen, Socket: 9,
-		Drops: 10, Heard: 11, Unsure: 12, Family: 13, Watched: 14, Told: 15,
-		Untold: [reasons]loss{{Count: 16, From: 17}, {}, {First: 18}},
+		Received: 1, Lost: [reasons]uint64{2, 3, 4}, LoadID: 5, Seq: 6, UnnumberedDrops: 7, PriorLoadDrops: 8, Interruption: behindQueue, Socket: 9,
+		Drops: 10, NotificationsSeen: 11, UnclassifiedDrops: 12, Family: 13, CoveredUntil: 14, LastGap: 15,
+		PendingGaps: [reasons]loss{{Count: 16, From: 17}, {}, {First: 18}},
 	}
 	var got ledger
-	encoded := encode(make([]byte, 8*len(want.words())), want.words())
-	if !decode(encoded, got.words()) {
+	encoded := encode(make([]byte, 8*len(want.numbers())), want.numbers())
+	if !decode(encoded, got.numbers()) {
 		t.Fatal("not decoded")
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("ledger (-want +got):\n%s", diff)
 	}
-	if decode(encoded[1:], got.words()) || decode(nil, got.words()) {
+	if decode(encoded[1:], got.numbers()) || decode(nil, got.numbers()) {
 		t.Error("decoded what is no ledger")
 	}
 }
@@ -130,11 +130,11 @@ func (w *world) handle(batch []genl.Message) {
 // rest is what a second without a message brings.
 func (w *world) rest() {
 	w.receive(1000)
-	if _, _, err := w.r.look(); err != nil {
+	if _, _, err := w.r.checkSocket(); err != nil {
 		w.t.Fatal(err)
 	}
 	w.handle(nil)
-	if err := w.r.check(); err != nil {
+	if err := w.r.checkSubscription(); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -147,12 +147,12 @@ func (w *world) reload() {
 	if w.rng.IntN(2) == 0 {
 		w.receive(1000) // the daemon was fast enough to join beforehand
 	}
-	if l := &w.r.ledger; l.Unseen != l.Bygone || l.Drops != uint64(s.drops) {
+	if l := &w.r.ledger; l.UnnumberedDrops != l.PriorLoadDrops || l.Drops != uint64(s.drops) {
 		for i := len(w.sent) - 1; i >= 0 && w.sent[i].load == w.load && w.sent[i].fate == dropped; i-- {
 			w.under++
 		}
 	}
-	w.mixed = w.mixed || w.under > 0 || w.r.ledger.Heard != uint64(s.notified)
+	w.mixed = w.mixed || w.under > 0 || w.r.ledger.NotificationsSeen != uint64(s.notified)
 	w.ids = genl.FamilyIDs{ID: w.ids.ID + 1, Group: 20}
 	if w.rng.IntN(3) == 0 {
 		w.ids.Group = 30 // no number that it would have guessed
@@ -174,7 +174,7 @@ func (w *world) restart() {
 				w.sent[i].fate = unknown
 			}
 		}
-		w.over += w.r.ledger.Unsure
+		w.over += w.r.ledger.UnclassifiedDrops
 		w.queue, w.drops = nil, nil
 	}
 	w.start()
@@ -273,7 +273,7 @@ func TestReceivedAndLostIsWhatWasMulticast(t *testing.T) {
 		w.rest()
 		w.send()
 		w.rest()
-		w.r.take(time.Now(), nil, true)
+		w.r.collect(time.Now(), nil, true)
 		received := uint64(testutil.ToFloat64(w.o.Metrics.Received))
 		lost, sum := w.r.ledger.Lost, uint64(0)
 		for why, n := range lost {
@@ -314,7 +314,7 @@ func TestTheMomentOfAnInterruptionIsNotBlind(t *testing.T) {
 	}}}
 	for range 3 {
 		looks++
-		r.ledger.watched(now)
+		r.ledger.setCovered(now)
 		if got := r.blind(now); got != 0 {
 			t.Errorf("blind for %v", got)
 		}

@@ -6,8 +6,8 @@ import (
 	"errors"
 )
 
-// open gets the socket. goesOn says that it is the one that the ledger knows.
-func (r *Receiver) open() (goesOn bool, err error) {
+// open gets the socket. continues says that it is the one that the ledger knows.
+func (r *Receiver) open() (continues bool, err error) {
 	asked := r.bufferBytes()
 	socket, report, err := r.Kernel.Open(asked, r.batch)
 	if err != nil {
@@ -31,15 +31,15 @@ func (r *Receiver) open() (goesOn bool, err error) {
 			return false, errors.Join(err, socket.Close())
 		}
 	}
-	r.granted(report)
+	r.reportBuffer(report)
 	r.socket = socket
-	if goesOn = cookie == r.ledger.Socket; !goesOn {
+	if continues = cookie == r.ledger.Socket; !continues {
 		// Of what the old one dropped nobody can learn any more what it was.
-		r.lost[kernelBuffer].Add(float64(r.ledger.sure(r.ledger.Unsure, r.Now())))
-		r.ledger.Socket, r.ledger.Drops, r.ledger.Heard = cookie, uint64(drops), uint64(notifications)
+		r.lost[kernelBuffer].Add(float64(r.ledger.confirm(r.ledger.UnclassifiedDrops, r.Now())))
+		r.ledger.Socket, r.ledger.Drops, r.ledger.NotificationsSeen = cookie, uint64(drops), uint64(notifications)
 		r.unsaved = true
 	}
-	return goesOn, nil
+	return continues, nil
 }
 
 // close counts what the socket dropped before it forgets it.
@@ -48,10 +48,10 @@ func (r *Receiver) close() error {
 	defer r.mu.Unlock()
 	err := r.countDrops(r.Now())
 	if r.Subscribed() {
-		r.ledger.watched(r.Now())
+		r.ledger.setCovered(r.Now())
 	}
 	r.unsaved = true
-	r.save()
+	r.saveIfIdle()
 	err = errors.Join(err, r.socket.Close())
 	r.socket = nil
 	r.publish(0)
@@ -59,11 +59,11 @@ func (r *Receiver) close() error {
 }
 
 func (r *Receiver) reopen() error {
-	goesOn, err := r.open()
+	continues, err := r.open()
 	if err != nil {
 		return err
 	}
-	if err := r.subscribe(goesOn); err != nil {
+	if err := r.subscribe(continues); err != nil {
 		return errors.Join(err, r.close())
 	}
 	return nil

@@ -64,11 +64,11 @@ type Inbox interface {
 }
 
 const (
-	lookInterval  = time.Second      // between two looks at the socket's drop counter
-	checkInterval = 30 * time.Second // between two checks that the subscription is still right
-	redialMax     = 10 * time.Second // longest wait before a failed socket is opened again
-	retryAppend   = 200 * time.Millisecond
-	drainMost     = time.Second // for what is queued when the daemon stops
+	watchInterval       = time.Second      // between two looks at the socket's drop counter
+	checkInterval       = 30 * time.Second // between two checks that the subscription is still right
+	maxRedialDelay      = 10 * time.Second // longest wait before a failed socket is opened again
+	appendRetryInterval = 200 * time.Millisecond
+	drainTimeout        = time.Second // for what is queued when the daemon stops
 )
 
 // Options are what a Receiver works with.
@@ -101,27 +101,27 @@ type Receiver struct {
 	subscribed atomic.Uint32 // that id once the group is joined too: what others see
 	received   atomic.Uint64 // events journaled; the value of Metrics.Received
 
-	mu      sync.Mutex // held to change what follows, and BufferBytes
-	ledger  ledger
-	words   []*uint64       // of the ledger
-	unsaved bool            // the memo lacks something of the ledger
-	holding bool            // the inbox holds a batch that is not journaled
-	socket  Socket          // nil while there is none; Run's goroutine changes it
-	told    bool            // the log has that the family is away
-	doubt   *genl.FamilyIDs // what the last check found in place of what the receiver knows
-	latest  uint16          // the family's id when its group was joined, while what is queued tells of earlier ones
-	foreign uint16          // a family that was asked for and is another
-	dropped uint64          // messages, since the last look
-	crowd   bool            // other families came or went: the free groups may be others
+	mu            sync.Mutex // held to change what follows, and BufferBytes
+	ledger        ledger
+	numbers       []*uint64 // of the ledger
+	unsaved       bool      // the memo lacks something of the ledger
+	holding       bool      // the inbox holds a batch that is not journaled
+	socket        Socket    // nil while there is none; Run's goroutine changes it
+	absenceLogged bool
+	mismatch      *genl.FamilyIDs // what the last check found in place of what the receiver knows
+	joinedID      uint16          // the family's id when its group was joined, while what is queued tells of earlier ones
+	foreignID     uint16          // a family that was asked for and is another
+	dropped       uint64          // messages, since the last look
+	groupsChanged bool            // other families came or went: the free groups may be others
 
-	born      time.Time
+	createdAt time.Time
 	busySince atomic.Int64          // when the present batch was taken up, ns since born; 0 when waiting
 	blocked   atomic.Pointer[error] // why the journal does not accept; nil while it does
 	records   [][]byte              // of the batch at hand
 	gaps      int                   // how many of the records are gaps
 	events    int                   // and how many are events
 	gap       []byte                // that is one of the records
-	memo      []byte                // scratch
+	snapshot  []byte                // scratch
 }
 
 // New opens the event socket, or goes on with that of an earlier process, and subscribes
@@ -140,7 +140,7 @@ func New(o Options) (*Receiver, error) {
 	if o.Now == nil {
 		o.Now, o.Age = time.Now, time.Since
 	}
-	r := &Receiver{Options: o, limits: ratelog.New(o.Log), batch: batch, born: time.Now()}
+	r := &Receiver{Options: o, limits: ratelog.New(o.Log), batch: batch, createdAt: time.Now()}
 	for _, v := range genl.Refusals() {
 		r.refused = append(r.refused, make([]prometheus.Counter, int(v)+1-len(r.refused))...)
 		r.refused[v] = o.Metrics.Refused.WithLabelValues(v.String())
@@ -152,13 +152,13 @@ func New(o Options) (*Receiver, error) {
 		r.batch.Clear()
 	}
 	r.restore()
-	goesOn, err := r.open()
+	continues, err := r.open()
 	if err != nil {
 		return nil, err
 	}
 	// With the socket there, whose counter may explain what is missing.
-	r.takeLeft()
-	if err := r.subscribe(goesOn); err != nil {
+	r.collectPending()
+	if err := r.subscribe(continues); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
 	return r, nil
@@ -182,8 +182,8 @@ func (r *Receiver) Family() uint16 { return uint16(r.family.Load()) }
 // Run receives until the context ends. It returns an error only for a fault
 // that it cannot mend.
 func (r *Receiver) Run(ctx context.Context) error {
-	if err := r.appendLeft(ctx); err != nil {
-		return errors.Join(r.close(), ignoreEnd(ctx, err))
+	if err := r.journalPending(ctx); err != nil {
+		return errors.Join(r.close(), ignoreCanceled(ctx, err))
 	}
 	for failures := 0; ; {
 		began := time.Now()
@@ -197,14 +197,14 @@ func (r *Receiver) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if time.Since(began) > redialMax {
+		if time.Since(began) > maxRedialDelay {
 			failures = 0
 		}
 		r.limits.Error("the event socket failed; opening another", "error", err)
 		for {
 			failures++
 			select {
-			case <-time.After(min(time.Duration(failures)*100*time.Millisecond, redialMax)):
+			case <-time.After(min(time.Duration(failures)*100*time.Millisecond, maxRedialDelay)):
 			case <-ctx.Done():
 				return nil
 			}
@@ -217,8 +217,8 @@ func (r *Receiver) Run(ctx context.Context) error {
 	}
 }
 
-// ignoreEnd returns no error when the context's end is the cause.
-func ignoreEnd(ctx context.Context, err error) error {
+// ignoreCanceled returns no error when the context's end is the cause.
+func ignoreCanceled(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -258,17 +258,17 @@ func (r *Receiver) receive(ctx context.Context) error {
 // drain takes what is queued when the daemon stops: nobody may ever adopt the
 // socket. What is lost goes into the journal too.
 func (r *Receiver) drain(ctx context.Context) {
-	end := time.Now().Add(drainMost)
+	end := time.Now().Add(drainTimeout)
 	err := r.socket.Resume(20 * time.Millisecond) // far more than to begin takes
 	if err == nil {
 		err = r.socket.Receive(func(messages []genl.Message) error {
 			if time.Now().After(end) {
-				return errors.Join(r.handle(ctx, messages), errDrainedEnough)
+				return errors.Join(r.handle(ctx, messages), errDrainTimeout)
 			}
 			return r.handle(ctx, messages)
 		})
 	}
-	for r.untold() && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)) {
+	for r.hasPendingGaps() && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)) {
 		err = r.handle(ctx, nil)
 	}
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -276,4 +276,4 @@ func (r *Receiver) drain(ctx context.Context) {
 	}
 }
 
-var errDrainedEnough = fmt.Errorf("events came faster than they could be taken for %s", drainMost)
+var errDrainTimeout = fmt.Errorf("events came faster than they could be taken for %s", drainTimeout)

@@ -549,7 +549,7 @@ func TestDropsAreCountedExactlyAcrossTheWrap(t *testing.T) {
 		}
 		s := f.kernel.socket()
 		s.set(func() { s.drops = 1<<32 - 2 })
-		time.Sleep(2 * lookInterval)
+		time.Sleep(2 * watchInterval)
 		if lost() != 1<<32-2 {
 			t.Errorf("lost = %v", lost())
 		}
@@ -567,12 +567,12 @@ func TestALostNotificationIsMadeUpFor(t *testing.T) {
 		s := f.kernel.socket()
 		f.kernel.set(func() { f.kernel.ids = second })
 		s.set(func() { s.drops, s.queued = 1, 500 })
-		time.Sleep(5 * lookInterval)
+		time.Sleep(5 * watchInterval)
 		if f.Family() != first.ID {
 			t.Error("the subscription was changed while the queue may hold events under the old id")
 		}
 		s.set(func() { s.queued = 0 })
-		time.Sleep(3 * lookInterval)
+		time.Sleep(3 * watchInterval)
 		f.send(anEvent(35, "a"))
 		f.want(t, "1 lost: kernel_buffer 0-0", "a")
 		f.stop()
@@ -637,8 +637,8 @@ func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
 			batch.Put(left...)
 			in.SetGeneration(test.inInbox)
 			for generation := range uint64(9) {
-				words := (&ledger{Family: 34, Received: generation}).words()
-				in.Remember(generation, encode(make([]byte, 8*len(words)), words))
+				numbers := (&ledger{Family: 34, Received: generation}).numbers()
+				in.Remember(generation, encode(make([]byte, 8*len(numbers)), numbers))
 			}
 			j := &recorder{generation: test.inJournal}
 			// Twice, as if the second process had been killed before it received.
@@ -683,8 +683,8 @@ func TestABatchThatWasLeftWaitsForAJournalThatDoesNotAccept(t *testing.T) {
 		}
 		batch.Put(anEvent(34, "left"))
 		in.SetGeneration(8)
-		words := (&ledger{Family: 34}).words()
-		in.Remember(8, encode(make([]byte, 8*len(words)), words))
+		numbers := (&ledger{Family: 34}).numbers()
+		in.Remember(8, encode(make([]byte, 8*len(numbers)), numbers))
 		f := startWith(t, &fakeKernel{ids: first}, &recorder{generation: 7, err: unix.ENOSPC}, in)
 		time.Sleep(time.Minute)
 		if err := f.Blocked(); !errors.Is(err, unix.ENOSPC) {

@@ -7,9 +7,9 @@ import "github.com/genltestd/genltestd/daemon/genl"
 // restore takes up the ledger of an earlier process. Without one, and with a journal
 // that cannot be read, it is not known what was missed while there was no daemon.
 func (r *Receiver) restore() {
-	r.words = r.ledger.words()
-	r.memo = make([]byte, 8*len(r.words))
-	if l := &r.ledger; decode(r.Inbox.Recall(r.Journal.LastGeneration()+1), r.words) {
+	r.numbers = r.ledger.numbers()
+	r.snapshot = make([]byte, 8*len(r.numbers))
+	if l := &r.ledger; decode(r.Inbox.Recall(r.Journal.LastGeneration()+1), r.numbers) {
 		r.countReceived(l.Received)
 		for why, n := range l.Lost {
 			r.lost[why].Add(float64(n))
@@ -34,23 +34,23 @@ func (r *Receiver) restore() {
 	r.ledger.LoadID, r.ledger.Seq = last.LoadID, last.KernelSeq
 }
 
-func (r *Receiver) untold() bool {
+func (r *Receiver) hasPendingGaps() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.ledger.untold()
+	return r.ledger.hasPendingGaps()
 }
 
 // save puts the ledger beside the next batch's generation. While a batch is held
 // it must not: the ledger may be ahead of the journal then. The caller holds mu.
-func (r *Receiver) save() {
+func (r *Receiver) saveIfIdle() {
 	if !r.unsaved || r.holding {
 		return
 	}
-	r.remember(r.Inbox.Generation())
+	r.saveSnapshot(r.Inbox.Generation())
 }
 
-func (r *Receiver) remember(generation uint64) {
+func (r *Receiver) saveSnapshot(generation uint64) {
 	r.ledger.Family = uint64(r.Family())
-	r.Inbox.Remember(generation, encode(r.memo, r.words))
+	r.Inbox.Remember(generation, encode(r.snapshot, r.numbers))
 	r.unsaved = false
 }

@@ -10,24 +10,24 @@ import (
 
 // watch looks after the socket beside the receive loop.
 func (r *Receiver) watch(ctx context.Context) {
-	look := time.NewTicker(lookInterval)
+	look := time.NewTicker(watchInterval)
 	defer look.Stop()
-	checked, seen := time.Now(), sight{}
+	checked, seen := time.Now(), observation{}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-look.C:
 		}
-		dropped, inDoubt, err := r.look()
-		if now := r.seen(); now != seen {
+		dropped, mismatch, err := r.checkSocket()
+		if now := r.observe(); now != seen {
 			seen = now
 			r.OnChange()
 		}
 		// A notification may be among it.
-		if err == nil && (dropped > 0 || inDoubt || time.Since(checked) >= checkInterval) {
+		if err == nil && (dropped > 0 || mismatch || time.Since(checked) >= checkInterval) {
 			checked = time.Now()
-			err = r.check()
+			err = r.checkSubscription()
 		}
 		if err != nil {
 			r.limits.Warn("watching the event socket", "error", err)
@@ -35,21 +35,21 @@ func (r *Receiver) watch(ctx context.Context) {
 	}
 }
 
-// A sight is what others see of the receiver.
-type sight struct {
+// An observation is what others see of the receiver.
+type observation struct {
 	received uint64
 	family   uint16
 }
 
-func (r *Receiver) seen() sight { return sight{r.Received(), r.SubscribedTo()} }
+func (r *Receiver) observe() observation { return observation{r.Received(), r.SubscribedTo()} }
 
 // look counts what was lost, and wakes the receive loop if it has to act on it.
-func (r *Receiver) look() (dropped uint64, inDoubt bool, err error) {
+func (r *Receiver) checkSocket() (dropped uint64, mismatch bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.Now()
 	if r.Subscribed() {
-		r.ledger.watched(now)
+		r.ledger.setCovered(now)
 	}
 	err = r.countDrops(now)
 	// Also what a scrape or the receive loop has counted since the last look.
@@ -57,11 +57,11 @@ func (r *Receiver) look() (dropped uint64, inDoubt bool, err error) {
 		r.limits.Warn("the socket's receive buffer was full: events are lost", "messages", dropped)
 	}
 	r.unsaved = true
-	r.save()
-	if r.ledger.untold() || r.ledger.unsettled() {
+	r.saveIfIdle()
+	if r.ledger.hasPendingGaps() || r.ledger.needsEmptyQueue() {
 		err = errors.Join(err, r.socket.Interrupt())
 	}
-	return dropped, r.doubt != nil, err
+	return dropped, r.mismatch != nil, err
 }
 
 // CountDrops brings the counter of lost events up to date.
@@ -87,12 +87,12 @@ func (r *Receiver) countDrops(now time.Time) error {
 		return err
 	}
 	dropped := drops - uint32(r.ledger.Drops)
-	if dropped == 0 && r.ledger.Unsure == 0 {
+	if dropped == 0 && r.ledger.UnclassifiedDrops == 0 {
 		return nil
 	}
 	r.ledger.Drops = uint64(drops)
 	r.dropped += uint64(dropped)
-	lost := r.ledger.dropped(uint64(dropped), r.ledger.unheard(notifications), now)
+	lost := r.ledger.addDrops(uint64(dropped), r.ledger.unseenNotifications(notifications), now)
 	r.lost[kernelBuffer].Add(float64(lost))
 	r.unsaved = true
 	return nil
