@@ -10,9 +10,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 )
 
-// handle takes one batch into the journal. It is the hot path: it allocates
-// nothing per message and waits for nothing but the journal. A batch of nothing
-// is for what the ledger has to do without a message.
+// handle processes one batch. It is the hot path: it does not allocate per message, and
+// it waits only for the journal. An empty batch lets the ledger do the work that needs
+// no message.
 func (r *Receiver) handle(ctx context.Context, messages []genl.Message) error {
 	now := r.Now()
 	r.busySince.Store(int64(time.Since(r.createdAt)))
@@ -27,8 +27,8 @@ func (r *Receiver) handle(ctx context.Context, messages []genl.Message) error {
 	return nil
 }
 
-// take turns a batch into records, and the ledger into what it is when they are
-// journaled. atOnce says that there is no later time to tell of a loss.
+// collect converts a batch to records, and updates the ledger to its state after they
+// are journaled. If atOnce is true, there is no later time to journal a gap.
 func (r *Receiver) collect(now time.Time, messages []genl.Message, atOnce bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -67,9 +67,9 @@ func (r *Receiver) collect(now time.Time, messages []genl.Message, atOnce bool) 
 	}
 }
 
-// settle tells the ledger that the queue is empty, if it is: with mu held, so that
-// no loss was counted after the look at the queue. A notification that comes in
-// between may be in the queue or dropped: then there is another time.
+// noteEmptyQueue updates the ledger if the queue is empty. The caller holds mu, so that
+// no loss is counted after the queue was read. A notification that arrives meanwhile is
+// queued or dropped; a later call handles it.
 func (r *Receiver) noteEmptyQueue(now time.Time) {
 	notifications, err := r.socket.Notifications()
 	if err == nil {
@@ -83,7 +83,7 @@ func (r *Receiver) noteEmptyQueue(now time.Time) {
 		after, err = r.socket.Notifications()
 	}
 	if err != nil {
-		r.limits.Warn("looking at the event socket", "error", err)
+		r.limits.Warn("cannot read the state of the event socket", "error", err)
 		return
 	}
 	if queued == 0 && after == notifications {
@@ -92,7 +92,8 @@ func (r *Receiver) noteEmptyQueue(now time.Time) {
 	}
 }
 
-// handleOther acts on a message that was classified as none. It may turn out to be one.
+// handleOther processes a message whose first verdict was not Event. The second verdict
+// may be.
 func (r *Receiver) handleOther(now time.Time, m *genl.Message, verdict genl.Verdict) (genl.Verdict, genl.Number) {
 	switch {
 	case verdict == genl.Notification:
@@ -107,17 +108,17 @@ func (r *Receiver) handleOther(now time.Time, m *genl.Message, verdict genl.Verd
 	return verdict, genl.Number{}
 }
 
-// missed accounts for events that are missing before the one at hand.
+// countMissing counts the events that are missing before the current one.
 func (r *Receiver) countMissing(now time.Time, missing uint64) {
 	if err := r.countDrops(now); err != nil {
-		r.limits.Warn("counting lost events", "error", err)
+		r.limits.Warn("cannot count lost events", "error", err)
 	}
 	r.lost[kernelBuffer].Add(float64(r.ledger.confirmMissing(missing, now)))
-	shown := r.ledger.alreadyCounted(missing)
-	if shown > 0 {
+	counted := r.ledger.alreadyCounted(missing)
+	if counted > 0 {
 		r.ledger.setRange(kernelBuffer, missing)
 	}
-	if rest := missing - shown; rest > 0 {
+	if rest := missing - counted; rest > 0 {
 		why := r.ledger.missingReason()
 		r.ledger.addLoss(why, rest, now)
 		r.ledger.setRange(why, missing)
@@ -127,7 +128,7 @@ func (r *Receiver) countMissing(now time.Time, missing uint64) {
 	r.appendGap(now, false)
 }
 
-// tell puts a gap between the records, at most one a second.
+// appendGap adds a gap to the records, at most once a second.
 func (r *Receiver) appendGap(now time.Time, atOnce bool) {
 	if gap, ok := r.ledger.takeGap(now, atOnce); ok {
 		r.gap = genl.AppendGap(r.gap[:0], &gap)
@@ -136,7 +137,7 @@ func (r *Receiver) appendGap(now time.Time, atOnce bool) {
 	}
 }
 
-// append journals the records, once the journal can take them.
+// append journals the records as soon as the journal accepts them.
 func (r *Receiver) append(ctx context.Context, now time.Time) error {
 	err := r.Journal.Append(r.Inbox.Generation(), now, r.records)
 	if err == nil {
@@ -148,14 +149,14 @@ func (r *Receiver) append(ctx context.Context, now time.Time) error {
 // notAccepting is logged while the journal does not accept events.
 const notAccepting = "the journal does not accept events; they wait in the socket's buffer"
 
-// appendLater waits for the journal: the batch stays in the inbox, and what comes
-// after it in the socket's buffer, where the kernel counts what does not fit.
+// appendLater waits for the journal. The batch stays in the inbox. Later messages stay
+// in the socket's buffer, and the kernel counts those that do not fit.
 func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) error {
 	for err != nil {
 		r.limits.Error(notAccepting, "error", err)
-		why := err // of its own: others read it while err changes
+		why := err // a copy: other goroutines read it while err changes
 		r.blocked.Store(&why)
-		r.busySince.Store(0) // waiting, not stuck
+		r.busySince.Store(0) // it waits and is not stuck
 		select {
 		case <-time.After(appendRetryInterval):
 		case <-ctx.Done():
@@ -168,13 +169,13 @@ func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) er
 	return nil
 }
 
-// collectPending makes records of the batch of a process that ended before it could journal
-// it. Run journals them: until the sinks have their places in the journal, an append
-// could let retention remove what a sink has pinned.
+// collectPending collects the batch of a process that ended before it could journal it.
+// Run journals the records: until all sinks have opened their readers, an append could
+// let retention remove records that a sink needs.
 func (r *Receiver) collectPending() {
-	left := r.batch.Pending()
-	if len(left) > 0 && r.Inbox.Generation() > r.Journal.LastGeneration() {
-		r.collect(r.Now(), left, false)
+	pending := r.batch.Pending()
+	if len(pending) > 0 && r.Inbox.Generation() > r.Journal.LastGeneration() {
+		r.collect(r.Now(), pending, false)
 		if len(r.records) > 0 {
 			return
 		}
@@ -182,12 +183,12 @@ func (r *Receiver) collectPending() {
 	r.appended()
 }
 
-// journalPending journals what collectPending has found.
+// journalPending journals the records of collectPending.
 func (r *Receiver) journalPending(ctx context.Context) error {
 	if !r.holdsBatch() {
 		return nil
 	}
-	r.Log.Info("journaling events that the last process had received and not journaled", "events", r.events)
+	r.Log.Info("journaling events that the previous process received but did not journal", "events", r.events)
 	if err := r.append(ctx, r.Now()); err != nil {
 		return err
 	}
@@ -195,15 +196,15 @@ func (r *Receiver) journalPending(ctx context.Context) error {
 	return nil
 }
 
-// holds reports whether the inbox holds a batch that is not journaled.
+// holdsBatch reports whether the inbox contains a batch that is not journaled.
 func (r *Receiver) holdsBatch() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.holding
 }
 
-// appended makes the inbox ready for the next batch. The batch goes first: a
-// newer generation must never stand over an old batch.
+// appended prepares the inbox for the next batch. It clears the batch first: the inbox
+// must never contain an old batch with a newer generation.
 func (r *Receiver) appended() {
 	r.countReceived(uint64(r.events))
 	r.events = 0
@@ -215,13 +216,13 @@ func (r *Receiver) appended() {
 	r.saveIfIdle()
 }
 
-// countReceived counts events that are in the journal.
+// countReceived counts journaled events.
 func (r *Receiver) countReceived(n uint64) {
 	r.Metrics.Received.Add(float64(n))
 	r.received.Add(n)
 }
 
-// Blocked returns why the journal does not accept events, nil while it does.
+// Blocked returns why the journal does not accept events, or nil if it does.
 func (r *Receiver) Blocked() error {
 	if err := r.blocked.Load(); err != nil {
 		return *err
@@ -229,7 +230,7 @@ func (r *Receiver) Blocked() error {
 	return nil
 }
 
-// Stuck returns for how long the receiver has been busy with one batch.
+// Stuck returns how long the receiver has been processing the current batch.
 func (r *Receiver) Stuck() time.Duration {
 	since := r.busySince.Load()
 	if since == 0 {

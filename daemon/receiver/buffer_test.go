@@ -20,9 +20,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 )
 
-// TestANewBufferIsForLaterSocketsToo: also when it comes while there is no socket, or
+// TestANewBufferIsAlsoForLaterSockets: also if it is set while no socket is open, or
 // while one is being opened.
-func TestANewBufferIsForLaterSocketsToo(t *testing.T) {
+func TestANewBufferIsAlsoForLaterSockets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, &fakeKernel{ids: first})
 		set := func(bytes int) {
@@ -34,10 +34,10 @@ func TestANewBufferIsForLaterSocketsToo(t *testing.T) {
 		want := func(bytes int) {
 			t.Helper()
 			if got := f.kernel.socket().bufferBytes(); got != bytes {
-				t.Errorf("the socket was asked for %d bytes, want %d", got, bytes)
+				t.Errorf("%d bytes were requested of the socket, want %d", got, bytes)
 			}
 			if got := testutil.ToFloat64(f.m.ReceiveBuffer); got != 2*float64(bytes) {
-				t.Errorf("the metric says %v bytes", got)
+				t.Errorf("the metric is %v bytes", got)
 			}
 		}
 		fail := func(err error) {
@@ -81,13 +81,13 @@ func TestABufferThatCannotBeSetStaysAsItWas(t *testing.T) {
 		f.kernel.socket().failed <- unix.EBADF
 		time.Sleep(time.Minute)
 		if got := f.kernel.socket().bufferBytes(); got != 1<<20 {
-			t.Errorf("the next socket was asked for %d bytes", got)
+			t.Errorf("%d bytes were requested of the next socket", got)
 		}
 		f.stop()
 	})
 }
 
-func TestASmallerBufferThanAskedForIsWarnedOf(t *testing.T) {
+func TestASmallerBufferThanRequestedIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	k := &fakeKernel{ids: first}
 	o := options(k, &recorder{}, newInbox(t))
@@ -106,13 +106,13 @@ func TestASmallerBufferThanAskedForIsWarnedOf(t *testing.T) {
 		}
 	}
 	if got := testutil.ToFloat64(o.Metrics.ReceiveBuffer); got != 1024 {
-		t.Errorf("the metric says %v bytes", got)
+		t.Errorf("the metric is %v bytes", got)
 	}
 }
 
 const bufferGroup = 11
 
-// openKernel is a family on NETLINK_USERSOCK: the machine's own kernel.
+// openKernel provides a family on NETLINK_USERSOCK, on this machine's own kernel.
 type openKernel struct{ opened chan *genl.EventSocket }
 
 func (k openKernel) Open(bufferBytes int, batch *genl.Batch) (Socket, genl.SocketReport, error) {
@@ -128,8 +128,8 @@ func (openKernel) Resolve() (genl.Registry, error) {
 	return genl.Registry{Family: genl.FamilyIDs{ID: 34, Group: bufferGroup}}, nil
 }
 
-// TestTheBufferChangesUnderLoad: the kernel has what the metric says, and each event is
-// received or counted as lost, whatever the buffer was.
+// TestTheBufferChangesUnderLoad: the metric is the kernel's size, and each event is
+// received or counted as lost with any size of the buffer.
 func TestTheBufferChangesUnderLoad(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("joining a group of NETLINK_USERSOCK needs root")
@@ -161,7 +161,7 @@ func TestTheBufferChangesUnderLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, want := testutil.ToFloat64(o.Metrics.ReceiveBuffer), receiveBuffer(t, socket); got != float64(want) {
-			t.Fatalf("the metric says %v bytes, the kernel %d", got, want)
+			t.Fatalf("the metric is %v bytes, the kernel %d", got, want)
 		}
 		if len(sent) > 0 {
 			break
@@ -190,7 +190,7 @@ func TestTheBufferChangesUnderLoad(t *testing.T) {
 	}
 }
 
-// sendNumbered multicasts in bursts, more than the smallest buffer holds.
+// sendNumbered multicasts in bursts that overflow the smallest buffer.
 func sendNumbered(s *genl.UserSender, total uint64) error {
 	for seq := uint64(1); seq <= total; seq++ {
 		m := message(34, 1, 1, attr(1, []byte("hi!\x00")), attr(3, binary.NativeEndian.AppendUint64(nil, seq)),

@@ -8,30 +8,31 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 )
 
-// notified follows the family as nlctrl tells of it, in order with the events.
-// The caller holds mu, as for all that follows but check and subscribe.
+// notified applies a notification of nlctrl, in order with the events. Callers of this
+// function and of those below must hold mu, except for checkSubscription and subscribe.
 func (r *Receiver) notified(now time.Time, data []byte) {
 	r.foreignID, r.groupsChanged = 0, true
 	change, err := genl.ParseNotification(data)
 	if err == nil {
 		switch {
 		case change.Kind == genl.Registered:
-			r.ledger.setCovered(now) // the queue is short when nobody multicasts
+			r.ledger.setCovered(now) // the queue is short while the family is not registered
 			err = r.follow(now, change.IDs)
 		case change.FamilyAfter(r.Family()) != r.Family():
 			r.markAbsent()
-			// To settle what the load lost at its end, before another one loses some.
+			// The load's last losses are counted before another load can lose events.
 			if err = r.countDrops(now); err == nil && r.ledger.needsEmptyQueue() {
 				err = r.socket.Interrupt()
 			}
 		}
 	}
 	if err != nil {
-		r.limits.Error("following the family", "error", err)
+		r.limits.Error("cannot follow the registration of the family", "error", err)
 	}
 }
 
-// isOurs asks the kernel whose message m is: the notification may have been lost.
+// isOurs asks the kernel whether our family sent m, because the notification may have
+// been lost.
 func (r *Receiver) isOurs(m *genl.Message) bool {
 	id := m.Family()
 	if id == r.foreignID {
@@ -42,7 +43,7 @@ func (r *Receiver) isOurs(m *genl.Message) bool {
 		err = r.follow(r.Now(), registry.Family)
 	}
 	if err != nil {
-		r.limits.Error("asking for the family of a message", "error", err)
+		r.limits.Error("cannot resolve the family of a message", "error", err)
 	}
 	if r.Family() != id {
 		r.foreignID = id
@@ -50,9 +51,9 @@ func (r *Receiver) isOurs(m *genl.Message) bool {
 	return r.Family() == id
 }
 
-// check corrects the subscription if a notification was lost. While one may
-// still be queued it must not: what lies before it in the queue came under the
-// old id. So the queue has to be empty, and two checks have to agree.
+// checkSubscription corrects the subscription if a notification was lost. It must not
+// do so while a notification may still be queued, because the messages before it have
+// the old id. Therefore the queue must be empty, and two checks must find the same ids.
 func (r *Receiver) checkSubscription() error {
 	registry, err := r.Kernel.Resolve()
 	if err != nil {
@@ -92,8 +93,8 @@ func (r *Receiver) checkSubscription() error {
 	return err
 }
 
-// subscribe makes the socket right that open has got. continues says that what is
-// queued in it comes after what the ledger knows.
+// subscribe corrects the groups of the socket that open returned. If continues is true,
+// the messages in its queue follow those that the ledger has counted.
 func (r *Receiver) subscribe(continues bool) error {
 	registry, err := r.Kernel.Resolve()
 	if err != nil {
@@ -109,7 +110,7 @@ func (r *Receiver) subscribe(continues bool) error {
 			return err
 		}
 		at := beforeNext
-		if queued > 0 { // a stored socket that the ledger does not know
+		if queued > 0 { // a stored socket that is unknown to the ledger
 			at = behindQueue
 		}
 		r.interrupted(now, at)
@@ -127,11 +128,11 @@ func (r *Receiver) subscribe(continues bool) error {
 	return err
 }
 
-// follow makes ids, which are not zero, the family's.
+// follow subscribes to the family with these ids, which must not be zero.
 func (r *Receiver) follow(now time.Time, ids genl.FamilyIDs) error {
 	r.mismatch = nil
 	known := ids.ID == r.Family()
-	// The id first: no event can arrive earlier than the membership.
+	// The id is stored first: no event arrives before the membership exists.
 	r.family.Store(uint32(ids.ID))
 	joined, err := r.socket.SetGroups(ids.Group)
 	if err != nil {
@@ -143,9 +144,9 @@ func (r *Receiver) follow(now time.Time, ids genl.FamilyIDs) error {
 		r.interrupted(now, behindQueue)
 	case len(joined) > 0:
 		r.interrupted(now, beforeNext)
-	case r.joinedID != 0 && r.ledger.Interruption == uninterrupted: // joined after this load had begun
+	case r.joinedID != 0 && r.ledger.Interruption == uninterrupted: // joined after this load started
 		r.ledger.Interruption = beforeReceived
-	case r.ledger.Interruption == behindQueue && !known: // joinAhead was for this
+	case r.ledger.Interruption == behindQueue && !known: // joinAhead joined for this registration
 		r.ledger.Interruption = beforeNext
 	}
 	if len(joined) > 0 {
@@ -173,13 +174,13 @@ func (r *Receiver) follow(now time.Time, ids genl.FamilyIDs) error {
 	return nil
 }
 
-// interrupted says that something may have been multicast that no socket was
-// there for.
+// interrupted records that events may have been multicast while no socket was
+// subscribed.
 func (r *Receiver) interrupted(now time.Time, at interruption) {
 	if err := r.countDrops(now); err != nil {
 		r.limits.Warn("counting lost events", "error", err)
 	}
-	if r.ledger.Interruption != behindQueue && r.joinedID == 0 { // else some may be of a load that is there already
+	if r.ledger.Interruption != behindQueue && r.joinedID == 0 { // otherwise some may belong to the present load
 		r.ledger.PriorLoadDrops = r.ledger.UnnumberedDrops
 	}
 	r.ledger.Interruption = at
@@ -188,9 +189,9 @@ func (r *Receiver) interrupted(now time.Time, at interruption) {
 	r.unsaved = true
 }
 
-// away stops accepting messages of the family. It publishes nothing: an observer may
-// load the module as soon as it sees that the family is away. Callers must join the
-// likely groups and then call publishAbsence.
+// markAbsent stops accepting messages of the family. It publishes nothing: an observer
+// may load the module as soon as it sees that the family is absent. Callers must join
+// the likely groups and then call publishAbsence.
 func (r *Receiver) markAbsent() {
 	r.family.Store(0)
 	r.ledger.setCovered(r.Now())
@@ -198,7 +199,8 @@ func (r *Receiver) markAbsent() {
 	r.saveIfIdle()
 }
 
-// publishAbsence publishes that the family is away. It does nothing while a family is accepted.
+// publishAbsence publishes that the family is absent. It does nothing while a family is
+// accepted.
 func (r *Receiver) publishAbsence() {
 	if r.Family() != 0 {
 		return
@@ -210,23 +212,23 @@ func (r *Receiver) publishAbsence() {
 	}
 }
 
-// joinAheadAgain joins ahead of what nlctrl knows now.
+// joinAheadAgain calls joinAhead with the current registry.
 func (r *Receiver) joinAheadAgain() {
 	registry, err := r.Kernel.Resolve()
 	if err == nil {
 		err = r.joinAhead(registry)
 	}
 	if err != nil {
-		r.limits.Warn("joining the groups that the family is likely to get", "error", err)
+		r.limits.Warn("cannot join the groups that the family may be assigned", "error", err)
 	}
 }
 
-// joinAhead joins before the news of a registration has been received: the group
-// of a family that is there already, or else those that it is likely to get. Then
-// what is multicast directly after its registration arrives. That is how the
-// kernel gives out numbers and no promise, so follow corrects it.
+// joinAhead joins a group before the notification of the registration arrives: the
+// group of a family that is already registered, or else the groups that the kernel is
+// likely to assign. Messages that are multicast directly after the registration are
+// then received. The kernel does not guarantee these numbers, so follow corrects them.
 func (r *Receiver) joinAhead(registry genl.Registry) error {
-	r.groupsChanged = true // until it has succeeded: check tries again
+	r.groupsChanged = true // until it succeeds, checkSubscription retries
 	late := false
 	if registry.Family.ID == 0 {
 		joined, err := r.socket.SetGroups(registry.Free[:]...)
@@ -237,7 +239,8 @@ func (r *Receiver) joinAhead(registry genl.Registry) error {
 			r.groupsChanged = false
 			return nil
 		}
-		// The family may have come, and multicast, before the socket joined.
+		// The family may have been registered, and have multicast, before the socket
+		// joined.
 		if registry, err = r.Kernel.Resolve(); err != nil {
 			return err
 		}
@@ -255,7 +258,8 @@ func (r *Receiver) joinAhead(registry genl.Registry) error {
 	return err
 }
 
-// publish makes the subscription visible: family is 0 while there is none.
+// publish makes the subscription visible. The argument is 0 while there is no
+// subscription.
 func (r *Receiver) publish(family uint16) {
 	r.subscribed.Store(uint32(family))
 	r.Metrics.Subscribed.Set(float64(min(family, 1)))

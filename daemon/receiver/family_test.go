@@ -19,8 +19,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 )
 
-// steps records in order which groups were joined and what was published meanwhile.
-// The receive loop and watch both hold mu of the receiver while they add to it.
+// steps records in order which groups were joined and whether the subscription was
+// published. The receive loop and watch both hold the receiver's mu while they append
+// to it.
 type steps struct {
 	slog.Handler
 	r    *Receiver
@@ -40,7 +41,7 @@ func (s *steps) Handle(_ context.Context, r slog.Record) error {
 
 func (s *steps) WithAttrs([]slog.Attr) slog.Handler { return s }
 
-// startRecorded starts a receiver of the family first and records what it does next.
+// startRecorded starts a receiver of the family first and records its next steps.
 func startRecorded(t *testing.T) (fixture, *steps) {
 	t.Helper()
 	f := start(t, &fakeKernel{ids: first})
@@ -53,9 +54,9 @@ func startRecorded(t *testing.T) (fixture, *steps) {
 	return f, s
 }
 
-// TestTheLikelyGroupsAreJoinedBeforeTheFamilyIsSaidToBeAway: an operator, or a test,
-// that sees the family gone may load its module at once.
-func TestTheLikelyGroupsAreJoinedBeforeTheFamilyIsSaidToBeAway(t *testing.T) {
+// TestTheLikelyGroupsAreJoinedBeforeAbsenceIsPublished: an operator or a test that sees
+// the absence may load the module immediately.
+func TestTheLikelyGroupsAreJoinedBeforeAbsenceIsPublished(t *testing.T) {
 	ways := map[string]func(f fixture){
 		"the kernel's notification": func(f fixture) { f.send(unregistered(first)) },
 		"together with events":      func(f fixture) { f.send(anEvent(34, "a"), unregistered(first), anEvent(34, "stale")) },
@@ -80,9 +81,9 @@ func TestTheLikelyGroupsAreJoinedBeforeTheFamilyIsSaidToBeAway(t *testing.T) {
 	}
 }
 
-// TestLikelyGroupsThatCannotBeJoinedAreTriedAgain: else the first events of the next
-// load would be lost.
-func TestLikelyGroupsThatCannotBeJoinedAreTriedAgain(t *testing.T) {
+// TestLikelyGroupsThatCannotBeJoinedAreRetried: otherwise the first events of the next
+// load are lost.
+func TestLikelyGroupsThatCannotBeJoinedAreRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s := startRecorded(t)
 		socket := f.kernel.socket()
@@ -103,7 +104,8 @@ func TestLikelyGroupsThatCannotBeJoinedAreTriedAgain(t *testing.T) {
 	})
 }
 
-// TestAJoinThatFailsIsNotASubscription: the family is there and its group is not joined.
+// TestAJoinThatFailsIsNotASubscription: the family is registered, but its group is not
+// joined.
 func TestAJoinThatFailsIsNotASubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := &fakeKernel{}
@@ -125,7 +127,8 @@ func TestAJoinThatFailsIsNotASubscription(t *testing.T) {
 	})
 }
 
-// TestAFamilyThatAppearsIsAnnouncedWhenEventsCanArrive: what is told may act on it at once.
+// TestAFamilyThatAppearsIsAnnouncedWhenEventsCanArrive: OnAppear may act on it
+// immediately.
 func TestAFamilyThatAppearsIsAnnouncedWhenEventsCanArrive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s := startRecorded(t)

@@ -32,10 +32,10 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// A process with the daemon's receive path and journal is killed and started
-// again, while this one multicasts numbered events over NETLINK_USERSOCK and holds
-// the socket, as systemd does. The inbox is on a tmpfs, as it is in /run: on a disk the
-// kernel may lose the message that it is copying during the kill; see inbox.Inbox.
+// A process with the daemon's receive path and journal is killed and restarted
+// repeatedly. This process multicasts numbered events over NETLINK_USERSOCK and holds
+// the socket, as systemd does. The inbox is on a tmpfs, as in /run: on a disk, the
+// kernel may lose the message that it copies during the kill; see inbox.Inbox.
 
 const (
 	killGroup  = 7
@@ -74,8 +74,8 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 	sent := make(chan uint64)
 	go func() { sent <- send(t, sender, &done, events) }()
 
-	before := 0                   // kills that came before the process had received anything
-	most := 60 * time.Millisecond // a process lives; more on a machine where it starts slowly
+	before := 0                   // kills before the process received anything
+	most := 60 * time.Millisecond // maximum life of a process; longer on a slow machine
 	for i := range kills {
 		last := generation(t, shared)
 		child := run(nil)
@@ -83,7 +83,7 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 		if i == kills-1 {
 			done.Store(true)
 		}
-		child.Process.Kill() // the wait tells
+		child.Process.Kill() // Wait follows
 		child.Wait()         // killed
 		if generation(t, shared) == last {
 			before++
@@ -91,7 +91,7 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 		}
 	}
 	if kills-before < kills/10 {
-		t.Errorf("only %d of %d kills hit a process at work", kills-before, kills)
+		t.Errorf("only %d of %d kills hit a process that was receiving", kills-before, kills)
 	}
 	total := <-sent
 	out, ready, err := os.Pipe()
@@ -101,7 +101,7 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 	child := run(ready)
 	ready.Close()
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
-		t.Fatalf("the last process says %q, %v", line, err)
+		t.Fatalf("the last process wrote %q, %v", line, err)
 	}
 	waitForDrain(t, stored)
 	if err := child.Process.Signal(syscall.SIGTERM); err != nil {
@@ -163,8 +163,8 @@ func killTarget(t *testing.T) *os.File {
 	return f
 }
 
-// send multicasts events, at least the given number of them, until it is done. It
-// returns how many.
+// send multicasts at least the given number of events, until done is true. It returns
+// the number of events.
 func send(t *testing.T, s *genl.UserSender, done *atomic.Bool, least uint64) (seq uint64) {
 	for !done.Load() || seq < least {
 		for range 100 {
@@ -191,7 +191,7 @@ func killEvent(seq uint64) []byte {
 	return b
 }
 
-// generation says how many batches the children have taken.
+// generation returns how many batches the children have received.
 func generation(t *testing.T, dir string) uint64 {
 	t.Helper()
 	inbox, _, err := inbox.Open(filepath.Join(dir, "inbox"), genl.BatchBytes)
@@ -226,7 +226,7 @@ func waitForDrain(t *testing.T, f *os.File) {
 	t.Fatal("the queue does not become empty")
 }
 
-// userKernel is a family on NETLINK_USERSOCK.
+// userKernel provides a family on NETLINK_USERSOCK.
 type userKernel struct{ stored *os.File }
 
 func (k userKernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
@@ -237,7 +237,8 @@ func (userKernel) Resolve() (genl.Registry, error) {
 	return genl.Registry{Family: genl.FamilyIDs{ID: killFamily, Group: killGroup}}, nil
 }
 
-// TestKillChild is the process that the test above kills.
+// TestKillChild is the process that TestKilledAtAnyInstructionLosesAndDoublesNothing
+// kills.
 func TestKillChild(t *testing.T) {
 	dir := os.Getenv("GENLTESTD_KILL_DIR")
 	if dir == "" {

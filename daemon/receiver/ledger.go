@@ -10,41 +10,41 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// A ledger is the account of what the kernel has multicast since it was booted:
-// each event is received, or lost for one reason. It lies in the inbox as a memo,
-// so that it outlives the process as the batch does, and as long as the module's
-// numbers do.
+// A ledger accounts for the events that the kernel has multicast since it was booted:
+// each event is received, or lost for one reason. The inbox contains a snapshot of it,
+// which survives the process, like the batch, for as long as the module's numbers.
 //
-// Losses show twice. The socket's counter tells at once how many messages did not
-// fit into its buffer. The numbers of the events tell how many are missing, but
-// only when the next one arrives. UnnumberedDrops is what the counter has told and the
-// numbers have not shown yet; what they show beyond it was not lost in the buffer.
+// A loss becomes known in two ways. The socket's counter shows at once how many messages
+// did not fit into the buffer. The numbers of the events show how many are missing, but
+// only when the next event arrives. UnnumberedDrops are the drops that the counter has
+// shown and the numbers have not. Missing events beyond these were not lost in the
+// buffer.
 //
-// Not all that the socket drops are events: it is a member of nlctrl's "notify" too.
-// How many notifications there were is known, and how many were received. The rest
-// waits in the queue or was dropped: as many drops are counted as unsure, until the
+// Not all drops are events, because the socket is also a member of nlctrl's "notify".
+// The number of notifications is known, and how many of them were received. The others
+// are queued or were dropped. The same number of drops stays unclassified until the
 // queue is empty.
 type ledger struct {
 	Received uint64
 	Lost     [reasons]uint64
 
 	LoadID, Seq     uint64 // of the newest event that has a number
-	UnnumberedDrops uint64 // dropped by the socket; the gap in the numbers is to come
-	PriorLoadDrops  uint64 // of these, what no later load's numbers can show
-	Interruption    uint64 // an interruption
+	UnnumberedDrops uint64 // dropped by the socket, and not yet missing in the numbers
+	PriorLoadDrops  uint64 // those that cannot appear in the numbers of a later load
+	Interruption    uint64 // where the subscription was interrupted
 
 	Socket            uint64 // cookie of the event socket
-	Drops             uint64 // its counter when it was last read
-	NotificationsSeen uint64 // its counter of notifications, as far as they are received or known to be dropped
-	UnclassifiedDrops uint64 // dropped, and not counted as lost: events, or notifications that are not heard
-	Family            uint64 // the id of which messages are accepted from here on
+	Drops             uint64 // the socket's counter when it was last read
+	NotificationsSeen uint64 // notifications that were received or are known to be dropped
+	UnclassifiedDrops uint64 // drops that are events or unseen notifications; not counted as lost
+	Family            uint64 // the id of accepted messages
 
-	CoveredUntil uint64 // until when nothing was multicast that no socket was there for, ns since 1970
-	LastGap      uint64 // when the last gap was put into the journal, ns since 1970
+	CoveredUntil uint64 // no event was missed for lack of a subscription until then, ns since 1970
+	LastGap      uint64 // when the last gap was journaled, ns since 1970
 	PendingGaps  [reasons]loss
 }
 
-// A reason says why an event was lost.
+// A reason is the cause of a loss.
 type reason int
 
 const (
@@ -56,36 +56,36 @@ const (
 
 var reasonNames = [reasons]string{metrics.LostKernelBuffer, metrics.LostNotSubscribed, metrics.LostUnexplained}
 
-// An interruption says where the subscription was interrupted: events that are missing
-// there are no surprise.
+// An interruption is the position of a break in the subscription. Missing events at
+// this position were not subscribed.
 type interruption = uint64
 
 const (
 	uninterrupted  interruption = iota
-	beforeNext                  // directly before the next event
-	behindQueue                 // behind what is still queued
-	beforeReceived              // before the next event, which may not be the first since that found no room
+	beforeNext                  // directly before the next event in the queue
+	behindQueue                 // after the messages that are still queued
+	beforeReceived              // before the next received event, but drops may have followed it
 )
 
-// A loss is a gap that is not in the journal yet.
+// A loss is a gap that is not journaled yet.
 type loss struct {
 	Count               uint64
 	LoadID, First, Last uint64
 	From, To            uint64 // ns since 1970
 }
 
-// gapInterval is the least time between two gaps in the journal.
+// gapInterval is the minimum time between two gaps in the journal.
 const gapInterval = time.Second
 
-// next takes note of the number of an event that was received, and returns how
-// many are missing before it.
+// next records the number of a received event, and returns how many are missing before
+// it.
 func (l *ledger) next(n genl.Number) (missing uint64) {
 	if n.LoadID != l.LoadID && n.Seq != 0 {
 		l.LoadID, l.Seq = n.LoadID, 0
 		l.UnnumberedDrops -= l.PriorLoadDrops
 		l.PriorLoadDrops = 0
 	}
-	if n.Seq <= l.Seq { // the module gives no numbers, for one
+	if n.Seq <= l.Seq { // for example, the module does not number events
 		return 0
 	}
 	missing = n.Seq - l.Seq - 1
@@ -93,19 +93,19 @@ func (l *ledger) next(n genl.Number) (missing uint64) {
 	return missing
 }
 
-// shown returns how many of the missing events have been counted already.
+// alreadyCounted returns how many of the missing events are counted as drops.
 func (l *ledger) alreadyCounted(missing uint64) uint64 {
 	n := min(missing, l.UnnumberedDrops)
 	if l.Interruption == beforeNext {
-		n = min(missing, l.PriorLoadDrops) // what was dropped since then is behind this event
+		n = min(missing, l.PriorLoadDrops) // later drops follow this event
 	}
 	l.UnnumberedDrops -= n
 	l.PriorLoadDrops -= min(n, l.PriorLoadDrops)
 	return n
 }
 
-// prove returns how many of the drops that were unsure were events, as more are
-// missing than were counted. It comes before shown.
+// confirmMissing returns how many unclassified drops were events, because more events
+// are missing than were counted. It must be called before alreadyCounted.
 func (l *ledger) confirmMissing(missing uint64, now time.Time) uint64 {
 	if l.Interruption == beforeNext || missing <= l.UnnumberedDrops {
 		return 0
@@ -113,8 +113,8 @@ func (l *ledger) confirmMissing(missing uint64, now time.Time) uint64 {
 	return l.confirm(min(missing-l.UnnumberedDrops, l.UnclassifiedDrops), now)
 }
 
-// missingFor returns the reason for events that the socket's counter does not
-// explain.
+// missingReason returns the reason for missing events that the socket's counter does
+// not explain.
 func (l *ledger) missingReason() reason {
 	if l.Interruption == uninterrupted {
 		return unexplained
@@ -122,15 +122,15 @@ func (l *ledger) missingReason() reason {
 	return notSubscribed
 }
 
-// dropped takes note of messages that the socket had no room for, and returns how
-// many events are lost for sure, of these and of earlier ones. unseen is how many
-// notifications wait in the queue or were dropped.
+// addDrops records n dropped messages, and returns how many events are certainly lost,
+// including earlier drops. The argument unseen is the number of notifications that are
+// queued or were dropped.
 func (l *ledger) addDrops(n, unseen uint64, now time.Time) (events uint64) {
 	l.UnclassifiedDrops += n
 	return l.confirm(l.UnclassifiedDrops-min(l.UnclassifiedDrops, unseen), now)
 }
 
-// sure says that n of the messages that were dropped were events.
+// confirm counts n of the dropped messages as events.
 func (l *ledger) confirm(n uint64, now time.Time) uint64 {
 	if n > 0 {
 		l.UnclassifiedDrops -= n
@@ -140,8 +140,8 @@ func (l *ledger) confirm(n uint64, now time.Time) uint64 {
 	return n
 }
 
-// unseenNotifications returns how many notifications wait in the queue or were dropped, when
-// the socket's counter of them is at count. Below 0 the counter is another.
+// unseenNotifications returns how many notifications are queued or were dropped, for
+// the present count of the meter. A negative difference means that the meter is new.
 func (l *ledger) unseenNotifications(count uint32) uint64 {
 	return uint64(max(0, int32(count-uint32(l.NotificationsSeen))))
 }
@@ -156,23 +156,22 @@ func (l *ledger) addLoss(why reason, n uint64, now time.Time) {
 	u.To = ns(now)
 }
 
-// number says which events an untold loss is about.
+// setRange records which events a pending gap is about.
 func (l *ledger) setRange(why reason, missing uint64) {
 	u := &l.PendingGaps[why]
 	switch {
-	case u.Count == 0: // told already
+	case u.Count == 0: // already journaled
 	case u.First == 0:
 		u.LoadID, u.First, u.Last = l.LoadID, l.Seq-missing, l.Seq-1
 	case u.LoadID == l.LoadID:
 		u.Last = l.Seq - 1
-	default: // two loads cannot be told by one pair of numbers
+	default: // one pair of numbers cannot describe two loads
 		u.LoadID, u.First, u.Last = 0, 0, 0
 	}
 }
 
-// settled says that the queue is empty: what was dropped cannot show in the
-// numbers of a load that is yet to come, and notifications that were not heard were
-// dropped.
+// queueEmpty records that the queue is empty. Earlier drops then cannot appear in the
+// numbers of a later load, and notifications that were not received were dropped.
 func (l *ledger) queueEmpty(notifications uint32) {
 	l.NotificationsSeen, l.UnclassifiedDrops = uint64(notifications), 0
 	switch {
@@ -180,7 +179,7 @@ func (l *ledger) queueEmpty(notifications uint32) {
 		l.PriorLoadDrops = l.UnnumberedDrops
 	case l.PriorLoadDrops == l.UnnumberedDrops:
 		l.Interruption = beforeNext
-	default: // what was dropped since the interruption may be before the next event too
+	default: // drops since the interruption may also precede the next event
 		l.Interruption = beforeReceived
 	}
 }
@@ -189,7 +188,7 @@ func (l *ledger) needsEmptyQueue() bool {
 	return l.Interruption == behindQueue || l.UnclassifiedDrops > 0 || (l.PriorLoadDrops == l.UnnumberedDrops) == (l.Interruption == beforeReceived)
 }
 
-// tell returns a gap that is to be put into the journal now.
+// takeGap returns a gap that must be journaled now.
 func (l *ledger) takeGap(now time.Time, atOnce bool) (gap genl.Gap, ok bool) {
 	for why := range l.PendingGaps {
 		u := &l.PendingGaps[why]
@@ -219,15 +218,15 @@ func (l *ledger) hasPendingGaps() bool {
 	return false
 }
 
-// watched says that until now nothing could be multicast that no socket was there
-// for: the daemon was subscribed, or the family away.
+// setCovered records that until now no event could be missed for lack of a
+// subscription: the daemon was subscribed, or the family was absent.
 func (l *ledger) setCovered(now time.Time) { l.CoveredUntil = ns(now) }
 
-// blind returns for how long, until now, something could be. It compares two ages, which
-// no step of the clock changes.
+// blind returns how long, until now, events could be missed. It compares two ages,
+// which a clock step does not change.
 func (r *Receiver) blind(now time.Time) time.Duration {
 	if r.ledger.CoveredUntil == 0 {
-		return 0 // this is the first that we know of this boot
+		return 0 // the first record of this boot
 	}
 	return max(0, r.Age(at(r.ledger.CoveredUntil))-r.Age(now))
 }
@@ -235,7 +234,7 @@ func (r *Receiver) blind(now time.Time) time.Duration {
 func ns(t time.Time) uint64  { return uint64(t.UnixNano()) }
 func at(ns uint64) time.Time { return time.Unix(0, int64(ns)) }
 
-// numbers lists the numbers, always in the same order.
+// numbers returns pointers to all numbers, always in the same order.
 func (l *ledger) numbers() []*uint64 {
 	list := []*uint64{
 		&l.Received, &l.LoadID, &l.Seq, &l.UnnumberedDrops, &l.PriorLoadDrops, &l.Interruption, &l.Socket, &l.Drops, &l.NotificationsSeen, &l.UnclassifiedDrops, &l.Family, &l.CoveredUntil, &l.LastGap,
@@ -247,7 +246,7 @@ func (l *ledger) numbers() []*uint64 {
 	return list
 }
 
-// encode writes numbers into b, which has room for them, as decode reads them on
+// encode writes the numbers into b, which must have room for them. decode reads them on
 // the same machine.
 func encode(b []byte, numbers []*uint64) []byte {
 	for i, p := range numbers {
@@ -258,7 +257,7 @@ func encode(b []byte, numbers []*uint64) []byte {
 
 func decode(b []byte, numbers []*uint64) bool {
 	if len(b) != 8*len(numbers) {
-		return false // another version's
+		return false // written by another version
 	}
 	for i, p := range numbers {
 		*p = binary.NativeEndian.Uint64(b[8*i:])

@@ -32,12 +32,12 @@ func TestTheLedgerSurvivesItsEncoding(t *testing.T) {
 		t.Errorf("ledger (-want +got):\n%s", diff)
 	}
 	if decode(encoded[1:], got.numbers()) || decode(nil, got.numbers()) {
-		t.Error("decoded what is no ledger")
+		t.Error("decoded data of the wrong size")
 	}
 }
 
-// A world has a module that multicasts, and a machine with one event socket after
-// the other. It knows the fate of each event.
+// A world simulates a module that multicasts, and a machine whose event socket may be
+// replaced. It knows the outcome of each event.
 type world struct {
 	t      *testing.T
 	rng    *rand.Rand
@@ -51,25 +51,25 @@ type world struct {
 	load  uint64
 	seq   uint64
 	sent  []sentEvent
-	drops []int  // what the present socket dropped, as indices of sent; -1 is a notification
-	over  uint64 // drops of which a socket took with it whether they were notifications
-	under uint64 // drops that may be of one load or of the next
-	deaf  uint64 // notifications that were dropped
-	mixed bool   // a load ended before the daemon had heard of the last one: drops may be taken for another's
+	drops []int  // drops of the current socket, as indices of sent; -1 is a notification
+	over  uint64 // unclassified drops of closed sockets
+	under uint64 // drops that may belong to one load or to the next
+	deaf  uint64 // dropped notifications
+	mixed bool   // a load ended before the daemon received the previous notification, so drops may be attributed to another load
 }
 
 type sentEvent struct {
 	load, seq uint64
-	fate      fate
+	outcome   outcome
 }
 
-type fate int
+type outcome int
 
 const (
-	queued fate = iota
+	queued outcome = iota
 	dropped
-	missed  // no socket was there
-	unknown // dropped by a socket that went away before its counter was read
+	missed  // no socket was subscribed
+	unknown // dropped by a socket that was closed before its counter was read
 )
 
 const queueSize = 100
@@ -80,10 +80,10 @@ func (w *world) send() {
 	s := w.kernel.socket()
 	switch {
 	case !slices.Contains(s.groups, w.ids.Group):
-		e.fate = missed
+		e.outcome = missed
 	case !w.enqueue(s, len(w.sent), message(w.ids.ID, 1, 1, attr(1, []byte("x\x00")),
 		attr(3, binary.NativeEndian.AppendUint64(nil, w.seq)), attr(5, binary.NativeEndian.AppendUint64(nil, w.load)))):
-		e.fate = dropped
+		e.outcome = dropped
 	}
 	w.sent = append(w.sent, e)
 }
@@ -106,7 +106,7 @@ func (w *world) enqueue(s *fakeSocket, index int, m genl.Message) bool {
 	return true
 }
 
-// receive hands over up to n batches.
+// receive passes up to n batches to the receiver.
 func (w *world) receive(n int) {
 	for ; n > 0 && len(w.queue) > 0; n-- {
 		size := min(len(w.queue), 1+w.rng.IntN(64))
@@ -127,7 +127,7 @@ func (w *world) handle(batch []genl.Message) {
 	}
 }
 
-// rest is what a second without a message brings.
+// rest simulates a second without messages.
 func (w *world) rest() {
 	w.receive(1000)
 	if _, _, err := w.r.checkSocket(); err != nil {
@@ -145,24 +145,25 @@ func (w *world) reload() {
 	s.groups = slices.DeleteFunc(slices.Clone(s.groups), func(g uint32) bool { return g == w.ids.Group })
 	w.kernel.set(func() { w.kernel.ids = genl.FamilyIDs{} })
 	if w.rng.IntN(2) == 0 {
-		w.receive(1000) // the daemon was fast enough to join beforehand
+		w.receive(1000) // the daemon joined in time
 	}
 	if l := &w.r.ledger; l.UnnumberedDrops != l.PriorLoadDrops || l.Drops != uint64(s.drops) {
-		for i := len(w.sent) - 1; i >= 0 && w.sent[i].load == w.load && w.sent[i].fate == dropped; i-- {
+		for i := len(w.sent) - 1; i >= 0 && w.sent[i].load == w.load && w.sent[i].outcome == dropped; i-- {
 			w.under++
 		}
 	}
 	w.mixed = w.mixed || w.under > 0 || w.r.ledger.NotificationsSeen != uint64(s.notified)
 	w.ids = genl.FamilyIDs{ID: w.ids.ID + 1, Group: 20}
 	if w.rng.IntN(3) == 0 {
-		w.ids.Group = 30 // no number that it would have guessed
+		w.ids.Group = 30 // not a number that the daemon joins ahead
 	}
 	w.kernel.set(func() { w.kernel.ids = w.ids })
 	w.notify(registered(w.ids))
 	w.load, w.seq = w.rng.Uint64(), 0
 }
 
-// restart ends the process at once. The next one has its socket, or another.
+// restart ends the process immediately. The next process has the same socket or a new
+// one.
 func (w *world) restart() {
 	s := w.kernel.socket()
 	if w.rng.IntN(3) > 0 {
@@ -171,7 +172,7 @@ func (w *world) restart() {
 		unread := s.drops - uint32(w.r.ledger.Drops)
 		for _, i := range w.drops[len(w.drops)-int(unread):] {
 			if i >= 0 {
-				w.sent[i].fate = unknown
+				w.sent[i].outcome = unknown
 			}
 		}
 		w.over += w.r.ledger.UnclassifiedDrops
@@ -189,12 +190,12 @@ func (w *world) start() {
 	w.r = r
 }
 
-// knowable returns how many of the events sent somebody can know of: those below
-// the last one that was received of their load, and those that a counter told of.
+// knowable returns how many of the sent events the receiver can account for: those
+// below the last received event of their load, and those that a counter included.
 func (w *world) knowable() (n uint64) {
 	highest := w.o.Journal.(*counter).highest
 	for _, e := range w.sent {
-		if e.seq <= highest[e.load] || e.fate == dropped {
+		if e.seq <= highest[e.load] || e.outcome == dropped {
 			n++
 		}
 	}

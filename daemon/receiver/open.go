@@ -6,7 +6,8 @@ import (
 	"errors"
 )
 
-// open gets the socket. continues says that it is the one that the ledger knows.
+// open opens the socket. It returns true if the ledger has counted this socket's
+// messages before.
 func (r *Receiver) open() (continues bool, err error) {
 	asked := r.bufferBytes()
 	socket, report, err := r.Kernel.Open(asked, r.batch)
@@ -26,7 +27,7 @@ func (r *Receiver) open() (continues bool, err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if asked != r.BufferBytes { // meanwhile
+	if asked != r.BufferBytes { // changed meanwhile
 		if report, err = socket.SetBuffer(r.BufferBytes); err != nil {
 			return false, errors.Join(err, socket.Close())
 		}
@@ -34,7 +35,8 @@ func (r *Receiver) open() (continues bool, err error) {
 	r.reportBuffer(report)
 	r.socket = socket
 	if continues = cookie == r.ledger.Socket; !continues {
-		// Of what the old one dropped nobody can learn any more what it was.
+		// The old socket is closed, so its unclassified drops cannot be identified any
+		// more.
 		r.lost[kernelBuffer].Add(float64(r.ledger.confirm(r.ledger.UnclassifiedDrops, r.Now())))
 		r.ledger.Socket, r.ledger.Drops, r.ledger.NotificationsSeen = cookie, uint64(drops), uint64(notifications)
 		r.unsaved = true
@@ -42,7 +44,7 @@ func (r *Receiver) open() (continues bool, err error) {
 	return continues, nil
 }
 
-// close counts what the socket dropped before it forgets it.
+// close counts the drops of the socket and closes it.
 func (r *Receiver) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

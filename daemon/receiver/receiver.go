@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package receiver moves events from the kernel's socket into the journal, keeps
-// the socket subscribed while the family comes and goes, and accounts for every
-// event that was multicast.
+// Package receiver moves events from the kernel's socket to the journal, keeps the
+// socket subscribed across module reloads, and accounts for every multicast event.
 package receiver
 
 import (
@@ -22,7 +21,7 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// A Socket is what the receiver needs of a *genl.EventSocket.
+// A Socket is the part of a *genl.EventSocket that the receiver uses.
 type Socket interface {
 	Receive(handle func([]genl.Message) error) error
 	Interrupt() error
@@ -38,23 +37,23 @@ type Socket interface {
 
 var _ Socket = (*genl.EventSocket)(nil)
 
-// A Kernel has the event socket, which may be one that an earlier process has
-// opened, and knows the family.
+// A Kernel opens the event socket, or returns that of an earlier process, and resolves
+// the family.
 type Kernel interface {
 	Open(bufferBytes int, batch *genl.Batch) (Socket, genl.SocketReport, error)
 	Resolve() (genl.Registry, error)
 }
 
-// A Journal takes what was received, a batch at a time, each with a generation
-// one higher than the last.
+// A Journal stores batches of records. The generation of each batch is one higher than
+// that of the previous batch.
 type Journal interface {
 	Append(generation uint64, t time.Time, records [][]byte) error
 	LastGeneration() uint64
 	Tail(visit func(data []byte)) error
 }
 
-// An Inbox is the memory that batches are received into; see inbox.Inbox. Its
-// memo is the ledger.
+// An Inbox is the memory that batches are received into; see inbox.Inbox. Its memo is
+// a snapshot of the ledger.
 type Inbox interface {
 	Memory() []byte
 	Generation() uint64
@@ -64,27 +63,27 @@ type Inbox interface {
 }
 
 const (
-	watchInterval       = time.Second      // between two looks at the socket's drop counter
-	checkInterval       = 30 * time.Second // between two checks that the subscription is still right
-	maxRedialDelay      = 10 * time.Second // longest wait before a failed socket is opened again
+	watchInterval       = time.Second      // between reads of the socket's drop counter
+	checkInterval       = 30 * time.Second // between checks of the subscription
+	maxRedialDelay      = 10 * time.Second // longest delay before a failed socket is reopened
 	appendRetryInterval = 200 * time.Millisecond
-	drainTimeout        = time.Second // for what is queued when the daemon stops
+	drainTimeout        = time.Second // for the queued messages when the daemon stops
 )
 
-// Options are what a Receiver works with.
+// Options configure a Receiver.
 type Options struct {
 	Kernel      Kernel
 	Journal     Journal
 	Inbox       Inbox
-	FreshInbox  bool // nothing was ever received into it
+	FreshInbox  bool // the inbox was never used
 	Metrics     *metrics.Metrics
-	BufferBytes int    // asked for, of the socket's receive buffer; SetBuffer changes it
-	OnAppear    func() // called when the family has appeared and its group is joined; it must not block
-	OnChange    func() // called within a second of an event, or of the family's coming or going; it must not block
+	BufferBytes int    // requested size of the socket's receive buffer; SetBuffer changes it
+	OnAppear    func() // called after the family was registered and its group joined; must not block
+	OnChange    func() // called within a second of an event or a change of the subscription; must not block
 	Sender      uint32 // port id that multicasts: genl.Kernel, except in a test without the module
 	Log         *slog.Logger
-	// Now returns the time of receipt and Age what has passed since; nil trusts the
-	// machine's clock.
+	// Now returns the time of receipt, and Age the time since then. If they are nil,
+	// the receiver uses the machine's clock.
 	Now func() time.Time
 	Age func(time.Time) time.Duration
 }
@@ -92,41 +91,41 @@ type Options struct {
 // A Receiver owns the event socket. Run it once.
 type Receiver struct {
 	Options
-	limits  *ratelog.Logger      // of lines that may repeat
+	limits  *ratelog.Logger      // for lines that may repeat
 	batch   *genl.Batch          // in the inbox's memory
-	refused []prometheus.Counter // by genl.Verdict; nil where that is no refusal
+	refused []prometheus.Counter // by genl.Verdict; nil for other verdicts
 	lost    [reasons]prometheus.Counter
 
-	family     atomic.Uint32 // the id of which messages are accepted; 0 while the family is away
-	subscribed atomic.Uint32 // that id once the group is joined too: what others see
+	family     atomic.Uint32 // the id of accepted messages; 0 while the family is absent
+	subscribed atomic.Uint32 // the same id after the group is joined; visible to others
 	received   atomic.Uint64 // events journaled; the value of Metrics.Received
 
-	mu            sync.Mutex // held to change what follows, and BufferBytes
+	mu            sync.Mutex // protects the fields below and BufferBytes
 	ledger        ledger
 	numbers       []*uint64 // of the ledger
-	unsaved       bool      // the memo lacks something of the ledger
-	holding       bool      // the inbox holds a batch that is not journaled
-	socket        Socket    // nil while there is none; Run's goroutine changes it
+	unsaved       bool      // the snapshot is older than the ledger
+	holding       bool      // the inbox contains a batch that is not journaled
+	socket        Socket    // nil while no socket is open; only Run's goroutine changes it
 	absenceLogged bool
-	mismatch      *genl.FamilyIDs // what the last check found in place of what the receiver knows
-	joinedID      uint16          // the family's id when its group was joined, while what is queued tells of earlier ones
-	foreignID     uint16          // a family that was asked for and is another
-	dropped       uint64          // messages, since the last look
-	groupsChanged bool            // other families came or went: the free groups may be others
+	mismatch      *genl.FamilyIDs // ids that the last check found, if they differ from the receiver's
+	joinedID      uint16          // the family's id when its group was joined, while the queue contains earlier notifications
+	foreignID     uint16          // a resolved id that is not our family's
+	dropped       uint64          // messages since the last checkSocket
+	groupsChanged bool            // families were registered or unregistered, so the free groups may have changed
 
 	createdAt time.Time
-	busySince atomic.Int64          // when the present batch was taken up, ns since born; 0 when waiting
-	blocked   atomic.Pointer[error] // why the journal does not accept; nil while it does
-	records   [][]byte              // of the batch at hand
-	gaps      int                   // how many of the records are gaps
-	events    int                   // and how many are events
-	gap       []byte                // that is one of the records
-	snapshot  []byte                // scratch
+	busySince atomic.Int64          // start of the current batch, ns since createdAt; 0 while waiting
+	blocked   atomic.Pointer[error] // why the journal does not accept events; nil if it does
+	records   [][]byte              // of the current batch
+	gaps      int                   // number of gaps in records
+	events    int                   // number of events in records
+	gap       []byte                // encoded; one of the records
+	snapshot  []byte                // encoded ledger; scratch
 }
 
-// New opens the event socket, or goes on with that of an earlier process, and subscribes
-// if the family is there. From then on events wait in the socket for Run. Nothing is
-// journaled before Run, which begins with what the earlier process has left in the inbox.
+// New opens the event socket, or uses that of an earlier process, and subscribes if the
+// family is registered. From then on events wait in the socket for Run. Run first
+// journals the batch that the earlier process left in the inbox.
 func New(o Options) (*Receiver, error) {
 	batch, err := genl.NewBatch(o.Inbox.Memory())
 	if err != nil {
@@ -156,7 +155,7 @@ func New(o Options) (*Receiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	// With the socket there, whose counter may explain what is missing.
+	// The socket is open at this point, because its counter may explain missing events.
 	r.collectPending()
 	if err := r.subscribe(continues); err != nil {
 		return nil, errors.Join(err, r.close())
@@ -164,7 +163,7 @@ func New(o Options) (*Receiver, error) {
 	return r, nil
 }
 
-// Close frees a receiver that Run was not called for.
+// Close releases a receiver for which Run was not called.
 func (r *Receiver) Close() error { return r.close() }
 
 // Subscribed reports whether events can arrive.
@@ -173,14 +172,14 @@ func (r *Receiver) Subscribed() bool { return r.SubscribedTo() != 0 }
 // SubscribedTo returns the family's id while events can arrive, else 0.
 func (r *Receiver) SubscribedTo() uint16 { return uint16(r.subscribed.Load()) }
 
-// Received returns how many events were received, as Metrics.Received has it.
+// Received returns the number of received events, the same as Metrics.Received.
 func (r *Receiver) Received() uint64 { return r.received.Load() }
 
-// Family returns the family's present id, 0 while it is away.
+// Family returns the family's current id, or 0 while it is absent.
 func (r *Receiver) Family() uint16 { return uint16(r.family.Load()) }
 
-// Run receives until the context ends. It returns an error only for a fault
-// that it cannot mend.
+// Run receives until the context ends. It returns an error only if it cannot recover
+// from a fault.
 func (r *Receiver) Run(ctx context.Context) error {
 	if err := r.journalPending(ctx); err != nil {
 		return errors.Join(r.close(), ignoreCanceled(ctx, err))
@@ -192,7 +191,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 			r.drain(ctx)
 		}
 		if cerr := r.close(); cerr != nil {
-			r.limits.Warn("closing the event socket", "error", cerr)
+			r.limits.Warn("cannot close the event socket", "error", cerr)
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -200,7 +199,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 		if time.Since(began) > maxRedialDelay {
 			failures = 0
 		}
-		r.limits.Error("the event socket failed; opening another", "error", err)
+		r.limits.Error("the event socket failed; opening a new one", "error", err)
 		for {
 			failures++
 			select {
@@ -211,13 +210,13 @@ func (r *Receiver) Run(ctx context.Context) error {
 			if err := r.reopen(); err == nil {
 				break
 			} else {
-				r.limits.Error("cannot open the event socket; will try again", "error", err)
+				r.limits.Error("cannot open the event socket; retrying", "error", err)
 			}
 		}
 	}
 }
 
-// ignoreCanceled returns no error when the context's end is the cause.
+// ignoreCanceled returns nil if the context has ended, or else err.
 func ignoreCanceled(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
@@ -225,7 +224,7 @@ func ignoreCanceled(ctx context.Context, err error) error {
 	return err
 }
 
-// receive serves one socket until it fails or the context ends.
+// receive uses one socket until it fails or the context ends.
 func (r *Receiver) receive(ctx context.Context) error {
 	watching, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -237,7 +236,7 @@ func (r *Receiver) receive(ctx context.Context) error {
 	defer unblock()
 	for {
 		err := socket.Receive(func(messages []genl.Message) error {
-			// The batch first: the kernel has given it away, and nobody else has it.
+			// The batch is handled first: the kernel has removed it from the queue.
 			if err := r.handle(ctx, messages); err != nil {
 				return err
 			}
@@ -255,11 +254,11 @@ func (r *Receiver) receive(ctx context.Context) error {
 	}
 }
 
-// drain takes what is queued when the daemon stops: nobody may ever adopt the
-// socket. What is lost goes into the journal too.
+// drain receives the queued messages when the daemon stops, because no process may
+// adopt the socket. It also journals the pending gaps.
 func (r *Receiver) drain(ctx context.Context) {
 	end := time.Now().Add(drainTimeout)
-	err := r.socket.Resume(20 * time.Millisecond) // far more than to begin takes
+	err := r.socket.Resume(20 * time.Millisecond) // far longer than the start of a receive
 	if err == nil {
 		err = r.socket.Receive(func(messages []genl.Message) error {
 			if time.Now().After(end) {
@@ -276,4 +275,4 @@ func (r *Receiver) drain(ctx context.Context) {
 	}
 }
 
-var errDrainTimeout = fmt.Errorf("events came faster than they could be taken for %s", drainTimeout)
+var errDrainTimeout = fmt.Errorf("events arrived faster than they were journaled for %s", drainTimeout)

@@ -25,14 +25,15 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// A fakeKernel has one family that can come and go, and sockets that can fail.
+// A fakeKernel has one family that can be registered and unregistered, and sockets that
+// can fail.
 type fakeKernel struct {
 	mu      sync.Mutex
-	ids     genl.FamilyIDs // zero while the family is away
+	ids     genl.FamilyIDs // zero while the family is absent
 	openErr error
 	opening func() // called in the middle of Open
 	sockets []*fakeSocket
-	kept    *fakeSocket // that the next Open goes on with
+	kept    *fakeSocket // returned by the next Open
 }
 
 func (k *fakeKernel) Open(bufferBytes int, batch *genl.Batch) (Socket, genl.SocketReport, error) {
@@ -81,8 +82,8 @@ type fakeSocket struct {
 	wake   chan struct{}
 	cookie uint64
 
-	beforeHandle func() // called when messages have left the queue
-	beforeJoin   func() // called when a group is about to be joined
+	beforeHandle func() // called when messages were removed from the queue
+	beforeJoin   func() // called before a group is joined
 
 	mu          sync.Mutex
 	groups      []uint32
@@ -91,9 +92,9 @@ type fakeSocket struct {
 	queued      uint32
 	interrupted bool
 	closed      bool
-	buffer      int   // asked for
+	buffer      int   // requested
 	bufferErr   error // of SetBuffer
-	limited     error // why it is smaller
+	limited     error // why the buffer is smaller
 	joinErr     error // of SetGroups
 }
 
@@ -112,8 +113,8 @@ func (s *fakeSocket) Receive(handle func([]genl.Message) error) error {
 	}
 }
 
-// next takes the oldest batch out of the queue. Like the real socket it returns
-// ErrDeadlineExceeded only when the queue is empty.
+// next removes the oldest batch from the queue. Like the real socket, it returns
+// ErrDeadlineExceeded only if the queue is empty.
 func (s *fakeSocket) next() ([]genl.Message, error) {
 	for {
 		select {
@@ -225,7 +226,7 @@ func (s *fakeSocket) set(change func()) {
 	change()
 }
 
-// recorder is a journal that keeps the texts.
+// recorder is a journal that stores the texts of its records.
 type recorder struct {
 	mu         sync.Mutex
 	texts      []string
@@ -275,7 +276,7 @@ func (j *recorder) Tail(visit func([]byte)) error {
 	return nil
 }
 
-// inbox is one that no file holds.
+// inbox is an Inbox in memory.
 type inbox struct {
 	memory     []byte
 	generation atomic.Uint64
@@ -328,7 +329,7 @@ func start(t *testing.T, k *fakeKernel) fixture {
 	return startWith(t, k, &recorder{}, newInbox(t))
 }
 
-// options are those of a receiver that nothing is known of.
+// options returns the options of a new receiver.
 func options(k *fakeKernel, j Journal, in *inbox) Options {
 	var reasons []string
 	for _, v := range genl.Refusals() {
@@ -340,7 +341,7 @@ func options(k *fakeKernel, j Journal, in *inbox) Options {
 	}
 }
 
-// startWith starts a receiver that goes on with what another has left.
+// startWith starts a receiver with an existing journal and inbox.
 func startWith(t *testing.T, k *fakeKernel, j *recorder, in *inbox) fixture {
 	t.Helper()
 	o := options(k, j, in)
@@ -477,7 +478,7 @@ func TestAbsentFamilyIsAttachedWhenItAppears(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, &fakeKernel{})
 		if f.Subscribed() {
-			t.Error("subscribed to nothing")
+			t.Error("subscribed without a family")
 		}
 		f.send(anEvent(34, "of another family"))
 		synctest.Wait()
@@ -491,7 +492,7 @@ func TestAbsentFamilyIsAttachedWhenItAppears(t *testing.T) {
 	})
 }
 
-func TestSubscribedIsNotSaidBeforeTheGroupIsJoined(t *testing.T) {
+func TestSubscribedIsFalseUntilTheGroupIsJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, &fakeKernel{})
 		early := false
@@ -517,7 +518,7 @@ func TestEventsBeforeALikelyGroupIsJoinedAreCounted(t *testing.T) {
 		synctest.Wait()
 		f.kernel.set(func() { f.kernel.ids = genl.FamilyIDs{} })
 		s.beforeJoin = func() {
-			f.kernel.set(func() { f.kernel.ids = genl.FamilyIDs{ID: 35, Group: 20} }) // as Free has it
+			f.kernel.set(func() { f.kernel.ids = genl.FamilyIDs{ID: 35, Group: 20} }) // the first of Free
 		}
 		f.send(unregistered(first))
 		synctest.Wait()
@@ -526,7 +527,7 @@ func TestEventsBeforeALikelyGroupIsJoinedAreCounted(t *testing.T) {
 		synctest.Wait()
 		f.stop()
 		if n := testutil.ToFloat64(f.m.Lost.WithLabelValues(metrics.LostNotSubscribed)); n != 180 {
-			t.Errorf("%v events lost for want of a subscription, want 180; %v unexplained", n,
+			t.Errorf("%v events lost as not subscribed, want 180; %v unexplained", n,
 				testutil.ToFloat64(f.m.Lost.WithLabelValues(metrics.LostUnexplained)))
 		}
 	})
@@ -561,7 +562,7 @@ func TestDropsAreCountedExactlyAcrossTheWrap(t *testing.T) {
 	})
 }
 
-func TestALostNotificationIsMadeUpFor(t *testing.T) {
+func TestALostNotificationIsCorrected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, &fakeKernel{ids: first})
 		s := f.kernel.socket()
@@ -569,7 +570,7 @@ func TestALostNotificationIsMadeUpFor(t *testing.T) {
 		s.set(func() { s.drops, s.queued = 1, 500 })
 		time.Sleep(5 * watchInterval)
 		if f.Family() != first.ID {
-			t.Error("the subscription was changed while the queue may hold events under the old id")
+			t.Error("the subscription was changed while the queue may contain events with the old id")
 		}
 		s.set(func() { s.queued = 0 })
 		time.Sleep(3 * watchInterval)
@@ -641,7 +642,7 @@ func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
 				in.Remember(generation, encode(make([]byte, 8*len(numbers)), numbers))
 			}
 			j := &recorder{generation: test.inJournal}
-			// Twice, as if the second process had been killed before it received.
+			// Twice, as if the second process was killed before it received.
 			var o Options
 			for range 2 {
 				o = options(&fakeKernel{}, j, in)
@@ -660,7 +661,7 @@ func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
 	}
 }
 
-// runOnce runs a receiver that is told to stop at once.
+// runOnce runs a receiver that stops immediately.
 func runOnce(t *testing.T, o Options) {
 	t.Helper()
 	r, err := New(o)
@@ -706,7 +707,7 @@ func TestABatchThatWasLeftWaitsForAJournalThatDoesNotAccept(t *testing.T) {
 	})
 }
 
-func TestTheNumbersGoOnFromTheJournalWhenTheInboxIsGone(t *testing.T) {
+func TestTheNumbersContinueFromTheJournalWithoutAnInbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		numbered := func(seq uint64) genl.Message {
 			return message(34, 1, 1, attr(1, []byte("x\x00")), attr(3, binary.NativeEndian.AppendUint64(nil, seq)),
@@ -762,7 +763,7 @@ func (nothing) Append(uint64, time.Time, [][]byte) error { return nil }
 func (nothing) LastGeneration() uint64                   { return 0 }
 func (nothing) Tail(func([]byte)) error                  { return nil }
 
-// forgetful keeps no memo.
+// forgetful is an Inbox that stores no snapshot.
 type forgetful struct{ Inbox }
 
 func (forgetful) Remember(uint64, []byte) {}

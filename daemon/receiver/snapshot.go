@@ -4,8 +4,8 @@ package receiver
 
 import "github.com/genltestd/genltestd/daemon/genl"
 
-// restore takes up the ledger of an earlier process. Without one, and with a journal
-// that cannot be read, it is not known what was missed while there was no daemon.
+// restore loads the ledger of an earlier process. Without one, or if the journal is not
+// readable, the events that were missed while no daemon was running are unknown.
 func (r *Receiver) restore() {
 	r.numbers = r.ledger.numbers()
 	r.snapshot = make([]byte, 8*len(r.numbers))
@@ -17,7 +17,8 @@ func (r *Receiver) restore() {
 		r.family.Store(uint32(l.Family))
 		return
 	}
-	// The numbers at least are in the journal, if the module was not reloaded since.
+	// The journal contains the last number, which is valid unless the module was
+	// reloaded since.
 	var last genl.Fields
 	err := r.Journal.Tail(func(data []byte) {
 		if genl.IsGap(data) {
@@ -28,7 +29,7 @@ func (r *Receiver) restore() {
 		}
 	})
 	if err != nil {
-		r.Log.Warn("events that were multicast before this start cannot be counted", "error", err)
+		r.Log.Warn("cannot read the end of the journal; events that were multicast before this start are not counted", "error", err)
 		return
 	}
 	r.ledger.LoadID, r.ledger.Seq = last.LoadID, last.KernelSeq
@@ -40,8 +41,9 @@ func (r *Receiver) hasPendingGaps() bool {
 	return r.ledger.hasPendingGaps()
 }
 
-// save puts the ledger beside the next batch's generation. While a batch is held
-// it must not: the ledger may be ahead of the journal then. The caller holds mu.
+// saveIfIdle saves the ledger with the generation of the next batch. It does nothing
+// while a batch is held, because the ledger may then be ahead of the journal. The
+// caller holds mu.
 func (r *Receiver) saveIfIdle() {
 	if !r.unsaved || r.holding {
 		return

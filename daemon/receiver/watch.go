@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// watch looks after the socket beside the receive loop.
+// watch checks the socket periodically while the receive loop runs.
 func (r *Receiver) watch(ctx context.Context) {
 	look := time.NewTicker(watchInterval)
 	defer look.Stop()
@@ -24,18 +24,18 @@ func (r *Receiver) watch(ctx context.Context) {
 			seen = now
 			r.OnChange()
 		}
-		// A notification may be among it.
+		// The drops may include a notification.
 		if err == nil && (dropped > 0 || mismatch || time.Since(checked) >= checkInterval) {
 			checked = time.Now()
 			err = r.checkSubscription()
 		}
 		if err != nil {
-			r.limits.Warn("watching the event socket", "error", err)
+			r.limits.Warn("cannot check the event socket", "error", err)
 		}
 	}
 }
 
-// An observation is what others see of the receiver.
+// An observation is the visible state of the receiver.
 type observation struct {
 	received uint64
 	family   uint16
@@ -43,7 +43,7 @@ type observation struct {
 
 func (r *Receiver) observe() observation { return observation{r.Received(), r.SubscribedTo()} }
 
-// look counts what was lost, and wakes the receive loop if it has to act on it.
+// checkSocket counts losses, and interrupts the receive loop if it must act on them.
 func (r *Receiver) checkSocket() (dropped uint64, mismatch bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -52,9 +52,10 @@ func (r *Receiver) checkSocket() (dropped uint64, mismatch bool, err error) {
 		r.ledger.setCovered(now)
 	}
 	err = r.countDrops(now)
-	// Also what a scrape or the receive loop has counted since the last look.
+	// This includes drops that a scrape or the receive loop counted since the last
+	// check.
 	if dropped, r.dropped = r.dropped, 0; dropped > 0 {
-		r.limits.Warn("the socket's receive buffer was full: events are lost", "messages", dropped)
+		r.limits.Warn("the socket's receive buffer was full, so events were lost", "messages", dropped)
 	}
 	r.unsaved = true
 	r.saveIfIdle()
@@ -64,15 +65,15 @@ func (r *Receiver) checkSocket() (dropped uint64, mismatch bool, err error) {
 	return dropped, r.mismatch != nil, err
 }
 
-// CountDrops brings the counter of lost events up to date.
+// CountDrops updates the counter of lost events.
 func (r *Receiver) CountDrops() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.countDrops(r.Now())
 }
 
-// countDrops adds what the kernel has dropped since the last look. The counter
-// has 32 bits; the difference is right across its wrap. The caller holds mu.
+// countDrops adds the kernel's drops since the last call. The counter has 32 bits; the
+// difference is correct across a wrap. The caller holds mu.
 func (r *Receiver) countDrops(now time.Time) error {
 	if r.socket == nil {
 		return nil
@@ -81,7 +82,8 @@ func (r *Receiver) countDrops(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	// After the drops: none of them is a notification that is not counted yet.
+	// The notifications are read after the drops, so each dropped notification is
+	// counted.
 	notifications, err := r.socket.Notifications()
 	if err != nil {
 		return err
