@@ -43,7 +43,7 @@ func TestCheckNamesThePlaceOfWhatDoesNotCompile(t *testing.T) {
 	const want = `g.yaml:8:13: sinks[1].filter: unknown name mesage; write message
 g.yaml:13:16: sinks[2].filter: unknown capture unit; extract has disk
 g.yaml:14:15: sinks[2].extract: error parsing regexp: missing closing ): ` + "`(?P<disk>`" + `
-g.yaml:17:12: sinks[2].dedup.key: the expression gives a number, but must give a text; write string(...) around it`
+g.yaml:17:12: sinks[2].dedup.key: the expression returns a number, but must return a text; write string(...) around it`
 	if diff := cmp.Diff(want, Check(cfg, Dirs{}).Error()); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)
 	}

@@ -84,7 +84,7 @@ func (d *Daemon) newRoute(c *config.Sink, before *worker, compiler *match.Compil
 		if err != nil {
 			return route, err
 		}
-		rules.Follow(d.clock.Steady)
+		rules.SetSteady(d.clock.Steady)
 		route.Rules = rules
 	}
 	if before != nil && reflect.DeepEqual(place(before.cfg), place(*c)) {

@@ -11,12 +11,13 @@ import (
 	"github.com/expr-lang/expr/vm"
 )
 
-// maxTotalStates bounds the regular expressions of all rules that one Compiler compiles,
-// as maxStates bounds one of them. Compiling so many takes less than a second.
+// maxTotalStates limits the regular expressions that one Compiler compiles in total, as
+// maxStates limits a single one. Compiling this many states needs less than a second.
 const maxTotalStates = 200_000
 
-// A Compiler compiles the rules of all sinks of one configuration: each distinct text
-// once. It is not safe for concurrent use; the rules that it returns do not need it.
+// A Compiler compiles the rules of all sinks of one configuration, each distinct text
+// once. It is not safe for concurrent use. The rules that it returns are independent of
+// it.
 type Compiler struct {
 	vocabulary Vocabulary
 	states     int // of the regular expressions so far
@@ -24,12 +25,12 @@ type Compiler struct {
 	extractors map[string]*extraction
 }
 
-// NewCompiler returns a Compiler for events of which the vocabulary is known.
+// NewCompiler returns a Compiler for events with this vocabulary.
 func NewCompiler(v Vocabulary) *Compiler {
 	return &Compiler{vocabulary: v, programs: make(map[source]*program), extractors: make(map[string]*extraction)}
 }
 
-// A source is what a program is compiled from.
+// A source identifies a program: its text and the context in which it is compiled.
 type source struct {
 	text, captures string
 	kind           reflect.Kind
@@ -44,21 +45,21 @@ type program struct {
 
 // An extraction is shared by all sinks with the same pattern.
 type extraction struct {
-	extractor // without the texts of a last event
+	extractor // without texts
 	err       error
 }
 
-// Compile compiles the rules of one sink for events of which nothing is known.
+// Compile compiles the rules of one sink without a vocabulary.
 func Compile(o Options) (*Rules, error) { return NewCompiler(Vocabulary{}).Compile(o) }
 
-// Compile checks and compiles the rules of one sink. The error joins an *Error for each
-// that does not work; Compile never panics, whatever the texts contain.
+// Compile checks and compiles the rules of one sink. The error joins one *Error per
+// invalid rule. Compile never panics, for any text.
 func (c *Compiler) Compile(o Options) (*Rules, error) {
 	r := &Rules{sample: uint64(max(o.Sample, 1)), bucket: newBucket(o.RateLimit)}
-	r.Follow(func(t time.Time) time.Time { return t })
+	r.SetSteady(func(t time.Time) time.Time { return t })
 	var errs [3]error
 	r.extract, errs[1] = c.extractor(o.Extract)
-	names := r.extract.known()
+	names := r.extract.captureNames()
 	if o.Filter != "" {
 		r.filter, errs[0] = c.expression("filter", o.Filter, names, reflect.Bool)
 	}
@@ -66,7 +67,7 @@ func (c *Compiler) Compile(o Options) (*Rules, error) {
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
-	r.env, r.early = newEnviron(r.filter), r.filter.uses(captured)
+	r.env, r.extractFirst = newEnvironments(r.filter), r.filter.uses(captured)
 	return r, nil
 }
 
@@ -84,7 +85,8 @@ func (c *Compiler) expression(key, text string, captures []string, kind reflect.
 	return &expression{key: key, program: p.Program, used: p.used, machine: vm.VM{MemoryBudget: maxMemory}}, nil
 }
 
-// extractor returns nil for an empty text, and with an error one that has names only.
+// extractor returns nil for an empty text. With an error, it returns an extractor that
+// has only names.
 func (c *Compiler) extractor(text string) (*extractor, error) {
 	if text == "" {
 		return nil, nil
@@ -99,8 +101,8 @@ func (c *Compiler) extractor(text string) (*extractor, error) {
 	return &x, e.err
 }
 
-// accept counts the states of a regular expression, and reports why it must not be
-// compiled.
+// accept counts the states of a regular expression, and returns an error if it must not
+// be compiled.
 func (c *Compiler) accept(pattern string) error {
 	n := maxStates + 1
 	if len(pattern) <= maxText {

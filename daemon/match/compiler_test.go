@@ -10,7 +10,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// large is a filter with n patterns of about 800 states each.
+// large returns a filter with n patterns of about 800 states each.
 func large(n int, text string) string {
 	var clauses []string
 	for i := range n {
@@ -19,7 +19,7 @@ func large(n int, text string) string {
 	return strings.Join(clauses, " or ")
 }
 
-// Sinks that share a long filter, by an anchor, cost as much as one.
+// Sinks that share a long filter by an anchor cost as much as one sink.
 func TestEachTextIsCompiledOnce(t *testing.T) {
 	c := NewCompiler(Vocabulary{})
 	o := Options{Filter: large(50, "a"), Extract: "(?P<a>x{900})", Dedup: Dedup{Window: 1, Key: "captures.a"}}
@@ -33,7 +33,7 @@ func TestEachTextIsCompiledOnce(t *testing.T) {
 	}
 }
 
-func TestTheSumOfAllPatternsIsBounded(t *testing.T) {
+func TestTheSumOfAllPatternsIsLimited(t *testing.T) {
 	c := NewCompiler(Vocabulary{})
 	for i := range 1000 {
 		_, err := c.Compile(Options{Filter: large(10, fmt.Sprint("x", i))})
@@ -48,11 +48,11 @@ func TestTheSumOfAllPatternsIsBounded(t *testing.T) {
 		}
 		return
 	}
-	t.Error("no bound was reached")
+	t.Error("no limit was reached")
 }
 
-// What rules remember of an event is their own, though they share what is compiled.
-func TestRulesOfOneTextShareNoState(t *testing.T) {
+// Rules share compiled programs, but not the state of an event.
+func TestRulesWithTheSameTextShareNoState(t *testing.T) {
 	c := NewCompiler(Vocabulary{})
 	o := Options{Extract: "(?P<disk>sd[a-z])", Filter: `captures.disk == "sda"`, Sample: 2}
 	a, errA := c.Compile(o)

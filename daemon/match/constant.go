@@ -12,8 +12,8 @@ import (
 	"github.com/expr-lang/expr/vm"
 )
 
-// noteConstant notes whether the value of n is the same for every event, and rejects n
-// when it then fails for every event. Its children are noted already.
+// noteConstant records whether the value of n is the same for every event, and rejects
+// n if it then fails for every event. The children of n must be recorded before.
 func (d *dialect) noteConstant(n ast.Node) {
 	switch n := n.(type) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode:
@@ -52,12 +52,12 @@ func (d *dialect) allConstant(nodes ...ast.Node) bool {
 // failing rejects a constant that fails.
 func (d *dialect) failing(n ast.Node) {
 	if _, err := d.evaluate(n); err != nil {
-		d.refuse(n, "fails for every event: %s", err.Message)
+		d.reject(n, "fails for every event: %s", err.Message)
 	}
 }
 
-// evaluate returns the value of a constant. It is nil for any other node, and for an
-// error of types, which the compiler reports with its place.
+// evaluate returns the value of a constant. It returns nil for any other node, and for
+// a type error, which the compiler reports with its position.
 func (d *dialect) evaluate(n ast.Node) (any, *file.Error) {
 	if !d.constant[n] || d.fault != nil {
 		return nil, nil
@@ -74,7 +74,7 @@ func (d *dialect) evaluate(n ast.Node) (any, *file.Error) {
 
 func (d *dialect) division(n *ast.BinaryNode) {
 	if by, ok := n.Right.(*ast.IntegerNode); ok && by.Value == 0 && (n.Operator == "/" || n.Operator == "%") {
-		d.refuse(n, "fails for every event: division by zero")
+		d.reject(n, "fails for every event: division by zero")
 	}
 }
 
@@ -89,6 +89,6 @@ func (d *dialect) layout(n *ast.BuiltinNode) {
 	}
 	a, b := time.Unix(1, 1).UTC(), time.Date(2034, 5, 16, 17, 18, 19, 200, time.UTC)
 	if a.Format(text.Value) == b.Format(text.Value) {
-		d.refuse(text, "the layout %q contains no part of a date; write one like \"2006-01-02 15:04:05\"", text.Value)
+		d.reject(text, "the layout %q contains no part of a date; write one like \"2006-01-02 15:04:05\"", text.Value)
 	}
 }

@@ -10,31 +10,31 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// A Dedup suppresses an event within Window of another that has passed with the
-// same Key: an expression that gives text, "message" if it is empty. No Window is
-// no deduplication.
+// A Dedup suppresses an event within Window of another event that passed with the same
+// Key. The Key is an expression that returns a text; if it is empty, the key is the
+// message. A Window of 0 disables deduplication.
 type Dedup struct {
 	Window time.Duration
 	Key    string
 }
 
-// maxKeys bounds the memory of a window to about 10 MB. When there are more, the
-// oldest are forgotten, and their next event passes.
+// maxKeys limits the memory of a window to about 10 MB. When the limit is reached, the
+// oldest keys are removed, and their next event passes.
 const maxKeys = 100_000
 
-// A digest stands for a key: SHA-256, cut to 128 bits. Nobody finds two texts with
-// the same one, so that no event is taken for another, and a long text costs no
-// more memory than a short one.
+// A digest identifies a key: its SHA-256 hash, truncated to 128 bits. Two texts with
+// the same digest cannot be found, so two events are never confused. A long key needs
+// no more memory than a short one.
 type digest [16]byte
 
-// A window remembers which keys have passed and when.
+// A window records which keys passed, and when.
 type window struct {
 	length time.Duration
-	key    *expression // nil: the message
-	env    *environ
+	key    *expression // nil if the key is the message
+	env    *environments
 
 	passed map[digest]int64 // nanoseconds of Unix time
-	order  []passage        // as they passed, from the oldest on
+	order  []passage        // oldest first
 }
 
 type passage struct {
@@ -42,7 +42,7 @@ type passage struct {
 	at  int64
 }
 
-// newWindow returns nil if there is to be none.
+// newWindow returns nil if deduplication is disabled.
 func newWindow(c *Compiler, d Dedup, captures []string) (*window, error) {
 	w := &window{length: d.Window, passed: make(map[digest]int64)}
 	if d.Key != "" && d.Key != "message" {
@@ -50,7 +50,7 @@ func newWindow(c *Compiler, d Dedup, captures []string) (*window, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.key, w.env = key, newEnviron(key)
+		w.key, w.env = key, newEnvironments(key)
 	}
 	if d.Window <= 0 {
 		return nil, nil
@@ -61,32 +61,33 @@ func newWindow(c *Compiler, d Dedup, captures []string) (*window, error) {
 func (w *window) digest(e *event.Event, captures []string) (digest, error) {
 	text := e.Message
 	if w.key != nil {
-		value, err := w.key.run(w.env.of(e, captures))
+		value, err := w.key.run(w.env.build(e, captures))
 		if err != nil {
 			return digest{}, err
 		}
-		key, _ := value.(string) // the compiler has seen to it
+		key, _ := value.(string) // the compiler ensures the type
 		text = []byte(key)
 	}
 	sum := sha256.Sum256(text)
 	return digest(sum[:16]), nil
 }
 
-// repeats reports whether the key has passed within the window.
+// repeats reports whether the key passed within the window.
 func (w *window) repeats(key digest, now time.Time) bool {
 	at, ok := w.passed[key]
-	return ok && w.holds(at, now)
+	return ok && w.covers(at, now)
 }
 
-// holds takes a time that is ahead for one that is as far behind: the clock may
-// have been set back, and must not stretch the window to when it gets there again.
-func (w *window) holds(at int64, now time.Time) bool {
+// covers reports whether the window includes a time. It treats a future time like a
+// past one at the same distance: after the clock is set back, the window must not
+// extend until the clock reaches that time again.
+func (w *window) covers(at int64, now time.Time) bool {
 	return time.Duration(now.UnixNano()-at).Abs() < w.length
 }
 
-// pass notes that an event with the key passes, and forgets what is too old.
-func (w *window) pass(key digest, now time.Time) {
-	for len(w.order) > 0 && (len(w.order) >= maxKeys || !w.holds(w.order[0].at, now)) {
+// add records that an event with the key passes, and removes expired keys.
+func (w *window) add(key digest, now time.Time) {
+	for len(w.order) > 0 && (len(w.order) >= maxKeys || !w.covers(w.order[0].at, now)) {
 		if old := w.order[0]; w.passed[old.key] == old.at {
 			delete(w.passed, old.key)
 		}

@@ -64,7 +64,7 @@ func TestTheManualNamesEveryFunctionAndReason(t *testing.T) {
 	}
 }
 
-func TestTheDocumentedSummaryIsWhatASinkGets(t *testing.T) {
+func TestTheDocumentedSummaryIsReal(t *testing.T) {
 	r := mustCompile(t, Options{RateLimit: RateLimit{Events: 1, Per: 4 * time.Second}})
 	for seq := range uint64(5) {
 		e := numbered(5+seq, time.Duration(seq)*time.Second, "x")

@@ -9,11 +9,11 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// environment has the fields of an event that an expression can name, with their
-// types. What is not there is empty, 0 or the zero time.
+// environment contains the fields of an event that an expression can use, with their
+// types. An absent field is empty, 0 or the zero time.
 //
-// It goes to expr by value, which copies all of it once; what stands behind a
-// pointer is copied whenever it is read. So those that filters are made of are here.
+// expr receives it by value, which copies it once. Fields behind a pointer are copied
+// at each read, so the fields that filters use most are here.
 type environment struct {
 	Message   string `expr:"message"`
 	Kind      string `expr:"kind"`
@@ -23,7 +23,7 @@ type environment struct {
 	*Others   `expr:"other fields"`
 }
 
-// Others are the fields that few expressions name. It is exported for expr.
+// Others are the fields that few expressions use. The type is exported for expr.
 type Others struct {
 	ID         string    `expr:"id"`
 	Family     string    `expr:"family"`
@@ -41,32 +41,32 @@ type Others struct {
 	Captures []string `expr:"captured texts"`
 }
 
-// gap is all zero when the event tells of no loss.
+// gap is zero if the event is not a gap.
 type gap struct {
 	Count  int    `expr:"count"`
 	Reason string `expr:"reason"`
 }
 
-// An environ makes environments for one expression: of what costs anything, only
-// what the expression uses. It is not safe for concurrent use.
-type environ struct {
+// environments builds the environments of one expression. It computes an expensive
+// field only if the expression uses it. It is not safe for concurrent use.
+type environments struct {
 	message, id, loadID, labels, others bool
 
 	fields Others            // of the last event
-	origin *event.Origin     // that byName is of
-	byName map[string]string // its labels
+	origin *event.Origin     // of byName
+	byName map[string]string // labels of origin
 }
 
-func newEnviron(x *expression) *environ {
-	v := &environ{message: x.uses("message"), id: x.uses("id"), loadID: x.uses("load_id"), labels: x.uses("labels")}
+func newEnvironments(x *expression) *environments {
+	v := &environments{message: x.uses("message"), id: x.uses("id"), loadID: x.uses("load_id"), labels: x.uses("labels")}
 	for i := range reflect.TypeFor[Others]().NumField() {
 		v.others = v.others || x.uses(reflect.TypeFor[Others]().Field(i).Tag.Get("expr"))
 	}
 	return v
 }
 
-// of returns the environment of e, which is good until the next call.
-func (v *environ) of(e *event.Event, captures []string) environment {
+// build returns the environment of e, which is valid until the next call.
+func (v *environments) build(e *event.Event, captures []string) environment {
 	env := environment{
 		Kind: e.Kind(), Host: e.Host, Others: &v.fields,
 		Seq: int(e.Seq), KernelSeq: int(e.KernelSeq),
@@ -80,8 +80,8 @@ func (v *environ) of(e *event.Event, captures []string) environment {
 	return env
 }
 
-// fill makes times UTC, as they are written.
-func (v *environ) fill(e *event.Event, captures []string) {
+// fill sets the other fields. Times are in UTC, as they are written.
+func (v *environments) fill(e *event.Event, captures []string) {
 	v.fields = Others{
 		Family: e.Family, Group: e.Group, Time: e.Time.UTC(), KernelTime: e.KernelTime.UTC(), Captures: captures,
 	}
@@ -100,8 +100,8 @@ func (v *environ) fill(e *event.Event, captures []string) {
 	}
 }
 
-// labelsOf makes a map once for all the events that share an Origin.
-func (v *environ) labelsOf(o *event.Origin) map[string]string {
+// labelsOf returns the labels as a map, which it creates once per Origin.
+func (v *environments) labelsOf(o *event.Origin) map[string]string {
 	if v.labels && v.origin != o {
 		v.origin, v.byName = o, make(map[string]string, len(o.Labels))
 		for _, l := range o.Labels {

@@ -12,21 +12,22 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// An Error says which of the Options does not work, and why: of Compile for good,
-// of Evaluate for one event. Its text is safe to show and short, whatever the
-// expression or the event holds.
+// An Error describes an invalid option. If Compile returns it, the option never works;
+// if Evaluate returns it, the option failed for one event. Its text is short and safe
+// to print, for any expression and event.
 type Error struct {
-	Key string // as in the configuration, below the sink's: "filter", "extract", "dedup.key"
+	Key string // below the sink's key: "filter", "extract", "dedup.key"
 	Err error
 }
 
 func (e *Error) Error() string { return e.Key + ": " + e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// maxShown is how many bytes of an error are shown: it may repeat an event's text.
+// maxShown is the maximum length of an error text in bytes: it may contain an event's
+// text.
 const maxShown = 300
 
-// A PositionError is an error at a place in an expression or a pattern.
+// A PositionError is an error at a position in an expression or a pattern.
 type PositionError struct {
 	Line, Column int // in characters, from 1
 	Text         string
@@ -39,8 +40,8 @@ func (e *PositionError) Error() string {
 	return fmt.Sprintf("column %d: %s", e.Column, e.Text)
 }
 
-// readable converts an error of the compiler or of a program to an error with a place.
-func readable(err error) error {
+// positioned converts an error of the compiler or of a program to a PositionError.
+func positioned(err error) error {
 	var at *file.Error
 	if !errors.As(err, &at) || at.Line == 0 {
 		return errors.New(visible(err.Error()))
@@ -48,7 +49,8 @@ func readable(err error) error {
 	return &PositionError{at.Line, at.Column + 1, visible(at.Message)}
 }
 
-// explained is readable for an error of the compiler, whose messages it improves.
+// explained converts an error of the compiler to a PositionError, and improves its
+// message.
 func explained(text string, known names, err error) error {
 	m := mistake{names: known, text: []rune(text), message: err.Error()}
 	var at *file.Error

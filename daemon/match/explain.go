@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// A mistake is an error of the compiler of expressions, with its place in the text.
+// A mistake is an error of the expression compiler, with its position in the text.
 type mistake struct {
 	names        names
 	text         []rune // of the expression
@@ -19,8 +19,8 @@ type mistake struct {
 	line, column int // of at, from 1
 }
 
-// An explanation replaces messages of the compiler. It returns "" for a message that
-// it cannot improve, and may move the mistake to its cause.
+// An explanation replaces a message of the compiler. Its function returns "" for a
+// message that it cannot improve, and may move the mistake to its cause.
 type explanation struct {
 	message *regexp.Regexp
 	explain func(m *mistake, match []string) string
@@ -42,7 +42,7 @@ func explanations() []explanation {
 	}
 }
 
-// explain improves a message of the compiler.
+// explain improves the compiler's message.
 func (m *mistake) explain() {
 	for _, e := range explanations() {
 		if match := e.message.FindStringSubmatch(m.message); match != nil {
@@ -62,7 +62,7 @@ func unknownGapField(_ *mistake, match []string) string {
 	return fmt.Sprintf("gap has no field %s; write gap.count or gap.reason", match[1])
 }
 
-// fieldOfText explains a member of the body of a response, which is one text.
+// fieldOfText explains a field of the body of a response, which is a text.
 func fieldOfText(m *mistake, match []string) string {
 	if !slices.Contains(m.names.known, "json") {
 		return ""
@@ -70,7 +70,7 @@ func fieldOfText(m *mistake, match []string) string {
 	return fmt.Sprintf("a text has no field %s; write json.%[1]s for a field of the body", match[1])
 }
 
-// unexpectedEnd blames a bracket that is not closed, or else the end.
+// unexpectedEnd moves the mistake to an open bracket, or else to the end of the text.
 func unexpectedEnd(m *mistake, _ []string) string {
 	if open := m.openBracket(); open >= 0 {
 		m.at = open
@@ -81,10 +81,10 @@ func unexpectedEnd(m *mistake, _ []string) string {
 	if len(words) == 0 {
 		return "the expression is empty"
 	}
-	return fmt.Sprintf("the expression ends too early; write what follows %q", words[len(words)-1])
+	return fmt.Sprintf("the expression ends too early; complete it after %q", words[len(words)-1])
 }
 
-// openBracket returns the offset of the last bracket that is not closed; -1 without one.
+// openBracket returns the offset of the last bracket that is not closed, or -1.
 func (m *mistake) openBracket() int {
 	var open []int
 	quote := rune(0)
@@ -108,7 +108,7 @@ func (m *mistake) openBracket() int {
 	return open[len(open)-1]
 }
 
-// unclosedText blames the quote that opens the text.
+// unclosedText moves the mistake to the quote that opens the text.
 func unclosedText(m *mistake, _ []string) string {
 	quote, at := rune(0), -1
 	for i := 0; i < len(m.text); i++ {
@@ -128,8 +128,8 @@ func unclosedText(m *mistake, _ []string) string {
 	return fmt.Sprintf("the quote %c is not closed", quote)
 }
 
-// words are operators of other languages.
-var operatorWords = map[string]string{
+// operatorAliases are operators of other languages.
+var operatorAliases = map[string]string{
 	"AND": "and", "OR": "or", "NOT": "not", "like": "contains", "LIKE": "contains", "includes": "contains", "has": "contains",
 	"is": "==", "eq": "==", "equals": "==", "ne": "!=", "regex": "matches", "match": "matches", "xor": "!=",
 	"startswith": "startsWith", "starts_with": "startsWith", "hasPrefix": "startsWith", "beginsWith": "startsWith", "StartsWith": "startsWith",
@@ -144,13 +144,13 @@ func unexpectedToken(m *mistake, match []string) string {
 		return `"|" is not supported; write or`
 	}
 	switch around := m.operatorAround(); {
-	case operatorWords[around] != "":
+	case operatorAliases[around] != "":
 		m.at = m.operatorStart()
-		return fmt.Sprintf("%q is not an operator; write %s", around, operatorWords[around])
-	case kind == "Identifier" && operatorWords[token] != "":
-		return fmt.Sprintf("%q is not an operator; write %s", token, operatorWords[token])
+		return fmt.Sprintf("%q is not an operator; write %s", around, operatorAliases[around])
+	case kind == "Identifier" && operatorAliases[token] != "":
+		return fmt.Sprintf("%q is not an operator; write %s", token, operatorAliases[token])
 	case strings.ContainsAny(token, ")]}"):
-		return fmt.Sprintf("no bracket is open that %s closes; remove it", token)
+		return fmt.Sprintf("%s closes no open bracket; remove it", token)
 	case token == "/":
 		return "a pattern must be one text in quotes"
 	case slices.Contains(operators, token) && m.at+len(token) < len(m.text) && m.text[m.at+len(token)] == '(':
@@ -158,12 +158,12 @@ func unexpectedToken(m *mistake, match []string) string {
 	case kind == "Identifier" || kind == "String" || kind == "Number":
 		return fmt.Sprintf("an operator is missing before %s; write one such as and, == or contains", visible(token))
 	}
-	return fmt.Sprintf("%s cannot stand here", token)
+	return fmt.Sprintf("%s is not valid here", token)
 }
 
 var operators = []string{"contains", "startsWith", "endsWith", "matches", "in", "and", "or"}
 
-// find returns the offset of a single character outside of quotes; -1 without one.
+// find returns the offset of a character outside quotes that is not doubled, or -1.
 func (m *mistake) find(c rune) int {
 	quote := rune(0)
 	for i, t := range m.text {
@@ -199,7 +199,7 @@ func (m *mistake) operatorAround() string {
 	return string(m.text[m.operatorStart():end])
 }
 
-// asciiFor has the operators for characters that word processors write in their place.
+// asciiFor contains the operators for characters that word processors insert instead.
 var asciiFor = map[string]string{"–": "-", "—": "-", "−": "-", "×": "*", "≥": ">=", "≤": "<=", "≠": "!=", "…": ".."}
 
 func unknownCharacter(m *mistake, match []string) string {
@@ -218,7 +218,7 @@ func unknownCharacter(m *mistake, match []string) string {
 	return ""
 }
 
-// typeNames are the names of Go's types in our documentation.
+// typeNames are the names of Go types in our documentation.
 var typeNames = map[string]string{
 	"int": "a number", "float64": "a number", "string": "a text", "bool": "true or false", "time.Time": "a time",
 	"time.Duration": "a duration", "match.gap": "a gap",
@@ -233,7 +233,7 @@ func mismatchedTypes(m *mistake, match []string) string {
 	if a == textMap || b == textMap {
 		return fmt.Sprintf("%s cannot compare all %s; write one of them, such as %s", match[1], m.names.set, m.names.element)
 	}
-	return fmt.Sprintf("%s cannot have %s and %s as its sides; %s", match[1], typeName(a), typeName(b), conversion(match[1], a, b))
+	return fmt.Sprintf("cannot apply %s to %s and %s; %s", match[1], typeName(a), typeName(b), conversion(match[1], a, b))
 }
 
 func conversion(operator, a, b string) string {
@@ -258,23 +258,23 @@ func conversion(operator, a, b string) string {
 }
 
 func wrongNot(_ *mistake, match []string) string {
-	return fmt.Sprintf("%s applies to the text alone; write %[1]s (...) around the whole comparison", match[1])
+	return fmt.Sprintf("%s applies to the text only; write %[1]s (...) around the whole comparison", match[1])
 }
 
 func wrongResult(m *mistake, match []string) string {
 	m.at = 0
 	if match[1] == "string" {
-		return fmt.Sprintf("the expression gives %s, but must give a text; write string(...) around it", typeName(match[2]))
+		return fmt.Sprintf("the expression returns %s, but must return a text; write string(...) around it", typeName(match[2]))
 	}
 	example := map[string]string{"string": `message != ""`, "int": "seq > 0", "match.gap": "gap.count > 0", "time.Time": `time > date("2026-01-31")`}[match[2]]
 	if example == "" {
 		example = `kind == "event"`
 	}
-	return fmt.Sprintf("the expression gives %s, but must give true or false; write a comparison such as %s", typeName(match[2]), example)
+	return fmt.Sprintf("the expression returns %s, but must return true or false; write a comparison such as %s", typeName(match[2]), example)
 }
 
 func operatorAsFunction(_ *mistake, match []string) string {
-	operator := operatorWords[match[1]]
+	operator := operatorAliases[match[1]]
 	if slices.Contains(operators, match[1]) {
 		operator = match[1]
 	}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Each message names the cause, by its column, and what to write instead. The remedy is
-// an expression that compiles.
+// Each message contains the column of the cause and a remedy. The remedy is an
+// expression that compiles.
 func TestMistakesInExpressions(t *testing.T) {
 	tests := []struct{ text, want, remedy string }{
 		{`kind = "gap"`, `column 6: "=" is not an operator; write ==`, `kind == "gap"`},
@@ -28,15 +28,15 @@ func TestMistakesInExpressions(t *testing.T) {
 		{`host == null`, `column 9: unknown name null; a field that is absent is empty or 0, so write "" or 0`, `host == ""`},
 		{`gap.cont > 1`, `column 5: gap has no field cont; write gap.count or gap.reason`, `gap.count > 1`},
 		{`labels == "web"`, `column 8: == cannot compare all labels; write one of them, such as labels.site`, `labels.site == "web"`},
-		{`kind == gap`, `column 6: == cannot have a text and a gap as its sides; write "gap" in quotes for the text, or gap.count or gap.reason`, `kind == "gap"`},
-		{`time > "2026-01-01"`, `column 6: > cannot have a time and a text as its sides; write date("2026-01-31") for a time`, `time > date("2026-01-31")`},
-		{`seq contains "5"`, `column 5: contains cannot have a number and a text as its sides; write string(...) around the number`, `string(seq) contains "5"`},
-		{`not message contains "x"`, `column 1: not applies to the text alone; write not (...) around the whole comparison`, `not (message contains "x")`},
-		{`seq`, `the expression gives a number, but must give true or false; write a comparison such as seq > 0`, `seq > 0`},
-		{`gap`, `the expression gives a gap, but must give true or false; write a comparison such as gap.count > 0`, `gap.count > 0`},
-		{`message contains `, `column 17: the expression ends too early; write what follows "contains"`, ""},
+		{`kind == gap`, `column 6: cannot apply == to a text and a gap; write "gap" in quotes for the text, or gap.count or gap.reason`, `kind == "gap"`},
+		{`time > "2026-01-01"`, `column 6: cannot apply > to a time and a text; write date("2026-01-31") for a time`, `time > date("2026-01-31")`},
+		{`seq contains "5"`, `column 5: cannot apply contains to a number and a text; write string(...) around the number`, `string(seq) contains "5"`},
+		{`not message contains "x"`, `column 1: not applies to the text only; write not (...) around the whole comparison`, `not (message contains "x")`},
+		{`seq`, `the expression returns a number, but must return true or false; write a comparison such as seq > 0`, `seq > 0`},
+		{`gap`, `the expression returns a gap, but must return true or false; write a comparison such as gap.count > 0`, `gap.count > 0`},
+		{`message contains `, `column 17: the expression ends too early; complete it after "contains"`, ""},
 		{`(seq > 5 and (seq < 9)`, `column 1: the bracket ( is not closed`, `(seq > 5 and (seq < 9))`},
-		{`seq > 5)`, `column 8: no bracket is open that ) closes; remove it`, `seq > 5`},
+		{`seq > 5)`, `column 8: ) closes no open bracket; remove it`, `seq > 5`},
 		{`message contains "x`, `column 18: the quote " is not closed`, `message contains "x"`},
 		{`message contains “x”`, `column 18: “ is not a quote here; write "`, `message contains "x"`},
 		{`seq ≥ 5`, `column 5: ≥ is not an operator; write >=`, `seq >= 5`},
@@ -50,12 +50,12 @@ func TestMistakesInExpressions(t *testing.T) {
 			t.Errorf("%s:\n got %v\nwant %s", tt.text, err, tt.want)
 		}
 		if _, err := Compile(Options{Filter: tt.remedy}); err != nil {
-			t.Errorf("%s: the remedy is no expression: %v", tt.remedy, err)
+			t.Errorf("%s: the remedy does not compile: %v", tt.remedy, err)
 		}
 	}
 }
 
-// The place of an error is within the expression, whatever that is.
+// The position of an error is within the expression, for any text.
 func FuzzMistake(f *testing.F) {
 	for _, text := range []string{`a = b`, `"`, `(`, "a\nb", `x ~`, `|`, `é &`, `'\`} {
 		f.Add(text)

@@ -16,7 +16,7 @@ import (
 const (
 	maxText   = 16 << 10 // bytes of an expression
 	maxNodes  = 2000     // operands, operators and calls
-	maxMemory = 10000    // elements of the lists that it makes
+	maxMemory = 10000    // elements of the lists that it creates
 )
 
 // An expression is a compiled text. It is not safe for concurrent use.
@@ -24,10 +24,10 @@ type expression struct {
 	key     string
 	program *vm.Program
 	used    map[string]bool
-	machine vm.VM // kept for its stack
+	machine vm.VM // reused for its stack
 }
 
-// compile checks that the text is of our dialect and gives a value of the kind.
+// compile checks that the text is in our dialect and returns a value of the kind.
 func (c *Compiler) compile(text string, captures []string, kind reflect.Kind) (p *program) {
 	p = &program{used: make(map[string]bool)}
 	defer func() {
@@ -39,7 +39,7 @@ func (c *Compiler) compile(text string, captures []string, kind reflect.Kind) (p
 		}
 	}()
 	if len(text) > maxText {
-		p.err = fmt.Errorf("is longer than %d bytes", maxText)
+		p.err = fmt.Errorf("the expression is longer than %d bytes; shorten it", maxText)
 		return p
 	}
 	d := &dialect{compiler: c, captures: captures, used: p.used, constant: make(map[ast.Node]bool)}
@@ -50,16 +50,16 @@ func (c *Compiler) compile(text string, captures []string, kind reflect.Kind) (p
 	return p
 }
 
-// expecting refuses what may turn out, at run time only, to give something else.
+// expecting rejects an expression that may return a value of another kind at run time.
 func expecting(kind reflect.Kind) expr.Option {
 	return func(c *conf.Config) { c.Expect, c.ExpectAny = kind, false }
 }
 
-// run evaluates the expression; an error of it is an *Error.
+// run evaluates the expression. An error is an *Error.
 func (x *expression) run(env any) (any, error) {
 	value, err := x.machine.Run(x.program, env)
 	if err != nil {
-		return nil, &Error{x.key, readable(err)}
+		return nil, &Error{x.key, positioned(err)}
 	}
 	return value, nil
 }

@@ -14,20 +14,20 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// An extractor takes the named groups of a regular expression out of a text.
+// An extractor extracts the named groups of a regular expression from a text.
 type extractor struct {
 	re     *regexp.Regexp
-	names  []string // of the groups that have one
-	groups []int    // their numbers
-	texts  []string // of the last event, for expressions
-	blank  []event.Capture
+	names  []string        // of the named groups
+	groups []int           // their numbers
+	texts  []string        // captures of the last event, for expressions
+	empty  []event.Capture // for events without a match
 }
 
-// groupName is for a pattern that does not compile: its captures are known all the
-// same, so that what uses them is no fault as well.
+// groupName finds the captures of a pattern that does not compile. Expressions that use
+// these captures are then not reported as faults too.
 var groupName = regexp.MustCompile(`\(\?P?<(\w+)>`)
 
-// newExtraction compiles a pattern. With an error it has names only.
+// newExtraction compiles a pattern. With an error, the extraction has only names.
 func (c *Compiler) newExtraction(text string) *extraction {
 	e := &extraction{}
 	for _, group := range groupName.FindAllStringSubmatch(text, -1) {
@@ -39,7 +39,7 @@ func (c *Compiler) newExtraction(text string) *extraction {
 	}
 	re, err := regexp.Compile(text)
 	if err != nil {
-		e.err = &Error{"extract", misplaced(text, err)}
+		e.err = &Error{"extract", atFault(text, err)}
 		return e
 	}
 	e.extractor = extractor{re: re}
@@ -54,16 +54,16 @@ func (c *Compiler) newExtraction(text string) *extraction {
 		}
 	}
 	if len(e.names) == 0 {
-		e.err = &Error{"extract", errors.New("has no named group; write one like (?P<unit>[a-z]+)")}
+		e.err = &Error{"extract", errors.New("the pattern needs a named group, such as (?P<unit>[a-z]+)")}
 	}
 
 	for _, name := range e.names {
-		e.blank = append(e.blank, event.Capture{Name: name})
+		e.empty = append(e.empty, event.Capture{Name: name})
 	}
 	return e
 }
 
-// columnOfSecond returns the column of the second group of a name.
+// columnOfSecond returns the column of the second group with a name.
 func columnOfSecond(text, name string) int {
 	seen := false
 	for _, at := range groupName.FindAllStringSubmatchIndex(text, -1) {
@@ -78,27 +78,28 @@ func columnOfSecond(text, name string) int {
 	return 1
 }
 
-// Captures returns the names of the groups of an extract pattern, also of one that
-// does not compile.
+// Captures returns the names of the groups of an extract pattern, even if it does not
+// compile.
 func Captures(pattern string) []string {
 	x, _ := NewCompiler(Vocabulary{}).extractor(pattern) // Compile reports the error
-	return x.known()
+	return x.captureNames()
 }
 
-// misplaced adds to an error of package regexp where the part stands that it names.
-func misplaced(text string, err error) error {
+// atFault adds the position of the part of the pattern that an error of package regexp
+// contains.
+func atFault(text string, err error) error {
 	var fault *syntax.Error
 	if !errors.As(err, &fault) || strings.Count(text, fault.Expr) != 1 {
-		return readable(err)
+		return positioned(err)
 	}
 	column := 1 + utf8.RuneCountInString(text[:strings.Index(text, fault.Expr)])
-	return &PositionError{1, column, readable(err).Error()}
+	return &PositionError{1, column, positioned(err).Error()}
 }
 
-// apply sets the captures of e: every named group, empty where it took no part in the
-// match. A gap has no text and no match, but the same names.
+// apply sets the captures of e: all named groups, with an empty value if the group did
+// not match. A gap has the same names with empty values.
 func (x *extractor) apply(e *event.Event) {
-	e.Captures = x.blank
+	e.Captures = x.empty
 	if e.Kind() != "event" {
 		return
 	}
@@ -106,7 +107,7 @@ func (x *extractor) apply(e *event.Event) {
 	if at == nil {
 		return
 	}
-	e.Captures = slices.Clone(x.blank)
+	e.Captures = slices.Clone(x.empty)
 	for i, group := range x.groups {
 		if from, to := at[2*group], at[2*group+1]; from >= 0 {
 			e.Captures[i].Value = e.Message[from:to:to]
@@ -124,7 +125,7 @@ func (x *extractor) captures(e *event.Event) []string {
 	return x.texts
 }
 
-func (x *extractor) known() []string {
+func (x *extractor) captureNames() []string {
 	if x == nil {
 		return nil
 	}

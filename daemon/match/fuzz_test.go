@@ -12,8 +12,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// Whatever an operator writes and a user of the kernel sends: no panic, an end
-// soon, and errors that are fit for a terminal.
+// For any rules and any event: no panic, an end within seconds, and errors that are
+// safe to print.
 func FuzzRules(f *testing.F) {
 	f.Add(`message contains "x"`, `(?P<a>x+)`, `message`, []byte("xx"))
 	f.Add(`captures.a == "x" and labels.site in ["a"]`, `(?P<a>x)`, `captures.a + host`, []byte("\xff\x00\x1b"))

@@ -12,56 +12,56 @@ import (
 	"github.com/expr-lang/expr/file"
 )
 
-// functions are those of expr whose cost is bounded by that of their arguments,
-// and whose result depends on nothing else: not on a clock nor on files.
+// functions are the supported functions of expr. Their cost is limited by their
+// arguments, and their result depends only on these, not on a clock or on files.
 var functions = []string{
 	"abs", "ceil", "date", "duration", "float", "floor", "indexOf", "int", "lastIndexOf", "len", "lower", "max", "min",
 	"round", "split", "string", "trim", "trimPrefix", "trimSuffix", "upper",
 }
 
-// methods are those of a time, a weekday, a month and a duration.
+// methods are the supported methods of times, weekdays, months and durations.
 var methods = []string{
 	"Day", "Format", "Hour", "Hours", "Milliseconds", "Minute", "Minutes", "Month", "Second", "Seconds", "String", "Unix",
 	"Weekday", "Year", "YearDay",
 }
 
-// maxStates bounds a regular expression: matching takes a step for each of its
-// states and each byte of the text, at worst.
+// maxStates limits a regular expression. In the worst case, matching needs one step per
+// state and byte of the text.
 const maxStates = 2000
 
-// maxSums bounds how often a text is copied to add another.
+// maxSums limits the operators + in an expression, each of which copies a text.
 const maxSums = 50
 
-// A dialect is what we take of the language of expr. It has no loops, no
-// variables, no patterns made at run time, and nothing that can double a text, so
-// that an expression costs at most its own length times that of the event's text,
-// whoever may write that. It has no nil, which would make an error at run time of a
-// field that is not there.
+// A dialect is the supported part of the language of expr. It excludes loops,
+// variables, patterns built at run time and everything that can double a text. The cost
+// of an expression is therefore at most its length times that of the event's text, for
+// any text. It also excludes nil, which would turn an absent field into an error at run
+// time.
 //
-// As a visitor of the syntax tree it notes the first fault and the fields that are
-// used, and puts an index in the place of each name of a capture.
+// As a visitor of the syntax tree, it records the first fault and the fields that are
+// used, and replaces the name of each capture by an index.
 type dialect struct {
 	compiler *Compiler
-	captures []string // the names that there are
+	captures []string // the known names
 	used     map[string]bool
 	constant map[ast.Node]bool
-	nils     bool // there is nil, as in JSON
+	allowNil bool // for JSON
 	sums     int
 	fault    *file.Error
 }
 
-// Visit implements ast.Visitor. Children come before their parents.
+// Visit implements ast.Visitor. It is called for children before their parents.
 func (d *dialect) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.NilNode:
-		if d.nils {
+		if d.allowNil {
 			break
 		}
-		d.refuse(n, "nothing here is nil: a field that is not there is empty, or 0")
+		d.reject(n, "nil is not supported; an absent field is empty or 0")
 	case *ast.VariableDeclaratorNode:
-		d.refuse(n, "let is not supported")
+		d.reject(n, "let is not supported")
 	case *ast.PredicateNode, *ast.PointerNode:
-		d.refuse(n, "functions that go through a list are not supported")
+		d.reject(n, "functions that iterate over a list are not supported")
 	case *ast.BuiltinNode:
 		d.function(n)
 	case *ast.CallNode:
@@ -70,7 +70,7 @@ func (d *dialect) Visit(node *ast.Node) {
 		d.binary(n)
 	case *ast.IdentifierNode:
 		if n.Value == "$env" {
-			d.refuse(n, "unknown name $env")
+			d.reject(n, "unknown name $env")
 		}
 		d.used[n.Value] = true
 	case *ast.MemberNode:
@@ -80,34 +80,34 @@ func (d *dialect) Visit(node *ast.Node) {
 	d.noteConstant(*node)
 }
 
-// function refuses what would cost more than its arguments: date reads a file for the
-// name of a time zone. Between single characters, which split makes without a
-// separator, string puts a space each and so makes a text twice as long, again and
-// again.
+// function rejects functions whose cost is not limited by their arguments. date reads a
+// file for the name of a time zone. split without a separator returns single
+// characters, and string writes them with spaces between, which doubles a text at each
+// use.
 func (d *dialect) function(n *ast.BuiltinNode) {
 	switch {
 	case !slices.Contains(functions, n.Name):
-		d.refuse(n, "the function %s is not supported; there are %s", n.Name, strings.Join(functions, ", "))
+		d.reject(n, "the function %s is not supported; use one of %s", n.Name, strings.Join(functions, ", "))
 	case n.Name == "date" && len(n.Arguments) > 2:
-		d.refuse(n.Arguments[2], "date takes a text and its layout; it is in UTC unless the text has an offset")
+		d.reject(n.Arguments[2], "date accepts only a text and a layout; the time is in UTC unless the text contains an offset")
 	case n.Name == "split" && len(n.Arguments) > 1:
 		if by, ok := n.Arguments[1].(*ast.StringNode); !ok || by.Value == "" {
-			d.refuse(n.Arguments[1], "split needs a separator in quotes")
+			d.reject(n.Arguments[1], "split requires a separator in quotes")
 		}
 	}
 }
 
-// method takes texts in quotes only: a layout that comes from the event could make
-// a text longer, again and again.
+// method accepts only texts in quotes: a layout from the event could lengthen a text at
+// each use.
 func (d *dialect) method(n *ast.CallNode) {
 	if of, ok := n.Callee.(*ast.MemberNode); ok {
 		if name, ok := of.Property.(*ast.StringNode); ok && !slices.Contains(methods, name.Value) {
-			d.refuse(name, "the method %s is not supported; there are %s", name.Value, strings.Join(methods, ", "))
+			d.reject(name, "the method %s is not supported; use one of %s", name.Value, strings.Join(methods, ", "))
 		}
 	}
 	for _, argument := range n.Arguments {
 		if _, ok := argument.(*ast.StringNode); !ok {
-			d.refuse(argument, "a method takes nothing but a text in quotes")
+			d.reject(argument, "the argument of a method must be a text in quotes")
 		}
 	}
 }
@@ -119,11 +119,11 @@ func (d *dialect) binary(n *ast.BinaryNode) {
 		d.pattern(n.Right)
 	case "+":
 		if d.sums++; d.sums > maxSums {
-			d.refuse(n, "there is more than %d times + in the expression", maxSums)
+			d.reject(n, "the expression contains more than %d operators +", maxSums)
 		}
 	case "..":
 		if !isInteger(n.Left) || !isInteger(n.Right) {
-			d.refuse(n, "the ends of a range must be numbers, like 8..17")
+			d.reject(n, "the ends of a range must be numbers, such as 8..17")
 		}
 	}
 }
@@ -139,16 +139,16 @@ func isInteger(n ast.Node) bool {
 func (d *dialect) pattern(n ast.Node) {
 	text, ok := n.(*ast.StringNode)
 	if !ok {
-		d.refuse(n, "a pattern must be one text in quotes")
+		d.reject(n, "a pattern must be one text in quotes")
 		return
 	}
 	if err := d.compiler.accept(text.Value); err != nil {
-		d.refuse(n, "%v", err)
+		d.reject(n, "%v", err)
 	}
 }
 
-// states is the size of a regular expression's program; 0 if it has a fault, which
-// others report.
+// states returns the size of a regular expression's program, or 0 if it is invalid,
+// which the compiler reports.
 func states(pattern string) int {
 	re, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
@@ -161,11 +161,12 @@ func states(pattern string) int {
 	return len(program.Inst)
 }
 
-// captured is the environment's list of captures. No expression can spell it.
+// captured is the name of the list of captures in the environment. No expression can
+// contain it.
 const captured = "captured texts"
 
-// member turns captures.NAME into an element of a list: names that do not exist
-// are faults, and no event needs a map.
+// member replaces captures.NAME by an element of a list. Unknown names are then faults,
+// and no event needs a map.
 func (d *dialect) member(node *ast.Node, n *ast.MemberNode) {
 	of, ok := n.Node.(*ast.IdentifierNode)
 	if !ok || of.Value != "captures" {
@@ -173,12 +174,12 @@ func (d *dialect) member(node *ast.Node, n *ast.MemberNode) {
 	}
 	name, ok := n.Property.(*ast.StringNode)
 	if !ok {
-		d.refuse(n.Property, "write the name of a capture, like captures.unit")
+		d.reject(n.Property, "write the name of a capture, such as captures.unit")
 		return
 	}
 	i := slices.Index(d.captures, name.Value)
 	if i < 0 {
-		d.refuse(n.Property, "unknown capture %s; %s", name.Value, d.known())
+		d.reject(n.Property, "unknown capture %s; %s", name.Value, d.captureList())
 		return
 	}
 	list := &ast.IdentifierNode{Value: captured}
@@ -187,14 +188,14 @@ func (d *dialect) member(node *ast.Node, n *ast.MemberNode) {
 	ast.Patch(node, &ast.MemberNode{Node: list, Property: &ast.IntegerNode{Value: i}})
 }
 
-func (d *dialect) known() string {
+func (d *dialect) captureList() string {
 	if len(d.captures) == 0 {
-		return "extract has no named groups"
+		return "extract contains no named groups"
 	}
 	return "extract has " + strings.Join(d.captures, ", ")
 }
 
-func (d *dialect) refuse(n ast.Node, format string, args ...any) {
+func (d *dialect) reject(n ast.Node, format string, args ...any) {
 	if d.fault == nil {
 		d.fault = &file.Error{Location: n.Location(), Message: fmt.Sprintf(format, args...)}
 	}

@@ -8,22 +8,22 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// A RateLimit lets Events pass in each time Per, and Burst at once after a pause;
-// a Burst of 0 is as much as Events. No Events is no limit.
+// A RateLimit lets Events pass per time Per, and Burst at once after a pause. A Burst
+// of 0 means Events. An Events of 0 disables the limit.
 type RateLimit struct {
 	Events int
 	Per    time.Duration
 	Burst  int
 }
 
-// A bucket holds one token for each event that may pass at once.
+// A bucket contains one token for each event that may pass immediately.
 type bucket struct {
 	size, tokens float64
 	perSecond    float64
 	last         time.Time // when it was filled
 }
 
-// newBucket returns a full one; nil if there is no limit.
+// newBucket returns a full bucket, or nil if the limit is disabled.
 func newBucket(l RateLimit) *bucket {
 	if l.Events <= 0 || l.Per <= 0 {
 		return nil
@@ -35,8 +35,8 @@ func newBucket(l RateLimit) *bucket {
 	return &bucket{size: size, tokens: size, perSecond: float64(l.Events) / l.Per.Seconds()}
 }
 
-// take takes a token, if there is one at that time. A clock that was set back
-// fills nothing, and the filling goes on from there.
+// take removes a token and reports whether one was available at that time. After the
+// clock is set back, the bucket fills from the new time on.
 func (b *bucket) take(now time.Time) bool {
 	if passed := now.Sub(b.last).Seconds(); passed > 0 {
 		b.tokens = min(b.size, b.tokens+passed*b.perSecond)
@@ -49,9 +49,9 @@ func (b *bucket) take(now time.Time) bool {
 	return true
 }
 
-// sampled picks one event of n by a hash of its id, so that the choice is the same
-// when the event is delivered again, after a crash too, and at every sink with the
-// same n. A counter would follow a pattern in the events, such as two in turn.
+// sampled selects one of n events by a hash of its id. The choice is the same at each
+// delivery of an event, also after a crash, and for each sink with the same n. A
+// counter would follow a pattern in the events, such as alternating texts.
 func sampled(e *event.Event, n uint64) bool {
 	h := uint64(14695981039346656037) // FNV-1a of the journal's id
 	for i := range len(e.JournalID) {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A step is an event received so long after start, and what is to become of it.
+// A step is an event, the time between start and its receipt, and the expected verdict.
 type step struct {
 	after time.Duration
 	text  string
@@ -83,21 +83,21 @@ func TestDedup(t *testing.T) {
 	}
 }
 
-// What the rate limit keeps back has not been there: its repetition may pass.
-func TestWhatTheRateLimitKeepsBackIsNoRepetitionLater(t *testing.T) {
+// An event that the rate limit suppressed did not pass, so its repetition may pass.
+func TestARateLimitedEventIsNotARepetitionLater(t *testing.T) {
 	r := mustCompile(t, Options{Dedup: Dedup{Window: time.Hour}, RateLimit: RateLimit{Events: 1, Per: time.Second}})
 	follow(t, r, []step{
 		{0, "a", Pass}, {0, "b", RateLimited}, {0, "a", Repeated}, {2 * time.Second, "b", Pass}, {2 * time.Second, "b", Repeated},
 	})
 }
 
-// Repetitions cost no token.
-func TestRepetitionsDoNotUseTheRateLimitUp(t *testing.T) {
+// Repetitions use no token.
+func TestRepetitionsUseNoToken(t *testing.T) {
 	r := mustCompile(t, Options{Dedup: Dedup{Window: time.Hour}, RateLimit: RateLimit{Events: 2, Per: time.Hour}})
 	follow(t, r, []step{{0, "a", Pass}, {0, "a", Repeated}, {0, "a", Repeated}, {0, "b", Pass}, {0, "c", RateLimited}})
 }
 
-func TestDedupForgetsTheOldestWhenThereAreTooManyKeys(t *testing.T) {
+func TestDedupRemovesTheOldestKeysAtTheLimit(t *testing.T) {
 	r := mustCompile(t, Options{Dedup: Dedup{Window: time.Hour}})
 	for i := range maxKeys + 1 {
 		evaluate(t, r, numbered(uint64(i+1), 0, fmt.Sprint(i)))
@@ -108,7 +108,7 @@ func TestDedupForgetsTheOldestWhenThereAreTooManyKeys(t *testing.T) {
 	follow(t, r, []step{{0, "1", Repeated}, {0, "0", Pass}, {0, "1", Pass}, {0, "3", Repeated}})
 }
 
-func TestDedupForgetsWhatIsTooOld(t *testing.T) {
+func TestDedupRemovesExpiredKeys(t *testing.T) {
 	r := mustCompile(t, Options{Dedup: Dedup{Window: time.Second}})
 	for i := range 1000 {
 		evaluate(t, r, numbered(uint64(i+1), time.Duration(i)*100*time.Millisecond, fmt.Sprint(i)))
@@ -121,12 +121,12 @@ func TestDedupForgetsWhatIsTooOld(t *testing.T) {
 func TestSampleIsTheSameOnEveryDeliveryAndAtEverySink(t *testing.T) {
 	const n, events = 10, 100_000
 	a, b := mustCompile(t, Options{Sample: n}), mustCompile(t, Options{Sample: n})
-	passed := [2]int{} // of the odd and the even numbers
+	passed := [2]int{} // with odd and even numbers
 	for seq := range uint64(events) {
 		e := numbered(seq, 0, "x")
 		v := evaluate(t, a, e)
 		if evaluate(t, b, e) != v || evaluate(t, a, e) != v {
-			t.Fatalf("event %d is judged differently again", seq)
+			t.Fatalf("event %d has another verdict the second time", seq)
 		}
 		if v == Pass {
 			passed[seq%2]++
@@ -139,8 +139,7 @@ func TestSampleIsTheSameOnEveryDeliveryAndAtEverySink(t *testing.T) {
 	}
 }
 
-// After an outage the events come at once, with the times at which they were
-// received.
+// After an outage, the events arrive at once, with their times of receipt.
 func TestCatchingUpDecidesAsLiveDeliveryDoes(t *testing.T) {
 	o := Options{RateLimit: RateLimit{Events: 1, Per: time.Second}, Dedup: Dedup{Window: 3 * time.Second}}
 	live, late := mustCompile(t, o), mustCompile(t, o)

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package match decides what becomes of each event of one sink before it is
-// delivered: whether the sink's filter asks for it, and whether it is suppressed
-// because there are too many or it was there already. It takes named parts out of
-// the text on the way.
+// Package match decides whether an event is delivered to a sink: whether it passes the
+// sink's filter, and whether it is suppressed as one of too many or as a repetition. It
+// also extracts named parts of the text.
 //
-// The rules apply in this order: extract, filter, sample, dedup, rate limit. An
-// event counts under the first that keeps it. What dedup remembers, and what costs
-// a token of the rate limit, has passed all of them.
+// The rules apply in this order: extract, filter, sample, dedup, rate limit. An event
+// counts under the first rule that rejects it. Only events that pass all rules are
+// recorded by dedup and use a token of the rate limit.
 //
-// Time is when an event was received, never the clock: a sink that catches up
-// after an outage gets what it would have got without one. State is in memory: a
+// The rules use the time of receipt, not the clock: a sink that catches up after an
+// outage receives the same events as without an outage. The state is in memory: a
 // restart begins with a full bucket and an empty window.
 //
-// The news of a loss, a gap, passes the filter or not like any event, but is never
-// suppressed. The summary of suppressed events, that Summaries returns, passes all.
+// A gap is filtered like an event, but never suppressed. The summaries that Summaries
+// returns pass all rules.
 package match
 
 import (
@@ -25,42 +24,42 @@ import (
 
 // Options are the rules of one sink. The zero value passes everything.
 type Options struct {
-	Filter    string // an expression that is true for what the sink is to get; empty is true
+	Filter    string // an expression that is true for the events to deliver; empty means all
 	Extract   string // a regular expression; its named groups become captures
-	Sample    int    // pass one event of so many; 0 and 1 pass all
+	Sample    int    // one of this many events passes; 0 and 1 pass all
 	RateLimit RateLimit
 	Dedup     Dedup
 }
 
-// Rules judge the events of one sink. They are not safe for concurrent use. Nil is
-// good for a sink without rules.
+// Rules evaluate the events of one sink. They are not safe for concurrent use. A nil
+// *Rules is valid for a sink without rules.
 type Rules struct {
-	extract *extractor
-	filter  *expression
-	env     *environ // of the filter
-	early   bool     // the filter needs the captures
-	sample  uint64
-	window  *window
-	bucket  *bucket
-	steady  func(time.Time) time.Time // of times of receipt
+	extract      *extractor
+	filter       *expression
+	env          *environments // of the filter
+	extractFirst bool          // the filter uses the captures
+	sample       uint64
+	window       *window
+	bucket       *bucket
+	steady       func(time.Time) time.Time // converts times of receipt
 
 	ledger ledger
 }
 
-// Follow has the rules measure the time between events by what steady makes of their
-// times: a clock that is not stepped. Without it they trust the clock.
-func (r *Rules) Follow(steady func(time.Time) time.Time) { r.steady = steady }
+// SetSteady sets a function that converts times of receipt to a clock that is never
+// stepped. The rules measure intervals with it. Without it they use the times of
+// receipt.
+func (r *Rules) SetSteady(steady func(time.Time) time.Time) { r.steady = steady }
 
-// Evaluate decides about one event and sets its captures; these are parts of its
-// text. Events come in the order in which they were received. An expression that
-// fails for this event keeps nothing from the sink: the verdict is Pass then, and
-// the error an *Error.
+// Evaluate returns the verdict for one event and sets its captures, which are parts of
+// its text. Events must be passed in the order of receipt. If an expression fails for
+// the event, the verdict is Pass and the error is an *Error.
 func (r *Rules) Evaluate(e *event.Event) (Verdict, error) {
-	if r.none() {
+	if r.isEmpty() {
 		return Pass, nil
 	}
 	if e.Suppressed != nil {
-		r.blankCaptures(e)
+		r.setEmptyCaptures(e)
 		return Pass, nil
 	}
 	if !r.suppresses() {
@@ -69,11 +68,11 @@ func (r *Rules) Evaluate(e *event.Event) (Verdict, error) {
 	at := r.steady(e.Time)
 	r.ledger.begin(at)
 	v, err := r.evaluate(e, at)
-	r.ledger.note(e, at, v)
+	r.ledger.count(e, at, v)
 	return v, err
 }
 
-func (r *Rules) none() bool {
+func (r *Rules) isEmpty() bool {
 	return r == nil || r.filter == nil && r.extract == nil && !r.suppresses()
 }
 
@@ -81,14 +80,14 @@ func (r *Rules) suppresses() bool { return r.sample > 1 || r.window != nil || r.
 
 func (r *Rules) evaluate(e *event.Event, at time.Time) (Verdict, error) {
 	e.Captures = nil
-	if r.extract != nil && r.early {
+	if r.extract != nil && r.extractFirst {
 		r.extract.apply(e)
 	}
-	wanted, err := r.wants(e)
-	if !wanted {
+	passes, err := r.passesFilter(e)
+	if !passes {
 		return Filtered, nil
 	}
-	if r.extract != nil && !r.early {
+	if r.extract != nil && !r.extractFirst {
 		r.extract.apply(e)
 	}
 	if err != nil || e.Gap != nil {
@@ -97,22 +96,23 @@ func (r *Rules) evaluate(e *event.Event, at time.Time) (Verdict, error) {
 	return r.suppress(e, at)
 }
 
-func (r *Rules) blankCaptures(e *event.Event) {
+func (r *Rules) setEmptyCaptures(e *event.Event) {
 	if r.extract != nil {
 		r.extract.apply(e)
 	}
 }
 
-// wants is true without a filter, and with one that fails.
-func (r *Rules) wants(e *event.Event) (bool, error) {
+// passesFilter also returns true if there is no filter, or if the filter fails.
+func (r *Rules) passesFilter(e *event.Event) (bool, error) {
 	if r.filter == nil {
 		return true, nil
 	}
-	value, err := r.filter.run(r.env.of(e, r.captures(e)))
+	value, err := r.filter.run(r.env.build(e, r.captures(e)))
 	return err != nil || value == true, err
 }
 
-// captures are those that e has: none while extract was not applied to it.
+// captures returns the captures of e. It returns nothing before extract was applied to
+// e.
 func (r *Rules) captures(e *event.Event) []string {
 	if r.extract == nil {
 		return nil
@@ -138,23 +138,23 @@ func (r *Rules) suppress(e *event.Event, at time.Time) (Verdict, error) {
 		return RateLimited, nil
 	}
 	if r.window != nil {
-		r.window.pass(key, at)
+		r.window.add(key, at)
 	}
 	return Pass, nil
 }
 
-// Summaries appends to dst an event for each reason and period of suppression that
-// is due, and returns the extended slice. A period lasts ten seconds, by receipt or
-// by the clock, now, whichever ends first, so call it before an event that passes,
-// and at times when none comes; all are due at the end.
+// Summaries appends an event for each reason and completed period of suppression, and
+// returns the extended slice. A period ends after ten seconds of the times of receipt,
+// or after ten seconds of the clock, now. Call Summaries before an event that passes,
+// and regularly while no event arrives. If end is true, all periods end.
 func (r *Rules) Summaries(dst []event.Event, now time.Time, end bool) []event.Event {
 	if r == nil || !r.suppresses() {
 		return dst
 	}
 	first := len(dst)
-	dst = r.ledger.take(dst, now, end)
+	dst = r.ledger.appendCompleted(dst, now, end)
 	for i := first; i < len(dst); i++ {
-		r.blankCaptures(&dst[i])
+		r.setEmptyCaptures(&dst[i])
 	}
 	return dst
 }

@@ -15,7 +15,7 @@ import (
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// numbered is the event with that number, received so long after start.
+// numbered returns the event with that number, received that long after start.
 func numbered(seq uint64, after time.Duration, text string) *event.Event {
 	return &event.Event{
 		JournalID: "9f3c", Seq: seq, Time: start.Add(after),
@@ -32,7 +32,7 @@ func mustCompile(t testing.TB, o Options) *Rules {
 	return r
 }
 
-// evaluate fails the test on an error of an expression.
+// evaluate fails the test if an expression fails.
 func evaluate(t testing.TB, r *Rules, e *event.Event) Verdict {
 	t.Helper()
 	v, err := r.Evaluate(e)
@@ -83,38 +83,38 @@ func TestErrorsNameTheKeyThePlaceAndTheRemedy(t *testing.T) {
 	}{
 		{Options{Filter: `mesage contains "x"`}, `filter: column 1: unknown name mesage; write message`},
 		{Options{Filter: "host == \"a\" or\n  prio > 3"}, `filter: line 2, column 3: unknown name prio; write "prio"` + fields},
-		{Options{Filter: `message`}, `filter: the expression gives a text, but must give true or false; write a comparison such as message != ""`},
-		{Options{Filter: `seq == "7"`}, `filter: column 5: == cannot have a number and a text as its sides; write the number without quotes, int(...) around the text, or string(...) around the number`},
+		{Options{Filter: `message`}, `filter: the expression returns a text, but must return true or false; write a comparison such as message != ""`},
+		{Options{Filter: `seq == "7"`}, `filter: column 5: cannot apply == to a number and a text; write the number without quotes, int(...) around the text, or string(...) around the number`},
 		{Options{Filter: `message matches "("`}, "filter: column 9: error parsing regexp: missing closing ): `(`"},
 		{Options{Filter: `message matches host`}, `filter: column 17: a pattern must be one text in quotes`},
-		{Options{Filter: `message contains`}, `filter: column 17: the expression ends too early; write what follows "contains"`},
-		{Options{Filter: `captures.unit == "a"`}, `filter: column 10: unknown capture unit; extract has no named groups`},
+		{Options{Filter: `message contains`}, `filter: column 17: the expression ends too early; complete it after "contains"`},
+		{Options{Filter: `captures.unit == "a"`}, `filter: column 10: unknown capture unit; extract contains no named groups`},
 		{Options{Filter: `captures.unit == "a"`, Extract: `(?P<device>.)(?P<user>.)`}, `filter: column 10: unknown capture unit; extract has device, user`},
-		{Options{Filter: `captures[host] == "a"`, Extract: `(?P<device>.)`}, `filter: column 10: write the name of a capture, like captures.unit`},
-		{Options{Filter: `len(captures) == 1`, Extract: `(?P<device>.)`}, `filter: column 5: write the name of a capture, like captures.unit`},
+		{Options{Filter: `captures[host] == "a"`, Extract: `(?P<device>.)`}, `filter: column 10: write the name of a capture, such as captures.unit`},
+		{Options{Filter: `len(captures) == 1`, Extract: `(?P<device>.)`}, `filter: column 5: write the name of a capture, such as captures.unit`},
 		{Options{Filter: `gap.seconds > 1`}, `filter: column 5: gap has no field seconds; write gap.count or gap.reason`},
 		{Options{Filter: `Others.ID == id`}, `filter: column 1: unknown name Others; write "Others"` + fields},
-		{Options{Filter: `host == nil`}, `filter: column 9: nothing here is nil: a field that is not there is empty, or 0`},
-		{Options{Filter: `now() > time`}, `filter: column 1: the function now is not supported; there are abs, ceil, date, duration, float, floor, indexOf, int, lastIndexOf, len, lower, max, min, round, split, string, trim, trimPrefix, trimSuffix, upper`},
+		{Options{Filter: `host == nil`}, `filter: column 9: nil is not supported; an absent field is empty or 0`},
+		{Options{Filter: `now() > time`}, `filter: column 1: the function now is not supported; use one of abs, ceil, date, duration, float, floor, indexOf, int, lastIndexOf, len, lower, max, min, round, split, string, trim, trimPrefix, trimSuffix, upper`},
 		{Options{Filter: `let x = host; x == host`}, `filter: column 5: let is not supported`},
-		{Options{Filter: `all(1..9, # > seq)`}, `filter: column 11: functions that go through a list are not supported`},
-		{Options{Filter: `split(message, "")[0] == "a"`}, `filter: column 16: split needs a separator in quotes`},
-		{Options{Filter: `time > date("2026", "2006", "Europe/Berlin")`}, `filter: column 29: date takes a text and its layout; it is in UTC unless the text has an offset`},
-		{Options{Filter: `time.Format(message) == "a"`}, `filter: column 13: a method takes nothing but a text in quotes`},
-		{Options{Filter: `time.Local() == time`}, `filter: column 6: the method Local is not supported; there are Day, Format, Hour, Hours, Milliseconds, Minute, Minutes, Month, Second, Seconds, String, Unix, Weekday, Year, YearDay`},
-		{Options{Filter: `0` + strings.Repeat(" + 1", maxSums+1) + ` == seq`}, `filter: column 203: there is more than 50 times + in the expression`},
+		{Options{Filter: `all(1..9, # > seq)`}, `filter: column 11: functions that iterate over a list are not supported`},
+		{Options{Filter: `split(message, "")[0] == "a"`}, `filter: column 16: split requires a separator in quotes`},
+		{Options{Filter: `time > date("2026", "2006", "Europe/Berlin")`}, `filter: column 29: date accepts only a text and a layout; the time is in UTC unless the text contains an offset`},
+		{Options{Filter: `time.Format(message) == "a"`}, `filter: column 13: the argument of a method must be a text in quotes`},
+		{Options{Filter: `time.Local() == time`}, `filter: column 6: the method Local is not supported; use one of Day, Format, Hour, Hours, Milliseconds, Minute, Minutes, Month, Second, Seconds, String, Unix, Weekday, Year, YearDay`},
+		{Options{Filter: `0` + strings.Repeat(" + 1", maxSums+1) + ` == seq`}, `filter: column 203: the expression contains more than 50 operators +`},
 		{Options{Filter: `$env == 1`}, `filter: column 1: unknown name $env; write "$env"` + fields},
-		{Options{Filter: `seq in 0..len(message)`}, `filter: column 9: the ends of a range must be numbers, like 8..17`},
+		{Options{Filter: `seq in 0..len(message)`}, `filter: column 9: the ends of a range must be numbers, such as 8..17`},
 		{Options{Filter: "host == '\x1b[31m' + x\u202e"}, `filter: column 20: unrecognized character: U+202E`},
-		{Options{Filter: strings.Repeat(" ", maxText) + "true"}, `filter: is longer than 16384 bytes`},
+		{Options{Filter: strings.Repeat(" ", maxText) + "true"}, `filter: the expression is longer than 16384 bytes; shorten it`},
 		{Options{Filter: `message matches "` + strings.Repeat("(a?){1000}", 9) + `"`}, `filter: column 17: the pattern is too large; repeat less in it`},
 		{Options{Extract: `(`}, "extract: column 1: error parsing regexp: missing closing ): `(`"},
 		{Options{Extract: `é(?P<a>x)[z-a]`}, "extract: column 11: error parsing regexp: invalid character class range: `z-a`"},
-		{Options{Extract: `(unit)`}, `extract: has no named group; write one like (?P<unit>[a-z]+)`},
+		{Options{Extract: `(unit)`}, `extract: the pattern needs a named group, such as (?P<unit>[a-z]+)`},
 		{Options{Extract: `(?P<a>` + strings.Repeat("(a?){1000}", 9) + `)`}, `extract: the pattern is too large; repeat less in it`},
 		{Options{Filter: `captures.a == "x" or captures.b == "y"`, Extract: `(?P<a>x`}, "filter: column 31: unknown capture b; extract has a\nextract: column 1: error parsing regexp: missing closing ): `(?P<a>x`"},
-		{Options{Dedup: Dedup{Key: `seq`}}, `dedup.key: the expression gives a number, but must give a text; write string(...) around it`},
-		{Options{Filter: `x`, Extract: `x`, Dedup: Dedup{Key: `x`}}, `filter: column 1: unknown name x; write "x"` + fields + "\nextract: has no named group; write one like (?P<unit>[a-z]+)\ndedup.key: column 1: unknown name x; write \"x\"" + fields},
+		{Options{Dedup: Dedup{Key: `seq`}}, `dedup.key: the expression returns a number, but must return a text; write string(...) around it`},
+		{Options{Filter: `x`, Extract: `x`, Dedup: Dedup{Key: `x`}}, `filter: column 1: unknown name x; write "x"` + fields + "\nextract: the pattern needs a named group, such as (?P<unit>[a-z]+)\ndedup.key: column 1: unknown name x; write \"x\"" + fields},
 	}
 	for _, test := range tests {
 		_, err := Compile(test.o)
@@ -124,7 +124,7 @@ func TestErrorsNameTheKeyThePlaceAndTheRemedy(t *testing.T) {
 		}
 		var fault *Error
 		if !errors.As(err, &fault) {
-			t.Errorf("%T is no *Error", err)
+			t.Errorf("%T is not an *Error", err)
 		}
 		if diff := cmp.Diff(test.want, err.Error()); diff != "" {
 			t.Errorf("error (-want +got):\n%s", diff)
@@ -132,7 +132,7 @@ func TestErrorsNameTheKeyThePlaceAndTheRemedy(t *testing.T) {
 	}
 }
 
-func TestAnExpressionThatFailsKeepsNothingBack(t *testing.T) {
+func TestAnExpressionThatFailsLetsEventsPass(t *testing.T) {
 	tests := []struct {
 		o    Options
 		want string
@@ -145,7 +145,7 @@ func TestAnExpressionThatFailsKeepsNothingBack(t *testing.T) {
 	for _, test := range tests {
 		test.o.Extract = `(?P<letter>m)`
 		r := mustCompile(t, test.o)
-		for range 2 { // a failure leaves nothing behind
+		for range 2 { // a failure changes no state
 			e := numbered(1, 0, "\x1b[31m")
 			v, err := r.Evaluate(e)
 			var fault *Error
@@ -206,9 +206,9 @@ func TestNamedGroupsExistForGapsAndSummaries(t *testing.T) {
 		for seq := range uint64(2) {
 			evaluate(t, r, numbered(3+seq, 0, "a"))
 		}
-		told := r.Summaries(nil, time.Time{}, true)
-		if len(told) != 1 || !cmp.Equal(want, told[0].Captures) {
-			t.Errorf("summaries %+v", told)
+		summaries := r.Summaries(nil, time.Time{}, true)
+		if len(summaries) != 1 || !cmp.Equal(want, summaries[0].Captures) {
+			t.Errorf("summaries %+v", summaries)
 		}
 	}
 }

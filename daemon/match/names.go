@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// textMap is the type of the fields that contain texts by name.
+// textMap is the type of fields that contain texts by name.
 const textMap = "map[string]string"
 
-// names are the fields that an expression can use, and what advice about a wrong name
-// depends on.
+// names are the fields that an expression can use, and the data for advice about a
+// wrong name.
 type names struct {
 	known        []string
-	synonyms     map[string]string // of other programs, in lower case, to a known name
+	synonyms     map[string]string // names of other programs in lower case, with the known name
 	null         string            // advice about null
 	set, element string            // the field of the type textMap, and one of its elements
 }
@@ -47,14 +47,14 @@ func responseNames() names {
 	}
 }
 
-// unknownName suggests the name that was probably meant.
+// unknownName suggests the name that was probably intended.
 func unknownName(m *mistake, match []string) string {
 	name, lower := match[1], strings.ToLower(match[1])
 	if advice := m.names.advice(name, lower); advice != "" {
 		return fmt.Sprintf("unknown name %s; %s", name, advice)
 	}
 	if name == "captures" && slices.Contains(m.names.known, name) {
-		return "write the name of a capture, like captures.unit"
+		return "write the name of a capture, such as captures.unit"
 	}
 	for _, field := range m.names.known {
 		if isSimilar(lower, field) {
@@ -64,7 +64,7 @@ func unknownName(m *mistake, match []string) string {
 	return fmt.Sprintf("unknown name %s; write %q in quotes if it is a text, or one of %s", name, name, strings.Join(m.names.known, ", "))
 }
 
-// advice returns "" for a name that is similar to known ones at most.
+// advice returns "" if the name is unknown, or only similar to a known name.
 func (n *names) advice(name, lower string) string {
 	switch {
 	case lower == "true" || lower == "false":

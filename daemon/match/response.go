@@ -17,29 +17,29 @@ import (
 	"github.com/expr-lang/expr/vm"
 )
 
-// A Response is an expression that decides what a response to a request means. It has the
-// bounds of a filter: no loops, and a cost that its length and the response's bound. It is
-// not safe for concurrent use.
+// A Response is an expression that interprets the response to a request. It has the
+// limits of a filter: no loops, and a cost that is limited by its length and the
+// response. It is not safe for concurrent use.
 type Response struct{ x *expression }
 
-// The words that a Response may return in place of true and false.
+// The results that a Response may return instead of true and false.
 const (
 	ResponseTaken     = "taken"
 	ResponseRetry     = "retry"
 	ResponsePermanent = "permanent"
 )
 
-var responseWords = []string{ResponseTaken, ResponseRetry, ResponsePermanent}
+var responseResults = []string{ResponseTaken, ResponseRetry, ResponsePermanent}
 
-// reply is what the expression can name.
+// reply contains the fields that the expression can use.
 type reply struct {
 	Status  int               `expr:"status"`
 	Headers map[string]string `expr:"headers"` // by names in lower case
 	Body    string            `expr:"body"`
-	JSON    any               `expr:"json"` // nil when the body is not JSON
+	JSON    any               `expr:"json"` // nil if the body is not JSON
 }
 
-// CompileResponse checks and compiles the text; an error of it says in which column.
+// CompileResponse checks and compiles the text. An error contains the column.
 func CompileResponse(text string) (r *Response, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -52,7 +52,7 @@ func CompileResponse(text string) (r *Response, err error) {
 	if len(text) > maxText {
 		return nil, fmt.Errorf("is longer than %d bytes", maxText)
 	}
-	d := &dialect{compiler: NewCompiler(Vocabulary{}), used: make(map[string]bool), constant: make(map[ast.Node]bool), nils: true}
+	d := &dialect{compiler: NewCompiler(Vocabulary{}), used: make(map[string]bool), constant: make(map[ast.Node]bool), allowNil: true}
 	p, err := expr.Compile(text, expr.Env(reply{}), expr.Patch(d), expr.MaxNodes(maxNodes))
 	if d.fault != nil {
 		return nil, d.fault.Bind(file.NewSource(text))
@@ -66,29 +66,29 @@ func CompileResponse(text string) (r *Response, err error) {
 	return &Response{&expression{key: "response", program: p, used: d.used, machine: vm.VM{MemoryBudget: maxMemory}}}, nil
 }
 
-// checkResult rejects what can be neither a condition nor one of the words.
+// checkResult rejects a result that is neither a condition nor one of responseResults.
 func checkResult(n ast.Node) error {
 	switch n := n.(type) {
 	case *ast.ConditionalNode:
 		return errors.Join(checkResult(n.Exp1), checkResult(n.Exp2))
 	case *ast.StringNode:
-		if !slices.Contains(responseWords, n.Value) {
-			return noVerdict(n.Value)
+		if !slices.Contains(responseResults, n.Value) {
+			return invalidResult(n.Value)
 		}
 		return nil
 	}
 	if of := n.Type(); of != nil && of.Kind() != reflect.Bool && of.Kind() != reflect.String && of.Kind() != reflect.Interface {
-		return noVerdict(typeName(of.String()))
+		return invalidResult(typeName(of.String()))
 	}
 	return nil
 }
 
-func noVerdict(got any) error {
-	return fmt.Errorf("returns %v; write a condition such as json.ok == true, or return one of %q", got, responseWords)
+func invalidResult(got any) error {
+	return fmt.Errorf("returns %v; write a condition such as json.ok == true, or return one of %q", got, responseResults)
 }
 
-// Evaluate returns true, false or one of the words. No error repeats a part of the
-// response. Cut says that the body is only the beginning of it.
+// Evaluate returns true, false or one of the results. Its errors contain no part of the
+// response. The argument cut is true if the body is incomplete.
 func (r *Response) Evaluate(status int, header http.Header, body []byte, cut bool) (any, error) {
 	env := reply{Status: status}
 	if r.x.uses("headers") {
@@ -110,22 +110,23 @@ func (r *Response) Evaluate(status int, header http.Header, body []byte, cut boo
 	}
 	value, err := r.x.machine.Run(r.x.program, env)
 	if err != nil {
-		return nil, atPlace(err)
+		return nil, evaluationError(err)
 	}
-	if word, ok := value.(string); ok && slices.Contains(responseWords, word) {
-		return word, nil
+	if result, ok := value.(string); ok && slices.Contains(responseResults, result) {
+		return result, nil
 	}
 	if holds, ok := value.(bool); ok {
 		return holds, nil
 	}
-	return nil, noVerdict(fmt.Sprintf("a value of the type %T", value))
+	return nil, invalidResult(fmt.Sprintf("a value of the type %T", value))
 }
 
-// atPlace keeps where an evaluation failed. The text may repeat the response.
-func atPlace(err error) error {
+// evaluationError contains the position of err, but not its text, which may contain the
+// response.
+func evaluationError(err error) error {
 	var at *file.Error
 	if !errors.As(err, &at) {
 		return errors.New("cannot be evaluated for this response")
 	}
-	return fmt.Errorf("column %d: cannot be evaluated for this response; a part that it names is not there, or has another type", at.Column+1)
+	return fmt.Errorf("column %d: cannot be evaluated for this response; a field is absent or has another type", at.Column+1)
 }

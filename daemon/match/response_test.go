@@ -45,7 +45,7 @@ func TestAResponseThatCannotWorkIsRejected(t *testing.T) {
 	for expression, want := range map[string]string{
 		`jsn.errors == false`:            "column 1: unknown name jsn; write json",
 		`json.errors = false`:            `column 13: "=" is not an operator; write ==`,
-		`status == "200"`:                "column 8: == cannot have a number and a text as its sides; write the number without quotes",
+		`status == "200"`:                "column 8: cannot apply == to a number and a text; write the number without quotes",
 		`code == 200`:                    "column 1: unknown name code; write status",
 		`Status == 200`:                  "column 1: unknown name Status; write status",
 		`json.error == null`:             "column 15: unknown name null; write nil",

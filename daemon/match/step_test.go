@@ -9,7 +9,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// A step of the clock between two events neither ends a window nor fills a bucket.
+// A clock step between two events neither ends a window nor fills a bucket.
 func TestAStepOfTheClockChangesNoVerdict(t *testing.T) {
 	begin := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, step := range map[string]time.Duration{"forward": 6 * 365 * 24 * time.Hour, "back": -6 * 365 * 24 * time.Hour} {
@@ -19,7 +19,7 @@ func TestAStepOfTheClockChangesNoVerdict(t *testing.T) {
 		} {
 			r := mustCompile(t, o)
 			steady := begin
-			r.Follow(func(time.Time) time.Time { return steady })
+			r.SetSteady(func(time.Time) time.Time { return steady })
 			e := &event.Event{Time: begin, Message: []byte("x")}
 			if v, err := r.Evaluate(e); v != Pass || err != nil {
 				t.Fatalf("%s: %v, %v", rule, v, err)

@@ -8,37 +8,37 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// summaryAfter is how long a period of suppression lasts at most. Summaries that
-// came sooner would be as many as the events that a limit lets pass.
+// summaryAfter is the maximum length of a period of suppression. With a shorter one,
+// summaries could be as many as the events that a limit lets pass.
 const summaryAfter = 10 * time.Second
 
 // A period counts what was suppressed for one reason since the last summary.
 type period struct {
 	count    uint64
 	from, to time.Time // receipt of the first and the last
-	began    time.Time // from, by the steady clock
-	since    time.Time // when Summaries first saw it, by the clock; zero if not yet
+	began    time.Time // from, on the steady clock
+	since    time.Time // when Summaries first saw the period, on the clock; zero before
 }
 
-// A ledger keeps the periods of one sink.
+// A ledger contains the periods of one sink.
 type ledger struct {
-	periods [len(reasons)]period
-	last    event.Event   // the last one judged, without its text
-	due     []event.Event // summaries to be taken
+	periods   [len(reasons)]period
+	last      event.Event   // the last evaluated event, without its text
+	completed []event.Event // summaries for the next appendCompleted
 }
 
-// begin ends the periods that have lasted long enough at that time, when the next event was
-// received. It is called before that is judged.
+// begin ends the periods that have reached their length when the next event was
+// received. It is called before that event is evaluated.
 func (l *ledger) begin(at time.Time) {
 	for v := range l.periods {
 		if p := &l.periods[v]; p.count > 0 && at.Sub(p.began).Abs() >= summaryAfter {
-			l.due = append(l.due, l.summary(Verdict(v)))
+			l.completed = append(l.completed, l.summary(Verdict(v)))
 		}
 	}
 }
 
-// note counts e, which was received at that time, under its verdict.
-func (l *ledger) note(e *event.Event, at time.Time, v Verdict) {
+// count counts e, which was received at that time, under its verdict.
+func (l *ledger) count(e *event.Event, at time.Time, v Verdict) {
 	l.last = event.Event{
 		JournalID: e.JournalID, Seq: e.Seq, Time: e.Time,
 		Host: e.Host, Family: e.Family, Group: e.Group, Origin: e.Origin,
@@ -54,10 +54,10 @@ func (l *ledger) note(e *event.Event, at time.Time, v Verdict) {
 	p.to = e.Time
 }
 
-// take appends the summaries that are due.
-func (l *ledger) take(dst []event.Event, now time.Time, end bool) []event.Event {
-	dst = append(dst, l.due...)
-	l.due = nil
+// appendCompleted appends the summaries of completed periods.
+func (l *ledger) appendCompleted(dst []event.Event, now time.Time, end bool) []event.Event {
+	dst = append(dst, l.completed...)
+	l.completed = nil
 	for v := range l.periods {
 		p := &l.periods[v]
 		switch {
@@ -71,9 +71,9 @@ func (l *ledger) take(dst []event.Event, now time.Time, end bool) []event.Event 
 	return dst
 }
 
-// summary tells of a period and ends it. It stands behind the last event judged and
-// has that one's number: no sink sees a number that is less than one before. The
-// reason makes its id unique, because a period has at least one event of its own.
+// summary returns the summary of a period and ends it. The summary has the number of
+// the last evaluated event, so a sink never sees a number lower than an earlier one.
+// The reason makes its id unique, because each period has at least one event.
 func (l *ledger) summary(v Verdict) event.Event {
 	p := &l.periods[v]
 	e := l.last

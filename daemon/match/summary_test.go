@@ -11,7 +11,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// summed is the summary at the event with that number, received so long after start.
+// summed returns the summary with that event number, received that long after start.
 func summed(seq uint64, after time.Duration, count uint64, reason string, from, to time.Duration) event.Event {
 	e := *numbered(seq, after, "")
 	e.Message = nil
@@ -21,7 +21,7 @@ func summed(seq uint64, after time.Duration, count uint64, reason string, from, 
 
 const sec = time.Second
 
-func TestASummaryTellsOfEachReasonAtTheEnd(t *testing.T) {
+func TestEachReasonHasASummaryAtTheEnd(t *testing.T) {
 	r := mustCompile(t, Options{Dedup: Dedup{Window: time.Hour}, RateLimit: RateLimit{Events: 1, Per: time.Hour}})
 	follow(t, r, []step{{0, "a", Pass}, {1 * sec, "a", Repeated}, {2 * sec, "b", RateLimited}, {3 * sec, "a", Repeated}, {4 * sec, "c", RateLimited}})
 	if got := r.Summaries(nil, start, false); got != nil {
@@ -37,12 +37,12 @@ func TestASummaryTellsOfEachReasonAtTheEnd(t *testing.T) {
 		t.Errorf("ids %s, %s", got[1].ID(), got[2].ID())
 	}
 	if got := r.Summaries(nil, start, true); got != nil {
-		t.Errorf("told twice: %v", got)
+		t.Errorf("summaries returned twice: %v", got)
 	}
 }
 
-// A limit that lets one event of two pass must not send a summary with each.
-func TestASummaryComesAtMostEveryTenSeconds(t *testing.T) {
+// A limit that lets every second event pass must not produce a summary for each.
+func TestSummariesAreAtLeastTenSecondsApart(t *testing.T) {
 	r := mustCompile(t, Options{RateLimit: RateLimit{Events: 1, Per: sec}})
 	var got []event.Event
 	for i := range uint64(60) { // two events a second, for half a minute
@@ -63,10 +63,10 @@ func TestASummaryComesAtMostEveryTenSeconds(t *testing.T) {
 	}
 }
 
-func TestASummaryIsDueByTheClockWhenNoEventComes(t *testing.T) {
+func TestThePeriodEndsByTheClockWithoutEvents(t *testing.T) {
 	r := mustCompile(t, Options{Dedup: Dedup{Window: time.Hour}})
 	follow(t, r, []step{{0, "a", Pass}, {0, "a", Repeated}})
-	clock := start.Add(time.Hour) // catching up: it has nothing to do with receipt
+	clock := start.Add(time.Hour) // while catching up, the clock is unrelated to the times of receipt
 	for _, wait := range []time.Duration{0, 5 * sec, 9 * sec} {
 		if got := r.Summaries(nil, clock.Add(wait), false); got != nil {
 			t.Errorf("after %v: %v", wait, got)
@@ -87,9 +87,9 @@ func TestAClockThatWasSetBackEndsAPeriod(t *testing.T) {
 	}
 }
 
-// Whatever the order of suppression, a sink sees numbers that never fall, and the
-// counts of all summaries are those of the verdicts.
-func TestSummariesCountExactlyAndNumbersNeverFall(t *testing.T) {
+// For any order of suppression, the numbers that a sink sees never decrease, and the
+// counts of all summaries equal those of the verdicts.
+func TestSummariesCountExactlyAndNumbersNeverDecrease(t *testing.T) {
 	r := mustCompile(t, Options{
 		Filter: "seq % 7 != 0", Sample: 2, Dedup: Dedup{Window: 20 * sec, Key: "message[:1]"}, RateLimit: RateLimit{Events: 1, Per: 2 * sec},
 	})
@@ -121,7 +121,7 @@ func TestSummariesCountExactlyAndNumbersNeverFall(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(want) != 3 {
-		t.Errorf("suppressed (-judged +told):\n%s", diff)
+		t.Errorf("suppressed (-verdicts +summaries):\n%s", diff)
 	}
 }
 

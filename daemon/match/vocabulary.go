@@ -12,19 +12,19 @@ import (
 	"github.com/expr-lang/expr/ast"
 )
 
-// A Vocabulary lists the values that some fields of events can have. A comparison with
-// any other value is a mistake, because its result is the same for every event. The zero
-// Vocabulary knows no such field.
+// A Vocabulary contains the values that some fields of events can have. A comparison
+// with another value is a mistake, because its result is the same for every event. The
+// zero Vocabulary contains no field.
 type Vocabulary struct {
-	Fields map[string]FieldValues // by name, like kind or gap.reason
-	// Labels are the names in event.labels; nil when they are not known.
+	Fields map[string]FieldValues // by name, such as kind or gap.reason
+	// Labels are the names in event.labels; nil if they are not known.
 	Labels []string
 }
 
 // FieldValues are all values that one field can have.
 type FieldValues struct {
 	Values []string
-	Advice string // what to write instead; empty names the list
+	Advice string // the remedy; if empty, it is the list of values
 }
 
 func (f *FieldValues) advice() string {
@@ -58,7 +58,7 @@ func (d *dialect) comparison(n *ast.BinaryNode) {
 	}
 	for at, text := range d.texts(constant) {
 		if !slices.ContainsFunc(values.Values, func(value string) bool { return canHold(n.Operator, value, text) }) {
-			d.refuse(at, "%s %s %q; %s", field, verb(n.Operator), text, values.advice())
+			d.reject(at, "%s %s %q; %s", field, verb(n.Operator), text, values.advice())
 		}
 	}
 }
@@ -95,8 +95,8 @@ func canHold(operator, value, text string) bool {
 	return true
 }
 
-// fieldOf returns the name of the field that a node reads, like gap.reason, and "" for
-// any other node.
+// fieldOf returns the name of the field that a node reads, such as gap.reason, or ""
+// for any other node.
 func fieldOf(n ast.Node) string {
 	switch n := n.(type) {
 	case *ast.ChainNode:
@@ -113,7 +113,7 @@ func fieldOf(n ast.Node) string {
 	return ""
 }
 
-// texts yields the texts that a constant consists of, with their nodes.
+// texts yields the texts of a constant, with their nodes.
 func (d *dialect) texts(n ast.Node) iter.Seq2[ast.Node, string] {
 	return func(yield func(ast.Node, string) bool) {
 		elements := []ast.Node{n}
@@ -129,7 +129,7 @@ func (d *dialect) texts(n ast.Node) iter.Seq2[ast.Node, string] {
 	}
 }
 
-// label rejects labels.NAME when no event has the label.
+// label rejects labels.NAME if event.labels lacks the name.
 func (d *dialect) label(n *ast.MemberNode) {
 	if of, ok := n.Node.(*ast.IdentifierNode); !ok || of.Value != "labels" {
 		return
@@ -139,7 +139,7 @@ func (d *dialect) label(n *ast.MemberNode) {
 	}
 }
 
-// labelIn is label for "NAME" in labels.
+// labelIn does the same for "NAME" in labels.
 func (d *dialect) labelIn(n *ast.BinaryNode) {
 	name, ok := n.Left.(*ast.StringNode)
 	if ok && n.Operator == "in" && fieldOf(n.Right) == "labels" {
@@ -152,8 +152,8 @@ func (d *dialect) knownLabel(name *ast.StringNode) {
 	switch {
 	case labels == nil || slices.Contains(labels, name.Value):
 	case len(labels) == 0:
-		d.refuse(name, "unknown label %s; event.labels is empty", name.Value)
+		d.reject(name, "unknown label %s; event.labels is empty", name.Value)
 	default:
-		d.refuse(name, "unknown label %s; event.labels has %s", name.Value, strings.Join(labels, ", "))
+		d.reject(name, "unknown label %s; event.labels has %s", name.Value, strings.Join(labels, ", "))
 	}
 }

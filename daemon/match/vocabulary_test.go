@@ -19,7 +19,7 @@ func vocabulary() Vocabulary {
 	}
 }
 
-// A comparison whose result is the same for every event is a mistake of its author.
+// A comparison whose result is the same for every event is a mistake.
 func TestComparisonsThatNoEventCanPassAreFaults(t *testing.T) {
 	const kinds = `; write "event", "gap" or "suppressed"`
 	for filter, want := range map[string]string{
