@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// What nearly every text is, and what costs more, a few characters of each.
+// benchTexts returns a text of the usual kind, and texts that cost more, all of about
+// the same length.
 func benchTexts() map[string][]byte {
 	return map[string][]byte{
 		"ascii":   []byte(strings.Repeat("disk sda failed, ", 12)),

@@ -4,24 +4,22 @@ package event
 
 import "bytes"
 
-// An Encoder writes events as the receiver of a sink wants them: see package
-// envelope. It is not safe for concurrent use.
+// An Encoder writes events in the format of a sink's receiver: see package envelope. It
+// is not safe for concurrent use.
 type Encoder interface {
-	// Append appends the event to dst and returns the extended buffer. An error
-	// says that this event cannot be written so, now or later; dst is returned as
-	// it was.
+	// Append appends the event to dst and returns the extended buffer. An error means
+	// that this event cannot be encoded, now or later; dst is then returned unchanged.
 	Append(dst []byte, e *Event) ([]byte, error)
-	// ContentType is the media type of one event.
+	// ContentType returns the media type of one event.
 	ContentType() string
-	// BatchContentType is the media type of a JSON array of several; empty when there
-	// can be none: what Append writes is not JSON, or says not all without its
-	// attributes.
+	// BatchContentType returns the media type of a JSON array of events. It is empty if
+	// an array is not possible: Append does not write JSON, or the JSON is incomplete
+	// without the attributes.
 	BatchContentType() string
 }
 
-// An Attributer is an Encoder that says part of an event beside the body, where
-// the transport has a place for it: headers of a request, properties of a
-// message.
+// An Attributer is an Encoder that writes part of an event as attributes of the
+// transport, such as headers of a request or properties of a message.
 type Attributer interface {
 	Encoder
 	// Attributes calls set for each attribute of e, always in the same order. The
@@ -30,16 +28,16 @@ type Attributer interface {
 }
 
 // A Marker is an Encoder of syslog messages that marks UTF-8 as RFC 5424 requires, by a
-// byte order mark before the text. Only a syslog server expects it.
+// byte order mark before the text. Only a syslog server expects the mark.
 type Marker interface {
 	Encoder
 	// AppendMarked is Append with the mark.
 	AppendMarked(dst []byte, e *Event) ([]byte, error)
 }
 
-// AppendLineOf appends what encoder makes of an event as one line that no terminal
-// obeys, without its end. JSON is that already; of another encoder's output control
-// characters become escapes.
+// AppendLineOf appends the output of encoder as one line, without its end, that is safe
+// to print on a terminal. JSON is safe already; in other output, control characters are
+// escaped.
 func AppendLineOf(dst []byte, encoder Encoder, e *Event) ([]byte, error) {
 	begin := len(dst)
 	dst, err := encoder.Append(dst, e)
@@ -53,7 +51,7 @@ func AppendLineOf(dst []byte, encoder Encoder, e *Event) ([]byte, error) {
 	return AppendVisible(dst[:begin], bytes.Clone(text)), nil
 }
 
-// JSON is the Encoder of what AppendJSON writes.
+// JSON is the Encoder that uses AppendJSON.
 type JSON struct{}
 
 var _ Encoder = JSON{}

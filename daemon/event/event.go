@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package event defines what genltestd forwards: one multicast message of the
-// kernel family, or the news that some were lost, with the identity that the
-// journal gave it.
+// Package event defines the events that genltestd forwards: one multicast message of
+// the kernel family, or the report that some were lost or suppressed, with the number
+// that the journal assigned.
 package event
 
 import (
@@ -10,68 +10,68 @@ import (
 	"time"
 )
 
-// An Event is one multicast message as every sink sees it. Its text comes from
-// whoever may write to the kernel's trigger: treat it as untrusted bytes.
+// An Event is one multicast message, as every sink receives it. Any process that may
+// write to the kernel's trigger can choose the text: treat it as untrusted bytes.
 //
-// An Event is a value; its Message may point into the journal's memory and must
-// not be modified.
+// An Event is a value. Its Message may point into the journal's memory and must not be
+// modified.
 type Event struct {
-	JournalID string    // the journal that numbered the event
-	Seq       uint64    // number within the journal: grows, with gaps after a crash, never reused
+	JournalID string    // the journal that assigned the number
+	Seq       uint64    // number in the journal: increases, with gaps after a crash, and is never reused
 	Time      time.Time // when the daemon received it, wall clock
 
-	// What the kernel said of it; zero when the module does not say.
+	// From the kernel; zero if the module does not send them.
 	KernelTime time.Time // when the module sent it
-	KernelSeq  uint64    // number within one load of the module, from 1
-	LoadID     uint64    // drawn at random when the module was loaded
+	KernelSeq  uint64    // number since the module was loaded, from 1
+	LoadID     uint64    // random number of one load of the module
 
-	Host    string // the machine that received it
+	Host    string // the machine that received the event
 	Family  string // generic netlink family
 	Group   string // multicast group
 	Message []byte // the text, without its terminating NUL; any bytes but NUL
 
-	Origin   *Origin   // what the configuration adds to every event; nil adds nothing
-	Captures []Capture // named parts of the text, that a sink's rules have taken out of it
+	Origin   *Origin   // added to every event by the configuration; nil if nothing is added
+	Captures []Capture // named parts of the text, extracted by a sink's rules
 
-	Gap        *Gap        // not nil: no event, but what is known of events that were lost here
-	Suppressed *Suppressed // not nil: no event, but how many this sink is not to get
+	Gap        *Gap        // not nil if this reports lost events
+	Suppressed *Suppressed // not nil if this reports suppressed events
 }
 
-// An Origin says more of where an event comes from. It is shared by many events.
+// An Origin describes where an event was received. Many events share it.
 type Origin struct {
-	MachineID     string // machine-id(5); empty when not asked for
-	BootID        string // of the boot in which the event was received; empty when not asked for, or not known
-	KernelRelease string // that was running then; likewise
+	MachineID     string // machine-id(5); empty unless configured
+	BootID        string // of the boot in which the event was received; empty unless configured and known
+	KernelRelease string // of the kernel at that time; likewise
 	Labels        []Label
 }
 
-// A Label is a name and value that the operator has given to the machine.
+// A Label is a name and value that the operator assigned to the machine.
 type Label struct{ Name, Value string }
 
-// A Capture is what a named group of a regular expression has matched.
+// A Capture is the match of a named group of a regular expression.
 type Capture struct {
 	Name  string
 	Value []byte // part of the text
 }
 
-// A Suppressed tells a sink of events that its own rules have kept from it. It
-// stands behind the last event of the time in which that happened, and has that
-// one's number.
+// A Suppressed reports events that the sink's own rules did not deliver. It follows the
+// last event of the period in which they were suppressed, and has the number of that
+// event.
 type Suppressed struct {
 	Count    uint64
 	Reason   string    // from the closed list of the metric sink_events_suppressed_total
-	From, To time.Time // receipt of the first and the last, wall clock
+	From, To time.Time // receipt of the first and last event, wall clock
 }
 
-// A Gap says that events were multicast and not received. It stands between the
-// events where the loss was noticed, or up to a second behind.
+// A Gap reports events that were multicast and not received. It is placed where the
+// loss was noticed, or up to a second later.
 type Gap struct {
 	Count    uint64    // events lost
 	Reason   string    // from the closed list of the metric events_lost_total
-	From, To time.Time // when the loss was noticed: first and last, wall clock
-	LoadID   uint64    // of the module's load that they belong to; 0 when not known
-	First    uint64    // kernel sequence numbers of the first and the last event lost, 0
-	Last     uint64    // when not known; events between the two may have arrived
+	From, To time.Time // when the loss was first and last noticed, wall clock
+	LoadID   uint64    // the load of the module; 0 if not known
+	First    uint64    // kernel sequence numbers of the first and last lost event;
+	Last     uint64    // 0 if not known; events between them may have arrived
 }
 
 // Kind returns "event", "gap" or "suppressed".
@@ -88,9 +88,9 @@ func (e *Event) Kind() string {
 // Kinds returns every value of Kind.
 func Kinds() []string { return []string{"event", "gap", "suppressed"} }
 
-// ID returns the event's stable name, the same in every sink and on every
-// retry: the journal's id and the event's number in it. What tells of suppressed
-// events has the number of the event before it, and its reason behind that.
+// ID returns the event's stable id, which is the same in every sink and at every retry:
+// the journal's id and the event's number. The id of suppressed events has the number
+// of the event before them, followed by the reason.
 func (e *Event) ID() string { return string(e.AppendID(nil)) }
 
 // SetJournal records the journal that numbered the event. It removes the origin if this

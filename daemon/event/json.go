@@ -12,9 +12,9 @@ import (
 // AppendJSON appends the event as one JSON object without a newline and
 // returns the extended buffer. It allocates only when dst must grow.
 //
-// encoding/json would do, but for two things: it costs several times as much
-// per event and sink, and it passes DEL, the C1 controls and bidirectional
-// overrides unescaped, which a terminal that shows the line would obey.
+// It does not use encoding/json, which costs several times as much per event and sink.
+// That package also writes DEL, C1 controls and bidirectional overrides unescaped,
+// which a terminal obeys.
 func (e *Event) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"id":"`...)
 	dst = e.AppendID(dst)
@@ -74,7 +74,7 @@ func (o *Origin) appendJSON(dst []byte) []byte {
 	return dst
 }
 
-// AppendJSON appends what AppendJSON of an Event writes as "suppressed".
+// AppendJSON appends s as AppendJSON of an Event writes it.
 func (s *Suppressed) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"count":`...)
 	dst = strconv.AppendUint(dst, s.Count, 10)
@@ -97,12 +97,11 @@ func (g *Gap) AppendJSON(dst []byte) []byte {
 	return append(appendLoadID(dst, g.LoadID), '}')
 }
 
-// AppendTime appends RFC 3339 in UTC with nine decimals, so that the texts sort
-// as the times do.
+// AppendTime appends RFC 3339 in UTC with nine decimals, so that texts sort like times.
 func AppendTime(dst []byte, t time.Time) []byte {
 	t = t.UTC()
-	// A layout with decimals would do, for several times as long: package time knows
-	// this one without reading it.
+	// A layout with decimals is several times slower: package time has a fast path for
+	// this layout.
 	dst = t.AppendFormat(dst, time.RFC3339)
 	dst = append(dst[:len(dst)-len("Z")], ".000000000Z"...)
 	for i, ns := len(dst)-len("0Z"), t.Nanosecond(); ns > 0; i, ns = i-1, ns/10 {
@@ -120,8 +119,8 @@ func appendNumber(dst []byte, name string, v uint64) []byte {
 	return strconv.AppendUint(appendName(dst, name), v, 10)
 }
 
-// appendLoadID writes text: a random 64-bit number does not survive a reader that
-// keeps JSON numbers as floats.
+// appendLoadID writes a text: a reader that stores JSON numbers as floats would change
+// a random 64-bit number.
 func appendLoadID(dst []byte, id uint64) []byte {
 	if id == 0 {
 		return dst
@@ -143,7 +142,7 @@ func appendField(dst []byte, name, value string) []byte {
 
 const hex = "0123456789abcdef"
 
-// AppendLoadID appends the sixteen hexadecimal digits that a load id is written as.
+// AppendLoadID appends a load id as sixteen hexadecimal digits.
 func AppendLoadID(dst []byte, v uint64) []byte {
 	for shift := 60; shift >= 0; shift -= 4 {
 		dst = append(dst, hex[v>>shift&0xf])
@@ -151,9 +150,8 @@ func AppendLoadID(dst []byte, v uint64) []byte {
 	return dst
 }
 
-// AppendJSONText appends s as the inside of a JSON string. Bytes that are not UTF-8
-// become U+FFFD, and every character that could act on a terminal or reorder
-// what a reader sees is escaped.
+// AppendJSONText appends s as the content of a JSON string. Bytes that are not UTF-8
+// become U+FFFD. Characters that control a terminal or reorder text are escaped.
 func AppendJSONText[T string | []byte](dst []byte, s T) []byte {
 	plain := 0 // start of the run not yet copied
 	for i := 0; i < len(s); {
@@ -175,7 +173,7 @@ func AppendJSONText[T string | []byte](dst []byte, s T) []byte {
 			i += 2
 			continue
 		}
-		// Four bytes are enough for any rune and keep the conversion off the heap.
+		// Four bytes are enough for any rune, and keep the conversion off the heap.
 		r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
 		if (r != utf8.RuneError || size != 1) && !IsUnsafe(r) {
 			i += size
@@ -189,8 +187,8 @@ func AppendJSONText[T string | []byte](dst []byte, s T) []byte {
 	return append(dst, s[plain:]...)
 }
 
-// AppendVisibleJSON appends JSON of one line that somebody else has written, with escapes
-// for what a terminal would obey. All of that stands in strings.
+// AppendVisibleJSON appends valid JSON of one line, and escapes the characters that
+// control a terminal. In valid JSON these occur only in strings.
 func AppendVisibleJSON(dst, text []byte) []byte {
 	for {
 		n := visiblePrefix(text)

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// wire is the object as a reader with an ordinary JSON library sees it.
+// wire is the object as an ordinary JSON library reads it.
 type wire struct {
 	ID         string     `json:"id"`
 	Seq        uint64     `json:"seq"`
@@ -108,7 +108,7 @@ func TestAppendJSONWritesTheOrigin(t *testing.T) {
 	}
 }
 
-func TestAppendJSONLeavesOutWhatTheKernelDidNotSay(t *testing.T) {
+func TestAppendJSONOmitsAbsentKernelFields(t *testing.T) {
 	e := Event{JournalID: "j", Seq: 1, Message: []byte("x")}
 	line := string(e.AppendJSON(nil))
 	for _, field := range []string{"kernel_time", "kernel_seq", "load_id", "base64"} {
@@ -127,7 +127,7 @@ func TestAppendJSONEscapesWhatATerminalWouldObey(t *testing.T) {
 		line := e.AppendJSON(nil)
 		for _, r := range string(line) {
 			if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
-				t.Errorf("%q: %U is shown as it is in %q", text, r, line)
+				t.Errorf("%q: %U is not escaped in %q", text, r, line)
 			}
 		}
 		if got := decode(t, line).Message; got != text {

@@ -8,24 +8,23 @@ import (
 	"time"
 )
 
-// Parts are an event as names and values, for formats that have no objects within
-// objects: all that its JSON says but its text and labels, in the same order. What is
-// in the object gap or suppressed there has a name that begins with gap_ or
-// suppressed_ here. One is used for many events, for its memory; it is not safe for
-// concurrent use.
+// Parts returns an event as names and values, for formats without nested objects. It
+// has the same fields as the event's JSON, in the same order, without text and labels.
+// Fields of the objects gap and suppressed have the prefix gap_ or suppressed_. One
+// Parts is used for many events, to reuse its memory; it is not safe for concurrent
+// use.
 type Parts struct {
-	values []byte // one after the other
+	values []byte // concatenated
 	list   []part
 }
 
 type part struct {
 	name string
-	end  int // of the value in values
+	end  int // of the value, in values
 }
 
-// Of ranges over the names and values of e, which are valid until the next call. Of
-// what not every event has there is no part; a value of the others is empty when it
-// is not known.
+// Of returns the names and values of e, which are valid until the next call. Optional
+// fields that are absent are omitted; other fields are empty if the value is not known.
 func (p *Parts) Of(e *Event) iter.Seq2[string, []byte] {
 	p.set(e)
 	return func(yield func(string, []byte) bool) {
@@ -48,7 +47,7 @@ func (p *Parts) set(e *Event) {
 	if !e.KernelTime.IsZero() {
 		p.time("kernel_time", e.KernelTime)
 	}
-	p.known("kernel_seq", e.KernelSeq)
+	p.optionalNumber("kernel_seq", e.KernelSeq)
 	p.loadID("load_id", e.LoadID)
 	p.text("host", e.Host)
 	p.text("family", e.Family)
@@ -62,9 +61,9 @@ func (p *Parts) origin(o *Origin) {
 	if o == nil {
 		return
 	}
-	p.asked("machine_id", o.MachineID)
-	p.asked("boot_id", o.BootID)
-	p.asked("kernel_release", o.KernelRelease)
+	p.optionalText("machine_id", o.MachineID)
+	p.optionalText("boot_id", o.BootID)
+	p.optionalText("kernel_release", o.KernelRelease)
 }
 
 func (p *Parts) gap(g *Gap) {
@@ -75,8 +74,8 @@ func (p *Parts) gap(g *Gap) {
 	p.text("gap_reason", g.Reason)
 	p.time("gap_from", g.From)
 	p.time("gap_to", g.To)
-	p.known("gap_first_kernel_seq", g.First)
-	p.known("gap_last_kernel_seq", g.Last)
+	p.optionalNumber("gap_first_kernel_seq", g.First)
+	p.optionalNumber("gap_last_kernel_seq", g.Last)
 	p.loadID("gap_load_id", g.LoadID)
 }
 
@@ -90,7 +89,7 @@ func (p *Parts) suppressed(s *Suppressed) {
 	p.time("suppressed_to", s.To)
 }
 
-// add takes values with the new one at its end.
+// add appends a part whose value is the end of values.
 func (p *Parts) add(name string, values []byte) {
 	p.values = values
 	p.list = append(p.list, part{name, len(values)})
@@ -114,13 +113,13 @@ func (p *Parts) loadID(name string, id uint64) {
 	}
 }
 
-func (p *Parts) known(name string, v uint64) {
+func (p *Parts) optionalNumber(name string, v uint64) {
 	if v != 0 {
 		p.number(name, v)
 	}
 }
 
-func (p *Parts) asked(name, value string) {
+func (p *Parts) optionalText(name, value string) {
 	if value != "" {
 		p.text(name, value)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// flat reads one object of JSON as lines of name=value. Names in an object within it
-// begin with the object's own.
+// flat returns one JSON object as lines of name=value. Names in a nested object have
+// the name of the object as prefix.
 func flat(t *testing.T, object []byte) (lines []string) {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(object))
@@ -42,7 +42,7 @@ func flat(t *testing.T, object []byte) (lines []string) {
 	return lines
 }
 
-func TestPartsAreThoseOfTheJSON(t *testing.T) {
+func TestPartsAreTheFieldsOfTheJSON(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 	origin := &Origin{MachineID: "m", BootID: "b", KernelRelease: "6.1"}
 	bare := Event{JournalID: "9f3c", Seq: 7, Time: at, Host: "web-1", Family: "genltest", Group: "mcgrp", Message: []byte("hello")}
@@ -71,7 +71,7 @@ func TestPartsAreThoseOfTheJSON(t *testing.T) {
 	}
 }
 
-func TestATimeThatIsNotKnownIsEmpty(t *testing.T) {
+func TestAnUnknownTimeIsEmpty(t *testing.T) {
 	var p Parts
 	for name, value := range p.Of(&Event{Gap: &Gap{}}) {
 		switch name {

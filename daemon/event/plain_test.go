@@ -7,17 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// Each byte at each place of a word, beside plain and beside other bytes: the looks at
-// eight bytes at once must not differ from a look at each.
-func TestWordsAreWhatTheirBytesAre(t *testing.T) {
+// Each byte at each position of a word, between plain and other bytes: testing eight
+// bytes at once must not differ from testing each.
+func TestWordsAreTestedLikeTheirBytes(t *testing.T) {
 	for _, fill := range []byte{' ', 'a', '~', '!', 0x80, 0x1f, '"', 0} {
-		for place := range 8 {
+		for position := range 8 {
 			for c := range 256 {
 				var text [8]byte
 				for i := range text {
 					text[i] = fill
 				}
-				text[place] = byte(c)
+				text[position] = byte(c)
 				plain, plainJSON := true, true
 				for _, c := range text {
 					plain = plain && c >= ' ' && c <= '~'

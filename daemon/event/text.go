@@ -4,8 +4,8 @@ package event
 
 import "strconv"
 
-// AppendText appends the event's text, as it is, or a sentence in its place for what
-// is no event, and returns the extended buffer.
+// AppendText appends the event's text unchanged, or a sentence that describes a gap or
+// suppressed events, and returns the extended buffer.
 func (e *Event) AppendText(dst []byte) []byte {
 	switch {
 	case e.Gap != nil:
@@ -20,8 +20,8 @@ func (e *Event) AppendText(dst []byte) []byte {
 	return append(dst, e.Message...)
 }
 
-// AppendShown appends the text as one line that no terminal obeys, or the sentence of
-// AppendText. Exact reports whether these are the very bytes of the text.
+// AppendShown appends the text of AppendText as one line that is safe to print on a
+// terminal. It returns true if it changed no byte of the text.
 func (e *Event) AppendShown(dst []byte) (_ []byte, exact bool) {
 	if e.Kind() != "event" || IsVisible(e.Message) {
 		return e.AppendText(dst), true
@@ -29,7 +29,7 @@ func (e *Event) AppendShown(dst []byte) (_ []byte, exact bool) {
 	return AppendLine(dst, e.Message), false
 }
 
-func appendCount(dst []byte, n uint64, fate, reason string) []byte {
+func appendCount(dst []byte, n uint64, outcome, reason string) []byte {
 	dst = append(dst, "genltestd: "...)
 	dst = strconv.AppendUint(dst, n, 10)
 	if n == 1 {
@@ -37,6 +37,6 @@ func appendCount(dst []byte, n uint64, fate, reason string) []byte {
 	} else {
 		dst = append(dst, " events were "...)
 	}
-	dst = append(append(dst, fate...), " ("...)
+	dst = append(append(dst, outcome...), " ("...)
 	return append(append(dst, reason...), ')')
 }

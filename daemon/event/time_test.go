@@ -26,7 +26,7 @@ func TestAppendTimeIsRFC3339WithNineDecimals(t *testing.T) {
 	for _, at := range times {
 		want := at.UTC().Format("2006-01-02T15:04:05.000000000Z07:00")
 		if got := string(AppendTime([]byte("x"), at)); got != "x"+want {
-			t.Errorf("%q, want %q behind an x", got, want)
+			t.Errorf("%q, want %q after an x", got, want)
 		}
 	}
 }

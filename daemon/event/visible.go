@@ -9,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// IsUnsafe reports whether r controls how text is shown: the C0 and C1 controls, format
-// characters such as bidirectional overrides and zero-width ones, and the two
+// IsUnsafe reports whether r controls how text is shown: C0 and C1 controls, format
+// characters such as bidirectional overrides and zero-width characters, and the two
 // separators that end a line in JavaScript.
 //
-// The ranges without any of them, where nearly all text is, spare four tables.
+// Most text is in ranges without such characters; they need no table.
 func IsUnsafe(r rune) bool {
 	switch {
 	case r < 0xa0:
@@ -26,10 +26,10 @@ func IsUnsafe(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// AppendVisible appends text as one line that no terminal obeys: each control or
-// format character, line breaks among them, stands as an escape of Go's (\n, \x1b,
-// \u202e), and so does each byte that is not UTF-8. All else, backslashes too, stays
-// as it is, so this is for readers, not for parsers.
+// AppendVisible appends text as one line that is safe to print on a terminal. It writes
+// each control and format character, including line breaks, and each byte that is not
+// UTF-8 as an escape of Go (\n, \x1b, \u202e). It does not change other characters,
+// including backslashes, so its output is for readers and not for parsers.
 func AppendVisible[T string | []byte](dst []byte, text T) []byte {
 	for {
 		n := visiblePrefix(text)
@@ -49,17 +49,17 @@ func AppendVisible[T string | []byte](dst []byte, text T) []byte {
 	}
 }
 
-// IsVisible reports whether AppendVisible would change nothing.
+// IsVisible reports whether AppendVisible returns text unchanged.
 func IsVisible[T string | []byte](text T) bool { return visiblePrefix(text) == len(text) }
 
 // AppendLine is AppendVisible without the line breaks at the end of text, which most
-// writers of texts add and no reader of a line needs.
+// programs add and a single line does not need.
 func AppendLine(dst, text []byte) []byte { return AppendVisible(dst, WithoutBreak(text)) }
 
 // WithoutBreak returns text without the line breaks at its end.
 func WithoutBreak(text []byte) []byte { return bytes.TrimRight(text, "\r\n") }
 
-// visiblePrefix returns the length of the text before the first character that
+// visiblePrefix returns the length of text before the first character that
 // AppendVisible escapes.
 func visiblePrefix[T string | []byte](text T) int {
 	for i := 0; i < len(text); {
@@ -78,7 +78,7 @@ func visiblePrefix[T string | []byte](text T) int {
 			i += 2
 			continue
 		}
-		// Four bytes are enough for any rune and keep the conversion off the heap.
+		// Four bytes are enough for any rune, and keep the conversion off the heap.
 		r, size := utf8.DecodeRuneInString(string(text[i:min(i+utf8.UTFMax, len(text))]))
 		if r == utf8.RuneError && size == 1 || IsUnsafe(r) {
 			return i

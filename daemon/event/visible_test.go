@@ -32,16 +32,16 @@ func FuzzAppendVisible(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		got := AppendVisible(nil, text)
 		if !utf8.Valid(got) || !IsVisible(got) {
-			t.Errorf("%q still acts: %q", text, got)
+			t.Errorf("%q is still unsafe: %q", text, got)
 		}
 		if IsVisible(text) && string(got) != string(text) {
-			t.Errorf("%q became %q without need", text, got)
+			t.Errorf("visible text %q was changed to %q", text, got)
 		}
 	})
 }
 
-// The ranges that IsUnsafe knows are those of the Unicode version of package unicode.
-func TestIsUnsafeIsWhatTheTablesSay(t *testing.T) {
+// The ranges in IsUnsafe match the Unicode version of package unicode.
+func TestIsUnsafeMatchesTheUnicodeTables(t *testing.T) {
 	for r := rune(-1); r <= unicode.MaxRune+1; r++ {
 		if want := unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || r < 0; IsUnsafe(r) != want {
 			t.Errorf("IsUnsafe(%#x) = %t, want %t", r, !want, want)
