@@ -26,7 +26,7 @@ func parse(t *testing.T, yaml string) *config.Config {
 func TestCheckFindsATemplatesFault(t *testing.T) {
 	cfg := parse(t, "sinks:\n- name: out\n  stdout: {}\n- name: chat\n  envelope: template\n  template: |\n    {{.Host}}\n    {{.Mesage}}\n  stdout: {}\n")
 	err := Check(cfg, Dirs{})
-	const want = "test.yaml:8:7: sinks[1].template: line 2, column 3: there is no field Mesage"
+	const want = "test.yaml:8:7: sinks[1].template: line 2, column 3: unknown field Mesage"
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
@@ -72,10 +72,10 @@ sinks:
     stdout: {}
 `
 	want := strings.Join([]string{
-		`t.yaml:6:32: sinks[0].template: line 1, column 17: fails for an event: <.Gap.Count>: error calling Count: there is none for this event; write {{with .Gap}}{{.Count}}{{end}}`,
-		`t.yaml:11:63: sinks[1].template: line 1, column 48: there is no capture unit; extract has disk`,
+		`t.yaml:6:32: sinks[0].template: line 1, column 17: fails for an event: <.Gap.Count>: error calling Count: this event does not contain it; write {{with .Gap}}{{.Count}}{{end}}`,
+		`t.yaml:11:63: sinks[1].template: line 1, column 48: unknown capture unit; extract has disk`,
 		`t.yaml:14:15: sinks[2].extract: error parsing regexp: missing closing ): ` + "`sd(?P<disk>`",
-		`t.yaml:20:19: sinks[2].template: line 3, column 13: fails for an event: the result is not JSON: invalid character 'd' looking for beginning of value behind " failed\",\n  \"text\": "; write texts as {{json .Text}}, without quotes around it`,
+		`t.yaml:20:19: sinks[2].template: line 3, column 13: fails for an event: the result is not JSON: invalid character 'd' looking for beginning of value after " failed\",\n  \"text\": "; write texts as {{json .Text}}, without quotes around it`,
 		`t.yaml:25:15: sinks[3].template: fails for an event with an empty text: the result is empty, which a syslog message cannot be; write a word beside the text`,
 	}, "\n")
 	cfg, err := config.Parse("t.yaml", []byte(text))

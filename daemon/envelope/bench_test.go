@@ -11,7 +11,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// benchOptions are all envelopes, with templates as people write them.
+// benchOptions returns all envelopes, with typical templates.
 func benchOptions() map[string]Options {
 	return map[string]Options{
 		"json":               {Kind: JSON},
@@ -25,7 +25,7 @@ func benchOptions() map[string]Options {
 	}
 }
 
-// BenchmarkLine is what an event costs as a line of each envelope.
+// BenchmarkLine measures an event as a line of each envelope.
 func BenchmarkLine(b *testing.B) {
 	for name, o := range benchOptions() {
 		for kind, text := range map[string]string{"ascii": strings.Repeat("disk sda failed ", 13), "utf8": strings.Repeat("Gerät läuft ", 15)} {
@@ -47,7 +47,8 @@ func BenchmarkLine(b *testing.B) {
 	}
 }
 
-// cpuTime is what the process has used so far; a busy machine does not change it much.
+// cpuTime returns the CPU time of the process, which depends little on the load of the
+// machine.
 func cpuTime(b *testing.B) int64 {
 	b.Helper()
 	var u unix.Rusage

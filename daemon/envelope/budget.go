@@ -10,28 +10,28 @@ import (
 )
 
 const (
-	// maxOutput is the length of the result for one event, and of each text on the way
-	// there.
+	// maxOutput is the maximum length of the result for one event, and of each
+	// intermediate text.
 	maxOutput = 1 << 20
-	// maxCopied is the length of all those texts together.
+	// maxCopied is the maximum total length of the intermediate texts.
 	maxCopied = 8 << 20
-	// maxLooped is how much of the template's own text the turns of its loops may pass.
+	// maxLooped is the maximum total length of the loop bodies that are executed.
 	maxLooped = 1 << 20
-	// maxWidth is the widest that package fmt makes a value.
+	// maxWidth is the maximum width of a value in package fmt.
 	maxWidth = 1_000_000
 )
 
 var (
 	errText   = fmt.Errorf("the text is longer than %d bytes", maxOutput)
-	errCopied = fmt.Errorf("the template makes more than %d bytes of texts for one event", maxCopied)
-	errLooped = errors.New("the loops have too many turns for one event; put less into a range")
+	errCopied = fmt.Errorf("the template creates more than %d bytes of texts for one event", maxCopied)
+	errLooped = errors.New("the loops have too many iterations for one event; shorten the ranges")
 )
 
-// A budget is what the functions and loops of a template may still do for one event: it
-// bounds the time and memory that a template takes, whatever it is.
+// A budget limits the work of a template's functions and loops for one event, and
+// thereby the time and memory of any template.
 type budget struct {
 	copies, loops int
-	strict        bool // printf fails for a format that does not fit its values
+	strict        bool // printf fails if the format does not match its values
 }
 
 func (b *budget) reset() { b.copies, b.loops = maxCopied, maxLooped }
@@ -46,16 +46,16 @@ func (b *budget) spend(n int) error {
 	return nil
 }
 
-// turn is called by each turn of a loop, with the length of its body.
-func (b *budget) turn(n int) (string, error) {
+// iterate is called at each iteration of a loop, with the length of its body.
+func (b *budget) iterate(n int) (string, error) {
 	if b.loops -= n; b.loops < 0 {
 		return "", errLooped
 	}
 	return "", nil
 }
 
-// spent spends the length of a result.
-func (b *budget) spent(text string, err error) (string, error) {
+// spendResult spends the length of a result.
+func (b *budget) spendResult(text string, err error) (string, error) {
 	if err == nil {
 		err = b.spend(len(text))
 	}
@@ -65,7 +65,7 @@ func (b *budget) spent(text string, err error) (string, error) {
 	return text, nil
 }
 
-// sizeOf is the length of all texts in args, before they are copied.
+// sizeOf returns the total length of the texts in args.
 func sizeOf(args []any) (n int) {
 	for _, arg := range args {
 		n += lengthOf(arg)
@@ -74,13 +74,13 @@ func sizeOf(args []any) (n int) {
 }
 
 func lengthOf(arg any) int {
-	text, _, _ := exactly(arg) // other values are short
+	text, _, _ := textOf(arg) // other values are short
 	return len(text)
 }
 
-// formatted is at least the length of what fmt makes of a format: it has each argument
-// as often as there are verbs, and each number as a width.
-func formatted(format string, args []any) int {
+// formattedSize returns an upper bound for the length of a formatted text: each
+// argument once per verb, and each number as a width.
+func formattedSize(format string, args []any) int {
 	longest := 0
 	for _, arg := range args {
 		longest = max(longest, lengthOf(arg))

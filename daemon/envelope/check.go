@@ -10,12 +10,12 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// maxFaults is how many faults of one template are reported.
+// maxFaults is the maximum number of reported faults of one template.
 const maxFaults = 5
 
-// Check finds what cannot work in an encoder's template, by writing samples of all that
-// a sink may get. Accept judges each result; nil accepts all. The error joins a *Fault
-// for each place. An encoder without a template has no fault.
+// Check finds faults in an encoder's template by encoding samples of all events that a
+// sink may receive. The function accept checks each result; nil accepts all. The error
+// joins one *Fault per position. An encoder without a template is not checked.
 func Check(encoder event.Encoder, c *Context, accept func(result []byte) error) error {
 	t, ok := encoder.(*textTemplate)
 	if !ok {
@@ -35,7 +35,7 @@ func Check(encoder event.Encoder, c *Context, accept func(result []byte) error) 
 	return errors.Join(p.faults...)
 }
 
-// try writes a sample and notes what fails, once for each place.
+// try encodes a sample and records its fault, once per position.
 func (p *probe) try(s *sample) {
 	err := p.write(s)
 	if err == nil {
@@ -44,7 +44,7 @@ func (p *probe) try(s *sample) {
 	f := p.locate(err)
 	key := [2]int{f.Line, f.Column}
 	if _, ok := errors.AsType[*jsonError](err); ok {
-		key = [2]int{} // what one fault breaks is broken in many ways
+		key = [2]int{} // one fault breaks the JSON at many positions
 	}
 	if p.known[key] || len(p.faults) == maxFaults {
 		return
@@ -54,17 +54,18 @@ func (p *probe) try(s *sample) {
 	p.faults = append(p.faults, f)
 }
 
-// locate also finds the place in the template of what is not JSON in its result.
+// locate returns the fault of an error, with the position in the template that wrote
+// invalid JSON.
 func (p *probe) locate(err error) *Fault {
 	f := faultOf(err, p.text)
 	var invalid *jsonError
 	if errors.As(err, &invalid) {
-		f.Line, f.Column = placeOf(p.text, p.source(invalid.offset))
+		f.Line, f.Column = positionOf(p.text, p.source(invalid.offset))
 	}
 	return f
 }
 
-// remedy says what to write instead, where that is known.
+// remedy returns the remedy for an error, if it is known.
 func (p *probe) remedy(err error) string {
 	var invalid *jsonError
 	text := err.Error()
@@ -73,11 +74,11 @@ func (p *probe) remedy(err error) string {
 		remedy  string
 	}{
 		{errors.As(err, &invalid), "write texts as {{json .Text}}, without quotes around it"},
-		{strings.Contains(text, "error calling json: wrong number of args") || strings.Contains(text, "wrong number of args for json"), "give it a value, such as {{json .Text}}"},
+		{strings.Contains(text, "error calling json: wrong number of args") || strings.Contains(text, "wrong number of args for json"), "pass a value, such as {{json .Text}}"},
 		{strings.Contains(text, "<.Gap.") || strings.Contains(text, "<$.Gap."), "write {{with .Gap}}{{.Count}}{{end}}"},
 		{strings.Contains(text, "<.Suppressed.") || strings.Contains(text, "<$.Suppressed."), "write {{with .Suppressed}}{{.Count}}{{end}}"},
 		{errors.Is(err, errNoTime), "write {{with .KernelTime}}{{unix .}}{{end}}"},
-		{strings.Contains(text, "error calling slice"), `cut a text by {{printf "%.100s" .Text}}, however short it is`},
+		{strings.Contains(text, "error calling slice"), `shorten a text by {{printf "%.100s" .Text}}, which accepts short texts`},
 		{strings.Contains(text, "map has no entry"), "no label or capture has this name"},
 	} {
 		if r.applies {

@@ -11,7 +11,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// faults are those that a check finds, one a line.
+// faults returns the faults that a check finds, one per line.
 func faults(t *testing.T, o Options, c *Context) string {
 	t.Helper()
 	o.Kind = Template
@@ -21,26 +21,26 @@ func faults(t *testing.T, o Options, c *Context) string {
 	return ""
 }
 
-// An event that its template cannot write goes to the dead letters, so a template that
-// fails for anything that a sink may get is a fault of the configuration.
+// An event that its template cannot write becomes a dead letter. A template that fails
+// for any event of a sink is therefore a fault of the configuration.
 func TestCheckFindsTemplatesThatFailForSomeEvent(t *testing.T) {
 	for template, want := range map[string]string{
-		"{{.Labels.site}}":                 "line 1, column 10: there is no label site; add labels: {site: VALUE} below event:",
-		"{{.Captures.code}}":               "line 1, column 12: there is no capture code; add extract to the sink, with a group (?P<code>...)",
+		"{{.Labels.site}}":                 "line 1, column 10: unknown label site; add labels: {site: VALUE} below event:",
+		"{{.Captures.code}}":               "line 1, column 12: unknown capture code; add extract to the sink, with a group (?P<code>...)",
 		"{{with .Labels}}{{.site}}{{end}}": `line 1, column 19: fails for an event: <.site>: map has no entry for key "site"; no label or capture has this name`,
 		"{{$l := .Labels}}{{$l.site}}":     "no label or capture has this name",
-		"a\n {{json}}":                     "line 2, column 4: fails for an event: <json>: wrong number of args for json: want 1 got 0; give it a value, such as {{json .Text}}",
-		"{{call .Message}}":                "nothing in an event is a function; leave call out",
+		"a\n {{json}}":                     "line 2, column 4: fails for an event: <json>: wrong number of args for json: want 1 got 0; pass a value, such as {{json .Text}}",
+		"{{call .Message}}":                "an event contains no functions; remove call",
 		"{{len 3}}":                        "line 1, column 3: fails for an event: <len 3>: error calling len: len of type int",
-		"{{.Gap.Count}}":                   "line 1, column 7: fails for an event: <.Gap.Count>: error calling Count: there is none for this event; write {{with .Gap}}{{.Count}}{{end}}",
+		"{{.Gap.Count}}":                   "line 1, column 7: fails for an event: <.Gap.Count>: error calling Count: this event does not contain it; write {{with .Gap}}{{.Count}}{{end}}",
 		"{{$.Suppressed.Count}}":           "write {{with .Suppressed}}{{.Count}}{{end}}",
 		"{{unix .KernelTime}}":             "fails for an event without a number, a time and captures: <unix .KernelTime>: error calling unix: the time is not known; write {{with .KernelTime}}",
 		"{{.KernelTime.Year}}":             "the time is not known",
-		"{{slice .Message 0 4}}":           `fails for an event with an empty text: <slice .Message 0 4>: error calling slice: index out of range: 4; cut a text by {{printf "%.100s" .Text}}`,
+		"{{slice .Message 0 4}}":           `fails for an event with an empty text: <slice .Message 0 4>: error calling slice: index out of range: 4; shorten a text by {{printf "%.100s" .Text}}`,
 		"{{index .Message 0}}":             "fails for an event with an empty text",
 		"{{upper .Seq}}":                   "7 is not a text; write a field such as .Text",
 		"{{printf .Message}}":              "wrong type",
-		`{{printf "%d" .Text}}`:            `error calling printf: the format "%d" does not fit its values: %!d(envelope.Text; write %s for a text and %d for a number`,
+		`{{printf "%d" .Text}}`:            `error calling printf: the format "%d" does not match its values: %!d(envelope.Text; write %s for a text and %d for a number`,
 		`{{printf "%s %s" .Host}}`:         "%!s(MISSING)",
 		`{{printf "%s" .Host .Text}}`:      "%!(EXTRA",
 		`{{printf "100%% %.3s %05d %v %q" .Host .Seq .Time .Text}}`:                        "",
@@ -66,7 +66,7 @@ func TestCheckFindsTemplatesThatFailForSomeEvent(t *testing.T) {
 
 func TestCheckFindsTemplatesWhoseJSONBreaks(t *testing.T) {
 	for template, want := range map[string]string{
-		`{"a": {{.Message}}`:                    `line 1, column 9: fails for an event: the result is not JSON: invalid character 'd' looking for beginning of value behind "{\"a\": "; write texts as {{json .Text}}, without quotes around it`,
+		`{"a": {{.Message}}`:                    `line 1, column 9: fails for an event: the result is not JSON: invalid character 'd' looking for beginning of value after "{\"a\": "; write texts as {{json .Text}}, without quotes around it`,
 		`{"a": {{json .Message}}`:               "fails for an event: the result is not JSON: unexpected end of JSON input",
 		"{\n \"a\": \"{{.Message}}\"}":          "line 2, column 10: fails for an event with quotes, braces and backslashes in its text: the result is not JSON",
 		`{"a": {{json .Message}},}`:             "line 1, column 25: fails for an event",
@@ -101,11 +101,11 @@ func TestCheckAcceptsWhatTheConfigurationHas(t *testing.T) {
 		}
 	}
 	got := faults(t, Options{Template: "{{.Labels.sote}}"}, c)
-	if want := "there is no label sote; event.labels has site"; !strings.Contains(got, want) {
+	if want := "unknown label sote; event.labels has site"; !strings.Contains(got, want) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	got = faults(t, Options{Template: "{{.Captures.cod}}"}, c)
-	if want := "there is no capture cod; extract has code"; !strings.Contains(got, want) {
+	if want := "unknown capture cod; extract has code"; !strings.Contains(got, want) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -131,24 +131,24 @@ func TestCheckShowsEveryResultToItsCaller(t *testing.T) {
 	}
 }
 
-// Several faults of one template are told together, and none twice.
-func TestCheckTellsEachPlaceOnce(t *testing.T) {
+// Several faults of one template are reported together, each once.
+func TestCheckReportsEachPositionOnce(t *testing.T) {
 	got := faults(t, Options{Template: "{{if .Gap}}{{json}}{{else}}{{len 3}}{{end}}"}, &Context{})
 	if lines := strings.Split(got, "\n"); len(lines) != 2 {
 		t.Errorf("got\n%s", got)
 	}
 }
 
-// What a template may do for one event has a bound that does not depend on the machine.
-func TestATemplateCannotWorkForEver(t *testing.T) {
+// The work of a template for one event has a limit that does not depend on the machine.
+func TestTheWorkOfATemplateIsLimited(t *testing.T) {
 	e := full("x")
 	for len(e.Captures) < 1000 {
 		e.Captures = append(e.Captures, event.Capture{Name: strings.Repeat("a", len(e.Captures)), Value: []byte("v")})
 	}
 	long := `{{$s := printf "%999999d" 1}}`
 	for template, want := range map[string]string{
-		"{{range .Captures}}{{range $.Captures}}{{if .}}a{{end}}{{end}}{{end}}":                        "too many turns",
-		long + "{{range .Captures}}{{len (upper $s)}}{{end}}":                                          "makes more than",
+		"{{range .Captures}}{{range $.Captures}}{{if .}}a{{end}}{{end}}{{end}}":                        "too many iterations",
+		long + "{{range .Captures}}{{len (upper $s)}}{{end}}":                                          "creates more than",
 		`{{printf "` + strings.Repeat("%999999d", 100) + `" 1}}`:                                       "the text is longer",
 		`{{printf "%*d%*d" 999999 1 999999 1}}`:                                                        "the text is longer",
 		long + `{{printf "` + strings.Repeat("%[1]s", 100) + `" $s}}`:                                  "the text is longer",
@@ -178,7 +178,7 @@ func FuzzCheck(f *testing.F) {
 		c := &Context{Labels: []event.Label{{Name: "site", Value: "berlin"}}, Captures: []string{"code"}}
 		checked := Check(encoder, c, nil)
 		if checked != nil && !event.IsVisible([]byte(strings.ReplaceAll(checked.Error(), "\n", ""))) {
-			t.Errorf("the error acts on a terminal: %q", checked)
+			t.Errorf("the error is not safe for a terminal: %q", checked)
 		}
 		for _, s := range c.samples() {
 			if _, err := encoder.Append(nil, &s.event); err != nil && checked == nil {

@@ -10,17 +10,17 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// CloudEventsOptions are those of CloudEvents.
+// CloudEventsOptions are the options of CloudEvents.
 type CloudEventsOptions struct {
 	Source string // a URI reference; empty is /genltestd/HOST/FAMILY/GROUP
 	Type   string // in reverse DNS; the kind of the event follows it. Empty is com.github.genltestd
-	Binary bool   // attributes beside the body, where the transport has a place
+	Binary bool   // write attributes outside the body, if the transport supports it
 }
 
 const jsonType = "application/json"
 
-// cloudEvents writes CloudEvents 1.0 in structured mode: a JSON object that holds
-// the attributes, and the event's own JSON as data.
+// cloudEvents writes CloudEvents 1.0 in structured mode: a JSON object with the
+// attributes, and the event's own JSON as data.
 type cloudEvents struct{ source, typePrefix string }
 
 func newCloudEvents(o CloudEventsOptions) event.Encoder {
@@ -51,8 +51,7 @@ func (*cloudEvents) ContentType() string { return "application/cloudevents+json"
 
 func (*cloudEvents) BatchContentType() string { return "application/cloudevents-batch+json" }
 
-// appendSource appends a path, which has nothing that JSON or a URI would want
-// escaped.
+// appendSource appends a path that needs no escape in JSON or in a URI.
 func appendSource(dst []byte, e *event.Event) []byte {
 	dst = append(dst, "/genltestd"...)
 	for _, segment := range [...]string{e.Host, e.Family, e.Group} {
@@ -61,11 +60,11 @@ func appendSource(dst []byte, e *event.Event) []byte {
 	return dst
 }
 
-// appendSegment appends text with all percent-encoded that RFC 3986 does not leave
+// appendSegment appends text, and percent-encodes the bytes that RFC 3986 does not call
 // unreserved.
 func appendSegment(dst []byte, text string) []byte {
 	for i := range len(text) {
-		if c := text[i]; isWord(c) || c == '-' || c == '.' || c == '~' {
+		if c := text[i]; isWordByte(c) || c == '-' || c == '.' || c == '~' {
 			dst = append(dst, c)
 		} else {
 			dst = appendPercent(dst, c)
@@ -79,9 +78,9 @@ func appendPercent(dst []byte, c byte) []byte {
 	return append(dst, '%', hex[c>>4], hex[c&0xf])
 }
 
-// appendSequence appends the journal's number as the extension "sequence" wants it:
-// its texts sort as the numbers do. The kernel's number would not do, since it
-// begins anew with each load of the module.
+// appendSequence appends the journal's number in the format of the extension
+// "sequence", whose texts sort like numbers. The kernel's number is not suitable,
+// because it restarts with each load of the module.
 func appendSequence(dst []byte, seq uint64) []byte {
 	const width = len("18446744073709551615")
 	var digits [width]byte
@@ -92,8 +91,8 @@ func appendSequence(dst []byte, seq uint64) []byte {
 	return append(dst, text...)
 }
 
-// binaryCloudEvents is the binary mode: the body is the data alone. A batch would
-// have one set of attributes for all, so there is none.
+// binaryCloudEvents is the binary mode, in which the body is the data only. A batch
+// would share one set of attributes, so batches are not supported.
 type binaryCloudEvents struct{ cloudEvents }
 
 var _ event.Attributer = (*binaryCloudEvents)(nil)
@@ -106,7 +105,7 @@ func (*binaryCloudEvents) ContentType() string { return jsonType }
 
 func (*binaryCloudEvents) BatchContentType() string { return "" }
 
-// Attributes names them as the HTTP binding does, and encodes them so.
+// Attributes uses the names and the encoding of the HTTP binding.
 func (c *binaryCloudEvents) Attributes(e *event.Event, set func(name, value string)) {
 	source := c.source
 	if source == "" {
@@ -120,8 +119,8 @@ func (c *binaryCloudEvents) Attributes(e *event.Event, set func(name, value stri
 	set("ce-sequence", string(appendSequence(nil, e.Seq)))
 }
 
-// headerValue percent-encodes what the HTTP binding says: all but printable ASCII,
-// and of that the space, the double quote and the percent sign.
+// headerValue percent-encodes all bytes except printable ASCII, and the space, the
+// double quote and the percent sign, as the HTTP binding requires.
 func headerValue(text string) string {
 	if !strings.ContainsFunc(text, mustEncode) {
 		return text

@@ -47,7 +47,7 @@ func readCloudEvent(t *testing.T, text string) *cloudevents.Event {
 	return &ce
 }
 
-// A batch is what a sink makes of Append and BatchContentType.
+// A sink builds a batch from Append and BatchContentType.
 func TestCloudEventsInABatch(t *testing.T) {
 	encoder := mustNew(t, Options{Kind: CloudEvents})
 	batch := "[" + encode(t, encoder, bare("a")) + "," + encode(t, encoder, gap()) + "]"
@@ -75,7 +75,7 @@ func FuzzCloudEventsAreRead(f *testing.F) {
 	})
 }
 
-// checkSource wants the host as a segment of the source's path.
+// checkSource expects the host as a segment of the source's path.
 func checkSource(t *testing.T, source, host string) {
 	t.Helper()
 	escaped, ok := strings.CutPrefix(source, "/genltestd/")
@@ -106,7 +106,7 @@ func TestBinaryCloudEvent(t *testing.T) {
 	}
 }
 
-// The binding's examples, and what could end a header or begin another.
+// The examples of the binding, and texts that could end a header or start a new one.
 func TestHeaderValuesAreEncodedAsTheBindingSays(t *testing.T) {
 	for text, want := range map[string]string{
 		"Euro \u20ac \U0001f600": "Euro%20%E2%82%AC%20%F0%9F%98%80",
@@ -148,7 +148,7 @@ func FuzzBinaryCloudEventsAreRead(f *testing.F) {
 	})
 }
 
-// overHTTP writes a header and reads it again.
+// overHTTP writes a header and reads it back.
 func overHTTP(t *testing.T, header http.Header) http.Header {
 	t.Helper()
 	var text bytes.Buffer

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package envelope writes events as the receivers of sinks want them.
+// Package envelope encodes events in the formats of the sinks' receivers.
 //
-// The text of an event is untrusted bytes. Each envelope keeps all of them, except
-// where its format has no place for some; then its documentation says what stands
-// there. The time of an event is that of its receipt. The kernel's is written
-// beside it, under its own name, and only when the module has said it.
+// The text of an event is untrusted bytes. Each envelope keeps all of them, unless its
+// format cannot represent some; its documentation then describes the replacement. The
+// time of an event is its time of receipt. The kernel's time is a separate field, which
+// is present only if the module sends it.
 package envelope
 
 import (
@@ -27,17 +27,17 @@ const (
 	Logfmt      Kind = "logfmt"
 )
 
-// Options say what New makes. What is not for the kind is ignored.
+// Options configure New. It ignores options of other kinds.
 type Options struct {
 	Kind        Kind   // empty is JSON
-	ContentType string // of Raw and Template; empty is the kind's own
+	ContentType string // of Raw and Template; empty means the kind's default
 	Template    string // text/template, of Template
 	CloudEvents CloudEventsOptions
 	Syslog      SyslogOptions
 }
 
-// New returns the encoder of a kind. It fails when the kind is not known or its
-// template cannot work.
+// New returns the encoder of a kind. It returns an error if the kind is unknown or the
+// template is invalid.
 func New(o Options) (event.Encoder, error) {
 	switch o.Kind {
 	case JSON, "":
@@ -53,5 +53,5 @@ func New(o Options) (event.Encoder, error) {
 	case Logfmt:
 		return &keyValues{}, nil
 	}
-	return nil, fmt.Errorf("no envelope is named %q", string(o.Kind))
+	return nil, fmt.Errorf("unknown envelope %q", string(o.Kind))
 }

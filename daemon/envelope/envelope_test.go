@@ -14,7 +14,7 @@ import (
 
 var received = time.Date(2026, 1, 2, 3, 4, 5, 6789, time.UTC)
 
-// full has something in every field.
+// full returns an event with a value in every field.
 func full(message string) event.Event {
 	return event.Event{
 		JournalID: "6a9155caa46c7dcc", Seq: 7, Time: received,
@@ -28,7 +28,7 @@ func full(message string) event.Event {
 	}
 }
 
-// bare is from a module that says neither a number nor a time.
+// bare returns an event of a module that sends neither number nor time.
 func bare(message string) event.Event {
 	return event.Event{
 		JournalID: "j", Seq: 1, Time: received, Host: "web-1", Family: "genltest", Group: "mcgrp", Message: []byte(message),
@@ -58,7 +58,7 @@ func mustNew(t testing.TB, o Options) event.Encoder {
 	return encoder
 }
 
-// encode appends to something, as a batch does.
+// encode appends to existing bytes, as a batch does.
 func encode(t testing.TB, encoder event.Encoder, e event.Event) string {
 	t.Helper()
 	const before = "before"
@@ -68,12 +68,12 @@ func encode(t testing.TB, encoder event.Encoder, e event.Event) string {
 	}
 	text, ok := strings.CutPrefix(string(got), before)
 	if !ok {
-		t.Fatalf("what was there is %q now", got)
+		t.Fatalf("the existing bytes were changed to %q", got)
 	}
 	return text
 }
 
-// all has an encoder of every kind, and of both modes of CloudEvents.
+// all returns an encoder of every kind, and of both modes of CloudEvents.
 func all(t testing.TB) map[string]event.Encoder {
 	encoders := make(map[string]event.Encoder)
 	for _, kind := range []Kind{JSON, Raw, CloudEvents, RFC5424, Template, Logfmt} {
@@ -83,7 +83,7 @@ func all(t testing.TB) map[string]event.Encoder {
 	return encoders
 }
 
-func TestNewRefusesAnUnknownKind(t *testing.T) {
+func TestNewRejectsAnUnknownKind(t *testing.T) {
 	if _, err := New(Options{Kind: "xml"}); err == nil {
 		t.Error("no error")
 	}
@@ -92,9 +92,9 @@ func TestNewRefusesAnUnknownKind(t *testing.T) {
 	}
 }
 
-// The time of receipt must never be taken for the kernel's, nor a number made up
-// that the module has not given.
-func TestNothingIsSaidOfTheKernelThatItDoesNotSay(t *testing.T) {
+// An encoder must neither write the time of receipt as the kernel's, nor invent a
+// number that the module did not send.
+func TestAbsentKernelFieldsAreNotInvented(t *testing.T) {
 	for name, encoder := range all(t) {
 		with, without := full("x"), full("x")
 		without.KernelTime, without.KernelSeq, without.LoadID = time.Time{}, 0, 0
@@ -113,11 +113,11 @@ func TestNothingIsSaidOfTheKernelThatItDoesNotSay(t *testing.T) {
 	}
 	template := mustNew(t, Options{Kind: Template, Template: "{{.KernelTime}}"})
 	if got := encode(t, template, bare("x")); got != "" {
-		t.Errorf("a template shows %q for the time that is not known", got)
+		t.Errorf("a template writes %q for an unknown time", got)
 	}
 }
 
-func TestWhatIsNoEventIsASentence(t *testing.T) {
+func TestGapsAndSuppressedEventsAreSentences(t *testing.T) {
 	for want, e := range map[string]event.Event{
 		"genltestd: 17 events were lost (kernel_buffer), noticed from 2026-01-02T03:04:04.000006789Z to 2026-01-02T03:04:05.000006789Z":  gap(),
 		"genltestd: 1 event was suppressed (rate_limit), received from 2026-01-02T03:04:04.000006789Z to 2026-01-02T03:04:05.000006789Z": suppressed(),

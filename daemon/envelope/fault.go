@@ -14,9 +14,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// A Fault says why a template does not work, and where in its text.
+// A Fault is an error in a template, with its position.
 type Fault struct {
-	Line, Column int // in characters, from 1; 0 when not known
+	Line, Column int // in characters, from 1; 0 if not known
 	Message      string
 }
 
@@ -30,10 +30,11 @@ func (f *Fault) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", f.Line, f.Column, f.Message)
 }
 
-// located is how errors of text/template begin. The column counts bytes from 0.
+// located matches the start of an error of text/template. Its column counts bytes from
+// 0.
 var located = regexp.MustCompile(`^(?:template: )?template:(\d+)(?::(\d+))?: (?:executing "template" at )?`)
 
-// faultOf finds the place that an error of text/template has in its text.
+// faultOf converts an error of text/template to a Fault.
 func faultOf(err error, text string) *Fault {
 	if errors.Is(err, errOutput) {
 		return &Fault{Message: errOutput.Error()}
@@ -41,20 +42,21 @@ func faultOf(err error, text string) *Fault {
 	message := err.Error()
 	f := &Fault{}
 	if m := located.FindStringSubmatch(message); m != nil {
-		f.Line, f.Column = placeIn(text, m[1], m[2])
+		f.Line, f.Column = positionIn(text, m[1], m[2])
 		message = message[len(m[0]):]
 	}
-	var missing runtime.Error // of a method of a Gap that is nil
+	var missing runtime.Error // from a method of a nil *Gap
 	if errors.As(err, &missing) {
-		message = strings.Replace(message, missing.Error(), "there is none for this event", 1)
+		message = strings.Replace(message, missing.Error(), "this event does not contain it", 1)
 	}
 	f.Message = string(event.AppendVisible(nil, []byte(message)))
 	f.explainSyntax(text)
 	return f
 }
 
-// placeIn converts a place of text/template, which has no column in some errors.
-func placeIn(text, lineNumber, bytesBefore string) (line, column int) {
+// positionIn converts a position of text/template, some of whose errors have a line
+// only.
+func positionIn(text, lineNumber, bytesBefore string) (line, column int) {
 	line, _ = strconv.Atoi(lineNumber) // the pattern has digits
 	n, err := strconv.Atoi(bytesBefore)
 	lines := strings.Split(text, "\n")
@@ -64,8 +66,8 @@ func placeIn(text, lineNumber, bytesBefore string) (line, column int) {
 	return line, 1 + utf8.RuneCountInString(lines[line-1][:n])
 }
 
-// placeOf is the place of an offset in text.
-func placeOf(text string, offset int) (line, column int) {
+// positionOf returns the position of an offset in text.
+func positionOf(text string, offset int) (line, column int) {
 	before := text[:min(offset, len(text))]
 	line = 1 + strings.Count(before, "\n")
 	return line, 1 + utf8.RuneCountInString(before[strings.LastIndex(before, "\n")+1:])

@@ -15,17 +15,17 @@ import (
 	"time"
 )
 
-// functions are what a template has beside those of text/template. The ones that
-// copy a text, which a loop could repeat, spend the budget.
+// functions returns the functions of a template in addition to those of text/template.
+// Functions that copy a text, which a loop could repeat, spend the budget.
 func functions(b *budget) template.FuncMap {
 	return template.FuncMap{
-		"json":     func(value any) (string, error) { return b.spent(jsonOf(value)) },
-		"base64":   b.of(func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }, visibly),
-		"upper":    b.of(strings.ToUpper, like),
-		"lower":    b.of(strings.ToLower, like),
-		"trim":     b.of(strings.TrimSpace, like),
-		"visible":  b.of(func(s string) string { return Text(s).String() }, visibly),
-		"raw":      b.of(func(s string) string { return s }, visibly),
+		"json":     func(value any) (string, error) { return b.spendResult(jsonOf(value)) },
+		"base64":   b.of(func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }, asString),
+		"upper":    b.of(strings.ToUpper, sameType),
+		"lower":    b.of(strings.ToLower, sameType),
+		"trim":     b.of(strings.TrimSpace, sameType),
+		"visible":  b.of(func(s string) string { return Text(s).String() }, asString),
+		"raw":      b.of(func(s string) string { return s }, asString),
 		"replace":  b.replace,
 		"default":  defaultTo,
 		"rfc3339":  func(i *Instant) (string, error) { return i.Format(time.RFC3339) },
@@ -40,42 +40,41 @@ func functions(b *budget) template.FuncMap {
 	}
 }
 
-var errCall = errors.New("nothing in an event is a function; leave call out")
+var errCall = errors.New("an event contains no functions; remove call")
 
-// visibly is for a result that may be written as it is.
-func visibly(_ bool, text string) any { return text }
+// asString returns the text as a string, for a result that may be written unchanged.
+func asString(_ bool, text string) any { return text }
 
-// of makes a function of one text. The type of its result is the last argument's to
-// choose.
+// of returns a function of one text. The argument as chooses the type of the result.
 func (b *budget) of(f func(string) string, as func(untrusted bool, text string) any) func(any) (any, error) {
 	return func(value any) (any, error) {
-		text, untrusted, err := exactly(value)
+		text, untrusted, err := textOf(value)
 		if err != nil {
 			return nil, err
 		}
-		result, err := b.spent(f(text), nil)
+		result, err := b.spendResult(f(text), nil)
 		return as(untrusted, result), err
 	}
 }
 
-// joining makes a function of any values. Has says that what f adds has control
-// characters.
-func (b *budget) joining(f func(...any) string, has bool) func(...any) (any, error) {
+// joining returns a function of any values. The argument control is true if f adds
+// control characters.
+func (b *budget) joining(f func(...any) string, control bool) func(...any) (any, error) {
 	return func(args ...any) (any, error) {
 		if err := b.spend(sizeOf(args)); err != nil {
 			return nil, err
 		}
-		return b.join(args, has, f)
+		return b.join(args, control, f)
 	}
 }
 
-// join has f make one text of several. When one of them is a Text, the result is one,
-// unless that would escape the control characters that the template itself has put
-// between them: then the Texts are escaped, and these stay.
+// join calls f to join several texts. The result is a Text if one of them is, except if
+// that would escape control characters that the template itself inserted between them.
+// The Texts are then escaped separately, and these characters stay.
 func (b *budget) join(args []any, control bool, f func(...any) string) (any, error) {
 	untrusted := slices.ContainsFunc(args, isUntrusted)
 	if !untrusted || control || slices.ContainsFunc(args, hasControl) {
-		return b.spent(f(args...), nil)
+		return b.spendResult(f(args...), nil)
 	}
 	plain := slices.Clone(args)
 	for i, arg := range plain {
@@ -83,7 +82,7 @@ func (b *budget) join(args []any, control bool, f func(...any) string) (any, err
 			plain[i] = string(text)
 		}
 	}
-	text, err := b.spent(f(plain...), nil)
+	text, err := b.spendResult(f(plain...), nil)
 	return Text(text), err
 }
 
@@ -95,30 +94,31 @@ func hasControl(arg any) bool {
 }
 
 func (b *budget) printf(format string, args ...any) (any, error) {
-	if err := b.spend(formatted(format, args)); err != nil {
+	if err := b.spend(formattedSize(format, args)); err != nil {
 		return nil, err
 	}
 	if b.strict {
-		if err := misfit(format, args); err != nil {
+		if err := checkFormat(format, args); err != nil {
 			return nil, err
 		}
 	}
 	return b.join(args, hasControl(format), func(args ...any) string { return fmt.Sprintf(format, args...) })
 }
 
-// misfit finds what package fmt writes in place of a value that a verb does not fit, or
-// that is missing. It finds nothing when the values have such text themselves.
-func misfit(format string, args []any) error {
+// checkFormat returns an error if package fmt reports a value that is missing or does
+// not match its verb. It detects nothing if the format or the values contain such a
+// report themselves.
+func checkFormat(format string, args []any) error {
 	const mark = "%!"
 	if strings.Contains(format, mark) || strings.Contains(fmt.Sprint(args...), mark) {
 		return nil
 	}
-	_, misfit, found := strings.Cut(fmt.Sprintf(format, args...), mark)
+	_, report, found := strings.Cut(fmt.Sprintf(format, args...), mark)
 	if !found {
 		return nil
 	}
-	misfit, _, _ = strings.Cut(misfit, "=")
-	return fmt.Errorf("the format %q does not fit its values: %%!%.40s; write %%s for a text and %%d for a number", format, misfit)
+	report, _, _ = strings.Cut(report, "=")
+	return fmt.Errorf("the format %q does not match its values: %%!%.40s; write %%s for a text and %%d for a number", format, report)
 }
 
 func (b *budget) urlquery(args ...any) (string, error) {
@@ -131,27 +131,27 @@ func (b *budget) urlquery(args ...any) (string, error) {
 			plain[i] = string(text)
 		}
 	}
-	return b.spent(template.URLQueryEscaper(plain...), nil)
+	return b.spendResult(template.URLQueryEscaper(plain...), nil)
 }
 
-// replace has the text last, for the end of a pipeline.
+// replace has the text as its last argument, for the end of a pipeline.
 func (b *budget) replace(old, with, value any) (any, error) {
-	from, _, err1 := exactly(old)
-	to, untrusted1, err2 := exactly(with)
-	text, untrusted2, err3 := exactly(value)
+	from, _, err1 := textOf(old)
+	to, untrusted1, err2 := textOf(with)
+	text, untrusted2, err3 := textOf(value)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
 	if from == "" {
-		return nil, errors.New("there is nothing to replace")
+		return nil, errors.New("the text to replace is empty")
 	}
 	if err := b.spend(len(text) + strings.Count(text, from)*(len(to)-len(from))); err != nil {
 		return nil, err
 	}
-	return like(untrusted1 || untrusted2, strings.ReplaceAll(text, from, to)), nil
+	return sameType(untrusted1 || untrusted2, strings.ReplaceAll(text, from, to)), nil
 }
 
-// defaultTo has the value last, for the end of a pipeline.
+// defaultTo has the value as its last argument, for the end of a pipeline.
 func defaultTo(otherwise, value any) any {
 	if truth, ok := template.IsTrue(value); ok && truth {
 		return value
@@ -159,7 +159,7 @@ func defaultTo(otherwise, value any) any {
 	return otherwise
 }
 
-// jsonOf writes texts as AppendJSON does.
+// jsonOf encodes texts like AppendJSON.
 func jsonOf(value any) (string, error) {
 	switch v := value.(type) {
 	case *View, *Gap, *Suppressed, *Instant:
@@ -176,7 +176,7 @@ func jsonOf(value any) (string, error) {
 		text, err := json.Marshal(v)
 		return string(text), err
 	}
-	return "", fmt.Errorf("a %T has no JSON here", value)
+	return "", fmt.Errorf("cannot write a %T as JSON", value)
 }
 
 func jsonOfOurs(value fmt.Stringer) string {

@@ -11,11 +11,11 @@ import (
 
 var errNoTime = errors.New("the time is not known")
 
-// An Instant is a time that a template writes as RFC 3339 with nanoseconds. It is a
-// pointer that is nil for no time: that is false in a condition, and writes nothing.
+// An Instant is a time that a template writes as RFC 3339 with nanoseconds. It is a nil
+// pointer if the time is not known, which is false in a condition and writes nothing.
 //
-// It does not embed a time.Time, whose methods include some that can double a text
-// with each call.
+// It does not embed a time.Time, because some methods of that type can double a text at
+// each call.
 type Instant struct{ t time.Time }
 
 func instant(t time.Time) *Instant {
@@ -32,7 +32,7 @@ func (i *Instant) String() string {
 	return string(event.AppendTime(nil, i.t))
 }
 
-// UTC returns the time for Format in UTC, as all times are at first.
+// UTC returns the time in UTC for Format. Times are in UTC by default.
 func (i *Instant) UTC() *Instant {
 	if i == nil {
 		return nil
@@ -40,7 +40,7 @@ func (i *Instant) UTC() *Instant {
 	return &Instant{i.t.UTC()}
 }
 
-// Local returns the time for Format in the machine's time zone.
+// Local returns the time in the machine's time zone for Format.
 func (i *Instant) Local() *Instant {
 	if i == nil {
 		return nil
@@ -48,7 +48,7 @@ func (i *Instant) Local() *Instant {
 	return &Instant{i.t.Local()}
 }
 
-// Format writes the time in a layout of package time.
+// Format returns the time in a layout of package time.
 func (i *Instant) Format(layout string) (string, error) {
 	switch {
 	case i == nil:
@@ -78,7 +78,7 @@ func (i *Instant) UnixNano() (int64, error) { return number(i, time.Time.UnixNan
 // Year returns the year.
 func (i *Instant) Year() (int, error) { return number(i, time.Time.Year) }
 
-// Month returns the month, which is written by its name.
+// Month returns the month, which a template writes as its name.
 func (i *Instant) Month() (time.Month, error) { return number(i, time.Time.Month) }
 
 // Day returns the day of the month.
@@ -87,7 +87,7 @@ func (i *Instant) Day() (int, error) { return number(i, time.Time.Day) }
 // YearDay returns the day of the year.
 func (i *Instant) YearDay() (int, error) { return number(i, time.Time.YearDay) }
 
-// Weekday returns the day of the week, which is written by its name.
+// Weekday returns the day of the week, which a template writes as its name.
 func (i *Instant) Weekday() (time.Weekday, error) { return number(i, time.Time.Weekday) }
 
 // Hour returns the hour of the day.
@@ -99,7 +99,7 @@ func (i *Instant) Minute() (int, error) { return number(i, time.Time.Minute) }
 // Second returns the second of the minute.
 func (i *Instant) Second() (int, error) { return number(i, time.Time.Second) }
 
-// Nanosecond returns the part of the second.
+// Nanosecond returns the nanoseconds within the second.
 func (i *Instant) Nanosecond() (int, error) { return number(i, time.Time.Nanosecond) }
 
 // Sub returns the duration since another time.
@@ -112,8 +112,8 @@ func (i *Instant) Sub(other *Instant) (time.Duration, error) {
 
 func number[T any](i *Instant, f func(time.Time) T) (T, error) {
 	if i == nil {
-		var none T
-		return none, errNoTime
+		var zero T
+		return zero, errNoTime
 	}
 	return f(i.t), nil
 }

@@ -8,38 +8,38 @@ import (
 	"text/template/parse"
 )
 
-// The names of the functions that instrumented templates call. No template can define
-// them; one that calls turnName spends its own budget.
+// The names of the functions that instrumented templates call. A template cannot define
+// them. A template that calls iterateName spends its own budget.
 const (
-	turnName = "genltestd_turn"
-	markName = "genltestd_mark"
+	iterateName = "genltestd_iterate"
+	markName    = "genltestd_mark"
 )
 
-// callOf is a node that calls a function with a number. The function must return an
-// empty text.
+// callOf returns a node that calls a function with a number. The function must return
+// an empty text.
 func callOf(name string, n int) parse.Node {
 	text := fmt.Sprintf("{{%s %d}}", name, n)
 	trees, err := parse.Parse("", text, "", "", map[string]any{name: fmt.Sprint})
 	if err != nil {
-		panic(fmt.Sprintf("envelope: a template of its own: %v", err))
+		panic(fmt.Sprintf("envelope: parse an internal template: %v", err))
 	}
 	return trees[""].Root.Nodes[0]
 }
 
-// boundLoops has each turn of a loop spend the budget.
+// boundLoops makes each loop iteration spend the budget.
 func boundLoops(t *parse.Tree) {
 	walk(t.Root, func(list *parse.ListNode, _ parse.Node) {
 		for _, n := range list.Nodes {
 			if loop, ok := n.(*parse.RangeNode); ok {
-				call := callOf(turnName, len(loop.List.String()))
+				call := callOf(iterateName, len(loop.List.String()))
 				loop.List.Nodes = slices.Insert(loop.List.Nodes, 0, call)
 			}
 		}
 	})
 }
 
-// walk calls f for each list of nodes, those within it first, with the node that it
-// belongs to: nil for the whole template.
+// walk calls f for each list of nodes, inner lists first, with the node that contains
+// the list: nil for the whole template.
 func walk(list *parse.ListNode, f func(list *parse.ListNode, of parse.Node)) { walkIn(list, nil, f) }
 
 func walkIn(list *parse.ListNode, of parse.Node, f func(list *parse.ListNode, of parse.Node)) {
@@ -55,7 +55,7 @@ func walkIn(list *parse.ListNode, of parse.Node, f func(list *parse.ListNode, of
 	f(list, of)
 }
 
-// branchOf returns the lists of an if, with or range.
+// branchOf returns the branches of an if, with or range, and nil for any other node.
 func branchOf(n parse.Node) *parse.BranchNode {
 	switch n := n.(type) {
 	case *parse.IfNode:

@@ -9,8 +9,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// keyValues writes key=value pairs on one line. What is not plain is quoted, with the
-// escapes of JSON, so nothing acts on a terminal. The text is always quoted.
+// keyValues writes key=value pairs on one line. It quotes values that are not plain
+// with the escapes of JSON, so the line is safe to print on a terminal. The text is
+// always quoted.
 type keyValues struct{ parts event.Parts }
 
 func (l *keyValues) Append(dst []byte, e *event.Event) ([]byte, error) {
@@ -47,7 +48,7 @@ func appendValue(dst, value []byte) []byte {
 		return append(dst, `""`...)
 	}
 	for _, c := range value {
-		if !isWord(c) && c != '-' && c != '.' && c != ':' && c != '/' && c != '+' {
+		if !isWordByte(c) && c != '-' && c != '.' && c != ':' && c != '/' && c != '+' {
 			return appendQuoted(dst, value)
 		}
 	}

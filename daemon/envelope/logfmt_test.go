@@ -46,7 +46,7 @@ func FuzzLogfmtIsRead(f *testing.F) {
 		e.Origin = &event.Origin{Labels: []event.Label{{Name: name, Value: name}}}
 		line := encode(t, mustNew(t, Options{Kind: Logfmt}), e)
 		if !event.IsVisible([]byte(line)) {
-			t.Errorf("acts on a terminal: %q", line)
+			t.Errorf("not safe for a terminal: %q", line)
 		}
 		got := readLogfmt(t, line)
 		text := string([]rune(string(message)))

@@ -2,13 +2,12 @@
 
 package envelope
 
-// appendName appends a label's name with what formats give a meaning to replaced,
-// and at most limit bytes of it. The configuration has such names only that stay
-// as they are.
+// appendName appends at most limit bytes of a label's name, and replaces bytes that
+// have a meaning in a format. Names from the configuration contain no such bytes.
 func appendName(dst []byte, name string, limit int) []byte {
 	for i := range min(len(name), limit) {
 		c := name[i]
-		if !isWord(c) {
+		if !isWordByte(c) {
 			c = '_'
 		}
 		dst = append(dst, c)
@@ -16,6 +15,6 @@ func appendName(dst []byte, name string, limit int) []byte {
 	return dst
 }
 
-func isWord(c byte) bool {
+func isWordByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
 }

@@ -8,38 +8,38 @@ import (
 	"text/template/parse"
 )
 
-// A probe is a template that notes where it was while it writes.
+// A probe is a template that records which nodes it executes.
 type probe struct {
 	*textTemplate
 	accept func([]byte) error
 	faults []error
-	known  map[[2]int]bool // their places
+	known  map[[2]int]bool // positions of faults
 
-	nodes   []parse.Node // by the number of their marks
+	nodes   []parse.Node // by mark number
 	reached map[*parse.ListNode]bool
-	lists   []*parse.ListNode // that each node is in
+	lists   []*parse.ListNode // the list that contains each node
 	marks   []mark            // of the last sample, in order
 	steps   int               // of all samples
 }
 
-// A mark says that a node has begun to write.
+// A mark records that a node started to write at an offset.
 type mark struct{ node, offset int }
 
-// newProbe is for a text that newTemplate has accepted.
+// newProbe returns a probe for a text that newTemplate has accepted.
 func newProbe(text, contentType string, accept func([]byte) error) *probe {
 	t, err := newTemplate(text, contentType)
 	if err != nil {
-		panic("envelope: a template that was accepted is refused")
+		panic("envelope: newTemplate rejects a text that it accepted before")
 	}
 	t.budget.strict = true
-	t.parts, t.isStatic = nil, false // the marks are in the template as a whole
+	t.parts, t.isStatic = nil, false // only the whole template has the marks
 	p := &probe{textTemplate: t, accept: accept, known: make(map[[2]int]bool), reached: make(map[*parse.ListNode]bool)}
 	walk(t.template.Root, func(list *parse.ListNode, _ parse.Node) { p.mark(list) })
 	t.template.Funcs(template.FuncMap{markName: p.at})
 	return p
 }
 
-// mark puts a call of at before each node of a list.
+// mark inserts a call of at before each node of a list.
 func (p *probe) mark(list *parse.ListNode) {
 	var marked []parse.Node
 	for _, n := range list.Nodes {
@@ -56,11 +56,11 @@ func (p *probe) at(node int) string {
 	return ""
 }
 
-// write returns why a sample cannot be written.
+// write returns why a sample cannot be written, or nil.
 func (p *probe) write(s *sample) error {
 	p.marks = p.marks[:0]
-	// An older event lacks labels that are configured now; all others have the names
-	// that there are.
+	// An older event may lack labels that are configured now. All other events have all
+	// names.
 	option := "missingkey=error"
 	if s.older {
 		option = "missingkey=zero"
@@ -83,8 +83,8 @@ func (p *probe) write(s *sample) error {
 	return nil
 }
 
-// source is the offset in the template of what has written the byte at an offset of
-// the result.
+// source returns the offset in the template of the node that wrote the byte at an
+// offset of the result.
 func (p *probe) source(offset int) int {
 	for _, m := range slices.Backward(p.marks) {
 		if m.offset > offset {
@@ -100,12 +100,12 @@ func (p *probe) source(offset int) int {
 	return 0
 }
 
-// maxProbed bounds the work for parts of a template that no sample reaches.
+// maxProbed limits the work for parts of a template that no sample reaches.
 const maxProbed = 1 << 20
 
-// tryUnreached has the conditions hold, or not, of parts that no sample has reached,
-// such as one for a certain host. What fails then for every sample fails whenever the
-// condition holds.
+// tryUnreached forces the conditions of parts that no sample has reached, such as a
+// part for one host. A part that fails for every sample also fails whenever its
+// condition is true.
 func (p *probe) tryUnreached(list *parse.ListNode, samples []sample) {
 	if list == nil {
 		return
@@ -133,7 +133,7 @@ func (p *probe) tryBranch(n parse.Node, list *parse.ListNode, condition string, 
 	p.tryUnreached(list, samples)
 }
 
-// tryForced notes a fault when the list fails for each sample that reaches it.
+// tryForced records a fault if the list fails for each sample that reaches it.
 func (p *probe) tryForced(list *parse.ListNode, samples []sample) {
 	var first error
 	for i := range samples {
@@ -156,11 +156,11 @@ func (p *probe) tryForced(list *parse.ListNode, samples []sample) {
 	}
 }
 
-// constant is a pipeline that is "true" or "false".
+// constant returns a pipeline that is "true" or "false".
 func constant(value string) *parse.PipeNode {
 	trees, err := parse.Parse("", "{{if "+value+"}}x{{end}}", "", "")
 	if err != nil {
-		panic("envelope: a template of its own: " + err.Error())
+		panic("envelope: parse an internal template: " + err.Error())
 	}
 	return trees[""].Root.Nodes[0].(*parse.IfNode).Pipe
 }

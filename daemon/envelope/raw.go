@@ -8,9 +8,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// raw writes the text and nothing else, to the byte. A gap and suppressed events
-// are a sentence, which a text may imitate: whoever must tell them apart needs
-// another envelope.
+// raw writes exactly the bytes of the text. It writes a gap and suppressed events as a
+// sentence, which a text may imitate: receivers that must distinguish them need another
+// envelope.
 type raw struct{ contentType string }
 
 func newRaw(contentType string) raw {

@@ -11,11 +11,12 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// SyslogOptions are those of RFC5424. Facility and severity are the RFC's numbers.
+// SyslogOptions are the options of RFC5424. Facility and severity are the numbers of
+// the RFC.
 type SyslogOptions struct {
 	Facility int
-	Severity int    // of an event; a gap and suppressed events are at least a warning
-	AppName  string // empty is genltestd
+	Severity int    // of an event; gaps and suppressed events are at least a warning
+	AppName  string // empty means genltestd
 }
 
 const severityWarning = 4
@@ -27,13 +28,13 @@ const (
 	maxParamName = 32
 )
 
-// syslog writes a whole message of RFC 5424, without the framing of a transport. It is
-// one line: servers write lines and relay to others that read them. The exact bytes of
-// a text that has escapes are in the structured data.
+// syslog writes a complete message of RFC 5424, without the framing of a transport. The
+// message is one line, because servers write lines and relay to others that read lines.
+// If the text contains escapes, its exact bytes are in the structured data.
 type syslog struct {
-	event, news []byte // priority and version
-	appName     []byte
-	parts       event.Parts
+	event, report []byte // priority and version; report is for gaps and suppressed events
+	appName       []byte
+	parts         event.Parts
 }
 
 var _ event.Marker = (*syslog)(nil)
@@ -42,7 +43,7 @@ func newSyslog(o SyslogOptions) *syslog {
 	appName := appendHeader(nil, cmp.Or(o.AppName, "genltestd"), maxAppName)
 	return &syslog{
 		event:   appendPriority(o.Facility, o.Severity),
-		news:    appendPriority(o.Facility, min(o.Severity, severityWarning)),
+		report:  appendPriority(o.Facility, min(o.Severity, severityWarning)),
 		appName: appName,
 	}
 }
@@ -56,8 +57,8 @@ func (s *syslog) Append(dst []byte, e *event.Event) ([]byte, error) {
 	return s.message(dst, e, ""), nil
 }
 
-// AppendMarked implements event.Marker. A text in ASCII needs no mark, which many
-// receivers keep as a part of it.
+// AppendMarked implements event.Marker. ASCII text needs no mark, which many receivers
+// would treat as part of the text.
 func (s *syslog) AppendMarked(dst []byte, e *event.Event) ([]byte, error) {
 	return s.message(dst, e, byteOrderMark), nil
 }
@@ -67,14 +68,14 @@ func (s *syslog) message(dst []byte, e *event.Event, mark string) []byte {
 	if kind == "event" {
 		dst = append(dst, s.event...)
 	} else {
-		dst = append(dst, s.news...)
+		dst = append(dst, s.report...)
 	}
 	dst = event.AppendTime(dst, e.Time)
-	dst = append(dst[:len(dst)-len("789Z")], 'Z') // the RFC has microseconds
+	dst = append(dst[:len(dst)-len("789Z")], 'Z') // the RFC allows microseconds
 	dst = appendHeader(append(dst, ' '), e.Host, maxHostName)
 	dst = append(append(dst, ' '), s.appName...)
-	// No PROCID: a new one would say that the flow of events was interrupted, which
-	// it is not when the daemon is started again.
+	// PROCID is absent: a changed PROCID means that the flow of events was interrupted,
+	// but a restart of the daemon does not interrupt it.
 	dst = append(append(dst, " - "...), kind...)
 	dst = s.appendData(append(dst, ' '), e)
 	if kind != "event" {
@@ -87,14 +88,14 @@ func (*syslog) ContentType() string { return "text/plain" }
 
 func (*syslog) BatchContentType() string { return "" }
 
-// The structured data carry what the header has no place for. The names are
-// qualified by 32473, the enterprise number that RFC 5612 sets aside: the project
-// has none of its own.
+// appendData appends the fields that are not in the header. The names are qualified by
+// 32473, the enterprise number that RFC 5612 reserves for examples; the project does
+// not own a number.
 func (s *syslog) appendData(dst []byte, e *event.Event) []byte {
 	dst = append(dst, "[genltestd@32473"...)
 	for name, value := range s.parts.Of(e) {
 		switch name {
-		case "kind", "time", "host": // the header has these
+		case "kind", "time", "host": // these are in the header
 			continue
 		}
 		dst = appendParam(append(append(dst, ' '), name...), value)
@@ -115,8 +116,8 @@ func (s *syslog) appendData(dst []byte, e *event.Event) []byte {
 	return append(dst, ']')
 }
 
-// appendParam appends a value that is UTF-8 and has no control character: each byte
-// or character that is neither becomes U+FFFD.
+// appendParam appends a value as UTF-8 without control characters: it replaces each
+// invalid byte or control character by U+FFFD.
 func appendParam[T string | []byte](dst []byte, value T) []byte {
 	dst = append(dst, `="`...)
 	plain := 0 // start of the run not yet copied
@@ -128,7 +129,7 @@ func appendParam[T string | []byte](dst []byte, value T) []byte {
 		}
 		dst = append(dst, value[plain:i]...)
 		plain = i
-		// Four bytes are enough for any rune and keep the conversion off the heap.
+		// Four bytes are enough for any rune, and keep the conversion off the heap.
 		r, size := utf8.DecodeRuneInString(string(value[i:min(i+utf8.UTFMax, len(value))]))
 		i += size
 		switch {
@@ -142,7 +143,7 @@ func appendParam[T string | []byte](dst []byte, value T) []byte {
 	return append(append(dst, value[plain:]...), '"')
 }
 
-// appendHeader appends a field of the header, which has printable ASCII only.
+// appendHeader appends a field of the header, which contains printable ASCII only.
 func appendHeader(dst []byte, text string, limit int) []byte {
 	if text == "" {
 		return append(dst, '-')
@@ -159,7 +160,8 @@ func appendHeader(dst []byte, text string, limit int) []byte {
 
 const byteOrderMark = "\ufeff"
 
-// appendMessage appends the text with escapes. A mark is for one that is not ASCII then.
+// appendMessage appends the text with escapes. It adds the mark if the result is not
+// ASCII.
 func appendMessage(dst, text []byte, mark string) []byte {
 	if len(text) == 0 {
 		return dst

@@ -81,8 +81,7 @@ func TestSyslogMarksUTF8Only(t *testing.T) {
 	}
 }
 
-// FuzzSyslogIsRead has a real parser read what comes of untrusted bytes wherever a
-// message has some.
+// FuzzSyslogIsRead parses messages with untrusted bytes in every field.
 func FuzzSyslogIsRead(f *testing.F) {
 	for _, s := range []string{"", "hello", `]"\`, "\xff\xfe", "\x00\x1b", "\ufeff", "\ufeff\xff", "a b\n<30>1 - - - - - -", "caf\u00e9", strings.Repeat("x", 300)} {
 		f.Add([]byte(s), s)
@@ -141,7 +140,7 @@ func checkSyslog(t *testing.T, m *rfc5424.SyslogMessage, e *event.Event) {
 	}
 }
 
-// shown is what stands for a text where only printable UTF-8 may.
+// shown returns a text as a field that allows printable UTF-8 only.
 func shown(text string) string {
 	return strings.Map(func(r rune) rune {
 		if event.IsUnsafe(r) {

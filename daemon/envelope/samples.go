@@ -9,14 +9,15 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// Context is what the configuration says of the events that a sink gets.
+// Context is the part of the configuration that determines the fields of a sink's
+// events.
 type Context struct {
 	Labels                           []event.Label
 	Captures                         []string // names of the groups of the sink's extract
 	MachineID, BootID, KernelRelease bool
 }
 
-// A sample is an event that a sink may get at any time.
+// A sample is an event that a sink may receive.
 type sample struct {
 	name  string
 	event event.Event
@@ -28,7 +29,7 @@ const (
 	maxSample = 4124 // bytes of the longest text of the kernel module
 )
 
-// samples are events of every kind, and with every kind of text.
+// samples returns events of every kind, with every kind of text.
 func (c *Context) samples() (list []sample) {
 	for _, text := range []struct{ name, text string }{
 		{"an event", "disk sda failed"},
@@ -45,7 +46,7 @@ func (c *Context) samples() (list []sample) {
 	return append(list, c.withoutParts()...)
 }
 
-// withoutParts are events that lack something that others have.
+// withoutParts returns events that lack optional fields.
 func (c *Context) withoutParts() []sample {
 	bare := c.event("disk sda failed")
 	bare.KernelTime, bare.KernelSeq, bare.LoadID, bare.Captures = time.Time{}, 0, 0, c.captures("")

@@ -9,9 +9,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// isStatic reports whether a template writes valid JSON whatever the event: its parts
-// are texts and values of known shapes, and it is valid with each shape of each. Then
-// the result need not be checked for each event.
+// isStatic reports whether a template writes valid JSON for any event: its parts are
+// texts and values of known shapes, and the result is valid with each shape. The result
+// for an event then need not be checked.
 func isStatic(parts []part) bool {
 	if len(parts) == 0 {
 		return false
@@ -35,34 +35,34 @@ func isStatic(parts []part) bool {
 	return true
 }
 
-// compactTexts takes the white space between values out of the texts of a static
-// template, and escapes what a terminal would obey.
+// compactTexts removes the white space between values from the texts of a static
+// template, and escapes characters that control a terminal.
 func compactTexts(parts []part) {
-	within := false // a string
+	inString := false
 	for i := range parts {
 		if parts[i].text != nil {
 			var text []byte
-			text, within = compactText(parts[i].text, within)
+			text, inString = compactText(parts[i].text, inString)
 			parts[i].text = event.AppendVisibleJSON([]byte{}, text)
 		}
 	}
 }
 
-// compactText returns whether the end of the text is within a string.
-func compactText(text []byte, within bool) (compact []byte, _ bool) {
+// compactText also returns whether the end of the text is in a string.
+func compactText(text []byte, inString bool) (compact []byte, _ bool) {
 	escaped := false
 	for _, c := range text {
 		switch {
 		case escaped:
 			escaped = false
-		case within && c == '\\':
+		case inString && c == '\\':
 			escaped = true
 		case c == '"':
-			within = !within
-		case !within && strings.IndexByte(" \t\r\n", c) >= 0:
+			inString = !inString
+		case !inString && strings.IndexByte(" \t\r\n", c) >= 0:
 			continue
 		}
 		compact = append(compact, c)
 	}
-	return compact, within
+	return compact, inString
 }

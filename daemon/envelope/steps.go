@@ -11,25 +11,25 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// A step appends what one node of a template writes.
+// A step appends the output of one node of a template.
 type step func(dst []byte, e *event.Event) []byte
 
-// A part is one node at the top of a template: text and simple actions are steps, which
-// spare the reflection of text/template; all others are templates of their own.
+// A part is one top-level node of a template. Texts and simple actions are steps, which
+// avoid the reflection of text/template. Other nodes are templates of their own.
 type part struct {
 	text     []byte
-	step     step               // when there is no text
-	template *template.Template // when there is no step either
-	shapes   []string           // of what the step writes, see isStatic; nil when it may be anything
+	step     step               // nil if the part is a text
+	template *template.Template // nil if the part is a text or a step
+	shapes   []string           // possible outputs of the step, see isStatic; nil if unknown
 }
 
-// Shapes of JSON values, and of text that is safe within a string.
+// Shapes of JSON values, and of text that is safe in a string.
 func stringShapes() []string { return []string{`"s"`} }
 func timeShapes() []string   { return []string{`"s"`, "null"} }
 func numberShapes() []string { return []string{"1", "0"} }
 func safeShapes() []string   { return []string{"s", ""} }
 
-// partsOf returns nil for a template whose parts share variables.
+// partsOf returns nil for a template whose nodes share variables.
 func partsOf(t *template.Template) (parts []part) {
 	for _, n := range t.Root.Nodes {
 		if action, ok := n.(*parse.ActionNode); ok && len(action.Pipe.Decl) > 0 {
@@ -113,7 +113,8 @@ func simple(p *parse.PipeNode) (field *parse.FieldNode, isJSON bool) {
 	return field, isJSON
 }
 
-// fieldSteps are those of a field, as it is and as JSON; nil for one that is not simple.
+// fieldSteps returns the steps that write a field as text and as JSON, or nil for other
+// fields.
 func fieldSteps(names []string) (plain, asJSON step) {
 	if len(names) == 2 {
 		return partSteps(names[0], names[1])

@@ -32,7 +32,7 @@ func stepEvents(message, host string) []event.Event {
 	return []event.Event{e, none, g, s}
 }
 
-// compareSteps has a template written by its parts and as a whole, which must not differ.
+// compareSteps executes a template by its parts and as a whole, with the same result.
 func compareSteps(t *testing.T, o Options, e *event.Event) {
 	t.Helper()
 	fast, err := newTemplate(o.Template, o.ContentType)

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// explainSyntax gives the errors of text/template's parser, which have no column, the place
-// of the cause and a remedy.
+// explainSyntax adds a column and a remedy to errors of text/template's parser, which
+// have only a line.
 func (f *Fault) explainSyntax(text string) {
 	lines := strings.Split(text, "\n")
 	if f.Column > 0 || f.Line < 1 || f.Line > len(lines) {
@@ -25,17 +25,17 @@ func (f *Fault) explainSyntax(text string) {
 		if at == nil {
 			return
 		}
-		f.Line, f.Column = placeOf(text, offset+at[0])
-		f.Message = fmt.Sprintf("there is no function %s; %s", m[1], insteadOf(m[1]))
+		f.Line, f.Column = positionOf(text, offset+at[0])
+		f.Message = fmt.Sprintf("unknown function %s; %s", m[1], insteadOf(m[1]))
 	case isUnclosed(f.Message):
 		at := strings.LastIndex(text[:offset+len(line)], "{{")
 		if at < 0 {
 			return
 		}
-		f.Line, f.Column = placeOf(text, at)
+		f.Line, f.Column = positionOf(text, at)
 		f.Message = "{{ is not closed; write }} after it"
 	case f.Message == "unexpected EOF":
-		f.Line, f.Column = placeOf(text, len(text))
+		f.Line, f.Column = positionOf(text, len(text))
 		f.Message = "{{end}} is missing; write one for each {{if}}, {{with}} and {{range}}"
 	}
 }
@@ -46,7 +46,7 @@ func isUnclosed(message string) bool {
 	return strings.HasPrefix(message, "unclosed action") || strings.HasPrefix(message, "bad character U+007D")
 }
 
-// insteadOf suggests the field of this name, or names the functions.
+// insteadOf suggests the field with this name, or lists the functions.
 func insteadOf(name string) string {
 	for field := range reflect.TypeFor[*View]().Methods() {
 		if strings.EqualFold(field.Name, name) {
@@ -58,5 +58,5 @@ func insteadOf(name string) string {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	return "the functions here are " + strings.Join(names, ", ")
+	return "the functions are " + strings.Join(names, ", ")
 }

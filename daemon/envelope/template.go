@@ -17,26 +17,26 @@ import (
 
 var errOutput = fmt.Errorf("the template writes more than %d bytes", maxOutput)
 
-// textTemplate writes what a text/template makes of a View. See checkTree for what
-// a template cannot do, so that it ends.
+// textTemplate writes the output of a text/template for a View. checkTree rejects
+// templates that may not end.
 type textTemplate struct {
 	text        string
 	template    *template.Template
 	contentType string
 	isJSON      bool
-	parts       []part // nil for a template that is executed as a whole
-	isStatic    bool   // the parts write compact JSON whatever the event
+	parts       []part // nil if the template is executed as a whole
+	isStatic    bool   // the parts write compact JSON for any event
 	view        View
 	out         limited
 	scratch     []byte
 	budget      budget
 }
 
-// newTemplate fails with a *Fault for a text that cannot work.
+// newTemplate returns a *Fault for an invalid text.
 func newTemplate(text, contentType string) (*textTemplate, error) {
 	contentType = cmp.Or(contentType, "text/plain; charset=utf-8")
 	t := &textTemplate{text: text, contentType: contentType, isJSON: isJSON(contentType)}
-	// A label that an older event does not have is empty. Check finds misspelled ones.
+	// A label that an older event lacks is empty. Check finds misspelled labels.
 	parsed, err := template.New("template").Option("missingkey=zero").Funcs(functions(&t.budget)).Parse(text)
 	if err != nil {
 		return nil, faultOf(err, text)
@@ -45,7 +45,7 @@ func newTemplate(text, contentType string) (*textTemplate, error) {
 		return nil, faultOf(err, text)
 	}
 	boundLoops(parsed.Tree)
-	t.template = parsed.Funcs(template.FuncMap{turnName: t.budget.turn})
+	t.template = parsed.Funcs(template.FuncMap{iterateName: t.budget.iterate})
 	t.parts = partsOf(t.template)
 	if t.isStatic = t.isJSON && isStatic(t.parts); t.isStatic {
 		compactTexts(t.parts)
@@ -58,7 +58,7 @@ func isJSON(contentType string) bool {
 	return err == nil && (mediaType == jsonType || strings.HasSuffix(mediaType, "+json"))
 }
 
-// Append fails when the template does, and when it is to write JSON and does not.
+// Append returns an error if the template fails, or if it must write JSON and does not.
 func (t *textTemplate) Append(dst []byte, e *event.Event) ([]byte, error) {
 	if err := t.execute(e); err != nil {
 		return dst, faultOf(err, t.text)
@@ -69,7 +69,7 @@ func (t *textTemplate) Append(dst []byte, e *event.Event) ([]byte, error) {
 	return append(dst, t.out.Bytes()...), nil
 }
 
-// execute leaves the result in t.out.
+// execute writes the result to t.out.
 func (t *textTemplate) execute(e *event.Event) error {
 	t.view.e = e
 	defer func() { t.view.e = nil }()
@@ -101,8 +101,8 @@ func (t *textTemplate) write(p *part, e *event.Event) error {
 
 func (t *textTemplate) ContentType() string { return t.contentType }
 
-// BatchContentType is plain JSON: what a suffix like +json says of one event need
-// not hold for an array of them.
+// BatchContentType returns the type of plain JSON: a suffix such as +json describes one
+// event, not an array of events.
 func (t *textTemplate) BatchContentType() string {
 	if t.isJSON {
 		return jsonType
@@ -110,7 +110,7 @@ func (t *textTemplate) BatchContentType() string {
 	return ""
 }
 
-// limited is a buffer that refuses to grow beyond maxOutput.
+// limited is a buffer that is limited to maxOutput.
 type limited struct{ bytes.Buffer }
 
 func (l *limited) Write(p []byte) (int, error) {
@@ -120,40 +120,40 @@ func (l *limited) Write(p []byte) (int, error) {
 	return l.Buffer.Write(p)
 }
 
-// A jsonError says where a result is not JSON.
+// A jsonError is the position at which a result is not JSON.
 type jsonError struct {
 	err    error
-	offset int // of the first byte that is wrong
-	behind string
+	offset int    // of the first wrong byte
+	after  string // the bytes before the offset
 }
 
 func (e *jsonError) Error() string {
 	text := "the result is not JSON: " + e.err.Error()
-	if e.behind != "" {
-		text += fmt.Sprintf(" behind %q", e.behind)
+	if e.after != "" {
+		text += fmt.Sprintf(" after %q", e.after)
 	}
 	return text
 }
 
 func (e *jsonError) Unwrap() error { return e.err }
 
-// maxBehind is how much of a result an error repeats: a few bytes of the template, and
-// never much of an event's text.
-const maxBehind = 20
+// maxAfter is the number of bytes of the result that an error contains: a few bytes of
+// the template, and little of an event's text.
+const maxAfter = 20
 
 func notJSON(text []byte) error {
-	err := json.Unmarshal(text, new(json.RawMessage)) // Compact does not tell the offset
+	err := json.Unmarshal(text, new(json.RawMessage)) // Compact does not return the offset
 	offset := len(text)
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		offset = min(max(int(syntax.Offset)-1, 0), offset)
 	}
-	behind := bytes.ToValidUTF8(text[max(0, offset-maxBehind):offset], nil)
-	return &jsonError{err, offset, string(behind)}
+	after := bytes.ToValidUTF8(text[max(0, offset-maxAfter):offset], nil)
+	return &jsonError{err, offset, string(after)}
 }
 
-// appendCompact appends JSON as one line that no terminal obeys, whether the
-// template has used the function json for each text or not.
+// appendCompact appends JSON as one line that is safe to print on a terminal, even if
+// the template does not use the function json.
 func appendCompact(dst, text []byte) ([]byte, error) {
 	var line bytes.Buffer
 	if err := json.Compact(&line, text); err != nil {

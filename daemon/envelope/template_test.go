@@ -53,7 +53,7 @@ func TestTemplateFieldsAndFunctions(t *testing.T) {
 	}
 }
 
-func TestTemplateOfWhatIsNoEvent(t *testing.T) {
+func TestTemplateOfGapsAndSuppressedEvents(t *testing.T) {
 	template := "{{with .Gap}}{{.Count}} {{.Reason}} {{.From}} {{.To}} {{.FirstKernelSeq}} {{.LastKernelSeq}} {{.LoadID}} {{json .}}{{end}}" +
 		"{{with .Suppressed}}{{.Count}} {{.Reason}} {{.From}} {{.To}} {{json .}}{{end}}{{.Message}}"
 	encoder := mustNew(t, Options{Kind: Template, Template: template})
@@ -68,34 +68,34 @@ func TestTemplateOfWhatIsNoEvent(t *testing.T) {
 	}
 }
 
-// An operator is told when the configuration is read, and where.
-func TestTemplatesThatCannotWorkAreRefused(t *testing.T) {
+// The operator learns of a fault, and of its position, when the configuration is read.
+func TestInvalidTemplatesAreRejected(t *testing.T) {
 	for template, want := range map[string]string{
-		"a\n{{.Mesage}}": "line 2, column 3: there is no field Mesage; the fields here are BootID, Captures, Family, Gap, Group, Host, ID, " +
+		"a\n{{.Mesage}}": "line 2, column 3: unknown field Mesage; the fields are BootID, Captures, Family, Gap, Group, Host, ID, " +
 			"KernelRelease, KernelSeq, KernelTime, Kind, Labels, LoadID, MachineID, Message, Seq, Suppressed, Text, Time",
-		"{{if .Gap}}{{.Gap.Cuont}}{{end}}":   "line 1, column 18: there is no field Cuont; the fields here are Count, FirstKernelSeq, From, LastKernelSeq, LoadID, Reason, To",
-		"{{range .Labels}}{{$.Hots}}{{end}}": "line 1, column 21: there is no field Hots",
-		"{{json (upper .Hots)}}":             "line 1, column 15: there is no field Hots",
-		"{{.Message.Foo}}":                   "line 1, column 11: there is no field Foo",
-		"{{.Time.Foo}}":                      "line 1, column 8: there is no field Foo",
+		"{{if .Gap}}{{.Gap.Cuont}}{{end}}":   "line 1, column 18: unknown field Cuont; the fields are Count, FirstKernelSeq, From, LastKernelSeq, LoadID, Reason, To",
+		"{{range .Labels}}{{$.Hots}}{{end}}": "line 1, column 21: unknown field Hots",
+		"{{json (upper .Hots)}}":             "line 1, column 15: unknown field Hots",
+		"{{.Message.Foo}}":                   "line 1, column 11: unknown field Foo",
+		"{{.Time.Foo}}":                      "line 1, column 8: unknown field Foo",
 		"{{.Message":                         "line 1, column 1: {{ is not closed; write }} after it",
 		"a\nx {{.Message}":                   "line 2, column 3: {{ is not closed; write }} after it",
 		"{{if .Gap}}x":                       "line 1, column 13: {{end}} is missing",
-		"é {{message}}":                      "line 1, column 5: there is no function message; write .Message for the field",
+		"é {{message}}":                      "line 1, column 5: unknown function message; write .Message for the field",
 		"\n\n{{if}}{{end}}":                  "line 3: missing value for if",
-		"{{exec \"rm\"}}":                    "line 1, column 3: there is no function exec; the functions here are ",
-		"":                                   "it writes nothing",
-		"{{/* nothing */}}":                  "it writes nothing",
-		"{{range 1000000000}}{{end}}":        "line 1, column 9: range is for .Labels and .Captures only",
-		"{{$ = .Captures}}":                  "$ is the event; give the variable a name",
-		"{{range $ := .Captures}}{{end}}":    "$ is the event; give the variable a name",
+		"{{exec \"rm\"}}":                    "line 1, column 3: unknown function exec; the functions are ",
+		"":                                   "the template writes nothing",
+		"{{/* nothing */}}":                  "the template writes nothing",
+		"{{range 1000000000}}{{end}}":        "line 1, column 9: range accepts only .Labels and .Captures",
+		"{{$ = .Captures}}":                  "$ is the event; choose another name for the variable",
+		"{{range $ := .Captures}}{{end}}":    "$ is the event; choose another name for the variable",
 		"{{with .Captures}}{{range .Labels}}{{end}}{{end}}":                              "$.Labels and $.Captures within with and range",
-		"{{range .Seq}}{{end}}":                                                          "range is for .Labels and .Captures only",
-		"{{range len .Message}}{{end}}":                                                  "range is for .Labels and .Captures only",
-		"{{with 9999999999}}{{range .}}{{end}}{{end}}":                                   "range is for .Labels and .Captures only",
-		"{{if .Gap}}a{{else}}{{range $i := 9}}{{end}}{{end}}":                            "range is for .Labels and .Captures only",
-		"{{range .Labels}}{{else}}{{range .Time.Unix}}{{end}}{{end}}":                    "range is for .Labels and .Captures only",
-		"{{range $.Labels}}{{range $.Labels}}{{range $.Captures}}x{{end}}{{end}}{{end}}": "more than 2 ranges, one within another",
+		"{{range .Seq}}{{end}}":                                                          "range accepts only .Labels and .Captures",
+		"{{range len .Message}}{{end}}":                                                  "range accepts only .Labels and .Captures",
+		"{{with 9999999999}}{{range .}}{{end}}{{end}}":                                   "range accepts only .Labels and .Captures",
+		"{{if .Gap}}a{{else}}{{range $i := 9}}{{end}}{{end}}":                            "range accepts only .Labels and .Captures",
+		"{{range .Labels}}{{else}}{{range .Time.Unix}}{{end}}{{end}}":                    "range accepts only .Labels and .Captures",
+		"{{range $.Labels}}{{range $.Labels}}{{range $.Captures}}x{{end}}{{end}}{{end}}": "more than 2 nested ranges",
 		`{{define "a"}}{{template "a"}}{{end}}{{template "a"}}`:                          "define and block are not supported",
 		`{{block "a" .}}x{{end}}`:                                                        "define and block are not supported",
 		`{{define "template"}}{{template "template"}}{{end}}`:                            "template is not supported",
@@ -108,15 +108,15 @@ func TestTemplatesThatCannotWorkAreRefused(t *testing.T) {
 	}
 }
 
-// What fails for one event is an error of that event, and the next is written.
+// A failure for one event is an error of that event; the next event is written.
 func TestAFailingTemplateIsTheEventsError(t *testing.T) {
 	for template, want := range map[string]string{
-		"{{.Gap.Count}}":                                         "line 1, column 7: <.Gap.Count>: error calling Count: there is none for this event",
+		"{{.Gap.Count}}":                                         "line 1, column 7: <.Gap.Count>: error calling Count: this event does not contain it",
 		"{{unix .KernelTime}}":                                   "line 1, column 3: <unix .KernelTime>: error calling unix: the time is not known",
 		"{{.KernelTime.Unix}}":                                   "the time is not known",
-		`{{.Host | replace "" "x"}}`:                             "there is nothing to replace",
+		`{{.Host | replace "" "x"}}`:                             "the text to replace is empty",
 		"{{slice .Message 0 100}}":                               "index out of range: 100",
-		"{{json .Time.Month}}":                                   "a time.Month has no JSON here",
+		"{{json .Time.Month}}":                                   "cannot write a time.Month as JSON",
 		"{{printf \"%999999d\" 1}}{{printf \"%999999d\" 1}}":     "the template writes more than 1048576 bytes",
 		`{{$s := printf "%999999d" 1}}{{$s | replace " " "  "}}`: "the text is longer than 1048576 bytes",
 		`{{$s := printf "%999999d" 1}}{{print $s $s}}`:           "the text is longer than 1048576 bytes",
@@ -128,7 +128,7 @@ func TestAFailingTemplateIsTheEventsError(t *testing.T) {
 			t.Errorf("%s\ngot  %v\nwant %s", template, err, want)
 		}
 		if string(got) != "before" {
-			t.Errorf("%s: %.100q is left of the failed event", template, got)
+			t.Errorf("%s: %.100q remains after the failed event", template, got)
 		}
 	}
 	encoder := mustNew(t, Options{Kind: Template, Template: "{{slice .Message 1}}"})
@@ -141,8 +141,8 @@ func TestAFailingTemplateIsTheEventsError(t *testing.T) {
 	}
 }
 
-// A label may be configured after an event was received, and a letter that is replayed
-// may have no captures.
+// A label may be configured after an event was received, and a replayed letter may lack
+// captures.
 func TestALabelOrCaptureThatAnEventLacksIsEmpty(t *testing.T) {
 	encoder := mustNew(t, Options{Kind: Template, Template: "{{.Labels.site}}|{{.Captures.code}}|{{json .Captures.code}}"})
 	if got := encode(t, encoder, bare("x")); got != `||""` {
@@ -150,8 +150,8 @@ func TestALabelOrCaptureThatAnEventLacksIsEmpty(t *testing.T) {
 	}
 }
 
-// The longest loop there can be, with a text that doubles in each turn, ends soon.
-func TestALoopCannotMakeATextLongForEver(t *testing.T) {
+// The longest loop, with a text that doubles at each iteration, ends soon.
+func TestALoopCannotLengthenATextWithoutLimit(t *testing.T) {
 	e := full("x")
 	for len(e.Origin.Labels) < 32 {
 		e.Origin.Labels = append(e.Origin.Labels, event.Label{Name: strings.Repeat("a", len(e.Origin.Labels)), Value: "v"})
@@ -202,12 +202,12 @@ func FuzzTemplateKeepsTheText(f *testing.F) {
 			t.Errorf("%q became %q: %v", message, line, err)
 		}
 		if !event.IsVisible([]byte(line)) {
-			t.Errorf("acts on a terminal: %q", line)
+			t.Errorf("is not safe for a terminal: %q", line)
 		}
 	})
 }
 
-// FuzzJSONTemplateIsVisible puts text where the function json was forgotten.
+// FuzzJSONTemplateIsVisible writes texts without the function json.
 func FuzzJSONTemplateIsVisible(f *testing.F) {
 	f.Add([]byte("a\u202e"))
 	f.Add([]byte("\", \"b\": \"\xff"))
@@ -221,8 +221,8 @@ func FuzzJSONTemplateIsVisible(f *testing.F) {
 	})
 }
 
-// FuzzTemplate looks for a template that a check accepts and that panics, or leaves
-// something of an event that fails.
+// FuzzTemplate searches for a template that a check accepts and that panics, or that
+// leaves part of an event that fails.
 func FuzzTemplate(f *testing.F) {
 	for _, s := range []string{"{{.}}", "{{range .Labels}}{{.}}{{end}}", "{{with .Gap}}{{.Count}}{{end}}", `{{printf "%v %s" .Time .Message | json}}`, "{{$x := .Labels}}{{range $x}}{{end}}"} {
 		f.Add(s)
@@ -231,7 +231,7 @@ func FuzzTemplate(f *testing.F) {
 		encoder, err := New(Options{Kind: Template, Template: text})
 		if err != nil {
 			if !event.IsVisible([]byte(err.Error())) {
-				t.Errorf("the error acts on a terminal: %q", err)
+				t.Errorf("the error is not safe for a terminal: %q", err)
 			}
 			return
 		}

@@ -8,10 +8,10 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// A Text is a value that somebody else has chosen: the text of an event, a part of it,
-// the name of a host. A template that writes it writes it visibly: String escapes all
-// that a terminal would obey or that would end a line. Functions work on the exact
-// bytes, and their result is a Text too unless it is visible in any case.
+// A Text is an untrusted value: the text of an event, a part of it, or the name of a
+// host. String escapes the characters that control a terminal or end a line, so a
+// template writes it safely. Functions process the exact bytes. Their result is also a
+// Text, unless it is always safe.
 type Text string
 
 func (t Text) String() string {
@@ -21,8 +21,8 @@ func (t Text) String() string {
 	return string(event.AppendVisible(nil, []byte(t)))
 }
 
-// exactly returns the bytes of a text of either type.
-func exactly(value any) (text string, untrusted bool, err error) {
+// textOf returns the bytes of a string or a Text.
+func textOf(value any) (text string, untrusted bool, err error) {
 	switch v := value.(type) {
 	case string:
 		return v, false, nil
@@ -32,8 +32,8 @@ func exactly(value any) (text string, untrusted bool, err error) {
 	return "", false, fmt.Errorf("%v is not a text; write a field such as .Text", value)
 }
 
-// like returns text as the type that it was made of.
-func like(untrusted bool, text string) any {
+// sameType returns text as a Text if it is untrusted, or else as a string.
+func sameType(untrusted bool, text string) any {
 	if untrusted {
 		return Text(text)
 	}

@@ -12,36 +12,36 @@ import (
 	"text/template/parse"
 )
 
-// maxRanges is how many ranges may be one within another.
+// maxRanges is the maximum depth of nested ranges.
 const maxRanges = 2
 
-// checkTree refuses what would let a template run for ever, or longer than anybody
-// waits: text/template can range over the numbers to any number, and templates can
-// call themselves. What is left ranges over labels and captures, which are few. It
-// also refuses fields that there are not, where it can tell.
+// checkTree rejects templates that may not end or may take too long: text/template can
+// range over all numbers up to any limit, and templates can call themselves. The
+// remaining ranges are over labels and captures, which are few. It also rejects unknown
+// fields where it can detect them.
 func checkTree(t *template.Template) error {
 	if len(t.Templates()) > 1 {
-		return errors.New("define and block are not supported; write the text where it is wanted")
+		return errors.New("define and block are not supported; write the text in its place")
 	}
 	if t.Tree == nil || parse.IsEmptyTree(t.Root) {
-		return errors.New("it writes nothing")
+		return errors.New("the template writes nothing")
 	}
 	c := treeChecker{tree: t.Tree}
 	c.list(t.Root, true)
 	return c.err
 }
 
-// checkNames refuses labels and captures that there are not, where it can tell.
+// checkNames rejects unknown labels and captures where it can detect them.
 func checkNames(t *parse.Tree, names *Context) error {
 	c := treeChecker{tree: t, names: names}
 	c.list(t.Root, true)
 	return c.err
 }
 
-// A treeChecker walks a template. Its error is the first fault's.
+// A treeChecker walks a template. It records the first fault.
 type treeChecker struct {
 	tree   *parse.Tree
-	names  *Context // nil for names that are not known
+	names  *Context // nil if the names are not known
 	ranges int      // around the current node
 	err    error
 }
@@ -53,7 +53,7 @@ func (c *treeChecker) fail(n parse.Node, format string, args ...any) {
 	}
 }
 
-// list walks a list of nodes. isView says that the dot is a View there.
+// list walks a list of nodes. The argument isView is true if the dot is a View.
 func (c *treeChecker) list(l *parse.ListNode, isView bool) {
 	if l == nil {
 		return
@@ -74,7 +74,7 @@ func (c *treeChecker) node(n parse.Node, isView bool) {
 	case *parse.RangeNode:
 		c.rangeOver(n, isView)
 	case *parse.TemplateNode:
-		c.fail(n, "template is not supported; write the text where it is wanted")
+		c.fail(n, "template is not supported; write the text in its place")
 	}
 }
 
@@ -88,15 +88,15 @@ func (c *treeChecker) rangeOver(n *parse.RangeNode, isView bool) {
 	c.ranges++
 	defer func() { c.ranges-- }()
 	if c.ranges > maxRanges {
-		c.fail(n, "more than %d ranges, one within another", maxRanges)
+		c.fail(n, "more than %d nested ranges", maxRanges)
 	}
-	if !isFew(n.Pipe, isView) {
-		c.fail(n.Pipe, "range is for .Labels and .Captures only, $.Labels and $.Captures within with and range")
+	if !isSmallMap(n.Pipe, isView) {
+		c.fail(n.Pipe, "range accepts only .Labels and .Captures, or $.Labels and $.Captures within with and range")
 	}
 	c.branch(&n.BranchNode, isView, false)
 }
 
-func isFew(p *parse.PipeNode, isView bool) bool {
+func isSmallMap(p *parse.PipeNode, isView bool) bool {
 	if len(p.Cmds) != 1 || len(p.Cmds[0].Args) != 1 {
 		return false
 	}
@@ -115,7 +115,7 @@ func (c *treeChecker) pipe(p *parse.PipeNode, isView bool) {
 	}
 	for _, variable := range p.Decl {
 		if variable.Ident[0] == "$" {
-			c.fail(p, "$ is the event; give the variable a name")
+			c.fail(p, "$ is the event; choose another name for the variable")
 		}
 	}
 	for _, command := range p.Cmds {
@@ -142,7 +142,7 @@ func (c *treeChecker) arg(n parse.Node, isView bool) {
 	}
 }
 
-// fields follows the names behind a View.
+// fields checks the names that follow a View.
 func (c *treeChecker) fields(n parse.Node, names []string) {
 	t := reflect.TypeFor[*View]()
 	for i, name := range names {
@@ -152,50 +152,50 @@ func (c *treeChecker) fields(n parse.Node, names []string) {
 		}
 		method, ok := t.MethodByName(name)
 		if !ok || method.Type.NumOut() == 0 {
-			c.fail(n, "there is no field %s%s", name, among(t))
+			c.fail(n, "unknown field %s%s", name, fieldList(t))
 			return
 		}
 		t = method.Type.Out(0)
 	}
 }
 
-// name checks the name of a label or capture.
+// name checks the name of a label or a capture.
 func (c *treeChecker) name(n parse.Node, field, name string) {
 	if c.names == nil {
 		return
 	}
-	if fault := c.names.missing(field, name); fault != "" {
+	if fault := c.names.unknownName(field, name); fault != "" {
 		c.fail(n, "%s", fault)
 	}
 }
 
-// missing says why there is no such label or capture; it is empty when there is.
-func (c *Context) missing(field, name string) string {
+// unknownName returns why a label or capture does not exist, or "" if it does.
+func (c *Context) unknownName(field, name string) string {
 	switch field {
 	case "Labels":
 		var names []string
 		for _, l := range c.Labels {
 			names = append(names, l.Name)
 		}
-		return unknown("label", name, "event.labels", names, "add labels: {"+name+": VALUE} below event:")
+		return describeUnknown("label", name, "event.labels", names, "add labels: {"+name+": VALUE} below event:")
 	case "Captures":
-		return unknown("capture", name, "extract", c.Captures, "add extract to the sink, with a group (?P<"+name+">...)")
+		return describeUnknown("capture", name, "extract", c.Captures, "add extract to the sink, with a group (?P<"+name+">...)")
 	}
 	return ""
 }
 
-func unknown(what, name, key string, names []string, remedy string) string {
+func describeUnknown(what, name, key string, names []string, remedy string) string {
 	switch {
 	case slices.Contains(names, name):
 		return ""
 	case len(names) == 0:
-		return fmt.Sprintf("there is no %s %s; %s", what, name, remedy)
+		return fmt.Sprintf("unknown %s %s; %s", what, name, remedy)
 	}
-	return fmt.Sprintf("there is no %s %s; %s has %s", what, name, key, strings.Join(names, ", "))
+	return fmt.Sprintf("unknown %s %s; %s has %s", what, name, key, strings.Join(names, ", "))
 }
 
-// among lists the fields of a type of ours.
-func among(t reflect.Type) string {
+// fieldList lists the fields of one of our types.
+func fieldList(t reflect.Type) string {
 	if t.Kind() != reflect.Pointer || t == reflect.TypeFor[*Instant]() {
 		return ""
 	}
@@ -205,5 +205,5 @@ func among(t reflect.Type) string {
 			names = append(names, name)
 		}
 	}
-	return "; the fields here are " + strings.Join(names, ", ")
+	return "; the fields are " + strings.Join(names, ", ")
 }

@@ -6,60 +6,61 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// A View is the event as a template sees it. Written out, a View is the event's
+// A View is the event as a template sees it. A template writes a View as the event's
 // JSON.
 type View struct{ e *event.Event }
 
 func (v *View) String() string { return string(v.e.AppendJSON(nil)) }
 
-// ID is the event's stable name.
+// ID returns the event's stable id.
 func (v *View) ID() string { return v.e.ID() }
 
-// Seq is the number in the journal.
+// Seq returns the number in the journal.
 func (v *View) Seq() uint64 { return v.e.Seq }
 
-// Kind is event, gap or suppressed.
+// Kind returns event, gap or suppressed.
 func (v *View) Kind() string { return v.e.Kind() }
 
-// Time is when the daemon received the event.
+// Time returns when the daemon received the event.
 func (v *View) Time() *Instant { return instant(v.e.Time) }
 
-// KernelTime is when the module sent it: nothing when it does not say.
+// KernelTime returns when the module sent the event, or nil if the module does not send
+// it.
 func (v *View) KernelTime() *Instant { return instant(v.e.KernelTime) }
 
-// KernelSeq is the number within one load of the module, 0 when not known.
+// KernelSeq returns the number since the module was loaded, or 0 if not known.
 func (v *View) KernelSeq() uint64 { return v.e.KernelSeq }
 
-// LoadID tells one load of the module from another; empty when not known.
+// LoadID returns the id of the module's load; empty if not known.
 func (v *View) LoadID() string { return loadID(v.e.LoadID) }
 
-// Host is the machine that received the event.
+// Host returns the machine that received the event.
 func (v *View) Host() Text { return Text(v.e.Host) }
 
-// Family is the generic netlink family.
+// Family returns the generic netlink family.
 func (v *View) Family() string { return v.e.Family }
 
-// Group is the multicast group.
+// Group returns the multicast group.
 func (v *View) Group() string { return v.e.Group }
 
-// Message is the event's text; empty for what is no event.
+// Message returns the event's text; it is empty for a gap and suppressed events.
 func (v *View) Message() Text { return Text(v.e.Message) }
 
-// Text is the event's text, or a sentence that says what a gap or suppressed events
-// are.
+// Text returns the event's text, or a sentence that describes a gap or suppressed
+// events.
 func (v *View) Text() Text { return Text(v.e.AppendText(nil)) }
 
-// MachineID is empty unless the configuration asks for it.
+// MachineID returns machine-id(5); empty unless configured.
 func (v *View) MachineID() string { return v.origin().MachineID }
 
-// BootID is empty unless the configuration asks for it.
+// BootID returns the id of the boot; empty unless configured.
 func (v *View) BootID() string { return v.origin().BootID }
 
-// KernelRelease is empty unless the configuration asks for it.
+// KernelRelease returns the release of the kernel; empty unless configured.
 func (v *View) KernelRelease() string { return v.origin().KernelRelease }
 
-// Labels are the machine's, by name. One that the event does not have is empty: it
-// was received before the label was configured.
+// Labels returns the machine's labels by name. A label that was configured after the
+// event was received is empty.
 func (v *View) Labels() map[string]string {
 	labels := make(map[string]string)
 	for _, l := range v.origin().Labels {
@@ -68,8 +69,7 @@ func (v *View) Labels() map[string]string {
 	return labels
 }
 
-// Captures are the named parts of the text that the sink's rules have taken out of
-// it.
+// Captures returns the named parts of the text that the sink's rules extracted.
 func (v *View) Captures() map[string]Text {
 	captures := make(map[string]Text)
 	for _, c := range v.e.Captures {
@@ -78,7 +78,7 @@ func (v *View) Captures() map[string]Text {
 	return captures
 }
 
-// Gap is nothing unless the View is of a gap.
+// Gap returns nil unless the View is a gap.
 func (v *View) Gap() *Gap {
 	if v.e.Gap == nil {
 		return nil
@@ -86,7 +86,7 @@ func (v *View) Gap() *Gap {
 	return &Gap{v.e.Gap}
 }
 
-// Suppressed is nothing unless the View is of suppressed events.
+// Suppressed returns nil unless the View is suppressed events.
 func (v *View) Suppressed() *Suppressed {
 	if v.e.Suppressed == nil {
 		return nil
@@ -106,25 +106,25 @@ type Gap struct{ gap *event.Gap }
 
 func (g *Gap) String() string { return string(g.gap.AppendJSON(nil)) }
 
-// Count is how many events were lost.
+// Count returns how many events were lost.
 func (g *Gap) Count() uint64 { return g.gap.Count }
 
-// Reason is that of the metric events_lost_total.
+// Reason returns the reason, as in the metric events_lost_total.
 func (g *Gap) Reason() string { return g.gap.Reason }
 
-// From is when the loss was first noticed.
+// From returns when the loss was first noticed.
 func (g *Gap) From() *Instant { return instant(g.gap.From) }
 
-// To is when it was last noticed.
+// To returns when the loss was last noticed.
 func (g *Gap) To() *Instant { return instant(g.gap.To) }
 
-// FirstKernelSeq is the number of the first event lost, 0 when not known.
+// FirstKernelSeq returns the number of the first lost event, or 0 if not known.
 func (g *Gap) FirstKernelSeq() uint64 { return g.gap.First }
 
-// LastKernelSeq is the number of the last one.
+// LastKernelSeq returns the number of the last lost event, or 0 if not known.
 func (g *Gap) LastKernelSeq() uint64 { return g.gap.Last }
 
-// LoadID is that of the events lost; empty when not known.
+// LoadID returns the load of the lost events; empty if not known.
 func (g *Gap) LoadID() string { return loadID(g.gap.LoadID) }
 
 // A Suppressed is an event.Suppressed as a template sees it.
@@ -132,16 +132,16 @@ type Suppressed struct{ suppressed *event.Suppressed }
 
 func (s *Suppressed) String() string { return string(s.suppressed.AppendJSON(nil)) }
 
-// Count is how many events the sink is not to get.
+// Count returns how many events were suppressed.
 func (s *Suppressed) Count() uint64 { return s.suppressed.Count }
 
-// Reason is that of the metric sink_events_suppressed_total.
+// Reason returns the reason, as in the metric sink_events_suppressed_total.
 func (s *Suppressed) Reason() string { return s.suppressed.Reason }
 
-// From is when the first was received.
+// From returns when the first event was received.
 func (s *Suppressed) From() *Instant { return instant(s.suppressed.From) }
 
-// To is when the last was received.
+// To returns when the last event was received.
 func (s *Suppressed) To() *Instant { return instant(s.suppressed.To) }
 
 func loadID(id uint64) string {
