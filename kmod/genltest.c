@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * genltest - multicast what is written to sysfs over Generic Netlink
+ * genltest - multicast texts that are written to sysfs over Generic Netlink
  *
- * A write to /sys/genltest/ping is one event for the members of the multicast
- * group "mcgrp"; a write to /sys/genltest/burst is many. Anybody may send an
- * echo request and gets a constant reply.
+ * A write to /sys/genltest/ping sends one event to the members of the multicast
+ * group "mcgrp"; a write to /sys/genltest/burst sends many. All users may send
+ * echo requests, which have a constant reply.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -30,7 +30,7 @@
 
 #define GENLTEST_REPLY		"Hello from Kernel Space, Netlink!"
 
-/* Anybody may echo: what a stranger puts into the kernel log stays short. */
+/* All users may send echo requests, so their log lines are short. */
 #define GENLTEST_LOG_MAX	64
 
 enum genltest_multicast_groups {
@@ -38,10 +38,10 @@ enum genltest_multicast_groups {
 };
 
 /**
- * struct genltest_stamp - what sets an event apart from an echo reply
+ * struct genltest_stamp - attributes of an event that an echo reply lacks
  * @seq: number of the event since the module was loaded
  * @time: nanoseconds of CLOCK_REALTIME
- * @load_id: the module's load that @seq belongs to
+ * @load_id: identifies the load of the module that @seq belongs to
  */
 struct genltest_stamp {
 	u64 seq;
@@ -54,7 +54,7 @@ static struct kobject *genltest_kobj;
 static bool genltest_exiting;
 static u64 genltest_load_id __ro_after_init;
 
-/* Held over numbering and sending, so that events arrive in their order. */
+/* Held during numbering and sending, so that events arrive in order. */
 static DEFINE_MUTEX(genltest_event_lock);
 static u64 genltest_event_seq;
 
@@ -99,7 +99,7 @@ static int genltest_put_stamp(struct sk_buff *skb,
 	return 0;
 }
 
-/* Replies have no @stamp: they stay as the first users of the family know. */
+/* Replies lack a @stamp, for compatibility with the first users. */
 static int genltest_msg_fill(struct sk_buff *skb, u32 portid, u32 seq,
 			     const char *text, size_t len,
 			     const struct genltest_stamp *stamp)
@@ -142,8 +142,8 @@ static int genltest_event_multicast(const char *text, size_t len, u64 seq)
 	}
 
 	/*
-	 * A listener that is gone or has a full buffer is no error of the
-	 * writer's: the listener finds the gap in the sequence numbers.
+	 * A listener that is closed or whose buffer is full is not an error
+	 * of the writer: the listener detects the gap in the numbers.
 	 */
 	err = genlmsg_multicast(&genltest_family, skb, 0, GENLTEST_MCGRP,
 				GFP_KERNEL);
@@ -152,12 +152,12 @@ static int genltest_event_multicast(const char *text, size_t len, u64 seq)
 }
 
 /**
- * genltest_event() - number an event and send it to whoever listens
+ * genltest_event() - number an event and send it to all listeners
  * @text: the text, not necessarily NUL-terminated
  * @len: its length
  *
- * An event that nobody listens to has a number too, so that whoever listens
- * next can tell how many it missed. An event that failed has none.
+ * An event without a listener uses a number too, so that a later listener can
+ * compute how many it missed. An event that failed uses no number.
  *
  * Return: 0, or -ENOMEM if nothing was sent.
  */
@@ -233,7 +233,7 @@ static const struct nla_policy genltest_policy[GENLTEST_A_MAX + 1] = {
 	[GENLTEST_A_LOAD_ID] = GENLTEST_EVENT_ONLY,
 };
 
-/* No .validate: a family of today gets the strict checks. */
+/* Without .validate, the kernel applies its strict checks. */
 static const struct genl_small_ops genltest_ops[] = {
 	{
 		.cmd = GENLTEST_CMD_ECHO,
@@ -260,7 +260,7 @@ static struct genl_family genltest_family __ro_after_init = {
 
 /*
  * The attribute of a bin_attribute's callbacks became const in Linux 6.16 and
- * in the kernels that took this over: ask the type and not the version.
+ * in kernels with a backport: this tests the type and not the version.
  */
 #define genltest_bin_attribute						\
 	typeof(*__builtin_choose_expr(					\
@@ -271,23 +271,23 @@ static struct genl_family genltest_family __ro_after_init = {
 		(struct bin_attribute *)0,				\
 		(const struct bin_attribute *)0))
 
-/* A position that no writer reaches: see genltest_text_len(). */
+/* A position that writes never reach: see genltest_text_len(). */
 #define GENLTEST_POS_REFUSED	BIT_ULL(62)
 
 /**
- * genltest_text_len() - length of a written text, or a refusal
+ * genltest_text_len() - length of a written text, or a rejection
  * @file: the open file
- * @pos: where the write began
- * @buf: what was written, never empty
+ * @pos: offset of the write
+ * @buf: the written bytes, never empty
  * @count: its length
  *
- * One newline at the end is the writer's, not the text's.
+ * One newline at the end is not part of the text.
  *
- * sysfs hands over at most PAGE_SIZE bytes of a write, and stdio writes a long
- * line in pieces and goes on after an error. What follows a refused piece, up
- * to the newline, belongs to the refused text: it must not become an event of
- * its own. The state of an open file that sysfs lets us have is its position,
- * which a failed write leaves alone. Opening again or seeking resets it.
+ * sysfs passes at most PAGE_SIZE bytes of a write, and stdio writes a long line
+ * in pieces and continues after an error. Bytes after a rejected piece, up to
+ * the newline, belong to the rejected text: they must not become an event. The
+ * only state of an open file that sysfs provides is its position, which a
+ * failed write does not change. Opening the file again or seeking resets it.
  *
  * Return: the length, or -EMSGSIZE.
  */
@@ -303,7 +303,7 @@ static ssize_t genltest_text_len(struct file *file, loff_t pos,
 	return -EMSGSIZE;
 }
 
-/* Binary only in that its callback is given the open file. */
+/* A binary attribute only because its callback receives the open file. */
 static ssize_t ping_write(struct file *file, struct kobject *kobj,
 			  genltest_bin_attribute *attr, char *buf, loff_t pos,
 			  size_t count)
@@ -320,7 +320,7 @@ static ssize_t ping_write(struct file *file, struct kobject *kobj,
 	return err ?: count;
 }
 
-/* Why a burst has to end before its last event, or 0. */
+/* Returns why a burst must end before its last event, or 0. */
 static int genltest_burst_stop(void)
 {
 	if (READ_ONCE(genltest_exiting))
@@ -330,7 +330,7 @@ static int genltest_burst_stop(void)
 	return 0;
 }
 
-/* A space, the number of a burst's last event and a NUL. */
+/* A space, the number of the last event of a burst, and a NUL. */
 #define GENLTEST_BURST_SUFFIX	sizeof(" " __stringify(GENLTEST_BURST_MAX))
 
 static int genltest_burst(const char *text, size_t len, unsigned int count)
@@ -388,13 +388,13 @@ static const char *genltest_burst_parse(const char *buf, size_t len,
  * @file: the open file
  * @kobj: unused
  * @attr: unused
- * @buf: what was written
- * @pos: where the write began
+ * @buf: the written bytes
+ * @pos: offset of the write
  * @count: its length
  *
  * The texts are "TEXT 1", "TEXT 2" and so on. All input is checked before the
- * first event, but a signal, lack of memory or rmmod ends a burst half-way:
- * the sequence numbers tell how far it got.
+ * first event, but a signal, lack of memory or rmmod ends a burst early: the
+ * sequence numbers show how many events were sent.
  *
  * Return: @count, -EINVAL for bad syntax or an embedded NUL, -ERANGE for a
  * COUNT out of range, -EMSGSIZE if the last text would be too long, -EINTR,
@@ -422,7 +422,7 @@ static ssize_t burst_write(struct file *file, struct kobject *kobj,
 static const BIN_ATTR_WO(ping, 0);
 static const BIN_ATTR_WO(burst, 0);
 
-/* modprobe takes -EEXIST for "loaded already", a success. */
+/* For -EEXIST, modprobe reports success: the module is loaded already. */
 static int __init genltest_taken(int err, const char *what)
 {
 	if (err != -EEXIST)
@@ -435,9 +435,9 @@ static int __init genltest_taken(int err, const char *what)
 /**
  * genltest_kobj_create() - create the directory /sys/genltest
  *
- * kobject_create_and_add() reports every failure as lack of memory, so its two
- * steps are done here. The type is that of a kobject which was created with it:
- * its release function is built in and may run after this module is unloaded.
+ * kobject_create_and_add() reports every failure as lack of memory, so this
+ * function does its two steps. It uses the type of kernel_kobj, whose release
+ * function is built in and may run after this module is unloaded.
  *
  * Return: 0, -EBUSY if the directory exists, or another error.
  */
@@ -459,9 +459,9 @@ static int __init genltest_kobj_create(void)
 }
 
 /*
- * The last kobject_put() would remove the directory too, but somebody may hold
- * a reference, and CONFIG_DEBUG_KOBJECT_RELEASE delays the release: the next
- * load would find the directory in its place.
+ * The last kobject_put() also removes the directory, but other references may
+ * exist, and CONFIG_DEBUG_KOBJECT_RELEASE delays the release: the directory
+ * would then still exist at the next load.
  */
 static void genltest_kobj_remove(void)
 {
@@ -477,7 +477,7 @@ static int __init genltest_init(void)
 		genltest_load_id = get_random_u64();
 	} while (!genltest_load_id);
 
-	/* The family comes first: a writer must never meet a missing one. */
+	/* The family is registered first, so that it exists for all writers. */
 	err = genl_register_family(&genltest_family);
 	if (err)
 		return genltest_taken(err, "the family " GENLTEST_GENL_NAME);
@@ -507,7 +507,7 @@ err_family:
 
 static void __exit genltest_exit(void)
 {
-	/* Removing the files waits for their writers: end a burst early. */
+	/* Removing the files waits for their writers, so end bursts early. */
 	WRITE_ONCE(genltest_exiting, true);
 
 	sysfs_remove_bin_file(genltest_kobj, &bin_attr_burst);
@@ -524,6 +524,6 @@ MODULE_DESCRIPTION("Generic Netlink test family: multicasts what is written to s
 MODULE_LICENSE("GPL");
 MODULE_VERSION("1.0.0");
 /*
- * No MODULE_ALIAS_GENL_FAMILY: anybody could have the module loaded by asking
- * for the family, and one that was unloaded would come back at once.
+ * MODULE_ALIAS_GENL_FAMILY is omitted: with it, every user could load the
+ * module by resolving the family, and an unloaded module would be loaded again.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * Generic Netlink family "genltest": what the kernel module and its users
- * have to agree on. genltest.yaml describes the same for tools.
+ * Generic Netlink family "genltest": the interface between the kernel module
+ * and its users. genltest.yaml describes it for tools.
  */
 #ifndef _UAPI_LINUX_GENLTEST_H
 #define _UAPI_LINUX_GENLTEST_H
@@ -11,27 +11,27 @@
 #define GENLTEST_MC_GRP_NAME	"mcgrp"
 
 /*
- * The longest text of an event or echo request in bytes, without its NUL.
- * sysfs cuts a write at PAGE_SIZE, which is never less than 4096: whatever
- * may have been cut is longer than this and therefore refused.
+ * The maximum length of the text of an event or echo request in bytes,
+ * without its NUL. sysfs cuts a write at PAGE_SIZE, which is at least 4096:
+ * a text that may have been cut is longer than this and therefore rejected.
  */
 #define GENLTEST_MSG_MAX	4000
 
-/* The most events that one write to /sys/genltest/burst sends. */
+/* The maximum number of events of one write to /sys/genltest/burst. */
 #define GENLTEST_BURST_MAX	10000000
 
 /**
  * enum genltest_attrs - attributes of every genltest message
  * @GENLTEST_A_UNSPEC: unused
  * @GENLTEST_A_MSG: NUL-terminated string, the text
- * @GENLTEST_A_PAD: aligns the 64-bit attributes, carries nothing
+ * @GENLTEST_A_PAD: aligns the 64-bit attributes, without content
  * @GENLTEST_A_SEQ: u64, number of the event since the module was loaded, from
- *	1 and without a gap; events that nobody listened to are counted too
+ *	1 and without a gap; it also counts events without a listener
  * @GENLTEST_A_TIME: u64, nanoseconds of CLOCK_REALTIME when the event was sent
- * @GENLTEST_A_LOAD_ID: u64, random and never 0, drawn when the module was
- *	loaded: it changes exactly when @GENLTEST_A_SEQ starts again
+ * @GENLTEST_A_LOAD_ID: u64, random and never 0, new with each load of the
+ *	module: it changes exactly when @GENLTEST_A_SEQ restarts
  *
- * Only @GENLTEST_A_MSG is valid in a request; replies carry nothing else.
+ * Requests and replies contain only @GENLTEST_A_MSG.
  */
 enum genltest_attrs {
 	GENLTEST_A_UNSPEC,

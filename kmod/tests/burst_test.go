@@ -73,7 +73,7 @@ func TestBurstsOfDifferentWritersInterleaveInOrder(t *testing.T) {
 	}
 }
 
-func TestBurstTakesTheLimits(t *testing.T) {
+func TestBurstAcceptsTheLimits(t *testing.T) {
 	ours.mustLoad(t)
 	l := listen(t)
 	for name, tt := range map[string]struct {
@@ -98,7 +98,7 @@ func TestBurstTakesTheLimits(t *testing.T) {
 	}
 }
 
-func TestBurstRefusesBadInputAndSendsNothing(t *testing.T) {
+func TestBurstRejectsBadInputAndSendsNothing(t *testing.T) {
 	ours.mustLoad(t)
 	l := listen(t)
 	for name, tt := range map[string]struct {
@@ -157,7 +157,7 @@ func TestSignalEndsABurst(t *testing.T) {
 	tid := <-thread
 	l.mustNext(t)
 
-	// the runtime handles this signal and restarts what can be restarted
+	// The runtime handles this signal, and restarts system calls where that is possible.
 	if err := unix.Tgkill(os.Getpid(), tid, unix.SIGURG); err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func mustDial(t *testing.T) *genetlink.Conn {
 	return c
 }
 
-// request sends one request and returns the one answer, header and all.
+// request sends one request and returns the reply, with its headers, and the request.
 func request(t *testing.T, cmd uint8, flags netlink.HeaderFlags, attrs []byte) (genetlink.Message, netlink.Message, netlink.Message, error) {
 	t.Helper()
 	c := mustDial(t)
@@ -65,7 +65,7 @@ func request(t *testing.T, cmd uint8, flags netlink.HeaderFlags, attrs []byte) (
 	return genl[0], nl[0], sent, nil
 }
 
-func TestEchoReplyIsThatOfTheTutorial(t *testing.T) {
+func TestEchoReplyEqualsThatOfTheTutorial(t *testing.T) {
 	ours.mustLoad(t)
 	for name, attrs := range map[string][]netlink.Attribute{
 		"a text":           {attr(attrMsg, "Hello from User Space, Netlink!\x00")},
@@ -93,7 +93,7 @@ func TestEchoReplyIsThatOfTheTutorial(t *testing.T) {
 	}
 }
 
-func TestEchoIsNoEvent(t *testing.T) {
+func TestEchoIsNotAnEvent(t *testing.T) {
 	ours.mustLoad(t)
 	l := listen(t)
 	if _, _, _, err := request(t, cmdEcho, 0, nil); err != nil {
@@ -106,7 +106,7 @@ func TestEchoIsNoEvent(t *testing.T) {
 	}
 }
 
-func TestBadRequestIsRefusedWithAReason(t *testing.T) {
+func TestBadRequestIsRejectedWithAReason(t *testing.T) {
 	ours.mustLoad(t)
 	const eventsOnly = "attribute is for events only"
 	eight := strings.Repeat("\x01", 8)
@@ -162,7 +162,7 @@ func asNobody(t *testing.T, f func()) {
 	failed := make(chan error, 1)
 	go func() {
 		defer close(failed)
-		runtime.LockOSThread() // and never unlocked: the thread ends here
+		runtime.LockOSThread() // without an unlock, the thread ends with the goroutine
 		for _, call := range [][4]uintptr{
 			{unix.SYS_SETGROUPS, 0, 0, 0},
 			{unix.SYS_SETRESGID, 65534, 65534, 65534},
@@ -250,7 +250,7 @@ func TestEchoLogIsRateLimited(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// ten in five seconds, and a line that counts the rest
+	// Ten lines in five seconds, and a line with the count of the others.
 	if lines := since(); len(lines) < 10 || len(lines) > 42 {
 		t.Errorf("500 echoes: got %d lines, want about 10: %q", len(lines), lines)
 	}

@@ -19,7 +19,7 @@ const (
 	syslogBufferSize = 10
 )
 
-// kernelLog is the kernel log, raw: /dev/kmsg would escape it.
+// kernelLog returns the raw kernel log. /dev/kmsg would escape it.
 func kernelLog() string {
 	size, err := unix.Klogctl(syslogBufferSize, nil)
 	if err != nil {
@@ -47,8 +47,9 @@ func kernelComplaints(log string) []string {
 	return bad
 }
 
-// acceptDuplicateName accepts the stack that sysfs logs for a name that exists.
-// It moves the mark of guest/check-kernel-log behind it, which would fail the run.
+// acceptDuplicateName accepts the stack that sysfs logs for a name that already exists.
+// It moves the mark of guest/check-kernel-log after the stack, which would otherwise
+// fail the run.
 func acceptDuplicateName(t *testing.T) {
 	t.Helper()
 	const mark = "genltest-vm: mark"
@@ -64,12 +65,12 @@ func acceptDuplicateName(t *testing.T) {
 
 var logMarks atomic.Int32
 
-// logSince marks the kernel log and returns a function that tells which lines
-// of ours came after the mark.
+// logSince marks the kernel log, and returns a function that returns our lines after
+// the mark.
 func logSince(t *testing.T) func() []string {
 	t.Helper()
 	mark := fmt.Sprintf("kmod_test mark %d for %s", logMarks.Add(1), t.Name())
-	// without its newline it would stay unreadable until the next line
+	// Without its newline, the mark would not be readable before the next line.
 	if err := os.WriteFile("/dev/kmsg", []byte(mark+"\n"), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +81,7 @@ func logSince(t *testing.T) func() []string {
 		}
 		var lines []string
 		for line := range strings.SplitSeq(after, "\n") {
-			// a line of ours, not one that mentions the module
+			// Only lines that begin with our prefix, not those that mention the module.
 			if _, text, ok := strings.Cut(line, "] genltest"); ok {
 				lines = append(lines, "genltest"+text)
 			}

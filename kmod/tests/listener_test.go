@@ -28,9 +28,9 @@ const (
 
 const cmdEcho = 1
 
-// event is one multicast message, taken apart.
+// event is one decoded multicast message.
 type event struct {
-	Source uint32 // port id of the sender, as the kernel tells it
+	Source uint32 // port id of the sender, from the kernel
 	Header netlink.Header
 	Genl   genetlink.Header
 	Attrs  []uint16 // types, in the order of the message, without padding
@@ -83,8 +83,8 @@ func (e *event) set(a netlink.Attribute) error {
 	return nil
 }
 
-// listener is a socket that is a member of the group. It is a plain socket:
-// the libraries do not tell who sent a message.
+// listener is a socket that is a member of the group. It does not use the libraries,
+// which do not return the sender of a message.
 type listener struct {
 	fd  int
 	buf [16 << 10]byte
@@ -161,11 +161,11 @@ func (l *listener) wantNone(t *testing.T) {
 	t.Helper()
 	e, err := l.next(unix.MSG_DONTWAIT)
 	if !errors.Is(err, unix.EAGAIN) {
-		t.Fatalf("got an event where none was due: %+v, %v", e, err)
+		t.Fatalf("got an unexpected event: %+v, %v", e, err)
 	}
 }
 
-// drain returns what is queued.
+// drain returns the queued events.
 func (l *listener) drain(t *testing.T) []event {
 	t.Helper()
 	var events []event
@@ -181,7 +181,7 @@ func (l *listener) drain(t *testing.T) []event {
 	}
 }
 
-// drops is how many events did not fit into the socket's buffer.
+// drops returns how many events did not fit into the socket's buffer.
 func (l *listener) drops(t *testing.T) int {
 	t.Helper()
 	const skMemInfoDrops = 8
@@ -205,8 +205,8 @@ func mustOpen(t *testing.T, path string) int {
 	return fd
 }
 
-// write makes one write(2), no more: os.WriteFile would make another one after
-// a short write or a signal.
+// write makes exactly one write(2). os.WriteFile would make another one after a short
+// write or a signal.
 func write(path, data string) (int, error) {
 	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -2,9 +2,9 @@
 
 //go:build kernel
 
-// Package kmod_test tests the kernel module on a running kernel. It has to be
-// root in a machine of its own, which packaging/vm provides: the tests load
-// and unload modules and count the lines of the kernel log.
+// Package kmod_test tests the kernel module on a running kernel. The tests load and
+// unload modules, and count lines of the kernel log, so they need root in a separate
+// machine, which packaging/vm provides.
 package kmod_test
 
 import (
@@ -32,7 +32,7 @@ const (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if bad := kernelComplaints(kernelLog()); len(bad) > 0 {
-		fmt.Printf("FAIL: the kernel complained:\n%s\n", strings.Join(bad, "\n"))
+		fmt.Printf("FAIL: the kernel logged a fault:\n%s\n", strings.Join(bad, "\n"))
 		code = 1
 	}
 	os.Exit(code)
@@ -66,7 +66,7 @@ func (m module) load(t *testing.T) error {
 
 func (m module) unload() error { return unix.DeleteModule(m.name, unix.O_NONBLOCK) }
 
-// mustLoad loads the module for the time of the test.
+// mustLoad loads the module until the end of the test.
 func (m module) mustLoad(t *testing.T) {
 	t.Helper()
 	if err := m.load(t); err != nil {
@@ -108,10 +108,10 @@ func mustGetFamily(t *testing.T) genetlink.Family {
 func wantNothingLeft(t *testing.T) {
 	t.Helper()
 	if _, err := getFamily(); !errors.Is(err, os.ErrNotExist) {
-		t.Fatalf("the family is still there: %v", err)
+		t.Fatalf("the family still exists: %v", err)
 	}
 	if _, err := os.Stat("/sys/genltest"); !errors.Is(err, os.ErrNotExist) {
-		t.Fatalf("the directory is still there: %v", err)
+		t.Fatalf("the directory still exists: %v", err)
 	}
 }
 
@@ -141,13 +141,13 @@ func TestSecondLoadFailsAndLeavesTheFirst(t *testing.T) {
 	}
 }
 
-func TestLoadFailsCleanlyWhenTheFamilyIsTaken(t *testing.T) {
+func TestLoadFailsCleanlyWhenTheFamilyExists(t *testing.T) {
 	tutorial.mustLoad(t)
 	l := listen(t)
 
-	// EEXIST would make modprobe say that all is well
+	// For EEXIST, modprobe reports success.
 	if err := ours.load(t); !errors.Is(err, unix.EBUSY) {
-		t.Fatalf("load beside the tutorial's module: got %v, want EBUSY", err)
+		t.Fatalf("load with the tutorial's module loaded: got %v, want EBUSY", err)
 	}
 	if _, err := os.Stat(burstPath); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("a failed load left %s: %v", burstPath, err)
@@ -159,12 +159,12 @@ func TestLoadFailsCleanlyWhenTheFamilyIsTaken(t *testing.T) {
 	}
 }
 
-func TestLoadFailsCleanlyWhenTheDirectoryIsTaken(t *testing.T) {
+func TestLoadFailsCleanlyWhenTheDirectoryExists(t *testing.T) {
 	squatter.mustLoad(t)
 	lines := logSince(t)
 
 	if err := ours.load(t); !errors.Is(err, unix.EBUSY) {
-		t.Fatalf("load beside a module with /sys/genltest: got %v, want EBUSY", err)
+		t.Fatalf("load with a module that owns /sys/genltest: got %v, want EBUSY", err)
 	}
 	acceptDuplicateName(t)
 	if got := lines(); !slices.Contains(got, "genltest: another module has the directory /sys/genltest") {
@@ -199,7 +199,7 @@ func TestUnloadWithASubscribedSocket(t *testing.T) {
 	}
 }
 
-func TestFilesOutliveNoUnload(t *testing.T) {
+func TestOpenFilesFailAfterTheUnload(t *testing.T) {
 	ours.mustLoad(t)
 	f := mustOpen(t, pingPath)
 	ours.mustUnload(t)
@@ -244,7 +244,7 @@ func TestUnloadEndsABurst(t *testing.T) {
 	l.mustNext(t)
 
 	ours.mustUnload(t)
-	if err := <-result; !errors.Is(err, unix.ESHUTDOWN) { // nil if the unload waited for its end
+	if err := <-result; !errors.Is(err, unix.ESHUTDOWN) { // nil if the unload waited for the end of the burst
 		t.Errorf("the burst ended with %v, want ESHUTDOWN", err)
 	}
 }

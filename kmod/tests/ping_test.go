@@ -22,7 +22,7 @@ func TestEventCarriesTheTextThatWasWritten(t *testing.T) {
 	l := listen(t)
 
 	for name, tt := range map[string]struct{ write, want string }{
-		"nothing but a newline":      {"\n", ""},
+		"only a newline":             {"\n", ""},
 		"one byte":                   {"x", "x"},
 		"one byte and a newline":     {"x\n", "x"},
 		"two newlines, one stays":    {"x\n\n", "x\n"},
@@ -46,7 +46,7 @@ func TestEventCarriesTheTextThatWasWritten(t *testing.T) {
 	}
 }
 
-func TestRefusedTextSendsNothingAndTakesNoNumber(t *testing.T) {
+func TestRejectedTextSendsNothingAndUsesNoNumber(t *testing.T) {
 	ours.mustLoad(t)
 	l := listen(t)
 	var seq uint64
@@ -55,18 +55,18 @@ func TestRefusedTextSendsNothingAndTakesNoNumber(t *testing.T) {
 		write string
 		want  error
 	}{
-		"one byte too long":               {strings.Repeat("x", textMax+1), unix.EMSGSIZE},
-		"one byte too long and a newline": {strings.Repeat("x", textMax+1) + "\n", unix.EMSGSIZE},
-		"a page less one":                 {strings.Repeat("x", 4095), unix.EMSGSIZE},
-		"a page":                          {strings.Repeat("x", 4096), unix.EMSGSIZE},
-		"a page that sysfs makes of more": {strings.Repeat("x", 4095) + "\ny\n", unix.EMSGSIZE},
-		"5000 bytes":                      {strings.Repeat("x", 5000), unix.EMSGSIZE},
-		"100000 bytes":                    {strings.Repeat("x", 100_000), unix.EMSGSIZE},
-		"NUL within":                      {"a\x00b\n", unix.EINVAL},
-		"NUL first":                       {"\x00a", unix.EINVAL},
-		"NUL last":                        {"a\x00", unix.EINVAL},
-		"NUL before the newline":          {"a\x00\n", unix.EINVAL},
-		"too long with a NUL":             {strings.Repeat("\x00", 5000), unix.EMSGSIZE},
+		"one byte too long":                {strings.Repeat("x", textMax+1), unix.EMSGSIZE},
+		"one byte too long and a newline":  {strings.Repeat("x", textMax+1) + "\n", unix.EMSGSIZE},
+		"a page less one":                  {strings.Repeat("x", 4095), unix.EMSGSIZE},
+		"a page":                           {strings.Repeat("x", 4096), unix.EMSGSIZE},
+		"a page that sysfs cuts from more": {strings.Repeat("x", 4095) + "\ny\n", unix.EMSGSIZE},
+		"5000 bytes":                       {strings.Repeat("x", 5000), unix.EMSGSIZE},
+		"100000 bytes":                     {strings.Repeat("x", 100_000), unix.EMSGSIZE},
+		"NUL within":                       {"a\x00b\n", unix.EINVAL},
+		"NUL first":                        {"\x00a", unix.EINVAL},
+		"NUL last":                         {"a\x00", unix.EINVAL},
+		"NUL before the newline":           {"a\x00\n", unix.EINVAL},
+		"too long with a NUL":              {strings.Repeat("\x00", 5000), unix.EMSGSIZE},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, err := write(pingPath, tt.write)
@@ -84,7 +84,7 @@ func TestRefusedTextSendsNothingAndTakesNoNumber(t *testing.T) {
 	}
 }
 
-func TestRestOfARefusedTextIsNoEvent(t *testing.T) {
+func TestRestOfARejectedTextIsNotAnEvent(t *testing.T) {
 	ours.mustLoad(t)
 	page := strings.Repeat("x", 4096)
 
@@ -136,7 +136,7 @@ func TestRestOfARefusedTextIsNoEvent(t *testing.T) {
 	}
 }
 
-func TestRefusalIsForgottenWithTheOpenFile(t *testing.T) {
+func TestRejectionEndsWithTheOpenFile(t *testing.T) {
 	ours.mustLoad(t)
 	l := listen(t)
 	long := []byte(strings.Repeat("x", 5000))
@@ -168,7 +168,7 @@ func TestEventIsFromTheKernel(t *testing.T) {
 	got := l.mustNext(t)
 
 	if got.Source != 0 || got.Header.PID != 0 || got.Header.Sequence != 0 || got.Header.Flags != 0 {
-		t.Errorf("source %d, header %+v: all want to be 0", got.Source, got.Header)
+		t.Errorf("source %d, header %+v: want 0 in all fields", got.Source, got.Header)
 	}
 	if id := mustGetFamily(t).ID; uint16(got.Header.Type) != id {
 		t.Errorf("type: got %d, want the family's %d", got.Header.Type, id)
@@ -181,7 +181,7 @@ func TestEventIsFromTheKernel(t *testing.T) {
 	}
 }
 
-func TestEventTellsTheTimeOfTheWrite(t *testing.T) {
+func TestEventHasTheTimeOfTheWrite(t *testing.T) {
 	ours.mustLoad(t)
 	l := listen(t)
 	for range 100 {
@@ -224,14 +224,14 @@ func TestNumbersAreGaplessAndInOrderWithFourWriters(t *testing.T) {
 			t.Fatalf("text %q: %v", e.Text, err)
 		}
 		if e.Seq != uint64(i+1) || n != next[w] || e.Time < last {
-			t.Fatalf("event %d: number %d, text %q where %d was due, time %d after %d", i, e.Seq, e.Text, next[w], e.Time, last)
+			t.Fatalf("event %d: number %d, text %q instead of %d, time %d after %d", i, e.Seq, e.Text, next[w], e.Time, last)
 		}
 		next[w]++
 		last = e.Time
 	}
 }
 
-func TestEventsThatNobodyListensToAreCounted(t *testing.T) {
+func TestEventsWithoutListenersAreCounted(t *testing.T) {
 	ours.mustLoad(t)
 	for range 7 {
 		mustWrite(t, pingPath, "unheard\n")
@@ -241,11 +241,11 @@ func TestEventsThatNobodyListensToAreCounted(t *testing.T) {
 	l := listen(t)
 	mustWrite(t, pingPath, "heard\n")
 	if got := l.mustNext(t).Seq; got != 108 {
-		t.Fatalf("number of the first event heard: got %d, want 108", got)
+		t.Fatalf("number of the first received event: got %d, want 108", got)
 	}
 }
 
-func TestFullListenerIsNoErrorOfTheWriter(t *testing.T) {
+func TestFullListenerIsNotAnErrorOfTheWriter(t *testing.T) {
 	const n = 2000
 	ours.mustLoad(t)
 	full, big := listenWith(t, smallBuffer), listen(t)
@@ -260,7 +260,7 @@ func TestFullListenerIsNoErrorOfTheWriter(t *testing.T) {
 	}
 }
 
-func TestEventsLeaveTheKernelLogAlone(t *testing.T) {
+func TestEventsAreNotInTheKernelLog(t *testing.T) {
 	ours.mustLoad(t)
 	since := logSince(t)
 	for range 100 {

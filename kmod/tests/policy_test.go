@@ -10,7 +10,7 @@ import (
 	"github.com/mdlayher/netlink"
 )
 
-// Of linux/genetlink.h and linux/netlink.h; not in package unix.
+// From linux/genetlink.h and linux/netlink.h; package unix lacks them.
 const (
 	ctrlCmdGetPolicy = 10
 	ctrlAttrFamilyID = 1
@@ -26,8 +26,8 @@ const (
 
 type attrPolicy struct{ Type, MaxLen uint32 }
 
-// policies returns the policy of each command's do, by attribute. Attributes
-// that are rejected have none.
+// policies returns the policy of each command's do operation, by attribute. Rejected
+// attributes are omitted.
 func policies(t *testing.T) map[uint32]map[uint16]attrPolicy {
 	t.Helper()
 	id := mustGetFamily(t).ID

@@ -16,7 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// spec is what the tests need of genltest.yaml.
+// spec contains the parts of genltest.yaml that the tests use.
 type spec struct {
 	Name        string
 	Definitions []struct {
@@ -65,7 +65,7 @@ func mustReadSpec(t *testing.T) spec {
 	return s
 }
 
-// attrType is the number of an attribute: they count from 1.
+// attrType returns the number of an attribute. Numbers start at 1.
 func (s spec) attrType(t *testing.T, name string) uint16 {
 	t.Helper()
 	for i, a := range s.AttributeSets[0].Attributes {
@@ -86,7 +86,7 @@ func (s spec) attrTypes(t *testing.T, names []string) []uint16 {
 	return types
 }
 
-// description is what nlctrl tells about a family.
+// description is nlctrl's description of a family.
 type description struct {
 	Name    string
 	Version uint32
@@ -95,13 +95,13 @@ type description struct {
 	Groups  []string
 }
 
-func TestSpecIsWhatTheKernelTellsAboutTheFamily(t *testing.T) {
+func TestSpecMatchesTheFamilyInTheKernel(t *testing.T) {
 	ours.mustLoad(t)
 	s := mustReadSpec(t)
 
 	want := description{
 		Name:    s.Name,
-		Version: 1, // a genetlink spec has no other
+		Version: 1, // the only version of a genetlink spec
 		MaxAttr: uint32(len(s.AttributeSets[0].Attributes)),
 		Ops:     make(map[uint32]uint32),
 	}
@@ -196,7 +196,7 @@ func describe(t *testing.T) description {
 	return d
 }
 
-func TestSpecIsThePolicyOfTheKernel(t *testing.T) {
+func TestSpecMatchesThePolicyOfTheKernel(t *testing.T) {
 	ours.mustLoad(t)
 	s := mustReadSpec(t)
 	constants := make(map[string]int)
@@ -215,7 +215,7 @@ func TestSpecIsThePolicyOfTheKernel(t *testing.T) {
 				continue
 			}
 			if a.Type != "string" {
-				t.Fatalf("request attribute %q of type %q: the test knows strings only", a.Name, a.Type)
+				t.Fatalf("request attribute %q of type %q: the test supports only strings", a.Name, a.Type)
 			}
 			want[op.Value][s.attrType(t, a.Name)] = attrPolicy{typeNulString, uint32(constants[a.Checks.MaxLen])}
 		}
@@ -228,8 +228,8 @@ func TestSpecIsThePolicyOfTheKernel(t *testing.T) {
 	}
 }
 
-// The policy does not tell the types of what only events carry.
-func TestSpecIsWhatMessagesCarry(t *testing.T) {
+// The policy does not include the types of attributes that only events contain.
+func TestSpecMatchesTheMessages(t *testing.T) {
 	ours.mustLoad(t)
 	l := listen(t)
 	s := mustReadSpec(t)

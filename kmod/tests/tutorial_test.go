@@ -16,8 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writeAll writes as libc and most programs do: again and again, until all is
-// written.
+// writeAll repeats the write until all bytes are written, like libc and most programs.
 func writeAll(t *testing.T, path, data string) {
 	t.Helper()
 	fd := mustOpen(t, path)
@@ -30,7 +29,7 @@ func writeAll(t *testing.T, path, data string) {
 	}
 }
 
-func TestTutorialEventsAreWhatWeKnowOfThem(t *testing.T) {
+func TestTutorialEventsAreAsObserved(t *testing.T) {
 	tutorial.mustLoad(t)
 	l := listen(t)
 	x := func(n int) string { return strings.Repeat("x", n) }
@@ -76,7 +75,7 @@ func TestTutorialMessageCanBe4124Bytes(t *testing.T) {
 	}
 }
 
-func TestTutorialWriterHearsOfNoError(t *testing.T) {
+func TestTutorialWriterReceivesNoError(t *testing.T) {
 	tutorial.mustLoad(t)
 	since := logSince(t)
 	mustWrite(t, pingPath, "nobody listens\n")
@@ -109,7 +108,7 @@ func TestTutorialLogsEveryMessageRaw(t *testing.T) {
 	}
 }
 
-func TestTutorialEchoTakesWhatOursRefuses(t *testing.T) {
+func TestTutorialEchoAcceptsTextsThatOursRejects(t *testing.T) {
 	tutorial.mustLoad(t)
 	for name, tt := range map[string]struct {
 		attrs []netlink.Attribute

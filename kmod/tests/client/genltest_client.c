@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * genltest_client - what the tutorial's user program does, on libnl
+ * genltest_client - the tutorial's user program, on libnl
  *
  * Subscribes to the events on one socket, sends an echo request on another and
- * prints what arrives on both. It takes its constants from here and not from
- * genltest.h: a program built when there was nothing but a text has to work
+ * prints the messages on both. It defines its constants and does not include
+ * genltest.h: a program that was built for events with only a text must work
  * with every later module.
  *
  * usage: genltest_client [--count N]

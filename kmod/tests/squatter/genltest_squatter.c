@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * genltest_squatter - a foreign module that has the directory /sys/genltest
+ * genltest_squatter - another module that owns the directory /sys/genltest
  *
- * For tests only: genltest must not load beside it, and must say why.
+ * For tests only: genltest must not load with it, and must log the reason.
  */
 
 #include <linux/kobject.h>

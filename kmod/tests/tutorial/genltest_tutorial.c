@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * genltest_tutorial - a stand-in for the genltest module of the tutorial
+ * genltest_tutorial - a substitute for the genltest module of the tutorial
  *
  * For compatibility tests only. The article "Introduction to Generic Netlink"
- * describes a module that many have built; this one behaves as that one does
- * on the wire, in sysfs and in the kernel log, its flaws included, so that
- * what is written for genltest can be tested against it. It was written from
- * the observed behaviour. A flaw that looks easy to mend is here on purpose:
+ * describes a module that many readers have built. This module has the same
+ * behaviour on the wire, in sysfs and in the kernel log, including its flaws,
+ * so that programs for genltest can be tested with it. It was written from the
+ * observed behaviour. The following flaws are intended:
  *
- * - a reply is a constant, an event is nothing but a text;
+ * - a reply is a constant, an event contains only a text;
  * - the kernel log gets a line per event and two per echo, unlimited and raw;
  * - the text of an event keeps its newline and ends at the first NUL;
- * - a write is sent whole but at most 1024 bytes of it are acknowledged, so
- *   that the writer sends the rest once more;
- * - the writer does not hear of errors;
- * - the sysfs file is there before the family and after it.
+ * - a write is sent completely but at most 1024 bytes of it are acknowledged,
+ *   so the writer sends the rest again;
+ * - the writer receives no errors;
+ * - the sysfs file exists before the family and after it.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -46,7 +46,7 @@ enum {
 static struct genl_family tutorial_family;
 static struct kobject *tutorial_kobj;
 
-/* Takes no length: a text is what comes before its NUL. */
+/* Without a length parameter: a text ends at its first NUL. */
 static struct sk_buff *tutorial_msg(u32 portid, u32 seq, const char *text)
 {
 	struct sk_buff *skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
