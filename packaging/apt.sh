@@ -3,8 +3,8 @@
 #
 # Installs Debian packages on this machine. Sourced, after steps.sh.
 
-# apt_install installs PACKAGEs, as a job: it prints much. Servers among them are for
-# the tests to start: they are not started now, nor when the machine boots.
+# apt_install installs PACKAGEs, as a job, because it prints much. Servers are not
+# started, neither now nor at boot: the tests start them.
 apt_install() ( # PACKAGE...
 	policy=/usr/sbin/policy-rc.d
 	if [ ! -e "$policy" ]; then
@@ -16,6 +16,6 @@ apt_install() ( # PACKAGE...
 	apt-get -q update
 	apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
 	for package; do
-		systemctl disable --quiet "$package.service" 2>/dev/null || true # those that are services
+		systemctl disable --quiet "$package.service" 2>/dev/null || true # packages with a service
 	done
 )

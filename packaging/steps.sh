@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2016
 #
-# Shared by the scripts in vm, test and demo: teardown, progress of a silent step,
-# and the reason of a failure in a script's last line. Sourced. A script that
-# sources it may define report_failure STATUS, which is called before it fails.
+# Shared by the scripts in vm, test and demo: teardown, progress of a silent step, and
+# the reason of a failure in a script's last line. Sourced. A script that sources it
+# may define report_failure STATUS, which is called before it fails.
 
-# What a minimal machine, sudo or cron may have left out or set otherwise.
+# Settings that a minimal machine, sudo or cron may lack or change.
 umask 022
 export LC_ALL=C.UTF-8 PATH=$PATH:/usr/local/go/bin:/usr/sbin:/sbin
 [ -n "${HOME:-}" ] || { HOME=$(getent passwd "$(id -u)" | cut -d : -f 6) && export HOME; }
-# Programs that Go builds there are run.
+# Go builds programs in this directory and runs them.
 if [ -z "${TMPDIR:-}" ] && findmnt -n -o OPTIONS -T /tmp | grep -qw noexec; then export TMPDIR=/var/tmp; fi
 
 # Teardown: a LIFO of commands, run once however the script ends.
@@ -41,9 +41,9 @@ describe_failure() { # STATUS FILE LINE COMMAND
 	printf '%s:%s: status %s of: %s' "${2##*/}" "$3" "$1" "$command"
 }
 
-# start_job runs a command in its own process group, so that a signal to us
-# ends compilers and package managers too, at once. Sets $job. Not to be
-# called in a condition: there bash ignores errexit, in the job as well.
+# start_job runs a command in its own process group, so that a signal to the script
+# also ends compilers and package managers immediately. Sets $job. It must not be
+# called in a condition: there bash ignores errexit, also in the job.
 job=
 start_job() { # LOG COMMAND...
 	local log=$1
@@ -64,8 +64,8 @@ stop_job() {
 	[ -z "$job" ] || { kill -TERM -- "-$job" && wait "$job"; } 2>/dev/null
 }
 
-# wait_for_job returns the status of $job. Once a minute it calls "REPORT TEXT", so
-# that nobody takes a long step for one that hangs.
+# wait_for_job returns the status of $job. Once a minute it calls "REPORT TEXT" to show
+# that a long step is still running.
 wait_for_job() { # TEXT REPORT
 	local begin=$SECONDS status=0
 	until read -r -t 60 -u "$job_done"; do
@@ -78,8 +78,8 @@ wait_for_job() { # TEXT REPORT
 	return "$status"
 }
 
-# job_failure prints the reason of a job's failure in one line: the command, and
-# the line of its output that names an error, or else the last one.
+# job_failure prints the reason of a job's failure in one line: the command, and the
+# line of its output that contains an error, or else the last line.
 job_failure() { # LOG STATUS
 	local command line
 	command=$(<"$1.failed")

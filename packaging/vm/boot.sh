@@ -3,18 +3,17 @@
 #
 # Boots QEMU and waits for the command in it. Sourced.
 #
-# The guest answers over virtio-serial ports, each a plain file in $run_dir:
-# what the guest has written to a port is in the file when its write returns, so
-# nothing is lost when QEMU is killed, and a slow reader of our output does not
-# slow the guest. The port "status" is QEMU's own standard output, a pipe to us;
-# its end of file means that QEMU is gone.
+# The guest writes to virtio-serial ports, each of which is a plain file in $run_dir.
+# Data is in the file when the guest's write returns, so killing QEMU loses no data,
+# and a slow reader of our output does not delay the guest. The port "status" is QEMU's
+# standard output, a pipe to the script; its end of file means that QEMU has ended.
 
 qemu=
 readers=
 
 now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
 
-# seconds turns 90, 90s, 5m or 1h into seconds.
+# seconds converts 90, 90s, 5m or 1h to seconds.
 seconds() { # DURATION
 	local unit=1
 	[[ $1 =~ ^[0-9]+[smh]?$ ]] || die "not a duration: \"$1\" (try 90s, 5m or 1h)"
@@ -25,11 +24,11 @@ seconds() { # DURATION
 	echo $((10#${1%[smh]} * unit))
 }
 
-# machine_arguments sets $machine; an old CPU, as every feature of a newer one is
-# one more to probe, patch in and emulate. The kernel's watchdogs are off: in a VM that
-# the host gives no CPU for seconds they report a lockup, which would fail a test. A real
-# one ends in the test's timeout. LAYERs are cpio archives; the last one, made
-# of $run_dir/layer, is what this run is to do.
+# machine_arguments sets $machine. The CPU is an old model, because each feature of a
+# newer one must be probed, patched in and emulated. The kernel's watchdogs are off: if
+# the host does not schedule the VM for seconds, they report a lockup, which would fail
+# a test. A real lockup ends in the test's timeout. LAYERs are cpio archives; the last
+# one, made from $run_dir/layer, contains the command of this run.
 machine_arguments() { # KERNEL-IMAGE LAYER...
 	local image=$1
 	shift
@@ -67,8 +66,8 @@ share_arguments() { # DIR
 	)
 }
 
-# disk_arguments adds the disk FILE to $machine. QEMU knows the log's length from the
-# beginning, and counts each entry at once: it is going to be killed.
+# disk_arguments adds the disk FILE to $machine. The log has its full length from the
+# beginning, and QEMU updates its header after each entry, because QEMU will be killed.
 disk_arguments() { # FILE
 	rm -f "$1.log"
 	truncate --size=64G "$1.log"
@@ -99,8 +98,8 @@ port_arguments() { # NAME...
 	done
 }
 
-# boot runs $machine until the guest has reported the exit status of its command
-# and returns that; 124 when time is up; or ends the script with 125.
+# boot runs $machine until the guest has reported the exit status of its command, and
+# returns that status, or 124 after the timeout. Otherwise it ends the script with 125.
 boot() { # SECONDS
 	local status_port line='' begin deadline left started=
 	begin=$(now_ms)
@@ -139,7 +138,7 @@ boot() { # SECONDS
 	return 124
 }
 
-# stop_qemu also waits until all output has been passed on.
+# stop_qemu also waits until all output has been copied.
 stop_qemu() {
 	[ -n "$qemu" ] || return 0
 	kill -KILL "$qemu" 2>/dev/null || true

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2016,SC2154
 #
-# What the host needs: a few Debian packages, and a Debian mirror. Sourced.
+# The requirements of the host: a few Debian packages, and a Debian mirror. Sourced.
 
 . "$vm_dir/../apt.sh"
 
@@ -37,14 +37,14 @@ install_host_packages() {
 	fi
 }
 
-# debian_mirror prints the archive this machine itself uses, so that a local
-# mirror or proxy is respected and none is named here.
+# debian_mirror prints the archive that this machine itself uses, so that a local
+# mirror or proxy is respected.
 debian_mirror() {
 	if [ -n "${DEBIAN_MIRROR:-}" ]; then
 		echo "$DEBIAN_MIRROR"
 		return
 	fi
-	# apt knows it once it has lists.
+	# apt returns it after it has downloaded its lists.
 	configured_mirror || { apt-get update --quiet >&2 && configured_mirror; } ||
 		die "no Debian mirror in this machine's apt configuration: set DEBIAN_MIRROR"
 }

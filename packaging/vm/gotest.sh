@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034,SC2154
 #
-# What the two "go test -exec" runners have in common: they are called in the
-# package's directory as RUNNER TEST-BINARY FLAG... Sourced.
+# Common parts of the two "go test -exec" runners. They are called in the package's
+# directory as RUNNER TEST-BINARY FLAG... Sourced.
 
-# parse_test sets $binary, $flags (for the guest), $coverprofile (the host's
-# file, or nothing) and $test_seconds (the test's own limit and some more).
+# parse_test sets $binary, $flags (for the guest), $coverprofile (the host's file, or
+# empty) and $test_seconds (the test's own limit plus a margin).
 parse_test() { # BINARY FLAG...
 	local flag limit=10m
 	binary=$1 flags=() coverprofile=
@@ -38,8 +38,9 @@ go_seconds() { # DURATION
 	[ "$sum" -gt 1 ] && echo "$sum" || echo 86400
 }
 
-# test_files copies to DIR what a test finds in the guest at /work: the binary,
-# testdata/, kmod/genltest.yaml. GENLTEST_FILES=host=guest,... goes to DIR/files.
+# test_files copies to DIR the files of a test, which are at /work in the guest: the
+# binary, testdata/, kmod/genltest.yaml. Files of GENLTEST_FILES=host=guest,... are
+# copied to DIR/files.
 test_files() { # DIR
 	local pair pairs
 	mkdir -p "$1/work"
@@ -69,7 +70,7 @@ test_command() { # NAME=VALUE...
 	printf 'cd /work && exec ./package.test%s\n' "$(quote "${flags[@]}")"
 }
 
-# finish_test ends the script with STATUS, or 1 if the kernel complained.
+# finish_test ends the script with STATUS, or with 1 if the kernel logged a fault.
 finish_test() { # STATUS COVERPROFILE KERNEL-LOG
 	[ -z "$coverprofile" ] || [ ! -s "$2" ] || cp "$2" "$coverprofile"
 	if [ -s "$3" ]; then

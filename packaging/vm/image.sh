@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2016,SC2154
 #
-# What a VM is booted from: the base root file system (one for each Debian release
-# of the guest), an initramfs per kernel, and the payload laid over the root. Sourced.
+# The files that a VM is booted from: the base root file system (one per Debian release
+# of the guest), an initramfs per kernel, and the payload that is copied onto the root.
+# Sourced.
 
-# The older kernels run with the systemd of Debian 12, the newer with that of
-# Debian 13, which keeps stored sockets over stop and start.
+# The older kernels run with the systemd of Debian 12. The newer ones run with that of
+# Debian 13, which keeps stored sockets across stop and start.
 guest_suites=(bookworm trixie)
 guest_suite() { # KERNEL
 	case $1 in
@@ -24,7 +25,8 @@ pack() { # DIR >archive: a layer of an initramfs; layers are simply concatenated
 	(cd "$1" && find . -mindepth 1 -print0 | sort -z | cpio --quiet --null --create --format=newc --owner=+0:+0)
 }
 
-# base_image sets $REPLY: root.ext4, Debian with systemd, nothing of ours in it.
+# base_image sets $REPLY: root.ext4, Debian with systemd, without files of this
+# project.
 base_image() { # SUITE
 	cache_entry "base-$1" "$(key "$(declare -f bootstrap build_base_image)" <<<"$(cat "$vm_dir"/guest/{packages,masked-units})")" \
 		"build the root file system of the guest ($1)" build_base_image "$1"
@@ -42,7 +44,7 @@ build_base_image() { # DIR SUITE
 	rm -rf "$1/root"
 }
 
-# daemon_files sets $REPLY: what "make install" installs, a directory a SUITE.
+# daemon_files sets $REPLY: the files of "make install", a directory per SUITE.
 daemon_files() {
 	cache_entry daemon "$(daemon_sources | xargs -0 sha256sum | key "$(go env GOVERSION GOFLAGS)" "$(declare -f guest_systemd build_daemon_files)")" \
 		'build and install genltestd' build_daemon_files
@@ -59,8 +61,8 @@ build_daemon_files() { # DIR
 	done
 }
 
-# initramfs sets $REPLY: boot.cpio for both lanes, fast.cpio with the modules
-# that tests of the fast lane load by themselves.
+# initramfs sets $REPLY: boot.cpio for both lanes, and fast.cpio with the modules that
+# tests of the fast lane load themselves.
 initramfs() { # KERNEL
 	local root modules
 	kernel_root "$1"
@@ -102,7 +104,8 @@ module_order() { # ROOT MODULE...
 	done | awk '$1 == "insmod" && !seen[$2]++ { sub(/^\/kernel\//, "", $2); print $2 }'
 }
 
-# payload sets $REPLY: full.cpio, all that is copied onto the root of the full VM.
+# payload sets $REPLY: full.cpio, the files that are copied onto the root of the full
+# VM.
 payload() { # KERNEL
 	local suite root modules clients daemon
 	suite=$(guest_suite "$1")

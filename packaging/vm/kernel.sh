@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2016,SC2154
 #
-# Kernels: for each, a root of the Debian release that ships it, with its
-# compiler, headers, image and modules; and our modules compiled in it. Sourced.
+# Kernels: for each one, a root of the Debian release that ships it, with its compiler,
+# headers, image and modules; and our modules, compiled in it. Sourced.
 
 kernel_suite() { # KERNEL
 	case $1 in
@@ -13,7 +13,7 @@ kernel_suite() { # KERNEL
 	esac
 }
 
-# The 6.1 root is also where kmod-check and the C test client find their tools.
+# The 6.1 root also contains the tools for kmod-check and the C test client.
 kernel_packages() { # KERNEL
 	local packages=make,binutils,kmod,lz4,xz-utils,zstd
 	case $1 in
@@ -25,8 +25,8 @@ kernel_packages() { # KERNEL
 	echo "$packages"
 }
 
-# bootstrap runs mmdebstrap in a mount namespace of its own (nothing it mounts
-# can outlive it) and without the files nobody reads in a throwaway root.
+# bootstrap runs mmdebstrap in a separate mount namespace, so that no mount remains
+# after it. It omits files that a throwaway root does not need.
 bootstrap() { # SUITE DIR VARIANT PACKAGES [OPTION...]
 	local suite=$1 dir=$2 variant=$3 packages=$4 mirror lines=()
 	shift 4
@@ -41,8 +41,8 @@ bootstrap() { # SUITE DIR VARIANT PACKAGES [OPTION...]
 		"$@" "${suite%-backports}" "$dir" "${lines[@]}"
 }
 
-# kernel_root sets $REPLY: root/ to chroot into; root/kernel/ with abi, vmlinux
-# and lib/modules/.
+# kernel_root sets $REPLY: root/ for chroot; root/kernel/ with abi, vmlinux and
+# lib/modules/.
 kernel_root() { # KERNEL
 	local suite packages hook=$vm_dir/unpack-kernel input=$vm_dir/guest/modules
 	suite=$(kernel_suite "$1")
@@ -55,10 +55,9 @@ build_kernel_root() { # DIR SUITE PACKAGES HOOK INPUT
 	bootstrap "$2" "$1/root" apt "$3" --customize-hook="$(quote "$4") \"\$1\" $(quote "$5")"
 }
 
-# in_root runs a command in a kernel root, SOURCES bound to /src; /proc is for
-# objtool. Both mounts and all processes end with the command. A shell stays in
-# front of it as process 1: make, told to end, kills itself over and over, which
-# process 1 cannot do.
+# in_root runs a command in a kernel root with SOURCES bound to /src. objtool needs
+# /proc. Both mounts and all processes end with the command. A shell is process 1: make
+# kills itself repeatedly when it is terminated, which process 1 cannot do.
 in_root() { # ROOT SOURCES COMMAND...
 	unshare --mount --pid --fork --kill-child sh -euc '
 		root=$1 src=$2
@@ -70,11 +69,11 @@ in_root() { # ROOT SOURCES COMMAND...
 		in_root "$@"
 }
 
-# Folders with a module each: genltest, and those that its tests load.
+# Folders with one module each: genltest, and the modules that its tests load.
 module_dirs=(kmod kmod/tests/tutorial kmod/tests/squatter)
 
-# module_sources lists what the compiler sees of kmod/, NUL-separated: no Go
-# tests, no products of an earlier make.
+# module_sources lists the files that the compiler needs from kmod/, NUL-separated,
+# without Go tests and products of an earlier make.
 module_sources() {
 	(cd "$repo" && find kmod -type f \( -name '*.[ch]' -o -name Kbuild -o -name Makefile \) ! -name '*.mod.c' -print0 | sort -z)
 }
@@ -101,12 +100,12 @@ build_kernel_modules() { # DIR ROOT
 		in_root "$root" "$dir/src/$sub" make -C "/lib/modules/$abi/build" M=/src W=1 modules
 		mv "$dir/src/$sub"/genltest*.ko "$dir/"
 	done
-	! grep -q -i 'warning' "$dir/log" || return 1 # the log is shown then
+	! grep -q -i 'warning' "$dir/log" || return 1 # the caller then prints the log
 	rm -rf "$dir/src"
 }
 
-# test_clients sets $REPLY: the programs of kmod/tests/client, compiled with the
-# libraries of the older guest; they run in the newer as well.
+# test_clients sets $REPLY: the programs of kmod/tests/client. They are compiled with
+# the libraries of the older guest, and also run in the newer one.
 test_clients() {
 	local root
 	kernel_root 6.1

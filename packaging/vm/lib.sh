@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2016,SC2034
 #
-# Shared ground of the VM scripts: messages, the temporary directory, and the
+# Shared by the VM scripts: messages, the temporary directory, and the
 # content-addressed cache. Sourced, never run.
 
 vm_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,20 +10,21 @@ repo=$(cd "$vm_dir/../.." && pwd)
 cache=${GENLTESTD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/genltestd}
 kernels=(5.10 6.1 6.12 7)
 
-# The scripts call make themselves; a surrounding make's job server is not theirs.
+# The scripts call make themselves, and must not use the job server of a surrounding
+# make.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
 : "${GENLTEST_VM_START:=$(date +%s)}"
 export GENLTEST_VM_START # so that child scripts count from the same moment
 verbose=${GENLTEST_VM_VERBOSE:-}
 
-progress() { # TEXT: a line for people who asked to see progress
+progress() { # TEXT: a line for users who requested progress
 	[ -z "$verbose" ] || printf '[%3ds] %s\n' $(($(date +%s) - GENLTEST_VM_START)) "$*" >&2
 }
 
-# 125 is what every script here returns when the harness, not the caller's
-# command, failed; the same convention as chroot(1) and timeout(1). The first
-# reason also goes to the script that runs this one in parallel with others.
+# Every script here returns 125 when the harness failed and not the caller's command,
+# as chroot(1) and timeout(1) do. The first reason is also sent to a script that runs
+# this one in parallel with others.
 die() { # TEXT
 	local reasons=${GENLTEST_VM_REASONS:-}
 	[ -z "$reasons" ] || printf '%s\n' "$*" >>"$reasons"
@@ -34,8 +35,8 @@ report_failure() { # STATUS
 	[ "$1" -eq 125 ] || [ -z "$failed_command" ] || (die "$failed_command")
 }
 
-# in_parallel runs "COMMAND... WORD" for each line of standard input, two at a time,
-# and ends the script with the reason of the first that fails.
+# in_parallel runs "COMMAND... WORD" for each line of standard input, two at a time. It
+# ends the script with the reason of the first failure.
 in_parallel() { # COMMAND...
 	local reasons
 	reasons=$(mktemp)
@@ -56,8 +57,8 @@ make_run_dir() {
 	on_exit 'rm -rf "$run_dir"'
 }
 
-# key prints one hash over its arguments and standard input. Inputs are named
-# explicitly by the callers, so a changed comment elsewhere rebuilds nothing.
+# key prints one hash of its arguments and standard input. The callers list the inputs
+# explicitly, so a change of a comment elsewhere rebuilds nothing.
 key() { # STRING... <data
 	{ printf '%s\0' "$@" && cat; } | sha256sum | cut -c1-16
 }
@@ -68,10 +69,10 @@ quote() { # WORD...
 	for word; do printf " '%s'" "${word//\'/\'\\\'\'}"; done
 }
 
-# cache_entry sets $REPLY to the directory NAME-KEY of the cache and keeps it
-# locked for the life of this process. If it does not exist, "FUNCTION DIR ARG..."
-# fills a temporary directory that is renamed into place; entries of the same
-# name with another key are removed unless some process holds them.
+# cache_entry sets $REPLY to the directory NAME-KEY of the cache and keeps it locked
+# until this process ends. If it does not exist, "FUNCTION DIR ARG..." fills a
+# temporary directory that is renamed into place. Entries with the same name and
+# another key are removed, unless another process has locked them.
 cache_entry() { # NAME KEY TEXT FUNCTION [ARG...]
 	local name=$1 key=$2 text=$3 function=$4 lock hold tmp old status
 	shift 4
@@ -80,7 +81,7 @@ cache_entry() { # NAME KEY TEXT FUNCTION [ARG...]
 	exec {lock}>"$cache/locks/$name"
 	flock "$lock"
 	if [ ! -d "$entry" ]; then
-		rm -rf "$cache/tmp/$name".* # of a builder that was killed
+		rm -rf "$cache/tmp/$name".* # from a builder that was killed
 		tmp=$(mktemp -d "$cache/tmp/$name.XXXXXXXX")
 		chmod 755 "$tmp"
 		on_exit "stop_job; rm -rf $(quote "$tmp")"
