@@ -87,7 +87,7 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 		child.Wait()         // killed
 		if generation(t, shared) == last {
 			before++
-			most += most / 50
+			most += most / 10
 		}
 	}
 	if kills-before < kills/10 {
