@@ -21,10 +21,22 @@ const jsonType = "application/json"
 
 // cloudEvents writes CloudEvents 1.0 in structured mode: a JSON object with the
 // attributes, and the event's own JSON as data.
-type cloudEvents struct{ source, typePrefix string }
+type cloudEvents struct {
+	source, typePrefix string // of the options
+	head               []byte // the JSON before the kind of an event
+	middle             middle
+}
+
+// A middle is the JSON between the kind and the id of an event. It is the same for
+// events of one host, family and group.
+type middle struct {
+	host, family, group string
+	text                []byte // nil before the first event
+}
 
 func newCloudEvents(o CloudEventsOptions) event.Encoder {
-	c := cloudEvents{o.Source, cmp.Or(o.Type, "com.github.genltestd") + "."}
+	c := cloudEvents{source: o.Source, typePrefix: cmp.Or(o.Type, "com.github.genltestd") + "."}
+	c.head = event.AppendJSONText([]byte(`{"specversion":"1.0","type":"`), c.typePrefix)
 	if o.Binary {
 		return &binaryCloudEvents{c}
 	}
@@ -32,19 +44,30 @@ func newCloudEvents(o CloudEventsOptions) event.Encoder {
 }
 
 func (c *cloudEvents) Append(dst []byte, e *event.Event) ([]byte, error) {
-	dst = append(dst, `{"specversion":"1.0","type":"`...)
-	dst = append(event.AppendJSONText(dst, c.typePrefix), e.Kind()...)
-	dst = append(dst, `","source":"`...)
-	if c.source != "" {
-		dst = event.AppendJSONText(dst, c.source)
-	} else {
-		dst = appendSource(dst, e)
-	}
-	dst = e.AppendID(append(dst, `","id":"`...))
-	dst = event.AppendTime(append(dst, `","time":"`...), e.Time)
+	dst = append(append(dst, c.head...), e.Kind()...)
+	dst = e.AppendID(append(dst, c.middleOf(e)...))
+	dst = append(dst, `","time":"`...)
+	begin := len(dst)
+	dst = event.AppendTime(dst, e.Time)
+	received := dst[begin:]
 	dst = appendSequence(append(dst, `","sequence":"`...), e.Seq)
 	dst = append(dst, `","datacontenttype":"`+jsonType+`","data":`...)
-	return append(e.AppendJSON(dst), '}'), nil
+	return append(e.AppendJSONWithTime(dst, received), '}'), nil
+}
+
+func (c *cloudEvents) middleOf(e *event.Event) []byte {
+	m := &c.middle
+	if m.text != nil && m.host == e.Host && m.family == e.Family && m.group == e.Group {
+		return m.text
+	}
+	text := append(m.text[:0], `","source":"`...)
+	if c.source != "" {
+		text = event.AppendJSONText(text, c.source)
+	} else {
+		text = appendSource(text, e)
+	}
+	c.middle = middle{e.Host, e.Family, e.Group, append(text, `","id":"`...)}
+	return c.middle.text
 }
 
 func (*cloudEvents) ContentType() string { return "application/cloudevents+json" }
@@ -82,13 +105,10 @@ func appendPercent(dst []byte, c byte) []byte {
 // "sequence", whose texts sort like numbers. The kernel's number is not suitable,
 // because it restarts with each load of the module.
 func appendSequence(dst []byte, seq uint64) []byte {
-	const width = len("18446744073709551615")
-	var digits [width]byte
+	const zeros = "00000000000000000000" // as many as the largest number has digits
+	var digits [len(zeros)]byte
 	text := strconv.AppendUint(digits[:0], seq, 10)
-	for range width - len(text) {
-		dst = append(dst, '0')
-	}
-	return append(dst, text...)
+	return append(append(dst, zeros[len(text):]...), text...)
 }
 
 // binaryCloudEvents is the binary mode, in which the body is the data only. A batch

@@ -35,6 +35,26 @@ func TestCloudEvent(t *testing.T) {
 	}
 }
 
+// One encoder writes events of several hosts, families and groups.
+func TestTheSourceOfACloudEventIsThatOfTheEvent(t *testing.T) {
+	encoder := mustNew(t, Options{Kind: CloudEvents})
+	for _, change := range []func(*event.Event){
+		func(*event.Event) {},
+		func(e *event.Event) { e.Host = "web-2" },
+		func(*event.Event) {},
+		func(e *event.Event) { e.Family = "other" },
+		func(e *event.Event) { e.Group = "other" },
+		func(e *event.Event) { e.Host = "" },
+	} {
+		e := full("hello")
+		change(&e)
+		want := "/genltestd/" + e.Host + "/" + e.Family + "/" + e.Group
+		if got := readCloudEvent(t, encode(t, encoder, e)).Source(); got != want {
+			t.Errorf("source %q, want %q", got, want)
+		}
+	}
+}
+
 func readCloudEvent(t *testing.T, text string) *cloudevents.Event {
 	t.Helper()
 	var ce cloudevents.Event

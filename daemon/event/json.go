@@ -16,12 +16,20 @@ import (
 // That package also writes DEL, C1 controls and bidirectional overrides unescaped,
 // which a terminal obeys.
 func (e *Event) AppendJSON(dst []byte) []byte {
+	var received [len("2006-01-02T15:04:05.000000000Z")]byte
+	return e.AppendJSONWithTime(dst, AppendTime(received[:0], e.Time))
+}
+
+// AppendJSONWithTime is AppendJSON for a caller that already has the output of
+// AppendTime for e.Time, which may be a part of dst.
+func (e *Event) AppendJSONWithTime(dst, received []byte) []byte {
 	dst = append(dst, `{"id":"`...)
 	dst = e.AppendID(dst)
 	dst = append(dst, `","seq":`...)
 	dst = strconv.AppendUint(dst, e.Seq, 10)
 	dst = appendField(dst, "kind", e.Kind())
-	dst = appendTime(dst, "time", e.Time)
+	dst = append(append(appendName(dst, "time"), '"'), received...)
+	dst = append(dst, '"')
 	if !e.KernelTime.IsZero() {
 		dst = appendTime(dst, "kernel_time", e.KernelTime)
 	}
