@@ -97,7 +97,7 @@ func TestEveryScrapeAccountsForEveryEvent(t *testing.T) {
 		k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
 		f := launch(t, cfg, Options{Dirs: dirs, Kernel: k, Echo: prober{}})
 		f.kernel = k
-		before := f.journal.Count()
+		before := f.journal.Stats().Count
 		var wg sync.WaitGroup
 		wg.Go(func() { sendInBursts(f.kernel, filepath.Join(dir, "flaky")) })
 		for range 60 {
@@ -108,10 +108,10 @@ func TestEveryScrapeAccountsForEveryEvent(t *testing.T) {
 		wg.Wait()
 		eventually(t, "the steady sink has everything", func() bool {
 			s := sinkState(t, f, "steady")
-			return s.Delivered == f.journal.Count()-before
+			return s.Delivered == f.journal.Stats().Count-before
 		})
-		if s := sinkState(t, f, "steady"); s.Events != f.journal.Count()-before {
-			t.Errorf("%d events in the account of a sink that had taken all before, %d came", s.Events, f.journal.Count()-before)
+		if s := sinkState(t, f, "steady"); s.Events != f.journal.Stats().Count-before {
+			t.Errorf("%d events in the account of a sink that had taken all before, %d came", s.Events, f.journal.Stats().Count-before)
 		}
 		if s := sinkState(t, f, "picky"); s.Filtered == 0 || s.Suppressed["sample"] == 0 {
 			t.Errorf("the rules have kept nothing from the sink: %+v", s)
@@ -119,7 +119,7 @@ func TestEveryScrapeAccountsForEveryEvent(t *testing.T) {
 		if err := f.stop(); err != nil {
 			t.Fatal(err)
 		}
-		if n := f.journal.Count(); n <= journaled {
+		if n := f.journal.Stats().Count; n <= journaled {
 			t.Fatalf("%d events in the journal after %d", n, journaled)
 		} else {
 			journaled = n

@@ -12,7 +12,8 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/verify"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/statefile"
 )
@@ -20,10 +21,10 @@ import (
 // DumpJournal writes each record of a journal to out as one line: an event as the
 // sinks write it, with the host and the boot that it was received on, if they are known;
 // anything else with its bytes. It ends at the first failed write.
-func DumpJournal(dir string, out io.Writer) (journal.Summary, error) {
+func DumpJournal(dir string, out io.Writer) (verify.Summary, error) {
 	host, err := os.Hostname()
 	if err != nil {
-		return journal.Summary{}, fmt.Errorf("host name: %w", err)
+		return verify.Summary{}, fmt.Errorf("host name: %w", err)
 	}
 	var table *origin.Table
 	originOf := func(seq uint64) (o *event.Origin, of string) {
@@ -34,7 +35,7 @@ func DumpJournal(dir string, out io.Writer) (journal.Summary, error) {
 	}
 	var line []byte
 	var decode delivery.Decoder
-	return journal.Dump(dir, func(id string, r journal.Record) error {
+	return verify.Dump(dir, func(id string, r segment.Record) error {
 		if decode == nil {
 			// Without the file, which is in the state directory, hosts and boots are not known.
 			boots, _ := origin.Read(origin.Options{

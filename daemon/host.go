@@ -63,7 +63,7 @@ func (d *Daemon) noteHost() {
 		return // without a write to memory that is shared
 	}
 	host := *d.renamed.Swap(nil)
-	err := d.boots.Note(d.journal.Last()+1, host)
+	err := d.boots.Note(d.journal.Stats().Last+1, host)
 	d.state.set(metrics.FileBoots, err)
 	if err == nil {
 		d.useOrigins()

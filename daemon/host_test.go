@@ -67,7 +67,7 @@ func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
 		before := f.workers[0].State().Delivered
 		f.kernel.event("x")
 		eventually(t, "it is delivered", func() bool { return f.workers[0].State().Delivered == before+1 })
-		want[f.journal.Newest()] = host
+		want[f.journal.Stats().Newest] = host
 	}
 	f := run("")
 	receive(f, "localhost")
@@ -119,7 +119,7 @@ func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
 func TestAReloadChangesTheHostOfTheEventsToCome(t *testing.T) {
 	r := startReloadable(t, listenAnywhere+"event: {host: one}\nsinks:\n- {name: out, file: {path: DIR/out}}\n")
 	r.kernel.event("x")
-	eventually(t, "it is journaled", func() bool { return r.journal.Newest() == 1 })
+	eventually(t, "it is journaled", func() bool { return r.journal.Stats().Newest == 1 })
 	if _, err := r.reload(t, listenAnywhere+"event: {host: two}\nsinks:\n- {name: out, file: {path: DIR/out}}\n"); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/verify"
 )
 
 // errEnough ends a dump: the first record proves that there is a journal.
@@ -27,7 +29,7 @@ func journalDirFault(cfg *config.Config) *config.FieldError {
 	if path == "" {
 		return nil
 	}
-	_, err := journal.Dump(path, func(string, journal.Record) error { return errEnough })
+	_, err := verify.Dump(path, func(string, segment.Record) error { return errEnough })
 	switch {
 	case err == nil, errors.Is(err, errEnough), errors.Is(err, fs.ErrNotExist):
 		return nil

@@ -254,7 +254,7 @@ func (s *storm) wantNoStepBack(t *testing.T, scrape string, last map[string]floa
 // settle waits until every sink has everything.
 func (s *storm) settle(t *testing.T) {
 	t.Helper()
-	eventually(t, "all events are in the journal", func() bool { return s.journal.Count() >= s.load.sent.Load() })
+	eventually(t, "all events are in the journal", func() bool { return s.journal.Stats().Count >= s.load.sent.Load() })
 	for _, w := range s.crew() {
 		eventually(t, w.Name+" has everything", func() bool { st := w.State(); return st.Waiting+st.InFlight == 0 })
 	}

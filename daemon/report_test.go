@@ -78,7 +78,7 @@ func TestTheStatusCountsEventsAsTheMetricDoes(t *testing.T) {
 	if line := f.statusLine(); !strings.Contains(line, "; 2 events;") {
 		t.Errorf("status %q", line)
 	}
-	if diff := cmp.Diff(uint64(3), f.journal.Count()); diff != "" {
+	if diff := cmp.Diff(uint64(3), f.journal.Stats().Count); diff != "" {
 		t.Errorf("lines in the journal (-want +got):\n%s", diff)
 	}
 }

@@ -57,17 +57,17 @@ func (d *Daemon) countDrops() {
 }
 
 func (d *Daemon) journalState() metrics.JournalState {
-	damage := d.journal.Damage()
+	s := d.journal.Stats()
 	return metrics.JournalState{
-		Bytes: d.journal.Bytes(), Accepting: d.journalFault() == nil,
-		Damaged: damage.Records, DamagedBytes: damage.Bytes, Cursors: damage.Cursors, TornBytes: damage.Torn,
-		Repairs: damage.Repairs, Missing: damage.Missing, Foreign: damage.Strays, Unreadable: d.journal.Unreadable(),
-		Synced: d.journal.Synced(), Last: d.journal.Newest(),
+		Bytes: s.Bytes, Accepting: d.journalFault() == nil,
+		Damaged: s.Damage.Records, DamagedBytes: s.Damage.Bytes, Cursors: s.Damage.Cursors, TornBytes: s.Damage.Torn,
+		Repairs: s.Damage.Repairs, Missing: s.Damage.Missing, Foreign: s.Damage.Strays, Unreadable: s.Unreadable,
+		Synced: s.Synced, Last: s.Newest,
 	}
 }
 
 // journalFault says why events are not safe in the journal, nil when they are.
-func (d *Daemon) journalFault() error { return cmp.Or(d.receiver.Blocked(), d.journal.Fault()) }
+func (d *Daemon) journalFault() error { return cmp.Or(d.receiver.Blocked(), d.journal.Stats().Fault) }
 
 func (d *Daemon) sinkStates() []metrics.SinkState {
 	var states []metrics.SinkState

@@ -60,11 +60,11 @@ func TestAStepOfTheClockDropsNothing(t *testing.T) {
 				return f
 			}
 			receive := func(f fixture) {
-				before := f.journal.Newest()
+				before := f.journal.Stats().Newest
 				for range 10 {
 					f.kernel.event("x")
 				}
-				eventually(t, "the journal has them", func() bool { return f.journal.Newest() >= before+10 })
+				eventually(t, "the journal has them", func() bool { return f.journal.Stats().Newest >= before+10 })
 			}
 			f := run("a")
 			receive(f)

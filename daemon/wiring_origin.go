@@ -36,7 +36,8 @@ func (d *Daemon) openBoots() {
 		OnDamage: func(err error) { d.state.damaged(metrics.FileBoots, err) },
 	}
 	host := cmp.Or(d.hostName(), unknownHost)
-	boots, err := origin.Open(o, d.journal.First(), d.journal.Last()+1, d.opts.Machine.Boot, host)
+	s := d.journal.Stats()
+	boots, err := origin.Open(o, s.First, s.Last+1, d.opts.Machine.Boot, host)
 	d.state.set(metrics.FileBoots, err)
 	d.boots = boots
 	d.useOrigins()

@@ -71,7 +71,7 @@ func bootTwice(t *testing.T, dirs Dirs, first, second string) string {
 		t.Fatal(err)
 	}
 	before.kernel.event("one")
-	eventually(t, "the journal has it", func() bool { return before.journal.Newest() == 1 })
+	eventually(t, "the journal has it", func() bool { return before.journal.Stats().Newest == 1 })
 	if err := before.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestADumpShowsTheBootIfItIsKnown(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := origin.Options{Files: statefile.Disk{}, Path: filepath.Join(state, bootsName), JournalID: j.ID()}
-		if _, err := origin.Open(o, 1, j.Last()+1, machine(digit).Boot, "h"); err != nil {
+		if _, err := origin.Open(o, 1, j.Stats().Last+1, machine(digit).Boot, "h"); err != nil {
 			t.Fatal(err)
 		}
 		if err := errors.Join(j.Append(uint64(i+1), time.Now(), [][]byte{message("from " + digit)}), j.Close()); err != nil {

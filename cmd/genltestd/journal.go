@@ -12,7 +12,7 @@ import (
 
 	"github.com/genltestd/genltestd/cmd/internal/plural"
 	"github.com/genltestd/genltestd/daemon"
-	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/journal/verify"
 )
 
 const journalUsage = `Usage: genltestd journal verify [DIR]
@@ -66,7 +66,7 @@ func lookIntoJournal(args []string, stdout, stderr io.Writer) int {
 		}
 	}
 	out := bufio.NewWriter(stdout)
-	look := verify
+	look := verifyJournal
 	if action == "dump" {
 		look = daemon.DumpJournal
 	}
@@ -97,9 +97,9 @@ func journalDir() (string, error) {
 	return daemon.JournalDir(&cfg.Journal, dirs), nil
 }
 
-// verify prints what is broken as it is found, then what is there.
-func verify(dir string, out io.Writer) (journal.Summary, error) {
-	sum, err := journal.Verify(dir, func(p journal.Problem) {
+// verifyJournal prints what is broken as it is found, then what is there.
+func verifyJournal(dir string, out io.Writer) (verify.Summary, error) {
+	sum, err := verify.Check(dir, func(p verify.Problem) {
 		fmt.Fprintf(out, "damage    %s, offset %d: %s", safe(p.Path), p.Offset, p.What)
 		if p.Bytes > 0 {
 			fmt.Fprintf(out, ", %s", plural.Count(p.Bytes, "byte"))

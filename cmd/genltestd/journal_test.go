@@ -190,7 +190,7 @@ func TestJournalDamageIsNamedByFileAndOffset(t *testing.T) {
 	code, stdout, stderr := execute(t, "journal", "verify", dir)
 	for _, part := range []string{
 		"damage    " + segment + ", offset 64: no valid batch, ",
-		"records are missing in front of this place, 1 record",
+		"records are missing before this offset, 1 record",
 		`cursor-\x1b[31m", offset 0: damaged; its reader begins again`,
 		"records   5, numbers 2 to 6\n",
 	} {
@@ -213,7 +213,7 @@ func TestJournalOfADirectoryThatIsNone(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, says string }{
 		"missing": {says: "no such file or directory"},
 		"empty":   {file: ".", says: "not a journal's: it is empty"},
-		"foreign": {file: "notes.txt", text: "x", says: "not a journal's: it holds files"},
+		"foreign": {file: "notes.txt", text: "x", says: "not a journal's: it contains files"},
 		"newer":   {file: "meta", text: newer, says: "written by a newer version"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -201,7 +201,7 @@ func (b *Box) Stats() Stats {
 	s := b.stats
 	s.Live, s.Marked = uint64(b.index.live()), uint64(b.index.marked)
 	if b.journal != nil {
-		s.Bytes = uint64(b.journal.Bytes())
+		s.Bytes = uint64(b.journal.Stats().Bytes)
 	}
 	return s
 }

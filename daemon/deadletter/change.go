@@ -49,7 +49,7 @@ func (b *Box) addSome(letters []Letter) (n int, err error) {
 	if err := b.journal.Append(0, b.opts.Now(), records); err != nil {
 		return 0, err
 	}
-	number := b.journal.Newest() - uint64(n)
+	number := b.journal.Stats().Newest - uint64(n)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range letters[:n] {

@@ -70,7 +70,7 @@ func (b *Box) tidy() {
 		return
 	}
 	b.mu.Lock()
-	if first := b.journal.First(); first > b.first {
+	if first := b.journal.Stats().First; first > b.first {
 		b.first = first
 		b.stats.Expired += b.index.removeIf(func(e *entry) bool { return e.number < first })
 	}

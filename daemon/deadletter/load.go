@@ -21,7 +21,7 @@ func (b *Box) load() (err error) {
 		return err
 	}
 	b.reader, err = b.journal.NewReader(cursorName, journal.ReaderOptions{})
-	b.first = b.journal.First()
+	b.first = b.journal.Stats().First
 	return err
 }
 

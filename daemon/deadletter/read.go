@@ -149,7 +149,7 @@ func (b *Box) forgetDamaged(w copyOf) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.index.find(w.id)
-	if e == nil || e.number != w.number || w.number < b.journal.First() {
+	if e == nil || e.number != w.number || w.number < b.journal.Stats().First {
 		return false
 	}
 	b.index.remove(e)

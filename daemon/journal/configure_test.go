@@ -32,8 +32,8 @@ func TestSmallerLimitsHoldAtOnce(t *testing.T) {
 			fill(t, j, 30)
 			change(&opts)
 			j.Configure(opts)
-			if j.Bytes() > 2000 {
-				t.Errorf("%d bytes are left", j.Bytes())
+			if j.Stats().Bytes > 2000 {
+				t.Errorf("%d bytes are left", j.Stats().Bytes)
 			}
 			got, skipped := drain(t, r)
 			if skipped == 0 || skipped+uint64(len(got)) != 30 {
@@ -52,12 +52,12 @@ func TestASizeLimitSmallerThanASegment(t *testing.T) {
 	fill(t, j, 100)
 	opts.MaxBytes = 4000
 	j.Configure(opts)
-	if j.First() != 1 {
+	if j.Stats().First != 1 {
 		t.Fatal("the newest segment is removed, which tells the last generation")
 	}
 	for range 50 {
 		fill(t, j, 1)
-		if got := j.Bytes(); got > opts.MaxBytes {
+		if got := j.Stats().Bytes; got > opts.MaxBytes {
 			t.Fatalf("%d bytes, the limit is %d", got, opts.MaxBytes)
 		}
 	}
@@ -74,8 +74,8 @@ func TestAPinHoldsAgainstASmallerLimit(t *testing.T) {
 	opts.MaxBytes, opts.MaxAge, opts.Now = 2000, time.Hour, nil
 	j.Configure(opts)
 	tend(t, j)
-	if j.First() != 1 {
-		t.Fatalf("records up to %d are removed", j.First())
+	if j.Stats().First != 1 {
+		t.Fatalf("records up to %d are removed", j.Stats().First)
 	}
 	if err := fillUntilFull(t, j); !errors.Is(err, ErrFull) {
 		t.Fatal(err)
@@ -87,8 +87,8 @@ func TestAPinHoldsAgainstASmallerLimit(t *testing.T) {
 	j.Configure(opts)
 	commitAll(t, r)
 	tend(t, j)
-	if j.Bytes() > opts.MaxBytes {
-		t.Errorf("%d bytes are left, and the reader has taken them", j.Bytes())
+	if j.Stats().Bytes > opts.MaxBytes {
+		t.Errorf("%d bytes are left, and the reader has taken them", j.Stats().Bytes)
 	}
 }
 
@@ -111,8 +111,8 @@ func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
 				j.Configure(opts)
 				j.use()
 				fs.Fail = failing(memfs.Sync, unix.EIO)
-				if err := j.tend(); !errors.Is(err, unix.EIO) || j.Synced() > 0 {
-					t.Fatalf("synced up to %d, %v", j.Synced(), err)
+				if err := j.syncer.maintain(); !errors.Is(err, unix.EIO) || j.Stats().Synced > 0 {
+					t.Fatalf("synced up to %d, %v", j.Stats().Synced, err)
 				}
 				if err := j.Append(99, epoch, batchOf("refused")); !errors.Is(err, unix.EIO) {
 					t.Fatalf("got %v", err)
@@ -123,10 +123,10 @@ func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
 				} else {
 					tend(t, j)
 				}
-				if j.Synced() != j.Newest() {
-					t.Errorf("synced %d of %d", j.Synced(), j.Newest())
+				if j.Stats().Synced != j.Stats().Newest {
+					t.Errorf("synced %d of %d", j.Stats().Synced, j.Stats().Newest)
 				}
-				want := int(j.Count())
+				want := int(j.Stats().Count)
 				abandon(j)
 				j = open(t, "/j", still(memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)))
 				if got, skipped := drain(t, reader(t, j, "r", FromOldest)); len(got) != want || skipped != 0 {
@@ -137,9 +137,9 @@ func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
 	}
 }
 
-// TestTheKeeperFollowsTheOptions: what waits for a long interval waits no longer than
+// TestTheMaintainerFollowsTheOptions: what waits for a long interval waits no longer than
 // a new one, however often they change; and an idle journal looks after a new age.
-func TestTheKeeperFollowsTheOptions(t *testing.T) {
+func TestTheMaintainerFollowsTheOptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		opts := still(memfs.New())
 		opts.Now = time.Now
@@ -150,7 +150,7 @@ func TestTheKeeperFollowsTheOptions(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		if j.Synced() == j.Newest() {
+		if j.Stats().Synced == j.Stats().Newest {
 			t.Fatal("synced before the interval is over")
 		}
 		opts.SyncInterval = 61 * time.Second
@@ -159,15 +159,15 @@ func TestTheKeeperFollowsTheOptions(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			synctest.Wait()
 		}
-		if j.Synced() != j.Newest() {
-			t.Errorf("synced %d of %d after the new interval", j.Synced(), j.Newest())
+		if j.Stats().Synced != j.Stats().Newest {
+			t.Errorf("synced %d of %d after the new interval", j.Stats().Synced, j.Stats().Newest)
 		}
 		opts.MaxAge = time.Hour
 		j.Configure(opts)
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
-		if j.First() != 10 {
-			t.Errorf("the oldest record is number %d, after twice the greatest age", j.First())
+		if j.Stats().First != 10 {
+			t.Errorf("the oldest record is number %d, after twice the greatest age", j.Stats().First)
 		}
 		if err := j.Close(); err != nil {
 			t.Error(err)
@@ -207,8 +207,8 @@ func TestConfigureBesideEverything(t *testing.T) {
 	changing.Wait()
 	j.Seal()
 	reading.Wait()
-	if err := j.Sync(); err != nil || j.Synced() != j.Newest() {
-		t.Errorf("synced %d of %d, %v", j.Synced(), j.Newest(), err)
+	if err := j.Sync(); err != nil || j.Stats().Synced != j.Stats().Newest {
+		t.Errorf("synced %d of %d, %v", j.Stats().Synced, j.Stats().Newest, err)
 	}
 }
 
@@ -245,8 +245,8 @@ func account(t *testing.T, r *Reader) (n uint64) {
 			return n
 		}
 		for i, rec := range records[:got] {
-			if want := n + skipped + uint64(i); rec.index != want {
-				t.Errorf("the record at %d is the one at %d", want, rec.index)
+			if want := n + skipped + uint64(i); rec.Index != want {
+				t.Errorf("the record at %d is the one at %d", want, rec.Index)
 			}
 		}
 		n += skipped + uint64(got)

@@ -129,7 +129,7 @@ func costOfStart(t *testing.T, dir string, records int, opts Options) (c startCo
 	if err != nil || n == 0 || skipped > 0 || batch[0].Seq != 1 || r.Backlog() != uint64(records) {
 		t.Fatalf("%d records from %d, %d skipped, backlog %d, %v", n, batch[0].Seq, skipped, r.Backlog(), err)
 	}
-	return startCost{read: m.read.Load(), allocated: after.TotalAlloc - before.TotalAlloc, segments: len(j.segments)}
+	return startCost{read: m.read.Load(), allocated: after.TotalAlloc - before.TotalAlloc, segments: len(j.index.segments)}
 }
 
 // TestStartDoesNotGrowWithTheBacklog compares 10,000 records with 1,000,000. What

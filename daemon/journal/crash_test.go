@@ -3,6 +3,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"math/rand"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/daemon/journal/cursor"
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
@@ -81,11 +83,11 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 				err := j.Append(generation, epoch, batchOf(texts...))
 				s.fs.Fail = nil
 				if err == nil {
-					s.now(func(m *move) { m.taken, m.generation, m.synced = j.Last(), generation, j.Synced() })
+					s.now(func(m *move) { m.taken, m.generation, m.synced = j.Stats().Last, generation, j.Stats().Synced })
 					continue
 				}
 				for seq := range s.texts {
-					if seq > j.Last() { // the try's
+					if seq > j.Stats().Last { // the try's
 						s.tries[seq] = s.texts[seq]
 						delete(s.texts, seq)
 					}
@@ -93,21 +95,21 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 				s.try(t, j, texts)
 			}
 			put(t, j, generation, texts...)
-			if opts.Fsync == FsyncAlways && j.Synced() != j.Newest() {
-				t.Fatalf("synced %d of %d", j.Synced(), j.Newest())
+			if opts.Fsync == FsyncAlways && j.Stats().Synced != j.Stats().Newest {
+				t.Fatalf("synced %d of %d", j.Stats().Synced, j.Stats().Newest)
 			}
-			s.now(func(m *move) { m.taken, m.generation, m.synced = j.Last(), generation, j.Synced() })
+			s.now(func(m *move) { m.taken, m.generation, m.synced = j.Stats().Last, generation, j.Stats().Synced })
 		case k < 13:
 			if k := rng.Intn(8); k < 2 { // an fsync fails; the next one cannot be trusted
-				s.fs.Fail = failingOn([]string{segment.Suffix, cursorPrefix}[k], memfs.Sync, unix.EIO)
-				_ = j.tend() // it may, or have nothing to do
+				s.fs.Fail = failingOn([]string{segment.Suffix, cursor.Prefix}[k], memfs.Sync, unix.EIO)
+				_ = j.syncer.maintain() // it may, or have nothing to do
 				s.fs.Fail = nil
-				s.now(func(m *move) { m.synced = j.Synced() })
+				s.now(func(m *move) { m.synced = j.Stats().Synced })
 			}
-			if err := j.tend(); err != nil {
+			if err := j.syncer.maintain(); err != nil {
 				t.Fatal(err)
 			}
-			s.now(func(m *move) { m.synced = j.Synced() })
+			s.now(func(m *move) { m.synced = j.Stats().Synced })
 		case k < 18:
 			n, _, err := r.TryRead(records)
 			if err != nil {
@@ -124,7 +126,7 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 				}
 				s.now(func(m *move) { m.committed = max(m.committed, seq) })
 			} else if rng.Intn(2) == 0 {
-				s.trim(t, j, r, 1+rng.Int63n(2*j.Bytes()+1))
+				s.trim(t, j, r, 1+rng.Int63n(2*j.Stats().Bytes+1))
 			}
 		case k < 19:
 			opts.Fsync = Fsync(rng.Intn(3))
@@ -137,7 +139,7 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 		default:
 			abandon(j)
 			j = open(t, "/j", opts)
-			s.now(func(m *move) { m.synced = min(j.Synced(), m.taken) })
+			s.now(func(m *move) { m.synced = min(j.Stats().Synced, m.taken) })
 			r, hand = reader(t, j, "r", FromOldest), nil
 		}
 	}
@@ -149,20 +151,24 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 func (s *story) trim(t *testing.T, j *Journal, r *Reader, maxBytes int64) {
 	t.Helper()
 	var before uint64
-	s.now(func(m *move) { before = m.committing; m.committing = j.Last() })
+	s.now(func(m *move) { before = m.committing; m.committing = j.Stats().Last })
 	if _, err := r.Trim(maxBytes, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
-	dropped := r.cursor.passed(false) - 1
+	dropped := r.cursor.Passed(false) - 1
 	s.now(func(m *move) { m.committing = max(before, dropped); m.committed = max(m.committed, dropped) })
 }
 
 // try notes what is about to be appended.
 func (s *story) try(t *testing.T, j *Journal, texts []string) {
 	t.Helper()
-	j.appendMu.Lock()
-	err := j.ready() // else the first Append makes it so: it has no number before
-	j.appendMu.Unlock()
+	j.writer.mu.Lock()
+	c := j.cond.enter()
+	err := j.writer.ready(&c) // otherwise the first Append does this, and only then the next number is known
+	j.writer.mu.Unlock()
+	if errors.Is(err, errUnsynced) {
+		err = j.syncer.flushAll()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,10 +181,10 @@ func (s *story) try(t *testing.T, j *Journal, texts []string) {
 
 // nextNumber tells the first number of the next batch.
 func nextNumber(j *Journal) uint64 {
-	if n := len(j.segments); n > 0 && j.active == nil && j.segments[n-1].first == j.next {
-		return j.next + 1
+	if n := len(j.index.segments); n > 0 && j.writer.active == nil && j.index.segments[n-1].first == j.index.Next {
+		return j.index.Next + 1
 	}
-	return j.next
+	return j.index.Next
 }
 
 // TestCrashAtEachStep ends the process, and the machine, at each step that the
@@ -244,7 +250,7 @@ func restart(t *testing.T, fs *memfs.FS, policy Fsync) (synced uint64) {
 	j := open(t, "/j", opts)
 	defer abandon(j)
 	begin(t, j)
-	return j.Synced()
+	return j.Stats().Synced
 }
 
 func (s *story) check(t *testing.T, what string, fs *memfs.FS, done move, policy Fsync, powerCut bool) {
@@ -298,10 +304,10 @@ func (s *story) check(t *testing.T, what string, fs *memfs.FS, done move, policy
 	if err := j.Append(1<<40, epoch, batchOf("new")); err != nil {
 		t.Errorf("%s: %v", what, err)
 	}
-	if j.Last() <= done.tried {
-		t.Errorf("%s: number %d was used again, up to %d had been", what, j.Last(), done.tried)
+	if j.Stats().Last <= done.tried {
+		t.Errorf("%s: number %d was used again, up to %d had been", what, j.Stats().Last, done.tried)
 	}
-	if after, _ := drain(t, r); len(after) != 1 || after[0] != (seen{j.Last(), "new"}) {
+	if after, _ := drain(t, r); len(after) != 1 || after[0] != (seen{j.Stats().Last, "new"}) {
 		t.Errorf("%s: read %v after appending to it", what, after)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/daemon/journal/cursor"
 	"github.com/genltestd/genltestd/daemon/journal/vfs"
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
@@ -33,7 +34,7 @@ type stuckFile struct {
 
 func (s *stuckFS) Open(name string, flags int) (vfs.File, error) {
 	f, err := s.FS.Open(name, flags)
-	if err == nil && strings.HasPrefix(path.Base(name), cursorPrefix) {
+	if err == nil && strings.HasPrefix(path.Base(name), cursor.Prefix) {
 		f = stuckFile{f, s}
 	}
 	return f, err
@@ -68,7 +69,7 @@ func TestCommitSurvivesTheProcessDuringAnFsync(t *testing.T) {
 	commit()
 	fs.stuck.Store(true)
 	flushed := make(chan error, 1)
-	go func() { flushed <- j.flushCursors(true) }()
+	go func() { flushed <- j.cursors.Flush(true) }()
 	<-fs.entered
 	commit()
 	commit()
@@ -105,7 +106,7 @@ func TestAReaderThatWasMadeInVainCanBeUndone(t *testing.T) {
 	}
 	commitAll(t, kept)
 	tend(t, j)
-	if j.First() == 1 {
+	if j.Stats().First == 1 {
 		t.Error("a cursor that was undone holds records back")
 	}
 	fs = memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)
@@ -114,12 +115,12 @@ func TestAReaderThatWasMadeInVainCanBeUndone(t *testing.T) {
 		t.Errorf("after a power cut there are cursors %q", j.Cursors())
 	}
 	again := reader(t, j, "kept", FromEnd)
-	readMany := j.Count() - again.Backlog()
+	readMany := j.Stats().Count - again.Backlog()
 	if err := again.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if r := reader(t, j, "kept", FromEnd); j.Count()-r.Backlog() != readMany || readMany != 30 {
-		t.Errorf("a reader made in vain has moved the place from %d to %d", readMany, j.Count()-r.Backlog())
+	if r := reader(t, j, "kept", FromEnd); j.Stats().Count-r.Backlog() != readMany || readMany != 30 {
+		t.Errorf("a reader made in vain has moved the place from %d to %d", readMany, j.Stats().Count-r.Backlog())
 	}
 }
 
@@ -132,7 +133,7 @@ func TestACommitThatFailedIsWrittenByTheSameCommitLater(t *testing.T) {
 	if n, _, err := r.Read(t.Context(), records[:]); n != 1 || err != nil {
 		t.Fatalf("read %d records: %v", n, err)
 	}
-	fs.Fail = failingOn(cursorPrefix, memfs.Write, unix.ENOSPC)
+	fs.Fail = failingOn(cursor.Prefix, memfs.Write, unix.ENOSPC)
 	for range 2 {
 		if err := r.Commit(records[0]); !errors.Is(err, unix.ENOSPC) {
 			t.Errorf("commit on a full disk: %v", err)

@@ -1,35 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package journal keeps received messages on disk, in order, until every reader
-// has taken them. It knows bytes and numbers, and nothing of what they mean.
+// Package journal stores received messages on disk, in order, until every reader has read
+// them. It handles bytes and numbers, and does not know what they mean.
+//
+// # The parts
+//
+// A Journal consists of parts. Each part owns its lock, and has pointers only to parts
+// whose locks may be taken while its own lock is held. So this is the order of the locks:
+//
+//	maintainer   the background loop; has no lock
+//	location     keeps the files where their names are; the lock of the syncer guards it
+//	syncer       makes segments and cursors durable
+//	writer       appends batches
+//	repairs      what Open has found necessary, and is not done yet
+//	retention    removes segments; has no lock: the writer or the syncer holds its own
+//	state.File   reserves numbers, and remembers how the last process has stopped
+//	cursor.Set   how far each reader has read; then the locks of a cursor.Cursor
+//	readerSet    the open readers
+//	index        the segments and the end of the log
+//	damage.Log   what was found broken
+//	condition    whether the journal can be used
+//
+// No other lock is taken while one of the last four is held. No lock of the last five is
+// held during a call of the file system, except that a segment is duplicated or closed.
+// The syncer and the state release their locks for an fsync, as far as the writer needs them.
+//
+// Package vfs is the file system, slot stores a small value, segment contains the format of
+// segments, layout reads a directory, and verify checks one without opening the journal.
 //
 // # The directory
 //
-// A journal owns one directory (0700), its files are 0600:
+// A journal owns one directory (0700), and its files have mode 0600:
 //
-//	lock           flock(2) of the process that has it open; holds its process id
+//	lock           flock(2) of the process that has it open; contains its process id
 //	meta           one line: format version, journal id, mark, checksum
 //	state          slot file: the reserve of numbers, and whether the stop was clean
-//	cursor-NAME    slot file: how far the reader of that name is
+//	cursor-NAME    slot file: how far the reader of that name has read
 //	N.log          segment whose first message has the number N, as 20 digits
-//	quarantine/    copies of damaged pieces, SEGMENT-OFFSET.bad, 16 MiB at the most
+//	quarantine/    copies of damaged pieces, SEGMENT-OFFSET.bad, at most 16 MiB
 //	*.tmp          left by a crash; removed at the next start
 //
-// The journal id names the journal to the world. The mark is a random number
-// that begins every frame: with it a reader finds the next frame behind damage,
-// and as it is secret no message can be made that looks like one.
+// The journal id is unique among all journals. The mark is a random number that begins
+// every frame: a reader uses it to find the next frame after damage. It is secret, so no
+// message can be made that looks like a frame.
 //
 // # The format, version 1
 //
-// All numbers are little-endian. Each checksum is CRC32C of everything that
-// follows it in its unit. meta is the line
+// All numbers are little-endian. Each checksum is CRC32C of everything that follows it in
+// its unit. meta is the line
 //
 //	genltestd-journal format=1 id=%016x mark=%016x crc=%08x
 //
-// with the checksum of what stands before " crc=". Every later version keeps the
-// beginning and the end of it.
+// with the checksum of the part before " crc=". Every later version has the beginning and
+// the end of the line in common with this one.
 //
-// A segment is a header and frames, without anything between them. Its header:
+// A segment is a header and frames, without gaps between them. Its header:
 //
 //	 0  8  "genltlog"
 //	 8  4  checksum
@@ -37,9 +62,9 @@
 //	16  8  journal id
 //	24  8  mark
 //	32  8  number of the segment's first message
-//	40  8  index: how many messages were journaled before it
+//	40  8  index: number of messages that were journaled before it
 //	48  8  generation of the last batch before the segment
-//	56  8  highest number that was known to be durable when the segment was begun
+//	56  8  highest number that was known to be durable when the segment was created
 //
 // A frame is one batch, which is one call of Append and one write(2):
 //
@@ -54,139 +79,124 @@
 //	48  8  time of receipt, ns since 1970, signed
 //	56     for each message its length u32 and its bytes
 //
-// Numbers have gaps after a stop that was not clean; indexes have none, so the
-// difference of two of them is how many messages lie, or lay, between. That is
-// how losses are counted exactly, whatever has gone missing.
+// Numbers have gaps after an unclean stop. Indexes do not have gaps, so the difference of two
+// indexes is the number of messages that are, or were, between them. That is how losses are
+// counted exactly, for any kind of damage.
 //
-// A slot file has slots at 0, 4096 and 8192, of which the valid one with the
-// highest version holds; the third may be missing. The one that is known to be
-// durable is never written, nor the one that an fsync is making so:
-//
-//	 0   8  "genltslt"
-//	 8   4  checksum
-//	12   4  0
-//	16   8  version
-//	24 104  value
-//
-// The value of a cursor: journal id, number of the next message, its index. The
-// value of the state: journal id, mark, highest reserved number; four numbers that
-// hold when the byte behind them is 1, as of the clean stop: number of the next
-// message, its index, last generation, highest durable number; that byte, which is 2
-// when an fsync has failed, else 0, and seven that are 0; and the first numbers of the
-// oldest and of the newest segment that must be there, 0 when that is not known. Each
-// is u64.
+// Package slot describes the format of a slot file. The value of a cursor is: journal id,
+// number of the next message, its index. The value of the state is: journal id, mark,
+// highest reserved number; number of the next message, its index, last generation, highest
+// durable number, all four as of a clean stop; a byte, which is 1 after a clean stop, 2 if an
+// fsync has failed, else 0; seven bytes that are 0; the first numbers of the oldest and of
+// the newest segment that must exist, 0 if not known. Each number is u64.
 //
 // # Numbers
 //
-// What was appended may have been delivered before it is durable: delivery does
-// not wait for the disk. A power cut then takes the record, but not the number
-// that somebody has seen. So numbers are reserved durably, a million at a time,
-// before they are used, and after any stop but a clean one the rest of the
-// reserve is given up. When the reserve itself is lost, 2^40 numbers are.
+// A record may be delivered before it is durable, since delivery does not wait for the
+// disk. A power cut may then lose the record, but a receiver has seen its number. Therefore
+// numbers are reserved durably, a million at a time, before they are used. After an unclean
+// stop the rest of the reserve is skipped. If the reserve itself is lost, 2^40 numbers are
+// skipped.
 //
-// # What an fsync that fails means
+// # A failed fsync
 //
-// After it the kernel calls the pages clean that it could not write, so a second
-// fsync proves nothing. With FsyncAlways the batch is taken back, Append returns
-// the error, and the next batch begins a new segment. Otherwise what was not
-// durable is copied, from memory, to a new file that takes its place; when that
-// fails too, Fault and each Append return the error, and it is tried again. The
-// state notes it, in memory that the process leaves behind: should it end before it
-// has mended that, the next one writes what may be missing over itself before it
-// calls it durable. A kill between the fsync and the note goes unnoticed.
+// After a failed fsync the kernel marks the pages clean that it could not write, so a second
+// fsync proves nothing. With FsyncAlways the batch is removed again, Append returns the
+// error, and the next batch begins a new segment. With another policy the records that are
+// not durable are copied, from memory, to a new file that replaces the old one. If that
+// fails too, Stats.Fault is the error, each Append returns it, and the copy is tried again.
+// The state notes the failure, in memory that survives the process: if the process ends
+// before the copy succeeds, the next process writes the records over themselves before it
+// calls them durable. A kill between the fsync and the note is not noticed.
 //
 // # What cannot be read at the start
 //
-// After a stop that was not clean the end of the journal is found by reading the last
-// segment. When that cannot be read, numbers and segments begin behind all that may have
-// been used, and the least that is possible is taken for the count of records and for
-// the last generation: nothing counts as missing that turns up later. Until a reader has
-// passed the place, what waits for it may be more than Backlog returns, and what a limit
-// takes there may be more than is counted.
+// After an unclean stop the end of the journal is found by reading the last segment. If that
+// cannot be read, numbers and segments begin after everything that may have been used. The number
+// of records and the last generation get the least possible value, so nothing counts as
+// missing that is found later. Until a reader has passed the place, Backlog may be too
+// small, and so may the number of records that a limit removes there.
 //
 // # Options that change
 //
-// Configure changes limits and the fsync policy while everything is at work. What one
-// policy has left undone, the next one owes: a segment that FsyncNever has closed is
-// opened again to be made durable, and the first Append with FsyncAlways waits until
-// all before it is.
+// Configure changes limits and the fsync policy of a journal in use. The new policy also
+// covers what the old policy has not made durable: a segment that FsyncNever has closed is
+// opened again to be synced, and the first Append with FsyncAlways waits until everything
+// before it is durable.
 //
 // # Invariants
 //
 // Each names the tests that fail without it.
 //
-//  1. Records are numbered in the order of Append; a batch is there as a whole or
-//     not at all. (TestModel, TestAppendTakesBackAWriteThatFails)
-//  2. A reader sees each record once, in order, unaltered, or learns exactly how
-//     many it was too late for. (TestModel, TestReaderLearnsWhatRetentionTook)
-//     What Trim passes over is counted once, by Trim. (TestModel,
+//  1. Records are numbered in the order of Append. A batch is appended as a whole or not at
+//     all. (TestModel, TestAppendTakesBackAWriteThatFails)
+//  2. A reader sees each record once, in order, unaltered, or learns exactly how many records
+//     were removed before it could read them. (TestModel, TestReaderLearnsWhatRetentionTook)
+//     Records that Trim skips are counted once, by Trim. (TestModel,
 //     TestTrimCountsEachRecordOnce, TestTrimBesideAWriter)
-//  3. Append waits for no reader and, but with FsyncAlways, for no fsync, unless one
-//     took so long that half a reserve was used up meanwhile. It allocates nothing
-//     in the steady state.
-//     (TestAppendAllocatesNothing, TestReadersFollowAWriter,
-//     TestAppendDoesNotWaitForTheKeeper)
-//  4. What Append has taken survives the end of the process at any instruction.
+//  3. Append does not wait for a reader. Except with FsyncAlways it does not wait for an
+//     fsync, unless the fsync took so long that half a reserve was used up. It allocates
+//     nothing in the steady state. (TestAppendAllocatesNothing,
+//     TestReadersFollowAWriter, TestAppendDoesNotWaitForTheMaintainer)
+//  4. Appended records survive the end of the process at any instruction.
 //     (TestCrashAtEachStep)
-//  5. What Synced covers survives a power cut, at any step and whatever part of
-//     the rest the disk had written, in any order; also when the process had been
-//     killed before, or the machine stops again during the start; whatever the
-//     policies were, and are now.
+//  5. Records up to Stats.Synced survive a power cut at any step, for any part of the other
+//     writes that the disk has done, in any order. This includes a process that was killed
+//     before, a power cut during the start, and changes of the policy.
 //     (TestCrashAtEachStep, TestWhatWasNeverSyncedBecomesDurable)
-//  6. No number is used twice, even when all trace of its record is lost.
+//  6. No number is used twice, even if all traces of its record are lost.
 //     (TestCrashAtEachStep, TestInjuries)
-//  7. No damage makes Open fail, and none lets a reader see a record that was
-//     never appended, or that was altered. (TestInjuries, TestRandomDamage)
-//  8. Damage takes no frame but those that it touches. What is missing between
-//     records that are there is counted exactly. (TestInjuries)
-//  9. A commit survives the end of the process; losing one repeats records and
-//     drops none. (TestCommitSurvivesTheProcess,
-//     TestCommitSurvivesTheProcessDuringAnFsync, TestCrashAtEachStep) So does
-//     losing the cursor's file to damage.
-//     (TestReaderOfADamagedCursorRepeatsAndLosesNothing)
-//  10. A segment is removed only when all cursors have durably passed it, or a
-//     limit says so; never the newest, which tells the last generation. Where a full
-//     disk keeps the cursors from being written, they need not have passed it durably.
+//  7. No damage makes Open fail. No damage makes a reader return a record that was never
+//     appended, or that was altered. (TestInjuries, TestRandomDamage)
+//  8. Damage loses only the frames that it touches. Records that are missing between others
+//     are counted exactly. (TestInjuries)
+//  9. A commit survives the end of the process. A lost commit repeats records, and does not
+//     lose any. (TestCommitSurvivesTheProcess,
+//     TestCommitSurvivesTheProcessDuringAnFsync, TestCrashAtEachStep) The same holds for a
+//     damaged file of a cursor. (TestReaderOfADamagedCursorRepeatsAndLosesNothing)
+//  10. A segment is removed only if all cursors have durably passed it, or if a limit
+//     requires it. The newest is never removed, since it contains the last generation. If a
+//     full disk prevents writing the cursors, they need not have passed it durably.
 //     (TestRetentionWaitsForAllCursors, TestLastGenerationSurvivesRetention)
-//     No limit takes what a pinned reader has not durably passed: Append fails
+//     No limit removes records that a pinned reader has not durably passed: Append fails
 //     until it has. (TestModel, TestPinnedReaderLosesNothing,
 //     TestLimitsRemoveNothingBeforeTheFirstUse, TestPinsChangeWhileRunning,
 //     TestAPinHoldsAgainstASmallerLimit)
-//  11. With MaxBytes the segments hold at most that, or the newest alone and one
-//     frame. A reader that is busy delivers to the end of what it has in hand, so
-//     each may keep the blocks of one removed segment. (TestMaxBytesHolds) So from
-//     the moment on in which it becomes smaller. (TestSmallerLimitsHoldAtOnce,
+//  11. With MaxBytes the segments have at most that size, or there is only the newest segment
+//     and one frame. A reader continues to deliver the segment that it has open, so each
+//     reader may retain the blocks of one removed segment. (TestMaxBytesHolds) A smaller
+//     limit is in effect when Configure returns. (TestSmallerLimitsHoldAtOnce,
 //     TestASizeLimitSmallerThanASegment)
-//  12. After a failed write or fsync the journal goes on when the disk does, and
-//     Synced never covers what is not durable. (TestFullDisk, TestFailedFsync,
-//     TestFailedFsyncAlways, TestFailedFsyncBeforeAKill, TestFailedFsyncOfACursor,
-//     TestAttemptsWhileFsyncFailsLeaveNothingBehind,
+//  12. After a failed write or fsync the journal continues when the disk does, and
+//     Stats.Synced never includes a record that is not durable. (TestFullDisk,
+//     TestFailedFsync, TestFailedFsyncAlways, TestFailedFsyncBeforeAKill,
+//     TestFailedFsyncOfACursor, TestAttemptsWhileFsyncFailsLeaveNothingBehind,
 //     TestCrashAtEachStep)
-//  13. The cost of Open, and memory, do not grow with what is in the journal, but for
-//     the header of each segment, nor that of Trim with what it drops. (TestOpenReadsNoBacklog,
-//     TestStartDoesNotGrowWithTheBacklog, TestTrimReadsNoSegmentThatGoesWhole)
-//  14. A directory that is in use, newer, or not ours is left as it is.
-//     (TestOpenRefuses)
-//  15. What could not be read is never taken for what is not there. No cursor moves
-//     past it, and only a limit removes it. (TestAFaultDuringTheStartLosesNothing,
+//  13. The cost of Open, and memory, do not grow with the content of the journal, except for
+//     the header of each segment. The cost of Trim does not grow with the number of records that it drops.
+//     (TestOpenReadsNoBacklog, TestStartDoesNotGrowWithTheBacklog,
+//     TestTrimReadsNoSegmentThatGoesWhole)
+//  14. Open does not change a directory that is in use, is newer, or does not contain a
+//     journal. (TestOpenRefuses)
+//  15. Data that could not be read never counts as missing. No cursor moves past it, and
+//     only a limit removes it. (TestAFaultDuringTheStartLosesNothing,
 //     TestAFileThatCannotBeReadForAWhile, TestAKillDuringAFaultLosesNothing,
-//     TestAFaultWhileRunningLosesNothing, TestASegmentOfAnotherUser) A few pages that
-//     fail again and again, in a segment that can be read elsewhere, are damage; a disk
-//     that is away is not. (TestUnreadablePageIsDamage, TestAnOutageOfTheDiskIsNoDamage)
-//  16. Open changes no file. The first Append, Read, Commit or Trim makes the repairs;
-//     without one Close changes nothing either. (TestAStartThatIsRefusedChangesNothing)
-//     No write that fails keeps the readers from reading.
-//     (TestAFullDiskAtTheStartDelivers)
-//  17. Whose journal it is, most files say. One that belongs to another journal, or
-//     another place, costs nothing of the others, and is left alone.
-//     (TestWhatDoesNotBelongThereCostsNothing) What is no regular file is an error with
-//     its path. (TestWhatIsNoFileIsAnErrorWithItsPath)
-//  18. Verify and Open find a segment that is missing and that the journal has not
-//     removed. (TestVerifyFindsAMissingSegment, TestVerifyExplainsWhatRetentionRemoved)
-//  19. Directory and files that are removed, replaced or covered while the journal is
-//     open are noticed within a second or two. Append fails until they are recreated, with
-//     all that is open or has another name; the rest is counted.
+//     TestAFaultWhileRunningLosesNothing, TestASegmentOfAnotherUser) A few pages that fail
+//     repeatedly, in a segment that is readable elsewhere, are damage. A disk that is away is
+//     not damage. (TestUnreadablePageIsDamage, TestAnOutageOfTheDiskIsNoDamage)
+//  16. Open changes no file. The first Append, Read, Commit or Trim makes the repairs. Without
+//     one Close changes nothing either. (TestAStartThatIsRefusedChangesNothing)
+//     A failed write does not prevent reading. (TestAFullDiskAtTheStartDelivers)
+//  17. Most files contain the identity of their journal. A file of another journal, or in the
+//     wrong place, does not affect the other files, and is not changed.
+//     (TestWhatDoesNotBelongThereCostsNothing) A file that is not regular causes an error
+//     with its path. (TestWhatIsNoFileIsAnErrorWithItsPath)
+//  18. Open and package verify find a segment that is missing although the journal has not
+//     removed it. (TestVerifyFindsAMissingSegment, TestVerifyExplainsWhatRetentionRemoved)
+//  19. Directory and files that are removed, replaced or covered while the journal is open are
+//     noticed within a second or two. Append fails until they are recreated, with everything
+//     that is open or has another name. The rest is counted.
 //     (TestFilesThatAreTakenAwayWhileTheJournalIsOpen, TestADirectoryThatCannotBeMadeAnew,
-//     TestADirectoryThatComesBack, TestTheKeeperNoticesThatFilesAreGone,
+//     TestADirectoryThatComesBack, TestTheMaintainerNoticesThatFilesAreGone,
 //     TestWhatIsLostAtTheEndIsCountedAtOnce)
 package journal

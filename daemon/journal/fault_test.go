@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/daemon/journal/cursor"
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
@@ -83,31 +84,31 @@ func TestFailedFsync(t *testing.T) {
 				put(t, j, 1, "durable")
 				tend(t, j)
 			}
-			synced := j.Synced()
+			synced := j.Stats().Synced
 			put(t, j, 2, "one")
 			put(t, j, 3, "two")
 			// No file takes an fsync for a while. When that is over the one that has failed
 			// is still not to be trusted.
 			fs.Fail = failing(memfs.Sync, unix.EIO)
 			for range 3 {
-				if err := j.tend(); !errors.Is(err, unix.EIO) || j.Fault() == nil {
-					t.Fatalf("got %v, fault %v", err, j.Fault())
+				if err := j.syncer.maintain(); !errors.Is(err, unix.EIO) || j.Stats().Fault == nil {
+					t.Fatalf("got %v, fault %v", err, j.Stats().Fault)
 				}
 			}
-			if j.Synced() != synced {
-				t.Errorf("synced up to %d, nothing after %d can be", j.Synced(), synced)
+			if j.Stats().Synced != synced {
+				t.Errorf("synced up to %d, nothing after %d can be", j.Stats().Synced, synced)
 			}
 			if err := j.Append(4, epoch, batchOf("refused")); !errors.Is(err, unix.EIO) {
 				t.Errorf("got %v", err)
 			}
 			fs.Fail = nil
 			tend(t, j)
-			if j.Synced() != j.Last() || j.Fault() != nil {
-				t.Errorf("synced up to %d of %d, fault %v", j.Synced(), j.Last(), j.Fault())
+			if j.Stats().Synced != j.Stats().Last || j.Stats().Fault != nil {
+				t.Errorf("synced up to %d of %d, fault %v", j.Stats().Synced, j.Stats().Last, j.Stats().Fault)
 			}
 			put(t, j, 4, "three")
 			tend(t, j)
-			want := int(j.Count())
+			want := int(j.Stats().Count)
 			got, skipped := drain(t, r)
 			if len(got) != want || skipped != 0 {
 				t.Errorf("got %v, %d skipped", got, skipped)
@@ -134,13 +135,13 @@ func TestFailedFsyncAlways(t *testing.T) {
 	if err := j.Append(2, epoch, batchOf("two")); !errors.Is(err, unix.EIO) {
 		t.Fatalf("got %v", err)
 	}
-	if j.Synced() != 1 || j.Last() != 1 {
-		t.Errorf("synced %d, last %d; want 1", j.Synced(), j.Last())
+	if j.Stats().Synced != 1 || j.Stats().Last != 1 {
+		t.Errorf("synced %d, last %d; want 1", j.Stats().Synced, j.Stats().Last)
 	}
 	fs.Fail = nil
 	put(t, j, 2, "two")
-	if j.Synced() != 2 {
-		t.Errorf("synced %d, want 2", j.Synced())
+	if j.Stats().Synced != 2 {
+		t.Errorf("synced %d, want 2", j.Stats().Synced)
 	}
 	abandon(j)
 	got, skipped := drain(t, reader(t, open(t, "/j", opts), "r", FromOldest))
@@ -167,8 +168,8 @@ func TestAttemptsWhileFsyncFailsLeaveNothingBehind(t *testing.T) {
 	}
 	fs.Fail = nil
 	put(t, j, 2, "two")
-	if n := len(segmentsIn(fs)); n != 2 || j.Synced() != j.Newest() {
-		t.Errorf("%d segments, synced %d of %d", n, j.Synced(), j.Newest())
+	if n := len(segmentsIn(fs)); n != 2 || j.Stats().Synced != j.Stats().Newest {
+		t.Errorf("%d segments, synced %d of %d", n, j.Stats().Synced, j.Stats().Newest)
 	}
 	abandon(j)
 	j = open(t, "/j", still(memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)))
@@ -189,15 +190,15 @@ func TestFailedFsyncBeforeAKill(t *testing.T) {
 	fs.Fail = func(o memfs.Op) error { // the fsync, and each way to mend it
 		return errors.Join(failing(memfs.Sync, unix.EIO)(o), failing(memfs.Create, unix.EIO)(o))
 	}
-	if err := j.tend(); !errors.Is(err, unix.EIO) {
+	if err := j.syncer.maintain(); !errors.Is(err, unix.EIO) {
 		t.Fatalf("got %v", err)
 	}
 	abandon(j)
 	fs.Fail = nil
 	j = open(t, "/j", still(fs))
 	begin(t, j)
-	if j.Synced() != j.Newest() || j.Newest() != 1 {
-		t.Errorf("synced %d of %d", j.Synced(), j.Newest())
+	if j.Stats().Synced != j.Stats().Newest || j.Stats().Newest != 1 {
+		t.Errorf("synced %d of %d", j.Stats().Synced, j.Stats().Newest)
 	}
 	abandon(j)
 	j = open(t, "/j", still(memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)))
@@ -214,13 +215,13 @@ func TestFailedFsyncOfACursor(t *testing.T) {
 	r := reader(t, j, "r", FromOldest)
 	fill(t, j, 10)
 	commitAll(t, r)
-	fs.Fail = failingOn(cursorPrefix, memfs.Sync, unix.EIO)
-	if err := j.tend(); !errors.Is(err, unix.EIO) {
+	fs.Fail = failingOn(cursor.Prefix, memfs.Sync, unix.EIO)
+	if err := j.syncer.maintain(); !errors.Is(err, unix.EIO) {
 		t.Fatalf("got %v", err)
 	}
 	fs.Fail = nil
 	tend(t, j)
-	if j.First() == 1 {
+	if j.Stats().First == 1 {
 		t.Error("nothing was removed")
 	}
 	abandon(j)

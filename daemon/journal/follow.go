@@ -14,8 +14,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
-// nextFrame goes to the frame that has the next message, or the first one
-// after it. found is false, without an error, when there is none yet.
+// nextFrame moves to the frame with the next message, or to the first frame after it. found
+// is false, without an error, if no such frame exists yet.
 func (r *Reader) nextFrame() (found bool, err error) {
 	for !r.scan.Peeked() {
 		more, err := r.locate()
@@ -31,40 +31,42 @@ func (r *Reader) nextFrame() (found bool, err error) {
 		}
 		if r.failures > 0 {
 			r.failures = 0
-			r.j.wasRead(r.segment)
+			r.j.damage.Readable(r.segment.first)
 		}
-		if f.End() > r.next {
+		if f.End() > r.Next {
 			return r.begin(f)
 		}
 	}
-	f, _ := r.scan.Next() // it returns what was peeked
+	f, _ := r.scan.Next() // the frame that was peeked
 	return r.begin(f)
 }
 
+// begin begins to return the messages of a frame.
 func (r *Reader) begin(f segment.Frame) (bool, error) {
 	r.frame, r.left, r.rest = f, f.Count, f.Payload
-	for r.left > 0 && r.place().next < r.next {
+	for r.left > 0 && r.framePosition().Next < r.Next {
 		_, r.rest = segment.Message(r.rest)
 		r.left--
 	}
 	return true, nil
 }
 
+// failed handles a read that has failed.
 func (r *Reader) failed(err error) error {
-	r.j.notRead(r.segment, err)
+	r.j.damage.Unreadable(r.segment.first, err)
 	r.failures++
 	r.scan.Lenient = r.giveUp(err, r.file, r.scan.Limit)
-	return fmt.Errorf("read %s: %w; delivery goes on when it can be read", r.j.segmentPath(r.segment), err)
+	return fmt.Errorf("read %s: %w; delivery continues when it can be read", r.j.segmentPath(r.segment), err)
 }
 
-// giveUp reports whether what cannot be read is to be taken for damage: a few pages that
-// fail again and again while the rest of the segment can be read. A disk that is away
-// fails for all, and comes back.
+// giveUp reports whether what cannot be read counts as damage. That is so if a few pages
+// fail repeatedly while the rest of the segment can be read. If the disk is away, all pages
+// fail, and they may be readable later.
 func (r *Reader) giveUp(err error, file vfs.File, limit int64) bool {
 	return errors.Is(err, unix.EIO) && r.failures >= readRetries && mostlyReadable(file, limit)
 }
 
-// mostlyReadable reports whether no more than a quarter of the pages fails.
+// mostlyReadable reports whether at most a quarter of the pages cannot be read.
 func mostlyReadable(file vfs.File, limit int64) bool {
 	page := make([]byte, segment.PageBytes)
 	pages, bad := 0, 0
@@ -77,8 +79,8 @@ func mostlyReadable(file vfs.File, limit int64) bool {
 	return bad <= pages/4
 }
 
-// locate makes sure that the scanner is where there is more to read. more is
-// false, without an error, when there is nothing yet.
+// locate makes sure that the scanner is in the segment with the next message. more is
+// false, without an error, if no such segment exists yet.
 func (r *Reader) locate() (more bool, err error) {
 	for {
 		s, limit, end, err := r.where()
@@ -94,17 +96,18 @@ func (r *Reader) locate() (more bool, err error) {
 		case err == nil:
 			return true, nil
 		case errors.Is(err, os.ErrNotExist):
-			// Somebody has removed the file. What is missing is counted as damage.
-			r.j.missingSegment(s)
+			// The file was removed. The records that are missing count as damage.
+			r.j.retention.missing(s)
 		case r.passedBy(s):
-			r.j.stray(s, err)
+			r.j.retention.stray(s, err)
 		default:
-			r.j.notRead(s, err)
-			return false, fmt.Errorf("read %s: %w; %s, and delivery goes on", r.j.segmentPath(s), err, remedy(err))
+			r.j.damage.Unreadable(s.first, err)
+			return false, fmt.Errorf("read %s: %w; %s, and delivery continues", r.j.segmentPath(s), err, remedy(err))
 		}
 	}
 }
 
+// remedy returns how to make a segment readable.
 func remedy(err error) string {
 	if errors.Is(err, vfs.ErrIrregular) {
 		return "move it away"
@@ -112,62 +115,62 @@ func remedy(err error) string {
 	return "make it readable for the user of this process, or restore it"
 }
 
-// passedBy reports whether no record that the reader has not read can be in a segment
-// that it cannot read: the next one begins with the number where the reader is.
+// passedBy reports whether the reader has passed all records that can be in a segment: the
+// next segment begins at the position of the reader.
 func (r *Reader) passedBy(s *logSegment) bool {
 	j := r.j
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, next := range j.segments[j.locate(s.first)+1:] {
+	j.index.mu.Lock()
+	defer j.index.mu.Unlock()
+	for _, next := range j.index.segments[j.index.locate(s.first)+1:] {
 		if next.sure {
-			return next.first == r.next
+			return next.first == r.Next
 		}
 	}
 	return false
 }
 
-// where returns the segment to read from, up to where it may be read, and the
-// number that it ends before. The segment is nil when there is nothing to read.
+// where returns the segment to read from, the length of its valid part, and the number that
+// ends it. The segment is nil if all was read.
 func (r *Reader) where() (s *logSegment, limit int64, end uint64, err error) {
 	j := r.j
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	at := r.index0()
-	if at >= 0 && at < len(j.segments) && j.segments[at] == r.segment && r.scan.Off == r.segment.size {
+	j.index.mu.Lock()
+	defer j.index.mu.Unlock()
+	at := r.place()
+	if at >= 0 && at < len(j.index.segments) && j.index.segments[at] == r.segment && r.scan.Off == r.segment.size {
 		at++
 	}
-	if at < len(j.segments) && r.next < j.next {
-		s = j.segments[at]
-		return s, s.size, j.endOf(at, j.next), nil
+	if at < len(j.index.segments) && r.Next < j.index.Next {
+		s = j.index.segments[at]
+		return s, s.size, j.index.endOf(at, j.index.Next), nil
 	}
-	if j.sealed {
+	if j.index.sealed {
 		return nil, 0, 0, io.EOF
 	}
 	return nil, 0, 0, nil
 }
 
-// index0 returns the place of the present segment in the journal's list, or of
-// the one to go to. The caller holds the journal's mu.
-func (r *Reader) index0() int {
+// place returns the place of the present segment in the list of the index, or of the
+// segment to go to. The caller holds the lock of the index.
+func (r *Reader) place() int {
 	j := r.j
 	if r.segment != nil && !r.segment.gone && r.scan.Off <= r.segment.size {
-		return j.locate(r.segment.first)
+		return j.index.locate(r.segment.first)
 	}
 	r.segment = nil
-	at := j.locate(r.next)
+	at := j.index.locate(r.Next)
 	if at < 0 {
 		r.jumped = true
 	}
-	// From one that is sure: the records may be in any of those behind it.
-	for at > 0 && !j.segments[at].sure {
+	// Begin with a segment that is sure: the records may be in any segment after it.
+	for at > 0 && !j.index.segments[at].sure {
 		at--
 	}
 	return max(at, 0)
 }
 
-// enter begins to read a segment.
+// enter opens a segment, and begins to read it.
 func (r *Reader) enter(s *logSegment, limit int64, end uint64) error {
-	file, err := r.j.openSegment(s)
+	file, err := r.j.location.openSegment(s)
 	if err != nil {
 		return err
 	}
@@ -175,7 +178,7 @@ func (r *Reader) enter(s *logSegment, limit int64, end uint64) error {
 	if err != nil {
 		r.failures++
 		if !r.giveUp(err, file, limit) {
-			file.Close() // only read
+			file.Close() // nothing was written
 			return err
 		}
 	}
@@ -185,53 +188,28 @@ func (r *Reader) enter(s *logSegment, limit int64, end uint64) error {
 	ok = ok && h.Identity == r.j.who && h.First == s.first
 	switch {
 	case ok:
-		r.j.wasRead(s)
-		r.j.ensure(s, h.Index)
+		r.j.damage.Readable(s.first)
+		r.j.index.ensure(s, h.Index)
 	case limit > 0:
-		r.j.damagedRegion(s.first, file, 0, min(segment.HeaderLen, limit))
+		r.j.damage.Region(s.first, file, 0, min(segment.HeaderLen, limit))
 	}
 	return nil
 }
 
-// ensure notes that a segment begins where its name says.
-func (j *Journal) ensure(s *logSegment, index uint64) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+// ensure notes that the header of a segment agrees with its name.
+func (x *index) ensure(s *logSegment, index uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	s.sure, s.index = true, index
 }
 
+// leave closes the present segment.
 func (r *Reader) leave() { r.hold(nil, nil) }
 
-// hold makes a segment the reader's, and its file, which is also what a segment that
-// has lost its name is saved from.
+// hold changes the segment and its file, from which a segment that has lost its name can
+// be restored.
 func (r *Reader) hold(s *logSegment, file vfs.File) {
-	r.j.mu.Lock()
-	before := r.file
-	r.segment, r.file = s, file
-	r.j.mu.Unlock()
-	if before != nil {
-		before.Close() // only read
+	if before := r.j.readers.hold(r, s, file); before != nil {
+		before.Close() // nothing was written
 	}
-}
-
-// openSegment opens a segment for reading, also one that has lost its name. The error is
-// not os.ErrNotExist as long as the directory is away: it may come back.
-func (j *Journal) openSegment(s *logSegment) (vfs.File, error) {
-	file, err := j.fs.Open(j.segmentPath(s), unix.O_RDONLY)
-	if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
-		return file, err
-	}
-	if open, serr := j.sourceOf(s); serr == nil {
-		return open, nil
-	}
-	if info, serr := j.fs.Stat(j.dir); serr != nil || info.ID != j.homeID() {
-		return nil, errAway
-	}
-	return nil, err
-}
-
-func (j *Journal) homeID() vfs.FileID {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.home.id
 }

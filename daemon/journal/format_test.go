@@ -5,20 +5,26 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"testing"
 
+	"github.com/genltestd/genltestd/daemon/journal/cursor"
+	"github.com/genltestd/genltestd/daemon/journal/damage"
+	"github.com/genltestd/genltestd/daemon/journal/layout"
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 	"github.com/genltestd/genltestd/daemon/journal/slot"
+	"github.com/genltestd/genltestd/daemon/journal/state"
+	"github.com/genltestd/genltestd/daemon/journal/verify"
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 func withCRC(line []byte) []byte {
-	return fmt.Appendf(nil, "%s crc=%08x\n", line, checksum(line))
+	return fmt.Appendf(nil, "%s crc=%08x\n", line, crc32.Checksum(line, crc32.MakeTable(crc32.Castagnoli)))
 }
 
 func TestMetaOfThisVersion(t *testing.T) {
 	who := segment.Identity{ID: 0x0123456789abcdef, Mark: 42}
-	if got, ok, err := parseMeta(encodeMeta(who)); got != who || !ok || err != nil {
+	if got, ok, err := layout.ParseMeta(layout.EncodeMeta(who)); got != who || !ok || err != nil {
 		t.Errorf("got %v, %v, %v", got, ok, err)
 	}
 }
@@ -27,14 +33,14 @@ func TestVerifyAndDumpReadAJournalInUse(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, Options{SegmentBytes: 1000})
 	fill(t, j, 10)
-	var problems []Problem
-	sum, err := Verify(dir, func(p Problem) { problems = append(problems, p) })
+	var problems []verify.Problem
+	sum, err := verify.Check(dir, func(p verify.Problem) { problems = append(problems, p) })
 	if err != nil || len(problems) > 0 || sum.Records != 10 || sum.Last != 10 || sum.ID != j.ID() || sum.Generation != 10 {
 		t.Errorf("got %+v, %v, %v", sum, problems, err)
 	}
 	n := 0
 	stop := errors.New("stop")
-	_, err = Dump(dir, func(id string, r Record) error {
+	_, err = verify.Dump(dir, func(id string, r segment.Record) error {
 		if id != j.ID() {
 			t.Errorf("id %q, want %q", id, j.ID())
 		}
@@ -58,15 +64,15 @@ func TestVerifyFindsInjuries(t *testing.T) {
 			c.injure(fs, segmentsIn(fs))
 			steps := len(fs.Ops)
 			found := 0
-			check := checker{fs: fs, dir: "/j", report: func(Problem) { found++ }}
-			if err := check.check(func(*segment.Frame) error { return nil }); err != nil {
+			sum, err := verify.CheckFS(fs, "/j", func(verify.Problem) { found++ }, func(*segment.Frame) error { return nil })
+			if err != nil {
 				t.Fatal(err)
 			}
 			if found == 0 {
 				t.Error("not found")
 			}
-			if check.sum.Records != uint64(patientRecords-c.lost) {
-				t.Errorf("%d records, want %d", check.sum.Records, patientRecords-c.lost)
+			if sum.Records != uint64(patientRecords-c.lost) {
+				t.Errorf("%d records, want %d", sum.Records, patientRecords-c.lost)
 			}
 			if len(fs.Ops) != steps {
 				t.Error("Verify has changed something")
@@ -87,12 +93,12 @@ func TestVerifyCallsAWriteThatHasNotEndedNoDamage(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/clean=%v", name, clean), func(t *testing.T) {
 				fs, _ := patient(t, clean)
 				cut(fs.Names[last(segmentsIn(fs))])
-				check := checker{fs: fs, dir: "/j", report: func(p Problem) { t.Log(p) }}
-				if err := check.check(func(*segment.Frame) error { return nil }); err != nil {
+				sum, err := verify.CheckFS(fs, "/j", func(p verify.Problem) { t.Log(p) }, func(*segment.Frame) error { return nil })
+				if err != nil {
 					t.Fatal(err)
 				}
-				if damaged := check.sum.Problems > 0; damaged != clean || clean && check.sum.Missing == 0 {
-					t.Errorf("got %+v", check.sum)
+				if damaged := sum.Problems > 0; damaged != clean || clean && sum.Missing == 0 {
+					t.Errorf("got %+v", sum)
 				}
 			})
 		}
@@ -104,15 +110,14 @@ func TestVerifyCallsAWriteThatHasNotEndedNoDamage(t *testing.T) {
 func TestVerifyBesideADaemonThatRemoves(t *testing.T) {
 	fs, _ := patient(t, false)
 	segments := segmentsIn(fs)
-	check := checker{fs: fs, dir: "/j", report: func(p Problem) { t.Error(p) }}
-	err := check.check(func(*segment.Frame) error {
+	sum, err := verify.CheckFS(fs, "/j", func(p verify.Problem) { t.Error(p) }, func(*segment.Frame) error {
 		for _, name := range segments[:3] {
 			delete(fs.Names, name)
 		}
 		return nil
 	})
-	if err != nil || check.sum.Segments != len(segments)-2 {
-		t.Errorf("%+v, %v", check.sum, err)
+	if err != nil || sum.Segments != len(segments)-2 {
+		t.Errorf("%+v, %v", sum, err)
 	}
 }
 
@@ -122,10 +127,10 @@ func TestQuarantineIsBounded(t *testing.T) {
 	for _, name := range s[:3] {
 		fs.Names[name].Data[framesIn(fs, name)[0]+60] ^= 1
 	}
+	fs.Names["/j/"+damage.QuarantineName+"/other"] = &memfs.Node{Data: make([]byte, damage.MaxQuarantineBytes-300)} // space for one
 	j := open(t, "/j", still(fs))
-	j.quarantine = maxQuarantineBytes - 300 // room for one
 	drain(t, reader(t, j, "r", FromOldest))
-	if d := j.Damage(); d.Regions != 3 {
+	if d := j.Stats().Damage; d.Regions != 3 {
 		t.Fatalf("damage %+v", d)
 	}
 	kept := 0
@@ -183,21 +188,21 @@ func FuzzSegment(f *testing.F) {
 }
 
 func FuzzValues(f *testing.F) {
-	f.Add((&state{reserved: 1, clean: true}).encode())
-	f.Add(position{5, 5}.encode(1))
+	f.Add((&state.Value{Reserved: 1, Clean: true}).Encode())
+	f.Add(cursor.Encode(segment.Position{Next: 5, Index: 5}, 1))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		parseState(b)
-		if _, ok := parsePosition(b, 1); ok && len(b) != slot.ValueLen {
+		state.Parse(b)
+		if _, ok := cursor.Parse(b, 1); ok && len(b) != slot.ValueLen {
 			t.Fatalf("a value of %d bytes is a position", len(b))
 		}
 	})
 }
 
 func FuzzMeta(f *testing.F) {
-	f.Add(encodeMeta(segment.Identity{ID: 1, Mark: 2}))
+	f.Add(layout.EncodeMeta(segment.Identity{ID: 1, Mark: 2}))
 	f.Add(withCRC([]byte("genltestd-journal format=9 x")))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, ok, err := parseMeta(b); ok && err != nil {
+		if _, ok, err := layout.ParseMeta(b); ok && err != nil {
 			t.Fatal("both valid and not")
 		}
 	})

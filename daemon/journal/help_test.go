@@ -33,23 +33,18 @@ func open(t testing.TB, dir string, opts Options) *Journal {
 func begin(t testing.TB, j *Journal) {
 	t.Helper()
 	j.use()
-	if err := j.tend(); err != nil {
+	if err := j.syncer.maintain(); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // abandon lets go of the journal as the end of the process would.
 func abandon(j *Journal) {
-	j.mu.Lock()
-	closed := j.closed
-	j.closed = true
-	j.mu.Unlock()
-	if closed {
+	if j.cond.close() {
 		return
 	}
-	close(j.quit)
-	<-j.done
-	for _, r := range j.readers {
+	j.maintainer.stop()
+	for _, r := range j.readers.list {
 		r.leave()
 	}
 	j.release()

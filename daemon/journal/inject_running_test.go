@@ -70,7 +70,7 @@ func workWith(j *Journal, r *Reader, batches int) (taken, got []string) {
 			if k > 0 {
 				_ = r.Commit(records[k-1]) // a fault may hit either
 			}
-			_ = j.tend()
+			_ = j.syncer.maintain()
 		}
 	}
 	return taken, got
@@ -106,8 +106,8 @@ func TestAFullDiskAtTheStartDelivers(t *testing.T) {
 		for range 10 {
 			u.round(t)
 		}
-		if u.appended || !errors.Is(u.j.Fault(), unix.ENOSPC) {
-			t.Errorf("appended %v, fault %v", u.appended, u.j.Fault())
+		if u.appended || !errors.Is(u.j.Stats().Fault, unix.ENOSPC) {
+			t.Errorf("appended %v, fault %v", u.appended, u.j.Stats().Fault)
 		}
 		if got, skipped := drain(t, extra); len(got) != patientRecords || skipped > 0 {
 			t.Errorf("a new reader got %d records, %d skipped", len(got), skipped)
@@ -115,7 +115,7 @@ func TestAFullDiskAtTheStartDelivers(t *testing.T) {
 		if n := len(u.got["r"]); n != patientRecords*2/3 {
 			t.Errorf("%d records delivered", n)
 		}
-		_ = extra.cursor.move(u.readers["r"].position) // it cannot be written
+		_ = extra.cursor.Move(u.readers["r"].Position) // it cannot be written
 		u.round(t)
 		if after := len(segmentsIn(fs)); after >= before {
 			t.Errorf("%d segments of %d are left, and all readers have taken them", after, before)

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/daemon/journal/layout"
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
@@ -99,7 +100,7 @@ func halfRead(t testing.TB, clean bool) (*memfs.FS, map[uint64]string) {
 func same(a, b *memfs.FS) bool {
 	clean := func(m *memfs.FS) map[string]*memfs.Node {
 		names := maps.Clone(m.Names)
-		delete(names, "/j/"+lockName)
+		delete(names, "/j/"+layout.LockName)
 		return names
 	}
 	return maps.EqualFunc(clean(a), clean(b), func(a, b *memfs.Node) bool { return bytes.Equal(a.Data, b.Data) })
@@ -150,7 +151,7 @@ func (u *user) round(t *testing.T) (ok bool) {
 		}
 	}
 	u.j.use()
-	return u.j.tend() == nil && ok
+	return u.j.syncer.maintain() == nil && ok
 }
 
 // finish goes on until nothing fails, and checks what was read: each record after the
@@ -159,7 +160,7 @@ func (u *user) finish(t *testing.T, what string, texts map[uint64]string, taken 
 	t.Helper()
 	for rounds := 0; !u.round(t); rounds++ {
 		if rounds == 20 {
-			t.Errorf("%s: the journal does not recover: fault %v", what, u.j.Fault())
+			t.Errorf("%s: the journal does not recover: fault %v", what, u.j.Stats().Fault)
 			return
 		}
 	}
@@ -176,7 +177,7 @@ func (u *user) finish(t *testing.T, what string, texts map[uint64]string, taken 
 		}
 	}
 	// The torn end counts as damage when it could not be looked at in time.
-	if d := u.j.Damage(); u.skipped > 0 || d.Regions > 1 || d.Bytes > 70 || d.Records+d.Strays+d.Missing > 0 {
+	if d := u.j.Stats().Damage; u.skipped > 0 || d.Regions > 1 || d.Bytes > 70 || d.Records+d.Strays+d.Missing > 0 {
 		t.Errorf("%s: %d records skipped, damage %+v", what, u.skipped, d)
 	}
 }

@@ -12,8 +12,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/genltestd/genltestd/daemon/journal/cursor"
+	"github.com/genltestd/genltestd/daemon/journal/damage"
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 	"github.com/genltestd/genltestd/daemon/journal/slot"
+	"github.com/genltestd/genltestd/daemon/journal/state"
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
@@ -77,7 +80,7 @@ type injury struct {
 	name   string
 	injure func(m *memfs.FS, segments []string)
 	lost   int // records that cannot be there any more
-	want   func(Damage) bool
+	want   func(damage.Counts) bool
 }
 
 func last(names []string) string { return names[len(names)-1] }
@@ -111,7 +114,7 @@ func injuries() []injury {
 	cutSlots := func(name string) func(*memfs.FS, []string) {
 		return func(m *memfs.FS, _ []string) { clear(m.Names["/j/"+name].Data) }
 	}
-	region := func(d Damage) bool { return d.Regions == 1 && d.Records == 3 }
+	region := func(d damage.Counts) bool { return d.Regions == 1 && d.Records == 3 }
 	return []injury{
 		{name: "none"},
 		{name: "last frame cut short", injure: cutTail(5), lost: 3},
@@ -153,7 +156,7 @@ func injuries() []injury {
 		{name: "bit flip in the mark", injure: flip(3), lost: 3, want: region},
 		{
 			name: "bit flip in a segment's header", injure: func(m *memfs.FS, s []string) { m.Names[s[1]].Data[40] ^= 1 },
-			want: func(d Damage) bool { return d.Regions == 1 && d.Records == 0 },
+			want: func(d damage.Counts) bool { return d.Regions == 1 && d.Records == 0 },
 		},
 		{name: "bit flip in the last segment's header", injure: func(m *memfs.FS, s []string) { m.Names[last(s)].Data[40] ^= 1 }},
 		{name: "page of zeros across two frames", injure: func(m *memfs.FS, s []string) {
@@ -187,12 +190,12 @@ func injuries() []injury {
 		}},
 		{
 			name: "meta missing", injure: func(m *memfs.FS, _ []string) { delete(m.Names, "/j/meta") },
-			want: func(d Damage) bool { return d.Repairs == 1 },
+			want: func(d damage.Counts) bool { return d.Repairs == 1 },
 		},
 		{name: "meta empty", injure: func(m *memfs.FS, _ []string) { m.Names["/j/meta"].Data = nil }},
 		{name: "meta with a bit flip", injure: func(m *memfs.FS, _ []string) { m.Names["/j/meta"].Data[25] ^= 2 }},
 		{name: "state missing", injure: func(m *memfs.FS, _ []string) { delete(m.Names, "/j/state") }},
-		{name: "state zeroed", injure: cutSlots("state"), want: func(d Damage) bool { return d.Repairs == 1 }},
+		{name: "state zeroed", injure: cutSlots("state"), want: func(d damage.Counts) bool { return d.Repairs == 1 }},
 		{name: "meta and state missing", injure: func(m *memfs.FS, _ []string) {
 			delete(m.Names, "/j/meta")
 			delete(m.Names, "/j/state")
@@ -200,11 +203,11 @@ func injuries() []injury {
 		{name: "newest slot of the state zeroed", injure: func(m *memfs.FS, _ []string) {
 			clear(newestSlot(m.Names["/j/state"].Data))
 		}},
-		{name: "cursor zeroed", injure: cutSlots("cursor-r"), want: func(d Damage) bool { return d.Cursors == 1 }},
+		{name: "cursor zeroed", injure: cutSlots("cursor-r"), want: func(d damage.Counts) bool { return d.Cursors == 1 }},
 		{name: "cursor empty", injure: func(m *memfs.FS, _ []string) { m.Names["/j/cursor-r"].Data = nil }},
 		{name: "cursor missing", injure: func(m *memfs.FS, _ []string) { delete(m.Names, "/j/cursor-r") }},
 		{name: "cursor of another journal", injure: func(m *memfs.FS, _ []string) {
-			copy(m.Names["/j/cursor-r"].Data, slot.Encode(99, position{5, 5}.encode(1)))
+			copy(m.Names["/j/cursor-r"].Data, slot.Encode(99, cursor.Encode(segment.Position{Next: 5, Index: 5}, 1)))
 		}},
 		{name: "lock with garbage", injure: func(m *memfs.FS, _ []string) { m.Names["/j/lock"].Data = bytes.Clone(garbage) }},
 	}
@@ -268,18 +271,18 @@ func TestInjuries(t *testing.T) {
 }
 
 // survive opens an injured journal and holds it to its promises.
-func survive(t *testing.T, fs *memfs.FS, texts map[uint64]string, lost int) Damage {
+func survive(t *testing.T, fs *memfs.FS, texts map[uint64]string, lost int) damage.Counts {
 	t.Helper()
 	before := fs.Clone()
 	j := open(t, "/j", still(fs))
 	r := reader(t, j, "r", FromOldest)
 	put(t, j, 1000, "new")
 	got, skipped := drain(t, r)
-	if n := len(got); n == 0 || got[n-1] != (seen{j.Last(), "new"}) {
+	if n := len(got); n == 0 || got[n-1] != (seen{j.Stats().Last, "new"}) {
 		t.Fatalf("the new record did not arrive: %v", got)
 	}
-	if j.Last() <= patientRecords {
-		t.Errorf("number %d was used again", j.Last())
+	if j.Stats().Last <= patientRecords {
+		t.Errorf("number %d was used again", j.Stats().Last)
 	}
 	got = got[:len(got)-1]
 	(&story{texts: texts}).checkRecords(t, "injured", got)
@@ -294,10 +297,10 @@ func survive(t *testing.T, fs *memfs.FS, texts map[uint64]string, lost int) Dama
 		t.Errorf("%d records counted as skipped, %d are missing between others", skipped, gaps)
 	}
 	value, ok, err := slot.Read(before, "/j/state")
-	if err == nil && ok && lost > 0 && parseState(value).clean && before.Names["/j/cursor-r"] != nil && skipped != uint64(lost) {
+	if err == nil && ok && lost > 0 && state.Parse(value).Clean && before.Names["/j/cursor-r"] != nil && skipped != uint64(lost) {
 		t.Errorf("%d records counted as skipped after a clean stop, lost were %d", skipped, lost)
 	}
-	return j.Damage()
+	return j.Stats().Damage
 }
 
 func gapsIn(got []seen) (gaps uint64) {
@@ -367,8 +370,8 @@ func randomlyHurt(t *testing.T, fs *memfs.FS, texts map[uint64]string, what stri
 	r := reader(t, j, "all", FromOldest)
 	put(t, j, 1000, "new")
 	got, _ := drain(t, r)
-	if n := len(got); n == 0 || got[n-1] != (seen{j.Last(), "new"}) || j.Last() <= patientRecords {
-		t.Errorf("%s: the new record %d did not arrive: %v", what, j.Last(), got)
+	if n := len(got); n == 0 || got[n-1] != (seen{j.Stats().Last, "new"}) || j.Stats().Last <= patientRecords {
+		t.Errorf("%s: the new record %d did not arrive: %v", what, j.Stats().Last, got)
 		return
 	}
 	got = got[:len(got)-1]

@@ -14,7 +14,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/daemon/journal/cursor"
+	"github.com/genltestd/genltestd/daemon/journal/damage"
+	"github.com/genltestd/genltestd/daemon/journal/layout"
 	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/verify"
 )
 
 // TestWhatIsNoFileIsAnErrorWithItsPath: on the real file system, where a FIFO would
@@ -27,9 +31,9 @@ func TestWhatIsNoFileIsAnErrorWithItsPath(t *testing.T) {
 		"symbolic link": func(path string) error { return os.Symlink("/dev/zero", path) },
 	}
 	for kind, make := range kinds {
-		for _, name := range []string{metaName, stateName, lockName, cursorPrefix + "r", segment.Name(1), "meta.tmp", quarantineName} {
+		for _, name := range []string{layout.MetaName, layout.StateName, layout.LockName, cursor.Prefix + "r", segment.Name(1), "meta.tmp", damage.QuarantineName} {
 			t.Run(kind+" "+name, func(t *testing.T) {
-				if name == quarantineName && kind == "directory" {
+				if name == damage.QuarantineName && kind == "directory" {
 					t.Skip("it is one")
 				}
 				dir := t.TempDir()
@@ -48,10 +52,10 @@ func TestWhatIsNoFileIsAnErrorWithItsPath(t *testing.T) {
 					if !strings.Contains(problems, path) || !strings.Contains(problems, kind) {
 						t.Errorf("Verify says %q, %+v", problems, sum)
 					}
-					if _, err := Dump(dir, func(string, Record) error { return nil }); err != nil && !strings.Contains(err.Error(), path) {
+					if _, err := verify.Dump(dir, func(string, segment.Record) error { return nil }); err != nil && !strings.Contains(err.Error(), path) {
 						t.Errorf("Dump: %v", err)
 					}
-					if said := useAll(dir); !strings.Contains(said, path) || !strings.Contains(said, kind) && name != quarantineName {
+					if said := useAll(dir); !strings.Contains(said, path) || !strings.Contains(said, kind) && name != damage.QuarantineName {
 						t.Errorf("the journal says %q", said)
 					}
 				})
@@ -74,13 +78,13 @@ func useAll(dir string) string {
 	}
 	_, _, rerr := readSome(r)
 	j.use()
-	return fmt.Sprint(rerr, j.tend(), lines.String())
+	return fmt.Sprint(rerr, j.syncer.maintain(), lines.String())
 }
 
 // verified returns the problems as a text, and the error as one of them.
-func verified(t *testing.T, dir string) (sum Summary, problems string) {
+func verified(t *testing.T, dir string) (sum verify.Summary, problems string) {
 	t.Helper()
-	sum, err := Verify(dir, func(p Problem) { problems += fmt.Sprintf("%s: %s\n", p.Path, p.What) })
+	sum, err := verify.Check(dir, func(p verify.Problem) { problems += fmt.Sprintf("%s: %s\n", p.Path, p.What) })
 	if err != nil {
 		problems += err.Error()
 	}

@@ -5,257 +5,180 @@ package journal
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
-	"log/slog"
-	"path/filepath"
-	"sync"
-	"time"
 
+	"github.com/genltestd/genltestd/daemon/journal/cursor"
+	"github.com/genltestd/genltestd/daemon/journal/damage"
+	"github.com/genltestd/genltestd/daemon/journal/layout"
 	"github.com/genltestd/genltestd/daemon/journal/segment"
-	"github.com/genltestd/genltestd/daemon/journal/slot"
-	"github.com/genltestd/genltestd/daemon/journal/vfs"
+	"github.com/genltestd/genltestd/daemon/journal/state"
 )
 
 // A Record is one message in the journal. Its Data must not be modified.
-type Record struct {
-	Seq  uint64
-	Time time.Time // of receipt
-	Data []byte
+type Record = segment.Record
 
-	index uint64 // how many were journaled before it
-}
-
-// Fsync says when what was appended is made durable against a power cut. Against
-// the end of the process it is durable at once.
-type Fsync int
-
-const (
-	// FsyncInterval makes it durable within Options.SyncInterval, all batches of
-	// that time together.
-	FsyncInterval Fsync = iota
-	// FsyncAlways makes it durable before Append returns.
-	FsyncAlways
-	// FsyncNever leaves it to the kernel.
-	FsyncNever
-)
-
-// Options are a journal's limits and surroundings. The zero value is usable. Configure
-// changes them later.
-type Options struct {
-	SegmentBytes int64         // of one file; 0 is 16 MiB; never more than a quarter of MaxBytes
-	MaxBytes     int64         // of all segments; 0 is no limit
-	MaxAge       time.Duration // of a segment's newest record; 0 is no limit
-	Fsync        Fsync
-	SyncInterval time.Duration // 0 is 100 ms
-	// CommitInterval is how often the cursors are made durable, each by an fsync of
-	// its own; 0 is 1 s.
-	CommitInterval time.Duration
-	Now            func() time.Time // nil is time.Now
-	// Steady translates times to a clock that is not stepped, by which MaxAge and Trim
-	// measure ages. nil trusts the clock.
-	Steady func(time.Time) time.Time
-	FS     vfs.FS // nil is the machine's
-	// Log gets a line for whatever is found broken, cut, removed, set anew or not
-	// readable; nil is none.
-	Log *slog.Logger
-}
-
-const (
-	defaultSegmentBytes = 16 << 20
-	defaultSyncInterval = 100 * time.Millisecond
-
-	defaultCommitInterval = time.Second
-)
-
-func (o *Options) setDefaults() {
-	if o.SegmentBytes <= 0 {
-		o.SegmentBytes = defaultSegmentBytes
-	}
-	if o.MaxBytes > 0 {
-		o.SegmentBytes = min(o.SegmentBytes, o.MaxBytes/4)
-	}
-	if o.SyncInterval <= 0 {
-		o.SyncInterval = defaultSyncInterval
-	}
-	if o.CommitInterval <= 0 {
-		o.CommitInterval = defaultCommitInterval
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Steady == nil {
-		o.Steady = func(t time.Time) time.Time { return t }
-	}
-	if o.FS == nil {
-		o.FS = vfs.Disk{}
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-}
-
-// What callers may want to tell apart; the errors that wrap them name the
+// Errors that callers may distinguish. The errors that wrap them name the
 // directory and the remedy.
 var (
 	ErrSealed   = errors.New("journal is sealed")
-	ErrClosed   = errors.New("journal is closed")
+	ErrClosed   = cursor.ErrClosed
 	ErrLocked   = errors.New("another process has the journal open")
-	ErrNewer    = errors.New("the journal was written by a newer version")
-	ErrForeign  = errors.New("the directory is not a journal's")
+	ErrNewer    = layout.ErrNewer
+	ErrForeign  = layout.ErrForeign
 	ErrTooLarge = errors.New("batch is too large for the journal")
 	ErrFull     = errors.New("journal is full")
 )
 
-// A Journal is safe for concurrent use.
-//
-// Of its locks, syncMu is taken before appendMu, appendMu before repairMu, repairMu
-// before stateSync, stateSync before stateMu, and stateMu before mu.
+// A Journal is an open journal. It is safe for concurrent use. The package documentation
+// describes its parts, and the order of their locks.
 type Journal struct {
-	dir  string
-	opts Options // changed with syncMu, appendMu and mu held: one of them is enough to read
-	fs   vfs.FS
-	log  *slog.Logger
-	who  segment.Identity
-	lock vfs.File // with syncMu held
-	home home     // likewise; dir is changed with mu held too
-
-	syncMu        sync.Mutex // held while making durable and while removing
-	cursorsSynced time.Time
-
-	appendMu sync.Mutex  // held while writing
-	active   *logSegment // nil until the first Append after Open or a failure
-	encoded  []byte      // the frame at hand
-
-	repairMu sync.Mutex // held while repairing
-	repairs  []*repair  // that Open has found necessary, and are not done
-
-	stateSync  sync.Mutex // held while making the state durable, and before stateMu
-	stateMu    sync.Mutex // held while writing the state, but not for the wait of an fsync
-	state      state
-	stateSlots *slot.File
-
-	mu         sync.Mutex
-	segments   []*logSegment
-	orphans    []*logSegment // removed, but open for writing: the keeper may be using them
-	position                 // of the next message
-	reserved   uint64        // durably: no higher number is handed out
-	last       uint64        // number of the newest message that exists
-	generation uint64
-	bytes      int64
-	synced     uint64
-	dirDirty   bool  // names were made or removed since the last SyncDir
-	fault      error // why data could not be made durable; nil when it could
-	unfit      error // why the journal could not be made fit for writing
-	away       error // why directory or files are not where they should be
-	owed       bool  // before the next Append with FsyncAlways: not all that was appended is durable
-	used       bool  // there was an Append or a Read: the limits may remove, and files may be written
-	begun      bool  // the journal was made fit for writing
-	sealed     bool
-	closed     bool
-	cursors    map[string]*cursor
-	readers    []*Reader
-	damage     Damage
-	seen       map[place]struct{} // damage that was counted
-	quarantine int64              // bytes in it
-	unread     map[string]error   // segments, by name, that could not be read when that was last tried
-
-	kick    chan struct{} // there is something for the keeper to do
-	changed chan struct{} // the options are others
-	quit    chan struct{}
-	done    chan struct{}
+	*env
+	maintainer *maintainer
+	location   *location
+	syncer     *syncer
+	writer     *writer
+	repairs    *repairs
+	retention  *retention
+	state      *state.File
+	cursors    *cursor.Set
+	readers    *readerSet
+	index      *index
+	damage     *damage.Log
+	cond       *condition
 }
 
-// ID names this journal among all others; together with a record's number it
-// names the record.
-func (j *Journal) ID() string { return formatID(j.who.ID) }
+// ID returns the id of this journal, which no other journal has. Together with the number
+// of a record it identifies the record.
+func (j *Journal) ID() string { return layout.FormatID(j.who.ID) }
 
-// LastGeneration returns the generation of the newest batch in the journal, 0
-// when there is none.
+// LastGeneration returns the generation of the newest batch in the journal, 0 without one.
 func (j *Journal) LastGeneration() uint64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.generation
+	j.index.mu.Lock()
+	defer j.index.mu.Unlock()
+	return j.index.generation
 }
 
-// First returns the lowest number that a record in the journal can have.
-func (j *Journal) First() uint64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if len(j.segments) == 0 {
-		return j.next
+// Stats are the numbers of a journal at one time.
+type Stats struct {
+	First  uint64 // lowest number that a record in the journal can have
+	Last   uint64 // highest number that was used, or skipped because it may have been used
+	Newest uint64 // number of the newest record that exists
+	Synced uint64 // this record and all before it survive a power cut; equals Newest at rest
+	Count  uint64 // records that were ever journaled
+	Bytes  int64  // size of all segments
+
+	Damage     damage.Counts
+	Unreadable int   // segments that could not be read at the last attempt
+	Fault      error // why the disk does not accept what is appended, or nil
+}
+
+// Stats returns the present numbers.
+func (j *Journal) Stats() Stats {
+	s := j.index.stats()
+	s.Damage, s.Unreadable = j.damage.Counts()
+	s.Fault = cmp.Or(j.cond.faults())
+	return s
+}
+
+func (x *index) stats() Stats {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := Stats{First: x.Next, Last: x.Next - 1, Newest: x.last, Synced: x.synced, Count: x.Index, Bytes: x.bytes}
+	if len(x.segments) > 0 {
+		s.First = x.segments[0].first
 	}
-	return j.segments[0].first
+	return s
 }
 
-// Last returns the highest number that was given to a record, or was given up
-// because it may have been. It is no count: see Count.
-func (j *Journal) Last() uint64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.next - 1
-}
-
-// Newest returns the number of the newest record that exists. Synced reaches it
-// when there is nothing left to make durable.
-func (j *Journal) Newest() uint64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.last
-}
-
-// Count returns how many records were ever journaled.
-func (j *Journal) Count() uint64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.index
-}
-
-// Synced returns the highest number of which it is known that it, and all
-// before it, survive a power cut.
-func (j *Journal) Synced() uint64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.synced
-}
-
-// Bytes returns the size of all segments.
-func (j *Journal) Bytes() int64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.bytes
-}
-
-// Fault returns why the disk does not take what was appended, nil when it does.
-func (j *Journal) Fault() error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return cmp.Or(j.away, j.fault, j.unfit)
-}
-
-func (j *Journal) path(name string) string { return filepath.Join(j.dir, name) }
-
-func (j *Journal) segmentPath(s *logSegment) string { return j.path(segment.Name(s.first)) }
-
-// wake tells the readers that there is something new. The caller holds mu.
-func (j *Journal) wake() {
-	for _, r := range j.readers {
-		select {
-		case r.wake <- struct{}{}:
-		default:
-		}
+// use notes that the journal is used. The first use wakes the maintainer.
+func (j *Journal) use() {
+	if j.cond.use() {
+		j.work.set()
 	}
 }
 
-// work tells the keeper that there is something to do.
-func (j *Journal) work() {
-	select {
-	case j.kick <- struct{}{}:
-	default:
+// Cursors returns the names of the cursors in the journal. All of them retain records,
+// also those without a reader.
+func (j *Journal) Cursors() []string {
+	cursors := j.cursors.All()
+	names := make([]string, 0, len(cursors))
+	for _, c := range cursors {
+		names = append(names, c.Name)
 	}
+	return names
+}
+
+// RemoveCursor removes the cursor of a reader that is not needed any more.
+func (j *Journal) RemoveCursor(name string) error {
+	j.syncer.mu.Lock()
+	defer j.syncer.mu.Unlock()
+	c := j.cursors.Remove(name)
+	if c == nil {
+		return fmt.Errorf("journal %s: no cursor %q without a reader", j.dir, name)
+	}
+	j.index.setDirDirty()
+	j.work.set()
+	c.Release()
+	return c.RemoveFile()
+}
+
+// Seal ends the journal: nothing can be appended, and a reader that has read everything
+// gets io.EOF.
+func (j *Journal) Seal() { j.writer.seal() }
+
+// Close seals the journal, makes everything durable and unlocks the directory. The readers
+// must not be used any more. If the journal was not used, Close changes no file.
+func (j *Journal) Close() error {
+	j.Seal()
+	if j.cond.close() {
+		return nil
+	}
+	j.maintainer.stop()
+	j.syncer.mu.Lock()
+	defer j.syncer.mu.Unlock()
+	defer j.release()
+	if !j.cond.isUsed() {
+		return nil
+	}
+	err := j.repairs.run()
+	if err == nil {
+		err = j.syncer.syncSegments()
+	}
+	if err == nil {
+		err = j.writeCleanState()
+	}
+	err = errors.Join(err, j.cursors.Flush(true), j.retention.removeConsumed(), j.syncer.syncDir())
+	if err != nil {
+		return fmt.Errorf("journal %s: close: %w", j.dir, err)
+	}
+	return nil
+}
+
+// writeCleanState lets the next start continue where this journal ends. Nothing is
+// appended any more.
+func (j *Journal) writeCleanState() error {
+	return j.state.Change(func(v *state.Value) {
+		j.index.mu.Lock()
+		defer j.index.mu.Unlock()
+		v.Clean, v.Position, v.Generation, v.Synced = true, j.index.Position, j.index.generation, j.index.synced
+		v.Oldest, v.Newest = j.index.ends()
+	})
+}
+
+// release closes all files.
+func (j *Journal) release() {
+	for _, s := range append(j.index.takeOrphans(), j.index.segments...) {
+		s.closeWritten()
+	}
+	j.cursors.Release()
+	j.state.Close()
+	j.location.close()
 }
 
 func isEOF(err error) bool { return errors.Is(err, io.EOF) }
 
+// notEOF returns err, or nil if it is io.EOF.
 func notEOF(err error) error {
 	if isEOF(err) {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/verify"
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
@@ -21,8 +22,8 @@ func TestVerifyFindsAMissingSegment(t *testing.T) {
 				abandon(j)
 			}
 			check := func() (found int) {
-				c := checker{fs: fs, dir: "/j", report: func(Problem) { found++ }}
-				if err := c.check(func(*segment.Frame) error { return nil }); err != nil {
+				_, err := verify.CheckFS(fs, "/j", func(verify.Problem) { found++ }, func(*segment.Frame) error { return nil })
+				if err != nil {
 					t.Fatal(err)
 				}
 				return found
@@ -35,7 +36,7 @@ func TestVerifyFindsAMissingSegment(t *testing.T) {
 				t.Errorf("clean %v: segment %d of %d is missing, and that is not found", clean, i, len(segmentsIn(healthy)))
 			}
 			j := open(t, "/j", still(fs))
-			if missing := j.Damage().Missing; (i == 0 || i == len(segmentsIn(healthy))-1) && missing != 1 {
+			if missing := j.Stats().Damage.Missing; (i == 0 || i == len(segmentsIn(healthy))-1) && missing != 1 {
 				t.Errorf("clean %v: Open counts %d missing segments", clean, missing)
 			}
 			abandon(j)
@@ -55,8 +56,8 @@ func TestVerifyExplainsWhatRetentionRemoved(t *testing.T) {
 	begin(t, j)
 	for range 60 {
 		fill(t, j, 1)
-		c := checker{fs: fs.Clone(), dir: "/j", report: func(p Problem) { t.Error(p) }}
-		if err := c.check(func(*segment.Frame) error { return nil }); err != nil {
+		_, err := verify.CheckFS(fs.Clone(), "/j", func(p verify.Problem) { t.Error(p) }, func(*segment.Frame) error { return nil })
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/daemon/journal/damage"
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 )
 
@@ -89,7 +90,7 @@ func runModel(t *testing.T, rng *rand.Rand, steps int) {
 		case k < 92:
 			m.repin(j, rng)
 		case k < 95:
-			if err := j.tend(); err != nil {
+			if err := j.syncer.maintain(); err != nil {
 				t.Fatal(err)
 			}
 		case k < 97:
@@ -106,22 +107,22 @@ func runModel(t *testing.T, rng *rand.Rand, steps int) {
 			return
 		}
 	}
-	if d := j.Damage(); d != (Damage{}) {
+	if d := j.Stats().Damage; d != (damage.Counts{}) {
 		t.Errorf("damage in a healthy journal: %+v", d)
 	}
 }
 
 func (m *model) compare(t *testing.T, j *Journal, step int) {
 	t.Helper()
-	if got := j.Count(); got != uint64(len(m.all)) {
+	if got := j.Stats().Count; got != uint64(len(m.all)) {
 		t.Fatalf("step %d: %d records, want %d", step, got, len(m.all))
 	}
 	for name, r := range m.readers {
 		if got, want := r.Backlog(), uint64(len(m.all)-r.mark); got != want {
 			t.Fatalf("step %d: backlog of %s is %d, want %d", step, name, got, want)
 		}
-		if lag, none := r.Lag(), r.mark == len(m.all); lag < 0 || lag > j.Bytes() || none != (lag == 0) {
-			t.Fatalf("step %d: lag of %s is %d of %d bytes, with %d records to commit", step, name, lag, j.Bytes(), len(m.all)-r.mark)
+		if lag, none := r.Lag(), r.mark == len(m.all); lag < 0 || lag > j.Stats().Bytes || none != (lag == 0) {
+			t.Fatalf("step %d: lag of %s is %d of %d bytes, with %d records to commit", step, name, lag, j.Stats().Bytes, len(m.all)-r.mark)
 		}
 	}
 }
@@ -136,7 +137,7 @@ func (m *model) append(t *testing.T, j *Journal, rng *rand.Rand, generation uint
 	at := m.time(len(m.batches))
 	err := j.Append(generation, at, batch)
 	if m.pinned != "" && errors.Is(err, ErrFull) {
-		if j.Count() > uint64(m.readers[m.pinned].mark) {
+		if j.Stats().Count > uint64(m.readers[m.pinned].mark) {
 			return
 		}
 	}
@@ -148,7 +149,7 @@ func (m *model) append(t *testing.T, j *Journal, rng *rand.Rand, generation uint
 	}
 	m.batches = append(m.batches, batchOfModel{len(m.all), int64(segment.FrameHeaderLen + segment.PayloadLen(batch)), at})
 	for i, b := range batch {
-		m.all = append(m.all, seen{j.Last() - uint64(len(batch)-1-i), string(b)})
+		m.all = append(m.all, seen{j.Stats().Last - uint64(len(batch)-1-i), string(b)})
 	}
 	if j.LastGeneration() != generation {
 		t.Fatalf("last generation %d, want %d", j.LastGeneration(), generation)
@@ -164,7 +165,7 @@ func (m *model) keeps(reader string, place int) bool {
 func (m *model) pin(j *Journal, reader string, pin bool) {
 	r := m.readers[reader]
 	r.safe = len(m.all)
-	for pin && r.safe > 0 && m.all[r.safe-1].seq >= j.First() {
+	for pin && r.safe > 0 && m.all[r.safe-1].seq >= j.Stats().First {
 		r.safe--
 	}
 }
@@ -188,8 +189,8 @@ func (m *model) configure(t *testing.T, j *Journal, rng *rand.Rand, opts *Option
 		opts.MaxBytes = int64(rng.Intn(4)) * opts.SegmentBytes
 	}
 	j.Configure(*opts)
-	if m.pinned == "" && opts.MaxBytes > 0 && j.used && len(j.segments) > 1 && j.Bytes() > opts.MaxBytes {
-		t.Fatalf("%d bytes in %d segments, the limit is %d now", j.Bytes(), len(j.segments), opts.MaxBytes)
+	if m.pinned == "" && opts.MaxBytes > 0 && j.cond.used && len(j.index.segments) > 1 && j.Stats().Bytes > opts.MaxBytes {
+		t.Fatalf("%d bytes in %d segments, the limit is %d now", j.Stats().Bytes, len(j.index.segments), opts.MaxBytes)
 	}
 }
 
@@ -243,7 +244,7 @@ func (m *model) trim(t *testing.T, j *Journal, name string, rng *rand.Rand) {
 	var maxBytes int64
 	var oldest time.Time
 	if rng.Intn(2) == 0 {
-		maxBytes = 1 + rng.Int63n(2*j.Bytes()+1)
+		maxBytes = 1 + rng.Int63n(2*j.Stats().Bytes+1)
 	}
 	if rng.Intn(2) == 0 {
 		oldest = m.time(len(m.batches) - rng.Intn(20))
@@ -259,7 +260,7 @@ func (m *model) trim(t *testing.T, j *Journal, name string, rng *rand.Rand) {
 	}
 	want := m.firstToKeep(j, before, maxBytes, oldest)
 	gone := 0 // taken by a limit of the journal
-	for gone < len(m.all) && m.all[gone].seq < j.First() {
+	for gone < len(m.all) && m.all[gone].seq < j.Stats().First {
 		gone++
 	}
 	if !m.keeps(name, before) && want <= gone && (dropped == 0 || r.place == gone) {
@@ -281,7 +282,7 @@ func (m *model) firstToKeep(j *Journal, place int, maxBytes int64, oldest time.T
 			end = m.batches[i+1].first
 		}
 		frames += b.bytes
-		headers := len(j.segments) - 1 - j.locate(m.all[b.first].seq)
+		headers := len(j.index.segments) - 1 - j.index.locate(m.all[b.first].seq)
 		if left := frames + int64(headers)*segment.HeaderLen; end <= place || b.time.Before(oldest) || maxBytes > 0 && left > maxBytes {
 			break
 		}

@@ -13,14 +13,14 @@ func TestPinsChangeWhileRunning(t *testing.T) {
 	j, r := fullForReader(t)
 	r.SetPin(false)
 	fill(t, j, 50)
-	first := j.First()
+	first := j.Stats().First
 	r.SetPin(true)
 	if err := fillUntilFull(t, j); !errors.Is(err, ErrFull) {
 		t.Fatal(err)
 	}
 	got, skipped := drain(t, r)
-	if skipped != first-1 || skipped+uint64(len(got)) != j.Count() {
-		t.Errorf("skipped %d, got %d of %d; up to %d were removed before the pin", skipped, len(got), j.Count(), first-1)
+	if skipped != first-1 || skipped+uint64(len(got)) != j.Stats().Count {
+		t.Errorf("skipped %d, got %d of %d; up to %d were removed before the pin", skipped, len(got), j.Stats().Count, first-1)
 	}
 	if err := r.Close(); err != nil {
 		t.Fatal(err)

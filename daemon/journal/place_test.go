@@ -13,6 +13,10 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/journal/cursor"
+	"github.com/genltestd/genltestd/daemon/journal/damage"
+	"github.com/genltestd/genltestd/daemon/journal/layout"
 )
 
 // A movable is a journal of several segments on the real file system, of which a reader
@@ -48,7 +52,7 @@ func (m *movable) options() Options {
 // lost ones are counted, and the others are delivered, here or by the next process.
 func (m *movable) cured(t *testing.T, lost int, killed bool) {
 	t.Helper()
-	if err := m.j.Fault(); err != nil {
+	if err := m.j.Stats().Fault; err != nil {
 		t.Fatalf("fault %v", err)
 	}
 	put(t, m.j, 100, "after")
@@ -101,7 +105,7 @@ func TestFilesThatAreTakenAwayWhileTheJournalIsOpen(t *testing.T) {
 		{"segment that is being read removed", func(t *testing.T, m *movable) { check(t, os.Remove(m.segment(0))) }, 0},
 		{"segment that is not open removed", func(t *testing.T, m *movable) { check(t, os.Remove(m.segment(2))) }, 3},
 		{"meta, state, cursor and lock removed", func(t *testing.T, m *movable) {
-			for _, name := range []string{metaName, stateName, cursorPrefix + "r", lockName} {
+			for _, name := range []string{layout.MetaName, layout.StateName, cursor.Prefix + "r", layout.LockName} {
 				check(t, os.Remove(filepath.Join(m.dir, name)))
 			}
 		}, 0},
@@ -110,16 +114,16 @@ func TestFilesThatAreTakenAwayWhileTheJournalIsOpen(t *testing.T) {
 		for _, killed := range []bool{false, true} {
 			t.Run(c.name+map[bool]string{true: ", then killed"}[killed], func(t *testing.T) {
 				m := newMovable(t)
-				if m.j.tend() != nil || m.j.Fault() != nil {
-					t.Fatal(m.j.Fault())
+				if m.j.syncer.maintain() != nil || m.j.Stats().Fault != nil {
+					t.Fatal(m.j.Stats().Fault)
 				}
 				c.do(t, m)
 				m.lines.Reset()
-				m.j.look()
+				m.j.location.look()
 				if !strings.Contains(m.lines.String(), "removed or replaced") {
 					t.Errorf("the log says:\n%s", &m.lines)
 				}
-				if d := m.j.Damage(); d.Missing+d.Repairs == 0 {
+				if d := m.j.Stats().Damage; d.Missing+d.Repairs == 0 {
 					t.Errorf("nothing is counted: %+v", d)
 				}
 				m.cured(t, c.lost, killed)
@@ -129,12 +133,12 @@ func TestFilesThatAreTakenAwayWhileTheJournalIsOpen(t *testing.T) {
 }
 
 func (m *movable) segment(i int) string {
-	m.j.mu.Lock()
-	defer m.j.mu.Unlock()
+	m.j.index.mu.Lock()
+	defer m.j.index.mu.Unlock()
 	if i < 0 {
-		i += len(m.j.segments)
+		i += len(m.j.index.segments)
 	}
-	return m.j.segmentPath(m.j.segments[i])
+	return m.j.segmentPath(m.j.index.segments[i])
 }
 
 func check(t *testing.T, err error) {
@@ -158,21 +162,21 @@ func TestADirectoryThatCannotBeMadeAnew(t *testing.T) {
 			check(t, os.Rename(m.dir, m.dir+".old"))
 			occupy(m)
 			for range 3 {
-				m.j.look()
-				if err := m.j.Append(100, epoch, batchOf("refused")); !errors.Is(err, errAway) || !errors.Is(m.j.Fault(), errAway) {
-					t.Fatalf("Append: %v, fault %v", err, m.j.Fault())
+				m.j.location.look()
+				if err := m.j.Append(100, epoch, batchOf("refused")); !errors.Is(err, errAway) || !errors.Is(m.j.Stats().Fault, errAway) {
+					t.Fatalf("Append: %v, fault %v", err, m.j.Stats().Fault)
 				}
 			}
 			got, skipped := drain(t, m.r)
 			if len(got) != m.count-1 || skipped > 0 {
 				t.Errorf("%d records delivered, %d skipped", len(got), skipped)
 			}
-			if n := strings.Count(m.lines.String(), "takes no events"); n != 1 {
+			if n := strings.Count(m.lines.String(), "accepts no events"); n != 1 {
 				t.Errorf("the fault is in the log %d times", n)
 			}
 			check(t, os.Remove(m.dir))
-			m.j.look()
-			check(t, m.j.Fault())
+			m.j.location.look()
+			check(t, m.j.Stats().Fault)
 			put(t, m.j, 100, "after")
 			if got, skipped := readOne(t, m.r); got.text != "after" || skipped > 0 {
 				t.Errorf("got %v, %d skipped", got, skipped)
@@ -186,25 +190,25 @@ func TestADirectoryThatComesBack(t *testing.T) {
 	m := newMovable(t)
 	check(t, os.Rename(m.dir, m.dir+".old"))
 	write(t, m.dir, []byte("x"))
-	m.j.look()
-	if !errors.Is(m.j.Fault(), errAway) {
-		t.Errorf("fault %v", m.j.Fault())
+	m.j.location.look()
+	if !errors.Is(m.j.Stats().Fault, errAway) {
+		t.Errorf("fault %v", m.j.Stats().Fault)
 	}
 	check(t, os.Remove(m.dir))
 	check(t, os.Rename(m.dir+".old", m.dir))
-	m.j.look()
+	m.j.location.look()
 	m.cured(t, 0, false)
-	if d := m.j.Damage(); d != (Damage{}) {
+	if d := m.j.Stats().Damage; d != (damage.Counts{}) {
 		t.Errorf("damage %+v", d)
 	}
 }
 
-// TestTheKeeperNoticesThatFilesAreGone by itself, while nothing is appended.
-func TestTheKeeperNoticesThatFilesAreGone(t *testing.T) {
+// TestTheMaintainerNoticesThatFilesAreGone by itself, while nothing is appended.
+func TestTheMaintainerNoticesThatFilesAreGone(t *testing.T) {
 	m := newMovable(t)
 	check(t, os.RemoveAll(filepath.Dir(m.dir)))
 	deadline := time.After(time.Minute)
-	for m.j.Damage().Missing == 0 {
+	for m.j.Stats().Damage.Missing == 0 {
 		select {
 		case <-deadline:
 			t.Fatal("it does not notice")
@@ -218,7 +222,7 @@ func TestTheKeeperNoticesThatFilesAreGone(t *testing.T) {
 func TestWhatIsLostAtTheEndIsCountedAtOnce(t *testing.T) {
 	m := newMovable(t)
 	check(t, os.RemoveAll(filepath.Dir(m.dir)))
-	m.j.look()
+	m.j.location.look()
 	got, skipped, last := drainTo(t, m.r)
 	if len(got)+int(skipped) != m.count-1 || skipped == 0 {
 		t.Errorf("%d records, %d skipped of %d", len(got), skipped, m.count-1)

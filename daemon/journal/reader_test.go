@@ -84,13 +84,13 @@ func TestSyncedReachesTheNewest(t *testing.T) {
 		if round > 0 {
 			begin(t, j)
 		}
-		if j.Synced() != j.Newest() || j.Count() != uint64(round) {
-			t.Errorf("round %d: synced %d, newest %d of %d", round, j.Synced(), j.Newest(), j.Count())
+		if j.Stats().Synced != j.Stats().Newest || j.Stats().Count != uint64(round) {
+			t.Errorf("round %d: synced %d, newest %d of %d", round, j.Stats().Synced, j.Stats().Newest, j.Stats().Count)
 		}
-		synced := j.Synced()
+		synced := j.Stats().Synced
 		put(t, j, uint64(round+1), "x")
-		if j.Synced() != synced || j.Newest() != j.Last() {
-			t.Errorf("round %d: synced %d, newest %d, last %d after appending", round, j.Synced(), j.Newest(), j.Last())
+		if j.Stats().Synced != synced || j.Stats().Newest != j.Stats().Last {
+			t.Errorf("round %d: synced %d, newest %d, last %d after appending", round, j.Stats().Synced, j.Stats().Newest, j.Stats().Last)
 		}
 		if round == 0 {
 			tend(t, j)
@@ -162,8 +162,8 @@ func TestReaderOfADamagedCursorRepeatsAndLosesNothing(t *testing.T) {
 	clear(fs.Names["/j/cursor-r"].Data)
 	j = open(t, "/j", still(fs))
 	got, skipped := drain(t, reader(t, j, "r", FromEnd))
-	if len(got) != 2 || skipped != 0 || j.Damage().Cursors != 1 {
-		t.Errorf("got %v, %d skipped, damage %+v", got, skipped, j.Damage())
+	if len(got) != 2 || skipped != 0 || j.Stats().Damage.Cursors != 1 {
+		t.Errorf("got %v, %d skipped, damage %+v", got, skipped, j.Stats().Damage)
 	}
 }
 
@@ -240,7 +240,7 @@ func TestUnreadablePageIsDamage(t *testing.T) {
 	if len(got)+int(skipped) != 10 || skipped == 0 || skipped > 2 {
 		t.Errorf("%d records read, %d skipped", len(got), skipped)
 	}
-	if d := j.Damage(); d.Records != skipped {
+	if d := j.Stats().Damage; d.Records != skipped {
 		t.Errorf("damage counted as %+v", d)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/daemon/journal/damage"
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
@@ -22,7 +23,7 @@ func fill(t *testing.T, j *Journal, n int) {
 
 func tend(t *testing.T, j *Journal) {
 	t.Helper()
-	if err := j.tend(); err != nil {
+	if err := j.syncer.maintain(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -42,16 +43,16 @@ func TestRetentionWaitsForAllCursors(t *testing.T) {
 	fill(t, j, 30)
 	commitAll(t, a)
 	tend(t, j)
-	if j.First() != 1 {
-		t.Fatalf("records up to %d were removed before b had them", j.First())
+	if j.Stats().First != 1 {
+		t.Fatalf("records up to %d were removed before b had them", j.Stats().First)
 	}
 	// The cursor of a reader that is gone counts too.
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
 	tend(t, j)
-	if j.First() != 1 {
-		t.Fatalf("records up to %d were removed before b had them", j.First())
+	if j.Stats().First != 1 {
+		t.Fatalf("records up to %d were removed before b had them", j.Stats().First)
 	}
 	b = reader(t, j, "b", FromOldest)
 	commitAll(t, b)
@@ -108,12 +109,12 @@ func TestMaxBytesHolds(t *testing.T) {
 	reader(t, j, "a", FromOldest)
 	for range 200 {
 		fill(t, j, 1)
-		if got := j.Bytes(); got > limit {
+		if got := j.Stats().Bytes; got > limit {
 			t.Fatalf("%d bytes, the limit is %d", got, limit)
 		}
 	}
-	if j.Bytes() < limit/2 {
-		t.Errorf("only %d bytes are kept of %d", j.Bytes(), limit)
+	if j.Stats().Bytes < limit/2 {
+		t.Errorf("only %d bytes are kept of %d", j.Stats().Bytes, limit)
 	}
 }
 
@@ -126,7 +127,7 @@ func TestReaderLearnsWhatRetentionTook(t *testing.T) {
 	fill(t, j, 5)
 	readOne(t, early) // is in the first segment when that is removed
 	fill(t, j, 50)
-	abandonedAt := j.Count()
+	abandonedAt := j.Stats().Count
 	for _, c := range []struct {
 		name string
 		r    *Reader
@@ -137,7 +138,7 @@ func TestReaderLearnsWhatRetentionTook(t *testing.T) {
 			t.Errorf("%s: had %d, skipped %d, got %d; want %d in all", c.name, c.had, skipped, len(got), abandonedAt)
 		}
 	}
-	if d := j.Damage(); d != (Damage{}) {
+	if d := j.Stats().Damage; d != (damage.Counts{}) {
 		t.Errorf("retention was counted as damage: %+v", d)
 	}
 	// Also across a stop that leaves a gap in the numbers.
@@ -146,8 +147,8 @@ func TestReaderLearnsWhatRetentionTook(t *testing.T) {
 	j = open(t, "/j", opts)
 	fill(t, j, 50)
 	got, skipped := drain(t, reader(t, j, "late", FromOldest))
-	if skipped+uint64(len(got)) != j.Count() {
-		t.Errorf("after a restart: skipped %d, got %d; want %d in all", skipped, len(got), j.Count())
+	if skipped+uint64(len(got)) != j.Stats().Count {
+		t.Errorf("after a restart: skipped %d, got %d; want %d in all", skipped, len(got), j.Stats().Count)
 	}
 }
 
@@ -161,7 +162,7 @@ func TestMaxAgeRemovesWhatIsOld(t *testing.T) {
 	put(t, j, 1, "old")
 	now = now.Add(30 * time.Minute)
 	tend(t, j)
-	if j.First() != 1 {
+	if j.Stats().First != 1 {
 		t.Fatal("removed too early")
 	}
 	now = now.Add(31 * time.Minute)
@@ -169,8 +170,8 @@ func TestMaxAgeRemovesWhatIsOld(t *testing.T) {
 		t.Fatal(err)
 	}
 	tend(t, j)
-	if j.First() != 2 || len(segmentsIn(fs)) != 1 {
-		t.Errorf("first is %d in %q", j.First(), segmentsIn(fs))
+	if j.Stats().First != 2 || len(segmentsIn(fs)) != 1 {
+		t.Errorf("first is %d in %q", j.Stats().First, segmentsIn(fs))
 	}
 }
 
@@ -224,13 +225,13 @@ func TestPinnedReaderLosesNothing(t *testing.T) {
 			t.Errorf("no %q in %v", part, err)
 		}
 	}
-	j.opts.Now = func() time.Time { return epoch.Add(48 * time.Hour) }
+	j.now = func() time.Time { return epoch.Add(48 * time.Hour) }
 	tend(t, j)
 	total := 0
 	for range 10 {
 		all, skipped, last := drainTo(t, r)
-		if total += len(all); skipped > 0 || total != int(j.Count()) {
-			t.Fatalf("%d of %d records read, %d skipped", total, j.Count(), skipped)
+		if total += len(all); skipped > 0 || total != int(j.Stats().Count) {
+			t.Fatalf("%d of %d records read, %d skipped", total, j.Stats().Count, skipped)
 		}
 		if err := j.Append(j.LastGeneration()+1, epoch, batchOf(string(make([]byte, 240)))); !errors.Is(err, ErrFull) {
 			t.Fatalf("got %v before the reader has committed", err)
@@ -242,7 +243,7 @@ func TestPinnedReaderLosesNothing(t *testing.T) {
 		if err := fillUntilFull(t, j); !errors.Is(err, ErrFull) {
 			t.Fatal(err)
 		}
-		if err := j.syncSegments(); err != nil { // the removal is durable; is the cursor?
+		if err := j.syncer.syncSegments(); err != nil { // the removal is durable; is the cursor?
 			t.Fatal(err)
 		}
 		cut := open(t, "/j", still(memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)))
@@ -250,8 +251,8 @@ func TestPinnedReaderLosesNothing(t *testing.T) {
 			t.Fatalf("%d records skipped after a power cut", skipped)
 		}
 	}
-	if j.Bytes() > opts.MaxBytes {
-		t.Errorf("%d bytes, the limit is %d", j.Bytes(), opts.MaxBytes)
+	if j.Stats().Bytes > opts.MaxBytes {
+		t.Errorf("%d bytes, the limit is %d", j.Stats().Bytes, opts.MaxBytes)
 	}
 }
 
@@ -279,20 +280,20 @@ func TestLimitsRemoveNothingBeforeTheFirstUse(t *testing.T) {
 	opts.Now = func() time.Time { return epoch.Add(48 * time.Hour) }
 	j = open(t, "/j", opts)
 	tend(t, j)
-	if j.First() != 1 {
-		t.Fatalf("records up to %d are removed already", j.First())
+	if j.Stats().First != 1 {
+		t.Fatalf("records up to %d are removed already", j.Stats().First)
 	}
 	r := pinnedReader(t, j, "r")
 	readOne(t, r)
 	tend(t, j)
-	if j.First() != 1 {
-		t.Fatalf("records up to %d are removed, and the reader has pinned them", j.First())
+	if j.Stats().First != 1 {
+		t.Fatalf("records up to %d are removed, and the reader has pinned them", j.Stats().First)
 	}
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
 	tend(t, j)
-	if j.First() == 1 {
+	if j.Stats().First == 1 {
 		t.Error("nothing was removed after that")
 	}
 }

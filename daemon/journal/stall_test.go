@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/daemon/journal/layout"
 	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/state"
 	"github.com/genltestd/genltestd/daemon/journal/vfs"
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
@@ -44,23 +46,23 @@ func (f slowFile) Sync() error {
 	return f.File.Sync()
 }
 
-// TestAppendDoesNotWaitForTheKeeper: the receive buffer holds what comes in a tenth
+// TestAppendDoesNotWaitForTheMaintainer: the receive buffer holds what comes in a tenth
 // of a second at full speed, and a busy disk may take longer than that.
-func TestAppendDoesNotWaitForTheKeeper(t *testing.T) {
+func TestAppendDoesNotWaitForTheMaintainer(t *testing.T) {
 	tests := map[string]func(name string) bool{
 		"that makes a segment durable": func(name string) bool { return strings.HasSuffix(name, segment.Suffix) },
-		"that reserves numbers":        func(name string) bool { return strings.HasPrefix(name, stateName) },
+		"that reserves numbers":        func(name string) bool { return strings.HasPrefix(name, layout.StateName) },
 	}
 	for name, kind := range tests {
 		t.Run(name, func(t *testing.T) {
 			disk := &slowDisk{FS: memfs.New(), kind: kind, entered: make(chan struct{}), release: make(chan struct{})}
 			j := open(t, "/j", still(disk))
-			if err := j.Append(1, epoch, make([][]byte, reserveStep/2+1)); err != nil {
+			if err := j.Append(1, epoch, make([][]byte, state.ReserveStep/2+1)); err != nil {
 				t.Fatal(err)
 			}
 			disk.slow.Store(true)
 			tended := make(chan error, 1)
-			go func() { tended <- j.tend() }()
+			go func() { tended <- j.syncer.maintain() }()
 			<-disk.entered
 			appended := make(chan error, 1)
 			go func() { appended <- j.Append(2, epoch, batchOf("not kept waiting")) }()

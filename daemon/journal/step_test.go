@@ -34,20 +34,20 @@ func TestNoStepOfTheClockMakesASegmentOld(t *testing.T) {
 	for _, step := range []time.Duration{6 * 365 * 24 * time.Hour, -3 * 365 * 24 * time.Hour} {
 		wall, steady = wall.Add(step), steady.Add(20*time.Minute)
 		put()
-		j.removeOld()
-		if n, err := r.Trim(0, j.opts.Steady(now()).Add(-time.Hour)); n != 0 || err != nil || len(j.segments) != 1 {
-			t.Errorf("after a step by %v Trim dropped %d, %v; %d segments", step, n, err, len(j.segments))
+		j.retention.removeOld()
+		if n, err := r.Trim(0, j.steady(now()).Add(-time.Hour)); n != 0 || err != nil || len(j.index.segments) != 1 {
+			t.Errorf("after a step by %v Trim dropped %d, %v; %d segments", step, n, err, len(j.index.segments))
 		}
 	}
 	wall, steady = wall.Add(-time.Minute), steady.Add(50*time.Minute) // the first two are too old
-	if n, err := r.Trim(0, j.opts.Steady(now()).Add(-time.Hour)); n != 2 || err != nil {
+	if n, err := r.Trim(0, j.steady(now()).Add(-time.Hour)); n != 2 || err != nil {
 		t.Errorf("Trim dropped %d, %v, want 2", n, err)
 	}
 	put() // in a new segment
 	wall, steady = wall.Add(-time.Minute), steady.Add(2*time.Hour)
 	put()
-	j.removeOld()
-	if first := j.First(); first < 4 {
+	j.retention.removeOld()
+	if first := j.Stats().First; first < 4 {
 		t.Errorf("the journal still begins with %d", first)
 	}
 }

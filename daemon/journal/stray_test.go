@@ -9,8 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/genltestd/genltestd/daemon/journal/cursor"
+	"github.com/genltestd/genltestd/daemon/journal/damage"
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 	"github.com/genltestd/genltestd/daemon/journal/slot"
+	"github.com/genltestd/genltestd/daemon/journal/state"
 	"github.com/genltestd/genltestd/daemon/journal/vfs"
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
@@ -19,7 +22,7 @@ import (
 type mixUp struct {
 	name string
 	do   func(fs *memfs.FS, segments []string)
-	want func(Damage) bool
+	want func(damage.Counts) bool
 	says string // in the log
 }
 
@@ -29,7 +32,7 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 	other, _ := patient(t, true)
 	within := "/j/" + segment.Name(5) // a number within the first segment
 	beyond := "/j/" + segment.Name(patientRecords+10)
-	stray := func(d Damage) bool { return d.Strays == 1 && d.Repairs == 0 && d.Records == 0 }
+	stray := func(d damage.Counts) bool { return d.Strays == 1 && d.Repairs == 0 && d.Records == 0 }
 	copied := func(m *memfs.FS, to, from string) { m.Names[to] = &memfs.Node{Data: bytes.Clone(m.Names[from].Data)} }
 	foreign := func(m *memfs.FS, name, as string) {
 		m.Names[as] = &memfs.Node{Data: bytes.Clone(other.Names[name].Data)}
@@ -46,12 +49,12 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 			m.Names[within].Data[40] ^= 1
 		}, nil, within},
 		{"directory within a segment", func(m *memfs.FS, _ []string) { m.Names[within] = &memfs.Node{Kind: vfs.KindDirectory} }, nil, within},
-		{"meta of another journal", func(m *memfs.FS, _ []string) { foreign(m, "/j/meta", "/j/meta") }, func(d Damage) bool { return d.Repairs == 1 }, "/j/meta"},
-		{"state of another journal", func(m *memfs.FS, _ []string) { foreign(m, "/j/state", "/j/state") }, func(d Damage) bool { return d.Repairs == 1 }, "/j/state"},
+		{"meta of another journal", func(m *memfs.FS, _ []string) { foreign(m, "/j/meta", "/j/meta") }, func(d damage.Counts) bool { return d.Repairs == 1 }, "/j/meta"},
+		{"state of another journal", func(m *memfs.FS, _ []string) { foreign(m, "/j/state", "/j/state") }, func(d damage.Counts) bool { return d.Repairs == 1 }, "/j/state"},
 		{"meta and state of another journal", func(m *memfs.FS, _ []string) {
 			foreign(m, "/j/meta", "/j/meta")
 			foreign(m, "/j/state", "/j/state")
-		}, func(d Damage) bool { return d.Repairs == 2 }, "/j/meta"},
+		}, func(d damage.Counts) bool { return d.Repairs == 2 }, "/j/meta"},
 		{"a file that was not complete", func(m *memfs.FS, _ []string) { m.Names["/j/cursor-r.tmp"] = &memfs.Node{Data: []byte("x")} }, nil, "cursor-r.tmp"},
 	} {
 		for _, clean := range []bool{true, false} {
@@ -71,8 +74,8 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 					t.Errorf("%d records, %d skipped", len(got), skipped)
 				}
 				(&story{texts: texts}).checkRecords(t, c.name, got[:len(got)-1])
-				if c.want != nil && !c.want(j.Damage()) {
-					t.Errorf("damage %+v", j.Damage())
+				if c.want != nil && !c.want(j.Stats().Damage) {
+					t.Errorf("damage %+v", j.Stats().Damage)
 				}
 				if !strings.Contains(lines.String(), c.says) {
 					t.Errorf("the log does not name %s:\n%s", c.says, &lines)
@@ -83,7 +86,7 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 				abandon(j)
 				// A reader that stands behind the number of the file, too.
 				j = open(t, "/j", still(fs))
-				if err := reader(t, j, "later", FromOldest).commit(position{8, 7}); err != nil {
+				if err := reader(t, j, "later", FromOldest).commit(segment.Position{Next: 8, Index: 7}); err != nil {
 					t.Fatal(err)
 				}
 				abandon(j)
@@ -92,7 +95,7 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 					t.Errorf("from number 8 on: %d records, %d skipped", len(got), skipped)
 				}
 				all := reader(t, j, "r", FromOldest)
-				_ = all.commit(position{8, 7}) // in memory
+				_ = all.commit(segment.Position{Next: 8, Index: 7}) // in memory
 				begin(t, j)
 				if len(segmentsIn(fs)) < len(segmentsIn(before)) {
 					t.Error("a segment was removed that has records which a reader needs")
@@ -108,10 +111,10 @@ func TestACursorBeyondTheEndBeginsWithTheOldest(t *testing.T) {
 	j := open(t, "/j", still(fs))
 	id := j.who.ID
 	abandon(j)
-	copy(fs.Names["/j/cursor-r"].Data, slot.Encode(99, position{lostStateStep, 5}.encode(id)))
+	copy(fs.Names["/j/cursor-r"].Data, slot.Encode(99, cursor.Encode(segment.Position{Next: state.LostStep, Index: 5}, id)))
 	j = open(t, "/j", still(fs))
 	got, skipped := drain(t, reader(t, j, "r", FromOldest))
-	if len(got) != patientRecords || skipped > 0 || j.Damage().Cursors != 1 {
-		t.Errorf("%d records, %d skipped, damage %+v", len(got), skipped, j.Damage())
+	if len(got) != patientRecords || skipped > 0 || j.Stats().Damage.Cursors != 1 {
+		t.Errorf("%d records, %d skipped, damage %+v", len(got), skipped, j.Stats().Damage)
 	}
 }

@@ -14,12 +14,11 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 )
 
-// Tail calls visit for each readable record of the newest segment that has
-// any, oldest first. The data is valid until visit returns. It reads one segment,
-// however many there are, and moves no reader. The error says that there may be more
-// records, which cannot be read.
+// Tail calls visit for each readable record of the newest segment with records, oldest
+// first. The data is valid until visit returns. Tail reads only that segment, and moves no
+// reader. An error means that there may be more records, which cannot be read.
 func (j *Journal) Tail(visit func(data []byte)) error {
-	for _, s := range slices.Backward(j.spans()) {
+	for _, s := range slices.Backward(j.index.spans()) {
 		found := false
 		_, err := j.visit(s, s.first, func(r Record) uint64 {
 			found = true
@@ -36,14 +35,13 @@ func (j *Journal) Tail(visit func(data []byte)) error {
 	return nil
 }
 
-// Visit calls visit for the record with number from, or the first readable one
-// after it, then for the one with the number that visit returns, or the first one
-// after that; until visit returns 0, or the journal ends. Numbers that are not
-// greater than the last are taken for the next. The data is valid until visit
-// returns. Of a segment it reads what stands before the record too. It moves no
-// reader. The error says that there may be more records, which cannot be read.
+// Visit calls visit for the record with number from, or the first readable record after
+// it. It continues with the number that visit returns, until visit returns 0 or the journal
+// ends. A number that is not greater than the last means the next record. The data is valid
+// until visit returns. Visit also reads the part of a segment before the record. It moves no
+// reader. An error means that there may be more records, which cannot be read.
 func (j *Journal) Visit(from uint64, visit func(Record) (next uint64)) (err error) {
-	for _, s := range j.spans() {
+	for _, s := range j.index.spans() {
 		if s.end <= from {
 			continue
 		}
@@ -57,18 +55,19 @@ func (j *Journal) Visit(from uint64, visit func(Record) (next uint64)) (err erro
 	return nil
 }
 
-// A span is what one segment held at some time.
+// A span is the range of a segment at some time.
 type span struct {
 	first, end uint64 // numbers
 	size       int64
 }
 
-func (j *Journal) spans() []span {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	spans := make([]span, len(j.segments))
-	for i, s := range j.segments {
-		spans[i] = span{s.first, j.next, s.size}
+// spans returns the ranges of all segments.
+func (x *index) spans() []span {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	spans := make([]span, len(x.segments))
+	for i, s := range x.segments {
+		spans[i] = span{s.first, x.Next, s.size}
 		if i > 0 {
 			spans[i-1].end = s.first
 		}
@@ -76,8 +75,8 @@ func (j *Journal) spans() []span {
 	return spans
 }
 
-// visit is Visit within a segment, which may have been removed since. It returns
-// the number that is wanted next.
+// visit is Visit within a segment, which may have been removed in the meantime. It returns
+// the next number to visit.
 func (j *Journal) visit(s span, from uint64, visit func(Record) uint64) (next uint64, err error) {
 	file, err := j.fs.Open(j.path(segment.Name(s.first)), unix.O_RDONLY)
 	if errors.Is(err, os.ErrNotExist) {
@@ -86,7 +85,7 @@ func (j *Journal) visit(s span, from uint64, visit func(Record) uint64) (next ui
 	if err != nil {
 		return from, err
 	}
-	defer file.Close() // only read
+	defer file.Close() // nothing was written
 	scan := segment.Scanner{Mark: j.who.Mark, Lenient: true, Damaged: func(int64, int64) {}}
 	scan.Reset(file, min(segment.HeaderLen, s.size), s.size, s.first, s.end)
 	for from > 0 {
@@ -102,10 +101,11 @@ func (j *Journal) visit(s span, from uint64, visit func(Record) uint64) (next ui
 	return from, nil
 }
 
+// visitFrame is Visit within a frame.
 func visitFrame(f *segment.Frame, from uint64, visit func(Record) uint64) (next uint64) {
 	rest := f.Payload
 	for i := range f.Count {
-		rec := Record{Seq: f.First + i, Time: f.Received(), index: f.Index + i}
+		rec := Record{Seq: f.First + i, Time: f.Received(), Index: f.Index + i}
 		rec.Data, rest = segment.Message(rest)
 		if from > 0 && rec.Seq >= from {
 			from = visit(rec)

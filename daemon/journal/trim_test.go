@@ -76,13 +76,13 @@ func TestTrimUpToASegmentWithoutRecords(t *testing.T) {
 	j := open(t, "/j", still(memfs.New()))
 	r := reader(t, j, "r", FromOldest)
 	fill(t, j, 10)
-	j.appendMu.Lock()
-	err := j.rotate()
-	j.appendMu.Unlock()
+	j.writer.mu.Lock()
+	err := j.writer.rotate()
+	j.writer.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if dropped, err := r.Trim(0, j.opts.Now().Add(time.Hour)); dropped != 10 || err != nil || r.Backlog() != 0 {
+	if dropped, err := r.Trim(0, j.now().Add(time.Hour)); dropped != 10 || err != nil || r.Backlog() != 0 {
 		t.Errorf("dropped %d, %v, %d behind the cursor", dropped, err, r.Backlog())
 	}
 	put(t, j, 99, "new")
@@ -130,11 +130,11 @@ func TestTrimReadsNoSegmentThatGoesWhole(t *testing.T) {
 		read     int64 // bytes, at the most
 	}{
 		{"no limits", 0, time.Time{}, 0, 0},
-		{"not so much", j.Bytes(), time.Time{}, 0, 0},
+		{"not so much", j.Stats().Bytes, time.Time{}, 0, 0},
 		{"not so old", 0, epoch, 0, 1000},
 		{"not so old, again", 0, epoch, 0, 0},
 		{"too old", 0, epoch.Add(200 * time.Second), 200, 2000},
-		{"too old, again", j.Bytes(), epoch.Add(200 * time.Second), 0, 0},
+		{"too old, again", j.Stats().Bytes, epoch.Add(200 * time.Second), 0, 0},
 		{"too much", 10 * 300, time.Time{}, 91, 2000},
 		{"all too old", 0, epoch.Add(time.Hour), 9, 4000},
 		{"nothing left", 1, epoch.Add(time.Hour), 0, 0},

@@ -16,6 +16,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/daemon/journal/cursor"
+	"github.com/genltestd/genltestd/daemon/journal/damage"
+	"github.com/genltestd/genltestd/daemon/journal/layout"
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
@@ -68,16 +71,16 @@ func awayForAWhile(t *testing.T, what string, fs *memfs.FS, fail func(memfs.Op) 
 			u.round(t)
 		}
 		if start == 2 && !u.round(t) {
-			t.Errorf("%s: it does not recover: %v", what, j.Fault())
+			t.Errorf("%s: it does not recover: %v", what, j.Stats().Fault)
 		}
 		for name, more := range u.got {
 			got[name] = append(got[name], more...)
 		}
-		if d := j.Damage(); u.skipped > 0 || d.Records > 0 {
+		if d := j.Stats().Damage; u.skipped > 0 || d.Records > 0 {
 			t.Errorf("%s: start %d: %d records skipped, damage %+v", what, start, u.skipped, d)
 		}
 		if u.appended {
-			texts[j.Last()] = "new"
+			texts[j.Stats().Last] = "new"
 		}
 		if !killed {
 			_ = j.Close() // it cannot write its state, perhaps
@@ -116,8 +119,8 @@ func TestASegmentOfAnotherUser(t *testing.T) {
 	if n > 0 || !errors.Is(err, unix.EACCES) || !strings.Contains(err.Error(), newest) {
 		t.Fatalf("%d records behind it, %v", n, err)
 	}
-	if j.Unreadable() != 1 || !strings.Contains(lines.String(), newest) {
-		t.Errorf("%d segments are unreadable, log:\n%s", j.Unreadable(), &lines)
+	if j.Stats().Unreadable != 1 || !strings.Contains(lines.String(), newest) {
+		t.Errorf("%d segments are unreadable, log:\n%s", j.Stats().Unreadable, &lines)
 	}
 	fs.Fail = nil
 	n, skipped, err := readSome(r)
@@ -125,8 +128,8 @@ func TestASegmentOfAnotherUser(t *testing.T) {
 	if want := 3*(tailBatches(fs, segmentsIn(base))-1) + 1; n != want || skipped > 0 || err != nil {
 		t.Errorf("%d records, %d skipped, %v; want %d of %d", n, skipped, err, want, len(texts))
 	}
-	if j.Unreadable() != 0 || !strings.Contains(lines.String(), "can be read again") {
-		t.Errorf("%d segments are unreadable, log:\n%s", j.Unreadable(), &lines)
+	if j.Stats().Unreadable != 0 || !strings.Contains(lines.String(), "can be read again") {
+		t.Errorf("%d segments are unreadable, log:\n%s", j.Stats().Unreadable, &lines)
 	}
 }
 
@@ -160,8 +163,8 @@ func TestAnOutageOfTheDiskIsNoDamage(t *testing.T) {
 	}
 	fs.Fail = nil
 	got, skipped := drain(t, r)
-	if n += len(got); n != patientRecords || skipped > 0 || j.Damage() != (Damage{}) {
-		t.Errorf("%d records, %d skipped, damage %+v", n, skipped, j.Damage())
+	if n += len(got); n != patientRecords || skipped > 0 || j.Stats().Damage != (damage.Counts{}) {
+		t.Errorf("%d records, %d skipped, damage %+v", n, skipped, j.Stats().Damage)
 	}
 }
 
@@ -173,14 +176,14 @@ func TestASegmentThatIsTooLarge(t *testing.T) {
 	put(t, j, 1, "one")
 	begin(t, j)
 	abandon(j)
-	if err := os.Truncate(filepath.Join(dir, metaName), 1<<40); err != nil {
+	if err := os.Truncate(filepath.Join(dir, layout.MetaName), 1<<40); err != nil {
 		t.Skipf("the file system has no files so large: %v", err)
 	}
-	if err := os.Truncate(filepath.Join(dir, cursorPrefix+"r"), 1<<40); err != nil {
+	if err := os.Truncate(filepath.Join(dir, cursor.Prefix+"r"), 1<<40); err != nil {
 		t.Fatal(err)
 	}
 	within(t, func() {
-		if said := useAll(dir); !strings.Contains(said, metaName) {
+		if said := useAll(dir); !strings.Contains(said, layout.MetaName) {
 			t.Errorf("the journal says %q", said)
 		}
 	})

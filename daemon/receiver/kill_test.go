@@ -28,6 +28,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/inbox"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/daemon/journal/verify"
 	"github.com/genltestd/genltestd/daemon/receiver"
 	"github.com/genltestd/genltestd/metrics"
 )
@@ -112,7 +114,7 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 	}
 
 	next := uint64(1)
-	_, err = journal.Dump(filepath.Join(dir, "journal"), func(_ string, r journal.Record) error {
+	_, err = verify.Dump(filepath.Join(dir, "journal"), func(_ string, r segment.Record) error {
 		fields, err := genl.Decode(r.Data)
 		if err != nil || fields.KernelSeq != next {
 			return fmt.Errorf("record %d is event %d, %w; want event %d", r.Seq, fields.KernelSeq, err, next)

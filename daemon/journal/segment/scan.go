@@ -170,13 +170,13 @@ func (s *Scanner) buffered(off int64) []byte {
 	return nil
 }
 
-// fill returns at least want bytes that start at off, or fewer at Limit.
-func (s *Scanner) fill(off, want int64) ([]byte, error) {
-	want = min(want, s.Limit-off)
-	if b := s.buffered(off); int64(len(b)) >= want {
+// fill returns the bytes that start at off, with the length least or more, but not beyond Limit.
+func (s *Scanner) fill(off, least int64) ([]byte, error) {
+	least = min(least, s.Limit-off)
+	if b := s.buffered(off); int64(len(b)) >= least {
 		return b[:min(int64(len(b)), s.Limit-off)], nil
 	}
-	n := min(max(want, ChunkBytes), s.Limit-off)
+	n := min(max(least, ChunkBytes), s.Limit-off)
 	if int64(cap(s.buf)) < n {
 		s.buf = make([]byte, max(n, min(ChunkBytes, s.Limit)))
 	}

@@ -78,7 +78,7 @@ func parse(b []byte) (version uint64, value []byte, ok bool) {
 	return binary.LittleEndian.Uint64(b[16:]), b[24:], true
 }
 
-// Read returns the value of a slot file. ok is false if the file has no valid slot. A
+// Read returns the value of a slot file. ok is false without a valid slot. A
 // slot that cannot be read is an error, because it may be the newest.
 func Read(fs vfs.FS, path string) (value []byte, ok bool, err error) {
 	file, err := fs.Open(path, unix.O_RDONLY)
@@ -110,7 +110,7 @@ func scan(file vfs.File) (s *File, value []byte, ok bool, err error) {
 	return s, value, ok, nil
 }
 
-// Open opens a slot file for writing. ok is false if the file has no valid slot.
+// Open opens a slot file for writing. ok is false without a valid slot.
 func Open(fs vfs.FS, path string) (s *File, value []byte, ok bool, err error) {
 	file, err := fs.Open(path, unix.O_RDWR)
 	if err != nil {

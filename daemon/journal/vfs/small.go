@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
@@ -49,4 +50,19 @@ func WriteFile(fs FS, path string, b []byte) error {
 		err = fs.SyncDir(filepath.Dir(path))
 	}
 	return err
+}
+
+// RemoveSame removes a file, unless another file has got its name since f was listed.
+func RemoveSame(fs FS, path string, f FileInfo) (removed bool, err error) {
+	if f.Kind != "" {
+		return false, &os.PathError{Op: "remove", Path: path, Err: Irregular(f.Kind)}
+	}
+	now, err := fs.Stat(path)
+	if errors.Is(err, os.ErrNotExist) || err == nil && now.ID != f.ID {
+		return false, nil
+	}
+	if err == nil {
+		err = fs.Remove(path)
+	}
+	return err == nil, err
 }

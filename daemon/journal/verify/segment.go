@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package journal
+package verify
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/daemon/journal/layout"
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
-// segment checks one segment. The error is visit's, or says that the file is gone.
-func (c *checker) segment(info vfs.FileInfo, h *header, newest bool, end uint64, visit func(*segment.Frame) error) error {
+// checkSegment checks one segment. It returns the error of visit, or os.ErrNotExist if the
+// file was removed in the meantime.
+func (c *checker) checkSegment(info vfs.FileInfo, h *layout.Header, newest bool, end uint64, visit func(*segment.Frame) error) error {
 	path := filepath.Join(c.dir, info.Name)
 	c.sum.Segments++
 	c.sum.Bytes += info.Bytes
@@ -29,14 +32,14 @@ func (c *checker) segment(info vfs.FileInfo, h *header, newest bool, end uint64,
 		c.known = false
 		return nil
 	}
-	defer file.Close() // only read
+	defer file.Close() // nothing was written
 	first, _ := segment.ParseName(info.Name)
 	size := min(info.Bytes, segment.MaxLen)
 	if size < info.Bytes {
-		c.problem(Problem{Path: path, Offset: size, Bytes: info.Bytes - size, What: "beyond the largest size of a segment, not read"})
+		c.problem(Problem{Path: path, Offset: size, Bytes: info.Bytes - size, What: "beyond the maximum size of a segment; not read"})
 	}
 	start := min(segment.HeaderLen, size)
-	if h.ok {
+	if h.OK {
 		c.expect(path, 0, h.Index)
 	}
 	scan := segment.Scanner{Mark: c.who.Mark, Lenient: true}
@@ -54,7 +57,7 @@ func (c *checker) segment(info vfs.FileInfo, h *header, newest bool, end uint64,
 	for frames := 0; ; frames++ {
 		f, err := scan.Next()
 		if err != nil {
-			c.endSegment(path, size, h, newest && frames == 0, notEOF(err))
+			c.endSegment(path, size, h, newest && frames == 0, err)
 			return nil
 		}
 		c.expect(path, scan.Off-f.Length, f.Index)
@@ -65,35 +68,36 @@ func (c *checker) segment(info vfs.FileInfo, h *header, newest bool, end uint64,
 	}
 }
 
-// endSegment judges the header, once it is known whether frames follow it. err says why
-// the rest cannot be read.
-func (c *checker) endSegment(path string, size int64, h *header, bare bool, err error) {
+// endSegment checks the header, after the frames. bare means that the newest segment
+// contains no frame. err is the error that ended the scan.
+func (c *checker) endSegment(path string, size int64, h *layout.Header, bare bool, err error) {
 	switch {
-	case err != nil:
+	case !errors.Is(err, io.EOF):
 		c.problem(Problem{Path: path, What: notRead(err)})
 		c.known = false
-	case h.ok:
-	case h.err != nil:
-		c.problem(Problem{Path: path, Bytes: min(segment.HeaderLen, size), What: notRead(h.err)})
+	case h.OK:
+	case h.Err != nil:
+		c.problem(Problem{Path: path, Bytes: min(segment.HeaderLen, size), What: notRead(h.Err)})
 	case bare:
-		c.torn = Problem{Path: path, Bytes: size, What: "neither a header nor a batch"}
+		c.torn = Problem{Path: path, Bytes: size, What: "neither a layout.Header nor a batch"}
 	default:
 		c.problem(Problem{Path: path, Bytes: min(segment.HeaderLen, size), What: "damaged segment header"})
 	}
 }
 
+// checkSegments checks all segments in their order.
 func (c *checker) checkSegments(segments []vfs.FileInfo, frame func(*segment.Frame) error) error {
 	segments, headers := c.ownSegments(segments)
 	for i, f := range segments {
 		end := ^uint64(0)
 		for k := i + 1; k < len(segments) && end == ^uint64(0); k++ {
-			if headers[k].ok {
+			if headers[k].OK {
 				end = headers[k].First
 			}
 		}
-		err := c.segment(f, &headers[i], i == len(segments)-1, end, frame)
+		err := c.checkSegment(f, &headers[i], i == len(segments)-1, end, frame)
 		if errors.Is(err, os.ErrNotExist) {
-			c.known = false // the daemon has removed it since, and may have those before it
+			c.known = false // the daemon has removed it, and possibly the segments before it
 		} else if err != nil {
 			return err
 		}
@@ -101,15 +105,15 @@ func (c *checker) checkSegments(segments []vfs.FileInfo, frame func(*segment.Fra
 	return nil
 }
 
-// ownSegments leaves out the files that are none of this journal's segments. The
-// headers that remain are sure or not ok.
-func (c *checker) ownSegments(files []vfs.FileInfo) (segments []vfs.FileInfo, headers []header) {
+// ownSegments removes the files that are not segments of this journal from the list. Each
+// remaining header fits the name of its file, or is not intact.
+func (c *checker) ownSegments(files []vfs.FileInfo) (segments []vfs.FileInfo, headers []layout.Header) {
 	for _, f := range files {
 		path := filepath.Join(c.dir, f.Name)
-		h := readHeader(c.fs, path)
+		h := layout.ReadHeader(c.fs, path)
 		first, _ := segment.ParseName(f.Name)
-		if h.ok && (h.Identity != c.who || h.First != first) {
-			c.problem(Problem{Path: path, Bytes: f.Bytes, What: "no part of this journal: copied, renamed, or of another one"})
+		if h.OK && (h.Identity != c.who || h.First != first) {
+			c.problem(Problem{Path: path, Bytes: f.Bytes, What: "not a part of this journal: copied, renamed, or of another journal"})
 			continue
 		}
 		segments, headers = append(segments, f), append(headers, h)
