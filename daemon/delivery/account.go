@@ -14,9 +14,8 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// An account says where each event of a sink is, and moves the cursor past those
-// that have found their fate. All of it changes under one lock, so that it is whole
-// whenever somebody looks.
+// An account counts the outcome of each event of a sink, and moves the cursor past the
+// events that have one. One lock guards all of it, so State is consistent at any moment.
 type account struct {
 	clock   Clock
 	reader  Reader
@@ -24,16 +23,16 @@ type account struct {
 	health  *health
 
 	mu      sync.Mutex
-	state   metrics.SinkState // Events and Waiting are derived, not kept
-	claimed uint64            // records past the cursor that the state has
-	last    journal.Record    // that the cursor was moved to
-	moves   uint64            // times that the oldest batch, or the cursor, got on
-	open    []*batch          // in the journal's order, the first one not yet dealt with first
-	idle    []*batch
+	state   metrics.SinkState // without Events and Waiting, which State computes
+	claimed uint64            // records after the cursor that state already counts
+	last    journal.Record    // last record that the cursor has passed
+	moves   uint64            // how often the oldest batch or the cursor has advanced
+	open    []*batch          // batches that the cursor has not passed, in journal order
+	idle    []*batch          // empty batches for reuse
 }
 
-// begin returns an empty batch.
-func (a *account) begin() *batch {
+// newBatch returns an empty batch.
+func (a *account) newBatch() *batch {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if n := len(a.idle); n > 0 {
@@ -44,52 +43,52 @@ func (a *account) begin() *batch {
 	return &batch{}
 }
 
-// enter puts a batch in its place in the journal's order.
-func (a *account) enter(b *batch) {
+// add appends a batch to the open ones. Its range must follow those before it.
+func (a *account) add(b *batch) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.open = append(a.open, b)
 }
 
-// drop gives back a batch that was not entered.
-func (a *account) drop(b *batch) {
+// recycle makes a batch that was not added available for reuse.
+func (a *account) recycle(b *batch) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b.clear()
 	a.idle = append(a.idle, b)
 }
 
-// replaying reports whether a batch of dead letters is not dealt with.
+// replaying reports whether a batch of dead letters is open.
 func (a *account) replaying() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.ContainsFunc(a.open, func(b *batch) bool { return b.replay })
 }
 
-// left returns the batches that are not dealt with, in the journal's order.
-func (a *account) left() []*batch {
+// unfinished returns the batches that are not finished, in journal order.
+func (a *account) unfinished() []*batch {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(a.open), func(b *batch) bool { return b.over })
+	return slices.DeleteFunc(slices.Clone(a.open), func(b *batch) bool { return b.finished })
 }
 
-// underway returns how many batches are not dealt with.
-func (a *account) underway() int {
+// openBatches returns the number of batches that the cursor has not passed.
+func (a *account) openBatches() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return len(a.open)
 }
 
-// A reading counts what was read for a batch.
-type reading struct {
+// readCounts counts the records that were read for a batch.
+type readCounts struct {
 	records, skipped     uint64
 	undecoded, ruleFails uint64
 	filtered             uint64
 	suppressed           map[string]uint64 // by reason
 }
 
-// took notes what was read for a batch, and the items that were made of it.
-func (a *account) took(r *reading, items []item) {
+// addRead counts the records that were read for a batch, and the items made from them.
+func (a *account) addRead(r *readCounts, items []item) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := &a.state
@@ -108,48 +107,49 @@ func (a *account) took(r *reading, items []item) {
 	a.claimed += r.records + r.skipped
 }
 
-// A fate is what becomes of an event in the end, but for being taken.
-type fate string
+// An outcome is the final state of an event that passed the rules.
+type outcome string
 
 const (
-	taken        fate = "taken"
-	deadLettered fate = "dead letter"
-	tooOld       fate = metrics.DroppedAge
-	tooFarBehind fate = metrics.DroppedLag
+	delivered    outcome = "delivered"
+	deadLettered outcome = "dead letter"
+	tooOld       outcome = metrics.DroppedAge
+	tooFarBehind outcome = metrics.DroppedLag
 )
 
-// done notes the fate of the items of b for which it is decided, and reports whether
-// that is all of them: then b is no longer the caller's.
-func (a *account) done(b *batch) (over bool) {
+// settle counts the outcomes that b has gained, and reports whether b is finished. The
+// caller must not use a finished batch.
+func (a *account) settle(b *batch) (finished bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if ages := (&ages{clock: a.clock, now: a.clock.Steady(a.clock.Now())}); b.done < b.decided {
-		good, refused := false, uint64(0)
-		for ; b.done < b.decided; b.done++ {
-			i := &b.items[b.done]
-			a.one(i, b.replay, ages)
-			switch i.fate {
-			case taken:
-				good, refused = true, 0
+	if ages := (&ages{clock: a.clock, now: a.clock.Steady(a.clock.Now())}); b.counted < b.decided {
+		accepted, refused := false, uint64(0)
+		for ; b.counted < b.decided; b.counted++ {
+			i := &b.items[b.counted]
+			a.count(i, b.replay, ages)
+			switch i.outcome {
+			case delivered:
+				accepted, refused = true, 0
 			case deadLettered:
 				refused++
 			}
 		}
-		a.health.delivered(good, refused)
+		a.health.noteOutcomes(accepted, refused)
 		if a.open[0] == b {
 			a.moves++
 		}
 	}
-	over = b.done == len(b.items)
-	b.over = over
+	finished = b.counted == len(b.items)
+	b.finished = finished
 	a.commit()
-	return over
+	return finished
 }
 
-func (a *account) one(i *item, replay bool, ages *ages) {
+// count counts one item. The caller must hold mu.
+func (a *account) count(i *item, replay bool, ages *ages) {
 	s := &a.state
 	switch {
-	case replay && i.fate == taken:
+	case replay && i.outcome == delivered:
 		s.Replayed++
 		return
 	case replay:
@@ -159,22 +159,23 @@ func (a *account) one(i *item, replay bool, ages *ages) {
 		return
 	}
 	s.InFlight--
-	switch i.fate {
-	case taken:
+	switch i.outcome {
+	case delivered:
 		s.Delivered++
 		a.latency.Observe(ages.of(i.record.Time).Seconds())
 	case deadLettered:
 		s.DeadLettered++
 	default:
-		s.Dropped[string(i.fate)]++
+		s.Dropped[string(i.outcome)]++
 	}
 }
 
-// ages measures those of events, most of which were received at the same time.
+// ages computes the ages of events. It caches the last one, because most events of a batch
+// were received at the same time.
 type ages struct {
 	clock    Clock
 	now      time.Time // steady
-	received time.Time // of the last one,
+	received time.Time // of the cached event
 	age      time.Duration
 }
 
@@ -185,78 +186,79 @@ func (a *ages) of(received time.Time) time.Duration {
 	return a.age
 }
 
-// commit moves the cursor over the first batches, as far as they are dealt with.
-// The caller holds mu.
+// commit moves the cursor past the counted items at the start of the open batches. The
+// caller must hold mu.
 func (a *account) commit() {
 	var last journal.Record
-	var dealt uint64
+	var passed uint64
 	for len(a.open) > 0 {
 		b := a.open[0]
-		for ; b.committed < b.done; b.committed++ {
+		for ; b.committed < b.counted; b.committed++ {
 			if i := &b.items[b.committed]; i.span > 0 {
-				dealt += i.span
+				passed += i.span
 				last = i.record
 			}
 		}
-		if !b.over {
+		if !b.finished {
 			break
 		}
 		if b.tail > 0 {
-			dealt += b.tail
+			passed += b.tail
 			last = b.last
 		}
 		a.open = append(a.open[:0], a.open[1:]...)
 		b.clear()
 		a.idle = append(a.idle, b)
 	}
-	if dealt == 0 {
+	if passed == 0 {
 		return
 	}
-	a.claimed -= dealt
+	a.claimed -= passed
 	a.moves++
 	a.last = last
-	a.write()
+	a.writeCursor()
 }
 
-// write writes the cursor, also once more after an error. The caller holds mu.
-func (a *account) write() {
+// writeCursor writes the cursor. It can be called again after an error. The caller must
+// hold mu.
+func (a *account) writeCursor() {
 	if err := a.reader.Commit(a.last); err != nil {
-		a.health.set(cursorWrites, "cannot write the cursor; after a crash events would be delivered again", err)
+		a.health.set(cursorWrites, "cannot write the cursor; after a crash, events would be delivered again", err)
 		return
 	}
 	a.health.clear(cursorWrites)
 }
 
-// writeAgain writes the cursor if that failed before.
-func (a *account) writeAgain() {
+// retryCursor writes the cursor if the last attempt failed.
+func (a *account) retryCursor() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.health.failing(cursorWrites) {
-		a.write()
+		a.writeCursor()
 	}
 }
 
-// trim drops what is in the journal beyond a limit, and nobody has in hand. The cursor
-// moves and the account changes at once, for whoever looks.
-func (a *account) trim(maxBytes int64, oldest time.Time, f fate) (dropped uint64, err error) {
+// trim drops the records that exceed a limit and were not read yet. The cursor and the
+// counters change together.
+func (a *account) trim(maxBytes int64, oldest time.Time, o outcome) (dropped uint64, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	dropped, err = a.reader.Trim(maxBytes, oldest)
-	a.state.Dropped[string(f)] += dropped
+	a.state.Dropped[string(o)] += dropped
 	if dropped > 0 {
 		a.moves++
 	}
 	return dropped, err
 }
 
-// failed counts an attempt that the sink has not taken all of.
-func (a *account) failed() {
+// addFailure counts an attempt of which the sink did not accept all events.
+func (a *account) addFailure() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.state.Failures++
 }
 
-// State returns the account at this moment, and how often it has moved until then.
+// State returns the current counters, and the number of moves.
 func (a *account) State() (_ metrics.SinkState, moves uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

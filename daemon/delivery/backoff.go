@@ -8,50 +8,49 @@ import (
 )
 
 const (
-	// maxRetryAfter bounds what the other side may ask for: a server that says a year
-	// by mistake is not to be waited for that long.
+	// maxRetryAfter bounds the pause that a server can request, so that a wrong value,
+	// such as a year, does not stop delivery.
 	maxRetryAfter = time.Hour
-	// rampShare of the longest pause is the first one after a recovery.
+	// rampShare is the share of the longest pause that is the first pause after a recovery.
 	rampShare = 32
 )
 
-// A pace says how long to wait between attempts: longer with each failure, and
-// after a recovery less with each success, so that a server that has just come back
-// is not met by everybody at once.
-type pace struct {
+// A backoff computes the pauses between attempts. They grow with each failure. After a
+// recovery they shrink with each success, so that a server that has just recovered does
+// not receive the full load at once.
+type backoff struct {
 	shortest, longest time.Duration
-	failures          int // in a row, without progress
+	failures          int // consecutive failures without progress
 	ramp              time.Duration
 }
 
-// failed returns the pause after an attempt that failed. asked is what the other
-// side wants it to be at least.
-func (p *pace) failed(progress bool, asked time.Duration) time.Duration {
+// failed returns the pause after a failed attempt. requested is the minimum that the
+// server asked for.
+func (b *backoff) failed(progress bool, requested time.Duration) time.Duration {
 	if progress {
-		p.failures = 0
+		b.failures = 0
 	}
-	p.failures++
-	return max(backoff(p.failures, p.shortest, p.longest), min(asked, maxRetryAfter))
+	b.failures++
+	return max(fullJitter(b.failures, b.shortest, b.longest), min(requested, maxRetryAfter))
 }
 
-// succeeded returns the pause after an attempt that succeeded, mostly 0.
-func (p *pace) succeeded() time.Duration {
-	if p.failures > 1 {
-		p.ramp = min(ceiling(p.failures, p.shortest, p.longest), p.longest/rampShare)
+// succeeded returns the pause after a successful attempt, usually 0.
+func (b *backoff) succeeded() time.Duration {
+	if b.failures > 1 {
+		b.ramp = min(ceiling(b.failures, b.shortest, b.longest), b.longest/rampShare)
 	}
-	p.failures = 0
-	if p.ramp < time.Millisecond {
+	b.failures = 0
+	if b.ramp < time.Millisecond {
 		return 0
 	}
-	pause := rand.N(p.ramp)
-	p.ramp /= 2
+	pause := rand.N(b.ramp)
+	b.ramp /= 2
 	return pause
 }
 
-// backoff returns a random time up to a ceiling that doubles with each failure
-// ("full jitter"), so that many daemons do not return at once to a server that has
-// come back. It is never less than half of shortest.
-func backoff(failures int, shortest, longest time.Duration) time.Duration {
+// fullJitter returns a random pause. Its ceiling doubles with each failure, so that many
+// daemons do not retry at the same moment. The pause is at least half of shortest.
+func fullJitter(failures int, shortest, longest time.Duration) time.Duration {
 	return max(rand.N(ceiling(failures, shortest, longest)+1), shortest/2)
 }
 

@@ -13,20 +13,20 @@ func TestBackoffGrowsWithJitterUpToItsLimit(t *testing.T) {
 		most := min(shortest<<min(max(failures-1, 0), 20), longest)
 		different := map[time.Duration]bool{}
 		for range 100 {
-			d := backoff(failures, shortest, longest)
+			d := fullJitter(failures, shortest, longest)
 			if d < shortest/2 || d > most {
-				t.Fatalf("backoff(%d) = %v, want %v to %v", failures, d, shortest/2, most)
+				t.Fatalf("fullJitter(%d) = %v, want %v to %v", failures, d, shortest/2, most)
 			}
 			different[d] = true
 		}
 		if len(different) < 10 {
-			t.Errorf("backoff(%d) has no jitter", failures)
+			t.Errorf("fullJitter(%d) has no jitter", failures)
 		}
 	}
 }
 
 func TestAfterARecoveryThePausesEnd(t *testing.T) {
-	p := pace{shortest: 100 * time.Millisecond, longest: 30 * time.Second}
+	p := backoff{shortest: 100 * time.Millisecond, longest: 30 * time.Second}
 	if pause := p.succeeded(); pause != 0 {
 		t.Errorf("a pause of %v without a failure", pause)
 	}

@@ -10,45 +10,44 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 )
 
-// An item is what delivery knows of one event on its way to the sink.
+// An item is the delivery state of one event.
 type item struct {
-	record   journal.Record // empty of what tells of suppressed events
-	summary  bool           // it tells of suppressed events, and is none of the journal
-	span     uint64         // records of the journal that are dealt with when this one is
-	attempts int            // that were made with it among others, and failed
-	fate     fate           // once it is decided
+	record   journal.Record // empty for a summary of suppressed events
+	summary  bool           // the event is a summary of suppressed events, not a journal record
+	span     uint64         // journal records that are finished together with this item
+	attempts int            // failed attempts that contained the event
+	outcome  outcome        // empty until it is decided
 }
 
-func (i item) taken() bool { return i.fate == taken }
+func (i item) delivered() bool { return i.outcome == delivered }
 
-// A batch is a stretch of the journal, and the events in it that the sink is to
-// get. It is used by one goroutine at a time, and has all that another needs to go on
-// with it.
+// A batch is a range of the journal with the events of it that the sink receives. One
+// goroutine uses it at a time. It contains all state that another one needs to continue.
 type batch struct {
 	items  []item
-	events []event.Event  // those of the items
-	bytes  int            // of the items' texts
-	last   journal.Record // up to which the batch reaches; without its data
-	tail   uint64         // records behind the last item
-	begun  time.Time      // when the first record was read; zero when the batch is empty
+	events []event.Event  // the events of items, in the same order
+	bytes  int            // length of the texts of all items
+	last   journal.Record // last record of the range, without its data
+	tail   uint64         // records after the last item
+	begun  time.Time      // time of the first read; zero before it
 	memory arena
 
 	letters letters
 
-	replay    bool // dead letters, which are in no stretch of the journal
-	decided   int  // items whose fate is known
-	done      int  // and items that it was counted for
-	committed int  // and items that the cursor has passed
-	over      bool // all have
+	replay    bool // contains dead letters, which are not part of the journal's range
+	decided   int  // number of items that have an outcome
+	counted   int  // number of items that the account has counted
+	committed int  // number of items that the cursor has passed
+	finished  bool // all items are counted
 }
 
-// clear makes the batch empty.
+// clear makes the batch empty and keeps its memory.
 func (b *batch) clear() {
 	*b = batch{items: b.items[:0], events: b.events[:0], memory: b.memory, letters: letters{waiting: b.letters.waiting[:0]}}
 	b.memory.clear()
 }
 
-// empty reports whether nothing was read for the batch, and it tells of nothing.
+// empty reports whether the batch has neither records nor summaries.
 func (b *batch) empty() bool { return b.begun.IsZero() && len(b.items) == 0 }
 
 func (b *batch) add(i item, e *event.Event) {
@@ -56,30 +55,30 @@ func (b *batch) add(i item, e *event.Event) {
 	b.events = append(b.events, *e)
 }
 
-// left are the items that have no fate yet, and their events.
-func (b *batch) left() ([]item, []event.Event) { return b.items[b.decided:], b.events[b.decided:] }
+// undecided returns the items without an outcome, and their events.
+func (b *batch) undecided() ([]item, []event.Event) { return b.items[b.decided:], b.events[b.decided:] }
 
-// decide gives the next n items a fate.
-func (b *batch) decide(n int, f fate) {
+// decide sets the outcome of the next n items.
+func (b *batch) decide(n int, o outcome) {
 	for i := range b.items[b.decided : b.decided+n] {
-		b.items[b.decided+i].fate = f
+		b.items[b.decided+i].outcome = o
 	}
 	b.decided += n
 }
 
-// uncounted are the items whose fate is decided and not counted.
-func (b *batch) uncounted() []item { return b.items[b.done:b.decided] }
+// uncounted returns the items that have an outcome which is not counted yet.
+func (b *batch) uncounted() []item { return b.items[b.counted:b.decided] }
 
-// id names the event of an item.
+// id returns the id of the event of item i.
 func (b *batch) id(i int) deadletter.ID {
 	return deadletter.ID{Journal: b.events[i].JournalID, Seq: b.events[i].Seq}
 }
 
-// An arena keeps copies of records, whose memory the reader uses again. What it has
-// allocated it keeps: batches are much alike.
+// An arena holds copies of records, because the reader reuses its memory. It never frees
+// its chunks: batches need similar amounts.
 type arena struct {
 	chunks [][]byte
-	used   int // chunks that are full
+	used   int // number of full chunks
 }
 
 const chunkBytes = 64 << 10

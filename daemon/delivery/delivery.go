@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package delivery takes events from the journal to the sinks. Each sink has a
-// worker and a reader of its own, so a slow or dead sink delays no other.
+// Package delivery sends events from the journal to the sinks. Each sink has its own
+// worker and its own reader, so a slow or broken sink does not delay another.
 //
-// A worker gathers what its rules let pass into a batch, and a lane makes attempts
-// with it until each event has found its fate: taken by the sink, put with the dead
-// letters, or dropped by a limit. Then the reader's cursor moves past it, in order,
-// whatever order the lanes finish in.
+// A worker reads records, applies the rules of its sink and fills batches. A sender makes
+// attempts with a batch until every event has an outcome: delivered, written to the dead
+// letters, or dropped by a limit. The reader's cursor moves past events in journal order,
+// also when several senders finish their batches in a different order.
 //
 // # Health
 //
-// A sink is unhealthy while one of its sources has a fault. Every error path of a worker
-// is one of these sources, or leaves the sink healthy for the reason that is given:
+// A sink is unhealthy while one of its sources has a fault. Each error path of a worker
+// belongs to a source, or leaves the sink healthy for the reason in the table:
 //
-//	error of                    fault           over when
-//	Deliver, to be tried again  attempt         the next attempt succeeds
-//	Deliver, permanent          refused, when   the sink takes an event, or is replaced
-//	                            all recent are
-//	Deliver that does not end   stalled         anything moves
-//	DeadLetters.Add             dead_letters    it succeeds, or the sink takes the event
-//	DeadLetters.NextReplay      dead_letters    it succeeds; tried again without events
-//	DeadLetters.Remove          dead_letters    it succeeds; before any other attempt
-//	Reader.Read and TryRead     journal         it succeeds, or there is nothing to read
-//	Reader.Trim                 journal         it and the next read succeed
-//	Reader.Commit               cursor          it succeeds; tried again without events
-//	Decode                      decode, when    a record is decoded
-//	                            all recent are
-//	Rules.Evaluate              none: the event is delivered, and counted
-//	Sink.Close, Reader.Close    none: the sink is no longer used; it is logged
+//	error of                     fault           cleared when
+//	Deliver, temporary           attempt         the next attempt succeeds
+//	Deliver, permanent           refused, when   the sink accepts an event, or is replaced
+//	                             all recent are
+//	Deliver that does not return stalled         the account changes
+//	DeadLetters.Add              dead_letters    it succeeds, or the sink accepts the event
+//	DeadLetters.NextReplay       dead_letters    it succeeds; retried without events
+//	DeadLetters.Remove           dead_letters    it succeeds; before any other attempt
+//	Reader.Read and TryRead      journal         it succeeds, or all records are read
+//	Reader.Trim                  journal         it and the next read succeed
+//	Reader.Commit                cursor          it succeeds; retried without events
+//	Decode                       decode, when    a record is decoded
+//	                             all recent are
+//	Rules.Evaluate               no fault        the event is delivered, and counted
+//	Sink.Close, Reader.Close     no fault        logged; the sink is no longer used
 //
-// Each fault is in State, with the reason, and in the log. Nothing watches a worker in the
-// background: State itself notices that it has stalled, from one call to the next.
+// State contains each fault with its reason, and the log shows it. No goroutine watches a
+// worker: State detects a stall by comparing the account with the one of an earlier call.
 package delivery
 
 import (
@@ -43,19 +43,19 @@ import (
 	"github.com/genltestd/genltestd/daemon/match"
 )
 
-// Options are a worker's limits.
+// Options are the limits of a worker.
 type Options struct {
-	BatchEvents    int           // most events in one attempt
-	BatchBytes     int           // most bytes of their texts, if there is more than one
-	BatchWait      time.Duration // how long an event may wait for others
-	AttemptTimeout time.Duration // given to one attempt by its context
-	RetryMin       time.Duration // ceiling of the pause after the first failure
-	RetryMax       time.Duration // ceiling of any pause, but for what the other side asks for
-	MaxLagBytes    int64         // of the journal behind the cursor; 0 is no limit
-	MaxAge         time.Duration // of an event that was not taken; 0 is no limit
+	BatchEvents    int           // maximum events in one attempt
+	BatchBytes     int           // maximum bytes of their texts, if there are several events
+	BatchWait      time.Duration // maximum time that an event waits for others
+	AttemptTimeout time.Duration // timeout of one attempt, set in its context
+	RetryMin       time.Duration // maximum pause after the first failure
+	RetryMax       time.Duration // maximum pause, except where the server requests a longer one
+	MaxLagBytes    int64         // maximum journal bytes after the cursor; 0 means unlimited
+	MaxAge         time.Duration // maximum age of an undelivered event; 0 means unlimited
 }
 
-// A Reader is what a worker needs of a *journal.Reader.
+// A Reader is the part of a *journal.Reader that a worker uses.
 type Reader interface {
 	Read(ctx context.Context, records []journal.Record) (n int, skipped uint64, err error)
 	TryRead(records []journal.Record) (n int, skipped uint64, err error)
@@ -69,10 +69,10 @@ type Reader interface {
 
 var _ Reader = (*journal.Reader)(nil)
 
-// A Clock measures ages: see clock.Clock, which no step of the wall clock changes.
+// A Clock measures ages independently of steps of the wall clock; see clock.Clock.
 type Clock interface {
 	Now() time.Time
-	// Steady translates times of Now to a clock that is not stepped.
+	// Steady converts a time that Now returned to a clock that is never stepped.
 	Steady(t time.Time) time.Time
 }
 
@@ -82,10 +82,10 @@ type wallClock struct{}
 func (wallClock) Now() time.Time               { return time.Now() }
 func (wallClock) Steady(t time.Time) time.Time { return t }
 
-// A Decoder turns a record into an event.
+// A Decoder converts a record to an event.
 type Decoder func(journal.Record) (event.Event, error)
 
-// Rules are what a worker needs of a *match.Rules.
+// Rules is the part of a *match.Rules that a worker uses.
 type Rules interface {
 	Evaluate(e *event.Event) (match.Verdict, error)
 	Summaries(dst []event.Event, now time.Time, end bool) []event.Event
@@ -93,7 +93,7 @@ type Rules interface {
 
 var _ Rules = (*match.Rules)(nil)
 
-// DeadLetters are what a worker needs of a *deadletter.Box.
+// DeadLetters is the part of a *deadletter.Box that a worker uses.
 type DeadLetters interface {
 	Add(letters ...deadletter.Letter) error
 	Remove(ids ...deadletter.ID) (n int, err error)

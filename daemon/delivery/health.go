@@ -15,11 +15,11 @@ import (
 // A source is a part of the worker that can fail and recover.
 type source struct {
 	reason string // one of metrics.FaultReasons
-	part   string // where several parts have the same reason
-	lane   int    // of attempts
+	part   string // distinguishes parts with the same reason
+	sender int    // number of the sender whose attempts these are
 }
 
-// The sources beside the attempts of lanes, see attemptsOf.
+// The sources that all senders share. Each sender also has attemptsOf.
 var (
 	journalReads   = source{reason: metrics.FaultJournal}
 	cursorWrites   = source{reason: metrics.FaultCursor}
@@ -31,35 +31,35 @@ var (
 	progress       = source{reason: metrics.FaultStalled}
 )
 
-// attemptsOf is the source of one lane's attempts.
-func attemptsOf(lane int) source { return source{reason: metrics.FaultAttempt, lane: lane} }
+// attemptsOf returns the source of the attempts of one sender.
+func attemptsOf(sender int) source { return source{reason: metrics.FaultAttempt, sender: sender} }
 
-// A fault is what is wrong with a source at present.
+// A fault is the current error of a source.
 type fault struct {
-	message string // of the log line
+	message string // message of its log line
 	err     error
 	logged  bool
 }
 
-// health holds the faults of one sink. Each error path of the worker sets the fault of
-// its source, and progress of that source clears it: see the table in the package
-// documentation. It is safe for concurrent use.
+// health holds the current faults of one sink. Each error path of the worker sets the fault
+// of its source, and a success of that source clears it. The table in the package
+// documentation lists them. It is safe for concurrent use.
 type health struct {
 	log    *slog.Logger
 	limits *ratelog.Logger
 
-	mu      sync.Mutex
-	faults  map[source]fault
-	refused streak
-	decoded streak
-	stall   stall
+	mu       sync.Mutex
+	faults   map[source]fault
+	refusals streak
+	decoding streak
+	stall    stall
 }
 
 func newHealth(log *slog.Logger, limits *ratelog.Logger) *health {
 	return &health{log: log, limits: limits, faults: make(map[source]fault)}
 }
 
-// set notes the fault of a source, in place of an earlier one, and logs it.
+// set replaces the fault of a source, and logs it.
 func (h *health) set(s source, message string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -71,8 +71,8 @@ func (h *health) setLocked(s source, message string, err error) {
 	h.faults[s] = fault{message, err, shown || h.faults[s].logged}
 }
 
-// clear notes that the source works again. The log tells it if it has told the fault;
-// then it tells the next one at once, too.
+// clear removes the fault of a source. If the fault was logged, its end is logged too, and
+// the next fault of the source is logged at once.
 func (h *health) clear(s source) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -99,21 +99,21 @@ func (h *health) failing(s source) bool {
 	return failing
 }
 
-// replaced forgets what is known of sinks that are no longer used. Lanes from n on
-// do not exist any more.
-func (h *health) replaced(n int) {
+// sinksReplaced removes the faults of sinks that are no longer used. Only the senders
+// below n still exist.
+func (h *health) sinksReplaced(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.refused = streak{}
+	h.refusals = streak{}
 	delete(h.faults, refusals)
 	for s := range h.faults {
-		if s.lane >= n {
+		if s.sender >= n {
 			delete(h.faults, s)
 		}
 	}
 }
 
-// report adds the faults to the sink's state.
+// report adds the faults to the state of the sink.
 func (h *health) report(state *metrics.SinkState) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -122,19 +122,19 @@ func (h *health) report(state *metrics.SinkState) {
 	}
 }
 
-// badStreak is how many events in a row must end badly before the sink is unhealthy,
-// when others have ended well before: one refused event among many is not its fault.
+// badStreak is the number of consecutive bad events that make the sink unhealthy after it
+// has processed good ones. One refused event among many is not a fault of the sink.
 const badStreak = 5
 
-// A streak counts the events that have ended badly since one ended well.
+// A streak counts the bad events since the last good one.
 type streak struct {
 	bad  uint64
-	good bool // an event has ended well
+	good bool // there was a good event
 	last error
 }
 
-// add notes the outcome of some events: whether any has ended well, and how many have
-// ended badly after the last of those.
+// add counts a sequence of events: whether any was good, and how many were bad after the
+// last good one.
 func (s *streak) add(good bool, bad uint64) {
 	if good {
 		s.good, s.bad = true, 0
@@ -142,65 +142,65 @@ func (s *streak) add(good bool, bad uint64) {
 	s.bad += bad
 }
 
-// unhealthy reports whether everything recent has ended badly.
+// unhealthy reports whether all recent events were bad.
 func (s *streak) unhealthy() bool { return s.bad >= badStreak || s.bad > 0 && !s.good }
 
-// refuse notes why an event is refused for good, before its outcome is.
-func (h *health) refuse(cause error) {
+// noteRefusal stores why an event was permanently refused. noteOutcomes uses it.
+func (h *health) noteRefusal(cause error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.refused.last = cause
+	h.refusals.last = cause
 }
 
-// delivered notes whether the sink has taken any of some events, and how many it has
-// refused for good after the last of those.
-func (h *health) delivered(taken bool, refused uint64) {
+// noteOutcomes updates the fault of refusals: whether the sink has accepted any event, and
+// how many it permanently refused after the last accepted one.
+func (h *health) noteOutcomes(accepted bool, refused uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.refused.add(taken, refused)
-	if !h.refused.unhealthy() {
+	h.refusals.add(accepted, refused)
+	if !h.refusals.unhealthy() {
 		h.clearLocked(refusals)
 	} else if refused > 0 {
-		err := fmt.Errorf("every recent event was refused for good, %d in a row: %w", h.refused.bad, h.refused.last)
-		h.setLocked(refusals, "every recent event was refused for good; see genltestctl dlq list", err)
+		err := fmt.Errorf("the sink permanently refused every recent event, %d in a row: %w", h.refusals.bad, h.refusals.last)
+		h.setLocked(refusals, "the sink permanently refused every recent event; list them with: genltestctl dlq list", err)
 	}
 }
 
-// decodes notes whether any of some records was decoded, and how many were not after
-// the last of those.
-func (h *health) decodes(good bool, bad uint64, last error) {
+// noteDecoding updates the fault of decoding: whether any record was decoded, and how many
+// could not be decoded after the last decoded one.
+func (h *health) noteDecoding(good bool, bad uint64, last error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.decoded.add(good, bad); !h.decoded.unhealthy() {
+	if h.decoding.add(good, bad); !h.decoding.unhealthy() {
 		h.clearLocked(decoding)
 	} else if bad > 0 {
-		err := fmt.Errorf("no recent event can be decoded, %d in a row: %w", h.decoded.bad, last)
-		h.setLocked(decoding, "cannot decode events; they are delivered with what is known of them", err)
+		err := fmt.Errorf("no recent event can be decoded, %d in a row: %w", h.decoding.bad, last)
+		h.setLocked(decoding, "cannot decode events; they are delivered with the fields that are known", err)
 	}
 }
 
-// stallGrace is added to the time that one attempt, and the wait for a batch, may take.
+// stallGrace is added to the maximum duration of one attempt and one batch.
 const stallGrace = time.Minute
 
-// A stall is what is known of a worker that does not get on.
+// A stall is the last observed progress of a worker.
 type stall struct {
-	moves uint64    // of the account, at the last look
-	since time.Time // of the first look that found as many
+	moves uint64    // of the account
+	since time.Time // when this number of moves was first observed
 }
 
-// look notices a worker that does not get on, from one call to the next. moves counts what
-// it has done; there are as many events for it to deliver as left says.
-func (h *health) look(moves, left uint64, limit time.Duration) {
+// checkStall sets a fault if the account has not moved for limit while events are pending
+// and no other fault explains it.
+func (h *health) checkStall(moves, pending uint64, limit time.Duration) {
 	now := time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	_, stalled := h.faults[progress]
 	others := len(h.faults) > 1 || len(h.faults) == 1 && !stalled
-	if moves != h.stall.moves || left == 0 || others || h.stall.since.IsZero() {
+	if moves != h.stall.moves || pending == 0 || others || h.stall.since.IsZero() {
 		h.stall = stall{moves, now}
 		h.clearLocked(progress)
-	} else if still := now.Sub(h.stall.since); still >= limit {
-		err := fmt.Errorf("nothing has moved for %s while %d events wait", still.Round(time.Second), left)
+	} else if idle := now.Sub(h.stall.since); idle >= limit {
+		err := fmt.Errorf("no progress for %s while %d events wait", idle.Round(time.Second), pending)
 		h.setLocked(progress, "the sink has stalled", err)
 	}
 }

@@ -30,7 +30,7 @@ import (
 type breakage struct {
 	mu                         sync.Mutex
 	read, trim, commit, decode error
-	add, remove, replay        error // of the dead letters
+	add, remove, replay        error // errors of the dead letters
 }
 
 func (b *breakage) mend() {
@@ -71,7 +71,7 @@ func (r brokenReader) Trim(maxBytes int64, oldest time.Time) (uint64, error) {
 	return r.Reader.Trim(maxBytes, oldest)
 }
 
-// Commit keeps the place and fails to write it, as the journal's does.
+// Commit moves the cursor and fails to write it, as the journal's Commit can.
 func (r brokenReader) Commit(last journal.Record) error {
 	return errors.Join(r.Reader.Commit(last), r.b.get(&r.b.commit))
 }
@@ -102,7 +102,7 @@ func (x brokenBox) NextReplay(atMost int) ([]deadletter.Letter, error) {
 	return x.box.NextReplay(atMost)
 }
 
-// breakable has a worker use what b breaks.
+// breakable makes a worker use dependencies that b can break.
 func (b *breakage) breakable(c *Config) {
 	c.Reader, c.Letters = brokenReader{c.Reader, b}, brokenBox{c.Letters.(*box), b}
 	decode := c.Decode
@@ -110,19 +110,19 @@ func (b *breakage) breakable(c *Config) {
 		e, err := decode(r)
 		return e, errors.Join(err, b.get(&b.decode))
 	}
-	c.Options.MaxAge = 24 * time.Hour // so that it trims
+	c.Options.MaxAge = 24 * time.Hour // makes the worker trim
 }
 
-// errorPaths are the rows of the table in the documentation of the package: how each
-// is broken, and what it must look like.
+// errorPaths are the rows of the table in the package documentation: how to break each
+// path, and the fault that must follow.
 var errorPaths = map[string]struct {
 	reason, log string
 	breaks      func(*breakage)
-	answer      func([]event.Event) (int, error) // of the sink while it is broken
-	hangs       bool                             // the sink ignores the end of its time
-	replay      bool                             // the event is a dead letter to be delivered again
-	idle        bool                             // there is no event
-	needsEvent  bool                             // to become healthy
+	answer      func([]event.Event) (int, error) // answer of the sink while the path is broken
+	hangs       bool                             // the sink ignores its timeout
+	replay      bool                             // the event is a dead letter that is replayed
+	idle        bool                             // the journal contains no event
+	needsEvent  bool                             // the fault is cleared only by another event
 }{
 	"an attempt fails": {
 		reason: metrics.FaultAttempt, log: "delivery failed", answer: failing(errDown),
@@ -134,10 +134,10 @@ var errorPaths = map[string]struct {
 		reason: metrics.FaultStalled, log: "the sink has stalled", hangs: true,
 	},
 	"each event is refused": {
-		reason: metrics.FaultRefused, log: "every recent event was refused for good", answer: failing(sink.Permanent(errPoison)), needsEvent: true,
+		reason: metrics.FaultRefused, log: "the sink permanently refused every recent event", answer: failing(sink.Permanent(errPoison)), needsEvent: true,
 	},
 	"each batch is refused": {
-		reason: metrics.FaultRefused, log: "every recent event was refused for good", answer: failing(sink.PermanentAmong(10, errPoison)), needsEvent: true,
+		reason: metrics.FaultRefused, log: "the sink permanently refused every recent event", answer: failing(sink.PermanentAmong(10, errPoison)), needsEvent: true,
 	},
 	"the journal cannot be read": {
 		reason: metrics.FaultJournal, log: "cannot read the journal", breaks: func(b *breakage) { b.read = fs.ErrPermission },
@@ -151,8 +151,8 @@ var errorPaths = map[string]struct {
 	"the cursor cannot be written": {
 		reason: metrics.FaultCursor, log: "cannot write the cursor", breaks: func(b *breakage) { b.commit = fs.ErrPermission },
 	},
-	"a dead letter cannot be kept": {
-		reason: metrics.FaultDeadLetters, log: "cannot keep an event", breaks: func(b *breakage) { b.add = fs.ErrPermission },
+	"a dead letter cannot be written": {
+		reason: metrics.FaultDeadLetters, log: "cannot write a permanently refused event", breaks: func(b *breakage) { b.add = fs.ErrPermission },
 		answer: failing(sink.Permanent(errPoison)),
 	},
 	"dead letters cannot be read for a replay": {
@@ -166,7 +166,7 @@ var errorPaths = map[string]struct {
 	},
 }
 
-// failing answers with an error; without one it takes nothing, and does not say why.
+// failing accepts no events and returns err, which may be nil.
 func failing(err error) func([]event.Event) (int, error) {
 	return func([]event.Event) (int, error) { return 0, err }
 }
@@ -186,7 +186,7 @@ func TestEachErrorPathShowsUntilProgressHealsIt(t *testing.T) {
 				f := start(t, open(t, 1<<20), func(c *Config) {
 					if p.replay {
 						l := deadletter.Letter{ID: deadletter.ID{Journal: "j", Seq: 7}, Data: []byte("x")}
-						c.Letters.(*box).letters, c.Letters.(*box).wanted = []deadletter.Letter{l}, []deadletter.Letter{l}
+						c.Letters.(*box).letters, c.Letters.(*box).marked = []deadletter.Letter{l}, []deadletter.Letter{l}
 					}
 					b.breakable(c)
 				}, s)
@@ -212,10 +212,10 @@ func TestEachErrorPathShowsUntilProgressHealsIt(t *testing.T) {
 				f.lookFor(time.Minute)
 				f.wantFaults(t)
 				if !strings.Contains(f.log.String(), "delivery works again") {
-					t.Errorf("the log does not tell that the fault is over:\n%s", f.log)
+					t.Errorf("the log does not contain the end of the fault:\n%s", f.log)
 				}
-				if len(f.box.wanted) > 0 || p.replay && len(s.taken) != 1 {
-					t.Errorf("%d letters are still to be replayed, the sink took %v", len(f.box.wanted), s.taken)
+				if len(f.box.marked) > 0 || p.replay && len(s.accepted) != 1 {
+					t.Errorf("%d letters still wait for a replay, the sink accepted %v", len(f.box.marked), s.accepted)
 				}
 				if got := f.State(); got.Waiting+got.InFlight > 0 || sum(got) != got.Events {
 					t.Errorf("account %+v", got)
@@ -227,7 +227,7 @@ func TestEachErrorPathShowsUntilProgressHealsIt(t *testing.T) {
 	}
 }
 
-// lookFor lets time pass in which somebody looks now and then, as the status line does.
+// lookFor lets time pass and calls State regularly, as the status line does.
 func (f fixture) lookFor(d time.Duration) {
 	for range 20 {
 		time.Sleep(d / 20)
@@ -236,7 +236,7 @@ func (f fixture) lookFor(d time.Duration) {
 	synctest.Wait()
 }
 
-// wantFaults checks what is told of the sink's faults, which have these reasons.
+// wantFaults checks that the state and the metrics contain exactly these faults.
 func (f fixture) wantFaults(t *testing.T, reasons ...string) {
 	t.Helper()
 	state := f.State()
@@ -284,7 +284,7 @@ func TestASinkWithoutEventsIsHealthy(t *testing.T) {
 	})
 }
 
-// A sink that refuses some events is healthy as long as it takes others: nothing flaps.
+// A sink that refuses some events stays healthy while it accepts others.
 func TestARefusedEventAmongManyIsNoFaultOfTheSink(t *testing.T) {
 	tests := map[string][]uint64{
 		"one":           {50},
@@ -304,7 +304,7 @@ func TestARefusedEventAmongManyIsNoFaultOfTheSink(t *testing.T) {
 					f.wantFaults(t)
 				}
 				if strings.Contains(f.log.String(), "every recent event") {
-					t.Errorf("the log tells of a fault:\n%s", f.log)
+					t.Errorf("the log contains a fault:\n%s", f.log)
 				}
 				f.stop()
 				f.end(t)
@@ -331,7 +331,8 @@ func TestASinkThatBeginsToRefuseEverythingIsUnhealthySoon(t *testing.T) {
 	})
 }
 
-// With other sinks, such as after a mended template, nothing is known of the new ones.
+// The refusals of the old sinks, such as before a corrected template, do not apply to
+// new ones.
 func TestAChangeForgetsTheRefusalsOfTheOldSinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, open(t, 1<<20), nil, &target{answer: failing(sink.Permanent(errPoison))})
@@ -348,8 +349,8 @@ func TestAChangeForgetsTheRefusalsOfTheOldSinks(t *testing.T) {
 	})
 }
 
-// One of several lanes may fail while the others deliver: that must neither flap nor be
-// hidden by them.
+// One of several senders may fail while the others deliver. Their successes must neither
+// hide its fault nor make it flap.
 func TestALaneThatFailsIsNotHiddenByOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad := &target{answer: failing(errDown)}
@@ -362,7 +363,7 @@ func TestALaneThatFailsIsNotHiddenByOthers(t *testing.T) {
 			}
 		}
 		if n := strings.Count(f.log.String(), "works again"); n > 0 {
-			t.Errorf("the log tells %d times of a recovery:\n%s", n, f.log)
+			t.Errorf("the log contains a recovery %d times:\n%s", n, f.log)
 		}
 		bad.answers(nil)
 		f.lookFor(time.Minute)

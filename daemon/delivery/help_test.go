@@ -25,16 +25,16 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// A target is a sink whose answers a test chooses.
+// A target is a sink whose answers are set by a test.
 type target struct {
-	mu     sync.Mutex
-	taken  []uint64
-	sizes  []int                                                // of the attempts
-	bytes  []int                                                // of the texts in them
-	at     []time.Time                                          // of the attempts
-	answer func(events []event.Event) (accepted int, err error) // nil takes all
-	block  bool                                                 // until the attempt's context ends
-	closed int
+	mu       sync.Mutex
+	accepted []uint64
+	sizes    []int                                                // events in each attempt
+	bytes    []int                                                // length of the texts in each attempt
+	at       []time.Time                                          // time of each attempt
+	answer   func(events []event.Event) (accepted int, err error) // nil accepts all
+	block    bool                                                 // until the context of the attempt ends
+	closed   int
 }
 
 func (s *target) Deliver(ctx context.Context, events []event.Event) (int, error) {
@@ -55,7 +55,7 @@ func (s *target) Deliver(ctx context.Context, events []event.Event) (int, error)
 		n, err = s.answer(events)
 	}
 	for _, e := range events[:min(max(n, 0), len(events))] {
-		s.taken = append(s.taken, e.Seq)
+		s.accepted = append(s.accepted, e.Seq)
 	}
 	return n, err
 }
@@ -67,7 +67,7 @@ func (s *target) Close() error {
 	return nil
 }
 
-// answers changes what the sink says from now on.
+// answers replaces the answer of the sink.
 func (s *target) answers(f func(events []event.Event) (int, error)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,7 +80,7 @@ func (s *target) tries() int {
 	return len(s.sizes)
 }
 
-// rules let pass what a test says.
+// rules are set by a test. They let all events pass by default.
 type rules struct {
 	judge     func(e *event.Event) (match.Verdict, error)
 	summaries func(dst []event.Event, now time.Time, end bool) []event.Event
@@ -100,14 +100,14 @@ func (r *rules) Summaries(dst []event.Event, now time.Time, end bool) []event.Ev
 	return r.summaries(dst, now, end)
 }
 
-// box holds the dead letters in memory.
+// A box holds dead letters in memory.
 type box struct {
 	mu      sync.Mutex
 	letters []deadletter.Letter
-	wanted  []deadletter.Letter // for replay
+	marked  []deadletter.Letter // for replay
 	err     error
-	sizes   []int  // of what was added at once
-	onAdd   func() // nil is nothing
+	sizes   []int  // number of letters in each Add
+	onAdd   func() // may be nil
 }
 
 func (b *box) Add(letters ...deadletter.Letter) error {
@@ -138,13 +138,13 @@ func (b *box) Remove(ids ...deadletter.ID) (int, error) {
 
 func (b *box) take(ids ...deadletter.ID) {
 	named := func(l deadletter.Letter) bool { return slices.Contains(ids, l.ID) }
-	b.letters, b.wanted = slices.DeleteFunc(b.letters, named), slices.DeleteFunc(b.wanted, named)
+	b.letters, b.marked = slices.DeleteFunc(b.letters, named), slices.DeleteFunc(b.marked, named)
 }
 
 func (b *box) NextReplay(atMost int) ([]deadletter.Letter, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Clone(b.wanted[:min(atMost, len(b.wanted))]), nil
+	return slices.Clone(b.marked[:min(atMost, len(b.marked))]), nil
 }
 
 func (b *box) seqs() (seqs []uint64) {
@@ -173,7 +173,7 @@ func open(t *testing.T, maxBytes int64) *journal.Journal {
 // A fixture is a running worker.
 type fixture struct {
 	*Worker
-	route Route // that it began with
+	route Route // initial route
 	j     *journal.Journal
 	box   *box
 	gen   *uint64
@@ -182,13 +182,13 @@ type fixture struct {
 	stop  context.CancelFunc
 }
 
-// start runs a worker for the sinks on j. change may alter what it works with.
+// start runs a worker for the sinks on j. change may modify its configuration.
 func start(t *testing.T, j *journal.Journal, change func(*Config), sinks ...sink.Sink) fixture {
 	t.Helper()
 	return startAs(t, fmt.Sprint("x", len(j.Cursors())), j, change, sinks...)
 }
 
-// startAs starts at the place of that name in the journal.
+// startAs runs a worker with the cursor of that name.
 func startAs(t *testing.T, name string, j *journal.Journal, change func(*Config), sinks ...sink.Sink) fixture {
 	t.Helper()
 	f := fixture{j: j, box: &box{}, log: &bytes.Buffer{}, gen: new(uint64), done: make(chan struct{})}
@@ -220,7 +220,7 @@ func startAs(t *testing.T, name string, j *journal.Journal, change func(*Config)
 	return f
 }
 
-// append journals n events, each in a batch of its own.
+// append journals n events, each in its own batch.
 func (f fixture) append(t *testing.T, n int) {
 	t.Helper()
 	for range n {
@@ -236,19 +236,19 @@ func (f fixture) appendBatch(t *testing.T, texts ...[]byte) {
 	}
 }
 
-// end waits for the worker, which was told to end.
+// end waits for the worker, which must be ending.
 func (f fixture) end(t *testing.T) {
 	t.Helper()
 	<-f.done
 	f.stop()
 }
 
-// finish seals the journal, waits for the worker and checks what the sink got.
+// finish seals the journal, waits for the worker and checks what the sink accepted.
 func (f fixture) finish(t *testing.T, s *target, n int) {
 	t.Helper()
 	f.j.Seal()
 	f.end(t)
-	wantTaken(t, s, numbers(1, n))
+	wantAccepted(t, s, numbers(1, n))
 	if s.closed == 0 {
 		t.Error("the sink was not closed")
 	}
@@ -261,16 +261,16 @@ func numbers(from, to int) (list []uint64) {
 	return list
 }
 
-func wantTaken(t *testing.T, s *target, want []uint64) {
+func wantAccepted(t *testing.T, s *target, want []uint64) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if diff := cmp.Diff(want, s.taken, cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("events taken (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, s.accepted, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("events accepted (-want +got):\n%s", diff)
 	}
 }
 
-// sum is that of all fates.
+// sum adds up all outcomes.
 func sum(s metrics.SinkState) uint64 {
 	n := s.Delivered + s.Filtered + s.DeadLettered + s.InFlight + s.Waiting
 	for _, m := range []map[string]uint64{s.Dropped, s.Suppressed} {

@@ -11,118 +11,121 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// togetherFor is how long a dead letter may wait for others of its batch: making one
-// durable takes as long as making many.
-const togetherFor = 100 * time.Millisecond
+// maxLetterDelay is the maximum time that a dead letter waits for others of its batch.
+// A sync of one letter is as slow as a sync of many.
+const maxLetterDelay = 100 * time.Millisecond
 
-// The letters of a batch are those of its items that are decided to be dead letters
-// and not counted as such, because they are not on the disk yet. Until they are, the
-// items behind them are not counted either, and the cursor passes none of them.
+// letters are the refused items of a batch whose dead letters are not on disk yet. Until
+// they are, the account counts neither these items nor those after them, and the cursor
+// does not pass them.
 type letters struct {
 	waiting []deadletter.Letter
-	alone   bool // none may wait for others: the last could not be kept
-	owed    bool // the disk must have what is decided before anything else: the sink has taken what is behind
+	noDelay bool // the last write failed: write each letter at once
+	// unpersisted is set when the sink has accepted events after the refused ones. The
+	// letters must be written before any other attempt.
+	unpersisted bool
 }
 
-// refused makes a letter of the next item of b.
-func (l *lane) refused(b *batch, cause error) {
+// addDeadLetter makes a dead letter from the next item of b, which the sink refused.
+func (s *sender) addDeadLetter(b *batch, cause error) {
 	at := b.decided
 	i, id := &b.items[at], b.id(at)
-	l.health.refuse(cause)
+	s.health.noteRefusal(cause)
 	if i.summary {
-		l.limits.Error("the sink refuses the news of suppressed events for good", "id", b.events[at].ID(), "error", cause)
+		s.limits.Error("the sink permanently refused a summary of suppressed events", "id", b.events[at].ID(), "error", cause)
 		return
 	}
 	why := sink.RefusalOf(cause)
 	b.letters.waiting = append(b.letters.waiting, deadletter.Letter{
 		ID: id, Received: i.record.Time, Data: i.record.Data,
-		Reason: cause.Error(), Kind: string(why.Kind), Status: why.Status, Refused: l.Clock.Now(), Attempts: i.attempts,
+		Reason: cause.Error(), Kind: string(why.Kind), Status: why.Status, Refused: s.Clock.Now(), Attempts: i.attempts,
 	})
 }
 
-// mayWait reports whether another attempt may be made before the letters are put on the
-// disk. With another attempt a sink takes what it has taken before for counted, so
-// only a row of refusals may wait.
-func (l *lane) mayWait(b *batch) bool {
+// mayDelayLetters reports whether the sender may make another attempt before it writes the
+// letters. A sink treats the events that it accepted in one attempt as counted when it
+// receives the next attempt. So only consecutive refusals can be written together.
+func (s *sender) mayDelayLetters(b *batch) bool {
 	w := b.letters.waiting
-	return len(w) > 0 && !b.letters.alone && b.decided < len(b.items) && !slices.ContainsFunc(b.uncounted(), item.taken) &&
-		time.Since(w[0].Refused) < togetherFor && !time.Now().Before(l.next)
+	return len(w) > 0 && !b.letters.noDelay && b.decided < len(b.items) && !slices.ContainsFunc(b.uncounted(), item.delivered) &&
+		time.Since(w[0].Refused) < maxLetterDelay && !time.Now().Before(s.next)
 }
 
-// settle counts what is decided of b, after the letters were put on the disk, and
-// reports whether that is all of it: then b is no longer the lane's.
-func (l *lane) settle(b *batch) (over bool) {
-	if err := l.bury(&b.letters); err != nil {
-		l.postpone(letterAdds, "cannot keep an event that was refused for good; will try again until it succeeds", err)
-		if owe(b); b.letters.owed {
+// settle writes the dead letters of b and then counts its outcomes. It reports whether b
+// is finished; the sender must not use a finished batch.
+func (s *sender) settle(b *batch) (finished bool) {
+	if err := s.writeDeadLetters(&b.letters); err != nil {
+		s.postpone(letterAdds, "cannot write a permanently refused event to the dead letters; will try again until it succeeds", err)
+		if undoRefusals(b); b.letters.unpersisted {
 			return false
 		}
-	} else if b.decided > b.done {
-		l.health.clear(letterAdds)
+	} else if b.decided > b.counted {
+		s.health.clear(letterAdds)
 	}
-	if err := l.forget(b); err != nil {
-		// They are still marked: without this they would be delivered again at once.
-		b.letters.owed = true
-		l.postpone(letterRemovals, "cannot remove dead letters that were delivered after all; nothing else is delivered until that succeeds", err)
+	if err := s.removeReplayed(b); err != nil {
+		// The letters are still marked for replay. Without this flag they would be
+		// delivered again at once.
+		b.letters.unpersisted = true
+		s.postpone(letterRemovals, "cannot remove dead letters whose replay succeeded; delivery stops until they are removed", err)
 		return false
 	}
-	b.letters.owed = false
-	return l.account.done(b)
+	b.letters.unpersisted = false
+	return s.account.settle(b)
 }
 
-// bury puts the letters on the disk.
-func (l *lane) bury(letters *letters) error {
+// writeDeadLetters writes the waiting letters to disk.
+func (s *sender) writeDeadLetters(letters *letters) error {
 	w := letters.waiting
 	if len(w) == 0 {
 		return nil
 	}
-	err := l.Letters.Add(w...)
-	letters.alone, letters.owed = err != nil, false
+	err := s.Letters.Add(w...)
+	letters.noDelay, letters.unpersisted = err != nil, false
 	if err != nil {
-		return fmt.Errorf("keep events that were refused for good: %w", err)
+		return fmt.Errorf("write permanently refused events: %w", err)
 	}
-	l.limits.Warn("events refused for good are with the dead letters: genltestctl dlq list",
+	s.limits.Warn("permanently refused events were written to the dead letters; list them with: genltestctl dlq list",
 		"events", len(w), "id", w[0].ID.String(), "error", w[0].Reason)
-	letters.drop()
-	l.succeeded()
+	letters.clear()
+	s.succeeded()
 	return nil
 }
 
-// owe is for letters that cannot be kept: their events are tried again, as if they
-// had not been refused. But when the sink has taken what is behind them, it would get
-// that twice: then the letters are owed.
-func owe(b *batch) {
+// undoRefusals handles letters that could not be written. Their events become undecided
+// again, and the next attempt contains them. If the sink has accepted events after them,
+// another attempt would deliver those twice; then only the write is retried.
+func undoRefusals(b *batch) {
 	uncounted := b.uncounted()
-	first := slices.IndexFunc(uncounted, func(i item) bool { return i.fate == deadLettered })
-	if b.letters.owed = slices.ContainsFunc(uncounted[first:], item.taken); !b.letters.owed {
-		b.letters.drop()
-		b.decided = b.done + first
+	first := slices.IndexFunc(uncounted, func(i item) bool { return i.outcome == deadLettered })
+	if b.letters.unpersisted = slices.ContainsFunc(uncounted[first:], item.delivered); !b.letters.unpersisted {
+		b.letters.clear()
+		b.decided = b.counted + first
 	}
 }
 
-// drop forgets the letters, and what they point to.
-func (l *letters) drop() {
+// clear removes the letters and releases the memory that they reference.
+func (l *letters) clear() {
 	clear(l.waiting)
 	l.waiting = l.waiting[:0]
 }
 
-// forget removes dead letters that were taken after all.
-func (l *lane) forget(b *batch) error {
+// removeReplayed removes the dead letters whose replay the sink has accepted.
+func (s *sender) removeReplayed(b *batch) error {
 	if !b.replay {
 		return nil
 	}
 	var ids []deadletter.ID
-	for i := b.done; i < b.decided; i++ {
-		if b.items[i].taken() {
+	for i := b.counted; i < b.decided; i++ {
+		if b.items[i].delivered() {
 			ids = append(ids, b.id(i))
 		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := l.Letters.Remove(ids...)
+	_, err := s.Letters.Remove(ids...)
 	if err == nil {
-		l.health.clear(letterRemovals)
+		s.health.clear(letterRemovals)
 	}
 	return err
 }

@@ -19,10 +19,10 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-var errPoison = sink.Refusal{Kind: sink.RefusedHTTPStatus, Status: 422}.Mark(errors.New("refused\x1b[2J for good"))
+var errPoison = sink.Refusal{Kind: sink.RefusedHTTPStatus, Status: 422}.Mark(errors.New("permanently\x1b[2J refused"))
 
-// refusing answers as a server that refuses some events does: those that say which
-// one it is, and those that refuse a batch as a whole.
+// refusing returns the answers of a server that refuses some events: exact servers name the
+// refused event, others refuse the whole batch.
 func refusing(exact bool, poisoned ...uint64) func([]event.Event) (int, error) {
 	return func(events []event.Event) (int, error) {
 		for i := range events {
@@ -70,7 +70,7 @@ func TestPoisonedEventsGoToTheDeadLettersAndAllOthersArrive(t *testing.T) {
 					}
 					f.j.Seal()
 					f.end(t)
-					wantTaken(t, s, slices.DeleteFunc(numbers(1, 100), func(n uint64) bool { return slices.Contains(poisoned, n) }))
+					wantAccepted(t, s, slices.DeleteFunc(numbers(1, 100), func(n uint64) bool { return slices.Contains(poisoned, n) }))
 				})
 			})
 		}
@@ -102,7 +102,7 @@ func TestADeadLetterSaysWhatWhyAndWhen(t *testing.T) {
 	})
 }
 
-// The disk of the dead letters may be full: then the event stays where it is.
+// When the disk of the dead letters is full, the event stays in the journal.
 func TestNothingIsLostWhileTheDeadLettersCannotBeKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: refusing(true, 3)}
@@ -119,16 +119,16 @@ func TestNothingIsLostWhileTheDeadLettersCannotBeKept(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if got := f.State(); got.Delivered != 4 || got.DeadLettered != 1 || got.LastError() != nil {
-			t.Errorf("account %+v after there was room", got)
+			t.Errorf("account %+v after space was freed", got)
 		}
 		f.stop()
 		f.end(t)
-		wantTaken(t, s, []uint64{1, 2, 4, 5})
+		wantAccepted(t, s, []uint64{1, 2, 4, 5})
 	})
 }
 
-// Refusals in a row are kept together, so the sink may have taken more before it shows
-// that they cannot be.
+// Consecutive refusals are written together. So the sink may have accepted later events
+// before the write fails.
 func TestNothingIsDeliveredTwiceWhileTheDeadLettersCannotBeKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: refusing(true, 1, 2, 5)}
@@ -145,15 +145,15 @@ func TestNothingIsDeliveredTwiceWhileTheDeadLettersCannotBeKept(t *testing.T) {
 		f.box.mu.Unlock()
 		j.Seal()
 		f.end(t)
-		wantTaken(t, s, []uint64{3, 4, 6, 7, 8, 9, 10})
+		wantAccepted(t, s, []uint64{3, 4, 6, 7, 8, 9, 10})
 		if got := f.State(); got.Delivered != 7 || got.DeadLettered != 3 || got.LastError() != nil {
-			t.Errorf("account %+v after there was room", got)
+			t.Errorf("account %+v after space was freed", got)
 		}
 	})
 }
 
-// A file that is given more takes what it has written before for counted, and would not
-// know it again after the end of the process.
+// A file sink that receives another attempt treats everything before it as counted, and
+// cannot recognize it after a restart of the process.
 func TestWhatWasTakenIsCountedBeforeTheNextAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := open(t, 1<<20)
@@ -164,7 +164,7 @@ func TestWhatWasTakenIsCountedBeforeTheNextAttempt(t *testing.T) {
 		s := &target{}
 		s.answer = func(events []event.Event) (int, error) {
 			if backlog := reader.Backlog(); backlog > before {
-				t.Errorf("event %d is tried while %d were left after the last one that was taken, and %d are counted", events[0].Seq, before, backlog)
+				t.Errorf("event %d is attempted with a backlog of %[3]d, want at most %[2]d after the last accepted event", events[0].Seq, before, backlog)
 			}
 			n, err := answer(events)
 			if n > 0 {
@@ -178,7 +178,8 @@ func TestWhatWasTakenIsCountedBeforeTheNextAttempt(t *testing.T) {
 	})
 }
 
-// Each Add waits for the disk: a sink that refuses everything would do nothing else.
+// Each Add waits for the disk: with one Add per letter, a sink that refuses everything
+// would only wait for the disk.
 func TestRefusedEventsOfABatchAreKeptTogether(t *testing.T) {
 	tests := map[string]struct {
 		poisoned []uint64
@@ -218,14 +219,14 @@ func TestNoDeadLetterWaitsForABatchOfASlowSink(t *testing.T) {
 		j.Seal()
 		f.end(t)
 		for _, n := range f.box.sizes {
-			if n > 2 { // one that waits, and the one that was under way
-				t.Errorf("letters were added together: %v", f.box.sizes)
+			if n > 2 { // one waiting letter and one from the running attempt
+				t.Errorf("sizes of the writes: %v", f.box.sizes)
 			}
 		}
 	})
 }
 
-// A power cut before the letter is on the disk must find its event in the journal.
+// After a power cut before the letter is on disk, its event must still be in the journal.
 func TestTheCursorPassesNoRefusedEventBeforeItsLetterIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := open(t, 1<<20)
@@ -237,7 +238,7 @@ func TestTheCursorPassesNoRefusedEventBeforeItsLetterIsKept(t *testing.T) {
 		j.Seal()
 		f.end(t)
 		if len(behind) == 0 || slices.Min(behind) < 5 || behind[0] < 8 {
-			t.Errorf("the cursor was so many records before the end when letters 3 and 6 were added: %d", behind)
+			t.Errorf("records after the cursor when letters 3 and 6 were added: %d", behind)
 		}
 	})
 }
@@ -250,7 +251,7 @@ func TestReplayedDeadLettersKeepIdsAndOrder(t *testing.T) {
 		synctest.Wait()
 		s.answers(refusing(true, 4))
 		f.box.mu.Lock()
-		f.box.wanted = append([]deadletter.Letter(nil), f.box.letters...)
+		f.box.marked = append([]deadletter.Letter(nil), f.box.letters...)
 		f.box.mu.Unlock()
 		f.Replay()
 		synctest.Wait()
@@ -266,6 +267,6 @@ func TestReplayedDeadLettersKeepIdsAndOrder(t *testing.T) {
 		f.append(t, 1)
 		f.j.Seal()
 		f.end(t)
-		wantTaken(t, s, []uint64{1, 3, 5, 7, 8, 9, 10, 2, 6, 11})
+		wantAccepted(t, s, []uint64{1, 3, 5, 7, 8, 9, 10, 2, 6, 11})
 	})
 }

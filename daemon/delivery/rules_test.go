@@ -14,8 +14,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/match"
 )
 
-// someFiltered lets every second event or so pass.
-func someFiltered(random *rand.Rand) *rules {
+// filterHalf lets about every second event pass.
+func filterHalf(random *rand.Rand) *rules {
 	return &rules{judge: func(*event.Event) (match.Verdict, error) {
 		if random.IntN(2) == 0 {
 			return match.Filtered, nil
@@ -42,7 +42,7 @@ func TestFilteredEventsAreCountedAndTheCursorPassesThem(t *testing.T) {
 		}
 		f.j.Seal()
 		f.end(t)
-		wantTaken(t, s, []uint64{10, 20, 30, 40, 50, 60, 70, 80})
+		wantAccepted(t, s, []uint64{10, 20, 30, 40, 50, 60, 70, 80})
 	})
 }
 
@@ -50,7 +50,7 @@ func TestAnEventWhoseRuleFailsIsDeliveredAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{}
 		f := start(t, open(t, 1<<20), func(c *Config) {
-			c.Rules = &rules{judge: func(*event.Event) (match.Verdict, error) { return match.Pass, errors.New("no such thing") }}
+			c.Rules = &rules{judge: func(*event.Event) (match.Verdict, error) { return match.Pass, errors.New("rule failed") }}
 		}, s)
 		f.append(t, 30)
 		synctest.Wait()
@@ -58,13 +58,13 @@ func TestAnEventWhoseRuleFailsIsDeliveredAndCounted(t *testing.T) {
 			t.Errorf("account %+v", got)
 		}
 		if n := strings.Count(f.log.String(), "a rule failed"); n != 1 {
-			t.Errorf("%d log lines for one lasting fault", n)
+			t.Errorf("%d log lines for one fault", n)
 		}
 		f.finish(t, s, 30)
 	})
 }
 
-// The real rules: one of three is let pass, and once the rest is told of.
+// With the real rules one third of the events passes. A summary reports the others once.
 func TestSuppressedEventsAreToldOfInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		compiled, err := match.Compile(match.Options{RateLimit: match.RateLimit{Events: 10, Per: time.Hour}})
@@ -72,11 +72,11 @@ func TestSuppressedEventsAreToldOfInTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &target{}
-		var told []event.Suppressed
+		var summaries []event.Suppressed
 		s.answer = func(events []event.Event) (int, error) {
 			for _, e := range events {
 				if e.Suppressed != nil {
-					told = append(told, *e.Suppressed)
+					summaries = append(summaries, *e.Suppressed)
 				}
 			}
 			return len(events), nil
@@ -89,15 +89,15 @@ func TestSuppressedEventsAreToldOfInTime(t *testing.T) {
 		if got.Delivered != 10 || got.Suppressed["rate_limit"] != 20 || got.Events != 30 || got.Summaries != 1 || f.Reader.Backlog() != 0 {
 			t.Errorf("account %+v", got)
 		}
-		if len(told) != 1 || told[0].Count != 20 || told[0].Reason != "rate_limit" {
-			t.Errorf("told of %+v", told)
+		if len(summaries) != 1 || summaries[0].Count != 20 || summaries[0].Reason != "rate_limit" {
+			t.Errorf("summaries %+v", summaries)
 		}
 		f.append(t, 5)
 		synctest.Wait()
-		f.j.Seal() // the end comes first
+		f.j.Seal() // sealed before the next summary is ready
 		f.end(t)
-		if len(told) != 2 || told[1].Count != 5 {
-			t.Errorf("told of %+v at the end", told)
+		if len(summaries) != 2 || summaries[1].Count != 5 {
+			t.Errorf("summaries at the end %+v", summaries)
 		}
 	})
 }

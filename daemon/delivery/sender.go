@@ -11,150 +11,152 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// A lane makes attempts with one sink. It is used by one goroutine.
-type lane struct {
+// A sender makes the attempts with one sink. One goroutine uses it.
+type sender struct {
 	*Worker
-	sink   sink.Sink
-	source source    // of its attempts' faults
-	window int       // most events in an attempt, while one that is poisoned is looked for
-	pace   pace      // between attempts
-	next   time.Time // when another attempt may be made
+	sink    sink.Sink
+	source  source    // source of the faults of its attempts
+	window  int       // maximum events in an attempt; smaller while it isolates a refused event
+	backoff backoff   // pauses between attempts
+	next    time.Time // earliest time of the next attempt
 }
 
-// deliver tries until every item of the batch has found its fate, and reports false
-// when the shift was over first.
-func (l *lane) deliver(s *shift, b *batch) bool {
+// deliver makes attempts until every item of the batch has an outcome. It reports false if
+// the session ended first.
+func (s *sender) deliver(session *session, b *batch) bool {
 	for {
-		if pause := time.Until(l.next); pause > 0 && !sleep(s.begun, pause) || s.begun.Err() != nil {
-			return l.settle(b)
+		if pause := time.Until(s.next); pause > 0 && !sleep(session.open, pause) || session.open.Err() != nil {
+			return s.settle(b)
 		}
-		if b.letters.owed {
-			if l.settle(b) {
+		if b.letters.unpersisted {
+			if s.settle(b) {
 				return true
 			}
 			continue
 		}
-		n, f := l.beyond(b)
+		n, o := s.overLimit(b)
 		if n == 0 && len(b.items) > 0 {
-			n, f = l.attempt(s.finished, b)
+			n, o = s.attempt(session.attempts, b)
 		}
-		b.decide(n, f)
-		if l.mayWait(b) && s.begun.Err() == nil {
+		b.decide(n, o)
+		if s.mayDelayLetters(b) && session.open.Err() == nil {
 			continue
 		}
-		if l.settle(b) {
+		if s.settle(b) {
 			return true
 		}
 	}
 }
 
-// beyond returns how many of the next items a limit takes from the sink.
-func (l *lane) beyond(b *batch) (n int, f fate) {
+// overLimit returns how many of the next items exceed a limit of the sink, and their
+// outcome.
+func (s *sender) overLimit(b *batch) (n int, o outcome) {
 	if b.replay {
-		return 0, taken // somebody has asked for them
+		return 0, delivered // an operator requested them
 	}
-	_, left := b.left()
-	if l.Options.MaxAge > 0 {
-		oldest := l.oldest(l.Options.MaxAge)
-		for n < len(left) && l.Clock.Steady(left[n].Time).Before(oldest) {
+	_, events := b.undecided()
+	if s.Options.MaxAge > 0 {
+		oldest := s.oldest(s.Options.MaxAge)
+		for n < len(events) && s.Clock.Steady(events[n].Time).Before(oldest) {
 			n++
 		}
 	}
 	if n > 0 {
-		l.limits.Warn("events dropped: older than the sink's max_age", "events", n)
+		s.limits.Warn("events dropped: older than the sink's max_age", "events", n)
 		return n, tooOld
 	}
-	// What is decided and not counted yet would count as lag.
-	if l.Options.MaxLagBytes > 0 && len(left) > 0 && b.decided == b.done && l.Reader.Lag() > l.Options.MaxLagBytes {
-		l.limits.Warn("events dropped: the sink is further behind than its max_lag_bytes", "events", len(left))
-		return len(left), tooFarBehind
+	// Items that are decided but not counted are still part of the reader's lag.
+	if s.Options.MaxLagBytes > 0 && len(events) > 0 && b.decided == b.counted && s.Reader.Lag() > s.Options.MaxLagBytes {
+		s.limits.Warn("events dropped: the sink is further behind than its max_lag_bytes", "events", len(events))
+		return len(events), tooFarBehind
 	}
-	return 0, taken
+	return 0, delivered
 }
 
-// attempt makes one attempt with the next items, and returns how many of them have
-// found which fate.
-func (l *lane) attempt(ctx context.Context, b *batch) (n int, f fate) {
-	left, events := b.left()
-	size := l.size(events)
-	n, err := l.call(ctx, events[:size])
+// attempt makes one attempt with the next items. It returns how many of them have an
+// outcome now, and which.
+func (s *sender) attempt(ctx context.Context, b *batch) (n int, o outcome) {
+	items, events := b.undecided()
+	size := s.attemptSize(events)
+	n, err := s.call(ctx, events[:size])
 	if err != nil && ctx.Err() != nil {
-		return n, taken // aborted: nobody's fault
+		return n, delivered // aborted, so not a failure of the sink
 	}
-	left = left[n:size]
-	suspects := min(sink.Poisoned(err), len(left))
+	items = items[n:size]
+	candidates := min(sink.Poisoned(err), len(items))
 	switch {
 	case err == nil:
-		l.widen()
-		l.succeeded()
-	case suspects == 1:
-		left[0].attempts++
-		l.account.failed()
-		l.widen()
-		b.decide(n, taken)
-		l.refused(b, err)
+		s.growWindow()
+		s.succeeded()
+	case candidates == 1:
+		items[0].attempts++
+		s.account.addFailure()
+		s.growWindow()
+		b.decide(n, delivered)
+		s.addDeadLetter(b, err)
 		return 1, deadLettered
-	case suspects > 1:
-		tried(left)
-		l.account.failed()
-		l.window = suspects / 2
+	case candidates > 1:
+		countAttempt(items)
+		s.account.addFailure()
+		s.window = candidates / 2
 	default:
-		tried(left)
-		l.failed(err, n > 0)
+		countAttempt(items)
+		s.failed(err, n > 0)
 	}
-	return n, taken
+	return n, delivered
 }
 
-// size returns how many of the events go into one attempt.
-func (l *lane) size(events []event.Event) (n int) {
-	for bytes := 0; n < min(len(events), l.window); n++ {
-		if bytes += len(events[n].Message); n > 0 && bytes > l.Options.BatchBytes {
+// attemptSize returns the number of events for one attempt.
+func (s *sender) attemptSize(events []event.Event) (n int) {
+	for bytes := 0; n < min(len(events), s.window); n++ {
+		if bytes += len(events[n].Message); n > 0 && bytes > s.Options.BatchBytes {
 			break
 		}
 	}
 	return n
 }
 
-func tried(items []item) {
+func countAttempt(items []item) {
 	for i := range items {
 		items[i].attempts++
 	}
 }
 
-// widen is for an attempt that was small enough.
-func (l *lane) widen() { l.window = min(2*l.window, l.Options.BatchEvents) }
+// growWindow doubles the window, up to a full batch.
+func (s *sender) growWindow() { s.window = min(2*s.window, s.Options.BatchEvents) }
 
-// succeeded is for an attempt that the other side has answered as it should: also by
-// refusing an event, once that is with the dead letters.
-func (l *lane) succeeded() {
-	l.next = time.Now().Add(l.pace.succeeded())
-	l.health.clear(l.source)
+// succeeded clears the fault after an attempt that the sink answered. A refusal also
+// counts, once its event is in the dead letters.
+func (s *sender) succeeded() {
+	s.next = time.Now().Add(s.backoff.succeeded())
+	s.health.clear(s.source)
 }
 
-// failed is for an attempt that is worth another one.
-func (l *lane) failed(err error, progress bool) {
-	l.next = time.Now().Add(l.pace.failed(progress, sink.RetryDelay(err)))
-	l.health.set(l.source, "delivery failed; will try again until it succeeds", err)
-	l.account.failed()
+// failed sets the fault and the pause after a temporary error.
+func (s *sender) failed(err error, progress bool) {
+	s.next = time.Now().Add(s.backoff.failed(progress, sink.RetryDelay(err)))
+	s.health.set(s.source, "delivery failed; will try again until it succeeds", err)
+	s.account.addFailure()
 }
 
-// postpone is for what must be done before another attempt, and cannot be done yet.
-func (l *lane) postpone(s source, message string, err error) {
-	l.next = time.Now().Add(l.pace.failed(false, 0))
-	l.health.set(s, message, err)
+// postpone sets a fault and the pause after a failed operation that must succeed before
+// the next attempt.
+func (s *sender) postpone(failed source, message string, err error) {
+	s.next = time.Now().Add(s.backoff.failed(false, 0))
+	s.health.set(failed, message, err)
 }
 
-// call calls the sink once and holds it to its contract.
-func (l *lane) call(ctx context.Context, events []event.Event) (accepted int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, l.Options.AttemptTimeout)
+// call calls the sink once and enforces the contract of Deliver.
+func (s *sender) call(ctx context.Context, events []event.Event) (accepted int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.Options.AttemptTimeout)
 	defer cancel()
-	accepted, err = l.sink.Deliver(ctx, events)
+	accepted, err = s.sink.Deliver(ctx, events)
 	accepted = min(max(accepted, 0), len(events))
 	switch {
 	case err == nil && accepted < len(events):
-		err = fmt.Errorf("sink took %d of %d events without an error", accepted, len(events))
+		err = fmt.Errorf("the sink accepted %d of %d events without an error", accepted, len(events))
 	case err != nil && accepted == len(events):
-		err = nil // what is there to try again?
+		err = nil // no event is left to retry
 	}
 	return accepted, err
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// watched notes each commit, and whether something before it was not taken.
+// watched calls check before each commit.
 type watched struct {
 	Reader
 	check func(seq uint64)
@@ -57,7 +57,7 @@ func TestWithSeveralLanesTheCursorWaitsForTheSlowest(t *testing.T) {
 				defer mu.Unlock()
 				for n := range seq {
 					if !taken[n+1] {
-						t.Errorf("the cursor stands behind %d, and %d was not taken", seq, n+1)
+						t.Errorf("the cursor has passed %d, but %d was not accepted", seq, n+1)
 						return
 					}
 				}
@@ -73,8 +73,8 @@ func TestWithSeveralLanesTheCursorWaitsForTheSlowest(t *testing.T) {
 		used := 0
 		for _, s := range sinks {
 			s := s.(*target)
-			all = append(all, s.taken...)
-			if len(s.taken) > 0 {
+			all = append(all, s.accepted...)
+			if len(s.accepted) > 0 {
 				used++
 			}
 			if s.closed == 0 {
@@ -83,10 +83,10 @@ func TestWithSeveralLanesTheCursorWaitsForTheSlowest(t *testing.T) {
 		}
 		slices.Sort(all)
 		if diff := cmp.Diff(numbers(1, 1000), all); diff != "" {
-			t.Errorf("events taken (-want +got):\n%s", diff)
+			t.Errorf("events accepted (-want +got):\n%s", diff)
 		}
 		if used < 2 {
-			t.Errorf("%d lanes were used", used)
+			t.Errorf("%d senders were used", used)
 		}
 		if got := f.State(); got.Delivered != 1000 || got.Events != 1000 {
 			t.Errorf("account %+v", got)

@@ -10,135 +10,135 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// A shift is a stretch of a worker's time in which it delivers in one way. Batches
-// that it does not finish are left to the next, as they are: nothing of them is
-// counted twice, or lost, whatever changes between the two.
-type shift struct {
-	begun    context.Context // when it ends, nothing new is begun
-	finished context.Context // when it ends, so does the attempt under way
+// A session is the time during which a worker uses one Route. The next session continues
+// the batches that it leaves unfinished. Each event is still counted exactly once.
+type session struct {
+	open     context.Context // ended: no new attempt starts
+	attempts context.Context // ended: the running attempt is aborted
 	close    context.CancelFunc
 	abort    context.CancelFunc
 }
 
-// begin makes a shift within ctx. It is over at once when a change is asked for.
-func (w *Worker) begin(ctx context.Context) *shift {
-	s := &shift{}
-	s.finished, s.abort = context.WithCancel(ctx)
-	s.begun, s.close = context.WithCancel(s.finished)
+// newSession starts a session within ctx. If a change is already requested, the session
+// ends at once.
+func (w *Worker) newSession(ctx context.Context) *session {
+	s := &session{}
+	s.attempts, s.abort = context.WithCancel(ctx)
+	s.open, s.close = context.WithCancel(s.attempts)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.shift = s
-	if w.asked != nil {
-		s.over(w.asked.grace)
+	w.session = s
+	if w.requested != nil {
+		s.end(w.requested.grace)
 	}
 	return s
 }
 
-// over says that the shift is to end, and when the attempt under way is to be aborted.
-func (s *shift) over(grace time.Duration) {
+// end ends the session. The running attempt is aborted after grace.
+func (s *session) end(grace time.Duration) {
 	s.close()
 	timer := time.AfterFunc(grace, s.abort)
-	context.AfterFunc(s.finished, func() { timer.Stop() })
+	context.AfterFunc(s.attempts, func() { timer.Stop() })
 }
 
-// end frees what the shift holds.
-func (s *shift) end() { s.abort() }
+// release frees the resources of the session.
+func (s *session) release() { s.abort() }
 
-// A change is what a worker is to do when its shift is over.
+// A change is a request to end the session and then use another Route, or to stop.
 type change struct {
-	route Route // to go on with; without sinks the worker ends
+	route Route // without sinks, the worker stops
 	grace time.Duration
-	done  chan struct{} // closed when it is in use, or will never be
+	done  chan struct{} // closed when the change is applied or abandoned
 }
 
-// Change has the worker deliver in another way, from the next attempt on: the one under
-// way may take so long yet, then it is aborted. What was read from the journal before
-// is delivered the new way, though the rules before have judged it. The place in
-// the journal, the account and the sinks that both ways have stay; the other sinks of
-// the old way are closed. The channel is closed when the new way is in use, or will
-// never be, because another change or the end came first.
+// Change makes the worker use another Route from the next attempt on. The running attempt
+// is cancelled after grace. Records that were already read are delivered by the new Route,
+// but the old rules have selected them. The position in the journal and the counters stay.
+// Sinks that both routes contain stay open, and the other old ones are closed. The channel
+// is closed when the new Route is in use. It is also closed when another change replaces
+// this one, or when the worker ends.
 func (w *Worker) Change(route Route, grace time.Duration) (done <-chan struct{}) {
-	return w.ask(&change{route, grace, make(chan struct{})})
+	return w.request(&change{route, grace, make(chan struct{})})
 }
 
-// Stop has the worker end, without delivering what waits. The channel is closed when
-// the attempt under way has ended, or was aborted after grace.
+// Stop makes the worker end without delivering the waiting events. The running attempt is
+// cancelled after grace. The channel is closed when the worker has ended.
 func (w *Worker) Stop(grace time.Duration) (done <-chan struct{}) {
-	return w.ask(&change{Route{}, grace, make(chan struct{})})
+	return w.request(&change{Route{}, grace, make(chan struct{})})
 }
 
-func (w *Worker) ask(c *change) <-chan struct{} {
+func (w *Worker) request(c *change) <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended {
-		w.giveUp(c, nil)
+		w.abandon(c, nil)
 		return c.done
 	}
-	if before := w.asked; before != nil {
-		w.giveUp(before, c.route.Sinks)
+	if before := w.requested; before != nil {
+		w.abandon(before, c.route.Sinks)
 	}
-	w.asked = c
-	if w.shift != nil {
-		w.shift.over(c.grace)
+	w.requested = c
+	if w.session != nil {
+		w.session.end(c.grace)
 	}
 	return c.done
 }
 
-// giveUp closes the sinks of a change that nobody uses, which have delivered nothing yet.
-// The caller holds mu.
-func (w *Worker) giveUp(c *change, next []sink.Sink) {
+// abandon closes the sinks of a change that is never applied, except those in use and
+// those in next. The caller must hold mu.
+func (w *Worker) abandon(c *change, next []sink.Sink) {
 	w.closeUnused(c.route.Sinks, slices.Concat(w.Sinks, next))
 	close(c.done)
 }
 
 func (w *Worker) closeUnused(sinks, used []sink.Sink) {
 	if err := sink.CloseAll(sink.Without(sinks, used)); err != nil {
-		w.limits.Error("closing a sink that is no longer used", "error", err)
+		w.limits.Error("cannot close a sink that is no longer used", "error", err)
 	}
 }
 
-// turn makes the change that was asked for, and reports whether to go on.
-func (w *Worker) turn() bool {
+// applyChange applies the requested change, and reports false if the worker must stop.
+func (w *Worker) applyChange() bool {
 	w.mu.Lock()
-	c, old := w.asked, w.Sinks
+	c, old := w.requested, w.Sinks
 	if len(c.route.Sinks) == 0 {
 		w.mu.Unlock()
-		return false // leave answers it
+		return false // finish closes c.done
 	}
-	w.asked = nil
+	w.requested = nil
 	if c.route.Rules != w.Rules {
-		w.farewell()
+		w.flushSummaries()
 	}
-	if gone := sink.Without(old, c.route.Sinks); len(gone) > 0 {
-		w.retired += missed(gone)
-		w.health.replaced(len(c.route.Sinks))
+	if unused := sink.Without(old, c.route.Sinks); len(unused) > 0 {
+		w.closedMissed += missed(unused)
+		w.health.sinksReplaced(len(c.route.Sinks))
 	}
 	w.use(c.route)
 	w.mu.Unlock()
-	// Not with the lock held: a sink may take its time, and others look at the account.
+	// Closing a sink can take long, and State must not wait for it.
 	w.closeUnused(old, c.route.Sinks)
 	close(c.done)
 	return true
 }
 
-// farewell has the next shift tell what the rules have suppressed, which are about to
-// be replaced.
-func (w *Worker) farewell() {
-	b := w.account.begin()
+// flushSummaries adds a batch with all summaries of the rules that are about to be
+// replaced. The next session delivers it.
+func (w *Worker) flushSummaries() {
+	b := w.account.newBatch()
 	if w.summarize(b, true); b.empty() {
-		w.account.drop(b)
+		w.account.recycle(b)
 		return
 	}
-	w.account.enter(b)
+	w.account.add(b)
 }
 
-// leave says that the worker takes no more changes.
-func (w *Worker) leave() {
+// finish makes the worker reject further changes, and abandons a requested one.
+func (w *Worker) finish() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = true
-	if c := w.asked; c != nil {
-		w.asked = nil
-		w.giveUp(c, nil)
+	if c := w.requested; c != nil {
+		w.requested = nil
+		w.abandon(c, nil)
 	}
 }

@@ -17,21 +17,21 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// another is the way to other sinks.
-func (f fixture) another(sinks ...sink.Sink) Route {
+// routeTo returns the initial route with other sinks.
+func (f fixture) routeTo(sinks ...sink.Sink) Route {
 	return Route{Sinks: sinks, Rules: f.route.Rules, Options: f.route.Options}
 }
 
-const noGrace, muchGrace = 0, time.Hour
+const longGrace = time.Hour
 
-// Sinks come and go while events flow; some attempts fail, some take a part.
+// Sinks are replaced while events flow. Some attempts fail, and some accept a part.
 func TestChangesLoseNothingAndDoubleNothing(t *testing.T) {
-	for _, lanes := range []int{1, 3} {
+	for _, senders := range []int{1, 3} {
 		for seed := range uint64(20) {
-			random := rand.New(rand.NewPCG(seed, uint64(lanes)))
+			random := rand.New(rand.NewPCG(seed, uint64(senders)))
 			var targets []*target
 			several := func() (sinks []sink.Sink) {
-				for range lanes {
+				for range senders {
 					s, moods := &target{}, rand.New(rand.NewPCG(random.Uint64(), 1))
 					s.answer = func(events []event.Event) (int, error) {
 						if n := moods.IntN(2 * len(events)); n < len(events) {
@@ -50,15 +50,15 @@ func TestChangesLoseNothingAndDoubleNothing(t *testing.T) {
 			before := uint64(0)
 			for range events / 20 {
 				f.append(t, 20)
-				route := f.another(several()...)
+				route := f.routeTo(several()...)
 				route.Options.BatchEvents = 1 + random.IntN(20)
-				done := f.Change(route, muchGrace)
+				done := f.Change(route, longGrace)
 				if random.IntN(2) == 0 {
 					<-done
 				}
 				s := f.State()
 				if sum := s.Delivered + s.InFlight + s.Waiting; sum != s.Events || s.Delivered < before {
-					t.Fatalf("the account says %+v after %d delivered", s, before)
+					t.Fatalf("account %+v after %d were delivered", s, before)
 				}
 				before = s.Delivered
 			}
@@ -66,43 +66,43 @@ func TestChangesLoseNothingAndDoubleNothing(t *testing.T) {
 			f.end(t)
 			wantOnce(t, targets, events)
 			if s := f.State(); s.Delivered != events || s.Events != events {
-				t.Errorf("%d lanes, seed %d: the account says %d of %d", lanes, seed, s.Delivered, s.Events)
+				t.Errorf("%d senders, seed %d: %d of %d events were delivered", senders, seed, s.Delivered, s.Events)
 			}
 		}
 	}
 }
 
-// wantOnce demands that the targets together have taken each event once, and that all
-// are closed, once.
+// wantOnce checks that the targets together accepted each event once, and that each target
+// was closed once.
 func wantOnce(t *testing.T, targets []*target, events int) {
 	t.Helper()
 	var taken []uint64
 	for i, s := range targets {
-		taken = append(taken, s.taken...)
+		taken = append(taken, s.accepted...)
 		if s.closed != 1 {
-			t.Errorf("sink %d of %d was closed %d times", i, len(targets), s.closed)
+			t.Errorf("sink %d of %d was closed %d times, want 1", i, len(targets), s.closed)
 		}
 	}
 	slices.Sort(taken)
 	if diff := cmp.Diff(numbers(1, events), taken); diff != "" {
-		t.Errorf("events taken (-want +got):\n%s", diff)
+		t.Errorf("events accepted (-want +got):\n%s", diff)
 	}
 }
 
 func TestASinkThatHangsIsChangedAfterTheGrace(t *testing.T) {
-	for _, lanes := range []int{1, 2} {
+	for _, senders := range []int{1, 2} {
 		synctest.Test(t, func(t *testing.T) {
-			hanging := []sink.Sink{&target{block: true}, &target{block: true}}[:lanes]
+			hanging := []sink.Sink{&target{block: true}, &target{block: true}}[:senders]
 			f := start(t, open(t, 1<<20), func(c *Config) { c.Options.AttemptTimeout = time.Hour }, hanging...)
 			f.append(t, 30)
 			synctest.Wait()
 			began, good := time.Now(), &target{}
-			<-f.Change(f.another(good), time.Minute)
+			<-f.Change(f.routeTo(good), time.Minute)
 			if waited := time.Since(began); waited != time.Minute {
-				t.Errorf("the attempt was given %v", waited)
+				t.Errorf("the attempt was aborted after %v", waited)
 			}
 			if s := f.State(); s.Failures != 0 || s.LastError() != nil {
-				t.Errorf("that it was aborted counts as a failure: %+v", s)
+				t.Errorf("the abort counts as a failure: %+v", s)
 			}
 			f.finish(t, good, 30)
 			for _, s := range hanging {
@@ -116,19 +116,19 @@ func TestASinkThatHangsIsChangedAfterTheGrace(t *testing.T) {
 
 func TestASinkThatFailsIsChangedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		bad := &target{answer: func([]event.Event) (int, error) { return 0, errors.New("away") }}
+		bad := &target{answer: func([]event.Event) (int, error) { return 0, errDown }}
 		f := start(t, open(t, 1<<20), func(c *Config) { c.Options.RetryMin, c.Options.RetryMax = time.Hour, time.Hour }, bad)
 		f.append(t, 10)
 		synctest.Wait()
 		began, good := time.Now(), &target{}
-		<-f.Change(f.another(good), time.Minute)
+		<-f.Change(f.routeTo(good), time.Minute)
 		synctest.Wait()
 		if waited := time.Since(began); waited != 0 {
-			t.Errorf("the change took %v, and an attempt was not under way", waited)
+			t.Errorf("the change took %v although no attempt was running", waited)
 		}
 		f.j.Seal()
 		f.end(t)
-		wantTaken(t, good, numbers(1, 10))
+		wantAccepted(t, good, numbers(1, 10))
 	})
 }
 
@@ -136,9 +136,9 @@ func TestSinksThatBothWaysHaveStayOpen(t *testing.T) {
 	kept, left := &target{}, &target{}
 	f := start(t, open(t, 1<<20), nil, kept, left)
 	f.append(t, 5)
-	<-f.Change(f.another(kept), muchGrace)
+	<-f.Change(f.routeTo(kept), longGrace)
 	if kept.closed != 0 || left.closed != 1 {
-		t.Errorf("the sink that is kept was closed %d times, the other %d", kept.closed, left.closed)
+		t.Errorf("the sink of both routes was closed %d times, the other %d times", kept.closed, left.closed)
 	}
 	f.append(t, 5)
 	f.j.Seal()
@@ -152,18 +152,18 @@ func TestChangesThatAreOvertakenAreGivenUp(t *testing.T) {
 		f := start(t, open(t, 1<<20), nil, first)
 		f.append(t, 1)
 		synctest.Wait()
-		givenUp := f.Change(f.another(overtaken, first), time.Second)
-		done := f.Change(f.another(last), time.Second)
+		givenUp := f.Change(f.routeTo(overtaken, first), time.Second)
+		done := f.Change(f.routeTo(last), time.Second)
 		<-givenUp
 		if overtaken.closed != 1 {
-			t.Errorf("its sink was closed %d times", overtaken.closed)
+			t.Errorf("its sink was closed %d times, want 1", overtaken.closed)
 		}
 		<-done
 		f.finish(t, last, 1)
 		late := &target{}
-		<-f.Change(f.another(late), time.Second)
+		<-f.Change(f.routeTo(late), time.Second)
 		if late.closed != 1 || first.closed != 1 || last.closed != 1 {
-			t.Errorf("closed: %d after the end, %d, %d", late.closed, first.closed, last.closed)
+			t.Errorf("closed %d times after the end, %d, %d, want 1 each", late.closed, first.closed, last.closed)
 		}
 	})
 }
@@ -184,25 +184,25 @@ func TestAWorkerThatStopsHandsBackWhatItHas(t *testing.T) {
 		<-f.Stop(time.Second)
 		f.end(t)
 		if some.closed != 1 {
-			t.Errorf("the sink was closed %d times when the worker had stopped", some.closed)
+			t.Errorf("the sink was closed %d times after Stop, want 1", some.closed)
 		}
 		after := &target{}
 		next := startAs(t, "x0", j, nil, after)
 		j.Seal()
 		next.end(t)
-		wantTaken(t, after, numbers(5, 20))
+		wantAccepted(t, after, numbers(5, 20))
 	})
 }
 
-// What the rules have suppressed before they were replaced, somebody must tell.
+// Replaced rules must report what they suppressed.
 func TestRulesThatAreReplacedTellWhatTheySuppressed(t *testing.T) {
-	owed := uint64(0)
+	unreported := uint64(0)
 	old := &rules{
-		judge: func(*event.Event) (match.Verdict, error) { owed++; return match.SampledOut, nil },
+		judge: func(*event.Event) (match.Verdict, error) { unreported++; return match.SampledOut, nil },
 		summaries: func(dst []event.Event, _ time.Time, end bool) []event.Event {
-			if end && owed > 0 {
-				dst = append(dst, event.Event{Suppressed: &event.Suppressed{Count: owed}})
-				owed = 0
+			if end && unreported > 0 {
+				dst = append(dst, event.Event{Suppressed: &event.Suppressed{Count: unreported}})
+				unreported = 0
 			}
 			return dst
 		},
@@ -212,22 +212,22 @@ func TestRulesThatAreReplacedTellWhatTheySuppressed(t *testing.T) {
 		f := start(t, open(t, 1<<20), func(c *Config) { c.Rules = old }, s)
 		f.append(t, 7)
 		synctest.Wait()
-		route := f.another(s)
+		route := f.routeTo(s)
 		route.Rules = &rules{}
-		<-f.Change(route, muchGrace)
+		<-f.Change(route, longGrace)
 		synctest.Wait()
-		if st := f.State(); st.Summaries != 1 || owed != 0 {
-			t.Errorf("%d summaries were taken, %d events are owed", st.Summaries, owed)
+		if st := f.State(); st.Summaries != 1 || unreported != 0 {
+			t.Errorf("%d summaries were accepted, %d suppressed events are not reported", st.Summaries, unreported)
 		}
 		f.append(t, 2)
 		f.j.Seal()
 		f.end(t)
-		wantTaken(t, s, []uint64{0, 8, 9})
+		wantAccepted(t, s, []uint64{0, 8, 9})
 	})
 }
 
-// The letters of what a sink has refused could not be kept, and it has taken what is
-// behind: then the next one must keep them, and get nothing again.
+// The letters of refused events could not be written, and the sink accepted later events.
+// The next session must write the letters and must not deliver the later events again.
 func TestLettersThatAreOwedAreHandedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		picky := &target{}
@@ -246,7 +246,7 @@ func TestLettersThatAreOwedAreHandedOver(t *testing.T) {
 		f.append(t, 6)
 		time.Sleep(time.Minute)
 		next := &target{answer: picky.answer}
-		<-f.Change(f.another(next), time.Second)
+		<-f.Change(f.routeTo(next), time.Second)
 		f.box.mu.Lock()
 		f.box.err = nil
 		f.box.mu.Unlock()
@@ -257,11 +257,11 @@ func TestLettersThatAreOwedAreHandedOver(t *testing.T) {
 			t.Errorf("dead letters (-want +got):\n%s", diff)
 		}
 		if s := f.State(); s.DeadLettered != 1 || s.Delivered != 5 {
-			t.Errorf("the account says %+v", s)
+			t.Errorf("account %+v", s)
 		}
-		taken := slices.Concat(picky.taken, next.taken)
+		taken := slices.Concat(picky.accepted, next.accepted)
 		if diff := cmp.Diff([]uint64{1, 2, 4, 5, 6}, taken); diff != "" {
-			t.Errorf("events taken (-want +got):\n%s", diff)
+			t.Errorf("events accepted (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -22,51 +22,52 @@ import (
 
 // A Route is the part of a worker that Change can replace while the worker runs.
 type Route struct {
-	Sinks   []sink.Sink // of the same place; with more than one the order is given up
-	Rules   Rules       // of a type that can be compared, such as a pointer
+	Sinks   []sink.Sink // of one destination; several deliver at once, without order
+	Rules   Rules       // of a comparable type, such as a pointer
 	Options Options
 }
 
-// A Config is what a Worker works with.
+// A Config contains the dependencies and settings of a Worker.
 type Config struct {
 	Route
 	Name    string
 	Reader  Reader
 	Letters DeadLetters
 	Decode  Decoder
-	State   metrics.SinkState   // to begin with
-	Latency prometheus.Observer // seconds from receipt until taken
+	State   metrics.SinkState   // initial counters
+	Latency prometheus.Observer // seconds from receipt to acceptance by the sink
 	Log     *slog.Logger
-	Clock   Clock // nil trusts the machine's
+	Clock   Clock // nil trusts the wall clock
 }
 
-// A Worker delivers the journal to one sink: each event that the rules let pass,
-// until it has found its fate. Run is called once, the other methods at any time, but
-// Close.
+// A Worker delivers the journal to one sink: each event that the rules let pass, until it
+// has an outcome. Run and Close are called at most once and not both. The other methods
+// are safe for concurrent use.
 type Worker struct {
 	Config
 	account *account
 	health  *health
-	lanes   []*lane
-	limits  *ratelog.Logger // of lines that may repeat
+	senders []*sender
+	limits  *ratelog.Logger // for log lines that can repeat
 
-	mu      sync.Mutex // guards Config.Route for others than Run, and what follows
-	asked   *change    // for which the shift is to end
-	shift   *shift     // that Run works in
-	ended   bool       // Run has
-	retired uint64     // that sinks missed which are no longer used
+	mu           sync.Mutex // guards the fields below, and Route outside of Run's goroutine
+	requested    *change    // ends the session
+	session      *session   // current session of Run
+	ended        bool       // Run has ended
+	closedMissed uint64     // events that the readers of closed sinks missed
 
-	// Of the goroutine that gathers.
-	records    []journal.Record
-	event      event.Event // the one that is judged
-	suppressed map[string]uint64
-	owed       uint64 // suppressed events that no summary has told of
-	summaries  []event.Event
-	undecoded  undecoded
-	again      pace // between attempts of what failed beside deliveries
+	// Only the goroutine that fills batches uses these.
+	records      []journal.Record
+	event        event.Event // the event that the rules are evaluated for
+	suppressed   map[string]uint64
+	unsummarized uint64 // suppressed events that are not in a summary yet
+	summaries    []event.Event
+	undecoded    undecoded
+	retries      backoff // pauses between retries of the cursor and of replays
 }
 
-// NewWorker returns a worker that closes the reader and the sinks in the end.
+// NewWorker returns a worker that owns the reader and the sinks, and closes them at the
+// end.
 func NewWorker(c Config) *Worker {
 	c.Log = c.Log.With("sink", c.Name)
 	if c.Clock == nil {
@@ -86,34 +87,37 @@ func NewWorker(c Config) *Worker {
 	return w
 }
 
-// use makes a route the worker's own.
+// use sets the route and creates its senders.
 func (w *Worker) use(route Route) {
 	w.Route = route
 	w.records = make([]journal.Record, route.Options.BatchEvents)
-	w.again = pace{shortest: route.Options.RetryMin, longest: route.Options.RetryMax}
-	w.lanes = nil
+	w.retries = w.newBackoff()
+	w.senders = nil
 	for i, s := range route.Sinks {
-		w.lanes = append(w.lanes, &lane{
-			Worker: w, sink: s, source: attemptsOf(i), window: route.Options.BatchEvents,
-			pace: pace{shortest: route.Options.RetryMin, longest: route.Options.RetryMax},
+		w.senders = append(w.senders, &sender{
+			Worker: w, sink: s, source: attemptsOf(i), window: route.Options.BatchEvents, backoff: w.newBackoff(),
 		})
 	}
 }
 
-// State returns the account at this moment, with what is wrong. A worker that has
-// stalled is noticed here, from one call to another, so that no event costs a timer.
+func (w *Worker) newBackoff() backoff {
+	return backoff{shortest: w.Options.RetryMin, longest: w.Options.RetryMax}
+}
+
+// State returns the current counters and faults. It also detects a stalled worker, by
+// comparing the counters with those of an earlier call. So delivery needs no timers.
 func (w *Worker) State() metrics.SinkState {
 	s, moves := w.account.State()
 	w.mu.Lock()
-	s.Missed = w.retired + missed(w.Sinks)
+	s.Missed = w.closedMissed + missed(w.Sinks)
 	limit := w.Options.AttemptTimeout + w.Options.BatchWait + stallGrace
 	w.mu.Unlock()
-	w.health.look(moves, s.Waiting+s.InFlight, limit)
+	w.health.checkStall(moves, s.Waiting+s.InFlight, limit)
 	w.health.report(&s)
 	return s
 }
 
-// missed counts what the readers of sinks were too slow for.
+// missed returns the number of events that readers of the sinks were too slow for.
 func missed(sinks []sink.Sink) (n uint64) {
 	for _, s := range sinks {
 		if b, ok := s.(sink.Broadcaster); ok {
@@ -123,7 +127,7 @@ func missed(sinks []sink.Sink) (n uint64) {
 	return n
 }
 
-// Reopen has the sinks let go of their files.
+// Reopen makes the sinks reopen their files.
 func (w *Worker) Reopen() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -134,37 +138,38 @@ func (w *Worker) Reopen() {
 	}
 }
 
-// Replay has the worker look for dead letters that are to be delivered again.
+// Replay makes the worker look for dead letters that are marked for replay.
 func (w *Worker) Replay() { w.Reader.Interrupt() }
 
-// Run delivers until the journal is sealed and everything in it has found its fate,
-// until Stop, or until the context ends. What cannot be closed then is logged: no
-// other sink, and no event, depends on it.
+// Run delivers until the journal is sealed and every event in it has an outcome, until
+// Stop, or until the context ends. It logs an error of Close, because no other sink and no
+// event depends on it.
 func (w *Worker) Run(ctx context.Context) {
 	for {
-		s := w.begin(ctx)
+		s := w.newSession(ctx)
 		sealed := w.work(s)
-		s.end()
-		if sealed || ctx.Err() != nil || !w.turn() {
+		s.release()
+		if sealed || ctx.Err() != nil || !w.applyChange() {
 			break
 		}
 	}
 	if err := w.Close(); err != nil {
-		w.Log.Error("closing the sink", "error", err)
+		w.Log.Error("cannot close the sink", "error", err)
 	}
-	w.leave()
+	w.finish()
 }
 
-// work delivers until the shift is over, or reports that there is nothing more to
-// come.
-func (w *Worker) work(s *shift) (sealed bool) {
-	if len(w.lanes) == 1 {
-		return w.feed(s.begun, func(b *batch) bool { return w.lanes[0].deliver(s, b) })
+// work delivers until the session ends. It reports whether all events of a sealed journal
+// are delivered.
+func (w *Worker) work(s *session) (sealed bool) {
+	if len(w.senders) == 1 {
+		return w.feed(s.open, func(b *batch) bool { return w.senders[0].deliver(s, b) })
 	}
-	return w.feedAll(s)
+	return w.feedSenders(s)
 }
 
-// Close frees what the worker holds; for one that is not run.
+// Close closes the sinks and the reader. Run calls it; call it for a worker that is never
+// run.
 func (w *Worker) Close() error {
 	if err := errors.Join(sink.CloseAll(w.Sinks), w.Reader.Close()); err != nil {
 		return fmt.Errorf("close sink %s: %w", w.Name, err)
@@ -172,24 +177,24 @@ func (w *Worker) Close() error {
 	return nil
 }
 
-// feedAll gives each batch to the next lane that has nothing to do.
-func (w *Worker) feedAll(s *shift) (sealed bool) {
+// feedSenders passes each batch to the next idle sender.
+func (w *Worker) feedSenders(s *session) (sealed bool) {
 	batches := make(chan *batch)
 	var wg sync.WaitGroup
-	for _, l := range w.lanes {
+	for _, sender := range w.senders {
 		wg.Go(func() {
 			for b := range batches {
-				if !l.deliver(s, b) {
+				if !sender.deliver(s, b) {
 					return
 				}
 			}
 		})
 	}
-	sealed = w.feed(s.begun, func(b *batch) bool {
+	sealed = w.feed(s.open, func(b *batch) bool {
 		select {
 		case batches <- b:
 			return true
-		case <-s.begun.Done():
+		case <-s.open.Done():
 			return false
 		}
 	})
@@ -198,49 +203,50 @@ func (w *Worker) feedAll(s *shift) (sealed bool) {
 	return sealed
 }
 
-// feed sends the batches that an earlier shift has left, then gathers and sends others,
-// until there will be no more, which it reports, or send reports false.
+// feed sends the batches that an earlier session left unfinished, and then fills and sends
+// new ones. It ends when send reports false or when the journal is sealed and completely
+// read, which it reports.
 func (w *Worker) feed(ctx context.Context, send func(*batch) bool) (sealed bool) {
-	for _, b := range w.account.left() {
+	for _, b := range w.account.unfinished() {
 		if !send(b) {
 			return false
 		}
 	}
-	reading := pace{shortest: w.Options.RetryMin, longest: w.Options.RetryMax}
+	reads := w.newBackoff()
 	for {
-		w.account.writeAgain()
-		if b := w.replay(); b != nil && !send(b) {
+		w.account.retryCursor()
+		if b := w.nextReplay(); b != nil && !send(b) {
 			return false
 		}
-		b := w.account.begin()
+		b := w.account.newBatch()
 		err := w.trim()
 		if err == nil {
-			err = w.gather(ctx, b)
+			err = w.fillBatch(ctx, b)
 		}
 		switch {
-		case !b.empty(): // also when the context has ended: it is counted
-			reading.succeeded()
+		case !b.empty(): // even if the context has ended: its records are counted
+			reads.succeeded()
 			w.health.clear(journalReads)
-			if w.account.enter(b); !send(b) {
+			if w.account.add(b); !send(b) {
 				return false
 			}
 			continue
 		case errors.Is(err, io.EOF) || ctx.Err() != nil:
-			w.account.drop(b)
+			w.account.recycle(b)
 			return ctx.Err() == nil
 		case err != nil:
 			w.health.set(journalReads, "cannot read the journal; will try again", err)
-			sleep(ctx, reading.failed(false, 0))
+			sleep(ctx, reads.failed(false, 0))
 		}
-		w.account.drop(b)
+		w.account.recycle(b)
 	}
 }
 
-// trim drops what lies in the journal beyond the limits of the sink, when nothing is
-// under way: what is in hand is older, and the lanes look after it.
+// trim drops the records that exceed a limit of the sink, while no batch is open. Open
+// batches are older, and their senders apply the limits.
 func (w *Worker) trim() error {
 	o := &w.Options
-	if o.MaxLagBytes == 0 && o.MaxAge == 0 || w.account.underway() > 0 {
+	if o.MaxLagBytes == 0 && o.MaxAge == 0 || w.account.openBatches() > 0 {
 		return nil
 	}
 	if o.MaxAge > 0 {
@@ -251,44 +257,44 @@ func (w *Worker) trim() error {
 	return w.trimTo(o.MaxLagBytes, time.Time{}, tooFarBehind)
 }
 
-func (w *Worker) trimTo(maxBytes int64, oldest time.Time, f fate) error {
-	n, err := w.account.trim(maxBytes, oldest, f)
+func (w *Worker) trimTo(maxBytes int64, oldest time.Time, o outcome) error {
+	n, err := w.account.trim(maxBytes, oldest, o)
 	if n > 0 {
-		w.limits.Warn("events dropped: beyond a limit of the sink", "events", n, "limit", f)
+		w.limits.Warn("events dropped: they exceed a limit of the sink", "events", n, "limit", o)
 	}
 	return err
 }
 
-// oldest returns the steady time that is so long ago.
+// oldest returns the steady time that is age ago.
 func (w *Worker) oldest(age time.Duration) time.Time {
 	return w.Clock.Steady(w.Clock.Now()).Add(-age)
 }
 
-// replay returns dead letters that are to be delivered again, nil when there are
-// none. They are marked until the lane has dealt with them, so there is one such
-// batch at a time. What cannot be read is read again later.
-func (w *Worker) replay() *batch {
+// nextReplay returns a batch of dead letters that are marked for replay, or nil. The
+// letters stay marked until a sender has settled the batch, so at most one such
+// batch is open. After a read error, a later call tries again.
+func (w *Worker) nextReplay() *batch {
 	if w.account.replaying() {
 		return nil
 	}
 	letters, err := w.Letters.NextReplay(w.Options.BatchEvents)
 	if err != nil {
-		w.health.set(letterReplays, "cannot read dead letters that are to be delivered again; will try again", err)
+		w.health.set(letterReplays, "cannot read dead letters for a replay; will try again", err)
 		return nil
 	}
 	w.health.clear(letterReplays)
 	if len(letters) == 0 {
 		return nil
 	}
-	b := w.account.begin()
+	b := w.account.newBatch()
 	b.replay = true
 	for i := range letters {
 		l := &letters[i]
 		r := journal.Record{Seq: l.ID.Seq, Time: l.Received, Data: l.Data}
-		e := w.decoded(b, &r)
+		e := w.decode(b, &r)
 		e.SetJournal(l.ID.Journal)
 		b.add(item{record: r, attempts: l.Attempts}, &e)
 	}
-	w.account.enter(b)
+	w.account.add(b)
 	return b
 }

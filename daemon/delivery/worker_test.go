@@ -52,7 +52,7 @@ func TestEverythingIsDeliveredInOrderWhateverTheSinkAnswers(t *testing.T) {
 	}
 }
 
-// sometimes answers so three times of four.
+// sometimes returns this answer three times out of four, and otherwise accepts all.
 func sometimes(accepted int, err error) func(n int) (int, error) {
 	calls := 0
 	return func(n int) (int, error) {
@@ -72,14 +72,14 @@ func TestADeadSinkIsTriedAgainAndForgetsNothing(t *testing.T) {
 		synctest.Wait()
 		got := f.State()
 		if got.Delivered != 0 || got.InFlight == 0 || got.InFlight+got.Waiting != 25 || got.LastError() == nil || got.Failures != uint64(s.tries()) {
-			t.Errorf("account of a dead sink %+v after %d tries", got, s.tries())
+			t.Errorf("account of an unavailable sink %+v after %d attempts", got, s.tries())
 		}
-		// The mean pause is half of RetryMax, the longest RetryMax.
+		// The mean pause is half of RetryMax, and the longest is RetryMax.
 		if s.tries() < 360 || s.tries() > 2000 {
 			t.Errorf("%d attempts in an hour", s.tries())
 		}
 		if n := strings.Count(f.log.String(), "delivery failed"); n < 40 || n > 60 {
-			t.Errorf("%d log lines in an hour of one lasting fault, want about one a minute", n)
+			t.Errorf("%d log lines about one fault in an hour, want about one per minute", n)
 		}
 		if strings.Contains(f.log.String(), "\x1b") {
 			t.Error("an escape sequence reached the log")
@@ -88,7 +88,7 @@ func TestADeadSinkIsTriedAgainAndForgetsNothing(t *testing.T) {
 		time.Sleep(time.Minute)
 		f.finish(t, s, 25)
 		if !strings.Contains(f.log.String(), "works again") {
-			t.Error("the log does not say that the sink came back")
+			t.Error("the log does not contain the recovery")
 		}
 	})
 }
@@ -116,9 +116,9 @@ func TestASinkThatWasDownForHoursCatchesUpWithoutAStorm(t *testing.T) {
 				}
 			}
 		}
-		// Full speed would make all 240 attempts in no time at all.
+		// At full speed all 240 attempts would start at once.
 		if soon > 20 {
-			t.Errorf("%d attempts in the first 50 ms after the sink came back", soon)
+			t.Errorf("%d attempts in the first 50 ms after the recovery", soon)
 		}
 		f.finish(t, s, 2400)
 	})
@@ -137,7 +137,7 @@ func TestAnAttemptThatHangsIsEnded(t *testing.T) {
 		f.stop()
 		f.end(t)
 		if got := f.State(); got.InFlight != 1 || errors.Is(got.LastError(), context.Canceled) {
-			t.Errorf("the end of the daemon is the sink's fault, or its event is not accounted for: %+v", got)
+			t.Errorf("the shutdown counts as a fault of the sink, or its event is not counted: %+v", got)
 		}
 	})
 }
@@ -153,7 +153,7 @@ func TestTheOtherSideSaysWhenToTryAgain(t *testing.T) {
 			want := min(asked, maxRetryAfter)
 			for i := 1; i < len(s.at); i++ {
 				if pause := s.at[i].Sub(s.at[i-1]); pause != want {
-					t.Errorf("a pause of %v, asked was %v", pause, asked)
+					t.Errorf("a pause of %v, the server requested %v", pause, asked)
 				}
 			}
 			if s.tries() < 2 {
@@ -172,7 +172,7 @@ func TestBatchesKeepTheirLimits(t *testing.T) {
 			c.Options.BatchEvents, c.Options.BatchBytes, c.Options.BatchWait = 7, 1000, time.Second
 		}, s)
 		text := bytes.Repeat([]byte("x"), 300)
-		f.appendBatch(t, text, text, text, text, text, bytes.Repeat(text, 10)) // three have room together
+		f.appendBatch(t, text, text, text, text, text, bytes.Repeat(text, 10)) // three fit into one batch
 		for range 20 {
 			f.append(t, 1)
 		}
@@ -231,7 +231,7 @@ func TestAnEventThatCannotBeDecodedIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{}
 		f := start(t, open(t, 1<<20), func(c *Config) {
-			c.Decode = func(r journal.Record) (event.Event, error) { return event.Event{Seq: r.Seq}, errors.New("odd") }
+			c.Decode = func(r journal.Record) (event.Event, error) { return event.Event{Seq: r.Seq}, errors.New("undecodable") }
 		}, s)
 		f.append(t, 1)
 		synctest.Wait()
@@ -239,8 +239,8 @@ func TestAnEventThatCannotBeDecodedIsNotLost(t *testing.T) {
 	})
 }
 
-// Whatever sinks and limits do, at each moment each event has one fate, and the
-// cursor never passes one that has none.
+// For any sinks and limits, each event has exactly one outcome at each moment, and the
+// cursor never passes an event without one.
 func TestTheAccountAddsUpAtEachMoment(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
@@ -250,7 +250,7 @@ func TestTheAccountAddsUpAtEachMoment(t *testing.T) {
 				sinks = append(sinks, &target{answer: capricious(rand.New(rand.NewPCG(seed, uint64(len(sinks)+1))))})
 			}
 			f := start(t, open(t, 1<<20), func(c *Config) {
-				c.Rules = someFiltered(rand.New(rand.NewPCG(seed, 99)))
+				c.Rules = filterHalf(rand.New(rand.NewPCG(seed, 99)))
 				c.Options.MaxAge = time.Duration(seed%2) * time.Minute
 				c.Options.MaxLagBytes = int64(seed%4) * 2000
 				c.Options.BatchWait = time.Duration(seed%3) * 50 * time.Millisecond
@@ -276,7 +276,7 @@ func TestTheAccountAddsUpAtEachMoment(t *testing.T) {
 	}
 }
 
-// capricious answers in every way there is.
+// capricious mixes all kinds of answers.
 func capricious(random *rand.Rand) func([]event.Event) (int, error) {
 	return func(events []event.Event) (int, error) {
 		n := random.IntN(len(events) + 1)
