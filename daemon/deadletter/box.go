@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package deadletter keeps the events that a sink has refused for good, with the
-// reason, until somebody has them replayed or drops them, or they are too many or
-// too old.
+// Package deadletter stores the events that a sink permanently refused, with the reason. A
+// letter stays until an operator replays or drops it, or until a limit of size or age
+// removes it.
 //
-// A Box is a journal of its own: see that package for what it survives. A letter
-// is a record; a letter that is added again is a newer record, which holds. What is
-// removed, and what is marked for a replay, is written as records too, which name
-// the letters. So the newest record on a letter tells what became of it. The cursor
-// of the box's journal stands before the oldest letter that is still there. Damage
-// to such a record takes back what it says: a letter that was removed may be there
-// again, one that was marked is not.
+// A Box is a journal of its own, with the guarantees of package journal. A letter is one
+// record. Adding the letter again writes a newer record, which replaces the older one.
+// Removing letters and marking them for replay also writes records, which contain the ids.
+// So the newest record about a letter determines its state. The cursor of the journal is
+// before the oldest existing letter. Damage to a record undoes it: a removed letter may
+// exist again, and a marked one may not be marked.
 //
-// Nothing is kept in memory of a letter but 32 bytes.
+// The index needs 32 bytes of memory per letter.
 package deadletter
 
 import (
@@ -28,64 +27,66 @@ import (
 	"github.com/genltestd/genltestd/daemon/ratelog"
 )
 
-// Options are a box's limits and surroundings. SetLimits changes the limits later.
+// Options are the limits and dependencies of a box. SetLimits changes the limits later.
 type Options struct {
-	MaxBytes int64         // of disk space; the oldest letters go first, some at a time; 0 is no limit
-	MaxAge   time.Duration // since the refusal; 0 is no limit
-	// OnReplay is called when letters are to be replayed: NextReplay has them. It must
-	// not block, nor change the box. Letters that an earlier process left over have no call.
+	MaxBytes int64         // maximum disk space; the oldest letters are removed first, some at a time; 0 means unlimited
+	MaxAge   time.Duration // maximum time since the refusal; 0 means unlimited
+	// OnReplay is called when letters were marked for replay; NextReplay returns them. It
+	// must neither block nor change the box. It is not called for letters that an earlier
+	// process marked.
 	OnReplay func()
-	// OnDamage is called when opening the box found damage: records that are lost, or a
-	// directory that is not a box and was renamed.
+	// OnDamage is called when Open finds damage: lost records, or a directory that is not a
+	// box and was renamed.
 	OnDamage func(error)
-	Now      func() time.Time // nil is time.Now
-	// Steady translates times to a clock that is not stepped, by which MaxAge is measured.
-	// nil trusts the clock.
+	Now      func() time.Time // nil means time.Now
+	// Steady converts times to a clock that is never stepped. MaxAge is measured by it. nil
+	// trusts Now.
 	Steady func(time.Time) time.Time
-	Log    *slog.Logger  // nil is none
-	FS     vfs.FS        // nil is the machine's
-	Retry  time.Duration // interval between attempts to open a box; 0 is 10 s
+	Log    *slog.Logger  // nil means no log
+	FS     vfs.FS        // nil means the file system of the machine
+	Retry  time.Duration // interval between attempts to open the box; 0 means 10 s
 }
 
-// Stats is what a box holds, and what it has lost since it was opened.
+// Stats are the current contents of a box, and its losses since Open.
 type Stats struct {
-	Live    uint64 // letters
-	Marked  uint64 // of them, that are to be replayed
-	Bytes   uint64 // of disk space
-	Expired uint64 // letters that a limit has taken, exactly
+	Live    uint64 // existing letters
+	Marked  uint64 // letters that are marked for replay
+	Bytes   uint64 // used disk space
+	Expired uint64 // letters that a limit removed
 	Damaged uint64 // letters that could not be read back
 }
 
-// A Box is safe for concurrent use.
+// A Box stores the dead letters of one sink. It is safe for concurrent use.
 type Box struct {
 	dir     string
-	repeats *ratelog.Logger // of log lines
-	opts    Options         // the limits are changed with work and mu held: one of them is enough to read
+	repeats *ratelog.Logger // for log lines that can repeat
+	opts    Options         // limits change while writeMu and mu are held: reading needs one of the two
 
-	work   sync.Mutex      // held while changing what is on disk; taken before mu
-	reader *journal.Reader // its cursor stands before the oldest letter
-	ahead  *record         // that the reader has read and not committed
+	writeMu sync.Mutex      // serializes changes on disk; locked before mu
+	reader  *journal.Reader // its cursor is before the oldest letter
+	ahead   *record         // record that was read but not committed
 
 	mu      sync.Mutex
-	journal *journal.Journal // nil as long as there was no letter
+	journal *journal.Journal // nil until there is a letter
 	index   index
 	stats   Stats
-	fault   error  // why the box could not be opened, though there may be letters
-	first   uint64 // the lowest number in the journal when that was last looked at
+	fault   error  // why the box could not be opened; letters may exist
+	first   uint64 // lowest record number in the journal at the last check
 
-	limits chan struct{} // they are others
+	limits chan struct{} // signals that SetLimits was called
 	quit   chan struct{}
 	done   sync.WaitGroup
 }
 
 const cursorName = "oldest"
 
-// defaultRetry is Options.Retry.
+// defaultRetry is the default of Options.Retry.
 const defaultRetry = 10 * time.Second
 
-// Open opens the box in a directory. There need not be one until a letter is
-// added. Damage costs letters, but no error: a directory that cannot be used at all
-// is put aside. A directory that cannot be read now is a Fault, and is tried again.
+// Open opens the box in a directory, which need not exist until the first Add. Damage
+// loses letters but is not an error: a directory that is not a box is renamed. If the
+// directory cannot be read, Fault returns the error, and the box retries in the
+// background.
 func Open(dir string, opts Options) *Box {
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -107,7 +108,7 @@ func Open(dir string, opts Options) *Box {
 	}
 	b := &Box{dir: dir, opts: opts, repeats: ratelog.New(opts.Log), limits: make(chan struct{}, 1), quit: make(chan struct{})}
 	b.openIfThere()
-	b.done.Go(b.age)
+	b.done.Go(b.maintain)
 	return b
 }
 
@@ -122,11 +123,11 @@ func (b *Box) openIfThere() {
 	default:
 		err = fmt.Errorf("dead letters: %w", err)
 	}
-	b.settle(err)
+	b.setFault(err)
 }
 
-// settle notes whether the box can be read.
-func (b *Box) settle(err error) {
+// setFault stores and logs whether the box can be read.
+func (b *Box) setFault(err error) {
 	b.mu.Lock()
 	before := b.fault
 	b.fault = err
@@ -144,15 +145,15 @@ func (b *Box) settle(err error) {
 	}
 }
 
-// Fault returns why the letters in the directory cannot be read, nil when they can. Until
-// then the box looks empty, and is not.
+// Fault returns why the letters cannot be read, or nil. While there is a fault, the box
+// appears to be empty.
 func (b *Box) Fault() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.fault
 }
 
-// segmentsPerBox is how many files a full box has: the limit takes one at a time.
+// segmentsPerBox is the number of files of a full box. The size limit removes one at a time.
 const segmentsPerBox = 32
 
 func (b *Box) journalOptions() journal.Options {
@@ -173,7 +174,7 @@ func (b *Box) open() (err error) {
 		if err := os.Rename(b.dir, aside); err != nil {
 			return fmt.Errorf("dead letters: %w", errors.Join(why, err))
 		}
-		b.opts.OnDamage(fmt.Errorf("%w: the directory is now %s, and the dead letters begin again", why, aside))
+		b.opts.OnDamage(fmt.Errorf("%w: the directory was renamed to %s, and the box starts empty", why, aside))
 		b.journal, err = journal.Open(b.dir, opts)
 	}
 	if err == nil {
@@ -186,15 +187,15 @@ func (b *Box) open() (err error) {
 	return nil
 }
 
-// release lets go of the box's journal; Add opens it again.
+// release closes the journal of the box. Add opens it again.
 func (b *Box) release() {
 	if b.journal != nil {
-		b.journal.Close() // nothing was written
+		b.journal.Close() // no records were written
 	}
 	b.journal, b.reader, b.ahead, b.index = nil, nil, nil, index{}
 }
 
-// Stats returns the box's account.
+// Stats returns the current contents and the losses since Open.
 func (b *Box) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -206,12 +207,12 @@ func (b *Box) Stats() Stats {
 	return s
 }
 
-// Close makes everything durable. The box must not be used any more.
+// Close syncs and closes the box. The box must not be used afterwards.
 func (b *Box) Close() error {
 	close(b.quit)
 	b.done.Wait()
-	b.work.Lock()
-	defer b.work.Unlock()
+	b.writeMu.Lock()
+	defer b.writeMu.Unlock()
 	if b.journal == nil {
 		return nil
 	}

@@ -38,7 +38,7 @@ func idsFrom(from, to uint64) (ids []ID) {
 	return ids
 }
 
-// scale returns the size of a random test: soak with GENLTESTD_SOAK set.
+// scale returns the size of a random test: soak if GENLTESTD_SOAK is set.
 func scale(short, soak int) int {
 	if os.Getenv("GENLTESTD_SOAK") != "" {
 		return soak
@@ -76,14 +76,14 @@ func remove(t testing.TB, b *Box, want int, ids ...ID) {
 	}
 }
 
-// holds compares what is in the box.
+// holds checks that the box contains exactly these letters.
 func holds(t testing.TB, b *Box, want []Letter) {
 	t.Helper()
 	got, err := b.Get(b.IDs()...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(slices.Concat(want), got); diff != "" { // nil for none
+	if diff := cmp.Diff(slices.Concat(want), got); diff != "" { // Concat makes an empty slice nil
 		t.Errorf("letters (-want +got):\n%s", diff)
 	}
 	if s := b.Stats(); s.Live != uint64(len(want)) {
@@ -91,7 +91,7 @@ func holds(t testing.TB, b *Box, want []Letter) {
 	}
 }
 
-// TestBoxRemembers: what was done to it holds after a start, too.
+// TestBoxRemembers checks that the letters are the same after the box is opened again.
 func TestBoxRemembers(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "box")
 	b := open(t, dir, Options{})
@@ -103,7 +103,7 @@ func TestBoxRemembers(t *testing.T) {
 
 	again := letter(3, "event 3")
 	again.Attempts, again.Reason = 2, "HTTP 413"
-	foreign := letter(4, "of the journal before") // whose number 4 is another event
+	foreign := letter(4, "of the journal before") // number 4 of another journal is another event
 	foreign.ID.Journal = "0000000000000001"
 	steps := []struct {
 		name string
@@ -134,7 +134,7 @@ func TestBoxRemembers(t *testing.T) {
 	}
 }
 
-// TestReplayKeepsOrderAndMarks: also over a start.
+// TestReplayKeepsOrderAndMarks also opens the box again in between.
 func TestReplayKeepsOrderAndMarks(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "box")
 	calls := 0
@@ -143,32 +143,32 @@ func TestReplayKeepsOrderAndMarks(t *testing.T) {
 	add(t, b, letters(1, 6)...)
 	add(t, b, letter(2, "event 2"))
 	if got, err := b.NextReplay(9); len(got) != 0 || err != nil {
-		t.Errorf("unasked: %v, %v", got, err)
+		t.Errorf("without a request: %v, %v", got, err)
 	}
 	if n, err := b.RequestReplay(ID{home, 5}, ID{home, 2}, ID{home, 99}, ID{home, 3}); n != 3 || err != nil || calls != 1 {
 		t.Errorf("marked %d, %v, %d calls", n, err, calls)
 	}
 	if n, err := b.RequestReplay(ID{home, 99}, ID{"other", 1}); n != 0 || err != nil || calls != 1 {
-		t.Errorf("marked %d unknown ones, %v, %d calls", n, err, calls)
+		t.Errorf("marked %d unknown letters, %v, %d calls", n, err, calls)
 	}
 	next := func(want ...Letter) {
 		t.Helper()
 		got, err := b.NextReplay(2)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
-			t.Errorf("%v, next ones (-want +got):\n%s", err, diff)
+			t.Errorf("%v, next letters (-want +got):\n%s", err, diff)
 		}
 	}
 	next(letters(2, 3)...)
-	next(letters(2, 3)...) // as long as nobody says what has become of them
+	next(letters(2, 3)...) // the marks stay until Remove or Add
 	closeBox(t, b)
 	b = open(t, dir, o)
 	if s := b.Stats(); s.Marked != 3 || s.Live != 6 {
-		t.Errorf("after a start: %+v", s)
+		t.Errorf("after a restart: %+v", s)
 	}
 	next(letters(2, 3)...)
 	remove(t, b, 1, ID{home, 2})
 	next(letter(3, "event 3"), letter(5, "event 5"))
-	refused := letter(3, "event 3") // again
+	refused := letter(3, "event 3") // refused again
 	refused.Attempts++
 	add(t, b, refused)
 	next(letters(5, 5)...)
@@ -207,9 +207,9 @@ func TestOldLettersExpire(t *testing.T) {
 	b := open(t, dir, o)
 	add(t, b, letters(1, 1000)...)
 	now = epoch.Add(time.Hour + 400*time.Second + time.Nanosecond)
-	b.work.Lock() // as age does
-	b.tidy()
-	b.work.Unlock()
+	b.writeMu.Lock() // as maintain does
+	b.applyLimits()
+	b.writeMu.Unlock()
 	if s := b.Stats(); s.Expired != 400 || s.Live != 600 {
 		t.Errorf("%+v", s)
 	}
@@ -218,7 +218,7 @@ func TestOldLettersExpire(t *testing.T) {
 	b = open(t, dir, o)
 	holds(t, b, letters(401, 1000))
 	if s := b.Stats(); s.Expired != 0 {
-		t.Errorf("counted again after a start: %+v", s)
+		t.Errorf("counted again after a restart: %+v", s)
 	}
 	now = now.Add(time.Hour)
 	add(t, b, letter(5000, "new"))
@@ -228,8 +228,8 @@ func TestOldLettersExpire(t *testing.T) {
 	closeBox(t, b)
 }
 
-// TestSpaceOfOlderCopiesIsGivenBack: a letter that is refused at each replay does
-// not push out the others.
+// TestSpaceOfOlderCopiesIsGivenBack checks that a letter which is refused in each replay
+// does not displace the others.
 func TestSpaceOfOlderCopiesIsGivenBack(t *testing.T) {
 	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 1 << 20})
 	for range 100 {
@@ -254,14 +254,14 @@ func TestSpaceOfRemovedLettersIsGivenBack(t *testing.T) {
 	for seq := uint64(1); seq <= 7900; seq += 100 {
 		remove(t, b, 100, idsFrom(seq, seq+99)...)
 	}
-	if err := b.journal.Sync(); err != nil { // the journal removes in the background
+	if err := b.journal.Sync(); err != nil { // the journal removes segments in the background
 		t.Fatal(err)
 	}
 	holds(t, b, letters(7901, 8000))
 	closeBox(t, b)
 	b = open(t, b.dir, Options{MaxBytes: 1 << 20})
 	if s := b.Stats(); s.Bytes > full/2 || s.Live != 100 || s.Expired != 0 {
-		t.Errorf("%+v of %d bytes before", s, full)
+		t.Errorf("%+v, %d bytes before", s, full)
 	}
 	closeBox(t, b)
 }

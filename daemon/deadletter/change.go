@@ -8,21 +8,21 @@ import (
 )
 
 const (
-	chunkBytes = 128 << 10 // of one append, about
-	chunkNames = 8192      // in one record
+	chunkBytes = 128 << 10 // approximate size of one append
+	chunkNames = 8192      // ids in one record
 )
 
-// Add puts letters into the box, and returns nil when they are on the disk. One
-// that is there already is replaced, and no longer marked for a replay. After an
-// error some of them may be there: add them again.
+// Add stores letters, and returns nil when they are on disk. It replaces a letter that
+// exists and unmarks it. After an error, some of the letters may be stored: add all of them
+// again.
 func (b *Box) Add(letters ...Letter) error {
-	b.work.Lock()
-	defer b.work.Unlock()
+	b.writeMu.Lock()
+	defer b.writeMu.Unlock()
 	if b.journal == nil {
 		if err := b.open(); err != nil {
 			return err
 		}
-		b.settle(nil)
+		b.setFault(nil)
 	}
 	for len(letters) > 0 {
 		n, err := b.addSome(letters)
@@ -31,17 +31,17 @@ func (b *Box) Add(letters ...Letter) error {
 		}
 		letters = letters[n:]
 	}
-	b.tidy()
+	b.applyLimits()
 	return nil
 }
 
-// addSome adds as many letters as go into one append.
+// addSome adds as many letters as fit into one append.
 func (b *Box) addSome(letters []Letter) (n int, err error) {
 	var records [][]byte
 	for size := 0; n < len(letters) && size < chunkBytes; n++ {
 		l := &letters[n]
 		if l.ID.Journal == "" || len(l.ID.Journal) > maxJournalLen {
-			return 0, fmt.Errorf("event %d has no journal of 1 to %d bytes", l.ID.Seq, maxJournalLen)
+			return 0, fmt.Errorf("event %d: the journal id must have 1 to %d bytes", l.ID.Seq, maxJournalLen)
 		}
 		r := encodeLetter(l)
 		records, size = append(records, r), size+len(r)
@@ -59,12 +59,12 @@ func (b *Box) addSome(letters []Letter) (n int, err error) {
 	return n, nil
 }
 
-// Remove takes letters out of the box, which are done with, and returns how many
-// of them were there. It works on a full disk when none older than the last of
-// them stays, so that the box can always be emptied.
+// Remove removes the letters that exist, and returns their number. On a full disk it works
+// if the ids include all letters up to the newest of them, so that a box can always be
+// emptied.
 func (b *Box) Remove(ids ...ID) (n int, err error) {
-	b.work.Lock()
-	defer b.work.Unlock()
+	b.writeMu.Lock()
+	defer b.writeMu.Unlock()
 	if err := b.Fault(); err != nil {
 		return 0, err
 	}
@@ -72,7 +72,7 @@ func (b *Box) Remove(ids ...ID) (n int, err error) {
 	if len(ids) == 0 {
 		return 0, nil
 	}
-	// Of the oldest letters the cursor alone tells that they are gone.
+	// Removing the oldest letters needs no record: the cursor moves past them.
 	full := b.appendNames(kindRemoved, ids)
 	if full != nil && !b.oldest(ids) {
 		return 0, fmt.Errorf("dead letters: %w", full)
@@ -80,7 +80,7 @@ func (b *Box) Remove(ids ...ID) (n int, err error) {
 	b.mu.Lock()
 	b.forget(ids)
 	b.mu.Unlock()
-	b.tidy()
+	b.applyLimits()
 	if full != nil {
 		err = b.journal.Sync()
 	}
@@ -90,11 +90,11 @@ func (b *Box) Remove(ids ...ID) (n int, err error) {
 	return len(ids), nil
 }
 
-// RequestReplay marks letters for NextReplay, durably, and returns how many of
-// them were there.
+// RequestReplay durably marks the letters that exist for NextReplay, and returns their
+// number.
 func (b *Box) RequestReplay(ids ...ID) (n int, err error) {
-	b.work.Lock()
-	defer b.work.Unlock()
+	b.writeMu.Lock()
+	defer b.writeMu.Unlock()
 	if err := b.Fault(); err != nil {
 		return 0, err
 	}
@@ -108,12 +108,12 @@ func (b *Box) RequestReplay(ids ...ID) (n int, err error) {
 	b.mu.Lock()
 	b.mark(ids)
 	b.mu.Unlock()
-	b.tidy()
+	b.applyLimits()
 	b.opts.OnReplay()
 	return len(ids), nil
 }
 
-// known returns those ids that name a letter, each once.
+// known returns the ids of existing letters, without duplicates.
 func (b *Box) known(ids []ID) (known []ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -127,7 +127,7 @@ func (b *Box) known(ids []ID) (known []ID) {
 	return known
 }
 
-// oldest reports whether all letters but these are newer, in the box, than these.
+// oldest reports whether all other letters in the box are newer than these.
 func (b *Box) oldest(ids []ID) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -144,7 +144,8 @@ func (b *Box) oldest(ids []ID) bool {
 	return true
 }
 
-// appendNames writes what happened to letters, which are of few journals.
+// appendNames writes records of a kind that contain the ids. There are few different
+// journals.
 func (b *Box) appendNames(kind byte, ids []ID) error {
 	for len(ids) > 0 {
 		name := ids[0].Journal

@@ -15,8 +15,7 @@ import (
 	"time"
 )
 
-// TestMain lets the test binary be a process that works on a box until it is
-// killed.
+// TestMain makes the test binary a process that changes a box until it is killed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("GENLTESTD_BOX"); dir != "" {
 		if err := work(dir); err != nil {
@@ -27,9 +26,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// work adds, marks and removes letters by turns, ten at a time, and says what is
-// done. It leaves one that was added and one that is marked. What the last process
-// had not ended it begins again.
+// work adds, marks and removes letters, ten at a time, and prints each completed step. It
+// leaves one marked and one unmarked letter of each ten. It repeats the steps that the
+// last process did not complete.
 func work(dir string) error {
 	b := Open(dir, Options{})
 	if err := b.Fault(); err != nil {
@@ -58,11 +57,11 @@ func work(dir string) error {
 	}
 }
 
-// TestKilledAtAnyTime: what was said to be done is, and nothing is there twice.
+// TestKilledAtAnyTime checks that each printed step is durable and no letter is duplicated.
 func TestKilledAtAnyTime(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "box")
 	rng := rand.New(rand.NewSource(time.Now().UnixNano()))
-	done := map[string]uint64{} // highest number that a step was done with
+	done := map[string]uint64{} // highest number for which the step was completed
 	for round := range scale(15, 500) {
 		runAndKill(t, dir, time.Duration(rng.Intn(40))*time.Millisecond, done)
 		b := open(t, dir, Options{})
@@ -84,7 +83,7 @@ func TestKilledAtAnyTime(t *testing.T) {
 			}
 			group, place := (id.Seq-1)/10*10+1, (id.Seq-1)%10
 			if group <= done["removed"] && place < 8 {
-				t.Errorf("round %d: %d is there, and was removed", round, id.Seq)
+				t.Errorf("round %d: %d exists although it was removed", round, id.Seq)
 			}
 			if group <= done["marked"] && place < 9 && !isMarked[id] {
 				t.Errorf("round %d: %d is not marked", round, id.Seq)
@@ -139,14 +138,15 @@ func runAndKill(t *testing.T, dir string, after time.Duration, done map[string]u
 		if !started {
 			started = true
 			time.AfterFunc(after, func() {
-				cmd.Process.Kill() // its output ends, or does not
+				cmd.Process.Kill() //nolint:errcheck // the output ends in any case
 			})
 		}
 	}
 	cmd.Wait() // it was killed
 }
 
-// TestDamageCostsWhatItTouches: and never a start.
+// TestDamageCostsWhatItTouches checks that damage loses few letters and never prevents a
+// start.
 func TestDamageCostsWhatItTouches(t *testing.T) {
 	healthy := filepath.Join(t.TempDir(), "box")
 	b := open(t, healthy, Options{MaxBytes: 64_000})
@@ -179,7 +179,7 @@ func TestDamageCostsWhatItTouches(t *testing.T) {
 		}
 		add(t, b, letter(1000, "new"))
 		if last, err := b.Get(ID{home, 1000}); err != nil || len(last) != 1 {
-			t.Errorf("round %d: %s: added, and not there: %v", round, what, err)
+			t.Errorf("round %d: %s: the added letter is missing: %v", round, what, err)
 		}
 		closeBox(t, b)
 		if t.Failed() {
@@ -188,7 +188,7 @@ func TestDamageCostsWhatItTouches(t *testing.T) {
 	}
 }
 
-// hurt flips a bit of one file, or cuts it.
+// hurt flips a bit of one file, or truncates the file.
 func hurt(t *testing.T, dir string, rng *rand.Rand) (what string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -216,7 +216,8 @@ func hurt(t *testing.T, dir string, rng *rand.Rand) (what string) {
 	return what
 }
 
-// TestLetterDamagedWhileOpen is lost and counted, and delays no other.
+// TestLetterDamagedWhileOpen checks that the letter is counted as lost and the others are
+// returned.
 func TestLetterDamagedWhileOpen(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "box")
 	b := open(t, dir, Options{})
@@ -249,7 +250,7 @@ func TestLetterDamagedWhileOpen(t *testing.T) {
 	}
 }
 
-// TestUnusableDirectoryIsPutAside: it costs the letters, and no start.
+// TestUnusableDirectoryIsPutAside checks that the box starts empty.
 func TestUnusableDirectoryIsPutAside(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "box")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -263,6 +264,6 @@ func TestUnusableDirectoryIsPutAside(t *testing.T) {
 	holds(t, b, letters(1, 2))
 	closeBox(t, b)
 	if aside, err := filepath.Glob(dir + ".unusable-*/meta"); err != nil || len(aside) != 1 {
-		t.Errorf("put aside: %q, %v", aside, err)
+		t.Errorf("renamed: %q, %v", aside, err)
 	}
 }

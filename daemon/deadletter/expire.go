@@ -8,33 +8,33 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 )
 
-// A record is one that the reader has read.
+// A record is the last record that the reader returned.
 type record struct {
 	journal.Record
 	id     ID
 	letter bool
 }
 
-// SetLimits changes Options.MaxBytes and Options.MaxAge. The letters that they take
-// are gone, and counted, when it returns.
+// SetLimits changes Options.MaxBytes and Options.MaxAge. When it returns, the letters that
+// exceed them are removed and counted.
 func (b *Box) SetLimits(maxBytes int64, maxAge time.Duration) {
-	b.work.Lock()
-	defer b.work.Unlock()
+	b.writeMu.Lock()
+	defer b.writeMu.Unlock()
 	b.mu.Lock()
 	b.opts.MaxBytes, b.opts.MaxAge = maxBytes, maxAge
 	b.mu.Unlock()
 	if b.journal != nil {
 		b.journal.Configure(b.journalOptions())
 	}
-	b.tidy()
+	b.applyLimits()
 	select {
 	case b.limits <- struct{}{}:
-	default: // age has not noticed the last change yet
+	default: // maintain has not received the previous signal yet
 	}
 }
 
-// age ends letters that are too old, now and then.
-func (b *Box) age() {
+// maintain regularly removes expired letters, and retries to open a box with a fault.
+func (b *Box) maintain() {
 	for {
 		var look <-chan time.Time
 		if age := b.maxAge(); b.Fault() != nil {
@@ -44,12 +44,12 @@ func (b *Box) age() {
 		}
 		select {
 		case <-look:
-			b.work.Lock()
+			b.writeMu.Lock()
 			if b.Fault() != nil {
 				b.openIfThere()
 			}
-			b.tidy()
-			b.work.Unlock()
+			b.applyLimits()
+			b.writeMu.Unlock()
 		case <-b.limits:
 		case <-b.quit:
 			return
@@ -63,9 +63,9 @@ func (b *Box) maxAge() time.Duration {
 	return b.opts.MaxAge
 }
 
-// tidy counts what the limits have taken, and lets the journal remove what holds
-// no letter any more. The caller holds work.
-func (b *Box) tidy() {
+// applyLimits counts the letters that a limit removes, and lets the journal free the disk
+// space before the oldest letter. The caller must hold writeMu.
+func (b *Box) applyLimits() {
 	if b.journal == nil {
 		return
 	}
@@ -82,11 +82,11 @@ func (b *Box) tidy() {
 	}
 	b.mu.Unlock()
 	if err := b.advance(); err != nil {
-		b.repeats.Warn("cannot give back the disk space of dead letters yet", "directory", b.dir, "error", err)
+		b.repeats.Warn("cannot free the disk space of dead letters", "directory", b.dir, "error", err)
 	}
 }
 
-// advance moves the cursor to before the oldest letter.
+// advance moves the cursor to the position before the oldest letter.
 func (b *Box) advance() (err error) {
 	var passed *record
 	for {
@@ -117,11 +117,11 @@ func (b *Box) readOne() (*record, error) {
 		l, err := parseLetter(kind, name, rest)
 		r.id, r.letter = l.ID, err == nil
 	}
-	r.Data = nil // it is valid until the next read only
+	r.Data = nil // valid only until the next read
 	return r, nil
 }
 
-// holds reports whether the record is the newest of a letter that is there.
+// holds reports whether the record is the newest of an existing letter.
 func (b *Box) holds(r *record) bool {
 	if !r.letter {
 		return false

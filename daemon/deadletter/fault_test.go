@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Letters that cannot be read now are neither none nor lost: every call says so, and when
-// the fault is mended they are there, and those to be replayed are replayed.
+// While letters cannot be read, every call returns an error. When the fault is repaired, the
+// letters exist and the marked ones are replayed.
 func TestLettersThatCannotBeReadNowAreThereWhenTheFaultIsMended(t *testing.T) {
 	for name, obstacle := range map[string]func(string) error{
 		"a file":      func(path string) error { return os.WriteFile(path, nil, 0o600) },
@@ -62,7 +62,7 @@ func TestLettersThatCannotBeReadNowAreThereWhenTheFaultIsMended(t *testing.T) {
 			<-replay
 			holds(t, b, letters(1, 20))
 			if next, err := b.NextReplay(10); len(next) != 1 || err != nil {
-				t.Errorf("%d letters are to be replayed, %v", len(next), err)
+				t.Errorf("%d letters are marked for replay, %v", len(next), err)
 			}
 			add(t, b, letters(21, 21)...)
 			holds(t, b, letters(1, 21))

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestFullDisk: Add says so, nothing that was taken is lost, and the box can be
-// emptied.
+// TestFullDisk checks that Add returns an error, no stored letter is lost, and the box can
+// be emptied.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := unix.Mount("genltestd", dir, "tmpfs", 0, "size=400k,mode=700"); err != nil {
@@ -37,7 +37,7 @@ func TestFullDisk(t *testing.T) {
 		taken += 20
 	}
 	var err error
-	for err == nil { // what is written then is as large as what Remove writes
+	for err == nil { // these records are as large as those of Remove
 		_, err = b.RequestReplay(ID{home, taken})
 	}
 	holds(t, b, letters(1, taken))
@@ -54,8 +54,8 @@ func TestFullDisk(t *testing.T) {
 	closeBox(t, b)
 }
 
-// TestStorm: many letters come, are replayed and removed in batches of a usual
-// size, at a cost that does not grow with their number.
+// TestStorm adds, replays and removes many letters in batches of a usual size. The cost of
+// each must not grow with their number.
 func TestStorm(t *testing.T) {
 	const batch = 250
 	total := uint64(scale(20_000, 400_000))
@@ -83,12 +83,12 @@ func TestStorm(t *testing.T) {
 	t.Logf("replayed in %v, %+v", time.Since(begin), b.Stats())
 	holds(t, b, nil)
 	if n := len(b.index.entries); n > 0 {
-		t.Errorf("%d entries of letters that are gone are kept in memory", n)
+		t.Errorf("%d entries of removed letters are still in memory", n)
 	}
 	closeBox(t, b)
 }
 
-// TestUsedFromManySides: the worker, an operator and a scrape at once.
+// TestUsedFromManySides uses a box like the worker, an operator and a scrape at once.
 func TestUsedFromManySides(t *testing.T) {
 	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 100_000, MaxAge: time.Hour})
 	var sides sync.WaitGroup

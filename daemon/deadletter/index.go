@@ -8,27 +8,27 @@ import (
 	"time"
 )
 
-// An entry is what is kept in memory of a letter: 32 bytes.
+// An entry is the state of one letter in memory: 32 bytes.
 type entry struct {
 	seq     uint64
-	number  uint64 // of the record that holds it; 0 when the letter is gone
+	number  uint64 // number of its record; 0 for a removed letter
 	refused int64  // ns
-	journal uint32 // place in the index's list
-	marked  bool   // to be replayed
+	journal uint32 // position in index.journals
+	marked  bool   // for replay
 }
 
-// An index knows the letters by their ids, in the order of the events: by the
-// journals as they were first seen, and by number within one.
+// An index finds letters by id. It is ordered like the events: by the journals in the order
+// of their first letter, and by number within a journal.
 type index struct {
 	journals []string
-	entries  []entry // also of letters that are gone, but never more of them than of others
+	entries  []entry // includes removed letters, at most as many as existing ones
 	gone     int
 	marked   int
 }
 
 func (x *index) live() int { return len(x.entries) - x.gone }
 
-// all yields the letters that are there.
+// all yields the existing letters.
 func (x *index) all(yield func(*entry) bool) {
 	for i := range x.entries {
 		if e := &x.entries[i]; e.number > 0 && !yield(e) {
@@ -54,8 +54,7 @@ func (x *index) search(journal uint32, seq uint64) (at int, found bool) {
 	})
 }
 
-// find returns nil for a letter that is not there. The entry is valid until the
-// index changes.
+// find returns nil if the letter does not exist. The entry is valid until the index changes.
 func (x *index) find(id ID) *entry {
 	journal := slices.Index(x.journals, id.Journal)
 	if journal < 0 {
@@ -68,7 +67,7 @@ func (x *index) find(id ID) *entry {
 	return &x.entries[at]
 }
 
-// put adds a letter, or takes the place of an older copy.
+// put adds a letter, or replaces its older copy.
 func (x *index) put(id ID, number uint64, refused time.Time) {
 	e := entry{seq: id.Seq, number: number, refused: refused.UnixNano(), journal: x.journal(id.Journal)}
 	at, found := x.search(e.journal, e.seq)
@@ -92,7 +91,7 @@ func (x *index) mark(e *entry, marked bool) {
 	}
 }
 
-// remove leaves the entry where it is. Call compact when all are removed.
+// remove marks the entry as removed but keeps its position. Call compact after the last one.
 func (x *index) remove(e *entry) {
 	if e.number > 0 {
 		x.mark(e, false)
@@ -112,8 +111,8 @@ func (x *index) removeIf(gone func(*entry) bool) (n uint64) {
 	return n
 }
 
-// compact forgets what is gone when it is the greater part: so removing letters
-// one by one costs no more than adding them.
+// compact deletes the removed entries when they are the majority. So removing letters one
+// by one costs as much as adding them.
 func (x *index) compact() {
 	if x.gone > len(x.entries)/2 {
 		x.entries = slices.DeleteFunc(x.entries, func(e entry) bool { return e.number == 0 })

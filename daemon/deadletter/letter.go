@@ -14,46 +14,46 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// An ID names an event as all sinks do.
+// An ID is the id of an event, as in the output of all sinks.
 type ID struct {
-	Journal string // that numbered the event
+	Journal string // id of the journal that numbered the event
 	Seq     uint64
 }
 
 func (id ID) String() string { return id.Journal + "-" + strconv.FormatUint(id.Seq, 10) }
 
-// ParseID reads what String, or an event's ID, has written.
+// ParseID parses the result of String or of event.ID.
 func ParseID(text string) (ID, error) {
 	i := strings.LastIndexByte(text, '-')
 	seq, err := strconv.ParseUint(text[i+1:], 10, 64)
 	if i < 1 || i > maxJournalLen || err != nil {
-		return ID{}, fmt.Errorf("%q is no event id: want JOURNAL-NUMBER, like 6a9155caa46c7dcc-17", text)
+		return ID{}, fmt.Errorf("%q is not an event id; write JOURNAL-NUMBER, such as 6a9155caa46c7dcc-17", text)
 	}
 	return ID{text[:i], seq}, nil
 }
 
-// A Letter is an event that a sink has refused for good.
+// A Letter is an event that a sink permanently refused.
 type Letter struct {
 	ID       ID
 	Received time.Time // by the daemon
-	Data     []byte    // of the journal's record: with ID and Received it is the same event again
-	Reason   string    // the sink's; made safe to show, and cut to MaxReason bytes, by Add
-	Kind     string    // of the reason, one of a closed list; empty in letters of older versions
-	Status   int       // that the other side answered with, at most 65535; 0 is none
+	Data     []byte    // data of the journal's record; with ID and Received it restores the event
+	Reason   string    // from the sink; Add escapes it and truncates it to MaxReason bytes
+	Kind     string    // kind of the reason, from a closed list; empty in letters of older versions
+	Status   int       // status in the server's response, at most 65535; 0 means no status
 	Refused  time.Time
-	Attempts int // that ended with a refusal
+	Attempts int // attempts that ended with a refusal
 }
 
-// MaxReason is how much is kept of a reason, in bytes.
+// MaxReason is the maximum length of a stored reason, in bytes.
 const MaxReason = 500
 
-// The kinds of records in the box's journal. What is not known is passed over: a
-// newer version may have written it.
+// The kinds of records in the journal of a box. Unknown kinds are skipped, because a newer
+// version may have written them.
 const (
-	kindPlainLetter = 1 // a letter without Kind and Status, as older versions wrote it
-	kindRemoved     = 2 // the letters that it names are no more
-	kindMarked      = 3 // the letters that it names are to be replayed
-	kindLetter      = 4 // a letter, or a newer copy of one
+	kindPlainLetter = 1 // a letter without Kind and Status, from older versions
+	kindRemoved     = 2 // removes the letters with these ids
+	kindMarked      = 3 // marks the letters with these ids for replay
+	kindLetter      = 4 // a letter, or a newer copy of a letter
 )
 
 const (
@@ -66,7 +66,7 @@ const (
 //	kind u8, length u8 and journal, seq u64, received i64 ns, refused i64 ns,
 //	attempts u32, status u16, length u8 and kind, length u16 and reason, data
 //
-// A plain letter has neither status nor kind.
+// A plain letter lacks status and kind.
 func encodeLetter(l *Letter) []byte {
 	le := binary.LittleEndian
 	b := beginRecord(kindLetter, l.ID.Journal)
@@ -87,8 +87,8 @@ func beginRecord(kind byte, journal string) []byte {
 	return append(b, journal...)
 }
 
-// encodeNames encodes what happened to letters of one journal: kind u8, length u8
-// and journal, seqs u64.
+// encodeNames encodes a change of letters from one journal: kind u8, length u8 and journal,
+// seqs u64.
 func encodeNames(kind byte, journal string, seqs []uint64) []byte {
 	b := beginRecord(kind, journal)
 	for _, seq := range seqs {
@@ -97,7 +97,7 @@ func encodeNames(kind byte, journal string, seqs []uint64) []byte {
 	return b
 }
 
-// visible makes a text from outside safe to show anywhere, and bounds it.
+// visible escapes a text from outside so that it is safe to show, and truncates it.
 func visible(reason string) []byte {
 	b := event.AppendVisible(nil, []byte(reason[:min(len(reason), MaxReason)]))
 	if len(b) <= MaxReason && len(reason) <= MaxReason {
@@ -111,9 +111,9 @@ func visible(reason string) []byte {
 	return append(b, more...)
 }
 
-var errRecord = errors.New("record is not a dead letter's")
+var errRecord = errors.New("not a valid record of a dead letter")
 
-// parseKind returns what a record begins with, and the rest.
+// parseKind parses the start of a record, and returns the rest.
 func parseKind(b []byte) (kind byte, journal string, rest []byte, err error) {
 	if len(b) < 2 || len(b) < 2+int(b[1]) {
 		return 0, "", nil, errRecord
@@ -122,10 +122,10 @@ func parseKind(b []byte) (kind byte, journal string, rest []byte, err error) {
 	return b[0], string(b[2:n]), b[n:], nil
 }
 
-// isLetter reports whether records of this kind hold a letter.
+// isLetter reports whether records of this kind contain a letter.
 func isLetter(kind byte) bool { return kind == kindLetter || kind == kindPlainLetter }
 
-// parseLetter reads the rest of a letter's record. Its Data lies in b.
+// parseLetter parses the rest of a letter's record. Data of the result aliases b.
 func parseLetter(kind byte, journal string, b []byte) (l Letter, err error) {
 	le := binary.LittleEndian
 	const fixed = 8 + 8 + 8 + 4

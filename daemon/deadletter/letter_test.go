@@ -29,7 +29,7 @@ func TestLetterIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
-// plainLetter is a record that was written before letters had a kind and a status.
+// plainLetter is a record of a version without Kind and Status.
 var plainLetter = []byte("\x01\x06home-1\x07\x00\x00\x00\x00\x00\x00\x00" +
 	"\x01\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00" +
 	"\x03\x00\x00\x00\x08\x00HTTP 400hello")
@@ -81,8 +81,8 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// FuzzRecord: nothing that a box may find in a record makes it fail, and what is a
-// letter is written as it was read.
+// FuzzRecord checks that parsing accepts any bytes, and that a parsed letter encodes to the
+// same record.
 func FuzzRecord(f *testing.F) {
 	l := letter(7, "hello")
 	f.Add(encodeLetter(&l))
@@ -102,7 +102,7 @@ func FuzzRecord(f *testing.F) {
 			return
 		}
 		if again := encodeLetter(&l); !bytes.Equal(again, b) {
-			t.Errorf("written as %q, read as %q", again, b)
+			t.Errorf("encodes as %q, was %q", again, b)
 		}
 	})
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
-// TestNewLimitsHoldAtOnce: what they take is gone and counted when SetLimits returns,
-// and stays gone.
+// TestNewLimitsHoldAtOnce checks that SetLimits removes and counts letters before it
+// returns, and that they stay removed.
 func TestNewLimitsHoldAtOnce(t *testing.T) {
 	const total = 4000
 	for name, c := range map[string]struct {
@@ -29,7 +29,7 @@ func TestNewLimitsHoldAtOnce(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "box")
 			o := Options{MaxBytes: 1 << 20, Now: func() time.Time { return epoch.Add(time.Hour + 1000*time.Second + time.Nanosecond) }}
 			b := open(t, dir, o)
-			b.SetLimits(1<<20, 0) // of an empty box
+			b.SetLimits(1<<20, 0) // while the box is empty
 			add(t, b, letters(1, total)...)
 			b.SetLimits(c.maxBytes, c.maxAge)
 			s := b.Stats()
@@ -50,7 +50,7 @@ func TestNewLimitsHoldAtOnce(t *testing.T) {
 	}
 }
 
-// TestALimitThatIsTakenBackTakesNothing: of what comes after it.
+// TestALimitThatIsTakenBackTakesNothing checks that an old limit does not apply any more.
 func TestALimitThatIsTakenBackTakesNothing(t *testing.T) {
 	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 100_000})
 	add(t, b, letters(1, 100)...)
@@ -62,7 +62,7 @@ func TestALimitThatIsTakenBackTakesNothing(t *testing.T) {
 	closeBox(t, b)
 }
 
-// TestAnIdleBoxLooksAfterANewAge: nothing else is done with it.
+// TestAnIdleBoxLooksAfterANewAge checks that letters expire without other calls.
 func TestAnIdleBoxLooksAfterANewAge(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "box")
 	synctest.Test(t, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestAnIdleBoxLooksAfterANewAge(t *testing.T) {
 		time.Sleep(time.Hour)
 		b.SetLimits(1<<20, 2*time.Hour)
 		if s := b.Stats(); s.Live != 1 {
-			t.Errorf("gone too early: %+v", s)
+			t.Errorf("removed too early: %+v", s)
 		}
 		time.Sleep(time.Hour + 2*time.Minute)
 		synctest.Wait()
@@ -84,7 +84,7 @@ func TestAnIdleBoxLooksAfterANewAge(t *testing.T) {
 	})
 }
 
-// TestLimitsChangeBesideEverything: the account holds whenever somebody looks.
+// TestLimitsChangeBesideEverything checks that the counts are consistent during changes.
 func TestLimitsChangeBesideEverything(t *testing.T) {
 	const total = 4000
 	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 1 << 20})
@@ -131,7 +131,7 @@ func TestLimitsChangeBesideEverything(t *testing.T) {
 	closeBox(t, b)
 }
 
-// The clock is stepped from 2020 to now, as NTP does at boot.
+// The clock is stepped from 2020 to the present, as NTP does at boot.
 func TestAStepOfTheClockExpiresNoLetter(t *testing.T) {
 	wall, uptime := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), time.Minute
 	c, err := clock.Open(clock.Options{
@@ -153,7 +153,7 @@ func TestAStepOfTheClockExpiresNoLetter(t *testing.T) {
 			t.Errorf("after a step by %v: %+v", step, s)
 		}
 	}
-	uptime += age // and the clock stands still
+	uptime += age // and the wall clock does not advance
 	b.SetLimits(0, age)
 	if s := b.Stats(); s.Live != 0 || s.Expired != 1 {
 		t.Errorf("after its age: %+v", s)

@@ -16,7 +16,7 @@ func (b *Box) load() (err error) {
 	if err := b.readAll(); err != nil {
 		return err
 	}
-	// It begins again with the cursor.
+	// The next reader starts at the cursor again.
 	if err := b.reader.Close(); err != nil {
 		return err
 	}
@@ -25,8 +25,8 @@ func (b *Box) load() (err error) {
 	return err
 }
 
-// readTries is more often than a journal's reader fails on what cannot be read
-// before it takes that for damage.
+// readTries exceeds the number of failed reads after which a journal's reader treats a
+// range as damaged.
 const readTries = 10
 
 func (b *Box) readAll() error {
@@ -48,16 +48,16 @@ func (b *Box) readAll() error {
 		}
 	}
 	if lost > 0 {
-		b.opts.OnDamage(fmt.Errorf("%s: %d records are damaged and were left out; genltestd journal verify names the places", b.dir, lost))
+		b.opts.OnDamage(fmt.Errorf("%s: %d damaged records were skipped; genltestd journal verify shows where", b.dir, lost))
 	}
 	return nil
 }
 
-// replay takes a record of the past into the index.
+// replay applies a stored record to the index.
 func (b *Box) replay(r journal.Record) {
 	kind, name, rest, err := parseKind(r.Data)
 	if err != nil {
-		return // it has a checksum: a newer version has written it
+		return // its checksum is correct, so a newer version has written it
 	}
 	if isLetter(kind) {
 		if l, err := parseLetter(kind, name, rest); err == nil {
@@ -67,7 +67,7 @@ func (b *Box) replay(r journal.Record) {
 	}
 	seqs, err := parseSeqs(rest)
 	if err != nil {
-		return // likewise
+		return // a newer version has written it
 	}
 	ids := idsOf(name, seqs)
 	switch kind {
@@ -86,7 +86,7 @@ func idsOf(journal string, seqs []uint64) []ID {
 	return ids
 }
 
-// forget removes letters from the index. The caller holds mu.
+// forget removes letters from the index. The caller must hold mu.
 func (b *Box) forget(ids []ID) {
 	for _, id := range ids {
 		if e := b.index.find(id); e != nil {
@@ -96,7 +96,7 @@ func (b *Box) forget(ids []ID) {
 	b.index.compact()
 }
 
-// mark marks letters in the index. The caller holds mu.
+// mark marks letters in the index. The caller must hold mu.
 func (b *Box) mark(ids []ID) {
 	for _, id := range ids {
 		if e := b.index.find(id); e != nil {

@@ -10,13 +10,13 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 )
 
-// A copyOf says which record holds a letter.
-type copyOf struct {
+// A location is the number of the record that contains a letter.
+type location struct {
 	id     ID
 	number uint64
 }
 
-// IDs returns the letters' ids, in the order of their events.
+// IDs returns the ids of the letters, in the order of their events.
 func (b *Box) IDs() []ID {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -27,62 +27,61 @@ func (b *Box) IDs() []ID {
 	return ids
 }
 
-// Has reports whether a letter is there.
+// Has reports whether the letter exists.
 func (b *Box) Has(id ID) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.index.find(id) != nil
 }
 
-// Get returns those of the letters that are there, in the order of ids. They are
-// all in memory at once.
+// Get returns the letters that exist, in the order of ids. All of them are in memory at
+// once.
 func (b *Box) Get(ids ...ID) ([]Letter, error) {
 	b.mu.Lock()
 	if err := b.fault; err != nil {
 		b.mu.Unlock()
 		return nil, err
 	}
-	var wanted []copyOf
+	var locations []location
 	for _, id := range ids {
 		if e := b.index.find(id); e != nil {
-			wanted = append(wanted, copyOf{id, e.number})
+			locations = append(locations, location{id, e.number})
 		}
 	}
 	b.mu.Unlock()
-	return b.fetch(wanted)
+	return b.fetch(locations)
 }
 
-// NextReplay returns the first letters, in the order of their events, that are
-// marked for a replay, at most so many. They stay so until Remove or Add says what
-// has become of them.
+// NextReplay returns the first atMost letters that are marked for replay, in the order of
+// their events. They stay marked until Remove or Add.
 func (b *Box) NextReplay(atMost int) ([]Letter, error) {
 	b.mu.Lock()
 	if err := b.fault; err != nil {
 		b.mu.Unlock()
 		return nil, err
 	}
-	var wanted []copyOf
+	var locations []location
 	if b.index.marked > 0 {
 		for e := range b.index.all {
-			if len(wanted) == atMost {
+			if len(locations) == atMost {
 				break
 			}
 			if e.marked {
-				wanted = append(wanted, copyOf{b.index.id(e), e.number})
+				locations = append(locations, location{b.index.id(e), e.number})
 			}
 		}
 	}
 	b.mu.Unlock()
-	return b.fetch(wanted)
+	return b.fetch(locations)
 }
 
-// fetch reads letters. One that cannot be read is none any more.
-func (b *Box) fetch(wanted []copyOf) ([]Letter, error) {
-	if len(wanted) == 0 {
+// fetch reads letters. It omits and forgets a letter that cannot be read.
+func (b *Box) fetch(locations []location) ([]Letter, error) {
+	if len(locations) == 0 {
 		return nil, nil
 	}
-	numbers := make([]uint64, len(wanted), len(wanted)+1)
-	for i, w := range wanted {
+	numbers := make([]uint64, len(locations), len(locations)+1)
+	for i, w := range locations {
 		numbers[i] = w.number
 	}
 	slices.Sort(numbers)
@@ -90,9 +89,9 @@ func (b *Box) fetch(wanted []copyOf) ([]Letter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dead letters: %w", err)
 	}
-	letters := make([]Letter, 0, len(wanted))
-	var missing []copyOf
-	for _, w := range wanted {
+	letters := make([]Letter, 0, len(locations))
+	var missing []location
+	for _, w := range locations {
 		if l, ok := found[w.number]; ok {
 			letters = append(letters, l)
 		} else {
@@ -100,12 +99,12 @@ func (b *Box) fetch(wanted []copyOf) ([]Letter, error) {
 		}
 	}
 	if len(missing) > 0 {
-		b.damaged(missing)
+		b.forgetDamaged(missing)
 	}
 	return letters, nil
 }
 
-// readNumbers reads the letters that have these numbers, which ascend.
+// readNumbers reads the letters in the records with these ascending numbers.
 func (b *Box) readNumbers(numbers []uint64) (map[uint64]Letter, error) {
 	found := make(map[uint64]Letter, len(numbers))
 	err := b.journal.Visit(numbers[0], func(r journal.Record) (next uint64) {
@@ -133,19 +132,19 @@ func readLetter(data []byte) (l Letter, ok bool) {
 	return l, err == nil
 }
 
-// damaged forgets letters that could not be read, unless they have been removed,
-// or added again, since. While a limit is removing some, they are neither.
-func (b *Box) damaged(missing []copyOf) {
-	b.work.Lock()
-	defer b.work.Unlock()
+// forgetDamaged forgets letters that could not be read. It ignores letters that were removed
+// or added again in the meantime, or that the size limit is removing.
+func (b *Box) forgetDamaged(missing []location) {
+	b.writeMu.Lock()
+	defer b.writeMu.Unlock()
 	for _, w := range missing {
-		if b.forgetDamaged(w) {
-			b.repeats.Error("a dead letter cannot be read back and is lost", "event", w.id.String(), "directory", b.dir)
+		if b.forgetOne(w) {
+			b.repeats.Error("a dead letter is damaged and lost", "event", w.id.String(), "directory", b.dir)
 		}
 	}
 }
 
-func (b *Box) forgetDamaged(w copyOf) bool {
+func (b *Box) forgetOne(w location) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.index.find(w.id)
