@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package control answers operators over HTTP: metrics, liveness, readiness, the
-// configuration.
+// Package control serves operators over HTTP: metrics, liveness, readiness and the
+// configuration on one address, and the API of genltestctl on a Unix socket.
 package control
 
 import (
@@ -23,39 +23,39 @@ import (
 	"github.com/genltestd/genltestd/daemon/liblog"
 )
 
-// A Check returns what is wrong, one line each; none when all is well. The lines
-// must not contain untrusted text.
+// A Check returns the current faults, one line each. The lines must not contain untrusted
+// text.
 type Check func() []string
 
-// A Server serves the pages, or the operator's client, on one address.
+// A Server serves the pages or the API of genltestctl on one address.
 type Server struct {
 	listener *limiter
 	handler  http.Handler
 	server   *http.Server
 }
 
-// The connections at once of each server. Prometheus and a browser need a few; a client
-// that keeps more closes its own idle ones.
+// Maximum connections of each server. Prometheus and a browser need a few. A client that
+// opens more closes its own idle ones.
 const (
-	mostOfPages  = 16
-	mostOfSocket = 8
+	maxPageConns   = 16
+	maxSocketConns = 8
 )
 
-// Pages is what a Server shows.
+// Pages are the contents that a Server shows.
 type Pages struct {
 	Metrics prometheus.Gatherer
 	Refresh func() // called before each scrape
-	Health  Check  // of the process
-	Ready   Check  // to receive and deliver
-	// Config writes what is in effect, without secrets.
+	Health  Check  // faults of the process
+	Ready   Check  // faults that prevent receiving or delivering
+	// Config writes the active configuration without secrets.
 	Config func(io.Writer) error
 }
 
-// Listen binds the address, so that an address in use is an error at start.
+// Listen binds the address, so that an address in use is an error at start-up.
 func Listen(address string, pages Pages, log *slog.Logger) (*Server, error) {
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		err = fmt.Errorf("%w by another program; stop it (ss -tlnp shows it), or write another port", err)
+		err = fmt.Errorf("%w by another program; stop it (ss -tlnp shows it), or configure another port", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
@@ -63,9 +63,9 @@ func Listen(address string, pages Pages, log *slog.Logger) (*Server, error) {
 	return newServer(listener, Handler(pages, log), log), nil
 }
 
-// newServer returns the server of the pages.
+// newServer returns a server for the pages.
 func newServer(listener net.Listener, handler http.Handler, log *slog.Logger) *Server {
-	s := serve(limit(listener, mostOfPages, log), handler)
+	s := serve(limit(listener, maxPageConns, log), handler)
 	s.server.ReadTimeout, s.server.WriteTimeout = 10*time.Second, 30*time.Second
 	return s
 }
@@ -103,7 +103,7 @@ func Handler(pages Pages, log *slog.Logger) http.Handler {
 	return mux
 }
 
-// page answers 200 and "ok", or 503 and what is wrong.
+// page returns a handler that answers 200 and "ok", or 503 and the faults.
 func page(check Check) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asText(w)
@@ -116,7 +116,7 @@ func page(check Check) http.Handler {
 	})
 }
 
-// text answers with what write writes, as a whole or not at all.
+// text returns a handler that answers with the complete output of write, or with its error.
 func text(write func(io.Writer) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		var page bytes.Buffer
@@ -125,11 +125,11 @@ func text(write func(io.Writer) error) http.HandlerFunc {
 			return
 		}
 		asText(w)
-		w.Write(page.Bytes()) // nobody is left to tell
+		fmt.Fprint(w, page.String())
 	}
 }
 
-// asText has browsers show a page that is true for the moment.
+// asText sets the headers of a plain text that must not be cached.
 func asText(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
@@ -139,7 +139,7 @@ func asText(w http.ResponseWriter) {
 // Addr returns the bound address.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Run serves until the context ends, then gives requests under way a moment.
+// Run serves until the context ends, and then waits up to a second for active requests.
 func (s *Server) Run(ctx context.Context) error {
 	stopped := make(chan struct{})
 	unwatch := context.AfterFunc(ctx, func() {
@@ -160,5 +160,5 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// Close frees the address of a server that was never run.
+// Close closes a server that was never run.
 func (s *Server) Close() error { return s.listener.Close() }

@@ -100,7 +100,7 @@ func TestServerServesUntilItsContextEnds(t *testing.T) {
 	}
 	resp.Body.Close()
 	if _, err := Listen(s.Addr(), p, log); err == nil || !strings.Contains(err.Error(), "http.listen") {
-		t.Errorf("a second server on the address: %v", err)
+		t.Errorf("a second server could bind the address: %v", err)
 	}
 	cancel()
 	if err := <-done; err != nil {

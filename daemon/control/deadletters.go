@@ -13,22 +13,22 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
-// DeadLetters is what the control socket needs of the daemon's boxes. The errors
-// for a sink or a letter that is not there wrap ErrUnknown, and name it.
+// DeadLetters are the operations on dead letters that the control socket offers. The error
+// for an unknown sink or letter names it and wraps ErrUnknown.
 type DeadLetters interface {
 	Boxes() []api.Box
-	// Letters calls visit for each of a sink's letters in the order of their events,
-	// and ends with its error.
+	// Letters calls visit for each letter of a sink in the order of their events, and stops
+	// at its first error.
 	Letters(sink string, visit func(*api.Letter) error) error
 	Letter(sink, id string) (*api.Letter, error)
 	Replay(sink string, s api.Selection) (int, error)
 	Drop(sink string, s api.Selection) (int, error)
 }
 
-// ErrUnknown is wrapped by the errors for what is asked for and is not there.
+// ErrUnknown is wrapped by errors for a sink or letter that does not exist.
 var ErrUnknown = errors.New("unknown")
 
-// maxSelection bounds the body of a request, which names letters.
+// maxSelection is the maximum size of a request body, in bytes.
 const maxSelection = 64 << 20
 
 type deadLetters struct {
@@ -58,7 +58,7 @@ func (d deadLetters) letters(w http.ResponseWriter, r *http.Request) {
 	err := d.Letters(r.PathValue("sink"), func(l *api.Letter) error { return answer.add(l) })
 	switch {
 	case err != nil && answer.begun:
-		panic(http.ErrAbortHandler) // the other side must not take it for complete
+		panic(http.ErrAbortHandler) // the client must not treat the list as complete
 	case err != nil:
 		refuse(w, err)
 	}
@@ -70,22 +70,22 @@ func (d deadLetters) letter(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	_ = newLines(w).add(l) // nobody is left to tell
+	answerOne(w, l)
 }
 
-// bodyTime is how long the body of a request may take to arrive.
+// bodyTime is the maximum time for receiving the body of a request.
 const bodyTime = 10 * time.Second
 
-// change answers a request that does something, and logs that it was done.
+// change returns a handler that changes letters and logs the change.
 func (d deadLetters) change(what string, do func(string, api.Selection) (int, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var s api.Selection
-		// Not the server's ReadTimeout, which would end what takes longer than that.
-		http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // a test's has none
+		// The server sets no ReadTimeout, because it would also abort long answers.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // not supported in tests
 		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSelection))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&s); err != nil || s.All == (len(s.IDs) > 0) {
-			refuse(w, &api.Error{Status: http.StatusBadRequest, Message: `want {"all": true}, or {"ids": [...]} with at least one`})
+			refuse(w, &api.Error{Status: http.StatusBadRequest, Message: `the body must be {"all": true}, or {"ids": [...]} with at least one id`})
 			return
 		}
 		sink := r.PathValue("sink")
@@ -94,12 +94,12 @@ func (d deadLetters) change(what string, do func(string, api.Selection) (int, er
 			refuse(w, err)
 			return
 		}
-		d.log.Info("dead letters: an operator asked to "+what+" some", "sink", sink, "events", n)
-		_ = newLines(w).add(api.Count{Letters: n}) // nobody is left to tell
+		d.log.Info("an operator requested to "+what+" dead letters", "sink", sink, "events", n)
+		answerOne(w, api.Count{Letters: n})
 	}
 }
 
-// lines writes one JSON object a line.
+// lines writes one JSON object per line.
 type lines struct {
 	w     http.ResponseWriter
 	enc   *json.Encoder
@@ -117,6 +117,9 @@ func (l *lines) add(v any) error {
 	return l.enc.Encode(v)
 }
 
+// answerOne answers with one JSON object. An error means that the client has gone.
+func answerOne(w http.ResponseWriter, v any) { _ = newLines(w).add(v) }
+
 // refuse answers with an error.
 func refuse(w http.ResponseWriter, err error) {
 	var e *api.Error
@@ -129,8 +132,8 @@ func refuse(w http.ResponseWriter, err error) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(e.Status)
-	_ = json.NewEncoder(w).Encode(e) // nobody is left to tell
+	_ = json.NewEncoder(w).Encode(e) // an error means that the client has gone
 }
 
-// UnknownSink is the error for a sink that is not configured.
+// UnknownSink returns the error for a sink that is not configured.
 func UnknownSink(sink string) error { return fmt.Errorf("%w sink %q", ErrUnknown, sink) }

@@ -15,43 +15,44 @@ import (
 )
 
 const (
-	// minIdle is how long a connection may do nothing before another may take its place:
+	// minIdle is how long a connection may be idle before another one can replace it: long
 	// enough for a client to send its request.
 	minIdle = 200 * time.Millisecond
 
-	// acceptPause is the wait after a failure to accept, for want of descriptors say.
+	// acceptPause is the pause after accept failed, for example for lack of descriptors.
 	acceptPause = 200 * time.Millisecond
 )
 
-// A limiter accepts connections up to a limit. For one beyond it, the connection that has
-// been idle the longest is closed: clients that open connections and keep them neither
-// use up the daemon's descriptors nor keep others from being answered.
+// A limiter accepts a limited number of connections. When another one arrives, it closes
+// the connection that has been idle the longest. So clients that keep connections open
+// neither exhaust the daemon's descriptors nor block other clients.
 type limiter struct {
 	net.Listener
-	most      int
-	writeTime time.Duration // that each write to a connection may take; 0 leaves it to the server
+	maxConns  int
+	writeTime time.Duration // maximum duration of each write to a connection; 0 means the server's limit
 	log       *slog.Logger
 
 	mu      sync.Mutex
 	conns   map[*conn]bool
-	changed chan struct{} // a connection was closed, or has become idle
+	changed chan struct{} // signals that a connection was closed or became idle
 	closed  chan struct{}
 	once    sync.Once
 }
 
-// A conn is idle while no request of it is being answered.
+// A conn is idle while the server handles no request of it.
 type conn struct {
 	net.Conn
 	limiter *limiter
-	busy    bool      // the limiter's mu guards it
-	since   time.Time // it is idle
+	busy    bool      // guarded by limiter.mu
+	since   time.Time // start of the idle time
 }
 
-func limit(l net.Listener, most int, log *slog.Logger) *limiter {
-	return &limiter{Listener: l, most: most, log: log, conns: map[*conn]bool{}, changed: make(chan struct{}, 1), closed: make(chan struct{})}
+func limit(l net.Listener, maxConns int, log *slog.Logger) *limiter {
+	return &limiter{Listener: l, maxConns: maxConns, log: log, conns: map[*conn]bool{}, changed: make(chan struct{}, 1), closed: make(chan struct{})}
 }
 
-// Accept implements net.Listener. It fails only when the listener is closed or broken.
+// Accept implements net.Listener. It returns an error only if the listener is closed or
+// broken.
 func (l *limiter) Accept() (net.Conn, error) {
 	for failing := false; ; {
 		c, err := l.Listener.Accept()
@@ -65,11 +66,11 @@ func (l *limiter) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if !failing {
-			l.log.Error("cannot accept connections; closing idle ones and trying again", "error", err)
+			l.log.Error("cannot accept connections; will close idle ones and try again", "error", err)
 			failing = true
 		}
 		if idle, _ := l.oldest(); idle != nil {
-			idle.Close() // nothing is under way
+			idle.Close() // no request is active
 		}
 		if !l.wait(acceptPause) {
 			return nil, net.ErrClosed
@@ -77,7 +78,7 @@ func (l *limiter) Accept() (net.Conn, error) {
 	}
 }
 
-// isShortage reports whether accept may succeed later.
+// isShortage reports whether a later accept may succeed.
 func isShortage(err error) bool {
 	for _, errno := range []error{unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM, unix.ECONNABORTED} {
 		if errors.Is(err, errno) {
@@ -87,7 +88,7 @@ func isShortage(err error) bool {
 	return false
 }
 
-// admit makes room for a connection.
+// admit waits until there is room for a connection.
 func (l *limiter) admit(accepted net.Conn) (net.Conn, error) {
 	for {
 		if c := l.add(accepted); c != nil {
@@ -96,9 +97,9 @@ func (l *limiter) admit(accepted net.Conn) (net.Conn, error) {
 		idle, left := l.oldest()
 		switch {
 		case idle == nil:
-			left = time.Hour // until one of those that are busy has been answered
+			left = time.Hour // until a busy connection becomes idle
 		case left <= 0:
-			idle.Close() // nothing is under way
+			idle.Close() // no request is active
 			continue
 		}
 		if !l.wait(left) {
@@ -107,11 +108,11 @@ func (l *limiter) admit(accepted net.Conn) (net.Conn, error) {
 	}
 }
 
-// add returns nil when there is no room.
+// add returns nil if the limit is reached.
 func (l *limiter) add(accepted net.Conn) *conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.conns) >= l.most {
+	if len(l.conns) >= l.maxConns {
 		return nil
 	}
 	c := &conn{Conn: accepted, limiter: l, since: time.Now()}
@@ -119,8 +120,8 @@ func (l *limiter) add(accepted net.Conn) *conn {
 	return c
 }
 
-// oldest returns the connection that has been idle the longest, nil if none is idle, and
-// how long it may stay.
+// oldest returns the connection that has been idle the longest, or nil, and the time that it
+// may still stay.
 func (l *limiter) oldest() (oldest *conn, left time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -135,9 +136,9 @@ func (l *limiter) oldest() (oldest *conn, left time.Duration) {
 	return oldest, left
 }
 
-// wait returns after a time or a change, and reports whether the listener is open.
-func (l *limiter) wait(most time.Duration) bool {
-	timer := time.NewTimer(most)
+// wait waits for a change, at most for limit. It reports whether the listener is open.
+func (l *limiter) wait(limit time.Duration) bool {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -162,33 +163,33 @@ func (c *conn) Close() error {
 
 // Write implements net.Conn.
 func (c *conn) Write(b []byte) (int, error) {
-	if most := c.limiter.writeTime; most > 0 {
-		if err := c.SetWriteDeadline(time.Now().Add(most)); err != nil {
+	if limit := c.limiter.writeTime; limit > 0 {
+		if err := c.SetWriteDeadline(time.Now().Add(limit)); err != nil {
 			return 0, err
 		}
 	}
 	return c.Conn.Write(b)
 }
 
-// update changes the state of a connection.
+// update changes the state of a connection and signals the change.
 func (l *limiter) update(change func()) {
 	l.mu.Lock()
 	change()
 	l.mu.Unlock()
 	select {
 	case l.changed <- struct{}{}:
-	default: // one that was not noticed yet
+	default: // the previous signal was not received yet
 	}
 }
 
 type connKey struct{}
 
-// withConn is http.Server.ConnContext.
+// withConn implements http.Server.ConnContext.
 func withConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// watch notes which connections are busy.
+// watch tracks which connections are busy.
 func (l *limiter) watch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := r.Context().Value(connKey{}).(*conn); ok {

@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pipes is a listener whose connections are in memory, and which may fail.
+// pipes is a listener with connections in memory. It can return errors.
 type pipes struct {
 	conns chan net.Conn
 	fails chan error
@@ -44,7 +44,7 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.conns) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }
 
-// dial returns a client's end.
+// dial returns the client's end of a new connection.
 func (p *pipes) dial() net.Conn {
 	client, server := net.Pipe()
 	p.conns <- server
@@ -69,14 +69,14 @@ func answer(c net.Conn) (string, error) {
 	return string(body), err
 }
 
-// isClosed reports whether the other end has closed the connection by now.
+// isClosed reports whether the other end has closed the connection.
 func isClosed(c net.Conn) bool {
-	c.SetReadDeadline(time.Now().Add(time.Nanosecond)) // a pipe's
+	_ = c.SetReadDeadline(time.Now().Add(time.Nanosecond)) // a pipe supports it
 	_, err := c.Read(make([]byte, 1))
 	return errors.Is(err, io.EOF)
 }
 
-// serveLimited serves a handler that answers at once, but on /wait when wait is closed.
+// serveLimited runs a server that answers at once, except to /wait, where it waits for wait.
 func serveLimited(t *testing.T, most int) (p *pipes, wait chan struct{}) {
 	t.Helper()
 	p, wait = newPipes(), make(chan struct{})
@@ -84,7 +84,7 @@ func serveLimited(t *testing.T, most int) (p *pipes, wait chan struct{}) {
 		if r.URL.Path == "/wait" {
 			<-wait
 		}
-		io.WriteString(w, "done") // seen by the client
+		fmt.Fprint(w, "done")
 	}))
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan error)
@@ -98,8 +98,8 @@ func serveLimited(t *testing.T, most int) (p *pipes, wait chan struct{}) {
 	return p, wait
 }
 
-// TestIdleConnectionsKeepNobodyFromBeingAnswered: with nothing sent, half a request, or
-// an answer that was received.
+// TestIdleConnectionsKeepNobodyFromBeingAnswered uses connections with nothing sent, with half
+// a request, and with a completed request.
 func TestIdleConnectionsKeepNobodyFromBeingAnswered(t *testing.T) {
 	for name, first := range map[string]string{
 		"nothing sent": "", "half a request": "GET / HTTP/1.1\r\nHo", "a request answered": "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -127,7 +127,7 @@ func TestIdleConnectionsKeepNobodyFromBeingAnswered(t *testing.T) {
 				}
 				for i, other := range append(idle, c) {
 					if closed := isClosed(other); closed != (i == 0) {
-						t.Errorf("connection %d closed: %v; only the oldest is to be", i, closed)
+						t.Errorf("connection %d closed: %v; want only the oldest closed", i, closed)
 					}
 					other.Close()
 				}
@@ -136,7 +136,7 @@ func TestIdleConnectionsKeepNobodyFromBeingAnswered(t *testing.T) {
 	}
 }
 
-// TestAConnectionIsNotClosedBeforeItsRequestCouldCome: however many others come.
+// TestAConnectionIsNotClosedBeforeItsRequestCouldCome opens many others in between.
 func TestAConnectionIsNotClosedBeforeItsRequestCouldCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := serveLimited(t, 2)
@@ -180,7 +180,7 @@ func TestAConnectionWhoseRequestIsBeingAnsweredStays(t *testing.T) {
 		}()
 		time.Sleep(time.Minute)
 		if len(answers) > 0 {
-			t.Errorf("answered %q with two requests under way and a limit of two", <-answers)
+			t.Errorf("answered %q with two active requests and a limit of two", <-answers)
 		}
 		close(wait)
 		for range 3 {
@@ -212,7 +212,7 @@ func TestAShortageOfDescriptorsEndsAnIdleConnectionAndNotTheServer(t *testing.T)
 	})
 }
 
-// TestAClientThatDoesNotReadIsGivenUp: the socket's answers have no limit as a whole.
+// TestAClientThatDoesNotReadIsGivenUp: the socket limits each write, not the whole answer.
 func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes()
@@ -228,7 +228,7 @@ func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
 		}()
 		c := p.dial()
 		if err := <-failed; err == nil {
-			t.Error("a write that nobody reads has succeeded")
+			t.Error("a write succeeded although the client does not read")
 		}
 		c.Close()
 		l.Close()

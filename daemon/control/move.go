@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Move returns a server of the same pages on another address, which may overlap with
-// that of s, like :9941 and 127.0.0.1:9941. An address that somebody else has is an
-// error, and changes nothing. s goes on until its Run ends.
+// Move returns a server for the same pages on another address, which may overlap with the
+// address of s, as :9941 and 127.0.0.1:9941 do. An address in use is an error and changes
+// nothing. s continues until its Run ends.
 func (s *Server) Move(address string) (*Server, error) {
 	if err := s.share(true); err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
@@ -31,7 +31,7 @@ func (s *Server) Move(address string) (*Server, error) {
 	return next, nil
 }
 
-// share lets another socket of this process have the port too, or no more.
+// share sets whether another socket of this process may bind the port too.
 func (s *Server) share(yes bool) error {
 	c, err := s.listener.Listener.(*net.TCPListener).SyscallConn()
 	if err != nil {

@@ -30,14 +30,14 @@ func serving(t *testing.T, s *Server) (stop func()) {
 				t.Error(err)
 			}
 		case <-time.After(30 * time.Second):
-			t.Error("the server does not end")
+			t.Error("the server does not stop")
 		}
 	})
 	t.Cleanup(stop)
 	return stop
 }
 
-// fetch gets a page over a connection of its own.
+// fetch gets a page over a new connection.
 func fetch(t *testing.T, address, path string) string {
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
@@ -61,8 +61,8 @@ func anyPages(refresh func()) Pages {
 	return Pages{Metrics: reg, Refresh: refresh, Health: fine, Ready: fine}
 }
 
-// TestMoveToAnAddress: there is no moment in which nobody answers, also where the two
-// addresses overlap; and nobody else gets the port.
+// TestMoveToAnAddress checks that a server answers at every moment, also where the two
+// addresses overlap, and that no other process can bind the port.
 func TestMoveToAnAddress(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	for _, c := range []struct{ from, to string }{
@@ -97,7 +97,7 @@ func TestMoveToAnAddress(t *testing.T) {
 					t.Errorf("got %q", got)
 				}
 				if other, err := Listen("127.0.0.1:"+port, anyPages(func() {}), log); err == nil || !strings.Contains(err.Error(), "http.listen") {
-					t.Errorf("another server has the address: %v", err)
+					t.Errorf("another server could bind the address: %v", err)
 					other.Close()
 				}
 			}
@@ -105,7 +105,7 @@ func TestMoveToAnAddress(t *testing.T) {
 	}
 }
 
-// TestMoveToAnAddressInUse: the server goes on where it is, and can move later.
+// TestMoveToAnAddressInUse checks that the server stays on its address and can move later.
 func TestMoveToAnAddressInUse(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -136,7 +136,7 @@ func TestMoveToAnAddressInUse(t *testing.T) {
 	}
 }
 
-// TestAScrapeUnderWayIsAnswered: of a server that ends; but it does not wait for ever.
+// TestAScrapeUnderWayIsAnswered checks that a server that stops completes a running scrape.
 func TestAScrapeUnderWayIsAnswered(t *testing.T) {
 	begun, release := make(chan struct{}), make(chan struct{})
 	s, err := Listen("127.0.0.1:0", anyPages(func() { begun <- struct{}{}; <-release }), slog.New(slog.DiscardHandler))
@@ -149,7 +149,7 @@ func TestAScrapeUnderWayIsAnswered(t *testing.T) {
 	<-begun
 	stopped := make(chan struct{})
 	go func() { stop(); close(stopped) }()
-	for { // until the server is ending
+	for { // until the server stops accepting
 		c, err := net.Dial("tcp", s.Addr())
 		if err != nil {
 			break
@@ -172,7 +172,11 @@ func TestAScrapeThatHangsDoesNotHoldUpTheEnd(t *testing.T) {
 	}
 	defer close(release)
 	stop := serving(t, s)
-	go func() { _, _ = http.Get("http://" + s.Addr() + "/metrics") }() // it is cut off
+	go func() {
+		if resp, err := http.Get("http://" + s.Addr() + "/metrics"); err == nil {
+			resp.Body.Close()
+		}
+	}()
 	<-begun
 	stop()
 }

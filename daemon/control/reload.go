@@ -10,20 +10,20 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
-// A Reloader reads the configuration anew. The error is an *api.Error with the faults
-// when the configuration is at fault.
+// A Reloader reloads the configuration. An invalid configuration is an *api.Error with
+// Faults.
 type Reloader interface {
 	Reload(ctx context.Context) (*api.Reload, error)
 }
 
 func reload(r Reloader, log *slog.Logger) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
-		log.Info("an operator asked to reload the configuration")
+		log.Info("an operator requested a reload of the configuration")
 		done, err := r.Reload(req.Context())
 		if err != nil {
 			refuse(w, err)
 			return
 		}
-		_ = newLines(w).add(done) // nobody is left to tell
+		answerOne(w, done)
 	}
 }

@@ -15,29 +15,29 @@ import (
 	"github.com/genltestd/genltestd/daemon/unixsocket"
 )
 
-// maxSocketPath is what fits into a unix socket's address.
+// maxSocketPath is the maximum length of a Unix socket's path.
 const maxSocketPath = 107
 
-// Operations are what an operator can have the daemon do.
+// Operations are the requests that an operator can make.
 type Operations interface {
 	DeadLetters
 	Reloader
 }
 
-// ListenSocket binds the unix socket that genltestctl talks to. Whoever may write
-// to it may do all that the client can: the process's user and group. It is another
-// server than that of the pages, which anybody may read.
+// ListenSocket binds the Unix socket for genltestctl. The user and group of the process may
+// connect, and then use all operations. The pages have a separate server, because they are
+// readable for all users.
 //
-// The caller holds the journal's lock and has opened the inbox, which only its user may.
-// So a socket that this process may not connect to was left by another user's process
-// that has ended.
+// The caller must hold the lock of the journal and have opened the inbox. So a socket to
+// which this process may not connect is a leftover: another user's process created it and
+// has ended.
 func ListenSocket(path string, operations Operations, log *slog.Logger) (*Server, error) {
 	if len(path) > maxSocketPath {
-		return nil, fmt.Errorf("control socket %s: the path has %d bytes, at most %d are possible: use a shorter runtime directory", path, len(path), maxSocketPath)
+		return nil, fmt.Errorf("control socket %s: the path has %d bytes, the maximum is %d; use a shorter runtime directory", path, len(path), maxSocketPath)
 	}
 	err := unixsocket.RemoveOwn(path)
 	if errors.Is(err, unixsocket.ErrServed) {
-		err = errors.New("another genltestd serves it; stop that one, or give this one a runtime directory of its own")
+		err = errors.New("another genltestd uses it; stop that one, or configure another runtime directory")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("control socket %s: %w", path, err)
@@ -49,8 +49,8 @@ func ListenSocket(path string, operations Operations, log *slog.Logger) (*Server
 	if err := os.Chmod(path, 0o660); err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), listener.Close())
 	}
-	l := limit(listener, mostOfSocket, log)
-	l.writeTime = 30 * time.Second // of each write: a reload, or a long list, takes its time
+	l := limit(listener, maxSocketConns, log)
+	l.writeTime = 30 * time.Second // per write, because a reload or a long list can take longer
 	return serve(l, socketHandler(operations, log)), nil
 }
 

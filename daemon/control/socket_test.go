@@ -5,6 +5,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -17,9 +18,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
-// ten holds ten letters, of which reading some fails.
+// ten holds ten letters. Reading some of them can fail.
 type ten struct {
-	bad int // the first that cannot be read; 0 is none
+	bad int // first unreadable letter, or 0
 }
 
 func (ten) Boxes() []api.Box { return []api.Box{{Sink: "s", Letters: 10}} }
@@ -71,7 +72,7 @@ func TestSocketAnswers(t *testing.T) {
 		{ten{}, "POST", "/v1/dead-letters/s/replay", `{}`, 400, "with at least one"},
 		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"all":true,"ids":["a"]}`, 400, "with at least one"},
 		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"everything":true}`, 400, "with at least one"},
-		{ten{}, "GET", "/v1/dead-letters/s/replay", "", 500, ""}, // a letter's name, perhaps
+		{ten{}, "GET", "/v1/dead-letters/s/replay", "", 500, ""}, // replay could be the id of a letter
 		{ten{}, "POST", "/v1/reload", "", 200, `{"added":["s"],"changed":[],"removed":[],"unchanged":3,"warnings":[]}`},
 		{ten{bad: 1}, "POST", "/v1/reload", "", 422, `"faults":["a.yaml:1:2: x"]}`},
 		{ten{}, "GET", "/v1/reload", "", 404, "another version"},
@@ -89,7 +90,7 @@ func TestSocketAnswers(t *testing.T) {
 // listen serves until the test ends.
 func listen(t *testing.T, operations Operations) (path string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "control") // t.TempDir's path may be too long
+	dir, err := os.MkdirTemp("", "control") // the path of t.TempDir can be too long
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +127,7 @@ func TestListenSocketRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, part := range map[string]string{
-		served: "another genltestd serves it; stop that one",
+		served: "another genltestd uses it; stop that one",
 		file:   "is no socket; remove it",
 		filepath.Join(filepath.Dir(served), "none", "s"):              "no such file or directory",
 		filepath.Join(filepath.Dir(served), strings.Repeat("x", 110)): "at most 107",
@@ -143,12 +144,12 @@ func TestListenSocketRefuses(t *testing.T) {
 	}
 }
 
-// TestClientOfAnotherServer: what answers is not always the daemon.
+// TestClientOfAnotherServer connects to servers that are not the daemon.
 func TestClientOfAnotherServer(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
 		"no JSON":      func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusTeapot) },
 		"no error":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
-		"not the list": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "[1, 2") }, // a test's
+		"not the list": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "[1, 2") },
 	} {
 		path := filepath.Join(filepath.Dir(listen(t, ten{})), "other")
 		s, err := ListenSocket(path, ten{}, slog.New(slog.DiscardHandler))
@@ -156,7 +157,7 @@ func TestClientOfAnotherServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.server.Handler = h
-		go func() { _ = s.server.Serve(s.listener) }() // it ends with Close
+		go func() { _ = s.server.Serve(s.listener) }() // Close below ends it
 		if err := api.NewClient(path).Boxes(t.Context(), func(api.Box) error { return nil }); err == nil {
 			t.Errorf("%s: no error", name)
 		}

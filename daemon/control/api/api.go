@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package api is how genltestctl talks to the daemon: HTTP/1.1 with JSON over a
-// unix socket, whose file's mode says who may. The paths:
+// Package api defines how genltestctl talks to the daemon: HTTP/1.1 with JSON over a Unix
+// socket. The mode of the socket's file controls access. The paths:
 //
-//	GET  /v1/dead-letters                 a Box a line
-//	GET  /v1/dead-letters/SINK            a Letter a line, in the order of the events
+//	GET  /v1/dead-letters                 one Box per line
+//	GET  /v1/dead-letters/SINK            one Letter per line, in the order of the events
 //	GET  /v1/dead-letters/SINK/ID         a Letter
 //	POST /v1/dead-letters/SINK/replay     a Selection; answers a Count
-//	POST /v1/dead-letters/SINK/drop       likewise
-//	POST /v1/reload                       answers a Reload, when it is in use
+//	POST /v1/dead-letters/SINK/drop       a Selection; answers a Count
+//	POST /v1/reload                       answers a Reload when it is active
 //
-// An answer that is not 200 has an Error. Texts from outside are safe to show.
+// An answer with another status than 200 contains an Error. All texts are safe to show.
 package api
 
 import (
@@ -18,48 +18,48 @@ import (
 	"time"
 )
 
-// SocketName is the socket's name in the daemon's runtime directory.
+// SocketName is the name of the socket in the daemon's runtime directory.
 const SocketName = "control.sock"
 
-// A Box is what the daemon keeps of the events that one sink has refused for good.
+// A Box summarizes the dead letters of one sink.
 type Box struct {
 	Sink     string `json:"sink"`
 	Letters  uint64 `json:"letters"`
-	ToReplay uint64 `json:"to_replay"`       // of them
-	Bytes    uint64 `json:"bytes"`           // on disk
-	Expired  uint64 `json:"expired"`         // that a limit has taken since the daemon's start
-	Damaged  uint64 `json:"damaged"`         // that could not be read back since then
-	Fault    string `json:"fault,omitempty"` // why the letters cannot be read now: the numbers above are not known
+	ToReplay uint64 `json:"to_replay"`       // letters that are marked for replay
+	Bytes    uint64 `json:"bytes"`           // disk space
+	Expired  uint64 `json:"expired"`         // letters that a limit removed since the daemon's start
+	Damaged  uint64 `json:"damaged"`         // letters that could not be read since the daemon's start
+	Fault    string `json:"fault,omitempty"` // why the letters cannot be read; then the numbers above are unknown
 }
 
-// A Letter is one of those events.
+// A Letter is an event that a sink permanently refused.
 type Letter struct {
-	ID       string    `json:"id"` // the event's
+	ID       string    `json:"id"` // id of the event
 	Received time.Time `json:"received"`
 	Refused  time.Time `json:"refused"`
 	Attempts int       `json:"attempts"`
 	Reason   string    `json:"reason"` // for people
-	// Kind is the kind of the reason, one of sink.RefusalKinds, and empty for an event
-	// that an older version of the daemon has put aside.
+	// Kind is one of sink.RefusalKinds. It is empty for a letter that an older version of
+	// the daemon stored.
 	Kind string `json:"kind,omitempty"`
-	// Status is that of the HTTP response, or of the program's exit, 0 when there is none.
+	// Status is the HTTP status or the exit status of the program, or 0.
 	Status int `json:"status,omitempty"`
-	// Event is as the sinks write it.
+	// Event has the format of the sinks.
 	Event json.RawMessage `json:"event"`
 }
 
-// A Selection names letters of one sink.
+// A Selection selects letters of one sink.
 type Selection struct {
 	All bool     `json:"all,omitempty"`
-	IDs []string `json:"ids,omitempty"` // when not All; each must be there
+	IDs []string `json:"ids,omitempty"` // used unless All is set; all letters must exist
 }
 
-// A Count says how many letters a request was about.
+// A Count is the number of letters that a request changed.
 type Count struct {
 	Letters int `json:"letters"`
 }
 
-// A Reload is what reading the configuration anew has changed: the names of sinks.
+// A Reload lists the sinks that a reload changed.
 type Reload struct {
 	Added     []string `json:"added"`
 	Changed   []string `json:"changed"`
@@ -68,7 +68,7 @@ type Reload struct {
 	Warnings  []string `json:"warnings"`
 }
 
-// MarshalJSON encodes a list without elements as [], never as null.
+// MarshalJSON encodes a nil list as [], not as null.
 func (r Reload) MarshalJSON() ([]byte, error) {
 	type plain Reload // without this method
 	for _, list := range []*[]string{&r.Added, &r.Changed, &r.Removed, &r.Warnings} {
@@ -79,11 +79,11 @@ func (r Reload) MarshalJSON() ([]byte, error) {
 	return json.Marshal(plain(r))
 }
 
-// An Error is why a request was refused.
+// An Error is the reason for which the daemon refused a request.
 type Error struct {
 	Message string   `json:"error"`
-	Faults  []string `json:"faults,omitempty"` // of the configuration, each with its place
-	Status  int      `json:"-"`                // of HTTP; 422 when the configuration is at fault
+	Faults  []string `json:"faults,omitempty"` // faults of the configuration, each with its position
+	Status  int      `json:"-"`                // HTTP status; 422 for an invalid configuration
 }
 
 func (e *Error) Error() string { return e.Message }

@@ -14,13 +14,13 @@ import (
 	"net/url"
 )
 
-// A Client talks to the daemon that serves one socket.
+// A Client sends requests to the daemon over its control socket.
 type Client struct {
 	http *http.Client
 }
 
-// NewClient returns a client for the socket at that path. It connects when it is
-// used.
+// NewClient returns a client for the socket at the path. Each request connects if
+// necessary.
 func NewClient(socket string) *Client {
 	var dialer net.Dialer
 	return &Client{&http.Client{Transport: &http.Transport{
@@ -35,8 +35,8 @@ func (c *Client) Boxes(ctx context.Context, visit func(Box) error) error {
 	return lines(ctx, c, "/v1/dead-letters", visit)
 }
 
-// Letters calls visit for each letter of a sink, in the order of the events. visit's
-// error ends it.
+// Letters calls visit for each letter of a sink, in the order of the events. It stops at
+// the first error of visit.
 func (c *Client) Letters(ctx context.Context, sink string, visit func(Letter) error) error {
 	return lines(ctx, c, "/v1/dead-letters/"+url.PathEscape(sink), visit)
 }
@@ -48,19 +48,19 @@ func (c *Client) Letter(ctx context.Context, sink, id string) (l Letter, err err
 	return l, err
 }
 
-// Replay has letters delivered again; Letters are gone when they were taken.
+// Replay marks letters for another delivery, and returns their number. A letter is removed
+// when the sink accepts it.
 func (c *Client) Replay(ctx context.Context, sink string, s Selection) (int, error) {
 	return c.change(ctx, sink, "replay", s)
 }
 
-// Drop removes letters for good.
+// Drop permanently removes letters, and returns their number.
 func (c *Client) Drop(ctx context.Context, sink string, s Selection) (int, error) {
 	return c.change(ctx, sink, "drop", s)
 }
 
-// Reload has the daemon read its configuration anew, and waits until that is in use. The
-// error is an *Error with Faults when the configuration is at fault; then nothing has
-// changed.
+// Reload makes the daemon reload its configuration, and waits until the new one is active.
+// An invalid configuration is an *Error with Faults, and changes nothing.
 func (c *Client) Reload(ctx context.Context) (*Reload, error) {
 	return post[Reload](ctx, c, "/v1/reload", nil)
 }
@@ -77,7 +77,7 @@ func (c *Client) change(ctx context.Context, sink, what string, s Selection) (in
 	return count.Letters, nil
 }
 
-// post has the daemon do something, and reads its answer, a T.
+// post sends a request that changes something, and decodes the answer.
 func post[T any](ctx context.Context, c *Client, path string, body []byte) (*T, error) {
 	answer, err := c.do(ctx, http.MethodPost, path, body)
 	if err != nil {
@@ -91,7 +91,7 @@ func post[T any](ctx context.Context, c *Client, path string, body []byte) (*T, 
 	return done, nil
 }
 
-// lines reads an answer of one JSON object a line.
+// lines decodes an answer with one JSON object per line.
 func lines[T any](ctx context.Context, c *Client, path string, visit func(T) error) error {
 	answer, err := c.do(ctx, http.MethodGet, path, nil)
 	if err != nil {
@@ -103,7 +103,7 @@ func lines[T any](ctx context.Context, c *Client, path string, visit func(T) err
 		if err := dec.Decode(&v); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
-			return fmt.Errorf("the daemon's answer ends early: %w", err)
+			return fmt.Errorf("the answer of the daemon is incomplete: %w", err)
 		}
 		if err := visit(v); err != nil {
 			return err
@@ -111,13 +111,14 @@ func lines[T any](ctx context.Context, c *Client, path string, visit func(T) err
 	}
 }
 
-// ErrNoDaemon is the error when no daemon answers at the socket: none listens, or what
-// listens does not speak its protocol.
+// ErrNoDaemon is wrapped by the error if no daemon answers at the socket: no process
+// listens, or the listener does not use the protocol.
 var ErrNoDaemon = errors.New("ask the daemon")
 
 const maxError = 1 << 20
 
-// do returns the answer's body. The error is an *Error when the daemon has refused.
+// do returns the body of the answer. The error is an *Error if the daemon refused the
+// request.
 func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://genltestd"+path, bytes.NewReader(body))
 	if err != nil {
@@ -125,7 +126,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.R
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		var made *url.Error // around the error: a URL that the operator has never seen
+		var made *url.Error // the operator does not know the URL in it
 		if errors.As(err, &made) {
 			err = made.Err
 		}
