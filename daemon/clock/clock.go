@@ -1,45 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package clock measures age in a way that a step of the wall clock cannot change.
+// Package clock measures ages in a way that a step of the wall clock cannot change.
 //
-// What is kept is marked with the wall clock's time of its receipt. The wall clock may be
-// stepped at any time: by NTP at boot, by an operator, by a wrong real-time clock. So the
-// difference of two of its times is not an age, and deciding by it what is to be deleted
-// would delete what is new.
+// Stored data is marked with the wall clock's time of its receipt. The wall clock can be
+// stepped at any time: by NTP at boot, by an operator, or after a wrong real-time clock. So
+// the difference of two of its times is not an age. Deleting by this difference could
+// delete new data.
 //
 // # The timeline
 //
-// A Clock has a timeline, which begins when its file is made and never steps. Within a boot
-// it advances with CLOCK_BOOTTIME, which also counts suspended time. After a reboot it goes
-// on where it was last noted, at most noteInterval before the end of the boot before.
+// A Clock has a timeline, which starts when its file is created and never steps. Within a
+// boot it advances with CLOCK_BOOTTIME, which includes suspended time. After a reboot it
+// continues at the last saved value, which is at most noteInterval older than the end of
+// the previous boot.
 //
-// The time between two boots is added only when the wall clock was synchronised, by NTP say,
-// in an earlier boot and, at two looks in a row, in this one.
-// Without that the time switched off does not count: nothing else tells it from a wrong
-// clock. So the age of something is never more than its true age.
+// The time between two boots is added only if the wall clock was synchronised, for example
+// by NTP, in an earlier boot and in two consecutive checks of this one. Otherwise the time
+// without power does not count, because it cannot be distinguished from a wrong clock. So a
+// measured age never exceeds the true age.
 //
 // # Epochs
 //
-// Between two steps the wall clock advances exactly as the timeline does: NTP slews both.
-// Such a stretch is an epoch, with the offset of the wall clock to the timeline. Now
-// notices a step before it returns a time of the new epoch, so the epoch of each time that
-// it returned is known. At translates such a time to the timeline:
+// Between two steps the wall clock advances exactly like the timeline, because NTP slews
+// both. Such an interval is an epoch. Its offset is the wall clock's time minus the
+// timeline. Now detects a step before it returns a time of the new epoch, so each time that
+// it returned belongs to a known epoch. At converts such a time to the timeline:
 //
-//   - The newest epoch that can have had the time decides: the one that makes it youngest.
-//   - An epoch at whose end a step was seen had no times after that. One that ended with
-//     its process may have had later ones, which count as of its end.
-//   - A time that no epoch can have had is from before the file was made and counts as of
-//     then.
+//   - If several epochs contain the time, the newest one is used, so the age is the lowest.
+//   - An epoch that ended with a detected step contains no later times. An epoch that ended
+//     with its process may contain later times, which count as its end.
+//   - A time outside all epochs is older than the file, and counts as the start of the
+//     timeline.
 //
 // # The file
 //
-// It holds one line of JSON and the line's CRC32C: see state. It is written at each step
-// and every noteInterval, and replaced as a whole. A file that cannot be read is tried
-// again and not written over; a damaged one is set aside, and the timeline begins again.
-// Either makes things younger, never older.
+// The file contains one line of JSON and its CRC32C; see state. It is replaced as a whole
+// at each step and every noteInterval. An unreadable file is not overwritten, and reading
+// is retried. A damaged file is renamed, and a new timeline starts. Both can only lower
+// ages.
 //
-// A step back that cannot be written would let a later process take times of the new epoch
-// for old ones: then the file is removed.
+// If a step back cannot be written, a later process could assign times of the new epoch to
+// an old one. Therefore the file is removed.
 package clock
 
 import (
@@ -54,36 +55,36 @@ import (
 )
 
 const (
-	// tolerance is the smallest step: reading two clocks takes time.
+	// tolerance is the smallest detected step. Reading two clocks is not instantaneous.
 	tolerance = 100 * time.Millisecond
-	// slack is how far the times of an epoch may lie outside: those of files are set by
-	// the kernel, some time after Now was called.
+	// slack is how far a time may lie outside its epoch. The kernel sets the times of files
+	// some time after Now was called.
 	slack = 2 * time.Second
-	// noteInterval bounds what of a boot's time a power cut takes from the timeline.
+	// noteInterval bounds the time that a power failure removes from the timeline.
 	noteInterval = 10 * time.Minute
-	// maxEpochs bounds the file: see prune.
+	// maxEpochs bounds the size of the file; see prune.
 	maxEpochs = 256
 )
 
-// A Reading is one look at the machine's clocks.
+// A Reading is the result of reading both clocks of the machine.
 type Reading struct {
 	Wall   time.Time
 	Uptime time.Duration // CLOCK_BOOTTIME
 }
 
-// Options are the surroundings of a Clock.
+// Options are the dependencies of a Clock.
 type Options struct {
 	Files  statefile.Files
 	Path   string
-	BootID string         // of this boot; "" when it is not known: then each process counts as a boot
-	Read   func() Reading // nil reads the machine's clocks
-	// Synced reports whether the wall clock was synchronised since a time of its own, when
-	// it was last stepped. nil asks the machine.
+	BootID string         // id of this boot; "" if unknown: then each process counts as a boot
+	Read   func() Reading // nil means the clocks of the machine
+	// Synced reports whether the wall clock was synchronised after since, the time of its
+	// last step. nil asks the machine.
 	Synced   func(since time.Time) bool
-	OnDamage func(error) // called when the file was damaged; nil for nothing
+	OnDamage func(error) // called if the file was damaged; may be nil
 }
 
-// A Clock is safe for concurrent use.
+// A Clock measures ages. It is safe for concurrent use.
 type Clock struct {
 	opts   Options
 	view   atomic.Pointer[view]
@@ -91,22 +92,22 @@ type Clock struct {
 
 	mu        sync.Mutex
 	state     state
-	base      time.Duration // timeline less uptime
-	loaded    bool          // the file was read: it may be written
-	unsaved   bool          // an epoch is not in the file
+	base      time.Duration // timeline minus uptime
+	loaded    bool          // the file was read, so it may be written
+	unsaved   bool          // the file lacks an epoch
 	noted     time.Duration // uptime when the file was last written
-	written   *epoch        // the last one in the file, nil when there is none
-	candidate time.Duration // offset of the synchronised clock at the last look; 0 is none
+	written   *epoch        // last epoch in the file, or nil
+	candidate time.Duration // offset of the synchronised clock at the last check, or 0
 }
 
-// A view is what Now and At need, without a lock.
+// A view contains the data of Now and At. Reading it needs no lock.
 type view struct {
-	mark   time.Time // a time of the present epoch, with a monotonic reading
-	epochs []epoch   // not modified
+	mark   time.Time // a time of the current epoch, with a monotonic reading
+	epochs []epoch   // never modified
 }
 
-// Open opens the clock. It always works; the error says why the file cannot be used yet,
-// which Maintain tries again.
+// Open opens the clock. The Clock can be used in any case. The error is why the file cannot
+// be used yet; Maintain retries that.
 func Open(o Options) (*Clock, error) {
 	if o.Synced == nil {
 		o.Synced = synced
@@ -131,8 +132,9 @@ func (c *Clock) read() Reading {
 	return readClocks()
 }
 
-// Now returns the wall clock's time, of which At knows the epoch. It allocates nothing and
-// makes no system call unless the clock was stepped or the machine was suspended.
+// Now returns the time of the wall clock, and ensures that At knows its epoch. It does not
+// allocate, and makes no system call unless the clock was stepped or the machine was
+// suspended.
 func (c *Clock) Now() time.Time {
 	if c.opts.Read == nil {
 		if now := time.Now(); steady(c.view.Load().mark, now) {
@@ -143,24 +145,24 @@ func (c *Clock) Now() time.Time {
 	defer c.mu.Unlock()
 	r := c.read()
 	if c.look(r) {
-		_ = c.save(r) // Maintain tries again and reports it
+		_ = c.save(r) // Maintain retries it and returns the error
 	}
 	return r.Wall
 }
 
-// steady reports whether the wall clock has advanced as the monotonic clock has.
+// steady reports whether the wall clock advanced like the monotonic clock.
 func steady(mark, now time.Time) bool {
 	drift := time.Duration(now.UnixNano()-mark.UnixNano()) - now.Sub(mark)
 	return drift.Abs() < tolerance
 }
 
-// Age returns the least time that can have passed since Now returned t.
+// Age returns the minimum time that has passed since Now returned t.
 func (c *Clock) Age(t time.Time) time.Duration {
 	at, now := c.at(t)
 	return now - at
 }
 
-// At returns the latest place on the timeline at which Now can have returned t.
+// At returns the latest position on the timeline at which Now can have returned t.
 func (c *Clock) At(t time.Time) time.Duration {
 	at, _ := c.at(t)
 	return at
@@ -173,11 +175,11 @@ func (c *Clock) at(t time.Time) (place, now time.Duration) {
 	return at(epochs, time.Duration(t.UnixNano()), now), now
 }
 
-// Steady returns t as a time on the timeline, for differences alone.
+// Steady returns t as a time on the timeline. Only differences of such times are meaningful.
 func (c *Clock) Steady(t time.Time) time.Time { return time.Unix(0, int64(c.At(t))) }
 
-// Maintain looks at the clocks and keeps the file. Call it once a minute and at the end.
-// The error says why the file cannot be read or written.
+// Maintain reads the clocks and updates the file. Call it once a minute and at the end. The
+// error is why the file cannot be read or written.
 func (c *Clock) Maintain() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -199,7 +201,7 @@ func (c *Clock) maintain(r Reading) error {
 	return c.save(r)
 }
 
-// Close notes the end of the process.
+// Close saves the end of the process.
 func (c *Clock) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -208,7 +210,7 @@ func (c *Clock) Close() error {
 	return c.save(r)
 }
 
-// look begins an epoch if the clock was stepped, which it reports.
+// look starts a new epoch if the clock was stepped, which it reports.
 func (c *Clock) look(r Reading) (stepped bool) {
 	now := r.Uptime + c.base
 	offset := time.Duration(r.Wall.UnixNano()) - now
@@ -223,7 +225,7 @@ func (c *Clock) publish(mark time.Time) {
 	c.view.Store(&view{mark: mark, epochs: append([]epoch(nil), c.state.Epochs...)})
 }
 
-// load reads the file and puts what this process has seen behind it.
+// load reads the file and appends the epochs of this process.
 func (c *Clock) load(r Reading) error {
 	text, err := c.opts.Files.Read(c.opts.Path)
 	before := newState()
@@ -237,7 +239,7 @@ func (c *Clock) load(r Reading) error {
 			if err := c.opts.Files.SetAside(c.opts.Path); err != nil {
 				return errors.Join(damage, err)
 			}
-			c.opts.OnDamage(fmt.Errorf("%s: %w: it is now %[1]s.damaged, and all ages begin again", c.opts.Path, damage))
+			c.opts.OnDamage(fmt.Errorf("%s: %w: the file was renamed to %[1]s.damaged, and all ages start at 0", c.opts.Path, damage))
 			before = newState()
 		}
 	}
@@ -256,7 +258,7 @@ func (c *Clock) load(r Reading) error {
 	return nil
 }
 
-// link adds the time between two boots to the timeline, once for each boot.
+// link adds the time between two boots to the timeline, once per boot.
 func (c *Clock) link() {
 	s := &c.state
 	if !c.loaded || !c.opts.Synced(time.Unix(0, int64(s.last().From+s.last().Offset))) {
@@ -268,7 +270,7 @@ func (c *Clock) link() {
 		return
 	}
 	if offset := s.last().Offset; (c.candidate - offset).Abs() > tolerance {
-		c.candidate = offset // the next look confirms it
+		c.candidate = offset // must be confirmed by the next check
 		return
 	}
 	if gap := s.last().Offset - s.Synced.Offset; gap > 0 {
@@ -283,7 +285,7 @@ func (c *Clock) link() {
 	c.publish(c.view.Load().mark)
 }
 
-// save writes the file, if it was read.
+// save writes the file if it was read before.
 func (c *Clock) save(r Reading) error {
 	if !c.loaded {
 		return nil

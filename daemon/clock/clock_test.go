@@ -15,17 +15,17 @@ import (
 	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
-// A machine has clocks that a test sets.
+// A machine has clocks that a test sets, and files in memory.
 type machine struct {
 	t      testing.TB
 	files  map[string][]byte
 	now    time.Duration // true time
 	booted time.Duration // true time at boot
 	boot   int
-	offset time.Duration // wall clock, since 1970, less true time
+	offset time.Duration // wall clock, since 1970, minus true time
 	synced bool
-	fail   func(call string) bool // of files
-	damage int                    // reports of damage
+	fail   func(call string) bool // file operation fails
+	damage int                    // number of damage reports
 }
 
 const path = "state/clock"
@@ -34,7 +34,7 @@ const year = 365 * 24 * time.Hour
 
 var epoch2026 = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// newMachine has a clock that is right.
+// newMachine returns a machine with a correct clock.
 func newMachine(t testing.TB) *machine {
 	return &machine{
 		t: t, files: map[string][]byte{}, boot: 1, now: year, booted: year,
@@ -48,7 +48,7 @@ func (m *machine) pass(d time.Duration) { m.now += d }
 
 func (m *machine) step(d time.Duration) { m.offset += d }
 
-// reboot ends the boot: d passes until the next.
+// reboot ends the boot. The next one starts after d.
 func (m *machine) reboot(d time.Duration) {
 	m.now += d
 	m.boot++
@@ -56,7 +56,7 @@ func (m *machine) reboot(d time.Duration) {
 	m.synced = false
 }
 
-// start begins a process.
+// start starts a process.
 func (m *machine) start() *Clock {
 	m.t.Helper()
 	c, err := Open(Options{
@@ -114,7 +114,7 @@ func (m *machine) Remove(path string) error {
 	return nil
 }
 
-// wantAge checks an age to a tenth of a second.
+// wantAge checks an age with a tolerance of a tenth of a second.
 func wantAge(t *testing.T, c *Clock, of time.Time, want time.Duration) {
 	t.Helper()
 	if got := c.Age(of); (got - want).Abs() > tolerance {
@@ -175,7 +175,7 @@ func TestAStepWhileNoProcessRunsChangesNoAge(t *testing.T) {
 	}
 }
 
-// A real-time clock without a battery: the machine boots in 2020, NTP sets it right.
+// Without a battery for its real-time clock, a machine boots in 2020 until NTP corrects it.
 func TestARebootWithAWrongClockMakesNothingOlder(t *testing.T) {
 	m := newMachine(t)
 	m.synced = true
@@ -197,7 +197,7 @@ func TestARebootWithAWrongClockMakesNothingOlder(t *testing.T) {
 	wantAge(t, c, early, time.Minute)
 	m.synced = true
 	maintain(t, c)
-	wantAge(t, c, before, 2*time.Minute) // one look at the clock decides nothing
+	wantAge(t, c, before, 2*time.Minute) // one check is not sufficient
 	m.pass(time.Minute)
 	maintain(t, c)
 	wantAge(t, c, before, time.Hour+3*time.Minute)
@@ -253,7 +253,7 @@ func TestAFileThatCannotBeReadIsNotWrittenOverAndCountsLater(t *testing.T) {
 	m.fail = func(call string) bool { return call == "read" }
 	m.pass(time.Hour)
 	c = m.start()
-	wantAge(t, c, first, 0) // not known, so not old
+	wantAge(t, c, first, 0) // unknown, so not old
 	m.step(time.Hour)
 	third := c.Now()
 	m.pass(time.Hour)
@@ -261,7 +261,7 @@ func TestAFileThatCannotBeReadIsNotWrittenOverAndCountsLater(t *testing.T) {
 		t.Errorf("Maintain: %v", err)
 	}
 	m.fail = func(string) bool { return false }
-	for range 2 { // the second process finds it in the file
+	for range 2 { // the second process reads it from the file
 		maintain(t, c)
 		wantAge(t, c, first, 3*time.Hour)
 		wantAge(t, c, second, 2*time.Hour)
@@ -282,11 +282,11 @@ func TestADamagedFileIsSetAsideAndMakesNothingOld(t *testing.T) {
 	c = m.start()
 	wantAge(t, c, first, 0)
 	if text := m.files[path+".damaged"]; string(text) != "{}" || m.damage != 1 {
-		t.Errorf("set aside %q, reported %d times", text, m.damage)
+		t.Errorf("renamed %q, reported %d times", text, m.damage)
 	}
 }
 
-// Otherwise the next process would take times of the new epoch for very old ones.
+// Otherwise the next process would assign times of the new epoch to an old one.
 func TestAStepBackThatCannotBeWrittenRemovesTheFile(t *testing.T) {
 	m := newMachine(t)
 	c := m.start()

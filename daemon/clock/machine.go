@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readTries bounds the attempts to read both clocks without an interruption.
+// readTries bounds the attempts to read both clocks without a preemption in between.
 const readTries = 10
 
-// readClocks reads the clocks as nearly at the same moment as it can.
+// readClocks reads both clocks as close together as possible.
 func readClocks() (best Reading) {
 	width := time.Duration(1<<63 - 1)
 	for range readTries {
@@ -31,17 +31,17 @@ func readClocks() (best Reading) {
 func uptime() time.Duration {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-		panic("CLOCK_BOOTTIME: " + err.Error()) // Linux has it since 2.6.39
+		panic("CLOCK_BOOTTIME: " + err.Error()) // Linux supports it since 2.6.39
 	}
 	return time.Duration(now.Nano())
 }
 
-// timesyncFile is touched by systemd-timesyncd whenever it has synchronised the clock.
+// systemd-timesyncd touches timesyncFile when it has synchronised the clock.
 const timesyncFile = "/run/systemd/timesync/synchronized"
 
-// synced reports whether the wall clock was synchronised since it was last stepped: the
-// kernel knows it from NTP programs. The unit does not permit to ask the kernel, as the same
-// system call sets the clock; there the file of systemd-timesyncd decides.
+// synced reports whether the wall clock was synchronised after its last step. The kernel
+// knows this from NTP programs. In the unit, adjtimex is not permitted because it can also
+// set the clock; then the file of systemd-timesyncd is used.
 func synced(since time.Time) bool {
 	var tx unix.Timex
 	state, err := unix.Adjtimex(&tx)

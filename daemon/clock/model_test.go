@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// TestNothingIsEverOlderThanItIs leads machines through boots, steps, stops, kills, NTP that
-// is right or absent, and a file that cannot be written, and checks the age
-// of every time that Now has returned and that was journaled.
+// TestNothingIsEverOlderThanItIs simulates machines with boots, steps, stops, kills, correct or
+// missing NTP, and a file that cannot be written. It checks the age of every time that Now
+// returned.
 func TestNothingIsEverOlderThanItIs(t *testing.T) {
 	machines := uint64(300)
 	if testing.Short() {
@@ -38,7 +38,7 @@ func TestNothingIsEverOlderThanItIs(t *testing.T) {
 			case 1:
 				m.step(time.Duration(random.Int64N(int64(10*time.Second))) - 5*time.Second)
 				m.synced = false
-			case 2: // NTP
+			case 2: // corrected by NTP
 				m.offset, m.synced = right, true
 			case 3:
 				c = m.start() // after a kill
@@ -53,21 +53,21 @@ func TestNothingIsEverOlderThanItIs(t *testing.T) {
 				}
 				c = m.start()
 			case 6, 7:
-				_ = c.Maintain() // likewise
+				_ = c.Maintain() // fails when a fault is injected
 			default:
 				m.pass(time.Duration(random.Int64N(int64(time.Hour))))
 				stamps = append(stamps, stamp{c.Now(), m.now})
 			}
 			for _, s := range stamps {
 				if age, most := c.Age(s.at), m.now-s.true; age > most+2*tolerance {
-					t.Fatalf("seed %d: %v is %v old, the clock says %v", seed, s.at, most, age)
+					t.Fatalf("seed %d: %v is %v old, the measured age is %v", seed, s.at, most, age)
 				}
 			}
 		}
 	}
 }
 
-// TestWithinABootAgesAreExact is its reverse: nothing stays young for ever.
+// TestWithinABootAgesAreExact checks the reverse: ages are not too low.
 func TestWithinABootAgesAreExact(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 23))
@@ -78,7 +78,7 @@ func TestWithinABootAgesAreExact(t *testing.T) {
 			m.pass(time.Duration(random.Int64N(int64(time.Hour))))
 			switch random.IntN(4) {
 			case 0:
-				// Never back to where it was: then two moments have the same time.
+				// Only forward: otherwise two moments have the same wall clock time.
 				m.step(time.Duration(random.Int64N(int64(time.Hour))))
 			case 1:
 				c = m.start()
@@ -121,7 +121,7 @@ func FuzzParse(f *testing.F) {
 		}
 		again, err := parse(s.encode())
 		if err != nil || len(again.Epochs) != len(s.Epochs) {
-			t.Errorf("%q reads otherwise when written: %v", content, err)
+			t.Errorf("%q changes when it is written and read: %v", content, err)
 		}
 		for _, wall := range []time.Duration{0, time.Duration(epoch2026.UnixNano())} {
 			if got := at(s.Epochs, wall, s.At); got < s.Epochs[0].From {

@@ -13,34 +13,34 @@ import (
 	"time"
 )
 
-// An epoch is a stretch of the timeline without a step of the wall clock.
+// An epoch is an interval of the timeline without a step of the wall clock.
 type epoch struct {
 	From    time.Duration `json:"from"`    // on the timeline
-	Offset  time.Duration `json:"offset"`  // wall clock, since 1970, less timeline
-	Boot    int           `json:"boot"`    // number of the boot, counted from 1
-	Stepped bool          `json:"stepped"` // a step was seen at its end
+	Offset  time.Duration `json:"offset"`  // wall clock, since 1970, minus timeline
+	Boot    int           `json:"boot"`    // number of the boot, starting at 1
+	Stepped bool          `json:"stepped"` // a step ended it
 }
 
-// A state is what the file holds. Durations are in nanoseconds.
+// A state is the content of the file. Durations are in nanoseconds.
 type state struct {
 	Format int           `json:"format"`
-	BootID string        `json:"boot_id"` // of the boot in which it was written
-	Uptime time.Duration `json:"uptime"`  // of that boot when it was written,
-	At     time.Duration `json:"at"`      // and where on the timeline
+	BootID string        `json:"boot_id"` // boot in which the file was written
+	Uptime time.Duration `json:"uptime"`  // uptime of that boot when the file was written
+	At     time.Duration `json:"at"`      // position on the timeline at the same moment
 	Boot   int           `json:"boot"`    // number of that boot
-	Synced *syncPoint    `json:"synced"`  // nil when the wall clock was never synchronised
-	Epochs []epoch       `json:"epochs"`  // the oldest first; at least one
+	Synced *syncPoint    `json:"synced"`  // nil if the wall clock was never synchronised
+	Epochs []epoch       `json:"epochs"`  // oldest first, at least one
 }
 
-// A syncPoint is the last time that the wall clock was synchronised.
+// A syncPoint is the last time at which the wall clock was synchronised.
 type syncPoint struct {
-	Offset time.Duration `json:"offset"` // as an epoch's
-	Boot   int           `json:"boot"`   // as an epoch's
+	Offset time.Duration `json:"offset"` // offset of its epoch
+	Boot   int           `json:"boot"`   // boot of its epoch
 }
 
 const (
 	format = 1
-	// longest and latest keep sums from overflowing.
+	// longest and latest prevent overflows of sums.
 	longest = time.Duration(math.MaxInt64 / 4)
 	latest  = time.Duration(math.MaxInt64 / 2) // in 2116
 )
@@ -49,7 +49,7 @@ func newState() state { return state{Format: format, Boot: 1} }
 
 func (s *state) last() *epoch { return &s.Epochs[len(s.Epochs)-1] }
 
-// enter begins an epoch at now if the wall clock's offset is not that of the last one.
+// enter starts an epoch at now unless the offset equals that of the last epoch.
 func (s *state) enter(now, offset time.Duration) bool {
 	if n := len(s.Epochs); n > 0 {
 		if (s.Epochs[n-1].Offset - offset).Abs() < tolerance {
@@ -62,8 +62,8 @@ func (s *state) enter(now, offset time.Duration) bool {
 	return true
 }
 
-// prune merges the epochs that differ least, as long as there are too many. The lower of
-// the offsets makes everything in them younger.
+// prune merges the most similar adjacent epochs until at most maxEpochs are left. The result
+// has the lower offset of the two, which lowers the ages.
 func (s *state) prune() {
 	for len(s.Epochs) > maxEpochs {
 		best, least := 0, time.Duration(math.MaxInt64)
@@ -80,7 +80,7 @@ func (s *state) prune() {
 	}
 }
 
-// followedBy returns s with what a later process has seen, whose timeline is to be shifted.
+// followedBy returns s with the epochs of a later process, whose timeline is shifted.
 func (s state) followedBy(later state, shift time.Duration, sameBoot bool) state {
 	if !sameBoot && len(s.Epochs) > 0 {
 		s.Boot++
@@ -97,8 +97,9 @@ func (s state) followedBy(later state, shift time.Duration, sameBoot bool) state
 	return s
 }
 
-// shiftSince moves the boots after that one forward on the timeline. How much of the gap
-// lies between which of them is not known: all of it before the first makes them youngest.
+// shiftSince moves the later boots forward on the timeline. The gap may consist of several
+// pauses of unknown length. All of it is placed before the first boot, where the
+// resulting ages are the lowest.
 func (s *state) shiftSince(boot int, gap time.Duration) {
 	for i := range s.Epochs {
 		s.Epochs[i].shiftSince(boot, gap)
@@ -112,12 +113,12 @@ func (e *epoch) shiftSince(boot int, gap time.Duration) {
 	}
 }
 
-// steppedBack reports whether the clock was set back since an epoch.
+// steppedBack reports whether the clock was set back after an epoch.
 func (s *state) steppedBack(since *epoch) bool {
 	return slices.ContainsFunc(s.Epochs, func(e epoch) bool { return e.From >= since.From && e.Offset < since.Offset })
 }
 
-// at is Clock.At, for a time since 1970. now is the present place on the timeline.
+// at implements Clock.At for a time since 1970. now is the current position on the timeline.
 func at(epochs []epoch, wall, now time.Duration) time.Duration {
 	end, ended := now, true
 	for i := len(epochs) - 1; i >= 0; i-- {
@@ -133,18 +134,18 @@ func at(epochs []epoch, wall, now time.Duration) time.Duration {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encode returns the file's content: a line of JSON, and " crc=" with the line's checksum.
+// encode returns the content of the file: a line of JSON, and " crc=" with its checksum.
 func (s *state) encode() []byte {
 	text, err := json.Marshal(s)
 	if err != nil {
-		panic(err) // numbers and texts always encode
+		panic(err) // cannot happen: numbers and texts always encode
 	}
 	return fmt.Appendf(text, " crc=%08x\n", crc32.Checksum(text, castagnoli))
 }
 
 var errDamaged = errors.New("the file of the clock is damaged")
 
-// parse reads what encode has written.
+// parse parses the result of encode.
 func parse(content []byte) (s state, err error) {
 	i := bytes.LastIndex(content, []byte(" crc="))
 	if i < 0 || string(content[i:]) != fmt.Sprintf(" crc=%08x\n", crc32.Checksum(content[:i], castagnoli)) {
@@ -154,7 +155,7 @@ func parse(content []byte) (s state, err error) {
 		return state{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	if s.Format != format {
-		return state{}, fmt.Errorf("%w: it has format %d, this program knows %d", errDamaged, s.Format, format)
+		return state{}, fmt.Errorf("%w: it has format %d, this version supports %d", errDamaged, s.Format, format)
 	}
 	if !s.valid() {
 		return state{}, fmt.Errorf("%w: its epochs contradict each other", errDamaged)
@@ -162,7 +163,7 @@ func parse(content []byte) (s state, err error) {
 	return s, nil
 }
 
-// valid reports whether the timeline only advances.
+// valid reports whether the timeline never decreases.
 func (s *state) valid() bool {
 	for _, d := range []time.Duration{s.At, s.Uptime} {
 		if d < 0 || d > longest {
