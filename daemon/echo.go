@@ -162,7 +162,7 @@ func (e *echoLoop) remember(err error) {
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 	case err == nil:
-		e.limits.Over(echoFailed, "echo health check works again")
+		e.limits.Resolved(echoFailed, "echo health check works again")
 	default:
 		e.limits.Warn(echoFailed, "error", err)
 	}

@@ -138,7 +138,7 @@ func (b *Box) setFault(err error) {
 	case err != nil:
 		b.repeats.Error(message, "directory", b.dir, "error", err)
 	case before != nil:
-		b.repeats.Over(message, "the dead letters can be read again", "directory", b.dir)
+		b.repeats.Resolved(message, "the dead letters can be read again", "directory", b.dir)
 		if marked > 0 {
 			b.opts.OnReplay()
 		}

@@ -87,7 +87,7 @@ func (h *health) clearLocked(s source) {
 	delete(h.faults, s)
 	if f.logged {
 		h.log.Info("delivery works again", "fault", s.reason)
-		h.limits.Forget(f.message)
+		h.limits.Reset(f.message)
 	}
 }
 

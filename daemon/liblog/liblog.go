@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package liblog has libraries log through the daemon's logger.
+// Package liblog redirects the log lines of libraries to the daemon's logger.
 //
-// A library that writes to the standard logger or to slog's default one knows nothing of
-// secrets: net/http prints what a server sends without being asked, and a hostile server
-// sends the request's token. So of such a line the place in the library is logged, and
-// never the text. Each place is logged at most once a minute, with the number of lines
-// that were left out: a server could have one logged for each request.
+// A library that writes to the standard logger or to slog's default logger does not mask
+// secrets. For example, net/http prints unsolicited responses, and a hostile server can send
+// the token of the request. Therefore only the calling function is logged, never the text.
+// Each function is logged at most once a minute, with the number of omitted lines, because
+// a server could cause one line per request.
 package liblog
 
 import (
@@ -17,20 +17,18 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/ratelog"
 )
 
-// Capture routes the standard logger and slog's default one to l, for the whole process,
-// until restore is called.
+// Capture redirects the standard logger and slog's default logger of the process to l,
+// until restore is called. It must not be called concurrently.
 func Capture(l *slog.Logger) (restore func()) {
 	before, flags, prefix := slog.Default(), log.Flags(), log.Prefix()
-	places := newPlaces()
-	h := &handler{places: places, log: l}
-	slog.SetDefault(slog.New(h)) // which sets the standard logger too
-	log.SetOutput(&writer{places: places, write: h.write})
+	h := &handler{limits: new(ratelog.Limiter), log: l}
+	slog.SetDefault(slog.New(h)) // also changes the standard logger
+	log.SetOutput(&writer{limits: h.limits, write: h.write})
 	log.SetFlags(0)
 	log.SetPrefix("")
 	return func() {
@@ -41,17 +39,17 @@ func Capture(l *slog.Logger) (restore func()) {
 	}
 }
 
-// New returns a logger for a library that is given one and logs about clients of ours, who
-// are sent no secret. The lines are logged at the level, as often as those of Capture.
+// New returns a logger for a library that logs only about clients of the daemon, which
+// receive no secrets. It logs the texts at the level, with the same limit as Capture.
 func New(l *slog.Logger, level slog.Level) *log.Logger {
-	return log.New(&writer{places: newPlaces(), write: func(_ string, text []byte, omitted int) {
-		l.Log(context.Background(), level, string(event.AppendVisible(nil, text)), leftOut(omitted)...)
+	return log.New(&writer{limits: new(ratelog.Limiter), write: func(_ string, text []byte, leftOut int) {
+		l.Log(context.Background(), level, string(event.AppendVisible(nil, text)), ratelog.LeftOut(leftOut)...)
 	}}, "", 0)
 }
 
-// handler is slog's side of Capture.
+// handler implements Capture for slog.
 type handler struct {
-	places *places
+	limits *ratelog.Limiter
 	log    *slog.Logger
 }
 
@@ -59,8 +57,8 @@ func (h *handler) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h *handler) Handle(_ context.Context, r slog.Record) error {
 	frame, _ := runtime.CallersFrames([]uintptr{r.PC}).Next()
-	if omitted, ok := h.places.turn(frame.Function); ok {
-		h.write(frame.Function, nil, omitted)
+	if leftOut, ok := h.limits.Admit(frame.Function, ""); ok {
+		h.write(frame.Function, nil, leftOut)
 	}
 	return nil
 }
@@ -68,80 +66,36 @@ func (h *handler) Handle(_ context.Context, r slog.Record) error {
 func (h *handler) WithAttrs([]slog.Attr) slog.Handler { return h }
 func (h *handler) WithGroup(string) slog.Handler      { return h }
 
-func (h *handler) write(function string, _ []byte, omitted int) {
-	h.log.Warn("a library has logged something; the text is left out because it may repeat a secret",
-		append([]any{"function", function}, leftOut(omitted)...)...)
+func (h *handler) write(function string, _ []byte, leftOut int) {
+	h.log.Warn("a library logged a line; its text is omitted because it may contain a secret",
+		append([]any{"function", function}, ratelog.LeftOut(leftOut)...)...)
 }
 
-func leftOut(omitted int) []any {
-	if omitted == 0 {
-		return nil
-	}
-	return []any{"such_lines_left_out", omitted}
-}
-
-// writer is the output of a standard logger. Each Write is one line, in the goroutine that
-// logs it.
+// writer is the output of a standard logger. The logger calls Write once for each line, in
+// the goroutine that logs it.
 type writer struct {
-	places *places
-	write  func(function string, text []byte, omitted int)
+	limits *ratelog.Limiter
+	write  func(function string, text []byte, leftOut int)
 }
 
 var _ io.Writer = (*writer)(nil)
 
 func (w *writer) Write(p []byte) (int, error) {
 	function := caller()
-	if omitted, ok := w.places.turn(function); ok {
-		w.write(function, []byte(strings.TrimSpace(string(p))), omitted)
+	if leftOut, ok := w.limits.Admit(function, ""); ok {
+		w.write(function, []byte(strings.TrimSpace(string(p))), leftOut)
 	}
 	return len(p), nil
 }
 
-// caller returns the function that has called the standard logger.
+// caller returns the function that called the standard logger.
 func caller() string {
 	pcs := make([]uintptr, 32)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)]) // behind Callers, caller and Write
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)]) // skips Callers, caller and Write
 	for {
 		frame, more := frames.Next()
 		if !strings.HasPrefix(frame.Function, "log.") && frame.Function != "" || !more {
 			return frame.Function
 		}
 	}
-}
-
-// interval is how often one place is logged.
-const interval = time.Minute
-
-// places are the functions that have logged, of which a program has not many.
-type places struct {
-	now func() time.Time
-
-	mu   sync.Mutex
-	seen map[string]*place
-}
-
-type place struct {
-	last    time.Time
-	omitted int
-}
-
-func newPlaces() *places { return &places{now: time.Now, seen: make(map[string]*place)} }
-
-// turn reports whether a line of a function is to be logged, and how many were not since
-// the last one.
-func (p *places) turn(function string) (omitted int, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.now()
-	at := p.seen[function]
-	if at == nil {
-		p.seen[function] = &place{last: now}
-		return 0, true
-	}
-	if now.Sub(at.last) < interval {
-		at.omitted++
-		return 0, false
-	}
-	omitted, at.last, at.omitted = at.omitted, now, 0
-	return omitted, true
 }

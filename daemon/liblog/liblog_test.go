@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -20,7 +21,7 @@ func newLog() (*slog.Logger, *bytes.Buffer) {
 func TestNoTextOfALibraryIsLogged(t *testing.T) {
 	l, out := newLog()
 	defer Capture(l)()
-	for name, say := range map[string]func(){
+	for name, write := range map[string]func(){
 		"log.Printf":   func() { log.Printf("starting with %q", "canary") },
 		"log.Default":  func() { log.Default().Println("canary") },
 		"log.Output":   func() { _ = log.Output(1, "canary") },
@@ -29,30 +30,29 @@ func TestNoTextOfALibraryIsLogged(t *testing.T) {
 		"slog.Debug":   func() { slog.Debug("canary") },
 	} {
 		out.Reset()
-		say()
+		write()
 		if text := out.String(); strings.Contains(text, "canary") || !strings.Contains(text, "function=github.com/genltestd/genltestd/daemon/liblog.TestNoTextOfALibraryIsLogged") {
 			t.Errorf("%s: logged %q", name, text)
 		}
 	}
 }
 
-func TestAPlaceIsLoggedOnceAMinute(t *testing.T) {
-	p := newPlaces()
-	now := time.Unix(1_700_000_000, 0)
-	p.now = func() time.Time { return now }
-	var got []int
-	for range 200 { // a line a second
-		if omitted, ok := p.turn("f"); ok {
-			got = append(got, omitted)
+func TestAFunctionIsLoggedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, out := newLog()
+		server := New(l, slog.LevelWarn)
+		for range 200 {
+			server.Print("one line per second")
+			time.Sleep(time.Second)
 		}
-		now = now.Add(time.Second)
-	}
-	if len(got) != 4 || got[0] != 0 || got[1] != 59 || got[3] != 59 {
-		t.Errorf("logged with %v lines left out", got)
-	}
-	if _, ok := p.turn("g"); !ok {
-		t.Error("another place is not logged")
-	}
+		if text := out.String(); strings.Count(text, "\n") != 4 || strings.Count(text, "such_lines_left_out=59\n") != 3 {
+			t.Errorf("logged %q", text)
+		}
+		func() { server.Print("another function") }()
+		if !strings.Contains(out.String(), "another function") {
+			t.Error("the line of another function is missing")
+		}
+	})
 }
 
 func TestALineAboutAClientIsVisible(t *testing.T) {

@@ -11,15 +11,14 @@ import (
 	"unicode/utf8"
 )
 
-// Distinct is implemented by errors that a text alone does not distinguish, because the
-// difference is in a number, such as a status. The errors of a chain that have the same
-// text and the same Distinct are of one kind.
+// Distinct is implemented by errors that differ only in a number, such as a status. Errors
+// are of the same kind if both their normalized text and the result of Distinct are equal.
 type Distinct interface {
 	error
 	Distinct() string
 }
 
-// maxKind bounds how much of a line is compared.
+// maxKind is the maximum length of a compared text, in bytes.
 const maxKind = 512
 
 // kindOf returns the normalized form of a line's arguments.
@@ -49,8 +48,8 @@ func kindOf(args []any) string {
 	return kind.String()
 }
 
-// normalize writes text with "#" in place of each word that contains a digit. A word
-// is what lies between two spaces, quotes or brackets, so an address or a URL is one.
+// normalize writes text with each word that contains a digit replaced by "#". Words are
+// separated by spaces, quotes and brackets, so an address or a URL is one word.
 func normalize(kind *strings.Builder, text string) {
 	if len(text) > maxKind {
 		text = text[:maxKind]

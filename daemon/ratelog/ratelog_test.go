@@ -21,7 +21,7 @@ func logger() (*Logger, *bytes.Buffer) {
 
 func linesOf(out *bytes.Buffer) int { return strings.Count(out.String(), "\n") }
 
-// For an hour an attempt a second fails, and the texts of the errors vary as they do.
+// For an hour, one attempt per second fails, with texts that vary like those of real errors.
 func TestVaryingTextsOfOneErrorAreOneLineAMinute(t *testing.T) {
 	texts := map[string]func(n int) string{
 		"the same": func(int) string { return "connection refused" },
@@ -51,14 +51,14 @@ func TestVaryingTextsOfOneErrorAreOneLineAMinute(t *testing.T) {
 					t.Errorf("%d lines, reported %d:\n%.500s", linesOf(out), shown, out)
 				}
 				if strings.Contains(out.String(), "such_lines_left_out=0") {
-					t.Error("the log tells that nothing was left out")
+					t.Error("the log contains a count of 0")
 				}
 			})
 		})
 	}
 }
 
-// Text of the other side may vary in every letter.
+// The text of a server can vary in every letter.
 func TestAnyTextsAreFewLinesAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, out := logger()
@@ -111,7 +111,7 @@ func TestAnotherKindIsLoggedAtOnce(t *testing.T) {
 	})
 }
 
-func TestWhatWasOverIsToldAtOnceButNotWithoutEnd(t *testing.T) {
+func TestAResolvedFaultIsLoggedAtOnceWithinTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, _ := logger()
 		shown := 0
@@ -119,7 +119,7 @@ func TestWhatWasOverIsToldAtOnceButNotWithoutEnd(t *testing.T) {
 			if l.Error("failed", "error", "x") {
 				shown++
 			}
-			l.Forget("failed")
+			l.Reset("failed")
 			time.Sleep(time.Second)
 		}
 		if shown != burst {
@@ -132,17 +132,17 @@ func TestWhatWasOverIsToldAtOnceButNotWithoutEnd(t *testing.T) {
 	})
 }
 
-func TestTheEndOfAFaultIsToldIfTheFaultWas(t *testing.T) {
+func TestTheEndOfAFaultIsLoggedIfTheFaultWas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, out := logger()
-		l.Over("failed", "works")
+		l.Resolved("failed", "works")
 		if linesOf(out) > 0 {
-			t.Errorf("the end of nothing was told:\n%s", out)
+			t.Errorf("an end without a start was logged:\n%s", out)
 		}
 		for range 100 {
 			l.Error("failed", "error", "x")
-			l.Over("failed", "works")
-			l.Over("failed", "works")
+			l.Resolved("failed", "works")
+			l.Resolved("failed", "works")
 		}
 		if n := strings.Count(out.String(), "msg=works"); n != burst || linesOf(out) != 2*burst {
 			t.Errorf("%d lines of the end, %d lines, want %d and %d", n, linesOf(out), burst, 2*burst)
@@ -150,7 +150,8 @@ func TestTheEndOfAFaultIsToldIfTheFaultWas(t *testing.T) {
 	})
 }
 
-// FuzzNormalize: the form of any text is bounded, has no digit, and is its own form.
+// FuzzNormalize checks that a normalized text is bounded, contains no digit, and does not
+// change when it is normalized again.
 func FuzzNormalize(f *testing.F) {
 	f.Add("dial tcp 127.0.0.1:80: connect: connection refused")
 	f.Add("\xff1\x00 (2)")
@@ -165,7 +166,7 @@ func FuzzNormalize(f *testing.F) {
 			t.Errorf("%q becomes %q", text, once)
 		}
 		if again := form(once); again != once {
-			t.Errorf("%q becomes %q, and that %q", text, once, again)
+			t.Errorf("%q becomes %q, and then %q", text, once, again)
 		}
 	})
 }

@@ -165,7 +165,7 @@ func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) er
 		err = r.Journal.Append(r.Inbox.Generation(), now, r.records)
 	}
 	r.blocked.Store(nil)
-	r.limits.Over(notAccepting, "the journal accepts events again")
+	r.limits.Resolved(notAccepting, "the journal accepts events again")
 	return nil
 }
 

@@ -9,19 +9,19 @@ import (
 	"path/filepath"
 )
 
-// ErrOutside is wrapped by the error of a secret that only the service has: a
-// credential or an environment variable, looked up by another process.
-var ErrOutside = errors.New("only the service can tell")
+// ErrOutside is wrapped by the error for a secret that only the service can read: a
+// credential or an environment variable, when another process looks it up.
+var ErrOutside = errors.New("only the service can read it")
 
-// An outsideError has the text of err and wraps ErrOutside.
+// An outsideError has the text of err and wraps both err and ErrOutside.
 type outsideError struct{ err error }
 
 func (e outsideError) Error() string        { return e.err.Error() }
 func (e outsideError) Is(target error) bool { return target == ErrOutside }
 func (e outsideError) Unwrap() error        { return e.err }
 
-// Check returns why this process cannot read the secret. The error wraps ErrOutside or
-// fs.ErrPermission when the service may be able to.
+// Check returns why this process cannot read the secret. If the service may be able to read
+// it, the error wraps ErrOutside or fs.ErrPermission.
 func (s Source) Check() error {
 	if s.IsZero() {
 		return nil
@@ -33,8 +33,8 @@ func (s Source) Check() error {
 	return err
 }
 
-// Exposed says whether everybody on the machine may read the secret where it is: a file
-// that others may read, in directories that others may pass.
+// Exposed reports whether all users of the machine can read the file of the secret: the file
+// is readable by others, and its directories are searchable by others.
 func (s Source) Exposed() bool {
 	path, err := filepath.EvalSymlinks(s.file)
 	if s.file == "" || err != nil || !othersMay(path, 0o004) {

@@ -1,54 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package secret reads passwords, tokens and keys where the configuration says
-// that they are, at the moment they are needed: one that was rotated is used
-// from then on.
+// Package secret reads passwords, tokens and keys from the sources in the configuration. It
+// reads them again for each use, so a rotated secret is used at once.
 package secret
 
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"github.com/genltestd/genltestd/daemon/readfile"
 )
 
-// maxBytes is more than any token or URL has.
+// maxBytes is the maximum length of a secret. Tokens and URLs are much shorter.
 const maxBytes = 64 << 10
 
-// A Source says where a secret is; the zero Source is none at all. However it is
-// printed, it does not show the secret.
+// A Source identifies a secret. The zero Source means that no secret is configured. Printing
+// a Source in any format never shows the secret.
 type Source struct {
-	inline     *string // fmt prints what is not exported by itself, but follows no pointer
+	inline     *string // a pointer, because fmt prints unexported strings in nested structs
 	credential string
 	file       string
 	env        string
 }
 
-// Inline is a secret that stands in the configuration itself.
+// Inline returns the Source of a secret that is written in the configuration.
 func Inline(value string) Source { return Source{inline: &value} }
 
-// Credential is one that systemd hands to the service, see LoadCredential= in
-// systemd.exec(5).
+// Credential returns the Source of a credential that systemd passes to the service; see
+// LoadCredential= in systemd.exec(5).
 func Credential(name string) Source { return Source{credential: name} }
 
-// File is the content of a file.
+// File returns the Source of a secret in a file.
 func File(path string) Source { return Source{file: path} }
 
-// Env is the value of an environment variable.
+// Env returns the Source of a secret in an environment variable.
 func Env(name string) Source { return Source{env: name} }
 
-// IsZero reports whether there is no secret.
+// IsZero reports whether no secret is configured.
 func (s Source) IsZero() bool { return s == Source{} }
 
-// Read returns the secret without the line's end that editors leave behind it.
-// It touches the disk each time; a few microseconds are cheaper than a token
-// that is out of date. An empty secret, one with control characters and one of
-// more than 64 KiB are errors. No error has a part of the secret.
+// Read returns the secret without trailing line ends. It reads the file each time, which
+// costs microseconds, so that it never returns an outdated token. An empty secret, a control
+// character and a length of more than 64 KiB are errors. Errors never contain a part of the
+// secret.
 func (s Source) Read() (string, error) {
 	text, err := s.text()
 	if err != nil {
@@ -61,19 +60,19 @@ func (s Source) Read() (string, error) {
 	case len(text) > maxBytes:
 		return "", fmt.Errorf("%s is larger than %d bytes", s.name(), maxBytes)
 	case strings.ContainsFunc(text, isControl):
-		return "", fmt.Errorf("%s has a control character, such as the end of a line", s.name())
+		return "", fmt.Errorf("%s contains a control character, such as a line end", s.name())
 	}
 	return text, nil
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// credentialsVariable names the directory of the service's credentials, see
-// systemd.exec(5).
+// credentialsVariable is the environment variable with the directory of the service's
+// credentials; see systemd.exec(5).
 const credentialsVariable = "CREDENTIALS_DIRECTORY"
 
-// CredentialPath returns the path of a credential, which systemd gives to the service when
-// it starts it. Outside of the service the error wraps ErrOutside.
+// CredentialPath returns the path of a credential that systemd passed to the service. Outside
+// of the service the error wraps ErrOutside.
 func CredentialPath(name string) (string, error) {
 	dir := os.Getenv(credentialsVariable)
 	if dir == "" {
@@ -109,32 +108,13 @@ func (s Source) text() (string, error) {
 	return *s.inline, nil
 }
 
-// readFile reads up to one byte too many.
+// readFile reads at most one byte more than Read accepts.
 func readFile(path string) (string, error) {
-	text, err := ReadFile(path, maxBytes+1)
+	text, err := readfile.Prefix(path, maxBytes+1)
 	return string(text), err
 }
 
-// ReadFile reads at most limit bytes of a regular file. Anything else at the path is an
-// error, and is not waited for.
-func ReadFile(path string, limit int64) ([]byte, error) {
-	// Opening a FIFO would wait for a writer, without O_NONBLOCK.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return io.ReadAll(io.LimitReader(f, limit))
-}
-
-// name is for errors.
+// name returns a name of the secret for errors.
 func (s Source) name() string {
 	switch {
 	case s.credential != "":
@@ -157,7 +137,7 @@ func (s Source) String() string {
 	return masked
 }
 
-// Format implements fmt.Formatter: no verb shows the secret.
+// Format implements fmt.Formatter. No verb shows the secret.
 func (s Source) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
 
 // MarshalText implements encoding.TextMarshaler.

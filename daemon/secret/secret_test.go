@@ -68,7 +68,7 @@ func TestRefusals(t *testing.T) {
 		name    string
 		s       Source
 		want    string
-		checked bool // the service has the same fault
+		checked bool // the service has the same error
 	}{
 		{"no file", File(filepath.Join(dir, "none")), "no such file", true},
 		{"directory", File(dir), "not a regular file", true},
@@ -110,7 +110,7 @@ func TestExposed(t *testing.T) {
 		dir, file os.FileMode
 		want      bool
 	}{{0o755, 0o644, true}, {0o711, 0o604, true}, {0o755, 0o640, false}, {0o700, 0o644, false}, {0o750, 0o666, false}} {
-		// Of the directories above, the test's own are not open to others.
+		// By default the directory of the test is not searchable by others.
 		for dir, mode := range map[string]os.FileMode{dir: tt.dir, path: tt.file, filepath.Dir(dir): 0o755} {
 			if err := os.Chmod(dir, mode); err != nil {
 				t.Fatal(err)
@@ -118,7 +118,7 @@ func TestExposed(t *testing.T) {
 		}
 		for _, name := range []string{path, link} {
 			if got := File(name).Exposed(); got != tt.want {
-				t.Errorf("%s, %o in a directory %o: exposed is %v", name, tt.file, tt.dir, got)
+				t.Errorf("%s, %o in a directory %o: Exposed is %v", name, tt.file, tt.dir, got)
 			}
 		}
 	}

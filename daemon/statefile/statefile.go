@@ -6,59 +6,48 @@ package statefile
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/readfile"
 )
 
-// MaxBytes is the most that Read accepts. The daemon writes far less.
+// MaxBytes is the maximum size of a file that Read accepts. The daemon writes far less.
 const MaxBytes = 4 << 20
 
 // Files are the operations on state files. Tests replace them to inject errors.
 type Files interface {
-	// Read returns the content of a regular file. The error is fs.ErrNotExist only when
-	// there is no such file; any other error means that the content is not known.
+	// Read returns the content of a regular file. The error wraps fs.ErrNotExist only if the
+	// file does not exist. After any other error the content is unknown.
 	Read(path string) ([]byte, error)
-	// Replace writes a file durably. After an error the file has its old or its new
+	// Replace writes a file durably. After an error the file contains its old or its new
 	// content.
 	Replace(path string, content []byte) error
-	// SetAside renames a damaged file to path + ".damaged", so that it can be examined.
-	// An earlier damaged file of that name is replaced.
+	// SetAside renames a damaged file to path + ".damaged", so that an operator can examine
+	// it. It replaces an earlier file of that name.
 	SetAside(path string) error
 	// Remove removes a file. A file that does not exist is not an error.
 	Remove(path string) error
 }
 
-// Disk is the Files of the machine.
+// Disk implements Files with the file system of the machine.
 type Disk struct{}
 
 var _ Files = Disk{}
 
-var errNotRegular = errors.New("not a regular file; move it away")
-
 // Read implements Files. It never blocks on a FIFO.
 func (Disk) Read(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
+	content, err := readfile.Prefix(path, MaxBytes+1)
+	switch {
+	case errors.Is(err, readfile.ErrNotRegular):
+		return nil, fmt.Errorf("%w; move it away", err)
+	case err != nil:
 		return nil, err
-	}
-	defer f.Close() // only read
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errNotRegular}
-	}
-	content, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
-	if err == nil && len(content) > MaxBytes {
-		err = &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %d bytes, so not written by this program; move it away", MaxBytes)}
-	}
-	if err != nil {
-		return nil, err
+	case len(content) > MaxBytes:
+		return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %d bytes, so not written by this program; move it away", MaxBytes)}
 	}
 	return content, nil
 }

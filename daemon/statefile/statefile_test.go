@@ -17,7 +17,7 @@ import (
 func TestReadNeverTakesAnythingElseForAMissingFile(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(t *testing.T, path string) error
-		says string
+		want string
 	}{
 		"directory": {func(_ *testing.T, path string) error { return os.Mkdir(path, 0o700) }, "not a regular file"},
 		"FIFO":      {func(_ *testing.T, path string) error { return unix.Mkfifo(path, 0o600) }, "not a regular file"},
@@ -38,8 +38,8 @@ func TestReadNeverTakesAnythingElseForAMissingFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := Disk{}.Read(path)
-			if err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), path) {
-				t.Errorf("%v, want the path and %q", err, c.says)
+			if err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+				t.Errorf("%v, want the path and %q", err, c.want)
 			}
 		})
 	}
@@ -65,7 +65,7 @@ func TestReplaceLeavesTheOldContentWhenItFails(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 		if text, err := (Disk{}).Read(path); string(text) != "old" {
-			t.Errorf("%s: the file has %q, %v", name, text, err)
+			t.Errorf("%s: the file contains %q, %v", name, text, err)
 		}
 		if err := os.RemoveAll(path + tempSuffix); err != nil {
 			t.Fatal(err)
@@ -75,7 +75,7 @@ func TestReplaceLeavesTheOldContentWhenItFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	if text, err := (Disk{}).Read(path); string(text) != "new" {
-		t.Errorf("the file has %q, %v", text, err)
+		t.Errorf("the file contains %q, %v", text, err)
 	}
 }
 

@@ -67,7 +67,7 @@ func (p *packer) run(ctx context.Context) {
 func (p *packer) report(ctx context.Context, err error) {
 	const message = "cannot tidy up rotated files"
 	if err == nil {
-		p.limits.Over(message, "rotated files are tidied up again", "path", p.opts.Path)
+		p.limits.Resolved(message, "rotated files are tidied up again", "path", p.opts.Path)
 	} else if ctx.Err() == nil {
 		p.limits.Error(message, "path", p.opts.Path, "error", err)
 	}

@@ -95,7 +95,7 @@ func (s *Sink) rotateIfDue(n int64) error {
 	if err != nil {
 		s.limits.Error(message, "path", s.opts.Path, "error", err)
 	} else {
-		s.limits.Over(message, "the file is rotated again", "path", s.opts.Path)
+		s.limits.Resolved(message, "the file is rotated again", "path", s.opts.Path)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/readfile"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
@@ -75,7 +75,7 @@ func (o Options) roots() (*x509.CertPool, error) {
 	if o.CA == "" {
 		return nil, nil
 	}
-	text, err := secret.ReadFile(o.CA, maxBytes)
+	text, err := readfile.Prefix(o.CA, maxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -91,11 +91,11 @@ func (o Options) certificate() (*tls.Certificate, error) {
 	if o.Cert == "" {
 		return nil, nil
 	}
-	cert, err := secret.ReadFile(o.Cert, maxBytes)
+	cert, err := readfile.Prefix(o.Cert, maxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}
-	key, err := secret.ReadFile(o.Key, maxBytes)
+	key, err := readfile.Prefix(o.Key, maxBytes)
 	if err != nil {
 		return nil, &keyError{err}
 	}
