@@ -128,7 +128,7 @@ func TestListenSocketRefuses(t *testing.T) {
 	}
 	for path, part := range map[string]string{
 		served: "another genltestd uses it; stop that one",
-		file:   "is no socket; remove it",
+		file:   "a file that is not a socket exists; remove it",
 		filepath.Join(filepath.Dir(served), "none", "s"):              "no such file or directory",
 		filepath.Join(filepath.Dir(served), strings.Repeat("x", 110)): "at most 107",
 	} {

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package origin stores on which host and in which boot of the machine an event was
-// received, so that the event shows both also when it is delivered later.
+// Package origin stores on which host and in which boot an event was received, so that the
+// event shows both when it is delivered later.
 //
-// A small file has a line for each boot and host name of which the journal may hold events:
+// A small file has a line for each boot and host name of the events in the journal:
 //
 //	genltestd-boots journal=6a9155caa46c7dcc crc=8067da25
 //	1 0f3fd6f4c1a94d0c8f6f6f0d1b0e7a52 6.1.0-49-amd64 localhost crc=638e41db
 //	8160 c1f0fdd2a9f54ffcbd33c49f0a2c1f9b 6.1.0-50-amd64 web-1 crc=f3734b6a
 //
-// with the number of the first event that can be of that boot and host, the boot's id, the
-// kernel's release and the host, escaped as in a URL; a "-" is for what is not known. The
-// host is missing in lines of older versions. The checksum is CRC-32C of the line before it.
-// A line is written before the first event is received to which it applies.
+// A line contains the number of the first event that it applies to, the id of the boot, the
+// kernel release and the host, which is escaped as in a URL. An unknown value is "-". Lines
+// of older versions lack the host. The checksum is the CRC-32C of the text before it. A line
+// is written before its first event is received.
 //
-// A line that is damaged may have been of any number, so nothing is known of the
-// events from the line before it to the line behind it. A damaged file, or one of another
-// journal, is set aside and written anew with what is left. One that cannot be read now is
-// not written over: it is read later.
+// A damaged line may have contained any number. So the events from the line before it to
+// the line after it lack a known boot and host. A damaged file, or one of another journal,
+// is renamed, and its valid lines are written to a new file. A file that cannot be read is
+// not overwritten, and reading is retried.
 //
-// An event of which no host is known shows that of the first process that looked, and
-// keeps it.
+// Events without a known host permanently get the host of the first process that reads the
+// file.
 package origin
 
 import (
@@ -34,51 +34,48 @@ import (
 	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
-// A Boot is one boot of the machine. What is not known is empty.
+// A Boot identifies one boot of the machine. Unknown fields are empty.
 type Boot struct {
-	ID      string // as in /proc/sys/kernel/random/boot_id, without the dashes
-	Release string // of the kernel, as in uname(2)
+	ID      string // as in /proc/sys/kernel/random/boot_id, without dashes
+	Release string // kernel release, as in uname(2)
 }
 
-// A span is the events from a number on, up to the next span.
+// A span is the range of events from first to the next span.
 type span struct {
 	first uint64
 	boot  Boot
-	host  string // empty when it is not known
+	host  string // empty if unknown
 }
 
-// maxSpans bounds the file. Spans without events in the journal go first.
+// maxSpans bounds the file. Spans without events in the journal are removed first.
 const maxSpans = 256
 
-// Options are where the boots are stored.
+// Options are the dependencies of Boots.
 type Options struct {
 	Files     statefile.Files
 	Path      string
 	JournalID string
-	OnDamage  func(error) // called when the file was damaged; nil for nothing
+	OnDamage  func(error) // called if the file was damaged; may be nil
 }
 
-// Boots are which events were received in which boot and on which host. They are safe for
-// concurrent use.
+// Boots map events to the boot and host of their receipt. They are safe for concurrent use.
 type Boots struct {
 	opts   Options
-	oldest uint64 // event in the journal when it was opened
+	oldest uint64 // first event in the journal when it was opened
 	opened uint64 // first event that this process can have received
 
 	mu      sync.Mutex
-	spans   []span // with first rising; at least one
-	loaded  bool   // the file was read: it may be written
-	unsaved bool   // the file does not have all spans
+	spans   []span // first is ascending; at least one
+	loaded  bool   // the file was read, so it may be written
+	unsaved bool   // the file lacks a span
 }
 
-// Open reads the boots of a journal, and notes there that events from the number next on
-// are received in the current boot and on that host. oldest is the first event of the
-// journal.
+// Open reads the boots of a journal. It stores that the events from number next on are received
+// in the current boot and on the host. oldest is the first event in the journal.
 //
-// The Boots are good whether there is an error or not: that says that a later start
-// may not know the current boot, and Maintain tries again. Open is to be called before
-// events are received; what the inbox still holds counts as of this boot, since the inbox
-// is on a tmpfs.
+// The Boots can be used even after an error. The error means that a later start may not know
+// the current boot; Maintain retries. Call Open before events are received. Events in the
+// inbox count as received in this boot, because the inbox is on a tmpfs.
 func Open(o Options, oldest, next uint64, current Boot, host string) (*Boots, error) {
 	if o.OnDamage == nil {
 		o.OnDamage = func(error) {}
@@ -87,7 +84,7 @@ func Open(o Options, oldest, next uint64, current Boot, host string) (*Boots, er
 	return b, b.Maintain()
 }
 
-// Maintain reads or writes the file if that has failed before.
+// Maintain retries to read or write the file after an error.
 func (b *Boots) Maintain() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -100,7 +97,7 @@ func (b *Boots) Maintain() error {
 	return nil
 }
 
-// load reads the file and puts the spans of this process behind those in it.
+// load reads the file and appends the spans of this process.
 func (b *Boots) load() error {
 	text, err := b.opts.Files.Read(b.opts.Path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -111,7 +108,7 @@ func (b *Boots) load() error {
 		if err := b.opts.Files.SetAside(b.opts.Path); err != nil {
 			return errors.Join(damage, err)
 		}
-		b.opts.OnDamage(fmt.Errorf("%s: %w: it is now %[1]s.damaged, and what could be read of it is kept", b.opts.Path, damage))
+		b.opts.OnDamage(fmt.Errorf("%s: %w: the file was renamed to %[1]s.damaged, and its readable lines are kept", b.opts.Path, damage))
 	}
 	own := b.spans
 	var all []span
@@ -138,9 +135,9 @@ func (b *Boots) load() error {
 	return nil
 }
 
-// unsure is for a file that cannot be written. What is in it says that the events to come
-// are of the span last. The host is kept then, and a file that would name the wrong boot is
-// removed; a directory that lets nothing be removed is beyond help.
+// unsure handles a file that cannot be written. Its last span would apply to future events.
+// If that span has the current boot, its host is kept. Otherwise the file is removed. If
+// that fails too, a later process assigns the events to the wrong boot.
 func (b *Boots) unsure(last span) error {
 	own := &b.spans[len(b.spans)-1]
 	if last.boot != own.boot {
@@ -152,8 +149,8 @@ func (b *Boots) unsure(last span) error {
 	return nil
 }
 
-// Note stores that the events from the number next on are received on that host. With an
-// error nothing changes. It must be called before the event next is delivered.
+// Note stores that the events from number next on are received on the host. An error changes
+// nothing. Call it before the event next is delivered.
 func (b *Boots) Note(next uint64, host string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -162,7 +159,7 @@ func (b *Boots) Note(next uint64, host string) error {
 		return nil
 	}
 	if !b.loaded {
-		return fmt.Errorf("%s: it was not read yet", b.opts.Path)
+		return fmt.Errorf("%s: the file was not read yet", b.opts.Path)
 	}
 	before := b.spans
 	b.spans = prune(add(slices.Clone(before), span{next, last.boot, host}), b.oldest)
@@ -173,7 +170,7 @@ func (b *Boots) Note(next uint64, host string) error {
 	return nil
 }
 
-// Host returns that of the events that are received now.
+// Host returns the host of the events that are received now.
 func (b *Boots) Host() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -186,17 +183,17 @@ func (b *Boots) save() error {
 	return err
 }
 
-// Read reads the boots of a journal, and changes nothing. Damage is no error.
+// Read reads the boots of a journal without changing the file. It ignores damage.
 func Read(o Options) (*Boots, error) {
 	b := &Boots{opts: o}
 	text, err := o.Files.Read(o.Path)
 	if err == nil {
-		b.spans, _ = parse(text, o.JournalID) // what is left of it
+		b.spans, _ = parse(text, o.JournalID) // the readable lines
 	}
 	return b, err
 }
 
-// add has the events from s.first on belong to s.
+// add appends s and removes the spans that start at or after s.first.
 func add(spans []span, s span) []span {
 	for len(spans) > 0 && spans[len(spans)-1].first >= s.first {
 		spans = spans[:len(spans)-1]
@@ -207,7 +204,7 @@ func add(spans []span, s span) []span {
 	return spans
 }
 
-// pin gives the events whose host is not known that host, also those before the first span.
+// pin sets the host of the events without a known host, including those before the first span.
 func pin(spans []span, host string, oldest uint64) []span {
 	if spans[0].first > oldest {
 		spans = append([]span{{first: oldest}}, spans...)
@@ -222,8 +219,8 @@ func pin(spans []span, host string, oldest uint64) []span {
 	return pinned
 }
 
-// prune forgets the oldest spans when there are too many: dead letters may be older than
-// the journal.
+// prune removes the oldest spans beyond maxSpans that lack events in the journal. Others
+// stay, because dead letters may be older than the journal.
 func prune(spans []span, oldest uint64) []span {
 	for len(spans) > maxSpans && spans[1].first <= oldest {
 		spans = spans[1:]

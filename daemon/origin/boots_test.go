@@ -46,7 +46,7 @@ func bootIDOf(t *Table, seq uint64) string {
 	return o.BootID
 }
 
-// bootOf is the boot of a number in the table.
+// bootOf returns the boot of an event.
 func bootOf(boots *Boots, seq uint64) Boot {
 	o, _ := boots.Table(event.Origin{}, true, true).Of(seq)
 	if o == nil {
@@ -67,12 +67,12 @@ func checkBoots(t *testing.T, boots *Boots, want map[uint64]Boot) {
 func TestEachEventIsOfTheBootInWhichItWasReceived(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "boots")
 	checkBoots(t, open(t, path, 1, 1, a), map[uint64]Boot{1: a, 1 << 60: a})
-	checkBoots(t, open(t, path, 1, 5, a), map[uint64]Boot{1: a, 5: a}) // the daemon was restarted
+	checkBoots(t, open(t, path, 1, 5, a), map[uint64]Boot{1: a, 5: a}) // after a restart of the daemon
 	open(t, path, 1, 10, b)
-	open(t, path, 1, 10, Boot{}) // a boot without an event
+	open(t, path, 1, 10, Boot{}) // a boot without events
 	boots := open(t, path, 1, 10, b)
 	checkBoots(t, boots, map[uint64]Boot{1: a, 9: a, 10: b, 11: b})
-	boots = open(t, path, 1, 20, Boot{"", "6.1.0-x"}) // its id cannot be read
+	boots = open(t, path, 1, 20, Boot{"", "6.1.0-x"}) // unknown boot id
 	checkBoots(t, boots, map[uint64]Boot{9: a, 19: b, 20: {"", "6.1.0-x"}})
 	boots = open(t, path, 1, 30, a)
 	want := map[uint64]Boot{1: a, 9: a, 10: b, 19: b, 20: {"", "6.1.0-x"}, 29: {"", "6.1.0-x"}, 30: a}
@@ -89,7 +89,7 @@ func TestEventsFromBeforeTheFileAreOfNoKnownBoot(t *testing.T) {
 	checkBoots(t, boots, map[uint64]Boot{1: {}, 99: {}, 100: a})
 }
 
-// Dead letters may be older than the journal: so boots are kept as long as there are few.
+// Dead letters may be older than the journal. So boots stay while there are few.
 func TestTheOldestBootsWithoutEventsAreForgotten(t *testing.T) {
 	var spans []span
 	for i := range uint64(2 * maxSpans) {
@@ -115,7 +115,7 @@ func TestAnotherJournalsFileSaysNothing(t *testing.T) {
 	checkBoots(t, boots, map[uint64]Boot{1: {}, 9: {}, 10: b})
 }
 
-// A journal that was put back from a copy gives numbers again.
+// A journal that was restored from a backup assigns numbers again.
 func TestNumbersThatAreGivenAgainAreOfTheNewBoot(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "boots")
 	open(t, path, 1, 1, a)
@@ -123,8 +123,7 @@ func TestNumbersThatAreGivenAgainAreOfTheNewBoot(t *testing.T) {
 	checkBoots(t, open(t, path, 1, 50, c), map[uint64]Boot{49: a, 50: c, 100: c})
 }
 
-// Whatever is cut off or changed, an event is never said to be of a boot that it is
-// not of.
+// For any truncation or change of the file, the boot of an event is correct or unknown.
 func TestDamageLeavesOutButNeverLies(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "boots")
 	open(t, path, 1, 1, a)
@@ -144,7 +143,7 @@ func TestDamageLeavesOutButNeverLies(t *testing.T) {
 				known++
 			case Boot{}:
 			default:
-				t.Errorf("%s at %d: event %d is of %v, want %v or none", what, i, seq, got, boot)
+				t.Errorf("%s at %d: event %d is of %v, want %v or unknown", what, i, seq, got, boot)
 			}
 		}
 	}
@@ -156,10 +155,10 @@ func TestDamageLeavesOutButNeverLies(t *testing.T) {
 		}
 	}
 	if known == 0 {
-		t.Error("all is forgotten with any damage")
+		t.Error("any damage makes all boots unknown")
 	}
-	// A line that is gone as a whole cannot be missed: the file is replaced, never
-	// cut. What is cut within a line is.
+	// The loss of whole lines cannot be detected. It does not happen, because the file is
+	// replaced and never truncated. Truncation within a line is detected.
 	for i := range text {
 		if i == 0 || text[i-1] != '\n' {
 			check("cut", i, text[:i])
@@ -178,7 +177,7 @@ func TestADamagedFileIsReplaced(t *testing.T) {
 	}
 }
 
-// What cannot be noted now must not make a later start believe the old file.
+// If the current boot cannot be stored, a later start must not use the old file.
 func TestAFileThatCannotBeReplacedIsRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "boots")
 	open(t, path, 1, 1, a)
@@ -247,17 +246,17 @@ func FuzzParse(f *testing.F) {
 	f.Add(encode([]span{{1, a, "web-1"}, {10, Boot{}, ""}, {20, b, "a b"}}, journalID))
 	f.Add([]byte("genltestd-boots journal=6a9155caa46c7dcc crc=00000000\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		// A fuzzer finds no checksum: lines that have theirs get at the rest.
+		// A fuzzer cannot guess checksums, so they are added to its lines.
 		for _, text := range [][]byte{text, sealed(text)} {
 			spans, _ := parse(text, journalID)
 			for i := range spans {
 				if i > 0 && spans[i-1].first >= spans[i].first {
-					t.Errorf("%q: numbers do not rise: %v", text, spans)
+					t.Errorf("%q: numbers do not ascend: %v", text, spans)
 				}
 			}
 			again, err := parse(encode(spans, journalID), journalID)
 			if diff := cmp.Diff(spans, again, cmp.AllowUnexported(span{})); diff != "" || err != nil {
-				t.Errorf("%q reads otherwise when written, %v (-want +got):\n%s", text, err, diff)
+				t.Errorf("%q changes when it is written and read, %v (-want +got):\n%s", text, err, diff)
 			}
 		}
 	})
@@ -271,8 +270,7 @@ func sealed(text []byte) []byte {
 	return out
 }
 
-// The example in the package's comment, to the letter: older files must stay
-// readable.
+// This is exactly the example of the package comment: older files must stay readable.
 func TestFormat(t *testing.T) {
 	spans := []span{
 		{1, Boot{"0f3fd6f4c1a94d0c8f6f6f0d1b0e7a52", "6.1.0-49-amd64"}, "localhost"},
@@ -284,7 +282,7 @@ func TestFormat(t *testing.T) {
 	if diff := cmp.Diff(want, string(encode(spans, journalID))); diff != "" {
 		t.Errorf("file (-want +got):\n%s", diff)
 	}
-	// That of versions which did not store the host.
+	// Versions that did not store the host wrote this.
 	const old = "genltestd-boots journal=6a9155caa46c7dcc crc=8067da25\n" +
 		"1 0f3fd6f4c1a94d0c8f6f6f0d1b0e7a52 6.1.0-49-amd64 crc=83f15edc\n" +
 		"8160 c1f0fdd2a9f54ffcbd33c49f0a2c1f9b 6.1.0-50-amd64 crc=934c883d\n"
@@ -300,8 +298,8 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// Any order of boots, restarts, events, stops that were not clean and events that are
-// removed: what the journal still holds is of the boot that it was received in.
+// For any order of boots, restarts, events, unclean stops and removed events, each event in
+// the journal has the boot in which it was received.
 func TestRandomLivesOfAMachine(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 0))
@@ -314,7 +312,7 @@ func TestRandomLivesOfAMachine(t *testing.T) {
 				boots++
 				current = boot("0123456789abcdef"[boots%16:boots%16+1], "r")
 			}
-			last += uint64(random.IntN(2) * random.IntN(1000)) // numbers that are given up
+			last += uint64(random.IntN(2) * random.IntN(1000)) // skipped numbers
 			oldest = min(oldest+uint64(random.IntN(20)), last+1)
 			opened := open(t, path, oldest, last+1, current)
 			for range random.IntN(20) {

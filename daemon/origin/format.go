@@ -40,7 +40,7 @@ var (
 	errLine   = errors.New("a line is damaged")
 )
 
-// parse returns what can be read of a file; the error says that this is not all.
+// parse returns the valid lines of a file. The error is set if there are others.
 func parse(text []byte, journalID string) (spans []span, err error) {
 	lines := strings.SplitAfter(string(text), "\n")
 	if line, ok := checked(lines[0]); !ok || line != header+journalID {
@@ -48,7 +48,7 @@ func parse(text []byte, journalID string) (spans []span, err error) {
 	}
 	for _, line := range lines[1:] {
 		if line == "" {
-			continue // behind the last one
+			continue // the end of the file
 		}
 		s, ok := parseSpan(line)
 		if n := len(spans); n > 0 && (!ok || s.first <= spans[n-1].first) {
@@ -83,7 +83,8 @@ func orEmpty(s string) string {
 	return s
 }
 
-// checked returns the line without its checksum and its end.
+// checked returns the line without its checksum and line end, and whether the checksum is
+// correct.
 func checked(line string) (string, bool) {
 	text, _, _ := strings.Cut(line, " crc=")
 	return text, string(appendLine(nil, text)) == line

@@ -15,7 +15,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
-// faulty fails the calls that fail names.
+// faulty fails the calls that are selected by fail.
 type faulty struct {
 	statefile.Disk
 	fail func(call string) bool
@@ -70,7 +70,7 @@ func TestAnEventKeepsItsHost(t *testing.T) {
 		}
 		if round == 0 {
 			note(t, boots, 11, "a b%")
-			note(t, boots, 11, "web-1") // no event was received between the two
+			note(t, boots, 11, "web-1") // no event was received in between
 			note(t, boots, 21, "web-2")
 		}
 		want := map[uint64]string{1: "localhost", 10: "localhost", 11: "web-1", 20: "web-1", 21: "web-2", 100: "web-2"}
@@ -86,8 +86,8 @@ func TestAnEventKeepsItsHost(t *testing.T) {
 	}
 }
 
-// Of events that an older version has received, and where the file is damaged, the host is
-// not known; the first that is shown stays.
+// Events of an older version, and those next to damage, lack a known host. They keep the
+// first host that is assigned.
 func TestAnUnknownHostIsThatOfTheFirstLook(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "boots")
 	old := sealed([]byte("5 " + a.ID + " " + a.Release + "\n10 " + b.ID + " " + b.Release))
@@ -118,7 +118,7 @@ func TestAHostThatCannotBeStoredIsNotShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkHosts(t, boots, map[uint64]string{1: "old", 10: "old"})
-	// Nor by the next process, which finds the name changed.
+	// The next process starts after the name has changed.
 	boots, err = Open(o, 1, 20, a, "new")
 	if !errors.Is(err, unix.ENOSPC) {
 		t.Fatal(err)
@@ -136,7 +136,7 @@ func TestAHostThatCannotBeStoredIsNotShown(t *testing.T) {
 	checkHosts(t, boots, map[uint64]string{1: "old", 29: "old", 30: "new", 40: "new"})
 }
 
-// Whatever the fault, the file is not written over; when the fault is mended all is there.
+// A file that cannot be read is not overwritten. It is used after the fault is repaired.
 func TestAFileThatCannotBeReadNowIsReadLater(t *testing.T) {
 	for name, obstacle := range map[string]func(string) error{
 		"an I/O error": nil,
@@ -175,7 +175,7 @@ func TestAFileThatCannotBeReadNowIsReadLater(t *testing.T) {
 			if err := boots.Maintain(); err != nil {
 				t.Fatal(err)
 			}
-			for range 2 { // the second time by a restart
+			for range 2 { // the second time after a restart
 				checkBoots(t, boots, map[uint64]Boot{1: a, 9: a, 10: b, 19: b})
 				checkHosts(t, boots, map[uint64]string{1: "h", 9: "h", 10: "web"})
 				if boots, err = Open(o, 1, 20, b, "web"); err != nil {
@@ -211,6 +211,6 @@ func TestADamagedFileIsSetAsideAndReported(t *testing.T) {
 	}
 	checkBoots(t, boots, map[uint64]Boot{1: {}, 15: {}, 20: c})
 	if aside, err := os.ReadFile(path + ".damaged"); string(aside) != damaged {
-		t.Errorf("set aside %q, %v", aside, err)
+		t.Errorf("renamed %q, %v", aside, err)
 	}
 }

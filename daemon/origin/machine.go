@@ -13,17 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Machine is what can be said of the one that runs. What is not known is empty.
+// A Machine identifies the running machine. Unknown fields are empty.
 type Machine struct {
 	ID   string // machine-id(5)
 	Boot Boot
 }
 
-// BootIDVariable is the environment variable in which the unit gives the boot's id:
-// the kernel's file does not exist in the unit's view of /proc.
+// BootIDVariable is the environment variable in which the unit passes the boot id, because
+// the kernel's file does not exist in the /proc of the unit.
 const BootIDVariable = "GENLTESTD_BOOT_ID"
 
-// ThisMachine reads what it can; the error says what it cannot.
+// ThisMachine identifies the running machine. The error contains the reasons for unknown
+// fields.
 func ThisMachine() (Machine, error) {
 	machineID, machineErr := readID("/etc/machine-id")
 	bootID, bootErr := readBootID("/proc/sys/kernel/random/boot_id")
@@ -39,7 +40,7 @@ func readBootID(path string) (string, error) {
 	return id, err
 }
 
-// readID reads 128 bits in hexadecimal digits. The boot's has dashes among them.
+// readID reads 128 bits in hexadecimal digits. It ignores the dashes of a boot id.
 func readID(path string) (string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -47,7 +48,7 @@ func readID(path string) (string, error) {
 	}
 	id := strings.ReplaceAll(strings.TrimSuffix(string(text), "\n"), "-", "")
 	if !isID(id) {
-		return "", fmt.Errorf("%s holds no id", path)
+		return "", fmt.Errorf("%s does not contain an id", path)
 	}
 	return id, nil
 }
@@ -63,7 +64,7 @@ func kernelRelease() (string, error) {
 	}
 	release, _, _ := bytes.Cut(name.Release[:], []byte{0})
 	if !releaseForm.Match(release) {
-		return "", fmt.Errorf("uname: the release %q has no usual form", release)
+		return "", fmt.Errorf("uname: unexpected form of the release %q", release)
 	}
 	return string(release), nil
 }

@@ -40,7 +40,7 @@ func TestReadID(t *testing.T) {
 	}
 }
 
-// The unit hides the kernel's file, and gives what it holds.
+// The unit hides the kernel's file, and passes its contents in a variable.
 func TestTheUnitGivesTheBootID(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "boot_id")
 	const id = "c1f0fdd2a9f54ffcbd33c49f0a2c1f9b"
@@ -55,7 +55,7 @@ func TestTheUnitGivesTheBootID(t *testing.T) {
 	}
 	t.Setenv(BootIDVariable, id)
 	if got, _ := readBootID(missing); got != strings.Repeat("a", 32) {
-		t.Errorf("got %q, not the kernel's own", got)
+		t.Errorf("got %q, want the contents of the kernel's file", got)
 	}
 	unit, err := os.ReadFile("../../packaging/systemd/genltestd.service.in")
 	if err != nil || !strings.Contains(string(unit), "\nEnvironment="+BootIDVariable+"=%b\n") {

@@ -8,21 +8,21 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// A Table has the host and the origin of every event. It does not change, and many
-// goroutines may use it.
+// A Table maps events to their host and origin. It is immutable, and therefore safe for
+// concurrent use.
 type Table struct {
-	unknown row // of events before the first
+	unknown row // for events before the first row
 	rows    []row
 }
 
 type row struct {
 	first  uint64
-	host   string        // empty when it is not known
-	origin *event.Origin // nil adds nothing
+	host   string        // empty if unknown
+	origin *event.Origin // nil if all its fields are empty
 }
 
-// Table returns what to add to events: always what is in every, and of the boot in
-// which the event was received what is asked for.
+// Table returns a Table that adds every to all events. bootID and release select whether it
+// also adds these fields of the boot in which an event was received.
 func (b *Boots) Table(every event.Origin, bootID, release bool) *Table {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -51,8 +51,8 @@ func origin(every event.Origin, boot Boot) *event.Origin {
 	return &every
 }
 
-// Of returns the origin of the event with the number seq, nil for none, and its host, empty
-// when it is not known. It allocates nothing: all events of a boot have the same.
+// Of returns the origin of the event with number seq, which may be nil, and its host, which
+// is empty if unknown. It does not allocate: events of a boot share the origin.
 func (t *Table) Of(seq uint64) (o *event.Origin, host string) {
 	r := &t.unknown
 	if n := sort.Search(len(t.rows), func(i int) bool { return t.rows[i].first > seq }); n > 0 {

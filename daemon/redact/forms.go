@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// formsOf returns the spellings of s.
+// formsOf returns the encodings of s that a server may use.
 func formsOf(s string) []string {
 	forms := []string{s, url.QueryEscape(s), url.PathEscape(s), html.EscapeString(s), strings.ReplaceAll(s, "/", `\/`)}
 	quoted := strconv.Quote(s)
@@ -21,13 +21,13 @@ func formsOf(s string) []string {
 		forms = append(forms, string(text[1:len(text)-1]))
 	}
 	if len(s) < window {
-		return forms // in base64 it would be found where it is not
+		return forms // in base64 a short secret would match unrelated text
 	}
 	return append(append(forms, hex.EncodeToString([]byte(s))), inBase64(s)...)
 }
 
-// inBase64 returns what s is in base64 at each of the three places that it may have
-// among other bytes, without the characters that these have a part in.
+// inBase64 returns the base64 encodings of s at each of the three possible offsets among
+// other bytes, without the characters that also encode neighbouring bytes.
 func inBase64(s string) (forms []string) {
 	for before := range 3 {
 		text := base64.RawStdEncoding.EncodeToString([]byte("xx"[:before] + s))

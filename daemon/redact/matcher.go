@@ -9,19 +9,18 @@ import (
 
 const masked = "<secret>"
 
-// window is how many bytes in a row must be those of a secret, in one of its forms and
-// in capitals or not, to be masked. So a secret is found that was cut off, or in which
-// something is escaped in a way that nobody foresaw. Shorter secrets are masked where
-// they stand as a whole.
+// window is the number of consecutive bytes of a secret, in one of its forms and in any
+// case, that are masked. So a secret is also found when it is truncated, or when an unknown
+// escaping changes a part of it. Shorter secrets are masked only as a whole.
 const window = 6
 
 // A matcher finds a fixed set of secrets. It is safe for concurrent use.
 type matcher struct {
 	windows map[uint64]struct{}
-	whole   []string // shorter than a window
+	whole   []string // secrets shorter than a window
 }
 
-// mask puts a word in place of what is secret.
+// mask replaces the secrets in text.
 func (m *matcher) mask(text string) string {
 	lower := lowerASCII(text)
 	hidden := make([]bool, len(text))
@@ -64,7 +63,7 @@ func (m *matcher) add(form string) {
 	}
 }
 
-// windowAt packs a window.
+// windowAt returns the window at i as an integer.
 func windowAt(s string, i int) (w uint64) {
 	for _, c := range []byte(s[i : i+window]) {
 		w = w<<8 | uint64(c)
@@ -72,8 +71,8 @@ func windowAt(s string, i int) (w uint64) {
 	return w
 }
 
-// replaceHidden masks each row of bytes that is hidden, and with it what it would leave
-// of a character.
+// replaceHidden replaces each run of hidden bytes, and the rest of a character that is only
+// partly hidden.
 func replaceHidden(text string, hidden []bool) string {
 	for i := 1; i < len(text); i++ {
 		hidden[i] = hidden[i] || hidden[i-1] && !utf8.RuneStart(text[i])
@@ -93,7 +92,7 @@ func replaceHidden(text string, hidden []bool) string {
 	return b.String()
 }
 
-// lowerASCII keeps the length, also of what is no UTF-8.
+// lowerASCII lowers ASCII letters. It keeps the length, also of invalid UTF-8.
 func lowerASCII(s string) string {
 	lower := []byte(s)
 	for i, c := range lower {

@@ -23,15 +23,15 @@ import (
 type Mask struct {
 	mu      sync.Mutex
 	owners  map[*Owner]struct{}
-	retired []string // replaced or removed secrets, the newest last
-	matcher *matcher // of all of these; nil after a change
+	retired []string // replaced or removed secrets, newest last
+	matcher *matcher // matcher of all secrets; nil after a change
 }
 
 // An Owner adds the secrets of one sink to a Mask. Its methods must not be called
 // concurrently.
 type Owner struct {
 	mask  *Mask
-	texts Texts // mask.mu guards changes
+	texts Texts // changed only with mask.mu held
 }
 
 // NewOwner returns an Owner without secrets.
@@ -46,8 +46,8 @@ func (m *Mask) NewOwner() *Owner {
 	return o
 }
 
-// Set replaces the owner's secrets. It keeps texts and sorts them. It costs one comparison
-// when the secrets are the same as before.
+// Set replaces the owner's secrets. It retains and sorts texts. If the secrets did not
+// change, it costs one comparison.
 func (o *Owner) Set(texts Texts) {
 	slices.Sort(texts)
 	texts = slices.Compact(texts)
@@ -60,7 +60,7 @@ func (o *Owner) Set(texts Texts) {
 	o.texts, o.mask.matcher = texts, nil
 }
 
-// Close removes the owner. Its secrets stay in the Mask as replaced ones do.
+// Close removes the owner. Its secrets stay in the Mask like replaced ones.
 func (o *Owner) Close() {
 	o.mask.mu.Lock()
 	defer o.mask.mu.Unlock()
@@ -72,12 +72,12 @@ func (o *Owner) Close() {
 	o.mask.matcher = nil
 }
 
-// maxRetiredBytes bounds the replaced and removed secrets that a Mask keeps: the last
-// hundreds of tokens.
+// maxRetiredBytes is the maximum size of the replaced and removed secrets in a Mask: several
+// hundred tokens.
 const maxRetiredBytes = 16 << 10
 
-// retire keeps those texts that are not in use any more, and drops the oldest retired ones
-// beyond the limit.
+// retire adds the texts that are no longer in use to the retired ones, and drops the oldest
+// retired ones beyond the limit.
 func (m *Mask) retire(texts, inUse Texts) {
 	for _, s := range texts {
 		if _, used := slices.BinarySearch(inUse, s); !used {
@@ -108,11 +108,11 @@ func (m *Mask) current() *matcher {
 	return m.matcher
 }
 
-// maxCleaned is more of a text than an error shows, also when much of it is masked.
+// maxCleaned is the part of a text that Clean reads. It exceeds what an error shows.
 const maxCleaned = 8 << 10
 
-// Clean makes text fit for an error: no secret, one line without control characters, at
-// most limit bytes and a mark where more was cut off.
+// Clean prepares text for an error: it masks secrets, escapes control characters and line
+// ends, and truncates the result to limit bytes and an ellipsis.
 func (m *Mask) Clean(text string, limit int) string {
 	text = text[:min(len(text), maxCleaned)]
 	if m != nil {

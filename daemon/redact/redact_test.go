@@ -69,7 +69,7 @@ func TestReplacedAndRemovedSecretsStayMasked(t *testing.T) {
 	o := m.NewOwner()
 	for _, token := range []string{"first-token", "SECOND_TOKEN", "3rd.token"} {
 		o.Set(Texts{token, "password"})
-		if shows(m, token) { // makes the matcher, so that the next one must replace it
+		if shows(m, token) { // creates the matcher, which the next Set must replace
 			t.Errorf("%s is shown while it is used", token)
 		}
 	}
@@ -88,7 +88,7 @@ func TestReplacedAndRemovedSecretsStayMasked(t *testing.T) {
 func TestRetiredSecretsAreBounded(t *testing.T) {
 	m := new(Mask)
 	token := func(i int) string { return fmt.Sprintf("%d-%s", i, strings.Repeat("x", 1000)) }
-	for i := range 100 { // sinks come and go, and rotate
+	for i := range 100 { // sinks are added, removed and rotated
 		o := m.NewOwner()
 		o.Set(Texts{token(2 * i)})
 		o.Set(Texts{token(2*i + 1)})
@@ -99,14 +99,14 @@ func TestRetiredSecretsAreBounded(t *testing.T) {
 		size += len(s)
 	}
 	if size > maxRetiredBytes || size < maxRetiredBytes/2 {
-		t.Errorf("%d bytes are kept of replaced secrets, limit %d", size, maxRetiredBytes)
+		t.Errorf("%d bytes of replaced secrets are kept, limit %d", size, maxRetiredBytes)
 	}
 	if shows(m, token(199)) || len(m.owners) != 0 {
-		t.Errorf("the newest is not kept, or an owner is: %d", len(m.owners))
+		t.Errorf("the newest secret is not masked, or %d owners are left", len(m.owners))
 	}
 }
 
-// Two that alternate are no new ones each time.
+// Two secrets that alternate are retired once each.
 func TestARepeatedSecretIsRetiredOnce(t *testing.T) {
 	m := new(Mask)
 	o := m.NewOwner()
@@ -125,7 +125,7 @@ func TestAnUnchangedSetKeepsTheMatcher(t *testing.T) {
 	before := m.current()
 	o.Set(Texts{"token-two", "token-one", "token-two"})
 	if m.current() != before {
-		t.Error("the same secrets make another matcher")
+		t.Error("the same secrets create a new matcher")
 	}
 }
 
@@ -135,7 +135,7 @@ func TestANilMaskMakesTextVisible(t *testing.T) {
 	}
 }
 
-// Sinks read and fail at the same time, while a reload replaces them.
+// Sinks read secrets and fail concurrently while a reload replaces them.
 func TestAMaskIsSafeForConcurrentUse(t *testing.T) {
 	m := new(Mask)
 	var running sync.WaitGroup

@@ -11,21 +11,21 @@ import (
 // Texts are secrets in the forms in which a sink sends them.
 type Texts []string
 
-// minSecret excludes short values, such as the number of a version in a query. Masking
-// these would make errors unreadable.
+// minSecret excludes short values, such as a version number in a query. Masking these would
+// make errors unreadable.
 const minSecret = 4
 
-// Add adds secrets. Short ones are ignored.
+// Add adds secrets. It ignores short ones.
 func (t *Texts) Add(secrets ...string) {
 	for _, s := range secrets {
-		if s = strings.TrimSpace(s); len(s) >= minSecret { // headers lose the space around them
+		if s = strings.TrimSpace(s); len(s) >= minSecret { // servers trim header values
 			*t = append(*t, s)
 		}
 	}
 }
 
-// AddURL adds all parts of a URL but its scheme and its host: user and password, path
-// and query.
+// AddURL adds the secret parts of a URL: user and password, path and query, but not scheme
+// and host.
 func (t *Texts) AddURL(u *url.URL) {
 	t.AddUser(u.User)
 	t.Add(u.RequestURI(), u.EscapedPath(), u.Path)
@@ -35,7 +35,7 @@ func (t *Texts) AddURL(u *url.URL) {
 	}
 }
 
-// AddUser adds the user and the password of a URL; nil is none.
+// AddUser adds the user and the password of a URL. user may be nil.
 func (t *Texts) AddUser(user *url.Userinfo) {
 	if user == nil {
 		return
@@ -45,7 +45,7 @@ func (t *Texts) AddUser(user *url.Userinfo) {
 	t.AddBasic(user.Username(), password)
 }
 
-// AddBasic adds a password, and the header of the scheme Basic that contains it.
+// AddBasic adds a password, and the value of the Basic scheme that contains it.
 func (t *Texts) AddBasic(user, password string) {
 	t.Add(password, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
 }

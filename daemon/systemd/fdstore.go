@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Stored returns the descriptors that the service manager keeps for the unit, with
-// their names (sd_listen_fds(3)), once in the life of the process. The caller
-// closes them; the manager keeps its own.
+// Stored returns the descriptors that the service manager stores for the unit, with their
+// names (sd_listen_fds(3)). Only the first call in a process returns them. The caller must
+// close them; the manager has its own copies.
 func Stored() []*os.File { return activation.Files(true) }
 
-// Store has the manager keep a copy of c's descriptor under name, for the next
-// process of the unit. The manager does not watch it: an error that is pending on
-// a socket is no reason to drop it. Without a service manager it does nothing.
+// Store makes the manager store a copy of c's descriptor under name for the next process of
+// the unit. The manager does not poll it, because a pending socket error must not remove it.
+// Without a service manager Store does nothing.
 func (n *Notifier) Store(name string, c syscall.Conn) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -34,5 +34,5 @@ func (n *Notifier) Store(name string, c syscall.Conn) error {
 	return nil
 }
 
-// Forget has the manager close what it keeps under name.
+// Forget makes the manager close the descriptors that it stores under name.
 func (n *Notifier) Forget(name string) { n.send("FDSTOREREMOVE=1\nFDNAME=" + name) }

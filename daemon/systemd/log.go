@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NewLogger returns a logger that suits where f leads: on a stream to the
-// journal each line begins with its priority as sd-daemon(3) says and has no
-// time, which the journal adds; elsewhere it is slog's text format.
+// NewLogger returns a logger for f. If f is a stream to the journal, each line starts with its
+// priority (sd-daemon(3)) and lacks the time, because the journal adds it. Otherwise lines are
+// in slog's text format.
 func NewLogger(f *os.File, level slog.Leveler) *slog.Logger {
 	if isJournalStream(f) {
 		return slog.New(newJournalHandler(f, level))
@@ -25,7 +25,7 @@ func NewLogger(f *os.File, level slog.Leveler) *slog.Logger {
 	return slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: level}))
 }
 
-// isJournalStream compares f with $JOURNAL_STREAM, which systemd sets to the
+// isJournalStream reports whether f is the stream in $JOURNAL_STREAM: systemd sets it to the
 // device and inode of the stream that it connected (systemd.exec(5)).
 func isJournalStream(f *os.File) bool {
 	dev, ino, ok := strings.Cut(os.Getenv("JOURNAL_STREAM"), ":")
@@ -36,8 +36,7 @@ func isJournalStream(f *os.File) bool {
 	return dev == strconv.FormatUint(st.Dev, 10) && ino == strconv.FormatUint(st.Ino, 10)
 }
 
-// journalHandler lets slog's text handler format each record into a buffer and
-// puts the priority before it.
+// journalHandler formats each record with slog's text handler, after the priority.
 type journalHandler struct {
 	text slog.Handler // writes to line
 	out  *output

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package systemd speaks with the service manager: readiness, status, watchdog
-// and the journal's log format. Outside of systemd all of it does nothing.
+// Package systemd implements the protocols of the service manager: readiness, status,
+// watchdog, descriptor store, and the journal's log format. Without systemd, all functions
+// do nothing.
 package systemd
 
 import (
@@ -22,50 +23,50 @@ import (
 // A Notifier sends sd_notify(3) messages. It is safe for concurrent use.
 type Notifier struct {
 	log     *slog.Logger
-	limits  *ratelog.Logger // of lines that may repeat
+	limits  *ratelog.Logger // for log lines that can repeat
 	manager string          // path of the service manager's socket; empty without a manager
 
 	mu     sync.Mutex
-	socket int // stays open: when descriptors run out, the watchdog must not; -1 is none
+	socket int // open for the process's life, so that the watchdog works without free descriptors; -1 if not open
 }
 
-// NewNotifier returns a notifier that logs what it could not send.
+// NewNotifier returns a notifier that logs failed notifications.
 func NewNotifier(log *slog.Logger) *Notifier {
 	n := &Notifier{log: log, limits: ratelog.New(log), manager: os.Getenv("NOTIFY_SOCKET"), socket: -1}
 	if n.manager != "" {
-		_ = n.open() // the first message is tried again, and tells
+		_ = n.open() // the first message retries it and logs the error
 	}
 	return n
 }
 
-// Ready says that start-up is finished.
+// Ready notifies systemd that start-up or a reload is complete.
 func (n *Notifier) Ready() { n.send(sd.SdNotifyReady) }
 
-// Reloading says that the configuration is read anew; Ready ends it.
+// Reloading notifies systemd that a reload has started. Ready ends it.
 func (n *Notifier) Reloading() {
 	if usec := sd.SdNotifyMonotonicUsec(); usec != "" {
 		n.send(sd.SdNotifyReloading + "\n" + usec)
 	}
 }
 
-// Stopping says that shutdown has begun.
+// Stopping notifies systemd that shutdown has started.
 func (n *Notifier) Stopping() { n.send(sd.SdNotifyStopping) }
 
 const (
-	// extension is how much time is asked for at once.
+	// extension is the additional time in one request.
 	extension = 15 * time.Second
 
-	// extendInterval is the time from one request to the next.
+	// extendInterval is the interval between requests.
 	extendInterval = extension / 3
 )
 
-// Extend has systemd wait for a start, a reload or a stop beyond the unit's timeout until
-// stop is called, at most for a time: a process that hangs is to be killed in the end.
-func (n *Notifier) Extend(most time.Duration) (stop func()) {
+// Extend extends the unit's timeout for a start, a reload or a stop until stop is called, at
+// most by the given duration. After that, systemd can kill a process that hangs.
+func (n *Notifier) Extend(limit time.Duration) (stop func()) {
 	if n.manager == "" {
 		return func() {}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), most)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -82,8 +83,7 @@ func (n *Notifier) Extend(most time.Duration) (stop func()) {
 	return func() { cancel(); <-ended }
 }
 
-// Status sets the line that systemctl status shows. It must not contain
-// untrusted text.
+// Status sets the line that systemctl status shows. It must not contain untrusted text.
 func (n *Notifier) Status(format string, args ...any) {
 	n.send("STATUS=" + fmt.Sprintf(format, args...))
 }
@@ -94,7 +94,7 @@ func (n *Notifier) send(state string) {
 	}
 }
 
-// message sends one message, with control data such as descriptors.
+// message sends one message with control data, such as descriptors.
 func (n *Notifier) message(state string, control []byte) error {
 	if n.manager == "" {
 		return nil
@@ -112,30 +112,30 @@ func (n *Notifier) message(state string, control []byte) error {
 	}
 }
 
-// sendSeconds bounds how long a message may wait for a manager that does not read.
+// sendSeconds is the maximum time to wait for a manager that does not read.
 const sendSeconds = 5
 
-// open opens the socket that messages are sent from, if it is not open yet. The caller
-// holds mu, or is alone.
+// open opens the socket for sending, unless it is open. The caller must hold mu or be the
+// only user.
 func (n *Notifier) open() error {
 	if n.socket >= 0 {
 		return nil
 	}
-	// Not connected: the manager may make its socket anew.
+	// The socket is not connected, because the manager may recreate its own.
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("open a socket for notifications: %w", err)
+		return fmt.Errorf("open the notification socket: %w", err)
 	}
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: sendSeconds}); err != nil {
-		return errors.Join(fmt.Errorf("limit the time of a notification: %w", err), unix.Close(fd))
+		return errors.Join(fmt.Errorf("set the timeout of the notification socket: %w", err), unix.Close(fd))
 	}
 	n.socket = fd
 	return nil
 }
 
-// Watchdog tells systemd that the process is alive, three times in each
-// watchdog interval, as long as faults returns none. It returns when the context
-// ends, or at once when the unit has no watchdog.
+// Watchdog notifies systemd three times per watchdog interval that the process is alive, while
+// faults returns an empty list. It returns when the context ends, or at once if the unit has
+// no watchdog.
 func (n *Notifier) Watchdog(ctx context.Context, faults func() []string) {
 	interval, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
@@ -148,7 +148,7 @@ func (n *Notifier) Watchdog(ctx context.Context, faults func() []string) {
 	defer tick.Stop()
 	for {
 		if found := faults(); len(found) > 0 {
-			n.limits.Error("not telling the watchdog that the daemon is alive", "faults", found)
+			n.limits.Error("the watchdog is not notified, because the daemon does not work", "faults", found)
 		} else {
 			n.send(sd.SdNotifyWatchdog)
 		}

@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// manager is a notification socket as systemd makes one.
+// manager returns a notification socket like that of systemd.
 func manager(t *testing.T) *net.UnixConn {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "notify")
@@ -59,7 +59,8 @@ func TestNotifications(t *testing.T) {
 	}
 }
 
-// TestATimeoutIsExtendedUntilItIsOverOrTooLong: a process that hangs is killed in the end.
+// TestATimeoutIsExtendedUntilItIsOverOrTooLong checks that a process that hangs is killed
+// eventually.
 func TestATimeoutIsExtendedUntilItIsOverOrTooLong(t *testing.T) {
 	c := manager(t)
 	n := NewNotifier(slog.New(slog.DiscardHandler))
@@ -90,7 +91,8 @@ func TestATimeoutIsExtendedUntilItIsOverOrTooLong(t *testing.T) {
 	}
 }
 
-// TestNotificationsNeedNoNewDescriptor: a daemon without descriptors is still alive.
+// TestNotificationsNeedNoNewDescriptor checks that a process without free descriptors is not
+// killed by the watchdog.
 func TestNotificationsNeedNoNewDescriptor(t *testing.T) {
 	c := manager(t)
 	n := NewNotifier(slog.New(slog.DiscardHandler))
@@ -114,7 +116,7 @@ func TestNotificationsNeedNoNewDescriptor(t *testing.T) {
 	}
 }
 
-// exhaustDescriptors lets the process open nothing more until the result is called.
+// exhaustDescriptors prevents the process from opening files until restore is called.
 func exhaustDescriptors(t *testing.T) (restore func()) {
 	t.Helper()
 	var before unix.Rlimit
@@ -159,12 +161,12 @@ func TestWatchdogIsToldOnlyWhileHealthy(t *testing.T) {
 	<-stuckForLong
 	cancel()
 	<-done
-	c.SetReadDeadline(time.Now()) // the read below fails then
+	c.SetReadDeadline(time.Now()) // so that the read below fails
 	if n, err := c.Read(make([]byte, 100)); err == nil {
-		t.Errorf("%d bytes told to the watchdog while stuck", n)
+		t.Errorf("%d bytes were sent to the watchdog while stuck", n)
 	}
 	if !strings.Contains(log.String(), "stuck") {
-		t.Errorf("log %q does not say why", log.String())
+		t.Errorf("log %q does not contain the reason", log.String())
 	}
 }
 
@@ -174,13 +176,14 @@ func TestNothingHappensOutsideOfSystemd(t *testing.T) {
 	var log bytes.Buffer
 	n := NewNotifier(slog.New(slog.NewTextHandler(&log, nil)))
 	n.Ready()
-	n.Watchdog(t.Context(), func() []string { t.Error("asked"); return nil })
+	n.Watchdog(t.Context(), func() []string { t.Error("faults was called"); return nil })
 	if log.Len() > 0 {
 		t.Errorf("log %q", log.String())
 	}
 }
 
-// logTo makes f's logger, with f as the journal's stream or not.
+// logTo calls use with a logger for a file, and returns the contents of the file. journal
+// sets whether the file is the journal's stream.
 func logTo(t *testing.T, journal bool, use func(*slog.Logger)) string {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "log"))
@@ -259,7 +262,7 @@ func TestStoreHandsTheDescriptorOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	if text, err := os.ReadFile(path); err != nil || string(text) != "the same file" {
-		t.Errorf("the file holds %q: %v", text, err)
+		t.Errorf("the file contains %q: %v", text, err)
 	}
 	n.Forget("events")
 	if got, want := receive(t, c), "FDSTOREREMOVE=1\nFDNAME=events"; got != want {

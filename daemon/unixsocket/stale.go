@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package unixsocket makes room for unix sockets: the file of one outlives the
-// process that was killed, and stands in the way of the next.
+// Package unixsocket removes stale Unix sockets. The file of a socket remains after its
+// process was killed, and prevents the next process from binding.
 package unixsocket
 
 import (
@@ -18,16 +18,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrServed says that there is a socket in use.
-var ErrServed = errors.New("another process serves it; stop it, or write another path")
+// ErrServed is the error for a socket that a process listens to.
+var ErrServed = errors.New("another process uses it; stop that process, or configure another path")
 
-// RemoveStale removes a socket that nobody listens to. Whatever else is at path, and a
-// socket of which that is not certain, stays and is an error; nothing is none.
+// RemoveStale removes a socket without a listener, if it exists. Anything else at path, and a
+// socket that may have a listener, stays and is an error.
 func RemoveStale(path string) error { return removeStale(path, false) }
 
-// RemoveOwn is RemoveStale for a path at which no other process can be listening: the
-// caller holds a lock that every process takes before it listens there. A socket that
-// another user left, and to which this one may not connect, is stale then.
+// RemoveOwn is like RemoveStale for a path at which no other process can listen, because the
+// caller holds the lock of all its listeners. There, a socket of another user to which this
+// process may not connect is also stale.
 func RemoveOwn(path string) error { return removeStale(path, true) }
 
 func removeStale(path string, own bool) error {
@@ -39,7 +39,7 @@ func removeStale(path string, own bool) error {
 		return err
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return errors.New("there is something that is no socket; remove it")
+		return errors.New("a file that is not a socket exists; remove it")
 	}
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	switch {
@@ -48,21 +48,20 @@ func removeStale(path string, own bool) error {
 	case errors.Is(err, unix.ECONNREFUSED):
 	case forbidden(err) && own:
 	case forbidden(err):
-		return fmt.Errorf("a socket of %s is there, and connecting to it, to see whether it is in use, fails: %w; remove it if it is not in use", owner(info), err)
+		return fmt.Errorf("cannot connect to the socket of %s to check whether it is in use: %w; remove the socket if it is not in use", owner(info), err)
 	default:
 		return err
 	}
 	if err := os.Remove(path); err != nil {
-		return fmt.Errorf("a stale socket of %s is there: %w; remove it", owner(info), err)
+		return fmt.Errorf("cannot remove the stale socket of %s: %w; remove it", owner(info), err)
 	}
 	return nil
 }
 
-// forbidden reports whether the permissions of the socket, or a security module, keep
-// this process from connecting.
+// forbidden reports whether permissions or a security module prevented the connection.
 func forbidden(err error) bool { return errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) }
 
-// owner names the user that a file belongs to.
+// owner returns a name of the owner of a file, for errors.
 func owner(info fs.FileInfo) string {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

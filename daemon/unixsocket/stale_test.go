@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listen returns a listener that leaves its socket behind.
+// listen returns a listener that does not remove its socket.
 func listen(t *testing.T, path string) *net.UnixListener {
 	t.Helper()
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: path})
@@ -26,7 +26,7 @@ func listen(t *testing.T, path string) *net.UnixListener {
 	return l
 }
 
-// full listens with a queue that has no more room.
+// full listens with a full queue.
 func full(t *testing.T, path string) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -52,21 +52,21 @@ func full(t *testing.T, path string) {
 func TestASocketThatNobodyListensToIsRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	listen(t, path).Close()
-	for range 2 { // the second time there is none
+	for range 2 { // the second time the socket does not exist
 		if err := RemoveStale(path); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := os.Lstat(path); !os.IsNotExist(err) {
-			t.Errorf("it is left: %v", err)
+			t.Errorf("the socket still exists: %v", err)
 		}
 	}
 }
 
 func TestWhatIsNotCertainlyStaleStays(t *testing.T) {
-	const noSocket = "is no socket"
+	const noSocket = "is not a socket"
 	for name, c := range map[string]struct {
 		make func(t *testing.T, path string) error
-		says string
+		want string
 	}{
 		"file":      {func(_ *testing.T, path string) error { return os.WriteFile(path, nil, 0o600) }, noSocket},
 		"directory": {func(_ *testing.T, path string) error { return os.Mkdir(path, 0o700) }, noSocket},
@@ -85,18 +85,18 @@ func TestWhatIsNotCertainlyStaleStays(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, remove := range []func(string) error{RemoveStale, RemoveOwn} {
-				if err := remove(path); err == nil || !strings.Contains(err.Error(), c.says) {
-					t.Errorf("%v, want %q", err, c.says)
+				if err := remove(path); err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%v, want %q", err, c.want)
 				}
 			}
 			if _, err := os.Lstat(path); err != nil {
-				t.Errorf("it is gone: %v", err)
+				t.Errorf("it was removed: %v", err)
 			}
 		})
 	}
 }
 
-// asNobody runs f with the rights of another user on files.
+// asNobody runs f with the file permissions of another user.
 func asNobody(t *testing.T, f func()) {
 	t.Helper()
 	runtime.LockOSThread()
@@ -114,14 +114,14 @@ func asNobody(t *testing.T, f func()) {
 
 const nobody = 65534
 
-// rootsSocket returns the path of a socket that root listens to, or has listened to, in
-// a directory of another user, who may not connect to it.
+// rootsSocket returns the path of a stale socket of root in a directory of another user, who
+// may not connect to it.
 func rootsSocket(t *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
-	dir, err := os.MkdirTemp("", "genltestd-") // t.TempDir lets nobody in
+	dir, err := os.MkdirTemp("", "genltestd-") // the directory of t.TempDir is not accessible for others
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestAnotherUsersSocketDoesNotBlockItsOwnerForEver(t *testing.T) {
 			t.Error(err)
 		}
 		if _, err := os.Lstat(path); !os.IsNotExist(err) {
-			t.Errorf("it is left: %v", err)
+			t.Errorf("the socket still exists: %v", err)
 		}
 	})
 }
@@ -154,7 +154,7 @@ func TestAnotherUsersSocketStaysWhereOthersMayListen(t *testing.T) {
 			t.Errorf("%v, want the owner and the remedy", err)
 		}
 		if _, err := os.Lstat(path); err != nil {
-			t.Errorf("it is gone: %v", err)
+			t.Errorf("it was removed: %v", err)
 		}
 	})
 }
