@@ -130,7 +130,7 @@ func TestListenSocketRefuses(t *testing.T) {
 		served: "another genltestd uses it; stop that one",
 		file:   "a file that is not a socket exists; remove it",
 		filepath.Join(filepath.Dir(served), "none", "s"):              "no such file or directory",
-		filepath.Join(filepath.Dir(served), strings.Repeat("x", 110)): "at most 107",
+		filepath.Join(filepath.Dir(served), strings.Repeat("x", 110)): "the maximum is 107",
 	} {
 		if _, err := ListenSocket(path, ten{}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), part) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, want %q", path, err, part)
