@@ -82,15 +82,15 @@ func (s *target) tries() int {
 
 // rules are set by a test. They let all events pass by default.
 type rules struct {
-	judge     func(e *event.Event) (match.Verdict, error)
+	evaluate  func(e *event.Event) (match.Verdict, error)
 	summaries func(dst []event.Event, now time.Time, end bool) []event.Event
 }
 
 func (r *rules) Evaluate(e *event.Event) (match.Verdict, error) {
-	if r.judge == nil {
+	if r.evaluate == nil {
 		return match.Pass, nil
 	}
-	return r.judge(e)
+	return r.evaluate(e)
 }
 
 func (r *rules) Summaries(dst []event.Event, now time.Time, end bool) []event.Event {

@@ -16,7 +16,7 @@ import (
 
 // filterHalf lets about every second event pass.
 func filterHalf(random *rand.Rand) *rules {
-	return &rules{judge: func(*event.Event) (match.Verdict, error) {
+	return &rules{evaluate: func(*event.Event) (match.Verdict, error) {
 		if random.IntN(2) == 0 {
 			return match.Filtered, nil
 		}
@@ -28,7 +28,7 @@ func TestFilteredEventsAreCountedAndTheCursorPassesThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{}
 		f := start(t, open(t, 1<<20), func(c *Config) {
-			c.Rules = &rules{judge: func(e *event.Event) (match.Verdict, error) {
+			c.Rules = &rules{evaluate: func(e *event.Event) (match.Verdict, error) {
 				if e.Seq%10 != 0 || e.Seq > 80 {
 					return match.Filtered, nil
 				}
@@ -50,7 +50,7 @@ func TestAnEventWhoseRuleFailsIsDeliveredAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{}
 		f := start(t, open(t, 1<<20), func(c *Config) {
-			c.Rules = &rules{judge: func(*event.Event) (match.Verdict, error) { return match.Pass, errors.New("rule failed") }}
+			c.Rules = &rules{evaluate: func(*event.Event) (match.Verdict, error) { return match.Pass, errors.New("rule failed") }}
 		}, s)
 		f.append(t, 30)
 		synctest.Wait()

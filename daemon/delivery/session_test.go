@@ -198,7 +198,7 @@ func TestAWorkerThatStopsHandsBackWhatItHas(t *testing.T) {
 func TestRulesThatAreReplacedTellWhatTheySuppressed(t *testing.T) {
 	unreported := uint64(0)
 	old := &rules{
-		judge: func(*event.Event) (match.Verdict, error) { unreported++; return match.SampledOut, nil },
+		evaluate: func(*event.Event) (match.Verdict, error) { unreported++; return match.SampledOut, nil },
 		summaries: func(dst []event.Event, _ time.Time, end bool) []event.Event {
 			if end && unreported > 0 {
 				dst = append(dst, event.Event{Suppressed: &event.Suppressed{Count: unreported}})
