@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/fields"
 )
@@ -41,11 +42,12 @@ type Events struct {
 	launcher launcher
 	early    early
 	namer    fields.Namer
+	secrets  *redact.Owner // nil without a mask
 }
 
 // NewEvents returns a sink; the program need not be there yet.
 func NewEvents(opts Options) *Events {
-	return &Events{opts: opts, launcher: newLauncher(opts), early: make(early)}
+	return &Events{opts: opts, launcher: newLauncher(opts), early: make(early), secrets: maskVariables(opts.Mask, opts.Environment)}
 }
 
 // Deliver implements sink.Sink. An event is taken when its program has exited with
@@ -138,4 +140,7 @@ func (s *Events) run(ctx context.Context, j job) error {
 }
 
 // Close implements sink.Sink. No program outlives Deliver.
-func (s *Events) Close() error { return nil }
+func (s *Events) Close() error {
+	closeOwner(s.secrets)
+	return nil
+}

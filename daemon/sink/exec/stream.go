@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/lines"
 )
@@ -32,6 +33,7 @@ type Stream struct {
 	lines    *lines.Writer
 	early    early
 	program  *conversation // nil while none runs
+	secrets  *redact.Owner // nil without a mask
 }
 
 // A conversation is a program with its two pipes.
@@ -44,7 +46,10 @@ type conversation struct {
 
 // NewStream returns a sink; the program is started by the first Deliver.
 func NewStream(opts Options) *Stream {
-	return &Stream{opts: opts, launcher: newLauncher(opts), lines: lines.NewWriter(opts.Encoder), early: make(early)}
+	return &Stream{
+		opts: opts, launcher: newLauncher(opts), lines: lines.NewWriter(opts.Encoder), early: make(early),
+		secrets: maskVariables(opts.Mask, opts.Environment),
+	}
 }
 
 // Deliver implements sink.Sink. An event is taken when the program says so. It is
@@ -226,6 +231,7 @@ func (s *Stream) stop() error {
 
 // Close implements sink.Sink.
 func (s *Stream) Close() error {
+	closeOwner(s.secrets)
 	if s.program == nil {
 		return nil
 	}
