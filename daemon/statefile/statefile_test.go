@@ -93,3 +93,46 @@ func TestADamagedFileCanBeExamined(t *testing.T) {
 		t.Errorf("removing a file that does not exist: %v", err)
 	}
 }
+
+func TestAReadOnlyFileSystemKeepsTheContent(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mounting a tmpfs needs root")
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	remount := func(flags uintptr) {
+		t.Helper()
+		if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT|flags, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, "f")
+	if err := (Disk{}).Replace(path, []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	remount(unix.MS_RDONLY)
+	for name, err := range map[string]error{
+		"Replace": Disk{}.Replace(path, []byte("new")), "SetAside": Disk{}.SetAside(path), "Remove": Disk{}.Remove(path),
+	} {
+		if !errors.Is(err, unix.EROFS) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if text, err := (Disk{}).Read(path); string(text) != "old" || err != nil {
+		t.Errorf("the file has %q, %v", text, err)
+	}
+	remount(0)
+	if err := (Disk{}).Replace(path, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := (Disk{}).Read(path); string(text) != "new" || err != nil {
+		t.Errorf("the file has %q, %v", text, err)
+	}
+}

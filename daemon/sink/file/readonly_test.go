@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package file
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// The file or the position is on a file system that is read-only for a while. Each event is
+// then written exactly once.
+func TestAReadOnlyFileSystemDelaysAndRepeatsNothing(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("mounting a tmpfs needs root")
+	}
+	for _, name := range []string{"events", "position"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+				t.Fatal(err)
+			}
+			defer unix.Unmount(dir, unix.MNT_DETACH) //nolint:errcheck // the directory goes with the test
+			remount := func(flags uintptr) {
+				t.Helper()
+				if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT|flags, ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			paths := map[string]string{"events": filepath.Join(t.TempDir(), "events"), "position": filepath.Join(t.TempDir(), "position")}
+			paths[name] = filepath.Join(dir, name)
+			opts := Options{Path: paths["events"], Position: paths["position"], Fsync: true}
+			s := openWith(t, opts)
+			deliver(t, s, events(1, 3))
+			if err := s.Close(); err != nil { // an open file prevents the remount
+				t.Fatal(err)
+			}
+			remount(unix.MS_RDONLY)
+			s = openWith(t, opts)
+			for range 3 {
+				if n, err := s.Deliver(t.Context(), events(2, 5)); n != 0 || !errors.Is(err, unix.EROFS) {
+					t.Errorf("took %d, %v", n, err)
+				}
+			}
+			wantIDs(t, opts.Path, 1, 2, 3)
+			remount(0)
+			deliver(t, s, events(2, 5)) // delivery had not learned that 2 and 3 were taken
+			wantIDs(t, opts.Path, 1, 2, 3, 4, 5)
+		})
+	}
+}
