@@ -47,7 +47,7 @@ var opNames = map[memfs.Kind]string{
 // no step of that number.
 func eachFault(t *testing.T, run func(t *testing.T, what string, i *injector)) {
 	t.Helper()
-	for _, err := range []error{unix.EIO, unix.EACCES, unix.ENOSPC, unix.ESTALE} {
+	for _, err := range []error{unix.EIO, unix.EACCES, unix.ENOSPC, unix.EDQUOT, unix.EROFS, unix.ESTALE} {
 		for _, forever := range []bool{false, true} {
 			for at := 1; ; at++ {
 				i := &injector{at: at, forever: forever, err: err}
