@@ -92,8 +92,8 @@ func (r *Receiver) noteEmptyQueue(now time.Time) {
 	}
 }
 
-// handleOther processes a message whose first verdict was not Event. The second verdict
-// may be.
+// handleOther processes a message whose verdict is not Event. It returns the final
+// verdict, which may be Event.
 func (r *Receiver) handleOther(now time.Time, m *genl.Message, verdict genl.Verdict) (genl.Verdict, genl.Number) {
 	switch {
 	case verdict == genl.Notification:

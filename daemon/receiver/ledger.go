@@ -56,15 +56,15 @@ const (
 
 var reasonNames = [reasons]string{metrics.LostKernelBuffer, metrics.LostNotSubscribed, metrics.LostUnexplained}
 
-// An interruption is the position of a break in the subscription. Missing events at
-// this position were not subscribed.
+// An interruption is the position of a break in the subscription. Events that are
+// missing at this position were multicast without a subscription.
 type interruption = uint64
 
 const (
 	uninterrupted  interruption = iota
 	beforeNext                  // directly before the next event in the queue
 	behindQueue                 // after the messages that are still queued
-	beforeReceived              // before the next received event, but drops may have followed it
+	beforeReceived              // before the next received event; events between them may have been dropped
 )
 
 // A loss is a gap that is not journaled yet.

@@ -254,8 +254,8 @@ func (r *Receiver) receive(ctx context.Context) error {
 	}
 }
 
-// drain receives the queued messages when the daemon stops, because no process may
-// adopt the socket. It also journals the pending gaps.
+// drain receives the queued messages when the daemon stops, because a later process may
+// never adopt the socket. It also journals the pending gaps.
 func (r *Receiver) drain(ctx context.Context) {
 	end := time.Now().Add(drainTimeout)
 	err := r.socket.Resume(20 * time.Millisecond) // far longer than the start of a receive
