@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// A place is where a delivery goes to.
+// A place is the destination of a delivery.
 type place struct {
 	name string // in the report
 	sink string // of deliver
-	peer string // kind of peer; "" is none
+	peer string // kind of peer; "" means that the place needs no peer
 
-	envelope string // of deliver; "" is json
+	envelope string // of deliver; "" means json
 }
 
 var (
@@ -32,7 +32,7 @@ var (
 	toRefusal  = place{name: "one that refuses every event", sink: "refuse"}
 )
 
-// inEnvelopes returns the webhook with each of the envelopes.
+// inEnvelopes returns the webhook with each envelope.
 func inEnvelopes() (places []place) {
 	for _, envelope := range []string{"json", "raw", "cloudevents", "rfc5424", "logfmt", "template", "template of JSON"} {
 		places = append(places, place{name: "`webhook`, " + envelope, sink: "webhook", peer: "webhook", envelope: envelope})
@@ -51,7 +51,7 @@ type delivery struct {
 
 func (d delivery) String() string { return fmt.Sprintf("%s, %s, %d", d.name, d.to.name, d.text) }
 
-// What the default configuration has.
+// The values of the default configuration.
 const defaultWait = 50 * time.Millisecond
 
 const typical = 200 // bytes of a text: a line of a log
@@ -90,7 +90,8 @@ func deliveries() []delivery {
 	return list
 }
 
-// deliver runs d once, again while the machine is too busy to offer the load.
+// deliver runs d once. It repeats the run while the machine is too busy to offer the
+// load.
 func (b bench) deliver(d delivery) (delivered, error) {
 	sent, err := b.measureDelivery(d)
 	for try := 1; try < tries && err == nil && !offered(sent.fed, d.load); try++ {
@@ -129,7 +130,7 @@ func (b bench) measureDelivery(d delivery) (sent delivered, err error) {
 	return d.read(worker)
 }
 
-// meet starts the peer of a place and returns where it is.
+// meet starts the peer of a place and returns its address.
 func (b bench) meet(ctx context.Context, p place, dir string) (address string, leave func() error, err error) {
 	if p.peer == "" {
 		return "", func() error { return nil }, nil
@@ -148,7 +149,7 @@ func (b bench) meet(ctx context.Context, p place, dir string) (address string, l
 	return path, peer.end, nil
 }
 
-// read has the worker tell what it took.
+// read reads the result of the worker.
 func (d delivery) read(worker *child) (sent delivered, err error) {
 	var events int
 	var ns, cpu, fed int64

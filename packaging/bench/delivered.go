@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// delivered is what one run of a delivery took.
+// delivered is the result of one run of a delivery.
 type delivered struct {
 	fed       float64 // events a second into the journal
 	perSecond float64 // events
@@ -16,7 +16,7 @@ type delivered struct {
 	p50, p99  time.Duration
 }
 
-// deliveredRounds are those of one delivery.
+// deliveredRounds are the rounds of one delivery.
 type deliveredRounds []delivered
 
 func (r deliveredRounds) span(value func(delivered) float64) span {
@@ -49,7 +49,8 @@ func (r deliveredRounds) p99() span {
 
 func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
 
-// A goal is what the median of the rounds is to reach. What is zero is no goal.
+// A goal is a requirement on the median of the rounds. A zero field is not a
+// requirement.
 type goal struct {
 	perSecond float64       // events, at least
 	cpu       float64       // ns an event, at most
@@ -70,7 +71,7 @@ func (g goal) String() string {
 	return strings.Join(parts, "; ")
 }
 
-// holds returns what the table says of g: nothing without a goal.
+// holds returns the text for g in the table: empty without a goal.
 func (g goal) holds(r deliveredRounds) string {
 	switch {
 	case g == goal{}:
@@ -113,7 +114,7 @@ func inMilliseconds(s span) string {
 	return fmt.Sprintf("**%.2f** %.2f–%.2f", s.median, s.min, s.max)
 }
 
-// thousands writes a number as people read it: 1,234,567.
+// thousands formats a number with separators: 1,234,567.
 func thousands(n int) string {
 	if n < 1000 {
 		return fmt.Sprint(n)

@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// TestInstructions runs in a VM that counts instructions in place of time: there
-// CPU time in ns is the number of instructions, of the program and of the kernel
-// for it, and nothing else on the machine changes it.
+// TestInstructions runs in a VM that counts instructions instead of time: CPU time in
+// ns is the number of instructions of the program, including the kernel's for it. Other
+// load on the machine does not change it.
 func TestInstructions(t *testing.T) {
 	programs := os.Getenv("GENLTEST_BENCH")
 	if programs == "" {
@@ -44,7 +44,7 @@ func TestInstructions(t *testing.T) {
 	}
 }
 
-// readLimits reads lines of a ratio and a program's name.
+// readLimits reads lines that contain a ratio and a program's name.
 func readLimits(t *testing.T) map[string]float64 {
 	t.Helper()
 	f, err := os.Open("testdata/limits")

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command bench compares the daemon's receive path with what C programs need for
-// the same events, measures its delivery, and prints a table of each. `make bench`
+// Command bench compares the daemon's receive path with C programs that receive the
+// same events, measures the daemon's delivery, and prints a table of each. `make bench`
 // runs it.
 //
-// The programs take turns: on a shared machine a ratio within one round means
-// more than a number of nanoseconds.
+// The programs run alternately: on a shared machine, a ratio within one round is more
+// reliable than a number of nanoseconds.
 package main
 
 import (
@@ -22,7 +22,7 @@ type scenario struct {
 	load
 	programs []program
 	targets  map[program]target
-	once     bool // and not each round: it asks for losses, not for time
+	once     bool // not in each round: it measures losses, not time
 }
 
 func (s scenario) String() string { return fmt.Sprintf("%s, %d", s.name, s.text) }
@@ -43,7 +43,8 @@ func scenarios() []scenario {
 		receiveOnly: {ratio: 1.25, noAllocations: true},
 		intoJournal: {ratio: 1.6, below: cLibnl, lossless: true},
 	}
-	// Like with like: where the scheduler puts a program says more about the scheduler.
+	// Pinned, because otherwise the ratio depends on where the scheduler runs the
+	// programs.
 	pinned := map[program]target{receiveOnly: {ratio: 1.6}}
 	oneByOne := []program{cEpoll, receiveOnly, intoJournal}
 	var list []scenario
@@ -71,8 +72,8 @@ func scenarios() []scenario {
 
 func main() {
 	b := bench{}
-	flag.StringVar(&b.programs, "programs", "build/bench", "`directory` of what packaging/bench/build has built")
-	flag.StringVar(&b.journals, "journals", "build/bench", "`directory` for journals; its disk is part of what is measured")
+	flag.StringVar(&b.programs, "programs", "build/bench", "`directory` of the programs that packaging/bench/build built")
+	flag.StringVar(&b.journals, "journals", "build/bench", "`directory` for journals; the measurement includes its disk")
 	only := flag.String("only", "", "`regular expression` for the loads that are wanted, such as \"full speed, 512\"")
 	var r rounds
 	flag.IntVar(&r.Receiving, "rounds", 9, "how often each program runs under each load")
@@ -84,7 +85,7 @@ func main() {
 	}
 }
 
-// rounds says how many there are of each table.
+// rounds is the number of rounds of each table.
 type rounds struct{ Receiving, Delivering int }
 
 func run(b bench, only string, r rounds, w io.Writer) error {
@@ -129,11 +130,11 @@ func (b bench) deliverAll(list []delivery, rounds int) ([]deliveredRounds, error
 	return sent, nil
 }
 
-const tries = 5 // of a load that a busy machine could not offer
+const tries = 5 // for a load that a busy machine cannot offer
 
-// round runs each program of s once, another one first each time, and adds the samples.
-// When the machine stays too busy to send at the rate of the load, the last sample counts,
-// and the report shows the rate.
+// round runs each program of s once, starting with another one each time, and adds the
+// samples. If the machine stays too busy to send at the rate of the load, the last
+// sample counts, and the report contains the rate.
 func (b bench) round(s scenario, round int, results *[]result) error {
 	if *results == nil {
 		*results = make([]result, len(s.programs))

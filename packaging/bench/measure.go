@@ -24,7 +24,7 @@ const bufferBytes = 64 << 20
 type program struct {
 	name    string
 	file    string
-	journal bool // it is given a directory for a journal
+	journal bool // it needs a directory for a journal
 }
 
 var (
@@ -36,15 +36,15 @@ var (
 	intoJournal = program{name: "genltestd, into the journal", file: "receive", journal: true}
 )
 
-// A load is what a program is given to receive.
+// A load describes the events that a program receives.
 type load struct {
 	name   string
 	events int
 	text   int  // bytes
-	rate   int  // a second; 0 is as fast as one process sends
-	queued bool // all is sent before the program begins
-	pinned bool // sender and receiver each to a CPU of its own
-	memory bool // journals are on a tmpfs: no file system's part is measured
+	rate   int  // per second; 0 means as fast as one process sends
+	queued bool // all events are sent before the program starts
+	pinned bool // sender and receiver are each pinned to one CPU
+	memory bool // journals are on a tmpfs, to exclude the file system
 }
 
 // The CPUs of a pinned load.
@@ -61,7 +61,7 @@ func (l load) cpu(number string) string {
 	return anyCPU
 }
 
-// A sample is what one run of a program took.
+// A sample is the result of one run of a program.
 type sample struct {
 	cpu         float64 // ns an event
 	allocations float64 // an event
@@ -69,12 +69,12 @@ type sample struct {
 	sent        float64 // events a second
 }
 
-// offered reports whether a rate in events a second is that of the load: on a busy
-// machine the sender may not get the CPU time that it needs.
+// offered reports whether a rate in events per second is that of the load. On a busy
+// machine, the sender may lack CPU time.
 func offered(rate float64, l load) bool { return l.rate == 0 || rate >= 0.99*float64(l.rate) }
 
-// slowest describes the lowest of the rates that are below that of the load; empty when
-// none is.
+// slowest describes the lowest rate below that of the load; it is empty if all rates
+// are high enough.
 func slowest(rates []float64, l load) string {
 	least := slices.Min(rates)
 	if offered(least, l) {
@@ -87,10 +87,10 @@ func reportBusy(rate float64, l load) {
 	fmt.Fprintf(os.Stderr, "again: the machine is busy: sent %.0f events a second, not %d\n", rate, l.rate)
 }
 
-// A bench knows where the programs are, and where a journal may be.
+// A bench contains the directories of the programs and of the journals.
 type bench struct{ programs, journals string }
 
-// tmpfs is one that every Linux machine has.
+// tmpfs is a tmpfs that every Linux machine has.
 const tmpfs = "/dev/shm"
 
 func (b bench) journalsOf(l load) string {
@@ -128,7 +128,7 @@ func (b bench) measure(p program, l load) (s sample, err error) {
 	return b.feed(ctx, receiver, l)
 }
 
-// feed sends the load and has the receiver tell what it took.
+// feed sends the load and reads the result of the receiver.
 func (b bench) feed(ctx context.Context, receiver *child, l load) (s sample, err error) {
 	if !l.queued {
 		if err := receiver.begin(); err != nil {
@@ -164,7 +164,7 @@ func (b bench) feed(ctx context.Context, receiver *child, l load) (s sample, err
 	}, nil
 }
 
-// A child is a program that was started, which speaks in lines.
+// A child is a started program, which communicates in lines.
 type child struct {
 	*exec.Cmd
 	input  io.WriteCloser
@@ -196,19 +196,19 @@ func (c *child) begin() error {
 	return err
 }
 
-// expect reads one line; format is that of fmt.Sscanf.
+// expect reads one line in the format of fmt.Sscanf.
 func (c *child) expect(format string, values ...any) error {
 	line, err := c.output.ReadString('\n')
 	if err == nil {
 		_, err = fmt.Sscanf(line, format, values...)
 	}
 	if err != nil {
-		return fmt.Errorf("%q said %q: %w", c.Args, line, err)
+		return fmt.Errorf("%q printed %q: %w", c.Args, line, err)
 	}
 	return nil
 }
 
-// end closes the child's input, at which it ends by itself.
+// end closes the child's input, at which the child exits.
 func (c *child) end() error {
 	return errors.Join(c.input.Close(), c.Wait())
 }

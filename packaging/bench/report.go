@@ -64,7 +64,7 @@ func newRow(s scenario, p program, results []result, r result) row {
 	return line
 }
 
-// describe names what the numbers depend on.
+// describe lists the conditions of the measurement.
 func describe(journals string) (string, error) {
 	var name unix.Utsname
 	var disk unix.Statfs_t

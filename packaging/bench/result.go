@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// A result is the samples of one program under one load, a round each.
+// A result contains the samples of one program under one load, one per round.
 type result []sample
 
-// A span is where values lie.
+// A span is the range of values.
 type span struct{ min, median, max float64 }
 
 func spanOf(values []float64) span {
@@ -28,7 +28,7 @@ func (r result) cpu() span {
 	return spanOf(values)
 }
 
-// ratio compares round by round with base.
+// ratio compares with base, round by round.
 func (r result) ratio(base result) span {
 	var values []float64
 	for i, s := range r {
@@ -58,13 +58,13 @@ func (r result) sent() (rates []float64) {
 	return rates
 }
 
-// A target is what a program is to keep to under a load. What is zero is no
-// target.
+// A target is a requirement on a program under a load. A zero field is not a
+// requirement.
 type target struct {
 	ratio         float64 // the median of the CPU time an event, compared with the first program
-	below         program // takes more CPU time
+	below         program // uses more CPU time
 	lossless      bool
-	noAllocations bool // per event: starting and stopping makes a few dozen
+	noAllocations bool // per event; start and stop allocate a few dozen times
 }
 
 const allocationsOfStart = 0.001
@@ -86,7 +86,8 @@ func (t target) String() string {
 	return strings.Join(parts, "; ")
 }
 
-// missed returns what of t the result r of a program of s does not keep to.
+// missed returns the requirements of t that the result r of a program of s does not
+// meet.
 func (t target) missed(s scenario, results []result, r result) []string {
 	var missed []string
 	if t.ratio > 0 && r.ratio(results[0]).median > t.ratio {

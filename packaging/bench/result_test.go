@@ -47,7 +47,7 @@ func TestMedianOfAnEvenNumber(t *testing.T) {
 	}
 }
 
-// A busy machine must not cost the whole report.
+// A busy machine must not prevent the report.
 func TestALoadThatWasNotOfferedIsShown(t *testing.T) {
 	for want, rates := range map[string][]float64{
 		"":                           {299_000, 310_000},

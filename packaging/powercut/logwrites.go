@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package powercut cuts the power of a VM under load and looks at what is left.
+// Package powercut cuts the power of a VM under load and checks the events on its disk.
 //
-// Killing QEMU is no power cut: what the guest wrote and did not flush is in the
-// host's memory, and survives. So QEMU logs all writes and flushes of the disk, in
-// the format of the kernel's dm-log-writes, and the disk is made anew of the log:
-// with all that was flushed, and of the rest any blocks.
+// Killing QEMU is not like a power cut: data that the guest wrote and did not flush is
+// in the host's memory, and survives. Therefore QEMU logs all writes and flushes of the
+// disk, in the format of the kernel's dm-log-writes. The test rebuilds the disk from
+// the log, with all flushed blocks and a random selection of the others.
 package powercut
 
 import (
@@ -31,13 +31,13 @@ var errLog = errors.New("this is not a log of writes")
 // An entry is one write or flush.
 type entry struct {
 	at    int64 // on the disk
-	data  int64 // place of the data in the log
+	data  int64 // offset of the data in the log
 	size  int64
 	flush bool
 }
 
-// readLog returns the entries of a log: a superblock, and for each entry a sector
-// that describes it, with its data behind.
+// readLog returns the entries of a log: a superblock, and for each entry a sector that
+// describes it, followed by its data.
 func readLog(log io.ReaderAt) ([]entry, error) {
 	b := make([]byte, sectorLen)
 	if _, err := log.ReadAt(b, 0); err != nil {
@@ -65,11 +65,11 @@ func readLog(log io.ReaderAt) ([]entry, error) {
 	return entries, nil
 }
 
-// A result says what a replay did, in blocks and parts of them.
+// A result counts the blocks of a replay, and parts of blocks.
 type result struct{ flushed, kept, lost int }
 
-// replay does to a disk what the log says until the last flush, and of what comes
-// after it each block that keep wants.
+// replay applies the log to a disk until the last flush, and after it each block for
+// which keep returns true.
 func replay(log io.ReaderAt, disk io.WriterAt, keep func() bool) (r result, err error) {
 	entries, err := readLog(log)
 	if err != nil {

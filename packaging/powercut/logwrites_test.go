@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// A logger writes a log as QEMU does.
+// A logger writes a log like QEMU.
 type logger struct{ b []byte }
 
 func (l *logger) entry(sector, count, flags uint64, data []byte) {

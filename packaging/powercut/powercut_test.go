@@ -22,10 +22,10 @@ import (
 
 const (
 	diskBytes = 512 << 20
-	burst     = 100 // events at a time, which the kernel numbers in their text
+	burst     = 100 // events per write; the kernel numbers them in their texts
 )
 
-// An event is one on the disk.
+// An event is one event on the disk.
 type event struct {
 	Seq       uint64
 	KernelSeq uint64 `json:"kernel_seq"`
@@ -40,7 +40,7 @@ type machine struct {
 	message string
 }
 
-// boot starts a VM with the disk. It sends events with the text of its own.
+// boot starts a VM with the disk. Its events have the text of this boot.
 func boot(t *testing.T, disk, message, fsync string) *machine {
 	t.Helper()
 	guest, err := os.ReadFile("guest")
@@ -74,7 +74,7 @@ func (m *machine) line() string {
 	return m.lines.Text()
 }
 
-// events returns what was on the disk at the boot.
+// events returns the events on the disk at the boot.
 func (m *machine) events() map[uint64]event {
 	m.t.Helper()
 	events := map[uint64]event{}
@@ -94,13 +94,13 @@ func (m *machine) events() map[uint64]event {
 	}
 }
 
-// cut ends the VM: its end makes vm kill QEMU. What it had printed is not lost.
+// cut ends the VM: vm kills QEMU when it is terminated. Its earlier output is kept.
 func (m *machine) cut() {
 	m.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 }
 
-// synced follows the numbers that the daemon reports as durable until the machine
-// is cut, some time after there were a few, and returns the last one.
+// synced follows the numbers that the daemon reports as durable until the machine is
+// cut, some time after the first numbers, and returns the last one.
 func (m *machine) synced() (last uint64) {
 	m.t.Helper()
 	cutAfter := 5 + rand.IntN(20)
@@ -126,7 +126,7 @@ func (m *machine) synced() (last uint64) {
 	return last
 }
 
-// afterTheCut makes the disk what a machine without power would find.
+// afterTheCut changes the disk to its state after a loss of power.
 func afterTheCut(t *testing.T, before, disk string) (lost int) {
 	t.Helper()
 	log, err := os.Open(disk + ".log")
@@ -153,8 +153,8 @@ func afterTheCut(t *testing.T, before, disk string) (lost int) {
 	return r.lost
 }
 
-// TestPowerCut: what the daemon has reported as durable is there after a power
-// cut, and what was there after one is there after the next.
+// TestPowerCut: events that the daemon has reported as durable exist after a power cut,
+// and events that exist after one cut exist after the next.
 func TestPowerCut(t *testing.T) {
 	policies := []string{"interval", "always"}
 	soak := os.Getenv("GENLTESTD_SOAK") != ""
@@ -170,7 +170,7 @@ func TestPowerCut(t *testing.T) {
 		synced  uint64
 		events  map[uint64]event
 	}
-	for i, fsync := range append(policies, "never") { // the last boot only looks
+	for i, fsync := range append(policies, "never") { // the last boot only reads
 		copySparse(t, disk, before)
 		m := boot(t, disk, fmt.Sprintf("boot-%d", i), fsync)
 		events := m.events()
@@ -190,13 +190,13 @@ func TestPowerCut(t *testing.T) {
 		t.Logf("cut %d, fsync %s: durable up to %d", i+1, fsync, last.synced)
 		lost += afterTheCut(t, before, disk)
 	}
-	// Of so many cuts, some come while there is something to lose.
+	// With this many cuts, some are made while unflushed data exists.
 	if soak && lost == 0 {
 		t.Error("no cut has lost anything: power was never cut")
 	}
 }
 
-// checkSynced holds that all events of one boot are there up to a number.
+// checkSynced checks that all events of one boot up to a number exist.
 func checkSynced(t *testing.T, events map[uint64]event, message string, synced uint64) {
 	t.Helper()
 	count, first := 0, uint64(0)

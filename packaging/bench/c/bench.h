@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the C programs of the benchmark have in common. They talk to the driver
+ * Common parts of the C programs of the benchmark. They talk to the driver
  * over standard input and output:
  *
  *	receiver:  "ready"          subscribed, and has the buffer that was asked for
  *	driver:    a line           begin to receive
  *	receiver:  "received N cpu NS allocations N"
  *
- * Events go over NETLINK_USERSOCK, over which a process may multicast. After the
- * last one comes a message that is a bare header: the end.
+ * Events use NETLINK_USERSOCK, on which a process may multicast. The end is a
+ * message that contains only a header, after the last event.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -27,9 +27,9 @@
 #include "genltest.h"
 
 enum {
-	FAMILY = 28, /* receive/main.go has the same three */
+	FAMILY = 28, /* receive/main.go has the same values */
 	GROUP = 29,
-	SENDER = 0x6e6c6264, /* port id of send.c: it is not the kernel */
+	SENDER = 0x6e6c6264, /* port id of send.c, which is not the kernel */
 	SLOT_BYTES = 8192,
 	END_BYTES = NLMSG_HDRLEN,
 };
@@ -48,7 +48,7 @@ static inline int64_t clock_ns(clockid_t id)
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-/* Gives a netlink socket what the daemon gives its own. */
+/* Sets the options of a netlink socket, as the daemon does. */
 static inline void set_options(int fd, int buffer)
 {
 	int one = 1, granted;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * epoll BUFFER - a program that waits for more than one thing, at a rate at which
- * events come one by one: epoll_wait(2), then one recv(2).
+ * epoll BUFFER - a program that waits for several descriptors, at a rate at which
+ * events arrive singly: epoll_wait(2), then one recv(2).
  */
 #include <sys/epoll.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * libnl BUFFER - what a tutorial shows: nl_recvmsgs_default(3), and a callback
+ * libnl BUFFER - the program of a tutorial: nl_recvmsgs_default(3), and a callback
  * that parses the attributes.
  */
 #include <netlink/genl/genl.h>

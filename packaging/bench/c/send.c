@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * send COUNT TEXT_BYTES RATE - multicasts COUNT events shaped like the module's,
- * RATE a second or, if that is 0, as fast as it goes. Then it says "sent" and
- * multicasts ends until its standard input is closed: one may find the
- * receiver's buffer full.
+ * RATE a second or, if that is 0, as fast as possible. Then it prints "sent" and
+ * multicasts ends until its standard input is closed, because one end may be
+ * dropped when the receiver's buffer is full.
  */
 #include <poll.h>
 
@@ -12,7 +12,7 @@
 static char message[SLOT_BYTES];
 static struct nlmsghdr *header = (struct nlmsghdr *)message;
 
-/* put appends an attribute and returns where its value lies. */
+/* put appends an attribute and returns the address of its value. */
 static char *put(int type, size_t bytes)
 {
 	struct nlattr *attribute = (struct nlattr *)(message + NLMSG_ALIGN(header->nlmsg_len));
@@ -27,7 +27,7 @@ static void wait_until(int64_t due, int64_t interval)
 {
 	struct timespec t = { due / 1000000000, due % 1000000000 };
 
-	/* A sleep takes longer than it should by some 60 us. */
+	/* A sleep is about 60 us too long. */
 	if (interval > 200000)
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
 	while (clock_ns(CLOCK_MONOTONIC) < due)
@@ -38,7 +38,7 @@ static void multicast(int fd)
 {
 	struct sockaddr_nl group = { .nl_family = AF_NETLINK, .nl_groups = 1u << (GROUP - 1) };
 
-	/* It always fails: the message goes to port 0 too, where nobody is. */
+	/* It always fails, because port 0, also a receiver, does not exist. */
 	sendto(fd, message, header->nlmsg_len, 0, (struct sockaddr *)&group, sizeof(group));
 }
 

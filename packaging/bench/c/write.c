@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * write BUFFER DIRECTORY - the least that a program must do to keep what it receives:
- * as recvmmsg.c, and each batch goes to the end of a file in one writev(2), as it
- * lies in memory. A thread makes it durable each 100 ms, as the daemon's journal
- * does. There is no framing, no checksum, and nothing that survives a kill between
- * the two calls.
+ * write BUFFER DIRECTORY - the minimum for a program that stores its messages:
+ * like recvmmsg.c, but it appends each batch to a file by one writev(2), without
+ * conversion. A thread syncs the file every 100 ms, as the daemon's journal does.
+ * It lacks framing and checksums, and a kill between the two calls loses a batch.
  */
 #include "bench.h"
 
@@ -12,7 +11,7 @@
 #include <pthread.h>
 #include <sys/uio.h>
 
-enum { BATCH = 64 }; /* as the daemon's */
+enum { BATCH = 64 }; /* as in the daemon */
 
 static char slots[BATCH][SLOT_BYTES];
 static struct iovec iovecs[BATCH], filled[BATCH];
@@ -53,7 +52,7 @@ int main(int argc, char **argv)
 
 	if (file < 0)
 		die(argv[2]);
-	memset(slots, 1, sizeof(slots)); /* the daemon's memory is there from the start, too */
+	memset(slots, 1, sizeof(slots)); /* the daemon's memory is also allocated at start */
 	for (int i = 0; i < BATCH; i++) {
 		iovecs[i] = (struct iovec){ slots[i], SLOT_BYTES };
 		headers[i].msg_hdr = (struct msghdr){ .msg_iov = &iovecs[i], .msg_iovlen = 1 };
@@ -65,7 +64,7 @@ int main(int argc, char **argv)
 		n = recvmmsg(fd, headers, BATCH, MSG_WAITFORONE, NULL);
 		if (n < 0)
 			die("recvmmsg");
-		/* Nothing but ends comes after an end. */
+		/* After an end there are only ends. */
 		for (; n > 0 && headers[n - 1].msg_len == END_BYTES; n--)
 			ended = 1;
 		keep(file, n);

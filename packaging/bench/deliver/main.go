@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command deliver is the daemon's delivery as a program of the benchmark: the real
-// journal, worker, sinks and dead letters. It talks to the driver in lines, as
-// ../c/bench.h does.
+// journal, worker, sinks and dead letters. It talks to the driver in lines, like
+// ../c/bench.h.
 package main
 
 import (
@@ -24,25 +24,25 @@ import (
 
 const maxJournalBytes = 1 << 30 // as in the default configuration
 
-// A task is what the driver asks for.
+// A task is a request of the driver.
 type task struct {
-	dir  string // for the journal and all else that is written
+	dir  string // for the journal and other files
 	sink string
 
 	envelope string
 	to       string // address of the peer
 	events   int
 	text     int // bytes
-	rate     int // a second; 0 is a backlog that is there from the beginning
+	rate     int // per second; 0 means a backlog that exists from the beginning
 	batch    int
 	wait     time.Duration
 
-	profile string // file for a CPU profile of the delivery; "" is none
+	profile string // file for a CPU profile of the delivery; "" disables it
 }
 
 func main() {
 	var t task
-	flag.StringVar(&t.dir, "dir", "", "`directory` for what is written")
+	flag.StringVar(&t.dir, "dir", "", "`directory` for all output files")
 	flag.StringVar(&t.sink, "sink", "", "file, unsynced, webhook, socket, confirm, accept or refuse")
 	flag.StringVar(&t.envelope, "envelope", "json", "of a webhook; \"template of JSON\" is one with that content type")
 	flag.StringVar(&t.to, "to", "", "`address` of the peer")
@@ -79,13 +79,13 @@ func run(t task) (err error) {
 	return measure(t, s, w)
 }
 
-// measure delivers when the driver says so, and tells what it took.
+// measure delivers when the driver requests it, and prints the result.
 func measure(t task, s *source, w *worker) error {
 	fmt.Println("ready")
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
 		return err
 	}
-	runtime.GC() // of what filling has left
+	runtime.GC() // frees the garbage of fill
 	began, since, err := now()
 	if err != nil {
 		return err
@@ -98,11 +98,11 @@ func measure(t task, s *source, w *worker) error {
 		return err
 	}
 	p50, p99 := w.timed.percentiles()
-	fmt.Printf("delivered %d ns %d cpu %d p50 %d p99 %d fed %d\n", w.fates(), ended-began, until-since, p50, p99, s.took)
+	fmt.Printf("delivered %d ns %d cpu %d p50 %d p99 %d fed %d\n", w.outcomes(), ended-began, until-since, p50, p99, s.took)
 	return nil
 }
 
-// deliver delivers all that there is, or all that the source will append.
+// deliver delivers all events of the journal, or all that the source will append.
 func deliver(t task, s *source, w *worker) error {
 	fed := make(chan error, 1)
 	go func() {
@@ -114,7 +114,7 @@ func deliver(t task, s *source, w *worker) error {
 	return errors.Join(w.run(context.Background()), <-fed)
 }
 
-// profiled calls f, and writes what took the CPU time meanwhile.
+// profiled calls f, and writes a CPU profile of it.
 func profiled(path string, f func() error) error {
 	if path == "" {
 		return f()

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What kmod/genltest.h has.
+// The constants of kmod/genltest.h.
 const (
 	command     = 1
 	version     = 1
@@ -20,11 +20,11 @@ const (
 )
 
 const (
-	family = 28 // any: nobody has looked it up
+	family = 28 // any id; it is not resolved
 	loadID = 0x6a9155caa46c7dcc
 )
 
-// message is what the module multicasts for a text of that many bytes.
+// message returns the module's message for a text of that many bytes.
 func message(textBytes int, seq, ns uint64) []byte {
 	ne := binary.NativeEndian
 	b := make([]byte, unix.SizeofNlMsghdr, unix.SizeofNlMsghdr+textBytes+64)

@@ -12,7 +12,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// timed notes of each event how long after its receipt the sink had taken it.
+// timed records for each event the time between its receipt and its acceptance by the
+// sink.
 type timed struct {
 	sink.Sink
 	latencies []time.Duration
@@ -28,8 +29,8 @@ func (s *timed) Deliver(ctx context.Context, events []event.Event) (int, error) 
 	return n, err
 }
 
-// percentiles returns what half of the events, and 99 of 100, did not exceed: 0 when
-// nothing was timed.
+// percentiles returns the delays that 50 % and 99 % of the events do not exceed, or 0
+// if nothing was timed.
 func (s *timed) percentiles() (p50, p99 time.Duration) {
 	if s == nil || len(s.latencies) == 0 {
 		return 0, 0
@@ -39,8 +40,8 @@ func (s *timed) percentiles() (p50, p99 time.Duration) {
 	return at(50), at(99)
 }
 
-// acceptance takes every event and does nothing with it: what is left is the daemon's
-// own part.
+// acceptance accepts and discards every event, so it measures only the daemon's own
+// part.
 type acceptance struct{}
 
 // Deliver implements sink.Sink.
@@ -51,7 +52,7 @@ func (acceptance) Deliver(_ context.Context, events []event.Event) (int, error) 
 // Close implements sink.Sink.
 func (acceptance) Close() error { return nil }
 
-// refusal refuses every event for good, one at a time.
+// refusal permanently rejects every event, one at a time.
 type refusal struct{}
 
 var errRefused = errors.New("400 Bad Request: the message has no such field")

@@ -16,20 +16,21 @@ type source struct {
 	took    time.Duration
 }
 
-// swarm is how many events the receiver appends at once while they come in swarms.
-const swarm = 64
+// burst is the number of events that the receiver appends at once when they arrive in
+// bursts.
+const burst = 64
 
 // fill appends n events.
 func (s *source) fill(n int) error {
-	for ; n > 0; n -= swarm {
-		if err := s.append(min(n, swarm)); err != nil {
+	for ; n > 0; n -= burst {
+		if err := s.append(min(n, burst)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// feed appends n events one by one, each when it is due, and seals the journal.
+// feed appends n events one by one, each at its time, and seals the journal.
 func (s *source) feed(n, rate int) error {
 	defer s.journal.Seal()
 	began := time.Now()

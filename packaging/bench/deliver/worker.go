@@ -31,15 +31,15 @@ import (
 
 const name = "bench"
 
-// A worker is one sink's, with what the daemon gives it.
+// A worker is the worker of one sink, with its dependencies.
 type worker struct {
 	*delivery.Worker
 	letters *deadletter.Box
-	timed   *timed // nil when nothing is
+	timed   *timed // nil if nothing is timed
 }
 
-// newWorker is all that knows how the daemon puts a worker together. What the task
-// does not say is as in the default configuration.
+// newWorker creates the worker as the daemon does. It is the only function that depends
+// on that. Options that the task omits have the values of the default configuration.
 func newWorker(t task, j *journal.Journal) (*worker, error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	s, err := newSink(t)
@@ -81,8 +81,8 @@ func (w *worker) run(ctx context.Context) error {
 	return w.letters.Close()
 }
 
-// fates returns how many events have found theirs.
-func (w *worker) fates() uint64 {
+// outcomes returns how many events have an outcome.
+func (w *worker) outcomes() uint64 {
 	s := w.State()
 	return s.Delivered + s.DeadLettered
 }
@@ -98,7 +98,7 @@ func decoder(journalID string) delivery.Decoder {
 	}
 }
 
-// envelopeOptions has templates as people write them.
+// envelopeOptions returns each envelope, with typical templates.
 func envelopeOptions(name string) envelope.Options {
 	switch name {
 	case "template":
@@ -110,7 +110,7 @@ func envelopeOptions(name string) envelope.Options {
 	return envelope.Options{Kind: envelope.Kind(name)}
 }
 
-// batchOf is the form of a batch that is possible.
+// batchOf returns the supported form of a batch.
 func batchOf(encoder event.Encoder) webhook.Batch {
 	if encoder.BatchContentType() == "" {
 		return webhook.Lines

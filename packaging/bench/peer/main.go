@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command peer is the other side of a sink in the benchmark: a process of its own,
-// so that what it takes is not counted as the daemon's. It takes everything and
-// keeps nothing.
+// Command peer is the other side of a sink in the benchmark. It is a separate process,
+// so its CPU time does not count as the daemon's. It accepts and discards all events.
 //
-// peer webhook answers each request by 204 when it has read the whole body; peer
-// socket PATH reads from a unix socket; peer confirm PATH reads lines there, and
-// confirms what has come by the id of the last event. It says where it is, and ends
-// with its standard input.
+// peer webhook answers each request with 204 after it has read the body; peer socket
+// PATH reads from a unix socket; peer confirm PATH reads lines there, and confirms them
+// by the id of the last event. It prints its address, and ends when its standard input
+// is closed.
 package main
 
 import (
@@ -60,7 +59,7 @@ func serveHTTP(l net.Listener) {
 	_ = server.Serve(l) // until the listener is closed
 }
 
-// each serves every connection by f until it fails.
+// each calls f for every connection, until f fails.
 func each(f func(net.Conn) error) func(net.Listener) {
 	return func(l net.Listener) {
 		for {
@@ -70,7 +69,7 @@ func each(f func(net.Conn) error) func(net.Listener) {
 			}
 			go func() {
 				defer conn.Close()
-				_ = f(conn) // the sink says what was not taken
+				_ = f(conn) // the sink reports events that were not accepted
 			}()
 		}
 	}
@@ -83,10 +82,10 @@ func discard(conn net.Conn) error {
 	return err
 }
 
-// idPrefix is how a line of the JSON envelope begins.
+// idPrefix is the start of a line of the JSON envelope.
 const idPrefix = `{"id":"`
 
-// confirm answers whenever it has read all that has come so far.
+// confirm answers whenever it has read all available lines.
 func confirm(conn net.Conn) error {
 	in := bufio.NewReaderSize(conn, readBytes)
 	for {

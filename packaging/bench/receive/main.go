@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command receive is the daemon's receive path as a program of the benchmark:
-// the real socket, inbox, receiver and journal, over NETLINK_USERSOCK. See
-// ../c/bench.h for how it talks to the driver.
+// Command receive is the daemon's receive path as a program of the benchmark: the real
+// socket, inbox, receiver and journal, over NETLINK_USERSOCK. It communicates with the
+// driver like ../c/bench.h.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// c/bench.h has the same.
+// c/bench.h has the same values.
 const (
 	family   = 28
 	group    = 29
@@ -72,8 +72,8 @@ func run(dir string, buffer int) (err error) {
 	return measure(to, func() error { return r.Run(ctx) })
 }
 
-// measure receives when the driver says so, until all that was received is
-// durable, and tells what it took.
+// measure receives when the driver requests it, until all received events are durable,
+// and prints the result.
 func measure(to sink, receive func() error) error {
 	fmt.Println("ready")
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
@@ -103,9 +103,10 @@ func cpuTime() (ns int64, err error) {
 	return t.Nano(), err
 }
 
-// newReceiver is all that knows how the daemon puts its receiver together.
+// newReceiver creates the receiver as the daemon does. It is the only function that
+// depends on that.
 func newReceiver(to receiver.Journal, buffer int, stop func()) (*receiver.Receiver, error) {
-	// Named at no time after this: the inbox of a benchmark has no successor.
+	// The file is removed below: no later process uses the inbox of a benchmark.
 	path := filepath.Join("/dev/shm", fmt.Sprintf("genltestd-bench-%d", os.Getpid()))
 	inbox, fresh, err := inbox.Open(path, genl.BatchBytes)
 	if err != nil {
@@ -125,7 +126,7 @@ func newReceiver(to receiver.Journal, buffer int, stop func()) (*receiver.Receiv
 	})
 }
 
-// kernel has one family, which is always there, and sockets of NETLINK_USERSOCK.
+// kernel has one family, which is always registered, and sockets of NETLINK_USERSOCK.
 type kernel struct{ stop func() }
 
 func (kernel) Resolve() (genl.Registry, error) {
@@ -140,7 +141,7 @@ func (k kernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.
 	return socket{s, k.stop}, report, err
 }
 
-// socket is the daemon's, and stops it at the end.
+// socket is the daemon's socket. It stops the receiver at the end.
 type socket struct {
 	*genl.EventSocket
 	stop func()
@@ -155,7 +156,7 @@ func (s socket) Receive(handle func([]genl.Message) error) error {
 	})
 }
 
-// A sink is where a program of the benchmark receives to.
+// A sink is the destination of received events.
 type sink interface {
 	receiver.Journal
 	Count() uint64
@@ -167,7 +168,7 @@ type counted struct{ *journal.Journal }
 
 func (c counted) Count() uint64 { return c.Stats().Count }
 
-// nowhere takes events as a journal does, and throws them away.
+// nowhere is a journal that discards events.
 type nowhere struct{ count, generation uint64 }
 
 func (n *nowhere) Append(generation uint64, _ time.Time, records [][]byte) error {
