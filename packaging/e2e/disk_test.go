@@ -19,7 +19,7 @@ const (
 	daemon   = "/usr/local/sbin/genltestd"
 )
 
-// useMemoryForTheSink keeps the sink's file away from the disk that is to fail.
+// useMemoryForTheSink moves the sink's file to another disk than the failing one.
 func useMemoryForTheSink(t *testing.T) {
 	t.Helper()
 	mount(t, filepath.Dir(eventFile), "-t", "tmpfs", "-o", "size=32m", "tmpfs")
@@ -34,7 +34,7 @@ func mount(t *testing.T, dir string, args ...string) {
 	t.Cleanup(func() { undo(t, "umount", dir) })
 }
 
-// undo runs a program when the test's context is over.
+// undo runs a program when the context of the test ends.
 func undo(t *testing.T, name string, args ...string) {
 	t.Helper()
 	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
@@ -42,7 +42,7 @@ func undo(t *testing.T, name string, args ...string) {
 	}
 }
 
-// loopDevice makes a block device of 64 MiB with an empty ext4.
+// loopDevice creates a block device of 64 MiB with an empty ext4.
 func loopDevice(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join("/run", strings.ReplaceAll(t.Name(), "/", "-"))
@@ -52,17 +52,16 @@ func loopDevice(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.Remove(file) })
 	command(t, "modprobe", "loop")
-	// All that is not a file's content at the beginning, the file system's journal too.
+	// All metadata is at the start of the device, including the journal of the file system.
 	command(t, "mkfs.ext4", "-q", "-b", "4096", "-J", "size=16", "-E", "packed_meta_blocks=1", file)
 	device := strings.TrimSpace(command(t, "losetup", "--find", "--show", file))
 	t.Cleanup(func() { undo(t, "losetup", "--detach", device) })
 	return device
 }
 
-// flakyDisk gives the journal a disk that can be told to fail all writes of what
-// is in files. The rest works: else ext4 would stop itself until it is unmounted.
-// The blocks of directories are among the files': the kernel's flusher must not
-// write them meanwhile.
+// flakyDisk mounts a disk for the journal on which writes of file contents can be made to fail.
+// Metadata stays writable: otherwise ext4 would stop until it is unmounted. Blocks of
+// directories are among those of files, so the kernel must not write them meanwhile.
 func flakyDisk(t *testing.T) (fail, mend func()) {
 	t.Helper()
 	device := loopDevice(t)
@@ -90,7 +89,7 @@ func flakyDisk(t *testing.T) (fail, mend func()) {
 	command(t, "dmsetup", "mknodes")
 	become := func(table string) {
 		t.Helper()
-		// The file system is not to be frozen: that would write, and wait, first.
+		// Freezing the file system would first write, and wait.
 		command(t, "dmsetup", "suspend", "--nolockfs", "--noflush", "flaky")
 		load := exec.CommandContext(t.Context(), "dmsetup", "load", "flaky")
 		load.Stdin = strings.NewReader(table)
@@ -111,8 +110,7 @@ func flakyDisk(t *testing.T) (fail, mend func()) {
 	return func() { become(fails) }, func() { become(works) }
 }
 
-// survive holds the daemon to what it promises when the journal's disk fails and
-// is well again.
+// survive checks the daemon's promises while the journal's disk fails and after it recovers.
 func survive(t *testing.T, yaml, reason string, fail, mend func()) {
 	t.Helper()
 	u := start(t, fileSink+yaml, "")
@@ -135,7 +133,7 @@ func survive(t *testing.T, yaml, reason string, fail, mend func()) {
 	u.eventually("the events before the fault", func() bool { return len(events(t)) == sent })
 
 	fail()
-	for range 20 { // of which some may come before the fault is seen
+	for range 20 { // some may arrive before the fault is detected
 		send(50)
 	}
 	u.eventually("not ready, with the reason", func() bool {
@@ -199,8 +197,8 @@ func TestDiskThatFailsWrites(t *testing.T) {
 	}
 }
 
-// TestDiskThatTurnsReadOnly: as the kernel does to a file system with errors.
-// "mount -o remount,ro" refuses while a file is open for writing.
+// TestDiskThatTurnsReadOnly uses sysrq, because "mount -o remount,ro" fails while a file is
+// open for writing. The kernel does the same to a file system with errors.
 func TestDiskThatTurnsReadOnly(t *testing.T) {
 	useMemoryForTheSink(t)
 	mount(t, stateDir, loopDevice(t))
@@ -212,8 +210,8 @@ func TestDiskThatTurnsReadOnly(t *testing.T) {
 	}
 	survive(t, "", "read-only file system", func() {
 		t.Helper()
-		t.Cleanup(mend)                      // also if the test ends early; before what start undoes
-		write(t, "/proc/sysrq-trigger", "u") // every disk
+		t.Cleanup(mend)                      // also if the test fails; before the cleanup of start
+		write(t, "/proc/sysrq-trigger", "u") // all disks
 		unit{t}.eventually("a read-only disk", func() bool {
 			return strings.Contains(command(t, "cat", "/proc/mounts"), " "+stateDir+" ext4 ro,")
 		})

@@ -2,9 +2,9 @@
 
 //go:build e2e
 
-// Package e2e tests the installed daemon as its systemd unit, on the real
-// module. It runs as root in the VM of packaging/vm and nowhere else: it starts
-// and stops units and rewrites /etc/genltestd.yaml.
+// Package e2e tests the installed daemon as a systemd unit with the real module. It must run as
+// root in the VM of packaging/vm, because it starts and stops units and overwrites
+// /etc/genltestd.yaml.
 package e2e
 
 import (
@@ -38,7 +38,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	// The one thing that tells the VM from a machine that somebody needs.
+	// Only the VM has this file. It protects machines in use.
 	if host, err := os.Hostname(); err != nil || host != "genltest-vm" {
 		fmt.Fprintf(os.Stderr, "these tests rewrite the system's configuration; run them by packaging/vm/vmexec, not on %q (%v)\n", host, err)
 		os.Exit(1)
@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// command runs a program and returns what it printed.
+// command runs a program and returns its output.
 func command(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
@@ -56,11 +56,10 @@ func command(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// unit is the service under test, freshly configured.
+// unit is the tested service with a new configuration.
 type unit struct{ t *testing.T }
 
-// start configures and starts the unit. dropIn holds further lines of its
-// [Service] section.
+// start configures and starts the unit. dropIn contains further lines of its [Service] section.
 func start(t *testing.T, yaml, dropIn string) unit {
 	t.Helper()
 	u := configure(t, yaml, dropIn)
@@ -82,8 +81,8 @@ func configure(t *testing.T, yaml, dropIn string) unit {
 		}
 	}
 	enable(t, true)
-	_ = exec.Command("systemctl", "clean", "--what=fdstore", "genltestd").Run() // what older systemd cannot keep
-	if _, err := os.Stat(ping); err == nil {                                    // its numbers begin again
+	_ = exec.Command("systemctl", "clean", "--what=fdstore", "genltestd").Run() // removes descriptors that older versions of systemd store
+	if _, err := os.Stat(ping); err == nil {                                    // its numbers start again
 		command(t, "rmmod", "genltest")
 		command(t, "modprobe", "genltest")
 	}
@@ -99,8 +98,8 @@ func configure(t *testing.T, yaml, dropIn string) unit {
 	return unit{t}
 }
 
-// enable makes the unit start at boot, or not. That and useDropIn reload the manager,
-// which takes seconds in a VM: they leave it out when nothing changes.
+// enable sets whether the unit starts at boot. enable and useDropIn reload the manager only after
+// a change, because this costs seconds in a VM.
 func enable(t *testing.T, on bool) {
 	t.Helper()
 	if is := exec.Command("systemctl", "--quiet", "is-enabled", "genltestd").Run() == nil; is == on {
@@ -109,7 +108,7 @@ func enable(t *testing.T, on bool) {
 	command(t, "systemctl", map[bool]string{true: "enable", false: "disable"}[on], "genltestd")
 }
 
-// useDropIn makes text the unit's drop-in.
+// useDropIn sets the contents of the unit's drop-in.
 func useDropIn(t *testing.T, text string) {
 	t.Helper()
 	if err := os.MkdirAll(dropIns, 0o755); err != nil {
@@ -163,7 +162,7 @@ func get(path string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// metric returns -1 while there is none.
+// metric returns the value of a metric, or -1 if it does not exist.
 func metric(name string) float64 {
 	_, body := get("/metrics")
 	for text := range strings.Lines(body) {
@@ -195,7 +194,7 @@ func events(t *testing.T) []event {
 	var list []event
 	for line := range strings.Lines(string(text)) {
 		if !strings.HasSuffix(line, "\n") {
-			break // being written
+			break // still being written
 		}
 		var e event
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
@@ -237,7 +236,7 @@ func TestEventsReachTheSinkAndTheCounters(t *testing.T) {
 		"genltestd_subscribed":                                  1,
 		"genltestd_receive_buffer_bytes":                        128 << 20, // forced: twice the default
 	} {
-		// The file is written before it is forced to disk, and counted after.
+		// The file is synced after the write, and counted after that.
 		u.eventually(fmt.Sprintf("%s is %v", name, want), func() bool { return metric(name) == want })
 	}
 }
@@ -246,7 +245,7 @@ func TestDefaultConfigurationWritesToTheJournal(t *testing.T) {
 	u := start(t, "", "")
 	write(t, ping, "to the journal")
 	u.eventually("the event in the journal", func() bool { return strings.Contains(u.journal("-o", "cat"), `"message":"to the journal"`) })
-	// Log lines carry their priority and no time of their own.
+	// Log lines contain their priority and no time.
 	warnings := u.journal("-o", "cat", "-p", "warning")
 	infos := u.journal("-o", "cat")
 	if warnings != "" && strings.Contains(warnings, "msg=subscribed") {
@@ -359,7 +358,7 @@ func TestInvalidConfigurationIsNamedWithPlaceAndRemedy(t *testing.T) {
 	if err := exec.Command("systemctl", "start", "genltestd").Run(); err == nil {
 		t.Fatal("the unit started")
 	}
-	// Under a failed unit systemd would close the stored socket.
+	// When a unit fails, systemd closes the stored socket.
 	u.eventually("another try", func() bool { return u.property("NRestarts") != "0" })
 	if got := u.property("ActiveState"); got != "activating" {
 		t.Errorf("state = %s", got)
@@ -383,7 +382,7 @@ func TestSinkThatCannotBeOpenedKeepsNoOtherFromWorking(t *testing.T) {
 	}
 }
 
-// smallDisk gives the sink's file a disk of 64 KiB, until enlarge is called.
+// smallDisk moves the sink's file to a disk of 64 KiB, until enlarge is called.
 func smallDisk(t *testing.T) (enlarge func()) {
 	t.Helper()
 	dir := filepath.Dir(eventFile)
@@ -391,7 +390,7 @@ func smallDisk(t *testing.T) (enlarge func()) {
 		t.Fatal(err)
 	}
 	command(t, "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", dir)
-	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() }) // the next test would fail
+	t.Cleanup(func() { _ = exec.Command("umount", "-l", dir).Run() }) // otherwise the next test fails
 	return func() {
 		t.Helper()
 		command(t, "mount", "-o", "remount,size=10m", dir)
@@ -431,7 +430,7 @@ func TestKilledDaemonDeliversWhatItHadReceived(t *testing.T) {
 	seen := map[string]bool{}
 	for i, e := range wholeEvents(t) {
 		if seen[e.ID] {
-			continue // at most the batch at hand is repeated, with its ids
+			continue // the last batch may be repeated, with the same ids
 		}
 		seen[e.ID] = true
 		if e.KernelSeq == 0 {
@@ -443,7 +442,7 @@ func TestKilledDaemonDeliversWhatItHadReceived(t *testing.T) {
 	}
 }
 
-// wholeEvents leaves out a line that a kill has torn.
+// wholeEvents omits a line that a kill has truncated.
 func wholeEvents(t *testing.T) []event {
 	t.Helper()
 	text, err := os.ReadFile(eventFile)

@@ -22,7 +22,7 @@ import (
 
 const (
 	journaldSink = "sinks:\n- name: journal\n  journald:\n    identifier: test-events\n    fields: [{name: SITE, value: berlin}]\n"
-	// Without the unit's own limit this one would drop nearly all.
+	// Without the unit's own limit, this one would drop nearly all entries.
 	tightJournald  = "[Journal]\nRuntimeMaxUse=64M\nRuntimeKeepFree=1M\nRateLimitIntervalSec=1h\nRateLimitBurst=20\n"
 	journaldDropIn = "/run/systemd/journald.conf.d/test.conf"
 	sendBuffer     = "/proc/sys/net/core/wmem_default"
@@ -34,7 +34,7 @@ func entries(t *testing.T) []map[string]string {
 	return sinktest.ParseJournal(t, []byte(out))
 }
 
-// restartJournald has it read its configuration.
+// restartJournald makes journald read its configuration.
 func restartJournald(t *testing.T, conf string) {
 	t.Helper()
 	if err := os.MkdirAll("/run/systemd/journald.conf.d", 0o755); err != nil {
@@ -46,7 +46,7 @@ func restartJournald(t *testing.T, conf string) {
 	}
 }
 
-// useSmallDatagrams makes an entry with a long text too large for one.
+// useSmallDatagrams limits datagrams, so that an entry with a long text does not fit into one.
 func useSmallDatagrams(t *testing.T) {
 	t.Helper()
 	size, err := os.ReadFile(sendBuffer)
@@ -57,8 +57,7 @@ func useSmallDatagrams(t *testing.T) {
 	t.Cleanup(func() { write(t, sendBuffer, string(size)) })
 }
 
-// hostileTexts are written without a newline at the end, which the module takes
-// off.
+// hostileTexts are written without a final newline, because the module removes it.
 func hostileTexts() []string {
 	texts := []string{
 		"plain", "two\nlines", "\nMESSAGE=forged\nPRIORITY=0", "\x1b[2J\x1b]0;x\a", "\xff\xfe", "caf\xc3\xa9", "%n%s%x",
@@ -150,8 +149,8 @@ func checkFields(t *testing.T, u unit, e map[string]string) {
 	}
 }
 
-// What lies in the queue of journald's socket outlives journald; the one entry that
-// it was at does not outlive its kill.
+// The queue of journald's socket survives a kill of journald. Only the entry that it was
+// processing is lost.
 func TestJournaldKilledUnderLoadLosesOneEntryAtMost(t *testing.T) {
 	u := start(t, strings.Replace(journaldSink, "test-events", "test-kill", 1), "")
 	restartJournald(t, tightJournald)
@@ -161,7 +160,7 @@ func TestJournaldKilledUnderLoadLosesOneEntryAtMost(t *testing.T) {
 	kills := rounds(3, 30)
 	for range kills {
 		before := journaldPID(t)
-		command(t, "systemctl", "reset-failed", "systemd-journald") // or its start limit is reached
+		command(t, "systemctl", "reset-failed", "systemd-journald") // to stay within the start limit
 		command(t, "systemctl", "kill", "-s", "KILL", "systemd-journald")
 		u.eventually("another journald", func() bool { now := journaldPID(t); return now != before && now != "0" })
 	}

@@ -10,8 +10,7 @@ import (
 	"testing"
 )
 
-// TestDrainLongerThanTimeoutStopSec: the drain goes on to its end, and the unit does not
-// fail.
+// TestDrainLongerThanTimeoutStopSec checks that the drain completes and the unit does not fail.
 func TestDrainLongerThanTimeoutStopSec(t *testing.T) {
 	u := start(t, "shutdown: {drain: 8s}\nsinks:\n- name: slow\n  attempt_timeout: 30s\n  exec: {argv: [/bin/sleep, \"60\"], timeout: 25s}\n", "TimeoutStopSec=2s")
 	write(t, ping, "x")
@@ -25,8 +24,8 @@ func TestDrainLongerThanTimeoutStopSec(t *testing.T) {
 	}
 }
 
-// TestAProgramThatTheKernelKillsForItsMemoryEndsNotTheDaemon: the unit has a limit, and the
-// program takes all of it until the file fits is there.
+// TestAProgramThatTheKernelKillsForItsMemoryEndsNotTheDaemon sets a memory limit on the unit. The
+// program allocates all of it until the file fits exists.
 func TestAProgramThatTheKernelKillsForItsMemoryEndsNotTheDaemon(t *testing.T) {
 	const fits = "/run/genltestd-fits"
 	t.Cleanup(func() { os.Remove(fits) })

@@ -42,7 +42,7 @@ func TestSystemctlReloadTellsTheOutcome(t *testing.T) {
 	if status := u.property("StatusText"); !strings.HasPrefix(status, "RELOAD FAILED: "+fault+"; subscribed to ") {
 		t.Errorf("status %q", status)
 	}
-	if log := u.journal("-o", "cat"); strings.Count(log, "/etc/genltestd.yaml:5:17: sinks[1].fiel: unknown key; did you mean") < 2 { // of the daemon, and of the client
+	if log := u.journal("-o", "cat"); strings.Count(log, "/etc/genltestd.yaml:5:17: sinks[1].fiel: unknown key; did you mean") < 2 { // in the log of the daemon, and from the client
 		t.Errorf("the log does not name the fault:\n%s", log)
 	}
 	if got := u.property("ActiveState") + "/" + u.property("SubState"); got != "active/running" {
@@ -63,10 +63,10 @@ func TestSystemctlReloadTellsTheOutcome(t *testing.T) {
 	}
 }
 
-// A changing configuration has sinks that stay, in part or as a whole, and others that
-// come and go.
+// A changing configuration contains sinks that stay, sinks that change, and sinks that are added
+// and removed.
 type changing struct {
-	url, taken string // of the webhooks; an address that somebody has
+	url, taken string // URL of the webhooks, and an address in use
 }
 
 func (c changing) yaml(i int) string {
@@ -85,7 +85,7 @@ func (c changing) yaml(i int) string {
 
 const extras = 3
 
-// faulty is a configuration that must not be used, in one of several ways.
+// faulty returns a configuration that must be rejected, for one of several reasons.
 func (c changing) faulty(i int) string {
 	good := c.yaml(i)
 	return []string{
@@ -99,7 +99,7 @@ func (c changing) faulty(i int) string {
 	}[i%7]
 }
 
-// connections counts those that a server has.
+// connections returns the number of connections to a server.
 type connections struct {
 	mu   sync.Mutex
 	open map[net.Conn]bool
@@ -147,7 +147,7 @@ func TestReloadUnderLoadLosesNothing(t *testing.T) {
 	for _, sink := range sinks {
 		u.eventually(sink+" is at work", func() bool { return metric(`genltestd_sink_events_delivered_total{sink="`+sink+`"}`) > 0 })
 	}
-	if err := reload(whole); err != nil { // it connects
+	if err := reload(whole); err != nil { // opens the connection
 		t.Fatal(err)
 	}
 	goroutines, files := metric("go_goroutines"), metric("process_open_fds")

@@ -16,16 +16,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A load sends events until it is ended.
+// A load sends events until end is called.
 type load struct {
 	t    *testing.T
 	cmd  *exec.Cmd
-	stop string // a file
+	stop string // path of a file that ends the load
 	sent bytes.Buffer
 }
 
-// startLoad sends a volley, and another, with short pauses. A shell does it: the
-// signals that Go's runtime sends itself would end a burst half-way.
+// startLoad sends volleys with short pauses. A shell sends them, because the signals of Go's
+// runtime would interrupt a burst.
 func startLoad(t *testing.T) *load {
 	t.Helper()
 	l := &load{t: t, stop: filepath.Join(t.TempDir(), "stop")}
@@ -34,14 +34,14 @@ func startLoad(t *testing.T) *load {
 	if err := l.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { // a test that has failed has not ended it
-		_ = os.WriteFile(l.stop, nil, 0o600) // then the next test says so
-		l.cmd.Wait()                         // it has ended, or does now
+	t.Cleanup(func() { // a failed test may not have ended it
+		_ = os.WriteFile(l.stop, nil, 0o600) // a failure appears in the next test
+		l.cmd.Wait()                         // it ends now at the latest
 	})
 	return l
 }
 
-// end returns how many events were sent.
+// end stops the load and returns the number of sent events.
 func (l *load) end() (sent int) {
 	l.t.Helper()
 	write(l.t, l.stop, "")
@@ -55,8 +55,7 @@ func (l *load) end() (sent int) {
 	return sent
 }
 
-// counted waits until every event is received or lost, and returns how many are
-// either.
+// counted waits until every event is received or lost, and returns both numbers.
 func (u unit) counted(sent int) (received int, lost map[string]int) {
 	u.t.Helper()
 	var sum int
@@ -75,8 +74,7 @@ func (u unit) counted(sent int) (received int, lost map[string]int) {
 	return received, lost
 }
 
-// accounted waits until every event is received or lost, and in the sink's file.
-// It returns how many were lost.
+// accounted waits until every event is lost or in the sink's file, and returns how many are lost.
 func (u unit) accounted(sent int) (lost int) {
 	u.t.Helper()
 	received, byReason := u.counted(sent)
@@ -94,7 +92,7 @@ func (u unit) accounted(sent int) (lost int) {
 			continue
 		}
 		if seq, again := byID[e.ID]; again {
-			if seq != e.KernelSeq { // a kill may repeat the batch at hand, with its ids
+			if seq != e.KernelSeq { // a kill may repeat the last batch, with the same ids
 				u.t.Errorf("%s is event %d and event %d", e.ID, seq, e.KernelSeq)
 			}
 			continue
@@ -111,7 +109,7 @@ func (u unit) accounted(sent int) (lost int) {
 	return lost
 }
 
-// rounds is how often a fault is repeated.
+// rounds is the number of repetitions of a fault.
 func rounds(short, long int) int {
 	if os.Getenv("GENLTESTD_SOAK") != "" {
 		return long
@@ -119,7 +117,7 @@ func rounds(short, long int) int {
 	return short
 }
 
-// untilRestarted waits for the unit's next process.
+// untilRestarted waits for the next process of the unit.
 func (u unit) untilRestarted(before string) {
 	u.t.Helper()
 	u.eventually("another process", func() bool {
@@ -141,16 +139,16 @@ func TestKillUnderLoadLosesNothing(t *testing.T) {
 	}
 }
 
-// A kill also hits the start of the daemon, where it takes over what the last
-// process has left. The buffer holds what is multicast during one loop; after it a
-// process lives until it has received that.
+// A kill also hits the start of the daemon, while it processes the data of the previous process.
+// The buffer has room for the events of one loop; after that, a process runs until it has
+// received them.
 func TestCrashLoopUnderLoadLosesNothing(t *testing.T) {
 	u := start(t, fileSink, "RestartSec=1ms")
 	sent := 0
 	for range rounds(1, 10) {
 		l := startLoad(t)
 		for i := range 30 {
-			_ = exec.Command("systemctl", "kill", "-s", "KILL", "genltestd").Run() // there may be no process now
+			_ = exec.Command("systemctl", "kill", "-s", "KILL", "genltestd").Run() // the process may not exist
 			time.Sleep(time.Duration(i%10) * 20 * time.Millisecond)
 		}
 		sent += l.end()
@@ -176,7 +174,7 @@ func TestRestartUnderLoadLosesNothing(t *testing.T) {
 	}
 }
 
-// As a package does: the new files, then one restart of the unit.
+// A package upgrade replaces the files and restarts the unit once.
 func TestUpgradeUnderLoadLosesNothing(t *testing.T) {
 	u := start(t, fileSink, "")
 	l := startLoad(t)
@@ -194,7 +192,7 @@ func TestInvalidConfigurationUnderLoadLosesNothing(t *testing.T) {
 	u := start(t, fileSink, "")
 	l := startLoad(t)
 	write(t, configFile, "sinks: 1\n")
-	_ = exec.Command("systemctl", "restart", "genltestd").Run() // fails, as it should
+	_ = exec.Command("systemctl", "restart", "genltestd").Run() // must fail
 	u.eventually("several tries", func() bool { return u.property("NRestarts") >= "3" })
 	write(t, configFile, fileSink)
 	u.eventually("a start", func() bool { return metric("genltestd_subscribed") == 1 })
@@ -203,7 +201,7 @@ func TestInvalidConfigurationUnderLoadLosesNothing(t *testing.T) {
 	}
 }
 
-// As whoever replaces the files of the daemon by hand does.
+// A manual upgrade replaces the files of the daemon first.
 func TestStopAndStartUnderLoadLosesNothing(t *testing.T) {
 	u := start(t, fileSink, "")
 	if u.property("FileDescriptorStorePreserve") != "yes" {
@@ -223,8 +221,7 @@ func TestStopAndStartUnderLoadLosesNothing(t *testing.T) {
 	}
 }
 
-// Of a unit that is not enabled, systemd forgets all when it stops, of whatever
-// version it is.
+// When a unit that is not enabled stops, all versions of systemd remove its descriptors.
 func TestStoppedDaemonCountsWhatItMissed(t *testing.T) {
 	u := start(t, fileSink, "")
 	enable(t, false)
@@ -245,7 +242,7 @@ func TestReloadWhileStoppedIsCounted(t *testing.T) {
 	u := start(t, fileSink, "")
 	write(t, burst, "100 x\n")
 	u.eventually("the events", func() bool { return metric("genltestd_events_received_total") == 100 })
-	// Killed, so that the socket is stored while the module is loaded anew.
+	// A kill keeps the socket stored while the module is reloaded.
 	useDropIn(t, "[Service]\nRestartSec=5s\n")
 	command(t, "systemctl", "kill", "-s", "KILL", "genltestd")
 	command(t, "rmmod", "genltest")
@@ -259,8 +256,8 @@ func TestReloadWhileStoppedIsCounted(t *testing.T) {
 	}
 }
 
-// A stopped process makes the buffer overrun while the kernel notifies of reloads:
-// what it drops then are not events alone.
+// While the process is stopped, the buffer overruns. The kernel then also drops notifications
+// of module reloads.
 func TestOverrunAtAReloadIsCountedExactly(t *testing.T) {
 	for name, loaded := range map[string]bool{"subscribed": true, "away": false} {
 		t.Run(name, func(t *testing.T) {
@@ -283,7 +280,7 @@ func TestOverrunAtAReloadIsCountedExactly(t *testing.T) {
 			u.eventually("that it follows", func() bool {
 				return metric("genltestd_events_lost_total{reason=\"kernel_buffer\"}") > 0 && metric("genltestd_subscribed") == 1
 			})
-			time.Sleep(5 * time.Second) // a lost notification is found out
+			time.Sleep(5 * time.Second) // until the daemon detects a lost notification
 			write(t, ping, "after")
 			received, got := u.counted(5301)
 			want := map[string]int{"kernel_buffer": 5001 - received, "not_subscribed": 300, "unexplained": 0}

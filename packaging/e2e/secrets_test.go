@@ -20,13 +20,13 @@ import (
 	"github.com/genltestd/genltestd/packaging/canary"
 )
 
-// A gate is a receiver that wants to know who sends. While it is shut it refuses, and
-// sends back what it was told.
+// A gate is a receiver that requires a token. While it is closed, it refuses requests and sends
+// their tokens back.
 type gate struct {
 	mu   sync.Mutex
 	shut bool
-	told []string // who it was the last time
-	open int      // requests that it has taken
+	told []string // tokens of the last request
+	open int      // number of accepted requests
 }
 
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -68,9 +68,9 @@ func writeSecret(t *testing.T, path, text string) {
 	t.Cleanup(func() { os.Remove(path) })
 }
 
-// The credentials are those of systemd, one of them encrypted; the daemon's user can
-// read none of their files. One that was rotated is used after a restart, one in a file
-// at once. None shows anywhere, nor in a core file.
+// The secrets are systemd credentials, one of them encrypted, which the daemon's user cannot
+// read from their files. A rotated credential is used after a restart, a rotated file at
+// once. No secret appears in any output or in a core file.
 func TestCredentialsReachTheReceiverAndNobodyElse(t *testing.T) {
 	var all []canary.Canary
 	plant := func(name string) string {
@@ -130,7 +130,7 @@ sinks:
 	command(t, "systemctl", "restart", "genltestd")
 	deliver([]string{"Bearer " + rotated, key}, []string{"Bearer " + fileRotated, ""})
 
-	// A process that dumps no core may still look at itself, and so bind the socket.
+	// A process with core dumps disabled can still access its own memory, and so bind the socket.
 	u.eventually("every sink works", func() bool { code, _ := get("/readyz"); return code == http.StatusOK })
 	if _, err := os.Stat("/run/genltestd/events.sock"); err != nil {
 		t.Error(err)
@@ -151,8 +151,8 @@ sinks:
 	u.searchFor(canary.NewFinder(all...))
 }
 
-// dumpCores has the kernel write core files where the daemon may write, and proves it.
-// The directory is there since the daemon was started.
+// dumpCores makes the kernel write core files to a directory where the daemon may write, and
+// checks that it does. The directory exists since the start of the daemon.
 func dumpCores(t *testing.T) {
 	t.Helper()
 	const pattern = "/proc/sys/kernel/core_pattern"
@@ -162,7 +162,7 @@ func dumpCores(t *testing.T) {
 	}
 	write(t, pattern, cores+"%p")
 	t.Cleanup(func() { write(t, pattern, string(before)) })
-	_ = exec.Command("sh", "-c", "ulimit -c unlimited; kill -ABRT $$").Run() // it is aborted
+	_ = exec.Command("sh", "-c", "ulimit -c unlimited; kill -ABRT $$").Run() // aborts itself
 	found := coreFiles(t)
 	if found == nil {
 		t.Fatal("the kernel writes no core files")
@@ -181,7 +181,7 @@ func coreFiles(t *testing.T) []string {
 	return found
 }
 
-// searchFor looks everywhere for canaries.
+// searchFor searches all outputs for canaries.
 func (u unit) searchFor(f *canary.Finder) {
 	u.t.Helper()
 	shown := map[string]string{

@@ -20,11 +20,11 @@ import (
 	"time"
 )
 
-// A taker is the other side of a sink: it notes the ids of what it has taken.
+// A taker is the server of a sink. It stores the ids of the events that it accepts.
 type taker struct {
 	mu    sync.Mutex
 	ids   []string
-	hangs chan struct{} // not nil: nothing is answered until it is closed
+	hangs chan struct{} // if not nil, requests wait until it is closed
 }
 
 func (k *taker) take(ids ...string) {
@@ -39,7 +39,7 @@ func (k *taker) taken() []string {
 	return append([]string(nil), k.ids...)
 }
 
-// ServeHTTP takes a batch as a webhook's receiver does.
+// ServeHTTP accepts a batch of a webhook.
 func (k *taker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if k.hangs != nil {
 		select {
@@ -58,7 +58,7 @@ func (k *taker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveLines takes events from a stream socket and confirms each by its id.
+// serveLines accepts events from a stream socket and confirms each by its id.
 func (k *taker) serveLines(listener net.Listener) {
 	for {
 		conn, err := listener.Accept()
@@ -81,7 +81,7 @@ func (k *taker) serveLines(listener net.Listener) {
 	}
 }
 
-// fileIDs are those of the events in a file of JSON lines.
+// fileIDs returns the ids of the events in a file of JSON lines.
 func fileIDs(t *testing.T, path string) (ids []string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -98,8 +98,8 @@ func fileIDs(t *testing.T, path string) (ids []string) {
 	return ids
 }
 
-// wantAll checks that ids has each of want, in order but for what came again, and
-// returns how many came again.
+// wantAll requires that ids contains all of want in order, ignoring repetitions, and returns the
+// number of repetitions.
 func wantAll(t *testing.T, sink string, want, ids []string) (again int) {
 	t.Helper()
 	place := make(map[string]int, len(want))
@@ -125,7 +125,7 @@ func wantAll(t *testing.T, sink string, want, ids []string) (again int) {
 	return again
 }
 
-// takeDatagrams takes syslog messages, which have the id among their structured data.
+// takeDatagrams accepts syslog messages, whose structured data contains the id.
 func (k *taker) takeDatagrams(conn *net.UnixConn) {
 	for buf := make([]byte, 64<<10); ; {
 		n, err := conn.Read(buf)
@@ -140,15 +140,15 @@ func (k *taker) takeDatagrams(conn *net.UnixConn) {
 }
 
 const (
-	streamSocket = "/run/genltest-e2e.stream" // not below /tmp: the unit has its own
+	streamSocket = "/run/genltest-e2e.stream" // not below /tmp, because the unit has its own /tmp
 	syslogSocket = "/run/genltest-e2e.syslog"
 	programIDs   = "/var/log/genltestd/program.ids"
 )
 
-// listenFor makes a socket that the daemon's user may write to.
+// listenFor creates a socket that the daemon's user may write to.
 func listenFor[L interface{ Close() error }](t *testing.T, path string, listen func(network string, address *net.UnixAddr) (L, error), network string) L {
 	t.Helper()
-	os.Remove(path) // an earlier run may have left it
+	os.Remove(path) // may exist after an earlier run
 	l, err := listen(network, &net.UnixAddr{Name: path, Net: network})
 	if err == nil {
 		err = os.Chmod(path, 0o666)
@@ -160,16 +160,15 @@ func listenFor[L interface{ Close() error }](t *testing.T, path string, listen f
 	return l
 }
 
-// Each sink has each event, in order; what came again is bounded by a batch for each
-// kill, and nothing came again in the file. Two sinks are slow here, and get every
-// twentieth event.
+// Each sink receives each event in order. Each kill repeats at most a batch, and nothing in the
+// file. Two slow sinks receive every twentieth event.
 func TestKillWithEverySinkLosesNothing(t *testing.T) {
 	web, sock, log := &taker{}, &taker{}, &taker{}
 	server := httptest.NewServer(web)
 	defer server.Close()
 	go sock.serveLines(listenFor(t, streamSocket, net.ListenUnix, "unix"))
 	go log.takeDatagrams(listenFor(t, syslogSocket, net.ListenUnixgram, "unixgram"))
-	os.Remove(programIDs) // an earlier run may have left it
+	os.Remove(programIDs) // may exist after an earlier run
 	const batch = 50
 	u := start(t, fmt.Sprintf(`sinks:
 - {name: archive, batch_events: %[1]d, file: {path: %[2]s}}
@@ -223,7 +222,7 @@ func TestKillWithEverySinkLosesNothing(t *testing.T) {
 	}
 }
 
-// The others and the receiver do not notice.
+// The other sinks and the receiver are not affected.
 func TestASinkThatHangsIsNoticedByNobodyElse(t *testing.T) {
 	hung, fine := &taker{hangs: make(chan struct{})}, &taker{}
 	bad, good := httptest.NewServer(hung), httptest.NewServer(fine)
@@ -244,7 +243,7 @@ func TestASinkThatHangsIsNoticedByNobodyElse(t *testing.T) {
 		time.Sleep(time.Second)
 		rss := residentBytes(t, u.property("MainPID"))
 		if i == 3 {
-			first = rss // the buffers of eight sinks are there
+			first = rss // includes the buffers of eight sinks
 		}
 		most = max(most, rss)
 	}
