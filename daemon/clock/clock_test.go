@@ -228,7 +228,7 @@ func TestABootThatWasNeverSynchronisedTellsNothingOfTheTimeSwitchedOff(t *testin
 	}
 }
 
-func TestWhatIsOlderThanTheFileBeginsToAgeWithIt(t *testing.T) {
+func TestTimesBeforeTheFileAgeFromItsCreation(t *testing.T) {
 	m := newMachine(t)
 	before := m.wall()
 	m.pass(100 * time.Hour)

@@ -193,9 +193,9 @@ func TestEachErrorPathShowsUntilProgressHealsIt(t *testing.T) {
 				if !p.replay && !p.idle {
 					f.append(t, 3)
 				}
-				f.lookFor(10 * time.Second)
+				f.observe(10 * time.Second)
 				if p.hangs {
-					f.lookFor(5 * time.Minute)
+					f.observe(5 * time.Minute)
 				}
 				f.wantFaults(t, p.reason)
 				if n := strings.Count(f.log.String(), p.log); n == 0 || n > 5 {
@@ -205,11 +205,11 @@ func TestEachErrorPathShowsUntilProgressHealsIt(t *testing.T) {
 				close(hung)
 				s.answers(nil)
 				b.mend()
-				f.lookFor(time.Minute)
+				f.observe(time.Minute)
 				if p.needsEvent {
 					f.append(t, 1)
 				}
-				f.lookFor(time.Minute)
+				f.observe(time.Minute)
 				f.wantFaults(t)
 				if !strings.Contains(f.log.String(), "delivery works again") {
 					t.Errorf("the log does not contain the end of the fault:\n%s", f.log)
@@ -227,8 +227,8 @@ func TestEachErrorPathShowsUntilProgressHealsIt(t *testing.T) {
 	}
 }
 
-// lookFor lets time pass and calls State regularly, as the status line does.
-func (f fixture) lookFor(d time.Duration) {
+// observe lets time pass and calls State regularly, as the status line does.
+func (f fixture) observe(d time.Duration) {
 	for range 20 {
 		time.Sleep(d / 20)
 		f.State()
@@ -277,7 +277,7 @@ func (f fixture) wantFaults(t *testing.T, reasons ...string) {
 func TestASinkWithoutEventsIsHealthy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, open(t, 1<<20), nil, &target{})
-		f.lookFor(24 * time.Hour)
+		f.observe(24 * time.Hour)
 		f.wantFaults(t)
 		f.stop()
 		f.end(t)
@@ -300,7 +300,7 @@ func TestARefusedEventAmongManyIsNoFaultOfTheSink(t *testing.T) {
 				f := start(t, open(t, 1<<20), nil, s)
 				for range 100 {
 					f.append(t, 1)
-					f.lookFor(10 * time.Second)
+					f.observe(10 * time.Second)
 					f.wantFaults(t)
 				}
 				if strings.Contains(f.log.String(), "every recent event") {
@@ -319,7 +319,7 @@ func TestASinkThatBeginsToRefuseEverythingIsUnhealthySoon(t *testing.T) {
 		f := start(t, open(t, 1<<20), nil, s)
 		for n := 1; n <= 21; n++ {
 			f.append(t, 1)
-			f.lookFor(time.Minute)
+			f.observe(time.Minute)
 			if 10+badStreak <= n && n <= 20 {
 				f.wantFaults(t, metrics.FaultRefused)
 			} else {
@@ -337,12 +337,12 @@ func TestAChangeForgetsTheRefusalsOfTheOldSinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, open(t, 1<<20), nil, &target{answer: failing(sink.Permanent(errPoison))})
 		f.append(t, 3)
-		f.lookFor(time.Second)
+		f.observe(time.Second)
 		f.wantFaults(t, metrics.FaultRefused)
 		route := f.route
 		route.Sinks = []sink.Sink{&target{}}
 		<-f.Change(route, time.Second)
-		f.lookFor(time.Second)
+		f.observe(time.Second)
 		f.wantFaults(t)
 		f.stop()
 		f.end(t)
@@ -351,7 +351,7 @@ func TestAChangeForgetsTheRefusalsOfTheOldSinks(t *testing.T) {
 
 // One of several senders may fail while the others deliver. Their successes must neither
 // hide its fault nor make it flap.
-func TestALaneThatFailsIsNotHiddenByOthers(t *testing.T) {
+func TestASenderThatFailsIsNotHiddenByOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad := &target{answer: failing(errDown)}
 		f := start(t, open(t, 1<<20), nil, bad, &target{}, &target{})
@@ -366,7 +366,7 @@ func TestALaneThatFailsIsNotHiddenByOthers(t *testing.T) {
 			t.Errorf("the log contains a recovery %d times:\n%s", n, f.log)
 		}
 		bad.answers(nil)
-		f.lookFor(time.Minute)
+		f.observe(time.Minute)
 		f.wantFaults(t)
 		f.stop()
 		f.end(t)

@@ -77,7 +77,7 @@ func TestPoisonedEventsGoToTheDeadLettersAndAllOthersArrive(t *testing.T) {
 	}
 }
 
-func TestADeadLetterSaysWhatWhyAndWhen(t *testing.T) {
+func TestADeadLetterContainsDataReasonAndTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: func([]event.Event) (int, error) { return 0, errDown }}
 		f := start(t, open(t, 1<<20), nil, s)
@@ -154,7 +154,7 @@ func TestNothingIsDeliveredTwiceWhileTheDeadLettersCannotBeKept(t *testing.T) {
 
 // A file sink that receives another attempt treats everything before it as counted, and
 // cannot recognize it after a restart of the process.
-func TestWhatWasTakenIsCountedBeforeTheNextAttempt(t *testing.T) {
+func TestAcceptedEventsAreCountedBeforeTheNextAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := open(t, 1<<20)
 		fixture{j: j, gen: new(uint64)}.append(t, 20)

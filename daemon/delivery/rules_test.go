@@ -65,7 +65,7 @@ func TestAnEventWhoseRuleFailsIsDeliveredAndCounted(t *testing.T) {
 }
 
 // With the real rules one third of the events passes. A summary reports the others once.
-func TestSuppressedEventsAreToldOfInTime(t *testing.T) {
+func TestSuppressedEventsAreReportedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		compiled, err := match.Compile(match.Options{RateLimit: match.RateLimit{Events: 10, Per: time.Hour}})
 		if err != nil {

@@ -28,7 +28,7 @@ func (r watched) Commit(last journal.Record) error {
 	return r.Reader.Commit(last)
 }
 
-func TestWithSeveralLanesTheCursorWaitsForTheSlowest(t *testing.T) {
+func TestWithSeveralSendersTheCursorWaitsForTheSlowest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		taken := map[uint64]bool{}

@@ -132,7 +132,7 @@ func TestASinkThatFailsIsChangedAtOnce(t *testing.T) {
 	})
 }
 
-func TestSinksThatBothWaysHaveStayOpen(t *testing.T) {
+func TestSinksOfBothRoutesStayOpen(t *testing.T) {
 	kept, left := &target{}, &target{}
 	f := start(t, open(t, 1<<20), nil, kept, left)
 	f.append(t, 5)
@@ -146,7 +146,7 @@ func TestSinksThatBothWaysHaveStayOpen(t *testing.T) {
 	wantOnce(t, []*target{kept, left}, 10)
 }
 
-func TestChangesThatAreOvertakenAreGivenUp(t *testing.T) {
+func TestAChangeThatIsReplacedIsAbandoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, overtaken, last := &target{block: true}, &target{}, &target{}
 		f := start(t, open(t, 1<<20), nil, first)
@@ -168,7 +168,7 @@ func TestChangesThatAreOvertakenAreGivenUp(t *testing.T) {
 	})
 }
 
-func TestAWorkerThatStopsHandsBackWhatItHas(t *testing.T) {
+func TestAStoppedWorkerLeavesUndeliveredEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		some := &target{answer: func(events []event.Event) (int, error) {
 			n := slices.IndexFunc(events, func(e event.Event) bool { return e.Seq > 4 })
@@ -195,7 +195,7 @@ func TestAWorkerThatStopsHandsBackWhatItHas(t *testing.T) {
 }
 
 // Replaced rules must report what they suppressed.
-func TestRulesThatAreReplacedTellWhatTheySuppressed(t *testing.T) {
+func TestReplacedRulesReportWhatTheySuppressed(t *testing.T) {
 	unreported := uint64(0)
 	old := &rules{
 		evaluate: func(*event.Event) (match.Verdict, error) { unreported++; return match.SampledOut, nil },
@@ -228,7 +228,7 @@ func TestRulesThatAreReplacedTellWhatTheySuppressed(t *testing.T) {
 
 // The letters of refused events could not be written, and the sink accepted later events.
 // The next session must write the letters and must not deliver the later events again.
-func TestLettersThatAreOwedAreHandedOver(t *testing.T) {
+func TestUnpersistedLettersPassToTheNextSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		picky := &target{}
 		picky.answer = func(events []event.Event) (int, error) {

@@ -142,7 +142,7 @@ func TestAnAttemptThatHangsIsEnded(t *testing.T) {
 	})
 }
 
-func TestTheOtherSideSaysWhenToTryAgain(t *testing.T) {
+func TestTheServerDecidesWhenToTryAgain(t *testing.T) {
 	for _, asked := range []time.Duration{42 * time.Second, 100 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &target{answer: func([]event.Event) (int, error) { return 0, sink.RetryAfter(asked, errDown) }}
@@ -295,7 +295,7 @@ func capricious(random *rand.Rand) func([]event.Event) (int, error) {
 	}
 }
 
-func TestTheNextWorkerGoesOnBehindWhatWasTaken(t *testing.T) {
+func TestTheNextWorkerContinuesAfterTheAcceptedEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := open(t, 1<<20)
 		s := &target{answer: func(events []event.Event) (int, error) {

@@ -103,7 +103,7 @@ func TestTheOldestBootsWithoutEventsAreForgotten(t *testing.T) {
 	}
 }
 
-func TestAnotherJournalsFileSaysNothing(t *testing.T) {
+func TestAFileOfAnotherJournalIsIgnored(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "boots")
 	open(t, path, 1, 1, a)
 	o := options(path)

@@ -44,7 +44,7 @@ func TestReadsFromEverySource(t *testing.T) {
 	}
 }
 
-func TestARotatedFileIsReadAnew(t *testing.T) {
+func TestARotatedFileIsReadAgain(t *testing.T) {
 	file := write(t, filepath.Join(t.TempDir(), "token"), "old")
 	s := File(file)
 	for _, want := range []string{"old", "new"} {

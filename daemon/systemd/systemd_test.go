@@ -133,7 +133,7 @@ func exhaustDescriptors(t *testing.T) (restore func()) {
 	}
 }
 
-func TestWatchdogIsToldOnlyWhileHealthy(t *testing.T) {
+func TestWatchdogIsNotifiedOnlyWhileHealthy(t *testing.T) {
 	c := manager(t)
 	t.Setenv("WATCHDOG_USEC", "30000")
 	t.Setenv("WATCHDOG_PID", strconv.Itoa(os.Getpid()))

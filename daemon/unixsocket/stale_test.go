@@ -49,7 +49,7 @@ func full(t *testing.T, path string) {
 	}
 }
 
-func TestASocketThatNobodyListensToIsRemoved(t *testing.T) {
+func TestAStaleSocketIsRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	listen(t, path).Close()
 	for range 2 { // the second time the socket does not exist
@@ -62,7 +62,7 @@ func TestASocketThatNobodyListensToIsRemoved(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotCertainlyStaleStays(t *testing.T) {
+func TestOnlyStaleSocketsAreRemoved(t *testing.T) {
 	const noSocket = "is not a socket"
 	for name, c := range map[string]struct {
 		make func(t *testing.T, path string) error
