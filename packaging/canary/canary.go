@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package canary is for tests that no secret leaks: it makes texts to be planted in
-// place of secrets, and finds them again in whatever form they have leaked.
+// Package canary supports tests that no secret leaks. It creates texts to use as secrets, and
+// finds them in outputs in any encoding.
 package canary
 
 import (
@@ -15,13 +15,13 @@ import (
 	"strings"
 )
 
-// A Canary is a text that looks like nothing else.
+// A Canary is a unique text.
 type Canary struct {
-	Name       string // says where it was planted
-	head, tail string // of letters and digits, which no encoding escapes
+	Name       string // describes where it is used
+	head, tail string // letters and digits, which no encoding escapes
 }
 
-// New returns a canary. The same name gives the same one.
+// New returns the canary with a name. The same name always results in the same canary.
 func New(name string) Canary {
 	sum := sha256.Sum256([]byte(name))
 	core := strings.ToLower(base32.StdEncoding.EncodeToString(sum[:]))
@@ -30,30 +30,31 @@ func New(name string) Canary {
 
 const halfLen = 12
 
-// Word is the canary where nothing but letters and digits may stand.
+// Word returns the canary in a form of letters and digits.
 func (c Canary) Word() string { return c.head + c.tail }
 
-// Text is the canary as it may stand in a header: with all that programs escape, each
+// Text returns the canary in a form for headers. It contains a character for each escape
+// mechanism of programs.
 // in its own way.
 func (c Canary) Text() string { return c.head + `"/&<é=+ %\'>` + c.tail }
 
-// A Leak is a canary in a text.
+// A Leak is a canary that was found in a text.
 type Leak struct {
-	Name   string // the canary's
-	Form   string // plain, or the encoding
-	Around string // what stands there
+	Name   string // name of the canary
+	Form   string // "plain" or the encoding
+	Around string // the text around it
 }
 
 func (l Leak) String() string { return fmt.Sprintf("%s, %s: %q", l.Name, l.Form, l.Around) }
 
-// A Finder finds canaries, and parts of them that are long enough to be of use to
-// somebody: eight characters.
+// A Finder finds canaries, and parts of them with at least eight characters, which could help
+// an attacker.
 type Finder struct {
 	windows map[int]map[string]Leak // by length; in lower case
-	begins  [256]bool               // what one of them begins with
+	begins  [256]bool               // first bytes of all windows
 }
 
-// NewFinder returns a Finder of these canaries.
+// NewFinder returns a Finder for these canaries.
 func NewFinder(canaries ...Canary) *Finder {
 	f := &Finder{windows: make(map[int]map[string]Leak)}
 	for _, c := range canaries {
@@ -73,14 +74,14 @@ func (f *Finder) add(l Leak, text string, window int) {
 		f.windows[window] = make(map[string]Leak)
 	}
 	for i := 0; i+window <= len(text); i++ {
-		if text[i] != 0 { // the windows beside it do, and files are full of it
+		if text[i] != 0 { // zero bytes are frequent in files and never start a window
 			f.windows[window][text[i:i+window]] = l
 			f.begins[text[i]] = true
 		}
 	}
 }
 
-// Find returns the first place of each canary in each form, in order.
+// Find returns the first occurrence of each canary in each form, in order.
 func (f *Finder) Find(text []byte) []Leak {
 	lower := lowerASCII(text)
 	found := make(map[Leak]Leak)
@@ -104,7 +105,7 @@ func (f *Finder) Find(text []byte) []Leak {
 	})
 }
 
-// lowerASCII keeps the length, also of what is no text.
+// lowerASCII keeps the length, also of invalid text.
 func lowerASCII(text []byte) []byte {
 	lower := bytes.Clone(text)
 	for i, c := range lower {

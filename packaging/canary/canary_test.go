@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// Each is a way in which a program may show a secret, or a part of one.
+// Each case is a way in which a program may show a secret or a part of it.
 func TestFindsACanaryInEveryForm(t *testing.T) {
 	c := New("token")
 	text := c.Text()

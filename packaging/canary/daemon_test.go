@@ -20,18 +20,18 @@ import (
 	"time"
 )
 
-// A running daemon, and what it has said.
+// A running daemon and its outputs.
 type running struct {
 	w       *world
 	cmd     *exec.Cmd
 	stdout  output
 	stderr  output
-	notices output // to the service manager
-	address string // of its pages
+	notices output // notifications to the service manager
+	address string // address of its pages
 	ended   chan error
 }
 
-// output is what somebody writes while a test may read it.
+// An output can be read by a test while it is written.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -51,7 +51,7 @@ func (o *output) Bytes() []byte {
 
 var serving = regexp.MustCompile(`msg=listening component=http address=(\S+)`)
 
-// run starts the daemon and waits until it serves.
+// run starts the daemon and waits until it serves its pages.
 func (w *world) run() *running {
 	w.t.Helper()
 	d := &running{w: w, ended: make(chan error, 1)}
@@ -110,7 +110,7 @@ func (w *world) eventually(what string, holds func() error) {
 	w.t.Fatalf("waited in vain: %s: %v", what, err)
 }
 
-// page returns all of an answer, its headers too.
+// page returns a complete response, including its headers.
 func (d *running) page(method, path string) []byte {
 	d.w.t.Helper()
 	ctx, cancel := context.WithTimeout(d.w.t.Context(), 30*time.Second)
@@ -134,7 +134,7 @@ func (d *running) page(method, path string) []byte {
 
 var fate = regexp.MustCompile(`(?m)^genltestd_sink_(?:failures|events_dead_lettered)_total\{sink="([^"]+)"\} (\S+)$`)
 
-// waitForFailures waits until every sink but those has failed.
+// waitForFailures waits until every sink has failed, except the given ones.
 func (d *running) waitForFailures(but ...string) {
 	d.w.t.Helper()
 	d.w.eventually("every sink fails", func() error {
@@ -160,7 +160,7 @@ func (d *running) waitForFailures(but ...string) {
 	})
 }
 
-// waitForProgress waits until every server has been asked.
+// waitForProgress waits until every server has received a request.
 func (d *running) waitForProgress() {
 	d.w.t.Helper()
 	d.w.eventually("every server is asked", func() error {
@@ -173,8 +173,8 @@ func (d *running) waitForProgress() {
 	})
 }
 
-// program runs one of ours in the daemon's environment, and returns all that it prints.
-// One that would go on for ever is ended.
+// program runs one of our programs in the daemon's environment, and returns its output. It
+// kills a program that does not end.
 func (w *world) program(name string, args ...string) []byte {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
@@ -194,7 +194,7 @@ func (d *running) ctl(args ...string) []byte {
 
 func (d *running) stop() {
 	d.w.t.Helper()
-	d.cmd.Process.Signal(syscall.SIGTERM) // seen by the wait
+	d.cmd.Process.Signal(syscall.SIGTERM) // Wait returns its effect
 	if err := <-d.ended; err != nil {
 		d.w.t.Errorf("%v; its last words: %s", err, tail(d.stderr.Bytes()))
 	}
@@ -202,8 +202,8 @@ func (d *running) stop() {
 
 func tail(text []byte) []byte { return text[max(len(text)-2000, 0):] }
 
-// proc returns a file that the kernel shows of the process, nil if it shows it to nobody
-// like us.
+// proc returns the contents of a file of the process below /proc, or nil if it is not
+// readable.
 func (d *running) proc(t *testing.T, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", d.cmd.Process.Pid, name))

@@ -9,9 +9,9 @@ import (
 	"unicode/utf16"
 )
 
-// forms are how programs write a text of letters and digits. What escapes only other
-// characters, such as JSON, URLs, HTML and Go's %q, leaves it plain. A window is how
-// much of a form must be there to count: what chance does not bring about.
+// forms are encodings of a text of letters and digits. Escapes of other characters, as in
+// JSON, URLs, HTML and %q of Go, leave it plain. The window is the length of a part that
+// counts as a leak. It is long enough to exclude accidental matches.
 var forms = []struct {
 	name   string
 	window int
@@ -29,9 +29,9 @@ var forms = []struct {
 	{"UTF-16, escaped", 15, each("%c", `\x00`)},
 }
 
-// inBase64 is the text at each of the three places that it may have among others: what
-// is the same there whatever stands beside it. Letters and digits never make what the
-// two alphabets of base64 differ in.
+// inBase64 returns the base64 encodings of the text at each of the three possible offsets,
+// without the characters that also encode neighbouring bytes. Letters and digits encode to
+// the same characters in both alphabets of base64.
 func inBase64(text string) []string {
 	var all []string
 	for before := range 3 {
@@ -44,7 +44,7 @@ func inBase64(text string) []string {
 	return all
 }
 
-// each writes byte by byte.
+// each encodes byte by byte.
 func each(format, between string) func(string) []string {
 	return func(text string) []string {
 		list := make([]string, len(text))

@@ -25,7 +25,7 @@ type server struct {
 	asked atomic.Int64
 }
 
-// serve starts one on the loopback address, with TLS unless c is nil. Its connections
+// serve starts a server on the loopback address, with TLS unless c is nil. Its connections
 // end with the test.
 func (w *world) serve(c *tls.Config, fault func(net.Conn)) *server {
 	w.t.Helper()
@@ -56,7 +56,7 @@ func (w *world) serve(c *tls.Config, fault func(net.Conn)) *server {
 	return s
 }
 
-// onRequest answers a request that has come whole.
+// onRequest answers a request after reading it completely.
 func onRequest(answer func(io.Writer, *http.Request)) func(net.Conn) {
 	return func(c net.Conn) {
 		r, err := http.ReadRequest(bufio.NewReader(c))
@@ -68,9 +68,9 @@ func onRequest(answer func(io.Writer, *http.Request)) func(net.Conn) {
 	}
 }
 
-// told is all that a request tells, in the forms in which servers repeat it. Which comes
-// first differs, for an error shows the beginning.
-func told(r *http.Request, first int) []string {
+// requestTexts returns the contents of a request in the forms in which servers repeat them. The order
+// varies, because an error shows only the beginning.
+func requestTexts(r *http.Request, first int) []string {
 	said := []string{r.RequestURI, r.URL.Path, r.URL.RawQuery, fmt.Sprintf("%q", r.URL.Query())}
 	for _, name := range []string{"Authorization", "X-Api-Key", "Proxy-Authorization"} {
 		for _, v := range r.Header.Values(name) {
@@ -85,11 +85,11 @@ func told(r *http.Request, first int) []string {
 	return slices.Concat(said[first:], said[:first])
 }
 
-// status answers with a status, and with what it was told wherever there is place.
+// status answers with a status, and repeats the request wherever possible.
 func status(code int) func(net.Conn) {
 	var turn atomic.Int64
 	return onRequest(func(w io.Writer, r *http.Request) {
-		said := told(r, int(turn.Add(1)))
+		said := requestTexts(r, int(turn.Add(1)))
 		body := strings.Join(said, "\n")
 		fmt.Fprintf(w, "HTTP/1.1 %d %s\r\nContent-Length: %d\r\nConnection: close\r\n", code, said[0], len(body))
 		for i, name := range []string{"Location", "Retry-After", "WWW-Authenticate", "Warning", "Set-Cookie", "X-Told", "Content-Type"} {
@@ -99,12 +99,12 @@ func status(code int) func(net.Conn) {
 	})
 }
 
-// raw answers with a text that has %s where a piece of what it was told shall be: each
-// time others.
+// raw answers with a text. Each %s in it is replaced by a part of the request, a different one
+// each time.
 func raw(format string) func(net.Conn) {
 	var turn atomic.Int64
 	return onRequest(func(w io.Writer, r *http.Request) {
-		said := told(r, int(turn.Add(1)))
+		said := requestTexts(r, int(turn.Add(1)))
 		for i, piece := range strings.Split(format, "%s") {
 			if i > 0 {
 				io.WriteString(w, said[i%len(said)]) // the client may have had enough
@@ -114,7 +114,7 @@ func raw(format string) func(net.Conn) {
 	})
 }
 
-// serveHTTP2 starts a server as it should be, and returns its address.
+// serveHTTP2 starts a correct HTTP/2 server, and returns its address.
 func (w *world) serveHTTP2(c *tls.Config, answer http.HandlerFunc) string {
 	s := httptest.NewUnstartedServer(answer)
 	s.TLS, s.EnableHTTP2 = c, true
@@ -123,7 +123,7 @@ func (w *world) serveHTTP2(c *tls.Config, answer http.HandlerFunc) string {
 	return s.Listener.Addr().String()
 }
 
-// goAway ends an HTTP/2 connection with a text of the server's.
+// goAway ends an HTTP/2 connection with a text of the server.
 func goAway(text string) func(net.Conn) {
 	return func(c net.Conn) {
 		preface := make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
@@ -135,7 +135,7 @@ func goAway(text string) func(net.Conn) {
 		}
 		const settings, away = 4, 7
 		frame(settings, "")
-		frame(away, "\x00\x00\x00\x00\x00\x00\x00\x0b"+text) // no stream was looked at; ENHANCE_YOUR_CALM
-		io.Copy(io.Discard, c)                               // until the client goes
+		frame(away, "\x00\x00\x00\x00\x00\x00\x00\x0b"+text) // no stream was processed; ENHANCE_YOUR_CALM
+		io.Copy(io.Discard, c)                               // until the client closes it
 	}
 }

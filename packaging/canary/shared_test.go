@@ -23,28 +23,28 @@ import (
 	"time"
 )
 
-// A gossip is a server of several sinks. It tells each what the others have sent.
+// A gossip is a server of several sinks. It repeats the requests of each to the others.
 type gossip struct {
 	mu    sync.Mutex
 	told  map[string][]string // by request URI
-	turns map[string]int      // answers that repeat others
+	turns map[string]int      // number of answers that repeat others
 }
 
-// answer refuses every request. Until it has something to repeat it asks to try again.
+// answer refuses every request. Until there is something to repeat, it requests a retry.
 func (g *gossip) answer(w io.Writer, r *http.Request) {
 	text := strings.Join(g.others(r), "\n")
 	code := http.StatusInternalServerError
 	if text != "" && r.ContentLength%2 == 0 {
-		code = http.StatusUnprocessableEntity // so that dead letters have it too
+		code = http.StatusUnprocessableEntity // so that dead letters contain it too
 	}
 	fmt.Fprintf(w, "HTTP/1.1 %d Oops\r\nLocation: /%s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", code, strings.ReplaceAll(text, "\n", " "), len(text), text)
 }
 
-// others returns what other sinks have told, beginning with another part each time.
+// others returns the requests of other sinks, starting with another part each time.
 func (g *gossip) others(r *http.Request) (said []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.told[r.RequestURI] = told(r, 0)
+	g.told[r.RequestURI] = requestTexts(r, 0)
 	for from, texts := range g.told {
 		if from != r.RequestURI {
 			said = append(said, texts...)
@@ -59,7 +59,8 @@ func (g *gossip) others(r *http.Request) (said []string) {
 	return slices.Concat(said[first:], said[:first])
 }
 
-// repeated returns an error unless every sink was told of others some times.
+// repeated returns an error unless the requests of others were repeated to every sink several
+// times.
 func (g *gossip) repeated(sinks int) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -74,12 +75,12 @@ func (g *gossip) repeated(sinks int) error {
 	return nil
 }
 
-// sharing adds sinks that are shown each other's secrets: webhooks of one server, and sinks
-// of the other kinds whose peers and programs know the secrets of webhooks.
+// sharing adds sinks that receive each other's secrets: webhooks of one server, and sinks of
+// other kinds whose servers and programs know the secrets of webhooks.
 func (w *world) sharing() *gossip {
 	g := &gossip{told: make(map[string][]string), turns: make(map[string]int)}
 	address := "http://" + w.serve(nil, onRequest(g.answer)).addr
-	for i, place := range places { // the canaries of another place are others
+	for i, place := range places { // each place has its own canaries
 		w.sink(fmt.Sprintf("shared-webhook-%d", i), "webhook", w.identity(0, address, place))
 	}
 	var secrets []string
@@ -91,7 +92,7 @@ func (w *world) sharing() *gossip {
 	return g
 }
 
-// sharingPrograms adds programs that print the secrets of webhooks, which they can read.
+// sharingPrograms adds programs that can read the secrets of webhooks and print them.
 func (w *world) sharingPrograms(secrets string) {
 	file := w.write(secrets, "shared-program")
 	for name, script := range map[string]string{"last": "echo; cat " + file, "first": "cat " + file + "; exit 75"} {
@@ -106,26 +107,26 @@ func (w *world) sharingPrograms(secrets string) {
 	}
 }
 
-// sharingPeers adds sockets whose peers confirm with secrets of webhooks, and servers of
-// TLS with such names in their certificates.
+// sharingPeers adds sockets whose peers confirm with secrets of webhooks, and TLS servers with
+// such names in their certificates.
 func (w *world) sharingPeers(secrets []string) {
 	confirm := func(c net.Conn) {
 		buf := make([]byte, 64<<10)
 		if _, err := c.Read(buf); err == nil {
 			say(c, secrets[len(secrets)-1]+secrets[len(secrets)-2]+"\n")
-			io.Copy(io.Discard, c) // until the client goes
+			io.Copy(io.Discard, c) // until the client closes it
 		}
 	}
 	w.sink("shared-confirm", "socket", map[string]any{"address": "tcp://" + w.serve(nil, confirm).addr, "acknowledge": true})
 	config, ca := w.namedAfter(w.plant(fieldHeader, "", "file"))
-	handshake := func(c net.Conn) { c.(*tls.Conn).Handshake() } // it fails
+	handshake := func(c net.Conn) { c.(*tls.Conn).Handshake() } // fails
 	for _, kind := range []string{"socket", "syslog"} {
 		w.sink("shared-tls-"+kind, kind, map[string]any{"address": "tls://" + w.serve(config, handshake).addr, "tls": map[string]any{"ca": ca, "server_name": "elsewhere.example"}})
 	}
 }
 
-// namedAfter returns a server with a certificate whose name is a canary, and the file of
-// the authority, which is the same certificate.
+// namedAfter returns a server with a certificate that is named after a canary, and the file of
+// its authority, which is the same certificate.
 func (w *world) namedAfter(c Canary) (config *tls.Config, ca string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -144,8 +145,8 @@ func (w *world) namedAfter(c Canary) (config *tls.Config, ca string) {
 	return config, w.write(string(text), "shared.pem")
 }
 
-// wantSharing waits until every sink that is shown the secrets of others has shown in the
-// log that something was masked: else nobody has looked.
+// wantSharing waits until the log contains masked text from every sink that receives the
+// secrets of others. Otherwise the test would check nothing.
 func (e *evidence) wantSharing(d *running, g *gossip) {
 	d.w.eventually("sinks are shown the secrets of others", func() error {
 		errs := []error{g.repeated(len(places))}

@@ -27,7 +27,7 @@ const (
 	fieldProxy    = "sinks[].webhook.proxy"
 )
 
-// url is one with secrets in it, and a user if so asked.
+// url returns a URL that contains secrets, and optionally a user.
 func (w *world) url(base, place string, user bool) any {
 	scheme, host, _ := strings.Cut(base, "://")
 	if user {
@@ -47,7 +47,7 @@ func (w *world) proxy(base, place string) any {
 	return w.at(place, scheme+"://"+user.String()+"@"+host)
 }
 
-// identity is what lets a webhook in, in one of three ways.
+// identity returns one of three ways to authenticate a webhook.
 func (w *world) identity(way int, base, place string) map[string]any {
 	switch way {
 	case 0:
@@ -63,8 +63,8 @@ func (w *world) identity(way int, base, place string) map[string]any {
 	}
 }
 
-// webhooks adds a sink for each way to be let in, or one of them in short. The places
-// of their secrets take turns.
+// webhooks adds a sink for each way to authenticate, or only one in short mode. Their secrets
+// are in different places.
 func (w *world) webhooks(name, base string, options map[string]any, more ...string) {
 	w.hooks++
 	for way := range 3 {
@@ -79,7 +79,7 @@ func (w *world) webhooks(name, base string, options map[string]any, more ...stri
 	}
 }
 
-// echoing adds webhooks whose receivers send back what they were sent.
+// echoing adds webhooks whose receivers repeat the requests.
 func (w *world) echoing() {
 	for _, code := range []int{
 		199, 300, 301, 302, 303, 304, 305, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413,
@@ -98,12 +98,12 @@ func (w *world) echoing() {
 		w.webhooks(fmt.Sprintf("raw-%d", i), "http://"+w.serve(nil, raw(format)).addr, nil)
 	}
 	w.webhooks("utf-16", "http://"+w.serve(nil, onRequest(func(c io.Writer, r *http.Request) {
-		fmt.Fprintf(c, "HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n%s", inUTF16(strings.Join(told(r, 0), " "))[0])
+		fmt.Fprintf(c, "HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n%s", inUTF16(strings.Join(requestTexts(r, 0), " "))[0])
 	})).addr, nil)
 	w.webhooks("whole-request", "http://"+w.serve(nil, onRequest(func(c io.Writer, r *http.Request) { r.Write(c) })).addr, nil) // the client may have had enough
 }
 
-// silent adds webhooks whose receivers do not answer, or are not there.
+// silent adds webhooks whose receivers do not answer or do not exist.
 func (w *world) silent() {
 	w.webhooks("drop", "http://"+w.serve(nil, onRequest(func(io.Writer, *http.Request) {})).addr, nil)
 	w.webhooks("reset", "http://"+w.serve(nil, func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }).addr, nil) // else it is a drop
@@ -126,7 +126,7 @@ func (w *world) silent() {
 	w.webhooks("bad-scheme", "ftp://127.0.0.1", nil)
 }
 
-// withTLS adds webhooks that fail before there is a request.
+// withTLS adds webhooks that fail before the request.
 func (w *world) withTLS() {
 	ca, other := sinktest.NewCA(w.t), sinktest.NewCA(w.t)
 	good, expired := serverTLS(w.t, ca, "good", time.Hour), serverTLS(w.t, ca, "expired", -time.Hour)
@@ -136,7 +136,7 @@ func (w *world) withTLS() {
 	old.MinVersion, old.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
 	h2 := serverTLS(w.t, ca, "h2", time.Hour)
 	h2.NextProtos = []string{"h2"}
-	handshake := func(c net.Conn) { c.(*tls.Conn).Handshake() } // it fails
+	handshake := func(c net.Conn) { c.(*tls.Conn).Handshake() } // fails
 	cert, key := other.Issue(w.t, "client", time.Hour)
 	trusted := map[string]any{"ca": ca.File}
 	for name, tt := range map[string]struct {
@@ -158,9 +158,9 @@ func (w *world) withTLS() {
 	}
 	for name, answer := range map[string]http.HandlerFunc{
 		"h2-echo": func(rw http.ResponseWriter, r *http.Request) {
-			rw.Header().Set("Location", told(r, 0)[0])
+			rw.Header().Set("Location", requestTexts(r, 0)[0])
 			rw.WriteHeader(http.StatusBadRequest)
-			fmt.Fprint(rw, told(r, 0))
+			fmt.Fprint(rw, requestTexts(r, 0))
 		},
 		"h2-reset": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"h2-hang":  func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
@@ -169,7 +169,7 @@ func (w *world) withTLS() {
 	}
 }
 
-// everything is the text of all that was planted.
+// everything returns all planted texts.
 func (w *world) everything() (all []string) {
 	for _, c := range w.canaries {
 		all = append(all, c.Text())
@@ -206,7 +206,7 @@ func (w *world) proxied() {
 	add("proxy-scheme", target, "gopher://127.0.0.1:70")
 }
 
-// denyingSOCKS asks for the password and refuses it, see RFC 1929.
+// denyingSOCKS requests the password and rejects it; see RFC 1929.
 func denyingSOCKS(c net.Conn) {
 	buf := make([]byte, 1024)
 	if _, err := c.Read(buf); err != nil {
@@ -218,7 +218,7 @@ func denyingSOCKS(c net.Conn) {
 	}
 }
 
-// unusable adds webhooks with secrets that are none, and sinks with keys that are none.
+// unusable adds webhooks with invalid secrets, and sinks with invalid keys.
 func (w *world) unusable() {
 	for i, place := range places {
 		bad := func(field, text string, key string) {
@@ -260,8 +260,8 @@ func (w *world) unusable() {
 	}
 }
 
-// others adds sinks that have no secret of their own and fail: a program, which must
-// not have the daemon's environment, and some that tell of the control.
+// others adds failing sinks without a secret: a program, which must not receive the daemon's
+// environment, and some whose errors contain the control.
 func (w *world) others() {
 	w.sink("program", "exec", map[string]any{"argv": []string{"/bin/sh", "-c", `env | tr "\n" " " >&2; exit 1`}, "timeout": "3s"})
 	w.sink("control-letters", "exec", map[string]any{"argv": []string{"/bin/sh", "-c", "echo " + w.control.Word() + " >&2; exit 1"}, "timeout": "3s"})

@@ -19,28 +19,27 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// A moment is a place in the life of a connection at which a talker sends what nobody has
-// asked for.
+// A moment is a point in the life of a connection at which a talker sends unsolicited data.
 type moment string
 
 const (
-	onAccept    moment = "accept"     // before the client has sent anything
-	onHead      moment = "head"       // when the request's head has come, and not its body
+	onAccept    moment = "accept"     // before the client has sent data
+	onHead      moment = "head"       // after the head of the request, before its body
 	inHead      moment = "in-head"    // within the head of the response
-	inBody      moment = "in-body"    // within its body
+	inBody      moment = "in-body"    // within the body of the response
 	behind      moment = "behind"     // directly after the response
 	idle        moment = "idle"       // while the connection is idle
-	idleAnswer  moment = "idle-200"   // then a whole response
-	idleRefusal moment = "idle-408"   // then one that the transport knows
-	idleEnd     moment = "idle-close" // then, before the connection ends
+	idleAnswer  moment = "idle-200"   // idle, a complete response
+	idleRefusal moment = "idle-408"   // idle, a response that the transport recognizes
+	idleEnd     moment = "idle-close" // idle, before closing the connection
 )
 
 var moments = []moment{onAccept, onHead, inHead, inBody, behind, idle, idleAnswer, idleRefusal, idleEnd}
 
 const ok200 = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
-// talk answers every request with 200 and repeats its head at a moment. What it knows
-// before there is a request is everything that was planted.
+// talk answers every request with 200, and repeats the head of the request at a moment. Before
+// the first request it sends all planted texts instead.
 func talk(at moment, everything string) func(net.Conn) {
 	return func(c net.Conn) {
 		if at == onAccept {
@@ -52,7 +51,7 @@ func talk(at moment, everything string) func(net.Conn) {
 			if err != nil {
 				return
 			}
-			said := strings.Join(told(r, turn), "\n")
+			said := strings.Join(requestTexts(r, turn), "\n")
 			if at == onHead {
 				say(c, said)
 			}
@@ -90,18 +89,18 @@ func answer(c net.Conn, at moment, said string) {
 
 func say(c io.Writer, text string) { io.WriteString(c, text) } // the client may have had enough
 
-// inHandshake sends text in place of TLS, before or after the client's first message.
+// inHandshake sends text instead of TLS, before or after the client's first message.
 func inHandshake(first bool, text string) func(net.Conn) {
 	return func(c net.Conn) {
 		if first {
 			c.Read(make([]byte, 4096)) // the client may have gone
 		}
 		say(c, text)
-		io.Copy(io.Discard, c) // until the client goes
+		io.Copy(io.Discard, c) // until the client closes it
 	}
 }
 
-// frame is one of HTTP/2.
+// frame returns an HTTP/2 frame.
 func frame(kind, flags byte, stream uint32, payload string) string {
 	n := len(payload)
 	return string([]byte{
@@ -110,8 +109,8 @@ func frame(kind, flags byte, stream uint32, payload string) string {
 	}) + payload
 }
 
-// frames are what an HTTP/2 server must not send, or what nobody has asked for, with a
-// text in it. The stream is that of a request.
+// frames returns invalid or unsolicited HTTP/2 frames that contain a text. stream is the stream
+// of a request.
 var frames = map[string]func(stream uint32, text string) string{
 	"data-idle":    func(_ uint32, text string) string { return frame(0, 0, 9999, text) },
 	"data-zero":    func(_ uint32, text string) string { return frame(0, 0, 0, text) },
@@ -137,8 +136,8 @@ var frames = map[string]func(stream uint32, text string) string{
 	"garbage":      func(_ uint32, text string) string { return text },
 }
 
-// talkHTTP2 answers every request with 200, and sends a frame: before the settings, after
-// them, or after the response.
+// talkHTTP2 answers every request with 200, and sends a frame before the settings, after them,
+// or after the response.
 func talkHTTP2(when int, hostile func(stream uint32) string) func(net.Conn) {
 	return func(c net.Conn) {
 		if when == 0 {
@@ -175,7 +174,7 @@ func talkHTTP2(when int, hostile func(stream uint32) string) func(net.Conn) {
 
 const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-// talkLines repeats everything to a sink that writes lines, at a moment.
+// talkLines sends all planted texts at a moment to a sink that writes lines.
 func talkLines(at moment, everything string) func(net.Conn) {
 	return func(c net.Conn) {
 		if at == onAccept {
@@ -194,11 +193,11 @@ func talkLines(at moment, everything string) func(net.Conn) {
 	}
 }
 
-// A talker is a server that knows what one sink has to keep secret.
+// A talker is a server that knows the secrets of one sink.
 type talker struct{ own atomic.Pointer[string] }
 
-// serve starts a server. The sink that leads to it is made afterwards, and its secrets are
-// known when somebody connects.
+// serve starts a server. The sink for it is created afterwards. Its secrets are known when the
+// first connection arrives.
 func (k *talker) serve(w *world, c *tls.Config, fault func(own string) func(net.Conn)) string {
 	none := ""
 	k.own.Store(&none)
@@ -210,8 +209,8 @@ func (k *talker) knows(texts []string) {
 	k.own.Store(&text)
 }
 
-// talkers adds sinks whose receivers send what nobody has asked for. It returns the names
-// of the sinks, which may well deliver.
+// talkers adds sinks whose receivers send unsolicited data. It returns the names of the sinks,
+// which may deliver successfully.
 func (w *world) talkers() (names []string) {
 	ca := sinktest.NewCA(w.t)
 	good, h2 := serverTLS(w.t, ca, "good", time.Hour), serverTLS(w.t, ca, "h2", time.Hour)
@@ -228,7 +227,7 @@ func (w *world) talkers() (names []string) {
 		w.hooks++
 		options := w.identity(w.hooks%3, scheme+"://"+address, places[w.hooks%len(places)])
 		k.knows(w.trail)
-		options["batch"] = "none" // so that a connection is used again
+		options["batch"] = "none" // so that connections are reused
 		if scheme == "https" {
 			options["tls"] = trusted
 		}
@@ -249,7 +248,7 @@ func (w *world) talkers() (names []string) {
 		hook(fmt.Sprintf("handshake-%d", i), "https", nil, func(own string) func(net.Conn) { return inHandshake(first, own) })
 		hook(fmt.Sprintf("alert-%d", i), "https", nil, func(own string) func(net.Conn) { return inHandshake(first, "\x15\x03\x03\x00\x02\x02\x28"+own) })
 	}
-	everything := strings.Join(w.everything(), " ") // these sinks have no secrets
+	everything := strings.Join(w.everything(), " ") // because these sinks lack secrets
 	for _, kind := range []string{"socket", "syslog"} {
 		for _, at := range []moment{onAccept, idle, idleEnd} {
 			add(fmt.Sprintf("%s-tls-%s", kind, at), kind, map[string]any{"address": "tls://" + w.serve(good, talkLines(at, everything)).addr, "tls": trusted})
@@ -262,8 +261,8 @@ func (w *world) talkers() (names []string) {
 	return names
 }
 
-// wantLibraries waits until a library has had something to log: else nobody has looked
-// whether it shows a secret. None of its text is in the log.
+// wantLibraries waits until a library has logged something. Otherwise the test would not check
+// libraries. The log must not contain the text.
 func (e *evidence) wantLibraries(d *running) {
 	d.w.eventually("a library logs", func() error {
 		log := d.stderr.Bytes()

@@ -18,7 +18,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 )
 
-// A world is a configuration with canaries in it, and what a daemon needs beside it.
+// A world is a configuration with canaries, and the other files of its daemon.
 type world struct {
 	t        *testing.T
 	dir      string
@@ -28,13 +28,13 @@ type world struct {
 	servers  []*server
 	canaries map[string]Canary
 	planted  map[string]bool // FIELD by PLACE
-	count    int             // of texts
+	count    int             // number of texts
 	hooks    int
-	trail    []string // texts of those that were planted last
-	control  Canary   // is no secret: where it is not found, nobody has looked
+	trail    []string // texts of the most recently planted canaries
+	control  Canary   // a text that is not secret: every search must find it
 }
 
-// places are where a secret may stand.
+// places are the possible sources of a secret.
 var places = []string{"inline", "file", "credential", "env"}
 
 func newWorld(t *testing.T) *world {
@@ -60,7 +60,7 @@ func (w *world) path(names ...string) string {
 	return filepath.Join(append([]string{w.dir}, names...)...)
 }
 
-// plant returns the canary of a field, or of a part of it, at a place.
+// plant returns the canary for a field, or a part of it, at a place.
 func (w *world) plant(field, part, place string) Canary {
 	w.planted[field+" by "+place] = true
 	name := strings.TrimSuffix(field+" "+part, " ") + " by " + place
@@ -69,7 +69,7 @@ func (w *world) plant(field, part, place string) Canary {
 	return w.canaries[name]
 }
 
-// at puts a text to a place, and returns what stands in the configuration.
+// at puts a text into a place, and returns its value in the configuration.
 func (w *world) at(place, text string) any {
 	w.count++
 	name := fmt.Sprintf("S%d", w.count)
@@ -94,7 +94,7 @@ func (w *world) write(text string, names ...string) string {
 	return path
 }
 
-// sink adds a sink of a kind, which is tried often.
+// sink adds a sink of a kind, with a short retry interval.
 func (w *world) sink(name, kind string, options map[string]any, more ...string) {
 	s := map[string]any{"name": name, kind: options, "retry_min": "50ms", "retry_max": "1s", "attempt_timeout": "3s"}
 	for i := 0; i+1 < len(more); i += 2 {
@@ -103,7 +103,7 @@ func (w *world) sink(name, kind string, options map[string]any, more ...string) 
 	w.sinks = append(w.sinks, s)
 }
 
-// configFile writes the configuration; JSON is YAML.
+// configFile writes the configuration as JSON, which is valid YAML.
 func (w *world) configFile() string {
 	text, err := json.MarshalIndent(map[string]any{
 		"http": map[string]string{"listen": "127.0.0.1:0"}, "log": map[string]string{"level": "debug"},
@@ -115,7 +115,7 @@ func (w *world) configFile() string {
 	return w.write(string(text), "genltestd.yaml")
 }
 
-// fillJournal leaves events of an earlier run for the sinks: there is no kernel module.
+// fillJournal writes events for the sinks, because the kernel module is not loaded.
 func (w *world) fillJournal(events int) {
 	j, err := journal.Open(w.path("state", "journal"), journal.Options{MaxBytes: 1 << 30, SyncInterval: time.Second})
 	if err != nil {
@@ -131,7 +131,7 @@ func (w *world) fillJournal(events int) {
 	}
 }
 
-// message is an event as the kernel sends it: headers of netlink and generic netlink,
+// message returns an event in the kernel's format: the headers of netlink and generic netlink,
 // and the text as an attribute.
 func message(text string) []byte {
 	b := make([]byte, unix.NLMSG_HDRLEN+unix.GENL_HDRLEN)
@@ -144,7 +144,7 @@ func message(text string) []byte {
 	return b
 }
 
-// finder knows all that were planted.
+// finder returns a Finder for all planted canaries.
 func (w *world) finder() *Finder {
 	var all []Canary
 	for _, c := range w.canaries {
