@@ -3,7 +3,6 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -59,8 +58,8 @@ func (d *Daemon) checkInbox() {
 	if d.inbox.OnDisk {
 		d.state.log.Warn("the inbox is not on a tmpfs: killing the daemon may lose the event that the kernel is copying, which is counted as lost; put the runtime directory on a tmpfs", "file", metrics.FileInbox)
 	}
-	if d.inbox.Discarded {
-		d.state.damaged(metrics.FileInbox, errors.New("it was not an inbox of this version, and begins again; a batch in it is lost, and counted by its numbers"))
+	if err := d.inbox.Discarded; err != nil {
+		d.state.damaged(metrics.FileInbox, err)
 	}
 }
 

@@ -34,12 +34,12 @@ func TestInboxKeepsWhatItHoldsWithoutBeingClosed(t *testing.T) {
 		t.Fatalf("new inbox: fresh %v, %d bytes, generation %d", fresh, len(b.Memory()), b.Generation())
 	}
 	copy(b.Memory()[size-5:], "hello")
-	b.Remember(7, []byte("before"))
+	b.SaveSnapshot(7, []byte("before"))
 	b.SetGeneration(7)
 	// Not closed: the process was killed.
 	again, fresh := openInbox(t, path, size)
-	if fresh || again.Generation() != 7 || string(again.Recall(7)) != "before" || string(again.Memory()[size-5:]) != "hello" {
-		t.Errorf("fresh %v, generation %d, memo %q, memory %q", fresh, again.Generation(), again.Recall(7), again.Memory()[size-5:])
+	if fresh || again.Generation() != 7 || string(again.LoadSnapshot(7)) != "before" || string(again.Memory()[size-5:]) != "hello" {
+		t.Errorf("fresh %v, generation %d, snapshot %q, memory %q", fresh, again.Generation(), again.LoadSnapshot(7), again.Memory()[size-5:])
 	}
 	for _, b := range []*Inbox{b, again} {
 		if err := b.Close(); err != nil {
@@ -48,21 +48,21 @@ func TestInboxKeepsWhatItHoldsWithoutBeingClosed(t *testing.T) {
 	}
 }
 
-func TestInboxKeepsTheMemosOfTwoGenerations(t *testing.T) {
+func TestInboxKeepsTheSnapshotsOfTwoGenerations(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "inbox")
 	b, _ := openInbox(t, path, 4096)
-	if got := b.Recall(0); got != nil {
-		t.Errorf("a new inbox recalls %q", got)
+	if got := b.LoadSnapshot(0); got != nil {
+		t.Errorf("a new inbox has the snapshot %q", got)
 	}
 	want := func(generation uint64, text string) {
 		t.Helper()
-		if got := string(b.Recall(generation)); got != text {
-			t.Errorf("recalled %q for generation %d, want %q", got, generation, text)
+		if got := string(b.LoadSnapshot(generation)); got != text {
+			t.Errorf("loaded %q for generation %d, want %q", got, generation, text)
 		}
 	}
 	b.SetGeneration(1)
-	b.Remember(1, []byte("one"))
-	b.Remember(2, []byte("two"))
+	b.SaveSnapshot(1, []byte("one"))
+	b.SaveSnapshot(2, []byte("two"))
 	want(1, "one")
 	want(2, "two")
 	// One process after the other is killed before the batch is journaled.
@@ -71,38 +71,38 @@ func TestInboxKeepsTheMemosOfTwoGenerations(t *testing.T) {
 			t.Fatal(err)
 		}
 		b, _ = openInbox(t, path, 4096)
-		b.Remember(2, []byte("two again"))
+		b.SaveSnapshot(2, []byte("two again"))
 		want(1, "one")
 		want(2, "two again")
 	}
 	b.SetGeneration(2)
-	b.Remember(2, []byte("two, later"))
-	b.Remember(2, []byte("two, latest"))
+	b.SaveSnapshot(2, []byte("two, later"))
+	b.SaveSnapshot(2, []byte("two, latest"))
 	want(2, "two, latest")
-	b.Remember(3, make([]byte, MemoBytes))
+	b.SaveSnapshot(3, make([]byte, SnapshotBytes))
 	want(2, "two, latest")
-	want(9, string(make([]byte, MemoBytes))) // nothing was kept for it
+	want(9, string(make([]byte, SnapshotBytes))) // the newest snapshot of all
 	if err := b.Close(); err != nil {
 		t.Error(err)
 	}
 }
 
-// A process that ends while it writes a memo leaves any part of it.
-func TestInboxRecallsTheOlderMemoWhenTheNewerIsTorn(t *testing.T) {
-	for torn := range unsafe.Sizeof(memo{}) - MemoBytes + uintptr(len("newer")) {
+// A process that ends while it writes a snapshot leaves any part of it.
+func TestInboxLoadsTheOlderSnapshotIfTheNewerIsTorn(t *testing.T) {
+	for torn := range unsafe.Sizeof(snapshot{}) - SnapshotBytes + uintptr(len("newer")) {
 		path := filepath.Join(t.TempDir(), "inbox")
 		b, _ := openInbox(t, path, 4096)
 		b.SetGeneration(1)
-		b.Remember(1, []byte("older"))
-		b.Remember(1, []byte("newer"))
-		m := &b.header.memos[1]
-		(*[unsafe.Sizeof(memo{})]byte)(unsafe.Pointer(m))[torn] ^= 1
+		b.SaveSnapshot(1, []byte("older"))
+		b.SaveSnapshot(1, []byte("newer"))
+		m := &b.header.snapshots[1]
+		(*[unsafe.Sizeof(snapshot{})]byte)(unsafe.Pointer(m))[torn] ^= 1
 		if err := b.Close(); err != nil {
 			t.Error(err)
 		}
 		b, _ = openInbox(t, path, 4096)
-		if got := string(b.Recall(1)); got != "older" {
-			t.Errorf("byte %d altered: recalled %q", torn, got)
+		if got := string(b.LoadSnapshot(1)); got != "older" {
+			t.Errorf("byte %d altered: loaded %q", torn, got)
 		}
 		if err := b.Close(); err != nil {
 			t.Error(err)
@@ -110,7 +110,7 @@ func TestInboxRecallsTheOlderMemoWhenTheNewerIsTorn(t *testing.T) {
 	}
 }
 
-func TestInboxThatCannotBeUsedIsMadeAnew(t *testing.T) {
+func TestInboxThatCannotBeUsedIsReplaced(t *testing.T) {
 	for name, content := range map[string]string{
 		"garbage":      "this is not an inbox",
 		"another size": string(make([]byte, 200_000)),
@@ -163,18 +163,21 @@ func TestAnInboxThatHasNoRoomIsMemoryAlone(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoInboxIsToldOf: what was in the file is lost, and what is no file is an
-// error with its path.
-func TestWhatIsNoInboxIsToldOf(t *testing.T) {
+// TestFileThatIsNotAnInboxIsReported: its content is set aside. A file that is not regular
+// is an error with its path.
+func TestFileThatIsNotAnInboxIsReported(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "inbox")
 	write(t, path, []byte("something else"))
 	b, fresh, err := Open(path, 100)
-	if err != nil || !fresh || !b.Discarded {
+	if err != nil || !fresh || b.Discarded == nil {
 		t.Fatalf("fresh %v, %v, %+v", fresh, err, b)
 	}
+	if aside, err := os.ReadFile(path + asideSuffix); string(aside) != "something else" {
+		t.Errorf("set aside %q, %v", aside, err)
+	}
 	b.Close()
-	if b, _, err = Open(path, 100); err != nil || b.Discarded {
+	if b, _, err = Open(path, 100); err != nil || b.Discarded != nil {
 		t.Fatalf("the second time: %v, %+v", err, b)
 	}
 	b.Close()
@@ -189,6 +192,74 @@ func TestWhatIsNoInboxIsToldOf(t *testing.T) {
 	})
 }
 
+// TestAnInboxOfAnotherBatchSizeKeepsItsSnapshots: its user needs them to count the events
+// that are lost with the batch.
+func TestAnInboxOfAnotherBatchSizeKeepsItsSnapshots(t *testing.T) {
+	for _, size := range []int{4096, 3 * 4096} {
+		path := filepath.Join(t.TempDir(), "inbox")
+		old, _ := openInbox(t, path, 2*4096)
+		old.SetGeneration(7)
+		old.SaveSnapshot(7, []byte("before the batch"))
+		old.SaveSnapshot(8, []byte("after the batch"))
+		copy(old.Memory(), "a batch")
+		if err := old.Close(); err != nil {
+			t.Fatal(err)
+		}
+		b, fresh := openInbox(t, path, size)
+		if !fresh || b.Generation() != 7 || string(b.LoadSnapshot(7)) != "before the batch" || string(b.LoadSnapshot(8)) != "after the batch" {
+			t.Errorf("fresh %v, generation %d, snapshots %q and %q", fresh, b.Generation(), b.LoadSnapshot(7), b.LoadSnapshot(8))
+		}
+		if strings.Trim(string(b.Memory()), "\x00") != "" || len(b.Memory()) != size {
+			t.Errorf("%d bytes of memory, or a part of the batch", len(b.Memory()))
+		}
+		if b.Discarded == nil || !strings.Contains(b.Discarded.Error(), "counted by their numbers") {
+			t.Errorf("discarded: %v", b.Discarded)
+		}
+		if aside, err := os.ReadFile(path + asideSuffix); err != nil || !strings.Contains(string(aside), "a batch") {
+			t.Errorf("the batch is not set aside: %v", err)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		again, fresh := openInbox(t, path, size)
+		if fresh || again.Discarded != nil {
+			t.Errorf("the next process: fresh %v, discarded: %v", fresh, again.Discarded)
+		}
+		if err := again.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestTheVersionOfAnInboxDecides whether its batch can be used.
+func TestTheVersionOfAnInboxDecides(t *testing.T) {
+	for _, c := range []struct {
+		version uint64
+		usable  bool
+	}{{0, true}, {version, true}, {version + 1, false}} {
+		path := filepath.Join(t.TempDir(), "inbox")
+		old, _ := openInbox(t, path, 4096)
+		old.SetGeneration(7)
+		old.SaveSnapshot(7, []byte("snapshot"))
+		copy(old.Memory(), "a batch")
+		old.header.version = c.version
+		if err := old.Close(); err != nil {
+			t.Fatal(err)
+		}
+		b, fresh := openInbox(t, path, 4096)
+		kept := !fresh && string(b.Memory()[:7]) == "a batch" && string(b.LoadSnapshot(7)) == "snapshot"
+		if kept != c.usable || (b.Discarded == nil) != c.usable || b.header.version != version {
+			t.Errorf("version %d: fresh %v, discarded: %v", c.version, fresh, b.Discarded)
+		}
+		if !c.usable && (b.LoadSnapshot(7) != nil || !strings.Contains(b.Discarded.Error(), "number is unknown")) {
+			t.Errorf("version %d: snapshot %q, discarded: %v", c.version, b.LoadSnapshot(7), b.Discarded)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestTheKernelWritesIntoAnInboxOnTmpfsWithoutAPageFault: a page fault in recvmmsg(2) fails
 // when the process is being killed, and the message that was being copied is lost.
 func TestTheKernelWritesIntoAnInboxOnTmpfsWithoutAPageFault(t *testing.T) {
@@ -200,7 +271,7 @@ func TestTheKernelWritesIntoAnInboxOnTmpfsWithoutAPageFault(t *testing.T) {
 	}
 	defer unix.Close(zero)
 	path := filepath.Join(sharedMemory(t), "inbox")
-	fresh, _ := openInbox(t, path, 64*4096) // clears the memory: its pages are there after that
+	fresh, _ := openInbox(t, path, 64*4096) // clears the memory, and so allocates its pages
 	if err := fresh.Close(); err != nil {
 		t.Fatal(err)
 	}

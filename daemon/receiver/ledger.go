@@ -3,7 +3,6 @@
 package receiver
 
 import (
-	"encoding/binary"
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/genl"
@@ -244,23 +243,4 @@ func (l *ledger) numbers() []*uint64 {
 		list = append(list, &l.Lost[why], &u.Count, &u.LoadID, &u.First, &u.Last, &u.From, &u.To)
 	}
 	return list
-}
-
-// encode writes the numbers into b, which must have room for them. decode reads them on
-// the same machine.
-func encode(b []byte, numbers []*uint64) []byte {
-	for i, p := range numbers {
-		binary.NativeEndian.PutUint64(b[8*i:], *p)
-	}
-	return b
-}
-
-func decode(b []byte, numbers []*uint64) bool {
-	if len(b) != 8*len(numbers) {
-		return false // written by another version
-	}
-	for i, p := range numbers {
-		*p = binary.NativeEndian.Uint64(b[8*i:])
-	}
-	return true
 }

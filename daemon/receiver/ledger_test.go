@@ -24,7 +24,7 @@ func TestTheLedgerSurvivesItsEncoding(t *testing.T) {
 		PendingGaps: [reasons]loss{{Count: 16, From: 17}, {}, {First: 18}},
 	}
 	var got ledger
-	encoded := encode(make([]byte, 8*len(want.numbers())), want.numbers())
+	encoded := encode(make([]byte, snapshotLen(len(want.numbers()))), want.numbers())
 	if !decode(encoded, got.numbers()) {
 		t.Fatal("not decoded")
 	}
@@ -33,6 +33,29 @@ func TestTheLedgerSurvivesItsEncoding(t *testing.T) {
 	}
 	if decode(encoded[1:], got.numbers()) || decode(nil, got.numbers()) {
 		t.Error("decoded data of the wrong size")
+	}
+}
+
+func TestTheVersionOfTheLedgerDecides(t *testing.T) {
+	want := ledger{Received: 1, Family: 34}
+	current := encode(make([]byte, snapshotLen(len(want.numbers()))), want.numbers())
+	later := slices.Clone(current)
+	binary.NativeEndian.PutUint64(later, ledgerVersion+1)
+	longer := append(slices.Clone(later), make([]byte, 8)...)
+	for name, test := range map[string]struct {
+		snapshot []byte
+		ok       bool
+	}{
+		"this version":                {current, true},
+		"from before versions":        {current[8:], true},
+		"a later version":             {later, false},
+		"a later version with more":   {longer, false},
+		"this version, with too much": {append(slices.Clone(current), make([]byte, 8)...), false},
+	} {
+		var got ledger
+		if ok := decode(test.snapshot, got.numbers()); ok != test.ok || ok && got != want {
+			t.Errorf("%s: decoded %v, %+v", name, ok, got)
+		}
 	}
 }
 

@@ -58,8 +58,8 @@ type Inbox interface {
 	Memory() []byte
 	Generation() uint64
 	SetGeneration(g uint64)
-	Remember(generation uint64, memo []byte)
-	Recall(generation uint64) []byte
+	SaveSnapshot(generation uint64, data []byte)
+	LoadSnapshot(generation uint64) []byte
 }
 
 const (

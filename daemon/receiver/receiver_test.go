@@ -302,12 +302,12 @@ func (b *inbox) Memory() []byte         { return b.memory }
 func (b *inbox) Generation() uint64     { return b.generation.Load() }
 func (b *inbox) SetGeneration(g uint64) { b.generation.Store(g) }
 
-func (b *inbox) Remember(generation uint64, memo []byte) {
+func (b *inbox) SaveSnapshot(generation uint64, memo []byte) {
 	b.latest = generation
 	b.memos[generation] = slices.Clone(memo)
 }
 
-func (b *inbox) Recall(generation uint64) []byte {
+func (b *inbox) LoadSnapshot(generation uint64) []byte {
 	if memo := b.memos[generation]; memo != nil {
 		return memo
 	}
@@ -639,7 +639,7 @@ func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
 			in.SetGeneration(test.inInbox)
 			for generation := range uint64(9) {
 				numbers := (&ledger{Family: 34, Received: generation}).numbers()
-				in.Remember(generation, encode(make([]byte, 8*len(numbers)), numbers))
+				in.SaveSnapshot(generation, encode(make([]byte, snapshotLen(len(numbers))), numbers))
 			}
 			j := &recorder{generation: test.inJournal}
 			// Twice, as if the second process was killed before it received.
@@ -685,7 +685,7 @@ func TestABatchThatWasLeftWaitsForAJournalThatDoesNotAccept(t *testing.T) {
 		batch.Put(anEvent(34, "left"))
 		in.SetGeneration(8)
 		numbers := (&ledger{Family: 34}).numbers()
-		in.Remember(8, encode(make([]byte, 8*len(numbers)), numbers))
+		in.SaveSnapshot(8, encode(make([]byte, snapshotLen(len(numbers))), numbers))
 		f := startWith(t, &fakeKernel{ids: first}, &recorder{generation: 7, err: unix.ENOSPC}, in)
 		time.Sleep(time.Minute)
 		if err := f.Blocked(); !errors.Is(err, unix.ENOSPC) {
@@ -719,6 +719,30 @@ func TestTheNumbersContinueFromTheJournalWithoutAnInbox(t *testing.T) {
 		f.send(numbered(20))
 		f.want(t, "x", "x", "7 lost: unexplained 13-19", "x")
 		f.stop()
+	})
+}
+
+// TestABatchThatCannotBeReadIsCountedByItsNumbers: the inbox was of another size, and only
+// its snapshot is left.
+func TestABatchThatCannotBeReadIsCountedByItsNumbers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newInbox(t)
+		batch, err := genl.NewBatch(in.memory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch.Clear()
+		in.SetGeneration(8)
+		numbers := (&ledger{Family: 34, LoadID: 77, Seq: 10, Received: 10}).numbers()
+		in.SaveSnapshot(8, encode(make([]byte, snapshotLen(len(numbers))), numbers))
+		f := startWith(t, &fakeKernel{ids: first}, &recorder{generation: 7}, in)
+		f.send(message(34, 1, 1, attr(1, []byte("x\x00")), attr(3, binary.NativeEndian.AppendUint64(nil, 14)),
+			attr(5, binary.NativeEndian.AppendUint64(nil, 77))))
+		f.want(t, "3 lost: not_subscribed 11-13", "x") // the fake kernel opens a new socket
+		f.stop()
+		if got := testutil.ToFloat64(f.m.Received); got != 11 {
+			t.Errorf("received = %v, want 11", got)
+		}
 	})
 }
 
@@ -766,7 +790,7 @@ func (nothing) Tail(func([]byte)) error                  { return nil }
 // forgetful is an Inbox that stores no snapshot.
 type forgetful struct{ Inbox }
 
-func (forgetful) Remember(uint64, []byte) {}
+func (forgetful) SaveSnapshot(uint64, []byte) {}
 
 func TestTheReceiverWaitsForAJournalThatDoesNotAccept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

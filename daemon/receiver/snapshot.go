@@ -2,20 +2,33 @@
 
 package receiver
 
-import "github.com/genltestd/genltestd/daemon/genl"
+import (
+	"encoding/binary"
+
+	"github.com/genltestd/genltestd/daemon/genl"
+)
+
+// ledgerVersion is the first word of a snapshot. Change it when the meaning or the number of
+// the ledger's numbers changes.
+const ledgerVersion = 1
 
 // restore loads the ledger of an earlier process. Without one, or if the journal is not
 // readable, the events that were missed while no daemon was running are unknown.
 func (r *Receiver) restore() {
 	r.numbers = r.ledger.numbers()
-	r.snapshot = make([]byte, 8*len(r.numbers))
-	if l := &r.ledger; decode(r.Inbox.Recall(r.Journal.LastGeneration()+1), r.numbers) {
+	r.snapshot = make([]byte, snapshotLen(len(r.numbers)))
+	saved := r.Inbox.LoadSnapshot(r.Journal.LastGeneration() + 1)
+	if l := &r.ledger; decode(saved, r.numbers) {
 		r.countReceived(l.Received)
 		for why, n := range l.Lost {
 			r.lost[why].Add(float64(n))
 		}
 		r.family.Store(uint32(l.Family))
 		return
+	}
+	if len(saved) > 0 {
+		r.Log.Error("cannot read the ledger of the last process; its counters are lost, and the number of events lost before this start is unknown unless the module numbers them",
+			"version", versionOf(saved), "known_version", ledgerVersion)
 	}
 	// The journal contains the last number, which is valid unless the module was
 	// reloaded since.
@@ -53,6 +66,42 @@ func (r *Receiver) saveIfIdle() {
 
 func (r *Receiver) saveSnapshot(generation uint64) {
 	r.ledger.Family = uint64(r.Family())
-	r.Inbox.Remember(generation, encode(r.snapshot, r.numbers))
+	r.Inbox.SaveSnapshot(generation, encode(r.snapshot, r.numbers))
 	r.unsaved = false
+}
+
+// snapshotLen returns the length of a snapshot of n numbers, in bytes.
+func snapshotLen(n int) int { return 8 * (1 + n) }
+
+// encode writes a version word and the numbers into b, whose length is snapshotLen. decode
+// reads them on the same machine.
+func encode(b []byte, numbers []*uint64) []byte {
+	binary.NativeEndian.PutUint64(b, ledgerVersion)
+	for i, p := range numbers {
+		binary.NativeEndian.PutUint64(b[8*(1+i):], *p)
+	}
+	return b
+}
+
+// decode reads the numbers of a snapshot. Snapshots from before there were versions have no
+// version word, and the numbers of version 1. decode reports false for any other version.
+func decode(b []byte, numbers []*uint64) bool {
+	if len(b) == snapshotLen(len(numbers)) && versionOf(b) == ledgerVersion {
+		b = b[8:]
+	}
+	if len(b) != 8*len(numbers) {
+		return false
+	}
+	for i, p := range numbers {
+		*p = binary.NativeEndian.Uint64(b[8*i:])
+	}
+	return true
+}
+
+// versionOf returns the version word of a snapshot, or 0.
+func versionOf(b []byte) uint64 {
+	if len(b) < 8 {
+		return 0
+	}
+	return binary.NativeEndian.Uint64(b)
 }
