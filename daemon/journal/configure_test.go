@@ -43,7 +43,7 @@ func TestSmallerLimitsHoldAtOnce(t *testing.T) {
 	}
 }
 
-// TestASizeLimitSmallerThanASegment: the large segment goes as soon as it is not the
+// TestASizeLimitSmallerThanASegment: the large segment is removed as soon as it is not the
 // newest.
 func TestASizeLimitSmallerThanASegment(t *testing.T) {
 	opts := still(memfs.New())
@@ -73,7 +73,7 @@ func TestAPinHoldsAgainstASmallerLimit(t *testing.T) {
 	fill(t, j, 30)
 	opts.MaxBytes, opts.MaxAge, opts.Now = 2000, time.Hour, nil
 	j.Configure(opts)
-	tend(t, j)
+	maintain(t, j)
 	if j.Stats().First != 1 {
 		t.Fatalf("records up to %d are removed", j.Stats().First)
 	}
@@ -86,13 +86,13 @@ func TestAPinHoldsAgainstASmallerLimit(t *testing.T) {
 	opts.MaxBytes, opts.MaxAge = 2000, 0
 	j.Configure(opts)
 	commitAll(t, r)
-	tend(t, j)
+	maintain(t, j)
 	if j.Stats().Bytes > opts.MaxBytes {
 		t.Errorf("%d bytes are left, and the reader has taken them", j.Stats().Bytes)
 	}
 }
 
-// TestWhatWasNeverSyncedBecomesDurable: and Synced does not say so before.
+// TestWhatWasNeverSyncedBecomesDurable: until then Synced does not include it.
 func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
 	for _, policy := range []Fsync{FsyncInterval, FsyncAlways} {
 		for _, restarted := range []bool{false, true} {
@@ -102,7 +102,7 @@ func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
 				opts.Fsync = FsyncNever
 				j := open(t, "/j", opts)
 				fill(t, j, 30)
-				tend(t, j)
+				maintain(t, j)
 				if restarted {
 					abandon(j)
 					j = open(t, "/j", opts)
@@ -121,7 +121,7 @@ func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
 				if policy == FsyncAlways {
 					put(t, j, 31, "the next one")
 				} else {
-					tend(t, j)
+					maintain(t, j)
 				}
 				if j.Stats().Synced != j.Stats().Newest {
 					t.Errorf("synced %d of %d", j.Stats().Synced, j.Stats().Newest)
@@ -137,8 +137,8 @@ func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
 	}
 }
 
-// TestTheMaintainerFollowsTheOptions: what waits for a long interval waits no longer than
-// a new one, however often they change; and an idle journal looks after a new age.
+// TestTheMaintainerFollowsTheOptions: a wait for a long interval ends with the new interval,
+// even if the options change often. An idle journal applies a new maximum age.
 func TestTheMaintainerFollowsTheOptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		opts := still(memfs.New())

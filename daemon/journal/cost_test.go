@@ -34,8 +34,7 @@ func TestAppendAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestOpenReadsNoBacklog: what Open reads of a segment that is not the last is its
-// header.
+// TestOpenReadsNoBacklog: Open reads only the header of a segment that is not the last.
 func TestOpenReadsNoBacklog(t *testing.T) {
 	cost := func(segments int) int64 {
 		fs := memfs.New()
@@ -51,7 +50,7 @@ func TestOpenReadsNoBacklog(t *testing.T) {
 		if got := len(segmentsIn(fs)); got != segments {
 			t.Fatalf("%d segments, want %d", got, segments)
 		}
-		tend(t, j)
+		maintain(t, j)
 		abandon(j)
 		fs.BytesRead = 0
 		open(t, "/j", opts)
@@ -107,7 +106,7 @@ func backlog(t *testing.T, dir string, n int, opts Options) {
 	abandon(j)
 }
 
-// A startCost is what a start takes until the first records are delivered.
+// A startCost is the cost of a start until the first records are delivered.
 type startCost struct {
 	read      int64
 	allocated uint64 // bytes
@@ -132,8 +131,8 @@ func costOfStart(t *testing.T, dir string, records int, opts Options) (c startCo
 	return startCost{read: m.read.Load(), allocated: after.TotalAlloc - before.TotalAlloc, segments: len(j.index.segments)}
 }
 
-// TestStartDoesNotGrowWithTheBacklog compares 10,000 records with 1,000,000. What
-// may grow is the list of the segments.
+// TestStartDoesNotGrowWithTheBacklog compares 10,000 records with 1,000,000. Only
+// the list of the segments may grow.
 func TestStartDoesNotGrowWithTheBacklog(t *testing.T) {
 	opts := Options{SegmentBytes: 1 << 20, SyncInterval: time.Hour}
 	var costs []startCost
@@ -157,7 +156,7 @@ func TestStartDoesNotGrowWithTheBacklog(t *testing.T) {
 	}
 }
 
-// TestStartWithTenMillionRecords prints what a start takes at full size.
+// TestStartWithTenMillionRecords prints the cost of a start at full size.
 func TestStartWithTenMillionRecords(t *testing.T) {
 	if !soaking {
 		t.Skip("takes a minute and 1 GB of disk; TestStartDoesNotGrowWithTheBacklog is its short form")
@@ -168,7 +167,7 @@ func TestStartWithTenMillionRecords(t *testing.T) {
 		dir := t.TempDir()
 		backlog(t, dir, n, Options{})
 		debug.FreeOSMemory()
-		write(t, "/proc/self/clear_refs", []byte("5")) // the peak begins anew
+		write(t, "/proc/self/clear_refs", []byte("5")) // reset the peak
 		began := time.Now()
 		c := costOfStart(t, dir, n, Options{})
 		took, peak := time.Since(began), peakRSS(t)

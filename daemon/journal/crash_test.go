@@ -56,8 +56,8 @@ func (s *story) at(n int) (m move) {
 	return m
 }
 
-// tell lets a journal live through a random life.
-func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
+// randomLife does random things to a journal.
+func randomLife(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 	s := &story{fs: memfs.New(), texts: map[uint64]string{}, tries: map[uint64]string{}}
 	opts := still(s.fs)
 	opts.Fsync = policy
@@ -102,7 +102,7 @@ func tell(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 		case k < 13:
 			if k := rng.Intn(8); k < 2 { // an fsync fails; the next one cannot be trusted
 				s.fs.Fail = failingOn([]string{segment.Suffix, cursor.Prefix}[k], memfs.Sync, unix.EIO)
-				_ = j.syncer.maintain() // it may, or have nothing to do
+				_ = j.syncer.maintain() // it may fail, or be idle
 				s.fs.Fail = nil
 				s.now(func(m *move) { m.synced = j.Stats().Synced })
 			}
@@ -179,7 +179,7 @@ func (s *story) try(t *testing.T, j *Journal, texts []string) {
 	s.now(func(m *move) { m.tried = max(m.tried, first+uint64(len(texts))-1) })
 }
 
-// nextNumber tells the first number of the next batch.
+// nextNumber returns the first number of the next batch.
 func nextNumber(j *Journal) uint64 {
 	if n := len(j.index.segments); n > 0 && j.writer.active == nil && j.index.segments[n-1].first == j.index.Next {
 		return j.index.Next + 1
@@ -188,15 +188,14 @@ func nextNumber(j *Journal) uint64 {
 }
 
 // TestCrashAtEachStep ends the process, and the machine, at each step that the
-// journal takes on the file system; and again at some step of the start that
-// comes after it.
+// journal does on the file system; and again at some step of the next start.
 func TestCrashAtEachStep(t *testing.T) {
 	for _, policy := range []Fsync{FsyncInterval, FsyncAlways, FsyncNever} {
 		for seed := range int64(scale(2, 40)) {
 			t.Run(fmt.Sprintf("policy %d seed %d", policy, seed), func(t *testing.T) {
 				t.Parallel()
 				rng := rand.New(rand.NewSource(seed))
-				s := tell(t, rng, policy)
+				s := randomLife(t, rng, policy)
 				for n := range len(s.fs.Ops) + 1 {
 					s.crash(t, n, policy, rng)
 					if t.Failed() {
@@ -242,7 +241,7 @@ func (s *story) crash(t *testing.T, n int, policy Fsync, rng *rand.Rand) {
 	}
 }
 
-// restart opens the journal and is killed; it returns what was said to be durable.
+// restart opens the journal and is killed; it returns the highest number that was called durable.
 func restart(t *testing.T, fs *memfs.FS, policy Fsync) (synced uint64) {
 	t.Helper()
 	opts := still(fs)
@@ -283,7 +282,7 @@ func (s *story) check(t *testing.T, what string, fs *memfs.FS, done move, policy
 	if powerCut && skipped > unsure {
 		t.Errorf("%s: %d records counted as lost, at most %d can be", what, skipped, unsure)
 	}
-	// What must be there, as long as the reader has not committed it.
+	// These records must exist unless the reader has committed them.
 	until := done.taken
 	if powerCut {
 		until = done.synced

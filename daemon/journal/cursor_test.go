@@ -19,7 +19,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// A stuckFS has an fsync of a cursor wait, when it is told to.
+// A stuckFS delays an fsync of a cursor, if stuck is set.
 type stuckFS struct {
 	*memfs.FS
 	stuck   atomic.Bool
@@ -105,7 +105,7 @@ func TestAReaderThatWasMadeInVainCanBeUndone(t *testing.T) {
 		t.Errorf("cursors %q, files (-before +after):\n%s", j.Cursors(), diff)
 	}
 	commitAll(t, kept)
-	tend(t, j)
+	maintain(t, j)
 	if j.Stats().First == 1 {
 		t.Error("a cursor that was undone holds records back")
 	}

@@ -196,7 +196,7 @@
 //  19. Directory and files that are removed, replaced or covered while the journal is open are
 //     noticed within a second or two. Append fails until they are recreated, with everything
 //     that is open or has another name. The rest is counted.
-//     (TestFilesThatAreTakenAwayWhileTheJournalIsOpen, TestADirectoryThatCannotBeMadeAnew,
+//     (TestFilesThatAreTakenAwayWhileTheJournalIsOpen, TestADirectoryThatCannotBeRecreated,
 //     TestADirectoryThatComesBack, TestTheMaintainerNoticesThatFilesAreGone,
 //     TestWhatIsLostAtTheEndIsCountedAtOnce)
 package journal

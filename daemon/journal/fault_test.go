@@ -34,7 +34,7 @@ func failingOn(part string, kind memfs.Kind, err error) func(memfs.Op) error {
 }
 
 // TestAppendTakesBackAWriteThatFails: nothing of the batch is ever seen, also
-// when taking it back fails too, and the journal goes on.
+// if removing it fails too, and the journal continues.
 func TestAppendTakesBackAWriteThatFails(t *testing.T) {
 	stuck := func(o memfs.Op) error {
 		return errors.Join(failing(memfs.Write, unix.ENOSPC)(o), failing(memfs.Truncate, unix.EIO)(o))
@@ -72,7 +72,7 @@ func TestAppendTakesBackAWriteThatFails(t *testing.T) {
 	}
 }
 
-// TestFailedFsync: what a failed fsync may have lost is written anew, and is not
+// TestFailedFsync: records that a failed fsync may have lost are written again, and are not
 // called durable before.
 func TestFailedFsync(t *testing.T) {
 	for _, part := range []string{"never synced", "synced in part"} {
@@ -82,13 +82,13 @@ func TestFailedFsync(t *testing.T) {
 			r := reader(t, j, "r", FromOldest)
 			if part == "synced in part" {
 				put(t, j, 1, "durable")
-				tend(t, j)
+				maintain(t, j)
 			}
 			synced := j.Stats().Synced
 			put(t, j, 2, "one")
 			put(t, j, 3, "two")
-			// No file takes an fsync for a while. When that is over the one that has failed
-			// is still not to be trusted.
+			// Each fsync fails for a while. After that a second fsync of the same file still
+			// proves nothing.
 			fs.Fail = failing(memfs.Sync, unix.EIO)
 			for range 3 {
 				if err := j.syncer.maintain(); !errors.Is(err, unix.EIO) || j.Stats().Fault == nil {
@@ -102,12 +102,12 @@ func TestFailedFsync(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			fs.Fail = nil
-			tend(t, j)
+			maintain(t, j)
 			if j.Stats().Synced != j.Stats().Last || j.Stats().Fault != nil {
 				t.Errorf("synced up to %d of %d, fault %v", j.Stats().Synced, j.Stats().Last, j.Stats().Fault)
 			}
 			put(t, j, 4, "three")
-			tend(t, j)
+			maintain(t, j)
 			want := int(j.Stats().Count)
 			got, skipped := drain(t, r)
 			if len(got) != want || skipped != 0 {
@@ -180,8 +180,8 @@ func TestAttemptsWhileFsyncFailsLeaveNothingBehind(t *testing.T) {
 
 func unlucky() bool { return false }
 
-// TestFailedFsyncBeforeAKill: what the killed process could not make durable, and
-// the kernel calls clean, is written again before it is called durable.
+// TestFailedFsyncBeforeAKill: records that the killed process could not make durable, and
+// whose pages the kernel marks clean, are written again before they are called durable.
 func TestFailedFsyncBeforeAKill(t *testing.T) {
 	fs := memfs.New()
 	j := open(t, "/j", still(fs))
@@ -220,7 +220,7 @@ func TestFailedFsyncOfACursor(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	fs.Fail = nil
-	tend(t, j)
+	maintain(t, j)
 	if j.Stats().First == 1 {
 		t.Error("nothing was removed")
 	}
@@ -273,7 +273,7 @@ func TestFullDisk(t *testing.T) {
 		if err := r.Commit(last); err != nil {
 			t.Fatal(err)
 		}
-		tend(t, j)
+		maintain(t, j)
 	}
 	all, _ := drain(t, r)
 	if read+len(all) != taken || full < 5 {
@@ -281,7 +281,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestOpenRefuses: the error says what to do, and nothing is touched.
+// TestOpenRefuses: the error contains the remedy, and nothing is changed.
 func TestOpenRefuses(t *testing.T) {
 	newer := []byte("genltestd-journal format=2 id=0000000000000001 mark=0000000000000002 more")
 	for _, c := range []struct {

@@ -81,8 +81,8 @@ func TestVerifyFindsInjuries(t *testing.T) {
 	}
 }
 
-// TestVerifyCallsAWriteThatHasNotEndedNoDamage: it is what a power cut leaves,
-// and what a daemon that is writing shows.
+// TestVerifyCallsAWriteThatHasNotEndedNoDamage: a power cut leaves it, and it is visible
+// while a daemon writes.
 func TestVerifyCallsAWriteThatHasNotEndedNoDamage(t *testing.T) {
 	for name, cut := range map[string]func(*memfs.Node){
 		"last batch":     func(n *memfs.Node) { n.Data = n.Data[:len(n.Data)-5] },
@@ -105,7 +105,7 @@ func TestVerifyCallsAWriteThatHasNotEndedNoDamage(t *testing.T) {
 	}
 }
 
-// TestVerifyBesideADaemonThatRemoves: what is removed during the check is not
+// TestVerifyBesideADaemonThatRemoves: segments that are removed during the check are not
 // missing.
 func TestVerifyBesideADaemonThatRemoves(t *testing.T) {
 	fs, _ := patient(t, false)
@@ -144,8 +144,7 @@ func TestQuarantineIsBounded(t *testing.T) {
 	}
 }
 
-// FuzzSegment: whatever is in a segment, a scan ends, and what it returns is
-// within it, in order.
+// FuzzSegment: for any content a scan ends, and returns frames of the segment, in order.
 func FuzzSegment(f *testing.F) {
 	fs, _ := patient(f, true)
 	mark := uint64(0)

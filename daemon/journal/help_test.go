@@ -85,7 +85,7 @@ type seen struct {
 	text string
 }
 
-// drain reads all that is there now.
+// drain reads all records that exist.
 func drain(t testing.TB, r *Reader) (all []seen, skipped uint64) {
 	t.Helper()
 	all, skipped, _ = drainTo(t, r)
@@ -105,7 +105,7 @@ func drainTo(t testing.TB, r *Reader) (all []seen, skipped uint64, last Record) 
 		if n == 0 && s == 0 {
 			return all, skipped, last
 		}
-		if n == 0 { // all that were left
+		if n == 0 { // all remaining records are missing
 			last = records[0]
 			continue
 		}

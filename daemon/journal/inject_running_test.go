@@ -12,8 +12,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// TestAFaultWhileRunningLosesNothing: what Append has taken is delivered, whatever call
-// fails between, also by the next process.
+// TestAFaultWhileRunningLosesNothing: appended records are delivered, for any call that
+// fails in between, also by the next process.
 func TestAFaultWhileRunningLosesNothing(t *testing.T) {
 	for _, policy := range []Fsync{FsyncInterval, FsyncAlways} {
 		for _, killed := range []bool{false, true} {
@@ -45,7 +45,7 @@ func TestAFaultWhileRunningLosesNothing(t *testing.T) {
 					t.Errorf("policy %d, killed %v: %s: %d skipped, never delivered: %q", policy, killed, what, skipped, missing)
 				}
 				if !killed {
-					tend(t, j)
+					maintain(t, j)
 					put(t, j, 100, "goes on")
 				}
 			})
@@ -53,8 +53,8 @@ func TestAFaultWhileRunningLosesNothing(t *testing.T) {
 	}
 }
 
-// workWith appends, reads, commits and has the keeper work, and returns what was taken
-// and what was read.
+// workWith appends, reads, commits and runs the maintainer. It returns the texts that were
+// appended and that were read.
 func workWith(j *Journal, r *Reader, batches int) (taken, got []string) {
 	for n := range batches {
 		texts := []string{text(3 * n), text(3*n + 1), text(3*n + 2)}
@@ -85,8 +85,8 @@ func without(all, found []string) (missing []string) {
 	return missing
 }
 
-// TestAFullDiskAtTheStartDelivers: nothing that a start writes is needed to deliver what
-// is there, which may be what makes room.
+// TestAFullDiskAtTheStartDelivers: the existing records can be delivered without any write
+// of the start. Delivery may be the only way to free space.
 func TestAFullDiskAtTheStartDelivers(t *testing.T) {
 	for _, clean := range []bool{true, false} {
 		fs, texts := halfRead(t, clean)

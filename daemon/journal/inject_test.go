@@ -33,18 +33,13 @@ func (i *injector) fail(o memfs.Op) error {
 		return nil
 	}
 	if i.what == "" {
-		i.what = fmt.Sprintf("%s of %s", opNames[o.Kind], o.Name)
+		i.what = fmt.Sprintf("%v of %s", o.Kind, o.Name)
 	}
 	return i.err
 }
 
-var opNames = map[memfs.Kind]string{
-	memfs.Create: "create", memfs.Write: "write", memfs.Truncate: "truncate", memfs.Sync: "sync", memfs.Rename: "rename", memfs.Remove: "remove",
-	memfs.SyncDir: "sync of the directory", memfs.Read: "read", memfs.Open: "open", memfs.List: "list", memfs.Stat: "stat", memfs.Lock: "lock", memfs.Mkdir: "mkdir",
-}
-
-// eachFault calls run with each step failing once, and from then on, until a run has
-// no step of that number.
+// eachFault calls run once for each step that fails, only that step or all from it on, until
+// a run does not reach the step.
 func eachFault(t *testing.T, run func(t *testing.T, what string, i *injector)) {
 	t.Helper()
 	for _, err := range []error{unix.EIO, unix.EACCES, unix.ENOSPC, unix.EDQUOT, unix.EROFS, unix.ESTALE} {
@@ -96,7 +91,7 @@ func halfRead(t testing.TB, clean bool) (*memfs.FS, map[uint64]string) {
 	return fs, texts
 }
 
-// same reports whether two file systems hold the same, but for a lock.
+// same reports whether two file systems hold the same files, except the lock.
 func same(a, b *memfs.FS) bool {
 	clean := func(m *memfs.FS) map[string]*memfs.Node {
 		names := maps.Clone(m.Names)
@@ -154,8 +149,8 @@ func (u *user) round(t *testing.T) (ok bool) {
 	return u.j.syncer.maintain() == nil && ok
 }
 
-// finish goes on until nothing fails, and checks what was read: each record after the
-// first taken ones, in order, and the new one.
+// finish continues until nothing fails, and checks the records that were read: each record
+// after the first taken ones, in order, and the new one.
 func (u *user) finish(t *testing.T, what string, texts map[uint64]string, taken int) {
 	t.Helper()
 	for rounds := 0; !u.round(t); rounds++ {
@@ -182,8 +177,8 @@ func (u *user) finish(t *testing.T, what string, texts map[uint64]string, taken 
 	}
 }
 
-// TestAFaultDuringTheStartLosesNothing: whatever call fails, once or until somebody mends
-// it, the start is refused and nothing is changed, or everything is delivered in the end.
+// TestAFaultDuringTheStartLosesNothing: if any call fails, once or until it is repaired, the
+// start is refused and nothing is changed, or everything is delivered in the end.
 func TestAFaultDuringTheStartLosesNothing(t *testing.T) {
 	for _, clean := range []bool{true, false} {
 		base, texts := halfRead(t, clean)
@@ -214,7 +209,7 @@ func TestAFaultDuringTheStartLosesNothing(t *testing.T) {
 }
 
 // TestAStartThatIsRefusedChangesNothing: another part of the daemon may fail after the
-// journal was opened and its readers were made, whatever could be read of it.
+// journal was opened and its readers were made, with any part of it readable.
 func TestAStartThatIsRefusedChangesNothing(t *testing.T) {
 	for _, clean := range []bool{true, false} {
 		base, texts := halfRead(t, clean)
@@ -248,8 +243,8 @@ func TestAStartThatIsRefusedChangesNothing(t *testing.T) {
 	}
 }
 
-// TestAKillDuringAFaultLosesNothing: what the process has done until then with a fault
-// from the start on must be right for the next one.
+// TestAKillDuringAFaultLosesNothing: the next process must be able to use the files of a
+// process that had a fault since its start.
 func TestAKillDuringAFaultLosesNothing(t *testing.T) {
 	for _, clean := range []bool{true, false} {
 		base, texts := halfRead(t, clean)

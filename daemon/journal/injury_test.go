@@ -75,11 +75,11 @@ func framesIn(m *memfs.FS, name string) []int {
 	return append(at, len(b))
 }
 
-// An injury happens to the journal while nobody has it open.
+// An injury is a damage to a journal that is not open.
 type injury struct {
 	name   string
 	injure func(m *memfs.FS, segments []string)
-	lost   int // records that cannot be there any more
+	lost   int // records that are destroyed
 	want   func(damage.Counts) bool
 }
 
@@ -247,8 +247,8 @@ func segmentInjuries(m *memfs.FS) []injury {
 	}
 }
 
-// TestInjuries: the journal opens, gives what is whole, counts what is not, and
-// goes on with numbers of its own, whatever has happened to its files.
+// TestInjuries: the journal opens, delivers the intact records, counts the others, and
+// continues with unused numbers, after any damage to its files.
 func TestInjuries(t *testing.T) {
 	healthy, _ := patient(t, true)
 	for _, c := range append(injuries(), segmentInjuries(healthy)...) {
@@ -292,7 +292,7 @@ func survive(t *testing.T, fs *memfs.FS, texts map[uint64]string, lost int) dama
 	if skipped > uint64(lost) {
 		t.Errorf("%d records counted as skipped, lost were %d", skipped, lost)
 	}
-	// Between records that are there the count is exact.
+	// Between intact records the count is exact.
 	if gaps := gapsIn(got); skipped < gaps {
 		t.Errorf("%d records counted as skipped, %d are missing between others", skipped, gaps)
 	}

@@ -22,7 +22,7 @@ import (
 )
 
 // TestWhatIsNoFileIsAnErrorWithItsPath: on the real file system, where a FIFO would
-// block whoever opens it.
+// block the process that opens it.
 func TestWhatIsNoFileIsAnErrorWithItsPath(t *testing.T) {
 	kinds := map[string]func(path string) error{
 		"directory":     func(path string) error { return os.Mkdir(path, 0o700) },
@@ -64,7 +64,7 @@ func TestWhatIsNoFileIsAnErrorWithItsPath(t *testing.T) {
 	}
 }
 
-// useAll opens a journal, has it read and write everything, and returns what it says.
+// useAll opens a journal, reads and writes everything, and returns the errors and the log.
 func useAll(dir string) string {
 	var lines bytes.Buffer
 	j, err := Open(dir, Options{SyncInterval: time.Hour, Log: slog.New(slog.NewTextHandler(&lines, nil))})

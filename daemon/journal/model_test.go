@@ -18,15 +18,15 @@ type model struct {
 	all     []seen
 	batches []batchOfModel
 	readers map[string]*modelReader
-	pinned  string // the reader from which nothing may be taken; "" is none
-	limited bool   // the journal may remove what nobody has read, or might once
+	pinned  string // the pinned reader, or ""
+	limited bool   // the journal may remove records that are not read yet, or could before
 }
 
 type modelReader struct {
 	*Reader
 	place int    // of the next record to read
 	mark  int    // of the first one not committed
-	safe  int    // of the first one that was there when the reader was pinned; no later one may be missing
+	safe  int    // of the first record that existed when the reader was pinned; no later record may be missing
 	hand  []held // that were read and not committed
 }
 
@@ -35,7 +35,7 @@ type held struct {
 	end int // place after it
 }
 
-// A batchOfModel is what Trim goes by.
+// A batchOfModel contains the values that Trim compares.
 type batchOfModel struct {
 	first int // place of its first record
 	bytes int64
@@ -170,7 +170,7 @@ func (m *model) pin(j *Journal, reader string, pin bool) {
 	}
 }
 
-// repin pins another reader, or none.
+// repin changes the pinned reader; no reader may be pinned.
 func (m *model) repin(j *Journal, rng *rand.Rand) {
 	if m.pinned != "" {
 		m.readers[m.pinned].SetPin(false)
@@ -264,7 +264,7 @@ func (m *model) trim(t *testing.T, j *Journal, name string, rng *rand.Rand) {
 		gone++
 	}
 	if !m.keeps(name, before) && want <= gone && (dropped == 0 || r.place == gone) {
-		return // those too are dropped now, or the next Read tells
+		return // those too are dropped now, or skipped by the next Read
 	}
 	if r.place != want {
 		t.Fatalf("trim of %s at %d to %d bytes, %v old, has dropped %d, want %d", name, before, maxBytes, oldest, dropped, want-before)

@@ -48,8 +48,8 @@ func (m *movable) options() Options {
 	return Options{SegmentBytes: 1000, SyncInterval: time.Hour, Log: slog.New(slog.NewTextHandler(&m.lines, nil))}
 }
 
-// cured expects that the journal takes events again, and that of all that were appended
-// lost ones are counted, and the others are delivered, here or by the next process.
+// cured expects that the journal accepts events again, that lost records are counted, and
+// that all others are delivered, here or by the next process.
 func (m *movable) cured(t *testing.T, lost int, killed bool) {
 	t.Helper()
 	if err := m.j.Stats().Fault; err != nil {
@@ -73,8 +73,8 @@ func (m *movable) cured(t *testing.T, lost int, killed bool) {
 	}
 }
 
-// TestFilesThatAreTakenAwayWhileTheJournalIsOpen: what is open, or has another name, is
-// saved, the rest counted, and new records go where a start will find them.
+// TestFilesThatAreTakenAwayWhileTheJournalIsOpen: files that are open, or have another name,
+// are saved. The others are counted. A start finds the new records.
 func TestFilesThatAreTakenAwayWhileTheJournalIsOpen(t *testing.T) {
 	cases := []struct {
 		name string
@@ -148,9 +148,9 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// TestADirectoryThatCannotBeMadeAnew: nothing is appended where it would be lost, what
-// is open is delivered, and it goes on when the place is free again.
-func TestADirectoryThatCannotBeMadeAnew(t *testing.T) {
+// TestADirectoryThatCannotBeRecreated: nothing is appended where it would be lost, open
+// files are delivered, and the journal continues when the place is free again.
+func TestADirectoryThatCannotBeRecreated(t *testing.T) {
 	other := t.TempDir()
 	begin(t, open(t, other, Options{}))
 	for name, occupy := range map[string]func(m *movable){
@@ -185,7 +185,7 @@ func TestADirectoryThatCannotBeMadeAnew(t *testing.T) {
 	}
 }
 
-// TestADirectoryThatComesBack is the same as before, with nothing made anew.
+// TestADirectoryThatComesBack is the same as before, and is not recreated.
 func TestADirectoryThatComesBack(t *testing.T) {
 	m := newMovable(t)
 	check(t, os.Rename(m.dir, m.dir+".old"))
@@ -217,8 +217,8 @@ func TestTheMaintainerNoticesThatFilesAreGone(t *testing.T) {
 	}
 }
 
-// TestWhatIsLostAtTheEndIsCountedAtOnce, and not when the next record comes: until then
-// it would seem to wait.
+// TestWhatIsLostAtTheEndIsCountedAtOnce, and not with the next record: until then it would
+// seem to wait.
 func TestWhatIsLostAtTheEndIsCountedAtOnce(t *testing.T) {
 	m := newMovable(t)
 	check(t, os.RemoveAll(filepath.Dir(m.dir)))

@@ -18,7 +18,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// TestReadersFollowAWriter: two readers of different pace see all that a writer
+// TestReadersFollowAWriter: two readers of different speed see all records that a writer
 // appends meanwhile, with the keeper at work.
 func TestReadersFollowAWriter(t *testing.T) {
 	const batches, perBatch = 2000, 5
@@ -93,7 +93,7 @@ func TestSyncedReachesTheNewest(t *testing.T) {
 			t.Errorf("round %d: synced %d, newest %d, last %d after appending", round, j.Stats().Synced, j.Stats().Newest, j.Stats().Last)
 		}
 		if round == 0 {
-			tend(t, j)
+			maintain(t, j)
 		}
 		stop(j)
 	}
@@ -123,7 +123,7 @@ func TestInterruptEndsAReadThatWaits(t *testing.T) {
 	}
 	go r.Interrupt()
 	read(0)
-	r.Interrupt() // the next one that would wait
+	r.Interrupt() // the next Read that would wait
 	put(t, j, 1, "one")
 	read(1)
 	r.Interrupt() // the same one
@@ -146,8 +146,8 @@ func TestTryReadDoesNotWait(t *testing.T) {
 	}
 }
 
-// TestReaderOfADamagedCursorRepeatsAndLosesNothing: only one that is new may begin
-// with the end.
+// TestReaderOfADamagedCursorRepeatsAndLosesNothing: only a new reader may begin at the
+// end.
 func TestReaderOfADamagedCursorRepeatsAndLosesNothing(t *testing.T) {
 	fs := memfs.New()
 	j := open(t, "/j", still(fs))
@@ -191,7 +191,7 @@ func TestReaderNames(t *testing.T) {
 }
 
 // TestCommitSurvivesTheProcess: nothing committed is delivered again after the
-// process was killed, though no sync came between.
+// process was killed, even without a sync in between.
 func TestCommitSurvivesTheProcess(t *testing.T) {
 	dir := t.TempDir()
 	opts := Options{SyncInterval: time.Hour}
@@ -245,8 +245,8 @@ func TestUnreadablePageIsDamage(t *testing.T) {
 	}
 }
 
-// TestCommitAfterClose: a sink that was given up may come back when the journal
-// is closed, and its descriptors are somebody else's.
+// TestCommitAfterClose: a sink that did not return in time may commit when the journal is
+// closed, and other files have the numbers of its descriptors.
 func TestCommitAfterClose(t *testing.T) {
 	j := open(t, t.TempDir(), Options{})
 	r := reader(t, j, "r", FromOldest)

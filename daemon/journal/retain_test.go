@@ -12,7 +12,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// fill appends n batches of one record that takes about a third of a segment of
+// fill appends n batches of one record that fill about a third of a segment of
 // 1,000 bytes.
 func fill(t *testing.T, j *Journal, n int) {
 	t.Helper()
@@ -21,7 +21,7 @@ func fill(t *testing.T, j *Journal, n int) {
 	}
 }
 
-func tend(t *testing.T, j *Journal) {
+func maintain(t *testing.T, j *Journal) {
 	t.Helper()
 	if err := j.syncer.maintain(); err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestRetentionWaitsForAllCursors(t *testing.T) {
 	a, b := reader(t, j, "a", FromOldest), reader(t, j, "b", FromOldest)
 	fill(t, j, 30)
 	commitAll(t, a)
-	tend(t, j)
+	maintain(t, j)
 	if j.Stats().First != 1 {
 		t.Fatalf("records up to %d were removed before b had them", j.Stats().First)
 	}
@@ -50,13 +50,13 @@ func TestRetentionWaitsForAllCursors(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	tend(t, j)
+	maintain(t, j)
 	if j.Stats().First != 1 {
 		t.Fatalf("records up to %d were removed before b had them", j.Stats().First)
 	}
 	b = reader(t, j, "b", FromOldest)
 	commitAll(t, b)
-	tend(t, j)
+	maintain(t, j)
 	if got := len(segmentsIn(fs)); got != 1 {
 		t.Errorf("%d segments are left, want the newest", got)
 	}
@@ -77,7 +77,7 @@ func TestRemovedCursorHoldsNothingBack(t *testing.T) {
 	}
 	fill(t, j, 30)
 	commitAll(t, a)
-	tend(t, j)
+	maintain(t, j)
 	if got := len(segmentsIn(fs)); got != 1 || len(j.Cursors()) != 1 {
 		t.Errorf("%d segments are left, cursors %q", got, j.Cursors())
 	}
@@ -92,7 +92,7 @@ func TestLastGenerationSurvivesRetention(t *testing.T) {
 		r := reader(t, j, "a", FromOldest)
 		fill(t, j, 7)
 		commitAll(t, r)
-		tend(t, j)
+		maintain(t, j)
 		abandon(j)
 		j = open(t, "/j", still(fs))
 		if got, want := j.LastGeneration(), 7*(round+1); got != want {
@@ -161,7 +161,7 @@ func TestMaxAgeRemovesWhatIsOld(t *testing.T) {
 	reader(t, j, "a", FromOldest)
 	put(t, j, 1, "old")
 	now = now.Add(30 * time.Minute)
-	tend(t, j)
+	maintain(t, j)
 	if j.Stats().First != 1 {
 		t.Fatal("removed too early")
 	}
@@ -169,14 +169,14 @@ func TestMaxAgeRemovesWhatIsOld(t *testing.T) {
 	if err := j.Append(2, now, batchOf("new")); err != nil {
 		t.Fatal(err)
 	}
-	tend(t, j)
+	maintain(t, j)
 	if j.Stats().First != 2 || len(segmentsIn(fs)) != 1 {
 		t.Errorf("first is %d in %q", j.Stats().First, segmentsIn(fs))
 	}
 }
 
-// fullForReader returns a journal that takes no more, for a pinned reader has read
-// nothing.
+// fullForReader returns a journal that accepts nothing, because a pinned reader has not
+// read.
 func fullForReader(t *testing.T) (*Journal, *Reader) {
 	t.Helper()
 	opts := still(memfs.New())
@@ -226,7 +226,7 @@ func TestPinnedReaderLosesNothing(t *testing.T) {
 		}
 	}
 	j.now = func() time.Time { return epoch.Add(48 * time.Hour) }
-	tend(t, j)
+	maintain(t, j)
 	total := 0
 	for range 10 {
 		all, skipped, last := drainTo(t, r)
@@ -239,7 +239,7 @@ func TestPinnedReaderLosesNothing(t *testing.T) {
 		if err := r.Commit(last); err != nil {
 			t.Fatal(err)
 		}
-		// It goes on at once. What it removes must not come back as skipped.
+		// Append works at once. The removed records must not count as skipped later.
 		if err := fillUntilFull(t, j); !errors.Is(err, ErrFull) {
 			t.Fatal(err)
 		}
@@ -279,20 +279,20 @@ func TestLimitsRemoveNothingBeforeTheFirstUse(t *testing.T) {
 	opts.MaxAge, opts.MaxBytes = time.Hour, 2000
 	opts.Now = func() time.Time { return epoch.Add(48 * time.Hour) }
 	j = open(t, "/j", opts)
-	tend(t, j)
+	maintain(t, j)
 	if j.Stats().First != 1 {
 		t.Fatalf("records up to %d are removed already", j.Stats().First)
 	}
 	r := pinnedReader(t, j, "r")
 	readOne(t, r)
-	tend(t, j)
+	maintain(t, j)
 	if j.Stats().First != 1 {
 		t.Fatalf("records up to %d are removed, and the reader has pinned them", j.Stats().First)
 	}
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	tend(t, j)
+	maintain(t, j)
 	if j.Stats().First == 1 {
 		t.Error("nothing was removed after that")
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// A slowDisk takes its time to make one kind of file durable.
+// A slowDisk delays an fsync of one kind of file.
 type slowDisk struct {
 	*memfs.FS
 	kind    func(name string) bool // of the base name
@@ -46,8 +46,8 @@ func (f slowFile) Sync() error {
 	return f.File.Sync()
 }
 
-// TestAppendDoesNotWaitForTheMaintainer: the receive buffer holds what comes in a tenth
-// of a second at full speed, and a busy disk may take longer than that.
+// TestAppendDoesNotWaitForTheMaintainer: the receive buffer holds the events of a tenth
+// of a second at full speed. A busy disk may need longer than that.
 func TestAppendDoesNotWaitForTheMaintainer(t *testing.T) {
 	tests := map[string]func(name string) bool{
 		"that makes a segment durable": func(name string) bool { return strings.HasSuffix(name, segment.Suffix) },

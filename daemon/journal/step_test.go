@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Steady is what ages are measured by, whatever the wall clock shows.
+// Ages are measured by Steady, independent of the wall clock.
 func TestNoStepOfTheClockMakesASegmentOld(t *testing.T) {
 	wall, steady := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(1000, 0)
 	seen := map[int64]time.Time{} // steady times of wall times

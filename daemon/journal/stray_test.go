@@ -84,7 +84,7 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 					t.Errorf("%s was changed", c.says)
 				}
 				abandon(j)
-				// A reader that stands behind the number of the file, too.
+				// The same for a reader whose position is after the number of the file.
 				j = open(t, "/j", still(fs))
 				if err := reader(t, j, "later", FromOldest).commit(segment.Position{Next: 8, Index: 7}); err != nil {
 					t.Fatal(err)
@@ -105,7 +105,7 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 	}
 }
 
-// TestACursorBeyondTheEndBeginsWithTheOldest: as one that is damaged.
+// TestACursorBeyondTheEndBeginsWithTheOldest record, as a damaged cursor does.
 func TestACursorBeyondTheEndBeginsWithTheOldest(t *testing.T) {
 	fs, _ := patient(t, true)
 	j := open(t, "/j", still(fs))

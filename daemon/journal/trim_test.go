@@ -12,8 +12,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// TestTrimCountsEachRecordOnce: whatever is damaged where it passes, Trim counts
-// each record that it did not leave to the next Read, and that one none of them.
+// TestTrimCountsEachRecordOnce: with any damage, Trim counts each record that it does not
+// leave to the next Read, and the next Read does not count these again.
 func TestTrimCountsEachRecordOnce(t *testing.T) {
 	damage := map[string]func(fs *memfs.FS, s []string){
 		"nothing":                 func(*memfs.FS, []string) {},
@@ -91,9 +91,9 @@ func TestTrimUpToASegmentWithoutRecords(t *testing.T) {
 	}
 }
 
-// TestTrimMistrustsTheTimesOfFiles: they lie before the receipt of what was written
-// last, by what kernel and file system round down.
-func TestTrimMistrustsTheTimesOfFiles(t *testing.T) {
+// TestTrimAllowsForTheTimesOfFiles: they may be before the receipt of the newest record,
+// because kernel and file system round them down.
+func TestTrimAllowsForTheTimesOfFiles(t *testing.T) {
 	fs := memfs.New() // all of its files are of the time epoch
 	j := open(t, "/j", still(fs))
 	for i := range uint64(20) {
@@ -111,7 +111,7 @@ func TestTrimMistrustsTheTimesOfFiles(t *testing.T) {
 	}
 }
 
-// TestTrimReadsNoSegmentThatGoesWhole: nor anything when there is nothing to drop.
+// TestTrimReadsNoSegmentThatGoesWhole, and nothing at all if it drops nothing.
 func TestTrimReadsNoSegmentThatGoesWhole(t *testing.T) {
 	fs := memfs.New()
 	j := open(t, "/j", still(fs))
@@ -145,7 +145,7 @@ func TestTrimReadsNoSegmentThatGoesWhole(t *testing.T) {
 			t.Errorf("%s: dropped %d, %v, and read %d bytes, want %d and at most %d", c.name, dropped, err, fs.BytesRead-before, c.dropped, c.read)
 		}
 	}
-	tend(t, j)
+	maintain(t, j)
 	if got := len(segmentsIn(fs)); got != 1 {
 		t.Errorf("%d segments are left of what was dropped", got)
 	}

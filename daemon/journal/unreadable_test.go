@@ -31,7 +31,7 @@ func TestAFileThatCannotBeReadForAWhile(t *testing.T) {
 			for _, name := range slices.Sorted(maps.Keys(base.Names)) {
 				for _, kind := range []memfs.Kind{memfs.Open, memfs.Read} {
 					for _, errno := range []error{unix.EACCES, unix.EIO} {
-						what := fmt.Sprintf("clean %v, killed %v, %s of %s: %v", clean, killed, opNames[kind], name, errno)
+						what := fmt.Sprintf("clean %v, killed %v, %v of %s: %v", clean, killed, kind, name, errno)
 						fs := base.Clone()
 						awayForAWhile(t, what, fs, func(o memfs.Op) error {
 							if o.Kind == kind && o.Name == name {
@@ -98,7 +98,7 @@ func awayForAWhile(t *testing.T, what string, fs *memfs.FS, fail func(memfs.Op) 
 }
 
 // TestASegmentOfAnotherUser is what a start by hand as root leaves: the newest segment
-// belongs to root, and the process was killed. The reader says so, new records are
+// belongs to root, and the process was killed. The reader returns the error, new records are
 // taken, and all are delivered in order once it is mended.
 func TestASegmentOfAnotherUser(t *testing.T) {
 	base, texts := halfRead(t, false)

@@ -13,7 +13,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// TestSlotTornAnywhere: whatever part of a write reaches the disk, the value is
+// TestSlotTornAnywhere: if any part of a write reaches the disk, the value is
 // the old one or the new one.
 func TestSlotTornAnywhere(t *testing.T) {
 	fs := memfs.New()
