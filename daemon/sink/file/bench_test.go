@@ -65,8 +65,7 @@ func BenchmarkEncode(b *testing.B) {
 	report(b, len(list), before)
 }
 
-// report tells the processor's time as well, which others on the machine take less
-// from.
+// report also reports CPU time, which other processes on the machine affect less.
 func report(b *testing.B, batch int, before time.Duration) {
 	events := float64(batch * b.N)
 	b.ReportMetric(events/b.Elapsed().Seconds(), "events/s")

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package file is the sink that appends events as lines to a file, each exactly
-// once across the end of the process. It rotates the file, if asked to, and packs
-// and removes what it has rotated.
+// Package file implements the sink that appends events as lines to a file, each exactly
+// once across the end of the process. If configured, it rotates the file, and compresses
+// and removes rotated files.
 package file
 
 import (
@@ -43,8 +43,8 @@ type Options struct {
 	Age func(time.Time) time.Duration
 }
 
-// A Sink appends to one file. It follows the path: when the file was moved away
-// or removed (logrotate, an operator), the next batch goes to a new one.
+// A Sink appends to one file. It follows the path: when the file was renamed or removed
+// (by logrotate or an operator), the next batch is written to a new file.
 type Sink struct {
 	opts   Options
 	log    *slog.Logger
@@ -53,13 +53,13 @@ type Sink struct {
 	age    func(time.Time) time.Duration
 	stale  atomic.Bool // Reopen was called
 
-	mu       sync.Mutex // held by each method; guards what follows
+	mu       sync.Mutex // held by each method; guards the fields below
 	lines    *lines.Buffer
 	target   target
 	position *position // nil until the first Deliver
 	known    known
-	packer   *packer // nil until there is something to rotate
-	unnoted  bool    // there was no room for the last note
+	packer   *packer // nil before the first rotation
+	unnoted  bool    // the disk was full at the last note
 }
 
 // New returns a sink that opens its file with the first batch.
@@ -78,8 +78,8 @@ func New(opts Options) *Sink {
 	return s
 }
 
-// Deliver implements sink.Sink. A file system that hangs makes it hang: nothing can
-// interrupt a write to a regular file.
+// Deliver implements sink.Sink. It hangs while the file system hangs, because a write to a
+// regular file cannot be interrupted.
 func (s *Sink) Deliver(ctx context.Context, events []event.Event) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -92,15 +92,16 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (int, error) {
 	accepted, err := s.write(events)
 	if s.opts.Fsync && accepted > 0 {
 		if serr := s.target.file.Sync(); serr != nil {
-			// The kernel forgets which pages it failed to write: nothing of this batch
-			// counts as taken, and it is written once more, with the same ids.
+			// The kernel does not remember which pages it failed to write. So no event of
+			// this batch counts as accepted, and the batch is written again with the same
+			// ids.
 			return 0, errors.Join(err, fmt.Errorf("fsync: %w", serr), s.position.clear(), s.target.close())
 		}
 	}
 	return accepted, err
 }
 
-// ready opens what is not open and follows the path.
+// ready opens the files that are closed, and follows the path.
 func (s *Sink) ready() error {
 	if s.stale.Swap(false) {
 		if err := s.target.leave(); err != nil {
@@ -126,8 +127,7 @@ func (s *Sink) ready() error {
 	return s.target.endForeignLine()
 }
 
-// write appends those of the events that are not in the files yet. Each run of them
-// is one write.
+// write appends the events that are not yet in the files. Each run of them is one write.
 func (s *Sink) write(events []event.Event) (accepted int, err error) {
 	s.known.forgetTaken()
 	for accepted < len(events) {
@@ -142,7 +142,7 @@ func (s *Sink) write(events []event.Event) (accepted int, err error) {
 			return accepted, err
 		}
 		if accepted < len(events) {
-			// It must outlast the note of the next run.
+			// The next run's note must include these events.
 			s.known.add(run)
 		}
 	}
@@ -150,8 +150,8 @@ func (s *Sink) write(events []event.Event) (accepted int, err error) {
 	return accepted, nil
 }
 
-// append notes what it is about to write, and writes it. It returns how many of the
-// events are in the file as whole lines.
+// append notes the write that follows, and writes the lines. It returns the number of
+// events whose lines are complete in the file.
 func (s *Sink) append(events []event.Event) (int, error) {
 	encodeErr := s.lines.Encode(events)
 	text := s.lines.Bytes()
@@ -169,7 +169,7 @@ func (s *Sink) append(events []event.Event) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("position: %w", err)
 	}
-	s.tellOfRoom(noted)
+	s.logRoom(noted)
 	n, err := s.target.file.Write(text[begin:])
 	whole, rest := s.lines.Whole(begin + n)
 	s.target.size, s.target.torn = s.target.size+int64(n), int64(rest)
@@ -182,21 +182,20 @@ func (s *Sink) append(events []event.Event) (int, error) {
 	return whole, encodeErr
 }
 
-// tellOfRoom logs whether there is room for notes, when that has changed.
-func (s *Sink) tellOfRoom(noted bool) {
+// logRoom logs a change between a disk with and without room for notes.
+func (s *Sink) logRoom(noted bool) {
 	switch {
 	case s.unnoted == !noted:
 		return
 	case noted:
-		s.log.Info("there is room again for the note of what is written: each event is written once")
+		s.log.Info("the disk has room for the position file again: each event is written exactly once")
 	default:
-		s.log.Warn("no room on the disk for the note of what is written: a crash now would have the last batch written twice", "position", s.opts.Position)
+		s.log.Warn("the disk is full, so the position file cannot be written: after a crash the last batch would be written twice", "position", s.opts.Position)
 	}
 	s.unnoted = !noted
 }
 
-// Reopen implements sink.Reopener. A batch that is under way ends in the file that
-// it began in.
+// Reopen implements sink.Reopener. The current batch ends in the file in which it began.
 func (s *Sink) Reopen() {
 	s.stale.Store(true)
 	if !s.mu.TryLock() {

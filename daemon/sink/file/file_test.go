@@ -176,7 +176,7 @@ func TestTwoWritersAreRefused(t *testing.T) {
 	wantIDs(t, path, 1, 2)
 }
 
-// As logrotate does with copytruncate: what is written later stands at the new end.
+// This is the behaviour of logrotate's copytruncate: later lines are at the new end.
 func TestGoesOnInAFileThatWasCut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	s := open(t, path)
@@ -232,7 +232,7 @@ func TestFullDisk(t *testing.T) {
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }() // the directory goes with the test
+	defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }() // the directory is removed with the test
 	ballast := filepath.Join(dir, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 32<<10), 0o600); err != nil {
 		t.Fatal(err)

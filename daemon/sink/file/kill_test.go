@@ -67,7 +67,7 @@ func TestKilledAtAnyInstructionEachEventIsThereOnce(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "events")
 			started, worked, most := 0, 0, 60*time.Millisecond
-			for ; worked < kills; started++ { // a process that has written nothing counts for none
+			for ; worked < kills; started++ { // a process that has not written does not count
 				if started == 20*kills {
 					t.Fatalf("only %d of %d processes wrote anything", worked, started)
 				}
@@ -105,7 +105,7 @@ func killChild(t *testing.T, dir, name string, last uint64) *exec.Cmd {
 	return child
 }
 
-// written tells how much there is and in how many files.
+// written returns the number of events and of files.
 func written(t *testing.T, path string) (state string) {
 	t.Helper()
 	all, err := listRotated(path)
@@ -135,7 +135,7 @@ func lastGeneration(t *testing.T, dir string) uint64 {
 	return j.LastGeneration()
 }
 
-// check wants all generations, in order, each event once.
+// check requires all generations in order, and each event once.
 func (l life) check(t *testing.T, path string, last uint64) (events int) {
 	t.Helper()
 	_, all := files(t, path)
@@ -179,7 +179,7 @@ func TestKillChild(t *testing.T) {
 	}
 }
 
-// produce goes on for ever when last is 0.
+// produce does not end when last is 0.
 func produce(t *testing.T, j *journal.Journal, last uint64) {
 	for generation := j.LastGeneration() + 1; last == 0 || generation <= last; generation++ {
 		if err := j.Append(generation, time.Now(), batch(generation)); err != nil {

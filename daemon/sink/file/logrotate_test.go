@@ -41,7 +41,7 @@ func documented(t *testing.T, dir string) string {
 	return text
 }
 
-// The real logrotate takes the files away while events flow.
+// The real logrotate renames the files while events flow.
 func TestLogrotate(t *testing.T) {
 	sinktest.Program(t, "logrotate")
 	if os.Geteuid() != 0 && os.Getenv("CI") == "" {
@@ -65,7 +65,7 @@ func TestLogrotate(t *testing.T) {
 			}
 		})
 	}
-	// Lines are lost between logrotate's copy and its cut, and none is garbled.
+	// Lines are lost between logrotate's copy and its truncation, but no line is garbled.
 	t.Run("copytruncate", func(t *testing.T) {
 		dir := t.TempDir()
 		deliverWhile(t, dir, func() {
@@ -140,9 +140,9 @@ func deliverWhile(t *testing.T, dir string, do func()) (last int) {
 	return last
 }
 
-// idsIn returns the numbers of the events in logrotate's files, the oldest first. A file
-// that the sink has created between logrotate's rename and its own create is moved away by
-// logrotate, to a name that ends in .backup and does not tell its place.
+// idsIn returns the numbers of the events in logrotate's files, the oldest first. If the
+// sink creates a file between logrotate's rename and its own create, logrotate renames
+// that file to a name that ends in .backup and does not show its position.
 func idsIn(t *testing.T, dir string) (ids []int) {
 	t.Helper()
 	out, err := exec.Command("sh", "-c", `cd "$1" && for i in 9 8 7 6 5 4 3 2 1; do

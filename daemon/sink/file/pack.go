@@ -16,8 +16,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/ratelog"
 )
 
-// A packer compresses and removes rotated files, beside the delivery. Whatever
-// moment it is killed at, the next one finds all it has to know in the names.
+// A packer compresses and removes rotated files, concurrently with delivery. It can be
+// killed at any moment: the next packer derives everything from the names.
 type packer struct {
 	opts   Options
 	limits *ratelog.Logger // of lines that may repeat
@@ -27,7 +27,7 @@ type packer struct {
 	done   chan struct{}
 }
 
-// startPacker begins with what an earlier process has left.
+// startPacker begins with the files that an earlier process left.
 func startPacker(opts Options, limits *ratelog.Logger, age func(time.Time) time.Duration) *packer {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &packer{opts: opts, limits: limits, age: age, kick: make(chan struct{}, 1), end: cancel, done: make(chan struct{})}
@@ -35,7 +35,7 @@ func startPacker(opts Options, limits *ratelog.Logger, age func(time.Time) time.
 	return p
 }
 
-// wake tells that there is one more file. It does not block.
+// wake reports that one more rotated file exists. It does not block.
 func (p *packer) wake() {
 	select {
 	case p.kick <- struct{}{}:
@@ -43,13 +43,13 @@ func (p *packer) wake() {
 	}
 }
 
-// stop ends a compression that is under way; the next process begins it anew.
+// stop cancels a running compression; the next process repeats it.
 func (p *packer) stop() {
 	p.end()
 	<-p.done
 }
 
-// lookAgain is how often files that have become too old are looked for.
+// lookAgain is the interval between checks for files that have become too old.
 const lookAgain = time.Hour
 
 func (p *packer) run(ctx context.Context) {
@@ -73,8 +73,8 @@ func (p *packer) report(ctx context.Context, err error) {
 	}
 }
 
-// tidy makes room first: a compression needs some. One file's fault keeps it from
-// no other.
+// tidy first makes room, which a compression needs. A fault of one file does not affect
+// the others.
 func (p *packer) tidy(ctx context.Context) error {
 	err := errors.Join(p.removeLeftovers(), p.prune())
 	if p.opts.Rotate.Compress {
@@ -83,12 +83,12 @@ func (p *packer) tidy(ctx context.Context) error {
 	return err
 }
 
-// removeLeftovers removes what was half compressed, and what was compressed and not
-// yet removed.
+// removeLeftovers removes files whose compression was interrupted, and originals whose
+// compressed file is complete.
 func (p *packer) removeLeftovers() error {
 	all, err := listRotated(p.opts.Path)
 	for i, r := range all {
-		// The compressed one comes next: its name is the longer one.
+		// The compressed file is the next one: its name is longer.
 		whole := !r.temp && !r.packed && i+1 < len(all) && all[i+1].packed && all[i+1].at.Equal(r.at)
 		if r.temp || whole {
 			err = errors.Join(err, os.Remove(r.path))
@@ -130,8 +130,8 @@ func (p *packer) compressAll(ctx context.Context) error {
 	return err
 }
 
-// compress replaces a file by one that is compressed. One of the two is there, on
-// the disk and as a whole, at any time.
+// compress replaces a file by its compressed form. At any time one of the two is complete
+// and on the disk.
 func compress(ctx context.Context, path string) error {
 	in, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {

@@ -18,13 +18,13 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/lines"
 )
 
-// A position is a small file in which the sink notes what it is about to append,
-// before it does. Written bytes outlast the process, whatever ends it, so the next
-// one can tell which of those events are in the file, whatever their lines say.
+// A position is a small file in which the sink notes each append before it begins. Written
+// bytes survive the process. So the next process can determine which of these events are
+// in the file, without relying on the content of their lines.
 //
-// The note is written over the one before: with a new batch delivery says that it
-// knows of all that the sink has taken. A note that was cut, by its checksum, is
-// none: its batch was not begun.
+// The note replaces the previous note: with a new batch, delivery confirms that it knows
+// all accepted events. A note that is incomplete, by its checksum, is ignored: its batch
+// was not begun.
 //
 //	 0  8  "genltpos"
 //	 8  4  CRC32C of all from 16 on
@@ -41,14 +41,14 @@ import (
 //	       8  4  length of its line, or 0 when it is in the files for certain
 //	      12  4  CRC32C of its line
 //
-// On a full disk the note may find no room. Then the lines are written without one: what
-// fills the disk may be what waits for this sink.
+// On a full disk there may be no room for the note. The lines are then written without a
+// note, because the disk may be full of events that wait for this sink.
 type position struct {
 	file  *os.File // nil remembers nothing
 	boot  string
 	buf   []byte
 	noted bool // the last note is in the file
-	none  bool // there was no room to make the file
+	none  bool // no room to create the file
 }
 
 const (
@@ -57,15 +57,15 @@ const (
 	positionEntry  = 16
 	bootIDLen      = 40
 
-	// maxPosition is far more than the note of the largest batch.
+	// maxPosition is much larger than the note of the largest batch.
 	maxPosition = 64 << 20
-	// reservedPosition is allocated when there is room, for when there is none.
+	// reservedPosition is allocated in advance, for a time when the disk is full.
 	reservedPosition = 16 << 10
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// A note is what a position says.
+// A note is the content of a position.
 type note struct {
 	boot   string
 	done   bool // all its lines were written
@@ -81,20 +81,21 @@ type noteLine struct {
 	sum    uint32
 }
 
-// openPosition opens the file, and makes it and its directory if they are missing.
+// openPosition opens the file, and creates the file and its directory if they do not
+// exist.
 func openPosition(path, boot string) (p *position, n note, ok bool, err error) {
 	p = &position{boot: boot}
 	if path == "" {
 		return p, note{}, false, nil
 	}
 	if boot == "" {
-		text, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // not told: no note is of this boot
+		text, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // without the id, a note never belongs to this boot
 		p.boot = strings.TrimSpace(string(text))
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, note{}, false, err
 	}
-	// O_NONBLOCK: a FIFO is refused, and not waited for.
+	// O_NONBLOCK: opening a FIFO fails instead of blocking.
 	if p.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o600); err != nil {
 		return nil, note{}, false, err
 	}
@@ -118,11 +119,11 @@ func readPosition(f *os.File) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxPosition))
 }
 
-// isFull reports whether an error means that there is no room on the disk.
+// isFull reports whether an error means that the disk is full.
 func isFull(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
-// begin notes the events that are about to be written as these lines, and those
-// that are known to be there and that delivery may not know of.
+// begin notes the events that are about to be written as these lines. It also notes events
+// that are known to be in the file and that delivery may not know.
 func (p *position) begin(t *target, known *known, events []event.Event, l *lines.Buffer) error {
 	if p.file == nil {
 		return nil
@@ -155,8 +156,8 @@ func (p *position) begin(t *target, known *known, events []event.Event, l *lines
 	return err
 }
 
-// noteIfRoom is begin, but a disk without room is not an error: then the lines are
-// written without a note, and the last note, which is of lines before, does not count.
+// noteIfRoom is like begin, but a full disk is not an error. Then the lines are written
+// without a note, and the last note, which describes earlier lines, does not count.
 func (p *position) noteIfRoom(t *target, known *known, events []event.Event, l *lines.Buffer) (noted bool, err error) {
 	if p.none {
 		return false, nil
@@ -167,7 +168,7 @@ func (p *position) noteIfRoom(t *target, known *known, events []event.Event, l *
 	return false, p.clear()
 }
 
-// end notes that all lines of the last note are written.
+// end notes that all lines of the last note are complete.
 func (p *position) end() error {
 	if p.file == nil || !p.noted {
 		return nil
@@ -176,10 +177,10 @@ func (p *position) end() error {
 	return err
 }
 
-// noteKnown notes the events that are there for certain, and no others.
+// noteKnown notes only the events that are certainly in the files.
 func (p *position) noteKnown(t *target, known *known) error { return p.begin(t, known, nil, nil) }
 
-// clear makes the last note none: its lines cannot be trusted to last.
+// clear invalidates the last note: its lines may not survive.
 func (p *position) clear() error {
 	if p.file == nil {
 		return nil
@@ -187,7 +188,7 @@ func (p *position) clear() error {
 	p.noted = false
 	_, err := p.file.WriteAt(make([]byte, len(positionMagic)), 0)
 	if isFull(err) {
-		err = p.file.Truncate(0) // it has no block that could be written over
+		err = p.file.Truncate(0) // no block exists that could be overwritten
 	}
 	return err
 }

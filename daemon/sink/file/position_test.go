@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What fills the disk may be the journal, which only delivery makes smaller.
+// The disk may be full of the journal, which only delivery makes smaller.
 func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("mounting a tmpfs needs root")
@@ -25,7 +25,7 @@ func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
 			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k,nr_inodes=4"); err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }() // the directory goes with the test
+			defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }() // the directory is removed with the test
 			position, log := filepath.Join(dir, "sinks", "position"), &bytes.Buffer{}
 			opts := Options{Path: path, Position: position, Log: slog.New(slog.NewTextHandler(log, nil))}
 			next := 1
@@ -50,7 +50,7 @@ func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
 			for ; next < 5000; next += 1200 { // more than is reserved
 				deliver(t, s, events(next, next+1199))
 			}
-			if !strings.Contains(log.String(), "no room on the disk for the note") {
+			if !strings.Contains(log.String(), "the disk is full, so the position file cannot be written") {
 				t.Errorf("the log does not tell: %s", log)
 			}
 			if err := os.RemoveAll(ballast); err != nil {
@@ -64,7 +64,7 @@ func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
 				t.Errorf("the log does not tell: %s", log)
 			}
 			s.Close()
-			// The next process knows what the last note tells of.
+			// The next process knows the events of the last note.
 			s = openWith(t, opts)
 			deliver(t, s, events(next, next+9))
 			all := make([]int, next+9)

@@ -19,13 +19,13 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// known are events that are in the files and that delivery may not know to be
-// taken. They come again, in order but not at once: dead letters may be replayed
-// before. Empty but for the first batches of a process.
+// known are events that are in the files but that delivery may not know as accepted.
+// Delivery passes them again, in order but not necessarily at once: dead letters may be
+// replayed before. The set is empty except during the first batches of a process.
 type known struct {
 	ids     map[uint64]struct{}
 	last    uint64   // highest number among them
-	taken   []uint64 // by this attempt; delivery knows when the next one begins
+	taken   []uint64 // by this attempt; the next attempt proves that delivery knows
 	journal string   // whose hash
 	base    uint64   // is
 	scratch []byte
@@ -33,9 +33,10 @@ type known struct {
 
 var ecma = crc64.MakeTable(crc64.ECMA)
 
-// hash names an event in a position. Events of one journal never have the same.
+// hash identifies an event in a position. Two events of one journal never have the same
+// hash.
 func (k *known) hash(e *event.Event) uint64 {
-	if e.Suppressed != nil { // its id has more than a number
+	if e.Suppressed != nil { // its id contains more than a number
 		k.scratch = e.AppendID(k.scratch[:0])
 		return crc64.Checksum(k.scratch, ecma)
 	}
@@ -53,7 +54,7 @@ func (k *known) has(e *event.Event) bool {
 	return ok
 }
 
-// take reports whether the event need not be written.
+// take reports whether the event is already in the files.
 func (k *known) take(e *event.Event) bool {
 	if !k.has(e) {
 		return false
@@ -62,7 +63,7 @@ func (k *known) take(e *event.Event) bool {
 	return true
 }
 
-// untilNext returns how many of the events come before one that is known.
+// untilNext returns how many of the events precede a known event.
 func (k *known) untilNext(events []event.Event) int {
 	for i := range events {
 		if k.has(&events[i]) {
@@ -88,8 +89,8 @@ func (k *known) forgetTaken() {
 	k.taken = k.taken[:0]
 }
 
-// passed forgets all when delivery has gone beyond them: what has not come again by
-// then, a filter keeps back now.
+// passed forgets the known events once delivery has passed them: a filter now excludes
+// events that were not passed again by then.
 func (k *known) passed(events []event.Event) {
 	if len(k.ids) == 0 || len(events) == 0 || events[len(events)-1].Seq <= k.last {
 		return
@@ -97,11 +98,11 @@ func (k *known) passed(events []event.Event) {
 	*k = known{}
 }
 
-// recall reads the position and finds out which of the events in it an earlier
-// process has written.
+// recall reads the position, and determines which of its events an earlier process has
+// written.
 func (s *Sink) recall() error {
 	p, n, ok, err := openPosition(s.opts.Position, s.opts.BootID)
-	if isFull(err) { // so there was none before
+	if isFull(err) { // so it did not exist before
 		p, err = &position{none: true}, nil
 	}
 	if err != nil {
@@ -117,8 +118,8 @@ func (s *Sink) recall() error {
 	return nil
 }
 
-// settle takes a note at its word only as far as it was written in this boot: after
-// a power cut the file may have less than the note says.
+// settle trusts a note only for lines that were written in this boot: after a power cut
+// the file may contain less than the note describes.
 func (s *Sink) settle(n note, sameBoot bool) (err error) {
 	whole := 0
 	if s.target.id == n.file {
@@ -141,8 +142,8 @@ func (s *Sink) settle(n note, sameBoot bool) (err error) {
 	return nil
 }
 
-// settleMoved looks into a file that was renamed, and takes the beginning of a line
-// off its end: the line will be written to another.
+// settleMoved searches a renamed file, and removes an incomplete line from its end: the
+// line will be written to another file.
 func (n *note) settleMoved(path string, durable bool) (whole int, err error) {
 	t := target{id: n.file}
 	if t.file, err = sibling(path, n.file); err != nil || t.file == nil {
@@ -161,8 +162,8 @@ func (n *note) settleMoved(path string, durable bool) (whole int, err error) {
 	return whole, errors.Join(err, t.close())
 }
 
-// scan returns how many of the note's entries, from the first one on, are in the
-// file, and how many bytes behind them are the beginning of the next one's line.
+// scan returns how many of the note's entries, from the first one on, are in the file, and
+// how many bytes of the next entry's line follow them.
 func (n *note) scan(f *os.File) (whole int, torn int64, err error) {
 	in := bufio.NewReaderSize(io.NewSectionReader(f, n.offset, 1<<62), 1<<16)
 	var line []byte
@@ -177,7 +178,7 @@ func (n *note) scan(f *os.File) (whole int, torn int64, err error) {
 		line, err = in.Peek(int(want.length))
 		if errors.Is(err, io.EOF) {
 			if bytes.IndexByte(line, '\n') >= 0 {
-				line = nil // somebody else's: ours would be whole
+				line = nil // a foreign line: ours would be complete
 			}
 			return whole, int64(len(line)), nil
 		}
@@ -192,8 +193,8 @@ func (n *note) scan(f *os.File) (whole int, torn int64, err error) {
 	return whole, 0, nil
 }
 
-// sibling finds a file that has been renamed in its directory, which logrotate and
-// our own rotation do. It returns nil when it is not there.
+// sibling finds a file that was renamed within its directory, as logrotate and our own
+// rotation do. It returns nil if it does not find the file.
 func sibling(path string, id fileID) (*os.File, error) {
 	list, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
@@ -215,7 +216,7 @@ func sibling(path string, id fileID) (*os.File, error) {
 	return nil, nil
 }
 
-// openIf returns nil when the file is another one.
+// openIf returns nil if path leads to another file.
 func openIf(path string, id fileID) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {

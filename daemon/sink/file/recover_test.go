@@ -17,8 +17,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// numbered are events whose texts tell their numbers, some of them the beginning of
-// the next one's.
+// numbered returns events whose texts contain their numbers; some texts are a prefix of
+// the next text.
 func numbered(from, to int) []event.Event {
 	list := events(from, to)
 	for i := range list {
@@ -31,7 +31,7 @@ func numbered(from, to int) []event.Event {
 // 8 behind 1 to 3.
 type scene struct {
 	path, position string
-	text           []byte // of the file, if the process had come to an end
+	text           []byte // of the file, if the process had completed it
 	before         int    // bytes of the first three lines
 }
 
@@ -50,7 +50,7 @@ func stage(t *testing.T, encoder event.Encoder) scene {
 	return sc
 }
 
-// kill leaves what was there when n bytes of the batch were written.
+// kill leaves the state after n bytes of the batch were written.
 func (sc scene) kill(t *testing.T, n int) {
 	t.Helper()
 	if err := os.Truncate(sc.path, int64(sc.before+n)); err != nil {
@@ -85,7 +85,7 @@ func read(t *testing.T, path string) string {
 var encoders = map[string]event.Encoder{"json": event.JSON{}, "raw": sinktest.Text{}}
 
 func TestKilledAtEachByteWritesEachEventOnce(t *testing.T) {
-	// How the events come again, as lists of batches.
+	// How the events are delivered again, as lists of batches.
 	again := map[string][][2]int{"as before": {{4, 8}}, "one by one": {{4, 4}, {5, 5}, {6, 6}, {7, 7}, {8, 8}}, "with more": {{4, 6}, {7, 9}}}
 	step := 17 // prime to the length of the lines
 	if os.Getenv("GENLTESTD_SOAK") != "" {
@@ -125,15 +125,16 @@ func textOf(t *testing.T, encoder event.Encoder, list []event.Event) string {
 	return string(b)
 }
 
-// The process is killed again and again before it comes to the end of what it was
-// given; each time a little more is there.
+// The process is killed repeatedly before it has written all events; each time the file
+// contains more of them.
 func TestKilledWhileItCatchesUp(t *testing.T) {
 	for name, encoder := range encoders {
 		sc := stage(t, encoder)
 		line := len(textOf(t, encoder, numbered(4, 4)))
 		sc.kill(t, line+3)
 		for range 3 {
-			// 4 is there; 5 to 8 are written behind it, and 4 to 8 come once more.
+			// 4 is in the file; 5 to 8 are written after it, and 4 to 8 are delivered
+			// again.
 			s := openWith(t, Options{Path: sc.path, Position: sc.position, Encoder: encoder})
 			deliver(t, s, numbered(4, 8))
 			if err := s.Close(); err != nil {
@@ -146,7 +147,7 @@ func TestKilledWhileItCatchesUp(t *testing.T) {
 	}
 }
 
-// A dead letter that is replayed has a lower number than what is in the file.
+// A replayed dead letter has a lower number than the events in the file.
 func TestAReplayedEventIsWrittenBeforeAndAfterTheOthers(t *testing.T) {
 	sc := stage(t, event.JSON{})
 	sc.kill(t, len(textOf(t, event.JSON{}, numbered(4, 5)))+7)
@@ -183,7 +184,7 @@ func TestAFileThatWasMovedMeanwhile(t *testing.T) {
 	}
 }
 
-// A file may be rotated and compressed while events come again that are in it.
+// A file may be rotated and compressed while its events are delivered again.
 func TestAFileThatIsRotatedWhileItCatchesUp(t *testing.T) {
 	sc := stage(t, event.JSON{})
 	sc.patch(t, 12, 0, 0, 0, 0) // killed just before it noted that it was done

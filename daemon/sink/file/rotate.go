@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// Rotate says when a new file is begun, and what becomes of those that were full.
-// A limit of 0 is none.
+// Rotate configures when a new file is begun, and how old files are handled. A limit of 0
+// is disabled.
 type Rotate struct {
-	MaxBytes  int64         // of a file; a batch that is larger has one of its own
-	MaxAge    time.Duration // of a file, when an event comes
+	MaxBytes  int64         // of a file; a larger batch has a file of its own
+	MaxAge    time.Duration // of a file, checked when an event arrives
 	Compress  bool          // by gzip
 	KeepFiles int           // that were rotated
 	KeepBytes int64         // of them together
@@ -26,13 +26,13 @@ type Rotate struct {
 
 func (r *Rotate) on() bool { return r.MaxBytes > 0 || r.MaxAge > 0 }
 
-// A rotated file has the name of the first with the time behind it, in UTC, so that
-// names sort by time. A name is never used twice.
+// A rotated file has the name of the active file followed by the UTC time, so that names
+// sort by time. A name is never reused.
 type rotated struct {
 	path   string
 	at     time.Time
 	packed bool // by gzip, as a whole
-	temp   bool // left by a compression that did not end
+	temp   bool // left by an interrupted compression
 }
 
 const (
@@ -41,7 +41,7 @@ const (
 	tempSuffix   = ".tmp"
 )
 
-// parseRotated reads a file's name; base is that of the file that is written to.
+// parseRotated parses a file's name; base is the name of the active file.
 func parseRotated(base, name string) (r rotated, ok bool) {
 	rest, ok := strings.CutPrefix(name, base+".")
 	if !ok {
@@ -78,8 +78,8 @@ func listRotated(path string) ([]rotated, error) {
 	return all, nil
 }
 
-// rotateIfDue begins a new file when n more bytes are too many for this one, or it
-// is too old. A file that cannot be rotated is written to as before.
+// rotateIfDue begins a new file if n more bytes would exceed the limit, or if the file is
+// too old. A file that cannot be rotated remains in use.
 func (s *Sink) rotateIfDue(n int64) error {
 	r := &s.opts.Rotate
 	full := r.MaxBytes > 0 && s.target.size+n > r.MaxBytes
@@ -100,14 +100,14 @@ func (s *Sink) rotateIfDue(n int64) error {
 	return nil
 }
 
-// rotate leaves the sink without a file when there is no new one.
+// rotate leaves the sink without a file if a new file cannot be opened.
 func (s *Sink) rotate() error {
 	name, err := rotatedName(s.opts.Path, s.now())
 	if err != nil {
 		return err
 	}
-	// What the position tells of events by their place in the file must not depend
-	// on it any longer: the file may be compressed before the next batch is noted.
+	// The position must no longer refer to events by their offset in the file: the file
+	// may be compressed before the next batch is noted.
 	if err := s.position.noteKnown(&s.target, &s.known); err != nil {
 		return err
 	}
@@ -124,10 +124,10 @@ func (s *Sink) rotate() error {
 	return nil
 }
 
-// rotatedName returns a name that is new, and later than all there are, also when
-// the clock was set back.
+// rotatedName returns a new name that is later than all existing ones, even if the clock
+// was set back.
 func rotatedName(path string, now time.Time) (string, error) {
-	// What a link leads to has another name, which a rename would not change.
+	// The target of a link has another name, which a rename would not change.
 	info, err := os.Lstat(path)
 	if err != nil {
 		return "", err

@@ -33,7 +33,7 @@ func rotating(t *testing.T, r Rotate) (s *Sink, path string, now *time.Time) {
 	return s, path, now
 }
 
-// files returns names below path's directory that belong to it, and what they hold.
+// files returns the names in path's directory that belong to it, and their contents.
 func files(t *testing.T, path string) (names []string, text string) {
 	t.Helper()
 	var lines strings.Builder
@@ -43,7 +43,7 @@ func files(t *testing.T, path string) (names []string, text string) {
 	}
 	for i, r := range all {
 		if r.temp || i+1 < len(all) && all[i+1].packed && all[i+1].at.Equal(r.at) {
-			continue // the compressed one comes next
+			continue // the compressed file is the next one
 		}
 		b := []byte(read(t, r.path))
 		if r.packed {
@@ -102,7 +102,7 @@ func TestABatchLargerThanAFileHasOneOfItsOwn(t *testing.T) {
 
 func TestRotatesAFileThatIsTooOld(t *testing.T) {
 	s, path, now := rotating(t, Rotate{MaxAge: time.Hour})
-	*now = time.Now() // the file system has no other clock
+	*now = time.Now() // the file system uses this clock
 	deliver(t, s, events(1, 1))
 	*now = now.Add(59 * time.Minute)
 	deliver(t, s, events(2, 2))
@@ -125,7 +125,7 @@ func TestAgeOutlastsTheProcess(t *testing.T) {
 	s = openWith(t, Options{Path: path, Rotate: s.opts.Rotate})
 	s.now = func() time.Time { return began.Add(2 * time.Hour) }
 	deliver(t, s, events(2, 2))
-	if !began.Before(time.Now().Add(-time.Hour)) { // told by the file system
+	if !began.Before(time.Now().Add(-time.Hour)) { // the time of the file system
 		wantIDs(t, path, 2)
 	}
 }

@@ -15,21 +15,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A target is the file that is open, and where it ends.
+// A target is the open file and its end.
 type target struct {
-	file  *os.File  // nil when none is
+	file  *os.File  // nil if closed
 	id    fileID    // of file
-	size  int64     // as we left it; when it differs, somebody else has written or cut
-	torn  int64     // bytes at its end that are the beginning of a line of ours
-	dirty bool      // its end is not known to be that of a line
-	began time.Time // when the file was created, or opened where the file system does not tell
+	size  int64     // as this process left it; if it differs, another process has written or truncated
+	torn  int64     // length of the incomplete line of ours at the end
+	dirty bool      // the end may not be the end of a line
+	began time.Time // when the file was created, or opened if the file system does not record that
 }
 
-// A fileID names a file whatever its path. An inode is used again for another file,
-// which then has been born at another time.
+// A fileID identifies a file independently of its path. An inode number may be reused for
+// another file, which then has another birth time.
 type fileID struct {
 	dev, ino uint64
-	born     int64 // in ns since 1970; 0 where the file system does not tell
+	born     int64 // in ns since 1970; 0 if the file system does not record it
 }
 
 func idOf(f *os.File) (fileID, error) {
@@ -44,7 +44,8 @@ func idOf(f *os.File) (fileID, error) {
 	return id, nil
 }
 
-// hasInode says whether info is of the file, or of a later one with its inode.
+// hasInode reports whether info belongs to the file, or to a later file with the same
+// inode number.
 func (id fileID) hasInode(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && st.Dev == id.dev && st.Ino == id.ino
@@ -57,7 +58,7 @@ var (
 
 // open opens or creates the file and locks it: two writers would garble it.
 func (t *target) open(path string, mode fs.FileMode, durable bool, now time.Time) error {
-	// O_NONBLOCK so that a FIFO without a reader is refused, and not waited for.
+	// O_NONBLOCK: opening a FIFO without a reader fails instead of blocking.
 	const flags = os.O_RDWR | os.O_APPEND | syscall.O_NONBLOCK
 	f, err := os.OpenFile(path, flags, 0)
 	created := errors.Is(err, fs.ErrNotExist)
@@ -93,15 +94,15 @@ func lock(f *os.File) (fs.FileInfo, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errNotRegular
 	}
-	// A file system without locks is used without.
+	// On a file system without locks, the file is used without a lock.
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, errInUse
 	}
 	return info, nil
 }
 
-// follow leaves the file when the path no longer leads to it, and notices what
-// others have done to it.
+// follow closes the file if the path no longer leads to it, and detects changes by other
+// processes.
 func (t *target) follow(path string) error {
 	if t.file == nil {
 		return nil
@@ -119,8 +120,8 @@ func (t *target) follow(path string) error {
 	return nil
 }
 
-// endForeignLine ends a last line that is not ours to complete, so that the next
-// event has a line of its own.
+// endForeignLine ends an incomplete foreign line, so that the next event begins a new
+// line.
 func (t *target) endForeignLine() error {
 	if !t.dirty {
 		return nil
@@ -142,9 +143,9 @@ func (t *target) endForeignLine() error {
 	return nil
 }
 
-// resume returns how many bytes of text are in the file already, because a write of
-// it was cut. The beginning of another line is taken away: its event is not given
-// again, or is written otherwise now.
+// resume returns how many bytes of text an interrupted write has already written. It
+// removes the incomplete line of any other event, which is not delivered again, or is now
+// written differently.
 func (t *target) resume(text []byte) (begin int, err error) {
 	if t.torn == 0 {
 		return 0, nil
@@ -161,7 +162,7 @@ func (t *target) resume(text []byte) (begin int, err error) {
 	return 0, t.untear()
 }
 
-// untear takes the beginning of a line off the file's end.
+// untear removes the incomplete line from the file's end.
 func (t *target) untear() error {
 	if t.torn == 0 {
 		return nil
@@ -173,7 +174,7 @@ func (t *target) untear() error {
 	return nil
 }
 
-// leave closes a file that will not be written to again.
+// leave closes a file that will not be written again.
 func (t *target) leave() error {
 	if t.file == nil {
 		return nil
@@ -181,15 +182,15 @@ func (t *target) leave() error {
 	return errors.Join(t.untear(), t.close())
 }
 
-// close closes the file; a line that was cut can be completed later.
+// close closes the file; an incomplete line can be completed later.
 func (t *target) close() error {
 	if t.file == nil {
 		return nil
 	}
 	f := t.file
 	t.file, t.torn = nil, 0
-	// A process that is being started has the descriptor until it is: the lock must
+	// A process that is being started inherits the descriptor for a moment: the lock must
 	// not last as long.
-	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN) // closing does the same, later
+	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN) // close does the same, but later
 	return f.Close()
 }
