@@ -12,26 +12,26 @@ import (
 	"github.com/genltestd/genltestd/daemon/redact"
 )
 
-// maxAnswer is how long a line of the program may be.
+// maxAnswer is the maximum length of a line of the program, in bytes.
 const maxAnswer = 4 << 10
 
-// An answer is one line of a program in stream mode. For each line that it is
-// given it answers one of:
+// An answer is one line of a program in stream mode. The program answers each line that it
+// receives with one of:
 //
-//	ok ID              taken: this event, and all before it that have no answer
+//	ok ID              accepted: this event, and all unanswered events before it
 //	retry ID REASON    not now
 //	reject ID REASON   never
 //
-// ID is the event's, or "-" for the oldest one that has no answer.
+// ID is the event's id, or "-" for the oldest unanswered event.
 type answer struct {
 	verb, id string
 	reason   []byte
-	err      error // not nil: the line is none of these
+	err      error // not nil: the line is not a valid answer
 }
 
 const oldest = "-"
 
-// parseAnswer reads a line without its newline. The reason may be missing.
+// parseAnswer parses a line without its newline. The reason may be missing.
 func parseAnswer(line []byte, mask *redact.Mask) answer {
 	verb, rest, _ := bytes.Cut(line, []byte(" "))
 	id, reason, _ := bytes.Cut(rest, []byte(" "))
@@ -48,11 +48,11 @@ func parseAnswer(line []byte, mask *redact.Mask) answer {
 }
 
 func errNoAnswer(line []byte, mask *redact.Mask) error {
-	return fmt.Errorf(`printed "%s", which is no answer; begin it with ok, retry or reject and an event's id`, visible(line, mask))
+	return fmt.Errorf(`printed "%s", which is not a valid answer; begin it with ok, retry or reject and an event's id`, visible(line, mask))
 }
 
-// readAnswers reads lines until the program closes its standard output, or prints
-// what is no answer, or stop is closed. It closes answers in the end.
+// readAnswers reads lines until the program closes its standard output or prints an
+// invalid answer, or stop is closed. It closes answers at the end.
 func readAnswers(out io.Reader, mask *redact.Mask, answers chan<- answer, stop <-chan struct{}) {
 	defer close(answers)
 	in := bufio.NewReaderSize(out, maxAnswer)
@@ -62,7 +62,7 @@ func readAnswers(out io.Reader, mask *redact.Mask, answers chan<- answer, stop <
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
 			a.err = errNoAnswer(line, mask)
-		case err != nil: // half a line is no answer
+		case err != nil: // an incomplete line is not an answer
 			return
 		default:
 			a = parseAnswer(line[:len(line)-1], mask)

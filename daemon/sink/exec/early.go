@@ -4,12 +4,12 @@ package exec
 
 import "github.com/genltestd/genltestd/daemon/event"
 
-// early are the ids of events that were taken before one that stands in front of
-// them. Delivery gives them again; the program must not get them twice. There are
-// at most as many as in a batch. A restart of the daemon forgets them.
+// early contains the ids of events that were accepted before an event that precedes them.
+// Delivery passes them again, but the program must not receive them twice. Their number is
+// at most the size of a batch. A restart of the daemon forgets them.
 type early map[string]uint64 // the event's number
 
-// verdicts returns one for each event: nil for those that were taken early, and
+// verdicts returns one verdict per event: nil for those that were accepted early, and
 // pending for the rest.
 func (m early) verdicts(events []event.Event, pending error) []error {
 	if len(events) > 0 {
@@ -24,7 +24,7 @@ func (m early) verdicts(events []event.Event, pending error) []error {
 	return list
 }
 
-// forget drops what delivery, being past it, will not give again.
+// forget removes events that delivery has passed and will not deliver again.
 func (m early) forget(before uint64) {
 	for id, seq := range m {
 		if seq < before {
@@ -33,8 +33,8 @@ func (m early) forget(before uint64) {
 	}
 }
 
-// settle returns how many events, from the first on, have been taken, and why the
-// next was not. It remembers those behind that one.
+// settle returns how many events, from the first on, were accepted, and the error of the
+// next one. It remembers accepted events after that one.
 func (m early) settle(events []event.Event, verdicts []error) (accepted int, err error) {
 	for accepted < len(events) && verdicts[accepted] == nil {
 		accepted++

@@ -10,12 +10,14 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/fields"
 )
 
-// maxVariable is what a variable may have: execve(2) refuses one of 128 KiB, and
-// would refuse the event for ever. Its encoding on standard input has it all.
+// maxVariable is the maximum size of a variable, in bytes: execve(2) rejects one of 128
+// KiB, and would reject the event on every attempt. The encoded event on standard input is
+// complete.
 const maxVariable = 64 << 10
 
-// baseEnvironment is what every program has. Nothing is the daemon's own: there are
-// the addresses of systemd's sockets and the place of its credentials.
+// baseEnvironment is the environment of every program. It contains no variable of the
+// daemon, whose environment has the addresses of systemd's sockets and the place of its
+// credentials.
 func baseEnvironment(more []Variable) []string {
 	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"}
 	for _, v := range more {
@@ -24,9 +26,9 @@ func baseEnvironment(more []Variable) []string {
 	return env
 }
 
-// eventVariables tell of the event. What a script does with a variable is mostly to
-// print it, or to hand it to a program that reads lines, so they have escapes; the
-// exact text of one that has them is there in base64.
+// eventVariables describe the event. A script usually prints a variable, or passes it to a
+// program that reads lines. So variables are escaped, and the exact text of an escaped one
+// is added in base64.
 func eventVariables(namer *fields.Namer, e *event.Event) []string {
 	var env []string
 	add := func(name string, value []byte) {

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package exec is the sink that hands events to programs of the operator. An
-// Events runs one for each event, whose exit status decides; a Stream keeps one
-// running that confirms each line it is given.
+// Package exec implements the sink that passes events to programs of the operator. An
+// Events runs one for each event, whose exit status decides. A Stream keeps one program
+// running, which confirms each line that it receives.
 //
-// A program has no shell around it, its standard output and environment are its
-// own, it gets no descriptor and no ambient capability of the daemon, and it is a process
-// group: when its time is over all of the group ends, by SIGTERM and after the
-// grace by SIGKILL. What it leaves running in the group when it ends by itself is
-// killed as well.
+// A program is started without a shell. It does not share standard output, environment,
+// descriptors or ambient capabilities with the daemon. It is a process group of its own:
+// on a timeout the whole group is terminated, by SIGTERM and, after the grace, by SIGKILL.
+// Processes that remain in the group when the program exits are killed as well.
 package exec
 
 import (
@@ -25,14 +24,13 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/fields"
 )
 
-// The one exit status beside 0 with a meaning of its own, EX_TEMPFAIL of
-// sysexits.h.
+// EX_TEMPFAIL of sysexits.h: the one exit status except 0 with a meaning of its own.
 const tryAgain = 75
 
 var (
 	_ sink.Sink = (*Events)(nil)
 
-	errNoTime = errors.New("the attempt's time is over before every event had its program; raise attempt_timeout, or lower batch_events")
+	errNoTime = errors.New("the attempt's time was over before the program had run for every event; raise attempt_timeout, or lower batch_events")
 	errNoExit = errors.New("has not exited in time")
 )
 
@@ -45,14 +43,14 @@ type Events struct {
 	secrets  *redact.Owner // nil without a mask
 }
 
-// NewEvents returns a sink; the program need not be there yet.
+// NewEvents returns a sink. The program need not exist yet.
 func NewEvents(opts Options) *Events {
 	return &Events{opts: opts, launcher: newLauncher(opts), early: make(early), secrets: maskVariables(opts.Mask, opts.Environment)}
 }
 
-// Deliver implements sink.Sink. An event is taken when its program has exited with
-// status 0. After a failure no more are begun, and those that run are waited for:
-// the ones that succeed behind the failure are remembered, and not run again.
+// Deliver implements sink.Sink. An event is accepted when its program has exited with
+// status 0. After a failure Deliver starts no other program and waits for the running
+// ones. It remembers those that succeed after the failure, and does not run them again.
 func (s *Events) Deliver(ctx context.Context, events []event.Event) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -92,14 +90,14 @@ func (s *Events) Deliver(ctx context.Context, events []event.Event) (int, error)
 	return accepted, err
 }
 
-// enoughTime says whether a program that is begun now can use all of its time: one
-// that is ended half-way has perhaps done what it will do again.
+// enoughTime reports whether a program that is started now has its whole timeout: a
+// program that is interrupted may repeat actions at the next run.
 func (s *Events) enoughTime(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() == nil && (!ok || time.Until(deadline) >= s.opts.Timeout)
 }
 
-// A job is an event as its program gets it.
+// A job is an event in the form that its program receives.
 type job struct {
 	body []byte
 	env  []string
@@ -122,8 +120,8 @@ func (s *Events) run(ctx context.Context, j job) error {
 		return err
 	}
 	if !p.wait(ctx) {
-		// Whatever its exit status then: what it was waiting for may have been ended
-		// first.
+		// Its exit status then does not matter: a process that it was waiting for may have
+		// been terminated first.
 		err := p.end(s.opts.Grace)
 		return errors.Join(p.describe(fmt.Errorf("%w: %w", errNoExit, ctx.Err())), err)
 	}
@@ -139,7 +137,7 @@ func (s *Events) run(ctx context.Context, j job) error {
 	}
 }
 
-// Close implements sink.Sink. No program outlives Deliver.
+// Close implements sink.Sink. Programs end before Deliver returns.
 func (s *Events) Close() error {
 	closeOwner(s.secrets)
 	return nil

@@ -144,7 +144,7 @@ func TestEnvironmentIsTheProgramsOwn(t *testing.T) {
 	}
 }
 
-// running says whether there is a process that is no zombie.
+// running reports whether a process exists and is not a zombie.
 func running(t *testing.T, pid int) bool {
 	t.Helper()
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
@@ -226,7 +226,7 @@ func TestContextEndsThePrograms(t *testing.T) {
 	}
 }
 
-// What has left the group is not ours to end, but holds nothing up.
+// A process that has left the group is not terminated, but does not block the sink.
 func TestStrayThatHoldsStandardErrorIsNotWaitedFor(t *testing.T) {
 	p := newPlace(t)
 	done := make(chan struct{})

@@ -86,7 +86,7 @@ func TestKindEvents(t *testing.T) {
 
 func TestKindStream(t *testing.T) {
 	sinktest.Run(t, sinktest.Kind{
-		Hostile: 20_000, // what a shell does in a few seconds
+		Hostile: 20_000, // the number that a shell handles in a few seconds
 		New: func(t *testing.T) (sink.Sink, sinktest.Place) {
 			p := newPlace(t)
 			return newStream(t, shell(appendLines, p.broken(), p.file())), p

@@ -43,8 +43,8 @@ type Limits struct {
 	Processes int           // of the user, all together
 }
 
-// Check says what of the options cannot work: a program that is not there or not
-// executable, a user that nobody knows. It runs nothing.
+// Check reports options that cannot work: a program that does not exist or is not
+// executable, an unknown user. It does not run the program.
 func Check(opts Options) error {
 	var errs []error
 	if len(opts.Argv) == 0 {

@@ -18,8 +18,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/redact"
 )
 
-// strayWait is how long what has left the program's process group may hold its
-// standard error.
+// strayWait bounds how long a process that has left the program's process group may hold
+// its standard error.
 const strayWait = 100 * time.Millisecond
 
 // A launcher starts the program.
@@ -32,13 +32,13 @@ func newLauncher(opts Options) launcher {
 	return launcher{opts: opts, env: baseEnvironment(opts.Environment)}
 }
 
-// A process is a program that was started. It is over after end or reap.
+// A process is a program that was started. It ends with end or reap.
 type process struct {
 	cmd    *exec.Cmd
 	stderr tail
-	mask   *redact.Mask // of what it prints
+	mask   *redact.Mask // masks its output
 	reaper *Reaper
-	exited chan struct{} // closed when the program has ended; it is a zombie until reap
+	exited chan struct{} // closed when the program has exited; it is a zombie until reap
 }
 
 // launch starts the program with an event on standard input.
@@ -63,8 +63,8 @@ func (l *launcher) prepare(env []string) (*process, error) {
 	return p, l.becomeUser(p.cmd.SysProcAttr)
 }
 
-// start begins the process. A program that cannot be started is worth another
-// attempt: somebody will install it.
+// start begins the process. If a program cannot be started, delivery retries: the operator
+// may install it.
 func (l *launcher) start(p *process) error {
 	p.reaper = l.opts.Reaper
 	if err := p.reaper.start(func() error { return withoutCapabilities(p.cmd.Start) }, p); err != nil {
@@ -84,16 +84,16 @@ func (l *launcher) start(p *process) error {
 	return nil
 }
 
-// offerToKernel makes a program the first that the kernel kills when memory runs out, in
-// place of the daemon, whose score it would inherit. For another user's program that takes
-// CAP_DAC_OVERRIDE; the limit of its memory works without.
+// offerToKernel makes a program the first that the kernel kills when memory is exhausted,
+// before the daemon, whose score it would inherit. For another user's program this
+// requires CAP_DAC_OVERRIDE; its memory limit does not.
 func offerToKernel(pid int) {
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("1000"), 0) // see above; it may have exited
 }
 
-// withoutCapabilities runs start on a thread whose ambient capabilities are gone:
-// the unit gives the daemon one, which a child would inherit. The thread keeps
-// those it works with, and no other code of the daemon runs programs.
+// withoutCapabilities runs start on a thread without ambient capabilities: the unit grants
+// one to the daemon, which a child would inherit. The thread keeps its effective
+// capabilities, and no other code of the daemon runs programs.
 func withoutCapabilities(start func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -103,8 +103,8 @@ func withoutCapabilities(start func() error) error {
 	return start()
 }
 
-// watch leaves the zombie, so that the number of the process, and that of its
-// group, stay its own until the group has been killed.
+// watch does not reap the zombie, so that the ids of the process and its group are not
+// reused until the group has been killed.
 func (p *process) watch() {
 	defer close(p.exited)
 	for {
@@ -115,7 +115,7 @@ func (p *process) watch() {
 	}
 }
 
-// wait says whether the process has exited before the context ended.
+// wait reports whether the process has exited before the context ended.
 func (p *process) wait(ctx context.Context) bool {
 	select {
 	case <-p.exited:
@@ -129,12 +129,12 @@ func (p *process) wait(ctx context.Context) bool {
 	}
 }
 
-// end ends the process and all of its group. An error says that the daemon may not:
-// the process then goes on, and is freed when it has exited.
+// end terminates the process and its whole group. It returns an error if the daemon may
+// not: the process then continues, and is freed when it has exited.
 func (p *process) end(grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
-	_ = p.signal(unix.SIGTERM) // it may have exited; SIGKILL tells
+	_ = p.signal(unix.SIGTERM) // it may have exited; SIGKILL reports that
 	if !p.wait(ctx) {
 		if err := p.signal(unix.SIGKILL); errors.Is(err, unix.EPERM) {
 			go func() {
@@ -149,17 +149,17 @@ func (p *process) end(grace time.Duration) error {
 	return nil
 }
 
-// reap ends what is left of the group of a process that has exited, and frees it.
+// reap kills the remaining group of a process that has exited, and frees it.
 func (p *process) reap() {
-	_ = p.signal(unix.SIGKILL) // mostly nobody is left
-	_ = p.cmd.Wait()           // ProcessState has what matters
+	_ = p.signal(unix.SIGKILL) // usually the group is empty
+	_ = p.cmd.Wait()           // ProcessState has the result
 	p.reaper.done(p.cmd.Process.Pid)
 }
 
-// signal goes to the whole group.
+// signal signals the whole group.
 func (p *process) signal(s unix.Signal) error { return unix.Kill(-p.cmd.Process.Pid, s) }
 
-// describe adds the name of the program and its last words to an error.
+// describe adds the name of the program and its last line to an error.
 func (p *process) describe(err error) error {
 	if last := visible(p.stderr.last(), p.mask); last != "" {
 		return fmt.Errorf("%s: %w: %s", p.cmd.Path, err, last)

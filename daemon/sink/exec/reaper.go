@@ -13,13 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Reaper frees the orphans that programs leave behind when the daemon is process 1, as
-// in a container without an init: the kernel makes it the parent of all of them, and a
-// child that nobody waits for stays as a zombie. It leaves alone the programs that this
-// package waits for. A nil *Reaper does nothing.
+// A Reaper frees orphans of programs when the daemon is process 1, as in a container
+// without an init: the kernel makes it the parent of all orphans, and a child without a
+// waiting parent remains a zombie. It does not touch the programs that this package waits
+// for. A nil *Reaper is valid and has no effect.
 type Reaper struct {
 	mu    sync.Mutex   // held while a program is started: an unknown child is an orphan
-	ours  map[int]bool // that package os/exec waits for
+	ours  map[int]bool // children that package os/exec waits for
 	again chan struct{}
 }
 
@@ -50,8 +50,8 @@ func (r *Reaper) Run(ctx context.Context) {
 	}
 }
 
-// reap frees orphans up to the first child that is ours: done reports when that one is
-// free, and reap goes on.
+// reap frees orphans up to the first child of this package. done is called when that child
+// is free, and reap continues.
 func (r *Reaper) reap() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,7 +66,7 @@ func (r *Reaper) reap() {
 	}
 }
 
-// start starts a program and remembers its process.
+// start starts a program and records its process.
 func (r *Reaper) start(start func() error, p *process) error {
 	if r == nil {
 		return start()
@@ -80,7 +80,7 @@ func (r *Reaper) start(start func() error, p *process) error {
 	return err
 }
 
-// done is for a program that was waited for.
+// done is called after a program was waited for.
 func (r *Reaper) done(pid int) {
 	if r == nil {
 		return
@@ -94,14 +94,14 @@ func (r *Reaper) done(pid int) {
 	}
 }
 
-// exitedChild returns a child that has exited, and leaves it a zombie; 0 is none.
+// exitedChild returns a child that has exited and leaves it a zombie; 0 means not found.
 func exitedChild() int {
 	var info unix.Siginfo
 	err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
 	if err != nil {
 		return 0
 	}
-	// Of a siginfo_t of SIGCHLD: three integers, and then, aligned as a pointer, the pid.
+	// In a siginfo_t of SIGCHLD, the pid follows three integers, aligned as a pointer.
 	const align = unsafe.Sizeof(uintptr(0))
 	return int(*(*int32)(unsafe.Add(unsafe.Pointer(&info), (3*4+align-1)/align*align)))
 }

@@ -14,8 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// becomeUser asks for the user's ids and groups, if the program is not to have the
-// daemon's.
+// becomeUser sets the user's ids and groups, unless the program runs as the daemon's user.
 func (l *launcher) becomeUser(attr *syscall.SysProcAttr) error {
 	if l.opts.User == "" {
 		return nil
@@ -42,8 +41,8 @@ func (l *launcher) becomeUser(attr *syscall.SysProcAttr) error {
 	return nil
 }
 
-// apply sets the limits of a process that runs already, since microseconds: package
-// os/exec has no place for them between fork and exec. They are against accidents.
+// apply sets the limits of a process that has been running for microseconds: package
+// os/exec has no hook between fork and exec. The limits protect against accidents.
 func (l Limits) apply(pid int) error {
 	for _, limit := range []struct {
 		name     string
@@ -65,7 +64,7 @@ func (l Limits) apply(pid int) error {
 	return nil
 }
 
-// lower leaves a limit that is low enough: raising one takes a privilege.
+// lower keeps a limit that is low enough: raising it requires a privilege.
 func lower(pid, resource int, value uint64) error {
 	var old unix.Rlimit
 	if err := unix.Prlimit(pid, resource, nil, &old); err != nil {

@@ -55,14 +55,15 @@ func TestProgramGetsNoDescriptorOfOurs(t *testing.T) {
 	}
 }
 
-// What the daemon catches, a broken pipe among it, has its usual effect on programs.
+// Signals that the daemon catches, including a broken pipe, have their default action in
+// programs.
 func TestProgramHasDefaultSignals(t *testing.T) {
 	got := output(t, shell(`cat /proc/self/status >"$1"`), oneEvent())
 	own, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What ran the test may have left some ignored.
+	// The parent of the test may ignore some.
 	if blocked, ignored, caught := signals(t, got, "SigBlk"), signals(t, got, "SigIgn"), signals(t, got, "SigCgt"); blocked != 0 || ignored&^signals(t, string(own), "SigIgn") != 0 || caught != 0 {
 		t.Errorf("signals of the program:\n%s", got)
 	}
@@ -136,7 +137,7 @@ func asService(t *testing.T, capabilities string, fn func(t *testing.T)) {
 	if os.Getuid() != 0 {
 		t.Skip("only root may become another user")
 	}
-	binary := filepath.Join(t.TempDir(), "test") // where nobody may read it
+	binary := filepath.Join(t.TempDir(), "test") // a directory that other users cannot read
 	copyFile(t, os.Args[0], binary)
 	letIn(t, binary)
 	cmd := osexec.CommandContext(t.Context(), "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs",
@@ -201,7 +202,7 @@ func TestAnotherUserWithoutThePrivilegeSaysWhatIsMissing(t *testing.T) {
 	})
 }
 
-// The sink must not wait for what it cannot end.
+// The sink must not wait for a process that it cannot terminate.
 func TestAnotherUsersProgramThatMayNotBeEndedIsLeftAlone(t *testing.T) {
 	asService(t, "+setuid,+setgid", func(t *testing.T) {
 		opts := shell("exec sleep 3")

@@ -13,12 +13,12 @@ import (
 
 var errUnanswered = errors.New("no answer")
 
-// A round is the events that a stream's program was given by one attempt, and what
-// it has said of them.
+// A round contains the events that one attempt has passed to a stream's program, and its
+// answers.
 type round struct {
 	events   []event.Event
-	verdicts []error // nil for taken, errUnanswered at first
-	next     int     // all before it are answered
+	verdicts []error // nil for accepted; initially errUnanswered
+	next     int     // all events before it are answered
 	scratch  []byte
 	mask     *redact.Mask // of the program's reasons
 }
@@ -31,18 +31,17 @@ func newRound(events []event.Event, mask *redact.Mask) *round {
 	return r
 }
 
-// answered says whether the first n events are.
+// answered reports whether the first n events are answered.
 func (r *round) answered(n int) bool { return r.next >= n }
 
-// take notes an answer. An error says that the program does not keep to the
-// protocol.
+// take records an answer. It returns an error if the program violates the protocol.
 func (r *round) take(a answer) error {
 	if a.err != nil {
 		return a.err
 	}
 	i := r.find(a.id)
 	if i < 0 {
-		return fmt.Errorf("answered for the event %s, which it was not given", visible([]byte(a.id), r.mask))
+		return fmt.Errorf("answered for the event %s, which it did not receive", visible([]byte(a.id), r.mask))
 	}
 	switch open := errors.Is(r.verdicts[i], errUnanswered); {
 	case a.verb == "ok":
@@ -60,8 +59,8 @@ func (r *round) take(a answer) error {
 	return nil
 }
 
-// takeUpTo notes that the events up to i were taken, but for those of which the
-// program has said something else.
+// takeUpTo records that the events up to i were accepted, except those with another
+// answer.
 func (r *round) takeUpTo(i int) {
 	for j := r.next; j <= i; j++ {
 		if errors.Is(r.verdicts[j], errUnanswered) {
@@ -70,7 +69,7 @@ func (r *round) takeUpTo(i int) {
 	}
 }
 
-// find returns the event's place, or -1. An answer mostly is for the next.
+// find returns the event's index, or -1. An answer is usually for the next event.
 func (r *round) find(id string) int {
 	if id == oldest {
 		if r.next == len(r.events) {

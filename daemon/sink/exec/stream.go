@@ -22,17 +22,17 @@ var (
 	_ sink.Sink = (*Stream)(nil)
 
 	errClosed  = errors.New("has closed its standard output")
-	errUnasked = errors.New("answers what it was not asked")
+	errUnasked = errors.New("printed an answer before it received an event")
 )
 
-// Stream is a sink that keeps a program running, which is given events as lines on
+// Stream is a sink that keeps a program running. The program receives events as lines on
 // standard input and answers each on standard output: see answer.
 type Stream struct {
 	opts     Options
 	launcher launcher
 	lines    *lines.Writer
 	early    early
-	program  *conversation // nil while none runs
+	program  *conversation // nil unless it runs
 	secrets  *redact.Owner // nil without a mask
 }
 
@@ -41,7 +41,7 @@ type conversation struct {
 	*process
 	in      *os.File
 	answers chan answer   // closed behind the last
-	over    chan struct{} // closed when nobody reads answers any more
+	over    chan struct{} // closed when answers are no longer read
 }
 
 // NewStream returns a sink; the program is started by the first Deliver.
@@ -52,10 +52,10 @@ func NewStream(opts Options) *Stream {
 	}
 }
 
-// Deliver implements sink.Sink. An event is taken when the program says so. It is
-// given all events at once, and each has an answer in the end: a program that
-// leaves one out until the context ends, that exits, or that prints anything else,
-// is ended, and the next Deliver starts another.
+// Deliver implements sink.Sink. An event is accepted when the program confirms it. The
+// program receives all events at once, and must answer each: a program that leaves one
+// unanswered until the context ends, exits, or prints any other line, is terminated, and
+// the next Deliver starts another.
 func (s *Stream) Deliver(ctx context.Context, events []event.Event) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -74,7 +74,7 @@ func (s *Stream) Deliver(ctx context.Context, events []event.Event) (int, error)
 	return s.early.settle(events, verdicts)
 }
 
-// open returns the events without a verdict, and where they stand.
+// open returns the events without a verdict, and their indexes.
 func open(events []event.Event, verdicts []error) (given []event.Event, places []int) {
 	for i := range events {
 		if verdicts[i] != nil {
@@ -90,8 +90,8 @@ func open(events []event.Event, verdicts []error) (given []event.Event, places [
 	return given, places
 }
 
-// converse gives the program the events of a round and takes its answers. An error
-// is the reason why some events have none.
+// converse passes the events of a round to the program and reads its answers. An error is
+// the reason for unanswered events.
 func (s *Stream) converse(ctx context.Context, r *round) error {
 	if s.program == nil {
 		if err := s.start(); err != nil {
@@ -137,8 +137,8 @@ func (s *Stream) start() error {
 	return nil
 }
 
-// quiet returns an error when the program has something to say before it is asked,
-// or is gone.
+// quiet returns an error if the program has printed a line before it received an event, or
+// has exited.
 func (c *conversation) quiet() error {
 	select {
 	case a, ok := <-c.answers:
@@ -168,7 +168,7 @@ func (s *Stream) exchange(ctx context.Context, r *round) error {
 		done <- written{n, err}
 	}()
 	w, finished, err := s.listen(ctx, r, done)
-	if !finished { // the events are not ours after this
+	if !finished { // the caller owns the events after this
 		c.in.SetWriteDeadline(time.Unix(1, 0)) // fails when it is closed
 		<-done
 	}
@@ -178,7 +178,7 @@ func (s *Stream) exchange(ctx context.Context, r *round) error {
 	return err
 }
 
-// listen takes answers until there is one for each line that was written.
+// listen reads answers until every written line is answered.
 func (s *Stream) listen(ctx context.Context, r *round, done <-chan written) (w written, finished bool, err error) {
 	c := s.program
 	exited := (<-chan struct{})(c.exited)
@@ -194,23 +194,23 @@ func (s *Stream) listen(ctx context.Context, r *round, done <-chan written) (w w
 			}
 		case w = <-done:
 			finished, want = true, w.n
-			if w.err != nil && sink.Poisoned(w.err) == 0 { // it reads no more, and will hardly answer
+			if w.err != nil && sink.Poisoned(w.err) == 0 { // it has stopped reading, and will hardly answer
 				gone = time.After(strayWait)
 			}
-		case <-exited: // what it has printed is still to be read
-			_ = c.signal(unix.SIGKILL) // mostly nobody is left
+		case <-exited: // its remaining output is still to read
+			_ = c.signal(unix.SIGKILL) // usually the group is empty
 			exited, gone = nil, time.After(strayWait)
 		case <-gone:
 			return w, finished, cmp.Or(w.err, errClosed)
 		case <-ctx.Done():
-			return w, finished, fmt.Errorf("answers for %d of %d events, and then not in time: %w", r.next, len(r.events), ctx.Err())
+			return w, finished, fmt.Errorf("answered %d of %d events in time: %w", r.next, len(r.events), ctx.Err())
 		}
 	}
 	return w, finished, nil
 }
 
-// exits says whether a program that has closed a pipe is about to exit, too. Its
-// status then says more than the pipe.
+// exits reports whether a program that has closed a pipe is about to exit, too. Its status
+// is then the better error.
 func (c *conversation) exits() bool {
 	select {
 	case <-c.exited:
@@ -220,7 +220,7 @@ func (c *conversation) exits() bool {
 	}
 }
 
-// stop ends the program; the end of its input and SIGTERM tell it so.
+// stop terminates the program by the end of its input and by SIGTERM.
 func (s *Stream) stop() error {
 	c := s.program
 	s.program = nil

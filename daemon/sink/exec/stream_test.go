@@ -39,18 +39,18 @@ func TestAnswersOfAStream(t *testing.T) {
 		{"exits", each + `[ $n != 3 ] || { echo why >&2; exit 7; }; echo "ok -"; done`, 2, 0, "/bin/sh: has exited: exit status 7: why"},
 		{"half an answer is none", each + `[ $n != 3 ] || { printf 'ok -'; exit 0; }; echo "ok -"; done`, 2, 0, "has exited: exit status 0"},
 		{"closes its output", `exec cat >/dev/null`, 0, 0, "has closed its standard output"},
-		{"does not answer", `exec 3>&1; exec cat >/dev/null`, 0, 0, "answers for 0 of 5 events, and then not in time"},
-		{"prints what is no answer", each + `echo "ok -"; echo 'hello'; done`, 1, 0, `printed "hello", which is no answer`},
+		{"does not answer", `exec 3>&1; exec cat >/dev/null`, 0, 0, "answered 0 of 5 events in time"},
+		{"prints what is no answer", each + `echo "ok -"; echo 'hello'; done`, 1, 0, `printed "hello", which is not a valid answer`},
 		{"prints without end", `exec 3<&0; exec tr '\0' x </dev/zero`, 0, 0, `printed "xxx`},
-		{"answers for another", each + `echo 'ok 0-0'; done`, 0, 0, "answered for the event 0-0, which it was not given"},
+		{"answers for another", each + `echo 'ok 0-0'; done`, 0, 0, "answered for the event 0-0, which it did not receive"},
 		{"answers twice", each + `echo 'ok -'; echo "retry ` + id + `1"; done`, 1, 0, "answered twice for the event"},
-		{"answers with nothing", each + `echo; done`, 0, 0, `printed "", which is no answer`},
+		{"answers with nothing", each + `echo; done`, 0, 0, `printed "", which is not a valid answer`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStream(t, shell("n=0; "+tt.script))
 			limit := time.Minute // only catches a hang
-			if strings.Contains(tt.want, "not in time") {
+			if strings.Contains(tt.want, "in time") {
 				limit = time.Second
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -88,8 +88,7 @@ func TestProgramThatDoesNotReadIsEnded(t *testing.T) {
 	}
 }
 
-// The program says what it has done: of event 2 that it comes too early, of all
-// others that they are taken.
+// The program answers retry for event 2 and ok for all others.
 func TestEventsConfirmedOutOfTurnAreNotGivenAgain(t *testing.T) {
 	p := newPlace(t)
 	s := newStream(t, shell(`while IFS= read -r line; do echo "$line" >>"$2"

@@ -9,16 +9,16 @@ import (
 	"github.com/genltestd/genltestd/daemon/redact"
 )
 
-// maxLastWords is how much of a program's last line an error repeats.
+// maxLastWords is the number of bytes of a program's last line in an error.
 const maxLastWords = 256
 
-// A tail takes what a program writes to standard error, and keeps its last line.
+// A tail receives a program's standard error, and keeps its last line.
 type tail struct {
 	mu   sync.Mutex
 	text []byte
 }
 
-// Write keeps the end of what was written so far.
+// Write keeps the end of the output.
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -37,5 +37,5 @@ func (t *tail) last() []byte {
 	return bytes.Clone(text[bytes.LastIndexByte(text, '\n')+1:])
 }
 
-// visible masks the words of a program and makes them fit for a terminal and a log.
+// visible masks the output of a program, and escapes it for terminals and logs.
 func visible(text []byte, mask *redact.Mask) string { return mask.Clean(string(text), maxLastWords) }

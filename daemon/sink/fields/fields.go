@@ -1,37 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fields names the parts of an event for the sinks whose other side takes
-// names and values: fields of the systemd journal, environment variables.
+// Package fields names the parts of an event for sinks whose other side uses names and
+// values: fields of the systemd journal, environment variables.
 package fields
 
 import "github.com/genltestd/genltestd/daemon/event"
 
 const (
 	prefix = "GENLTEST_"
-	// maxName is what journald takes; environments have no limit.
+	// maxName is the limit of journald; environments do not have a limit.
 	maxName = 64
 )
 
-// The names of the text, which is not among the parts of Each.
+// The names of the text, which Each omits.
 const (
-	// Message has the text with escapes for what a terminal obeys.
+	// Message has the escaped text.
 	Message = prefix + "MESSAGE"
-	// MessageBase64 has the exact bytes, where Message has not.
+	// MessageBase64 has the exact bytes, if Message differs from them.
 	MessageBase64 = prefix + "MESSAGE_BASE64"
 )
 
-// A Namer gives each part of an event its name. One is used for many events, for its
-// memory; it is not safe for concurrent use.
+// A Namer returns the name of each part of an event. Reuse it for many events, because it
+// keeps memory; it is not safe for concurrent use.
 type Namer struct {
 	parts       event.Parts
 	name, value []byte
 }
 
-// Each calls set for every part that the event has, but for its text. The names
-// are those of the JSON envelope in capitals behind GENLTEST_, and
-// GENLTEST_LABEL_NAME and GENLTEST_CAPTURE_NAME. Neither name nor value must be
-// kept. What somebody else has chosen has escapes for what a terminal obeys; labels are
-// the operator's.
+// Each calls set for every part of the event except its text. The names are those of the
+// JSON envelope, in capitals and with the prefix GENLTEST_, and GENLTEST_LABEL_NAME and
+// GENLTEST_CAPTURE_NAME. Callers must keep neither name nor value. Values from untrusted
+// text are escaped; labels belong to the operator.
 func (n *Namer) Each(e *event.Event, set func(name, value []byte)) {
 	for part, value := range n.parts.Of(e) {
 		if len(value) > 0 {
@@ -57,7 +56,7 @@ func (n *Namer) shown(value []byte) []byte {
 	return n.value
 }
 
-// called makes a name of ASCII capitals, digits and "_" of any text.
+// called converts any text to a name of ASCII capitals, digits and "_".
 func (n *Namer) called(kind, text string) []byte {
 	n.name = append(append(n.name[:0], prefix...), kind...)
 	for _, r := range text {

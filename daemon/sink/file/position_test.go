@@ -60,7 +60,7 @@ func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
 				t.Fatal(err)
 			}
 			deliver(t, s, events(next, next+9))
-			if !strings.Contains(log.String(), "room again") {
+			if !strings.Contains(log.String(), "room for the position file again") {
 				t.Errorf("the log does not tell: %s", log)
 			}
 			s.Close()

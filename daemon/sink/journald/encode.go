@@ -14,8 +14,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/fields"
 )
 
-// MESSAGE_ID of each kind of event, for journalctl MESSAGE_ID=... They never
-// change.
+// MESSAGE_ID of each kind of event, for journalctl MESSAGE_ID=... They must not change.
 const (
 	EventID      = "95d67113b44e48a5a63c209d0dd91446"
 	GapID        = "fdea0f59f17948ca814d7a3db55e4dc1"
@@ -26,7 +25,7 @@ const (
 // concurrent use.
 type encoder struct {
 	priority journal.Priority
-	common   []byte // what every entry ends with
+	common   []byte // end of every entry
 
 	entry, text []byte
 	namer       fields.Namer
@@ -40,8 +39,8 @@ func newEncoder(opts Options) encoder {
 	return encoder{priority: opts.Priority, common: common}
 }
 
-// encode returns an entry that is good until the next call. Fields may have any bytes,
-// but journalctl and what journald forwards to show a MESSAGE on terminals.
+// encode returns an entry that is valid until the next call. Fields may contain any bytes,
+// but journalctl and journald's forwarding show MESSAGE on terminals.
 func (c *encoder) encode(e *event.Event) []byte {
 	var exact bool
 	c.text, exact = e.AppendShown(c.text[:0])
@@ -68,9 +67,8 @@ func (c *encoder) class(e *event.Event) (id string, priority journal.Priority) {
 	return EventID, c.priority
 }
 
-// appendField writes NAME=VALUE and a newline; a value that has newlines itself
-// comes with its length in front, in 64 bits, little-endian. All other bytes may
-// stand as they are.
+// appendField writes NAME=VALUE and a newline. A value with newlines is preceded by its
+// length, in 64 bits, little-endian. All other bytes are written unchanged.
 func appendField[T string | []byte](dst []byte, name T, value []byte) []byte {
 	dst = append(dst, name...)
 	if bytes.IndexByte(value, '\n') < 0 {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package journald is the sink that writes events to the systemd journal, as
+// Package journald implements the sink that writes events to the systemd journal, as
 // entries with fields.
 //
-// It speaks journald's native protocol by itself and not by go-systemd's
-// journal.Send. That has one socket for the whole process, to a fixed path; it is
-// not connected, so a sender that waits for room in journald's queue may never be
-// woken; and it takes no context.
+// It implements journald's native protocol instead of using go-systemd's journal.Send,
+// which has one socket for the whole process, to a fixed path. That socket is not
+// connected, so a sender that waits for room in journald's queue may never be woken.
+// journal.Send also lacks a context.
 package journald
 
 import (
@@ -34,19 +34,19 @@ type Options struct {
 // beginning with "_".
 type Field struct{ Name, Value string }
 
-// A Sink sends each event in a datagram of its own, as the protocol wants it.
+// A Sink sends each event as a separate datagram, as the protocol requires.
 type Sink struct {
 	socket  string
-	conn    *net.UnixConn // nil when there is none
+	conn    *net.UnixConn // nil when closed
 	encoder encoder
 }
 
-// New returns a sink; journald need not be there yet.
+// New returns a sink; journald need not run yet.
 func New(opts Options) *Sink { return &Sink{socket: opts.Socket, encoder: newEncoder(opts)} }
 
-// Deliver implements sink.Sink. An event is taken when it lies in the queue of
-// journald's socket. Under systemd that outlives journald; whether it then gets
-// into the journal is journald's own matter: its rate limit, its disk.
+// Deliver implements sink.Sink. An event is accepted when it is in the queue of journald's
+// socket. Under systemd that queue survives journald. Whether journald stores the entry
+// depends on its rate limit and its disk.
 func (s *Sink) Deliver(ctx context.Context, events []event.Event) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -60,12 +60,12 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (int, error) {
 			stop()
 			s.disconnect()
 			if ctx.Err() != nil {
-				return i, fmt.Errorf("journald takes nothing: its queue is full: %w", ctx.Err())
+				return i, fmt.Errorf("journald does not accept entries: its queue is full: %w", ctx.Err())
 			}
 			return i, fmt.Errorf("send to journald: %w", err)
 		}
 	}
-	if !stop() { // the connection's time is over, now or in a moment
+	if !stop() { // the connection's deadline is in the past, now or in a moment
 		s.disconnect()
 	}
 	return len(events), nil

@@ -28,7 +28,7 @@ func newSink(t *testing.T, opts Options) *Sink {
 
 func TestKind(t *testing.T) {
 	sinktest.Run(t, sinktest.Kind{
-		Hostile: 10_000, // what journald and journalctl do in a few seconds
+		Hostile: 10_000, // the number that journald and journalctl handle in a few seconds
 		New: func(t *testing.T) (sink.Sink, sinktest.Place) {
 			server := newServer(t)
 			return newSink(t, server.options()), server
@@ -135,7 +135,7 @@ func TestDeadJournaldIsToldFromAFullOne(t *testing.T) {
 	deliver(t, s, sinktest.Events(1, 1)...)
 	server.eventually(t, 1)
 	server.kill(t)
-	for range 2 { // the connection that there was, and none
+	for range 2 { // the existing connection, and a closed one
 		server.awaitRefusal(t, s)
 	}
 	server.start(t)
@@ -156,7 +156,7 @@ func (s *server) awaitRefusal(t *testing.T, sink *Sink) {
 	}
 }
 
-// A sink is made before journald may be there.
+// A sink is created before journald may run.
 func TestJournaldThatIsNotThereIsAnErrorOfDelivery(t *testing.T) {
 	s := newSink(t, Options{Socket: t.TempDir() + "/socket"})
 	if n, err := s.Deliver(t.Context(), sinktest.Events(1, 1)); n != 0 || !errors.Is(err, os.ErrNotExist) {

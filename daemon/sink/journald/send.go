@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// interrupter returns what ends a send that waits, by a deadline in the past.
+// interrupter returns a function that interrupts a waiting send by a deadline in the past.
 func interrupter(conn *net.UnixConn) func() {
 	return func() {
-		conn.SetWriteDeadline(time.Unix(1, 0)) // fails for a closed connection only
+		conn.SetWriteDeadline(time.Unix(1, 0)) // fails only for a closed connection
 	}
 }
 
@@ -28,8 +28,8 @@ func send(conn *net.UnixConn, entry []byte) error {
 	return err
 }
 
-// sendFile sends an entry that is too large for a datagram as a file in memory.
-// journald takes it only when nobody can change it any more.
+// sendFile sends an entry that is too large for a datagram as a file in memory. journald
+// accepts the file only if it cannot change any more.
 func sendFile(conn *net.UnixConn, entry []byte) error {
 	fd, err := unix.MemfdCreate("genltestd-entry", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
@@ -47,8 +47,8 @@ func sendFile(conn *net.UnixConn, entry []byte) error {
 	return sendRights(conn, unix.UnixRights(fd))
 }
 
-// sendRights sends a datagram that has nothing but a descriptor. WriteMsgUnix is
-// for sockets that are not connected.
+// sendRights sends a datagram that contains only a descriptor. WriteMsgUnix is for sockets
+// that are not connected.
 func sendRights(conn *net.UnixConn, rights []byte) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {

@@ -18,9 +18,9 @@ import (
 
 const (
 	program = "/lib/systemd/systemd-journald"
-	// In namespaces of its own: what of the machine's /run it would use is out of its
-	// sight, and its socket's queue has the length that the kernel gives by default.
-	// It ends with the test's process, which holds the other end of standard input.
+	// Runs in its own namespaces: it does not see the machine's files in /run, and its
+	// socket's queue has the kernel's default length. It ends with the test's process,
+	// which holds the other end of standard input.
 	script = `set -e
 mount --make-rprivate /
 mount -t tmpfs tmpfs /run

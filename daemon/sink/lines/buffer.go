@@ -10,22 +10,21 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// A Buffer holds events as lines, one each. What the encoder writes is one line in
-// any case: control characters in what is not JSON stand as escapes. It is not safe
-// for concurrent use.
+// A Buffer holds events as lines. Each event is always one line: control characters in
+// envelopes other than JSON are escaped. It is not safe for concurrent use.
 type Buffer struct {
 	encoder event.Encoder
 	buf     []byte
 	ends    []int // of each event's line in buf
 }
 
-// NewBuffer returns a Buffer for what encoder makes of the events.
+// NewBuffer returns a Buffer that encodes events with encoder.
 func NewBuffer(encoder event.Encoder) *Buffer {
 	return &Buffer{encoder: encoder}
 }
 
-// Encode replaces what the buffer holds by the lines of events. An event that
-// cannot be encoded is a permanent error; the buffer then has those before it.
+// Encode replaces the contents of the buffer by the lines of events. An event that cannot
+// be encoded is a permanent error; the buffer then has the events before it.
 func (b *Buffer) Encode(events []event.Event) error {
 	b.buf, b.ends = b.buf[:0], b.ends[:0]
 	for i := range events {
@@ -49,7 +48,7 @@ func (b *Buffer) line(e *event.Event) error {
 // Bytes returns the lines, each with its end, until the next Encode.
 func (b *Buffer) Bytes() []byte { return b.buf }
 
-// Len returns how many lines there are.
+// Len returns the number of lines.
 func (b *Buffer) Len() int { return len(b.ends) }
 
 // Line returns one of the lines with its end, until the next Encode.
@@ -60,8 +59,8 @@ func (b *Buffer) Line(i int) []byte {
 	return b.buf[b.ends[i-1]:b.ends[i]]
 }
 
-// Whole returns how many lines lie within the first n bytes as a whole, and how many
-// of the n bytes are of the next line.
+// Whole returns how many lines are complete within the first n bytes, and how many of
+// these bytes belong to the next line.
 func (b *Buffer) Whole(n int) (lines, rest int) {
 	lines = sort.SearchInts(b.ends, n+1)
 	if lines > 0 {

@@ -10,20 +10,20 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// A Writer writes whole lines in order to a stream that may take a part of what
-// it is given. A line that was cut by an error is completed by the next Write,
-// so a reader never sees two lines in one. It is not safe for concurrent use.
+// A Writer writes whole lines, in order, to a stream that may accept only a part of each
+// write. The next Write completes a line that an error has cut, so a reader never receives
+// two lines in one. It is not safe for concurrent use.
 type Writer struct {
 	lines *Buffer
-	cut   []byte // what the stream already has of the next line
+	cut   []byte // the part of the next line that the stream already has
 }
 
-// NewWriter returns a Writer of what encoder makes of the events.
+// NewWriter returns a Writer that encodes events with encoder.
 func NewWriter(encoder event.Encoder) *Writer { return &Writer{lines: NewBuffer(encoder)} }
 
-// Write encodes events and writes them by one call of out.Write. It returns how
-// many of them out has taken whole. An event that cannot be encoded is a permanent
-// error, after those before it were written.
+// Write encodes events and writes them by one call of out.Write. It returns how many of
+// them out has accepted completely. An event that cannot be encoded is a permanent error,
+// after the events before it were written.
 func (w *Writer) Write(out io.Writer, events []event.Event) (accepted int, err error) {
 	encodeErr := w.lines.Encode(events)
 	if err := w.endOther(out); err != nil {
@@ -44,8 +44,8 @@ func (w *Writer) Write(out io.Writer, events []event.Event) (accepted int, err e
 	return accepted, err
 }
 
-// endOther ends the line that was cut, when what comes now is not its event: that
-// one was given up in the meantime.
+// endOther ends an incomplete line if the next event is another one: delivery has given up
+// the event of that line meanwhile.
 func (w *Writer) endOther(out io.Writer) error {
 	if len(w.cut) == 0 || bytes.HasPrefix(w.lines.Bytes(), w.cut) {
 		return nil
@@ -57,12 +57,12 @@ func (w *Writer) endOther(out io.Writer) error {
 	return nil
 }
 
-// accept notes where the stream stands when it has n bytes of the lines.
+// accept updates the state after the stream has accepted n bytes of the lines.
 func (w *Writer) accept(n int) (accepted int) {
 	accepted, rest := w.lines.Whole(n)
 	w.cut = append(w.cut[:0], w.lines.Bytes()[n-rest:n]...)
 	return accepted
 }
 
-// Reset forgets a line that was cut: the next Write goes to another stream.
+// Reset forgets an incomplete line: the next Write uses another stream.
 func (w *Writer) Reset() { w.cut = w.cut[:0] }

@@ -15,7 +15,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// a stream takes at most limit bytes of each write.
+// a stream accepts at most limit bytes of each write.
 type stream struct {
 	bytes.Buffer
 	limit int
@@ -57,7 +57,7 @@ func TestCutLinesAreCompletedAndNeverMixed(t *testing.T) {
 	}
 }
 
-// checkLines wants events 1 to n, each on a line of its own.
+// checkLines requires events 1 to n, each on a line of its own.
 func checkLines(t *testing.T, text string, n int) {
 	t.Helper()
 	got := strings.Split(strings.TrimSuffix(text, "\n"), "\n")

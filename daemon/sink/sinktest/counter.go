@@ -11,8 +11,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// A Counter counts what a sink says was taken. It is for a place that can say what it
-// has stored, and would lose what it has received and not stored when it breaks.
+// A Counter counts the events that a sink reports as accepted. It is for a place that can
+// list its stored events, and that loses received but unstored events when it breaks.
 type Counter struct {
 	sink.Sink
 	taken int
@@ -25,8 +25,8 @@ func (c *Counter) Deliver(ctx context.Context, events []event.Event) (int, error
 	return n, err
 }
 
-// AwaitStored waits until the place has all that was taken. It does not fail when that
-// never comes: what is missing is for Run to find.
+// AwaitStored waits until the place has stored all accepted events. It does not fail if
+// that never happens: Run finds the missing events.
 func (c *Counter) AwaitStored(t *testing.T, place Place) {
 	t.Helper()
 	stored := make(map[string]bool)

@@ -16,12 +16,12 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// grace is what an attempt may take beyond its context on a busy machine.
+// grace bounds how long an attempt may continue after its context on a busy machine.
 const grace = 10 * time.Second
 
-// call makes one attempt. The events exist during it only: a sink that keeps them
-// finds others in their place. It fails the test when the sink changes them, or
-// works on when the context has ended.
+// call makes one attempt. The events are overwritten after it, so a sink that keeps them
+// is found. It fails the test if the sink changes the events, or continues after the
+// context has ended.
 func call(ctx context.Context, t *testing.T, s sink.Sink, events []event.Event) (accepted int, err error) {
 	t.Helper()
 	lent := lend(events)
@@ -39,8 +39,7 @@ func call(ctx context.Context, t *testing.T, s sink.Sink, events []event.Event) 
 	return accepted, err
 }
 
-// afterEnd returns a channel that is closed when the context and the grace have
-// ended.
+// afterEnd returns a channel that is closed when the context and the grace have ended.
 func afterEnd(ctx context.Context) <-chan struct{} {
 	late := make(chan struct{})
 	context.AfterFunc(ctx, func() { time.AfterFunc(grace, func() { close(late) }) })
@@ -69,8 +68,8 @@ func takeBack(t *testing.T, lent, events []event.Event) {
 	}
 }
 
-// freesWhatItHolds compares what there was before the first attempt with what there
-// is after Close. What serves the sink at the place may take a moment to see it go.
+// freesWhatItHolds compares resources before the first attempt with those after Close. The
+// server of the place may need a moment to notice the end.
 func (k Kind) freesWhatItHolds(t *testing.T) {
 	s, _ := k.New(t)
 	descriptors, goroutines := openDescriptors(t), runtime.NumGoroutine()
@@ -92,8 +91,8 @@ func (k Kind) freesWhatItHolds(t *testing.T) {
 	t.Errorf("%d goroutines before, after Close:\n%s", goroutines, stacks.String())
 }
 
-// openDescriptors tells what each open descriptor leads to, without those of the
-// runtime's poller, which come with its first use and stay.
+// openDescriptors returns the target of each open descriptor, except those of the
+// runtime's poller, which are opened at its first use and remain.
 func openDescriptors(t *testing.T) (targets []string) {
 	t.Helper()
 	const dir = "/proc/self/fd/"

@@ -25,7 +25,7 @@ func ParseJournal(t *testing.T, out []byte) (entries []map[string]string) {
 	return entries
 }
 
-// journalText is printed as a list of numbers when it is not fit to be shown.
+// journalText is printed as a list of numbers if it is not printable.
 type journalText string
 
 func (v *journalText) UnmarshalJSON(raw []byte) error {

@@ -74,7 +74,7 @@ func (p *shelf) put(ctx context.Context, e *event.Event) error {
 	return nil
 }
 
-// A shelver is a sink that does all it has to, but for what a test replaces.
+// A shelver is a correct sink, except for the parts that a test replaces.
 type shelver struct {
 	*shelf
 	deliver func(ctx context.Context, events []event.Event) (int, error)

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Listen returns a listener of a stream network, unix, tcp or tls, and where it is. For
-// tls there is the file of the authority that its clients have to trust.
+// Listen returns a listener of a stream network, unix, tcp or tls, and its address. For
+// tls it also returns the file of the authority that its clients have to trust.
 func Listen(t testing.TB, network string) (l net.Listener, address, caFile string) {
 	t.Helper()
 	kind, address := "tcp", "127.0.0.1:0"
@@ -34,7 +34,8 @@ func Listen(t testing.TB, network string) (l net.Listener, address, caFile strin
 }
 
 // FreeAddress returns an address on loopback that no process uses, for TCP and UDP, and
-// that the kernel gives to no client: a server may be stopped there and started again.
+// that the kernel does not assign to clients: a server may be stopped there and started
+// again.
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	for range 1000 {

@@ -8,7 +8,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// Measure is the loop of a benchmark: an operation is a batch of that many events.
+// Measure is the loop of a benchmark: one operation is a batch of that many events.
 func Measure(b *testing.B, s sink.Sink, batch int) {
 	b.Helper()
 	events := Events(1, batch)

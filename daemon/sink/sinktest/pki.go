@@ -25,7 +25,7 @@ type CA struct {
 	key  *ecdsa.PrivateKey
 }
 
-// NewCA makes an authority and writes its certificate to a file.
+// NewCA creates an authority and writes its certificate to a file.
 func NewCA(t testing.TB) *CA {
 	t.Helper()
 	ca := &CA{dir: t.TempDir(), key: newKey(t)}
@@ -43,9 +43,9 @@ func NewCA(t testing.TB) *CA {
 	return ca
 }
 
-// Issue writes a certificate for localhost, 127.0.0.1 and ::1, valid until the
-// given time from now, for servers and clients, and its key. The same name again
-// replaces the files, as a rotation does.
+// Issue creates a certificate with its key, for servers and clients, for localhost,
+// 127.0.0.1 and ::1, valid for the given time from now. The same name again replaces the
+// files, as a rotation does.
 func (ca *CA) Issue(t testing.TB, name string, valid time.Duration) (certFile, keyFile string) {
 	t.Helper()
 	key := newKey(t)

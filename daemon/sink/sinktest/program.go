@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Program returns the path of a program that the test runs. For want of it the test is
-// skipped, but fails where CI is set: there everything has to run.
+// Program returns the path of a program that the test runs. If it is not installed, the
+// test is skipped, or fails if CI is set: everything has to run there.
 func Program(t testing.TB, name string) (path string) {
 	t.Helper()
 	path, err := exec.LookPath(name)

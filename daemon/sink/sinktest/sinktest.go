@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package sinktest holds every kind of sink to the contract in package sink.
+// Package sinktest tests every kind of sink against the contract in package sink.
 package sinktest
 
 import (
@@ -16,19 +16,17 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// A Place is the other side of a sink: the real one, with what a test needs to
-// look at it.
+// A Place is the other side of a sink: the real one, with access for the test.
 type Place interface {
-	// Taken lists what the place has durably taken, in the order of arrival.
+	// Taken lists the events that the place has durably accepted, in the order of arrival.
 	Taken(t *testing.T) []Taken
-	// Break makes the place refuse or fail until Mend. It may leave open whether what
-	// is under way arrives.
+	// Break makes the place refuse or fail until Mend. Data in transit may or may not
+	// arrive.
 	Break(t *testing.T)
 	Mend(t *testing.T)
 }
 
-// A Hanger is a Place that can also be made to hang: it neither takes nor refuses
-// anything until Mend.
+// A Hanger is a Place that can also hang: it neither accepts nor refuses data until Mend.
 type Hanger interface {
 	Place
 	Hang(t *testing.T)
@@ -40,20 +38,20 @@ type Taken struct {
 	Message string // exact bytes
 }
 
-// A Kind is what the tests need to know of a kind of sink.
+// A Kind describes a kind of sink to the tests.
 type Kind struct {
-	// New returns a sink and the place that it leads to, which is new and empty; both
-	// are freed by t.Cleanup. The encoder, if the sink has one, is event.JSON.
+	// New returns a sink and the place that it leads to, which is new and empty; t.Cleanup
+	// frees both. The encoder, if the sink has one, is event.JSON.
 	New func(t *testing.T) (sink.Sink, Place)
-	// Secrets must not show in any error.
+	// Secrets must not appear in any error.
 	Secrets []string
-	// Hostile is how many hostile events are sent, 100,000 when 0.
+	// Hostile is the number of hostile events that are sent; 0 means 100,000.
 	Hostile int
-	// Altered returns what becomes of a text on its way; nil when it stays as it is.
+	// Altered returns a text as it arrives; nil means unchanged.
 	Altered func(message []byte) string
-	// Unordered says that the place does not keep the order of what it takes.
+	// Unordered means that the place does not keep the order of events.
 	Unordered bool
-	// Once says that the place has no event twice, even after a failure.
+	// Once means that the place never has an event twice, even after a failure.
 	Once bool
 }
 
@@ -68,8 +66,7 @@ func Run(t *testing.T, k Kind) {
 	t.Run("survives hostile events", k.survivesHostileEvents)
 }
 
-// Events returns n events with texts of several lengths; the first has the number
-// first.
+// Events returns n events with texts of several lengths; the number of the first is first.
 func Events(first, n int) []event.Event {
 	list := make([]event.Event, n)
 	for i := range list {
@@ -86,7 +83,7 @@ func an(n int, message []byte) event.Event {
 	}
 }
 
-// ParseJSON reads a line or body that event.JSON has written.
+// ParseJSON parses a line or body that event.JSON has written.
 func ParseJSON(t *testing.T, text []byte) Taken {
 	t.Helper()
 	var e struct {
@@ -107,8 +104,8 @@ func ParseJSON(t *testing.T, text []byte) Taken {
 	return Taken{ID: e.ID, Message: e.Message}
 }
 
-// deliver delivers all events as delivery does: what was not taken again, until it
-// is. It fails the test when that takes too many attempts.
+// deliver delivers all events as delivery does: events that were not accepted are
+// delivered again. It fails the test after too many attempts.
 func (k Kind) deliver(t *testing.T, s sink.Sink, events []event.Event) {
 	t.Helper()
 	for attempts := 0; len(events) > 0; attempts++ {
@@ -124,7 +121,7 @@ func (k Kind) deliver(t *testing.T, s sink.Sink, events []event.Event) {
 	}
 }
 
-// attempt makes one attempt and holds what it returns to the contract.
+// attempt makes one attempt and checks its results against the contract.
 func (k Kind) attempt(t *testing.T, s sink.Sink, events []event.Event) (accepted int, err error) {
 	t.Helper()
 	return k.attemptWithin(t, 20*time.Second, s, events)

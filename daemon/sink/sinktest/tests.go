@@ -27,8 +27,8 @@ func (k Kind) takesEverything(t *testing.T) {
 	k.check(t, place, all, len(all))
 }
 
-// A place that fails, and works again, over and over: nothing that was accepted is
-// missing, and what was not is given again.
+// A place fails and recovers repeatedly: no accepted event is missing, and the others are
+// delivered again.
 func (k Kind) acknowledgesOnlyWhatWasTaken(t *testing.T) {
 	s, place := k.New(t)
 	var all []event.Event
@@ -54,8 +54,8 @@ func (k Kind) acknowledgesOnlyWhatWasTaken(t *testing.T) {
 	k.check(t, place, all, len(all))
 }
 
-// attemptUntilFailure gives the events one by one: a stream may notice late that
-// nobody is there.
+// attemptUntilFailure delivers the events one by one: a stream may notice late that the
+// other side has disappeared.
 func (k Kind) attemptUntilFailure(t *testing.T, s sink.Sink, events []event.Event) (accepted int, err error) {
 	t.Helper()
 	for i := range events {
@@ -81,8 +81,8 @@ func (k Kind) honoursTheContext(t *testing.T) {
 	k.check(t, place, events, len(events))
 }
 
-// What hangs may take a good deal before it is full; an attempt that finds it so
-// ends with its context, and its events arrive when the place goes on.
+// A place that hangs may accept much data before it is full. An attempt that finds it full
+// ends with its context, and its events arrive when the place continues.
 func (k Kind) doesNotWaitForAPlaceThatHangs(t *testing.T) {
 	s, place := k.New(t)
 	hanger, ok := place.(Hanger)
@@ -108,8 +108,8 @@ func (k Kind) doesNotWaitForAPlaceThatHangs(t *testing.T) {
 	k.check(t, place, all, len(all))
 }
 
-// Close does not fail where nothing has, and once more does nothing: on a sink that
-// was used, on one that was not, and on one whose place is away.
+// Close succeeds if the sink has not failed, and a second call has no effect: on a used
+// sink, on an unused one, and on one whose place is away.
 func (k Kind) closeTwice(t *testing.T) {
 	for name, use := range map[string]func(s sink.Sink, place Place){
 		"unused": func(sink.Sink, Place) {},
@@ -117,7 +117,7 @@ func (k Kind) closeTwice(t *testing.T) {
 		"broken": func(s sink.Sink, place Place) {
 			k.deliver(t, s, Events(1, 3))
 			place.Break(t)
-			_, _ = k.attemptUntilFailure(t, s, Events(4, 3)) // or takes them
+			_, _ = k.attemptUntilFailure(t, s, Events(4, 3)) // or accepts them
 		},
 	} {
 		s, place := k.New(t)
@@ -173,9 +173,9 @@ func hostile(i int) []byte {
 	}
 }
 
-// check compares what the place has with what was delivered: each event, in order,
-// perhaps more than once, with the text it had. Places that acknowledge before a
-// reader can see it get a moment.
+// check compares the events at the place with the delivered ones: each event, in order,
+// perhaps more than once, with its text. It waits a moment for places that acknowledge
+// before a reader can see the event.
 func (k Kind) check(t *testing.T, place Place, want []event.Event, n int) {
 	t.Helper()
 	for wait := time.Duration(0); ; wait += 50 * time.Millisecond {

@@ -11,8 +11,8 @@ import (
 // Refused is the text of an event that Text cannot write.
 const Refused = "refuse"
 
-// Text is an encoder of which a sink's bytes can be written down in a test: an event
-// is its text, as it is.
+// Text is an encoder with predictable output for tests: an event is encoded as its text,
+// unchanged.
 type Text struct{}
 
 // Append implements event.Encoder.

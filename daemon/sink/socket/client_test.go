@@ -36,10 +36,10 @@ func TestWhatThePeerConfirmsAndNoMoreIsTaken(t *testing.T) {
 		{"some, and goes", id(2), 2, "1 events are not confirmed: EOF"},
 		{"half a line", id(1) + "6a9155caa46c7dcc-3", 1, "EOF"},
 		{"nothing", "", 0, "3 events are not confirmed: EOF"},
-		{"one that was not sent", id(1) + id(4), 1, "has confirmed 6a9155caa46c7dcc-4, which is not on the way"},
-		{"one twice", id(2) + id(2), 2, "not on the way"},
-		{"out of order", id(2) + id(1), 2, "not on the way"},
-		{"an empty line", "\n", 0, "not on the way"},
+		{"one that was not sent", id(1) + id(4), 1, "has confirmed 6a9155caa46c7dcc-4, which is not an unconfirmed event"},
+		{"one twice", id(2) + id(2), 2, "not an unconfirmed event"},
+		{"out of order", id(2) + id(1), 2, "not an unconfirmed event"},
+		{"an empty line", "\n", 0, "not an unconfirmed event"},
 		{"control characters", "\x1b[2J\n", 0, `has confirmed \x1b[2J`},
 		{"a long line", strings.Repeat("x", 300) + "\n", 0, "more than 256 bytes"},
 		{"no end of a line", strings.Repeat("x", 10000), 0, "more than 256 bytes"},
@@ -58,7 +58,7 @@ func TestWhatThePeerConfirmsAndNoMoreIsTaken(t *testing.T) {
 	}
 }
 
-// answering returns a client of a peer that reads three lines, answers, and goes.
+// answering returns a client of a peer that reads three lines, answers, and disconnects.
 func answering(t *testing.T, answer string) *Client {
 	t.Helper()
 	l, address, _ := sinktest.Listen(t, "unix")
@@ -70,7 +70,7 @@ func answering(t *testing.T, answer string) *Client {
 		defer conn.Close()
 		in := bufio.NewReader(conn)
 		for range 3 {
-			_, _ = in.ReadSlice('\n') // the client says what is wrong
+			_, _ = in.ReadSlice('\n') // the client reports the error
 		}
 		io.WriteString(conn, answer) // likewise
 	}()
@@ -107,7 +107,7 @@ func TestAnIdleConnectionThatTheCollectorClosesIsNotAFailure(t *testing.T) {
 			in := bufio.NewReader(conn)
 			line, _ := in.ReadBytes('\n')
 			var e struct{ ID string }
-			_ = json.Unmarshal(line, &e) // the client says what is wrong
+			_ = json.Unmarshal(line, &e) // the client reports the error
 			fmt.Fprintln(conn, e.ID)
 			in.ReadByte() // the next event
 			conn.Close()
@@ -122,7 +122,8 @@ func TestAnIdleConnectionThatTheCollectorClosesIsNotAFailure(t *testing.T) {
 	}
 }
 
-// However the bytes come: the same lines, none longer than allowed, no panic.
+// Every partition of the bytes results in the same lines, which do not exceed the limit,
+// and does not panic.
 func FuzzAnswers(f *testing.F) {
 	for _, text := range []string{"", "a\nb\r\n\n", strings.Repeat("x", 300), strings.Repeat("x", 256) + "\n", strings.Repeat("x\n", 5000)} {
 		f.Add([]byte(text))
@@ -153,8 +154,8 @@ func all(in io.Reader) (lines []byte, err error) {
 	}
 }
 
-// socat stands for the programs of others at both ends: it takes what a client sends,
-// and shows what a listener broadcasts.
+// socat represents other programs at both ends: it receives from a client, and prints the
+// broadcast of a listener.
 func TestSocat(t *testing.T) {
 	socat := sinktest.Program(t, "socat")
 	dir := t.TempDir()

@@ -12,24 +12,23 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/stream"
 )
 
-// The peer of a client that asks for it confirms events:
+// With Acknowledge the peer confirms events:
 //
 //  1. Each event is one line; its id is the field "id" of the JSON envelope.
-//  2. When the peer has stored events for good it answers with the id of the last of
-//     them on a line of its own: that confirms this one and all before it.
-//  3. At most 256 events are on the way. The peer may answer each, or several at once,
-//     but must not wait for more than it was sent.
-//  4. An id that is not on the way, or a line of more than 256 bytes, ends the
-//     connection, and so does the end of the attempt (attempt_timeout).
-//  5. What was not confirmed is sent again, in order, on a new connection, with the same
-//     ids.
+//  2. When the peer has stored events, it sends the id of the last of them on a line of
+//     its own. The line confirms that event and all events before it.
+//  3. At most 256 events are unconfirmed. The peer may confirm each event, or several at
+//     once, but must not wait for more events than it has received.
+//  4. An id that is not unconfirmed, or a line of more than 256 bytes, ends the
+//     connection. So does the end of the attempt (attempt_timeout).
+//  5. Unconfirmed events are sent again on a new connection, in order, with the same ids.
 const (
 	confirmWindow = 256
 	longestAnswer = 256
 )
 
-// deliverConfirmed counts what the peer has confirmed. A connection that the peer closes
-// while it is idle is made anew at once.
+// deliverConfirmed counts the events that the peer has confirmed. If the peer closes an
+// idle connection, it connects again at once.
 func (c *Client) deliverConfirmed(ctx context.Context, events []event.Event) (accepted int, err error) {
 	for {
 		conn, fresh, err := c.client.Conn(ctx)
@@ -70,14 +69,14 @@ func (c *Client) deliverWindow(ctx context.Context, conn *stream.Conn, events []
 		}
 		n := upTo(events[confirmed:sent], answer)
 		if n == 0 {
-			return confirmed, fmt.Errorf("the peer has confirmed %s, which is not on the way", c.opts.Stream.Mask.Clean(string(answer), longestAnswer))
+			return confirmed, fmt.Errorf("the peer has confirmed %s, which is not an unconfirmed event", c.opts.Stream.Mask.Clean(string(answer), longestAnswer))
 		}
 		confirmed += n
 	}
 	return confirmed, refused
 }
 
-// upTo returns how many events there are up to the one with that id, or 0.
+// upTo returns the number of events up to the one with that id, or 0.
 func upTo(events []event.Event, id []byte) int {
 	var scratch [64]byte
 	for i := range events {
@@ -88,7 +87,7 @@ func upTo(events []event.Event, id []byte) int {
 	return 0
 }
 
-// sender is the connection for one window.
+// sender is the connection for one window of events.
 type sender struct {
 	ctx  context.Context
 	conn *stream.Conn
@@ -96,7 +95,7 @@ type sender struct {
 
 func (s sender) Write(p []byte) (int, error) { return s.conn.Send(s.ctx, p) }
 
-// answers takes the peer's bytes apart into lines.
+// answers splits the peer's bytes into lines.
 type answers struct {
 	buf  []byte // not yet returned
 	line []byte

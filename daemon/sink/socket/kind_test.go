@@ -24,7 +24,7 @@ import (
 // A collector stores the lines it is sent, and confirms them if it is asked to.
 type collector struct {
 	network, address string
-	tls              *tls.Config // nil for none
+	tls              *tls.Config // nil: disabled
 	confirm          bool
 
 	listener net.Listener
@@ -95,16 +95,16 @@ func (c *collector) serve(conn net.Conn) {
 		c.mu.Lock()
 		c.lines = append(c.lines, line)
 		c.mu.Unlock()
-		if c.confirm && in.Buffered() == 0 { // several at once, when they come so
+		if c.confirm && in.Buffered() == 0 { // several at once, if they arrive together
 			var e struct{ ID string }
-			_ = json.Unmarshal(line, &e) // Taken says so
+			_ = json.Unmarshal(line, &e) // Taken reports it
 			fmt.Fprintf(conn, "%s\n", e.ID)
 		}
 	}
 }
 
-// Break implements sinktest.Place: the collector goes when it has stored what counts as
-// taken.
+// Break implements sinktest.Place: the collector disconnects when it has stored the events
+// that count as accepted.
 func (c *collector) Break(t *testing.T) {
 	c.sink.AwaitStored(t, c)
 	c.listener.Close()
@@ -144,7 +144,7 @@ func TestClientKind(t *testing.T) {
 	}
 }
 
-// An onlooker reads all that a listener broadcasts.
+// An onlooker reads all events that a listener broadcasts.
 type onlooker struct {
 	path string
 	conn net.Conn
@@ -193,7 +193,7 @@ func eventually(t *testing.T, otherwise string, done func() bool) {
 	t.Fatal(otherwise)
 }
 
-// lines are those that have come whole.
+// lines returns the complete lines.
 func (o *onlooker) lines() [][]byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -211,7 +211,7 @@ func (o *onlooker) Taken(t *testing.T) (taken []sinktest.Taken) {
 	return taken
 }
 
-// Break implements sinktest.Place: another file takes the place of the socket.
+// Break implements sinktest.Place: another file replaces the socket.
 func (o *onlooker) Break(t *testing.T) {
 	if err := os.Remove(o.path); err != nil {
 		t.Fatal(err)

@@ -44,14 +44,13 @@ type Stats struct {
 	Missed  uint64 // events that some reader did not get, one for each such reader
 }
 
-// A Listener has a unix socket and writes each event to everyone who is connected to
-// it. An event counts as taken when it has been put into the buffer of every reader
-// that keeps up, also when there is no reader: this is a place to watch events, not one
-// to keep them.
+// A Listener has a unix socket and writes each event to every client that is connected to
+// it. An event counts as accepted when it is in the buffer of every reader that keeps up,
+// also without a reader: a listener is for watching events, not for storing them.
 //
-// A reader that does not keep up misses events, never slows the others, and is told by
-// a line {"kind":"missed","count":N} where they would have been. What readers send is
-// not received.
+// A reader that does not keep up misses events, but does not slow the others. It receives
+// a line {"kind":"missed","count":N} in place of the missed events. Data from readers is
+// not read.
 type Listener struct {
 	opts  ListenerOptions
 	lines *lines.Writer
@@ -59,22 +58,22 @@ type Listener struct {
 
 	mu      sync.Mutex
 	readers map[*reader]bool
-	stats   Stats // but for Readers
+	stats   Stats // except Readers
 	open    *net.UnixListener
-	file    fs.FileInfo // of the socket, to remove no other
+	file    fs.FileInfo // of the socket, so that no other file is removed
 	closed  bool
 	running sync.WaitGroup
 }
 
-// NewListener listens at once if it can; otherwise the next Deliver says why, and
-// tries again.
+// NewListener listens at once if possible; otherwise the next Deliver returns the error,
+// and retries.
 func NewListener(o ListenerOptions) *Listener {
 	l := &Listener{opts: o, lines: lines.NewWriter(o.Encoder), readers: make(map[*reader]bool)}
-	_ = l.listen() // Deliver tries again and tells
+	_ = l.listen() // Deliver retries and returns the error
 	return l
 }
 
-// listen makes the socket if it is not there any more.
+// listen creates the socket if it does not exist any more.
 func (l *Listener) listen() error {
 	if l.open != nil && isSocket(l.opts.Path, l.file) {
 		return nil
@@ -89,7 +88,7 @@ func (l *Listener) listen() error {
 	return nil
 }
 
-// unlisten ends accept, and removes the socket if it is still ours.
+// unlisten ends accept, and removes the socket if it still belongs to this listener.
 func (l *Listener) unlisten() {
 	if l.open == nil {
 		return
@@ -106,7 +105,7 @@ func (l *Listener) accept(from *net.UnixListener) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // no descriptors are left, or the like
+		if err != nil { // for example, all descriptors are in use
 			pauseAccepting()
 			continue
 		}
@@ -170,7 +169,7 @@ func (l *Listener) Stats() Stats {
 	return s
 }
 
-// Close implements sink.Sink. What waits for the readers is not written any more.
+// Close implements sink.Sink. Data that waits for readers is discarded.
 func (l *Listener) Close() error {
 	l.unlisten()
 	l.mu.Lock()

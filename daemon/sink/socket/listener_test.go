@@ -24,9 +24,9 @@ func deliver(t *testing.T, l *Listener, first, n int) {
 	}
 }
 
-// follow reads lines up to the event last, which everyone who reads gets in the end as
-// nothing comes behind it. It returns how many events came, and how many were said to
-// be missed. It looks at no more of a line than it needs: there are many.
+// follow reads lines up to the event last, which is the last line of every reader. It
+// returns the number of events, and the number of missed events that were reported. It
+// parses only as much of a line as it needs, because it reads many.
 func follow(in io.Reader, last int) (got, missed int, err error) {
 	next := 1
 	for lines := bufio.NewScanner(in); lines.Scan(); {
@@ -55,8 +55,7 @@ func TestAReaderThatNeverReadsCostsNobodyAnything(t *testing.T) {
 	l := newListener(t, buffer)
 	stuck := dial(t, l)
 	results := make(chan error, 3)
-	// What the fast readers have got: this test is no faster than they are, so that they
-	// miss nothing.
+	// Progress of the fast readers: the test waits for them, so that they miss no event.
 	progress := make(chan int, 3*events/batch+3)
 	for range 3 {
 		conn := dial(t, l)
@@ -97,7 +96,7 @@ func TestAReaderThatNeverReadsCostsNobodyAnything(t *testing.T) {
 	}
 }
 
-// counted tells of each batch that has been read.
+// counted reports each batch that was read.
 type counted struct {
 	in       io.Reader
 	progress chan<- int
@@ -198,7 +197,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 	watch(t, l).conn.(*net.UnixConn).CloseWrite() // a step on the way
 	eventually(t, "not all are connected", func() bool { return l.Stats().Readers == 3 })
 	for first := 1; first < 10_000; first += 100 {
-		deliver(t, l, first, 100) // until the one that does not read blocks its writer
+		deliver(t, l, first, 100) // until the reader that does not read blocks its writer
 	}
 	gone.Close()
 	if err := l.Close(); err != nil {

@@ -18,9 +18,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/unixsocket"
 )
 
-// listenAt makes a socket with its mode and group, and only then gives it its name, so
-// that nobody can connect before. It takes the place of a socket that nobody listens
-// to any more, and of nothing else.
+// listenAt creates a socket with its mode and group, and only then publishes its name, so
+// that clients cannot connect before. It replaces only a socket without a listener.
 func listenAt(path string, mode fs.FileMode, group string) (l *net.UnixListener, file fs.FileInfo, err error) {
 	gid, err := groupID(group)
 	if err != nil {
@@ -33,13 +32,13 @@ func listenAt(path string, mode fs.FileMode, group string) (l *net.UnixListener,
 	if err != nil {
 		return nil, nil, err
 	}
-	defer os.RemoveAll(dir) // nothing of ours is left in it
+	defer os.RemoveAll(dir) // a socket of a failed attempt
 	handle, err := os.Open(dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer handle.Close()
-	// The name of a socket is short; that of the directory may not be.
+	// The name of a socket must be short; the name of the directory may be long.
 	l, err = net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: fmt.Sprintf("/proc/self/fd/%d/socket", handle.Fd())})
 	if err != nil {
 		return nil, nil, err
@@ -51,7 +50,7 @@ func listenAt(path string, mode fs.FileMode, group string) (l *net.UnixListener,
 	return l, file, nil
 }
 
-// publish replaces nothing: what is at path now came in the last moment.
+// publish does not replace a file: one that is at path now was created in the last moment.
 func publish(socket, path string, mode fs.FileMode, gid int) (fs.FileInfo, error) {
 	if gid >= 0 {
 		if err := os.Chown(socket, -1, gid); err != nil {
@@ -67,7 +66,7 @@ func publish(socket, path string, mode fs.FileMode, gid int) (fs.FileInfo, error
 	return os.Lstat(path)
 }
 
-// isSocket says whether the path still leads to the socket that was made there.
+// isSocket reports whether the path still leads to the socket that was created there.
 func isSocket(path string, file fs.FileInfo) bool {
 	now, err := os.Lstat(path)
 	return err == nil && os.SameFile(now, file)
@@ -75,11 +74,11 @@ func isSocket(path string, file fs.FileInfo) bool {
 
 func removeSocket(path string, file fs.FileInfo) {
 	if isSocket(path, file) {
-		os.Remove(path) // then it is stale, and replaced by the next listener
+		os.Remove(path) // then the socket is stale, and the next listener replaces it
 	}
 }
 
-// groupID returns -1 for no group.
+// groupID returns -1 for an empty group.
 func groupID(group string) (int, error) {
 	if group == "" {
 		return -1, nil
@@ -94,5 +93,5 @@ func groupID(group string) (int, error) {
 	return strconv.Atoi(g.Gid)
 }
 
-// pauseAccepting is for what passes by itself.
+// pauseAccepting waits for a temporary fault to end.
 func pauseAccepting() { time.Sleep(100 * time.Millisecond) }

@@ -16,8 +16,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// standing is what lies in the directory.
-func standing(t *testing.T, dir string) (names []string) {
+// entriesOf returns the names in the directory.
+func entriesOf(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -44,7 +44,7 @@ func TestTheSocketHasItsModeAndGroupAndNothingElseIsLeft(t *testing.T) {
 	if file.Mode().Perm() != 0o620 || stat.Gid != 1 {
 		t.Errorf("mode %v, group %d", file.Mode(), stat.Gid)
 	}
-	if names := standing(t, dir); len(names) != 1 {
+	if names := entriesOf(t, dir); len(names) != 1 {
 		t.Errorf("the directory has %q", names)
 	}
 	conn, err := net.Dial("unix", path)
@@ -101,7 +101,7 @@ func TestWhatIsNotOursIsNeitherReplacedNorRemoved(t *testing.T) {
 			if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
 				t.Errorf("it is gone: %v", err)
 			}
-			if names := standing(t, filepath.Dir(path)); len(names) != 1 {
+			if names := entriesOf(t, filepath.Dir(path)); len(names) != 1 {
 				t.Errorf("the directory has %q", names)
 			}
 		})

@@ -11,29 +11,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A reader is one connection to a listener, with what waits for it.
+// A reader is one connection to a listener, with its waiting data.
 type reader struct {
 	conn  *net.UnixConn
-	limit int // bytes that may wait, those being written among them
+	limit int // maximum number of waiting bytes, including those being written
 
 	mu      sync.Mutex
 	changed *sync.Cond
 	waiting []byte // whole lines
 	writing int    // bytes
-	missed  uint64 // events behind those waiting that had no room
+	missed  uint64 // events after the waiting ones that were dropped
 	ended   bool
 }
 
 func newReader(conn *net.UnixConn, limit int) *reader {
 	r := &reader{conn: conn, limit: limit}
 	r.changed = sync.NewCond(&r.mu)
-	// So that what it sends fails at its side, and costs nothing here.
-	_ = conn.CloseRead() // a connection that has ended is found by write
+	// Data that the reader sends then fails at its side, and costs nothing here.
+	_ = conn.CloseRead() // write detects a connection that has ended
 	return r
 }
 
-// put adds as many leading lines as there is room for. It returns how many are missed,
-// and never waits.
+// put appends as many leading lines as fit. It returns the number of missed events, and
+// never waits.
 func (r *reader) put(text []byte) (missed uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,9 +54,9 @@ func (r *reader) put(text []byte) (missed uint64) {
 	return missed
 }
 
-// resume says whether a reader that missed events gets the next: when its buffer is
-// at most half full, so that it gets stretches and not an event now and then. The line
-// about those it has missed goes first.
+// resume reports whether a reader that missed events receives the next one: its buffer
+// must be at most half full, so that it receives runs of events instead of single ones.
+// The line about the missed events precedes them.
 func (r *reader) resume() bool {
 	if r.writing+len(r.waiting) > r.limit/2 {
 		return false
@@ -66,7 +66,7 @@ func (r *reader) resume() bool {
 	return true
 }
 
-// write writes what waits until the connection has ended, and ends it.
+// write writes waiting data until the connection has ended, and closes it.
 func (r *reader) write() {
 	defer r.end()
 	var spare []byte
@@ -82,8 +82,8 @@ func (r *reader) write() {
 	}
 }
 
-// take returns all that waits, and leaves the spare buffer for what comes next. A
-// reader that has missed events is told when it has taken all others.
+// take returns all waiting data, and leaves the spare buffer for new data. A reader that
+// has missed events receives the report after all waiting events.
 func (r *reader) take(spare []byte) ([]byte, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,16 +99,15 @@ func (r *reader) take(spare []byte) ([]byte, bool) {
 	return text, !r.ended
 }
 
-// watch ends the connection when the reader has gone, which write would not notice
-// before there is something to write. A reader that has closed its sending side only
-// stays.
+// watch closes the connection when the reader has disconnected, which write would notice
+// only at its next write. A reader that has only closed its sending side stays connected.
 func (r *reader) watch() {
 	defer r.end()
 	raw, err := r.conn.SyscallConn()
 	if err != nil {
 		return
 	}
-	_ = raw.Read(func(fd uintptr) bool { // whatever ends it
+	_ = raw.Read(func(fd uintptr) bool { // on every error
 		state := []unix.PollFd{{Fd: int32(fd)}}
 		_, err := unix.Poll(state, 0)
 		return err == nil && state[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
@@ -120,5 +119,5 @@ func (r *reader) end() {
 	defer r.mu.Unlock()
 	r.ended = true
 	r.changed.Signal()
-	r.conn.Close() // all but the first fail
+	r.conn.Close() // only the first call succeeds
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package socket is the sink that writes events as lines to a stream socket: as a
-// client of one peer (Client), or to everyone who connects to a socket of its own
+// Package socket implements the sink that writes events as lines to a stream socket: as a
+// client of one peer (Client), or to every client that connects to its own socket
 // (Listener).
 package socket
 
@@ -32,7 +32,7 @@ func (o ClientOptions) Check() error {
 	return o.Stream.TLS.Check("socket.tls")
 }
 
-// A Client writes to one peer. It connects when there is something to write.
+// A Client writes to one peer. It connects before its first write.
 type Client struct {
 	opts    ClientOptions
 	client  *stream.Client
@@ -40,7 +40,7 @@ type Client struct {
 	answers answers
 }
 
-// NewClient returns a client that has not connected yet.
+// NewClient returns a Client without a connection.
 func NewClient(o ClientOptions) *Client {
 	return &Client{opts: o, client: stream.NewClient(o.Stream), lines: lines.NewWriter(o.Encoder)}
 }
@@ -55,7 +55,7 @@ func (c *Client) Deliver(ctx context.Context, events []event.Event) (int, error)
 		return c.deliverConfirmed(ctx, events)
 	}
 	n, err := c.lines.Write(writer{ctx, c.client}, events)
-	c.lines.Reset() // what was cut ends with its connection
+	c.lines.Reset() // an incomplete line ends with its connection
 	return n, c.describe(err)
 }
 
@@ -69,7 +69,7 @@ func (c *Client) describe(err error) error {
 // Close implements sink.Sink.
 func (c *Client) Close() error { return c.client.Close() }
 
-// writer is the connection for one attempt.
+// writer is the connection of one attempt.
 type writer struct {
 	ctx    context.Context
 	client *stream.Client

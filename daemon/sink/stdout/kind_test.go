@@ -18,10 +18,10 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// A place is a FIFO and what reads it; a reader that went away may come back.
+// A place is a FIFO and its reader, which may disconnect and return.
 type place struct {
 	path   string
-	reader *os.File // nil when there is none
+	reader *os.File // nil when closed
 	fd     int      // of reader
 	done   chan struct{}
 
@@ -68,7 +68,7 @@ func (p *place) Taken(t *testing.T) (taken []sinktest.Taken) {
 	return taken
 }
 
-// Break takes the reader away, when it has read all there is.
+// Break closes the reader after it has read all data.
 func (p *place) Break(t *testing.T) {
 	for {
 		n, err := unix.IoctlGetInt(p.fd, unix.TIOCINQ) // FIONREAD

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package stdout is the sink that writes events as lines to the daemon's standard
+// Package stdout implements the sink that writes events as lines to the daemon's standard
 // output; under systemd that is the journal.
 package stdout
 
@@ -19,16 +19,16 @@ var _ sink.Sink = (*Sink)(nil)
 
 // A Sink writes to one stream.
 //
-// The stream is shared with other processes, so it stays in the mode it has, in
-// which a write waits for whoever reads. Nothing can interrupt that: an attempt whose
-// context ends leaves its write under way, and the next one finds out how it ended.
+// The stream is shared with other processes, so its mode does not change: a write waits
+// for the reader and cannot be interrupted. An attempt whose context ends leaves its write
+// running, and the next attempt obtains the result.
 type Sink struct {
 	out   io.Writer
 	lines *lines.Buffer
-	ended chan result // of the write that is under way, of lines; nil when none is
-	wrote int         // how much of lines the stream has; -1 when a line of left is to be ended first
+	ended chan result // of the running write of lines; nil without one
+	wrote int         // how much of lines the stream has; -1 if the line in left must be ended first
 	taken int         // how much of lines is acknowledged
-	left  []byte      // what the stream has of earlier lines that never were
+	left  []byte      // the part that the stream has of an incomplete earlier line
 }
 
 type result struct {
@@ -36,8 +36,7 @@ type result struct {
 	err error
 }
 
-// New returns a sink that writes what encoder makes of events to out, which it does
-// not close.
+// New returns a sink that writes events to out, encoded by encoder. It does not close out.
 func New(out io.Writer, encoder event.Encoder) *Sink {
 	return &Sink{out: out, lines: lines.NewBuffer(encoder)}
 }
@@ -60,9 +59,9 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (int, error) {
 	return s.acknowledge(), encodeErr
 }
 
-// match returns how much of the lines the stream has already: events that were not
-// acknowledged come again, though perhaps not as many at a time. When others come,
-// those were given up in the meantime.
+// match returns how much of the lines the stream already has: events that were not
+// acknowledged are delivered again, perhaps in batches of another size. If delivery passes
+// other events, it has given up the earlier ones.
 func (s *Sink) match() (wrote int) {
 	text := s.lines.Bytes()
 	n := min(len(text), len(s.left))
@@ -77,7 +76,7 @@ func (s *Sink) match() (wrote int) {
 	return 0
 }
 
-// start writes what the stream does not have of the lines.
+// start writes the part of the lines that the stream does not have.
 func (s *Sink) start() {
 	text := s.lines.Bytes()[max(s.wrote, 0):]
 	if s.wrote < 0 {
@@ -97,7 +96,7 @@ func (s *Sink) start() {
 	}()
 }
 
-// land waits for the write that is under way.
+// land waits for the running write.
 func (s *Sink) land(ctx context.Context) error {
 	if s.ended == nil {
 		return nil
@@ -113,11 +112,11 @@ func (s *Sink) land(ctx context.Context) error {
 		}
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("nobody reads standard output: %w", ctx.Err())
+		return fmt.Errorf("standard output is not being read: %w", ctx.Err())
 	}
 }
 
-// acknowledge returns how many of the lines the stream has as a whole.
+// acknowledge returns how many of the lines the stream has completely.
 func (s *Sink) acknowledge() int {
 	if s.ended != nil {
 		s.taken = 0
@@ -128,5 +127,5 @@ func (s *Sink) acknowledge() int {
 	return whole
 }
 
-// Close implements sink.Sink. A write that waits for a reader goes on waiting.
+// Close implements sink.Sink. A write that waits for a reader continues to wait.
 func (s *Sink) Close() error { return nil }

@@ -16,7 +16,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// A pipe takes what it is told to, when it is told to.
+// A pipe accepts writes as the test specifies.
 type pipe struct {
 	text  strings.Builder
 	allow chan answer
@@ -34,8 +34,8 @@ func (p *pipe) Write(b []byte) (int, error) {
 	return a.n, a.err
 }
 
-// An attempt hangs in its write, which then ends in some way; what comes next, comes
-// out as wanted.
+// An attempt hangs in its write, which then ends in one of several ways; the next attempt
+// has the expected result.
 func TestAnAttemptGoesOnWhereTheOneBeforeHung(t *testing.T) {
 	broken := errors.New("broken pipe")
 	for name, c := range map[string]struct {

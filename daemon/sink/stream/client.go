@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A Client keeps one connection, and makes a new one when it is needed. It is not
-// safe for concurrent use.
+// A Client keeps one connection, and opens another when necessary. It is not safe for
+// concurrent use.
 type Client struct {
 	opts Options
 	conn *Conn
@@ -21,8 +21,8 @@ type Client struct {
 // NewClient returns a Client that has not dialed yet.
 func NewClient(opts Options) *Client { return &Client{opts: opts} }
 
-// Conn returns the connection. When there is none, or the peer has closed it
-// meanwhile, it dials; then fresh is true.
+// Conn returns the connection. If it is not open, or the peer has closed it meanwhile,
+// Conn dials; then fresh is true.
 func (c *Client) Conn(ctx context.Context) (conn *Conn, fresh bool, err error) {
 	if c.conn != nil {
 		err := c.conn.Check()
@@ -44,9 +44,9 @@ func (c *Client) dial(ctx context.Context) (conn *Conn, err error) {
 	return c.conn, err
 }
 
-// Write is Conn's, on a connection that is made if need be. After an error the next
-// Write makes another. When the peer closes a connection that has been idle while the
-// Write begins, it is made anew at once: that is not a failure.
+// Write is Conn.Write, on a connection that is opened if necessary. After an error the
+// next Write opens another. If the peer closes an idle connection while the Write begins,
+// Write connects again at once: that is not a failure.
 func (c *Client) Write(ctx context.Context, p []byte) (acknowledged int, err error) {
 	for {
 		conn, fresh := c.conn, c.conn == nil
@@ -66,14 +66,14 @@ func (c *Client) Write(ctx context.Context, p []byte) (acknowledged int, err err
 	}
 }
 
-// Ended reports whether an error is that the connection has ended, by the peer or the
-// network: another one may well work.
+// Ended reports whether an error means that the peer or the network has ended the
+// connection: another connection may work.
 func Ended(err error) bool {
 	var errno syscall.Errno
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &errno)
 }
 
-// Abort ends the connection, if there is one, without waiting for anything.
+// Abort ends an open connection without waiting.
 func (c *Client) Abort() {
 	if c.conn != nil {
 		c.conn.abort()
@@ -81,7 +81,7 @@ func (c *Client) Abort() {
 	c.conn = nil
 }
 
-// Close ends the connection, if there is one, in order.
+// Close ends an open connection in order.
 func (c *Client) Close() error {
 	conn := c.conn
 	if c.conn = nil; conn == nil {

@@ -23,7 +23,7 @@ func closeWrite(peer net.Conn) { peer.(interface{ CloseWrite() error }).CloseWri
 // remote are the networks whose queue empties when the peer's kernel acknowledges.
 var remote = []string{"tcp", "tls"}
 
-// hang is long enough to be none of the times that the package waits.
+// hang is longer than every timeout of the package.
 const hang = 10 * time.Minute
 
 // An end of file hides every later error from who only reads.
@@ -79,11 +79,11 @@ func TestNothingIsWrittenToAPeerThatHasEnded(t *testing.T) {
 	}
 }
 
-// A server that reads what it wants and closes has taken that.
+// A server that reads a part and closes has accepted that part.
 func TestWhatAPeerReadsBeforeItClosesCounts(t *testing.T) {
 	each(t, func(t *testing.T, c *Conn, peer net.Conn) {
 		go func() {
-			io.ReadFull(peer, make([]byte, 6)) // Write tells
+			io.ReadFull(peer, make([]byte, 6)) // Write reports the error
 			peer.Close()
 		}()
 		if n, err := c.Write(within(t, hang), []byte("event\n")); n != 6 || err != nil {
@@ -92,7 +92,7 @@ func TestWhatAPeerReadsBeforeItClosesCounts(t *testing.T) {
 	})
 }
 
-// A peer that closes at once gets nothing, so that nothing of it comes twice.
+// A peer that closes at once receives nothing, so no event is sent twice.
 func TestAPeerThatOnlySendsGetsNothing(t *testing.T) {
 	l, o := listen(t, "tcp")
 	got := make(chan []byte)
@@ -142,8 +142,8 @@ func TestAnIdleConnectionThatTheServerClosesIsNotAFailure(t *testing.T) {
 	}
 }
 
-// Whatever the server does, it has read what counts. A batch is larger than its receive
-// buffer: of one that fits, the kernel's acknowledgement is all there is.
+// A server has read every event that counts, however it fails. A batch is larger than its
+// receive buffer: for a smaller batch, the kernel's acknowledgement is the only evidence.
 func TestWhatCountsWasReadByTheServer(t *testing.T) {
 	for _, network := range remote {
 		for name, end := range map[string]func(net.Conn){
@@ -175,7 +175,7 @@ func countAgainst(t *testing.T, network string, end func(net.Conn)) {
 			}
 			in := bufio.NewScanner(peer)
 			for n := 0; n < 20_000 && in.Scan(); n++ {
-				line, _ := strconv.Atoi(in.Text()) // 0 is nobody's
+				line, _ := strconv.Atoi(in.Text()) // 0 is not a line
 				read <- line
 			}
 			peer.Close()
@@ -222,7 +222,7 @@ func rawOf(conn net.Conn) net.Conn {
 	return conn
 }
 
-// What a broken connection says is kept, though the kernel says it only once.
+// The error of a broken connection is kept, although the kernel returns it only once.
 func TestAnErrorOfTheSocketIsKept(t *testing.T) {
 	c, peer := connect(t, "tcp")
 	peer.(*net.TCPConn).SetLinger(0) // the test fails without

@@ -33,7 +33,7 @@ func connect(t *testing.T, network string) (*Conn, net.Conn) {
 			return
 		}
 		if secure, ok := peer.(*tls.Conn); ok {
-			secure.Handshake() // the client says what is wrong
+			secure.Handshake() // the client reports the error
 		}
 		accepted <- peer
 	}()

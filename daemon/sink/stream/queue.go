@@ -14,26 +14,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The pause between two looks at a send queue doubles, so that the wait is at most
-// about twice as long as the peer takes, or the millisecond that a Go process with
-// nothing else to do sleeps at least. No event of the kernel tells that the queue is
-// empty but a time stamp of each acknowledgement, which unix sockets lack.
+// The pause between two checks of a send queue doubles. So the wait is at most about twice
+// the time that the peer needs, but at least the millisecond that an idle Go process
+// sleeps. The kernel does not report an empty queue, except by a time stamp of each
+// acknowledgement, which unix sockets lack.
 const (
 	firstPause   = 50 * time.Microsecond
 	longestPause = 10 * time.Millisecond
 )
 
-// AwaitEmpty waits until a socket's send queue is empty and the peer is still there,
-// as alive says, or the context ends. The queue of a TCP socket empties as the peer's
-// kernel acknowledges, that of a unix socket as its process reads.
+// AwaitEmpty waits until a socket's send queue is empty and alive returns nil, or the
+// context ends. The queue of a TCP socket empties as the peer's kernel acknowledges data,
+// that of a unix socket as its process reads.
 func AwaitEmpty(ctx context.Context, socket syscall.RawConn, alive func() error) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		queue, err := Queued(socket)
 		if err != nil {
 			return err
 		}
-		// In this order: a unix socket that is closed with bytes unread has reset the
-		// connection before they leave the queue.
+		// The order matters: a unix socket that is closed with unread bytes resets the
+		// connection before the bytes leave the queue.
 		if err := alive(); err != nil || queue == 0 {
 			return err
 		}
@@ -43,8 +43,8 @@ func AwaitEmpty(ctx context.Context, socket syscall.RawConn, alive func() error)
 	}
 }
 
-// Queued is the length of the send queue: of a TCP socket the bytes that are not
-// acknowledged, of a unix socket the memory of what was not read.
+// Queued returns the length of the send queue: for a TCP socket the unacknowledged bytes,
+// for a unix socket the memory of unread data.
 func Queued(socket syscall.RawConn) (n int, err error) {
 	controlErr := socket.Control(func(fd uintptr) {
 		n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
@@ -63,10 +63,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Bind has the context end what blocks on a connection, until release is called.
+// Bind interrupts blocking calls on a connection when the context ends, until release is
+// called.
 func Bind(ctx context.Context, conn net.Conn) (release func()) {
 	deadline, _ := ctx.Deadline()
-	conn.SetDeadline(deadline) // a closed connection says so when it is used
+	conn.SetDeadline(deadline) // a closed connection reports it when it is used
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		conn.SetDeadline(time.Unix(1, 0)) // likewise
@@ -74,7 +75,7 @@ func Bind(ctx context.Context, conn net.Conn) (release func()) {
 	})
 	return func() {
 		if !stop() {
-			<-ended // or it would end what the next context allows
+			<-ended // or it would interrupt calls of the next context
 		}
 	}
 }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package stream writes to a connection and says what of it the peer's kernel has
-// acknowledged: unix stream sockets, TCP, and TLS over TCP.
+// Package stream writes to a connection and reports how much of the data the peer's kernel
+// has acknowledged. It supports unix stream sockets, TCP, and TLS over TCP.
 //
-// A write that has returned says only that the bytes are in this machine's send
-// buffer; they are lost when the peer dies. So Write waits until the send queue is
-// empty (SIOCOUTQ): then every byte is in the peer's receive buffer (TCP), or has
-// been read by its process (unix). A peer that has reset the connection has closed it
-// with bytes unread: then nothing of that Write counts. What remains is a peer's
-// process that dies with what it had already received.
+// A successful write means only that the bytes are in this machine's send buffer; they are
+// lost when the peer dies. So Write waits until the send queue is empty (SIOCOUTQ). Then
+// every byte is in the peer's receive buffer (TCP), or was read by its process (unix). A
+// peer that has reset the connection has closed it with unread bytes: then no byte of that
+// Write counts. One risk remains: the peer's process dies with data that it has received.
 package stream
 
 import (
@@ -38,11 +37,11 @@ type Options struct {
 	MaxConnectionAge time.Duration // see Client.Renew; 0 is no limit
 }
 
-// keepAlive finds a peer that is gone without a word while nothing is sent.
+// keepAlive detects a peer that disappeared while the connection is idle.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
 
-// Dial connects until the context ends; a name is resolved anew. The TLS files are
-// read for each connection.
+// Dial connects until the context ends; it resolves the name again. The TLS files are read
+// for each connection.
 func (o Options) Dial(ctx context.Context) (*Conn, error) {
 	network := o.Network
 	if network == "tls" {
@@ -51,7 +50,7 @@ func (o Options) Dial(ctx context.Context) (*Conn, error) {
 	dialer := net.Dialer{KeepAliveConfig: keepAlive}
 	raw, err := dialer.DialContext(ctx, network, o.Address)
 	if err != nil {
-		return nil, visible(err, nil) // nothing of it is the peer's
+		return nil, visible(err, nil) // the error has no text of the peer
 	}
 	w, err := newWire(raw)
 	if err != nil {
@@ -69,12 +68,12 @@ func (o Options) Dial(ctx context.Context) (*Conn, error) {
 	return c, nil
 }
 
-// errUnwelcome is for a peer that only sends, or has no use for the connection.
-var errUnwelcome = fmt.Errorf("the peer closed its side of the connection at once, so it could not be known what it reads; if it is to receive, have it keep its side open (socat: -u, ncat: --recv-only): %w", io.EOF)
+// errUnwelcome is for a peer that only sends, or does not use the connection.
+var errUnwelcome = fmt.Errorf("the peer closed its side of the connection at once, so it may not read events; a peer that receives must keep its side open (socat -u, ncat --recv-only): %w", io.EOF)
 
-// greet gives a TCP peer a moment to end the connection before anything is sent: a load
-// balancer without a server behind it, or a program that has nothing to send and closes
-// its side, would get events that it may never read.
+// greet lets a TCP peer end the connection for a moment before data is sent. Otherwise a
+// load balancer without a server, or a program that does not receive and closes its side,
+// would receive events that it may never read.
 func (c *Conn) greet() error {
 	if c.local {
 		return nil
@@ -89,7 +88,8 @@ func (c *Conn) greet() error {
 	return err
 }
 
-// startTLS returns when the server has accepted the client, as far as it says so.
+// startTLS returns when the server has accepted the client, as far as the server reports
+// that.
 func (c *Conn) startTLS(ctx context.Context, o Options) error {
 	config, err := o.TLS.Config()
 	if err != nil {
@@ -102,7 +102,7 @@ func (c *Conn) startTLS(ctx context.Context, o Options) error {
 	}
 	config.DynamicRecordSizingDisabled = true
 	asked := false
-	own := append(config.Certificates, tls.Certificate{}) // the empty one says that there is none
+	own := append(config.Certificates, tls.Certificate{}) // the empty one means that the client does not have a certificate
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		asked = true
 		return &own[0], nil
@@ -118,14 +118,14 @@ func (c *Conn) startTLS(ctx context.Context, o Options) error {
 	return nil
 }
 
-// verdictWait bounds how long awaitVerdict waits for a server that says nothing.
+// verdictWait bounds how long awaitVerdict waits for a silent server.
 const verdictWait = 500 * time.Millisecond
 
-// awaitVerdict waits for the first word of a server that has asked for a
-// certificate. In TLS 1.3 the client's part of the handshake ends before the server
-// has looked at the certificate: events sent at once to a server that then refuses
-// would be in its receive buffer, acknowledged and lost. A server that accepts says
-// so by a session ticket, mostly, and one that refuses by an alert.
+// awaitVerdict waits for the first message of a server that has requested a certificate.
+// In TLS 1.3 the client's part of the handshake ends before the server has checked the
+// certificate. Events that are sent at once to a server that then refuses would be in its
+// receive buffer, acknowledged and lost. Most servers that accept send a session ticket,
+// and those that refuse an alert.
 func (c *Conn) awaitVerdict(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, verdictWait)
 	defer cancel()
@@ -143,24 +143,24 @@ func (c *Conn) awaitVerdict(ctx context.Context) error {
 
 // A Conn is one connection. It is not safe for concurrent use.
 type Conn struct {
-	wire  *wire    // counts what goes over the socket
+	wire  *wire    // counts the bytes of the socket
 	conn  net.Conn // wire, or TLS over it
-	local bool     // the queue empties as the peer reads, in units that are not bytes
+	local bool     // the queue empties as the peer reads, in units larger than bytes
 	mask  *redact.Mask
 
 	blocks []block // of the running Write
-	proven int64   // bytes that were acknowledged when the peer was last seen
+	proven int64   // bytes that were acknowledged when the peer was last alive
 }
 
-// Check returns an error when the peer has ended the connection: io.EOF when it was
-// closed in order. It never waits. What the peer has sent is discarded.
+// Check returns an error if the peer has ended the connection: io.EOF if it was closed in
+// order. It does not wait. Data from the peer is discarded.
 func (c *Conn) Check() error {
 	defer c.wire.queue()()
 	var scratch [4096]byte
-	for range 16 { // a peer that never stops talking is alive
+	for range 16 { // a peer that never stops sending is alive
 		_, err := c.conn.Read(scratch[:])
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			break // there is nothing to read
+			break // no data is available
 		}
 		if err != nil {
 			return c.visible(c.behind(err))
@@ -169,7 +169,7 @@ func (c *Conn) Check() error {
 	return c.visible(c.wire.end())
 }
 
-// behind returns the error that an end of file hides, if there is one.
+// behind returns the error that an end of file hides, or nil.
 func (c *Conn) behind(err error) error {
 	if errors.Is(err, io.EOF) {
 		if end := c.wire.end(); end != nil {
@@ -179,8 +179,8 @@ func (c *Conn) behind(err error) error {
 	return err
 }
 
-// Read reads what the peer has sent until the context ends. It is for peers that
-// answer; Write discards what was not read.
+// Read reads data from the peer until the context ends. It is for peers that answer; Write
+// discards unread data.
 func (c *Conn) Read(ctx context.Context, p []byte) (int, error) {
 	defer Bind(ctx, c.wire)()
 	n, err := c.conn.Read(p)
@@ -191,19 +191,19 @@ func (c *Conn) Read(ctx context.Context, p []byte) (int, error) {
 func (c *Conn) Close() error {
 	err := c.conn.Close()
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
-		return nil // TLS could not say good-bye to a peer that has gone
+		return nil // TLS cannot send its close_notify to a peer that has disappeared
 	}
 	return err
 }
 
-// abort ends the connection without a word, which could block.
+// abort ends the connection without a close_notify, which could block.
 func (c *Conn) abort() { c.wire.Close() }
 
-// visible escapes and masks what the other side may have put into an error, such as the
-// names in its certificate.
+// visible escapes and masks text of the other side in an error, such as the names in its
+// certificate.
 func (c *Conn) visible(err error) error { return visible(err, c.mask) }
 
-// maxError is how many bytes of an error are shown.
+// maxError is the number of bytes of an error that are shown.
 const maxError = 1 << 10
 
 func visible(err error, mask *redact.Mask) error {

@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A wire is a socket that counts what is written to it. With queueing it never blocks:
-// Write keeps what the socket does not accept at once, for flush, and Read returns
-// os.ErrDeadlineExceeded when there is nothing to read. So one goroutine can write and
+// A wire is a socket that counts the bytes written to it. In queueing mode it never
+// blocks: Write keeps data that the socket does not accept at once, for flush, and Read
+// returns os.ErrDeadlineExceeded if no data is available. So one goroutine can write and
 // watch the peer, also through TLS, whose Read must not be called within its Write.
 type wire struct {
 	net.Conn
@@ -37,7 +37,7 @@ func newWire(conn net.Conn) (*wire, error) {
 	return &wire{Conn: conn, raw: raw, local: conn.RemoteAddr().Network() == "unix"}, err
 }
 
-// queue sets the mode queueing, and returns a function that restores the mode before.
+// queue enables queueing mode, and returns a function that restores the previous mode.
 func (w *wire) queue() (restore func()) {
 	before := w.queueing
 	w.queueing = true
@@ -58,14 +58,14 @@ func (w *wire) Write(p []byte) (int, error) {
 	return len(p), err
 }
 
-// flush moves as much of what is pending into the send buffer as it accepts.
+// flush moves as much pending data into the send buffer as it accepts.
 func (w *wire) flush() error {
 	rest, err := w.push(w.pending)
 	w.pending = w.pending[:copy(w.pending, rest)]
 	return err
 }
 
-// push returns what of p the send buffer does not accept now.
+// push returns the part of p that the send buffer does not accept now.
 func (w *wire) push(p []byte) (rest []byte, err error) {
 	for len(p) > 0 {
 		n, err := w.send(p)
@@ -110,8 +110,8 @@ func (w *wire) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// failed keeps an error of the socket. A reset that follows the peer's end of file is
-// EPIPE to the kernel: it is reported as the reset that it is.
+// failed keeps an error of the socket. The kernel reports a reset after the peer's end of
+// file as EPIPE; failed returns it as a reset.
 func (w *wire) failed(op string, err error) error {
 	if errors.Is(err, unix.EPIPE) && !w.local {
 		err = unix.ECONNRESET
@@ -122,16 +122,16 @@ func (w *wire) failed(op string, err error) error {
 	return w.broken
 }
 
-// unsent is the length of the send queue and of what is pending: of a TCP socket the bytes
-// that are not acknowledged, of a unix socket the memory of what was not read.
+// unsent returns the length of the send queue and of the pending data: for a TCP socket
+// the unacknowledged bytes, for a unix socket the memory of unread data.
 func (w *wire) unsent() (int, error) {
 	n, err := Queued(w.raw)
 	return n + len(w.pending), err
 }
 
-// end returns the error of a connection that is broken, io.EOF when the peer has closed its
-// sending side, and otherwise nil. It reads nothing: an end of file that was read hides
-// every later error from who reads.
+// end returns the error of a broken connection, io.EOF if the peer has closed its sending
+// side, and otherwise nil. It does not read, because an end of file that was read hides
+// every later error from the reader.
 func (w *wire) end() error {
 	if w.broken != nil {
 		return w.broken
@@ -148,8 +148,8 @@ func (w *wire) end() error {
 	return nil
 }
 
-// reason returns the pending error of a socket that has one, or has lost it to somebody
-// who asked before.
+// reason returns the pending error of a socket, or the one that an earlier call has
+// returned.
 func (w *wire) reason() error {
 	var number int
 	controlErr := w.raw.Control(func(fd uintptr) {
@@ -164,7 +164,7 @@ func (w *wire) reason() error {
 	return unix.Errno(number)
 }
 
-// poll waits until one of events happens, or the connection breaks, or the time is over.
+// poll waits for one of events, for the end of the connection, or for at most d.
 func (w *wire) poll(events int16, d time.Duration) (happened int16, err error) {
 	controlErr := w.raw.Control(func(fd uintptr) {
 		state := []unix.PollFd{{Fd: int32(fd), Events: events}}

@@ -12,29 +12,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// blockBytes is how much is written in one piece. A Write that is cut short by its
-// context counts whole blocks.
+// blockBytes is the size of one write. If the context interrupts a Write, only whole
+// blocks count.
 const blockBytes = 64 << 10
 
-// A block is a part of what Write was given.
+// A block is a part of the data of a Write.
 type block struct {
 	end  int   // of it in the bytes given
-	wire int64 // bytes that had gone over the wire behind it
+	wire int64 // bytes sent over the wire up to its end
 }
 
-// lastWord bounds how long a peer is watched for a reset that follows its end of file.
+// lastWord bounds the wait for a reset that follows the peer's end of file.
 const lastWord = 20 * time.Millisecond
 
 // errEnded is for a peer that has closed its sending side.
 var errEnded = fmt.Errorf("the peer closed its side of the connection before it had acknowledged everything: %w", io.EOF)
 
 // Write writes p and waits until the peer's kernel has acknowledged it, or the context
-// ends. It returns how many bytes, from the first on, were; err is nil if and only if
-// that is all. After an error the connection is of no use.
+// ends. It returns the number of leading bytes that were acknowledged; err is nil if and
+// only if these are all. After an error the connection must not be used again.
 //
-// A TCP peer that closes the connection or its sending side, before it has acknowledged
-// all of p, has taken nothing of p: whether it reads what its kernel acknowledges from
-// then on cannot be known.
+// If a TCP peer closes the connection or its sending side before it has acknowledged all
+// of p, no byte of p counts: it is unknown whether the peer reads the data that its kernel
+// acknowledges from then on.
 func (c *Conn) Write(ctx context.Context, p []byte) (acknowledged int, err error) {
 	defer c.wire.queue()()
 	c.blocks, c.proven = c.blocks[:0], c.wire.sent
@@ -51,7 +51,7 @@ func (c *Conn) Write(ctx context.Context, p []byte) (acknowledged int, err error
 			err = c.await(ctx, end == len(p))
 			continue
 		}
-		// Its queue does not show how much of it was read, only when all was.
+		// The queue of a unix socket shows only when everything was read.
 		if err = c.await(ctx, true); err == nil {
 			acknowledged = end
 		}
@@ -65,7 +65,7 @@ func (c *Conn) Write(ctx context.Context, p []byte) (acknowledged int, err error
 	return acknowledged, c.visible(fmt.Errorf("write: %w", err))
 }
 
-// partly returns how much of what was written was acknowledged while the peer was there,
+// partly returns how much of the written data was acknowledged while the peer was alive,
 // in whole blocks.
 func (c *Conn) partly() (acknowledged int) {
 	for _, b := range c.blocks {
@@ -76,9 +76,9 @@ func (c *Conn) partly() (acknowledged int) {
 	return acknowledged
 }
 
-// await waits until what was written is in the send buffer, and with empty until that is
-// empty too. It looks at the queue before it looks for the peer: what had left the queue
-// when the peer was still there was acknowledged before the peer's end.
+// await waits until the written data is in the send buffer, and if empty is set, until
+// that buffer is empty too. It checks the queue before it checks the peer: data that had
+// left the queue while the peer was alive was acknowledged before the peer's end.
 func (c *Conn) await(ctx context.Context, empty bool) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		if err := c.wire.flush(); err != nil {
@@ -105,8 +105,8 @@ func (c *Conn) await(ctx context.Context, empty bool) error {
 	}
 }
 
-// pause waits for what may change anything: room for what is pending, the peer's end, or
-// time. An end that is known already is not waited for again.
+// pause waits for a change: room for pending data, the peer's end, or at most d. It does
+// not wait again for an end that is known.
 func (c *Conn) pause(d time.Duration, ended bool) error {
 	var events int16
 	if !ended {
@@ -119,9 +119,10 @@ func (c *Conn) pause(d time.Duration, ended bool) error {
 	return err
 }
 
-// lastLook decides about a TCP peer that has just closed its side. One that has read all
-// and then closes acknowledges all before, or with, its end of file. One that closes with
-// bytes unread resets the connection, at once behind a TLS close_notify.
+// lastLook decides about a TCP peer that has just closed its side. A peer that has read
+// everything and then closes acknowledges all data before, or with, its end of file. A
+// peer that closes with unread bytes resets the connection, immediately after a TLS
+// close_notify.
 func (c *Conn) lastLook(ended error, all bool) error {
 	if !errors.Is(ended, io.EOF) {
 		return ended
@@ -142,13 +143,13 @@ func (c *Conn) lastLook(ended error, all bool) error {
 	return errEnded
 }
 
-// Send writes p, and returns when it is in the send buffer: for peers that answer.
-// After an error the connection is of no use.
+// Send writes p, and returns when it is in the send buffer: for peers that answer. After
+// an error the connection must not be used again.
 func (c *Conn) Send(ctx context.Context, p []byte) (int, error) {
 	defer c.wire.queue()()
 	_, err := c.conn.Write(p)
 	for err == nil && len(c.wire.pending) > 0 {
-		// Not Check, which would discard answers.
+		// Check would discard answers.
 		if err = errors.Join(ctx.Err(), c.wire.end()); err != nil {
 			break
 		}

@@ -37,7 +37,7 @@ func TestAWriteThatIsTakenHasArrived(t *testing.T) {
 	})
 }
 
-// What was acknowledged can be read by the peer, whatever happens to this side.
+// The peer can read acknowledged data, whatever happens on this side.
 func TestAPeerThatDoesNotReadAcknowledgesWhatItsKernelHolds(t *testing.T) {
 	each(t, func(t *testing.T, c *Conn, peer net.Conn) {
 		sent := make([]byte, 64<<20)
@@ -61,7 +61,7 @@ func TestWhatATCPPeerHasReadBeforeTheAttemptEndsCounts(t *testing.T) {
 			c, peer := connect(t, network)
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() {
-				io.CopyN(io.Discard, peer, 20<<20) // Write tells
+				io.CopyN(io.Discard, peer, 20<<20) // Write reports the error
 				cancel()
 			}()
 			n, err := c.Write(ctx, make([]byte, 128<<20))
@@ -81,12 +81,12 @@ func awaitArrival(t *testing.T, conn net.Conn) {
 		return
 	}
 	for waiting := 0; waiting == 0 && err == nil && t.Context().Err() == nil; time.Sleep(time.Millisecond) {
-		_ = raw.Control(func(fd uintptr) { waiting, err = unix.IoctlGetInt(int(fd), unix.SIOCINQ) }) // err says more
+		_ = raw.Control(func(fd uintptr) { waiting, err = unix.IoctlGetInt(int(fd), unix.SIOCINQ) }) // err has the cause
 	}
 }
 
-// A unix socket's queue empties when the peer closes it too. So does the kernel's
-// memory of what was in it.
+// A unix socket's queue also empties when the peer closes it. The kernel then forgets the
+// length of the queue.
 func TestAUnixPeerThatClosesUnreadHasTakenNothing(t *testing.T) {
 	c, peer := connect(t, "unix")
 	closed := make(chan struct{})

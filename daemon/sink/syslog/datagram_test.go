@@ -17,7 +17,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// silent returns a local datagram socket that nobody reads.
+// silent returns a local datagram socket without a reader.
 func silent(t *testing.T, path string) *net.UnixConn {
 	t.Helper()
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: path})
@@ -64,7 +64,7 @@ func TestAReceiverThatClosesUnreadHasTakenNothing(t *testing.T) {
 func awaitDatagram(receiver *net.UnixConn) {
 	raw, err := receiver.SyscallConn()
 	for waiting := 0; waiting == 0 && err == nil; time.Sleep(time.Millisecond) {
-		_ = raw.Control(func(fd uintptr) { waiting, err = unix.IoctlGetInt(int(fd), unix.SIOCINQ) }) // err says more
+		_ = raw.Control(func(fd uintptr) { waiting, err = unix.IoctlGetInt(int(fd), unix.SIOCINQ) }) // err has the cause
 	}
 }
 

@@ -15,10 +15,10 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// A server that is killed loses what its kernel had acknowledged and it has not read:
-// exactly that is missing of what counted as taken. Over a local socket, where only what
-// was read counts, it is nothing. So that there is something to lose, and it can be
-// counted, the server is stopped for a while before it is killed.
+// A killed server loses the data that its kernel had acknowledged and that it had not
+// read: exactly these events are missing from the accepted ones. Over a local socket,
+// where only read data counts, no event is missing. The server is stopped for a while before
+// it is killed, so that it loses a number of events that can be counted.
 func TestAServerThatIsKilledLosesWhatItHadNotReadAndNoMore(t *testing.T) {
 	for _, server := range servers() {
 		if server.name == "udp" {
@@ -72,8 +72,8 @@ func deliver(t *testing.T, s sink.Sink, events []event.Event, limit time.Duratio
 	return taken
 }
 
-// missing returns which events the server has not stored, once it has the last. It wants
-// those that it has in order.
+// missing returns the events that the server has not stored, once it has the last. It
+// requires the stored events to be in order.
 func missing(t *testing.T, place *rsyslog, events []event.Event) (lost []int) {
 	t.Helper()
 	last := `{"id":"` + events[len(events)-1].ID() + `"`

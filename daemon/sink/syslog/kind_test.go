@@ -9,7 +9,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// Over UDP too: the server's receive buffer is larger than what a batch brings.
+// Includes UDP: the server's receive buffer is larger than a batch.
 func TestKind(t *testing.T) {
 	for _, server := range servers() {
 		t.Run(server.name, func(t *testing.T) {

@@ -12,10 +12,10 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// messages are those of one batch, framed and one behind the other.
+// messages are the framed messages of one batch, one after the other.
 type messages struct {
 	encoder event.Encoder
-	framing Framing // empty for a message a datagram
+	framing Framing // empty: one message per datagram
 	limit   int     // bytes of a message
 
 	buf  []byte
@@ -23,7 +23,7 @@ type messages struct {
 	text []byte
 }
 
-// encode stops at the first event that no message can be made of. The error is
+// encode stops at the first event that cannot be encoded as a message. The error is
 // permanent.
 func (m *messages) encode(events []event.Event) error {
 	m.buf, m.ends = m.buf[:0], m.ends[:0]
@@ -58,9 +58,9 @@ func (m *messages) add(e *event.Event) (_ sink.RefusalKind, err error) {
 	return "", nil
 }
 
-// message appends the message of an event: one line in each framing, because servers
-// write lines, too. A byte order mark is for a message alone: in a stream of lines it
-// would be a part of the text.
+// message appends the message of an event. It is one line in each framing, because servers
+// write lines too. A byte order mark is for a single message only: in a stream of lines it
+// would be part of the text.
 func (m *messages) message(dst []byte, e *event.Event) ([]byte, error) {
 	if marker, ok := m.encoder.(event.Marker); ok && m.framing != Newline {
 		return marker.AppendMarked(dst, e)
@@ -78,5 +78,5 @@ func (m *messages) at(i int) []byte {
 	return m.buf[m.ends[i-1]:m.ends[i]]
 }
 
-// within returns how many messages lie whole within the first n bytes.
+// within returns how many messages are complete within the first n bytes.
 func (m *messages) within(n int) int { return sort.SearchInts(m.ends, n+1) }

@@ -38,7 +38,7 @@ func TestFraming(t *testing.T) {
 	}
 }
 
-// Whatever the text: each line is one message, and each frame has its length.
+// For every text, each line is one message, and each frame has its length.
 func FuzzFraming(f *testing.F) {
 	f.Add([]byte("a\nb"), []byte("12 x"))
 	f.Fuzz(func(t *testing.T, a, b []byte) {
@@ -67,7 +67,7 @@ func FuzzFraming(f *testing.F) {
 	})
 }
 
-// What no attempt can deliver is refused for good, behind the events before it.
+// An event that no attempt can deliver is refused permanently, after the events before it.
 func TestEventsThatAreNoMessageAreRefusedForGood(t *testing.T) {
 	long := strings.Repeat("x", 70_000)
 	tests := []struct {
@@ -101,7 +101,7 @@ func TestEventsThatAreNoMessageAreRefusedForGood(t *testing.T) {
 	}
 }
 
-// receive returns a datagram socket that takes all that comes.
+// receive returns a datagram socket that receives all datagrams.
 func receive(t testing.TB, network string) net.PacketConn {
 	t.Helper()
 	address := "127.0.0.1:0"

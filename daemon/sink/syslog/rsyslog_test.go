@@ -42,7 +42,7 @@ template(name="raw" type="string" string="%%rawmsg%%\n")
 action(type="omfile" file="%[1]s/messages" template="raw")
 `
 
-// startRsyslog waits until ready says that the input is there.
+// startRsyslog waits until ready reports that the input exists.
 func startRsyslog(t *testing.T, global, input string, ready func() bool) *rsyslog {
 	t.Helper()
 	sinktest.Program(t, "rsyslogd")
@@ -77,7 +77,7 @@ func (r *rsyslog) start(t *testing.T) {
 func (r *rsyslog) stop(signal syscall.Signal) {
 	if r.process != nil {
 		r.process.Process.Signal(signal) // it may have ended
-		r.process.Wait()                 // with whatever status
+		r.process.Wait()                 // the status is not important
 	}
 	r.process = nil
 }
@@ -85,7 +85,7 @@ func (r *rsyslog) stop(signal syscall.Signal) {
 // suspend returns when no thread of the server runs any more.
 func (r *rsyslog) suspend(t *testing.T) {
 	t.Helper()
-	r.process.Process.Signal(syscall.SIGSTOP) // it would go on
+	r.process.Process.Signal(syscall.SIGSTOP) // it would continue
 	for range 6000 {
 		running := false
 		states, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", r.process.Process.Pid))
@@ -124,8 +124,8 @@ func (r *rsyslog) Taken(t *testing.T) (taken []sinktest.Taken) {
 	return taken
 }
 
-// Break stops the server as an operator does, when it has stored what counts as taken:
-// what it has not read yet would be lost.
+// Break stops the server as an operator does, once it has stored the accepted events: it
+// would lose unread ones.
 func (r *rsyslog) Break(t *testing.T) {
 	r.sink.AwaitStored(t, r)
 	r.stop(syscall.SIGTERM)
@@ -193,7 +193,7 @@ func tcpServer(t *testing.T, framing Framing) (*rsyslog, Options) {
 	return startRsyslog(t, "", input, dials("tcp", address)), o
 }
 
-// tlsServer wants a certificate of each client.
+// tlsServer requires a certificate of each client.
 func tlsServer(t *testing.T) (*rsyslog, Options) {
 	sinktest.Program(t, "rsyslogd")
 	ca := sinktest.NewCA(t)
@@ -217,8 +217,8 @@ func dials(network, address string) func() bool {
 	}
 }
 
-// bound says whether somebody listens at the port, by the kernel's own list: neither
-// is something sent to it, nor the port taken for a moment.
+// bound reports whether a socket is bound to the port, by the kernel's list: without
+// sending data and without occupying the port.
 func bound(network, address string) func() bool {
 	number, _ := strconv.Atoi(port(address))
 	own := fmt.Sprintf(" 0100007F:%04X 00000000:0000 ", number)

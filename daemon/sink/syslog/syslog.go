@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package syslog is the sink that sends events to a syslog server: over a local
+// Package syslog implements the sink that sends events to a syslog server: over a local
 // socket, UDP (RFC 5426), TCP (RFC 6587) or TLS (RFC 5425).
 //
-// Syslog has no acknowledgement. What counts as taken is as much as the kernels on the
-// way say: over TCP and TLS what the peer's kernel has acknowledged, over local sockets
-// what its process has read, over UDP what was sent and not refused at once.
+// Syslog does not have an acknowledgement. An event counts as accepted by the best
+// evidence of each transport: over TCP and TLS the peer's kernel has acknowledged it, over
+// local sockets the peer's process has read it, over UDP it was sent and not refused at
+// once.
 package syslog
 
 import (
@@ -21,13 +22,13 @@ import (
 
 var _ sink.Sink = (*Sink)(nil)
 
-// Framing says how messages are told apart in a stream.
+// Framing separates the messages of a stream.
 type Framing string
 
 const (
 	// OctetCounting puts the length before each message.
 	OctetCounting Framing = "octet_counting"
-	// Newline ends each with a line feed; those within stand as escapes.
+	// Newline ends each with a line feed; line feeds within a message are escaped.
 	Newline Framing = "newline"
 )
 
@@ -52,20 +53,20 @@ func (o Options) Check() error {
 	return o.TLS.Check("syslog.tls")
 }
 
-// A Sink sends to one server. It connects when there is something to send.
+// A Sink sends to one server. It connects before it first sends.
 type Sink struct {
 	messages  messages
 	transport transport
 }
 
-// A transport carries messages, of which there is at least one. It returns how many, from the first on, count as taken;
-// err is nil if and only if that is all.
+// A transport sends messages, at least one. It returns how many of them, from the first
+// on, count as accepted; err is nil if and only if all do.
 type transport interface {
 	send(ctx context.Context, m *messages) (taken int, err error)
 	close() error
 }
 
-// New returns a sink that has not connected yet.
+// New returns a sink without a connection.
 func New(o Options) *Sink {
 	s := &Sink{messages: messages{encoder: o.Encoder, limit: o.MaxMessage}}
 	switch o.Network {

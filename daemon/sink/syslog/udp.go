@@ -18,8 +18,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/stream"
 )
 
-// udp is the transport that may lose messages. It notices a host that answers that
-// nobody listens, and then tries the other addresses of the name.
+// udp is the transport that may lose messages. It detects the answer of a host that the
+// port is closed, and then tries the other addresses of the name.
 type udp struct {
 	address string
 	resolve func(ctx context.Context, address string) ([]netip.AddrPort, error)
@@ -30,8 +30,8 @@ type udp struct {
 
 func newUDP(address string) *udp { return &udp{address: address, resolve: resolve} }
 
-// resolveEvery is how long a name is taken for the addresses it had: nothing else
-// would tell that it has others.
+// resolveEvery is how long the addresses of a name are used: UDP does not report that the
+// name has moved.
 const resolveEvery = time.Minute
 
 // resolve returns all addresses of a host and port, in the order of RFC 6724.
@@ -51,7 +51,7 @@ func resolve(ctx context.Context, address string) (places []netip.AddrPort, err 
 	return places, err
 }
 
-// send tries each address once. The one that works stays in use.
+// send tries each address once. The first that works stays in use.
 func (u *udp) send(ctx context.Context, m *messages) (int, error) {
 	if err := u.lookUp(ctx); err != nil {
 		return 0, fmt.Errorf("send to %s: %w", u.address, err)
@@ -72,7 +72,7 @@ func (u *udp) send(ctx context.Context, m *messages) (int, error) {
 	return 0, errors.Join(refused...)
 }
 
-// name is the address in use, with the name it is of.
+// name returns the address in use, with the name that it belongs to.
 func (u *udp) name() string {
 	if place := u.places[0].String(); place != u.address {
 		return u.address + " at " + place
@@ -80,8 +80,8 @@ func (u *udp) name() string {
 	return u.address
 }
 
-// lookUp resolves the name when that is due. The address in use stays the first, if the
-// name still has it.
+// lookUp resolves the name again after resolveEvery. The address in use stays the first,
+// if the name still has it.
 func (u *udp) lookUp(ctx context.Context) error {
 	if time.Now().Before(u.until) {
 		return nil
@@ -91,7 +91,7 @@ func (u *udp) lookUp(ctx context.Context) error {
 		return err
 	}
 	if len(places) == 0 {
-		return errors.New("the name has no address")
+		return errors.New("the name does not have an address")
 	}
 	if len(u.places) > 0 {
 		if i := slices.Index(places, u.places[0]); i > 0 {
@@ -102,8 +102,8 @@ func (u *udp) lookUp(ctx context.Context) error {
 	return u.close()
 }
 
-// attempt returns an error when the host has answered that nobody listens: perhaps
-// about the batch before, if the answer came late.
+// attempt returns an error if the host has answered that the port is closed: perhaps about
+// the previous batch, if the answer was late.
 func (u *udp) attempt(ctx context.Context, m *messages) (sent int, err error) {
 	if u.conn == nil {
 		var dialer net.Dialer
@@ -111,7 +111,7 @@ func (u *udp) attempt(ctx context.Context, m *messages) (sent int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		u.conn = conn.(*net.UDPConn) // what that network is
+		u.conn = conn.(*net.UDPConn) // the type for this network
 	}
 	defer stream.Bind(ctx, u.conn)()
 	sent, err = write(u.conn, m, 0, m.count())
@@ -121,7 +121,7 @@ func (u *udp) attempt(ctx context.Context, m *messages) (sent int, err error) {
 	return sent, err
 }
 
-// refusal returns the error that the socket has received, if there is one.
+// refusal returns the error that the socket has received, or nil.
 func (u *udp) refusal() error {
 	raw, err := u.conn.SyscallConn()
 	if err != nil {

@@ -35,7 +35,7 @@ func TestEachAddressOfANameIsTried(t *testing.T) {
 	defer server.Close()
 	closed := sinktest.FreeAddress(t)
 	s, u := named(t, closed, server.LocalAddr().String())
-	for range 2 { // the second goes to the address that works
+	for range 2 { // the second batch is sent to the address that works
 		if n, err := s.Deliver(t.Context(), sinktest.Events(1, 3)); n != 3 || err != nil {
 			t.Fatalf("took %d, %v", n, err)
 		}

@@ -16,9 +16,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/stream"
 )
 
-// write sends one datagram a message, from the message first to the one before last.
-// It returns how many the kernel has taken. A message that is too long for the
-// transport is refused for good.
+// write sends one datagram per message, from the message first up to, but without, the
+// message last. It returns how many the kernel has accepted. A message that is too long
+// for the transport is refused permanently.
 func write(conn net.Conn, m *messages, first, last int) (sent int, err error) {
 	for i := first; i < last; i++ {
 		if _, err := conn.Write(m.at(i)); err != nil {
@@ -40,8 +40,8 @@ type unixgram struct {
 	socket os.FileInfo // of the path when it was connected to
 }
 
-// confirmEvery is how many messages are sent before the receiver must have read
-// them. More are of no use: it is about what the receiver's queue holds.
+// confirmEvery is the number of messages that are sent before the receiver must have read
+// them. A larger number does not help: it is about the length of the receiver's queue.
 const confirmEvery = 64
 
 func (u *unixgram) send(ctx context.Context, m *messages) (taken int, err error) {
@@ -62,8 +62,7 @@ func (u *unixgram) send(ctx context.Context, m *messages) (taken int, err error)
 	return taken, nil
 }
 
-// attempt sends some messages, from the message first on, and waits until they were
-// read.
+// attempt sends some messages, from the message first on, and waits until they were read.
 func (u *unixgram) attempt(ctx context.Context, m *messages, first int) (int, error) {
 	sent, err := write(u.conn, m, first, min(first+confirmEvery, m.count()))
 	if err != nil && sink.Poisoned(err) == 0 {
@@ -75,7 +74,7 @@ func (u *unixgram) attempt(ctx context.Context, m *messages, first int) (int, er
 	return sent, err
 }
 
-// connect makes a connection if there is none to the socket that is there now.
+// connect opens a connection unless it is connected to the socket that is at the path now.
 func (u *unixgram) connect(ctx context.Context) (err error) {
 	if u.conn != nil && u.alive() == nil {
 		return nil
@@ -92,22 +91,21 @@ func (u *unixgram) connect(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	u.conn = conn.(*net.UnixConn) // what that network is
+	u.conn = conn.(*net.UnixConn) // the type for this network
 	u.raw, err = u.conn.SyscallConn()
 	return err
 }
 
-// alive returns an error when the receiver has closed its socket. The kernel does not
-// tell a sender, and drops what was not read, which then looks as if it were. But
-// nobody can connect to a socket that was closed, and another in its place is
-// another file.
+// alive returns an error if the receiver has closed its socket. The kernel does not report
+// that to a sender, and drops unread messages, which then seem to be read. But connecting
+// to a closed socket fails, and a socket that replaces it is another file.
 func (u *unixgram) alive() error {
 	now, err := os.Stat(u.path)
 	if err != nil {
 		return err
 	}
 	if !os.SameFile(u.socket, now) || !u.socket.ModTime().Equal(now.ModTime()) {
-		return errors.New("another receiver has taken the socket's place")
+		return errors.New("another receiver has replaced the socket")
 	}
 	probe, err := net.Dial("unixgram", u.path)
 	if err != nil {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tlsclient makes the TLS settings of the sinks that dial: certificates
-// come from files, and a file that was replaced counts from the next connection on.
+// Package tlsclient creates the TLS settings of the sinks that dial. Certificates are read
+// from files for each connection, so the next connection uses a replaced file.
 package tlsclient
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// maxBytes of one file are read: the certificates of all authorities of a system are a
-// quarter of it.
+// maxBytes is the maximum size of one file: the certificates of all authorities of a
+// system are a quarter of it.
 const maxBytes = 1 << 20
 
 // Options name the files, all PEM. The zero value trusts what the system does and
@@ -49,8 +49,8 @@ func (o Options) Check(prefix string) error {
 	return errors.Join(errs...)
 }
 
-// Config returns settings for one connection. It reads the files, so that a
-// certificate that was rotated is used by the next one.
+// Config returns settings for one connection. It reads the files, so that the next
+// connection uses a rotated certificate.
 func (o Options) Config() (*tls.Config, error) {
 	if o.Missing != nil {
 		return nil, o.Missing.Err
@@ -70,7 +70,7 @@ func (o Options) Config() (*tls.Config, error) {
 	return c, nil
 }
 
-// roots returns nil for those of the system.
+// roots returns nil for the system's authorities.
 func (o Options) roots() (*x509.CertPool, error) {
 	if o.CA == "" {
 		return nil, nil
@@ -81,12 +81,12 @@ func (o Options) roots() (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s has no PEM certificate", o.CA)
+		return nil, fmt.Errorf("%s does not contain a PEM certificate", o.CA)
 	}
 	return pool, nil
 }
 
-// certificate returns nil when there is none to show.
+// certificate returns nil if it is not configured.
 func (o Options) certificate() (*tls.Certificate, error) {
 	if o.Cert == "" {
 		return nil, nil

@@ -14,17 +14,17 @@ import (
 	"github.com/genltestd/genltestd/daemon/redact"
 )
 
-// An access is where to send to and what is needed to be let in, as the secrets
-// said it when an attempt began.
+// An access is the URL and the credentials of one attempt, as the secrets were when it
+// began.
 type access struct {
 	url     *url.URL // without user and password
-	proxy   *url.URL // nil is none
+	proxy   *url.URL // nil: no proxy
 	header  http.Header
 	keys    []signingKey
 	secrets redact.Texts
 }
 
-// access reads every secret. An error says which of them cannot be had.
+// access reads every secret. An error names the secret that cannot be read.
 func (o *Options) access() (*access, error) {
 	a := o.newAccess()
 	for _, read := range o.readers() {
@@ -126,7 +126,7 @@ func (o *Options) readProxy(a *access) (err error) {
 	case o.ProxyFromEnvironment && a.url != nil:
 		a.proxy, err = http.ProxyFromEnvironment(&http.Request{URL: a.url})
 		if err != nil {
-			return errors.New("proxy: the environment has one that is no URL")
+			return errors.New("proxy: the environment contains an invalid URL")
 		}
 	case !o.Proxy.IsZero():
 		text, err := o.Proxy.Read()
@@ -147,8 +147,8 @@ func parseProxy(text string) (*url.URL, error) {
 	return parseURL(text, "http", "https", "socks5", "socks5h")
 }
 
-// parseURL reads an absolute URL of one of the schemes. Unlike those of package
-// url its errors have no part of the text, which may be secret.
+// parseURL parses an absolute URL of one of the schemes. Unlike those of package url, its
+// errors contain no part of the text, which may be secret.
 func parseURL(text string, schemes ...string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -159,9 +159,9 @@ func parseURL(text string, schemes ...string) (*url.URL, error) {
 	case u.Hostname() == "":
 		return nil, errors.New("has no host")
 	case u.Port() != "" && !isPort(u.Port()):
-		return nil, errors.New("has a port that is none; write 1 to 65535")
+		return nil, errors.New("has an invalid port; write 1 to 65535")
 	case u.User == nil && u.Port() != "" && strings.Contains(text, "@"):
-		// What looks like host and port is the beginning of a user and password.
+		// The part that resembles host and port is the beginning of a user and password.
 		return nil, errors.New("has an @ after the port; if it ends a password, write %2F, %3F and %23 for /, ? and # in that, else %40 for the @")
 	case u.Fragment != "":
 		return nil, errors.New("has a fragment (#), which is never sent; leave it out")

@@ -36,7 +36,7 @@ func BenchmarkDeliver(b *testing.B) {
 	}
 }
 
-// What a request costs does not depend on how many events are in it.
+// The cost of a request does not depend on its number of events.
 func TestNoAllocationPerEvent(t *testing.T) {
 	for name, batch := range map[string]Batch{"array": Array, "lines": Lines} {
 		b, err := newBody(&Options{Encoder: event.JSON{}, Batch: batch})

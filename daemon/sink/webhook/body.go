@@ -16,7 +16,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/lines"
 )
 
-// A body is what requests carry.
+// A body is the body of requests.
 type body struct {
 	encoder  event.Encoder
 	batch    Batch
@@ -27,8 +27,7 @@ type body struct {
 	*memory
 }
 
-// A memory is used again for the next request, unless the transport may still read
-// the last.
+// A memory is reused for the next request, unless the transport may still read the last.
 type memory struct {
 	lines   *lines.Writer
 	buf     []byte
@@ -50,7 +49,7 @@ func newBody(o *Options) (*body, error) {
 
 func newMemory(e event.Encoder) *memory { return &memory{lines: lines.NewWriter(e)} }
 
-// reset makes place for another body.
+// reset provides memory for another body.
 func (b *body) reset() {
 	if b.readers.Load() != 0 {
 		b.memory = newMemory(b.encoder)
@@ -72,8 +71,8 @@ func notEncoded(e *event.Event, err error) error {
 	return sink.Permanent(sink.Refusal{Kind: sink.RefusedEncode}.Mark(fmt.Errorf("encode event %s: %w", e.ID(), err)))
 }
 
-// many returns a body of the first n of events. It has all, or an error says why the
-// next one will never be written.
+// many returns a body of the first n of events. Either n is len(events), or err is why the
+// next event can never be encoded.
 func (b *body) many(events []event.Event) (text []byte, n int, err error) {
 	b.reset()
 	if b.batch == Lines {
@@ -92,7 +91,7 @@ func (b *body) many(events []event.Event) (text []byte, n int, err error) {
 	return b.buf, len(events), nil
 }
 
-// A capture is a writer that is content with where the text lies.
+// A capture is a writer that keeps the slice of its last write.
 type capture []byte
 
 func (c *capture) Write(p []byte) (int, error) { *c = p; return len(p), nil }
@@ -109,7 +108,7 @@ func (b *body) contentType(single bool) string {
 	return "text/plain; charset=utf-8"
 }
 
-// pack compresses text, if so configured.
+// pack compresses text, if configured.
 func (b *body) pack(text []byte) ([]byte, error) {
 	switch b.compress {
 	case Gzip:
@@ -128,8 +127,8 @@ func (b *body) pack(text []byte) ([]byte, error) {
 	return text, nil
 }
 
-// reader returns a reader of text that notes when it is no longer needed, which may
-// be long after the response has come.
+// reader returns a reader of text that records when it is no longer needed, which may be
+// long after the response has arrived.
 func (m *memory) reader(text []byte) *reader {
 	m.readers.Add(1)
 	r := &reader{text: bytes.NewReader(text), done: sync.OnceFunc(func() { m.readers.Add(-1) })}
@@ -137,7 +136,7 @@ func (m *memory) reader(text []byte) *reader {
 	return r
 }
 
-// A reader shows how much was read of it while another goroutine reads.
+// A reader reports how much of it was read while another goroutine reads it.
 type reader struct {
 	text   *bytes.Reader
 	unread atomic.Int64

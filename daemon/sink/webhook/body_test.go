@@ -19,7 +19,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// text is an encoder of what is not JSON. It cannot write the events in bad.
+// text is an encoder whose output is not JSON. It cannot encode the events in bad.
 type text struct{ bad map[uint64]bool }
 
 func (e text) Append(dst []byte, ev *event.Event) ([]byte, error) {
@@ -42,7 +42,7 @@ func (e picky) Append(dst []byte, ev *event.Event) ([]byte, error) {
 }
 func (picky) BatchContentType() string { return "application/x-many+json" }
 
-// binary says a part in headers.
+// binary encodes a part of the event as headers.
 type binary struct{ event.JSON }
 
 func (binary) Attributes(e *event.Event, set func(name, value string)) {
@@ -88,7 +88,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// The events before one that cannot be written are taken; that one never will be.
+// The events before one that cannot be encoded are accepted; that event never is.
 func TestAnEventThatCannotBeWritten(t *testing.T) {
 	for _, bad := range []uint64{1, 2, 5} {
 		for name, opts := range map[string]Options{
@@ -117,8 +117,8 @@ func TestAnEventThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// The transport may go on reading a body for a while after the response has come:
-// the next one must lie elsewhere.
+// The transport may continue to read a body after the response has arrived, so the next
+// body needs other memory.
 func TestABodyThatIsStillReadIsNotOverwritten(t *testing.T) {
 	for name, o := range map[string]Options{"array": {}, "lines": {Batch: Lines}, "gzip": {Compression: Gzip}, "zstd": {Compression: Zstd}} {
 		o.Encoder = event.JSON{}

@@ -15,8 +15,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
-// Check reports which options cannot work, without the network. Its errors wrap those of
-// secret.Source.Check.
+// Check reports options that cannot work, without using the network. Its errors wrap those
+// of secret.Source.Check.
 func (o Options) Check() error {
 	errs := []error{
 		o.checkURL(),
@@ -36,7 +36,7 @@ func (o Options) Check() error {
 	return errors.Join(errs...)
 }
 
-// checkSecret has parse look at a secret that can be read.
+// checkSecret calls parse with the secret, if it can be read.
 func checkSecret(key string, s secret.Source, parse func(string) error) error {
 	err := s.Check()
 	if text, unread := s.Read(); err == nil && unread == nil && parse != nil {
@@ -60,11 +60,11 @@ func (o Options) checkURL() error {
 		case err != nil:
 			return err
 		case u.User != nil && (o.User != "" || !o.Bearer.IsZero()):
-			return errors.New("has a user beside bearer or basic; leave one of them out")
+			return errors.New("has a user in addition to bearer or basic; leave one of them out")
 		case u.User != nil && o.writes("Authorization"):
 			return errors.New("has a user, and headers has Authorization; leave one of them out")
 		case u.Scheme == "http" && !proxied && o.TLS != (tlsclient.Options{}):
-			return errors.New("is http, so what stands below tls is not used; write https, or leave tls out")
+			return errors.New("is http, so the keys below tls are not used; write https, or leave tls out")
 		}
 		return nil
 	})
@@ -75,16 +75,16 @@ func (o Options) writes(name string) bool {
 	return slices.ContainsFunc(o.Headers, func(h Header) bool { return http.CanonicalHeaderKey(h.Name) == name })
 }
 
-// checkBatch holds the form of the body against what the encoder writes.
+// checkBatch checks that the encoder supports the form of the body.
 func (o Options) checkBatch() error {
 	if o.Batch == Array && o.Encoder.BatchContentType() == "" && !o.single() {
-		return optionError("batch", errors.New("what the envelope writes is not JSON, so there is no array of it; write lines or none"))
+		return optionError("batch", errors.New("the envelope does not write JSON, so its events cannot form an array; write lines or none"))
 	}
 	return nil
 }
 
-// single says that each event has a request of its own: also where a part of it
-// stands in the headers.
+// single reports whether each event has a request of its own. This includes encoders that
+// write a part of the event into headers.
 func (o Options) single() bool {
 	_, attributes := o.Encoder.(event.Attributer)
 	return o.Batch == None || attributes

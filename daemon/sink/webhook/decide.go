@@ -8,13 +8,14 @@ import (
 	"github.com/genltestd/genltestd/daemon/match"
 )
 
-// maxJudged is how many bytes of a response are read for an expression. Bulk interfaces
-// answer with some hundred bytes for each event.
+// maxJudged is the number of bytes of a response that an expression can use. Bulk
+// interfaces answer with some hundred bytes per event.
 const maxJudged = 1 << 20
 
-// decided returns the verdict on a response, and how the expression came to it when the
-// status alone says otherwise. A word decides for every status. A condition decides about
-// what the status says is taken: when it is false, or cannot be evaluated, it is not.
+// decided returns the verdict on a response, and the reason of the expression if it
+// changes the verdict of the status. A word decides for every status. A condition applies
+// to a status that means taken: if it is false or cannot be evaluated, the verdict is
+// retry.
 func (s *Sink) decided(resp *http.Response, text []byte) (v verdict, how string) {
 	v = s.opts.answer(resp.StatusCode, resp.Header, text)
 	if s.decide == nil {

@@ -16,13 +16,13 @@ import (
 // An exchange is one request and its response. The transport calls it from its own
 // goroutines.
 type exchange struct {
-	body     atomic.Pointer[reader] // what the transport reads
+	body     atomic.Pointer[reader] // the body that the transport reads
 	conn     atomic.Pointer[net.Conn]
 	reused   atomic.Bool // the connection has carried a request before
 	answered atomic.Bool // the response has begun
 }
 
-// trace has the transport tell of the connection that it uses.
+// trace makes the transport report the connection that it uses.
 func (x *exchange) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) {
@@ -34,22 +34,22 @@ func (x *exchange) trace(ctx context.Context) context.Context {
 }
 
 // idleClosed reports whether the server has closed an idle connection while the request
-// was sent, and cannot have it as a whole. Then the request is made once more, on another
-// connection; the transport itself does so only when nothing was sent.
+// was sent, and cannot have received it completely. The request is then repeated on
+// another connection; the transport itself does so only if no byte was sent.
 func (x *exchange) idleClosed(ctx context.Context, err error) bool {
 	return x.reused.Load() && !x.answered.Load() && ctx.Err() == nil && closed(err) && x.incomplete()
 }
 
-// closed reports whether an error is that the server has closed the connection. The
-// transport, which reads of it first, then closes it too.
+// closed reports whether an error means that the server has closed the connection. The
+// transport detects that first, and then closes the connection too.
 func closed(err error) bool {
-	const transports = "http: server closed idle connection" // has no name outside of the transport
+	const transports = "http: server closed idle connection" // not exported by the transport
 	return stream.Ended(err) || errors.Is(err, net.ErrClosed) || err.Error() == transports
 }
 
 // incomplete reports whether a part of the request is not sent, or not acknowledged by the
-// server's kernel. Of HTTP/2 only the first is known; its connection carries more than the
-// request.
+// server's kernel. For HTTP/2 only the first is known, because its connection carries more
+// than the request.
 func (x *exchange) incomplete() bool {
 	if body := x.body.Load(); body != nil && body.unread.Load() > 0 {
 		return true

@@ -112,13 +112,14 @@ func TestAnAnswerBeforeTheRequestIsSentTakesNothing(t *testing.T) {
 	}
 	f := newFaultServer(t, early)
 	s := newSink(t, Options{URL: secret.Inline(f.URL)})
-	if n, err := attempt(t, s, large(), patience); n != 0 || err == nil || !strings.Contains(err.Error(), "status 200 came before the request was sent") {
+	if n, err := attempt(t, s, large(), patience); n != 0 || err == nil || !strings.Contains(err.Error(), "status 200 arrived before the request was sent") {
 		t.Errorf("took %d, %v", n, err)
 	}
 	deliver(t, s, large())
 }
 
-// Without the whole request the server cannot have taken it, so that it is made anew.
+// Without the whole request the server cannot have accepted it, so the request is
+// repeated.
 func TestAnIdleConnectionThatEndsInARequestIsNotAFailure(t *testing.T) {
 	for name, f := range map[string]fault{
 		"closed": func(*faultServer, net.Conn, *http.Request) bool { return false },

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience is far more than a healthy answer takes, even here.
+// patience is much longer than a correct answer needs, even on a busy machine.
 const patience = 20 * time.Second
 
 // attempt makes one, which must end in spite of the fault. A fault that lasts for
@@ -60,8 +60,8 @@ func deliverSoon(t *testing.T, s *Sink, events []event.Event) {
 	}
 }
 
-// What each answer, and each thing that is none, means; and that the next attempt
-// succeeds when the server is well again.
+// The meaning of each answer and of each fault; the next attempt succeeds when the server
+// has recovered.
 func TestFaults(t *testing.T) {
 	const n = 5
 	short := 300 * time.Millisecond
@@ -176,7 +176,7 @@ func TestConnectionIsKept(t *testing.T) {
 	}
 }
 
-// Another server may stand behind the next connection.
+// The next connection may lead to another server.
 func TestConnectionIsNotKeptAfterAServerFault(t *testing.T) {
 	f := newFaultServer(t, status(503, ""), status(421, ""))
 	s := newSink(t, Options{URL: secret.Inline(f.URL)})

@@ -27,7 +27,7 @@ func status(code int, body string, header ...string) fault {
 	}
 }
 
-// raw writes text after the request, whatever it is, and closes.
+// raw writes text after the request and closes.
 func raw(text string) fault {
 	return func(f *faultServer, c net.Conn, req *http.Request) bool {
 		f.take(req)
@@ -74,7 +74,7 @@ func drop(f *faultServer, _ net.Conn, req *http.Request) bool {
 	return false
 }
 
-// halfClose says that nothing more will come, and goes on reading.
+// halfClose closes its sending side, and continues to read.
 func halfClose(f *faultServer, c net.Conn, req *http.Request) bool {
 	f.take(req)
 	if t, ok := c.(*net.TCPConn); ok {
@@ -84,7 +84,7 @@ func halfClose(f *faultServer, c net.Conn, req *http.Request) bool {
 	return false
 }
 
-// hang takes the request and says nothing until the client gives up.
+// hang reads the request and is silent until the client gives up.
 func hang(f *faultServer, c net.Conn, req *http.Request) bool {
 	f.take(req)
 	io.Copy(io.Discard, c) // until the client closes
@@ -135,7 +135,7 @@ func (f *faultServer) stopped() bool {
 	}
 }
 
-// closeAfter answers well, and closes the connection without having said so.
+// closeAfter answers correctly, and closes the connection without announcing it.
 func closeAfter(f *faultServer, c net.Conn, req *http.Request) bool {
 	status(http.StatusOK, "")(f, c, req)
 	return false

@@ -19,22 +19,22 @@ type faultServer struct {
 	URL string
 
 	listener net.Listener
-	tls      *tls.Config // nil for none
+	tls      *tls.Config // nil: disabled
 	stop     chan struct{}
 	wg       sync.WaitGroup
 
 	mu       sync.Mutex
-	faults   []fault // one for each request to come; after the last all is well
+	faults   []fault // one for each future request; later requests succeed
 	got      []gotRequest
 	open     map[net.Conn]struct{}
 	accepted int // connections
 }
 
-// A fault is given a request, unread from its body on, and the connection; it says
-// whether the connection goes on.
+// A fault handles a request, whose body is unread, and its connection. It reports whether
+// the connection continues.
 type fault func(f *faultServer, c net.Conn, req *http.Request) (keep bool)
 
-// A gotRequest is one that has arrived whole.
+// A gotRequest is a request that has arrived completely.
 type gotRequest struct {
 	line   string
 	header http.Header

@@ -20,7 +20,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// A receiver takes events as a server of this language would.
+// A receiver accepts events as a typical Go server does.
 type receiver struct {
 	t *testing.T
 
@@ -49,7 +49,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// fail does not say twice in a row that it does not work.
+// fail answers with a different failure each time.
 func (r *receiver) fail(w http.ResponseWriter) {
 	r.failures++
 	switch r.failures % 3 {

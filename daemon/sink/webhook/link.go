@@ -17,8 +17,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
-// A link is a transport with its connections, and what they were made from. It
-// carries one request at a time.
+// A link is a transport with its connections, and the files and proxy that they depend on.
+// It carries one request at a time.
 type link struct {
 	transport *http.Transport
 	files     []os.FileInfo // of TLS
@@ -30,9 +30,9 @@ type link struct {
 	closed bool
 }
 
-// newLink dials nothing yet. A nil proxy is none.
+// newLink does not dial. A nil proxy is valid: direct connections.
 func newLink(o tlsclient.Options, proxy *url.URL) (*link, error) {
-	files := stat(o) // before they are read: one that changes meanwhile counts as changed
+	files := stat(o) // before they are read, so that a file that changes meanwhile counts as changed
 	config, err := o.Config()
 	if err != nil {
 		return nil, err
@@ -46,23 +46,25 @@ func newLink(o tlsclient.Options, proxy *url.URL) (*link, error) {
 		ForceAttemptHTTP2:      true,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 10 * time.Second},
 		IdleConnTimeout:        90 * time.Second,
-		DisableCompression:     true, // of responses, which nobody reads but for an error's sake
+		DisableCompression:     true, // of responses, which are read only for errors
 		MaxResponseHeaderBytes: 64 << 10,
 		WriteBufferSize:        64 << 10,
 	}
 	return l, nil
 }
 
-// stale says that a TLS file or the proxy was replaced since the link was made. What
-// is idle then would go on for long with a certificate that has been withdrawn.
+// stale reports whether a TLS file or the proxy was replaced since the link was created.
+// Otherwise an idle connection could continue for a long time with a certificate that has
+// been revoked.
 func (l *link) stale(o tlsclient.Options, proxy *url.URL) bool {
 	return l.proxy != proxyName(proxy) || !slices.EqualFunc(l.files, stat(o), func(a, b os.FileInfo) bool {
 		return a != nil && b != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 	})
 }
 
-// olderThan reports whether the link has reached an age; 0 is none. Its connections keep to
-// the addresses that the receiver's name had when they were made.
+// olderThan reports whether the link has reached an age; 0 disables the limit. Its
+// connections keep the addresses to which the receiver's name resolved when they were
+// opened.
 func (l *link) olderThan(age time.Duration) bool { return age > 0 && time.Since(l.born) >= age }
 
 func proxyName(proxy *url.URL) string {
@@ -72,7 +74,7 @@ func proxyName(proxy *url.URL) string {
 	return proxy.String()
 }
 
-// stat has nil for a file that cannot be looked at.
+// stat returns nil for a file that cannot be examined.
 func stat(o tlsclient.Options) []os.FileInfo {
 	var infos []os.FileInfo
 	for _, path := range []string{o.CA, o.Cert, o.Key} {
@@ -105,8 +107,8 @@ func (l *link) dial(ctx context.Context, network, address string) (net.Conn, err
 	return c, nil
 }
 
-// close ends all connections, also those that the transport would keep for another
-// request: one on which an answer is overdue is good for none.
+// close ends all connections, including those that the transport would keep for another
+// request: a connection with an overdue answer must not be used again.
 func (l *link) close() {
 	l.mu.Lock()
 	l.closed = true
@@ -121,7 +123,7 @@ func (l *link) close() {
 	l.transport.CloseIdleConnections()
 }
 
-// A conn is known to its link until it is closed.
+// A conn is registered in its link until it is closed.
 type conn struct {
 	net.Conn
 	link *link

@@ -74,7 +74,7 @@ func newNginx(t *testing.T) *nginx {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Kill() // it is gone or goes
+		cmd.Process.Kill() // it may have exited
 		cmd.Wait()         // it was killed
 	})
 	waitForServer(t, address, &complaint)
@@ -149,8 +149,8 @@ func TestNginxRefusesALargeBatch(t *testing.T) {
 	}
 }
 
-// nginx takes the connection, and answers each request with 400: that must not cost
-// the events.
+// nginx accepts the connection and answers each request with 400: that must not lose
+// events.
 func TestNginxWantsAnotherCertificate(t *testing.T) {
 	n := newNginx(t)
 	old, oldKey := n.ca.Issue(t, "old", -time.Hour)

@@ -20,7 +20,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
-// A proxy takes CONNECT and requests with absolute URLs, or speaks SOCKS5.
+// A proxy accepts CONNECT and requests with absolute URLs, or speaks SOCKS5.
 type proxy struct {
 	used     atomic.Int32
 	password string // for the user "u"
@@ -84,7 +84,7 @@ func (p *proxy) socks5(l net.Listener) {
 		field := func() []byte {
 			n, _ := r.ReadByte()
 			text := make([]byte, n)
-			io.ReadFull(r, text) // seen by what comes next
+			io.ReadFull(r, text) // the next read reports the error
 			return text
 		}
 		r.ReadByte()          // version

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// maxRetryAfter bounds what another side can ask for: a typing error there must not
-// stop deliveries for a year.
+// maxRetryAfter bounds the delay that the other side can request: a typing error there
+// must not stop deliveries for a year.
 const maxRetryAfter = time.Hour
 
-// retryAfter reads the header Retry-After, as seconds or as a date. A date counts
-// from the response's own Date, if it has one: the two clocks may differ. What is
-// negative, in the past or no such value is 0.
+// retryAfter parses the header Retry-After, as seconds or as a date. A date is relative to
+// the response's own Date, if present: the two clocks may differ. An invalid or negative
+// value, or one in the past, is 0.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	seconds, err := strconv.ParseUint(text, 10, 64)

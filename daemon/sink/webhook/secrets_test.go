@@ -22,12 +22,12 @@ import (
 // escape, each in its own way.
 const canary = `-cAnArY"/&<é=+ `
 
-// leaks says whether text has a part of a canary, in whatever form.
+// leaks reports whether text contains a part of a canary, in any form.
 func leaks(text string) bool {
 	if strings.Contains(strings.ToLower(text), "canary") {
 		return true
 	}
-	for i := range 3 { // wherever it stands in what was encoded
+	for i := range 3 { // at any alignment within the encoded text
 		encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat(" ", i) + "cAnArY"))
 		if strings.Contains(text, encoded[2*i:len(encoded)-4]) {
 			return true
@@ -36,7 +36,7 @@ func leaks(text string) bool {
 	return strings.Contains(text, fmt.Sprintf("%x", "cAnArY"))
 }
 
-// tellTale answers with all that it was told, in the forms that servers use.
+// tellTale answers with everything that it received, in the forms that servers use.
 func tellTale(code int) fault {
 	return func(f *faultServer, c net.Conn, req *http.Request) bool {
 		var b strings.Builder
@@ -52,7 +52,8 @@ func tellTale(code int) fault {
 	}
 }
 
-// inHeader repeats the request where package http says what it cannot read.
+// inHeader repeats the request in a place that package http quotes when it cannot parse
+// it.
 func inHeader(f *faultServer, c net.Conn, req *http.Request) bool {
 	f.take(req)
 	fmt.Fprintf(c, "HTTP/1.1 200 OK\r\n%s %s\r\n\r\n", req.Header.Get("Authorization"), req.RequestURI)
@@ -123,7 +124,7 @@ func TestNoErrorHasASecret(t *testing.T) {
 	}
 }
 
-// Nobody would find a secret in what is compressed, or in UTF-16.
+// A secret cannot be found in text that is compressed or in UTF-16.
 func TestOnlyPlainTextIsShown(t *testing.T) {
 	for name, tt := range map[string]struct {
 		f    fault
@@ -141,7 +142,7 @@ func TestOnlyPlainTextIsShown(t *testing.T) {
 	}
 }
 
-// What cannot be used, or reached, is not told either.
+// A secret that cannot be used, or whose server cannot be reached, does not appear either.
 func TestNoErrorHasASecretThatCannotBeUsed(t *testing.T) {
 	f := newFaultServer(t)
 	dir := t.TempDir()
@@ -216,8 +217,9 @@ func FuzzParseURL(f *testing.F) {
 	})
 }
 
-// A server of two sinks repeats the secrets of one in its answer to the other, also those
-// that it got from an earlier process, and one that was rotated since.
+// A server of two sinks repeats the secrets of one in its answer to the other. This
+// includes secrets that it received from an earlier process, and one that was rotated
+// since.
 func TestNoErrorHasASecretOfAnotherSink(t *testing.T) {
 	mask := new(redact.Mask)
 	file := t.TempDir() + "/token"

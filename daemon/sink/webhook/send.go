@@ -23,7 +23,7 @@ const (
 	maxError    = 400      // bytes of an error of the network that are shown
 )
 
-// send makes one request with events, which text has, and says what became of them.
+// send makes one request with text, the encoded events, and returns the result.
 func (s *Sink) send(ctx context.Context, a *access, events []event.Event, text []byte) error {
 	resp, x, err := s.exchange(ctx, a, events, text)
 	if err != nil && x.idleClosed(ctx, err) {
@@ -45,15 +45,15 @@ func (s *Sink) send(ctx context.Context, a *access, events []event.Event, text [
 	verdict, how := s.decided(resp, answer)
 	switch {
 	case verdict == taken && early:
-		return s.failed(ctx, a, fmt.Errorf("the response with status %d came before the request was sent, so the receiver has not read it", resp.StatusCode))
+		return s.failed(ctx, a, fmt.Errorf("the response with status %d arrived before the request was sent completely, so the receiver has not read it", resp.StatusCode))
 	case verdict == taken:
 		return nil
 	}
 	return s.refused(a, resp, verdict, s.describe(resp, answer, how), len(events))
 }
 
-// exchange makes a request. It is not http.Client's, which follows redirects and puts the
-// URL into its errors.
+// exchange makes a request. It does not use http.Client, which follows redirects and
+// includes the URL in its errors.
 func (s *Sink) exchange(ctx context.Context, a *access, events []event.Event, text []byte) (*http.Response, *exchange, error) {
 	x := new(exchange)
 	req, err := s.request(x.trace(ctx), x, a, events, text)
@@ -64,8 +64,7 @@ func (s *Sink) exchange(ctx context.Context, a *access, events []event.Event, te
 	return resp, x, err
 }
 
-// read returns the beginning of a response, with an error when it ends where it
-// should not.
+// read returns the beginning of a response, with an error if the response is incomplete.
 func (s *Sink) read(r io.Reader) ([]byte, error) {
 	for n := 0; ; {
 		m, err := r.Read(s.response[n:])
@@ -83,8 +82,8 @@ func (s *Sink) where(a *access) string {
 	return s.opts.Method + " " + a.url.Scheme + "://" + a.url.Host
 }
 
-// request makes the request. What goes on the wire in the same form each time stands
-// in a's header already.
+// request builds the request. Headers that are the same for each request are already in
+// a's header.
 func (s *Sink) request(ctx context.Context, x *exchange, a *access, events []event.Event, text []byte) (*http.Request, error) {
 	packed, err := s.body.pack(text)
 	if err != nil {
@@ -123,9 +122,9 @@ func setDefault(h http.Header, name, value string) {
 	}
 }
 
-// setOnce sets a header that does not make the transport repeat requests: by these
-// names in their canonical form it takes a POST for one that it may send again by
-// itself, after the server may have taken it.
+// setOnce sets a header without making the transport repeat requests: if a header has one
+// of these names in canonical form, the transport considers a POST repeatable, even after
+// the server may have accepted it.
 func setOnce(h http.Header, name, value string) {
 	switch name = http.CanonicalHeaderKey(name); name {
 	case "Idempotency-Key":
@@ -137,8 +136,8 @@ func setOnce(h http.Header, name, value string) {
 	}
 }
 
-// A failure has nothing of its cause but the text, which is clean, and whether the
-// attempt's context has ended.
+// A failure contains only the cleaned text of its cause, and whether the attempt's context
+// has ended.
 type failure struct {
 	text  string
 	ended error
@@ -147,15 +146,14 @@ type failure struct {
 func (f *failure) Error() string { return f.text }
 func (f *failure) Unwrap() error { return f.ended }
 
-// failed is for a request without a whole response. Its connection is not used
-// again.
+// failed handles a request without a whole response. Its connection is not used again.
 func (s *Sink) failed(ctx context.Context, a *access, err error) error {
 	s.disconnect()
-	// Package http repeats in its errors what the server has sent.
+	// Errors of package http repeat data of the server.
 	return &failure{s.where(a) + ": " + s.opts.Mask.Clean(err.Error(), maxError), ctx.Err()}
 }
 
-// refused returns the error of a response that takes none of n events.
+// refused returns the error of a response that does not accept n events.
 func (s *Sink) refused(a *access, resp *http.Response, verdict verdict, why string, n int) error {
 	if resp.StatusCode >= 500 || resp.StatusCode == http.StatusMisdirectedRequest {
 		s.disconnect() // the next connection may lead to another server
@@ -170,8 +168,8 @@ func (s *Sink) refused(a *access, resp *http.Response, verdict verdict, why stri
 	return err
 }
 
-// describe names the status in our words, how the expression decided, where a redirect
-// points to, and the beginning of what the server says.
+// describe returns the status in our words, the decision of the expression, the target of
+// a redirect, and the beginning of the server's text.
 func (s *Sink) describe(resp *http.Response, text []byte, how string) string {
 	d := strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode)))
 	if how != "" {
@@ -189,8 +187,8 @@ func (s *Sink) describe(resp *http.Response, text []byte, how string) string {
 	return d
 }
 
-// isPlain says whether secrets would be found in the text of a response: not when it is
-// compressed, or in an encoding such as UTF-16.
+// isPlain reports whether secrets would be found in the text of a response. It returns
+// false for compressed text, and for encodings such as UTF-16.
 func isPlain(h http.Header, text []byte) bool {
 	return h.Get("Content-Encoding") == "" && bytes.IndexByte(text, 0) < 0
 }

@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// A signingKey makes signatures of the scheme v1 of Standard Webhooks:
+// A signingKey creates signatures of the scheme v1 of Standard Webhooks:
 // https://www.standardwebhooks.com.
 type signingKey []byte
 
-// parseKey reads a secret as it is shown to users: whsec_ and base64. No error has
-// a part of it.
+// parseKey parses a secret in its displayed form: whsec_ and base64. Its errors contain no
+// part of it.
 func parseKey(secret string) (signingKey, error) {
 	encoded, ok := strings.CutPrefix(secret, "whsec_")
 	if !ok {
@@ -28,7 +28,7 @@ func parseKey(secret string) (signingKey, error) {
 	if err != nil {
 		return nil, errors.New("is not base64 behind whsec_")
 	}
-	// The specification wants 24 to 64 bytes. Longer ones are no weaker.
+	// The specification requires 24 to 64 bytes. Longer keys are not weaker.
 	if len(key) < 24 {
 		return nil, errors.New("has less than the 24 bytes that the specification asks for")
 	}
@@ -42,8 +42,8 @@ func (k signingKey) sign(id, timestamp string, body []byte) string {
 	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// signature sets the three headers. Each key makes a signature of its own, so that
-// a receiver may know the old or the new one while a key is replaced.
+// signature sets the three headers. Each key creates its own signature, so that a receiver
+// may know the old or the new key during a rotation.
 func signature(h http.Header, keys []signingKey, id string, now time.Time, body []byte) {
 	if len(keys) == 0 {
 		return

@@ -36,7 +36,7 @@ func TestSignatureOfThePublishedExample(t *testing.T) {
 	}
 }
 
-// A receiver that knows any one of the secrets, and it alone, takes the request.
+// A receiver that knows any single one of the secrets accepts the request.
 func TestReceiversVerifyDuringARotation(t *testing.T) {
 	f := newFaultServer(t)
 	s := newSink(t, Options{URL: secret.Inline(f.URL), SigningSecrets: []secret.Source{secret.Inline(newSecret), secret.Inline(oldSecret)}})

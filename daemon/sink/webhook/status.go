@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// A verdict is what a status says about the events of the request.
+// A verdict is the meaning of a status for the events of the request.
 type verdict string
 
 const (
@@ -17,12 +17,12 @@ const (
 	permanent verdict = "dead letter"
 )
 
-// statuses is the whole policy; docs/sinks/webhook.md shows it, and a test holds the
-// two together. The first row that has a status decides, the last has all.
+// statuses is the whole policy. docs/sinks/webhook.md shows it, and a test compares the
+// two. The first row that contains a status decides; the last contains all.
 //
-// What is about these very events is permanent. What is about configuration,
-// authorization or the other side's state is not: a token that has expired for a
-// night must not cost the events of that night.
+// A status about these particular events is permanent. A status about configuration,
+// authorization or the other side's state is not: a token that has expired for a night
+// must not lose the events of that night.
 var statuses = []struct {
 	from, to int
 	verdict  verdict
@@ -71,9 +71,8 @@ func (o *Options) judge(status int) verdict {
 	return retry
 }
 
-// aboutTLS is in the 400 with which servers answer what no event is to blame for: no
-// client certificate, or a bad one (nginx), and HTTP to a port of HTTPS (nginx, Apache,
-// Go).
+// aboutTLS are texts in answers with status 400 that are not about the events: the client
+// certificate is missing or invalid (nginx), or the port expects HTTPS (nginx, Apache, Go).
 var aboutTLS = []string{
 	"SSL certificate",
 	"plain HTTP request was sent to HTTPS port",
@@ -90,8 +89,8 @@ func (o *Options) answer(status int, h http.Header, text []byte) verdict {
 	return v
 }
 
-// passes says that an answer, which is about the events in the table, is about the
-// connection or about the receiver's state here.
+// passes reports whether an answer whose status concerns the events really concerns the
+// connection or the receiver's state.
 func passes(status int, h http.Header, text []byte) bool {
 	switch status {
 	case http.StatusBadRequest:

@@ -21,7 +21,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
-// serverConfig shows a certificate of ca, and wants one of ca where clients is true.
+// serverConfig presents a certificate of ca, and requires one of ca if clients is true.
 func serverConfig(t *testing.T, ca *sinktest.CA, name string, valid time.Duration, clients bool) *tls.Config {
 	t.Helper()
 	cert, err := tls.LoadX509KeyPair(ca.Issue(t, name, valid))
@@ -71,7 +71,7 @@ func TestTLSFaults(t *testing.T) {
 			f := startFaultServer(t, tt.server)
 			s := newSink(t, Options{URL: secret.Inline(strings.Replace(f.URL, "http:", "https:", 1)), TLS: tt.client})
 			said := false
-			for range 50 { // an alert may come too late for the error
+			for range 50 { // an alert may arrive too late for the error
 				n, err := attempt(t, s, sinktest.Events(1, 2), patience)
 				if n != 0 || err == nil || sink.Poisoned(err) != 0 {
 					t.Fatalf("took %d, %v", n, err)
@@ -95,7 +95,7 @@ type tlsServer struct {
 	protocol []string
 	serials  []string
 	remotes  map[string]bool
-	slow     func() // called when a request for /slow has come, which is not answered
+	slow     func() // called when a request for /slow arrives, which is not answered
 }
 
 func newTLSServer(t *testing.T, c *tls.Config) *tlsServer {
@@ -166,7 +166,7 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// The connection would be good for hours; what it was made with is not.
+// The connection would work for hours, but its certificate is no longer valid.
 func TestRotatedCertificateEndsIdleConnections(t *testing.T) {
 	ca := sinktest.NewCA(t)
 	server := newTLSServer(t, serverConfig(t, ca, "server", time.Hour, true))

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package webhook is the sink that sends events by HTTP requests.
+// Package webhook implements the sink that sends events by HTTP requests.
 //
-// A request is taken when a response with a status of 2xx has arrived whole. What
-// other answers mean stands in one table, statuses. One attempt at a request is
-// one request on the wire: redirects are not followed, and nothing is sent again
-// but by delivery.
+// A request is accepted when a complete response with a status of 2xx has arrived. The
+// table statuses defines the meaning of other answers. One attempt at a request is one
+// request on the wire: redirects are not followed, and only delivery repeats a request.
 package webhook
 
 import (
@@ -80,17 +79,17 @@ const (
 	Zstd Compression = "zstd"
 )
 
-// A Sink sends to one URL, on one connection that it keeps.
+// A Sink sends to one URL, over one connection that it keeps.
 type Sink struct {
 	opts     Options
 	body     *body
 	link     *link // nil before the first attempt and after a failure
 	response []byte
-	decide   *match.Response // nil: the status decides alone
+	decide   *match.Response // nil: only the status decides
 	secrets  *redact.Owner
 }
 
-// New returns a sink that connects when there is something to send.
+// New returns a sink that connects before it first sends.
 func New(opts Options) (*Sink, error) {
 	if err := opts.checkBatch(); err != nil {
 		return nil, err
@@ -116,8 +115,8 @@ func New(opts Options) (*Sink, error) {
 	return s, nil
 }
 
-// Deliver implements sink.Sink. With a request for each event it takes them one
-// after the other and stops at the first that fails.
+// Deliver implements sink.Sink. With a request for each event, it sends them one after the
+// other and stops at the first failure.
 func (s *Sink) Deliver(ctx context.Context, events []event.Event) (accepted int, err error) {
 	if err := ctx.Err(); err != nil || len(events) == 0 {
 		return 0, err
@@ -156,7 +155,7 @@ func (s *Sink) deliverEach(ctx context.Context, a *access, events []event.Event)
 	return len(events), nil
 }
 
-// connect makes a link where there is none, or one that is out of date.
+// connect creates a link, unless one exists and is current.
 func (s *Sink) connect(a *access) (err error) {
 	if s.link != nil && (s.link.stale(s.opts.TLS, a.proxy) || s.link.olderThan(s.opts.MaxConnectionAge)) {
 		s.disconnect()
@@ -184,8 +183,8 @@ func (s *Sink) Close() error {
 	return nil
 }
 
-// idOf names what a request carries, the same on every attempt with the same events:
-// the event's id, or those of the first and the last.
+// idOf identifies the events of a request, identically on every attempt with the same
+// events: by the event's id, or by the first and the last id.
 func idOf(events []event.Event) string {
 	first, last := events[0].ID(), events[len(events)-1].ID()
 	if first == last {
