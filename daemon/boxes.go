@@ -95,13 +95,8 @@ func unknownLetter(sink, id string) error {
 // show writes the event as the sinks do.
 func (b boxes) show(l *deadletter.Letter) (*api.Letter, error) {
 	shown := &api.Letter{ID: l.ID.String(), Received: l.Received.UTC(), Refused: l.Refused.UTC(), Attempts: l.Attempts, Reason: l.Reason, Kind: l.Kind, Status: l.Status}
-	e, err := b.daemon.decode(journal.Record{Seq: l.ID.Seq, Time: l.Received, Data: l.Data})
-	e.SetJournal(l.ID.Journal)
-	if err == nil {
-		shown.Event = e.AppendJSON(nil)
-		return shown, nil
-	}
-	shown.Event, err = undecodable(&e, l.Data, err)
+	var err error
+	shown.Event, err = b.daemon.decoder.AppendJSON(nil, l.ID.Journal, journal.Record{Seq: l.ID.Seq, Time: l.Received, Data: l.Data})
 	return shown, err
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/deadletter"
-	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
 func (f fixture) box(t *testing.T, sink string) *deadletter.Box {
@@ -44,16 +44,9 @@ func (f fixture) refuse(t *testing.T, sink string, records ...[]byte) (ids []str
 	return ids
 }
 
-// record is an event's bytes as the receiver journals them.
-func record(text string) []byte {
-	k := &fakeKernel{queue: make(chan []genl.Message, 1)}
-	k.event(text)
-	return (<-k.queue)[0].Data
-}
-
 func TestDeadLettersAreReachedThroughTheSocket(t *testing.T) {
 	f := start(t, listenAnywhere+"sinks:\n- {name: out, stdout: {}}\n- {name: out2, stdout: {}}\n", &fakeKernel{}, prober{})
-	ids := f.refuse(t, "out", record("one"), record("two\x1b\xff"), []byte("no event"))
+	ids := f.refuse(t, "out", kernelmsg.Event("one"), kernelmsg.Event("two\x1b\xff"), []byte("no event"))
 	c := api.NewClient(f.socket.bound().Addr())
 	ctx := t.Context()
 
@@ -141,7 +134,7 @@ func TestDeadLettersSurviveTheDaemon(t *testing.T) {
 		return launch(t, cfg, Options{Dirs: dirs, Kernel: &fakeKernel{wake: make(chan struct{}, 1)}, Echo: prober{}})
 	}
 	first := run()
-	ids := first.refuse(t, "stdout", record("one"))
+	ids := first.refuse(t, "stdout", kernelmsg.Event("one"))
 	if err := first.stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -111,7 +111,7 @@ func (d *Daemon) configure(cfg *config.Config) {
 			d.log.Error("the receive buffer keeps its size until the next start", "error", err)
 		}
 	}
-	d.echo.configure(cfg.Echo)
+	d.echo.Configure(echoConfig(cfg.Echo))
 }
 
 // turn has the worker go on as its sink is configured now.

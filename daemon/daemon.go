@@ -20,18 +20,21 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/clock"
 	"github.com/genltestd/genltestd/daemon/control"
-	"github.com/genltestd/genltestd/daemon/delivery"
+	"github.com/genltestd/genltestd/daemon/echo"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/inbox"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/kernel"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/daemon/record"
 	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink/exec"
 	"github.com/genltestd/genltestd/daemon/statefile"
 	"github.com/genltestd/genltestd/daemon/systemd"
+	"github.com/genltestd/genltestd/daemon/teardown"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -43,7 +46,7 @@ type Options struct {
 	Level   *slog.LevelVar // of Log; nil when it does not change
 	Dirs    Dirs
 	Kernel  receiver.Kernel        // nil is the machine's own
-	Echo    Prober                 // nil is the machine's own
+	Echo    echo.Prober            // nil is the machine's own
 	Machine *origin.Machine        // nil is this one
 	Files   statefile.Files        // nil is the machine's own
 	Clocks  func() clock.Reading   // nil are the machine's own
@@ -76,8 +79,8 @@ type Daemon struct {
 	renamed   atomic.Pointer[string]       // the host of the next event, when it is another
 	originsMu sync.Mutex                   // held to replace origins
 	origins   atomic.Pointer[origin.Table] // of events that are read from now on
-	decode    delivery.Decoder
-	echo      *echoLoop
+	decoder   *record.Decoder
+	echo      *echo.Loop
 	status    *statusReporter
 	pages     control.Pages
 	socket    *endpoint                  // of the operator's client
@@ -100,10 +103,10 @@ type Daemon struct {
 // open, when the journal, the inbox or the event socket cannot be opened, or with a
 // config.Errors when the configuration is at fault.
 func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
-	var undo undoer
+	var undo teardown.Stack
 	defer func() {
 		if err != nil {
-			_ = undo.run() // the first error tells more
+			err = errors.Join(err, undo.Run())
 		}
 	}()
 
@@ -113,6 +116,9 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}
 	if opts.Host == nil {
 		opts.Host = os.Hostname
+	}
+	if opts.Echo == nil {
+		opts.Echo = genl.NewEchoClient()
 	}
 	if opts.Files == nil {
 		opts.Files = statefile.Disk{}
@@ -147,28 +153,28 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	undo.push(d.journal.Close)
+	undo.Push(d.journal.Close)
 	var fresh bool
 	d.inbox, fresh, err = inbox.Open(opts.Dirs.inbox(), genl.BatchBytes)
 	if err != nil {
 		return nil, err
 	}
-	undo.push(d.inbox.Close)
+	undo.Push(d.inbox.Close)
 	d.checkInbox()
-	d.echo = newEchoLoop(opts.Echo, cfg.Echo, d.metrics, component(log, "echo"))
+	d.echo = echo.New(echoConfig(cfg.Echo), echo.Options{Prober: opts.Echo, Metrics: d.metrics, Log: component(log, "echo")})
 	d.status = newStatusReporter(d.statusLine, d.unsettled, func(line string) { d.notifier.Status("%s", line) })
 	// Before all that receiving does not need: from now on events wait in the socket.
 	d.receiver, err = receiver.New(receiver.Options{
 		Kernel: d.kernel(), Journal: hostJournal{d.journal, d.noteHost}, Inbox: d.inbox, FreshInbox: fresh,
-		Metrics: d.metrics, BufferBytes: int(cfg.Receiver.Buffer), OnAppear: d.echo.appeared, OnChange: d.status.look, Log: component(log, "receiver"),
+		Metrics: d.metrics, BufferBytes: int(cfg.Receiver.Buffer), OnAppear: d.echo.Appeared, OnChange: d.status.look, Log: component(log, "receiver"),
 		Now: d.clock.Now, Age: d.clock.Age,
 	})
 	if err != nil {
 		return nil, err
 	}
-	undo.push(d.receiver.Close)
+	undo.Push(d.receiver.Close)
 	d.openBoots()
-	d.decode = decoder(d.journal.ID(), func(seq uint64) (*event.Origin, string) { return d.origins.Load().Of(seq) })
+	d.decoder = &record.Decoder{JournalID: d.journal.ID(), OriginOf: func(seq uint64) (*event.Origin, string) { return d.origins.Load().Of(seq) }}
 	compiler := newCompiler(cfg)
 	for i := range cfg.Sinks {
 		w, p, err := d.openSink(&cfg.Sinks[i], compiler)
@@ -176,10 +182,10 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		case err != nil:
 			return nil, sinkError(cfg, i, err)
 		case p != nil:
-			undo.push(p.close)
+			undo.Push(p.close)
 			d.pending = append(d.pending, p)
 		default:
-			undo.push(w.close)
+			undo.Push(w.close)
 			d.workers = append(d.workers, w)
 		}
 	}
@@ -197,7 +203,7 @@ func (d *Daemon) kernel() receiver.Kernel {
 	if d.opts.Kernel != nil {
 		return d.opts.Kernel
 	}
-	return &hostKernel{notifier: d.notifier, stored: systemd.Stored(), log: component(d.log, "receiver")}
+	return kernel.New(d.notifier, systemd.Stored(), component(d.log, "receiver"))
 }
 
 // config returns the configuration in use, which nobody changes.
@@ -251,7 +257,7 @@ func (d *Daemon) Run(parent context.Context) error {
 		delivering.start(w.run)
 	}
 	receiving.start(d.receiver.Run)
-	receiving.start(func(ctx context.Context) error { d.echo.run(ctx); return nil })
+	receiving.start(func(ctx context.Context) error { d.echo.Run(ctx); return nil })
 	receiving.start(func(ctx context.Context) error { d.status.run(ctx); return nil })
 	receiving.start(func(ctx context.Context) error { d.lookAfterConfig(ctx, stage); return nil })
 	d.notifier.Ready()

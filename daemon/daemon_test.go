@@ -5,7 +5,6 @@ package daemon
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,12 +20,11 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
 // fakeKernel has the family loaded and hands over what a test queues.
@@ -91,22 +89,7 @@ func (k *fakeKernel) SetBuffer(bytes int) (genl.SocketReport, error) {
 	return genl.SocketReport{BufferBytes: 2 * bytes}, nil
 }
 
-func (k *fakeKernel) event(text string) { k.queue <- []genl.Message{{Data: message(text)}} }
-
-// message encodes an event as the kernel sends it.
-func message(text string) []byte {
-	b := make([]byte, 20, 64)
-	binary.NativeEndian.PutUint16(b[4:], 34)
-	b[16], b[17] = 1, 1
-	b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofNlAttr+len(text)+1))
-	b = binary.NativeEndian.AppendUint16(b, 1)
-	b = append(append(b, text...), 0)
-	for len(b)%4 != 0 {
-		b = append(b, 0)
-	}
-	binary.NativeEndian.PutUint32(b, uint32(len(b)))
-	return b
-}
+func (k *fakeKernel) event(text string) { k.queue <- []genl.Message{{Data: kernelmsg.Event(text)}} }
 
 type prober struct{ err error }
 

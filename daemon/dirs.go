@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/origin"
 )
 
 // Dirs are where the daemon keeps what must survive it.
@@ -63,7 +64,7 @@ func (d Dirs) places() []area {
 		{realPath(d.controlSocket()), false, "the daemon's control socket"},
 		{realPath(d.inbox()), false, "the daemon's inbox"},
 	}
-	for _, name := range []string{bootsName, clockName, removedFile} {
+	for _, name := range []string{origin.FileName, clockName, removedFile} {
 		all = append(all, area{realPath(filepath.Join(d.State, name)), false, "the daemon's state"})
 	}
 	return all

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/record"
 )
 
 // hostsIn returns the host of each event in a file of lines, by its number.
@@ -102,7 +103,7 @@ func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	var dump strings.Builder
-	if _, err := DumpJournal(filepath.Join(dirs.State, "journal"), &dump); err != nil {
+	if _, err := record.Dump(filepath.Join(dirs.State, "journal"), &dump); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "dump")

@@ -13,6 +13,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/teardown"
 )
 
 // A plan is all that a new configuration needs: made before anything changes, so that
@@ -26,7 +27,7 @@ type plan struct {
 	pending []*pending // sinks that could not be opened before, nor now
 	listens bool       // elsewhere, or not any more
 	web     *endpoint  // then; nil is none
-	undo    undoer
+	undo    teardown.Stack
 }
 
 // A turn is what becomes of a worker whose sink has changed.
@@ -44,7 +45,7 @@ func (d *Daemon) plan(cfg *config.Config) (_ *plan, err error) {
 	p := &plan{cfg: cfg}
 	defer func() {
 		if err != nil {
-			if err := p.undo.run(); err != nil {
+			if err := p.undo.Run(); err != nil {
 				d.log.Error("reload: taking back what was made", "error", err)
 			}
 		}
@@ -99,7 +100,7 @@ func (d *Daemon) planSink(p *plan, c *config.Sink, compiler *match.Compiler) err
 		if w == nil {
 			return err
 		}
-		p.undo.push(w.discard)
+		p.undo.Push(w.discard)
 		if err := w.letters.Fault(); err != nil {
 			return err // at a start it is a fault of the sink; here the operator is waiting
 		}
@@ -114,7 +115,7 @@ func (d *Daemon) planSink(p *plan, c *config.Sink, compiler *match.Compiler) err
 	if err != nil {
 		return err
 	}
-	p.undo.push(func() error { return sink.CloseAll(sink.Without(route.Sinks, w.route.Sinks)) })
+	p.undo.Push(func() error { return sink.CloseAll(sink.Without(route.Sinks, w.route.Sinks)) })
 	p.changed = append(p.changed, turn{w, *c, route})
 	return nil
 }

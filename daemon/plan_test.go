@@ -259,7 +259,7 @@ func TestReloadAppliesWhatConcernsNoSink(t *testing.T) {
 	if got := r.receiver.BufferBytes; got != 1<<20 {
 		t.Errorf("the receive buffer is to have %d bytes", got)
 	}
-	if got := r.echo.config(); got.Interval != 0 {
+	if got := r.echo.Config(); got.Interval != 0 {
 		t.Errorf("health checks each %v", got.Interval)
 	}
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
 // What stands around a daemon that is reloaded under load: a kernel, events whose texts
@@ -75,7 +76,7 @@ func (l *traffic) start(t *testing.T, perSecond int) (stop func()) {
 	sending.Go(func() {
 		for began := time.Now(); ctx.Err() == nil; time.Sleep(2 * time.Millisecond) {
 			for due := before + uint64(time.Since(began).Seconds()*float64(perSecond)); l.sent.Load() < due; l.sent.Add(1) {
-				if err := l.sender.Send(message(strconv.FormatUint(l.sent.Load()+1, 10))); err != nil {
+				if err := l.sender.Send(kernelmsg.Event(strconv.FormatUint(l.sent.Load()+1, 10))); err != nil {
 					t.Error(err)
 					return
 				}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/genltestd/genltestd/daemon/echo"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/metrics"
@@ -33,7 +34,7 @@ func (d *Daemon) ready() []string {
 	faults := d.alive()
 	if !d.receiver.Subscribed() {
 		faults = append(faults, "receiver: the family "+genl.FamilyName+" is not registered; is its module loaded?")
-	} else if err := d.echo.fault(time.Now()); err != nil {
+	} else if err := d.echo.Fault(time.Now()); err != nil {
 		faults = append(faults, "echo: the last health check failed: "+err.Error())
 	}
 	if err := d.journalFault(); err != nil {
@@ -123,7 +124,7 @@ func (d *Daemon) statusLine() string {
 		line += "; the journal does not accept events"
 	}
 	silent := false
-	if err := d.echo.fault(time.Now()); err != nil && d.receiver.Subscribed() && !errors.Is(err, errUnprobed) {
+	if err := d.echo.Fault(time.Now()); err != nil && d.receiver.Subscribed() && !errors.Is(err, echo.ErrUnprobed) {
 		line += "; echo: " + err.Error()
 		silent = true
 	}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/config"
-	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
@@ -130,22 +129,6 @@ func ruleOptions(c *config.Sink) match.Options {
 		Filter: c.Filter, Extract: c.Extract, Sample: c.Sample,
 		RateLimit: match.RateLimit{Events: c.RateLimit.Events, Per: time.Duration(c.RateLimit.Per), Burst: c.RateLimit.Burst},
 		Dedup:     match.Dedup{Window: time.Duration(c.Dedup.Window), Key: c.Dedup.Key},
-	}
-}
-
-// decoder makes events of the journal's records.
-func decoder(journalID string, originOf func(seq uint64) (o *event.Origin, host string)) delivery.Decoder {
-	return func(r journal.Record) (event.Event, error) {
-		e := event.Event{JournalID: journalID, Seq: r.Seq, Time: r.Time, Family: genl.FamilyName, Group: genl.GroupName}
-		e.Origin, e.Host = originOf(r.Seq)
-		if genl.IsGap(r.Data) {
-			gap, err := genl.DecodeGap(r.Data)
-			e.Gap = (*event.Gap)(&gap)
-			return e, err
-		}
-		fields, err := genl.Decode(r.Data)
-		e.KernelTime, e.KernelSeq, e.LoadID, e.Message = fields.KernelTime, fields.KernelSeq, fields.LoadID, fields.Message
-		return e, err
 	}
 }
 

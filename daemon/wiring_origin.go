@@ -24,15 +24,12 @@ func thisMachine(log *slog.Logger) *origin.Machine {
 	return &m
 }
 
-// bootsName is the file of package origin in the state directory.
-const bootsName = "boots"
-
 // openBoots stores the current boot, whether its id is asked for or not: it may be
 // later, for events that are received now. A failure here must not prevent start-up. It
 // must be called before the receiver runs.
 func (d *Daemon) openBoots() {
 	o := origin.Options{
-		Files: d.opts.Files, Path: filepath.Join(d.opts.Dirs.State, bootsName), JournalID: d.journal.ID(),
+		Files: d.opts.Files, Path: filepath.Join(d.opts.Dirs.State, origin.FileName), JournalID: d.journal.ID(),
 		OnDamage: func(err error) { d.state.damaged(metrics.FileBoots, err) },
 	}
 	host := cmp.Or(d.hostName(), unknownHost)

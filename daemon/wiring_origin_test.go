@@ -3,22 +3,17 @@
 package daemon
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/genl"
-	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/origin"
-	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
 // enriched is what the configuration can add to an event.
@@ -121,49 +116,10 @@ func TestNothingIsAddedUnlessAskedFor(t *testing.T) {
 	}
 }
 
-func TestADumpShowsTheBootIfItIsKnown(t *testing.T) {
-	state := t.TempDir()
-	dir := filepath.Join(state, "journal")
-	for i, digit := range []string{"a", "b"} {
-		j, err := journal.Open(dir, journal.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		o := origin.Options{Files: statefile.Disk{}, Path: filepath.Join(state, bootsName), JournalID: j.ID()}
-		if _, err := origin.Open(o, 1, j.Stats().Last+1, machine(digit).Boot, "h"); err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(j.Append(uint64(i+1), time.Now(), [][]byte{message("from " + digit)}), j.Close()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	dump := func() []enriched {
-		var out bytes.Buffer
-		if _, err := DumpJournal(dir+"/", &out); err != nil {
-			t.Fatal(err)
-		}
-		return readEnriched(t, out.String())
-	}
-	a, b := machine("a").Boot, machine("b").Boot
-	want := []enriched{
-		{Message: "from a", BootID: a.ID, KernelRelease: a.Release},
-		{Message: "from b", BootID: b.ID, KernelRelease: b.Release},
-	}
-	if diff := cmp.Diff(want, dump()); diff != "" {
-		t.Errorf("dump (-want +got):\n%s", diff)
-	}
-	if err := os.Remove(filepath.Join(state, bootsName)); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]enriched{{Message: "from a"}, {Message: "from b"}}, dump()); diff != "" {
-		t.Errorf("dump without the file (-want +got):\n%s", diff)
-	}
-}
-
 // A boot id that cannot be noted keeps no daemon from starting.
 func TestAFileOfBootsThatCannotBeWrittenIsNoFailure(t *testing.T) {
 	dirs := Dirs{State: t.TempDir()}
-	if err := os.MkdirAll(filepath.Join(dirs.State, bootsName, "x"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dirs.State, origin.FileName, "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	got := bootTwice(t, dirs, "", "event: {boot_id: true}")

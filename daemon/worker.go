@@ -16,6 +16,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/teardown"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -35,41 +36,41 @@ type worker struct {
 // left behind. held is the sink's reader when it is open already; it stays open then.
 func (d *Daemon) newWorker(c *config.Sink, held *journal.Reader, compiler *match.Compiler) (_ *worker, err error) {
 	w := &worker{cfg: *c}
-	var undo undoer
+	var undo teardown.Stack
 	defer func() {
 		if err != nil {
-			_ = undo.run() // the first error tells more
+			err = errors.Join(err, undo.Run())
 		}
 	}()
 	w.route, err = d.newRoute(c, nil, compiler)
 	if err != nil {
 		return nil, err
 	}
-	undo.push(func() error { return sink.CloseAll(w.route.Sinks) })
+	undo.Push(func() error { return sink.CloseAll(w.route.Sinks) })
 	dir := d.lettersDir(c.Name)
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		undo.push(func() error { return os.RemoveAll(dir) })
+		undo.Push(func() error { return os.RemoveAll(dir) })
 	}
 	w.letters = d.openLetters(c, dir)
-	undo.push(w.letters.Close)
+	undo.Push(w.letters.Close)
 	if w.reader = held; held == nil {
 		if !slices.Contains(d.journal.Cursors(), c.Name) {
-			undo.push(func() error { return d.journal.RemoveCursor(c.Name) })
+			undo.Push(func() error { return d.journal.RemoveCursor(c.Name) })
 		}
 		if w.reader, err = d.openReader(c); err != nil {
 			return nil, err
 		}
-		undo.push(w.reader.Close)
+		undo.Push(w.reader.Close)
 	} else {
 		held.SetPin(c.Overflow == config.OverflowBlock)
 	}
-	undo.push(func() error { d.metrics.SinkLatency.DeleteLabelValues(c.Name); return nil })
+	undo.Push(func() error { d.metrics.SinkLatency.DeleteLabelValues(c.Name); return nil })
 	w.Worker = delivery.NewWorker(delivery.Config{
-		Name: c.Name, Route: w.route, Reader: w.reader, Letters: w.letters, Decode: d.decode,
+		Name: c.Name, Route: w.route, Reader: w.reader, Letters: w.letters, Decode: d.decoder.Decode,
 		State: metrics.NewSinkState(c.Name, match.Reasons()), Latency: d.metrics.SinkLatency.WithLabelValues(c.Name),
 		Log: component(d.log, "delivery"), Clock: d.clock,
 	})
-	w.discard = undo.run
+	w.discard = undo.Run
 	return w, nil
 }
 

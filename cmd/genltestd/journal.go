@@ -13,6 +13,7 @@ import (
 	"github.com/genltestd/genltestd/cmd/internal/plural"
 	"github.com/genltestd/genltestd/daemon"
 	"github.com/genltestd/genltestd/daemon/journal/verify"
+	"github.com/genltestd/genltestd/daemon/record"
 )
 
 const journalUsage = `Usage: genltestd journal verify [DIR]
@@ -68,7 +69,7 @@ func lookIntoJournal(args []string, stdout, stderr io.Writer) int {
 	out := bufio.NewWriter(stdout)
 	look := verifyJournal
 	if action == "dump" {
-		look = daemon.DumpJournal
+		look = record.Dump
 	}
 	sum, err := look(dir, out)
 	// When the output has failed, the other error is only its consequence.

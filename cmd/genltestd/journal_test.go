@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
@@ -18,20 +17,8 @@ import (
 
 	"github.com/genltestd/genltestd/cmd/internal/cmdtest"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
-
-// message encodes an event as the kernel sends it.
-func message(text string) []byte {
-	b := make([]byte, 20, 64)
-	b = binary.NativeEndian.AppendUint16(b, uint16(4+len(text)+1))
-	b = binary.NativeEndian.AppendUint16(b, 1)
-	b = append(append(b, text...), 0)
-	for len(b)%4 != 0 {
-		b = append(b, 0)
-	}
-	binary.NativeEndian.PutUint32(b, uint32(len(b)))
-	return b
-}
 
 const hostile = "\x1b[2J\u202egnp.exe\n\x9b31m"
 
@@ -49,7 +36,7 @@ func newJournal(t *testing.T) (dir string, j *journal.Journal) {
 		t.Fatal(err)
 	}
 	for i, record := range [][]byte{
-		message("one"), message("two"), message(hostile), []byte("no event " + hostile), message("five"), message("six"),
+		kernelmsg.Event("one"), kernelmsg.Event("two"), kernelmsg.Event(hostile), []byte("no event " + hostile), kernelmsg.Event("five"), kernelmsg.Event("six"),
 	} {
 		if err := j.Append(uint64(i+1), time.Unix(1_700_000_000, 0), [][]byte{record}); err != nil {
 			t.Fatal(err)
@@ -167,7 +154,7 @@ func TestJournalIsReadWhileItIsInUse(t *testing.T) {
 			t.Errorf("%s: status %d, %q, %q", action, code, stdout, stderr)
 		}
 	}
-	if err := j.Append(7, time.Now(), [][]byte{message("seven")}); err != nil {
+	if err := j.Append(7, time.Now(), [][]byte{kernelmsg.Event("seven")}); err != nil {
 		t.Error(err)
 	}
 }

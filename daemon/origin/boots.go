@@ -34,6 +34,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
+// FileName is the name of the file in the state directory.
+const FileName = "boots"
+
 // A Boot identifies one boot of the machine. Unknown fields are empty.
 type Boot struct {
 	ID      string // as in /proc/sys/kernel/random/boot_id, without dashes

@@ -3,7 +3,6 @@
 package canary
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,9 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
 // A world is a configuration with canaries, and the other files of its daemon.
@@ -122,26 +120,13 @@ func (w *world) fillJournal(events int) {
 		w.t.Fatal(err)
 	}
 	for i := range events {
-		if err := j.Append(uint64(i+1), time.Now(), [][]byte{message(fmt.Sprintf("event %d: %s", i, w.control.Word()))}); err != nil {
+		if err := j.Append(uint64(i+1), time.Now(), [][]byte{kernelmsg.Event(fmt.Sprintf("event %d: %s", i, w.control.Word()))}); err != nil {
 			w.t.Fatal(err)
 		}
 	}
 	if err := j.Close(); err != nil {
 		w.t.Fatal(err)
 	}
-}
-
-// message returns an event in the kernel's format: the headers of netlink and generic netlink,
-// and the text as an attribute.
-func message(text string) []byte {
-	b := make([]byte, unix.NLMSG_HDRLEN+unix.GENL_HDRLEN)
-	b[unix.NLMSG_HDRLEN], b[unix.NLMSG_HDRLEN+1] = 1, 1
-	b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofNlAttr+len(text)+1))
-	b = binary.NativeEndian.AppendUint16(b, 1)
-	b = append(append(b, text...), 0)
-	b = append(b, make([]byte, -len(b)&3)...)
-	binary.NativeEndian.PutUint32(b, uint32(len(b)))
-	return b
 }
 
 // finder returns a Finder for all planted canaries.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package daemon
+package echo
 
 import (
 	"context"
@@ -15,15 +15,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// module answers probes as a test says.
+// module answers probes with err.
 type module struct {
 	mu     sync.Mutex
 	err    error
-	hang   chan struct{} // not nil: probes hang until it is closed, whatever their context says
+	hang   chan struct{} // if not nil, probes wait until it is closed and ignore their context
 	probes int
 }
 
@@ -52,35 +51,39 @@ func (m *module) count() int {
 	return m.probes
 }
 
-func everyDay() config.Echo {
-	return config.Echo{Interval: config.Duration(24 * time.Hour), Timeout: config.Duration(time.Second)}
+func everyDay() Config {
+	return Config{Interval: 24 * time.Hour, Timeout: time.Second}
+}
+
+func newLoop(m *module, cfg Config) *Loop {
+	return New(cfg, Options{Prober: m, Metrics: metrics.New(prometheus.NewRegistry(), "test", nil), Log: slog.New(slog.DiscardHandler)})
 }
 
 // echoing runs an echo loop until the test ends.
-func echoing(t *testing.T, m *module, cfg config.Echo) *echoLoop {
+func echoing(t *testing.T, m *module, cfg Config) *Loop {
 	t.Helper()
-	e := newEchoLoop(m, cfg, metrics.New(prometheus.NewRegistry(), "test", nil), slog.New(slog.DiscardHandler))
-	if err := e.fault(time.Now()); !errors.Is(err, errUnprobed) {
+	e := newLoop(m, cfg)
+	if err := e.Fault(time.Now()); !errors.Is(err, ErrUnprobed) {
 		t.Errorf("before the first probe: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); e.run(ctx) }()
+	go func() { defer close(ended); e.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	synctest.Wait()
 	return e
 }
 
-func (e *echoLoop) want(t *testing.T, part string) {
+func (e *Loop) want(t *testing.T, part string) {
 	t.Helper()
 	synctest.Wait()
-	err := e.fault(time.Now())
+	err := e.Fault(time.Now())
 	if part == "" && err != nil || part != "" && (err == nil || !strings.Contains(err.Error(), part)) {
 		t.Errorf("fault %v, want %q", err, part)
 	}
 }
 
-// TestAFamilyThatAppearsIsProbedAtOnce: not up to a day later. Until the probe has ended
+// TestAFamilyThatAppearsIsProbedAtOnce: not a day later. Until the probe has ended
 // nothing is known of the new load of the module.
 func TestAFamilyThatAppearsIsProbedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -89,8 +92,8 @@ func TestAFamilyThatAppearsIsProbedAtOnce(t *testing.T) {
 		e.want(t, "not exist")
 		hang := make(chan struct{})
 		m.set(nil, hang)
-		e.appeared()
-		e.want(t, errUnprobed.Error())
+		e.Appeared()
+		e.want(t, ErrUnprobed.Error())
 		close(hang)
 		e.want(t, "")
 		if n := m.count(); n != 2 {
@@ -102,10 +105,10 @@ func TestAFamilyThatAppearsIsProbedAtOnce(t *testing.T) {
 func TestTheFirstProbeOfALoadIsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &module{}
-		e := newEchoLoop(m, everyDay(), metrics.New(prometheus.NewRegistry(), "test", nil), slog.New(slog.DiscardHandler))
-		e.appeared() // before it runs, as at the start of the daemon
+		e := newLoop(m, everyDay())
+		e.Appeared() // before it runs, as at the start of the daemon
 		ctx, cancel := context.WithCancel(t.Context())
-		go e.run(ctx)
+		go e.Run(ctx)
 		synctest.Wait()
 		if n := m.count(); n != 1 {
 			t.Errorf("%d probes", n)
@@ -117,14 +120,14 @@ func TestTheFirstProbeOfALoadIsOne(t *testing.T) {
 func TestAProbeThatHangsIsNotAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &module{}
-		e := echoing(t, m, config.Echo{Interval: config.Duration(30 * time.Second), Timeout: config.Duration(5 * time.Second)})
+		e := echoing(t, m, Config{Interval: 30 * time.Second, Timeout: 5 * time.Second})
 		e.want(t, "")
 		hang := make(chan struct{})
 		m.set(nil, hang)
 		time.Sleep(30 * time.Second)
 		e.want(t, "")
 		time.Sleep(30 * time.Second)
-		e.want(t, "no health check has ended for 1m0s, though one is due every 30s")
+		e.want(t, "no health check has ended for 1m0s; the interval is 30s")
 		close(hang)
 		m.set(nil, nil)
 		time.Sleep(time.Minute)
@@ -138,7 +141,7 @@ func TestAFailureIsNotBelievedForADay(t *testing.T) {
 		e := echoing(t, m, everyDay())
 		e.want(t, "timeout")
 		m.set(nil, nil)
-		time.Sleep(2 * echoRetry)
+		time.Sleep(2 * maxRetry)
 		e.want(t, "")
 	})
 }
@@ -148,7 +151,7 @@ func TestProbesThatAreSwitchedOffAreNoFault(t *testing.T) {
 		m := &module{err: errors.New("no")}
 		e := echoing(t, m, everyDay())
 		e.want(t, "no")
-		e.configure(config.Echo{})
+		e.Configure(Config{})
 		e.want(t, "")
 		probes := m.count()
 		time.Sleep(48 * time.Hour)
@@ -156,7 +159,7 @@ func TestProbesThatAreSwitchedOffAreNoFault(t *testing.T) {
 			t.Error("it probes")
 		}
 		m.set(nil, nil)
-		e.configure(everyDay())
+		e.Configure(everyDay())
 		e.want(t, "")
 	})
 }

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernel_test
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/kernel"
+	"github.com/genltestd/genltestd/daemon/receiver"
+)
+
+// A store duplicates descriptors, as systemd does.
+type store struct {
+	t     *testing.T
+	calls []string
+	files []*os.File
+}
+
+func (s *store) Forget(name string) {
+	s.calls = append(s.calls, "forget "+name)
+	s.files = nil
+}
+
+func (s *store) Store(name string, c syscall.Conn) error {
+	s.calls = append(s.calls, "store "+name)
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Control(func(fd uintptr) {
+		copied, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			s.t.Error(err)
+			return
+		}
+		s.files = append(s.files, os.NewFile(uintptr(copied), name))
+	})
+}
+
+// open opens the event socket as a new process would, with the descriptors that are stored.
+func open(t *testing.T, s *store, stored []*os.File) (_ receiver.Socket, log string) {
+	t.Helper()
+	memory, err := unix.Mmap(-1, 0, genl.BatchBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := genl.NewBatch(memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch.Clear()
+	var out bytes.Buffer
+	k := kernel.New(s, stored, slog.New(slog.NewTextHandler(&out, nil)))
+	socket, _, err := k.Open(1<<20, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { socket.Close() })
+	return socket, out.String()
+}
+
+func cookie(t *testing.T, s receiver.Socket) uint64 {
+	t.Helper()
+	c, err := s.Cookie()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestTheNextProcessAdoptsTheStoredSocket(t *testing.T) {
+	s := &store{t: t}
+	first, _ := open(t, s, nil)
+	if diff := cmp.Diff([]string{"forget events", "forget meter", "store events", "store meter"}, s.calls); diff != "" {
+		t.Fatalf("calls (-want +got):\n%s", diff)
+	}
+	s.calls = nil
+	stored := s.files
+	second, log := open(t, s, stored)
+	if a, b := cookie(t, first), cookie(t, second); a != b {
+		t.Errorf("the socket has the cookie %d, want %d; log: %s", b, a, log)
+	}
+	if len(s.calls) > 0 {
+		t.Errorf("what is stored was replaced: %q", s.calls)
+	}
+	for _, f := range stored {
+		if err := f.Close(); err == nil {
+			t.Errorf("the stored %s is still open", f.Name())
+		}
+	}
+}
+
+func TestAnAdoptedSocketWithoutAMeterIsStoredAgain(t *testing.T) {
+	s := &store{t: t}
+	first, _ := open(t, s, nil)
+	events, meter := s.files[0], s.files[1]
+	meter.Close()
+	s.calls = nil
+	second, _ := open(t, s, []*os.File{events})
+	if cookie(t, first) != cookie(t, second) {
+		t.Error("the socket was not adopted")
+	}
+	if diff := cmp.Diff([]string{"forget events", "forget meter", "store events", "store meter"}, s.calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestADescriptorThatIsNotAnEventSocketIsSkipped(t *testing.T) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	fd, err := unix.FcntlInt(null.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := os.NewFile(uintptr(fd), "events")
+	s := &store{t: t}
+	_, log := open(t, s, []*os.File{foreign})
+	if !strings.Contains(log, "not an event socket") || len(s.files) != 2 {
+		t.Errorf("%d descriptors are stored; log: %s", len(s.files), log)
+	}
+	if err := foreign.Close(); err == nil {
+		t.Error("the descriptor is still open")
+	}
+}
