@@ -83,8 +83,8 @@ func TestDifferencesAreFitForATerminal(t *testing.T) {
 		}
 	}
 	want := tests + `:3:7: tests[0].events[0]: "\x1b[31m": sink out: filter fails: column 1: invalid operation: int(\x1b[31m\u202e)
-` + tests + `:3:7: tests[0].events[0]: "\x1b[31m": sink out: want 1 filtered, got 1 passed
-` + tests + `:3:7: tests[0].events[0]: "\x1b[31m": sink out: want "\x1b]0;x" for captures.all, got "\x1b[31m\u202e"
+` + tests + `:3:7: tests[0].events[0]: "\x1b[31m": sink out: expected 1 filtered, got 1 passed
+` + tests + `:3:7: tests[0].events[0]: "\x1b[31m": sink out: expected "\x1b]0;x" for captures.all, got "\x1b[31m\u202e"
 1 test, 1 failed
 `
 	if diff := cmp.Diff(want, stdout); diff != "" {

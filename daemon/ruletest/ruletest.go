@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package daemon
+// Package ruletest runs the tests that an operator writes for the rules of sinks.
+package ruletest
 
 import (
 	"errors"
@@ -15,27 +16,29 @@ import (
 	"github.com/genltestd/genltestd/daemon/match"
 )
 
-// RuleDifferences are what came out of one test and was not expected.
-type RuleDifferences []*config.FieldError
+// Differences are the faults of one test: the results that the test does not expect.
+type Differences []*config.FieldError
 
-// TestRules runs each test on new rules of the sinks and returns the differences of
-// each; none for a test that is as expected. It opens nothing and touches no network.
-// The error says what of the configuration or the tests cannot work, and is a
-// config.Errors.
-func TestRules(cfg *config.Config, tests *config.RuleTests) ([]RuleDifferences, error) {
-	faults := append(ruleFaults(cfg), unknownSinks(cfg, tests)...)
+// A Compiler returns new rules of the sink with that index. The error is a config.Errors.
+type Compiler func(sink int) (*match.Rules, error)
+
+// Run runs each test on new rules of each sink and returns the differences of each test,
+// which are empty if the test passes. It opens no file and does not use the network. The
+// error is a config.Errors with all faults of the rules and the tests.
+func Run(cfg *config.Config, tests *config.RuleTests, compile Compiler) ([]Differences, error) {
+	faults := append(ruleFaults(cfg, compile), unknownSinks(cfg, tests)...)
 	if len(faults) > 0 {
 		faults.Sort()
 		return nil, faults
 	}
-	all, compiler := make([]RuleDifferences, len(tests.Tests)), newCompiler(cfg)
+	all := make([]Differences, len(tests.Tests))
 	for i := range tests.Tests {
 		for s := range cfg.Sinks {
-			rules, err := newRules(&cfg.Sinks[s], compiler)
+			rules, err := compile(s)
 			if err != nil {
 				return nil, err
 			}
-			run := ruleTest{tests: tests, at: fmt.Sprintf("tests[%d]", i), test: &tests.Tests[i], sink: cfg.Sinks[s].Name, rules: rules}
+			run := sinkTest{tests: tests, at: fmt.Sprintf("tests[%d]", i), test: &tests.Tests[i], sink: cfg.Sinks[s].Name, rules: rules}
 			all[i] = append(all[i], run.differences()...)
 		}
 		slices.SortStableFunc(all[i], func(a, b *config.FieldError) int { return a.Line - b.Line })
@@ -43,13 +46,15 @@ func TestRules(cfg *config.Config, tests *config.RuleTests) ([]RuleDifferences, 
 	return all, nil
 }
 
-// ruleFaults are those of the sinks' rules alone: their files and programs may be
-// on another machine.
-func ruleFaults(cfg *config.Config) (faults config.Errors) {
-	compiler := newCompiler(cfg)
+// ruleFaults returns the faults of the rules of all sinks. It checks rules only: the files
+// and programs of the sinks may be on another machine.
+func ruleFaults(cfg *config.Config, compile Compiler) (faults config.Errors) {
 	for i := range cfg.Sinks {
-		_, err := newRules(&cfg.Sinks[i], compiler)
-		faults = append(faults, sinkFaults(cfg, i, err)...)
+		_, err := compile(i)
+		var of config.Errors
+		if errors.As(err, &of) {
+			faults = append(faults, of...)
+		}
 	}
 	return faults
 }
@@ -80,8 +85,8 @@ func unknownSinks(cfg *config.Config, tests *config.RuleTests) (faults config.Er
 	return faults
 }
 
-// A ruleTest is one test at one sink.
-type ruleTest struct {
+// A sinkTest is one test of the rules of one sink.
+type sinkTest struct {
 	tests *config.RuleTests
 	at    string
 	test  *config.RuleTest
@@ -92,26 +97,26 @@ type ruleTest struct {
 	seq uint64
 }
 
-func (t *ruleTest) differences() (list RuleDifferences) {
+func (t *sinkTest) differences() (list Differences) {
 	t.now = time.Time(t.test.Start)
 	for i := range t.test.Events {
 		want := &t.test.Events[i]
 		t.now = t.now.Add(time.Duration(want.After))
-		for _, text := range t.compare(want, t.judge(want)) {
+		for _, text := range t.compare(want, t.evaluate(want)) {
 			list = append(list, t.tests.Fault(fmt.Sprintf("%s.events[%d]", t.at, i), "%q: sink %s: %s", t.test.Name, t.sink, text))
 		}
 	}
 	return list
 }
 
-// An outcome is what became of an event and its repetitions.
+// An outcome is the result of an event and its repetitions.
 type outcome struct {
 	verdicts map[match.Verdict]int
-	captures map[string]string // of the first
-	err      error             // the first
+	captures map[string]string // of the first event
+	err      error             // the first error
 }
 
-func (t *ruleTest) judge(want *config.RuleTestEvent) outcome {
+func (t *sinkTest) evaluate(want *config.RuleTestEvent) outcome {
 	got := outcome{verdicts: make(map[match.Verdict]int), captures: make(map[string]string)}
 	for i := range want.Repeat {
 		e := t.next(want)
@@ -129,7 +134,7 @@ func (t *ruleTest) judge(want *config.RuleTestEvent) outcome {
 	return got
 }
 
-func (t *ruleTest) next(want *config.RuleTestEvent) *event.Event {
+func (t *sinkTest) next(want *config.RuleTestEvent) *event.Event {
 	t.seq++
 	e := &event.Event{
 		JournalID: "test", Seq: t.seq, Time: t.now, KernelSeq: uint64(want.KernelSeq),
@@ -141,25 +146,25 @@ func (t *ruleTest) next(want *config.RuleTestEvent) *event.Event {
 	return e
 }
 
-// compare says each difference as a text.
-func (t *ruleTest) compare(want *config.RuleTestEvent, got outcome) (texts []string) {
+// compare returns a text for each difference.
+func (t *sinkTest) compare(want *config.RuleTestEvent, got outcome) (texts []string) {
 	var fault *match.Error
 	if errors.As(got.err, &fault) {
 		texts = append(texts, fmt.Sprintf("%s fails: %v", fault.Key, fault.Err))
 	}
 	expected := t.expected(want)
 	if a, b := counts(expected), counts(got.verdicts); a != b {
-		texts = append(texts, fmt.Sprintf("want %s, got %s", a, b))
+		texts = append(texts, fmt.Sprintf("expected %s, got %s", a, b))
 	}
 	for _, c := range want.Captures {
 		if value := got.captures[c.Name]; c.Sink == t.sink && value != c.Value {
-			texts = append(texts, fmt.Sprintf("want %q for captures.%s, got %q", c.Value, c.Name, value))
+			texts = append(texts, fmt.Sprintf("expected %q for captures.%s, got %q", c.Value, c.Name, value))
 		}
 	}
 	return texts
 }
 
-func (t *ruleTest) expected(want *config.RuleTestEvent) map[match.Verdict]int {
+func (t *sinkTest) expected(want *config.RuleTestEvent) map[match.Verdict]int {
 	verdicts := make(map[match.Verdict]int)
 	rest := want.Repeat
 	for _, s := range want.Suppressed {
@@ -181,7 +186,7 @@ func verdictOf(reason string) match.Verdict {
 	return match.SampledOut + match.Verdict(slices.Index(match.Reasons(), reason))
 }
 
-// counts says how many events had each verdict.
+// counts returns the number of events with each verdict as text.
 func counts(verdicts map[match.Verdict]int) string {
 	var parts []string
 	for v := match.Pass; v <= match.RateLimited; v++ {

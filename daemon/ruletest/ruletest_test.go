@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package daemon
+package ruletest
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -24,6 +26,23 @@ const ruleSinks = `sinks:
     stdout: {}
 `
 
+// compiler compiles rules as the daemon does, without its list of words.
+func compiler(cfg *config.Config) Compiler {
+	c := match.NewCompiler(match.Vocabulary{})
+	return func(i int) (*match.Rules, error) {
+		s := &cfg.Sinks[i]
+		rules, err := c.Compile(match.Options{
+			Filter: s.Filter, Extract: s.Extract, Sample: s.Sample,
+			RateLimit: match.RateLimit{Events: s.RateLimit.Events, Per: time.Duration(s.RateLimit.Per), Burst: s.RateLimit.Burst},
+			Dedup:     match.Dedup{Window: time.Duration(s.Dedup.Window), Key: s.Dedup.Key},
+		})
+		if err != nil {
+			return nil, config.Errors{cfg.Fault(fmt.Sprintf("sinks[%d]", i), "%v", err)}
+		}
+		return rules, nil
+	}
+}
+
 func ruleDifferences(t *testing.T, text string) string {
 	t.Helper()
 	cfg, err := config.Parse("c.yaml", []byte(ruleSinks))
@@ -34,7 +53,7 @@ func ruleDifferences(t *testing.T, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := TestRules(cfg, tests)
+	all, err := Run(cfg, tests, compiler(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +66,7 @@ func ruleDifferences(t *testing.T, text string) string {
 	return strings.Join(lines, "\n")
 }
 
-func TestRuleTestsThatAreAsExpected(t *testing.T) {
+func TestTestsThatPassHaveNoDifferences(t *testing.T) {
 	got := ruleDifferences(t, `
 - name: new rules for each test
   events: [{message: sda, sinks: [all, disks], captures: [{sink: disks, name: disk, value: sda}, {sink: disks, name: none}]}]
@@ -71,7 +90,7 @@ func TestRuleTestsThatAreAsExpected(t *testing.T) {
 	}
 }
 
-func TestRuleTestsNameEachDifference(t *testing.T) {
+func TestEachDifferenceIsNamed(t *testing.T) {
 	got := ruleDifferences(t, `- name: wrong
   events:
     - {message: sda, sinks: [all], captures: [{sink: disks, name: disk, value: sdb}]}
@@ -82,17 +101,17 @@ func TestRuleTestsNameEachDifference(t *testing.T) {
   events:
     - {message: x, sinks: [all, disks]}
 `)
-	const want = `t.yaml:3:7: tests[0].events[0]: "wrong": sink disks: want 1 filtered, got 1 passed
-t.yaml:3:7: tests[0].events[0]: "wrong": sink disks: want "sdb" for captures.disk, got "sda"
-t.yaml:4:7: tests[0].events[1]: "wrong": sink all: want 3 filtered, got 3 passed
-t.yaml:4:7: tests[0].events[1]: "wrong": sink disks: want 1 passed, 2 suppressed by rate_limit, got 1 passed, 2 suppressed by dedup
-t.yaml:9:7: tests[2].events[0]: "too much": sink disks: want 1 passed, got 1 filtered`
+	const want = `t.yaml:3:7: tests[0].events[0]: "wrong": sink disks: expected 1 filtered, got 1 passed
+t.yaml:3:7: tests[0].events[0]: "wrong": sink disks: expected "sdb" for captures.disk, got "sda"
+t.yaml:4:7: tests[0].events[1]: "wrong": sink all: expected 3 filtered, got 3 passed
+t.yaml:4:7: tests[0].events[1]: "wrong": sink disks: expected 1 passed, 2 suppressed by rate_limit, got 1 passed, 2 suppressed by dedup
+t.yaml:9:7: tests[2].events[0]: "too much": sink disks: expected 1 passed, got 1 filtered`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("differences (-want +got):\n%s", diff)
 	}
 }
 
-func TestRuleTestsOfUnknownSinksAreFaults(t *testing.T) {
+func TestUnknownSinksAreFaults(t *testing.T) {
 	tests, err := config.ParseRuleTests("t.yaml", []byte(`- name: x
   events:
     - {sinks: [stdot], captures: [{sink: b, name: disk}], suppressed: [{sink: c, reason: dedup}]}
@@ -100,7 +119,8 @@ func TestRuleTestsOfUnknownSinksAreFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = TestRules(config.Default(), tests)
+	cfg := config.Default()
+	_, err = Run(cfg, tests, compiler(cfg))
 	const want = `t.yaml:3:16: tests[0].events[0].sinks[0]: the configuration has no sink "stdot"; did you mean "stdout"?
 t.yaml:3:42: tests[0].events[0].captures[0].sink: the configuration has no sink "b"; its sinks are stdout
 t.yaml:3:79: tests[0].events[0].suppressed[0].sink: the configuration has no sink "c"; its sinks are stdout`
@@ -112,8 +132,24 @@ t.yaml:3:79: tests[0].events[0].suppressed[0].sink: the configuration has no sin
 	}
 }
 
-// The configuration imports nothing of ours, so it has the list of its own.
-func TestRuleTestsKnowEveryReason(t *testing.T) {
+func TestFaultsOfRulesAreReportedWithThoseOfTheTests(t *testing.T) {
+	cfg, err := config.Parse("c.yaml", []byte("sinks: [{name: a, filter: '1 +', stdout: {}}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := config.ParseRuleTests("t.yaml", []byte("- {name: x, events: [{message: x, sinks: [b]}]}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Run(cfg, tests, compiler(cfg))
+	var faults config.Errors
+	if !errors.As(err, &faults) || len(faults) != 2 {
+		t.Errorf("error %v, want two faults", err)
+	}
+}
+
+// Package config has its own list of the reasons, because it does not import package match.
+func TestEveryReasonIsKnown(t *testing.T) {
 	for _, reason := range match.Reasons() {
 		if err := new(config.SuppressReason).UnmarshalText([]byte(reason)); err != nil {
 			t.Error(err)
