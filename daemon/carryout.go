@@ -62,8 +62,7 @@ func (d *Daemon) carryOut(ctx context.Context, p *plan, s *stage) *api.Reload {
 		d.web = p.web
 	}
 	d.mu.Unlock()
-	d.useOrigins()
-	d.lookAtHost()
+	d.origins.Configure(originConfig(&p.cfg.Event))
 	d.giveUp(given, p.pending)
 	if p.listens {
 		s.serve(p.web)

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,7 +20,6 @@ import (
 	"github.com/genltestd/genltestd/daemon/clock"
 	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/echo"
-	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/inbox"
 	"github.com/genltestd/genltestd/daemon/journal"
@@ -64,29 +62,26 @@ type Options struct {
 
 // A Daemon is one running genltestd.
 type Daemon struct {
-	log       *slog.Logger
-	repeats   *ratelog.Logger // of lines that may repeat
-	metrics   *metrics.Metrics
-	notifier  *systemd.Notifier
-	receiver  *receiver.Receiver
-	opts      Options
-	journal   *journal.Journal
-	inbox     *inbox.Inbox
-	boots     *origin.Boots
-	state     *stateFaults
-	clock     *clock.Clock
-	removals  *removals
-	renamed   atomic.Pointer[string]       // the host of the next event, when it is another
-	originsMu sync.Mutex                   // held to replace origins
-	origins   atomic.Pointer[origin.Table] // of events that are read from now on
-	decoder   *record.Decoder
-	echo      *echo.Loop
-	status    *statusReporter
-	pages     control.Pages
-	socket    *endpoint                  // of the operator's client
-	requests  chan request               // to reload
-	stopping  chan struct{}              // closed when no more are answered
-	leaving   map[string]<-chan struct{} // sinks that a reload has removed and that have not returned; its goroutine's
+	log      *slog.Logger
+	repeats  *ratelog.Logger // of lines that may repeat
+	metrics  *metrics.Metrics
+	notifier *systemd.Notifier
+	receiver *receiver.Receiver
+	opts     Options
+	journal  *journal.Journal
+	inbox    *inbox.Inbox
+	state    *stateFaults
+	clock    *clock.Clock
+	removals *removals
+	origins  *origin.Tracker
+	decoder  *record.Decoder
+	echo     *echo.Loop
+	status   *statusReporter
+	pages    control.Pages
+	socket   *endpoint                  // of the operator's client
+	requests chan request               // to reload
+	stopping chan struct{}              // closed when no more are answered
+	leaving  map[string]<-chan struct{} // sinks that a reload has removed and that have not returned; its goroutine's
 
 	journalPath string // as it was configured at the start
 
@@ -165,7 +160,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	d.status = newStatusReporter(d.statusLine, d.unsettled, func(line string) { d.notifier.Status("%s", line) })
 	// Before all that receiving does not need: from now on events wait in the socket.
 	d.receiver, err = receiver.New(receiver.Options{
-		Kernel: d.kernel(), Journal: hostJournal{d.journal, d.noteHost}, Inbox: d.inbox, FreshInbox: fresh,
+		Kernel: d.kernel(), Journal: hostJournal{d.journal, func() *origin.Tracker { return d.origins }}, Inbox: d.inbox, FreshInbox: fresh,
 		Metrics: d.metrics, BufferBytes: int(cfg.Receiver.Buffer), OnAppear: d.echo.Appeared, OnChange: d.status.look, Log: component(log, "receiver"),
 		Now: d.clock.Now, Age: d.clock.Age,
 	})
@@ -173,8 +168,8 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	undo.Push(d.receiver.Close)
-	d.openBoots()
-	d.decoder = &record.Decoder{JournalID: d.journal.ID(), OriginOf: func(seq uint64) (*event.Origin, string) { return d.origins.Load().Of(seq) }}
+	d.origins = d.openOrigins(&cfg.Event)
+	d.decoder = &record.Decoder{JournalID: d.journal.ID(), OriginOf: d.origins.Of}
 	compiler := newCompiler(cfg)
 	for i := range cfg.Sinks {
 		w, p, err := d.openSink(&cfg.Sinks[i], compiler)
@@ -252,7 +247,7 @@ func (d *Daemon) Run(parent context.Context) error {
 	serving.start(func(ctx context.Context) error { d.opts.reaper.Run(ctx); return nil })
 	serving.start(func(ctx context.Context) error { d.notifier.Watchdog(ctx, d.alive); return nil })
 	serving.start(func(ctx context.Context) error { d.maintainClock(ctx); return nil })
-	serving.start(func(ctx context.Context) error { d.followHost(ctx); return nil })
+	serving.start(func(ctx context.Context) error { d.origins.Run(ctx); return nil })
 	for _, w := range d.crew() {
 		delivering.start(w.run)
 	}

@@ -70,7 +70,8 @@ func TestEnvelopesPageShowsWhatIsWritten(t *testing.T) {
 
 // examples returns the events of docs/events.md, with the origin that the configuration adds.
 func examples(cfg *config.Config) []event.Event {
-	every := everyOrigin(&cfg.Event, &origin.Machine{})
+	added := originConfig(&cfg.Event)
+	every := event.Origin{Labels: added.SortedLabels()}
 	head := event.Event{
 		JournalID: "6a9155caa46c7dcc", Host: "web-1", Family: "genltest", Group: "mcgrp",
 		Origin: originOf(every),

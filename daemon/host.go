@@ -3,82 +3,50 @@
 package daemon
 
 import (
-	"cmp"
-	"context"
+	"log/slog"
+	"path/filepath"
 	"time"
 
+	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/metrics"
 )
 
-const (
-	// hostInterval is the interval between two looks at the machine's name.
-	hostInterval = time.Second
-	// unknownHost is the host of events while the machine has no name.
-	unknownHost = "localhost"
-)
-
-// hostName returns the host of events that are received now, empty when it cannot be read.
-func (d *Daemon) hostName() string {
-	if host := d.config().Event.Host; host != "" {
-		return host
-	}
-	name, err := d.opts.Host()
+// thisMachine returns the machine-id and the boot of this machine, as far as they can be read.
+func thisMachine(log *slog.Logger) *origin.Machine {
+	m, err := origin.ThisMachine()
 	if err != nil {
-		return ""
+		log.Warn("cannot read the machine-id or the boot: events may lack a part of their origin", "error", err)
 	}
-	return name
+	return &m
 }
 
-// followHost follows changes of the machine's name until the context ends.
-func (d *Daemon) followHost(ctx context.Context) {
-	tick := time.NewTicker(hostInterval)
-	defer tick.Stop()
-	for {
-		d.lookAtHost()
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
+// openOrigins must be called before the receiver runs.
+func (d *Daemon) openOrigins(cfg *config.Event) *origin.Tracker {
+	return origin.NewTracker(origin.TrackerOptions{
+		Options: origin.Options{
+			Files: d.opts.Files, Path: filepath.Join(d.opts.Dirs.State, origin.FileName), JournalID: d.journal.ID(),
+			OnDamage: func(err error) { d.state.damaged(metrics.FileBoots, err) },
+		},
+		Oldest: d.journal.Stats().First, Next: func() uint64 { return d.journal.Stats().Last + 1 },
+		Machine: d.opts.Machine, Hostname: d.opts.Host,
+		OnResult: func(err error) { d.state.set(metrics.FileBoots, err) }, Log: d.log,
+	}, originConfig(cfg))
 }
 
-// lookAtHost has the next event that is journaled, and those after it, show the present
-// host.
-func (d *Daemon) lookAtHost() {
-	if d.state.has(metrics.FileBoots) {
-		d.state.set(metrics.FileBoots, d.boots.Maintain())
-		d.useOrigins()
-	}
-	if host := cmp.Or(d.hostName(), d.boots.Host()); host != d.boots.Host() {
-		d.renamed.Store(&host)
-	}
+func originConfig(c *config.Event) origin.Config {
+	return origin.Config{Host: c.Host, MachineID: c.MachineID, BootID: c.BootID, KernelRelease: c.KernelRelease, Labels: c.Labels}
 }
 
-// noteHost stores a new host before an event is journaled that shows it, so that this event
-// never shows another one. While it cannot be stored, events show the host before.
-func (d *Daemon) noteHost() {
-	if d.renamed.Load() == nil {
-		return // without a write to memory that is shared
-	}
-	host := *d.renamed.Swap(nil)
-	err := d.boots.Note(d.journal.Stats().Last+1, host)
-	d.state.set(metrics.FileBoots, err)
-	if err == nil {
-		d.useOrigins()
-		d.log.Info("events show another host from now on", "host", host)
-	}
-}
-
-// A hostJournal calls note before each batch is journaled.
+// A hostJournal stores a new host before the first event that shows it is journaled.
 type hostJournal struct {
 	*journal.Journal
-	note func()
+	origins func() *origin.Tracker
 }
 
 // Append implements receiver.Journal.
 func (j hostJournal) Append(generation uint64, t time.Time, records [][]byte) error {
-	j.note()
+	j.origins().Apply()
 	return j.Journal.Append(generation, t, records)
 }

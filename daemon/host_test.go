@@ -73,11 +73,11 @@ func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
 	f := run("")
 	receive(f, "localhost")
 	name.Store("web-1")
-	f.lookAtHost() // as it does each second
+	f.origins.Look() // as it does each second
 	receive(f, "web-1")
 	receive(f, "web-1")
 	name.Store("") // cannot be read
-	f.lookAtHost()
+	f.origins.Look()
 	receive(f, "web-1")
 	if err := f.stop(); err != nil {
 		t.Fatal(err)
@@ -127,7 +127,7 @@ func TestAReloadChangesTheHostOfTheEventsToCome(t *testing.T) {
 	r.kernel.event("x")
 	eventually(t, "both are delivered", func() bool { return r.worker(t, "out").State().Delivered == 2 })
 	for seq, want := range map[uint64]string{1: "one", 2: "two"} {
-		if _, host := r.origins.Load().Of(seq); host != want {
+		if _, host := r.origins.Of(seq); host != want {
 			t.Errorf("event %d is of %q, want %q", seq, host, want)
 		}
 	}

@@ -63,13 +63,6 @@ func (d *Daemon) checkInbox() {
 	}
 }
 
-// has reports whether a file does not work at present.
-func (s *stateFaults) has(file string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.faults[file] != nil
-}
-
 // damaged reports a file whose content was damaged.
 func (s *stateFaults) damaged(file string, err error) {
 	s.metrics.StateDamaged.WithLabelValues(file).Inc()

@@ -10,7 +10,6 @@ import (
 	"github.com/genltestd/genltestd/daemon/envelope"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/match"
-	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
@@ -50,8 +49,9 @@ func checkEnvelope(e *config.Event, c *config.Sink) error {
 }
 
 func envelopeContext(e *config.Event, c *config.Sink) *envelope.Context {
+	added := originConfig(e)
 	return &envelope.Context{
-		Labels: everyOrigin(e, &origin.Machine{}).Labels, Captures: match.Captures(c.Extract),
+		Labels: added.SortedLabels(), Captures: match.Captures(c.Extract),
 		MachineID: e.MachineID, BootID: e.BootID, KernelRelease: e.KernelRelease,
 	}
 }
