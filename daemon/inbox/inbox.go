@@ -135,7 +135,8 @@ func (s *snapshot) valid() bool {
 func (s *snapshot) sum() uint32 {
 	const from = unsafe.Offsetof(snapshot{}.length)
 	whole := (*[unsafe.Sizeof(snapshot{})]byte)(unsafe.Pointer(s))
-	return crc32.Checksum(whole[from:unsafe.Offsetof(snapshot{}.data)+uintptr(min(s.length, SnapshotBytes))], crc32.MakeTable(crc32.Castagnoli))
+	end := unsafe.Offsetof(snapshot{}.data) + uintptr(min(s.length, SnapshotBytes))
+	return crc32.Checksum(whole[from:end], crc32.MakeTable(crc32.Castagnoli))
 }
 
 // Close unmaps the memory. Its content remains in the file.

@@ -81,9 +81,11 @@ func inspect(path string, size int) (before *header, discarded, err error) {
 	case h.magic == 0: // its creator was killed before it wrote the header
 		return nil, nil, nil
 	case h.version > version:
-		return nil, fmt.Errorf("it has version %d, and this program knows %d; the events of a batch in it are lost, their number is unknown", h.version, version), nil
+		return nil, fmt.Errorf("it has version %d, and this program knows %d; "+
+			"the events of a batch in it are lost, their number is unknown", h.version, version), nil
 	case h.size != int64(size) || bytes != int64(headerSize+size):
-		return h, fmt.Errorf("its batch has %d bytes, and this program uses %d; the events of a batch in it are lost, and counted by their numbers", h.size, size), nil
+		return h, fmt.Errorf("its batch has %d bytes, and this program uses %d; "+
+			"the events of a batch in it are lost, and counted by their numbers", h.size, size), nil
 	}
 	return nil, nil, nil
 }

@@ -220,7 +220,8 @@ func (l *location) moveIn() error {
 		l.log.Error("the directory of the journal was removed or replaced while the daemon runs", "directory", l.dir)
 	}
 	if err := l.fs.Mkdir(l.dir); err != nil {
-		return fmt.Errorf("%w, and cannot be recreated: %w; create it, so that the user of this process can write to it, or start the daemon again", errAway, err)
+		return fmt.Errorf("%w, and cannot be recreated: %w; "+
+			"create it, so that the user of this process can write to it, or start the daemon again", errAway, err)
 	}
 	e, err := layout.Examine(l.fs, l.dir, nil)
 	if err != nil {

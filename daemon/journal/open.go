@@ -41,7 +41,10 @@ func newJournal(dir string, opts Options) *Journal {
 	opts.setDefaults()
 	e := &env{dir: dir, fs: opts.FS, log: opts.Log, now: opts.Now, steady: opts.Steady, work: make(signal, 1)}
 	e.options.Store(&opts)
-	j := &Journal{env: e, cond: &condition{}, index: &index{}, readers: &readerSet{}, cursors: cursor.NewSet(), state: state.New(e.fs, e.path(layout.StateName))}
+	j := &Journal{
+		env: e, cond: &condition{}, index: &index{}, readers: &readerSet{},
+		cursors: cursor.NewSet(), state: state.New(e.fs, e.path(layout.StateName)),
+	}
 	j.repairs = &repairs{cond: j.cond, log: e.log}
 	j.damage = damage.New(e.fs, dir, e.log, j.repairs.later)
 	j.retention = &retention{env: e, cond: j.cond, state: j.state, cursors: j.cursors, damage: j.damage, index: j.index}
@@ -89,9 +92,11 @@ func (j *Journal) planRepairs(e *layout.Evidence, fresh, known bool) {
 	j.repairs.later("write "+j.path(layout.LockName), j.location.noteOwner)
 	if !known && !fresh {
 		j.damage.Add(func(c *damage.Counts) { c.Repairs++ })
-		j.log.Error("the journal's state is lost; numbers that may have been used are skipped", "file", j.state.Path(), "reason", layout.WhyLost(e.State, e.StateErr, e.BeforeOK))
+		j.log.Error("the journal's state is lost; numbers that may have been used are skipped",
+			"file", j.state.Path(), "reason", layout.WhyLost(e.State, e.StateErr, e.BeforeOK))
 	}
-	j.repairs.add(&repair{what: "reserve numbers in " + j.state.Path(), needed: true, do: func() error { return j.state.Start(known, j.firstState) }})
+	reserve := func() error { return j.state.Start(known, j.firstState) }
+	j.repairs.add(&repair{what: "reserve numbers in " + j.state.Path(), needed: true, do: reserve})
 	j.repairs.later("write the cursors", func() error { return j.cursors.Flush(false) })
 	for _, f := range e.Temps { // last: the repairs above may use these files
 		j.repairs.later("remove "+j.path(f.Name), func() error { return j.removeLeftover(f) })
@@ -164,7 +169,8 @@ func (r *recovery) takeSegments(e *layout.Evidence) {
 			r.damage.Unreadable(first, h.Err)
 		}
 		if f.Bytes > segment.MaxLen {
-			r.log.Error("a segment of the journal is too large; the rest of it is not read", "file", r.path(f.Name), "bytes", f.Bytes, "limit", int64(segment.MaxLen))
+			r.log.Error("a segment of the journal is too large; the rest of it is not read",
+				"file", r.path(f.Name), "bytes", f.Bytes, "limit", int64(segment.MaxLen))
 		}
 		r.index.segments = append(r.index.segments, &logSegment{
 			first: first, size: min(f.Bytes, segment.MaxLen), began: f.ModTime, used: f.ModTime.Add(fileTimeGrain),

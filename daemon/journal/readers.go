@@ -117,7 +117,8 @@ func (r *Reader) findPosition() error {
 		saved = cursor.Saved{} // begin with the oldest record: that repeats records, but does not lose any
 	}
 	if c.Take(&saved); saved.Err != nil {
-		return fmt.Errorf("read the cursor: %w; make %s readable for the user of this process, or remove it to begin with the oldest event", saved.Err, c.Path)
+		return fmt.Errorf("read the cursor: %w; make %s readable for the user of this process, "+
+			"or remove it to begin with the oldest event", saved.Err, c.Path)
 	}
 	if c.Broken() || c.Position().Next > r.j.index.next() {
 		r.j.damage.Add(func(c *damage.Counts) { c.Cursors++ })

@@ -226,7 +226,8 @@ func (r *recovery) settleCursor(c *cursor.Cursor, t tail, clean bool) {
 	case !c.Usable():
 	case at.Next > r.index.Next:
 		r.damage.Add(func(c *damage.Counts) { c.Cursors++ })
-		r.log.Error("a cursor is beyond the end; its reader begins again with the oldest record", "file", c.Path, "cursor", at.Next, "end", r.index.Next)
+		r.log.Error("a cursor is beyond the end; its reader begins again with the oldest record",
+			"file", c.Path, "cursor", at.Next, "end", r.index.Next)
 		c.Discard()
 	case !clean && !t.unsure && at.Next >= t.Next:
 		// All records were read, and they are before the cursor, so nothing is missing.

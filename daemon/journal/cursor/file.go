@@ -55,7 +55,8 @@ func CheckName(name string) error {
 		ok = ok && (c == '-' || c == '_' || c == '.' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z')
 	}
 	if !ok {
-		return fmt.Errorf("reader name %q: use 1 to %d letters, digits, '-', '_' or '.', and do not end it with %q", name, maxName, vfs.TempSuffix)
+		return fmt.Errorf("reader name %q: use 1 to %d letters, digits, '-', '_' or '.', and do not end it with %q",
+			name, maxName, vfs.TempSuffix)
 	}
 	return nil
 }

@@ -178,7 +178,8 @@ func (l *Log) keepCopy(first uint64, file vfs.File, off, length int64) {
 	l.mu.Unlock()
 	switch {
 	case !fits:
-		l.log.Warn("a damaged piece of the journal is not copied: the quarantine is full", "directory", l.path(QuarantineName), "most_bytes", MaxQuarantineBytes)
+		l.log.Warn("a damaged piece of the journal is not copied: the quarantine is full",
+			"directory", l.path(QuarantineName), "most_bytes", MaxQuarantineBytes)
 	case file == nil:
 		l.later("copy a damaged piece of "+l.segmentPath(first), func() error { return l.openAndCopy(first, off, length) })
 	default:

@@ -124,48 +124,57 @@ type witness struct {
 // not contain a journal, and may become one. Decide returns ErrForeign only if all files
 // were read.
 func (e *Evidence) Decide() (who segment.Identity, fresh bool, err error) {
-	found := map[segment.Identity]*witness{}
-	var order []segment.Identity // if two have the same number of files, the first is chosen: that of meta
-	hear := func(id segment.Identity, segments int) {
-		if found[id] == nil {
-			found[id] = &witness{}
-			order = append(order, id)
-		}
-		found[id].all++
-		found[id].segments += segments
-	}
-	if e.IDOK {
-		hear(e.ID, 0)
-	}
-	if e.BeforeOK {
-		hear(e.Before.Identity, 0)
-	}
-	for i := range e.Headers {
-		if e.Headers[i].OK {
-			hear(e.Headers[i].Identity, 1)
-		}
-	}
-	for id, w := range found {
-		w.all += e.cursorsOf(id.ID)
-	}
-	var best witness
-	for _, id := range order {
-		if w := *found[id]; w.all > best.all || w.all == best.all && w.segments > best.segments {
-			who, best = id, w
-		}
-	}
-	if best.all > 0 {
+	who, found := e.majority()
+	if found {
 		return who, false, nil
 	}
 	if err := e.unread(); err != nil {
 		return who, false, fmt.Errorf("cannot find out whose journal it is: %w", err)
 	}
 	if e.Meta || e.Foreign || len(e.Segments)+len(e.Cursors) > 0 {
-		return who, false, fmt.Errorf("%w: it contains files, but no file of a journal; give the journal an empty directory of its own", ErrForeign)
+		return who, false, fmt.Errorf("%w: it contains files, but no file of a journal; "+
+			"give the journal an empty directory of its own", ErrForeign)
 	}
 	return who, true, nil
 }
 
+// majority returns the identity that most files have. found means that at least one file
+// has an identity.
+func (e *Evidence) majority() (who segment.Identity, found bool) {
+	count := map[segment.Identity]*witness{}
+	var order []segment.Identity // if two have the same number of files, the first is chosen: that of meta
+	add := func(id segment.Identity, segments int) {
+		if count[id] == nil {
+			count[id] = &witness{}
+			order = append(order, id)
+		}
+		count[id].all++
+		count[id].segments += segments
+	}
+	if e.IDOK {
+		add(e.ID, 0)
+	}
+	if e.BeforeOK {
+		add(e.Before.Identity, 0)
+	}
+	for i := range e.Headers {
+		if e.Headers[i].OK {
+			add(e.Headers[i].Identity, 1)
+		}
+	}
+	for id, w := range count {
+		w.all += e.cursorsOf(id.ID)
+	}
+	var best witness
+	for _, id := range order {
+		if w := *count[id]; w.all > best.all || w.all == best.all && w.segments > best.segments {
+			who, best = id, w
+		}
+	}
+	return who, best.all > 0
+}
+
+// cursorsOf returns the number of cursors of the journal with that id.
 func (e *Evidence) cursorsOf(id uint64) (n int) {
 	for _, c := range e.Saved {
 		if _, ours := cursor.Parse(c.Value, id); c.OK && ours {

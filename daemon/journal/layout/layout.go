@@ -58,7 +58,8 @@ func ParseMeta(b []byte) (who segment.Identity, ok bool, err error) {
 		return segment.Identity{}, false, nil // the file is damaged
 	}
 	if format > segment.FormatVersion {
-		return segment.Identity{}, false, fmt.Errorf("%w: format %d, this program knows %d; install the version that wrote it, or give the journal another directory", ErrNewer, format, segment.FormatVersion)
+		return segment.Identity{}, false, fmt.Errorf("%w: format %d, this program knows %d; "+
+			"install the version that wrote it, or give the journal another directory", ErrNewer, format, segment.FormatVersion)
 	}
 	if _, err := fmt.Sscanf(string(line), metaLine, &format, &who.ID, &who.Mark); err != nil {
 		return segment.Identity{}, false, nil // the file is damaged

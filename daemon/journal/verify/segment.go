@@ -38,11 +38,18 @@ func (c *checker) checkSegment(info vfs.FileInfo, h *layout.Header, newest bool,
 	if size < info.Bytes {
 		c.problem(Problem{Path: path, Offset: size, Bytes: info.Bytes - size, What: "beyond the maximum size of a segment; not read"})
 	}
-	start := min(segment.HeaderLen, size)
 	if h.OK {
 		c.expect(path, 0, h.Index)
 	}
-	scan := segment.Scanner{Mark: c.who.Mark, Lenient: true}
+	scan := c.scanner(path, size, newest)
+	scan.Reset(file, min(segment.HeaderLen, size), size, first, end)
+	return c.checkFrames(scan, path, size, h, newest, visit)
+}
+
+// scanner returns a scanner that reports damage as problems. In the newest segment a
+// damaged end is an incomplete write.
+func (c *checker) scanner(path string, size int64, newest bool) *segment.Scanner {
+	scan := &segment.Scanner{Mark: c.who.Mark, Lenient: true}
 	scan.Damaged = func(off, length int64) {
 		p := Problem{Path: path, Offset: off, Bytes: length, What: "no valid batch"}
 		if err := scan.UnreadAfter(off); err != nil {
@@ -53,7 +60,13 @@ func (c *checker) checkSegment(info vfs.FileInfo, h *layout.Header, newest bool,
 		}
 		c.problem(p)
 	}
-	scan.Reset(file, start, size, first, end)
+	return scan
+}
+
+// checkFrames checks the frames of a segment. It returns the error of visit.
+func (c *checker) checkFrames(
+	scan *segment.Scanner, path string, size int64, h *layout.Header, newest bool, visit func(*segment.Frame) error,
+) error {
 	for frames := 0; ; frames++ {
 		f, err := scan.Next()
 		if err != nil {

@@ -143,7 +143,8 @@ func (c *checker) checkFiles(e *layout.Evidence) (s state.Value, ok bool) {
 	if e.IDErr != nil {
 		c.problem(Problem{Path: filepath.Join(c.dir, layout.MetaName), What: notRead(e.IDErr)})
 	} else if !e.IDOK || e.ID != c.who {
-		c.problem(Problem{Path: filepath.Join(c.dir, layout.MetaName), What: layout.WhyLost(e.Meta, nil, e.IDOK) + "; the next start rewrites it"})
+		what := layout.WhyLost(e.Meta, nil, e.IDOK) + "; the next start rewrites it"
+		c.problem(Problem{Path: filepath.Join(c.dir, layout.MetaName), What: what})
 	}
 	if s, ok = e.StateOf(c.who); !ok {
 		what := layout.WhyLost(e.State, nil, e.BeforeOK) + "; the next start resets it"
@@ -201,7 +202,8 @@ func (c *checker) checkStart(segments []vfs.FileInfo, s *state.Value) {
 		first, _ = segment.ParseName(segments[0].Name)
 	}
 	if s.Oldest > 0 && (first == 0 || first > s.Oldest) {
-		c.problem(Problem{Path: filepath.Join(c.dir, segment.Name(s.Oldest)), What: "missing, and perhaps segments after it: the journal has not removed it"})
+		path := filepath.Join(c.dir, segment.Name(s.Oldest))
+		c.problem(Problem{Path: path, What: "missing, and perhaps segments after it: the journal has not removed it"})
 	}
 }
 
