@@ -235,7 +235,8 @@ func (s *story) crash(t *testing.T, n int, policy Fsync, rng *rand.Rand) {
 	if m == len(after.Ops) && noted {
 		done.synced = max(done.synced, min(synced, done.taken))
 	}
-	s.check(t, fmt.Sprintf("killed at %d and at %d of the start", n, m-before), memfs.Killed(after.Ops, m, segment.Suffix, rng), done, policy, false)
+	what := fmt.Sprintf("killed at %d and at %d of the start", n, m-before)
+	s.check(t, what, memfs.Killed(after.Ops, m, segment.Suffix, rng), done, policy, false)
 	for i, fs := range memfs.PowerCuts(after.Ops, m, limit, rng) {
 		s.check(t, fmt.Sprintf("killed at %d, and power cut %d at %d of the start", n, i, m-before), fs, done, policy, true)
 	}

@@ -233,7 +233,9 @@ func segmentInjuries(m *memfs.FS) []injury {
 		{name: "first segment missing", injure: func(m *memfs.FS, s []string) { delete(m.Names, s[0]) }, lost: in(0)},
 		{name: "last segment missing", injure: func(m *memfs.FS, s []string) { delete(m.Names, last(s)) }, lost: in(len(s) - 1)},
 		{name: "segment empty", injure: func(m *memfs.FS, s []string) { m.Names[s[1]].Data = nil }, lost: in(1)},
-		{name: "segment shorter than its header", injure: func(m *memfs.FS, s []string) { m.Names[s[1]].Data = m.Names[s[1]].Data[:10] }, lost: in(1)},
+		{name: "segment shorter than its header", injure: func(m *memfs.FS, s []string) {
+			m.Names[s[1]].Data = m.Names[s[1]].Data[:10]
+		}, lost: in(1)},
 		{name: "last segment empty", injure: func(m *memfs.FS, s []string) { m.Names[last(s)].Data = nil }, lost: in(len(s) - 1)},
 		{name: "segment zeroed", injure: func(m *memfs.FS, s []string) { clear(m.Names[s[1]].Data) }, lost: in(1)},
 		{name: "segments swapped", injure: func(m *memfs.FS, s []string) {

@@ -31,7 +31,9 @@ func TestWhatIsNoFileIsAnErrorWithItsPath(t *testing.T) {
 		"symbolic link": func(path string) error { return os.Symlink("/dev/zero", path) },
 	}
 	for kind, make := range kinds {
-		for _, name := range []string{layout.MetaName, layout.StateName, layout.LockName, cursor.Prefix + "r", segment.Name(1), "meta.tmp", damage.QuarantineName} {
+		for _, name := range []string{
+			layout.MetaName, layout.StateName, layout.LockName, cursor.Prefix + "r", segment.Name(1), "meta.tmp", damage.QuarantineName,
+		} {
 			t.Run(kind+" "+name, func(t *testing.T) {
 				if name == damage.QuarantineName && kind == "directory" {
 					t.Skip("it is one")

@@ -59,7 +59,7 @@ func (j *Journal) LastGeneration() uint64 {
 	return j.index.generation
 }
 
-// Stats are the numbers of a journal at one time.
+// Stats are the numbers of a journal. Those up to Bytes are of the same moment.
 type Stats struct {
 	First  uint64 // lowest number that a record in the journal can have
 	Last   uint64 // highest number that was used, or skipped because it may have been used

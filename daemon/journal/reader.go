@@ -159,17 +159,17 @@ func (r *Reader) missing() uint64 {
 // were journaled. last is the last record that was skipped, for Commit.
 func (r *Reader) missingAtEnd() (last Record, skipped uint64) {
 	j := r.j
-	away, _, _ := j.cond.faults()
 	j.index.mu.Lock()
-	at := len(j.index.segments)
+	at, end := len(j.index.segments), j.index.Position
 	read := at == 0 || j.index.segments[at-1] == r.segment && r.scan.Off == r.segment.size
-	if !read || away != nil || r.Index == segment.UnknownIndex || r.Index >= j.index.Index {
-		j.index.mu.Unlock()
+	j.index.mu.Unlock()
+	// Ask after that whether the files are away: they are noted as away before the index
+	// forgets a segment.
+	if away, _, _ := j.cond.faults(); !read || away != nil || r.Index == segment.UnknownIndex || r.Index >= end.Index {
 		return Record{}, 0
 	}
-	skipped = j.index.Index - r.Index
-	r.Position = j.index.Position
-	j.index.mu.Unlock()
+	skipped = end.Index - r.Index
+	r.Position = end
 	j.damage.MissingRecords(r.Next, skipped)
 	return Record{Seq: r.Next - 1, Index: r.Index - 1}, skipped
 }

@@ -32,6 +32,7 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 	other, _ := patient(t, true)
 	within := "/j/" + segment.Name(5) // a number within the first segment
 	beyond := "/j/" + segment.Name(patientRecords+10)
+	repaired := func(d damage.Counts) bool { return d.Repairs == 1 }
 	stray := func(d damage.Counts) bool { return d.Strays == 1 && d.Repairs == 0 && d.Records == 0 }
 	copied := func(m *memfs.FS, to, from string) { m.Names[to] = &memfs.Node{Data: bytes.Clone(m.Names[from].Data)} }
 	foreign := func(m *memfs.FS, name, as string) {
@@ -49,13 +50,15 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 			m.Names[within].Data[40] ^= 1
 		}, nil, within},
 		{"directory within a segment", func(m *memfs.FS, _ []string) { m.Names[within] = &memfs.Node{Kind: vfs.KindDirectory} }, nil, within},
-		{"meta of another journal", func(m *memfs.FS, _ []string) { foreign(m, "/j/meta", "/j/meta") }, func(d damage.Counts) bool { return d.Repairs == 1 }, "/j/meta"},
-		{"state of another journal", func(m *memfs.FS, _ []string) { foreign(m, "/j/state", "/j/state") }, func(d damage.Counts) bool { return d.Repairs == 1 }, "/j/state"},
+		{"meta of another journal", func(m *memfs.FS, _ []string) { foreign(m, "/j/meta", "/j/meta") }, repaired, "/j/meta"},
+		{"state of another journal", func(m *memfs.FS, _ []string) { foreign(m, "/j/state", "/j/state") }, repaired, "/j/state"},
 		{"meta and state of another journal", func(m *memfs.FS, _ []string) {
 			foreign(m, "/j/meta", "/j/meta")
 			foreign(m, "/j/state", "/j/state")
 		}, func(d damage.Counts) bool { return d.Repairs == 2 }, "/j/meta"},
-		{"a file that was not complete", func(m *memfs.FS, _ []string) { m.Names["/j/cursor-r.tmp"] = &memfs.Node{Data: []byte("x")} }, nil, "cursor-r.tmp"},
+		{"a file that was not complete", func(m *memfs.FS, _ []string) {
+			m.Names["/j/cursor-r.tmp"] = &memfs.Node{Data: []byte("x")}
+		}, nil, "cursor-r.tmp"},
 	} {
 		for _, clean := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/clean=%v", c.name, clean), func(t *testing.T) {
