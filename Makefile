@@ -84,8 +84,7 @@ build: check-go ## build the daemon and its client into build/
 .PHONY: generate
 generate: check-go ## write anew what is made from the source: the configuration's schema, the manual pages
 	@mkdir -p build
-	$(GO) run ./packaging/schema >build/schema.json
-	mv build/schema.json config/schema.json
+	$(GO) run ./packaging/schema config
 	$(GO) run ./packaging/man packaging/man
 
 .PHONY: kmod

@@ -10,6 +10,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/sink/file"
+	"github.com/genltestd/genltestd/daemon/sink/stdout"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 var ignoreSource = cmpopts.IgnoreUnexported(Config{})
@@ -18,52 +23,40 @@ var ignoreSource = cmpopts.IgnoreUnexported(Config{})
 func TestDefault(t *testing.T) {
 	want := &Config{
 		Receiver: Receiver{Buffer: 64 << 20},
-		Echo:     Echo{Interval: Duration(30 * time.Second), Timeout: Duration(5 * time.Second)},
-		Journal:  Journal{MaxBytes: 1 << 30, Fsync: JournalFsyncInterval, SyncInterval: Duration(100 * time.Millisecond), KeepRemovedSinks: Duration(24 * time.Hour)},
+		Echo:     Echo{Interval: value.Duration(30 * time.Second), Timeout: value.Duration(5 * time.Second)},
+		Journal:  Journal{MaxBytes: 1 << 30, Fsync: FsyncInterval, SyncInterval: value.Duration(100 * time.Millisecond), KeepRemovedSinks: value.Duration(24 * time.Hour)},
 		HTTP:     HTTP{Listen: "127.0.0.1:9941"},
 		Log:      Log{Level: LogLevel(slog.LevelInfo)},
-		Shutdown: Shutdown{Drain: Duration(5 * time.Second)},
+		Shutdown: Shutdown{Drain: value.Duration(5 * time.Second)},
 		Sinks: []Sink{{
 			Name:           "stdout",
 			Start:          StartOldest,
 			Sample:         1,
 			Dedup:          Dedup{Key: "message"},
-			RateLimit:      RateLimit{Per: Duration(time.Second)},
+			RateLimit:      RateLimit{Per: value.Duration(time.Second)},
 			BatchEvents:    256,
 			BatchBytes:     1 << 20,
-			BatchWait:      Duration(50 * time.Millisecond),
+			BatchWait:      value.Duration(50 * time.Millisecond),
 			Workers:        1,
-			AttemptTimeout: Duration(10 * time.Second),
-			RetryMin:       Duration(100 * time.Millisecond),
-			RetryMax:       Duration(30 * time.Second),
+			AttemptTimeout: value.Duration(10 * time.Second),
+			RetryMin:       value.Duration(100 * time.Millisecond),
+			RetryMax:       value.Duration(30 * time.Second),
 			Overflow:       OverflowDrop,
-			DeadLetters:    DeadLetters{MaxBytes: 64 << 20, MaxAge: Duration(720 * time.Hour)},
+			DeadLetters:    DeadLetters{MaxBytes: 64 << 20, MaxAge: value.Duration(720 * time.Hour)},
 			Envelope:       EnvelopeAuto,
 			CloudEvents:    CloudEvents{Type: "com.github.genltestd", Mode: CloudEventsStructured},
 			RFC5424:        RFC5424{Facility: "daemon", Severity: "info", AppName: "genltestd"},
-			Stdout:         &Stdout{},
+			Kind:           "stdout", Config: &stdout.Config{},
 		}},
 	}
-	if diff := cmp.Diff(want, Default(), ignoreSource); diff != "" {
+	if diff := cmp.Diff(want, Default(sinks.Kinds()), ignoreSource); diff != "" {
 		t.Errorf("Default (-want +got):\n%s", diff)
 	}
-	if got := Default().Log.Level.Level(); got != slog.LevelInfo {
+	if got := Default(sinks.Kinds()).Log.Level.Level(); got != slog.LevelInfo {
 		t.Errorf("got level %v, want info", got)
 	}
-	if err := Default().Validate(); err != nil {
+	if err := Default(sinks.Kinds()).Validate(); err != nil {
 		t.Errorf("Default is not valid: %v", err)
-	}
-}
-
-func TestSinkKind(t *testing.T) {
-	for want, s := range map[string]Sink{
-		"":       {},
-		"stdout": {Stdout: &Stdout{}},
-		"file":   {File: &File{}},
-	} {
-		if got := s.Kind(); got != want {
-			t.Errorf("got kind %q, want %q", got, want)
-		}
 	}
 }
 
@@ -78,9 +71,8 @@ func TestValidate(t *testing.T) {
 		{"size", func(c *Config) { c.Journal.MaxBytes = -1 }, []string{"journal.max_bytes: ", "-1"}},
 		{"level", func(c *Config) { c.Log.Level = 3 }, []string{"log.level: ", "not a log level"}},
 		{"no sinks", func(c *Config) { c.Sinks = nil }, []string{"sinks: is empty"}},
-		{"no kind", func(c *Config) { c.Sinks[0].Stdout = nil }, []string{"sinks[0]: has no kind"}},
-		{"two kinds", func(c *Config) { c.Sinks[0].File = fileSink("", "/x").File }, []string{`sinks[0].file: is a second kind beside "stdout"; make`}},
-		{"no fields", func(c *Config) { c.Sinks[0] = Sink{File: &File{}} }, []string{
+		{"no kind", func(c *Config) { c.Sinks[0].Config = nil }, []string{"sinks[0]: has no kind"}},
+		{"no fields", func(c *Config) { c.Sinks[0] = Sink{Kind: "file", Config: &file.Config{}} }, []string{
 			"sinks[0].name: is missing",
 			"sinks[0].batch_events: 0 is out of range",
 			"sinks[0].retry_max: 0s is out of range",
@@ -91,7 +83,7 @@ func TestValidate(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := Default()
+			c := Default(sinks.Kinds())
 			tt.change(c)
 			err := c.Validate()
 			if (err != nil) != (tt.want != nil) {

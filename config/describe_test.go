@@ -3,15 +3,18 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"gopkg.in/yaml.v3"
+
+	"github.com/genltestd/genltestd/config/schema"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 func TestEveryKeyIsDescribed(t *testing.T) {
-	for _, k := range Describe() {
+	for _, k := range Describe(sinks.Kinds()) {
 		switch {
 		case k.Comment == "":
 			t.Errorf("%s: no comment in the reference", k.Path)
@@ -30,14 +33,16 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 }
 
 func TestExamplesLoad(t *testing.T) {
-	if _, err := Parse("examples.yaml", Examples()); err != nil {
-		t.Error(err)
+	for i, text := range Examples(sinks.Kinds()) {
+		if _, err := Parse(fmt.Sprintf("examples %d", i), text, sinks.Kinds()); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
 func TestDescribe(t *testing.T) {
 	comment := "true or false: the id and the kernel's release of the boot in which the event was received, whenever it is delivered."
-	want := map[string]Key{
+	want := map[string]schema.Key{
 		"receiver": {Type: "mapping", Example: "{buffer: 128MiB}", Comment: "The socket that receives the events."},
 		"receiver.buffer": {
 			Type: "size", Unit: "bytes, kB, MB, GB, KiB, MiB, GiB", Default: "64MiB", Min: "4KiB", Max: "1GiB", Example: "128MiB",
@@ -62,28 +67,28 @@ func TestDescribe(t *testing.T) {
 			Comment: "Of how many events it gets one. A number from 1 to 1000000000.",
 		},
 		"sinks[].file": {
-			Kind: "file", Type: "mapping", Comment: "Appends to a file, one event a line.",
+			Variant: "file", Type: "mapping", Comment: "Appends to a file, one event a line.",
 			Example: "{path: /var/log/genltestd/events.jsonl, mode: 0600, fsync: never, rotate: {max_bytes: 100MiB, max_age: 24h, compress: none, keep_files: 30, keep_bytes: 10GiB, keep_age: 720h}}",
 		},
 		"sinks[].file.mode": {
-			Kind: "file", Type: "file mode", Unit: "octal digits", Default: "0640", Example: "0600",
+			Variant: "file", Type: "file mode", Unit: "octal digits", Default: "0640", Example: "0600",
 			Comment: "What a new file is created with: octal digits, less the umask.",
 		},
 		"sinks[].webhook.headers[].value": {
-			Kind: "webhook", Type: "secret", Required: true, Example: "{file: /etc/genltestd/api-key}",
+			Variant: "webhook", Type: "secret", Required: true, Example: "{file: /etc/genltestd/api-key}",
 			Comment: "Required: a name, and a value that is a secret.",
 		},
 		"sinks[].webhook.signing_secrets": {
-			Kind: "webhook", Type: "list of secrets", Default: "[]", Example: "[{credential: hook-signing}]",
+			Variant: "webhook", Type: "list of secrets", Default: "[]", Example: "[{credential: hook-signing}]",
 			Comment: "Signs each request as Standard Webhooks has it, with each of these secrets, which begin with whsec_. Not together with compression.",
 		},
 		"sinks[].syslog.tls.ca": {
-			Kind: "syslog", Type: "file", Default: `""`, Example: "/etc/genltestd/ca.pem",
+			Variant: "syslog", Type: "file", Default: `""`, Example: "/etc/genltestd/ca.pem",
 			Comment: "For tls://, PEM files by absolute paths or as {credential: NAME}: certificates to trust in place of the system's, a certificate to show to the server with its key, and the name to expect in the server's in place of the host.",
 		},
 	}
-	got := make(map[string]Key)
-	for _, k := range Describe() {
+	got := make(map[string]schema.Key)
+	for _, k := range Describe(sinks.Kinds()) {
 		if w, ok := want[k.Path]; ok {
 			got[k.Path] = k
 			w.Path = k.Path
@@ -97,16 +102,15 @@ func TestDescribe(t *testing.T) {
 
 // The reference is the default, so both must write each default alike.
 func TestDescribedDefaultsAreThoseOfTheReference(t *testing.T) {
-	values := make(map[string]*yaml.Node)
-	collectValues(mustParse(reference), "", values)
+	values := source(sinks.Kinds()).Defaults()
 	n := 0
-	for _, k := range Describe() {
-		value := values[k.Path]
-		if value == nil || k.Default == "" || k.Path == "sinks" {
+	for _, k := range Describe(sinks.Kinds()) {
+		got, ok := values[k.Path]
+		if !ok || k.Default == "" || k.Path == "sinks" {
 			continue
 		}
 		n++
-		if got := oneLine(value); got != k.Default {
+		if got != k.Default {
 			t.Errorf("%s: the reference has %s, the description %s", k.Path, got, k.Default)
 		}
 	}
@@ -116,15 +120,15 @@ func TestDescribedDefaultsAreThoseOfTheReference(t *testing.T) {
 }
 
 func TestTheDescribedDefaultOfSinksIsTheDefault(t *testing.T) {
-	for _, k := range Describe() {
+	for _, k := range Describe(sinks.Kinds()) {
 		if k.Path != "sinks" {
 			continue
 		}
-		got, err := Parse("sinks", []byte("sinks: "+k.Default))
+		got, err := Parse("sinks", []byte("sinks: "+k.Default), sinks.Kinds())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(Default(), got, ignoreSource); diff != "" {
+		if diff := cmp.Diff(Default(sinks.Kinds()), got, ignoreSource); diff != "" {
 			t.Errorf("config (-want +got):\n%s", diff)
 		}
 		return

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // Each directory has a main file or none, drop-ins, and in the file "want" what comes
@@ -19,7 +21,7 @@ func TestLoadSeveralFiles(t *testing.T) {
 	for _, dir := range glob(t, "testdata/dirs/*", 28) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Chdir(dir)
-			got := outcome(LoadOptional("genltestd.yaml"))
+			got := outcome(LoadOptional("genltestd.yaml", sinks.Kinds()))
 			if *update {
 				if err := os.WriteFile("want", []byte(got), 0o644); err != nil {
 					t.Fatal(err)
@@ -49,7 +51,7 @@ func outcome(c *Config, err error) string {
 // What is printed is one file, whatever it was read from.
 func TestPrintSeveralFiles(t *testing.T) {
 	t.Chdir("testdata/dirs/order")
-	c, err := Load("genltestd.yaml")
+	c, err := Load("genltestd.yaml", sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +66,7 @@ func TestWarnsOfTheFileWithTheSecret(t *testing.T) {
 	}
 	files(t, map[string]string{"g.yaml": hook("a"), "g.d/b.yaml": hook("b"), "g.d/c.yaml": hook("c")})
 	warnings := func() []string {
-		c, err := Load("g.yaml")
+		c, err := Load("g.yaml", sinks.Kinds())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +91,7 @@ func TestWarnsOfTheFileWithTheSecret(t *testing.T) {
 // place in its file.
 func TestFaultNamesTheFile(t *testing.T) {
 	t.Chdir("testdata/dirs/order")
-	c, err := Load("genltestd.yaml")
+	c, err := Load("genltestd.yaml", sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

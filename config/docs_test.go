@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
@@ -20,35 +22,42 @@ var withoutConfiguration = []string{"README.md", "benchmarks.md", "genltestctl.m
 // example of that kind.
 func TestDocumentationsConfigurationsLoad(t *testing.T) {
 	kinds := make(map[string]bool)
-	pages := append(glob(t, "../docs/sinks/*.md", len(sinkKinds())), glob(t, "../docs/*.md", len(withoutConfiguration)+1)...)
+	pages := append(glob(t, "../docs/sinks/*.md", len(kindNames())), glob(t, "../docs/*.md", len(withoutConfiguration)+1)...)
 	for _, page := range append(pages, "../README.md") {
 		blocks := yamlBlock.FindAllStringSubmatch(string(readTestFile(t, page)), -1)
 		if len(blocks) == 0 && !slices.Contains(withoutConfiguration, strings.TrimPrefix(page, "../docs/")) {
 			t.Errorf("%s has no configuration", page)
 		}
 		for _, block := range blocks {
-			c, err := Parse(page, []byte(block[1]))
+			c, err := Parse(page, []byte(block[1]), sinks.Kinds())
 			if err != nil {
 				t.Errorf("%v\nin\n%s", err, block[1])
 				continue
 			}
 			for _, s := range c.Sinks {
-				if strings.TrimSuffix(filepath.Base(page), ".md") == s.Kind() {
-					kinds[s.Kind()] = true
+				if strings.TrimSuffix(filepath.Base(page), ".md") == s.Kind {
+					kinds[s.Kind] = true
 				}
 			}
 		}
 	}
-	for _, kind := range sinkKinds() {
+	for _, kind := range kindNames() {
 		if !kinds[kind] {
 			t.Errorf("docs/sinks/%s.md has no configuration of that kind", kind)
 		}
 	}
 	if readme, err := os.ReadFile("../README.md"); err == nil {
-		for _, kind := range sinkKinds() {
+		for _, kind := range kindNames() {
 			if !strings.Contains(string(readme), "docs/sinks/"+kind+".md") {
 				t.Errorf("README.md has no link to docs/sinks/%s.md", kind)
 			}
 		}
 	}
+}
+
+func kindNames() (names []string) {
+	for _, kind := range sinks.Kinds() {
+		names = append(names, kind.Name)
+	}
+	return names
 }

@@ -5,50 +5,43 @@ package config
 import (
 	"fmt"
 	"mime"
-	"net/textproto"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// Envelope says in what form a sink gets events.
-type Envelope string
-
+// The words of Sink.Envelope.
 const (
-	// EnvelopeAuto is what suits the kind of the sink; see Sink.Form.
-	EnvelopeAuto Envelope = "auto"
+	// EnvelopeAuto is the default of the kind of sink; see Sink.Form.
+	EnvelopeAuto = "auto"
 	// EnvelopeJSON is one JSON object.
-	EnvelopeJSON Envelope = "json"
+	EnvelopeJSON = "json"
 	// EnvelopeRaw is the bytes of the text.
-	EnvelopeRaw Envelope = "raw"
+	EnvelopeRaw = "raw"
 	// EnvelopeCloudEvents is a CloudEvent.
-	EnvelopeCloudEvents Envelope = "cloudevents"
+	EnvelopeCloudEvents = "cloudevents"
 	// EnvelopeRFC5424 is a syslog message.
-	EnvelopeRFC5424 Envelope = "rfc5424"
-	// EnvelopeTemplate is what the sink's template makes of it.
-	EnvelopeTemplate Envelope = "template"
+	EnvelopeRFC5424 = "rfc5424"
+	// EnvelopeTemplate is the output of the sink's template.
+	EnvelopeTemplate = "template"
 	// EnvelopeLogfmt is key=value pairs.
-	EnvelopeLogfmt Envelope = "logfmt"
+	EnvelopeLogfmt = "logfmt"
 )
 
-// UnmarshalText refuses what is none of the constants.
-func (e *Envelope) UnmarshalText(text []byte) error {
-	return oneOf(e, text, EnvelopeAuto, EnvelopeJSON, EnvelopeRaw, EnvelopeCloudEvents, EnvelopeRFC5424, EnvelopeTemplate, EnvelopeLogfmt)
-}
-
-// MarshalText is the inverse of UnmarshalText.
-func (e Envelope) MarshalText() ([]byte, error) { return []byte(e), nil }
-
-// Form is the envelope that events get: EnvelopeRFC5424 for a syslog server and
-// EnvelopeJSON for all others, if the file does not say.
-func (k *Sink) Form() Envelope {
-	switch {
-	case k.Envelope != EnvelopeAuto:
+// Form returns the envelope of the events: that of the file, or the default of the kind,
+// which is EnvelopeJSON for most kinds.
+func (k *Sink) Form() string {
+	if k.Envelope != EnvelopeAuto {
 		return k.Envelope
-	case k.Syslog != nil:
-		return EnvelopeRFC5424
+	}
+	if e, ok := k.Config.(sink.Enveloper); ok {
+		return e.DefaultEnvelope()
 	}
 	return EnvelopeJSON
 }
@@ -57,150 +50,117 @@ func (k *Sink) Form() Envelope {
 type CloudEvents struct {
 	// Source is a URI reference; empty means /genltestd/HOST/genltest/mcgrp.
 	Source string `yaml:"source" default:""`
-	// Type is what the types of all events begin with.
+	// Type is the beginning of the types of all events.
 	Type string `yaml:"type" default:"com.github.genltestd"`
-	// Mode says where the attributes stand.
-	Mode CloudEventsMode `yaml:"mode" default:"structured"`
+	// Mode is the place of the attributes.
+	Mode string `yaml:"mode" default:"structured" oneof:"structured binary"`
 }
 
-// CloudEventsMode says where the attributes of a CloudEvent stand.
-type CloudEventsMode string
-
+// The words of CloudEvents.Mode.
 const (
-	// CloudEventsStructured has them in the body.
-	CloudEventsStructured CloudEventsMode = "structured"
-	// CloudEventsBinary has them beside it, as the transport does.
-	CloudEventsBinary CloudEventsMode = "binary"
+	// CloudEventsStructured has the attributes in the body.
+	CloudEventsStructured = "structured"
+	// CloudEventsBinary has them beside the body, such as in the headers.
+	CloudEventsBinary = "binary"
 )
-
-// UnmarshalText refuses what is none of the constants.
-func (m *CloudEventsMode) UnmarshalText(text []byte) error {
-	return oneOf(m, text, CloudEventsStructured, CloudEventsBinary)
-}
-
-// MarshalText is the inverse of UnmarshalText.
-func (m CloudEventsMode) MarshalText() ([]byte, error) { return []byte(m), nil }
 
 // RFC5424 is about EnvelopeRFC5424.
 type RFC5424 struct {
-	Facility Facility `yaml:"facility" default:"daemon"`
-	// Severity is that of an event; what is lost or suppressed is at least a
-	// warning.
-	Severity Severity `yaml:"severity" default:"info"`
-	AppName  string   `yaml:"app_name" default:"genltestd"`
+	Facility string `yaml:"facility" default:"daemon" oneof:"kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp audit alert clock local0 local1 local2 local3 local4 local5 local6 local7"`
+	// Severity is that of an event; a gap or a summary is at least a warning.
+	Severity string `yaml:"severity" default:"info" oneof:"emerg alert crit err warning notice info debug"`
+	AppName  string `yaml:"app_name" default:"genltestd"`
 }
 
-// Facility is one of syslog's, by the name that it has in rsyslog.conf.
-type Facility string
-
-// In the order of the RFC's numbers.
-var facilities = []Facility{
-	"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "ntp", "audit", "alert", "clock",
-	"local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+// Numbers returns the numbers of RFC 5424 for the facility and the severity: each list of
+// words is in the order of these numbers.
+func (f *RFC5424) Numbers() (facility, severity int) {
+	return wordIndex(f, "Facility", f.Facility), wordIndex(f, "Severity", f.Severity)
 }
 
-// UnmarshalText refuses what is no facility.
-func (f *Facility) UnmarshalText(text []byte) error { return oneOf(f, text, facilities...) }
+// wordIndex returns the position of a word in the list of a field.
+func wordIndex(f *RFC5424, field, word string) int {
+	declared, _ := reflect.TypeOf(f).Elem().FieldByName(field)
+	return slices.Index(strict.Words(declared.Type, declared.Tag), word)
+}
 
-// MarshalText is the inverse of UnmarshalText.
-func (f Facility) MarshalText() ([]byte, error) { return []byte(f), nil }
-
-// Number is the RFC's.
-func (f Facility) Number() int { return slices.Index(facilities, f) }
-
-// Severity is one of syslog's.
-type Severity string
-
-// In the order of the RFC's numbers.
-var severities = []Severity{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}
-
-// UnmarshalText refuses what is no severity.
-func (v *Severity) UnmarshalText(text []byte) error { return oneOf(v, text, severities...) }
-
-// MarshalText is the inverse of UnmarshalText.
-func (v Severity) MarshalText() ([]byte, error) { return []byte(v), nil }
-
-// Number is the RFC's.
-func (v Severity) Number() int { return slices.Index(severities, v) }
-
-// maxTemplate is far more than anybody writes by hand.
+// maxTemplate is far more than a person writes by hand.
 const maxTemplate = 64 << 10
 
-// checkEnvelope wants the keys of the envelope that the sink has, and no others.
-func (k *Sink) checkEnvelope(s section) {
-	if !s.read("envelope", "template", "content_type", "cloudevents", "rfc5424") {
+// checkEnvelope rejects keys that the envelope of the sink does not use, and invalid values of
+// those that it uses.
+func (k *Sink) checkEnvelope(s strict.Section) {
+	if !s.Read("envelope", "template", "content_type", "cloudevents", "rfc5424") {
 		return
 	}
-	if k.Journald != nil {
+	if k.hasOwnFields() {
 		if k.Envelope != EnvelopeAuto {
-			s.errorf("envelope", "has no effect with kind journald, whose entries have fields of their own; leave it out")
+			s.Errorf("envelope", "has no effect %s", k.withOwnFields())
 		}
 		return
 	}
 	isTemplate := k.Form() == EnvelopeTemplate
 	switch {
 	case isTemplate && k.Template == "":
-		s.errorf("template", "is missing, which envelope: template needs; give one, such as %q", "{{.Host}}: {{.Text}}")
+		s.Errorf("template", "is missing, which envelope: template needs; give one, such as %q", "{{.Host}}: {{.Text}}")
 	case !isTemplate && k.Template != "":
-		s.errorf("template", "has no effect %s", withoutEnvelope(k.Form(), EnvelopeTemplate))
+		s.Errorf("template", "has no effect %s", withoutEnvelope(k.Form(), EnvelopeTemplate))
 	case len(k.Template) > maxTemplate:
-		s.errorf("template", "has %d bytes; write at most %d", len(k.Template), maxTemplate)
+		s.Errorf("template", "has %d bytes; write at most %d", len(k.Template), maxTemplate)
 	}
 	switch {
 	case k.ContentType == "":
 	case !isTemplate && k.Form() != EnvelopeRaw:
-		s.errorf("content_type", "has no effect with envelope: %s; leave it out", k.Form())
+		s.Errorf("content_type", "has no effect with envelope: %s; leave it out", k.Form())
 	case !isMediaType(k.ContentType):
-		s.errorf("content_type", "%s is no media type; write one like text/plain or application/json", quote(k.ContentType))
+		s.Errorf("content_type", "%s is not a media type; write one like text/plain or application/json", strict.Quote(k.ContentType))
 	}
 	k.checkAttributes(s)
-	if k.CloudEvents.Mode == CloudEventsBinary && k.Kind() != "" && !hasAttributes(k.Kind()) {
-		s.errorf("cloudevents.mode", "a sink of kind %q has no place for attributes beside the event; write structured", k.Kind())
+}
+
+// checkAttributes rejects attributes beside the event if the kind has no place for them, and
+// keys of the kind that they replace.
+func (k *Sink) checkAttributes(s strict.Section) {
+	holder, ok := k.Config.(sink.AttributeHolder)
+	switch {
+	case k.Config == nil || k.CloudEvents.Mode != CloudEventsBinary:
+	case !ok:
+		s.Errorf("cloudevents.mode", "a sink of kind %q has no place for attributes beside the event; write structured", k.Kind)
+	case k.Form() == EnvelopeCloudEvents:
+		holder.CheckAttributes(s.Within(k.Kind))
 	}
 }
 
-// checkAttributes rejects headers that the attributes of a CloudEvent replace.
-func (k *Sink) checkAttributes(s section) {
-	if k.Webhook == nil || k.Form() != EnvelopeCloudEvents || k.CloudEvents.Mode != CloudEventsBinary {
-		return
-	}
-	for i, h := range k.Webhook.Headers {
-		if name := textproto.CanonicalMIMEHeaderKey(h.Name); strings.HasPrefix(name, "Ce-") {
-			s.errorf(fmt.Sprintf("webhook.headers[%d].name", i), "%s is written by cloudevents.mode: binary; leave one of them out", name)
-		}
-	}
+// hasOwnFields reports whether the kind writes fields of its own in place of an envelope.
+func (k *Sink) hasOwnFields() bool {
+	w, ok := k.Config.(sink.FieldWriter)
+	return ok && w.HasOwnFields()
 }
 
-var _ conditional = (*Sink)(nil)
+func (k *Sink) withOwnFields() string {
+	return fmt.Sprintf("with kind %s, whose entries have fields of their own; leave it out", k.Kind)
+}
 
-// ineffective is about the keys of the envelopes that the sink does not have.
-func (k *Sink) ineffective() (all []ineffective) {
-	if k.Journald != nil {
+// Ineffective implements strict.Conditional: it returns the keys of the envelopes that the
+// sink does not use.
+func (k *Sink) Ineffective() (all []strict.Ineffective) {
+	beside := []string{"envelope"}
+	if k.hasOwnFields() {
 		for _, key := range []string{"template", "content_type", "cloudevents", "rfc5424"} {
-			all = append(all, ineffective{key, "with kind journald, whose entries have fields of their own; leave it out", []string{"envelope"}})
+			all = append(all, strict.Ineffective{Key: key, Why: k.withOwnFields(), Beside: beside})
 		}
 		return all
 	}
-	for key, of := range map[string]Envelope{"cloudevents": EnvelopeCloudEvents, "rfc5424": EnvelopeRFC5424} {
+	for key, of := range map[string]string{"cloudevents": EnvelopeCloudEvents, "rfc5424": EnvelopeRFC5424} {
 		if k.Form() != of {
-			all = append(all, ineffective{key, withoutEnvelope(k.Form(), of), []string{"envelope"}})
+			all = append(all, strict.Ineffective{Key: key, Why: withoutEnvelope(k.Form(), of), Beside: beside})
 		}
 	}
 	return all
 }
 
-func withoutEnvelope(is, wants Envelope) string {
-	return fmt.Sprintf("with envelope: %s; write envelope: %s, or leave it out", is, wants)
-}
-
-// hasAttributes says whether a kind has a place for attributes: headers,
-// properties.
-func hasAttributes(kind string) bool {
-	switch kind {
-	case "webhook":
-		return true
-	}
-	return false
+func withoutEnvelope(is, needed string) string {
+	return fmt.Sprintf("with envelope: %s; write envelope: %s, or leave it out", is, needed)
 }
 
 func isMediaType(text string) bool {
@@ -217,23 +177,25 @@ var (
 	eventType     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9][A-Za-z0-9_-]*)*$`)
 )
 
-// maxAttribute bounds what each event carries.
+// maxAttribute limits the attributes that each event contains.
 const maxAttribute = 200
 
-func (c *CloudEvents) check(s section) {
+// Check implements strict.Checker.
+func (c *CloudEvents) Check(s strict.Section) {
 	if _, err := url.Parse(c.Source); err != nil || !uriCharacters.MatchString(c.Source) || len(c.Source) > maxAttribute {
-		s.errorf("source", "%s is no URI reference of at most %d characters; write one like /site/berlin or urn:example:berlin", quote(c.Source), maxAttribute)
+		s.Errorf("source", "%s is not a URI reference of at most %d characters; write one like /site/berlin or urn:example:berlin", strict.Quote(c.Source), maxAttribute)
 	}
 	if !eventType.MatchString(c.Type) || len(c.Type) > maxAttribute {
-		s.errorf("type", "%s does not do as a type; write words with dots between, like com.example.kernel", quote(c.Type))
+		s.Errorf("type", "%s is not a valid type; write words with dots between, like com.example.kernel", strict.Quote(c.Type))
 	}
 }
 
-// maxAppName is the RFC's.
+// maxAppName is the limit of RFC 5424.
 const maxAppName = 48
 
-func (f *RFC5424) check(s section) {
+// Check implements strict.Checker.
+func (f *RFC5424) Check(s strict.Section) {
 	if f.AppName == "" || len(f.AppName) > maxAppName || !isPrintableASCII(f.AppName) || strings.Contains(f.AppName, " ") {
-		s.errorf("app_name", "%s does not do as a name; write 1 to %d printable ASCII characters without a space", quote(f.AppName), maxAppName)
+		s.Errorf("app_name", "%s is not a valid name; write 1 to %d printable ASCII characters without a space", strict.Quote(f.AppName), maxAppName)
 	}
 }

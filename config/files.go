@@ -14,11 +14,13 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/config/value"
 )
 
 // What the files of one configuration may be: far more than anybody writes by hand.
 const (
-	maxFile    = 1 << 20 // bytes
 	maxTotal   = 4 << 20 // bytes, of all
 	maxDropIns = 256
 )
@@ -56,7 +58,7 @@ func readInputs(path string) []input {
 			in = readInput(in.name)
 		}
 		if total += len(in.text); total > maxTotal {
-			return append(inputs, input{name: in.name, err: fmt.Errorf("with this file all together are larger than %v", Size(maxTotal))})
+			return append(inputs, input{name: in.name, err: fmt.Errorf("with this file all together are larger than %v", value.Size(maxTotal))})
 		}
 		inputs = append(inputs, in)
 	}
@@ -97,7 +99,7 @@ func dropIn(dir, name string) input {
 	case strings.HasPrefix(name, ".") || !strings.EqualFold(ext, ".yaml") && !strings.EqualFold(ext, ".yml"):
 		return input{}
 	case strconv.Quote(name) != `"`+name+`"`:
-		return input{name: dir, err: fmt.Errorf("the name %s has a character that it may not have; rename the file", quote(name))}
+		return input{name: dir, err: fmt.Errorf("the name %s has a character that it may not have; rename the file", strict.Quote(name))}
 	case ext != ".yaml":
 		return input{name: filepath.Join(dir, name), err: errors.New(`is not read, because its name does not end in ".yaml"; rename it, or take it away`)}
 	}
@@ -141,6 +143,6 @@ func readFile(path string) ([]byte, fs.FileMode, error) {
 		return nil, 0, errors.New("not a regular file")
 	}
 	// One byte more than may be, so that it is refused.
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	text, err := io.ReadAll(io.LimitReader(f, strict.MaxFile+1))
 	return text, info.Mode(), err
 }

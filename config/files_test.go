@@ -12,6 +12,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // What cannot be read, or is not meant to be, is told of and not passed over.
@@ -31,11 +34,11 @@ func TestDropInsThatCannotBeRead(t *testing.T) {
 		}, "g.d: no such file or directory"},
 		{"link to nothing", func() error { return os.Symlink("..data/b.yaml", "g.d/b.yaml") }, "g.d/b.yaml: no such file or directory"},
 		{"odd name", func() error { return os.WriteFile("g.d/b\n.yaml", nil, 0o600) }, `g.d: the name "b\n.yaml" has a character that it may not have; rename the file`},
-		{"large", func() error { return os.WriteFile("g.d/b.yaml", make([]byte, maxFile+5), 0o600) }, "g.d/b.yaml: the file is larger than 1MiB"},
+		{"large", func() error { return os.WriteFile("g.d/b.yaml", make([]byte, strict.MaxFile+5), 0o600) }, "g.d/b.yaml: the file is larger than 1MiB"},
 		{"large together", func() error {
 			var errs []error
 			for i := range 5 {
-				errs = append(errs, os.WriteFile(fmt.Sprintf("g.d/%d.yaml", i), []byte(strings.Repeat("#", maxFile)), 0o600))
+				errs = append(errs, os.WriteFile(fmt.Sprintf("g.d/%d.yaml", i), []byte(strings.Repeat("#", strict.MaxFile)), 0o600))
 			}
 			return errors.Join(errs...)
 		}, "g.d/4.yaml: with this file all together are larger than 4MiB"},
@@ -56,7 +59,7 @@ func TestDropInsThatCannotBeRead(t *testing.T) {
 			if err := errors.Join(os.Remove("g.d/x"), tt.make()); err != nil {
 				t.Fatal(err)
 			}
-			_, err := Load("g.yaml")
+			_, err := Load("g.yaml", sinks.Kinds())
 			if errs := Errors(nil); !errors.As(err, &errs) || err.Error() != tt.want {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
@@ -80,7 +83,7 @@ func TestDropInsWithoutPermission(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{"g.yaml": "g.d/b.yaml: permission denied", "h.yaml": "h.d: permission denied"} {
-		if _, err := Load(path); err == nil || err.Error() != want {
+		if _, err := Load(path, sinks.Kinds()); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
@@ -94,7 +97,7 @@ func TestDirectoryOfDropIns(t *testing.T) {
 		"x/a.b.yaml": "", "x/a.b.d/a.yaml": sink,
 	})
 	for _, path := range []string{"a.yaml", "./a.yaml", "b", "c.conf", "d.d", "x/a.b.yaml"} {
-		if c, err := Load(path); err != nil || c.Sinks[0].Name != "a" {
+		if c, err := Load(path, sinks.Kinds()); err != nil || c.Sinks[0].Name != "a" {
 			t.Errorf("%s: no drop-in, %v", path, err)
 		}
 	}
@@ -107,7 +110,7 @@ func TestDropInsThatAreLinks(t *testing.T) {
 	if err := errors.Join(os.Symlink("..1", "g.d/..data"), os.Symlink("..data/b.yaml", "g.d/b.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := Load("g.yaml"); err != nil || len(c.Sinks) != 1 || c.Sinks[0].Name != "b" {
+	if c, err := Load("g.yaml", sinks.Kinds()); err != nil || len(c.Sinks) != 1 || c.Sinks[0].Name != "b" {
 		t.Errorf("got %+v, %v", c, err)
 	}
 }
@@ -115,17 +118,17 @@ func TestDropInsThatAreLinks(t *testing.T) {
 // Only what is not there at all is optional.
 func TestLoadOptional(t *testing.T) {
 	t.Chdir(t.TempDir())
-	if _, err := Load("g.yaml"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Load("g.yaml", sinks.Kinds()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Load without a file: %v", err)
 	}
-	c, err := LoadOptional("g.yaml")
+	c, err := LoadOptional("g.yaml", sinks.Kinds())
 	if err != nil || c.Files() != nil || c.Sinks[0].Name != "stdout" {
 		t.Errorf("without a file: %+v, %v", c, err)
 	}
 	if err := os.Symlink("nothing", "g.yaml"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadOptional("g.yaml"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := LoadOptional("g.yaml", sinks.Kinds()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a link to nothing: %v", err)
 	}
 }
@@ -137,7 +140,7 @@ func TestDropInThatIsMissing(t *testing.T) {
 	if err := os.Symlink("nothing", "g.d/b.yaml"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadOptional("g.yaml"); err == nil || errors.Is(err, fs.ErrNotExist) {
+	if _, err := LoadOptional("g.yaml", sinks.Kinds()); err == nil || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }

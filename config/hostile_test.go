@@ -11,21 +11,27 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
+
+// maxErrors limits the errors of one configuration.
+const maxErrors = 100
 
 // Whoever may write the file may also break it, and drop-ins like it: all are read
 // soon, in little memory, with an error that fits a screen. A quarter of the largest
 // file shows what grows out of bounds; the time limit is far off for the race detector.
 func TestParseHostile(t *testing.T) {
-	size := maxFile / 4
+	size := strict.MaxFile / 4
 	if testing.Short() {
-		size = maxFile / 8
+		size = strict.MaxFile / 8
 	}
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
 	tests := []struct {
 		name, text, want string
 	}{
-		{"too large", strings.Repeat("#", maxFile+1), "the file is larger than 1MiB"},
+		{"too large", strings.Repeat("#", strict.MaxFile+1), "the file is larger than 1MiB"},
 		{"bomb in an unknown key", bomb("x"), "unknown key"},
 		{"bomb in the sinks", bomb("sinks"), "must have keys"},
 		{"aliases of a large sink", "sinks: [&a {batch_events: 1, retry_min: 1s, retry_max: 1s, stdout: {}, name: a}" + strings.Repeat(",*a", size/3) + "]", "stand for more than 10000 values"},
@@ -95,7 +101,7 @@ func TestBoundsAreOfAllFilesTogether(t *testing.T) {
 		for _, name := range []string{"a", "b", "c", "d"} {
 			inputs = append(inputs, input{name: "genltestd.d/" + name + ".yaml", text: []byte(text(name))})
 		}
-		_, err := parse(inputs)
+		_, err := parse(inputs, sinks.Kinds())
 		lines := strings.Split(fmt.Sprint(err), "\n")
 		if got := lines[len(lines)-1]; got != want || len(lines) > maxErrors+1 {
 			t.Errorf("%d lines, the last %s\nwant %s", len(lines), got, want)
@@ -152,7 +158,7 @@ func measure(inputs []input) (took time.Duration, allocated uint64, err error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := cpuTime()
-	_, err = parse(inputs)
+	_, err = parse(inputs, sinks.Kinds())
 	took = cpuTime() - start
 	runtime.ReadMemStats(&after)
 	if errs := Errors(nil); err != nil && !errors.As(err, &errs) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // installed writes the file that make install puts into /etc, changed, and a drop-in.
@@ -28,7 +30,7 @@ func installed(t *testing.T, change func(text string) string, dropIn string) *Co
 		}
 		write(filepath.Join(dir, "genltestd.d", "a.yaml"), dropIn)
 	}
-	cfg, err := Load(main)
+	cfg, err := Load(main, sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,8 +47,8 @@ func names(cfg *Config) (names []string) {
 func asItIs(text string) string { return text }
 
 func TestInstalledFileIsDefault(t *testing.T) {
-	if got := installed(t, asItIs, ""); !cmp.Equal(got.Sinks, Default().Sinks) {
-		t.Errorf("sinks (-default +installed):\n%s", cmp.Diff(Default().Sinks, got.Sinks))
+	if got := installed(t, asItIs, ""); !cmp.Equal(got.Sinks, Default(sinks.Kinds()).Sinks) {
+		t.Errorf("sinks (-default +installed):\n%s", cmp.Diff(Default(sinks.Kinds()).Sinks, got.Sinks))
 	}
 }
 

@@ -8,6 +8,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/config/value"
 )
 
 const defaultPort = ":9941"
@@ -18,13 +21,13 @@ const listenAdvice = `write one like 127.0.0.1:9941 or [::1]:9941, or "" for no 
 func listenFault(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return quote(address) + " is not host:port"
+		return strict.Quote(address) + " is not host:port"
 	}
-	if !isHost(host) {
-		return quote(host) + " is not a host"
+	if !value.IsHost(host) {
+		return strict.Quote(host) + " is not a host"
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return quote(port) + " is not a port from 0 to 65535"
+		return strict.Quote(port) + " is not a port from 0 to 65535"
 	}
 	return ""
 }

@@ -6,23 +6,29 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"reflect"
-	"strings"
+
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// Load reads and checks the regular file at path and its drop-ins, which add sinks:
-// the regular files whose names end in .yaml in the directory beside it that is named
-// as it is, with .d in place of its extension. The directory need not exist. The
-// error wraps that of the system when there is no reading the file at path, else it
-// is an Errors with every fault of all files. With an Errors the Config has what could
-// be read, and the defaults in place of the rest, for further checks; see HasFault.
-func Load(path string) (*Config, error) { return load(path, false) }
+// dropInKey is the only key that drop-ins may contain.
+const dropInKey = "sinks"
 
-// LoadOptional is Load for a path where no file need be; it is as if an empty one
-// were there.
-func LoadOptional(path string) (*Config, error) { return load(path, true) }
+// Load reads and checks the regular file at path and its drop-ins, which add sinks. The
+// drop-ins are the regular files with names that end in .yaml, in the directory beside the
+// file that has its name with .d in place of its extension. The directory need not exist.
+//
+// If the file at path cannot be read, the error wraps that of the system. Otherwise it is an
+// Errors with every fault of all files. With an Errors the Config contains the values that
+// could be read, and defaults for the others, for further checks; see HasFault. The kinds are
+// those of the sinks.
+func Load(path string, kinds []sink.Kind) (*Config, error) { return load(path, false, kinds) }
 
-func load(path string, optional bool) (*Config, error) {
+// LoadOptional is Load for a path where no file need exist; without a file it loads an empty
+// one.
+func LoadOptional(path string, kinds []sink.Kind) (*Config, error) { return load(path, true, kinds) }
+
+func load(path string, optional bool, kinds []sink.Kind) (*Config, error) {
 	inputs := readInputs(path)
 	absent := optional && errors.Is(inputs[0].err, fs.ErrNotExist) && isAbsent(path)
 	if absent {
@@ -31,70 +37,70 @@ func load(path string, optional bool) (*Config, error) {
 	if err := inputs[0].err; err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	c, err := parse(inputs)
-	c.source[0].absent = absent
+	c, err := parse(inputs, kinds)
+	c.files[0].absent = absent
 	return c, err
 }
 
-// Parse reads and checks the text of a configuration file; name stands for the
-// file in errors. The error is an Errors with every fault of the text, and the Config
-// as for Load.
-func Parse(name string, text []byte) (*Config, error) {
-	return parse([]input{{name: name, text: text}})
+// Parse reads and checks the text of a configuration file; errors contain name as the name
+// of the file. The error is an Errors with every fault of the text, and the Config as for
+// Load.
+func Parse(name string, text []byte, kinds []sink.Kind) (*Config, error) {
+	return parse([]input{{name: name, text: text}}, kinds)
 }
 
-func parse(inputs []input) (*Config, error) {
-	c, src := decode(inputs)
-	c.source = src
-	return c, src.err()
+func parse(inputs []input, kinds []sink.Kind) (*Config, error) {
+	c := decode(inputs, kinds)
+	return c, c.files.err()
 }
 
-// decode makes one configuration of a main file and its drop-ins. Each file is
-// decoded and checked by itself, so that paths are those of that file; then what
-// concerns the sinks of all.
-func decode(inputs []input) (*Config, source) {
-	c, src, costs := &Config{}, source{}, &costs{}
+// decode makes one configuration of a main file and its drop-ins. Each file is decoded and
+// checked by itself, so that paths are those of that file; then the sinks of all files are
+// checked together.
+func decode(inputs []input, kinds []sink.Kind) *Config {
+	c, all, costs := &Config{}, sourceFiles{}, &strict.Costs{}
 	for i, in := range inputs {
-		r := newReport(in.name, costs)
-		r.mode = in.mode
+		f := &sourceFile{Report: strict.NewReport(in.name, costs, sink.Variants(kinds)), mode: in.mode}
 		if i > 0 {
-			r.main = inputs[0].name
+			f.Restrict(inputs[0].name, dropInKey)
 		}
-		one := r.decode(in)
+		one := f.decode(in, kinds)
 		if i == 0 {
 			*c = *one
 		} else {
 			c.Sinks = append(c.Sinks, one.Sinks...)
 		}
-		r.sinks = len(one.Sinks)
-		src = append(src, r)
+		f.sinks = len(one.Sinks)
+		all = append(all, f)
 	}
-	if !src.given("sinks") {
-		c.Sinks = Default().Sinks
-		src[0].sinks = 1
+	if !all.given(dropInKey) {
+		c.Sinks = Default(kinds).Sinks
+		all[0].sinks = 1
 	}
-	src.checkSinks(c.Sinks)
-	return c, src
+	all.checkSinks(c.Sinks)
+	c.files = all
+	return c
 }
 
-// decode returns what one file says, and the defaults for all but the sinks.
-func (r *report) decode(in input) *Config {
-	c := Default()
+// decode returns the content of one file, and the defaults for all but the sinks.
+func (f *sourceFile) decode(in input, kinds []sink.Kind) *Config {
+	c := Default(kinds)
 	c.Sinks = nil
 	if in.err != nil {
-		r.fail(spot{}, "", "%v", in.err)
+		f.Reject(in.err)
 		return c
 	}
-	v := reflect.ValueOf(c).Elem()
-	if root := r.document(in.text); root != nil {
-		r.lines = strings.Split(string(in.text), "\n")
-		newDecoder(r).value(root, v, "")
-		r.lines = nil
-		r.failRepaired()
-	}
-	if !r.misread {
-		r.check(v, "")
-	}
-	r.noteUnquoted()
+	f.Decode(in.text, c, "")
+	f.Check(c)
 	return c
+}
+
+// Validate checks a Config that a program has made or changed, as Parse checks a text. Its
+// error is an Errors.
+func (c *Config) Validate() error {
+	f := &sourceFile{Report: strict.NewReport("", &strict.Costs{}, sink.Variants(c.kinds)), sinks: len(c.Sinks)}
+	f.Check(c)
+	all := sourceFiles{f}
+	all.checkSinks(c.Sinks)
+	return all.err()
 }

@@ -12,18 +12,21 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 func TestLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "genltestd.yaml")
-	if err := os.WriteFile(path, Reference(), 0o600); err != nil {
+	if err := os.WriteFile(path, Reference(sinks.Kinds()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got, err := Load(path)
+	got, err := Load(path, sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Default(), got, ignoreSource); diff != "" {
+	if diff := cmp.Diff(Default(sinks.Kinds()), got, ignoreSource); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
 }
@@ -38,7 +41,7 @@ func TestLoadBad(t *testing.T) {
 	}
 	check(syscall.Mkfifo(in("fifo"), 0o600))
 	check(os.Symlink("loop", in("loop")))
-	check(os.WriteFile(in("large"), make([]byte, maxFile+5), 0o600))
+	check(os.WriteFile(in("large"), make([]byte, strict.MaxFile+5), 0o600))
 	check(os.WriteFile(in("faulty"), []byte("logs: 1\n"), 0o600))
 	check(os.WriteFile(in("secret"), nil, 0))
 
@@ -62,7 +65,7 @@ func TestLoadBad(t *testing.T) {
 			}
 			watchdog := time.AfterFunc(10*time.Second, func() { panic("Load hangs") })
 			defer watchdog.Stop()
-			_, err := Load(tt.path)
+			_, err := Load(tt.path, sinks.Kinds())
 			if err == nil || err.Error() != tt.path+tt.want {
 				t.Errorf("got error %v, want %s%s", err, tt.path, tt.want)
 			}

@@ -2,45 +2,56 @@
 
 package config
 
-// RateLimit is how many events a sink gets at most.
+import (
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/config/value"
+)
+
+// RateLimit limits the events that a sink receives.
 type RateLimit struct {
-	// Events may pass in each time Per; 0 is no limit.
-	Events int      `yaml:"events" default:"0" min:"0" max:"1000000000" unit:"events"`
-	Per    Duration `yaml:"per" default:"1s" min:"1ms" max:"24h"`
-	// Burst is how many may pass at once after a pause; 0 is as many as Events.
+	// Events is the limit for each period Per; 0 means no limit.
+	Events int            `yaml:"events" default:"0" min:"0" max:"1000000000" unit:"events"`
+	Per    value.Duration `yaml:"per" default:"1s" min:"1ms" max:"24h"`
+	// Burst limits the events at once after a pause; 0 means the value of Events.
 	Burst int `yaml:"burst" default:"0" min:"0" max:"1000000000" unit:"events"`
 }
 
-// Dedup is about events that a sink has got already.
+// Dedup is about events that repeat an earlier event.
 type Dedup struct {
-	// Window is how long an event's repetitions are suppressed; 0 is not at all.
-	Window Duration `yaml:"window" default:"0" min:"0" max:"24h"`
-	// Key is an expression: what has the same value is the same event.
+	// Window is the time for which repetitions are suppressed; 0 means not at all.
+	Window value.Duration `yaml:"window" default:"0" min:"0" max:"24h"`
+	// Key is an expression: events with the same value are repetitions.
 	Key string `yaml:"key" default:"message"`
 }
 
 var (
-	_ checker = (*Dedup)(nil)
-	_         = []conditional{(*RateLimit)(nil), (*Dedup)(nil)}
+	_ strict.Checker = (*Dedup)(nil)
+	_                = []strict.Conditional{(*RateLimit)(nil), (*Dedup)(nil)}
 )
 
-func (l *RateLimit) ineffective() []ineffective {
+// Ineffective implements strict.Conditional.
+func (l *RateLimit) Ineffective() []strict.Ineffective {
 	if l.Events > 0 {
 		return nil
 	}
-	const why = "without a limit; say how many events may pass, like events: 10"
-	return []ineffective{{"per", why, []string{"events"}}, {"burst", why, []string{"events"}}}
+	const why = "without a limit; write how many events may pass, like events: 10"
+	beside := []string{"events"}
+	return []strict.Ineffective{{Key: "per", Why: why, Beside: beside}, {Key: "burst", Why: why, Beside: beside}}
 }
 
-func (d *Dedup) check(s section) {
+// Check implements strict.Checker.
+func (d *Dedup) Check(s strict.Section) {
 	if d.Key == "" {
-		s.errorf("key", "is empty; write an expression that gives text, such as message")
+		s.Errorf("key", "is empty; write an expression that gives text, such as message")
 	}
 }
 
-func (d *Dedup) ineffective() []ineffective {
+// Ineffective implements strict.Conditional.
+func (d *Dedup) Ineffective() []strict.Ineffective {
 	if d.Window > 0 {
 		return nil
 	}
-	return []ineffective{{"key", "without a window; say how long repetitions are suppressed, like window: 1m", []string{"window"}}}
+	return []strict.Ineffective{{
+		Key: "key", Why: "without a window; write how long repetitions are suppressed, like window: 1m", Beside: []string{"window"},
+	}}
 }

@@ -8,6 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
+
+	"github.com/genltestd/genltestd/daemon/sink/webhook"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // The labels are what they are for a YAML library.
@@ -25,7 +28,7 @@ func TestMergeKeysAreThoseOfYAML(t *testing.T) {
 		if err := yaml.Unmarshal([]byte(text), &want); err != nil {
 			t.Fatalf("%s: %v", labels, err)
 		}
-		got, err := Parse("x", []byte(text))
+		got, err := Parse("x", []byte(text), sinks.Kinds())
 		if err != nil {
 			t.Errorf("%s: %v", labels, err)
 			continue
@@ -53,13 +56,14 @@ sinks:
   - <<: *hook
     name: c
     webhook: {url: {env: URL}}
-`))
+`), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	for _, s := range c.Sinks {
-		got = append(got, fmt.Sprintf("%s %v %d %v %s", s.Name, s.RetryMin, s.BatchEvents, s.Webhook.URL, s.Webhook.Method))
+		w := s.Config.(*webhook.Config)
+		got = append(got, fmt.Sprintf("%s %v %d %v %s", s.Name, s.RetryMin, s.BatchEvents, w.URL, w.Method))
 	}
 	want := []string{"a 1s 10 <credential url> PUT", "b 1s 20 <credential url> PATCH", "c 1s 10 <env URL> POST"}
 	if diff := cmp.Diff(want, got); diff != "" {

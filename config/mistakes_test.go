@@ -6,12 +6,18 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/genltestd/genltestd/config/diagnose"
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/config/strict/diagnose"
+	"github.com/genltestd/genltestd/daemon/sink"
+
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // A mistake is a section of testdata/mistakes.txt: "### NAME", a text, and the errors
@@ -45,7 +51,7 @@ func TestMistakes(t *testing.T) {
 	var file strings.Builder
 	for _, m := range mistakes(t) {
 		t.Run(m.name, func(t *testing.T) {
-			c, err := Parse("x", []byte(m.text))
+			c, err := Parse("x", []byte(m.text), sinks.Kinds())
 			var got string
 			for _, w := range c.Warnings() {
 				got += "=> warning: " + strings.TrimPrefix(w.Error(), "x:") + "\n"
@@ -71,22 +77,27 @@ func TestMistakes(t *testing.T) {
 func TestSyntaxRemediesAreAccepted(t *testing.T) {
 	for _, m := range mistakes(t) {
 		text := []byte(m.text)
-		if parses(text) {
+		if language().Parses(text) {
 			continue
 		}
 		t.Run(m.name, func(t *testing.T) {
-			for range maxSyntaxFaults {
+			for range 10 {
 				f := diagnose.Find(text, 1, language())
 				if f.Repaired == nil {
 					t.Fatalf("no accepted remedy for line %d of\n%s", f.Line, text)
 				}
-				if text = f.Repaired; parses(text) {
+				if text = f.Repaired; language().Parses(text) {
 					return
 				}
 			}
 			t.Errorf("not repaired: %s", text)
 		})
 	}
+}
+
+// language describes the configuration to package diagnose.
+func language() diagnose.Language {
+	return strict.LanguageOf(reflect.TypeFor[Config](), sink.Variants(sinks.Kinds()))
 }
 
 // The diagnosis of any text ends, and names a place within the text.
@@ -98,7 +109,7 @@ func FuzzDiagnose(f *testing.F) {
 		f.Add(readTestFile(f, path))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if len(text) > 4096 || parses(text) || !newReport("fuzz.yaml", &costs{}).isYAMLText(text) {
+		if len(text) > 4096 || !utf8.Valid(text) || language().Parses(text) {
 			return
 		}
 		fault := diagnose.Find(text, 1, language())

@@ -13,6 +13,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/exec"
+	"github.com/genltestd/genltestd/daemon/sink/file"
+	"github.com/genltestd/genltestd/daemon/sink/journald"
+	"github.com/genltestd/genltestd/daemon/sink/socket"
+	"github.com/genltestd/genltestd/daemon/sink/stdout"
+	"github.com/genltestd/genltestd/daemon/sink/webhook"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 var update = flag.Bool("update", false, "write the golden error messages anew")
@@ -22,7 +32,7 @@ var update = flag.Bool("update", false, "write the golden error messages anew")
 func TestParseBad(t *testing.T) {
 	for _, path := range glob(t, "testdata/bad/*.yaml", 50) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			_, err := Parse(filepath.Base(path), readTestFile(t, path))
+			_, err := Parse(filepath.Base(path), readTestFile(t, path), sinks.Kinds())
 			var errs Errors
 			if !errors.As(err, &errs) {
 				t.Fatalf("got error %v, want Errors", err)
@@ -50,8 +60,8 @@ func TestParseGood(t *testing.T) {
 		"byte-order-mark": func(c *Config) { c.Log.Level = logLevel("debug") },
 		"crlf":            func(c *Config) { c.Log.Level, c.Echo.Interval = logLevel("debug"), 0 },
 		"json":            func(c *Config) { c.Log.Level = logLevel("error"); c.Sinks[0].Name = "out" },
-		"echo-off":        func(c *Config) { c.Echo = Echo{0, Duration(48 * time.Hour)} },
-		"echo-equal":      func(c *Config) { c.Echo.Interval = Duration(5 * time.Second) },
+		"echo-off":        func(c *Config) { c.Echo = Echo{0, value.Duration(48 * time.Hour)} },
+		"echo-equal":      func(c *Config) { c.Echo.Interval = value.Duration(5 * time.Second) },
 		"http-off":        func(c *Config) { c.HTTP.Listen = "" },
 		"http-ipv6":       func(c *Config) { c.HTTP.Listen = "[fe80::1%eth0]:0" },
 		"http-all":        func(c *Config) { c.HTTP.Listen = ":9941" },
@@ -61,9 +71,10 @@ func TestParseGood(t *testing.T) {
 		"file":            func(c *Config) { c.Sinks = []Sink{fileSink("a", "/var/log/x")} },
 		"file-all": func(c *Config) {
 			s := fileSink("a.b_c-1", "/var/log/x")
-			s.BatchEvents, s.AttemptTimeout = 10000, Duration(90*time.Second)
-			s.RetryMin, s.RetryMax = Duration(time.Second), Duration(time.Second)
-			s.File.Mode, s.File.Fsync = 0o600, FsyncNever
+			s.BatchEvents, s.AttemptTimeout = 10000, value.Duration(90*time.Second)
+			s.RetryMin, s.RetryMax = value.Duration(time.Second), value.Duration(time.Second)
+			f := s.Config.(*file.Config)
+			f.Mode, f.Fsync = 0o600, "never"
 			c.Sinks = []Sink{s}
 		},
 		"two-sinks": func(c *Config) { c.Sinks = []Sink{fileSink("b", "/x"), stdoutSink("a")} },
@@ -81,75 +92,73 @@ func TestParseGood(t *testing.T) {
 		"webhook": func(c *Config) { c.Sinks = []Sink{webhookSink()} },
 		"webhook-all": func(c *Config) {
 			c.Sinks = []Sink{webhookSink()}
-			*c.Sinks[0].Webhook = Webhook{
-				URL: Secret{Credential: "url"}, Method: "PUT", Batch: WebhookBatchLines, Compression: CompressionZstd,
-				Bearer:  inline("hunter2\n"),
-				Headers: []Header{{"X-Number", inline("0123")}, {"X-Key", Secret{Env: "KEY"}}},
-				Proxy:   inline(ProxyEnvironment),
-				TLS:     TLS{CA: TLSFile{File: "/ca"}, Cert: TLSFile{Credential: "cert"}, Key: TLSFile{Credential: "key"}, ServerName: "::1"},
-				Taken:   []int{409}, Retry: []int{400, 422}, Permanent: []int{500},
+			*c.Sinks[0].Config.(*webhook.Config) = webhook.Config{
+				URL: value.Secret{Credential: "url"}, Method: "PUT", Batch: "lines", Compression: "zstd",
+				Bearer:  value.Inline("hunter2\n"),
+				Headers: []webhook.HeaderConfig{{Name: "X-Number", Value: value.Inline("0123")}, {Name: "X-Key", Value: value.Secret{Env: "KEY"}}},
+				Proxy:   value.Inline("environment"),
+				TLS: value.TLS{
+					CA: value.TLSFile{File: "/ca"}, Cert: value.TLSFile{Credential: "cert"}, Key: value.TLSFile{Credential: "key"}, ServerName: "::1",
+				},
+				Taken: []int{409}, Retry: []int{400, 422}, Permanent: []int{500},
 				Response: "json.errors == false",
 			}
 		},
 		"webhook-signed": func(c *Config) {
 			c.Sinks = []Sink{webhookSink()}
-			w := c.Sinks[0].Webhook
-			w.Basic = BasicAuth{User: "a", Password: Secret{File: "/p"}}
-			w.SigningSecrets = []Secret{{Credential: "new"}, inline("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}
+			w := c.Sinks[0].Config.(*webhook.Config)
+			w.Basic = webhook.BasicAuth{User: "a", Password: value.Secret{File: "/p"}}
+			w.SigningSecrets = []value.Secret{{Credential: "new"}, value.Inline("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")}
 		},
 		"name-quoted": func(c *Config) { c.Sinks = []Sink{stdoutSink("5"), stdoutSink("no")} },
 		"journald": func(c *Config) {
-			c.Sinks = []Sink{stdoutSink("a"), stdoutSink("b")}
-			c.Sinks[0].Stdout, c.Sinks[1].Stdout = nil, nil
-			c.Sinks[0].Journald = &Journald{Socket: "/run/systemd/journal/socket", Identifier: "genltest", Priority: "info"}
-			c.Sinks[1].Journald = &Journald{
-				Socket: "/run/systemd/journal.events/socket", Identifier: "events of b", Priority: "crit",
-				Fields: []JournaldField{{Name: "SITE"}, {"X_0", "two\nlines"}},
+			c.Sinks = []Sink{
+				sinkOf("a", "journald", &journald.Config{Socket: "/run/systemd/journal/socket", Identifier: "genltest", Priority: "info"}),
+				sinkOf("b", "journald", &journald.Config{
+					Socket: "/run/systemd/journal.events/socket", Identifier: "events of b", Priority: "crit",
+					Fields: []journald.Field{{Name: "SITE"}, {Name: "X_0", Value: "two\nlines"}},
+				}),
 			}
 		},
 		"exec": func(c *Config) {
-			c.Sinks = []Sink{stdoutSink("a"), stdoutSink("b"), stdoutSink("c")}
-			for i := range c.Sinks {
-				c.Sinks[i].Stdout = nil
-				c.Sinks[i].Exec = &Exec{
-					Argv: []string{"/bin/cat"}, Mode: ExecEvent,
-					Timeout: Duration(5 * time.Second), Concurrency: 1, Grace: Duration(500 * time.Millisecond),
+			cat := func(mode string) *exec.Config {
+				return &exec.Config{
+					Argv: []string{"/bin/cat"}, Mode: mode,
+					Timeout: value.Duration(5 * time.Second), Concurrency: 1, Grace: value.Duration(500 * time.Millisecond),
 				}
 			}
-			c.Sinks[1].AttemptTimeout, c.Sinks[2].AttemptTimeout = Duration(time.Minute), Duration(time.Second)
-			*c.Sinks[1].Exec = Exec{
-				Argv: []string{"/bin/sh", "-c", "", "5"}, Mode: ExecEvent, Timeout: Duration(time.Minute), Concurrency: 64, User: "nobody",
-				Limits:      ExecLimits{Memory: 1 << 30, CPU: Duration(2 * time.Second), Files: 16, Processes: 32},
-				Environment: []ExecVariable{{Name: "A"}, {"b_1", "="}},
-			}
-			c.Sinks[2].Exec.Mode = ExecStream
+			c.Sinks = []Sink{sinkOf("a", "exec", cat("event")), sinkOf("b", "exec", &exec.Config{
+				Argv: []string{"/bin/sh", "-c", "", "5"}, Mode: "event", Timeout: value.Duration(time.Minute), Concurrency: 64, User: "nobody",
+				Limits:      exec.Limits{Memory: 1 << 30, CPU: value.Duration(2 * time.Second), Files: 16, Processes: 32},
+				Environment: []exec.Variable{{Name: "A"}, {Name: "b_1", Value: "="}},
+			}), sinkOf("c", "exec", cat("stream"))}
+			c.Sinks[1].AttemptTimeout, c.Sinks[2].AttemptTimeout = value.Duration(time.Minute), value.Duration(time.Second)
 		},
 		"listed-defaults": func(c *Config) {
-			c.Sinks = []Sink{fileSink("a", "/x"), stdoutSink("b")}
-			c.Sinks[0].Envelope, c.Sinks[1].Stdout = EnvelopeJSON, nil
-			c.Sinks[1].Socket = &Socket{
-				Mode: SocketConnect, Address: "unix:///run/collector.sock",
-				MaxConnectionAge: Duration(10 * time.Minute), Listen: SocketListener{Permissions: 0o660, Buffer: 1 << 20, MaxReaders: 16},
-			}
+			c.Sinks = []Sink{fileSink("a", "/x"), sinkOf("b", "socket", &socket.Config{
+				Mode: "connect", Address: "unix:///run/collector.sock",
+				MaxConnectionAge: value.Duration(10 * time.Minute), Listen: socket.ListenConfig{Permissions: 0o660, Buffer: 1 << 20, MaxReaders: 16},
+			})}
+			c.Sinks[0].Envelope = EnvelopeJSON
 		},
 		"extensions":   func(c *Config) { c.Log.Level = logLevel("debug") },
 		"key-merge":    func(c *Config) { c.Sinks = []Sink{stdoutSink("out"), stdoutSink("two")} },
 		"labels-empty": func(*Config) {},
 		"labels-merge": func(c *Config) { c.Event.Labels = map[string]string{"a": "b"} },
 		"alias": func(c *Config) {
-			c.Echo = Echo{Duration(7 * time.Second), Duration(7 * time.Second)}
+			c.Echo = Echo{value.Duration(7 * time.Second), value.Duration(7 * time.Second)}
 			c.Sinks = []Sink{fileSink("a", "/x"), stdoutSink("b")}
-			c.Sinks[1].AttemptTimeout = Duration(7 * time.Second)
+			c.Sinks[1].AttemptTimeout = value.Duration(7 * time.Second)
 		},
 	}
 	for _, path := range glob(t, "testdata/good/*.yaml", len(want)) {
 		name := strings.TrimSuffix(filepath.Base(path), ".yaml")
 		t.Run(name, func(t *testing.T) {
-			got, err := Parse(path, readTestFile(t, path))
+			got, err := Parse(path, readTestFile(t, path), sinks.Kinds())
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := Default()
+			c := Default(sinks.Kinds())
 			want[name](c)
 			if diff := cmp.Diff(c, got, ignoreSource); diff != "" {
 				t.Errorf("config (-want +got):\n%s", diff)
@@ -160,7 +169,7 @@ func TestParseGood(t *testing.T) {
 
 // The fields are what a program needs to show a fault in its own way.
 func TestParseErrorFields(t *testing.T) {
-	_, err := Parse("/etc/genltestd.yaml", []byte("sinks:\n  - name: out\n    fiel: {}\n"))
+	_, err := Parse("/etc/genltestd.yaml", []byte("sinks:\n  - name: out\n    fiel: {}\n"), sinks.Kinds())
 	var got *FieldError
 	if !errors.As(err, &got) {
 		t.Fatalf("got error %v, want a FieldError", err)
@@ -178,7 +187,7 @@ func TestParseErrorFields(t *testing.T) {
 }
 
 func TestParseErrorsAreInOrderOfTheFile(t *testing.T) {
-	_, err := Parse("x", readTestFile(t, "testdata/bad/many-faults.yaml"))
+	_, err := Parse("x", readTestFile(t, "testdata/bad/many-faults.yaml"), sinks.Kinds())
 	var errs Errors
 	if !errors.As(err, &errs) || len(errs) < 8 {
 		t.Fatalf("got %v, want many faults", err)
@@ -211,32 +220,23 @@ func logLevel(text string) (l LogLevel) {
 	return l
 }
 
-func stdoutSink(name string) Sink {
-	s := Default().Sinks[0]
-	s.Name = name
+func sinkOf(name, kind string, c sink.Config) Sink {
+	s := Default(sinks.Kinds()).Sinks[0]
+	s.Name, s.Kind, s.Config = name, kind, c
 	return s
 }
 
+func stdoutSink(name string) Sink { return sinkOf(name, "stdout", &stdout.Config{}) }
+
 func fileSink(name, path string) Sink {
-	s := stdoutSink(name)
-	s.Stdout = nil
-	s.File = &File{Path: path, Mode: 0o640, Fsync: FsyncBatch, Rotate: Rotate{Compress: CompressGzip}}
-	return s
+	return sinkOf(name, "file", &file.Config{Path: path, Mode: 0o640, Fsync: "batch", Rotate: file.RotateConfig{Compress: "gzip"}})
 }
 
 func webhookSink() Sink {
-	s := stdoutSink("hook")
-	s.Stdout = nil
-	s.Webhook = &Webhook{
-		URL: inline("https://example.org/"), Method: "POST", Batch: WebhookBatchArray, Compression: CompressionNone,
-		IdempotencyHeader: "Idempotency-Key", MaxConnectionAge: Duration(10 * time.Minute),
-	}
-	return s
-}
-
-func inline(text string) (s Secret) {
-	mustUnmarshal(&s, text)
-	return s
+	return sinkOf("hook", "webhook", &webhook.Config{
+		URL: value.Inline("https://example.org/"), Method: "POST", Batch: "array", Compression: "none",
+		IdempotencyHeader: "Idempotency-Key", MaxConnectionAge: value.Duration(10 * time.Minute),
+	})
 }
 
 func mustUnmarshal(v interface{ UnmarshalText([]byte) error }, text string) {

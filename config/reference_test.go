@@ -3,74 +3,95 @@
 package config
 
 import (
-	"fmt"
+	"bytes"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 func TestReferenceIsDefault(t *testing.T) {
-	got, err := Parse("reference.yaml", Reference())
+	got, err := Parse("reference.yaml", Reference(sinks.Kinds()), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(Default(), got, ignoreSource); diff != "" {
+	if diff := cmp.Diff(Default(sinks.Kinds()), got, ignoreSource); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
 }
 
+// The examples of the kinds in the reference become valid sinks without their marks.
 func TestReferenceHasAnExampleOfEveryKind(t *testing.T) {
-	got, err := Parse("reference.yaml", []byte(uncommented()))
+	got, err := Parse("reference.yaml", uncommented(Reference(sinks.Kinds())), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var kinds []string
 	for _, s := range got.Sinks {
-		kinds = append(kinds, s.Kind())
+		kinds = append(kinds, s.Kind)
 	}
-	if diff := cmp.Diff(sinkKinds(), kinds); diff != "" {
+	if diff := cmp.Diff(kindNames(), kinds); diff != "" {
 		t.Errorf("kinds of the examples (-want +got):\n%s", diff)
 	}
 }
 
-// Each key stands in the file, and the comment above it has its range.
-func TestReferenceHasEveryKey(t *testing.T) {
-	comments := make(map[string]string)
-	collectComments(mustParse(uncommented()), "", "", comments)
-	for _, f := range fieldsOf(reflect.TypeFor[Config](), "") {
-		comment := comments[f.path]
-		if comment == "" {
-			t.Errorf("%s is missing", f.path)
+// uncommented returns the reference with the examples at its end made active.
+func uncommented(reference []byte) []byte {
+	active, rest, _ := bytes.Cut(reference, []byte("  # - name: "))
+	return append(bytes.Clone(active), regexp.MustCompile(`(?m)^  # ?(  |- name: )`).ReplaceAll(append([]byte("  # - name: "), rest...), []byte("  $1"))...)
+}
+
+// The comment of each key contains its range.
+func TestReferenceDescribesEveryKey(t *testing.T) {
+	for _, k := range Describe(sinks.Kinds()) {
+		if k.Comment == "" {
+			t.Errorf("%s has no comment", k.Path)
 			continue
 		}
-		for _, tag := range []string{"min", "max"} {
-			if text := f.tag.Get(tag); text != "" && text != "0" && !strings.Contains(comment, text) {
-				t.Errorf("%s: the %simum %s is not in its comment: %q", f.path, tag, text, comment)
+		for _, limit := range []string{k.Min, k.Max} {
+			if limit != "" && limit != "0" && !strings.Contains(k.Comment, limit) {
+				t.Errorf("%s: the limit %s is not in its comment: %q", k.Path, limit, k.Comment)
 			}
 		}
-		if f.tag.Get("reload") == "restart" && !strings.Contains(comment, "restart") {
-			t.Errorf("%s: its comment does not say that it needs a restart: %q", f.path, comment)
+		if k.Restart && !strings.Contains(k.Comment, "restart") {
+			t.Errorf("%s: its comment does not mention a restart: %q", k.Path, k.Comment)
 		}
-		if f.tag.Get("required") == "true" && !strings.Contains(comment, "Required") {
-			t.Errorf("%s: its comment does not say that it is required: %q", f.path, comment)
+		if k.Required && !strings.Contains(k.Comment, "Required") {
+			t.Errorf("%s: its comment does not contain Required: %q", k.Path, k.Comment)
 		}
 	}
 }
 
-// A tag that does not parse, or an option that is neither required nor has a
-// default, would be found by the user.
+// A user would find a tag that does not parse.
 func TestTags(t *testing.T) {
-	for _, f := range fieldsOf(reflect.TypeFor[Config](), "") {
-		for _, tag := range strings.Fields(regexp.MustCompile(`:"[^"]*"`).ReplaceAllString(string(f.tag), "")) {
-			if !strings.Contains(" yaml default min max unit required example reload word ", fmt.Sprintf(" %s ", tag)) {
-				t.Errorf("%s: unknown tag %q", f.path, tag)
+	checkTags(t, reflect.TypeFor[Config](), "")
+}
+
+func checkTags(t *testing.T, of reflect.Type, path string) {
+	if of.Kind() == reflect.Slice {
+		of = of.Elem()
+	}
+	if !strict.IsMapping(of) {
+		return
+	}
+	known := strings.Fields("yaml default min max unit required example reload word oneof public name path prefix main shown")
+	for _, f := range strict.Fields(of, sink.Variants(sinks.Kinds())) {
+		at := strict.Join(path, f.Key)
+		for _, tag := range strings.Fields(regexp.MustCompile(`:"[^"]*"`).ReplaceAllString(string(f.Tag), "")) {
+			if !slices.Contains(known, tag) {
+				t.Errorf("%s: unknown tag %q", at, tag)
 			}
 		}
-		if f.tag.Get("required") == "true" && f.tag.Get("example") == "" {
-			t.Errorf("%s is required and has no example", f.path)
+		if f.Tag.Get("required") == "true" && f.Tag.Get("example") == "" {
+			t.Errorf("%s is required and has no example", at)
 		}
+		checkTags(t, f.Type, at)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 var (
@@ -24,15 +26,15 @@ var (
 func TestRemediesAreAccepted(t *testing.T) {
 	tried := 0
 	for _, m := range remedyTexts(t) {
-		_, err := Parse("x", []byte(m.text))
+		_, err := Parse("x", []byte(m.text), sinks.Kinds())
 		var errs Errors
-		if !errors.As(err, &errs) || !parses([]byte(m.text)) {
+		if !errors.As(err, &errs) || !language().Parses([]byte(m.text)) {
 			continue
 		}
 		for _, e := range errs {
 			for _, text := range applied(t, m.text, e) {
 				tried++
-				if _, err := Parse("x", []byte(text)); stillThere(err, e) {
+				if _, err := Parse("x", []byte(text), sinks.Kinds()); stillThere(err, e) {
 					t.Errorf("%s: the remedy of\n%v\ngives\n%v\nin\n%s", m.name, e, err, text)
 				}
 			}
@@ -58,7 +60,7 @@ func applied(t *testing.T, text string, e *FieldError) (all []string) {
 	if err := yaml.Unmarshal([]byte(text), &root); err != nil {
 		t.Fatal(err)
 	}
-	n := nodeAt(&root, spot{e.Line, e.Column})
+	n := nodeAt(&root, e.Line, e.Column)
 	if n == nil {
 		return nil
 	}
@@ -90,12 +92,12 @@ func substitute(text string, n *yaml.Node, with string) string {
 	return strings.Join(lines, "")
 }
 
-func nodeAt(n *yaml.Node, at spot) *yaml.Node {
-	if n.Kind == yaml.ScalarNode && spotOf(n) == at {
+func nodeAt(n *yaml.Node, line, column int) *yaml.Node {
+	if n.Kind == yaml.ScalarNode && n.Line == line && n.Column == column {
 		return n
 	}
 	for _, child := range n.Content {
-		if found := nodeAt(child, at); found != nil {
+		if found := nodeAt(child, line, column); found != nil {
 			return found
 		}
 	}

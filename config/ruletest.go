@@ -4,8 +4,10 @@ package config
 
 import (
 	"fmt"
-	"reflect"
 	"time"
+
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/config/value"
 )
 
 // RuleTests are the tests that an operator writes for the rules of the sinks: a
@@ -13,12 +15,12 @@ import (
 type RuleTests struct {
 	Tests []RuleTest `yaml:"tests"`
 
-	source *report
+	report *strict.Report
 }
 
 // A RuleTest has events follow one another, before rules that know of none.
 type RuleTest struct {
-	Name string `yaml:"name" required:"true" example:"disk errors go to the pager"`
+	Name string `yaml:"name" required:"true" example:"disk errors go to the pager" name:"true"`
 	// Start is when the first event is received.
 	Start  Time            `yaml:"start" default:"2026-01-01T00:00:00Z"`
 	Events []RuleTestEvent `yaml:"events"`
@@ -31,8 +33,8 @@ type RuleTestEvent struct {
 	KernelSeq int         `yaml:"kernel_seq" default:"0" min:"0"`
 	Gap       RuleTestGap `yaml:"gap"`
 	// After is the time since the event before, which Repeat does not change.
-	After  Duration `yaml:"after" default:"0" min:"0" max:"87600h"`
-	Repeat int      `yaml:"repeat" default:"1" min:"1" max:"1000000"`
+	After  value.Duration `yaml:"after" default:"0" min:"0" max:"87600h"`
+	Repeat int            `yaml:"repeat" default:"1" min:"1" max:"1000000"`
 
 	// Sinks get each of the events that is not said to be suppressed; others get
 	// none.
@@ -49,24 +51,16 @@ type RuleTestGap struct {
 
 // RuleTestSuppressed says how many of an event's repetitions a sink does not get.
 type RuleTestSuppressed struct {
-	Sink   string         `yaml:"sink" required:"true" example:"pager"`
-	Reason SuppressReason `yaml:"reason" required:"true" example:"rate_limit"`
-	Count  int            `yaml:"count" default:"1" min:"1" max:"1000000"`
+	Sink   string `yaml:"sink" required:"true" example:"pager"`
+	Reason string `yaml:"reason" required:"true" example:"rate_limit" oneof:"sample dedup rate_limit"`
+	Count  int    `yaml:"count" default:"1" min:"1" max:"1000000"`
 }
 
 // RuleTestCapture says what the rules of a sink take out of an event's text.
 type RuleTestCapture struct {
 	Sink  string `yaml:"sink" required:"true" example:"pager"`
-	Name  string `yaml:"name" required:"true" example:"disk"`
+	Name  string `yaml:"name" required:"true" example:"disk" name:"true"`
 	Value string `yaml:"value" default:""`
-}
-
-// SuppressReason is a rule that suppresses events.
-type SuppressReason string
-
-// UnmarshalText refuses what is no such rule.
-func (r *SuppressReason) UnmarshalText(text []byte) error {
-	return oneOf(r, text, "sample", "dedup", "rate_limit")
 }
 
 // Time is a time.Time that reads "2026-01-31T08:00:00Z".
@@ -76,7 +70,7 @@ type Time time.Time
 func (t *Time) UnmarshalText(text []byte) error {
 	v, err := time.Parse(time.RFC3339Nano, string(text))
 	if err != nil {
-		return fmt.Errorf("%s is not a time; write one like 2026-01-31T08:00:00Z", quote(string(text)))
+		return fmt.Errorf("%s is not a time; write one like 2026-01-31T08:00:00Z", strict.Quote(string(text)))
 	}
 	*t = Time(v.UTC())
 	return nil
@@ -97,15 +91,10 @@ func LoadRuleTests(path string) (*RuleTests, error) {
 // ParseRuleTests reads and checks the text of such a file; name stands for it in
 // errors. The error is an Errors with every fault of the text.
 func ParseRuleTests(name string, text []byte) (*RuleTests, error) {
-	t := &RuleTests{source: newReport(name, &costs{})}
-	v := reflect.ValueOf(t).Elem()
-	if root := t.source.document(text); root != nil {
-		t.source.values["tests"] = spotOf(root)
-		newDecoder(t.source).value(root, v.FieldByName("Tests"), "tests")
-	}
-	t.source.check(v, "")
-	t.source.noteUnquoted()
-	if err := t.source.err(); err != nil {
+	t := &RuleTests{report: strict.NewReport(name, &strict.Costs{}, nil)}
+	t.report.Decode(text, &t.Tests, "tests")
+	t.report.Check(t)
+	if err := strict.Err(t.report); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -114,33 +103,36 @@ func ParseRuleTests(name string, text []byte) (*RuleTests, error) {
 // Fault returns what is wrong with a test, or comes out of it: the path is like
 // tests[1].events[0].
 func (t *RuleTests) Fault(path, format string, args ...any) *FieldError {
-	return t.source.fault(path, format, args...)
+	return t.report.Fault(path, format, args...)
 }
 
-var _ = []checker{(*RuleTests)(nil), (*RuleTest)(nil), (*RuleTestEvent)(nil)}
+var _ = []strict.Checker{(*RuleTests)(nil), (*RuleTest)(nil), (*RuleTestEvent)(nil)}
 
-func (t *RuleTests) check(s section) {
+// Check implements strict.Checker.
+func (t *RuleTests) Check(s strict.Section) {
 	if len(t.Tests) == 0 {
-		s.errorf("tests", `is empty; begin each test with "- name: "`)
+		s.Errorf("tests", `is empty; begin each test with "- name: "`)
 	}
 }
 
-func (t *RuleTest) check(s section) {
-	if len(t.Events) == 0 && !s.odd[s.path] {
-		s.errorf("events", "is empty; give at least one event")
+// Check implements strict.Checker.
+func (t *RuleTest) Check(s strict.Section) {
+	if len(t.Events) == 0 && !s.HasUnknownKey() {
+		s.Errorf("events", "is empty; give at least one event")
 	}
 }
 
-func (e *RuleTestEvent) check(s section) {
+// Check implements strict.Checker.
+func (e *RuleTestEvent) Check(s strict.Section) {
 	counts := make(map[string]int)
 	for i, suppressed := range e.Suppressed {
 		path := fmt.Sprintf("suppressed[%d]", i)
 		counts[suppressed.Sink] += suppressed.Count
-		if counts[suppressed.Sink] > e.Repeat && s.read("repeat", path+".count") {
-			s.errorf(path, "%d of %d events cannot be suppressed; repeat the event as often", counts[suppressed.Sink], e.Repeat)
+		if counts[suppressed.Sink] > e.Repeat && s.Read("repeat", path+".count") {
+			s.Errorf(path, "%d of %d events cannot be suppressed; repeat the event as often", counts[suppressed.Sink], e.Repeat)
 		}
 	}
 	if e.Gap.Count > 0 && e.Message != "" {
-		s.errorf("message", "a gap has no text; leave out one of them")
+		s.Errorf("message", "a gap has no text; leave out one of them")
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/genltestd/genltestd/config/value"
 )
 
 func TestLoadRuleTests(t *testing.T) {
@@ -36,7 +38,7 @@ func TestLoadRuleTests(t *testing.T) {
 	plain := RuleTestEvent{Host: "localhost", Repeat: 1, Gap: RuleTestGap{Reason: "kernel_buffer"}}
 	x, gap, last := plain, plain, plain
 	x.Message = "x"
-	gap.Gap.Count, gap.Sinks, gap.Host, gap.KernelSeq, gap.After, gap.Repeat = 3, []string{"a", "b"}, "h", 7, Duration(5*time.Minute), 3
+	gap.Gap.Count, gap.Sinks, gap.Host, gap.KernelSeq, gap.After, gap.Repeat = 3, []string{"a", "b"}, "h", 7, value.Duration(5*time.Minute), 3
 	last.Suppressed = []RuleTestSuppressed{{Sink: "a", Reason: "dedup", Count: 1}}
 	last.Captures = []RuleTestCapture{{Sink: "a", Name: "unit", Value: "ssh"}}
 	want := &RuleTests{Tests: []RuleTest{

@@ -6,19 +6,25 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // schemaCases yields small configurations: every key with every text that might be
 // mistaken for a value of it, and then several keys of one sink at once, at random but
 // each time the same.
 func schemaCases() iter.Seq[string] {
-	fields := schemaFields(reflect.TypeFor[Config](), "")
+	fields := schemaFields(reflect.TypeFor[Config](), "", "")
 	random := rand.New(rand.NewPCG(1, 2))
 	return func(yield func(string) bool) {
 		for _, text := range rareCases {
@@ -69,12 +75,12 @@ type assignment struct{ path, value string }
 
 // someAssignments are for a sink of one kind.
 func someAssignments(fields []schemaField, random *rand.Rand) []assignment {
-	kinds := sinkKinds()
+	kinds := kindNames()
 	kind := kinds[random.IntN(len(kinds))]
 	var all []assignment
 	for len(all) < 3 {
 		f := fields[random.IntN(len(fields))]
-		if of := kindOf(f.path); of == "" || of == kind {
+		if f.kind == "" || f.kind == kind {
 			all = append(all, assignment{f.path, f.values[random.IntN(len(f.values))]})
 		}
 	}
@@ -82,32 +88,39 @@ func someAssignments(fields []schemaField, random *rand.Rand) []assignment {
 }
 
 type schemaField struct {
-	path   string
-	values []string
+	path, kind string
+	values     []string
 }
 
-// schemaFields are the keys within t, the entries of lists and of mappings of texts, and
-// a key that is not there.
-func schemaFields(t reflect.Type, path string) []schemaField {
+// schemaFields returns the keys within t, the entries of lists and of mappings of texts, and
+// an unknown key.
+func schemaFields(t reflect.Type, path, kind string) []schemaField {
 	switch {
-	case t.Kind() == reflect.Pointer:
-		return schemaFields(t.Elem(), path)
 	case t.Kind() == reflect.Slice:
-		entry := schemaField{path + "[]", valuesOf(t.Elem(), "")}
-		return append(schemaFields(t.Elem(), path+"[]"), entry)
+		entry := schemaField{path + "[]", kind, valuesOf(t.Elem(), "")}
+		return append(schemaFields(t.Elem(), path+"[]", kind), entry)
 	case t.Kind() == reflect.Map:
-		return []schemaField{{path + ".site", textValues}, {path + ".Site", textValues}, {path + ".7", textValues}, {path + ".a-b", textValues}}
+		var all []schemaField
+		for _, key := range []string{"site", "Site", "7", "a-b"} {
+			all = append(all, schemaField{path + "." + key, kind, textValues})
+		}
+		return all
 	case t.Kind() != reflect.Struct:
 		return nil
 	}
-	all := []schemaField{{path: join(path, "nokey"), values: []string{"1"}}}
-	for i, key := range keysOf(t) {
-		f, at := t.Field(i), join(path, key)
-		all = append(all, schemaField{at, valuesOf(f.Type, f.Tag)})
-		all = append(all, schemaFields(f.Type, at)...)
+	all := []schemaField{{strict.Join(path, "nokey"), kind, []string{"1"}}}
+	for _, f := range keysOf(t) {
+		at, of := strict.Join(path, f.Key), kind
+		if f.Variant {
+			of = f.Key
+		}
+		all = append(all, schemaField{at, of, valuesOf(f.Type, f.Tag)})
+		all = append(all, schemaFields(f.Type, at, of)...)
 	}
 	return all
 }
+
+func keysOf(t reflect.Type) []strict.Field { return strict.Fields(t, sink.Variants(sinks.Kinds())) }
 
 // What is of the wrong type for some keys, or written in an odd way.
 var oddValues = []string{
@@ -145,22 +158,22 @@ var modeValues = []string{"0640", "640", `"0640"`, `"640"`, "0440", `"0440"`, "0
 // valuesOf are those to try for a type, within and without the limits of a tag.
 func valuesOf(t reflect.Type, tag reflect.StructTag) []string {
 	switch t {
-	case reflect.TypeFor[Size]():
-		return slices.Concat(oddValues, sizeValues, aroundLimits[Size](tag, 1, 1e3, 1<<10, 1e6, 1<<20, 1e9, 1<<30))
-	case reflect.TypeFor[Duration]():
-		return slices.Concat(oddValues, durationValues, aroundLimits[Duration](tag, 1, 1e3, 1e6, 1e9, 60e9, 3600e9))
-	case reflect.TypeFor[FileMode]():
+	case reflect.TypeFor[value.Size]():
+		return slices.Concat(oddValues, sizeValues, aroundLimits[value.Size](tag, 1, 1e3, 1<<10, 1e6, 1<<20, 1e9, 1<<30))
+	case reflect.TypeFor[value.Duration]():
+		return slices.Concat(oddValues, durationValues, aroundLimits[value.Duration](tag, 1, 1e3, 1e6, 1e9, 60e9, 3600e9))
+	case reflect.TypeFor[value.FileMode]():
 		return slices.Concat(oddValues, modeValues)
-	case reflect.TypeFor[Secret]():
+	case reflect.TypeFor[value.Secret](), reflect.TypeFor[value.TLSFile]():
 		return textValues
 	}
-	if words := wordsOf(t); words != nil {
+	if words := strict.Words(t, tag); words != nil {
 		return slices.Concat(oddValues, words, []string{strings.ToUpper(words[0]), words[0] + "x", `"` + words[0] + `"`})
 	}
 	switch t.Kind() {
 	case reflect.String:
 		return textValues
-	case reflect.Struct, reflect.Pointer, reflect.Map:
+	case reflect.Struct, reflect.Map:
 		return oddValues
 	case reflect.Slice:
 		return append([]string{"[300, 300]", "[300, 599]", "[299]", "[600]", "[409, 409.0]", `["/x", ""]`, `["/x", "\0"]`, `[x]`, `[5]`}, oddValues...)
@@ -179,8 +192,8 @@ func numbersAround(tag reflect.StructTag) []string {
 }
 
 // aroundLimits are the whole numbers of each unit next to the limits of a tag.
-func aroundLimits[T Size | Duration](tag reflect.StructTag, units ...int64) []string {
-	least, most := limitsOf[T](tag)
+func aroundLimits[T value.Size | value.Duration](tag reflect.StructTag, units ...int64) []string {
+	least, most := limitOf[T](tag.Get("min"), 0), limitOf[T](tag.Get("max"), math.MaxInt64)
 	var all []string
 	for _, unit := range units {
 		name := strings.TrimLeft(fmt.Sprint(T(unit)), "0123456789")
@@ -193,14 +206,22 @@ func aroundLimits[T Size | Duration](tag reflect.StructTag, units ...int64) []st
 	return all
 }
 
+func limitOf[T value.Size | value.Duration](text string, none T) int64 {
+	limit := none
+	if text != "" {
+		mustUnmarshal(any(&limit).(interface{ UnmarshalText([]byte) error }), text)
+	}
+	return int64(limit)
+}
+
 // configWith is a configuration of the assignments, and what is required beside them.
 func configWith(all ...assignment) string {
 	root := make(tree)
 	for _, a := range all {
 		root.set(reflect.TypeFor[Config](), strings.Split(a.path, "."), a.value)
 	}
-	if sinks, ok := root["sinks"].([]tree); ok && !slices.ContainsFunc(sinkKinds(), sinks[0].has) {
-		sinks[0]["stdout"] = ""
+	if list, ok := root["sinks"].([]tree); ok && !slices.ContainsFunc(kindNames(), list[0].has) {
+		list[0]["stdout"] = ""
 	}
 	return root.String()
 }
@@ -214,9 +235,8 @@ func treeOf(t reflect.Type) tree {
 	if t.Kind() != reflect.Struct {
 		return all
 	}
-	for i, key := range keysOf(t) {
-		f := t.Field(i)
-		text := f.Tag.Get("example")
+	for _, f := range keysOf(t) {
+		key, text := f.Key, f.Tag.Get("example")
 		switch {
 		case f.Tag.Get("required") != "true":
 		case f.Type.Kind() == reflect.Slice:
@@ -266,14 +286,19 @@ func (m tree) has(key string) bool { return m[key] != nil }
 // fieldType is what a key of t holds, or each of its entries; text if there is no such
 // key.
 func fieldType(t reflect.Type, key string) reflect.Type {
-	if t.Kind() != reflect.Struct || !slices.Contains(keysOf(t), key) {
+	if t.Kind() != reflect.Struct {
 		return reflect.TypeFor[string]()
 	}
-	t = t.Field(slices.Index(keysOf(t), key)).Type
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
-		t = t.Elem()
+	for _, f := range keysOf(t) {
+		if f.Key != key {
+			continue
+		}
+		if f.Type.Kind() == reflect.Slice {
+			return f.Type.Elem()
+		}
+		return f.Type
 	}
-	return t
+	return reflect.TypeFor[string]()
 }
 
 func (m tree) String() string {

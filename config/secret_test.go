@@ -3,61 +3,16 @@
 package config
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
-
-func TestSecretIsNotPrinted(t *testing.T) {
-	const canary = "canary-4711"
-	s := inline(canary)
-	outer := struct{ Token, hidden Secret }{s, s}
-	var log bytes.Buffer
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "token", s, "all", outer)
-	text, err := json.Marshal(outer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := fmt.Sprintf("%v %+v %#v %s %q %x %d %v %+v %#v %v", s, s, s, s, s, s, s, &s, outer, outer, outer) + log.String() + string(text)
-	if strings.Contains(all, canary) || strings.Contains(all, fmt.Sprintf("%x", canary)) {
-		t.Errorf("shows the secret: %s", all)
-	}
-}
-
-func TestSecretSaysWhereItIs(t *testing.T) {
-	for want, s := range map[string]Secret{
-		"": {}, "<secret>": inline("x"), "<credential a>": {Credential: "a"}, "<file /a>": {File: "/a"}, "<env A>": {Env: "A"},
-	} {
-		if got := s.String(); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-		if got := s.IsZero(); got != (want == "") {
-			t.Errorf("%q: IsZero = %v", want, got)
-		}
-	}
-}
-
-func TestSecretEqual(t *testing.T) {
-	list := []Secret{{}, inline("a"), inline("b"), {Credential: "a"}, {File: "/a"}}
-	for i, a := range list {
-		for j := range list {
-			b := list[j]
-			if text, ok := b.Inline(); ok {
-				b = inline(text) // the same text at another address
-			}
-			if a.Equal(b) != (i == j) {
-				t.Errorf("%d and %d: Equal = %v", i, j, a.Equal(b))
-			}
-		}
-	}
-}
 
 func TestWarnsOfSecretsThatEverybodyMayRead(t *testing.T) {
 	const text = `sinks:
@@ -81,7 +36,7 @@ func TestWarnsOfSecretsThatEverybodyMayRead(t *testing.T) {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}
-		c, err := Load(path)
+		c, err := Load(path, sinks.Kinds())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +60,7 @@ func TestWarnsOfSecretsThatEverybodyMayRead(t *testing.T) {
 	if got := places(0o640); got != nil {
 		t.Errorf("warns of a file that only its group may read: %v", got)
 	}
-	if got := Default().Warnings(); got != nil {
+	if got := Default(sinks.Kinds()).Warnings(); got != nil {
 		t.Errorf("warns of no file: %v", got)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // A pipe is read once: by Load, not by Fingerprint.
@@ -24,7 +26,7 @@ func TestLoadFromAPipe(t *testing.T) {
 		t.Errorf("IsStream(%s) = %v", path, IsStream(path))
 	}
 	Fingerprint(path)
-	c, err := Load(path)
+	c, err := Load(path, sinks.Kinds())
 	if err != nil || c.Sinks[0].Name != "piped" {
 		t.Errorf("got %+v, %v", c, err)
 	}
@@ -37,11 +39,11 @@ func TestDropInLinkedToNothing(t *testing.T) {
 	if err := os.Symlink(os.DevNull, "g.d/b.yaml"); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Load("g.yaml")
+	c, err := Load("g.yaml", sinks.Kinds())
 	if err != nil || len(c.Files()) != 2 || len(c.Sinks) != 1 {
 		t.Errorf("got %+v, %v", c, err)
 	}
-	if c, err := Load(os.DevNull); err != nil || c.Sinks[0].Name != "stdout" {
+	if c, err := Load(os.DevNull, sinks.Kinds()); err != nil || c.Sinks[0].Name != "stdout" {
 		t.Errorf("%s: got %+v, %v", os.DevNull, c, err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // An editor must be able to jump to the part of a text that has a fault, in each style
@@ -23,7 +25,7 @@ func TestFaultWithinPointsIntoTheText(t *testing.T) {
 		"merge": "x-all: &all\n  envelope: template\n  template: |\n    a\n    X\n" +
 			"sinks:\n  - <<: *all\n    name: a\n    stdout: {}\n",
 	} {
-		c, err := Parse("t.yaml", []byte(text))
+		c, err := Parse("t.yaml", []byte(text), sinks.Kinds())
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -44,7 +46,7 @@ func find(text, part string) (line, column int) {
 // YAML folds the lines of these texts into one.
 func TestFaultWithinAFoldedTextHasItsPlace(t *testing.T) {
 	for _, text := range []string{"template: >\n      a\n      X\n", "template: a\n      X\n", "template: \"a\n      X\"\n", "template: \"a\\\n      X\"\n", "template: 'it''s\n\n      X'\n"} {
-		c, err := Parse("t.yaml", []byte("sinks:\n  - name: a\n    stdout: {}\n    envelope: template\n    "+text))
+		c, err := Parse("t.yaml", []byte("sinks:\n  - name: a\n    stdout: {}\n    envelope: template\n    "+text), sinks.Kinds())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +65,7 @@ func FuzzFaultWithin(f *testing.F) {
 	f.Add("|+2\n\n  \n", 7, -3)
 	f.Fuzz(func(t *testing.T, value string, line, column int) {
 		text := "sinks:\n  - name: a\n    stdout: {}\n    envelope: template\n    template: " + value
-		c, err := Parse("t.yaml", []byte(text))
+		c, err := Parse("t.yaml", []byte(text), sinks.Kinds())
 		if err != nil {
 			return
 		}

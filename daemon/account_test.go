@@ -16,6 +16,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -88,7 +89,7 @@ func TestEveryScrapeAccountsForEveryEvent(t *testing.T) {
 		"- {name: flaky, retry_min: 1ms, retry_max: 20ms, file: {path: " + dir + "/flaky/events}}\n" +
 		"- {name: picky, filter: 'seq % 3 == 0', sample: 2, file: {path: " + dir + "/picky}}\n" +
 		"- {name: dead, max_age: 100ms, file: {path: " + dir + "/missing/events}}\n"
-	cfg, err := config.Parse("test.yaml", []byte(yaml))
+	cfg, err := config.Parse("test.yaml", []byte(yaml), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

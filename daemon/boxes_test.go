@@ -18,6 +18,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/deadletter"
+	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
@@ -126,7 +127,7 @@ func TestOnlyTheSocketServesDeadLetters(t *testing.T) {
 
 func TestDeadLettersSurviveTheDaemon(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
-	cfg, err := config.Parse("test.yaml", []byte(listenAnywhere))
+	cfg, err := config.Parse("test.yaml", []byte(listenAnywhere), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

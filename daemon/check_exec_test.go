@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 func TestCheckNamesThePlaceOfAProgramThatIsMissing(t *testing.T) {
-	cfg, err := config.Parse("x.yaml", []byte("sinks:\n- name: a\n  exec: {argv: [/no/such/program, -v], user: no-such-user}\n"))
+	cfg, err := config.Parse("x.yaml", []byte("sinks:\n- name: a\n  exec: {argv: [/no/such/program, -v], user: no-such-user}\n"), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // What a text of the configuration cannot do is said with its place in the file and
@@ -36,7 +37,7 @@ func TestCheckNamesThePlaceOfWhatDoesNotCompile(t *testing.T) {
       key: seq
     stdout: {}
 `
-	cfg, err := config.Parse("g.yaml", []byte(text))
+	cfg, err := config.Parse("g.yaml", []byte(text), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ sinks:
     template: "{{.Foo}}"
     webhook: {url: "htp://x/"}
 `
-	cfg, err := config.Parse("g.yaml", []byte(text))
+	cfg, err := config.Parse("g.yaml", []byte(text), sinks.Kinds())
 	var faults config.Errors
 	if !errors.As(err, &faults) {
 		t.Fatal(err)
@@ -119,7 +120,7 @@ sinks:
     extract: '(?P<a>'
     fiel: {path: relative}
 `
-	cfg, err := config.Parse("g.yaml", []byte(text))
+	cfg, err := config.Parse("g.yaml", []byte(text), sinks.Kinds())
 	var faults config.Errors
 	if !errors.As(err, &faults) {
 		t.Fatal(err)
@@ -137,7 +138,7 @@ sinks:
 // A remedy that changes which keys belong together may be another than the author meant.
 func TestARemedyOfTheIndentationIsNotCheckedFurther(t *testing.T) {
 	const text = "log:\n  level: info\n http:\n  listen: \"\"\n"
-	_, err := config.Parse("g.yaml", []byte(text))
+	_, err := config.Parse("g.yaml", []byte(text), sinks.Kinds())
 	var faults config.Errors
 	if !errors.As(err, &faults) || len(faults) != 1 || faults[0].Line != 3 {
 		t.Errorf("got %v, want the fault of line 3 alone", err)
@@ -150,7 +151,7 @@ func TestAtMostAHundredFaultsAreShown(t *testing.T) {
 		text += fmt.Sprintf("- {name: s%d, filter: nonsense, stdout: {}}\n", i)
 	}
 	for what, more := range map[string]string{"rules only": "", "the text too": "- {name: bad, fiel: {}}\n"} {
-		cfg, err := config.Parse("g.yaml", []byte(text+more))
+		cfg, err := config.Parse("g.yaml", []byte(text+more), sinks.Kinds())
 		var faults config.Errors
 		errors.As(err, &faults)
 		got := CheckRest(cfg, faults, Dirs{})

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 // An area is a path that something already occupies.
@@ -114,15 +116,13 @@ func secretPlaces(cfg *config.Config) (all []area) {
 			all = append(all, area{realPath(path), false, owner})
 		}
 	}
-	cfg.EachSecret(func(key string, s config.Secret) { add(s.File, "the secret of "+key) })
-	for i := range cfg.Sinks {
-		if tls := cfg.Sinks[i].TLS(); tls != nil {
-			owner := fmt.Sprintf("the TLS settings of sinks[%d]", i)
-			for _, file := range []config.TLSFile{tls.CA, tls.Cert, tls.Key} {
-				add(file.File, owner)
-			}
+	cfg.EachSecret(func(key string, s value.Secret) { add(s.File, "the secret of "+key) })
+	cfg.EachTLS(func(key string, t *value.TLS) {
+		owner := "the TLS settings of " + key[:strings.IndexByte(key, '.')]
+		for _, file := range []value.TLSFile{t.CA, t.Cert, t.Key} {
+			add(file.File, owner)
 		}
-	}
+	})
 	return all
 }
 
@@ -132,13 +132,11 @@ func ReadsFiles(cfg *config.Config) bool { return len(secretPlaces(cfg)) > 0 }
 // sinkClaims are the paths that sinks create.
 func sinkClaims(cfg *config.Config) (all []claim) {
 	for i := range cfg.Sinks {
-		path, owner := fmt.Sprintf("sinks[%d]", i), "the sink "+cfg.Sinks[i].Name
-		switch c := &cfg.Sinks[i]; {
-		case c.File != nil:
-			all = append(all, claim{path + ".file.path", c.File.Path, owner})
-		case c.Socket != nil && c.Socket.Mode == config.SocketListen:
-			_, place := config.SplitAddress(c.Socket.Address)
-			all = append(all, claim{path + ".socket.address", place, owner})
+		c := &cfg.Sinks[i]
+		if claimer, ok := c.Config.(sink.Claimer); ok {
+			for _, made := range claimer.Claims() {
+				all = append(all, claim{fmt.Sprintf("sinks[%d].%s.%s", i, c.Kind, made.Key), made.Path, "the sink " + c.Name})
+			}
 		}
 	}
 	return all
@@ -147,19 +145,11 @@ func sinkClaims(cfg *config.Config) (all []claim) {
 // peerClaims are the sockets that sinks connect to.
 func peerClaims(cfg *config.Config) (all []claim) {
 	for i := range cfg.Sinks {
-		path := fmt.Sprintf("sinks[%d]", i)
-		add := func(key, address string) {
-			if scheme, place := config.SplitAddress(address); strings.HasPrefix(scheme, "unix") {
-				all = append(all, claim{key: path + key, path: place})
+		c := &cfg.Sinks[i]
+		if peer, ok := c.Config.(sink.Peer); ok {
+			for _, socket := range peer.Peers() {
+				all = append(all, claim{key: fmt.Sprintf("sinks[%d].%s.%s", i, c.Kind, socket.Key), path: socket.Path})
 			}
-		}
-		switch c := &cfg.Sinks[i]; {
-		case c.Socket != nil && c.Socket.Mode == config.SocketConnect:
-			add(".socket.address", c.Socket.Address)
-		case c.Syslog != nil:
-			add(".syslog.address", c.Syslog.Address)
-		case c.Journald != nil:
-			add(".journald.socket", "unix://"+c.Journald.Socket)
 		}
 	}
 	return all

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // Each sink or journal would destroy, or be destroyed by, what already has the path.
@@ -65,7 +66,7 @@ func TestAPathHasOneOwner(t *testing.T) {
 		{socket("listen", dirs.Runtime+"/events.sock"), ""},
 		{socket("connect", dirs.Runtime+"/events.sock"), ""},
 	} {
-		cfg, err := config.Parse(dir+"/etc/g.yaml", []byte(tt.text+"\n"))
+		cfg, err := config.Parse(dir+"/etc/g.yaml", []byte(tt.text+"\n"), sinks.Kinds())
 		if err != nil {
 			t.Errorf("%s: %v", tt.text, err)
 			continue
@@ -81,7 +82,7 @@ func TestAPathHasOneOwner(t *testing.T) {
 // is opened.
 func TestNewRejectsACollision(t *testing.T) {
 	dir := t.TempDir()
-	cfg, err := config.Parse("g.yaml", fmt.Appendf(nil, "sinks: [{name: a, socket: {mode: listen, address: 'unix://%s/run/control.sock'}}]\n", dir))
+	cfg, err := config.Parse("g.yaml", fmt.Appendf(nil, "sinks: [{name: a, socket: {mode: listen, address: 'unix://%s/run/control.sock'}}]\n", dir), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,10 +26,10 @@ import (
 	"github.com/genltestd/genltestd/daemon/kernel"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/ratelog"
+	"github.com/genltestd/genltestd/daemon/reaper"
 	"github.com/genltestd/genltestd/daemon/receiver"
 	"github.com/genltestd/genltestd/daemon/record"
 	"github.com/genltestd/genltestd/daemon/redact"
-	"github.com/genltestd/genltestd/daemon/sink/exec"
 	"github.com/genltestd/genltestd/daemon/statefile"
 	"github.com/genltestd/genltestd/daemon/systemd"
 	"github.com/genltestd/genltestd/daemon/teardown"
@@ -55,9 +55,9 @@ type Options struct {
 	Source      Source
 	Fingerprint string
 
-	mask   *redact.Mask // of the secrets of all sinks
-	reaper *exec.Reaper // of the programs of sinks; nil unless the process is process 1
-	clock  *clock.Clock // that New opens
+	mask   *redact.Mask   // of the secrets of all sinks
+	reaper *reaper.Reaper // of the programs of sinks; nil unless the process is process 1
+	clock  *clock.Clock   // that New opens
 }
 
 // A Daemon is one running genltestd.
@@ -118,7 +118,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	if opts.Files == nil {
 		opts.Files = statefile.Disk{}
 	}
-	opts.reaper = exec.NewReaper()
+	opts.reaper = reaper.New()
 	opts.mask = new(redact.Mask)
 	d := &Daemon{
 		cfg: cfg, log: log, repeats: ratelog.New(log), opts: opts, notifier: systemd.NewNotifier(component(log, "systemd")),

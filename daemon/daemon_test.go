@@ -24,6 +24,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
@@ -123,7 +124,7 @@ type fixture struct {
 
 func start(t *testing.T, yaml string, k *fakeKernel, p prober) fixture {
 	t.Helper()
-	cfg, err := config.Parse("test.yaml", []byte(yaml))
+	cfg, err := config.Parse("test.yaml", []byte(yaml), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +336,7 @@ func TestAnotherProcessGoesOnWhereThisOneEnded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cfg, err := config.Parse("test.yaml", []byte(listenAnywhere+"shutdown: {drain: 10ms}\nsinks:\n- name: archive\n  file: {path: "+path+"}\n"))
+	cfg, err := config.Parse("test.yaml", []byte(listenAnywhere+"shutdown: {drain: 10ms}\nsinks:\n- name: archive\n  file: {path: "+path+"}\n"), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // TestTheDaemonIsSubscribedBeforeAllThatReceivingDoesNotNeed: what is opened before
@@ -54,7 +55,7 @@ func TestTheDaemonIsSubscribedBeforeAllThatReceivingDoesNotNeed(t *testing.T) {
 
 func mustParse(t *testing.T, yaml string) *config.Config {
 	t.Helper()
-	cfg, err := config.Parse("test.yaml", []byte(yaml))
+	cfg, err := config.Parse("test.yaml", []byte(yaml), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // hostileTexts have everything that a terminal may obey, that ends a line or that is
@@ -126,7 +127,7 @@ func (p *hostilePlace) judge(t *testing.T, form string) string {
 		}
 		form = "{}"
 	}
-	cfg, err := config.Parse("t.yaml", []byte("event: {labels: {site: x}}\nsinks:\n- <<: "+flow(form)+"\n  name: out\n  extract: '(?P<all>.*)'\n  "+yaml+"\n"))
+	cfg, err := config.Parse("t.yaml", []byte("event: {labels: {site: x}}\nsinks:\n- <<: "+flow(form)+"\n  name: out\n  extract: '(?P<all>.*)'\n  "+yaml+"\n"), sinks.Kinds())
 	if err != nil {
 		t.Fatalf("%v\n%s", err, yaml)
 	}

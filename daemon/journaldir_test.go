@@ -15,6 +15,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // Each case has the verdict of the check, and journal.Open must have the same.
@@ -46,7 +47,7 @@ func TestAJournalNeedsADirectoryOfItsOwn(t *testing.T) {
 			dir := t.TempDir() + "/j"
 			must(t, os.Mkdir(dir, 0o700))
 			c.make(t, dir)
-			cfg, err := config.Parse("g.yaml", []byte("journal: {path: "+dir+"}\n"))
+			cfg, err := config.Parse("g.yaml", []byte("journal: {path: "+dir+"}\n"), sinks.Kinds())
 			must(t, err)
 			var faults config.Errors
 			errors.As(Check(cfg, Dirs{State: t.TempDir(), Runtime: t.TempDir()}), &faults)
@@ -66,7 +67,7 @@ func TestAJournalNeedsADirectoryOfItsOwn(t *testing.T) {
 
 // A check by another user than the service's leaves this to the service.
 func TestAJournalDirectoryThatCannotBeReadIsUnverifiable(t *testing.T) {
-	cfg, err := config.Parse("g.yaml", []byte("journal: {path: /j}\n"))
+	cfg, err := config.Parse("g.yaml", []byte("journal: {path: /j}\n"), sinks.Kinds())
 	must(t, err)
 	denied := caused(cfg.Fault("journal.path", "x"), &fs.PathError{Op: "open", Path: "/j", Err: unix.EACCES})
 	if !IsUnverifiable(denied, false) || IsUnverifiable(denied, true) {

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/packaging/vm/sysfs"
 )
 
@@ -73,7 +74,7 @@ func mustWrite(t *testing.T, file, text string) {
 // run starts a daemon on this kernel.
 func run(t *testing.T, yaml string) fixture {
 	t.Helper()
-	cfg, err := config.Parse("test.yaml", []byte(listenAnywhere+"echo: {interval: 100ms, timeout: 100ms}\n"+yaml))
+	cfg, err := config.Parse("test.yaml", []byte(listenAnywhere+"echo: {interval: 100ms, timeout: 100ms}\n"+yaml), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -517,7 +518,7 @@ func TestChildWithoutPrivileges(t *testing.T) {
 		t.Fatal("still root")
 	}
 	var log output
-	cfg := config.Default()
+	cfg := config.Default(sinks.Kinds())
 	cfg.HTTP.Listen = "127.0.0.1:0"
 	f := launch(t, cfg, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	eventually(t, "subscription", f.receiver.Subscribed)

@@ -20,6 +20,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 var messageField = regexp.MustCompile(`"message":"([^"]*)"`)
@@ -33,7 +34,7 @@ type text struct {
 func (s *text) Load() (*config.Config, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return config.Parse("test.yaml", []byte(s.yaml))
+	return config.Parse("test.yaml", []byte(s.yaml), sinks.Kinds())
 }
 
 func (s *text) Fingerprint() string {

@@ -25,9 +25,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
+	execsink "github.com/genltestd/genltestd/daemon/sink/exec"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/daemon/sink/webhook"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
@@ -36,9 +40,7 @@ var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 func recipe(t *testing.T, page, name, url string) sink.Sink {
 	t.Helper()
 	c := recipeConfig(t, page, name)
-	if err := c.Webhook.URL.UnmarshalText([]byte(url)); err != nil {
-		t.Fatal(err)
-	}
+	c.Config.(*webhook.Config).URL = value.Inline(url)
 	return recipeSink(t, c)
 }
 
@@ -71,7 +73,7 @@ func documented(t *testing.T, page string) (list []*config.Config) {
 		t.Fatal(err)
 	}
 	for _, block := range yamlBlock.FindAllStringSubmatch(string(text), -1) {
-		c, err := config.Parse(filepath.Base(page), []byte(block[1]))
+		c, err := config.Parse(filepath.Base(page), []byte(block[1]), sinks.Kinds())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -322,12 +324,13 @@ func TestRecipeAlertmanagerWithLabels(t *testing.T) {
 func TestRecipeMail(t *testing.T) {
 	c := recipeConfig(t, "sinks/exec.md", "mail")
 	dir := t.TempDir()
-	script := strings.Replace(c.Exec.Argv[2], "/usr/bin/msmtp -t", `cat >"$DIR/$GENLTEST_SEQ"`, 1)
-	if script == c.Exec.Argv[2] {
+	program := c.Config.(*execsink.Config)
+	script := strings.Replace(program.Argv[2], "/usr/bin/msmtp -t", `cat >"$DIR/$GENLTEST_SEQ"`, 1)
+	if script == program.Argv[2] {
 		t.Fatalf("the recipe runs another program: %s", script)
 	}
-	c.Exec.Argv[2] = script
-	c.Exec.Environment = []config.ExecVariable{{Name: "DIR", Value: dir}}
+	program.Argv[2] = script
+	program.Environment = []execsink.Variable{{Name: "DIR", Value: dir}}
 	s := recipeSink(t, c)
 	events := append(recipeEvents(), event.Event{
 		JournalID: "6a9155caa46c7dcc", Seq: 200, Time: time.Now(), Host: "web-1\r\nBcc: x@example.org", Message: []byte("a\r\nBcc: x@example.org\r\n\r\n.\r\nb"),

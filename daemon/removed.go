@@ -68,7 +68,7 @@ func (d *Daemon) forgetRemovedSinks() error {
 // removeSink removes what is left of a sink. The cursor goes last: as long as it is there,
 // the removal is tried again.
 func (d *Daemon) removeSink(name string) error {
-	err := errors.Join(os.RemoveAll(d.lettersDir(name)), os.RemoveAll(d.opts.position(name)))
+	err := errors.Join(os.RemoveAll(d.lettersDir(name)), os.RemoveAll(d.opts.Dirs.position(name)))
 	if err != nil {
 		return err
 	}

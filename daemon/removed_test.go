@@ -13,8 +13,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/clock"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/daemon/statefile"
 	"github.com/genltestd/genltestd/metrics"
 )
@@ -37,9 +39,9 @@ func TestThePlaceOfARemovedSinkIsKeptForAWhile(t *testing.T) {
 	if err := os.MkdirAll(letters, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	cfg := config.Default()
+	cfg := config.Default(sinks.Kinds())
 	cfg.Sinks[0].Name = "kept"
-	cfg.Journal.KeepRemovedSinks = config.Duration(24 * time.Hour)
+	cfg.Journal.KeepRemovedSinks = value.Duration(24 * time.Hour)
 	log := slog.New(slog.DiscardHandler)
 	d := &Daemon{
 		cfg: cfg, journal: j, opts: Options{Dirs: Dirs{State: dir}}, log: log,

@@ -3,9 +3,8 @@
 package daemon
 
 import (
-	"fmt"
-
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/secret"
 )
 
@@ -18,12 +17,8 @@ func Warnings(cfg *config.Config) config.Errors {
 			all = append(all, cfg.Fault(path, "everybody may read this file, which is secret; take the right from others (chmod o-r)"))
 		}
 	}
-	cfg.EachSecret(func(path string, s config.Secret) { warn(path+".file", s.File) })
-	for i := range cfg.Sinks {
-		if tls := cfg.Sinks[i].TLS(); tls != nil {
-			warn(fmt.Sprintf("sinks[%d].%s.tls.key", i, cfg.Sinks[i].Kind()), tls.Key.File)
-		}
-	}
+	cfg.EachSecret(func(path string, s value.Secret) { warn(path+".file", s.File) })
+	cfg.EachTLS(func(path string, t *value.TLS) { warn(path+".key", t.Key.File) })
 	all.Sort()
 	return all
 }

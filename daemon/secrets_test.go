@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 func TestSaysWhichSecretsAreExposedAndWhichOnlyTheServiceCanRead(t *testing.T) {
@@ -42,7 +43,7 @@ func TestSaysWhichSecretsAreExposedAndWhichOnlyTheServiceCanRead(t *testing.T) {
   syslog:
     address: tls://localhost:6514
     tls: {cert: %[1]s/cert, key: %[1]s/key}
-`, dir))
+`, dir), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

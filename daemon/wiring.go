@@ -5,7 +5,6 @@ package daemon
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -17,67 +16,47 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/sink"
-	"github.com/genltestd/genltestd/daemon/sink/exec"
-	"github.com/genltestd/genltestd/daemon/sink/file"
-	"github.com/genltestd/genltestd/daemon/sink/journald"
-	"github.com/genltestd/genltestd/daemon/sink/stdout"
-	"github.com/genltestd/genltestd/daemon/sink/syslog"
-	"github.com/genltestd/genltestd/daemon/sink/webhook"
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// newSink makes the sink that a configuration entry describes: the one place
-// that knows every kind.
+// newSink makes the sink that a configuration entry describes.
 func newSink(c *config.Sink, opts *Options) (sink.Sink, error) {
 	encoder, err := newEncoder(c)
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case c.Stdout != nil:
-		return stdout.New(opts.Stdout, encoder), nil
-	case c.File != nil:
-		return file.New(fileOptions(c, encoder, opts)), nil
-	case c.Webhook != nil:
-		o := webhookOptions(c.Webhook, encoder, opts.Version)
-		o.Mask = opts.mask
-		return webhook.New(o)
-	case c.Socket != nil:
-		return newSocket(c.Socket, encoder, opts.mask), nil
-	case c.Syslog != nil:
-		o := syslogOptions(c.Syslog, encoder)
-		o.Mask = opts.mask
-		return syslog.New(o), nil
-	case c.Journald != nil:
-		return journald.New(journaldOptions(c.Journald)), nil
-	case c.Exec != nil:
-		return newExec(c.Exec, encoder, opts), nil
-	}
-	return nil, fmt.Errorf("kind %q has no implementation", c.Kind())
+	return c.Config.New(opts.environment(c.Name, encoder))
 }
 
-// checkSink says what of a well-formed entry cannot work, as sink.OptionErrors; it
-// opens nothing and touches no network.
+// environment returns the parts of the daemon that a sink uses.
+func (o *Options) environment(name string, encoder event.Encoder) sink.Env {
+	env := sink.Env{
+		Version: o.Version, Encoder: encoder, Stdout: o.Stdout, Mask: o.mask, Reaper: o.reaper, Position: o.Dirs.position(name),
+	}
+	if o.Log != nil {
+		env.Log = component(o.Log, "sink").With("sink", name)
+	}
+	if o.Machine != nil {
+		env.BootID = o.Machine.Boot.ID
+	}
+	if o.clock != nil {
+		env.Now, env.Age = o.clock.Now, o.clock.Age
+	}
+	return env
+}
+
+// checkSink returns the faults of a well-formed entry that depend on the machine, as
+// sink.OptionErrors. It opens nothing and uses no network.
 func checkSink(c *config.Sink) error {
+	verifier, ok := c.Config.(sink.Verifier)
+	if !ok {
+		return nil
+	}
 	encoder, err := newEncoder(c)
 	if err != nil {
-		encoder = event.JSON{} // checkEnvelope reports it; the kind's own faults are found too
+		encoder = event.JSON{} // checkEnvelope reports it; the faults of the kind are found too
 	}
-	return checkKind(c, encoder)
-}
-
-func checkKind(c *config.Sink, encoder event.Encoder) error {
-	switch {
-	case c.Webhook != nil:
-		return webhookOptions(c.Webhook, encoder, "").Check()
-	case c.Socket != nil:
-		return checkSocket(c.Socket)
-	case c.Exec != nil:
-		return exec.Check(execOptions(c.Exec, nil))
-	case c.Syslog != nil:
-		return syslogOptions(c.Syslog, nil).Check()
-	}
-	return nil
+	return verifier.Verify(encoder)
 }
 
 // newCompiler returns the compiler of the rules of all sinks of a configuration.
@@ -132,10 +111,10 @@ func ruleOptions(c *config.Sink) match.Options {
 	}
 }
 
-var journalFsync = map[config.JournalFsync]journal.Fsync{
-	config.JournalFsyncInterval: journal.FsyncInterval,
-	config.JournalFsyncAlways:   journal.FsyncAlways,
-	config.JournalFsyncNever:    journal.FsyncNever,
+var journalFsync = map[string]journal.Fsync{
+	config.FsyncInterval: journal.FsyncInterval,
+	config.FsyncAlways:   journal.FsyncAlways,
+	config.FsyncNever:    journal.FsyncNever,
 }
 
 // JournalDir returns the directory of the journal.

@@ -3,7 +3,6 @@
 package daemon
 
 import (
-	"bytes"
 	"errors"
 
 	"github.com/genltestd/genltestd/config"
@@ -38,8 +37,8 @@ func checkEnvelope(e *config.Event, c *config.Sink) error {
 		return err
 	}
 	var accept func([]byte) error
-	if c.Syslog != nil {
-		accept = notEmpty
+	if acceptor, ok := c.Config.(sink.Acceptor); ok {
+		accept = acceptor.Accept
 	}
 	var faults []error
 	for _, err := range leaves(envelope.Check(encoder, envelopeContext(e, c), accept)) {
@@ -56,14 +55,8 @@ func envelopeContext(e *config.Event, c *config.Sink) *envelope.Context {
 	}
 }
 
-func notEmpty(result []byte) error {
-	if len(bytes.TrimRight(result, "\r\n")) == 0 {
-		return errors.New("the result is empty, which a syslog message cannot be; write a word beside the text")
-	}
-	return nil
-}
-
 func envelopeOptions(c *config.Sink) envelope.Options {
+	facility, severity := c.RFC5424.Numbers()
 	return envelope.Options{
 		Kind:        envelope.Kind(c.Form()),
 		ContentType: c.ContentType,
@@ -72,7 +65,7 @@ func envelopeOptions(c *config.Sink) envelope.Options {
 			Source: c.CloudEvents.Source, Type: c.CloudEvents.Type, Binary: c.CloudEvents.Mode == config.CloudEventsBinary,
 		},
 		Syslog: envelope.SyslogOptions{
-			Facility: c.RFC5424.Facility.Number(), Severity: c.RFC5424.Severity.Number(), AppName: c.RFC5424.AppName,
+			Facility: facility, Severity: severity, AppName: c.RFC5424.AppName,
 		},
 	}
 }

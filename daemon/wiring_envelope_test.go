@@ -12,11 +12,12 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 func parse(t *testing.T, yaml string) *config.Config {
 	t.Helper()
-	cfg, err := config.Parse("test.yaml", []byte(yaml))
+	cfg, err := config.Parse("test.yaml", []byte(yaml), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ sinks:
 		`t.yaml:20:19: sinks[2].template: line 3, column 13: fails for an event: the result is not JSON: invalid character 'd' looking for beginning of value after " failed\",\n  \"text\": "; write texts as {{json .Text}}, without quotes around it`,
 		`t.yaml:25:15: sinks[3].template: fails for an event with an empty text: the result is empty, which a syslog message cannot be; write a word beside the text`,
 	}, "\n")
-	cfg, err := config.Parse("t.yaml", []byte(text))
+	cfg, err := config.Parse("t.yaml", []byte(text), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 const streamSinks = `sinks:
@@ -29,7 +30,7 @@ const streamSinks = `sinks:
 // A sink whose other side is away, or whose files are, is made all the same: the others
 // have to start. That it cannot work is found before, with its place.
 func TestStreamSinksThatCannotWorkAreMadeAndFound(t *testing.T) {
-	c, err := config.Parse("x.yaml", []byte(streamSinks))
+	c, err := config.Parse("x.yaml", []byte(streamSinks), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // What cannot work is told with its place, without the network and without a word of
@@ -24,7 +25,7 @@ func TestCheckOfAWebhookNamesThePlace(t *testing.T) {
       signing_secrets:
         - whsec_hunter2
       tls: {cert: /nonexistent/cert.pem, key: /nonexistent/key.pem}
-`))
+`), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -157,7 +157,7 @@ func (w *worker) State() metrics.SinkState {
 	return s
 }
 
-var starts = map[config.Start]journal.Start{config.StartOldest: journal.FromOldest, config.StartNow: journal.FromEnd}
+var starts = map[string]journal.Start{config.StartOldest: journal.FromOldest, config.StartNow: journal.FromEnd}
 
 func deliveryOptions(c *config.Sink) delivery.Options {
 	return delivery.Options{

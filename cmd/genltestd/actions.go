@@ -12,6 +12,7 @@ import (
 	"github.com/genltestd/genltestd/cmd/internal/plural"
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // act does what an option asks for in place of the daemon, without root, kernel
@@ -35,7 +36,7 @@ func answer(o *options, out, stderr io.Writer) int {
 		fmt.Fprintf(out, "genltestd %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return exitOK
 	case "print-default-config":
-		fmt.Fprintf(out, "%s", config.Reference())
+		fmt.Fprintf(out, "%s", config.Reference(sinks.Kinds()))
 		return exitOK
 	case "check-config":
 		return checkConfig(o, out, stderr)

@@ -19,6 +19,8 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon"
 	"github.com/genltestd/genltestd/daemon/liblog"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/daemon/systemd"
 )
 
@@ -107,10 +109,13 @@ func loadConfig(file string, dirs daemon.Dirs) (*config.Config, error) {
 	return load(config.Load, file, dirs)
 }
 
+// A reader is a function of package config.
+type reader func(path string, kinds []sink.Kind) (*config.Config, error)
+
 // load reads a configuration. When its text has faults, the error has those of the rest
 // too, so that all can be repaired at once, and the configuration is for warnings alone.
-func load(read func(path string) (*config.Config, error), path string, dirs daemon.Dirs) (*config.Config, error) {
-	cfg, err := read(path)
+func load(read reader, path string, dirs daemon.Dirs) (*config.Config, error) {
+	cfg, err := read(path, sinks.Kinds())
 	var faults config.Errors
 	switch {
 	case errors.As(err, &faults):

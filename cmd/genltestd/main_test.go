@@ -14,6 +14,7 @@ import (
 
 	"github.com/genltestd/genltestd/cmd/internal/cmdtest"
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 func TestMain(m *testing.M) { cmdtest.Main(m, main) }
@@ -60,7 +61,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"--check-config", "--print-config"}, 64, "", "--check-config and --print-config cannot be had at once"},
 		{[]string{"--config", good, "--print-config"}, 0, "sinks:\n  - name: out\n    start: oldest\n", ""},
 		{[]string{"--config", bad, "--print-config"}, 78, "", bad + ":3:3: sinks[0].stdin: unknown key"},
-		{[]string{"--print-default-config"}, 0, string(config.Reference()), ""},
+		{[]string{"--print-default-config"}, 0, string(config.Reference(sinks.Kinds())), ""},
 		{[]string{"--config", bad}, 78, "", bad + ":3:3: sinks[0].stdin: unknown key"},
 		{[]string{"--config", "/nonexistent.yaml"}, 78, "", "/nonexistent.yaml: no such file or directory"},
 		{[]string{"--config", write(t, "journal: {path: /dev/null/journal}")}, 1, "", "mkdir /dev/null: not a directory"},

@@ -14,7 +14,7 @@ import (
 // A source is where a reload reads the configuration.
 type source struct {
 	path string
-	load func(path string) (*config.Config, error) // of package config
+	load reader
 	dirs daemon.Dirs
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 const ruleSinks = `sinks:
@@ -45,7 +46,7 @@ func compiler(cfg *config.Config) Compiler {
 
 func ruleDifferences(t *testing.T, text string) string {
 	t.Helper()
-	cfg, err := config.Parse("c.yaml", []byte(ruleSinks))
+	cfg, err := config.Parse("c.yaml", []byte(ruleSinks), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func TestUnknownSinksAreFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := config.Default()
+	cfg := config.Default(sinks.Kinds())
 	_, err = Run(cfg, tests, compiler(cfg))
 	const want = `t.yaml:3:16: tests[0].events[0].sinks[0]: the configuration has no sink "stdot"; did you mean "stdout"?
 t.yaml:3:42: tests[0].events[0].captures[0].sink: the configuration has no sink "b"; its sinks are stdout
@@ -133,7 +134,7 @@ t.yaml:3:79: tests[0].events[0].suppressed[0].sink: the configuration has no sin
 }
 
 func TestFaultsOfRulesAreReportedWithThoseOfTheTests(t *testing.T) {
-	cfg, err := config.Parse("c.yaml", []byte("sinks: [{name: a, filter: '1 +', stdout: {}}]"))
+	cfg, err := config.Parse("c.yaml", []byte("sinks: [{name: a, filter: '1 +', stdout: {}}]"), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +152,8 @@ func TestFaultsOfRulesAreReportedWithThoseOfTheTests(t *testing.T) {
 // Package config has its own list of the reasons, because it does not import package match.
 func TestEveryReasonIsKnown(t *testing.T) {
 	for _, reason := range match.Reasons() {
-		if err := new(config.SuppressReason).UnmarshalText([]byte(reason)); err != nil {
+		text := "- {name: a, events: [{suppressed: [{sink: a, reason: " + reason + "}]}]}"
+		if _, err := config.ParseRuleTests("t.yaml", []byte(text)); err != nil {
 			t.Error(err)
 		}
 		if got := verdictOf(reason).Reason(); got != reason {

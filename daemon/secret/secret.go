@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/readfile"
 )
 
@@ -40,6 +41,14 @@ func File(path string) Source { return Source{file: path} }
 
 // Env returns the Source of a secret in an environment variable.
 func Env(name string) Source { return Source{env: name} }
+
+// Of returns the Source of a secret of the configuration.
+func Of(s value.Secret) Source {
+	if text, ok := s.Inline(); ok {
+		return Inline(text)
+	}
+	return Source{credential: s.Credential, file: s.File, env: s.Env}
+}
 
 // IsZero reports whether no secret is configured.
 func (s Source) IsZero() bool { return s == Source{} }

@@ -8,11 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // evidence is where canaries are looked for.
@@ -207,7 +207,7 @@ func files(t *testing.T, dir string) (all []byte) {
 // wantEveryField fails for a secret that nobody has planted.
 func (w *world) wantEveryField(t *testing.T) {
 	t.Helper()
-	fields := secretFields(reflect.TypeFor[config.Config](), "")
+	fields := secretKeys()
 	if len(fields) < 6 {
 		t.Fatalf("the secrets of the configuration are not found: %q", fields)
 	}
@@ -220,21 +220,15 @@ func (w *world) wantEveryField(t *testing.T) {
 	}
 }
 
-// secretFields are the paths of all fields that are secrets.
-func secretFields(of reflect.Type, path string) (fields []string) {
-	switch {
-	case of == reflect.TypeFor[config.Secret]():
-		return []string{path}
-	case of.Kind() == reflect.Pointer:
-		return secretFields(of.Elem(), path)
-	case of.Kind() == reflect.Slice, of.Kind() == reflect.Map:
-		return secretFields(of.Elem(), path+"[]")
-	case of.Kind() == reflect.Struct:
-		for i := range of.NumField() {
-			if f := of.Field(i); f.IsExported() {
-				fields = append(fields, secretFields(f.Type, strings.TrimPrefix(path+"."+f.Tag.Get("yaml"), "."))...)
-			}
+// secretKeys returns the paths of all keys that are secrets, or lists of secrets.
+func secretKeys() (keys []string) {
+	for _, k := range config.Describe(sinks.Kinds()) {
+		switch k.Type {
+		case "secret":
+			keys = append(keys, k.Path)
+		case "list of secrets":
+			keys = append(keys, k.Path+"[]")
 		}
 	}
-	return fields
+	return keys
 }

@@ -5,18 +5,18 @@ package main
 import (
 	"strings"
 
-	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/config/schema"
 )
 
 // keysIn are the keys of a section of the file, those of every sink for "sinks", or
 // those of a kind of sink.
-func keysIn(section string, keys []config.Key) []config.Key {
-	var list []config.Key
+func keysIn(section string, keys []schema.Key) []schema.Key {
+	var list []schema.Key
 	for _, k := range keys {
 		first, _, _ := strings.Cut(k.Path, ".")
 		switch strings.TrimSuffix(first, "[]") {
 		case "sinks":
-			if k.Kind == section || k.Kind == "" && section == "sinks" {
+			if k.Variant == section || k.Variant == "" && section == "sinks" {
 				list = append(list, k)
 			}
 		case section:
@@ -27,7 +27,7 @@ func keysIn(section string, keys []config.Key) []config.Key {
 }
 
 // keyList is a list in mdoc. Keys that share a comment share an entry.
-func keyList(keys []config.Key) string {
+func keyList(keys []schema.Key) string {
 	var out strings.Builder
 	out.WriteString(".Bl -tag -width Ds\n")
 	for len(keys) > 0 {
@@ -42,7 +42,7 @@ func keyList(keys []config.Key) string {
 	return out.String()
 }
 
-func writeEntry(out *strings.Builder, keys []config.Key) {
+func writeEntry(out *strings.Builder, keys []schema.Key) {
 	for _, k := range keys {
 		out.WriteString(".It Cm " + literal(k.Path) + "\n")
 	}
@@ -63,7 +63,7 @@ func writeEntry(out *strings.Builder, keys []config.Key) {
 // keys within them need no example that is longer: those have theirs.
 const maxExample = 60
 
-func hasKeys(k config.Key) bool {
+func hasKeys(k schema.Key) bool {
 	return k.Type == "mapping" || k.Type == "list of mappings"
 }
 
@@ -71,7 +71,7 @@ func hasKeys(k config.Key) bool {
 func lastOf(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
 
 // facts says what can be said of a key in few words.
-func facts(k config.Key) string {
+func facts(k schema.Key) string {
 	parts := []string{typeOf(k)}
 	switch {
 	case k.Required:
@@ -88,7 +88,7 @@ func facts(k config.Key) string {
 	return strings.ToUpper(text[:1]) + text[1:]
 }
 
-func typeOf(k config.Key) string {
+func typeOf(k schema.Key) string {
 	text := k.Type
 	switch {
 	case k.Words != nil:

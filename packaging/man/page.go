@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/config/schema"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // A page is what a frame becomes.
@@ -31,11 +33,11 @@ func load(frame string) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return expand(filepath.Base(frame), string(text), config.Describe())
+	return expand(filepath.Base(frame), string(text), config.Describe(sinks.Kinds()))
 }
 
 // expand makes the page of a frame's text; name stands for it in errors.
-func expand(name, text string, keys []config.Key) (*page, error) {
+func expand(name, text string, keys []schema.Key) (*page, error) {
 	x := expander{keys: keys}
 	for line := range strings.Lines(text) {
 		x.line++
@@ -67,7 +69,7 @@ const wholeWords = ".nr doc-hyphen-flags 0\n.hy 0"
 
 type expander struct {
 	page   page
-	keys   []config.Key
+	keys   []schema.Key
 	out    strings.Builder
 	line   int  // of the frame
 	inside bool // the last example

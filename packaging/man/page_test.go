@@ -13,7 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/config/schema"
 	"github.com/genltestd/genltestd/daemon"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // pages loads every frame, by the name of its page.
@@ -72,7 +74,7 @@ func TestFaultsOfFrames(t *testing.T) {
 		"x\n@code\n":         "f.in:2: unknown @code",
 		"@end\n":             "f.in:1: unknown @end",
 	} {
-		if _, err := expand("f.in", text, config.Describe()); err == nil || err.Error() != want {
+		if _, err := expand("f.in", text, config.Describe(sinks.Kinds())); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", text, err, want)
 		}
 	}
@@ -80,7 +82,7 @@ func TestFaultsOfFrames(t *testing.T) {
 
 func TestEveryKeyIsInThePage(t *testing.T) {
 	roff := pages(t)["genltestd.yaml.5"].roff
-	for _, k := range config.Describe() {
+	for _, k := range config.Describe(sinks.Kinds()) {
 		if n := strings.Count(roff, "\n.It Cm "+literal(k.Path)+"\n"); n != 1 {
 			t.Errorf("%s is there %d times", k.Path, n)
 		}
@@ -89,7 +91,7 @@ func TestEveryKeyIsInThePage(t *testing.T) {
 
 // What a reader needs of a key is there, whatever kind of key it is.
 func TestKeyList(t *testing.T) {
-	got := keyList([]config.Key{
+	got := keyList([]schema.Key{
 		{Path: "a", Type: "mapping", Comment: "About a. And b."},
 		{Path: "a.path", Type: "text", Required: true, Restart: true, Example: `C:\-x`, Comment: "Where."},
 		{Path: "a.size", Type: "size", Unit: "bytes", Default: "1", Min: "1", Example: "2", Comment: ".both"},
@@ -192,7 +194,7 @@ func TestExamplesWork(t *testing.T) {
 
 func loadExample(t *testing.T, at, text string) *config.Config {
 	t.Helper()
-	cfg, err := config.Parse(at, []byte(text))
+	cfg, err := config.Parse(at, []byte(text), sinks.Kinds())
 	if err != nil {
 		t.Fatalf("%v\nin\n%s", err, text)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 // output runs a formatter, and fails the test when it fails or complains.
@@ -124,7 +125,7 @@ func TestKeysAndTheirExamplesSurviveRendering(t *testing.T) {
 				head, _, _ := strings.Cut(strings.TrimSpace(line), " ") // text may follow a short one
 				heads[head] = true
 			}
-			for _, k := range config.Describe() {
+			for _, k := range config.Describe(sinks.Kinds()) {
 				if !heads[k.Path] {
 					t.Errorf("%s is not there", k.Path)
 				}

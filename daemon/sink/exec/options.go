@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/reaper"
 	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
@@ -22,25 +23,13 @@ type Options struct {
 	Environment []Variable // beside PATH, LANG and what tells of the event
 	User        string     // whose rights the program has; empty for the daemon's own
 	Limits      Limits
-	Grace       time.Duration // from SIGTERM to SIGKILL
-	Mask        *redact.Mask  // of what programs print; nil is none
-	Reaper      *Reaper       // of what programs leave behind; nil for none
+	Grace       time.Duration  // from SIGTERM to SIGKILL
+	Mask        *redact.Mask   // of what programs print; nil is none
+	Reaper      *reaper.Reaper // of what programs leave behind; nil for none
 
 	// Of a program for each event.
 	Timeout     time.Duration
 	Concurrency int // programs at once
-}
-
-// A Variable is one of the program's environment.
-type Variable struct{ Name, Value string }
-
-// Limits are those of setrlimit(2) for the program and each of its children, 0 for
-// what the daemon has itself.
-type Limits struct {
-	Memory    int64         // bytes of address space
-	CPU       time.Duration // of processor time, in whole seconds
-	Files     int           // open descriptors
-	Processes int           // of the user, all together
 }
 
 // Check reports options that cannot work: a program that does not exist or is not

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/daemon/reaper"
 	"github.com/genltestd/genltestd/daemon/redact"
 )
 
@@ -37,7 +38,7 @@ type process struct {
 	cmd    *exec.Cmd
 	stderr tail
 	mask   *redact.Mask // masks its output
-	reaper *Reaper
+	reaper *reaper.Reaper
 	exited chan struct{} // closed when the program has exited; it is a zombie until reap
 }
 
@@ -67,7 +68,13 @@ func (l *launcher) prepare(env []string) (*process, error) {
 // may install it.
 func (l *launcher) start(p *process) error {
 	p.reaper = l.opts.Reaper
-	if err := p.reaper.start(func() error { return withoutCapabilities(p.cmd.Start) }, p); err != nil {
+	err := p.reaper.Start(func() (int, error) {
+		if err := withoutCapabilities(p.cmd.Start); err != nil {
+			return 0, err
+		}
+		return p.cmd.Process.Pid, nil
+	})
+	if err != nil {
 		if l.opts.User != "" && errors.Is(err, unix.EPERM) {
 			return fmt.Errorf("%w: to run it as the user %s the daemon needs CAP_SETUID and CAP_SETGID", err, l.opts.User)
 		}
@@ -153,7 +160,7 @@ func (p *process) end(grace time.Duration) error {
 func (p *process) reap() {
 	_ = p.signal(unix.SIGKILL) // usually the group is empty
 	_ = p.cmd.Wait()           // ProcessState has the result
-	p.reaper.done(p.cmd.Process.Pid)
+	p.reaper.Done(p.cmd.Process.Pid)
 }
 
 // signal signals the whole group.

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/daemon/reaper"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
@@ -31,7 +32,7 @@ func TestProcessOneReapsOrphansAndNotItsPrograms(t *testing.T) {
 		[ $((GENLTEST_SEQ % 5)) != 0 ] || exit 75`)
 	orphans := filepath.Join(t.TempDir(), "orphans")
 	opts.Argv = append(opts.Argv, orphans)
-	opts.Concurrency, opts.Reaper = 4, NewReaper()
+	opts.Concurrency, opts.Reaper = 4, reaper.New()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); opts.Reaper.Run(ctx) }()

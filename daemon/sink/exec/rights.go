@@ -49,8 +49,8 @@ func (l Limits) apply(pid int) error {
 		resource int
 		value    int64
 	}{
-		{"memory", unix.RLIMIT_AS, l.Memory},
-		{"cpu", unix.RLIMIT_CPU, int64(l.CPU / time.Second)},
+		{"memory", unix.RLIMIT_AS, int64(l.Memory)},
+		{"cpu", unix.RLIMIT_CPU, int64(time.Duration(l.CPU) / time.Second)},
 		{"files", unix.RLIMIT_NOFILE, int64(l.Files)},
 		{"processes", unix.RLIMIT_NPROC, int64(l.Processes)},
 	} {

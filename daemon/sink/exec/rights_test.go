@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
@@ -95,7 +96,7 @@ func TestLimits(t *testing.T) {
 	// The last one, which the program waits for, asks for more than there is.
 	last := fmt.Sprintf("Max processes  *%[1]d  *%[1]d ", min(own.Max, 1<<40))
 	opts := shell(`until grep -q 'open files  *64 ' /proc/$$/limits && grep -q "$1" /proc/$$/limits; do sleep 0.01; done; cat /proc/$$/limits >"$2"`, last)
-	opts.Limits = Limits{Memory: 1 << 30, CPU: 30 * time.Second, Files: 64, Processes: 1 << 40}
+	opts.Limits = Limits{Memory: 1 << 30, CPU: value.Duration(30 * time.Second), Files: 64, Processes: 1 << 40}
 	got := output(t, opts, oneEvent())
 	for name, value := range map[string]string{"Max address space": "1073741824", "Max cpu time": "30", "Max open files": "64"} {
 		if !regexp.MustCompile(name + ` +` + value + ` +` + value + ` `).MatchString(got) {
@@ -106,7 +107,7 @@ func TestLimits(t *testing.T) {
 
 func TestProgramBeyondItsLimitsFails(t *testing.T) {
 	opts := shell(`while :; do :; done`)
-	opts.Limits.CPU, opts.Timeout = time.Second, time.Minute
+	opts.Limits.CPU, opts.Timeout = value.Duration(time.Second), time.Minute
 	n, err := NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1))
 	if n != 0 || sink.Poisoned(err) > 0 || !strings.Contains(err.Error(), "signal: killed") {
 		t.Errorf("took %d events: %v", n, err)

@@ -30,10 +30,6 @@ type Options struct {
 	Fields     []Field          // in every entry
 }
 
-// A Field has a name that journald takes: at most 64 of A-Z, 0-9 and "_", not
-// beginning with "_".
-type Field struct{ Name, Value string }
-
 // A Sink sends each event as a separate datagram, as the protocol requires.
 type Sink struct {
 	socket  string

@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/readfile"
+	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
@@ -27,6 +29,26 @@ type Options struct {
 
 	// Missing says that the path of a file is not known. Its key is ca, cert or key.
 	Missing *sink.OptionError
+}
+
+// From returns the options of a configuration.
+func From(c *value.TLS) Options {
+	o := Options{ServerName: c.ServerName}
+	for _, f := range []struct {
+		key  string
+		from value.TLSFile
+		to   *string
+	}{{"ca", c.CA, &o.CA}, {"cert", c.Cert, &o.Cert}, {"key", c.Key, &o.Key}} {
+		*f.to = f.from.File
+		if f.from.Credential == "" {
+			continue
+		}
+		var err error
+		if *f.to, err = secret.CredentialPath(f.from.Credential); err != nil && o.Missing == nil {
+			o.Missing = &sink.OptionError{Key: f.key, Err: err}
+		}
+	}
+	return o
 }
 
 // Check reads every file, and says which key cannot work; prefix is that of the

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package strict
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// extension is the prefix of keys at the top of the file that belong to its author.
+const extension = "x-"
+
+// mapping reads the keys of n into the fields of the struct v.
+func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
+	if n.Kind != yaml.MappingNode {
+		d.notKeys(n, v.Type(), path)
+		return
+	}
+	if isSensitive(v.Type()) {
+		d.secret, d.secretKeys = path, keysOf(Fields(v.Type(), nil))
+	}
+	if unionOf(v.Type()) >= 0 {
+		defer func(before enclosing) { d.around = before }(d.around)
+		d.around = enclosing{path, v.Type()}
+	}
+	pairs := d.pairs(n, path)
+	d.siblings[path] = make(map[string]*yaml.Node, len(pairs))
+	for _, p := range pairs {
+		d.siblings[path][p.key.Value] = p.value
+	}
+	fields := Fields(v.Type(), d.variants)
+	var variants []chosen
+	for _, p := range pairs {
+		if f := d.key(p, v, path, fields); f != nil {
+			variants = append(variants, chosen{p, f})
+		}
+	}
+	d.union(variants, v, path)
+	delete(d.siblings, path)
+}
+
+// key reads one key. It returns the field of a variant, which it does not read.
+func (d *decoder) key(p pair, v reflect.Value, parent string, fields []Field) *Field {
+	name, at := p.key.Value, spotOf(p.key)
+	path, i := d.keyPath(parent, name), slices.IndexFunc(fields, func(f Field) bool { return f.Key == name })
+	switch {
+	case parent == "" && strings.HasPrefix(name, extension):
+	case i >= 0 && parent == "" && d.main != "" && name != d.only:
+		d.add(at, path, "is for %s alone; write it there", d.main)
+	case i >= 0:
+		d.keys[path], d.values[path] = at, spotOf(p.value)
+		if fields[i].Variant {
+			return &fields[i]
+		}
+		d.tagged(fields[i].Tag, func() { d.pair(p, v.Field(fields[i].index), path) })
+	default:
+		d.odd[parent] = true
+		keys := keysOf(fields)
+		if parent == "" && d.main != "" {
+			keys = []string{d.only}
+		}
+		d.unknown(unknownKey{pair: p, name: name, in: v.Type(), parent: parent, keys: keys, fields: fields})
+	}
+	return nil
+}
+
+// tagged calls read with the tag of the field that it reads.
+func (d *decoder) tagged(tag reflect.StructTag, read func()) {
+	defer func(before reflect.StructTag) { d.tag = before }(d.tag)
+	d.tag = tag
+	read()
+}
+
+// pair reads the value of a key.
+func (d *decoder) pair(p pair, v reflect.Value, path string) {
+	if p.merged {
+		d.aliases++
+		defer func() { d.aliases-- }()
+	}
+	d.value(p.value, v, path)
+}
+
+// texts reads the keys of n, which may be any text, into the map v. A map without keys
+// stays nil.
+func (d *decoder) texts(n *yaml.Node, v reflect.Value, path string) {
+	if n.Kind != yaml.MappingNode {
+		d.notKeys(n, v.Type(), path)
+		return
+	}
+	for _, p := range d.pairs(n, path) {
+		if v.IsNil() {
+			v.Set(reflect.MakeMap(v.Type()))
+		}
+		path, text := Join(path, PathKey(p.key.Value)), reflect.New(v.Type().Elem()).Elem()
+		d.keys[path], d.values[path] = spotOf(p.key), spotOf(p.value)
+		d.pair(p, text, path)
+		v.SetMapIndex(reflect.ValueOf(p.key.Value), text)
+	}
+}
+
+// isNew rejects a key that the mapping already contains.
+func (d *decoder) isNew(key *yaml.Node, path string, first map[string]spot) bool {
+	if before, ok := first[key.Value]; ok {
+		d.fail(spotOf(key), path, "the key is there already, on line %d, column %d; leave one of them out", before.line, before.column)
+		return false
+	}
+	first[key.Value] = spotOf(key)
+	return true
+}
+
+// isKey rejects keys that only YAML allows, such as lists and numbers.
+func (d *decoder) isKey(n *yaml.Node, path string) bool {
+	var what string
+	switch {
+	case n.Kind == yaml.AliasNode:
+		what = "a key is an alias; write the name of the key"
+	case n.Style&yaml.TaggedStyle != 0:
+		what = "a key has a YAML tag (!); write the key without it"
+	case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" && !isMerge(n):
+		what = fmt.Sprintf("a key is %s; write the name of a key", describe(n))
+	default:
+		return !d.strayInKey(n, path)
+	}
+	d.odd[path] = true
+	d.add(spotOf(n), path, "%s", what)
+	return false
+}
+
+var plainKey = regexp.MustCompile(`^([A-Za-z0-9_-]{1,40}|<<)$`)
+
+// keyPath returns the path of a key. It does not contain an unknown key of a secret, which
+// may be the secret itself.
+func (d *decoder) keyPath(parent, key string) string {
+	if parent == d.secret && parent != "" && !slices.Contains(d.secretKeys, key) {
+		return parent
+	}
+	return Join(parent, PathKey(key))
+}
+
+// PathKey returns a key as a part of a path, which an unknown key must not imitate.
+func PathKey(key string) string {
+	if plainKey.MatchString(key) {
+		return key
+	}
+	return Quote(key)
+}
+
+// suggest names the most similar key, or all keys.
+func suggest(name string, keys []string) string {
+	best := Closest(name, keys)
+	switch {
+	case best != "":
+		return fmt.Sprintf("did you mean %q?", best)
+	case len(keys) == 0:
+		return "no keys are allowed here"
+	}
+	return "the keys here are " + strings.Join(keys, ", ")
+}
+
+// Closest returns the word that is most similar to name, with at most two differences;
+// empty without one.
+func Closest(name string, words []string) string {
+	best, least := "", 3 // with three differences it is another word
+	for _, word := range words {
+		if n := distance(fold(name), fold(word), least); n < least && n < len(word)-1 {
+			best, least = word, n
+		}
+	}
+	return best
+}
+
+// distance returns how many characters must be changed, inserted or removed to make a
+// into b; at most enough.
+func distance(a, b string, enough int) int {
+	if max(len(a)-len(b), len(b)-len(a)) >= enough {
+		return enough
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package value
+
+import (
+	"net"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/genltestd/genltestd/config/strict"
+)
+
+// An Address is SCHEME://PLACE. The place is the path of a unix socket if the scheme
+// begins with "unix", and HOST:PORT otherwise.
+type Address string
+
+// Split returns the scheme and the place.
+func (a Address) Split() (scheme, place string) {
+	scheme, place, _ = strings.Cut(string(a), "://")
+	return scheme, place
+}
+
+// SocketPath returns the path of a unix socket; empty for another address.
+func (a Address) SocketPath() string {
+	if scheme, place := a.Split(); strings.HasPrefix(scheme, "unix") {
+		return place
+	}
+	return ""
+}
+
+// maxSocketPath is the limit of the address of a unix socket, less its NUL.
+const maxSocketPath = 107
+
+// Check notes the fault of an address at a key of s, unless it has one of the schemes and a
+// valid place. It accepts an empty address.
+func (a Address) Check(s strict.Section, key string, schemes ...string) {
+	scheme, place := a.Split()
+	switch {
+	case a == "": // another rule reports it, if it is required
+	case !slices.Contains(schemes, scheme) || !strings.Contains(string(a), "://"):
+		s.Errorf(key, "%s does not begin with a known scheme; write %s", strict.Quote(string(a)), examples(schemes))
+	case strings.HasPrefix(scheme, "unix"):
+		checkSocketPath(s, key, place)
+	default:
+		checkHostPort(s, key, place, scheme)
+	}
+}
+
+func examples(schemes []string) string {
+	list := make([]string, len(schemes))
+	for i, scheme := range schemes {
+		list[i] = scheme + "://HOST:PORT"
+		if strings.HasPrefix(scheme, "unix") {
+			list[i] = scheme + ":///PATH"
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+func checkSocketPath(s strict.Section, key, path string) {
+	switch {
+	case !filepath.IsAbs(path):
+		s.Errorf(key, "the path %s is not absolute; begin it with a third /", strict.Quote(path))
+	case strings.HasSuffix(path, "/"):
+		s.Errorf(key, "%s is a directory; add the name of a socket", strict.Quote(path))
+	case len(path) > maxSocketPath:
+		s.Errorf(key, "the path has %d bytes, and that of a socket has room for %d; write a shorter one", len(path), maxSocketPath)
+	case strings.ContainsFunc(path, unicode.IsControl):
+		s.Errorf(key, "%s has a control character; leave it out", strict.Quote(path))
+	}
+}
+
+func checkHostPort(s strict.Section, key, place, scheme string) {
+	host, port, err := net.SplitHostPort(place)
+	if err != nil {
+		s.Errorf(key, "%s is not host:port; write one like %s://logs.example.com:6514 or %s://[::1]:6514", strict.Quote(place), scheme, scheme)
+		return
+	}
+	if host == "" || !IsHost(host) {
+		s.Errorf(key, "%s is not a host; write a name or an address", strict.Quote(host))
+		return
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		s.Errorf(key, "%s is not a port; write a number from 1 to 65535", strict.Quote(port))
+	}
+}
+
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,252})$`)
+
+// IsHost reports whether a text is the name of a host or an IP address; it does not resolve
+// a name. The empty text is valid: it means all addresses. A text of digits and dots must be
+// an IPv4 address.
+func IsHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil || s == "" {
+		return true
+	}
+	return hostName.MatchString(s) && strings.Trim(s, "0123456789.") != ""
+}
+
+// CheckPath notes the fault of a key of s, unless the path is absolute or empty.
+func CheckPath(s strict.Section, key, path string) {
+	switch {
+	case path == "":
+	case !filepath.IsAbs(path):
+		s.Errorf(key, "%s is not absolute; begin it with /", strict.Quote(path))
+	case strings.ContainsFunc(path, unicode.IsControl):
+		s.Errorf(key, "%s has a control character; leave it out", strict.Quote(path))
+	}
+}

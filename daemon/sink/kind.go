@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sink
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/reaper"
+	"github.com/genltestd/genltestd/daemon/redact"
+)
+
+// A Kind is one kind of sink. Its package below this one contains everything about it;
+// package sinks lists the kinds.
+type Kind struct {
+	Name      string        // the key in the configuration, such as "file"
+	Reference []byte        // describes the keys; see the file reference.yaml of each kind
+	New       func() Config // returns a pointer to a struct with the tags of package strict
+	Words     []strict.VariantWords
+}
+
+// Variants returns the kinds for package strict.
+func Variants(kinds []Kind) []strict.Variant {
+	all := make([]strict.Variant, len(kinds))
+	for i, k := range kinds {
+		all[i] = strict.Variant{Key: k.Name, New: func() any { return k.New() }, Words: k.Words}
+	}
+	return all
+}
+
+// A Config is the decoded configuration of one sink: the value of the key of its kind.
+type Config interface {
+	// New returns a sink. It opens nothing that is known only at run time.
+	New(env Env) (Sink, error)
+}
+
+// An Env contains the parts of the daemon that sinks use.
+type Env struct {
+	Version string // of the daemon
+	Encoder event.Encoder
+	Stdout  io.Writer
+	Log     *slog.Logger
+	Mask    *redact.Mask   // of secrets in texts from outside; nil is empty
+	Reaper  *reaper.Reaper // of the children of programs; nil unless the daemon is process 1
+
+	// Position is a file for the state of this sink. It is beside the journal's cursor of the
+	// same name. An empty path means no state across processes.
+	Position string
+	BootID   string // of this boot; may be empty
+	// Now returns the time, and Age the time since another; nil means the machine's clock.
+	Now func() time.Time
+	Age func(time.Time) time.Duration
+}
+
+// The interfaces below are optional. The configuration of a kind of sink implements those
+// that apply to it.
+
+// An Enveloper has another default envelope than json.
+type Enveloper interface{ DefaultEnvelope() string }
+
+// A FieldWriter writes events as entries with fields of their own, without an envelope.
+type FieldWriter interface{ HasOwnFields() bool }
+
+// An AttributeHolder has a place for the attributes of a CloudEvent beside the event.
+type AttributeHolder interface {
+	// CheckAttributes notes the keys of s, the section of the kind, that attributes replace.
+	CheckAttributes(s strict.Section)
+}
+
+// A SingleWorker may allow only one worker.
+type SingleWorker interface {
+	// WhyOneWorker returns the reason; empty if several workers are possible.
+	WhyOneWorker() string
+}
+
+// A Claimer uses resources that no other sink may use.
+type Claimer interface{ Claims() []Claim }
+
+// A Claim is a file or socket that only one sink may use.
+type Claim struct {
+	Key    string // of the kind, such as "path"
+	Name   string // two sinks must not have the same name at the same key
+	Path   string // of the file or socket
+	Advice string // what to do about two sinks with the same name
+}
+
+// A Peer connects to local sockets of other programs.
+type Peer interface{ Peers() []PeerSocket }
+
+// A PeerSocket is a local socket that a sink connects to.
+type PeerSocket struct {
+	Key  string // of the kind, such as "address"
+	Path string
+}
+
+// A SlowSink needs a minimum of time for an attempt.
+type SlowSink interface{ AttemptRule() AttemptRule }
+
+// An AttemptRule is the minimum of the key attempt_timeout.
+type AttemptRule struct {
+	Key   string         // of the kind, such as "timeout"
+	Least value.Duration // 0 without a minimum
+	What  string         // of Least, for errors, such as "the program's timeout"
+	Reads []string       // keys of the kind that Least depends on
+}
+
+// An Acceptor rejects some results of an envelope.
+type Acceptor interface{ Accept(result []byte) error }
+
+// A Verifier finds faults that depend on the machine: a file that is missing, a text that does
+// not compile. It uses no network.
+type Verifier interface {
+	// Verify returns OptionErrors, joined. The encoder writes the envelope of the sink.
+	Verify(encoder event.Encoder) error
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package socket
+
+import (
+	_ "embed" // for the reference
+	"io/fs"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/stream"
+	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
+)
+
+// Kind is the kind of sink that writes to a stream socket.
+func Kind() sink.Kind {
+	return sink.Kind{Name: "socket", Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
+		{Words: "unix tcp tls ssl unix_socket tcp_socket unixsocket stream"},
+	}}
+}
+
+//go:embed reference.yaml
+var reference []byte
+
+// Config is the value of the key socket.
+type Config struct {
+	// Mode is modeConnect, to write to one peer, or modeListen, to write to all readers.
+	Mode string `yaml:"mode" default:"connect" oneof:"connect listen"`
+	// Address is unix:///PATH, and to connect also tcp://HOST:PORT or tls://HOST:PORT.
+	Address value.Address `yaml:"address" required:"true" example:"unix:///run/collector.sock" path:"true"`
+	// Acknowledge requires the peer to confirm each event.
+	Acknowledge bool `yaml:"acknowledge" default:"false"`
+	// TLS is for tls://.
+	TLS value.TLS `yaml:"tls"`
+	// MaxConnectionAge limits the age of a connection over TCP or TLS; 0 means no limit.
+	MaxConnectionAge value.Duration `yaml:"max_connection_age" default:"10m" min:"0" max:"24h"`
+	// Listen is for modeListen.
+	Listen ListenConfig `yaml:"listen"`
+}
+
+const (
+	modeConnect = "connect"
+	modeListen  = "listen"
+)
+
+// ListenConfig is about a socket that readers connect to.
+type ListenConfig struct {
+	// Permissions are those of the socket, whatever the umask.
+	Permissions value.FileMode `yaml:"permissions" default:"0660"`
+	// Group is the name or number of the group that the socket belongs to; empty means
+	// the daemon's.
+	Group string `yaml:"group" default:""`
+	// Buffer limits the bytes that wait for one reader.
+	Buffer value.Size `yaml:"buffer" default:"1MiB" min:"64KiB" max:"64MiB"`
+	// MaxReaders limits the number of connections.
+	MaxReaders int `yaml:"max_readers" default:"16" min:"1" max:"1024" unit:"readers"`
+}
+
+var (
+	_ sink.Config        = (*Config)(nil)
+	_ sink.Claimer       = (*Config)(nil)
+	_ sink.Peer          = (*Config)(nil)
+	_ sink.SingleWorker  = (*Config)(nil)
+	_ sink.Verifier      = (*Config)(nil)
+	_ strict.Conditional = (*Config)(nil)
+	_ strict.Foreign     = (*Config)(nil)
+	_                    = []strict.Checker{(*Config)(nil), (*ListenConfig)(nil)}
+)
+
+// Check implements strict.Checker.
+func (k *Config) Check(s strict.Section) {
+	if k.Mode == modeListen {
+		k.Address.Check(s, "address", "unix")
+		if k.Acknowledge {
+			s.Errorf("acknowledge", "readers of a socket that listens confirm nothing; leave the key out, or write mode: connect")
+		}
+	} else {
+		k.Address.Check(s, "address", "unix", "tcp", "tls")
+	}
+	k.TLS.CheckScheme(s, k.Address)
+}
+
+// Ineffective implements strict.Conditional.
+func (k *Config) Ineffective() []strict.Ineffective {
+	if k.Mode == modeListen {
+		return []strict.Ineffective{{Key: "max_connection_age", Why: "with mode: listen; leave it out"}}
+	}
+	keys := []strict.Ineffective{{Key: "listen", Why: "without mode: listen; add that, or leave the key out", Beside: []string{"mode"}}}
+	if k.Address.SocketPath() != "" {
+		keys = append(keys, strict.Ineffective{Key: "max_connection_age", Why: stream.NoConnectionAge("unix")})
+	}
+	return keys
+}
+
+// Check implements strict.Checker.
+func (l *ListenConfig) Check(s strict.Section) {
+	if strings.ContainsFunc(l.Group, unicode.IsControl) {
+		s.Errorf("group", "%s has a control character; leave it out", strict.Quote(l.Group))
+	}
+}
+
+// ForeignKeys implements strict.Foreign.
+func (k *Config) ForeignKeys() []strict.ForeignKey {
+	return append(value.TLSWords("tls."),
+		strict.ForeignKey{Words: "host server port path url uri endpoint protocol network remote destination socket", Key: "address"},
+		strict.ForeignKey{Words: "facility", Key: "^rfc5424.facility"}, strict.ForeignKey{Words: "severity priority level", Key: "^rfc5424.severity"},
+		strict.ForeignKey{Words: "tag app_name appname program ident identifier", Key: "^rfc5424.app_name"},
+		strict.ForeignKey{Words: "format", Key: "^envelope"}, strict.ForeignKey{Words: "timeout", Key: "^attempt_timeout"})
+}
+
+// Claims implements sink.Claimer.
+func (k *Config) Claims() []sink.Claim {
+	if k.Mode != modeListen {
+		return nil
+	}
+	return []sink.Claim{{
+		Key: "address", Name: string(k.Address), Path: k.Address.SocketPath(), Advice: "one listens at a socket: give each sink its own",
+	}}
+}
+
+// Peers implements sink.Peer.
+func (k *Config) Peers() []sink.PeerSocket {
+	if k.Mode != modeConnect || k.Address.SocketPath() == "" {
+		return nil
+	}
+	return []sink.PeerSocket{{Key: "address", Path: k.Address.SocketPath()}}
+}
+
+// WhyOneWorker implements sink.SingleWorker.
+func (k *Config) WhyOneWorker() string {
+	if k.Mode == modeListen {
+		return "a socket that others connect to is one"
+	}
+	return ""
+}
+
+// New implements sink.Config.
+func (k *Config) New(env sink.Env) (sink.Sink, error) {
+	if k.Mode == modeListen {
+		return NewListener(k.listener(env.Encoder)), nil
+	}
+	o := k.client(env.Encoder)
+	o.Stream.Mask = env.Mask
+	return NewClient(o), nil
+}
+
+// Verify implements sink.Verifier.
+func (k *Config) Verify(event.Encoder) error {
+	if k.Mode == modeListen {
+		return k.listener(nil).Check()
+	}
+	return k.client(nil).Check()
+}
+
+func (k *Config) client(encoder event.Encoder) ClientOptions {
+	network, address := k.Address.Split()
+	return ClientOptions{
+		Stream: stream.Options{
+			Network: network, Address: address, TLS: tlsclient.From(&k.TLS), MaxConnectionAge: time.Duration(k.MaxConnectionAge),
+		},
+		Acknowledge: k.Acknowledge, Encoder: encoder,
+	}
+}
+
+func (k *Config) listener(encoder event.Encoder) ListenerOptions {
+	_, path := k.Address.Split()
+	return ListenerOptions{
+		Path: path, Mode: fs.FileMode(k.Listen.Permissions), Group: k.Listen.Group,
+		Buffer: int(k.Listen.Buffer), MaxReaders: k.Listen.MaxReaders, Encoder: encoder,
+	}
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package sinks lists the kinds of sinks.
+package sinks
+
+import (
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/exec"
+	"github.com/genltestd/genltestd/daemon/sink/file"
+	"github.com/genltestd/genltestd/daemon/sink/journald"
+	"github.com/genltestd/genltestd/daemon/sink/socket"
+	"github.com/genltestd/genltestd/daemon/sink/stdout"
+	"github.com/genltestd/genltestd/daemon/sink/syslog"
+	"github.com/genltestd/genltestd/daemon/sink/webhook"
+)
+
+// Kinds returns every kind, in the order of the documentation. The first is the default.
+func Kinds() []sink.Kind {
+	return []sink.Kind{
+		stdout.Kind(),
+		file.Kind(),
+		webhook.Kind(),
+		socket.Kind(),
+		syslog.Kind(),
+		journald.Kind(),
+		exec.Kind(),
+	}
+}
