@@ -157,7 +157,7 @@ func (t *retention) missing(s *logSegment) {
 		t.damage.Add(func(c *damage.Counts) { c.Missing++ })
 		t.log.Error("a segment of the journal was removed by something else; its records are missing", "file", t.segmentPath(s), "bytes", s.size)
 	}
-	t.damage.Forget(s.first)
+	_ = t.damage.Forget(s.first) // the error was logged
 }
 
 // stray forgets a file that is not a segment of this journal, and does not change it.
@@ -166,5 +166,5 @@ func (t *retention) stray(s *logSegment, why error) {
 		t.damage.Add(func(c *damage.Counts) { c.Strays++ })
 		t.log.Error("a file in the journal is left alone: no record is missing without it", "file", t.segmentPath(s), "reason", why)
 	}
-	t.damage.Forget(s.first)
+	_ = t.damage.Forget(s.first) // the error was logged
 }

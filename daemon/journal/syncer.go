@@ -195,6 +195,6 @@ func (y *syncer) openLoose(s *logSegment) (vfs.File, error) {
 		file.Close() // nothing was written
 		return nil, nil
 	}
-	y.damage.Forget(s.first)
+	_ = y.damage.Forget(s.first) // the error was logged
 	return file, nil
 }
