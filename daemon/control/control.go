@@ -98,10 +98,18 @@ func Handler(pages Pages, log *slog.Logger) http.Handler {
 	mux.Handle("GET /readyz", page(pages.Ready))
 	mux.HandleFunc("GET /config", text(pages.Config))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, "genltestd\n\n/metrics  Prometheus metrics\n/healthz  is the process alive\n/readyz   does it receive and deliver\n/config   the configuration in effect, without secrets\n")
+		fmt.Fprint(w, index)
 	})
 	return mux
 }
+
+const index = `genltestd
+
+/metrics  Prometheus metrics
+/healthz  is the process alive
+/readyz   does it receive and deliver
+/config   the configuration in effect, without secrets
+`
 
 // page returns a handler that answers 200 and "ok", or 503 and the faults.
 func page(check Check) http.Handler {

@@ -48,7 +48,10 @@ type conn struct {
 }
 
 func limit(l net.Listener, maxConns int, log *slog.Logger) *limiter {
-	return &limiter{Listener: l, maxConns: maxConns, log: log, conns: map[*conn]bool{}, changed: make(chan struct{}, 1), closed: make(chan struct{})}
+	return &limiter{
+		Listener: l, maxConns: maxConns, log: log,
+		conns: map[*conn]bool{}, changed: make(chan struct{}, 1), closed: make(chan struct{}),
+	}
 }
 
 // Accept implements net.Listener. It returns an error only if the listener is closed or

@@ -33,7 +33,8 @@ type Operations interface {
 // has ended.
 func ListenSocket(path string, operations Operations, log *slog.Logger) (*Server, error) {
 	if len(path) > maxSocketPath {
-		return nil, fmt.Errorf("control socket %s: the path has %d bytes, the maximum is %d; use a shorter runtime directory", path, len(path), maxSocketPath)
+		return nil, fmt.Errorf("control socket %s: the path has %d bytes, the maximum is %d; use a shorter runtime directory",
+			path, len(path), maxSocketPath)
 	}
 	err := unixsocket.RemoveOwn(path)
 	if errors.Is(err, unixsocket.ErrServed) {
@@ -59,7 +60,10 @@ func socketHandler(operations Operations, log *slog.Logger) http.Handler {
 	deadLetters{operations, log}.routes(mux)
 	mux.HandleFunc("POST /v1/reload", reload(operations, log))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, &api.Error{Status: http.StatusNotFound, Message: "the daemon does not know this request: it may be of another version than the client"})
+		refuse(w, &api.Error{
+			Status:  http.StatusNotFound,
+			Message: "the daemon does not know this request: it may be of another version than the client",
+		})
 	})
 	return mux
 }

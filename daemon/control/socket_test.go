@@ -46,7 +46,9 @@ func (ten) Replay(_ string, s api.Selection) (int, error) { return len(s.IDs), n
 
 func (d ten) Reload(context.Context) (*api.Reload, error) {
 	if d.bad > 0 {
-		return nil, &api.Error{Status: http.StatusUnprocessableEntity, Message: "the configuration is at fault", Faults: []string{"a.yaml:1:2: x"}}
+		return nil, &api.Error{
+			Status: http.StatusUnprocessableEntity, Message: "the configuration is at fault", Faults: []string{"a.yaml:1:2: x"},
+		}
 	}
 	return &api.Reload{Added: []string{"s"}, Unchanged: 3}, nil
 }
@@ -132,7 +134,8 @@ func TestListenSocketRefuses(t *testing.T) {
 		filepath.Join(filepath.Dir(served), "none", "s"):              "no such file or directory",
 		filepath.Join(filepath.Dir(served), strings.Repeat("x", 110)): "the maximum is 107",
 	} {
-		if _, err := ListenSocket(path, ten{}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), part) || !strings.Contains(err.Error(), path) {
+		_, err := ListenSocket(path, ten{}, slog.New(slog.DiscardHandler))
+		if err == nil || !strings.Contains(err.Error(), part) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v, want %q", path, err, part)
 		}
 	}

@@ -16,10 +16,16 @@ import (
 
 func TestLetterIsReadAsItWasWritten(t *testing.T) {
 	for name, l := range map[string]Letter{
-		"plain":     letter(7, "hello"),
-		"no data":   {ID: ID{"j", 1}, Received: time.Unix(0, 1), Refused: time.Unix(0, -5)},
-		"extremes":  {ID: ID{strings.Repeat("x", 255), math.MaxUint64}, Attempts: math.MaxInt32, Received: time.Unix(0, 0), Refused: time.Unix(0, math.MaxInt64)},
-		"a kind":    {ID: ID{"j", 1}, Received: time.Unix(5, 0), Refused: time.Unix(6, 0), Kind: "http_status", Status: 413, Reason: "too large", Data: []byte("x")},
+		"plain":   letter(7, "hello"),
+		"no data": {ID: ID{"j", 1}, Received: time.Unix(0, 1), Refused: time.Unix(0, -5)},
+		"extremes": {
+			ID: ID{strings.Repeat("x", 255), math.MaxUint64}, Attempts: math.MaxInt32,
+			Received: time.Unix(0, 0), Refused: time.Unix(0, math.MaxInt64),
+		},
+		"a kind": {
+			ID: ID{"j", 1}, Received: time.Unix(5, 0), Refused: time.Unix(6, 0),
+			Kind: "http_status", Status: 413, Reason: "too large", Data: []byte("x"),
+		},
 		"all bytes": {ID: ID{"j-k", 1}, Data: []byte("\x00\xff\n\x1b[2J"), Received: time.Unix(5, 0), Refused: time.Unix(6, 0), Reason: "no"},
 	} {
 		got, ok := readLetter(encodeLetter(&l))
@@ -74,7 +80,8 @@ func TestIDs(t *testing.T) {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "-", "17", "-17", "j-", "j-x", "j-18446744073709551616", "j--", "j-1-rate_limit", strings.Repeat("j", 256) + "-1"} {
+	invalid := []string{"", "-", "17", "-17", "j-", "j-x", "j-18446744073709551616", "j--", "j-1-rate_limit"}
+	for _, text := range append(invalid, strings.Repeat("j", 256)+"-1") {
 		if got, err := ParseID(text); err == nil {
 			t.Errorf("%q is %v", text, got)
 		}

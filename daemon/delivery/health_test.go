@@ -134,10 +134,12 @@ var errorPaths = map[string]struct {
 		reason: metrics.FaultStalled, log: "the sink has stalled", hangs: true,
 	},
 	"each event is refused": {
-		reason: metrics.FaultRefused, log: "the sink permanently refused every recent event", answer: failing(sink.Permanent(errPoison)), needsEvent: true,
+		reason: metrics.FaultRefused, log: "the sink permanently refused every recent event",
+		answer: failing(sink.Permanent(errPoison)), needsEvent: true,
 	},
 	"each batch is refused": {
-		reason: metrics.FaultRefused, log: "the sink permanently refused every recent event", answer: failing(sink.PermanentAmong(10, errPoison)), needsEvent: true,
+		reason: metrics.FaultRefused, log: "the sink permanently refused every recent event",
+		answer: failing(sink.PermanentAmong(10, errPoison)), needsEvent: true,
 	},
 	"the journal cannot be read": {
 		reason: metrics.FaultJournal, log: "cannot read the journal", breaks: func(b *breakage) { b.read = fs.ErrPermission },
@@ -156,10 +158,12 @@ var errorPaths = map[string]struct {
 		answer: failing(sink.Permanent(errPoison)),
 	},
 	"dead letters cannot be read for a replay": {
-		reason: metrics.FaultDeadLetters, log: "cannot read dead letters", breaks: func(b *breakage) { b.replay = fs.ErrPermission }, replay: true,
+		reason: metrics.FaultDeadLetters, log: "cannot read dead letters",
+		breaks: func(b *breakage) { b.replay = fs.ErrPermission }, replay: true,
 	},
 	"replayed dead letters cannot be removed": {
-		reason: metrics.FaultDeadLetters, log: "cannot remove dead letters", breaks: func(b *breakage) { b.remove = fs.ErrPermission }, replay: true,
+		reason: metrics.FaultDeadLetters, log: "cannot remove dead letters",
+		breaks: func(b *breakage) { b.remove = fs.ErrPermission }, replay: true,
 	},
 	"no record can be decoded": {
 		reason: metrics.FaultDecode, log: "cannot decode events", breaks: func(b *breakage) { b.decode = fs.ErrInvalid }, needsEvent: true,
@@ -269,7 +273,8 @@ func (f fixture) wantFaults(t *testing.T, reasons ...string) {
 	}
 	const types = "# HELP genltestd_sink_fault 1 while the sink is unhealthy for this reason.\n# TYPE genltestd_sink_fault gauge\n" +
 		"# HELP genltestd_sink_healthy 1 while nothing is wrong with the sink; sink_fault says what is.\n# TYPE genltestd_sink_healthy gauge\n"
-	if err := testutil.GatherAndCompare(reg, strings.NewReader(types+want.String()), "genltestd_sink_fault", "genltestd_sink_healthy"); err != nil {
+	wantText := strings.NewReader(types + want.String())
+	if err := testutil.GatherAndCompare(reg, wantText, "genltestd_sink_fault", "genltestd_sink_healthy"); err != nil {
 		t.Error(err)
 	}
 }

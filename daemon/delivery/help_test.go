@@ -201,7 +201,10 @@ func startAs(t *testing.T, name string, j *journal.Journal, change func(*Config)
 		Name: "x", Reader: reader, Letters: f.box,
 		Route: Route{
 			Sinks: sinks, Rules: &rules{},
-			Options: Options{BatchEvents: 10, BatchBytes: 1 << 20, AttemptTimeout: 5 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second},
+			Options: Options{
+				BatchEvents: 10, BatchBytes: 1 << 20, AttemptTimeout: 5 * time.Second,
+				RetryMin: 100 * time.Millisecond, RetryMax: 10 * time.Second,
+			},
 		},
 		Decode: func(r journal.Record) (event.Event, error) {
 			return event.Event{JournalID: j.ID(), Seq: r.Seq, Time: r.Time, Message: r.Data}, nil

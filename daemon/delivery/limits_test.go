@@ -51,7 +51,8 @@ func TestEventsOlderThanTheLimitAreDroppedAndCounted(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		got := f.State()
-		if dropped := got.Dropped[metrics.DroppedAge]; got.Delivered < 45 || got.Delivered > 65 || got.Delivered+dropped != 1000 || got.Events != 1000 {
+		dropped := got.Dropped[metrics.DroppedAge]
+		if got.Delivered < 45 || got.Delivered > 65 || got.Delivered+dropped != 1000 || got.Events != 1000 {
 			t.Errorf("account %+v", got)
 		}
 		f.stop()
@@ -79,7 +80,8 @@ func TestEventsBeyondTheLagAreDroppedAndCounted(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		got := f.State()
-		if dropped := got.Dropped[metrics.DroppedLag]; got.Delivered < 50 || got.Delivered > 110 || got.Delivered+dropped != 1000 || got.Events != 1000 {
+		dropped := got.Dropped[metrics.DroppedLag]
+		if got.Delivered < 50 || got.Delivered > 110 || got.Delivered+dropped != 1000 || got.Events != 1000 {
 			t.Errorf("account %+v", got)
 		}
 		f.stop()

@@ -65,7 +65,8 @@ func TestPoisonedEventsGoToTheDeadLettersAndAllOthersArrive(t *testing.T) {
 						t.Errorf("dead letters (-want +got):\n%s", diff)
 					}
 					got := f.State()
-					if got.DeadLettered != uint64(len(poisoned)) || got.Delivered != 100-got.DeadLettered || got.Events != 100 || (got.LastError() == nil) != (name != "all") {
+					if got.DeadLettered != uint64(len(poisoned)) || got.Delivered != 100-got.DeadLettered || got.Events != 100 ||
+						(got.LastError() == nil) != (name != "all") {
 						t.Errorf("account %+v", got)
 					}
 					f.j.Seal()
@@ -94,7 +95,8 @@ func TestADeadLetterContainsDataReasonAndTimes(t *testing.T) {
 			t.Fatalf("dead letters %v", f.box.letters)
 		}
 		l := f.box.letters[0]
-		if string(l.Data) != "bad" || l.ID.Seq != 1 || l.Attempts != failed+1 || l.Reason != errPoison.Error() || l.Kind != "http_status" || l.Status != 422 || l.Received.IsZero() || !l.Refused.After(l.Received) {
+		if string(l.Data) != "bad" || l.ID.Seq != 1 || l.Attempts != failed+1 || l.Reason != errPoison.Error() ||
+			l.Kind != "http_status" || l.Status != 422 || l.Received.IsZero() || !l.Refused.After(l.Received) {
 			t.Errorf("dead letter %+v after %d failures", l, failed)
 		}
 		f.stop()
@@ -137,7 +139,8 @@ func TestNothingIsDeliveredTwiceWhileTheDeadLettersCannotBeKept(t *testing.T) {
 		f := start(t, j, func(c *Config) { c.Letters.(*box).err = unix.ENOSPC }, s)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if got := f.State(); got.DeadLettered != 0 || got.Events != 10 || sum(got) != 10 || !errors.Is(got.LastError(), unix.ENOSPC) || f.Reader.Backlog() != 10 {
+		got := f.State()
+		if got.DeadLettered != 0 || got.Events != 10 || sum(got) != 10 || !errors.Is(got.LastError(), unix.ENOSPC) || f.Reader.Backlog() != 10 {
 			t.Errorf("account %+v, backlog %d", got, f.Reader.Backlog())
 		}
 		f.box.mu.Lock()
@@ -164,7 +167,8 @@ func TestAcceptedEventsAreCountedBeforeTheNextAttempt(t *testing.T) {
 		s := &target{}
 		s.answer = func(events []event.Event) (int, error) {
 			if backlog := reader.Backlog(); backlog > before {
-				t.Errorf("event %d is attempted with a backlog of %[3]d, want at most %[2]d after the last accepted event", events[0].Seq, before, backlog)
+				t.Errorf("event %d is attempted with a backlog of %[3]d, want at most %[2]d after the last accepted event",
+					events[0].Seq, before, backlog)
 			}
 			n, err := answer(events)
 			if n > 0 {

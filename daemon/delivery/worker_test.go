@@ -71,7 +71,8 @@ func TestADeadSinkIsTriedAgainAndForgetsNothing(t *testing.T) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		got := f.State()
-		if got.Delivered != 0 || got.InFlight == 0 || got.InFlight+got.Waiting != 25 || got.LastError() == nil || got.Failures != uint64(s.tries()) {
+		if got.Delivered != 0 || got.InFlight == 0 || got.InFlight+got.Waiting != 25 ||
+			got.LastError() == nil || got.Failures != uint64(s.tries()) {
 			t.Errorf("account of an unavailable sink %+v after %d attempts", got, s.tries())
 		}
 		// The mean pause is half of RetryMax, and the longest is RetryMax.

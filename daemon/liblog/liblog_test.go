@@ -31,7 +31,8 @@ func TestNoTextOfALibraryIsLogged(t *testing.T) {
 	} {
 		out.Reset()
 		write()
-		if text := out.String(); strings.Contains(text, "canary") || !strings.Contains(text, "function=github.com/genltestd/genltestd/daemon/liblog.TestNoTextOfALibraryIsLogged") {
+		const function = "function=github.com/genltestd/genltestd/daemon/liblog.TestNoTextOfALibraryIsLogged"
+		if text := out.String(); strings.Contains(text, "canary") || !strings.Contains(text, function) {
 			t.Errorf("%s: logged %q", name, text)
 		}
 	}
@@ -61,7 +62,9 @@ func TestALineAboutAClientIsVisible(t *testing.T) {
 	for range 3 {
 		server.Printf("http: panic serving \x1b[2J\n")
 	}
-	if text := out.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "level=WARN") || !strings.Contains(text, "panic serving") || strings.Contains(text, "\x1b") {
+	text := out.String()
+	if strings.Count(text, "\n") != 1 || !strings.Contains(text, "level=WARN") ||
+		!strings.Contains(text, "panic serving") || strings.Contains(text, "\x1b") {
 		t.Errorf("logged %q", text)
 	}
 }

@@ -85,7 +85,8 @@ const credentialsVariable = "CREDENTIALS_DIRECTORY"
 func CredentialPath(name string) (string, error) {
 	dir := os.Getenv(credentialsVariable)
 	if dir == "" {
-		return "", outsideError{fmt.Errorf("credential %[1]s cannot be read outside of the service; if this is the service, its unit lacks LoadCredential=%[1]s:PATH", name)}
+		return "", outsideError{fmt.Errorf("credential %[1]s cannot be read outside of the service; "+
+			"if this is the service, its unit lacks LoadCredential=%[1]s:PATH", name)}
 	}
 	path := filepath.Join(dir, name)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {

@@ -47,7 +47,10 @@ func (Disk) Read(path string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case len(content) > MaxBytes:
-		return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %d bytes, so not written by this program; move it away", MaxBytes)}
+		return nil, &fs.PathError{
+			Op: "read", Path: path,
+			Err: fmt.Errorf("larger than %d bytes, so not written by this program; move it away", MaxBytes),
+		}
 	}
 	return content, nil
 }

@@ -48,7 +48,8 @@ func removeStale(path string, own bool) error {
 	case errors.Is(err, unix.ECONNREFUSED):
 	case forbidden(err) && own:
 	case forbidden(err):
-		return fmt.Errorf("cannot connect to the socket of %s to check whether it is in use: %w; remove the socket if it is not in use", owner(info), err)
+		return fmt.Errorf("cannot connect to the socket of %s to check whether it is in use: %w; "+
+			"remove the socket if it is not in use", owner(info), err)
 	default:
 		return err
 	}

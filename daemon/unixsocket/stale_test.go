@@ -150,7 +150,7 @@ func TestAnotherUsersSocketStaysWhereOthersMayListen(t *testing.T) {
 	path := rootsSocket(t)
 	asNobody(t, func() {
 		err := RemoveStale(path)
-		if err == nil || !strings.Contains(err.Error(), "user root") || !strings.Contains(err.Error(), "remove it") {
+		if err == nil || !strings.Contains(err.Error(), "user root") || !strings.Contains(err.Error(), "remove the socket") {
 			t.Errorf("%v, want the owner and the remedy", err)
 		}
 		if _, err := os.Lstat(path); err != nil {
