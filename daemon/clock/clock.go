@@ -168,7 +168,7 @@ func (c *Clock) At(t time.Time) time.Duration {
 	return at
 }
 
-func (c *Clock) at(t time.Time) (place, now time.Duration) {
+func (c *Clock) at(t time.Time) (position, now time.Duration) {
 	wall := c.Now()
 	epochs := c.view.Load().epochs
 	now = time.Duration(wall.UnixNano()) - epochs[len(epochs)-1].Offset

@@ -81,11 +81,11 @@ func TestKilledAtAnyTime(t *testing.T) {
 			if i > 0 && id.Seq <= ids[i-1].Seq {
 				t.Fatalf("round %d: %d after %d", round, id.Seq, ids[i-1].Seq)
 			}
-			group, place := (id.Seq-1)/10*10+1, (id.Seq-1)%10
-			if group <= done["removed"] && place < 8 {
+			group, offset := (id.Seq-1)/10*10+1, (id.Seq-1)%10
+			if group <= done["removed"] && offset < 8 {
 				t.Errorf("round %d: %d exists although it was removed", round, id.Seq)
 			}
-			if group <= done["marked"] && place < 9 && !isMarked[id] {
+			if group <= done["marked"] && offset < 9 && !isMarked[id] {
 				t.Errorf("round %d: %d is not marked", round, id.Seq)
 			}
 		}

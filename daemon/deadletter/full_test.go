@@ -73,12 +73,12 @@ func TestStorm(t *testing.T) {
 	if n, err := b.RequestReplay(b.IDs()...); n != int(total) || err != nil {
 		t.Fatal(n, err)
 	}
-	for place := uint64(1); place <= total; place += batch {
+	for first := uint64(1); first <= total; first += batch {
 		got, err := b.NextReplay(batch)
-		if err != nil || len(got) != batch || got[0].ID.Seq != place || got[batch-1].ID.Seq != place+batch-1 {
-			t.Fatalf("at %d: %d letters, %v", place, len(got), err)
+		if err != nil || len(got) != batch || got[0].ID.Seq != first || got[batch-1].ID.Seq != first+batch-1 {
+			t.Fatalf("at %d: %d letters, %v", first, len(got), err)
 		}
-		remove(t, b, batch, idsFrom(place, place+batch-1)...)
+		remove(t, b, batch, idsFrom(first, first+batch-1)...)
 	}
 	t.Logf("replayed in %v, %+v", time.Since(begin), b.Stats())
 	holds(t, b, nil)

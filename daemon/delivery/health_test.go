@@ -33,7 +33,7 @@ type breakage struct {
 	add, remove, replay        error // errors of the dead letters
 }
 
-func (b *breakage) mend() {
+func (b *breakage) repair() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.read, b.trim, b.commit, b.decode, b.add, b.remove, b.replay = nil, nil, nil, nil, nil, nil, nil
@@ -208,7 +208,7 @@ func TestEachErrorPathShowsUntilProgressHealsIt(t *testing.T) {
 
 				close(hung)
 				s.answers(nil)
-				b.mend()
+				b.repair()
 				f.observe(time.Minute)
 				if p.needsEvent {
 					f.append(t, 1)

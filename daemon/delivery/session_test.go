@@ -32,9 +32,9 @@ func TestChangesLoseNothingAndDoubleNothing(t *testing.T) {
 			var targets []*target
 			several := func() (sinks []sink.Sink) {
 				for range senders {
-					s, moods := &target{}, rand.New(rand.NewPCG(random.Uint64(), 1))
+					s, answers := &target{}, rand.New(rand.NewPCG(random.Uint64(), 1))
 					s.answer = func(events []event.Event) (int, error) {
-						if n := moods.IntN(2 * len(events)); n < len(events) {
+						if n := answers.IntN(2 * len(events)); n < len(events) {
 							return n, errors.New("not now")
 						}
 						return len(events), nil
@@ -133,17 +133,17 @@ func TestASinkThatFailsIsChangedAtOnce(t *testing.T) {
 }
 
 func TestSinksOfBothRoutesStayOpen(t *testing.T) {
-	kept, left := &target{}, &target{}
-	f := start(t, open(t, 1<<20), nil, kept, left)
+	shared, removed := &target{}, &target{}
+	f := start(t, open(t, 1<<20), nil, shared, removed)
 	f.append(t, 5)
-	<-f.Change(f.routeTo(kept), longGrace)
-	if kept.closed != 0 || left.closed != 1 {
-		t.Errorf("the sink of both routes was closed %d times, the other %d times", kept.closed, left.closed)
+	<-f.Change(f.routeTo(shared), longGrace)
+	if shared.closed != 0 || removed.closed != 1 {
+		t.Errorf("the sink of both routes was closed %d times, the other %d times", shared.closed, removed.closed)
 	}
 	f.append(t, 5)
 	f.j.Seal()
 	f.end(t)
-	wantOnce(t, []*target{kept, left}, 10)
+	wantOnce(t, []*target{shared, removed}, 10)
 }
 
 func TestAChangeThatIsReplacedIsAbandoned(t *testing.T) {

@@ -132,7 +132,7 @@ func (d *running) page(method, path string) []byte {
 	return text.Bytes()
 }
 
-var fate = regexp.MustCompile(`(?m)^genltestd_sink_(?:failures|events_dead_lettered)_total\{sink="([^"]+)"\} (\S+)$`)
+var outcome = regexp.MustCompile(`(?m)^genltestd_sink_(?:failures|events_dead_lettered)_total\{sink="([^"]+)"\} (\S+)$`)
 
 // waitForFailures waits until every sink has failed, except the given ones.
 func (d *running) waitForFailures(but ...string) {
@@ -142,7 +142,7 @@ func (d *running) waitForFailures(but ...string) {
 		for _, name := range but {
 			failed[name] = true
 		}
-		for _, m := range fate.FindAllSubmatch(d.page("GET", "/metrics"), -1) {
+		for _, m := range outcome.FindAllSubmatch(d.page("GET", "/metrics"), -1) {
 			if n, err := strconv.ParseFloat(string(m[2]), 64); err == nil && n > 0 {
 				failed[string(m[1])] = true
 			}
