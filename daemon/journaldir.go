@@ -40,7 +40,8 @@ func journalDirFault(cfg *config.Config) *config.FieldError {
 	case isUnused(path):
 		return nil
 	}
-	return cfg.Fault(key, "%q contains files, and is not a journal; give the journal an empty directory of its own, such as /srv/genltestd/journal", path)
+	const remedy = "give the journal an empty directory of its own, such as /srv/genltestd/journal"
+	return cfg.Fault(key, "%q contains files, and is not a journal; %s", path, remedy)
 }
 
 // isUnused reports whether a directory is empty, apart from files that a file system or a

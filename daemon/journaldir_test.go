@@ -37,11 +37,21 @@ func TestAJournalNeedsADirectoryOfItsOwn(t *testing.T) {
 				must(t, os.Remove(s))
 			}
 		}, ""},
-		"other files":   {func(t *testing.T, dir string) { must(t, os.WriteFile(dir+"/notes.txt", nil, 0o600)) }, "contains files, and is not a journal; give the journal an empty directory"},
-		"other journal": {func(t *testing.T, dir string) { must(t, os.WriteFile(dir+"/meta", []byte("x"), 0o600)) }, "contains files, and is not a journal"},
-		"file":          {func(t *testing.T, dir string) { must(t, errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o600))) }, "is not a directory; give the journal a directory"},
-		"loop":          {func(t *testing.T, dir string) { must(t, errors.Join(os.Remove(dir), os.Symlink(dir, dir))) }, "cannot look for a journal in the directory: "},
-		"FIFO":          {func(t *testing.T, dir string) { must(t, unix.Mkfifo(dir+"/meta", 0o600)) }, "cannot look for a journal in the directory: "},
+		"other files": {func(t *testing.T, dir string) {
+			must(t, os.WriteFile(dir+"/notes.txt", nil, 0o600))
+		}, "contains files, and is not a journal; give the journal an empty directory"},
+		"other journal": {func(t *testing.T, dir string) {
+			must(t, os.WriteFile(dir+"/meta", []byte("x"), 0o600))
+		}, "contains files, and is not a journal"},
+		"file": {func(t *testing.T, dir string) {
+			must(t, errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o600)))
+		}, "is not a directory; give the journal a directory"},
+		"loop": {func(t *testing.T, dir string) {
+			must(t, errors.Join(os.Remove(dir), os.Symlink(dir, dir)))
+		}, "cannot look for a journal in the directory: "},
+		"FIFO": {func(t *testing.T, dir string) {
+			must(t, unix.Mkfifo(dir+"/meta", 0o600))
+		}, "cannot look for a journal in the directory: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir() + "/j"
@@ -51,7 +61,8 @@ func TestAJournalNeedsADirectoryOfItsOwn(t *testing.T) {
 			must(t, err)
 			var faults config.Errors
 			errors.As(Check(cfg, Dirs{State: t.TempDir(), Runtime: t.TempDir()}), &faults)
-			if c.want == "" && len(faults) > 0 || c.want != "" && (len(faults) != 1 || !strings.Contains(faults[0].Message, c.want) || faults[0].Line != 1) {
+			found := len(faults) == 1 && strings.Contains(faults[0].Message, c.want) && faults[0].Line == 1
+			if c.want == "" && len(faults) > 0 || c.want != "" && !found {
 				t.Errorf("got %v, want %q", faults, c.want)
 			}
 			j, err := journal.Open(dir, journal.Options{})

@@ -44,7 +44,8 @@ func closeOwner(o *redact.Owner) {
 // isSecretName reports whether a variable of this name usually holds a secret.
 func isSecretName(name string) bool {
 	words := []string{
-		"SECRET", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "PASS", "KEY", "APIKEY", "CREDENTIAL", "AUTH", "AUTHORIZATION", "BEARER", "COOKIE", "DSN",
+		"SECRET", "TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "PASS", "KEY", "APIKEY", "CREDENTIAL",
+		"AUTH", "AUTHORIZATION", "BEARER", "COOKIE", "DSN",
 	}
 	return slices.ContainsFunc(strings.Split(strings.ToUpper(name), "_"), func(part string) bool {
 		return slices.Contains(words, part) || slices.Contains(words, strings.TrimSuffix(part, "S"))

@@ -12,7 +12,10 @@ import (
 )
 
 func TestSecretsOfTheEnvironmentAreMaskedInWhatAProgramPrints(t *testing.T) {
-	const printAll = `for v in "$API_TOKEN" "$DB_PASSWORD" "$DATABASE_URL" "$TARGET" "$KEYBOARD" "$AUTH"; do printf '%s ' "$v" >&2; done; exit 3`
+	const printAll = `for v in "$API_TOKEN" "$DB_PASSWORD" "$DATABASE_URL" "$TARGET" "$KEYBOARD" "$AUTH"; do
+	printf '%s ' "$v" >&2
+done
+exit 3`
 	const want = "<secret> <secret> postgres://events:<secret>@db/events berlin-west qwertz-layout short"
 	for name, construct := range map[string]func(Options) sink.Sink{
 		"event":  func(o Options) sink.Sink { return NewEvents(o) },
