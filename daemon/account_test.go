@@ -16,6 +16,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/metrics"
 )
@@ -148,9 +149,9 @@ func sinkState(t *testing.T, f fixture, name string) metrics.SinkState {
 	return f.worker(t, name).State()
 }
 
-func (f fixture) worker(t *testing.T, sink string) *worker {
+func (f fixture) worker(t *testing.T, sink string) *pipeline.Pipeline {
 	t.Helper()
-	w := f.workerOf(sink)
+	w := f.pipelines.Of(sink)
 	if w == nil {
 		t.Fatalf("no sink %s", sink)
 	}

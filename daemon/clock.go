@@ -21,9 +21,9 @@ const clockInterval = time.Minute
 func (d *Daemon) openClock() *clock.Clock {
 	c, err := clock.Open(clock.Options{
 		Files: d.opts.Files, Path: filepath.Join(d.opts.Dirs.State, clockName), BootID: d.opts.Machine.Boot.ID,
-		Read: d.opts.Clocks, OnDamage: func(err error) { d.state.damaged(metrics.FileClock, err) },
+		Read: d.opts.Clocks, OnDamage: func(err error) { d.state.Damaged(metrics.FileClock, err) },
 	})
-	d.state.set(metrics.FileClock, err)
+	d.state.Set(metrics.FileClock, err)
 	return c
 }
 
@@ -34,9 +34,9 @@ func (d *Daemon) maintainClock(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			d.state.set(metrics.FileClock, d.clock.Maintain())
+			d.state.Set(metrics.FileClock, d.clock.Maintain())
 		case <-ctx.Done():
-			d.state.set(metrics.FileClock, d.clock.Close())
+			d.state.Set(metrics.FileClock, d.clock.Close())
 			return
 		}
 	}

@@ -175,7 +175,7 @@ func (f *fixture) run(t *testing.T) {
 
 func (f fixture) get(t *testing.T, path string) (int, string) {
 	t.Helper()
-	resp, err := http.Get("http://" + f.web.bound().Addr() + path)
+	resp, err := http.Get("http://" + f.web.Bound().Addr() + path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +261,7 @@ func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.kernel.event("kept")
-	eventually(t, "the sink fails", func() bool { return f.workers[0].State().Failures > 0 })
+	eventually(t, "the sink fails", func() bool { return f.pipelines.All()[0].State().Failures > 0 })
 	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "sink archive: attempt: 1 events wait") {
 		t.Errorf("readyz: %d %q", code, body)
 	}
@@ -277,7 +277,7 @@ func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the sink catches up", func() bool { return f.workers[0].State().Delivered == 1 })
+	eventually(t, "the sink catches up", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), "kept") {
 		t.Errorf("file %q, %v", text, err)
 	}
@@ -287,7 +287,7 @@ func TestASinkThatCannotWorkYetKeepsTheDaemonFromNothing(t *testing.T) {
 	good := filepath.Join(t.TempDir(), "events.jsonl")
 	f := start(t, listenAnywhere+"shutdown: {drain: 10ms}\nsinks:\n- name: good\n  file: {path: "+good+"}\n- name: bad\n  file: {path: /nonexistent/events}\n", &fakeKernel{}, prober{})
 	f.kernel.event("x")
-	eventually(t, "the good sink gets the event", func() bool { return f.workers[0].State().Delivered == 1 })
+	eventually(t, "the good sink gets the event", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	eventually(t, "the bad sink says why not", func() bool {
 		code, body := f.get(t, "/readyz")
 		return code == http.StatusServiceUnavailable && strings.Contains(body, "open /nonexistent/events: no such file or directory")
@@ -298,7 +298,7 @@ func TestReopenFilesLetsLogrotateHaveThem(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	f := start(t, listenAnywhere+"sinks:\n- name: archive\n  file: {path: "+path+"}\n", &fakeKernel{}, prober{})
 	f.kernel.event("one")
-	eventually(t, "the first event", func() bool { return f.workers[0].State().Delivered == 1 })
+	eventually(t, "the first event", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	if !isOpen(t, path) {
 		t.Fatal("the file is not open")
 	}
@@ -310,7 +310,7 @@ func TestReopenFilesLetsLogrotateHaveThem(t *testing.T) {
 		t.Error("the moved file is still open")
 	}
 	f.kernel.event("two")
-	eventually(t, "the second event", func() bool { return f.workers[0].State().Delivered == 2 })
+	eventually(t, "the second event", func() bool { return f.pipelines.All()[0].State().Delivered == 2 })
 	if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), "two") || strings.Contains(string(text), "one") {
 		t.Errorf("the new file has %q, %v", text, err)
 	}
@@ -360,7 +360,7 @@ func TestAnotherProcessGoesOnWhereThisOneEnded(t *testing.T) {
 	mkdir()
 	second := run()
 	second.kernel.event("y")
-	eventually(t, "every event", func() bool { return second.workers[0].State().Delivered == 101 })
+	eventually(t, "every event", func() bool { return second.pipelines.All()[0].State().Delivered == 101 })
 	if err := second.stop(); err != nil {
 		t.Fatal(err)
 	}

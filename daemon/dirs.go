@@ -11,6 +11,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/origin"
+	"github.com/genltestd/genltestd/daemon/pipeline"
 )
 
 // Dirs are where the daemon keeps what must survive it.
@@ -64,7 +65,7 @@ func (d Dirs) places() []area {
 		{realPath(d.controlSocket()), false, "the daemon's control socket"},
 		{realPath(d.inbox()), false, "the daemon's inbox"},
 	}
-	for _, name := range []string{origin.FileName, clockName, removedFile} {
+	for _, name := range []string{origin.FileName, clockName, pipeline.RemovedFile} {
 		all = append(all, area{realPath(filepath.Join(d.State, name)), false, "the daemon's state"})
 	}
 	return all

@@ -13,6 +13,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/pipeline"
 )
 
 // tmpfs mounts a small file system of the test's own.
@@ -64,7 +65,7 @@ func TestAStartOnAFullDiskDeliversWhatIsThere(t *testing.T) {
 	}
 	before := run(sinks(filepath.Join(out, "missing", "events"), "- {name: removed, stdout: {}}\n- {name: removed-too, stdout: {}}\n"), "a")
 	before.kernel.event("one")
-	eventually(t, "the sink that is removed has it", func() bool { return before.workers[1].State().Delivered == 1 })
+	eventually(t, "the sink that is removed has it", func() bool { return before.pipelines.All()[1].State().Delivered == 1 })
 	if err := before.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -72,13 +73,13 @@ func TestAStartOnAFullDiskDeliversWhatIsThere(t *testing.T) {
 	if err := between.stop(); err != nil {
 		t.Fatal(err)
 	}
-	times, err := os.ReadFile(filepath.Join(dirs.State, removedFile))
+	times, err := os.ReadFile(filepath.Join(dirs.State, pipeline.RemovedFile))
 	if err != nil || !strings.Contains(string(times), `"removed"`) {
 		t.Fatalf("%s, %v: the test does not test anything", times, err)
 	}
 	ballast := fill(t, dirs.State)
 	after := run(sinks(filepath.Join(out, "events"), ""), "a")
-	eventually(t, "the event is delivered", func() bool { return after.workers[0].State().Delivered == 1 })
+	eventually(t, "the event is delivered", func() bool { return after.pipelines.All()[0].State().Delivered == 1 })
 	code, text := after.get(t, "/readyz")
 	if code != 503 || !strings.Contains(text, "state: removed_sinks: ") {
 		t.Errorf("/readyz has %d %q, want the file that cannot be written", code, text)
@@ -86,14 +87,14 @@ func TestAStartOnAFullDiskDeliversWhatIsThere(t *testing.T) {
 	if _, scrape := after.get(t, "/metrics"); !strings.Contains(scrape, `genltestd_state_file_fault{file="removed_sinks"} 1`) {
 		t.Error("the metrics do not tell")
 	}
-	if text, err := os.ReadFile(filepath.Join(dirs.State, removedFile)); string(text) != string(times) {
+	if text, err := os.ReadFile(filepath.Join(dirs.State, pipeline.RemovedFile)); string(text) != string(times) {
 		t.Errorf("the times are %s, %v, want %s", text, err, times)
 	}
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	after.forget() // as it does every minute
-	if text, err := os.ReadFile(filepath.Join(dirs.State, removedFile)); !strings.Contains(string(text), `"removed-too"`) {
+	after.pipelines.ForgetRemoved() // as it does every minute
+	if text, err := os.ReadFile(filepath.Join(dirs.State, pipeline.RemovedFile)); !strings.Contains(string(text), `"removed-too"`) {
 		t.Errorf("with room on the disk the times are %s, %v", text, err)
 	}
 	if code, text := after.get(t, "/readyz"); strings.Contains(text, "removed_sinks") {
@@ -112,14 +113,14 @@ func TestDeadLettersThatCannotBeReadAreAFaultOfTheSinkAlone(t *testing.T) {
 	}
 	f := launch(t, parse(t, listenAnywhere+"sinks:\n- {name: out, stdout: {}}\n"), Options{Dirs: dirs, Kernel: k, Echo: prober{}})
 	k.event("one")
-	eventually(t, "the event is delivered", func() bool { return f.workers[0].State().Delivered == 1 })
+	eventually(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	if code, text := f.get(t, "/readyz"); code != 503 || !strings.Contains(text, path) {
 		t.Errorf("/readyz has %d %q, want %s", code, text, path)
 	}
-	if boxes := (boxes{f.Daemon}).Boxes(); len(boxes) != 1 || !strings.Contains(boxes[0].Fault, path) {
+	if boxes := f.deadLetters().Boxes(); len(boxes) != 1 || !strings.Contains(boxes[0].Fault, path) {
 		t.Errorf("%+v, want the fault", boxes)
 	}
-	if _, err := (boxes{f.Daemon}).Letter("out", "j-1"); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := f.deadLetters().Letter("out", "j-1"); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("a letter: %v, want the fault", err)
 	}
 }

@@ -104,7 +104,7 @@ func startBroken(t *testing.T, yaml, sink string, breaks func(*delivery.Config))
 	f := create(t, parse(t, yaml), Options{Kernel: k, Echo: prober{}})
 	f.kernel = k
 	if breaks != nil {
-		w := f.workerOf(sink)
+		w := f.pipelines.Of(sink)
 		breaks(&w.Config)
 		w.Worker = delivery.NewWorker(w.Config)
 	}

@@ -27,11 +27,11 @@ func (d *Daemon) openOrigins(cfg *config.Event) *origin.Tracker {
 	return origin.NewTracker(origin.TrackerOptions{
 		Options: origin.Options{
 			Files: d.opts.Files, Path: filepath.Join(d.opts.Dirs.State, origin.FileName), JournalID: d.journal.ID(),
-			OnDamage: func(err error) { d.state.damaged(metrics.FileBoots, err) },
+			OnDamage: func(err error) { d.state.Damaged(metrics.FileBoots, err) },
 		},
 		Oldest: d.journal.Stats().First, Next: func() uint64 { return d.journal.Stats().Last + 1 },
 		Machine: d.opts.Machine, Hostname: d.opts.Host,
-		OnResult: func(err error) { d.state.set(metrics.FileBoots, err) }, Log: d.log,
+		OnResult: func(err error) { d.state.Set(metrics.FileBoots, err) }, Log: d.log,
 	}, originConfig(cfg))
 }
 

@@ -65,9 +65,9 @@ func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
 	want := map[uint64]string{}
 	receive := func(f fixture, host string) {
 		t.Helper()
-		before := f.workers[0].State().Delivered
+		before := f.pipelines.All()[0].State().Delivered
 		f.kernel.event("x")
-		eventually(t, "it is delivered", func() bool { return f.workers[0].State().Delivered == before+1 })
+		eventually(t, "it is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == before+1 })
 		want[f.journal.Stats().Newest] = host
 	}
 	f := run("")
@@ -93,7 +93,7 @@ func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(out, "missing"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the late sink has all", func() bool { s := f.workers[1].State(); return s.Waiting+s.InFlight == 0 })
+	eventually(t, "the late sink has all", func() bool { s := f.pipelines.All()[1].State(); return s.Waiting+s.InFlight == 0 })
 	for _, path := range []string{out + "/now", out + "/missing/late"} {
 		if diff := cmp.Diff(want, hostsIn(t, path)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", path, diff)

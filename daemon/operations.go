@@ -10,25 +10,31 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/reload"
 )
 
-// operations are what the operator's client can ask for.
-type operations struct{ boxes }
+// operations are the requests that the operator's client can make.
+type operations struct {
+	deadLetterAPI
+	reloads *reload.Reloader
+}
 
 var _ control.Operations = operations{}
 
 // Reload implements control.Reloader.
 func (o operations) Reload(ctx context.Context) (*api.Reload, error) {
-	done, err := o.daemon.Reload(ctx)
+	done, err := o.reloads.Reload(ctx)
 	var faults config.Errors
 	switch {
 	case errors.As(err, &faults):
-		refused := &api.Error{Status: http.StatusUnprocessableEntity, Message: "the configuration is at fault; the daemon goes on with the one before"}
-		for _, f := range faults {
-			refused.Faults = append(refused.Faults, f.Error())
+		rejected := &api.Error{
+			Status: http.StatusUnprocessableEntity, Message: "the configuration is at fault; the daemon keeps the previous one",
 		}
-		return nil, refused
-	case errors.Is(err, ErrStopping):
+		for _, f := range faults {
+			rejected.Faults = append(rejected.Faults, f.Error())
+		}
+		return nil, rejected
+	case errors.Is(err, reload.ErrStopping):
 		return nil, &api.Error{Status: http.StatusServiceUnavailable, Message: err.Error()}
 	}
 	return done, err

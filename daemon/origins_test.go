@@ -73,7 +73,7 @@ func bootTwice(t *testing.T, dirs Dirs, first, second string) string {
 	mkdir()
 	after := run(parse(t, listenAnywhere+second+sinks), "b")
 	after.kernel.event("two")
-	eventually(t, "both are delivered", func() bool { return after.workers[0].State().Delivered == 2 })
+	eventually(t, "both are delivered", func() bool { return after.pipelines.All()[0].State().Delivered == 2 })
 	if err := after.stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func TestASinkThatCannotBeOpenedYetGetsEveryEventLater(t *testing.T) {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 	r.ready(t)
-	if w := r.crew(); len(w) != 2 || w[0].Name != "bad" {
+	if w := r.pipelines.All(); len(w) != 2 || w[0].Name != "bad" {
 		t.Errorf("the workers are not in the order of the configuration")
 	}
 }

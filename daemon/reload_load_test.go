@@ -89,7 +89,7 @@ func (s *storm) rage(t *testing.T, perSecond int, interval, lasts time.Duration)
 		if err != nil {
 			t.Error(err)
 		}
-		wantWhole(t, text, len(s.crew()))
+		wantWhole(t, text, len(s.pipelines.All()))
 	}
 	s.settle(t)
 	stopScraping()
@@ -137,10 +137,10 @@ func startStorm(t *testing.T) *storm {
 		t.Fatal(err)
 	}
 	s.fixture = launch(t, cfg, Options{Kernel: userKernel{s.load.sender}, Echo: prober{}, Source: s.text})
-	if err := os.MkdirAll(s.lettersDir(""), 0o700); err != nil {
+	if err := os.MkdirAll(s.opts.Dirs.letters(""), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(s.lettersDir("blocked"), nil, 0o600); err != nil {
+	if err := os.WriteFile(s.opts.Dirs.letters("blocked"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -170,16 +170,16 @@ func (s *storm) failToReload(t *testing.T, n int, good string) {
 	t.Helper()
 	all := s.failures(good)
 	c := all[n%len(all)]
-	before, using, cursors := s.crew(), s.config(), s.journal.Cursors()
+	before, using, cursors := s.pipelines.All(), s.reloads.Config(), s.journal.Cursors()
 	_, err := s.attempt(t, c.yaml)
 	if err == nil || !strings.Contains(err.Error(), c.fault) {
 		t.Errorf("%v, want %q, with:\n%s", err, c.fault, c.yaml)
 	}
 	slices.Sort(cursors)
-	if !slices.Equal(before, s.crew()) || using != s.config() || !slices.Equal(cursors, slices.Sorted(slices.Values(s.journal.Cursors()))) {
+	if !slices.Equal(before, s.pipelines.All()) || using != s.reloads.Config() || !slices.Equal(cursors, slices.Sorted(slices.Values(s.journal.Cursors()))) {
 		t.Errorf("%q has changed something", c.fault)
 	}
-	for _, path := range []string{s.lettersDir("new"), s.dir + "/new.1"} {
+	for _, path := range []string{s.opts.Dirs.letters("new"), s.dir + "/new.1"} {
 		if _, err := os.Stat(path); !os.IsNotExist(err) {
 			t.Errorf("%q has left %s behind", c.fault, path)
 		}
@@ -190,7 +190,7 @@ func (s *storm) failToReload(t *testing.T, n int, good string) {
 func (s *storm) address() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.web.bound().Addr()
+	return s.web.Bound().Addr()
 }
 
 // scrape reads the metrics all the time, wherever they are.
@@ -255,7 +255,7 @@ func (s *storm) wantNoStepBack(t *testing.T, scrape string, last map[string]floa
 func (s *storm) settle(t *testing.T) {
 	t.Helper()
 	eventually(t, "all events are in the journal", func() bool { return s.journal.Stats().Count >= s.load.sent.Load() })
-	for _, w := range s.crew() {
+	for _, w := range s.pipelines.All() {
 		eventually(t, w.Name+" has everything", func() bool { st := w.State(); return st.Waiting+st.InFlight == 0 })
 	}
 }

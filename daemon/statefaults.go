@@ -28,8 +28,8 @@ func newStateFaults(log *slog.Logger, m *metrics.Metrics) *stateFaults {
 	return &stateFaults{log: log, repeats: ratelog.New(log), metrics: m, faults: map[string]error{}}
 }
 
-// set notes the result of an attempt to read or write a file.
-func (s *stateFaults) set(file string, err error) {
+// Set stores and logs the result of an attempt to read or write a file.
+func (s *stateFaults) Set(file string, err error) {
 	s.mu.Lock()
 	before := s.faults[file]
 	delete(s.faults, file)
@@ -54,17 +54,18 @@ func (d *Daemon) checkInbox() {
 	if err != nil {
 		err = fmt.Errorf("the batch that is being received is lost when the process is killed: make room and start the daemon again: %w", err)
 	}
-	d.state.set(metrics.FileInbox, err)
+	d.state.Set(metrics.FileInbox, err)
 	if d.inbox.OnDisk {
-		d.state.log.Warn("the inbox is not on a tmpfs: killing the daemon may lose the event that the kernel is copying, which is counted as lost; put the runtime directory on a tmpfs", "file", metrics.FileInbox)
+		d.state.log.Warn("the inbox is not on a tmpfs: killing the daemon may lose the event that the kernel is copying, "+
+			"which is counted as lost; put the runtime directory on a tmpfs", "file", metrics.FileInbox)
 	}
 	if err := d.inbox.Discarded; err != nil {
-		d.state.damaged(metrics.FileInbox, err)
+		d.state.Damaged(metrics.FileInbox, err)
 	}
 }
 
-// damaged reports a file whose content was damaged.
-func (s *stateFaults) damaged(file string, err error) {
+// Damaged reports a file whose content was damaged.
+func (s *stateFaults) Damaged(file string, err error) {
 	s.metrics.StateDamaged.WithLabelValues(file).Inc()
 	s.repeats.Error("a state file is damaged", "file", file, "error", err)
 }

@@ -42,7 +42,7 @@ func (d *Daemon) ready() []string {
 	}
 	faults = append(faults, d.state.list()...)
 	faults = append(faults, d.endpointFaults()...)
-	for _, s := range d.sinkStates() {
+	for _, s := range d.pipelines.States() {
 		for _, f := range s.Faults {
 			faults = append(faults, fmt.Sprintf("sink %s: %s: %d events wait: %s", s.Name, f.Reason, s.Waiting+s.InFlight, oneLine(f.Err, maxPageFault)))
 		}
@@ -70,14 +70,6 @@ func (d *Daemon) journalState() metrics.JournalState {
 // journalFault says why events are not safe in the journal, nil when they are.
 func (d *Daemon) journalFault() error { return cmp.Or(d.receiver.Blocked(), d.journal.Stats().Fault) }
 
-func (d *Daemon) sinkStates() []metrics.SinkState {
-	var states []metrics.SinkState
-	for _, w := range d.crew() {
-		states = append(states, w.State())
-	}
-	return append(states, d.pendingStates()...)
-}
-
 // What of an error is shown, in bytes.
 const (
 	maxPageFault   = 1000
@@ -96,7 +88,7 @@ func oneLine(err error, limit int) string {
 // unsettled reports whether the status may change soon without an event: while a sink has
 // events that it has not taken.
 func (d *Daemon) unsettled() bool {
-	return slices.ContainsFunc(d.sinkStates(), func(s metrics.SinkState) bool { return s.Waiting+s.InFlight > 0 || len(s.Faults) > 0 })
+	return slices.ContainsFunc(d.pipelines.States(), func(s metrics.SinkState) bool { return s.Waiting+s.InFlight > 0 || len(s.Faults) > 0 })
 }
 
 func (d *Daemon) statusLine() string {
@@ -104,7 +96,7 @@ func (d *Daemon) statusLine() string {
 	if family := d.receiver.SubscribedTo(); family != 0 { // one look: the number belongs to the state
 		state = fmt.Sprintf("subscribed to %s/%s (family %d)", genl.FamilyName, genl.GroupName, family)
 	}
-	failing, waiting, sinks := 0, uint64(0), d.sinkStates()
+	failing, waiting, sinks := 0, uint64(0), d.pipelines.States()
 	why := ""
 	for _, s := range sinks {
 		waiting = max(waiting, s.Waiting+s.InFlight)
@@ -135,7 +127,7 @@ func (d *Daemon) statusLine() string {
 	if failing > 0 || blocked != nil || silent || len(unbound) > 0 {
 		line = "DEGRADED: " + line
 	}
-	if err := d.reloadFault(); err != nil {
+	if err := d.reloads.Fault(); err != nil {
 		line = "RELOAD FAILED: " + err.Error() + "; " + line
 	}
 	return line

@@ -88,8 +88,8 @@ func TestAStepOfTheClockDropsNothing(t *testing.T) {
 			if err := os.Mkdir(dir, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "all have a fate", func() bool { s := f.workers[0].State(); return s.Waiting+s.InFlight == 0 })
-			if s := f.workers[0].State(); s.Delivered != 40 && !c.reboot || s.Dropped[metrics.DroppedAge] != 0 || s.Dropped[metrics.DroppedJournal] != 0 {
+			eventually(t, "all have a fate", func() bool { s := f.pipelines.All()[0].State(); return s.Waiting+s.InFlight == 0 })
+			if s := f.pipelines.All()[0].State(); s.Delivered != 40 && !c.reboot || s.Dropped[metrics.DroppedAge] != 0 || s.Dropped[metrics.DroppedJournal] != 0 {
 				t.Errorf("%+v, want 40 delivered", s)
 			}
 			if err := os.RemoveAll(dir); err != nil {
@@ -98,7 +98,7 @@ func TestAStepOfTheClockDropsNothing(t *testing.T) {
 			receive(f)
 			at.pass(2*time.Hour, -time.Hour)
 			eventually(t, "what is old is dropped", func() bool {
-				s := f.workers[0].State()
+				s := f.pipelines.All()[0].State()
 				return s.Dropped[metrics.DroppedAge]+s.Dropped[metrics.DroppedJournal] == 10
 			})
 		})

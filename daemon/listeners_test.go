@@ -45,7 +45,7 @@ func TestTheDaemonIsSubscribedBeforeAllThatReceivingDoesNotNeed(t *testing.T) {
 	cfg := mustParse(t, "http: {listen: \""+address+"\"}\nsinks:\n- {name: archive, file: {path: "+archive+"}}\n")
 	f := launch(t, cfg, Options{Kernel: k, Echo: prober{}, Dirs: dirs})
 	k.event("x")
-	eventually(t, "the event is delivered", func() bool { return f.workers[0].State().Delivered == 1 })
+	eventually(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	for path, was := range early {
 		if _, err := os.Stat(path); was || err != nil {
 			t.Errorf("%s was there before the event socket: %v; later: %v", path, was, err)
@@ -82,7 +82,7 @@ func TestAnAddressThatComesLaterCostsNoEvent(t *testing.T) {
 	addAddress(t, "lo", [4]byte{127, 0, 0, 1}) // without any, the kernel binds every address
 	f := start(t, "http: {listen: \"192.0.2.7:9941\"}\nsinks: [{name: out, stdout: {}}]\n", &fakeKernel{}, prober{})
 	f.kernel.event("before")
-	eventually(t, "the event is delivered", func() bool { return f.workers[0].State().Delivered == 1 })
+	eventually(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	if line := f.statusLine(); !strings.HasPrefix(line, "DEGRADED: ") || !strings.Contains(line, "http: ") || !strings.Contains(line, "192.0.2.7:9941") {
 		t.Errorf("status %q", line)
 	}
@@ -90,7 +90,7 @@ func TestAnAddressThatComesLaterCostsNoEvent(t *testing.T) {
 		t.Error("the metric does not show which listener is missing")
 	}
 	addAddress(t, "lo:1", [4]byte{192, 0, 2, 7})
-	eventually(t, "the pages", func() bool { return f.web.bound() != nil })
+	eventually(t, "the pages", func() bool { return f.web.Bound() != nil })
 	f.ready(t)
 	if line := f.statusLine(); strings.HasPrefix(line, "DEGRADED: ") {
 		t.Errorf("status %q", line)
@@ -146,7 +146,7 @@ func TestAControlSocketThatCannotBeMadeYetCostsNoEvent(t *testing.T) {
 	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
 	f := launch(t, mustParse(t, listenAnywhere), Options{Kernel: k, Echo: prober{}, Dirs: dirs})
 	k.event("x")
-	eventually(t, "the event is delivered", func() bool { return f.workers[0].State().Delivered == 1 })
+	eventually(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "control: control socket "+path) {
 		t.Errorf("readyz: %d %s", code, body)
 	}
@@ -156,7 +156,7 @@ func TestAControlSocketThatCannotBeMadeYetCostsNoEvent(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the socket", func() bool { return f.socket.bound() != nil })
+	eventually(t, "the socket", func() bool { return f.socket.Bound() != nil })
 	if err := api.NewClient(path).Boxes(t.Context(), func(api.Box) error { return nil }); err != nil {
 		t.Error(err)
 	}

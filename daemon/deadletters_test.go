@@ -24,7 +24,7 @@ import (
 
 func (f fixture) box(t *testing.T, sink string) *deadletter.Box {
 	t.Helper()
-	box, err := boxes{f.Daemon}.box(sink)
+	box, err := f.deadLetters().box(sink)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func (f fixture) refuse(t *testing.T, sink string, records ...[]byte) (ids []str
 func TestDeadLettersAreReachedThroughTheSocket(t *testing.T) {
 	f := start(t, listenAnywhere+"sinks:\n- {name: out, stdout: {}}\n- {name: out2, stdout: {}}\n", &fakeKernel{}, prober{})
 	ids := f.refuse(t, "out", kernelmsg.Event("one"), kernelmsg.Event("two\x1b\xff"), []byte("no event"))
-	c := api.NewClient(f.socket.bound().Addr())
+	c := api.NewClient(f.socket.Bound().Addr())
 	ctx := t.Context()
 
 	var events []string
@@ -112,11 +112,11 @@ func TestOnlyTheSocketServesDeadLetters(t *testing.T) {
 			t.Errorf("%s: %d %q", path, code, body)
 		}
 	}
-	info, err := os.Stat(f.socket.bound().Addr())
+	info, err := os.Stat(f.socket.Bound().Addr())
 	if err != nil || info.Mode() != os.ModeSocket|0o660 {
 		t.Errorf("%v, %v", info, err)
 	}
-	socket := f.socket.bound().Addr()
+	socket := f.socket.Bound().Addr()
 	if err := f.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestDeadLettersSurviveTheDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	third := run()
-	if l, err := api.NewClient(third.socket.bound().Addr()).Letter(context.Background(), "stdout", ids[0]); err != nil || l.ID != ids[0] {
+	if l, err := api.NewClient(third.socket.Bound().Addr()).Letter(context.Background(), "stdout", ids[0]); err != nil || l.ID != ids[0] {
 		t.Errorf("letter %+v, %v", l, err)
 	}
 }

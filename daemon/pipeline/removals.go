@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package daemon
+package pipeline
 
 import (
 	"encoding/json"
@@ -14,9 +14,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
-// removals remembers since when each removed sink is not configured any more, across
-// restarts. While the file cannot be read, nothing is known of earlier processes, and the
-// file is not written: see known.
+// removals stores when each removed sink was first missing from the configuration, across
+// restarts. While the file cannot be read, the times of earlier processes are unknown, and
+// the file is not written: see known.
 type removals struct {
 	files statefile.Files
 	path  string
@@ -31,8 +31,8 @@ func newRemovals(files statefile.Files, path string) *removals {
 	return &removals{files: files, path: path, since: map[string]time.Time{}, returned: map[string]bool{}}
 }
 
-// load reads the file if that was not done. A damaged file is set aside, which damaged
-// reports; then the times begin again.
+// load reads the file unless it was read before. It sets a damaged file aside and returns
+// the damage; then the times start again.
 func (r *removals) load() (damaged, err error) {
 	if r.known {
 		return nil, nil
@@ -47,7 +47,7 @@ func (r *removals) load() (damaged, err error) {
 			if err := r.files.SetAside(r.path); err != nil {
 				return nil, errors.Join(damaged, err)
 			}
-			damaged = fmt.Errorf("%s: %w: it is now %[1]s.damaged, and the time of each removed sink begins again", r.path, damaged)
+			damaged = fmt.Errorf("%s: %w: it is now %[1]s.damaged, and the time of each removed sink starts again", r.path, damaged)
 			saved = nil
 		}
 	}
@@ -68,7 +68,7 @@ func (r *removals) configured(name string) {
 	}
 }
 
-// missing returns since when the sink is not configured, and whether that is new.
+// missing returns when the sink was first missing, and whether that is now.
 func (r *removals) missing(name string, now time.Time) (since time.Time, isNew bool) {
 	since, ok := r.since[name]
 	if !ok {
@@ -78,18 +78,18 @@ func (r *removals) missing(name string, now time.Time) (since time.Time, isNew b
 	return since, false
 }
 
-// forget forgets a sink of which nothing is left.
+// forget deletes the time of a sink that was removed completely.
 func (r *removals) forget(name string) { delete(r.since, name) }
 
-// prune forgets sinks that have no cursor any more and are missing for too long. A cursor
-// that cannot be read now may come back until then.
+// prune deletes the times of sinks without a cursor that have been missing for too long. A
+// cursor that cannot be read now may be readable again until then.
 func (r *removals) prune(cursors []string, tooLong func(since time.Time) bool) {
 	maps.DeleteFunc(r.since, func(name string, since time.Time) bool {
 		return !slices.Contains(cursors, name) && tooLong(since)
 	})
 }
 
-// save writes the file if there is something new to write.
+// save writes the file if its content has changed.
 func (r *removals) save() error {
 	if !r.known || maps.EqualFunc(r.since, r.saved, time.Time.Equal) {
 		return nil

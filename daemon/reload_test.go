@@ -20,6 +20,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/reload"
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
@@ -111,7 +112,7 @@ func TestReloadChangesWhatHasChangedAndNothingElse(t *testing.T) {
 	}
 	same, rules, place := r.worker(t, "same"), r.worker(t, "rules"), r.worker(t, "place")
 	parts := func() []any {
-		return []any{same.route.Sinks[0], same.route.Rules, rules.route.Sinks[0], place.route.Rules}
+		return []any{same.Setup().Route.Sinks[0], same.Setup().Route.Rules, rules.Setup().Route.Sinks[0], place.Setup().Route.Rules}
 	}
 	before := parts()
 
@@ -167,13 +168,13 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 	}
 	defer taken.Close()
 	r := startReloadable(t, good)
-	if err := os.MkdirAll(r.lettersDir(""), 0o700); err != nil {
+	if err := os.MkdirAll(r.opts.Dirs.letters(""), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(r.lettersDir("blocked"), nil, 0o600); err != nil {
+	if err := os.WriteFile(r.opts.Dirs.letters("blocked"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before, config, cursors := r.worker(t, "out"), r.config(), r.journal.Cursors()
+	before, config, cursors := r.worker(t, "out"), r.reloads.Config(), r.journal.Cursors()
 	for name, c := range map[string]struct{ yaml, fault string }{
 		"not YAML":          {"sinks: [", "test.yaml:1:8: "},
 		"an unknown key":    {good + "- {name: new, fiel: {}}\n", `test.yaml:4:15: sinks[1].fiel: unknown key; did you mean "file"?`},
@@ -194,13 +195,13 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 		}
 		wantWhole(t, scrape, 1)
 	}
-	if r.worker(t, "out") != before || r.config() != config || len(r.crew()) != 1 {
+	if r.worker(t, "out") != before || r.reloads.Config() != config || len(r.pipelines.All()) != 1 {
 		t.Error("something has changed")
 	}
 	if diff := cmp.Diff(cursors, r.journal.Cursors()); diff != "" {
 		t.Errorf("places in the journal (-want +got):\n%s", diff)
 	}
-	if _, err := os.Stat(r.lettersDir("new")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(r.opts.Dirs.letters("new")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("dead letters of a sink that was never there: %v", err)
 	}
 	r.kernel.event("one")
@@ -214,7 +215,7 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 func TestReloadMovesTheServer(t *testing.T) {
 	const sinks = "sinks:\n- {name: out, file: {path: DIR/out}}\n"
 	r := startReloadable(t, listenAnywhere+sinks)
-	old := r.web.bound().Addr()
+	old := r.web.Bound().Addr()
 	_, port, err := net.SplitHostPort(old)
 	if err != nil {
 		t.Fatal(err)
@@ -269,28 +270,14 @@ func TestFilesThatAreWatchedAreReloadedWhenTheyChange(t *testing.T) {
 	const head = "reload: {watch: 1s}\n" + listenAnywhere + "sinks:\n- {name: out, file: {path: DIR/out}}\n"
 	r := startReloadable(t, head)
 	r.text.set(r.fill(head + "- {name: new, file: {path: DIR/new}}\n"))
-	eventually(t, "the new sink", func() bool { return len(r.crew()) == 2 })
+	eventually(t, "the new sink", func() bool { return len(r.pipelines.All()) == 2 })
 	r.text.set("sinks: [")
-	eventually(t, "the fault", func() bool { return r.reloadFault() != nil })
-	since := r.configState().Since
+	eventually(t, "the fault", func() bool { return r.reloads.Fault() != nil })
+	since := r.reloads.State().Since
 	r.text.set(r.fill(head))
-	eventually(t, "the new sink's end", func() bool { return len(r.crew()) == 1 && r.reloadFault() == nil })
-	if !r.configState().Since.After(since) {
+	eventually(t, "the new sink's end", func() bool { return len(r.pipelines.All()) == 1 && r.reloads.Fault() == nil })
+	if !r.reloads.State().Since.After(since) {
 		t.Error("the configuration in use is as old as before")
-	}
-}
-
-func TestWatchWaitsUntilTheFilesAreWhole(t *testing.T) {
-	s := &text{yaml: "a"}
-	w := watch{source: s}
-	w.look()
-	var got []bool
-	for _, now := range []string{"a", "b", "bc", "bc", "bc", "a", "bc", "a", "a", "a"} {
-		s.set(now)
-		got = append(got, w.changed())
-	}
-	if diff := cmp.Diff([]bool{false, false, false, true, false, false, false, false, true, false}, got); diff != "" {
-		t.Errorf("changed (-want +got):\n%s", diff)
 	}
 }
 
@@ -299,8 +286,8 @@ func TestReloadComesTooLate(t *testing.T) {
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Reload(t.Context()); !errors.Is(err, ErrStopping) {
-		t.Errorf("%v, want %v", err, ErrStopping)
+	if _, err := r.Reload(t.Context()); !errors.Is(err, reload.ErrStopping) {
+		t.Errorf("%v, want %v", err, reload.ErrStopping)
 	}
 }
 
@@ -324,18 +311,4 @@ func TestAReloadAbortsTheAttemptOfASinkThatHangs(t *testing.T) {
 	if s := r.worker(t, "out").State(); s.Delivered != 0 || s.Events != 1 {
 		t.Errorf("the account says %+v", s)
 	}
-}
-
-// Its place and its dead letters have one owner at a time.
-func TestASinkThatHasNotLeftIsNotAddedAgain(t *testing.T) {
-	const head = listenAnywhere + "sinks:\n- {name: out, file: {path: DIR/out}}\n"
-	r := startReloadable(t, head)
-	left := make(chan struct{})
-	r.leaving["back"] = left
-	const back = head + "- {name: back, file: {path: DIR/back}}\n"
-	if _, err := r.reload(t, back); err == nil || !strings.Contains(err.Error(), "sink back: it was removed, and its attempt under way has not ended") {
-		t.Errorf("%v", err)
-	}
-	close(left)
-	r.mustReload(t, back)
 }

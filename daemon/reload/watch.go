@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package daemon
+package reload
 
 import "time"
 
-// A watch notices that the configuration was changed.
+// A watch detects changes of the configuration.
 type watch struct {
 	source  Source
-	seen    string // what was read last
-	pending string // what was found since, and may be half written
+	seen    string // fingerprint of the configuration that was read last
+	pending string // a later fingerprint; its files may be incomplete
 }
 
-// look notes that what is there now is about to be read.
+// look stores the present fingerprint, before the configuration is read.
 func (w *watch) look() {
 	if w.source != nil {
 		w.seen, w.pending = w.source.Fingerprint(), ""
 	}
 }
 
-// after is time.After, and never for 0.
+// after is time.After, but never fires for 0 or without a source.
 func (w *watch) after(interval time.Duration) <-chan time.Time {
 	if w.source == nil || interval == 0 {
 		return nil
@@ -26,8 +26,7 @@ func (w *watch) after(interval time.Duration) <-chan time.Time {
 	return time.After(interval)
 }
 
-// changed reports once that something else is there, when it has stayed the same from
-// one call to the next.
+// changed reports a change once, when the fingerprint is the same in two calls.
 func (w *watch) changed() bool {
 	now := w.source.Fingerprint()
 	if now == w.seen || now != w.pending {

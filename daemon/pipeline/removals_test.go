@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package daemon
+package pipeline
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
-// faulty fails the calls that fail says, and does the others on the disk.
+// faulty fails the calls for which fail is true, and makes the others on the disk.
 type faulty struct {
 	statefile.Disk
 	fail func(call string) bool
@@ -62,7 +62,7 @@ func TestAFileOfRemovedSinksThatCannotBeReadIsNeitherLostNorEmpty(t *testing.T) 
 		"once": once("read"), "for ever": always("read"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), removedFile)
+			path := filepath.Join(t.TempDir(), RemovedFile)
 			r := newRemovals(statefile.Disk{}, path)
 			if _, err := r.load(); err != nil {
 				t.Fatal(err)
@@ -98,7 +98,7 @@ func TestAFileOfRemovedSinksThatCannotBeReadIsNeitherLostNorEmpty(t *testing.T) 
 }
 
 func TestATimeThatCannotBeWrittenIsWrittenLater(t *testing.T) {
-	path := filepath.Join(t.TempDir(), removedFile)
+	path := filepath.Join(t.TempDir(), RemovedFile)
 	files := &faulty{fail: always("replace")}
 	r := newRemovals(files, path)
 	if _, err := r.load(); err != nil {
@@ -125,7 +125,7 @@ func TestATimeThatCannotBeWrittenIsWrittenLater(t *testing.T) {
 }
 
 func TestADamagedFileOfRemovedSinksIsSetAside(t *testing.T) {
-	path := filepath.Join(t.TempDir(), removedFile)
+	path := filepath.Join(t.TempDir(), RemovedFile)
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/control"
+	"github.com/genltestd/genltestd/daemon/endpoint"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// controlSocket returns the endpoint of the operator's client.
+func (d *Daemon) controlSocket() *endpoint.Endpoint {
+	path, log := d.opts.Dirs.controlSocket(), component(d.log, metrics.ListenerControl)
+	return endpoint.New(metrics.ListenerControl, func() (*control.Server, error) {
+		return control.ListenSocket(path, operations{d.deadLetters(), d.reloads}, log)
+	}, log)
+}
+
+// pagesAt returns the endpoint of the pages, or nil if they are switched off.
+func (d *Daemon) pagesAt(cfg *config.HTTP) *endpoint.Endpoint {
+	if cfg.Listen == "" {
+		return nil
+	}
+	address, log := cfg.Listen, component(d.log, metrics.ListenerHTTP)
+	return endpoint.New(metrics.ListenerHTTP, func() (*control.Server, error) { return control.Listen(address, d.pages, log) }, log)
+}
+
+// servePages stops the earlier server of the pages and starts another one, unless e is nil.
+func (d *Daemon) servePages(e *endpoint.Endpoint) {
+	if d.stopPages != nil {
+		d.stopPages()
+	}
+	ctx, stop := context.WithCancel(d.serving.ctx)
+	d.stopPages = stop
+	if e != nil {
+		d.serving.start(func(context.Context) error { return e.Run(ctx) })
+	}
+}
+
+// movePages implements reload.Options.Listen.
+func (d *Daemon) movePages(cfg *config.Config) (commit func(), err error) {
+	if cfg.HTTP.Listen == d.reloads.Config().HTTP.Listen {
+		return nil, nil
+	}
+	next, err := d.bindElsewhere(&cfg.HTTP)
+	if err != nil {
+		return nil, config.Errors{cfg.Fault("http.listen", "%s", strings.TrimPrefix(err.Error(), "http.listen: "))}
+	}
+	return func() {
+		d.mu.Lock()
+		d.web = next
+		d.mu.Unlock()
+		d.servePages(next)
+	}, nil
+}
+
+// bindElsewhere returns the endpoint of the pages at another address, bound.
+func (d *Daemon) bindElsewhere(cfg *config.HTTP) (*endpoint.Endpoint, error) {
+	next := d.pagesAt(cfg)
+	if next == nil {
+		return nil, nil
+	}
+	open := next.Open
+	if d.web != nil { // only this goroutine changes it
+		if server := d.web.Bound(); server != nil {
+			open = func() (*control.Server, error) { return server.Move(cfg.Listen) }
+		}
+	}
+	server, err := open()
+	if err != nil {
+		return nil, err
+	}
+	next.Use(server)
+	return next, nil
+}
+
+// endpoints returns the configured endpoints.
+func (d *Daemon) endpoints() []*endpoint.Endpoint {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.web == nil {
+		return []*endpoint.Endpoint{d.socket}
+	}
+	return []*endpoint.Endpoint{d.socket, d.web}
+}
+
+// endpointFaults returns a line for each endpoint that is not bound.
+func (d *Daemon) endpointFaults() (faults []string) {
+	for _, e := range d.endpoints() {
+		if err := e.Fault(); err != nil {
+			faults = append(faults, fmt.Sprintf("%s: %v", e.Name, err))
+		}
+	}
+	return faults
+}
+
+// listening reports whether the endpoint of that name is bound.
+func (d *Daemon) listening(name string) bool {
+	for _, e := range d.endpoints() {
+		if e != nil && e.Name == name {
+			return e.Bound() != nil
+		}
+	}
+	return false
+}

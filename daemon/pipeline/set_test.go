@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/clock"
+	"github.com/genltestd/genltestd/daemon/delivery"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sinks"
+	"github.com/genltestd/genltestd/daemon/statefile"
+)
+
+// stateFiles records the faults of state files.
+type stateFiles struct {
+	faults  map[string]error
+	damaged []string
+}
+
+func (s *stateFiles) Set(file string, err error)     { s.faults[file] = err }
+func (s *stateFiles) Damaged(file string, err error) { s.damaged = append(s.damaged, file) }
+
+// A rig is the dependencies of a Set.
+type rig struct {
+	dir     string
+	journal *journal.Journal
+	state   stateFiles
+	clocks  func() clock.Reading // nil for those of the machine
+	sinks   map[string]sink.Sink // by name
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{dir: t.TempDir(), state: stateFiles{faults: map[string]error{}}, sinks: map[string]sink.Sink{}}
+	var err error
+	if r.journal, err = journal.Open(filepath.Join(r.dir, "journal"), journal.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.journal.Close() })
+	return r
+}
+
+// open opens a Set as a new process would.
+func (r *rig) open(t *testing.T, cfg *config.Config) *Set {
+	t.Helper()
+	c, err := clock.Open(clock.Options{
+		Files: statefile.Disk{}, Path: filepath.Join(r.dir, "clock"),
+		BootID: strings.Repeat("a", 32), Read: r.clocks, OnDamage: func(err error) { t.Error(err) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(cfg, Options{
+		Journal: r.journal, Clock: c, State: &r.state, Log: slog.New(slog.DiscardHandler),
+		Decode:  func(rec journal.Record) (event.Event, error) { return event.Event{Seq: rec.Seq, Time: rec.Time}, nil },
+		Latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "x"}, []string{"sink"}),
+		Routes:  func(*config.Config) Router { return r.route },
+		SinkError: func(cfg *config.Config, i int, err error) error {
+			return fmt.Errorf("sink %s: %w", cfg.Sinks[i].Name, err)
+		},
+		LettersDir:   func(sink string) string { return filepath.Join(r.dir, "deadletters", sink) },
+		PositionFile: func(sink string) string { return filepath.Join(r.dir, "sinks", sink) },
+		Files:        statefile.Disk{}, RemovedFile: filepath.Join(r.dir, RemovedFile),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// start starts a Set and stops it when the test ends.
+func (r *rig) start(t *testing.T, cfg *config.Config) *Set {
+	t.Helper()
+	s := r.open(t, cfg)
+	s.Start(t.Context())
+	t.Cleanup(func() { r.journal.Seal(); s.Drain(0); s.Close() })
+	return s
+}
+
+// route uses the sinks of the test; a sink called "wrong" has a fault.
+func (r *rig) route(c *config.Sink, before *Setup) (delivery.Route, error) {
+	rules, err := match.NewCompiler(match.Vocabulary{}).Compile(match.Options{})
+	if err != nil {
+		return delivery.Route{}, err
+	}
+	if c.Name == "wrong" {
+		return delivery.Route{}, &sink.OptionError{Key: "filter", Err: errors.New("it is wrong")}
+	}
+	s := r.sinks[c.Name]
+	if s == nil {
+		s = &fakeSink{}
+	}
+	o := delivery.Options{BatchEvents: 1, BatchBytes: 1 << 20, AttemptTimeout: time.Hour}
+	return delivery.Route{Sinks: []sink.Sink{s}, Rules: rules, Options: o}, nil
+}
+
+// fakeSink accepts everything, but not before hang, if it is not nil, is closed.
+type fakeSink struct {
+	hang    chan struct{}
+	started chan struct{} // receives a value for each attempt
+}
+
+func (f *fakeSink) Deliver(_ context.Context, events []event.Event) (int, error) {
+	if f.hang != nil {
+		f.started <- struct{}{}
+		<-f.hang
+	}
+	return len(events), nil
+}
+
+func (f *fakeSink) Close() error { return nil }
+
+// configured returns a configuration with these sinks.
+func configured(names ...string) *config.Config {
+	cfg := config.Default(sinks.Kinds())
+	template := cfg.Sinks[0]
+	cfg.Sinks = nil
+	for _, name := range names {
+		c := template
+		c.Name = name
+		cfg.Sinks = append(cfg.Sinks, c)
+	}
+	return cfg
+}
+
+// apply applies a plan for a configuration.
+func apply(t *testing.T, s *Set, cfg *config.Config) Outcome {
+	t.Helper()
+	p, err := s.Plan(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Pin()
+	p.Switch(0)
+	p.Finish(t.Context(), 0)
+	return p.Outcome()
+}
+
+func namesOf(s *Set) (names []string) {
+	for _, p := range s.All() {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+func TestAPlanChangesNothingUntilItIsApplied(t *testing.T) {
+	r := newRig(t)
+	s := r.start(t, configured("a", "b"))
+	p, err := s.Plan(configured("b", "c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Discard()
+	if diff := cmp.Diff([]string{"a", "b"}, namesOf(s)); diff != "" {
+		t.Errorf("sinks after a discarded plan (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a", "b"}, slices.Sorted(slices.Values(r.journal.Cursors()))); diff != "" {
+		t.Errorf("cursors after a discarded plan (-want +got):\n%s", diff)
+	}
+	want := Outcome{Added: []string{"c"}, Removed: []string{"a"}, Unchanged: 1}
+	if diff := cmp.Diff(want, apply(t, s, configured("b", "c"))); diff != "" {
+		t.Errorf("outcome (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"b", "c"}, namesOf(s)); diff != "" {
+		t.Errorf("sinks (-want +got):\n%s", diff)
+	}
+}
+
+func TestAPlanWithAWrongSinkLeavesNothing(t *testing.T) {
+	r := newRig(t)
+	s := r.start(t, configured("a"))
+	if _, err := s.Plan(configured("a", "new", "wrong")); err == nil || !strings.Contains(err.Error(), "sink wrong: ") {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff([]string{"a"}, r.journal.Cursors()); diff != "" {
+		t.Errorf("cursors (-want +got):\n%s", diff)
+	}
+}
+
+// Its cursor and its dead letters have one owner at a time.
+func TestASinkThatHasNotLeftIsNotAddedAgain(t *testing.T) {
+	r := newRig(t)
+	hang := &fakeSink{hang: make(chan struct{}), started: make(chan struct{}, 1)}
+	r.sinks["back"] = hang
+	s := r.start(t, configured("back", "other"))
+	if err := r.journal.Append(1, time.Now(), [][]byte{[]byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	<-hang.started
+	p, err := s.Plan(configured("other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Switch(0)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	p.Finish(ended, 0)
+	const want = "sink back: it was removed, and its running attempt has not ended"
+	if _, err := s.Plan(configured("back", "other")); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q", err, want)
+	}
+	left := s.leaving["back"]
+	close(hang.hang)
+	<-left
+	r.sinks["back"] = nil
+	if o := apply(t, s, configured("back", "other")); len(o.Added) != 1 {
+		t.Errorf("outcome %+v", o)
+	}
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reload
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/pipeline"
+)
+
+// maxGrace bounds the time that a reload waits for the running attempts of sinks that it
+// changes.
+const maxGrace = 30 * time.Second
+
+// load reads the configuration, creates what it needs, and switches to it.
+func (r *Reloader) load(ctx context.Context) (*api.Reload, error) {
+	if r.Source == nil {
+		return nil, errors.New("the daemon cannot read its configuration again: it has no file")
+	}
+	cfg, err := r.Source.Load()
+	if err != nil {
+		return nil, faultsOf(err)
+	}
+	if err := r.Check(cfg); err != nil {
+		return nil, err
+	}
+	plan, err := r.Pipelines.Plan(cfg)
+	if err != nil {
+		return nil, err
+	}
+	listen, err := r.Listen(cfg)
+	if err != nil {
+		plan.Discard()
+		return nil, err
+	}
+	r.apply(ctx, cfg, plan, listen)
+	return r.outcome(cfg, plan.Outcome()), nil
+}
+
+// faultsOf returns the error of a Source as faults of the configuration.
+func faultsOf(err error) config.Errors {
+	var faults config.Errors
+	if errors.As(err, &faults) {
+		return faults
+	}
+	return config.Errors{{Message: err.Error()}}
+}
+
+// apply switches to the new configuration. It cannot fail.
+func (r *Reloader) apply(ctx context.Context, cfg *config.Config, plan *pipeline.Plan, listen func()) {
+	plan.Pin()
+	r.Configure(r.Config(), cfg)
+	grace := min(time.Duration(cfg.Shutdown.Drain), maxGrace)
+	plan.Switch(grace)
+	r.mu.Lock()
+	r.cfg = cfg
+	r.mu.Unlock()
+	if listen != nil {
+		listen()
+	}
+	plan.Finish(ctx, grace)
+	r.Pipelines.ForgetRemoved()
+}
+
+// outcome returns the answer to the operator.
+func (r *Reloader) outcome(cfg *config.Config, o pipeline.Outcome) *api.Reload {
+	done := &api.Reload{Added: o.Added, Changed: o.Changed, Removed: o.Removed, Unchanged: o.Unchanged}
+	for _, err := range o.Pending {
+		done.Warnings = append(done.Warnings, err.Error())
+	}
+	for _, w := range r.Warnings(cfg) {
+		done.Warnings = append(done.Warnings, w.Error())
+	}
+	if cfg.Journal.Path != r.journalPath {
+		done.Warnings = append(done.Warnings, cfg.Fault("journal.path", "needs a restart: until then the journal is not moved").Error())
+	}
+	return done
+}

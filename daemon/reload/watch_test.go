@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reload
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/config"
+)
+
+// text is a Source whose fingerprint is its text.
+type text string
+
+func (*text) Load() (*config.Config, error) { return nil, errors.New("not loaded") }
+func (s *text) Fingerprint() string         { return string(*s) }
+
+func TestWatchWaitsUntilTheFilesAreWhole(t *testing.T) {
+	s := text("a")
+	w := watch{source: &s}
+	w.look()
+	var got []bool
+	for _, now := range []text{"a", "b", "bc", "bc", "bc", "a", "bc", "a", "a", "a"} {
+		s = now
+		got = append(got, w.changed())
+	}
+	if diff := cmp.Diff([]bool{false, false, false, true, false, false, false, false, true, false}, got); diff != "" {
+		t.Errorf("changed (-want +got):\n%s", diff)
+	}
+}
