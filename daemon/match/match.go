@@ -102,7 +102,7 @@ func (r *Rules) setEmptyCaptures(e *event.Event) {
 	}
 }
 
-// passesFilter also returns true if there is no filter, or if the filter fails.
+// passesFilter also returns true without a filter, and after an error of the filter.
 func (r *Rules) passesFilter(e *event.Event) (bool, error) {
 	if r.filter == nil {
 		return true, nil

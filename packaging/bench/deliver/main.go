@@ -102,7 +102,7 @@ func measure(t task, s *source, w *worker) error {
 	return nil
 }
 
-// deliver delivers all events of the journal, or all that the source will append.
+// deliver delivers the events in the journal and those that the source will append.
 func deliver(t task, s *source, w *worker) error {
 	fed := make(chan error, 1)
 	go func() {
