@@ -83,7 +83,7 @@ func (c *EchoClient) probe(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer context.AfterFunc(ctx, func() {
-		conn.SetDeadline(time.Unix(1, 0)) // fails only on a closed socket, which ends the wait too
+		_ = conn.SetDeadline(time.Unix(1, 0)) // fails only on a closed socket, which ends the wait too
 	})()
 	return exchange(conn, ids.ID)
 }
