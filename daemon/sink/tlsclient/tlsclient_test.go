@@ -36,7 +36,7 @@ func TestCheckNamesTheKeyThatDoesNotWork(t *testing.T) {
 		{"CA is a FIFO", Options{CA: fifo}, "x.tls.ca", "not a regular file"},
 		{"CA is a directory", Options{CA: dir}, "x.tls.ca", "not a regular file"},
 		{"CA is endless", Options{CA: "/dev/zero"}, "x.tls.ca", "not a regular file"},
-		{"CA has none", Options{CA: empty}, "x.tls.ca", "no PEM certificate"},
+		{"CA has none", Options{CA: empty}, "x.tls.ca", "does not contain a PEM certificate"},
 		{"certificate missing", Options{Cert: missing, Key: key}, "x.tls.cert", "no such file"},
 		{"certificate is a FIFO", Options{Cert: fifo, Key: key}, "x.tls.cert", "not a regular file"},
 		{"key missing", Options{Cert: cert, Key: missing}, "x.tls.key", "no such file"},
