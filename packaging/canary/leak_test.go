@@ -15,15 +15,15 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// evidence is where canaries are looked for.
+// An evidence searches outputs for canaries.
 type evidence struct {
 	*testing.T
 	canaries *Finder
 	control  *Finder
 }
 
-// clean reports what is found. Where the control stands too, not to find it means that
-// this is not what was to be searched.
+// clean fails for each canary in the text. cleanWithControl also requires the control in it: if
+// the control is missing, the test searched the wrong text.
 func (e *evidence) clean(where string, text []byte) {
 	e.Helper()
 	for _, l := range e.canaries.Find(text) {
@@ -39,9 +39,9 @@ func (e *evidence) cleanWithControl(where string, text []byte) {
 	}
 }
 
-// Every secret of the configuration is a canary, at each place where it may stand; every
-// sink fails, in every way that we know of, with receivers that send back whatever they
-// can; and nothing that the daemon and its client say or leave on the disk has one.
+// Every secret of the configuration is a canary, at each possible place. Every sink fails in all
+// ways that we know, and the receivers repeat as much as they can. The outputs and files of
+// the daemon and of its client must not contain a canary.
 func TestNoSecretLeaks(t *testing.T) {
 	w := newWorld(t)
 	w.fillJournal(6)
@@ -77,7 +77,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	e.cleanWithControl("standard output", d.stdout.Bytes())
 	e.cleanWithControl("log", d.stderr.Bytes())
 	if notices := d.notices.Bytes(); !strings.Contains(string(notices), "STATUS=") {
-		t.Errorf("the service manager was told %q", notices)
+		t.Errorf("the service manager received %q", notices)
 	}
 	e.clean("service manager", d.notices.Bytes())
 	e.cleanWithControl("state directory", files(t, w.path("state")))
@@ -114,8 +114,8 @@ func (e *evidence) client(d *running) {
 	}
 }
 
-// commands looks at what is printed about the configuration, also about one in which
-// a secret stands where it does not belong.
+// commands checks the outputs about the configuration, and about configurations with a misplaced
+// secret.
 func (e *evidence) commands(w *world) {
 	path := w.path("genltestd.yaml")
 	tests := w.write("tests: [{sink: out, event: {message: x}, expect: delivered}]\n", "tests.yaml")
@@ -129,14 +129,14 @@ func (e *evidence) commands(w *world) {
 			if out := w.program("genltestd", append(args, "--config", path)...); args != nil || strings.HasPrefix(string(out), path) {
 				e.cleanWithControl(fmt.Sprint(args, " with ", line), out)
 			} else {
-				e.Errorf("%s is a good configuration", line)
+				e.Errorf("%s is a valid configuration", line)
 			}
 		}
 	}
 }
 
-// reloads has the daemon read such configurations, the one that it has got, and one in
-// which nothing is wrong.
+// reloads reloads configurations with a misplaced secret, the current configuration, and a valid
+// one.
 func (e *evidence) reloads(d *running) {
 	for _, line := range misplaced {
 		d.w.write(misplacedConfig(line), "genltestd.yaml")
@@ -147,13 +147,13 @@ func (e *evidence) reloads(d *running) {
 	d.w.sinks = []any{d.w.sinks[0]}
 	d.w.configFile()
 	if out := d.ctl("reload"); !strings.Contains(string(out), "reloaded: ") {
-		e.Errorf("a good configuration is not loaded: %s", out)
+		e.Errorf("a valid configuration is not loaded: %s", out)
 	} else {
-		e.cleanWithControl("reload", out) // it names the sinks that are removed
+		e.cleanWithControl("reload", out) // names the removed sinks
 	}
 }
 
-// misplacedConfig has the canary of a line in it.
+// misplacedConfig returns a configuration that contains a line and its canary.
 func misplacedConfig(line string) string {
 	return "sinks:\n- name: hook\n  webhook:\n    url: https://example.org/\n    " + strings.ReplaceAll(line, "CANARY", New(line).Word()) + "\n"
 }
@@ -172,7 +172,8 @@ var misplaced = []string{
 	"proxy: [http://u:CANARY@host]", "proxy: {http://u:CANARY@host: }", "tls: CANARY", "tls: {key: CANARY}",
 }
 
-// environment has what the operator has put there.
+// environment checks the environment of the daemon. It must contain the canaries that the
+// operator passes in variables, and no other canary.
 func (e *evidence) environment(text []byte) {
 	leaks := e.canaries.Find(text)
 	for _, l := range leaks {
@@ -181,11 +182,11 @@ func (e *evidence) environment(text []byte) {
 		}
 	}
 	if leaks == nil {
-		e.Error("environment: nothing is found of what is there")
+		e.Error("environment: the expected variables are missing")
 	}
 }
 
-// files returns the names and contents of all below dir.
+// files returns the names and contents of all files below dir.
 func files(t *testing.T, dir string) (all []byte) {
 	t.Helper()
 	n := 0
@@ -204,7 +205,7 @@ func files(t *testing.T, dir string) (all []byte) {
 	return all
 }
 
-// wantEveryField fails for a secret that nobody has planted.
+// wantEveryField fails for each secret without a canary.
 func (w *world) wantEveryField(t *testing.T) {
 	t.Helper()
 	fields := secretKeys()
@@ -214,7 +215,7 @@ func (w *world) wantEveryField(t *testing.T) {
 	for _, field := range fields {
 		for _, place := range places {
 			if !w.planted[field+" by "+place] {
-				t.Errorf("%s is a secret, and no test plants a canary there by %s", field, place)
+				t.Errorf("%s is a secret, but no test plants a canary there by %s", field, place)
 			}
 		}
 	}
