@@ -82,9 +82,8 @@ build: check-go ## build the daemon and its client into build/
 	$(GOBUILD) -o build/ ./cmd/genltestd ./cmd/genltestctl
 
 .PHONY: generate
-generate: check-go ## write anew what is made from the source: the configuration's schema, the manual pages
-	@mkdir -p build
-	$(GO) run ./packaging/schema config
+generate: check-go ## write the generated files: schema, reference and manual pages of the configuration, tables of kinds
+	$(GO) run ./packaging/schema .
 	$(GO) run ./packaging/man packaging/man
 
 .PHONY: kmod

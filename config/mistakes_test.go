@@ -56,7 +56,7 @@ func TestMistakes(t *testing.T) {
 			for _, w := range c.Warnings() {
 				got += "=> warning: " + strings.TrimPrefix(w.Error(), "x:") + "\n"
 			}
-			for line := range strings.Lines(fmt.Sprint(err)) {
+			for line := range strings.Lines(withoutKinds(fmt.Sprint(err))) {
 				got += "=> " + strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "x:") + "\n"
 			}
 			fmt.Fprintf(&file, "### %s\n%s%s", m.name, m.text, got)

@@ -18,6 +18,7 @@ import (
 // package sinks lists the kinds.
 type Kind struct {
 	Name      string        // the key in the configuration, such as "file"
+	Summary   string        // one line for the documentation, such as "appends lines to a file"
 	Reference []byte        // describes the keys; see the file reference.yaml of each kind
 	New       func() Config // returns a pointer to a struct with the tags of package strict
 	Words     []strict.VariantWords

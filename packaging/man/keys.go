@@ -26,6 +26,20 @@ func keysIn(section string, keys []schema.Key) []schema.Key {
 	return list
 }
 
+// otherKinds returns the sections of the kinds of sinks that have no section in the text of the
+// frame.
+func otherKinds(keys []schema.Key, frame string) string {
+	var out strings.Builder
+	seen := make(map[string]bool)
+	for _, k := range keys {
+		if k.Variant != "" && !seen[k.Variant] && !strings.Contains(frame, "\n@keys "+k.Variant+"\n") {
+			out.WriteString(".Ss " + k.Variant + "\n" + keyList(keysIn(k.Variant, keys)))
+		}
+		seen[k.Variant] = true
+	}
+	return out.String()
+}
+
 // keyList is a list in mdoc. Keys that share a comment share an entry.
 func keyList(keys []schema.Key) string {
 	var out strings.Builder

@@ -9,6 +9,7 @@
 // begin with @ are the generator's:
 //
 //	@keys NAME   the keys of the section or kind of sink, as config describes them
+//	@kinds       the keys of the kinds that the frame does not name, a section for each
 //	@KIND        begins an example, shown byte for byte: yaml is a whole configuration
 //	             file, rules a file of tests for its rules, expr a filter a line, text
 //	             anything else; the tests load them all

@@ -38,7 +38,7 @@ func load(frame string) (*page, error) {
 
 // expand makes the page of a frame's text; name stands for it in errors.
 func expand(name, text string, keys []schema.Key) (*page, error) {
-	x := expander{keys: keys}
+	x := expander{keys: keys, text: text}
 	for line := range strings.Lines(text) {
 		x.line++
 		if err := x.add(strings.TrimSuffix(line, "\n")); err != nil {
@@ -70,6 +70,7 @@ const wholeWords = ".nr doc-hyphen-flags 0\n.hy 0"
 type expander struct {
 	page   page
 	keys   []schema.Key
+	text   string // of the frame
 	out    strings.Builder
 	line   int  // of the frame
 	inside bool // the last example
@@ -104,6 +105,10 @@ func (x *expander) direct(directive string) error {
 			return fmt.Errorf("no section or kind %q", section)
 		}
 		x.out.WriteString(keyList(list))
+		return nil
+	}
+	if directive == "kinds" {
+		x.out.WriteString(otherKinds(x.keys, x.text))
 		return nil
 	}
 	if !slices.Contains(exampleKinds, directive) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Program schema writes two files into the directory that it is given: schema.json, the JSON
-// Schema of the configuration file, and reference.yaml, a file with every key.
+// Command schema writes the files that are generated from the kinds of sinks, below the root of
+// the repository: the JSON Schema of the configuration file, the configuration file with every
+// key, and the tables of kinds in README.md and docs/README.md.
 package main
 
 import (
@@ -15,21 +16,33 @@ import (
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: schema DIR")
+		fmt.Fprintln(os.Stderr, "usage: schema ROOT")
 		os.Exit(64)
 	}
-	if err := generate(os.Args[1]); err != nil {
+	files, err := generate(os.Args[1])
+	for name, text := range files {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(os.Args[1], name), text, 0o644)
+		}
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "schema:", err)
 		os.Exit(1)
 	}
 }
 
-func generate(dir string) error {
+// generate returns the content of each file, by its path below root.
+func generate(root string) (map[string][]byte, error) {
 	kinds := sinks.Kinds()
-	for name, text := range map[string][]byte{"schema.json": config.Schema(kinds), "reference.yaml": config.Reference(kinds)} {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil { //nolint:gosec // everybody may read these files
-			return err
+	files := map[string][]byte{"config/schema.json": config.Schema(kinds), "config/reference.yaml": config.Reference(kinds)}
+	for page, prefix := range map[string]string{"README.md": "docs/sinks/", "docs/README.md": "sinks/"} {
+		text, err := os.ReadFile(filepath.Join(root, page))
+		if err != nil {
+			return nil, err
+		}
+		if files[page], err = withKinds(text, prefix, kinds); err != nil {
+			return nil, fmt.Errorf("%s: %w", page, err)
 		}
 	}
-	return nil
+	return files, nil
 }

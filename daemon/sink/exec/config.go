@@ -18,7 +18,8 @@ import (
 
 // Kind is the kind of sink that passes events to a program.
 func Kind() sink.Kind {
-	return sink.Kind{Name: "exec", Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
+	const summary = "runs a program for each event, or sends events to a program that keeps running"
+	return sink.Kind{Name: "exec", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
 		{
 			Words:  "email mail smtp kafka nats mqtt amqp rabbitmq redis sns sqs s3 kinesis pubsub postgres postgresql mysql influxdb snmp snmptrap dbus",
 			Advice: "a program can send the events: exec",

@@ -17,7 +17,8 @@ import (
 
 // Kind is the kind of sink that appends to a file.
 func Kind() sink.Kind {
-	return sink.Kind{Name: "file", Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
+	const summary = "appends lines to a file, with rotation and compression"
+	return sink.Kind{Name: "file", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
 		{Words: "logfile log_file files jsonl path filename"},
 	}}
 }

@@ -18,7 +18,8 @@ import (
 
 // Kind is the kind of sink that writes to the systemd journal.
 func Kind() sink.Kind {
-	return sink.Kind{Name: "journald", Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
+	const summary = "writes entries with fields to the systemd journal"
+	return sink.Kind{Name: "journald", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
 		{Words: "journal systemd systemd_journal sd_journal"},
 	}}
 }

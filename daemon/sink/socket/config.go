@@ -19,7 +19,8 @@ import (
 
 // Kind is the kind of sink that writes to a stream socket.
 func Kind() sink.Kind {
-	return sink.Kind{Name: "socket", Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
+	const summary = "writes lines to a unix, TCP or TLS peer, or to every client that connects"
+	return sink.Kind{Name: "socket", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
 		{Words: "unix tcp tls ssl unix_socket tcp_socket unixsocket stream"},
 	}}
 }

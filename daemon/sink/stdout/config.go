@@ -11,7 +11,8 @@ import (
 
 // Kind is the kind of sink that writes to standard output.
 func Kind() sink.Kind {
-	return sink.Kind{Name: "stdout", Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
+	const summary = "writes lines to the daemon's standard output"
+	return sink.Kind{Name: "stdout", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
 		{Words: "console terminal stderr print standard_output std_out"},
 	}}
 }

@@ -18,7 +18,8 @@ import (
 
 // Kind is the kind of sink that sends to a syslog server.
 func Kind() sink.Kind {
-	return sink.Kind{Name: "syslog", Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
+	const summary = "sends RFC 5424 messages to a local or remote syslog server"
+	return sink.Kind{Name: "syslog", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
 		{Words: "udp rsyslog rfc5424 rfc3164 remote_syslog syslog_ng gelf"},
 	}}
 }

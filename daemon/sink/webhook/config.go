@@ -27,7 +27,8 @@ var (
 
 // Kind is the kind of sink that sends HTTP requests.
 func Kind() sink.Kind {
-	return sink.Kind{Name: "webhook", Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
+	const summary = "sends HTTP requests: batches, signatures, TLS and tokens"
+	return sink.Kind{Name: "webhook", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
 		{Words: "http https rest api http_post post url slack teams discord mattermost rocketchat telegram alertmanager loki elasticsearch elastic opensearch " +
 			"splunk splunk_hec hec opsgenie pagerduty datadog otlp"},
 	}}
