@@ -112,14 +112,20 @@ func TestBoxRemembers(t *testing.T) {
 	}{
 		{"add", func(b *Box) { add(t, b, letters(1, 5)...) }, letters(1, 5)},
 		{"add the same", func(b *Box) { add(t, b, letters(2, 5)...) }, letters(1, 5)},
-		{"remove", func(b *Box) { remove(t, b, 2, ID{home, 2}, ID{home, 4}, ID{home, 4}, ID{home, 9}) },
-			slices.Concat(letters(1, 1), letters(3, 3), letters(5, 5))},
+		{
+			"remove", func(b *Box) { remove(t, b, 2, ID{home, 2}, ID{home, 4}, ID{home, 4}, ID{home, 9}) },
+			slices.Concat(letters(1, 1), letters(3, 3), letters(5, 5)),
+		},
 		{"add with another reason", func(b *Box) { add(t, b, again) }, slices.Concat(letters(1, 1), []Letter{again}, letters(5, 5))},
 		{"add what was removed", func(b *Box) { add(t, b, letters(2, 2)...) }, slices.Concat(letters(1, 2), []Letter{again}, letters(5, 5))},
-		{"add of another journal", func(b *Box) { add(t, b, foreign) },
-			slices.Concat(letters(1, 2), []Letter{again}, letters(5, 5), []Letter{foreign})},
-		{"remove the oldest", func(b *Box) { remove(t, b, 1, ID{home, 1}) },
-			slices.Concat(letters(2, 2), []Letter{again}, letters(5, 5), []Letter{foreign})},
+		{
+			"add of another journal", func(b *Box) { add(t, b, foreign) },
+			slices.Concat(letters(1, 2), []Letter{again}, letters(5, 5), []Letter{foreign}),
+		},
+		{
+			"remove the oldest", func(b *Box) { remove(t, b, 1, ID{home, 1}) },
+			slices.Concat(letters(2, 2), []Letter{again}, letters(5, 5), []Letter{foreign}),
+		},
 		{"remove all", func(b *Box) { remove(t, b, 4, b.IDs()...) }, nil},
 		{"add after that", func(b *Box) { add(t, b, letters(6, 6)...) }, letters(6, 6)},
 	}
