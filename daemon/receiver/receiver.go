@@ -52,8 +52,8 @@ type Journal interface {
 	Tail(visit func(data []byte)) error
 }
 
-// An Inbox is the memory that batches are received into; see inbox.Inbox. Its memo is
-// a snapshot of the ledger.
+// An Inbox is the memory that batches are received into, with a snapshot of the
+// ledger; see inbox.Inbox.
 type Inbox interface {
 	Memory() []byte
 	Generation() uint64

@@ -280,7 +280,7 @@ func (j *recorder) Tail(visit func([]byte)) error {
 type inbox struct {
 	memory     []byte
 	generation atomic.Uint64
-	memos      map[uint64][]byte
+	snapshots  map[uint64][]byte
 	latest     uint64
 }
 
@@ -295,23 +295,23 @@ func newInbox(t *testing.T) *inbox {
 			t.Error(err)
 		}
 	})
-	return &inbox{memory: memory, memos: map[uint64][]byte{}}
+	return &inbox{memory: memory, snapshots: map[uint64][]byte{}}
 }
 
 func (b *inbox) Memory() []byte         { return b.memory }
 func (b *inbox) Generation() uint64     { return b.generation.Load() }
 func (b *inbox) SetGeneration(g uint64) { b.generation.Store(g) }
 
-func (b *inbox) SaveSnapshot(generation uint64, memo []byte) {
+func (b *inbox) SaveSnapshot(generation uint64, snapshot []byte) {
 	b.latest = generation
-	b.memos[generation] = slices.Clone(memo)
+	b.snapshots[generation] = slices.Clone(snapshot)
 }
 
 func (b *inbox) LoadSnapshot(generation uint64) []byte {
-	if memo := b.memos[generation]; memo != nil {
-		return memo
+	if snapshot := b.snapshots[generation]; snapshot != nil {
+		return snapshot
 	}
-	return b.memos[b.latest]
+	return b.snapshots[b.latest]
 }
 
 type fixture struct {
