@@ -5,7 +5,6 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -278,62 +277,5 @@ func TestFullDisk(t *testing.T) {
 	all, _ := drain(t, r)
 	if read+len(all) != taken || full < 5 {
 		t.Errorf("%d of %d read, the disk was full %d times", read+len(all), taken, full)
-	}
-}
-
-// TestOpenRefuses: the error contains the remedy, and nothing is changed.
-func TestOpenRefuses(t *testing.T) {
-	newer := []byte("genltestd-journal format=2 id=0000000000000001 mark=0000000000000002 more")
-	for _, c := range []struct {
-		name  string
-		setUp func(*testing.T, string)
-		is    error
-		says  string
-	}{
-		{"newer", func(t *testing.T, dir string) {
-			write(t, filepath.Join(dir, "meta"), withCRC(newer))
-		}, ErrNewer, "install the version"},
-		{"foreign", func(t *testing.T, dir string) {
-			write(t, filepath.Join(dir, "precious.txt"), []byte("x"))
-		}, ErrForeign, "empty directory of its own"},
-		{"foreign with a file named like ours", func(t *testing.T, dir string) {
-			write(t, filepath.Join(dir, "meta"), []byte("x"))
-		}, ErrForeign, "empty directory of its own"},
-		{"locked", func(t *testing.T, dir string) { begin(t, open(t, dir, Options{})) }, ErrLocked, fmt.Sprintf("process %d", os.Getpid())},
-		{"a file", func(t *testing.T, dir string) {
-			os.Remove(dir)
-			write(t, dir, []byte("x"))
-		}, unix.ENOTDIR, "not a directory"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			dir := filepath.Join(t.TempDir(), "j")
-			if err := os.Mkdir(dir, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			c.setUp(t, dir)
-			before, _ := os.ReadDir(dir)
-			_, err := Open(dir, Options{})
-			if !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), dir) {
-				t.Errorf("got %v", err)
-			}
-			if after, _ := os.ReadDir(dir); len(after) != len(before) {
-				t.Errorf("the directory had %v, and has %v", before, after)
-			}
-		})
-	}
-}
-
-func TestOpenSaysWhatIsReadOnly(t *testing.T) {
-	fs := memfs.New()
-	fs.Fail = func(memfs.Op) error { return unix.EROFS }
-	if _, err := Open("/j", still(fs)); !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), "must be readable and writable") {
-		t.Errorf("got %v", err)
-	}
-}
-
-func write(t *testing.T, path string, b []byte) {
-	t.Helper()
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/journal/vfs"
+	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
 // still are options under which the keeper does nothing by itself.
@@ -139,3 +140,17 @@ func next(t testing.TB, r *Reader) (rec Record, skipped uint64) {
 }
 
 var soaking = os.Getenv("GENLTESTD_SOAK") != ""
+
+// last returns the last name.
+func last(names []string) string { return names[len(names)-1] }
+
+// tailBatches is the number of batches in the patient's last segment.
+func tailBatches(m *memfs.FS, segments []string) int { return len(framesIn(m, last(segments))) - 1 }
+
+// gapsIn returns how many numbers are missing between records.
+func gapsIn(got []seen) (gaps uint64) {
+	for i := 1; i < len(got); i++ {
+		gaps += got[i].seq - got[i-1].seq - 1
+	}
+	return gaps
+}
