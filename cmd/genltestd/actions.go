@@ -3,10 +3,8 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 
 	"github.com/genltestd/genltestd/cmd/internal/plural"
@@ -16,82 +14,69 @@ import (
 )
 
 // act does what an option asks for in place of the daemon, without root, kernel
-// module or network. Output that cannot be written is a failure.
-func act(o *options, stdout, stderr io.Writer) int {
-	out := bufio.NewWriter(stdout)
-	status := answer(o, out, stderr)
-	if err := out.Flush(); err != nil {
-		fmt.Fprintf(stderr, "genltestd: %v\n", err)
-		return exitFailed
-	}
-	return status
-}
-
-func answer(o *options, out, stderr io.Writer) int {
-	switch o.action {
-	case "help":
-		fmt.Fprint(out, usage)
-		return exitOK
+// module or network, and returns the exit status.
+func (p *program) act(action string) int {
+	switch action {
 	case "version":
-		fmt.Fprintf(out, "genltestd %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		fmt.Fprintf(p.out, "genltestd %s (%s %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return exitOK
 	case "print-default-config":
-		fmt.Fprintf(out, "%s", config.Reference(sinks.Kinds()))
+		fmt.Fprintf(p.out, "%s", config.Reference(sinks.Kinds()))
 		return exitOK
 	case "check-config":
-		return checkConfig(o, out, stderr)
+		return p.checkConfig()
 	}
-	cfg, err := loadConfig(o.config, daemon.DefaultDirs())
+	cfg, err := loadConfig(p.options.config, daemon.DefaultDirs())
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintln(p.stderr, err)
 		return exitConfig
 	}
-	if o.action == "test-rules" {
-		return testRules(cfg, o.tests, out, stderr)
+	if action == "test-rules" {
+		return testRules(cfg, p.options.tests[0], p.out, p.stderr)
 	}
-	cfg.Print(out)
+	cfg.Print(p.out)
 	return exitOK
 }
 
-// checkConfig checks the configuration with the rights of the service, as far as it can
-// have them, and names what only the service can tell.
-func checkConfig(o *options, out, stderr io.Writer) int {
+// checkConfig checks the configuration with the rights of the service, as far as this
+// process can acquire them, and notes each fault that only the service can verify.
+func (p *program) checkConfig() int {
 	dirs := daemon.DefaultDirs() // before the user changes
-	as, err := becomeChecker(o.as)
+	as, err := becomeChecker(p.options.as)
 	if err != nil {
-		fmt.Fprintf(stderr, "genltestd: %v\n", err)
+		fmt.Fprintf(p.stderr, "genltestd: %v\n", err)
 		return exitUsage
 	}
-	cfg, err := loadConfig(o.config, dirs)
+	cfg, err := loadConfig(p.options.config, dirs)
 	var faults config.Errors
 	if err == nil {
 		err = daemon.Check(cfg, dirs)
 	}
 	if err != nil && !errors.As(err, &faults) {
-		fmt.Fprintln(stderr, err)
-		as.explain(err, stderr)
+		fmt.Fprintln(p.stderr, err)
+		as.explain(err, p.stderr)
 		return exitConfig
 	}
 	doubts := faults.Extract(func(f *config.FieldError) bool { return daemon.IsUnverifiable(f, as.service) })
 	faults = faults.Extract(func(f *config.FieldError) bool { return !daemon.IsUnverifiable(f, as.service) })
 	if cfg != nil {
 		for _, w := range daemon.Warnings(cfg) {
-			fmt.Fprintln(stderr, "warning:", w)
+			fmt.Fprintln(p.stderr, "warning:", w)
 		}
 	}
 	for _, d := range doubts {
-		fmt.Fprintf(stderr, "note: %v; only the service can tell\n", d)
+		fmt.Fprintf(p.stderr, "note: %v; only the service can tell\n", d)
 	}
 	if len(faults) > 0 {
-		fmt.Fprintln(stderr, faults)
-		as.explain(faults, stderr)
+		fmt.Fprintln(p.stderr, faults)
+		as.explain(faults, p.stderr)
 		return exitConfig
 	}
 	if as.note != "" && daemon.ReadsFiles(cfg) {
-		fmt.Fprintln(stderr, "note:", as.note)
+		fmt.Fprintln(p.stderr, "note:", as.note)
 	}
 	for _, f := range checkedFiles(cfg) {
-		fmt.Fprintf(out, "%s: ok, %s\n", f.Name, plural.Count(f.Sinks, "sink"))
+		fmt.Fprintf(p.out, "%s: ok, %s\n", f.Name, plural.Count(f.Sinks, "sink"))
 	}
 	return exitOK
 }

@@ -3,12 +3,13 @@
 package main
 
 import (
-	"bufio"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/genltestd/genltestd/cmd/internal/plural"
 	"github.com/genltestd/genltestd/daemon"
@@ -16,76 +17,83 @@ import (
 	"github.com/genltestd/genltestd/daemon/record"
 )
 
-const journalUsage = `Usage: genltestd journal verify [DIR]
-       genltestd journal dump [DIR]
+const journalDescription = `Look into a journal on disk.
 
-Look into a journal. DIR is its directory; without it, that of the daemon: journal.path
-of ` + defaultConfig + `, or /var/lib/genltestd/journal. Nothing is changed and no lock is taken, so both may
-be used beside the daemon: they show what was there when they began, and leave
-out what the daemon removes meanwhile.
+Nothing is changed and no lock is taken, so the commands may be used beside the
+daemon. They show the events that were on disk when they began, without those that the
+daemon removes meanwhile. The last write is not damage if it is incomplete, unless the
+daemon was stopped in good order: the next start cuts it off.
 
-  verify DIR   read and check all of it; print each damage with its file and
-               offset, or file that is missing, then what the journal holds
-  dump DIR     print each event as the sinks do, one JSON object a line, with the
-               boot in which it was received, where the file "boots" beside DIR
-               knows it; a record that is no event shows with its bytes in base64
+Exit status: 0 intact, 1 damaged or the output could not be written, 64 wrong usage,
+66 DIR is not a journal that can be read, 78 wrong configuration.`
 
-A last write that has not ended is no damage, unless the daemon was stopped in
-good order: the next start cuts it off.
+const dirDescription = `
 
-Exit status: 0 intact, 1 damaged or the output could not be written, 64 wrong
-usage, 66 DIR is no journal that can be read, 78 wrong configuration.
-`
+DIR is the directory of the journal. The default is that of the daemon: journal.path
+of ` + defaultConfig + `, or /var/lib/genltestd/journal.`
 
-// lookIntoJournal is the subcommand journal.
-func lookIntoJournal(args []string, stdout, stderr io.Writer) int {
-	flags := flag.NewFlagSet("genltestd journal", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	action := ""
-	if len(args) > 0 && (args[0] == "verify" || args[0] == "dump") {
-		action, args = args[0], args[1:]
+const verifyDescription = `Read and check a journal, which may be in use by the daemon.
+
+Prints each damage with its file and offset, each file that is missing, and then what
+the journal contains.` + dirDescription
+
+const dumpDescription = `Print each event of a journal, which may be in use by the daemon.
+
+Prints one JSON object per line, as the sinks write it, with the boot in which the event
+was received if the file "boots" beside DIR contains that boot. A record that is not an
+event is printed with its bytes in base64.` + dirDescription
+
+// journal returns the commands that look into a journal.
+func (p *program) journal() *cobra.Command {
+	group := &cobra.Command{
+		Use: "journal", Short: "Check or print the events on disk", Long: journalDescription,
+		RunE: func(*cobra.Command, []string) error { return usageError{errors.New("specify verify or dump")} },
 	}
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, journalUsage)
-		return exitOK
-	case err == nil && action == "":
-		err = errors.New("want verify or dump")
-	case err == nil && flags.NArg() > 1:
-		err = fmt.Errorf("%s: want one directory", action)
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "genltestd journal: %v; see genltestd journal --help\n", err)
-		return exitUsage
-	}
-	dir := flags.Arg(0)
-	if dir == "" {
-		if dir, err = journalDir(); err != nil {
-			fmt.Fprintf(stderr, "genltestd journal: name the directory, as the configuration does not tell it: %s\n", safe(err.Error()))
-			return exitConfig
+	look := func(name, short, long string, look lookFunc) *cobra.Command {
+		return &cobra.Command{
+			Use: name + " [DIR]", Short: short, Long: long,
+			Args: func(_ *cobra.Command, args []string) error { return unexpected(args, 1) },
+			RunE: func(_ *cobra.Command, args []string) error { return p.look(look, args) },
 		}
 	}
-	out := bufio.NewWriter(stdout)
-	look := verifyJournal
-	if action == "dump" {
-		look = record.Dump
+	group.AddCommand(
+		look("verify", "Read and check a journal", verifyDescription, verifyJournal),
+		look("dump", "Print the events of a journal", dumpDescription, record.Dump),
+	)
+	return group
+}
+
+// A lookFunc prints what it finds in the journal in dir.
+type lookFunc func(dir string, out io.Writer) (verify.Summary, error)
+
+// look looks into the journal in the directory that args name, or the daemon's.
+func (p *program) look(look lookFunc, args []string) error {
+	dir := strings.Join(args, "")
+	if dir == "" {
+		var err error
+		if dir, err = journalDir(); err != nil {
+			p.fail(exitConfig, "name the directory: the configuration that contains the default cannot be read: %s", safe(err.Error()))
+			return nil
+		}
 	}
-	sum, err := look(dir, out)
+	sum, err := look(dir, p.out)
 	// When the output has failed, the other error is only its consequence.
-	if werr := out.Flush(); werr != nil {
-		fmt.Fprintf(stderr, "genltestd journal: %v\n", werr)
-		return exitFailed
+	if err := p.out.Flush(); err != nil {
+		return err
 	}
 	switch {
 	case err != nil:
-		fmt.Fprintf(stderr, "genltestd journal: %s\n", safe(err.Error()))
-		return exitNoInput
+		p.fail(exitNoInput, "%s", safe(err.Error()))
 	case sum.Problems > 0:
-		fmt.Fprintf(stderr, "genltestd journal: damaged in %s; known to be missing: %s\n", plural.Count(sum.Problems, "place"), plural.Count(sum.Missing, "record"))
-		return exitFailed
+		p.fail(exitFailed, "damaged in %s; known to be missing: %s", plural.Count(sum.Problems, "place"), plural.Count(sum.Missing, "record"))
 	}
-	return exitOK
+	return nil
+}
+
+// fail prints why a journal cannot be trusted or read, and sets the exit status.
+func (p *program) fail(status int, format string, args ...any) {
+	fmt.Fprintf(p.stderr, "genltestd journal: "+format+"\n", args...)
+	p.status = status
 }
 
 // journalDir returns the directory of the daemon's journal.
@@ -98,7 +106,7 @@ func journalDir() (string, error) {
 	return daemon.JournalDir(&cfg.Journal, dirs), nil
 }
 
-// verifyJournal prints what is broken as it is found, then what is there.
+// verifyJournal prints what is broken as it is found, then a summary.
 func verifyJournal(dir string, out io.Writer) (verify.Summary, error) {
 	sum, err := verify.Check(dir, func(p verify.Problem) {
 		fmt.Fprintf(out, "damage    %s, offset %d: %s", safe(p.Path), p.Offset, p.What)

@@ -231,13 +231,13 @@ func TestJournalUsage(t *testing.T) {
 		code int
 		says string // on standard output if the status is 0, else on standard error
 	}{
-		{[]string{"--help"}, 0, "Usage: genltestd journal verify [DIR]"},
-		{[]string{"verify", "--help"}, 0, "beside the daemon"},
-		{[]string{"dump", "-h"}, 0, "dump DIR     print each event"},
-		{nil, 64, "want verify or dump; see genltestd journal --help"},
-		{[]string{"mend", "/x"}, 64, "want verify or dump"},
-		{[]string{"dump", "/x", "/y"}, 64, "dump: want one directory"},
-		{[]string{"dump", "--all", "/x"}, 64, "-all"},
+		{[]string{"--help"}, 0, "\n  verify      Read and check"},
+		{[]string{"verify", "--help"}, 0, "may be in use by the daemon"},
+		{[]string{"dump", "-h"}, 0, "\n  genltestd journal dump [DIR]"},
+		{nil, 64, "genltestd journal: specify verify or dump; see genltestd journal --help"},
+		{[]string{"mend", "/x"}, 64, "specify verify or dump"},
+		{[]string{"dump", "/x", "/y"}, 64, `genltestd journal dump: unexpected argument "/y"`},
+		{[]string{"dump", "--all", "/x"}, 64, "--all"},
 	} {
 		code, stdout, stderr := execute(t, append([]string{"journal"}, c.args...)...)
 		said, silent := stderr, stdout

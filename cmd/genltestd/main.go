@@ -38,66 +38,24 @@ const (
 
 const defaultConfig = "/etc/genltestd.yaml"
 
-const usage = `Usage: genltestd [OPTION]...
-       genltestd journal verify|dump [DIR]
-
-Receive the multicast events of the generic netlink family genltest and forward
-them to the sinks in the configuration file and in the files beside it that add
-sinks, /etc/genltestd.d/*.yaml. Without any file events go to standard output, one
-JSON object a line, and metrics to http://127.0.0.1:9941.
-
-  --config FILE    configuration file (default ` + defaultConfig + `, which need not
-                   exist); files that add sinks to NAME.yaml are NAME.d/*.yaml
-  --check-config   check the files, name them and exit: 0 if they are good, else 78.
-                   As root it reads them with the rights of the user genltestd
-  --as USER        with --check-config as root: the rights of another user
-  --print-config   print the configuration with all its defaults, secrets masked, and
-                   exit: 0 if it is good, else 78
-  --print-default-config
-                   print the default configuration, each key explained, and exit
-  --test-rules FILE
-                   run the tests in FILE on the rules of the configured sinks, such
-                   as filters, and exit: 0 if all comes out as expected, else 1
-  -v, --version    print the version and exit
-  -h, --help       print this help and exit
-
-The second form checks or prints the events on disk; see genltestd journal --help.
-
-Signals: TERM and INT stop the daemon after it has delivered what it holds, within
-the configured limit; a second one stops it at once. HUP reloads the configuration, as
-systemctl reload does, and reopens the files that sinks write to, for logrotate.
-
-Exit status: 0 stopped, 1 failed, 64 wrong usage, 66 no FILE of tests that can be
-read, 78 wrong configuration or tests.
-`
-
 func main() {
 	hideMemory(os.Stderr) // before there is a secret in it
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-func run(args []string, stdout io.Writer, stderr *os.File) int {
-	if len(args) > 0 && args[0] == "journal" {
-		return lookIntoJournal(args[1:], stdout, stderr)
-	}
-	o, err := parseOptions(args)
-	if err != nil {
-		fmt.Fprintf(stderr, "genltestd: %v; see genltestd --help\n", err)
-		return exitUsage
-	}
-	if o.action != "" {
-		return act(o, stdout, stderr)
-	}
-	fingerprint := config.Fingerprint(cmp.Or(o.config, defaultConfig)) // before reading: no change is missed
+// daemon runs the daemon until it is stopped, and returns the exit status.
+func (p *program) daemon() int {
+	file := p.options.config
+	fingerprint := config.Fingerprint(cmp.Or(file, defaultConfig)) // before reading: no change is missed
 	dirs := daemon.DefaultDirs()
-	cfg, err := loadConfig(o.config, dirs)
+	cfg, err := loadConfig(file, dirs)
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintln(p.stderr, err)
 		return exitConfig
 	}
 	level := new(slog.LevelVar)
 	level.Set(slog.Level(cfg.Log.Level))
-	return serve(cfg, stdout, systemd.NewLogger(stderr, level), daemon.Options{Level: level, Source: newSource(o.config, cfg, dirs), Fingerprint: fingerprint, Dirs: dirs})
+	return serve(cfg, p.stdout, systemd.NewLogger(p.stderr, level), daemon.Options{Level: level, Source: newSource(file, cfg, dirs), Fingerprint: fingerprint, Dirs: dirs})
 }
 
 // loadConfig reads the file asked for, and its drop-ins. Only the default one may be
@@ -146,7 +104,7 @@ func serve(cfg *config.Config, stdout io.Writer, log *slog.Logger, opts daemon.O
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal has its default effect
 
-	defer liblog.Capture(log)() // before a library has anything to say
+	defer liblog.Capture(log)() // before a library logs
 	log.Info("starting", "version", version, "config", filesOf(cfg))
 	for _, w := range daemon.Warnings(cfg) {
 		log.Warn("configuration: " + w.Error())

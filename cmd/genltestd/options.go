@@ -4,61 +4,61 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"io"
-	"slices"
-	"strconv"
+
+	"github.com/spf13/cobra"
 )
 
-// options are those of the command line.
+// options are those of the root command.
 type options struct {
-	config string // "" for the default
-	action string // the option that asks for something else than the daemon; "" is the daemon
-	tests  string // of test-rules
-	as     string // the user whose rights check-config has; "" for the service's
+	config string   // "" for the default
+	as     string   // the user whose rights check-config has; "" for the service's
+	tests  []string // files of tests; one at most
+
+	check, print, printDefault, version bool
 }
 
-func parseOptions(args []string) (*options, error) {
-	o := &options{}
+// register adds the options to the root command.
+func (o *options) register(root *cobra.Command) {
+	f := root.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.config, "config", "", "read the configuration from `FILE` NAME.yaml and its drop-ins NAME.d/*.yaml (default "+defaultConfig+", which need not exist)")
+	f.BoolVar(&o.check, "check-config", false, "check the files, name them and exit: 0 if they are good, else 78; for root with the rights of the user "+serviceUser)
+	f.StringVar(&o.as, "as", "", "with --check-config, for root: check with the rights of another `USER`")
+	f.BoolVar(&o.print, "print-config", false, "print the configuration with all its defaults, secrets masked, and exit")
+	f.BoolVar(&o.printDefault, "print-default-config", false, "print the default configuration, each key explained, and exit")
+	f.StringArrayVar(&o.tests, "test-rules", nil, "run the tests in `FILE` on the rules of the configured sinks, such as filters, and exit: 0 if all pass, else 1")
+	f.BoolVarP(&o.version, "version", "v", false, "print the version and exit")
+	_ = root.MarkFlagFilename("config", "yaml")     // the flag exists
+	_ = root.MarkFlagFilename("test-rules", "yaml") // the flag exists
+}
+
+// action returns the option that replaces the daemon by another action, "" for the daemon.
+func (o *options) action() (string, error) {
 	var actions []string
-	flags := flag.NewFlagSet("genltestd", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // what it says is printed by run, once
-	flags.StringVar(&o.config, "config", "", "")
-	flags.StringVar(&o.as, "as", "", "")
-	for flag, action := range map[string]string{
-		"check-config": "check-config", "print-config": "print-config", "print-default-config": "print-default-config",
-		"version": "version", "v": "version",
+	for _, a := range []struct {
+		name  string
+		asked bool
+	}{
+		{"check-config", o.check},
+		{"print-config", o.print},
+		{"print-default-config", o.printDefault},
+		{"test-rules", len(o.tests) > 0},
+		{"version", o.version},
 	} {
-		flags.BoolFunc(flag, "", func(value string) error {
-			on, err := strconv.ParseBool(value)
-			if err != nil {
-				return errors.New("write true or false")
-			}
-			if on && !slices.Contains(actions, action) {
-				actions = append(actions, action)
-			}
-			return nil
-		})
+		if a.asked {
+			actions = append(actions, a.name)
+		}
 	}
-	flags.Func("test-rules", "", func(file string) error {
-		o.tests, actions = file, append(actions, "test-rules")
-		return nil
-	})
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return &options{action: "help"}, nil
-	case err != nil:
-		return nil, err
-	case flags.NArg() > 0:
-		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	switch {
 	case len(actions) > 1:
-		return nil, fmt.Errorf("--%s and --%s cannot be had at once", actions[0], actions[1])
-	case len(actions) == 1:
-		o.action = actions[0]
+		return "", fmt.Errorf("specify only one of --%s and --%s", actions[0], actions[1])
+	case len(o.tests) > 1:
+		return "", errors.New("specify --test-rules only once")
+	case o.as != "" && !o.check:
+		return "", errors.New("--as requires --check-config")
+	case len(actions) == 0:
+		return "", nil
 	}
-	if o.as != "" && o.action != "check-config" {
-		return nil, errors.New("--as is for --check-config only")
-	}
-	return o, nil
+	return actions[0], nil
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// variable tells the test binary to be the command.
+// variable is set where the test binary runs as the command.
 const variable = "GENLTEST_COMMAND"
 
 // Main is what TestMain does, with the command's own main.
@@ -37,7 +37,7 @@ func Command(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Run runs a command to its end, whatever its exit status. It returns what the command
+// Run runs a command to its end, with any exit status. It returns what the command
 // writes to those streams that lead nowhere yet.
 func Run(t *testing.T, cmd *exec.Cmd) (code int, stdout, stderr string) {
 	t.Helper()
@@ -48,7 +48,7 @@ func Run(t *testing.T, cmd *exec.Cmd) (code int, stdout, stderr string) {
 	if cmd.Stderr == nil {
 		cmd.Stderr = &errs
 	}
-	_ = cmd.Run() // the exit status tells
+	_ = cmd.Run() // the caller receives the exit status
 	if cmd.ProcessState == nil {
 		t.Fatalf("%s cannot be run", cmd)
 	}
