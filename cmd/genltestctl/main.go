@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -45,7 +46,7 @@ group genltestd may use. That of a daemon run by a user is below its runtime
 directory: $XDG_RUNTIME_DIR/genltestd/control.sock.
 
 Exit status: 0 done, 1 failed, 64 wrong usage, 66 no such sink or event, 69 the
-daemon does not run, 77 not permitted, 78 the configuration is at fault.`
+daemon does not run or does not answer, 77 not permitted, 78 the configuration is at fault.`
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
@@ -54,10 +55,11 @@ type session struct {
 	in       *os.File
 	out, err *os.File
 	socket   string
+	timeout  time.Duration
 	output   outputFormat
 }
 
-func (s *session) client() *api.Client { return api.NewClient(s.socket) }
+func (s *session) client() *api.Client { return api.NewClient(s.socket).WithTimeout(s.timeout) }
 
 // A usageError is the user's.
 type usageError struct{ error }
@@ -99,6 +101,7 @@ func (s *session) command() *cobra.Command {
 	root.SetVersionTemplate("genltestctl {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().StringVar(&s.socket, "socket", defaultSocket, "the daemon's control socket")
+	root.PersistentFlags().DurationVar(&s.timeout, "timeout", 30*time.Second, "fail when the daemon sends nothing for so long, except while it replays, drops or reloads; 0 is no timeout")
 	root.PersistentFlags().VarP(&s.output, "output", "o", "text, or json: one object a line")
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputFormats(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 	root.AddCommand(s.deadLetters(), s.reload())
@@ -122,6 +125,8 @@ func (s *session) explain(err error) (text string, code int) {
 		return fmt.Sprintf("no daemon listens at %s: %v; start it (systemctl start genltestd), or give its socket with --socket", s.socket, cause(err)), exitUnavailable
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Sprintf("%s: %v; be root, or a member of the group genltestd", s.socket, cause(err)), exitNoPerm
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Sprintf("no answer at %s within %s; see systemctl status genltestd, or increase --timeout", s.socket, s.timeout), exitUnavailable
 	case errors.Is(err, api.ErrNoDaemon):
 		return fmt.Sprintf("%s is not the control socket of genltestd: %v; give it with --socket (default %s)", s.socket, cause(err), defaultSocket), exitUnavailable
 	}

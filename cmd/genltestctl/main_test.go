@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -33,6 +34,7 @@ type shelf struct {
 	letters map[string][]api.Letter // by sink
 	asked   []string                // what was done to them
 	refusal error                   // of a reload
+	slow    time.Duration           // of a reload
 }
 
 func newShelf() *shelf {
@@ -104,6 +106,7 @@ func (s *shelf) Replay(sink string, sel api.Selection) (int, error) {
 func (s *shelf) Drop(sink string, sel api.Selection) (int, error) { return s.do("drop", sink, sel) }
 
 func (s *shelf) Reload(context.Context) (*api.Reload, error) {
+	time.Sleep(s.slow)
 	if s.refusal != nil {
 		return nil, s.refusal
 	}
@@ -240,6 +243,11 @@ func TestErrors(t *testing.T) {
 		{[]string{"dlq", "list", "--socket", "/" + strings.Repeat("x", 200)}, 69, "is not the control socket of genltestd"},
 		{[]string{"dlq", "list", "--socket", "/etc/passwd/x"}, 69, "is not the control socket of genltestd"},
 		{[]string{"dlq", "list", "--socket", foreign(t)}, 69, "is not the control socket of genltestd"},
+		{[]string{"dlq", "list", "--socket", silent(t, ""), "--timeout", "100ms"}, 69, "within 100ms; see systemctl status genltestd"},
+		{[]string{"dlq", "list", "--socket", silent(t, "HTTP/1.1 200 OK\r\n\r\n"), "--timeout", "100ms"}, 69, "within 100ms; see systemctl status genltestd"},
+		{[]string{"dlq", "drop", "hook", "--all", "--yes", "--socket", silent(t, ""), "--timeout", "100ms"}, 69, "within 100ms"},
+		{[]string{"reload", "--socket", silent(t, ""), "--timeout", "100ms"}, 69, "within 100ms"},
+		{[]string{"reload", "--timeout", "soon"}, 64, "--timeout"},
 	}
 	for _, test := range tests {
 		args := test.args
@@ -256,7 +264,26 @@ func TestErrors(t *testing.T) {
 // foreign returns the path of a socket whose server does not speak HTTP.
 func foreign(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ctl")
+	return serveBy(t, func(conn net.Conn) {
+		fmt.Fprintln(conn, `{"id":"6a9155caa46c7dcc-1"}`)
+		conn.Close()
+	})
+}
+
+// silent returns the socket of a server that sends the beginning of an answer and then
+// nothing until the test ends.
+func silent(t *testing.T, beginning string) string {
+	t.Helper()
+	return serveBy(t, func(conn net.Conn) {
+		t.Cleanup(func() { conn.Close() })
+		io.WriteString(conn, beginning)
+	})
+}
+
+// serveBy returns a socket whose connections are passed to handle.
+func serveBy(t *testing.T, handle func(net.Conn)) (socket string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ctl") // t.TempDir's path may be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,18 +292,29 @@ func foreign(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { listener.Close() })
+	accepting := make(chan struct{})
+	t.Cleanup(func() { listener.Close(); <-accepting })
 	go func() {
+		defer close(accepting)
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			fmt.Fprintln(conn, `{"id":"6a9155caa46c7dcc-1"}`)
-			conn.Close()
+			handle(conn)
 		}
 	}()
 	return listener.Addr().String()
+}
+
+// The timeout is for the daemon's answer to anything, not for the work of a reload.
+func TestAReloadMayTakeLongerThanTheTimeout(t *testing.T) {
+	s := newShelf()
+	s.slow = 2500 * time.Millisecond
+	code, stdout, stderr := execute(t, "reload", "--socket", serve(t, s), "--timeout", "2s")
+	if code != 0 || !strings.HasPrefix(stdout, "reloaded: ") {
+		t.Errorf("status %d, %q, %q", code, stdout, stderr)
+	}
 }
 
 func TestCompletionKnowsTheSinks(t *testing.T) {

@@ -12,22 +12,55 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 )
 
-// A Client sends requests to the daemon over its control socket.
+// A Client sends requests to the daemon over its control socket. It is safe for
+// concurrent use.
 type Client struct {
-	http *http.Client
+	socket  string
+	quick   *http.Client // for requests that the daemon answers at once
+	patient *http.Client // for requests that may take long, without a timeout
 }
 
 // NewClient returns a client for the socket at the path. Each request connects if
-// necessary.
+// necessary, and waits for the answer without a timeout.
 func NewClient(socket string) *Client {
-	var dialer net.Dialer
-	return &Client{&http.Client{Transport: &http.Transport{
+	patient := dialing(socket, 0)
+	return &Client{socket, patient, patient}
+}
+
+// WithTimeout returns a client for the same socket. Its requests fail with an error that
+// wraps os.ErrDeadlineExceeded when the daemon sends nothing for the duration timeout,
+// except while the daemon replays, drops or reloads. 0 is no timeout.
+func (c *Client) WithTimeout(timeout time.Duration) *Client {
+	return &Client{c.socket, dialing(c.socket, timeout), c.patient}
+}
+
+// dialing returns a client whose connections fail after idle without data.
+func dialing(socket string, idle time.Duration) *http.Client {
+	dialer := net.Dialer{Timeout: idle}
+	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "unix", socket)
+			conn, err := dialer.DialContext(ctx, "unix", socket)
+			if err != nil || idle == 0 {
+				return conn, err
+			}
+			return &impatient{conn, idle}, nil
 		},
-	}}}
+	}}
+}
+
+// An impatient connection fails when no data arrive for the duration idle.
+type impatient struct {
+	net.Conn
+	idle time.Duration
+}
+
+// Read implements net.Conn.
+func (c *impatient) Read(b []byte) (int, error) {
+	c.SetReadDeadline(time.Now().Add(c.idle))
+	return c.Conn.Read(b)
 }
 
 // Boxes calls visit for the box of each sink, in the order of the configuration.
@@ -77,9 +110,16 @@ func (c *Client) change(ctx context.Context, sink, what string, s Selection) (in
 	return count.Letters, nil
 }
 
-// post sends a request that changes something, and decodes the answer.
+// post sends a request that changes something, and decodes the answer. The change may take
+// long, so a quick request checks first that a daemon answers.
 func post[T any](ctx context.Context, c *Client, path string, body []byte) (*T, error) {
-	answer, err := c.do(ctx, http.MethodPost, path, body)
+	var refused *Error
+	if answer, err := c.do(ctx, c.quick, http.MethodGet, "/v1", nil); err == nil {
+		answer.Close() // only read
+	} else if !errors.As(err, &refused) {
+		return nil, err
+	}
+	answer, err := c.do(ctx, c.patient, http.MethodPost, path, body)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +133,7 @@ func post[T any](ctx context.Context, c *Client, path string, body []byte) (*T, 
 
 // lines decodes an answer with one JSON object per line.
 func lines[T any](ctx context.Context, c *Client, path string, visit func(T) error) error {
-	answer, err := c.do(ctx, http.MethodGet, path, nil)
+	answer, err := c.do(ctx, c.quick, http.MethodGet, path, nil)
 	if err != nil {
 		return err
 	}
@@ -119,12 +159,12 @@ const maxError = 1 << 20
 
 // do returns the body of the answer. The error is an *Error if the daemon refused the
 // request.
-func (c *Client) do(ctx context.Context, method, path string, body []byte) (io.ReadCloser, error) {
+func (c *Client) do(ctx context.Context, by *http.Client, method, path string, body []byte) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://genltestd"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.http.Do(req)
+	resp, err := by.Do(req)
 	if err != nil {
 		var made *url.Error // the operator does not know the URL in it
 		if errors.As(err, &made) {
