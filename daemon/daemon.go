@@ -40,6 +40,7 @@ type Daemon struct {
 	repeats   *ratelog.Logger // for lines that may repeat
 	opts      Options
 	metrics   *metrics.Metrics
+	reception *metrics.Reception
 	notifier  *systemd.Notifier
 	state     *stateFaults
 	clock     *clock.Clock
@@ -101,12 +102,12 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}
 	undo.Push(d.inbox.Close)
 	d.checkInbox()
-	d.echo = echo.New(echoConfig(cfg.Echo), echo.Options{Prober: opts.Echo, Metrics: d.metrics, Log: component(log, "echo")})
+	d.echo = echo.New(echoConfig(cfg.Echo), echo.Options{Prober: opts.Echo, Metrics: d.reception, Log: component(log, "echo")})
 	d.status = newStatusReporter(d.statusLine, d.unsettled, func(line string) { d.notifier.Status("%s", line) })
 	// First of all parts that can wait: from now on events wait in the socket.
 	d.receiver, err = receiver.New(receiver.Options{
 		Kernel: d.kernel(), Journal: hostJournal{d.journal, func() *origin.Tracker { return d.origins }},
-		Inbox: d.inbox, FreshInbox: fresh, Metrics: d.metrics, BufferBytes: int(cfg.Receiver.Buffer), OnAppear: d.echo.Appeared, OnChange: d.status.look, Log: component(log, "receiver"),
+		Inbox: d.inbox, FreshInbox: fresh, Metrics: d.reception, BufferBytes: int(cfg.Receiver.Buffer), OnAppear: d.echo.Appeared, OnChange: d.status.look, Log: component(log, "receiver"),
 		Now: d.clock.Now, Age: d.clock.Age,
 	})
 	if err != nil {
@@ -129,7 +130,8 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 
 // register creates the metrics and adds them to a registry.
 func (d *Daemon) register(reg *prometheus.Registry) error {
-	d.metrics = metrics.New(reg, d.opts.Version, refusalReasons())
+	d.metrics = metrics.New(reg, d.opts.Version)
+	d.reception = metrics.NewReception(reg, genl.FamilyName, genl.GroupName, refusalReasons())
 	return errors.Join(
 		metrics.RegisterSinks(reg, func() []metrics.SinkState { return d.pipelines.States() }),
 		metrics.RegisterJournal(reg, d.journalState),

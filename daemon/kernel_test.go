@@ -24,6 +24,8 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/sinks"
+	"github.com/genltestd/genltestd/metrics"
+	"github.com/genltestd/genltestd/metrics/scrape"
 	"github.com/genltestd/genltestd/packaging/vm/sysfs"
 )
 
@@ -137,24 +139,20 @@ func (f fixture) all(t *testing.T) (list []line) {
 // account returns events received and events lost by each reason.
 func (f fixture) account(t *testing.T) (received uint64, lost map[string]uint64, sum uint64) {
 	t.Helper()
-	number := func(name string) (n uint64) {
-		v, err := strconv.ParseFloat(f.metric(t, name), 64)
-		if err != nil {
-			t.Fatal(err)
+	_, page := f.get(t, "/metrics") // one scrape for all of them
+	number := func(series string) uint64 {
+		n, ok := scrape.Sum(page, series)
+		if !ok {
+			t.Fatalf("no metric %s", series)
 		}
-		return uint64(v)
+		return uint64(n)
 	}
 	lost = map[string]uint64{}
-	_, body := f.get(t, "/metrics") // one scrape for all of it
-	for text := range strings.Lines(body) {
-		if name, _, ok := strings.Cut(text, " "); ok && strings.HasPrefix(name, "genltestd_events_lost_total{") {
-			reason := strings.Split(name, `"`)[1]
-			lost[reason] = number(name)
-			sum += lost[reason]
-		}
+	for _, reason := range []string{metrics.LostKernelBuffer, metrics.LostNotSubscribed, metrics.LostUnexplained} {
+		lost[reason] = number(fmt.Sprintf("genltestd_events_lost_total{reason=%q}", reason))
 	}
 	received = number("genltestd_events_received_total")
-	return received, lost, received + sum
+	return received, lost, received + number("genltestd_events_lost_total")
 }
 
 func (f fixture) messages(t *testing.T, n int) []string {
@@ -166,16 +164,15 @@ func (f fixture) messages(t *testing.T, n int) []string {
 	return list
 }
 
-func (f fixture) metric(t *testing.T, name string) string {
+// metric returns the sum of the series as scrape.Sum does, as a decimal.
+func (f fixture) metric(t *testing.T, series string) string {
 	t.Helper()
-	_, body := f.get(t, "/metrics")
-	for text := range strings.Lines(body) {
-		if value, ok := strings.CutPrefix(text, name+" "); ok {
-			return strings.TrimSpace(value)
-		}
+	_, page := f.get(t, "/metrics")
+	value, ok := scrape.Sum(page, series)
+	if !ok {
+		t.Fatalf("no metric %s", series)
 	}
-	t.Fatalf("no metric %s", name)
-	return ""
+	return strconv.FormatFloat(value, 'f', -1, 64)
 }
 
 func TestKernelEventsOfEveryLengthArriveInOrder(t *testing.T) {

@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"cmp"
 	"os"
 	"regexp"
 	"slices"
@@ -49,6 +50,15 @@ func TestTheManualNamesEveryMetricAndPage(t *testing.T) {
 	}
 }
 
+// labelRank orders labels as the page does: what a series is about, then the rest.
+func labelRank(label string) int {
+	order := []string{"family", "group", "sink"}
+	if i := slices.Index(order, label); i >= 0 {
+		return i
+	}
+	return len(order)
+}
+
 // labelsOf is what the page shows of the labels of each metric, like "{sink,reason} ".
 // Those of a histogram are its samples'.
 func labelsOf(scrape string) map[string]string {
@@ -60,8 +70,7 @@ func labelsOf(scrape string) map[string]string {
 				names = append(names, label[1])
 			}
 		}
-		slices.Sort(names)
-		slices.Reverse(names) // the sink first, as the page has it
+		slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(labelRank(a), labelRank(b)), cmp.Compare(b, a)) })
 		if len(names) > 0 {
 			all[strings.TrimSuffix(m[1], "_bucket")] = "{" + strings.Join(names, ",") + "} "
 		}

@@ -72,7 +72,7 @@ func TestTheStatusCountsEventsAsTheMetricDoes(t *testing.T) {
 	f.kernel.event("two")
 	eventually(t, "both events", func() bool { return f.receiver.Received() == 2 })
 	_, body := f.get(t, "/metrics")
-	if !strings.Contains(body, "\ngenltestd_events_received_total 2\n") {
+	if !strings.Contains(body, "\n"+`genltestd_events_received_total{family="genltest",group="mcgrp"} 2`+"\n") {
 		t.Error("the metric has another number")
 	}
 	if line := f.statusLine(); !strings.Contains(line, "; 2 events;") {

@@ -18,7 +18,7 @@ import (
 func TestAnInboxOnADiskIsWarnedOf(t *testing.T) {
 	for onDisk, lines := range map[bool]int{true: 1, false: 0} {
 		var log bytes.Buffer
-		m := metrics.New(prometheus.NewRegistry(), "test", nil)
+		m := metrics.New(prometheus.NewRegistry(), "test")
 		d := Daemon{
 			inbox: &inbox.Inbox{OnDisk: onDisk},
 			state: newStateFaults(slog.New(slog.NewTextHandler(&log, nil)), m),

@@ -12,7 +12,7 @@ import (
 // A ConfigState is what is known of the configuration at one moment.
 type ConfigState struct {
 	Hash    string    // of the one in use
-	Current bool      // the last reload succeeded, or there was none
+	Current bool      // the last reload succeeded, or none has happened
 	Since   time.Time // that the one in use was read
 }
 
@@ -29,9 +29,9 @@ func RegisterConfig(reg prometheus.Registerer, state func() ConfigState) error {
 	}
 	c := &configCollector{
 		state:   state,
-		current: desc("last_reload_successful", "1 when the last attempt to reload the configuration succeeded, and before the first."),
+		current: desc("last_reload_successful", "1 when the last reload succeeded, and before the first; 0 while the configuration on disk is not the one in use."),
 		since:   desc("last_reload_success_timestamp_seconds", "When the configuration in use was read."),
-		info:    desc("info", "1, with a hash of the configuration in use as label. Secrets have no part in it.", "hash"),
+		info:    desc("info", "1, with a hash of the configuration in use as label. Machines with the same hash have the same settings; comments and secrets do not affect it.", "hash"),
 	}
 	if err := reg.Register(c); err != nil {
 		return fmt.Errorf("register the configuration's metrics: %w", err)

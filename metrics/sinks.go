@@ -18,19 +18,19 @@ const (
 )
 
 // The reasons why a sink is unhealthy: the values of the label reason of sink_fault. The
-// documentation of package delivery says when each begins and ends.
+// documentation of package delivery describes when each begins and ends.
 const (
 	FaultOpen        = "open"         // its files below the state directory cannot be opened, and are tried again
 	FaultAttempt     = "attempt"      // the last attempt failed, and will be made again
-	FaultRefused     = "refused"      // every recent event was refused for good
+	FaultRefused     = "refused"      // every recent event was refused permanently
 	FaultDeadLetters = "dead_letters" // the dead letters cannot be written or read
 	FaultJournal     = "journal"      // the journal cannot be read
 	FaultCursor      = "cursor"       // the sink's place in the journal cannot be written
 	FaultDecode      = "decode"       // no recent event could be decoded
-	FaultStalled     = "stalled"      // events wait, nothing moves, and no error says why
+	FaultStalled     = "stalled"      // events wait without progress, for an unknown reason
 )
 
-// FaultReasons returns all of them, the most telling first.
+// FaultReasons returns all of them, the most specific first.
 func FaultReasons() []string {
 	return []string{FaultOpen, FaultAttempt, FaultRefused, FaultDeadLetters, FaultJournal, FaultCursor, FaultDecode, FaultStalled}
 }
@@ -51,19 +51,19 @@ type SinkState struct {
 	Filtered     uint64            // that its filter did not let pass
 	Suppressed   map[string]uint64 // that another rule kept from it, by reason
 	Dropped      map[string]uint64 // by reason
-	DeadLettered uint64            // that the sink has refused for good
+	DeadLettered uint64            // that the sink has refused permanently
 	InFlight     uint64            // handed to the sink, not yet taken
 	Waiting      uint64            // in the journal, not yet handed to the sink
 
 	Failures   uint64 // attempts that failed
 	RuleErrors uint64 // expressions that failed; the event was delivered
-	Undecoded  uint64 // records that could not be decoded; the event was delivered with what is known
-	Summaries  uint64 // deliveries that tell of suppressed events
+	Undecoded  uint64 // records that could not be decoded; the event was delivered with its known fields
+	Summaries  uint64 // deliveries of summaries of suppressed events
 	Replayed   uint64 // dead letters that were taken after all
 	LagBytes   int64  // of the journal, not yet taken
 	Missed     uint64 // events that readers of the sink were too slow for, one for each
 
-	Faults []SinkFault // at present, in the order of FaultReasons; none when the sink is healthy
+	Faults []SinkFault // at present, in the order of FaultReasons; empty for a healthy sink
 
 	DeadLetters        uint64 // kept at present
 	DeadLetterBytes    uint64
@@ -132,35 +132,35 @@ func sinkMetrics() []sinkMetric {
 		return sinkMetric{name: name, help: help, kind: kind, value: value}
 	}
 	return []sinkMetric{
-		plain("events_total", "Events that the sink was or is to get, or that its rules kept from it.", count, func(s *SinkState) float64 { return float64(s.Events) }),
-		plain("events_delivered_total", "Events that the sink has taken.", count, func(s *SinkState) float64 { return float64(s.Delivered) }),
-		plain("events_filtered_total", "Events that the sink's filter did not let pass.", count, func(s *SinkState) float64 { return float64(s.Filtered) }),
+		plain("events_total", "Events that were read for the sink: the sum of delivered, filtered, suppressed, dropped, dead-lettered, in flight and waiting, in every scrape.", count, func(s *SinkState) float64 { return float64(s.Events) }),
+		plain("events_delivered_total", "Events that the sink has accepted.", count, func(s *SinkState) float64 { return float64(s.Delivered) }),
+		plain("events_filtered_total", "Events that the filter of the sink rejected.", count, func(s *SinkState) float64 { return float64(s.Filtered) }),
 		{
-			name: "events_suppressed_total", help: "Events that another rule of the sink kept from it, by rule.",
+			name: "events_suppressed_total", help: "Events that another rule of the sink suppressed, by rule.",
 			kind: count, by: func(s *SinkState) map[string]uint64 { return s.Suppressed },
 		},
 		{
-			name: "events_dropped_total", help: "Events that the sink never got: the limit that was reached. journal: that of the journal, or they could not be read back.",
+			name: "events_dropped_total", help: "Events that were never delivered, by the limit that was reached first. journal: the limit of the journal, or the events could not be read back. max_lag_bytes, max_age: the limits of the sink.",
 			kind: count, by: func(s *SinkState) map[string]uint64 { return s.Dropped },
 		},
-		plain("events_dead_lettered_total", "Events that the sink has refused for good, and that are kept apart.", count, func(s *SinkState) float64 { return float64(s.DeadLettered) }),
-		plain("events_in_flight", "Events handed to the sink that it has not taken yet.", level, func(s *SinkState) float64 { return float64(s.InFlight) }),
+		plain("events_dead_lettered_total", "Events that the sink has refused permanently.", count, func(s *SinkState) float64 { return float64(s.DeadLettered) }),
+		plain("events_in_flight", "Events handed to the sink that it has not accepted yet.", level, func(s *SinkState) float64 { return float64(s.InFlight) }),
 		plain("events_waiting", "Events in the journal that were not yet handed to the sink.", level, func(s *SinkState) float64 { return float64(s.Waiting) }),
-		plain("lag_bytes", "Journal that the sink has not taken yet.", level, func(s *SinkState) float64 { return float64(s.LagBytes) }),
+		plain("lag_bytes", "Size of the journal after the cursor of the sink, to a frame of events.", level, func(s *SinkState) float64 { return float64(s.LagBytes) }),
 		plain("failures_total", "Attempts to deliver that failed.", count, func(s *SinkState) float64 { return float64(s.Failures) }),
-		plain("healthy", "1 while nothing is wrong with the sink; sink_fault says what is.", level, func(s *SinkState) float64 { return truth(len(s.Faults) == 0) }),
+		plain("healthy", "1 while the sink is without fault; sink_fault shows the reasons.", level, func(s *SinkState) float64 { return truth(len(s.Faults) == 0) }),
 		{
-			name: "fault", help: "1 while the sink is unhealthy for this reason.",
+			name: "fault", help: "1 while the sink has this fault; docs/health.md explains each.",
 			kind: level, by: (*SinkState).byFault,
 		},
 		plain("rule_errors_total", "Times that an expression of the sink failed; the event was delivered.", count, func(s *SinkState) float64 { return float64(s.RuleErrors) }),
-		plain("decode_errors_total", "Records of the journal that could not be decoded; the event was delivered with what is known of it.", count, func(s *SinkState) float64 { return float64(s.Undecoded) }),
-		plain("summaries_total", "Events of the kind suppressed that the sink has taken.", count, func(s *SinkState) float64 { return float64(s.Summaries) }),
-		plain("readers_missed_total", "Events that readers of a listening socket were too slow for, one for each such reader.", count, func(s *SinkState) float64 { return float64(s.Missed) }),
-		plain("dead_letters", "Dead letters that are kept.", level, func(s *SinkState) float64 { return float64(s.DeadLetters) }),
-		plain("dead_letter_bytes", "Disk space of the dead letters.", level, func(s *SinkState) float64 { return float64(s.DeadLetterBytes) }),
-		plain("dead_letters_expired_total", "Dead letters that their limits of size and age have taken.", count, func(s *SinkState) float64 { return float64(s.DeadLettersExpired) }),
-		plain("dead_letters_replayed_total", "Dead letters that the sink has taken after all.", count, func(s *SinkState) float64 { return float64(s.Replayed) }),
+		plain("decode_errors_total", "Records of the journal that could not be decoded; the event was delivered with the fields that are known.", count, func(s *SinkState) float64 { return float64(s.Undecoded) }),
+		plain("summaries_total", "Events of the kind suppressed that the sink has accepted.", count, func(s *SinkState) float64 { return float64(s.Summaries) }),
+		plain("readers_missed_total", "Events that readers of a listening socket missed because they were too slow, one for each such reader.", count, func(s *SinkState) float64 { return float64(s.Missed) }),
+		plain("dead_letters", "Dead letters in store.", level, func(s *SinkState) float64 { return float64(s.DeadLetters) }),
+		plain("dead_letter_bytes", "Disk space of the dead letters of the sink.", level, func(s *SinkState) float64 { return float64(s.DeadLetterBytes) }),
+		plain("dead_letters_expired_total", "Dead letters that dead_letters.max_bytes or dead_letters.max_age has removed.", count, func(s *SinkState) float64 { return float64(s.DeadLettersExpired) }),
+		plain("dead_letters_replayed_total", "Dead letters that were replayed successfully.", count, func(s *SinkState) float64 { return float64(s.Replayed) }),
 	}
 }
 
@@ -177,7 +177,7 @@ type sinkCollector struct {
 	descs   []*prometheus.Desc
 }
 
-// RegisterSinks registers a collector that takes every sink's account by one
+// RegisterSinks registers a collector that reads the account of every sink by one
 // call of states for each scrape.
 func RegisterSinks(reg prometheus.Registerer, states func() []SinkState) error {
 	c := &sinkCollector{states: states, metrics: sinkMetrics()}

@@ -47,7 +47,7 @@ type Config struct {
 // Options are the dependencies of a Loop. Each is required.
 type Options struct {
 	Prober  Prober
-	Metrics *metrics.Metrics
+	Metrics *metrics.Reception
 	Log     *slog.Logger
 }
 

@@ -56,7 +56,7 @@ func everyDay() Config {
 }
 
 func newLoop(m *module, cfg Config) *Loop {
-	return New(cfg, Options{Prober: m, Metrics: metrics.New(prometheus.NewRegistry(), "test", nil), Log: slog.New(slog.DiscardHandler)})
+	return New(cfg, Options{Prober: m, Metrics: metrics.NewReception(prometheus.NewRegistry(), "genltest", "mcgrp", nil), Log: slog.New(slog.DiscardHandler)})
 }
 
 // echoing runs an echo loop until the test ends.

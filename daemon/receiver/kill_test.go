@@ -264,7 +264,7 @@ func TestKillChild(t *testing.T) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	m := metrics.New(prometheus.NewRegistry(), "test", []string{"x"})
+	m := metrics.NewReception(prometheus.NewRegistry(), "genltest", "mcgrp", []string{"x"})
 	r, err := receiver.New(receiver.Options{
 		Kernel: userKernel{os.NewFile(killSocket, "events")}, Journal: j, Inbox: inbox, FreshInbox: fresh,
 		Metrics: m, BufferBytes: 64 << 20, Sender: uint32(sender), Log: slog.New(slog.DiscardHandler),

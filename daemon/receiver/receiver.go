@@ -76,7 +76,7 @@ type Options struct {
 	Journal     Journal
 	Inbox       Inbox
 	FreshInbox  bool // the inbox was never used
-	Metrics     *metrics.Metrics
+	Metrics     *metrics.Reception
 	BufferBytes int    // requested size of the socket's receive buffer; SetBuffer changes it
 	OnAppear    func() // called after the family was registered and its group joined; must not block
 	OnChange    func() // called within a second of an event or a change of the subscription; must not block

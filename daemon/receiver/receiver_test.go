@@ -319,7 +319,7 @@ type fixture struct {
 	kernel  *fakeKernel
 	journal *recorder
 	inbox   *inbox
-	m       *metrics.Metrics
+	m       *metrics.Reception
 	cancel  context.CancelFunc
 	stop    func()
 }
@@ -337,7 +337,7 @@ func options(k *fakeKernel, j Journal, in *inbox) Options {
 	}
 	return Options{
 		Kernel: k, Journal: j, Inbox: in, FreshInbox: in.Generation() == 0,
-		Metrics: metrics.New(prometheus.NewRegistry(), "test", reasons), BufferBytes: 1 << 20, Log: slog.New(slog.DiscardHandler),
+		Metrics: metrics.NewReception(prometheus.NewRegistry(), "genltest", "mcgrp", reasons), BufferBytes: 1 << 20, Log: slog.New(slog.DiscardHandler),
 	}
 }
 

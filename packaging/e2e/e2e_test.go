@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/metrics/scrape"
 	"github.com/genltestd/genltestd/packaging/vm/sysfs"
 )
 
@@ -162,15 +163,11 @@ func get(path string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// metric returns the value of a metric, or -1 if it does not exist.
-func metric(name string) float64 {
-	_, body := get("/metrics")
-	for text := range strings.Lines(body) {
-		if value, ok := strings.CutPrefix(text, name+" "); ok {
-			if v, err := strconv.ParseFloat(strings.TrimSpace(value), 64); err == nil {
-				return v
-			}
-		}
+// metric returns the sum of the series as scrape.Sum does, -1 without such a series.
+func metric(series string) float64 {
+	_, page := get("/metrics")
+	if value, ok := scrape.Sum(page, series); ok {
+		return value
 	}
 	return -1
 }

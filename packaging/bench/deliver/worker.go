@@ -70,7 +70,7 @@ func newWorker(t task, j *journal.Journal) (*worker, error) {
 			AttemptTimeout: 10 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 30 * time.Second,
 		}},
 		State:   metrics.NewSinkState(name, match.Reasons()),
-		Latency: metrics.New(prometheus.NewRegistry(), "benchmark", nil).SinkLatency.WithLabelValues(name),
+		Latency: metrics.New(prometheus.NewRegistry(), "benchmark").SinkLatency.WithLabelValues(name),
 		Log:     log,
 	})
 	return w, nil

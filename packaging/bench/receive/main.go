@@ -119,7 +119,7 @@ func newReceiver(to receiver.Journal, buffer int, stop func()) (*receiver.Receiv
 	for _, v := range genl.Refusals() {
 		reasons = append(reasons, v.String())
 	}
-	m := metrics.New(prometheus.NewRegistry(), "benchmark", reasons)
+	m := metrics.NewReception(prometheus.NewRegistry(), genl.FamilyName, genl.GroupName, reasons)
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	return receiver.New(receiver.Options{
 		Kernel: kernel{stop}, Journal: to, Inbox: inbox, FreshInbox: fresh, Metrics: m, BufferBytes: buffer, Sender: sender, Log: log,
