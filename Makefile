@@ -85,6 +85,7 @@ build: check-go ## build the daemon and its client into build/
 generate: check-go ## write the generated files: schema, reference and manual pages of the configuration, tables of kinds
 	$(GO) run ./packaging/schema .
 	$(GO) run ./packaging/man packaging/man
+	$(GO) run ./packaging/metricspage docs/metrics.md
 
 .PHONY: kmod
 kmod: ## build the module for KERNEL=5.10|6.1|6.12|7|all into build/kmod/
