@@ -61,13 +61,13 @@ func (s *Stream) Deliver(ctx context.Context, events []event.Event) (int, error)
 		return 0, err
 	}
 	verdicts := s.early.verdicts(events, errUnanswered)
-	given, places := open(events, verdicts)
+	given, indexes := open(events, verdicts)
 	if len(given) > 0 {
 		round := newRound(given, s.opts.Mask)
 		err := s.converse(ctx, round)
-		for i, place := range places {
-			if verdicts[place] = round.verdicts[i]; errors.Is(verdicts[place], errUnanswered) {
-				verdicts[place] = err
+		for i, index := range indexes {
+			if verdicts[index] = round.verdicts[i]; errors.Is(verdicts[index], errUnanswered) {
+				verdicts[index] = err
 			}
 		}
 	}
@@ -75,19 +75,19 @@ func (s *Stream) Deliver(ctx context.Context, events []event.Event) (int, error)
 }
 
 // open returns the events without a verdict, and their indexes.
-func open(events []event.Event, verdicts []error) (given []event.Event, places []int) {
+func open(events []event.Event, verdicts []error) (given []event.Event, indexes []int) {
 	for i := range events {
 		if verdicts[i] != nil {
-			places = append(places, i)
+			indexes = append(indexes, i)
 		}
 	}
-	if len(places) == len(events) {
-		return events, places
+	if len(indexes) == len(events) {
+		return events, indexes
 	}
-	for _, i := range places {
+	for _, i := range indexes {
 		given = append(given, events[i])
 	}
-	return given, places
+	return given, indexes
 }
 
 // converse passes the events of a round to the program and reads its answers. An error is

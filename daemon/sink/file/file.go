@@ -117,7 +117,7 @@ func (s *Sink) ready() error {
 		}
 	}
 	if s.position == nil || s.position.none {
-		if err := s.recall(); err != nil {
+		if err := s.restorePosition(); err != nil {
 			return errors.Join(err, s.target.close())
 		}
 	}

@@ -74,7 +74,7 @@ func TestLogrotate(t *testing.T) {
 		last := 0
 		for _, id := range idsIn(t, dir) {
 			if id <= last {
-				t.Fatalf("event %d came behind %d", id, last)
+				t.Fatalf("event %d follows %d", id, last)
 			}
 			last = id
 		}

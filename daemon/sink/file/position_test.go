@@ -51,7 +51,7 @@ func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
 				deliver(t, s, events(next, next+1199))
 			}
 			if !strings.Contains(log.String(), "the disk is full, so the position file cannot be written") {
-				t.Errorf("the log does not tell: %s", log)
+				t.Errorf("the log lacks the change: %s", log)
 			}
 			if err := os.RemoveAll(ballast); err != nil {
 				t.Fatal(err)
@@ -61,7 +61,7 @@ func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
 			}
 			deliver(t, s, events(next, next+9))
 			if !strings.Contains(log.String(), "room for the position file again") {
-				t.Errorf("the log does not tell: %s", log)
+				t.Errorf("the log lacks the change: %s", log)
 			}
 			s.Close()
 			// The next process knows the events of the last note.

@@ -98,9 +98,9 @@ func (k *known) passed(events []event.Event) {
 	*k = known{}
 }
 
-// recall reads the position, and determines which of its events an earlier process has
+// restorePosition reads the position, and determines which of its events an earlier process has
 // written.
-func (s *Sink) recall() error {
+func (s *Sink) restorePosition() error {
 	p, n, ok, err := openPosition(s.opts.Position, s.opts.BootID)
 	if isFull(err) { // so it did not exist before
 		p, err = &position{none: true}, nil

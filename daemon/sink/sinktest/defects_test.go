@@ -64,7 +64,7 @@ var defects = map[string]struct {
 			}
 			return n, err
 		}
-	}, "acknowledges_only_what_was_taken", "no reason to give events up"},
+	}, "acknowledges_only_what_was_taken", "must not lose events"},
 	"reorders": {func(s *shelver) {
 		s.deliver = func(ctx context.Context, events []event.Event) (int, error) {
 			if len(events) > 1 {
@@ -72,7 +72,7 @@ var defects = map[string]struct {
 			}
 			return s.good(ctx, events)
 		}
-	}, "takes_everything_in_order", "came behind"},
+	}, "takes_everything_in_order", "follows"},
 	"doubles": {func(s *shelver) {
 		s.deliver = func(ctx context.Context, events []event.Event) (int, error) {
 			n, err := s.good(ctx, events)
@@ -102,7 +102,7 @@ var defects = map[string]struct {
 			}
 			return s.good(ctx, events)
 		}
-	}, "takes_everything_in_order", "nobody sent"},
+	}, "takes_everything_in_order", "was not sent"},
 	"alters texts": {func(s *shelver) {
 		s.deliver = func(ctx context.Context, events []event.Event) (int, error) {
 			list := append([]event.Event(nil), events...)
@@ -121,7 +121,7 @@ var defects = map[string]struct {
 			before = events
 			return len(events), nil
 		}
-	}, "takes_everything_in_order", "nobody sent"},
+	}, "takes_everything_in_order", "was not sent"},
 	"changes what belongs to the caller": {func(s *shelver) {
 		s.deliver = func(ctx context.Context, events []event.Event) (int, error) {
 			n, err := s.good(ctx, events)
@@ -162,7 +162,7 @@ var defects = map[string]struct {
 			}
 			return s.good(context.WithoutCancel(ctx), events)
 		}
-	}, "does_not_wait_for_a_place_that_hangs", "still under way"},
+	}, "does_not_wait_for_a_place_that_hangs", "still running"},
 	"leaks a secret": {
 		func(s *shelver) { s.failWith(errors.New("401 for admin:hunter2")) },
 		"acknowledges_only_what_was_taken", "the error has a secret",

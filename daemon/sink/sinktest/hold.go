@@ -33,7 +33,7 @@ func call(ctx context.Context, t *testing.T, s sink.Sink, events []event.Event) 
 	select {
 	case <-done:
 	case <-afterEnd(ctx):
-		t.Fatalf("the attempt was still under way %v after its context had ended", grace)
+		t.Fatalf("the attempt was still running %v after its context had ended", grace)
 	}
 	takeBack(t, lent, events)
 	return accepted, err

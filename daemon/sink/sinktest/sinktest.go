@@ -132,11 +132,11 @@ func (k Kind) attemptWithin(t *testing.T, limit time.Duration, s sink.Sink, even
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	n, err := call(ctx, t, s, events)
-	k.judge(t, n, len(events), err)
+	k.checkResult(t, n, len(events), err)
 	return n, err
 }
 
-func (k Kind) judge(t *testing.T, accepted, given int, err error) {
+func (k Kind) checkResult(t *testing.T, accepted, given int, err error) {
 	t.Helper()
 	if accepted < 0 || accepted > given || (err == nil) != (accepted == given) {
 		t.Fatalf("took %d of %d events and returned the error %v", accepted, given, err)

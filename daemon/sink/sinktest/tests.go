@@ -43,7 +43,7 @@ func (k Kind) acknowledgesOnlyWhatWasTaken(t *testing.T) {
 			failed++
 		}
 		if sink.Poisoned(err) > 0 {
-			t.Fatalf("a place that is away is no reason to give events up: %v", err)
+			t.Fatalf("an unreachable place must not lose events: %v", err)
 		}
 		place.Mend(t)
 		k.deliver(t, s, batch[10+n:])
@@ -73,7 +73,7 @@ func (k Kind) honoursTheContext(t *testing.T) {
 	cancel()
 	events := Events(1, 10)
 	n, err := call(ctx, t, s, events)
-	k.judge(t, n, len(events), err)
+	k.checkResult(t, n, len(events), err)
 	if n != 0 || !errors.Is(err, context.Canceled) {
 		t.Errorf("took %d events after the context had ended, with the error %v", n, err)
 	}
@@ -199,7 +199,7 @@ func (k Kind) compare(taken []Taken, want []event.Event) error {
 	for _, got := range taken {
 		i, ok := number[got.ID]
 		if !ok {
-			return fmt.Errorf("the place has an event that nobody sent: %q", got)
+			return fmt.Errorf("the place has an event that was not sent: %q", got)
 		}
 		text := string(want[i].Message)
 		if k.Altered != nil {
@@ -212,7 +212,7 @@ func (k Kind) compare(taken []Taken, want []event.Event) error {
 			return fmt.Errorf("the place has event %s twice", got.ID)
 		}
 		if !seen[i] && i < last && !k.Unordered {
-			return fmt.Errorf("event %s came behind %s", got.ID, want[last].ID())
+			return fmt.Errorf("event %s follows %s", got.ID, want[last].ID())
 		}
 		seen[i], last = true, max(last, i)
 	}

@@ -39,7 +39,7 @@ func follow(in io.Reader, last int) (got, missed int, err error) {
 		case !isEvent:
 			missed, next = missed+n, next+n
 		case n != next:
-			return got, missed, fmt.Errorf("event %d came in place of %d", n, next)
+			return got, missed, fmt.Errorf("got event %d, want %d", n, next)
 		default:
 			got, next = got+1, next+1
 		}

@@ -46,14 +46,14 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if err := s.land(ctx); err != nil {
+	if err := s.awaitWrite(ctx); err != nil {
 		return 0, err
 	}
 	s.left = append(s.left, s.lines.Bytes()[s.taken:max(s.wrote, s.taken)]...)
 	encodeErr := s.lines.Encode(events)
 	s.wrote = s.match()
 	s.start()
-	if err := s.land(ctx); err != nil {
+	if err := s.awaitWrite(ctx); err != nil {
 		return s.acknowledge(), err
 	}
 	return s.acknowledge(), encodeErr
@@ -96,8 +96,8 @@ func (s *Sink) start() {
 	}()
 }
 
-// land waits for the running write.
-func (s *Sink) land(ctx context.Context) error {
+// awaitWrite waits for the running write.
+func (s *Sink) awaitWrite(ctx context.Context) error {
 	if s.ended == nil {
 		return nil
 	}

@@ -64,7 +64,7 @@ func TestAnAttemptGoesOnWhereTheOneBeforeHung(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				if n, err := s.Deliver(ctx, sinktest.Texts("a", "bb", "ccc")); n != 0 || !errors.Is(err, context.DeadlineExceeded) {
-					t.Fatalf("took %d, %v, while nobody read", n, err)
+					t.Fatalf("accepted %d, %v, without a reader", n, err)
 				}
 				p.allow <- c.ended
 				synctest.Wait()

@@ -97,7 +97,7 @@ func TestAUnixPeerThatClosesUnreadHasTakenNothing(t *testing.T) {
 	}()
 	n, err := c.Write(within(t, 10*time.Second), []byte("event\n"))
 	if n != 0 || !errors.Is(err, unix.ECONNRESET) {
-		t.Errorf("took %d bytes that nobody has read: %v", n, err)
+		t.Errorf("accepted %d unread bytes: %v", n, err)
 	}
 	<-closed
 }

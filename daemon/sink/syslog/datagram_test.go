@@ -54,7 +54,7 @@ func TestAReceiverThatClosesUnreadHasTakenNothing(t *testing.T) {
 			defer cancel()
 			n, err := s.Deliver(ctx, sinktest.Events(1, 3))
 			if n != 0 || err == nil || ctx.Err() != nil {
-				t.Errorf("took %d events that nobody has read, %v", n, err)
+				t.Errorf("accepted %d unread events, %v", n, err)
 			}
 		})
 	}

@@ -89,7 +89,7 @@ func missing(t *testing.T, place *rsyslog, events []event.Event) (lost []int) {
 		id = id[:strings.IndexByte(id+`"`, '"')]
 		seq, _ := strconv.Atoi(id[strings.IndexByte(id, '-')+1:])
 		if !stored[id] && seq < newest {
-			t.Fatalf("event %s came behind %d", id, newest)
+			t.Fatalf("event %s follows %d", id, newest)
 		}
 		stored[id], newest = true, max(newest, seq)
 	}

@@ -21,11 +21,11 @@ import (
 // udp is the transport that may lose messages. It detects the answer of a host that the
 // port is closed, and then tries the other addresses of the name.
 type udp struct {
-	address string
-	resolve func(ctx context.Context, address string) ([]netip.AddrPort, error)
-	places  []netip.AddrPort // the addresses of the name; the first is in use
-	conn    *net.UDPConn
-	until   time.Time
+	address   string
+	resolve   func(ctx context.Context, address string) ([]netip.AddrPort, error)
+	addresses []netip.AddrPort // the addresses of the name; the first is in use
+	conn      *net.UDPConn
+	until     time.Time
 }
 
 func newUDP(address string) *udp { return &udp{address: address, resolve: resolve} }
@@ -35,7 +35,7 @@ func newUDP(address string) *udp { return &udp{address: address, resolve: resolv
 const resolveEvery = time.Minute
 
 // resolve returns all addresses of a host and port, in the order of RFC 6724.
-func resolve(ctx context.Context, address string) (places []netip.AddrPort, err error) {
+func resolve(ctx context.Context, address string) (addresses []netip.AddrPort, err error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -44,11 +44,11 @@ func resolve(ctx context.Context, address string) (places []netip.AddrPort, err 
 	if err != nil {
 		return nil, err
 	}
-	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	for _, a := range addresses {
-		places = append(places, netip.AddrPortFrom(a.Unmap(), uint16(port)))
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	for _, a := range ips {
+		addresses = append(addresses, netip.AddrPortFrom(a.Unmap(), uint16(port)))
 	}
-	return places, err
+	return addresses, err
 }
 
 // send tries each address once. The first that works stays in use.
@@ -57,7 +57,7 @@ func (u *udp) send(ctx context.Context, m *messages) (int, error) {
 		return 0, fmt.Errorf("send to %s: %w", u.address, err)
 	}
 	var refused []error
-	for range u.places {
+	for range u.addresses {
 		sent, err := u.attempt(ctx, m)
 		if err == nil || sink.Poisoned(err) > 0 {
 			return sent, err
@@ -66,7 +66,7 @@ func (u *udp) send(ctx context.Context, m *messages) (int, error) {
 		if ctx.Err() != nil {
 			break
 		}
-		u.places = append(u.places[1:], u.places[0])
+		u.addresses = append(u.addresses[1:], u.addresses[0])
 	}
 	u.until = time.Time{} // the name may have other addresses now
 	return 0, errors.Join(refused...)
@@ -74,8 +74,8 @@ func (u *udp) send(ctx context.Context, m *messages) (int, error) {
 
 // name returns the address in use, with the name that it belongs to.
 func (u *udp) name() string {
-	if place := u.places[0].String(); place != u.address {
-		return u.address + " at " + place
+	if addr := u.addresses[0].String(); addr != u.address {
+		return u.address + " at " + addr
 	}
 	return u.address
 }
@@ -86,19 +86,19 @@ func (u *udp) lookUp(ctx context.Context) error {
 	if time.Now().Before(u.until) {
 		return nil
 	}
-	places, err := u.resolve(ctx, u.address)
+	addresses, err := u.resolve(ctx, u.address)
 	if err != nil {
 		return err
 	}
-	if len(places) == 0 {
+	if len(addresses) == 0 {
 		return errors.New("the name does not have an address")
 	}
-	if len(u.places) > 0 {
-		if i := slices.Index(places, u.places[0]); i > 0 {
-			places = slices.Concat(places[i:], places[:i])
+	if len(u.addresses) > 0 {
+		if i := slices.Index(addresses, u.addresses[0]); i > 0 {
+			addresses = slices.Concat(addresses[i:], addresses[:i])
 		}
 	}
-	u.places, u.until = places, time.Now().Add(resolveEvery)
+	u.addresses, u.until = addresses, time.Now().Add(resolveEvery)
 	return u.close()
 }
 
@@ -107,7 +107,7 @@ func (u *udp) lookUp(ctx context.Context) error {
 func (u *udp) attempt(ctx context.Context, m *messages) (sent int, err error) {
 	if u.conn == nil {
 		var dialer net.Dialer
-		conn, err := dialer.DialContext(ctx, "udp", u.places[0].String())
+		conn, err := dialer.DialContext(ctx, "udp", u.addresses[0].String())
 		if err != nil {
 			return 0, err
 		}

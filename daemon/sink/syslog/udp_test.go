@@ -13,14 +13,14 @@ import (
 )
 
 // named returns a sink to a name with these addresses.
-func named(t *testing.T, places ...string) (*Sink, *udp) {
+func named(t *testing.T, addresses ...string) (*Sink, *udp) {
 	t.Helper()
 	s := New(options("udp", "loghost.example:514"))
 	t.Cleanup(func() { s.Close() })
 	u := s.transport.(*udp)
 	u.resolve = func(context.Context, string) (list []netip.AddrPort, err error) {
-		for _, place := range places {
-			list = append(list, netip.MustParseAddrPort(place))
+		for _, addr := range addresses {
+			list = append(list, netip.MustParseAddrPort(addr))
 		}
 		return list, nil
 	}
@@ -40,7 +40,7 @@ func TestEachAddressOfANameIsTried(t *testing.T) {
 			t.Fatalf("took %d, %v", n, err)
 		}
 	}
-	if got := u.places[0].String(); got != server.LocalAddr().String() {
+	if got := u.addresses[0].String(); got != server.LocalAddr().String() {
 		t.Errorf("the address in use is %s", got)
 	}
 }

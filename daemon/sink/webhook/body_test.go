@@ -147,7 +147,7 @@ func TestABodyThatIsStillReadIsNotOverwritten(t *testing.T) {
 		r.Close()
 		text = body(1)
 		if again := body(21); &text[0] != &again[0] {
-			t.Errorf("%s: memory that nobody reads is not used again", name)
+			t.Errorf("%s: unused memory is not reused", name)
 		}
 	}
 }

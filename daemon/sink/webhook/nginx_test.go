@@ -105,7 +105,7 @@ func TestNginx(t *testing.T) {
 	}
 	for _, line := range n.lines(t, 20) {
 		if first := n.lines(t, 20)[0]; line != first || !strings.HasPrefix(line, "HTTP/2.0 SUCCESS ") || !strings.HasSuffix(line, " 200") {
-			t.Errorf("nginx says %q, before %q", line, first)
+			t.Errorf("nginx logs %q, before %q", line, first)
 		}
 	}
 }

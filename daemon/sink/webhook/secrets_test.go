@@ -36,8 +36,8 @@ func leaks(text string) bool {
 	return strings.Contains(text, fmt.Sprintf("%x", "cAnArY"))
 }
 
-// tellTale answers with everything that it received, in the forms that servers use.
-func tellTale(code int) fault {
+// repeatRequest answers with everything that it received, in the forms that servers use.
+func repeatRequest(code int) fault {
 	return func(f *faultServer, c net.Conn, req *http.Request) bool {
 		var b strings.Builder
 		fmt.Fprintf(&b, "no: %s %s %q\n", req.RequestURI, req.URL.Path, req.URL.Query())
@@ -85,7 +85,7 @@ func TestNoErrorHasASecret(t *testing.T) {
 	}
 	for _, row := range statuses[1 : len(statuses)-1] {
 		for _, code := range []int{row.from, row.to} {
-			faults[fmt.Sprint(code)] = tellTale(code)
+			faults[fmt.Sprint(code)] = repeatRequest(code)
 		}
 	}
 	escaped := url.PathEscape(canary)

@@ -58,7 +58,7 @@ func TestReceiversVerifyDuringARotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := stranger.Verify(got.body, got.header); err == nil {
-		t.Error("a secret that nobody has verifies too")
+		t.Error("an unknown secret verifies the signature")
 	}
 	if id := got.header.Get("webhook-id"); id != "6a9155caa46c7dcc-1_6a9155caa46c7dcc-3" || strings.Contains(id, ".") {
 		t.Errorf("id %q", id)

@@ -53,8 +53,8 @@ var statuses = []struct {
 	{0, 999, retry, "no status of HTTP"},
 }
 
-// judge returns the verdict on a status, the user's lists first.
-func (o *Options) judge(status int) verdict {
+// evaluate returns the verdict on a status, the user's lists first.
+func (o *Options) evaluate(status int) verdict {
 	switch {
 	case slices.Contains(o.Taken, status):
 		return taken
@@ -80,9 +80,9 @@ var aboutTLS = []string{
 	"HTTP request to an HTTPS server",
 }
 
-// answer judges a response.
+// answer returns the verdict on a response.
 func (o *Options) answer(status int, h http.Header, text []byte) verdict {
-	v := o.judge(status)
+	v := o.evaluate(status)
 	if v == permanent && passes(status, h, text) && !slices.Contains(o.Permanent, status) {
 		return retry
 	}

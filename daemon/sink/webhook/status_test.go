@@ -42,7 +42,7 @@ func TestVerdicts(t *testing.T) {
 		case dead[status]:
 			want = permanent
 		}
-		if got := o.judge(status); got != want {
+		if got := o.evaluate(status); got != want {
 			t.Errorf("%d: got %s, want %s", status, got, want)
 		}
 	}
@@ -60,7 +60,7 @@ func TestTheUsersStatusesComeFirst(t *testing.T) {
 	o := Options{Taken: []int{409}, Retry: []int{400}, Permanent: []int{500}}
 	got := map[int]verdict{}
 	for _, status := range []int{200, 400, 409, 422, 500, 501} {
-		got[status] = o.judge(status)
+		got[status] = o.evaluate(status)
 	}
 	want := map[int]verdict{200: taken, 400: retry, 409: taken, 422: permanent, 500: permanent, 501: retry}
 	if diff := cmp.Diff(want, got); diff != "" {
