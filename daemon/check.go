@@ -10,8 +10,8 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/secret"
-	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 // Check reports what of a well-formed configuration cannot work here: a path that
@@ -34,11 +34,11 @@ func CheckRest(cfg *config.Config, text config.Errors, dirs Dirs) config.Errors 
 	if fault := journalDirFault(cfg); fault != nil && !slices.ContainsFunc(faults, func(f *config.FieldError) bool { return f.Path == fault.Path }) {
 		faults = append(faults, fault)
 	}
-	compiler := newCompiler(cfg)
+	compiler := pipeline.NewCompiler(cfg)
 	for i := range cfg.Sinks {
 		sc, path := &cfg.Sinks[i], fmt.Sprintf("sinks[%d]", i)
 		err := errors.Join(checkRules(cfg, path, sc, compiler), checkSink(sc))
-		faults = append(faults, sinkFaults(cfg, i, err)...)
+		faults = append(faults, pipeline.Faults(cfg, i, err)...)
 	}
 	return text.Join(faults.Extract(func(f *config.FieldError) bool { return !cfg.HasFault(f) }))
 }
@@ -50,7 +50,7 @@ func checkRules(cfg *config.Config, path string, c *config.Sink, compiler *match
 		_, err := newEncoder(c)
 		return err
 	}
-	_, err := newRules(c, compiler)
+	_, err := pipeline.NewRules(c, compiler)
 	if cfg.HasFault(cfg.Fault("event.labels", "")) {
 		_, wrong := newEncoder(c)
 		return errors.Join(err, wrong)
@@ -63,50 +63,4 @@ func checkRules(cfg *config.Config, path string, c *config.Sink, compiler *match
 // this process reads files with the rights of the service.
 func IsUnverifiable(fault error, sameUser bool) bool {
 	return errors.Is(fault, secret.ErrOutside) || !sameUser && errors.Is(fault, fs.ErrPermission)
-}
-
-// sinkError is why there is no worker for a sink: what is wrong with its
-// configuration has its place.
-func sinkError(cfg *config.Config, i int, err error) error {
-	var option *sink.OptionError
-	if errors.As(err, &option) {
-		return sinkFaults(cfg, i, err)
-	}
-	return fmt.Errorf("sink %s: %w", cfg.Sinks[i].Name, err)
-}
-
-// sinkFaults gives the errors of a sink's options their places.
-func sinkFaults(cfg *config.Config, i int, err error) (faults config.Errors) {
-	path := fmt.Sprintf("sinks[%d]", i)
-	for _, err := range leaves(err) {
-		var option *sink.OptionError
-		if errors.As(err, &option) {
-			f := cfg.FaultWithin(path+"."+option.Key, option.Line, option.Column, "%v", option.Err)
-			faults = append(faults, caused(f, option.Err))
-		} else {
-			faults = append(faults, caused(cfg.Fault(path, "%v", err), err))
-		}
-	}
-	return faults
-}
-
-func caused(f *config.FieldError, err error) *config.FieldError {
-	f.Cause = err
-	return f
-}
-
-// leaves takes joined errors apart.
-func leaves(err error) []error {
-	if err == nil {
-		return nil
-	}
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var all []error
-	for _, err := range joined.Unwrap() {
-		all = append(all, leaves(err)...)
-	}
-	return all
 }

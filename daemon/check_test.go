@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
@@ -56,11 +57,11 @@ g.yaml:17:12: sinks[2].dedup.key: the expression returns a number, but must retu
 
 func TestLeavesTakesJoinedErrorsApart(t *testing.T) {
 	a, b, c := io.EOF, io.ErrClosedPipe, io.ErrNoProgress
-	got := leaves(errors.Join(errors.Join(a, nil, b), c))
+	got := pipeline.Leaves(errors.Join(errors.Join(a, nil, b), c))
 	if !slices.Equal(got, []error{a, b, c}) {
 		t.Errorf("leaves = %v", got)
 	}
-	if got := leaves(nil); got != nil {
+	if got := pipeline.Leaves(nil); got != nil {
 		t.Errorf("leaves of no error = %v", got)
 	}
 }

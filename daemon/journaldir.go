@@ -36,7 +36,9 @@ func journalDirFault(cfg *config.Config) *config.FieldError {
 	case errors.Is(err, unix.ENOTDIR):
 		return cfg.Fault(key, "%q is not a directory; give the journal a directory of its own, such as /srv/genltestd/journal", path)
 	case !errors.Is(err, journal.ErrForeign):
-		return caused(cfg.Fault(key, "cannot look for a journal in the directory: %v", err), err)
+		fault := cfg.Fault(key, "cannot look for a journal in the directory: %v", err)
+		fault.Cause = err
+		return fault
 	case isUnused(path):
 		return nil
 	}

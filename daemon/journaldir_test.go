@@ -80,7 +80,8 @@ func TestAJournalNeedsADirectoryOfItsOwn(t *testing.T) {
 func TestAJournalDirectoryThatCannotBeReadIsUnverifiable(t *testing.T) {
 	cfg, err := config.Parse("g.yaml", []byte("journal: {path: /j}\n"), sinks.Kinds())
 	must(t, err)
-	denied := caused(cfg.Fault("journal.path", "x"), &fs.PathError{Op: "open", Path: "/j", Err: unix.EACCES})
+	denied := cfg.Fault("journal.path", "x")
+	denied.Cause = &fs.PathError{Op: "open", Path: "/j", Err: unix.EACCES}
 	if !IsUnverifiable(denied, false) || IsUnverifiable(denied, true) {
 		t.Error("the cause of the fault is lost")
 	}

@@ -9,13 +9,14 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/reload"
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 // openPipelines opens the pipelines of all sinks.
 func (d *Daemon) openPipelines(cfg *config.Config) (*pipeline.Set, error) {
 	set, err := pipeline.Open(cfg, pipeline.Options{
 		Journal: d.journal, Decode: d.decoder.Decode, Clock: d.clock, Latency: d.metrics.SinkLatency, State: d.state, Log: d.log,
-		Routes: d.router, SinkError: sinkError,
+		NewSink:    func(c *config.Sink) (sink.Sink, error) { return newSink(c, &d.opts) },
 		LettersDir: d.opts.Dirs.letters, PositionFile: d.opts.Dirs.position,
 		Files: d.opts.Files, RemovedFile: filepath.Join(d.opts.Dirs.State, pipeline.RemovedFile),
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/envelope"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
@@ -41,7 +42,7 @@ func checkEnvelope(e *config.Event, c *config.Sink) error {
 		accept = acceptor.Accept
 	}
 	var faults []error
-	for _, err := range leaves(envelope.Check(encoder, envelopeContext(e, c), accept)) {
+	for _, err := range pipeline.Leaves(envelope.Check(encoder, envelopeContext(e, c), accept)) {
 		faults = append(faults, templateError(err))
 	}
 	return errors.Join(faults...)

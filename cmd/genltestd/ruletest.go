@@ -9,7 +9,7 @@ import (
 
 	"github.com/genltestd/genltestd/cmd/internal/plural"
 	"github.com/genltestd/genltestd/config"
-	"github.com/genltestd/genltestd/daemon"
+	"github.com/genltestd/genltestd/daemon/ruletest"
 )
 
 // testRules runs the tests in a file and prints what does not come out as expected.
@@ -22,7 +22,7 @@ func testRules(cfg *config.Config, file string, stdout, stderr io.Writer) int {
 		}
 		return exitNoInput
 	}
-	results, err := daemon.TestRules(cfg, tests)
+	results, err := ruletest.Run(cfg, tests)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitConfig

@@ -30,8 +30,8 @@ type pending struct {
 
 // open returns the pipeline of a sink, or the pending sink if the reason for the failure may
 // pass. The error is that of a wrong configuration.
-func (s *Set) open(c *config.Sink, route Router) (*Pipeline, *pending, error) {
-	p, err := s.create(c, nil, route)
+func (s *Set) open(c *config.Sink, r router) (*Pipeline, *pending, error) {
+	p, err := s.create(c, nil, r)
 	var option *sink.OptionError
 	if err == nil || errors.As(err, &option) {
 		return p, nil, err
@@ -67,10 +67,10 @@ func (s *Set) RetryDelay(tries int) (delay time.Duration, ok bool) {
 // Retry opens and starts the pending sinks that can be opened now.
 func (s *Set) Retry() {
 	s.mu.Lock()
-	route := s.Routes(s.cfg)
+	r := s.router(s.cfg)
 	s.mu.Unlock()
 	for _, waiting := range s.waiting() {
-		p, err := s.create(&waiting.cfg, waiting.reader, route)
+		p, err := s.create(&waiting.cfg, waiting.reader, r)
 		if err != nil {
 			s.stillPending(waiting, err)
 			continue

@@ -30,11 +30,6 @@ type Setup struct {
 	Route delivery.Route
 }
 
-// A Router makes the route of a sink. It reuses the parts of before that the configuration
-// does not change: connections stay open, and rules keep their state. before is nil for a
-// new sink. The error is a sink.OptionError if the configuration is at fault.
-type Router func(c *config.Sink, before *Setup) (delivery.Route, error)
-
 // A Pipeline is everything that belongs to one sink.
 type Pipeline struct {
 	*delivery.Worker
@@ -66,7 +61,7 @@ func (p *Pipeline) close() error { return errors.Join(p.Close(), p.letters.Close
 
 // create returns the pipeline of a sink. After an error, nothing that it created is left.
 // held is the reader of the sink if it is already open; it stays open then.
-func (s *Set) create(c *config.Sink, held *journal.Reader, route Router) (_ *Pipeline, err error) {
+func (s *Set) create(c *config.Sink, held *journal.Reader, r router) (_ *Pipeline, err error) {
 	p := &Pipeline{setup: Setup{Sink: *c}}
 	var undo teardown.Stack
 	defer func() {
@@ -74,7 +69,7 @@ func (s *Set) create(c *config.Sink, held *journal.Reader, route Router) (_ *Pip
 			err = errors.Join(err, undo.Run())
 		}
 	}()
-	if p.setup.Route, err = route(c, nil); err != nil {
+	if p.setup.Route, err = r.route(c, nil); err != nil {
 		return nil, err
 	}
 	undo.Push(func() error { return sink.CloseAll(p.setup.Route.Sinks) })

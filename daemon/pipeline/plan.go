@@ -19,7 +19,7 @@ import (
 type Plan struct {
 	set       *Set
 	cfg       *config.Config
-	route     Router
+	router    router
 	pipelines []*Pipeline // in the order of the configuration
 	added     []*Pipeline // subset of pipelines
 	changed   []change
@@ -38,11 +38,11 @@ type change struct {
 // Plan creates everything that cfg needs and that does not exist yet. After an error,
 // nothing that it created is left.
 func (s *Set) Plan(cfg *config.Config) (*Plan, error) {
-	p := &Plan{set: s, cfg: cfg, route: s.Routes(cfg)}
+	p := &Plan{set: s, cfg: cfg, router: s.router(cfg)}
 	for i := range cfg.Sinks {
 		if err := p.add(&cfg.Sinks[i]); err != nil {
 			p.Discard()
-			return nil, s.SinkError(cfg, i, err)
+			return nil, sinkError(cfg, i, err)
 		}
 	}
 	for _, before := range s.All() {
@@ -70,7 +70,7 @@ func (p *Plan) add(c *config.Sink) error {
 	if reflect.DeepEqual(before.setup.Sink, *c) {
 		return nil
 	}
-	route, err := p.route(c, &before.setup)
+	route, err := p.router.route(c, &before.setup)
 	if err != nil {
 		return err
 	}
@@ -102,9 +102,9 @@ func (p *Plan) addNew(c *config.Sink) error {
 func (p *Plan) create(c *config.Sink) (*Pipeline, error) {
 	before := p.set.pendingOf(c.Name)
 	if before == nil {
-		return p.set.create(c, nil, p.route)
+		return p.set.create(c, nil, p.router)
 	}
-	created, err := p.set.create(c, before.reader, p.route)
+	created, err := p.set.create(c, before.reader, p.router)
 	var option *sink.OptionError
 	if err == nil || errors.As(err, &option) {
 		return created, err

@@ -16,6 +16,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/ratelog"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/statefile"
 	"github.com/genltestd/genltestd/daemon/teardown"
 	"github.com/genltestd/genltestd/metrics"
@@ -30,10 +31,9 @@ type Options struct {
 	State   StateFiles
 	Log     *slog.Logger
 
-	// Routes returns the router of the sinks of one configuration.
-	Routes func(*config.Config) Router
-	// SinkError adds its position in the configuration to an error of the sink with that index.
-	SinkError func(cfg *config.Config, index int, err error) error
+	// NewSink returns the sink of an entry. The error is a sink.OptionError if the entry is
+	// at fault.
+	NewSink func(*config.Sink) (sink.Sink, error)
 
 	LettersDir   func(sink string) string // directory of the dead letters
 	PositionFile func(sink string) string // in which a sink of kind file notes what it writes
@@ -75,12 +75,12 @@ func Open(cfg *config.Config, o Options) (*Set, error) {
 		leaving: map[string]<-chan struct{}{},
 	}
 	var undo teardown.Stack
-	route := o.Routes(cfg)
+	r := s.router(cfg)
 	for i := range cfg.Sinks {
-		p, failed, err := s.open(&cfg.Sinks[i], route)
+		p, failed, err := s.open(&cfg.Sinks[i], r)
 		switch {
 		case err != nil:
-			return nil, errors.Join(o.SinkError(cfg, i, err), undo.Run())
+			return nil, errors.Join(sinkError(cfg, i, err), undo.Run())
 		case failed != nil:
 			undo.Push(failed.close)
 			s.pending = append(s.pending, failed)

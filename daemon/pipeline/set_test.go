@@ -5,7 +5,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -18,10 +17,8 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/clock"
-	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/journal"
-	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/daemon/statefile"
@@ -68,12 +65,9 @@ func (r *rig) open(t *testing.T, cfg *config.Config) *Set {
 	}
 	s, err := Open(cfg, Options{
 		Journal: r.journal, Clock: c, State: &r.state, Log: slog.New(slog.DiscardHandler),
-		Decode:  func(rec journal.Record) (event.Event, error) { return event.Event{Seq: rec.Seq, Time: rec.Time}, nil },
-		Latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "x"}, []string{"sink"}),
-		Routes:  func(*config.Config) Router { return r.route },
-		SinkError: func(cfg *config.Config, i int, err error) error {
-			return fmt.Errorf("sink %s: %w", cfg.Sinks[i].Name, err)
-		},
+		Decode:       func(rec journal.Record) (event.Event, error) { return event.Event{Seq: rec.Seq, Time: rec.Time}, nil },
+		Latency:      prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "x"}, []string{"sink"}),
+		NewSink:      r.newSink,
 		LettersDir:   func(sink string) string { return filepath.Join(r.dir, "deadletters", sink) },
 		PositionFile: func(sink string) string { return filepath.Join(r.dir, "sinks", sink) },
 		Files:        statefile.Disk{}, RemovedFile: filepath.Join(r.dir, RemovedFile),
@@ -93,21 +87,15 @@ func (r *rig) start(t *testing.T, cfg *config.Config) *Set {
 	return s
 }
 
-// route uses the sinks of the test; a sink called "wrong" has a fault.
-func (r *rig) route(c *config.Sink, before *Setup) (delivery.Route, error) {
-	rules, err := match.NewCompiler(match.Vocabulary{}).Compile(match.Options{})
-	if err != nil {
-		return delivery.Route{}, err
-	}
+// newSink returns the sink of the test with that name; the sink "wrong" has a fault.
+func (r *rig) newSink(c *config.Sink) (sink.Sink, error) {
 	if c.Name == "wrong" {
-		return delivery.Route{}, &sink.OptionError{Key: "filter", Err: errors.New("it is wrong")}
+		return nil, &sink.OptionError{Key: "stdout", Err: errors.New("it is wrong")}
 	}
-	s := r.sinks[c.Name]
-	if s == nil {
-		s = &fakeSink{}
+	if s := r.sinks[c.Name]; s != nil {
+		return s, nil
 	}
-	o := delivery.Options{BatchEvents: 1, BatchBytes: 1 << 20, AttemptTimeout: time.Hour}
-	return delivery.Route{Sinks: []sink.Sink{s}, Rules: rules, Options: o}, nil
+	return &fakeSink{}, nil
 }
 
 // fakeSink accepts everything, but not before hang, if it is not nil, is closed.
@@ -185,7 +173,7 @@ func TestAPlanChangesNothingUntilItIsApplied(t *testing.T) {
 func TestAPlanWithAWrongSinkLeavesNothing(t *testing.T) {
 	r := newRig(t)
 	s := r.start(t, configured("a"))
-	if _, err := s.Plan(configured("a", "new", "wrong")); err == nil || !strings.Contains(err.Error(), "sink wrong: ") {
+	if _, err := s.Plan(configured("a", "new", "wrong")); err == nil || !strings.Contains(err.Error(), "sinks[2].stdout: it is wrong") {
 		t.Errorf("error %v", err)
 	}
 	if diff := cmp.Diff([]string{"a"}, r.journal.Cursors()); diff != "" {

@@ -14,27 +14,25 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/daemon/pipeline"
 )
 
 // Differences are the faults of one test: the results that the test does not expect.
 type Differences []*config.FieldError
 
-// A Compiler returns new rules of the sink with that index. The error is a config.Errors.
-type Compiler func(sink int) (*match.Rules, error)
-
 // Run runs each test on new rules of each sink and returns the differences of each test,
 // which are empty if the test passes. It opens no file and does not use the network. The
 // error is a config.Errors with all faults of the rules and the tests.
-func Run(cfg *config.Config, tests *config.RuleTests, compile Compiler) ([]Differences, error) {
-	faults := append(ruleFaults(cfg, compile), unknownSinks(cfg, tests)...)
+func Run(cfg *config.Config, tests *config.RuleTests) ([]Differences, error) {
+	faults := append(ruleFaults(cfg), unknownSinks(cfg, tests)...)
 	if len(faults) > 0 {
 		faults.Sort()
 		return nil, faults
 	}
-	all := make([]Differences, len(tests.Tests))
+	all, compiler := make([]Differences, len(tests.Tests)), pipeline.NewCompiler(cfg)
 	for i := range tests.Tests {
 		for s := range cfg.Sinks {
-			rules, err := compile(s)
+			rules, err := pipeline.NewRules(&cfg.Sinks[s], compiler)
 			if err != nil {
 				return nil, err
 			}
@@ -48,13 +46,11 @@ func Run(cfg *config.Config, tests *config.RuleTests, compile Compiler) ([]Diffe
 
 // ruleFaults returns the faults of the rules of all sinks. It checks rules only: the files
 // and programs of the sinks may be on another machine.
-func ruleFaults(cfg *config.Config, compile Compiler) (faults config.Errors) {
+func ruleFaults(cfg *config.Config) (faults config.Errors) {
+	compiler := pipeline.NewCompiler(cfg)
 	for i := range cfg.Sinks {
-		_, err := compile(i)
-		var of config.Errors
-		if errors.As(err, &of) {
-			faults = append(faults, of...)
-		}
+		_, err := pipeline.NewRules(&cfg.Sinks[i], compiler)
+		faults = append(faults, pipeline.Faults(cfg, i, err)...)
 	}
 	return faults
 }

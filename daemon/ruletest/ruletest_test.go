@@ -4,10 +4,8 @@ package ruletest
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -27,23 +25,6 @@ const ruleSinks = `sinks:
     stdout: {}
 `
 
-// compiler compiles rules as the daemon does, without its list of words.
-func compiler(cfg *config.Config) Compiler {
-	c := match.NewCompiler(match.Vocabulary{})
-	return func(i int) (*match.Rules, error) {
-		s := &cfg.Sinks[i]
-		rules, err := c.Compile(match.Options{
-			Filter: s.Filter, Extract: s.Extract, Sample: s.Sample,
-			RateLimit: match.RateLimit{Events: s.RateLimit.Events, Per: time.Duration(s.RateLimit.Per), Burst: s.RateLimit.Burst},
-			Dedup:     match.Dedup{Window: time.Duration(s.Dedup.Window), Key: s.Dedup.Key},
-		})
-		if err != nil {
-			return nil, config.Errors{cfg.Fault(fmt.Sprintf("sinks[%d]", i), "%v", err)}
-		}
-		return rules, nil
-	}
-}
-
 func ruleDifferences(t *testing.T, text string) string {
 	t.Helper()
 	cfg, err := config.Parse("c.yaml", []byte(ruleSinks), sinks.Kinds())
@@ -54,7 +35,7 @@ func ruleDifferences(t *testing.T, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := Run(cfg, tests, compiler(cfg))
+	all, err := Run(cfg, tests)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +102,7 @@ func TestUnknownSinksAreFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := config.Default(sinks.Kinds())
-	_, err = Run(cfg, tests, compiler(cfg))
+	_, err = Run(cfg, tests)
 	const want = `t.yaml:3:16: tests[0].events[0].sinks[0]: the configuration has no sink "stdot"; did you mean "stdout"?
 t.yaml:3:42: tests[0].events[0].captures[0].sink: the configuration has no sink "b"; its sinks are stdout
 t.yaml:3:79: tests[0].events[0].suppressed[0].sink: the configuration has no sink "c"; its sinks are stdout`
@@ -142,7 +123,7 @@ func TestFaultsOfRulesAreReportedWithThoseOfTheTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = Run(cfg, tests, compiler(cfg))
+	_, err = Run(cfg, tests)
 	var faults config.Errors
 	if !errors.As(err, &faults) || len(faults) != 2 {
 		t.Errorf("error %v, want two faults", err)

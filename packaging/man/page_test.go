@@ -15,6 +15,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/config/schema"
 	"github.com/genltestd/genltestd/daemon"
+	"github.com/genltestd/genltestd/daemon/ruletest"
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
@@ -216,7 +217,7 @@ func passTests(t *testing.T, at string, cfg *config.Config, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	results, err := daemon.TestRules(cfg, tests)
+	results, err := ruletest.Run(cfg, tests)
 	if err != nil {
 		t.Fatal(err)
 	}

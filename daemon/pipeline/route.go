@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package daemon
+package pipeline
 
 import (
 	"errors"
@@ -10,37 +10,38 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/match"
-	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// router returns the router of the sinks of a configuration.
-func (d *Daemon) router(cfg *config.Config) pipeline.Router {
-	compiler := newCompiler(cfg)
-	return func(c *config.Sink, before *pipeline.Setup) (delivery.Route, error) {
-		return d.newRoute(c, before, compiler)
-	}
+// A router makes the routes of the sinks of one configuration.
+type router struct {
+	set      *Set
+	compiler *match.Compiler
 }
 
-// newRoute implements pipeline.Router.
-func (d *Daemon) newRoute(c *config.Sink, before *pipeline.Setup, compiler *match.Compiler) (delivery.Route, error) {
+func (s *Set) router(cfg *config.Config) router { return router{s, NewCompiler(cfg)} }
+
+// route returns the route of a sink. It reuses the parts of before that the configuration
+// does not change: connections stay open, and rules keep their state. before is nil for a
+// new sink. The error is a sink.OptionError if the configuration is at fault.
+func (r router) route(c *config.Sink, before *Setup) (delivery.Route, error) {
 	route := delivery.Route{Options: deliveryOptions(c)}
 	if before != nil && ruleOptions(&before.Sink) == ruleOptions(c) {
 		route.Rules = before.Route.Rules
 	} else {
-		rules, err := newRules(c, compiler)
+		rules, err := NewRules(c, r.compiler)
 		if err != nil {
 			return route, err
 		}
-		rules.SetSteady(d.clock.Steady)
+		rules.SetSteady(r.set.Clock.Steady)
 		route.Rules = rules
 	}
-	if before != nil && reflect.DeepEqual(place(before.Sink), place(*c)) {
+	if before != nil && reflect.DeepEqual(destination(before.Sink), destination(*c)) {
 		route.Sinks = before.Route.Sinks
 		return route, nil
 	}
 	for range c.Workers {
-		s, err := newSink(c, &d.opts)
+		s, err := r.set.NewSink(c)
 		if err != nil {
 			return route, errors.Join(err, sink.CloseAll(route.Sinks))
 		}
@@ -49,9 +50,9 @@ func (d *Daemon) newRoute(c *config.Sink, before *pipeline.Setup, compiler *matc
 	return route, nil
 }
 
-// place takes out of a sink's configuration all that a sink.Sink knows nothing of. What
-// is forgotten here costs a connection at a reload, and nothing worse.
-func place(c config.Sink) config.Sink {
+// destination returns the configuration of a sink without the keys that a sink.Sink does
+// not depend on. A key that is missing here only costs a new connection at a reload.
+func destination(c config.Sink) config.Sink {
 	c.Start, c.Overflow, c.DeadLetters = "", "", config.DeadLetters{}
 	c.Filter, c.Extract, c.Sample, c.Dedup, c.RateLimit = "", "", 0, config.Dedup{}, config.RateLimit{}
 	c.BatchEvents, c.BatchBytes, c.BatchWait, c.AttemptTimeout, c.RetryMin, c.RetryMax = 0, 0, 0, 0, 0, 0

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// NewCompiler returns the compiler of the rules of all sinks of a configuration.
+func NewCompiler(cfg *config.Config) *match.Compiler {
+	fields := map[string]match.FieldValues{
+		"kind":       {Values: event.Kinds()},
+		"gap.reason": {Values: []string{"", metrics.LostKernelBuffer, metrics.LostNotSubscribed, metrics.LostUnexplained}},
+		"family":     {Values: []string{genl.FamilyName}},
+		"group":      {Values: []string{genl.GroupName}},
+	}
+	e := &cfg.Event
+	for field, added := range map[string]bool{"machine_id": e.MachineID, "boot_id": e.BootID, "kernel_release": e.KernelRelease} {
+		if !added {
+			fields[field] = match.FieldValues{Values: []string{""}, Advice: "it is empty unless event." + field + " is true"}
+		}
+	}
+	vocabulary := match.Vocabulary{Fields: fields}
+	if !cfg.HasFault(cfg.Fault("event", "")) {
+		vocabulary.Labels = append([]string{}, slices.Sorted(maps.Keys(e.Labels))...)
+	}
+	return match.NewCompiler(vocabulary)
+}
+
+// NewRules compiles the rules of a sink. The errors are joined sink.OptionErrors.
+func NewRules(c *config.Sink, compiler *match.Compiler) (*match.Rules, error) {
+	rules, err := compiler.Compile(ruleOptions(c))
+	var faults []error
+	for _, err := range Leaves(err) {
+		var fault *match.Error
+		if errors.As(err, &fault) {
+			err = optionError(fault)
+		}
+		faults = append(faults, err)
+	}
+	return rules, errors.Join(faults...)
+}
+
+// optionError adds the position of an error within the expression.
+func optionError(fault *match.Error) error {
+	var placed *match.PositionError
+	if errors.As(fault.Err, &placed) {
+		return &sink.OptionError{Key: fault.Key, Err: errors.New(placed.Text), Line: placed.Line, Column: placed.Column}
+	}
+	return &sink.OptionError{Key: fault.Key, Err: fault.Err}
+}
+
+func ruleOptions(c *config.Sink) match.Options {
+	return match.Options{
+		Filter: c.Filter, Extract: c.Extract, Sample: c.Sample,
+		RateLimit: match.RateLimit{Events: c.RateLimit.Events, Per: time.Duration(c.RateLimit.Per), Burst: c.RateLimit.Burst},
+		Dedup:     match.Dedup{Window: time.Duration(c.Dedup.Window), Key: c.Dedup.Key},
+	}
+}
