@@ -36,7 +36,7 @@ func TestLoadSeveralFiles(t *testing.T) {
 
 func outcome(c *Config, err error) string {
 	if err != nil {
-		return err.Error() + "\n"
+		return withoutKinds(err.Error()) + "\n"
 	}
 	var b strings.Builder
 	for _, f := range c.Files() {
