@@ -11,6 +11,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/socket"
 	"github.com/genltestd/genltestd/daemon/sink/stdout"
 	"github.com/genltestd/genltestd/daemon/sink/syslog"
+	"github.com/genltestd/genltestd/daemon/sink/udp"
 	"github.com/genltestd/genltestd/daemon/sink/webhook"
 )
 
@@ -24,5 +25,6 @@ func Kinds() []sink.Kind {
 		syslog.Kind(),
 		journald.Kind(),
 		exec.Kind(),
+		udp.Kind(),
 	}
 }
