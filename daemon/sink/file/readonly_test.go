@@ -23,7 +23,7 @@ func TestAReadOnlyFileSystemDelaysAndRepeatsNothing(t *testing.T) {
 			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
 				t.Fatal(err)
 			}
-			defer unix.Unmount(dir, unix.MNT_DETACH) //nolint:errcheck // the directory goes with the test
+			defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }() // the directory is removed with the test
 			remount := func(flags uintptr) {
 				t.Helper()
 				if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT|flags, ""); err != nil {
