@@ -62,7 +62,7 @@ func TestEnvelopesPageShowsWhatIsWritten(t *testing.T) {
 		t.Errorf("%s (-want +got):\n%s", page, diff)
 	}
 	for _, kind := range strings.Fields("json raw cloudevents rfc5424 template logfmt") {
-		if shown[string(kind)] == 0 {
+		if shown[kind] == 0 {
 			t.Errorf("%s shows no %s", page, kind)
 		}
 	}

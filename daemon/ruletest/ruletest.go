@@ -165,7 +165,7 @@ func (t *sinkTest) expected(want *config.RuleTestEvent) map[match.Verdict]int {
 	rest := want.Repeat
 	for _, s := range want.Suppressed {
 		if s.Sink == t.sink {
-			verdicts[verdictOf(string(s.Reason))] += s.Count
+			verdicts[verdictOf(s.Reason)] += s.Count
 			rest -= s.Count
 		}
 	}
