@@ -52,7 +52,9 @@ func TestParseBad(t *testing.T) {
 }
 
 // withoutKinds replaces the list of all kinds, so that a new kind changes no golden file.
-func withoutKinds(text string) string { return strings.ReplaceAll(text, strings.Join(kindNames(), ", "), "KINDS") }
+func withoutKinds(text string) string {
+	return strings.ReplaceAll(text, strings.Join(kindNames(), ", "), "KINDS")
+}
 
 func TestParseGood(t *testing.T) {
 	want := map[string]func(c *Config){

@@ -19,7 +19,7 @@ func (c *Config) Warnings() Errors {
 	}
 	var all Errors
 	for _, f := range c.files {
-		all = append(all, f.Report.Warnings...)
+		all = append(all, f.Warnings...)
 	}
 	c.EachSecret(func(path string, s value.Secret) {
 		file, _ := c.files.locate(path)

@@ -109,12 +109,13 @@ func (e Errors) Extract(match func(*FieldError) bool) (matching Errors) {
 // maxQuoted is how many characters of a file an error repeats at one place.
 const maxQuoted = 60
 
-// quote makes text of a file fit for a terminal and a log: no control
-// characters, and not long.
+// Quote returns text of a file in quotes, fit for a terminal and a log: shortened, and
+// with control characters escaped.
 func Quote(s string) string {
 	return fmt.Sprintf("%q", Shorten(s))
 }
 
+// Shorten cuts text to the length that an error may repeat.
 func Shorten(s string) string {
 	if utf8.RuneCountInString(s) <= maxQuoted {
 		return s

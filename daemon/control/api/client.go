@@ -59,7 +59,7 @@ type impatient struct {
 
 // Read implements net.Conn.
 func (c *impatient) Read(b []byte) (int, error) {
-	c.SetReadDeadline(time.Now().Add(c.idle))
+	_ = c.SetReadDeadline(time.Now().Add(c.idle))
 	return c.Conn.Read(b)
 }
 

@@ -25,8 +25,12 @@ exit 3`
 			o := shell(printAll)
 			o.Mask = new(redact.Mask)
 			o.Environment = []Variable{
-				{"API_TOKEN", "tok-12345678"}, {"DB_PASSWORD", "correct horse"}, {"DATABASE_URL", "postgres://events:hunter22@db/events"},
-				{"TARGET", "berlin-west"}, {"KEYBOARD", "qwertz-layout"}, {"AUTH", "short"},
+				{"API_TOKEN", "tok-12345678"},
+				{"DB_PASSWORD", "correct horse"},
+				{"DATABASE_URL", "postgres://events:hunter22@db/events"},
+				{"TARGET", "berlin-west"},
+				{"KEYBOARD", "qwertz-layout"},
+				{"AUTH", "short"},
 			}
 			s := construct(o)
 			defer s.Close()

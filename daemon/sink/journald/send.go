@@ -15,7 +15,7 @@ import (
 // interrupter returns a function that interrupts a waiting send by a deadline in the past.
 func interrupter(conn *net.UnixConn) func() {
 	return func() {
-		conn.SetWriteDeadline(time.Unix(1, 0)) // fails only for a closed connection
+		_ = conn.SetWriteDeadline(time.Unix(1, 0)) // fails only for a closed connection
 	}
 }
 

@@ -144,7 +144,7 @@ func TestReadersThatHaveGoneAreForgottenWithoutAnEvent(t *testing.T) {
 		conns[i] = dial(t, l)
 	}
 	eventually(t, "not all are connected", func() bool { return l.Stats().Readers == 5 })
-	conns[0].CloseWrite() // a step on the way
+	_ = conns[0].CloseWrite() // a step on the way
 	for _, conn := range conns {
 		conn.Close()
 	}
@@ -154,7 +154,7 @@ func TestReadersThatHaveGoneAreForgottenWithoutAnEvent(t *testing.T) {
 func TestAReaderThatClosesItsSendingSideStays(t *testing.T) {
 	l := newListener(t, 1<<20)
 	o := watch(t, l)
-	o.conn.(*net.UnixConn).CloseWrite() // nothing is sent
+	_ = o.conn.(*net.UnixConn).CloseWrite() // nothing is sent
 	for first := 1; first < 100; first++ {
 		deliver(t, l, first, 1)
 	}
@@ -194,7 +194,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 	l := newListener(t, 1<<16)
 	dial(t, l)
 	gone := dial(t, l)
-	watch(t, l).conn.(*net.UnixConn).CloseWrite() // a step on the way
+	_ = watch(t, l).conn.(*net.UnixConn).CloseWrite() // a step on the way
 	eventually(t, "not all are connected", func() bool { return l.Stats().Readers == 3 })
 	for first := 1; first < 10_000; first += 100 {
 		deliver(t, l, first, 100) // until the reader that does not read blocks its writer

@@ -18,7 +18,7 @@ import (
 )
 
 // closeWrite ends what the peer sends: with a FIN, or a close_notify of TLS.
-func closeWrite(peer net.Conn) { peer.(interface{ CloseWrite() error }).CloseWrite() }
+func closeWrite(peer net.Conn) { _ = peer.(interface{ CloseWrite() error }).CloseWrite() }
 
 // remote are the networks whose queue empties when the peer's kernel acknowledges.
 var remote = []string{"tcp", "tls"}

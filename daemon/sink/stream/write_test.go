@@ -116,7 +116,7 @@ func TestAPeerThatHasResetTheConnectionHasTakenNothing(t *testing.T) {
 
 func TestAUnixPeerThatClosesItsSendingSideStillReceives(t *testing.T) {
 	c, peer := connect(t, "unix")
-	peer.(*net.UnixConn).CloseWrite() // Check notices
+	_ = peer.(*net.UnixConn).CloseWrite() // Check notices
 	for c.Check() == nil {
 		time.Sleep(time.Millisecond)
 	}

@@ -78,7 +78,7 @@ func drop(f *faultServer, _ net.Conn, req *http.Request) bool {
 func halfClose(f *faultServer, c net.Conn, req *http.Request) bool {
 	f.take(req)
 	if t, ok := c.(*net.TCPConn); ok {
-		t.CloseWrite()
+		_ = t.CloseWrite()
 	}
 	io.Copy(io.Discard, c) // until the client closes
 	return false
