@@ -59,6 +59,7 @@ func (w *world) run() *running {
 	d.cmd = exec.CommandContext(w.t.Context(), w.path("bin", "genltestd"), "--config", w.configFile())
 	d.cmd.Env, d.cmd.Stdout, d.cmd.Stderr = w.env, &d.stdout, &d.stderr
 	d.cmd.Cancel = func() error { return d.cmd.Process.Signal(syscall.SIGTERM) }
+	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that panics leaves no daemon
 	if err := d.cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}
