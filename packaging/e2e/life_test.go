@@ -19,7 +19,7 @@ func TestDrainLongerThanTimeoutStopSec(t *testing.T) {
 	if result := u.property("Result"); result != "success" {
 		t.Errorf("the unit ended with %s", result)
 	}
-	if log := u.journal(); !strings.Contains(log, "stopping with events that the sink has not taken") {
+	if log := u.journal(); !strings.Contains(log, "stopping with undelivered events") {
 		t.Errorf("the daemon was ended before its drain was over:\n%s", log)
 	}
 }
