@@ -42,7 +42,8 @@ demo: check-go ## run the main job in a VM: module, daemon, events, counters
 	packaging/demo/demo
 
 .PHONY: test
-test: check ## run every test, on the real module in VMs too (takes a while)
+test: check-go ## run every test, on the real module in VMs too (takes a while)
+	packaging/test/check -race
 	packaging/test/run
 
 .PHONY: fresh
