@@ -145,7 +145,7 @@ func (d *decoder) notSingle(n *yaml.Node, t reflect.Type, path string) {
 	case n.Style&yaml.FlowStyle == 0:
 		d.fail(spotOf(n), path, "is %s, but must be a single value; write it after the colon", describe(n))
 	case text != "" && d.isPublic():
-		d.fail(spotOf(n), path, "an unquoted value cannot begin with %q; write %s: %s", text[:1], key, singleQuoted(text))
+		d.fail(spotOf(n), path, "an unquoted value cannot begin with %q; write %s: %s", text[:1], key, diagnose.SingleQuoted(text))
 	case t.Kind() == reflect.String && isFreeText(t, d.tag) || isSensitive(t):
 		d.fail(spotOf(n), path, "is %s, but must be a single value; write it without brackets, or put the whole value into single quotes", describe(n))
 	default:
@@ -182,8 +182,6 @@ func (d *decoder) lineAround(at spot) (before, rest string) {
 	column := min(max(at.column-1, 0), len(line))
 	return string(line[:column]), string(line[column:])
 }
-
-func singleQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // noValue reports a key without a value.
 func (d *decoder) noValue(n *yaml.Node, t reflect.Type, path string) {
@@ -228,7 +226,7 @@ func (d *decoder) isPublic() bool { return d.tag.Get("public") == "true" }
 // quoteAdvice repeats the value only of a public key.
 func (d *decoder) quoteAdvice(key, value string) string {
 	if d.isPublic() && value != "" {
-		return fmt.Sprintf("write %s: %s", key, singleQuoted(Shorten(value)))
+		return fmt.Sprintf("write %s: %s", key, diagnose.SingleQuoted(Shorten(value)))
 	}
 	return "put the whole value into single quotes"
 }

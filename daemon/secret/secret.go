@@ -137,14 +137,12 @@ func (s Source) name() string {
 	return "the value"
 }
 
-const masked = "<secret>"
-
 // String implements fmt.Stringer.
 func (s Source) String() string {
 	if s.IsZero() {
 		return ""
 	}
-	return masked
+	return value.Mask
 }
 
 // Format implements fmt.Formatter. No verb shows the secret.

@@ -32,7 +32,7 @@ func escapes(d *document) (all []proposal) {
 
 func (d *document) badEscape(v value, at int) proposal {
 	inner := strings.TrimSuffix(v.text[1:], `"`)
-	quoted := singleQuoted(strings.ReplaceAll(inner, `\"`, `"`))
+	quoted := SingleQuoted(strings.ReplaceAll(inner, `\"`, `"`))
 	shown, _ := utf8.DecodeRuneInString(v.text[at+1:])
 	how := d.howToQuote(v, quoted, "put the value into single quotes")
 	if !d.isWholeValue(v) {

@@ -20,7 +20,7 @@ func innerQuotes(d *document) (all []proposal) {
 			quoted = `"` + strings.ReplaceAll(strings.ReplaceAll(inner, `\"`, `"`), `"`, `\"`) + `"`
 		} else {
 			how = "write '' for a ' within single quotes"
-			quoted = singleQuoted(strings.ReplaceAll(strings.ReplaceAll(inner, `\'`, "'"), "''", "'"))
+			quoted = SingleQuoted(strings.ReplaceAll(strings.ReplaceAll(inner, `\'`, "'"), "''", "'"))
 		}
 		if d.language.IsPublic(v.key) && len(quoted) <= maxShown && isPrintable(quoted) {
 			how += fmt.Sprintf(": write %s: %s", v.key, quoted)

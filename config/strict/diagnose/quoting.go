@@ -74,7 +74,7 @@ func (v value) fault() (at int, why string) {
 
 // quote proposes to put quotes around the whole value.
 func (d *document) quote(v value, at int, why string) proposal {
-	quoted, remedy := singleQuoted(v.text), d.language.Reject(v.key, v.text)
+	quoted, remedy := SingleQuoted(v.text), d.language.Reject(v.key, v.text)
 	if remedy == "" {
 		remedy = d.howToQuote(v, quoted, "put the whole value into single quotes")
 	}
@@ -99,7 +99,8 @@ func (d *document) howToQuote(v value, quoted, otherwise string) string {
 	return otherwise
 }
 
-func singleQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+// SingleQuoted returns a text as YAML in single quotes.
+func SingleQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // closingQuote returns the offset of the quote that closes the one at offset from; -1
 // without one.
