@@ -44,12 +44,13 @@ func (w *world) serve(c *tls.Config, fault func(net.Conn)) *server {
 			}
 			s.asked.Add(1)
 			w.t.Cleanup(func() { conn.Close() })
+			peer := conn
 			if c != nil {
-				conn = tls.Server(conn, c)
+				peer = tls.Server(conn, c)
 			}
 			go func() {
-				defer conn.Close()
-				fault(conn)
+				defer peer.Close()
+				fault(peer)
 			}()
 		}
 	}()
