@@ -5,6 +5,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,15 +18,16 @@ import (
 
 // TestOpenRefuses: the error contains the remedy, and nothing is changed.
 func TestOpenRefuses(t *testing.T) {
-	newer := []byte("genltestd-journal format=2 id=0000000000000001 mark=0000000000000002 more")
+	const line = "genltestd-journal format=2 id=0000000000000001 mark=0000000000000002 more"
+	newer := fmt.Appendf(nil, "%s crc=%08x\n", line, crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)))
 	for _, c := range []struct {
 		name  string
 		setUp func(*testing.T, string)
 		is    error
-		says  string
+		want  string
 	}{
 		{"newer", func(t *testing.T, dir string) {
-			write(t, filepath.Join(dir, "meta"), withCRC(newer))
+			write(t, filepath.Join(dir, "meta"), newer)
 		}, ErrNewer, "install the version"},
 		{"foreign", func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "precious.txt"), []byte("x"))
@@ -47,7 +49,7 @@ func TestOpenRefuses(t *testing.T) {
 			c.setUp(t, dir)
 			before, _ := os.ReadDir(dir)
 			_, err := Open(dir, Options{})
-			if !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), dir) {
+			if !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), dir) {
 				t.Errorf("got %v", err)
 			}
 			if after, _ := os.ReadDir(dir); len(after) != len(before) {

@@ -5,29 +5,13 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"testing"
 
-	"github.com/genltestd/genltestd/daemon/journal/cursor"
 	"github.com/genltestd/genltestd/daemon/journal/damage"
-	"github.com/genltestd/genltestd/daemon/journal/layout"
 	"github.com/genltestd/genltestd/daemon/journal/segment"
-	"github.com/genltestd/genltestd/daemon/journal/slot"
-	"github.com/genltestd/genltestd/daemon/journal/state"
 	"github.com/genltestd/genltestd/daemon/journal/verify"
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
-
-func withCRC(line []byte) []byte {
-	return fmt.Appendf(nil, "%s crc=%08x\n", line, crc32.Checksum(line, crc32.MakeTable(crc32.Castagnoli)))
-}
-
-func TestMetaOfThisVersion(t *testing.T) {
-	who := segment.Identity{ID: 0x0123456789abcdef, Mark: 42}
-	if got, ok, err := layout.ParseMeta(layout.EncodeMeta(who)); got != who || !ok || err != nil {
-		t.Errorf("got %v, %v, %v", got, ok, err)
-	}
-}
 
 func TestVerifyAndDumpReadAJournalInUse(t *testing.T) {
 	dir := t.TempDir()
@@ -142,67 +126,4 @@ func TestQuarantineIsBounded(t *testing.T) {
 	if kept != 1 {
 		t.Errorf("%d pieces in quarantine, want 1", kept)
 	}
-}
-
-// FuzzSegment: for any content a scan ends, and returns frames of the segment, in order.
-func FuzzSegment(f *testing.F) {
-	fs, _ := patient(f, true)
-	mark := uint64(0)
-	for _, name := range segmentsIn(fs) {
-		h, _ := segment.ParseHeader(fs.Names[name].Data)
-		mark = h.Mark
-		f.Add(fs.Names[name].Data)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if h, ok := segment.ParseHeader(data); ok {
-			mark = h.Mark
-		}
-		size := int64(len(data))
-		covered := min(size, segment.HeaderLen)
-		s := segment.Scanner{Mark: mark, Damaged: func(_, length int64) { covered += length }}
-		m := memfs.New()
-		m.Names["/s"] = &memfs.Node{Data: data}
-		file, _ := m.Open("/s", 0)
-		s.Reset(file, covered, size, 1, segment.MaxSeq)
-		next := uint64(1)
-		for {
-			fr, err := s.Next()
-			if err != nil {
-				break
-			}
-			if fr.First < next {
-				t.Fatalf("number %d after %d", fr.First, next)
-			}
-			next = fr.End()
-			covered += fr.Length
-			rest := fr.Payload
-			for range fr.Count {
-				_, rest = segment.Message(rest)
-			}
-		}
-		if covered != size {
-			t.Fatalf("%d of %d bytes are accounted for", covered, size)
-		}
-	})
-}
-
-func FuzzValues(f *testing.F) {
-	f.Add((&state.Value{Reserved: 1, Clean: true}).Encode())
-	f.Add(cursor.Encode(segment.Position{Next: 5, Index: 5}, 1))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		state.Parse(b)
-		if _, ok := cursor.Parse(b, 1); ok && len(b) != slot.ValueLen {
-			t.Fatalf("a value of %d bytes is a position", len(b))
-		}
-	})
-}
-
-func FuzzMeta(f *testing.F) {
-	f.Add(layout.EncodeMeta(segment.Identity{ID: 1, Mark: 2}))
-	f.Add(withCRC([]byte("genltestd-journal format=9 x")))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, ok, err := layout.ParseMeta(b); ok && err != nil {
-			t.Fatal("both valid and not")
-		}
-	})
 }
