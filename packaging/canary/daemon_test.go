@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // A running daemon and its outputs.
@@ -64,7 +66,7 @@ func (w *world) run() *running {
 		w.t.Fatal(err)
 	}
 	go func() { d.ended <- d.cmd.Wait() }()
-	w.eventually("the daemon serves", func() error {
+	poll.UntilNil(w.t, "the daemon serves", func() error {
 		select {
 		case err := <-d.ended:
 			w.t.Fatalf("the daemon ends: %v; its last words: %s", err, tail(d.stderr.Bytes()))
@@ -99,18 +101,6 @@ func (d *running) listenForNotices() string {
 	return path
 }
 
-func (w *world) eventually(what string, holds func() error) {
-	w.t.Helper()
-	var err error
-	for range 120 {
-		if err = holds(); err == nil {
-			return
-		}
-		time.Sleep(500 * time.Millisecond)
-	}
-	w.t.Fatalf("waited in vain: %s: %v", what, err)
-}
-
 // page returns a complete response, including its headers.
 func (d *running) page(method, path string) []byte {
 	d.w.t.Helper()
@@ -138,7 +128,7 @@ var outcome = regexp.MustCompile(`(?m)^genltestd_sink_(?:failures|events_dead_le
 // waitForFailures waits until every sink has failed, except the given ones.
 func (d *running) waitForFailures(but ...string) {
 	d.w.t.Helper()
-	d.w.eventually("every sink fails", func() error {
+	poll.UntilNil(d.w.t, "every sink fails", func() error {
 		failed := make(map[string]bool)
 		for _, name := range but {
 			failed[name] = true
@@ -164,7 +154,7 @@ func (d *running) waitForFailures(but ...string) {
 // waitForProgress waits until every server has received a request.
 func (d *running) waitForProgress() {
 	d.w.t.Helper()
-	d.w.eventually("every server is asked", func() error {
+	poll.UntilNil(d.w.t, "every server is asked", func() error {
 		for i, s := range d.w.servers {
 			if s.asked.Load() == 0 {
 				return fmt.Errorf("nobody has asked server %d of %d", i, len(d.w.servers))

@@ -109,7 +109,10 @@ func (e *evidence) client(d *running) {
 		}
 	}
 	e.cleanWithControl("dlq show", d.ctl("dlq", "show", "control-letters", id))
-	for _, args := range [][]string{{"list", "status-400-0"}, {"replay", "status-400-0", "--all"}, {"drop", "status-422-1", "--all", "--yes"}, {"show", "none", id}, {"replay", "none", "x"}} {
+	for _, args := range [][]string{
+		{"list", "status-400-0"}, {"replay", "status-400-0", "--all"}, {"drop", "status-422-1", "--all", "--yes"},
+		{"show", "none", id}, {"replay", "none", "x"},
+	} {
 		e.clean(fmt.Sprint("dlq ", args), d.ctl(append([]string{"dlq"}, args...)...))
 	}
 }
@@ -155,19 +158,28 @@ func (e *evidence) reloads(d *running) {
 
 // misplacedConfig returns a configuration that contains a line and its canary.
 func misplacedConfig(line string) string {
-	return "sinks:\n- name: hook\n  webhook:\n    url: https://example.org/\n    " + strings.ReplaceAll(line, "CANARY", New(line).Word()) + "\n"
+	return "sinks:\n- name: hook\n  webhook:\n    url: https://example.org/\n    " +
+		strings.ReplaceAll(line, "CANARY", New(line).Word()) + "\n"
 }
 
 // misplaced are mistakes that people make with a secret.
 var misplaced = []string{
 	"bearer: *CANARY", "bearer: &CANARY", "bearer: !CANARY", "bearer: !CANARY x", "bearer: @CANARY", "bearer: %CANARY", "bearer: `CANARY`",
-	`bearer: "CANARY`, `bearer: "CANARY" CANARY`, "bearer: 'CANARY\\' CANARY'", "bearer: CANARY: CANARY", "bearer: |CANARY", "bearer: >CANARY", "bearer: - CANARY", "bearer: ? CANARY",
-	"bearer: {CANARY}", "bearer: {CANARY: x}", "bearer: {file: /a, CANARY}", "bearer: {CANARY, CANARY}", "bearer: {<<: CANARY}", "bearer: {? [CANARY] : x}", "bearer: {!CANARY x: y}",
-	"bearer: [CANARY]", "bearer: [*CANARY]", "bearer: {CANARY", "bearer: [CANARY", "bearer: }CANARY", "bearer: !!binary CANARY", "bearer: !!CANARY x",
-	"bearer: {file: CANARY}", "bearer: {file: /a, file: CANARY}", `bearer: {file: "/\u0001CANARY"}`, "bearer: {env: $CANARY}", "bearer: {env: 5CANARY}", "bearer: {credential: ../CANARY}", "bearer: {credential: CANARY/CANARY}",
-	"bearer: {env: {CANARY: 1}}", "bearer: {env: [CANARY]}", "bearer: {env: *CANARY}", "bearer: {env: !CANARY x}", "bearer: {env: &CANARY}", "bearer: {file: /a, env: CANARY}",
-	"basic: user:CANARY", "basic: {user: 'u:CANARY', password: x}", "basic: {password: CANARY}", "basic: [user, CANARY]", "basic: {user: u, password: [CANARY]}", "basic: {user: u, passwd: CANARY}",
-	"headers: 'X-Api-Key: CANARY'", "headers: ['X-Api-Key: CANARY']", "headers: {X-Api-Key: CANARY}", "headers: [{X-Api-Key: CANARY}]", "headers: [{name: 'X-Api-Key: CANARY', value: x}]", "headers: [{name: X-Api-Key, value: [CANARY]}]",
+	`bearer: "CANARY`, `bearer: "CANARY" CANARY`, "bearer: 'CANARY\\' CANARY'", "bearer: CANARY: CANARY", "bearer: |CANARY",
+	"bearer: >CANARY", "bearer: - CANARY", "bearer: ? CANARY",
+	"bearer: {CANARY}", "bearer: {CANARY: x}", "bearer: {file: /a, CANARY}", "bearer: {CANARY, CANARY}",
+	"bearer: {<<: CANARY}", "bearer: {? [CANARY] : x}", "bearer: {!CANARY x: y}",
+	"bearer: [CANARY]", "bearer: [*CANARY]", "bearer: {CANARY", "bearer: [CANARY", "bearer: }CANARY",
+	"bearer: !!binary CANARY", "bearer: !!CANARY x",
+	"bearer: {file: CANARY}", "bearer: {file: /a, file: CANARY}", `bearer: {file: "/\u0001CANARY"}`, "bearer: {env: $CANARY}",
+	"bearer: {env: 5CANARY}", "bearer: {credential: ../CANARY}", "bearer: {credential: CANARY/CANARY}",
+	"bearer: {env: {CANARY: 1}}", "bearer: {env: [CANARY]}", "bearer: {env: *CANARY}", "bearer: {env: !CANARY x}",
+	"bearer: {env: &CANARY}", "bearer: {file: /a, env: CANARY}",
+	"basic: user:CANARY", "basic: {user: 'u:CANARY', password: x}", "basic: {password: CANARY}", "basic: [user, CANARY]",
+	"basic: {user: u, password: [CANARY]}", "basic: {user: u, passwd: CANARY}",
+	"headers: 'X-Api-Key: CANARY'", "headers: ['X-Api-Key: CANARY']", "headers: {X-Api-Key: CANARY}",
+	"headers: [{X-Api-Key: CANARY}]", "headers: [{name: 'X-Api-Key: CANARY', value: x}]",
+	"headers: [{name: X-Api-Key, value: [CANARY]}]",
 	"signing_secrets: whsec_CANARY", "signing_secrets: {whsec_CANARY}", "signing_secrets: [[CANARY]]", "signing_secrets: [{CANARY: }]",
 	"proxy: [http://u:CANARY@host]", "proxy: {http://u:CANARY@host: }", "tls: CANARY", "tls: {key: CANARY}",
 }

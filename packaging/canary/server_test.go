@@ -115,6 +115,11 @@ func raw(format string) func(net.Conn) {
 	})
 }
 
+// writes sends a text to each client, which may have closed the connection.
+func writes(text string) func(net.Conn) {
+	return func(c net.Conn) { io.WriteString(c, text) }
+}
+
 // serveHTTP2 starts a correct HTTP/2 server, and returns its address.
 func (w *world) serveHTTP2(c *tls.Config, answer http.HandlerFunc) string {
 	s := httptest.NewUnstartedServer(answer)
@@ -132,7 +137,8 @@ func goAway(text string) func(net.Conn) {
 			return
 		}
 		frame := func(kind byte, payload string) {
-			c.Write(append([]byte{0, byte(len(payload) >> 8), byte(len(payload)), kind, 0, 0, 0, 0, 0}, payload...)) // the client may have had enough
+			// The client may have closed the connection.
+			c.Write(append([]byte{0, byte(len(payload) >> 8), byte(len(payload)), kind, 0, 0, 0, 0, 0}, payload...))
 		}
 		const settings, away = 4, 7
 		frame(settings, "")

@@ -21,6 +21,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // A gossip is a server of several sinks. It repeats the requests of each to the others.
@@ -37,7 +39,8 @@ func (g *gossip) answer(w io.Writer, r *http.Request) {
 	if text != "" && r.ContentLength%2 == 0 {
 		code = http.StatusUnprocessableEntity // so that dead letters contain it too
 	}
-	fmt.Fprintf(w, "HTTP/1.1 %d Oops\r\nLocation: /%s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", code, strings.ReplaceAll(text, "\n", " "), len(text), text)
+	fmt.Fprintf(w, "HTTP/1.1 %d Oops\r\nLocation: /%s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		code, strings.ReplaceAll(text, "\n", " "), len(text), text)
 }
 
 // others returns the requests of other sinks, starting with another part each time.
@@ -96,7 +99,8 @@ func (w *world) sharing() *gossip {
 func (w *world) sharingPrograms(secrets string) {
 	file := w.write(secrets, "shared-program")
 	for name, script := range map[string]string{"last": "echo; cat " + file, "first": "cat " + file + "; exit 75"} {
-		w.sink("shared-program-"+name, "exec", map[string]any{"argv": []string{"/bin/sh", "-c", "{ " + script + "; } >&2; exit 1"}, "timeout": "3s"})
+		argv := []string{"/bin/sh", "-c", "{ " + script + "; } >&2; exit 1"}
+		w.sink("shared-program-"+name, "exec", map[string]any{"argv": argv, "timeout": "3s"})
 	}
 	for verb, line := range map[string]string{"reject": "reject - ", "retry": "retry - ", "unknown": "ok ", "garbage": ""} {
 		script := "while read -r x; do echo \"" + line + "$(cat " + file + ")\"; done"
@@ -121,7 +125,9 @@ func (w *world) sharingPeers(secrets []string) {
 	config, ca := w.namedAfter(w.plant(fieldHeader, "", "file"))
 	handshake := func(c net.Conn) { c.(*tls.Conn).Handshake() } // fails
 	for _, kind := range []string{"socket", "syslog"} {
-		w.sink("shared-tls-"+kind, kind, map[string]any{"address": "tls://" + w.serve(config, handshake).addr, "tls": map[string]any{"ca": ca, "server_name": "elsewhere.example"}})
+		w.sink("shared-tls-"+kind, kind, map[string]any{
+			"address": "tls://" + w.serve(config, handshake).addr, "tls": map[string]any{"ca": ca, "server_name": "elsewhere.example"},
+		})
 	}
 }
 
@@ -133,8 +139,9 @@ func (w *world) namedAfter(c Canary) (config *tls.Config, ca string) {
 		w.t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "shared"}, DNSNames: []string{c.Word() + ".example"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "shared"}, DNSNames: []string{c.Word() + ".example"},
+		IsCA: true, BasicConstraintsValid: true, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -148,7 +155,7 @@ func (w *world) namedAfter(c Canary) (config *tls.Config, ca string) {
 // wantSharing waits until the log contains masked text from every sink that receives the
 // secrets of others. Otherwise the test would check nothing.
 func (e *evidence) wantSharing(d *running, g *gossip) {
-	d.w.eventually("sinks are shown the secrets of others", func() error {
+	poll.UntilNil(d.w.t, "sinks are shown the secrets of others", func() error {
 		errs := []error{g.repeated(len(places))}
 		for _, s := range d.w.sinks {
 			name := s.(map[string]any)["name"].(string)

@@ -51,7 +51,8 @@ func (w *world) proxy(base, place string) any {
 func (w *world) identity(way int, base, place string) map[string]any {
 	switch way {
 	case 0:
-		return map[string]any{"url": w.url(base, place, false), "bearer": w.at(place, w.plant(fieldBearer, "", place).Text()), "headers": w.header(place)}
+		bearer := w.at(place, w.plant(fieldBearer, "", place).Text())
+		return map[string]any{"url": w.url(base, place, false), "bearer": bearer, "headers": w.header(place)}
 	case 1:
 		return map[string]any{"url": w.url(base, place, true), "headers": w.header(place)}
 	}
@@ -100,7 +101,9 @@ func (w *world) echoing() {
 	w.webhooks("utf-16", "http://"+w.serve(nil, onRequest(func(c io.Writer, r *http.Request) {
 		fmt.Fprintf(c, "HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n%s", inUTF16(strings.Join(requestTexts(r, 0), " "))[0])
 	})).addr, nil)
-	w.webhooks("whole-request", "http://"+w.serve(nil, onRequest(func(c io.Writer, r *http.Request) { r.Write(c) })).addr, nil) // the client may have had enough
+	// The client may have closed the connection.
+	whole := onRequest(func(c io.Writer, r *http.Request) { r.Write(c) })
+	w.webhooks("whole-request", "http://"+w.serve(nil, whole).addr, nil)
 }
 
 // silent adds webhooks whose receivers do not answer or do not exist.
@@ -150,7 +153,7 @@ func (w *world) withTLS() {
 		"no-certificate":    {w.serve(mutual, handshake), trusted},
 		"certificate":       {w.serve(mutual, handshake), map[string]any{"ca": ca.File, "cert": cert, "key": key}},
 		"no-tls":            {w.serve(nil, onRequest(func(io.Writer, *http.Request) {})), trusted},
-		"no-tls-banner":     {w.serve(nil, func(c net.Conn) { io.WriteString(c, "220 mail.example ESMTP\r\n") }), trusted}, // the client may have gone
+		"no-tls-banner":     {w.serve(nil, writes("220 mail.example ESMTP\r\n")), trusted},
 		"go-away":           {w.serve(h2, goAway(strings.Join(w.everything(), " "))), trusted},
 		"tls-echo":          {w.serve(good, status(500)), trusted},
 	} {
@@ -201,7 +204,7 @@ func (w *world) proxied() {
 	add("proxy-https", target, "https://"+w.serve(nil, status(502)).addr)
 	add("proxy-away", target, "http://no.such.invalid:3128")
 	add("proxy-refused", target, "socks5://127.0.0.1:1")
-	add("proxy-garbage", target, "socks5://"+w.serve(nil, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }).addr) // the client may have gone
+	add("proxy-garbage", target, "socks5://"+w.serve(nil, writes("HTTP/1.1 400 Bad Request\r\n\r\n")).addr)
 	add("proxy-denies", target, "socks5://"+w.serve(nil, denyingSOCKS).addr)
 	add("proxy-scheme", target, "gopher://127.0.0.1:70")
 }
@@ -252,7 +255,8 @@ func (w *world) unusable() {
 	cert, _ := sinktest.NewCA(w.t).Issue(w.t, "client", time.Hour)
 	for i, form := range []string{"CANARY", "-----BEGIN PRIVATE KEY-----\nCANARY\n-----END PRIVATE KEY-----\n"} {
 		c := w.plant("tls.key", "", "file")
-		key := w.write(strings.ReplaceAll(form, "CANARY", base64.StdEncoding.EncodeToString([]byte(c.Text()))), "secrets", fmt.Sprintf("key%d", i))
+		encoded := base64.StdEncoding.EncodeToString([]byte(c.Text()))
+		key := w.write(strings.ReplaceAll(form, "CANARY", encoded), "secrets", fmt.Sprintf("key%d", i))
 		tls := map[string]any{"cert": cert, "key": key}
 		w.sink(fmt.Sprintf("key-webhook-%d", i), "webhook", map[string]any{"url": "https://127.0.0.1:1/", "tls": tls})
 		w.sink(fmt.Sprintf("key-socket-%d", i), "socket", map[string]any{"address": "tls://127.0.0.1:1", "tls": tls})
@@ -264,7 +268,8 @@ func (w *world) unusable() {
 // environment, and some whose errors contain the control.
 func (w *world) others() {
 	w.sink("program", "exec", map[string]any{"argv": []string{"/bin/sh", "-c", `env | tr "\n" " " >&2; exit 1`}, "timeout": "3s"})
-	w.sink("control-letters", "exec", map[string]any{"argv": []string{"/bin/sh", "-c", "echo " + w.control.Word() + " >&2; exit 1"}, "timeout": "3s"})
+	argv := []string{"/bin/sh", "-c", "echo " + w.control.Word() + " >&2; exit 1"}
+	w.sink("control-letters", "exec", map[string]any{"argv": argv, "timeout": "3s"})
 	w.sink(w.control.Word(), "file", map[string]any{"path": "/nonexistent/" + w.control.Word()})
 	w.sink("out", "stdout", map[string]any{})
 	w.sink("no-journald", "journald", map[string]any{"socket": w.path("nonexistent")})

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // A moment is a point in the life of a connection at which a talker sends unsolicited data.
@@ -246,16 +247,22 @@ func (w *world) talkers() (names []string) {
 	}
 	for i, first := range []bool{true, false} {
 		hook(fmt.Sprintf("handshake-%d", i), "https", nil, func(own string) func(net.Conn) { return inHandshake(first, own) })
-		hook(fmt.Sprintf("alert-%d", i), "https", nil, func(own string) func(net.Conn) { return inHandshake(first, "\x15\x03\x03\x00\x02\x02\x28"+own) })
+		hook(fmt.Sprintf("alert-%d", i), "https", nil, func(own string) func(net.Conn) {
+			return inHandshake(first, "\x15\x03\x03\x00\x02\x02\x28"+own)
+		})
 	}
 	everything := strings.Join(w.everything(), " ") // because these sinks lack secrets
 	for _, kind := range []string{"socket", "syslog"} {
 		for _, at := range []moment{onAccept, idle, idleEnd} {
-			add(fmt.Sprintf("%s-tls-%s", kind, at), kind, map[string]any{"address": "tls://" + w.serve(good, talkLines(at, everything)).addr, "tls": trusted})
+			add(fmt.Sprintf("%s-tls-%s", kind, at), kind, map[string]any{
+				"address": "tls://" + w.serve(good, talkLines(at, everything)).addr, "tls": trusted,
+			})
 			add(fmt.Sprintf("%s-tcp-%s", kind, at), kind, map[string]any{"address": "tcp://" + w.serve(nil, talkLines(at, everything)).addr})
 		}
 		for i, first := range []bool{true, false} {
-			add(fmt.Sprintf("%s-handshake-%d", kind, i), kind, map[string]any{"address": "tls://" + w.serve(nil, inHandshake(first, everything)).addr, "tls": trusted})
+			add(fmt.Sprintf("%s-handshake-%d", kind, i), kind, map[string]any{
+				"address": "tls://" + w.serve(nil, inHandshake(first, everything)).addr, "tls": trusted,
+			})
 		}
 	}
 	return names
@@ -264,7 +271,7 @@ func (w *world) talkers() (names []string) {
 // wantLibraries waits until a library has logged something. Otherwise the test would not check
 // libraries. The log must not contain the text.
 func (e *evidence) wantLibraries(d *running) {
-	d.w.eventually("a library logs", func() error {
+	poll.UntilNil(d.w.t, "a library logs", func() error {
 		log := d.stderr.Bytes()
 		if !bytes.Contains(log, []byte("function=net/http.(*persistConn)")) {
 			return errors.New("nothing of the transport's is logged")

@@ -38,14 +38,19 @@ var places = []string{"inline", "file", "credential", "env"}
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	control := New("control")
-	w := &world{t: t, dir: filepath.Join(t.TempDir(), control.Word()), control: control, canaries: make(map[string]Canary), planted: make(map[string]bool)}
+	w := &world{
+		t: t, dir: filepath.Join(t.TempDir(), control.Word()), control: control,
+		canaries: make(map[string]Canary), planted: make(map[string]bool),
+	}
 	w.bin = filepath.Join(w.dir, "bin")
 	for _, name := range []string{"state", "run", "credentials", "secrets"} {
 		if err := os.MkdirAll(filepath.Join(w.dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", w.bin+"/", "../../cmd/genltestd", "../../cmd/genltestctl").CombinedOutput()
+	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", w.bin+"/",
+		"../../cmd/genltestd", "../../cmd/genltestctl")
+	out, err := build.CombinedOutput()
 	if err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}

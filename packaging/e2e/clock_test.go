@@ -71,7 +71,9 @@ func (s *stepper) send() {
 	write(s.t, ping, fmt.Sprint("event ", s.sent))
 	s.sent++
 	s.eventually("the event in the archive", func() bool { return len(events(s.t)) == s.sent })
-	s.eventually("a dead letter for each event", func() bool { return metric(`genltestd_sink_dead_letters{sink="refused"}`) == float64(s.sent) })
+	s.eventually("a dead letter for each event", func() bool {
+		return metric(`genltestd_sink_dead_letters{sink="refused"}`) == float64(s.sent)
+	})
 	s.eventually("each event waits for the late sink", func() bool {
 		return metric(`genltestd_sink_events_waiting{sink="late"}`)+metric(`genltestd_sink_events_in_flight{sink="late"}`) == float64(s.sent)
 	})
@@ -141,7 +143,8 @@ func TestAStepOfTheRealClockExpiresNothing(t *testing.T) {
 	}
 	for _, name := range []string{"late", "removed"} {
 		s.eventually(name+" has everything", func() bool {
-			return metric(fmt.Sprintf(`genltestd_sink_events_waiting{sink=%q}`, name))+metric(fmt.Sprintf(`genltestd_sink_events_in_flight{sink=%q}`, name)) == 0
+			waiting := metric(fmt.Sprintf(`genltestd_sink_events_waiting{sink=%q}`, name))
+			return waiting+metric(fmt.Sprintf(`genltestd_sink_events_in_flight{sink=%q}`, name)) == 0
 		})
 	}
 	s.checkKept()
@@ -160,7 +163,7 @@ func (s *stepper) checkKept() {
 		}
 	}
 	for _, name := range []string{"events", "removed"} {
-		if again := wantAll(s.t, name, ids, fileIDs(s.t, lateDir+"/"+name)); again > 0 {
+		if again := requireAll(s.t, name, ids, fileIDs(s.t, lateDir+"/"+name)); again > 0 {
 			s.t.Errorf("%s: %d events came again", name, again)
 		}
 	}

@@ -140,7 +140,8 @@ func checkFields(t *testing.T, u unit, e map[string]string) {
 	}
 	want := map[string]string{
 		"_SYSTEMD_UNIT": "genltestd.service", "_PID": u.property("MainPID"),
-		"MESSAGE": "plain", "MESSAGE_ID": "95d67113b44e48a5a63c209d0dd91446", "PRIORITY": "6", "SYSLOG_IDENTIFIER": "test-events", "SITE": "berlin",
+		"MESSAGE": "plain", "MESSAGE_ID": "95d67113b44e48a5a63c209d0dd91446", "PRIORITY": "6",
+		"SYSLOG_IDENTIFIER": "test-events", "SITE": "berlin",
 		"GENLTEST_SEQ": "1", "GENLTEST_KIND": "event", "GENLTEST_KERNEL_SEQ": "1",
 		"GENLTEST_HOST": "genltest-vm", "GENLTEST_FAMILY": "genltest", "GENLTEST_GROUP": "mcgrp",
 	}
@@ -184,7 +185,8 @@ func journaldPID(t *testing.T) string {
 func kernelSeqs(t *testing.T, identifier string) map[string]bool {
 	t.Helper()
 	seen := map[string]bool{}
-	for seq := range strings.Lines(command(t, "journalctl", "--no-pager", "-o", "cat", "--output-fields=GENLTEST_KERNEL_SEQ", "SYSLOG_IDENTIFIER="+identifier)) {
+	numbers := command(t, "journalctl", "--no-pager", "-o", "cat", "--output-fields=GENLTEST_KERNEL_SEQ", "SYSLOG_IDENTIFIER="+identifier)
+	for seq := range strings.Lines(numbers) {
 		seen[strings.TrimSpace(seq)] = true
 	}
 	return seen

@@ -29,7 +29,10 @@ func TestSystemctlReloadTellsTheOutcome(t *testing.T) {
 	write(t, configFile, fileSink+"- {name: second, file: {path: "+second+"}}\n")
 	command(t, "systemctl", "reload", "genltestd")
 	write(t, ping, "after the reload")
-	u.eventually("the event in the new file", func() bool { text, _ := os.ReadFile(second); return strings.Contains(string(text), "after the reload") })
+	u.eventually("the event in the new file", func() bool {
+		text, _ := os.ReadFile(second)
+		return strings.Contains(string(text), "after the reload")
+	})
 	if got := metric("genltestd_config_last_reload_success_timestamp_seconds"); got <= since {
 		t.Errorf("the configuration in use is of %v, the one before of %v", got, since)
 	}
@@ -42,7 +45,8 @@ func TestSystemctlReloadTellsTheOutcome(t *testing.T) {
 	if status := u.property("StatusText"); !strings.HasPrefix(status, "RELOAD FAILED: "+fault+"; subscribed to ") {
 		t.Errorf("status %q", status)
 	}
-	if log := u.journal("-o", "cat"); strings.Count(log, "/etc/genltestd.yaml:5:17: sinks[1].fiel: unknown key; did you mean") < 2 { // in the log of the daemon, and from the client
+	beforeQuotes, _, _ := strings.Cut(fault, ` "`)
+	if log := u.journal("-o", "cat"); strings.Count(log, beforeQuotes) < 2 { // in the log of the daemon, and from the client
 		t.Errorf("the log does not name the fault:\n%s", log)
 	}
 	if got := u.property("ActiveState") + "/" + u.property("SubState"); got != "active/running" {
@@ -188,7 +192,7 @@ func TestReloadUnderLoadLosesNothing(t *testing.T) {
 		ids = append(ids, fileIDs(t, fmt.Sprintf("%s.%d", eventFile, n)))
 	}
 	for i, sink := range sinks {
-		if again := wantAll(t, sink, all, ids[i]); again > 0 {
+		if again := requireAll(t, sink, all, ids[i]); again > 0 {
 			t.Errorf("%s: %d events came again, and no attempt was aborted", sink, again)
 		}
 	}

@@ -29,7 +29,8 @@ type load struct {
 func startLoad(t *testing.T) *load {
 	t.Helper()
 	l := &load{t: t, stop: filepath.Join(t.TempDir(), "stop")}
-	l.cmd = exec.Command("sh", "-c", `n=0; while [ ! -e "$1" ]; do echo "500 x" >"$2" && n=$((n + 500)); sleep 0.05; done; echo $n`, "load", l.stop, burst)
+	const send = `n=0; while [ ! -e "$1" ]; do echo "500 x" >"$2" && n=$((n + 500)); sleep 0.05; done; echo $n`
+	l.cmd = exec.Command("sh", "-c", send, "load", l.stop, burst)
 	l.cmd.Stdout, l.cmd.Stderr = &l.sent, os.Stderr
 	if err := l.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -104,7 +105,8 @@ func (u unit) accounted(sent int) (lost int) {
 		byID[e.ID], inFile[e.KernelSeq] = e.KernelSeq, true
 	}
 	if len(inFile) != received || len(byID) != len(inFile) || told > uint64(lost) {
-		u.t.Errorf("received %d, lost %d; the file has %d events under %d ids, and tells of %d lost", received, lost, len(inFile), len(byID), told)
+		u.t.Errorf("received %d, lost %d; the file contains %d events with %d ids, and gaps of %d events",
+			received, lost, len(inFile), len(byID), told)
 	}
 	return lost
 }

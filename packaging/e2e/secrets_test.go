@@ -145,7 +145,8 @@ sinks:
 	if found := coreFiles(t); found != nil {
 		t.Errorf("there are core files: %v", found)
 	}
-	if log := command(t, "journalctl", "_PID=1", "UNIT=genltestd.service", "--no-pager"); !strings.Contains(log, "code=killed, status=6/ABRT") {
+	log := command(t, "journalctl", "_PID=1", "UNIT=genltestd.service", "--no-pager")
+	if !strings.Contains(log, "code=killed, status=6/ABRT") {
 		t.Errorf("systemd does not say that it was aborted without a core file:\n%s", log)
 	}
 	u.searchFor(canary.NewFinder(all...))

@@ -98,9 +98,9 @@ func fileIDs(t *testing.T, path string) (ids []string) {
 	return ids
 }
 
-// wantAll requires that ids contains all of want in order, ignoring repetitions, and returns the
+// requireAll requires that ids contains the expected ids in order, ignoring repetitions, and returns the
 // number of repetitions.
-func wantAll(t *testing.T, sink string, want, ids []string) (again int) {
+func requireAll(t *testing.T, sink string, want, ids []string) (again int) {
 	t.Helper()
 	place := make(map[string]int, len(want))
 	for i, id := range want {
@@ -146,7 +146,9 @@ const (
 )
 
 // listenFor creates a socket that the daemon's user may write to.
-func listenFor[L interface{ Close() error }](t *testing.T, path string, listen func(network string, address *net.UnixAddr) (L, error), network string) L {
+func listenFor[L interface{ Close() error }](
+	t *testing.T, path string, listen func(network string, address *net.UnixAddr) (L, error), network string,
+) L {
 	t.Helper()
 	os.Remove(path) // may exist after an earlier run
 	l, err := listen(network, &net.UnixAddr{Name: path, Net: network})
@@ -214,7 +216,7 @@ func TestKillWithEverySinkLosesNothing(t *testing.T) {
 		{"journal", some, strings.Fields(command(t, "journalctl", "-t", "every-sink", "-o", "cat", "--output-fields=GENLTEST_ID", "--no-pager"))},
 		{"program", some, strings.Fields(command(t, "cat", programIDs))},
 	} {
-		again := wantAll(t, s.name, s.want, s.ids)
+		again := requireAll(t, s.name, s.want, s.ids)
 		t.Logf("%s: %d events, %d came again after %d kills", s.name, len(s.want), again, kills)
 		if again > kills*batch {
 			t.Errorf("%s: %d events came again after %d kills, at most %d may", s.name, again, kills, kills*batch)
@@ -255,7 +257,8 @@ func TestASinkThatHangsIsNoticedByNobodyElse(t *testing.T) {
 		if n := metric(`genltestd_sink_failures_total{sink="` + sink + `"}`); n != 0 {
 			t.Errorf("%s has failed %v times", sink, n)
 		}
-		t.Logf("%s: mean latency %.3f s", sink, metric(`genltestd_sink_latency_seconds_sum{sink="`+sink+`"}`)/metric(`genltestd_sink_latency_seconds_count{sink="`+sink+`"}`))
+		sum := metric(`genltestd_sink_latency_seconds_sum{sink="` + sink + `"}`)
+		t.Logf("%s: mean latency %.3f s", sink, sum/metric(`genltestd_sink_latency_seconds_count{sink="`+sink+`"}`))
 	}
 	t.Logf("%v events wait for the sink that hangs; resident %.1f MB after 3 s, at most %.1f MB", waiting, first/1e6, most/1e6)
 	if waiting < 100 {
@@ -267,8 +270,8 @@ func TestASinkThatHangsIsNoticedByNobodyElse(t *testing.T) {
 	close(hung.hangs)
 	want := fileIDs(t, eventFile)
 	u.eventually("the sink that hung has everything", func() bool { return len(hung.taken()) >= len(want) })
-	wantAll(t, "bad", want, hung.taken())
-	wantAll(t, "good", want, fine.taken())
+	requireAll(t, "bad", want, hung.taken())
+	requireAll(t, "good", want, fine.taken())
 }
 
 func residentBytes(t *testing.T, pid string) float64 {
