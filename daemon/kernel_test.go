@@ -6,7 +6,6 @@ package daemon
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/sinks"
+	"github.com/genltestd/genltestd/internal/kernelmsg"
 	"github.com/genltestd/genltestd/metrics"
 	"github.com/genltestd/genltestd/metrics/scrape"
 	"github.com/genltestd/genltestd/packaging/vm/sysfs"
@@ -404,11 +404,7 @@ func TestKernelForgedAndForeignMessagesAreRefused(t *testing.T) {
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		t.Fatal(err)
 	}
-	forged := make([]byte, 32)
-	binary.NativeEndian.PutUint32(forged, 32)
-	binary.NativeEndian.PutUint16(forged[4:], f.receiver.Family())
-	forged[16], forged[17] = 1, 1
-	copy(forged[20:], []byte{9, 0, 1, 0, 'f', 'a', 'k', 'e', 0})
+	forged := kernelmsg.EventOf(f.receiver.Family(), kernelmsg.Text("fake"))
 	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: eventPort(t)}
 	for _, data := range [][]byte{forged, []byte("garbage"), bytes.Repeat([]byte{0xff}, 9000)} {
 		if err := unix.Sendto(fd, data, 0, to); err != nil {

@@ -13,6 +13,8 @@ import (
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
 // fakeConn is a kernel that can return errors and wrong replies.
@@ -54,7 +56,7 @@ func reply(cmd uint8, attrs []byte) []genetlink.Message {
 }
 
 func TestProbe(t *testing.T) {
-	good := reply(cmdEcho, text("Hello"))
+	good := reply(cmdEcho, kernelmsg.Text("Hello"))
 	tests := map[string]struct {
 		conn    fakeConn
 		wantErr string // part of it; empty means success
@@ -66,8 +68,8 @@ func TestProbe(t *testing.T) {
 		"refused":           {conn: fakeConn{err: unix.EPERM}, wantErr: "operation not permitted", is: unix.EPERM},
 		"two replies":       {conn: fakeConn{replies: append(good, good...)}, wantErr: "2 replies"},
 		"no reply":          {conn: fakeConn{}, wantErr: "0 replies"},
-		"another command":   {conn: fakeConn{replies: reply(2, text("x"))}, wantErr: "command 2"},
-		"no text":           {conn: fakeConn{replies: reply(cmdEcho, nil)}, wantErr: "no text"},
+		"another command":   {conn: fakeConn{replies: reply(2, kernelmsg.Text("x"))}, wantErr: "command 2"},
+		"no text":           {conn: fakeConn{replies: reply(cmdEcho, nil)}, wantErr: "missing text"},
 		"garbage":           {conn: fakeConn{replies: reply(cmdEcho, []byte{9, 9, 9, 9})}, wantErr: "does not fit"},
 	}
 	for name, test := range tests {
@@ -109,7 +111,7 @@ func TestProbe(t *testing.T) {
 
 func TestProbeOpensAnotherSocketAfterAnError(t *testing.T) {
 	bad := &fakeConn{err: unix.ENOBUFS, deadline: make(chan struct{})}
-	good := &fakeConn{replies: reply(cmdEcho, text("Hello")), deadline: make(chan struct{})}
+	good := &fakeConn{replies: reply(cmdEcho, kernelmsg.Text("Hello")), deadline: make(chan struct{})}
 	conns := []*fakeConn{bad, good}
 	client := &EchoClient{dial: func() (echoConn, error) {
 		c := conns[0]

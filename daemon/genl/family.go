@@ -82,7 +82,8 @@ func idsOf(family genetlink.Family) (FamilyIDs, error) {
 			return FamilyIDs{ID: family.ID, Group: g.ID}, nil
 		}
 	}
-	return FamilyIDs{}, fmt.Errorf("family %s does not contain the multicast group %s: another module registered this name; unload it", FamilyName, GroupName)
+	return FamilyIDs{}, fmt.Errorf("family %s does not contain the multicast group %s: another module registered this name; unload it",
+		FamilyName, GroupName)
 }
 
 // A Change is the effect of one nlctrl notification on our family.

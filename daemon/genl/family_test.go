@@ -3,7 +3,6 @@
 package genl
 
 import (
-	"encoding/binary"
 	"errors"
 	"os"
 	"testing"
@@ -11,23 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/mdlayher/genetlink"
 	"golang.org/x/sys/unix"
-)
 
-// notification encodes a notification of nlctrl about a family.
-func notification(cmd uint8, id uint16, name string, groups map[string]uint32) []byte {
-	attrs := append(attr(unix.CTRL_ATTR_FAMILY_NAME, append([]byte(name), 0)),
-		attr(unix.CTRL_ATTR_FAMILY_ID, binary.NativeEndian.AppendUint16(nil, id))...)
-	var list []byte
-	for group, number := range groups {
-		g := append(attr(unix.CTRL_ATTR_MCAST_GRP_ID, binary.NativeEndian.AppendUint32(nil, number)),
-			attr(unix.CTRL_ATTR_MCAST_GRP_NAME, append([]byte(group), 0))...)
-		list = append(list, attr(uint16(len(list)+1)|unix.NLA_F_NESTED, g)...)
-	}
-	if list != nil {
-		attrs = append(attrs, attr(unix.CTRL_ATTR_MCAST_GROUPS|unix.NLA_F_NESTED, list)...)
-	}
-	return packet(controllerID, cmd, 2, attrs)
-}
+	"github.com/genltestd/genltestd/internal/kernelmsg"
+)
 
 func TestParseNotification(t *testing.T) {
 	ours := map[string]uint32{"other": 8, GroupName: 9}
@@ -36,13 +21,21 @@ func TestParseNotification(t *testing.T) {
 		want    Change
 		wantErr bool
 	}{
-		"family registered":          {notification(unix.CTRL_CMD_NEWFAMILY, 34, FamilyName, ours), Change{Registered, FamilyIDs{34, 9}}, false},
-		"family unregistered":        {notification(unix.CTRL_CMD_DELFAMILY, 34, FamilyName, nil), Change{Unregistered, FamilyIDs{34, 0}}, false},
-		"another family":             {notification(unix.CTRL_CMD_NEWFAMILY, 35, "nl80211", ours), Change{}, false},
-		"a group only":               {notification(unix.CTRL_CMD_NEWMCAST_GRP, 34, FamilyName, ours), Change{}, false},
-		"namesake without the group": {notification(unix.CTRL_CMD_NEWFAMILY, 34, FamilyName, map[string]uint32{"x": 1}), Change{}, true},
-		"cut":                        {[]byte{1, 2, 3}, Change{}, true},
-		"attributes that do not fit": {packet(controllerID, unix.CTRL_CMD_NEWFAMILY, 2, []byte{200, 0, 1, 0}), Change{}, true},
+		"family registered": {
+			kernelmsg.Notification(unix.CTRL_CMD_NEWFAMILY, FamilyName, 34, ours), Change{Registered, FamilyIDs{34, 9}}, false,
+		},
+		"family unregistered": {
+			kernelmsg.Notification(unix.CTRL_CMD_DELFAMILY, FamilyName, 34, nil), Change{Unregistered, FamilyIDs{34, 0}}, false,
+		},
+		"another family": {kernelmsg.Notification(unix.CTRL_CMD_NEWFAMILY, "nl80211", 35, ours), Change{}, false},
+		"a group only":   {kernelmsg.Notification(unix.CTRL_CMD_NEWMCAST_GRP, FamilyName, 34, ours), Change{}, false},
+		"namesake without the group": {
+			kernelmsg.Notification(unix.CTRL_CMD_NEWFAMILY, FamilyName, 34, map[string]uint32{"x": 1}), Change{}, true,
+		},
+		"cut": {[]byte{1, 2, 3}, Change{}, true},
+		"attributes that do not fit": {
+			kernelmsg.Message(controllerID, unix.CTRL_CMD_NEWFAMILY, 2, []byte{200, 0, 1, 0}), Change{}, true,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -70,10 +63,12 @@ func TestRegistryFindsTheFamilyAndTheLowestFreeGroups(t *testing.T) {
 		families []genetlink.Family
 		want     Registry
 	}{
-		"nothing":       {nil, Registry{Free: [2]uint32{2, 3}}},
-		"ours":          {[]genetlink.Family{other("nlctrl", 16), ours}, Registry{FamilyIDs{34, 4}, [2]uint32{2, 3}}},
-		"holes":         {[]genetlink.Family{other("a", 2, 3, 5), other("b", 7)}, Registry{Free: [2]uint32{4, 6}}},
-		"reserved ones": {[]genetlink.Family{other("a", 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14)}, Registry{Free: [2]uint32{15, 19}}},
+		"nothing": {nil, Registry{Free: [2]uint32{2, 3}}},
+		"ours":    {[]genetlink.Family{other("nlctrl", 16), ours}, Registry{FamilyIDs{34, 4}, [2]uint32{2, 3}}},
+		"holes":   {[]genetlink.Family{other("a", 2, 3, 5), other("b", 7)}, Registry{Free: [2]uint32{4, 6}}},
+		"reserved ones": {
+			[]genetlink.Family{other("a", 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14)}, Registry{Free: [2]uint32{15, 19}},
+		},
 	} {
 		got, err := registryOf(test.families)
 		if err != nil {
@@ -98,8 +93,8 @@ func TestErrFamilyAbsentIsNotExist(t *testing.T) {
 }
 
 func FuzzParseNotification(f *testing.F) {
-	f.Add(notification(unix.CTRL_CMD_NEWFAMILY, 34, FamilyName, map[string]uint32{GroupName: 9}))
-	f.Add(notification(unix.CTRL_CMD_DELFAMILY, 34, FamilyName, nil))
+	f.Add(kernelmsg.Notification(unix.CTRL_CMD_NEWFAMILY, FamilyName, 34, map[string]uint32{GroupName: 9}))
+	f.Add(kernelmsg.Notification(unix.CTRL_CMD_DELFAMILY, FamilyName, 34, nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		change, err := ParseNotification(data)
 		if err == nil && change.Kind == Registered && change.IDs.Group == 0 {

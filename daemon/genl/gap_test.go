@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
 func TestAGapIsDecodedAsItWasAppended(t *testing.T) {
@@ -32,7 +34,7 @@ func TestAGapIsDecodedAsItWasAppended(t *testing.T) {
 }
 
 func TestAnEventIsNotAGap(t *testing.T) {
-	for _, data := range [][]byte{nil, make([]byte, 5), packet(testFamily, cmdEcho, version, text("hello"))} {
+	for _, data := range [][]byte{nil, make([]byte, 5), event(kernelmsg.Text("hello"))} {
 		if IsGap(data) {
 			t.Errorf("%x is a gap", data)
 		}

@@ -49,7 +49,8 @@ func openMeter() (*meter, error) {
 // fill queues replies until the buffer is full, then joins the group.
 func (m *meter) fill(c *netlink.Conn) error {
 	for range fillers {
-		if _, err := c.Send(netlink.Message{Header: netlink.Header{Type: netlink.Noop, Flags: netlink.Request | netlink.Acknowledge}}); err != nil {
+		noop := netlink.Header{Type: netlink.Noop, Flags: netlink.Request | netlink.Acknowledge}
+		if _, err := c.Send(netlink.Message{Header: noop}); err != nil {
 			return err
 		}
 	}

@@ -146,7 +146,7 @@ func Decode(data []byte) (Fields, error) {
 var (
 	errShort     = errors.New("genetlink message is shorter than its headers")
 	errAttribute = errors.New("attribute length does not fit the message")
-	errNoMessage = errors.New("event has no text attribute")
+	errNoMessage = errors.New("missing text attribute")
 	errWidth     = errors.New("attribute is not a 64-bit number")
 	errString    = errors.New("text attribute does not end with a NUL")
 )

@@ -11,40 +11,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
 const testFamily = 34
 
-// attr encodes one attribute with its padding.
-func attr(kind uint16, value []byte) []byte {
-	b := binary.NativeEndian.AppendUint16(nil, uint16(attrHeaderLen+len(value)))
-	b = append(binary.NativeEndian.AppendUint16(b, kind), value...)
-	for len(b)%unix.NLA_ALIGNTO != 0 {
-		b = append(b, 0)
-	}
-	return b
-}
-
-func text(s string) []byte { return attr(attrMsg, append([]byte(s), 0)) }
-
-func number(kind uint16, v uint64) []byte {
-	return attr(kind, binary.NativeEndian.AppendUint64(nil, v))
-}
-
-// packet encodes one complete message.
-func packet(family uint16, cmd, ver uint8, attrs ...[]byte) []byte {
-	b := make([]byte, headersLen)
-	binary.NativeEndian.PutUint16(b[4:], family)
-	b[nlmsgHeaderLen], b[nlmsgHeaderLen+1] = cmd, ver
-	for _, a := range attrs {
-		b = append(b, a...)
-	}
-	binary.NativeEndian.PutUint32(b, uint32(len(b)))
-	return b
-}
+// event encodes an event of the family.
+func event(attrs ...[]byte) []byte { return kernelmsg.EventOf(testFamily, attrs...) }
 
 func TestClassify(t *testing.T) {
-	good := packet(testFamily, cmdEcho, version, text("hello"))
+	good := event(kernelmsg.Text("hello"))
 	with := func(change func(b []byte)) []byte {
 		b := bytes.Clone(good)
 		change(b)
@@ -55,28 +32,46 @@ func TestClassify(t *testing.T) {
 		family uint16
 		want   Verdict
 	}{
-		"event":                           {Message{Data: good}, testFamily, Event},
-		"event with an unknown attribute": {Message{Data: packet(testFamily, cmdEcho, version, text("x"), attr(99, []byte("new")))}, testFamily, Event},
-		"event with every attribute":      {Message{Data: packet(testFamily, cmdEcho, version, text("x"), number(attrSeq, 1), number(attrTime, 2), number(attrLoadID, 3))}, testFamily, Event},
-		"notification":                    {Message{Data: packet(controllerID, unix.CTRL_CMD_NEWFAMILY, 2)}, testFamily, Notification},
-		"forged event":                    {Message{Data: good, Sender: 4711}, testFamily, Sender},
-		"forged notification":             {Message{Data: packet(controllerID, unix.CTRL_CMD_DELFAMILY, 2), Sender: 4711}, testFamily, Sender},
-		"cut by a short slot":             {Message{Data: good, Truncated: true}, testFamily, Truncated},
-		"empty":                           {Message{}, testFamily, Malformed},
-		"half a header":                   {Message{Data: good[:headersLen-1]}, testFamily, Malformed},
-		"length beyond the data":          {Message{Data: with(func(b []byte) { b[0]++ })}, testFamily, Malformed},
-		"length short of the data":        {Message{Data: with(func(b []byte) { b[0]-- })}, testFamily, Malformed},
-		"another family":                  {Message{Data: packet(testFamily+1, cmdEcho, version, text("x"))}, testFamily, Family},
-		"any family while ours is away":   {Message{Data: good}, noFamily, Family},
-		"type 0 while ours is away":       {Message{Data: packet(0, cmdEcho, version, text("x"))}, noFamily, Family},
-		"another command":                 {Message{Data: packet(testFamily, 2, version, text("x"))}, testFamily, Command},
-		"another version":                 {Message{Data: packet(testFamily, cmdEcho, 2, text("x"))}, testFamily, Version},
-		"no text":                         {Message{Data: packet(testFamily, cmdEcho, version)}, testFamily, Malformed},
-		"text without NUL":                {Message{Data: packet(testFamily, cmdEcho, version, attr(attrMsg, []byte("x")))}, testFamily, Malformed},
-		"attribute longer than the rest":  {Message{Data: packet(testFamily, cmdEcho, version, []byte{40, 0, 1, 0, 'x', 0})}, testFamily, Malformed},
-		"attribute shorter than itself":   {Message{Data: packet(testFamily, cmdEcho, version, []byte{3, 0, 1, 0})}, testFamily, Malformed},
-		"three stray bytes":               {Message{Data: packet(testFamily, cmdEcho, version, text("abc"), []byte{1, 2, 3})}, testFamily, Malformed},
-		"sequence of four bytes":          {Message{Data: packet(testFamily, cmdEcho, version, text("x"), attr(attrSeq, []byte{1, 2, 3, 4}))}, testFamily, Malformed},
+		"event": {Message{Data: good}, testFamily, Event},
+		"event with an unknown attribute": {
+			Message{Data: event(kernelmsg.Text("x"), kernelmsg.Attr(99, []byte("new")))}, testFamily, Event,
+		},
+		"event with every attribute": {
+			Message{Data: event(kernelmsg.Text("x"), kernelmsg.Seq(1), kernelmsg.Time(2), kernelmsg.LoadID(3))}, testFamily, Event,
+		},
+		"notification": {
+			Message{Data: kernelmsg.Message(controllerID, unix.CTRL_CMD_NEWFAMILY, 2)}, testFamily, Notification,
+		},
+		"forged event": {Message{Data: good, Sender: 4711}, testFamily, Sender},
+		"forged notification": {
+			Message{Data: kernelmsg.Message(controllerID, unix.CTRL_CMD_DELFAMILY, 2), Sender: 4711}, testFamily, Sender,
+		},
+		"cut by a short slot":      {Message{Data: good, Truncated: true}, testFamily, Truncated},
+		"empty":                    {Message{}, testFamily, Malformed},
+		"half a header":            {Message{Data: good[:headersLen-1]}, testFamily, Malformed},
+		"length beyond the data":   {Message{Data: with(func(b []byte) { b[0]++ })}, testFamily, Malformed},
+		"length short of the data": {Message{Data: with(func(b []byte) { b[0]-- })}, testFamily, Malformed},
+		"another family": {
+			Message{Data: kernelmsg.Message(testFamily+1, cmdEcho, version, kernelmsg.Text("x"))}, testFamily, Family,
+		},
+		"any family while ours is away": {Message{Data: good}, noFamily, Family},
+		"type 0 while ours is away": {
+			Message{Data: kernelmsg.Message(0, cmdEcho, version, kernelmsg.Text("x"))}, noFamily, Family,
+		},
+		"another command": {
+			Message{Data: kernelmsg.Message(testFamily, 2, version, kernelmsg.Text("x"))}, testFamily, Command,
+		},
+		"another version": {
+			Message{Data: kernelmsg.Message(testFamily, cmdEcho, 2, kernelmsg.Text("x"))}, testFamily, Version,
+		},
+		"no text":                        {Message{Data: event()}, testFamily, Malformed},
+		"text without NUL":               {Message{Data: event(kernelmsg.Attr(attrMsg, []byte("x")))}, testFamily, Malformed},
+		"attribute longer than the rest": {Message{Data: event([]byte{40, 0, 1, 0, 'x', 0})}, testFamily, Malformed},
+		"attribute shorter than itself":  {Message{Data: event([]byte{3, 0, 1, 0})}, testFamily, Malformed},
+		"three stray bytes":              {Message{Data: event(kernelmsg.Text("abc"), []byte{1, 2, 3})}, testFamily, Malformed},
+		"sequence of four bytes": {
+			Message{Data: event(kernelmsg.Text("x"), kernelmsg.Attr(attrSeq, []byte{1, 2, 3, 4}))}, testFamily, Malformed,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -93,12 +88,15 @@ func TestDecode(t *testing.T) {
 		data []byte
 		want Fields
 	}{
-		"text only":          {packet(testFamily, cmdEcho, version, text("hello")), Fields{Message: []byte("hello")}},
-		"empty text":         {packet(testFamily, cmdEcho, version, text("")), Fields{Message: []byte{}}},
-		"longest of any":     {packet(testFamily, cmdEcho, version, text(long)), Fields{Message: []byte(long)}},
-		"ends at the NUL":    {packet(testFamily, cmdEcho, version, attr(attrMsg, []byte("a\x00b\x00"))), Fields{Message: []byte("a")}},
-		"not UTF-8":          {packet(testFamily, cmdEcho, version, text("\xff\x1b[31m")), Fields{Message: []byte("\xff\x1b[31m")}},
-		"everything, padded": {packet(testFamily, cmdEcho, version, text("hi"), attr(2, nil), number(attrSeq, 7), number(attrTime, 1e9), number(attrLoadID, 9)), Fields{Message: []byte("hi"), KernelSeq: 7, KernelTime: time.Unix(1, 0), LoadID: 9}},
+		"text only":       {event(kernelmsg.Text("hello")), Fields{Message: []byte("hello")}},
+		"empty text":      {event(kernelmsg.Text("")), Fields{Message: []byte{}}},
+		"longest of any":  {event(kernelmsg.Text(long)), Fields{Message: []byte(long)}},
+		"ends at the NUL": {event(kernelmsg.Attr(attrMsg, []byte("a\x00b\x00"))), Fields{Message: []byte("a")}},
+		"not UTF-8":       {event(kernelmsg.Text("\xff\x1b[31m")), Fields{Message: []byte("\xff\x1b[31m")}},
+		"everything, padded": {
+			event(kernelmsg.Text("hi"), kernelmsg.Attr(2, nil), kernelmsg.Seq(7), kernelmsg.Time(1e9), kernelmsg.LoadID(9)),
+			Fields{Message: []byte("hi"), KernelSeq: 7, KernelTime: time.Unix(1, 0), LoadID: 9},
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +112,7 @@ func TestDecode(t *testing.T) {
 }
 
 func TestClassifyAndDecodeAllocateNothing(t *testing.T) {
-	m := Message{Data: packet(testFamily, cmdEcho, version, text("hello"), number(attrSeq, 7))}
+	m := Message{Data: event(kernelmsg.Text("hello"), kernelmsg.Seq(7))}
 	if n := testing.AllocsPerRun(100, func() {
 		if v, _ := Classify(&m, testFamily, Kernel); v != Event {
 			t.Fatal("not an event")
@@ -128,10 +126,10 @@ func TestClassifyAndDecodeAllocateNothing(t *testing.T) {
 }
 
 func FuzzClassify(f *testing.F) {
-	f.Add(packet(testFamily, cmdEcho, version, text("hello"), number(attrSeq, 7)))
-	f.Add(packet(testFamily, cmdEcho, version, attr(attrMsg, nil)))
-	f.Add(packet(testFamily, cmdEcho, version, text("hello"), number(attrSeq, 7), number(attrTime, 8), number(attrLoadID, 9)))
-	f.Add(packet(testFamily, cmdEcho, version, text(""), number(attrSeq, 7), number(attrLoadID, 9), number(attrTime, 8)))
+	f.Add(event(kernelmsg.Text("hello"), kernelmsg.Seq(7)))
+	f.Add(event(kernelmsg.Attr(attrMsg, nil)))
+	f.Add(event(kernelmsg.Text("hello"), kernelmsg.Seq(7), kernelmsg.Time(8), kernelmsg.LoadID(9)))
+	f.Add(event(kernelmsg.Text(""), kernelmsg.Seq(7), kernelmsg.LoadID(9), kernelmsg.Time(8)))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		verdict, number := Classify(&Message{Data: data}, testFamily, Kernel)

@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
 // The constants of kmod/genltest.h.
@@ -30,23 +32,13 @@ func message(textBytes int, seq, ns uint64) []byte {
 	b := make([]byte, unix.SizeofNlMsghdr, unix.SizeofNlMsghdr+textBytes+64)
 	ne.PutUint16(b[4:], family)
 	b = append(b, command, version, 0, 0)
-	b = attribute(b, attrMessage, append(bytes.Repeat([]byte{'x'}, textBytes), 0))
+	b = kernelmsg.AppendAttr(b, attrMessage, append(bytes.Repeat([]byte{'x'}, textBytes), 0))
 	for _, n := range []struct {
 		kind  uint16
 		value uint64
 	}{{attrSeq, seq}, {attrTime, ns}, {attrLoadID, loadID}} {
-		b = attribute(b, n.kind, ne.AppendUint64(nil, n.value))
+		b = kernelmsg.AppendAttr(b, n.kind, ne.AppendUint64(nil, n.value))
 	}
 	ne.PutUint32(b, uint32(len(b)))
-	return b
-}
-
-func attribute(b []byte, kind uint16, value []byte) []byte {
-	ne := binary.NativeEndian
-	b = ne.AppendUint16(b, uint16(unix.SizeofNlAttr+len(value)))
-	b = append(ne.AppendUint16(b, kind), value...)
-	for len(b)%unix.NLA_ALIGNTO != 0 {
-		b = append(b, 0)
-	}
 	return b
 }
