@@ -33,7 +33,8 @@ func (r *Receiver) bufferBytes() int {
 func (r *Receiver) reportBuffer(report genl.SocketReport) {
 	r.Metrics.ReceiveBuffer.Set(float64(report.BufferBytes))
 	if report.Limited != nil {
-		r.Log.Warn("the kernel granted a smaller receive buffer, so bursts overflow it sooner; give the daemon CAP_NET_ADMIN or raise net.core.rmem_max",
+		r.Log.Warn("the kernel granted a smaller receive buffer, so bursts overflow it sooner; "+
+			"grant CAP_NET_ADMIN to the daemon or increase net.core.rmem_max",
 			"asked_bytes", 2*r.BufferBytes, "granted_bytes", report.BufferBytes, "error", report.Limited)
 	}
 }

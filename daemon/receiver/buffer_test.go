@@ -5,7 +5,6 @@ package receiver
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"os"
@@ -18,13 +17,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // TestANewBufferIsAlsoForLaterSockets: also if it is set while no socket is open, or
 // while one is being opened.
 func TestANewBufferIsAlsoForLaterSockets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, &fakeKernel{ids: first})
+		f := start(t, newKernel(first))
 		set := func(bytes int) {
 			t.Helper()
 			if err := f.SetBuffer(bytes); err != nil {
@@ -33,7 +33,7 @@ func TestANewBufferIsAlsoForLaterSockets(t *testing.T) {
 		}
 		want := func(bytes int) {
 			t.Helper()
-			if got := f.kernel.socket().bufferBytes(); got != bytes {
+			if got := f.kernel.Socket().BufferBytes(); got != bytes {
 				t.Errorf("%d bytes were requested of the socket, want %d", got, bytes)
 			}
 			if got := testutil.ToFloat64(f.m.ReceiveBuffer); got != 2*float64(bytes) {
@@ -41,12 +41,12 @@ func TestANewBufferIsAlsoForLaterSockets(t *testing.T) {
 			}
 		}
 		fail := func(err error) {
-			f.kernel.set(func() { f.kernel.openErr = err })
-			f.kernel.socket().failed <- unix.EBADF
+			f.kernel.Set(func() { f.kernel.OpenErr = err })
+			f.kernel.Socket().Fail(unix.EBADF)
 			time.Sleep(time.Second)
 		}
 		reopen := func() {
-			f.kernel.set(func() { f.kernel.openErr = nil })
+			f.kernel.Set(func() { f.kernel.OpenErr = nil })
 			time.Sleep(time.Minute)
 		}
 		want(1 << 20)
@@ -59,9 +59,9 @@ func TestANewBufferIsAlsoForLaterSockets(t *testing.T) {
 		set(3 << 20)
 		reopen()
 		want(3 << 20)
-		f.kernel.set(func() {
-			f.kernel.opening = func() {
-				f.kernel.opening = nil
+		f.kernel.Set(func() {
+			f.kernel.Opening = func() {
+				f.kernel.Opening = nil
 				set(4 << 20)
 			}
 		})
@@ -73,14 +73,14 @@ func TestANewBufferIsAlsoForLaterSockets(t *testing.T) {
 
 func TestABufferThatCannotBeSetStaysAsItWas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := start(t, &fakeKernel{ids: first})
-		f.kernel.socket().bufferErr = unix.EBADF
+		f := start(t, newKernel(first))
+		f.kernel.Socket().BufferErr = unix.EBADF
 		if err := f.SetBuffer(2 << 20); !errors.Is(err, unix.EBADF) {
 			t.Errorf("got %v", err)
 		}
-		f.kernel.socket().failed <- unix.EBADF
+		f.kernel.Socket().Fail(unix.EBADF)
 		time.Sleep(time.Minute)
-		if got := f.kernel.socket().bufferBytes(); got != 1<<20 {
+		if got := f.kernel.Socket().BufferBytes(); got != 1<<20 {
 			t.Errorf("%d bytes were requested of the next socket", got)
 		}
 		f.stop()
@@ -89,14 +89,14 @@ func TestABufferThatCannotBeSetStaysAsItWas(t *testing.T) {
 
 func TestASmallerBufferThanRequestedIsLogged(t *testing.T) {
 	var log bytes.Buffer
-	k := &fakeKernel{ids: first}
+	k := newKernel(first)
 	o := options(k, &recorder{}, newInbox(t))
 	o.Log = slog.New(slog.NewTextHandler(&log, nil))
 	r, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.socket().limited = unix.EPERM
+	k.Socket().Limited = unix.EPERM
 	if err := r.SetBuffer(512 << 20); err != nil {
 		t.Error(err)
 	}
@@ -171,15 +171,14 @@ func TestTheBufferChangesUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	received, lost := 0.0, 0.0
-	for range 6000 {
+	poll.Until(t, "every event is received or lost", func() bool {
 		if err := r.CountDrops(); err != nil {
 			t.Fatal(err)
 		}
-		if received, lost = testutil.ToFloat64(o.Metrics.Received), testutil.ToFloat64(o.Metrics.Lost.WithLabelValues("kernel_buffer")); received+lost >= float64(total) {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+		received = testutil.ToFloat64(o.Metrics.Received)
+		lost = testutil.ToFloat64(o.Metrics.Lost.WithLabelValues("kernel_buffer"))
+		return received+lost >= float64(total)
+	})
 	if received+lost != float64(total) || received == 0 {
 		t.Errorf("received %v, lost %v of %d", received, lost, total)
 	}
@@ -193,9 +192,7 @@ func TestTheBufferChangesUnderLoad(t *testing.T) {
 // sendNumbered multicasts in bursts that overflow the smallest buffer.
 func sendNumbered(s *genl.UserSender, total uint64) error {
 	for seq := uint64(1); seq <= total; seq++ {
-		m := message(34, 1, 1, attr(1, []byte("hi!\x00")), attr(3, binary.NativeEndian.AppendUint64(nil, seq)),
-			attr(5, binary.NativeEndian.AppendUint64(nil, 1)))
-		if err := s.Send(m.Data); err != nil {
+		if err := s.Send(numbered(34, 1, seq).Data); err != nil {
 			return err
 		}
 		if seq%100 == 0 {

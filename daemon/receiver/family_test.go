@@ -17,7 +17,89 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/metrics"
 )
+
+func TestReloadIsFollowedInOrderWithTheEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, newKernel(first))
+		f.kernel.Set(func() { f.kernel.IDs = second })
+		f.send(anEvent(34, "before"), unregistered(first), anEvent(34, "stale"), registered(second), anEvent(35, "after"))
+		f.want(t, "before", "after")
+		s := f.kernel.Socket()
+		if diff := cmp.Diff([]uint32{10}, s.Groups); diff != "" {
+			t.Errorf("groups joined (-want +got):\n%s", diff)
+		}
+		if got := testutil.ToFloat64(f.m.Registrations); got != 2 {
+			t.Errorf("registrations = %v", got)
+		}
+		f.stop()
+	})
+}
+
+func TestAbsentFamilyIsAttachedWhenItAppears(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, newKernel(genl.FamilyIDs{}))
+		if f.Subscribed() {
+			t.Error("subscribed without a family")
+		}
+		f.send(anEvent(34, "of another family"))
+		synctest.Wait()
+		f.kernel.Set(func() { f.kernel.IDs = first })
+		f.send(registered(first), anEvent(34, "a"))
+		f.want(t, "a")
+		if !f.Subscribed() || testutil.ToFloat64(f.m.Subscribed) != 1 {
+			t.Error("not subscribed")
+		}
+		f.stop()
+	})
+}
+
+func TestSubscribedIsFalseUntilTheGroupIsJoined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, newKernel(genl.FamilyIDs{}))
+		early := false
+		f.kernel.Socket().BeforeJoin = func() { early = f.Subscribed() }
+		f.send(registered(first))
+		synctest.Wait()
+		if early || !f.Subscribed() {
+			t.Errorf("subscribed before the group was joined: %v; after: %v", early, f.Subscribed())
+		}
+		f.stop()
+	})
+}
+
+func TestEventsBeforeALikelyGroupIsJoinedAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, newKernel(first))
+		s := f.kernel.Socket()
+		f.send(numbered(34, 1, 1))
+		synctest.Wait()
+		f.kernel.Set(func() { f.kernel.IDs = genl.FamilyIDs{} })
+		s.BeforeJoin = func() {
+			f.kernel.Set(func() { f.kernel.IDs = genl.FamilyIDs{ID: 35, Group: 20} }) // the first of Free
+		}
+		f.send(unregistered(first))
+		synctest.Wait()
+		s.BeforeJoin = nil
+		f.send(registered(genl.FamilyIDs{ID: 35, Group: 20}), numbered(35, 2, 181))
+		synctest.Wait()
+		f.stop()
+		if n := testutil.ToFloat64(f.m.Lost.WithLabelValues(metrics.LostNotSubscribed)); n != 180 {
+			t.Errorf("%v events lost as not subscribed, want 180; %v unexplained", n,
+				testutil.ToFloat64(f.m.Lost.WithLabelValues(metrics.LostUnexplained)))
+		}
+	})
+}
+
+func TestAnotherFamilysEndChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, newKernel(second))
+		f.send(unregistered(first), anEvent(35, "a"))
+		f.want(t, "a")
+		f.stop()
+	})
+}
 
 // steps records in order which groups were joined and whether the subscription was
 // published. The receive loop and watch both hold the receiver's mu while they append
@@ -44,13 +126,13 @@ func (s *steps) WithAttrs([]slog.Attr) slog.Handler { return s }
 // startRecorded starts a receiver of the family first and records its next steps.
 func startRecorded(t *testing.T) (fixture, *steps) {
 	t.Helper()
-	f := start(t, &fakeKernel{ids: first})
+	f := start(t, newKernel(first))
 	s := &steps{Handler: slog.NewTextHandler(t.Output(), nil), r: f.Receiver}
 	f.mu.Lock()
 	f.Log = slog.New(s)
 	f.mu.Unlock()
-	f.kernel.socket().beforeJoin = func() { s.add("join") }
-	f.kernel.set(func() { f.kernel.ids = genl.FamilyIDs{} })
+	f.kernel.Socket().BeforeJoin = func() { s.add("join") }
+	f.kernel.Set(func() { f.kernel.IDs = genl.FamilyIDs{} })
 	return f, s
 }
 
@@ -72,7 +154,7 @@ func TestTheLikelyGroupsAreJoinedBeforeAbsenceIsPublished(t *testing.T) {
 				if diff := cmp.Diff(want, s.list); diff != "" {
 					t.Errorf("steps (-want +got):\n%s", diff)
 				}
-				if diff := cmp.Diff([]uint32{20, 21}, f.kernel.socket().groups); diff != "" {
+				if diff := cmp.Diff([]uint32{20, 21}, f.kernel.Socket().Groups); diff != "" {
 					t.Errorf("groups (-want +got):\n%s", diff)
 				}
 				f.stop()
@@ -86,17 +168,17 @@ func TestTheLikelyGroupsAreJoinedBeforeAbsenceIsPublished(t *testing.T) {
 func TestLikelyGroupsThatCannotBeJoinedAreRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s := startRecorded(t)
-		socket := f.kernel.socket()
-		socket.set(func() { socket.joinErr = unix.ENOMEM })
+		socket := f.kernel.Socket()
+		socket.Set(func() { socket.JoinErr = unix.ENOMEM })
 		f.send(unregistered(first))
 		synctest.Wait()
 		if f.Subscribed() || len(s.list) != 2 {
 			t.Errorf("steps %q", s.list)
 		}
-		socket.set(func() { socket.joinErr = nil })
+		socket.Set(func() { socket.JoinErr = nil })
 		time.Sleep(2 * checkInterval)
-		socket.set(func() {
-			if diff := cmp.Diff([]uint32{20, 21}, socket.groups); diff != "" {
+		socket.Set(func() {
+			if diff := cmp.Diff([]uint32{20, 21}, socket.Groups); diff != "" {
 				t.Errorf("groups (-want +got):\n%s", diff)
 			}
 		})
@@ -108,17 +190,17 @@ func TestLikelyGroupsThatCannotBeJoinedAreRetried(t *testing.T) {
 // joined.
 func TestAJoinThatFailsIsNotASubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := &fakeKernel{}
+		k := newKernel(genl.FamilyIDs{})
 		f := start(t, k)
-		k.set(func() { k.ids = first })
-		socket := k.socket()
-		socket.set(func() { socket.joinErr = errors.New("no") })
+		k.Set(func() { k.IDs = first })
+		socket := k.Socket()
+		socket.Set(func() { socket.JoinErr = errors.New("no") })
 		f.send(registered(first))
 		synctest.Wait()
 		if f.Subscribed() || f.Family() != 0 {
 			t.Errorf("subscribed %v to family %d", f.Subscribed(), f.Family())
 		}
-		socket.set(func() { socket.joinErr = nil })
+		socket.Set(func() { socket.JoinErr = nil })
 		time.Sleep(3 * checkInterval)
 		if got := f.SubscribedTo(); got != first.ID {
 			t.Errorf("subscribed to %d, want %d", got, first.ID)

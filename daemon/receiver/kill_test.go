@@ -5,7 +5,6 @@ package receiver_test
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +30,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 	"github.com/genltestd/genltestd/daemon/journal/verify"
 	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/internal/kernelmsg"
+	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -182,15 +183,7 @@ func send(t *testing.T, s *genl.UserSender, done *atomic.Bool, least uint64) (se
 }
 
 func killEvent(seq uint64) []byte {
-	ne := binary.NativeEndian
-	b := make([]byte, 20, 64)
-	ne.PutUint16(b[4:], killFamily)
-	b[16], b[17] = 1, 1
-	b = append(b, 8, 0, 1, 0, 'h', 'i', '!', 0)
-	b = ne.AppendUint64(append(b, 12, 0, 3, 0), seq)
-	b = ne.AppendUint64(append(b, 12, 0, 5, 0), killLoad)
-	ne.PutUint32(b, uint32(len(b)))
-	return b
+	return kernelmsg.EventOf(killFamily, kernelmsg.Text("hi!"), kernelmsg.Seq(seq), kernelmsg.LoadID(killLoad))
 }
 
 // generation returns how many batches the children have received.
@@ -211,21 +204,16 @@ func waitForDrain(t *testing.T, f *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 6000 {
-		readable := false
+	poll.Until(t, "the queue is empty", func() (empty bool) {
 		err := raw.Control(func(fd uintptr) {
-			_, _, rerr := unix.Recvfrom(int(fd), nil, unix.MSG_PEEK|unix.MSG_DONTWAIT|unix.MSG_TRUNC)
-			readable = !errors.Is(rerr, unix.EAGAIN)
+			_, _, err := unix.Recvfrom(int(fd), nil, unix.MSG_PEEK|unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+			empty = errors.Is(err, unix.EAGAIN)
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !readable {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("the queue does not become empty")
+		return empty
+	})
 }
 
 // userKernel provides a family on NETLINK_USERSOCK.

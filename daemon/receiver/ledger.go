@@ -184,7 +184,8 @@ func (l *ledger) queueEmpty(notifications uint32) {
 }
 
 func (l *ledger) needsEmptyQueue() bool {
-	return l.Interruption == behindQueue || l.UnclassifiedDrops > 0 || (l.PriorLoadDrops == l.UnnumberedDrops) == (l.Interruption == beforeReceived)
+	return l.Interruption == behindQueue || l.UnclassifiedDrops > 0 ||
+		(l.PriorLoadDrops == l.UnnumberedDrops) == (l.Interruption == beforeReceived)
 }
 
 // takeGap returns a gap that must be journaled now.
@@ -236,7 +237,8 @@ func at(ns uint64) time.Time { return time.Unix(0, int64(ns)) }
 // numbers returns pointers to all numbers, always in the same order.
 func (l *ledger) numbers() []*uint64 {
 	list := []*uint64{
-		&l.Received, &l.LoadID, &l.Seq, &l.UnnumberedDrops, &l.PriorLoadDrops, &l.Interruption, &l.Socket, &l.Drops, &l.NotificationsSeen, &l.UnclassifiedDrops, &l.Family, &l.CoveredUntil, &l.LastGap,
+		&l.Received, &l.LoadID, &l.Seq, &l.UnnumberedDrops, &l.PriorLoadDrops, &l.Interruption, &l.Socket, &l.Drops,
+		&l.NotificationsSeen, &l.UnclassifiedDrops, &l.Family, &l.CoveredUntil, &l.LastGap,
 	}
 	for why := range reasons {
 		u := &l.PendingGaps[why]

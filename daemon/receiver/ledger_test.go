@@ -15,12 +15,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/internal/fakekernel"
 )
 
 func TestTheLedgerSurvivesItsEncoding(t *testing.T) {
 	want := ledger{
-		Received: 1, Lost: [reasons]uint64{2, 3, 4}, LoadID: 5, Seq: 6, UnnumberedDrops: 7, PriorLoadDrops: 8, Interruption: behindQueue, Socket: 9,
-		Drops: 10, NotificationsSeen: 11, UnclassifiedDrops: 12, Family: 13, CoveredUntil: 14, LastGap: 15,
+		Received: 1, Lost: [reasons]uint64{2, 3, 4}, LoadID: 5, Seq: 6, UnnumberedDrops: 7, PriorLoadDrops: 8,
+		Interruption: behindQueue, Socket: 9, Drops: 10, NotificationsSeen: 11, UnclassifiedDrops: 12, Family: 13, CoveredUntil: 14, LastGap: 15,
 		PendingGaps: [reasons]loss{{Count: 16, From: 17}, {}, {First: 18}},
 	}
 	var got ledger
@@ -100,28 +101,27 @@ const queueSize = 100
 func (w *world) send() {
 	w.seq++
 	e := sentEvent{w.load, w.seq, queued}
-	s := w.kernel.socket()
+	s := w.kernel.Socket()
 	switch {
-	case !slices.Contains(s.groups, w.ids.Group):
+	case !slices.Contains(s.Groups, w.ids.Group):
 		e.outcome = missed
-	case !w.enqueue(s, len(w.sent), message(w.ids.ID, 1, 1, attr(1, []byte("x\x00")),
-		attr(3, binary.NativeEndian.AppendUint64(nil, w.seq)), attr(5, binary.NativeEndian.AppendUint64(nil, w.load)))):
+	case !w.enqueue(s, len(w.sent), numbered(w.ids.ID, w.load, w.seq)):
 		e.outcome = dropped
 	}
 	w.sent = append(w.sent, e)
 }
 
 func (w *world) notify(m genl.Message) {
-	s := w.kernel.socket()
-	s.notified++
+	s := w.kernel.Socket()
+	s.Notified++
 	if !w.enqueue(s, -1, m) {
 		w.deaf++
 	}
 }
 
-func (w *world) enqueue(s *fakeSocket, index int, m genl.Message) bool {
+func (w *world) enqueue(s *fakekernel.Socket, index int, m genl.Message) bool {
 	if len(w.queue) >= queueSize {
-		s.drops++
+		s.Dropped++
 		w.drops = append(w.drops, index)
 		return false
 	}
@@ -137,14 +137,14 @@ func (w *world) receive(n int) {
 		w.queue = w.queue[size:]
 		w.handle(batch)
 	}
-	if s := w.kernel.socket(); len(w.queue) == 0 && s.interrupted {
-		s.interrupted = false
+	if s := w.kernel.Socket(); len(w.queue) == 0 && s.Interrupted {
+		s.Interrupted = false
 		w.handle(nil)
 	}
 }
 
 func (w *world) handle(batch []genl.Message) {
-	w.kernel.socket().queued = uint32(len(w.queue))
+	w.kernel.Socket().InQueue = uint32(len(w.queue))
 	if err := w.r.handle(w.t.Context(), batch); err != nil {
 		w.t.Fatal(err)
 	}
@@ -163,24 +163,24 @@ func (w *world) rest() {
 }
 
 func (w *world) reload() {
-	s := w.kernel.socket()
+	s := w.kernel.Socket()
 	w.notify(unregistered(w.ids))
-	s.groups = slices.DeleteFunc(slices.Clone(s.groups), func(g uint32) bool { return g == w.ids.Group })
-	w.kernel.set(func() { w.kernel.ids = genl.FamilyIDs{} })
+	s.Groups = slices.DeleteFunc(slices.Clone(s.Groups), func(g uint32) bool { return g == w.ids.Group })
+	w.kernel.Set(func() { w.kernel.IDs = genl.FamilyIDs{} })
 	if w.rng.IntN(2) == 0 {
 		w.receive(1000) // the daemon joined in time
 	}
-	if l := &w.r.ledger; l.UnnumberedDrops != l.PriorLoadDrops || l.Drops != uint64(s.drops) {
+	if l := &w.r.ledger; l.UnnumberedDrops != l.PriorLoadDrops || l.Drops != uint64(s.Dropped) {
 		for i := len(w.sent) - 1; i >= 0 && w.sent[i].load == w.load && w.sent[i].outcome == dropped; i-- {
 			w.under++
 		}
 	}
-	w.mixed = w.mixed || w.under > 0 || w.r.ledger.NotificationsSeen != uint64(s.notified)
+	w.mixed = w.mixed || w.under > 0 || w.r.ledger.NotificationsSeen != uint64(s.Notified)
 	w.ids = genl.FamilyIDs{ID: w.ids.ID + 1, Group: 20}
 	if w.rng.IntN(3) == 0 {
 		w.ids.Group = 30 // not a number that the daemon joins ahead
 	}
-	w.kernel.set(func() { w.kernel.ids = w.ids })
+	w.kernel.Set(func() { w.kernel.IDs = w.ids })
 	w.notify(registered(w.ids))
 	w.load, w.seq = w.rng.Uint64(), 0
 }
@@ -188,11 +188,11 @@ func (w *world) reload() {
 // restart ends the process immediately. The next process has the same socket or a new
 // one.
 func (w *world) restart() {
-	s := w.kernel.socket()
+	s := w.kernel.Socket()
 	if w.rng.IntN(3) > 0 {
-		w.kernel.kept = s
+		w.kernel.Stored = s
 	} else {
-		unread := s.drops - uint32(w.r.ledger.Drops)
+		unread := s.Dropped - uint32(w.r.ledger.Drops)
 		for _, i := range w.drops[len(w.drops)-int(unread):] {
 			if i >= 0 {
 				w.sent[i].outcome = unknown
@@ -270,7 +270,7 @@ func TestReceivedAndLostIsWhatWasMulticast(t *testing.T) {
 			t: t, rng: rand.New(rand.NewPCG(seed, 0)), ids: genl.FamilyIDs{ID: 40, Group: 20}, load: 1,
 			inbox: newInbox(t),
 		}
-		w.kernel = &fakeKernel{ids: w.ids}
+		w.kernel = newKernel(w.ids)
 		j := &counter{highest: map[uint64]uint64{}}
 		w.o.Journal = j
 		w.start()

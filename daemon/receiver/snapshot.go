@@ -27,7 +27,8 @@ func (r *Receiver) restore() {
 		return
 	}
 	if len(saved) > 0 {
-		r.Log.Error("cannot read the ledger of the last process; its counters are lost, and the number of events lost before this start is unknown unless the module numbers them",
+		r.Log.Error("cannot read the ledger of the last process; its counters are lost, "+
+			"and the number of events lost before this start is unknown unless the module numbers them",
 			"version", versionOf(saved), "known_version", ledgerVersion)
 	}
 	// The journal contains the last number, which is valid unless the module was

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/genl"
+)
+
+func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
+	forged := anEvent(34, "forged")
+	forged.Sender = 4711
+	left := []genl.Message{
+		unregistered(second), anEvent(34, "a"), forged, unregistered(first), anEvent(34, "stale"), registered(second), anEvent(35, "b"),
+	}
+	for name, test := range map[string]struct {
+		inInbox, inJournal uint64 // generations
+		want               []string
+	}{
+		"killed before the append": {8, 7, []string{"a", "b"}},
+		"killed after the append":  {7, 7, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := newInbox(t)
+			batch, err := genl.NewBatch(in.memory)
+			if err != nil {
+				t.Fatal(err)
+			}
+			batch.Put(left...)
+			in.SetGeneration(test.inInbox)
+			for generation := range uint64(9) {
+				numbers := (&ledger{Family: 34, Received: generation}).numbers()
+				in.SaveSnapshot(generation, encode(make([]byte, snapshotLen(len(numbers))), numbers))
+			}
+			j := &recorder{generation: test.inJournal}
+			// Twice, as if the second process was killed before it received.
+			var o Options
+			for range 2 {
+				o = options(newKernel(genl.FamilyIDs{}), j, in)
+				runOnce(t, o)
+			}
+			if got, want := testutil.ToFloat64(o.Metrics.Received), 8+float64(len(test.want)); got != want {
+				t.Errorf("received = %v, want %v", got, want)
+			}
+			if diff := cmp.Diff(test.want, j.texts); diff != "" {
+				t.Errorf("journal (-want +got):\n%s", diff)
+			}
+			if in.Generation() != j.generation+1 {
+				t.Errorf("the inbox is at generation %d, the journal at %d", in.Generation(), j.generation)
+			}
+		})
+	}
+}
+
+// runOnce runs a receiver that stops immediately.
+func runOnce(t *testing.T, o Options) {
+	t.Helper()
+	r, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestABatchThatWasLeftWaitsForAJournalThatDoesNotAccept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newInbox(t)
+		batch, err := genl.NewBatch(in.memory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch.Put(anEvent(34, "left"))
+		in.SetGeneration(8)
+		numbers := (&ledger{Family: 34}).numbers()
+		in.SaveSnapshot(8, encode(make([]byte, snapshotLen(len(numbers))), numbers))
+		f := startWith(t, newKernel(first), &recorder{generation: 7, err: unix.ENOSPC}, in)
+		time.Sleep(time.Minute)
+		if err := f.Blocked(); !errors.Is(err, unix.ENOSPC) {
+			t.Errorf("Blocked() = %v", err)
+		}
+		f.send(anEvent(34, "later"))
+		f.journal.mu.Lock()
+		f.journal.err = nil
+		f.journal.mu.Unlock()
+		time.Sleep(time.Second)
+		f.want(t, "left", "later")
+		if err := f.Blocked(); err != nil {
+			t.Errorf("Blocked() = %v after the journal accepted", err)
+		}
+		f.stop()
+		if got := testutil.ToFloat64(f.m.Received); got != 2 {
+			t.Errorf("received = %v", got)
+		}
+	})
+}
+
+func TestTheNumbersContinueFromTheJournalWithoutAnInbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startWith(t, newKernel(first), &recorder{newest: numbered(34, 77, 10).Data}, newInbox(t))
+		f.send(numbered(34, 77, 11), numbered(34, 77, 12))
+		f.want(t, "x", "x")
+		f.send(numbered(34, 77, 20))
+		f.want(t, "x", "x", "7 lost: unexplained 13-19", "x")
+		f.stop()
+	})
+}
+
+// TestABatchThatCannotBeReadIsCountedByItsNumbers: the inbox was of another size, and only
+// its snapshot is left.
+func TestABatchThatCannotBeReadIsCountedByItsNumbers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newInbox(t)
+		batch, err := genl.NewBatch(in.memory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch.Clear()
+		in.SetGeneration(8)
+		numbers := (&ledger{Family: 34, LoadID: 77, Seq: 10, Received: 10}).numbers()
+		in.SaveSnapshot(8, encode(make([]byte, snapshotLen(len(numbers))), numbers))
+		f := startWith(t, newKernel(first), &recorder{generation: 7}, in)
+		f.send(numbered(34, 77, 14))
+		f.want(t, "3 lost: not_subscribed 11-13", "x") // the fake kernel opens a new socket
+		f.stop()
+		if got := testutil.ToFloat64(f.m.Received); got != 11 {
+			t.Errorf("received = %v, want 11", got)
+		}
+	})
+}
