@@ -16,15 +16,18 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
-const deadLettersHelp = `Look after the dead letters: the events that a sink has refused for good.
+const deadLettersHelp = `Inspect, replay or drop dead letters: events that a sink has refused permanently.
 
-They are kept until they are replayed or dropped, or a limit of the sink's
-dead_letters takes the oldest.`
+A dead letter is stored until it is replayed or dropped, or until a limit of the
+sink's dead_letters removes the oldest.`
 
 func (s *session) deadLetters() *cobra.Command {
 	group := &cobra.Command{
-		Use: "dlq", Aliases: []string{"dead-letters"}, Short: "Look after the events that a sink has refused", Long: deadLettersHelp,
-		Args: usageArgs(cobra.NoArgs), RunE: func(*cobra.Command, []string) error { return usageError{errors.New("want list, show, replay or drop")} },
+		Use: "dlq", Aliases: []string{"dead-letters"}, Short: "Inspect, replay or drop the events that a sink has refused",
+		Long: deadLettersHelp, Args: usageArgs(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			return usageError{errors.New("missing subcommand; use list, show, replay or drop")}
+		},
 	}
 	group.AddCommand(s.list(), s.show(), s.replay(), s.drop())
 	return group
@@ -33,7 +36,7 @@ func (s *session) deadLetters() *cobra.Command {
 func (s *session) list() *cobra.Command {
 	limit := 0
 	cmd := &cobra.Command{
-		Use: "list [SINK]", Short: "Count the dead letters of each sink, or list those of one",
+		Use: "list [SINK]", Short: "Count the dead letters of each sink, or list the dead letters of one sink",
 		Args: usageArgs(cobra.MaximumNArgs(1)), ValidArgsFunction: s.completeSink,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -42,7 +45,7 @@ func (s *session) list() *cobra.Command {
 			return s.listLetters(cmd.Context(), args[0], limit)
 		},
 	}
-	cmd.Flags().IntVarP(&limit, "limit", "n", 0, "list so many, the oldest; 0 is all")
+	cmd.Flags().IntVarP(&limit, "limit", "n", 0, "list at most this number, the oldest first; 0 lists all")
 	return cmd
 }
 
@@ -72,7 +75,7 @@ func (s *session) listLetters(ctx context.Context, sink string, limit int) error
 
 func (s *session) show() *cobra.Command {
 	return &cobra.Command{
-		Use: "show SINK ID", Short: "Show all that is known of one dead letter",
+		Use: "show SINK ID", Short: "Show all details of one dead letter",
 		Args: usageArgs(cobra.ExactArgs(2)), ValidArgsFunction: s.completeSink,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := s.client().Letter(cmd.Context(), args[0], args[1])
@@ -87,25 +90,25 @@ func (s *session) show() *cobra.Command {
 func (s *session) replay() *cobra.Command {
 	all := false
 	cmd := &cobra.Command{
-		Use: "replay SINK [ID]... | SINK --all", Short: "Have dead letters delivered again",
-		Long: `Have dead letters delivered again, with the ids and in the order of their events.
+		Use: "replay SINK [ID]... | SINK --all", Short: "Deliver dead letters again",
+		Long: `Deliver dead letters again, in the order of their events and with the same ids.
 
-What the sink takes then is no dead letter any more; what it refuses again stays,
-with the new reason. The command does not wait for that: see the number to replay
-in genltestctl dlq list.`,
+Events that the sink accepts are removed from the dead letters. Events that it
+refuses again remain, with the new reason. The command does not wait for the
+delivery: genltestctl dlq list shows how many are still to be replayed.`,
 		Args: usageArgs(cobra.MinimumNArgs(1)), ValidArgsFunction: s.completeSink,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.change(cmd.Context(), "to replay", args, all, s.client().Replay)
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "all of the sink")
+	cmd.Flags().BoolVar(&all, "all", false, "all dead letters of the sink")
 	return cmd
 }
 
 func (s *session) drop() *cobra.Command {
 	all, yes := false, false
 	cmd := &cobra.Command{
-		Use: "drop SINK [ID]... | SINK --all", Short: "Remove dead letters for good",
+		Use: "drop SINK [ID]... | SINK --all", Short: "Delete dead letters permanently",
 		Args: usageArgs(cobra.MinimumNArgs(1)), ValidArgsFunction: s.completeSink,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := selection(args, all); err != nil {
@@ -117,19 +120,22 @@ func (s *session) drop() *cobra.Command {
 			return s.change(cmd.Context(), "dropped", args, all, s.client().Drop)
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "all of the sink")
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&all, "all", false, "all dead letters of the sink")
+	cmd.Flags().BoolVar(&yes, "yes", false, "delete without asking")
 	return cmd
 }
 
 func selection(args []string, all bool) (api.Selection, error) {
 	if all == (len(args) > 1) {
-		return api.Selection{}, usageError{errors.New("want the ids of events, or --all")}
+		return api.Selection{}, usageError{errors.New("specify either ids of events or --all")}
 	}
 	return api.Selection{All: all, IDs: args[1:]}, nil
 }
 
-func (s *session) change(ctx context.Context, what string, args []string, all bool, do func(context.Context, string, api.Selection) (int, error)) error {
+// change applies do to the selected dead letters, and reports their number.
+func (s *session) change(
+	ctx context.Context, what string, args []string, all bool, do func(context.Context, string, api.Selection) (int, error),
+) error {
 	which, err := selection(args, all)
 	if err != nil {
 		return err
@@ -141,27 +147,27 @@ func (s *session) change(ctx context.Context, what string, args []string, all bo
 	return s.report(n, what)
 }
 
-// confirm asks before something cannot be undone.
+// confirm asks before an action that cannot be undone.
 func (s *session) confirm(args []string, yes bool) error {
 	if yes {
 		return nil
 	}
 	if !isTerminal(s.in) {
-		return usageError{errors.New("what is dropped is gone: give --yes where nobody can be asked")}
+		return usageError{errors.New("dropped events cannot be restored: standard input is not a terminal, so confirm with --yes")}
 	}
 	what := "all dead letters"
 	if len(args) > 1 {
 		what = plural.Count(len(args)-1, "dead letter")
 	}
-	fmt.Fprintf(s.err, "Drop %s of sink %s for good? [y/N] ", what, visible(args[0]))
-	answer, _ := bufio.NewReader(s.in).ReadString('\n') // an end is no yes
+	fmt.Fprintf(s.err, "Permanently delete %s of sink %s? [y/N] ", what, visible(args[0]))
+	answer, _ := bufio.NewReader(s.in).ReadString('\n') // at the end of the input the answer is empty
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
 		return nil
 	}
 	return errors.New("nothing was dropped")
 }
 
-// completeSink completes the first argument, as far as a daemon answers.
+// completeSink completes the first argument with the sinks of a running daemon.
 func (s *session) completeSink(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command genltestctl is the operator's client of genltestd: it asks the running
-// daemon, through a unix socket.
+// Command genltestctl is the operator's client of genltestd. It sends commands to the
+// running daemon through a unix socket.
 package main
 
 import (
@@ -26,7 +26,7 @@ import (
 // version is set by the linker.
 var version = "devel"
 
-// Exit statuses; the last ones are those of sysexits.h.
+// Exit statuses; those above 63 are defined by sysexits.h.
 const (
 	exitOK          = 0
 	exitFailed      = 1
@@ -39,14 +39,16 @@ const (
 
 const defaultSocket = "/run/genltestd/" + api.SocketName
 
-const description = `Ask a running genltestd, or have it do something.
+const description = `Operate a running genltestd: reload its configuration, and inspect, replay or drop
+the events that a sink has refused.
 
-The daemon is reached through a unix socket, which root and the members of the
-group genltestd may use. That of a daemon run by a user is below its runtime
-directory: $XDG_RUNTIME_DIR/genltestd/control.sock.
+genltestctl uses the daemon's unix socket. Root and the members of the group
+genltestd may use it. The socket of a daemon that a user runs is
+$XDG_RUNTIME_DIR/genltestd/control.sock.
 
-Exit status: 0 done, 1 failed, 64 wrong usage, 66 no such sink or event, 69 the
-daemon does not run or does not answer, 77 not permitted, 78 the configuration is at fault.`
+Exit status: 0 success, 1 failure, 64 wrong usage, 66 unknown sink or event, 69 the
+daemon does not run or does not answer, 77 permission denied, 78 the configuration
+has a fault.`
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
@@ -61,13 +63,13 @@ type session struct {
 
 func (s *session) client() *api.Client { return api.NewClient(s.socket).WithTimeout(s.timeout) }
 
-// A usageError is the user's.
+// A usageError is a fault in the command line.
 type usageError struct{ error }
 
 func run(args []string, in, out, errs *os.File) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	// What net/http logs of a server that is not the daemon is no news for the operator.
+	// net/http logs faults of a server that is not the daemon. The command prints its own error.
 	defer liblog.Capture(slog.New(slog.DiscardHandler))()
 	s := &session{in: in, out: out, err: errs, output: outputText}
 	root := s.command()
@@ -94,21 +96,23 @@ func (s *session) command() *cobra.Command {
 		Long:          description,
 		Version:       fmt.Sprintf("%s (%s %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH),
 		Args:          usageArgs(cobra.NoArgs),
-		RunE:          func(*cobra.Command, []string) error { return usageError{errors.New("want a command")} },
-		SilenceErrors: true, // they are printed once, by run
+		RunE:          func(*cobra.Command, []string) error { return usageError{errors.New("missing command")} },
+		SilenceErrors: true, // run prints them
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("genltestctl {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.PersistentFlags().StringVar(&s.socket, "socket", defaultSocket, "the daemon's control socket")
-	root.PersistentFlags().DurationVar(&s.timeout, "timeout", 30*time.Second, "fail when the daemon sends nothing for so long, except while it replays, drops or reloads; 0 is no timeout")
-	root.PersistentFlags().VarP(&s.output, "output", "o", "text, or json: one object a line")
-	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(outputFormats(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
+	root.PersistentFlags().StringVar(&s.socket, "socket", defaultSocket, "path of the daemon's control socket")
+	root.PersistentFlags().DurationVar(&s.timeout, "timeout", 30*time.Second,
+		"fail if the daemon sends nothing for this time, except during a replay, a drop or a reload; 0 disables the timeout")
+	root.PersistentFlags().VarP(&s.output, "output", "o", "output format: text, or json with one object per line")
+	complete := cobra.FixedCompletions(outputFormats(), cobra.ShellCompDirectiveNoFileComp)
+	_ = root.RegisterFlagCompletionFunc("output", complete) // fails only for an unknown flag
 	root.AddCommand(s.deadLetters(), s.reload())
 	return root
 }
 
-// explain says what to do about an error, and with what status to exit.
+// explain returns the text of an error with its remedy, and the exit status.
 func (s *session) explain(err error) (text string, code int) {
 	var refused *api.Error
 	var usage usageError
@@ -120,21 +124,24 @@ func (s *session) explain(err error) (text string, code int) {
 	case errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity:
 		return err.Error(), exitConfig
 	case errors.As(err, &refused):
-		return "the daemon refuses: " + err.Error(), exitFailed
+		return "the daemon refused: " + err.Error(), exitFailed
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, fs.ErrNotExist):
-		return fmt.Sprintf("no daemon listens at %s: %v; start it (systemctl start genltestd), or give its socket with --socket", s.socket, cause(err)), exitUnavailable
+		return fmt.Sprintf("no daemon listens on %s: %v; start it (systemctl start genltestd), or specify its socket with --socket",
+			s.socket, cause(err)), exitUnavailable
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Sprintf("%s: %v; be root, or a member of the group genltestd", s.socket, cause(err)), exitNoPerm
+		return fmt.Sprintf("%s: %v; run genltestctl as root or as a member of the group genltestd", s.socket, cause(err)), exitNoPerm
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Sprintf("no answer at %s within %s; see systemctl status genltestd, or increase --timeout", s.socket, s.timeout), exitUnavailable
+		return fmt.Sprintf("no answer on %s within %s; see systemctl status genltestd, or increase --timeout",
+			s.socket, s.timeout), exitUnavailable
 	case errors.Is(err, api.ErrNoDaemon):
-		return fmt.Sprintf("%s is not the control socket of genltestd: %v; give it with --socket (default %s)", s.socket, cause(err), defaultSocket), exitUnavailable
+		return fmt.Sprintf("%s is not the control socket of genltestd: %v; specify it with --socket (default %s)",
+			s.socket, cause(err), defaultSocket), exitUnavailable
 	}
 	return err.Error(), exitFailed
 }
 
-// cause returns the system's error within err, if there is one: what is around it
-// repeats the socket.
+// cause returns the system's error within err, or err if it does not wrap one. The text
+// around the system's error would repeat the socket.
 func cause(err error) error {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
@@ -143,7 +150,7 @@ func cause(err error) error {
 	return err
 }
 
-// usageArgs makes the fault that check finds in arguments one of usage.
+// usageArgs returns check with its errors as usage errors.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {

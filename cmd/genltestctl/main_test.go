@@ -52,7 +52,7 @@ func newShelf() *shelf {
 	odd.Event = json.RawMessage(`{"id":"6a9155caa46c7dcc-4","error":"no event","record_base64":"AA=="}`)
 	bad := letter(2, "")
 	bad.Event = json.RawMessage(`{"kind":"event","message":"\ufffd","message_base64":"gRs="}`)
-	bad.Reason, bad.Kind, bad.Status = hostile, "", 0 // as an older version has kept it
+	bad.Reason, bad.Kind, bad.Status = hostile, "", 0 // as stored by an older version
 	return &shelf{letters: map[string][]api.Letter{"hook": {letter(1, "hello "+hostile), bad, gap, odd}, "archive": nil}}
 }
 
@@ -110,7 +110,8 @@ func (s *shelf) Reload(context.Context) (*api.Reload, error) {
 	if s.refusal != nil {
 		return nil, s.refusal
 	}
-	return &api.Reload{Added: []string{"a", "b"}, Removed: []string{"c"}, Unchanged: 4, Warnings: []string{"f.yaml:1:2: " + hostile}}, nil
+	warnings := []string{"f.yaml:1:2: " + hostile}
+	return &api.Reload{Added: []string{"a", "b"}, Removed: []string{"c"}, Unchanged: 4, Warnings: warnings}, nil
 }
 
 // serve serves a shelf on a socket, whose path it returns.
@@ -145,8 +146,8 @@ func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return cmdtest.Run(t, cmdtest.Command(t, args...))
 }
 
-// TestOutput: what a script and a person see, whatever an event's text tries.
-func TestOutput(t *testing.T) {
+// TestOutputIsSafeToShow checks the output for scripts and for people, with hostile texts of events.
+func TestOutputIsSafeToShow(t *testing.T) {
 	socket := serve(t, newShelf())
 	tests := []struct {
 		args []string
@@ -158,19 +159,23 @@ func TestOutput(t *testing.T) {
 			"archive        0          0      0        0        0\n"},
 		{[]string{"dlq", "list", "hook"}, "" +
 			"ID                  REFUSED               ATTEMPTS  KIND             REASON                      TEXT\n" +
-			`6a9155caa46c7dcc-1  2026-01-02T03:04:06Z         1  http_status 400  400 Bad Request: no         hello \x1b[2J\u202egnp.exe\n` + "\ufffd" + "31m\n" +
-			`6a9155caa46c7dcc-2  2026-01-02T03:04:06Z         2  -                \x1b[2J\u202egnp.exe\n` + "\ufffd" + `31m  \x81\x1b` + "\n" +
+			`6a9155caa46c7dcc-1  2026-01-02T03:04:06Z         1  http_status 400  400 Bad Request: no         ` +
+			`hello \x1b[2J\u202egnp.exe\n` + "\ufffd" + "31m\n" +
+			`6a9155caa46c7dcc-2  2026-01-02T03:04:06Z         2  -                \x1b[2J\u202egnp.exe\n` + "\ufffd" +
+			`31m  \x81\x1b` + "\n" +
 			"6a9155caa46c7dcc-3  2026-01-02T03:04:06Z         3  http_status 400  400 Bad Request: no         (gap)\n" +
 			"6a9155caa46c7dcc-4  2026-01-02T03:04:06Z         4  http_status 400  400 Bad Request: no         (no event)\n"},
 		{[]string{"dlq", "list", "hook", "-n", "1", "--output", "json"}, "" +
-			`{"id":"6a9155caa46c7dcc-1","received":"2026-01-02T03:04:05.000000006Z","refused":"2026-01-02T03:04:06.000000006Z","attempts":1,"reason":"400 Bad Request: no","kind":"http_status","status":400,` +
+			`{"id":"6a9155caa46c7dcc-1","received":"2026-01-02T03:04:05.000000006Z","refused":"2026-01-02T03:04:06.000000006Z",` +
+			`"attempts":1,"reason":"400 Bad Request: no","kind":"http_status","status":400,` +
 			`"event":{"id":"6a9155caa46c7dcc-1","kind":"event","message":"hello \u001b[2J\u202egnp.exe\n\ufffd31m"}}` + "\n"},
 		{[]string{"dlq", "list", "archive"}, ""},
 		{[]string{"dlq", "list", "-o", "json"}, "" +
 			`{"sink":"hook","letters":4,"to_replay":1,"bytes":4096,"expired":2,"damaged":3}` + "\n" +
 			`{"sink":"archive","letters":0,"to_replay":0,"bytes":0,"expired":0,"damaged":0}` + "\n"},
 		{[]string{"dlq", "show", "hook", "6a9155caa46c7dcc-2"}, "" +
-			"id        6a9155caa46c7dcc-2\nsink      hook\nreceived  2026-01-02T03:04:05.000000006Z\nrefused   2026-01-02T03:04:06.000000006Z\n" +
+			"id        6a9155caa46c7dcc-2\nsink      hook\nreceived  2026-01-02T03:04:05.000000006Z\n" +
+			"refused   2026-01-02T03:04:06.000000006Z\n" +
 			`attempts  2` + "\nkind      -\n" + `reason    \x1b[2J\u202egnp.exe\n` + "\ufffd" + "31m\n" + `text      \x81\x1b` + "\n" +
 			`event     {"kind":"event","message":"\ufffd","message_base64":"gRs="}` + "\n"},
 		{[]string{"dlq", "replay", "hook", "--all"}, "4 dead letters to replay\n"},
@@ -193,7 +198,7 @@ func TestRequestsReachTheDaemon(t *testing.T) {
 		{"replay", "hook", "--all"},
 		{"drop", "archive", "b-7", "--yes"},
 		{"drop", "hook", "--all", "--yes"},
-		{"drop", "hook", "--all"}, // nobody to ask
+		{"drop", "hook", "--all"}, // refused: standard input is not a terminal
 	} {
 		execute(t, append([]string{"dlq", "--socket", socket}, args...)...)
 	}
@@ -203,48 +208,53 @@ func TestRequestsReachTheDaemon(t *testing.T) {
 	}
 }
 
-// TestErrors have a status of their own, and say where and what to do, in a line.
-func TestErrors(t *testing.T) {
+// TestErrorsNamePlaceAndRemedy checks that each error has its exit status and is one line.
+func TestErrorsNamePlaceAndRemedy(t *testing.T) {
 	socket := serve(t, newShelf())
 	stale := filepath.Join(filepath.Dir(socket), "stale.sock")
 	listener, err := control.ListenSocket(stale, newShelf(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Link(stale, stale+"x"); err != nil { // it stays when the listener goes
+	if err := os.Link(stale, stale+"x"); err != nil { // it remains after the listener is closed
 		t.Fatal(err)
 	}
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
+	const (
+		remedy = "; start it (systemctl start genltestd), or specify its socket with --socket"
+		late   = "within 100ms; see systemctl status genltestd"
+		header = "HTTP/1.1 200 OK\r\n\r\n"
+	)
 	tests := []struct {
 		args []string
 		code int
-		says string
+		want string
 	}{
-		{[]string{}, 64, "want a command; see genltestctl --help"},
+		{[]string{}, 64, "missing command; see genltestctl --help"},
 		{[]string{"start"}, 64, `unknown command "start"`},
-		{[]string{"dlq"}, 64, "want list, show, replay or drop; see genltestctl dlq --help"},
+		{[]string{"dlq"}, 64, "missing subcommand; use list, show, replay or drop; see genltestctl dlq --help"},
 		{[]string{"dlq", "mend"}, 64, `unknown command "mend"`},
 		{[]string{"dlq", "list", "--nonsense"}, 64, "--nonsense; see genltestctl dlq list --help"},
 		{[]string{"dlq", "list", "a", "b"}, 64, "at most 1 arg"},
-		{[]string{"dlq", "list", "-o", "xml"}, 64, "want text or json"},
+		{[]string{"dlq", "list", "-o", "xml"}, 64, "use text or json"},
 		{[]string{"dlq", "show", "hook"}, 64, "2 arg"},
-		{[]string{"dlq", "replay", "hook"}, 64, "want the ids of events, or --all"},
-		{[]string{"dlq", "drop", "hook", "--all", "a-1"}, 64, "want the ids of events, or --all"},
-		{[]string{"dlq", "drop", "hook", "--all"}, 64, "give --yes"},
+		{[]string{"dlq", "replay", "hook"}, 64, "specify either ids of events or --all"},
+		{[]string{"dlq", "drop", "hook", "--all", "a-1"}, 64, "specify either ids of events or --all"},
+		{[]string{"dlq", "drop", "hook", "--all"}, 64, "confirm with --yes"},
 		{[]string{"dlq", "list", "nobody\x1b[2J"}, 66, `unknown sink "nobody\x1b[2J"`},
 		{[]string{"dlq", "show", "hook", "a-9"}, 66, `unknown event "a-9"`},
 		{[]string{"dlq", "replay", "nobody", "--all"}, 66, `unknown sink "nobody"`},
 		{[]string{"dlq", "drop", "a/../b", "--all", "--yes"}, 66, `unknown sink "a/../b"`},
-		{[]string{"dlq", "list", "--socket", stale}, 69, "no daemon listens at " + stale + ": "},
-		{[]string{"dlq", "list", "--socket", stale}, 69, "no such file or directory; start it (systemctl start genltestd), or give its socket with --socket"},
-		{[]string{"dlq", "list", "--socket", stale + "x"}, 69, "connection refused; start it (systemctl start genltestd), or give its socket with --socket"},
+		{[]string{"dlq", "list", "--socket", stale}, 69, "no daemon listens on " + stale + ": "},
+		{[]string{"dlq", "list", "--socket", stale}, 69, "no such file or directory" + remedy},
+		{[]string{"dlq", "list", "--socket", stale + "x"}, 69, "connection refused" + remedy},
 		{[]string{"dlq", "list", "--socket", "/" + strings.Repeat("x", 200)}, 69, "is not the control socket of genltestd"},
 		{[]string{"dlq", "list", "--socket", "/etc/passwd/x"}, 69, "is not the control socket of genltestd"},
 		{[]string{"dlq", "list", "--socket", foreign(t)}, 69, "is not the control socket of genltestd"},
-		{[]string{"dlq", "list", "--socket", silent(t, ""), "--timeout", "100ms"}, 69, "within 100ms; see systemctl status genltestd"},
-		{[]string{"dlq", "list", "--socket", silent(t, "HTTP/1.1 200 OK\r\n\r\n"), "--timeout", "100ms"}, 69, "within 100ms; see systemctl status genltestd"},
+		{[]string{"dlq", "list", "--socket", silent(t, ""), "--timeout", "100ms"}, 69, late},
+		{[]string{"dlq", "list", "--socket", silent(t, header), "--timeout", "100ms"}, 69, late},
 		{[]string{"dlq", "drop", "hook", "--all", "--yes", "--socket", silent(t, ""), "--timeout", "100ms"}, 69, "within 100ms"},
 		{[]string{"reload", "--socket", silent(t, ""), "--timeout", "100ms"}, 69, "within 100ms"},
 		{[]string{"reload", "--timeout", "soon"}, 64, "--timeout"},
@@ -255,8 +265,9 @@ func TestErrors(t *testing.T) {
 			args = append([]string{"--socket", socket}, args...)
 		}
 		code, stdout, stderr := execute(t, args...)
-		if code != test.code || stdout != "" || !strings.Contains(stderr, test.says) || strings.Count(stderr, "\n") != 1 || strings.Contains(stderr, "\x1b") {
-			t.Errorf("%q: status %d, %q, %q; want %d, %q", test.args, code, stdout, stderr, test.code, test.says)
+		if code != test.code || stdout != "" || !strings.Contains(stderr, test.want) || strings.Count(stderr, "\n") != 1 ||
+			strings.Contains(stderr, "\x1b") {
+			t.Errorf("%q: status %d, %q, %q; want %d, %q", test.args, code, stdout, stderr, test.code, test.want)
 		}
 	}
 }
@@ -307,7 +318,7 @@ func serveBy(t *testing.T, handle func(net.Conn)) (socket string) {
 	return listener.Addr().String()
 }
 
-// The timeout is for the daemon's answer to anything, not for the work of a reload.
+// The timeout bounds the time without an answer, not the duration of a reload.
 func TestAReloadMayTakeLongerThanTheTimeout(t *testing.T) {
 	s := newShelf()
 	s.slow = 2500 * time.Millisecond
@@ -346,7 +357,7 @@ func TestOutputThatFails(t *testing.T) {
 	}
 }
 
-// JSON goes to terminals, too.
+// Terminals also show JSON.
 func TestJSONIsSafeToShow(t *testing.T) {
 	socket := serve(t, newShelf())
 	for _, args := range [][]string{{"dlq", "list", "hook"}, {"dlq", "show", "hook", "6a9155caa46c7dcc-2"}, {"reload"}} {

@@ -33,21 +33,21 @@ func outputFormats() []string { return []string{string(outputText), string(outpu
 func (f *outputFormat) String() string { return string(*f) }
 func (*outputFormat) Type() string     { return "format" }
 
-// Set refuses what there is not.
+// Set implements pflag.Value.
 func (f *outputFormat) Set(text string) error {
 	if !slices.Contains(outputFormats(), text) {
-		return fmt.Errorf("want %s", strings.Join(outputFormats(), " or "))
+		return fmt.Errorf("use %s", strings.Join(outputFormats(), " or "))
 	}
 	*f = outputFormat(text)
 	return nil
 }
 
-// A writer prints tables or JSON. Texts are made safe to show: they are those of
-// whoever has caused an event, or answers for a sink.
+// A writer prints tables or JSON. It escapes control characters in texts, which are
+// untrusted: the senders of events and the servers of sinks define them.
 type writer struct {
 	out    *bufio.Writer
 	format outputFormat
-	width  int // of the terminal; 0 when it is none, and nothing is cut
+	width  int // of the terminal; 0 if out is not a terminal, and no line is cut
 	table  table
 }
 
@@ -55,7 +55,7 @@ func (s *session) writer() *writer {
 	return &writer{out: bufio.NewWriter(s.out), format: s.output, width: terminalWidth(s.out)}
 }
 
-// flush prints the table, too.
+// flush also prints the table.
 func (w *writer) flush() error {
 	return errors.Join(w.table.print(w.out, w.width), w.out.Flush())
 }
@@ -106,7 +106,7 @@ func (w *writer) letter(l *api.Letter) error {
 	return nil
 }
 
-// kindOf returns the kind of a letter's reason with its status, "-" when it has none.
+// kindOf returns the kind of a letter's reason with its status, or "-" if the kind is unknown.
 func kindOf(l *api.Letter) string {
 	switch {
 	case l.Kind == "":
@@ -117,7 +117,7 @@ func kindOf(l *api.Letter) string {
 	return fmt.Sprintf("%s %d", visible(l.Kind), l.Status)
 }
 
-// textOf returns an event's text, or what it is when it has none.
+// textOf returns an event's text, or the kind of an event without text in parentheses.
 func textOf(raw json.RawMessage) string {
 	var e struct {
 		Kind    string
@@ -173,7 +173,7 @@ func (s *session) report(n int, what string) error {
 
 func visible(text string) string { return string(event.AppendVisible(nil, []byte(text))) }
 
-// cut shortens a visible text to so many characters.
+// cut shortens a visible text to width characters.
 func cut(text string, width int) string {
 	if utf8.RuneCountInString(text) <= width {
 		return text

@@ -12,15 +12,16 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
-const reloadHelp = `Have the daemon read its configuration anew, and wait until that is in use.
+const reloadHelp = `Reload the daemon's configuration, and wait until it is in effect.
 
-Everything is read and checked before anything changes. When something is at fault,
-each fault is printed with its place, the daemon goes on with the configuration that
-it has, and the exit status is 78. systemctl reload genltestd does the same.`
+The daemon checks the whole configuration before it changes anything. If the
+configuration has a fault, each fault is printed with its place, the running
+configuration stays in effect, and the exit status is 78. systemctl reload genltestd
+runs this command.`
 
 func (s *session) reload() *cobra.Command {
 	return &cobra.Command{
-		Use: "reload", Short: "Have the daemon read its configuration anew", Long: reloadHelp,
+		Use: "reload", Short: "Reload the configuration", Long: reloadHelp,
 		Args: usageArgs(cobra.NoArgs), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			done, err := s.client().Reload(cmd.Context())
@@ -36,7 +37,7 @@ func (s *session) reload() *cobra.Command {
 	}
 }
 
-// complain prints what the daemon finds in the configuration.
+// complain prints faults or warnings of the configuration.
 func (s *session) complain(lines []string) {
 	for _, line := range lines {
 		fmt.Fprintln(s.err, visible(line))

@@ -13,9 +13,12 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
-func TestReloadTellsTheOutcome(t *testing.T) {
-	faults := &api.Error{Status: http.StatusUnprocessableEntity, Message: "the configuration is at fault", Faults: []string{"f.yaml:1:2: a: bad", "f.yaml:3:4: " + hostile}}
-	visible := visible(strings.ToValidUTF8(hostile, "\ufffd")) // JSON's way is UTF-8
+func TestReloadReportsTheOutcome(t *testing.T) {
+	faults := &api.Error{
+		Status: http.StatusUnprocessableEntity, Message: "the configuration is at fault",
+		Faults: []string{"f.yaml:1:2: a: bad", "f.yaml:3:4: " + hostile},
+	}
+	visible := visible(strings.ToValidUTF8(hostile, "\ufffd")) // JSON is UTF-8
 	for _, c := range []struct {
 		name           string
 		refusal        error
@@ -24,10 +27,16 @@ func TestReloadTellsTheOutcome(t *testing.T) {
 		stdout, stderr string
 	}{
 		{"good", nil, nil, 0, "reloaded: added a, b; removed c; 4 unchanged\n", "warning: f.yaml:1:2: " + visible + "\n"},
-		{"as JSON", nil, []string{"-o", "json"}, 0, `{"added":["a","b"],"changed":[],"removed":["c"],"unchanged":4,"warnings":["f.yaml:1:2: \u001b[2J\u202egnp.exe\n` + "\ufffd" + `31m"]}` + "\n", ""},
+		{
+			"as JSON", nil, []string{"-o", "json"}, 0, `{"added":["a","b"],"changed":[],"removed":["c"],"unchanged":4,` +
+				`"warnings":["f.yaml:1:2: \u001b[2J\u202egnp.exe\n` + "\ufffd" + `31m"]}` + "\n", "",
+		},
 		{"at fault", faults, nil, 78, "", "f.yaml:1:2: a: bad\nf.yaml:3:4: " + visible + "\ngenltestctl: the configuration is at fault\n"},
-		{"broken", errors.New("the disk is full"), nil, 1, "", "genltestctl: the daemon refuses: the disk is full\n"},
-		{"with a word too many", nil, []string{"now"}, 64, "", `genltestctl: unknown command "now" for "genltestctl reload"; see genltestctl reload --help` + "\n"},
+		{"broken", errors.New("the disk is full"), nil, 1, "", "genltestctl: the daemon refused: the disk is full\n"},
+		{
+			"with a word too many", nil, []string{"now"}, 64, "",
+			`genltestctl: unknown command "now" for "genltestctl reload"; see genltestctl reload --help` + "\n",
+		},
 	} {
 		shelf := newShelf()
 		shelf.refusal = c.refusal

@@ -9,15 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// A column of a table. Numbers are aligned at their right.
+// A column of a table.
 type column struct {
 	title string
-	right bool
-	most  int // characters on a terminal; 0 is no limit
+	right bool // align to the right, for numbers
+	most  int  // maximum number of characters on a terminal; 0 means unlimited
 }
 
-// A table is printed when all of its rows are known, with columns as wide as their
-// longest cell.
+// A table is printed after all rows are added. Each column is as wide as its longest
+// cell.
 type table struct {
 	columns []column
 	rows    [][]string
@@ -31,8 +31,8 @@ func (t *table) add(cells ...any) {
 	t.rows = append(t.rows, row)
 }
 
-// print writes the table, lines cut to the width of a terminal; 0 is no terminal.
-// Without rows it writes nothing.
+// print writes the table, and cuts its lines to width characters if width is not 0. It
+// writes nothing without rows.
 func (t *table) print(out *bufio.Writer, width int) error {
 	if len(t.rows) == 0 {
 		return nil
@@ -54,7 +54,7 @@ func (t *table) print(out *bufio.Writer, width int) error {
 	return nil
 }
 
-// fit returns the widths of the columns, after cutting cells on a terminal.
+// fit returns the widths of the columns. On a terminal it cuts cells first.
 func (t *table) fit(terminal bool) []int {
 	widths := make([]int, len(t.columns))
 	for i, c := range t.columns {

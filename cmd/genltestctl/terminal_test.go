@@ -77,8 +77,9 @@ func TestDropAsks(t *testing.T) {
 		cmd := cmdtest.Command(t, "--socket", socket, "dlq", "drop", "hook", "--all")
 		cmd.Stdin = theirs
 		code, _, stderr := cmdtest.Run(t, cmd)
-		if (len(s.asked) == 1) != dropped || (code == 0) != dropped || !strings.Contains(stderr, "Drop all dead letters of sink hook for good?") {
-			t.Errorf("%q: status %d, asked %q, said %q", answer, code, s.asked, stderr)
+		const question = "Permanently delete all dead letters of sink hook? [y/N]"
+		if (len(s.asked) == 1) != dropped || (code == 0) != dropped || !strings.Contains(stderr, question) {
+			t.Errorf("%q: status %d, asked %q, printed %q", answer, code, s.asked, stderr)
 		}
 		ours.Close()
 		theirs.Close()
