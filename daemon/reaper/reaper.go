@@ -17,7 +17,7 @@ import (
 // A Reaper frees orphans of programs when the daemon is process 1, as in a container
 // without an init: the kernel makes it the parent of all orphans, and a child without a
 // waiting parent remains a zombie. It does not touch the programs that this package waits
-// for. A nil *Reaper is valid and has no effect.
+// for. A nil *Reaper is valid, and its methods do nothing.
 type Reaper struct {
 	mu    sync.Mutex   // held while a program is started: an unknown child is an orphan
 	ours  map[int]bool // processes that package os/exec waits for

@@ -28,8 +28,8 @@ var (
 	toWebhook  = place{name: "`webhook`", sink: "webhook", peer: "webhook"}
 	toSocket   = place{name: "`socket`", sink: "socket", peer: "socket"}
 	toConfirm  = place{name: "`socket`, `acknowledge: true`", sink: "confirm", peer: "confirm"}
-	toNothing  = place{name: "one that does nothing", sink: "accept"}
-	toRefusal  = place{name: "one that refuses every event", sink: "refuse"}
+	toNothing  = place{name: "a sink that does nothing", sink: "accept"}
+	toRefusal  = place{name: "a sink that refuses every event", sink: "refuse"}
 )
 
 // inEnvelopes returns the webhook with each envelope.

@@ -55,7 +55,7 @@ func (acceptance) Close() error { return nil }
 // refusal permanently rejects every event, one at a time.
 type refusal struct{}
 
-var errRefused = errors.New("400 Bad Request: the message has no such field")
+var errRefused = errors.New("400 Bad Request: unknown field in the message")
 
 // Deliver implements sink.Sink.
 func (refusal) Deliver(context.Context, []event.Event) (int, error) {
