@@ -54,7 +54,10 @@ func scenarios() []scenario {
 			scenario{load: load{name: "500,000 at full speed", events: 500_000, text: text}, programs: all, targets: live},
 			scenario{load: load{name: "500,000 at 300,000/s", events: 500_000, text: text, rate: 300_000}, programs: all, targets: live},
 			scenario{load: load{name: "3,000 at 1,000/s", events: 3_000, text: text, rate: 1_000}, programs: oneByOne},
-			scenario{load: load{name: "3,000 at 1,000/s, pinned", events: 3_000, text: text, rate: 1_000, pinned: true}, programs: oneByOne, targets: pinned},
+			scenario{
+				load:     load{name: "3,000 at 1,000/s, pinned", events: 3_000, text: text, rate: 1_000, pinned: true},
+				programs: oneByOne, targets: pinned,
+			},
 		)
 	}
 	list = append(list, scenario{

@@ -47,7 +47,8 @@ func boot(t *testing.T, disk, message, fsync string) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "../vm/vm", "--kernel", cmp.Or(os.Getenv("GENLTEST_KERNEL"), "6.1"), "--timeout", "5m", "--disk", disk,
+	kernel := cmp.Or(os.Getenv("GENLTEST_KERNEL"), "6.1")
+	cmd := exec.CommandContext(t.Context(), "../vm/vm", "--kernel", kernel, "--timeout", "5m", "--disk", disk,
 		"--", "bash", "-c", string(guest), "guest", message, fsync, strconv.Itoa(burst))
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.Stderr = os.Stderr

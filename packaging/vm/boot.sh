@@ -40,7 +40,8 @@ machine_arguments() { # KERNEL-IMAGE LAYER...
 		-kernel "$image" -initrd "$run_dir/initrd"
 	)
 	[ -z "${VM_ICOUNT:-}" ] || machine+=(-icount "$VM_ICOUNT")
-	kernel_arguments='console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check cryptomgr.notests random.trust_cpu=on 8250.nr_uarts=1'
+	kernel_arguments='console=ttyS0 quiet panic=-1 oops=panic mitigations=off tsc=reliable no_timer_check'
+	kernel_arguments+=' cryptomgr.notests random.trust_cpu=on 8250.nr_uarts=1'
 	kernel_arguments+=' nowatchdog rcupdate.rcu_cpu_stall_suppress=1 sysctl.kernel.hung_task_timeout_secs=0'
 }
 

@@ -46,7 +46,8 @@ build_base_image() { # DIR SUITE
 
 # daemon_files sets $REPLY: the files of "make install", a directory per SUITE.
 daemon_files() {
-	cache_entry daemon "$(daemon_sources | xargs -0 sha256sum | key "$(go env GOVERSION GOFLAGS)" "$(declare -f guest_systemd build_daemon_files)")" \
+	cache_entry daemon "$(daemon_sources | xargs -0 sha256sum |
+		key "$(go env GOVERSION GOFLAGS)" "$(declare -f guest_systemd build_daemon_files)")" \
 		'build and install genltestd' build_daemon_files
 }
 daemon_sources() { # everything in the repository that cannot be ruled out
@@ -70,7 +71,8 @@ initramfs() { # KERNEL
 	kernel_modules "$1"
 	modules=$REPLY
 	cache_entry "initramfs-$1" \
-		"$(key "${root#"$cache"/}" "${modules#"$cache"/}" "$(declare -f build_initramfs module_order pack)" <<<"$(cat "$vm_dir"/guest/{init,run-command,check-kernel-log})")" \
+		"$(key "${root#"$cache"/}" "${modules#"$cache"/}" "$(declare -f build_initramfs module_order pack)" \
+			<<<"$(cat "$vm_dir"/guest/{init,run-command,check-kernel-log})")" \
 		"pack the initramfs of kernel $1" build_initramfs "$root" "$modules"
 }
 build_initramfs() { # DIR ROOT MODULES

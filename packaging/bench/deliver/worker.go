@@ -131,7 +131,8 @@ func newSink(t task) (sink.Sink, error) {
 		}), nil
 	case "webhook":
 		return webhook.New(webhook.Options{
-			URL: secret.Inline(t.to), Method: http.MethodPost, Version: "benchmark", Encoder: encoder, Batch: batchOf(encoder), IdempotencyHeader: "Idempotency-Key",
+			URL: secret.Inline(t.to), Method: http.MethodPost, Version: "benchmark", Encoder: encoder, Batch: batchOf(encoder),
+			IdempotencyHeader: "Idempotency-Key",
 		})
 	case "socket", "confirm":
 		return socket.NewClient(socket.ClientOptions{
