@@ -9,6 +9,7 @@
 package envelope
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/genltestd/genltestd/daemon/event"
@@ -54,4 +55,36 @@ func New(o Options) (event.Encoder, error) {
 		return &keyValues{}, nil
 	}
 	return nil, fmt.Errorf("unknown envelope %q", string(o.Kind))
+}
+
+// raw writes exactly the bytes of the text. It writes a gap and suppressed events as a
+// sentence, which a text may imitate: receivers that must distinguish them need another
+// envelope.
+type raw struct{ contentType string }
+
+func newRaw(contentType string) raw {
+	return raw{cmp.Or(contentType, "application/octet-stream")}
+}
+
+func (raw) Append(dst []byte, e *event.Event) ([]byte, error) { return e.AppendText(dst), nil }
+
+func (r raw) ContentType() string { return r.contentType }
+
+func (raw) BatchContentType() string { return "" }
+
+// appendName appends at most limit bytes of a label's name, and replaces bytes that
+// have a meaning in a format. Names from the configuration contain no such bytes.
+func appendName(dst []byte, name string, limit int) []byte {
+	for i := range min(len(name), limit) {
+		c := name[i]
+		if !isWordByte(c) {
+			c = '_'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+func isWordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
 }
