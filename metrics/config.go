@@ -9,11 +9,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// A ConfigState is what is known of the configuration at one moment.
+// A ConfigState describes the configuration at one time.
 type ConfigState struct {
-	Hash    string    // of the one in use
-	Current bool      // the last reload succeeded, or none has happened
-	Since   time.Time // that the one in use was read
+	Hash    string    // of the configuration in use
+	Current bool      // no reload has failed since the configuration in use was read
+	Since   time.Time // time at which it was read
 }
 
 type configCollector struct {
@@ -21,20 +21,21 @@ type configCollector struct {
 	current, since, info *prometheus.Desc
 }
 
-// RegisterConfig registers the metrics of the configuration, which are taken by one
-// call of state for each scrape.
+// RegisterConfig registers the metrics of the configuration. Each scrape calls state once.
 func RegisterConfig(reg prometheus.Registerer, state func() ConfigState) error {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "config", name), help, labels, nil)
 	}
 	c := &configCollector{
-		state:   state,
-		current: desc("last_reload_successful", "1 when the last reload succeeded, and before the first; 0 while the configuration on disk is not the one in use."),
-		since:   desc("last_reload_success_timestamp_seconds", "When the configuration in use was read."),
-		info:    desc("info", "1, with a hash of the configuration in use as label. Machines with the same hash have the same settings; comments and secrets do not affect it.", "hash"),
+		state: state,
+		current: desc("last_reload_successful",
+			"1 if the last reload succeeded, or before the first reload. 0 while the configuration on disk is not in use."),
+		since: desc("last_reload_success_timestamp_seconds", "Time at which the configuration in use was read."),
+		info: desc("info", "1, with a hash of the configuration in use as label. Machines with the same hash have the "+
+			"same settings; comments and secrets do not affect it.", "hash"),
 	}
 	if err := reg.Register(c); err != nil {
-		return fmt.Errorf("register the configuration's metrics: %w", err)
+		return fmt.Errorf("register the metrics of the configuration: %w", err)
 	}
 	return nil
 }

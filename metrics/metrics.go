@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package metrics names every metric of the daemon in one place. Every series
-// exists, at zero, from the start; label values are constants or names of
-// sinks in the configuration, never texts of events.
+// Package metrics defines all metrics of the daemon. Every series exists, at zero, from the
+// start. Label values are constants or names of sinks, and never texts of events.
 package metrics
 
 import (
@@ -15,12 +14,11 @@ import (
 
 const namespace = "genltestd"
 
-// Metrics holds the instruments that the packages of the daemon write to. Each
-// is safe for concurrent use.
+// Metrics contains the instruments of the daemon. They are safe for concurrent use.
 type Metrics struct {
 	SinkLatency  *prometheus.HistogramVec // seconds, by sink
 	StateFault   *prometheus.GaugeVec     // by file: 1 while it cannot be read or written
-	StateDamaged *prometheus.CounterVec   // by file: times that it was damaged and set aside
+	StateDamaged *prometheus.CounterVec   // by file: times that it was damaged
 }
 
 // The small files of the state directory.
@@ -39,12 +37,14 @@ func New(reg prometheus.Registerer, version string) *Metrics {
 		SinkLatency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "sink_latency_seconds",
 			Help:    "Time from the receipt of an event until the sink has accepted it.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 11), // to some nine minutes
+			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 11), // up to about nine minutes
 		}, []string{"sink"}),
-		StateFault: gaugeVec("state_file_fault", "1 while a file of the state directory, or the inbox of the runtime directory, cannot be read or written. It is retried, and not overwritten before it was read.",
+		StateFault: gaugeVec("state_file_fault", "1 while a file of the state directory, or the inbox of the runtime directory, "+
+			"cannot be read or written. It is retried, and not overwritten before it was read.",
 			"file", FileBoots, FileClock, FileRemovedSinks, FileInbox),
 		StateDamaged: counterVec("state_files_damaged_total",
-			"Times that a file of the state directory, or a dead letter, was damaged. The file is renamed: .damaged is appended to its name.", "file", FileBoots, FileClock, FileRemovedSinks, FileInbox, FileDeadLetters),
+			"Times that a file of the state directory, or a dead letter, was damaged. The file is renamed: .damaged is appended "+
+				"to its name.", "file", FileBoots, FileClock, FileRemovedSinks, FileInbox, FileDeadLetters),
 	}
 	reg.MustRegister(
 		m.SinkLatency, m.StateFault, m.StateDamaged, buildInfo(version),

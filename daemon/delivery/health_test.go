@@ -271,8 +271,9 @@ func (f fixture) wantFaults(t *testing.T, reasons ...string) {
 	if err := metrics.RegisterSinks(reg, func() []metrics.SinkState { return []metrics.SinkState{state} }); err != nil {
 		t.Fatal(err)
 	}
-	const types = "# HELP genltestd_sink_fault 1 while the sink has this fault; docs/health.md explains each.\n# TYPE genltestd_sink_fault gauge\n" +
-		"# HELP genltestd_sink_healthy 1 while the sink is without fault; sink_fault shows the reasons.\n# TYPE genltestd_sink_healthy gauge\n"
+	const types = "# HELP genltestd_sink_fault 1 while the sink has this fault; docs/health.md explains each.\n" +
+		"# TYPE genltestd_sink_fault gauge\n" +
+		"# HELP genltestd_sink_healthy 1 unless the sink has a fault; sink_fault shows the reasons.\n# TYPE genltestd_sink_healthy gauge\n"
 	wantText := strings.NewReader(types + want.String())
 	if err := testutil.GatherAndCompare(reg, wantText, "genltestd_sink_fault", "genltestd_sink_healthy"); err != nil {
 		t.Error(err)
