@@ -3,12 +3,16 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
@@ -23,20 +27,20 @@ func (a area) holds(path string) bool {
 	return path == a.path || a.within && strings.HasPrefix(path, strings.TrimSuffix(a.path, "/")+"/")
 }
 
-// A claim is a path that a key of the configuration asks for.
+// A claim is a path that a key of the configuration contains.
 type claim struct {
 	key   string // such as sinks[0].file.path
 	path  string
-	owner string // how a later claim calls this one
+	owner string // in errors about later claims
 }
 
-// collisions reports the keys whose path belongs to something else: to the daemon, to
-// its configuration, or to another sink. Two writers at one place destroy each other's
-// data, and a sink at the control socket stops the daemon from starting. Symbolic links
-// are followed as far as they exist.
+// collisions returns a fault for each key whose path belongs to the daemon, to its
+// configuration, or to another sink. Two writers of one file destroy each other's data, and
+// a sink at the control socket prevents the daemon from starting. Existing symbolic links
+// are followed.
 func collisions(cfg *config.Config, dirs Dirs) (faults config.Errors) {
-	taken := append(dirs.places(), configurationPlaces(cfg)...)
-	taken = append(taken, secretPlaces(cfg)...)
+	taken := append(dirs.areas(), configurationAreas(cfg)...)
+	taken = append(taken, secretAreas(cfg)...)
 	if fault := journalFault(cfg, dirs, taken); fault != nil {
 		faults = append(faults, fault)
 	}
@@ -45,7 +49,7 @@ func collisions(cfg *config.Config, dirs Dirs) (faults config.Errors) {
 	}
 	for _, c := range sinkClaims(cfg) {
 		if c.path == "" {
-			continue // it has a fault already
+			continue // the key already has a fault
 		}
 		path := realPath(c.path)
 		if p := firstHolder(taken, path); p != nil {
@@ -71,14 +75,14 @@ func firstHolder(taken []area, path string) *area {
 	return nil
 }
 
-// journalFault reports why the journal must not be at journal.path: its directory
-// contains nothing else.
+// journalFault returns a fault if journal.path is not a directory of the journal's own.
 func journalFault(cfg *config.Config, dirs Dirs, taken []area) *config.FieldError {
 	if cfg.Journal.Path == "" {
 		return nil
 	}
 	fault := func(format string, args ...any) *config.FieldError {
-		return cfg.Fault("journal.path", "%q %s; give the journal a directory of its own, such as /srv/genltestd/journal", cfg.Journal.Path, fmt.Sprintf(format, args...))
+		const remedy = "give the journal a directory of its own, such as /srv/genltestd/journal"
+		return cfg.Fault("journal.path", "%q %s; %s", cfg.Journal.Path, fmt.Sprintf(format, args...), remedy)
 	}
 	path := realPath(cfg.Journal.Path)
 	if path == "/" {
@@ -97,8 +101,28 @@ func journalFault(cfg *config.Config, dirs Dirs, taken []area) *config.FieldErro
 	return nil
 }
 
-// configurationPlaces are the main file, whether or not it exists, and its drop-ins.
-func configurationPlaces(cfg *config.Config) []area {
+// journalDirFault reports why journal.Open would reject the directory at journal.path because
+// of its files, or why that is not known.
+func journalDirFault(cfg *config.Config) *config.FieldError {
+	if cfg.Journal.Path == "" {
+		return nil
+	}
+	err := journal.Probe(cfg.Journal.Path)
+	if err == nil {
+		return nil
+	}
+	format := "%q cannot contain the journal: %v"
+	if errors.Is(err, unix.ENOTDIR) {
+		format += "; write the path of a directory, such as /srv/genltestd/journal"
+	}
+	fault := cfg.Fault("journal.path", format, cfg.Journal.Path, err)
+	fault.Cause = err
+	return fault
+}
+
+// configurationAreas returns the main file, which need not exist, and the directory of its
+// drop-ins.
+func configurationAreas(cfg *config.Config) []area {
 	file, dropIns := cfg.Locations()
 	if file == "" {
 		return nil
@@ -109,8 +133,8 @@ func configurationPlaces(cfg *config.Config) []area {
 	}
 }
 
-// secretPlaces are the files that the daemon reads for sinks.
-func secretPlaces(cfg *config.Config) (all []area) {
+// secretAreas returns the files that the daemon reads for sinks.
+func secretAreas(cfg *config.Config) (all []area) {
 	add := func(path, owner string) {
 		if path != "" {
 			all = append(all, area{realPath(path), false, owner})
@@ -126,10 +150,10 @@ func secretPlaces(cfg *config.Config) (all []area) {
 	return all
 }
 
-// ReadsFiles reports whether sinks need files that the operator provides.
-func ReadsFiles(cfg *config.Config) bool { return len(secretPlaces(cfg)) > 0 }
+// ReadsFiles reports whether sinks require files that the operator provides.
+func ReadsFiles(cfg *config.Config) bool { return len(secretAreas(cfg)) > 0 }
 
-// sinkClaims are the paths that sinks create.
+// sinkClaims returns the paths that sinks create.
 func sinkClaims(cfg *config.Config) (all []claim) {
 	for i := range cfg.Sinks {
 		c := &cfg.Sinks[i]
@@ -142,7 +166,7 @@ func sinkClaims(cfg *config.Config) (all []claim) {
 	return all
 }
 
-// peerClaims are the sockets that sinks connect to.
+// peerClaims returns the sockets that sinks connect to.
 func peerClaims(cfg *config.Config) (all []claim) {
 	for i := range cfg.Sinks {
 		c := &cfg.Sinks[i]
@@ -155,8 +179,8 @@ func peerClaims(cfg *config.Config) (all []claim) {
 	return all
 }
 
-// realPath resolves the symbolic links in a path of which the last parts need not
-// exist. What cannot be resolved stays as it is: the comparison is then by name.
+// realPath resolves the symbolic links in a path, whose last elements need not exist. It
+// returns a path that cannot be resolved unchanged, and the caller compares names.
 func realPath(path string) string {
 	missing := ""
 	for at := filepath.Clean(path); ; at = filepath.Dir(at) {

@@ -14,14 +14,14 @@ import (
 	"github.com/genltestd/genltestd/daemon/pipeline"
 )
 
-// Dirs are where the daemon keeps what must survive it.
+// Dirs are the directories of the daemon's own files.
 type Dirs struct {
-	State   string // across reboots: the journal and the dead letters
-	Runtime string // across restarts, on a tmpfs: the inbox; and the control socket
+	State   string // survives reboots: the journal and the dead letters
+	Runtime string // on a tmpfs, survives restarts: the inbox and the control socket
 }
 
-// DefaultDirs are the unit's directories under systemd, the system's for root
-// and the user's own for anybody else.
+// DefaultDirs returns the directories of the unit under systemd, those of the system for
+// root, and those of the user for other users.
 func DefaultDirs() Dirs {
 	d := Dirs{State: "/var/lib/genltestd", Runtime: "/run/genltestd"}
 	if os.Geteuid() != 0 {
@@ -30,9 +30,10 @@ func DefaultDirs() Dirs {
 	return Dirs{State: cmp.Or(first("STATE_DIRECTORY"), d.State), Runtime: cmp.Or(first("RUNTIME_DIRECTORY"), d.Runtime)}
 }
 
-// userDirs never are in a directory that others may write to, like /tmp.
+// userDirs returns directories that are not in a directory that other users can write to,
+// such as /tmp.
 func userDirs() Dirs {
-	home, _ := os.UserHomeDir() // none: the error is that of making the directory
+	home, _ := os.UserHomeDir() // without one, creating the directory fails
 	state := filepath.Join(cmp.Or(os.Getenv("XDG_STATE_HOME"), filepath.Join(home, ".local/state")), "genltestd")
 	if runtime := os.Getenv("XDG_RUNTIME_DIR"); runtime != "" {
 		return Dirs{State: state, Runtime: filepath.Join(runtime, "genltestd")}
@@ -40,7 +41,7 @@ func userDirs() Dirs {
 	return Dirs{State: state, Runtime: filepath.Join(state, "run")}
 }
 
-// first returns the first of the directories that systemd put into a variable.
+// first returns the first directory in a variable that systemd sets.
 func first(variable string) string {
 	dir, _, _ := strings.Cut(os.Getenv(variable), ":")
 	return dir
@@ -50,15 +51,15 @@ func (d Dirs) journal() string       { return filepath.Join(d.State, "journal") 
 func (d Dirs) inbox() string         { return filepath.Join(d.Runtime, "inbox") }
 func (d Dirs) controlSocket() string { return filepath.Join(d.Runtime, api.SocketName) }
 
-// letters has the dead letters of a sink, position where its file's writer notes
-// what it is about to append.
+// letters returns the directory of the dead letters of a sink.
 func (d Dirs) letters(sink string) string { return filepath.Join(d.State, "deadletters", sink) }
 
+// position returns the file in which a sink of kind file notes what it appends.
 func (d Dirs) position(sink string) string { return filepath.Join(d.State, "sinks", sink+".position") }
 
-// places are what the daemon itself writes. The rest of both directories is free for
-// sinks: the unit can write to few others.
-func (d Dirs) places() []area {
+// areas returns the files and directories that the daemon itself writes. Sinks may use the
+// rest of both directories, because the unit can write to few others.
+func (d Dirs) areas() []area {
 	all := []area{
 		{realPath(d.letters("")), true, "the daemon's dead letters"},
 		{realPath(filepath.Dir(d.position(""))), true, "the daemon's notes about sinks"},

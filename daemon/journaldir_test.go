@@ -39,19 +39,22 @@ func TestAJournalNeedsADirectoryOfItsOwn(t *testing.T) {
 		}, ""},
 		"other files": {func(t *testing.T, dir string) {
 			must(t, os.WriteFile(dir+"/notes.txt", nil, 0o600))
-		}, "contains files, and is not a journal; give the journal an empty directory"},
+		}, `cannot contain the journal: the directory is not a journal's: it contains notes.txt`},
+		"hostile name": {func(t *testing.T, dir string) {
+			must(t, os.WriteFile(dir+"/\x1b[2J\n", nil, 0o600))
+		}, `it contains \x1b[2J\n, and no intact file`},
 		"other journal": {func(t *testing.T, dir string) {
 			must(t, os.WriteFile(dir+"/meta", []byte("x"), 0o600))
-		}, "contains files, and is not a journal"},
+		}, `it contains meta, and no intact file of a journal; give the journal an empty directory`},
 		"file": {func(t *testing.T, dir string) {
 			must(t, errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o600)))
-		}, "is not a directory; give the journal a directory"},
+		}, "not a directory; write the path of a directory"},
 		"loop": {func(t *testing.T, dir string) {
 			must(t, errors.Join(os.Remove(dir), os.Symlink(dir, dir)))
-		}, "cannot look for a journal in the directory: "},
+		}, "cannot contain the journal: "},
 		"FIFO": {func(t *testing.T, dir string) {
 			must(t, unix.Mkfifo(dir+"/meta", 0o600))
-		}, "cannot look for a journal in the directory: "},
+		}, "cannot contain the journal: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir() + "/j"

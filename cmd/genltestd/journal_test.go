@@ -200,7 +200,7 @@ func TestJournalOfADirectoryThatIsNone(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, says string }{
 		"missing": {says: "no such file or directory"},
 		"empty":   {file: ".", says: "not a journal's: it is empty"},
-		"foreign": {file: "notes.txt", text: "x", says: "not a journal's: it contains files"},
+		"foreign": {file: "notes.txt", text: "x", says: "not a journal's: it contains notes.txt"},
 		"newer":   {file: "meta", text: newer, says: "written by a newer version"},
 	} {
 		t.Run(name, func(t *testing.T) {

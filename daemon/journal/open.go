@@ -5,6 +5,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,20 @@ func Open(dir string, opts Options) (*Journal, error) {
 	}
 	go j.maintainer.maintainLoop()
 	return j, nil
+}
+
+// Probe returns the error with which Open would reject a directory because of its files, such
+// as ErrForeign. A directory that is empty or does not exist is accepted. Probe changes
+// nothing, and another process may have the journal open.
+func Probe(dir string) error {
+	e, err := layout.Examine(vfs.Disk{}, dir, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		_, _, err = e.Decide()
+	}
+	return err
 }
 
 // newJournal connects the parts. Each has pointers only to parts whose locks may be taken

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -131,11 +133,27 @@ func (e *Evidence) Decide() (who segment.Identity, fresh bool, err error) {
 	if err := e.unread(); err != nil {
 		return who, false, fmt.Errorf("cannot find out whose journal it is: %w", err)
 	}
-	if e.Meta || e.Foreign || len(e.Segments)+len(e.Cursors) > 0 {
-		return who, false, fmt.Errorf("%w: it contains files, but no file of a journal; "+
-			"give the journal an empty directory of its own", ErrForeign)
+	if name := e.occupant(); name != "" {
+		name = strings.Trim(strconv.Quote(name), `"`) // it may contain control characters
+		return who, false, fmt.Errorf("%w: it contains %s, and no intact file of a journal; "+
+			"give the journal an empty directory of its own", ErrForeign, name)
 	}
 	return who, true, nil
+}
+
+// occupant returns the name of a file because of which the directory is not empty. The lock,
+// the state and incomplete files are not such files: a start that fails creates them.
+func (e *Evidence) occupant() string {
+	files := slices.Concat(e.Segments, e.Cursors)
+	switch {
+	case e.Foreign != "":
+		return e.Foreign
+	case len(files) > 0:
+		return files[0].Name
+	case e.Meta:
+		return MetaName
+	}
+	return ""
 }
 
 // majority returns the identity that most files have. found means that at least one file

@@ -75,7 +75,7 @@ type Listing struct {
 	Others   []vfs.FileInfo // the lock, and a file with the name of the quarantine
 	Meta     bool
 	State    bool
-	Foreign  bool // there are files that a journal does not create
+	Foreign  string // a file that a journal does not create; empty if there is none
 }
 
 // List lists the directory of a journal.
@@ -102,7 +102,7 @@ func List(fs vfs.FS, dir string) (Listing, error) {
 		case strings.HasPrefix(f.Name, cursor.Prefix):
 			l.Cursors = append(l.Cursors, f)
 		default:
-			l.Foreign = true
+			l.Foreign = f.Name
 		}
 	}
 	return l, nil

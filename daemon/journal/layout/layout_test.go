@@ -110,8 +110,8 @@ func TestListKnowsEachFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !l.Meta || !l.State || l.Foreign {
-		t.Errorf("meta %v, state %v, foreign %v", l.Meta, l.State, l.Foreign)
+	if !l.Meta || !l.State || l.Foreign != "" {
+		t.Errorf("meta %v, state %v, foreign %q", l.Meta, l.State, l.Foreign)
 	}
 	for _, part := range []struct {
 		name string
@@ -128,14 +128,14 @@ func TestListKnowsEachFile(t *testing.T) {
 		}
 	}
 	fs.Names["/j/"+damage.QuarantineName].Kind = ""
-	if l, err = List(fs, "/j"); err != nil || l.Foreign || len(l.Others) != 2 {
+	if l, err = List(fs, "/j"); err != nil || l.Foreign != "" || len(l.Others) != 2 {
 		t.Errorf("a file named like the quarantine: %v, %v", names(l.Others), err)
 	}
 	for _, name := range []string{"notes.txt", "1.log", segment.Name(0), "cursor", "state2"} {
 		fs := memfs.New()
 		fs.Names["/j/"+name] = &memfs.Node{}
-		if l, err := List(fs, "/j"); err != nil || !l.Foreign {
-			t.Errorf("%s is a journal's: %+v, %v", name, l, err)
+		if l, err := List(fs, "/j"); err != nil || l.Foreign != name {
+			t.Errorf("%s is not foreign: %+v, %v", name, l, err)
 		}
 	}
 }
