@@ -4,22 +4,18 @@ package daemon
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 
 	"github.com/genltestd/genltestd/config"
-	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/secret"
 )
 
-// Check reports what of a well-formed configuration cannot work here: a path that
-// belongs to something else, a text that does not compile, a file or credential that
-// this process cannot read. It touches no network. The error is a config.Errors.
-//
-// New rejects only what no change outside of the configuration can repair: a file may
-// appear later, and until then its sink alone does not work.
+// Check returns the faults of a well-formed configuration that depend on this machine or
+// that require compiling: a path that belongs to something else, an invalid expression, a
+// file or credential that this process cannot read. It does not use the network. The error
+// is a config.Errors.
 func Check(cfg *config.Config, dirs Dirs) error {
 	if faults := CheckRest(cfg, nil, dirs); len(faults) > 0 {
 		return faults
@@ -27,35 +23,27 @@ func Check(cfg *config.Config, dirs Dirs) error {
 	return nil
 }
 
-// CheckRest is Check for a configuration with faults in its text: one wrong key must not
-// hide a wrong filter further down. It returns all faults, those of the text included.
+// CheckRest is Check for a configuration whose text has faults: a wrong key must not hide a
+// wrong filter. It returns all faults, including those of the text.
 func CheckRest(cfg *config.Config, text config.Errors, dirs Dirs) config.Errors {
-	faults := collisions(cfg, dirs)
-	if fault := journalDirFault(cfg); fault != nil && !slices.ContainsFunc(faults, func(f *config.FieldError) bool { return f.Path == fault.Path }) {
-		faults = append(faults, fault)
-	}
-	compiler := pipeline.NewCompiler(cfg)
-	for i := range cfg.Sinks {
-		sc, path := &cfg.Sinks[i], fmt.Sprintf("sinks[%d]", i)
-		err := errors.Join(checkRules(cfg, path, sc, compiler), checkSink(sc))
-		faults = append(faults, pipeline.Faults(cfg, i, err)...)
-	}
-	return text.Join(faults.Extract(func(f *config.FieldError) bool { return !cfg.HasFault(f) }))
+	_, faults := check(cfg, text, dirs)
+	return faults
 }
 
-// checkRules checks the rules and the envelope of a sink, as far as they do not depend on
-// keys that have a fault themselves: extract names the captures of both.
-func checkRules(cfg *config.Config, path string, c *config.Sink, compiler *match.Compiler) error {
-	if cfg.HasFault(cfg.Fault(path+".extract", "")) {
-		_, err := newEncoder(c)
-		return err
+// check returns the checked configuration and all faults, including those of the text. A
+// fault that is not in Invalid can be fixed at run time, and disables only its sink.
+func check(cfg *config.Config, text config.Errors, dirs Dirs) (*pipeline.Checked, config.Errors) {
+	checked := pipeline.Check(cfg)
+	checked.Invalid = append(collisions(cfg, dirs), checked.Invalid...)
+	faults := slices.Concat(checked.Invalid, checked.Failing)
+	if fault := journalDirFault(cfg); fault != nil && !hasPath(faults, fault.Path) {
+		faults = append(faults, fault)
 	}
-	_, err := pipeline.NewRules(c, compiler)
-	if cfg.HasFault(cfg.Fault("event.labels", "")) {
-		_, wrong := newEncoder(c)
-		return errors.Join(err, wrong)
-	}
-	return errors.Join(err, checkEnvelope(&cfg.Event, c))
+	return checked, text.Join(faults.Extract(func(f *config.FieldError) bool { return !cfg.HasFault(f) }))
+}
+
+func hasPath(faults config.Errors, path string) bool {
+	return slices.ContainsFunc(faults, func(f *config.FieldError) bool { return f.Path == path })
 }
 
 // IsUnverifiable reports whether a fault may exist for this process only, because the

@@ -5,20 +5,16 @@ package daemon
 import (
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/config"
-	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// What a text of the configuration cannot do is said with its place in the file and
-// the place in the text.
-func TestCheckNamesThePlaceOfWhatDoesNotCompile(t *testing.T) {
+// The position of an error within an expression becomes a position in the file.
+func TestCheckReportsThePositionOfAnExpressionThatDoesNotCompile(t *testing.T) {
 	const text = `sinks:
   - name: good
     filter: kind == "gap" or message matches "^disk (error|failure)"
@@ -55,14 +51,12 @@ g.yaml:17:12: sinks[2].dedup.key: the expression returns a number, but must retu
 	}
 }
 
-func TestLeavesTakesJoinedErrorsApart(t *testing.T) {
-	a, b, c := io.EOF, io.ErrClosedPipe, io.ErrNoProgress
-	got := pipeline.Leaves(errors.Join(errors.Join(a, nil, b), c))
-	if !slices.Equal(got, []error{a, b, c}) {
-		t.Errorf("leaves = %v", got)
-	}
-	if got := pipeline.Leaves(nil); got != nil {
-		t.Errorf("leaves of no error = %v", got)
+func TestCheckReportsThePositionOfAMissingProgram(t *testing.T) {
+	cfg := parse(t, "sinks:\n- name: a\n  exec: {argv: [/no/such/program, -v], user: no-such-user}\n")
+	want := "test.yaml:3:17: sinks[0].exec.argv[0]: stat /no/such/program: no such file or directory\n" +
+		"test.yaml:3:46: sinks[0].exec.user: user: unknown user no-such-user"
+	if got := fmt.Sprint(Check(cfg, Dirs{})); got != want {
+		t.Errorf("Check\n%s\nwant\n%s", got, want)
 	}
 }
 
@@ -107,8 +101,8 @@ sinks:
 	}
 }
 
-// Nor must a syntax error with a remedy. The faults of the lines that the remedy changes wait:
-// their columns would be wrong.
+// A syntax error with a remedy must not hide other faults, except those in the lines that the
+// remedy changes: their columns would be wrong.
 func TestSyntaxErrorsHideNoOtherFaults(t *testing.T) {
 	const text = `log:
   level=loud
@@ -136,7 +130,7 @@ sinks:
 	}
 }
 
-// A remedy that changes which keys belong together may be another than the author meant.
+// A remedy that changes which keys belong together may not be what the author intended.
 func TestARemedyOfTheIndentationIsNotCheckedFurther(t *testing.T) {
 	const text = "log:\n  level: info\n http:\n  listen: \"\"\n"
 	_, err := config.Parse("g.yaml", []byte(text), sinks.Kinds())

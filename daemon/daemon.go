@@ -64,8 +64,9 @@ type Daemon struct {
 
 // New opens the journal, subscribes to the family, and then opens the other parts. Run
 // retries a sink or an address that cannot be opened. New returns an error, and leaves
-// nothing open, if the journal, the inbox or the event socket cannot be opened, or, as a
-// config.Errors, if the configuration is at fault.
+// nothing open, if the journal, the inbox or the event socket cannot be opened. It logs all
+// faults of the configuration that Check finds. It returns them as a config.Errors only if
+// they cannot disappear while the configuration stays the same.
 func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	var undo teardown.Stack
 	defer func() {
@@ -81,8 +82,12 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	if err := d.register(reg); err != nil {
 		return nil, err
 	}
-	if faults := collisions(cfg, opts.Dirs); len(faults) > 0 {
-		return nil, faults
+	checked, faults := check(cfg, nil, opts.Dirs)
+	for _, f := range faults {
+		log.Error("configuration: " + f.Error())
+	}
+	if len(checked.Invalid) > 0 {
+		return nil, checked.Invalid
 	}
 	if err := opts.Dirs.create(); err != nil {
 		return nil, err
@@ -104,19 +109,14 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	d.checkInbox()
 	d.echo = echo.New(echoConfig(cfg.Echo), echo.Options{Prober: opts.Echo, Metrics: d.reception, Log: component(log, "echo")})
 	d.status = newStatusReporter(d.statusLine, d.unsettled, func(line string) { d.notifier.Status("%s", line) })
-	// First of all parts that can wait: from now on events wait in the socket.
-	d.receiver, err = receiver.New(receiver.Options{
-		Kernel: d.kernel(), Journal: hostJournal{d.journal, func() *origin.Tracker { return d.origins }},
-		Inbox: d.inbox, FreshInbox: fresh, Metrics: d.reception, BufferBytes: int(cfg.Receiver.Buffer), OnAppear: d.echo.Appeared, OnChange: d.status.look, Log: component(log, "receiver"),
-		Now: d.clock.Now, Age: d.clock.Age,
-	})
-	if err != nil {
+	// Before all parts that can wait: from now on events wait in the socket.
+	if d.receiver, err = d.openReceiver(&cfg.Receiver, fresh); err != nil {
 		return nil, err
 	}
 	undo.Push(d.receiver.Close)
 	d.origins = d.openOrigins(&cfg.Event)
 	d.decoder = &record.Decoder{JournalID: d.journal.ID(), OriginOf: d.origins.Of}
-	if d.pipelines, err = d.openPipelines(cfg); err != nil {
+	if d.pipelines, err = d.openPipelines(checked); err != nil {
 		return nil, err
 	}
 	d.reloads = d.newReloader(cfg)
@@ -126,6 +126,15 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		e.Bind()
 	}
 	return d, nil
+}
+
+func (d *Daemon) openReceiver(cfg *config.Receiver, freshInbox bool) (*receiver.Receiver, error) {
+	return receiver.New(receiver.Options{
+		Kernel: d.kernel(), Journal: hostJournal{d.journal, func() *origin.Tracker { return d.origins }},
+		Inbox: d.inbox, FreshInbox: freshInbox, Metrics: d.reception, BufferBytes: int(cfg.Buffer),
+		OnAppear: d.echo.Appeared, OnChange: d.status.look,
+		Log: component(d.log, "receiver"), Now: d.clock.Now, Age: d.clock.Age,
+	})
 }
 
 // register creates the metrics and adds them to a registry.

@@ -15,6 +15,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/origin"
+	"github.com/genltestd/genltestd/daemon/pipeline"
 )
 
 var update = flag.Bool("update", false, "write the examples of docs/envelopes.md again")
@@ -96,7 +97,7 @@ func instant(text string) time.Time {
 
 func written(t *testing.T, cfg *config.Config, e event.Event) string {
 	t.Helper()
-	encoder, err := newEncoder(&cfg.Sinks[0])
+	encoder, err := pipeline.NewEncoder(&cfg.Sinks[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +110,7 @@ func written(t *testing.T, cfg *config.Config, e event.Event) string {
 
 func headers(t *testing.T, cfg *config.Config, e event.Event) string {
 	t.Helper()
-	encoder, err := newEncoder(&cfg.Sinks[0])
+	encoder, err := pipeline.NewEncoder(&cfg.Sinks[0])
 	if err != nil {
 		t.Fatal(err)
 	}

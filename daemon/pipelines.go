@@ -5,18 +5,19 @@ package daemon
 import (
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/echo"
 	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/reload"
-	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 // openPipelines opens the pipelines of all sinks.
-func (d *Daemon) openPipelines(cfg *config.Config) (*pipeline.Set, error) {
-	set, err := pipeline.Open(cfg, pipeline.Options{
+func (d *Daemon) openPipelines(checked *pipeline.Checked) (*pipeline.Set, error) {
+	set, err := pipeline.Open(checked, pipeline.Options{
 		Journal: d.journal, Decode: d.decoder.Decode, Clock: d.clock, Latency: d.metrics.SinkLatency, State: d.state, Log: d.log,
-		NewSink:    func(c *config.Sink) (sink.Sink, error) { return newSink(c, &d.opts) },
+		NewSink:    d.opts.newSink,
 		LettersDir: d.opts.Dirs.letters, PositionFile: d.opts.Dirs.position,
 		Files: d.opts.Files, RemovedFile: filepath.Join(d.opts.Dirs.State, pipeline.RemovedFile),
 	})
@@ -32,10 +33,14 @@ func (d *Daemon) newReloader(cfg *config.Config) *reload.Reloader {
 	return reload.New(reload.Options{
 		Source: d.opts.Source, Fingerprint: d.opts.Fingerprint, Config: cfg,
 		Pipelines: d.pipelines, Notifier: d.notifier, Log: d.log,
-		Check:    func(cfg *config.Config) error { return Check(cfg, d.opts.Dirs) },
+		Check:    func(cfg *config.Config) (*pipeline.Checked, config.Errors) { return check(cfg, nil, d.opts.Dirs) },
 		Warnings: Warnings, Listen: d.movePages, Configure: d.configure,
 		OnEnd: func() { d.notifier.Status("%s", d.statusLine()) },
 	})
+}
+
+func echoConfig(c config.Echo) echo.Config {
+	return echo.Config{Interval: time.Duration(c.Interval), Timeout: time.Duration(c.Timeout)}
 }
 
 // configure applies the settings that no sink has.

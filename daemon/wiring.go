@@ -14,13 +14,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// newSink makes the sink that a configuration entry describes.
-func newSink(c *config.Sink, opts *Options) (sink.Sink, error) {
-	encoder, err := newEncoder(c)
-	if err != nil {
-		return nil, err
-	}
-	return c.Config.New(opts.environment(c.Name, encoder))
+// newSink creates the sink of an entry.
+func (o *Options) newSink(c *config.Sink, encoder event.Encoder) (sink.Sink, error) {
+	return c.Config.New(o.environment(c.Name, encoder))
 }
 
 // environment returns the parts of the daemon that a sink uses.
@@ -38,20 +34,6 @@ func (o *Options) environment(name string, encoder event.Encoder) sink.Env {
 		env.Now, env.Age = o.clock.Now, o.clock.Age
 	}
 	return env
-}
-
-// checkSink returns the faults of a well-formed entry that depend on the machine, as
-// sink.OptionErrors. It opens nothing and uses no network.
-func checkSink(c *config.Sink) error {
-	verifier, ok := c.Config.(sink.Verifier)
-	if !ok {
-		return nil
-	}
-	encoder, err := newEncoder(c)
-	if err != nil {
-		encoder = event.JSON{} // checkEnvelope reports it; the faults of the kind are found too
-	}
-	return verifier.Verify(encoder)
 }
 
 var journalFsync = map[string]journal.Fsync{

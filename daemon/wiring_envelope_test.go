@@ -11,6 +11,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
@@ -24,8 +25,9 @@ func parse(t *testing.T, yaml string) *config.Config {
 	return cfg
 }
 
-func TestCheckFindsATemplatesFault(t *testing.T) {
-	cfg := parse(t, "sinks:\n- name: out\n  stdout: {}\n- name: chat\n  envelope: template\n  template: |\n    {{.Host}}\n    {{.Mesage}}\n  stdout: {}\n")
+func TestCheckReportsTheFaultOfATemplate(t *testing.T) {
+	cfg := parse(t, "sinks:\n- name: out\n  stdout: {}\n"+
+		"- name: chat\n  envelope: template\n  template: |\n    {{.Host}}\n    {{.Mesage}}\n  stdout: {}\n")
 	err := Check(cfg, Dirs{})
 	const want = "test.yaml:8:7: sinks[1].template: line 2, column 3: unknown field Mesage"
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
@@ -37,7 +39,7 @@ func TestCheckFindsATemplatesFault(t *testing.T) {
 	}
 }
 
-// A template must not wait for an event to tell what the configuration lacks.
+// A template that fails for an event must be reported before there is an event.
 func TestCheckRendersTemplatesWithWhatIsConfigured(t *testing.T) {
 	const text = `event:
   labels: {rack: b7}
@@ -73,11 +75,15 @@ sinks:
     stdout: {}
 `
 	want := strings.Join([]string{
-		`t.yaml:6:32: sinks[0].template: line 1, column 17: fails for an event: <.Gap.Count>: error calling Count: this event does not contain it; write {{with .Gap}}{{.Count}}{{end}}`,
+		`t.yaml:6:32: sinks[0].template: line 1, column 17: fails for an event: ` +
+			`<.Gap.Count>: error calling Count: this event does not contain it; write {{with .Gap}}{{.Count}}{{end}}`,
 		`t.yaml:11:63: sinks[1].template: line 1, column 48: unknown capture unit; extract has disk`,
 		`t.yaml:14:15: sinks[2].extract: error parsing regexp: missing closing ): ` + "`sd(?P<disk>`",
-		`t.yaml:20:19: sinks[2].template: line 3, column 13: fails for an event: the result is not JSON: invalid character 'd' looking for beginning of value after " failed\",\n  \"text\": "; write texts as {{json .Text}}, without quotes around it`,
-		`t.yaml:25:15: sinks[3].template: fails for an event with an empty text: the result is empty, which a syslog message cannot be; write a word beside the text`,
+		`t.yaml:20:19: sinks[2].template: line 3, column 13: fails for an event: ` +
+			`the result is not JSON: invalid character 'd' looking for beginning of value after " failed\",\n  \"text\": "; ` +
+			`write texts as {{json .Text}}, without quotes around it`,
+		`t.yaml:25:15: sinks[3].template: fails for an event with an empty text: ` +
+			`the result is empty, which a syslog message cannot be; write a word beside the text`,
 	}, "\n")
 	cfg, err := config.Parse("t.yaml", []byte(text), sinks.Kinds())
 	if err != nil {
@@ -88,7 +94,16 @@ sinks:
 	}
 }
 
-// Each sink has its own envelope, whatever it is, on one line.
+// newSink creates the sink of an entry as the daemon does.
+func newSink(c *config.Sink, opts *Options) (sink.Sink, error) {
+	encoder, err := pipeline.NewEncoder(c)
+	if err != nil {
+		return nil, err
+	}
+	return opts.newSink(c, encoder)
+}
+
+// Each sink writes its own envelope, on one line.
 func TestASinkWritesItsEnvelope(t *testing.T) {
 	for yaml, want := range map[string]string{
 		"raw":     `two\nlines`,

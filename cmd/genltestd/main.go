@@ -109,20 +109,15 @@ func serve(cfg *config.Config, stdout io.Writer, log *slog.Logger, opts daemon.O
 	for _, w := range daemon.Warnings(cfg) {
 		log.Warn("configuration: " + w.Error())
 	}
-	var faults config.Errors
-	if errors.As(daemon.Check(cfg, opts.Dirs), &faults) {
-		for _, f := range faults {
-			log.Error("configuration: " + f.Error())
-		}
-	}
 	opts.Version, opts.Stdout, opts.Log = version, stdout, log
 	d, err := daemon.New(cfg, opts)
 	if err == nil {
 		go reload(ctx, hangup, d, log)
 		err = d.Run(ctx)
 	}
+	var faults config.Errors
 	switch {
-	case errors.As(err, &faults): // they are in the log
+	case errors.As(err, &faults): // New has logged them
 		return exitConfig
 	case err != nil:
 		log.Error("genltestd failed", "error", err)

@@ -47,7 +47,8 @@ func (c *Compiler) newExtraction(text string) *extraction {
 		switch {
 		case name == "":
 		case slices.Contains(e.names, name):
-			e.err = &Error{"extract", fmt.Errorf("column %d: a second group has the name %s; choose another", columnOfSecond(text, name), name)}
+			column := columnOfSecond(text, name)
+			e.err = &Error{"extract", fmt.Errorf("column %d: a second group has the name %s; choose another", column, name)}
 			return e
 		default:
 			e.names, e.groups = append(e.names, name), append(e.groups, i)
@@ -80,8 +81,8 @@ func columnOfSecond(text, name string) int {
 
 // Captures returns the names of the groups of an extract pattern, even if it does not
 // compile.
-func Captures(pattern string) []string {
-	x, _ := NewCompiler(Vocabulary{}).extractor(pattern) // Compile reports the error
+func (c *Compiler) Captures(pattern string) []string {
+	x, _ := c.extractor(pattern) // Compile reports the error
 	return x.captureNames()
 }
 

@@ -22,7 +22,7 @@ func sinkError(cfg *config.Config, i int, err error) error {
 // Faults adds positions in the configuration to the joined errors of the sink with index i.
 func Faults(cfg *config.Config, i int, err error) (faults config.Errors) {
 	path := fmt.Sprintf("sinks[%d]", i)
-	for _, err := range Leaves(err) {
+	for _, err := range leaves(err) {
 		var option *sink.OptionError
 		if errors.As(err, &option) {
 			f := cfg.FaultWithin(path+"."+option.Key, option.Line, option.Column, "%v", option.Err)
@@ -39,8 +39,8 @@ func caused(f *config.FieldError, err error) *config.FieldError {
 	return f
 }
 
-// Leaves returns the errors that were joined to err, at any depth.
-func Leaves(err error) []error {
+// leaves returns the errors that were joined to err, at any depth.
+func leaves(err error) []error {
 	if err == nil {
 		return nil
 	}
@@ -50,7 +50,7 @@ func Leaves(err error) []error {
 	}
 	var all []error
 	for _, err := range joined.Unwrap() {
-		all = append(all, Leaves(err)...)
+		all = append(all, leaves(err)...)
 	}
 	return all
 }

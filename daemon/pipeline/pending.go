@@ -23,22 +23,22 @@ const (
 // directory cannot be read, for example. It keeps its cursor in the journal, and is opened
 // again later. Until then it is reported as failing. It is immutable.
 type pending struct {
-	cfg    config.Sink
+	compiled
 	reader *journal.Reader // keeps the cursor; nil if the cursor cannot be opened
 	fault  error
 }
 
 // open returns the pipeline of a sink, or the pending sink if the reason for the failure may
 // pass. The error is that of a wrong configuration.
-func (s *Set) open(c *config.Sink, r router) (*Pipeline, *pending, error) {
-	p, err := s.create(c, nil, r)
+func (s *Set) open(c *compiled) (*Pipeline, *pending, error) {
+	p, err := s.create(c, nil)
 	var option *sink.OptionError
 	if err == nil || errors.As(err, &option) {
 		return p, nil, err
 	}
-	failed := &pending{cfg: *c, fault: err}
-	failed.reader, _ = s.newReader(c) // its error is already the fault, or will be
-	s.Log.Error("the sink cannot be opened; trying again", "sink", c.Name, "error", err)
+	failed := &pending{compiled: *c, fault: err}
+	failed.reader, _ = s.newReader(c.cfg) // its error is already the fault, or will be
+	s.Log.Error("the sink cannot be opened; trying again", "sink", c.cfg.Name, "error", err)
 	return nil, failed, nil
 }
 
@@ -66,11 +66,8 @@ func (s *Set) RetryDelay(tries int) (delay time.Duration, ok bool) {
 
 // Retry opens and starts the pending sinks that can be opened now.
 func (s *Set) Retry() {
-	s.mu.Lock()
-	r := s.router(s.cfg)
-	s.mu.Unlock()
 	for _, waiting := range s.waiting() {
-		p, err := s.create(&waiting.cfg, waiting.reader, r)
+		p, err := s.create(&waiting.compiled, waiting.reader)
 		if err != nil {
 			s.stillPending(waiting, err)
 			continue
@@ -95,7 +92,7 @@ func (s *Set) stillPending(p *pending, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pending = slices.Clone(s.pending)
-	s.pending[slices.Index(s.pending, p)] = &pending{cfg: p.cfg, reader: p.reader, fault: err}
+	s.pending[slices.Index(s.pending, p)] = &pending{compiled: p.compiled, reader: p.reader, fault: err}
 }
 
 // inOrder sorts pipelines in the order of the configuration.

@@ -61,15 +61,15 @@ func (p *Pipeline) close() error { return errors.Join(p.Close(), p.letters.Close
 
 // create returns the pipeline of a sink. After an error, nothing that it created is left.
 // held is the reader of the sink if it is already open; it stays open then.
-func (s *Set) create(c *config.Sink, held *journal.Reader, r router) (_ *Pipeline, err error) {
-	p := &Pipeline{setup: Setup{Sink: *c}}
+func (s *Set) create(c *compiled, held *journal.Reader) (_ *Pipeline, err error) {
+	p := &Pipeline{setup: Setup{Sink: *c.cfg}}
 	var undo teardown.Stack
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, undo.Run())
 		}
 	}()
-	if p.setup.Route, err = r.route(c, nil); err != nil {
+	if p.setup.Route, err = s.route(c, nil); err != nil {
 		return nil, err
 	}
 	undo.Push(func() error { return sink.CloseAll(p.setup.Route.Sinks) })
@@ -77,10 +77,11 @@ func (s *Set) create(c *config.Sink, held *journal.Reader, r router) (_ *Pipelin
 	if err := s.openReader(p, held, &undo); err != nil {
 		return nil, err
 	}
-	undo.Push(func() error { s.Latency.DeleteLabelValues(c.Name); return nil })
+	name := c.cfg.Name
+	undo.Push(func() error { s.Latency.DeleteLabelValues(name); return nil })
 	p.Worker = delivery.NewWorker(delivery.Config{
-		Name: c.Name, Route: p.setup.Route, Reader: p.reader, Letters: p.letters, Decode: s.Decode,
-		State: metrics.NewSinkState(c.Name, match.Reasons()), Latency: s.Latency.WithLabelValues(c.Name),
+		Name: name, Route: p.setup.Route, Reader: p.reader, Letters: p.letters, Decode: s.Decode,
+		State: metrics.NewSinkState(name, match.Reasons()), Latency: s.Latency.WithLabelValues(name),
 		Log: s.deliveryLog(), Clock: s.Clock,
 	})
 	p.discard = undo.Run

@@ -19,7 +19,6 @@ import (
 type Plan struct {
 	set       *Set
 	cfg       *config.Config
-	router    router
 	pipelines []*Pipeline // in the order of the configuration
 	added     []*Pipeline // subset of pipelines
 	changed   []change
@@ -35,14 +34,14 @@ type change struct {
 	to Setup
 }
 
-// Plan creates everything that cfg needs and that does not exist yet. After an error,
-// nothing that it created is left.
-func (s *Set) Plan(cfg *config.Config) (*Plan, error) {
-	p := &Plan{set: s, cfg: cfg, router: s.router(cfg)}
-	for i := range cfg.Sinks {
-		if err := p.add(&cfg.Sinks[i]); err != nil {
+// Plan creates everything that the configuration needs and that does not exist yet. After
+// an error, nothing that it created is left.
+func (s *Set) Plan(c *Checked) (*Plan, error) {
+	p := &Plan{set: s, cfg: c.Config}
+	for i := range c.sinks {
+		if err := p.add(&c.sinks[i]); err != nil {
 			p.Discard()
-			return nil, sinkError(cfg, i, err)
+			return nil, sinkError(c.Config, i, err)
 		}
 	}
 	for _, before := range s.All() {
@@ -61,28 +60,28 @@ func (p *Plan) Discard() {
 }
 
 // add plans one sink.
-func (p *Plan) add(c *config.Sink) error {
-	before := p.set.Of(c.Name)
+func (p *Plan) add(c *compiled) error {
+	before := p.set.Of(c.cfg.Name)
 	if before == nil {
 		return p.addNew(c)
 	}
 	p.pipelines = append(p.pipelines, before)
-	if reflect.DeepEqual(before.setup.Sink, *c) {
+	if reflect.DeepEqual(before.setup.Sink, *c.cfg) {
 		return nil
 	}
-	route, err := p.router.route(c, &before.setup)
+	route, err := p.set.route(c, &before.setup)
 	if err != nil {
 		return err
 	}
 	used := before.setup.Route.Sinks
 	p.undo.Push(func() error { return sink.CloseAll(sink.Without(route.Sinks, used)) })
-	p.changed = append(p.changed, change{before, Setup{*c, route}})
+	p.changed = append(p.changed, change{before, Setup{*c.cfg, route}})
 	return nil
 }
 
 // addNew plans a sink without a pipeline.
-func (p *Plan) addNew(c *config.Sink) error {
-	if err := p.set.isLeaving(c.Name); err != nil {
+func (p *Plan) addNew(c *compiled) error {
+	if err := p.set.isLeaving(c.cfg.Name); err != nil {
 		return err
 	}
 	created, err := p.create(c)
@@ -99,17 +98,17 @@ func (p *Plan) addNew(c *config.Sink) error {
 
 // create returns the pipeline of a sink, or nil for a pending sink that still cannot be
 // opened.
-func (p *Plan) create(c *config.Sink) (*Pipeline, error) {
-	before := p.set.pendingOf(c.Name)
+func (p *Plan) create(c *compiled) (*Pipeline, error) {
+	before := p.set.pendingOf(c.cfg.Name)
 	if before == nil {
-		return p.set.create(c, nil, p.router)
+		return p.set.create(c, nil)
 	}
-	created, err := p.set.create(c, before.reader, p.router)
+	created, err := p.set.create(c, before.reader)
 	var option *sink.OptionError
 	if err == nil || errors.As(err, &option) {
 		return created, err
 	}
-	p.pending = append(p.pending, &pending{cfg: *c, reader: before.reader, fault: err})
+	p.pending = append(p.pending, &pending{compiled: *c, reader: before.reader, fault: err})
 	return nil, nil
 }
 

@@ -9,43 +9,28 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/delivery"
-	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
-
-// A router makes the routes of the sinks of one configuration.
-type router struct {
-	set      *Set
-	compiler *match.Compiler
-}
-
-func (s *Set) router(cfg *config.Config) router { return router{s, NewCompiler(cfg)} }
 
 // route returns the route of a sink. It reuses the parts of before that the configuration
 // does not change: connections stay open, and rules keep their state. before is nil for a
 // new sink. The error is a sink.OptionError if the configuration is at fault.
-func (r router) route(c *config.Sink, before *Setup) (delivery.Route, error) {
-	route := delivery.Route{Options: deliveryOptions(c)}
-	if before != nil && ruleOptions(&before.Sink) == ruleOptions(c) {
+func (s *Set) route(c *compiled, before *Setup) (delivery.Route, error) {
+	c.rules.SetSteady(s.Clock.Steady)
+	route := delivery.Route{Options: deliveryOptions(c.cfg), Rules: c.rules}
+	if before != nil && ruleOptions(&before.Sink) == ruleOptions(c.cfg) {
 		route.Rules = before.Route.Rules
-	} else {
-		rules, err := NewRules(c, r.compiler)
-		if err != nil {
-			return route, err
-		}
-		rules.SetSteady(r.set.Clock.Steady)
-		route.Rules = rules
 	}
-	if before != nil && reflect.DeepEqual(destination(before.Sink), destination(*c)) {
+	if before != nil && reflect.DeepEqual(destination(before.Sink), destination(*c.cfg)) {
 		route.Sinks = before.Route.Sinks
 		return route, nil
 	}
-	for range c.Workers {
-		s, err := r.set.NewSink(c)
+	for i := range c.cfg.Workers {
+		created, err := s.NewSink(c.cfg, c.encoderOf(i))
 		if err != nil {
 			return route, errors.Join(err, sink.CloseAll(route.Sinks))
 		}
-		route.Sinks = append(route.Sinks, s)
+		route.Sinks = append(route.Sinks, created)
 	}
 	return route, nil
 }

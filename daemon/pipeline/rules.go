@@ -41,7 +41,7 @@ func NewCompiler(cfg *config.Config) *match.Compiler {
 func NewRules(c *config.Sink, compiler *match.Compiler) (*match.Rules, error) {
 	rules, err := compiler.Compile(ruleOptions(c))
 	var faults []error
-	for _, err := range Leaves(err) {
+	for _, err := range leaves(err) {
 		var fault *match.Error
 		if errors.As(err, &fault) {
 			err = optionError(fault)

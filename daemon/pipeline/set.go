@@ -14,6 +14,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/clock"
 	"github.com/genltestd/genltestd/daemon/delivery"
+	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/daemon/sink"
@@ -33,7 +34,7 @@ type Options struct {
 
 	// NewSink returns the sink of an entry. The error is a sink.OptionError if the entry is
 	// at fault.
-	NewSink func(*config.Sink) (sink.Sink, error)
+	NewSink func(*config.Sink, event.Encoder) (sink.Sink, error)
 
 	LettersDir   func(sink string) string // directory of the dead letters
 	PositionFile func(sink string) string // in which a sink of kind file notes what it writes
@@ -69,18 +70,17 @@ type Set struct {
 // Open opens the pipelines of all sinks. A sink that cannot be opened for a reason that may
 // pass is retried by Retry. The error is that of a wrong configuration; nothing is left open
 // then.
-func Open(cfg *config.Config, o Options) (*Set, error) {
+func Open(c *Checked, o Options) (*Set, error) {
 	s := &Set{
-		Options: o, cfg: cfg, repeats: ratelog.New(o.Log), removals: newRemovals(o.Files, o.RemovedFile),
+		Options: o, cfg: c.Config, repeats: ratelog.New(o.Log), removals: newRemovals(o.Files, o.RemovedFile),
 		leaving: map[string]<-chan struct{}{},
 	}
 	var undo teardown.Stack
-	r := s.router(cfg)
-	for i := range cfg.Sinks {
-		p, failed, err := s.open(&cfg.Sinks[i], r)
+	for i := range c.sinks {
+		p, failed, err := s.open(&c.sinks[i])
 		switch {
 		case err != nil:
-			return nil, errors.Join(sinkError(cfg, i, err), undo.Run())
+			return nil, errors.Join(sinkError(c.Config, i, err), undo.Run())
 		case failed != nil:
 			undo.Push(failed.close)
 			s.pending = append(s.pending, failed)

@@ -40,11 +40,14 @@ type rig struct {
 	state   stateFiles
 	clocks  func() clock.Reading // nil for those of the machine
 	sinks   map[string]sink.Sink // by name
+	onNew   func(*config.Sink, event.Encoder)
+	fault   func(*config.Sink) error // returns why a sink cannot be created now
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{dir: t.TempDir(), state: stateFiles{faults: map[string]error{}}, sinks: map[string]sink.Sink{}}
+	r.onNew = func(*config.Sink, event.Encoder) {}
 	var err error
 	if r.journal, err = journal.Open(filepath.Join(r.dir, "journal"), journal.Options{}); err != nil {
 		t.Fatal(err)
@@ -56,6 +59,11 @@ func newRig(t *testing.T) *rig {
 // open opens a Set as a new process would.
 func (r *rig) open(t *testing.T, cfg *config.Config) *Set {
 	t.Helper()
+	return r.openChecked(t, Check(cfg))
+}
+
+func (r *rig) openChecked(t *testing.T, checked *Checked) *Set {
+	t.Helper()
 	c, err := clock.Open(clock.Options{
 		Files: statefile.Disk{}, Path: filepath.Join(r.dir, "clock"),
 		BootID: strings.Repeat("a", 32), Read: r.clocks, OnDamage: func(err error) { t.Error(err) },
@@ -63,7 +71,7 @@ func (r *rig) open(t *testing.T, cfg *config.Config) *Set {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(cfg, Options{
+	s, err := Open(checked, Options{
 		Journal: r.journal, Clock: c, State: &r.state, Log: slog.New(slog.DiscardHandler),
 		Decode:       func(rec journal.Record) (event.Event, error) { return event.Event{Seq: rec.Seq, Time: rec.Time}, nil },
 		Latency:      prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "x"}, []string{"sink"}),
@@ -88,7 +96,11 @@ func (r *rig) start(t *testing.T, cfg *config.Config) *Set {
 }
 
 // newSink returns the sink of the test with that name; the sink "wrong" has a fault.
-func (r *rig) newSink(c *config.Sink) (sink.Sink, error) {
+func (r *rig) newSink(c *config.Sink, encoder event.Encoder) (sink.Sink, error) {
+	r.onNew(c, encoder)
+	if r.fault != nil {
+		return nil, r.fault(c)
+	}
 	if c.Name == "wrong" {
 		return nil, &sink.OptionError{Key: "stdout", Err: errors.New("it is wrong")}
 	}
@@ -130,7 +142,7 @@ func configured(names ...string) *config.Config {
 // apply applies a plan for a configuration.
 func apply(t *testing.T, s *Set, cfg *config.Config) Outcome {
 	t.Helper()
-	p, err := s.Plan(cfg)
+	p, err := s.Plan(Check(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +162,7 @@ func namesOf(s *Set) (names []string) {
 func TestAPlanChangesNothingUntilItIsApplied(t *testing.T) {
 	r := newRig(t)
 	s := r.start(t, configured("a", "b"))
-	p, err := s.Plan(configured("b", "c"))
+	p, err := s.Plan(Check(configured("b", "c")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +185,7 @@ func TestAPlanChangesNothingUntilItIsApplied(t *testing.T) {
 func TestAPlanWithAWrongSinkLeavesNothing(t *testing.T) {
 	r := newRig(t)
 	s := r.start(t, configured("a"))
-	if _, err := s.Plan(configured("a", "new", "wrong")); err == nil || !strings.Contains(err.Error(), "sinks[2].stdout: it is wrong") {
+	if _, err := s.Plan(Check(configured("a", "new", "wrong"))); err == nil || !strings.Contains(err.Error(), "sinks[2].stdout: it is wrong") {
 		t.Errorf("error %v", err)
 	}
 	if diff := cmp.Diff([]string{"a"}, r.journal.Cursors()); diff != "" {
@@ -191,7 +203,7 @@ func TestASinkThatHasNotLeftIsNotAddedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-hang.started
-	p, err := s.Plan(configured("other"))
+	p, err := s.Plan(Check(configured("other")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +212,7 @@ func TestASinkThatHasNotLeftIsNotAddedAgain(t *testing.T) {
 	cancel()
 	p.Finish(ended, 0)
 	const want = "sink back: it was removed, and its running attempt has not ended"
-	if _, err := s.Plan(configured("back", "other")); err == nil || !strings.Contains(err.Error(), want) {
+	if _, err := s.Plan(Check(configured("back", "other"))); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)
 	}
 	left := s.leaving["back"]

@@ -19,16 +19,17 @@ const maxGrace = 30 * time.Second
 // load reads the configuration, creates what it needs, and switches to it.
 func (r *Reloader) load(ctx context.Context) (*api.Reload, error) {
 	if r.Source == nil {
-		return nil, errors.New("the daemon cannot read its configuration again: it has no file")
+		return nil, errors.New("cannot read the configuration again: the daemon was started without a file")
 	}
 	cfg, err := r.Source.Load()
 	if err != nil {
 		return nil, faultsOf(err)
 	}
-	if err := r.Check(cfg); err != nil {
-		return nil, err
+	checked, faults := r.Check(cfg)
+	if len(faults) > 0 {
+		return nil, faults
 	}
-	plan, err := r.Pipelines.Plan(cfg)
+	plan, err := r.Pipelines.Plan(checked)
 	if err != nil {
 		return nil, err
 	}

@@ -44,8 +44,8 @@ type Options struct {
 	Notifier    Notifier
 	Log         *slog.Logger
 
-	// Check reports the faults of a configuration on this machine.
-	Check func(*config.Config) error
+	// Check checks a configuration on this machine, and returns all faults.
+	Check func(*config.Config) (*pipeline.Checked, config.Errors)
 	// Warnings returns the warnings for a configuration.
 	Warnings func(*config.Config) config.Errors
 	// Listen binds the pages at their new address. commit makes the daemon use it; it is

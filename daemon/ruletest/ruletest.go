@@ -24,12 +24,13 @@ type Differences []*config.FieldError
 // which are empty if the test passes. It opens no file and does not use the network. The
 // error is a config.Errors with all faults of the rules and the tests.
 func Run(cfg *config.Config, tests *config.RuleTests) ([]Differences, error) {
-	faults := append(ruleFaults(cfg), unknownSinks(cfg, tests)...)
+	compiler := pipeline.NewCompiler(cfg) // which compiles each text once
+	faults := append(ruleFaults(cfg, compiler), unknownSinks(cfg, tests)...)
 	if len(faults) > 0 {
 		faults.Sort()
 		return nil, faults
 	}
-	all, compiler := make([]Differences, len(tests.Tests)), pipeline.NewCompiler(cfg)
+	all := make([]Differences, len(tests.Tests))
 	for i := range tests.Tests {
 		for s := range cfg.Sinks {
 			rules, err := pipeline.NewRules(&cfg.Sinks[s], compiler)
@@ -46,8 +47,7 @@ func Run(cfg *config.Config, tests *config.RuleTests) ([]Differences, error) {
 
 // ruleFaults returns the faults of the rules of all sinks. It checks rules only: the files
 // and programs of the sinks may be on another machine.
-func ruleFaults(cfg *config.Config) (faults config.Errors) {
-	compiler := pipeline.NewCompiler(cfg)
+func ruleFaults(cfg *config.Config, compiler *match.Compiler) (faults config.Errors) {
 	for i := range cfg.Sinks {
 		_, err := pipeline.NewRules(&cfg.Sinks[i], compiler)
 		faults = append(faults, pipeline.Faults(cfg, i, err)...)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package daemon
+package pipeline
 
 import (
 	"errors"
@@ -9,12 +9,12 @@ import (
 	"github.com/genltestd/genltestd/daemon/envelope"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/match"
-	"github.com/genltestd/genltestd/daemon/pipeline"
+	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// newEncoder fails for a template that does not compile, with a sink.OptionError.
-func newEncoder(c *config.Sink) (event.Encoder, error) {
+// NewEncoder returns the encoder of a sink, or a sink.OptionError if its template does not compile.
+func NewEncoder(c *config.Sink) (event.Encoder, error) {
 	encoder, err := envelope.New(envelopeOptions(c))
 	if err != nil {
 		return nil, templateError(err)
@@ -31,27 +31,27 @@ func templateError(err error) *sink.OptionError {
 	return option
 }
 
-// checkEnvelope has the envelope write samples of what the sink may get.
-func checkEnvelope(e *config.Event, c *config.Sink) error {
-	encoder, err := newEncoder(c)
-	if err != nil {
-		return err
+// encodeSamples encodes samples of all events that the sink may receive, unless the names of
+// captures or labels are not known because their keys have faults.
+func (s *compiled) encodeSamples(cfg *config.Config, i int, compiler *match.Compiler) error {
+	if s.encoder == nil || hasFault(cfg, extractKey(i)) || hasFault(cfg, "event.labels") {
+		return nil
 	}
 	var accept func([]byte) error
-	if acceptor, ok := c.Config.(sink.Acceptor); ok {
+	if acceptor, ok := s.cfg.Config.(sink.Acceptor); ok {
 		accept = acceptor.Accept
 	}
 	var faults []error
-	for _, err := range pipeline.Leaves(envelope.Check(encoder, envelopeContext(e, c), accept)) {
+	for _, err := range leaves(envelope.Check(s.encoder, envelopeContext(&cfg.Event, compiler.Captures(s.cfg.Extract)), accept)) {
 		faults = append(faults, templateError(err))
 	}
 	return errors.Join(faults...)
 }
 
-func envelopeContext(e *config.Event, c *config.Sink) *envelope.Context {
-	added := originConfig(e)
+func envelopeContext(e *config.Event, captures []string) *envelope.Context {
+	added := origin.Config{Labels: e.Labels}
 	return &envelope.Context{
-		Labels: added.SortedLabels(), Captures: match.Captures(c.Extract),
+		Labels: added.SortedLabels(), Captures: captures,
 		MachineID: e.MachineID, BootID: e.BootID, KernelRelease: e.KernelRelease,
 	}
 }

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sinks"
+)
+
+func parse(t *testing.T, yaml string) *config.Config {
+	t.Helper()
+	cfg, err := config.Parse("test.yaml", []byte(yaml), sinks.Kinds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// A start and a reload use the rules and the envelopes that Check compiled, so that these are not
+// compiled again. Only further workers need envelopes of their own.
+func TestASetUsesWhatCheckCompiled(t *testing.T) {
+	r := newRig(t)
+	encoders := map[string][]event.Encoder{}
+	r.onNew = func(c *config.Sink, encoder event.Encoder) { encoders[c.Name] = append(encoders[c.Name], encoder) }
+	wants := func(c *Checked, i int, s *Set) {
+		t.Helper()
+		made := &c.sinks[i]
+		if p := s.Of(made.cfg.Name); p == nil || p.setup.Route.Rules != made.rules {
+			t.Errorf("%s: the pipeline does not use the compiled rules", made.cfg.Name)
+		}
+		if got := encoders[made.cfg.Name]; len(got) != made.cfg.Workers || got[0] != made.encoder {
+			t.Errorf("%s: got %d envelopes for %d workers, or not the compiled one", made.cfg.Name, len(got), made.cfg.Workers)
+		} else if len(got) > 1 && got[0] == got[1] {
+			t.Errorf("%s: two workers share an envelope", made.cfg.Name)
+		}
+	}
+	const a = "sinks:\n- {name: a, filter: 'seq > 1', envelope: template, template: '{{.Text}}', stdout: {}}\n"
+	first := Check(parse(t, a))
+	s := r.openChecked(t, first)
+	s.Start(t.Context())
+	t.Cleanup(func() { r.journal.Seal(); s.Drain(0); s.Close() })
+	wants(first, 0, s)
+
+	second := Check(parse(t, a+"- {name: b, workers: 2, envelope: cloudevents, webhook: {url: 'http://h/'}}\n"))
+	p, err := s.Plan(second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Switch(0)
+	p.Finish(t.Context(), 0)
+	wants(second, 1, s)
+	if s.Of("a").setup.Route.Rules != first.sinks[0].rules {
+		t.Error("the rules of an unchanged sink were replaced")
+	}
+}
+
+// Invalid contains the faults with which a sink cannot be opened, Failing all others.
+func TestCheckSeparatesInvalidSinksFromThoseThatFail(t *testing.T) {
+	c := Check(parse(t, `sinks:
+- {name: a, filter: 'mesage', exec: {argv: [/no/such/program]}}
+- {name: b, envelope: template, template: '{{.Mesage}}', stdout: {}}
+- {name: c, envelope: template, template: '{{.Gap.Count}}', stdout: {}}
+`))
+	paths := func(faults config.Errors) (all []string) {
+		for _, f := range faults {
+			all = append(all, f.Path)
+		}
+		return all
+	}
+	if diff := cmp.Diff([]string{"sinks[0].filter", "sinks[1].template"}, paths(c.Invalid)); diff != "" {
+		t.Errorf("invalid (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"sinks[0].exec.argv[0]", "sinks[2].template"}, paths(c.Failing)); diff != "" {
+		t.Errorf("failing (-want +got):\n%s", diff)
+	}
+}
+
+// The rules of a sink that waits to be opened are compiled once, however often it is tried.
+func TestARetryUsesTheCheckedRules(t *testing.T) {
+	r := newRig(t)
+	broken := errors.New("not yet")
+	r.fault = func(*config.Sink) error { return broken }
+	c := Check(configured("late"))
+	s := r.openChecked(t, c)
+	s.Start(t.Context())
+	t.Cleanup(func() { r.journal.Seal(); s.Drain(0); s.Close() })
+	s.Retry()
+	if !errors.Is(s.Fault("late"), broken) {
+		t.Fatalf("fault %v", s.Fault("late"))
+	}
+	r.fault = nil
+	s.Retry()
+	if p := s.Of("late"); p == nil || p.setup.Route.Rules != c.sinks[0].rules {
+		t.Errorf("pipeline %+v", p)
+	}
+}
