@@ -102,7 +102,10 @@ func unknownLetter(sink, id string) error {
 
 // letter returns a letter with its event as sinks write it.
 func (a deadLetterAPI) letter(l *deadletter.Letter) (*api.Letter, error) {
-	shown := &api.Letter{ID: l.ID.String(), Received: l.Received.UTC(), Refused: l.Refused.UTC(), Attempts: l.Attempts, Reason: l.Reason, Kind: l.Kind, Status: l.Status}
+	shown := &api.Letter{
+		ID: l.ID.String(), Received: l.Received.UTC(), Refused: l.Refused.UTC(),
+		Attempts: l.Attempts, Reason: l.Reason, Kind: l.Kind, Status: l.Status,
+	}
 	var err error
 	shown.Event, err = a.decoder.AppendJSON(nil, l.ID.Journal, journal.Record{Seq: l.ID.Seq, Time: l.Received, Data: l.Data})
 	return shown, err

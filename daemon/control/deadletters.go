@@ -85,7 +85,8 @@ func (d deadLetters) change(what string, do func(string, api.Selection) (int, er
 		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSelection))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&s); err != nil || s.All == (len(s.IDs) > 0) {
-			refuse(w, &api.Error{Status: http.StatusBadRequest, Message: `the body must be {"all": true}, or {"ids": [...]} with at least one id`})
+			const remedy = `the body must be {"all": true}, or {"ids": [...]} with at least one id`
+			refuse(w, &api.Error{Status: http.StatusBadRequest, Message: remedy})
 			return
 		}
 		sink := r.PathValue("sink")

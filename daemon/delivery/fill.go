@@ -162,7 +162,8 @@ func (w *Worker) addRecords(b *batch, records []journal.Record, skipped uint64) 
 		b.last.Data = nil
 	}
 	if skipped > 0 {
-		w.limits.Error("events dropped: the journal reached its size limit, or was damaged, before the sink accepted them", "events", skipped)
+		w.limits.Error("events dropped: the journal reached its size limit, or was damaged, before the sink accepted them",
+			"events", skipped)
 	}
 }
 

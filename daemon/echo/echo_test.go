@@ -56,7 +56,8 @@ func everyDay() Config {
 }
 
 func newLoop(m *module, cfg Config) *Loop {
-	return New(cfg, Options{Prober: m, Metrics: metrics.NewReception(prometheus.NewRegistry(), "genltest", "mcgrp", nil), Log: slog.New(slog.DiscardHandler)})
+	reception := metrics.NewReception(prometheus.NewRegistry(), "genltest", "mcgrp", nil)
+	return New(cfg, Options{Prober: m, Metrics: reception, Log: slog.New(slog.DiscardHandler)})
 }
 
 // echoing runs an echo loop until the test ends.

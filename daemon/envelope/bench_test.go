@@ -21,7 +21,8 @@ func benchOptions() map[string]Options {
 		"rfc5424":            {Kind: RFC5424, Syslog: SyslogOptions{Facility: 3, Severity: 6}},
 		"logfmt":             {Kind: Logfmt},
 		"template":           {Kind: Template, Template: "{{.Time}} {{.Host}}: {{.Text}}"},
-		"template of JSON":   {Kind: Template, ContentType: "application/json", Template: `{"host": {{json .Host}}, "text": {{json .Text}}, "time": {{json .Time}}}`},
+		"template of JSON": {Kind: Template, ContentType: "application/json", Template: `{"host": {{json .Host}}, ` +
+			`"text": {{json .Text}}, "time": {{json .Time}}}`},
 	}
 }
 

@@ -5,6 +5,7 @@ package envelope
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/genltestd/genltestd/daemon/event"
@@ -68,18 +69,20 @@ func (p *probe) locate(err error) *Fault {
 // remedy returns the remedy for an error, if it is known.
 func (p *probe) remedy(err error) string {
 	var invalid *jsonError
-	text := err.Error()
+	contains := func(parts ...string) bool {
+		return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(err.Error(), part) })
+	}
 	for _, r := range []struct {
 		applies bool
 		remedy  string
 	}{
 		{errors.As(err, &invalid), "write texts as {{json .Text}}, without quotes around it"},
-		{strings.Contains(text, "error calling json: wrong number of args") || strings.Contains(text, "wrong number of args for json"), "pass a value, such as {{json .Text}}"},
-		{strings.Contains(text, "<.Gap.") || strings.Contains(text, "<$.Gap."), "write {{with .Gap}}{{.Count}}{{end}}"},
-		{strings.Contains(text, "<.Suppressed.") || strings.Contains(text, "<$.Suppressed."), "write {{with .Suppressed}}{{.Count}}{{end}}"},
+		{contains("error calling json: wrong number of args", "wrong number of args for json"), "pass a value, such as {{json .Text}}"},
+		{contains("<.Gap.", "<$.Gap."), "write {{with .Gap}}{{.Count}}{{end}}"},
+		{contains("<.Suppressed.", "<$.Suppressed."), "write {{with .Suppressed}}{{.Count}}{{end}}"},
 		{errors.Is(err, errNoTime), "write {{with .KernelTime}}{{unix .}}{{end}}"},
-		{strings.Contains(text, "error calling slice"), `shorten a text by {{printf "%.100s" .Text}}, which accepts short texts`},
-		{strings.Contains(text, "map has no entry"), "no label or capture has this name"},
+		{contains("error calling slice"), `shorten a text by {{printf "%.100s" .Text}}, which accepts short texts`},
+		{contains("map has no entry"), "no label or capture has this name"},
 	} {
 		if r.applies {
 			return "; " + r.remedy

@@ -25,24 +25,30 @@ func faults(t *testing.T, o Options, c *Context) string {
 // for any event of a sink is therefore a fault of the configuration.
 func TestCheckFindsTemplatesThatFailForSomeEvent(t *testing.T) {
 	for template, want := range map[string]string{
-		"{{.Labels.site}}":                 "line 1, column 10: unknown label site; add labels: {site: VALUE} below event:",
-		"{{.Captures.code}}":               "line 1, column 12: unknown capture code; add extract to the sink, with a group (?P<code>...)",
-		"{{with .Labels}}{{.site}}{{end}}": `line 1, column 19: fails for an event: <.site>: map has no entry for key "site"; no label or capture has this name`,
-		"{{$l := .Labels}}{{$l.site}}":     "no label or capture has this name",
-		"a\n {{json}}":                     "line 2, column 4: fails for an event: <json>: wrong number of args for json: want 1 got 0; pass a value, such as {{json .Text}}",
-		"{{call .Message}}":                "an event contains no functions; remove call",
-		"{{len 3}}":                        "line 1, column 3: fails for an event: <len 3>: error calling len: len of type int",
-		"{{.Gap.Count}}":                   "line 1, column 7: fails for an event: <.Gap.Count>: error calling Count: this event does not contain it; write {{with .Gap}}{{.Count}}{{end}}",
-		"{{$.Suppressed.Count}}":           "write {{with .Suppressed}}{{.Count}}{{end}}",
-		"{{unix .KernelTime}}":             "fails for an event without a number, a time and captures: <unix .KernelTime>: error calling unix: the time is not known; write {{with .KernelTime}}",
-		"{{.KernelTime.Year}}":             "the time is not known",
-		"{{slice .Message 0 4}}":           `fails for an event with an empty text: <slice .Message 0 4>: error calling slice: index out of range: 4; shorten a text by {{printf "%.100s" .Text}}`,
-		"{{index .Message 0}}":             "fails for an event with an empty text",
-		"{{upper .Seq}}":                   "7 is not a text; write a field such as .Text",
-		"{{printf .Message}}":              "wrong type",
-		`{{printf "%d" .Text}}`:            `error calling printf: the format "%d" does not match its values: %!d(envelope.Text; write %s for a text and %d for a number`,
-		`{{printf "%s %s" .Host}}`:         "%!s(MISSING)",
-		`{{printf "%s" .Host .Text}}`:      "%!(EXTRA",
+		"{{.Labels.site}}":   "line 1, column 10: unknown label site; add labels: {site: VALUE} below event:",
+		"{{.Captures.code}}": "line 1, column 12: unknown capture code; add extract to the sink, with a group (?P<code>...)",
+		"{{with .Labels}}{{.site}}{{end}}": `line 1, column 19: fails for an event: <.site>: map has no entry for key ` +
+			`"site"; no label or capture has this name`,
+		"{{$l := .Labels}}{{$l.site}}": "no label or capture has this name",
+		"a\n {{json}}": "line 2, column 4: fails for an event: <json>: wrong number of args for json: " +
+			"want 1 got 0; pass a value, such as {{json .Text}}",
+		"{{call .Message}}": "an event contains no functions; remove call",
+		"{{len 3}}":         "line 1, column 3: fails for an event: <len 3>: error calling len: len of type int",
+		"{{.Gap.Count}}": "line 1, column 7: fails for an event: <.Gap.Count>: error calling Count: this " +
+			"event does not contain it; write {{with .Gap}}{{.Count}}{{end}}",
+		"{{$.Suppressed.Count}}": "write {{with .Suppressed}}{{.Count}}{{end}}",
+		"{{unix .KernelTime}}": "fails for an event without a number, a time and captures: <unix .KernelTime>: " +
+			"error calling unix: the time is not known; write {{with .KernelTime}}",
+		"{{.KernelTime.Year}}": "the time is not known",
+		"{{slice .Message 0 4}}": `fails for an event with an empty text: <slice .Message 0 4>: error calling ` +
+			`slice: index out of range: 4; shorten a text by {{printf "%.100s" .Text}}`,
+		"{{index .Message 0}}": "fails for an event with an empty text",
+		"{{upper .Seq}}":       "7 is not a text; write a field such as .Text",
+		"{{printf .Message}}":  "wrong type",
+		`{{printf "%d" .Text}}`: `error calling printf: the format "%d" does not match its values: ` +
+			`%!d(envelope.Text; write %s for a text and %d for a number`,
+		`{{printf "%s %s" .Host}}`:                                                         "%!s(MISSING)",
+		`{{printf "%s" .Host .Text}}`:                                                      "%!(EXTRA",
 		`{{printf "100%% %.3s %05d %v %q" .Host .Seq .Time .Text}}`:                        "",
 		"{{if .Gap}}{{json}}{{end}}":                                                       "fails for a gap",
 		"{{with .Suppressed}}{{len 3}}{{end}}":                                             "fails for a summary of suppressed events",
@@ -66,9 +72,11 @@ func TestCheckFindsTemplatesThatFailForSomeEvent(t *testing.T) {
 
 func TestCheckFindsTemplatesWhoseJSONBreaks(t *testing.T) {
 	for template, want := range map[string]string{
-		`{"a": {{.Message}}`:                    `line 1, column 9: fails for an event: the result is not JSON: invalid character 'd' looking for beginning of value after "{\"a\": "; write texts as {{json .Text}}, without quotes around it`,
-		`{"a": {{json .Message}}`:               "fails for an event: the result is not JSON: unexpected end of JSON input",
-		"{\n \"a\": \"{{.Message}}\"}":          "line 2, column 10: fails for an event with quotes, braces and backslashes in its text: the result is not JSON",
+		`{"a": {{.Message}}`: `line 1, column 9: fails for an event: the result is not JSON: invalid ` +
+			`character 'd' looking for beginning of value after "{\"a\": "; write texts as {{json .Text}}, without quotes around it`,
+		`{"a": {{json .Message}}`: "fails for an event: the result is not JSON: unexpected end of JSON input",
+		"{\n \"a\": \"{{.Message}}\"}": "line 2, column 10: fails for an event with quotes, braces and backslashes " +
+			"in its text: the result is not JSON",
 		`{"a": {{json .Message}},}`:             "line 1, column 25: fails for an event",
 		`{"a": {{with .Gap}}{{.Count}}{{end}}}`: "line 1, column 37",
 		`{{.Text}}`:                             "the result is not JSON",
@@ -163,7 +171,10 @@ func TestTheWorkOfATemplateIsLimited(t *testing.T) {
 }
 
 func FuzzCheck(f *testing.F) {
-	for _, s := range []string{"{{.Gap.Count}}", `{{if eq .Host "x"}}{{json}}{{end}}`, "{{range .Labels}}{{.}}{{else}}a{{end}}", "{{with $x := .Text}}{{$x}}{{end}}"} {
+	for _, s := range []string{
+		"{{.Gap.Count}}", `{{if eq .Host "x"}}{{json}}{{end}}`, "{{range .Labels}}{{.}}{{else}}a{{end}}",
+		"{{with $x := .Text}}{{$x}}{{end}}",
+	} {
 		f.Add(s, true)
 	}
 	f.Fuzz(func(t *testing.T, text string, isJSON bool) {

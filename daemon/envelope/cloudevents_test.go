@@ -88,7 +88,8 @@ func FuzzCloudEventsAreRead(f *testing.F) {
 		if diff := cmp.Diff(string(e.AppendJSON(nil)), string(ce.Data())); diff != "" {
 			t.Errorf("data (-want +got):\n%s", diff)
 		}
-		if ce.ID() != e.ID() || !ce.Time().Equal(e.Time) || ce.Type() != "com.github.genltestd.event" || ce.DataContentType() != "application/json" {
+		known := ce.Type() == "com.github.genltestd.event" && ce.DataContentType() == "application/json"
+		if ce.ID() != e.ID() || !ce.Time().Equal(e.Time) || !known {
 			t.Errorf("attributes: %v", ce)
 		}
 		checkSource(t, ce.Source(), host)

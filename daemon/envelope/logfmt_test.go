@@ -30,7 +30,8 @@ func TestLogfmtLine(t *testing.T) {
 		t.Errorf("gap (-want +got):\n%s", diff)
 	}
 	want = `id=j-1-rate_limit seq=1 kind=suppressed time=2026-01-02T03:04:05.000006789Z host=web-1 family=genltest group=mcgrp ` +
-		`suppressed_count=1 suppressed_reason=rate_limit suppressed_from=2026-01-02T03:04:04.000006789Z suppressed_to=2026-01-02T03:04:05.000006789Z`
+		`suppressed_count=1 suppressed_reason=rate_limit suppressed_from=2026-01-02T03:04:04.000006789Z ` +
+		`suppressed_to=2026-01-02T03:04:05.000006789Z`
 	if diff := cmp.Diff(want, encode(t, encoder, suppressed())); diff != "" {
 		t.Errorf("suppressed (-want +got):\n%s", diff)
 	}

@@ -83,7 +83,10 @@ func TestSyslogMarksUTF8Only(t *testing.T) {
 
 // FuzzSyslogIsRead parses messages with untrusted bytes in every field.
 func FuzzSyslogIsRead(f *testing.F) {
-	for _, s := range []string{"", "hello", `]"\`, "\xff\xfe", "\x00\x1b", "\ufeff", "\ufeff\xff", "a b\n<30>1 - - - - - -", "caf\u00e9", strings.Repeat("x", 300)} {
+	for _, s := range []string{
+		"", "hello", `]"\`, "\xff\xfe", "\x00\x1b", "\ufeff", "\ufeff\xff", "a b\n<30>1 - - - - - -", "caf\u00e9",
+		strings.Repeat("x", 300),
+	} {
 		f.Add([]byte(s), s)
 	}
 	f.Fuzz(func(t *testing.T, message []byte, name string) {

@@ -21,7 +21,8 @@ func stepTemplates() (texts []string) {
 		"{{with .Gap}}{{.Count}}{{end}}{{.Text}}{{if .Message}} {{$.Host}}{{end}}{{upper .Host}}",
 		"{{$x := .Host}}{{.Text}}{{$x}}", "{{range $k, $v := .Labels}}{{$k}}={{$v}} {{end}}{{.ID}}", "{{.Text -}}  x  {{- .Host}}",
 		`{"s":{{.Seq}}, "k": {{.KernelSeq}}, "t" : {{json .KernelTime}}, "x": "a  b`+"\u202e"+` {{.ID}} {{.Seq}}" }`,
-		`{ {{json .KernelTime}}: 1}`, `{ {{json .Host}}: -{{.Seq}} }`, `[-{{json .Host}}]`, `[{{.KernelSeq}}{{.Seq}}]`, `["a\\{{.Kind}}"]`, `["a\{{.Kind}}"]`,
+		`{ {{json .KernelTime}}: 1}`, `{ {{json .Host}}: -{{.Seq}} }`, `[-{{json .Host}}]`,
+		`[{{.KernelSeq}}{{.Seq}}]`, `["a\\{{.Kind}}"]`, `["a\{{.Kind}}"]`,
 		"[1{{json .Text}}]", `{"a":{{json .Text}}`, `[{{.Seq}} {{.Seq}}]`, "[ 1,\n{{.Time}}]")
 }
 
@@ -83,7 +84,10 @@ func FuzzPartsWriteWhatTheWholeTemplateWrites(f *testing.F) {
 func TestSimpleTemplatesAllocateNothing(t *testing.T) {
 	for _, o := range []Options{
 		{Template: "{{.Time}} {{.Host}}: {{.Text}}"},
-		{Template: `{"host": {{json .Host}}, "kind": "{{.Kind}}", "text": {{json .Text}}, "time": {{json .Time}}}`, ContentType: "application/json"},
+		{
+			Template:    `{"host": {{json .Host}}, "kind": "{{.Kind}}", "text": {{json .Text}}, "time": {{json .Time}}}`,
+			ContentType: "application/json",
+		},
 	} {
 		encoder, err := newTemplate(o.Template, o.ContentType)
 		if err != nil {

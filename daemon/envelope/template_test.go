@@ -16,12 +16,13 @@ func TestTemplateFieldsAndFunctions(t *testing.T) {
 	for template, want := range map[string]string{
 		"{{.ID}} {{.Seq}} {{.Kind}}": "6a9155caa46c7dcc-7 7 event",
 		"{{.Time}}":                  "2026-01-02T03:04:05.000006789Z",
-		"{{.KernelTime}} {{.KernelSeq}} {{.LoadID}}":                        "2026-01-02T03:04:04.000006789Z 41 fedcba9876543210",
-		"{{.Host}} {{.Family}} {{.Group}}":                                  "web-1 genltest mcgrp",
-		"{{.Message}}|{{.Text}}":                                            `disk "sda"\x1b|disk "sda"\x1b`,
-		"{{raw .Message}}|{{raw .Text}}":                                    "disk \"sda\"\x1b|disk \"sda\"\x1b",
-		"{{visible .Message}} {{visible \"\\n\"}} {{raw \"\\n\"}}":          "disk \"sda\"\\x1b \\n \n",
-		"{{.MachineID}} {{.BootID}} {{.KernelRelease}}":                     "b08dfa6083e7567a1921a715000001fb c1f0fdd2a9f54ffcbd33c49f0a2c1f9b 6.1.0-50-amd64",
+		"{{.KernelTime}} {{.KernelSeq}} {{.LoadID}}":               "2026-01-02T03:04:04.000006789Z 41 fedcba9876543210",
+		"{{.Host}} {{.Family}} {{.Group}}":                         "web-1 genltest mcgrp",
+		"{{.Message}}|{{.Text}}":                                   `disk "sda"\x1b|disk "sda"\x1b`,
+		"{{raw .Message}}|{{raw .Text}}":                           "disk \"sda\"\x1b|disk \"sda\"\x1b",
+		"{{visible .Message}} {{visible \"\\n\"}} {{raw \"\\n\"}}": "disk \"sda\"\\x1b \\n \n",
+		"{{.MachineID}} {{.BootID}} {{.KernelRelease}}": "b08dfa6083e7567a1921a715000001fb " +
+			"c1f0fdd2a9f54ffcbd33c49f0a2c1f9b 6.1.0-50-amd64",
 		"{{.Labels.site}} {{.Captures.code}}":                               "berlin 17",
 		"{{range $k, $v := .Labels}}{{$k}}={{$v}};{{end}}":                  `rack=b "7";site=berlin;`,
 		"{{range $.Labels}}{{.}}{{$.Seq}}{{end}}":                           `b "7"7berlin7`,
@@ -58,7 +59,8 @@ func TestTemplateOfGapsAndSuppressedEvents(t *testing.T) {
 		"{{with .Suppressed}}{{.Count}} {{.Reason}} {{.From}} {{.To}} {{json .}}{{end}}{{.Message}}"
 	encoder := mustNew(t, Options{Kind: Template, Template: template})
 	g, s := gap(), suppressed()
-	want := "17 kernel_buffer 2026-01-02T03:04:04.000006789Z 2026-01-02T03:04:05.000006789Z 8 31 1e1b58c6a77ddc69 " + string(g.Gap.AppendJSON(nil))
+	want := "17 kernel_buffer 2026-01-02T03:04:04.000006789Z 2026-01-02T03:04:05.000006789Z 8 31 1e1b58c6a77ddc69 " +
+		string(g.Gap.AppendJSON(nil))
 	if diff := cmp.Diff(want, encode(t, encoder, g)); diff != "" {
 		t.Errorf("gap (-want +got):\n%s", diff)
 	}
@@ -73,7 +75,8 @@ func TestInvalidTemplatesAreRejected(t *testing.T) {
 	for template, want := range map[string]string{
 		"a\n{{.Mesage}}": "line 2, column 3: unknown field Mesage; the fields are BootID, Captures, Family, Gap, Group, Host, ID, " +
 			"KernelRelease, KernelSeq, KernelTime, Kind, Labels, LoadID, MachineID, Message, Seq, Suppressed, Text, Time",
-		"{{if .Gap}}{{.Gap.Cuont}}{{end}}":   "line 1, column 18: unknown field Cuont; the fields are Count, FirstKernelSeq, From, LastKernelSeq, LoadID, Reason, To",
+		"{{if .Gap}}{{.Gap.Cuont}}{{end}}": "line 1, column 18: unknown field Cuont; the fields are Count, " +
+			"FirstKernelSeq, From, LastKernelSeq, LoadID, Reason, To",
 		"{{range .Labels}}{{$.Hots}}{{end}}": "line 1, column 21: unknown field Hots",
 		"{{json (upper .Hots)}}":             "line 1, column 15: unknown field Hots",
 		"{{.Message.Foo}}":                   "line 1, column 11: unknown field Foo",
@@ -111,8 +114,10 @@ func TestInvalidTemplatesAreRejected(t *testing.T) {
 // A failure for one event is an error of that event; the next event is written.
 func TestAFailingTemplateIsTheEventsError(t *testing.T) {
 	for template, want := range map[string]string{
-		"{{.Gap.Count}}":                                         "line 1, column 7: <.Gap.Count>: error calling Count: this event does not contain it",
-		"{{unix .KernelTime}}":                                   "line 1, column 3: <unix .KernelTime>: error calling unix: the time is not known",
+		"{{.Gap.Count}}": "line 1, column 7: <.Gap.Count>: " +
+			"error calling Count: this event does not contain it",
+		"{{unix .KernelTime}}": "line 1, column 3: <unix .KernelTime>: " +
+			"error calling unix: the time is not known",
 		"{{.KernelTime.Unix}}":                                   "the time is not known",
 		`{{.Host | replace "" "x"}}`:                             "the text to replace is empty",
 		"{{slice .Message 0 100}}":                               "index out of range: 100",
@@ -156,9 +161,13 @@ func TestALoopCannotLengthenATextWithoutLimit(t *testing.T) {
 	for len(e.Origin.Labels) < 32 {
 		e.Origin.Labels = append(e.Origin.Labels, event.Label{Name: strings.Repeat("a", len(e.Origin.Labels)), Value: "v"})
 	}
-	for _, double := range []string{"print $s $s", `printf "%s%s" $s $s`, `replace "x" "xx" $s`, "html $s $s", "js $s $s", "urlquery $s $s", "println $s $s"} {
+	for _, double := range []string{
+		"print $s $s", `printf "%s%s" $s $s`, `replace "x" "xx" $s`, "html $s $s", "js $s $s", "urlquery $s $s",
+		"println $s $s",
+	} {
 		template := `{{$s := "x"}}{{range $.Labels}}{{range $.Labels}}{{$s = ` + double + `}}{{end}}{{end}}`
-		if _, err := mustNew(t, Options{Kind: Template, Template: template}).Append(nil, &e); err == nil || !strings.Contains(err.Error(), "longer than") {
+		_, err := mustNew(t, Options{Kind: Template, Template: template}).Append(nil, &e)
+		if err == nil || !strings.Contains(err.Error(), "longer than") {
 			t.Errorf("%s: %v", double, err)
 		}
 	}
@@ -190,7 +199,10 @@ func FuzzTemplateKeepsTheText(f *testing.F) {
 		if got := encode(t, mustNew(t, Options{Kind: Template, Template: "<{{raw .Message}}>"}), e); got != "<"+string(message)+">" {
 			t.Errorf("%q became %q", message, got)
 		}
-		for _, text := range []string{"{{.Message}}", "{{.Text | upper | printf \"%.9s\"}}", "{{print .Host .Message}}", "{{html .Message}}", "{{.Captures}}{{js .Text}}"} {
+		for _, text := range []string{
+			"{{.Message}}", "{{.Text | upper | printf \"%.9s\"}}", "{{print .Host .Message}}", "{{html .Message}}",
+			"{{.Captures}}{{js .Text}}",
+		} {
 			e.Captures = []event.Capture{{Name: "c", Value: message}}
 			if got := encode(t, mustNew(t, Options{Kind: Template, Template: text}), e); !event.IsVisible([]byte(got)) {
 				t.Errorf("%s: %q became %q", text, message, got)
@@ -224,7 +236,10 @@ func FuzzJSONTemplateIsVisible(f *testing.F) {
 // FuzzTemplate searches for a template that a check accepts and that panics, or that
 // leaves part of an event that fails.
 func FuzzTemplate(f *testing.F) {
-	for _, s := range []string{"{{.}}", "{{range .Labels}}{{.}}{{end}}", "{{with .Gap}}{{.Count}}{{end}}", `{{printf "%v %s" .Time .Message | json}}`, "{{$x := .Labels}}{{range $x}}{{end}}"} {
+	for _, s := range []string{
+		"{{.}}", "{{range .Labels}}{{.}}{{end}}", "{{with .Gap}}{{.Count}}{{end}}",
+		`{{printf "%v %s" .Time .Message | json}}`, "{{$x := .Labels}}{{range $x}}{{end}}",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

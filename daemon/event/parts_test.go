@@ -55,7 +55,9 @@ func TestPartsAreTheFieldsOfTheJSON(t *testing.T) {
 	unknown.Gap = &Gap{Count: 1, Reason: "read_error", From: at, To: at}
 	kept.Suppressed = &Suppressed{Count: 4, Reason: "rate_limit", From: at, To: at.Add(1)}
 	var p Parts
-	for name, e := range map[string]Event{"full": full, "bare": bare, "nowhere": nowhere, "gap": lost, "gap without numbers": unknown, "suppressed": kept} {
+	for name, e := range map[string]Event{
+		"full": full, "bare": bare, "nowhere": nowhere, "gap": lost, "gap without numbers": unknown, "suppressed": kept,
+	} {
 		var got, want []string
 		for name, value := range p.Of(&e) {
 			got = append(got, name+"="+string(value))

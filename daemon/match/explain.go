@@ -59,7 +59,7 @@ func (m *mistake) explain() {
 }
 
 func unknownGapField(_ *mistake, match []string) string {
-	return fmt.Sprintf("gap has no field %s; write gap.count or gap.reason", match[1])
+	return fmt.Sprintf("unknown field %s of gap; write gap.count or gap.reason", match[1])
 }
 
 // fieldOfText explains a field of the body of a response, which is a text.
@@ -67,7 +67,7 @@ func fieldOfText(m *mistake, match []string) string {
 	if !slices.Contains(m.names.known, "json") {
 		return ""
 	}
-	return fmt.Sprintf("a text has no field %s; write json.%[1]s for a field of the body", match[1])
+	return fmt.Sprintf("unknown field %s of a text; write json.%[1]s for a field of the body", match[1])
 }
 
 // unexpectedEnd moves the mistake to an open bracket, or else to the end of the text.
@@ -128,15 +128,6 @@ func unclosedText(m *mistake, _ []string) string {
 	return fmt.Sprintf("the quote %c is not closed", quote)
 }
 
-// operatorAliases are operators of other languages.
-var operatorAliases = map[string]string{
-	"AND": "and", "OR": "or", "NOT": "not", "like": "contains", "LIKE": "contains", "includes": "contains", "has": "contains",
-	"is": "==", "eq": "==", "equals": "==", "ne": "!=", "regex": "matches", "match": "matches", "xor": "!=",
-	"startswith": "startsWith", "starts_with": "startsWith", "hasPrefix": "startsWith", "beginsWith": "startsWith", "StartsWith": "startsWith",
-	"endswith": "endsWith", "ends_with": "endsWith", "hasSuffix": "endsWith", "EndsWith": "endsWith", "Contains": "contains",
-	"CONTAINS": "contains", "Matches": "matches", "IN": "in", "=": "==", "&": "and", "|": "or", "~": "matches", "=~": "matches", "<>": "!=", "===": "==",
-}
-
 func unexpectedToken(m *mistake, match []string) string {
 	kind, token := match[1], match[2]
 	if pipe := m.find('|'); pipe >= 0 && m.at > pipe {
@@ -144,11 +135,11 @@ func unexpectedToken(m *mistake, match []string) string {
 		return `"|" is not supported; write or`
 	}
 	switch around := m.operatorAround(); {
-	case operatorAliases[around] != "":
+	case operatorFor(around) != "":
 		m.at = m.operatorStart()
-		return fmt.Sprintf("%q is not an operator; write %s", around, operatorAliases[around])
-	case kind == "Identifier" && operatorAliases[token] != "":
-		return fmt.Sprintf("%q is not an operator; write %s", token, operatorAliases[token])
+		return fmt.Sprintf("%q is not an operator; write %s", around, operatorFor(around))
+	case kind == "Identifier" && operatorFor(token) != "":
+		return fmt.Sprintf("%q is not an operator; write %s", token, operatorFor(token))
 	case strings.ContainsAny(token, ")]}"):
 		return fmt.Sprintf("%s closes no open bracket; remove it", token)
 	case token == "/":
@@ -160,8 +151,6 @@ func unexpectedToken(m *mistake, match []string) string {
 	}
 	return fmt.Sprintf("%s is not valid here", token)
 }
-
-var operators = []string{"contains", "startsWith", "endsWith", "matches", "in", "and", "or"}
 
 // find returns the offset of a character outside quotes that is not doubled, or -1.
 func (m *mistake) find(c rune) int {
@@ -266,15 +255,15 @@ func wrongResult(m *mistake, match []string) string {
 	if match[1] == "string" {
 		return fmt.Sprintf("the expression returns %s, but must return a text; write string(...) around it", typeName(match[2]))
 	}
-	example := map[string]string{"string": `message != ""`, "int": "seq > 0", "match.gap": "gap.count > 0", "time.Time": `time > date("2026-01-31")`}[match[2]]
-	if example == "" {
-		example = `kind == "event"`
-	}
-	return fmt.Sprintf("the expression returns %s, but must return true or false; write a comparison such as %s", typeName(match[2]), example)
+	example := map[string]string{
+		"string": `message != ""`, "int": "seq > 0", "match.gap": "gap.count > 0", "time.Time": `time > date("2026-01-31")`,
+	}[match[2]]
+	return fmt.Sprintf("the expression returns %s, but must return true or false; write a comparison such as %s",
+		typeName(match[2]), cmp.Or(example, `kind == "event"`))
 }
 
 func operatorAsFunction(_ *mistake, match []string) string {
-	operator := operatorAliases[match[1]]
+	operator := operatorFor(match[1])
 	if slices.Contains(operators, match[1]) {
 		operator = match[1]
 	}

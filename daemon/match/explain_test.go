@@ -26,12 +26,28 @@ func TestMistakesInExpressions(t *testing.T) {
 		{`hsot == "a"`, `column 1: unknown name hsot; write host`, `host == "a"`},
 		{`True`, `column 1: unknown name True; write true`, `true`},
 		{`host == null`, `column 9: unknown name null; a field that is absent is empty or 0, so write "" or 0`, `host == ""`},
-		{`gap.cont > 1`, `column 5: gap has no field cont; write gap.count or gap.reason`, `gap.count > 1`},
+		{`gap.cont > 1`, `column 5: unknown field cont of gap; write gap.count or gap.reason`, `gap.count > 1`},
 		{`labels == "web"`, `column 8: == cannot compare all labels; write one of them, such as labels.site`, `labels.site == "web"`},
-		{`kind == gap`, `column 6: cannot apply == to a text and a gap; write "gap" in quotes for the text, or gap.count or gap.reason`, `kind == "gap"`},
-		{`time > "2026-01-01"`, `column 6: cannot apply > to a time and a text; write date("2026-01-31") for a time`, `time > date("2026-01-31")`},
-		{`seq contains "5"`, `column 5: cannot apply contains to a number and a text; write string(...) around the number`, `string(seq) contains "5"`},
-		{`not message contains "x"`, `column 1: not applies to the text only; write not (...) around the whole comparison`, `not (message contains "x")`},
+		{
+			`kind == gap`,
+			`column 6: cannot apply == to a text and a gap; write "gap" in quotes for the text, or gap.count or gap.reason`,
+			`kind == "gap"`,
+		},
+		{
+			`time > "2026-01-01"`,
+			`column 6: cannot apply > to a time and a text; write date("2026-01-31") for a time`,
+			`time > date("2026-01-31")`,
+		},
+		{
+			`seq contains "5"`,
+			`column 5: cannot apply contains to a number and a text; write string(...) around the number`,
+			`string(seq) contains "5"`,
+		},
+		{
+			`not message contains "x"`,
+			`column 1: not applies to the text only; write not (...) around the whole comparison`,
+			`not (message contains "x")`,
+		},
 		{`seq`, `the expression returns a number, but must return true or false; write a comparison such as seq > 0`, `seq > 0`},
 		{`gap`, `the expression returns a gap, but must return true or false; write a comparison such as gap.count > 0`, `gap.count > 0`},
 		{`message contains `, `column 17: the expression ends too early; complete it after "contains"`, ""},
@@ -61,7 +77,10 @@ func FuzzMistake(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, message := range []string{"unexpected token EOF", `unexpected token Operator("=")`, "literal not terminated", "unrecognized character: U+007E '~'", "expected bool, but got string"} {
+		for _, message := range []string{
+			"unexpected token EOF", `unexpected token Operator("=")`, "literal not terminated",
+			"unrecognized character: U+007E '~'", "expected bool, but got string",
+		} {
 			m := mistake{text: []rune(text), at: len(text) / 2, message: message}
 			m.explain()
 			if m.at < 0 || m.at > len(m.text) || m.line < 1 || m.column < 1 || m.message == "" {

@@ -17,12 +17,14 @@ import (
 func FuzzRules(f *testing.F) {
 	f.Add(`message contains "x"`, `(?P<a>x+)`, `message`, []byte("xx"))
 	f.Add(`captures.a == "x" and labels.site in ["a"]`, `(?P<a>x)`, `captures.a + host`, []byte("\xff\x00\x1b"))
-	f.Add(`seq in 1..999999999 or 1 % (seq-1) == 0 or int(message) ** 99 > 1`, `(?P<a>(x+x+)+y)`, `split(message, "")[9]`, []byte("xxxxxxxxxxxxxxxxxxxxxxxx"))
+	f.Add(`seq in 1..999999999 or 1 % (seq-1) == 0 or int(message) ** 99 > 1`,
+		`(?P<a>(x+x+)+y)`, `split(message, "")[9]`, []byte("xxxxxxxxxxxxxxxxxxxxxxxx"))
 	f.Add(`let a = message + message; a == nil ?? $env`, `(?P<a>.{1000})`, `upper(message)[1:-1]`, []byte("é"))
 	f.Add(`all(1..9, all(1..9, # > 1))`, `(?P<`, `string(time)`, []byte(""))
 	f.Add(`date(message) > time and time.Format(message) != ""`, `(?P<a>)`, `time.Format(message)`, []byte("2006-01-02"))
 	f.Add(`time.Format(message) == ""`, `(?P<a>a)`, `[time.Format][0](message)`, []byte("1111"))
-	f.Add(strings.Repeat("string(split(", 200)+"message"+strings.Repeat(`, ""))`, 200)+` == ""`, "", "upper(lower(upper(message)))", []byte("1111"))
+	f.Add(strings.Repeat("string(split(", 200)+"message"+strings.Repeat(`, ""))`, 200)+` == ""`,
+		"", "upper(lower(upper(message)))", []byte("1111"))
 	f.Add(strings.Repeat("message + ", 50)+`"" == ""`, "", strings.Repeat("message + ", 900)+"host", bytes.Repeat([]byte("x"), 4124))
 	f.Add(`message matches "(`+strings.Repeat("a?b?", 490)+`)$"`, `(?P<a>(.?){400})x`, `string(1..9999)`, bytes.Repeat([]byte("ab"), 200))
 	f.Add("((((((((((not not -+1", "", "[1,{a:1}].a?.b[:]", []byte("b"))

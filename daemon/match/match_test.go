@@ -76,45 +76,83 @@ func TestFilterSeesEveryField(t *testing.T) {
 }
 
 func TestErrorsNameTheKeyThePlaceAndTheRemedy(t *testing.T) {
-	const fields = " in quotes if it is a text, or one of message, kind, host, seq, kernel_seq, id, family, group, time, kernel_time, load_id, machine_id, boot_id, kernel_release, labels, gap, captures"
+	const fields = " in quotes if it is a text, or one of message, kind, host, seq, kernel_seq, id, family, group, time, " +
+		"kernel_time, load_id, machine_id, boot_id, kernel_release, labels, gap, captures"
 	tests := []struct {
 		o    Options
 		want string
 	}{
 		{Options{Filter: `mesage contains "x"`}, `filter: column 1: unknown name mesage; write message`},
 		{Options{Filter: "host == \"a\" or\n  prio > 3"}, `filter: line 2, column 3: unknown name prio; write "prio"` + fields},
-		{Options{Filter: `message`}, `filter: the expression returns a text, but must return true or false; write a comparison such as message != ""`},
-		{Options{Filter: `seq == "7"`}, `filter: column 5: cannot apply == to a number and a text; write the number without quotes, int(...) around the text, or string(...) around the number`},
+		{
+			Options{Filter: `message`},
+			`filter: the expression returns a text, but must return true or false; write a comparison such as message != ""`,
+		},
+		{
+			Options{Filter: `seq == "7"`},
+			`filter: column 5: cannot apply == to a number and a text; write the number without quotes, int(...) around the ` +
+				`text, or string(...) around the number`,
+		},
 		{Options{Filter: `message matches "("`}, "filter: column 9: error parsing regexp: missing closing ): `(`"},
 		{Options{Filter: `message matches host`}, `filter: column 17: a pattern must be one text in quotes`},
 		{Options{Filter: `message contains`}, `filter: column 17: the expression ends too early; complete it after "contains"`},
 		{Options{Filter: `captures.unit == "a"`}, `filter: column 10: unknown capture unit; extract contains no named groups`},
-		{Options{Filter: `captures.unit == "a"`, Extract: `(?P<device>.)(?P<user>.)`}, `filter: column 10: unknown capture unit; extract has device, user`},
-		{Options{Filter: `captures[host] == "a"`, Extract: `(?P<device>.)`}, `filter: column 10: write the name of a capture, such as captures.unit`},
+		{
+			Options{Filter: `captures.unit == "a"`, Extract: `(?P<device>.)(?P<user>.)`},
+			`filter: column 10: unknown capture unit; extract has device, user`,
+		},
+		{
+			Options{Filter: `captures[host] == "a"`, Extract: `(?P<device>.)`},
+			`filter: column 10: write the name of a capture, such as captures.unit`,
+		},
 		{Options{Filter: `len(captures) == 1`, Extract: `(?P<device>.)`}, `filter: column 5: write the name of a capture, such as captures.unit`},
-		{Options{Filter: `gap.seconds > 1`}, `filter: column 5: gap has no field seconds; write gap.count or gap.reason`},
+		{Options{Filter: `gap.seconds > 1`}, `filter: column 5: unknown field seconds of gap; write gap.count or gap.reason`},
 		{Options{Filter: `Others.ID == id`}, `filter: column 1: unknown name Others; write "Others"` + fields},
 		{Options{Filter: `host == nil`}, `filter: column 9: nil is not supported; an absent field is empty or 0`},
-		{Options{Filter: `now() > time`}, `filter: column 1: the function now is not supported; use one of abs, ceil, date, duration, float, floor, indexOf, int, lastIndexOf, len, lower, max, min, round, split, string, trim, trimPrefix, trimSuffix, upper`},
+		{
+			Options{Filter: `now() > time`},
+			`filter: column 1: the function now is not supported; use one of abs, ceil, date, duration, float, floor, indexOf, ` +
+				`int, lastIndexOf, len, lower, max, min, round, split, string, trim, trimPrefix, trimSuffix, upper`,
+		},
 		{Options{Filter: `let x = host; x == host`}, `filter: column 5: let is not supported`},
 		{Options{Filter: `all(1..9, # > seq)`}, `filter: column 11: functions that iterate over a list are not supported`},
 		{Options{Filter: `split(message, "")[0] == "a"`}, `filter: column 16: split requires a separator in quotes`},
-		{Options{Filter: `time > date("2026", "2006", "Europe/Berlin")`}, `filter: column 29: date accepts only a text and a layout; the time is in UTC unless the text contains an offset`},
+		{
+			Options{Filter: `time > date("2026", "2006", "Europe/Berlin")`},
+			`filter: column 29: date accepts only a text and a layout; the time is in UTC unless the text contains an offset`,
+		},
 		{Options{Filter: `time.Format(message) == "a"`}, `filter: column 13: the argument of a method must be a text in quotes`},
-		{Options{Filter: `time.Local() == time`}, `filter: column 6: the method Local is not supported; use one of Day, Format, Hour, Hours, Milliseconds, Minute, Minutes, Month, Second, Seconds, String, Unix, Weekday, Year, YearDay`},
-		{Options{Filter: `0` + strings.Repeat(" + 1", maxSums+1) + ` == seq`}, `filter: column 203: the expression contains more than 50 operators +`},
+		{
+			Options{Filter: `time.Local() == time`},
+			`filter: column 6: the method Local is not supported; use one of Day, Format, Hour, Hours, Milliseconds, Minute, ` +
+				`Minutes, Month, Second, Seconds, String, Unix, Weekday, Year, YearDay`,
+		},
+		{
+			Options{Filter: `0` + strings.Repeat(" + 1", maxSums+1) + ` == seq`},
+			`filter: column 203: the expression contains more than 50 operators +`,
+		},
 		{Options{Filter: `$env == 1`}, `filter: column 1: unknown name $env; write "$env"` + fields},
 		{Options{Filter: `seq in 0..len(message)`}, `filter: column 9: the ends of a range must be numbers, such as 8..17`},
 		{Options{Filter: "host == '\x1b[31m' + x\u202e"}, `filter: column 20: unrecognized character: U+202E`},
 		{Options{Filter: strings.Repeat(" ", maxText) + "true"}, `filter: the expression is longer than 16384 bytes; shorten it`},
-		{Options{Filter: `message matches "` + strings.Repeat("(a?){1000}", 9) + `"`}, `filter: column 17: the pattern is too large; repeat less in it`},
+		{
+			Options{Filter: `message matches "` + strings.Repeat("(a?){1000}", 9) + `"`},
+			`filter: column 17: the pattern is too large; repeat less in it`,
+		},
 		{Options{Extract: `(`}, "extract: column 1: error parsing regexp: missing closing ): `(`"},
 		{Options{Extract: `é(?P<a>x)[z-a]`}, "extract: column 11: error parsing regexp: invalid character class range: `z-a`"},
 		{Options{Extract: `(unit)`}, `extract: the pattern needs a named group, such as (?P<unit>[a-z]+)`},
 		{Options{Extract: `(?P<a>` + strings.Repeat("(a?){1000}", 9) + `)`}, `extract: the pattern is too large; repeat less in it`},
-		{Options{Filter: `captures.a == "x" or captures.b == "y"`, Extract: `(?P<a>x`}, "filter: column 31: unknown capture b; extract has a\nextract: column 1: error parsing regexp: missing closing ): `(?P<a>x`"},
+		{
+			Options{Filter: `captures.a == "x" or captures.b == "y"`, Extract: `(?P<a>x`},
+			"filter: column 31: unknown capture b; extract has a\nextract: column 1: error parsing regexp: missing closing ): `(?P<a>x`",
+		},
 		{Options{Dedup: Dedup{Key: `seq`}}, `dedup.key: the expression returns a number, but must return a text; write string(...) around it`},
-		{Options{Filter: `x`, Extract: `x`, Dedup: Dedup{Key: `x`}}, `filter: column 1: unknown name x; write "x"` + fields + "\nextract: the pattern needs a named group, such as (?P<unit>[a-z]+)\ndedup.key: column 1: unknown name x; write \"x\"" + fields},
+		{
+			Options{Filter: `x`, Extract: `x`, Dedup: Dedup{Key: `x`}},
+			`filter: column 1: unknown name x; write "x"` + fields + "\nextract: the pattern needs a named group, such as " +
+				"(?P<unit>[a-z]+)\ndedup.key: column 1: unknown name x; write \"x\"" + fields,
+		},
 	}
 	for _, test := range tests {
 		_, err := Compile(test.o)
@@ -140,7 +178,10 @@ func TestAnExpressionThatFailsLetsEventsPass(t *testing.T) {
 		{Options{Filter: `int(message) > 3`}, `filter: column 1: invalid operation: int(\x1b[31m)`},
 		{Options{Filter: `split(message, ",")[7] == "x"`}, `filter: column 20: index out of range: 7 (array length is 1)`},
 		{Options{Filter: `1 % (seq - 1) == 0`}, `filter: column 3: runtime error: integer divide by zero`},
-		{Options{Dedup: Dedup{Window: time.Hour, Key: `split(message, ",")[7]`}}, `dedup.key: column 20: index out of range: 7 (array length is 1)`},
+		{
+			Options{Dedup: Dedup{Window: time.Hour, Key: `split(message, ",")[7]`}},
+			`dedup.key: column 20: index out of range: 7 (array length is 1)`,
+		},
 	}
 	for _, test := range tests {
 		test.o.Extract = `(?P<letter>m)`
@@ -236,7 +277,9 @@ func TestAGapIsFilteredButNeverSuppressed(t *testing.T) {
 
 func TestWithoutRulesEverythingPassesAndCostsNothing(t *testing.T) {
 	e := numbered(1, 0, "x")
-	for name, r := range map[string]*Rules{"nil": nil, "zero options": mustCompile(t, Options{}), "sample 1": mustCompile(t, Options{Sample: 1})} {
+	for name, r := range map[string]*Rules{
+		"nil": nil, "zero options": mustCompile(t, Options{}), "sample 1": mustCompile(t, Options{Sample: 1}),
+	} {
 		if n := testing.AllocsPerRun(100, func() { evaluate(t, r, e) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}

@@ -27,8 +27,9 @@ func eventNames() names {
 			"machine_id", "boot_id", "kernel_release", "labels", "gap", "captures",
 		},
 		synonyms: map[string]string{
-			"msg": "message", "text": "message", "body": "message", "line": "message", "raw": "message", "hostname": "host", "type": "kind",
-			"timestamp": "time", "ts": "time", "sequence": "seq", "label": "labels", "capture": "captures", "groups": "captures", "event": "message",
+			"msg": "message", "text": "message", "body": "message", "line": "message", "raw": "message", "event": "message",
+			"hostname": "host", "type": "kind", "timestamp": "time", "ts": "time", "sequence": "seq",
+			"label": "labels", "capture": "captures", "groups": "captures",
 		},
 		null: `a field that is absent is empty or 0, so write "" or 0`,
 		set:  "labels", element: "labels.site",
@@ -94,4 +95,33 @@ func isSimilar(name, word string) bool {
 	}
 	swapped := len(a) > 1 && len(b) > 1 && a[0] == b[1] && a[1] == b[0] && a[2:] == b[2:]
 	return a[1:] == b || a == b[1:] || a[1:] == b[1:] || swapped
+}
+
+// operators are the operators that are words between two texts.
+var operators = []string{"contains", "startsWith", "endsWith", "matches", "in", "and", "or"}
+
+// operatorAliases returns the words of other languages for each operator.
+func operatorAliases() map[string][]string {
+	return map[string][]string{
+		"and":        {"AND", "&"},
+		"or":         {"OR", "|"},
+		"not":        {"NOT"},
+		"in":         {"IN"},
+		"==":         {"is", "eq", "equals", "=", "==="},
+		"!=":         {"ne", "xor", "<>"},
+		"contains":   {"like", "LIKE", "includes", "has", "Contains", "CONTAINS"},
+		"matches":    {"regex", "match", "Matches", "~", "=~"},
+		"startsWith": {"startswith", "starts_with", "hasPrefix", "beginsWith", "StartsWith"},
+		"endsWith":   {"endswith", "ends_with", "hasSuffix", "EndsWith"},
+	}
+}
+
+// operatorFor returns the operator for an alias, or "".
+func operatorFor(alias string) string {
+	for operator, aliases := range operatorAliases() {
+		if slices.Contains(aliases, alias) {
+			return operator
+		}
+	}
+	return ""
 }

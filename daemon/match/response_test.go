@@ -43,14 +43,15 @@ func TestAResponseDecides(t *testing.T) {
 
 func TestAResponseThatCannotWorkIsRejected(t *testing.T) {
 	for expression, want := range map[string]string{
-		`jsn.errors == false`:            "column 1: unknown name jsn; write json",
-		`json.errors = false`:            `column 13: "=" is not an operator; write ==`,
-		`status == "200"`:                "column 8: cannot apply == to a number and a text; write the number without quotes",
-		`code == 200`:                    "column 1: unknown name code; write status",
-		`Status == 200`:                  "column 1: unknown name Status; write status",
-		`json.error == null`:             "column 15: unknown name null; write nil",
-		`reply == 200`:                   `column 1: unknown name reply; write "reply" in quotes if it is a text, or one of status, headers, body, json`,
-		`body.errors == false`:           "column 6: a text has no field errors; write json.errors",
+		`jsn.errors == false`: "column 1: unknown name jsn; write json",
+		`json.errors = false`: `column 13: "=" is not an operator; write ==`,
+		`status == "200"`:     "column 8: cannot apply == to a number and a text; write the number without quotes",
+		`code == 200`:         "column 1: unknown name code; write status",
+		`Status == 200`:       "column 1: unknown name Status; write status",
+		`json.error == null`:  "column 15: unknown name null; write nil",
+		`reply == 200`: `column 1: unknown name reply; write "reply" in quotes if it is a text, or one of ` +
+			`status, headers, body, json`,
+		`body.errors == false`:           "column 6: unknown field errors of a text; write json.errors",
 		`headers == "text/plain"`:        `column 9: == cannot compare all headers; write one of them, such as headers["content-type"]`,
 		`(status == 200`:                 "column 1: the bracket ( is not closed",
 		`status == 200 AND json.ok`:      `column 15: "AND" is not an operator; write and`,

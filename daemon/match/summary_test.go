@@ -23,7 +23,9 @@ const sec = time.Second
 
 func TestEachReasonHasASummaryAtTheEnd(t *testing.T) {
 	r := mustCompile(t, Options{Dedup: Dedup{Window: time.Hour}, RateLimit: RateLimit{Events: 1, Per: time.Hour}})
-	follow(t, r, []step{{0, "a", Pass}, {1 * sec, "a", Repeated}, {2 * sec, "b", RateLimited}, {3 * sec, "a", Repeated}, {4 * sec, "c", RateLimited}})
+	follow(t, r, []step{
+		{0, "a", Pass}, {1 * sec, "a", Repeated}, {2 * sec, "b", RateLimited}, {3 * sec, "a", Repeated}, {4 * sec, "c", RateLimited},
+	})
 	if got := r.Summaries(nil, start, false); got != nil {
 		t.Errorf("too soon: %v", got)
 	}

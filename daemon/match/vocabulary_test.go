@@ -63,13 +63,14 @@ func TestComparisonsThatNoEventCanPassAreFaults(t *testing.T) {
 
 func TestConstantsThatFailForEveryEventAreFaults(t *testing.T) {
 	for filter, want := range map[string]string{
-		`date("nonsense") < time`:                       "column 1: fails for every event: invalid date nonsense",
-		`time > date("2026-13-02")`:                     "column 8: fails for every event: invalid date 2026-13-02",
-		`duration("1x") < duration("1h")`:               `column 1: fails for every event: time: unknown unit "x" in duration "1x"`,
-		`int("abc") == seq`:                             "column 1: fails for every event: invalid operation: int(abc)",
-		`split("a,b", ",")[3] == host`:                  "column 18: fails for every event: index out of range: 3 (array length is 2)",
-		`date(message, "yyyy-mm-dd") < time`:            `column 15: the layout "yyyy-mm-dd" contains no part of a date; write one like "2006-01-02 15:04:05"`,
-		`seq % 0 == 1`:                                  "column 5: fails for every event: division by zero",
+		`date("nonsense") < time`:         "column 1: fails for every event: invalid date nonsense",
+		`time > date("2026-13-02")`:       "column 8: fails for every event: invalid date 2026-13-02",
+		`duration("1x") < duration("1h")`: `column 1: fails for every event: time: unknown unit "x" in duration "1x"`,
+		`int("abc") == seq`:               "column 1: fails for every event: invalid operation: int(abc)",
+		`split("a,b", ",")[3] == host`:    "column 18: fails for every event: index out of range: 3 (array length is 2)",
+		`date(message, "yyyy-mm-dd") < time`: `column 15: the layout "yyyy-mm-dd" contains no part of a date; ` +
+			`write one like "2006-01-02 15:04:05"`,
+		`seq % 0 == 1`: "column 5: fails for every event: division by zero",
 		`date("2026-01-02") < time and kind == "event"`: "",
 		`date(message, "02.01.2006") < time`:            "",
 		`int(message) > 5`:                              "",

@@ -17,7 +17,8 @@ const header = "genltestd-boots journal="
 func encode(spans []span, journalID string) []byte {
 	text := appendLine(nil, header+journalID)
 	for _, s := range spans {
-		text = appendLine(text, fmt.Sprintf("%d %s %s %s", s.first, orDash(s.boot.ID), orDash(s.boot.Release), orDash(url.PathEscape(s.host))))
+		host := orDash(url.PathEscape(s.host))
+		text = appendLine(text, fmt.Sprintf("%d %s %s %s", s.first, orDash(s.boot.ID), orDash(s.boot.Release), host))
 	}
 	return text
 }

@@ -32,7 +32,7 @@ func NewClient(socket string) *Client {
 
 // WithTimeout returns a client for the same socket. Its requests fail with an error that
 // wraps os.ErrDeadlineExceeded when the daemon sends nothing for the duration timeout,
-// except while the daemon replays, drops or reloads. 0 is no timeout.
+// except while the daemon replays, drops or reloads. 0 disables the timeout.
 func (c *Client) WithTimeout(timeout time.Duration) *Client {
 	return &Client{c.socket, dialing(c.socket, timeout), c.patient}
 }
