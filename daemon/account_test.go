@@ -14,10 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/pipeline"
-	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -26,8 +24,8 @@ var scrapeLine = regexp.MustCompile(`(?m)^genltestd_sink_([a-z_]+)\{([^}]*)\} (\
 
 var sinkLabel = regexp.MustCompile(`sink="([^"]*)"`)
 
-// fates are the metrics whose sum is events_total.
-var fates = []string{
+// outcomes are the metrics whose sum is events_total.
+var outcomes = []string{
 	"events_delivered_total", "events_filtered_total", "events_suppressed_total", "events_dropped_total",
 	"events_dead_lettered_total", "events_in_flight", "events_waiting",
 }
@@ -50,7 +48,7 @@ func sinkSamples(t *testing.T, scrape string) map[string]map[string]float64 {
 	return sinks
 }
 
-// wantWhole checks every sink's account in one scrape, and returns events_total.
+// wantWhole checks the counters of every sink in one scrape, and returns events_total.
 func wantWhole(t *testing.T, scrape string, sinks int) (total float64) {
 	t.Helper()
 	samples := sinkSamples(t, scrape)
@@ -64,23 +62,23 @@ func wantWhole(t *testing.T, scrape string, sinks int) (total float64) {
 	return total
 }
 
-// wantSum checks the account of one sink.
+// wantSum checks the counters of one sink.
 func wantSum(t *testing.T, name string, s map[string]float64) {
 	t.Helper()
 	var sum float64
-	for _, f := range fates {
+	for _, f := range outcomes {
 		if _, ok := s[f]; !ok {
-			t.Errorf("sink %s has no %s", name, f)
+			t.Errorf("sink %s: %s is missing", name, f)
 		}
 		sum += s[f]
 	}
 	if sum != s["events_total"] {
-		t.Errorf("sink %s: %v events, the fates add up to %v: %v", name, s["events_total"], sum, s)
+		t.Errorf("sink %s: %v events, the outcomes add up to %v: %v", name, s["events_total"], sum, s)
 	}
 }
 
-// Workers deliver, filter, fail and drop while the account is read, and a second
-// process goes on with it.
+// Workers deliver, filter, fail and drop while the counters are read. A second process
+// continues with them.
 func TestEveryScrapeAccountsForEveryEvent(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	dir := t.TempDir()
@@ -90,10 +88,7 @@ func TestEveryScrapeAccountsForEveryEvent(t *testing.T) {
 		"- {name: flaky, retry_min: 1ms, retry_max: 20ms, file: {path: " + dir + "/flaky/events}}\n" +
 		"- {name: picky, filter: 'seq % 3 == 0', sample: 2, file: {path: " + dir + "/picky}}\n" +
 		"- {name: dead, max_age: 100ms, file: {path: " + dir + "/missing/events}}\n"
-	cfg, err := config.Parse("test.yaml", []byte(yaml), sinks.Kinds())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := parse(t, yaml)
 	var journaled uint64
 	for range 2 {
 		k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
@@ -113,10 +108,10 @@ func TestEveryScrapeAccountsForEveryEvent(t *testing.T) {
 			return s.Delivered == f.journal.Stats().Count-before
 		})
 		if s := sinkState(t, f, "steady"); s.Events != f.journal.Stats().Count-before {
-			t.Errorf("%d events in the account of a sink that had taken all before, %d came", s.Events, f.journal.Stats().Count-before)
+			t.Errorf("events_total is %d for a sink that had accepted all earlier events, want %d", s.Events, f.journal.Stats().Count-before)
 		}
 		if s := sinkState(t, f, "picky"); s.Filtered == 0 || s.Suppressed["sample"] == 0 {
-			t.Errorf("the rules have kept nothing from the sink: %+v", s)
+			t.Errorf("the rules have not rejected any event: %+v", s)
 		}
 		if err := f.stop(); err != nil {
 			t.Fatal(err)
@@ -133,7 +128,7 @@ func sendInBursts(k *fakeKernel, flaky string) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range 40 {
 		if i%2 == 0 {
-			_ = os.Mkdir(flaky, 0o700) // it may be there
+			_ = os.Mkdir(flaky, 0o700) // it may exist
 		} else {
 			os.RemoveAll(flaky)
 		}

@@ -14,10 +14,10 @@ import (
 // clockName is the file of package clock in the state directory.
 const clockName = "clock"
 
-// clockInterval is the interval between two looks of the clock that Maintain makes.
+// clockInterval is the interval between two calls of Maintain.
 const clockInterval = time.Minute
 
-// openClock opens what every age is measured by. Without its file ages begin now.
+// openClock opens the clock that measures all ages. Without its file, ages start at 0.
 func (d *Daemon) openClock() *clock.Clock {
 	c, err := clock.Open(clock.Options{
 		Files: d.opts.Files, Path: filepath.Join(d.opts.Dirs.State, clockName), BootID: d.opts.Machine.Boot.ID,
@@ -27,7 +27,7 @@ func (d *Daemon) openClock() *clock.Clock {
 	return c
 }
 
-// maintainClock keeps the clock's file until the context ends.
+// maintainClock maintains the file of the clock until the context ends.
 func (d *Daemon) maintainClock(ctx context.Context) {
 	tick := time.NewTicker(clockInterval)
 	defer tick.Stop()

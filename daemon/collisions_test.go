@@ -4,7 +4,6 @@ package daemon
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,7 +14,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// Each sink or journal would destroy, or be destroyed by, what already has the path.
+// Each sink or journal would destroy the earlier owner of the path, or be destroyed by it.
 func TestAPathHasOneOwner(t *testing.T) {
 	dir := t.TempDir()
 	dirs := Dirs{State: dir + "/state", Runtime: dir + "/run"}
@@ -31,6 +30,8 @@ func TestAPathHasOneOwner(t *testing.T) {
 	socket := func(mode, path string) string {
 		return "sinks: [{name: a, socket: {mode: " + mode + ", address: 'unix://" + path + "'}}]"
 	}
+	sink := func(name, keys string) string { return "{name: " + name + ", " + keys + "}" }
+	both := func(a, b string) string { return "sinks: [" + sink("a", a) + ", " + sink("b", b) + "]" }
 	for _, tt := range []struct{ text, want string }{
 		{socket("listen", dirs.controlSocket()), "belongs to the daemon's control socket"},
 		{socket("listen", dir+"/link/run/control.sock"), "belongs to the daemon's control socket"},
@@ -54,10 +55,13 @@ func TestAPathHasOneOwner(t *testing.T) {
 		{"journal: {path: " + dir + "/etc}", "contains the configuration"},
 		{"journal: {path: " + dir + "/etc/g.d/j}", "belongs to the configuration"},
 		{"journal: {path: " + dirs.Runtime + "}", "contains the daemon's control socket"},
-		{"sinks: [{name: a, file: {path: " + dir + "/x}}, {name: b, file: {path: " + dir + "/link/x}}]", "belongs to the sink a"},
-		{"sinks: [{name: a, file: {path: " + dir + "/x}}, {name: b, socket: {mode: listen, address: 'unix://" + dir + "/x'}}]", "belongs to the sink a"},
-		{"sinks: [{name: a, webhook: {url: {file: " + dir + "/url}}}, {name: b, file: {path: " + dir + "/url}}]", "belongs to the secret of sinks[0].webhook.url"},
-		{"sinks: [{name: a, syslog: {address: 'tls://h:1', tls: {ca: " + dir + "/ca}}}, {name: b, file: {path: " + dir + "/link/ca}}]", "belongs to the TLS settings of sinks[0]"},
+		{both("file: {path: "+dir+"/x}", "file: {path: "+dir+"/link/x}"), "belongs to the sink a"},
+		{both("file: {path: "+dir+"/x}", "socket: {mode: listen, address: 'unix://"+dir+"/x'}"), "belongs to the sink a"},
+		{both("webhook: {url: {file: "+dir+"/url}}", "file: {path: "+dir+"/url}"), "belongs to the secret of sinks[0].webhook.url"},
+		{
+			both("syslog: {address: 'tls://h:1', tls: {ca: "+dir+"/ca}}", "file: {path: "+dir+"/link/ca}"),
+			"belongs to the TLS settings of sinks[0]",
+		},
 
 		{"journal: {path: " + dirs.journal() + "}", ""},
 		{"journal: {path: " + dir + "/elsewhere/j}", ""},
@@ -72,26 +76,23 @@ func TestAPathHasOneOwner(t *testing.T) {
 			continue
 		}
 		got := collisions(cfg, dirs)
-		if ok := tt.want == "" && len(got) == 0 || len(got) == 1 && tt.want != "" && strings.Contains(got[0].Message, tt.want) && got[0].Line > 0; !ok {
+		found := len(got) == 1 && strings.Contains(got[0].Message, tt.want) && got[0].Line > 0
+		if tt.want == "" && len(got) > 0 || tt.want != "" && !found {
 			t.Errorf("%s\n got %v\nwant %q", tt.text, got, tt.want)
 		}
 	}
 }
 
-// The crash loop that a sink at the control socket caused is refused before anything
-// is opened.
+// A sink at the control socket caused a crash loop. New must reject it before it opens anything.
 func TestNewRejectsACollision(t *testing.T) {
 	dir := t.TempDir()
-	cfg, err := config.Parse("g.yaml", fmt.Appendf(nil, "sinks: [{name: a, socket: {mode: listen, address: 'unix://%s/run/control.sock'}}]\n", dir), sinks.Kinds())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = New(cfg, Options{Log: slog.New(slog.DiscardHandler), Dirs: Dirs{State: dir + "/state", Runtime: dir + "/run"}})
+	cfg := parse(t, "sinks: [{name: a, socket: {mode: listen, address: 'unix://"+dir+"/run/control.sock'}}]\n")
+	_, err := New(cfg, Options{Log: slog.New(slog.DiscardHandler), Dirs: Dirs{State: dir + "/state", Runtime: dir + "/run"}})
 	var faults config.Errors
 	if !errors.As(err, &faults) {
 		t.Fatalf("got %v, want config.Errors", err)
 	}
 	if files, _ := filepath.Glob(dir + "/*"); len(files) > 0 {
-		t.Errorf("New made %v", files)
+		t.Errorf("New created %v", files)
 	}
 }

@@ -24,7 +24,6 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/receiver"
-	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
@@ -124,10 +123,7 @@ type fixture struct {
 
 func start(t *testing.T, yaml string, k *fakeKernel, p prober) fixture {
 	t.Helper()
-	cfg, err := config.Parse("test.yaml", []byte(yaml), sinks.Kinds())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := parse(t, yaml)
 	k.queue, k.wake = make(chan []genl.Message), make(chan struct{}, 1)
 	f := launch(t, cfg, Options{Kernel: k, Echo: p})
 	f.kernel = k
@@ -142,7 +138,7 @@ func launch(t *testing.T, cfg *config.Config, opts Options) fixture {
 	return f
 }
 
-// create makes a daemon that is to be run.
+// create creates a daemon that does not run yet.
 func create(t *testing.T, cfg *config.Config, opts Options) fixture {
 	t.Helper()
 	f := fixture{stdout: &output{}}
@@ -187,7 +183,7 @@ func (f fixture) get(t *testing.T, path string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// ready waits until /readyz is ok: the first health check takes a moment.
+// ready waits until /readyz is ok, after the first health check.
 func (f fixture) ready(t *testing.T) {
 	t.Helper()
 	eventually(t, "readiness", func() bool { code, _ := f.get(t, "/readyz"); return code == http.StatusOK })
@@ -262,11 +258,12 @@ func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
 	}
 	f.kernel.event("kept")
 	eventually(t, "the sink fails", func() bool { return f.pipelines.All()[0].State().Failures > 0 })
-	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "sink archive: attempt: 1 events wait") {
+	code, body := f.get(t, "/readyz")
+	if code != http.StatusServiceUnavailable || !strings.Contains(body, "sink archive: attempt: 1 events wait") {
 		t.Errorf("readyz: %d %q", code, body)
 	}
 	if code, _ := f.get(t, "/healthz"); code != http.StatusOK {
-		t.Error("a failing sink made the process unhealthy: a restart would mend nothing")
+		t.Error("a failing sink makes the process unhealthy, but a restart would not help")
 	}
 	if line := f.statusLine(); !strings.HasPrefix(line, "DEGRADED: ") {
 		t.Errorf("status %q", line)
@@ -283,18 +280,19 @@ func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
 	}
 }
 
-func TestASinkThatCannotWorkYetKeepsTheDaemonFromNothing(t *testing.T) {
+func TestASinkThatCannotBeOpenedDoesNotStopTheOthers(t *testing.T) {
 	good := filepath.Join(t.TempDir(), "events.jsonl")
-	f := start(t, listenAnywhere+"shutdown: {drain: 10ms}\nsinks:\n- name: good\n  file: {path: "+good+"}\n- name: bad\n  file: {path: /nonexistent/events}\n", &fakeKernel{}, prober{})
+	entries := "sinks:\n- name: good\n  file: {path: " + good + "}\n- name: bad\n  file: {path: /nonexistent/events}\n"
+	f := start(t, listenAnywhere+"shutdown: {drain: 10ms}\n"+entries, &fakeKernel{}, prober{})
 	f.kernel.event("x")
 	eventually(t, "the good sink gets the event", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
-	eventually(t, "the bad sink says why not", func() bool {
+	eventually(t, "the bad sink reports its fault", func() bool {
 		code, body := f.get(t, "/readyz")
 		return code == http.StatusServiceUnavailable && strings.Contains(body, "open /nonexistent/events: no such file or directory")
 	})
 }
 
-func TestReopenFilesLetsLogrotateHaveThem(t *testing.T) {
+func TestReopenFilesClosesRenamedFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	f := start(t, listenAnywhere+"sinks:\n- name: archive\n  file: {path: "+path+"}\n", &fakeKernel{}, prober{})
 	f.kernel.event("one")
@@ -328,7 +326,7 @@ func isOpen(t *testing.T, path string) bool {
 	})
 }
 
-func TestAnotherProcessGoesOnWhereThisOneEnded(t *testing.T) {
+func TestTheNextProcessContinuesAtTheCursor(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	path := filepath.Join(t.TempDir(), "d", "events.jsonl")
 	mkdir := func() {
@@ -336,10 +334,7 @@ func TestAnotherProcessGoesOnWhereThisOneEnded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cfg, err := config.Parse("test.yaml", []byte(listenAnywhere+"shutdown: {drain: 10ms}\nsinks:\n- name: archive\n  file: {path: "+path+"}\n"), sinks.Kinds())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := parse(t, listenAnywhere+"shutdown: {drain: 10ms}\nsinks:\n- name: archive\n  file: {path: "+path+"}\n")
 	run := func() fixture {
 		k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
 		f := launch(t, cfg, Options{Dirs: dirs, Kernel: k, Echo: prober{}})
@@ -378,7 +373,7 @@ func TestAnotherProcessGoesOnWhereThisOneEnded(t *testing.T) {
 	}
 }
 
-func TestReadinessSaysWhatIsMissing(t *testing.T) {
+func TestReadinessReportsWhatIsMissing(t *testing.T) {
 	f := start(t, listenAnywhere, &fakeKernel{absent: true}, prober{err: genl.ErrFamilyAbsent})
 	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "genltest is not registered") {
 		t.Errorf("without the family: %d %q", code, body)
@@ -408,7 +403,7 @@ func TestStopDeliversWhatWasReceived(t *testing.T) {
 
 func TestStopDoesNotWaitForASinkThatHangs(t *testing.T) {
 	f := start(t, listenAnywhere+"shutdown: {drain: 50ms}\n", &fakeKernel{}, prober{})
-	f.stdout.mu.Lock() // a pipe that nobody reads
+	f.stdout.mu.Lock() // like a pipe without a reader
 	defer f.stdout.mu.Unlock()
 	f.kernel.event("x")
 	if err := f.stop(); err != nil { // which catches a hang
@@ -416,9 +411,9 @@ func TestStopDoesNotWaitForASinkThatHangs(t *testing.T) {
 	}
 }
 
-// TestNewReportsWhatCannotBeMendedAndLeavesNothingOpen: with a wrong configuration, or a
-// journal that another process has, the daemon does not start.
-func TestNewReportsWhatCannotBeMendedAndLeavesNothingOpen(t *testing.T) {
+// TestNewReportsPermanentFaultsAndLeavesNothingOpen: with a wrong configuration, or a journal
+// that another process has open, the daemon does not start.
+func TestNewReportsPermanentFaultsAndLeavesNothingOpen(t *testing.T) {
 	good := "- name: good\n  file: {path: " + filepath.Join(t.TempDir(), "events.jsonl") + "}\n"
 	locked := filepath.Join(t.TempDir(), "journal")
 	j, err := journal.Open(locked, journal.Options{})
@@ -432,8 +427,9 @@ func TestNewReportsWhatCannotBeMendedAndLeavesNothingOpen(t *testing.T) {
 		"sinks:\n" + good + "- {name: bad, filter: '1 +', file: {path: /x}}\n": "sinks[1].filter",
 		"journal: {path: " + locked + "}\nsinks:\n" + good:                     "another process has the journal open",
 	} {
-		cfg := mustParse(t, listenAnywhere+yaml)
-		_, err := New(cfg, Options{Dirs: dirs, Stdout: io.Discard, Log: slog.New(slog.DiscardHandler), Kernel: &fakeKernel{}, Echo: prober{}})
+		cfg := parse(t, listenAnywhere+yaml)
+		log := slog.New(slog.DiscardHandler)
+		_, err := New(cfg, Options{Dirs: dirs, Stdout: io.Discard, Log: log, Kernel: &fakeKernel{}, Echo: prober{}})
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("error %v, want one with %q", err, part)
 		}

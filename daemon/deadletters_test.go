@@ -9,16 +9,15 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/deadletter"
-	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
@@ -36,7 +35,10 @@ func (f fixture) refuse(t *testing.T, sink string, records ...[]byte) (ids []str
 	t.Helper()
 	for i, data := range records {
 		id := deadletter.ID{Journal: f.journal.ID(), Seq: uint64(i + 1)}
-		l := deadletter.Letter{ID: id, Received: time.Unix(1, 2), Data: data, Reason: "no", Kind: "http_status", Status: 400, Refused: time.Now(), Attempts: 1}
+		l := deadletter.Letter{
+			ID: id, Received: time.Unix(1, 2), Data: data,
+			Reason: "no", Kind: "http_status", Status: 400, Refused: time.Now(), Attempts: 1,
+		}
 		if err := f.box(t, sink).Add(l); err != nil {
 			t.Fatal(err)
 		}
@@ -57,13 +59,17 @@ func TestDeadLettersAreReachedThroughTheSocket(t *testing.T) {
 		if err := json.Unmarshal(l.Event, &e); err != nil {
 			t.Error(err)
 		}
-		if e.ID != l.ID || l.Reason != "no" || l.Kind != "http_status" || l.Status != 400 || l.Attempts != 1 || !l.Received.Equal(time.Unix(1, 2)) || time.Since(l.Refused) > time.Hour {
-			t.Errorf("letter %+v of event %q", l, e.ID)
+		want := l
+		want.ID, want.Received = e.ID, time.Unix(1, 2)
+		want.Reason, want.Kind, want.Status, want.Attempts = "no", "http_status", 400, 1
+		if diff := cmp.Diff(want, l); diff != "" || time.Since(l.Refused) > time.Hour {
+			t.Errorf("letter of event %q, refused at %v (-want +got):\n%s", e.ID, l.Refused, diff)
 		}
 		events = append(events, e.Message+"|"+e.Error)
 		return nil
 	})
-	if err != nil || len(events) != 3 || events[0] != "one|" || events[1] != "two\x1b\ufffd|" || !strings.HasPrefix(events[2], "|genl") && events[2] == "|" {
+	want := []string{"one|", "two\x1b\ufffd|"}
+	if err != nil || len(events) != 3 || !slices.Equal(events[:2], want) || events[2] == "|" {
 		t.Errorf("events %q, %v", events, err)
 	}
 	if l, err := c.Letter(ctx, "out", ids[1]); err != nil || l.ID != ids[1] {
@@ -121,16 +127,13 @@ func TestOnlyTheSocketServesDeadLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(socket); err == nil {
-		t.Error("the socket is still there")
+		t.Error("the socket still exists")
 	}
 }
 
 func TestDeadLettersSurviveTheDaemon(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
-	cfg, err := config.Parse("test.yaml", []byte(listenAnywhere), sinks.Kinds())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := parse(t, listenAnywhere)
 	run := func() fixture {
 		return launch(t, cfg, Options{Dirs: dirs, Kernel: &fakeKernel{wake: make(chan struct{}, 1)}, Echo: prober{}})
 	}

@@ -16,7 +16,8 @@ func TestAUsersDirectoriesAreTheirOwn(t *testing.T) {
 	t.Setenv("HOME", "/home/u")
 	t.Setenv("XDG_STATE_HOME", "")
 	t.Setenv("XDG_RUNTIME_DIR", "")
-	if got, want := userDirs(), (Dirs{State: "/home/u/.local/state/genltestd", Runtime: "/home/u/.local/state/genltestd/run"}); got != want {
+	const state = "/home/u/.local/state/genltestd"
+	if got, want := userDirs(), (Dirs{State: state, Runtime: state + "/run"}); got != want {
 		t.Errorf("userDirs() = %+v, want %+v", got, want)
 	}
 	t.Setenv("XDG_STATE_HOME", "/s")

@@ -16,7 +16,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/pipeline"
 )
 
-// tmpfs mounts a small file system of the test's own.
+// tmpfs mounts a small file system for the test.
 func tmpfs(t *testing.T, size string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -31,7 +31,7 @@ func tmpfs(t *testing.T, size string) string {
 	return dir
 }
 
-// fill leaves no block of a file system free.
+// fill writes to a file system until it is full.
 func fill(t *testing.T, dir string) (ballast string) {
 	t.Helper()
 	ballast = filepath.Join(dir, "ballast")
@@ -49,13 +49,14 @@ func fill(t *testing.T, dir string) (ballast string) {
 	return ballast
 }
 
-// What waits in the journal is delivered, and frees the disk, whatever start-up cannot
-// write: the list of removed sinks, the boots, a new sink's files.
-func TestAStartOnAFullDiskDeliversWhatIsThere(t *testing.T) {
+// On a full disk, a start cannot write the list of removed sinks, the boots, or the files of a
+// new sink. It must deliver the waiting events, which frees the disk.
+func TestAStartOnAFullDiskDeliversTheJournal(t *testing.T) {
 	dirs := Dirs{State: tmpfs(t, "24m"), Runtime: t.TempDir()}
 	out := t.TempDir()
 	sinks := func(path string, more string) *config.Config {
-		return parse(t, listenAnywhere+"journal: {path: "+dirs.State+"/journal, max_bytes: 16MiB}\nshutdown: {drain: 10ms}\nsinks:\n- {name: archive, file: {path: "+path+"}}\n"+more)
+		limits := "journal: {path: " + dirs.State + "/journal, max_bytes: 16MiB}\nshutdown: {drain: 10ms}\n"
+		return parse(t, listenAnywhere+limits+"sinks:\n- {name: archive, file: {path: "+path+"}}\n"+more)
 	}
 	run := func(cfg *config.Config, boot string) fixture {
 		k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
@@ -85,7 +86,7 @@ func TestAStartOnAFullDiskDeliversWhatIsThere(t *testing.T) {
 		t.Errorf("/readyz has %d %q, want the file that cannot be written", code, text)
 	}
 	if _, scrape := after.get(t, "/metrics"); !strings.Contains(scrape, `genltestd_state_file_fault{file="removed_sinks"} 1`) {
-		t.Error("the metrics do not tell")
+		t.Error("the metrics do not show the fault")
 	}
 	if text, err := os.ReadFile(filepath.Join(dirs.State, pipeline.RemovedFile)); string(text) != string(times) {
 		t.Errorf("the times are %s, %v, want %s", text, err, times)
@@ -95,16 +96,15 @@ func TestAStartOnAFullDiskDeliversWhatIsThere(t *testing.T) {
 	}
 	after.pipelines.ForgetRemoved() // as it does every minute
 	if text, err := os.ReadFile(filepath.Join(dirs.State, pipeline.RemovedFile)); !strings.Contains(string(text), `"removed-too"`) {
-		t.Errorf("with room on the disk the times are %s, %v", text, err)
+		t.Errorf("after space was freed, the times are %s, %v", text, err)
 	}
 	if code, text := after.get(t, "/readyz"); strings.Contains(text, "removed_sinks") {
 		t.Errorf("/readyz still has %d %q", code, text)
 	}
 }
 
-// A directory, or a link to nowhere, where dead letters belong keeps the sink from
-// nothing but that.
-func TestDeadLettersThatCannotBeReadAreAFaultOfTheSinkAlone(t *testing.T) {
+// A sink whose dead letters cannot be opened still delivers events.
+func TestDeadLettersThatCannotBeReadAreAFaultOfTheSinkOnly(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
 	path := filepath.Join(dirs.State, "deadletters", "out")

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Eight sinks, of which one hangs while 10,000 events come a second: the receiver and
-// the others do not notice. GENLTESTD_SOAK=1 has it hang for minutes.
+// One of eight sinks hangs while the kernel sends 10,000 events per second. This must not
+// affect the receiver and the other sinks. With GENLTESTD_SOAK=1 the sink hangs for minutes.
 func TestASinkThatHangsChangesNothingForTheOthers(t *testing.T) {
 	hangs := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -42,7 +42,7 @@ func TestASinkThatHangsChangesNothingForTheOthers(t *testing.T) {
 		began := time.Now()
 		for sent < (s+1)*10_000 {
 			for range 100 {
-				f.kernel.event("an event of ordinary length, as they are")
+				f.kernel.event("an event whose text has an ordinary length")
 			}
 			sent += 100
 			time.Sleep(time.Until(began.Add(time.Duration(sent-s*10_000) * time.Second / 10_000)))
@@ -61,10 +61,10 @@ func TestASinkThatHangsChangesNothingForTheOthers(t *testing.T) {
 	}
 	hung := sinkState(t, f, "hung")
 	if hung.Delivered != 0 || hung.Waiting+hung.InFlight != uint64(sent) {
-		t.Errorf("account of the sink that hangs: %+v", hung)
+		t.Errorf("counters of the sink that hangs: %+v", hung)
 	}
 	if err := f.receiver.Blocked(); err != nil || f.journalFault() != nil {
-		t.Errorf("the receiver noticed: %v", err)
+		t.Errorf("the receiver is blocked: %v", err)
 	}
 	last := heap()
 	t.Logf("%d events in %d s; heap %d KiB after 2 s, %d KiB at the end", sent, seconds, first>>10, last>>10)
@@ -82,7 +82,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// meanLatency is that of a sink's metric.
+// meanLatency returns the mean of the latency metric of a sink.
 func (f fixture) meanLatency(t *testing.T, sink string) time.Duration {
 	t.Helper()
 	_, scrape := f.get(t, "/metrics")

@@ -45,8 +45,8 @@ func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
 	var name atomic.Value
 	name.Store("localhost")
 	yaml := func(event string) string {
-		return listenAnywhere + "shutdown: {drain: 10ms}\nevent: {host: '" + event + "'}\nsinks:\n- {name: now, file: {path: " + out + "/now}}\n" +
-			"- {name: late, file: {path: " + out + "/missing/late}}\n"
+		return listenAnywhere + "shutdown: {drain: 10ms}\nevent: {host: '" + event + "'}\nsinks:\n" +
+			"- {name: now, file: {path: " + out + "/now}}\n- {name: late, file: {path: " + out + "/missing/late}}\n"
 	}
 	run := func(event string) fixture {
 		k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}

@@ -50,10 +50,11 @@ var hostilePlaces = []hostilePlace{
 		address, got := datagramServer(t)
 		return "journald: {socket: " + address[len("unixgram://"):] + "}", func(n int) [][]byte {
 			var entries [][]byte
-			for _, entry := range got(n) { // each field is on a line, unless its value has some
+			for _, entry := range got(n) { // each field is one line, unless its value contains line breaks
 				entries = append(entries, bytes.ReplaceAll(entry, []byte("\n"), []byte(" ")))
-				if fields := bytes.Count(entry, []byte("\n")); fields != bytes.Count(entry, []byte("=")) && !bytes.Contains(entry, []byte("_BASE64=")) {
-					t.Errorf("%d lines in the entry %q", fields, entry)
+				lines, fields := bytes.Count(entry, []byte("\n")), bytes.Count(entry, []byte("="))
+				if lines != fields && !bytes.Contains(entry, []byte("_BASE64=")) {
+					t.Errorf("%d lines in the entry %q", lines, entry)
 				}
 			}
 			return entries
@@ -106,7 +107,7 @@ func linesOf(text []byte) (lines [][]byte) {
 	return lines
 }
 
-// framesOf takes the byte order mark of RFC 5424 from each, which an x marks.
+// framesOf returns the messages of octet counting, without their byte order marks.
 func framesOf(text []byte) (frames [][]byte) {
 	for len(text) > 0 {
 		digits, rest, _ := bytes.Cut(text, []byte(" "))

@@ -13,14 +13,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
-	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// hostileTexts have everything that a terminal may obey, that ends a line or that is
-// not UTF-8.
+// hostileTexts returns texts with each character that controls a terminal or ends a line, and
+// texts that are not UTF-8.
 func hostileTexts() (texts []string) {
 	for r := rune(1); r < 0xa0; r++ {
 		if r < ' ' || r > '~' {
@@ -30,15 +28,18 @@ func hostileTexts() (texts []string) {
 	for b := 0x80; b < 0x100; b++ {
 		texts = append(texts, "a"+string([]byte{byte(b)})+"b")
 	}
-	for _, r := range "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff\ufff9\U000e0041" {
+	const invisible = "\u00ad\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e" +
+		"\u2060\u2066\u2067\u2068\u2069\ufeff\ufff9\U000e0041"
+	for _, r := range invisible {
 		texts = append(texts, string(r)+"b")
 	}
 	return append(texts, "", "\x00", "a\x00b", "\r\n", "one\ntwo", "one\r\ntwo\r\n", "\x1b[2J\x1b]0;title\a\x1b]52;c;ZWNobw==\a\x1bP1$r\x1b\\",
-		"\x9b31m", "\xc2\x9b31m", "\xff\xfe", "\xed\xa0\x80", "\xf4\x90\x80\x80", `"}],;`+"\x1b", "<0>1 - - - - - -\n<0>1 forged", "MESSAGE=a\nPRIORITY=0\n",
+		"\x9b31m", "\xc2\x9b31m", "\xff\xfe", "\xed\xa0\x80", "\xf4\x90\x80\x80", `"}],;`+"\x1b",
+		"<0>1 - - - - - -\n<0>1 forged", "MESSAGE=a\nPRIORITY=0\n",
 		"\n\n{\"id\":\"forged\"}\n", "caf\u00e9 \u4e16 \U0001f600", strings.Repeat("\x1b\u202e\xff\n", 400))
 }
 
-// hostileEvents have a hostile text wherever an event may have one, and what is no event.
+// hostileEvents returns events with a hostile text in each field, a gap and a summary.
 func hostileEvents() (events []event.Event) {
 	for i, text := range hostileTexts() {
 		events = append(events, event.Event{
@@ -54,20 +55,23 @@ func hostileEvents() (events []event.Event) {
 	return append(events, gap, summary)
 }
 
-// hostileForms are the envelopes of the table, as a sink's keys.
+// hostileForms are the envelopes of the table, as keys of a sink.
 var hostileForms = []struct{ name, yaml string }{
 	{"`json`", "envelope: json"},
 	{"`cloudevents`", "envelope: cloudevents"},
 	{"`logfmt`", "envelope: logfmt"},
 	{"`rfc5424`", "envelope: rfc5424"},
 	{"`template`", `{envelope: template, template: "<{{.Text}}{{.Host}}{{.Captures}}{{.Captures.all}}{{printf \"%s\" .Message}}{{.Labels}}"}`},
-	{"`template` of JSON", `{envelope: template, content_type: application/json, template: "[{{json .Text}},{{json .Host}},{{json .Captures}}]"}`},
+	{
+		"`template` of JSON",
+		`{envelope: template, content_type: application/json, template: "[{{json .Text}},{{json .Host}},{{json .Captures}}]"}`,
+	},
 	{"`template` with `raw`", `{envelope: template, template: "<{{raw .Text}}"}`},
 	{"`raw`", "envelope: raw"},
 }
 
-// The table of docs/envelopes.md says of each envelope in each place whether control
-// characters can leave the daemon there; here it is made by looking.
+// The table of docs/envelopes.md shows for each envelope and each destination whether control
+// characters can leave the daemon. The test generates it from delivered events.
 func TestThePageSaysWhereControlCharactersPass(t *testing.T) {
 	const page, begin, end = "../docs/envelopes.md", "<!-- made by TestThePageSaysWhereControlCharactersPass -->\n", "<!-- end -->"
 	text, err := os.ReadFile(page)
@@ -77,7 +81,7 @@ func TestThePageSaysWhereControlCharactersPass(t *testing.T) {
 	before, rest, ok := strings.Cut(string(text), begin)
 	table, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
-		t.Fatalf("%s has no place for the table", page)
+		t.Fatalf("%s does not contain the marks of the table", page)
 	}
 	got := hostileTable(t)
 	if *update {
@@ -101,23 +105,23 @@ func hostileTable(t *testing.T) string {
 	for _, place := range hostilePlaces {
 		table.WriteString("| " + place.name + " |")
 		for _, form := range hostileForms {
-			fmt.Fprintf(&table, " %s |", place.judge(t, form.yaml))
+			fmt.Fprintf(&table, " %s |", place.evaluate(t, form.yaml))
 		}
 		table.WriteString("\n")
 	}
 	return table.String()
 }
 
-// A hostilePlace is somewhere that events go.
+// A hostilePlace is a destination of events.
 type hostilePlace struct {
 	name string
-	// open returns the keys of the sink, and a function that returns what has arrived
-	// of the events that were delivered, one each.
+	// open returns the keys of the sink, and a function that returns the data that has
+	// arrived for each of n delivered events.
 	open func(t *testing.T, out *bytes.Buffer) (yaml string, arrived func(n int) [][]byte)
 }
 
-// judge delivers hostile events and says what arrives.
-func (p *hostilePlace) judge(t *testing.T, form string) string {
+// evaluate delivers hostile events and returns the cell of the table.
+func (p *hostilePlace) evaluate(t *testing.T, form string) string {
 	t.Helper()
 	var out bytes.Buffer
 	yaml, arrived := p.open(t, &out)
@@ -127,10 +131,8 @@ func (p *hostilePlace) judge(t *testing.T, form string) string {
 		}
 		form = "{}"
 	}
-	cfg, err := config.Parse("t.yaml", []byte("event: {labels: {site: x}}\nsinks:\n- <<: "+flow(form)+"\n  name: out\n  extract: '(?P<all>.*)'\n  "+yaml+"\n"), sinks.Kinds())
-	if err != nil {
-		t.Fatalf("%v\n%s", err, yaml)
-	}
+	entry := "- <<: " + flow(form) + "\n  name: out\n  extract: '(?P<all>.*)'\n  " + yaml + "\n"
+	cfg := parse(t, "event: {labels: {site: x}}\nsinks:\n"+entry)
 	if err := Check(cfg, Dirs{}); err != nil {
 		if strings.Contains(err.Error(), "its events cannot form an array") {
 			return "-"
@@ -141,7 +143,8 @@ func (p *hostilePlace) judge(t *testing.T, form string) string {
 	if err := os.Mkdir(filepath.Join(state, "sinks"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s, err := newSink(&cfg.Sinks[0], &Options{Stdout: &out, Dirs: Dirs{State: state}, Machine: &noMachine, Log: slog.New(slog.DiscardHandler)})
+	log := slog.New(slog.DiscardHandler)
+	s, err := newSink(&cfg.Sinks[0], &Options{Stdout: &out, Dirs: Dirs{State: state}, Machine: &noMachine, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,13 +160,13 @@ func flow(form string) string {
 	return "{" + form + "}"
 }
 
-// deliverAll returns the events that the sink has taken: all but those of which the raw
-// text cannot be a message of syslog, because it is empty.
-func deliverAll(t *testing.T, s sink.Sink, events []event.Event) (taken []event.Event) {
+// deliverAll returns the events that the sink has accepted. Only events with an empty text,
+// which cannot be a syslog message, may be refused.
+func deliverAll(t *testing.T, s sink.Sink, events []event.Event) (accepted []event.Event) {
 	t.Helper()
 	for len(events) > 0 {
 		n, err := s.Deliver(t.Context(), events)
-		taken, events = append(taken, events[:n]...), events[n:]
+		accepted, events = append(accepted, events[:n]...), events[n:]
 		if err == nil {
 			continue
 		}
@@ -172,15 +175,15 @@ func deliverAll(t *testing.T, s sink.Sink, events []event.Event) (taken []event.
 		}
 		events = events[1:]
 	}
-	return taken
+	return accepted
 }
 
-// verdict is "escaped" when all that has arrived is visible, and "exact" when it has the
-// bytes of each text.
+// verdict returns "escaped" if all data is visible, and "exact bytes" if it contains the bytes
+// of each text.
 func verdict(t *testing.T, arrived [][]byte, events []event.Event) string {
 	t.Helper()
 	if len(arrived) != len(events) {
-		t.Fatalf("%d of %d events have arrived, or more than one for one", len(arrived), len(events))
+		t.Fatalf("%d events have arrived, want %d", len(arrived), len(events))
 	}
 	visible, exact := true, true
 	for i, unit := range arrived {
@@ -193,6 +196,6 @@ func verdict(t *testing.T, arrived [][]byte, events []event.Event) string {
 	case exact:
 		return "exact bytes"
 	}
-	t.Errorf("control characters pass, and not all of them: %q", arrived)
+	t.Errorf("some control characters pass, and others do not: %q", arrived)
 	return "?"
 }

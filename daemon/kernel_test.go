@@ -6,7 +6,6 @@ package daemon
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,156 +23,11 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
-	"github.com/genltestd/genltestd/metrics"
-	"github.com/genltestd/genltestd/metrics/scrape"
 	"github.com/genltestd/genltestd/packaging/vm/sysfs"
 )
 
 // These tests run the whole daemon in one process on the real module. A runner
 // that boots a VM sets GENLTEST_MODULE and the other names; see packaging/vm.
-
-const (
-	ping  = "/sys/genltest/ping"
-	burst = "/sys/genltest/burst"
-)
-
-func load(t *testing.T, variable string) {
-	t.Helper()
-	f, err := os.Open(os.Getenv(variable))
-	if err != nil {
-		t.Fatalf("%s: %v", variable, err)
-	}
-	defer f.Close()
-	if err := unix.FinitModule(int(f.Fd()), "", 0); err != nil {
-		t.Fatalf("load %s: %v", f.Name(), err)
-	}
-	name := map[string]string{
-		"GENLTEST_MODULE": "genltest", "GENLTEST_TUTORIAL_MODULE": "genltest_tutorial", "GENLTEST_FOREIGN_MODULE": "team",
-	}[variable]
-	t.Cleanup(func() {
-		if err := unix.DeleteModule(name, 0); err != nil && err != unix.ENOENT {
-			t.Errorf("unload %s: %v", name, err)
-		}
-	})
-}
-
-func unload(t *testing.T) { unloadModule(t, "genltest") }
-
-func unloadModule(t *testing.T, name string) {
-	t.Helper()
-	if err := unix.DeleteModule(name, 0); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func mustWrite(t *testing.T, file, text string) {
-	t.Helper()
-	if err := sysfs.Write(file, text); err != nil {
-		t.Fatalf("write %d bytes to %s: %v", len(text), file, err)
-	}
-}
-
-// run starts a daemon on this kernel.
-func run(t *testing.T, yaml string) fixture {
-	t.Helper()
-	cfg, err := config.Parse("test.yaml", []byte(listenAnywhere+"echo: {interval: 100ms, timeout: 100ms}\n"+yaml), sinks.Kinds())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return launch(t, cfg, Options{})
-}
-
-type line struct {
-	Message, Base64 string
-	ID, Kind        string
-	Gap             struct {
-		Count  uint64
-		Reason string
-	}
-	KernelSeq  uint64    `json:"kernel_seq"`
-	KernelTime time.Time `json:"kernel_time"`
-	LoadID     string    `json:"load_id"`
-	Time       time.Time
-}
-
-// lines waits for n events and returns them all, without the gaps.
-func (f fixture) lines(t *testing.T, n int) (events []line) {
-	t.Helper()
-	eventually(t, fmt.Sprintf("%d events", n), func() bool { return strings.Count(f.stdout.String(), `"kind":"event"`) >= n })
-	for _, l := range f.all(t) {
-		if l.Kind == "event" {
-			events = append(events, l)
-		}
-	}
-	return events
-}
-
-// gaps returns how many events the sink was told to be lost, by reason.
-func (f fixture) gaps(t *testing.T) map[string]uint64 {
-	t.Helper()
-	sum := map[string]uint64{}
-	for _, l := range f.all(t) {
-		if l.Kind == "gap" {
-			sum[l.Gap.Reason] += l.Gap.Count
-		}
-	}
-	return sum
-}
-
-// all returns what the sink has, but for a line that is being written.
-func (f fixture) all(t *testing.T) (list []line) {
-	t.Helper()
-	for text := range strings.Lines(f.stdout.String()) {
-		if !strings.HasSuffix(text, "\n") {
-			break
-		}
-		var l line
-		if err := json.Unmarshal([]byte(text), &l); err != nil {
-			t.Fatalf("%v: %q", err, text)
-		}
-		list = append(list, l)
-	}
-	return list
-}
-
-// account returns events received and events lost by each reason.
-func (f fixture) account(t *testing.T) (received uint64, lost map[string]uint64, sum uint64) {
-	t.Helper()
-	_, page := f.get(t, "/metrics") // one scrape for all of them
-	number := func(series string) uint64 {
-		n, ok := scrape.Sum(page, series)
-		if !ok {
-			t.Fatalf("no metric %s", series)
-		}
-		return uint64(n)
-	}
-	lost = map[string]uint64{}
-	for _, reason := range []string{metrics.LostKernelBuffer, metrics.LostNotSubscribed, metrics.LostUnexplained} {
-		lost[reason] = number(fmt.Sprintf("genltestd_events_lost_total{reason=%q}", reason))
-	}
-	received = number("genltestd_events_received_total")
-	return received, lost, received + number("genltestd_events_lost_total")
-}
-
-func (f fixture) messages(t *testing.T, n int) []string {
-	t.Helper()
-	var list []string
-	for _, l := range f.lines(t, n) {
-		list = append(list, l.Message)
-	}
-	return list
-}
-
-// metric returns the sum of the series as scrape.Sum does, as a decimal.
-func (f fixture) metric(t *testing.T, series string) string {
-	t.Helper()
-	_, page := f.get(t, "/metrics")
-	value, ok := scrape.Sum(page, series)
-	if !ok {
-		t.Fatalf("no metric %s", series)
-	}
-	return strconv.FormatFloat(value, 'f', -1, 64)
-}
 
 func TestKernelEventsOfEveryLengthArriveInOrder(t *testing.T) {
 	load(t, "GENLTEST_MODULE")
@@ -195,7 +49,7 @@ func TestKernelEventsOfEveryLengthArriveInOrder(t *testing.T) {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
 	if strings.Contains(f.stdout.String(), "\x1b") {
-		t.Error("an escape sequence reached the sink as it was")
+		t.Error("an escape sequence reached the sink unchanged")
 	}
 	loads := map[string]bool{}
 	for i, l := range f.lines(t, len(want)) {
@@ -279,27 +133,6 @@ func TestKernelBurstIsReceived(t *testing.T) {
 	}
 }
 
-// inOrder checks that no event is there twice or out of order.
-func (f fixture) inOrder(t *testing.T, events []line) {
-	t.Helper()
-	last := line{}
-	for _, l := range events {
-		if l.LoadID == last.LoadID && l.KernelSeq <= last.KernelSeq {
-			t.Fatalf("kernel sequence %d after %d", l.KernelSeq, last.KernelSeq)
-		}
-		last = l
-	}
-}
-
-// soak returns the short form's number, or the long one's when GENLTESTD_SOAK asks
-// for it.
-func soak(short, long int) int {
-	if os.Getenv("GENLTESTD_SOAK") != "" {
-		return long
-	}
-	return short
-}
-
 func TestKernelOverrunIsCountedExactly(t *testing.T) {
 	for round := range soak(1, 20) {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
@@ -307,7 +140,7 @@ func TestKernelOverrunIsCountedExactly(t *testing.T) {
 			f := run(t, "receiver: {buffer: 256KiB}\n")
 			const events = 200_000
 			mustWrite(t, burst, fmt.Sprintf("%d x", events))
-			// Nothing follows the burst: what was lost at its end counts too.
+			// No event follows the burst: events that were lost at its end count too.
 			eventually(t, "that received + lost is what was sent", func() bool { _, _, sum := f.account(t); return sum >= events })
 			received, lost, sum := f.account(t)
 			if sum != events || lost["kernel_buffer"] != sum-received || lost["kernel_buffer"] == 0 {
@@ -315,8 +148,9 @@ func TestKernelOverrunIsCountedExactly(t *testing.T) {
 			}
 			t.Logf("received %d, lost %v", received, lost)
 			f.inOrder(t, f.lines(t, int(received)))
-			eventually(t, "that the sink is told", func() bool { return cmp.Equal(f.gaps(t), map[string]uint64{"kernel_buffer": events - received}) })
-			// The numbers of the next events must not count it again.
+			want := map[string]uint64{"kernel_buffer": events - received}
+			eventually(t, "that the sink has the gaps", func() bool { return cmp.Equal(f.gaps(t), want) })
+			// The numbers of the next events must not count the loss again.
 			mustWrite(t, ping, "after")
 			f.lines(t, int(received)+1)
 			if again, lost, sum := f.account(t); sum != events+1 {
@@ -333,12 +167,12 @@ func TestKernelReloadHasNoBlindMoment(t *testing.T) {
 	sent := 0
 	for round := range soak(30, 100) {
 		if round%4 == 3 {
-			unloadModule(t, "team") // gives a lower number back
+			unloadModule(t, "team") // frees a lower group number
 		}
 		unload(t)
 		eventually(t, "that the module is gone", func() bool { return !f.receiver.Subscribed() })
 		if round%4 == 1 {
-			load(t, "GENLTEST_FOREIGN_MODULE") // takes the number that was freed
+			load(t, "GENLTEST_FOREIGN_MODULE") // uses the freed number
 		}
 		load(t, "GENLTEST_MODULE")
 		mustWrite(t, burst, "180 x")
@@ -351,7 +185,7 @@ func TestKernelReloadHasNoBlindMoment(t *testing.T) {
 	f.inOrder(t, f.lines(t, sent))
 }
 
-// Nobody waits for the daemon here: what it misses it must count.
+// The test does not wait for the daemon, which must count the events that it misses.
 func TestKernelHastyReloadIsCountedExactly(t *testing.T) {
 	load(t, "GENLTEST_MODULE")
 	f := run(t, "")
@@ -361,8 +195,8 @@ func TestKernelHastyReloadIsCountedExactly(t *testing.T) {
 		unload(t)
 		load(t, "GENLTEST_MODULE")
 		mustWrite(t, burst, "180 x")
-		// An event that is received shows what is missing before it.
-		eventually(t, "that the load is followed", func() bool {
+		// The next received event shows the missing numbers before it.
+		eventually(t, "that the daemon has noticed the load", func() bool {
 			return f.metric(t, "genltestd_family_registrations_total") == fmt.Sprint(round+2)
 		})
 		mustWrite(t, ping, "last")
@@ -418,35 +252,6 @@ func TestKernelForgedAndForeignMessagesAreRefused(t *testing.T) {
 	}
 }
 
-// eventPort returns the port id of the only generic netlink socket here that is
-// a member of a group besides nlctrl's "notify", in which its meter is too.
-func eventPort(t *testing.T) (port uint32) {
-	t.Helper()
-	const notify = "00008000" // group 16, of the first 32
-	// A line is there twice, or not at all, when a socket is closed between two reads.
-	eventually(t, "a socket that has joined a group", func() bool {
-		table, err := os.ReadFile("/proc/net/netlink")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for text := range strings.Lines(string(table)) {
-			var sk, groups string
-			var protocol int
-			var other uint32
-			n, _ := fmt.Sscan(text, &sk, &protocol, &other, &groups)
-			if n < 4 || protocol != unix.NETLINK_GENERIC || other == 0 || groups == "00000000" || groups == notify {
-				continue
-			}
-			if port != 0 && port != other {
-				t.Fatalf("more than one socket has joined such a group:\n%s", table)
-			}
-			port = other
-		}
-		return port != 0
-	})
-	return port
-}
-
 func TestKernelTutorialModuleSendsOnlyText(t *testing.T) {
 	load(t, "GENLTEST_TUTORIAL_MODULE")
 	f := run(t, "")
@@ -458,10 +263,10 @@ func TestKernelTutorialModuleSendsOnlyText(t *testing.T) {
 		t.Errorf("messages %q, %q", l[0].Message, l[1].Message)
 	}
 	if l[0].KernelSeq != 0 || l[0].LoadID != "" || !l[0].KernelTime.IsZero() {
-		t.Errorf("the event claims what the module does not say: %+v", l[0])
+		t.Errorf("the event contains values that the module does not send: %+v", l[0])
 	}
-	// The module takes the longest text that fits a page and makes the writer
-	// repeat the rest.
+	// The module accepts the longest text that fits a page. The writer must write the rest
+	// again.
 	mustWrite(t, ping, strings.Repeat("y", 4096))
 	if got := f.messages(t, 3)[2]; got != strings.Repeat("y", 4096) {
 		t.Errorf("%d of 4096 bytes arrived", len(got))
@@ -486,12 +291,12 @@ func TestKernelUnprivilegedDaemonWorksWithASmallerBuffer(t *testing.T) {
 	}
 	var out bytes.Buffer
 	buf := make([]byte, 1024)
-	for told := false; ; {
+	for written := false; ; {
 		n, err := pipe.Read(buf)
 		out.Write(buf[:n])
-		if !told && strings.Contains(out.String(), "child is subscribed") {
-			told = true
-			mustWrite(t, ping, "for nobody")
+		if !written && strings.Contains(out.String(), "child is subscribed") {
+			written = true
+			mustWrite(t, ping, "for the child")
 		}
 		if err == io.EOF {
 			break
@@ -502,7 +307,7 @@ func TestKernelUnprivilegedDaemonWorksWithASmallerBuffer(t *testing.T) {
 	}
 }
 
-// TestChildWithoutPrivileges is the other half of the test above.
+// TestChildWithoutPrivileges runs in the child of the test above.
 func TestChildWithoutPrivileges(t *testing.T) {
 	if os.Getenv("GENLTEST_CHILD") != "1" {
 		t.Skip("runs as the child of another test")
@@ -516,11 +321,11 @@ func TestChildWithoutPrivileges(t *testing.T) {
 	f := launch(t, cfg, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	eventually(t, "subscription", f.receiver.Subscribed)
 	fmt.Println("child is subscribed")
-	if got := f.messages(t, 1); got[0] != "for nobody" {
+	if got := f.messages(t, 1); got[0] != "for the child" {
 		t.Errorf("messages %q", got)
 	}
 	eventually(t, "echo", func() bool { return f.metric(t, `genltestd_echo_probes_total{result="ok"}`) == "1" })
 	if !strings.Contains(log.String(), "CAP_NET_ADMIN") {
-		t.Errorf("the log does not say that the buffer is smaller:\n%s", log.String())
+		t.Errorf("the log does not report the smaller buffer:\n%s", log.String())
 	}
 }

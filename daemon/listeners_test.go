@@ -15,15 +15,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/genl"
-	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// TestTheDaemonIsSubscribedBeforeAllThatReceivingDoesNotNeed: what is opened before
-// the event socket and hangs or fails would lose events.
-func TestTheDaemonIsSubscribedBeforeAllThatReceivingDoesNotNeed(t *testing.T) {
+// TestTheEventSocketIsOpenedFirst: a part that is opened before the event socket, and hangs or
+// fails, would lose events.
+func TestTheEventSocketIsOpenedFirst(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	archive := filepath.Join(t.TempDir(), "events")
 	early := map[string]bool{
@@ -39,27 +37,18 @@ func TestTheDaemonIsSubscribedBeforeAllThatReceivingDoesNotNeed(t *testing.T) {
 		}
 		if c, err := net.Dial("tcp", address); err == nil {
 			c.Close()
-			t.Error("the pages were there before the event socket")
+			t.Error("the pages were served before the event socket was open")
 		}
 	}
-	cfg := mustParse(t, "http: {listen: \""+address+"\"}\nsinks:\n- {name: archive, file: {path: "+archive+"}}\n")
+	cfg := parse(t, "http: {listen: \""+address+"\"}\nsinks:\n- {name: archive, file: {path: "+archive+"}}\n")
 	f := launch(t, cfg, Options{Kernel: k, Echo: prober{}, Dirs: dirs})
 	k.event("x")
 	eventually(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	for path, was := range early {
 		if _, err := os.Stat(path); was || err != nil {
-			t.Errorf("%s was there before the event socket: %v; later: %v", path, was, err)
+			t.Errorf("%s existed before the event socket: %v; later: %v", path, was, err)
 		}
 	}
-}
-
-func mustParse(t *testing.T, yaml string) *config.Config {
-	t.Helper()
-	cfg, err := config.Parse("test.yaml", []byte(yaml), sinks.Kinds())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
 }
 
 func freeAddress(t *testing.T) string {
@@ -72,18 +61,18 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// TestAnAddressThatComesLaterCostsNoEvent runs in a network namespace of its own, in
-// which it adds the address when events have been delivered.
-func TestAnAddressThatComesLaterCostsNoEvent(t *testing.T) {
+// TestAMissingAddressLosesNoEvents runs in its own network namespace, and adds the address after
+// events were delivered.
+func TestAMissingAddressLosesNoEvents(t *testing.T) {
 	if os.Getenv("GENLTESTD_NETNS") == "" {
 		runInNetns(t)
 		return
 	}
-	addAddress(t, "lo", [4]byte{127, 0, 0, 1}) // without any, the kernel binds every address
+	addAddress(t, "lo", [4]byte{127, 0, 0, 1}) // without an address in the namespace, the kernel binds any address
 	f := start(t, "http: {listen: \"192.0.2.7:9941\"}\nsinks: [{name: out, stdout: {}}]\n", &fakeKernel{}, prober{})
 	f.kernel.event("before")
 	eventually(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
-	if line := f.statusLine(); !strings.HasPrefix(line, "DEGRADED: ") || !strings.Contains(line, "http: ") || !strings.Contains(line, "192.0.2.7:9941") {
+	if line := f.statusLine(); !strings.HasPrefix(line, "DEGRADED: ") || !containsAll(line, "http: ", "192.0.2.7:9941") {
 		t.Errorf("status %q", line)
 	}
 	if f.listening("http") || !f.listening("control") {
@@ -96,7 +85,7 @@ func TestAnAddressThatComesLaterCostsNoEvent(t *testing.T) {
 		t.Errorf("status %q", line)
 	}
 	if _, body := f.get(t, "/metrics"); !strings.Contains(body, `genltestd_listening{listener="http"} 1`) {
-		t.Error("the metric does not show that the pages are there")
+		t.Error("the metric does not show that the pages are served")
 	}
 }
 
@@ -113,7 +102,7 @@ func runInNetns(t *testing.T) {
 	}
 }
 
-// addAddress gives a device an address, and makes it work.
+// addAddress adds an address to a device and enables the device.
 func addAddress(t *testing.T, device string, address [4]byte) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
@@ -137,14 +126,14 @@ func addAddress(t *testing.T, device string, address [4]byte) {
 	}
 }
 
-func TestAControlSocketThatCannotBeMadeYetCostsNoEvent(t *testing.T) {
+func TestAMissingControlSocketLosesNoEvents(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	path := filepath.Join(dirs.Runtime, api.SocketName)
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
-	f := launch(t, mustParse(t, listenAnywhere), Options{Kernel: k, Echo: prober{}, Dirs: dirs})
+	f := launch(t, parse(t, listenAnywhere), Options{Kernel: k, Echo: prober{}, Dirs: dirs})
 	k.event("x")
 	eventually(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "control: control socket "+path) {
@@ -163,9 +152,9 @@ func TestAControlSocketThatCannotBeMadeYetCostsNoEvent(t *testing.T) {
 	f.ready(t)
 }
 
-// TestAnAddressThatIsMissingStopsNoReload: it is an error of the start, not of the next
-// configuration.
-func TestAnAddressThatIsMissingStopsNoReload(t *testing.T) {
+// TestAMissingAddressPreventsNoReload: a new configuration is not at fault for the address that
+// could not be bound at the start.
+func TestAMissingAddressPreventsNoReload(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -181,6 +170,6 @@ func TestAnAddressThatIsMissingStopsNoReload(t *testing.T) {
 		t.Errorf("healthz: %d %s", code, body)
 	}
 	if _, err := r.reload(t, http); err == nil || !strings.Contains(err.Error(), "address already in use") {
-		t.Errorf("a reload to an address that is taken: %v", err)
+		t.Errorf("a reload to an address in use: %v", err)
 	}
 }

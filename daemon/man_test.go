@@ -18,7 +18,7 @@ var (
 	scrapedLabel  = regexp.MustCompile(`([a-z]+)="(?:[^"\\]|\\.)*"`)
 )
 
-// What the daemon shows is in its manual page, metrics with type and labels.
+// The manual page contains every metric, with its type and labels, and every page.
 func TestTheManualNamesEveryMetricAndPage(t *testing.T) {
 	page, err := os.ReadFile("../packaging/man/genltestd.8")
 	if err != nil {
@@ -32,7 +32,7 @@ func TestTheManualNamesEveryMetricAndPage(t *testing.T) {
 		name, kind := m[1], m[2]
 		want := ".It Va " + name + " No " + labels[name] + "(" + kind + ")"
 		if !strings.Contains(string(page), "\n"+want+"\n") {
-			t.Errorf("the manual has no line %q", want)
+			t.Errorf("the manual does not contain the line %q", want)
 		}
 	}
 	if n := strings.Count(string(page), "\n.It Va genltestd_"); n != len(types) || n < 35 {
@@ -42,7 +42,7 @@ func TestTheManualNamesEveryMetricAndPage(t *testing.T) {
 	paths := pagePath.FindAllString(index, -1)
 	for _, path := range paths {
 		if !strings.Contains(string(page), "\n.It Pa "+path+"\n") {
-			t.Errorf("the manual does not have %s", path)
+			t.Errorf("the manual does not contain %s", path)
 		}
 	}
 	if len(paths) < 3 {
@@ -50,7 +50,7 @@ func TestTheManualNamesEveryMetricAndPage(t *testing.T) {
 	}
 }
 
-// labelRank orders labels as the page does: what a series is about, then the rest.
+// labelRank orders labels as the page does: the object of a series before its other labels.
 func labelRank(label string) int {
 	order := []string{"family", "group", "sink"}
 	if i := slices.Index(order, label); i >= 0 {
@@ -59,8 +59,7 @@ func labelRank(label string) int {
 	return len(order)
 }
 
-// labelsOf is what the page shows of the labels of each metric, like "{sink,reason} ".
-// Those of a histogram are its samples'.
+// labelsOf returns the labels of each metric as the page shows them, such as "{sink,reason} ".
 func labelsOf(scrape string) map[string]string {
 	all := make(map[string]string)
 	for _, m := range scrapedSeries.FindAllStringSubmatch(scrape, -1) {
@@ -70,7 +69,9 @@ func labelsOf(scrape string) map[string]string {
 				names = append(names, label[1])
 			}
 		}
-		slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(labelRank(a), labelRank(b)), cmp.Compare(b, a)) })
+		slices.SortFunc(names, func(a, b string) int {
+			return cmp.Or(cmp.Compare(labelRank(a), labelRank(b)), cmp.Compare(b, a))
+		})
 		if len(names) > 0 {
 			all[strings.TrimSuffix(m[1], "_bucket")] = "{" + strings.Join(names, ",") + "} "
 		}

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestSystemdIsAskedToWait: for a start, a reload and a drain that take longer than the
-// unit's timeouts, each while it lasts.
+// TestSystemdIsAskedToWait: a start, a reload and a drain may exceed the timeouts of the unit, so
+// the daemon extends them.
 func TestSystemdIsAskedToWait(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
@@ -24,7 +24,7 @@ func TestSystemdIsAskedToWait(t *testing.T) {
 	go func() { names <- namesUntil(manager, "END") }()
 	const yaml = listenAnywhere + "shutdown: {drain: 50ms}\nsinks: [{name: out, stdout: {}}]\n"
 	r := startReloadable(t, yaml)
-	r.stdout.mu.Lock() // a pipe that nobody reads
+	r.stdout.mu.Lock() // like a pipe without a reader
 	defer r.stdout.mu.Unlock()
 	r.kernel.event("x")
 	r.mustReload(t, yaml)
@@ -46,8 +46,8 @@ func TestSystemdIsAskedToWait(t *testing.T) {
 	}
 }
 
-// namesUntil reads messages up to one, and returns the variables that they set first,
-// without those of the status.
+// namesUntil reads messages up to the message end, and returns the first variable of each,
+// except STATUS.
 func namesUntil(manager *net.UnixConn, end string) (names []string) {
 	for buf := make([]byte, 4096); ; {
 		n, err := manager.Read(buf)

@@ -15,11 +15,12 @@ import (
 )
 
 // startBlocked starts a daemon with the sinks good and bad. The cursor of bad cannot be
-// made until unblock is called.
+// created until unblock is called.
 func startBlocked(t *testing.T) (r *reloadable, unblock func()) {
 	t.Helper()
 	r = &reloadable{text: &text{}, dir: t.TempDir()}
-	r.text.set(r.fill(listenAnywhere + "sinks:\n- {name: bad, overflow: block, file: {path: DIR/bad}}\n- {name: good, file: {path: DIR/good}}\n"))
+	const entries = "- {name: bad, overflow: block, file: {path: DIR/bad}}\n- {name: good, file: {path: DIR/good}}\n"
+	r.text.set(r.fill(listenAnywhere + "sinks:\n" + entries))
 	cfg, err := r.text.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +74,8 @@ func TestASinkThatCannotBeOpenedYetStopsNoReload(t *testing.T) {
 	r.lines(t, "good", 1)
 	const bad = "- {name: bad, file: {path: DIR/elsewhere}}\n"
 	done := r.mustReload(t, listenAnywhere+"sinks:\n"+bad)
-	if diff := cmp.Diff([]string{"good"}, done.Removed); diff != "" || len(done.Warnings) != 1 || !strings.Contains(done.Warnings[0], "sink bad: cannot be opened yet") {
+	warned := len(done.Warnings) == 1 && strings.Contains(done.Warnings[0], "sink bad: cannot be opened yet")
+	if diff := cmp.Diff([]string{"good"}, done.Removed); diff != "" || !warned {
 		t.Errorf("outcome %+v", done)
 	}
 	unblock()
@@ -91,6 +93,6 @@ func TestASinkThatCannotBeOpenedYetMayBeRemoved(t *testing.T) {
 	unblock()
 	r.mustReload(t, listenAnywhere+"sinks:\n- {name: bad, file: {path: DIR/bad}}\n")
 	if diff := cmp.Diff([]string{"one"}, r.lines(t, "bad", 1)); diff != "" {
-		t.Errorf("the place in the journal was not kept (-want +got):\n%s", diff)
+		t.Errorf("the cursor was not kept (-want +got):\n%s", diff)
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// answering starts a server that answers 200 with a text, and keeps the requests' bodies.
+// answering starts a server that answers 200 with a text, and stores the bodies of requests.
 func answering(t *testing.T, answer *string) (url string, bodies *[][]byte) {
 	t.Helper()
 	credentials := t.TempDir()
@@ -29,7 +29,7 @@ func answering(t *testing.T, answer *string) (url string, bodies *[][]byte) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		*bodies = append(*bodies, body)
-		io.WriteString(w, *answer) // the sink tells
+		io.WriteString(w, *answer) // the sink reports an error
 	}))
 	t.Cleanup(server.Close)
 	return server.URL, bodies
@@ -37,8 +37,8 @@ func answering(t *testing.T, answer *string) (url string, bodies *[][]byte) {
 
 func TestRecipesThatReadTheAnswer(t *testing.T) {
 	for _, tt := range []struct {
-		name, answer    string
-		taken, poisoned bool
+		name, answer     string
+		accepted, poison bool
 	}{
 		{"chat", `{"ok":true,"ts":"1"}`, true, false},
 		{"chat", `{"ok":false,"error":"ratelimited"}`, false, false},
@@ -51,19 +51,19 @@ func TestRecipesThatReadTheAnswer(t *testing.T) {
 	} {
 		url, _ := answering(t, &tt.answer)
 		n, err := recipe(t, "sinks/webhook.md", tt.name, url).Deliver(t.Context(), recipeEvents()[:1])
-		if (n == 1) != tt.taken || (err == nil) != tt.taken || (sink.Poisoned(err) > 0) != tt.poisoned {
-			t.Errorf("%s, %s: took %d, %v", tt.name, tt.answer, n, err)
+		if (n == 1) != tt.accepted || (err == nil) != tt.accepted || (sink.Poisoned(err) > 0) != tt.poison {
+			t.Errorf("%s, %s: accepted %d, %v", tt.name, tt.answer, n, err)
 		}
 	}
 }
 
-// The interface takes an action and a document, each on a line that ends.
+// The interface requires an action and a document, each followed by a line break.
 func TestRecipeSearchWritesTwoLines(t *testing.T) {
 	answer := `{"errors":false}`
 	url, bodies := answering(t, &answer)
 	events := recipeEvents()
 	if n, err := recipe(t, "sinks/webhook.md", "search", url).Deliver(t.Context(), events); n != len(events) || err != nil {
-		t.Fatalf("took %d, %v", n, err)
+		t.Fatalf("accepted %d, %v", n, err)
 	}
 	for i, body := range *bodies {
 		lines := bytes.Split(body, []byte("\n"))

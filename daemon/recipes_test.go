@@ -36,7 +36,7 @@ import (
 
 var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 
-// recipe makes the sink of that name in the documentation, with another URL.
+// recipe creates the sink of that name in the documentation, with another URL.
 func recipe(t *testing.T, page, name, url string) sink.Sink {
 	t.Helper()
 	c := recipeConfig(t, page, name)
@@ -61,7 +61,7 @@ func recipeConfig(t *testing.T, page, name string) *config.Sink {
 			return &c.Sinks[0]
 		}
 	}
-	t.Fatalf("%s has no sink %q", page, name)
+	t.Fatalf("%s does not contain the sink %q", page, name)
 	return nil
 }
 
@@ -82,9 +82,9 @@ func documented(t *testing.T, page string) (list []*config.Config) {
 	return list
 }
 
-// Every configuration in the documentation works, except that files, programs and users
-// of the reader's machine are missing here.
-func TestDocumentationsConfigurationsAreWithoutFault(t *testing.T) {
+// Every configuration in the documentation is valid, except that files, programs and users of
+// the reader's machine do not exist here.
+func TestConfigurationsInTheDocumentationAreValid(t *testing.T) {
 	kinds, err := filepath.Glob("../docs/sinks/*.md")
 	if err != nil || len(kinds) == 0 {
 		t.Fatal(kinds, err)
@@ -108,23 +108,27 @@ func TestDocumentationsConfigurationsAreWithoutFault(t *testing.T) {
 	}
 }
 
-// recipeEvents are of every kind, with texts that are empty, long, not UTF-8, and that
-// a receiver could take for something else.
+// recipeEvents returns events of every kind, with texts that are empty, long, not UTF-8, or that
+// a receiver could interpret.
 func recipeEvents() (events []event.Event) {
 	now := time.Now()
 	for i, text := range []string{
 		"disk sda failed", "", "\n", `", "x": "`, "<!channel> <b>&amp;", "{{.Host}}", "\x1b[2J\u202e", strings.Repeat("\xff", 4124),
 		strings.Repeat("\U0001f600", 1031), strings.Repeat("<", 4124),
 	} {
-		events = append(events, event.Event{JournalID: "6a9155caa46c7dcc", Seq: uint64(i + 1), Time: now, Host: "web-1", Family: "genltest", Group: "mcgrp", Message: []byte(text)})
+		events = append(events, event.Event{
+			JournalID: "6a9155caa46c7dcc", Seq: uint64(i + 1), Time: now,
+			Host: "web-1", Family: "genltest", Group: "mcgrp", Message: []byte(text),
+		})
 	}
 	gap, suppressed := events[0], events[0]
 	gap.Seq, gap.Message, gap.Gap = 100, nil, &event.Gap{Count: 17, Reason: "kernel_buffer", From: now, To: now}
-	suppressed.Seq, suppressed.Message, suppressed.Suppressed = 101, nil, &event.Suppressed{Count: 3, Reason: "rate_limit", From: now, To: now}
+	suppressed.Seq, suppressed.Message = 101, nil
+	suppressed.Suppressed = &event.Suppressed{Count: 3, Reason: "rate_limit", From: now, To: now}
 	return append(events, gap, suppressed)
 }
 
-// bodies delivers the events and returns what the server got, a JSON value each.
+// bodies delivers the events and returns the JSON values that the server received.
 func bodies[T any](t *testing.T, name string, events []event.Event) []T {
 	t.Helper()
 	var mu sync.Mutex
@@ -241,7 +245,7 @@ func startAlertmanager(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Process.Kill() // it is gone or goes
+		cmd.Process.Kill() // it may have ended
 		cmd.Wait()         // it was killed
 		if t.Failed() {
 			t.Log(log.String())
@@ -267,7 +271,7 @@ func TestRecipeAlertmanager(t *testing.T) {
 	events := recipeEvents()
 	for range 2 { // the second time nothing changes
 		if n, err := s.Deliver(t.Context(), events); n != len(events) || err != nil {
-			t.Fatalf("took %d, %v", n, err)
+			t.Fatalf("accepted %d, %v", n, err)
 		}
 	}
 	resp, err := http.Get(url)
@@ -288,7 +292,8 @@ func TestRecipeAlertmanager(t *testing.T) {
 	}
 	last := events[len(events)-3].ID()
 	want := map[string]string{
-		"genltest web-1 event": last, "genltest web-1 gap": "6a9155caa46c7dcc-100", "genltest web-1 suppressed": "6a9155caa46c7dcc-101-rate_limit",
+		"genltest web-1 event": last, "genltest web-1 gap": "6a9155caa46c7dcc-100",
+		"genltest web-1 suppressed": "6a9155caa46c7dcc-101-rate_limit",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("alerts and their last event (-want +got):\n%s", diff)
@@ -304,7 +309,7 @@ func TestRecipeAlertmanagerWithLabels(t *testing.T) {
 		events[i].Origin = &event.Origin{Labels: []event.Label{{Name: "site", Value: `b "7"`}}}
 	}
 	if n, err := s.Deliver(t.Context(), events); n != len(events) || err != nil {
-		t.Fatalf("took %d, %v", n, err)
+		t.Fatalf("accepted %d, %v", n, err)
 	}
 	resp, err := http.Get(url)
 	if err != nil {
@@ -333,10 +338,11 @@ func TestRecipeMail(t *testing.T) {
 	program.Environment = []execsink.Variable{{Name: "DIR", Value: dir}}
 	s := recipeSink(t, c)
 	events := append(recipeEvents(), event.Event{
-		JournalID: "6a9155caa46c7dcc", Seq: 200, Time: time.Now(), Host: "web-1\r\nBcc: x@example.org", Message: []byte("a\r\nBcc: x@example.org\r\n\r\n.\r\nb"),
+		JournalID: "6a9155caa46c7dcc", Seq: 200, Time: time.Now(),
+		Host: "web-1\r\nBcc: x@example.org", Message: []byte("a\r\nBcc: x@example.org\r\n\r\n.\r\nb"),
 	})
-	if taken := deliverAll(t, s, events); len(taken) != len(events) {
-		t.Fatalf("took %d of %d", len(taken), len(events))
+	if accepted := deliverAll(t, s, events); len(accepted) != len(events) {
+		t.Fatalf("accepted %d of %d", len(accepted), len(events))
 	}
 	for _, e := range events {
 		checkMail(t, string(readFile(t, filepath.Join(dir, fmt.Sprint(e.Seq)))), &e)
@@ -360,7 +366,8 @@ func checkMail(t *testing.T, text string, e *event.Event) {
 		t.Fatal(err)
 	}
 	shown, _ := e.AppendShown(nil)
-	if lines := strings.Split(string(body), "\n"); lines[0] != string(event.AppendVisible(nil, e.AppendText(nil))) || !event.IsVisible(shown) || len(lines) != 4 {
+	text = string(event.AppendVisible(nil, e.AppendText(nil)))
+	if lines := strings.Split(string(body), "\n"); lines[0] != text || !event.IsVisible(shown) || len(lines) != 4 {
 		t.Errorf("body %q", body)
 	}
 }

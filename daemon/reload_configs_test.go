@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// alternatives are the lines of which a configuration is made: one of each row. The
-// first ones make up the one that a test begins and ends with.
+// alternatives are rows of lines. A configuration has one line of each row. A test begins and
+// ends with the first line of each.
 type alternatives [][]string
 
 func stormAlternatives(dir, hookURL string) alternatives {
@@ -21,7 +21,8 @@ func stormAlternatives(dir, hookURL string) alternatives {
 		a = append(a, lines)
 	}
 	row("http: {listen: 'VALUE'}", "127.0.0.1:0", "127.0.0.2:0", "127.0.0.3:0")
-	row("journal: {VALUE}", "fsync: interval", "fsync: never, sync_interval: 5ms", "fsync: always, max_age: 24h", "sync_interval: 1m, max_bytes: 2GiB")
+	row("journal: {VALUE}", "fsync: interval", "fsync: never, sync_interval: 5ms",
+		"fsync: always, max_age: 24h", "sync_interval: 1m, max_bytes: 2GiB")
 	row("receiver: {buffer: VALUE}", "64MiB", "16MiB")
 	row("echo: {VALUE}", "interval: 30s", "interval: 1s, timeout: 10ms", "interval: 0")
 	row("event: {VALUE}", "labels: {}", "labels: {site: berlin}", "boot_id: true")
@@ -34,11 +35,14 @@ func stormAlternatives(dir, hookURL string) alternatives {
 		", overflow: block, retry_min: 1ms", ", dead_letters: {max_bytes: 1MiB, max_age: 1h}", ", dedup: {window: 1s, key: id}")
 	row("- {name: picky, file: {path: DIR/picky.1}VALUE}", "", ", filter: 'message endsWith \"0\"'", ", filter: 'message matches \"[05]$\"'",
 		", filter: 'not (message endsWith \"7\")', batch_wait: 1ms")
-	row("- {name: hook, retry_min: 1ms, retry_max: 5ms, VALUE}", "webhook: {url: HOOK/one}", "webhook: {url: HOOK/one, batch: lines, compression: gzip}",
+	row("- {name: hook, retry_min: 1ms, retry_max: 5ms, VALUE}",
+		"webhook: {url: HOOK/one}", "webhook: {url: HOOK/one, batch: lines, compression: gzip}",
 		"webhook: {url: HOOK/one, method: PUT, headers: [{name: X-A, value: b}]}", "batch_events: 7, webhook: {url: HOOK/one}")
-	row("- {name: wide, retry_min: 1ms, retry_max: 5ms, VALUE}", "workers: 2, webhook: {url: HOOK/many}", "workers: 4, webhook: {url: HOOK/many}",
+	row("- {name: wide, retry_min: 1ms, retry_max: 5ms, VALUE}",
+		"workers: 2, webhook: {url: HOOK/many}", "workers: 4, webhook: {url: HOOK/many}",
 		"webhook: {url: HOOK/many}", "workers: 2, batch_events: 20, webhook: {url: HOOK/many}")
-	row("- {name: stream, retry_min: 1ms, VALUE}", "socket: {address: 'unix://DIR/reads'}", "socket: {address: 'unix://DIR/confirms', acknowledge: true}",
+	row("- {name: stream, retry_min: 1ms, VALUE}",
+		"socket: {address: 'unix://DIR/reads'}", "socket: {address: 'unix://DIR/confirms', acknowledge: true}",
 		"batch_events: 50, socket: {address: 'unix://DIR/reads'}")
 	for i := range 3 {
 		row(fmt.Sprintf("VALUE- {name: guest%d, file: {path: DIR/guest%[1]d.1}}", i), "", "# ")
@@ -46,10 +50,10 @@ func stormAlternatives(dir, hookURL string) alternatives {
 	return a
 }
 
-// base is the first of each row.
+// base returns the first line of each row.
 func (a alternatives) base() string { return a.choose(func(int) int { return 0 }) }
 
-// withoutGuests is base without the sinks that come and go.
+// withoutGuests returns base without the sinks that are added and removed.
 func (a alternatives) withoutGuests() string {
 	return strings.ReplaceAll(a.base(), "- {name: guest", "# - {name: guest")
 }
@@ -62,7 +66,7 @@ func (a alternatives) choose(one func(n int) int) string {
 	return b.String()
 }
 
-// failures turn a configuration into one that cannot be used, and tell why.
+// failures returns variants of a configuration that cannot be used, with the fault of each.
 func (s *storm) failures(good string) []struct{ yaml, fault string } {
 	return []struct{ yaml, fault string }{
 		{good + "- {name: new, file: {path: " + s.dir + "/new.1}}\n- {name: bad, filter: 'mesage', stdout: {}}\n", "unknown name mesage"},

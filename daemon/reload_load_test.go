@@ -21,28 +21,28 @@ import (
 )
 
 const (
-	stormDrain   = 20 * time.Millisecond // how long a reload waits for an attempt
-	leastReloads = 20                    // that fail, and as many that do not, on any machine
+	stormDrain   = 20 * time.Millisecond // time that a reload waits for an attempt
+	leastReloads = 20                    // minimum number of reloads that fail, and of others
 )
 
-// A storm is a daemon under load that is reloaded all the time.
+// A storm is a daemon under load that is reloaded continuously.
 type storm struct {
 	fixture
 	load       traffic
 	text       *text
 	choices    alternatives
 	dir        string
-	taken      string // an address that another has
+	taken      string // an address in use
 	hook, wide hook
 	reads      *collector
 	confirms   *collector
-	changes    map[string]int // of each sink, how often
+	changes    map[string]int // number of changes of each sink
 	scrapes    int
 }
 
-// TestReloadUnderLoad: nothing is lost, nothing comes twice but what an attempt explains
-// that was aborted, each scrape adds up, and nothing is left behind; with half of the
-// reloads failing. GENLTESTD_SOAK=1 has it last for two minutes.
+// TestReloadUnderLoad reloads the daemon under load. Half of the reloads fail. No event may be
+// lost, events are repeated only after an aborted attempt, each scrape is consistent, and no
+// goroutine or descriptor remains. With GENLTESTD_SOAK=1 the test runs for two minutes.
 func TestReloadUnderLoad(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("joining a group of NETLINK_USERSOCK needs root")
@@ -50,16 +50,16 @@ func TestReloadUnderLoad(t *testing.T) {
 	before := look(t)
 	t.Run("storm", func(t *testing.T) {
 		if os.Getenv("GENLTESTD_SOAK") != "" {
-			startStorm(t).rage(t, 10_000, 100*time.Millisecond, 2*time.Minute)
+			startStorm(t).run(t, 10_000, 100*time.Millisecond, 2*time.Minute)
 		} else {
-			startStorm(t).rage(t, 2000, 20*time.Millisecond, 3*time.Second)
+			startStorm(t).run(t, 2000, 20*time.Millisecond, 3*time.Second)
 		}
 	})
 	before.wantAgain(t)
 }
 
-// rage has events come and the configuration change, each so often, for so long.
-func (s *storm) rage(t *testing.T, perSecond int, interval, lasts time.Duration) {
+// run sends perSecond events per second and changes the configuration at each interval.
+func (s *storm) run(t *testing.T, perSecond int, interval, duration time.Duration) {
 	stopLoad := s.load.start(t, perSecond)
 	eventually(t, "the first events", func() bool { return s.load.sent.Load() > 500 })
 	stopLoad()
@@ -71,7 +71,7 @@ func (s *storm) rage(t *testing.T, perSecond int, interval, lasts time.Duration)
 	good, bad := 0, 0
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	for end := time.Now().Add(lasts); (time.Now().Before(end) || bad < leastReloads) && !t.Failed(); <-tick.C {
+	for end := time.Now().Add(duration); (time.Now().Before(end) || bad < leastReloads) && !t.Failed(); <-tick.C {
 		if good == bad {
 			s.reload(t, s.choices.choose(random.IntN))
 			good++
@@ -98,8 +98,9 @@ func (s *storm) rage(t *testing.T, perSecond int, interval, lasts time.Duration)
 		t.Error(err)
 	}
 	eventually(t, "no connection is open", func() bool { return s.hook.open.Load()+s.reads.open.Load()+s.confirms.open.Load() == 0 })
-	s.judge(t)
-	t.Logf("%d events, %d reloads and %d that failed, %d scrapes; again: hook %d in %d changes, wide %d in %d", s.load.sent.Load(), good, bad, s.scrapes,
+	s.compare(t)
+	t.Logf("%d events, %d reloads, %d failed reloads, %d scrapes", s.load.sent.Load(), good, bad, s.scrapes)
+	t.Logf("repeated events: hook %d in %d changes, wide %d in %d",
 		s.hook.again, s.changes["hook"], s.wide.again, s.changes["wide"])
 }
 
@@ -176,8 +177,9 @@ func (s *storm) failToReload(t *testing.T, n int, good string) {
 		t.Errorf("%v, want %q, with:\n%s", err, c.fault, c.yaml)
 	}
 	slices.Sort(cursors)
-	if !slices.Equal(before, s.pipelines.All()) || using != s.reloads.Config() || !slices.Equal(cursors, slices.Sorted(slices.Values(s.journal.Cursors()))) {
-		t.Errorf("%q has changed something", c.fault)
+	after := slices.Sorted(slices.Values(s.journal.Cursors()))
+	if !slices.Equal(before, s.pipelines.All()) || using != s.reloads.Config() || !slices.Equal(cursors, after) {
+		t.Errorf("%q has changed the daemon", c.fault)
 	}
 	for _, path := range []string{s.opts.Dirs.letters("new"), s.dir + "/new.1"} {
 		if _, err := os.Stat(path); !os.IsNotExist(err) {
@@ -186,14 +188,14 @@ func (s *storm) failToReload(t *testing.T, n int, good string) {
 	}
 }
 
-// address is where the pages are now.
+// address returns the current address of the pages.
 func (s *storm) address() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.web.Bound().Addr()
 }
 
-// scrape reads the metrics all the time, wherever they are.
+// scrape reads the metrics continuously, also after the address has changed.
 func (s *storm) scrape(t *testing.T) (stop func()) {
 	quit := make(chan struct{})
 	var scraping sync.WaitGroup
@@ -222,7 +224,7 @@ func (s *storm) scrape(t *testing.T) (stop func()) {
 	return stop
 }
 
-// fetchMetrics leaves no connection behind.
+// fetchMetrics closes its connection.
 func fetchMetrics(address string) (string, error) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 	resp, err := client.Get("http://" + address + "/metrics")
@@ -234,15 +236,15 @@ func fetchMetrics(address string) (string, error) {
 	return string(body), err
 }
 
-// wantNoStepBack checks the account of each sink, which goes on as long as it stays.
+// wantNoStepBack checks that the counters of each sink do not decrease while it is configured.
 func (s *storm) wantNoStepBack(t *testing.T, scrape string, last map[string]float64) {
 	for name, m := range sinkSamples(t, scrape) {
 		if _, ok := m["events_total"]; !ok && (name == "new" || strings.HasPrefix(name, "guest")) {
-			continue // it comes or goes at this moment
+			continue // the sink is being added or removed
 		}
 		wantSum(t, name, m)
 		if strings.HasPrefix(name, "guest") {
-			continue // it begins anew each time
+			continue // its counters start again each time
 		}
 		if m["events_total"] < last[name] {
 			t.Errorf("%s had %v events, and has %v", name, last[name], m["events_total"])
@@ -251,7 +253,7 @@ func (s *storm) wantNoStepBack(t *testing.T, scrape string, last map[string]floa
 	}
 }
 
-// settle waits until every sink has everything.
+// settle waits until every sink has all events.
 func (s *storm) settle(t *testing.T) {
 	t.Helper()
 	eventually(t, "all events are in the journal", func() bool { return s.journal.Stats().Count >= s.load.sent.Load() })
@@ -260,25 +262,25 @@ func (s *storm) settle(t *testing.T) {
 	}
 }
 
-// judge compares what came to each sink with what was sent.
-func (s *storm) judge(t *testing.T) {
+// compare compares the events that reached each sink with those that were sent.
+func (s *storm) compare(t *testing.T) {
 	t.Helper()
 	sent := s.load.sent.Load()
 	all := func(uint64) bool { return true }
 	want := func(name string, c *catch, wanted func(uint64) bool, mostRuns, mostAgain int) {
 		t.Helper()
 		if missing := c.missing(sent, wanted); len(missing) > 0 || c.last > sent {
-			t.Errorf("%s: of %d events these are missing, and others: %d; the last is %d", name, sent, missing, c.last)
+			t.Errorf("%s: of %d events at least these are missing: %d; the last is %d", name, sent, missing, c.last)
 		}
 		if c.runs > mostRuns || c.again > mostAgain {
-			t.Errorf("%s: %d events came again, in %d places; at most %d, in %d", name, c.again, c.runs, mostAgain, mostRuns)
+			t.Errorf("%s: %d repeated events in %d runs; at most %d, in %d", name, c.again, c.runs, mostAgain, mostRuns)
 		}
 	}
 	for _, name := range []string{"steady", "wandering", "tuned", "guest0", "guest1", "guest2"} {
 		want(name, caughtInFiles(t, s.dir, name), all, 0, 0)
 	}
 	want("picky", caughtInFiles(t, s.dir, "picky"), func(n uint64) bool { return n%10 == 0 }, 0, 0)
-	batch := 256 // the greatest
+	const batch = 256 // the largest
 	n := s.changes["hook"]
 	want("hook", &s.hook.catch, all, n, n*batch)
 	if len(s.hook.strange) > 0 {

@@ -25,12 +25,12 @@ import (
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
-// What stands around a daemon that is reloaded under load: a kernel, events whose texts
-// are numbers from 1 on, and what came to each sink of them.
+// The surroundings of a daemon that is reloaded under load: a kernel, events whose texts are
+// numbers from 1, and the events that reached each sink.
 
 const stormGroup = 13
 
-// A userKernel has the family on NETLINK_USERSOCK: the machine's own kernel.
+// A userKernel provides the family on NETLINK_USERSOCK, through the kernel of this machine.
 type userKernel struct{ sender *genl.UserSender }
 
 func (k userKernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
@@ -45,7 +45,7 @@ func (userKernel) Resolve() (genl.Registry, error) {
 	return genl.Registry{Family: genl.FamilyIDs{ID: 34, Group: stormGroup}}, nil
 }
 
-// A userSocket takes what one process multicasts for the kernel's.
+// A userSocket accepts the messages of one process as if the kernel had sent them.
 type userSocket struct {
 	*genl.EventSocket
 	sender uint32
@@ -62,7 +62,7 @@ func (s userSocket) Receive(handle func([]genl.Message) error) error {
 	})
 }
 
-// traffic is events that come steadily.
+// traffic sends events at a steady rate.
 type traffic struct {
 	sender *genl.UserSender
 	sent   atomic.Uint64
@@ -88,15 +88,15 @@ func (l *traffic) start(t *testing.T, perSecond int) (stop func()) {
 	return stop
 }
 
-// A catch is the numbers that came to one place, in the order in which they came.
+// A catch is the numbers that reached one destination, in the order of arrival.
 type catch struct {
 	mu      sync.Mutex
 	seen    []bool
-	last    uint64 // of those that came for the first time
-	again   int    // numbers that had come before
-	runs    int    // of these, one after the other
+	last    uint64 // last number that was not a repetition
+	again   int    // repeated numbers
+	runs    int    // uninterrupted runs of repeated numbers
 	inRun   bool
-	strange []string // what came out of order, at first
+	strange []string // the first numbers out of order
 }
 
 func (c *catch) take(numbers ...uint64) {
@@ -122,8 +122,7 @@ func (c *catch) take(numbers ...uint64) {
 	}
 }
 
-// missing returns the first numbers up to last that have not come, of those that are
-// wanted.
+// missing returns the first wanted numbers up to last that have not arrived.
 func (c *catch) missing(last uint64, wanted func(uint64) bool) (some []uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,14 +144,14 @@ func numbers(field *regexp.Regexp, text []byte) (all []uint64) {
 	for _, m := range field.FindAllSubmatch(text, -1) {
 		n, err := strconv.ParseUint(string(m[1]), 10, 64)
 		if err != nil {
-			n = 0 // no event of the load
+			n = 0 // not an event of the load
 		}
 		all = append(all, n)
 	}
 	return all
 }
 
-// caughtInFiles reads the files of a sink, each of which must ascend.
+// caughtInFiles reads the files of a sink. The numbers in each must ascend.
 func caughtInFiles(t *testing.T, dir, sink string) *catch {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, sink+".*"))
@@ -190,7 +189,7 @@ func caughtInFiles(t *testing.T, dir, sink string) *catch {
 	return all
 }
 
-// A footprint is what the process holds.
+// A footprint is the goroutines and descriptors of the process.
 type footprint struct {
 	goroutines, descriptors int
 	stacks                  string
@@ -205,7 +204,7 @@ func look(t *testing.T) footprint {
 	return footprint{runtime.NumGoroutine(), descriptors(t), stacks.String()}
 }
 
-// wantAgain waits until the process holds no more than it did.
+// wantAgain waits until the process has as few goroutines and descriptors as before.
 func (f footprint) wantAgain(t *testing.T) {
 	t.Helper()
 	var now footprint
@@ -215,6 +214,7 @@ func (f footprint) wantAgain(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Errorf("%d goroutines and %d descriptors, before %d and %d; goroutines (-before +now):\n%s", now.goroutines, now.descriptors, f.goroutines, f.descriptors,
-		cmp.Diff(strings.Split(f.stacks, "\n"), strings.Split(now.stacks, "\n")))
+	stacks := cmp.Diff(strings.Split(f.stacks, "\n"), strings.Split(now.stacks, "\n"))
+	t.Errorf("%d goroutines and %d descriptors, before %d and %d; goroutines (-before +now):\n%s",
+		now.goroutines, now.descriptors, f.goroutines, f.descriptors, stacks)
 }

@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-// A hook answers webhooks: sometimes slowly, and sometimes that it cannot.
+// A hook answers webhooks: sometimes slowly, and sometimes with an error.
 type hook struct {
 	catch
 	requests atomic.Int64
 	open     atomic.Int64 // connections
-	calm     atomic.Bool  // it behaves
+	calm     atomic.Bool  // it answers at once and without errors
 }
 
 func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +55,7 @@ func (h *hook) connState(_ net.Conn, s http.ConnState) {
 	}
 }
 
-// A collector reads lines from a unix socket, and confirms them if it is to.
+// A collector reads lines from a unix socket, and confirms them if confirms is true.
 type collector struct {
 	listener net.Listener
 	confirms bool
@@ -63,7 +63,7 @@ type collector struct {
 	open     atomic.Int64 // connections
 
 	mu    sync.Mutex
-	conns [][]uint64 // what came over each, in the order in which they were made
+	conns [][]uint64 // the numbers from each connection, in the order of the connections
 }
 
 func collect(t *testing.T, path string, confirms bool) *collector {
@@ -112,8 +112,8 @@ func (c *collector) serve(conn net.Conn, at int) {
 	}
 }
 
-// caughtByCollectors merges what came over the connections to two collectors, each of
-// which must ascend.
+// caughtByCollectors merges the numbers of all connections to the collectors. The numbers of each
+// connection must ascend.
 func caughtByCollectors(t *testing.T, collectors ...*collector) (all *catch, conns int) {
 	t.Helper()
 	all = &catch{}

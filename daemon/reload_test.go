@@ -93,7 +93,7 @@ func (r *reloadable) mustReload(t *testing.T, yaml string) *api.Reload {
 func (r *reloadable) lines(t *testing.T, file string, n int) (texts []string) {
 	t.Helper()
 	eventually(t, fmt.Sprint(n, " events in ", file), func() bool {
-		all, _ := os.ReadFile(filepath.Join(r.dir, file)) // it may not be there yet
+		all, _ := os.ReadFile(filepath.Join(r.dir, file)) // it may not exist yet
 		texts = nil
 		for _, m := range messageField.FindAllStringSubmatch(string(all), -1) {
 			texts = append(texts, m[1])
@@ -105,7 +105,8 @@ func (r *reloadable) lines(t *testing.T, file string, n int) (texts []string) {
 
 func TestReloadChangesWhatHasChangedAndNothingElse(t *testing.T) {
 	const head = listenAnywhere + "sinks:\n- {name: same, file: {path: DIR/same}}\n"
-	r := startReloadable(t, head+"- {name: gone, file: {path: DIR/gone}}\n- {name: rules, file: {path: DIR/rules}}\n- {name: place, file: {path: DIR/place}}\n")
+	r := startReloadable(t, head+"- {name: gone, file: {path: DIR/gone}}\n"+
+		"- {name: rules, file: {path: DIR/rules}}\n- {name: place, file: {path: DIR/place}}\n")
 	r.kernel.event("one")
 	for _, file := range []string{"same", "gone", "rules", "place"} {
 		r.lines(t, file, 1)
@@ -116,21 +117,24 @@ func TestReloadChangesWhatHasChangedAndNothingElse(t *testing.T) {
 	}
 	before := parts()
 
-	done := r.mustReload(t, head+"- {name: new, file: {path: DIR/new}}\n- {name: rules, filter: 'message != \"two\"', file: {path: DIR/rules}}\n- {name: place, batch_wait: 0, file: {path: DIR/other}}\n")
+	done := r.mustReload(t, head+"- {name: new, file: {path: DIR/new}}\n"+
+		"- {name: rules, filter: 'message != \"two\"', file: {path: DIR/rules}}\n"+
+		"- {name: place, batch_wait: 0, file: {path: DIR/other}}\n")
 	want := &api.Reload{Added: []string{"new"}, Changed: []string{"rules", "place"}, Removed: []string{"gone"}, Unchanged: 1}
 	if diff := cmp.Diff(want, done, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("outcome (-want +got):\n%s", diff)
 	}
 	if same != r.worker(t, "same") || rules != r.worker(t, "rules") || place != r.worker(t, "place") {
-		t.Error("a sink that is still configured has another account")
+		t.Error("a sink that is still configured has another worker")
 	}
 	if !slices.Equal(before, parts()) {
-		t.Error("what is configured as before was made anew")
+		t.Error("a part whose configuration has not changed was replaced")
 	}
 	r.kernel.event("two")
 	r.kernel.event("three")
 	for file, want := range map[string][]string{
-		"same": {"one", "two", "three"}, "gone": {"one"}, "rules": {"one", "three"}, "place": {"one"}, "other": {"two", "three"}, "new": {"one", "two", "three"},
+		"same": {"one", "two", "three"}, "gone": {"one"}, "rules": {"one", "three"},
+		"place": {"one"}, "other": {"two", "three"}, "new": {"one", "two", "three"},
 	} {
 		if diff := cmp.Diff(want, r.lines(t, file, len(want))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", file, diff)
@@ -143,8 +147,8 @@ func TestReloadChangesWhatHasChangedAndNothingElse(t *testing.T) {
 	}
 }
 
-// The journal has removed what the sink had taken, and it does not begin anew.
-func TestASinkThatComesBackGoesOnWhereItWas(t *testing.T) {
+// The sink does not start again with events that it has accepted.
+func TestASinkThatIsAddedAgainContinuesAtItsCursor(t *testing.T) {
 	const with = listenAnywhere + "sinks:\n- {name: other, file: {path: DIR/other}}\n- {name: back, file: {path: DIR/back}}\n"
 	const without = listenAnywhere + "sinks:\n- {name: other, file: {path: DIR/other}}\n"
 	r := startReloadable(t, with)
@@ -175,12 +179,13 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, config, cursors := r.worker(t, "out"), r.reloads.Config(), r.journal.Cursors()
+	elsewhere := strings.Replace(good, "127.0.0.1:0", taken.Addr().String(), 1)
 	for name, c := range map[string]struct{ yaml, fault string }{
 		"not YAML":          {"sinks: [", "test.yaml:1:8: "},
 		"an unknown key":    {good + "- {name: new, fiel: {}}\n", `test.yaml:4:15: sinks[1].fiel: unknown key; did you mean "file"?`},
 		"a filter":          {good + "- {name: new, filter: 'mesage', stdout: {}}\n", "test.yaml:4:24: sinks[1].filter: "},
-		"a certificate":     {good + "- {name: new, webhook: {url: 'https://localhost/', tls: {ca: DIR/none.pem}}}\n", "sinks[1].webhook.tls.ca: "},
-		"an address in use": {strings.Replace(good, "127.0.0.1:0", taken.Addr().String(), 1) + "- {name: new, stdout: {}}\n", "test.yaml:1:16: http.listen: listen tcp"},
+		"a certificate":     {good + "- {name: new, syslog: {address: 'tls://h:1', tls: {ca: DIR/none.pem}}}\n", "sinks[1].syslog.tls.ca: "},
+		"an address in use": {elsewhere + "- {name: new, stdout: {}}\n", "test.yaml:1:16: http.listen: listen tcp"},
 		"the disk":          {good + "- {name: new, stdout: {}}\n- {name: blocked, stdout: {}}\n", "sink blocked: "},
 	} {
 		if _, err := r.reload(t, c.yaml); err == nil || !strings.Contains(err.Error(), c.fault) {
@@ -191,7 +196,7 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 		}
 		_, scrape := r.get(t, "/metrics")
 		if !strings.Contains(scrape, "genltestd_config_last_reload_successful 0\n") {
-			t.Errorf("%s: the metrics do not tell", name)
+			t.Errorf("%s: the metrics do not show the failure", name)
 		}
 		wantWhole(t, scrape, 1)
 	}
@@ -199,10 +204,10 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 		t.Error("something has changed")
 	}
 	if diff := cmp.Diff(cursors, r.journal.Cursors()); diff != "" {
-		t.Errorf("places in the journal (-want +got):\n%s", diff)
+		t.Errorf("cursors (-want +got):\n%s", diff)
 	}
 	if _, err := os.Stat(r.opts.Dirs.letters("new")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("dead letters of a sink that was never there: %v", err)
+		t.Errorf("dead letters of a sink that was never configured: %v", err)
 	}
 	r.kernel.event("one")
 	r.lines(t, "out", 1)
@@ -227,7 +232,7 @@ func TestReloadMovesTheServer(t *testing.T) {
 		}
 	}
 	r.mustReload(t, "http: {listen: ''}\n"+sinks)
-	eventually(t, "nobody listens", func() bool {
+	eventually(t, "the address is free", func() bool {
 		c, err := net.Dial("tcp", old)
 		if err == nil {
 			c.Close()
@@ -240,12 +245,13 @@ func TestReloadMovesTheServer(t *testing.T) {
 	}
 }
 
-func TestReloadAppliesWhatConcernsNoSink(t *testing.T) {
+func TestReloadAppliesSettingsThatNoSinkHas(t *testing.T) {
 	const sinks = listenAnywhere + "sinks:\n- {name: out, file: {path: DIR/out}}\n"
 	r := startReloadable(t, sinks)
 	r.kernel.event("one")
 	r.lines(t, "out", 1)
-	done := r.mustReload(t, sinks+"event: {labels: {site: berlin}}\necho: {interval: 0}\njournal: {path: DIR/elsewhere, max_bytes: 2MiB}\nreceiver: {buffer: 1MiB}\n")
+	done := r.mustReload(t, sinks+"event: {labels: {site: berlin}}\necho: {interval: 0}\n"+
+		"journal: {path: DIR/elsewhere, max_bytes: 2MiB}\nreceiver: {buffer: 1MiB}\n")
 	if len(done.Warnings) != 1 || !strings.Contains(done.Warnings[0], "test.yaml:6:17: journal.path: needs a restart") {
 		t.Errorf("warnings %q", done.Warnings)
 	}
@@ -259,7 +265,7 @@ func TestReloadAppliesWhatConcernsNoSink(t *testing.T) {
 		t.Errorf("labels:\n%s", all)
 	}
 	if got := r.receiver.BufferBytes; got != 1<<20 {
-		t.Errorf("the receive buffer is to have %d bytes", got)
+		t.Errorf("the receive buffer has %d bytes", got)
 	}
 	if got := r.echo.Config(); got.Interval != 0 {
 		t.Errorf("health checks each %v", got.Interval)
@@ -275,7 +281,7 @@ func TestFilesThatAreWatchedAreReloadedWhenTheyChange(t *testing.T) {
 	eventually(t, "the fault", func() bool { return r.reloads.Fault() != nil })
 	since := r.reloads.State().Since
 	r.text.set(r.fill(head))
-	eventually(t, "the new sink's end", func() bool { return len(r.pipelines.All()) == 1 && r.reloads.Fault() == nil })
+	eventually(t, "the removal of the new sink", func() bool { return len(r.pipelines.All()) == 1 && r.reloads.Fault() == nil })
 	if !r.reloads.State().Since.After(since) {
 		t.Error("the configuration in use is as old as before")
 	}
@@ -292,12 +298,13 @@ func TestReloadComesTooLate(t *testing.T) {
 }
 
 func TestAReloadAbortsTheAttemptOfASinkThatHangs(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never answers
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never answers
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	yaml := listenAnywhere + "shutdown: {drain: 1h}\nsinks:\n- {name: out, attempt_timeout: 1h, batch_wait: %d, webhook: {url: 'http://" + listener.Addr().String() + "/'}}\n"
+	out := "{name: out, attempt_timeout: 1h, batch_wait: %d, webhook: {url: 'http://" + listener.Addr().String() + "/'}}"
+	yaml := listenAnywhere + "shutdown: {drain: 1h}\nsinks:\n- " + out + "\n"
 	r := startReloadable(t, strings.Replace(yaml, "%d", "0", 1))
 	r.kernel.event("one")
 	eventually(t, "an attempt", func() bool { return r.worker(t, "out").State().InFlight == 1 })
@@ -309,6 +316,6 @@ func TestAReloadAbortsTheAttemptOfASinkThatHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s := r.worker(t, "out").State(); s.Delivered != 0 || s.Events != 1 {
-		t.Errorf("the account says %+v", s)
+		t.Errorf("state %+v", s)
 	}
 }

@@ -8,18 +8,18 @@ import (
 )
 
 const (
-	// statusMin is the least time between two lines.
+	// statusMin is the minimum interval between two lines.
 	statusMin = time.Second
 
-	// statusMax is the time between two looks for a change on an idle machine, which is not
-	// to be woken up: the receiver asks for others when there was an event.
+	// statusMax is the interval between two checks for a change on an idle machine, which
+	// should rarely wake up. The receiver requests further checks after events.
 	statusMax = 5 * time.Second
 )
 
-// A statusReporter keeps the line that systemctl status shows.
+// A statusReporter updates the line that systemctl status shows.
 type statusReporter struct {
-	line      func() string // as it is now
-	unsettled func() bool   // the line may change soon
+	line      func() string // returns the current line
+	unsettled func() bool   // reports whether the line may change without an event
 	send      func(line string)
 	wake      chan struct{}
 }
@@ -28,11 +28,11 @@ func newStatusReporter(line func() string, unsettled func() bool, send func(stri
 	return &statusReporter{line: line, unsettled: unsettled, send: send, wake: make(chan struct{}, 1)}
 }
 
-// look has the reporter look for a change, within statusMin. It does not block.
+// look requests a check for a change within statusMin. It does not block.
 func (s *statusReporter) look() {
 	select {
 	case s.wake <- struct{}{}:
-	default: // it is about to
+	default: // a check is already requested
 	}
 }
 
@@ -44,14 +44,14 @@ func (s *statusReporter) run(ctx context.Context) {
 			s.send(line)
 			shown = line
 		}
-		if !s.rest(ctx) {
+		if !s.wait(ctx) {
 			return
 		}
 	}
 }
 
-// rest waits until it is time for another look, and reports whether there is to be one.
-func (s *statusReporter) rest(ctx context.Context) bool {
+// wait waits until the next check, and returns false if the context ends first.
+func (s *statusReporter) wait(ctx context.Context) bool {
 	looked, most := time.Now(), statusMax
 	if s.unsettled() {
 		most = statusMin
@@ -59,7 +59,7 @@ func (s *statusReporter) rest(ctx context.Context) bool {
 	return sleep(ctx, most, s.wake) && sleep(ctx, statusMin-time.Since(looked), nil)
 }
 
-// sleep waits for a time or for wake, and reports whether the context goes on.
+// sleep waits for a duration or for wake, and returns false if the context ends first.
 func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

@@ -14,15 +14,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestTheStatusFollowsWithinASecondAndNotMoreOften: nor does it look for a change more often
-// than every few seconds when nothing happens.
-func TestTheStatusFollowsWithinASecondAndNotMoreOften(t *testing.T) {
+// TestTheStatusIsUpdatedOncePerSecondAtMost: without events, it is checked every few seconds.
+func TestTheStatusIsUpdatedOncePerSecondAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var events, looks, sent atomic.Int64
+		var events, checks, sent atomic.Int64
 		var busy atomic.Bool
 		var last atomic.Pointer[string]
-		s := newStatusReporter(func() string { looks.Add(1); return fmt.Sprintf("%d events", events.Load()) }, busy.Load,
-			func(line string) { sent.Add(1); last.Store(&line) })
+		line := func() string { checks.Add(1); return fmt.Sprintf("%d events", events.Load()) }
+		s := newStatusReporter(line, busy.Load, func(line string) { sent.Add(1); last.Store(&line) })
 		ctx, cancel := context.WithCancel(t.Context())
 		go s.run(ctx)
 		want := func(line string, n int64) {
@@ -34,8 +33,8 @@ func TestTheStatusFollowsWithinASecondAndNotMoreOften(t *testing.T) {
 		}
 		want("0 events", 1)
 		time.Sleep(10 * time.Minute)
-		if n := looks.Load(); n > 121 {
-			t.Errorf("%d looks in ten idle minutes", n)
+		if n := checks.Load(); n > 121 {
+			t.Errorf("%d checks in ten idle minutes", n)
 		}
 		want("0 events", 1)
 		for i := range 100 { // in a second
@@ -50,30 +49,30 @@ func TestTheStatusFollowsWithinASecondAndNotMoreOften(t *testing.T) {
 		}
 		n := sent.Load()
 		want("99 events", n)
-		busy.Store(true) // a sink that has events yet
+		busy.Store(true) // a sink still has events
 		events.Store(100)
 		s.look()
 		time.Sleep(2 * statusMin)
 		want("100 events", n+1)
-		events.Store(101) // it fails, say
+		events.Store(101) // without an event: the sink may have failed
 		time.Sleep(statusMin)
 		want("101 events", n+2)
 		cancel()
 	})
 }
 
-// TestTheStatusCountsEventsAsTheMetricDoes: gap lines are not events.
+// TestTheStatusCountsEventsAsTheMetricDoes: gaps are not events.
 func TestTheStatusCountsEventsAsTheMetricDoes(t *testing.T) {
 	k := &fakeKernel{}
 	f := start(t, listenAnywhere+"sinks: [{name: out, stdout: {}}]\n", k, prober{})
 	f.kernel.event("one")
 	k.drops.Store(5)
-	eventually(t, "a gap is told", func() bool { return strings.Contains(f.stdout.String(), `"kind":"gap"`) })
+	eventually(t, "the gap is delivered", func() bool { return strings.Contains(f.stdout.String(), `"kind":"gap"`) })
 	f.kernel.event("two")
 	eventually(t, "both events", func() bool { return f.receiver.Received() == 2 })
 	_, body := f.get(t, "/metrics")
 	if !strings.Contains(body, "\n"+`genltestd_events_received_total{family="genltest",group="mcgrp"} 2`+"\n") {
-		t.Error("the metric has another number")
+		t.Error("the metric is not 2")
 	}
 	if line := f.statusLine(); !strings.Contains(line, "; 2 events;") {
 		t.Errorf("status %q", line)

@@ -8,13 +8,13 @@ import (
 	"github.com/genltestd/genltestd/daemon/secret"
 )
 
-// Warnings names what works and should not stay, with its place in the configuration:
-// secrets that everybody on the machine may read.
+// Warnings returns the parts of the configuration that work but should be changed, with
+// their positions. They include secret files that every user of the machine can read.
 func Warnings(cfg *config.Config) config.Errors {
 	all := cfg.Warnings()
-	warn := func(path string, file string) {
+	warn := func(path, file string) {
 		if secret.File(file).Exposed() {
-			all = append(all, cfg.Fault(path, "everybody may read this file, which is secret; take the right from others (chmod o-r)"))
+			all = append(all, cfg.Fault(path, "this file is secret, and all users can read it; remove the permission with chmod o-r"))
 		}
 	}
 	cfg.EachSecret(func(path string, s value.Secret) { warn(path+".file", s.File) })

@@ -15,7 +15,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-func TestSaysWhichSecretsAreExposedAndWhichOnlyTheServiceCanRead(t *testing.T) {
+func TestExposedAndUnverifiableSecretsAreReported(t *testing.T) {
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
 	dir := t.TempDir()
 	for _, open := range []string{filepath.Dir(dir), dir} {
@@ -47,15 +47,18 @@ func TestSaysWhichSecretsAreExposedAndWhichOnlyTheServiceCanRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const exposed = "everybody may read this file, which is secret; take the right from others (chmod o-r)"
+	const exposed = "this file is secret, and all users can read it; remove the permission with chmod o-r"
 	var faults config.Errors
 	errors.As(Check(cfg, Dirs{}), &faults)
 	unverifiable := faults.Extract(func(f *config.FieldError) bool { return IsUnverifiable(f, true) })
 	got := append(Warnings(cfg), unverifiable...).Error()
+	key := len("    tls: {cert: /cert, key: ") + len(dir) + 1
+	header := len("    headers: [{name: X-A, value: {file: /closed}}, {name: X-B, value: ") + len(dir) + 1
 	want := "test.yaml:5:20: sinks[0].webhook.bearer.file: " + exposed + "\n" +
-		fmt.Sprintf("test.yaml:11:%d: sinks[1].syslog.tls.key: ", len("    tls: {cert: /cert, key: ")+len(dir)+1) + exposed + "\n" +
-		"test.yaml:4:10: sinks[0].webhook.url: credential url cannot be read outside of the service; if this is the service, its unit lacks LoadCredential=url:PATH\n" +
-		"test.yaml:6:" + fmt.Sprint(len("    headers: [{name: X-A, value: {file: /closed}}, {name: X-B, value: ")+len(dir)+1) + ": sinks[0].webhook.headers[1].value: environment variable NOT_SET is not set"
+		fmt.Sprintf("test.yaml:11:%d: sinks[1].syslog.tls.key: %s\n", key, exposed) +
+		"test.yaml:4:10: sinks[0].webhook.url: credential url cannot be read outside of the service; " +
+		"if this is the service, its unit lacks LoadCredential=url:PATH\n" +
+		fmt.Sprintf("test.yaml:6:%d: sinks[0].webhook.headers[1].value: environment variable NOT_SET is not set", header)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

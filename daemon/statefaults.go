@@ -13,10 +13,10 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// stateFaults are the small files of the state directory that cannot be read or written
-// at present. None of them stops the daemon: each is tried again.
+// stateFaults contains the small files of the state directory that currently cannot be read
+// or written. The daemon continues without them, and retries each.
 type stateFaults struct {
-	repeats *ratelog.Logger // of lines that may repeat
+	repeats *ratelog.Logger // for lines that may repeat
 	log     *slog.Logger
 	metrics *metrics.Metrics
 
@@ -42,22 +42,22 @@ func (s *stateFaults) Set(file string, err error) {
 	s.metrics.StateFault.WithLabelValues(file).Set(value)
 	switch {
 	case err == nil && before != nil:
-		s.log.Info("the state file works again", "file", file)
+		s.log.Info("the state file can be used again", "file", file)
 	case err != nil:
-		s.repeats.Error("a state file does not work; will try again", "file", file, "error", err)
+		s.repeats.Error("a state file cannot be used; trying again", "file", file, "error", err)
 	}
 }
 
-// checkInbox tells of an inbox that cannot keep what it should.
+// checkInbox reports an inbox that does not protect the batch that is being received.
 func (d *Daemon) checkInbox() {
 	err := d.inbox.Unbacked
 	if err != nil {
-		err = fmt.Errorf("the batch that is being received is lost when the process is killed: make room and start the daemon again: %w", err)
+		err = fmt.Errorf("the batch that is being received is lost if the process is killed; free space and restart the daemon: %w", err)
 	}
 	d.state.Set(metrics.FileInbox, err)
 	if d.inbox.OnDisk {
-		d.state.log.Warn("the inbox is not on a tmpfs: killing the daemon may lose the event that the kernel is copying, "+
-			"which is counted as lost; put the runtime directory on a tmpfs", "file", metrics.FileInbox)
+		d.state.log.Warn("the inbox is not on a tmpfs: if the daemon is killed, the event that the kernel is copying may be lost, "+
+			"and is counted as lost; put the runtime directory on a tmpfs", "file", metrics.FileInbox)
 	}
 	if err := d.inbox.Discarded; err != nil {
 		d.state.Damaged(metrics.FileInbox, err)
@@ -70,7 +70,7 @@ func (s *stateFaults) Damaged(file string, err error) {
 	s.repeats.Error("a state file is damaged", "file", file, "error", err)
 }
 
-// list returns one line for each fault, in the order of the files' names.
+// list returns one line for each fault, in the order of the names of the files.
 func (s *stateFaults) list() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

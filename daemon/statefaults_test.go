@@ -14,8 +14,8 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// TestAnInboxOnADiskIsWarnedOf: there a kill may lose an event, which a tmpfs prevents.
-func TestAnInboxOnADiskIsWarnedOf(t *testing.T) {
+// TestAnInboxOnADiskCausesAWarning: a kill may lose an event, which a tmpfs prevents.
+func TestAnInboxOnADiskCausesAWarning(t *testing.T) {
 	for onDisk, lines := range map[bool]int{true: 1, false: 0} {
 		var log bytes.Buffer
 		m := metrics.New(prometheus.NewRegistry(), "test")

@@ -16,12 +16,11 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-const (
-	// stuckAfter is far more than a batch takes when its memory is not swapped out.
-	stuckAfter = 10 * time.Second
-)
+// stuckAfter is much longer than the receiver needs for a batch, unless its memory is swapped
+// out.
+const stuckAfter = 10 * time.Second
 
-// alive says what makes the process one that should be restarted.
+// alive returns the faults that only a restart of the process can fix.
 func (d *Daemon) alive() []string {
 	if stuck := d.receiver.Stuck(); stuck > stuckAfter {
 		return []string{fmt.Sprintf("receiver: busy with one batch for %s", stuck.Round(time.Second))}
@@ -29,7 +28,7 @@ func (d *Daemon) alive() []string {
 	return nil
 }
 
-// ready says what keeps events from arriving or from being delivered.
+// ready returns the faults that prevent the daemon from receiving or delivering events.
 func (d *Daemon) ready() []string {
 	faults := d.alive()
 	if !d.receiver.Subscribed() {
@@ -44,13 +43,14 @@ func (d *Daemon) ready() []string {
 	faults = append(faults, d.endpointFaults()...)
 	for _, s := range d.pipelines.States() {
 		for _, f := range s.Faults {
-			faults = append(faults, fmt.Sprintf("sink %s: %s: %d events wait: %s", s.Name, f.Reason, s.Waiting+s.InFlight, oneLine(f.Err, maxPageFault)))
+			text := oneLine(f.Err, maxPageFault)
+			faults = append(faults, fmt.Sprintf("sink %s: %s: %d events wait: %s", s.Name, f.Reason, s.Waiting+s.InFlight, text))
 		}
 	}
 	return faults
 }
 
-// countDrops brings the one counter up to date that the kernel keeps.
+// countDrops updates the counter that the kernel maintains.
 func (d *Daemon) countDrops() {
 	if err := d.receiver.CountDrops(); err != nil {
 		d.repeats.Warn("counting lost events for a scrape", "error", err)
@@ -67,16 +67,16 @@ func (d *Daemon) journalState() metrics.JournalState {
 	}
 }
 
-// journalFault says why events are not safe in the journal, nil when they are.
+// journalFault returns why the journal does not store events, or nil if it does.
 func (d *Daemon) journalFault() error { return cmp.Or(d.receiver.Blocked(), d.journal.Stats().Fault) }
 
-// What of an error is shown, in bytes.
+// Maximum length of the text of an error, in bytes.
 const (
 	maxPageFault   = 1000
 	maxStatusFault = 200
 )
 
-// oneLine returns the text of an error that is safe to show on one line.
+// oneLine returns the text of an error as one line that is safe to print on a terminal.
 func oneLine(err error, limit int) string {
 	text := event.AppendVisible(nil, []byte(strings.ReplaceAll(err.Error(), "\n", "; ")))
 	if len(text) > limit {
@@ -85,50 +85,67 @@ func oneLine(err error, limit int) string {
 	return strings.ToValidUTF8(string(text), "")
 }
 
-// unsettled reports whether the status may change soon without an event: while a sink has
-// events that it has not taken.
+// unsettled reports whether the status may change without an event: a sink has faults, or
+// events that it has not accepted.
 func (d *Daemon) unsettled() bool {
-	return slices.ContainsFunc(d.pipelines.States(), func(s metrics.SinkState) bool { return s.Waiting+s.InFlight > 0 || len(s.Faults) > 0 })
+	return slices.ContainsFunc(d.pipelines.States(), func(s metrics.SinkState) bool {
+		return s.Waiting+s.InFlight > 0 || len(s.Faults) > 0
+	})
 }
 
+// statusLine returns the line that systemctl status shows.
 func (d *Daemon) statusLine() string {
-	state := "waiting for the family " + genl.FamilyName
-	if family := d.receiver.SubscribedTo(); family != 0 { // one look: the number belongs to the state
-		state = fmt.Sprintf("subscribed to %s/%s (family %d)", genl.FamilyName, genl.GroupName, family)
+	sinks, failing := sinksStatus(d.pipelines.States())
+	line := fmt.Sprintf("%s; %d events; %s", d.familyStatus(), d.receiver.Received(), sinks)
+	faults := d.receptionFaults()
+	for _, fault := range faults {
+		line += "; " + fault
 	}
-	failing, waiting, sinks := 0, uint64(0), d.pipelines.States()
-	why := ""
-	for _, s := range sinks {
-		waiting = max(waiting, s.Waiting+s.InFlight)
-		if len(s.Faults) == 0 {
-			continue
-		}
-		if failing++; failing == 1 {
-			why = fmt.Sprintf("%s: %s: %s", s.Name, s.Faults[0].Reason, oneLine(s.Faults[0].Err, maxStatusFault))
-		}
-	}
-	line := fmt.Sprintf("%s; %d events; %d sinks", state, d.receiver.Received(), len(sinks))
-	if failing > 0 {
-		line += fmt.Sprintf(", %d failing (%s), up to %d events wait", failing, why, waiting)
-	}
-	blocked := d.journalFault()
-	if blocked != nil {
-		line += "; the journal does not accept events"
-	}
-	silent := false
-	if err := d.echo.Fault(time.Now()); err != nil && d.receiver.Subscribed() && !errors.Is(err, echo.ErrUnprobed) {
-		line += "; echo: " + err.Error()
-		silent = true
-	}
-	unbound := d.endpointFaults()
-	for _, fault := range unbound {
-		line += "; cannot answer: " + fault
-	}
-	if failing > 0 || blocked != nil || silent || len(unbound) > 0 {
+	if failing || len(faults) > 0 {
 		line = "DEGRADED: " + line
 	}
 	if err := d.reloads.Fault(); err != nil {
 		line = "RELOAD FAILED: " + err.Error() + "; " + line
 	}
 	return line
+}
+
+func (d *Daemon) familyStatus() string {
+	if family := d.receiver.SubscribedTo(); family != 0 { // read once, so that the number belongs to the state
+		return fmt.Sprintf("subscribed to %s/%s (family %d)", genl.FamilyName, genl.GroupName, family)
+	}
+	return "waiting for the family " + genl.FamilyName
+}
+
+// sinksStatus returns the number of sinks and, if any are failing, why the first one fails.
+func sinksStatus(sinks []metrics.SinkState) (text string, failing bool) {
+	count, waiting, why := 0, uint64(0), ""
+	for _, s := range sinks {
+		waiting = max(waiting, s.Waiting+s.InFlight)
+		if len(s.Faults) == 0 {
+			continue
+		}
+		if count++; count == 1 {
+			why = fmt.Sprintf("%s: %s: %s", s.Name, s.Faults[0].Reason, oneLine(s.Faults[0].Err, maxStatusFault))
+		}
+	}
+	text = fmt.Sprintf("%d sinks", len(sinks))
+	if count > 0 {
+		text += fmt.Sprintf(", %d failing (%s), up to %d events wait", count, why, waiting)
+	}
+	return text, count > 0
+}
+
+// receptionFaults returns the faults of the status line that do not belong to a sink.
+func (d *Daemon) receptionFaults() (faults []string) {
+	if d.journalFault() != nil {
+		faults = append(faults, "the journal does not accept events")
+	}
+	if err := d.echo.Fault(time.Now()); err != nil && d.receiver.Subscribed() && !errors.Is(err, echo.ErrUnprobed) {
+		faults = append(faults, "echo: "+err.Error())
+	}
+	for _, fault := range d.endpointFaults() {
+		faults = append(faults, "cannot answer: "+fault)
+	}
+	return faults
 }

@@ -27,9 +27,9 @@ const streamSinks = `sinks:
     syslog: {}
 `
 
-// A sink whose other side is away, or whose files are, is made all the same: the others
-// have to start. That it cannot work is found before, with its place.
-func TestStreamSinksThatCannotWorkAreMadeAndFound(t *testing.T) {
+// A sink whose server or files are missing is created nevertheless, so that the other sinks
+// start. Check reports the fault with its position.
+func TestStreamSinksThatCannotWorkAreCreatedAndReported(t *testing.T) {
 	c, err := config.Parse("x.yaml", []byte(streamSinks), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)

@@ -10,9 +10,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// What cannot work is told with its place, without the network and without a word of
-// the secrets.
-func TestCheckOfAWebhookNamesThePlace(t *testing.T) {
+// Check reports the position of each fault. It does not use the network, and does not print
+// secrets.
+func TestCheckOfAWebhookReportsPositions(t *testing.T) {
 	c, err := config.Parse("x.yaml", []byte(`sinks:
   - name: good
     webhook: {url: "https://no.such.invalid/", bearer: {env: NOT_HERE}, proxy: environment}
