@@ -5,9 +5,9 @@ package redact
 import (
 	"strings"
 	"unicode/utf8"
-)
 
-const masked = "<secret>"
+	"github.com/genltestd/genltestd/config/value"
+)
 
 // window is the number of consecutive bytes of a secret, in one of its forms and in any
 // case, that are masked. So a secret is also found when it is truncated, or when an unknown
@@ -86,7 +86,7 @@ func replaceHidden(text string, hidden []bool) string {
 		case !hidden[i]:
 			b.WriteByte(text[i])
 		case i == 0 || !hidden[i-1]:
-			b.WriteString(masked)
+			b.WriteString(value.Mask)
 		}
 	}
 	return b.String()
