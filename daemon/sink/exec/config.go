@@ -12,20 +12,23 @@ import (
 
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
-	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 // Kind is the kind of sink that passes events to a program.
 func Kind() sink.Kind {
-	const summary = "runs a program for each event, or sends events to a program that keeps running"
-	return sink.Kind{Name: "exec", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
-		{
-			Words:  "email mail smtp kafka nats mqtt amqp rabbitmq redis sns sqs s3 kinesis pubsub postgres postgresql mysql influxdb snmp snmptrap dbus",
-			Advice: "a program can send the events: exec",
+	return sink.Kind{
+		Name: "exec", Summary: "runs a program for each event, or sends events to a program that keeps running",
+		Reference: reference, New: func() sink.Config { return new(Config) },
+		Words: []strict.VariantWords{
+			{
+				Words: "email mail smtp kafka nats mqtt amqp rabbitmq redis sns sqs s3 kinesis pubsub " +
+					"postgres postgresql mysql influxdb snmp snmptrap dbus",
+				Advice: "a program can send the events: exec",
+			},
+			{Words: "command cmd script program process shell pipe run"},
 		},
-		{Words: "command cmd script program process shell pipe run"},
-	}}
+	}
 }
 
 //go:embed reference.yaml
@@ -33,8 +36,8 @@ var reference []byte
 
 // Config is the value of the key exec.
 type Config struct {
-	// Argv is the program, by an absolute path, and its arguments. No shell reads
-	// them.
+	// Argv is the absolute path of the program, and its arguments. It is not passed to a
+	// shell.
 	Argv []string `yaml:"argv" required:"true" example:"/usr/local/bin/on-event"`
 	// Mode is modeEvent, a program for each event, or modeStream, one for all.
 	Mode string `yaml:"mode" default:"event" oneof:"event stream"`
@@ -134,22 +137,10 @@ func (e *Config) ForeignKeys() []strict.ForeignKey {
 
 // New implements sink.Config.
 func (e *Config) New(env sink.Env) (sink.Sink, error) {
-	opts := e.options(env.Encoder)
-	opts.Reaper, opts.Mask = env.Reaper, env.Mask
 	if e.Mode == modeStream {
-		return NewStream(opts), nil
+		return NewStream(e, env), nil
 	}
-	return NewEvents(opts), nil
-}
-
-// Verify implements sink.Verifier.
-func (e *Config) Verify(encoder event.Encoder) error { return Check(e.options(encoder)) }
-
-func (e *Config) options(encoder event.Encoder) Options {
-	return Options{
-		Argv: e.Argv, Encoder: encoder, User: e.User, Grace: time.Duration(e.Grace), Environment: e.Environment,
-		Timeout: time.Duration(e.Timeout), Concurrency: e.Concurrency, Limits: e.Limits,
-	}
+	return NewEvents(e, env), nil
 }
 
 // Check implements strict.Checker.
@@ -166,7 +157,8 @@ func (v *Variable) Check(s strict.Section) {
 	switch {
 	case v.Name == "":
 	case !variableName.MatchString(v.Name):
-		s.Errorf("name", `%s is not a valid name of a variable; write letters, digits and "_", not beginning with a digit`, strict.Quote(v.Name))
+		s.Errorf("name", `%s is not a valid name of a variable; write letters, digits and "_", not beginning with a digit`,
+			strict.Quote(v.Name))
 	case strings.HasPrefix(v.Name, "GENLTEST_"):
 		s.Errorf("name", "%s is reserved for the fields of the event; choose another name", strict.Quote(v.Name))
 	case strings.Contains(v.Value, "\x00"):

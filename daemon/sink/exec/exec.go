@@ -30,13 +30,15 @@ const tryAgain = 75
 var (
 	_ sink.Sink = (*Events)(nil)
 
-	errNoTime = errors.New("the attempt's time was over before the program had run for every event; raise attempt_timeout, or lower batch_events")
+	errNoTime = errors.New("the attempt's time was over before the program had run for every event; " +
+		"raise attempt_timeout, or lower batch_events")
 	errNoExit = errors.New("has not exited in time")
 )
 
 // Events is a sink that runs a program for each event.
 type Events struct {
-	opts     Options
+	config   *Config
+	encoder  event.Encoder
 	launcher launcher
 	early    early
 	namer    fields.Namer
@@ -44,8 +46,10 @@ type Events struct {
 }
 
 // NewEvents returns a sink. The program need not exist yet.
-func NewEvents(opts Options) *Events {
-	return &Events{opts: opts, launcher: newLauncher(opts), early: make(early), secrets: maskVariables(opts.Mask, opts.Environment)}
+func NewEvents(c *Config, env sink.Env) *Events {
+	return &Events{
+		config: c, encoder: env.Encoder, launcher: newLauncher(c, env), early: make(early), secrets: maskVariables(env.Mask, c.Environment),
+	}
 }
 
 // Deliver implements sink.Sink. An event is accepted when its program has exited with
@@ -56,7 +60,7 @@ func (s *Events) Deliver(ctx context.Context, events []event.Event) (int, error)
 		return 0, err
 	}
 	verdicts := s.early.verdicts(events, errNoTime)
-	slots := make(chan struct{}, max(s.opts.Concurrency, 1))
+	slots := make(chan struct{}, s.config.Concurrency)
 	var (
 		running sync.WaitGroup
 		failed  atomic.Bool
@@ -94,7 +98,7 @@ func (s *Events) Deliver(ctx context.Context, events []event.Event) (int, error)
 // program that is interrupted may repeat actions at the next run.
 func (s *Events) enoughTime(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
-	return ctx.Err() == nil && (!ok || time.Until(deadline) >= s.opts.Timeout)
+	return ctx.Err() == nil && (!ok || time.Until(deadline) >= time.Duration(s.config.Timeout))
 }
 
 // A job is an event in the form that its program receives.
@@ -104,7 +108,7 @@ type job struct {
 }
 
 func (s *Events) prepare(e *event.Event) (job, error) {
-	body, err := s.opts.Encoder.Append(nil, e)
+	body, err := s.encoder.Append(nil, e)
 	if err != nil {
 		return job{}, sink.Permanent(sink.Refusal{Kind: sink.RefusedEncode}.Mark(fmt.Errorf("encode event %s: %w", e.ID(), err)))
 	}
@@ -113,7 +117,7 @@ func (s *Events) prepare(e *event.Event) (job, error) {
 
 // run returns the program's verdict on one event.
 func (s *Events) run(ctx context.Context, j job) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.config.Timeout))
 	defer cancel()
 	p, err := s.launcher.launch(j)
 	if err != nil {
@@ -122,7 +126,7 @@ func (s *Events) run(ctx context.Context, j job) error {
 	if !p.wait(ctx) {
 		// Its exit status then does not matter: a process that it was waiting for may have
 		// been terminated first.
-		err := p.end(s.opts.Grace)
+		err := p.end(time.Duration(s.config.Grace))
 		return errors.Join(p.describe(fmt.Errorf("%w: %w", errNoExit, ctx.Err())), err)
 	}
 	p.reap()

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
@@ -24,18 +25,18 @@ import (
 
 // output runs a script for one event and returns what it has written to the file
 // $1.
-func output(t *testing.T, opts Options, e event.Event) string {
+func output(t *testing.T, config *Config, e event.Event) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "out")
 	writeFile(t, file, "")
-	if opts.User != "" {
+	if config.User != "" {
 		letIn(t, file)
 		if err := os.Chmod(file, 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
-	opts.Argv = append(opts.Argv, file)
-	if n, err := NewEvents(opts).Deliver(t.Context(), []event.Event{e}); n != 1 || err != nil {
+	config.Argv = append(config.Argv, file)
+	if n, err := newEvents(config).Deliver(t.Context(), []event.Event{e}); n != 1 || err != nil {
 		t.Fatalf("took %d events: %v", n, err)
 	}
 	text, err := os.ReadFile(file)
@@ -63,11 +64,12 @@ func TestExitStatusDecides(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			n, err := NewEvents(shell(tt.script)).Deliver(t.Context(), sinktest.Events(1, 3))
+			n, err := newEvents(shell(tt.script)).Deliver(t.Context(), sinktest.Events(1, 3))
 			if n != tt.accepted || sink.Poisoned(err) != tt.poisoned {
 				t.Errorf("took %d events, %d poisoned: %v", n, sink.Poisoned(err), err)
 			}
-			if got := sink.RefusalOf(err); tt.poisoned > 0 && (got.Kind != sink.RefusedExitStatus || !strings.Contains(tt.want, fmt.Sprintf("exit status %d", got.Status))) {
+			if got := sink.RefusalOf(err); tt.poisoned > 0 &&
+				(got.Kind != sink.RefusedExitStatus || !strings.Contains(tt.want, fmt.Sprintf("exit status %d", got.Status))) {
 				t.Errorf("refusal %+v of %v", got, err)
 			}
 			if tt.want != "" && (err == nil || !strings.HasSuffix(err.Error(), tt.want)) {
@@ -82,9 +84,9 @@ func TestProgramThatCannotBeStartedIsWorthAnotherAttempt(t *testing.T) {
 	writeFile(t, dir+"/empty", "")
 	writeFile(t, dir+"/script", "#!/no/such/interpreter\n")
 	for _, path := range []string{dir + "/missing", dir, dir + "/empty", dir + "/script"} {
-		opts := shell("")
-		opts.Argv = []string{path}
-		for name, s := range map[string]sink.Sink{"events": NewEvents(opts), "stream": newStream(t, opts)} {
+		config := shell("")
+		config.Argv = []string{path}
+		for name, s := range map[string]sink.Sink{"events": newEvents(config), "stream": newStream(t, config)} {
 			n, err := s.Deliver(t.Context(), sinktest.Events(1, 3))
 			if n != 0 || err == nil || sink.Poisoned(err) > 0 || !strings.Contains(err.Error(), path) {
 				t.Errorf("%s: %s: took %d events: %v", name, path, n, err)
@@ -97,11 +99,11 @@ func TestNoShellReadsArgumentsAndText(t *testing.T) {
 	victim := filepath.Join(t.TempDir(), "victim")
 	attack := "$(touch " + victim + ")`touch " + victim + "`; touch " + victim + " #"
 	file := filepath.Join(t.TempDir(), "out")
-	opts := shell("")
-	opts.Argv = []string{"/usr/bin/tee", file, "--", "/dev/null/" + attack}
+	config := shell("")
+	config.Argv = []string{"/usr/bin/tee", file, "--", "/dev/null/" + attack}
 	e := sinktest.Events(1, 1)[0]
 	e.Message = []byte(attack)
-	if _, err := NewEvents(opts).Deliver(t.Context(), []event.Event{e}); !strings.Contains(err.Error(), "touch") {
+	if _, err := newEvents(config).Deliver(t.Context(), []event.Event{e}); !strings.Contains(err.Error(), "touch") {
 		t.Errorf("tee was not given the argument: %v", err)
 	}
 	if _, err := os.Stat(victim); err == nil {
@@ -117,14 +119,14 @@ func TestEnvironmentIsTheProgramsOwn(t *testing.T) {
 	for _, name := range []string{"NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "WATCHDOG_USEC", "LISTEN_FDS", "HOME", "LD_PRELOAD_X"} {
 		t.Setenv(name, "secret")
 	}
-	opts := shell("")
-	opts.Argv = []string{"/bin/sh", "-c", `exec /usr/bin/env -0 >"$1"`, "sh"}
-	opts.Environment = []Variable{{"TARGET", "two\nlines"}, {"LANG", "C"}}
+	config := shell("")
+	config.Argv = []string{"/bin/sh", "-c", `exec /usr/bin/env -0 >"$1"`, "sh"}
+	config.Environment = []Variable{{"TARGET", "two\nlines"}, {"LANG", "C"}}
 	e := sinktest.Events(1, 1)[0]
 	e.Message = []byte("a\nGENLTEST_ID=forged\xff \x1b")
 	e.Origin = &event.Origin{Labels: []event.Label{{Name: "large", Value: strings.Repeat("x", 200_000)}, {Name: "site", Value: "s"}}}
 	got := map[string]string{}
-	for _, variable := range strings.Split(strings.TrimSuffix(output(t, opts, e), "\x00"), "\x00") {
+	for _, variable := range strings.Split(strings.TrimSuffix(output(t, config, e), "\x00"), "\x00") {
 		name, value, _ := strings.Cut(variable, "=")
 		got[name] = value
 	}
@@ -193,10 +195,11 @@ func TestTheWholeGroupEndsWithItsTime(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPlace(t)
-			opts := shell(tt.script, p.file())
-			opts.Timeout = 300 * time.Millisecond
-			n, err := NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1))
-			if (tt.want == "") != (err == nil) || err != nil && (n != 0 || sink.Poisoned(err) > 0 || !strings.Contains(err.Error(), tt.want)) {
+			config := shell(tt.script, p.file())
+			config.Timeout = value.Duration(300 * time.Millisecond)
+			n, err := newEvents(config).Deliver(t.Context(), sinktest.Events(1, 1))
+			if (tt.want == "") != (err == nil) || err != nil &&
+				(n != 0 || sink.Poisoned(err) > 0 || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("took %d events: %v, want %q", n, err, tt.want)
 			}
 			p.gone(t)
@@ -205,9 +208,9 @@ func TestTheWholeGroupEndsWithItsTime(t *testing.T) {
 }
 
 func TestContextEndsThePrograms(t *testing.T) {
-	for name, s := range map[string]func(Options) sink.Sink{
-		"events": func(opts Options) sink.Sink { return NewEvents(opts) },
-		"stream": func(opts Options) sink.Sink { return newStream(t, opts) },
+	for name, s := range map[string]func(*Config) sink.Sink{
+		"events": func(config *Config) sink.Sink { return newEvents(config) },
+		"stream": func(config *Config) sink.Sink { return newStream(t, config) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPlace(t)
@@ -232,7 +235,7 @@ func TestStrayThatHoldsStandardErrorIsNotWaitedFor(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if n, err := NewEvents(shell(`setsid sleep 1000 & echo $! >"$1"`, p.file())).Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
+		if n, err := newEvents(shell(`setsid sleep 1000 & echo $! >"$1"`, p.file())).Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
 			t.Errorf("took %d events: %v", n, err)
 		}
 	}()
@@ -247,9 +250,9 @@ func TestStrayThatHoldsStandardErrorIsNotWaitedFor(t *testing.T) {
 // Three at once: the first fails, the others are taken and remembered.
 func TestEventsTakenOutOfTurnAreNotRunAgain(t *testing.T) {
 	p := newPlace(t)
-	opts := shell(`echo $GENLTEST_SEQ >>"$2"; [ $GENLTEST_SEQ != 1 ] || [ ! -e "$1" ] || { sleep 0.2; exit 75; }`, p.broken(), p.file())
-	opts.Concurrency = 3
-	s := NewEvents(opts)
+	config := shell(`echo $GENLTEST_SEQ >>"$2"; [ $GENLTEST_SEQ != 1 ] || [ ! -e "$1" ] || { sleep 0.2; exit 75; }`, p.broken(), p.file())
+	config.Concurrency = 3
+	s := newEvents(config)
 	p.Break(t)
 	events := sinktest.Events(1, 3)
 	if n, err := s.Deliver(t.Context(), events); n != 0 || err == nil {
@@ -273,11 +276,11 @@ func TestEventsTakenOutOfTurnAreNotRunAgain(t *testing.T) {
 
 func TestNoProgramIsBegunThatCouldNotEnd(t *testing.T) {
 	p := newPlace(t)
-	opts := shell(`echo $GENLTEST_SEQ >>"$1"`, p.file())
-	opts.Timeout = time.Minute
+	config := shell(`echo $GENLTEST_SEQ >>"$1"`, p.file())
+	config.Timeout = value.Duration(time.Minute)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	n, err := NewEvents(opts).Deliver(ctx, sinktest.Events(1, 3))
+	n, err := newEvents(config).Deliver(ctx, sinktest.Events(1, 3))
 	if n != 1 || !errors.Is(err, errNoTime) {
 		t.Errorf("took %d events: %v", n, err)
 	}
@@ -297,11 +300,10 @@ func (refusing) Append(dst []byte, e *event.Event) ([]byte, error) {
 
 func TestEventThatCannotBeEncodedIsGivenUpAlone(t *testing.T) {
 	p := newPlace(t)
-	opts := shell(appendEvent, p.broken(), p.file())
-	opts.Encoder = refusing{}
-	stream := shell(appendLines, p.broken(), p.file())
-	stream.Encoder = refusing{}
-	for name, s := range map[string]sink.Sink{"events": NewEvents(opts), "stream": newStream(t, stream)} {
+	env := sink.Env{Encoder: refusing{}}
+	stream := NewStream(shell(appendLines, p.broken(), p.file()), env)
+	defer stream.Close()
+	for name, s := range map[string]sink.Sink{"events": NewEvents(shell(appendEvent, p.broken(), p.file()), env), "stream": stream} {
 		n, err := s.Deliver(t.Context(), sinktest.Events(1, 3))
 		if n != 1 || sink.Poisoned(err) != 1 {
 			t.Errorf("%s: took %d events, %d poisoned: %v", name, n, sink.Poisoned(err), err)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
@@ -51,13 +52,17 @@ func writeFile(t *testing.T, path, text string) {
 	}
 }
 
-// shell are options that run a script, with the arguments behind it.
-func shell(script string, args ...string) Options {
-	return Options{
-		Argv: append([]string{"/bin/sh", "-c", script, "sh"}, args...), Encoder: event.JSON{},
-		Grace: 100 * time.Millisecond, Timeout: 5 * time.Second, Concurrency: 1,
+// shell returns the configuration of a sink that runs a script with arguments.
+func shell(script string, args ...string) *Config {
+	return &Config{
+		Argv:  append([]string{"/bin/sh", "-c", script, "sh"}, args...),
+		Grace: value.Duration(100 * time.Millisecond), Timeout: value.Duration(5 * time.Second), Concurrency: 1,
 	}
 }
+
+func inJSON() sink.Env { return sink.Env{Encoder: event.JSON{}} }
+
+func newEvents(c *Config) *Events { return NewEvents(c, inJSON()) }
 
 // A real program writes what it reads.
 const (
@@ -75,9 +80,9 @@ func TestKindEvents(t *testing.T) {
 				Unordered: concurrency > 1,
 				New: func(t *testing.T) (sink.Sink, sinktest.Place) {
 					p := newPlace(t)
-					opts := shell(appendEvent, p.broken(), p.file())
-					opts.Concurrency = concurrency
-					return NewEvents(opts), p
+					config := shell(appendEvent, p.broken(), p.file())
+					config.Concurrency = concurrency
+					return newEvents(config), p
 				},
 			})
 		})
@@ -94,9 +99,9 @@ func TestKindStream(t *testing.T) {
 	})
 }
 
-func newStream(t *testing.T, opts Options) *Stream {
+func newStream(t *testing.T, c *Config) *Stream {
 	t.Helper()
-	s := NewStream(opts)
+	s := NewStream(c, inJSON())
 	t.Cleanup(func() { s.Close() })
 	return s
 }

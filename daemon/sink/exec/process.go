@@ -17,6 +17,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/reaper"
 	"github.com/genltestd/genltestd/daemon/redact"
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 // strayWait bounds how long a process that has left the program's process group may hold
@@ -25,12 +26,14 @@ const strayWait = 100 * time.Millisecond
 
 // A launcher starts the program.
 type launcher struct {
-	opts Options
-	env  []string
+	config *Config
+	mask   *redact.Mask   // of the output of programs; nil is empty
+	reaper *reaper.Reaper // of orphaned processes; nil without one
+	env    []string
 }
 
-func newLauncher(opts Options) launcher {
-	return launcher{opts: opts, env: baseEnvironment(opts.Environment)}
+func newLauncher(c *Config, env sink.Env) launcher {
+	return launcher{config: c, mask: env.Mask, reaper: env.Reaper, env: baseEnvironment(c.Environment)}
 }
 
 // A process is a program that was started. It ends with end or reap.
@@ -53,9 +56,9 @@ func (l *launcher) launch(j job) (*process, error) {
 }
 
 func (l *launcher) prepare(env []string) (*process, error) {
-	p := &process{mask: l.opts.Mask, exited: make(chan struct{})}
+	p := &process{mask: l.mask, exited: make(chan struct{})}
 	p.cmd = &exec.Cmd{
-		Path: l.opts.Argv[0], Args: l.opts.Argv, Dir: "/",
+		Path: l.config.Argv[0], Args: l.config.Argv, Dir: "/",
 		Env:         append(l.env[:len(l.env):len(l.env)], env...),
 		Stderr:      &p.stderr,
 		WaitDelay:   strayWait,
@@ -67,7 +70,7 @@ func (l *launcher) prepare(env []string) (*process, error) {
 // start begins the process. If a program cannot be started, delivery retries: the operator
 // may install it.
 func (l *launcher) start(p *process) error {
-	p.reaper = l.opts.Reaper
+	p.reaper = l.reaper
 	err := p.reaper.Start(func() (int, error) {
 		if err := withoutCapabilities(p.cmd.Start); err != nil {
 			return 0, err
@@ -75,14 +78,14 @@ func (l *launcher) start(p *process) error {
 		return p.cmd.Process.Pid, nil
 	})
 	if err != nil {
-		if l.opts.User != "" && errors.Is(err, unix.EPERM) {
-			return fmt.Errorf("%w: to run it as the user %s the daemon needs CAP_SETUID and CAP_SETGID", err, l.opts.User)
+		if l.config.User != "" && errors.Is(err, unix.EPERM) {
+			return fmt.Errorf("%w: to run it as the user %s the daemon needs CAP_SETUID and CAP_SETGID", err, l.config.User)
 		}
 		return err
 	}
 	go p.watch()
 	offerToKernel(p.cmd.Process.Pid)
-	if err := l.opts.Limits.apply(p.cmd.Process.Pid); err != nil {
+	if err := l.config.Limits.apply(p.cmd.Process.Pid); err != nil {
 		if errors.Is(err, unix.EPERM) {
 			err = fmt.Errorf("%w: for another user's program the daemon needs CAP_SYS_RESOURCE", err)
 		}

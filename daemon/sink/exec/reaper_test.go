@@ -27,16 +27,18 @@ func TestProcessOneReapsOrphansAndNotItsPrograms(t *testing.T) {
 		runAsProcessOne(t)
 		return
 	}
-	opts := shell(`
+	config := shell(`
 		setsid sleep 0.05 <&- >&- 2>&- & echo $! >>"$1"
 		[ $((GENLTEST_SEQ % 5)) != 0 ] || exit 75`)
 	orphans := filepath.Join(t.TempDir(), "orphans")
-	opts.Argv = append(opts.Argv, orphans)
-	opts.Concurrency, opts.Reaper = 4, reaper.New()
+	config.Argv = append(config.Argv, orphans)
+	config.Concurrency = 4
+	env := inJSON()
+	env.Reaper = reaper.New()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); opts.Reaper.Run(ctx) }()
-	s := NewEvents(opts)
+	go func() { defer close(ended); env.Reaper.Run(ctx) }()
+	s := NewEvents(config, env)
 	for range 10 {
 		n, err := s.Deliver(t.Context(), sinktest.Events(1, 4))
 		if n != 4 || err != nil {

@@ -16,22 +16,22 @@ import (
 
 // becomeUser sets the user's ids and groups, unless the program runs as the daemon's user.
 func (l *launcher) becomeUser(attr *syscall.SysProcAttr) error {
-	if l.opts.User == "" {
+	if l.config.User == "" {
 		return nil
 	}
-	u, err := user.Lookup(l.opts.User)
+	u, err := user.Lookup(l.config.User)
 	if err != nil {
 		return err
 	}
 	groups, err := u.GroupIds()
 	if err != nil {
-		return fmt.Errorf("groups of the user %s: %w", l.opts.User, err)
+		return fmt.Errorf("groups of the user %s: %w", l.config.User, err)
 	}
 	ids := make([]uint32, 0, len(groups)+2)
 	for _, text := range append([]string{u.Uid, u.Gid}, groups...) {
 		id, err := strconv.ParseUint(text, 10, 32)
 		if err != nil {
-			return fmt.Errorf("ids of the user %s: %w", l.opts.User, err)
+			return fmt.Errorf("ids of the user %s: %w", l.config.User, err)
 		}
 		ids = append(ids, uint32(id))
 	}
@@ -42,7 +42,7 @@ func (l *launcher) becomeUser(attr *syscall.SysProcAttr) error {
 }
 
 // apply sets the limits of a process that has been running for microseconds: package
-// os/exec has no hook between fork and exec. The limits protect against accidents.
+// os/exec lacks a hook between fork and exec. The limits protect against accidents.
 func (l Limits) apply(pid int) error {
 	for _, limit := range []struct {
 		name     string

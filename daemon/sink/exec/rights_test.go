@@ -65,7 +65,8 @@ func TestProgramHasDefaultSignals(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The parent of the test may ignore some.
-	if blocked, ignored, caught := signals(t, got, "SigBlk"), signals(t, got, "SigIgn"), signals(t, got, "SigCgt"); blocked != 0 || ignored&^signals(t, string(own), "SigIgn") != 0 || caught != 0 {
+	if blocked, ignored, caught := signals(t, got, "SigBlk"), signals(t, got, "SigIgn"), signals(t, got, "SigCgt"); blocked != 0 ||
+		ignored&^signals(t, string(own), "SigIgn") != 0 || caught != 0 {
 		t.Errorf("signals of the program:\n%s", got)
 	}
 }
@@ -95,9 +96,10 @@ func TestLimits(t *testing.T) {
 	}
 	// The last one, which the program waits for, asks for more than there is.
 	last := fmt.Sprintf("Max processes  *%[1]d  *%[1]d ", min(own.Max, 1<<40))
-	opts := shell(`until grep -q 'open files  *64 ' /proc/$$/limits && grep -q "$1" /proc/$$/limits; do sleep 0.01; done; cat /proc/$$/limits >"$2"`, last)
-	opts.Limits = Limits{Memory: 1 << 30, CPU: value.Duration(30 * time.Second), Files: 64, Processes: 1 << 40}
-	got := output(t, opts, oneEvent())
+	config := shell(`until grep -q 'open files  *64 ' /proc/$$/limits && grep -q "$1" /proc/$$/limits; do sleep 0.01; done
+		cat /proc/$$/limits >"$2"`, last)
+	config.Limits = Limits{Memory: 1 << 30, CPU: value.Duration(30 * time.Second), Files: 64, Processes: 1 << 40}
+	got := output(t, config, oneEvent())
 	for name, value := range map[string]string{"Max address space": "1073741824", "Max cpu time": "30", "Max open files": "64"} {
 		if !regexp.MustCompile(name + ` +` + value + ` +` + value + ` `).MatchString(got) {
 			t.Errorf("%s is not %s:\n%s", name, value, got)
@@ -106,9 +108,9 @@ func TestLimits(t *testing.T) {
 }
 
 func TestProgramBeyondItsLimitsFails(t *testing.T) {
-	opts := shell(`while :; do :; done`)
-	opts.Limits.CPU, opts.Timeout = value.Duration(time.Second), time.Minute
-	n, err := NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1))
+	config := shell(`while :; do :; done`)
+	config.Limits.CPU, config.Timeout = value.Duration(time.Second), value.Duration(time.Minute)
+	n, err := newEvents(config).Deliver(t.Context(), sinktest.Events(1, 1))
 	if n != 0 || sink.Poisoned(err) > 0 || !strings.Contains(err.Error(), "signal: killed") {
 		t.Errorf("took %d events: %v", n, err)
 	}
@@ -118,9 +120,9 @@ func TestAnotherUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root may become another user")
 	}
-	opts := shell(`grep -E '^(Uid|Gid|Groups|CapEff|CapAmb)' /proc/self/status >"$1"`)
-	opts.User = "nobody"
-	got := output(t, opts, oneEvent())
+	config := shell(`grep -E '^(Uid|Gid|Groups|CapEff|CapAmb)' /proc/self/status >"$1"`)
+	config.User = "nobody"
+	got := output(t, config, oneEvent())
 	want := regexp.MustCompile(`^Uid:(\t65534){4}\nGid:(\t65534){4}\nGroups:\t65534 ?\nCapEff:\t0+\nCapAmb:\t0+\n$`)
 	if !want.MatchString(got) {
 		t.Errorf("rights of the program:\n%s", got)
@@ -190,14 +192,14 @@ func TestProgramInheritsNoCapability(t *testing.T) {
 
 func TestAnotherUserWithoutThePrivilegeSaysWhatIsMissing(t *testing.T) {
 	asService(t, "+net_admin", func(t *testing.T) {
-		opts := shell("exit 0")
-		opts.User = "root"
-		n, err := NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1))
+		config := shell("exit 0")
+		config.User = "root"
+		n, err := newEvents(config).Deliver(t.Context(), sinktest.Events(1, 1))
 		if n != 0 || sink.Poisoned(err) > 0 || !strings.Contains(fmt.Sprint(err), "the daemon needs CAP_SETUID and CAP_SETGID") {
 			t.Errorf("took %d events: %v", n, err)
 		}
-		opts.User = "nobody" // which it is
-		if n, err := NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
+		config.User = "nobody" // which it is
+		if n, err := newEvents(config).Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
 			t.Errorf("took %d events: %v", n, err)
 		}
 	})
@@ -206,21 +208,21 @@ func TestAnotherUserWithoutThePrivilegeSaysWhatIsMissing(t *testing.T) {
 // The sink must not wait for a process that it cannot terminate.
 func TestAnotherUsersProgramThatMayNotBeEndedIsLeftAlone(t *testing.T) {
 	asService(t, "+setuid,+setgid", func(t *testing.T) {
-		opts := shell("exec sleep 3")
-		opts.User, opts.Timeout = "daemon", 200*time.Millisecond
-		n, err := NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1))
+		config := shell("exec sleep 3")
+		config.User, config.Timeout = "daemon", value.Duration(200*time.Millisecond)
+		n, err := newEvents(config).Deliver(t.Context(), sinktest.Events(1, 1))
 		if n != 0 || sink.Poisoned(err) > 0 || !errors.Is(err, errNoExit) || !strings.Contains(err.Error(), "CAP_KILL") {
 			t.Errorf("took %d events: %v", n, err)
 		}
-		opts.Limits.Files = 64
-		n, err = NewEvents(opts).Deliver(t.Context(), sinktest.Events(1, 1))
+		config.Limits.Files = 64
+		n, err = newEvents(config).Deliver(t.Context(), sinktest.Events(1, 1))
 		if n != 0 || !strings.Contains(fmt.Sprint(err), "CAP_SYS_RESOURCE") {
 			t.Errorf("took %d events: %v", n, err)
 		}
 	})
 }
 
-func TestCheck(t *testing.T) {
+func TestVerify(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, dir+"/program", "#!/bin/sh\n")
 	writeFile(t, dir+"/text", "")
@@ -234,25 +236,28 @@ func TestCheck(t *testing.T) {
 		{dir + "/program", "", ""},
 		{dir + "/program", "root", ""},
 		{dir + "/missing", "", "exec.argv[0]: stat " + dir + "/missing: no such file or directory"},
-		{dir + "/program -c x", "", "exec.argv[0]: has a program and its arguments in one text; write each as an entry of its own: [" + dir + "/program, ...]"},
+		{dir + "/program -c x", "", "exec.argv[0]: has a program and its arguments in one text; write each as an entry of its own: [" +
+			dir + "/program, ...]"},
 		{dir, "", "exec.argv[0]: " + dir + " is not a file"},
-		{dir + "/text", "no-such-user", "exec.argv[0]: " + dir + "/text is not executable; chmod +x it\nexec.user: user: unknown user no-such-user"},
+		{dir + "/text", "no-such-user", "exec.argv[0]: " + dir +
+			"/text is not executable; chmod +x it\nexec.user: user: unknown user no-such-user"},
 	}
 	for _, tt := range tests {
 		got := ""
-		if err := Check(Options{Argv: []string{tt.path}, User: tt.user}); err != nil {
+		if err := (&Config{Argv: []string{tt.path}, User: tt.user}).Verify(nil); err != nil {
 			got = err.Error()
 		}
 		if got != tt.want {
-			t.Errorf("Check(%s, %q) = %q, want %q", tt.path, tt.user, got, tt.want)
+			t.Errorf("%s as %q:  got %q, want %q", tt.path, tt.user, got, tt.want)
 		}
 	}
 }
 
-// A configuration whose argv could not be read has other faults that Check looks for.
-func TestCheckWithoutProgram(t *testing.T) {
-	if err := Check(Options{}); err == nil || !strings.HasPrefix(err.Error(), "exec.argv: ") {
-		t.Errorf("got %v", err)
+// A configuration whose argv could not be read can have other faults.
+func TestVerifyWithoutProgram(t *testing.T) {
+	err := (&Config{User: "no-such-user"}).Verify(nil)
+	if want := "exec.user: user: unknown user no-such-user"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
@@ -262,7 +267,8 @@ func TestTheKernelKillsAProgramBeforeTheDaemon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const wait = `for i in $(seq 100); do read -r score </proc/self/oom_score_adj; [ "$score" = 1000 ] && break; sleep 0.1; done; echo "$score" >"$1"`
+	const wait = `for i in $(seq 100); do read -r score </proc/self/oom_score_adj; [ "$score" = 1000 ] && break; sleep 0.1; done
+		echo "$score" >"$1"`
 	if got := output(t, shell(wait), sinktest.Events(1, 1)[0]); got != "1000\n" {
 		t.Errorf("the program has the score %q", got)
 	}

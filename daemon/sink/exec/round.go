@@ -51,7 +51,8 @@ func (r *round) take(a answer) error {
 	case a.verb == "retry":
 		r.verdicts[i] = fmt.Errorf("asks to try again: %s", visible(a.reason, r.mask))
 	default:
-		r.verdicts[i] = sink.Permanent(sink.Refusal{Kind: sink.RefusedByProgram}.Mark(fmt.Errorf("rejects the event: %s", visible(a.reason, r.mask))))
+		err := fmt.Errorf("rejects the event: %s", visible(a.reason, r.mask))
+		r.verdicts[i] = sink.Permanent(sink.Refusal{Kind: sink.RefusedByProgram}.Mark(err))
 	}
 	for r.next < len(r.events) && !errors.Is(r.verdicts[r.next], errUnanswered) {
 		r.next++

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/genltestd/genltestd/daemon/redact"
-	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
@@ -17,14 +16,11 @@ func TestSecretsOfTheEnvironmentAreMaskedInWhatAProgramPrints(t *testing.T) {
 done
 exit 3`
 	const want = "<secret> <secret> postgres://events:<secret>@db/events berlin-west qwertz-layout short"
-	for name, construct := range map[string]func(Options) sink.Sink{
-		"event":  func(o Options) sink.Sink { return NewEvents(o) },
-		"stream": func(o Options) sink.Sink { return NewStream(o) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			o := shell(printAll)
-			o.Mask = new(redact.Mask)
-			o.Environment = []Variable{
+	for _, mode := range []string{modeEvent, modeStream} {
+		t.Run(mode, func(t *testing.T) {
+			config, env := shell(printAll), inJSON()
+			config.Mode, env.Mask = mode, new(redact.Mask)
+			config.Environment = []Variable{
 				{"API_TOKEN", "tok-12345678"},
 				{"DB_PASSWORD", "correct horse"},
 				{"DATABASE_URL", "postgres://events:hunter22@db/events"},
@@ -32,9 +28,12 @@ exit 3`
 				{"KEYBOARD", "qwertz-layout"},
 				{"AUTH", "short"},
 			}
-			s := construct(o)
+			s, err := config.New(env)
+			if err != nil {
+				t.Fatal(err)
+			}
 			defer s.Close()
-			_, err := s.Deliver(t.Context(), sinktest.Events(1, 1))
+			_, err = s.Deliver(t.Context(), sinktest.Events(1, 1))
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v, want %q", err, want)
 			}

@@ -28,7 +28,7 @@ var (
 // Stream is a sink that keeps a program running. The program receives events as lines on
 // standard input and answers each on standard output: see answer.
 type Stream struct {
-	opts     Options
+	config   *Config
 	launcher launcher
 	lines    *lines.Writer
 	early    early
@@ -45,10 +45,10 @@ type conversation struct {
 }
 
 // NewStream returns a sink; the program is started by the first Deliver.
-func NewStream(opts Options) *Stream {
+func NewStream(c *Config, env sink.Env) *Stream {
 	return &Stream{
-		opts: opts, launcher: newLauncher(opts), lines: lines.NewWriter(opts.Encoder), early: make(early),
-		secrets: maskVariables(opts.Mask, opts.Environment),
+		config: c, launcher: newLauncher(c, env), lines: lines.NewWriter(env.Encoder), early: make(early),
+		secrets: maskVariables(env.Mask, c.Environment),
 	}
 }
 
@@ -63,7 +63,7 @@ func (s *Stream) Deliver(ctx context.Context, events []event.Event) (int, error)
 	verdicts := s.early.verdicts(events, errUnanswered)
 	given, indexes := open(events, verdicts)
 	if len(given) > 0 {
-		round := newRound(given, s.opts.Mask)
+		round := newRound(given, s.launcher.mask)
 		err := s.converse(ctx, round)
 		for i, index := range indexes {
 			if verdicts[index] = round.verdicts[i]; errors.Is(verdicts[index], errUnanswered) {
@@ -131,7 +131,7 @@ func (s *Stream) start() error {
 	if err := s.launcher.start(p); err != nil {
 		return err
 	}
-	go readAnswers(out, s.opts.Mask, c.answers, c.over)
+	go readAnswers(out, s.launcher.mask, c.answers, c.over)
 	s.lines.Reset()
 	s.program = c
 	return nil
@@ -226,7 +226,7 @@ func (s *Stream) stop() error {
 	s.program = nil
 	c.in.Close()
 	close(c.over)
-	return c.end(s.opts.Grace)
+	return c.end(time.Duration(s.config.Grace))
 }
 
 // Close implements sink.Sink.
