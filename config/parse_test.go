@@ -234,7 +234,7 @@ func sinkOf(name, kind string, c sink.Config) Sink {
 func stdoutSink(name string) Sink { return sinkOf(name, "stdout", &stdout.Config{}) }
 
 func fileSink(name, path string) Sink {
-	return sinkOf(name, "file", &file.Config{Path: path, Mode: 0o640, Fsync: "batch", Rotate: file.RotateConfig{Compress: "gzip"}})
+	return sinkOf(name, "file", &file.Config{Path: path, Mode: 0o640, Fsync: "batch", Rotate: file.Rotate{Compress: "gzip"}})
 }
 
 func webhookSink() Sink {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/lines"
 )
 
@@ -29,15 +30,17 @@ func someEvents(n int) []event.Event {
 
 func BenchmarkDeliver(b *testing.B) {
 	for _, batch := range []int{1, 256, 1000, 4000} {
-		for _, fsync := range []bool{false, true} {
+		for _, fsync := range []string{fsyncNever, fsyncBatch} {
 			for _, position := range []bool{false, true} {
-				b.Run(fmt.Sprintf("batch=%d/fsync=%v/position=%v", batch, fsync, position), func(b *testing.B) {
+				b.Run(fmt.Sprintf("batch=%d/fsync=%s/position=%v", batch, fsync, position), func(b *testing.B) {
 					dir := b.TempDir()
-					opts := Options{Path: filepath.Join(dir, "events"), Mode: 0o600, Encoder: event.JSON{}, Fsync: fsync, Rotate: Rotate{MaxBytes: 256 << 20, KeepFiles: 1}}
+					config := &Config{Path: filepath.Join(dir, "events"), Mode: 0o600, Fsync: fsync,
+						Rotate: Rotate{MaxBytes: 256 << 20, KeepFiles: 1}}
+					env := sink.Env{Encoder: event.JSON{}}
 					if position {
-						opts.Position = filepath.Join(dir, "position")
+						env.Position = filepath.Join(dir, "position")
 					}
-					s := New(opts)
+					s := New(config, env)
 					defer s.Close()
 					list := someEvents(batch)
 					before := cpuTime(b)

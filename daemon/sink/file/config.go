@@ -4,10 +4,8 @@ package file
 
 import (
 	_ "embed" // for the reference
-	"io/fs"
 	"path/filepath"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/genltestd/genltestd/config/strict"
@@ -17,10 +15,13 @@ import (
 
 // Kind is the kind of sink that appends to a file.
 func Kind() sink.Kind {
-	const summary = "appends lines to a file, with rotation and compression"
-	return sink.Kind{Name: "file", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
-		{Words: "logfile log_file files jsonl path filename"},
-	}}
+	return sink.Kind{
+		Name: "file", Summary: "appends lines to a file, with rotation and compression",
+		Reference: reference, New: func() sink.Config { return new(Config) },
+		Words: []strict.VariantWords{
+			{Words: "logfile log_file files jsonl path filename"},
+		},
+	}
 }
 
 //go:embed reference.yaml
@@ -30,26 +31,33 @@ var reference []byte
 type Config struct {
 	// Path is absolute.
 	Path string `yaml:"path" required:"true" example:"/var/log/genltestd/events.jsonl" path:"true"`
-	// Mode is that of a new file, less the umask.
+	// Mode is the mode of a new file, reduced by the umask.
 	Mode value.FileMode `yaml:"mode" default:"0640"`
 	// Fsync is fsyncBatch or fsyncNever.
 	Fsync string `yaml:"fsync" default:"batch" oneof:"batch never"`
-	// Rotate is about files that are too large or too old.
-	Rotate RotateConfig `yaml:"rotate"`
+	// Rotate limits the size and age of the file.
+	Rotate Rotate `yaml:"rotate"`
 }
 
-// The words of Config.Fsync: each batch is durable before it counts as delivered, or the
-// kernel decides.
 const (
-	fsyncBatch = "batch"
-	fsyncNever = "never"
+	fsyncBatch = "batch" // each batch is durable before it counts as delivered
+	fsyncNever = "never" // the kernel decides when it writes to the disk
+
+	compressGzip = "gzip"
+	compressNone = "none"
 )
 
-// RotateConfig is about the files that the sink renames. A limit of 0 means no limit.
-type RotateConfig struct {
-	MaxBytes value.Size     `yaml:"max_bytes" default:"0" min:"0"`
-	MaxAge   value.Duration `yaml:"max_age" default:"0" min:"0" max:"87600h"`
-	// Compress is the compression of a file that was rotated.
+// durable reports whether each batch must be on the disk before it counts as delivered.
+func (f *Config) durable() bool { return f.Fsync == fsyncBatch }
+
+// Rotate defines when the sink renames the file and begins a new one, and how it handles
+// renamed files. A limit of 0 disables the limit.
+type Rotate struct {
+	// MaxBytes is the maximum size of a file. A larger batch has a file of its own.
+	MaxBytes value.Size `yaml:"max_bytes" default:"0" min:"0"`
+	// MaxAge is the maximum age of a file. It is checked when an event arrives.
+	MaxAge value.Duration `yaml:"max_age" default:"0" min:"0" max:"87600h"`
+	// Compress is compressGzip or compressNone, for rotated files.
 	Compress string `yaml:"compress" default:"gzip" oneof:"gzip none"`
 	// KeepFiles, KeepBytes and KeepAge limit the rotated files of the sink.
 	KeepFiles int            `yaml:"keep_files" default:"0" min:"0" max:"100000" unit:"files"`
@@ -63,7 +71,7 @@ var (
 	_ sink.SingleWorker  = (*Config)(nil)
 	_ strict.Checker     = (*Config)(nil)
 	_ strict.Foreign     = (*Config)(nil)
-	_ strict.Conditional = (*RotateConfig)(nil)
+	_ strict.Conditional = (*Rotate)(nil)
 )
 
 // Check implements strict.Checker.
@@ -82,9 +90,11 @@ func (f *Config) Check(s strict.Section) {
 	}
 }
 
+func (r *Rotate) enabled() bool { return r.MaxBytes > 0 || r.MaxAge > 0 }
+
 // Ineffective implements strict.Conditional.
-func (r *RotateConfig) Ineffective() (all []strict.Ineffective) {
-	if r.MaxBytes > 0 || r.MaxAge > 0 {
+func (r *Rotate) Ineffective() (all []strict.Ineffective) {
+	if r.enabled() {
 		return nil
 	}
 	for _, key := range []string{"compress", "keep_files", "keep_bytes", "keep_age"} {
@@ -122,14 +132,4 @@ func (f *Config) Claims() []sink.Claim {
 func (f *Config) WhyOneWorker() string { return "a file has one writer" }
 
 // New implements sink.Config.
-func (f *Config) New(env sink.Env) (sink.Sink, error) {
-	r := &f.Rotate
-	return New(Options{
-		Path: f.Path, Mode: fs.FileMode(f.Mode), Encoder: env.Encoder, Fsync: f.Fsync == fsyncBatch,
-		Position: env.Position, BootID: env.BootID, Log: env.Log, Now: env.Now, Age: env.Age,
-		Rotate: Rotate{
-			MaxBytes: int64(r.MaxBytes), MaxAge: time.Duration(r.MaxAge), Compress: r.Compress == "gzip",
-			KeepFiles: r.KeepFiles, KeepBytes: int64(r.KeepBytes), KeepAge: time.Duration(r.KeepAge),
-		},
-	}), nil
-}
+func (f *Config) New(env sink.Env) (sink.Sink, error) { return New(f, env), nil }

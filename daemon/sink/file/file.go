@@ -28,25 +28,11 @@ var (
 	_ sink.Reopener = (*Sink)(nil)
 )
 
-// Options say where and how to write.
-type Options struct {
-	Path     string
-	Mode     fs.FileMode // of a file that is created
-	Encoder  event.Encoder
-	Fsync    bool   // fsync after each batch, before it counts as taken
-	Position string // file that keeps what is being written; "" for no memory across processes
-	BootID   string // of this boot; "" is what the kernel says, and none if that cannot be read
-	Rotate   Rotate
-	Log      *slog.Logger // of what goes wrong beside the delivery
-	// Now is the time and Age what has passed since another; nil trusts the machine's clock.
-	Now func() time.Time
-	Age func(time.Time) time.Duration
-}
-
 // A Sink appends to one file. It follows the path: when the file was renamed or removed
 // (by logrotate or an operator), the next batch is written to a new file.
 type Sink struct {
-	opts   Options
+	config *Config
+	env    sink.Env
 	log    *slog.Logger
 	limits *ratelog.Logger // of lines that may repeat
 	now    func() time.Time
@@ -63,12 +49,12 @@ type Sink struct {
 }
 
 // New returns a sink that opens its file with the first batch.
-func New(opts Options) *Sink {
-	log := opts.Log
+func New(c *Config, env sink.Env) *Sink {
+	log := env.Log
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s := &Sink{opts: opts, log: log, limits: ratelog.New(log), now: opts.Now, age: opts.Age, lines: lines.NewBuffer(opts.Encoder)}
+	s := &Sink{config: c, env: env, log: log, limits: ratelog.New(log), now: env.Now, age: env.Age, lines: lines.NewBuffer(env.Encoder)}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -90,7 +76,7 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (int, error) {
 		return 0, err
 	}
 	accepted, err := s.write(events)
-	if s.opts.Fsync && accepted > 0 {
+	if s.config.durable() && accepted > 0 {
 		if serr := s.target.file.Sync(); serr != nil {
 			// The kernel does not remember which pages it failed to write. So no event of
 			// this batch counts as accepted, and the batch is written again with the same
@@ -108,11 +94,11 @@ func (s *Sink) ready() error {
 			return err
 		}
 	}
-	if err := s.target.follow(s.opts.Path); err != nil {
+	if err := s.target.follow(s.config.Path); err != nil {
 		return err
 	}
 	if s.target.file == nil {
-		if err := s.target.open(s.opts.Path, s.opts.Mode, s.opts.Fsync, s.now()); err != nil {
+		if err := s.open(); err != nil {
 			return err
 		}
 	}
@@ -121,10 +107,14 @@ func (s *Sink) ready() error {
 			return errors.Join(err, s.target.close())
 		}
 	}
-	if s.packer == nil && s.opts.Rotate.on() {
-		s.packer = startPacker(s.opts, s.limits, s.age)
+	if s.packer == nil && s.config.Rotate.enabled() {
+		s.packer = startPacker(s.config, s.limits, s.age)
 	}
 	return s.target.endForeignLine()
+}
+
+func (s *Sink) open() error {
+	return s.target.open(s.config.Path, fs.FileMode(s.config.Mode), s.config.durable(), s.now())
 }
 
 // write appends the events that are not yet in the files. Each run of them is one write.
@@ -190,7 +180,8 @@ func (s *Sink) logRoom(noted bool) {
 	case noted:
 		s.log.Info("the disk has room for the position file again: each event is written exactly once")
 	default:
-		s.log.Warn("the disk is full, so the position file cannot be written: after a crash the last batch would be written twice", "position", s.opts.Position)
+		s.log.Warn("the disk is full, so the position file cannot be written: after a crash the last batch would be written twice",
+			"position", s.env.Position)
 	}
 	s.unnoted = !noted
 }
@@ -204,7 +195,7 @@ func (s *Sink) Reopen() {
 	defer s.mu.Unlock()
 	if s.stale.Swap(false) {
 		if err := s.target.leave(); err != nil {
-			s.log.Error("cannot close the file of a sink", "path", s.opts.Path, "error", err)
+			s.log.Error("cannot close the file of a sink", "path", s.config.Path, "error", err)
 		}
 	}
 }

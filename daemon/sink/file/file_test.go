@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 func events(from, to int) []event.Event {
@@ -26,16 +27,16 @@ func events(from, to int) []event.Event {
 
 func open(t *testing.T, path string) *Sink {
 	t.Helper()
-	return openWith(t, Options{Path: path, Fsync: true})
+	return openWith(t, Config{Path: path, Fsync: fsyncBatch}, sink.Env{})
 }
 
-func openWith(t *testing.T, opts Options) *Sink {
+func openWith(t *testing.T, c Config, env sink.Env) *Sink {
 	t.Helper()
-	opts.Mode = 0o640
-	if opts.Encoder == nil {
-		opts.Encoder = event.JSON{}
+	c.Mode = 0o640
+	if env.Encoder == nil {
+		env.Encoder = event.JSON{}
 	}
-	s := New(opts)
+	s := New(&c, env)
 	t.Cleanup(func() { s.Close() })
 	return s
 }
@@ -139,7 +140,7 @@ func TestReopenLetsGoOfAFileWithoutAnEvent(t *testing.T) {
 
 func TestReopenWhileEventsFlow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
-	s := openWith(t, Options{Path: path, Position: filepath.Join(t.TempDir(), "position")})
+	s := openWith(t, Config{Path: path}, sink.Env{Position: filepath.Join(t.TempDir(), "position")})
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -238,7 +239,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "events.jsonl")
-	s := openWith(t, Options{Path: path, Fsync: true, Position: filepath.Join(t.TempDir(), "position")})
+	s := openWith(t, Config{Path: path, Fsync: fsyncBatch}, sink.Env{Position: filepath.Join(t.TempDir(), "position")})
 	const last = 600
 	next, failures := 1, 0
 	for next <= last {

@@ -19,21 +19,22 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
 // A life is one way in which the sink is used by processes that are killed.
 type life struct {
 	encoder event.Encoder
-	fsync   bool
+	fsync   string
 	rotate  Rotate
 	text    func(t *testing.T, line []byte) string // of the event
 }
 
 var lives = map[string]life{
-	"json":         {encoder: event.JSON{}, fsync: true, text: textOfJSON},
+	"json":         {encoder: event.JSON{}, fsync: fsyncBatch, text: textOfJSON},
 	"raw":          {encoder: sinktest.Text{}, text: textOfRaw},
-	"raw, rotated": {encoder: sinktest.Text{}, rotate: Rotate{MaxBytes: 300 << 10, Compress: true}, text: textOfRaw},
+	"raw, rotated": {encoder: sinktest.Text{}, rotate: Rotate{MaxBytes: 300 << 10, Compress: compressGzip}, text: textOfRaw},
 }
 
 func textOfRaw(_ *testing.T, line []byte) string { return string(line) }
@@ -97,7 +98,8 @@ func TestKilledAtAnyInstructionEachEventIsThereOnce(t *testing.T) {
 func killChild(t *testing.T, dir, name string, last uint64) *exec.Cmd {
 	t.Helper()
 	child := exec.Command("/proc/self/exe", "-test.run", "^TestKillChild$")
-	child.Env = append(os.Environ(), "GENLTESTD_KILL_DIR="+dir, "GENLTESTD_KILL_LIFE="+name, "GENLTESTD_KILL_LAST="+strconv.FormatUint(last, 10))
+	child.Env = append(os.Environ(), "GENLTESTD_KILL_DIR="+dir, "GENLTESTD_KILL_LIFE="+name,
+		"GENLTESTD_KILL_LAST="+strconv.FormatUint(last, 10))
 	child.Stderr = os.Stderr
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
@@ -169,10 +171,8 @@ func TestKillChild(t *testing.T) {
 	}
 	j := openJournal(t, dir)
 	go produce(t, j, last)
-	s := New(Options{
-		Path: filepath.Join(dir, "events"), Mode: 0o600, Encoder: l.encoder, Fsync: l.fsync,
-		Position: filepath.Join(dir, "position"), Rotate: l.rotate,
-	})
+	s := New(&Config{Path: filepath.Join(dir, "events"), Mode: 0o600, Fsync: l.fsync, Rotate: l.rotate},
+		sink.Env{Encoder: l.encoder, Position: filepath.Join(dir, "position")})
 	l.consume(t, j, s)
 	if err := errors.Join(s.Close(), j.Close()); err != nil {
 		t.Fatal(err)

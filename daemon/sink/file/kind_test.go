@@ -48,7 +48,7 @@ func (p place) Mend(t *testing.T) {
 func TestKind(t *testing.T) {
 	sinktest.Run(t, sinktest.Kind{Once: true, New: func(t *testing.T) (sink.Sink, sinktest.Place) {
 		p := place{filepath.Join(t.TempDir(), "events.jsonl")}
-		s := New(Options{Path: p.path, Mode: 0o640, Encoder: event.JSON{}, Position: p.path + ".position"})
+		s := New(&Config{Path: p.path, Mode: 0o640}, sink.Env{Encoder: event.JSON{}, Position: p.path + ".position"})
 		t.Cleanup(func() { s.Close() })
 		return s, p
 	}})

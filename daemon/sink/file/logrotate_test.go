@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
@@ -88,7 +89,8 @@ func rotateByLogrotate(t *testing.T, dir, config string, times int) {
 		t.Fatal(err)
 	}
 	for range times {
-		if out, err := exec.Command(sinktest.Program(t, "logrotate"), "--force", "--state", path+".state", path).CombinedOutput(); err != nil {
+		if out, err := exec.Command(sinktest.Program(t, "logrotate"), "--force", "--state", path+".state",
+			path).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 		for { // until there are events to rotate
@@ -104,7 +106,7 @@ func rotateByLogrotate(t *testing.T, dir, config string, times int) {
 // returned. It returns the number of the last event.
 func deliverWhile(t *testing.T, dir string, do func()) (last int) {
 	t.Helper()
-	s := openWith(t, Options{Path: filepath.Join(dir, "events.jsonl"), Position: filepath.Join(dir, "position")})
+	s := openWith(t, Config{Path: filepath.Join(dir, "events.jsonl")}, sink.Env{Position: filepath.Join(dir, "position")})
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)

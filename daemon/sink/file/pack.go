@@ -19,7 +19,7 @@ import (
 // A packer compresses and removes rotated files, concurrently with delivery. It can be
 // killed at any moment: the next packer derives everything from the names.
 type packer struct {
-	opts   Options
+	config *Config
 	limits *ratelog.Logger // of lines that may repeat
 	age    func(time.Time) time.Duration
 	kick   chan struct{}
@@ -28,9 +28,9 @@ type packer struct {
 }
 
 // startPacker begins with the files that an earlier process left.
-func startPacker(opts Options, limits *ratelog.Logger, age func(time.Time) time.Duration) *packer {
+func startPacker(c *Config, limits *ratelog.Logger, age func(time.Time) time.Duration) *packer {
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &packer{opts: opts, limits: limits, age: age, kick: make(chan struct{}, 1), end: cancel, done: make(chan struct{})}
+	p := &packer{config: c, limits: limits, age: age, kick: make(chan struct{}, 1), end: cancel, done: make(chan struct{})}
 	go p.run(ctx)
 	return p
 }
@@ -67,9 +67,9 @@ func (p *packer) run(ctx context.Context) {
 func (p *packer) report(ctx context.Context, err error) {
 	const message = "cannot tidy up rotated files"
 	if err == nil {
-		p.limits.Resolved(message, "rotated files are tidied up again", "path", p.opts.Path)
+		p.limits.Resolved(message, "rotated files are tidied up again", "path", p.config.Path)
 	} else if ctx.Err() == nil {
-		p.limits.Error(message, "path", p.opts.Path, "error", err)
+		p.limits.Error(message, "path", p.config.Path, "error", err)
 	}
 }
 
@@ -77,7 +77,7 @@ func (p *packer) report(ctx context.Context, err error) {
 // the others.
 func (p *packer) tidy(ctx context.Context) error {
 	err := errors.Join(p.removeLeftovers(), p.prune())
-	if p.opts.Rotate.Compress {
+	if p.config.Rotate.Compress == compressGzip {
 		err = errors.Join(err, p.compressAll(ctx), p.prune())
 	}
 	return err
@@ -86,7 +86,7 @@ func (p *packer) tidy(ctx context.Context) error {
 // removeLeftovers removes files whose compression was interrupted, and originals whose
 // compressed file is complete.
 func (p *packer) removeLeftovers() error {
-	all, err := listRotated(p.opts.Path)
+	all, err := listRotated(p.config.Path)
 	for i, r := range all {
 		// The compressed file is the next one: its name is longer.
 		whole := !r.temp && !r.packed && i+1 < len(all) && all[i+1].packed && all[i+1].at.Equal(r.at)
@@ -99,8 +99,8 @@ func (p *packer) removeLeftovers() error {
 
 // prune removes the oldest files beyond the limits.
 func (p *packer) prune() error {
-	all, err := listRotated(p.opts.Path)
-	keep, bytes := &p.opts.Rotate, int64(0)
+	all, err := listRotated(p.config.Path)
+	keep, bytes := &p.config.Rotate, int64(0)
 	for i := len(all) - 1; i >= 0; i-- {
 		info, serr := os.Lstat(all[i].path)
 		if serr != nil {
@@ -109,8 +109,8 @@ func (p *packer) prune() error {
 		}
 		bytes += info.Size()
 		files := len(all) - i
-		if keep.KeepFiles > 0 && files > keep.KeepFiles || keep.KeepBytes > 0 && bytes > keep.KeepBytes ||
-			keep.KeepAge > 0 && p.age(all[i].at) > keep.KeepAge {
+		if keep.KeepFiles > 0 && files > keep.KeepFiles || keep.KeepBytes > 0 && bytes > int64(keep.KeepBytes) ||
+			keep.KeepAge > 0 && p.age(all[i].at) > time.Duration(keep.KeepAge) {
 			err = errors.Join(err, os.Remove(all[i].path))
 		}
 	}
@@ -118,7 +118,7 @@ func (p *packer) prune() error {
 }
 
 func (p *packer) compressAll(ctx context.Context) error {
-	all, err := listRotated(p.opts.Path)
+	all, err := listRotated(p.config.Path)
 	for _, r := range all {
 		if r.packed || r.temp {
 			continue

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink/lines"
+	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
 // A position is a small file in which the sink notes each append before it begins. Written
@@ -41,7 +41,7 @@ import (
 //	       8  4  length of its line, or 0 when it is in the files for certain
 //	      12  4  CRC32C of its line
 //
-// On a full disk there may be no room for the note. The lines are then written without a
+// A full disk may lack room for the note. The lines are then written without a
 // note, because the disk may be full of events that wait for this sink.
 type position struct {
 	file  *os.File // nil remembers nothing
@@ -57,8 +57,6 @@ const (
 	positionEntry  = 16
 	bootIDLen      = 40
 
-	// maxPosition is much larger than the note of the largest batch.
-	maxPosition = 64 << 20
 	// reservedPosition is allocated in advance, for a time when the disk is full.
 	reservedPosition = 16 << 10
 )
@@ -95,28 +93,17 @@ func openPosition(path, boot string) (p *position, n note, ok bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return nil, note{}, false, err
 	}
-	// O_NONBLOCK: opening a FIFO fails instead of blocking.
-	if p.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o600); err != nil {
+	text, err := statefile.Disk{}.Read(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, note{}, false, err
 	}
-	text, err := readPosition(p.file)
-	if err != nil {
-		return nil, note{}, false, errors.Join(&fs.PathError{Op: "read", Path: path, Err: err}, p.file.Close())
+	// O_NONBLOCK: if a FIFO is at the path now, opening it does not block.
+	if p.file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NONBLOCK, 0o600); err != nil {
+		return nil, note{}, false, err
 	}
 	_ = unix.Fallocate(int(p.file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, reservedPosition) // see reservedPosition
 	n, ok = parseNote(text)
 	return p, n, ok, nil
-}
-
-func readPosition(f *os.File) ([]byte, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxPosition {
-		return nil, errors.New("not a position file: move it away")
-	}
-	return io.ReadAll(io.LimitReader(f, maxPosition))
 }
 
 // isFull reports whether an error means that the disk is full.

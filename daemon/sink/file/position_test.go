@@ -12,6 +12,9 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
 // The disk may be full of the journal, which only delivery makes smaller.
@@ -27,10 +30,10 @@ func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
 			}
 			defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }() // the directory is removed with the test
 			position, log := filepath.Join(dir, "sinks", "position"), &bytes.Buffer{}
-			opts := Options{Path: path, Position: position, Log: slog.New(slog.NewTextHandler(log, nil))}
+			config, env := Config{Path: path}, sink.Env{Position: position, Log: slog.New(slog.NewTextHandler(log, nil))}
 			next := 1
 			if exists {
-				s := openWith(t, opts)
+				s := openWith(t, config, env)
 				deliver(t, s, events(1, 10))
 				s.Close()
 				next = 11
@@ -46,7 +49,7 @@ func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			s := openWith(t, opts)
+			s := openWith(t, config, env)
 			for ; next < 5000; next += 1200 { // more than is reserved
 				deliver(t, s, events(next, next+1199))
 			}
@@ -65,7 +68,7 @@ func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
 			}
 			s.Close()
 			// The next process knows the events of the last note.
-			s = openWith(t, opts)
+			s = openWith(t, config, env)
 			deliver(t, s, events(next, next+9))
 			all := make([]int, next+9)
 			for i := range all {
@@ -81,7 +84,7 @@ func TestAPositionThatIsNoFileIsAnErrorAndNoHang(t *testing.T) {
 		"FIFO":      func(path string) error { return unix.Mkfifo(path, 0o600) },
 		"directory": func(path string) error { return os.Mkdir(path, 0o700) },
 		"too large": func(path string) error {
-			return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, maxPosition+1))
+			return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, statefile.MaxBytes+1))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +93,7 @@ func TestAPositionThatIsNoFileIsAnErrorAndNoHang(t *testing.T) {
 			if err := make(position); err != nil {
 				t.Fatal(err)
 			}
-			s := openWith(t, Options{Path: filepath.Join(dir, "events.jsonl"), Position: position})
+			s := openWith(t, Config{Path: filepath.Join(dir, "events.jsonl")}, sink.Env{Position: position})
 			if n, err := s.Deliver(t.Context(), events(1, 1)); n != 0 || err == nil || !strings.Contains(err.Error(), position) {
 				t.Errorf("%d, %v, want the path", n, err)
 			}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 // The file or the position is on a file system that is read-only for a while. Each event is
@@ -32,23 +34,23 @@ func TestAReadOnlyFileSystemDelaysAndRepeatsNothing(t *testing.T) {
 			}
 			paths := map[string]string{"events": filepath.Join(t.TempDir(), "events"), "position": filepath.Join(t.TempDir(), "position")}
 			paths[name] = filepath.Join(dir, name)
-			opts := Options{Path: paths["events"], Position: paths["position"], Fsync: true}
-			s := openWith(t, opts)
+			config, env := Config{Path: paths["events"], Fsync: fsyncBatch}, sink.Env{Position: paths["position"]}
+			s := openWith(t, config, env)
 			deliver(t, s, events(1, 3))
 			if err := s.Close(); err != nil { // an open file prevents the remount
 				t.Fatal(err)
 			}
 			remount(unix.MS_RDONLY)
-			s = openWith(t, opts)
+			s = openWith(t, config, env)
 			for range 3 {
 				if n, err := s.Deliver(t.Context(), events(2, 5)); n != 0 || !errors.Is(err, unix.EROFS) {
 					t.Errorf("took %d, %v", n, err)
 				}
 			}
-			wantIDs(t, opts.Path, 1, 2, 3)
+			wantIDs(t, config.Path, 1, 2, 3)
 			remount(0)
 			deliver(t, s, events(2, 5)) // delivery had not learned that 2 and 3 were taken
-			wantIDs(t, opts.Path, 1, 2, 3, 4, 5)
+			wantIDs(t, config.Path, 1, 2, 3, 4, 5)
 		})
 	}
 }

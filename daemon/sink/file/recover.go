@@ -101,7 +101,7 @@ func (k *known) passed(events []event.Event) {
 // restorePosition reads the position, and determines which of its events an earlier process has
 // written.
 func (s *Sink) restorePosition() error {
-	p, n, ok, err := openPosition(s.opts.Position, s.opts.BootID)
+	p, n, ok, err := openPosition(s.env.Position, s.env.BootID)
 	if isFull(err) { // so it did not exist before
 		p, err = &position{none: true}, nil
 	}
@@ -124,11 +124,11 @@ func (s *Sink) settle(n note, sameBoot bool) (err error) {
 	whole := 0
 	if s.target.id == n.file {
 		whole, s.target.torn, err = n.scan(s.target.file)
-		if err == nil && s.opts.Fsync {
+		if err == nil && s.config.durable() {
 			err = s.target.file.Sync()
 		}
 	} else {
-		whole, err = n.settleMoved(s.opts.Path, s.opts.Fsync)
+		whole, err = n.settleMoved(s.config.Path, s.config.durable())
 	}
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
@@ -39,7 +40,7 @@ func stage(t *testing.T, encoder event.Encoder) scene {
 	t.Helper()
 	dir := t.TempDir()
 	sc := scene{path: filepath.Join(dir, "events"), position: filepath.Join(dir, "position")}
-	s := openWith(t, Options{Path: sc.path, Position: sc.position, Encoder: encoder})
+	s := openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position, Encoder: encoder})
 	deliver(t, s, numbered(1, 3))
 	sc.before = len(read(t, sc.path))
 	deliver(t, s, numbered(4, 8))
@@ -86,7 +87,8 @@ var encoders = map[string]event.Encoder{"json": event.JSON{}, "raw": sinktest.Te
 
 func TestKilledAtEachByteWritesEachEventOnce(t *testing.T) {
 	// How the events are delivered again, as lists of batches.
-	again := map[string][][2]int{"as before": {{4, 8}}, "one by one": {{4, 4}, {5, 5}, {6, 6}, {7, 7}, {8, 8}}, "with more": {{4, 6}, {7, 9}}}
+	again := map[string][][2]int{"as before": {{4, 8}}, "one by one": {{4, 4}, {5, 5}, {6, 6}, {7, 7}, {8, 8}},
+		"with more": {{4, 6}, {7, 9}}}
 	step := 17 // prime to the length of the lines
 	if os.Getenv("GENLTESTD_SOAK") != "" {
 		step = 1
@@ -98,7 +100,7 @@ func TestKilledAtEachByteWritesEachEventOnce(t *testing.T) {
 			for order, batches := range again {
 				sc := stage(t, encoder)
 				sc.kill(t, n)
-				s := openWith(t, Options{Path: sc.path, Position: sc.position, Encoder: encoder})
+				s := openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position, Encoder: encoder})
 				last := 0
 				for _, b := range batches {
 					deliver(t, s, numbered(b[0], b[1]))
@@ -135,7 +137,7 @@ func TestKilledWhileItCatchesUp(t *testing.T) {
 		for range 3 {
 			// 4 is in the file; 5 to 8 are written after it, and 4 to 8 are delivered
 			// again.
-			s := openWith(t, Options{Path: sc.path, Position: sc.position, Encoder: encoder})
+			s := openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position, Encoder: encoder})
 			deliver(t, s, numbered(4, 8))
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
@@ -152,13 +154,13 @@ func TestAReplayedEventIsWrittenBeforeAndAfterTheOthers(t *testing.T) {
 	sc := stage(t, event.JSON{})
 	sc.kill(t, len(textOf(t, event.JSON{}, numbered(4, 5)))+7)
 	for _, seq := range []int{2, 1} {
-		s := openWith(t, Options{Path: sc.path, Position: sc.position})
+		s := openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position})
 		deliver(t, s, events(seq, seq))
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s := openWith(t, Options{Path: sc.path, Position: sc.position})
+	s := openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position})
 	deliver(t, s, numbered(4, 8))
 	deliver(t, s, events(3, 3))
 	deliver(t, s, events(9, 9))
@@ -176,7 +178,7 @@ func TestAFileThatWasMovedMeanwhile(t *testing.T) {
 		if err := os.Rename(sc.path, sc.path+".1"); err != nil {
 			t.Fatal(err)
 		}
-		s := openWith(t, Options{Path: sc.path, Position: sc.position})
+		s := openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position})
 		deliver(t, s, numbered(4, 9))
 		wantIDs(t, sc.path+".1", there...)
 		rest := []int{4, 5, 6, 7, 8, 9}
@@ -188,8 +190,8 @@ func TestAFileThatWasMovedMeanwhile(t *testing.T) {
 func TestAFileThatIsRotatedWhileItCatchesUp(t *testing.T) {
 	sc := stage(t, event.JSON{})
 	sc.patch(t, 12, 0, 0, 0, 0) // killed just before it noted that it was done
-	opts := Options{Path: sc.path, Position: sc.position, Rotate: Rotate{MaxBytes: 1}}
-	s := openWith(t, opts)
+	config, env := Config{Path: sc.path, Rotate: Rotate{MaxBytes: 1}}, sink.Env{Position: sc.position}
+	s := openWith(t, config, env)
 	deliver(t, s, numbered(4, 4))
 	if err := s.rotate(); err != nil { // and is killed before it notes anything else
 		t.Fatal(err)
@@ -201,7 +203,7 @@ func TestAFileThatIsRotatedWhileItCatchesUp(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	deliver(t, openWith(t, opts), numbered(4, 9))
+	deliver(t, openWith(t, config, env), numbered(4, 9))
 	wantIDs(t, sc.path, 9)
 }
 
@@ -233,7 +235,7 @@ func TestAWholeBatchIsKnownWhereverItsFileWent(t *testing.T) {
 	if err := os.Remove(sc.path); err != nil { // compressed, or cut by copytruncate
 		t.Fatal(err)
 	}
-	deliver(t, openWith(t, Options{Path: sc.path, Position: sc.position}), numbered(4, 9))
+	deliver(t, openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position}), numbered(4, 9))
 	wantIDs(t, sc.path, 9)
 }
 
@@ -253,7 +255,7 @@ func TestAfterAPowerCutTheFileDecides(t *testing.T) {
 		if n, ok := parseNote([]byte(read(t, sc.position))); !ok || !n.done {
 			t.Fatalf("note %+v, %v", n, ok)
 		}
-		deliver(t, openWith(t, Options{Path: sc.path, Position: sc.position}), numbered(4, 8))
+		deliver(t, openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position}), numbered(4, 8))
 		text := read(t, sc.path)
 		for i := 4; i <= 8; i++ {
 			if c := strings.Count(text, fmt.Sprintf("{\"id\":\"j-%d\"", i)); c != 1 {
@@ -271,7 +273,7 @@ func TestADamagedPositionLosesNothing(t *testing.T) {
 		sc := stage(t, event.JSON{})
 		sc.kill(t, 0)
 		sc.patch(t, int64(at), 0xa5)
-		deliver(t, openWith(t, Options{Path: sc.path, Position: sc.position}), numbered(4, 8))
+		deliver(t, openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position}), numbered(4, 8))
 		wantIDs(t, sc.path, 1, 2, 3, 4, 5, 6, 7, 8)
 	}
 }
@@ -288,7 +290,7 @@ func TestWhatOthersAppendedIsNotTakenForOurs(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.Close()
-		deliver(t, openWith(t, Options{Path: sc.path, Position: sc.position}), numbered(4, 8))
+		deliver(t, openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position}), numbered(4, 8))
 		got := read(t, sc.path)[sc.before:]
 		if want += strings.Repeat("y", 3000) + "\n" + string(sc.text[sc.before:]); got != want {
 			t.Errorf("killed at %d: %.300q", n, got)
@@ -299,7 +301,7 @@ func TestWhatOthersAppendedIsNotTakenForOurs(t *testing.T) {
 func TestACutLineGoesWhenItsEventIsWrittenOtherwise(t *testing.T) {
 	sc := stage(t, event.JSON{})
 	sc.kill(t, 11)
-	deliver(t, openWith(t, Options{Path: sc.path, Position: sc.position, Encoder: sinktest.Text{}}), numbered(4, 5))
+	deliver(t, openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position, Encoder: sinktest.Text{}}), numbered(4, 5))
 	if got := read(t, sc.path)[sc.before:]; got != "xxxx\nxxxxx\n" {
 		t.Errorf("behind the first batch: %q", got)
 	}

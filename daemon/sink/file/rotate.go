@@ -13,19 +13,6 @@ import (
 	"time"
 )
 
-// Rotate configures when a new file is begun, and how old files are handled. A limit of 0
-// is disabled.
-type Rotate struct {
-	MaxBytes  int64         // of a file; a larger batch has a file of its own
-	MaxAge    time.Duration // of a file, checked when an event arrives
-	Compress  bool          // by gzip
-	KeepFiles int           // that were rotated
-	KeepBytes int64         // of them together
-	KeepAge   time.Duration // since they were rotated
-}
-
-func (r *Rotate) on() bool { return r.MaxBytes > 0 || r.MaxAge > 0 }
-
 // A rotated file has the name of the active file followed by the UTC time, so that names
 // sort by time. A name is never reused.
 type rotated struct {
@@ -81,9 +68,9 @@ func listRotated(path string) ([]rotated, error) {
 // rotateIfDue begins a new file if n more bytes would exceed the limit, or if the file is
 // too old. A file that cannot be rotated remains in use.
 func (s *Sink) rotateIfDue(n int64) error {
-	r := &s.opts.Rotate
-	full := r.MaxBytes > 0 && s.target.size+n > r.MaxBytes
-	old := r.MaxAge > 0 && s.age(s.target.began) >= r.MaxAge
+	r := &s.config.Rotate
+	full := r.MaxBytes > 0 && s.target.size+n > int64(r.MaxBytes)
+	old := r.MaxAge > 0 && s.age(s.target.began) >= time.Duration(r.MaxAge)
 	if !full && !old || s.target.size == 0 || s.target.torn > 0 {
 		return nil
 	}
@@ -93,16 +80,16 @@ func (s *Sink) rotateIfDue(n int64) error {
 	}
 	const message = "cannot rotate; the file grows on"
 	if err != nil {
-		s.limits.Error(message, "path", s.opts.Path, "error", err)
+		s.limits.Error(message, "path", s.config.Path, "error", err)
 	} else {
-		s.limits.Resolved(message, "the file is rotated again", "path", s.opts.Path)
+		s.limits.Resolved(message, "the file is rotated again", "path", s.config.Path)
 	}
 	return nil
 }
 
 // rotate leaves the sink without a file if a new file cannot be opened.
 func (s *Sink) rotate() error {
-	name, err := rotatedName(s.opts.Path, s.now())
+	name, err := rotatedName(s.config.Path, s.now())
 	if err != nil {
 		return err
 	}
@@ -111,13 +98,13 @@ func (s *Sink) rotate() error {
 	if err := s.position.noteKnown(&s.target, &s.known); err != nil {
 		return err
 	}
-	if err := os.Rename(s.opts.Path, name); err != nil {
+	if err := os.Rename(s.config.Path, name); err != nil {
 		return err
 	}
 	if err := s.target.leave(); err != nil {
 		return err
 	}
-	if err := s.target.open(s.opts.Path, s.opts.Mode, s.opts.Fsync, s.now()); err != nil {
+	if err := s.open(); err != nil {
 		return err
 	}
 	s.packer.wake()

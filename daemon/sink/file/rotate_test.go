@@ -18,6 +18,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 var day = time.Date(2026, 5, 17, 10, 0, 0, 0, time.UTC)
@@ -26,7 +29,7 @@ var day = time.Date(2026, 5, 17, 10, 0, 0, 0, time.UTC)
 func rotating(t *testing.T, r Rotate) (s *Sink, path string, now *time.Time) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "events.jsonl")
-	s = openWith(t, Options{Path: path, Rotate: r, Position: path + "-position"})
+	s = openWith(t, Config{Path: path, Rotate: r}, sink.Env{Position: path + "-position"})
 	now = new(time.Time)
 	*now = day
 	s.now = func() time.Time { return *now }
@@ -101,7 +104,7 @@ func TestABatchLargerThanAFileHasOneOfItsOwn(t *testing.T) {
 }
 
 func TestRotatesAFileThatIsTooOld(t *testing.T) {
-	s, path, now := rotating(t, Rotate{MaxAge: time.Hour})
+	s, path, now := rotating(t, Rotate{MaxAge: value.Duration(time.Hour)})
 	*now = time.Now() // the file system uses this clock
 	deliver(t, s, events(1, 1))
 	*now = now.Add(59 * time.Minute)
@@ -116,13 +119,13 @@ func TestRotatesAFileThatIsTooOld(t *testing.T) {
 
 // The age is the file's, not the process's.
 func TestAgeOutlastsTheProcess(t *testing.T) {
-	s, path, _ := rotating(t, Rotate{MaxAge: time.Hour})
+	s, path, _ := rotating(t, Rotate{MaxAge: value.Duration(time.Hour)})
 	deliver(t, s, events(1, 1))
 	began := s.target.began
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s = openWith(t, Options{Path: path, Rotate: s.opts.Rotate})
+	s = openWith(t, Config{Path: path, Rotate: s.config.Rotate}, sink.Env{})
 	s.now = func() time.Time { return began.Add(2 * time.Hour) }
 	deliver(t, s, events(2, 2))
 	if !began.Before(time.Now().Add(-time.Hour)) { // the time of the file system
@@ -153,7 +156,7 @@ func TestAFileThatCannotBeRotatedIsWrittenTo(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "events"), path); err != nil {
 		t.Fatal(err)
 	}
-	s := openWith(t, Options{Path: path, Rotate: Rotate{MaxBytes: 1}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	s := openWith(t, Config{Path: path, Rotate: Rotate{MaxBytes: 1}}, sink.Env{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	for i := 1; i <= 3; i++ {
 		deliver(t, s, events(i, i))
 	}
@@ -183,13 +186,13 @@ func tidied(t *testing.T, r Rotate, names ...string) []string {
 			t.Fatal(err)
 		}
 	}
-	p := &packer{opts: Options{Path: path, Rotate: r}, age: func(t time.Time) time.Duration { return day.Add(2 * time.Hour).Sub(t) }}
+	p := &packer{config: &Config{Path: path, Rotate: r}, age: func(t time.Time) time.Duration { return day.Add(2 * time.Hour).Sub(t) }}
 	if err := p.tidy(t.Context()); err != nil {
 		t.Error(err)
 	}
 	left, _ := files(t, path)
 	if list, err := os.ReadDir(filepath.Dir(path)); err != nil || len(list) != len(left)+4 {
-		t.Errorf("beside %v there are %v, %v", left, list, err)
+		t.Errorf("other than %v the directory has %v, %v", left, list, err)
 	}
 	return left
 }
@@ -200,16 +203,21 @@ func TestWhatIsLeftOfRotatedFiles(t *testing.T) {
 		rotate      Rotate
 		names, want []string
 	}{
-		"no limit":                   {Rotate{}, []string{name(8), name(9)}, []string{name(8), name(9)}},
-		"compress":                   {Rotate{Compress: true}, []string{name(8), name(9) + ".gz"}, []string{name(8) + ".gz", name(9) + ".gz"}},
-		"a compression cut":          {Rotate{Compress: true}, []string{name(8), name(8) + ".gz.tmp"}, []string{name(8) + ".gz"}},
-		"a removal cut":              {Rotate{Compress: true}, []string{name(8), name(8) + ".gz", name(9)}, []string{name(8) + ".gz", name(9) + ".gz"}},
-		"both, no longer compressed": {Rotate{}, []string{name(8), name(8) + ".gz", name(9) + ".gz.tmp", name(9)}, []string{name(8) + ".gz", name(9)}},
-		"files":                      {Rotate{KeepFiles: 2}, []string{name(7), name(8), name(9)}, []string{name(8), name(9)}},
-		"bytes":                      {Rotate{KeepBytes: 2500}, []string{name(7), name(8), name(9)}, []string{name(8), name(9)}},
-		"bytes after compression":    {Rotate{KeepBytes: 2500, Compress: true}, []string{name(7) + ".gz", name(8), name(9)}, []string{name(7) + ".gz", name(8) + ".gz", name(9) + ".gz"}},
-		"age":                        {Rotate{KeepAge: 4 * time.Hour}, []string{name(7), name(8), name(9)}, []string{name(8), name(9)}},
-		"nothing":                    {Rotate{KeepBytes: 1}, []string{name(7), name(8)}, nil},
+		"no limit": {Rotate{}, []string{name(8), name(9)}, []string{name(8), name(9)}},
+		"compress": {Rotate{Compress: compressGzip}, []string{name(8), name(9) + ".gz"},
+			[]string{name(8) + ".gz", name(9) + ".gz"}},
+		"a compression cut": {Rotate{Compress: compressGzip}, []string{name(8), name(8) + ".gz.tmp"}, []string{name(8) + ".gz"}},
+		"a removal cut": {Rotate{Compress: compressGzip}, []string{name(8), name(8) + ".gz", name(9)},
+			[]string{name(8) + ".gz", name(9) + ".gz"}},
+		"both, no longer compressed": {Rotate{}, []string{name(8), name(8) + ".gz", name(9) + ".gz.tmp", name(9)},
+			[]string{name(8) + ".gz", name(9)}},
+		"files": {Rotate{KeepFiles: 2}, []string{name(7), name(8), name(9)}, []string{name(8), name(9)}},
+		"bytes": {Rotate{KeepBytes: 2500}, []string{name(7), name(8), name(9)}, []string{name(8), name(9)}},
+		"bytes after compression": {Rotate{KeepBytes: 2500, Compress: compressGzip}, []string{name(7) + ".gz", name(8), name(9)},
+			[]string{name(7) + ".gz", name(8) + ".gz", name(9) + ".gz"}},
+		"age": {Rotate{KeepAge: value.Duration(4 * time.Hour)}, []string{name(7), name(8), name(9)},
+			[]string{name(8), name(9)}},
+		"nothing": {Rotate{KeepBytes: 1}, []string{name(7), name(8)}, nil},
 	} {
 		t.Run(what, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, tidied(t, c.rotate, c.names...)); diff != "" {
@@ -220,7 +228,7 @@ func TestWhatIsLeftOfRotatedFiles(t *testing.T) {
 }
 
 func TestCompressesInTheBackground(t *testing.T) {
-	s, path, now := rotating(t, Rotate{MaxBytes: 1000, Compress: true, KeepFiles: 5})
+	s, path, now := rotating(t, Rotate{MaxBytes: 1000, Compress: compressGzip, KeepFiles: 5})
 	for i := 1; i <= 100; i++ {
 		deliver(t, s, events(i, i))
 		*now = now.Add(time.Second)

@@ -125,10 +125,9 @@ func newSink(t task) (sink.Sink, error) {
 	}
 	switch t.sink {
 	case "file", "unsynced":
-		return file.New(file.Options{
-			Path: filepath.Join(t.dir, "events.jsonl"), Mode: 0o640, Encoder: encoder, Fsync: t.sink == "file",
-			Position: filepath.Join(t.dir, "sinks", name+".position"),
-		}), nil
+		fsync := map[string]string{"file": "batch", "unsynced": "never"}[t.sink]
+		env := sink.Env{Encoder: encoder, Position: filepath.Join(t.dir, "sinks", name+".position")}
+		return file.New(&file.Config{Path: filepath.Join(t.dir, "events.jsonl"), Mode: 0o640, Fsync: fsync}, env), nil
 	case "webhook":
 		return webhook.New(webhook.Options{
 			URL: secret.Inline(t.to), Method: http.MethodPost, Version: "benchmark", Encoder: encoder, Batch: batchOf(encoder),
