@@ -18,10 +18,13 @@ import (
 
 // Kind is the kind of sink that writes to the systemd journal.
 func Kind() sink.Kind {
-	const summary = "writes entries with fields to the systemd journal"
-	return sink.Kind{Name: "journald", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
-		{Words: "journal systemd systemd_journal sd_journal"},
-	}}
+	return sink.Kind{
+		Name: "journald", Summary: "writes entries with fields to the systemd journal",
+		Reference: reference, New: func() sink.Config { return new(Config) },
+		Words: []strict.VariantWords{
+			{Words: "journal systemd systemd_journal sd_journal"},
+		},
+	}
 }
 
 //go:embed reference.yaml
@@ -31,10 +34,10 @@ var reference []byte
 type Config struct {
 	// Socket is the socket of journald's native protocol.
 	Socket string `yaml:"socket" default:"/run/systemd/journal/socket"`
-	// Identifier is the field that journalctl -t selects by.
+	// Identifier is SYSLOG_IDENTIFIER, which journalctl -t selects by.
 	Identifier string `yaml:"identifier" default:"genltest"`
-	// Priority is that of every entry; a gap is at least a warning. There is no emerg:
-	// journald would write the text to every terminal.
+	// Priority is the priority of every entry, except that gaps are at least warnings. The
+	// priority emerg is excluded: journald would write the text to every terminal.
 	Priority string `yaml:"priority" default:"info" oneof:"alert crit err warning notice info debug"`
 	// Fields are added to every entry.
 	Fields []Field `yaml:"fields"`
@@ -82,7 +85,8 @@ func (f *Field) Check(s strict.Section) {
 	switch {
 	case f.Name == "":
 	case !journaldField.MatchString(f.Name):
-		s.Errorf("name", `%s is not a valid name of a field; write at most 64 of A-Z, 0-9 and "_", beginning with a letter: journald leaves out any other field`, strict.Quote(f.Name))
+		s.Errorf("name", `%s is not a valid name of a field; write at most 64 of A-Z, 0-9 and "_", beginning with a letter: `+
+			"journald leaves out any other field", strict.Quote(f.Name))
 	case slices.Contains(journaldReserved, f.Name), strings.HasPrefix(f.Name, "GENLTEST_"):
 		s.Errorf("name", "%s has a meaning of its own; choose another name", strict.Quote(f.Name))
 	}
@@ -106,9 +110,7 @@ func (j *Config) Peers() []sink.PeerSocket {
 }
 
 // New implements sink.Config.
-func (j *Config) New(sink.Env) (sink.Sink, error) {
-	return New(Options{Socket: j.Socket, Identifier: j.Identifier, Priority: j.priority(), Fields: j.Fields}), nil
-}
+func (j *Config) New(sink.Env) (sink.Sink, error) { return New(j), nil }
 
 func (j *Config) priority() journal.Priority {
 	words := []string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}

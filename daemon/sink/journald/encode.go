@@ -31,12 +31,12 @@ type encoder struct {
 	namer       fields.Namer
 }
 
-func newEncoder(opts Options) encoder {
-	common := appendField(nil, "SYSLOG_IDENTIFIER", []byte(opts.Identifier))
-	for _, f := range opts.Fields {
+func newEncoder(c *Config) encoder {
+	common := appendField(nil, "SYSLOG_IDENTIFIER", []byte(c.Identifier))
+	for _, f := range c.Fields {
 		common = appendField(common, f.Name, []byte(f.Value))
 	}
-	return encoder{priority: opts.Priority, common: common}
+	return encoder{priority: c.priority(), common: common}
 }
 
 // encode returns an entry that is valid until the next call. Fields may contain any bytes,

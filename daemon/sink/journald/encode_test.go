@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/journal"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/daemon/event"
@@ -58,28 +57,32 @@ func TestEntries(t *testing.T) {
 		}
 		return all
 	}
-	opts := Options{Identifier: "genltest", Priority: journal.PriNotice, Fields: []Field{{"SITE", "two\nlines"}}}
+	config := &Config{Identifier: "genltest", Priority: "notice", Fields: []Field{{"SITE", "two\nlines"}}}
 	tests := []struct {
 		name  string
 		event event.Event
 		want  map[string]string
 	}{
 		{"event", event.Event{Message: []byte("a=b\n\xff\x1b"), LoadID: 1}, common(map[string]string{
-			"MESSAGE": `a=b\n\xff\x1b`, "GENLTEST_MESSAGE_BASE64": "YT1iCv8b", "PRIORITY": "5", "MESSAGE_ID": EventID, "GENLTEST_KIND": "event", "GENLTEST_LOAD_ID": "0000000000000001",
+			"MESSAGE": `a=b\n\xff\x1b`, "GENLTEST_MESSAGE_BASE64": "YT1iCv8b", "PRIORITY": "5", "MESSAGE_ID": EventID,
+			"GENLTEST_KIND": "event", "GENLTEST_LOAD_ID": "0000000000000001",
 		})},
 		{"empty text", event.Event{}, common(map[string]string{
 			"MESSAGE": "", "PRIORITY": "5", "MESSAGE_ID": EventID, "GENLTEST_KIND": "event",
 		})},
 		{"gap", event.Event{Gap: &event.Gap{Count: 2, Reason: "kernel_buffer"}}, common(map[string]string{
-			"MESSAGE":  "genltestd: 2 events were lost (kernel_buffer), noticed from 0001-01-01T00:00:00.000000000Z to 0001-01-01T00:00:00.000000000Z",
+			"MESSAGE": "genltestd: 2 events were lost (kernel_buffer), noticed " +
+				"from 0001-01-01T00:00:00.000000000Z to 0001-01-01T00:00:00.000000000Z",
 			"PRIORITY": "4", "MESSAGE_ID": GapID, "GENLTEST_KIND": "gap", "GENLTEST_GAP_COUNT": "2", "GENLTEST_GAP_REASON": "kernel_buffer",
 		})},
 		{"suppressed", event.Event{Suppressed: &event.Suppressed{Count: 2, Reason: "sampling"}}, common(map[string]string{
-			"MESSAGE": "genltestd: 2 events were suppressed (sampling), received from 0001-01-01T00:00:00.000000000Z to 0001-01-01T00:00:00.000000000Z", "GENLTEST_ID": "j-7-sampling",
-			"PRIORITY": "5", "MESSAGE_ID": SuppressedID, "GENLTEST_KIND": "suppressed", "GENLTEST_SUPPRESSED_COUNT": "2", "GENLTEST_SUPPRESSED_REASON": "sampling",
+			"MESSAGE": "genltestd: 2 events were suppressed (sampling), received " +
+				"from 0001-01-01T00:00:00.000000000Z to 0001-01-01T00:00:00.000000000Z", "GENLTEST_ID": "j-7-sampling",
+			"PRIORITY": "5", "MESSAGE_ID": SuppressedID, "GENLTEST_KIND": "suppressed", "GENLTEST_SUPPRESSED_COUNT": "2",
+			"GENLTEST_SUPPRESSED_REASON": "sampling",
 		})},
 	}
-	encoder := newEncoder(opts)
+	encoder := newEncoder(config)
 	for _, tt := range tests {
 		tt.event.JournalID, tt.event.Seq, tt.event.Time = "j", 7, at
 		if diff := cmp.Diff(tt.want, parse(t, encoder.encode(&tt.event))); diff != "" {
@@ -89,7 +92,7 @@ func TestEntries(t *testing.T) {
 }
 
 func TestAGapIsNoLessUrgentThanAnEvent(t *testing.T) {
-	c := newEncoder(Options{Priority: journal.PriCrit})
+	c := newEncoder(&Config{Priority: "crit"})
 	if got := parse(t, c.encode(&event.Event{Gap: &event.Gap{}}))["PRIORITY"]; got != "2" {
 		t.Errorf("priority %s", got)
 	}
@@ -100,15 +103,17 @@ func FuzzEntry(f *testing.F) {
 	f.Add([]byte("\nMESSAGE=forged\n\n"), "\n")
 	f.Add([]byte("\x05\x00\x00\x00\x00\x00\x00\x00\n="), "=")
 	f.Fuzz(func(t *testing.T, message []byte, value string) {
-		c := newEncoder(Options{Identifier: value, Fields: []Field{{"STATIC", value}}})
+		c := newEncoder(&Config{Identifier: value, Priority: "info", Fields: []Field{{"STATIC", value}}})
 		e := event.Event{
 			JournalID: "j", Seq: 1, Message: message, Host: value,
 			Origin:   &event.Origin{Labels: []event.Label{{Name: "l", Value: value}}},
 			Captures: []event.Capture{{Name: "c", Value: message}},
 		}
 		want := map[string]string{
-			"MESSAGE": string(event.AppendLine(nil, message)), "MESSAGE_ID": EventID, "PRIORITY": "0", "SYSLOG_IDENTIFIER": value, "STATIC": value,
-			"GENLTEST_ID": "j-1", "GENLTEST_SEQ": "1", "GENLTEST_KIND": "event", "GENLTEST_LABEL_L": value, "GENLTEST_CAPTURE_C": string(event.AppendVisible(nil, message)),
+			"MESSAGE": string(event.AppendLine(nil, message)), "MESSAGE_ID": EventID, "PRIORITY": "6", "SYSLOG_IDENTIFIER": value,
+			"STATIC":      value,
+			"GENLTEST_ID": "j-1", "GENLTEST_SEQ": "1", "GENLTEST_KIND": "event", "GENLTEST_LABEL_L": value,
+			"GENLTEST_CAPTURE_C": string(event.AppendVisible(nil, message)),
 		}
 		if !event.IsVisible(message) {
 			want["GENLTEST_MESSAGE_BASE64"] = base64.StdEncoding.EncodeToString(message)
@@ -124,7 +129,7 @@ func FuzzEntry(f *testing.F) {
 
 func BenchmarkEncode(b *testing.B) {
 	e := sinktest.Events(1, 1)
-	c := newEncoder(Options{Identifier: "x"})
+	c := newEncoder(&Config{Identifier: "x", Priority: "info"})
 	b.ReportAllocs()
 	for b.Loop() {
 		c.encode(&e[0])

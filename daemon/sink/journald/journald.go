@@ -14,31 +14,21 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/coreos/go-systemd/v22/journal"
-
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 var _ sink.Sink = (*Sink)(nil)
 
-// Options say where the journal is and what its entries have beside the event.
-type Options struct {
-	Socket     string           // of journald's native protocol
-	Identifier string           // SYSLOG_IDENTIFIER
-	Priority   journal.Priority // of all but gaps, which are warnings at least
-	Fields     []Field          // in every entry
-}
-
 // A Sink sends each event as a separate datagram, as the protocol requires.
 type Sink struct {
-	socket  string
+	config  *Config
 	conn    *net.UnixConn // nil when closed
 	encoder encoder
 }
 
 // New returns a sink; journald need not run yet.
-func New(opts Options) *Sink { return &Sink{socket: opts.Socket, encoder: newEncoder(opts)} }
+func New(c *Config) *Sink { return &Sink{config: c, encoder: newEncoder(c)} }
 
 // Deliver implements sink.Sink. An event is accepted when it is in the queue of journald's
 // socket. Under systemd that queue survives journald. Whether journald stores the entry
@@ -69,7 +59,7 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (int, error) {
 
 func (s *Sink) connect() (err error) {
 	if s.conn == nil {
-		s.conn, err = net.DialUnix("unixgram", nil, &net.UnixAddr{Name: s.socket, Net: "unixgram"})
+		s.conn, err = net.DialUnix("unixgram", nil, &net.UnixAddr{Name: s.config.Socket, Net: "unixgram"})
 	}
 	return err
 }

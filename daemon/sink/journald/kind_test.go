@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/journal"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/daemon/event"
@@ -19,9 +18,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-func newSink(t *testing.T, opts Options) *Sink {
+func newSink(t *testing.T, c *Config) *Sink {
 	t.Helper()
-	s := New(opts)
+	s := New(c)
 	t.Cleanup(func() { s.Close() })
 	return s
 }
@@ -31,7 +30,7 @@ func TestKind(t *testing.T) {
 		Hostile: 10_000, // the number that journald and journalctl handle in a few seconds
 		New: func(t *testing.T) (sink.Sink, sinktest.Place) {
 			server := newServer(t)
-			return newSink(t, server.options()), server
+			return newSink(t, server.config()), server
 		},
 	})
 }
@@ -58,12 +57,12 @@ func (s *server) eventually(t *testing.T, n int) []map[string]string {
 
 func TestFieldsInTheJournal(t *testing.T) {
 	server := newServer(t)
-	opts := server.options()
-	opts.Priority = journal.PriNotice
-	opts.Fields = []Field{{"SITE", "berlin"}, {"NOTE", "two\nlines \xff"}}
+	config := server.config()
+	config.Priority = "notice"
+	config.Fields = []Field{{"SITE", "berlin"}, {"NOTE", "two\nlines \xff"}}
 	e := sinktest.Events(1, 1)[0]
 	e.Message = []byte("\x1b[2Jtwo\nlines=\xff")
-	deliver(t, newSink(t, opts), e)
+	deliver(t, newSink(t, config), e)
 	got := server.eventually(t, 1)[0]
 	for name := range got {
 		if strings.HasPrefix(name, "_") { // journald's own
@@ -71,7 +70,8 @@ func TestFieldsInTheJournal(t *testing.T) {
 		}
 	}
 	want := map[string]string{
-		"MESSAGE": string(event.AppendLine(nil, e.Message)), "GENLTEST_MESSAGE_BASE64": base64.StdEncoding.EncodeToString(e.Message), "PRIORITY": "5", "MESSAGE_ID": EventID, "SYSLOG_IDENTIFIER": "test-events",
+		"MESSAGE": string(event.AppendLine(nil, e.Message)), "GENLTEST_MESSAGE_BASE64": base64.StdEncoding.EncodeToString(e.Message),
+		"PRIORITY": "5", "MESSAGE_ID": EventID, "SYSLOG_IDENTIFIER": "test-events",
 		"SITE": "berlin", "NOTE": "two\nlines \xff",
 		"GENLTEST_ID": "6a9155caa46c7dcc-1", "GENLTEST_SEQ": "1", "GENLTEST_KIND": "event",
 		"GENLTEST_TIME": "2026-01-02T03:04:05.000000001Z", "GENLTEST_KERNEL_TIME": "2026-01-02T03:04:04.999000001Z",
@@ -89,7 +89,7 @@ func TestLargeEntriesGoByMemory(t *testing.T) {
 	events := sinktest.Events(1, 3)
 	large := strings.Repeat("large\n", 100_000)
 	events[1].Origin = &event.Origin{Labels: []event.Label{{Name: "note", Value: large}}}
-	deliver(t, newSink(t, server.options()), events...)
+	deliver(t, newSink(t, server.config()), events...)
 	for i, entry := range server.eventually(t, 3) {
 		want := map[bool]string{true: large}[i == 1]
 		if entry["GENLTEST_LABEL_NOTE"] != want || entry["MESSAGE"] != string(events[i].Message) {
@@ -100,7 +100,7 @@ func TestLargeEntriesGoByMemory(t *testing.T) {
 
 func TestFullQueueHoldsUntilTheContextEnds(t *testing.T) {
 	server := newServer(t)
-	s := newSink(t, server.options())
+	s := newSink(t, server.config())
 	events := sinktest.Events(1, 1000)
 	server.Break(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -119,7 +119,7 @@ func TestFullQueueHoldsUntilTheContextEnds(t *testing.T) {
 // A sender that waits is woken when there is room again.
 func TestFullQueueIsWaitedFor(t *testing.T) {
 	server := newServer(t)
-	s := newSink(t, server.options())
+	s := newSink(t, server.config())
 	server.Break(t)
 	mend := time.AfterFunc(200*time.Millisecond, func() { server.Mend(t) })
 	defer mend.Stop()
@@ -131,7 +131,7 @@ func TestFullQueueIsWaitedFor(t *testing.T) {
 
 func TestDeadJournaldIsToldFromAFullOne(t *testing.T) {
 	server := newServer(t)
-	s := newSink(t, server.options())
+	s := newSink(t, server.config())
 	deliver(t, s, sinktest.Events(1, 1)...)
 	server.eventually(t, 1)
 	server.kill(t)
@@ -158,7 +158,7 @@ func (s *server) awaitRefusal(t *testing.T, sink *Sink) {
 
 // A sink is created before journald may run.
 func TestJournaldThatIsNotThereIsAnErrorOfDelivery(t *testing.T) {
-	s := newSink(t, Options{Socket: t.TempDir() + "/socket"})
+	s := newSink(t, &Config{Socket: t.TempDir() + "/socket"})
 	if n, err := s.Deliver(t.Context(), sinktest.Events(1, 1)); n != 0 || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("took %d events: %v", n, err)
 	}

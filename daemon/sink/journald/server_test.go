@@ -123,14 +123,15 @@ func (s *server) tell(t *testing.T, word string) {
 
 func (s *server) socket() string { return s.root + "/run/systemd/journal/socket" }
 
-func (s *server) options() Options {
-	return Options{Socket: s.socket(), Identifier: "test-events"}
+func (s *server) config() *Config {
+	return &Config{Socket: s.socket(), Identifier: "test-events", Priority: "info"}
 }
 
 // entries are what the sink has put into the journal.
 func (s *server) entries(t *testing.T) []map[string]string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "journalctl", "-D", s.root+"/run/log/journal", "--all", "--no-pager", "-o", "json", "SYSLOG_IDENTIFIER=test-events")
+	cmd := exec.CommandContext(t.Context(), "journalctl", "-D", s.root+"/run/log/journal", "--all", "--no-pager", "-o", "json",
+		"SYSLOG_IDENTIFIER=test-events")
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
