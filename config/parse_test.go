@@ -100,7 +100,7 @@ func TestParseGood(t *testing.T) {
 			*c.Sinks[0].Config.(*webhook.Config) = webhook.Config{
 				URL: value.Secret{Credential: "url"}, Method: "PUT", Batch: "lines", Compression: "zstd",
 				Bearer:  value.Inline("hunter2\n"),
-				Headers: []webhook.HeaderConfig{{Name: "X-Number", Value: value.Inline("0123")}, {Name: "X-Key", Value: value.Secret{Env: "KEY"}}},
+				Headers: []webhook.Header{{Name: "X-Number", Value: value.Inline("0123")}, {Name: "X-Key", Value: value.Secret{Env: "KEY"}}},
 				Proxy:   value.Inline("environment"),
 				TLS: value.TLS{
 					CA: value.TLSFile{File: "/ca"}, Cert: value.TLSFile{Credential: "cert"}, Key: value.TLSFile{Credential: "key"}, ServerName: "::1",

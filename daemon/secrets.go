@@ -13,7 +13,7 @@ import (
 func Warnings(cfg *config.Config) config.Errors {
 	all := cfg.Warnings()
 	warn := func(path, file string) {
-		if secret.File(file).Exposed() {
+		if secret.Exposed(file) {
 			all = append(all, cfg.Fault(path, "this file is secret, and all users can read it; remove the permission with chmod o-r"))
 		}
 	}

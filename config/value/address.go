@@ -78,7 +78,8 @@ func checkSocketPath(s strict.Section, key, path string) {
 func checkHostPort(s strict.Section, key, place, scheme string) {
 	host, port, err := net.SplitHostPort(place)
 	if err != nil {
-		s.Errorf(key, "%s is not host:port; write one like %s://logs.example.com:6514 or %s://[::1]:6514", strict.Quote(place), scheme, scheme)
+		s.Errorf(key, "%s is not host:port; write one like %s://logs.example.com:6514 or %s://[::1]:6514",
+			strict.Quote(place), scheme, scheme)
 		return
 	}
 	if host == "" || !IsHost(host) {

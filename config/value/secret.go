@@ -22,8 +22,8 @@ var (
 )
 
 // A Secret is a password, a token or the like: a text in the file itself, or a mapping with
-// the place of the text. The zero Secret means that there is none. No form of printing
-// shows the text. Package daemon/secret reads it.
+// the place of the text. The zero Secret is not configured. No form of printing shows the
+// text. Package daemon/secret reads it.
 type Secret struct {
 	// Credential is the name of a credential that systemd passes to the service.
 	Credential string `yaml:"credential"`
@@ -52,7 +52,7 @@ func (s Secret) IsWord(word string) bool {
 	return ok && word != "" && text == word
 }
 
-// IsZero reports whether there is no secret.
+// IsZero reports whether the secret is not configured.
 func (s Secret) IsZero() bool { return s == Secret{} }
 
 // Equal reports whether both are the same text or the same place.
@@ -63,7 +63,7 @@ func (s Secret) Equal(t Secret) bool {
 	return s == t && a == b && inA == inB
 }
 
-// UnmarshalText accepts the text of a secret. An empty text means that there is none.
+// UnmarshalText accepts the text of a secret. An empty text results in the zero Secret.
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = Secret{}
 	if len(text) > 0 {
@@ -122,6 +122,9 @@ func (s *Secret) places() [3]secretPlace {
 // IsSensitive implements strict.Sensitive.
 func (s *Secret) IsSensitive() bool { return true }
 
+const invalidCredential = "is not a valid name of a credential; " +
+	"write the ID that LoadCredential= in the unit has, of letters, digits, _, . and -"
+
 var (
 	credentialName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$`)
 	envName        = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
@@ -132,9 +135,11 @@ var (
 func (s *Secret) Suspicion(text string) string {
 	switch {
 	case placeAsText.MatchString(text):
-		return "is used as the secret itself, although it looks like a place; write the place in braces: {credential: NAME}, {file: PATH} or {env: NAME}"
+		return "is used as the secret itself, although it looks like a place; " +
+			"write the place in braces: {credential: NAME}, {file: PATH} or {env: NAME}"
 	case strict.HasVariable(text):
-		return "is used as it is, variables and templates are not expanded; write {env: NAME}, {file: PATH} or {credential: NAME} in place of the whole value"
+		return "is used as it is, variables and templates are not expanded; " +
+			"write {env: NAME}, {file: PATH} or {credential: NAME} in place of the whole value"
 	}
 	return ""
 }
@@ -161,7 +166,7 @@ func (s *Secret) Check(at strict.Section) {
 // checkPlaces repeats no text: an invalid place may be the secret itself.
 func (s *Secret) checkPlaces(at strict.Section) {
 	if s.Credential != "" && !credentialName.MatchString(s.Credential) {
-		at.Errorf("credential", "is not a valid name of a credential; write the ID that LoadCredential= in the unit has, of letters, digits, _, . and -")
+		at.Errorf("credential", invalidCredential)
 	}
 	switch {
 	case s.File == "":

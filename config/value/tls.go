@@ -18,12 +18,12 @@ var (
 	_ strict.Described = (*TLSFile)(nil)
 )
 
-// TLS is about connections that a sink makes. The files are PEM. Package
-// daemon/sink/tlsclient reads them for each connection.
+// TLS are the settings of a client. The files are PEM. Package daemon/sink/tlsclient reads
+// them for each connection.
 type TLS struct {
-	// CA contains the certificates to trust; empty means those of the system.
+	// CA has the trusted certificates; the zero TLSFile means those of the system.
 	CA TLSFile `yaml:"ca" path:"true"`
-	// Cert and Key are for the server; empty means none.
+	// Cert and Key are the certificate of the client. Both or neither are configured.
 	Cert TLSFile `yaml:"cert" path:"true"`
 	Key  TLSFile `yaml:"key" path:"true"`
 	// ServerName is the name in the server's certificate; empty means the host of the
@@ -44,8 +44,8 @@ func (t *TLS) Check(s strict.Section) {
 	}
 }
 
-// CheckScheme rejects settings that have no effect, because the address has another scheme
-// than tls. The key of the settings in s is tls.
+// CheckScheme rejects settings for an address with another scheme than tls, because they are
+// not used. The key of the settings in s is tls.
 func (t *TLS) CheckScheme(s strict.Section, address Address) {
 	if scheme, _ := address.Split(); scheme != "tls" && *t != (TLS{}) {
 		s.Errorf("tls", "has no effect with this address; write an address that begins with tls://, or leave the key out")
@@ -60,8 +60,10 @@ func (t *TLS) ForeignKeys() []strict.ForeignKey { return TLSWords("") }
 func TLSWords(below string) []strict.ForeignKey {
 	return []strict.ForeignKey{
 		{
-			Words: "insecure insecure_skip_verify skip_verify tls_skip_verify tls_insecure insecureskipverify verify verify_ssl ssl_verify verify_tls skip_tls_verify",
-			Key:   below + "ca", Advice: "certificates are always verified; write tls: {ca: FILE} to trust a certificate authority of your own",
+			Words: "insecure insecure_skip_verify skip_verify tls_skip_verify tls_insecure insecureskipverify " +
+				"verify verify_ssl ssl_verify verify_tls skip_tls_verify",
+			Key:    below + "ca",
+			Advice: "certificates are always verified; write tls: {ca: FILE} to trust a certificate authority of your own",
 		},
 		{Words: "ca_file cafile ca_cert cacert ca_path root_ca", Key: below + "ca"},
 		{Words: "cert_file certfile client_cert certificate", Key: below + "cert"},
@@ -71,7 +73,7 @@ func TLSWords(below string) []strict.ForeignKey {
 }
 
 // A TLSFile is a PEM file: an absolute path, or the name of a credential that systemd
-// passes to the service. The zero TLSFile means that there is none.
+// passes to the service. The zero TLSFile is not configured.
 type TLSFile struct {
 	Credential string `yaml:"credential"`
 	File       string `yaml:"file"`
@@ -108,7 +110,7 @@ func (f *TLSFile) Check(s strict.Section) {
 	case f.Credential != "" && f.File != "":
 		s.Fail("contains a credential and a file; keep one of them")
 	case f.Credential != "" && !credentialName.MatchString(f.Credential):
-		s.Errorf("credential", "is not a valid name of a credential; write the ID that LoadCredential= in the unit has, of letters, digits, _, . and -")
+		s.Errorf("credential", invalidCredential)
 	case f.File == "":
 	case !filepath.IsAbs(f.File):
 		s.Fail("is not the absolute path of a file; begin it with /")

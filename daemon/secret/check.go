@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/genltestd/genltestd/config/value"
 )
 
 // ErrOutside is wrapped by the error for a secret that only the service can read: a
@@ -22,22 +24,22 @@ func (e outsideError) Unwrap() error        { return e.err }
 
 // Check returns why this process cannot read the secret. If the service may be able to read
 // it, the error wraps ErrOutside or fs.ErrPermission.
-func (s Source) Check() error {
+func Check(s value.Secret) error {
 	if s.IsZero() {
 		return nil
 	}
-	_, err := s.Read()
-	if err != nil && s.env != "" {
+	_, err := Read(s)
+	if err != nil && s.Env != "" {
 		return outsideError{err}
 	}
 	return err
 }
 
-// Exposed reports whether all users of the machine can read the file of the secret: the file
-// is readable by others, and its directories are searchable by others.
-func (s Source) Exposed() bool {
-	path, err := filepath.EvalSymlinks(s.file)
-	if s.file == "" || err != nil || !othersMay(path, 0o004) {
+// Exposed reports whether all users of the machine can read a file: it is readable by others,
+// and its directories are searchable by others. An empty path is not a file.
+func Exposed(file string) bool {
+	path, err := filepath.EvalSymlinks(file)
+	if file == "" || err != nil || !othersMay(path, 0o004) {
 		return false
 	}
 	for path != "/" {

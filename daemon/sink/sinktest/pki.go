@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/genltestd/genltestd/config/value"
 )
 
 // A CA is a certification authority for one test.
@@ -64,6 +66,12 @@ func (ca *CA) Issue(t testing.TB, name string, valid time.Duration) (certFile, k
 	}
 	writePEM(t, keyFile, "PRIVATE KEY", private)
 	return certFile, keyFile
+}
+
+// TLS returns settings with these paths of files; an empty path means that the file is not
+// configured.
+func TLS(ca, cert, key string) value.TLS {
+	return value.TLS{CA: value.TLSFile{File: ca}, Cert: value.TLSFile{File: cert}, Key: value.TLSFile{File: key}}
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {

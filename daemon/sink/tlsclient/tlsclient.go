@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tlsclient creates the TLS settings of the sinks that dial. Certificates are read
-// from files for each connection, so the next connection uses a replaced file.
+// Package tlsclient creates the TLS settings of the sinks that dial. It reads the files for
+// each connection, so the next connection uses a replaced file.
 package tlsclient
 
 import (
@@ -16,120 +16,117 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// maxBytes is the maximum size of one file: the certificates of all authorities of a
-// system are a quarter of it.
-const maxBytes = 1 << 20
-
-// Options name the files, all PEM. The zero value trusts what the system does and
-// shows no certificate.
-type Options struct {
-	CA         string // certificates to trust in place of the system's
-	Cert, Key  string // to show to the server
-	ServerName string // expected in the server's certificate, in place of the host dialed
-
-	// Missing says that the path of a file is not known. Its key is ca, cert or key.
-	Missing *sink.OptionError
-}
-
-// From returns the options of a configuration.
-func From(c *value.TLS) Options {
-	o := Options{ServerName: c.ServerName}
-	for _, f := range []struct {
-		key  string
-		from value.TLSFile
-		to   *string
-	}{{"ca", c.CA, &o.CA}, {"cert", c.Cert, &o.Cert}, {"key", c.Key, &o.Key}} {
-		*f.to = f.from.File
-		if f.from.Credential == "" {
-			continue
-		}
-		var err error
-		if *f.to, err = secret.CredentialPath(f.from.Credential); err != nil && o.Missing == nil {
-			o.Missing = &sink.OptionError{Key: f.key, Err: err}
-		}
-	}
-	return o
-}
-
-// Check reads every file, and says which key cannot work; prefix is that of the
-// keys.
-func (o Options) Check(prefix string) error {
-	if o.Missing != nil {
-		return &sink.OptionError{Key: prefix + "." + o.Missing.Key, Err: o.Missing.Err}
-	}
-	var errs []error
-	if _, err := o.roots(); err != nil {
-		errs = append(errs, &sink.OptionError{Key: prefix + ".ca", Err: err})
-	}
-	if _, err := o.certificate(); err != nil {
-		key := ".cert"
-		if unread := (*keyError)(nil); errors.As(err, &unread) {
-			key = ".key"
-		}
-		errs = append(errs, &sink.OptionError{Key: prefix + key, Err: err})
-	}
-	return errors.Join(errs...)
-}
-
-// Config returns settings for one connection. It reads the files, so that the next
-// connection uses a rotated certificate.
-func (o Options) Config() (*tls.Config, error) {
-	if o.Missing != nil {
-		return nil, o.Missing.Err
-	}
-	roots, err := o.roots()
+// Config returns the settings of one connection. It reads the files.
+func Config(t *value.TLS) (*tls.Config, error) {
+	f, err := locate(t)
 	if err != nil {
 		return nil, err
 	}
-	cert, err := o.certificate()
+	roots, err := f.roots()
 	if err != nil {
 		return nil, err
 	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: o.ServerName}
+	cert, err := f.certificate()
+	if err != nil {
+		return nil, err
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, ServerName: t.ServerName}
 	if cert != nil {
 		c.Certificates = []tls.Certificate{*cert}
 	}
 	return c, nil
 }
 
-// roots returns nil for the system's authorities.
-func (o Options) roots() (*x509.CertPool, error) {
-	if o.CA == "" {
+// Check reads every file. It returns OptionErrors, joined. at is the key of the settings, such
+// as webhook.tls.
+func Check(t *value.TLS, at string) error {
+	f, err := locate(t)
+	if err != nil {
+		return optionError(at, err)
+	}
+	_, rootsErr := f.roots()
+	_, certErr := f.certificate()
+	return errors.Join(optionError(at, rootsErr), optionError(at, certErr))
+}
+
+// A fault is the error of one key of the settings.
+type fault struct {
+	key string
+	err error
+}
+
+func (f *fault) Error() string { return f.err.Error() }
+func (f *fault) Unwrap() error { return f.err }
+
+func optionError(at string, err error) error {
+	var f *fault
+	if errors.As(err, &f) {
+		return &sink.OptionError{Key: at + "." + f.key, Err: f.err}
+	}
+	return err
+}
+
+// files are the paths of the files; empty if not configured.
+type files struct{ ca, cert, key string }
+
+// locate looks up the paths of credentials.
+func locate(t *value.TLS) (f files, err error) {
+	for _, at := range []struct {
+		key  string
+		file value.TLSFile
+		path *string
+	}{{"ca", t.CA, &f.ca}, {"cert", t.Cert, &f.cert}, {"key", t.Key, &f.key}} {
+		*at.path = at.file.File
+		if at.file.Credential == "" {
+			continue
+		}
+		if *at.path, err = secret.CredentialPath(at.file.Credential); err != nil {
+			return files{}, &fault{at.key, err}
+		}
+	}
+	return f, nil
+}
+
+// roots returns nil for the authorities of the system.
+func (f *files) roots() (*x509.CertPool, error) {
+	if f.ca == "" {
 		return nil, nil
 	}
-	text, err := readfile.Prefix(o.CA, maxBytes)
+	text, err := read(f.ca)
 	if err != nil {
-		return nil, err
+		return nil, &fault{"ca", err}
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s does not contain a PEM certificate", o.CA)
+		return nil, &fault{"ca", fmt.Errorf("%s does not contain a PEM certificate", f.ca)}
 	}
 	return pool, nil
 }
 
 // certificate returns nil if it is not configured.
-func (o Options) certificate() (*tls.Certificate, error) {
-	if o.Cert == "" {
+func (f *files) certificate() (*tls.Certificate, error) {
+	if f.cert == "" {
 		return nil, nil
 	}
-	cert, err := readfile.Prefix(o.Cert, maxBytes)
+	cert, err := read(f.cert)
 	if err != nil {
-		return nil, fmt.Errorf("certificate: %w", err)
+		return nil, &fault{"cert", fmt.Errorf("certificate: %w", err)}
 	}
-	key, err := readfile.Prefix(o.Key, maxBytes)
+	key, err := read(f.key)
 	if err != nil {
-		return nil, &keyError{err}
+		return nil, &fault{"key", fmt.Errorf("key: %w", err)}
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return nil, fmt.Errorf("certificate %s with key %s: %w", o.Cert, o.Key, err)
+		return nil, &fault{"cert", fmt.Errorf("certificate %s with key %s: %w", f.cert, f.key, err)}
 	}
 	return &pair, nil
 }
 
-// A keyError is the error of a key that cannot be read.
-type keyError struct{ err error }
+// maxBytes is the maximum size of a file: four times that of the certificates of all
+// authorities of a system.
+const maxBytes = 1 << 20
 
-func (e *keyError) Error() string { return "key: " + e.err.Error() }
-func (e *keyError) Unwrap() error { return e.err }
+func read(path string) ([]byte, error) {
+	return readfile.Prefix(path, maxBytes)
+}

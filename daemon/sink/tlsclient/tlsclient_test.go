@@ -4,7 +4,6 @@ package tlsclient
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,46 +12,106 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
 func TestCheckNamesTheKeyThatDoesNotWork(t *testing.T) {
 	dir := t.TempDir()
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
 	missing, fifo, empty := filepath.Join(dir, "missing"), filepath.Join(dir, "fifo"), filepath.Join(dir, "empty")
+	ca := sinktest.NewCA(t)
 	if err := errors.Join(unix.Mkfifo(fifo, 0o600), os.WriteFile(empty, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	ca := sinktest.NewCA(t)
 	cert, key := ca.Issue(t, "client", time.Hour)
 	_, otherKey := ca.Issue(t, "other", time.Hour)
+	credential := func(name string) value.TLSFile { return value.TLSFile{Credential: name} }
+	files := sinktest.TLS
 	for _, tt := range []struct {
 		name      string
-		o         Options
+		tls       value.TLS
 		key, text string
 	}{
-		{"good", Options{CA: ca.File, Cert: cert, Key: key}, "", ""},
-		{"CA missing", Options{CA: missing}, "x.tls.ca", "no such file"},
-		{"CA is a FIFO", Options{CA: fifo}, "x.tls.ca", "not a regular file"},
-		{"CA is a directory", Options{CA: dir}, "x.tls.ca", "not a regular file"},
-		{"CA is endless", Options{CA: "/dev/zero"}, "x.tls.ca", "not a regular file"},
-		{"CA has none", Options{CA: empty}, "x.tls.ca", "does not contain a PEM certificate"},
-		{"certificate missing", Options{Cert: missing, Key: key}, "x.tls.cert", "no such file"},
-		{"certificate is a FIFO", Options{Cert: fifo, Key: key}, "x.tls.cert", "not a regular file"},
-		{"key missing", Options{Cert: cert, Key: missing}, "x.tls.key", "no such file"},
-		{"key is a FIFO", Options{Cert: cert, Key: fifo}, "x.tls.key", "not a regular file"},
-		{"key of another", Options{Cert: cert, Key: otherKey}, "x.tls.cert", "does not match"},
-		{"credential missing", Options{Missing: &sink.OptionError{Key: "key", Err: fs.ErrPermission}}, "x.tls.key", "permission denied"},
+		{"good", files(ca.File, cert, key), "", ""},
+		{"CA missing", files(missing, "", ""), "x.tls.ca", "no such file"},
+		{"CA is a FIFO", files(fifo, "", ""), "x.tls.ca", "not a regular file"},
+		{"CA is a directory", files(dir, "", ""), "x.tls.ca", "not a regular file"},
+		{"CA is endless", files("/dev/zero", "", ""), "x.tls.ca", "not a regular file"},
+		{"CA is empty", files(empty, "", ""), "x.tls.ca", "does not contain a PEM certificate"},
+		{"certificate missing", files("", missing, key), "x.tls.cert", "no such file"},
+		{"certificate is a FIFO", files("", fifo, key), "x.tls.cert", "not a regular file"},
+		{"key missing", files("", cert, missing), "x.tls.key", "no such file"},
+		{"key is a FIFO", files("", cert, fifo), "x.tls.key", "not a regular file"},
+		{"key of another", files("", cert, otherKey), "x.tls.cert", "does not match"},
+		{"credential", value.TLS{CA: credential("empty")}, "x.tls.ca", "does not contain a PEM certificate"},
+		{"credential missing", value.TLS{Cert: value.TLSFile{File: cert}, Key: credential("none")}, "x.tls.key",
+			"LoadCredential=none:PATH"},
 	} {
 		watchdog := time.AfterFunc(20*time.Second, func() { panic(tt.name + " hangs") })
-		err := tt.o.Check("x.tls")
+		err := Check(&tt.tls, "x.tls")
 		var got *sink.OptionError
-		if errors.As(err, &got); err == nil != (tt.key == "") || err != nil && (got.Key != tt.key || !strings.Contains(err.Error(), tt.text)) {
+		if errors.As(err, &got); err == nil != (tt.key == "") ||
+			err != nil && (got.Key != tt.key || !strings.Contains(err.Error(), tt.text)) {
 			t.Errorf("%s: got %v, want %s: %s", tt.name, err, tt.key, tt.text)
 		}
-		if _, err := tt.o.Config(); err == nil != (tt.key == "") {
+		if _, err := Config(&tt.tls); err == nil != (tt.key == "") || err != nil && !strings.Contains(err.Error(), tt.text) {
 			t.Errorf("%s: Config = %v", tt.name, err)
 		}
 		watchdog.Stop()
+	}
+}
+
+func TestOutsideOfTheServiceACredentialIsUnverifiable(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	if err := Check(&value.TLS{CA: value.TLSFile{Credential: "ca"}}, "x.tls"); !errors.Is(err, secret.ErrOutside) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestVersionChangesWithTheFiles(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	path := filepath.Join(dir, "ca")
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tls := range map[string]*value.TLS{
+		"file":       {CA: value.TLSFile{File: path}},
+		"credential": {CA: value.TLSFile{Credential: "ca"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			write(path, "one")
+			before := VersionOf(tls)
+			if !before.Equal(VersionOf(tls)) {
+				t.Error("a file that was not changed has another version")
+			}
+			write(path, "two, which is longer")
+			if before.Equal(VersionOf(tls)) {
+				t.Error("a file that was changed has the same version")
+			}
+			before = VersionOf(tls)
+			write(path+".new", "two, which is longer")
+			if err := os.Rename(path+".new", path); err != nil {
+				t.Fatal(err)
+			}
+			if before.Equal(VersionOf(tls)) {
+				t.Error("a file that was replaced has the same version")
+			}
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			if missing := VersionOf(tls); missing.Equal(missing) {
+				t.Error("a missing file counts as unchanged")
+			}
+		})
+	}
+	if none := (&value.TLS{}); !VersionOf(none).Equal(VersionOf(none)) {
+		t.Error("settings without files have changed")
 	}
 }

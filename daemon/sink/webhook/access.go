@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/genltestd/genltestd/daemon/redact"
+	"github.com/genltestd/genltestd/daemon/secret"
 )
 
 // An access is the URL and the credentials of one attempt, as the secrets were when it
@@ -25,9 +26,9 @@ type access struct {
 }
 
 // access reads every secret. An error names the secret that cannot be read.
-func (o *Options) access() (*access, error) {
-	a := o.newAccess()
-	for _, read := range o.readers() {
+func (w *Config) access() (*access, error) {
+	a := w.newAccess()
+	for _, read := range w.readers() {
 		if err := read(a); err != nil {
 			return nil, err
 		}
@@ -36,22 +37,22 @@ func (o *Options) access() (*access, error) {
 }
 
 // readable returns those secrets that can be read.
-func (o *Options) readable() redact.Texts {
-	a := o.newAccess()
-	for _, read := range o.readers() {
+func (w *Config) readable() redact.Texts {
+	a := w.newAccess()
+	for _, read := range w.readers() {
 		_ = read(a) // access reports it
 	}
 	return a.secrets
 }
 
-func (o *Options) newAccess() *access { return &access{header: make(http.Header, len(o.Headers)+8)} }
+func (w *Config) newAccess() *access { return &access{header: make(http.Header, len(w.Headers)+8)} }
 
-func (o *Options) readers() []func(*access) error {
-	return []func(*access) error{o.readURL, o.readAuthorization, o.readHeaders, o.readKeys, o.readProxy}
+func (w *Config) readers() []func(*access) error {
+	return []func(*access) error{w.readURL, w.readAuthorization, w.readHeaders, w.readKeys, w.readProxy}
 }
 
-func (o *Options) readURL(a *access) error {
-	text, err := o.URL.Read()
+func (w *Config) readURL(a *access) error {
+	text, err := secret.Read(w.URL)
 	if err != nil {
 		return fmt.Errorf("url: %w", err)
 	}
@@ -72,30 +73,30 @@ func setBasic(h http.Header, user, password string) {
 	r.SetBasicAuth(user, password)
 }
 
-func (o *Options) readAuthorization(a *access) error {
-	if !o.Bearer.IsZero() {
-		token, err := o.Bearer.Read()
+func (w *Config) readAuthorization(a *access) error {
+	if !w.Bearer.IsZero() {
+		token, err := secret.Read(w.Bearer)
 		if err != nil {
 			return fmt.Errorf("bearer: %w", err)
 		}
 		a.secrets.Add(token)
 		a.header.Set("Authorization", "Bearer "+token)
 	}
-	if o.User == "" {
+	if w.Basic.User == "" {
 		return nil
 	}
-	password, err := o.Password.Read()
+	password, err := secret.Read(w.Basic.Password)
 	if err != nil {
 		return fmt.Errorf("basic.password: %w", err)
 	}
-	a.secrets.AddBasic(o.User, password)
-	setBasic(a.header, o.User, password)
+	a.secrets.AddBasic(w.Basic.User, password)
+	setBasic(a.header, w.Basic.User, password)
 	return nil
 }
 
-func (o *Options) readHeaders(a *access) error {
-	for _, h := range o.Headers {
-		value, err := h.Value.Read()
+func (w *Config) readHeaders(a *access) error {
+	for _, h := range w.Headers {
+		value, err := secret.Read(h.Value)
 		if err != nil {
 			return fmt.Errorf("header %s: %w", h.Name, err)
 		}
@@ -105,9 +106,9 @@ func (o *Options) readHeaders(a *access) error {
 	return nil
 }
 
-func (o *Options) readKeys(a *access) error {
-	for i, source := range o.SigningSecrets {
-		text, err := source.Read()
+func (w *Config) readKeys(a *access) error {
+	for i, s := range w.SigningSecrets {
+		text, err := secret.Read(s)
 		if err != nil {
 			return fmt.Errorf("signing_secrets[%d]: %w", i, err)
 		}
@@ -121,15 +122,16 @@ func (o *Options) readKeys(a *access) error {
 	return nil
 }
 
-func (o *Options) readProxy(a *access) (err error) {
+func (w *Config) readProxy(a *access) (err error) {
 	switch {
-	case o.ProxyFromEnvironment && a.url != nil:
+	case w.Proxy.IsZero() || w.Proxy.IsWord(proxyEnvironment) && a.url == nil:
+	case w.Proxy.IsWord(proxyEnvironment):
 		a.proxy, err = http.ProxyFromEnvironment(&http.Request{URL: a.url})
 		if err != nil {
 			return errors.New("proxy: the environment contains an invalid URL")
 		}
-	case !o.Proxy.IsZero():
-		text, err := o.Proxy.Read()
+	default:
+		text, err := secret.Read(w.Proxy)
 		if err != nil {
 			return fmt.Errorf("proxy: %w", err)
 		}
@@ -162,7 +164,8 @@ func parseURL(text string, schemes ...string) (*url.URL, error) {
 		return nil, errors.New("has an invalid port; write 1 to 65535")
 	case u.User == nil && u.Port() != "" && strings.Contains(text, "@"):
 		// The part that resembles host and port is the beginning of a user and password.
-		return nil, errors.New("has an @ after the port; if it ends a password, write %2F, %3F and %23 for /, ? and # in that, else %40 for the @")
+		return nil, errors.New("has an @ after the port; " +
+			"if it ends a password, write %2F, %3F and %23 for /, ? and # in that, else %40 for the @")
 	case u.Fragment != "":
 		return nil, errors.New("has a fragment (#), which is never sent; leave it out")
 	}

@@ -8,8 +8,9 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
@@ -19,13 +20,13 @@ func BenchmarkDeliver(b *testing.B) {
 		io.Copy(io.Discard, r.Body) // the client's error
 	}))
 	defer server.Close()
-	for name, opts := range map[string]Options{
-		"array": {}, "lines": {Batch: Lines}, "gzip": {Compression: Gzip}, "zstd": {Compression: Zstd},
-		"signed": {SigningSecrets: []secret.Source{secret.Inline(oldSecret)}},
+	for name, c := range map[string]Config{
+		"array": {}, "lines": {Batch: batchLines}, "gzip": {Compression: compressionGzip}, "zstd": {Compression: compressionZstd},
+		"signed": {SigningSecrets: []value.Secret{value.Inline(oldSecret)}},
 	} {
 		b.Run(name, func(b *testing.B) {
-			opts.URL, opts.Encoder, opts.Method = secret.Inline(server.URL), event.JSON{}, http.MethodPost
-			s, err := New(opts)
+			c.URL = value.Inline(server.URL)
+			s, err := New(defaulted(c), sink.Env{Encoder: event.JSON{}})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -38,14 +39,14 @@ func BenchmarkDeliver(b *testing.B) {
 
 // The cost of a request does not depend on its number of events.
 func TestNoAllocationPerEvent(t *testing.T) {
-	for name, batch := range map[string]Batch{"array": Array, "lines": Lines} {
-		b, err := newBody(&Options{Encoder: event.JSON{}, Batch: batch})
+	for _, batch := range []string{batchArray, batchLines} {
+		b, err := newBody(defaulted(Config{Batch: batch}), event.JSON{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		events := sinktest.Events(1, 500)
 		if got := testing.AllocsPerRun(20, func() { _, _, _ = b.many(events) }); got > 2 { // JSON writes every event
-			t.Errorf("%s: %v allocations", name, got)
+			t.Errorf("%s: %v allocations", batch, got)
 		}
 	}
 }

@@ -18,9 +18,9 @@ import (
 
 // A body is the body of requests.
 type body struct {
-	encoder  event.Encoder
-	batch    Batch
-	compress Compression
+	encoder     event.Encoder
+	batch       string
+	compression string
 
 	gzip *gzip.Writer
 	zstd *zstd.Encoder
@@ -35,14 +35,15 @@ type memory struct {
 	readers atomic.Int32 // handed out and not closed
 }
 
-func newBody(o *Options) (*body, error) {
-	b := &body{encoder: o.Encoder, batch: o.Batch, compress: o.Compression, memory: newMemory(o.Encoder)}
+func newBody(w *Config, encoder event.Encoder) (*body, error) {
+	b := &body{encoder: encoder, batch: w.Batch, compression: w.Compression, memory: newMemory(encoder)}
 	var err error
-	switch o.Compression {
-	case Gzip:
+	switch w.Compression {
+	case compressionGzip:
 		b.gzip, err = gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	case Zstd:
-		b.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
+	case compressionZstd:
+		b.zstd, err = zstd.NewWriter(nil,
+			zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
 	}
 	return b, err
 }
@@ -75,7 +76,7 @@ func notEncoded(e *event.Event, err error) error {
 // next event can never be encoded.
 func (b *body) many(events []event.Event) (text []byte, n int, err error) {
 	b.reset()
-	if b.batch == Lines {
+	if b.batch == batchLines {
 		n, err = b.lines.Write((*capture)(&text), events)
 		return text, n, err
 	}
@@ -100,7 +101,7 @@ func (b *body) contentType(single bool) string {
 	switch {
 	case single:
 		return b.encoder.ContentType()
-	case b.batch == Array:
+	case b.batch == batchArray:
 		return b.encoder.BatchContentType()
 	case b.encoder.BatchContentType() != "":
 		return "application/x-ndjson"
@@ -110,8 +111,8 @@ func (b *body) contentType(single bool) string {
 
 // pack compresses text, if configured.
 func (b *body) pack(text []byte) ([]byte, error) {
-	switch b.compress {
-	case Gzip:
+	switch b.compression {
+	case compressionGzip:
 		out := bytes.NewBuffer(b.packed[:0])
 		b.gzip.Reset(out)
 		if _, err := b.gzip.Write(text); err != nil {
@@ -120,7 +121,7 @@ func (b *body) pack(text []byte) ([]byte, error) {
 		err := b.gzip.Close()
 		b.packed = out.Bytes()
 		return b.packed, err
-	case Zstd:
+	case compressionZstd:
 		b.packed = b.zstd.EncodeAll(text, b.packed[:0])
 		return b.packed, nil
 	}

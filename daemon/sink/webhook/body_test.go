@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
@@ -54,22 +54,25 @@ func TestBodies(t *testing.T) {
 	tests := []struct {
 		name    string
 		encoder event.Encoder
-		batch   Batch
+		batch   string
 		want    []string // method, content type and body of each request
 	}{
-		{"array", event.JSON{}, Array, []string{"application/json [{1},{2},{3}]"}},
-		{"array of another type", picky{}, Array, []string{"application/x-many+json [{1},{2},{3}]"}},
-		{"lines", event.JSON{}, Lines, []string{"application/x-ndjson {1}\n{2}\n{3}\n"}},
-		{"none", event.JSON{}, None, []string{"application/json {1}", "application/json {2}", "application/json {3}"}},
-		{"lines of text", text{}, Lines, []string{"text/plain; charset=utf-8 event 1\\nof web-1\nevent 2\\nof web-1\nevent 3\\nof web-1\n"}},
-		{"text", text{}, None, []string{"text/x-one event 1\nof web-1\n", "text/x-one event 2\nof web-1\n", "text/x-one event 3\nof web-1\n"}},
-		{"attributes", binary{}, Array, []string{"application/json {1}", "application/json {2}", "application/json {3}"}},
+		{"array", event.JSON{}, batchArray, []string{"application/json [{1},{2},{3}]"}},
+		{"array of another type", picky{}, batchArray, []string{"application/x-many+json [{1},{2},{3}]"}},
+		{"lines", event.JSON{}, batchLines, []string{"application/x-ndjson {1}\n{2}\n{3}\n"}},
+		{"none", event.JSON{}, batchNone, []string{"application/json {1}", "application/json {2}", "application/json {3}"}},
+		{"lines of text", text{}, batchLines, []string{
+			"text/plain; charset=utf-8 event 1\\nof web-1\nevent 2\\nof web-1\nevent 3\\nof web-1\n",
+		}},
+		{"text", text{}, batchNone, []string{"text/x-one event 1\nof web-1\n", "text/x-one event 2\nof web-1\n",
+			"text/x-one event 3\nof web-1\n"}},
+		{"attributes", binary{}, batchArray, []string{"application/json {1}", "application/json {2}", "application/json {3}"}},
 	}
 	events := sinktest.Events(1, 3)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFaultServer(t)
-			deliver(t, newSink(t, Options{URL: secret.Inline(f.URL), Encoder: tt.encoder, Batch: tt.batch}), events)
+			deliver(t, newSinkOf(t, Config{URL: value.Inline(f.URL), Batch: tt.batch}, sink.Env{Encoder: tt.encoder}), events)
 			var got []string
 			for i, r := range f.requests(t, len(tt.want)) {
 				body := string(r.body)
@@ -88,27 +91,28 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// The events before one that cannot be encoded are accepted; that event never is.
+// The events before an event that cannot be encoded are accepted.
 func TestAnEventThatCannotBeWritten(t *testing.T) {
 	for _, bad := range []uint64{1, 2, 5} {
-		for name, opts := range map[string]Options{
-			"array": {Encoder: picky{text{map[uint64]bool{bad: true}}}},
-			"lines": {Encoder: text{map[uint64]bool{bad: true}}, Batch: Lines},
-			"none":  {Encoder: text{map[uint64]bool{bad: true}}, Batch: None},
+		for batch, encoder := range map[string]event.Encoder{
+			batchArray: picky{text{map[uint64]bool{bad: true}}},
+			batchLines: text{map[uint64]bool{bad: true}},
+			batchNone:  text{map[uint64]bool{bad: true}},
 		} {
-			t.Run(fmt.Sprintf("%s, %d of 5", name, bad), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, %d of 5", batch, bad), func(t *testing.T) {
 				f := newFaultServer(t)
-				opts.URL = secret.Inline(f.URL)
-				n, err := attempt(t, newSink(t, opts), sinktest.Events(1, 5), patience)
-				if n != int(bad)-1 || sink.Poisoned(err) != 1 || sink.RefusalOf(err).Kind != sink.RefusedEncode || !errors.Is(err, io.ErrNoProgress) {
+				s := newSinkOf(t, Config{URL: value.Inline(f.URL), Batch: batch}, sink.Env{Encoder: encoder})
+				n, err := attempt(t, s, sinktest.Events(1, 5), patience)
+				if n != int(bad)-1 || sink.Poisoned(err) != 1 || sink.RefusalOf(err).Kind != sink.RefusedEncode ||
+					!errors.Is(err, io.ErrNoProgress) {
 					t.Fatalf("took %d, %v", n, err)
 				}
 				requests := min(n, 1)
-				if opts.Batch == None {
+				if batch == batchNone {
 					requests = n
 				}
 				for _, r := range f.requests(t, requests) {
-					if name == "array" && !json.Valid(r.body) {
+					if batch == batchArray && !json.Valid(r.body) {
 						t.Errorf("no JSON: %s", r.body)
 					}
 				}
@@ -120,9 +124,9 @@ func TestAnEventThatCannotBeWritten(t *testing.T) {
 // The transport may continue to read a body after the response has arrived, so the next
 // body needs other memory.
 func TestABodyThatIsStillReadIsNotOverwritten(t *testing.T) {
-	for name, o := range map[string]Options{"array": {}, "lines": {Batch: Lines}, "gzip": {Compression: Gzip}, "zstd": {Compression: Zstd}} {
-		o.Encoder = event.JSON{}
-		b, err := newBody(&o)
+	for name, c := range map[string]Config{"array": {}, "lines": {Batch: batchLines}, "gzip": {Compression: compressionGzip},
+		"zstd": {Compression: compressionZstd}} {
+		b, err := newBody(defaulted(c), event.JSON{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +158,7 @@ func TestABodyThatIsStillReadIsNotOverwritten(t *testing.T) {
 
 func TestASingleRequestThatFailsEndsTheAttempt(t *testing.T) {
 	f := newFaultServer(t, status(200, ""), status(200, ""), status(422, "no"))
-	n, err := attempt(t, newSink(t, Options{URL: secret.Inline(f.URL), Batch: None}), sinktest.Events(1, 5), patience)
+	n, err := attempt(t, newSink(t, Config{URL: value.Inline(f.URL), Batch: batchNone}), sinktest.Events(1, 5), patience)
 	if n != 2 || sink.Poisoned(err) != 1 {
 		t.Errorf("took %d, %v", n, err)
 	}
@@ -163,10 +167,11 @@ func TestASingleRequestThatFailsEndsTheAttempt(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	f := newFaultServer(t)
-	deliver(t, newSink(t, Options{
-		URL: secret.Inline(f.URL + "/a%2Fb?c=d"), Method: http.MethodPut, Version: "1.2", User: "alice", Password: secret.Inline("p"),
-		IdempotencyHeader: "X-Event", Headers: []Header{{"x-api-key", secret.Inline("k")}, {"content-type", secret.Inline("application/vnd.x+json")}},
-	}), sinktest.Events(1, 2))
+	deliver(t, newSinkOf(t, Config{
+		URL: value.Inline(f.URL + "/a%2Fb?c=d"), Method: http.MethodPut, Basic: BasicAuth{User: "alice", Password: value.Inline("p")},
+		IdempotencyHeader: "X-Event", Headers: []Header{{"x-api-key", value.Inline("k")},
+			{"content-type", value.Inline("application/vnd.x+json")}},
+	}, sink.Env{Version: "1.2"}), sinktest.Events(1, 2))
 	want := http.Header{
 		"Authorization": {"Basic YWxpY2U6cA=="}, "Content-Type": {"application/vnd.x+json"}, "User-Agent": {"genltestd/1.2"},
 		"X-Api-Key": {"k"}, "X-Event": {"6a9155caa46c7dcc-1_6a9155caa46c7dcc-2"},
@@ -184,7 +189,7 @@ func TestHeaders(t *testing.T) {
 // The id of a batch is the same each time the same events are sent.
 func TestIDs(t *testing.T) {
 	f := newFaultServer(t, status(500, ""), status(500, ""))
-	s := newSink(t, Options{URL: secret.Inline(f.URL), IdempotencyHeader: "X-Id"})
+	s := newSink(t, Config{URL: value.Inline(f.URL), IdempotencyHeader: "X-Id"})
 	for _, events := range [][]event.Event{sinktest.Events(1, 3), sinktest.Events(1, 3), sinktest.Events(1, 3), sinktest.Events(4, 1)} {
 		_, _ = attempt(t, s, events, patience) // two are refused
 	}
@@ -202,7 +207,7 @@ func TestASecretThatWasRotatedIsUsedAtOnce(t *testing.T) {
 	f := newFaultServer(t, status(200, ""), status(401, ""))
 	file := t.TempDir() + "/token"
 	write(t, file, "old\n")
-	s := newSink(t, Options{URL: secret.Inline(f.URL), Bearer: secret.File(file)})
+	s := newSink(t, Config{URL: value.Inline(f.URL), Bearer: value.Secret{File: file}})
 	deliver(t, s, sinktest.Events(1, 1))
 	if n, err := attempt(t, s, sinktest.Events(2, 1), patience); n != 0 || sink.Poisoned(err) != 0 {
 		t.Errorf("took %d, %v", n, err)
@@ -218,55 +223,45 @@ func TestASecretThatWasRotatedIsUsedAtOnce(t *testing.T) {
 	}
 }
 
-func TestCheck(t *testing.T) {
+func TestVerify(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/token", "a\nb")
-	missing := secret.File(dir + "/missing")
-	good := secret.Inline("https://example.org")
-	tests := map[string]Options{
-		"":                           {URL: good},
-		"webhook.url":                {URL: secret.Inline("example.org/events")},
-		"webhook.bearer":             {URL: good, Bearer: secret.File(dir + "/token")},
-		"webhook.basic.password":     {URL: good, Password: missing},
-		"webhook.headers[1].value":   {URL: good, Headers: []Header{{"A", secret.Inline("a")}, {"B", missing}}},
-		"webhook.signing_secrets[0]": {URL: good, SigningSecrets: []secret.Source{secret.Inline("x"), secret.Inline(oldSecret)}},
-		"webhook.proxy":              {URL: good, Proxy: secret.Inline("proxy:3128")},
-		"webhook.batch":              {URL: good, Encoder: text{}},
-	}
-	tlsFile := Options{URL: good}
-	tlsFile.TLS.CA = dir + "/missing"
-	tests["webhook.tls.ca"] = tlsFile
-	user := Options{URL: secret.Inline("https://u:p@example.org"), Bearer: secret.Inline("t")}
-	for want, o := range tests {
-		if o.Encoder == nil {
-			o.Encoder = event.JSON{}
+	missing := value.Secret{File: dir + "/missing"}
+	good, withUser := value.Inline("https://example.org"), value.Inline("https://u:p@example.org")
+	json := event.JSON{}
+	for _, tt := range []struct {
+		want    string
+		config  Config
+		encoder event.Encoder
+	}{
+		{"", Config{URL: good}, json},
+		{"webhook.url", Config{URL: value.Inline("example.org/events")}, json},
+		{"webhook.bearer", Config{URL: good, Bearer: value.Secret{File: dir + "/token"}}, json},
+		{"webhook.bearer", Config{URL: good, Bearer: value.Secret{Env: "NOT_HERE"}}, json},
+		{"webhook.basic.password", Config{URL: good, Basic: BasicAuth{Password: missing}}, json},
+		{"webhook.basic.password", Config{URL: good, Basic: BasicAuth{Password: value.Secret{Credential: "not-here"}}}, json},
+		{"webhook.headers[1].value", Config{URL: good, Headers: []Header{{"A", value.Inline("a")}, {"B", missing}}}, json},
+		{"webhook.signing_secrets[0]", Config{URL: good, SigningSecrets: []value.Secret{value.Inline("x"), value.Inline(oldSecret)}}, json},
+		{"webhook.proxy", Config{URL: good, Proxy: value.Inline("proxy:3128")}, json},
+		{"", Config{URL: good, Proxy: value.Inline(proxyEnvironment)}, json},
+		{"webhook.batch", Config{URL: good}, text{}},
+		{"webhook.tls.ca", Config{URL: good, TLS: sinktest.TLS(dir+"/missing", "", "")}, json},
+		{"webhook.url", Config{URL: withUser, Bearer: value.Inline("t")}, json},
+		{"webhook.url", Config{URL: withUser, Headers: []Header{{"authorization", value.Inline("t")}}}, json},
+		{"webhook.url", Config{URL: value.Inline("http://example.org"), TLS: value.TLS{ServerName: "example.org"}}, json},
+		{"", Config{URL: value.Inline("http://example.org"), TLS: value.TLS{ServerName: "example.org"},
+			Proxy: value.Inline("https://proxy.example.org")}, json},
+	} {
+		var got *sink.OptionError
+		err := defaulted(tt.config).Verify(tt.encoder)
+		switch {
+		case tt.want == "" && err != nil:
+			t.Errorf("%v: %v", tt.config, err)
+		case tt.want != "" && (!errors.As(err, &got) || got.Key != tt.want):
+			t.Errorf("got %v, want an error of %s", err, tt.want)
 		}
-		checkKey(t, o, want)
 	}
-	checkKey(t, Options{URL: good, Encoder: event.JSON{}, Bearer: secret.Env("NOT_HERE")}, "webhook.bearer")
-	checkKey(t, Options{URL: good, Encoder: event.JSON{}, Password: secret.Credential("not-here")}, "webhook.basic.password")
-	user.Encoder = event.JSON{}
-	checkKey(t, user, "webhook.url")
-	twice := Options{URL: secret.Inline("https://u:p@example.org"), Headers: []Header{{"authorization", secret.Inline("t")}}, Encoder: event.JSON{}}
-	checkKey(t, twice, "webhook.url")
-	unused := Options{URL: secret.Inline("http://example.org"), Encoder: event.JSON{}}
-	unused.TLS.ServerName = "example.org"
-	checkKey(t, unused, "webhook.url")
-	unused.Proxy = secret.Inline("https://proxy.example.org")
-	checkKey(t, unused, "")
-	if _, err := New(Options{URL: good, Encoder: text{}}); err == nil {
-		t.Error("New makes an array of what is not JSON")
-	}
-}
-
-func checkKey(t *testing.T, o Options, want string) {
-	t.Helper()
-	var got *sink.OptionError
-	err := o.Check()
-	switch {
-	case want == "" && err != nil:
-		t.Errorf("%v", err)
-	case want != "" && (!errors.As(err, &got) || got.Key != want):
-		t.Errorf("got %v, want an error of %s", err, want)
+	if _, err := New(defaulted(Config{URL: good}), sink.Env{Encoder: text{}}); err == nil {
+		t.Error("New makes an array of texts that are not JSON")
 	}
 }

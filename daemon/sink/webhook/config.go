@@ -27,11 +27,15 @@ var (
 
 // Kind is the kind of sink that sends HTTP requests.
 func Kind() sink.Kind {
-	const summary = "sends HTTP requests: batches, signatures, TLS and tokens"
-	return sink.Kind{Name: "webhook", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
-		{Words: "http https rest api http_post post url slack teams discord mattermost rocketchat telegram alertmanager loki elasticsearch elastic opensearch " +
-			"splunk splunk_hec hec opsgenie pagerduty datadog otlp"},
-	}}
+	return sink.Kind{
+		Name: "webhook", Summary: "sends HTTP requests: batches, signatures, TLS and tokens",
+		Reference: reference, New: func() sink.Config { return new(Config) },
+		Words: []strict.VariantWords{
+			{Words: "http https rest api http_post post url slack teams discord mattermost rocketchat telegram alertmanager " +
+				"loki elasticsearch elastic opensearch " +
+				"splunk splunk_hec hec opsgenie pagerduty datadog otlp"},
+		},
+	}
 }
 
 //go:embed reference.yaml
@@ -39,21 +43,20 @@ var reference []byte
 
 // Config is the value of the key webhook.
 type Config struct {
-	// URL is a secret, because for many receivers it is the password.
-	URL value.Secret `yaml:"url" required:"true" example:"https://example.org/events"`
-	// Method is that of the requests.
-	Method string `yaml:"method" default:"POST" oneof:"POST PUT PATCH"`
-	// Batch is the form of several events in one request: a JSON array, lines, or none for
-	// a request for each event.
+	// URL is a secret, because for many receivers it is the password. A user and password in
+	// it count as Basic.
+	URL    value.Secret `yaml:"url" required:"true" example:"https://example.org/events"`
+	Method string       `yaml:"method" default:"POST" oneof:"POST PUT PATCH"`
+	// Batch is batchArray, batchLines or batchNone, for several events.
 	Batch string `yaml:"batch" default:"array" oneof:"array lines none"`
-	// Compression is that of the body.
+	// Compression is the Content-Encoding of requests.
 	Compression string `yaml:"compression" default:"none" oneof:"none gzip zstd"`
 
 	// Bearer is a token for the header Authorization, Basic a user and password.
 	Bearer value.Secret `yaml:"bearer" prefix:"Bearer"`
 	Basic  BasicAuth    `yaml:"basic"`
 	// Headers are more headers of each request.
-	Headers []HeaderConfig `yaml:"headers"`
+	Headers []Header `yaml:"headers"`
 	// SigningSecrets sign each request according to Standard Webhooks.
 	SigningSecrets []value.Secret `yaml:"signing_secrets"`
 	// IdempotencyHeader contains the id of the event or batch; empty means no such header.
@@ -76,17 +79,27 @@ type Config struct {
 	Response string `yaml:"response" default:""`
 }
 
-// proxyEnvironment as the proxy means HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
-const proxyEnvironment = "environment"
+const (
+	batchArray = "array" // a request contains a JSON array
+	batchLines = "lines" // a request contains a line for each event
+	batchNone  = "none"  // each event has a request of its own
 
-// BasicAuth is a user and password; the zero BasicAuth means that there is none.
+	compressionNone = "none"
+	compressionGzip = "gzip" // RFC 1952
+	compressionZstd = "zstd" // RFC 8878
+
+	// proxyEnvironment as the proxy means HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+	proxyEnvironment = "environment"
+)
+
+// BasicAuth is a user and password. The zero BasicAuth is not configured.
 type BasicAuth struct {
 	User     string       `yaml:"user" default:""`
 	Password value.Secret `yaml:"password"`
 }
 
-// HeaderConfig is one header of a request.
-type HeaderConfig struct {
+// Header is one header of a request.
+type Header struct {
 	Name  string       `yaml:"name" required:"true" example:"X-Api-Key" name:"true"`
 	Value value.Secret `yaml:"value" required:"true" example:"{credential: api-key}"`
 }
@@ -96,8 +109,9 @@ func (w *Config) Check(s strict.Section) {
 	if !w.Bearer.IsZero() && w.Basic.User != "" {
 		s.Errorf("basic", "there is a bearer token too%s; leave one of them out", s.Line("bearer"))
 	}
-	if len(w.SigningSecrets) > 0 && w.Compression != "none" && s.Read("compression") {
-		s.Errorf("compression", "receivers differ in whether they verify the bytes before or after %s; leave it out, or leave signing_secrets out", w.Compression)
+	if len(w.SigningSecrets) > 0 && w.Compression != compressionNone && s.Read("compression") {
+		s.Errorf("compression", "receivers differ in whether they verify the bytes before or after %s; "+
+			"leave it out, or leave signing_secrets out", w.Compression)
 	}
 	for i, secret := range w.SigningSecrets {
 		if key := fmt.Sprintf("signing_secrets[%d]", i); secret.IsZero() && !s.FaultyWithin(key) {
@@ -175,17 +189,18 @@ func (w *Config) writes(name string) string {
 
 var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")
 
-// What concerns one connection, or is the client's to say of its own body.
+// reservedHeaders belong to the connection, or describe the body that the client writes.
 var reservedHeaders = []string{
 	"Connection", "Content-Encoding", "Content-Length", "Expect", "Host", "Keep-Alive", "Proxy-Authenticate",
 	"Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
 
-// Headers whose value an id must not replace: Webhook-* belongs to Standard Webhooks,
-// Ce-* to CloudEvents in binary mode.
+// An id must not replace these headers: Webhook-* belongs to Standard Webhooks, Ce-* to
+// CloudEvents in binary mode.
 var (
 	meaningfulHeaders = []string{
-		"Accept", "Accept-Encoding", "Authorization", "Cache-Control", "Content-Type", "Cookie", "Date", "Forwarded", "From", "Origin", "Referer", "User-Agent", "Via",
+		"Accept", "Accept-Encoding", "Authorization", "Cache-Control", "Content-Type", "Cookie", "Date",
+		"Forwarded", "From", "Origin", "Referer", "User-Agent", "Via",
 	}
 	meaningfulPrefixes = []string{"Accept-", "Access-Control-", "Ce-", "Content-", "If-", "Proxy-", "Sec-", "Webhook-", "X-Forwarded-"}
 )

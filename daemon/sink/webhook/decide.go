@@ -17,7 +17,7 @@ const maxJudged = 1 << 20
 // to a status that means taken: if it is false or cannot be evaluated, the verdict is
 // retry.
 func (s *Sink) decided(resp *http.Response, text []byte) (v verdict, how string) {
-	v = s.opts.answer(resp.StatusCode, resp.Header, text)
+	v = s.config.answer(resp.StatusCode, resp.Header, text)
 	if s.decide == nil {
 		return v, ""
 	}

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
@@ -35,11 +36,12 @@ func TestTheResponseDecidesWithTheStatus(t *testing.T) {
 		{`status == 400 ? "retry" : true`, 400, ``, retry, "response returns retry"},
 		{`body == "ok"`, 200, `ok`, taken, ""},
 		{`json.n > 0`, 200, `{"n":"x"}`, retry, "column 8: cannot be evaluated for this response"},
-		{`json.errors == false`, 200, `{"errors":false,"items":"` + strings.Repeat("x", maxJudged) + `"}`, retry, "longer than 1048576 bytes"},
+		{`json.errors == false`, 200, `{"errors":false,"items":"` + strings.Repeat("x", maxJudged) + `"}`, retry,
+			"longer than 1048576 bytes"},
 		{`json.errors == false`, 200, `{"errors":false,"items":"` + strings.Repeat("x", maxResponse) + `"}`, taken, ""},
 	} {
 		f := newFaultServer(t, status(tt.status, tt.body))
-		s := newSink(t, Options{URL: secret.Inline(f.URL), Response: tt.expression})
+		s := newSink(t, Config{URL: value.Inline(f.URL), Response: tt.expression})
 		n, err := attempt(t, s, sinktest.Events(1, 2), patience)
 		got := taken
 		switch {
@@ -60,7 +62,7 @@ func TestTheResponseDecidesWithTheStatus(t *testing.T) {
 func TestTheResponseShowsNoSecret(t *testing.T) {
 	const token = "correct-horse-battery"
 	f := newFaultServer(t, status(200, `{"ok":false,"told":"Bearer `+token+`"}`))
-	s := newSink(t, Options{URL: secret.Inline(f.URL), Bearer: secret.Inline(token), Response: "json.ok"})
+	s := newSink(t, Config{URL: value.Inline(f.URL), Bearer: value.Inline(token), Response: "json.ok"})
 	_, err := attempt(t, s, sinktest.Events(1, 1), patience)
 	if err == nil || strings.Contains(err.Error(), token) || !strings.Contains(err.Error(), "<secret>") {
 		t.Errorf("got %v", err)
@@ -68,12 +70,13 @@ func TestTheResponseShowsNoSecret(t *testing.T) {
 }
 
 func TestAResponseThatCannotWorkIsAFaultOfItsKey(t *testing.T) {
-	o := Options{URL: secret.Inline("http://127.0.0.1:1"), Encoder: newSink(t, Options{}).opts.Encoder, Response: "jsn.ok"}
+	c := defaulted(Config{URL: value.Inline("http://127.0.0.1:1"), Response: "jsn.ok"})
 	var fault *sink.OptionError
-	if err := o.Check(); !errors.As(err, &fault) || fault.Key != "webhook.response" || !strings.Contains(err.Error(), "column 1: unknown name jsn") {
+	if err := c.Verify(event.JSON{}); !errors.As(err, &fault) || fault.Key != "webhook.response" ||
+		!strings.Contains(err.Error(), "column 1: unknown name jsn") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := New(o); !errors.As(err, &fault) {
+	if _, err := New(c, sink.Env{Encoder: event.JSON{}}); !errors.As(err, &fault) {
 		t.Errorf("New: got %v", err)
 	}
 }

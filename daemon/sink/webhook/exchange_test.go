@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
@@ -30,7 +30,7 @@ func TestTheTransportSendsNothingTwice(t *testing.T) {
 		for _, header := range []string{"Idempotency-Key", "idempotency-key", "X-Idempotency-Key", "X-Id"} {
 			t.Run(name+" "+header, func(t *testing.T) {
 				f := newFaultServer(t, status(200, ""), f)
-				s := newSink(t, Options{URL: secret.Inline(f.URL), IdempotencyHeader: header})
+				s := newSink(t, Config{URL: value.Inline(f.URL), IdempotencyHeader: header})
 				deliver(t, s, sinktest.Events(1, 1))
 				if n, err := attempt(t, s, sinktest.Events(2, 1), patience); n != 0 || err == nil {
 					t.Errorf("took %d without an answer, %v", n, err)
@@ -55,7 +55,7 @@ func TestIdleConnectionsThatTheServerCloses(t *testing.T) {
 		faults[i] = closeAfter
 	}
 	f := newFaultServer(t, faults...)
-	s := newSink(t, Options{URL: secret.Inline(f.URL), IdempotencyHeader: "Idempotency-Key"})
+	s := newSink(t, Config{URL: value.Inline(f.URL), IdempotencyHeader: "Idempotency-Key"})
 	attempts := make(map[string]int)
 	for i := 1; i <= n; i++ {
 		e := sinktest.Events(i, 1)
@@ -84,7 +84,7 @@ func TestEarlyAnswers(t *testing.T) {
 		return err == nil
 	}
 	f := newFaultServer(t, early, early, early)
-	s := newSink(t, Options{URL: secret.Inline(f.URL)})
+	s := newSink(t, Config{URL: value.Inline(f.URL)})
 	events := large()
 	for range 3 {
 		n, err := attempt(t, s, events, patience)
@@ -111,8 +111,9 @@ func TestAnAnswerBeforeTheRequestIsSentTakesNothing(t *testing.T) {
 		return false
 	}
 	f := newFaultServer(t, early)
-	s := newSink(t, Options{URL: secret.Inline(f.URL)})
-	if n, err := attempt(t, s, large(), patience); n != 0 || err == nil || !strings.Contains(err.Error(), "status 200 arrived before the request was sent") {
+	s := newSink(t, Config{URL: value.Inline(f.URL)})
+	if n, err := attempt(t, s, large(), patience); n != 0 || err == nil ||
+		!strings.Contains(err.Error(), "status 200 arrived before the request was sent") {
 		t.Errorf("took %d, %v", n, err)
 	}
 	deliver(t, s, large())
@@ -127,7 +128,7 @@ func TestAnIdleConnectionThatEndsInARequestIsNotAFailure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFaultServer(t, status(200, ""), f)
-			s := newSink(t, Options{URL: secret.Inline(f.URL)})
+			s := newSink(t, Config{URL: value.Inline(f.URL)})
 			deliver(t, s, sinktest.Events(1, 1))
 			deliver(t, s, large())
 			if got := f.connections(); got != 2 {
@@ -141,7 +142,7 @@ func TestAnIdleConnectionThatEndsInARequestIsNotAFailure(t *testing.T) {
 func TestAConnectionIsUsedUpToItsAge(t *testing.T) {
 	for age, want := range map[time.Duration]int{0: 1, time.Hour: 1, time.Nanosecond: 5} {
 		f := newFaultServer(t)
-		s := newSink(t, Options{URL: secret.Inline(f.URL), MaxConnectionAge: age})
+		s := newSink(t, Config{URL: value.Inline(f.URL), MaxConnectionAge: value.Duration(age)})
 		for i := range 5 {
 			deliver(t, s, sinktest.Events(i+1, 1))
 		}

@@ -15,8 +15,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
@@ -80,7 +80,8 @@ func TestFaults(t *testing.T) {
 		{"204", raw("HTTP/1.1 204 No Content\r\n\r\n"), 0, true, 0, 0, ""},
 		{"early hints", raw("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), 0, true, 0, 0, ""},
 		{"300", status(300, ""), 0, false, 0, 0, "300 Multiple Choices"},
-		{"301", status(301, "", "Location: http://u:p@elsewhere.example/a?b=c#d"), 0, false, 0, 0, "not followed, to http://elsewhere.example/a"},
+		{"301", status(301, "", "Location: http://u:p@elsewhere.example/a?b=c#d"), 0, false, 0, 0,
+			"not followed, to http://elsewhere.example/a"},
 		{"307", status(307, "", "Location: /there"), 0, false, 0, 0, "/there"},
 		{"308 to nowhere", status(308, "", "Location: %zz"), 0, false, 0, 0, "308 Permanent Redirect"},
 		{"400", status(400, "no such field"), 0, false, n, 0, "400 Bad Request: no such field"},
@@ -117,7 +118,8 @@ func TestFaults(t *testing.T) {
 		{"hang", hang, short, false, 0, 0, ""},
 		{"slow header", slow("HTTP/1.1 200 OK\r\nX-A: ", "a"), short, false, 0, 0, ""},
 		{"slow body", slow("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", "a"), short, false, 0, 0, "status 200 broke off"},
-		{"slow refusal", slow("HTTP/1.1 400 Bad Request\r\nContent-Length: 100000\r\n\r\n", "a"), short, false, 0, 0, "status 400 broke off"},
+		{"slow refusal", slow("HTTP/1.1 400 Bad Request\r\nContent-Length: 100000\r\n\r\n", "a"), short, false, 0, 0,
+			"status 400 broke off"},
 		{"endless body", endless("HTTP/1.1 200 OK\r\n\r\n"), 0, true, 0, 0, ""},
 		{"endless refusal", endless("HTTP/1.1 500 Oops\r\n\r\n"), 0, false, 0, 0, "500 Internal Server Error: xxxx"},
 		{"endless header", endless("HTTP/1.1 200 OK\r\nX-A: "), 0, false, 0, 0, "exceeded"},
@@ -125,7 +127,7 @@ func TestFaults(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFaultServer(t, tt.fault)
-			s := newSink(t, Options{URL: secret.Inline(f.URL + "/in?a=b")})
+			s := newSink(t, Config{URL: value.Inline(f.URL + "/in?a=b")})
 			if tt.limit == 0 {
 				tt.limit = patience
 			}
@@ -136,7 +138,8 @@ func TestFaults(t *testing.T) {
 			if got := sink.Poisoned(err); got != tt.poisoned {
 				t.Errorf("%d are poisoned, want %d: %v", got, tt.poisoned, err)
 			}
-			if got := sink.RefusalOf(err); tt.poisoned > 0 && (got.Kind != sink.RefusedHTTPStatus || !strings.Contains(err.Error(), fmt.Sprint(got.Status))) {
+			if got := sink.RefusalOf(err); tt.poisoned > 0 &&
+				(got.Kind != sink.RefusedHTTPStatus || !strings.Contains(err.Error(), fmt.Sprint(got.Status))) {
 				t.Errorf("refusal %+v of %v", got, err)
 			}
 			if got := sink.RetryDelay(err); got != tt.delay {
@@ -166,7 +169,7 @@ func checkText(t *testing.T, err error, url, want string) {
 
 func TestConnectionIsKept(t *testing.T) {
 	f := newFaultServer(t, status(200, strings.Repeat("x", 1000)), status(400, "no"), status(429, "slowly"))
-	s := newSink(t, Options{URL: secret.Inline(f.URL)})
+	s := newSink(t, Config{URL: value.Inline(f.URL)})
 	for i := range 10 {
 		_, _ = attempt(t, s, sinktest.Events(i, 3), patience) // some are refused
 	}
@@ -179,7 +182,7 @@ func TestConnectionIsKept(t *testing.T) {
 // The next connection may lead to another server.
 func TestConnectionIsNotKeptAfterAServerFault(t *testing.T) {
 	f := newFaultServer(t, status(503, ""), status(421, ""))
-	s := newSink(t, Options{URL: secret.Inline(f.URL)})
+	s := newSink(t, Config{URL: value.Inline(f.URL)})
 	for i := range 4 {
 		_, _ = attempt(t, s, sinktest.Events(i, 3), patience) // some are refused
 	}
@@ -195,7 +198,7 @@ func TestUnreachable(t *testing.T) {
 		f.URL:                       "connection refused",
 		"http://no.such.invalid/in": "no.such.invalid",
 	} {
-		s := newSink(t, Options{URL: secret.Inline(url)})
+		s := newSink(t, Config{URL: value.Inline(url)})
 		n, err := attempt(t, s, sinktest.Events(1, 2), patience)
 		if n != 0 || err == nil || sink.Poisoned(err) != 0 || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: took %d, %v", url, n, err)
@@ -205,7 +208,7 @@ func TestUnreachable(t *testing.T) {
 
 func TestNothingIsLeftOpenAfterAFailureAndAfterClose(t *testing.T) {
 	f := newFaultServer(t, hang, status(200, ""))
-	s := newSink(t, Options{URL: secret.Inline(f.URL)})
+	s := newSink(t, Config{URL: value.Inline(f.URL)})
 	if _, err := attempt(t, s, sinktest.Events(1, 1), 100*time.Millisecond); err == nil {
 		t.Fatal("taken")
 	}

@@ -84,7 +84,7 @@ func halfClose(f *faultServer, c net.Conn, req *http.Request) bool {
 	return false
 }
 
-// hang reads the request and is silent until the client gives up.
+// hang reads the request and is silent until the client disconnects.
 func hang(f *faultServer, c net.Conn, req *http.Request) bool {
 	f.take(req)
 	io.Copy(io.Discard, c) // until the client closes

@@ -6,14 +6,10 @@ import (
 	"fmt"
 	"net/textproto"
 	"strings"
-	"time"
 
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
-	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
-	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
 // ForeignKeys implements strict.Foreign.
@@ -64,43 +60,4 @@ func (w *Config) CheckAttributes(s strict.Section) {
 }
 
 // New implements sink.Config.
-func (w *Config) New(env sink.Env) (sink.Sink, error) {
-	o := w.options(env.Encoder)
-	o.Version, o.Mask = env.Version, env.Mask
-	return New(o)
-}
-
-// Verify implements sink.Verifier.
-func (w *Config) Verify(encoder event.Encoder) error { return w.options(encoder).Check() }
-
-func (w *Config) options(encoder event.Encoder) Options {
-	o := Options{
-		URL: secret.Of(w.URL), Method: w.Method, Encoder: encoder, Batch: batchOf(w.Batch),
-		Bearer: secret.Of(w.Bearer), User: w.Basic.User, Password: secret.Of(w.Basic.Password),
-		IdempotencyHeader: w.IdempotencyHeader, TLS: tlsclient.From(&w.TLS), MaxConnectionAge: time.Duration(w.MaxConnectionAge),
-		Taken: w.Taken, Retry: w.Retry, Permanent: w.Permanent, Response: w.Response,
-	}
-	if w.Compression != "none" {
-		o.Compression = Compression(w.Compression)
-	}
-	for _, h := range w.Headers {
-		o.Headers = append(o.Headers, Header{Name: h.Name, Value: secret.Of(h.Value)})
-	}
-	for _, s := range w.SigningSecrets {
-		o.SigningSecrets = append(o.SigningSecrets, secret.Of(s))
-	}
-	if o.ProxyFromEnvironment = w.Proxy.IsWord(proxyEnvironment); !o.ProxyFromEnvironment {
-		o.Proxy = secret.Of(w.Proxy)
-	}
-	return o
-}
-
-func batchOf(word string) Batch {
-	switch word {
-	case "lines":
-		return Lines
-	case "none":
-		return None
-	}
-	return Array
-}
+func (w *Config) New(env sink.Env) (sink.Sink, error) { return New(w, env) }

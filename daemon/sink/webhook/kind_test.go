@@ -4,6 +4,7 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"io"
@@ -14,8 +15,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
@@ -123,15 +124,18 @@ func newReceiver(t *testing.T) (*receiver, string) {
 	return r, server.URL
 }
 
-func newSink(t *testing.T, opts Options) *Sink {
+func newSink(t *testing.T, c Config) *Sink {
 	t.Helper()
-	if opts.Encoder == nil {
-		opts.Encoder = event.JSON{}
+	return newSinkOf(t, c, sink.Env{})
+}
+
+// newSinkOf returns a sink that writes JSON, unless env has another encoder.
+func newSinkOf(t *testing.T, c Config, env sink.Env) *Sink {
+	t.Helper()
+	if env.Encoder == nil {
+		env.Encoder = event.JSON{}
 	}
-	if opts.Method == "" {
-		opts.Method = http.MethodPost
-	}
-	s, err := New(opts)
+	s, err := New(defaulted(c), env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,27 +143,35 @@ func newSink(t *testing.T, opts Options) *Sink {
 	return s
 }
 
+// defaulted returns c with the defaults of the keys that have a word.
+func defaulted(c Config) *Config {
+	c.Method = cmp.Or(c.Method, http.MethodPost)
+	c.Batch = cmp.Or(c.Batch, batchArray)
+	c.Compression = cmp.Or(c.Compression, compressionNone)
+	return &c
+}
+
 func TestKind(t *testing.T) {
 	const token, path = "canary-token-4711", "/canary-path-4711"
 	for _, tt := range []struct {
 		name    string
-		opts    Options
+		config  Config
 		hostile int
 	}{
-		{"lines", Options{Batch: Lines}, 100_000},
-		{"array", Options{Batch: Array}, 5000},
-		{"lines, gzip", Options{Batch: Lines, Compression: Gzip}, 5000},
-		{"array, zstd", Options{Batch: Array, Compression: Zstd}, 5000},
-		{"single", Options{Batch: None}, 2000},
+		{"lines", Config{Batch: batchLines}, 100_000},
+		{"array", Config{Batch: batchArray}, 5000},
+		{"lines, gzip", Config{Batch: batchLines, Compression: compressionGzip}, 5000},
+		{"array, zstd", Config{Batch: batchArray, Compression: compressionZstd}, 5000},
+		{"single", Config{Batch: batchNone}, 2000},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			sinktest.Run(t, sinktest.Kind{
 				Hostile: tt.hostile, Secrets: []string{token, path[1:]},
 				New: func(t *testing.T) (sink.Sink, sinktest.Place) {
 					r, url := newReceiver(t)
-					opts := tt.opts
-					opts.URL, opts.Bearer = secret.Inline(url+path), secret.Inline(token)
-					return newSink(t, opts), r
+					c := tt.config
+					c.URL, c.Bearer = value.Inline(url+path), value.Inline(token)
+					return newSink(t, c), r
 				},
 			})
 		})

@@ -7,12 +7,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/sink/stream"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
@@ -21,7 +20,7 @@ import (
 // It carries one request at a time.
 type link struct {
 	transport *http.Transport
-	files     []os.FileInfo // of TLS
+	files     tlsclient.Version
 	proxy     string
 	born      time.Time
 
@@ -31,9 +30,9 @@ type link struct {
 }
 
 // newLink does not dial. A nil proxy is valid: direct connections.
-func newLink(o tlsclient.Options, proxy *url.URL) (*link, error) {
-	files := stat(o) // before they are read, so that a file that changes meanwhile counts as changed
-	config, err := o.Config()
+func newLink(t *value.TLS, proxy *url.URL) (*link, error) {
+	files := tlsclient.VersionOf(t)
+	config, err := tlsclient.Config(t)
 	if err != nil {
 		return nil, err
 	}
@@ -54,12 +53,8 @@ func newLink(o tlsclient.Options, proxy *url.URL) (*link, error) {
 }
 
 // stale reports whether a TLS file or the proxy was replaced since the link was created.
-// Otherwise an idle connection could continue for a long time with a certificate that has
-// been revoked.
-func (l *link) stale(o tlsclient.Options, proxy *url.URL) bool {
-	return l.proxy != proxyName(proxy) || !slices.EqualFunc(l.files, stat(o), func(a, b os.FileInfo) bool {
-		return a != nil && b != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
-	})
+func (l *link) stale(t *value.TLS, proxy *url.URL) bool {
+	return l.proxy != proxyName(proxy) || !l.files.Equal(tlsclient.VersionOf(t))
 }
 
 // olderThan reports whether the link has reached an age; 0 disables the limit. Its
@@ -72,22 +67,6 @@ func proxyName(proxy *url.URL) string {
 		return ""
 	}
 	return proxy.String()
-}
-
-// stat returns nil for a file that cannot be examined.
-func stat(o tlsclient.Options) []os.FileInfo {
-	var infos []os.FileInfo
-	for _, path := range []string{o.CA, o.Cert, o.Key} {
-		if path == "" {
-			continue
-		}
-		info, err := os.Stat(path)
-		if err != nil {
-			info = nil
-		}
-		infos = append(infos, info)
-	}
-	return infos
 }
 
 func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {

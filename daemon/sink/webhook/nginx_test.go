@@ -14,10 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
-	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
 // An nginx is the real server, in front of a receiver.
@@ -96,7 +95,7 @@ func waitForServer(t *testing.T, address string, complaint fmt.Stringer) {
 func TestNginx(t *testing.T) {
 	n := newNginx(t)
 	cert, key := n.ca.Issue(t, "client", time.Hour)
-	s := newSink(t, Options{URL: secret.Inline(n.url), TLS: tlsclient.Options{CA: n.ca.File, Cert: cert, Key: key}, Compression: Gzip})
+	s := newSink(t, Config{URL: value.Inline(n.url), TLS: sinktest.TLS(n.ca.File, cert, key), Compression: compressionGzip})
 	for i := range 20 {
 		deliver(t, s, sinktest.Events(1+100*i, 100))
 	}
@@ -134,7 +133,7 @@ func (n *nginx) lines(t *testing.T, want int) (lines []string) {
 func TestNginxRefusesALargeBatch(t *testing.T) {
 	n := newNginx(t)
 	cert, key := n.ca.Issue(t, "client", time.Hour)
-	s := newSink(t, Options{URL: secret.Inline(n.url), TLS: tlsclient.Options{CA: n.ca.File, Cert: cert, Key: key}})
+	s := newSink(t, Config{URL: value.Inline(n.url), TLS: sinktest.TLS(n.ca.File, cert, key)})
 	for size := 8192; ; size /= 2 {
 		got, err := attempt(t, s, sinktest.Events(1, size), patience)
 		if err == nil {
@@ -154,17 +153,19 @@ func TestNginxRefusesALargeBatch(t *testing.T) {
 func TestNginxWantsAnotherCertificate(t *testing.T) {
 	n := newNginx(t)
 	old, oldKey := n.ca.Issue(t, "old", -time.Hour)
-	for want, client := range map[string]tlsclient.Options{
-		"400 Bad Request: <html>": {CA: n.ca.File},
-		"400 Bad Request":         {CA: n.ca.File, Cert: old, Key: oldKey},
+	for want, client := range map[string]value.TLS{
+		"400 Bad Request: <html>": sinktest.TLS(n.ca.File, "", ""),
+		"400 Bad Request":         sinktest.TLS(n.ca.File, old, oldKey),
 	} {
-		s := newSink(t, Options{URL: secret.Inline(n.url), TLS: client})
-		if got, err := attempt(t, s, sinktest.Events(1, 2), patience); got != 0 || sink.Poisoned(err) != 0 || !strings.Contains(err.Error(), want) {
+		s := newSink(t, Config{URL: value.Inline(n.url), TLS: client})
+		if got, err := attempt(t, s, sinktest.Events(1, 2), patience); got != 0 || sink.Poisoned(err) != 0 ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("took %d, poisoned %d, %v", got, sink.Poisoned(err), err)
 		}
 	}
-	s := newSink(t, Options{URL: secret.Inline("http" + strings.TrimPrefix(n.url, "https"))})
-	if got, err := attempt(t, s, sinktest.Events(1, 2), patience); got != 0 || sink.Poisoned(err) != 0 || !strings.Contains(err.Error(), "400 Bad Request") {
+	s := newSink(t, Config{URL: value.Inline("http" + strings.TrimPrefix(n.url, "https"))})
+	if got, err := attempt(t, s, sinktest.Events(1, 2), patience); got != 0 || sink.Poisoned(err) != 0 ||
+		!strings.Contains(err.Error(), "400 Bad Request") {
 		t.Errorf("took %d, %v", got, err)
 	}
 	if got := len(n.Taken(t)); got != 0 {

@@ -15,9 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
-	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
 // A proxy accepts CONNECT and requests with absolute URLs, or speaks SOCKS5.
@@ -133,7 +132,7 @@ func TestProxies(t *testing.T) {
 				before := p.used.Load()
 				file := t.TempDir() + "/proxy"
 				write(t, file, scheme+"://u:"+password+"@"+host+"\n")
-				s := newSink(t, Options{URL: secret.Inline(url), Proxy: secret.File(file), TLS: tlsclient.Options{CA: ca.File}})
+				s := newSink(t, Config{URL: value.Inline(url), Proxy: value.Secret{File: file}, TLS: sinktest.TLS(ca.File, "", "")})
 				deliver(t, s, sinktest.Events(1, 2))
 				deliver(t, s, sinktest.Events(3, 2))
 				if p.used.Load() == before {
@@ -155,8 +154,8 @@ func TestProxyOfTheEnvironment(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://u:canary-env-4711@proxy.invalid:3128")
 	t.Setenv("NO_PROXY", "")
 	f := newFaultServer(t)
-	deliver(t, newSink(t, Options{URL: secret.Inline(f.URL)}), sinktest.Events(1, 1))
-	s := newSink(t, Options{URL: secret.Inline("http://elsewhere.invalid/in"), ProxyFromEnvironment: true})
+	deliver(t, newSink(t, Config{URL: value.Inline(f.URL)}), sinktest.Events(1, 1))
+	s := newSink(t, Config{URL: value.Inline("http://elsewhere.invalid/in"), Proxy: value.Inline(proxyEnvironment)})
 	_, err := attempt(t, s, sinktest.Events(1, 1), patience)
 	if err == nil || !strings.Contains(err.Error(), "proxy.invalid") || strings.Contains(err.Error(), "canary") {
 		t.Errorf("got %v", err)

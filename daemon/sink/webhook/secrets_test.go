@@ -12,10 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/redact"
-	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
-	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
 // Every field that may hold a secret has one with this in it. It has what servers
@@ -94,14 +95,15 @@ func TestNoErrorHasASecret(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFaultServer(t, f, f, f)
 			host := strings.TrimPrefix(f.URL, "http://")
-			for _, opts := range []Options{
-				{URL: secret.Inline("http://" + user + "@" + host + "/a/path-" + escaped + "?token=" + url.QueryEscape("query"+canary))},
-				{URL: secret.Inline(f.URL), Bearer: secret.Inline("bearer-" + canary)},
-				{URL: secret.Inline(f.URL + "/" + escaped), User: "user", Password: secret.Inline("password-" + canary)},
+			for _, config := range []Config{
+				{URL: value.Inline("http://" + user + "@" + host + "/a/path-" + escaped + "?token=" + url.QueryEscape("query"+canary))},
+				{URL: value.Inline(f.URL), Bearer: value.Inline("bearer-" + canary)},
+				{URL: value.Inline(f.URL + "/" + escaped), Basic: BasicAuth{User: "user", Password: value.Inline("password-" + canary)}},
 			} {
-				opts.Headers = []Header{{Name: "X-Api-Key", Value: secret.Inline("header-" + canary)}}
-				opts.SigningSecrets = []secret.Source{secret.Inline("whsec_" + base64.StdEncoding.EncodeToString([]byte("signing"+canary+canary)))}
-				s := newSink(t, opts)
+				config.Headers = []Header{{Name: "X-Api-Key", Value: value.Inline("header-" + canary)}}
+				config.SigningSecrets = []value.Secret{value.Inline("whsec_" +
+					base64.StdEncoding.EncodeToString([]byte("signing"+canary+canary)))}
+				s := newSink(t, config)
 				limit := patience
 				if name == "hang" {
 					limit = 100 * time.Millisecond
@@ -116,8 +118,8 @@ func TestNoErrorHasASecret(t *testing.T) {
 				if text := fmt.Sprintf("%v %+v %#v", err, err, err); leaks(text) {
 					t.Errorf("a secret is told: %s", text)
 				}
-				if text := fmt.Sprintf("%v %+v %#v", opts, opts, opts); leaks(text) {
-					t.Errorf("a secret is told by the options: %s", text)
+				if text := fmt.Sprintf("%v %+v %#v", config, config, config); leaks(text) {
+					t.Errorf("a secret is told by the configuration: %s", text)
 				}
 			}
 		})
@@ -135,7 +137,7 @@ func TestOnlyPlainTextIsShown(t *testing.T) {
 		"compressed": {status(500, "oops", "Content-Encoding: br"), ""},
 	} {
 		f := newFaultServer(t, tt.f)
-		_, err := attempt(t, newSink(t, Options{URL: secret.Inline(f.URL)}), sinktest.Events(1, 1), patience)
+		_, err := attempt(t, newSink(t, Config{URL: value.Inline(f.URL)}), sinktest.Events(1, 1), patience)
 		if want := "POST " + f.URL + ": 500 Internal Server Error" + tt.want; err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", name, err, want)
 		}
@@ -150,43 +152,43 @@ func TestNoErrorHasASecretThatCannotBeUsed(t *testing.T) {
 		write(t, dir+"/"+name, text)
 		return dir + "/" + name
 	}
-	good := secret.Inline(f.URL)
+	good := value.Inline(f.URL)
 	closed := newFaultServer(t)
 	closed.listener.Close()
 	away := "http://u:" + "canary@" + strings.TrimPrefix(closed.URL, "http://")
 	ca := sinktest.NewCA(t)
 	cert, key := ca.Issue(t, "client", time.Hour)
 	badKey := file("key", "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n")
-	tests := map[string]Options{
-		"no URL":             {URL: secret.Inline("canary")},
-		"scheme":             {URL: secret.Inline("canary://canary")},
-		"control character":  {URL: secret.Inline("http://canary/\x01")},
-		"percent":            {URL: secret.Inline("http://canary%zz/")},
-		"no host":            {URL: secret.Inline("http:///canary")},
-		"port":               {URL: secret.Inline("http://u:canary@host:99999/")},
-		"port is a password": {URL: secret.Inline("http://u:canary:/@host/")},
-		"/ in a password":    {URL: secret.Inline("http://canary:1/canary@host/")},
-		"? in a password":    {URL: secret.Inline("http://canary:1?canary@host/")},
-		"fragment":           {URL: secret.Inline("http://host/#canary")},
-		"refused":            {URL: secret.Inline(away + "/canary?canary")},
-		"no such host":       {URL: secret.Inline("http://u:canary@no.such.invalid/canary?canary")},
-		"no TLS there":       {URL: secret.Inline(strings.Replace(f.URL, "http://", "https://u:canary@", 1) + "/canary?canary")},
-		"bearer, two lines":  {URL: good, Bearer: secret.File(file("token", "canary\ncanary"))},
-		"header, a NUL":      {URL: good, Headers: []Header{{"X-Key", secret.Inline("canary\x00")}}},
-		"no signing secret":  {URL: good, SigningSecrets: []secret.Source{secret.Inline("canary")}},
-		"no base64":          {URL: good, SigningSecrets: []secret.Source{secret.Inline("whsec_canary!")}},
-		"proxy is none":      {URL: good, Proxy: secret.Inline("ftp://u:canary@host")},
-		"proxy is no URL":    {URL: good, Proxy: secret.Inline("http://u:canary@ho st")},
-		"proxy refuses":      {URL: good, Proxy: secret.Inline(away)},
-		"proxy is away":      {URL: good, Proxy: secret.Inline("socks5://u:canary@no.such.invalid:1")},
-		"proxy, no SOCKS":    {URL: good, Proxy: secret.Inline(strings.Replace(f.URL, "http://", "socks5://u:canary@", 1))},
-		"key is none":        {URL: good, TLS: tlsclient.Options{Cert: cert, Key: badKey}},
-		"CA is a key":        {URL: good, TLS: tlsclient.Options{CA: badKey}},
-		"key is the CA's":    {URL: good, TLS: tlsclient.Options{Cert: ca.File, Key: key}},
+	tests := map[string]Config{
+		"no URL":             {URL: value.Inline("canary")},
+		"scheme":             {URL: value.Inline("canary://canary")},
+		"control character":  {URL: value.Inline("http://canary/\x01")},
+		"percent":            {URL: value.Inline("http://canary%zz/")},
+		"no host":            {URL: value.Inline("http:///canary")},
+		"port":               {URL: value.Inline("http://u:canary@host:99999/")},
+		"port is a password": {URL: value.Inline("http://u:canary:/@host/")},
+		"/ in a password":    {URL: value.Inline("http://canary:1/canary@host/")},
+		"? in a password":    {URL: value.Inline("http://canary:1?canary@host/")},
+		"fragment":           {URL: value.Inline("http://host/#canary")},
+		"refused":            {URL: value.Inline(away + "/canary?canary")},
+		"no such host":       {URL: value.Inline("http://u:canary@no.such.invalid/canary?canary")},
+		"no TLS there":       {URL: value.Inline(strings.Replace(f.URL, "http://", "https://u:canary@", 1) + "/canary?canary")},
+		"bearer, two lines":  {URL: good, Bearer: value.Secret{File: file("token", "canary\ncanary")}},
+		"header, a NUL":      {URL: good, Headers: []Header{{"X-Key", value.Inline("canary\x00")}}},
+		"no signing secret":  {URL: good, SigningSecrets: []value.Secret{value.Inline("canary")}},
+		"no base64":          {URL: good, SigningSecrets: []value.Secret{value.Inline("whsec_canary!")}},
+		"proxy is none":      {URL: good, Proxy: value.Inline("ftp://u:canary@host")},
+		"proxy is no URL":    {URL: good, Proxy: value.Inline("http://u:canary@ho st")},
+		"proxy refuses":      {URL: good, Proxy: value.Inline(away)},
+		"proxy is away":      {URL: good, Proxy: value.Inline("socks5://u:canary@no.such.invalid:1")},
+		"proxy, no SOCKS":    {URL: good, Proxy: value.Inline(strings.Replace(f.URL, "http://", "socks5://u:canary@", 1))},
+		"key is none":        {URL: good, TLS: sinktest.TLS("", cert, badKey)},
+		"CA is a key":        {URL: good, TLS: sinktest.TLS(badKey, "", "")},
+		"key is the CA's":    {URL: good, TLS: sinktest.TLS("", ca.File, key)},
 	}
-	for name, opts := range tests {
+	for name, config := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := newSink(t, opts)
+			s := newSink(t, config)
 			limit := patience
 			if name == "proxy, no SOCKS" { // each side waits for the other
 				limit = 100 * time.Millisecond
@@ -195,15 +197,16 @@ func TestNoErrorHasASecretThatCannotBeUsed(t *testing.T) {
 			if n != 0 || err == nil || leaks(fmt.Sprintf("%v %+v %#v", err, err, err)) {
 				t.Errorf("took %d, %v", n, err)
 			}
-			if err := s.opts.Check(); err != nil && leaks(fmt.Sprintf("%v %+v %#v", err, err, err)) {
-				t.Errorf("Check: %v", err)
+			if err := s.config.Verify(event.JSON{}); err != nil && leaks(fmt.Sprintf("%v %+v %#v", err, err, err)) {
+				t.Errorf("Verify: %v", err)
 			}
 		})
 	}
 }
 
 func FuzzParseURL(f *testing.F) {
-	for _, seed := range []string{"https://example.org/a?b=c", "http://u:p@[::1]:80", "socks5://host", "http://ho st", "http:///x", "http://h:0/", "http://h/#f", "//h", "\x7f"} {
+	for _, seed := range []string{"https://example.org/a?b=c", "http://u:p@[::1]:80", "socks5://host", "http://ho st", "http:///x",
+		"http://h:0/", "http://h/#f", "//h", "\x7f"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -218,24 +221,24 @@ func FuzzParseURL(f *testing.F) {
 }
 
 // A server of two sinks repeats the secrets of one in its answer to the other. This
-// includes secrets that it received from an earlier process, and one that was rotated
+// includes secrets that it received from an earlier process, and a secret that was rotated
 // since.
 func TestNoErrorHasASecretOfAnotherSink(t *testing.T) {
-	mask := new(redact.Mask)
 	file := t.TempDir() + "/token"
 	write(t, file, "Rotating-Token-1")
 	f := newFaultServer(t, status(200, ""), status(200, ""), status(500, "bad Rotating-Token-2, Rotating-Token-1 and never-sent-Key"))
-	sends := newSink(t, Options{URL: secret.Inline(f.URL), Bearer: secret.File(file), Mask: mask})
-	newSink(t, Options{ // has sent nothing yet
-		URL: secret.File(t.TempDir() + "/missing"), Headers: []Header{{Name: "X-Api-Key", Value: secret.Inline("never-sent-Key")}}, Mask: mask,
-	})
+	env := sink.Env{Mask: new(redact.Mask)}
+	sends := newSinkOf(t, Config{URL: value.Inline(f.URL), Bearer: value.Secret{File: file}}, env)
+	newSinkOf(t, Config{ // has sent nothing yet
+		URL: value.Secret{File: t.TempDir() + "/missing"}, Headers: []Header{{Name: "X-Api-Key", Value: value.Inline("never-sent-Key")}},
+	}, env)
 	for _, token := range []string{"Rotating-Token-1", "Rotating-Token-2"} {
 		write(t, file, token)
 		if _, err := attempt(t, sends, sinktest.Events(1, 1), patience); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err := attempt(t, newSink(t, Options{URL: secret.Inline(f.URL), Mask: mask}), sinktest.Events(1, 1), patience)
+	_, err := attempt(t, newSinkOf(t, Config{URL: value.Inline(f.URL)}, env), sinktest.Events(1, 1), patience)
 	if want := "POST " + f.URL + ": 500 Internal Server Error: bad <secret>, <secret> and <secret>"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -45,7 +45,8 @@ func (s *Sink) send(ctx context.Context, a *access, events []event.Event, text [
 	verdict, how := s.decided(resp, answer)
 	switch {
 	case verdict == taken && early:
-		return s.failed(ctx, a, fmt.Errorf("the response with status %d arrived before the request was sent completely, so the receiver has not read it", resp.StatusCode))
+		return s.failed(ctx, a, fmt.Errorf("the response with status %d arrived before the request was sent completely, "+
+			"so the receiver has not read it", resp.StatusCode))
 	case verdict == taken:
 		return nil
 	}
@@ -79,7 +80,7 @@ func (s *Sink) read(r io.Reader) ([]byte, error) {
 }
 
 func (s *Sink) where(a *access) string {
-	return s.opts.Method + " " + a.url.Scheme + "://" + a.url.Host
+	return s.config.Method + " " + a.url.Scheme + "://" + a.url.Host
 }
 
 // request builds the request. Headers that are the same for each request are already in
@@ -90,17 +91,17 @@ func (s *Sink) request(ctx context.Context, x *exchange, a *access, events []eve
 		return nil, err
 	}
 	h := maps.Clone(a.header)
-	setDefault(h, "User-Agent", "genltestd/"+s.opts.Version)
-	setDefault(h, "Content-Type", s.body.contentType(s.opts.single()))
-	if s.opts.Compression != Identity {
-		h.Set("Content-Encoding", string(s.opts.Compression))
+	setDefault(h, "User-Agent", "genltestd/"+s.env.Version)
+	setDefault(h, "Content-Type", s.body.contentType(s.config.single(s.env.Encoder)))
+	if s.config.Compression != compressionNone {
+		h.Set("Content-Encoding", s.config.Compression)
 	}
 	id := idOf(events)
-	if s.opts.IdempotencyHeader != "" {
-		setOnce(h, s.opts.IdempotencyHeader, id)
+	if s.config.IdempotencyHeader != "" {
+		setOnce(h, s.config.IdempotencyHeader, id)
 	}
 	signature(h, a.keys, id, time.Now(), text)
-	if e, ok := s.opts.Encoder.(event.Attributer); ok {
+	if e, ok := s.env.Encoder.(event.Attributer); ok {
 		e.Attributes(&events[0], h.Set)
 	}
 	memory := s.body.memory
@@ -110,7 +111,7 @@ func (s *Sink) request(ctx context.Context, x *exchange, a *access, events []eve
 		return r
 	}
 	req := &http.Request{
-		Method: s.opts.Method, URL: a.url, Host: a.url.Host, Header: h, ContentLength: int64(len(packed)),
+		Method: s.config.Method, URL: a.url, Host: a.url.Host, Header: h, ContentLength: int64(len(packed)),
 		Body: reader(), GetBody: func() (io.ReadCloser, error) { return reader(), nil },
 	}
 	return req.WithContext(ctx), nil
@@ -150,7 +151,7 @@ func (f *failure) Unwrap() error { return f.ended }
 func (s *Sink) failed(ctx context.Context, a *access, err error) error {
 	s.disconnect()
 	// Errors of package http repeat data of the server.
-	return &failure{s.where(a) + ": " + s.opts.Mask.Clean(err.Error(), maxError), ctx.Err()}
+	return &failure{s.where(a) + ": " + s.env.Mask.Clean(err.Error(), maxError), ctx.Err()}
 }
 
 // refused returns the error of a response that does not accept n events.
@@ -176,12 +177,12 @@ func (s *Sink) describe(resp *http.Response, text []byte, how string) string {
 		d += ": " + how
 	}
 	if to, err := resp.Location(); err == nil && resp.StatusCode < 400 {
-		d += ": a redirect, which is not followed, to " + s.opts.Mask.Clean(to.Scheme+"://"+to.Host+to.EscapedPath(), maxExcerpt)
+		d += ": a redirect, which is not followed, to " + s.env.Mask.Clean(to.Scheme+"://"+to.Host+to.EscapedPath(), maxExcerpt)
 	}
 	if !isPlain(resp.Header, text) {
 		return d
 	}
-	if excerpt := s.opts.Mask.Clean(string(text), maxExcerpt); excerpt != "" {
+	if excerpt := s.env.Mask.Clean(string(text), maxExcerpt); excerpt != "" {
 		d += ": " + excerpt
 	}
 	return d

@@ -11,7 +11,7 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
-	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
@@ -39,7 +39,7 @@ func TestSignatureOfThePublishedExample(t *testing.T) {
 // A receiver that knows any single one of the secrets accepts the request.
 func TestReceiversVerifyDuringARotation(t *testing.T) {
 	f := newFaultServer(t)
-	s := newSink(t, Options{URL: secret.Inline(f.URL), SigningSecrets: []secret.Source{secret.Inline(newSecret), secret.Inline(oldSecret)}})
+	s := newSink(t, Config{URL: value.Inline(f.URL), SigningSecrets: []value.Secret{value.Inline(newSecret), value.Inline(oldSecret)}})
 	if n, err := s.Deliver(t.Context(), sinktest.Events(1, 3)); n != 3 || err != nil {
 		t.Fatal(n, err)
 	}

@@ -30,7 +30,8 @@ var statuses = []struct {
 }{
 	{200, 299, taken, "includes 202 and 207: the receiver is then responsible for the events"},
 	{300, 399, retry, "redirects are not followed: they would send events and tokens to a server that is not configured"},
-	{400, 400, permanent, "the receiver cannot parse these events, now or later. If the text is about TLS, as from nginx when the client certificate is wrong, the request is retried"},
+	{400, 400, permanent, "the receiver cannot parse these events, now or later. " +
+		"If the text is about TLS, as from nginx when the client certificate is wrong, the request is retried"},
 	{401, 401, retry, "the token or password is wrong or has expired; events wait until it is correct"},
 	{402, 402, retry, "concerns the account, not the event"},
 	{403, 403, retry, "as 401"},
@@ -38,7 +39,8 @@ var statuses = []struct {
 	{405, 405, retry, "`method` is wrong"},
 	{406, 407, retry, "configuration of the receiver or the proxy"},
 	{408, 408, retry, "the receiver timed out"},
-	{409, 409, retry, "usually the receiver still processes the first attempt. If your receiver answers 409 for events that it already has, set `taken: [409]`"},
+	{409, 409, retry, "usually the receiver still processes the first attempt. " +
+		"If your receiver answers 409 for events that it already has, set `taken: [409]`"},
 	{410, 410, retry, "the URL no longer exists; events wait for a new URL"},
 	{411, 412, retry, "the proxy or server does not support these requests"},
 	{413, 413, permanent, "too large; a batch is halved until it fits. With `Retry-After` the request is retried"},
@@ -54,13 +56,13 @@ var statuses = []struct {
 }
 
 // evaluate returns the verdict on a status, the user's lists first.
-func (o *Options) evaluate(status int) verdict {
+func (w *Config) evaluate(status int) verdict {
 	switch {
-	case slices.Contains(o.Taken, status):
+	case slices.Contains(w.Taken, status):
 		return taken
-	case slices.Contains(o.Retry, status):
+	case slices.Contains(w.Retry, status):
 		return retry
-	case slices.Contains(o.Permanent, status):
+	case slices.Contains(w.Permanent, status):
 		return permanent
 	}
 	for _, row := range statuses {
@@ -81,9 +83,9 @@ var aboutTLS = []string{
 }
 
 // answer returns the verdict on a response.
-func (o *Options) answer(status int, h http.Header, text []byte) verdict {
-	v := o.evaluate(status)
-	if v == permanent && passes(status, h, text) && !slices.Contains(o.Permanent, status) {
+func (w *Config) answer(status int, h http.Header, text []byte) verdict {
+	v := w.evaluate(status)
+	if v == permanent && passes(status, h, text) && !slices.Contains(w.Permanent, status) {
 		return retry
 	}
 	return v

@@ -33,7 +33,7 @@ func TestTheDocumentationHasTheTableOfStatuses(t *testing.T) {
 
 func TestVerdicts(t *testing.T) {
 	dead := map[int]bool{400: true, 413: true, 422: true}
-	var o Options
+	var c Config
 	for status := range 1000 {
 		want := retry
 		switch {
@@ -42,7 +42,7 @@ func TestVerdicts(t *testing.T) {
 		case dead[status]:
 			want = permanent
 		}
-		if got := o.evaluate(status); got != want {
+		if got := c.evaluate(status); got != want {
 			t.Errorf("%d: got %s, want %s", status, got, want)
 		}
 	}
@@ -57,10 +57,10 @@ func TestTheRowsOfStatusesDoNotOverlap(t *testing.T) {
 }
 
 func TestTheUsersStatusesComeFirst(t *testing.T) {
-	o := Options{Taken: []int{409}, Retry: []int{400}, Permanent: []int{500}}
+	c := Config{Taken: []int{409}, Retry: []int{400}, Permanent: []int{500}}
 	got := map[int]verdict{}
 	for _, status := range []int{200, 400, 409, 422, 500, 501} {
-		got[status] = o.evaluate(status)
+		got[status] = c.evaluate(status)
 	}
 	want := map[int]verdict{200: taken, 400: retry, 409: taken, 422: permanent, 500: permanent, 501: retry}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -88,12 +88,12 @@ func TestWhatIsNoVerdictOnTheEvents(t *testing.T) {
 		{422, nil, "SSL certificate", permanent},
 	}
 	for _, tt := range tests {
-		var o Options
-		if got := o.answer(tt.status, tt.header, []byte(tt.text)); got != tt.want {
+		var c Config
+		if got := c.answer(tt.status, tt.header, []byte(tt.text)); got != tt.want {
 			t.Errorf("%d %v %s: got %s, want %s", tt.status, tt.header, tt.text, got, tt.want)
 		}
-		o.Permanent = []int{tt.status}
-		if got := o.answer(tt.status, tt.header, []byte(tt.text)); got != permanent {
+		c.Permanent = []int{tt.status}
+		if got := c.answer(tt.status, tt.header, []byte(tt.text)); got != permanent {
 			t.Errorf("%d: the user's word counts for nothing", tt.status)
 		}
 	}

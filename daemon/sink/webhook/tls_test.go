@@ -15,10 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
-	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
 // serverConfig presents a certificate of ca, and requires one of ca if clients is true.
@@ -51,25 +50,26 @@ func TestTLSFaults(t *testing.T) {
 	tests := []struct {
 		name   string
 		server *tls.Config // nil speaks no TLS
-		client tlsclient.Options
+		client value.TLS
 		want   string
 	}{
-		{"no TLS", nil, tlsclient.Options{CA: ca.File}, "first record does not look like a TLS handshake"},
-		{"unknown authority", good, tlsclient.Options{CA: other.File}, "unknown authority"},
-		{"not the system's", good, tlsclient.Options{}, "unknown authority"},
-		{"wrong name", good, tlsclient.Options{CA: ca.File, ServerName: "elsewhere.example"}, "not elsewhere.example"},
-		{"expired", expired, tlsclient.Options{CA: ca.File}, "expired"},
-		{"old version", &tls.Config{Certificates: good.Certificates, MaxVersion: tls.VersionTLS11}, tlsclient.Options{CA: ca.File}, "protocol version"},
-		{"no certificate", mutual, tlsclient.Options{CA: ca.File}, "certificate required"},
-		{"another's certificate", mutual, tlsclient.Options{CA: ca.File, Cert: otherCert, Key: otherKey}, "certificate"},
-		{"expired certificate", mutual, tlsclient.Options{CA: ca.File, Cert: oldCert, Key: oldKey}, "certificate"},
-		{"file is missing", good, tlsclient.Options{CA: missing}, "no such file"},
-		{"key of another", good, tlsclient.Options{CA: ca.File, Cert: oldCert, Key: otherKey}, "does not match"},
+		{"no TLS", nil, sinktest.TLS(ca.File, "", ""), "first record does not look like a TLS handshake"},
+		{"unknown authority", good, sinktest.TLS(other.File, "", ""), "unknown authority"},
+		{"not the system's", good, value.TLS{}, "unknown authority"},
+		{"wrong name", good, value.TLS{CA: value.TLSFile{File: ca.File}, ServerName: "elsewhere.example"}, "not elsewhere.example"},
+		{"expired", expired, sinktest.TLS(ca.File, "", ""), "expired"},
+		{"old version", &tls.Config{Certificates: good.Certificates, MaxVersion: tls.VersionTLS11}, sinktest.TLS(ca.File, "", ""),
+			"protocol version"},
+		{"no certificate", mutual, sinktest.TLS(ca.File, "", ""), "certificate required"},
+		{"another's certificate", mutual, sinktest.TLS(ca.File, otherCert, otherKey), "certificate"},
+		{"expired certificate", mutual, sinktest.TLS(ca.File, oldCert, oldKey), "certificate"},
+		{"file is missing", good, sinktest.TLS(missing, "", ""), "no such file"},
+		{"key of another", good, sinktest.TLS(ca.File, oldCert, otherKey), "does not match"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := startFaultServer(t, tt.server)
-			s := newSink(t, Options{URL: secret.Inline(strings.Replace(f.URL, "http:", "https:", 1)), TLS: tt.client})
+			s := newSink(t, Config{URL: value.Inline(strings.Replace(f.URL, "http:", "https:", 1)), TLS: tt.client})
 			said := false
 			for range 50 { // an alert may arrive too late for the error
 				n, err := attempt(t, s, sinktest.Events(1, 2), patience)
@@ -128,7 +128,7 @@ func newTLSServer(t *testing.T, c *tls.Config) *tlsServer {
 func TestHTTP2OnOneConnection(t *testing.T) {
 	ca := sinktest.NewCA(t)
 	server := newTLSServer(t, serverConfig(t, ca, "server", time.Hour, false))
-	s := newSink(t, Options{URL: secret.Inline(server.URL), TLS: tlsclient.Options{CA: ca.File}})
+	s := newSink(t, Config{URL: value.Inline(server.URL), TLS: sinktest.TLS(ca.File, "", "")})
 	for i := range 10 {
 		deliver(t, s, sinktest.Events(i*500, 500))
 	}
@@ -144,7 +144,7 @@ func TestHTTP2HangsAndRecovers(t *testing.T) {
 	server := newTLSServer(t, serverConfig(t, ca, "server", time.Hour, false))
 	file := t.TempDir() + "/url"
 	write(t, file, server.URL+"/slow")
-	s := newSink(t, Options{URL: secret.File(file), TLS: tlsclient.Options{CA: ca.File}})
+	s := newSink(t, Config{URL: value.Secret{File: file}, TLS: sinktest.TLS(ca.File, "", "")})
 	for range 3 {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		server.slow = cancel
@@ -171,7 +171,7 @@ func TestRotatedCertificateEndsIdleConnections(t *testing.T) {
 	ca := sinktest.NewCA(t)
 	server := newTLSServer(t, serverConfig(t, ca, "server", time.Hour, true))
 	cert, key := ca.Issue(t, "client", time.Hour)
-	s := newSink(t, Options{URL: secret.Inline(server.URL), TLS: tlsclient.Options{CA: ca.File, Cert: cert, Key: key}})
+	s := newSink(t, Config{URL: value.Inline(server.URL), TLS: sinktest.TLS(ca.File, cert, key)})
 	deliver(t, s, sinktest.Events(1, 2))
 	deliver(t, s, sinktest.Events(3, 2))
 	ca.Issue(t, "client", time.Hour)
@@ -184,7 +184,7 @@ func TestRotatedCertificateEndsIdleConnections(t *testing.T) {
 func TestRotatedAuthority(t *testing.T) {
 	before, after := sinktest.NewCA(t), sinktest.NewCA(t)
 	server := newTLSServer(t, serverConfig(t, after, "server", time.Hour, false))
-	s := newSink(t, Options{URL: secret.Inline(server.URL), TLS: tlsclient.Options{CA: before.File}})
+	s := newSink(t, Config{URL: value.Inline(server.URL), TLS: sinktest.TLS(before.File, "", "")})
 	if n, err := attempt(t, s, sinktest.Events(1, 2), patience); n != 0 || err == nil {
 		t.Fatalf("took %d, %v", n, err)
 	}

@@ -15,73 +15,15 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/redact"
-	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
-	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
 var _ sink.Sink = (*Sink)(nil)
 
-// Options say where and how to send. Secrets and files are read anew for each
-// attempt, so that what was rotated is used.
-type Options struct {
-	URL         secret.Source // http or https; a user in it counts as User and Password
-	Method      string
-	Version     string // of the daemon, for the header User-Agent
-	Encoder     event.Encoder
-	Batch       Batch
-	Compression Compression
-	Mask        *redact.Mask // of what the server sends back; nil has the secrets of this sink only
-
-	Bearer            secret.Source
-	User              string // of the scheme Basic, "" is none
-	Password          secret.Source
-	Headers           []Header
-	SigningSecrets    []secret.Source
-	IdempotencyHeader string // "" is none
-
-	Proxy                secret.Source // http, https or socks5
-	ProxyFromEnvironment bool
-	TLS                  tlsclient.Options
-	MaxConnectionAge     time.Duration // 0 is no limit
-
-	Taken, Retry, Permanent []int  // statuses, in place of what the table says
-	Response                string // an expression that decides with them; "" is none
-}
-
-// A Header is one more header of each request.
-type Header struct {
-	Name  string
-	Value secret.Source
-}
-
-// Batch says how several events go into one request.
-type Batch int
-
-const (
-	// Array makes a JSON array of them.
-	Array Batch = iota
-	// Lines gives each a line.
-	Lines
-	// None gives each a request.
-	None
-)
-
-// Compression is of the bodies.
-type Compression string
-
-const (
-	// Identity leaves them as they are.
-	Identity Compression = ""
-	// Gzip is RFC 1952.
-	Gzip Compression = "gzip"
-	// Zstd is RFC 8878.
-	Zstd Compression = "zstd"
-)
-
 // A Sink sends to one URL, over one connection that it keeps.
 type Sink struct {
-	opts     Options
+	config   *Config
+	env      sink.Env
 	body     *body
 	link     *link // nil before the first attempt and after a failure
 	response []byte
@@ -90,28 +32,28 @@ type Sink struct {
 }
 
 // New returns a sink that connects before it first sends.
-func New(opts Options) (*Sink, error) {
-	if err := opts.checkBatch(); err != nil {
+func New(c *Config, env sink.Env) (*Sink, error) {
+	if err := c.verifyBatch(env.Encoder); err != nil {
 		return nil, err
 	}
-	b, err := newBody(&opts)
+	b, err := newBody(c, env.Encoder)
 	if err != nil {
 		return nil, err
 	}
-	if opts.Mask == nil {
-		opts.Mask = new(redact.Mask)
+	if env.Mask == nil {
+		env.Mask = new(redact.Mask) // for the secrets of this sink
 	}
-	s := &Sink{opts: opts, body: b, response: make([]byte, maxResponse)}
-	if opts.Response != "" {
+	s := &Sink{config: c, env: env, body: b, response: make([]byte, maxResponse)}
+	if c.Response != "" {
 		s.response = make([]byte, maxJudged)
-		s.decide, err = match.CompileResponse(opts.Response)
+		s.decide, err = match.CompileResponse(c.Response)
 	}
 	if err != nil {
 		return nil, optionError("response", err)
 	}
 	// The server may know the secrets from an earlier process.
-	s.secrets = opts.Mask.NewOwner()
-	s.secrets.Set(opts.readable())
+	s.secrets = env.Mask.NewOwner()
+	s.secrets.Set(c.readable())
 	return s, nil
 }
 
@@ -121,7 +63,7 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (accepted int,
 	if err := ctx.Err(); err != nil || len(events) == 0 {
 		return 0, err
 	}
-	a, err := s.opts.access()
+	a, err := s.config.access()
 	if err != nil {
 		return 0, err
 	}
@@ -129,7 +71,7 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (accepted int,
 	if err := s.connect(a); err != nil {
 		return 0, err
 	}
-	if s.opts.single() {
+	if s.config.single(s.env.Encoder) {
 		return s.deliverEach(ctx, a, events)
 	}
 	text, n, err := s.body.many(events)
@@ -157,14 +99,14 @@ func (s *Sink) deliverEach(ctx context.Context, a *access, events []event.Event)
 
 // connect creates a link, unless one exists and is current.
 func (s *Sink) connect(a *access) (err error) {
-	if s.link != nil && (s.link.stale(s.opts.TLS, a.proxy) || s.link.olderThan(s.opts.MaxConnectionAge)) {
+	if s.link != nil && (s.link.stale(&s.config.TLS, a.proxy) || s.link.olderThan(time.Duration(s.config.MaxConnectionAge))) {
 		s.disconnect()
 	}
 	if s.link == nil {
-		s.link, err = newLink(s.opts.TLS, a.proxy)
+		s.link, err = newLink(&s.config.TLS, a.proxy)
 	}
 	if err != nil {
-		return fmt.Errorf("tls: %s", s.opts.Mask.Clean(err.Error(), maxError))
+		return fmt.Errorf("tls: %s", s.env.Mask.Clean(err.Error(), maxError))
 	}
 	return nil
 }

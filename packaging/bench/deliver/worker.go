@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/deadletter"
 	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/envelope"
@@ -20,7 +21,6 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/match"
-	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/file"
 	"github.com/genltestd/genltestd/daemon/sink/socket"
@@ -111,11 +111,11 @@ func envelopeOptions(name string) envelope.Options {
 }
 
 // batchOf returns the supported form of a batch.
-func batchOf(encoder event.Encoder) webhook.Batch {
+func batchOf(encoder event.Encoder) string {
 	if encoder.BatchContentType() == "" {
-		return webhook.Lines
+		return "lines"
 	}
-	return webhook.Array
+	return "array"
 }
 
 func newSink(t task) (sink.Sink, error) {
@@ -123,16 +123,16 @@ func newSink(t task) (sink.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
+	env := sink.Env{Version: "benchmark", Encoder: encoder, Position: filepath.Join(t.dir, "sinks", name+".position")}
 	switch t.sink {
 	case "file", "unsynced":
 		fsync := map[string]string{"file": "batch", "unsynced": "never"}[t.sink]
-		env := sink.Env{Encoder: encoder, Position: filepath.Join(t.dir, "sinks", name+".position")}
 		return file.New(&file.Config{Path: filepath.Join(t.dir, "events.jsonl"), Mode: 0o640, Fsync: fsync}, env), nil
 	case "webhook":
-		return webhook.New(webhook.Options{
-			URL: secret.Inline(t.to), Method: http.MethodPost, Version: "benchmark", Encoder: encoder, Batch: batchOf(encoder),
+		return webhook.New(&webhook.Config{
+			URL: value.Inline(t.to), Method: http.MethodPost, Batch: batchOf(encoder), Compression: "none",
 			IdempotencyHeader: "Idempotency-Key",
-		})
+		}, env)
 	case "socket", "confirm":
 		return socket.NewClient(socket.ClientOptions{
 			Stream: stream.Options{Network: "unix", Address: t.to}, Acknowledge: t.sink == "confirm", Encoder: encoder,

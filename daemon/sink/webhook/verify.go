@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
+)
+
+// Verify implements sink.Verifier. Its errors wrap those of secret.Check.
+func (w *Config) Verify(encoder event.Encoder) error {
+	errs := []error{
+		w.verifyURL(),
+		w.verifyBatch(encoder),
+		verifySecret("bearer", w.Bearer, nil),
+		verifySecret("basic.password", w.Basic.Password, nil),
+		w.verifyProxy(),
+		tlsclient.Check(&w.TLS, "webhook.tls"),
+		w.verifyResponse(),
+	}
+	for i, h := range w.Headers {
+		errs = append(errs, verifySecret(fmt.Sprintf("headers[%d].value", i), h.Value, nil))
+	}
+	for i, s := range w.SigningSecrets {
+		isKey := func(text string) error { _, err := parseKey(text); return err }
+		errs = append(errs, verifySecret(fmt.Sprintf("signing_secrets[%d]", i), s, isKey))
+	}
+	return errors.Join(errs...)
+}
+
+// verifySecret calls parse with the secret, if it can be read.
+func verifySecret(key string, s value.Secret, parse func(string) error) error {
+	err := secret.Check(s)
+	if text, unread := secret.Read(s); err == nil && unread == nil && parse != nil {
+		err = parse(text)
+	}
+	return optionError(key, err)
+}
+
+func optionError(key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &sink.OptionError{Key: "webhook." + key, Err: err}
+}
+
+func (w *Config) verifyProxy() error {
+	if w.Proxy.IsWord(proxyEnvironment) {
+		return nil
+	}
+	return verifySecret("proxy", w.Proxy, func(text string) error { _, err := parseProxy(text); return err })
+}
+
+func (w *Config) verifyURL() error {
+	return verifySecret("url", w.URL, func(text string) error {
+		u, err := parseURL(text, "http", "https")
+		switch {
+		case err != nil:
+			return err
+		case u.User != nil && (w.Basic.User != "" || !w.Bearer.IsZero()):
+			return errors.New("has a user in addition to bearer or basic; leave one of them out")
+		case u.User != nil && w.hasHeader("Authorization"):
+			return errors.New("has a user, and headers has Authorization; leave one of them out")
+		case u.Scheme == "http" && w.Proxy.IsZero() && w.TLS != (value.TLS{}):
+			return errors.New("is http, so the keys below tls are not used; write https, or leave tls out")
+		}
+		return nil
+	})
+}
+
+// hasHeader reports whether the configured headers include one of this name.
+func (w *Config) hasHeader(name string) bool {
+	return slices.ContainsFunc(w.Headers, func(h Header) bool { return http.CanonicalHeaderKey(h.Name) == name })
+}
+
+// verifyBatch checks that the encoder supports the form of the body.
+func (w *Config) verifyBatch(encoder event.Encoder) error {
+	if w.Batch == batchArray && encoder.BatchContentType() == "" && !w.single(encoder) {
+		return optionError("batch", errors.New("the envelope does not write JSON, so its events cannot form an array; write lines or none"))
+	}
+	return nil
+}
+
+// single reports whether each event has a request of its own. This includes encoders that
+// write a part of the event into headers.
+func (w *Config) single(encoder event.Encoder) bool {
+	_, attributes := encoder.(event.Attributer)
+	return w.Batch == batchNone || attributes
+}
+
+func (w *Config) verifyResponse() error {
+	if w.Response == "" {
+		return nil
+	}
+	_, err := match.CompileResponse(w.Response)
+	return optionError("response", err)
+}
