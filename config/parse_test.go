@@ -142,7 +142,7 @@ func TestParseGood(t *testing.T) {
 		"listed-defaults": func(c *Config) {
 			c.Sinks = []Sink{fileSink("a", "/x"), sinkOf("b", "socket", &socket.Config{
 				Mode: "connect", Address: "unix:///run/collector.sock",
-				MaxConnectionAge: value.Duration(10 * time.Minute), Listen: socket.ListenConfig{Permissions: 0o660, Buffer: 1 << 20, MaxReaders: 16},
+				MaxConnectionAge: value.Duration(10 * time.Minute), Listen: socket.Listen{Permissions: 0o660, Buffer: 1 << 20, MaxReaders: 16},
 			})}
 			c.Sinks[0].Envelope = EnvelopeJSON
 		},

@@ -83,7 +83,7 @@ sinks:
 			`the result is not JSON: invalid character 'd' looking for beginning of value after " failed\",\n  \"text\": "; ` +
 			`write texts as {{json .Text}}, without quotes around it`,
 		`t.yaml:25:15: sinks[3].template: fails for an event with an empty text: ` +
-			`the result is empty, which a syslog message cannot be; write a word beside the text`,
+			`the result is empty, which a syslog message cannot be; write a word before the text`,
 	}, "\n")
 	cfg, err := config.Parse("t.yaml", []byte(text), sinks.Kinds())
 	if err != nil {

@@ -12,9 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
-	"github.com/genltestd/genltestd/daemon/sink/stream"
 )
 
 // Batches of 256 to a peer that reads and forgets.
@@ -22,7 +20,7 @@ func BenchmarkClient(b *testing.B) {
 	for _, network := range []string{"unix", "tcp", "tls"} {
 		for _, confirm := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%s/acknowledge=%t", network, confirm), func(b *testing.B) {
-				c := NewClient(forget(b, network, confirm))
+				c := NewClient(forget(b, network, confirm), inJSON())
 				defer c.Close()
 				sinktest.Measure(b, c, 256)
 			})
@@ -33,12 +31,11 @@ func BenchmarkClient(b *testing.B) {
 func BenchmarkListener(b *testing.B) {
 	for _, readers := range []int{0, 1, 3} {
 		b.Run(fmt.Sprintf("readers=%d", readers), func(b *testing.B) {
-			l := NewListener(ListenerOptions{
-				Path: filepath.Join(b.TempDir(), "events.sock"), Mode: 0o600, Buffer: 1 << 20, MaxReaders: 8, Encoder: event.JSON{},
-			})
+			path := filepath.Join(b.TempDir(), "events.sock")
+			l := NewListener(listenConfig(path, Listen{Permissions: 0o600, Buffer: 1 << 20, MaxReaders: 8}), inJSON())
 			defer l.Close()
 			for range readers {
-				conn, err := net.Dial("unix", l.opts.Path)
+				conn, err := net.Dial("unix", path)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -53,13 +50,13 @@ func BenchmarkListener(b *testing.B) {
 	}
 }
 
-// forget returns the options that lead to a peer, which may confirm the last of each
+// forget returns a configuration that leads to a peer, which may confirm the last of each
 // 256 events.
-func forget(b *testing.B, network string, confirm bool) ClientOptions {
+func forget(b *testing.B, network string, confirm bool) *Config {
 	b.Helper()
 	l, address, ca := sinktest.Listen(b, network)
-	o := ClientOptions{Stream: stream.Options{Network: network, Address: address}, Acknowledge: confirm, Encoder: event.JSON{}}
-	o.Stream.TLS.CA = ca
+	config := connectConfig(network, address)
+	config.Acknowledge, config.TLS = confirm, sinktest.TLS(ca, "", "")
 	last := append(sinktest.Events(1, 256)[255].AppendID(nil), '\n')
 	go func() {
 		for {
@@ -70,7 +67,7 @@ func forget(b *testing.B, network string, confirm bool) ClientOptions {
 			go swallow(conn, confirm, last)
 		}
 	}()
-	return o
+	return config
 }
 
 func swallow(conn net.Conn, confirm bool, last []byte) {

@@ -18,9 +18,9 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
-	"github.com/genltestd/genltestd/daemon/sink/stream"
 )
 
 func TestWhatThePeerConfirmsAndNoMoreIsTaken(t *testing.T) {
@@ -74,18 +74,18 @@ func answering(t *testing.T, answer string) *Client {
 		}
 		io.WriteString(conn, answer) // likewise
 	}()
-	c := NewClient(ClientOptions{
-		Stream: stream.Options{Network: "unix", Address: address}, Acknowledge: true, Encoder: event.JSON{},
-	})
+	config := connectConfig("unix", address)
+	config.Acknowledge = true
+	c := NewClient(config, inJSON())
 	t.Cleanup(func() { c.Close() })
 	return c
 }
 
 func TestAPeerThatDoesNotConfirmIsGivenTheAttempt(t *testing.T) {
 	place := startCollector(t, "tcp", false) // which stores, and keeps quiet
-	c := NewClient(ClientOptions{
-		Stream: stream.Options{Network: "tcp", Address: place.address}, Acknowledge: true, Encoder: event.JSON{},
-	})
+	config := connectConfig("tcp", place.address)
+	config.Acknowledge = true
+	c := NewClient(config, inJSON())
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -113,7 +113,9 @@ func TestAnIdleConnectionThatTheCollectorClosesIsNotAFailure(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	c := NewClient(ClientOptions{Stream: stream.Options{Network: "tcp", Address: address}, Acknowledge: true, Encoder: event.JSON{}})
+	config := connectConfig("tcp", address)
+	config.Acknowledge = true
+	c := NewClient(config, inJSON())
 	defer c.Close()
 	for i := range 5 {
 		if n, err := c.Deliver(t.Context(), sinktest.Events(i+1, 1)); n != 1 || err != nil {
@@ -125,7 +127,8 @@ func TestAnIdleConnectionThatTheCollectorClosesIsNotAFailure(t *testing.T) {
 // Every partition of the bytes results in the same lines, which do not exceed the limit,
 // and does not panic.
 func FuzzAnswers(f *testing.F) {
-	for _, text := range []string{"", "a\nb\r\n\n", strings.Repeat("x", 300), strings.Repeat("x", 256) + "\n", strings.Repeat("x\n", 5000)} {
+	for _, text := range []string{"", "a\nb\r\n\n", strings.Repeat("x", 300), strings.Repeat("x", 256) + "\n",
+		strings.Repeat("x\n", 5000)} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -173,7 +176,7 @@ func TestSocat(t *testing.T) {
 	t.Run("client", func(t *testing.T) {
 		path := filepath.Join(dir, "in.sock")
 		run(t, socat, "-u", "UNIX-LISTEN:"+path, "CREATE:"+filepath.Join(dir, "client"))
-		c := NewClient(ClientOptions{Stream: stream.Options{Network: "unix", Address: path}, Encoder: event.JSON{}})
+		c := NewClient(connectConfig("unix", path), inJSON())
 		defer c.Close()
 		eventually(t, "socat does not listen", func() bool { _, err := os.Stat(path); return err == nil })
 		if n, err := c.Deliver(t.Context(), events); n != len(events) || err != nil {
@@ -183,7 +186,7 @@ func TestSocat(t *testing.T) {
 	})
 	t.Run("listener", func(t *testing.T) {
 		l := newListener(t, 1<<20)
-		run(t, socat, "-u", "UNIX-CONNECT:"+l.opts.Path, "CREATE:"+filepath.Join(dir, "listener"))
+		run(t, socat, "-u", "UNIX-CONNECT:"+l.path, "CREATE:"+filepath.Join(dir, "listener"))
 		eventually(t, "socat does not connect", func() bool { return l.Stats().Readers == 1 })
 		deliver(t, l, 1, 1000)
 		eventually(t, "socat has something else", gets("listener"))
@@ -224,10 +227,9 @@ func TestABatchBeginsOnANewConnectionAtTheAgeLimit(t *testing.T) {
 				conn.Close()
 			}
 		}()
-		c := NewClient(ClientOptions{
-			Stream:      stream.Options{Network: "tcp", Address: address, MaxConnectionAge: time.Nanosecond},
-			Acknowledge: acknowledge, Encoder: event.JSON{},
-		})
+		config := connectConfig("tcp", address)
+		config.Acknowledge, config.MaxConnectionAge = acknowledge, value.Duration(time.Nanosecond)
+		c := NewClient(config, inJSON())
 		for i := range 3 {
 			if n, err := c.Deliver(t.Context(), sinktest.Events(i+1, 1)); n != 1 || err != nil {
 				t.Errorf("took %d events, %v", n, err)

@@ -4,9 +4,7 @@ package socket
 
 import (
 	_ "embed" // for the reference
-	"io/fs"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/genltestd/genltestd/config/strict"
@@ -19,10 +17,13 @@ import (
 
 // Kind is the kind of sink that writes to a stream socket.
 func Kind() sink.Kind {
-	const summary = "writes lines to a unix, TCP or TLS peer, or to every client that connects"
-	return sink.Kind{Name: "socket", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
-		{Words: "unix tcp tls ssl unix_socket tcp_socket unixsocket stream"},
-	}}
+	return sink.Kind{
+		Name: "socket", Summary: "writes lines to a unix, TCP or TLS peer, or to every client that connects",
+		Reference: reference, New: func() sink.Config { return new(Config) },
+		Words: []strict.VariantWords{
+			{Words: "unix tcp tls ssl unix_socket tcp_socket unixsocket stream"},
+		},
+	}
 }
 
 //go:embed reference.yaml
@@ -30,31 +31,31 @@ var reference []byte
 
 // Config is the value of the key socket.
 type Config struct {
-	// Mode is modeConnect, to write to one peer, or modeListen, to write to all readers.
+	// Mode is modeConnect or modeListen.
 	Mode string `yaml:"mode" default:"connect" oneof:"connect listen"`
-	// Address is unix:///PATH, and to connect also tcp://HOST:PORT or tls://HOST:PORT.
+	// Address is unix:///PATH, or with modeConnect tcp://HOST:PORT or tls://HOST:PORT.
 	Address value.Address `yaml:"address" required:"true" example:"unix:///run/collector.sock" path:"true"`
-	// Acknowledge requires the peer to confirm each event.
+	// Acknowledge requires the peer to confirm each event; see confirm.go.
 	Acknowledge bool `yaml:"acknowledge" default:"false"`
 	// TLS is for tls://.
 	TLS value.TLS `yaml:"tls"`
 	// MaxConnectionAge limits the age of a connection over TCP or TLS; 0 means no limit.
 	MaxConnectionAge value.Duration `yaml:"max_connection_age" default:"10m" min:"0" max:"24h"`
 	// Listen is for modeListen.
-	Listen ListenConfig `yaml:"listen"`
+	Listen Listen `yaml:"listen"`
 }
 
 const (
-	modeConnect = "connect"
-	modeListen  = "listen"
+	modeConnect = "connect" // writes to one peer
+	modeListen  = "listen"  // writes to every client that connects
 )
 
-// ListenConfig is about a socket that readers connect to.
-type ListenConfig struct {
-	// Permissions are those of the socket, whatever the umask.
+// Listen is about a socket that readers connect to.
+type Listen struct {
+	// Permissions is the mode of the socket. The umask does not apply.
 	Permissions value.FileMode `yaml:"permissions" default:"0660"`
-	// Group is the name or number of the group that the socket belongs to; empty means
-	// the daemon's.
+	// Group is the name or number of the group of the socket; empty means the group of the
+	// daemon.
 	Group string `yaml:"group" default:""`
 	// Buffer limits the bytes that wait for one reader.
 	Buffer value.Size `yaml:"buffer" default:"1MiB" min:"64KiB" max:"64MiB"`
@@ -70,7 +71,7 @@ var (
 	_ sink.Verifier      = (*Config)(nil)
 	_ strict.Conditional = (*Config)(nil)
 	_ strict.Foreign     = (*Config)(nil)
-	_                    = []strict.Checker{(*Config)(nil), (*ListenConfig)(nil)}
+	_                    = []strict.Checker{(*Config)(nil), (*Listen)(nil)}
 )
 
 // Check implements strict.Checker.
@@ -99,7 +100,7 @@ func (k *Config) Ineffective() []strict.Ineffective {
 }
 
 // Check implements strict.Checker.
-func (l *ListenConfig) Check(s strict.Section) {
+func (l *Listen) Check(s strict.Section) {
 	if strings.ContainsFunc(l.Group, unicode.IsControl) {
 		s.Errorf("group", "%s has a control character; leave it out", strict.Quote(l.Group))
 	}
@@ -109,7 +110,8 @@ func (l *ListenConfig) Check(s strict.Section) {
 func (k *Config) ForeignKeys() []strict.ForeignKey {
 	return append(value.TLSWords("tls."),
 		strict.ForeignKey{Words: "host server port path url uri endpoint protocol network remote destination socket", Key: "address"},
-		strict.ForeignKey{Words: "facility", Key: "^rfc5424.facility"}, strict.ForeignKey{Words: "severity priority level", Key: "^rfc5424.severity"},
+		strict.ForeignKey{Words: "facility", Key: "^rfc5424.facility"},
+		strict.ForeignKey{Words: "severity priority level", Key: "^rfc5424.severity"},
 		strict.ForeignKey{Words: "tag app_name appname program ident identifier", Key: "^rfc5424.app_name"},
 		strict.ForeignKey{Words: "format", Key: "^envelope"}, strict.ForeignKey{Words: "timeout", Key: "^attempt_timeout"})
 }
@@ -143,35 +145,21 @@ func (k *Config) WhyOneWorker() string {
 // New implements sink.Config.
 func (k *Config) New(env sink.Env) (sink.Sink, error) {
 	if k.Mode == modeListen {
-		return NewListener(k.listener(env.Encoder)), nil
+		return NewListener(k, env), nil
 	}
-	o := k.client(env.Encoder)
-	o.Stream.Mask = env.Mask
-	return NewClient(o), nil
+	return NewClient(k, env), nil
 }
 
-// Verify implements sink.Verifier.
+// Verify implements sink.Verifier. It looks up the group, or reads the TLS files.
 func (k *Config) Verify(event.Encoder) error {
 	if k.Mode == modeListen {
-		return k.listener(nil).Check()
+		if _, err := groupID(k.Listen.Group); err != nil {
+			return &sink.OptionError{Key: "socket.listen.group", Err: err}
+		}
+		return nil
 	}
-	return k.client(nil).Check()
-}
-
-func (k *Config) client(encoder event.Encoder) ClientOptions {
-	network, address := k.Address.Split()
-	return ClientOptions{
-		Stream: stream.Options{
-			Network: network, Address: address, TLS: tlsclient.From(&k.TLS), MaxConnectionAge: time.Duration(k.MaxConnectionAge),
-		},
-		Acknowledge: k.Acknowledge, Encoder: encoder,
+	if scheme, _ := k.Address.Split(); scheme != "tls" {
+		return nil
 	}
-}
-
-func (k *Config) listener(encoder event.Encoder) ListenerOptions {
-	_, path := k.Address.Split()
-	return ListenerOptions{
-		Path: path, Mode: fs.FileMode(k.Listen.Permissions), Group: k.Listen.Group,
-		Buffer: int(k.Listen.Buffer), MaxReaders: k.Listen.MaxReaders, Encoder: encoder,
-	}
+	return tlsclient.Check(&k.TLS, "socket.tls")
 }

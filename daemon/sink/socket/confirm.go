@@ -69,7 +69,8 @@ func (c *Client) deliverWindow(ctx context.Context, conn *stream.Conn, events []
 		}
 		n := upTo(events[confirmed:sent], answer)
 		if n == 0 {
-			return confirmed, fmt.Errorf("the peer has confirmed %s, which is not an unconfirmed event", c.opts.Stream.Mask.Clean(string(answer), longestAnswer))
+			id := c.mask.Clean(string(answer), longestAnswer)
+			return confirmed, fmt.Errorf("the peer has confirmed %s, which is not an unconfirmed event", id)
 		}
 		confirmed += n
 	}

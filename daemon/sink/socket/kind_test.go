@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
-	"github.com/genltestd/genltestd/daemon/sink/stream"
 )
 
 // A collector stores the lines it is sent, and confirms them if it is asked to.
@@ -36,23 +36,34 @@ type collector struct {
 	sink *sinktest.Counter // that leads to it
 }
 
+func inJSON() sink.Env { return sink.Env{Encoder: event.JSON{}} }
+
+func connectConfig(network, address string) *Config {
+	return &Config{Mode: modeConnect, Address: value.Address(network + "://" + address)}
+}
+
+func listenConfig(path string, l Listen) *Config {
+	return &Config{Mode: modeListen, Address: value.Address("unix://" + path), Listen: l}
+}
+
 // startCollector returns it with a client that leads to it.
 func startCollector(t *testing.T, network string, confirm bool) *collector {
 	t.Helper()
 	c := &collector{network: "tcp", address: sinktest.FreeAddress(t), confirm: confirm}
-	o := ClientOptions{Stream: stream.Options{Network: network}, Acknowledge: confirm, Encoder: event.JSON{}}
+	var settings value.TLS
 	switch network {
 	case "unix":
 		c.network, c.address = "unix", filepath.Join(t.TempDir(), "socket")
 	case "tls":
 		ca := sinktest.NewCA(t)
-		o.Stream.TLS.CA = ca.File
+		settings = sinktest.TLS(ca.File, "", "")
 		c.tls = &tls.Config{Certificates: []tls.Certificate{ca.Certificate(t, "server", time.Hour)}}
 	}
 	c.Mend(t)
 	c.address = c.listener.Addr().String()
-	o.Stream.Address = c.address
-	c.sink = &sinktest.Counter{Sink: NewClient(o)}
+	config := connectConfig(network, c.address)
+	config.Acknowledge, config.TLS = confirm, settings
+	c.sink = &sinktest.Counter{Sink: NewClient(config, inJSON())}
 	t.Cleanup(func() {
 		c.sink.Close()
 		c.Break(t)
@@ -156,7 +167,7 @@ type onlooker struct {
 func watch(t *testing.T, l *Listener) *onlooker {
 	t.Helper()
 	before := l.Stats().Served
-	o := &onlooker{path: l.opts.Path, conn: dial(t, l)}
+	o := &onlooker{path: l.path, conn: dial(t, l)}
 	go func() {
 		for chunk := make([]byte, 64<<10); ; {
 			n, err := o.conn.Read(chunk)
@@ -174,7 +185,7 @@ func watch(t *testing.T, l *Listener) *onlooker {
 
 func dial(t *testing.T, l *Listener) *net.UnixConn {
 	t.Helper()
-	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Net: "unix", Name: l.opts.Path})
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Net: "unix", Name: l.path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,9 +248,8 @@ func TestListenerKind(t *testing.T) {
 
 func newListener(t *testing.T, buffer int) *Listener {
 	t.Helper()
-	l := NewListener(ListenerOptions{
-		Path: filepath.Join(t.TempDir(), "events.sock"), Mode: 0o660, Buffer: buffer, MaxReaders: 8, Encoder: event.JSON{},
-	})
+	path := filepath.Join(t.TempDir(), "events.sock")
+	l := NewListener(listenConfig(path, Listen{Permissions: 0o660, Buffer: value.Size(buffer), MaxReaders: 8}), inJSON())
 	t.Cleanup(func() { l.Close() })
 	return l
 }

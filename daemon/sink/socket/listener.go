@@ -18,30 +18,12 @@ import (
 
 var _ sink.Sink = (*Listener)(nil)
 
-// ListenerOptions say where to listen, and for whom.
-type ListenerOptions struct {
-	Path       string
-	Mode       fs.FileMode // of the socket
-	Group      string      // name or number that the socket belongs to; empty leaves it
-	Buffer     int         // bytes that may wait for one reader
-	MaxReaders int
-	Encoder    event.Encoder
-}
-
-// Check looks the group up.
-func (o ListenerOptions) Check() error {
-	if _, err := groupID(o.Group); err != nil {
-		return &sink.OptionError{Key: "socket.listen.group", Err: err}
-	}
-	return nil
-}
-
-// Stats are what a listener has done so far.
+// Stats are the counters of a listener.
 type Stats struct {
 	Readers int    // connected now
-	Served  uint64 // readers that were connected
-	Refused uint64 // connections closed at once, with the most readers connected
-	Missed  uint64 // events that some reader did not get, one for each such reader
+	Served  uint64 // accepted readers
+	Refused uint64 // connections closed at once, because max_readers were connected
+	Missed  uint64 // events that a reader missed, counted for each such reader
 }
 
 // A Listener has a unix socket and writes each event to every client that is connected to
@@ -52,9 +34,10 @@ type Stats struct {
 // a line {"kind":"missed","count":N} in place of the missed events. Data from readers is
 // not read.
 type Listener struct {
-	opts  ListenerOptions
-	lines *lines.Writer
-	batch bytes.Buffer
+	config *Listen
+	path   string
+	lines  *lines.Writer
+	batch  bytes.Buffer
 
 	mu      sync.Mutex
 	readers map[*reader]bool
@@ -67,21 +50,21 @@ type Listener struct {
 
 // NewListener listens at once if possible; otherwise the next Deliver returns the error,
 // and retries.
-func NewListener(o ListenerOptions) *Listener {
-	l := &Listener{opts: o, lines: lines.NewWriter(o.Encoder), readers: make(map[*reader]bool)}
+func NewListener(c *Config, env sink.Env) *Listener {
+	l := &Listener{config: &c.Listen, path: c.Address.SocketPath(), lines: lines.NewWriter(env.Encoder), readers: make(map[*reader]bool)}
 	_ = l.listen() // Deliver retries and returns the error
 	return l
 }
 
 // listen creates the socket if it does not exist any more.
 func (l *Listener) listen() error {
-	if l.open != nil && isSocket(l.opts.Path, l.file) {
+	if l.open != nil && isSocket(l.path, l.file) {
 		return nil
 	}
 	l.unlisten()
-	open, file, err := listenAt(l.opts.Path, l.opts.Mode, l.opts.Group)
+	open, file, err := listenAt(l.path, fs.FileMode(l.config.Permissions), l.config.Group)
 	if err != nil {
-		return fmt.Errorf("listen at %s: %w", l.opts.Path, err)
+		return fmt.Errorf("listen at %s: %w", l.path, err)
 	}
 	l.open, l.file = open, file
 	l.running.Go(func() { l.accept(open) })
@@ -93,7 +76,7 @@ func (l *Listener) unlisten() {
 	if l.open == nil {
 		return
 	}
-	removeSocket(l.opts.Path, l.file)
+	removeSocket(l.path, l.file)
 	l.open.Close() // it is ended in any case
 	l.open = nil
 }
@@ -116,12 +99,12 @@ func (l *Listener) accept(from *net.UnixListener) {
 func (l *Listener) admit(conn *net.UnixConn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || len(l.readers) >= l.opts.MaxReaders {
+	if l.closed || len(l.readers) >= l.config.MaxReaders {
 		l.stats.Refused++
 		conn.Close() // nothing was written
 		return
 	}
-	r := newReader(conn, l.opts.Buffer)
+	r := newReader(conn, int(l.config.Buffer))
 	l.readers[r] = true
 	l.stats.Served++
 	l.running.Go(r.watch)

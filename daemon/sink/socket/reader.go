@@ -20,7 +20,7 @@ type reader struct {
 	changed *sync.Cond
 	waiting []byte // whole lines
 	writing int    // bytes
-	missed  uint64 // events after the waiting ones that were dropped
+	missed  uint64 // dropped events, which follow the waiting ones
 	ended   bool
 }
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/lines"
 	"github.com/genltestd/genltestd/daemon/sink/stream"
@@ -17,32 +18,19 @@ import (
 
 var _ sink.Sink = (*Client)(nil)
 
-// ClientOptions say where and how to write.
-type ClientOptions struct {
-	Stream      stream.Options
-	Acknowledge bool // the peer confirms each event: see confirm.go
-	Encoder     event.Encoder
-}
-
-// Check reads the TLS files.
-func (o ClientOptions) Check() error {
-	if o.Stream.Network != "tls" {
-		return nil
-	}
-	return o.Stream.TLS.Check("socket.tls")
-}
-
 // A Client writes to one peer. It connects before its first write.
 type Client struct {
-	opts    ClientOptions
+	config  *Config
+	mask    *redact.Mask // of the peer's answers; nil is empty
 	client  *stream.Client
 	lines   *lines.Writer
 	answers answers
 }
 
 // NewClient returns a Client without a connection.
-func NewClient(o ClientOptions) *Client {
-	return &Client{opts: o, client: stream.NewClient(o.Stream), lines: lines.NewWriter(o.Encoder)}
+func NewClient(c *Config, env sink.Env) *Client {
+	peer := stream.Peer{Address: c.Address, TLS: c.TLS, MaxConnectionAge: c.MaxConnectionAge, Mask: env.Mask}
+	return &Client{config: c, mask: env.Mask, client: stream.NewClient(peer), lines: lines.NewWriter(env.Encoder)}
 }
 
 // Deliver implements sink.Sink.
@@ -51,7 +39,7 @@ func (c *Client) Deliver(ctx context.Context, events []event.Event) (int, error)
 		return 0, err
 	}
 	c.client.Renew(ctx)
-	if c.opts.Acknowledge {
+	if c.config.Acknowledge {
 		return c.deliverConfirmed(ctx, events)
 	}
 	n, err := c.lines.Write(writer{ctx, c.client}, events)
@@ -63,7 +51,8 @@ func (c *Client) describe(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("socket %s: %w", c.opts.Stream.Address, err)
+	_, place := c.config.Address.Split()
+	return fmt.Errorf("socket %s: %w", place, err)
 }
 
 // Close implements sink.Sink.

@@ -50,7 +50,7 @@ func listenAt(path string, mode fs.FileMode, group string) (l *net.UnixListener,
 	return l, file, nil
 }
 
-// publish does not replace a file: one that is at path now was created in the last moment.
+// publish does not replace a file: a file at path was created in the last moment.
 func publish(socket, path string, mode fs.FileMode, gid int) (fs.FileInfo, error) {
 	if gid >= 0 {
 		if err := os.Chown(socket, -1, gid); err != nil {

@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
@@ -91,7 +90,7 @@ func TestWhatIsNotOursIsNeitherReplacedNorRemoved(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			l := NewListener(ListenerOptions{Path: path, Mode: 0o600, Buffer: 1 << 16, MaxReaders: 1, Encoder: event.JSON{}})
+			l := NewListener(listenConfig(path, Listen{Permissions: 0o600, Buffer: 1 << 16, MaxReaders: 1}), inJSON())
 			if n, err := l.Deliver(t.Context(), sinktest.Events(1, 3)); n != 0 || err == nil {
 				t.Errorf("took %d events, %v", n, err)
 			}
@@ -110,13 +109,13 @@ func TestWhatIsNotOursIsNeitherReplacedNorRemoved(t *testing.T) {
 
 func TestCloseRemovesItsOwnSocketOnly(t *testing.T) {
 	l := newListener(t, 1<<16)
-	path := l.opts.Path
+	path := l.path
 	deliver(t, l, 1, 1)
 	l.Close()
 	if _, err := os.Lstat(path); !os.IsNotExist(err) {
 		t.Errorf("the socket is left: %v", err)
 	}
-	l = NewListener(l.opts)
+	l = NewListener(listenConfig(path, *l.config), inJSON())
 	os.Remove(path)                            // the next line would fail
 	successor, err := net.Listen("unix", path) // a daemon that has taken over
 	if err != nil {
@@ -131,16 +130,16 @@ func TestCloseRemovesItsOwnSocketOnly(t *testing.T) {
 
 func TestASocketThatWasRemovedIsMadeAgain(t *testing.T) {
 	l := newListener(t, 1<<16)
-	if err := os.Remove(l.opts.Path); err != nil {
+	if err := os.Remove(l.path); err != nil {
 		t.Fatal(err)
 	}
 	deliver(t, l, 1, 1)
 	dial(t, l)
 }
 
-func TestAGroupThatDoesNotExistIsFoundByCheck(t *testing.T) {
+func TestVerifyFindsAGroupThatDoesNotExist(t *testing.T) {
 	for group, good := range map[string]bool{"": true, "root": true, "0": true, "4711": true, "no-such-group": false, "-1": false} {
-		if err := (ListenerOptions{Group: group}).Check(); (err == nil) != good {
+		if err := listenConfig("/socket", Listen{Group: group}).Verify(nil); (err == nil) != good {
 			t.Errorf("group %q: %v", group, err)
 		}
 	}

@@ -13,13 +13,13 @@ import (
 // A Client keeps one connection, and opens another when necessary. It is not safe for
 // concurrent use.
 type Client struct {
-	opts Options
+	peer Peer
 	conn *Conn
 	born time.Time // of conn
 }
 
 // NewClient returns a Client that has not dialed yet.
-func NewClient(opts Options) *Client { return &Client{opts: opts} }
+func NewClient(p Peer) *Client { return &Client{peer: p} }
 
 // Conn returns the connection. If it is not open, or the peer has closed it meanwhile,
 // Conn dials; then fresh is true.
@@ -39,7 +39,7 @@ func (c *Client) Conn(ctx context.Context) (conn *Conn, fresh bool, err error) {
 }
 
 func (c *Client) dial(ctx context.Context) (conn *Conn, err error) {
-	c.conn, err = c.opts.Dial(ctx)
+	c.conn, err = c.peer.Dial(ctx)
 	c.born = time.Now()
 	return c.conn, err
 }

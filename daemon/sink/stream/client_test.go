@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
@@ -21,7 +22,7 @@ import (
 func TestAClientComesBackToAServerThatWasRestarted(t *testing.T) {
 	for _, network := range networks {
 		t.Run(network, func(t *testing.T) {
-			l, o := listen(t, network)
+			l, p := listen(t, network)
 			closed := make(chan struct{}, 1)
 			go func() {
 				for {
@@ -34,7 +35,7 @@ func TestAClientComesBackToAServerThatWasRestarted(t *testing.T) {
 					closed <- struct{}{}
 				}
 			}()
-			client := NewClient(o)
+			client := NewClient(p)
 			defer client.Close()
 			for range 3 {
 				if n, err := client.Write(within(t, 10*time.Second), []byte("event\n")); n != 6 || err != nil {
@@ -64,23 +65,21 @@ func TestAServerThatRefusesTheCertificateHasTakenNothing(t *testing.T) {
 			}
 			defer l.Close()
 			go serveTLS(l)
-			o := Options{Network: "tls", Address: l.Addr().String()}
-			o.TLS.CA = ca.File
-			for _, refused := range []func(){
-				func() {},
-				func() { o.TLS.Cert, o.TLS.Key = foreign.Issue(t, "foreign", time.Hour) },
-				func() { o.TLS.Cert, o.TLS.Key = ca.Issue(t, "expired", -time.Hour) },
+			p := Peer{Address: value.Address("tls://" + l.Addr().String())}
+			trusting := func(cert, key string) value.TLS { return sinktest.TLS(ca.File, cert, key) }
+			for _, refused := range []value.TLS{
+				trusting("", ""), trusting(foreign.Issue(t, "foreign", time.Hour)), trusting(ca.Issue(t, "expired", -time.Hour)),
 			} {
-				refused()
-				client := NewClient(o)
+				p.TLS = refused
+				client := NewClient(p)
 				n, err := client.Write(within(t, 10*time.Second), []byte("event\n"))
 				if n != 0 || err == nil || !strings.Contains(err.Error(), "remote error") {
 					t.Errorf("took %d bytes, %v", n, err)
 				}
 				client.Abort()
 			}
-			o.TLS.Cert, o.TLS.Key = ca.Issue(t, "client", time.Hour)
-			client := NewClient(o)
+			p.TLS = trusting(ca.Issue(t, "client", time.Hour))
+			client := NewClient(p)
 			defer client.Close()
 			if n, err := client.Write(within(t, 10*time.Second), []byte("event\n")); n != 6 || err != nil {
 				t.Errorf("took %d bytes with a good certificate, %v", n, err)
@@ -105,8 +104,8 @@ func TestTheContextEndsAHandshakeThatHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	o := Options{Network: "tls", Address: l.Addr().String()}
-	if _, err := o.Dial(within(t, 50*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+	p := Peer{Address: value.Address("tls://" + l.Addr().String())}
+	if _, err := p.Dial(within(t, 50*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 }

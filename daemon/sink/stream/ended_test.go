@@ -94,7 +94,7 @@ func TestWhatAPeerReadsBeforeItClosesCounts(t *testing.T) {
 
 // A peer that closes at once receives nothing, so no event is sent twice.
 func TestAPeerThatOnlySendsGetsNothing(t *testing.T) {
-	l, o := listen(t, "tcp")
+	l, p := listen(t, "tcp")
 	got := make(chan []byte)
 	go func() {
 		peer, err := l.Accept()
@@ -105,7 +105,7 @@ func TestAPeerThatOnlySendsGetsNothing(t *testing.T) {
 		text, _ := io.ReadAll(peer)
 		got <- text
 	}()
-	client := NewClient(o)
+	client := NewClient(p)
 	n, err := client.Write(within(t, hang), []byte("event\n"))
 	if n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("took %d bytes, %v", n, err)
@@ -119,7 +119,7 @@ func TestAPeerThatOnlySendsGetsNothing(t *testing.T) {
 func TestAnIdleConnectionThatTheServerClosesIsNotAFailure(t *testing.T) {
 	for _, network := range networks {
 		t.Run(network, func(t *testing.T) {
-			l, o := listen(t, network)
+			l, p := listen(t, network)
 			go func() {
 				for {
 					peer, err := l.Accept()
@@ -131,7 +131,7 @@ func TestAnIdleConnectionThatTheServerClosesIsNotAFailure(t *testing.T) {
 					peer.Close() // unread
 				}
 			}()
-			client := NewClient(o)
+			client := NewClient(p)
 			defer client.Abort()
 			for range 5 {
 				if n, err := client.Write(within(t, hang), []byte("event\n")); n != 6 || err != nil {
@@ -160,7 +160,7 @@ func TestWhatCountsWasReadByTheServer(t *testing.T) {
 // countAgainst writes batches that no receive buffer has room for to a server of which
 // every other connection ends in that way without reading.
 func countAgainst(t *testing.T, network string, end func(net.Conn)) {
-	l, o := listen(t, network)
+	l, p := listen(t, network)
 	read := make(chan int, 1<<16)
 	go func() {
 		for i := 0; ; i++ {
@@ -181,7 +181,7 @@ func countAgainst(t *testing.T, network string, end func(net.Conn)) {
 			peer.Close()
 		}
 	}()
-	client := NewClient(o)
+	client := NewClient(p)
 	defer client.Abort()
 	var batch []byte
 	for i := range 20_000 {

@@ -9,22 +9,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// listen returns a listener of a network, and the options that lead to it.
-func listen(t *testing.T, network string) (net.Listener, Options) {
+// listen returns a listener of a network, as a server and as the peer of clients.
+func listen(t *testing.T, network string) (net.Listener, Peer) {
 	t.Helper()
 	l, address, ca := sinktest.Listen(t, network)
-	o := Options{Network: network, Address: address}
-	o.TLS.CA = ca
-	return l, o
+	return l, Peer{Address: value.Address(network + "://" + address), TLS: sinktest.TLS(ca, "", "")}
 }
 
 // connect returns both ends of a connection; the peer's handshake is done.
 func connect(t *testing.T, network string) (*Conn, net.Conn) {
 	t.Helper()
-	l, o := listen(t, network)
+	l, p := listen(t, network)
 	accepted := make(chan net.Conn, 1)
 	go func() {
 		defer close(accepted)
@@ -37,15 +36,15 @@ func connect(t *testing.T, network string) (*Conn, net.Conn) {
 		}
 		accepted <- peer
 	}()
-	c := dial(t, o)
+	c := dial(t, p)
 	peer := <-accepted
 	t.Cleanup(func() { peer.Close() })
 	return c, peer
 }
 
-func dial(t *testing.T, o Options) *Conn {
+func dial(t *testing.T, p Peer) *Conn {
 	t.Helper()
-	c, err := o.Dial(within(t, 10*time.Second))
+	c, err := p.Dial(within(t, 10*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,17 +22,17 @@ const (
 // client follows a host name that has moved. Call it between batches: the peer has then
 // acknowledged everything, and nothing has to be sent again.
 //
-// The new connection is made first. If that fails, the old one stays in use for another
-// MaxConnectionAge: it works, and a peer may accept one connection only.
+// The new connection is opened first. If that fails, the old connection stays in use for
+// another MaxConnectionAge: it works, and a peer may accept only one connection.
 func (c *Client) Renew(ctx context.Context) {
-	age := c.opts.MaxConnectionAge
+	age := time.Duration(c.peer.MaxConnectionAge)
 	if c.conn == nil || c.conn.local || age <= 0 || time.Since(c.born) < age || c.conn.Check() != nil {
 		return // Conn and Write replace a connection that has ended
 	}
 	c.born = time.Now()
 	dialing, cancel := context.WithTimeout(ctx, renewTimeout)
 	defer cancel()
-	next, err := c.opts.Dial(dialing)
+	next, err := c.peer.Dial(dialing)
 	if err != nil {
 		return
 	}

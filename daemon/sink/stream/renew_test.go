@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/config/value"
 )
 
 // A recorder reads each connection to its end.
@@ -48,12 +50,12 @@ func TestAConnectionIsReplacedWhenItHasReachedItsAge(t *testing.T) {
 	for _, network := range networks {
 		for age, replaced := range map[time.Duration]bool{0: false, time.Hour: false, time.Nanosecond: network != "unix"} {
 			t.Run(fmt.Sprint(network, " ", age), func(t *testing.T) {
-				l, o := listen(t, network)
+				l, p := listen(t, network)
 				var peers recorder
 				var server sync.WaitGroup
 				server.Go(func() { peers.serve(l) })
-				o.MaxConnectionAge = age
-				client := NewClient(o)
+				p.MaxConnectionAge = value.Duration(age)
+				client := NewClient(p)
 				ctx := within(t, hang)
 				for i := range 3 {
 					client.Renew(ctx)
@@ -87,7 +89,7 @@ func TestAConnectionIsReplacedWhenItHasReachedItsAge(t *testing.T) {
 func TestAConnectionStaysInUseWhenNoOtherCanBeMade(t *testing.T) {
 	for _, network := range remote {
 		t.Run(network, func(t *testing.T) {
-			l, o := listen(t, network)
+			l, p := listen(t, network)
 			accepted := make(chan net.Conn, 1)
 			go func() {
 				peer, err := l.Accept()
@@ -96,8 +98,8 @@ func TestAConnectionStaysInUseWhenNoOtherCanBeMade(t *testing.T) {
 					_, _ = io.Copy(io.Discard, peer)
 				}
 			}()
-			o.MaxConnectionAge = time.Nanosecond
-			client := NewClient(o)
+			p.MaxConnectionAge = value.Duration(time.Nanosecond)
+			client := NewClient(p)
 			defer client.Abort()
 			ctx := within(t, hang)
 			if _, err := client.Write(ctx, []byte("first\n")); err != nil {

@@ -23,18 +23,31 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
-// Options say where to.
-type Options struct {
-	Network string // unix, tcp or tls
-	Address string // a path, or host:port
-	TLS     tlsclient.Options
-	Mask    *redact.Mask // of what the peer sends; nil is none
+// A Peer is the other side of connections, with the settings for them.
+type Peer struct {
+	Address          value.Address // with the scheme unix, unixstream, tcp or tls
+	TLS              value.TLS
+	MaxConnectionAge value.Duration // see Client.Renew; 0 disables the limit
+	Mask             *redact.Mask   // of text that the peer sends; nil is empty
+}
 
-	MaxConnectionAge time.Duration // see Client.Renew; 0 is no limit
+// target returns the arguments of net.Dial for the connection below TLS.
+func (p *Peer) target() (network, address string) {
+	scheme, address := p.Address.Split()
+	if scheme == "unix" || scheme == "unixstream" {
+		return "unix", address
+	}
+	return "tcp", address
+}
+
+func (p *Peer) secure() bool {
+	scheme, _ := p.Address.Split()
+	return scheme == "tls"
 }
 
 // keepAlive detects a peer that disappeared while the connection is idle.
@@ -42,34 +55,32 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interv
 
 // Dial connects until the context ends; it resolves the name again. The TLS files are read
 // for each connection.
-func (o Options) Dial(ctx context.Context) (*Conn, error) {
-	network := o.Network
-	if network == "tls" {
-		network = "tcp"
-	}
+func (p *Peer) Dial(ctx context.Context) (*Conn, error) {
+	network, address := p.target()
 	dialer := net.Dialer{KeepAliveConfig: keepAlive}
-	raw, err := dialer.DialContext(ctx, network, o.Address)
+	raw, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
-		return nil, visible(err, nil) // the error has no text of the peer
+		return nil, visible(err, nil) // the error does not contain text of the peer
 	}
 	w, err := newWire(raw)
 	if err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
-	c := &Conn{wire: w, conn: w, local: w.local, mask: o.Mask}
-	if o.Network == "tls" {
-		if err := c.startTLS(ctx, o); err != nil {
-			return nil, errors.Join(c.visible(fmt.Errorf("TLS to %s: %w", o.Address, err)), w.Close())
+	c := &Conn{wire: w, conn: w, local: w.local, mask: p.Mask}
+	if p.secure() {
+		if err := c.startTLS(ctx, &p.TLS, address); err != nil {
+			return nil, errors.Join(c.visible(fmt.Errorf("TLS to %s: %w", address, err)), w.Close())
 		}
 	}
 	if err := c.greet(); err != nil {
-		return nil, errors.Join(fmt.Errorf("connect to %s: %w", o.Address, err), w.Close())
+		return nil, errors.Join(fmt.Errorf("connect to %s: %w", address, err), w.Close())
 	}
 	return c, nil
 }
 
 // errUnwelcome is for a peer that only sends, or does not use the connection.
-var errUnwelcome = fmt.Errorf("the peer closed its side of the connection at once, so it may not read events; a peer that receives must keep its side open (socat -u, ncat --recv-only): %w", io.EOF)
+var errUnwelcome = fmt.Errorf("the peer closed its side of the connection at once, so it may not read events; "+
+	"a peer that receives must keep its side open (socat -u, ncat --recv-only): %w", io.EOF)
 
 // greet lets a TCP peer end the connection for a moment before data is sent. Otherwise a
 // load balancer without a server, or a program that does not receive and closes its side,
@@ -90,13 +101,13 @@ func (c *Conn) greet() error {
 
 // startTLS returns when the server has accepted the client, as far as the server reports
 // that.
-func (c *Conn) startTLS(ctx context.Context, o Options) error {
-	config, err := o.TLS.Config()
+func (c *Conn) startTLS(ctx context.Context, settings *value.TLS, address string) error {
+	config, err := tlsclient.Config(settings)
 	if err != nil {
 		return err
 	}
 	if config.ServerName == "" {
-		if config.ServerName, _, err = net.SplitHostPort(o.Address); err != nil {
+		if config.ServerName, _, err = net.SplitHostPort(address); err != nil {
 			return err
 		}
 	}

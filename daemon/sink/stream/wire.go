@@ -148,7 +148,7 @@ func (w *wire) end() error {
 	return nil
 }
 
-// reason returns the pending error of a socket, or the one that an earlier call has
+// reason returns the pending error of a socket, or the error that an earlier call has
 // returned.
 func (w *wire) reason() error {
 	var number int

@@ -37,7 +37,7 @@ func TestAWriteThatIsTakenHasArrived(t *testing.T) {
 	})
 }
 
-// The peer can read acknowledged data, whatever happens on this side.
+// The peer can read acknowledged data after any fault on this side.
 func TestAPeerThatDoesNotReadAcknowledgesWhatItsKernelHolds(t *testing.T) {
 	each(t, func(t *testing.T, c *Conn, peer net.Conn) {
 		sent := make([]byte, 64<<20)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
@@ -24,7 +26,9 @@ func TestABatchBeginsOnANewConnectionAtTheAgeLimit(t *testing.T) {
 			got <- string(text)
 		}
 	}()
-	s := New(Options{Network: "tcp", Address: address, Framing: Newline, MaxMessage: 100, Encoder: sinktest.Text{}, MaxConnectionAge: time.Nanosecond})
+	config := to("tcp", address)
+	config.Framing, config.MaxConnectionAge = framingNewline, value.Duration(time.Nanosecond)
+	s := New(config, sink.Env{Encoder: sinktest.Text{}})
 	for _, text := range []string{"a", "b", "c"} {
 		if n, err := s.Deliver(t.Context(), sinktest.Texts(text)); n != 1 || err != nil {
 			t.Errorf("took %d events, %v", n, err)

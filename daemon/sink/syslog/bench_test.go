@@ -14,23 +14,22 @@ import (
 func BenchmarkDeliver(b *testing.B) {
 	for _, network := range []string{"unixgram", "unixstream", "udp", "tcp", "tls"} {
 		b.Run(network, func(b *testing.B) {
-			s := New(discard(b, network))
+			s := newSink(discard(b, network))
 			defer s.Close()
 			sinktest.Measure(b, s, 256)
 		})
 	}
 }
 
-// discard returns the options that lead to a receiver.
-func discard(b *testing.B, network string) Options {
+// discard returns a configuration that leads to a receiver.
+func discard(b *testing.B, network string) *Config {
 	b.Helper()
-	o := options(network, "")
 	if network == "udp" || network == "unixgram" {
-		o.Address = receive(b, network).LocalAddr().String()
-		return o
+		return to(network, receive(b, network).LocalAddr().String())
 	}
 	l, address, ca := sinktest.Listen(b, strings.TrimSuffix(network, "stream"))
-	o.Address, o.TLS.CA = address, ca
+	config := to(network, address)
+	config.TLS = sinktest.TLS(ca, "", "")
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -40,5 +39,5 @@ func discard(b *testing.B, network string) Options {
 			go io.Copy(struct{ io.Writer }{io.Discard}, conn) // ends with the connection
 		}
 	}()
-	return o
+	return config
 }

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	_ "embed" // for the reference
 	"errors"
-	"time"
 
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
@@ -18,10 +17,13 @@ import (
 
 // Kind is the kind of sink that sends to a syslog server.
 func Kind() sink.Kind {
-	const summary = "sends RFC 5424 messages to a local or remote syslog server"
-	return sink.Kind{Name: "syslog", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
-		{Words: "udp rsyslog rfc5424 rfc3164 remote_syslog syslog_ng gelf"},
-	}}
+	return sink.Kind{
+		Name: "syslog", Summary: "sends RFC 5424 messages to a local or remote syslog server",
+		Reference: reference, New: func() sink.Config { return new(Config) },
+		Words: []strict.VariantWords{
+			{Words: "udp rsyslog rfc5424 rfc3164 remote_syslog syslog_ng gelf"},
+		},
+	}
 }
 
 //go:embed reference.yaml
@@ -32,7 +34,7 @@ type Config struct {
 	// Address is unixgram:///PATH, unixstream:///PATH, udp://HOST:PORT, tcp://HOST:PORT or
 	// tls://HOST:PORT.
 	Address value.Address `yaml:"address" default:"unixgram:///dev/log" main:"true" path:"true"`
-	// Framing separates messages in a stream; see OctetCounting.
+	// Framing is framingOctets or framingNewline. It separates the messages of a stream.
 	Framing string `yaml:"framing" default:"octet_counting" oneof:"octet_counting newline"`
 	// MaxMessage limits the length of a message. A longer message is a permanent error.
 	MaxMessage value.Size `yaml:"max_message" default:"8KiB" min:"480" max:"1MiB"`
@@ -41,6 +43,11 @@ type Config struct {
 	// MaxConnectionAge limits the age of a connection over TCP or TLS; 0 means no limit.
 	MaxConnectionAge value.Duration `yaml:"max_connection_age" default:"10m" min:"0" max:"24h"`
 }
+
+const (
+	framingOctets  = "octet_counting" // the length precedes each message
+	framingNewline = "newline"        // a line feed ends each message; line feeds within it are escaped
+)
 
 var (
 	_ sink.Config        = (*Config)(nil)
@@ -79,7 +86,8 @@ func (y *Config) Ineffective() (keys []strict.Ineffective) {
 func (y *Config) ForeignKeys() []strict.ForeignKey {
 	return append(value.TLSWords("tls."),
 		strict.ForeignKey{Words: "host server port path url uri endpoint protocol network remote destination socket", Key: "address"},
-		strict.ForeignKey{Words: "facility", Key: "^rfc5424.facility"}, strict.ForeignKey{Words: "severity priority level", Key: "^rfc5424.severity"},
+		strict.ForeignKey{Words: "facility", Key: "^rfc5424.facility"},
+		strict.ForeignKey{Words: "severity priority level", Key: "^rfc5424.severity"},
 		strict.ForeignKey{Words: "tag app_name appname program ident identifier", Key: "^rfc5424.app_name"},
 		strict.ForeignKey{Words: "format", Key: "^envelope"}, strict.ForeignKey{Words: "timeout", Key: "^attempt_timeout"})
 }
@@ -90,7 +98,7 @@ func (y *Config) DefaultEnvelope() string { return "rfc5424" }
 // Accept implements sink.Acceptor.
 func (y *Config) Accept(result []byte) error {
 	if len(bytes.TrimRight(result, "\r\n")) == 0 {
-		return errors.New("the result is empty, which a syslog message cannot be; write a word beside the text")
+		return errors.New("the result is empty, which a syslog message cannot be; write a word before the text")
 	}
 	return nil
 }
@@ -104,20 +112,12 @@ func (y *Config) Peers() []sink.PeerSocket {
 }
 
 // New implements sink.Config.
-func (y *Config) New(env sink.Env) (sink.Sink, error) {
-	o := y.options(env.Encoder)
-	o.Mask = env.Mask
-	return New(o), nil
-}
+func (y *Config) New(env sink.Env) (sink.Sink, error) { return New(y, env), nil }
 
-// Verify implements sink.Verifier.
-func (y *Config) Verify(event.Encoder) error { return y.options(nil).Check() }
-
-func (y *Config) options(encoder event.Encoder) Options {
-	network, address := y.Address.Split()
-	return Options{
-		Network: network, Address: address, TLS: tlsclient.From(&y.TLS),
-		Framing: Framing(y.Framing), MaxMessage: int(y.MaxMessage), Encoder: encoder,
-		MaxConnectionAge: time.Duration(y.MaxConnectionAge),
+// Verify implements sink.Verifier. It reads the TLS files.
+func (y *Config) Verify(event.Encoder) error {
+	if scheme, _ := y.Address.Split(); scheme != "tls" {
+		return nil
 	}
+	return tlsclient.Check(&y.TLS, "syslog.tls")
 }

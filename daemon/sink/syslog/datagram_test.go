@@ -41,7 +41,7 @@ func TestAReceiverThatClosesUnreadHasTakenNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "log")
 			receiver := silent(t, path)
-			s := New(options("unixgram", path))
+			s := newSink(to("unixgram", path))
 			defer s.Close()
 			var closing sync.WaitGroup
 			closing.Go(func() {
@@ -71,7 +71,7 @@ func awaitDatagram(receiver *net.UnixConn) {
 func TestAReceiverThatDoesNotReadIsGivenTheAttempt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	silent(t, path)
-	s := New(options("unixgram", path))
+	s := newSink(to("unixgram", path))
 	defer s.Close()
 	for _, events := range []int{1, 3000} { // with room in its queue, and without
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -84,7 +84,7 @@ func TestAReceiverThatDoesNotReadIsGivenTheAttempt(t *testing.T) {
 }
 
 func TestAPortThatNobodyListensToHasTakenNothing(t *testing.T) {
-	s := New(options("udp", sinktest.FreeAddress(t)))
+	s := newSink(to("udp", sinktest.FreeAddress(t)))
 	defer s.Close()
 	for range 3 {
 		if n, err := s.Deliver(t.Context(), sinktest.Events(1, 5)); n != 0 || !errors.Is(err, unix.ECONNREFUSED) {

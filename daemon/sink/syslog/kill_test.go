@@ -29,8 +29,8 @@ func TestAServerThatIsKilledLosesWhatItHadNotReadAndNoMore(t *testing.T) {
 }
 
 func killServer(t *testing.T, server server) {
-	place, options := server.start(t)
-	s := &sinktest.Counter{Sink: New(options)}
+	place, config := server.start(t)
+	s := &sinktest.Counter{Sink: newSink(config)}
 	defer s.Close()
 	events := sinktest.Events(1, 100_000)
 	taken := deliver(t, s, events[:1000], time.Minute)
@@ -40,7 +40,7 @@ func killServer(t *testing.T, server server) {
 	unread := deliver(t, s, events[taken:], 200*time.Millisecond)
 	place.stop(syscall.SIGKILL)
 	place.start(t)
-	local := strings.HasPrefix(options.Network, "unix")
+	local := config.Address.SocketPath() != ""
 	if held := unread > 0; held == local || taken+unread == len(events) {
 		t.Fatalf("a server that does not read has taken %d events", unread)
 	}

@@ -18,8 +18,8 @@ func TestKind(t *testing.T) {
 				hostile = 100_000
 			}
 			sinktest.Run(t, sinktest.Kind{Hostile: hostile, New: func(t *testing.T) (sink.Sink, sinktest.Place) {
-				place, options := server.start(t)
-				place.sink = &sinktest.Counter{Sink: New(options)}
+				place, config := server.start(t)
+				place.sink = &sinktest.Counter{Sink: newSink(config)}
 				t.Cleanup(func() { place.sink.Close() })
 				return place.sink, place
 			}})

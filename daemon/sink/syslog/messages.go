@@ -15,8 +15,8 @@ import (
 // messages are the framed messages of one batch, one after the other.
 type messages struct {
 	encoder event.Encoder
-	framing Framing // empty: one message per datagram
-	limit   int     // bytes of a message
+	framing string // of a stream; empty: one message per datagram
+	limit   int    // bytes of a message
 
 	buf  []byte
 	ends []int // of each in buf
@@ -47,11 +47,11 @@ func (m *messages) add(e *event.Event) (_ sink.RefusalKind, err error) {
 	case len(text) > m.limit:
 		return sink.RefusedTooLarge, fmt.Errorf("the message has %d bytes, more than max_message allows, which is %d", len(text), m.limit)
 	}
-	if m.framing == OctetCounting {
+	if m.framing == framingOctets {
 		m.buf = append(strconv.AppendInt(m.buf, int64(len(text)), 10), ' ')
 	}
 	m.buf = append(m.buf, text...)
-	if m.framing == Newline {
+	if m.framing == framingNewline {
 		m.buf = append(m.buf, '\n')
 	}
 	m.ends = append(m.ends, len(m.buf))
@@ -62,7 +62,7 @@ func (m *messages) add(e *event.Event) (_ sink.RefusalKind, err error) {
 // write lines too. A byte order mark is for a single message only: in a stream of lines it
 // would be part of the text.
 func (m *messages) message(dst []byte, e *event.Event) ([]byte, error) {
-	if marker, ok := m.encoder.(event.Marker); ok && m.framing != Newline {
+	if marker, ok := m.encoder.(event.Marker); ok && m.framing != framingNewline {
 		return marker.AppendMarked(dst, e)
 	}
 	return event.AppendLineOf(dst, m.encoder, e)

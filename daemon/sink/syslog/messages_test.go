@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
@@ -18,9 +19,9 @@ import (
 
 func TestFraming(t *testing.T) {
 	list := sinktest.Texts("<14>1 a", "b\nc\x00\r\n", "\u202ecaf\u00e9")
-	tests := map[Framing]string{
-		OctetCounting: "7 <14>1 a8 b\\nc\\x0011 \\u202ecaf\u00e9",
-		Newline:       "<14>1 a\nb\\nc\\x00\n\\u202ecaf\u00e9\n",
+	tests := map[string]string{
+		framingOctets:  "7 <14>1 a8 b\\nc\\x0011 \\u202ecaf\u00e9",
+		framingNewline: "<14>1 a\nb\\nc\\x00\n\\u202ecaf\u00e9\n",
 	}
 	for framing, want := range tests {
 		m := &messages{encoder: sinktest.Text{}, framing: framing, limit: 100}
@@ -43,11 +44,11 @@ func FuzzFraming(f *testing.F) {
 	f.Add([]byte("a\nb"), []byte("12 x"))
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		list := sinktest.Texts(string(a), string(b))
-		lines := &messages{encoder: sinktest.Text{}, framing: Newline, limit: 1 << 20}
+		lines := &messages{encoder: sinktest.Text{}, framing: framingNewline, limit: 1 << 20}
 		if err := lines.encode(list); err == nil && strings.Count(string(lines.buf), "\n") != 2 {
 			t.Errorf("%q is not two lines", lines.buf)
 		}
-		frames := &messages{encoder: sinktest.Text{}, framing: OctetCounting, limit: 1 << 20}
+		frames := &messages{encoder: sinktest.Text{}, framing: framingOctets, limit: 1 << 20}
 		if err := frames.encode(list); err != nil {
 			return
 		}
@@ -68,24 +69,27 @@ func FuzzFraming(f *testing.F) {
 }
 
 // An event that no attempt can deliver is refused permanently, after the events before it.
-func TestEventsThatAreNoMessageAreRefusedForGood(t *testing.T) {
+func TestEventsThatCannotBeAMessageArePermanentlyRefused(t *testing.T) {
 	long := strings.Repeat("x", 70_000)
 	tests := []struct {
 		name, network, text string
-		limit               int
+		limit               value.Size
 		want                string
 		kind                sink.RefusalKind
 	}{
 		{"encoder", "udp", sinktest.Refused, 100, "event j-3: no", sink.RefusedEncode},
 		{"empty", "unixgram", "", 100, "event j-3: the message is empty", sink.RefusedEncode},
-		{"longer than the limit", "udp", "more than ten", 10, "event j-3: the message has 13 bytes, more than max_message allows, which is 10", sink.RefusedTooLarge},
+		{"longer than the limit", "udp", "more than ten", 10,
+			"event j-3: the message has 13 bytes, more than max_message allows, which is 10", sink.RefusedTooLarge},
 		{"longer than a datagram of UDP", "udp", long, 1 << 20, "70000 bytes: ", sink.RefusedTooLarge},
 		{"longer than a local datagram", "unixgram", strings.Repeat(long, 10), 1 << 20, "700000 bytes: ", sink.RefusedTooLarge},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			receiver := receive(t, tt.network)
-			s := New(Options{Network: tt.network, Address: receiver.LocalAddr().String(), MaxMessage: tt.limit, Encoder: sinktest.Text{}})
+			config := to(tt.network, receiver.LocalAddr().String())
+			config.MaxMessage = tt.limit
+			s := New(config, sink.Env{Encoder: sinktest.Text{}})
 			defer s.Close()
 			n, err := s.Deliver(t.Context(), sinktest.Texts("a", "b", tt.text, "c"))
 			if n != 2 || sink.Poisoned(err) != 1 || !strings.Contains(fmt.Sprint(err), tt.want) {

@@ -17,7 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
@@ -145,10 +147,10 @@ func (headed) Append(dst []byte, e *event.Event) ([]byte, error) {
 
 func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
-// A server over one transport, and the options that lead to it.
+// A server over one transport, and a configuration that leads to it.
 type server struct {
 	name  string
-	start func(t *testing.T) (*rsyslog, Options)
+	start func(t *testing.T) (*rsyslog, *Config)
 }
 
 func servers() []server {
@@ -156,55 +158,59 @@ func servers() []server {
 		{"unixgram", unixgramServer},
 		{"unixstream", unixstreamServer},
 		{"udp", udpServer},
-		{"tcp", func(t *testing.T) (*rsyslog, Options) { return tcpServer(t, OctetCounting) }},
-		{"tcp newline", func(t *testing.T) (*rsyslog, Options) { return tcpServer(t, Newline) }},
+		{"tcp", func(t *testing.T) (*rsyslog, *Config) { return tcpServer(t, framingOctets) }},
+		{"tcp newline", func(t *testing.T) (*rsyslog, *Config) { return tcpServer(t, framingNewline) }},
 		{"tls", tlsServer},
 	}
 }
 
-func options(network, address string) Options {
-	return Options{Network: network, Address: address, Framing: OctetCounting, MaxMessage: 60000, Encoder: headed{}}
+func to(scheme, place string) *Config {
+	return &Config{Address: value.Address(scheme + "://" + place), Framing: framingOctets, MaxMessage: 60000}
 }
 
-func unixgramServer(t *testing.T) (*rsyslog, Options) {
+func newSink(c *Config) *Sink { return New(c, sink.Env{Encoder: headed{}}) }
+
+func unixgramServer(t *testing.T) (*rsyslog, *Config) {
 	path := filepath.Join(t.TempDir(), "log")
 	input := fmt.Sprintf(`module(load="imuxsock" sysSock.use="off")
 		input(type="imuxsock" socket=%q useSpecialParser="off" parseHostname="on" rateLimit.interval="0")`, path)
-	return startRsyslog(t, "", input, dials("unixgram", path)), options("unixgram", path)
+	return startRsyslog(t, "", input, dials("unixgram", path)), to("unixgram", path)
 }
 
-func unixstreamServer(t *testing.T) (*rsyslog, Options) {
+func unixstreamServer(t *testing.T) (*rsyslog, *Config) {
 	path := filepath.Join(t.TempDir(), "log")
 	input := fmt.Sprintf(`module(load="imptcp") input(type="imptcp" path=%q unlink="on")`, path)
-	return startRsyslog(t, "", input, dials("unix", path)), options("unixstream", path)
+	return startRsyslog(t, "", input, dials("unix", path)), to("unixstream", path)
 }
 
-func udpServer(t *testing.T) (*rsyslog, Options) {
+func udpServer(t *testing.T) (*rsyslog, *Config) {
 	address := sinktest.FreeAddress(t)
 	input := fmt.Sprintf(`module(load="imudp") input(type="imudp" address="127.0.0.1" port="%s" rcvbufSize="64m")`, port(address))
-	return startRsyslog(t, "", input, bound("udp", address)), options("udp", address)
+	return startRsyslog(t, "", input, bound("udp", address)), to("udp", address)
 }
 
-func tcpServer(t *testing.T, framing Framing) (*rsyslog, Options) {
+func tcpServer(t *testing.T, framing string) (*rsyslog, *Config) {
 	address := sinktest.FreeAddress(t)
 	input := fmt.Sprintf(`module(load="imtcp") input(type="imtcp" address="127.0.0.1" port="%s")`, port(address))
-	o := options("tcp", address)
-	o.Framing = framing
-	return startRsyslog(t, "", input, dials("tcp", address)), o
+	config := to("tcp", address)
+	config.Framing = framing
+	return startRsyslog(t, "", input, dials("tcp", address)), config
 }
 
 // tlsServer requires a certificate of each client.
-func tlsServer(t *testing.T) (*rsyslog, Options) {
+func tlsServer(t *testing.T) (*rsyslog, *Config) {
 	sinktest.Program(t, "rsyslogd")
 	ca := sinktest.NewCA(t)
 	cert, key := ca.Issue(t, "server", time.Hour)
-	o := options("tls", sinktest.FreeAddress(t))
-	o.TLS.CA = ca.File
-	o.TLS.Cert, o.TLS.Key = ca.Issue(t, "client", time.Hour)
-	global := fmt.Sprintf(`defaultNetstreamDriverCAFile=%q defaultNetstreamDriverCertFile=%q defaultNetstreamDriverKeyFile=%q`, ca.File, cert, key)
+	address := sinktest.FreeAddress(t)
+	config := to("tls", address)
+	clientCert, clientKey := ca.Issue(t, "client", time.Hour)
+	config.TLS = sinktest.TLS(ca.File, clientCert, clientKey)
+	global := fmt.Sprintf(`defaultNetstreamDriverCAFile=%q defaultNetstreamDriverCertFile=%q defaultNetstreamDriverKeyFile=%q`, ca.File,
+		cert, key)
 	input := fmt.Sprintf(`module(load="imtcp" streamDriver.name="gtls" streamDriver.mode="1" streamDriver.authMode="x509/certvalid")
-		input(type="imtcp" address="127.0.0.1" port="%s")`, port(o.Address))
-	return startRsyslog(t, global, input, bound("tcp", o.Address)), o
+		input(type="imtcp" address="127.0.0.1" port="%s")`, port(address))
+	return startRsyslog(t, global, input, bound("tcp", address)), config
 }
 
 func dials(network, address string) func() bool {

@@ -11,47 +11,13 @@ package syslog
 
 import (
 	"context"
-	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/stream"
-	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
 var _ sink.Sink = (*Sink)(nil)
-
-// Framing separates the messages of a stream.
-type Framing string
-
-const (
-	// OctetCounting puts the length before each message.
-	OctetCounting Framing = "octet_counting"
-	// Newline ends each with a line feed; line feeds within a message are escaped.
-	Newline Framing = "newline"
-)
-
-// Options say where and how to send.
-type Options struct {
-	Network    string // unixgram, unixstream, udp, tcp or tls
-	Address    string // a path, or host:port
-	TLS        tlsclient.Options
-	Framing    Framing // of a stream
-	MaxMessage int     // bytes; a longer event is refused for good
-	Encoder    event.Encoder
-	Mask       *redact.Mask // of what a server of TLS sends; nil is none
-
-	MaxConnectionAge time.Duration // of TCP and TLS; 0 is no limit
-}
-
-// Check reads the TLS files.
-func (o Options) Check() error {
-	if o.Network != "tls" {
-		return nil
-	}
-	return o.TLS.Check("syslog.tls")
-}
 
 // A Sink sends to one server. It connects before it first sends.
 type Sink struct {
@@ -67,21 +33,17 @@ type transport interface {
 }
 
 // New returns a sink without a connection.
-func New(o Options) *Sink {
-	s := &Sink{messages: messages{encoder: o.Encoder, limit: o.MaxMessage}}
-	switch o.Network {
+func New(c *Config, env sink.Env) *Sink {
+	s := &Sink{messages: messages{encoder: env.Encoder, limit: int(c.MaxMessage)}}
+	switch scheme, place := c.Address.Split(); scheme {
 	case "unixgram":
-		s.transport = &unixgram{path: o.Address}
+		s.transport = &unixgram{path: place}
 	case "udp":
-		s.transport = newUDP(o.Address)
+		s.transport = newUDP(place)
 	default:
-		s.messages.framing = o.Framing
-		network := o.Network
-		if network == "unixstream" {
-			network = "unix"
-		}
-		s.transport = &streamed{stream.NewClient(stream.Options{
-			Network: network, Address: o.Address, TLS: o.TLS, Mask: o.Mask, MaxConnectionAge: o.MaxConnectionAge,
+		s.messages.framing = c.Framing
+		s.transport = &streamed{stream.NewClient(stream.Peer{
+			Address: c.Address, TLS: c.TLS, MaxConnectionAge: c.MaxConnectionAge, Mask: env.Mask,
 		})}
 	}
 	return s

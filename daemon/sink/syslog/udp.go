@@ -81,7 +81,7 @@ func (u *udp) name() string {
 }
 
 // lookUp resolves the name again after resolveEvery. The address in use stays the first,
-// if the name still has it.
+// if it still belongs to the name.
 func (u *udp) lookUp(ctx context.Context) error {
 	if time.Now().Before(u.until) {
 		return nil

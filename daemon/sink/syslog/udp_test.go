@@ -15,7 +15,7 @@ import (
 // named returns a sink to a name with these addresses.
 func named(t *testing.T, addresses ...string) (*Sink, *udp) {
 	t.Helper()
-	s := New(options("udp", "loghost.example:514"))
+	s := newSink(to("udp", "loghost.example:514"))
 	t.Cleanup(func() { s.Close() })
 	u := s.transport.(*udp)
 	u.resolve = func(context.Context, string) (list []netip.AddrPort, err error) {
@@ -49,7 +49,8 @@ func TestTheErrorOfEachAddressIsNamed(t *testing.T) {
 	first, second := sinktest.FreeAddress(t), sinktest.FreeAddress(t)
 	s, _ := named(t, first, second)
 	n, err := s.Deliver(t.Context(), sinktest.Events(1, 3))
-	if n != 0 || err == nil || !strings.Contains(err.Error(), "loghost.example:514 at "+first) || !strings.Contains(err.Error(), "loghost.example:514 at "+second) {
+	if n != 0 || err == nil || !strings.Contains(err.Error(), "loghost.example:514 at "+first) ||
+		!strings.Contains(err.Error(), "loghost.example:514 at "+second) {
 		t.Errorf("took %d, %v", n, err)
 	}
 }

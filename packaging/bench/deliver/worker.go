@@ -24,7 +24,6 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/file"
 	"github.com/genltestd/genltestd/daemon/sink/socket"
-	"github.com/genltestd/genltestd/daemon/sink/stream"
 	"github.com/genltestd/genltestd/daemon/sink/webhook"
 	"github.com/genltestd/genltestd/metrics"
 )
@@ -134,9 +133,7 @@ func newSink(t task) (sink.Sink, error) {
 			IdempotencyHeader: "Idempotency-Key",
 		}, env)
 	case "socket", "confirm":
-		return socket.NewClient(socket.ClientOptions{
-			Stream: stream.Options{Network: "unix", Address: t.to}, Acknowledge: t.sink == "confirm", Encoder: encoder,
-		}), nil
+		return socket.NewClient(&socket.Config{Address: value.Address("unix://" + t.to), Acknowledge: t.sink == "confirm"}, env), nil
 	case "accept":
 		return acceptance{}, nil
 	case "refuse":
