@@ -128,5 +128,9 @@ func (f *files) certificate() (*tls.Certificate, error) {
 const maxBytes = 1 << 20
 
 func read(path string) ([]byte, error) {
-	return readfile.Prefix(path, maxBytes)
+	text, err := readfile.Prefix(path, maxBytes+1)
+	if err == nil && len(text) > maxBytes {
+		return nil, fmt.Errorf("%s is larger than %d bytes; keep only the certificates that the connection needs", path, maxBytes)
+	}
+	return text, err
 }

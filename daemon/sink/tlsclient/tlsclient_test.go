@@ -21,13 +21,17 @@ import (
 func TestCheckNamesTheKeyThatDoesNotWork(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("CREDENTIALS_DIRECTORY", dir)
-	missing, fifo, empty := filepath.Join(dir, "missing"), filepath.Join(dir, "fifo"), filepath.Join(dir, "empty")
+	missing, fifo, empty, large := filepath.Join(dir, "missing"), filepath.Join(dir, "fifo"), filepath.Join(dir, "empty"),
+		filepath.Join(dir, "large")
 	ca := sinktest.NewCA(t)
-	if err := errors.Join(unix.Mkfifo(fifo, 0o600), os.WriteFile(empty, nil, 0o600)); err != nil {
+	pem, err := os.ReadFile(ca.File)
+	if err = errors.Join(err, unix.Mkfifo(fifo, 0o600), os.WriteFile(empty, nil, 0o600), os.WriteFile(large, pem, 0o600),
+		os.Truncate(large, maxBytes+1)); err != nil {
 		t.Fatal(err)
 	}
 	cert, key := ca.Issue(t, "client", time.Hour)
 	_, otherKey := ca.Issue(t, "other", time.Hour)
+	tooLarge := large + " is larger than 1048576 bytes; keep only the certificates that the connection needs"
 	credential := func(name string) value.TLSFile { return value.TLSFile{Credential: name} }
 	files := sinktest.TLS
 	for _, tt := range []struct {
@@ -41,10 +45,13 @@ func TestCheckNamesTheKeyThatDoesNotWork(t *testing.T) {
 		{"CA is a directory", files(dir, "", ""), "x.tls.ca", "not a regular file"},
 		{"CA is endless", files("/dev/zero", "", ""), "x.tls.ca", "not a regular file"},
 		{"CA is empty", files(empty, "", ""), "x.tls.ca", "does not contain a PEM certificate"},
+		{"CA is too large", files(large, "", ""), "x.tls.ca", tooLarge},
 		{"certificate missing", files("", missing, key), "x.tls.cert", "no such file"},
 		{"certificate is a FIFO", files("", fifo, key), "x.tls.cert", "not a regular file"},
+		{"certificate is too large", files("", large, key), "x.tls.cert", tooLarge},
 		{"key missing", files("", cert, missing), "x.tls.key", "no such file"},
 		{"key is a FIFO", files("", cert, fifo), "x.tls.key", "not a regular file"},
+		{"key is too large", files("", cert, large), "x.tls.key", tooLarge},
 		{"key of another", files("", cert, otherKey), "x.tls.cert", "does not match"},
 		{"credential", value.TLS{CA: credential("empty")}, "x.tls.ca", "does not contain a PEM certificate"},
 		{"credential missing", value.TLS{Cert: value.TLSFile{File: cert}, Key: credential("none")}, "x.tls.key",
