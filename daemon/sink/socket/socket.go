@@ -29,7 +29,7 @@ type Client struct {
 
 // NewClient returns a Client without a connection.
 func NewClient(c *Config, env sink.Env) *Client {
-	peer := stream.Peer{Address: c.Address, TLS: c.TLS, MaxConnectionAge: c.MaxConnectionAge, Mask: env.Mask}
+	peer := stream.Peer{Address: c.Address, TLS: c.TLS, MaxConnectionAge: c.MaxConnectionAge, Mask: env.Mask, Log: env.Log}
 	return &Client{config: c, mask: env.Mask, client: stream.NewClient(peer), lines: lines.NewWriter(env.Encoder)}
 }
 

@@ -3,23 +3,30 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"syscall"
 	"time"
+
+	"github.com/genltestd/genltestd/daemon/ratelog"
 )
 
 // A Client keeps one connection, and opens another when necessary. It is not safe for
 // concurrent use.
 type Client struct {
 	peer Peer
+	log  *ratelog.Logger
 	conn *Conn
 	born time.Time // of conn
 }
 
 // NewClient returns a Client that has not dialed yet.
-func NewClient(p Peer) *Client { return &Client{peer: p} }
+func NewClient(p Peer) *Client {
+	return &Client{peer: p, log: ratelog.New(cmp.Or(p.Log, slog.New(slog.DiscardHandler)))}
+}
 
 // Conn returns the connection. If it is not open, or the peer has closed it meanwhile,
 // Conn dials; then fresh is true.

@@ -18,12 +18,15 @@ const (
 	finishTimeout = time.Second
 )
 
+const notRenewed = "cannot renew the connection at max_connection_age; the old connection stays in use"
+
 // Renew replaces a TCP or TLS connection that has reached MaxConnectionAge, so that the
 // client follows a host name that has moved. Call it between batches: the peer has then
 // acknowledged everything, and nothing has to be sent again.
 //
-// The new connection is opened first. If that fails, the old connection stays in use for
-// another MaxConnectionAge: it works, and a peer may accept only one connection.
+// The new connection is opened first. If that fails, Renew logs the error, and the old
+// connection stays in use for another MaxConnectionAge: it works, and a peer may accept only
+// one connection.
 func (c *Client) Renew(ctx context.Context) {
 	age := time.Duration(c.peer.MaxConnectionAge)
 	if c.conn == nil || c.conn.local || age <= 0 || time.Since(c.born) < age || c.conn.Check() != nil {
@@ -34,8 +37,12 @@ func (c *Client) Renew(ctx context.Context) {
 	defer cancel()
 	next, err := c.peer.Dial(dialing)
 	if err != nil {
+		if ctx.Err() == nil { // else the attempt has ended, and the peer is not the cause
+			c.log.Warn(notRenewed, "address", c.peer.Address, "error", err)
+		}
 		return
 	}
+	c.log.Resolved(notRenewed, "the connection has been renewed", "address", c.peer.Address)
 	c.conn.finish(ctx, finishTimeout)
 	c.conn = next
 }

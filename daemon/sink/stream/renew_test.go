@@ -3,10 +3,14 @@
 package stream
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -98,7 +102,8 @@ func TestAConnectionStaysInUseWhenNoOtherCanBeMade(t *testing.T) {
 					_, _ = io.Copy(io.Discard, peer)
 				}
 			}()
-			p.MaxConnectionAge = value.Duration(time.Nanosecond)
+			var log bytes.Buffer
+			p.MaxConnectionAge, p.Log = value.Duration(time.Nanosecond), slog.New(slog.NewTextHandler(&log, nil))
 			client := NewClient(p)
 			defer client.Abort()
 			ctx := within(t, hang)
@@ -109,12 +114,71 @@ func TestAConnectionStaysInUseWhenNoOtherCanBeMade(t *testing.T) {
 			defer peer.Close()
 			l.Close()
 			before := client.conn
-			client.Renew(ctx)
-			if n, err := client.Write(ctx, []byte("second\n")); n != 7 || err != nil || client.conn != before {
-				t.Errorf("took %d bytes, %v, on the same connection: %v", n, err, client.conn == before)
+			for range 3 {
+				client.Renew(ctx)
+				if n, err := client.Write(ctx, []byte("second\n")); n != 7 || err != nil || client.conn != before {
+					t.Errorf("took %d bytes, %v, on the same connection: %v", n, err, client.conn == before)
+				}
+			}
+			if n := strings.Count(log.String(), notRenewed); n != 1 || !strings.Contains(log.String(), "connection refused") {
+				t.Errorf("%d lines in the log, want one with the cause: %s", n, &log)
 			}
 		})
 	}
+}
+
+func TestTheEndOfFailedRenewalsIsLogged(t *testing.T) {
+	l, p := listen(t, "tcp")
+	go serveUntilClosed(l)
+	var log bytes.Buffer
+	p.MaxConnectionAge, p.Log = value.Duration(time.Nanosecond), slog.New(slog.NewTextHandler(&log, nil))
+	client := NewClient(p)
+	defer client.Abort()
+	ctx := within(t, hang)
+	if _, err := client.Write(ctx, []byte("first\n")); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	client.Renew(ctx)
+	again, err := net.Listen("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	go serveUntilClosed(again)
+	for range 2 {
+		client.Renew(ctx)
+	}
+	if got := log.String(); strings.Count(got, "level=") != 2 || !strings.Contains(got, notRenewed) ||
+		!strings.Contains(got, "the connection has been renewed") {
+		t.Errorf("the log does not have one line for the failure and one for its end: %s", got)
+	}
+}
+
+// The end of an attempt is not a fault of the peer.
+func TestARenewalThatEndsWithItsAttemptIsNotLogged(t *testing.T) {
+	l, p := listen(t, "tcp")
+	go serveUntilClosed(l)
+	var log bytes.Buffer
+	p.MaxConnectionAge, p.Log = value.Duration(time.Nanosecond), slog.New(slog.NewTextHandler(&log, nil))
+	client := NewClient(p)
+	defer client.Abort()
+	if _, err := client.Write(within(t, hang), []byte("first\n")); err != nil {
+		t.Fatal(err)
+	}
+	before := client.conn
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	client.Renew(ctx)
+	if client.conn != before || log.Len() > 0 {
+		t.Errorf("on the same connection: %v, log: %s", client.conn == before, &log)
+	}
+}
+
+// serveUntilClosed reads the data of each connection.
+func serveUntilClosed(l net.Listener) {
+	var r recorder
+	r.serve(l)
 }
 
 // Otherwise a server with a thread for each connection could read later events first.

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"syscall"
@@ -34,6 +35,7 @@ type Peer struct {
 	TLS              value.TLS
 	MaxConnectionAge value.Duration // see Client.Renew; 0 disables the limit
 	Mask             *redact.Mask   // of text that the peer sends; nil is empty
+	Log              *slog.Logger   // nil discards
 }
 
 // target returns the arguments of net.Dial for the connection below TLS.

@@ -43,7 +43,7 @@ func New(c *Config, env sink.Env) *Sink {
 	default:
 		s.messages.framing = c.Framing
 		s.transport = &streamed{stream.NewClient(stream.Peer{
-			Address: c.Address, TLS: c.TLS, MaxConnectionAge: c.MaxConnectionAge, Mask: env.Mask,
+			Address: c.Address, TLS: c.TLS, MaxConnectionAge: c.MaxConnectionAge, Mask: env.Mask, Log: env.Log,
 		})}
 	}
 	return s
