@@ -67,12 +67,12 @@ func TestDescribe(t *testing.T) {
 			Comment: "Of how many events it gets one. A number from 1 to 1000000000.",
 		},
 		"sinks[].file": {
-			Variant: "file", Type: "mapping", Comment: "Appends to a file, one event a line.",
+			Variant: "file", Type: "mapping", Comment: "Appends to a file, one event per line.",
 			Example: "{path: /var/log/genltestd/events.jsonl, mode: 0600, fsync: never, rotate: {max_bytes: 100MiB, max_age: 24h, compress: none, keep_files: 30, keep_bytes: 10GiB, keep_age: 720h}}",
 		},
 		"sinks[].file.mode": {
 			Variant: "file", Type: "file mode", Unit: "octal digits", Default: "0640", Example: "0600",
-			Comment: "What a new file is created with: octal digits, less the umask.",
+			Comment: "The mode of a new file: octal digits, reduced by the umask.",
 		},
 		"sinks[].webhook.headers[].value": {
 			Variant: "webhook", Type: "secret", Required: true, Example: "{file: /etc/genltestd/api-key}",
@@ -80,11 +80,11 @@ func TestDescribe(t *testing.T) {
 		},
 		"sinks[].webhook.signing_secrets": {
 			Variant: "webhook", Type: "list of secrets", Default: "[]", Example: "[{credential: hook-signing}]",
-			Comment: "Signs each request as Standard Webhooks has it, with each of these secrets, which begin with whsec_. Not together with compression.",
+			Comment: "Signs each request according to Standard Webhooks, with each of these secrets. They begin with whsec_. Not together with compression.",
 		},
 		"sinks[].syslog.tls.ca": {
 			Variant: "syslog", Type: "file", Default: `""`, Example: "/etc/genltestd/ca.pem",
-			Comment: "For tls://, PEM files by absolute paths or as {credential: NAME}: certificates to trust in place of the system's, a certificate to show to the server with its key, and the name to expect in the server's in place of the host.",
+			Comment: "For tls://. PEM files, as absolute paths or {credential: NAME}: ca has the trusted certificates in place of the system's, cert and key the client's certificate. server_name is the name in the server's certificate, if it is not the host.",
 		},
 	}
 	got := make(map[string]schema.Key)

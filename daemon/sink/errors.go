@@ -7,15 +7,14 @@ import (
 	"time"
 )
 
-// Permanent marks an error that says: the first event that was not accepted will
-// never be taken, however often it is tried. Delivery puts it with the dead
-// letters and goes on behind it. Any other error is tried again, in order, for
-// ever: when in doubt an error is not permanent.
+// Permanent marks an error as permanent: no attempt can deliver the first event that was not
+// accepted. Delivery adds the event to the dead letters and continues with the next one. After
+// any other error, delivery retries in order without a limit. When in doubt, an error is not
+// permanent.
 func Permanent(err error) error { return &permanent{err: err, events: 1} }
 
-// PermanentAmong marks an error that says: among the first n events that were not
-// accepted is one that will never be taken, and which one is not known. Delivery
-// tries again with fewer at a time until it is.
+// PermanentAmong marks an error as permanent for an unknown event among the first n that were
+// not accepted. Delivery retries with smaller batches until it has found the event.
 func PermanentAmong(n int, err error) error { return &permanent{err: err, events: n} }
 
 type permanent struct {
@@ -26,9 +25,8 @@ type permanent struct {
 func (e *permanent) Error() string { return e.err.Error() }
 func (e *permanent) Unwrap() error { return e.err }
 
-// Poisoned returns among how many events, from the first one not accepted on,
-// there is one that will never be taken: 1 after Permanent, 0 when err is worth
-// another attempt.
+// Poisoned returns the n of PermanentAmong, 1 for the error of Permanent, and 0 for an error
+// after which delivery retries.
 func Poisoned(err error) int {
 	var p *permanent
 	if errors.As(err, &p) {
@@ -37,8 +35,8 @@ func Poisoned(err error) int {
 	return 0
 }
 
-// RetryAfter marks an error with which the other side has said when the next
-// attempt may be made: not before delay has passed.
+// RetryAfter marks an error with the delay before the next attempt that the other side
+// requires.
 func RetryAfter(delay time.Duration, err error) error { return &retryAfter{err, delay} }
 
 type retryAfter struct {
@@ -49,7 +47,7 @@ type retryAfter struct {
 func (e *retryAfter) Error() string { return e.err.Error() }
 func (e *retryAfter) Unwrap() error { return e.err }
 
-// RetryDelay returns what RetryAfter was given, 0 for any other error.
+// RetryDelay returns the delay of RetryAfter, and 0 for any other error.
 func RetryDelay(err error) time.Duration {
 	var r *retryAfter
 	if errors.As(err, &r) {
@@ -58,14 +56,12 @@ func RetryDelay(err error) time.Duration {
 	return 0
 }
 
-// An OptionError says which of a sink's options cannot work. A kind's Check
-// returns them, joined, for what can be told without the network and without
-// touching the other side: a file that is missing, a text that does not compile.
+// An OptionError is the fault of one key. See Verifier.
 type OptionError struct {
-	Key string // of the configuration, below the sink's: "webhook.tls.ca"
+	Key string // below the entry of the sink, such as "webhook.tls.ca"
 	Err error
 
-	// The place within the value, in characters from 1; 0 when not known.
+	// Line and Column are the position within the value, in characters from 1; 0 if unknown.
 	Line, Column int
 }
 

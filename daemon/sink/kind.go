@@ -48,8 +48,8 @@ type Env struct {
 	Mask    *redact.Mask   // of secrets in texts from outside; nil is empty
 	Reaper  *reaper.Reaper // of the children of programs; nil unless the daemon is process 1
 
-	// Position is a file for the state of this sink. It is beside the journal's cursor of the
-	// same name. An empty path means no state across processes.
+	// Position is a file for the state of this sink, in the directory of the journal's cursors.
+	// An empty path means no state across processes.
 	Position string
 	BootID   string // of this boot; may be empty
 	// Now returns the time, and Age the time since another; nil means the machine's clock.
@@ -66,7 +66,7 @@ type Enveloper interface{ DefaultEnvelope() string }
 // A FieldWriter writes events as entries with fields of their own, without an envelope.
 type FieldWriter interface{ HasOwnFields() bool }
 
-// An AttributeHolder has a place for the attributes of a CloudEvent beside the event.
+// An AttributeHolder can send the attributes of a CloudEvent separately from the event.
 type AttributeHolder interface {
 	// CheckAttributes notes the keys of s, the section of the kind, that attributes replace.
 	CheckAttributes(s strict.Section)

@@ -10,8 +10,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// A Buffer holds events as lines. Each event is always one line: control characters in
-// envelopes other than JSON are escaped. It is not safe for concurrent use.
+// A Buffer holds events as lines. Each event is always one line: line ends and other control
+// characters within it are escaped. A Buffer is not safe for concurrent use.
 type Buffer struct {
 	encoder event.Encoder
 	buf     []byte

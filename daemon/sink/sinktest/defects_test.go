@@ -72,7 +72,7 @@ var defects = map[string]struct {
 			}
 			return s.good(ctx, events)
 		}
-	}, "takes_everything_in_order", "follows"},
+	}, "accepts_everything_in_order", "follows"},
 	"doubles": {func(s *shelver) {
 		s.deliver = func(ctx context.Context, events []event.Event) (int, error) {
 			n, err := s.good(ctx, events)
@@ -94,7 +94,7 @@ var defects = map[string]struct {
 			}
 			return len(events), nil
 		}
-	}, "takes_everything_in_order", "the place has 990 of 1000 events"},
+	}, "accepts_everything_in_order", "the place has 990 of 1000 events"},
 	"invents one": {func(s *shelver) {
 		s.deliver = func(ctx context.Context, events []event.Event) (int, error) {
 			if err := s.put(ctx, &event.Event{JournalID: "hello"}); err != nil {
@@ -102,7 +102,7 @@ var defects = map[string]struct {
 			}
 			return s.good(ctx, events)
 		}
-	}, "takes_everything_in_order", "was not sent"},
+	}, "accepts_everything_in_order", "was not sent"},
 	"alters texts": {func(s *shelver) {
 		s.deliver = func(ctx context.Context, events []event.Event) (int, error) {
 			list := append([]event.Event(nil), events...)
@@ -121,26 +121,26 @@ var defects = map[string]struct {
 			before = events
 			return len(events), nil
 		}
-	}, "takes_everything_in_order", "was not sent"},
+	}, "accepts_everything_in_order", "was not sent"},
 	"changes what belongs to the caller": {func(s *shelver) {
 		s.deliver = func(ctx context.Context, events []event.Event) (int, error) {
 			n, err := s.good(ctx, events)
 			copy(events[0].Message, "E")
 			return n, err
 		}
-	}, "takes_everything_in_order", "belongs to the caller"},
+	}, "accepts_everything_in_order", "belongs to the caller"},
 	"takes fewer without an error": {func(s *shelver) {
 		s.deliver = func(ctx context.Context, events []event.Event) (int, error) {
 			n, err := s.good(ctx, events[:(len(events)+1)/2])
 			return n, err
 		}
-	}, "takes_everything_in_order", "and returned the error <nil>"},
+	}, "accepts_everything_in_order", "and returned the error <nil>"},
 	"takes all with an error": {func(s *shelver) {
 		s.deliver = func(ctx context.Context, events []event.Event) (int, error) {
 			n, _ := s.good(ctx, events)
 			return n, errAway
 		}
-	}, "takes_everything_in_order", "and returned the error the place is away"},
+	}, "accepts_everything_in_order", "and returned the error the place is away"},
 	"takes less than nothing": {func(s *shelver) {
 		s.deliver = func(ctx context.Context, events []event.Event) (int, error) {
 			n, err := s.good(ctx, events)

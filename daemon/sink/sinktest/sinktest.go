@@ -57,7 +57,7 @@ type Kind struct {
 
 // Run tests a kind.
 func Run(t *testing.T, k Kind) {
-	t.Run("takes everything in order", k.takesEverything)
+	t.Run("accepts everything in order", k.acceptsEverything)
 	t.Run("acknowledges only what was taken", k.acknowledgesOnlyWhatWasTaken)
 	t.Run("honours the context", k.honoursTheContext)
 	t.Run("does not wait for a place that hangs", k.doesNotWaitForAPlaceThatHangs)

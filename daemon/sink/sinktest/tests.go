@@ -15,7 +15,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-func (k Kind) takesEverything(t *testing.T) {
+func (k Kind) acceptsEverything(t *testing.T) {
 	s, place := k.New(t)
 	random := rand.New(rand.NewPCG(1, 1))
 	all := Events(1, 1000)
@@ -108,7 +108,7 @@ func (k Kind) doesNotWaitForAPlaceThatHangs(t *testing.T) {
 	k.check(t, place, all, len(all))
 }
 
-// Close succeeds if the sink has not failed, and a second call has no effect: on a used
+// Close succeeds if the sink has not failed, and a second call does nothing: on a used
 // sink, on an unused one, and on one whose place is away.
 func (k Kind) closeTwice(t *testing.T) {
 	for name, use := range map[string]func(s sink.Sink, place Place){

@@ -11,16 +11,19 @@ import (
 
 // Kind is the kind of sink that writes to standard output.
 func Kind() sink.Kind {
-	const summary = "writes lines to the daemon's standard output"
-	return sink.Kind{Name: "stdout", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
-		{Words: "console terminal stderr print standard_output std_out"},
-	}}
+	return sink.Kind{
+		Name: "stdout", Summary: "writes lines to the daemon's standard output",
+		Reference: reference, New: func() sink.Config { return new(Config) },
+		Words: []strict.VariantWords{
+			{Words: "console terminal stderr print standard_output std_out"},
+		},
+	}
 }
 
 //go:embed reference.yaml
 var reference []byte
 
-// Config is the value of the key stdout. It has no keys.
+// Config is the value of the key stdout, an empty mapping.
 type Config struct{}
 
 var (

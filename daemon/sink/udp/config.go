@@ -12,10 +12,13 @@ import (
 
 // Kind is the kind of sink that sends UDP datagrams.
 func Kind() sink.Kind {
-	const summary = "sends each event as one UDP datagram, without confirmation"
-	return sink.Kind{Name: "udp", Summary: summary, Reference: reference, New: func() sink.Config { return new(Config) }, Words: []strict.VariantWords{
-		{Words: "datagram dgram udp_socket"},
-	}}
+	return sink.Kind{
+		Name: "udp", Summary: "sends each event as one UDP datagram, without confirmation",
+		Reference: reference, New: func() sink.Config { return new(Config) },
+		Words: []strict.VariantWords{
+			{Words: "datagram dgram udp_socket"},
+		},
+	}
 }
 
 //go:embed reference.yaml

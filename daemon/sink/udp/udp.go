@@ -66,7 +66,8 @@ func (s *Sink) send(e *event.Event) (err error) {
 	case err != nil:
 		return refuse(sink.RefusedEncode, e, err)
 	case len(s.message) > limit:
-		return refuse(sink.RefusedTooLarge, e, fmt.Errorf("the datagram has %d bytes, more than max_message allows, which is %d", len(s.message), limit))
+		err := fmt.Errorf("the datagram has %d bytes, more than max_message allows, which is %d", len(s.message), limit)
+		return refuse(sink.RefusedTooLarge, e, err)
 	}
 	_, err = s.conn.Write(s.message)
 	switch {

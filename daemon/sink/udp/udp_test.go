@@ -94,7 +94,8 @@ func TestALargeEventIsAPermanentError(t *testing.T) {
 	events := sinktest.Events(1, 2)
 	events[1].Message = []byte(strings.Repeat("x", 600))
 	n, err := s.Deliver(t.Context(), events)
-	if n != 1 || sink.Poisoned(err) != 1 || sink.RefusalOf(err).Kind != sink.RefusedTooLarge || !strings.Contains(err.Error(), "max_message") {
+	if n != 1 || sink.Poisoned(err) != 1 || sink.RefusalOf(err).Kind != sink.RefusedTooLarge ||
+		!strings.Contains(err.Error(), "max_message") {
 		t.Errorf("accepted %d events: %v", n, err)
 	}
 }
