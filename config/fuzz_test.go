@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,14 +16,8 @@ import (
 )
 
 func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{"testdata/bad/*.yaml", "testdata/good/*.yaml", "reference.yaml"} {
-		paths, err := filepath.Glob(pattern)
-		if err != nil || len(paths) == 0 {
-			f.Fatalf("%s: no seeds: %v", pattern, err)
-		}
-		for _, path := range paths {
-			f.Add(readTestFile(f, path))
-		}
+	for _, path := range slices.Concat(configurations(f, "bad"), configurations(f, "good"), []string{"reference.yaml"}) {
+		f.Add(readTestFile(f, path))
 	}
 	f.Add([]byte(bomb("sinks")))
 	f.Add([]byte(mergeBomb("") + "sinks: [{<<: *m9}]"))
@@ -64,7 +59,10 @@ func FuzzSeveralFiles(f *testing.F) {
 	f.Fuzz(func(t *testing.T, main, a, b []byte) {
 		watchdog := time.AfterFunc(20*time.Second, func() { panic("parse hangs") })
 		defer watchdog.Stop()
-		c, err := parse([]input{{name: "fuzz.yaml", text: main}, {name: "fuzz.d/a.yaml", text: a}, {name: "fuzz.d/b.yaml", text: b}}, sinks.Kinds())
+		c, err := parse([]input{
+			{name: "fuzz.yaml", text: main},
+			{name: "fuzz.d/a.yaml", text: a},
+			{name: "fuzz.d/b.yaml", text: b}}, sinks.Kinds())
 		if err != nil {
 			checkErrors(t, err)
 			return

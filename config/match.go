@@ -42,7 +42,7 @@ func (l *RateLimit) Ineffective() []strict.Ineffective {
 // Check implements strict.Checker.
 func (d *Dedup) Check(s strict.Section) {
 	if d.Key == "" {
-		s.Errorf("key", "is empty; write an expression that gives text, such as message")
+		s.Errorf("key", "is empty; write an expression that returns a text, such as message")
 	}
 }
 

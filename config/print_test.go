@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,14 +16,14 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// What is printed means what was read: all but the secrets, which it does not have.
+// The output means the same as the input, except for the secrets, which it masks.
 func TestPrintIsReadAsTheSame(t *testing.T) {
 	texts := map[string]string{"reference": string(Reference(sinks.Kinds()))}
 	for i, text := range Examples(sinks.Kinds()) {
 		texts[fmt.Sprintf("examples %d", i)] = string(text)
 	}
-	for _, path := range glob(t, "testdata/good/*.yaml", 25) {
-		texts[filepath.Base(path)] = string(readTestFile(t, path))
+	for _, path := range configurations(t, "good") {
+		texts[nameOf(path)] = string(readTestFile(t, path))
 	}
 	for name, text := range texts {
 		t.Run(name, func(t *testing.T) {
@@ -72,14 +70,7 @@ func TestPrint(t *testing.T) {
 	if strings.Contains(got, "canary") {
 		t.Error("a secret is printed")
 	}
-	if *update {
-		if err := os.WriteFile("testdata/print/out.yaml", []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if diff := cmp.Diff(string(readTestFile(t, "testdata/print/out.yaml")), got); diff != "" {
-		t.Errorf("printed (-want +got):\n%s", diff)
-	}
+	compareGolden(t, "testdata/print/out.yaml", got)
 }
 
 type fullDisk struct{}

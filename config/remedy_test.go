@@ -48,7 +48,7 @@ func TestRemediesAreAccepted(t *testing.T) {
 
 func remedyTexts(t *testing.T) []mistake {
 	all := mistakes(t)
-	for _, path := range glob(t, "testdata/bad/*.yaml", 50) {
+	for _, path := range configurations(t, "bad") {
 		all = append(all, mistake{name: path, text: string(readTestFile(t, path))})
 	}
 	return all
@@ -67,10 +67,12 @@ func applied(t *testing.T, text string, e *FieldError) (all []string) {
 	if m := keyRemedy.FindStringSubmatch(e.Message); m != nil && strings.HasSuffix(e.Path, n.Value) {
 		return append(all, substitute(text, n, m[1]))
 	}
-	if lengthRemedy.MatchString(e.Message) || strings.HasPrefix(e.Message, "unknown key") || n.Kind != yaml.ScalarNode || strings.Contains(n.Value, "\n") {
+	if lengthRemedy.MatchString(e.Message) || strings.HasPrefix(e.Message, "unknown key") || n.Kind != yaml.ScalarNode ||
+		strings.Contains(n.Value, "\n") {
 		return nil
 	}
-	if m := lineRemedy.FindStringSubmatch(e.Message); m != nil && !strings.Contains(m[2], "...") && !strings.Contains(m[2], "FIRST") && strings.HasSuffix(e.Path, m[1]) {
+	m := lineRemedy.FindStringSubmatch(e.Message)
+	if m != nil && !strings.Contains(m[2], "...") && !strings.Contains(m[2], "FIRST") && strings.HasSuffix(e.Path, m[1]) {
 		return append(all, substitute(text, n, m[2]))
 	}
 	for _, m := range quotedRemedy.FindAllStringSubmatch(e.Message, -1) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,10 +101,8 @@ func TestSchemaAcceptsWhatParseAccepts(t *testing.T) {
 			}
 		}
 	}
-	for _, pattern := range []string{"testdata/good/*.yaml", "testdata/bad/*.yaml", "testdata/dirs/*/*.yaml"} {
-		for _, path := range glob(t, pattern, 1) {
-			compare(path, readTestFile(t, path))
-		}
+	for _, path := range slices.Concat(configurations(t, "good"), configurations(t, "bad"), glob(t, "testdata/dirs/*/*.yaml", 1)) {
+		compare(path, readTestFile(t, path))
 	}
 	compare("reference", Reference(sinks.Kinds()))
 	for _, text := range Examples(sinks.Kinds()) {
@@ -122,10 +121,13 @@ func TestSchemaAcceptsWhatParseAccepts(t *testing.T) {
 func TestSchemaRejects(t *testing.T) {
 	schema := compileSchema(t)
 	for _, text := range []string{
-		"nokey: 1", "log: {level: loud}", "log: {level: 1}", "echo: {interval: soon}", "echo: 5s", "journal: {max_bytes: 1TB}", "receiver: {buffer: -1}",
-		"sinks: {}", "sinks: [{stdout: {}}]", "sinks: [{name: a}]", "sinks: [{name: a, stdout: {}, syslog: {}}]", "sinks: [{name: a, stdout: {x: 1}}]",
+		"nokey: 1", "log: {level: loud}", "log: {level: 1}", "echo: {interval: soon}", "echo: 5s",
+		"journal: {max_bytes: 1TB}", "receiver: {buffer: -1}",
+		"sinks: {}", "sinks: [{stdout: {}}]", "sinks: [{name: a}]",
+		"sinks: [{name: a, stdout: {}, syslog: {}}]", "sinks: [{name: a, stdout: {x: 1}}]",
 		"sinks: [{name: a, file: {}}]", "sinks: [{name: a, file: {path: /x, mode: rw}}]", "sinks: [{name: a, file: {path: /x, fsync: maybe}}]",
-		"sinks: [{name: a, stdout: {}, workers: many}]", "sinks: [{name: a, webhook: {url: {file: /a, env: B}}}]", "sinks: [{name: a, webhook: {url: [x]}}]",
+		"sinks: [{name: a, stdout: {}, workers: many}]",
+		"sinks: [{name: a, webhook: {url: {file: /a, env: B}}}]", "sinks: [{name: a, webhook: {url: [x]}}]",
 		"sinks: [{name: a, webhook: {url: x, headers: [{name: X-A}]}}]", "sinks: [{name: a, exec: {argv: /bin/true}}]", "event: {boot_id: 1}",
 	} {
 		if validate(schema, []byte(text)) == nil {
@@ -146,10 +148,8 @@ func validate(schema *jsonschema.Schema, text []byte) error {
 }
 
 func FuzzSchemaAcceptsWhatParseDoes(f *testing.F) {
-	for _, pattern := range []string{"testdata/good/*.yaml", "testdata/bad/*.yaml", "reference.yaml", "examples.yaml"} {
-		for _, path := range glob(f, pattern, 1) {
-			f.Add(readTestFile(f, path))
-		}
+	for _, path := range slices.Concat(configurations(f, "good"), configurations(f, "bad"), []string{"reference.yaml", "examples.yaml"}) {
+		f.Add(readTestFile(f, path))
 	}
 	schema := compileSchema(f)
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -160,7 +160,7 @@ func FuzzSchemaAcceptsWhatParseDoes(f *testing.F) {
 		}
 		documents, err := jsonModel(text)
 		if err != nil {
-			return // of aliases yaml.v3 takes fewer
+			return // yaml.v3 accepts fewer aliases
 		}
 		for _, v := range documents {
 			if err := schema.Validate(v); err != nil {
@@ -217,7 +217,7 @@ func decodeAny(dec *yaml.Decoder, v *any) (err error) {
 	return dec.Decode(v)
 }
 
-// toJSON has no keys but texts, no times, and of numbers those that are finite.
+// toJSON converts keys and times to texts, and infinite numbers to finite ones.
 func toJSON(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
