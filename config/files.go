@@ -7,36 +7,35 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/internal/readfile"
 )
 
-// What the files of one configuration may be: far more than anybody writes by hand.
+// The limits of the files of one configuration: far above files that people write.
 const (
 	maxTotal   = 4 << 20 // bytes, of all
 	maxDropIns = 256
 )
 
-// An input is a file of a configuration, as it was read.
+// An input is the content of a file of a configuration.
 type input struct {
 	name string
 	text []byte
-	mode fs.FileMode // 0 when the text is from no file
-	err  error       // why there is no text
+	mode fs.FileMode // 0 for a text that is not from a file
+	err  error       // the reason for a missing text
 }
 
-// Fingerprint returns a text that is another when any file that Load(path) would
-// read is another: its content, whether it is there, or why it cannot be read. Links
-// are followed, so that it notices what is renamed or linked into its place too. It
-// reads all files; when it is taken before Load, no change is missed.
+// Fingerprint returns a text that changes with each file that Load(path) would read: with
+// its content, its existence and the error of reading it. It follows links, so it changes
+// also when another file is renamed or linked to the path. It reads all files. A caller
+// that calls it before Load misses no change.
 func Fingerprint(path string) string {
 	sum := sha256.New()
 	if IsStream(path) {
@@ -89,10 +88,10 @@ func dropIns(path string) (list []input) {
 	return list
 }
 
-// dropIn judges a name in the directory. It passes over what is not meant to be read:
-// a name that begins with a dot, which editors and Kubernetes use for their own
-// purposes, and one that ends otherwise, as backups do. What is likely meant and
-// would not be read is an error.
+// dropIn returns the input of a name in the directory. It ignores names that begin with a
+// dot, which editors and Kubernetes use for their own purposes, and names with other
+// extensions, such as those of backups. A name that its author likely expects to be read is
+// an error.
 func dropIn(dir, name string) input {
 	ext := filepath.Ext(name)
 	switch {
@@ -101,48 +100,32 @@ func dropIn(dir, name string) input {
 	case strconv.Quote(name) != `"`+name+`"`:
 		return input{name: dir, err: fmt.Errorf("the name %s has a character that it may not have; rename the file", strict.Quote(name))}
 	case ext != ".yaml":
-		return input{name: filepath.Join(dir, name), err: errors.New(`is not read, because its name does not end in ".yaml"; rename it, or take it away`)}
+		return input{name: filepath.Join(dir, name),
+			err: errors.New(`is not read, because its name does not end in ".yaml"; rename it, or take it away`)}
 	}
 	return input{name: filepath.Join(dir, name)}
 }
 
-// isAbsent says whether nothing is at path, not even a link that leads nowhere.
+// isAbsent reports whether path does not exist. A link to a missing file exists.
 func isAbsent(path string) bool {
 	_, err := os.Lstat(path)
 	return errors.Is(err, fs.ErrNotExist)
 }
 
+// readInput reads one byte more than a file may have, so that a larger file is rejected.
 func readInput(path string) input {
-	text, mode, err := readFile(path)
-	return input{name: path, text: text, mode: mode, err: reason(err)}
+	accept := func(info fs.FileInfo) bool { return isNullDevice(info) || IsStream(path) }
+	text, info, err := readfile.PrefixIf(path, strict.MaxFile+1, accept)
+	if err != nil {
+		return input{name: path, err: reason(err)}
+	}
+	return input{name: path, text: text, mode: info.Mode()}
 }
 
-// reason is a system's error without the name of the file.
+// reason returns the error of the system without the name of the file.
 func reason(err error) error {
 	if p := (*fs.PathError)(nil); errors.As(err, &p) {
 		return p.Err
 	}
 	return err
-}
-
-func readFile(path string) ([]byte, fs.FileMode, error) {
-	// Opening a FIFO would wait for a writer, without O_NONBLOCK.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, 0, err
-	}
-	switch {
-	case isNullDevice(info):
-		return nil, info.Mode().Perm() &^ 0o004, nil
-	case !info.Mode().IsRegular() && !IsStream(path):
-		return nil, 0, errors.New("not a regular file")
-	}
-	// One byte more than may be, so that it is refused.
-	text, err := io.ReadAll(io.LimitReader(f, strict.MaxFile+1))
-	return text, info.Mode(), err
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// What cannot be read, or is not meant to be, is told of and not passed over.
+// A drop-in that cannot be read is an error, not ignored.
 func TestDropInsThatCannotBeRead(t *testing.T) {
 	tests := []struct {
 		name string
@@ -33,8 +33,10 @@ func TestDropInsThatCannotBeRead(t *testing.T) {
 			return errors.Join(os.Remove("g.d"), os.Symlink("nothing", "g.d"))
 		}, "g.d: no such file or directory"},
 		{"link to nothing", func() error { return os.Symlink("..data/b.yaml", "g.d/b.yaml") }, "g.d/b.yaml: no such file or directory"},
-		{"odd name", func() error { return os.WriteFile("g.d/b\n.yaml", nil, 0o600) }, `g.d: the name "b\n.yaml" has a character that it may not have; rename the file`},
-		{"large", func() error { return os.WriteFile("g.d/b.yaml", make([]byte, strict.MaxFile+5), 0o600) }, "g.d/b.yaml: the file is larger than 1MiB"},
+		{"odd name", func() error { return os.WriteFile("g.d/b\n.yaml", nil, 0o600) },
+			`g.d: the name "b\n.yaml" has a character that it may not have; rename the file`},
+		{"large", func() error { return os.WriteFile("g.d/b.yaml", make([]byte, strict.MaxFile+5), 0o600) },
+			"g.d/b.yaml: the file is larger than 1MiB"},
 		{"large together", func() error {
 			var errs []error
 			for i := range 5 {
@@ -115,7 +117,7 @@ func TestDropInsThatAreLinks(t *testing.T) {
 	}
 }
 
-// Only what is not there at all is optional.
+// Only a path that does not exist is optional.
 func TestLoadOptional(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if _, err := Load("g.yaml", sinks.Kinds()); !errors.Is(err, fs.ErrNotExist) {
@@ -133,7 +135,7 @@ func TestLoadOptional(t *testing.T) {
 	}
 }
 
-// A missing drop-in is no missing configuration, for which there are defaults.
+// A missing drop-in is not a missing main file, for which defaults exist.
 func TestDropInThatIsMissing(t *testing.T) {
 	t.Chdir(t.TempDir())
 	files(t, map[string]string{"g.yaml": "", "g.d/.x": ""})

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/genltestd/genltestd/config/value"
-	"github.com/genltestd/genltestd/daemon/readfile"
+	"github.com/genltestd/genltestd/internal/readfile"
 )
 
 // maxBytes is the maximum length of a secret. Tokens and URLs are much shorter.

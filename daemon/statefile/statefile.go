@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/genltestd/genltestd/daemon/readfile"
+	"github.com/genltestd/genltestd/internal/readfile"
 )
 
 // MaxBytes is the maximum size of a file that Read accepts. The daemon writes far less.

@@ -11,7 +11,7 @@ import (
 	"fmt"
 
 	"github.com/genltestd/genltestd/config/value"
-	"github.com/genltestd/genltestd/daemon/readfile"
+	"github.com/genltestd/genltestd/internal/readfile"
 	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 )

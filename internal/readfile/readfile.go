@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package readfile reads regular files. It never blocks on a FIFO and never reads a device.
+// Package readfile reads files of bounded size. It never blocks on a FIFO and never reads a
+// device, unless the caller accepts it.
 package readfile
 
 import (
@@ -19,17 +20,25 @@ var ErrNotRegular = errors.New("not a regular file")
 // a larger file, a caller sets a limit of one byte more than it accepts. The error contains
 // the path. It wraps fs.ErrNotExist only if the file does not exist.
 func Prefix(path string, limit int64) ([]byte, error) {
+	text, _, err := PrefixIf(path, limit, func(fs.FileInfo) bool { return false })
+	return text, err
+}
+
+// PrefixIf is Prefix for regular files and for those that accept returns true for. It also
+// returns the description of the file.
+func PrefixIf(path string, limit int64, accept func(fs.FileInfo) bool) ([]byte, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0) // opening a FIFO does not wait for a writer
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: ErrNotRegular}
+	if !info.Mode().IsRegular() && !accept(info) {
+		return nil, nil, &fs.PathError{Op: "read", Path: path, Err: ErrNotRegular}
 	}
-	return io.ReadAll(io.LimitReader(f, limit))
+	text, err := io.ReadAll(io.LimitReader(f, limit))
+	return text, info, err
 }

@@ -59,3 +59,10 @@ func TestPrefixIsBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAcceptedDeviceIsRead(t *testing.T) {
+	text, info, err := PrefixIf("/dev/zero", 3, func(info fs.FileInfo) bool { return info.Name() == "zero" })
+	if string(text) != "\x00\x00\x00" || err != nil || info.Mode()&fs.ModeDevice == 0 {
+		t.Errorf("%q, %v, %v", text, info, err)
+	}
+}
