@@ -4,6 +4,7 @@ package schema
 
 import (
 	"reflect"
+	"strconv"
 
 	"gopkg.in/yaml.v3"
 
@@ -163,6 +164,8 @@ func (f fieldInfo) defaultText() string {
 		return f.tag.Get("shown")
 	case ok && typeWord(f.kind, f.tag) != "text":
 		return text // YAML would quote a file mode
+	case ok && strict.IsOldBool(text):
+		return strconv.Quote(text) // yaml.v3 would not
 	case ok || strict.IsValue(f.kind):
 		return oneLine(&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text})
 	case f.kind.Kind() == reflect.Slice:

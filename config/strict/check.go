@@ -114,8 +114,7 @@ func valueAt(v reflect.Value, key string) any {
 	return nil
 }
 
-// omits reports whether a file must not contain a key of the struct v, whatever its
-// value.
+// omits reports whether a file must not contain a key of the struct v with any value.
 func omits(v reflect.Value, key string) bool {
 	c, ok := v.Addr().Interface().(Conditional)
 	return ok && slices.ContainsFunc(c.Ineffective(), func(k Ineffective) bool { return k.Key == key && len(k.Beside) == 0 })

@@ -10,7 +10,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxExpanded limits the values that the aliases and merge keys of all files stand for. A
+// maxExpanded limits the values that the aliases and merge keys of all files expand to. A
 // YAML bomb needs billions; a hundred sections with shared settings need hundreds.
 const maxExpanded = 10000
 

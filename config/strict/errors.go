@@ -16,7 +16,7 @@ type FieldError struct {
 	Line    int    // from 1; 0 when not known
 	Column  int    // in characters, from 1; 0 when not known
 	Path    string // like sinks[1].file.path; empty for the whole file
-	Message string // what is wrong; what would be right
+	Message string // the fault, and the remedy after a semicolon
 	Cause   error  // nil for a fault of the text itself
 }
 

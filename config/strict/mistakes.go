@@ -72,7 +72,7 @@ func noteRepair(repaired map[int]bool, fault int, before, after []byte) bool {
 
 func indentation(line []byte) int { return len(line) - len(bytes.TrimLeft(line, " \t")) }
 
-// failRepaired marks the values of repaired lines as not known: the author may have meant
+// failRepaired marks the values of repaired lines as not known: the author may have intended
 // another value than the remedy.
 func (r *Report) failRepaired() {
 	for _, places := range []map[string]spot{r.keys, r.values} {

@@ -20,7 +20,7 @@ const (
 // same bounds.
 type Costs struct {
 	faults   int
-	expanded int // values that aliases and merge keys stand for
+	expanded int // values that aliases and merge keys expand to
 	stopped  bool
 }
 
@@ -39,7 +39,7 @@ type Report struct {
 
 	failed  map[string]bool // the value differs from that of the file
 	odd     map[string]bool // the mapping has an unknown key
-	misread bool            // keys are in other mappings than their author meant
+	misread bool            // keys are not in the mappings that their author intended
 	// repaired are the lines that a remedy of a syntax error has changed. Their own faults are
 	// not reported, because they would have the wrong column.
 	repaired map[int]bool
@@ -100,7 +100,7 @@ func (r *Report) Check(v any) {
 // Section returns the section of a path.
 func (r *Report) Section(path string) Section { return Section{r, path} }
 
-// Reject notes that the file has no value, because of an error without a place.
+// Reject notes that the file has an error without a place, and lacks a value.
 func (r *Report) Reject(err error) { r.fail(spot{}, "", "%v", err) }
 
 // HasFailed reports whether the value of f, a value within it or around it could not be read.
@@ -181,7 +181,7 @@ func (r *Report) Fault(path, format string, args ...any) *FieldError {
 	return e
 }
 
-// Err returns the faults of all reports as Errors; nil if there are none.
+// Err returns the faults of all reports as Errors; nil without faults.
 func Err(reports ...*Report) error {
 	var all Errors
 	for _, r := range reports {

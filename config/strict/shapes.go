@@ -147,7 +147,8 @@ func (d *decoder) notSingle(n *yaml.Node, t reflect.Type, path string) {
 	case text != "" && d.isPublic():
 		d.fail(spotOf(n), path, "an unquoted value cannot begin with %q; write %s: %s", text[:1], key, diagnose.SingleQuoted(text))
 	case t.Kind() == reflect.String && isFreeText(t, d.tag) || isSensitive(t):
-		d.fail(spotOf(n), path, "is %s, but must be a single value; write it without brackets, or put the whole value into single quotes", describe(n))
+		d.fail(spotOf(n), path, "is %s, but must be a single value; write it without brackets, or put the whole value into single quotes",
+			describe(n))
 	default:
 		d.fail(spotOf(n), path, "is %s, but must be a single value; write it without brackets", describe(n))
 	}
@@ -196,7 +197,9 @@ func (d *decoder) noValue(n *yaml.Node, t reflect.Type, path string) {
 	case strings.HasPrefix(value, "#") && kindOfValue(t) != diagnose.Parts:
 		column := strings.Index(rest, "#")
 		line, _ := d.lineAround(spot{at.line, 1 << 20})
-		d.fail(spot{at.line, len([]rune(line)) - len([]rune(rest)) + len([]rune(rest[:column])) + 1}, path, "has no value, because # begins a comment; %s", d.quoteAdvice(key, value))
+		d.fail(spot{at.line, len([]rune(line)) - len([]rune(rest)) + len([]rune(rest[:column])) + 1},
+			path,
+			"has no value, because # begins a comment; %s", d.quoteAdvice(key, value))
 	default:
 		d.fail(at, path, "has no value; %s", d.valueAdvice(t, path))
 	}
@@ -238,7 +241,8 @@ func (d *decoder) reserved(n *yaml.Node, path string) {
 		d.fail(spotOf(n), path, "an unquoted value cannot begin with !; %s", d.quoteAdvice(key, value))
 		return
 	}
-	d.fail(spotOf(n), path, "the word that begins with ! is not supported; remove it, or put the whole value into single quotes if it belongs to a text")
+	d.fail(spotOf(n), path,
+		"the word that begins with ! is not supported; remove it, or put the whole value into single quotes if it belongs to a text")
 }
 
 // emptyBlock reports a > or | that no text follows.

@@ -33,7 +33,7 @@ import "reflect"
 // A Checker has rules that tags cannot express. Check is called after decoding.
 type Checker interface{ Check(s Section) }
 
-// A Conditional is a struct with keys that can have no effect.
+// A Conditional is a struct with keys that can be ineffective.
 type Conditional interface{ Ineffective() []Ineffective }
 
 // An Ineffective key changes nothing, because of the values of other keys.

@@ -44,7 +44,7 @@ func (r *Report) document(text []byte) *yaml.Node {
 		return r.document(text)
 	}
 	if root == nil || isNull(root) && root.Value == "" && root.Style == 0 {
-		return nil // nothing but comments, or a "---"
+		return nil // only comments, or a "---"
 	}
 	return root
 }
@@ -85,7 +85,7 @@ func (r *Report) isYAMLText(text []byte) bool {
 	return true
 }
 
-// isYAMLRune is YAML's c-printable. UTF-8 has no surrogates.
+// isYAMLRune is YAML's c-printable, without surrogates, which UTF-8 excludes.
 func isYAMLRune(c rune) bool {
 	switch {
 	case c == '\t', c == '\n', c == '\r', c == '\u0085':

@@ -192,7 +192,7 @@ func countSolid(text string) (n int) {
 }
 
 // isCut reports whether a comment follows the text on its line. The comment may be a part
-// of the text that its author meant.
+// of the intended text.
 func (w *written) isCut() bool {
 	line := []rune(w.lines[0])
 	if w.style != 0 || w.at.column > len(line) {

@@ -34,7 +34,7 @@ func (d *document) indentsFor(i int) (indents []int) {
 	return indents
 }
 
-// reindent gives line i another indentation.
+// reindent changes the indentation of line i.
 func (d *document) reindent(i, indent int) []edit {
 	l := d.lines[i]
 	blanks := len(l.text) - len(strings.TrimLeft(l.text, " \t"))

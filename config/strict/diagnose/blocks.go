@@ -38,8 +38,9 @@ func (d *document) textBlock(header, first int) []proposal {
 		return nil
 	}
 	return []proposal{{
-		at:           d.firstText(d.bad),
-		message:      fmt.Sprintf("this line belongs to the text that begins on line %d and is not indented enough; write %s before it%s", header+1, spaces(indent), like),
+		at: d.firstText(d.bad),
+		message: fmt.Sprintf("this line belongs to the text that begins on line %d and is not indented enough; write %s before it%s",
+			header+1, spaces(indent), like),
 		alternatives: [][]edit{d.reindent(d.bad, indent)},
 	}}
 }
@@ -59,7 +60,11 @@ func templateCommands(d *document) []proposal {
 	if at < 0 {
 		return nil
 	}
-	return []proposal{{at: at, message: "the line is a command of a template, which is not expanded; generate the file with the tool that the template is for", alternatives: [][]edit{edits}}}
+	return []proposal{{
+		at:           at,
+		message:      "the line is a command of a template, which is not expanded; generate the file with the tool that the template is for",
+		alternatives: [][]edit{edits},
+	}}
 }
 
 var keyWithin = regexp.MustCompile(`^(\S*) ([a-z_0-9]+):(?: |$)`)

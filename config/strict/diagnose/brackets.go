@@ -8,25 +8,6 @@ import (
 	"strings"
 )
 
-// A token is a part of a list or mapping in brackets. Numbers are offsets in the text.
-type token struct {
-	from, to int
-	kind     byte // a bracket, a comma, a quote, ':' or 'p' for a plain text
-	within   byte // the bracket around it
-}
-
-// A flow is what a scan of a list or mapping in brackets has found.
-type flow struct {
-	tokens     []token
-	open       []token // brackets that are not closed
-	openers    []token // brackets that are not closed on their line
-	mismatched *token  // a closing bracket that does not close the last of open
-	end        int     // where the scan ended
-}
-
-// maxTokens bounds a scan: people write fewer.
-const maxTokens = 2000
-
 // brackets finds an opening or closing bracket without its counterpart, and entries
 // without a comma between them.
 func brackets(d *document) (all []proposal) {
@@ -44,106 +25,6 @@ func brackets(d *document) (all []proposal) {
 		all = append(all, d.flowValues(f, e.key)...)
 	}
 	return all
-}
-
-// scan reads tokens until all brackets are closed.
-func (d *document) scan(from int) (f flow) {
-	for at := from; at < len(d.text) && len(f.tokens) < maxTokens; {
-		t := d.token(at)
-		if len(f.open) > 0 {
-			t.within = f.open[len(f.open)-1].kind
-		}
-		f.tokens = append(f.tokens, t)
-		switch t.kind {
-		case '[', '{':
-			f.open, f.openers = append(f.open, t), append(f.openers, t)
-		case ']', '}':
-			if last := f.open[len(f.open)-1].kind; last+2 != t.kind { // ASCII has them two apart
-				f.mismatched, f.end = &t, t.to
-				return f
-			}
-			if last := f.open[len(f.open)-1]; d.lineAt(last.from) == d.lineAt(t.from) {
-				f.openers = slices.DeleteFunc(f.openers, func(t token) bool { return t.from == last.from })
-			}
-			f.open = f.open[:len(f.open)-1]
-		}
-		at = t.to
-		if f.end = at; len(f.open) == 0 {
-			break
-		}
-	}
-	return f
-}
-
-// token reads the token at an offset, and the blanks and comments behind it.
-func (d *document) token(at int) token {
-	t := token{from: at, kind: d.text[at]}
-	switch end := d.quoted(at); {
-	case end > at:
-		t.to = end
-	case strings.IndexByte("[]{},", t.kind) >= 0:
-		t.to = at + 1
-	case t.kind == ':':
-		t.to = at + 1
-	default:
-		t.kind, t.to = 'p', d.plainEnd(at)
-	}
-	t.to = max(t.to, at+1)
-	t.to = d.skipBlanks(t.to)
-	return t
-}
-
-// quoted returns the end of the quoted text at an offset; 0 without one.
-func (d *document) quoted(at int) int {
-	const most = 4096
-	if d.text[at] != '"' && d.text[at] != '\'' {
-		return 0
-	}
-	return at + closingQuote(string(d.text[at:min(len(d.text), at+most)]), 0) + 1
-}
-
-// plainEnd returns the end of an unquoted text in brackets.
-func (d *document) plainEnd(at int) int {
-	for i := at; i < len(d.text); i++ {
-		switch c := d.text[i]; {
-		case strings.IndexByte("[]{},\n", c) >= 0:
-			return i
-		case c == ':' && (i+1 == len(d.text) || strings.IndexByte(" \t\r\n,[]{}", d.text[i+1]) >= 0):
-			return i
-		case c == '#' && i > at && (d.text[i-1] == ' ' || d.text[i-1] == '\t'):
-			return i
-		}
-	}
-	return len(d.text)
-}
-
-func (d *document) skipBlanks(at int) int {
-	for at < len(d.text) {
-		switch d.text[at] {
-		case ' ', '\t', '\r', '\n':
-			at++
-		case '#':
-			for at < len(d.text) && d.text[at] != '\n' {
-				at++
-			}
-		default:
-			return at
-		}
-	}
-	return at
-}
-
-// trimmed returns the end of a token without the blanks behind it.
-func (d *document) trimmed(t token) int {
-	text := string(d.text[t.from:t.to])
-	if t.kind != 'p' {
-		if end := closingQuote(text, 0); end > 0 {
-			return t.from + end + 1
-		}
-		return t.from + 1
-	}
-	line, _, _ := strings.Cut(text, "\n")
-	return t.from + len(strings.TrimRight(line[:commentStart(line)], " \t\r"))
 }
 
 // unclosedBrackets finds a bracket that is not closed. The last of those that are not
@@ -169,7 +50,7 @@ func (d *document) unclosedBrackets(f flow, first int) (all []proposal) {
 	return all
 }
 
-// mismatched is for a closing bracket that stands where another one is expected.
+// mismatched is for a closing bracket in the place of another closing bracket.
 func (d *document) mismatched(f flow) (all []proposal) {
 	opener, at := f.open[len(f.open)-1], f.mismatched.from
 	is, want := d.text[at], opener.kind+2
@@ -203,7 +84,7 @@ func (d *document) flowEnds(first, line int) (offsets []int) {
 	return append(offsets, end(len(d.lines)-1))
 }
 
-// extraBrackets finds a closing bracket that closes none.
+// extraBrackets finds a closing bracket without an opening bracket.
 func (d *document) extraBrackets(f flow) []proposal {
 	at := f.end
 	if f.mismatched != nil {
@@ -218,7 +99,7 @@ func (d *document) extraBrackets(f flow) []proposal {
 	}}
 }
 
-// textBehindBracket finds an entry that stands behind the bracket instead of before it.
+// textBehindBracket finds an entry behind the bracket instead of before it.
 func (d *document) textBehindBracket(f flow, i int) []proposal {
 	l := d.lines[i]
 	end := l.start + l.entry().end
@@ -233,7 +114,7 @@ func (d *document) textBehindBracket(f flow, i int) []proposal {
 	}}
 }
 
-// missingCommas finds two texts beside each other, and a second colon in an entry.
+// missingCommas finds adjacent texts, and a second colon in an entry.
 func (d *document) missingCommas(f flow) (all []proposal) {
 	for i := 1; i < len(f.tokens); i++ {
 		before, t := f.tokens[i-1], f.tokens[i]
@@ -249,7 +130,11 @@ func (d *document) missingCommas(f flow) (all []proposal) {
 		}
 		if at >= 0 {
 			end := len(strings.TrimRight(string(d.text[:at]), " \t\r\n"))
-			all = append(all, proposal{at: at, message: "a comma is missing before this text; write one", alternatives: [][]edit{{insert(end, ",")}}})
+			all = append(all, proposal{
+				at:           at,
+				message:      "a comma is missing before this text; write one",
+				alternatives: [][]edit{{insert(end, ",")}},
+			})
 		}
 	}
 	return all

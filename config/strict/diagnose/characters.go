@@ -40,7 +40,7 @@ func nameOf(c rune) string {
 	return fmt.Sprintf("%U", c)
 }
 
-// PlainQuote returns the ASCII quote that a typographic quote stands for; 0 for any other
+// PlainQuote returns the ASCII quote that a typographic quote represents; 0 for any other
 // character.
 func PlainQuote(c rune) rune {
 	switch c {
@@ -79,7 +79,7 @@ func Look(c rune) string {
 	return nameOf(c) + " is invisible"
 }
 
-// Replacement is Look with what to do.
+// Replacement is Look with a remedy.
 func Replacement(c rune) string {
 	if IsSpecialSpace(c) {
 		return Look(c) + "; replace it with a space, or remove it"

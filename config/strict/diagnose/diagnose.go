@@ -18,8 +18,8 @@ type Fault struct {
 	Line, Column int // from 1; the column counts characters
 	Message      string
 
-	// Repaired is the text with the remedy of Message applied; nil when Message
-	// has no remedy that the parser accepts.
+	// Repaired is the text with the remedy of Message applied; nil if Message lacks a
+	// remedy that the parser accepts.
 	Repaired []byte
 }
 
@@ -41,8 +41,8 @@ type Language struct {
 	Kind func(key string) Kind
 	// IsPublic reports whether a message may repeat the value of a key.
 	IsPublic func(key string) bool
-	// Reject returns why a key does not accept a text, with what to write; empty if it
-	// accepts the text, or if a message must not repeat the text.
+	// Reject returns why a key does not accept a text, with a remedy; empty if it accepts
+	// the text, or if a message must not repeat the text.
 	Reject func(key, text string) string
 }
 
@@ -111,7 +111,11 @@ func Find(text []byte, near int, language Language) Fault {
 			}
 		}
 	}
-	return d.fault(proposal{at: d.firstText(d.bad), message: "the text cannot be read as YAML from here on; compare the indentation, quotes, brackets and colons of this line and the line before with an example"}, nil)
+	return d.fault(proposal{
+		at: d.firstText(d.bad),
+		message: "the text cannot be read as YAML from here on; " +
+			"compare the indentation, quotes, brackets and colons of this line and the line before with an example",
+	}, nil)
 }
 
 // maxProposals bounds how many proposals are tried.

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A level is an indentation that a line may have, because a line above has it.
+// A level is an indentation of a line above, which the next line may have too.
 type level struct {
 	indent int
 	line   int
@@ -73,8 +73,9 @@ func (d *document) isFirst(l level) bool { return d.before(l.line) < 0 }
 
 func (d *document) firstIndented(first level) proposal {
 	return proposal{
-		at:           d.firstText(first.line),
-		message:      fmt.Sprintf("%s is indented by %s, but line %d is not indented; remove the indentation", first.what, spaces(first.indent), d.bad+1),
+		at: d.firstText(first.line),
+		message: fmt.Sprintf("%s is indented by %s, but line %d is not indented; remove the indentation",
+			first.what, spaces(first.indent), d.bad+1),
 		alternatives: [][]edit{d.reindent(first.line, 0), d.reindent(d.bad, first.indent)},
 	}
 }

@@ -98,7 +98,8 @@ func unknownAliases(d *document) (all []proposal) {
 		// Without the name, which may be a secret that begins with *.
 		message := "* refers to a value that is not marked; write & and the same name before that value, or quote a text that begins with *"
 		if at := anchor.FindIndex(d.text[l.start:]); at != nil {
-			message = fmt.Sprintf("* refers to a value that is marked only later, on line %d; move the marked value before this line", 1+d.lineAt(l.start+at[1]-1))
+			message = fmt.Sprintf("* refers to a value that is marked only later, on line %d; move the marked value before this line",
+				1+d.lineAt(l.start+at[1]-1))
 		}
 		all = append(all, proposal{
 			at: l.start + m[4] - 1, message: message,

@@ -27,7 +27,7 @@ func (d *document) suspectValues() (all []value) {
 	return all
 }
 
-// values finds an unquoted value that YAML reads as something else than one text.
+// values finds an unquoted value that YAML does not read as one text.
 func values(d *document) (all []proposal) {
 	for _, v := range d.suspectValues() {
 		if at, why := v.fault(); why != "" {
