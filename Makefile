@@ -85,7 +85,7 @@ build: check-go ## build the daemon and its client into build/
 .PHONY: generate
 generate: check-go ## write the generated files: schema, reference and manual pages of the configuration, tables of kinds
 	$(GO) run ./packaging/schema .
-	$(GO) run ./packaging/man packaging/man
+	$(GO) run ./packaging/man packaging/man daemon/sink
 	$(GO) run ./packaging/metricspage docs/metrics.md
 
 .PHONY: kmod

@@ -3,13 +3,14 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/genltestd/genltestd/config/schema"
 )
 
-// keysIn are the keys of a section of the file, those of every sink for "sinks", or
-// those of a kind of sink.
+// keysIn returns the keys of a section of the file, of every sink for "sinks", or of a kind
+// of sink.
 func keysIn(section string, keys []schema.Key) []schema.Key {
 	var list []schema.Key
 	for _, k := range keys {
@@ -26,21 +27,17 @@ func keysIn(section string, keys []schema.Key) []schema.Key {
 	return list
 }
 
-// otherKinds returns the sections of the kinds of sinks that have no section in the text of the
-// frame.
-func otherKinds(keys []schema.Key, frame string) string {
-	var out strings.Builder
-	seen := make(map[string]bool)
+// kindsIn returns the kinds of sinks that have keys, in the order of the keys.
+func kindsIn(keys []schema.Key) (kinds []string) {
 	for _, k := range keys {
-		if k.Variant != "" && !seen[k.Variant] && !strings.Contains(frame, "\n@keys "+k.Variant+"\n") {
-			out.WriteString(".Ss " + k.Variant + "\n" + keyList(keysIn(k.Variant, keys)))
+		if k.Variant != "" && !slices.Contains(kinds, k.Variant) {
+			kinds = append(kinds, k.Variant)
 		}
-		seen[k.Variant] = true
 	}
-	return out.String()
+	return kinds
 }
 
-// keyList is a list in mdoc. Keys that share a comment share an entry.
+// keyList returns a list in mdoc. Keys that share a comment share an entry.
 func keyList(keys []schema.Key) string {
 	var out strings.Builder
 	out.WriteString(".Bl -tag -width Ds\n")
@@ -73,18 +70,18 @@ func writeEntry(out *strings.Builder, keys []schema.Key) {
 	}
 }
 
-// maxExample is how long a line may be that fits a terminal of 80 columns. Keys with
-// keys within them need no example that is longer: those have theirs.
+// maxExample is the length of a line that fits a terminal of 80 columns. A mapping does not
+// need a longer example: each of its keys has one.
 const maxExample = 60
 
 func hasKeys(k schema.Key) bool {
 	return k.Type == "mapping" || k.Type == "list of mappings"
 }
 
-// lastOf is the key as the file has it.
+// lastOf returns the key without the path of its mapping.
 func lastOf(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
 
-// facts says what can be said of a key in few words.
+// facts returns the type, the default and the range of a key, and how a change is applied.
 func facts(k schema.Key) string {
 	parts := []string{typeOf(k)}
 	switch {

@@ -14,71 +14,106 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// A page is what a frame becomes.
+// A page is the result of a frame.
 type page struct {
 	roff     string
 	examples []example
 }
 
-// An example is shown in a page as it is.
+// An example is shown in a page byte for byte.
 type example struct {
 	kind string
-	line int // of the frame, where it begins
+	at   string // where it begins, such as "genltestd.8.in:12"
 	text string
 }
 
-// load reads a frame and makes its page.
-func load(frame string) (*page, error) {
+// load reads a frame and the texts of the kinds, and returns the page.
+func load(frame, sinkDir string) (*page, error) {
 	text, err := os.ReadFile(frame)
 	if err != nil {
 		return nil, err
 	}
-	return expand(filepath.Base(frame), string(text), config.Describe(sinks.Kinds()))
+	keys := config.Describe(sinks.Kinds())
+	kinds, err := loadKinds(sinkDir, keys)
+	if err != nil {
+		return nil, err
+	}
+	return expand(filepath.Base(frame), string(text), keys, kinds)
 }
 
-// expand makes the page of a frame's text; name stands for it in errors.
-func expand(name, text string, keys []schema.Key) (*page, error) {
-	x := expander{keys: keys, text: text}
-	for line := range strings.Lines(text) {
-		x.line++
-		if err := x.add(strings.TrimSuffix(line, "\n")); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", name, x.line, err)
+// loadKinds reads the text about each kind.
+func loadKinds(sinkDir string, keys []schema.Key) ([]kindText, error) {
+	var all []kindText
+	for _, kind := range kindsIn(keys) {
+		name := filepath.Join(kind, "manual.in")
+		text, err := os.ReadFile(filepath.Join(sinkDir, name))
+		if err != nil {
+			return nil, fmt.Errorf("the kind %s: %w", kind, err)
 		}
-		switch {
-		case x.line == 1: // behind the licence
-			x.write(`.\" Written by "make generate" from ` + name + `; edit that file.`)
-		case strings.HasPrefix(line, ".Dd "): // which loads the macros
-			x.write(system)
-		case strings.HasPrefix(line, ".Os "): // which sets it
-			x.write(wholeWords)
+		licence, prose, _ := strings.Cut(string(text), "\n")
+		if !strings.Contains(licence, "SPDX-License-Identifier") || strings.TrimSpace(prose) == "" {
+			return nil, fmt.Errorf("%s: a licence and a text are required", name)
 		}
+		all = append(all, kindText{kind: kind, file: name, prose: prose})
 	}
-	if x.inside {
-		return nil, fmt.Errorf("%s: no @end of the last example", name)
+	return all, nil
+}
+
+// A kindText is the text about a kind of sink, without its licence.
+type kindText struct{ kind, file, prose string }
+
+// expand returns the page of a frame's text. The name is for errors.
+func expand(name, text string, keys []schema.Key, kinds []kindText) (*page, error) {
+	x := expander{keys: keys, kinds: kinds}
+	if err := x.expand(name, text, 0); err != nil {
+		return nil, err
 	}
 	x.page.roff = x.out.String()
 	return &x.page, nil
 }
 
-// system is what groff takes for BSD otherwise, in the head of the page.
+// system is shown at the foot of the page. Without it, groff shows BSD.
 const system = ".ds doc-volume-operating-system Linux"
 
-// wholeWords has groff break no word at the end of a line: most are to be copied. It
-// resets .hy by this register.
+// wholeWords turns hyphenation off: readers copy most of the words. groff resets .hy by
+// this register.
 const wholeWords = ".nr doc-hyphen-flags 0\n.hy 0"
 
 type expander struct {
 	page   page
 	keys   []schema.Key
-	text   string // of the frame
+	kinds  []kindText
 	out    strings.Builder
-	line   int  // of the frame
 	inside bool // the last example
 }
 
 func (x *expander) write(line string) { x.out.WriteString(line + "\n") }
 
-func (x *expander) add(line string) error {
+// expand adds the lines of a file, of which skipped lines are not in the text.
+func (x *expander) expand(name, text string, skipped int) error {
+	n := skipped
+	for line := range strings.Lines(text) {
+		n++
+		at := fmt.Sprintf("%s:%d", name, n)
+		if err := x.add(strings.TrimSuffix(line, "\n"), at); err != nil {
+			return fmt.Errorf("%s: %w", at, err)
+		}
+		switch {
+		case n == 1: // the licence
+			x.write(`.\" Written by "make generate" from ` + name + `; edit that file.`)
+		case strings.HasPrefix(line, ".Dd "): // loads the macros
+			x.write(system)
+		case strings.HasPrefix(line, ".Os "): // sets the hyphenation
+			x.write(wholeWords)
+		}
+	}
+	if x.inside {
+		return fmt.Errorf("%s: no @end of the last example", name)
+	}
+	return nil
+}
+
+func (x *expander) add(line, at string) error {
 	directive, is := strings.CutPrefix(line, "@")
 	switch {
 	case is && x.inside && directive == "end":
@@ -89,7 +124,7 @@ func (x *expander) add(line string) error {
 		last.text += line + "\n"
 		x.write(literal(line))
 	case is:
-		return x.direct(directive)
+		return x.direct(directive, at)
 	default:
 		x.write(readable(line))
 	}
@@ -98,7 +133,7 @@ func (x *expander) add(line string) error {
 
 var exampleKinds = []string{"yaml", "rules", "expr", "text"}
 
-func (x *expander) direct(directive string) error {
+func (x *expander) direct(directive, at string) error {
 	if section, ok := strings.CutPrefix(directive, "keys "); ok {
 		list := keysIn(section, x.keys)
 		if len(list) == 0 {
@@ -108,14 +143,24 @@ func (x *expander) direct(directive string) error {
 		return nil
 	}
 	if directive == "kinds" {
-		x.out.WriteString(otherKinds(x.keys, x.text))
-		return nil
+		return x.addKinds()
 	}
 	if !slices.Contains(exampleKinds, directive) {
 		return fmt.Errorf("unknown @%s", directive)
 	}
 	x.inside = true
-	x.page.examples = append(x.page.examples, example{kind: directive, line: x.line})
+	x.page.examples = append(x.page.examples, example{kind: directive, at: at})
 	x.write(".Bd -literal -offset indent")
+	return nil
+}
+
+func (x *expander) addKinds() error {
+	for _, k := range x.kinds {
+		x.write(".Ss " + k.kind)
+		if err := x.expand(k.file, k.prose, 1); err != nil {
+			return err
+		}
+		x.out.WriteString(keyList(keysIn(k.kind, x.keys)))
+	}
 	return nil
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +18,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
+// sinkDir contains the folders of the kinds of sinks.
+const sinkDir = "../../daemon/sink"
+
 // pages loads every frame, by the name of its page.
 func pages(t *testing.T) map[string]*page {
 	t.Helper()
@@ -28,7 +30,7 @@ func pages(t *testing.T) map[string]*page {
 	}
 	all := make(map[string]*page)
 	for _, frame := range frames {
-		p, err := load(frame)
+		p, err := load(frame, sinkDir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,15 +57,16 @@ func TestGenerateWritesThePages(t *testing.T) {
 	if err := os.WriteFile(frame, []byte(".\\\" licence\n.Dd x\n@text\n.a\n@end\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := generate(dir); err != nil {
+	if err := generate(dir, sinkDir); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(filepath.Join(dir, "a.1"))
-	want := ".\\\" licence\n.\\\" Written by \"make generate\" from a.1.in; edit that file.\n.Dd x\n.ds doc-volume-operating-system Linux\n.Bd -literal -offset indent\n\\&.a\n.Ed\n"
+	want := ".\\\" licence\n.\\\" Written by \"make generate\" from a.1.in; edit that file.\n" +
+		".Dd x\n.ds doc-volume-operating-system Linux\n.Bd -literal -offset indent\n\\&.a\n.Ed\n"
 	if diff := cmp.Diff(want, string(got)); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	if err := generate(t.TempDir()); err == nil {
+	if err := generate(t.TempDir(), sinkDir); err == nil {
 		t.Error("no error for a directory without frames")
 	}
 }
@@ -74,10 +77,31 @@ func TestFaultsOfFrames(t *testing.T) {
 		"x\n@keys nothing\n": `f.in:2: no section or kind "nothing"`,
 		"x\n@code\n":         "f.in:2: unknown @code",
 		"@end\n":             "f.in:1: unknown @end",
+		"x\n@kinds\n":        "f.in:2: file/manual.in:3: unknown @code",
 	} {
-		if _, err := expand("f.in", text, config.Describe(sinks.Kinds())); err == nil || err.Error() != want {
+		kinds := []kindText{{kind: "file", file: "file/manual.in", prose: "Text.\n@code\n"}}
+		if _, err := expand("f.in", text, config.Describe(sinks.Kinds()), kinds); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", text, err, want)
 		}
+	}
+}
+
+func TestAKindWithoutATextIsAnError(t *testing.T) {
+	dir, keys := t.TempDir(), []schema.Key{{Path: "sinks[].new", Variant: "new"}}
+	if err := os.Mkdir(filepath.Join(dir, "new"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const licence = ".\\\" SPDX-License-Identifier: X\n"
+	for text, fault := range map[string]bool{"": true, "Text.\n": true, licence + " \n": true, licence + "Text.\n": false} {
+		if text != "" {
+			if err := os.WriteFile(filepath.Join(dir, "new", "manual.in"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := loadKinds(dir, keys); (err != nil) != fault {
+			t.Errorf("%q: %v", text, err)
+		}
+		os.Remove(filepath.Join(dir, "new", "manual.in"))
 	}
 }
 
@@ -90,7 +114,7 @@ func TestEveryKeyIsInThePage(t *testing.T) {
 	}
 }
 
-// What a reader needs of a key is there, whatever kind of key it is.
+// The list contains all facts about a key, for each kind of key.
 func TestKeyList(t *testing.T) {
 	got := keyList([]schema.Key{
 		{Path: "a", Type: "mapping", Comment: "About a. And b."},
@@ -154,8 +178,8 @@ bytes!
 	}
 }
 
-// faultsOf are what is wrong with a configuration, but for programs and files, which
-// are the reader's.
+// faultsOf returns the faults of a configuration, without missing programs and files, which
+// the reader has.
 func faultsOf(cfg *config.Config) (faults []string) {
 	var all config.Errors
 	if errors.As(daemon.Check(cfg, daemon.DefaultDirs()), &all) {
@@ -168,22 +192,21 @@ func faultsOf(cfg *config.Config) (faults []string) {
 	return faults
 }
 
-// What a reader copies out of a page works, as a whole file.
+// The examples work when a reader copies them.
 func TestExamplesWork(t *testing.T) {
 	count := make(map[string]int)
-	for name, p := range pages(t) {
+	for _, p := range pages(t) {
 		var cfg *config.Config // of the example before it
 		for _, e := range p.examples {
 			count[e.kind]++
-			at := fmt.Sprintf("%s.in:%d", name, e.line)
 			switch e.kind {
 			case "yaml":
-				cfg = loadExample(t, at, e.text)
+				cfg = loadExample(t, e.at, e.text)
 			case "rules":
-				passTests(t, at, cfg, e.text)
+				passTests(t, e.at, cfg, e.text)
 			case "expr":
 				for line := range strings.Lines(e.text) {
-					loadExample(t, at, filtered(line))
+					loadExample(t, e.at, filtered(line))
 				}
 			}
 		}
@@ -208,7 +231,8 @@ func loadExample(t *testing.T, at, text string) *config.Config {
 // filtered is a configuration with a filter, and the captures and the label that the page
 // uses.
 func filtered(filter string) string {
-	return "event: {labels: {site: berlin}}\nsinks:\n- name: out\n  stdout: {}\n  extract: (?P<what>error|failure) on (?P<disk>sd[a-z])\n  filter: |\n    " + filter
+	return "event: {labels: {site: berlin}}\nsinks:\n- name: out\n  stdout: {}\n" +
+		"  extract: (?P<what>error|failure) on (?P<disk>sd[a-z])\n  filter: |\n    " + filter
 }
 
 func passTests(t *testing.T, at string, cfg *config.Config, text string) {

@@ -19,7 +19,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// output runs a formatter, and fails the test when it fails or complains.
+// output runs a formatter, and fails the test if it fails or prints a warning.
 func output(t *testing.T, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(sinktest.Program(t, program), args...)
@@ -33,7 +33,7 @@ func output(t *testing.T, program string, args ...string) string {
 	return string(out)
 }
 
-// Of style too; only whether another manual exists depends on the machine.
+// The result of the check for other manuals depends on the machine.
 func TestMandocFindsNoFault(t *testing.T) {
 	for name := range pages(t) {
 		for line := range strings.Lines(lint(t, name)) {
@@ -59,15 +59,14 @@ func TestGroffWarnsOfNothing(t *testing.T) {
 	}
 }
 
-// strict has groff show nicer characters than those that were written: some systems
-// do, and others spare their users pages like that. What is to be copied must not
-// depend on it.
+// strict makes groff show typographic characters in place of those in the page, as some
+// systems do. The text of examples must not depend on it.
 const strict = ".char - \\[hy]\n.char ' \\[cq]\n.char ` \\[oq]\n.char ^ \\[u02C6]\n.char ~ \\[u02DC]\n"
 
 // nicer are a hyphen, a minus, a circumflex and a tilde that no program knows.
 const nicer = "\u2010\u2212\u02c6\u02dc"
 
-// renderers show a page as its reader sees it.
+// renderers format a page for a terminal.
 func renderers() map[string]func(*testing.T, string) string {
 	return map[string]func(*testing.T, string) string{
 		"mandoc": func(t *testing.T, page string) string {
@@ -90,11 +89,10 @@ func renderers() map[string]func(*testing.T, string) string {
 	}
 }
 
-// overstruck is how a formatter writes bold and underlined characters.
+// overstruck matches the first half of a bold or underlined character.
 var overstruck = regexp.MustCompile(`.\x08`)
 
-// What a reader copies is what was written: no formatter has taken a character for
-// one of its own, or for a nicer one.
+// A reader can copy an example: no formatter has interpreted or replaced a character.
 func TestExamplesSurviveRendering(t *testing.T) {
 	all := pages(t)
 	for formatter, render := range renderers() {
@@ -107,7 +105,7 @@ func TestExamplesSurviveRendering(t *testing.T) {
 				lines := strings.Split(shown, "\n")
 				for _, e := range p.examples {
 					if got := find(lines, e.text); got != e.text {
-						t.Errorf("%s.in:%d: not as it is (-want +got):\n%s", name, e.line, cmp.Diff(e.text, got))
+						t.Errorf("%s: not byte for byte (-want +got):\n%s", e.at, cmp.Diff(e.text, got))
 					}
 				}
 			}

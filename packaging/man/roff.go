@@ -4,13 +4,13 @@ package main
 
 import "strings"
 
-// copyable are the characters that a formatter would make another of: a hyphen for
-// -, a closing quote for '. Who copies an option or a filter wants what was written.
+// copyable returns the characters that a formatter would replace, such as - by a hyphen and '
+// by a closing quote. A reader must be able to copy an option or a filter.
 func copyable() []string {
 	return []string{"-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`}
 }
 
-// literal is a line of text that is shown byte for byte.
+// literal returns a line of text that is shown byte for byte.
 func literal(line string) string {
 	line = strings.NewReplacer(append(copyable(), `\`, `\e`)...).Replace(line)
 	if strings.HasPrefix(line, ".") {
@@ -19,8 +19,8 @@ func literal(line string) string {
 	return line
 }
 
-// readable is a line of mdoc with all characters copyable. What begins displays and
-// lists has options of its own.
+// readable returns a line of mdoc with all characters copyable. Lines that begin displays and
+// lists have options and remain unchanged.
 func readable(line string) string {
 	for _, prefix := range []string{`.\"`, ".Bl ", ".Bd "} {
 		if strings.HasPrefix(line, prefix) {
@@ -30,7 +30,7 @@ func readable(line string) string {
 	return strings.NewReplacer(copyable()...).Replace(line)
 }
 
-// maxLine is where mandoc -Tlint finds a line of text too long.
+// maxLine is the length of a line that mandoc -Tlint accepts.
 const maxLine = 78
 
 // fill breaks prose into lines of mdoc, each sentence on lines of its own.
