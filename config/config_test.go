@@ -24,7 +24,9 @@ func TestDefault(t *testing.T) {
 	want := &Config{
 		Receiver: Receiver{Buffer: 64 << 20},
 		Echo:     Echo{Interval: value.Duration(30 * time.Second), Timeout: value.Duration(5 * time.Second)},
-		Journal:  Journal{MaxBytes: 1 << 30, Fsync: FsyncInterval, SyncInterval: value.Duration(100 * time.Millisecond), KeepRemovedSinks: value.Duration(24 * time.Hour)},
+		Journal: Journal{
+			MaxBytes: 1 << 30, Fsync: FsyncInterval, SyncInterval: value.Duration(100 * time.Millisecond),
+			KeepRemovedSinks: value.Duration(24 * time.Hour)},
 		HTTP:     HTTP{Listen: "127.0.0.1:9941"},
 		Log:      Log{Level: LogLevel(slog.LevelInfo)},
 		Shutdown: Shutdown{Drain: value.Duration(5 * time.Second)},
@@ -60,7 +62,7 @@ func TestDefault(t *testing.T) {
 	}
 }
 
-// A Config made by a program can hold what no file can say.
+// A Config that a program has made can contain values that a file cannot.
 func TestValidate(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -41,34 +41,37 @@ func TestExamplesLoad(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
-	comment := "true or false: the id and the kernel's release of the boot in which the event was received, whenever it is delivered."
+	comment := "true or false: the id and the kernel release of the boot in which the event was received."
 	want := map[string]schema.Key{
 		"receiver": {Type: "mapping", Example: "{buffer: 128MiB}", Comment: "The socket that receives the events."},
 		"receiver.buffer": {
 			Type: "size", Unit: "bytes, kB, MB, GB, KiB, MiB, GiB", Default: "64MiB", Min: "4KiB", Max: "1GiB", Example: "128MiB",
-			Comment: "The receive buffer asked of the kernel. It takes up bursts: a small event needs about 800 bytes of it. A size from 4KiB to 1GiB.",
+			Comment: "The size of the receive buffer, which holds bursts: a small event needs about 800 bytes of it. A size from 4KiB to 1GiB.",
 		},
 		"event.labels": {
 			Type: "mapping of texts", Default: "{}", Example: `{site: berlin, rack: "7"}`,
-			Comment: `Names and values of your choice, like {site: berlin, rack: "7"}: at most 32, the name of at most 32 of a-z, 0-9 and "_", the value of at most 256 bytes.`,
+			Comment: `Names and values of your choice, like {site: berlin, rack: "7"}: at most 32, ` +
+				`the name of at most 32 of a-z, 0-9 and "_", the value of at most 256 bytes.`,
 		},
 		"event.boot_id":        {Type: "true or false", Default: "false", Example: "true", Comment: comment},
 		"event.kernel_release": {Type: "true or false", Default: "false", Example: "true", Comment: comment},
 		"journal.path": {
 			Type: "text", Default: `""`, Restart: true, Example: "/srv/genltestd/journal",
-			Comment: `The directory: an absolute path, or "" for journal/ in the state directory, which is /var/lib/genltestd for the service. The one key that a reload does not change: it needs a restart.`,
+			Comment: `The directory: an absolute path, or "" for journal/ in the state directory, ` +
+				`which is /var/lib/genltestd for the service. A change of this key needs a restart.`,
 		},
 		"log.level": {
 			Type: "word", Words: []string{"debug", "info", "warn", "error"}, Default: "info", Example: "debug",
-			Comment: "debug, info, warn or error: this level and those above it.",
+			Comment: "debug, info, warn or error: messages of this level and of higher levels are logged.",
 		},
 		"sinks[].sample": {
 			Type: "number", Unit: "events", Default: "1", Min: "1", Max: "1000000000", Example: "10",
-			Comment: "Of how many events it gets one. A number from 1 to 1000000000.",
+			Comment: "The number of events of which the sink receives one. A number from 1 to 1000000000.",
 		},
 		"sinks[].file": {
 			Variant: "file", Type: "mapping", Comment: "Appends to a file, one event per line.",
-			Example: "{path: /var/log/genltestd/events.jsonl, mode: 0600, fsync: never, rotate: {max_bytes: 100MiB, max_age: 24h, compress: none, keep_files: 30, keep_bytes: 10GiB, keep_age: 720h}}",
+			Example: "{path: /var/log/genltestd/events.jsonl, mode: 0600, fsync: never, " +
+				"rotate: {max_bytes: 100MiB, max_age: 24h, compress: none, keep_files: 30, keep_bytes: 10GiB, keep_age: 720h}}",
 		},
 		"sinks[].file.mode": {
 			Variant: "file", Type: "file mode", Unit: "octal digits", Default: "0640", Example: "0600",
@@ -80,11 +83,13 @@ func TestDescribe(t *testing.T) {
 		},
 		"sinks[].webhook.signing_secrets": {
 			Variant: "webhook", Type: "list of secrets", Default: "[]", Example: "[{credential: hook-signing}]",
-			Comment: "Signs each request according to Standard Webhooks, with each of these secrets. They begin with whsec_. Not together with compression.",
+			Comment: "Signs each request according to Standard Webhooks, with each of these secrets. They begin with whsec_. " +
+				"Not together with compression.",
 		},
 		"sinks[].syslog.tls.ca": {
 			Variant: "syslog", Type: "file", Default: `""`, Example: "/etc/genltestd/ca.pem",
-			Comment: "For tls://. PEM files, as absolute paths or {credential: NAME}: ca has the trusted certificates in place of the system's, cert and key the client's certificate. server_name is the name in the server's certificate, if it is not the host.",
+			Comment: "For tls://. PEM files, as absolute paths or {credential: NAME}: ca has the trusted certificates in place of the system's, " +
+				"cert and key the client's certificate. server_name is the name in the server's certificate, if it is not the host.",
 		},
 	}
 	got := make(map[string]schema.Key)

@@ -15,8 +15,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// Each directory has a main file or none, drop-ins, and in the file "want" what comes
-// of them: the faults, or each file and where it has its sinks.
+// Each directory has drop-ins and can have a main file. The file "want" contains the result:
+// the faults, or each file and the places of its sinks.
 func TestLoadSeveralFiles(t *testing.T) {
 	for _, dir := range glob(t, "testdata/dirs/*", 28) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
@@ -48,7 +48,7 @@ func outcome(c *Config, err error) string {
 	return b.String()
 }
 
-// What is printed is one file, whatever it was read from.
+// The output is one file, also for a configuration of several files.
 func TestPrintSeveralFiles(t *testing.T) {
 	t.Chdir("testdata/dirs/order")
 	c, err := Load("genltestd.yaml", sinks.Kinds())
@@ -58,7 +58,7 @@ func TestPrintSeveralFiles(t *testing.T) {
 	checkPrint(t, c)
 }
 
-// Others may be told of a secret only by the file in which it stands.
+// A secret is visible to other users only through the mode of its own file.
 func TestWarnsOfTheFileWithTheSecret(t *testing.T) {
 	t.Chdir(t.TempDir())
 	hook := func(name string) string {
@@ -87,8 +87,8 @@ func TestWarnsOfTheFileWithTheSecret(t *testing.T) {
 	}
 }
 
-// A value that cannot work is known by its place in the whole, and is told of by its
-// place in its file.
+// Callers name a value by its path in the whole configuration; the error has its place in its
+// file.
 func TestFaultNamesTheFile(t *testing.T) {
 	t.Chdir("testdata/dirs/order")
 	c, err := Load("genltestd.yaml", sinks.Kinds())
@@ -110,7 +110,7 @@ func TestFaultNamesTheFile(t *testing.T) {
 	}
 }
 
-// files writes files below the current directory, which none but the owner may read.
+// files writes files below the current directory, which only the owner may read.
 func files(t *testing.T, texts map[string]string) {
 	t.Helper()
 	for name, text := range texts {

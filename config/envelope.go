@@ -60,7 +60,7 @@ type CloudEvents struct {
 const (
 	// CloudEventsStructured has the attributes in the body.
 	CloudEventsStructured = "structured"
-	// CloudEventsBinary has them beside the body, such as in the headers.
+	// CloudEventsBinary has the attributes outside of the body, such as in the headers.
 	CloudEventsBinary = "binary"
 )
 
@@ -84,7 +84,7 @@ func wordIndex(f *RFC5424, field, word string) int {
 	return slices.Index(strict.Words(declared.Type, declared.Tag), word)
 }
 
-// maxTemplate is far more than a person writes by hand.
+// maxTemplate is far above the length of templates that people write.
 const maxTemplate = 64 << 10
 
 // checkEnvelope rejects keys that the envelope of the sink does not use, and invalid values of
@@ -118,8 +118,8 @@ func (k *Sink) checkEnvelope(s strict.Section) {
 	k.checkAttributes(s)
 }
 
-// checkAttributes rejects attributes beside the event if the kind has no place for them, and
-// keys of the kind that they replace.
+// checkAttributes rejects attributes outside of the body if the kind does not support them,
+// and keys of the kind that the attributes replace.
 func (k *Sink) checkAttributes(s strict.Section) {
 	holder, ok := k.Config.(sink.AttributeHolder)
 	switch {
@@ -183,7 +183,8 @@ const maxAttribute = 200
 // Check implements strict.Checker.
 func (c *CloudEvents) Check(s strict.Section) {
 	if _, err := url.Parse(c.Source); err != nil || !uriCharacters.MatchString(c.Source) || len(c.Source) > maxAttribute {
-		s.Errorf("source", "%s is not a URI reference of at most %d characters; write one like /site/berlin or urn:example:berlin", strict.Quote(c.Source), maxAttribute)
+		s.Errorf("source", "%s is not a URI reference of at most %d characters; write one like /site/berlin or urn:example:berlin",
+			strict.Quote(c.Source), maxAttribute)
 	}
 	if !eventType.MatchString(c.Type) || len(c.Type) > maxAttribute {
 		s.Errorf("type", "%s is not a valid type; write words with dots between, like com.example.kernel", strict.Quote(c.Type))
@@ -196,6 +197,7 @@ const maxAppName = 48
 // Check implements strict.Checker.
 func (f *RFC5424) Check(s strict.Section) {
 	if f.AppName == "" || len(f.AppName) > maxAppName || !isPrintableASCII(f.AppName) || strings.Contains(f.AppName, " ") {
-		s.Errorf("app_name", "%s is not a valid name; write 1 to %d printable ASCII characters without a space", strict.Quote(f.AppName), maxAppName)
+		s.Errorf("app_name", "%s is not a valid name; write 1 to %d printable ASCII characters without a space",
+			strict.Quote(f.AppName), maxAppName)
 	}
 }

@@ -41,7 +41,9 @@ var shownHost = regexp.MustCompile(`^[!-~]{1,255}$`)
 // Check implements strict.Checker.
 func (e *Event) Check(s strict.Section) {
 	if e.Host != "" && !shownHost.MatchString(e.Host) {
-		s.Errorf("host", `%s is not a host name; write up to 255 letters, digits and other visible ASCII characters, or "" for the machine's name`, strict.Quote(e.Host))
+		s.Errorf("host",
+			`%s is not a host name; write up to 255 letters, digits and other visible ASCII characters, or "" for the machine's name`,
+			strict.Quote(e.Host))
 	}
 	if len(e.Labels) > maxLabels {
 		s.Errorf("labels", "are %d; give at most %d", len(e.Labels), maxLabels)
@@ -50,7 +52,8 @@ func (e *Event) Check(s strict.Section) {
 		key := strict.Join("labels", strict.PathKey(name))
 		switch value := e.Labels[name]; {
 		case !labelName.MatchString(name):
-			s.KeyErrorf(key, `%s is not a valid name of a label; write at most 32 of a-z, 0-9 and "_", beginning with a letter or "_"`, strict.Quote(name))
+			s.KeyErrorf(key, `%s is not a valid name of a label; write at most 32 of a-z, 0-9 and "_", beginning with a letter or "_"`,
+				strict.Quote(name))
 		case value == "" || len(value) > maxLabelValue:
 			s.Errorf(key, "has %d bytes; write 1 to %d", len(value), maxLabelValue)
 		case strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }):

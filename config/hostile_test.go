@@ -19,9 +19,9 @@ import (
 // maxErrors limits the errors of one configuration.
 const maxErrors = 100
 
-// Whoever may write the file may also break it, and drop-ins like it: all are read
-// soon, in little memory, with an error that fits a screen. A quarter of the largest
-// file shows what grows out of bounds; the time limit is far off for the race detector.
+// A hostile configuration is read in bounded time and memory, with an error that fits a
+// screen. A quarter of the largest file suffices to show unbounded growth. The time limit is
+// generous because of the race detector.
 func TestParseHostile(t *testing.T) {
 	size := strict.MaxFile / 4
 	if testing.Short() {
@@ -34,12 +34,16 @@ func TestParseHostile(t *testing.T) {
 		{"too large", strings.Repeat("#", strict.MaxFile+1), "the file is larger than 1MiB"},
 		{"bomb in an unknown key", bomb("x"), "unknown key"},
 		{"bomb in the sinks", bomb("sinks"), "must have keys"},
-		{"aliases of a large sink", "sinks: [&a {batch_events: 1, retry_min: 1s, retry_max: 1s, stdout: {}, name: a}" + strings.Repeat(",*a", size/3) + "]", "stand for more than 10000 values"},
+		{"aliases of a large sink",
+			"sinks: [&a {batch_events: 1, retry_min: 1s, retry_max: 1s, stdout: {}, name: a}" + strings.Repeat(",*a", size/3) + "]",
+			"stand for more than 10000 values"},
 		{"aliases of many faults", "sinks: [&a {" + unknownKeys(1000, ", ") + "}" + strings.Repeat(",*a", size/3) + "]", "100 faults"},
 		{"bomb of merge keys", mergeBomb("") + "sinks: [{<<: *m9}]", "stand for more than 10000 values"},
 		{"bomb of lists of merge keys", mergeBomb("k: 1, ") + "event: {labels: {<<: *m9}}", "stand for more than 10000 values"},
-		{"merge of many keys by many", "x-a: &a {" + unknownKeys(1000, ", ") + "}\nsinks: [" + strings.Repeat("{<<: *a},", size/9) + "]", "100 faults"},
-		{"merge of one sink by many", "x-a: &a {batch_events: 1, stdout: {}}\nsinks: [" + manySinks(size/40) + "]", "stand for more than 10000 values"},
+		{"merge of many keys by many",
+			"x-a: &a {" + unknownKeys(1000, ", ") + "}\nsinks: [" + strings.Repeat("{<<: *a},", size/9) + "]", "100 faults"},
+		{"merge of one sink by many",
+			"x-a: &a {batch_events: 1, stdout: {}}\nsinks: [" + manySinks(size/40) + "]", "stand for more than 10000 values"},
 		{"deep merge keys", fill("<<: {a: "), ""},
 		{"merge keys", "{" + fill("<<: {},") + "}", "100 faults"},
 		{"unknown keys", unknownKeys(20000, "\n"), "100 faults"},
@@ -90,8 +94,9 @@ func TestParseHostile(t *testing.T) {
 // Many files are bounded like one.
 func TestBoundsAreOfAllFilesTogether(t *testing.T) {
 	bomb := "x-a: &a {k: 1}\nx-b: &b [" + strings.Repeat("{<<: *a}, ", 700) + "]\nsinks: [{<<: *b, name: %s, stdout: {}}]\n"
+	const expanded = "genltestd.d/c.yaml:2:4000: sinks[0].<<: aliases and merge keys stand for more than 10000 values; write less with them"
 	texts := map[string]func(name string) string{
-		"genltestd.d/c.yaml:2:4000: sinks[0].<<: aliases and merge keys stand for more than 10000 values; write less with them": func(name string) string {
+		expanded: func(name string) string {
 			return fmt.Sprintf(bomb, name)
 		},
 		"genltestd.yaml: 100 faults; any more are not shown": func(string) string { return "sinks: [{" + unknownKeys(40, ", ") + "}]" },

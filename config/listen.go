@@ -38,7 +38,7 @@ var (
 	starHost = regexp.MustCompile(`^\*(:[0-9]+)$`)
 )
 
-// likelyListen returns a valid address that was likely meant; "" without one.
+// likelyListen returns the valid address that the author likely intended; "" without one.
 func likelyListen(address string) string {
 	likely := address
 	if m := urlParts.FindStringSubmatch(address); m != nil {

@@ -15,8 +15,8 @@ import (
 const dropInKey = "sinks"
 
 // Load reads and checks the regular file at path and its drop-ins, which add sinks. The
-// drop-ins are the regular files with names that end in .yaml, in the directory beside the
-// file that has its name with .d in place of its extension. The directory need not exist.
+// drop-ins are the regular files with names that end in .yaml, in the directory with the name
+// of the file and .d in place of its extension. The directory need not exist.
 //
 // If the file at path cannot be read, the error wraps that of the system. Otherwise it is an
 // Errors with every fault of all files. With an Errors the Config contains the values that
@@ -82,7 +82,7 @@ func decode(inputs []input, kinds []sink.Kind) *Config {
 	return c
 }
 
-// decode returns the content of one file, and the defaults for all but the sinks.
+// decode returns the content of one file, with defaults for everything except the sinks.
 func (f *sourceFile) decode(in input, kinds []sink.Kind) *Config {
 	c := Default(kinds)
 	c.Sinks = nil

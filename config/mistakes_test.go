@@ -72,8 +72,8 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// A remedy that a syntax error names must be one: with it, the text has no syntax error
-// there, and a text with this error alone has none at all.
+// The remedy that a syntax error names must remove the error. A text with only this error
+// must then be valid YAML.
 func TestSyntaxRemediesAreAccepted(t *testing.T) {
 	for _, m := range mistakes(t) {
 		text := []byte(m.text)

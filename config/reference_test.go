@@ -45,7 +45,8 @@ func TestReferenceHasAnExampleOfEveryKind(t *testing.T) {
 // uncommented returns the reference with the examples at its end made active.
 func uncommented(reference []byte) []byte {
 	active, rest, _ := bytes.Cut(reference, []byte("  # - name: "))
-	return append(bytes.Clone(active), regexp.MustCompile(`(?m)^  # ?(  |- name: )`).ReplaceAll(append([]byte("  # - name: "), rest...), []byte("  $1"))...)
+	examples := append([]byte("  # - name: "), rest...)
+	return append(bytes.Clone(active), regexp.MustCompile(`(?m)^  # ?(  |- name: )`).ReplaceAll(examples, []byte("  $1"))...)
 }
 
 // The comment of each key contains its range.

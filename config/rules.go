@@ -56,7 +56,9 @@ func (e *Echo) Check(s strict.Section) {
 	if e.Interval == 0 || e.Timeout <= e.Interval || !s.Read("interval", "timeout") {
 		return
 	}
-	s.Errorf(s.Blamed("timeout", "interval"), "the timeout %v is longer than the interval %v; make it no longer, or switch the checks off with interval: 0", e.Timeout, e.Interval)
+	s.Errorf(s.Blamed("timeout", "interval"),
+		"the timeout %v is longer than the interval %v; make it no longer, or switch the checks off with interval: 0",
+		e.Timeout, e.Interval)
 }
 
 // Check implements strict.Checker.
@@ -81,7 +83,8 @@ func (h *HTTP) Check(s strict.Section) {
 // Check implements strict.Checker.
 func (k *Sink) Check(s strict.Section) {
 	if k.Name != "" && !strict.IsName(k.Name) {
-		s.Errorf("name", `%s is not a valid name; write %sat most 63 of a-z, 0-9, "_", "." and "-", beginning with a letter or digit`, strict.Quote(k.Name), strict.LikelyName(k.Name))
+		s.Errorf("name", `%s is not a valid name; write %sat most 63 of a-z, 0-9, "_", "." and "-", beginning with a letter or digit`,
+			strict.Quote(k.Name), strict.LikelyName(k.Name))
 	}
 	if k.RetryMax < k.RetryMin && s.Read("retry_min", "retry_max") {
 		s.Errorf(s.Blamed("retry_max", "retry_min"), "retry_max %v is less than retry_min %v; make it at least as long", k.RetryMax, k.RetryMin)
@@ -101,7 +104,8 @@ func (k *Sink) checkRules(s strict.Section) {
 		}
 	}
 	if strict.IsOldBool(k.Filter) {
-		s.Errorf("filter", "%s is not an expression; write %s, or leave the key out for all events", strict.Quote(k.Filter), strict.Quote(strconv.FormatBool(strict.IsOn(k.Filter))))
+		s.Errorf("filter", "%s is not an expression; write %s, or leave the key out for all events",
+			strict.Quote(k.Filter), strict.Quote(strconv.FormatBool(strict.IsOn(k.Filter))))
 	}
 }
 
@@ -118,6 +122,7 @@ func (k *Sink) checkAttempt(s strict.Section) {
 		}
 	}
 	if rule.Least > k.AttemptTimeout && s.Read("attempt_timeout") {
-		s.Errorf(s.Blamed(k.Kind+"."+rule.Key, "attempt_timeout"), "%s %v is longer than attempt_timeout %v; make it no longer", rule.What, rule.Least, k.AttemptTimeout)
+		s.Errorf(s.Blamed(k.Kind+"."+rule.Key, "attempt_timeout"), "%s %v is longer than attempt_timeout %v; make it no longer",
+			rule.What, rule.Least, k.AttemptTimeout)
 	}
 }

@@ -10,53 +10,53 @@ import (
 	"github.com/genltestd/genltestd/config/value"
 )
 
-// RuleTests are the tests that an operator writes for the rules of the sinks: a
-// list of them is a file.
+// RuleTests are an operator's tests of the rules of the sinks. A file contains a list of
+// them.
 type RuleTests struct {
 	Tests []RuleTest `yaml:"tests"`
 
 	report *strict.Report
 }
 
-// A RuleTest has events follow one another, before rules that know of none.
+// A RuleTest applies rules, which have not seen any event, to a sequence of events.
 type RuleTest struct {
 	Name string `yaml:"name" required:"true" example:"disk errors go to the pager" name:"true"`
-	// Start is when the first event is received.
+	// Start is the time when the first event is received.
 	Start  Time            `yaml:"start" default:"2026-01-01T00:00:00Z"`
 	Events []RuleTestEvent `yaml:"events"`
 }
 
-// A RuleTestEvent is an event, or as many as Repeat, and what is to become of it.
+// A RuleTestEvent is an event, or Repeat equal events, with the expected result.
 type RuleTestEvent struct {
 	Message   string      `yaml:"message" default:""`
 	Host      string      `yaml:"host" default:"localhost"`
 	KernelSeq int         `yaml:"kernel_seq" default:"0" min:"0"`
 	Gap       RuleTestGap `yaml:"gap"`
-	// After is the time since the event before, which Repeat does not change.
+	// After is the time since the previous event. Repeat does not change it.
 	After  value.Duration `yaml:"after" default:"0" min:"0" max:"87600h"`
 	Repeat int            `yaml:"repeat" default:"1" min:"1" max:"1000000"`
 
-	// Sinks get each of the events that is not said to be suppressed; others get
-	// none.
+	// Sinks receive each of the events that Suppressed does not contain. Other sinks receive
+	// no event.
 	Sinks      []string             `yaml:"sinks"`
 	Suppressed []RuleTestSuppressed `yaml:"suppressed"`
 	Captures   []RuleTestCapture    `yaml:"captures"`
 }
 
-// RuleTestGap makes the news of a loss of an event, unless Count is 0.
+// RuleTestGap makes the event a report of lost events, unless Count is 0.
 type RuleTestGap struct {
 	Count  int    `yaml:"count" default:"0" min:"0"`
 	Reason string `yaml:"reason" default:"kernel_buffer"`
 }
 
-// RuleTestSuppressed says how many of an event's repetitions a sink does not get.
+// RuleTestSuppressed is the number of repetitions of an event that a sink does not receive.
 type RuleTestSuppressed struct {
 	Sink   string `yaml:"sink" required:"true" example:"pager"`
 	Reason string `yaml:"reason" required:"true" example:"rate_limit" oneof:"sample dedup rate_limit"`
 	Count  int    `yaml:"count" default:"1" min:"1" max:"1000000"`
 }
 
-// RuleTestCapture says what the rules of a sink take out of an event's text.
+// RuleTestCapture is a capture that the rules of a sink extract from the text of an event.
 type RuleTestCapture struct {
 	Sink  string `yaml:"sink" required:"true" example:"pager"`
 	Name  string `yaml:"name" required:"true" example:"disk" name:"true"`
@@ -78,8 +78,8 @@ func (t *Time) UnmarshalText(text []byte) error {
 
 func (t Time) String() string { return time.Time(t).Format(time.RFC3339Nano) }
 
-// LoadRuleTests reads and checks the regular file at path. Its error wraps that of
-// the system, or is an Errors.
+// LoadRuleTests reads and checks the regular file at path. The error wraps that of the system,
+// or is an Errors.
 func LoadRuleTests(path string) (*RuleTests, error) {
 	in := readInput(path)
 	if in.err != nil {
@@ -88,8 +88,8 @@ func LoadRuleTests(path string) (*RuleTests, error) {
 	return ParseRuleTests(path, in.text)
 }
 
-// ParseRuleTests reads and checks the text of such a file; name stands for it in
-// errors. The error is an Errors with every fault of the text.
+// ParseRuleTests reads and checks the text of such a file; errors contain name as the name of
+// the file. The error is an Errors with every fault of the text.
 func ParseRuleTests(name string, text []byte) (*RuleTests, error) {
 	t := &RuleTests{report: strict.NewReport(name, &strict.Costs{}, nil)}
 	t.report.Decode(text, &t.Tests, "tests")
@@ -100,8 +100,7 @@ func ParseRuleTests(name string, text []byte) (*RuleTests, error) {
 	return t, nil
 }
 
-// Fault returns what is wrong with a test, or comes out of it: the path is like
-// tests[1].events[0].
+// Fault returns an error about a test or its result. The path is like tests[1].events[0].
 func (t *RuleTests) Fault(path, format string, args ...any) *FieldError {
 	return t.report.Fault(path, format, args...)
 }
@@ -133,6 +132,6 @@ func (e *RuleTestEvent) Check(s strict.Section) {
 		}
 	}
 	if e.Gap.Count > 0 && e.Message != "" {
-		s.Errorf("message", "a gap has no text; leave out one of them")
+		s.Errorf("message", "a gap does not have a text; leave out one of them")
 	}
 }

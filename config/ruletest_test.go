@@ -58,29 +58,54 @@ func TestLoadRuleTests(t *testing.T) {
 }
 
 func TestFaultsOfRuleTests(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                   `t.yaml: tests: is empty; begin each test with "- name: "`,
-		"[]":                 `t.yaml:1:1: tests: is empty; begin each test with "- name: "`,
-		"tests: []":          `t.yaml:1:1: tests: is a group of keys, but must be a list; write each entry as "- name: ..." with its keys below`,
-		"- name: a":          `t.yaml:1:3: tests[0].events: is empty; give at least one event`,
-		"- events: [{}]":     `t.yaml:1:3: tests[0].name: is missing; give one, such as "disk errors go to the pager"`,
-		"- {name: a, evnts}": `t.yaml:1:13: tests[0].evnts: unknown key; did you mean "events"?`,
-		"- {name: a, start: today, events: [{}]}":                                                        `t.yaml:1:20: tests[0].start: "today" is not a time; write one like 2026-01-31T08:00:00Z`,
-		"- {name: a, events: [{sinks: out}]}":                                                            `t.yaml:1:30: tests[0].events[0].sinks: is a single value, but must be a list; write sinks: [FIRST, SECOND], with quotes around an entry that has spaces`,
-		"- {name: a, events: [{sinks: [5]}]}":                                                            `t.yaml:1:31: tests[0].events[0].sinks[0]: is the number 5, but must be text; if it is meant, quote it: "5"`,
-		"- {name: a, events: [{repeat: 0}]}":                                                             `t.yaml:1:31: tests[0].events[0].repeat: 0 is out of range; write 1 to 1000000`,
-		"- {name: a, events: [{message: x, gap: {count: 1}}]}":                                           `t.yaml:1:32: tests[0].events[0].message: a gap has no text; leave out one of them`,
-		"- {name: a, events: [{suppressed: [{sink: b}]}]}":                                               `t.yaml:1:36: tests[0].events[0].suppressed[0].reason: is missing; give one, such as "rate_limit"`,
-		"- {name: a, events: [{suppressed: [{sink: b, reason: rate}]}]}":                                 `t.yaml:1:54: tests[0].events[0].suppressed[0].reason: "rate" is not known; write sample, dedup or rate_limit`,
-		"- {name: a, events: [{suppressed: [{sink: b, reason: dedup}, {sink: b, reason: rate_limit}]}]}": `t.yaml:1:62: tests[0].events[0].suppressed[1]: 2 of 1 events cannot be suppressed; repeat the event as often`,
+	for _, tt := range []struct{ text, want string }{
+		{"", `t.yaml: tests: is empty; begin each test with "- name: "`},
+		{"[]", `t.yaml:1:1: tests: is empty; begin each test with "- name: "`},
+		{
+			"tests: []",
+			`t.yaml:1:1: tests: is a group of keys, but must be a list; write each entry as "- name: ..." with its keys below`,
+		},
+		{"- name: a", `t.yaml:1:3: tests[0].events: is empty; give at least one event`},
+		{"- events: [{}]", `t.yaml:1:3: tests[0].name: is missing; give one, such as "disk errors go to the pager"`},
+		{"- {name: a, evnts}", `t.yaml:1:13: tests[0].evnts: unknown key; did you mean "events"?`},
+		{
+			"- {name: a, start: today, events: [{}]}",
+			`t.yaml:1:20: tests[0].start: "today" is not a time; write one like 2026-01-31T08:00:00Z`,
+		},
+		{
+			"- {name: a, events: [{sinks: out}]}",
+			`t.yaml:1:30: tests[0].events[0].sinks: is a single value, but must be a list; ` +
+				`write sinks: [FIRST, SECOND], with quotes around an entry that has spaces`,
+		},
+		{
+			"- {name: a, events: [{sinks: [5]}]}",
+			`t.yaml:1:31: tests[0].events[0].sinks[0]: is the number 5, but must be text; if it is meant, quote it: "5"`,
+		},
+		{"- {name: a, events: [{repeat: 0}]}", `t.yaml:1:31: tests[0].events[0].repeat: 0 is out of range; write 1 to 1000000`},
+		{
+			"- {name: a, events: [{message: x, gap: {count: 1}}]}",
+			`t.yaml:1:32: tests[0].events[0].message: a gap does not have a text; leave out one of them`,
+		},
+		{
+			"- {name: a, events: [{suppressed: [{sink: b}]}]}",
+			`t.yaml:1:36: tests[0].events[0].suppressed[0].reason: is missing; give one, such as "rate_limit"`,
+		},
+		{
+			"- {name: a, events: [{suppressed: [{sink: b, reason: rate}]}]}",
+			`t.yaml:1:54: tests[0].events[0].suppressed[0].reason: "rate" is not known; write sample, dedup or rate_limit`,
+		},
+		{
+			"- {name: a, events: [{suppressed: [{sink: b, reason: dedup}, {sink: b, reason: rate_limit}]}]}",
+			`t.yaml:1:62: tests[0].events[0].suppressed[1]: 2 of 1 events cannot be suppressed; repeat the event as often`,
+		},
 	} {
-		_, err := ParseRuleTests("t.yaml", []byte(text))
+		_, err := ParseRuleTests("t.yaml", []byte(tt.text))
 		if err == nil {
-			t.Errorf("%s: no fault", text)
+			t.Errorf("%s: no fault", tt.text)
 			continue
 		}
-		if diff := cmp.Diff(want, err.Error()); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", text, diff)
+		if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.text, diff)
 		}
 	}
 }

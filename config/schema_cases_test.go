@@ -50,7 +50,7 @@ func schemaCases() iter.Seq[string] {
 	}
 }
 
-// What takes more than one key, or a long text.
+// rareCases need more than one key, or a long text.
 var rareCases = []string{
 	"\xff\xfe{\x00}\x00", // UTF-16
 	"event: {labels: {a: &e echo}}\n*e : {}",
@@ -125,31 +125,40 @@ func keysOf(t reflect.Type) []strict.Field { return strict.Fields(t, sink.Varian
 // What is of the wrong type for some keys, or written in an odd way.
 var oddValues = []string{
 	"", "~", "null", "[]", "{}", "[a]", "{a: b}", "[[]]", "true", "True", `"true"`, "yes", "off", "0", "-0", "+0", "00", "1", "01", "-1", "+1",
-	"1.0", "1.5", "1e1", "0x10", "0o17", "0b1", "1_0", "5", `"5"`, "99999999999999999999", ".inf", ".nan", "2026-01-02", "12:30", "x", `""`, "!!str x", "!x 1",
+	"1.0", "1.5", "1e1", "0x10", "0o17", "0b1", "1_0", "5", `"5"`, "99999999999999999999", ".inf", ".nan", "2026-01-02",
+	"12:30", "x", `""`, "!!str x", "!x 1",
 }
 
 // Texts that are right for some keys.
 var textValues = append([]string{
-	"a.b", "A", "-a", "é", `"a b"`, `" "`, `"a:1"`, `":0"`, `"h:0"`, `"h:65535"`, `"h:65536"`, `"h:080"`, `"1.2.3.4:1"`, `"1.2.3:1"`, `"1.2.3.256:1"`, `"[::1]:1"`, `"[h]:1"`, `"[]:1"`, `"::1"`,
+	"a.b", "A", "-a", "é", `"a b"`, `" "`, `"a:1"`, `":0"`, `"h:0"`, `"h:65535"`, `"h:65536"`, `"h:080"`, `"1.2.3.4:1"`,
+	`"1.2.3:1"`, `"1.2.3.256:1"`, `"[::1]:1"`, `"[h]:1"`, `"[]:1"`, `"::1"`,
 	`"fe80::1%x"`, `"::g"`, "1.2.3.4", "1.2.3", "/", "/x", "/x/", "//", "./x", `"/x\n"`, `"/x\x7f"`, `"\0"`, `"\x9f"`, `"\u202e"`, `"a\tb"`,
-	"unix:///x", "unix:///x/", "unix://x", "unix:///" + strings.Repeat("x", 106), "unix:///" + strings.Repeat("x", 107), "unix:///" + strings.Repeat("é", 60),
-	"unixgram:///x", "unixstream:///x", "udp://h:1", "tcp://h:1", "tcp://h:0", "tcp://:1", "tcp://h", "tls://[::1]:65535", "http://h/x", "x://h:1", "unix:/x",
+	"unix:///x", "unix:///x/", "unix://x", "unix:///" + strings.Repeat("x", 106), "unix:///" + strings.Repeat("x", 107),
+	"unix:///" + strings.Repeat("é", 60),
+	"unixgram:///x", "unixstream:///x", "udp://h:1", "tcp://h:1", "tcp://h:0", "tcp://:1", "tcp://h", "tls://[::1]:65535",
+	"http://h/x", "x://h:1", "unix:/x",
 	"text/plain", `"text/plain; charset=utf-8"`, `"text/plain; x"`, "text", "/plain", "text/", "urn:a:b", `"urn:%zz"`, `":"`, `"a b:c"`,
 	"<secret>", "X-Key", "Content-Length", "HOST", "whsec_x", "MESSAGE", "GENLTEST_X", "SITE", "_SITE", "json", "raw", "template", "journald",
-	strings.Repeat("a", 32), strings.Repeat("a", 33), strings.Repeat("a", 63), strings.Repeat("a", 64), strings.Repeat("A", 64), strings.Repeat("A", 65),
-	strings.Repeat("a", 100), strings.Repeat("a", 101), strings.Repeat("a", 200), strings.Repeat("a", 201), strings.Repeat("a", 254), strings.Repeat("a", 255), strings.Repeat("a", 256),
+	strings.Repeat("a", 32), strings.Repeat("a", 33), strings.Repeat("a", 63), strings.Repeat("a", 64),
+	strings.Repeat("A", 64), strings.Repeat("A", 65),
+	strings.Repeat("a", 100), strings.Repeat("a", 101), strings.Repeat("a", 200), strings.Repeat("a", 201),
+	strings.Repeat("a", 254), strings.Repeat("a", 255), strings.Repeat("a", 256),
 	strings.Repeat("a", 257), strings.Repeat("é", 129), strings.Repeat("a", maxAppName), strings.Repeat("a", maxAppName+1),
-	"{credential: a.b}", "{credential: a/b}", `{credential: ""}`, "{credential: ~}", "{file: /x}", "{file: x}", "{env: X_1}", "{env: $X}", "{env: X, file: /x}", "{credential: 5}", "{x: y}",
+	"{credential: a.b}", "{credential: a/b}", `{credential: ""}`, "{credential: ~}", "{file: /x}", "{file: x}", "{env: X_1}",
+	"{env: $X}", "{env: X, file: /x}", "{credential: 5}", "{x: y}",
 }, oddValues...)
 
 var sizeValues = []string{
-	"1B", "1K", "1M", "1kib", "1 MiB", "1_000", "0x10kB", "1.5MiB", "-1kB", "+1kB", "010", "010kB", "0GiB", "00GiB", `"0"`, "MiB", "1MiBMiB", "9223372036854775807", "9223372036854775808",
+	"1B", "1K", "1M", "1kib", "1 MiB", "1_000", "0x10kB", "1.5MiB", "-1kB", "+1kB", "010", "010kB", "0GiB", "00GiB", `"0"`,
+	"MiB", "1MiBMiB", "9223372036854775807", "9223372036854775808",
 	"8589934591GiB", "8589934592GiB", "99999999999GiB", "9223372036854775kB", "9223372036854776kB",
 }
 
 var durationValues = []string{
 	`"0"`, `"+0"`, `"-0"`,
-	"0s", "-0s", "0h0m", "-0.0s", "-0.0000000001s", "+5s", "-5s", "05s", "5", "5d", "1 h", "1h30", "1h30m", "1.5h", ".5s", "5.s", ".s", "-1h30m", "1us", "1µs", "1μs", "1ns", "1.5ns", "1h-1m",
+	"0s", "-0s", "0h0m", "-0.0s", "-0.0000000001s", "+5s", "-5s", "05s", "5", "5d", "1 h", "1h30", "1h30m", "1.5h", ".5s",
+	"5.s", ".s", "-1h30m", "1us", "1µs", "1μs", "1ns", "1.5ns", "1h-1m",
 	"100000h0m", "99999999h", "9999999999h", "2562047h48m", "0.1ms", "1ms1ns",
 }
 
@@ -176,7 +185,9 @@ func valuesOf(t reflect.Type, tag reflect.StructTag) []string {
 	case reflect.Struct, reflect.Map:
 		return oddValues
 	case reflect.Slice:
-		return append([]string{"[300, 300]", "[300, 599]", "[299]", "[600]", "[409, 409.0]", `["/x", ""]`, `["/x", "\0"]`, `[x]`, `[5]`}, oddValues...)
+		return append([]string{
+			"[300, 300]", "[300, 599]", "[299]", "[600]", "[409, 409.0]", `["/x", ""]`, `["/x", "\0"]`, `[x]`, `[5]`,
+		}, oddValues...)
 	}
 	return append(numbersAround(tag), oddValues...)
 }
@@ -214,7 +225,7 @@ func limitOf[T value.Size | value.Duration](text string, none T) int64 {
 	return int64(limit)
 }
 
-// configWith is a configuration of the assignments, and what is required beside them.
+// configWith returns a configuration with the assignments and the required keys.
 func configWith(all ...assignment) string {
 	root := make(tree)
 	for _, a := range all {
@@ -270,7 +281,7 @@ func (m tree) set(t reflect.Type, path []string, value string) {
 	}
 }
 
-// child is the tree at a key, a new one if there is none.
+// child returns the tree at a key. If it does not exist, it returns a new tree.
 func (m tree) child(key string, t reflect.Type) tree {
 	switch v := m[key].(type) {
 	case tree:
@@ -283,8 +294,8 @@ func (m tree) child(key string, t reflect.Type) tree {
 
 func (m tree) has(key string) bool { return m[key] != nil }
 
-// fieldType is what a key of t holds, or each of its entries; text if there is no such
-// key.
+// fieldType returns the type of the key of t, or of the entries of a list; string for an
+// unknown key.
 func fieldType(t reflect.Type, key string) reflect.Type {
 	if t.Kind() != reflect.Struct {
 		return reflect.TypeFor[string]()

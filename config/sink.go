@@ -34,7 +34,8 @@ type Sink struct {
 	BatchBytes  value.Size `yaml:"batch_bytes" default:"1MiB" min:"1KiB" max:"64MiB"`
 	// BatchWait limits the time for which an event waits for others of its batch.
 	BatchWait value.Duration `yaml:"batch_wait" default:"50ms" min:"0" max:"1m"`
-	// Workers limits the number of concurrent attempts. More than one gives up the order.
+	// Workers limits the number of concurrent attempts. With more than one, events can arrive
+	// out of order.
 	Workers int `yaml:"workers" default:"1" min:"1" max:"64" unit:"attempts"`
 	// AttemptTimeout limits the duration of an attempt.
 	AttemptTimeout value.Duration `yaml:"attempt_timeout" default:"10s" min:"1ms" max:"1h"`

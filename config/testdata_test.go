@@ -59,7 +59,7 @@ func TestParseBad(t *testing.T) {
 	}
 }
 
-// The values of the kind's keys are compared with the file NAME.want.
+// The values of the kind's keys are compared with the golden file of the configuration.
 func TestParseGoodOfKinds(t *testing.T) {
 	for _, path := range glob(t, filepath.Join(kindFolders, "*", "testdata", "good", "*.yaml"), len(kindNames())) {
 		t.Run(nameOf(path), func(t *testing.T) {

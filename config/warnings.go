@@ -10,9 +10,9 @@ import (
 	"github.com/genltestd/genltestd/config/value"
 )
 
-// Warnings returns what works but should be changed: a secret in a file that everybody on the
-// machine may read, and a value that is most likely a mistake. It is empty for a Config that
-// is not from a file.
+// Warnings returns faults that do not prevent operation: a secret in a file that every user
+// of the machine may read, and a value that is most likely a mistake. It is empty for a
+// Config that is not from a file.
 func (c *Config) Warnings() Errors {
 	if c.files == nil {
 		return nil
@@ -24,7 +24,8 @@ func (c *Config) Warnings() Errors {
 	c.EachSecret(func(path string, s value.Secret) {
 		file, _ := c.files.locate(path)
 		if text, ok := s.Inline(); ok && file.mode&0o004 != 0 && !isPublicURL(text) {
-			all = append(all, c.Fault(path, "is a secret in a file that everybody may read; take the right from others (chmod o-r), or write the place of the secret: credential, file or env"))
+			all = append(all, c.Fault(path, "is a secret in a file that everybody may read; "+
+				"take the right from others (chmod o-r), or write the place of the secret: credential, file or env"))
 		}
 	})
 	return all
@@ -49,5 +50,5 @@ func (c *Config) EachSecret(do func(path string, s value.Secret)) {
 	strict.Each(c, func(path string, s *value.Secret) { do(path, *s) })
 }
 
-// EachTLS calls do for the TLS settings of every sink that has them, with their path.
+// EachTLS calls do for the TLS settings of every sink, with their path.
 func (c *Config) EachTLS(do func(path string, t *value.TLS)) { strict.Each(c, do) }

@@ -45,7 +45,10 @@ func find(text, part string) (line, column int) {
 
 // YAML folds the lines of these texts into one.
 func TestFaultWithinAFoldedTextHasItsPlace(t *testing.T) {
-	for _, text := range []string{"template: >\n      a\n      X\n", "template: a\n      X\n", "template: \"a\n      X\"\n", "template: \"a\\\n      X\"\n", "template: 'it''s\n\n      X'\n"} {
+	for _, text := range []string{
+		"template: >\n      a\n      X\n", "template: a\n      X\n", "template: \"a\n      X\"\n",
+		"template: \"a\\\n      X\"\n", "template: 'it''s\n\n      X'\n",
+	} {
 		c, err := Parse("t.yaml", []byte("sinks:\n  - name: a\n    stdout: {}\n    envelope: template\n    "+text), sinks.Kinds())
 		if err != nil {
 			t.Fatal(err)
@@ -70,7 +73,8 @@ func FuzzFaultWithin(f *testing.F) {
 			return
 		}
 		got := c.FaultWithin("sinks[0].template", line, column, "x")
-		if lines := strings.Split(text, "\n"); got.Line < 1 || got.Line > len(lines) || got.Column < 1 || got.Column > utf8.RuneCountInString(lines[got.Line-1])+1 {
+		lines := strings.Split(text, "\n")
+		if got.Line < 1 || got.Line > len(lines) || got.Column < 1 || got.Column > utf8.RuneCountInString(lines[got.Line-1])+1 {
 			t.Errorf("%q: place %d:%d is outside", text, got.Line, got.Column)
 		}
 	})

@@ -5,7 +5,10 @@ package config
 import "testing"
 
 func TestLogLevelHasOneSpelling(t *testing.T) {
-	for text, want := range map[string]bool{"debug": true, "info": true, "warn": true, "error": true, "": false, "INFO": false, "info+1": false, "warning": false} {
+	for text, want := range map[string]bool{
+		"debug": true, "info": true, "warn": true, "error": true,
+		"": false, "INFO": false, "info+1": false, "warning": false,
+	} {
 		var l LogLevel
 		err := l.UnmarshalText([]byte(text))
 		if got := err == nil && l.String() == text; got != want {

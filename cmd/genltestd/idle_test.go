@@ -48,12 +48,12 @@ func TestIdleClientsStarveNeitherTheWatchdogNorScrapes(t *testing.T) {
 		transport.CloseIdleConnections()
 	}
 	drain(t, manager)
-	awaitMessage(t, manager, "WATCHDOG=1") // one that was sent under these connections
+	awaitMessage(t, manager, "WATCHDOG=1") // sent while these connections are open
 	cmd.Process.Signal(syscall.SIGTERM)    // seen in the message
 	awaitMessage(t, manager, "STOPPING=1")
 }
 
-// drain reads the messages that have come already.
+// drain reads the messages that are already queued.
 func drain(t *testing.T, manager *net.UnixConn) {
 	t.Helper()
 	if err := manager.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {

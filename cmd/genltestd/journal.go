@@ -140,8 +140,8 @@ func verifyJournal(dir string, out io.Writer) (verify.Summary, error) {
 	return sum, nil
 }
 
-// safe quotes a text that a terminal could obey: file names in a journal's
-// directory are those of whoever may write to it.
+// safe quotes a text that could act on a terminal: each user who may write to the directory of
+// the journal chooses file names.
 func safe(text string) string {
 	if quoted := strconv.Quote(text); quoted != `"`+text+`"` {
 		return quoted

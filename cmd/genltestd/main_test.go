@@ -46,7 +46,7 @@ func TestCommandLine(t *testing.T) {
 	tests := []struct {
 		args           []string
 		code           int
-		stdout, stderr string // parts; a stream with none must be empty
+		stdout, stderr string // parts; "" means that the stream is empty
 	}{
 		{[]string{"--help"}, 0, "\nUsage:\n  genltestd [flags]\n", ""},
 		{[]string{"-h"}, 0, "\nUsage:\n  genltestd [flags]\n", ""},
@@ -229,8 +229,8 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// Programs of the sink exec would inherit a signal that is ignored: a shell's
-// pipelines would go on writing to nobody.
+// Programs of the sink exec would inherit an ignored signal: the pipelines of a shell would
+// continue to write without a reader.
 func TestNoSignalIsIgnored(t *testing.T) {
 	cmd, log := launch(t)
 	// What ran the test may have left some ignored.

@@ -14,17 +14,20 @@ import (
 	"github.com/genltestd/genltestd/packaging/canary"
 )
 
-// The shell is there to show that this machine does write core files, and that what
-// is in memory is found there.
+// The shell shows that this machine writes core files, and that the search finds a text of the
+// memory in them.
 func TestNoCoreFileHasASecret(t *testing.T) {
 	c := canary.New("bearer")
-	status, core, _ := abort(t, exec.CommandContext(t.Context(), "sh", "-c", "C="+c.Word()+"; echo listening component=http; while :; do sleep 0.1; done"))
+	status, core, _ := abort(t,
+		exec.CommandContext(t.Context(), "sh", "-c",
+			"C="+c.Word()+"; echo listening component=http; while :; do sleep 0.1; done"))
 	leaks := canary.NewFinder(c).Find(core)
 	if !status.CoreDump() || core != nil && len(leaks) == 0 {
 		if os.Getenv("CI") == "" {
 			t.Skip("this machine writes no core files: ", status)
 		}
-		t.Fatalf("a shell that is aborted leaves no core file with what was in its memory: %#x, %d bytes, %v", status, len(core), leaks)
+		t.Fatalf("a shell that is aborted leaves no core file with what was in its memory: %#x, %d bytes, %v",
+			status, len(core), leaks)
 	}
 
 	config := write(t, "http: {listen: \"127.0.0.1:0\"}\nsinks:\n- name: hook\n  webhook: {url: 'https://example.org/', bearer: "+c.Word()+"}\n")
@@ -42,8 +45,8 @@ func TestNoCoreFileHasASecret(t *testing.T) {
 	}
 }
 
-// abort starts a program that may dump as much as we may, waits for it to serve,
-// aborts it, and returns its core file, nil for none where it would be, and what it said.
+// abort starts a program with the highest permitted limit of core files, waits for it to
+// serve, and aborts it. It returns the core file, nil without one, and the program's output.
 func abort(t *testing.T, cmd *exec.Cmd) (status syscall.WaitStatus, core, said []byte) {
 	t.Helper()
 	cmd.Args = append([]string{"sh", "-c", `ulimit -c "$(ulimit -H -c)"; exec "$@"`, "sh", cmd.Path}, cmd.Args[1:]...)
@@ -74,7 +77,7 @@ func abort(t *testing.T, cmd *exec.Cmd) (status syscall.WaitStatus, core, said [
 	return cmd.ProcessState.Sys().(syscall.WaitStatus), core, told.text.Bytes()
 }
 
-// served is output in which a line that says that the daemon serves is looked for.
+// served is an output that recognizes the line of a daemon that serves.
 type served struct {
 	text bytes.Buffer
 	seen chan struct{}

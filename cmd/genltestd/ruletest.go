@@ -12,7 +12,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/ruletest"
 )
 
-// testRules runs the tests in a file and prints what does not come out as expected.
+// testRules runs the tests in a file and prints each difference from the expected result.
 func testRules(cfg *config.Config, file string, stdout, stderr io.Writer) int {
 	tests, err := config.LoadRuleTests(file)
 	if err != nil {

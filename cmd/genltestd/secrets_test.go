@@ -12,8 +12,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// A check by hand is of use although the service's credentials are not there; what is
-// missing for everybody is a fault.
+// A check by hand works without the credentials of the service. A file that does not exist for
+// any user is a fault.
 func TestCheckSaysWhatOnlyTheServiceCanTell(t *testing.T) {
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
 	missing := filepath.Join(t.TempDir(), "missing")

@@ -17,16 +17,16 @@ import (
 // serviceUser is User= of the unit.
 const serviceUser = "genltestd"
 
-// A checker is the user whose rights a check of the configuration has.
+// A checker is the user with whose rights the configuration is checked.
 type checker struct {
-	name    string // empty when it is whoever runs the process
+	name    string // empty for the user of the process
 	service bool   // the service has the same rights
-	note    string // what the reader must know about the rights
+	note    string // for the reader, about the rights; may be empty
 }
 
-// becomeChecker gives a process of root the rights of another user for good: root can
-// read files that the service cannot. Without a name that is the service's user. The
-// process of any other user keeps its rights.
+// becomeChecker permanently changes the rights of a process of root to those of another user,
+// because root can read files that the service cannot. Without a name it uses the user of the
+// service. The process of any other user keeps its rights.
 func becomeChecker(name string) (checker, error) {
 	u, err := user.Lookup(cmp.Or(name, serviceUser))
 	root := os.Geteuid() == 0
@@ -79,9 +79,10 @@ func numbers(texts ...string) ([]int, error) {
 	return all, nil
 }
 
-// explain says who could not read a file: to root it looks readable.
+// explain names the user who could not read a file, because root can read it.
 func (c checker) explain(err error, stderr io.Writer) {
 	if c.name != "" && errors.Is(err, fs.ErrPermission) {
-		fmt.Fprintf(stderr, "note: checked with the rights of the user %s, whom the service runs as; let it read these files, for example by chgrp %s and chmod g+r\n", c.name, c.name)
+		fmt.Fprintf(stderr, "note: checked with the rights of the user %[1]s, whom the service runs as; "+
+			"let it read these files, for example by chgrp %[1]s and chmod g+r\n", c.name)
 	}
 }

@@ -20,8 +20,8 @@ type source struct {
 
 var _ daemon.Source = source{}
 
-// newSource returns the source of cfg, which loadConfig has read. A default file that
-// was there must stay there: that it has gone is no wish for the built-in defaults.
+// newSource returns the source of cfg, which loadConfig has read. A default file that existed
+// must remain: its removal does not request the built-in defaults.
 func newSource(file string, cfg *config.Config, dirs daemon.Dirs) source {
 	s := source{cmp.Or(file, defaultConfig), config.Load, dirs}
 	if file == "" && !slices.ContainsFunc(cfg.Files(), func(f config.SourceFile) bool { return f.Name == defaultConfig }) {
