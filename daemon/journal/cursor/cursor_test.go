@@ -220,8 +220,10 @@ func TestTakenPositionIsDurableOnceTheFileIsOpen(t *testing.T) {
 	saved := ReadSaved(fs, path)
 	next.Take(&saved)
 	wantAt(t, next, 5, 0)
+	move(t, next, 6)
+	wantAt(t, next, 6, 5)
 	flush(t, next, true)
-	wantAt(t, next, 5, 5)
+	wantAt(t, next, 6, 6)
 }
 
 func TestFailedWriteIsRepeated(t *testing.T) {

@@ -132,6 +132,9 @@ func TestHostileFrameIsRejected(t *testing.T) {
 			}
 		})
 	}
+	if _, ok := parseFrame(aFrame(1), mark); ok {
+		t.Error("a frame without messages is accepted")
+	}
 	if _, ok := parseFrame(aFrame(1, "hello"), mark+1); ok {
 		t.Error("the frame of another journal is accepted")
 	}

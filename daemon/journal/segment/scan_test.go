@@ -93,6 +93,19 @@ func TestScan(t *testing.T) {
 	}
 }
 
+// TestScanFindsAFrameWhereverAReadEnds: the mark after damage may be split between two reads.
+func TestScanFindsAFrameWhereverAReadEnds(t *testing.T) {
+	frame := aFrame(1, "a")
+	for length := int64(ChunkBytes) - int64(len(frame)) - 1; length <= ChunkBytes+1; length++ {
+		var s Scanner
+		segmentWith(t, &s, make([]byte, length), frame)
+		want := scanned{[]uint64{1}, [][2]int64{{0, length}}}
+		if diff := cmp.Diff(want, scanAll(t, &s)); diff != "" {
+			t.Errorf("after %d bytes (-want +got):\n%s", length, diff)
+		}
+	}
+}
+
 // TestScanOfATornSegment: wherever the segment ends, the frames before its last are read, and
 // the remaining bytes are reported.
 func TestScanOfATornSegment(t *testing.T) {
@@ -157,7 +170,10 @@ func TestPeekReadsNothing(t *testing.T) {
 // TestScanContinuesAfterAnError: the frames are returned once, and no damage is reported,
 // wherever a read fails.
 func TestScanContinuesAfterAnError(t *testing.T) {
-	pieces := [][]byte{aFrame(1, "a"), make([]byte, 2*ChunkBytes), aFrame(2, "b"), aFrame(3, strings.Repeat("c", 2*ChunkBytes))}
+	remnant := append(make([]byte, 100), aFrame(1, "a")[:20]...) // the mark without its frame
+	pieces := [][]byte{
+		aFrame(1, "a"), remnant, make([]byte, 2*ChunkBytes), aFrame(2, "b"), aFrame(3, strings.Repeat("c", 2*ChunkBytes)),
+	}
 	var s Scanner
 	segmentWith(t, &s, pieces...)
 	want := scanAll(t, &s)
