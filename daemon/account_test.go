@@ -16,6 +16,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/pipeline"
+	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -103,7 +104,7 @@ func TestEveryScrapeAccountsForEveryEvent(t *testing.T) {
 			time.Sleep(5 * time.Millisecond)
 		}
 		wg.Wait()
-		eventually(t, "the steady sink has everything", func() bool {
+		poll.Until(t, "the steady sink has everything", func() bool {
 			s := sinkState(t, f, "steady")
 			return s.Delivered == f.journal.Stats().Count-before
 		})

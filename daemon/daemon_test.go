@@ -25,6 +25,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/receiver"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // fakeKernel has the family loaded and hands over what a test queues.
@@ -186,19 +187,7 @@ func (f fixture) get(t *testing.T, path string) (int, string) {
 // ready waits until /readyz is ok, after the first health check.
 func (f fixture) ready(t *testing.T) {
 	t.Helper()
-	eventually(t, "readiness", func() bool { code, _ := f.get(t, "/readyz"); return code == http.StatusOK })
-}
-
-// eventually waits until the condition holds.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for range 3000 {
-		if condition() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("waited in vain: %s", what)
+	poll.Until(t, "readiness", func() bool { code, _ := f.get(t, "/readyz"); return code == http.StatusOK })
 }
 
 const listenAnywhere = "http: {listen: \"127.0.0.1:0\"}\n"
@@ -242,7 +231,7 @@ func TestTheSyncedNumberReachesTheLastOne(t *testing.T) {
 		f.kernel.event("x")
 	}
 	for _, line := range []string{"\ngenltestd_journal_last_number 3\n", "\ngenltestd_journal_synced_number 3\n"} {
-		eventually(t, line, func() bool { _, body := f.get(t, "/metrics"); return strings.Contains(body, line) })
+		poll.Until(t, line, func() bool { _, body := f.get(t, "/metrics"); return strings.Contains(body, line) })
 	}
 }
 
@@ -257,7 +246,7 @@ func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.kernel.event("kept")
-	eventually(t, "the sink fails", func() bool { return f.pipelines.All()[0].State().Failures > 0 })
+	poll.Until(t, "the sink fails", func() bool { return f.pipelines.All()[0].State().Failures > 0 })
 	code, body := f.get(t, "/readyz")
 	if code != http.StatusServiceUnavailable || !strings.Contains(body, "sink archive: attempt: 1 events wait") {
 		t.Errorf("readyz: %d %q", code, body)
@@ -274,7 +263,7 @@ func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the sink catches up", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
+	poll.Until(t, "the sink catches up", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), "kept") {
 		t.Errorf("file %q, %v", text, err)
 	}
@@ -285,8 +274,8 @@ func TestASinkThatCannotBeOpenedDoesNotStopTheOthers(t *testing.T) {
 	entries := "sinks:\n- name: good\n  file: {path: " + good + "}\n- name: bad\n  file: {path: /nonexistent/events}\n"
 	f := start(t, listenAnywhere+"shutdown: {drain: 10ms}\n"+entries, &fakeKernel{}, prober{})
 	f.kernel.event("x")
-	eventually(t, "the good sink gets the event", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
-	eventually(t, "the bad sink reports its fault", func() bool {
+	poll.Until(t, "the good sink gets the event", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
+	poll.Until(t, "the bad sink reports its fault", func() bool {
 		code, body := f.get(t, "/readyz")
 		return code == http.StatusServiceUnavailable && strings.Contains(body, "open /nonexistent/events: no such file or directory")
 	})
@@ -296,7 +285,7 @@ func TestReopenFilesClosesRenamedFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	f := start(t, listenAnywhere+"sinks:\n- name: archive\n  file: {path: "+path+"}\n", &fakeKernel{}, prober{})
 	f.kernel.event("one")
-	eventually(t, "the first event", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
+	poll.Until(t, "the first event", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	if !isOpen(t, path) {
 		t.Fatal("the file is not open")
 	}
@@ -308,7 +297,7 @@ func TestReopenFilesClosesRenamedFiles(t *testing.T) {
 		t.Error("the moved file is still open")
 	}
 	f.kernel.event("two")
-	eventually(t, "the second event", func() bool { return f.pipelines.All()[0].State().Delivered == 2 })
+	poll.Until(t, "the second event", func() bool { return f.pipelines.All()[0].State().Delivered == 2 })
 	if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), "two") || strings.Contains(string(text), "one") {
 		t.Errorf("the new file has %q, %v", text, err)
 	}
@@ -355,7 +344,7 @@ func TestTheNextProcessContinuesAtTheCursor(t *testing.T) {
 	mkdir()
 	second := run()
 	second.kernel.event("y")
-	eventually(t, "every event", func() bool { return second.pipelines.All()[0].State().Delivered == 101 })
+	poll.Until(t, "every event", func() bool { return second.pipelines.All()[0].State().Delivered == 101 })
 	if err := second.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -379,7 +368,7 @@ func TestReadinessReportsWhatIsMissing(t *testing.T) {
 		t.Errorf("without the family: %d %q", code, body)
 	}
 	f = start(t, listenAnywhere, &fakeKernel{}, prober{err: errors.New("echo: no answer")})
-	eventually(t, "echo fails", func() bool {
+	poll.Until(t, "echo fails", func() bool {
 		code, body := f.get(t, "/readyz")
 		return code == http.StatusServiceUnavailable && strings.Contains(body, "echo: no answer")
 	})

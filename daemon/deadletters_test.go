@@ -19,6 +19,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/deadletter"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 func (f fixture) box(t *testing.T, sink string) *deadletter.Box {
@@ -78,7 +79,7 @@ func TestDeadLettersAreReachedThroughTheSocket(t *testing.T) {
 	if n, err := c.Replay(ctx, "out", api.Selection{IDs: ids[:1]}); n != 1 || err != nil {
 		t.Errorf("to replay: %d, %v", n, err)
 	}
-	eventually(t, "the letter is delivered again", func() bool {
+	poll.Until(t, "the letter is delivered again", func() bool {
 		s := sinkState(t, f, "out")
 		return s.Replayed == 1 && s.DeadLetters == 2 && strings.Contains(f.stdout.String(), `{"id":"`+ids[0]+`"`)
 	})

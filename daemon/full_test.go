@@ -14,6 +14,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/pipeline"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // tmpfs mounts a small file system for the test.
@@ -66,7 +67,7 @@ func TestAStartOnAFullDiskDeliversTheJournal(t *testing.T) {
 	}
 	before := run(sinks(filepath.Join(out, "missing", "events"), "- {name: removed, stdout: {}}\n- {name: removed-too, stdout: {}}\n"), "a")
 	before.kernel.event("one")
-	eventually(t, "the sink that is removed has it", func() bool { return before.pipelines.All()[1].State().Delivered == 1 })
+	poll.Until(t, "the sink that is removed has it", func() bool { return before.pipelines.All()[1].State().Delivered == 1 })
 	if err := before.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +81,7 @@ func TestAStartOnAFullDiskDeliversTheJournal(t *testing.T) {
 	}
 	ballast := fill(t, dirs.State)
 	after := run(sinks(filepath.Join(out, "events"), ""), "a")
-	eventually(t, "the event is delivered", func() bool { return after.pipelines.All()[0].State().Delivered == 1 })
+	poll.Until(t, "the event is delivered", func() bool { return after.pipelines.All()[0].State().Delivered == 1 })
 	code, text := after.get(t, "/readyz")
 	if code != 503 || !strings.Contains(text, "state: removed_sinks: ") {
 		t.Errorf("/readyz has %d %q, want the file that cannot be written", code, text)
@@ -113,7 +114,7 @@ func TestDeadLettersThatCannotBeReadAreAFaultOfTheSinkOnly(t *testing.T) {
 	}
 	f := launch(t, parse(t, listenAnywhere+"sinks:\n- {name: out, stdout: {}}\n"), Options{Dirs: dirs, Kernel: k, Echo: prober{}})
 	k.event("one")
-	eventually(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
+	poll.Until(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	if code, text := f.get(t, "/readyz"); code != 503 || !strings.Contains(text, path) {
 		t.Errorf("/readyz has %d %q, want %s", code, text, path)
 	}

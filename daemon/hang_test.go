@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // One of eight sinks hangs while the kernel sends 10,000 events per second. This must not
@@ -53,7 +55,7 @@ func TestASinkThatHangsChangesNothingForTheOthers(t *testing.T) {
 	}
 	for i := range 7 {
 		name := fmt.Sprintf("f%d", i)
-		eventually(t, name+" has everything", func() bool { return sinkState(t, f, name).Delivered == uint64(sent) })
+		poll.Until(t, name+" has everything", func() bool { return sinkState(t, f, name).Delivered == uint64(sent) })
 		if st := sinkState(t, f, name); st.Failures != 0 {
 			t.Errorf("%s has failed %d times", name, st.Failures)
 		}
@@ -72,7 +74,7 @@ func TestASinkThatHangsChangesNothingForTheOthers(t *testing.T) {
 		t.Errorf("the heap grew from %d to %d bytes with the backlog", first, last)
 	}
 	close(hangs)
-	eventually(t, "the sink that hung has everything", func() bool { return sinkState(t, f, "hung").Delivered == uint64(sent) })
+	poll.Until(t, "the sink that hung has everything", func() bool { return sinkState(t, f, "hung").Delivered == uint64(sent) })
 }
 
 func heap() uint64 {

@@ -22,6 +22,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -82,8 +83,8 @@ func TestEachFaultOfASinkShowsEverywhere(t *testing.T) {
 			for range 3 {
 				f.kernel.event("hello")
 			}
-			eventually(t, "the sink is unhealthy", func() bool { return len(sinkState(t, f, "bad").Faults) > 0 })
-			eventually(t, "the other sink has the events", func() bool { return sinkState(t, f, "fine").Delivered == 3 })
+			poll.Until(t, "the sink is unhealthy", func() bool { return len(sinkState(t, f, "bad").Faults) > 0 })
+			poll.Until(t, "the other sink has the events", func() bool { return sinkState(t, f, "fine").Delivered == 3 })
 			code, page := f.get(t, "/readyz")
 			if line := "sink bad: " + tt.reason + ": "; code != http.StatusServiceUnavailable || !containsAll(page, line, tt.text) {
 				t.Errorf("/readyz is %d and does not contain %q with %q:\n%s", code, line, tt.text, page)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/record"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // hostsIn returns the host of each event in a file of lines, by its number.
@@ -67,7 +68,7 @@ func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
 		t.Helper()
 		before := f.pipelines.All()[0].State().Delivered
 		f.kernel.event("x")
-		eventually(t, "it is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == before+1 })
+		poll.Until(t, "it is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == before+1 })
 		want[f.journal.Stats().Newest] = host
 	}
 	f := run("")
@@ -93,7 +94,7 @@ func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(out, "missing"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the late sink has all", func() bool { s := f.pipelines.All()[1].State(); return s.Waiting+s.InFlight == 0 })
+	poll.Until(t, "the late sink has all", func() bool { s := f.pipelines.All()[1].State(); return s.Waiting+s.InFlight == 0 })
 	for _, path := range []string{out + "/now", out + "/missing/late"} {
 		if diff := cmp.Diff(want, hostsIn(t, path)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", path, diff)
@@ -120,12 +121,12 @@ func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
 func TestAReloadChangesTheHostOfTheEventsToCome(t *testing.T) {
 	r := startReloadable(t, listenAnywhere+"event: {host: one}\nsinks:\n- {name: out, file: {path: DIR/out}}\n")
 	r.kernel.event("x")
-	eventually(t, "it is journaled", func() bool { return r.journal.Stats().Newest == 1 })
+	poll.Until(t, "it is journaled", func() bool { return r.journal.Stats().Newest == 1 })
 	if _, err := r.reload(t, listenAnywhere+"event: {host: two}\nsinks:\n- {name: out, file: {path: DIR/out}}\n"); err != nil {
 		t.Fatal(err)
 	}
 	r.kernel.event("x")
-	eventually(t, "both are delivered", func() bool { return r.worker(t, "out").State().Delivered == 2 })
+	poll.Until(t, "both are delivered", func() bool { return r.worker(t, "out").State().Delivered == 2 })
 	for seq, want := range map[uint64]string{1: "one", 2: "two"} {
 		if _, host := r.origins.Of(seq); host != want {
 			t.Errorf("event %d is of %q, want %q", seq, host, want)

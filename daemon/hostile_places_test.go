@@ -14,10 +14,10 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/origin"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 var noMachine origin.Machine
@@ -165,17 +165,17 @@ func (r *received) Write(p []byte) (int, error) {
 // until waits for n parts.
 func (r *received) until(t *testing.T, n int, parts func([]byte) [][]byte) []byte {
 	t.Helper()
-	for range 3000 {
+	var text []byte
+	poll.UntilNil(t, "all events arrive", func() error {
 		r.mu.Lock()
-		text := bytes.Clone(r.text)
+		text = bytes.Clone(r.text)
 		r.mu.Unlock()
-		if len(parts(text)) >= n {
-			return text
+		if got := len(parts(text)); got < n {
+			return fmt.Errorf("%d of %d: %q", got, n, text)
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("fewer than %d events arrive: %q", n, r.text)
-	return nil
+		return nil
+	})
+	return text
 }
 
 func streamServer(t *testing.T, network string) (address string, got *received) {

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/metrics"
 	"github.com/genltestd/genltestd/metrics/scrape"
 	"github.com/genltestd/genltestd/packaging/vm/sysfs"
@@ -83,7 +84,7 @@ type line struct {
 // lines waits for n events and returns them all, without the gaps.
 func (f fixture) lines(t *testing.T, n int) (events []line) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d events", n), func() bool { return strings.Count(f.stdout.String(), `"kind":"event"`) >= n })
+	poll.Until(t, fmt.Sprintf("%d events", n), func() bool { return strings.Count(f.stdout.String(), `"kind":"event"`) >= n })
 	for _, l := range f.all(t) {
 		if l.Kind == "event" {
 			events = append(events, l)
@@ -186,7 +187,7 @@ func eventPort(t *testing.T) (port uint32) {
 	t.Helper()
 	const notify = "00008000" // group 16, of the first 32
 	// If a socket is closed between two reads, a line may be missing or repeated.
-	eventually(t, "a socket that has joined a group", func() bool {
+	poll.Until(t, "a socket that has joined a group", func() bool {
 		table, err := os.ReadFile("/proc/net/netlink")
 		if err != nil {
 			t.Fatal(err)

@@ -23,6 +23,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
+	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/packaging/vm/sysfs"
 )
 
@@ -69,7 +70,7 @@ func TestKernelEventsOfEveryLengthArriveInOrder(t *testing.T) {
 func TestKernelEchoIsAnswered(t *testing.T) {
 	load(t, "GENLTEST_MODULE")
 	f := run(t, "")
-	eventually(t, "three answers", func() bool {
+	poll.Until(t, "three answers", func() bool {
 		n, err := strconv.Atoi(f.metric(t, `genltestd_echo_probes_total{result="ok"}`))
 		return err == nil && n >= 3
 	})
@@ -89,12 +90,12 @@ func TestKernelModuleAbsentAtStart(t *testing.T) {
 		t.Errorf("readyz: %d without the module", code)
 	}
 	load(t, "GENLTEST_MODULE")
-	eventually(t, "subscription", f.receiver.Subscribed)
+	poll.Until(t, "subscription", f.receiver.Subscribed)
 	mustWrite(t, ping, "hello")
 	if got := f.messages(t, 1); got[0] != "hello" {
 		t.Errorf("messages %q", got)
 	}
-	eventually(t, "readiness", func() bool { code, _ := f.get(t, "/readyz"); return code == 200 })
+	poll.Until(t, "readiness", func() bool { code, _ := f.get(t, "/readyz"); return code == 200 })
 }
 
 func TestKernelModuleReloadedWithTheDaemonRunning(t *testing.T) {
@@ -103,7 +104,7 @@ func TestKernelModuleReloadedWithTheDaemonRunning(t *testing.T) {
 	loads := map[string]bool{}
 	const rounds = 20
 	for i := range rounds {
-		eventually(t, "subscription", f.receiver.Subscribed)
+		poll.Until(t, "subscription", f.receiver.Subscribed)
 		mustWrite(t, ping, fmt.Sprintf("round %d", i))
 		l := f.lines(t, i+1)[i]
 		if l.Message != fmt.Sprintf("round %d", i) {
@@ -111,7 +112,7 @@ func TestKernelModuleReloadedWithTheDaemonRunning(t *testing.T) {
 		}
 		loads[l.LoadID] = true
 		unload(t)
-		eventually(t, "that the module is gone", func() bool { return !f.receiver.Subscribed() })
+		poll.Until(t, "that the module is gone", func() bool { return !f.receiver.Subscribed() })
 		load(t, "GENLTEST_MODULE")
 	}
 	if len(loads) != rounds {
@@ -141,7 +142,7 @@ func TestKernelOverrunIsCountedExactly(t *testing.T) {
 			const events = 200_000
 			mustWrite(t, burst, fmt.Sprintf("%d x", events))
 			// No event follows the burst: events that were lost at its end count too.
-			eventually(t, "that received + lost is what was sent", func() bool { _, _, sum := f.account(t); return sum >= events })
+			poll.Until(t, "that received + lost is what was sent", func() bool { _, _, sum := f.account(t); return sum >= events })
 			received, lost, sum := f.account(t)
 			if sum != events || lost["kernel_buffer"] != sum-received || lost["kernel_buffer"] == 0 {
 				t.Fatalf("received %d + lost %v, sent %d", received, lost, events)
@@ -149,7 +150,7 @@ func TestKernelOverrunIsCountedExactly(t *testing.T) {
 			t.Logf("received %d, lost %v", received, lost)
 			f.inOrder(t, f.lines(t, int(received)))
 			want := map[string]uint64{"kernel_buffer": events - received}
-			eventually(t, "that the sink has the gaps", func() bool { return cmp.Equal(f.gaps(t), want) })
+			poll.Until(t, "that the sink has the gaps", func() bool { return cmp.Equal(f.gaps(t), want) })
 			// The numbers of the next events must not count the loss again.
 			mustWrite(t, ping, "after")
 			f.lines(t, int(received)+1)
@@ -163,14 +164,14 @@ func TestKernelOverrunIsCountedExactly(t *testing.T) {
 func TestKernelReloadHasNoBlindMoment(t *testing.T) {
 	load(t, "GENLTEST_MODULE")
 	f := run(t, "")
-	eventually(t, "subscription", f.receiver.Subscribed)
+	poll.Until(t, "subscription", f.receiver.Subscribed)
 	sent := 0
 	for round := range soak(30, 100) {
 		if round%4 == 3 {
 			unloadModule(t, "team") // frees a lower group number
 		}
 		unload(t)
-		eventually(t, "that the module is gone", func() bool { return !f.receiver.Subscribed() })
+		poll.Until(t, "that the module is gone", func() bool { return !f.receiver.Subscribed() })
 		if round%4 == 1 {
 			load(t, "GENLTEST_FOREIGN_MODULE") // uses the freed number
 		}
@@ -189,19 +190,19 @@ func TestKernelReloadHasNoBlindMoment(t *testing.T) {
 func TestKernelHastyReloadIsCountedExactly(t *testing.T) {
 	load(t, "GENLTEST_MODULE")
 	f := run(t, "")
-	eventually(t, "subscription", f.receiver.Subscribed)
+	poll.Until(t, "subscription", f.receiver.Subscribed)
 	sent := uint64(0)
 	for round := range soak(30, 100) {
 		unload(t)
 		load(t, "GENLTEST_MODULE")
 		mustWrite(t, burst, "180 x")
 		// The next received event shows the missing numbers before it.
-		eventually(t, "that the daemon has noticed the load", func() bool {
+		poll.Until(t, "that the daemon has noticed the load", func() bool {
 			return f.metric(t, "genltestd_family_registrations_total") == fmt.Sprint(round+2)
 		})
 		mustWrite(t, ping, "last")
 		sent += 181
-		eventually(t, "that received + lost is what was sent", func() bool { _, _, sum := f.account(t); return sum >= sent })
+		poll.Until(t, "that received + lost is what was sent", func() bool { _, _, sum := f.account(t); return sum >= sent })
 	}
 	received, lost, sum := f.account(t)
 	if sum != sent || lost["unexplained"] != 0 {
@@ -245,7 +246,7 @@ func TestKernelForgedAndForeignMessagesAreRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "refusals", func() bool { return f.metric(t, `genltestd_messages_refused_total{reason="sender"}`) == "3" })
+	poll.Until(t, "refusals", func() bool { return f.metric(t, `genltestd_messages_refused_total{reason="sender"}`) == "3" })
 	mustWrite(t, ping, "real")
 	if diff := cmp.Diff([]string{"real"}, f.messages(t, 1)); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
@@ -255,7 +256,7 @@ func TestKernelForgedAndForeignMessagesAreRefused(t *testing.T) {
 func TestKernelTutorialModuleSendsOnlyText(t *testing.T) {
 	load(t, "GENLTEST_TUTORIAL_MODULE")
 	f := run(t, "")
-	eventually(t, "subscription", f.receiver.Subscribed)
+	poll.Until(t, "subscription", f.receiver.Subscribed)
 	mustWrite(t, ping, "hello\n")
 	mustWrite(t, ping, "emb\x00edded")
 	l := f.lines(t, 2)
@@ -271,7 +272,7 @@ func TestKernelTutorialModuleSendsOnlyText(t *testing.T) {
 	if got := f.messages(t, 3)[2]; got != strings.Repeat("y", 4096) {
 		t.Errorf("%d of 4096 bytes arrived", len(got))
 	}
-	eventually(t, "echo", func() bool { return f.metric(t, `genltestd_echo_probes_total{result="ok"}`) != "0" })
+	poll.Until(t, "echo", func() bool { return f.metric(t, `genltestd_echo_probes_total{result="ok"}`) != "0" })
 }
 
 func TestKernelUnprivilegedDaemonWorksWithASmallerBuffer(t *testing.T) {
@@ -319,12 +320,12 @@ func TestChildWithoutPrivileges(t *testing.T) {
 	cfg := config.Default(sinks.Kinds())
 	cfg.HTTP.Listen = "127.0.0.1:0"
 	f := launch(t, cfg, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
-	eventually(t, "subscription", f.receiver.Subscribed)
+	poll.Until(t, "subscription", f.receiver.Subscribed)
 	fmt.Println("child is subscribed")
 	if got := f.messages(t, 1); got[0] != "for the child" {
 		t.Errorf("messages %q", got)
 	}
-	eventually(t, "echo", func() bool { return f.metric(t, `genltestd_echo_probes_total{result="ok"}`) == "1" })
+	poll.Until(t, "echo", func() bool { return f.metric(t, `genltestd_echo_probes_total{result="ok"}`) == "1" })
 	if !strings.Contains(log.String(), "CAP_NET_ADMIN") {
 		t.Errorf("the log does not report the smaller buffer:\n%s", log.String())
 	}

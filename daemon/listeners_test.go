@@ -17,6 +17,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // TestTheEventSocketIsOpenedFirst: a part that is opened before the event socket, and hangs or
@@ -43,7 +44,7 @@ func TestTheEventSocketIsOpenedFirst(t *testing.T) {
 	cfg := parse(t, "http: {listen: \""+address+"\"}\nsinks:\n- {name: archive, file: {path: "+archive+"}}\n")
 	f := launch(t, cfg, Options{Kernel: k, Echo: prober{}, Dirs: dirs})
 	k.event("x")
-	eventually(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
+	poll.Until(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	for path, was := range early {
 		if _, err := os.Stat(path); was || err != nil {
 			t.Errorf("%s existed before the event socket: %v; later: %v", path, was, err)
@@ -71,7 +72,7 @@ func TestAMissingAddressLosesNoEvents(t *testing.T) {
 	addAddress(t, "lo", [4]byte{127, 0, 0, 1}) // without an address in the namespace, the kernel binds any address
 	f := start(t, "http: {listen: \"192.0.2.7:9941\"}\nsinks: [{name: out, stdout: {}}]\n", &fakeKernel{}, prober{})
 	f.kernel.event("before")
-	eventually(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
+	poll.Until(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	if line := f.statusLine(); !strings.HasPrefix(line, "DEGRADED: ") || !containsAll(line, "http: ", "192.0.2.7:9941") {
 		t.Errorf("status %q", line)
 	}
@@ -79,7 +80,7 @@ func TestAMissingAddressLosesNoEvents(t *testing.T) {
 		t.Error("the metric does not show which listener is missing")
 	}
 	addAddress(t, "lo:1", [4]byte{192, 0, 2, 7})
-	eventually(t, "the pages", func() bool { return f.web.Bound() != nil })
+	poll.Until(t, "the pages", func() bool { return f.web.Bound() != nil })
 	f.ready(t)
 	if line := f.statusLine(); strings.HasPrefix(line, "DEGRADED: ") {
 		t.Errorf("status %q", line)
@@ -135,7 +136,7 @@ func TestAMissingControlSocketLosesNoEvents(t *testing.T) {
 	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
 	f := launch(t, parse(t, listenAnywhere), Options{Kernel: k, Echo: prober{}, Dirs: dirs})
 	k.event("x")
-	eventually(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
+	poll.Until(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "control: control socket "+path) {
 		t.Errorf("readyz: %d %s", code, body)
 	}
@@ -145,7 +146,7 @@ func TestAMissingControlSocketLosesNoEvents(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the socket", func() bool { return f.socket.Bound() != nil })
+	poll.Until(t, "the socket", func() bool { return f.socket.Bound() != nil })
 	if err := api.NewClient(path).Boxes(t.Context(), func(api.Box) error { return nil }); err != nil {
 		t.Error(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/sinks"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 var fileEntry = regexp.MustCompile(`(?m)^\.It Pa (/\S+(?: , /\S+)*)$`)
@@ -53,7 +54,7 @@ func TestTheManualNamesEveryFile(t *testing.T) {
 	kernel := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
 	f := launch(t, cfg, Options{Kernel: kernel, Echo: prober{}, Dirs: dirs})
 	kernel.event("x")
-	eventually(t, "the file of the sink", func() bool { text, _ := os.ReadFile(archive); return len(text) > 0 })
+	poll.Until(t, "the file of the sink", func() bool { text, _ := os.ReadFile(archive); return len(text) > 0 })
 	f.ready(t)
 	damaged := 0
 	for _, dir := range []string{dirs.State, dirs.Runtime} {

@@ -14,6 +14,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/origin"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // enriched is what the configuration can add to an event.
@@ -66,14 +67,14 @@ func bootTwice(t *testing.T, dirs Dirs, first, second string) string {
 		t.Fatal(err)
 	}
 	before.kernel.event("one")
-	eventually(t, "the journal has it", func() bool { return before.journal.Stats().Newest == 1 })
+	poll.Until(t, "the journal has it", func() bool { return before.journal.Stats().Newest == 1 })
 	if err := before.stop(); err != nil {
 		t.Fatal(err)
 	}
 	mkdir()
 	after := run(parse(t, listenAnywhere+second+sinks), "b")
 	after.kernel.event("two")
-	eventually(t, "both are delivered", func() bool { return after.pipelines.All()[0].State().Delivered == 2 })
+	poll.Until(t, "both are delivered", func() bool { return after.pipelines.All()[0].State().Delivered == 2 })
 	if err := after.stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 	"github.com/genltestd/genltestd/daemon/sink/webhook"
 	"github.com/genltestd/genltestd/daemon/sinks"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
@@ -252,17 +253,15 @@ func startAlertmanager(t *testing.T) string {
 		}
 	})
 	url := "http://" + address
-	for range 6000 {
-		if resp, err := http.Get(url + "/-/ready"); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return url + "/api/v2/alerts"
-			}
+	poll.Until(t, "Alertmanager is ready", func() bool {
+		resp, err := http.Get(url + "/-/ready")
+		if err != nil {
+			return false
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("Alertmanager does not become ready")
-	return ""
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	return url + "/api/v2/alerts"
 }
 
 func TestRecipeAlertmanager(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 const (
@@ -61,7 +62,7 @@ func TestReloadUnderLoad(t *testing.T) {
 // run sends perSecond events per second and changes the configuration at each interval.
 func (s *storm) run(t *testing.T, perSecond int, interval, duration time.Duration) {
 	stopLoad := s.load.start(t, perSecond)
-	eventually(t, "the first events", func() bool { return s.load.sent.Load() > 500 })
+	poll.Until(t, "the first events", func() bool { return s.load.sent.Load() > 500 })
 	stopLoad()
 	s.settle(t)
 	calm := look(t)
@@ -97,7 +98,7 @@ func (s *storm) run(t *testing.T, perSecond int, interval, duration time.Duratio
 	if err := s.stop(); err != nil {
 		t.Error(err)
 	}
-	eventually(t, "no connection is open", func() bool { return s.hook.open.Load()+s.reads.open.Load()+s.confirms.open.Load() == 0 })
+	poll.Until(t, "no connection is open", func() bool { return s.hook.open.Load()+s.reads.open.Load()+s.confirms.open.Load() == 0 })
 	s.compare(t)
 	t.Logf("%d events, %d reloads, %d failed reloads, %d scrapes", s.load.sent.Load(), good, bad, s.scrapes)
 	t.Logf("repeated events: hook %d in %d changes, wide %d in %d",
@@ -256,9 +257,9 @@ func (s *storm) wantNoStepBack(t *testing.T, scrape string, last map[string]floa
 // settle waits until every sink has all events.
 func (s *storm) settle(t *testing.T) {
 	t.Helper()
-	eventually(t, "all events are in the journal", func() bool { return s.journal.Stats().Count >= s.load.sent.Load() })
+	poll.Until(t, "all events are in the journal", func() bool { return s.journal.Stats().Count >= s.load.sent.Load() })
 	for _, w := range s.pipelines.All() {
-		eventually(t, w.Name+" has everything", func() bool { st := w.State(); return st.Waiting+st.InFlight == 0 })
+		poll.Until(t, w.Name+" has everything", func() bool { st := w.State(); return st.Waiting+st.InFlight == 0 })
 	}
 }
 

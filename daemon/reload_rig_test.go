@@ -23,6 +23,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/receiver"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // The surroundings of a daemon that is reloaded under load: a kernel, events whose texts are
@@ -207,14 +208,13 @@ func look(t *testing.T) footprint {
 // wantAgain waits until the process has as few goroutines and descriptors as before.
 func (f footprint) wantAgain(t *testing.T) {
 	t.Helper()
-	var now footprint
-	for range 6000 {
-		if now = look(t); now.goroutines <= f.goroutines && now.descriptors <= f.descriptors {
-			return
+	poll.UntilNil(t, "no more goroutines and descriptors than before", func() error {
+		now := look(t)
+		if now.goroutines <= f.goroutines && now.descriptors <= f.descriptors {
+			return nil
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	stacks := cmp.Diff(strings.Split(f.stacks, "\n"), strings.Split(now.stacks, "\n"))
-	t.Errorf("%d goroutines and %d descriptors, before %d and %d; goroutines (-before +now):\n%s",
-		now.goroutines, now.descriptors, f.goroutines, f.descriptors, stacks)
+		stacks := cmp.Diff(strings.Split(f.stacks, "\n"), strings.Split(now.stacks, "\n"))
+		return fmt.Errorf("%d goroutines and %d descriptors, before %d and %d; goroutines (-before +now):\n%s",
+			now.goroutines, now.descriptors, f.goroutines, f.descriptors, stacks)
+	})
 }

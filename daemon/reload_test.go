@@ -22,6 +22,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/reload"
 	"github.com/genltestd/genltestd/daemon/sinks"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 var messageField = regexp.MustCompile(`"message":"([^"]*)"`)
@@ -92,7 +93,7 @@ func (r *reloadable) mustReload(t *testing.T, yaml string) *api.Reload {
 // lines waits until a file of the test has n events, and returns their texts.
 func (r *reloadable) lines(t *testing.T, file string, n int) (texts []string) {
 	t.Helper()
-	eventually(t, fmt.Sprint(n, " events in ", file), func() bool {
+	poll.Until(t, fmt.Sprint(n, " events in ", file), func() bool {
 		all, _ := os.ReadFile(filepath.Join(r.dir, file)) // it may not exist yet
 		texts = nil
 		for _, m := range messageField.FindAllStringSubmatch(string(all), -1) {
@@ -232,7 +233,7 @@ func TestReloadMovesTheServer(t *testing.T) {
 		}
 	}
 	r.mustReload(t, "http: {listen: ''}\n"+sinks)
-	eventually(t, "the address is free", func() bool {
+	poll.Until(t, "the address is free", func() bool {
 		c, err := net.Dial("tcp", old)
 		if err == nil {
 			c.Close()
@@ -276,12 +277,12 @@ func TestFilesThatAreWatchedAreReloadedWhenTheyChange(t *testing.T) {
 	const head = "reload: {watch: 1s}\n" + listenAnywhere + "sinks:\n- {name: out, file: {path: DIR/out}}\n"
 	r := startReloadable(t, head)
 	r.text.set(r.fill(head + "- {name: new, file: {path: DIR/new}}\n"))
-	eventually(t, "the new sink", func() bool { return len(r.pipelines.All()) == 2 })
+	poll.Until(t, "the new sink", func() bool { return len(r.pipelines.All()) == 2 })
 	r.text.set("sinks: [")
-	eventually(t, "the fault", func() bool { return r.reloads.Fault() != nil })
+	poll.Until(t, "the fault", func() bool { return r.reloads.Fault() != nil })
 	since := r.reloads.State().Since
 	r.text.set(r.fill(head))
-	eventually(t, "the removal of the new sink", func() bool { return len(r.pipelines.All()) == 1 && r.reloads.Fault() == nil })
+	poll.Until(t, "the removal of the new sink", func() bool { return len(r.pipelines.All()) == 1 && r.reloads.Fault() == nil })
 	if !r.reloads.State().Since.After(since) {
 		t.Error("the configuration in use is as old as before")
 	}
@@ -307,7 +308,7 @@ func TestAReloadAbortsTheAttemptOfASinkThatHangs(t *testing.T) {
 	yaml := listenAnywhere + "shutdown: {drain: 1h}\nsinks:\n- " + out + "\n"
 	r := startReloadable(t, strings.Replace(yaml, "%d", "0", 1))
 	r.kernel.event("one")
-	eventually(t, "an attempt", func() bool { return r.worker(t, "out").State().InFlight == 1 })
+	poll.Until(t, "an attempt", func() bool { return r.worker(t, "out").State().InFlight == 1 })
 	r.text.set(strings.NewReplacer("%d", "1ms", "drain: 1h", "drain: 1ms").Replace(yaml))
 	if _, err := r.Reload(t.Context()); err != nil {
 		t.Fatal(err)

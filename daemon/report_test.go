@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // TestTheStatusIsUpdatedOncePerSecondAtMost: without events, it is checked every few seconds.
@@ -67,9 +69,9 @@ func TestTheStatusCountsEventsAsTheMetricDoes(t *testing.T) {
 	f := start(t, listenAnywhere+"sinks: [{name: out, stdout: {}}]\n", k, prober{})
 	f.kernel.event("one")
 	k.drops.Store(5)
-	eventually(t, "the gap is delivered", func() bool { return strings.Contains(f.stdout.String(), `"kind":"gap"`) })
+	poll.Until(t, "the gap is delivered", func() bool { return strings.Contains(f.stdout.String(), `"kind":"gap"`) })
 	f.kernel.event("two")
-	eventually(t, "both events", func() bool { return f.receiver.Received() == 2 })
+	poll.Until(t, "both events", func() bool { return f.receiver.Received() == 2 })
 	_, body := f.get(t, "/metrics")
 	if !strings.Contains(body, "\n"+`genltestd_events_received_total{family="genltest",group="mcgrp"} 2`+"\n") {
 		t.Error("the metric is not 2")

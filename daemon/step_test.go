@@ -11,6 +11,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/clock"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -63,7 +64,7 @@ func TestAStepOfTheClockDropsNothing(t *testing.T) {
 				for range 10 {
 					f.kernel.event("x")
 				}
-				eventually(t, "the journal has them", func() bool { return f.journal.Stats().Newest >= before+10 })
+				poll.Until(t, "the journal has them", func() bool { return f.journal.Stats().Newest >= before+10 })
 			}
 			f := run("a")
 			receive(f)
@@ -87,7 +88,7 @@ func TestAStepOfTheClockDropsNothing(t *testing.T) {
 			if err := os.Mkdir(dir, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "all events have an outcome", func() bool { s := f.pipelines.All()[0].State(); return s.Waiting+s.InFlight == 0 })
+			poll.Until(t, "all events have an outcome", func() bool { s := f.pipelines.All()[0].State(); return s.Waiting+s.InFlight == 0 })
 			s := f.pipelines.All()[0].State()
 			if dropped := s.Dropped[metrics.DroppedAge] + s.Dropped[metrics.DroppedJournal]; s.Delivered != 40 && !c.reboot || dropped != 0 {
 				t.Errorf("%+v, want 40 delivered", s)
@@ -97,7 +98,7 @@ func TestAStepOfTheClockDropsNothing(t *testing.T) {
 			}
 			receive(f)
 			at.pass(2*time.Hour, -time.Hour)
-			eventually(t, "old events are dropped", func() bool {
+			poll.Until(t, "old events are dropped", func() bool {
 				s := f.pipelines.All()[0].State()
 				return s.Dropped[metrics.DroppedAge]+s.Dropped[metrics.DroppedJournal] == 10
 			})
