@@ -84,6 +84,7 @@ func (d *decoder) read(n *yaml.Node, v reflect.Value, path string) {
 	switch {
 	case d.strayInValue(n, v.Type(), path):
 	case isNull(n) && path != "" && path == d.nullable && !HasRequired(v.Type()):
+	case isNull(n) && d.tag.Get("null") == "true":
 	case isNull(n):
 		d.noValue(n, v.Type(), path)
 	case isEmptyBlock(n):

@@ -34,6 +34,7 @@ type Report struct {
 	root     reflect.Type // of the file
 	main     string       // the file that other keys belong to; empty if all keys are allowed
 	only     string       // the only key that is allowed then
+	tolerant bool         // an unknown key is a warning
 	errs     Errors
 	*Costs
 
@@ -71,6 +72,10 @@ func NewReport(file string, costs *Costs, variants []Variant) *Report {
 
 // Restrict rejects all keys of the file but one. The other keys belong to the file main.
 func (r *Report) Restrict(main, only string) { r.main, r.only = main, only }
+
+// Tolerate makes an unknown key a warning: a newer version of the file's format may have
+// more keys than the program knows.
+func (r *Report) Tolerate() { r.tolerant = true }
 
 // Decode reads the text into what v points to, which has the given path. On a fault a
 // value keeps its default.

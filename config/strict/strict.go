@@ -20,6 +20,7 @@
 //	main      "true" for the key that a value without a key is meant for
 //	shown     the default of a list, for the documentation
 //	union     the name of the string field that receives the key of the variant
+//	null      "true" for a key that may have no value, which leaves the default
 //
 // A field with the tag union has an interface type. The mapping contains the key of one
 // Variant; the key decides the type of the value.

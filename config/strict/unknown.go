@@ -26,7 +26,10 @@ func (d *decoder) unknown(u unknownKey) {
 	if d.stopped {
 		return
 	}
-	at := spotOf(u.key)
+	at, note := spotOf(u.key), d.add
+	if d.tolerant {
+		note = d.warn
+	}
 	if i := d.joined(u); i > 0 {
 		at.column += i
 	}
@@ -34,11 +37,11 @@ func (d *decoder) unknown(u unknownKey) {
 		d.spacing, d.kindKey, d.shorterIndent, d.nameAsKey, d.foreignWord, d.similar, d.elsewhere, d.otherKind,
 	} {
 		if advice := advise(u); advice != "" {
-			d.add(at, d.keyPath(u.parent, u.name), "unknown key; %s", advice)
+			note(at, d.keyPath(u.parent, u.name), "unknown key; %s", advice)
 			return
 		}
 	}
-	d.add(at, d.keyPath(u.parent, u.name), "unknown key; %s", suggest(u.name, u.keys))
+	note(at, d.keyPath(u.parent, u.name), "unknown key; %s", suggest(u.name, u.keys))
 }
 
 // joined returns where in the key a known key ends that a colon without a space follows,
