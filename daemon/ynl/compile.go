@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ynl
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/genltestd/genltestd/config/strict"
+)
+
+// A compiler converts a file to a Spec. It resolves names, numbers attributes and
+// commands, and reports all faults of the file as a whole.
+type compiler struct {
+	root   strict.Section
+	file   *file
+	consts map[string]uint64
+	enums  map[string]*enum
+	sets   map[string]*attrSet
+	subs   map[string]*formatList
+	spec   *Spec
+
+	structs map[string]*structDefinition
+}
+
+// A structDefinition is a struct that is compiled when it is needed first: it may be
+// defined after a struct that contains it.
+type structDefinition struct {
+	structure
+	section strict.Section
+	members []member
+	isOpen  bool // being compiled
+	isDone  bool
+}
+
+func newCompiler(r *strict.Report, f *file) *compiler {
+	return &compiler{
+		root:    r.Section(""),
+		file:    f,
+		consts:  make(map[string]uint64),
+		enums:   make(map[string]*enum),
+		sets:    make(map[string]*attrSet),
+		subs:    make(map[string]*formatList),
+		structs: make(map[string]*structDefinition),
+		spec:    &Spec{Family: string(f.Name)},
+	}
+}
+
+func (c *compiler) compile() {
+	c.definitions()
+	for _, name := range slices.Sorted(maps.Keys(c.structs)) {
+		c.structure(c.structs[name])
+	}
+	c.declareSets()
+	c.declareFormats()
+	c.fillSets()
+	c.fillFormats()
+	c.operations()
+	groups := make(map[string]strict.Section)
+	for i, g := range c.file.McastGroups.List {
+		c.root.Within("mcast-groups").At("list", i).Unique(groups, "name", string(g.Name), "remove one of them")
+		c.spec.Groups = append(c.spec.Groups, string(g.Name))
+	}
+}
+
+// find returns the value of a name that the key of a section refers to. It reports a name
+// that is not defined.
+func find[T any](s strict.Section, key string, name word, in map[string]T, what string) (T, bool) {
+	v, ok := in[string(name)]
+	if ok || name == "" {
+		return v, ok
+	}
+	known := slices.Sorted(maps.Keys(in))
+	advice := "define it"
+	if best := strict.Closest(string(name), known); best != "" {
+		advice = "did you mean " + strconv.Quote(best) + "?"
+	} else if len(known) > 0 && len(known) <= 10 {
+		advice = "write one of " + strings.Join(known, ", ")
+	}
+	s.Errorf(key, "%s %q is not defined; %s", what, name, advice)
+	return v, false
+}
+
+// need reports a key that is missing.
+func need(s strict.Section, key string, value word, why string) {
+	if value == "" {
+		s.Errorf(key, "is missing; %s", why)
+	}
+}
