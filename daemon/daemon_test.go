@@ -28,7 +28,7 @@ import (
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
-// fakeKernel has the family loaded and hands over what a test queues.
+// fakeKernel has the family loaded and returns the messages that a test queues.
 type fakeKernel struct {
 	absent  bool
 	opening func() // called when the event socket is opened

@@ -111,7 +111,7 @@ func TestDeadLettersAreReachedThroughTheSocket(t *testing.T) {
 	}
 }
 
-// TestOnlyTheSocketServesDeadLetters, and only to the user and the group.
+// TestOnlyTheSocketServesDeadLetters: the user and the group of the socket may connect.
 func TestOnlyTheSocketServesDeadLetters(t *testing.T) {
 	f := start(t, listenAnywhere, &fakeKernel{}, prober{})
 	for _, path := range []string{"/v1/dead-letters", "/v1/dead-letters/stdout"} {

@@ -95,7 +95,7 @@ func TestAStartOnAFullDiskDeliversTheJournal(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	after.pipelines.ForgetRemoved() // as it does every minute
+	after.pipelines.ForgetRemoved() // as the daemon does every minute
 	if text, err := os.ReadFile(filepath.Join(dirs.State, pipeline.RemovedFile)); !strings.Contains(string(text), `"removed-too"`) {
 		t.Errorf("after space was freed, the times are %s, %v", text, err)
 	}

@@ -74,7 +74,7 @@ func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
 	f := run("")
 	receive(f, "localhost")
 	name.Store("web-1")
-	f.origins.Look() // as it does each second
+	f.origins.Look() // as the tracker does each second
 	receive(f, "web-1")
 	receive(f, "web-1")
 	name.Store("") // cannot be read

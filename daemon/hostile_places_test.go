@@ -149,7 +149,7 @@ func bySeq(t *testing.T, dir string) (list [][]byte) {
 	return list
 }
 
-// received is what has arrived at a server.
+// received is the data that has arrived at a server.
 type received struct {
 	mu   sync.Mutex
 	text []byte
@@ -229,7 +229,7 @@ func datagramServer(t *testing.T) (address string, got func(n int) [][]byte) {
 	}
 }
 
-// hostileWebhook also looks at the headers.
+// hostileWebhook also checks the headers.
 func hostileWebhook(t *testing.T) (url string, got func() [][]byte) {
 	t.Helper()
 	var mu sync.Mutex

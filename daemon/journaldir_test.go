@@ -79,7 +79,7 @@ func TestAJournalNeedsADirectoryOfItsOwn(t *testing.T) {
 	}
 }
 
-// A check by another user than the service's leaves this to the service.
+// Only a check with the rights of the service can decide this.
 func TestAJournalDirectoryThatCannotBeReadIsUnverifiable(t *testing.T) {
 	cfg, err := config.Parse("g.yaml", []byte("journal: {path: /j}\n"), sinks.Kinds())
 	must(t, err)

@@ -17,7 +17,7 @@ import (
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
-// enriched is what the configuration can add to an event.
+// enriched contains the fields that the configuration can add to an event.
 type enriched struct {
 	Message       string            `json:"message"`
 	MachineID     string            `json:"machine_id"`
@@ -42,8 +42,8 @@ func machine(digit string) *origin.Machine {
 	return &origin.Machine{ID: strings.Repeat("d", 32), Boot: origin.Boot{ID: strings.Repeat(digit, 32), Release: "6.1.0-" + digit}}
 }
 
-// bootTwice receives an event in each of two boots while the sink does not work, and
-// returns what it gets in the second.
+// bootTwice receives an event in each of two boots while the sink does not work, and returns
+// the file that the sink writes in the second.
 func bootTwice(t *testing.T, dirs Dirs, first, second string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "d")
@@ -102,7 +102,7 @@ func TestAnEventThatWaitedOverARebootKeepsItsBoot(t *testing.T) {
 	}
 }
 
-func TestTheBootIsNotedBeforeAnybodyAsks(t *testing.T) {
+func TestTheBootIsStoredBeforeItIsRequested(t *testing.T) {
 	want := []enriched{{Message: "one", BootID: machine("a").Boot.ID}, {Message: "two", BootID: machine("b").Boot.ID}}
 	got := bootTwice(t, Dirs{State: t.TempDir()}, "", "event: {boot_id: true}")
 	if diff := cmp.Diff(want, readEnriched(t, got)); diff != "" {
@@ -110,15 +110,14 @@ func TestTheBootIsNotedBeforeAnybodyAsks(t *testing.T) {
 	}
 }
 
-func TestNothingIsAddedUnlessAskedFor(t *testing.T) {
+func TestEventsLackOriginFieldsByDefault(t *testing.T) {
 	got := bootTwice(t, Dirs{State: t.TempDir()}, "", "")
 	if diff := cmp.Diff([]enriched{{Message: "one"}, {Message: "two"}}, readEnriched(t, got)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
 
-// A boot id that cannot be noted keeps no daemon from starting.
-func TestAFileOfBootsThatCannotBeWrittenIsNoFailure(t *testing.T) {
+func TestTheDaemonStartsIfTheBootsCannotBeWritten(t *testing.T) {
 	dirs := Dirs{State: t.TempDir()}
 	if err := os.MkdirAll(filepath.Join(dirs.State, origin.FileName, "x"), 0o700); err != nil {
 		t.Fatal(err)

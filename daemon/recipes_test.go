@@ -149,7 +149,7 @@ func bodies[T any](t *testing.T, name string, events []event.Event) []T {
 	t.Cleanup(server.Close)
 	n, err := recipe(t, "sinks/webhook.md", name, server.URL).Deliver(t.Context(), events)
 	if n != len(events) || err != nil || len(got) != len(events) {
-		t.Fatalf("took %d, %v; %d requests", n, err, len(got))
+		t.Fatalf("accepted %d, %v; %d requests", n, err, len(got))
 	}
 	return got
 }
@@ -171,7 +171,7 @@ func TestRecipeSlack(t *testing.T) {
 	}
 	for i, m := range bodies[message](t, "slack", recipeEvents()) {
 		if len(m.Blocks) != 1 || m.Blocks[0].Type != "section" || m.Blocks[0].Text.Type != "plain_text" || m.Blocks[0].Text.Emoji {
-			t.Fatalf("%d is no plain text in a section: %+v", i, m)
+			t.Fatalf("%d is not a plain text in a section: %+v", i, m)
 		}
 		if n := length(m.Blocks[0].Text.Text); n < 1 || n > 3000 {
 			t.Errorf("%d has %d characters", i, n)
@@ -185,8 +185,8 @@ func TestRecipeSlack(t *testing.T) {
 	}
 }
 
-// The fields and limits are those of "Send an Alert Event" in PagerDuty's reference, but
-// for the routing key, which is in a header.
+// The fields and limits are those of "Send an Alert Event" in PagerDuty's reference. The routing
+// key is in a header.
 func TestRecipePagerDuty(t *testing.T) {
 	credentials := t.TempDir()
 	if err := os.WriteFile(filepath.Join(credentials, "pagerduty-key"), []byte("0123456789abcdef0123456789abcdef\n"), 0o600); err != nil {

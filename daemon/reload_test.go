@@ -104,7 +104,7 @@ func (r *reloadable) lines(t *testing.T, file string, n int) (texts []string) {
 	return texts
 }
 
-func TestReloadChangesWhatHasChangedAndNothingElse(t *testing.T) {
+func TestReloadChangesOnlyWhatHasChanged(t *testing.T) {
 	const head = listenAnywhere + "sinks:\n- {name: same, file: {path: DIR/same}}\n"
 	r := startReloadable(t, head+"- {name: gone, file: {path: DIR/gone}}\n"+
 		"- {name: rules, file: {path: DIR/rules}}\n- {name: place, file: {path: DIR/place}}\n")
@@ -288,7 +288,7 @@ func TestFilesThatAreWatchedAreReloadedWhenTheyChange(t *testing.T) {
 	}
 }
 
-func TestReloadComesTooLate(t *testing.T) {
+func TestAReloadWhileStoppingIsRejected(t *testing.T) {
 	r := startReloadable(t, listenAnywhere)
 	if err := r.stop(); err != nil {
 		t.Fatal(err)

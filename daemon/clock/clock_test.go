@@ -176,7 +176,7 @@ func TestAStepWhileNoProcessRunsChangesNoAge(t *testing.T) {
 }
 
 // Without a battery for its real-time clock, a machine boots in 2020 until NTP corrects it.
-func TestARebootWithAWrongClockMakesNothingOlder(t *testing.T) {
+func TestARebootWithAWrongClockDoesNotRaiseAges(t *testing.T) {
 	m := newMachine(t)
 	m.synced = true
 	c := m.start()
@@ -208,7 +208,7 @@ func TestARebootWithAWrongClockMakesNothingOlder(t *testing.T) {
 	wantAge(t, c, early, 3*time.Minute)
 }
 
-func TestABootThatWasNeverSynchronisedTellsNothingOfTheTimeSwitchedOff(t *testing.T) {
+func TestTimeWithoutPowerDoesNotCountAfterAnUnsynchronisedBoot(t *testing.T) {
 	m := newMachine(t)
 	m.step(-6 * year)
 	c := m.start()
@@ -240,7 +240,7 @@ func TestTimesBeforeTheFileAgeFromItsCreation(t *testing.T) {
 	wantAge(t, c, m.wall().Add(time.Hour), time.Hour) // the clock was ahead before
 }
 
-func TestAFileThatCannotBeReadIsNotWrittenOverAndCountsLater(t *testing.T) {
+func TestAnUnreadableFileIsNotOverwrittenAndIsUsedLater(t *testing.T) {
 	m := newMachine(t)
 	c := m.start()
 	first := c.Now()
@@ -270,7 +270,7 @@ func TestAFileThatCannotBeReadIsNotWrittenOverAndCountsLater(t *testing.T) {
 	}
 }
 
-func TestADamagedFileIsSetAsideAndMakesNothingOld(t *testing.T) {
+func TestADamagedFileIsSetAsideAndAgesStartAgain(t *testing.T) {
 	m := newMachine(t)
 	c := m.start()
 	first := c.Now()

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// TestNothingIsEverOlderThanItIs simulates machines with boots, steps, stops, kills, correct or
+// TestAgesNeverExceedTheTrueAge simulates machines with boots, steps, stops, kills, correct or
 // missing NTP, and a file that cannot be written. It checks the age of every time that Now
 // returned.
-func TestNothingIsEverOlderThanItIs(t *testing.T) {
+func TestAgesNeverExceedTheTrueAge(t *testing.T) {
 	machines := uint64(300)
 	if testing.Short() {
 		machines = 60

@@ -98,9 +98,9 @@ func serveLimited(t *testing.T, most int) (p *pipes, wait chan struct{}) {
 	return p, wait
 }
 
-// TestIdleConnectionsKeepNobodyFromBeingAnswered uses connections with nothing sent, with half
+// TestIdleConnectionsDoNotBlockOtherClients uses connections with nothing sent, with half
 // a request, and with a completed request.
-func TestIdleConnectionsKeepNobodyFromBeingAnswered(t *testing.T) {
+func TestIdleConnectionsDoNotBlockOtherClients(t *testing.T) {
 	for name, first := range map[string]string{
 		"nothing sent": "", "half a request": "GET / HTTP/1.1\r\nHo", "a request answered": "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
 	} {
@@ -136,8 +136,8 @@ func TestIdleConnectionsKeepNobodyFromBeingAnswered(t *testing.T) {
 	}
 }
 
-// TestAConnectionIsNotClosedBeforeItsRequestCouldCome opens many others in between.
-func TestAConnectionIsNotClosedBeforeItsRequestCouldCome(t *testing.T) {
+// TestAConnectionIsNotClosedBeforeItsRequestCanArrive opens many others in between.
+func TestAConnectionIsNotClosedBeforeItsRequestCanArrive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := serveLimited(t, 2)
 		var others []net.Conn

@@ -114,7 +114,7 @@ func listen(t *testing.T, operations Operations) (path string) {
 	return path
 }
 
-func TestListingThatBreaksOffIsNotTakenForWhole(t *testing.T) {
+func TestATruncatedListingIsAnError(t *testing.T) {
 	n := 0
 	err := api.NewClient(listen(t, ten{bad: 5})).Letters(t.Context(), "s", func(api.Letter) error { n++; return nil })
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {

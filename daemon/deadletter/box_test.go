@@ -237,9 +237,9 @@ func TestOldLettersExpire(t *testing.T) {
 	closeBox(t, b)
 }
 
-// TestSpaceOfOlderCopiesIsGivenBack checks that a letter which is refused in each replay
+// TestSpaceOfOlderCopiesIsReclaimed checks that a letter which is refused in each replay
 // does not displace the others.
-func TestSpaceOfOlderCopiesIsGivenBack(t *testing.T) {
+func TestSpaceOfOlderCopiesIsReclaimed(t *testing.T) {
 	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 1 << 20})
 	for range 100 {
 		add(t, b, letters(1, 200)...)
@@ -256,7 +256,7 @@ func TestSpaceOfOlderCopiesIsGivenBack(t *testing.T) {
 	closeBox(t, b)
 }
 
-func TestSpaceOfRemovedLettersIsGivenBack(t *testing.T) {
+func TestSpaceOfRemovedLettersIsReclaimed(t *testing.T) {
 	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 1 << 20})
 	add(t, b, letters(1, 8000)...)
 	full := b.Stats().Bytes

@@ -146,9 +146,9 @@ func runAndKill(t *testing.T, dir string, steps int, after time.Duration, done m
 	cmd.Wait() // it was killed
 }
 
-// TestDamageCostsWhatItTouches checks that damage loses few letters and never prevents a
+// TestDamageLosesFewLetters checks that damage loses few letters and never prevents a
 // start.
-func TestDamageCostsWhatItTouches(t *testing.T) {
+func TestDamageLosesFewLetters(t *testing.T) {
 	healthy := filepath.Join(t.TempDir(), "box")
 	b := open(t, healthy, Options{MaxBytes: 64_000})
 	for seq := uint64(1); seq <= 300; seq++ {

@@ -14,7 +14,7 @@ import (
 
 // While letters cannot be read, every call returns an error. When the fault is repaired, the
 // letters exist and the marked ones are replayed.
-func TestLettersThatCannotBeReadNowAreThereWhenTheFaultIsMended(t *testing.T) {
+func TestUnreadableLettersAreListedAfterARepair(t *testing.T) {
 	for name, obstacle := range map[string]func(string) error{
 		"a file":      func(path string) error { return os.WriteFile(path, nil, 0o600) },
 		"a FIFO":      func(path string) error { return unix.Mkfifo(path, 0o600) },

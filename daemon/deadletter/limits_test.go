@@ -50,8 +50,8 @@ func TestNewLimitsHoldAtOnce(t *testing.T) {
 	}
 }
 
-// TestALimitThatIsTakenBackTakesNothing checks that an old limit does not apply any more.
-func TestALimitThatIsTakenBackTakesNothing(t *testing.T) {
+// TestARemovedLimitRemovesNoLetters checks that an old limit does not apply any more.
+func TestARemovedLimitRemovesNoLetters(t *testing.T) {
 	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 100_000})
 	add(t, b, letters(1, 100)...)
 	b.SetLimits(0, 0)
@@ -62,8 +62,8 @@ func TestALimitThatIsTakenBackTakesNothing(t *testing.T) {
 	closeBox(t, b)
 }
 
-// TestAnIdleBoxLooksAfterANewAge checks that letters expire without other calls.
-func TestAnIdleBoxLooksAfterANewAge(t *testing.T) {
+// TestAnIdleBoxAppliesANewAge checks that letters expire without other calls.
+func TestAnIdleBoxAppliesANewAge(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "box")
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, dir, Options{MaxBytes: 1 << 20})

@@ -105,7 +105,7 @@ func TestADeadLetterContainsDataReasonAndTimes(t *testing.T) {
 }
 
 // When the disk of the dead letters is full, the event stays in the journal.
-func TestNothingIsLostWhileTheDeadLettersCannotBeKept(t *testing.T) {
+func TestNoEventIsLostWhileTheDeadLettersCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: refusing(true, 3)}
 		f := start(t, open(t, 1<<20), func(c *Config) { c.Letters.(*box).err = unix.ENOSPC }, s)
@@ -131,7 +131,7 @@ func TestNothingIsLostWhileTheDeadLettersCannotBeKept(t *testing.T) {
 
 // Consecutive refusals are written together. So the sink may have accepted later events
 // before the write fails.
-func TestNothingIsDeliveredTwiceWhileTheDeadLettersCannotBeKept(t *testing.T) {
+func TestNoEventIsRepeatedWhileTheDeadLettersCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: refusing(true, 1, 2, 5)}
 		j := open(t, 1<<20)

@@ -25,7 +25,7 @@ func (f fixture) routeTo(sinks ...sink.Sink) Route {
 const longGrace = time.Hour
 
 // Sinks are replaced while events flow. Some attempts fail, and some accept a part.
-func TestChangesLoseNothingAndDoubleNothing(t *testing.T) {
+func TestChangesNeitherLoseNorRepeatEvents(t *testing.T) {
 	for _, senders := range []int{1, 3} {
 		for seed := range uint64(20) {
 			random := rand.New(rand.NewPCG(seed, uint64(senders)))

@@ -19,7 +19,7 @@ import (
 
 var errDown = errors.New("down")
 
-func TestEverythingIsDeliveredInOrderWhateverTheSinkAnswers(t *testing.T) {
+func TestEventsAreDeliveredInOrderForAnyAnswerOfTheSink(t *testing.T) {
 	answers := map[string]func(n int) (int, error){
 		"all":                       nil,
 		"one at a time":             func(int) (int, error) { return 1, errDown },
@@ -63,7 +63,7 @@ func sometimes(accepted int, err error) func(n int) (int, error) {
 	}
 }
 
-func TestADeadSinkIsTriedAgainAndForgetsNothing(t *testing.T) {
+func TestASinkThatIsDownIsRetriedWithoutLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: func([]event.Event) (int, error) { return 0, errors.New("down\x1b[2J") }}
 		f := start(t, open(t, 1<<20), nil, s)

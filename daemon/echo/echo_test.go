@@ -84,8 +84,8 @@ func (e *Loop) want(t *testing.T, part string) {
 	}
 }
 
-// TestAFamilyThatAppearsIsProbedAtOnce: not a day later. Until the probe has ended
-// nothing is known of the new load of the module.
+// TestAFamilyThatAppearsIsProbedAtOnce: the next interval may be a day away. Until the probe has
+// ended, the state of the new load of the module is unknown.
 func TestAFamilyThatAppearsIsProbedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &module{err: os.ErrNotExist}
@@ -136,7 +136,7 @@ func TestAProbeThatHangsIsNotAnAnswer(t *testing.T) {
 	})
 }
 
-func TestAFailureIsNotBelievedForADay(t *testing.T) {
+func TestAFailedProbeIsRepeatedSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &module{err: os.ErrDeadlineExceeded}
 		e := echoing(t, m, everyDay())
@@ -147,7 +147,7 @@ func TestAFailureIsNotBelievedForADay(t *testing.T) {
 	})
 }
 
-func TestProbesThatAreSwitchedOffAreNoFault(t *testing.T) {
+func TestDisabledProbesAreNotAFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &module{err: errors.New("no")}
 		e := echoing(t, m, everyDay())
@@ -157,7 +157,7 @@ func TestProbesThatAreSwitchedOffAreNoFault(t *testing.T) {
 		probes := m.count()
 		time.Sleep(48 * time.Hour)
 		if m.count() != probes {
-			t.Error("it probes")
+			t.Error("a probe was made")
 		}
 		m.set(nil, nil)
 		e.Configure(everyDay())

@@ -128,7 +128,7 @@ func TestBinaryCloudEvent(t *testing.T) {
 }
 
 // The examples of the binding, and texts that could end a header or start a new one.
-func TestHeaderValuesAreEncodedAsTheBindingSays(t *testing.T) {
+func TestHeaderValuesAreEncodedAsTheBindingRequires(t *testing.T) {
 	for text, want := range map[string]string{
 		"Euro \u20ac \U0001f600": "Euro%20%E2%82%AC%20%F0%9F%98%80",
 		"50%":                    "50%25",

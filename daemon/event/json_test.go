@@ -118,7 +118,7 @@ func TestAppendJSONOmitsAbsentKernelFields(t *testing.T) {
 	}
 }
 
-func TestAppendJSONEscapesWhatATerminalWouldObey(t *testing.T) {
+func TestAppendJSONEscapesControlCharacters(t *testing.T) {
 	for _, text := range []string{
 		"\x1b[31mred", "\u009b31m", "bell\a", "\x7f", "a\u202eb", "\u2066x\u2069", "zero\u200bwidth",
 		"line\nbreak", "\r", "\u2028", "\ufeff", "tag\U000e0041",

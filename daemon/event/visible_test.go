@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestAppendVisibleEscapesWhatATerminalWouldObey(t *testing.T) {
+func TestAppendVisibleEscapesControlCharacters(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                  "",
 		"plain, café \\n":   "plain, café \\n",

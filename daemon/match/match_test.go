@@ -75,7 +75,7 @@ func TestFilterSeesEveryField(t *testing.T) {
 	}
 }
 
-func TestErrorsNameTheKeyThePlaceAndTheRemedy(t *testing.T) {
+func TestErrorsNameTheKeyThePositionAndTheRemedy(t *testing.T) {
 	const fields = " in quotes if it is a text, or one of message, kind, host, seq, kernel_seq, id, family, group, time, " +
 		"kernel_time, load_id, machine_id, boot_id, kernel_release, labels, gap, captures"
 	tests := []struct {
@@ -203,7 +203,7 @@ func TestAnExpressionThatFailsLetsEventsPass(t *testing.T) {
 	}
 }
 
-func TestAnErrorIsShortAndSafeWhateverTheEventHolds(t *testing.T) {
+func TestErrorsAreShortAndSafeForAnyEvent(t *testing.T) {
 	r := mustCompile(t, Options{Filter: `date(message) > time`})
 	_, err := r.Evaluate(numbered(1, 0, strings.Repeat("\x1b\xff\u202e", 1000)))
 	if err == nil || len(err.Error()) > maxShown+50 || !event.IsVisible([]byte(err.Error())) {
@@ -211,7 +211,7 @@ func TestAnErrorIsShortAndSafeWhateverTheEventHolds(t *testing.T) {
 	}
 }
 
-func TestExtractTakesNamedGroupsOut(t *testing.T) {
+func TestExtractSetsTheNamedGroups(t *testing.T) {
 	const pattern = `(?P<unit>[a-z]+)\.service(: (?P<what>.+))?`
 	for text, want := range map[string][]event.Capture{
 		"ssh.service: died": {{Name: "unit", Value: []byte("ssh")}, {Name: "what", Value: []byte("died")}},

@@ -124,7 +124,7 @@ func TestNumbersThatAreGivenAgainAreOfTheNewBoot(t *testing.T) {
 }
 
 // For any truncation or change of the file, the boot of an event is correct or unknown.
-func TestDamageLeavesOutButNeverLies(t *testing.T) {
+func TestDamageNeverChangesTheBootOfAnEvent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "boots")
 	open(t, path, 1, 1, a)
 	open(t, path, 1, 10, b)
@@ -198,7 +198,7 @@ func TestAFileThatCannotBeReplacedIsRemoved(t *testing.T) {
 	checkBoots(t, open(t, path, 1, 20, c), map[uint64]Boot{9: {}, 10: {}, 19: {}, 20: c})
 }
 
-func TestTableAddsWhatIsAskedFor(t *testing.T) {
+func TestTableAddsTheRequestedFields(t *testing.T) {
 	boots := open(t, filepath.Join(t.TempDir(), "boots"), 1, 10, a)
 	every := event.Origin{MachineID: "m", Labels: []event.Label{{Name: "site", Value: "berlin"}}}
 	withID, withBoth := every, every

@@ -41,7 +41,7 @@ func TestReadID(t *testing.T) {
 }
 
 // The unit hides the kernel's file, and passes its contents in a variable.
-func TestTheUnitGivesTheBootID(t *testing.T) {
+func TestTheBootIDOfTheUnitIsUsed(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "boot_id")
 	const id = "c1f0fdd2a9f54ffcbd33c49f0a2c1f9b"
 	for given, want := range map[string]string{"": "", "%b": "", id + "\n": "", id: id} {

@@ -81,7 +81,7 @@ func TestTrackerShowsNoHostThatCannotBeStored(t *testing.T) {
 	}
 }
 
-func TestTrackerAddsWhatIsConfigured(t *testing.T) {
+func TestTrackerAddsTheConfiguredFields(t *testing.T) {
 	w := &world{next: 1, name: "one"}
 	tracker := w.tracker(statefile.Disk{}, filepath.Join(t.TempDir(), FileName), Config{})
 	if o, _ := tracker.Of(1); o != nil {

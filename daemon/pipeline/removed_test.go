@@ -14,7 +14,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 )
 
-func TestThePlaceOfARemovedSinkIsKeptForAWhile(t *testing.T) {
+func TestTheCursorOfARemovedSinkIsKeptForAWhile(t *testing.T) {
 	r := newRig(t)
 	now, passed := time.Now(), time.Duration(0)
 	r.clocks = func() clock.Reading {

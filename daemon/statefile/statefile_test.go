@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestReadNeverTakesAnythingElseForAMissingFile(t *testing.T) {
+func TestReadDistinguishesOtherErrorsFromAMissingFile(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(t *testing.T, path string) error
 		want string
