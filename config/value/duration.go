@@ -33,7 +33,7 @@ func durationError(s string) error {
 	likely, ok, overflow := likelyDuration(s)
 	switch {
 	case bareNumber.MatchString(s):
-		return fmt.Errorf("%s has no unit; write %s for seconds", strict.Quote(s), strict.Quote(s+"s"))
+		return fmt.Errorf("%s lacks a unit; write %s for seconds", strict.Quote(s), strict.Quote(s+"s"))
 	case overflow:
 		return &strict.RangeError{Text: s, Most: Duration(time.Duration(math.MaxInt64).Truncate(time.Hour)).String()}
 	case ok:

@@ -35,9 +35,9 @@ type TLS struct {
 func (t *TLS) Check(s strict.Section) {
 	switch none := (TLSFile{}); {
 	case t.Cert != none && t.Key == none:
-		s.Errorf("cert", "has no key beside it; add key")
+		s.Errorf("cert", "requires a key; add key")
 	case t.Cert == none && t.Key != none:
-		s.Errorf("key", "has no certificate beside it; add cert")
+		s.Errorf("key", "requires a certificate; add cert")
 	}
 	if t.ServerName != "" && !IsHost(t.ServerName) {
 		s.Errorf("server_name", "%s is not a host; write the name or address in the certificate", strict.Quote(t.ServerName))

@@ -63,8 +63,8 @@ func TestFileMode(t *testing.T) {
 	}
 }
 
-// testText checks that the texts text and want are decoded to the same value, and that want is
-// the text of that value.
+// testText checks that both texts are decoded to the same value, and that the second is its
+// canonical text.
 func testText[T encoding.TextMarshaler](t *testing.T, text, want string) {
 	t.Helper()
 	v := reflect.New(reflect.TypeFor[T]()).Elem()
@@ -84,8 +84,10 @@ func TestBadText(t *testing.T) {
 		bad []string
 	}{
 		{new(Duration), []string{"", "s", "30", "1 h", "1d", "9999999h", "1h30"}},
-		{new(Size), []string{"", "B", "MiB", "1B", "1K", "1M", "1mib", "1 MiB", "1_000", "+1", "-1", "0x10", "010", "00", "01MiB",
-			"1.5MiB", "1MiBMiB", "9223372036854775808", "8589934592GiB"}},
+		{new(Size), []string{
+			"", "B", "MiB", "1B", "1K", "1M", "1mib", "1 MiB", "1_000", "+1", "-1", "0x10", "010", "00", "01MiB",
+			"1.5MiB", "1MiBMiB", "9223372036854775808", "8589934592GiB",
+		}},
 		{new(FileMode), []string{"", "64", "0o640", "06400", "1640", "-640", "0_64"}},
 	}
 	for _, tt := range tests {

@@ -32,15 +32,21 @@ func TestAnswersOfAStream(t *testing.T) {
 		{"each by its id", each + `echo "ok ` + id + `$n"; done`, 5, 0, ""},
 		{"each as the oldest", each + `echo "ok -"; done`, 5, 0, ""},
 		{"all by the last", each + `[ $n != 5 ] || echo "ok ` + id + `5"; done`, 5, 0, ""},
-		{"all but one by the last", each + `[ $n != 3 ] || echo "reject ` + id + `3 bad"; [ $n != 5 ] || echo "ok ` + id + `5"; done`, 2,
-			1, "rejects the event: bad"},
+		{
+			"all but one by the last", each + `[ $n != 3 ] || echo "reject ` + id + `3 bad"; [ $n != 5 ] || echo "ok ` + id + `5"; done`, 2,
+			1, "rejects the event: bad",
+		},
 		{"one twice", each + `echo "ok ` + id + `$n"; echo "ok ` + id + `1"; done`, 5, 0, ""},
-		{"not now", each + `[ $n = 3 ] && echo "retry - the disk is full" || echo "ok -"; done`, 2, 0,
-			"asks to try again: the disk is full"},
+		{
+			"not now", each + `[ $n = 3 ] && echo "retry - the disk is full" || echo "ok -"; done`, 2, 0,
+			"asks to try again: the disk is full",
+		},
 		{"a reason that acts on terminals", each + `printf 'reject - \033[2J\n'; done`, 0, 1, `rejects the event: \x1b[2J`},
 		{"exits", each + `[ $n != 3 ] || { echo why >&2; exit 7; }; echo "ok -"; done`, 2, 0, "/bin/sh: has exited: exit status 7: why"},
-		{"half an answer is none", each + `[ $n != 3 ] || { printf 'ok -'; exit 0; }; echo "ok -"; done`, 2, 0,
-			"has exited: exit status 0"},
+		{
+			"half an answer is none", each + `[ $n != 3 ] || { printf 'ok -'; exit 0; }; echo "ok -"; done`, 2, 0,
+			"has exited: exit status 0",
+		},
 		{"closes its output", `exec cat >/dev/null`, 0, 0, "has closed its standard output"},
 		{"does not answer", `exec 3>&1; exec cat >/dev/null`, 0, 0, "answered 0 of 5 events in time"},
 		{"prints what is no answer", each + `echo "ok -"; echo 'hello'; done`, 1, 0, `printed "hello", which is not a valid answer`},
@@ -189,8 +195,10 @@ func TestCloseEndsTheProgram(t *testing.T) {
 }
 
 func FuzzAnswers(f *testing.F) {
-	for _, s := range []string{"ok -\n", "ok a-1\nretry a-2 why not\nreject - \xff\x1b\n", "\n", "ok", "ok \n", " ok -\n", "OK -\n",
-		"ok - -\n"} {
+	for _, s := range []string{
+		"ok -\n", "ok a-1\nretry a-2 why not\nreject - \xff\x1b\n", "\n", "ok", "ok \n", " ok -\n", "OK -\n",
+		"ok - -\n",
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, output []byte) {

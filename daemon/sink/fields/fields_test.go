@@ -25,8 +25,10 @@ func TestEachNamesEveryPart(t *testing.T) {
 	e := &event.Event{
 		JournalID: "9f3c", Seq: 7, Time: at, KernelTime: at.Add(-time.Millisecond), KernelSeq: 41, LoadID: 0xabc,
 		Host: "web-1", Family: "genltest", Group: "mcgrp", Message: []byte("hello"),
-		Origin: &event.Origin{MachineID: "m", BootID: "b", KernelRelease: "6.1",
-			Labels: []event.Label{{Name: "data-center", Value: "é"}}},
+		Origin: &event.Origin{
+			MachineID: "m", BootID: "b", KernelRelease: "6.1",
+			Labels: []event.Label{{Name: "data-center", Value: "é"}},
+		},
 		Captures: []event.Capture{{Name: "user", Value: []byte("\xff\n")}},
 	}
 	want := []string{
@@ -65,8 +67,10 @@ func TestNamingAllocatesNothing(t *testing.T) {
 }
 
 func TestWhatIsNoEventHasFieldsOfItsOwn(t *testing.T) {
-	gap := &event.Event{JournalID: "j", Seq: 8, Gap: &event.Gap{Count: 3, Reason: "kernel_buffer", From: at, To: at, LoadID: 1, First: 5,
-		Last: 9}}
+	gap := &event.Event{JournalID: "j", Seq: 8, Gap: &event.Gap{
+		Count: 3, Reason: "kernel_buffer", From: at, To: at, LoadID: 1, First: 5,
+		Last: 9,
+	}}
 	want := []string{
 		"GENLTEST_ID=j-8", "GENLTEST_SEQ=8", "GENLTEST_KIND=gap", "GENLTEST_GAP_COUNT=3", "GENLTEST_GAP_REASON=kernel_buffer",
 		"GENLTEST_GAP_FROM=2026-01-02T03:04:05.000000006Z", "GENLTEST_GAP_TO=2026-01-02T03:04:05.000000006Z",

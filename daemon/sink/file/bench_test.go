@@ -34,8 +34,10 @@ func BenchmarkDeliver(b *testing.B) {
 			for _, position := range []bool{false, true} {
 				b.Run(fmt.Sprintf("batch=%d/fsync=%s/position=%v", batch, fsync, position), func(b *testing.B) {
 					dir := b.TempDir()
-					config := &Config{Path: filepath.Join(dir, "events"), Mode: 0o600, Fsync: fsync,
-						Rotate: Rotate{MaxBytes: 256 << 20, KeepFiles: 1}}
+					config := &Config{
+						Path: filepath.Join(dir, "events"), Mode: 0o600, Fsync: fsync,
+						Rotate: Rotate{MaxBytes: 256 << 20, KeepFiles: 1},
+					}
 					env := sink.Env{Encoder: event.JSON{}}
 					if position {
 						env.Position = filepath.Join(dir, "position")

@@ -87,8 +87,10 @@ var encoders = map[string]event.Encoder{"json": event.JSON{}, "raw": sinktest.Te
 
 func TestKilledAtEachByteWritesEachEventOnce(t *testing.T) {
 	// How the events are delivered again, as lists of batches.
-	again := map[string][][2]int{"as before": {{4, 8}}, "one by one": {{4, 4}, {5, 5}, {6, 6}, {7, 7}, {8, 8}},
-		"with more": {{4, 6}, {7, 9}}}
+	again := map[string][][2]int{
+		"as before": {{4, 8}}, "one by one": {{4, 4}, {5, 5}, {6, 6}, {7, 7}, {8, 8}},
+		"with more": {{4, 6}, {7, 9}},
+	}
 	step := 17 // prime to the length of the lines
 	if os.Getenv("GENLTESTD_SOAK") != "" {
 		step = 1

@@ -204,19 +204,34 @@ func TestWhatIsLeftOfRotatedFiles(t *testing.T) {
 		names, want []string
 	}{
 		"no limit": {Rotate{}, []string{name(8), name(9)}, []string{name(8), name(9)}},
-		"compress": {Rotate{Compress: compressGzip}, []string{name(8), name(9) + ".gz"},
-			[]string{name(8) + ".gz", name(9) + ".gz"}},
+		"compress": {
+			Rotate{Compress: compressGzip},
+			[]string{name(8), name(9) + ".gz"},
+			[]string{name(8) + ".gz", name(9) + ".gz"},
+		},
 		"a compression cut": {Rotate{Compress: compressGzip}, []string{name(8), name(8) + ".gz.tmp"}, []string{name(8) + ".gz"}},
-		"a removal cut": {Rotate{Compress: compressGzip}, []string{name(8), name(8) + ".gz", name(9)},
-			[]string{name(8) + ".gz", name(9) + ".gz"}},
-		"both, no longer compressed": {Rotate{}, []string{name(8), name(8) + ".gz", name(9) + ".gz.tmp", name(9)},
-			[]string{name(8) + ".gz", name(9)}},
+		"a removal cut": {
+			Rotate{Compress: compressGzip},
+			[]string{name(8), name(8) + ".gz", name(9)},
+			[]string{name(8) + ".gz", name(9) + ".gz"},
+		},
+		"both, no longer compressed": {
+			Rotate{},
+			[]string{name(8), name(8) + ".gz", name(9) + ".gz.tmp", name(9)},
+			[]string{name(8) + ".gz", name(9)},
+		},
 		"files": {Rotate{KeepFiles: 2}, []string{name(7), name(8), name(9)}, []string{name(8), name(9)}},
 		"bytes": {Rotate{KeepBytes: 2500}, []string{name(7), name(8), name(9)}, []string{name(8), name(9)}},
-		"bytes after compression": {Rotate{KeepBytes: 2500, Compress: compressGzip}, []string{name(7) + ".gz", name(8), name(9)},
-			[]string{name(7) + ".gz", name(8) + ".gz", name(9) + ".gz"}},
-		"age": {Rotate{KeepAge: value.Duration(4 * time.Hour)}, []string{name(7), name(8), name(9)},
-			[]string{name(8), name(9)}},
+		"bytes after compression": {
+			Rotate{KeepBytes: 2500, Compress: compressGzip},
+			[]string{name(7) + ".gz", name(8), name(9)},
+			[]string{name(7) + ".gz", name(8) + ".gz", name(9) + ".gz"},
+		},
+		"age": {
+			Rotate{KeepAge: value.Duration(4 * time.Hour)},
+			[]string{name(7), name(8), name(9)},
+			[]string{name(8), name(9)},
+		},
 		"nothing": {Rotate{KeepBytes: 1}, []string{name(7), name(8)}, nil},
 	} {
 		t.Run(what, func(t *testing.T) {

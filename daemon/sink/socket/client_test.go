@@ -127,8 +127,10 @@ func TestAnIdleConnectionThatTheCollectorClosesIsNotAFailure(t *testing.T) {
 // Every partition of the bytes results in the same lines, which do not exceed the limit,
 // and does not panic.
 func FuzzAnswers(f *testing.F) {
-	for _, text := range []string{"", "a\nb\r\n\n", strings.Repeat("x", 300), strings.Repeat("x", 256) + "\n",
-		strings.Repeat("x\n", 5000)} {
+	for _, text := range []string{
+		"", "a\nb\r\n\n", strings.Repeat("x", 300), strings.Repeat("x", 256) + "\n",
+		strings.Repeat("x\n", 5000),
+	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -79,8 +79,10 @@ func TestEventsThatCannotBeAMessageArePermanentlyRefused(t *testing.T) {
 	}{
 		{"encoder", "udp", sinktest.Refused, 100, "event j-3: no", sink.RefusedEncode},
 		{"empty", "unixgram", "", 100, "event j-3: the message is empty", sink.RefusedEncode},
-		{"longer than the limit", "udp", "more than ten", 10,
-			"event j-3: the message has 13 bytes, more than max_message allows, which is 10", sink.RefusedTooLarge},
+		{
+			"longer than the limit", "udp", "more than ten", 10,
+			"event j-3: the message has 13 bytes, more than max_message allows, which is 10", sink.RefusedTooLarge,
+		},
 		{"longer than a datagram of UDP", "udp", long, 1 << 20, "70000 bytes: ", sink.RefusedTooLarge},
 		{"longer than a local datagram", "unixgram", strings.Repeat(long, 10), 1 << 20, "700000 bytes: ", sink.RefusedTooLarge},
 	}

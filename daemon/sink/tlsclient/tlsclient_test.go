@@ -54,8 +54,12 @@ func TestCheckNamesTheKeyThatDoesNotWork(t *testing.T) {
 		{"key is too large", files("", cert, large), "x.tls.key", tooLarge},
 		{"key of another", files("", cert, otherKey), "x.tls.cert", "does not match"},
 		{"credential", value.TLS{CA: credential("empty")}, "x.tls.ca", "does not contain a PEM certificate"},
-		{"credential missing", value.TLS{Cert: value.TLSFile{File: cert}, Key: credential("none")}, "x.tls.key",
-			"LoadCredential=none:PATH"},
+		{
+			"credential missing",
+			value.TLS{Cert: value.TLSFile{File: cert}, Key: credential("none")},
+			"x.tls.key",
+			"LoadCredential=none:PATH",
+		},
 	} {
 		watchdog := time.AfterFunc(20*time.Second, func() { panic(tt.name + " hangs") })
 		err := Check(&tt.tls, "x.tls")

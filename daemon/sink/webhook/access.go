@@ -159,7 +159,7 @@ func parseURL(text string, schemes ...string) (*url.URL, error) {
 	case !slices.Contains(schemes, u.Scheme):
 		return nil, fmt.Errorf("does not begin with %s://", strings.Join(schemes, ":// or "))
 	case u.Hostname() == "":
-		return nil, errors.New("has no host")
+		return nil, errors.New("lacks a host")
 	case u.Port() != "" && !isPort(u.Port()):
 		return nil, errors.New("has an invalid port; write 1 to 65535")
 	case u.User == nil && u.Port() != "" && strings.Contains(text, "@"):

@@ -64,8 +64,10 @@ func TestBodies(t *testing.T) {
 		{"lines of text", text{}, batchLines, []string{
 			"text/plain; charset=utf-8 event 1\\nof web-1\nevent 2\\nof web-1\nevent 3\\nof web-1\n",
 		}},
-		{"text", text{}, batchNone, []string{"text/x-one event 1\nof web-1\n", "text/x-one event 2\nof web-1\n",
-			"text/x-one event 3\nof web-1\n"}},
+		{"text", text{}, batchNone, []string{
+			"text/x-one event 1\nof web-1\n", "text/x-one event 2\nof web-1\n",
+			"text/x-one event 3\nof web-1\n",
+		}},
 		{"attributes", binary{}, batchArray, []string{"application/json {1}", "application/json {2}", "application/json {3}"}},
 	}
 	events := sinktest.Events(1, 3)
@@ -124,8 +126,10 @@ func TestAnEventThatCannotBeWritten(t *testing.T) {
 // The transport may continue to read a body after the response has arrived, so the next
 // body needs other memory.
 func TestABodyThatIsStillReadIsNotOverwritten(t *testing.T) {
-	for name, c := range map[string]Config{"array": {}, "lines": {Batch: batchLines}, "gzip": {Compression: compressionGzip},
-		"zstd": {Compression: compressionZstd}} {
+	for name, c := range map[string]Config{
+		"array": {}, "lines": {Batch: batchLines}, "gzip": {Compression: compressionGzip},
+		"zstd": {Compression: compressionZstd},
+	} {
 		b, err := newBody(defaulted(c), event.JSON{})
 		if err != nil {
 			t.Fatal(err)
@@ -169,8 +173,10 @@ func TestHeaders(t *testing.T) {
 	f := newFaultServer(t)
 	deliver(t, newSinkOf(t, Config{
 		URL: value.Inline(f.URL + "/a%2Fb?c=d"), Method: http.MethodPut, Basic: BasicAuth{User: "alice", Password: value.Inline("p")},
-		IdempotencyHeader: "X-Event", Headers: []Header{{"x-api-key", value.Inline("k")},
-			{"content-type", value.Inline("application/vnd.x+json")}},
+		IdempotencyHeader: "X-Event", Headers: []Header{
+			{"x-api-key", value.Inline("k")},
+			{"content-type", value.Inline("application/vnd.x+json")},
+		},
 	}, sink.Env{Version: "1.2"}), sinktest.Events(1, 2))
 	want := http.Header{
 		"Authorization": {"Basic YWxpY2U6cA=="}, "Content-Type": {"application/vnd.x+json"}, "User-Agent": {"genltestd/1.2"},
@@ -249,8 +255,10 @@ func TestVerify(t *testing.T) {
 		{"webhook.url", Config{URL: withUser, Bearer: value.Inline("t")}, json},
 		{"webhook.url", Config{URL: withUser, Headers: []Header{{"authorization", value.Inline("t")}}}, json},
 		{"webhook.url", Config{URL: value.Inline("http://example.org"), TLS: value.TLS{ServerName: "example.org"}}, json},
-		{"", Config{URL: value.Inline("http://example.org"), TLS: value.TLS{ServerName: "example.org"},
-			Proxy: value.Inline("https://proxy.example.org")}, json},
+		{"", Config{
+			URL: value.Inline("http://example.org"), TLS: value.TLS{ServerName: "example.org"},
+			Proxy: value.Inline("https://proxy.example.org"),
+		}, json},
 	} {
 		var got *sink.OptionError
 		err := defaulted(tt.config).Verify(tt.encoder)

@@ -127,9 +127,9 @@ func (w *Config) Check(s strict.Section) {
 func (b *BasicAuth) Check(s strict.Section) {
 	switch {
 	case b.User == "" && !b.Password.IsZero():
-		s.Errorf("password", "has no user beside it; add user")
+		s.Errorf("password", "requires a user; add user")
 	case b.User != "" && b.Password.IsZero():
-		s.Errorf("user", "has no password beside it; add password")
+		s.Errorf("user", "requires a password; add password")
 	case strings.ContainsFunc(b.User, func(r rune) bool { return r == ':' || r < ' ' || r == 0x7f }):
 		s.Errorf("user", "has a colon or a control character, which this scheme cannot carry; write the name alone")
 	}

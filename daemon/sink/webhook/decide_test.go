@@ -36,8 +36,10 @@ func TestTheResponseDecidesWithTheStatus(t *testing.T) {
 		{`status == 400 ? "retry" : true`, 400, ``, retry, "response returns retry"},
 		{`body == "ok"`, 200, `ok`, taken, ""},
 		{`json.n > 0`, 200, `{"n":"x"}`, retry, "column 8: cannot be evaluated for this response"},
-		{`json.errors == false`, 200, `{"errors":false,"items":"` + strings.Repeat("x", maxJudged) + `"}`, retry,
-			"longer than 1048576 bytes"},
+		{
+			`json.errors == false`, 200, `{"errors":false,"items":"` + strings.Repeat("x", maxJudged) + `"}`, retry,
+			"longer than 1048576 bytes",
+		},
 		{`json.errors == false`, 200, `{"errors":false,"items":"` + strings.Repeat("x", maxResponse) + `"}`, taken, ""},
 	} {
 		f := newFaultServer(t, status(tt.status, tt.body))

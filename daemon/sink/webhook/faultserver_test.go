@@ -51,8 +51,10 @@ func startFaultServer(t *testing.T, c *tls.Config, faults ...fault) *faultServer
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &faultServer{URL: "http://" + l.Addr().String(), listener: l, tls: c, stop: make(chan struct{}), faults: faults,
-		open: make(map[net.Conn]struct{})}
+	f := &faultServer{
+		URL: "http://" + l.Addr().String(), listener: l, tls: c, stop: make(chan struct{}), faults: faults,
+		open: make(map[net.Conn]struct{}),
+	}
 	if c != nil {
 		f.URL = "https://" + l.Addr().String()
 	}

@@ -32,7 +32,7 @@ func (w *Config) ForeignKeys() []strict.ForeignKey {
 		{Words: "timeout request_timeout http_timeout connect_timeout read_timeout", Key: "^attempt_timeout"},
 		{
 			Words: "retries max_retries retry_count max_attempts attempts", Key: "^retry_max",
-			Advice: "events are sent until the webhook accepts them; retry_max, beside webhook, is the longest pause between attempts",
+			Advice: "events are sent until the webhook accepts them; retry_max, next to webhook, is the longest pause between attempts",
 		},
 		{Words: "retry_interval retry_delay backoff", Key: "^retry_min"},
 		{Words: "batch_size batchsize max_batch", Key: "^batch_events"},

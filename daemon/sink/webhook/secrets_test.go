@@ -205,8 +205,10 @@ func TestNoErrorHasASecretThatCannotBeUsed(t *testing.T) {
 }
 
 func FuzzParseURL(f *testing.F) {
-	for _, seed := range []string{"https://example.org/a?b=c", "http://u:p@[::1]:80", "socks5://host", "http://ho st", "http:///x",
-		"http://h:0/", "http://h/#f", "//h", "\x7f"} {
+	for _, seed := range []string{
+		"https://example.org/a?b=c", "http://u:p@[::1]:80", "socks5://host", "http://ho st", "http:///x",
+		"http://h:0/", "http://h/#f", "//h", "\x7f",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

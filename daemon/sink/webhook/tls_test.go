@@ -58,8 +58,10 @@ func TestTLSFaults(t *testing.T) {
 		{"not the system's", good, value.TLS{}, "unknown authority"},
 		{"wrong name", good, value.TLS{CA: value.TLSFile{File: ca.File}, ServerName: "elsewhere.example"}, "not elsewhere.example"},
 		{"expired", expired, sinktest.TLS(ca.File, "", ""), "expired"},
-		{"old version", &tls.Config{Certificates: good.Certificates, MaxVersion: tls.VersionTLS11}, sinktest.TLS(ca.File, "", ""),
-			"protocol version"},
+		{
+			"old version", &tls.Config{Certificates: good.Certificates, MaxVersion: tls.VersionTLS11}, sinktest.TLS(ca.File, "", ""),
+			"protocol version",
+		},
 		{"no certificate", mutual, sinktest.TLS(ca.File, "", ""), "certificate required"},
 		{"another's certificate", mutual, sinktest.TLS(ca.File, otherCert, otherKey), "certificate"},
 		{"expired certificate", mutual, sinktest.TLS(ca.File, oldCert, oldKey), "certificate"},

@@ -85,8 +85,8 @@ func (w *Config) hasHeader(name string) bool {
 // verifyBatch checks that the encoder supports the form of the body.
 func (w *Config) verifyBatch(encoder event.Encoder) error {
 	if w.Batch == batchArray && encoder.BatchContentType() == "" && !w.single(encoder) {
-		return optionError("batch", errors.New("the envelope does not write JSON, so its events cannot form an array; write lines or " +
-			batchNone))
+		return optionError("batch", errors.New("the envelope does not write JSON, so its events cannot form an array; "+
+			"write lines or "+batchNone))
 	}
 	return nil
 }
