@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/metrics"
@@ -92,7 +91,7 @@ func TestEveryScrapeAccountsForEveryEvent(t *testing.T) {
 	cfg := parse(t, yaml)
 	var journaled uint64
 	for range 2 {
-		k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+		k := newKernel()
 		f := launch(t, cfg, Options{Dirs: dirs, Kernel: k, Echo: prober{}})
 		f.kernel = k
 		before := f.journal.Stats().Count

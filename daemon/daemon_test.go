@@ -16,81 +16,33 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/internal/fakekernel"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
-// fakeKernel has the family loaded and returns the messages that a test queues.
+// fakeKernel passes the events of a test to the daemon. The family is not registered in the
+// zero value.
 type fakeKernel struct {
-	absent  bool
-	opening func() // called when the event socket is opened
-	drops   atomic.Uint32
-	queue   chan []genl.Message
-	wake    chan struct{}
+	fakekernel.Kernel[receiver.Socket]
 }
 
-func (k *fakeKernel) Open(int, *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
-	if k.opening != nil {
-		k.opening()
-	}
-	return k, genl.SocketReport{BufferBytes: 1 << 20}, nil
+// newKernel returns a kernel with the family.
+func newKernel() *fakeKernel {
+	k := &fakeKernel{}
+	k.IDs = genl.FamilyIDs{ID: kernelmsg.Family, Group: 9}
+	return k
 }
 
-func (k *fakeKernel) Resolve() (genl.Registry, error) {
-	if k.absent {
-		return genl.Registry{}, nil
-	}
-	return genl.Registry{Family: genl.FamilyIDs{ID: 34, Group: 9}}, nil
+func (k *fakeKernel) event(text string) {
+	k.Socket().Send(genl.Message{Data: kernelmsg.Event(text)})
 }
-
-func (k *fakeKernel) Receive(handle func([]genl.Message) error) error {
-	for {
-		select {
-		case messages := <-k.queue:
-			if err := handle(messages); err != nil {
-				return err
-			}
-		case <-k.wake:
-			return os.ErrDeadlineExceeded
-		}
-	}
-}
-
-func (k *fakeKernel) Interrupt() error {
-	select {
-	case k.wake <- struct{}{}:
-	default:
-	}
-	return nil
-}
-
-func (k *fakeKernel) Resume(most time.Duration) error {
-	if most != 0 {
-		return k.Interrupt()
-	}
-	return nil
-}
-
-func (k *fakeKernel) SetGroups(groups ...uint32) ([]uint32, error) { return nil, nil }
-func (k *fakeKernel) Cookie() (uint64, error)                      { return 1, nil }
-func (k *fakeKernel) Drops() (uint32, error)                       { return k.drops.Load(), nil }
-func (k *fakeKernel) Notifications() (uint32, error)               { return 0, nil }
-func (k *fakeKernel) Queued() (uint32, error)                      { return 0, nil }
-func (k *fakeKernel) Close() error                                 { return nil }
-
-func (k *fakeKernel) SetBuffer(bytes int) (genl.SocketReport, error) {
-	return genl.SocketReport{BufferBytes: 2 * bytes}, nil
-}
-
-func (k *fakeKernel) event(text string) { k.queue <- []genl.Message{{Data: kernelmsg.Event(text)}} }
 
 type prober struct{ err error }
 
@@ -125,7 +77,6 @@ type fixture struct {
 func start(t *testing.T, yaml string, k *fakeKernel, p prober) fixture {
 	t.Helper()
 	cfg := parse(t, yaml)
-	k.queue, k.wake = make(chan []genl.Message), make(chan struct{}, 1)
 	f := launch(t, cfg, Options{Kernel: k, Echo: p})
 	f.kernel = k
 	return f
@@ -194,7 +145,7 @@ const listenAnywhere = "http: {listen: \"127.0.0.1:0\"}\n"
 
 func TestEventsReachEverySinkWithTheSameIdentity(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
-	f := start(t, listenAnywhere+"sinks:\n- {name: out, stdout: {}}\n- name: archive\n  file: {path: "+path+"}\n", &fakeKernel{}, prober{})
+	f := start(t, listenAnywhere+"sinks:\n- {name: out, stdout: {}}\n- name: archive\n  file: {path: "+path+"}\n", newKernel(), prober{})
 	for _, text := range []string{"one", "two\xff", "\x1b[2J"} {
 		f.kernel.event(text)
 	}
@@ -226,7 +177,7 @@ func TestEventsReachEverySinkWithTheSameIdentity(t *testing.T) {
 }
 
 func TestTheSyncedNumberReachesTheLastOne(t *testing.T) {
-	f := start(t, listenAnywhere, &fakeKernel{}, prober{})
+	f := start(t, listenAnywhere, newKernel(), prober{})
 	for range 3 {
 		f.kernel.event("x")
 	}
@@ -241,7 +192,7 @@ func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "events.jsonl")
-	f := start(t, listenAnywhere+"sinks:\n- name: archive\n  retry_max: 100ms\n  file: {path: "+path+"}\n", &fakeKernel{}, prober{})
+	f := start(t, listenAnywhere+"sinks:\n- name: archive\n  retry_max: 100ms\n  file: {path: "+path+"}\n", newKernel(), prober{})
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +223,7 @@ func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
 func TestASinkThatCannotBeOpenedDoesNotStopTheOthers(t *testing.T) {
 	good := filepath.Join(t.TempDir(), "events.jsonl")
 	entries := "sinks:\n- name: good\n  file: {path: " + good + "}\n- name: bad\n  file: {path: /nonexistent/events}\n"
-	f := start(t, listenAnywhere+"shutdown: {drain: 10ms}\n"+entries, &fakeKernel{}, prober{})
+	f := start(t, listenAnywhere+"shutdown: {drain: 10ms}\n"+entries, newKernel(), prober{})
 	f.kernel.event("x")
 	poll.Until(t, "the good sink gets the event", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	poll.Until(t, "the bad sink reports its fault", func() bool {
@@ -283,7 +234,7 @@ func TestASinkThatCannotBeOpenedDoesNotStopTheOthers(t *testing.T) {
 
 func TestReopenFilesClosesRenamedFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
-	f := start(t, listenAnywhere+"sinks:\n- name: archive\n  file: {path: "+path+"}\n", &fakeKernel{}, prober{})
+	f := start(t, listenAnywhere+"sinks:\n- name: archive\n  file: {path: "+path+"}\n", newKernel(), prober{})
 	f.kernel.event("one")
 	poll.Until(t, "the first event", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	if !isOpen(t, path) {
@@ -325,7 +276,7 @@ func TestTheNextProcessContinuesAtTheCursor(t *testing.T) {
 	}
 	cfg := parse(t, listenAnywhere+"shutdown: {drain: 10ms}\nsinks:\n- name: archive\n  file: {path: "+path+"}\n")
 	run := func() fixture {
-		k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+		k := newKernel()
 		f := launch(t, cfg, Options{Dirs: dirs, Kernel: k, Echo: prober{}})
 		f.kernel = k
 		return f
@@ -363,11 +314,11 @@ func TestTheNextProcessContinuesAtTheCursor(t *testing.T) {
 }
 
 func TestReadinessReportsWhatIsMissing(t *testing.T) {
-	f := start(t, listenAnywhere, &fakeKernel{absent: true}, prober{err: genl.ErrFamilyAbsent})
+	f := start(t, listenAnywhere, &fakeKernel{}, prober{err: genl.ErrFamilyAbsent})
 	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "genltest is not registered") {
 		t.Errorf("without the family: %d %q", code, body)
 	}
-	f = start(t, listenAnywhere, &fakeKernel{}, prober{err: errors.New("echo: no answer")})
+	f = start(t, listenAnywhere, newKernel(), prober{err: errors.New("echo: no answer")})
 	poll.Until(t, "echo fails", func() bool {
 		code, body := f.get(t, "/readyz")
 		return code == http.StatusServiceUnavailable && strings.Contains(body, "echo: no answer")
@@ -378,7 +329,7 @@ func TestReadinessReportsWhatIsMissing(t *testing.T) {
 }
 
 func TestStopDeliversWhatWasReceived(t *testing.T) {
-	f := start(t, listenAnywhere, &fakeKernel{}, prober{})
+	f := start(t, listenAnywhere, newKernel(), prober{})
 	for range 1000 {
 		f.kernel.event("x")
 	}
@@ -391,7 +342,7 @@ func TestStopDeliversWhatWasReceived(t *testing.T) {
 }
 
 func TestStopDoesNotWaitForASinkThatHangs(t *testing.T) {
-	f := start(t, listenAnywhere+"shutdown: {drain: 50ms}\n", &fakeKernel{}, prober{})
+	f := start(t, listenAnywhere+"shutdown: {drain: 50ms}\n", newKernel(), prober{})
 	f.stdout.mu.Lock() // like a pipe without a reader
 	defer f.stdout.mu.Unlock()
 	f.kernel.event("x")
@@ -418,7 +369,7 @@ func TestNewReportsPermanentFaultsAndLeavesNothingOpen(t *testing.T) {
 	} {
 		cfg := parse(t, listenAnywhere+yaml)
 		log := slog.New(slog.DiscardHandler)
-		_, err := New(cfg, Options{Dirs: dirs, Stdout: io.Discard, Log: log, Kernel: &fakeKernel{}, Echo: prober{}})
+		_, err := New(cfg, Options{Dirs: dirs, Stdout: io.Discard, Log: log, Kernel: newKernel(), Echo: prober{}})
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("error %v, want one with %q", err, part)
 		}

@@ -49,7 +49,7 @@ func (f fixture) refuse(t *testing.T, sink string, records ...[]byte) (ids []str
 }
 
 func TestDeadLettersAreReachedThroughTheSocket(t *testing.T) {
-	f := start(t, listenAnywhere+"sinks:\n- {name: out, stdout: {}}\n- {name: out2, stdout: {}}\n", &fakeKernel{}, prober{})
+	f := start(t, listenAnywhere+"sinks:\n- {name: out, stdout: {}}\n- {name: out2, stdout: {}}\n", newKernel(), prober{})
 	ids := f.refuse(t, "out", kernelmsg.Event("one"), kernelmsg.Event("two\x1b\xff"), []byte("no event"))
 	c := api.NewClient(f.socket.Bound().Addr())
 	ctx := t.Context()
@@ -113,7 +113,7 @@ func TestDeadLettersAreReachedThroughTheSocket(t *testing.T) {
 
 // TestOnlyTheSocketServesDeadLetters: the user and the group of the socket may connect.
 func TestOnlyTheSocketServesDeadLetters(t *testing.T) {
-	f := start(t, listenAnywhere, &fakeKernel{}, prober{})
+	f := start(t, listenAnywhere, newKernel(), prober{})
 	for _, path := range []string{"/v1/dead-letters", "/v1/dead-letters/stdout"} {
 		if code, body := f.get(t, path); code != http.StatusNotFound {
 			t.Errorf("%s: %d %q", path, code, body)
@@ -136,7 +136,7 @@ func TestDeadLettersSurviveTheDaemon(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	cfg := parse(t, listenAnywhere)
 	run := func() fixture {
-		return launch(t, cfg, Options{Dirs: dirs, Kernel: &fakeKernel{wake: make(chan struct{}, 1)}, Echo: prober{}})
+		return launch(t, cfg, Options{Dirs: dirs, Kernel: newKernel(), Echo: prober{}})
 	}
 	first := run()
 	ids := first.refuse(t, "stdout", kernelmsg.Event("one"))

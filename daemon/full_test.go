@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/config"
-	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/internal/poll"
 )
@@ -60,7 +59,7 @@ func TestAStartOnAFullDiskDeliversTheJournal(t *testing.T) {
 		return parse(t, listenAnywhere+limits+"sinks:\n- {name: archive, file: {path: "+path+"}}\n"+more)
 	}
 	run := func(cfg *config.Config, boot string) fixture {
-		k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+		k := newKernel()
 		f := launch(t, cfg, Options{Dirs: dirs, Kernel: k, Echo: prober{}, Machine: machine(boot)})
 		f.kernel = k
 		return f
@@ -107,7 +106,7 @@ func TestAStartOnAFullDiskDeliversTheJournal(t *testing.T) {
 // A sink whose dead letters cannot be opened still delivers events.
 func TestDeadLettersThatCannotBeReadAreAFaultOfTheSinkOnly(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
-	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+	k := newKernel()
 	path := filepath.Join(dirs.State, "deadletters", "out")
 	if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
 		t.Fatal(err)

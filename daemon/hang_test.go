@@ -33,7 +33,7 @@ func TestASinkThatHangsDoesNotAffectTheOthers(t *testing.T) {
 		fmt.Fprintf(&yaml, "- {name: f%d, file: {path: %s/%[1]d, fsync: never}}\n", i, dir)
 	}
 	fmt.Fprintf(&yaml, "- {name: hung, attempt_timeout: 1h, webhook: {url: %s/}}\n", server.URL)
-	f := start(t, yaml.String(), &fakeKernel{}, prober{})
+	f := start(t, yaml.String(), newKernel(), prober{})
 
 	seconds := 5
 	if os.Getenv("GENLTESTD_SOAK") != "" {

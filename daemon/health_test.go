@@ -20,7 +20,6 @@ import (
 	"github.com/genltestd/genltestd/daemon/deadletter"
 	"github.com/genltestd/genltestd/daemon/delivery"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/metrics"
@@ -114,7 +113,7 @@ func containsAll(text string, parts ...string) bool {
 // startBroken runs a daemon in which breaks changes the dependencies of the worker of a sink.
 func startBroken(t *testing.T, yaml, sink string, breaks func(*delivery.Config)) fixture {
 	t.Helper()
-	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+	k := newKernel()
 	f := create(t, parse(t, yaml), Options{Kernel: k, Echo: prober{}})
 	f.kernel = k
 	if breaks != nil {

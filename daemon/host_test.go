@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/record"
 	"github.com/genltestd/genltestd/internal/poll"
 )
@@ -50,7 +49,7 @@ func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
 			"- {name: now, file: {path: " + out + "/now}}\n- {name: late, file: {path: " + out + "/missing/late}}\n"
 	}
 	run := func(event string) fixture {
-		k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+		k := newKernel()
 		f := launch(t, parse(t, yaml(event)), Options{
 			Dirs: dirs, Kernel: k, Echo: prober{}, Machine: machine("a"),
 			Host: func() (string, error) {

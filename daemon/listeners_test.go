@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
-	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
@@ -30,8 +29,8 @@ func TestTheEventSocketIsOpenedFirst(t *testing.T) {
 		filepath.Join(dirs.State, "journal", "cursor-archive"): true, archive: true,
 	}
 	address := freeAddress(t)
-	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
-	k.opening = func() {
+	k := newKernel()
+	k.Opening = func() {
 		for path := range early {
 			_, err := os.Stat(path)
 			early[path] = err == nil
@@ -70,7 +69,7 @@ func TestAMissingAddressLosesNoEvents(t *testing.T) {
 		return
 	}
 	addAddress(t, "lo", [4]byte{127, 0, 0, 1}) // without an address in the namespace, the kernel binds any address
-	f := start(t, "http: {listen: \"192.0.2.7:9941\"}\nsinks: [{name: out, stdout: {}}]\n", &fakeKernel{}, prober{})
+	f := start(t, "http: {listen: \"192.0.2.7:9941\"}\nsinks: [{name: out, stdout: {}}]\n", newKernel(), prober{})
 	f.kernel.event("before")
 	poll.Until(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })
 	if line := f.statusLine(); !strings.HasPrefix(line, "DEGRADED: ") || !containsAll(line, "http: ", "192.0.2.7:9941") {
@@ -133,7 +132,7 @@ func TestAMissingControlSocketLosesNoEvents(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+	k := newKernel()
 	f := launch(t, parse(t, listenAnywhere), Options{Kernel: k, Echo: prober{}, Dirs: dirs})
 	k.event("x")
 	poll.Until(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == 1 })

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/genltestd/genltestd/config"
-	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/internal/poll"
 )
@@ -51,7 +50,7 @@ func TestTheManualNamesEveryFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kernel := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+	kernel := newKernel()
 	f := launch(t, cfg, Options{Kernel: kernel, Echo: prober{}, Dirs: dirs})
 	kernel.event("x")
 	poll.Until(t, "the file of the sink", func() bool { text, _ := os.ReadFile(archive); return len(text) > 0 })

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/config"
-	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/internal/poll"
 )
@@ -55,7 +54,7 @@ func bootTwice(t *testing.T, dirs Dirs, first, second string) string {
 	}
 	sinks := "\nshutdown: {drain: 10ms}\nsinks:\n- name: archive\n  file: {path: " + path + "}\n"
 	run := func(cfg *config.Config, digit string) fixture {
-		k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+		k := newKernel()
 		dirs.Runtime = t.TempDir() // a tmpfs does not survive a boot
 		f := launch(t, cfg, Options{Dirs: dirs, Kernel: k, Echo: prober{}, Machine: machine(digit)})
 		f.kernel = k

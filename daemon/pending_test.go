@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/genltestd/genltestd/daemon/genl"
 )
 
 // startBlocked starts a daemon with the sinks good and bad. The cursor of bad cannot be
@@ -27,8 +25,8 @@ func startBlocked(t *testing.T) (r *reloadable, unblock func()) {
 	}
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	cursor := filepath.Join(dirs.State, "journal", "cursor-bad")
-	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
-	k.opening = func() { // after the journal is opened, before the sinks are
+	k := newKernel()
+	k.Opening = func() { // after the journal is opened, before the sinks are
 		if err := os.MkdirAll(filepath.Join(cursor, "occupied"), 0o700); err != nil {
 			t.Error(err)
 		}

@@ -19,7 +19,6 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control/api"
-	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/reload"
 	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/internal/poll"
@@ -67,7 +66,7 @@ func startReloadable(t *testing.T, yaml string) *reloadable {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+	k := newKernel()
 	r.fixture = launch(t, cfg, Options{Kernel: k, Echo: prober{}, Source: r.text, Fingerprint: r.text.Fingerprint()})
 	r.kernel = k
 	return r

@@ -65,10 +65,11 @@ func TestTheStatusIsUpdatedOncePerSecondAtMost(t *testing.T) {
 
 // TestTheStatusCountsEventsAsTheMetricDoes: gaps are not events.
 func TestTheStatusCountsEventsAsTheMetricDoes(t *testing.T) {
-	k := &fakeKernel{}
+	k := newKernel()
 	f := start(t, listenAnywhere+"sinks: [{name: out, stdout: {}}]\n", k, prober{})
 	f.kernel.event("one")
-	k.drops.Store(5)
+	s := k.Socket()
+	s.Set(func() { s.Dropped = 5 })
 	poll.Until(t, "the gap is delivered", func() bool { return strings.Contains(f.stdout.String(), `"kind":"gap"`) })
 	f.kernel.event("two")
 	poll.Until(t, "both events", func() bool { return f.receiver.Received() == 2 })

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/clock"
-	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/metrics"
 )
@@ -53,7 +52,7 @@ func TestAStepOfTheClockDropsNothing(t *testing.T) {
 			yaml := listenAnywhere + "journal: {max_age: 1h}\nshutdown: {drain: 10ms}\nsinks:\n- " + late + "\n"
 			at := &clocks{wall: time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC), uptime: time.Minute}
 			run := func(boot string) fixture {
-				k := &fakeKernel{queue: make(chan []genl.Message), wake: make(chan struct{}, 1)}
+				k := newKernel()
 				dirs.Runtime = t.TempDir()
 				f := launch(t, parse(t, yaml), Options{Dirs: dirs, Kernel: k, Echo: prober{}, Machine: machine(boot), Clocks: at.read})
 				f.kernel = k
