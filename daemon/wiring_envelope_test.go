@@ -81,7 +81,7 @@ sinks:
 		`t.yaml:14:15: sinks[2].extract: error parsing regexp: missing closing ): ` + "`sd(?P<disk>`",
 		`t.yaml:20:19: sinks[2].template: line 3, column 13: fails for an event: ` +
 			`the result is not JSON: invalid character 'd' looking for beginning of value after " failed\",\n  \"text\": "; ` +
-			`write texts as {{json .Text}}, without quotes around it`,
+			`write {{json .Text}}, without quotes around it`,
 		`t.yaml:25:15: sinks[3].template: fails for an event with an empty text: ` +
 			`the result is empty, which a syslog message cannot be; write a word before the text`,
 	}, "\n")

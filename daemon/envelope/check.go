@@ -40,9 +40,10 @@ func Check(encoder event.Encoder, c *Context, accept func(result []byte) error) 
 func (p *probe) try(s *sample) {
 	err := p.write(s)
 	if err == nil {
+		p.passed = p.passed || s.isOrdinary()
 		return
 	}
-	f := p.locate(err)
+	f := p.explained(err)
 	key := [2]int{f.Line, f.Column}
 	if _, ok := errors.AsType[*jsonError](err); ok {
 		key = [2]int{} // one fault breaks the JSON at many positions
@@ -51,24 +52,17 @@ func (p *probe) try(s *sample) {
 		return
 	}
 	p.known[key] = true
-	f.Message = fmt.Sprintf("fails for %s: %s%s", s.name, f.Message, p.remedy(err))
+	f.Message = fmt.Sprintf("fails for %s: %s", s.name, f.Message)
 	p.faults = append(p.faults, f)
 }
 
-// locate returns the fault of an error, with the position in the template that wrote
-// invalid JSON.
-func (p *probe) locate(err error) *Fault {
+// explained returns the fault of an error, with its remedy if that is known.
+func (p *probe) explained(err error) *Fault {
 	f := faultOf(err, p.text)
-	var invalid *jsonError
-	if errors.As(err, &invalid) {
-		f.Line, f.Column = positionOf(p.text, p.source(invalid.offset))
+	if invalid, ok := errors.AsType[*jsonError](err); ok {
+		p.explainJSON(f, invalid)
+		return f
 	}
-	return f
-}
-
-// remedy returns the remedy for an error, if it is known.
-func (p *probe) remedy(err error) string {
-	var invalid *jsonError
 	contains := func(parts ...string) bool {
 		return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(err.Error(), part) })
 	}
@@ -76,17 +70,19 @@ func (p *probe) remedy(err error) string {
 		applies bool
 		remedy  string
 	}{
-		{errors.As(err, &invalid), "write texts as {{json .Text}}, without quotes around it"},
 		{contains("error calling json: wrong number of args", "wrong number of args for json"), "pass a value, such as {{json .Text}}"},
-		{contains("<.Gap.", "<$.Gap."), "write {{with .Gap}}{{.Count}}{{end}}"},
-		{contains("<.Suppressed.", "<$.Suppressed."), "write {{with .Suppressed}}{{.Count}}{{end}}"},
+		{contains("<.Gap.", "<$.Gap.", "<(.Gap)."), "write {{with .Gap}}{{.Count}}{{end}}"},
+		{contains("<.Suppressed.", "<$.Suppressed.", "<(.Suppressed)."), "write {{with .Suppressed}}{{.Count}}{{end}}"},
+		{contains("nil pointer dereference"), "write {{with .Gap}}{{.Count}}{{end}}"},
 		{errors.Is(err, errNoTime), "write {{with .KernelTime}}{{unix .}}{{end}}"},
-		{contains("error calling slice"), `shorten a text by {{printf "%.100s" .Text}}, which accepts short texts`},
 		{contains("map has no entry"), "no label or capture has this name"},
+		{contains("the text to replace is empty"), `write {{.Text | replace "OLD" "NEW"}}`},
+		{errors.Is(err, errText), `shorten the text by {{printf "%.1000s" .Text}}, or write smaller numbers`},
 	} {
 		if r.applies {
-			return "; " + r.remedy
+			f.Message += "; " + r.remedy
+			break
 		}
 	}
-	return ""
+	return f
 }

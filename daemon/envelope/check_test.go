@@ -30,37 +30,51 @@ func TestCheckFindsTemplatesThatFailForSomeEvent(t *testing.T) {
 		"{{with .Labels}}{{.site}}{{end}}": `line 1, column 19: fails for an event: <.site>: map has no entry for key ` +
 			`"site"; no label or capture has this name`,
 		"{{$l := .Labels}}{{$l.site}}": "no label or capture has this name",
-		"a\n {{json}}": "line 2, column 4: fails for an event: <json>: wrong number of args for json: " +
-			"want 1 got 0; pass a value, such as {{json .Text}}",
+		"a\n {{json}}": "line 2, column 4: fails for an event: <json>: json requires 1 argument, " +
+			"and has 0; pass a value, such as {{json .Text}}",
 		"{{call .Message}}": "an event contains no functions; remove call",
-		"{{len 3}}":         "line 1, column 3: fails for an event: <len 3>: error calling len: len of type int",
+		"{{len 3}}":         "line 1, column 3: fails for an event: <len 3>: a number does not have a length; write {{len .Text}}",
 		"{{.Gap.Count}}": "line 1, column 7: fails for an event: <.Gap.Count>: error calling Count: this " +
 			"event does not contain it; write {{with .Gap}}{{.Count}}{{end}}",
 		"{{$.Suppressed.Count}}": "write {{with .Suppressed}}{{.Count}}{{end}}",
 		"{{unix .KernelTime}}": "fails for an event without a number, a time and captures: <unix .KernelTime>: " +
 			"error calling unix: the time is not known; write {{with .KernelTime}}",
 		"{{.KernelTime.Year}}": "the time is not known",
-		"{{slice .Message 0 4}}": `fails for an event with an empty text: <slice .Message 0 4>: error calling ` +
-			`slice: index out of range: 4; shorten a text by {{printf "%.100s" .Text}}`,
+		"{{slice .Message 0 4}}": `fails for an event with an empty text: <slice .Message 0 4>: the text ` +
+			`is too short; shorten a text by {{printf "%.100s" .Text}}`,
 		"{{index .Message 0}}": "fails for an event with an empty text",
-		"{{upper .Seq}}":       "7 is not a text; write a field such as .Text",
-		"{{printf .Message}}":  "wrong type",
+		"{{upper .Seq}}":       "a number is not a text; write a field such as .Text",
+		"{{printf .Message}}": "the value must be a text in quotes, such as the format in " +
+			`{{printf "%s" .Text}}`,
 		`{{printf "%d" .Text}}`: `error calling printf: the format "%d" does not match its values: ` +
-			`%!d(envelope.Text; write %s for a text and %d for a number`,
-		`{{printf "%s %s" .Host}}`:                                                         "%!s(MISSING)",
-		`{{printf "%s" .Host .Text}}`:                                                      "%!(EXTRA",
+			`%d does not write a text; write %s for a text and %d for a number`,
+		`{{printf "%s %s" .Host}}`:                                                         "there are more verbs than values",
+		`{{printf "%s" .Host .Text}}`:                                                      "there are more values than verbs",
 		`{{printf "100%% %.3s %05d %v %q" .Host .Seq .Time .Text}}`:                        "",
 		"{{if .Gap}}{{json}}{{end}}":                                                       "fails for a gap",
 		"{{with .Suppressed}}{{len 3}}{{end}}":                                             "fails for a summary of suppressed events",
 		`{{if eq .Message "x"}}{{len 3}}{{end}}`:                                           "line 1, column 25: <len 3>",
 		`{{if eq .Message "x"}}a{{else if eq .Host "y"}}{{if .Gap}}{{json}}{{end}}{{end}}`: "<json>",
 		`{{if eq .Message "x"}}{{if eq .Host "y"}}{{json}}{{end}}{{end}}`:                  "line 1, column 44: <json>",
-		`{{if ne .Host "web-1"}}{{.Gap.Count}}{{else}}b{{end}}`:                            "",
+		`{{if ne .Host "web-1"}}{{.Gap.Count}}{{else}}b{{end}}`:                            "line 1, column 30",
+		`{{if eq .Host "web-7"}}{{.Gap.Count}}{{end}}`:                                     "line 1, column 30",
+		`{{if eq .Host "web-7"}}{{slice .Message 0 9}}{{end}}`:                             "line 1, column 26",
+		`{{if gt .KernelSeq 99}}{{.Gap.Count}}{{end}}`:                                     "line 1, column 30",
+		`{{if eq .Message "x"}}{{.Gap.Count}}{{end}}`:                                      "line 1, column 29",
+		`{{slice .Host 0 3}}`:                                                              "a host with a short name",
+		`{{printf "100%!"}}`:                                                               "which is not a verb",
+		`{{replace "a" "` + strings.Repeat("b", 300) + `" .Text}}`:                         "the text is longer than",
+		`{{printf "%1040000s" .Text}}`:                                                     "more than 1048576 bytes",
+		`{{with .Host}}{{.Message}}{{end}}`:                                                "a text does not have the field Message; write $.Message",
+		`{{eq .Seq "7"}}`:                                                                  "eq cannot compare a number and a text",
+		`{{index .Labels .Host}}`:                                                          "index needs a name in quotes",
+		`{{(.Gap).Count}}`:                                                                 "{{with .Gap}}{{.Count}}{{end}}",
+		`{{$g := .Gap}}{{$g.Count}}`:                                                       "{{with .Gap}}{{.Count}}{{end}}",
 		`{{if eq .Host "x"}}{{len 3}}{{else}}b{{end}}`:                                     "line 1, column 22: <len 3>",
-		`{{range .Captures}}{{end}}{{$s := .Message}}{{if eq 1 $s}}{{end}}`:                "incompatible types",
+		`{{range .Captures}}{{end}}{{$s := .Message}}{{if eq 1 $s}}{{end}}`:                "cannot compare a number and a text",
 	} {
 		c := &Context{}
-		if strings.Contains(want, "no label or capture") {
+		if strings.Contains(template, "index .Labels") || strings.Contains(want, "no label or capture") {
 			c.Labels = []event.Label{{Name: "rack", Value: "7"}}
 		}
 		got := faults(t, Options{Template: template}, c)
@@ -73,20 +87,34 @@ func TestCheckFindsTemplatesThatFailForSomeEvent(t *testing.T) {
 func TestCheckFindsTemplatesWhoseJSONBreaks(t *testing.T) {
 	for template, want := range map[string]string{
 		`{"a": {{.Message}}`: `line 1, column 9: fails for an event: the result is not JSON: invalid ` +
-			`character 'd' looking for beginning of value after "{\"a\": "; write texts as {{json .Text}}, without quotes around it`,
+			`character 'd' looking for beginning of value after "{\"a\": "; write {{json .Message}}, without quotes around it`,
 		`{"a": {{json .Message}}`: "fails for an event: the result is not JSON: unexpected end of JSON input",
 		"{\n \"a\": \"{{.Message}}\"}": "line 2, column 10: fails for an event with quotes, braces and backslashes " +
 			"in its text: the result is not JSON",
-		`{"a": {{json .Message}},}`:             "line 1, column 25: fails for an event",
-		`{"a": {{with .Gap}}{{.Count}}{{end}}}`: "line 1, column 37",
-		`{{.Text}}`:                             "the result is not JSON",
-		`{"n": {{len .Message}}}`:               "",
-		`{{json .}}`:                            "",
-		`{"a": "{{.Host}} {{.Kind}}"}`:          "",
+		`{"a": {{json .Message}},}`:                                "line 1, column 25: fails for an event",
+		`{"a": {{with .Gap}}{{.Count}}{{end}}}`:                    "line 1, column 14: fails for an event",
+		`{"a": 1,{{if .Gap}} "g": 1{{end}}}`:                       "this part is empty; add {{else}} with another value, or move the comma",
+		`{"a": {{.Labels.rack}}}`:                                  "line 1, column 9: fails for an event received before event: was configured",
+		`{"a": {{if eq .Host "b"}}"{{.Message}}"{{else}}1{{end}}}`: "line 1, column 29",
+		`{"a": {{if gt .Seq 99}}x{{else}}1{{end}}}`:                "line 1, column 24",
+		`{'x': 1}`: "line 1, column 2: fails for an event: the result is not JSON: invalid character '\\'' " +
+			"looking for beginning of object key string after \"{\"; write double quotes in place of single quotes",
+		`{"x": True}`:                  "true, false and null in lower case",
+		`{"x": {"y": {{.Seq}}}`:        "line 1, column 1: fails for an event",
+		`{"x": "{{.ID}}}`:              `line 1, column 7: fails for an event: the result is not JSON: unexpected end of JSON input`,
+		`{"x": "\d"}`:                  `write \\ for a backslash`,
+		`{"a": 1,}`:                    "remove the comma before }",
+		`{"a": "{{.Message | html}}"}`: "line 1, column 10",
+		`[{{if eq .Host "a"}}"x"{{end}}{{if ne .Host "a"}}"y"{{end}}]`: "",
+		`{{.Text}}`:                    "the result is not JSON",
+		`{"n": {{len .Message}}}`:      "",
+		`{{json .}}`:                   "",
+		`{"a": "{{.Host}} {{.Kind}}"}`: "",
 		`{"t": {{if eq .Host "a"}}1{{else if eq .Host "b"}}2{{else}}3{{end}}}`: "",
 		`[{{if eq .Host "a"}}1{{end}}{{if ne .Host "a"}}2{{end}}]`:             "",
 	} {
-		got := faults(t, Options{Template: template, ContentType: "application/json"}, &Context{})
+		c := &Context{Labels: []event.Label{{Name: "rack", Value: "7"}}}
+		got := faults(t, Options{Template: template, ContentType: "application/json"}, c)
 		if !strings.Contains(got, want) || want == "" && got != "" {
 			t.Errorf("%s\ngot  %s\nwant %s", template, got, want)
 		}

@@ -5,10 +5,8 @@ package envelope
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"regexp"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -51,7 +49,7 @@ func faultOf(err error, text string) *Fault {
 	if errors.As(err, &missing) {
 		message = strings.Replace(message, missing.Error(), "this event does not contain it", 1)
 	}
-	f.Message = string(event.AppendVisible(nil, []byte(message)))
+	f.Message = plain(string(event.AppendVisible(nil, []byte(message))))
 	f.explainSyntax(text)
 	return f
 }
@@ -73,55 +71,4 @@ func positionOf(text string, offset int) (line, column int) {
 	before := text[:min(offset, len(text))]
 	line = 1 + strings.Count(before, "\n")
 	return line, 1 + utf8.RuneCountInString(before[strings.LastIndex(before, "\n")+1:])
-}
-
-// explainSyntax adds a column and a remedy to errors of text/template's parser, which
-// have only a line.
-func (f *Fault) explainSyntax(text string) {
-	lines := strings.Split(text, "\n")
-	if f.Column > 0 || f.Line < 1 || f.Line > len(lines) {
-		return
-	}
-	offset := len(strings.Join(lines[:f.Line-1], "\n")) + min(f.Line-1, 1)
-	line := lines[f.Line-1]
-	switch m := unknownFunction.FindStringSubmatch(f.Message); {
-	case m != nil:
-		at := regexp.MustCompile(`\b` + regexp.QuoteMeta(m[1]) + `\b`).FindStringIndex(line)
-		if at == nil {
-			return
-		}
-		f.Line, f.Column = positionOf(text, offset+at[0])
-		f.Message = fmt.Sprintf("unknown function %s; %s", m[1], insteadOf(m[1]))
-	case isUnclosed(f.Message):
-		at := strings.LastIndex(text[:offset+len(line)], "{{")
-		if at < 0 {
-			return
-		}
-		f.Line, f.Column = positionOf(text, at)
-		f.Message = "{{ is not closed; write }} after it"
-	case f.Message == "unexpected EOF":
-		f.Line, f.Column = positionOf(text, len(text))
-		f.Message = "{{end}} is missing; write one for each {{if}}, {{with}} and {{range}}"
-	}
-}
-
-var unknownFunction = regexp.MustCompile(`^function "(\w+)" not defined$`)
-
-func isUnclosed(message string) bool {
-	return strings.HasPrefix(message, "unclosed action") || strings.HasPrefix(message, "bad character U+007D")
-}
-
-// insteadOf suggests the field with this name, or lists the functions.
-func insteadOf(name string) string {
-	for field := range reflect.TypeFor[*View]().Methods() {
-		if strings.EqualFold(field.Name, name) {
-			return "write ." + field.Name + " for the field"
-		}
-	}
-	var names []string
-	for name := range functions(new(budget)) {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return "the functions are " + strings.Join(names, ", ")
 }

@@ -3,12 +3,14 @@
 package envelope
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"text/template"
@@ -110,6 +112,9 @@ func (b *budget) printf(format string, args ...any) (any, error) {
 // report themselves.
 func checkFormat(format string, args []any) error {
 	const mark = "%!"
+	if strings.Contains(strings.ReplaceAll(format, "%%", ""), mark) {
+		return fmt.Errorf("the format %q contains %%!, which is not a verb; write %%%%! for these characters", format)
+	}
 	if strings.Contains(format, mark) || strings.Contains(fmt.Sprint(args...), mark) {
 		return nil
 	}
@@ -117,8 +122,25 @@ func checkFormat(format string, args []any) error {
 	if !found {
 		return nil
 	}
-	report, _, _ = strings.Cut(report, "=")
-	return fmt.Errorf("the format %q does not match its values: %%!%.40s; write %%s for a text and %%d for a number", format, report)
+	return fmt.Errorf("the format %q does not match its values: %s; write %%s for a text and %%d for a number", format, formatFault(report))
+}
+
+var wrongVerb = regexp.MustCompile(`^(.)\((\S+?)[=)]`)
+
+// formatFault explains a report of package fmt, without its %!.
+func formatFault(report string) string {
+	m := wrongVerb.FindStringSubmatch(report)
+	switch {
+	case strings.HasPrefix(report, "(EXTRA"):
+		return "there are more values than verbs"
+	case strings.Contains(report, "(MISSING)"):
+		return "there are more verbs than values"
+	case strings.Contains(report, "(NOVERB)"):
+		return "a verb is missing after %, and %% writes a %"
+	case m != nil && typeWords[m[2]] != "":
+		return fmt.Sprintf("%%%s does not write %s", m[1], typeWords[m[2]])
+	}
+	return fmt.Sprintf("%%!%.40s", report)
 }
 
 func (b *budget) urlquery(args ...any) (string, error) {
@@ -139,7 +161,7 @@ func (b *budget) replace(old, with, value any) (any, error) {
 	from, _, err1 := textOf(old)
 	to, untrusted1, err2 := textOf(with)
 	text, untrusted2, err3 := textOf(value)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	if err := cmp.Or(err1, err2, err3); err != nil {
 		return nil, err
 	}
 	if from == "" {
@@ -147,6 +169,9 @@ func (b *budget) replace(old, with, value any) (any, error) {
 	}
 	if err := b.spend(len(text) + strings.Count(text, from)*(len(to)-len(from))); err != nil {
 		return nil, err
+	}
+	if b.strict && untrusted2 && maxSample/len(from)*len(to) > maxOutput {
+		return nil, errText // for the text of an event that consists of from
 	}
 	return sameType(untrusted1 || untrusted2, strings.ReplaceAll(text, from, to)), nil
 }

@@ -3,7 +3,11 @@
 package envelope
 
 import (
+	"cmp"
+	"errors"
+	"regexp"
 	"slices"
+	"strings"
 	"text/template"
 	"text/template/parse"
 )
@@ -20,6 +24,8 @@ type probe struct {
 	lists   []*parse.ListNode // the list that contains each node
 	marks   []mark            // of the last sample, in order
 	steps   int               // of all samples
+
+	passed bool // whether a sample of an ordinary event was written
 }
 
 // A mark records that a node started to write at an offset.
@@ -83,29 +89,11 @@ func (p *probe) write(s *sample) error {
 	return nil
 }
 
-// source returns the offset in the template of the node that wrote the byte at an
-// offset of the result.
-func (p *probe) source(offset int) int {
-	for _, m := range slices.Backward(p.marks) {
-		if m.offset > offset {
-			continue
-		}
-		n := p.nodes[m.node]
-		at := int(n.Position())
-		if text, ok := n.(*parse.TextNode); ok {
-			at += min(offset-m.offset, len(text.Text))
-		}
-		return at
-	}
-	return 0
-}
-
 // maxProbed limits the work for parts of a template that no sample reaches.
 const maxProbed = 1 << 20
 
 // tryUnreached forces the conditions of parts that no sample has reached, such as a
-// part for one host. A part that fails for every sample also fails whenever its
-// condition is true.
+// part for one host.
 func (p *probe) tryUnreached(list *parse.ListNode, samples []sample) {
 	if list == nil {
 		return
@@ -128,32 +116,121 @@ func (p *probe) tryBranch(n parse.Node, list *parse.ListNode, condition string, 
 		before := branch.Pipe
 		branch.Pipe = constant(condition)
 		defer func() { branch.Pipe = before }()
-		p.tryForced(list, samples)
+		p.tryForced(list, fieldsOf(before.String()), samples)
 	}
 	p.tryUnreached(list, samples)
 }
 
-// tryForced records a fault if the list fails for each sample that reaches it.
-func (p *probe) tryForced(list *parse.ListNode, samples []sample) {
-	var first error
+// tryForced records a fault of a list whose condition is forced. A list that fails for
+// every sample fails whenever its condition is true. The same holds for a failure with
+// one sample, if the condition depends on other fields than the failure.
+func (p *probe) tryForced(list *parse.ListNode, condition fields, samples []sample) {
+	var first, certain *Fault
+	succeeded, ordinarySucceeded := false, false
 	for i := range samples {
 		delete(p.reached, list)
-		err := p.execute(&samples[i].event)
-		if !p.reached[list] {
-			continue
-		}
-		if err == nil {
-			return
-		}
-		if first == nil {
-			first = err
+		err := p.writeOwn(&samples[i], list)
+		switch ordinary := samples[i].isOrdinary(); {
+		case !p.reached[list]:
+		case err == nil:
+			succeeded = true
+			ordinarySucceeded = ordinarySucceeded || ordinary
+		default:
+			fault := p.explained(err) // while the marks are those of this sample
+			first = cmp.Or(first, fault)
+			if certain == nil && condition.isIndependentOf(fieldsOf(p.expressionOf(err))) {
+				certain = fault
+			}
 		}
 	}
-	if first != nil {
-		f := p.locate(first)
-		f.Message += p.remedy(first)
-		p.faults = append(p.faults, f)
+	if condition.allowsEvents() && !ordinarySucceeded || !succeeded {
+		certain = first
 	}
+	if certain != nil {
+		p.faults = append(p.faults, certain)
+	}
+}
+
+// writeOwn executes the template for a sample. It returns an error of the template, and
+// invalid JSON only if the list itself writes it.
+func (p *probe) writeOwn(s *sample, list *parse.ListNode) error {
+	accept := p.accept
+	p.accept = nil
+	defer func() { p.accept = accept }()
+	err := p.write(s)
+	var invalid *jsonError
+	if errors.As(err, &invalid) && !p.wrote(list, invalid.offset) {
+		return nil
+	}
+	return err
+}
+
+// wrote reports whether a node below a list wrote the byte at an offset of the result.
+func (p *probe) wrote(list *parse.ListNode, offset int) bool {
+	i := p.markBefore(offset)
+	return i >= 0 && p.isBelow(list, p.marks[i])
+}
+
+func (p *probe) isBelow(list *parse.ListNode, m mark) (found bool) {
+	walk(list, func(below *parse.ListNode, _ parse.Node) { found = found || p.lists[m.node] == below })
+	return found
+}
+
+// fields are the fields of the event that an expression uses.
+type fields struct {
+	names   []string
+	unclear bool // it uses variables or the dot
+}
+
+var (
+	fieldPattern   = regexp.MustCompile(`\$?\.[A-Z]\w*`)
+	unclearPattern = regexp.MustCompile(`\$\w|(?:^|[\s(<])\.(?:$|[\s)>])`)
+)
+
+func fieldsOf(expression string) (f fields) {
+	for _, name := range fieldPattern.FindAllString(expression, -1) {
+		f.names = append(f.names, strings.TrimLeft(name, "$."))
+	}
+	f.unclear = unclearPattern.MatchString(expression)
+	return f
+}
+
+// hasOnly reports whether every field is one of names.
+func (f fields) hasOnly(names ...string) bool {
+	return !f.unclear && !slices.ContainsFunc(f.names, func(name string) bool { return !slices.Contains(names, name) })
+}
+
+// allowsEvents reports whether a condition can be true for an event that is neither a gap
+// nor a summary.
+func (f fields) allowsEvents() bool {
+	for _, name := range []string{"Gap", "Suppressed", "Kind", "Text"} {
+		if slices.Contains(f.names, name) {
+			return false
+		}
+	}
+	return !f.unclear
+}
+
+// isIndependentOf reports whether a condition can be true with each value of other
+// fields: it uses only fields that every kind of event has, and not the others.
+func (f fields) isIndependentOf(others fields) bool {
+	return f.hasOnly("Seq", "ID", "Host", "Family", "Group", "Time", "Labels", "MachineID", "BootID", "KernelRelease") &&
+		!others.unclear && !slices.ContainsFunc(others.names, func(name string) bool { return slices.Contains(f.names, name) })
+}
+
+var failedPattern = regexp.MustCompile(`<(.*)>: `)
+
+// expressionOf returns the part of the template that failed.
+func (p *probe) expressionOf(err error) string {
+	if invalid, ok := errors.AsType[*jsonError](err); ok {
+		if n := p.writer(invalid.offset); n != nil {
+			return n.String()
+		}
+	}
+	if m := failedPattern.FindStringSubmatch(err.Error()); m != nil {
+		return m[1]
+	}
+	return "."
 }
 
 // constant returns a pipeline that is "true" or "false".

@@ -24,6 +24,9 @@ type sample struct {
 	older bool // received before the labels were configured
 }
 
+// isOrdinary reports whether a sample is neither a gap nor a summary.
+func (s *sample) isOrdinary() bool { return s.event.Gap == nil && s.event.Suppressed == nil }
+
 const (
 	hostile   = `"}]{'<&` + "`$(x)%s{{.}}\\"
 	maxSample = 4124 // bytes of the longest text of the kernel module
@@ -40,6 +43,7 @@ func (c *Context) samples() (list []sample) {
 		{"an event whose text is not UTF-8", "\xff\xfe\x80"},
 		{"an event with a text of 4,124 bytes", strings.Repeat("x", maxSample)},
 		{"an event with 4,124 quotes", strings.Repeat(`"`, maxSample)},
+		{"an event with 4,124 control characters", strings.Repeat("\x01", maxSample)},
 	} {
 		list = append(list, sample{name: text.name, event: c.event(text.text)})
 	}
@@ -50,6 +54,8 @@ func (c *Context) samples() (list []sample) {
 func (c *Context) withoutParts() []sample {
 	bare := c.event("disk sda failed")
 	bare.KernelTime, bare.KernelSeq, bare.LoadID, bare.Captures = time.Time{}, 0, 0, c.captures("")
+	short := c.event("disk sda failed")
+	short.Host = "h"
 	older := bare
 	older.Origin = nil
 	gap := bare
@@ -62,6 +68,7 @@ func (c *Context) withoutParts() []sample {
 	summary.Suppressed = &event.Suppressed{Count: 3, Reason: "rate_limit", From: bare.Time, To: bare.Time}
 	return []sample{
 		{name: "an event without a number, a time and captures", event: bare},
+		{name: "an event of a host with a short name", event: short},
 		{name: "an event received before event: was configured", event: older, older: true},
 		{name: "a gap", event: gap},
 		{name: "a gap without kernel numbers", event: unknown},

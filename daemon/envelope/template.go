@@ -145,7 +145,7 @@ func notJSON(text []byte) error {
 	err := json.Unmarshal(text, new(json.RawMessage)) // Compact does not return the offset
 	offset := len(text)
 	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if errors.As(err, &syntax) && !strings.HasPrefix(syntax.Error(), "unexpected end") {
 		offset = min(max(int(syntax.Offset)-1, 0), offset)
 	}
 	after := bytes.ToValidUTF8(text[max(0, offset-maxAfter):offset], nil)

@@ -174,7 +174,7 @@ func textOf(value any) (text string, untrusted bool, err error) {
 	case Text:
 		return string(v), true, nil
 	}
-	return "", false, fmt.Errorf("%v is not a text; write a field such as .Text", value)
+	return "", false, fmt.Errorf("%s is not a text; write a field such as .Text", typeWord(fmt.Sprintf("%T", value)))
 }
 
 // sameType returns text as a Text if it is untrusted, or else as a string.
