@@ -23,7 +23,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// output runs a script for one event and returns what it has written to the file
+// output runs a script for one event and returns the text that it has written to the file
 // $1.
 func output(t *testing.T, config *Config, e event.Event) string {
 	t.Helper()
@@ -153,7 +153,7 @@ func running(t *testing.T, pid int) bool {
 	return err == nil && !strings.Contains(string(stat), ") Z ")
 }
 
-// pidIn waits for a number in a file, that a program has begun to run.
+// pidIn waits until a program has written its process id to a file.
 func pidIn(t *testing.T, file string) (pid int) {
 	t.Helper()
 	for range 6000 {
@@ -179,7 +179,7 @@ func (p place) gone(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	unix.Kill(pid, unix.SIGKILL) // it is not to be left behind
+	unix.Kill(pid, unix.SIGKILL) // the test must not leave it running
 	t.Errorf("the grandchild %d is still there", pid)
 }
 
@@ -247,7 +247,8 @@ func TestStrayThatHoldsStandardErrorIsNotWaitedFor(t *testing.T) {
 	unix.Kill(pidIn(t, p.file()), unix.SIGKILL) // perhaps it was quicker than its setsid
 }
 
-// Three at once: the first fails, the others are taken and remembered.
+// Three programs run concurrently: the first fails, and the sink remembers that the others
+// have accepted their events.
 func TestEventsTakenOutOfTurnAreNotRunAgain(t *testing.T) {
 	p := newPlace(t)
 	config := shell(`echo $GENLTEST_SEQ >>"$2"; [ $GENLTEST_SEQ != 1 ] || [ ! -e "$1" ] || { sleep 0.2; exit 75; }`, p.broken(), p.file())

@@ -24,7 +24,7 @@ import (
 
 func oneEvent() event.Event { return sinktest.Events(1, 1)[0] }
 
-// hideInherited keeps what the test was given by its own parent from its children.
+// hideInherited prevents the children of the test from inheriting descriptors of its parent.
 func hideInherited(t *testing.T) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
@@ -94,7 +94,7 @@ func TestLimits(t *testing.T) {
 	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &own); err != nil {
 		t.Fatal(err)
 	}
-	// The last one, which the program waits for, asks for more than there is.
+	// The program waits for the last limit, which exceeds the limit of the test.
 	last := fmt.Sprintf("Max processes  *%[1]d  *%[1]d ", min(own.Max, 1<<40))
 	config := shell(`until grep -q 'open files  *64 ' /proc/$$/limits && grep -q "$1" /proc/$$/limits; do sleep 0.01; done
 		cat /proc/$$/limits >"$2"`, last)
@@ -129,7 +129,7 @@ func TestAnotherUser(t *testing.T) {
 	}
 }
 
-// asService runs fn as the unit's user is: with no privilege but capabilities, such as
+// asService runs fn with the privileges of the unit's user: only capabilities such as
 // "+net_admin", which its children would inherit.
 func asService(t *testing.T, capabilities string, fn func(t *testing.T)) {
 	const inside = "EXEC_TEST_AS_SERVICE"
@@ -261,7 +261,7 @@ func TestVerifyWithoutProgram(t *testing.T) {
 	}
 }
 
-// TestTheKernelKillsAProgramBeforeTheDaemon: when memory runs out.
+// TestTheKernelKillsAProgramBeforeTheDaemon is about a machine whose memory is exhausted.
 func TestTheKernelKillsAProgramBeforeTheDaemon(t *testing.T) {
 	own, err := os.ReadFile("/proc/self/oom_score_adj")
 	if err != nil {

@@ -140,8 +140,8 @@ func TestAnswerThatNobodyAskedForConfirmsNothing(t *testing.T) {
 	}
 }
 
-// Its exit is noticed at the end of the attempt that it still answered, or else costs
-// the next one.
+// The sink detects the exit at the end of the attempt that the program has answered, or in the
+// next attempt, which then fails.
 func TestProgramThatExitsBetweenBatchesIsStartedAgain(t *testing.T) {
 	s := newStream(t, shell(`read -r line; echo "ok -"; exit 3`))
 	for i := range 6 {

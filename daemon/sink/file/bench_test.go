@@ -58,7 +58,7 @@ func BenchmarkDeliver(b *testing.B) {
 	}
 }
 
-// BenchmarkEncode is the part of Deliver that no file system can make faster.
+// BenchmarkEncode measures the part of Deliver that does not depend on the file system.
 func BenchmarkEncode(b *testing.B) {
 	list, l := someEvents(256), lines.NewBuffer(event.JSON{})
 	before := cpuTime(b)

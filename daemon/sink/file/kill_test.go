@@ -23,7 +23,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// A life is one way in which the sink is used by processes that are killed.
+// A life is one configuration of the sink in processes that are killed.
 type life struct {
 	encoder event.Encoder
 	fsync   string
@@ -47,8 +47,8 @@ func textOfJSON(t *testing.T, line []byte) string {
 	return e.Message
 }
 
-// batch returns the texts of a generation. Lines that end in other pages than they
-// begin in are those that a kill cuts.
+// batch returns the texts of a generation. A kill can truncate only lines that cross the end of
+// a page.
 func batch(generation uint64) (texts [][]byte) {
 	for i := range 1 + generation%20 {
 		texts = append(texts, fmt.Appendf(nil, "%d.%d %s", generation, i, strings.Repeat("x", int(generation*7+i*131)%1500)))
@@ -56,8 +56,8 @@ func batch(generation uint64) (texts [][]byte) {
 	return texts
 }
 
-// Processes take events from a journal to the sink and are killed at any moment,
-// over and over.
+// Processes deliver events from a journal to the sink, and are killed repeatedly at random
+// times.
 func TestKilledAtAnyInstructionEachEventIsThereOnce(t *testing.T) {
 	kills := 12
 	if n, err := strconv.Atoi(os.Getenv("GENLTESTD_SOAK")); err == nil {
@@ -82,7 +82,7 @@ func TestKilledAtAnyInstructionEachEventIsThereOnce(t *testing.T) {
 				if written(t, path) != before {
 					worked++
 				} else {
-					most += 5 * time.Millisecond // a machine where it starts slowly
+					most += 5 * time.Millisecond // the process starts slowly on this machine
 				}
 			}
 			last := lastGeneration(t, dir) + 10

@@ -13,7 +13,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// place is a file that can be put out of the way of its own name.
+// place is a file. While it is broken, a directory has its name.
 type place struct{ path string }
 
 func (p place) Taken(t *testing.T) (taken []sinktest.Taken) {

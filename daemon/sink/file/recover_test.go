@@ -28,11 +28,11 @@ func numbered(from, to int) []event.Event {
 	return list
 }
 
-// A scene is what a process has left that was killed while it wrote the events 4 to
-// 8 behind 1 to 3.
+// A scene is the file and the position of a process that was killed while it appended the events
+// 4 to 8 to the events 1 to 3.
 type scene struct {
 	path, position string
-	text           []byte // of the file, if the process had completed it
+	text           []byte // of the complete file
 	before         int    // bytes of the first three lines
 }
 
@@ -91,7 +91,7 @@ func TestKilledAtEachByteWritesEachEventOnce(t *testing.T) {
 		"as before": {{4, 8}}, "one by one": {{4, 4}, {5, 5}, {6, 6}, {7, 7}, {8, 8}},
 		"with more": {{4, 6}, {7, 9}},
 	}
-	step := 17 // prime to the length of the lines
+	step := 17 // coprime to the length of the lines
 	if os.Getenv("GENLTESTD_SOAK") != "" {
 		step = 1
 	}
@@ -209,7 +209,7 @@ func TestAFileThatIsRotatedWhileItCatchesUp(t *testing.T) {
 	wantIDs(t, sc.path, 9)
 }
 
-// The inode of a file that is gone names another one now.
+// Another file has the inode number of a removed file.
 func TestAnotherFileWithTheInodeIsLeftAlone(t *testing.T) {
 	sc := stage(t, event.JSON{})
 	sc.kill(t, 0)
@@ -241,7 +241,7 @@ func TestAWholeBatchIsKnownWhereverItsFileWent(t *testing.T) {
 	wantIDs(t, sc.path, 9)
 }
 
-// After a power cut the note may be older than the file, and newer.
+// After a power cut the note may be older or newer than the file.
 func TestAfterAPowerCutTheFileDecides(t *testing.T) {
 	line := len(textOf(t, event.JSON{}, numbered(4, 4)))
 	for name, left := range map[string]int{"less than the batch before": -20, "the batch before": 0, "a line and a half": line * 3 / 2} {
@@ -261,13 +261,13 @@ func TestAfterAPowerCutTheFileDecides(t *testing.T) {
 		text := read(t, sc.path)
 		for i := 4; i <= 8; i++ {
 			if c := strings.Count(text, fmt.Sprintf("{\"id\":\"j-%d\"", i)); c != 1 {
-				t.Errorf("%s: event %d is there %d times", name, i, c)
+				t.Errorf("%s: the file has event %d %d times", name, i, c)
 			}
 		}
 	}
 }
 
-// Damage may double events and must not lose one.
+// Damage may cause duplicate events, but not the loss of an event.
 func TestADamagedPositionLosesNothing(t *testing.T) {
 	whole := stage(t, event.JSON{})
 	length := len(read(t, whole.position))

@@ -117,7 +117,7 @@ func TestRotatesAFileThatIsTooOld(t *testing.T) {
 	}
 }
 
-// The age is the file's, not the process's.
+// The age is that of the file, not of the process.
 func TestAgeOutlastsTheProcess(t *testing.T) {
 	s, path, _ := rotating(t, Rotate{MaxAge: value.Duration(time.Hour)})
 	deliver(t, s, events(1, 1))
@@ -166,8 +166,8 @@ func TestAFileThatCannotBeRotatedIsWrittenTo(t *testing.T) {
 	}
 }
 
-// tidied returns what is left of rotated files with these names and 1,000 bytes
-// each, at noon.
+// tidied returns the remaining files, at noon, after the packer has handled rotated files with
+// these names and 1,000 bytes each.
 func tidied(t *testing.T, r Rotate, names ...string) []string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "events.jsonl")

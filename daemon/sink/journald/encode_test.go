@@ -15,8 +15,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// parse reads an entry as journald does: NAME=VALUE, or NAME, the length in 64
-// bits, and that many bytes; each with a newline behind.
+// parse reads an entry as journald does. A field is NAME=VALUE, or NAME, a newline, the length
+// in 64 bits and the value. A newline ends each field.
 func parse(t *testing.T, entry []byte) map[string]string {
 	t.Helper()
 	all := make(map[string]string)

@@ -83,7 +83,7 @@ func TestFieldsInTheJournal(t *testing.T) {
 	}
 }
 
-// No datagram holds this.
+// The entry is larger than the largest datagram.
 func TestLargeEntriesGoByMemory(t *testing.T) {
 	server := newServer(t)
 	events := sinktest.Events(1, 3)

@@ -106,7 +106,7 @@ func (s *server) started(t *testing.T) {
 	t.Fatal("journald does not listen")
 }
 
-// kill ends journald and its socket; start makes another.
+// kill ends journald and its socket; start starts another.
 func (s *server) kill(t *testing.T) { s.tell(t, "restart") }
 
 func (s *server) start(t *testing.T) {
@@ -127,7 +127,7 @@ func (s *server) config() *Config {
 	return &Config{Socket: s.socket(), Identifier: "test-events", Priority: "info"}
 }
 
-// entries are what the sink has put into the journal.
+// entries returns the entries of the sink in the journal.
 func (s *server) entries(t *testing.T) []map[string]string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "journalctl", "-D", s.root+"/run/log/journal", "--all", "--no-pager", "-o", "json",
@@ -139,7 +139,7 @@ func (s *server) entries(t *testing.T) []map[string]string {
 	return sinktest.ParseJournal(t, out)
 }
 
-// exactText is the text of an entry's event, to the byte.
+// exactText returns the exact text of the event of an entry.
 func exactText(t *testing.T, entry map[string]string) string {
 	t.Helper()
 	encoded, ok := entry["GENLTEST_MESSAGE_BASE64"]
@@ -153,8 +153,7 @@ func exactText(t *testing.T, entry map[string]string) string {
 	return string(text)
 }
 
-// Taken, Break and Mend make the server a sinktest.Place. A stopped journald is
-// one whose queue fills.
+// Taken, Break and Mend implement sinktest.Place. While journald is stopped, its queue fills.
 func (s *server) Taken(t *testing.T) (taken []sinktest.Taken) {
 	for _, entry := range s.entries(t) {
 		taken = append(taken, sinktest.Taken{ID: entry["GENLTEST_ID"], Message: exactText(t, entry)})

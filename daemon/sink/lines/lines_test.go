@@ -86,7 +86,7 @@ func TestResetStartsTheLineAnew(t *testing.T) {
 	checkLines(t, out.String(), 1)
 }
 
-// The event was given up, by age or by an operator, when half of it was written.
+// Delivery has dropped the event, by age or by an operator, when half of it was written.
 func TestACutLineIsEndedWhenItsEventIsNotGivenAgain(t *testing.T) {
 	w := NewWriter(event.JSON{})
 	list := events(2)
@@ -105,7 +105,7 @@ func TestACutLineIsEndedWhenItsEventIsNotGivenAgain(t *testing.T) {
 	}
 }
 
-// short breaks io.Writer's contract as some streams do.
+// short violates the contract of io.Writer, as some streams do.
 type short struct{}
 
 func (short) Write(b []byte) (int, error) { return len(b) / 2, nil }

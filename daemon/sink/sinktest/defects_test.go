@@ -16,8 +16,8 @@ type secretive struct{ password string }
 
 func (secretive) Error() string { return "refused" }
 
-// defects are what a sink may do wrong, and in which of the tests, and by which
-// words, that must show.
+// defects are faults of a sink, with the test that must detect the fault and a part of its
+// message.
 var defects = map[string]struct {
 	spoil func(s *shelver)
 	test  string

@@ -111,8 +111,8 @@ func kind(defect string) sinktest.Kind {
 
 func TestAGoodSinkPasses(t *testing.T) { sinktest.Run(t, kind("")) }
 
-// Each defect fails in a process of its own, for a test cannot expect its own
-// failure; all at once, for most of them wait.
+// Each defect runs in a process of its own, because a test cannot expect its own failure. The
+// processes run concurrently, because most of them wait.
 func TestEachDefectIsFound(t *testing.T) {
 	type child struct {
 		*exec.Cmd

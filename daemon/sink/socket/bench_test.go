@@ -15,7 +15,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// Batches of 256 to a peer that reads and forgets.
+// Batches of 256 to a peer that discards the data.
 func BenchmarkClient(b *testing.B) {
 	for _, network := range []string{"unix", "tcp", "tls"} {
 		for _, confirm := range []bool{false, true} {

@@ -82,7 +82,7 @@ func answering(t *testing.T, answer string) *Client {
 }
 
 func TestAPeerThatDoesNotConfirmIsGivenTheAttempt(t *testing.T) {
-	place := startCollector(t, "tcp", false) // which stores, and keeps quiet
+	place := startCollector(t, "tcp", false) // it stores events, but does not confirm
 	config := connectConfig("tcp", place.address)
 	config.Acknowledge = true
 	c := NewClient(config, inJSON())
@@ -95,7 +95,7 @@ func TestAPeerThatDoesNotConfirmIsGivenTheAttempt(t *testing.T) {
 	}
 }
 
-// The collector closes as the next event arrives: nothing could have been noticed before.
+// The collector closes when the next event arrives, so the client cannot detect it before.
 func TestAnIdleConnectionThatTheCollectorClosesIsNotAFailure(t *testing.T) {
 	l, address, _ := sinktest.Listen(t, "tcp")
 	go func() {

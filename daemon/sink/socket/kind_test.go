@@ -21,7 +21,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// A collector stores the lines it is sent, and confirms them if it is asked to.
+// A collector stores the lines that it receives, and confirms them if confirm is set.
 type collector struct {
 	network, address string
 	tls              *tls.Config // nil: disabled
@@ -33,7 +33,7 @@ type collector struct {
 	conns    []net.Conn
 	lines    [][]byte
 
-	sink *sinktest.Counter // that leads to it
+	sink *sinktest.Counter // the client
 }
 
 func inJSON() sink.Env { return sink.Env{Encoder: event.JSON{}} }
@@ -46,7 +46,7 @@ func listenConfig(path string, l Listen) *Config {
 	return &Config{Mode: modeListen, Address: value.Address("unix://" + path), Listen: l}
 }
 
-// startCollector returns it with a client that leads to it.
+// startCollector returns a collector with a client of it.
 func startCollector(t *testing.T, network string, confirm bool) *collector {
 	t.Helper()
 	c := &collector{network: "tcp", address: sinktest.FreeAddress(t), confirm: confirm}

@@ -30,7 +30,7 @@ func entriesOf(t *testing.T, dir string) (names []string) {
 
 func TestTheSocketHasItsModeAndGroupAndNothingElseIsLeft(t *testing.T) {
 	dir := t.TempDir()
-	path := filepath.Join(dir, strings.Repeat("x", 100-len(dir))) // near the longest there can be
+	path := filepath.Join(dir, strings.Repeat("x", 100-len(dir))) // close to the maximum length
 	l, file, err := listenAt(path, 0o620, "1")
 	if err != nil {
 		t.Fatal(err)

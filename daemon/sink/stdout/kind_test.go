@@ -101,7 +101,7 @@ func (p *place) Mend(t *testing.T) {
 	p.mu.Unlock()
 }
 
-// writer opens the FIFO as a process finds its standard output: a write blocks.
+// writer opens the FIFO in blocking mode, like the standard output of a process.
 func (p *place) writer(t *testing.T) *os.File {
 	t.Helper()
 	fd, err := unix.Open(p.path, unix.O_WRONLY|unix.O_CLOEXEC, 0)

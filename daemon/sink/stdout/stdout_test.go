@@ -40,7 +40,7 @@ func TestAnAttemptGoesOnWhereTheOneBeforeHung(t *testing.T) {
 	broken := errors.New("broken pipe")
 	for name, c := range map[string]struct {
 		ended answer     // of the write that hung, of the lines a, bb and ccc
-		next  [][]string // events of the attempts behind it
+		next  [][]string // events of the following attempts
 		want  string
 	}{
 		"all written":                {answer{9, nil}, [][]string{{"a", "bb", "ccc"}, {"d"}}, "a\nbb\nccc\nd\n"},
@@ -90,7 +90,7 @@ func TestAnAttemptGoesOnWhereTheOneBeforeHung(t *testing.T) {
 	}
 }
 
-// The newline that ends a line which was given up may itself be refused.
+// The write of the newline that ends a dropped line may fail too.
 func TestALineThatWasGivenUpIsEndedInTheEnd(t *testing.T) {
 	p := &pipe{allow: make(chan answer, 10)}
 	s := New(p, sinktest.Text{})

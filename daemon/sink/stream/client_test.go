@@ -47,7 +47,7 @@ func TestAClientComesBackToAServerThatWasRestarted(t *testing.T) {
 	}
 }
 
-// In TLS 1.3 the handshake of a client ends before the server has looked at its
+// In TLS 1.3 the handshake of a client ends before the server has verified the client's
 // certificate.
 func TestAServerThatRefusesTheCertificateHasTakenNothing(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// closeWrite ends what the peer sends: with a FIN, or a close_notify of TLS.
+// closeWrite closes the sending side of the peer: with a FIN, or a close_notify of TLS.
 func closeWrite(peer net.Conn) { _ = peer.(interface{ CloseWrite() error }).CloseWrite() }
 
 // remote are the networks whose queue empties when the peer's kernel acknowledges.
@@ -26,7 +26,7 @@ var remote = []string{"tcp", "tls"}
 // hang is longer than every timeout of the package.
 const hang = 10 * time.Minute
 
-// An end of file hides every later error from who only reads.
+// After an end of file, reading does not report later errors.
 func TestAResetBehindAnEndOfFileIsNoticedAtOnce(t *testing.T) {
 	for _, network := range remote {
 		t.Run(network, func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestAPeerThatOnlySendsGetsNothing(t *testing.T) {
 	}
 }
 
-// The server closes when the event has left for it: nothing could have been noticed before.
+// The server closes when the event has been sent, so the client cannot detect it before.
 func TestAnIdleConnectionThatTheServerClosesIsNotAFailure(t *testing.T) {
 	for _, network := range networks {
 		t.Run(network, func(t *testing.T) {
@@ -157,8 +157,8 @@ func TestWhatCountsWasReadByTheServer(t *testing.T) {
 	}
 }
 
-// countAgainst writes batches that no receive buffer has room for to a server of which
-// every other connection ends in that way without reading.
+// countAgainst writes batches that are larger than any receive buffer. Every other connection of
+// the server does not read, and ends in the given way.
 func countAgainst(t *testing.T, network string, end func(net.Conn)) {
 	l, p := listen(t, network)
 	read := make(chan int, 1<<16)

@@ -72,7 +72,7 @@ func TestWhatATCPPeerHasReadBeforeTheAttemptEndsCounts(t *testing.T) {
 	}
 }
 
-// awaitArrival waits until bytes lie in the socket's receive buffer, or the test ends.
+// awaitArrival waits until the receive buffer of the socket contains bytes, or the test ends.
 func awaitArrival(t *testing.T, conn net.Conn) {
 	t.Helper()
 	raw, err := conn.(syscall.Conn).SyscallConn()

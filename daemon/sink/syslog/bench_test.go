@@ -10,7 +10,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// Batches of 256 to a receiver that reads and forgets.
+// Batches of 256 to a receiver that discards the data.
 func BenchmarkDeliver(b *testing.B) {
 	for _, network := range []string{"unixgram", "unixstream", "udp", "tcp", "tls"} {
 		b.Run(network, func(b *testing.B) {

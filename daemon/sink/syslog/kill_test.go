@@ -22,7 +22,7 @@ import (
 func TestAServerThatIsKilledLosesWhatItHadNotReadAndNoMore(t *testing.T) {
 	for _, server := range servers() {
 		if server.name == "udp" {
-			continue // it promises nothing
+			continue // it does not acknowledge events
 		}
 		t.Run(server.name, func(t *testing.T) { killServer(t, server) })
 	}
@@ -54,7 +54,7 @@ func killServer(t *testing.T, server server) {
 	}
 }
 
-// deliver delivers until all are taken or nothing is any more within the time given.
+// deliver delivers until all events are accepted or the time has passed.
 func deliver(t *testing.T, s sink.Sink, events []event.Event, limit time.Duration) (taken int) {
 	t.Helper()
 	for end := time.Now().Add(limit); taken < len(events); {

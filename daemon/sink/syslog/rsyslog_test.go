@@ -31,11 +31,11 @@ type rsyslog struct {
 	ready   func() bool
 	process *exec.Cmd
 
-	sink *sinktest.Counter // that leads to it
+	sink *sinktest.Counter // its client
 }
 
-// Everything that has been read is in the file before more is read: the main queue has
-// no memory. Control characters stay as they are.
+// The server stores each message in the file before it reads the next, because the main queue
+// is direct. Control characters are unchanged.
 const rsyslogConfig = `
 global(workDirectory="%[1]s" maxMessageSize="64k" parser.escapeControlCharactersOnReceive="off" %[3]s)
 main_queue(queue.type="Direct")
@@ -103,7 +103,7 @@ func (r *rsyslog) suspend(t *testing.T) {
 	t.Fatal("rsyslog does not stop")
 }
 
-// text is what the file has, without a last line that is being written.
+// text returns the complete lines of the file.
 func (r *rsyslog) text(t *testing.T) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(r.dir, "messages"))

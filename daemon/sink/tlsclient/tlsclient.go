@@ -11,9 +11,9 @@ import (
 	"fmt"
 
 	"github.com/genltestd/genltestd/config/value"
-	"github.com/genltestd/genltestd/internal/readfile"
 	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/internal/readfile"
 )
 
 // Config returns the settings of one connection. It reads the files.

@@ -16,9 +16,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// A request that may have been taken is sent again by delivery alone: the transport
-// would do it by itself, on a connection that it has used before, if it saw the
-// header Idempotency-Key.
+// Only delivery repeats a request that the server may have accepted. The transport would repeat
+// a request with the header Idempotency-Key on a connection that it has used before.
 func TestTheTransportSendsNothingTwice(t *testing.T) {
 	acknowledged := func(f *faultServer, c net.Conn, req *http.Request) bool {
 		f.take(req)
@@ -95,7 +94,7 @@ func TestEarlyAnswers(t *testing.T) {
 	deliver(t, s, events)
 }
 
-// large are events that no socket has buffers for.
+// large returns events that exceed the buffers of every socket.
 func large() []event.Event {
 	events := sinktest.Events(1, 1500)
 	for i := range events {

@@ -21,7 +21,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// TestMain looks for goroutines that are left over, but of fuzzing, whose own are.
+// TestMain fails on leaked goroutines, except while fuzzing, which leaves its own.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if flag.Lookup("test.fuzz").Value.String() != "" {
@@ -33,8 +33,8 @@ func TestMain(m *testing.M) {
 // patience is much longer than a correct answer needs, even on a busy machine.
 const patience = 20 * time.Second
 
-// attempt makes one, which must end in spite of the fault. A fault that lasts for
-// ever is given less time.
+// attempt makes one attempt, which must end despite the fault. An endless fault has a shorter
+// limit.
 func attempt(t *testing.T, s *Sink, events []event.Event, limit time.Duration) (int, error) {
 	t.Helper()
 	watchdog := time.AfterFunc(3*patience, func() { panic("Deliver hangs") })
@@ -51,8 +51,8 @@ func deliver(t *testing.T, s *Sink, events []event.Event) {
 	}
 }
 
-// deliverSoon allows for a connection of which the sink does not know yet that the
-// server has closed it.
+// deliverSoon retries, because the sink may not have detected yet that the server has closed the
+// connection.
 func deliverSoon(t *testing.T, s *Sink, events []event.Event) {
 	t.Helper()
 	if n, err := attempt(t, s, events, patience); n != len(events) || err != nil {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// status answers as it should, with header lines and a body.
+// status sends a correct response, with header lines and a body.
 func status(code int, body string, header ...string) fault {
 	return func(f *faultServer, c net.Conn, req *http.Request) bool {
 		f.take(req)
@@ -31,7 +31,7 @@ func status(code int, body string, header ...string) fault {
 func raw(text string) fault {
 	return func(f *faultServer, c net.Conn, req *http.Request) bool {
 		f.take(req)
-		io.WriteString(c, text) // the client may have had enough
+		io.WriteString(c, text) // the client may have disconnected
 		return false
 	}
 }
@@ -44,7 +44,7 @@ func echo(_ *faultServer, c net.Conn, req *http.Request) bool {
 		return false
 	}
 	req.Body = io.NopCloser(bytes.NewReader(body))
-	req.Write(c) // the client may have had enough
+	req.Write(c) // the client may have disconnected
 	return false
 }
 
@@ -54,7 +54,7 @@ func reset(_ *faultServer, c net.Conn, _ *http.Request) bool {
 	return false
 }
 
-// resetLate does so when the whole request has arrived.
+// resetLate answers with a TCP reset when the whole request has arrived.
 func resetLate(f *faultServer, c net.Conn, req *http.Request) bool {
 	f.take(req)
 	resetConn(c)
@@ -65,7 +65,7 @@ func resetConn(c net.Conn) {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
-	c.(*net.TCPConn).SetLinger(0) // without it the end is orderly, and another fault
+	c.(*net.TCPConn).SetLinger(0) // without it the connection ends in order, which is another fault
 }
 
 // drop closes in order when the whole request has arrived, without an answer.
@@ -91,7 +91,7 @@ func hang(f *faultServer, c net.Conn, req *http.Request) bool {
 	return false
 }
 
-// slow writes text a byte at a time, for ever.
+// slow writes text one byte at a time, endlessly.
 func slow(head, text string) fault {
 	return func(f *faultServer, c net.Conn, req *http.Request) bool {
 		f.take(req)

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// A faultServer speaks HTTP/1.1 by hand, so that it can answer as no server should.
+// A faultServer implements HTTP/1.1 without package http, so that it can send invalid responses.
 type faultServer struct {
 	URL string
 
@@ -70,7 +70,7 @@ func (f *faultServer) close() {
 	f.wg.Wait()
 }
 
-// closeConns closes those that are open, as a server does with idle ones.
+// closeConns closes the open connections, as a server does with idle ones.
 func (f *faultServer) closeConns() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -109,7 +109,7 @@ func (f *faultServer) serve(c net.Conn) {
 	for {
 		req, err := http.ReadRequest(r)
 		if err != nil {
-			io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") // most often the client has gone
+			io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") // usually the client has disconnected
 			return
 		}
 		if keep := f.next()(f, c, req); !keep {
@@ -165,7 +165,7 @@ func (f *faultServer) connections() int {
 	return f.accepted
 }
 
-// waitForConnections waits until n are open.
+// waitForConnections waits until n connections are open.
 func (f *faultServer) waitForConnections(t *testing.T, n int) {
 	t.Helper()
 	for range 6000 {

@@ -109,7 +109,7 @@ func TestNginx(t *testing.T) {
 	}
 }
 
-// lines waits for as many in the log.
+// lines waits for this number of lines in the log.
 func (n *nginx) lines(t *testing.T, want int) (lines []string) {
 	t.Helper()
 	for range 6000 {
@@ -128,8 +128,8 @@ func (n *nginx) lines(t *testing.T, want int) (lines []string) {
 	return lines
 }
 
-// Too large a batch is refused while it is on its way: the answer must be seen, so
-// that delivery tries with fewer.
+// nginx refuses a large batch before it has received it completely. The sink must read the
+// response, so that delivery retries with a smaller batch.
 func TestNginxRefusesALargeBatch(t *testing.T) {
 	n := newNginx(t)
 	cert, key := n.ca.Issue(t, "client", time.Hour)
@@ -148,8 +148,7 @@ func TestNginxRefusesALargeBatch(t *testing.T) {
 	}
 }
 
-// nginx accepts the connection and answers each request with 400: that must not lose
-// events.
+// nginx accepts the connection and answers each request with 400, which must not lose events.
 func TestNginxWantsAnotherCertificate(t *testing.T) {
 	n := newNginx(t)
 	old, oldKey := n.ca.Issue(t, "old", -time.Hour)

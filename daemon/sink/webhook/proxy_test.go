@@ -29,7 +29,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	want := "Basic " + base64.StdEncoding.EncodeToString([]byte("u:"+p.password))
 	if r.Header.Get("Proxy-Authorization") != want {
 		w.WriteHeader(http.StatusProxyAuthRequired)
-		io.WriteString(w, "not "+r.Header.Get("Proxy-Authorization")) // the client may have had enough
+		io.WriteString(w, "not "+r.Header.Get("Proxy-Authorization")) // the client may have disconnected
 		return
 	}
 	p.used.Add(1)
@@ -38,7 +38,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return
 		}
-		io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n") // the client may have had enough
+		io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n") // the client may have disconnected
 		pipe(client, r.Host)
 		return
 	}
@@ -149,7 +149,7 @@ func TestProxies(t *testing.T) {
 	}
 }
 
-// The environment is another's configuration: it counts only if asked for.
+// The sink uses the environment only if it is configured to.
 func TestProxyOfTheEnvironment(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://u:canary-env-4711@proxy.invalid:3128")
 	t.Setenv("NO_PROXY", "")

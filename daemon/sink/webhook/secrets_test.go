@@ -19,8 +19,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// Every field that may hold a secret has one with this in it. It has what servers
-// escape, each in its own way.
+// Every field for a secret has a secret that contains the canary. It contains characters that
+// servers escape in different ways.
 const canary = `-cAnArY"/&<é=+ `
 
 // leaks reports whether text contains a part of a canary, in any form.
@@ -116,10 +116,10 @@ func TestNoErrorHasASecret(t *testing.T) {
 					t.Fatalf("no answer of the server: %v", err)
 				}
 				if text := fmt.Sprintf("%v %+v %#v", err, err, err); leaks(text) {
-					t.Errorf("a secret is told: %s", text)
+					t.Errorf("the error contains a secret: %s", text)
 				}
 				if text := fmt.Sprintf("%v %+v %#v", config, config, config); leaks(text) {
-					t.Errorf("a secret is told by the configuration: %s", text)
+					t.Errorf("the configuration prints a secret: %s", text)
 				}
 			}
 		})

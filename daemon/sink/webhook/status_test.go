@@ -27,7 +27,7 @@ func TestTheDocumentationHasTheTableOfStatuses(t *testing.T) {
 		fmt.Fprintf(&want, "| %s | %s | %s |\n", status, row.verdict, row.why)
 	}
 	if !strings.Contains(string(page), "| --- | --- | --- |\n"+want.String()+"\n") {
-		t.Errorf("docs/sinks/webhook.md has not this table:\n%s", want.String())
+		t.Errorf("docs/sinks/webhook.md lacks this table:\n%s", want.String())
 	}
 }
 
@@ -94,7 +94,7 @@ func TestWhatIsNoVerdictOnTheEvents(t *testing.T) {
 		}
 		c.Permanent = []int{tt.status}
 		if got := c.answer(tt.status, tt.header, []byte(tt.text)); got != permanent {
-			t.Errorf("%d: the user's word counts for nothing", tt.status)
+			t.Errorf("%d: the configured list is ignored", tt.status)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func TestTLSFaults(t *testing.T) {
 	missing := ca.File + ".missing"
 	tests := []struct {
 		name   string
-		server *tls.Config // nil speaks no TLS
+		server *tls.Config // nil: without TLS
 		client value.TLS
 		want   string
 	}{
@@ -90,7 +90,7 @@ func TestTLSFaults(t *testing.T) {
 	}
 }
 
-// A tlsServer is one with HTTP/2 that notes what clients show.
+// A tlsServer supports HTTP/2 and records the certificates of clients.
 type tlsServer struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -139,8 +139,8 @@ func TestHTTP2OnOneConnection(t *testing.T) {
 	}
 }
 
-// With HTTP/2 a request that hangs does not end its connection: the next attempt
-// would wait on it too.
+// With HTTP/2 a request that hangs does not end its connection, and the next attempt would hang
+// too.
 func TestHTTP2HangsAndRecovers(t *testing.T) {
 	ca := sinktest.NewCA(t)
 	server := newTLSServer(t, serverConfig(t, ca, "server", time.Hour, false))
