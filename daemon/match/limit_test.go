@@ -68,8 +68,13 @@ func TestDedup(t *testing.T) {
 		steps []step
 	}{
 		"once in each window, however often it repeats": {Dedup{Window: 10 * s}, []step{
-			{0, "a", Pass}, {1 * s, "a", Repeated}, {1 * s, "b", Pass}, {9 * s, "a", Repeated}, {10 * s, "a", Pass},
-			{11 * s, "b", Pass}, {19 * s, "a", Repeated},
+			{0, "a", Pass},
+			{1 * s, "a", Repeated},
+			{1 * s, "b", Pass},
+			{9 * s, "a", Repeated},
+			{10 * s, "a", Pass},
+			{11 * s, "b", Pass},
+			{19 * s, "a", Repeated},
 		}},
 		"a key": {Dedup{Window: 10 * s, Key: `message[:1]`}, []step{{0, "ax", Pass}, {1 * s, "ay", Repeated}, {1 * s, "bx", Pass}}},
 		"a clock set back a little": {Dedup{Window: 10 * s}, []step{

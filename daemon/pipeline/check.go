@@ -28,11 +28,11 @@ type compiled struct {
 }
 
 // encoderOf returns the encoder of a worker, counted from 0. Workers cannot share an encoder.
-func (c *compiled) encoderOf(worker int) event.Encoder {
+func (s *compiled) encoderOf(worker int) event.Encoder {
 	if worker == 0 {
-		return c.encoder
+		return s.encoder
 	}
-	encoder, _ := NewEncoder(c.cfg) // it has compiled before
+	encoder, _ := NewEncoder(s.cfg) // it has compiled before
 	return encoder
 }
 
