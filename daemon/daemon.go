@@ -82,35 +82,18 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	if err := d.register(reg); err != nil {
 		return nil, err
 	}
-	checked, faults := check(cfg, nil, opts.Dirs)
-	for _, f := range faults {
-		log.Error("configuration: " + f.Error())
-	}
-	if len(checked.Invalid) > 0 {
-		return nil, checked.Invalid
-	}
-	if err := opts.Dirs.create(); err != nil {
-		return nil, err
-	}
-	d.state = newStateFaults(component(log, "state"), d.metrics)
-	d.clock = d.openClock()
-	d.opts.clock = d.clock
-	d.journal, err = d.openJournal(&cfg.Journal, component(log, "journal"))
+	checked, err := d.check(cfg)
 	if err != nil {
 		return nil, err
 	}
-	undo.Push(d.journal.Close)
-	var fresh bool
-	d.inbox, fresh, err = inbox.Open(opts.Dirs.inbox(), genl.BatchBytes)
+	freshInbox, err := d.openFiles(&cfg.Journal, &undo)
 	if err != nil {
 		return nil, err
 	}
-	undo.Push(d.inbox.Close)
-	d.checkInbox()
 	d.echo = echo.New(echoConfig(cfg.Echo), echo.Options{Prober: opts.Echo, Metrics: d.reception, Log: component(log, "echo")})
 	d.status = newStatusReporter(d.statusLine, d.unsettled, func(line string) { d.notifier.Status("%s", line) })
 	// Before all parts that can wait: from now on events wait in the socket.
-	if d.receiver, err = d.openReceiver(&cfg.Receiver, fresh); err != nil {
+	if d.receiver, err = d.openReceiver(&cfg.Receiver, freshInbox); err != nil {
 		return nil, err
 	}
 	undo.Push(d.receiver.Close)
@@ -126,6 +109,38 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		e.Bind()
 	}
 	return d, nil
+}
+
+// check logs all faults of the configuration, and returns those that make it invalid.
+func (d *Daemon) check(cfg *config.Config) (*pipeline.Checked, error) {
+	checked, faults := check(cfg, nil, d.opts.Dirs)
+	for _, f := range faults {
+		d.log.Error("configuration: " + f.Error())
+	}
+	if len(checked.Invalid) > 0 {
+		return nil, checked.Invalid
+	}
+	return checked, nil
+}
+
+// openFiles opens the clock, the journal and the inbox.
+func (d *Daemon) openFiles(cfg *config.Journal, undo *teardown.Stack) (freshInbox bool, err error) {
+	if err := d.opts.Dirs.create(); err != nil {
+		return false, err
+	}
+	d.state = newStateFaults(component(d.log, "state"), d.metrics)
+	d.clock = d.openClock()
+	d.opts.clock = d.clock
+	if d.journal, err = d.openJournal(cfg, component(d.log, "journal")); err != nil {
+		return false, err
+	}
+	undo.Push(d.journal.Close)
+	if d.inbox, freshInbox, err = inbox.Open(d.opts.Dirs.inbox(), genl.BatchBytes); err != nil {
+		return false, err
+	}
+	undo.Push(d.inbox.Close)
+	d.checkInbox()
+	return freshInbox, nil
 }
 
 func (d *Daemon) openReceiver(cfg *config.Receiver, freshInbox bool) (*receiver.Receiver, error) {
