@@ -65,13 +65,14 @@ func TestCheckFindsTemplatesThatFailForSomeEvent(t *testing.T) {
 		`{{printf "100%!"}}`:                                                               "which is not a verb",
 		`{{replace "a" "` + strings.Repeat("b", 300) + `" .Text}}`:                         "the text is longer than",
 		`{{printf "%1040000s" .Text}}`:                                                     "more than 1048576 bytes",
-		`{{with .Host}}{{.Message}}{{end}}`:                                                "a text does not have the field Message; write $.Message",
-		`{{eq .Seq "7"}}`:                                                                  "eq cannot compare a number and a text",
-		`{{index .Labels .Host}}`:                                                          "index needs a name in quotes",
-		`{{(.Gap).Count}}`:                                                                 "{{with .Gap}}{{.Count}}{{end}}",
-		`{{$g := .Gap}}{{$g.Count}}`:                                                       "{{with .Gap}}{{.Count}}{{end}}",
-		`{{if eq .Host "x"}}{{len 3}}{{else}}b{{end}}`:                                     "line 1, column 22: <len 3>",
-		`{{range .Captures}}{{end}}{{$s := .Message}}{{if eq 1 $s}}{{end}}`:                "cannot compare a number and a text",
+		`{{with .Host}}{{.Message}}{{end}}`: "a text does not have the field " +
+			"Message; write $.Message",
+		`{{eq .Seq "7"}}`:                              "eq cannot compare a number and a text",
+		`{{index .Labels .Host}}`:                      "index needs a name in quotes",
+		`{{(.Gap).Count}}`:                             "{{with .Gap}}{{.Count}}{{end}}",
+		`{{$g := .Gap}}{{$g.Count}}`:                   "{{with .Gap}}{{.Count}}{{end}}",
+		`{{if eq .Host "x"}}{{len 3}}{{else}}b{{end}}`: "line 1, column 22: <len 3>",
+		`{{range .Captures}}{{end}}{{$s := .Message}}{{if eq 1 $s}}{{end}}`: "cannot compare a number and a text",
 	} {
 		c := &Context{}
 		if strings.Contains(template, "index .Labels") || strings.Contains(want, "no label or capture") {

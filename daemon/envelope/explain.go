@@ -194,7 +194,7 @@ var typeWords = map[string]string{
 
 func typeWord(t string) string { return cmp.Or(typeWords[t], "a value of another type") }
 
-var argumentsPattern = regexp.MustCompile(`(?:error calling \w+: )?wrong number of args for (\w+): want (at least )?(\d+) got (\d+)$`)
+var argumentsPattern = regexp.MustCompile(`(?:error calling \w+: )?wrong number of args for (\w+): \w+ (at least )?(\d+) got (\d+)$`)
 
 // plain replaces the words of Go in a message of text/template.
 func plain(message string) string {

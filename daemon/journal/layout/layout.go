@@ -75,7 +75,7 @@ type Listing struct {
 	Others   []vfs.FileInfo // the lock, and a file with the name of the quarantine
 	Meta     bool
 	State    bool
-	Foreign  string // a file that a journal does not create; empty if there is none
+	Foreign  string // name of a file that a journal does not create, or empty
 }
 
 // List lists the directory of a journal.
