@@ -206,7 +206,7 @@ func (k Kind) compare(taken []Taken, want []event.Event) error {
 			text = k.Altered(want[i].Message)
 		}
 		if got.Message != text {
-			return fmt.Errorf("event %s has the text %q, want %q", got.ID, got.Message, text)
+			return fmt.Errorf("event %s has the text %q instead of %q", got.ID, got.Message, text)
 		}
 		if seen[i] && k.Once {
 			return fmt.Errorf("the place has event %s twice", got.ID)

@@ -130,7 +130,7 @@ const maxBytes = 1 << 20
 func read(path string) ([]byte, error) {
 	text, err := readfile.Prefix(path, maxBytes+1)
 	if err == nil && len(text) > maxBytes {
-		return nil, fmt.Errorf("%s is larger than %d bytes; keep only the certificates that the connection needs", path, maxBytes)
+		return nil, fmt.Errorf("%s is larger than %d bytes; keep only the PEM blocks that the connection needs", path, maxBytes)
 	}
 	return text, err
 }

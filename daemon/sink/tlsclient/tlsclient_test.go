@@ -31,7 +31,7 @@ func TestCheckNamesTheKeyThatDoesNotWork(t *testing.T) {
 	}
 	cert, key := ca.Issue(t, "client", time.Hour)
 	_, otherKey := ca.Issue(t, "other", time.Hour)
-	tooLarge := large + " is larger than 1048576 bytes; keep only the certificates that the connection needs"
+	tooLarge := large + " is larger than 1048576 bytes; keep only the PEM blocks that the connection needs"
 	credential := func(name string) value.TLSFile { return value.TLSFile{Credential: name} }
 	files := sinktest.TLS
 	for _, tt := range []struct {
