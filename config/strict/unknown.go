@@ -158,7 +158,13 @@ func (d *decoder) elsewhere(u unknownKey) string {
 	if len(below) > 1 {
 		return fmt.Sprintf("it belongs below one of %s", strings.Join(below, ", "))
 	}
-	if d.around.of != nil && u.in != d.around.of && d.hasKey(d.around.of, u.name) {
+	if d.around.of == nil || u.in == d.around.of {
+		return ""
+	}
+	if slices.ContainsFunc(d.variants, func(v Variant) bool { return v.Key == u.name }) {
+		return fmt.Sprintf("it is a kind of %[1]s; make it a %[1]s of its own", noun(d.around.of))
+	}
+	if d.hasKey(d.around.of, u.name) {
 		beside, _, _ := strings.Cut(strings.TrimPrefix(u.parent, d.around.path+"."), ".")
 		beside, _, _ = strings.Cut(beside, "[")
 		return fmt.Sprintf("it belongs to the %s; write it beside %q", noun(d.around.of), beside)

@@ -5,6 +5,7 @@ package sinks
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,5 +30,22 @@ func TestEveryKindIsListed(t *testing.T) {
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("kinds (-folders +listed):\n%s", diff)
+	}
+}
+
+// A word of another program that is the name of a kind would lead to the wrong kind.
+func TestNoWordOfAKindIsTheNameOfAKind(t *testing.T) {
+	names := make(map[string]bool)
+	for _, kind := range Kinds() {
+		names[kind.Name] = true
+	}
+	for _, kind := range Kinds() {
+		for _, words := range kind.Words {
+			for word := range strings.FieldsSeq(words.Words) {
+				if names[word] {
+					t.Errorf("%q is a word for %s and the name of a kind", word, kind.Name)
+				}
+			}
+		}
 	}
 }

@@ -110,6 +110,7 @@ func (l *Listen) Check(s strict.Section) {
 func (k *Config) ForeignKeys() []strict.ForeignKey {
 	return append(value.TLSWords("tls."),
 		strict.ForeignKey{Words: "host server port path url uri endpoint protocol network remote destination socket", Key: "address"},
+		strict.ForeignKey{Words: "tcp unix", Advice: `write it as the scheme of "address", like tcp://collector.example.com:6514`},
 		strict.ForeignKey{Words: "facility", Key: "^rfc5424.facility"},
 		strict.ForeignKey{Words: "severity priority level", Key: "^rfc5424.severity"},
 		strict.ForeignKey{Words: "tag app_name appname program ident identifier", Key: "^rfc5424.app_name"},
