@@ -80,7 +80,11 @@ func (c *Compiler) expression(key, text string, captures []string, kind reflect.
 		c.programs[from] = p
 	}
 	if p.err != nil {
-		return nil, &Error{key, p.err}
+		var errs []error
+		for _, err := range joined(p.err) {
+			errs = append(errs, &Error{key, err})
+		}
+		return nil, errors.Join(errs...)
 	}
 	return &expression{key: key, program: p.Program, used: p.used, machine: vm.VM{MemoryBudget: maxMemory}}, nil
 }

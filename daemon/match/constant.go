@@ -52,7 +52,7 @@ func (d *dialect) allConstant(nodes ...ast.Node) bool {
 // failing rejects a constant that fails.
 func (d *dialect) failing(n ast.Node) {
 	if _, err := d.evaluate(n); err != nil {
-		d.reject(n, "fails for every event: %s", err.Message)
+		d.suspect(n, "fails for every event: %s", err.Message)
 	}
 }
 
@@ -74,7 +74,7 @@ func (d *dialect) evaluate(n ast.Node) (any, *file.Error) {
 
 func (d *dialect) division(n *ast.BinaryNode) {
 	if by, ok := n.Right.(*ast.IntegerNode); ok && by.Value == 0 && (n.Operator == "/" || n.Operator == "%") {
-		d.reject(n, "fails for every event: division by zero")
+		d.suspect(n, "fails for every event: division by zero")
 	}
 }
 

@@ -49,6 +49,23 @@ func positioned(err error) error {
 	return &PositionError{at.Line, at.Column + 1, visible(at.Message)}
 }
 
+// joined returns the errors that errors.Join has joined.
+func joined(err error) []error {
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		return all.Unwrap()
+	}
+	return []error{err}
+}
+
+// explainedAll explains each of the joined errors.
+func explainedAll(text string, known names, err error) error {
+	var all []error
+	for _, one := range joined(err) {
+		all = append(all, explained(text, known, one))
+	}
+	return errors.Join(all...)
+}
+
 // explained converts an error of the compiler to a PositionError, and improves its
 // message.
 func explained(text string, known names, err error) error {

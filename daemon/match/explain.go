@@ -30,14 +30,25 @@ func explanations() []explanation {
 	return []explanation{
 		{regexp.MustCompile(`^unknown name (\S+)$`), unknownName},
 		{regexp.MustCompile(`^type match\.gap has no field (\S+)$`), unknownGapField},
-		{regexp.MustCompile(`^type string has no field (\S+)$`), fieldOfText},
+		{regexp.MustCompile(`^type (.+) has no field (\S+)$`), fieldOfOther},
+		{regexp.MustCompile(`^type (.+)\[.+\] is undefined$`), elementOfOther},
+		{regexp.MustCompile(`^array elements can only be selected using an integer`), wrongIndex},
+		{regexp.MustCompile(`^cannot use (\S+) as type (\S+) in array$`), wrongElement},
+		{regexp.MustCompile(`^cannot use (\S+) as argument \(type (\S+)\) to call (\w+)`), wrongArgument},
+		{regexp.MustCompile(`^invalid argument for (\w+) \(type (.+)\)$`), wrongArgumentOf},
+		{regexp.MustCompile(`^invalid char escape$`), wrongEscape},
+		{regexp.MustCompile(`^invalid (?:integer|float) literal: .*`), wrongNumber},
+		{regexp.MustCompile(`^bad number syntax: "(.*)"$`), wrongUnit},
+		{regexp.MustCompile(`^a map key must be`), bracesAreNotSupported},
+		{regexp.MustCompile(`^error parsing regexp: (.*)$`), wrongPattern},
 		{regexp.MustCompile(`^unexpected token EOF$`), unexpectedEnd},
 		{regexp.MustCompile(`^literal not terminated$`), unclosedText},
 		{regexp.MustCompile(`^unexpected token (\w+)\("(.*)"\)$`), unexpectedToken},
 		{regexp.MustCompile(`^unrecognized character: U\+[0-9A-F]+ '(.*)'$`), unknownCharacter},
-		{regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types (\S+) and (\S+)\)$`), mismatchedTypes},
+		{regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types (.+) and (.+)\)$`), mismatchedTypes},
 		{regexp.MustCompile(`^invalid operation: (not|!) \(mismatched type string\)$`), wrongNot},
-		{regexp.MustCompile(`^expected (\S+), but got (\S+)$`), wrongResult},
+		{regexp.MustCompile(`^invalid operation: (\S+) \(mismatched type (.+)\)$`), wrongOperand},
+		{regexp.MustCompile(`^expected (\S+), but got (.+)$`), wrongResult},
 		{regexp.MustCompile(`^the (?:method|function) (\w+) is not supported`), operatorAsFunction},
 	}
 }
@@ -60,14 +71,6 @@ func (m *mistake) explain() {
 
 func unknownGapField(_ *mistake, match []string) string {
 	return fmt.Sprintf("unknown field %s of gap; write gap.count or gap.reason", match[1])
-}
-
-// fieldOfText explains a field of the body of a response, which is a text.
-func fieldOfText(m *mistake, match []string) string {
-	if !slices.Contains(m.names.known, "json") {
-		return ""
-	}
-	return fmt.Sprintf("unknown field %s of a text; write json.%[1]s for a field of the body", match[1])
 }
 
 // unexpectedEnd moves the mistake to an open bracket, or else to the end of the text.
@@ -210,10 +213,15 @@ func unknownCharacter(m *mistake, match []string) string {
 // typeNames are the names of Go types in our documentation.
 var typeNames = map[string]string{
 	"int": "a number", "float64": "a number", "string": "a text", "bool": "true or false", "time.Time": "a time",
-	"time.Duration": "a duration", "match.gap": "a gap",
+	"time.Duration": "a duration", "match.gap": "a gap", "time.Month": "a month", "time.Weekday": "a day of the week",
+	"[]string": "a list of texts", "[]int": "a list of numbers", "[]interface {}": "a list", "map[string]interface {}": "a map",
+	textMap: "a map of texts",
 }
 
 func typeName(t string) string {
+	if strings.HasPrefix(t, "func(") {
+		return "a method without brackets"
+	}
 	return cmp.Or(typeNames[t], "a value of another type")
 }
 
@@ -228,6 +236,12 @@ func mismatchedTypes(m *mistake, match []string) string {
 func conversion(operator, a, b string) string {
 	has := func(t string) bool { return a == t || b == t }
 	switch {
+	case strings.HasPrefix(a, "func(") || strings.HasPrefix(b, "func("):
+		return "write () after the name, as in time.Hour()"
+	case has("time.Weekday"):
+		return `write .String() after it, and a name in quotes such as "Monday"`
+	case has("time.Month"):
+		return `write .String() after it, and a name in quotes such as "January"`
 	case has("match.gap") && has("string"):
 		return `write "gap" in quotes for the text, or gap.count or gap.reason`
 	case has("match.gap"):

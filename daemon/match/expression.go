@@ -3,6 +3,7 @@
 package match
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -35,19 +36,30 @@ func (c *Compiler) compile(text string, captures []string, kind reflect.Kind) (p
 			p.err = fmt.Errorf("the expression cannot be compiled: %v", cause)
 		}
 		if p.err != nil {
-			p.err = explained(text, eventNames(), p.err)
+			p.err = explainedAll(text, eventNames(), p.err)
 		}
 	}()
 	if len(text) > maxText {
 		p.err = fmt.Errorf("the expression is longer than %d bytes; shorten it", maxText)
 		return p
 	}
-	d := &dialect{compiler: c, captures: captures, used: p.used, constant: make(map[ast.Node]bool)}
+	d := &dialect{compiler: c, names: eventNames(), captures: captures, used: p.used, constant: make(map[ast.Node]bool)}
 	p.Program, p.err = expr.Compile(text, expr.Env(environment{}), expr.Patch(d), expr.MaxNodes(maxNodes), expecting(kind))
-	if d.fault != nil {
-		p.err = d.fault.Bind(file.NewSource(text))
+	if faults := d.faults(); len(faults) > 0 {
+		p.err = bound(faults, text)
+	} else if p.err == nil && kind == reflect.Bool {
+		p.err = d.constantResult()
 	}
 	return p
+}
+
+// bound adds the positions in the text to faults, and joins them.
+func bound(faults []*file.Error, text string) error {
+	var errs []error
+	for _, fault := range faults {
+		errs = append(errs, fault.Bind(file.NewSource(text)))
+	}
+	return errors.Join(errs...)
 }
 
 // expecting rejects an expression that may return a value of another kind at run time.

@@ -4,6 +4,7 @@ package match
 
 import (
 	"fmt"
+	"reflect"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -29,6 +30,9 @@ var methods = []string{
 // state and byte of the text.
 const maxStates = 2000
 
+// maxFaults is the maximum number of reported faults of one expression.
+const maxFaults = 5
+
 // maxSums limits the operators + in an expression, each of which copies a text.
 const maxSums = 50
 
@@ -38,16 +42,22 @@ const maxSums = 50
 // any text. It also excludes nil, which would turn an absent field into an error at run
 // time.
 //
-// As a visitor of the syntax tree, it records the first fault and the fields that are
-// used, and replaces the name of each capture by an index.
+// As a visitor of the syntax tree, it records faults and the fields that are used, and
+// replaces the name of each capture by an index.
 type dialect struct {
 	compiler *Compiler
+	names    names
 	captures []string // the known names
 	used     map[string]bool
 	constant map[ast.Node]bool
-	allowNil bool // for JSON
+	allowNil bool     // for JSON
+	root     ast.Node // the last visited node
 	sums     int
+	// fault is the first use of something that is not supported, which may cause other
+	// faults. The suspects are independent of each other: unknown names, and values that
+	// a field never has.
 	fault    *file.Error
+	suspects []*file.Error
 }
 
 // Visit implements ast.Visitor. It is called for children before their parents.
@@ -69,8 +79,8 @@ func (d *dialect) Visit(node *ast.Node) {
 	case *ast.BinaryNode:
 		d.binary(n)
 	case *ast.IdentifierNode:
-		if n.Value == "$env" {
-			d.reject(n, "unknown name $env")
+		if n.Value != captured && !slices.Contains(d.names.known, n.Value) {
+			d.suspect(n, "unknown name %s", n.Value)
 		}
 		d.used[n.Value] = true
 	case *ast.MemberNode:
@@ -78,6 +88,7 @@ func (d *dialect) Visit(node *ast.Node) {
 		d.member(node, n)
 	}
 	d.noteConstant(*node)
+	d.root = *node
 }
 
 // function rejects functions whose cost is not limited by their arguments. date reads a
@@ -87,7 +98,7 @@ func (d *dialect) Visit(node *ast.Node) {
 func (d *dialect) function(n *ast.BuiltinNode) {
 	switch {
 	case !slices.Contains(functions, n.Name):
-		d.reject(n, "the function %s is not supported; use one of %s", n.Name, strings.Join(functions, ", "))
+		d.unsupported(n, n.Name)
 	case n.Name == "date" && len(n.Arguments) > 2:
 		d.reject(n.Arguments[2], "date accepts only a text and a layout; the time is in UTC unless the text contains an offset")
 	case n.Name == "split" && len(n.Arguments) > 1:
@@ -95,11 +106,80 @@ func (d *dialect) function(n *ast.BuiltinNode) {
 			d.reject(n.Arguments[1], "split requires a separator in quotes")
 		}
 	}
+	d.arguments(n)
+}
+
+func (d *dialect) unsupported(n ast.Node, function string) {
+	d.reject(n, "the function %s is not supported; use one of %s", function, strings.Join(functions, ", "))
+}
+
+// textArguments are the minimum and maximum numbers of arguments of the functions that
+// accept only texts.
+var textArguments = map[string][2]int{
+	"lower": {1, 1}, "upper": {1, 1}, "trim": {1, 2}, "trimPrefix": {2, 2}, "trimSuffix": {2, 2}, "split": {2, 2},
+	"indexOf": {2, 2}, "lastIndexOf": {2, 2}, "date": {1, 2}, "duration": {1, 1},
+}
+
+// numberArguments are those of the functions that accept numbers.
+var numberArguments = map[string][2]int{
+	"abs": {1, 1}, "ceil": {1, 1}, "floor": {1, 1}, "round": {1, 1}, "max": {1, maxNodes}, "min": {1, maxNodes},
+}
+
+// otherArguments are those of the functions that accept several types.
+var otherArguments = map[string][2]int{"int": {1, 1}, "float": {1, 1}, "string": {1, 1}, "len": {1, 1}}
+
+// arguments rejects a wrong number of arguments, and arguments of a wrong type.
+func (d *dialect) arguments(n *ast.BuiltinNode) {
+	for _, kind := range []struct {
+		limits map[string][2]int
+		reject reflect.Kind
+		remedy string
+	}{
+		{textArguments, reflect.Int, "%s requires a text; write string(...) around the number"},
+		{numberArguments, reflect.String, "%s requires a number; write int(...) around the text"},
+		{otherArguments, reflect.Invalid, ""},
+	} {
+		limits, ok := kind.limits[n.Name]
+		if !ok {
+			continue
+		}
+		if got := len(n.Arguments); got < limits[0] || got > limits[1] {
+			d.reject(n, "%s requires %s, and has %d", n.Name, argumentCount(limits), got)
+			return
+		}
+		for _, argument := range n.Arguments {
+			if of := argument.Type(); of != nil && of.Kind() == kind.reject {
+				d.reject(argument, kind.remedy, n.Name)
+			}
+		}
+	}
+	if n.Name == "len" && len(n.Arguments) == 1 {
+		if of := n.Arguments[0].Type(); of != nil && (of.Kind() == reflect.Int || of.Kind() == reflect.Float64) {
+			d.reject(n.Arguments[0], "len requires a text; write string(...) around the number")
+		}
+	}
+}
+
+func argumentCount(limits [2]int) string {
+	switch {
+	case limits[1] == 1:
+		return "1 argument"
+	case limits[1] == maxNodes:
+		return "at least 1 argument"
+	case limits[0] == limits[1]:
+		return fmt.Sprintf("%d arguments", limits[0])
+	}
+	return fmt.Sprintf("%d or %d arguments", limits[0], limits[1])
 }
 
 // method accepts only texts in quotes: a layout from the event could lengthen a text at
 // each use.
 func (d *dialect) method(n *ast.CallNode) {
+	if function, ok := n.Callee.(*ast.IdentifierNode); ok {
+		d.suspects = slices.DeleteFunc(d.suspects, func(s *file.Error) bool { return s.Location == function.Location() })
+		d.unsupported(function, function.Value)
+		return
+	}
 	if of, ok := n.Callee.(*ast.MemberNode); ok {
 		if name, ok := of.Property.(*ast.StringNode); ok && !slices.Contains(methods, name.Value) {
 			d.reject(name, "the method %s is not supported; use one of %s", name.Value, strings.Join(methods, ", "))
@@ -114,6 +194,8 @@ func (d *dialect) method(n *ast.CallNode) {
 
 func (d *dialect) binary(n *ast.BinaryNode) {
 	d.comparison(n)
+	d.letterCase(n)
+	d.bounds(n)
 	switch n.Operator {
 	case "matches":
 		d.pattern(n.Right)
@@ -125,6 +207,9 @@ func (d *dialect) binary(n *ast.BinaryNode) {
 		if !isInteger(n.Left) || !isInteger(n.Right) {
 			d.reject(n, "the ends of a range must be numbers, such as 8..17")
 		}
+		d.emptyRange(n)
+	case "in":
+		d.elements(n)
 	}
 }
 
@@ -143,6 +228,9 @@ func (d *dialect) pattern(n ast.Node) {
 		return
 	}
 	if err := d.compiler.accept(text.Value); err != nil {
+		d.reject(n, "%v", err)
+	}
+	if _, err := syntax.Parse(text.Value, syntax.Perl); err != nil {
 		d.reject(n, "%v", err)
 	}
 }
@@ -179,7 +267,7 @@ func (d *dialect) member(node *ast.Node, n *ast.MemberNode) {
 	}
 	i := slices.Index(d.captures, name.Value)
 	if i < 0 {
-		d.reject(n.Property, "unknown capture %s; %s", name.Value, d.captureList())
+		d.suspect(n.Property, "unknown capture %s; %s", name.Value, d.captureList())
 		return
 	}
 	list := &ast.IdentifierNode{Value: captured}
@@ -193,6 +281,23 @@ func (d *dialect) captureList() string {
 		return "extract contains no named groups"
 	}
 	return "extract has " + strings.Join(d.captures, ", ")
+}
+
+// suspect records a fault that does not hide others.
+func (d *dialect) suspect(n ast.Node, format string, args ...any) {
+	known := slices.ContainsFunc(d.suspects, func(s *file.Error) bool { return s.Location == n.Location() })
+	if !known && len(d.suspects) < maxFaults {
+		d.suspects = append(d.suspects, &file.Error{Location: n.Location(), Message: fmt.Sprintf(format, args...)})
+	}
+}
+
+// faults returns all faults, in the order of the text.
+func (d *dialect) faults() []*file.Error {
+	if d.fault != nil {
+		return []*file.Error{d.fault}
+	}
+	slices.SortStableFunc(d.suspects, func(a, b *file.Error) int { return a.From - b.From })
+	return d.suspects
 }
 
 func (d *dialect) reject(n ast.Node, format string, args ...any) {

@@ -93,7 +93,11 @@ func TestErrorsNameTheKeyThePositionAndTheRemedy(t *testing.T) {
 			`filter: column 5: cannot apply == to a number and a text; write the number without quotes, int(...) around the ` +
 				`text, or string(...) around the number`,
 		},
-		{Options{Filter: `message matches "("`}, "filter: column 9: error parsing regexp: missing closing ): `(`"},
+		{
+			Options{Filter: `message matches "("`},
+			"filter: column 17: the pattern is invalid: missing closing ): `(`; write \\ before a literal character, " +
+				"within backquotes",
+		},
 		{Options{Filter: `message matches host`}, `filter: column 17: a pattern must be one text in quotes`},
 		{Options{Filter: `message contains`}, `filter: column 17: the expression ends too early; complete it after "contains"`},
 		{Options{Filter: `captures.unit == "a"`}, `filter: column 10: unknown capture unit; extract contains no named groups`},

@@ -52,10 +52,13 @@ func CompileResponse(text string) (r *Response, err error) {
 	if len(text) > maxText {
 		return nil, fmt.Errorf("is longer than %d bytes", maxText)
 	}
-	d := &dialect{compiler: NewCompiler(Vocabulary{}), used: make(map[string]bool), constant: make(map[ast.Node]bool), allowNil: true}
+	d := &dialect{
+		compiler: NewCompiler(Vocabulary{}), names: responseNames(), allowNil: true,
+		used: make(map[string]bool), constant: make(map[ast.Node]bool),
+	}
 	p, err := expr.Compile(text, expr.Env(reply{}), expr.Patch(d), expr.MaxNodes(maxNodes))
-	if d.fault != nil {
-		return nil, d.fault.Bind(file.NewSource(text))
+	if faults := d.faults(); len(faults) > 0 {
+		return nil, faults[0].Bind(file.NewSource(text))
 	}
 	if err != nil {
 		return nil, err

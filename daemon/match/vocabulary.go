@@ -4,10 +4,12 @@ package match
 
 import (
 	"iter"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -53,12 +55,20 @@ func (d *dialect) comparison(n *ast.BinaryNode) {
 	}
 	values, ok := d.compiler.vocabulary.Fields[field]
 	if !ok {
+		d.form(n.Operator, field, constant)
+		values, ok = namesOfTime()[field]
+	}
+	if !ok {
 		d.labelIn(n)
 		return
 	}
 	for at, text := range d.texts(constant) {
+		if n.Operator == "!=" && text == "" && len(values.Values) == 1 && values.Values[0] == "" {
+			d.suspect(at, "%s is always %q; %s", field, text, values.advice())
+			continue
+		}
 		if !slices.ContainsFunc(values.Values, func(value string) bool { return canHold(n.Operator, value, text) }) {
-			d.reject(at, "%s %s %q; %s", field, verb(n.Operator), text, values.advice())
+			d.suspect(at, "%s %s %q; %s", field, verb(n.Operator), text, values.advice())
 		}
 	}
 }
@@ -103,6 +113,12 @@ func fieldOf(n ast.Node) string {
 		return fieldOf(n.Node)
 	case *ast.IdentifierNode:
 		return n.Value
+	case *ast.CallNode:
+		if name, of := methodOf(n); name == "String" && of == reflect.TypeFor[time.Weekday]() {
+			return weekdayName
+		} else if name == "String" && of == reflect.TypeFor[time.Month]() {
+			return monthName
+		}
 	case *ast.MemberNode:
 		of, isField := n.Node.(*ast.IdentifierNode)
 		name, isText := n.Property.(*ast.StringNode)
@@ -152,8 +168,8 @@ func (d *dialect) knownLabel(name *ast.StringNode) {
 	switch {
 	case labels == nil || slices.Contains(labels, name.Value):
 	case len(labels) == 0:
-		d.reject(name, "unknown label %s; event.labels is empty", name.Value)
+		d.suspect(name, "unknown label %s; event.labels is empty", name.Value)
 	default:
-		d.reject(name, "unknown label %s; event.labels has %s", name.Value, strings.Join(labels, ", "))
+		d.suspect(name, "unknown label %s; event.labels has %s", name.Value, strings.Join(labels, ", "))
 	}
 }
