@@ -14,22 +14,8 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/internal/poll"
+	"github.com/genltestd/genltestd/internal/tmpfs"
 )
-
-// tmpfs mounts a small file system for the test.
-func tmpfs(t *testing.T, size string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("genltestd", dir, "tmpfs", 0, "mode=700,size="+size); err != nil {
-		t.Skipf("mount a tmpfs: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
 
 // fill writes to a file system until it is full.
 func fill(t *testing.T, dir string) (ballast string) {
@@ -52,7 +38,7 @@ func fill(t *testing.T, dir string) (ballast string) {
 // On a full disk, a start cannot write the list of removed sinks, the boots, or the files of a
 // new sink. It must deliver the waiting events, which frees the disk.
 func TestAStartOnAFullDiskDeliversTheJournal(t *testing.T) {
-	dirs := Dirs{State: tmpfs(t, "24m"), Runtime: t.TempDir()}
+	dirs := Dirs{State: tmpfs.Mount(t, "size=24m"), Runtime: t.TempDir()}
 	out := t.TempDir()
 	sinks := func(path string, more string) *config.Config {
 		limits := "journal: {path: " + dirs.State + "/journal, max_bytes: 16MiB}\nshutdown: {drain: 10ms}\n"

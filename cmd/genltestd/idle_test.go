@@ -7,11 +7,12 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/genltestd/genltestd/internal/notifysocket"
 )
 
 var listening = regexp.MustCompile(`msg=listening component=http address=(\S+)`)
@@ -19,14 +20,9 @@ var listening = regexp.MustCompile(`msg=listening component=http address=(\S+)`)
 // TestIdleClientsStarveNeitherTheWatchdogNorScrapes: 150 connections that send nothing,
 // half a request or a whole one stay open, and the daemon may have 64 descriptors.
 func TestIdleClientsStarveNeitherTheWatchdogNorScrapes(t *testing.T) {
-	notify := filepath.Join(t.TempDir(), "notify")
-	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notify, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer manager.Close()
+	manager := notifysocket.Listen(t)
 	cmd := command(t, "--config", write(t, "http: {listen: \"127.0.0.1:0\"}\n"))
-	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+notify, "WATCHDOG_USEC=300000")
+	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+manager.Path, "WATCHDOG_USEC=300000")
 	cmd.Args = append([]string{"sh", "-c", `ulimit -n 64; exec "$@"`, "sh", cmd.Path}, cmd.Args[1:]...)
 	cmd.Path = "/bin/sh"
 	address := serveUntilEnd(t, cmd)
@@ -47,23 +43,10 @@ func TestIdleClientsStarveNeitherTheWatchdogNorScrapes(t *testing.T) {
 		resp.Body.Close()
 		transport.CloseIdleConnections()
 	}
-	drain(t, manager)
-	awaitMessage(t, manager, "WATCHDOG=1") // sent while these connections are open
-	cmd.Process.Signal(syscall.SIGTERM)    // seen in the message
-	awaitMessage(t, manager, "STOPPING=1")
-}
-
-// drain reads the messages that are already queued.
-func drain(t *testing.T, manager *net.UnixConn) {
-	t.Helper()
-	if err := manager.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
-		t.Fatal(err)
-	}
-	for buf := make([]byte, 1024); ; {
-		if _, err := manager.Read(buf); err != nil {
-			return
-		}
-	}
+	manager.Queued(t)
+	manager.Await(t, "WATCHDOG=1")      // sent while these connections are open
+	cmd.Process.Signal(syscall.SIGTERM) // seen in the message
+	manager.Await(t, "STOPPING=1")
 }
 
 // serveUntilEnd starts the daemon, which ends with the test, and returns the address of
@@ -91,23 +74,6 @@ func serveUntilEnd(t *testing.T, cmd *exec.Cmd) (address string) {
 		}
 		if err != nil {
 			t.Fatalf("the daemon does not serve: %v\n%s", err, said)
-		}
-	}
-}
-
-// awaitMessage reads what the daemon sends to the service manager up to a message.
-func awaitMessage(t *testing.T, manager *net.UnixConn, want string) {
-	t.Helper()
-	if err := manager.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-		t.Fatal(err)
-	}
-	for buf := make([]byte, 4096); ; {
-		n, err := manager.Read(buf)
-		if err != nil {
-			t.Fatalf("no message %q: %v", want, err)
-		}
-		if string(buf[:n]) == want {
-			return
 		}
 	}
 }

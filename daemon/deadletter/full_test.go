@@ -10,20 +10,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/internal/tmpfs"
 )
 
 // TestFullDisk checks that Add returns an error, no stored letter is lost, and the box can
 // be emptied.
 func TestFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	if err := unix.Mount("genltestd", dir, "tmpfs", 0, "size=400k,mode=700"); err != nil {
-		t.Skipf("mount a tmpfs: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := tmpfs.Mount(t, "size=400k")
 	b := open(t, filepath.Join(dir, "box"), Options{MaxBytes: 1 << 20})
 	taken := uint64(0)
 	for {

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/journal/vfs"
+	"github.com/genltestd/genltestd/internal/tmpfs"
 )
 
 func openInbox(t *testing.T, path string, size int) (*Inbox, bool) {
@@ -135,15 +136,7 @@ func TestInboxThatCannotBeUsedIsReplaced(t *testing.T) {
 // TestAnInboxThatHasNoRoomIsMemoryAlone: a full file system must not keep the daemon
 // from starting.
 func TestAnInboxThatHasNoRoomIsMemoryAlone(t *testing.T) {
-	dir := t.TempDir()
-	if err := unix.Mount("genltestd", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Skipf("mount a tmpfs: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := tmpfs.Mount(t, "size=64k")
 	b, fresh, err := Open(filepath.Join(dir, "inbox"), 1<<20)
 	if err != nil || !fresh || !errors.Is(b.Unbacked, unix.ENOSPC) {
 		t.Fatalf("fresh %v, unbacked %v, %v", fresh, b.Unbacked, err)

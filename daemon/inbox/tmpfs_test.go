@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/internal/tmpfs"
 )
 
 // TestTheKernelWritesIntoAnInboxOnTmpfsWithoutAPageFault: a page fault in recvmmsg(2) fails
@@ -23,7 +25,7 @@ func TestTheKernelWritesIntoAnInboxOnTmpfsWithoutAPageFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(zero)
-	path := filepath.Join(sharedMemory(t), "inbox")
+	path := filepath.Join(tmpfs.Shared(t), "inbox")
 	fresh, _ := openInbox(t, path, 64*4096) // clears the memory, and so allocates its pages
 	if err := fresh.Close(); err != nil {
 		t.Fatal(err)
@@ -70,17 +72,6 @@ func TestAnInboxOnADiskIsNoticed(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Error(err)
 	}
-}
-
-// sharedMemory returns a directory on a tmpfs.
-func sharedMemory(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "genltestd-")
-	if err != nil {
-		t.Skipf("needs a tmpfs: %v", err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }
 
 // pageFaults returns how many page faults the calling thread has had.

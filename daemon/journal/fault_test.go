@@ -15,6 +15,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/cursor"
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
+	"github.com/genltestd/genltestd/internal/tmpfs"
 )
 
 // failing returns a fault that hits steps of one kind on segments.
@@ -232,15 +233,7 @@ func TestFailedFsyncOfACursor(t *testing.T) {
 
 // TestFullDisk fills a real file system, and frees it by delivery alone.
 func TestFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	if err := unix.Mount("genltestd", dir, "tmpfs", 0, "size=512k,mode=700"); err != nil {
-		t.Skipf("mount a tmpfs: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := tmpfs.Mount(t, "size=512k")
 	opts := Options{SegmentBytes: 50_000, SyncInterval: time.Hour}
 	j := open(t, filepath.Join(dir, "j"), opts)
 	r := reader(t, j, "r", FromOldest)

@@ -12,11 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/genltestd/genltestd/daemon/journal/cursor"
 	"github.com/genltestd/genltestd/daemon/journal/damage"
 	"github.com/genltestd/genltestd/daemon/journal/layout"
+	"github.com/genltestd/genltestd/internal/tmpfs"
 )
 
 // A movable is a journal of several segments on the real file system, of which a reader
@@ -89,10 +88,7 @@ func TestFilesThatAreTakenAwayWhileTheJournalIsOpen(t *testing.T) {
 			check(t, os.Mkdir(m.dir, 0o700))
 		}, 0},
 		{"another file system mounted over it", func(t *testing.T, m *movable) {
-			if err := unix.Mount("genltestd", m.dir, "tmpfs", 0, "size=1m,mode=700"); err != nil {
-				t.Skipf("mount a tmpfs: %v", err)
-			}
-			t.Cleanup(func() { check(t, unix.Unmount(m.dir, unix.MNT_DETACH)) })
+			tmpfs.MountOn(t, m.dir, "size=1m")
 		}, 0},
 		// The first segment is open for reading, the last for writing. Of those between
 		// nothing is left.

@@ -32,6 +32,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/receiver"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 	"github.com/genltestd/genltestd/internal/poll"
+	"github.com/genltestd/genltestd/internal/tmpfs"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -55,7 +56,7 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 	if os.Getenv("GENLTESTD_SOAK") != "" {
 		kills, events = 1000, 500_000
 	}
-	dir, shared := t.TempDir(), sharedMemory(t)
+	dir, shared := t.TempDir(), tmpfs.Shared(t)
 	stored := killTarget(t)
 	sender, err := genl.NewUserSender(killGroup)
 	if err != nil {
@@ -134,17 +135,6 @@ func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
 		t.Errorf("account %q, %v; want %q", account, err, want)
 	}
 	t.Logf("%d events, %d kills, %d of them before the process received", total, kills, before)
-}
-
-// sharedMemory returns a directory on a tmpfs.
-func sharedMemory(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "genltestd-")
-	if err != nil {
-		t.Skipf("needs a tmpfs: %v", err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return dir
 }
 
 // killTarget opens the socket that the children receive from.

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/internal/tmpfs"
 )
 
 func TestReadDistinguishesOtherErrorsFromAMissingFile(t *testing.T) {
@@ -95,29 +97,12 @@ func TestADamagedFileCanBeExamined(t *testing.T) {
 }
 
 func TestAReadOnlyFileSystemKeepsTheContent(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("mounting a tmpfs needs root")
-	}
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	remount := func(flags uintptr) {
-		t.Helper()
-		if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT|flags, ""); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := tmpfs.Mount(t, "size=64k")
 	path := filepath.Join(dir, "f")
 	if err := (Disk{}).Replace(path, []byte("old")); err != nil {
 		t.Fatal(err)
 	}
-	remount(unix.MS_RDONLY)
+	tmpfs.Remount(t, dir, unix.MS_RDONLY, "")
 	for name, err := range map[string]error{
 		"Replace": Disk{}.Replace(path, []byte("new")), "SetAside": Disk{}.SetAside(path), "Remove": Disk{}.Remove(path),
 	} {
@@ -128,7 +113,7 @@ func TestAReadOnlyFileSystemKeepsTheContent(t *testing.T) {
 	if text, err := (Disk{}).Read(path); string(text) != "old" || err != nil {
 		t.Errorf("the file has %q, %v", text, err)
 	}
-	remount(0)
+	tmpfs.Remount(t, dir, 0, "")
 	if err := (Disk{}).Replace(path, []byte("new")); err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -18,32 +17,16 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/internal/notifysocket"
 )
 
-// manager returns a notification socket like that of systemd.
-func manager(t *testing.T) *net.UnixConn {
+// manager returns the socket of a service manager, which the environment names.
+func manager(t *testing.T) *notifysocket.Socket {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "notify")
-	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	t.Setenv("NOTIFY_SOCKET", path)
-	return c
-}
-
-func receive(t *testing.T, c *net.UnixConn) string {
-	t.Helper()
-	buf := make([]byte, 4096)
-	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-		t.Fatal(err)
-	}
-	n, err := c.Read(buf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(buf[:n])
+	s := notifysocket.Listen(t)
+	t.Setenv("NOTIFY_SOCKET", s.Path)
+	return s
 }
 
 func TestNotifications(t *testing.T) {
@@ -53,7 +36,7 @@ func TestNotifications(t *testing.T) {
 	n.Status("%d events", 7)
 	n.Stopping()
 	for _, want := range []string{"READY=1", "STATUS=7 events", "STOPPING=1"} {
-		if got := receive(t, c); got != want {
+		if got := c.Receive(t); got != want {
 			t.Errorf("notification %q, want %q", got, want)
 		}
 	}
@@ -73,7 +56,7 @@ func TestATimeoutIsExtendedUntilItIsOverOrTooLong(t *testing.T) {
 		})
 		n.Ready()
 		for {
-			switch got := receive(t, c); got {
+			switch got := c.Receive(t); got {
 			case "EXTEND_TIMEOUT_USEC=15000000":
 				count++
 			case "READY=1":
@@ -110,7 +93,7 @@ func TestNotificationsNeedNoNewDescriptor(t *testing.T) {
 		t.Error(err)
 	}
 	for _, want := range []string{"WATCHDOG=1", "FDSTORE=1\nFDNAME=events\nFDPOLL=0"} {
-		if got := receive(t, c); got != want {
+		if got := c.Receive(t); got != want {
 			t.Errorf("notification %q, want %q", got, want)
 		}
 	}
@@ -154,16 +137,15 @@ func TestWatchdogIsNotifiedOnlyWhileHealthy(t *testing.T) {
 		})
 	}()
 	for range 2 {
-		if got := receive(t, c); got != "WATCHDOG=1" {
+		if got := c.Receive(t); got != "WATCHDOG=1" {
 			t.Errorf("notification %q", got)
 		}
 	}
 	<-stuckForLong
 	cancel()
 	<-done
-	c.SetReadDeadline(time.Now()) // so that the read below fails
-	if n, err := c.Read(make([]byte, 100)); err == nil {
-		t.Errorf("%d bytes were sent to the watchdog while stuck", n)
+	if messages := c.Queued(t); len(messages) > 0 {
+		t.Errorf("notifications while stuck: %q", messages)
 	}
 	if !strings.Contains(log.String(), "stuck") {
 		t.Errorf("log %q does not contain the reason", log.String())
@@ -265,7 +247,7 @@ func TestStoreHandsTheDescriptorOver(t *testing.T) {
 		t.Errorf("the file contains %q: %v", text, err)
 	}
 	n.Forget("events")
-	if got, want := receive(t, c), "FDSTOREREMOVE=1\nFDNAME=events"; got != want {
+	if got, want := c.Receive(t), "FDSTOREREMOVE=1\nFDNAME=events"; got != want {
 		t.Errorf("notification %q, want %q", got, want)
 	}
 }

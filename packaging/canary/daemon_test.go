@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/internal/notifysocket"
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
@@ -82,23 +82,10 @@ func (w *world) run() *running {
 	return d
 }
 
-func (d *running) listenForNotices() string {
-	path := d.w.path("notify")
-	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		d.w.t.Fatal(err)
-	}
-	d.w.t.Cleanup(func() { c.Close() })
-	go func() {
-		for buf := make([]byte, 64<<10); ; {
-			n, err := c.Read(buf)
-			if err != nil {
-				return
-			}
-			d.notices.Write(append(buf[:n:n], '\n')) // never fails
-		}
-	}()
-	return path
+func (d *running) listenForNotices() (path string) {
+	s := notifysocket.ListenAt(d.w.t, d.w.path("notify"))
+	go s.CopyTo(func(message string) { d.notices.Write([]byte(message + "\n")) }) // never fails
+	return s.Path
 }
 
 // page returns a complete response, including its headers.

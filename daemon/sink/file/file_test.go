@@ -15,6 +15,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/internal/tmpfs"
 )
 
 func events(from, to int) []event.Event {
@@ -226,14 +227,7 @@ func TestRefusesWhatIsNotAFile(t *testing.T) {
 
 // TestFullDisk fills a tmpfs of its own and makes room again.
 func TestFullDisk(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("mounting a tmpfs needs root")
-	}
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }() // the directory is removed with the test
+	dir := tmpfs.Mount(t, "size=64k")
 	ballast := filepath.Join(dir, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 32<<10), 0o600); err != nil {
 		t.Fatal(err)
@@ -257,9 +251,7 @@ func TestFullDisk(t *testing.T) {
 				t.Fatal(err)
 			}
 		case 6:
-			if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=1m"); err != nil {
-				t.Fatal(err)
-			}
+			tmpfs.Remount(t, dir, 0, "size=1m")
 		}
 	}
 	if failures < 6 {

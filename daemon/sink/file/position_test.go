@@ -15,20 +15,14 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/statefile"
+	"github.com/genltestd/genltestd/internal/tmpfs"
 )
 
 // The disk may be full of the journal, which only delivery makes smaller.
 func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("mounting a tmpfs needs root")
-	}
 	for name, exists := range map[string]bool{"no file": false, "a file": true} {
 		t.Run(name, func(t *testing.T) {
-			dir, path := t.TempDir(), filepath.Join(t.TempDir(), "events.jsonl")
-			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k,nr_inodes=4"); err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }() // the directory is removed with the test
+			dir, path := tmpfs.Mount(t, "size=64k,nr_inodes=4"), filepath.Join(t.TempDir(), "events.jsonl")
 			position, log := filepath.Join(dir, "sinks", "position"), &bytes.Buffer{}
 			config, env := Config{Path: path}, sink.Env{Position: position, Log: slog.New(slog.NewTextHandler(log, nil))}
 			next := 1
@@ -59,9 +53,7 @@ func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
 			if err := os.RemoveAll(ballast); err != nil {
 				t.Fatal(err)
 			}
-			if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT, "size=1m,nr_inodes=8"); err != nil {
-				t.Fatal(err)
-			}
+			tmpfs.Remount(t, dir, 0, "size=1m,nr_inodes=8")
 			deliver(t, s, events(next, next+9))
 			if !strings.Contains(log.String(), "room for the position file again") {
 				t.Errorf("the log lacks the change: %s", log)

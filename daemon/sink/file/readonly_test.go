@@ -4,34 +4,21 @@ package file
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/internal/tmpfs"
 )
 
 // The file or the position is on a file system that is read-only for a while. Each event is
 // then written exactly once.
 func TestAReadOnlyFileSystemDelaysAndRepeatsNothing(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("mounting a tmpfs needs root")
-	}
 	for _, name := range []string{"events", "position"} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }() // the directory is removed with the test
-			remount := func(flags uintptr) {
-				t.Helper()
-				if err := unix.Mount("tmpfs", dir, "tmpfs", unix.MS_REMOUNT|flags, ""); err != nil {
-					t.Fatal(err)
-				}
-			}
+			dir := tmpfs.Mount(t, "size=1m")
 			paths := map[string]string{"events": filepath.Join(t.TempDir(), "events"), "position": filepath.Join(t.TempDir(), "position")}
 			paths[name] = filepath.Join(dir, name)
 			config, env := Config{Path: paths["events"], Fsync: fsyncBatch}, sink.Env{Position: paths["position"]}
@@ -40,7 +27,7 @@ func TestAReadOnlyFileSystemDelaysAndRepeatsNothing(t *testing.T) {
 			if err := s.Close(); err != nil { // an open file prevents the remount
 				t.Fatal(err)
 			}
-			remount(unix.MS_RDONLY)
+			tmpfs.Remount(t, dir, unix.MS_RDONLY, "")
 			s = openWith(t, config, env)
 			for range 3 {
 				if n, err := s.Deliver(t.Context(), events(2, 5)); n != 0 || !errors.Is(err, unix.EROFS) {
@@ -48,7 +35,7 @@ func TestAReadOnlyFileSystemDelaysAndRepeatsNothing(t *testing.T) {
 				}
 			}
 			wantIDs(t, config.Path, 1, 2, 3)
-			remount(0)
+			tmpfs.Remount(t, dir, 0, "")
 			deliver(t, s, events(2, 5)) // delivery had not learned that 2 and 3 were taken
 			wantIDs(t, config.Path, 1, 2, 3, 4, 5)
 		})
