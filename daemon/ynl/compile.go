@@ -22,7 +22,10 @@ type compiler struct {
 	subs   map[string]*formatList
 	spec   *Spec
 
-	structs map[string]*structDefinition
+	structs     map[string]*structDefinition
+	definedSets []*setDefinition // in the order of the file
+	copied      int              // attributes of sub-sets
+	suggestions int
 }
 
 // A structDefinition is a struct that is compiled when it is needed first: it may be
@@ -67,20 +70,31 @@ func (c *compiler) compile() {
 
 // find returns the value of a name that the key of a section refers to. It reports a name
 // that is not defined.
-func find[T any](s strict.Section, key string, name word, in map[string]T, what string) (T, bool) {
+func find[T any](c *compiler, s strict.Section, key string, name word, in map[string]T, what string) (T, bool) {
 	v, ok := in[string(name)]
 	if ok || name == "" {
 		return v, ok
 	}
-	known := slices.Sorted(maps.Keys(in))
-	advice := "define it"
-	if best := strict.Closest(string(name), known); best != "" {
-		advice = "did you mean " + strconv.Quote(best) + "?"
-	} else if len(known) > 0 && len(known) <= 10 {
-		advice = "write one of " + strings.Join(known, ", ")
-	}
-	s.Errorf(key, "%s %q is not defined; %s", what, name, advice)
+	s.Errorf(key, "%s %q is not defined; %s", what, name, suggest(c, string(name), in))
 	return v, false
+}
+
+// maxSuggestions limits the search for similar names, which is slow in a large file.
+const maxSuggestions = 100
+
+// suggest returns how to correct a name that is not defined.
+func suggest[T any](c *compiler, name string, in map[string]T) string {
+	if c.suggestions++; c.suggestions > maxSuggestions {
+		return "define it"
+	}
+	known := slices.Sorted(maps.Keys(in))
+	if best := strict.Closest(name, known); best != "" {
+		return "did you mean " + strconv.Quote(best) + "?"
+	}
+	if len(known) > 0 && len(known) <= 10 {
+		return "write one of " + strings.Join(known, ", ")
+	}
+	return "define it"
 }
 
 // need reports a key that is missing.

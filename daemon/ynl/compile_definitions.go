@@ -106,7 +106,7 @@ func (c *compiler) member(m *member, s strict.Section) (*attr, int) {
 	case m.Type == "pad":
 		compiled.kind = kindPad
 	case m.Struct != "":
-		d, ok := find(s, "struct", m.Struct, c.structs, "the struct")
+		d, ok := find(c, s, "struct", m.Struct, c.structs, "the struct")
 		if !ok {
 			return compiled, 1
 		}

@@ -19,7 +19,7 @@ func (c *compiler) operations() {
 		c.root.Errorf("operations", "are missing; write a list of the family's commands")
 		return
 	}
-	c.spec.other, _ = find(section, "x-attribute-set", ops.Default, c.sets, "the attribute set")
+	c.spec.other, _ = find(c, section, "x-attribute-set", ops.Default, c.sets, "the attribute set")
 	numbers := replyNumbers(ops, section)
 	first := make(map[string]strict.Section)
 	for i := range ops.List {
@@ -68,7 +68,7 @@ func (op *operation) isCall(s strict.Section) bool { return s.Given("do") || s.G
 // command whose reply it has.
 func (c *compiler) setOf(op *operation, s strict.Section) *attrSet {
 	if op.Overlay != "" {
-		set, _ := find(s, "x-attribute-set", op.Overlay, c.sets, "the attribute set")
+		set, _ := find(c, s, "x-attribute-set", op.Overlay, c.sets, "the attribute set")
 		return set
 	}
 	set, key := op.Set, "attribute-set"
@@ -84,7 +84,7 @@ func (c *compiler) setOf(op *operation, s strict.Section) *attrSet {
 		s.Errorf(key, "the attribute set is missing; write attribute-set")
 		return nil
 	}
-	found, _ := find(s, key, set, c.sets, "the attribute set")
+	found, _ := find(c, s, key, set, c.sets, "the attribute set")
 	return found
 }
 
@@ -104,7 +104,7 @@ func (c *compiler) checkHeader(to *command, s strict.Section) {
 		return
 	}
 	for i := range to.header.members {
-		if m := &to.header.members[i]; m.kind != kindPad && to.set.has(m.name) {
+		if m := &to.header.members[i]; m.kind != kindPad && to.set.names[m.name] {
 			s.Errorf("fixed-header", "its member %q is also an attribute of %q; rename it", m.name, to.set.name)
 		}
 	}

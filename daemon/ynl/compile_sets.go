@@ -3,82 +3,80 @@
 package ynl
 
 import (
+	"cmp"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/genltestd/genltestd/config/strict"
 )
 
-// declareSets creates the attribute sets without their attributes, which refer to them. A
-// sub-set is its full set.
+// A setDefinition is an attribute set that is compiled when it is needed first: a sub-set
+// needs its full set.
+type setDefinition struct {
+	*attrSet
+	set     *attributeSet
+	section strict.Section
+	byName  map[string]numberedAttribute // without unused attributes
+	isCopy  bool                         // not the attributes of the full set any more
+	isOpen  bool                         // being compiled
+	isDone  bool
+}
+
+type numberedAttribute struct {
+	attribute
+	number uint16
+}
+
+// declareSets creates the attribute sets without their attributes, which refer to them.
 func (c *compiler) declareSets() {
 	first := make(map[string]strict.Section)
-	subsets := make(map[string]int)
 	for i := range c.file.AttributeSets {
 		set, s := &c.file.AttributeSets[i], c.root.At("attribute-sets", i)
 		s.Unique(first, "name", string(set.Name), "rename one of them")
-		if set.SubsetOf == "" {
-			c.sets[string(set.Name)] = &attrSet{name: string(set.Name)}
-		} else {
-			subsets[string(set.Name)] = i
-		}
-	}
-	for len(subsets) > 0 && c.declareSubsets(subsets) {
-	}
-	for _, i := range subsets {
-		set, s := &c.file.AttributeSets[i], c.root.At("attribute-sets", i)
-		if _, isSubset := subsets[string(set.SubsetOf)]; isSubset {
-			s.Errorf("subset-of", "the sets are sub-sets of each other; write the name of a set with types")
-			continue
-		}
-		find(s, "subset-of", set.SubsetOf, c.sets, "the attribute set")
+		c.sets[string(set.Name)] = &attrSet{name: string(set.Name), far: make(map[uint16]*attr), names: make(map[string]bool)}
+		c.definedSets = append(c.definedSets, &setDefinition{
+			attrSet: c.sets[string(set.Name)], set: set, section: s, byName: make(map[string]numberedAttribute),
+		})
 	}
 }
 
-// declareSubsets declares the sub-sets whose full set is declared, and reports whether it
-// found one.
-func (c *compiler) declareSubsets(subsets map[string]int) (found bool) {
-	for name, i := range subsets {
-		if full := c.sets[string(c.file.AttributeSets[i].SubsetOf)]; full != nil {
-			c.sets[name] = full
-			delete(subsets, name)
-			found = true
-		}
+// fillSets compiles the attributes.
+func (c *compiler) fillSets() {
+	for _, d := range c.definedSets {
+		c.fill(d)
 	}
-	return found
+	for _, d := range c.definedSets {
+		c.checkNames(d)
+	}
+}
+
+func (c *compiler) fill(d *setDefinition) {
+	switch {
+	case d.isDone:
+	case d.isOpen:
+		d.section.Errorf("subset-of", "the sets are sub-sets of each other; write the name of a set with types")
+	case d.set.SubsetOf == "":
+		c.fillFull(d)
+		d.pack()
+	default:
+		d.isOpen = true
+		c.fillSubset(d)
+	}
+	d.isDone = true
 }
 
 // maxNumber is the largest number of an attribute: 14 bits.
 const maxNumber = numberMask
 
-// fillSets compiles the attributes.
-func (c *compiler) fillSets() {
-	for i := range c.file.AttributeSets {
-		set, s := &c.file.AttributeSets[i], c.root.At("attribute-sets", i)
-		if set.SubsetOf == "" {
-			c.fill(c.sets[string(set.Name)], set, s)
-		}
-	}
-	for i := range c.file.AttributeSets {
-		set, s := &c.file.AttributeSets[i], c.root.At("attribute-sets", i)
-		if full := c.sets[string(set.SubsetOf)]; full != nil {
-			checkSubset(full, set, s)
-		}
-	}
-	for i := range c.file.AttributeSets {
-		set, s := &c.file.AttributeSets[i], c.root.At("attribute-sets", i)
-		if set.SubsetOf == "" {
-			c.checkNames(c.sets[string(set.Name)], set, s)
-		}
-	}
-}
-
-// fill numbers the attributes of a set: from 1 on, and from the value of an attribute on.
-func (c *compiler) fill(to *attrSet, set *attributeSet, s strict.Section) {
-	to.far = make(map[uint16]*attr)
+// fillFull numbers the attributes of a set: from 1 on, and from the value of an attribute
+// on.
+func (c *compiler) fillFull(d *setDefinition) {
 	next := uint64(1)
 	first := make(map[string]strict.Section)
-	for i := range set.Attributes {
-		a, s := &set.Attributes[i], s.At("attributes", i)
+	for i := range d.set.Attributes {
+		a, s := &d.set.Attributes[i], d.section.At("attributes", i)
 		number := a.Value.or(next)
 		next = number + 1
 		if a.Type == "" {
@@ -87,17 +85,81 @@ func (c *compiler) fill(to *attrSet, set *attributeSet, s strict.Section) {
 		}
 		if a.Type != "unused" && a.Type != "pad" {
 			s.Unique(first, "name", string(a.Name), "rename one of them")
+			d.names[string(a.Name)] = true
 		}
+		before := d.far[uint16(number)]
 		switch {
 		case number > maxNumber:
 			s.Errorf("value", "attribute %d does not exist; the largest number is %d", number, maxNumber)
-		case to.far[uint16(number)] == nil || to.far[uint16(number)].kind == kindUnused:
-			to.far[uint16(number)] = c.newAttr(a, s)
+		case before == nil || before.kind == kindUnused:
+			d.far[uint16(number)] = c.newAttr(a, s)
+			d.byName[string(a.Name)] = numberedAttribute{*a, uint16(number)}
 		case a.Type != "unused":
-			s.Errorf("name", "has the number %d of %q; write its own number as value", number, to.far[uint16(number)].name)
+			s.Errorf("name", "has the number %d of %q; write its own number as value", number, before.name)
 		}
 	}
-	to.pack()
+}
+
+// maxCopied limits the attributes that sub-sets copy. A hostile file could have thousands of
+// sub-sets of a set with thousands of attributes.
+const maxCopied = 100000
+
+// fillSubset uses the full set, because a message can contain its other attributes too. Keys
+// of the sub-set replace those of the full set.
+func (c *compiler) fillSubset(d *setDefinition) {
+	if _, ok := find(c, d.section, "subset-of", d.set.SubsetOf, c.sets, "the attribute set"); !ok {
+		return
+	}
+	i := slices.IndexFunc(c.definedSets, func(full *setDefinition) bool { return full.set.Name == d.set.SubsetOf })
+	full := c.definedSets[i]
+	c.fill(full)
+	d.dense, d.far, d.names, d.byName = full.dense, full.far, full.names, full.byName
+	for i := range d.set.Attributes {
+		a, s := &d.set.Attributes[i], d.section.At("attributes", i)
+		whole, ok := find(c, s, "name", a.Name, full.byName, "the attribute")
+		if ok && whole.replace(a) && c.copyFrom(full, d) {
+			d.replace(whole.number, c.newAttr(&whole.attribute, s))
+			d.byName[string(a.Name)] = whole
+		}
+	}
+}
+
+// copyFrom copies the full set to a sub-set at its first change. It returns false beyond the
+// limit.
+func (c *compiler) copyFrom(full, d *setDefinition) bool {
+	if d.isCopy {
+		return true
+	}
+	if c.copied += len(full.byName); c.copied > maxCopied {
+		d.section.Errorf("attributes", "sub-sets copy more than %d attributes; remove keys that the full set has", maxCopied)
+		return false
+	}
+	d.isCopy = true
+	d.dense, d.far, d.byName = slices.Clone(full.dense), maps.Clone(full.far), maps.Clone(full.byName)
+	return true
+}
+
+func (s *attrSet) replace(number uint16, by *attr) {
+	if int(number) < len(s.dense) {
+		s.dense[number] = by
+	} else {
+		s.far[number] = by
+	}
+}
+
+// replace replaces the keys that an attribute of a sub-set has, and reports whether it has
+// any.
+func (n *numberedAttribute) replace(by *attribute) bool {
+	before := n.attribute
+	n.Type, n.SubType = cmp.Or(by.Type, n.Type), cmp.Or(by.SubType, n.SubType)
+	n.Order, n.Hint = cmp.Or(by.Order, n.Order), cmp.Or(by.Hint, n.Hint)
+	n.Nested, n.Struct = cmp.Or(by.Nested, n.Nested), cmp.Or(by.Struct, n.Struct)
+	n.SubMessage, n.Selector = cmp.Or(by.SubMessage, n.SubMessage), cmp.Or(by.Selector, n.Selector)
+	n.Enum, n.Flags, n.Multi = cmp.Or(by.Enum, n.Enum), n.Flags || by.Flags, n.Multi || by.Multi
+	if len(by.TypeValue) > 0 {
+		n.TypeValue = by.TypeValue
+	}
+	return !reflect.DeepEqual(before, n.attribute)
 }
 
 // pack moves the attributes with small numbers from the map to the table.
@@ -109,47 +171,19 @@ func (s *attrSet) pack() {
 	}
 }
 
-// all calls do for each attribute.
-func (s *attrSet) all(do func(a *attr)) {
-	for _, a := range s.dense {
-		if a != nil {
-			do(a)
-		}
-	}
-	for _, a := range s.far {
-		do(a)
-	}
-}
-
-// has reports whether the set has an attribute of a name.
-func (s *attrSet) has(name string) (found bool) {
-	s.all(func(a *attr) { found = found || a.name == name && a.kind != kindUnused && a.kind != kindPad })
-	return found
-}
-
-// checkSubset reports attributes that the full set does not have.
-func checkSubset(full *attrSet, set *attributeSet, s strict.Section) {
-	names := make(map[string]bool)
-	full.all(func(a *attr) { names[a.name] = true })
-	for i, a := range set.Attributes {
-		find(s.At("attributes", i), "name", a.Name, names, "the attribute")
-	}
-}
-
 // checkNames reports attributes whose object would contain a name twice.
-func (c *compiler) checkNames(to *attrSet, set *attributeSet, s strict.Section) {
-	for i := range set.Attributes {
-		s, nested := s.At("attributes", i), c.sets[string(set.Attributes[i].Nested)]
+func (c *compiler) checkNames(d *setDefinition) {
+	for i := range d.set.Attributes {
+		s, nested := d.section.At("attributes", i), c.sets[string(d.set.Attributes[i].Nested)]
 		if nested == nil {
 			continue
 		}
-		for _, name := range set.Attributes[i].TypeValue {
-			if nested.has(string(name)) {
+		for _, name := range d.set.Attributes[i].TypeValue {
+			if nested.names[string(name)] {
 				s.Errorf("type-value", "%q is also an attribute of %q; rename it", name, nested.name)
 			}
 		}
 	}
-	to.all(func(a *attr) { a.numbered = a.nested != nil && !a.nested.has(indexName) })
 }
 
 // newAttr compiles the type of an attribute.
@@ -160,7 +194,7 @@ func (c *compiler) newAttr(a *attribute, s strict.Section) *attr {
 	}
 	to.format, to.isAddress = formatOf(a.Hint)
 	if a.Enum != "" {
-		if e, ok := find(s, "enum", a.Enum, c.enums, "the enum"); ok {
+		if e, ok := find(c, s, "enum", a.Enum, c.enums, "the enum"); ok {
 			to.enum, to.flags = e, e.isFlags || bool(a.Flags)
 		}
 	}

@@ -24,7 +24,7 @@ func formatOf(h displayHint) (format event.Format, isAddress bool) {
 
 // binary compiles bytes with a struct or a sub-type.
 func (c *compiler) binary(to *attr, a *attribute, s strict.Section) {
-	if d, ok := find(s, "struct", a.Struct, c.structs, "the struct"); ok {
+	if d, ok := find(c, s, "struct", a.Struct, c.structs, "the struct"); ok {
 		to.layout = c.structure(d)
 	}
 	if a.SubType == "" {
@@ -40,7 +40,7 @@ func (c *compiler) binary(to *attr, a *attribute, s strict.Section) {
 // nest compiles an attribute that contains attributes.
 func (c *compiler) nest(to *attr, a *attribute, s strict.Section) {
 	need(s, "nested-attributes", a.Nested, "write the name of the attribute set of the nest")
-	to.nested, _ = find(s, "nested-attributes", a.Nested, c.sets, "the attribute set")
+	to.nested, _ = find(c, s, "nested-attributes", a.Nested, c.sets, "the attribute set")
 	if a.Type != "nest-type-value" {
 		return
 	}
@@ -85,7 +85,7 @@ func (c *compiler) item(a *attribute, s strict.Section) *attr {
 func (c *compiler) subMessage(to *attr, a *attribute, s strict.Section) {
 	need(s, "sub-message", a.SubMessage, "write the name of a list of formats")
 	need(s, "selector", a.Selector, "write the name of the attribute that selects the format")
-	to.formats, _ = find(s, "sub-message", a.SubMessage, c.subs, "the sub-message")
+	to.formats, _ = find(c, s, "sub-message", a.SubMessage, c.subs, "the sub-message")
 	to.selector = string(a.Selector)
 }
 
@@ -105,7 +105,7 @@ func (c *compiler) fillFormats() {
 		for j, f := range sub.Formats {
 			s := c.root.At("sub-messages", i).At("formats", j)
 			s.Unique(first, "value", string(f.Value), "remove one of them")
-			set, _ := find(s, "attribute-set", f.Set, c.sets, "the attribute set")
+			set, _ := find(c, s, "attribute-set", f.Set, c.sets, "the attribute set")
 			(*c.subs[string(sub.Name)])[string(f.Value)] = messageFormat{c.header(s, f.FixedHeader), set}
 		}
 	}
@@ -113,7 +113,7 @@ func (c *compiler) fillFormats() {
 
 // header returns the struct of a fixed header; nil without one.
 func (c *compiler) header(s strict.Section, name word) *structure {
-	d, ok := find(s, "fixed-header", name, c.structs, "the struct")
+	d, ok := find(c, s, "fixed-header", name, c.structs, "the struct")
 	if !ok {
 		return nil
 	}

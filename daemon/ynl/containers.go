@@ -18,7 +18,7 @@ func (d *Decoder) array(a *attr, name string, data []byte) {
 			d.value(a.item, "", payload)
 		} else {
 			d.build.BeginObject("")
-			if a.numbered {
+			if a.nested != nil && !a.nested.names[indexName] {
 				d.build.Uint(indexName, uint64(number))
 			}
 			d.block(a.nested, payload)
@@ -59,7 +59,10 @@ func (d *Decoder) subMessage(a *attr, name string, data []byte) {
 		d.keep(name, data, "the attribute %s, which selects the format, is missing", a.selector)
 		return
 	}
-	format, ok := (*a.formats)[string(selector.AppendText(selected[:0]))]
+	var format messageFormat
+	if ok = len(selector.Bytes()) <= len(selected); ok {
+		format, ok = (*a.formats)[string(selector.AppendText(selected[:0]))]
+	}
 	if !ok { // a newer kernel can have more formats
 		d.build.Bytes(name, data, event.Hex)
 		return

@@ -139,7 +139,11 @@ func (d *Decoder) value(a *attr, name string, data []byte) {
 	case kindString:
 		d.build.Text(name, withoutNUL(data))
 	case kindBinary:
-		d.binary(a, name, data)
+		if a.layout != nil {
+			d.container(a, name, data)
+		} else {
+			d.binary(a, name, data)
+		}
 	case kindFlag:
 		d.flag(name, data)
 	case kindBitfield:
@@ -149,10 +153,10 @@ func (d *Decoder) value(a *attr, name string, data []byte) {
 	}
 }
 
-// container decodes an attribute that contains attributes.
+// container decodes an attribute that contains attributes or members of a struct.
 func (d *Decoder) container(a *attr, name string, data []byte) {
 	if d.depth == maxDepth {
-		d.keep(name, data, "attributes are nested more than %d times", maxDepth)
+		d.keep(name, data, "values are nested more than %d times", maxDepth)
 		return
 	}
 	d.depth++
@@ -160,6 +164,10 @@ func (d *Decoder) container(a *attr, name string, data []byte) {
 	case kindNest:
 		d.build.BeginObject(name)
 		d.block(a.nested, data)
+		d.build.End()
+	case kindBinary:
+		d.build.BeginObject(name)
+		d.members(a.layout, data)
 		d.build.End()
 	case kindArray:
 		d.array(a, name, data)

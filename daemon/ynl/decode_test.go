@@ -146,9 +146,12 @@ const nested = `
   - name: no-index
     attributes:
       - {name: name, type: string}
+  - name: deep-subset
+    subset-of: link-name
+    attributes: [{name: link}]
   - name: link-name
     subset-of: link
-    attributes: [{name: name}]
+    attributes: [{name: name, display-hint: mac, type: binary}, {name: link, nested-attributes: no-index}]
 `
 
 func TestNests(t *testing.T) {
@@ -160,20 +163,22 @@ func TestNests(t *testing.T) {
       - {name: policy, type: nest-type-value, type-value: [policy-id, attr-id], nested-attributes: no-index}
       - {name: subset, type: nest, nested-attributes: link-name}
       - {name: links, type: nest, multi-attr: true, nested-attributes: link}
+      - {name: deep-subset, type: nest, nested-attributes: deep-subset}
 `, nested))
 	const isNest = 0x8000
 	for want, attributes := range map[string][]byte{
 		`{"link":{"index":1,"link":{"name":"in"}}}`: nla(1|isNest, nla(1, u32(1)), nla(3, nla(2, str("in")))),
 		`{"link":{}}`: nla(1),
-		`{"array":[{"index":3,"name":"x"},{"index":1}]}`:    nla(2, nla(3, nla(1, str("x"))), nla(1)),
-		`{"old-array":[{"name":"x","index":7}]}`:            nla(3, nla(1, nla(2, str("x")), nla(1, u32(7)))),
-		`{"numbers":[5,6]}`:                                 nla(4, nla(0, u16(5)), nla(1, u16(6))),
-		`{"policy":{"policy-id":4,"attr-id":9,"name":"p"}}`: nla(5, nla(4, nla(9, nla(1, str("p"))))),
-		`{"subset":{"index":1,"name":"x"}}`:                 nla(6, nla(1, u32(1)), nla(2, str("x"))),
-		`{"links":[{"name":"a"},{"index":2}],"numbers":[]}`: concat(nla(7, nla(2, str("a"))), nla(4), nla(7, nla(1, u32(2)))),
-		`{"link":[{"index":1},{"index":2}]}`:                concat(nla(1, nla(1, u32(1))), nla(1, nla(1, u32(2)))),
-		`{"99":"0102","100":["01","02"]}`:                   concat(nla(99, []byte{1, 2}), nla(100, u8(1)), nla(100, u8(2))),
-		`{"link":{"77":"08"}}`:                              nla(1, nla(77|isNest|0x4000, u8(8))),
+		`{"array":[{"index":3,"name":"x"},{"index":1}]}`:       nla(2, nla(3, nla(1, str("x"))), nla(1)),
+		`{"old-array":[{"name":"x","index":7}]}`:               nla(3, nla(1, nla(2, str("x")), nla(1, u32(7)))),
+		`{"numbers":[5,6]}`:                                    nla(4, nla(0, u16(5)), nla(1, u16(6))),
+		`{"policy":{"policy-id":4,"attr-id":9,"name":"p"}}`:    nla(5, nla(4, nla(9, nla(1, str("p"))))),
+		`{"deep-subset":{"name":"01:02","link":{"name":"x"}}}`: nla(8, nla(2, []byte{1, 2}), nla(3, nla(1, str("x")))),
+		`{"subset":{"index":1,"name":"01:02"}}`:                nla(6, nla(1, u32(1)), nla(2, []byte{1, 2})),
+		`{"links":[{"name":"a"},{"index":2}],"numbers":[]}`:    concat(nla(7, nla(2, str("a"))), nla(4), nla(7, nla(1, u32(2)))),
+		`{"link":[{"index":1},{"index":2}]}`:                   concat(nla(1, nla(1, u32(1))), nla(1, nla(1, u32(2)))),
+		`{"99":"0102","100":["01","02"]}`:                      concat(nla(99, []byte{1, 2}), nla(100, u8(1)), nla(100, u8(2))),
+		`{"link":{"77":"08"}}`:                                 nla(1, nla(77|isNest|0x4000, u8(8))),
 	} {
 		check(t, spec, payload(1, attributes), want, "")
 	}

@@ -34,8 +34,8 @@
 //	nest-type-value    object that begins with the names of type-value
 //	sub-message        object, in the format that the selector's value chooses
 //
-// A sub-set of attributes is decoded as its full set, because a newer kernel can add
-// attributes to a message.
+// A sub-set of attributes also decodes the other attributes of its full set, because a newer
+// kernel can add attributes to a message.
 //
 // # Keys of this package
 //

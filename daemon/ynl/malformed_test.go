@@ -79,7 +79,7 @@ func TestDeepNestsAreKeptAsBytes(t *testing.T) {
 	}
 	var d Decoder
 	m, err := d.Decode(spec, payload(1, message))
-	if err == nil || !strings.HasSuffix(err.Error(), "nest: attributes are nested more than 32 times") {
+	if err == nil || !strings.HasSuffix(err.Error(), "nest: values are nested more than 32 times") {
 		t.Errorf("error %v", err)
 	}
 	inner, ok := m.Attributes.Lookup(strings.Repeat("nest.", maxDepth) + "nest")

@@ -4,6 +4,7 @@ package ynl
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -224,6 +225,28 @@ operations:
       do: {pre: a, post: b, request: {attributes: [a]}, reply: {attributes: [a], value: 3}}
 mcast-groups: {list: [{name: g, c-define-name: G, flags: [admin-perm]}]}
 `)
+}
+
+// A file of a megabyte must not need a gigabyte of memory.
+func TestSubsetsThatCopyManyAttributesAreRejected(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("name: x\nattribute-sets:\n  - name: main\n    attributes:\n")
+	for i := range 2000 {
+		fmt.Fprintf(&b, "      - {name: a%d, type: u8}\n", i)
+	}
+	for i := range 100 {
+		fmt.Fprintf(&b, "  - {name: s%d, subset-of: main, attributes: [{name: a1}]}\n", i)
+	}
+	if _, err := Parse("f.yaml", []byte(b.String()+getOperation)); err != nil {
+		t.Errorf("sub-sets without changes: %v", err)
+	}
+	for i := range 51 {
+		fmt.Fprintf(&b, "  - {name: c%d, subset-of: main, attributes: [{name: a1, type: u16}]}\n", i)
+	}
+	_, err := Parse("f.yaml", []byte(b.String()+getOperation))
+	if err == nil || !strings.Contains(err.Error(), "sub-sets copy more than 100000 attributes") {
+		t.Errorf("error %v", err)
+	}
 }
 
 func TestASpecificationWithoutOperations(t *testing.T) {

@@ -84,7 +84,6 @@ type attr struct {
 	isAddress bool         // a scalar that is shown as an address
 
 	nested    *attrSet
-	numbered  bool // an object of an array begins with its index
 	typeValue []string
 	item      *attr // of an array, or of binary with a sub-type
 	layout    *structure
@@ -97,6 +96,7 @@ type attrSet struct {
 	name  string
 	dense []*attr
 	far   map[uint16]*attr
+	names map[string]bool // of attributes with a value
 }
 
 // attr returns the attribute of a number; nil if it is not known.

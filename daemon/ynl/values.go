@@ -116,13 +116,9 @@ func (d *Decoder) bitfield(a *attr, name string, data []byte) {
 	d.build.End()
 }
 
-// binary decodes bytes, a struct, or an array of numbers.
+// binary decodes bytes, or an array of numbers.
 func (d *Decoder) binary(a *attr, name string, data []byte) {
 	switch {
-	case a.layout != nil:
-		d.build.BeginObject(name)
-		d.members(a.layout, data)
-		d.build.End()
 	case a.item != nil && a.item.size > 0 && len(data)%a.item.size == 0:
 		d.build.BeginList(name)
 		for ; len(data) > 0; data = data[a.item.size:] {
