@@ -119,7 +119,8 @@ func TestAWrongSpecificationIsNotPassedOver(t *testing.T) {
 	writeSpec(t, next, "a.yaml", "a", "next")
 	writeSpec(t, wrong, "a.yaml", "b", "other")
 	_, _, err := Find("a", []Place{Dir(wrong), Dir(next)})
-	if err == nil || !strings.Contains(err.Error(), `the name is "b", but the file's name requires "a"; correct the name, or rename the file`) {
+	const want = `the name is "b", but the file's name requires "a"; correct the name, or rename the file`
+	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(wrong, "a.yaml"), []byte("nam: a\n"), 0o600); err != nil {

@@ -4,6 +4,7 @@ package ynl
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -85,6 +86,23 @@ func TestDeepNestsAreKeptAsBytes(t *testing.T) {
 	inner, ok := m.Attributes.Lookup(strings.Repeat("nest.", maxDepth) + "nest")
 	if !ok || len(inner.Bytes()) != len(message)-(maxDepth+1)*attrHeader {
 		t.Errorf("found %t, %d bytes", ok, len(inner.Bytes()))
+	}
+}
+
+func TestDeepStructsAreKeptAsBytes(t *testing.T) {
+	definitions := "  - {name: s0, type: struct, members: [{name: a, type: u8}]}\n"
+	for i := range 2 * maxDepth {
+		definitions += fmt.Sprintf("  - {name: s%d, type: struct, members: [{name: b, type: u8}, {name: s, type: binary, struct: s%d}]}\n", i+1, i)
+	}
+	spec := mustParse(t, setSpec(definitions, fmt.Sprintf("      - {name: s, type: binary, struct: s%d}\n", 2*maxDepth)))
+	var d Decoder
+	m, err := d.Decode(spec, payload(1, nla(1, make([]byte, 2*maxDepth+1))))
+	if err == nil || !strings.HasSuffix(err.Error(), ".s: values are nested more than 32 times") {
+		t.Errorf("error %v", err)
+	}
+	inner, _ := m.Attributes.Lookup("s" + strings.Repeat(".s", maxDepth))
+	if len(inner.Bytes()) != maxDepth+1 {
+		t.Errorf("the innermost value has %d bytes", len(inner.Bytes()))
 	}
 }
 
