@@ -63,8 +63,10 @@ func syntaxFaults() []syntaxFault {
 		{regexp.MustCompile(`^function "(\w+)" not defined$`), name, func(m []string) string {
 			return fmt.Sprintf("unknown function %s; %s", m[1], insteadOf(m[1]))
 		}},
-		{regexp.MustCompile(`^(?:unclosed action|bad character U\+007D|unexpected "}")`), nil,
-			fixed("{{ is not closed; write }} after it")},
+		{
+			regexp.MustCompile(`^(?:unclosed action|bad character U\+007D|unexpected "}")`), nil,
+			fixed("{{ is not closed; write }} after it"),
+		},
 		{regexp.MustCompile(`^undefined variable "(\$\w*)"$`), part, func(m []string) string {
 			return fmt.Sprintf("unknown variable %s; define it before, as in {{%[1]s := .Text}}", m[1])
 		}},
@@ -78,29 +80,41 @@ func syntaxFaults() []syntaxFault {
 			example := map[bool]string{true: ".Labels", false: ".Gap"}[m[1] == "range"]
 			return fmt.Sprintf("{{%s}} lacks a value; write one, such as {{%[1]s %s}}", m[1], example)
 		}},
-		{regexp.MustCompile(`^missing value for command$`), nil,
-			fixed("{{ }} contains nothing; write a field such as {{.Text}}, or remove it")},
+		{
+			regexp.MustCompile(`^missing value for command$`), nil,
+			fixed("{{ }} contains nothing; write a field such as {{.Text}}, or remove it"),
+		},
 		{regexp.MustCompile(`^unterminated (?:raw )?quoted string$`), of("[\"`]"), fixed("the quote is not closed; close it before }}")},
-		{regexp.MustCompile(`^(?:unterminated character constant|malformed character constant: .*)$`), of("'"),
-			fixed("a text in an action has double quotes; replace '")},
-		{regexp.MustCompile(`^bad number syntax: "(-\.?)[A-Za-z.]`), of(`^{{-`),
-			fixed(`a space is missing before or after "-"; write {{- before and -}} after a space`)},
+		{
+			regexp.MustCompile(`^(?:unterminated character constant|malformed character constant: .*)$`), of("'"),
+			fixed("a text in an action has double quotes; replace '"),
+		},
+		{
+			regexp.MustCompile(`^bad number syntax: "(-\.?)[A-Za-z.]`), of(`^{{-`),
+			fixed(`a space is missing before or after "-"; write {{- before and -}} after a space`),
+		},
 		{regexp.MustCompile(`^bad number syntax: "(.*)"$`), part, func(m []string) string {
 			return fmt.Sprintf("%s is not a number; write a text in double quotes", m[1])
 		}},
-		{regexp.MustCompile(`^bad character U\+002D '-'$`), of(`\b-`),
-			fixed(`a name with "-" needs index; write {{index .Labels "a-b"}} in place of {{.Labels.a-b}}`)},
+		{
+			regexp.MustCompile(`^bad character U\+002D '-'$`), of(`\b-`),
+			fixed(`a name with "-" needs index; write {{index .Labels "a-b"}} in place of {{.Labels.a-b}}`),
+		},
 		{regexp.MustCompile(`^(?:unexpected )?bad character U\+[0-9A-F]+ '(.*)'`), part, func(m []string) string {
 			return fmt.Sprintf("%s is not valid here; remove it, or write a text in double quotes", m[1])
 		}},
 		{regexp.MustCompile(`^unrecognized character in action: U\+[0-9A-F]+ '(.*)'`), part, wrongCharacter},
 		{regexp.MustCompile(`^unclosed left paren`), of(`\(`), fixed("the bracket ( is not closed; write ) before }}")},
 		{regexp.MustCompile(`^unexpected right paren`), of(`\)`), fixed(") closes no open bracket; remove it")},
-		{regexp.MustCompile(`^(?:unclosed comment|comment ends before closing delimiter)`), nil,
-			fixed("a comment is not closed; write {{/* before and */}} after it")},
+		{
+			regexp.MustCompile(`^(?:unclosed comment|comment ends before closing delimiter)`), nil,
+			fixed("a comment is not closed; write {{/* before and */}} after it"),
+		},
 		{regexp.MustCompile(`^unexpected "=" in `), of(`=`), fixed(`"=" does not compare; write {{if eq .Kind "gap"}}`)},
-		{regexp.MustCompile(`^unexpected "[|]+" in `), of(`[|]`),
-			fixed("the value before or after | is missing; write {{.Text | upper}}")},
+		{
+			regexp.MustCompile(`^unexpected "[|]+" in `), of(`[|]`),
+			fixed("the value before or after | is missing; write {{.Text | upper}}"),
+		},
 		{regexp.MustCompile(`^unexpected "(.*)" in `), part, func(m []string) string {
 			return fmt.Sprintf("%q is not valid here; remove it, or write a text in double quotes", m[1])
 		}},
