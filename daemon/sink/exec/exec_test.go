@@ -21,6 +21,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // output runs a script for one event and returns the text that it has written to the file
@@ -156,31 +157,28 @@ func running(t *testing.T, pid int) bool {
 // pidIn waits until a program has written its process id to a file.
 func pidIn(t *testing.T, file string) (pid int) {
 	t.Helper()
-	for range 6000 {
+	poll.Until(t, "a line in "+file, func() bool {
 		text, err := os.ReadFile(file)
-		if err == nil && strings.HasSuffix(string(text), "\n") {
-			if pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
-				t.Fatal(err)
-			}
-			return pid
+		if err != nil || !strings.HasSuffix(string(text), "\n") {
+			return false
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("no number in %s", file)
-	return 0
+		if pid, err = strconv.Atoi(strings.TrimSpace(string(text))); err != nil {
+			t.Fatal(err)
+		}
+		return true
+	})
+	return pid
 }
 
 func (p place) gone(t *testing.T) {
 	t.Helper()
 	pid := pidIn(t, p.file())
-	for range 6000 {
-		if !running(t, pid) {
-			return
+	t.Cleanup(func() {
+		if t.Failed() {
+			unix.Kill(pid, unix.SIGKILL) // the test must not leave it running
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	unix.Kill(pid, unix.SIGKILL) // the test must not leave it running
-	t.Errorf("the grandchild %d is still there", pid)
+	})
+	poll.Until(t, "the grandchild has ended", func() bool { return !running(t, pid) })
 }
 
 func TestTheWholeGroupEndsWithItsTime(t *testing.T) {

@@ -12,13 +12,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/reaper"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // TestProcessOneReapsOrphansAndNotItsPrograms runs as process 1 of a namespace.
@@ -62,15 +62,7 @@ func TestProcessOneReapsOrphansAndNotItsPrograms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 3000 {
-			if errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		if err := unix.Kill(pid, 0); !errors.Is(err, unix.ESRCH) {
-			t.Fatalf("process %d is there yet: %v", pid, err)
-		}
+		poll.Until(t, "process "+text+" has disappeared", func() bool { return errors.Is(unix.Kill(pid, 0), unix.ESRCH) })
 	}
 	cancel()
 	<-ended

@@ -21,6 +21,7 @@ import (
 
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 var day = time.Date(2026, 5, 17, 10, 0, 0, 0, time.UTC)
@@ -248,19 +249,17 @@ func TestCompressesInTheBackground(t *testing.T) {
 		deliver(t, s, events(i, i))
 		*now = now.Add(time.Second)
 	}
-	for range 6000 {
+	poll.Until(t, "five compressed files", func() bool {
 		all, err := listRotated(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(all) == 5 && !slices.ContainsFunc(all, func(r rotated) bool { return !r.packed }) {
-			if _, text := files(t, path); strings.Count(text, "\n") >= 15 {
-				return
-			}
+		if len(all) != 5 || slices.ContainsFunc(all, func(r rotated) bool { return !r.packed }) {
+			return false
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Error("waited in vain for five files that are compressed")
+		_, text := files(t, path)
+		return strings.Count(text, "\n") >= 15
+	})
 }
 
 func TestACompressionIsEndedByClose(t *testing.T) {

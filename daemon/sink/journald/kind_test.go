@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 func newSink(t *testing.T, c *Config) *Sink {
@@ -42,17 +44,16 @@ func deliver(t *testing.T, s *Sink, events ...event.Event) {
 	}
 }
 
-// eventually returns the entries when there are n.
-func (s *server) eventually(t *testing.T, n int) []map[string]string {
+// eventually waits for n entries, and returns all.
+func (s *server) eventually(t *testing.T, n int) (all []map[string]string) {
 	t.Helper()
-	for range 3000 {
-		if all := s.entries(t); len(all) >= n {
-			return all
+	poll.UntilNil(t, fmt.Sprint(n, " entries in the journal"), func() error {
+		if all = s.entries(t); len(all) < n {
+			return fmt.Errorf("it has %d", len(all))
 		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatalf("the journal has %d entries, want %d", len(s.entries(t)), n)
-	return nil
+		return nil
+	})
+	return all
 }
 
 func TestFieldsInTheJournal(t *testing.T) {
@@ -145,12 +146,10 @@ func TestDeadJournaldIsToldFromAFullOne(t *testing.T) {
 
 func (s *server) awaitRefusal(t *testing.T, sink *Sink) {
 	t.Helper()
-	for range 6000 {
-		if _, err := os.Stat(s.socket()); err != nil {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	poll.Until(t, "the socket has disappeared", func() bool {
+		_, err := os.Stat(s.socket())
+		return err != nil
+	})
 	if n, err := sink.Deliver(t.Context(), sinktest.Events(2, 1)); err == nil || n != 0 || strings.Contains(err.Error(), "full") {
 		t.Errorf("a dead journald has taken %d events: %v", n, err)
 	}

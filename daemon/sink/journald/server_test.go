@@ -11,9 +11,9 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 const (
@@ -97,13 +97,10 @@ func (s *server) started(t *testing.T) {
 	if s.process, err = os.FindProcess(pid); err != nil {
 		t.Fatal(err)
 	}
-	for range 6000 {
-		if _, err := os.Stat(s.socket()); err == nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatal("journald does not listen")
+	poll.UntilNil(t, "journald listens", func() error {
+		_, err := os.Stat(s.socket())
+		return err
+	})
 }
 
 // kill ends journald and its socket; start starts another.

@@ -21,6 +21,7 @@ import (
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 func TestWhatThePeerConfirmsAndNoMoreIsTaken(t *testing.T) {
@@ -180,18 +181,18 @@ func TestSocat(t *testing.T) {
 		run(t, socat, "-u", "UNIX-LISTEN:"+path, "CREATE:"+filepath.Join(dir, "client"))
 		c := NewClient(connectConfig("unix", path), inJSON())
 		defer c.Close()
-		eventually(t, "socat does not listen", func() bool { _, err := os.Stat(path); return err == nil })
+		poll.Until(t, "socat listens", func() bool { _, err := os.Stat(path); return err == nil })
 		if n, err := c.Deliver(t.Context(), events); n != len(events) || err != nil {
 			t.Fatalf("took %d events, %v", n, err)
 		}
-		eventually(t, "socat has something else", gets("client"))
+		poll.Until(t, "socat has the event", gets("client"))
 	})
 	t.Run("listener", func(t *testing.T) {
 		l := newListener(t, 1<<20)
 		run(t, socat, "-u", "UNIX-CONNECT:"+l.path, "CREATE:"+filepath.Join(dir, "listener"))
-		eventually(t, "socat does not connect", func() bool { return l.Stats().Readers == 1 })
+		poll.Until(t, "socat is connected", func() bool { return l.Stats().Readers == 1 })
 		deliver(t, l, 1, 1000)
-		eventually(t, "socat has something else", gets("listener"))
+		poll.Until(t, "socat has the event", gets("listener"))
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // A collector stores the lines that it receives, and confirms them if confirm is set.
@@ -179,7 +180,7 @@ func watch(t *testing.T, l *Listener) *onlooker {
 			}
 		}
 	}()
-	eventually(t, "the listener has not accepted", func() bool { return l.Stats().Served > before })
+	poll.Until(t, "the listener has accepted", func() bool { return l.Stats().Served > before })
 	return o
 }
 
@@ -191,17 +192,6 @@ func dial(t *testing.T, l *Listener) *net.UnixConn {
 	}
 	t.Cleanup(func() { conn.Close() })
 	return conn
-}
-
-func eventually(t *testing.T, otherwise string, done func() bool) {
-	t.Helper()
-	for range 12000 {
-		if done() {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatal(otherwise)
 }
 
 // lines returns the complete lines.

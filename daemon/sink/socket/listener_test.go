@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 func deliver(t *testing.T, l *Listener, first, n int) {
@@ -68,7 +69,7 @@ func TestAReaderThatNeverReadsCostsNobodyAnything(t *testing.T) {
 			results <- err
 		}()
 	}
-	eventually(t, "not all are connected", func() bool { return l.Stats().Readers == 4 })
+	poll.Until(t, "all are connected", func() bool { return l.Stats().Readers == 4 })
 	warm := uint64(0)
 	for first := 1; first <= events; first += batch {
 		n := min(batch, events-first+1)
@@ -131,7 +132,7 @@ func TestEventsCountAsTakenWhenNobodyIsConnected(t *testing.T) {
 	deliver(t, l, 1, 100)
 	o := watch(t, l)
 	deliver(t, l, 101, 1)
-	eventually(t, "the event does not come", func() bool { return len(o.Taken(t)) == 1 })
+	poll.Until(t, "the event arrives", func() bool { return len(o.Taken(t)) == 1 })
 	if got := o.Taken(t)[0].ID; !strings.HasSuffix(got, "-101") {
 		t.Errorf("got %s", got)
 	}
@@ -143,12 +144,12 @@ func TestReadersThatHaveGoneAreForgottenWithoutAnEvent(t *testing.T) {
 	for i := range conns {
 		conns[i] = dial(t, l)
 	}
-	eventually(t, "not all are connected", func() bool { return l.Stats().Readers == 5 })
+	poll.Until(t, "all are connected", func() bool { return l.Stats().Readers == 5 })
 	_ = conns[0].CloseWrite() // a step on the way
 	for _, conn := range conns {
 		conn.Close()
 	}
-	eventually(t, "readers that have gone hold their places", func() bool { return l.Stats().Readers == 0 })
+	poll.Until(t, "the places of readers that have ended are free", func() bool { return l.Stats().Readers == 0 })
 }
 
 func TestAReaderThatClosesItsSendingSideStays(t *testing.T) {
@@ -158,7 +159,7 @@ func TestAReaderThatClosesItsSendingSideStays(t *testing.T) {
 	for first := 1; first < 100; first++ {
 		deliver(t, l, first, 1)
 	}
-	eventually(t, "the events do not come", func() bool { return len(o.Taken(t)) == 99 })
+	poll.Until(t, "the events arrive", func() bool { return len(o.Taken(t)) == 99 })
 }
 
 func TestWhatReadersSendIsNotReceived(t *testing.T) {
@@ -173,7 +174,7 @@ func TestWhatReadersSendIsNotReceived(t *testing.T) {
 		t.Error("a reader can send 64 MiB")
 	}
 	deliver(t, l, 1, 10)
-	eventually(t, "the events do not come", func() bool { return len(o.Taken(t)) == 10 })
+	poll.Until(t, "the events arrive", func() bool { return len(o.Taken(t)) == 10 })
 }
 
 func TestNoMoreReadersThanAllowed(t *testing.T) {
@@ -181,7 +182,7 @@ func TestNoMoreReadersThanAllowed(t *testing.T) {
 	for range 8 {
 		dial(t, l)
 	}
-	eventually(t, "not all are connected", func() bool { return l.Stats().Readers == 8 })
+	poll.Until(t, "all are connected", func() bool { return l.Stats().Readers == 8 })
 	if _, err := dial(t, l).Read(make([]byte, 1)); err == nil {
 		t.Error("one more reader was admitted")
 	}
@@ -195,7 +196,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 	dial(t, l)
 	gone := dial(t, l)
 	_ = watch(t, l).conn.(*net.UnixConn).CloseWrite() // a step on the way
-	eventually(t, "not all are connected", func() bool { return l.Stats().Readers == 3 })
+	poll.Until(t, "all are connected", func() bool { return l.Stats().Readers == 3 })
 	for first := 1; first < 10_000; first += 100 {
 		deliver(t, l, first, 100) // until the reader that does not read blocks its writer
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // An rsyslog is a real server with one input and one file, on loopback and in a
@@ -66,14 +67,13 @@ func (r *rsyslog) start(t *testing.T) {
 	if err := r.process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for range 6000 {
-		if r.ready() {
-			return
+	defer func() {
+		if t.Failed() {
+			r.stop(syscall.SIGKILL)
+			t.Logf("rsyslog logs:\n%s", log.String())
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	r.stop(syscall.SIGKILL)
-	t.Fatalf("rsyslog is not ready:\n%s", log.String())
+	}()
+	poll.Until(t, "rsyslog is ready", r.ready)
 }
 
 func (r *rsyslog) stop(signal syscall.Signal) {
@@ -88,19 +88,15 @@ func (r *rsyslog) stop(signal syscall.Signal) {
 func (r *rsyslog) suspend(t *testing.T) {
 	t.Helper()
 	r.process.Process.Signal(syscall.SIGSTOP) // it would continue
-	for range 6000 {
+	poll.Until(t, "rsyslog is stopped", func() bool {
 		running := false
 		states, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", r.process.Process.Pid))
 		for _, file := range states {
 			text, _ := os.ReadFile(file)
 			running = running || !bytes.Contains(text, []byte("State:\tT"))
 		}
-		if len(states) > 0 && !running {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatal("rsyslog does not stop")
+		return len(states) > 0 && !running
+	})
 }
 
 // text returns the complete lines of the file.

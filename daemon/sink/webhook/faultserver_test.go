@@ -5,13 +5,15 @@ package webhook
 import (
 	"bufio"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"slices"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // A faultServer implements HTTP/1.1 without package http, so that it can send invalid responses.
@@ -141,22 +143,18 @@ func (f *faultServer) take(req *http.Request) {
 }
 
 // requests waits for n requests and fails the test if there are more.
-func (f *faultServer) requests(t *testing.T, n int) []gotRequest {
+func (f *faultServer) requests(t *testing.T, n int) (got []gotRequest) {
 	t.Helper()
-	for range 6000 {
+	poll.Until(t, fmt.Sprint(n, " requests"), func() bool {
 		f.mu.Lock()
-		got := slices.Clone(f.got)
-		f.mu.Unlock()
-		if len(got) > n {
-			t.Fatalf("got %d requests, want %d: %v", len(got), n, got)
-		}
-		if len(got) == n {
-			return got
-		}
-		time.Sleep(10 * time.Millisecond)
+		defer f.mu.Unlock()
+		got = slices.Clone(f.got)
+		return len(got) >= n
+	})
+	if len(got) > n {
+		t.Fatalf("got %d requests, want %d: %v", len(got), n, got)
 	}
-	t.Fatalf("%d requests have not come", n)
-	return nil
+	return got
 }
 
 func (f *faultServer) connections() int {
@@ -168,14 +166,9 @@ func (f *faultServer) connections() int {
 // waitForConnections waits until n connections are open.
 func (f *faultServer) waitForConnections(t *testing.T, n int) {
 	t.Helper()
-	for range 6000 {
+	poll.Until(t, fmt.Sprint(n, " connections"), func() bool {
 		f.mu.Lock()
-		open := len(f.open)
-		f.mu.Unlock()
-		if open == n {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("there are never %d connections", n)
+		defer f.mu.Unlock()
+		return len(f.open) == n
+	})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // An nginx is the real server, in front of a receiver.
@@ -82,14 +83,13 @@ func newNginx(t *testing.T) *nginx {
 
 func waitForServer(t *testing.T, address string, complaint fmt.Stringer) {
 	t.Helper()
-	for range 6000 {
-		if c, err := net.Dial("tcp", address); err == nil {
-			c.Close()
-			return
+	poll.UntilNil(t, "the server listens", func() error {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, complaint)
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("nothing listens on %s: %s", address, complaint)
+		return c.Close()
+	})
 }
 
 func TestNginx(t *testing.T) {
@@ -112,16 +112,14 @@ func TestNginx(t *testing.T) {
 // lines waits for this number of lines in the log.
 func (n *nginx) lines(t *testing.T, want int) (lines []string) {
 	t.Helper()
-	for range 6000 {
+	poll.Until(t, "a log line for each request", func() bool {
 		text, err := os.ReadFile(n.log)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if lines = strings.Split(strings.TrimSpace(string(text)), "\n"); len(lines) >= want {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+		lines = strings.Split(strings.TrimSpace(string(text)), "\n")
+		return len(lines) >= want
+	})
 	if len(lines) != want {
 		t.Fatalf("nginx has seen %d requests, want %d", len(lines), want)
 	}
