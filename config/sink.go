@@ -9,6 +9,7 @@ import (
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/internal/similar"
 )
 
 // A Sink is one destination of the events, with the keys that all kinds share.
@@ -95,7 +96,7 @@ func (c *Config) NoSink(name string) string {
 		names[i] = s.Name
 	}
 	advice := "its sinks are " + strict.Shorten(strings.Join(names, ", "))
-	if best := strict.Closest(name, names); best != "" {
+	if best := similar.Closest(name, names); best != "" {
 		advice = fmt.Sprintf("did you mean %q?", best)
 	}
 	return fmt.Sprintf("the configuration has no sink %s; %s", strict.Quote(name), advice)

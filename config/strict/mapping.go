@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/genltestd/genltestd/internal/similar"
 )
 
 // extension is the prefix of keys at the top of the file that belong to its author.
@@ -152,7 +154,7 @@ func PathKey(key string) string {
 
 // suggest names the most similar key, or all keys.
 func suggest(name string, keys []string) string {
-	best := Closest(name, keys)
+	best := similar.Closest(name, keys)
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)
@@ -160,43 +162,6 @@ func suggest(name string, keys []string) string {
 		return "no keys are allowed here"
 	}
 	return "the keys here are " + strings.Join(keys, ", ")
-}
-
-// Closest returns the word that is most similar to name, with at most two differences;
-// empty without one.
-func Closest(name string, words []string) string {
-	best, least := "", 3 // with three differences it is another word
-	for _, word := range words {
-		if n := distance(fold(name), fold(word), least); n < least && n < len(word)-1 {
-			best, least = word, n
-		}
-	}
-	return best
-}
-
-// distance returns how many characters must be changed, inserted or removed to make a
-// into b; at most enough.
-func distance(a, b string, enough int) int {
-	if max(len(a)-len(b), len(b)-len(a)) >= enough {
-		return enough
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // A pair is a key of a mapping with its value.

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/genltestd/genltestd/internal/similar"
 )
 
 // enclosing is the mapping with a union that contains the key being read.
@@ -72,10 +74,10 @@ func likelyVariant(name string, variants []Variant) (key, advice string) {
 	for _, v := range variants {
 		keys = append(keys, v.Key)
 		for _, w := range v.Words {
-			if slices.Contains(strings.Fields(w.Words), fold(name)) {
+			if slices.Contains(strings.Fields(w.Words), similar.Fold(name)) {
 				return v.Key, w.Advice
 			}
 		}
 	}
-	return Closest(name, keys), ""
+	return similar.Closest(name, keys), ""
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/genltestd/genltestd/internal/similar"
 )
 
 // An unknownKey is a key that its mapping does not accept.
@@ -71,7 +73,7 @@ func (d *decoder) kindKey(u unknownKey) string {
 	if unionOf(u.in) < 0 || u.value.Kind != yaml.ScalarNode {
 		return ""
 	}
-	switch noun := noun(u.in); fold(u.name) {
+	switch noun := noun(u.in); similar.Fold(u.name) {
 	case "kind", "type", "driver", "plugin", noun + "_type", noun:
 	default:
 		return ""
@@ -118,11 +120,11 @@ func (d *decoder) nameAsKey(u unknownKey) string {
 }
 
 func (d *decoder) similar(u unknownKey) string {
-	if best := Closest(u.name, u.keys); best != "" {
+	if best := similar.Closest(u.name, u.keys); best != "" {
 		return fmt.Sprintf("did you mean %q?", best)
 	}
 	for _, key := range u.keys {
-		if strings.ReplaceAll(fold(key), "_", "") == strings.ReplaceAll(fold(u.name), "_", "") {
+		if strings.ReplaceAll(similar.Fold(key), "_", "") == strings.ReplaceAll(similar.Fold(u.name), "_", "") {
 			return fmt.Sprintf("did you mean %q?", key)
 		}
 	}
@@ -222,7 +224,7 @@ func foreign(t reflect.Type, parent, name string) string {
 		return ""
 	}
 	for _, k := range f.ForeignKeys() {
-		if slices.Contains(strings.Fields(k.Words), fold(name)) {
+		if slices.Contains(strings.Fields(k.Words), similar.Fold(name)) {
 			return k.advice(parent)
 		}
 	}
@@ -243,23 +245,4 @@ func (f ForeignKey) advice(parent string) string {
 		return fmt.Sprintf("write %q, beside %q", key, lastKey(parent))
 	}
 	return fmt.Sprintf("write %q", key)
-}
-
-// fold makes names that differ in case and separators comparable.
-func fold(name string) string {
-	var b strings.Builder
-	for i, c := range name {
-		switch {
-		case c == '-' || c == ' ' || c == '.':
-			b.WriteByte('_')
-		case c >= 'A' && c <= 'Z':
-			if i > 0 && name[i-1] >= 'a' && name[i-1] <= 'z' {
-				b.WriteByte('_')
-			}
-			b.WriteRune(c + 'a' - 'A')
-		default:
-			b.WriteRune(c)
-		}
-	}
-	return b.String()
 }

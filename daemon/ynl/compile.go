@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/internal/similar"
 )
 
 // A compiler converts a file to a Spec. It resolves names, numbers attributes and
@@ -88,7 +89,7 @@ func suggest[T any](c *compiler, name string, in map[string]T) string {
 		return "define it"
 	}
 	known := slices.Sorted(maps.Keys(in))
-	if best := strict.Closest(name, known); best != "" {
+	if best := similar.Closest(name, known); best != "" {
 		return "did you mean " + strconv.Quote(best) + "?"
 	}
 	if len(known) > 0 && len(known) <= 10 {
