@@ -236,7 +236,7 @@ func (c *Cursor) Flush(durable bool) error {
 }
 
 // Release closes the file. A later commit, by a reader that did not return in time, must
-// not write to another file that has got the descriptor's number.
+// not write to another file that now has the descriptor's number.
 func (c *Cursor) Release() {
 	c.syncing.Lock()
 	defer c.syncing.Unlock()

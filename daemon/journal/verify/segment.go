@@ -92,7 +92,7 @@ func (c *checker) endSegment(path string, size int64, h *layout.Header, bare boo
 	case h.Err != nil:
 		c.problem(Problem{Path: path, Bytes: min(segment.HeaderLen, size), What: notRead(h.Err)})
 	case bare:
-		c.torn = Problem{Path: path, Bytes: size, What: "neither a layout.Header nor a batch"}
+		c.torn = Problem{Path: path, Bytes: size, What: "neither a segment header nor a batch"}
 	default:
 		c.problem(Problem{Path: path, Bytes: min(segment.HeaderLen, size), What: "damaged segment header"})
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
-// A Problem is a damage.
+// A Problem is one piece of damage.
 type Problem struct {
 	Path    string
 	Offset  int64

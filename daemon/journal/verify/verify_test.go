@@ -188,6 +188,11 @@ func TestEachDamageIsFound(t *testing.T) {
 			},
 			lost: perBatch, missing: perBatch,
 		},
+		"the last segment is cut in its header": {
+			injure: func(l map[string][]byte) { l[last] = l[last][:20] },
+			want:   []string{last + " 0 20 neither a segment header nor a batch", ". 0 0 records are missing at the end"},
+			lost:   perSegment, missing: perSegment,
+		},
 		"a copied segment": {
 			injure: func(l map[string][]byte) { l[segment.Name(100)] = l[first] },
 			want:   []string{segment.Name(100) + " 0 SIZE not a part of this journal: copied, renamed, or of another journal"},

@@ -52,7 +52,7 @@ func WriteFile(fs FS, path string, b []byte) error {
 	return err
 }
 
-// RemoveSame removes a file, unless another file has got its name since f was listed.
+// RemoveSame removes a file, unless another file has its name since f was listed.
 func RemoveSame(fs FS, path string, f FileInfo) (removed bool, err error) {
 	if f.Kind != "" {
 		return false, &os.PathError{Op: "remove", Path: path, Err: Irregular(f.Kind)}
