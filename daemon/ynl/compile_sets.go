@@ -215,6 +215,9 @@ func (c *compiler) setKind(to *attr, a *attribute, s strict.Section) {
 		to.kind = kindString
 	case "bitfield32":
 		to.kind = kindBitfield
+		part := *a
+		part.SubType = "u32"
+		to.item = c.item(&part, s)
 	case "binary":
 		to.kind = kindBinary
 		c.binary(to, a, s)

@@ -98,6 +98,8 @@ func TestTypesWithoutNumbers(t *testing.T) {
       - {name: plain-bitfield, type: bitfield32}
       - {name: gone, type: unused}
       - {name: many, type: u8, multi-attr: true}
+      - {name: enum-bitfield, type: bitfield32, enum: state}
+      - {name: flags-bitfield, type: bitfield32, enum: state, enum-as-flags: true}
 `))
 	for want, attributes := range map[string][]byte{
 		`{}`:                          nla(1),
@@ -114,6 +116,8 @@ func TestTypesWithoutNumbers(t *testing.T) {
 		`{"numbers":[]}`:              nla(8),
 		`{"states":["up",9]}`:         nla(9, u8(2), u8(9)),
 		`{"bitfield":{"value":["rx"],"selector":["tx","rx"]}}`: nla(11, u32(2), u32(3)),
+		`{"enum-bitfield":{"value":"down","selector":9}}`:      nla(15, u32(1), u32(9)),
+		`{"flags-bitfield":{"value":["down"],"selector":[]}}`:  nla(16, u32(2), u32(0)),
 		`{"plain-bitfield":{"value":2,"selector":3}}`:          nla(12, u32(2), u32(3)),
 		`{"13":"05"}`:                nla(13, u8(5)),
 		`{"many":[7]}`:               nla(14, u8(7)),

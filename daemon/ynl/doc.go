@@ -24,7 +24,7 @@
 //	u8 to u64, uint    number; with an enum its name, or the number if it has no name
 //	s8 to s64, sint    number, likewise
 //	flags              list of names; a number for the bits without a name follows them
-//	bitfield32         object of value and selector
+//	bitfield32         object of value and selector, which are like u32
 //	flag               true
 //	string             text without its terminating NUL
 //	binary             bytes in the form of the display hint; with a struct an object; with

@@ -22,54 +22,50 @@ var ErrNotFound = errors.New("no specification")
 // OwnDir contains the specifications of the machine's operator.
 const OwnDir = "/etc/genltestd/specs"
 
-// installedDirs are the directories where the kernel's specifications are installed: by
-// "make install" of the kernel's tools/net/ynl, and by packages of distributions.
-var installedDirs = [...]string{"/usr/share/ynl/specs", "/usr/local/share/ynl/specs"}
-
 //go:embed specs/*.yaml
 var embedded embed.FS
 
-// A Place is a directory of specifications, in files FAMILY.yaml.
+// A Place contains specifications in files FAMILY.yaml.
 type Place struct {
-	Name        string // of the directory, for errors
-	IsInstalled bool   // keys that are not known are accepted: see ParseInstalled
-	// Read returns the content of a file, at most limit bytes. The error wraps
-	// fs.ErrNotExist only if the file does not exist.
-	Read func(name string, limit int64) ([]byte, error)
+	name        string // for errors
+	isInstalled bool   // keys that are not known are accepted: see ParseInstalled
+	// read returns the content of a file, at most limit bytes, and its full name. The error
+	// wraps fs.ErrNotExist only if the file does not exist.
+	read func(file string, limit int64) (text []byte, name string, err error)
 }
 
 // Places returns the places that genltestd searches, in their order: those of the operator,
-// those in the binary, and those of the distribution.
+// those in the binary, and those that a distribution installs.
 func Places() []Place {
-	places := []Place{Dir(OwnDir), {Name: "built-in", Read: readEmbedded}}
-	for _, name := range installedDirs {
-		place := Dir(name)
-		place.IsInstalled = true
-		places = append(places, place)
-	}
-	return places
+	return append([]Place{Dir(OwnDir), builtIn()}, installedPlaces("/")...)
 }
 
 // Dir returns the place of a directory.
 func Dir(name string) Place {
-	return Place{Name: name, Read: func(file string, limit int64) ([]byte, error) {
-		return readfile.Prefix(filepath.Join(name, file), limit)
+	return Place{name: name, read: func(file string, limit int64) ([]byte, string, error) {
+		file = filepath.Join(name, file)
+		text, err := readfile.Prefix(file, limit)
+		return text, file, err
+	}}
+}
+
+func builtIn() Place {
+	const name = "built-in"
+	return Place{name: name, read: func(file string, limit int64) ([]byte, string, error) {
+		f, err := embedded.Open(path.Join("specs", file))
+		if err != nil {
+			return nil, "", err
+		}
+		defer f.Close()
+		text, err := io.ReadAll(io.LimitReader(f, limit))
+		return text, path.Join(name, file), err
 	}}
 }
 
 // Embedded returns the specification of a family that is part of the binary.
 func Embedded(family string) (*Spec, error) {
-	spec, _, err := Find(family, []Place{{Name: "built-in", Read: readEmbedded}})
+	spec, _, err := Find(family, []Place{builtIn()})
 	return spec, err
-}
-
-func readEmbedded(file string, limit int64) ([]byte, error) {
-	f, err := embedded.Open(path.Join("specs", file))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limit))
 }
 
 // Load reads the specification in a file.
@@ -89,8 +85,7 @@ func Find(family string, places []Place) (*Spec, string, error) {
 	files := fileNames(family)
 	for _, place := range places {
 		for _, file := range files {
-			name := path.Join(place.Name, file)
-			text, err := place.Read(file, strict.MaxFile+1)
+			text, name, err := place.read(file, strict.MaxFile+1)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
@@ -108,7 +103,7 @@ func Find(family string, places []Place) (*Spec, string, error) {
 }
 
 func (p Place) parse(name string, text []byte) (*Spec, error) {
-	if p.IsInstalled {
+	if p.isInstalled {
 		spec, _, err := ParseInstalled(name, text)
 		return spec, err
 	}
@@ -134,7 +129,7 @@ func fileNames(family string) []string {
 func joinPlaces(places []Place) string {
 	names := make([]string, len(places))
 	for i, p := range places {
-		names[i] = p.Name
+		names[i] = p.name
 	}
 	return strings.Join(names, ", ")
 }

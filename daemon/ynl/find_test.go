@@ -3,6 +3,9 @@
 package ynl
 
 import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
 	"errors"
 	"io/fs"
 	"os"
@@ -79,15 +82,65 @@ func TestFindReturnsTheFirstPlace(t *testing.T) {
 func TestOperatorsSpecificationsAreBeforeOurs(t *testing.T) {
 	var names []string
 	for _, p := range Places() {
-		names = append(names, p.Name)
+		names = append(names, p.name)
+		if p.isInstalled != strings.HasPrefix(p.name, "/usr/") {
+			t.Errorf("%s: isInstalled is %t", p.name, p.isInstalled)
+		}
 	}
-	if got := strings.Join(names, " "); got != "/etc/genltestd/specs built-in /usr/share/ynl/specs /usr/local/share/ynl/specs" {
+	want := "/etc/genltestd/specs built-in /usr/share/ynl/specs /usr/local/share/ynl/specs " +
+		"/usr/share/doc/linux-doc-*/Documentation/netlink/specs"
+	if got := strings.Join(names, " "); got != want {
 		t.Errorf("places %s", got)
 	}
-	for _, p := range Places() {
-		if p.IsInstalled != strings.Contains(p.Name, "ynl") {
-			t.Errorf("%s: IsInstalled is %t", p.Name, p.IsInstalled)
+}
+
+// mustCompress replaces a file by its compressed form.
+func mustCompress(t *testing.T, name string) {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err = w.Write(text)
+	if err := cmp.Or(err, w.Close(), os.WriteFile(name+".gz", b.Bytes(), 0o600), os.Remove(name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSpecificationsOfPackagesOfDocumentation(t *testing.T) {
+	root := t.TempDir()
+	for _, p := range []struct{ version, family string }{
+		{"linux-doc-6.9", "a"}, {"linux-doc-6.12", "a"}, {"linux-doc-6.9", "b"}, {"kernel-doc-6.1", "c"}, {"other-7.0", "a"},
+	} {
+		dir := filepath.Join(root, docDir, p.version, specsDir)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
 		}
+		writeSpec(t, dir, p.family+".yaml", p.family, p.version[:5]+strings.ReplaceAll(p.version[5:], ".", "_"))
+		if p.family != "b" {
+			mustCompress(t, filepath.Join(dir, p.family+".yaml"))
+		}
+	}
+	for family, want := range map[string]string{"a": "linux-doc-6_12", "b": "linux-doc-6_9", "c": "kernel-doc-6_1"} {
+		spec, name, err := Find(family, installedPlaces(root))
+		if err != nil || spec.Command(1) != want {
+			t.Errorf("%s: command %q in %s, error %v, want %q", family, spec.Command(1), name, err, want)
+		}
+	}
+	if _, _, err := Find("x", installedPlaces(root)); !errors.Is(err, ErrNotFound) {
+		t.Errorf("an unknown family: %v", err)
+	}
+	broken := filepath.Join(root, docDir, "linux-doc-7.3", specsDir)
+	if err := os.MkdirAll(broken, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(broken, "a.yaml.gz"), []byte("name: a"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Find("a", installedPlaces(root)); err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "a.yaml.gz") {
+		t.Errorf("a file that is not compressed: %v", err)
 	}
 }
 
@@ -142,7 +195,7 @@ func TestAFamilysNameDoesNotLeaveTheDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, family := range []string{"../a", "", "/a", dir + "/a"} {
-		if _, name, err := Find(family, []Place{Dir(inner), Places()[1]}); !errors.Is(err, ErrNotFound) {
+		if _, name, err := Find(family, []Place{Dir(inner), builtIn()}); !errors.Is(err, ErrNotFound) {
 			t.Errorf("%q: found %q, error %v", family, name, err)
 		}
 	}

@@ -67,7 +67,7 @@ func (g *generator) value(a *attr) []byte {
 	case kindScalar:
 		return g.number(a)
 	case kindBitfield:
-		return append(g.number(&attr{size: 4, enum: a.enum, flags: true}), g.number(&attr{size: 4, enum: a.enum, flags: true})...)
+		return append(g.number(a.item), g.number(a.item)...)
 	case kindNest:
 		return g.block(a.nested)
 	case kindTypeValue:

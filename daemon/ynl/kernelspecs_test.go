@@ -22,7 +22,7 @@ import (
 // become a part of this tree, so the test is skipped without them.
 func kernelSpecs(t *testing.T) []string {
 	t.Helper()
-	dir := installedDirs[0]
+	dir := "/" + installedDirs[0]
 	if linux := os.Getenv("GENLTEST_LINUX"); linux != "" {
 		dir = filepath.Join(linux, "Documentation/netlink/specs")
 	}

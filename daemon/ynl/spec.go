@@ -72,7 +72,7 @@ type attr struct {
 	kind     kind
 	multi    bool
 
-	// A scalar, also within a bitfield.
+	// A scalar.
 	size   int // in bytes; 0 for uint and sint, which have 4 or 8
 	signed bool
 	big    bool  // network byte order; otherwise the order of the machine, or little
@@ -85,7 +85,7 @@ type attr struct {
 
 	nested    *attrSet
 	typeValue []string
-	item      *attr // of an array, or of binary with a sub-type
+	item      *attr // of an array, of binary with a sub-type, or both parts of a bitfield
 	layout    *structure
 	selector  string
 	formats   *formatList

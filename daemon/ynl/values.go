@@ -105,14 +105,8 @@ func (d *Decoder) bitfield(a *attr, name string, data []byte) {
 		return
 	}
 	d.build.BeginObject(name)
-	for i, part := range [...]string{"value", "selector"} {
-		v := uint64(binary.NativeEndian.Uint32(data[4*i:]))
-		if a.enum != nil {
-			d.flags(a.enum, part, v)
-		} else {
-			d.build.Uint(part, v)
-		}
-	}
+	d.scalar(a.item, "value", data[:4])
+	d.scalar(a.item, "selector", data[4:])
 	d.build.End()
 }
 
