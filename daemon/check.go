@@ -36,6 +36,11 @@ func check(cfg *config.Config, text config.Errors, dirs Dirs) (*pipeline.Checked
 	checked := pipeline.Check(cfg)
 	checked.Invalid = append(collisions(cfg, dirs), checked.Invalid...)
 	faults := slices.Concat(checked.Invalid, checked.Failing)
+	for _, fault := range existingFaults(cfg) {
+		if !hasPath(faults, fault.Path) {
+			faults = append(faults, fault)
+		}
+	}
 	if fault := journalDirFault(cfg); fault != nil && !hasPath(faults, fault.Path) {
 		faults = append(faults, fault)
 	}

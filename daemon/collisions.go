@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -21,9 +22,13 @@ type area struct {
 	path   string // without symbolic links
 	within bool   // everything below path belongs to it too
 	owner  string
+	makes  func(name string) bool // other files in its directory that belong to it too; nil without any
 }
 
 func (a area) holds(path string) bool {
+	if a.makes != nil && filepath.Dir(path) == filepath.Dir(a.path) && a.makes(filepath.Base(path)) {
+		return true
+	}
 	return path == a.path || a.within && strings.HasPrefix(path, strings.TrimSuffix(a.path, "/")+"/")
 }
 
@@ -32,6 +37,7 @@ type claim struct {
 	key   string // such as sinks[0].file.path
 	path  string
 	owner string // in errors about later claims
+	made  sink.Claim
 }
 
 // collisions returns a fault for each key whose path belongs to the daemon, to its
@@ -45,25 +51,25 @@ func collisions(cfg *config.Config, dirs Dirs) (faults config.Errors) {
 		faults = append(faults, fault)
 	}
 	for _, dir := range []string{dirs.journal(), JournalDir(&cfg.Journal, dirs)} {
-		taken = append(taken, area{realPath(dir), true, "the journal"})
+		taken = append(taken, area{realPath(dir), true, "the journal", nil})
 	}
 	for _, c := range sinkClaims(cfg) {
 		if c.path == "" {
 			continue // the key already has a fault
 		}
-		path := realPath(c.path)
-		if p := firstHolder(taken, path); p != nil {
+		wanted := area{realPath(c.path), false, c.owner, c.made.Makes}
+		if p := firstHolder(taken, wanted.path); p != nil {
 			faults = append(faults, cfg.Fault(c.key, "%q belongs to %s; choose another path", c.path, p.owner))
 			continue
 		}
-		taken = append(taken, area{path, false, c.owner})
-	}
-	for _, c := range peerClaims(cfg) {
-		if realPath(c.path) == realPath(dirs.controlSocket()) {
-			faults = append(faults, cfg.Fault(c.key, "%q is the daemon's own control socket; write the address of another program", c.path))
+		if i := slices.IndexFunc(taken, func(a area) bool { return wanted.holds(a.path) }); i >= 0 {
+			faults = append(faults, cfg.Fault(c.key, "%q has rotated files, of which %q belongs to %s; choose another path",
+				c.path, taken[i].path, taken[i].owner))
+			continue
 		}
+		taken = append(taken, wanted)
 	}
-	return faults
+	return append(faults, peerFaults(cfg, dirs)...)
 }
 
 func firstHolder(taken []area, path string) *area {
@@ -92,7 +98,7 @@ func journalFault(cfg *config.Config, dirs Dirs, taken []area) *config.FieldErro
 		return fault("belongs to %s", p.owner)
 	}
 	others := append(taken,
-		area{realPath(dirs.State), true, "the state directory"}, area{realPath(dirs.Runtime), true, "the runtime directory"})
+		area{realPath(dirs.State), true, "the state directory", nil}, area{realPath(dirs.Runtime), true, "the runtime directory", nil})
 	for _, other := range others {
 		if (area{path: path, within: true}).holds(other.path) {
 			return fault("contains %s", other.owner)
@@ -128,8 +134,8 @@ func configurationAreas(cfg *config.Config) []area {
 		return nil
 	}
 	return []area{
-		{realPath(file), false, "the configuration"},
-		{realPath(dropIns), true, "the configuration"},
+		{realPath(file), false, "the configuration", nil},
+		{realPath(dropIns), true, "the configuration", nil},
 	}
 }
 
@@ -137,7 +143,7 @@ func configurationAreas(cfg *config.Config) []area {
 func secretAreas(cfg *config.Config) (all []area) {
 	add := func(path, owner string) {
 		if path != "" {
-			all = append(all, area{realPath(path), false, owner})
+			all = append(all, area{realPath(path), false, owner, nil})
 		}
 	}
 	cfg.EachSecret(func(key string, s value.Secret) { add(s.File, "the secret of "+key) })
@@ -152,44 +158,3 @@ func secretAreas(cfg *config.Config) (all []area) {
 
 // ReadsFiles reports whether sinks require files that the operator provides.
 func ReadsFiles(cfg *config.Config) bool { return len(secretAreas(cfg)) > 0 }
-
-// sinkClaims returns the paths that sinks create.
-func sinkClaims(cfg *config.Config) (all []claim) {
-	for i := range cfg.Sinks {
-		c := &cfg.Sinks[i]
-		if claimer, ok := c.Config.(sink.Claimer); ok {
-			for _, made := range claimer.Claims() {
-				all = append(all, claim{fmt.Sprintf("sinks[%d].%s.%s", i, c.Kind, made.Key), made.Path, "the sink " + c.Name})
-			}
-		}
-	}
-	return all
-}
-
-// peerClaims returns the sockets that sinks connect to.
-func peerClaims(cfg *config.Config) (all []claim) {
-	for i := range cfg.Sinks {
-		c := &cfg.Sinks[i]
-		if peer, ok := c.Config.(sink.Peer); ok {
-			for _, socket := range peer.Peers() {
-				all = append(all, claim{key: fmt.Sprintf("sinks[%d].%s.%s", i, c.Kind, socket.Key), path: socket.Path})
-			}
-		}
-	}
-	return all
-}
-
-// realPath resolves the symbolic links in a path, whose last elements need not exist. It
-// returns a path that cannot be resolved unchanged, and the caller compares names.
-func realPath(path string) string {
-	missing := ""
-	for at := filepath.Clean(path); ; at = filepath.Dir(at) {
-		if real, err := filepath.EvalSymlinks(at); err == nil {
-			return filepath.Join(real, missing)
-		}
-		if at == filepath.Dir(at) {
-			return filepath.Clean(path)
-		}
-		missing = filepath.Join(filepath.Base(at), missing)
-	}
-}

@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -25,6 +26,19 @@ func TestAPathHasOneOwner(t *testing.T) {
 	}
 	if err := os.Symlink(dir, dir+"/link"); err != nil {
 		t.Fatal(err)
+	}
+	links := map[string]string{
+		"/dangling": dir + "/later", "/relative": "../" + filepath.Base(dir) + "/later", "/loop": dir + "/loop",
+	}
+	for link, target := range links {
+		if err := os.Symlink(target, dir+link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stamp := ".20260102T150405.000000000Z"
+	rotating := func(path string) string { return "file: {path: " + path + ", rotate: {max_bytes: 1MiB}}" }
+	peer := func(listen, keys string) string {
+		return "http: {listen: '" + listen + "'}\nsinks: [{name: a, " + keys + "}]"
 	}
 	file := func(path string) string { return "sinks: [{name: a, file: {path: " + path + "}}]" }
 	socket := func(mode, path string) string {
@@ -62,7 +76,31 @@ func TestAPathHasOneOwner(t *testing.T) {
 			both("syslog: {address: 'tls://h:1', tls: {ca: "+dir+"/ca}}", "file: {path: "+dir+"/link/ca}"),
 			"belongs to the TLS settings of sinks[0]",
 		},
+		{both("file: {path: "+dir+"/later}", "file: {path: "+dir+"/dangling}"), "belongs to the sink a"},
+		{both("file: {path: "+dir+"/relative}", "file: {path: "+dir+"/later}"), "belongs to the sink a"},
+		{both(rotating(dir+"/x"), "file: {path: "+dir+"/link/x"+stamp+"}"), "belongs to the sink a"},
+		{both("file: {path: "+dir+"/x"+stamp+".gz}", rotating(dir+"/x")), "has rotated files, of which"},
+		{both("webhook: {url: {file: "+dir+"/x"+stamp+"}}", rotating(dir+"/x")), "belongs to the secret of sinks[0].webhook.url"},
+		{
+			both("socket: {mode: listen, address: 'unix://"+dir+"/s'}", "socket: {address: 'unix://"+dir+"/link/s'}"),
+			"is the socket of the sink a",
+		},
+		{
+			both("syslog: {address: 'unixstream://"+dir+"/s'}", "socket: {mode: listen, address: 'unix://"+dir+"/s'}"),
+			"is the socket of the sink b",
+		},
+		{peer("127.0.0.1:9941", "socket: {address: 'tcp://localhost:9941'}"), "is the daemon's own http.listen"},
+		{peer(":9941", "syslog: {address: 'tls://[::1]:9941'}"), "is the daemon's own http.listen"},
+		{peer("0.0.0.0:9941", "webhook: {url: 'http://127.0.0.1:9941/events'}"), "is the daemon's own http.listen"},
+		{peer("192.0.2.7:80", "webhook: {url: 'http://192.0.2.7/'}"), "is the daemon's own http.listen"},
 
+		{peer("127.0.0.1:9941", "socket: {address: 'tcp://collector:9941'}"), ""},
+		{peer("127.0.0.1:9941", "socket: {address: 'tcp://127.0.0.1:9942'}"), ""},
+		{peer("127.0.0.1:9941", "udp: {address: 'udp://127.0.0.1:9941'}"), ""},
+		{peer("", "webhook: {url: 'http://127.0.0.1:9941/'}"), ""},
+		{both("file: {path: "+dir+"/x}", "file: {path: "+dir+"/x"+stamp+"}"), ""},
+		{both(rotating(dir+"/x"), "file: {path: "+dir+"/x.log}"), ""},
+		{file(dir + "/loop"), ""},
 		{"journal: {path: " + dirs.journal() + "}", ""},
 		{"journal: {path: " + dir + "/elsewhere/j}", ""},
 		{file(dirs.State + "/events"), ""},
@@ -79,6 +117,26 @@ func TestAPathHasOneOwner(t *testing.T) {
 		found := len(got) == 1 && strings.Contains(got[0].Message, tt.want) && got[0].Line > 0
 		if tt.want == "" && len(got) > 0 || tt.want != "" && !found {
 			t.Errorf("%s\n got %v\nwant %q", tt.text, got, tt.want)
+		}
+	}
+}
+
+// A sink cannot use a path at which something of another type exists.
+func TestCheckFindsWhatExistsAtThePathOfASink(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(dir+"/text", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"file: {path: " + dir + "}":                                   "is a directory; add a name",
+		"socket: {mode: listen, address: 'unix://" + dir + "/text'}":  "exists and is not a socket; choose another path",
+		"socket: {mode: listen, address: 'unix://" + dir + "/other'}": "",
+		"file: {path: " + dir + "/text}":                              "",
+	} {
+		cfg := parse(t, "sinks: [{name: a, "+text+"}]\n")
+		err := Check(cfg, Dirs{State: dir + "/state", Runtime: dir + "/run"})
+		if got := fmt.Sprint(err); !strings.Contains(got, want) || want == "" && err != nil {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
 		}
 	}
 }

@@ -61,13 +61,13 @@ func (d Dirs) position(sink string) string { return filepath.Join(d.State, "sink
 // rest of both directories, because the unit can write to few others.
 func (d Dirs) areas() []area {
 	all := []area{
-		{realPath(d.letters("")), true, "the daemon's dead letters"},
-		{realPath(filepath.Dir(d.position(""))), true, "the daemon's notes about sinks"},
-		{realPath(d.controlSocket()), false, "the daemon's control socket"},
-		{realPath(d.inbox()), false, "the daemon's inbox"},
+		{realPath(d.letters("")), true, "the daemon's dead letters", nil},
+		{realPath(filepath.Dir(d.position(""))), true, "the daemon's notes about sinks", nil},
+		{realPath(d.controlSocket()), false, "the daemon's control socket", nil},
+		{realPath(d.inbox()), false, "the daemon's inbox", nil},
 	}
 	for _, name := range []string{origin.FileName, clockName, pipeline.RemovedFile} {
-		all = append(all, area{realPath(filepath.Join(d.State, name)), false, "the daemon's state"})
+		all = append(all, area{realPath(filepath.Join(d.State, name)), false, "the daemon's state", nil})
 	}
 	return all
 }

@@ -35,7 +35,7 @@ func TestCheckOfAWebhookReportsPositions(t *testing.T) {
 	}
 	for _, want := range []string{
 		"x.yaml:3:56: sinks[0].webhook.bearer: environment variable NOT_HERE is not set",
-		"x.yaml:6:12: sinks[1].webhook.url: does not begin with http:// or https://",
+		"x.yaml:6:12: sinks[1].webhook.url: does not begin with http:// or https://; write one like http://example.org/path",
 		"x.yaml:9:30: sinks[1].webhook.headers[1].value: open /nonexistent/key: no such file",
 		"x.yaml:11:11: sinks[1].webhook.signing_secrets[0]: is not base64",
 		"x.yaml:12:19: sinks[1].webhook.tls.cert: ",

@@ -113,3 +113,11 @@ func CheckPath(s strict.Section, key, path string) {
 		s.Errorf(key, "%s has a control character; leave it out", strict.Quote(path))
 	}
 }
+
+// HostPort returns the place of a TCP or TLS server; empty for another address.
+func (a Address) HostPort() string {
+	if scheme, place := a.Split(); scheme == "tcp" || scheme == "tls" {
+		return place
+	}
+	return ""
+}

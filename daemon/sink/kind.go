@@ -87,15 +87,20 @@ type Claim struct {
 	Name   string // two sinks must not have the same name at the same key
 	Path   string // of the file or socket
 	Advice string // what to do about two sinks with the same name
+	Socket bool   // the path is that of a socket
+	// Makes reports whether the sink creates and removes files of this name in the same
+	// directory; nil if it does not.
+	Makes func(name string) bool
 }
 
-// A Peer connects to local sockets of other programs.
+// A Peer connects to other programs.
 type Peer interface{ Peers() []PeerSocket }
 
-// A PeerSocket is a local socket that a sink connects to.
+// A PeerSocket is a place that a sink connects to.
 type PeerSocket struct {
-	Key  string // of the kind, such as "address"
-	Path string
+	Key      string // of the kind, such as "address"
+	Path     string // of a local socket, or
+	HostPort string // of a TCP server
 }
 
 // A SlowSink needs a minimum of time for an attempt.

@@ -123,9 +123,16 @@ func (f *Config) Claims() []sink.Claim {
 	if f.Path == "" {
 		return nil
 	}
-	return []sink.Claim{{
+	claim := sink.Claim{
 		Key: "path", Name: filepath.Clean(f.Path), Path: f.Path, Advice: "two writers garble a file: give each sink its own",
-	}}
+	}
+	if f.Rotate.enabled() {
+		claim.Makes = func(name string) bool {
+			_, ok := parseRotated(filepath.Base(f.Path), name)
+			return ok
+		}
+	}
+	return []sink.Claim{claim}
 }
 
 // WhyOneWorker implements sink.SingleWorker.

@@ -123,16 +123,17 @@ func (k *Config) Claims() []sink.Claim {
 		return nil
 	}
 	return []sink.Claim{{
-		Key: "address", Name: string(k.Address), Path: k.Address.SocketPath(), Advice: "one listens at a socket: give each sink its own",
+		Key: "address", Name: string(k.Address), Path: k.Address.SocketPath(), Socket: true,
+		Advice: "one listens at a socket: give each sink its own",
 	}}
 }
 
 // Peers implements sink.Peer.
 func (k *Config) Peers() []sink.PeerSocket {
-	if k.Mode != modeConnect || k.Address.SocketPath() == "" {
+	if k.Mode != modeConnect {
 		return nil
 	}
-	return []sink.PeerSocket{{Key: "address", Path: k.Address.SocketPath()}}
+	return []sink.PeerSocket{{Key: "address", Path: k.Address.SocketPath(), HostPort: k.Address.HostPort()}}
 }
 
 // WhyOneWorker implements sink.SingleWorker.

@@ -107,10 +107,7 @@ func (y *Config) Accept(result []byte) error {
 
 // Peers implements sink.Peer.
 func (y *Config) Peers() []sink.PeerSocket {
-	if y.Address.SocketPath() == "" {
-		return nil
-	}
-	return []sink.PeerSocket{{Key: "address", Path: y.Address.SocketPath()}}
+	return []sink.PeerSocket{{Key: "address", Path: y.Address.SocketPath(), HostPort: y.Address.HostPort()}}
 }
 
 // New implements sink.Config.

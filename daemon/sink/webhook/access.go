@@ -157,9 +157,9 @@ func parseURL(text string, schemes ...string) (*url.URL, error) {
 	case err != nil:
 		return nil, fmt.Errorf("is not a URL; write one like %s://example.org/path", schemes[0])
 	case !slices.Contains(schemes, u.Scheme):
-		return nil, fmt.Errorf("does not begin with %s://", strings.Join(schemes, ":// or "))
+		return nil, fmt.Errorf("does not begin with %s://; write one like %s://example.org/path", strings.Join(schemes, ":// or "), schemes[0])
 	case u.Hostname() == "":
-		return nil, errors.New("lacks a host")
+		return nil, fmt.Errorf("lacks a host; write one like %s://example.org/path", schemes[0])
 	case u.Port() != "" && !isPort(u.Port()):
 		return nil, errors.New("has an invalid port; write 1 to 65535")
 	case u.User == nil && u.Port() != "" && strings.Contains(text, "@"):

@@ -18,6 +18,7 @@ import (
 var (
 	_ sink.Config          = (*Config)(nil)
 	_ sink.AttributeHolder = (*Config)(nil)
+	_ sink.Peer            = (*Config)(nil)
 	_ sink.Verifier        = (*Config)(nil)
 	_ strict.Checker       = (*Config)(nil)
 	_ strict.Foreign       = (*Config)(nil)
@@ -114,8 +115,12 @@ func (w *Config) Check(s strict.Section) {
 			"leave it out, or leave signing_secrets out", w.Compression)
 	}
 	for i, secret := range w.SigningSecrets {
-		if key := fmt.Sprintf("signing_secrets[%d]", i); secret.IsZero() && !s.FaultyWithin(key) {
+		key := fmt.Sprintf("signing_secrets[%d]", i)
+		if secret.IsZero() && !s.FaultyWithin(key) {
 			s.Errorf(key, "is empty; write a secret, or its place")
+		}
+		if before := slices.IndexFunc(w.SigningSecrets[:i], secret.Equal); before >= 0 && !secret.IsZero() {
+			s.Errorf(key, "is signing_secrets[%d] already; leave one of them out", before)
 		}
 	}
 	w.checkIdempotencyHeader(s)

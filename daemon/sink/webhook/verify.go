@@ -3,8 +3,10 @@
 package webhook
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 
@@ -104,4 +106,16 @@ func (w *Config) verifyResponse() error {
 	}
 	_, err := match.CompileResponse(w.Response)
 	return optionError("response", err)
+}
+
+// Peers implements sink.Peer. The place of a URL that is not in the configuration is not
+// known.
+func (w *Config) Peers() []sink.PeerSocket {
+	text, _ := w.URL.Inline()
+	u, err := parseURL(text, "http", "https")
+	if err != nil {
+		return nil
+	}
+	port := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return []sink.PeerSocket{{Key: "url", HostPort: net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port))}}
 }
