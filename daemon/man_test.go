@@ -70,7 +70,7 @@ func labelsOf(scrape string) map[string]string {
 			}
 		}
 		slices.SortFunc(names, func(a, b string) int {
-			return cmp.Or(cmp.Compare(labelRank(a), labelRank(b)), cmp.Compare(b, a))
+			return cmp.Or(cmp.Compare(labelRank(a), labelRank(b)), cmp.Compare(a, b))
 		})
 		if len(names) > 0 {
 			all[strings.TrimSuffix(m[1], "_bucket")] = "{" + strings.Join(names, ",") + "} "

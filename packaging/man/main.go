@@ -8,6 +8,9 @@
 // directives:
 //
 //	@keys NAME   the keys of a section, as config describes them
+//	@metrics PREFIX...
+//	             the metrics whose names begin with genltestd_PREFIX, as the registry describes
+//	             them
 //	@kinds       a section for each kind of sink: the text of manual.in in its folder, which is
 //	             like a frame, and its keys
 //	@KIND        begins an example, which is shown byte for byte: yaml is a whole configuration

@@ -142,6 +142,9 @@ func (x *expander) direct(directive, at string) error {
 		x.out.WriteString(keyList(list))
 		return nil
 	}
+	if prefixes, ok := strings.CutPrefix(directive, "metrics "); ok {
+		return x.addMetrics(strings.Fields(prefixes))
+	}
 	if directive == "kinds" {
 		return x.addKinds()
 	}

@@ -77,6 +77,7 @@ func TestFaultsOfFrames(t *testing.T) {
 		"x\n@keys nothing\n": `f.in:2: no section or kind "nothing"`,
 		"x\n@code\n":         "f.in:2: unknown @code",
 		"@end\n":             "f.in:1: unknown @end",
+		"@metrics none_\n":   "f.in:1: no metric begins with genltestd_none_",
 		"x\n@kinds\n":        "f.in:2: file/manual.in:3: unknown @code",
 	} {
 		kinds := []kindText{{kind: "file", file: "file/manual.in", prose: "Text.\n@code\n"}}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/genltestd/genltestd/packaging/metricsdoc"
 )
 
 func main() {
@@ -46,16 +48,27 @@ func render(page string) (string, error) {
 	if !found || !ended {
 		return "", errors.New("the page does not mark the place of the table")
 	}
-	rows, err := describe()
+	all, err := metricsdoc.All()
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
 	b.WriteString(before + begin)
 	fmt.Fprint(&b, "| metric | type | meaning |\n| --- | --- | --- |\n")
-	for _, r := range rows {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.series(), r.kind, r.meaning())
+	for _, m := range all {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", m.Name+m.LabelSet(), m.Type, meaning(m))
 	}
 	b.WriteString(end + after)
 	return b.String(), nil
+}
+
+// meaning returns the help with the values of the labels.
+func meaning(m metricsdoc.Metric) string {
+	text := strings.ReplaceAll(m.Help, "|", `\|`)
+	for _, label := range m.Labels {
+		if values := m.Values[label]; len(values) > 0 {
+			text += fmt.Sprintf(" `%s`: `%s`.", label, strings.Join(values, "`, `"))
+		}
+	}
+	return text
 }

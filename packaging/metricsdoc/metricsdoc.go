@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+// Package metricsdoc describes the metrics of the daemon, for documentation.
+package metricsdoc
 
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -16,34 +16,23 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// A row describes one metric.
-type row struct {
-	name, kind, help string
-	labels           []string
-	values           map[string][]string // of labels with a closed list of values
+// A Metric is one metric of the daemon.
+type Metric struct {
+	Name, Type, Help string
+	Labels           []string
+	Values           map[string][]string // of labels with a closed list of values
 }
 
-// series returns the name with its labels.
-func (r row) series() string {
-	if len(r.labels) == 0 {
-		return r.name
+// LabelSet returns the labels in braces; empty without labels.
+func (m Metric) LabelSet() string {
+	if len(m.Labels) == 0 {
+		return ""
 	}
-	return r.name + "{" + strings.Join(r.labels, ",") + "}"
+	return "{" + strings.Join(m.Labels, ",") + "}"
 }
 
-// meaning returns the help with the values of the labels.
-func (r row) meaning() string {
-	text := strings.ReplaceAll(r.help, "|", `\|`)
-	for _, label := range r.labels {
-		if values := r.values[label]; len(values) > 0 {
-			text += fmt.Sprintf(" `%s`: `%s`.", label, strings.Join(values, "`, `"))
-		}
-	}
-	return text
-}
-
-// describe returns our metrics in the order of their names.
-func describe() ([]row, error) {
+// All returns the metrics of the daemon in the order of their names.
+func All() ([]Metric, error) {
 	reg := prometheus.NewRegistry()
 	if err := register(reg); err != nil {
 		return nil, err
@@ -52,32 +41,32 @@ func describe() ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	var rows []row
+	var all []Metric
 	for _, f := range families {
 		if !strings.HasPrefix(f.GetName(), "genltestd_") {
 			continue // the metrics of the process and of Go, described by client_golang
 		}
-		r := row{name: f.GetName(), kind: strings.ToLower(f.GetType().String()), help: f.GetHelp(), values: map[string][]string{}}
-		for _, m := range f.GetMetric() {
-			for _, pair := range m.GetLabel() {
-				r.add(pair.GetName(), pair.GetValue())
+		m := Metric{Name: f.GetName(), Type: strings.ToLower(f.GetType().String()), Help: f.GetHelp(), Values: map[string][]string{}}
+		for _, series := range f.GetMetric() {
+			for _, pair := range series.GetLabel() {
+				m.add(pair.GetName(), pair.GetValue())
 			}
 		}
-		slices.SortStableFunc(r.labels, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
-		rows = append(rows, r)
+		slices.SortStableFunc(m.Labels, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
+		all = append(all, m)
 	}
-	return rows, nil
+	return all, nil
 }
 
 // add notes a label of a series, and its value if the list of values is closed.
-func (r *row) add(label, value string) {
-	if !slices.Contains(r.labels, label) {
-		r.labels = append(r.labels, label)
+func (m *Metric) add(label, value string) {
+	if !slices.Contains(m.Labels, label) {
+		m.Labels = append(m.Labels, label)
 	}
 	switch label {
 	case "reason", "result", "file", "listener":
-		if !slices.Contains(r.values[label], value) {
-			r.values[label] = append(r.values[label], value)
+		if !slices.Contains(m.Values[label], value) {
+			m.Values[label] = append(m.Values[label], value)
 		}
 	}
 }
