@@ -16,7 +16,7 @@ import (
 
 // Use -fuzzminimizetime 1s: by default go test spends up to a minute on shortening each
 // interesting text, and shows no executions meanwhile. The reference is not a seed, because
-// a mistake in a long text takes longer to diagnose.
+// a mistake in a long text needs more time to diagnose.
 func FuzzParse(f *testing.F) {
 	for _, path := range append(configurations(f, "bad"), configurations(f, "good")...) {
 		f.Add(readTestFile(f, path))

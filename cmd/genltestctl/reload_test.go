@@ -34,7 +34,9 @@ func TestReloadReportsTheOutcome(t *testing.T) {
 		{"at fault", faults, nil, 78, "", "f.yaml:1:2: a: bad\nf.yaml:3:4: " + visible + "\ngenltestctl: the configuration is at fault\n"},
 		{"broken", errors.New("the disk is full"), nil, 1, "", "genltestctl: the daemon refused: the disk is full\n"},
 		{
-			"with a word too many", nil, []string{"now"}, 64, "",
+			"with a word too many", nil,
+			[]string{"now"},
+			64, "",
 			`genltestctl: unknown command "now" for "genltestctl reload"; see genltestctl reload --help` + "\n",
 		},
 	} {

@@ -110,8 +110,11 @@ func (e *evidence) client(d *running) {
 	}
 	e.cleanWithControl("dlq show", d.ctl("dlq", "show", "control-letters", id))
 	for _, args := range [][]string{
-		{"list", "status-400-0"}, {"replay", "status-400-0", "--all"}, {"drop", "status-422-1", "--all", "--yes"},
-		{"show", "none", id}, {"replay", "none", "x"},
+		{"list", "status-400-0"},
+		{"replay", "status-400-0", "--all"},
+		{"drop", "status-422-1", "--all", "--yes"},
+		{"show", "none", id},
+		{"replay", "none", "x"},
 	} {
 		e.clean(fmt.Sprint("dlq ", args), d.ctl(append([]string{"dlq"}, args...)...))
 	}

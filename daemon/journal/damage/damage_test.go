@@ -226,7 +226,7 @@ func TestUnreadableSegmentIsLoggedWhenItChanges(t *testing.T) {
 // TestPlacesAreRememberedUpToALimit: beyond it damage may count twice, and memory does not grow.
 func TestPlacesAreRememberedUpToALimit(t *testing.T) {
 	f := newFixture()
-	f.Log.log = slog.New(slog.DiscardHandler)
+	f.log = slog.New(slog.DiscardHandler)
 	for range 2 {
 		for number := range uint64(maxSeen + 2) {
 			f.MissingRecords(number, 1)
