@@ -57,7 +57,8 @@ func (p *program) daemon() int {
 	level.Set(slog.Level(cfg.Log.Level))
 	return serve(cfg, p.stdout, systemd.NewLogger(p.stderr, level), daemon.Options{
 		Level: level, Source: newSource(file, cfg, dirs),
-		Fingerprint: fingerprint, Dirs: dirs})
+		Fingerprint: fingerprint, Dirs: dirs,
+	})
 }
 
 // loadConfig reads the file asked for, and its drop-ins. Only the default one may be

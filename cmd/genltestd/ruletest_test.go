@@ -54,11 +54,15 @@ func TestRuleTestsThatCannotRun(t *testing.T) {
 	}{
 		{"no file", good, "/nonexistent/tests.yaml", 66, "/nonexistent/tests.yaml: no such file or directory"},
 		{"a fault of the tests", good, write(t, "- nam: x\n"), 78, `:1:3: tests[0].nam: unknown key; did you mean "name"?`},
-		{"an unknown sink", good, write(t, "- name: x\n  events: [{sinks: [out, pager]}]\n"), 78,
-			`:2:26: tests[0].events[0].sinks[1]: the configuration has no sink "pager"`},
-		{"a fault of the rules", write(t, "sinks:\n- name: out\n  filter: seq > x\n  stdout: {}\n"),
+		{
+			"an unknown sink", good, write(t, "- name: x\n  events: [{sinks: [out, pager]}]\n"), 78,
+			`:2:26: tests[0].events[0].sinks[1]: the configuration has no sink "pager"`,
+		},
+		{
+			"a fault of the rules", write(t, "sinks:\n- name: out\n  filter: seq > x\n  stdout: {}\n"),
 			write(t, "- name: x\n  events: [{}]\n"), 78,
-			":3:17: sinks[0].filter: unknown name x"},
+			":3:17: sinks[0].filter: unknown name x",
+		},
 		{"no configuration", "/nonexistent/genltestd.yaml", write(t, ""), 78, "/nonexistent/genltestd.yaml: no such file or directory"},
 	}
 	for _, test := range tests {

@@ -86,8 +86,10 @@ func (y *Config) Ineffective() (keys []strict.Ineffective) {
 func (y *Config) ForeignKeys() []strict.ForeignKey {
 	return append(value.TLSWords("tls."),
 		strict.ForeignKey{Words: "host server port path url uri endpoint protocol network remote destination socket", Key: "address"},
-		strict.ForeignKey{Words: "udp tcp unix unixgram unixstream",
-			Advice: `write it as the scheme of "address", like udp://loghost.example.com:514`},
+		strict.ForeignKey{
+			Words:  "udp tcp unix unixgram unixstream",
+			Advice: `write it as the scheme of "address", like udp://loghost.example.com:514`,
+		},
 		strict.ForeignKey{Words: "facility", Key: "^rfc5424.facility"},
 		strict.ForeignKey{Words: "severity priority level", Key: "^rfc5424.severity"},
 		strict.ForeignKey{Words: "tag app_name appname program ident identifier", Key: "^rfc5424.app_name"},
