@@ -26,7 +26,8 @@ func TestDefault(t *testing.T) {
 		Echo:     Echo{Interval: value.Duration(30 * time.Second), Timeout: value.Duration(5 * time.Second)},
 		Journal: Journal{
 			MaxBytes: 1 << 30, Fsync: FsyncInterval, SyncInterval: value.Duration(100 * time.Millisecond),
-			KeepRemovedSinks: value.Duration(24 * time.Hour)},
+			KeepRemovedSinks: value.Duration(24 * time.Hour),
+		},
 		HTTP:     HTTP{Listen: "127.0.0.1:9941"},
 		Log:      Log{Level: LogLevel(slog.LevelInfo)},
 		Shutdown: Shutdown{Drain: value.Duration(5 * time.Second)},

@@ -100,8 +100,10 @@ func dropIn(dir, name string) input {
 	case strconv.Quote(name) != `"`+name+`"`:
 		return input{name: dir, err: fmt.Errorf("the name %s has a character that it may not have; rename the file", strict.Quote(name))}
 	case ext != ".yaml":
-		return input{name: filepath.Join(dir, name),
-			err: errors.New(`is not read, because its name does not end in ".yaml"; rename it, or take it away`)}
+		return input{
+			name: filepath.Join(dir, name),
+			err:  errors.New(`is not read, because its name does not end in ".yaml"; rename it, or take it away`),
+		}
 	}
 	return input{name: filepath.Join(dir, name)}
 }

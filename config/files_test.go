@@ -33,10 +33,14 @@ func TestDropInsThatCannotBeRead(t *testing.T) {
 			return errors.Join(os.Remove("g.d"), os.Symlink("nothing", "g.d"))
 		}, "g.d: no such file or directory"},
 		{"link to nothing", func() error { return os.Symlink("..data/b.yaml", "g.d/b.yaml") }, "g.d/b.yaml: no such file or directory"},
-		{"odd name", func() error { return os.WriteFile("g.d/b\n.yaml", nil, 0o600) },
-			`g.d: the name "b\n.yaml" has a character that it may not have; rename the file`},
-		{"large", func() error { return os.WriteFile("g.d/b.yaml", make([]byte, strict.MaxFile+5), 0o600) },
-			"g.d/b.yaml: the file is larger than 1MiB"},
+		{
+			"odd name", func() error { return os.WriteFile("g.d/b\n.yaml", nil, 0o600) },
+			`g.d: the name "b\n.yaml" has a character that it may not have; rename the file`,
+		},
+		{
+			"large", func() error { return os.WriteFile("g.d/b.yaml", make([]byte, strict.MaxFile+5), 0o600) },
+			"g.d/b.yaml: the file is larger than 1MiB",
+		},
 		{"large together", func() error {
 			var errs []error
 			for i := range 5 {

@@ -67,7 +67,8 @@ func FuzzSeveralFiles(f *testing.F) {
 		c, err := parse([]input{
 			{name: "fuzz.yaml", text: main},
 			{name: "fuzz.d/a.yaml", text: a},
-			{name: "fuzz.d/b.yaml", text: b}}, sinks.Kinds())
+			{name: "fuzz.d/b.yaml", text: b},
+		}, sinks.Kinds())
 		if err != nil {
 			checkErrors(t, err)
 			return

@@ -67,7 +67,8 @@ func TestParseGood(t *testing.T) {
 		"event": func(c *Config) {
 			c.Event = Event{
 				Host:   "web-1.example.org",
-				Labels: map[string]string{"site": "berlin", "rack": "7", "_x1": "\u00e9"}, MachineID: true, BootID: true, KernelRelease: true}
+				Labels: map[string]string{"site": "berlin", "rack": "7", "_x1": "\u00e9"}, MachineID: true, BootID: true, KernelRelease: true,
+			}
 		},
 		"envelopes": func(c *Config) {
 			c.Sinks = []Sink{stdoutSink("a"), stdoutSink("b"), stdoutSink("c"), stdoutSink("d"), stdoutSink("e")}

@@ -51,7 +51,7 @@ func TestParseBad(t *testing.T) {
 	for _, path := range configurations(t, "bad") {
 		t.Run(nameOf(path), func(t *testing.T) {
 			_, err := Parse(filepath.Base(path), readTestFile(t, path), sinks.Kinds())
-			if errs := (Errors)(nil); !errors.As(err, &errs) {
+			if errs := Errors(nil); !errors.As(err, &errs) {
 				t.Fatalf("got error %v, want Errors", err)
 			}
 			compareGolden(t, strings.TrimSuffix(path, ".yaml")+".err", withoutKinds(err.Error())+"\n")
