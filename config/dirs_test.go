@@ -15,7 +15,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// Each directory has drop-ins and can have a main file. The file "want" contains the result:
+// Each directory has drop-ins and can have a main file. Its golden file contains
 // the faults, or each file and the places of its sinks.
 func TestLoadSeveralFiles(t *testing.T) {
 	for _, dir := range glob(t, "testdata/dirs/*", 28) {

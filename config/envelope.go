@@ -125,7 +125,7 @@ func (k *Sink) checkAttributes(s strict.Section) {
 	switch {
 	case k.Config == nil || k.CloudEvents.Mode != CloudEventsBinary:
 	case !ok:
-		s.Errorf("cloudevents.mode", "a sink of kind %q has no place for attributes beside the event; write structured", k.Kind)
+		s.Errorf("cloudevents.mode", "a sink of kind %q cannot send attributes outside of the event; write structured", k.Kind)
 	case k.Form() == EnvelopeCloudEvents:
 		holder.CheckAttributes(s.Within(k.Kind))
 	}

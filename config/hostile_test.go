@@ -37,18 +37,18 @@ func TestParseHostile(t *testing.T) {
 		{
 			"aliases of a large sink",
 			"sinks: [&a {batch_events: 1, retry_min: 1s, retry_max: 1s, stdout: {}, name: a}" + strings.Repeat(",*a", size/3) + "]",
-			"stand for more than 10000 values",
+			"expand to more than 10000 values",
 		},
 		{"aliases of many faults", "sinks: [&a {" + unknownKeys(1000, ", ") + "}" + strings.Repeat(",*a", size/3) + "]", "100 faults"},
-		{"bomb of merge keys", mergeBomb("") + "sinks: [{<<: *m9}]", "stand for more than 10000 values"},
-		{"bomb of lists of merge keys", mergeBomb("k: 1, ") + "event: {labels: {<<: *m9}}", "stand for more than 10000 values"},
+		{"bomb of merge keys", mergeBomb("") + "sinks: [{<<: *m9}]", "expand to more than 10000 values"},
+		{"bomb of lists of merge keys", mergeBomb("k: 1, ") + "event: {labels: {<<: *m9}}", "expand to more than 10000 values"},
 		{
 			"merge of many keys by many",
 			"x-a: &a {" + unknownKeys(1000, ", ") + "}\nsinks: [" + strings.Repeat("{<<: *a},", size/9) + "]", "100 faults",
 		},
 		{
 			"merge of one sink by many",
-			"x-a: &a {batch_events: 1, stdout: {}}\nsinks: [" + manySinks(size/40) + "]", "stand for more than 10000 values",
+			"x-a: &a {batch_events: 1, stdout: {}}\nsinks: [" + manySinks(size/40) + "]", "expand to more than 10000 values",
 		},
 		{"deep merge keys", fill("<<: {a: "), ""},
 		{"merge keys", "{" + fill("<<: {},") + "}", "100 faults"},
@@ -100,7 +100,7 @@ func TestParseHostile(t *testing.T) {
 // Many files are bounded like one.
 func TestBoundsAreOfAllFilesTogether(t *testing.T) {
 	bomb := "x-a: &a {k: 1}\nx-b: &b [" + strings.Repeat("{<<: *a}, ", 700) + "]\nsinks: [{<<: *b, name: %s, stdout: {}}]\n"
-	const expanded = "genltestd.d/c.yaml:2:4000: sinks[0].<<: aliases and merge keys stand for more than 10000 values; write less with them"
+	const expanded = "genltestd.d/c.yaml:2:4000: sinks[0].<<: aliases and merge keys expand to more than 10000 values; use fewer of them"
 	texts := map[string]func(name string) string{
 		expanded: func(name string) string {
 			return fmt.Sprintf(bomb, name)

@@ -79,7 +79,7 @@ func TestFaultsOfRuleTests(t *testing.T) {
 		},
 		{
 			"- {name: a, events: [{sinks: [5]}]}",
-			`t.yaml:1:31: tests[0].events[0].sinks[0]: is the number 5, but must be text; if it is meant, quote it: "5"`,
+			`t.yaml:1:31: tests[0].events[0].sinks[0]: is the number 5, but must be text; if this is intended, quote it: "5"`,
 		},
 		{"- {name: a, events: [{repeat: 0}]}", `t.yaml:1:31: tests[0].events[0].repeat: 0 is out of range; write 1 to 1000000`},
 		{

@@ -24,7 +24,7 @@ func (c *Config) Warnings() Errors {
 	c.EachSecret(func(path string, s value.Secret) {
 		file, _ := c.files.locate(path)
 		if text, ok := s.Inline(); ok && file.mode&0o004 != 0 && !isPublicURL(text) {
-			all = append(all, c.Fault(path, "is a secret in a file that everybody may read; "+
+			all = append(all, c.Fault(path, "is a secret in a file that every user may read; "+
 				"take the right from others (chmod o-r), or write the place of the secret: credential, file or env"))
 		}
 	})

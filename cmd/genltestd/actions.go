@@ -65,7 +65,7 @@ func (p *program) checkConfig() int {
 		}
 	}
 	for _, d := range doubts {
-		fmt.Fprintf(p.stderr, "note: %v; only the service can tell\n", d)
+		fmt.Fprintf(p.stderr, "note: %v; only the service can check this\n", d)
 	}
 	if len(faults) > 0 {
 		fmt.Fprintln(p.stderr, faults)

@@ -22,7 +22,7 @@ func TestCheckSaysWhatOnlyTheServiceCanTell(t *testing.T) {
 		want string
 	}{
 		"{credential: hook}":      {exitOK, "note: %s:3:50: sinks[0].webhook.bearer: credential hook cannot be read outside of the service"},
-		"{env: NOT_SET}":          {exitOK, "note: %s:3:50: sinks[0].webhook.bearer: environment variable NOT_SET is not set; only the service can tell\n"},
+		"{env: NOT_SET}":          {exitOK, "note: %s:3:50: sinks[0].webhook.bearer: environment variable NOT_SET is not set; only the service can check this\n"},
 		"{file: " + missing + "}": {exitConfig, "%s:3:50: sinks[0].webhook.bearer: open " + missing + ": no such file or directory\n"},
 	} {
 		path := write(t, "sinks:\n- name: hook\n  webhook: {url: 'https://example.org/', bearer: "+place+"}\n")

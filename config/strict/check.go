@@ -75,7 +75,7 @@ func (s Section) checkUnion(v reflect.Value) {
 	}
 	for _, e := range s.r.extra[s.path] {
 		first := v.FieldByName(v.Type().Field(i).Tag.Get("union")).String()
-		s.KeyErrorf(e.Key, "is a second kind beside %q%s; make it a %s of its own", first, s.Line(first), noun(v.Type()))
+		s.KeyErrorf(e.Key, "is a second kind in addition to %q%s; make it a %s of its own", first, s.Line(first), noun(v.Type()))
 	}
 	if !v.Field(i).IsNil() || s.r.odd[s.path] {
 		return

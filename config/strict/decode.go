@@ -28,7 +28,7 @@ type decoder struct {
 
 	siblings map[string]map[string]*yaml.Node // the values of the open mappings, by path and key
 	tag      reflect.StructTag                // of the field that is being read
-	nullable string                           // path of a variant, which may have no keys
+	nullable string                           // path of a variant, whose mapping may be empty
 	around   enclosing                        // the innermost open mapping with a union
 }
 
@@ -54,7 +54,7 @@ func (d *decoder) enter(n *yaml.Node, path string) (_ *yaml.Node, leave func()) 
 	}
 	switch {
 	case d.open[n]:
-		d.fail(at, path, "the alias stands for a part of itself; write the value out")
+		d.fail(at, path, "the alias contains itself; write the value instead of the alias")
 	case d.stopped || !d.count(at, path):
 	case n.Style&yaml.TaggedStyle != 0:
 		d.reserved(n, path)
@@ -72,7 +72,7 @@ func (d *decoder) count(at spot, path string) bool {
 		d.expanded++
 	}
 	if d.expanded > maxExpanded {
-		d.fail(at, path, "aliases and merge keys stand for more than %d values; write less with them", maxExpanded)
+		d.fail(at, path, "aliases and merge keys expand to more than %d values; use fewer of them", maxExpanded)
 		d.stopped = true
 		return false
 	}
@@ -133,7 +133,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 }
 
 // text reads a value that parses its own text, or one of a list of words. The type that
-// YAML gives to the text has no effect: the file mode 0640 means the same in quotes.
+// YAML derives from the text is ignored: the file mode 0640 means the same in quotes.
 func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.ScalarNode {
 		d.notSingle(n, v.Type(), path)
@@ -152,7 +152,7 @@ func (d *decoder) plain(n *yaml.Node, v reflect.Value, path string) {
 		d.notSingle(n, v.Type(), path)
 	case v.Kind() == reflect.String && isAmbiguous(n):
 		v.SetString(n.Value)
-		d.unquoted[path] = d.newError(at, path, "is %s, but must be text; if it is meant, quote it: %s", describe(n), Quote(n.Value))
+		d.unquoted[path] = d.newError(at, path, "is %s, but must be text; if this is intended, quote it: %s", describe(n), Quote(n.Value))
 	case v.Kind() == reflect.Bool && n.Value != "true" && n.Value != "false" || v.Kind() == reflect.Bool && n.Style != 0:
 		d.fail(at, path, "is %s, but must be true or false; %s", describe(n), boolAdvice(n))
 	case v.Kind() == reflect.Int && n.ShortTag() == "!!str":

@@ -108,7 +108,7 @@ func (d *decoder) texts(n *yaml.Node, v reflect.Value, path string) {
 // isNew rejects a key that the mapping already contains.
 func (d *decoder) isNew(key *yaml.Node, path string, first map[string]spot) bool {
 	if before, ok := first[key.Value]; ok {
-		d.fail(spotOf(key), path, "the key is there already, on line %d, column %d; leave one of them out", before.line, before.column)
+		d.fail(spotOf(key), path, "the key is already on line %d, column %d; remove one of them", before.line, before.column)
 		return false
 	}
 	first[key.Value] = spotOf(key)

@@ -247,7 +247,7 @@ func (d *decoder) reserved(n *yaml.Node, path string) {
 
 // emptyBlock reports a > or | that no text follows.
 func (d *decoder) emptyBlock(n *yaml.Node, path string) {
-	d.fail(spotOf(n), path, "> and | begin a text of several lines, but none follows; %s", d.quoteAdvice(lastKey(path), d.valueAt(n)))
+	d.fail(spotOf(n), path, "> and | begin a text of several lines, but no text follows; %s", d.quoteAdvice(lastKey(path), d.valueAt(n)))
 }
 
 func isEmptyBlock(n *yaml.Node) bool {

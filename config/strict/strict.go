@@ -41,7 +41,7 @@ type Conditional interface{ Ineffective() []Ineffective }
 type Ineffective struct {
 	Key string
 	Why string // follows "has no effect", and contains the remedy
-	// Beside lists keys that already show this to the reader. If the file contains one of
+	// Beside has keys that already show this to the reader. If the file contains one of
 	// them, the default value is accepted, so that a file can list every key.
 	Beside []string
 }

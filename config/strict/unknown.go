@@ -169,7 +169,7 @@ func (d *decoder) elsewhere(u unknownKey) string {
 	if d.hasKey(d.around.of, u.name) {
 		beside, _, _ := strings.Cut(strings.TrimPrefix(u.parent, d.around.path+"."), ".")
 		beside, _, _ = strings.Cut(beside, "[")
-		return fmt.Sprintf("it belongs to the %s; write it beside %q", noun(d.around.of), beside)
+		return fmt.Sprintf("it belongs to the %s; write it next to %q", noun(d.around.of), beside)
 	}
 	return ""
 }
@@ -212,7 +212,7 @@ type Foreign interface{ ForeignKeys() []ForeignKey }
 // A ForeignKey lists words that other programs use for a key.
 type ForeignKey struct {
 	Words  string // separated by spaces
-	Key    string // path of the key: below the same mapping, or after "^" beside that mapping
+	Key    string // path of the key: below the same mapping, or after "^" at the level of that mapping
 	Advice string // what to write, if the name of the key does not suffice
 }
 
@@ -238,11 +238,11 @@ func (f ForeignKey) advice(parent string) string {
 	case f.Advice != "":
 		return f.Advice
 	case nested && beside:
-		return fmt.Sprintf("write the key %q below %q, beside %q", second, first, lastKey(parent))
+		return fmt.Sprintf("write the key %q below %q, next to %q", second, first, lastKey(parent))
 	case nested:
 		return fmt.Sprintf("write the key %q below %q", second, first)
 	case beside:
-		return fmt.Sprintf("write %q, beside %q", key, lastKey(parent))
+		return fmt.Sprintf("write %q, next to %q", key, lastKey(parent))
 	}
 	return fmt.Sprintf("write %q", key)
 }

@@ -68,7 +68,7 @@ func (d *document) mismatched(f flow) (all []proposal) {
 	})
 }
 
-// flowEnds returns where a bracket may have been meant to be closed: at the end of its
+// flowEnds returns the likely places of the closing bracket: at the end of its
 // line, before the first line that is not indented more, and at the end.
 func (d *document) flowEnds(first, line int) (offsets []int) {
 	end := func(i int) int {
@@ -169,7 +169,7 @@ func (d *document) flowValues(f flow, key string) (all []proposal) {
 // maxValue bounds the length of an entry that is tried in quotes.
 const maxValue = 1000
 
-// entriesAt returns the texts that may have been meant as the entry that begins with
+// entriesAt returns the texts that are possibly intended as the entry that begins with
 // token i, the longest first: up to each of the next brackets and commas on its line.
 func (d *document) entriesAt(f flow, i int, key string) (all []value) {
 	t := f.tokens[i]

@@ -90,7 +90,7 @@ func unclosed(text string) (int, byte) {
 	return -1, 0
 }
 
-// closers returns where the quote at offset from may have been meant to be closed: before
+// closers returns the likely places of the quote that closes the one at offset from: before
 // the brackets and commas that follow it.
 func closers(text string, from int) (offsets []int) {
 	if from == 0 {
