@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"html"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -23,7 +24,13 @@ func formsOf(s string) []string {
 	if len(s) < window {
 		return forms // in base64 a short secret would match unrelated text
 	}
-	return append(append(forms, hex.EncodeToString([]byte(s))), inBase64(s)...)
+	return append(append(forms, hex.EncodeToString([]byte(s)), reversed(s)), inBase64(s)...)
+}
+
+func reversed(s string) string {
+	text := []byte(s)
+	slices.Reverse(text)
+	return string(text)
 }
 
 // inBase64 returns the base64 encodings of s at each of the three possible offsets among

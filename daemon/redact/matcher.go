@@ -17,7 +17,8 @@ const window = 6
 // A matcher finds a fixed set of secrets. It is safe for concurrent use.
 type matcher struct {
 	windows map[uint64]struct{}
-	whole   []string // secrets shorter than a window
+	whole   []string            // secrets shorter than a window
+	letters map[string]struct{} // parts of spelled letters and digits
 }
 
 // mask replaces the secrets in text.
@@ -29,12 +30,10 @@ func (m *matcher) mask(text string) string {
 			hidden[i] = true
 		}
 	}
+	for _, d := range derive(text) {
+		m.maskDerived(d, hide)
+	}
 	for i := range len(lower) {
-		if i+window <= len(lower) {
-			if _, ok := m.windows[windowAt(lower, i)]; ok {
-				hide(i, i+window)
-			}
-		}
 		for _, form := range m.whole {
 			if strings.HasPrefix(lower[i:], form) {
 				hide(i, i+len(form))
@@ -44,9 +43,30 @@ func (m *matcher) mask(text string) string {
 	return replaceHidden(text, hidden)
 }
 
+// maskDerived hides the secrets in a decoded form of the text.
+func (m *matcher) maskDerived(d *derived, hide func(from, to int)) {
+	lower := lowerASCII(string(d.text))
+	for i := 0; i+window <= len(lower); i++ {
+		if _, ok := m.windows[windowAt(lower, i)]; ok {
+			hide(d.from[i], d.to[i+window-1])
+		}
+	}
+	d = d.letters()
+	lower = lowerASCII(string(d.text))
+	for i := 0; i+spelled <= len(lower); i++ {
+		if _, ok := m.letters[lower[i:i+spelled]]; ok {
+			hide(d.from[i], d.to[i+spelled-1])
+		}
+	}
+}
+
 func newMatcher(secrets []string) *matcher {
-	m := &matcher{windows: make(map[uint64]struct{})}
+	m := &matcher{windows: make(map[uint64]struct{}), letters: make(map[string]struct{})}
 	for _, s := range secrets {
+		letters := lowerASCII(string(whole(s).letters().text))
+		for i := 0; i+spelled <= len(letters); i++ {
+			m.letters[letters[i:i+spelled]] = struct{}{}
+		}
 		for _, form := range formsOf(s) {
 			m.add(lowerASCII(form))
 		}

@@ -29,7 +29,7 @@ func TestCleanTakesSecretsOutOfText(t *testing.T) {
 		{"p/ad", "<secret>"},
 		{"yes, v1 and /api stay", "yes, v1 and /api stay"},
 		{"/services/T0000/B0000/abcdefgh?key=q-value&v=1 not found", "<secret> not found"},
-		{"incorrect horse, batt", "in<secret>, batt"},
+		{"incorrect horse, batt", "in<secret>"},
 		{"abcdefgh, q-value, s3cr3t", "<secret>, <secret>, <secret>"},
 		{"Basic YWxpY2U6czNjcjN0", "Basic <secret>"},
 		{" \x1b[2J\r\n\u202e \xff ", `\x1b[2J\r\n\u202e \xff`},
@@ -46,6 +46,66 @@ func TestCleanTakesSecretsOutOfText(t *testing.T) {
 		if got := m.Clean(tt.text, 40); got != tt.want {
 			t.Errorf("%q: got %q, want %q", tt.text, got, tt.want)
 		}
+	}
+}
+
+// A server may encode the secret that it repeats, and separate its characters.
+func TestEncodedSecretsAreMasked(t *testing.T) {
+	const secret = "S3cr3t-T0ken-qwert"
+	m := new(Mask)
+	m.NewOwner().Set(Texts{secret})
+	each := func(format, between string) string {
+		var all []string
+		for _, c := range []byte(secret) {
+			all = append(all, fmt.Sprintf(format, c))
+		}
+		return strings.Join(all, between)
+	}
+	for name, text := range map[string]string{
+		"percent":            each("%%%02x", ""),
+		"percent, twice":     each("%%25%02X", ""),
+		"decimal HTML":       each("&#%d;", ""),
+		"hexadecimal HTML":   each("&#x%x;", ""),
+		"JSON":               each(`\u%04x`, ""),
+		"JSON, twice":        each(`\\u%04x`, ""),
+		"C":                  each(`\x%02x`, ""),
+		"octal":              each(`\%03o`, ""),
+		"Unicode in braces":  each(`\u{%x}`, ""),
+		"quoted-printable":   each("=%02X", ""),
+		"bytes":              each("%02x", " "),
+		"bytes with colons":  each("%02X", ":"),
+		"bytes of C":         each("0x%02x", ", "),
+		"decimal":            each("%d", " "),
+		"decimal list":       each("%d", ", "),
+		"spelled":            each("%c", " "),
+		"spelled by dashes":  each("%c", "-"),
+		"zero width":         each("%c", "\u200b"),
+		"UTF-16":             each("%c\x00", ""),
+		"two lines":          secret[:9] + "\n    " + secret[9:],
+		"two parts":          secret[:9] + `" + "` + secret[9:],
+		"reversed":           "trewq-nek0T-t3rc3S",
+		"exchanged capitals": "s3CR3T-t0KEN-QWERT",
+	} {
+		got := m.Clean("bad: "+text+" end", 1<<10)
+		if !strings.HasPrefix(got, "bad: <secret>") || !strings.HasSuffix(got, "end") || len(got) > len("bad: <secret>")+12 {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	for _, text := range []string{
+		"2026-11-30 06:31:18 503 trace-73:33:63:72 at 127.0.0.1:65000", `50%, \x1b and &amp; stay, 10 20 30 40 50 60 70`, "S3cr: 3t",
+	} {
+		if !shows(m, text) && !strings.Contains(text, `\x1b`) || strings.Contains(m.Clean(text, 1<<10), "<secret>") {
+			t.Errorf("%s: %s", text, m.Clean(text, 1<<10))
+		}
+	}
+}
+
+func BenchmarkClean(b *testing.B) {
+	m := new(Mask)
+	m.NewOwner().Set(Texts{"S3cr3t-T0ken-qwert"})
+	text := strings.Repeat(`{"error": "no such index", "id": 4711} `, 10)
+	for b.Loop() {
+		m.Clean(text, 300)
 	}
 }
 
