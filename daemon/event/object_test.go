@@ -4,7 +4,9 @@ package event
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -133,6 +135,13 @@ func TestLookup(t *testing.T) {
 		if got := string(v.AppendText(nil)); !ok || got != want {
 			t.Errorf("%q: got %s, %t, want %s", path, got, ok, want)
 		}
+	}
+	var names []string
+	for name, v := range o.Fields() {
+		names = append(names, fmt.Sprintf("%s:%d", name, v.Kind()))
+	}
+	if got := strings.Join(names, " "); got != "header:1 flags:2 temp:6 carrier:7 mac:4 17:4 empty:1 none:2" {
+		t.Errorf("fields %s", got)
 	}
 	for _, path := range []string{"header.dev", "header.dev-name.x", "flags.2", "flags.-1", "flags.x", "HEADER", ".", "header-dev"} {
 		if v, ok := o.Lookup(path); ok {

@@ -3,7 +3,9 @@
 package ynl
 
 import (
+	"bytes"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -147,12 +149,13 @@ const nested = `
       - {name: index, type: u32}
       - {name: name, type: string}
       - {name: link, type: nest, nested-attributes: link}
+      - {name: far, type: nest-type-value, value: 5000, type-value: [y], nested-attributes: no-index}
   - name: no-index
     attributes:
       - {name: name, type: string}
   - name: deep-subset
     subset-of: link-name
-    attributes: [{name: link}]
+    attributes: [{name: link}, {name: far, type-value: [z]}]
   - name: link-name
     subset-of: link
     attributes: [{name: name, display-hint: mac, type: binary}, {name: link, nested-attributes: no-index}]
@@ -173,16 +176,17 @@ func TestNests(t *testing.T) {
 	for want, attributes := range map[string][]byte{
 		`{"link":{"index":1,"link":{"name":"in"}}}`: nla(1|isNest, nla(1, u32(1)), nla(3, nla(2, str("in")))),
 		`{"link":{}}`: nla(1),
-		`{"array":[{"index":3,"name":"x"},{"index":1}]}`:       nla(2, nla(3, nla(1, str("x"))), nla(1)),
-		`{"old-array":[{"name":"x","index":7}]}`:               nla(3, nla(1, nla(2, str("x")), nla(1, u32(7)))),
-		`{"numbers":[5,6]}`:                                    nla(4, nla(0, u16(5)), nla(1, u16(6))),
-		`{"policy":{"policy-id":4,"attr-id":9,"name":"p"}}`:    nla(5, nla(4, nla(9, nla(1, str("p"))))),
-		`{"deep-subset":{"name":"01:02","link":{"name":"x"}}}`: nla(8, nla(2, []byte{1, 2}), nla(3, nla(1, str("x")))),
-		`{"subset":{"index":1,"name":"01:02"}}`:                nla(6, nla(1, u32(1)), nla(2, []byte{1, 2})),
-		`{"links":[{"name":"a"},{"index":2}],"numbers":[]}`:    concat(nla(7, nla(2, str("a"))), nla(4), nla(7, nla(1, u32(2)))),
-		`{"link":[{"index":1},{"index":2}]}`:                   concat(nla(1, nla(1, u32(1))), nla(1, nla(1, u32(2)))),
-		`{"99":"0102","100":["01","02"]}`:                      concat(nla(99, []byte{1, 2}), nla(100, u8(1)), nla(100, u8(2))),
-		`{"link":{"77":"08"}}`:                                 nla(1, nla(77|isNest|0x4000, u8(8))),
+		`{"array":[{"index":3,"name":"x"},{"index":1}]}`:         nla(2, nla(3, nla(1, str("x"))), nla(1)),
+		`{"old-array":[{"name":"x","index":7}]}`:                 nla(3, nla(1, nla(2, str("x")), nla(1, u32(7)))),
+		`{"numbers":[5,6]}`:                                      nla(4, nla(0, u16(5)), nla(1, u16(6))),
+		`{"policy":{"policy-id":4,"attr-id":9,"name":"p"}}`:      nla(5, nla(4, nla(9, nla(1, str("p"))))),
+		`{"deep-subset":{"name":"01:02","link":{"name":"x"}}}`:   nla(8, nla(2, []byte{1, 2}), nla(3, nla(1, str("x")))),
+		`{"deep-subset":{"far":{"z":2}},"link":{"far":{"y":2}}}`: concat(nla(8, nla(5000, nla(2))), nla(1, nla(5000, nla(2)))),
+		`{"subset":{"index":1,"name":"01:02"}}`:                  nla(6, nla(1, u32(1)), nla(2, []byte{1, 2})),
+		`{"links":[{"name":"a"},{"index":2}],"numbers":[]}`:      concat(nla(7, nla(2, str("a"))), nla(4), nla(7, nla(1, u32(2)))),
+		`{"link":[{"index":1},{"index":2}]}`:                     concat(nla(1, nla(1, u32(1))), nla(1, nla(1, u32(2)))),
+		`{"99":"0102","100":["01","02"]}`:                        concat(nla(99, []byte{1, 2}), nla(100, u8(1)), nla(100, u8(2))),
+		`{"link":{"77":"08"}}`:                                   nla(1, nla(77|isNest|0x4000, u8(8))),
 	} {
 		check(t, spec, payload(1, attributes), want, "")
 	}
@@ -284,6 +288,30 @@ operations:
 			t.Errorf("command %d: got %q, want %q", number, got, want)
 		}
 	}
+}
+
+// A Spec does not change, so decoders of all workers share it.
+func TestDecodersShareASpecification(t *testing.T) {
+	spec, message := tenAttributes(t)
+	var want Decoder
+	m, err := want.Decode(spec, message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			var d Decoder
+			for range 100 {
+				got, err := d.Decode(spec, message)
+				if err != nil || !bytes.Equal(got.Attributes.AppendJSON(nil), m.Attributes.AppendJSON(nil)) {
+					t.Errorf("got %s, error %v", got.Attributes.AppendJSON(nil), err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 func TestWithoutASpecificationAttributesHaveNumbers(t *testing.T) {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
+
 	"github.com/genltestd/genltestd/internal/readfile"
 )
 
@@ -29,6 +31,9 @@ var families = map[string]string{
 }
 
 func TestEmbeddedSpecifications(t *testing.T) {
+	if _, err := Embedded("unknown"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("an unknown family: %v", err)
+	}
 	files, err := fs.Glob(embedded, "specs/*.yaml")
 	if err != nil || len(files) != len(families) {
 		t.Errorf("%v, %v", files, err)
@@ -46,6 +51,27 @@ func TestEmbeddedSpecifications(t *testing.T) {
 			if c != nil && !strings.Contains(groups, c.group) {
 				t.Errorf("%s: command %d has the group %q", family, number, c.group)
 			}
+		}
+	}
+}
+
+// The module's specification is the one for developers; ours contains its events.
+func TestOurSpecificationOfTheModuleAgreesWithIt(t *testing.T) {
+	const module = "../../kmod/genltest.yaml"
+	if diff := gocmp.Diff(attributesOf(mustReadKernelFile(t, module)), attributesOf(mustReadFile(t, "genltest"))); diff != "" {
+		t.Errorf("attributes (-module +ours)\n%s", diff)
+	}
+	theirs, err := Load(module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := Embedded("genltest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for number := range 256 {
+		if want, got := theirs.Command(uint8(number)), ours.Command(uint8(number)); got != want {
+			t.Errorf("command %d is %q in the module, and %q in ours", number, want, got)
 		}
 	}
 }

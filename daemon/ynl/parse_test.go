@@ -64,6 +64,15 @@ var faults = []struct{ name, text, want string }{
 		`the sub-message "s" is not defined; define it`,
 	},
 	{"byte order", inSet("{name: a, type: u8, byte-order: big} «"), `"big" is not known; write big-endian or little-endian`},
+	{"boolean", inSet("{name: a, type: u8, multi-attr: yes} «"), `"yes" is not a boolean; write true or false`},
+	{
+		"length", inDefinitions("{name: s, type: struct, members: [{name: a, type: pad, len: 2 + 1}]} «"),
+		`"2 + 1" is not a length; write a number, or the name of a constant`,
+	},
+	{
+		"struct of a member", inDefinitions("{name: s, type: struct, members: [{name: a, type: binary, struct: st}]} «"),
+		`the struct "st" is not defined; write one of s`,
+	},
 	{"hint", inSet("{name: a, type: u8, display-hint: dec} «"), `"dec" is not known`},
 	{
 		"flag above 63", inDefinitions("{name: f, type: flags, entries: [{name: a, value: 64}]} «"),
