@@ -27,6 +27,9 @@ func (c *compiler) binary(to *attr, a *attribute, s strict.Section) {
 	if d, ok := find(c, s, "struct", a.Struct, c.structs, "the struct"); ok {
 		to.layout = c.structure(d)
 	}
+	if a.TypeOf != "" {
+		to.selector, to.types = string(a.TypeOf), c.valueTypes(a, s)
+	}
 	if a.SubType == "" {
 		return
 	}
@@ -35,6 +38,18 @@ func (c *compiler) binary(to *attr, a *attribute, s strict.Section) {
 		return
 	}
 	to.item = c.item(a, s)
+}
+
+// valueTypes returns the types of a value whose type another attribute names.
+func (c *compiler) valueTypes(a *attribute, s strict.Section) map[string]*attr {
+	types := make(map[string]*attr)
+	for _, name := range []typeName{"u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "string", "flag"} {
+		value := *a
+		value.Type, value.TypeOf, value.SubType, value.Struct = name, "", "", ""
+		types[string(name)] = c.newAttr(&value, s)
+	}
+	types["nul-string"] = types["string"]
+	return types
 }
 
 // nest compiles an attribute that contains attributes.

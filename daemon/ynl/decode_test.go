@@ -224,6 +224,28 @@ sub-messages:
 		"data: the attribute kind, which selects the format, is missing")
 }
 
+func TestValuesWhoseTypeAnotherAttributeNames(t *testing.T) {
+	spec := mustParse(t, setSpec("  - {name: types, type: enum, entries: [none, u8, u16, string, flag, nul-string, binary, s32]}\n", `
+      - {name: type, type: u8, enum: types}
+      - {name: value, type: binary, x-type-of: type}
+      - {name: box, type: nest, nested-attributes: main}
+`))
+	for want, attributes := range map[string][]byte{
+		`{"type":"u8","value":7}`:           concat(nla(1, u8(1)), nla(2, u8(7))),
+		`{"type":"u16","box":{"value":8}}`:  concat(nla(1, u8(2)), nla(3, nla(2, u16(8)))),
+		`{"type":"string","value":"x"}`:     concat(nla(1, u8(3)), nla(2, str("x"))),
+		`{"type":"nul-string","value":"x"}`: concat(nla(1, u8(5)), nla(2, str("x"))),
+		`{"type":"flag","value":true}`:      concat(nla(1, u8(4)), nla(2)),
+		`{"type":"s32","value":-1}`:         concat(nla(1, u8(7)), nla(2, u32(0xffffffff))),
+		`{"type":"binary","value":"09"}`:    concat(nla(1, u8(6)), nla(2, u8(9))),
+		`{"type":99,"value":"09"}`:          concat(nla(1, u8(99)), nla(2, u8(9))),
+		`{"value":"09","type":"u8"}`:        concat(nla(2, u8(9)), nla(1, u8(1))),
+	} {
+		check(t, spec, payload(1, attributes), want, "")
+	}
+	check(t, spec, payload(1, nla(1, u8(2)), nla(2, u8(7))), `{"type":"u16","value":"07"}`, "value: 1 bytes are not of type u16")
+}
+
 func TestFixedHeader(t *testing.T) {
 	text := setSpec(allTypes, "      - {name: id, type: u8}\n")
 	spec := mustParse(t, strings.Replace(text, "  list:\n", "  fixed-header: inner\n  list:\n", 1))

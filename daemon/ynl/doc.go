@@ -43,4 +43,8 @@
 // of an operation names the attribute set of its notification, where that differs from the
 // set of the request. The same key of operations names the set of the commands that are
 // not listed.
+//
+// The key x-type-of of an attribute of type binary names another attribute, which is before
+// it in the message or in an object around it. The value of that attribute is the type: the
+// name of a number, string, nul-string or flag. For other types the value is bytes.
 package ynl

@@ -165,7 +165,8 @@ func TestSpecificationsOfPackagesOfDocumentation(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(broken, "a.yaml.gz"), []byte("name: a"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Find("a", installedPlaces(root)); err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "a.yaml.gz") {
+	_, _, err := Find("a", installedPlaces(root))
+	if err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "a.yaml.gz") {
 		t.Errorf("a file that is not compressed: %v", err)
 	}
 }

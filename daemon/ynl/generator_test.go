@@ -22,7 +22,7 @@ func (g *generator) message(c *command) []byte {
 	return append(header, g.block(c.set)...)
 }
 
-// block returns random attributes of a set, and sometimes an unknown attribute.
+// block returns random attributes of a set, except those with x-type-of, and sometimes an unknown attribute.
 func (g *generator) block(set *attrSet) (block []byte) {
 	if g.depth > 5 {
 		return nil
@@ -31,7 +31,7 @@ func (g *generator) block(set *attrSet) (block []byte) {
 	defer func() { g.depth-- }()
 	var numbers []uint16
 	for number := range uint16(numberMask) {
-		if a := set.attr(number); a != nil && a.kind != kindUnused && a.kind != kindPad {
+		if a := set.attr(number); a != nil && a.kind != kindUnused && a.kind != kindPad && a.types == nil {
 			numbers = append(numbers, number)
 		}
 	}

@@ -92,7 +92,8 @@ func TestDeepNestsAreKeptAsBytes(t *testing.T) {
 func TestDeepStructsAreKeptAsBytes(t *testing.T) {
 	definitions := "  - {name: s0, type: struct, members: [{name: a, type: u8}]}\n"
 	for i := range 2 * maxDepth {
-		definitions += fmt.Sprintf("  - {name: s%d, type: struct, members: [{name: b, type: u8}, {name: s, type: binary, struct: s%d}]}\n", i+1, i)
+		members := fmt.Sprintf("[{name: b, type: u8}, {name: s, type: binary, struct: s%d}]", i)
+		definitions += fmt.Sprintf("  - {name: s%d, type: struct, members: %s}\n", i+1, members)
 	}
 	spec := mustParse(t, setSpec(definitions, fmt.Sprintf("      - {name: s, type: binary, struct: s%d}\n", 2*maxDepth)))
 	var d Decoder

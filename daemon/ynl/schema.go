@@ -102,6 +102,7 @@ type attribute struct {
 	Struct     word        `yaml:"struct" name:"true"`
 	SubMessage word        `yaml:"sub-message" name:"true"`
 	Selector   word        `yaml:"selector" name:"true"`
+	TypeOf     word        `yaml:"x-type-of" name:"true"`
 	Hint       displayHint `yaml:"display-hint"`
 
 	Doc    ignored            `yaml:"doc" null:"true"`

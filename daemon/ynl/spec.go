@@ -87,8 +87,9 @@ type attr struct {
 	typeValue []string
 	item      *attr // of an array, of binary with a sub-type, or both parts of a bitfield
 	layout    *structure
-	selector  string
 	formats   *formatList
+	types     map[string]*attr // of a value whose type the selector's value names
+	selector  string           // name of the attribute that selects the format or type
 }
 
 // An attrSet contains attributes by number. Numbers that are far apart are in the map.

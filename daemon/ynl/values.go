@@ -110,9 +110,12 @@ func (d *Decoder) bitfield(a *attr, name string, data []byte) {
 	d.build.End()
 }
 
-// binary decodes bytes, or an array of numbers.
+// binary decodes bytes, an array of numbers, or a value whose type another attribute names.
 func (d *Decoder) binary(a *attr, name string, data []byte) {
+	typed := d.typeOf(a)
 	switch {
+	case typed != nil:
+		d.value(typed, name, data)
 	case a.item != nil && a.item.size > 0 && len(data)%a.item.size == 0:
 		d.build.BeginList(name)
 		for ; len(data) > 0; data = data[a.item.size:] {
@@ -124,6 +127,16 @@ func (d *Decoder) binary(a *attr, name string, data []byte) {
 	default:
 		d.build.Bytes(name, data, a.format)
 	}
+}
+
+// typeOf returns the type of a value that another attribute names; nil if it names a type
+// whose values are bytes.
+func (d *Decoder) typeOf(a *attr) *attr {
+	if a.types == nil {
+		return nil
+	}
+	selector, _ := d.build.Find(a.selector)
+	return a.types[string(selector.Bytes())]
 }
 
 // members decodes the members of a struct that data contains completely. The kernel of
