@@ -3,7 +3,6 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +24,7 @@ import (
 	"github.com/genltestd/genltestd/internal/fakekernel"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 	"github.com/genltestd/genltestd/internal/poll"
+	"github.com/genltestd/genltestd/internal/syncbuffer"
 )
 
 // fakeKernel passes the events of a test to the daemon. The family is not registered in the
@@ -49,28 +49,10 @@ type prober struct{ err error }
 func (p prober) Probe(context.Context) (string, error) { return "Hello", p.err }
 func (p prober) Close() error                          { return nil }
 
-// output is a standard output that a test may read at any time.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
 type fixture struct {
 	*Daemon
 	kernel *fakeKernel
-	stdout *output
+	stdout *syncbuffer.Buffer
 	stop   func() error
 }
 
@@ -93,7 +75,7 @@ func launch(t *testing.T, cfg *config.Config, opts Options) fixture {
 // create creates a daemon that does not run yet.
 func create(t *testing.T, cfg *config.Config, opts Options) fixture {
 	t.Helper()
-	f := fixture{stdout: &output{}}
+	f := fixture{stdout: &syncbuffer.Buffer{}}
 	opts.Version, opts.Stdout = "test", f.stdout
 	if opts.Dirs == (Dirs{}) {
 		opts.Dirs = Dirs{State: t.TempDir(), Runtime: t.TempDir()}
@@ -343,8 +325,7 @@ func TestStopDeliversWhatWasReceived(t *testing.T) {
 
 func TestStopDoesNotWaitForASinkThatHangs(t *testing.T) {
 	f := start(t, listenAnywhere+"shutdown: {drain: 50ms}\n", newKernel(), prober{})
-	f.stdout.mu.Lock() // like a pipe without a reader
-	defer f.stdout.mu.Unlock()
+	defer f.stdout.Hold()()
 	f.kernel.event("x")
 	if err := f.stop(); err != nil { // which catches a hang
 		t.Fatal(err)

@@ -24,6 +24,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 	"github.com/genltestd/genltestd/internal/poll"
+	"github.com/genltestd/genltestd/internal/syncbuffer"
 	"github.com/genltestd/genltestd/packaging/vm/sysfs"
 )
 
@@ -316,7 +317,7 @@ func TestChildWithoutPrivileges(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Fatal("still root")
 	}
-	var log output
+	var log syncbuffer.Buffer
 	cfg := config.Default(sinks.Kinds())
 	cfg.HTTP.Listen = "127.0.0.1:0"
 	f := launch(t, cfg, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
@@ -28,7 +29,7 @@ func TestTheEventSocketIsOpenedFirst(t *testing.T) {
 		filepath.Join(dirs.Runtime, api.SocketName):            true,
 		filepath.Join(dirs.State, "journal", "cursor-archive"): true, archive: true,
 	}
-	address := freeAddress(t)
+	address := sinktest.FreeAddress(t)
 	k := newKernel()
 	k.Opening = func() {
 		for path := range early {
@@ -49,16 +50,6 @@ func TestTheEventSocketIsOpenedFirst(t *testing.T) {
 			t.Errorf("%s existed before the event socket: %v; later: %v", path, was, err)
 		}
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // TestAMissingAddressLosesNoEvents runs in its own network namespace, and adds the address after

@@ -20,8 +20,7 @@ func TestSystemdIsAskedToWait(t *testing.T) {
 	go manager.CopyTo(func(message string) { messages <- message })
 	const yaml = listenAnywhere + "shutdown: {drain: 50ms}\nsinks: [{name: out, stdout: {}}]\n"
 	r := startReloadable(t, yaml)
-	r.stdout.mu.Lock() // like a pipe without a reader
-	defer r.stdout.mu.Unlock()
+	defer r.stdout.Hold()()
 	r.kernel.event("x")
 	r.mustReload(t, yaml)
 	if err := r.stop(); err != nil {

@@ -13,42 +13,24 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/genltestd/genltestd/internal/notifysocket"
 	"github.com/genltestd/genltestd/internal/poll"
+	"github.com/genltestd/genltestd/internal/syncbuffer"
 )
 
 // A running daemon and its outputs.
 type running struct {
 	w       *world
 	cmd     *exec.Cmd
-	stdout  output
-	stderr  output
-	notices output // notifications to the service manager
-	address string // address of its pages
+	stdout  syncbuffer.Buffer
+	stderr  syncbuffer.Buffer
+	notices syncbuffer.Buffer // notifications to the service manager
+	address string            // address of its pages
 	ended   chan error
-}
-
-// An output can be read by a test while it is written.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) Bytes() []byte {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return bytes.Clone(o.text.Bytes())
 }
 
 var serving = regexp.MustCompile(`msg=listening component=http address=(\S+)`)
