@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/control"
+	"github.com/genltestd/genltestd/daemon/control/api"
+)
+
+// shelf is a daemon's dead letters in memory.
+type shelf struct {
+	mu      sync.Mutex
+	letters map[string][]api.Letter // by sink
+	asked   []string                // what was done to them
+	refusal error                   // of a reload
+	slow    time.Duration           // of a reload
+}
+
+func newShelf() *shelf {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	letter := func(n int, text string) api.Letter {
+		e, _ := json.Marshal(map[string]any{"id": fmt.Sprintf("6a9155caa46c7dcc-%d", n), "kind": "event", "message": text})
+		return api.Letter{
+			ID: fmt.Sprintf("6a9155caa46c7dcc-%d", n), Received: at, Refused: at.Add(time.Second),
+			Attempts: n, Reason: "400 Bad Request: no", Kind: "http_status", Status: 400, Event: e,
+		}
+	}
+	gap := letter(3, "")
+	gap.Event = json.RawMessage(`{"id":"6a9155caa46c7dcc-3","kind":"gap","gap":{"count":17}}`)
+	odd := letter(4, "")
+	odd.Event = json.RawMessage(`{"id":"6a9155caa46c7dcc-4","error":"no event","record_base64":"AA=="}`)
+	bad := letter(2, "")
+	bad.Event = json.RawMessage(`{"kind":"event","message":"\ufffd","message_base64":"gRs="}`)
+	bad.Reason, bad.Kind, bad.Status = hostile, "", 0 // as stored by an older version
+	return &shelf{letters: map[string][]api.Letter{"hook": {letter(1, "hello "+hostile), bad, gap, odd}, "archive": nil}}
+}
+
+func (s *shelf) Boxes() []api.Box {
+	return []api.Box{{Sink: "hook", Letters: 4, ToReplay: 1, Bytes: 4096, Expired: 2, Damaged: 3}, {Sink: "archive"}}
+}
+
+func (s *shelf) Letters(sink string, visit func(*api.Letter) error) error {
+	letters, ok := s.letters[sink]
+	if !ok {
+		return control.UnknownSink(sink)
+	}
+	for i := range letters {
+		if err := visit(&letters[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *shelf) Letter(sink, id string) (found *api.Letter, err error) {
+	err = s.Letters(sink, func(l *api.Letter) error {
+		if l.ID == id {
+			found = l
+		}
+		return nil
+	})
+	if err == nil && found == nil {
+		err = fmt.Errorf("%w event %q", control.ErrUnknown, id)
+	}
+	return found, err
+}
+
+func (s *shelf) do(what, sink string, sel api.Selection) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.letters[sink]; !ok {
+		return 0, control.UnknownSink(sink)
+	}
+	s.asked = append(s.asked, fmt.Sprint(what, " ", sink, " ", sel.All, " ", sel.IDs))
+	if sel.All {
+		return 4, nil
+	}
+	return len(sel.IDs), nil
+}
+
+func (s *shelf) Replay(sink string, sel api.Selection) (int, error) {
+	return s.do("replay", sink, sel)
+}
+
+func (s *shelf) Drop(sink string, sel api.Selection) (int, error) { return s.do("drop", sink, sel) }
+
+func (s *shelf) Reload(context.Context) (*api.Reload, error) {
+	time.Sleep(s.slow)
+	if s.refusal != nil {
+		return nil, s.refusal
+	}
+	warnings := []string{"f.yaml:1:2: " + hostile}
+	return &api.Reload{Added: []string{"a", "b"}, Removed: []string{"c"}, Unchanged: 4, Warnings: warnings}, nil
+}
+
+// serve serves a shelf on a socket, whose path it returns.
+func serve(t *testing.T, s *shelf) (socket string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ctl") // t.TempDir's path may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket = filepath.Join(dir, "control.sock")
+	server, err := control.ListenSocket(socket, s, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return socket
+}
