@@ -83,6 +83,8 @@ func existingFaults(cfg *config.Config) (faults config.Errors) {
 		case c.path == "" || err != nil:
 		case info.IsDir():
 			faults = append(faults, cfg.Fault(c.key, "%q is a directory; add a name", c.path))
+		case !c.made.Socket && !info.Mode().IsRegular():
+			faults = append(faults, cfg.Fault(c.key, "%q exists and is not a regular file; choose another path", c.path))
 		case c.made.Socket && info.Mode()&os.ModeSocket == 0:
 			faults = append(faults, cfg.Fault(c.key, "%q exists and is not a socket; choose another path", c.path))
 		}

@@ -129,6 +129,7 @@ func TestCheckFindsWhatExistsAtThePathOfASink(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"file: {path: " + dir + "}":                                   "is a directory; add a name",
+		"file: {path: /dev/null}":                                     "exists and is not a regular file; choose another path",
 		"socket: {mode: listen, address: 'unix://" + dir + "/text'}":  "exists and is not a socket; choose another path",
 		"socket: {mode: listen, address: 'unix://" + dir + "/other'}": "",
 		"file: {path: " + dir + "/text}":                              "",

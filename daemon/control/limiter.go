@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/ratelog"
 )
 
 const (
@@ -31,6 +33,7 @@ type limiter struct {
 	maxConns  int
 	writeTime time.Duration // maximum duration of each write to a connection; 0 means the server's limit
 	log       *slog.Logger
+	repeated  *ratelog.Logger // log, with limits
 
 	mu      sync.Mutex
 	conns   map[*conn]bool
@@ -49,7 +52,7 @@ type conn struct {
 
 func limit(l net.Listener, maxConns int, log *slog.Logger) *limiter {
 	return &limiter{
-		Listener: l, maxConns: maxConns, log: log,
+		Listener: l, maxConns: maxConns, log: log, repeated: ratelog.New(log),
 		conns: map[*conn]bool{}, changed: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 }
@@ -57,21 +60,17 @@ func limit(l net.Listener, maxConns int, log *slog.Logger) *limiter {
 // Accept implements net.Listener. It returns an error only if the listener is closed or
 // broken.
 func (l *limiter) Accept() (net.Conn, error) {
-	for failing := false; ; {
+	const shortage = "cannot accept connections; will close idle ones and try again"
+	for {
 		c, err := l.Listener.Accept()
 		if err == nil {
-			if failing {
-				l.log.Info("accepting connections again")
-			}
+			l.repeated.Resolved(shortage, "accepting connections again")
 			return l.admit(c)
 		}
 		if !isShortage(err) {
 			return nil, err
 		}
-		if !failing {
-			l.log.Error("cannot accept connections; will close idle ones and try again", "error", err)
-			failing = true
-		}
+		l.repeated.Error(shortage, "error", err)
 		if idle, _ := l.oldest(); idle != nil {
 			idle.Close() // no request is active
 		}

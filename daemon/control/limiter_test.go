@@ -4,6 +4,7 @@ package control
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -209,6 +210,31 @@ func TestAShortageOfDescriptorsEndsAnIdleConnectionAndNotTheServer(t *testing.T)
 			t.Errorf("%q, %v", body, err)
 		}
 		c.Close()
+	})
+}
+
+// A shortage of descriptors that ends and begins with each connection wrote hundreds of
+// lines a minute.
+func TestAShortageThatComesAndGoesIsFewLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		var out bytes.Buffer
+		l := limit(p, 4, slog.New(slog.NewTextHandler(&out, nil)))
+		defer l.Close()
+		for range 100 {
+			go func() {
+				p.fails <- fmt.Errorf("accept: %w", unix.EMFILE)
+				p.dial().Close()
+			}()
+			c, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+		}
+		if lines := strings.Count(out.String(), "\n"); lines < 2 || lines > 10 {
+			t.Errorf("%d lines:\n%s", lines, &out)
+		}
 	})
 }
 
