@@ -15,18 +15,21 @@ import (
 // A compiler converts a file to a Spec. It resolves names, numbers attributes and
 // commands, and reports all faults of the file as a whole.
 type compiler struct {
-	root   strict.Section
-	file   *file
-	consts map[string]uint64
-	enums  map[string]*enum
-	sets   map[string]*attrSet
-	subs   map[string]*formatList
-	spec   *Spec
+	root strict.Section
+	file *file
+	spec *Spec
 
+	consts      map[string]uint64
+	enums       map[string]*enum
 	structs     map[string]*structDefinition
+	sets        map[string]*attrSet
 	definedSets []*setDefinition // in the order of the file
-	copied      int              // attributes of sub-sets
-	suggestions int
+	setsByName  map[string]*setDefinition
+	subs        map[string]*formatList
+	opsByName   map[string]*operation
+
+	copied      int // attributes that sub-sets have copied
+	suggestions int // searches for similar names
 }
 
 // A structDefinition is a struct that is compiled when it is needed first: it may be
@@ -41,14 +44,16 @@ type structDefinition struct {
 
 func newCompiler(r *strict.Report, f *file) *compiler {
 	return &compiler{
-		root:    r.Section(""),
-		file:    f,
-		consts:  make(map[string]uint64),
-		enums:   make(map[string]*enum),
-		sets:    make(map[string]*attrSet),
-		subs:    make(map[string]*formatList),
-		structs: make(map[string]*structDefinition),
-		spec:    &Spec{Family: string(f.Name)},
+		root:       r.Section(""),
+		file:       f,
+		spec:       &Spec{Family: string(f.Name)},
+		consts:     make(map[string]uint64),
+		enums:      make(map[string]*enum),
+		structs:    make(map[string]*structDefinition),
+		sets:       make(map[string]*attrSet),
+		setsByName: make(map[string]*setDefinition),
+		subs:       make(map[string]*formatList),
+		opsByName:  make(map[string]*operation),
 	}
 }
 

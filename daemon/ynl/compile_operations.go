@@ -20,6 +20,9 @@ func (c *compiler) operations() {
 		return
 	}
 	c.spec.other, _ = find(c, section, "x-attribute-set", ops.Default, c.sets, "the attribute set")
+	for i := range ops.List {
+		c.opsByName[string(ops.List[i].Name)] = &ops.List[i]
+	}
 	numbers := replyNumbers(ops, section)
 	first := make(map[string]strict.Section)
 	for i := range ops.List {
@@ -73,7 +76,7 @@ func (c *compiler) setOf(op *operation, s strict.Section) *attrSet {
 	}
 	set, key := op.Set, "attribute-set"
 	if op.Notify != "" {
-		other := c.notified(op)
+		other := c.opsByName[string(op.Notify)]
 		if other == nil {
 			s.Errorf("notify", "the operation %q is not defined; write the name of an operation with a reply", op.Notify)
 			return nil
@@ -86,16 +89,6 @@ func (c *compiler) setOf(op *operation, s strict.Section) *attrSet {
 	}
 	found, _ := find(c, s, key, set, c.sets, "the attribute set")
 	return found
-}
-
-// notified returns the operation whose reply a notification has.
-func (c *compiler) notified(op *operation) *operation {
-	for i := range c.file.Operations.List {
-		if other := &c.file.Operations.List[i]; other.Name == op.Notify {
-			return other
-		}
-	}
-	return nil
 }
 
 // checkHeader reports members of a fixed header that have the name of an attribute.

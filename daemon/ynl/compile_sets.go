@@ -18,9 +18,9 @@ type setDefinition struct {
 	*attrSet
 	set     *attributeSet
 	section strict.Section
-	byName  map[string]numberedAttribute // without unused attributes
-	isCopy  bool                         // not the attributes of the full set any more
-	isOpen  bool                         // being compiled
+	byName  map[string]numberedAttribute
+	isCopy  bool // not the attributes of the full set any more
+	isOpen  bool // being compiled
 	isDone  bool
 }
 
@@ -36,9 +36,10 @@ func (c *compiler) declareSets() {
 		set, s := &c.file.AttributeSets[i], c.root.At("attribute-sets", i)
 		s.Unique(first, "name", string(set.Name), "rename one of them")
 		c.sets[string(set.Name)] = &attrSet{name: string(set.Name), far: make(map[uint16]*attr), names: make(map[string]bool)}
-		c.definedSets = append(c.definedSets, &setDefinition{
+		d := &setDefinition{
 			attrSet: c.sets[string(set.Name)], set: set, section: s, byName: make(map[string]numberedAttribute),
-		})
+		}
+		c.definedSets, c.setsByName[string(set.Name)] = append(c.definedSets, d), d
 	}
 }
 
@@ -107,11 +108,10 @@ const maxCopied = 100000
 // fillSubset uses the full set, because a message can contain its other attributes too. Keys
 // of the sub-set replace those of the full set.
 func (c *compiler) fillSubset(d *setDefinition) {
-	if _, ok := find(c, d.section, "subset-of", d.set.SubsetOf, c.sets, "the attribute set"); !ok {
+	full, ok := find(c, d.section, "subset-of", d.set.SubsetOf, c.setsByName, "the attribute set")
+	if !ok {
 		return
 	}
-	i := slices.IndexFunc(c.definedSets, func(full *setDefinition) bool { return full.set.Name == d.set.SubsetOf })
-	full := c.definedSets[i]
 	c.fill(full)
 	d.dense, d.far, d.names, d.byName = full.dense, full.far, full.names, full.byName
 	for i := range d.set.Attributes {
