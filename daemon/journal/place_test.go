@@ -232,3 +232,29 @@ func TestWhatIsLostAtTheEndIsCountedAtOnce(t *testing.T) {
 		t.Errorf("got %v, %d skipped", got, skipped)
 	}
 }
+
+// A cursor that cannot be written, for lack of descriptors or because its name is taken, is
+// written later. The journal accepts events in the meantime.
+func TestACursorThatCannotBeRecreatedDoesNotStopTheJournal(t *testing.T) {
+	m := newMovable(t)
+	path := m.r.cursor.Path
+	if err := errors.Join(os.Remove(path), os.Mkdir(path+".tmp", 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	m.j.location.look()
+	if err := m.j.Stats().Fault; err != nil {
+		t.Errorf("fault %v", err)
+	}
+	put(t, m.j, 50, "meanwhile")
+	m.count++
+	if err := os.Remove(path + ".tmp"); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.j.syncer.syncCursors(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+	m.cured(t, 0, true)
+}

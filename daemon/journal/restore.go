@@ -82,7 +82,11 @@ func (l *location) checkSmallFiles() error {
 			l.recreated(c.Path)
 		}
 	}
-	return l.cursors.Flush(false)
+	// A cursor that cannot be written is a fault of its reader. It must not stop Append.
+	if l.cursors.Flush(false) != nil {
+		l.work.set() // the syncer tries again, and reports the error
+	}
+	return nil
 }
 
 func (l *location) checkMeta() error {
