@@ -27,6 +27,9 @@ func (f *file) ReadAt(p []byte, off int64) (int, error) {
 	if err := f.m.ask(Op{Kind: Read, Name: f.name, Node: f.node, Off: off, Data: p}); err != nil {
 		return 0, err
 	}
+	if len(p) == 0 {
+		return 0, nil
+	}
 	if off >= int64(len(f.node.Data)) {
 		return 0, io.EOF
 	}
