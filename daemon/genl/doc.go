@@ -6,6 +6,8 @@
 // There are two types of socket, because their messages must not mix: an [EventSocket]
 // subscribes and never sends; an [EchoClient] sends and never subscribes. Both find the
 // family by name, because the kernel assigns a new id each time the module is loaded.
+// A [Controller] reads all registered families, for operators.
+//
 // An EventSocket joins nlctrl's group "notify" first. It receives the notification of a
 // new registration there, in order with the events.
 package genl
