@@ -68,6 +68,19 @@ func Embedded(family string) (*Spec, error) {
 	return spec, err
 }
 
+// EmbeddedText returns the text of the specification that Embedded returns.
+func EmbeddedText(family string) ([]byte, error) {
+	if _, err := Embedded(family); err != nil {
+		return nil, err
+	}
+	for _, file := range fileNames(family) {
+		if text, _, err := builtIn().read(file, strict.MaxFile); err == nil {
+			return text, nil
+		}
+	}
+	return nil, fmt.Errorf("family %s: %w", family, ErrNotFound)
+}
+
 // Load reads the specification in a file.
 func Load(name string) (*Spec, error) {
 	text, err := readfile.Prefix(name, strict.MaxFile+1)

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package skeleton
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/genltestd/genltestd/daemon/genl"
+)
+
+const maxName = 64
+
+var (
+	notInName = regexp.MustCompile(`[^A-Za-z0-9_+/-]`)
+	plain     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+/-]*$`)
+)
+
+// word returns text as a name that package ynl accepts: characters that a name cannot
+// contain become dashes.
+func word(text string) string {
+	if text == "" {
+		return "unnamed"
+	}
+	name := notInName.ReplaceAllString(text, "-")
+	return name[:min(len(name), maxName)]
+}
+
+// yamlWords are words that YAML reads as another type.
+var yamlWords = []string{"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
+
+// scalar returns a name as a text of YAML.
+func scalar(name string) string {
+	if plain.MatchString(name) && !slices.Contains(yamlWords, strings.ToLower(name)) {
+		return name
+	}
+	return strconv.Quote(name)
+}
+
+// comment returns an untrusted text as a part of a comment: one line of ASCII.
+func comment(text string) string {
+	if plain.MatchString(text) {
+		return text
+	}
+	return strconv.QuoteToASCII(text)
+}
+
+// groupNames returns a name for each group. The names differ, as a specification requires.
+func groupNames(groups []genl.Group) []string {
+	var names []string
+	for _, g := range groups {
+		name := word(g.Name)
+		for n := 2; slices.Contains(names, name); n++ {
+			suffix := fmt.Sprintf("-%d", n)
+			name = word(g.Name)
+			name = name[:min(len(name), maxName-len(suffix))] + suffix
+		}
+		names = append(names, name)
+	}
+	return names
+}
