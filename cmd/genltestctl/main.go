@@ -40,15 +40,15 @@ const (
 const defaultSocket = "/run/genltestd/" + api.SocketName
 
 const description = `Operate a running genltestd: reload its configuration, and inspect, replay or drop
-the events that a sink has refused.
+the events that a sink has refused. Show the generic netlink families of the kernel.
 
-genltestctl uses the daemon's unix socket. Root and the members of the group
-genltestd may use it. The socket of a daemon that a user runs is
+genltestctl uses the daemon's unix socket, except for families. Root and the members
+of the group genltestd may use it. The socket of a daemon that a user runs is
 $XDG_RUNTIME_DIR/genltestd/control.sock.
 
-Exit status: 0 success, 1 failure, 64 wrong usage, 66 unknown sink or event, 69 the
-daemon does not run or does not answer, 77 permission denied, 78 the configuration
-has a fault.`
+Exit status: 0 success, 1 failure, 64 wrong usage, 66 unknown sink, event or family,
+69 the daemon does not run, or it or the kernel does not answer, 77 permission denied,
+78 the configuration has a fault.`
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
@@ -59,6 +59,8 @@ type session struct {
 	socket   string
 	timeout  time.Duration
 	output   outputFormat
+
+	openController func() (controller, error)
 }
 
 func (s *session) client() *api.Client { return api.NewClient(s.socket).WithTimeout(s.timeout) }
@@ -67,16 +69,19 @@ func (s *session) client() *api.Client { return api.NewClient(s.socket).WithTime
 type usageError struct{ error }
 
 func run(args []string, in, out, errs *os.File) int {
+	return (&session{in: in, out: out, err: errs, output: outputText, openController: openController}).run(args)
+}
+
+func (s *session) run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	// net/http logs faults of a server that is not the daemon. The command prints its own error.
 	defer liblog.Capture(slog.New(slog.DiscardHandler))()
-	s := &session{in: in, out: out, err: errs, output: outputText}
 	root := s.command()
 	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errs)
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
 	called, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
@@ -85,7 +90,7 @@ func run(args []string, in, out, errs *os.File) int {
 	if code == exitUsage {
 		text += "; see " + called.CommandPath() + " --help"
 	}
-	fmt.Fprintf(errs, "genltestctl: %s\n", visible(text))
+	fmt.Fprintf(s.err, "genltestctl: %s\n", visible(text))
 	return code
 }
 
@@ -108,7 +113,7 @@ func (s *session) command() *cobra.Command {
 	root.PersistentFlags().VarP(&s.output, "output", "o", "output format: text, or json with one object per line")
 	complete := cobra.FixedCompletions(outputFormats(), cobra.ShellCompDirectiveNoFileComp)
 	_ = root.RegisterFlagCompletionFunc("output", complete) // fails only for an unknown flag
-	root.AddCommand(s.deadLetters(), s.reload())
+	root.AddCommand(s.deadLetters(), s.family(), s.reload())
 	return root
 }
 
@@ -116,7 +121,10 @@ func (s *session) command() *cobra.Command {
 func (s *session) explain(err error) (text string, code int) {
 	var refused *api.Error
 	var usage usageError
+	var kernel kernelError
 	switch {
+	case errors.As(err, &kernel):
+		return err.Error(), kernel.code
 	case errors.As(err, &usage):
 		return err.Error(), exitUsage
 	case errors.As(err, &refused) && refused.Status == http.StatusNotFound:

@@ -88,12 +88,23 @@ func everything() (genl.FamilyInfo, genl.Policies) {
 	f := genl.FamilyInfo{
 		Name: "802.15.4 \x1b[2J\n", ID: 34, Version: 3, HeaderBytes: 12, MaxAttr: 20,
 		Operations: []genl.Operation{
-			{ID: 9, Flags: all | genl.AdminPerm | genl.NamespaceAdminPerm}, {ID: 1, Flags: all}, {ID: 200, Flags: genl.CanDo},
-			{ID: 7, Flags: genl.CanDump | genl.HasPolicy}, {ID: 8, Flags: 0}, {ID: 8, Flags: genl.CanDo}, {ID: 10, Flags: all},
+			{ID: 9, Flags: all | genl.AdminPerm | genl.NamespaceAdminPerm},
+			{ID: 1, Flags: all},
+			{ID: 200, Flags: genl.CanDo},
+			{ID: 7, Flags: genl.CanDump | genl.HasPolicy},
+			{ID: 8, Flags: 0},
+			{ID: 8, Flags: genl.CanDo},
+			{ID: 10, Flags: all},
 		},
 		Groups: []genl.Group{
-			{Name: "true", ID: 9}, {Name: "a b", ID: 10}, {Name: "a-b", ID: 11}, {Name: "0", ID: 12}, {Name: "", ID: 13},
-			{Name: strings.Repeat("x", 70), ID: 14}, {Name: strings.Repeat("x", 71), ID: 15}, {Name: "\u202e", ID: 16},
+			{Name: "true", ID: 9},
+			{Name: "a b", ID: 10},
+			{Name: "a-b", ID: 11},
+			{Name: "0", ID: 12},
+			{Name: "", ID: 13},
+			{Name: strings.Repeat("x", 70), ID: 14},
+			{Name: strings.Repeat("x", 71), ID: 15},
+			{Name: "\u202e", ID: 16},
 		},
 	}
 	p := genl.Policies{
