@@ -55,15 +55,15 @@ func TestPowerCut(t *testing.T) {
 		do             func(w writer)
 		unlucky, lucky string
 	}{
-		"nothing is synced":     {func(w writer) { w.write(w.open("/j/f"), "new") }, "", "/j/f=new"},
-		"the file is synced":    {func(w writer) { f := w.open("/j/f"); w.write(f, "new"); w.must(f.Sync()) }, "", "/j/f=new"},
-		"its name is synced":    {func(w writer) { w.write(w.open("/j/f"), "new"); w.must(w.SyncDir("/j")) }, "/j/f=", "/j/f=new"},
-		"both are synced":       {func(w writer) { w.durable("/j/f", "new") }, "/j/f=new", "/j/f=new"},
-		"written after a sync":  {func(w writer) { w.write(w.durable("/j/f", "old"), "new") }, "/j/f=old", "/j/f=new"},
-		"cut after a sync":      {func(w writer) { w.must(w.durable("/j/f", "old").Truncate(1)) }, "/j/f=old", "/j/f=o"},
-		"renamed after a sync":  {func(w writer) { w.durable("/j/f", "old"); w.must(w.Rename("/j/f", "/j/g")) }, "/j/f=old", "/j/g=old"},
-		"removed after a sync":  {func(w writer) { w.durable("/j/f", "old"); w.must(w.Remove("/j/f")) }, "/j/f=old", ""},
-		"a failed sync":         {func(w writer) { w.failSync(w.durable("/j/f", "old"), "new") }, "/j/f=old", "/j/f=new"},
+		"nothing is synced":    {func(w writer) { w.write(w.open("/j/f"), "new") }, "", "/j/f=new"},
+		"the file is synced":   {func(w writer) { f := w.open("/j/f"); w.write(f, "new"); w.must(f.Sync()) }, "", "/j/f=new"},
+		"its name is synced":   {func(w writer) { w.write(w.open("/j/f"), "new"); w.must(w.SyncDir("/j")) }, "/j/f=", "/j/f=new"},
+		"both are synced":      {func(w writer) { w.durable("/j/f", "new") }, "/j/f=new", "/j/f=new"},
+		"written after a sync": {func(w writer) { w.write(w.durable("/j/f", "old"), "new") }, "/j/f=old", "/j/f=new"},
+		"cut after a sync":     {func(w writer) { w.must(w.durable("/j/f", "old").Truncate(1)) }, "/j/f=old", "/j/f=o"},
+		"renamed after a sync": {func(w writer) { w.durable("/j/f", "old"); w.must(w.Rename("/j/f", "/j/g")) }, "/j/f=old", "/j/g=old"},
+		"removed after a sync": {func(w writer) { w.durable("/j/f", "old"); w.must(w.Remove("/j/f")) }, "/j/f=old", ""},
+		"a failed sync":        {func(w writer) { w.failSync(w.durable("/j/f", "old"), "new") }, "/j/f=old", "/j/f=new"},
 		"a sync after a failed": {func(w writer) {
 			f := w.durable("/j/f", "old")
 			w.failSync(f, "new")
