@@ -29,6 +29,10 @@ var faults = []struct{ name, text, want string }{
 	},
 	{"large number", inSet("{name: a, type: u8, value: 16384} «"), "attribute 16384 does not exist; the largest number is 16383"},
 	{
+		"name of a family", "name: 0123456789abcdef «\n" + getOperation,
+		"is not a name in the kernel; write at most 15 characters of ASCII",
+	},
+	{
 		"same number", inSet("{name: a, type: u8}\n      - {name: b, type: u8, value: 1} «"),
 		`has the number 1 of "a"; write its own number as value`,
 	},

@@ -6,7 +6,7 @@ package ynl
 // genetlink, genetlink-c and genetlink-legacy. Keys that only matter to generators of C code
 // and of documentation are accepted and ignored.
 type file struct {
-	Name          word           `yaml:"name" required:"true" example:"linkflap" name:"true"`
+	Name          kernelName     `yaml:"name" required:"true" example:"linkflap"`
 	Protocol      string         `yaml:"protocol" default:"genetlink" oneof:"genetlink genetlink-c genetlink-legacy"`
 	Definitions   []definition   `yaml:"definitions"`
 	AttributeSets []attributeSet `yaml:"attribute-sets"`
@@ -139,16 +139,16 @@ type operations struct {
 // An operation is a command with a request, an event or a notification. Without any, its
 // number is reserved.
 type operation struct {
-	Name        word     `yaml:"name" required:"true" example:"link-change-ntf" name:"true"`
-	Value       number   `yaml:"value"`
-	Set         word     `yaml:"attribute-set" name:"true"`
-	Overlay     word     `yaml:"x-attribute-set" name:"true"`
-	FixedHeader word     `yaml:"fixed-header" name:"true"`
-	Do          exchange `yaml:"do"`
-	Dump        exchange `yaml:"dump"`
-	Notify      word     `yaml:"notify" name:"true"`
-	Event       message  `yaml:"event" null:"true"`
-	Group       word     `yaml:"mcgrp" name:"true"`
+	Name        word       `yaml:"name" required:"true" example:"link-change-ntf" name:"true"`
+	Value       number     `yaml:"value"`
+	Set         word       `yaml:"attribute-set" name:"true"`
+	Overlay     word       `yaml:"x-attribute-set" name:"true"`
+	FixedHeader word       `yaml:"fixed-header" name:"true"`
+	Do          exchange   `yaml:"do"`
+	Dump        exchange   `yaml:"dump"`
+	Notify      word       `yaml:"notify" name:"true"`
+	Event       message    `yaml:"event" null:"true"`
+	Group       kernelName `yaml:"mcgrp"`
 
 	Doc      ignored   `yaml:"doc" null:"true"`
 	Flags    []ignored `yaml:"flags"`
@@ -173,7 +173,7 @@ type mcastGroups struct {
 }
 
 type mcastGroup struct {
-	Name word `yaml:"name" required:"true" example:"events" name:"true"`
+	Name kernelName `yaml:"name" required:"true" example:"events"`
 
 	Value   ignored   `yaml:"value"`
 	CDefine ignored   `yaml:"c-define-name"`

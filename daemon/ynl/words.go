@@ -16,6 +16,7 @@ import (
 // contain only in quotes.
 type (
 	word        string // a name of the specification
+	kernelName  string // a name of a family or group
 	number      string // an unsigned number
 	length      string // a number, or the name of a constant
 	ignored     string // any text
@@ -49,6 +50,19 @@ func (w *word) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%s is not a name; write at most 64 letters, digits and dashes", strict.Quote(string(text)))
 	}
 	*w = word(text)
+	return nil
+}
+
+// kernelNames are the names that the kernel accepts, as far as they can be printed: that of
+// IEEE 802.15.4 contains dots and a space.
+var kernelNames = regexp.MustCompile(`^[ -~]{1,15}$`)
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (n *kernelName) UnmarshalText(text []byte) error {
+	if len(text) > 0 && !kernelNames.Match(text) {
+		return fmt.Errorf("%s is not a name in the kernel; write at most 15 characters of ASCII", strict.Quote(string(text)))
+	}
+	*n = kernelName(text)
 	return nil
 }
 
