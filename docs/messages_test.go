@@ -3,6 +3,7 @@
 package docs
 
 import (
+	"context"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -18,8 +19,10 @@ import (
 
 var (
 	// placeholder is a part of a message in the documentation that differs each time.
-	placeholder = regexp.MustCompile(`\.\.\.|\b[A-Z]{2,}\b`)
+	placeholder = regexp.MustCompile(`\.\.\.|\b([A-Z]{2,}|[NM])\b`)
 	letter      = regexp.MustCompile(`[a-z]`)
+	// errorTable matches the rows of a table of errors.
+	errorTable = regexp.MustCompile(`(?m)^\| error \|.*\n\| --- .*\n((?:\|.*\n)+)`)
 )
 
 // commands are the first words of code spans that are commands.
@@ -40,18 +43,36 @@ func messages(page string) (all []string) {
 	return all
 }
 
-// literals returns the parts of a message between its placeholders.
+// tableOfErrors returns the code spans in the first column of the tables of errors of a page,
+// without attributes of the log.
+func tableOfErrors(page string) (all []string) {
+	for _, table := range errorTable.FindAllStringSubmatch(page, -1) {
+		for row := range strings.Lines(table[1]) {
+			for _, span := range codeSpan.FindAllString(strings.Split(row, "|")[1], -1) {
+				if !strings.Contains(span, "=") {
+					all = append(all, strings.Trim(span, "`"))
+				}
+			}
+		}
+	}
+	return all
+}
+
+// literals returns the parts of a message between its placeholders and colons. A colon
+// separates the texts of wrapped errors.
 func literals(message string) (all []string) {
-	for _, part := range placeholder.Split(message, -1) {
-		if part = strings.Trim(part, ": "); letter.MatchString(part) {
-			all = append(all, part)
+	for _, text := range placeholder.Split(message, -1) {
+		for part := range strings.SplitSeq(text, ": ") {
+			if part = strings.Trim(part, ": "); letter.MatchString(part) {
+				all = append(all, part)
+			}
 		}
 	}
 	return all
 }
 
 // programTexts returns the string literals of the Go code without its tests, and the texts of
-// the errors of the system.
+// errors of the system and of Go's library.
 func programTexts(t *testing.T) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -76,7 +97,7 @@ func programTexts(t *testing.T) (all []string) {
 	for number := syscall.Errno(1); number < 134; number++ {
 		all = append(all, number.Error())
 	}
-	return all
+	return append(all, context.DeadlineExceeded.Error(), syscall.SIGKILL.String(), "exit status") // of os.ProcessState
 }
 
 // stringsOf returns the string literals below a node. Literals that are added are one.
@@ -117,13 +138,15 @@ func contains(texts []string, part string) bool {
 // reworded there too.
 func TestQuotedMessagesAreThoseOfTheProgram(t *testing.T) {
 	texts, count := programTexts(t), 0
-	for _, pattern := range []string{"troubleshooting*.md", "health.md", "secrets*.md"} {
+	for pattern, quoted := range map[string]func(page string) []string{
+		"troubleshooting*.md": messages, "health.md": messages, "secrets*.md": messages, "sinks/*.md": tableOfErrors,
+	} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%s: %v", pattern, err)
 		}
 		for _, page := range found {
-			for _, message := range messages(read(t, page)) {
+			for _, message := range quoted(read(t, page)) {
 				count++
 				for _, part := range literals(message) {
 					if !contains(texts, part) {
@@ -133,13 +156,22 @@ func TestQuotedMessagesAreThoseOfTheProgram(t *testing.T) {
 			}
 		}
 	}
-	if count < 20 {
+	if count < 35 {
 		t.Errorf("found only %d messages", count)
 	}
 }
 
+func TestTableOfErrors(t *testing.T) {
+	got := tableOfErrors("| key | meaning |\n| --- | --- |\n| `a b` | x |\n\n" +
+		"| error | remedy |\n| --- | --- |\n| `one: N`, `two` | `three` |\n| `four`, `a=b` | |\n\n| `five` |\n")
+	if want := []string{"one: N", "two", "four"}; !slices.Equal(got, want) {
+		t.Errorf("errors are %q, want %q", got, want)
+	}
+}
+
 func TestMessagesOfAPage(t *testing.T) {
-	page := "Run `systemctl status x` with `url: x`, `{file: /PATH}` or `a_key`.\n| `sink NAME: REASON: EVENTS events wait: TEXT` | `...: permission denied` |"
+	page := "Run `systemctl status x` with `url: x`, `{file: /PATH}` or `a_key`.\n" +
+		"| `sink NAME: REASON: EVENTS events wait: TEXT` | `...: permission denied` |"
 	got := messages(page)
 	if want := []string{"url: x", "sink NAME: REASON: EVENTS events wait: TEXT", "...: permission denied"}; !slices.Equal(got, want) {
 		t.Errorf("messages are %q, want %q", got, want)
