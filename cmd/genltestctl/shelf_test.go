@@ -37,12 +37,12 @@ func newShelf() *shelf {
 	}
 	gap := letter(3, "")
 	gap.Event = json.RawMessage(`{"id":"6a9155caa46c7dcc-3","kind":"gap","gap":{"count":17}}`)
-	odd := letter(4, "")
-	odd.Event = json.RawMessage(`{"id":"6a9155caa46c7dcc-4","error":"no event","record_base64":"AA=="}`)
+	unknown := letter(4, "")
+	unknown.Event = json.RawMessage(`{"id":"6a9155caa46c7dcc-4","error":"no event","record_base64":"AA=="}`)
 	bad := letter(2, "")
 	bad.Event = json.RawMessage(`{"kind":"event","message":"\ufffd","message_base64":"gRs="}`)
 	bad.Reason, bad.Kind, bad.Status = hostile, "", 0 // as stored by an older version
-	return &shelf{letters: map[string][]api.Letter{"hook": {letter(1, "hello "+hostile), bad, gap, odd}, "archive": nil}}
+	return &shelf{letters: map[string][]api.Letter{"hook": {letter(1, "hello "+hostile), bad, gap, unknown}, "archive": nil}}
 }
 
 func (s *shelf) Boxes() []api.Box {

@@ -53,7 +53,7 @@ func TestASizeLimitSmallerThanASegment(t *testing.T) {
 	opts.MaxBytes = 4000
 	j.Configure(opts)
 	if j.Stats().First != 1 {
-		t.Fatal("the newest segment is removed, which tells the last generation")
+		t.Fatal("the newest segment is removed, which contains the last generation")
 	}
 	for range 50 {
 		fill(t, j, 1)

@@ -52,13 +52,13 @@ func TestWhatIsNoFileIsAnErrorWithItsPath(t *testing.T) {
 				within(t, func() {
 					sum, problems := verified(t, dir)
 					if !strings.Contains(problems, path) || !strings.Contains(problems, kind) {
-						t.Errorf("Verify says %q, %+v", problems, sum)
+						t.Errorf("Verify reports %q, %+v", problems, sum)
 					}
 					if _, err := verify.Dump(dir, func(string, segment.Record) error { return nil }); err != nil && !strings.Contains(err.Error(), path) {
 						t.Errorf("Dump: %v", err)
 					}
-					if said := useAll(dir); !strings.Contains(said, path) || !strings.Contains(said, kind) && name != damage.QuarantineName {
-						t.Errorf("the journal says %q", said)
+					if reported := useAll(dir); !strings.Contains(reported, path) || !strings.Contains(reported, kind) && name != damage.QuarantineName {
+						t.Errorf("the journal reports %q", reported)
 					}
 				})
 			})

@@ -68,7 +68,7 @@ func (m *movable) cured(t *testing.T, lost int, killed bool) {
 	commitAll(t, reader(t, m.j, "other", FromOldest))
 	begin(t, m.j)
 	if _, problems := verified(t, m.dir); problems != "" && lost == 0 {
-		t.Errorf("Verify says %s", problems)
+		t.Errorf("Verify reports %s", problems)
 	}
 }
 
@@ -117,7 +117,7 @@ func TestFilesThatAreTakenAwayWhileTheJournalIsOpen(t *testing.T) {
 				m.lines.Reset()
 				m.j.location.look()
 				if !strings.Contains(m.lines.String(), "removed or replaced") {
-					t.Errorf("the log says:\n%s", &m.lines)
+					t.Errorf("the log is:\n%s", &m.lines)
 				}
 				if d := m.j.Stats().Damage; d.Missing+d.Repairs == 0 {
 					t.Errorf("nothing is counted: %+v", d)

@@ -20,10 +20,10 @@ import (
 
 // A mixUp puts something into the directory that does not belong there.
 type mixUp struct {
-	name string
-	do   func(fs *memfs.FS, segments []string)
-	want func(damage.Counts) bool
-	says string // in the log
+	name   string
+	do     func(fs *memfs.FS, segments []string)
+	want   func(damage.Counts) bool
+	logged string
 }
 
 // TestWhatDoesNotBelongThereCostsNothing: copies of files, files of another journal,
@@ -80,11 +80,11 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 				if c.want != nil && !c.want(j.Stats().Damage) {
 					t.Errorf("damage %+v", j.Stats().Damage)
 				}
-				if !strings.Contains(lines.String(), c.says) {
-					t.Errorf("the log does not name %s:\n%s", c.says, &lines)
+				if !strings.Contains(lines.String(), c.logged) {
+					t.Errorf("the log does not name %s:\n%s", c.logged, &lines)
 				}
-				if n := before.Names[c.says]; strings.HasSuffix(c.says, segment.Suffix) && !bytes.Equal(n.Data, fs.Names[c.says].Data) {
-					t.Errorf("%s was changed", c.says)
+				if n := before.Names[c.logged]; strings.HasSuffix(c.logged, segment.Suffix) && !bytes.Equal(n.Data, fs.Names[c.logged].Data) {
+					t.Errorf("%s was changed", c.logged)
 				}
 				abandon(j)
 				// The same for a reader whose position is after the number of the file.

@@ -183,8 +183,8 @@ func TestASegmentThatIsTooLarge(t *testing.T) {
 		t.Fatal(err)
 	}
 	within(t, func() {
-		if said := useAll(dir); !strings.Contains(said, layout.MetaName) {
-			t.Errorf("the journal says %q", said)
+		if reported := useAll(dir); !strings.Contains(reported, layout.MetaName) {
+			t.Errorf("the journal reports %q", reported)
 		}
 	})
 }

@@ -184,8 +184,8 @@ func (w *world) knowable() (n uint64) {
 // counter is a journal that only counts.
 type counter struct {
 	recorder
-	events, told uint64
-	highest      map[uint64]uint64 // by load
+	events, inGaps uint64
+	highest        map[uint64]uint64 // by load
 }
 
 func (c *counter) Append(generation uint64, _ time.Time, records [][]byte) error {
@@ -199,7 +199,7 @@ func (c *counter) Append(generation uint64, _ time.Time, records [][]byte) error
 			if err != nil {
 				return err
 			}
-			c.told += gap.Count
+			c.inGaps += gap.Count
 			continue
 		}
 		fields, err := genl.Decode(data)

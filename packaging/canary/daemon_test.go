@@ -56,7 +56,7 @@ func (w *world) run() *running {
 		}
 		m := serving.FindSubmatch(d.stderr.Bytes())
 		if m == nil {
-			return fmt.Errorf("it says %s", tail(d.stderr.Bytes()))
+			return fmt.Errorf("its log ends with %s", tail(d.stderr.Bytes()))
 		}
 		d.address = "http://" + string(m[1])
 		return nil

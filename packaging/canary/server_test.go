@@ -64,7 +64,7 @@ func onRequest(answer func(io.Writer, *http.Request)) func(net.Conn) {
 		if err != nil {
 			return
 		}
-		io.Copy(io.Discard, r.Body) // the client may have gone
+		io.Copy(io.Discard, r.Body) // the client may have closed the connection
 		answer(c, r)
 	}
 }
@@ -72,29 +72,29 @@ func onRequest(answer func(io.Writer, *http.Request)) func(net.Conn) {
 // requestTexts returns the contents of a request in the forms in which servers repeat them. The order
 // varies, because an error shows only the beginning.
 func requestTexts(r *http.Request, first int) []string {
-	said := []string{r.RequestURI, r.URL.Path, r.URL.RawQuery, fmt.Sprintf("%q", r.URL.Query())}
+	texts := []string{r.RequestURI, r.URL.Path, r.URL.RawQuery, fmt.Sprintf("%q", r.URL.Query())}
 	for _, name := range []string{"Authorization", "X-Api-Key", "Proxy-Authorization"} {
 		for _, v := range r.Header.Values(name) {
 			quoted, _ := json.Marshal(v)
-			said = append(said, v, name+": "+v, v[:len(v)*2/3], v[len(v)/3:], strings.ToUpper(v), strings.ToLower(v),
+			texts = append(texts, v, name+": "+v, v[:len(v)*2/3], v[len(v)/3:], strings.ToUpper(v), strings.ToLower(v),
 				fmt.Sprintf("%q %x", v, v), string(quoted), html.EscapeString(v), strings.ReplaceAll(v, "/", `\/`),
 				url.QueryEscape(v), url.PathEscape(v), base64.StdEncoding.EncodeToString([]byte(v)),
 				base64.URLEncoding.EncodeToString([]byte("{"+name+": "+v)))
 		}
 	}
-	first %= len(said)
-	return slices.Concat(said[first:], said[:first])
+	first %= len(texts)
+	return slices.Concat(texts[first:], texts[:first])
 }
 
 // status answers with a status, and repeats the request wherever possible.
 func status(code int) func(net.Conn) {
 	var turn atomic.Int64
 	return onRequest(func(w io.Writer, r *http.Request) {
-		said := requestTexts(r, int(turn.Add(1)))
-		body := strings.Join(said, "\n")
-		fmt.Fprintf(w, "HTTP/1.1 %d %s\r\nContent-Length: %d\r\nConnection: close\r\n", code, said[0], len(body))
-		for i, name := range []string{"Location", "Retry-After", "WWW-Authenticate", "Warning", "Set-Cookie", "X-Told", "Content-Type"} {
-			fmt.Fprintf(w, "%s: %s\r\n", name, said[i%len(said)])
+		texts := requestTexts(r, int(turn.Add(1)))
+		body := strings.Join(texts, "\n")
+		fmt.Fprintf(w, "HTTP/1.1 %d %s\r\nContent-Length: %d\r\nConnection: close\r\n", code, texts[0], len(body))
+		for i, name := range []string{"Location", "Retry-After", "WWW-Authenticate", "Warning", "Set-Cookie", "X-Repeated", "Content-Type"} {
+			fmt.Fprintf(w, "%s: %s\r\n", name, texts[i%len(texts)])
 		}
 		fmt.Fprintf(w, "\r\n%s", body)
 	})
@@ -105,12 +105,12 @@ func status(code int) func(net.Conn) {
 func raw(format string) func(net.Conn) {
 	var turn atomic.Int64
 	return onRequest(func(w io.Writer, r *http.Request) {
-		said := requestTexts(r, int(turn.Add(1)))
+		texts := requestTexts(r, int(turn.Add(1)))
 		for i, piece := range strings.Split(format, "%s") {
 			if i > 0 {
-				io.WriteString(w, said[i%len(said)]) // the client may have had enough
+				io.WriteString(w, texts[i%len(texts)]) // the client may have closed the connection
 			}
-			io.WriteString(w, piece) // the client may have had enough
+			io.WriteString(w, piece) // the client may have closed the connection
 		}
 	})
 }

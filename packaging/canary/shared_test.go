@@ -28,7 +28,7 @@ import (
 // A gossip is a server of several sinks. It repeats the requests of each to the others.
 type gossip struct {
 	mu    sync.Mutex
-	told  map[string][]string // by request URI
+	texts map[string][]string // of requests, by request URI
 	turns map[string]int      // number of answers that repeat others
 }
 
@@ -44,22 +44,22 @@ func (g *gossip) answer(w io.Writer, r *http.Request) {
 }
 
 // others returns the requests of other sinks, starting with another part each time.
-func (g *gossip) others(r *http.Request) (said []string) {
+func (g *gossip) others(r *http.Request) (list []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.told[r.RequestURI] = requestTexts(r, 0)
-	for from, texts := range g.told {
+	g.texts[r.RequestURI] = requestTexts(r, 0)
+	for from, texts := range g.texts {
 		if from != r.RequestURI {
-			said = append(said, texts...)
+			list = append(list, texts...)
 		}
 	}
-	if len(said) == 0 {
+	if len(list) == 0 {
 		return nil
 	}
 	g.turns[r.RequestURI]++
-	slices.Sort(said)
-	first := g.turns[r.RequestURI] * 7 % len(said)
-	return slices.Concat(said[first:], said[:first])
+	slices.Sort(list)
+	first := g.turns[r.RequestURI] * 7 % len(list)
+	return slices.Concat(list[first:], list[:first])
 }
 
 // repeated returns an error unless the requests of others were repeated to every sink several
@@ -68,11 +68,11 @@ func (g *gossip) repeated(sinks int) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.turns) < sinks {
-		return fmt.Errorf("%d of %d sinks were told of others", len(g.turns), sinks)
+		return fmt.Errorf("%d of %d sinks received requests of others", len(g.turns), sinks)
 	}
 	for from, n := range g.turns {
 		if n < 3 {
-			return fmt.Errorf("the sink of %d bytes of path was told of others only %d times", len(from), n)
+			return fmt.Errorf("the sink of %d bytes of path received requests of others only %d times", len(from), n)
 		}
 	}
 	return nil
@@ -81,7 +81,7 @@ func (g *gossip) repeated(sinks int) error {
 // sharing adds sinks that receive each other's secrets: webhooks of one server, and sinks of
 // other kinds whose servers and programs know the secrets of webhooks.
 func (w *world) sharing() *gossip {
-	g := &gossip{told: make(map[string][]string), turns: make(map[string]int)}
+	g := &gossip{texts: make(map[string][]string), turns: make(map[string]int)}
 	address := "http://" + w.serve(nil, onRequest(g.answer)).addr
 	for i, place := range places { // each place has its own canaries
 		w.sink(fmt.Sprintf("shared-webhook-%d", i), "webhook", w.identity(0, address, place))
@@ -117,7 +117,7 @@ func (w *world) sharingPeers(secrets []string) {
 	confirm := func(c net.Conn) {
 		buf := make([]byte, 64<<10)
 		if _, err := c.Read(buf); err == nil {
-			say(c, secrets[len(secrets)-1]+secrets[len(secrets)-2]+"\n")
+			send(c, secrets[len(secrets)-1]+secrets[len(secrets)-2]+"\n")
 			io.Copy(io.Discard, c) // until the client closes it
 		}
 	}

@@ -217,7 +217,7 @@ func denyingSOCKS(c net.Conn) {
 	}
 	c.Write([]byte{5, 2}) // seen by the read
 	if _, err := c.Read(buf); err == nil {
-		c.Write([]byte{1, 1}) // the client may have gone
+		c.Write([]byte{1, 1}) // the client may have closed the connection
 	}
 }
 

@@ -44,7 +44,7 @@ const ok200 = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 func talk(at moment, everything string) func(net.Conn) {
 	return func(c net.Conn) {
 		if at == onAccept {
-			say(c, everything)
+			send(c, everything)
 		}
 		in := bufio.NewReader(c)
 		for turn := 0; ; turn++ {
@@ -52,51 +52,51 @@ func talk(at moment, everything string) func(net.Conn) {
 			if err != nil {
 				return
 			}
-			said := strings.Join(requestTexts(r, turn), "\n")
+			text := strings.Join(requestTexts(r, turn), "\n")
 			if at == onHead {
-				say(c, said)
+				send(c, text)
 			}
-			io.Copy(io.Discard, r.Body) // the client may have gone
-			answer(c, at, said)
+			io.Copy(io.Discard, r.Body) // the client may have closed the connection
+			answer(c, at, text)
 		}
 	}
 }
 
-func answer(c net.Conn, at moment, said string) {
-	line := strings.ReplaceAll(said, "\n", " ")
+func answer(c net.Conn, at moment, text string) {
+	line := strings.ReplaceAll(text, "\n", " ")
 	switch at {
 	case inHead:
-		say(c, "HTTP/1.1 200 OK\r\nX-Told: "+line+"\r\n"+line+"\r\nContent-Length: 0\r\n\r\n")
+		send(c, "HTTP/1.1 200 OK\r\nX-Repeated: "+line+"\r\n"+line+"\r\nContent-Length: 0\r\n\r\n")
 	case inBody:
-		say(c, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s%s", len(said), said, said))
+		send(c, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s%s", len(text), text, text))
 	case behind:
-		say(c, ok200+said)
+		send(c, ok200+text)
 	default:
-		say(c, ok200)
+		send(c, ok200)
 		time.Sleep(200 * time.Millisecond) // until the connection is idle
 	}
 	switch at {
 	case idle:
-		say(c, said)
+		send(c, text)
 	case idleAnswer:
-		say(c, fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Told: %s\r\nContent-Length: %d\r\n\r\n%s", line, len(said), said))
+		send(c, fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Repeated: %s\r\nContent-Length: %d\r\n\r\n%s", line, len(text), text))
 	case idleRefusal:
-		say(c, "HTTP/1.1 408 "+line+"\r\nConnection: close\r\n\r\n"+said)
+		send(c, "HTTP/1.1 408 "+line+"\r\nConnection: close\r\n\r\n"+text)
 	case idleEnd:
-		say(c, said)
+		send(c, text)
 		c.Close()
 	}
 }
 
-func say(c io.Writer, text string) { io.WriteString(c, text) } // the client may have had enough
+func send(c io.Writer, text string) { io.WriteString(c, text) } // the client may have closed the connection
 
 // inHandshake sends text instead of TLS, before or after the client's first message.
 func inHandshake(first bool, text string) func(net.Conn) {
 	return func(c net.Conn) {
 		if first {
-			c.Read(make([]byte, 4096)) // the client may have gone
+			c.Read(make([]byte, 4096)) // the client may have closed the connection
 		}
-		say(c, text)
+		send(c, text)
 		io.Copy(io.Discard, c) // until the client closes it
 	}
 }
@@ -133,7 +133,7 @@ var frames = map[string]func(stream uint32, text string) string{
 	"origin":       func(_ uint32, text string) string { return frame(12, 0, 0, text) },
 	"unknown":      func(_ uint32, text string) string { return frame(0xee, 0xff, 0, text) },
 	"too-long":     func(id uint32, text string) string { return frame(0, 0, id, strings.Repeat(text, 200)) },
-	"http-1":       func(_ uint32, text string) string { return "HTTP/1.1 200 OK\r\nX-Told: " + text + "\r\n\r\n" },
+	"http-1":       func(_ uint32, text string) string { return "HTTP/1.1 200 OK\r\nX-Repeated: " + text + "\r\n\r\n" },
 	"garbage":      func(_ uint32, text string) string { return text },
 }
 
@@ -142,14 +142,14 @@ var frames = map[string]func(stream uint32, text string) string{
 func talkHTTP2(when int, hostile func(stream uint32) string) func(net.Conn) {
 	return func(c net.Conn) {
 		if when == 0 {
-			say(c, hostile(1))
+			send(c, hostile(1))
 		}
 		if _, err := io.ReadFull(c, make([]byte, len(http2Preface))); err != nil {
 			return
 		}
-		say(c, frame(4, 0, 0, ""))
+		send(c, frame(4, 0, 0, ""))
 		if when == 1 {
-			say(c, hostile(1))
+			send(c, hostile(1))
 		}
 		head := make([]byte, 9)
 		for {
@@ -161,12 +161,12 @@ func talkHTTP2(when int, hostile func(stream uint32) string) func(net.Conn) {
 			id := uint32(head[5])<<24 | uint32(head[6])<<16 | uint32(head[7])<<8 | uint32(head[8])
 			switch {
 			case kind == 4 && flags&1 == 0:
-				say(c, frame(4, 1, 0, ""))
+				send(c, frame(4, 1, 0, ""))
 			case (kind == 0 || kind == 1) && flags&1 != 0:
-				say(c, frame(1, 5, id, "\x88")) // status 200, and no more
+				send(c, frame(1, 5, id, "\x88")) // status 200, and no more
 				if when == 2 {
 					time.Sleep(200 * time.Millisecond) // until the connection is idle
-					say(c, hostile(id))
+					send(c, hostile(id))
 				}
 			}
 		}
@@ -179,14 +179,14 @@ const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 func talkLines(at moment, everything string) func(net.Conn) {
 	return func(c net.Conn) {
 		if at == onAccept {
-			say(c, everything)
+			send(c, everything)
 		}
 		buf := make([]byte, 64<<10)
 		for {
 			if _, err := c.Read(buf); err != nil {
 				return
 			}
-			say(c, everything)
+			send(c, everything)
 			if at == idleEnd {
 				return
 			}

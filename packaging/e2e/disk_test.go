@@ -140,8 +140,8 @@ func survive(t *testing.T, yaml, reason string, fail, mend func()) {
 		code, body := get("/readyz")
 		return code == 503 && strings.Contains(body, "journal: ") && strings.Contains(body, reason)
 	})
-	u.eventually("a metric that says so", func() bool { return metric("genltestd_journal_accepting") == 0 })
-	u.eventually("a status that says so", func() bool {
+	u.eventually("the metric of a journal that does not accept events", func() bool { return metric("genltestd_journal_accepting") == 0 })
+	u.eventually("a degraded status", func() bool {
 		line := u.property("StatusText")
 		return strings.HasPrefix(line, "DEGRADED: ") && strings.Contains(line, "the journal does not accept events")
 	})
@@ -158,7 +158,7 @@ func survive(t *testing.T, yaml, reason string, fail, mend func()) {
 	send(500)
 	u.eventually("every event in the file", func() bool { return len(events(t)) >= sent })
 	u.eventually("readiness", func() bool { code, _ := get("/readyz"); return code == 200 })
-	u.eventually("a status that says so", func() bool { return strings.HasPrefix(u.property("StatusText"), "subscribed") })
+	u.eventually("a status without the fault", func() bool { return strings.HasPrefix(u.property("StatusText"), "subscribed") })
 	list := events(t)
 	for i, e := range list {
 		if i > 0 && e.KernelSeq != list[i-1].KernelSeq+1 {

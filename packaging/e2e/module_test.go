@@ -50,11 +50,11 @@ func TestTutorialsProgramWorksWithTheModule(t *testing.T) {
 	}
 	var text strings.Builder
 	buf := make([]byte, 1024)
-	for told := false; ; {
+	for sent := false; ; {
 		n, err := out.Read(buf)
 		text.Write(buf[:n])
-		if !told && strings.Contains(text.String(), "Hello from Kernel") {
-			told = true
+		if !sent && strings.Contains(text.String(), "Hello from Kernel") {
+			sent = true
 			write(t, ping, "one\n")
 			write(t, ping, "two\n")
 		}

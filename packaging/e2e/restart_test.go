@@ -86,10 +86,10 @@ func (u unit) accounted(sent int) (lost int) {
 		return metric(`genltestd_sink_events_waiting{sink="archive"}`)+metric(`genltestd_sink_events_in_flight{sink="archive"}`) == 0
 	})
 	byID, inFile := map[string]uint64{}, map[uint64]bool{}
-	var told, last uint64
+	var inGaps, last uint64
 	for _, e := range wholeEvents(u.t) {
 		if e.Kind == "gap" {
-			told += e.Gap.Count
+			inGaps += e.Gap.Count
 			continue
 		}
 		if seq, again := byID[e.ID]; again {
@@ -104,9 +104,9 @@ func (u unit) accounted(sent int) (lost int) {
 		last = e.KernelSeq
 		byID[e.ID], inFile[e.KernelSeq] = e.KernelSeq, true
 	}
-	if len(inFile) != received || len(byID) != len(inFile) || told > uint64(lost) {
+	if len(inFile) != received || len(byID) != len(inFile) || inGaps > uint64(lost) {
 		u.t.Errorf("received %d, lost %d; the file contains %d events with %d ids, and gaps of %d events",
-			received, lost, len(inFile), len(byID), told)
+			received, lost, len(inFile), len(byID), inGaps)
 	}
 	return lost
 }

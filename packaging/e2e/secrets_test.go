@@ -23,19 +23,19 @@ import (
 // A gate is a receiver that requires a token. While it is closed, it refuses requests and sends
 // their tokens back.
 type gate struct {
-	mu   sync.Mutex
-	shut bool
-	told []string // tokens of the last request
-	open int      // number of accepted requests
+	mu     sync.Mutex
+	shut   bool
+	tokens []string // of the last request
+	open   int      // number of accepted requests
 }
 
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.told = []string{r.Header.Get("Authorization"), r.Header.Get("X-Api-Key")}
+	g.tokens = []string{r.Header.Get("Authorization"), r.Header.Get("X-Api-Key")}
 	if g.shut {
 		w.WriteHeader(http.StatusForbidden)
-		fmt.Fprintf(w, "%q is not %q\n", g.told, r.URL)
+		fmt.Fprintf(w, "%q is not %q\n", g.tokens, r.URL)
 		return
 	}
 	g.open++
@@ -47,10 +47,10 @@ func (g *gate) set(shut bool) {
 	g.shut = shut
 }
 
-func (g *gate) taken() (n int, told []string) {
+func (g *gate) taken() (n int, tokens []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.open, g.told
+	return g.open, g.tokens
 }
 
 const (
@@ -108,8 +108,8 @@ sinks:
 			want []string
 		}{"hook": {hook, wantHook}, "reader": {reader, wantReader}} {
 			u.eventually("the event at "+name, func() bool { open, _ := g.taken(); return open == n })
-			if _, told := g.taken(); cmp.Diff(g.want, told) != "" {
-				t.Errorf("%s: was told another secret (-want +got):\n%s", name, cmp.Diff(g.want, told))
+			if _, tokens := g.taken(); cmp.Diff(g.want, tokens) != "" {
+				t.Errorf("%s: received another secret (-want +got):\n%s", name, cmp.Diff(g.want, tokens))
 			}
 		}
 	}

@@ -108,7 +108,7 @@ func (m *machine) synced() (last uint64) {
 	for moves := 0; m.lines.Scan(); {
 		text, ok := strings.CutPrefix(m.lines.Text(), "synced ")
 		if !ok {
-			m.t.Fatalf("the guest said %q", m.lines.Text())
+			m.t.Fatalf("the guest printed %q", m.lines.Text())
 		}
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil {
