@@ -58,6 +58,18 @@ func tableOfErrors(page string) (all []string) {
 	return all
 }
 
+// diagnostics returns the messages in the list of diagnostics of a manual page.
+func diagnostics(page string) (all []string) {
+	_, list, _ := strings.Cut(page, "\n.Bl -diag\n")
+	list, _, _ = strings.Cut(list, "\n.El\n")
+	for line := range strings.Lines(list) {
+		if item, ok := strings.CutPrefix(strings.TrimSpace(line), ".It "); ok {
+			all = append(all, strings.Split(item, ", ")...)
+		}
+	}
+	return all
+}
+
 // literals returns the parts of a message between its placeholders and colons. A colon
 // separates the texts of wrapped errors.
 func literals(message string) (all []string) {
@@ -140,6 +152,7 @@ func TestQuotedMessagesAreThoseOfTheProgram(t *testing.T) {
 	texts, count := programTexts(t), 0
 	for pattern, quoted := range map[string]func(page string) []string{
 		"troubleshooting*.md": messages, "health.md": messages, "secrets*.md": messages, "sinks/*.md": tableOfErrors,
+		"../packaging/man/genltestd.8.in": diagnostics,
 	} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {
@@ -156,7 +169,7 @@ func TestQuotedMessagesAreThoseOfTheProgram(t *testing.T) {
 			}
 		}
 	}
-	if count < 35 {
+	if count < 42 {
 		t.Errorf("found only %d messages", count)
 	}
 }
