@@ -220,10 +220,10 @@ func TestErrorsOfFamilyNameTheRemedy(t *testing.T) {
 	}
 }
 
-// Kernels before Linux 5.7 do not report policies.
+// Kernels before Linux 5.8 do not report policies.
 func TestAnOldKernelShowsAllButPolicies(t *testing.T) {
 	kernel := &recording{policyFault: genl.ErrNoIntrospection}
-	const warning = "warning: the attributes are missing: this kernel does not report policies; Linux 5.7 or newer is required\n"
+	const warning = "warning: the attributes are missing: this kernel does not report policies; Linux 5.8 or newer is required\n"
 	code, stdout, stderr := ask(t, kernel, "show", "IOAM6")
 	if code != 0 || stderr != warning || !strings.Contains(stdout, "ioam6_events") || strings.Contains(stdout, "ATTRIBUTE") {
 		t.Errorf("show: status %d, %q, %q", code, stderr, stdout)

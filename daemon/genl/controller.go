@@ -51,8 +51,8 @@ type Group struct {
 }
 
 // ErrNoIntrospection reports that the kernel does not report policies: it is older than
-// Linux 5.7.
-var ErrNoIntrospection = errors.New("this kernel does not report policies; Linux 5.7 or newer is required")
+// Linux 5.8.
+var ErrNoIntrospection = errors.New("this kernel does not report policies; Linux 5.8 or newer is required")
 
 // A Controller reads the state of nlctrl over its own socket. It is not safe for
 // concurrent use, and must be closed after an error: a late reply would otherwise be read

@@ -51,12 +51,14 @@ func Spec(family genl.FamilyInfo, policies *genl.Policies) []byte {
 func (w *writer) linef(format string, values ...any) { fmt.Fprintf(w, format+"\n", values...) }
 
 func (w *writer) head() {
+	w.linef("# SPDX-License-Identifier: TODO") // the kernel's tools require this line
+	w.linef("#")
 	w.linef("# A skeleton of a specification for the generic netlink family %s.", comment(w.family.Name))
 	w.linef("# The kernel reports numbers, types and limits. Lines with TODO need facts that it does not")
 	w.linef("# report: names, byte orders, and the messages and attributes that only the kernel sends.")
 	w.linef("# They are in the header of the family.")
 	if !w.reported {
-		w.linef("# TODO: all attributes. This kernel does not report them; Linux 5.7 or newer does.")
+		w.linef("# TODO: all attributes. This kernel does not report them; Linux 5.8 or newer does.")
 	}
 	w.linef("---")
 	name := word(w.family.Name)
