@@ -94,11 +94,14 @@ func (d *Decoder) block(set *attrSet, data []byte) {
 	d.index.remove(first)
 }
 
-// occurrences decodes all occurrences of an attribute in its block.
+// occurrences decodes all occurrences of an attribute in its block. An attribute that is not
+// known keeps its bytes, under its number. Padding is not kept.
 func (d *Decoder) occurrences(a *attr, i int) {
 	first := d.index.refs[i]
-	if a == nil || a.kind == kindUnused || a.kind == kindPad {
-		d.unknown(a, i)
+	switch {
+	case a == nil || a.kind == kindUnused:
+		a = &attr{name: strconv.Itoa(int(first.number)), kind: kindBinary}
+	case a.kind == kindPad && d.isEmpty(i):
 		return
 	}
 	if !a.multi && first.next == 0 {
@@ -106,29 +109,20 @@ func (d *Decoder) occurrences(a *attr, i int) {
 		return
 	}
 	d.build.BeginList(a.name)
-	for d.value(a, "", first.data); first.next != 0; d.value(a, "", first.data) {
-		first = d.index.refs[first.next]
+	for ; i != 0; i = d.index.refs[i].next {
+		d.value(a, "", d.index.refs[i].data)
 	}
 	d.build.End()
 }
 
-// unknown keeps the bytes of an attribute under its number. Padding without content is
-// not kept.
-func (d *Decoder) unknown(a *attr, i int) {
-	r := d.index.refs[i]
-	if a != nil && a.kind == kindPad && len(r.data) == 0 {
-		return
+// isEmpty reports whether all occurrences of an attribute are without content.
+func (d *Decoder) isEmpty(i int) bool {
+	for ; i != 0; i = d.index.refs[i].next {
+		if len(d.index.refs[i].data) > 0 {
+			return false
+		}
 	}
-	name := strconv.Itoa(int(r.number))
-	if r.next == 0 {
-		d.build.Bytes(name, r.data, event.Hex)
-		return
-	}
-	d.build.BeginList(name)
-	for d.build.Bytes("", r.data, event.Hex); r.next != 0; d.build.Bytes("", r.data, event.Hex) {
-		r = d.index.refs[r.next]
-	}
-	d.build.End()
+	return true
 }
 
 // value decodes the payload of an attribute.
@@ -136,6 +130,8 @@ func (d *Decoder) value(a *attr, name string, data []byte) {
 	switch a.kind {
 	case kindScalar:
 		d.scalar(a, name, data)
+	case kindPad:
+		d.build.Bytes(name, data, event.Hex)
 	case kindString:
 		d.build.Text(name, withoutNUL(data))
 	case kindBinary:

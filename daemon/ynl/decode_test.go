@@ -105,7 +105,9 @@ func TestTypesWithoutNumbers(t *testing.T) {
 `))
 	for want, attributes := range map[string][]byte{
 		`{}`:                          nla(1),
-		`{"1":"00"}`:                  nla(1, u8(0)),
+		`{"pad":"00"}`:                nla(1, u8(0)),
+		`{"pad":["","07"]}`:           concat(nla(1), nla(1, u8(7))),
+		`{"flag":true,"text":"p"}`:    concat(nla(1), nla(2), nla(1), nla(3, str("p")), nla(1)),
 		`{"flag":true}`:               nla(2),
 		`{"text":"eth0"}`:             nla(3, str("eth0")),
 		`{"text":""}`:                 nla(3, str("")),

@@ -197,7 +197,7 @@ func mustParseInstalled(t *testing.T, name string) *Spec {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, _, err := ParseInstalled(name, text)
+	spec, err := ParseInstalled(name, text)
 	if err != nil {
 		t.Fatal(err)
 	}

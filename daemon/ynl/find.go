@@ -117,8 +117,7 @@ func Find(family string, places []Place) (*Spec, string, error) {
 
 func (p Place) parse(name string, text []byte) (*Spec, error) {
 	if p.isInstalled {
-		spec, _, err := ParseInstalled(name, text)
-		return spec, err
+		return ParseInstalled(name, text)
 	}
 	return Parse(name, text)
 }

@@ -43,7 +43,7 @@ func TestSpecificationsOfTheKernelHaveNoFault(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		spec, warnings, err := ParseInstalled(name, text)
+		spec, err := ParseInstalled(name, text)
 		if strings.Contains(string(text), "\nprotocol: netlink-raw") {
 			if err == nil || !strings.Contains(err.Error(), `"netlink-raw" is not known`) {
 				t.Errorf("%s: the protocol netlink-raw is accepted: %v", name, err)
@@ -54,7 +54,7 @@ func TestSpecificationsOfTheKernelHaveNoFault(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		for _, w := range warnings {
+		for _, w := range spec.Warnings {
 			t.Logf("warning: %v", w)
 		}
 		var d Decoder

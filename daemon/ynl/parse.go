@@ -7,19 +7,18 @@ import "github.com/genltestd/genltestd/config/strict"
 // Parse reads a specification. Name is the file's name for errors. An error is of type
 // strict.Errors: all faults, at most 100, with their lines and columns.
 func Parse(name string, text []byte) (*Spec, error) {
-	spec, _, err := parse(strict.NewReport(name, &strict.Costs{}, nil), text)
-	return spec, err
+	return parse(strict.NewReport(name, &strict.Costs{}, nil), text)
 }
 
 // ParseInstalled is Parse for a specification that a distribution installs. It can be
 // newer than this program, so a key that is not known is a warning.
-func ParseInstalled(name string, text []byte) (*Spec, strict.Errors, error) {
+func ParseInstalled(name string, text []byte) (*Spec, error) {
 	r := strict.NewReport(name, &strict.Costs{}, nil)
 	r.Tolerate()
 	return parse(r, text)
 }
 
-func parse(r *strict.Report, text []byte) (*Spec, strict.Errors, error) {
+func parse(r *strict.Report, text []byte) (*Spec, error) {
 	var f file
 	strict.SetDefaults(&f)
 	r.Decode(text, &f, "")
@@ -29,7 +28,8 @@ func parse(r *strict.Report, text []byte) (*Spec, strict.Errors, error) {
 		c.compile()
 	}
 	if err := strict.Err(r); err != nil {
-		return nil, r.Warnings, err
+		return nil, err
 	}
-	return c.spec, r.Warnings, nil
+	c.spec.Warnings = r.Warnings
+	return c.spec, nil
 }

@@ -189,12 +189,12 @@ func TestInstalledSpecificationsMayHaveNewKeys(t *testing.T) {
 	if _, err := Parse("f.yaml", []byte(text)); err == nil {
 		t.Error("an unknown key is accepted")
 	}
-	spec, warnings, err := ParseInstalled("f.yaml", []byte(text))
-	if err != nil || spec == nil {
-		t.Fatalf("error %v", err)
+	spec, err := ParseInstalled("f.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
 	}
 	var got []string
-	for _, w := range warnings {
+	for _, w := range spec.Warnings {
 		got = append(got, w.Path)
 	}
 	want := []string{"attribute-sets[0].attributes[0].new-key", "operations.list[0].newer"}

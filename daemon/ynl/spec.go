@@ -2,13 +2,18 @@
 
 package ynl
 
-import "github.com/genltestd/genltestd/daemon/event"
+import (
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/daemon/event"
+)
 
 // A Spec is a specification in the form that a Decoder uses. It does not change, and is
 // safe for concurrent use.
 type Spec struct {
 	Family string   // name of the family
 	Groups []string // names of the multicast groups that the specification lists
+
+	Warnings strict.Errors // valid parts of the file that are most likely mistakes
 
 	// events are the notifications by command, replies the answers to requests. One command
 	// can be both, and a multicast message is a notification then.
