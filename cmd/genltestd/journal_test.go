@@ -36,7 +36,8 @@ func newJournal(t *testing.T) (dir string, j *journal.Journal) {
 		t.Fatal(err)
 	}
 	for i, record := range [][]byte{
-		kernelmsg.Event("one"), kernelmsg.Event("two"), kernelmsg.Event(hostile), []byte("no event " + hostile), kernelmsg.Event("five"), kernelmsg.Event("six"),
+		kernelmsg.Event("one"), kernelmsg.Event("two"), kernelmsg.Event(hostile), []byte("no event " + hostile),
+		kernelmsg.Event("five"), kernelmsg.Event("six"),
 	} {
 		if err := j.Append(uint64(i+1), time.Unix(1_700_000_000, 0), [][]byte{record}); err != nil {
 			t.Fatal(err)
@@ -185,11 +186,13 @@ func TestJournalDamageIsNamedByFileAndOffset(t *testing.T) {
 			t.Errorf("no %q in:\n%s", part, stdout)
 		}
 	}
-	if code != 1 || strings.ContainsAny(stdout+stderr, "\x1b") || !strings.Contains(stderr, "damaged in 3 places; known to be missing: 1 record") {
+	if code != 1 || strings.ContainsAny(stdout+stderr, "\x1b") ||
+		!strings.Contains(stderr, "damaged in 3 places; known to be missing: 1 record") {
 		t.Errorf("status %d, %q, %q", code, stdout, stderr)
 	}
 	code, stdout, stderr = execute(t, "journal", "dump", dir)
-	if list := parseDump(t, stdout); code != 1 || len(list) != 5 || list[0].Message != "two" || !strings.Contains(stderr, "damaged in 3 places") {
+	list := parseDump(t, stdout)
+	if code != 1 || len(list) != 5 || list[0].Message != "two" || !strings.Contains(stderr, "damaged in 3 places") {
 		t.Errorf("dump: status %d, %q, %q", code, stdout, stderr)
 	}
 }
@@ -217,7 +220,8 @@ func TestJournalOfADirectoryThatIsNone(t *testing.T) {
 			}
 			for _, action := range []string{"verify", "dump"} {
 				code, stdout, stderr := execute(t, "journal", action, dir)
-				if code != 66 || stdout != "" || !strings.Contains(stderr, dir) || !strings.Contains(stderr, c.says) || strings.Count(stderr, "\n") != 1 {
+				if code != 66 || stdout != "" || !strings.Contains(stderr, dir) ||
+					!strings.Contains(stderr, c.says) || strings.Count(stderr, "\n") != 1 {
 					t.Errorf("%s: status %d, %q, %q", action, code, stdout, stderr)
 				}
 			}

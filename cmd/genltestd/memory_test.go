@@ -30,7 +30,8 @@ func TestNoCoreFileHasASecret(t *testing.T) {
 			status, len(core), leaks)
 	}
 
-	config := write(t, "http: {listen: \"127.0.0.1:0\"}\nsinks:\n- name: hook\n  webhook: {url: 'https://example.org/', bearer: "+c.Word()+"}\n")
+	config := write(t, "http: {listen: \"127.0.0.1:0\"}\n"+
+		"sinks:\n- name: hook\n  webhook: {url: 'https://example.org/', bearer: "+c.Word()+"}\n")
 	daemon := command(t, "--config", config)
 	daemon.Env = append(daemon.Env, "GOTRACEBACK=crash") // without it Go ends in its own way
 	status, core, said := abort(t, daemon)

@@ -17,13 +17,14 @@ import (
 func TestCheckSaysWhatOnlyTheServiceCanTell(t *testing.T) {
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
 	missing := filepath.Join(t.TempDir(), "missing")
+	const key = "%s:3:50: sinks[0].webhook.bearer: "
 	for place, tt := range map[string]struct {
 		code int
 		want string
 	}{
-		"{credential: hook}":      {exitOK, "note: %s:3:50: sinks[0].webhook.bearer: credential hook cannot be read outside of the service"},
-		"{env: NOT_SET}":          {exitOK, "note: %s:3:50: sinks[0].webhook.bearer: environment variable NOT_SET is not set; only the service can check this\n"},
-		"{file: " + missing + "}": {exitConfig, "%s:3:50: sinks[0].webhook.bearer: open " + missing + ": no such file or directory\n"},
+		"{credential: hook}":      {exitOK, "note: " + key + "credential hook cannot be read outside of the service"},
+		"{env: NOT_SET}":          {exitOK, "note: " + key + "environment variable NOT_SET is not set; only the service can check this\n"},
+		"{file: " + missing + "}": {exitConfig, key + "open " + missing + ": no such file or directory\n"},
 	} {
 		path := write(t, "sinks:\n- name: hook\n  webhook: {url: 'https://example.org/', bearer: "+place+"}\n")
 		code, _, stderr := execute(t, "--check-config", "--config", path)
@@ -63,7 +64,8 @@ func TestCheckHasTheRightsOfAnotherUser(t *testing.T) {
 		}
 	}
 	config := filepath.Join(dir, "g.yaml")
-	text := strings.ReplaceAll("sinks:\n- name: a\n  webhook: {url: 'https://h/', bearer: {file: DIR/token}}\n- name: b\n  syslog: {address: 'tls://h:1', tls: {cert: DIR/cert, key: DIR/key}}\n", "DIR", dir)
+	text := strings.ReplaceAll("sinks:\n- name: a\n  webhook: {url: 'https://h/', bearer: {file: DIR/token}}\n"+
+		"- name: b\n  syslog: {address: 'tls://h:1', tls: {cert: DIR/cert, key: DIR/key}}\n", "DIR", dir)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
