@@ -40,6 +40,9 @@ var (
 
 // likelyListen returns the valid address that the author likely intended; "" without one.
 func likelyListen(address string) string {
+	if address == "0" {
+		return "" // most likely for no server
+	}
 	likely := address
 	if m := urlParts.FindStringSubmatch(address); m != nil {
 		likely = m[1]

@@ -71,7 +71,7 @@ func (h *HTTP) Check(s strict.Section) {
 	}
 	switch fault := listenFault(h.Listen); {
 	case fault == "":
-	case strict.IsOff(h.Listen):
+	case strict.IsOff(h.Listen) || h.Listen == "0":
 		s.Errorf("listen", `%s; write "" for no server`, fault)
 	case likelyListen(h.Listen) != "":
 		s.Errorf("listen", "%s; write %s", fault, strict.Quote(likelyListen(h.Listen)))

@@ -115,6 +115,12 @@ func (d *decoder) isNew(key *yaml.Node, path string, first map[string]spot) bool
 	return true
 }
 
+// isDoubled reports whether a second { directly precedes the one of n.
+func (d *decoder) isDoubled(n *yaml.Node) bool {
+	before, _ := d.lineAround(spotOf(n))
+	return n.Style&yaml.FlowStyle != 0 && strings.HasSuffix(before, "{")
+}
+
 // isKey rejects keys that only YAML allows, such as lists and numbers.
 func (d *decoder) isKey(n *yaml.Node, path string) bool {
 	var what string
@@ -123,6 +129,11 @@ func (d *decoder) isKey(n *yaml.Node, path string) bool {
 		what = "a key is an alias; write the name of the key"
 	case n.Style&yaml.TaggedStyle != 0:
 		what = "a key has a YAML tag (!); write the key without it"
+	case n.Kind == yaml.MappingNode && d.isDoubled(n):
+		d.failed[path] = true
+		d.fail(spot{spotOf(n).line, spotOf(n).column - 1}, path,
+			`an unquoted value cannot begin with "{{"; put the whole value into single quotes`)
+		return false
 	case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" && !isMerge(n):
 		what = fmt.Sprintf("a key is %s; write the name of a key", describe(n))
 	default:

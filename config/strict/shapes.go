@@ -35,6 +35,9 @@ func (d *decoder) joinedKey(n *yaml.Node, t reflect.Type) (advice string, column
 	if n.Kind != yaml.ScalarNode || n.Style != 0 || m == nil || !d.hasKey(t, m[1]) {
 		return "", 0
 	}
+	if before, _ := d.lineAround(spotOf(n)); keyBefore.MatchString(before) && m[2] != "" {
+		return "", 0 // a key cannot follow another one on its line
+	}
 	switch strings.TrimSpace(m[2]) {
 	case ":":
 		return fmt.Sprintf(`a space is missing after "%s:"; write "%[1]s: "`, m[1]), len(m[1])
@@ -57,6 +60,9 @@ func keysAdvice(n *yaml.Node, t reflect.Type, path string) string {
 	const lines = `write lines of "key: value" below it`
 	name := lastKey(path)
 	main, isList := mainKey(t)
+	if keys := IsMapping(t) && t.Kind() == reflect.Struct; keys && main == "" && t.NumField() == 1 {
+		main = keysOf(Fields(t, nil))[0]
+	}
 	guide, guided := implements[Guide](t)
 	switch {
 	case t.Kind() != reflect.Struct && n.Kind == yaml.SequenceNode:
@@ -73,8 +79,10 @@ func keysAdvice(n *yaml.Node, t reflect.Type, path string) string {
 		return fmt.Sprintf("write the list as the value of %q: %s: {%[1]s: [...]}", main, name)
 	case n.Kind == yaml.SequenceNode && len(n.Content) > 0 && n.Content[0].Kind == yaml.MappingNode:
 		return `remove the "- " before each key`
-	case main == "" || n.Kind != yaml.ScalarNode:
+	case n.Kind != yaml.ScalarNode:
 		return lines
+	case main == "":
+		return lines + ", with keys such as " + exampleKeys(t)
 	}
 	value := "..."
 	if publicValue.MatchString(n.Value) {
@@ -87,6 +95,13 @@ func keysAdvice(n *yaml.Node, t reflect.Type, path string) string {
 		value = `"` + value + `"`
 	}
 	return fmt.Sprintf("write %s: {%s: %s}", name, main, value)
+}
+
+// exampleKeys returns the first keys of a mapping.
+func exampleKeys(t reflect.Type) string {
+	const most = 3
+	keys := keysOf(Fields(t, nil))
+	return strings.Join(keys[:min(len(keys), most)], ", ")
 }
 
 // mainKey returns the key that a value without a key most likely belongs to.
@@ -117,6 +132,8 @@ func (d *decoder) listAdvice(n *yaml.Node, entry reflect.Type, name string) stri
 	switch {
 	case n.Kind == yaml.MappingNode && isPairs(entry) && !d.isEntry(n, entry):
 		return `write each line as "- {name: ..., value: ...}"`
+	case n.Kind == yaml.MappingNode && entry.Kind() != reflect.Struct:
+		return fmt.Sprintf("write %s: [FIRST, SECOND], without keys", name)
 	case n.Kind == yaml.MappingNode && !d.isEntry(n, entry):
 		return `write each entry as "- name: ..." with its keys below`
 	case n.Kind == yaml.MappingNode:

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
@@ -56,7 +57,9 @@ func (d *decoder) joined(u unknownKey) int {
 }
 
 func (d *decoder) spacing(u unknownKey) string {
-	if i := d.joined(u); i > 0 {
+	if i := d.joined(u); i > 0 && u.name[i:] == ":" {
+		return "a second colon follows the key; remove it"
+	} else if i > 0 {
 		return fmt.Sprintf(`a space is missing after "%s:"; write "%[1]s: "`, u.name[:i])
 	}
 	if u.name == "<<" {
@@ -120,6 +123,12 @@ func (d *decoder) nameAsKey(u unknownKey) string {
 }
 
 func (d *decoder) similar(u unknownKey) string {
+	for _, key := range u.keys {
+		if wrong := foreignLetter(u.name, key); wrong != 0 {
+			d.failed[Join(u.parent, key)] = true
+			return fmt.Sprintf("the letter %c (%U) belongs to another alphabet; write %q", wrong, wrong, key)
+		}
+	}
 	if best := similar.Closest(u.name, u.keys); best != "" {
 		return fmt.Sprintf("did you mean %q?", best)
 	}
@@ -129,6 +138,30 @@ func (d *decoder) similar(u unknownKey) string {
 		}
 	}
 	return ""
+}
+
+// foreignLetter returns the first letter of a name that is not ASCII, if the name is
+// otherwise a key.
+func foreignLetter(name, key string) (wrong rune) {
+	a, b := []rune(name), []rune(key)
+	if len(a) != len(b) {
+		return 0
+	}
+	same := 0
+	for i := range a {
+		switch {
+		case a[i] == b[i]:
+			same++
+		case a[i] < utf8.RuneSelf:
+			return 0
+		case wrong == 0:
+			wrong = a[i]
+		}
+	}
+	if same == 0 {
+		return 0
+	}
+	return wrong
 }
 
 func (d *decoder) foreignWord(u unknownKey) string {

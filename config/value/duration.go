@@ -3,6 +3,7 @@
 package value
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -44,7 +45,8 @@ func durationError(s string) error {
 		return &strict.OffError{Text: s, What: "a duration", Off: "0"}
 	}
 	if m := missingUnit.FindStringSubmatch(s); m != nil {
-		return fmt.Errorf("%s has a number without a unit; write one after %s, as in %s", strict.Quote(s), m[1], strict.Quote(s+"ms"))
+		unit := map[string]string{"h": "m", "m": "s"}[s[len(s)-len(m[1])-1:len(s)-len(m[1])]]
+		return fmt.Errorf("%s has a number without a unit; write one after %s, as in %s", strict.Quote(s), m[1], strict.Quote(s+cmp.Or(unit, "ms")))
 	}
 	return fmt.Errorf("%s is not a duration; write one like 100ms, 30s or 1h30m", strict.Quote(s))
 }

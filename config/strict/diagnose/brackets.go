@@ -120,6 +120,7 @@ func (d *document) missingCommas(f flow) (all []proposal) {
 		before, t := f.tokens[i-1], f.tokens[i]
 		at := -1
 		switch {
+		case d.isOneText(before, t):
 		case isEnd(before.kind) && isBegin(t.kind):
 			at = t.from
 		case before.kind == 'p' && t.kind == ':' && i > 1 && f.tokens[i-2].kind == ':':
@@ -138,6 +139,15 @@ func (d *document) missingCommas(f flow) (all []proposal) {
 		}
 	}
 	return all
+}
+
+// isOneText reports whether two tokens are parts of one text: ${NAME}, or a text with quotes
+// within its quotes.
+func (d *document) isOneText(before, t token) bool {
+	if d.trimmed(before) != t.from {
+		return false
+	}
+	return t.kind == '{' && d.text[t.from-1] == '$' || (before.kind == '"' || before.kind == '\'') && t.kind == 'p'
 }
 
 // isEnd and isBegin report whether a token can be the end and the begin of an entry.

@@ -77,6 +77,7 @@ var checkers = []checker{
 	{"unknown alias", unknownAliases},
 	{"escape", escapes},
 	{"inner quote", innerQuotes},
+	{"trailing mark", trailingMarks},
 	{"scalar", scalars},
 	{"unclosed quote", unclosedQuotes},
 	{"line break", lineBreaks},

@@ -123,6 +123,10 @@ var mistakes = []mistake{
 		`2:9: "=" does not separate a key from its value; write "level: "`,
 	},
 	{
+		"trailing mark", "other: \"a\",\nlog: x\n",
+		`1:11: "," does not end a line; remove it`,
+	},
+	{
 		"missing colon", "log\n  level: debug\n",
 		`1:4: a colon is missing after "log"; write "log:"`,
 	},

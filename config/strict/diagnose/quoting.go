@@ -54,6 +54,9 @@ func (v value) fault() (at int, why string) {
 		rest := v.text[end+1:]
 		at := end + 1 + len(rest) - len(strings.TrimLeft(rest, " \t"))
 		if at < len(v.text) {
+			if v.mark(at) != "" {
+				return 0, "" // a fault of its own
+			}
 			return at, "text follows the closing quote of this value"
 		}
 		return 0, ""
@@ -70,6 +73,31 @@ func (v value) fault() (at int, why string) {
 		return at, "an unquoted value cannot contain a colon before a space"
 	}
 	return 0, ""
+}
+
+// mark returns the comma or semicolon that is all of the value from an offset on.
+func (v value) mark(at int) string {
+	if rest := strings.TrimRight(v.text[at:], " \t"); rest == "," || rest == ";" {
+		return rest
+	}
+	return ""
+}
+
+// trailingMarks finds a comma or semicolon after the quote that ends a value.
+func trailingMarks(d *document) (all []proposal) {
+	for _, v := range d.suspectValues() {
+		end := closingQuote(v.text, 0)
+		if end < 0 || end+1 >= len(v.text) {
+			continue
+		}
+		if mark := v.mark(end + 1); mark != "" {
+			at := v.at + strings.LastIndex(v.text, mark)
+			all = append(all, proposal{
+				at: at, message: fmt.Sprintf("%q does not end a line; remove it", mark), alternatives: [][]edit{{{at, at + 1, ""}}},
+			})
+		}
+	}
+	return all
 }
 
 // quote proposes to put quotes around the whole value.

@@ -30,6 +30,12 @@ func missingSpaceAfterDash(d *document) (all []proposal) {
 				p.alternatives = append(p.alternatives, []edit{{l.start, l.start + remove, ""}, insert(l.start+m[2], " ")})
 			}
 		}
+		// Without indentation the first key moves to the right, and the others follow.
+		aligned := []edit{insert(l.start+m[2], " ")}
+		for _, j := range d.continuation(i) {
+			aligned = append(aligned, insert(d.lines[j].start, " "))
+		}
+		p.alternatives = append(p.alternatives, aligned)
 		all = append(all, p)
 	}
 	return all
@@ -74,6 +80,14 @@ func missingColons(d *document) (all []proposal) {
 		if m == nil || l.entry().key != "" || m[6] < m[7] && m[4] == m[5] {
 			continue
 		}
+		if before := d.before(i); m[6] < m[7] && before >= 0 && d.language.Kind(l.text[m[2]:m[3]]) == Unknown && d.isContinued(before, i) {
+			all = append(all, proposal{
+				at:           l.start + l.indent,
+				message:      "this line continues the value of the line before; indent it by 2 more spaces",
+				alternatives: [][]edit{{insert(l.start, "  ")}},
+			})
+			continue
+		}
 		all = append(all, proposal{
 			at:           l.start + m[3],
 			message:      fmt.Sprintf(`a colon is missing after %q; write "%[2]s:"`, shorten(l.text[m[2]:m[3]]), shorten(l.text[m[2]:m[3]])),
@@ -81,4 +95,12 @@ func missingColons(d *document) (all []proposal) {
 		})
 	}
 	return all
+}
+
+// isContinued reports whether line i has a key with a value without quotes, and the line
+// next the indentation of that key.
+func (d *document) isContinued(i, next int) bool {
+	l := d.lines[i]
+	e := l.entry()
+	return e.key != "" && e.value < e.end && strings.IndexByte("\"'[{|>", l.text[e.value]) < 0 && e.content == d.lines[next].indent
 }
