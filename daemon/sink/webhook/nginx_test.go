@@ -3,7 +3,6 @@
 package webhook
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"net/http/httptest"
@@ -18,6 +17,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 	"github.com/genltestd/genltestd/internal/poll"
+	"github.com/genltestd/genltestd/internal/syncbuffer"
 )
 
 // An nginx is the real server, in front of a receiver.
@@ -68,7 +68,7 @@ func newNginx(t *testing.T) *nginx {
 	conf := filepath.Join(dir, "nginx.conf")
 	write(t, conf, fmt.Sprintf(nginxConfig, dir, address, cert, key, n.ca.File, back.URL))
 	cmd := exec.Command(program, "-p", dir, "-e", dir+"/error.log", "-c", conf)
-	var complaint bytes.Buffer
+	var complaint syncbuffer.Buffer
 	cmd.Stderr = &complaint
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
