@@ -12,20 +12,21 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 )
 
-const maxName = 64
+// maxName is the length of a name in the kernel.
+const maxName = 15
 
 var (
-	notInName = regexp.MustCompile(`[^A-Za-z0-9_+/-]`)
-	plain     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+/-]*$`)
+	unsafe = regexp.MustCompile(`[^ -~]`)
+	plain  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+/-]*$`)
 )
 
-// word returns text as a name that package ynl accepts: characters that a name cannot
-// contain become dashes.
-func word(text string) string {
+// kernelName returns the name of a family or group as package ynl accepts it: characters that
+// cannot be printed become dashes.
+func kernelName(text string) string {
 	if text == "" {
 		return "unnamed"
 	}
-	name := notInName.ReplaceAllString(text, "-")
+	name := unsafe.ReplaceAllString(text, "-")
 	return name[:min(len(name), maxName)]
 }
 
@@ -52,10 +53,10 @@ func comment(text string) string {
 func groupNames(groups []genl.Group) []string {
 	var names []string
 	for _, g := range groups {
-		name := word(g.Name)
+		name := kernelName(g.Name)
 		for n := 2; slices.Contains(names, name); n++ {
 			suffix := fmt.Sprintf("-%d", n)
-			name = word(g.Name)
+			name = kernelName(g.Name)
 			name = name[:min(len(name), maxName-len(suffix))] + suffix
 		}
 		names = append(names, name)

@@ -23,11 +23,23 @@ func (w *writer) operations() {
 	if w.hasHeader() {
 		w.linef("  fixed-header: header")
 	}
+	w.linef("  # This key of genltestd names the set of the commands that are not in the list:")
+	w.linef("  # x-attribute-set: %s", setName(w.firstSet()))
 	w.linef("  list:")
 	for _, op := range ops {
 		w.operation(op)
 	}
 	w.event(len(ops) > 0)
+}
+
+// firstSet returns the policy of the first operation with one.
+func (w *writer) firstSet() int {
+	for _, op := range w.family.Operations {
+		if of := w.policies.Of(op); of.Do != genl.NoPolicy || of.Dump != genl.NoPolicy {
+			return max(of.Do, of.Dump)
+		}
+	}
+	return genl.NoPolicy
 }
 
 func (w *writer) operation(op genl.Operation) {

@@ -61,7 +61,7 @@ func (w *writer) head() {
 		w.linef("# TODO: all attributes. This kernel does not report them; Linux 5.8 or newer does.")
 	}
 	w.linef("---")
-	name := word(w.family.Name)
+	name := kernelName(w.family.Name)
 	if name != w.family.Name {
 		w.linef("# TODO: the name in the kernel is %s. Specifications cannot contain it.", comment(w.family.Name))
 	}

@@ -102,8 +102,9 @@ func everything() (genl.FamilyInfo, genl.Policies) {
 			{Name: "a-b", ID: 11},
 			{Name: "0", ID: 12},
 			{Name: "", ID: 13},
-			{Name: strings.Repeat("x", 70), ID: 14},
-			{Name: strings.Repeat("x", 71), ID: 15},
+			{Name: strings.Repeat("x", 15), ID: 14},
+			{Name: strings.Repeat("x", 16), ID: 15},
+			{Name: `a: 'b' "c\" #`, ID: 17},
 			{Name: "\u202e", ID: 16},
 		},
 	}
@@ -176,6 +177,18 @@ func decode(t *testing.T, spec *ynl.Spec, command uint8, data []byte) string {
 		t.Fatal(err)
 	}
 	return string(m.Attributes.AppendJSON(nil))
+}
+
+// The name of IEEE 802.15.4 contains dots and a space.
+func TestNamesOfTheKernelAreKept(t *testing.T) {
+	f := genl.FamilyInfo{Name: "802.15.4 MAC", Groups: []genl.Group{{Name: `it's "a\b"`, ID: 9}, {Name: "null", ID: 10}}}
+	spec, err := ynl.Parse("f.yaml", Spec(f, &genl.Policies{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if spec.Family != f.Name || spec.Groups[0] != f.Groups[0].Name || spec.Groups[1] != f.Groups[1].Name {
+		t.Errorf("family %q, groups %q", spec.Family, spec.Groups)
+	}
 }
 
 // A specification needs an operation, also for a family that only sends events.
