@@ -3,11 +3,15 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/sink"
@@ -78,6 +82,12 @@ func isLocal(host string) bool {
 // the sink cannot use.
 func existingFaults(cfg *config.Config) (faults config.Errors) {
 	for _, c := range sinkClaims(cfg) {
+		if err := writable(c); err != nil {
+			fault := cfg.Fault(c.key, "%v", err)
+			fault.Cause = err
+			faults = append(faults, fault)
+			continue
+		}
 		info, err := os.Stat(c.path)
 		switch {
 		case c.path == "" || err != nil:
@@ -90,6 +100,21 @@ func existingFaults(cfg *config.Config) (faults config.Errors) {
 		}
 	}
 	return faults
+}
+
+// writable returns an error if this process has no permission to create or write the file of
+// a claim, or to create its socket. A directory that is missing may be created with the
+// service, such as by LogsDirectory= in its unit.
+func writable(c claim) error {
+	path, problem := c.path, "cannot write to %s: %w"
+	if _, err := os.Lstat(path); err != nil || c.made.Socket {
+		path, problem = filepath.Dir(path), "cannot create a file in %s: %w"
+	}
+	err := unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
+	if c.path == "" || !errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return fmt.Errorf(problem+"; let the service's user write there", path, err)
 }
 
 // maxLinks is the maximum number of symbolic links in a path, as in the kernel.

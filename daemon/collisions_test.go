@@ -8,8 +8,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/sinks"
@@ -140,6 +143,44 @@ func TestCheckFindsWhatExistsAtThePathOfASink(t *testing.T) {
 			t.Errorf("%s\n got %s\nwant %s", text, got, want)
 		}
 	}
+}
+
+// The check of root with the rights of the service's user finds a path that this user cannot
+// write.
+func TestCheckFindsAPathThatTheUserCannotWrite(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give up its rights")
+	}
+	dir := t.TempDir()
+	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o755), os.WriteFile(dir+"/text", nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"file: {path: " + dir + "/new}":                                "cannot create a file in " + dir + ": permission denied",
+		"file: {path: " + dir + "/text}":                               "cannot write to " + dir + "/text: permission denied",
+		"socket: {mode: listen, address: 'unix://" + dir + "/socket'}": "cannot create a file in " + dir + ": permission denied",
+		"file: {path: " + dir + "/later/new}":                          "",
+	} {
+		cfg := parse(t, "sinks: [{name: a, "+text+"}]\n")
+		got := fmt.Sprint(existingFaultsAs(65534, cfg))
+		if !strings.Contains(got, want) || want == "" && got != "[]" {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
+		}
+	}
+}
+
+// existingFaultsAs looks at files with the rights of a user.
+func existingFaultsAs(uid int, cfg *config.Config) (faults []*config.FieldError) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and end the thread with the goroutine
+		if err := unix.Setfsuid(uid); err == nil {
+			faults = existingFaults(cfg)
+		}
+	}()
+	<-done
+	return faults
 }
 
 // A sink at the control socket caused a crash loop. New must reject it before it opens anything.

@@ -32,6 +32,8 @@ func Read(s value.Secret) (string, error) {
 	switch {
 	case text == "":
 		return "", fmt.Errorf("%s is empty", nameOf(s))
+	case strings.HasPrefix(text, "\ufeff"):
+		return "", fmt.Errorf("%s begins with a byte order mark; save it without one", nameOf(s))
 	case len(text) > maxBytes:
 		return "", fmt.Errorf("%s is larger than %d bytes", nameOf(s), maxBytes)
 	case strings.ContainsFunc(text, isControl):

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/secret"
@@ -45,7 +46,10 @@ func Check(t *value.TLS, at string) error {
 		return optionError(at, err)
 	}
 	_, rootsErr := f.roots()
-	_, certErr := f.certificate()
+	pair, certErr := f.certificate()
+	if pair != nil && pair.Leaf != nil && time.Now().After(pair.Leaf.NotAfter) {
+		certErr = &fault{"cert", fmt.Errorf("certificate %s expired on %s; renew it", f.cert, pair.Leaf.NotAfter.Format(time.DateOnly))}
+	}
 	return errors.Join(optionError(at, rootsErr), optionError(at, certErr))
 }
 
@@ -105,7 +109,7 @@ func (f *files) roots() (*x509.CertPool, error) {
 
 // certificate returns nil if it is not configured.
 func (f *files) certificate() (*tls.Certificate, error) {
-	if f.cert == "" {
+	if f.cert == "" || f.key == "" {
 		return nil, nil
 	}
 	cert, err := read(f.cert)

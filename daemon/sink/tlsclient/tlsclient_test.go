@@ -40,6 +40,7 @@ func TestCheckNamesTheKeyThatDoesNotWork(t *testing.T) {
 		key, text string
 	}{
 		{"good", files(ca.File, cert, key), "", ""},
+		{"no key", files("", cert, ""), "", ""},
 		{"CA missing", files(missing, "", ""), "x.tls.ca", "no such file"},
 		{"CA is a FIFO", files(fifo, "", ""), "x.tls.ca", "not a regular file"},
 		{"CA is a directory", files(dir, "", ""), "x.tls.ca", "not a regular file"},
@@ -72,6 +73,18 @@ func TestCheckNamesTheKeyThatDoesNotWork(t *testing.T) {
 			t.Errorf("%s: Config = %v", tt.name, err)
 		}
 		watchdog.Stop()
+	}
+}
+
+// A server would reject it. Config accepts it, because the clock may be wrong after a boot.
+func TestCheckFindsAnExpiredCertificate(t *testing.T) {
+	cert, key := sinktest.NewCA(t).Issue(t, "client", -time.Hour)
+	expired := sinktest.TLS("", cert, key)
+	if _, err := Config(&expired); err != nil {
+		t.Errorf("Config: %v", err)
+	}
+	if err := Check(&expired, "x.tls"); err == nil || !strings.Contains(err.Error(), " expired on ") {
+		t.Errorf("Check: %v", err)
 	}
 }
 
