@@ -102,7 +102,7 @@ func existingFaults(cfg *config.Config) (faults config.Errors) {
 	return faults
 }
 
-// writable returns an error if this process has no permission to create or write the file of
+// writable returns an error if this process lacks the permission to create or write the file of
 // a claim, or to create its socket. A directory that is missing may be created with the
 // service, such as by LogsDirectory= in its unit.
 func writable(c claim) error {
