@@ -21,6 +21,14 @@ func faults(t *testing.T, o Options, c *Context) string {
 	return ""
 }
 
+// Both media types are JSON.
+func TestATemplateOfTextJSONMustWriteJSON(t *testing.T) {
+	got := faults(t, Options{Template: "{{.Text}}", ContentType: "text/json; charset=utf-8"}, &Context{})
+	if !strings.Contains(got, "the result is not JSON") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // An event that its template cannot write becomes a dead letter. A template that fails
 // for any event of a sink is therefore a fault of the configuration.
 func TestCheckFindsTemplatesThatFailForSomeEvent(t *testing.T) {

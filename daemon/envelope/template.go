@@ -55,7 +55,7 @@ func newTemplate(text, contentType string) (*textTemplate, error) {
 
 func isJSON(contentType string) bool {
 	mediaType, _, err := mime.ParseMediaType(contentType)
-	return err == nil && (mediaType == jsonType || strings.HasSuffix(mediaType, "+json"))
+	return err == nil && (mediaType == jsonType || mediaType == "text/json" || strings.HasSuffix(mediaType, "+json"))
 }
 
 // Append returns an error if the template fails, or if it must write JSON and does not.

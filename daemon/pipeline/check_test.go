@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -98,5 +99,24 @@ func TestARetryUsesTheCheckedRules(t *testing.T) {
 	s.Retry()
 	if p := s.Of("late"); p == nil || p.setup.Route.Rules != c.sinks[0].rules {
 		t.Errorf("pipeline %+v", p)
+	}
+}
+
+// A template whose result exceeds max_message for every event sends all of them to the dead
+// letters.
+func TestCheckFindsATemplateThatIsTooLongForEveryEvent(t *testing.T) {
+	for keys, tooLong := range map[string]bool{
+		`template: '{{printf "%9000s" .Text}}', udp: {address: 'udp://h:1'}`:                        true,
+		`template: '{{printf "%9000s" .Text}}', syslog: {address: 'tcp://h:1'}`:                     true,
+		`template: '{{printf "%9000s" .Text}}', syslog: {address: 'tcp://h:1', max_message: 64KiB}`: false,
+		`template: '{{if .Gap}}a{{end}} {{.Text}}', udp: {address: 'udp://h:1', max_message: 1000}`: false,
+		`template: '{{printf "%9000s" .Text}}', file: {path: /nowhere/genltestd.test}`:              false,
+	} {
+		c := Check(parse(t, "sinks:\n- {name: a, envelope: template, "+keys+"}\n"))
+		got := append(c.Invalid, c.Failing...)
+		found := len(got) == 1 && strings.Contains(got[0].Message, "writes at least 9000 bytes for each event, but max_message is 8192")
+		if found != tooLong || !tooLong && len(got) > 0 {
+			t.Errorf("%s: %v", keys, got)
+		}
 	}
 }

@@ -4,6 +4,8 @@ package pipeline
 
 import (
 	"errors"
+	"fmt"
+	"math"
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/envelope"
@@ -37,13 +39,23 @@ func (s *compiled) encodeSamples(cfg *config.Config, i int, compiler *match.Comp
 	if s.encoder == nil || hasFault(cfg, extractKey(i)) || hasFault(cfg, "event.labels") {
 		return nil
 	}
-	var accept func([]byte) error
+	accept := func([]byte) error { return nil }
 	if acceptor, ok := s.cfg.Config.(sink.Acceptor); ok {
 		accept = acceptor.Accept
 	}
+	shortest := math.MaxInt
+	measure := func(result []byte) error {
+		shortest = min(shortest, len(result))
+		return accept(result)
+	}
 	var faults []error
-	for _, err := range leaves(envelope.Check(s.encoder, envelopeContext(&cfg.Event, compiler.Captures(s.cfg.Extract)), accept)) {
+	for _, err := range leaves(envelope.Check(s.encoder, envelopeContext(&cfg.Event, compiler.Captures(s.cfg.Extract)), measure)) {
 		faults = append(faults, templateError(err))
+	}
+	limiter, ok := s.cfg.Config.(sink.SizeLimiter)
+	if ok && shortest != math.MaxInt && shortest > limiter.MaxResult() {
+		faults = append(faults, templateError(fmt.Errorf("writes at least %d bytes for each event, but max_message is %d; "+
+			"write less, or increase max_message", shortest, limiter.MaxResult())))
 	}
 	return errors.Join(faults...)
 }

@@ -117,6 +117,9 @@ type AttemptRule struct {
 // An Acceptor rejects some results of an envelope.
 type Acceptor interface{ Accept(result []byte) error }
 
+// A SizeLimiter refuses results of an envelope that are longer than MaxResult.
+type SizeLimiter interface{ MaxResult() int }
+
 // A Verifier finds faults that depend on the machine: a file that is missing, a text that does
 // not compile. It uses no network.
 type Verifier interface {

@@ -50,6 +50,7 @@ const (
 )
 
 var (
+	_ sink.SizeLimiter   = (*Config)(nil)
 	_ sink.Config        = (*Config)(nil)
 	_ sink.Acceptor      = (*Config)(nil)
 	_ sink.Enveloper     = (*Config)(nil)
@@ -111,6 +112,9 @@ func (y *Config) Accept(result []byte) error {
 func (y *Config) Peers() []sink.PeerSocket {
 	return []sink.PeerSocket{{Key: "address", Path: y.Address.SocketPath(), HostPort: y.Address.HostPort()}}
 }
+
+// MaxResult implements sink.SizeLimiter.
+func (y *Config) MaxResult() int { return int(y.MaxMessage) }
 
 // New implements sink.Config.
 func (y *Config) New(env sink.Env) (sink.Sink, error) { return New(y, env), nil }

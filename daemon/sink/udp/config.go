@@ -33,9 +33,10 @@ type Config struct {
 }
 
 var (
-	_ sink.Config    = (*Config)(nil)
-	_ strict.Checker = (*Config)(nil)
-	_ strict.Foreign = (*Config)(nil)
+	_ sink.SizeLimiter = (*Config)(nil)
+	_ sink.Config      = (*Config)(nil)
+	_ strict.Checker   = (*Config)(nil)
+	_ strict.Foreign   = (*Config)(nil)
 )
 
 // Check implements strict.Checker.
@@ -50,6 +51,9 @@ func (c *Config) ForeignKeys() []strict.ForeignKey {
 		{Words: "timeout", Key: "^attempt_timeout"},
 	}
 }
+
+// MaxResult implements sink.SizeLimiter.
+func (c *Config) MaxResult() int { return int(c.MaxMessage) }
 
 // New implements sink.Config.
 func (c *Config) New(env sink.Env) (sink.Sink, error) { return newSink(c, env.Encoder), nil }
