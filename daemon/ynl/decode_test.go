@@ -13,7 +13,7 @@ const allTypes = `
   - name: state
     type: enum
     value-start: 1
-    entries: [down, up, {name: far, value: 70000}, alias]
+    entries: [down, up, {name: far, value: 70000}, next, {name: alias, value: 2}]
   - name: caps
     type: flags
     entries: [tx, rx, {name: top, value: 63}]
@@ -53,6 +53,9 @@ func TestScalars(t *testing.T) {
       - {name: bits, type: u8, enum: state, enum-as-flags: true}
       - {name: ip, type: u32, byte-order: big-endian, display-hint: ipv4}
       - {name: native-ip, type: u32, display-hint: ipv4}
+      - {name: le-ip, type: u32, byte-order: little-endian, display-hint: ipv4}
+      - {name: old, type: unused}
+      - {name: new, type: u8, value: 19}
 `))
 	for want, attribute := range map[string][]byte{
 		`{"u8":255}`:                         nla(1, u8(255)),
@@ -71,13 +74,16 @@ func TestScalars(t *testing.T) {
 		`{"le32":1}`:                         nla(12, []byte{1, 0, 0, 0}),
 		`{"state":"down"}`:                   nla(13, u32(1)),
 		`{"state":"far"}`:                    nla(13, u32(70000)),
-		`{"state":"alias"}`:                  nla(13, u32(70001)),
+		`{"state":"next"}`:                   nla(13, u32(70001)),
+		`{"state":"up"}`:                     nla(13, u32(2)), // not its alias
 		`{"state":0}`:                        nla(13, u32(0)),
 		`{"caps":["tx","top"]}`:              nla(14, u64(1<<63+1)),
 		`{"caps":["rx","9007199254740996"]}`: nla(14, u64(1<<53+1<<2+2)),
 		`{"caps":[]}`:                        nla(14, u64(0)),
 		`{"bits":["down","up"]}`:             nla(15, u8(6)),
 		`{"ip":"192.0.2.7"}`:                 nla(16, []byte{192, 0, 2, 7}),
+		`{"le-ip":"192.0.2.7"}`:              nla(18, []byte{7, 2, 0, 192}),
+		`{"new":3}`:                          nla(19, u8(3)),
 		`{"native-ip":"192.0.2.7"}`:          nla(17, u32(192<<24+2<<8+7)),
 	} {
 		check(t, spec, payload(1, attribute), want, "")
@@ -116,9 +122,10 @@ func TestTypesWithoutNumbers(t *testing.T) {
 		`{"mac":"02:00:00:00:00:01"}`: nla(5, []byte{2, 0, 0, 0, 0, 1}),
 		`{"ip":"::1"}`:                nla(6, make([]byte, 15), u8(1)),
 		`{"ip":"10.0.0.1"}`:           nla(6, []byte{10, 0, 0, 1}),
-		`{"numbers":[1,2]}`:           nla(8, u16(1), u16(2)),
-		`{"numbers":[]}`:              nla(8),
-		`{"states":["up",9]}`:         nla(9, u8(2), u8(9)),
+		`{"id":"01000000-0000-0000-0000-000000000002"}`:        nla(7, u8(1), make([]byte, 14), u8(2)),
+		`{"numbers":[1,2]}`:                                    nla(8, u16(1), u16(2)),
+		`{"numbers":[]}`:                                       nla(8),
+		`{"states":["up",9]}`:                                  nla(9, u8(2), u8(9)),
 		`{"bitfield":{"value":["rx"],"selector":["tx","rx"]}}`: nla(11, u32(2), u32(3)),
 		`{"enum-bitfield":{"value":"down","selector":9}}`:      nla(15, u32(1), u32(9)),
 		`{"flags-bitfield":{"value":["down"],"selector":[]}}`:  nla(16, u32(2), u32(0)),
@@ -157,7 +164,7 @@ const nested = `
       - {name: name, type: string}
   - name: deep-subset
     subset-of: link-name
-    attributes: [{name: link}, {name: far, type-value: [z]}]
+    attributes: [{name: link, multi-attr: true}, {name: far, type-value: [z]}]
   - name: link-name
     subset-of: link
     attributes: [{name: name, display-hint: mac, type: binary}, {name: link, nested-attributes: no-index}]
@@ -182,7 +189,7 @@ func TestNests(t *testing.T) {
 		`{"old-array":[{"name":"x","index":7}]}`:                 nla(3, nla(1, nla(2, str("x")), nla(1, u32(7)))),
 		`{"numbers":[5,6]}`:                                      nla(4, nla(0, u16(5)), nla(1, u16(6))),
 		`{"policy":{"policy-id":4,"attr-id":9,"name":"p"}}`:      nla(5, nla(4, nla(9, nla(1, str("p"))))),
-		`{"deep-subset":{"name":"01:02","link":{"name":"x"}}}`:   nla(8, nla(2, []byte{1, 2}), nla(3, nla(1, str("x")))),
+		`{"deep-subset":{"name":"01:02","link":[{"name":"x"}]}}`: nla(8, nla(2, []byte{1, 2}), nla(3, nla(1, str("x")))),
 		`{"deep-subset":{"far":{"z":2}},"link":{"far":{"y":2}}}`: concat(nla(8, nla(5000, nla(2))), nla(1, nla(5000, nla(2)))),
 		`{"subset":{"index":1,"name":"01:02"}}`:                  nla(6, nla(1, u32(1)), nla(2, []byte{1, 2})),
 		`{"links":[{"name":"a"},{"index":2}],"numbers":[]}`:      concat(nla(7, nla(2, str("a"))), nla(4), nla(7, nla(1, u32(2)))),

@@ -5,8 +5,10 @@ package ynl
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
+	"weak"
 )
 
 const malformedSet = `
@@ -87,6 +89,44 @@ func TestDeepNestsAreKeptAsBytes(t *testing.T) {
 	if !ok || len(inner.Bytes()) != len(message)-(maxDepth+1)*attrHeader {
 		t.Errorf("found %t, %d bytes", ok, len(inner.Bytes()))
 	}
+}
+
+func TestManyNestsBesideEachOtherAreNotDeep(t *testing.T) {
+	spec := mustParse(t, setSpec("", malformedSet))
+	message := payload(1)
+	for range 3 * maxDepth {
+		message = append(message, nla(2, nla(2, nla(1, u32(5))))...)
+	}
+	var d Decoder
+	m, err := d.Decode(spec, message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, _ := m.Attributes.Lookup(fmt.Sprintf("nest.%d.nest.n", 3*maxDepth-1)); v.Uint() != 5 {
+		t.Errorf("the last nest is %s", v.AppendJSON(nil))
+	}
+}
+
+// A message can be a part of a large buffer, which a decoder at rest must not keep alive.
+func TestADecoderDoesNotKeepEarlierMessages(t *testing.T) {
+	spec := mustParse(t, setSpec("", malformedSet))
+	var d Decoder
+	decode := func() weak.Pointer[byte] {
+		message := payload(1, nla(2, nla(2, nla(9, make([]byte, 64)))), nla(9, make([]byte, 64)))
+		if _, err := d.Decode(spec, message); err != nil {
+			t.Fatal(err)
+		}
+		return weak.Make(&message[0])
+	}
+	first := decode()
+	if _, err := d.Decode(spec, payload(1)); err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	if first.Value() != nil {
+		t.Error("the first message is still in memory after the second one")
+	}
+	runtime.KeepAlive(&d)
 }
 
 func TestDeepStructsAreKeptAsBytes(t *testing.T) {
