@@ -46,6 +46,8 @@ func boundsOf(n ast.Node) (name string, b bounds, ok bool) {
 	switch name = fieldOf(n); name {
 	case "seq", "kernel_seq", "gap.count":
 		return name, bounds{0, math.Inf(1)}, true
+	case "status":
+		return name, bounds{100, 599}, true
 	}
 	switch n := n.(type) {
 	case *ast.BuiltinNode:

@@ -53,6 +53,8 @@ func TestAResponseThatCannotWorkIsRejected(t *testing.T) {
 			`status, headers, body, json`,
 		`body.errors == false`:           "column 6: unknown field errors of a text; write json.errors",
 		`headers == "text/plain"`:        `column 9: == cannot compare all headers; write one of them, such as headers["content-type"]`,
+		`headers["Content-Type"] == ""`:  `column 9: headers has names in lower case; write headers["content-type"]`,
+		`status > 1000`:                  `column 10: status is from 100 to 599`,
 		`(status == 200`:                 "column 1: the bracket ( is not closed",
 		`status == 200 AND json.ok`:      `column 15: "AND" is not an operator; write and`,
 		`status`:                         "returns a number; write a condition",

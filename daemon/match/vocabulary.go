@@ -147,11 +147,21 @@ func (d *dialect) texts(n ast.Node) iter.Seq2[ast.Node, string] {
 
 // label rejects labels.NAME if event.labels lacks the name.
 func (d *dialect) label(n *ast.MemberNode) {
+	d.header(n)
 	if of, ok := n.Node.(*ast.IdentifierNode); !ok || of.Value != "labels" {
 		return
 	}
 	if name, ok := n.Property.(*ast.StringNode); ok {
 		d.knownLabel(name)
+	}
+}
+
+// header rejects headers["NAME"] with capitals, because the names are in lower case.
+func (d *dialect) header(n *ast.MemberNode) {
+	of, isField := n.Node.(*ast.IdentifierNode)
+	name, isText := n.Property.(*ast.StringNode)
+	if isField && isText && of.Value == "headers" && strings.ToLower(name.Value) != name.Value {
+		d.suspect(name, "headers has names in lower case; write headers[%q]", strings.ToLower(name.Value))
 	}
 }
 

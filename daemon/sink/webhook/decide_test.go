@@ -72,10 +72,10 @@ func TestTheResponseShowsNoSecret(t *testing.T) {
 }
 
 func TestAResponseThatCannotWorkIsAFaultOfItsKey(t *testing.T) {
-	c := defaulted(Config{URL: value.Inline("http://127.0.0.1:1"), Response: "jsn.ok"})
+	c := defaulted(Config{URL: value.Inline("http://127.0.0.1:1"), Response: "json.ok or\n  jsn.ok"})
 	var fault *sink.OptionError
 	if err := c.Verify(event.JSON{}); !errors.As(err, &fault) || fault.Key != "webhook.response" ||
-		!strings.Contains(err.Error(), "column 1: unknown name jsn") {
+		fault.Line != 2 || fault.Column != 3 || !strings.Contains(err.Error(), "unknown name jsn") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := New(c, sink.Env{Encoder: event.JSON{}}); !errors.As(err, &fault) {

@@ -105,6 +105,10 @@ func (w *Config) verifyResponse() error {
 		return nil
 	}
 	_, err := match.CompileResponse(w.Response)
+	var placed *match.PositionError
+	if errors.As(err, &placed) {
+		return &sink.OptionError{Key: "webhook.response", Err: errors.New(placed.Text), Line: placed.Line, Column: placed.Column}
+	}
 	return optionError("response", err)
 }
 
