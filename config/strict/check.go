@@ -77,7 +77,7 @@ func (s Section) checkUnion(v reflect.Value) {
 		first := v.FieldByName(v.Type().Field(i).Tag.Get("union")).String()
 		s.KeyErrorf(e.Key, "is a second kind in addition to %q%s; make it a %s of its own", first, s.Line(first), noun(v.Type()))
 	}
-	if !v.Field(i).IsNil() || s.r.odd[s.path] {
+	if !v.Field(i).IsNil() || s.r.hasUnknownKey[s.path] {
 		return
 	}
 	s.r.add(s.r.values[s.path], s.path, "has no kind; add one of %s", joinKeys(s.r.variants))

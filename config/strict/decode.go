@@ -47,7 +47,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path string) {
 // enter follows an alias, and notes that the node is being read until leave is called.
 // It returns nil for a node that cannot be read.
 func (d *decoder) enter(n *yaml.Node, path string) (_ *yaml.Node, leave func()) {
-	at, aliases := spotOf(n), d.aliases
+	at, aliases := positionOf(n), d.aliases
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 		d.aliases++
@@ -67,7 +67,7 @@ func (d *decoder) enter(n *yaml.Node, path string) (_ *yaml.Node, leave func()) 
 }
 
 // count bounds the work that aliases and merge keys can cause.
-func (d *decoder) count(at spot, path string) bool {
+func (d *decoder) count(at position, path string) bool {
 	if d.aliases > 0 {
 		d.expanded++
 	}
@@ -102,12 +102,12 @@ func (d *decoder) read(n *yaml.Node, v reflect.Value, path string) {
 	}
 }
 
-// keySpot returns the place of the key for a value that is missing.
-func (d *decoder) keySpot(path string, n *yaml.Node) spot {
+// keyPosition returns the place of the key for a value that is missing.
+func (d *decoder) keyPosition(path string, n *yaml.Node) position {
 	if at, ok := d.keys[path]; ok {
 		return at
 	}
-	return spotOf(n)
+	return positionOf(n)
 }
 
 func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
@@ -124,7 +124,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 			return
 		}
 		path := fmt.Sprintf("%s[%d]", path, i)
-		d.values[path] = spotOf(entry)
+		d.values[path] = positionOf(entry)
 		if v.Index(i).Kind() == reflect.Struct {
 			setDefaults(v.Index(i))
 		}
@@ -140,13 +140,13 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, path string) {
 		return
 	}
 	if err := setText(v, d.tag, n.Value); err != nil {
-		d.fail(spotOf(n), path, "%v", valueError(v, d.tag, err))
+		d.fail(positionOf(n), path, "%v", valueError(v, d.tag, err))
 	}
 }
 
 // plain reads strings, numbers and booleans, which YAML must not confuse.
 func (d *decoder) plain(n *yaml.Node, v reflect.Value, path string) {
-	at := spotOf(n)
+	at := positionOf(n)
 	switch {
 	case n.Kind != yaml.ScalarNode:
 		d.notSingle(n, v.Type(), path)

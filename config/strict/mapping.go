@@ -48,20 +48,20 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
 
 // key reads one key. It returns the field of a variant, which it does not read.
 func (d *decoder) key(p pair, v reflect.Value, parent string, fields []Field) *Field {
-	name, at := p.key.Value, spotOf(p.key)
+	name, at := p.key.Value, positionOf(p.key)
 	path, i := d.keyPath(parent, name), slices.IndexFunc(fields, func(f Field) bool { return f.Key == name })
 	switch {
 	case parent == "" && strings.HasPrefix(name, extension):
 	case i >= 0 && parent == "" && d.main != "" && name != d.only:
 		d.add(at, path, "is for %s alone; write it there", d.main)
 	case i >= 0:
-		d.keys[path], d.values[path] = at, spotOf(p.value)
+		d.keys[path], d.values[path] = at, positionOf(p.value)
 		if fields[i].Variant {
 			return &fields[i]
 		}
 		d.tagged(fields[i].Tag, func() { d.pair(p, v.Field(fields[i].index), path) })
 	default:
-		d.odd[parent] = true
+		d.hasUnknownKey[parent] = true
 		keys := keysOf(fields)
 		if parent == "" && d.main != "" {
 			keys = []string{d.only}
@@ -99,25 +99,25 @@ func (d *decoder) texts(n *yaml.Node, v reflect.Value, path string) {
 			v.Set(reflect.MakeMap(v.Type()))
 		}
 		path, text := Join(path, PathKey(p.key.Value)), reflect.New(v.Type().Elem()).Elem()
-		d.keys[path], d.values[path] = spotOf(p.key), spotOf(p.value)
+		d.keys[path], d.values[path] = positionOf(p.key), positionOf(p.value)
 		d.pair(p, text, path)
 		v.SetMapIndex(reflect.ValueOf(p.key.Value), text)
 	}
 }
 
 // isNew rejects a key that the mapping already contains.
-func (d *decoder) isNew(key *yaml.Node, path string, first map[string]spot) bool {
+func (d *decoder) isNew(key *yaml.Node, path string, first map[string]position) bool {
 	if before, ok := first[key.Value]; ok {
-		d.fail(spotOf(key), path, "the key is already on line %d, column %d; remove one of them", before.line, before.column)
+		d.fail(positionOf(key), path, "the key is already on line %d, column %d; remove one of them", before.line, before.column)
 		return false
 	}
-	first[key.Value] = spotOf(key)
+	first[key.Value] = positionOf(key)
 	return true
 }
 
 // isDoubled reports whether a second { directly precedes the one of n.
 func (d *decoder) isDoubled(n *yaml.Node) bool {
-	before, _ := d.lineAround(spotOf(n))
+	before, _ := d.lineAround(positionOf(n))
 	return n.Style&yaml.FlowStyle != 0 && strings.HasSuffix(before, "{")
 }
 
@@ -131,7 +131,7 @@ func (d *decoder) isKey(n *yaml.Node, path string) bool {
 		what = "a key has a YAML tag (!); write the key without it"
 	case n.Kind == yaml.MappingNode && d.isDoubled(n):
 		d.failed[path] = true
-		d.fail(spot{spotOf(n).line, spotOf(n).column - 1}, path,
+		d.fail(position{positionOf(n).line, positionOf(n).column - 1}, path,
 			`an unquoted value cannot begin with "{{"; put the whole value into single quotes`)
 		return false
 	case n.Kind != yaml.ScalarNode || n.ShortTag() != "!!str" && !isMerge(n):
@@ -139,8 +139,8 @@ func (d *decoder) isKey(n *yaml.Node, path string) bool {
 	default:
 		return !d.strayInKey(n, path)
 	}
-	d.odd[path] = true
-	d.add(spotOf(n), path, "%s", what)
+	d.hasUnknownKey[path] = true
+	d.add(positionOf(n), path, "%s", what)
 	return false
 }
 
@@ -186,11 +186,11 @@ type pair struct {
 // key. A merge is not deep: a value is merged as a whole.
 func (d *decoder) pairs(n *yaml.Node, path string) (list []pair) {
 	var merge *yaml.Node
-	first := make(map[string]spot)
+	first := make(map[string]position)
 	for i := 0; i+1 < len(n.Content) && !d.stopped; i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		switch {
-		case !d.count(spotOf(key), path) || !d.isKey(key, path) || !d.isNew(key, d.keyPath(path, key.Value), first):
+		case !d.count(positionOf(key), path) || !d.isKey(key, path) || !d.isNew(key, d.keyPath(path, key.Value), first):
 		case isMerge(key):
 			merge = value
 		default:
@@ -202,7 +202,7 @@ func (d *decoder) pairs(n *yaml.Node, path string) (list []pair) {
 	}
 	for _, p := range d.merged(merge, path, false) {
 		if _, ok := first[p.key.Value]; !ok {
-			first[p.key.Value] = spotOf(p.key)
+			first[p.key.Value] = positionOf(p.key)
 			list = append(list, p)
 		}
 	}
@@ -212,10 +212,10 @@ func (d *decoder) pairs(n *yaml.Node, path string) (list []pair) {
 // merged returns the keys that a merge key of the mapping at path refers to: those of a
 // mapping, or of a list of mappings, in which an earlier mapping has precedence.
 func (d *decoder) merged(n *yaml.Node, path string, listed bool) (all []pair) {
-	at, own := spotOf(n), Join(path, "<<")
+	at, own := positionOf(n), Join(path, "<<")
 	n, leave := d.enter(n, own)
 	if n == nil {
-		d.odd[path] = true
+		d.hasUnknownKey[path] = true
 		return nil
 	}
 	defer leave()
@@ -230,7 +230,7 @@ func (d *decoder) merged(n *yaml.Node, path string, listed bool) (all []pair) {
 			all = append(all, d.merged(entry, path, true)...)
 		}
 	default:
-		d.odd[path] = true
+		d.hasUnknownKey[path] = true
 		d.fail(at, own, "is %s, but must be a group of keys; write *NAME, where &NAME marks such a group", shape(n))
 	}
 	return all

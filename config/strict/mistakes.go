@@ -35,7 +35,7 @@ func (r *Report) syntax(text []byte, err error) []byte {
 			return nil
 		}
 		changed[f.Line] = true
-		r.add(spot{f.Line, f.Column}, "", "%s", f.Message)
+		r.add(position{f.Line, f.Column}, "", "%s", f.Message)
 		if f.Repaired == nil || bytes.Count(f.Repaired, newline) != bytes.Count(text, newline) {
 			return nil
 		}
@@ -75,7 +75,7 @@ func indentation(line []byte) int { return len(line) - len(bytes.TrimLeft(line, 
 // failRepaired marks the values of repaired lines as not known: the author may have intended
 // another value than the remedy.
 func (r *Report) failRepaired() {
-	for _, places := range []map[string]spot{r.keys, r.values} {
+	for _, places := range []map[string]position{r.keys, r.values} {
 		for path, at := range places {
 			if r.repaired[at.line] {
 				r.failed[path] = true

@@ -10,10 +10,10 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// A spot is a place in the text; the zero spot is not a place.
-type spot struct{ line, column int }
+// A position is a place in the text; the zero position is not a place.
+type position struct{ line, column int }
 
-func spotOf(n *yaml.Node) spot { return spot{n.Line, n.Column} }
+func positionOf(n *yaml.Node) position { return position{n.Line, n.Column} }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 

@@ -38,14 +38,14 @@ type Report struct {
 	errs     Errors
 	*Costs
 
-	failed  map[string]bool // the value differs from that of the file
-	odd     map[string]bool // the mapping has an unknown key
-	misread bool            // keys are not in the mappings that their author intended
+	failed        map[string]bool // the value differs from that of the file
+	hasUnknownKey map[string]bool // the mapping has an unknown key
+	misread       bool            // keys are not in the mappings that their author intended
 	// repaired are the lines that a remedy of a syntax error has changed. Their own faults are
 	// not reported, because they would have the wrong column.
 	repaired map[int]bool
-	keys     map[string]spot
-	values   map[string]spot
+	keys     map[string]position
+	values   map[string]position
 	texts    map[string]written
 	extra    map[string][]Entry // variants after the first of a mapping: a fault, but checked
 	lines    []string           // of the file, while it is decoded
@@ -57,16 +57,16 @@ type Report struct {
 // configuration share the costs.
 func NewReport(file string, costs *Costs, variants []Variant) *Report {
 	return &Report{
-		File:     file,
-		variants: variants,
-		Costs:    costs,
-		failed:   make(map[string]bool),
-		odd:      make(map[string]bool),
-		keys:     make(map[string]spot),
-		values:   make(map[string]spot),
-		texts:    make(map[string]written),
-		extra:    make(map[string][]Entry),
-		unquoted: make(map[string]*FieldError),
+		File:          file,
+		variants:      variants,
+		Costs:         costs,
+		failed:        make(map[string]bool),
+		hasUnknownKey: make(map[string]bool),
+		keys:          make(map[string]position),
+		values:        make(map[string]position),
+		texts:         make(map[string]written),
+		extra:         make(map[string][]Entry),
+		unquoted:      make(map[string]*FieldError),
 	}
 }
 
@@ -84,7 +84,7 @@ func (r *Report) Decode(text []byte, v any, path string) {
 	r.root = value.Type()
 	if root := r.document(text); root != nil {
 		if path != "" {
-			r.values[path] = spotOf(root)
+			r.values[path] = positionOf(root)
 		}
 		r.lines = strings.Split(string(text), "\n")
 		newDecoder(r).value(root, value, path)
@@ -106,7 +106,7 @@ func (r *Report) Check(v any) {
 func (r *Report) Section(path string) Section { return Section{r, path} }
 
 // Reject notes that the file has an error without a place, and lacks a value.
-func (r *Report) Reject(err error) { r.fail(spot{}, "", "%v", err) }
+func (r *Report) Reject(err error) { r.fail(position{}, "", "%v", err) }
 
 // HasFailed reports whether the value of f, a value within it or around it could not be read.
 func (r *Report) HasFailed(f *FieldError) bool {
@@ -128,7 +128,7 @@ func contains(outer, path string) bool {
 }
 
 // add notes a fault. Faults above the limit are not counted.
-func (r *Report) add(at spot, path, format string, args ...any) {
+func (r *Report) add(at position, path, format string, args ...any) {
 	if r.stopped {
 		return
 	}
@@ -136,14 +136,14 @@ func (r *Report) add(at spot, path, format string, args ...any) {
 }
 
 // warn notes a valid value that is most likely a mistake.
-func (r *Report) warn(at spot, path, format string, args ...any) {
+func (r *Report) warn(at position, path, format string, args ...any) {
 	if len(r.Warnings) < maxErrors && !r.repaired[at.line] {
 		r.Warnings = append(r.Warnings, r.newError(at, path, format, args...))
 	}
 }
 
 // newError returns a fault without noting it.
-func (r *Report) newError(at spot, path, format string, args ...any) *FieldError {
+func (r *Report) newError(at position, path, format string, args ...any) *FieldError {
 	return &FieldError{File: r.File, Line: at.line, Column: at.column, Path: path, Message: fmt.Sprintf(format, args...)}
 }
 
@@ -168,7 +168,7 @@ func (r *Report) noteUnquoted() {
 }
 
 // fail notes that the value of path cannot be read.
-func (r *Report) fail(at spot, path, format string, args ...any) {
+func (r *Report) fail(at position, path, format string, args ...any) {
 	r.failed[path] = true
 	r.add(at, path, format, args...)
 }
@@ -178,8 +178,8 @@ func (r *Report) fail(at spot, path, format string, args ...any) {
 func (r *Report) Fault(path, format string, args ...any) *FieldError {
 	e := &FieldError{File: r.File, Path: path, Message: fmt.Sprintf(format, args...)}
 	for at := path; at != ""; at = parentOf(at) {
-		if spot, ok := r.values[at]; ok {
-			e.Line, e.Column = spot.line, spot.column
+		if p, ok := r.values[at]; ok {
+			e.Line, e.Column = p.line, p.column
 			break
 		}
 	}

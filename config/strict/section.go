@@ -44,7 +44,7 @@ func (s Section) Read(keys ...string) bool {
 
 // HasUnknownKey reports whether the section has a key that is not known: the key that a
 // rule misses may be that one.
-func (s Section) HasUnknownKey() bool { return s.r.odd[s.path] }
+func (s Section) HasUnknownKey() bool { return s.r.hasUnknownKey[s.path] }
 
 // Misread reports whether the section as a whole could not be read.
 func (s Section) Misread() bool { return s.r.failed[s.path] }
@@ -63,7 +63,7 @@ func (s Section) FaultyWithin(key string) bool {
 // Errorf notes a fault of a key, unless the key already has one.
 func (s Section) Errorf(key, format string, args ...any) {
 	if path := Join(s.path, key); !s.r.failed[path] {
-		s.r.fail(s.spot(key), path, format, args...)
+		s.r.fail(s.position(key), path, format, args...)
 	}
 }
 
@@ -80,11 +80,11 @@ func (s Section) Fail(format string, args ...any) {
 
 // FailKey is Fail at the key of the section.
 func (s Section) FailKey(format string, args ...any) {
-	s.r.fail(s.spot(""), s.path, format, args...)
+	s.r.fail(s.position(""), s.path, format, args...)
 }
 
-// spot returns the place of a value, or of the mapping that lacks it.
-func (s Section) spot(key string) spot {
+// position returns the place of a value, or of the mapping that lacks it.
+func (s Section) position(key string) position {
 	if at, ok := s.r.values[Join(s.path, key)]; ok {
 		return at
 	}
@@ -97,7 +97,7 @@ func (s Section) spot(key string) spot {
 // Line points to another key, such as " (line 3)"; it is empty if the section is not from
 // a file.
 func (s Section) Line(key string) string {
-	if at := s.spot(key); at.line > 0 {
+	if at := s.position(key); at.line > 0 {
 		return fmt.Sprintf(" (line %d)", at.line)
 	}
 	return ""

@@ -18,7 +18,7 @@ import (
 
 // notKeys reports a value that should be a group of keys.
 func (d *decoder) notKeys(n *yaml.Node, t reflect.Type, path string) {
-	at := spotOf(n)
+	at := positionOf(n)
 	if advice, column := d.joinedKey(n, t); advice != "" {
 		at.column += column
 		d.fail(at, path, "%s", advice)
@@ -35,7 +35,7 @@ func (d *decoder) joinedKey(n *yaml.Node, t reflect.Type) (advice string, column
 	if n.Kind != yaml.ScalarNode || n.Style != 0 || m == nil || !d.hasKey(t, m[1]) {
 		return "", 0
 	}
-	if before, _ := d.lineAround(spotOf(n)); keyBefore.MatchString(before) && m[2] != "" {
+	if before, _ := d.lineAround(positionOf(n)); keyBefore.MatchString(before) && m[2] != "" {
 		return "", 0 // a key cannot follow another one on its line
 	}
 	switch strings.TrimSpace(m[2]) {
@@ -119,7 +119,7 @@ func mainKey(t reflect.Type) (key string, isList bool) {
 
 // notList reports a value that should be a list.
 func (d *decoder) notList(n *yaml.Node, t reflect.Type, path string) {
-	at := spotOf(n)
+	at := positionOf(n)
 	if n.Kind == yaml.ScalarNode && n.Style == 0 && strings.HasPrefix(n.Value, "-") {
 		at.column++
 		d.fail(at, path, `a space is missing after "-"; write "- "`)
@@ -160,21 +160,21 @@ func (d *decoder) notSingle(n *yaml.Node, t reflect.Type, path string) {
 	text, key := d.valueAt(n), lastKey(path)
 	switch {
 	case n.Style&yaml.FlowStyle == 0:
-		d.fail(spotOf(n), path, "is %s, but must be a single value; write it after the colon", describe(n))
+		d.fail(positionOf(n), path, "is %s, but must be a single value; write it after the colon", describe(n))
 	case text != "" && d.isPublic():
-		d.fail(spotOf(n), path, "an unquoted value cannot begin with %q; write %s: %s", text[:1], key, diagnose.SingleQuoted(text))
+		d.fail(positionOf(n), path, "an unquoted value cannot begin with %q; write %s: %s", text[:1], key, diagnose.SingleQuoted(text))
 	case t.Kind() == reflect.String && isFreeText(t, d.tag) || isSensitive(t):
-		d.fail(spotOf(n), path, "is %s, but must be a single value; write it without brackets, or put the whole value into single quotes",
+		d.fail(positionOf(n), path, "is %s, but must be a single value; write it without brackets, or put the whole value into single quotes",
 			describe(n))
 	default:
-		d.fail(spotOf(n), path, "is %s, but must be a single value; write it without brackets", describe(n))
+		d.fail(positionOf(n), path, "is %s, but must be a single value; write it without brackets", describe(n))
 	}
 }
 
 // valueAt returns the rest of the line from a value on, if the value follows a key at the
 // beginning of the line; otherwise the value may be shorter than the rest.
 func (d *decoder) valueAt(n *yaml.Node) string {
-	before, rest := d.lineAround(spotOf(n))
+	before, rest := d.lineAround(positionOf(n))
 	if !keyBefore.MatchString(before) {
 		return ""
 	}
@@ -192,7 +192,7 @@ const maxLine = 4096
 
 // lineAround returns the line before and from a position on. Both are empty for a line that
 // is too long.
-func (d *decoder) lineAround(at spot) (before, rest string) {
+func (d *decoder) lineAround(at position) (before, rest string) {
 	if at.line < 1 || at.line > len(d.lines) || len(d.lines[at.line-1]) > maxLine {
 		return "", ""
 	}
@@ -203,18 +203,18 @@ func (d *decoder) lineAround(at spot) (before, rest string) {
 
 // noValue reports a key without a value.
 func (d *decoder) noValue(n *yaml.Node, t reflect.Type, path string) {
-	at := d.keySpot(path, n)
+	at := d.keyPosition(path, n)
 	_, rest := d.lineAround(at)
 	_, rest, _ = strings.Cut(rest, ":")
 	key := lastKey(path)
 	switch value := strings.Trim(rest, " \t\r"); {
 	case n.Anchor != "":
-		_, after := d.lineAround(spotOf(n))
-		d.fail(spotOf(n), path, "an unquoted value cannot begin with &; %s", d.quoteAdvice(key, strings.TrimRight(after, " \t\r")))
+		_, after := d.lineAround(positionOf(n))
+		d.fail(positionOf(n), path, "an unquoted value cannot begin with &; %s", d.quoteAdvice(key, strings.TrimRight(after, " \t\r")))
 	case strings.HasPrefix(value, "#") && kindOfValue(t) != diagnose.Parts:
 		column := strings.Index(rest, "#")
-		line, _ := d.lineAround(spot{at.line, 1 << 20})
-		d.fail(spot{at.line, len([]rune(line)) - len([]rune(rest)) + len([]rune(rest[:column])) + 1},
+		line, _ := d.lineAround(position{at.line, 1 << 20})
+		d.fail(position{at.line, len([]rune(line)) - len([]rune(rest)) + len([]rune(rest[:column])) + 1},
 			path,
 			"has no value, because # begins a comment; %s", d.quoteAdvice(key, value))
 	default:
@@ -255,16 +255,16 @@ func (d *decoder) quoteAdvice(key, value string) string {
 func (d *decoder) reserved(n *yaml.Node, path string) {
 	value, key := d.valueAt(n), lastKey(path)
 	if d.isPublic() && value != "" && !strings.HasPrefix(value, "!!") {
-		d.fail(spotOf(n), path, "an unquoted value cannot begin with !; %s", d.quoteAdvice(key, value))
+		d.fail(positionOf(n), path, "an unquoted value cannot begin with !; %s", d.quoteAdvice(key, value))
 		return
 	}
-	d.fail(spotOf(n), path,
+	d.fail(positionOf(n), path,
 		"the word that begins with ! is not supported; remove it, or put the whole value into single quotes if it belongs to a text")
 }
 
 // emptyBlock reports a > or | that no text follows.
 func (d *decoder) emptyBlock(n *yaml.Node, path string) {
-	d.fail(spotOf(n), path, "> and | begin a text of several lines, but no text follows; %s", d.quoteAdvice(lastKey(path), d.valueAt(n)))
+	d.fail(positionOf(n), path, "> and | begin a text of several lines, but no text follows; %s", d.quoteAdvice(lastKey(path), d.valueAt(n)))
 }
 
 func isEmptyBlock(n *yaml.Node) bool {

@@ -26,11 +26,11 @@ func (d *decoder) suspect(n *yaml.Node, t reflect.Type, path string) {
 	prefix := d.tag.Get("prefix")
 	switch {
 	case prefix != "" && strings.HasPrefix(strings.ToLower(n.Value), strings.ToLower(prefix)+" "):
-		d.warn(spotOf(n), path, `begins with %q, which the request has already; write the token alone`, prefix)
+		d.warn(positionOf(n), path, `begins with %q, which the request has already; write the token alone`, prefix)
 	case ok && s.Suspicion(n.Value) != "":
-		d.warn(spotOf(n), path, "%s", s.Suspicion(n.Value))
+		d.warn(positionOf(n), path, "%s", s.Suspicion(n.Value))
 	case d.tag.Get("path") == "true" && HasVariable(n.Value):
-		d.warn(spotOf(n), path, "is used as it is, variables and templates are not expanded; write the path itself")
+		d.warn(positionOf(n), path, "is used as it is, variables and templates are not expanded; write the path itself")
 	}
 }
 
@@ -45,7 +45,7 @@ func (d *decoder) suspectComment(n *yaml.Node, path string) {
 	if n.Style != 0 || n.Value == "" {
 		return
 	}
-	_, rest := d.lineAround(spotOf(n))
+	_, rest := d.lineAround(positionOf(n))
 	comment, ok := strings.CutPrefix(rest, n.Value)
 	if !ok {
 		return
@@ -54,7 +54,7 @@ func (d *decoder) suspectComment(n *yaml.Node, path string) {
 	if len(text) < 2 || text[0] != '#' || strings.ContainsRune("# \t\r", rune(text[1])) {
 		return
 	}
-	at := spotOf(n)
+	at := positionOf(n)
 	at.column += utf8.RuneCountInString(rest[:len(rest)-len(text)])
 	remedy := "put the whole value into single quotes"
 	if strings.Contains(rest, "'") {
@@ -74,9 +74,9 @@ func (d *decoder) strayInKey(n *yaml.Node, path string) bool {
 	if i < 0 {
 		return false
 	}
-	at := spotOf(n)
+	at := positionOf(n)
 	at.column += i
-	d.odd[path] = true
+	d.hasUnknownKey[path] = true
 	d.misread = d.misread || i == 0 && diagnose.IsSpecialSpace(c) // indentation of another length
 	if quote := diagnose.PlainQuote(c); quote != 0 {
 		d.add(at, path, "%c is not a quote; write %c at both ends of the key, or no quotes", c, quote)
@@ -94,8 +94,8 @@ func (d *decoder) strayInValue(n *yaml.Node, t reflect.Type, path string) bool {
 	if i < 0 {
 		return false
 	}
-	_, rest := d.lineAround(spotOf(n))
-	at := spotOf(n)
+	_, rest := d.lineAround(positionOf(n))
+	at := positionOf(n)
 	if n.Style != 0 && rest != "" {
 		rest = rest[1:]
 		at.column++

@@ -20,7 +20,7 @@ const MaxFile = 1 << 20
 // repaired.
 func (r *Report) document(text []byte) *yaml.Node {
 	if len(text) > MaxFile {
-		r.fail(spot{}, "", "the file is larger than 1MiB")
+		r.fail(position{}, "", "the file is larger than 1MiB")
 		return nil
 	}
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // a byte order mark
@@ -32,7 +32,7 @@ func (r *Report) document(text []byte) *yaml.Node {
 	if err == nil {
 		var second *yaml.Node
 		if second, err = next(dec); err == nil {
-			r.fail(spotOf(second), "", `a second YAML document begins here; put all keys into one, without "---" between`)
+			r.fail(positionOf(second), "", `a second YAML document begins here; put all keys into one, without "---" between`)
 			return nil
 		}
 	}
@@ -66,7 +66,7 @@ func next(dec *yaml.Decoder) (root *yaml.Node, err error) {
 // isYAMLText checks the characters, because yaml.v3 does not report the place of an
 // invalid character.
 func (r *Report) isYAMLText(text []byte) bool {
-	at := spot{1, 1}
+	at := position{1, 1}
 	for len(text) > 0 {
 		c, n := utf8.DecodeRune(text)
 		switch {
@@ -77,7 +77,7 @@ func (r *Report) isYAMLText(text []byte) bool {
 			r.fail(at, "", "the control character %U is not allowed; leave it out", c)
 			return false
 		case c == '\n':
-			at = spot{at.line + 1, 0}
+			at = position{at.line + 1, 0}
 		}
 		at.column++
 		text = text[n:]

@@ -29,7 +29,7 @@ func (d *decoder) unknown(u unknownKey) {
 	if d.stopped {
 		return
 	}
-	at, note := spotOf(u.key), d.add
+	at, note := positionOf(u.key), d.add
 	if d.tolerant {
 		note = d.warn
 	}

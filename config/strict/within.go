@@ -14,7 +14,7 @@ import (
 
 // A written is a text with its quotes, escapes and indentation.
 type written struct {
-	at    spot
+	at    position
 	style yaml.Style
 	value string
 	lines []string // of the file, from the line where the text begins
@@ -30,16 +30,16 @@ func (r *Report) remember(path string, n *yaml.Node) {
 	for ; last < len(r.lines) && (rest > -n.Column || last < first+2); last++ {
 		rest -= countSolid(r.lines[last])
 	}
-	r.texts[path] = written{spotOf(n), n.Style, n.Value, r.lines[first:min(last+1, len(r.lines))]}
+	r.texts[path] = written{positionOf(n), n.Style, n.Value, r.lines[first:min(last+1, len(r.lines))]}
 }
 
 // place returns the place in the file of a line and column of the text. It returns false
 // if the place is not known.
-func (w *written) place(line, column int) (spot, bool) {
+func (w *written) place(line, column int) (position, bool) {
 	if line < 1 {
-		return spot{}, false
+		return position{}, false
 	}
-	at, ok := spot{}, false
+	at, ok := position{}, false
 	switch {
 	case w.style&yaml.LiteralStyle != 0:
 		at, ok = w.inBlock(line, column)
@@ -53,44 +53,44 @@ func (w *written) place(line, column int) (spot, bool) {
 }
 
 // inBlock is for the style "|", which keeps lines as they are after their indentation.
-func (w *written) inBlock(line, column int) (spot, bool) {
+func (w *written) inBlock(line, column int) (position, bool) {
 	values := strings.Split(w.value, "\n")
 	if line > len(values) || line >= len(w.lines) {
-		return spot{}, false
+		return position{}, false
 	}
 	text := strings.TrimSuffix(w.lines[line], "\r")
 	indentation, ok := strings.CutSuffix(text, values[line-1])
 	if !ok || strings.Trim(indentation, " ") != "" {
-		return spot{}, false
+		return position{}, false
 	}
-	return spot{w.at.line + line, utf8.RuneCountInString(indentation) + max(column, 1)}, true
+	return position{w.at.line + line, utf8.RuneCountInString(indentation) + max(column, 1)}, true
 }
 
 // inLine is for a text on one line of the file. The line of the text counts the line
 // breaks that it has by escapes.
-func (w *written) inLine(line, column int) (spot, bool) {
+func (w *written) inLine(line, column int) (position, bool) {
 	text := []rune(w.lines[0])
 	i, quote := w.at.column-1, rune(0)
 	if i < len(text) && w.style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
 		quote = text[i]
 		i++
 	}
-	for at := (spot{1, 1}); i < len(text); {
+	for at := (position{1, 1}); i < len(text); {
 		if at.line == line && at.column >= column {
-			return spot{w.at.line, i + 1}, !isContinued(text[i:], quote)
+			return position{w.at.line, i + 1}, !isContinued(text[i:], quote)
 		}
 		value, n := character(text[i:], quote)
 		switch {
 		case n == 0:
-			return spot{}, false
+			return position{}, false
 		case value == '\n':
-			at = spot{at.line + 1, 1}
+			at = position{at.line + 1, 1}
 		default:
 			at.column++
 		}
 		i += n
 	}
-	return spot{}, false
+	return position{}, false
 }
 
 // isTruncation matches the errors of a text that ends too early.
@@ -144,10 +144,10 @@ func character(text []rune, quote rune) (value rune, n int) {
 
 // aligned is for a text that YAML folds: only blanks and line breaks differ, so the other
 // characters are counted.
-func (w *written) aligned(line, column int) (spot, bool) {
+func (w *written) aligned(line, column int) (position, bool) {
 	lines := strings.SplitAfter(w.value, "\n")
 	if line > len(lines) {
-		return spot{}, false
+		return position{}, false
 	}
 	text := []rune(lines[line-1])
 	before := countSolid(strings.Join(lines[:line-1], "") + string(text[:min(column-1, len(text))]))
@@ -165,20 +165,20 @@ func (w *written) aligned(line, column int) (spot, bool) {
 		for i < len(line) && !isContinued(line[i:], quote) {
 			value, n := character(line[i:], quote)
 			if n == 0 {
-				return spot{w.at.line + first, i + 1}, isEnd
+				return position{w.at.line + first, i + 1}, isEnd
 			}
 			if !unicode.IsSpace(value) {
 				if before == 0 {
-					return spot{w.at.line + first, i + 1}, true
+					return position{w.at.line + first, i + 1}, true
 				}
 				if before--; before == 0 && isEnd {
-					return spot{w.at.line + first, i + n + 1}, true
+					return position{w.at.line + first, i + n + 1}, true
 				}
 			}
 			i += n
 		}
 	}
-	return spot{}, false
+	return position{}, false
 }
 
 // countSolid counts the characters that are not blanks.
