@@ -22,7 +22,7 @@ var withoutConfiguration = []string{"README.md", "benchmarks.md", "genltestctl.m
 // example of that kind.
 func TestDocumentationsConfigurationsLoad(t *testing.T) {
 	kinds := make(map[string]bool)
-	pages := append(glob(t, "../docs/sinks/*.md", len(kindNames())), glob(t, "../docs/*.md", len(withoutConfiguration)+1)...)
+	pages := append(glob(t, "../docs/sinks/*.md", 1), glob(t, "../docs/*.md", len(withoutConfiguration)+1)...)
 	for _, page := range append(pages, "../README.md") {
 		blocks := yamlBlock.FindAllStringSubmatch(string(readTestFile(t, page)), -1)
 		if len(blocks) == 0 && !slices.Contains(withoutConfiguration, strings.TrimPrefix(page, "../docs/")) {
@@ -43,7 +43,7 @@ func TestDocumentationsConfigurationsLoad(t *testing.T) {
 	}
 	for _, kind := range kindNames() {
 		if !kinds[kind] {
-			t.Errorf("docs/sinks/%s.md has no configuration of that kind", kind)
+			t.Errorf("docs/sinks/%s.md does not exist, or has no configuration of that kind", kind)
 		}
 	}
 	if readme, err := os.ReadFile("../README.md"); err == nil {

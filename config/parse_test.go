@@ -22,7 +22,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-var update = flag.Bool("update", false, "write the golden error messages anew")
+var update = flag.Bool("update", false, "write the golden files")
 
 // withoutKinds replaces the list of all kinds, so that a new kind changes no golden file.
 func withoutKinds(text string) string {
