@@ -8,11 +8,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/stream"
@@ -115,26 +112,10 @@ func (u *udp) attempt(ctx context.Context, m *messages) (sent int, err error) {
 	}
 	defer stream.Bind(ctx, u.conn)()
 	sent, err = write(u.conn, m, 0, m.count())
-	if refusal := u.refusal(); refusal != nil {
+	if refusal := stream.SocketError(u.conn); refusal != nil {
 		return 0, refusal
 	}
 	return sent, err
-}
-
-// refusal returns the error that the socket has received, or nil.
-func (u *udp) refusal() error {
-	raw, err := u.conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var number int
-	controlErr := raw.Control(func(fd uintptr) {
-		number, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
-	})
-	if err = errors.Join(controlErr, err); err == nil && number != 0 {
-		err = os.NewSyscallError("recv", unix.Errno(number))
-	}
-	return err
 }
 
 func (u *udp) close() error {

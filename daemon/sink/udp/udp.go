@@ -86,26 +86,10 @@ func refuse(kind sink.RefusalKind, e *event.Event, err error) error {
 // confirm returns an error if the host has already answered that no program receives at the
 // port. The events that were sent count as lost then: they are sent again.
 func (s *Sink) confirm(sent int) (int, error) {
-	if err := s.pending(); err != nil {
+	if err := stream.SocketError(s.conn); err != nil {
 		return 0, s.failed(err)
 	}
 	return sent, nil
-}
-
-// pending returns the error that the socket has received.
-func (s *Sink) pending() error {
-	raw, err := s.conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var number int
-	controlErr := raw.Control(func(fd uintptr) {
-		number, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR)
-	})
-	if err = errors.Join(controlErr, err); err == nil && number != 0 {
-		err = unix.Errno(number)
-	}
-	return err
 }
 
 // connect opens a socket, and replaces a socket that is too old.
