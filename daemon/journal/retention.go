@@ -55,8 +55,8 @@ func (t *retention) unpinned(end uint64) error {
 	all := t.index.count()
 	for _, c := range t.cursors.Pinned() {
 		if !c.Beyond(end, all, false) {
-			return fmt.Errorf("%w of records that reader %q has not taken and must not lose: "+
-				"it must take some, or be allowed to lose them (overflow: drop), or the journal must be larger (max_bytes)", ErrFull, c.Name)
+			return fmt.Errorf("%w of records that reader %q still needs; repair its destination, "+
+				"or set overflow: drop for it, or increase max_bytes", ErrFull, c.Name)
 		}
 		if !c.Beyond(end, all, true) {
 			if err := c.Flush(true); err != nil {
