@@ -10,7 +10,7 @@ import (
 var streamPath = regexp.MustCompile(`^(/dev/stdin|/dev/fd/[0-9]+|/proc/self/fd/[0-9]+)$`)
 
 // IsStream reports whether path names an open descriptor of this process that is a pipe,
-// a socket or a terminal, such as /dev/stdin. It can be read once.
+// a socket or a terminal, such as /dev/stdin. Such a file can be read only once.
 func IsStream(path string) bool {
 	info, err := os.Stat(path)
 	return streamPath.MatchString(path) && err == nil && !info.Mode().IsRegular() && !info.IsDir()

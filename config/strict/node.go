@@ -70,5 +70,5 @@ func describe(n *yaml.Node) string {
 	return "the text " + Quote(n.Value)
 }
 
-// shown is for scalars that YAML has recognized; these contain no control characters.
+// shown returns the text of a number, date or boolean, which contains no control characters.
 func shown(n *yaml.Node) string { return Shorten(n.Value) }

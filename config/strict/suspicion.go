@@ -39,8 +39,8 @@ func HasVariable(text string) bool { return variable.MatchString(text) }
 
 var variable = regexp.MustCompile(`\$\{[A-Za-z_]|\$\(|\$[A-Z][A-Z0-9_]{2,}|^\$[A-Za-z_]\w*$|\{\{.*\}\}`)
 
-// suspectComment is for a comment that no space separates from its #: "ticket #5". A person
-// who writes a comment writes the space.
+// suspectComment warns of a comment without a space after its #, as in "ticket #5". A person
+// who intends a comment writes the space.
 func (d *decoder) suspectComment(n *yaml.Node, path string) {
 	if n.Style != 0 || n.Value == "" {
 		return

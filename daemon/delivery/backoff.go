@@ -48,8 +48,8 @@ func (b *backoff) succeeded() time.Duration {
 	return pause
 }
 
-// fullJitter returns a random pause. Its ceiling doubles with each failure, so that many
-// daemons do not retry at the same moment. The pause is at least half of shortest.
+// fullJitter returns a random pause, so that many daemons do not retry at the same moment.
+// Its ceiling doubles with each failure. The pause is at least half of shortest.
 func fullJitter(failures int, shortest, longest time.Duration) time.Duration {
 	return max(rand.N(ceiling(failures, shortest, longest)+1), shortest/2)
 }

@@ -26,17 +26,17 @@ func TestBackoffGrowsWithJitterUpToItsLimit(t *testing.T) {
 }
 
 func TestAfterARecoveryThePausesEnd(t *testing.T) {
-	p := backoff{shortest: 100 * time.Millisecond, longest: 30 * time.Second}
-	if pause := p.succeeded(); pause != 0 {
+	b := backoff{shortest: 100 * time.Millisecond, longest: 30 * time.Second}
+	if pause := b.succeeded(); pause != 0 {
 		t.Errorf("a pause of %v without a failure", pause)
 	}
 	for range 20 {
-		p.failed(false, 0)
+		b.failed(false, 0)
 	}
 	var total time.Duration
 	pauses := 0
 	for range 20 {
-		pause := p.succeeded()
+		pause := b.succeeded()
 		total += pause
 		if pause > 0 {
 			pauses++
@@ -45,7 +45,7 @@ func TestAfterARecoveryThePausesEnd(t *testing.T) {
 	if pauses < 3 || total > 4*time.Second {
 		t.Errorf("%d pauses of together %v after a recovery", pauses, total)
 	}
-	if p.failed(false, 0); p.failures != 1 {
-		t.Errorf("%d failures after the first", p.failures)
+	if b.failed(false, 0); b.failures != 1 {
+		t.Errorf("%d failures after the first", b.failures)
 	}
 }

@@ -33,9 +33,8 @@ const halfLen = 12
 // Word returns the canary in a form of letters and digits.
 func (c Canary) Word() string { return c.head + c.tail }
 
-// Text returns the canary in a form for headers. It contains a character for each escape
-// mechanism of programs.
-// in its own way.
+// Text returns the canary in a form for headers. It contains the characters that URLs, JSON, HTML
+// and shells escape.
 func (c Canary) Text() string { return c.head + `"/&<é=+ %\'>` + c.tail }
 
 // A Leak is a canary that was found in a text.

@@ -15,7 +15,7 @@ import (
 // variable is set where the test binary runs as the command.
 const variable = "GENLTEST_COMMAND"
 
-// Main is what TestMain does, with the command's own main.
+// Main is the body of TestMain. It calls the command's main if Command has started the process.
 func Main(m *testing.M, main func()) {
 	if os.Getenv(variable) != "1" {
 		os.Exit(m.Run())
@@ -24,8 +24,7 @@ func Main(m *testing.M, main func()) {
 	os.Exit(0)
 }
 
-// Command returns the command with arguments, to be started; it is killed when the
-// test ends.
+// Command returns the command with arguments, not started. The end of the test kills it.
 func Command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
@@ -37,8 +36,8 @@ func Command(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Run runs a command to its end, with any exit status. It returns what the command
-// writes to those streams that lead nowhere yet.
+// Run runs a command to its end, with any exit status. It returns the output of the streams
+// that cmd does not redirect.
 func Run(t *testing.T, cmd *exec.Cmd) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer

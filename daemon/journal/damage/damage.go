@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package damage counts and logs what is found broken in a journal, and keeps copies of
-// broken pieces.
+// Package damage counts and logs the damage of a journal, and keeps copies of damaged parts.
 package damage
 
 import (

@@ -148,8 +148,8 @@ func (w *wire) end() error {
 	return nil
 }
 
-// reason returns the pending error of a socket, or the error that an earlier call has
-// returned.
+// reason returns the pending error of a socket. Without one, an earlier call has returned it,
+// and reason returns ECONNRESET.
 func (w *wire) reason() error {
 	var number int
 	controlErr := w.raw.Control(func(fd uintptr) {

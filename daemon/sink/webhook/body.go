@@ -16,7 +16,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/lines"
 )
 
-// A body is the body of requests.
+// A body encodes the bodies of requests.
 type body struct {
 	encoder     event.Encoder
 	batch       string
@@ -72,8 +72,8 @@ func notEncoded(e *event.Event, err error) error {
 	return sink.Permanent(sink.Refusal{Kind: sink.RefusedEncode}.Mark(fmt.Errorf("encode event %s: %w", e.ID(), err)))
 }
 
-// many returns a body of the first n of events. Either n is len(events), or err is why the
-// next event can never be encoded.
+// many returns a body of the first n of events. If n is less than len(events), err is why
+// event n can never be encoded.
 func (b *body) many(events []event.Event) (text []byte, n int, err error) {
 	b.reset()
 	if b.batch == batchLines {
