@@ -46,7 +46,8 @@ func durationError(s string) error {
 	}
 	if m := missingUnit.FindStringSubmatch(s); m != nil {
 		unit := map[string]string{"h": "m", "m": "s"}[s[len(s)-len(m[1])-1:len(s)-len(m[1])]]
-		return fmt.Errorf("%s has a number without a unit; write one after %s, as in %s", strict.Quote(s), m[1], strict.Quote(s+cmp.Or(unit, "ms")))
+		return fmt.Errorf("%s has a number without a unit; write one after %s, as in %s",
+			strict.Quote(s), m[1], strict.Quote(s+cmp.Or(unit, "ms")))
 	}
 	return fmt.Errorf("%s is not a duration; write one like 100ms, 30s or 1h30m", strict.Quote(s))
 }
