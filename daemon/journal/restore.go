@@ -32,7 +32,7 @@ func (l *location) checkFiles() error {
 	if saved+lost == 0 {
 		return nil
 	}
-	l.log.Error("segments of the journal were removed or replaced; those that were open are saved", "saved", saved, "lost", lost)
+	l.log.Error("segments of the journal were removed or replaced; those that were open are restored", "saved", saved, "lost", lost)
 	// The header of a new segment contains how many records there were, in case the
 	// process ends.
 	l.writer.mu.Lock()
@@ -117,7 +117,7 @@ func (l *location) checkSegments() (saved, lost int, err error) {
 		switch err := l.restore(s); {
 		case err == nil:
 			saved++
-			l.log.Error("a segment of the journal was removed or replaced; it is saved from memory", "file", l.segmentPath(s), "bytes", s.size)
+			l.log.Error("a segment of the journal was removed or replaced; it is restored", "file", l.segmentPath(s), "bytes", s.size)
 		case errors.Is(err, errNotOpen):
 			lost++
 			l.retention.missing(s)
