@@ -254,7 +254,7 @@ func TestJournalUsage(t *testing.T) {
 	}
 }
 
-// TestJournalWithoutADirectoryIsTheDaemons: that of the default state directory.
+// TestJournalWithoutADirectoryIsTheDaemons: the default is the journal in the state directory.
 func TestJournalWithoutADirectoryIsTheDaemons(t *testing.T) {
 	if _, err := os.Stat(defaultConfig); err == nil {
 		t.Skip("this machine has a configuration")

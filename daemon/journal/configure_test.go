@@ -18,7 +18,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// TestSmallerLimitsHoldAtOnce: and a reader learns how many it was too late for.
+// TestSmallerLimitsHoldAtOnce: the reader learns how many records were removed before it read them.
 func TestSmallerLimitsHoldAtOnce(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"size": func(o *Options) { o.MaxBytes = 2000 },
@@ -175,8 +175,8 @@ func TestTheMaintainerFollowsTheOptions(t *testing.T) {
 	})
 }
 
-// TestConfigureBesideEverything: with a writer, the keeper and readers at work, each
-// reader has each record, or learns that it has not.
+// TestConfigureBesideEverything: while a writer, the maintainer and readers run, each reader
+// receives or skips each record.
 func TestConfigureBesideEverything(t *testing.T) {
 	const batches, perBatch = 3000, 5
 	opts := Options{SegmentBytes: 20_000, SyncInterval: time.Millisecond, CommitInterval: time.Millisecond}

@@ -15,7 +15,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// still are options under which the keeper does nothing by itself.
+// still are options under which the maintainer does nothing by itself.
 func still(fs vfs.FS) Options {
 	return Options{FS: fs, SegmentBytes: 1000, SyncInterval: time.Hour, CommitInterval: 1}
 }

@@ -16,7 +16,7 @@ func TestVerifyFindsAMissingSegment(t *testing.T) {
 	for i := range segmentsIn(healthy) {
 		for _, clean := range []bool{true, false} {
 			fs, _ := patient(t, clean)
-			if !clean { // as the keeper of a daemon that runs on has noted it
+			if !clean { // as the maintainer of a running daemon notes it
 				j := open(t, "/j", still(fs))
 				begin(t, j)
 				abandon(j)

@@ -12,8 +12,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// TestRandomDamage: bit flips and cuts anywhere never make a record that was not
-// appended, never take more than they touch, and never keep the journal shut.
+// TestRandomDamage: bit flips and cuts anywhere never create a record that was not appended,
+// lose only the records that they touch, and never prevent Open.
 func TestRandomDamage(t *testing.T) {
 	clean, texts := patient(t, true)
 	unclean, _ := patient(t, false)

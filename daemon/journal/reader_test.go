@@ -19,7 +19,7 @@ import (
 )
 
 // TestReadersFollowAWriter: two readers of different speed see all records that a writer
-// appends meanwhile, with the keeper at work.
+// appends meanwhile, while the maintainer runs.
 func TestReadersFollowAWriter(t *testing.T) {
 	const batches, perBatch = 2000, 5
 	j := open(t, t.TempDir(), Options{SegmentBytes: 20_000, SyncInterval: time.Millisecond})

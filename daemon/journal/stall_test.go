@@ -72,7 +72,7 @@ func TestAppendDoesNotWaitForTheMaintainer(t *testing.T) {
 					t.Error(err)
 				}
 			case <-time.After(time.Minute):
-				t.Error("Append waits for the keeper")
+				t.Error("Append waits for the maintainer")
 			}
 			close(disk.release)
 			if err := <-tended; err != nil {

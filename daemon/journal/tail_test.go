@@ -38,8 +38,8 @@ func TestTailVisitsOneSegment(t *testing.T) {
 	}
 }
 
-// TestVisitGoesWhereItIsTold: also over segments that it need not read, damage and
-// a removed segment.
+// TestVisitGoesWhereItIsTold: Visit passes segments that it need not read, damage, and a
+// removed segment.
 func TestVisitGoesWhereItIsTold(t *testing.T) {
 	fs := memfs.New()
 	j := open(t, "/j", still(fs))

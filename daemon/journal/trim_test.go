@@ -151,8 +151,8 @@ func TestTrimReadsNoSegmentThatGoesWhole(t *testing.T) {
 	}
 }
 
-// TestTrimBesideAWriter: with retention and the keeper at work too, each record is
-// read, dropped or skipped, once.
+// TestTrimBesideAWriter: while retention and the maintainer run too, each record is read,
+// dropped or skipped exactly once.
 func TestTrimBesideAWriter(t *testing.T) {
 	const batches = 5000
 	j := open(t, t.TempDir(), Options{SegmentBytes: 4000, MaxBytes: 40_000, SyncInterval: time.Millisecond})

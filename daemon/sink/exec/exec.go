@@ -24,7 +24,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/fields"
 )
 
-// EX_TEMPFAIL of sysexits.h: the one exit status except 0 with a meaning of its own.
+// tryAgain is EX_TEMPFAIL of sysexits.h: the program requests a retry. Any other status except 0 is a
+// permanent error.
 const tryAgain = 75
 
 var (
