@@ -18,14 +18,14 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// TestSmallerLimitsHoldAtOnce: the reader learns how many records were removed before it read them.
-func TestSmallerLimitsHoldAtOnce(t *testing.T) {
+// TestConfigureAppliesSmallerLimits: a reader that has not read the removed records gets their exact count.
+func TestConfigureAppliesSmallerLimits(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"size": func(o *Options) { o.MaxBytes = 2000 },
 		"age":  func(o *Options) { o.MaxAge = time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {
-			opts := still(memfs.New())
+			opts := manualOptions(memfs.New())
 			opts.Now = func() time.Time { return epoch.Add(48 * time.Hour) }
 			j := open(t, "/j", opts)
 			r := reader(t, j, "r", FromOldest)
@@ -43,10 +43,10 @@ func TestSmallerLimitsHoldAtOnce(t *testing.T) {
 	}
 }
 
-// TestASizeLimitSmallerThanASegment: the large segment is removed as soon as it is not the
+// TestMaxBytesBelowSegmentSize: a large segment is removed as soon as it is not the
 // newest.
-func TestASizeLimitSmallerThanASegment(t *testing.T) {
-	opts := still(memfs.New())
+func TestMaxBytesBelowSegmentSize(t *testing.T) {
+	opts := manualOptions(memfs.New())
 	opts.SegmentBytes = 100_000
 	j := open(t, "/j", opts)
 	fill(t, j, 100)
@@ -63,10 +63,10 @@ func TestASizeLimitSmallerThanASegment(t *testing.T) {
 	}
 }
 
-// TestAPinHoldsAgainstASmallerLimit: Append fails until the reader has moved on, or
-// there is room.
-func TestAPinHoldsAgainstASmallerLimit(t *testing.T) {
-	opts := still(memfs.New())
+// TestSmallerLimitDoesNotRemovePinnedRecords: Append fails until the reader
+// commits, or the limit increases.
+func TestSmallerLimitDoesNotRemovePinnedRecords(t *testing.T) {
+	opts := manualOptions(memfs.New())
 	j := open(t, "/j", opts)
 	reader(t, j, "free", FromOldest)
 	r := pinnedReader(t, j, "r")
@@ -88,17 +88,18 @@ func TestAPinHoldsAgainstASmallerLimit(t *testing.T) {
 	commitAll(t, r)
 	maintain(t, j)
 	if j.Stats().Bytes > opts.MaxBytes {
-		t.Errorf("%d bytes are left, and the reader has taken them", j.Stats().Bytes)
+		t.Errorf("%d bytes are left after the reader has committed all records", j.Stats().Bytes)
 	}
 }
 
-// TestWhatWasNeverSyncedBecomesDurable: until then Synced does not include it.
-func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
+// TestEnablingFsyncSyncsOldRecords: Synced includes records that were appended
+// with FsyncNever only after they are synced under the new policy.
+func TestEnablingFsyncSyncsOldRecords(t *testing.T) {
 	for _, policy := range []Fsync{FsyncInterval, FsyncAlways} {
 		for _, restarted := range []bool{false, true} {
 			t.Run(fmt.Sprintf("policy %d restarted %v", policy, restarted), func(t *testing.T) {
 				fs := memfs.New()
-				opts := still(fs)
+				opts := manualOptions(fs)
 				opts.Fsync = FsyncNever
 				j := open(t, "/j", opts)
 				fill(t, j, 30)
@@ -128,7 +129,7 @@ func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
 				}
 				want := int(j.Stats().Count)
 				abandon(j)
-				j = open(t, "/j", still(memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)))
+				j = open(t, "/j", manualOptions(memfs.PowerCut(fs.Ops, len(fs.Ops), loseUnsynced)))
 				if got, skipped := drain(t, reader(t, j, "r", FromOldest)); len(got) != want || skipped != 0 {
 					t.Errorf("after a power cut: %d of %d, %d skipped", len(got), want, skipped)
 				}
@@ -137,11 +138,11 @@ func TestWhatWasNeverSyncedBecomesDurable(t *testing.T) {
 	}
 }
 
-// TestTheMaintainerFollowsTheOptions: a wait for a long interval ends with the new interval,
+// TestMaintainerAppliesNewOptions: the maintainer replaces a long wait by the new interval,
 // even if the options change often. An idle journal applies a new maximum age.
-func TestTheMaintainerFollowsTheOptions(t *testing.T) {
+func TestMaintainerAppliesNewOptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		opts := still(memfs.New())
+		opts := manualOptions(memfs.New())
 		opts.Now = time.Now
 		j := open(t, "/j", opts)
 		for i := range 10 {
@@ -175,9 +176,9 @@ func TestTheMaintainerFollowsTheOptions(t *testing.T) {
 	})
 }
 
-// TestConfigureBesideEverything: while a writer, the maintainer and readers run, each reader
+// TestConfigureConcurrently: while a writer, the maintainer and readers run, each reader
 // receives or skips each record.
-func TestConfigureBesideEverything(t *testing.T) {
+func TestConfigureConcurrently(t *testing.T) {
 	const batches, perBatch = 3000, 5
 	opts := Options{SegmentBytes: 20_000, SyncInterval: time.Millisecond, CommitInterval: time.Millisecond}
 	j := open(t, t.TempDir(), opts)
@@ -212,7 +213,7 @@ func TestConfigureBesideEverything(t *testing.T) {
 	}
 }
 
-// reconfigure changes what can be until it is done.
+// reconfigure changes the options and the pin repeatedly until done is closed.
 func reconfigure(j *Journal, r *Reader, opts Options, done <-chan struct{}) {
 	rng := rand.New(rand.NewSource(1))
 	for {
@@ -229,8 +230,8 @@ func reconfigure(j *Journal, r *Reader, opts Options, done <-chan struct{}) {
 	}
 }
 
-// account reads and commits until the journal ends, and returns how many records
-// there were or are missing.
+// account reads and commits until the journal ends, and returns the number of
+// records that were read or skipped.
 func account(t *testing.T, r *Reader) (n uint64) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -17,7 +17,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-func TestAppendAllocatesNothing(t *testing.T) {
+func TestAppendDoesNotAllocate(t *testing.T) {
 	j := open(t, t.TempDir(), Options{SyncInterval: time.Hour})
 	batch := make([][]byte, 64)
 	for i := range batch {
@@ -34,11 +34,11 @@ func TestAppendAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestOpenReadsNoBacklog: Open reads only the header of a segment that is not the last.
-func TestOpenReadsNoBacklog(t *testing.T) {
+// TestOpenDoesNotReadBacklog: Open reads only the header of a segment that is not the last.
+func TestOpenDoesNotReadBacklog(t *testing.T) {
 	cost := func(segments int) int64 {
 		fs := memfs.New()
-		opts := still(fs)
+		opts := manualOptions(fs)
 		opts.SegmentBytes = 100_000
 		j := open(t, "/j", opts)
 		reader(t, j, "a", FromOldest)
@@ -62,31 +62,31 @@ func TestOpenReadsNoBacklog(t *testing.T) {
 	}
 }
 
-// A meter counts what is read.
-type meter struct {
+// A countingDisk counts the bytes that are read.
+type countingDisk struct {
 	vfs.Disk
 	read atomic.Int64
 }
 
-type meteredFile struct {
+type countingFile struct {
 	vfs.File
-	m *meter
+	m *countingDisk
 }
 
-func (m *meter) Open(path string, flags int) (vfs.File, error) {
+func (m *countingDisk) Open(path string, flags int) (vfs.File, error) {
 	f, err := m.Disk.Open(path, flags)
-	return meteredFile{f, m}, err
+	return countingFile{f, m}, err
 }
 
-func (f meteredFile) ReadAt(p []byte, off int64) (int, error) {
+func (f countingFile) ReadAt(p []byte, off int64) (int, error) {
 	n, err := f.File.ReadAt(p, off)
 	f.m.read.Add(int64(n))
 	return n, err
 }
 
-// backlog makes a journal of n records that no reader has taken, as a process
-// that was killed leaves it.
-func backlog(t *testing.T, dir string, n int, opts Options) {
+// writeBacklog writes a journal of n records that no reader has committed, as a killed
+// process leaves it.
+func writeBacklog(t *testing.T, dir string, n int, opts Options) {
 	t.Helper()
 	j := open(t, dir, opts)
 	reader(t, j, "a", FromOldest)
@@ -115,7 +115,7 @@ type startCost struct {
 
 func costOfStart(t *testing.T, dir string, records int, opts Options) (c startCost) {
 	t.Helper()
-	m := &meter{}
+	m := &countingDisk{}
 	opts.FS = m
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -131,14 +131,14 @@ func costOfStart(t *testing.T, dir string, records int, opts Options) (c startCo
 	return startCost{read: m.read.Load(), allocated: after.TotalAlloc - before.TotalAlloc, segments: len(j.index.segments)}
 }
 
-// TestStartDoesNotGrowWithTheBacklog compares 10,000 records with 1,000,000. Only
+// TestStartCostIsIndependentOfBacklog compares 10,000 records with 1,000,000. Only
 // the list of the segments may grow.
-func TestStartDoesNotGrowWithTheBacklog(t *testing.T) {
+func TestStartCostIsIndependentOfBacklog(t *testing.T) {
 	opts := Options{SegmentBytes: 1 << 20, SyncInterval: time.Hour}
 	var costs []startCost
 	for _, n := range []int{10_000, 1_000_000} {
 		dir := t.TempDir()
-		backlog(t, dir, n, opts)
+		writeBacklog(t, dir, n, opts)
 		costs = append(costs, costOfStart(t, dir, n, opts))
 	}
 	few, many := costs[0], costs[1]
@@ -159,13 +159,13 @@ func TestStartDoesNotGrowWithTheBacklog(t *testing.T) {
 // TestStartWithTenMillionRecords prints the cost of a start at full size.
 func TestStartWithTenMillionRecords(t *testing.T) {
 	if !soaking {
-		t.Skip("takes a minute and 1 GB of disk; TestStartDoesNotGrowWithTheBacklog is its short form")
+		t.Skip("takes a minute and 1 GB of disk; TestStartCostIsIndependentOfBacklog is its short form")
 	}
 	const most = 16 << 20 // more resident memory than with a small backlog
 	var peaks []int64
 	for _, n := range []int{10_000, 10_000_000} {
 		dir := t.TempDir()
-		backlog(t, dir, n, Options{})
+		writeBacklog(t, dir, n, Options{})
 		debug.FreeOSMemory()
 		write(t, "/proc/self/clear_refs", []byte("5")) // reset the peak
 		began := time.Now()

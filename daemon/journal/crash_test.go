@@ -16,38 +16,40 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// A story is what a test did to a journal, and when, counted in steps of the
-// file system.
-type story struct {
-	fs    *memfs.FS
-	texts map[uint64]string // by number, of all batches that were tried
-	tries map[uint64]string // that failed, where the number has another text now
-	moves []move
+// A history records the operations of a test on a journal, by the number of steps of
+// the file system.
+type history struct {
+	fs          *memfs.FS
+	texts       map[uint64]string // by record number, of all attempted batches
+	failedTexts map[uint64]string // of failed attempts whose number was used again for another text
+	checkpoints []checkpoint      // in the order of their steps
 }
 
-type move struct {
+// A checkpoint is the state of the journal after a number of steps.
+type checkpoint struct {
 	step       int
-	tried      uint64 // highest number that a batch was tried with
-	taken      uint64 // highest number that Append has acknowledged
-	generation uint64 // of that batch
+	attempted  uint64 // highest number of an attempted batch
+	appended   uint64 // highest number of a batch that Append accepted
+	generation uint64 // of the last accepted batch
 	synced     uint64
-	committing uint64 // highest number that a commit was tried with
-	committed  uint64 // and that has returned
+	committing uint64 // highest number of an attempted commit
+	committed  uint64 // highest number of a commit that returned
 }
 
-func (s *story) now(change func(*move)) {
-	m := move{}
-	if len(s.moves) > 0 {
-		m = s.moves[len(s.moves)-1]
+// update appends a checkpoint for the present step.
+func (s *history) update(change func(*checkpoint)) {
+	m := checkpoint{}
+	if len(s.checkpoints) > 0 {
+		m = s.checkpoints[len(s.checkpoints)-1]
 	}
 	m.step = len(s.fs.Ops)
 	change(&m)
-	s.moves = append(s.moves, m)
+	s.checkpoints = append(s.checkpoints, m)
 }
 
-// at returns how far the story was after n steps.
-func (s *story) at(n int) (m move) {
-	for _, next := range s.moves {
+// at returns the last checkpoint up to step n.
+func (s *history) at(n int) (m checkpoint) {
+	for _, next := range s.checkpoints {
 		if next.step <= n {
 			m = next
 		}
@@ -55,15 +57,15 @@ func (s *story) at(n int) (m move) {
 	return m
 }
 
-// randomLife does random things to a journal.
-func randomLife(t *testing.T, rng *rand.Rand, policy Fsync) *story {
-	s := &story{fs: memfs.New(), texts: map[uint64]string{}, tries: map[uint64]string{}}
-	opts := still(s.fs)
+// randomOperations runs random operations on a journal.
+func randomOperations(t *testing.T, rng *rand.Rand, policy Fsync) *history {
+	s := &history{fs: memfs.New(), texts: map[uint64]string{}, failedTexts: map[uint64]string{}}
+	opts := manualOptions(s.fs)
 	opts.Fsync = policy
 	j := open(t, "/j", opts)
 	r := reader(t, j, "r", FromOldest)
 	records := make([]Record, 6)
-	var hand []Record // read and not committed
+	var uncommitted []Record // records that are read and not committed
 	generation := uint64(0)
 	n := 0
 	for range 70 {
@@ -75,55 +77,55 @@ func randomLife(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 				texts = append(texts, text(n))
 			}
 			generation++
-			s.try(t, j, texts)
+			s.recordAttempt(t, j, texts)
 			if rng.Intn(8) == 0 {
-				// It fails, and is tried again as the receiver would.
+				// Append fails, and is repeated as the receiver does.
 				s.fs.Fail = failing([]memfs.Kind{memfs.Write, memfs.Sync, memfs.Create}[rng.Intn(3)], unix.EIO)
 				err := j.Append(generation, epoch, batchOf(texts...))
 				s.fs.Fail = nil
 				if err == nil {
-					s.now(func(m *move) { m.taken, m.generation, m.synced = j.Stats().Last, generation, j.Stats().Synced })
+					s.update(func(m *checkpoint) { m.appended, m.generation, m.synced = j.Stats().Last, generation, j.Stats().Synced })
 					continue
 				}
 				for seq := range s.texts {
-					if seq > j.Stats().Last { // the try's
-						s.tries[seq] = s.texts[seq]
+					if seq > j.Stats().Last { // of the failed attempt
+						s.failedTexts[seq] = s.texts[seq]
 						delete(s.texts, seq)
 					}
 				}
-				s.try(t, j, texts)
+				s.recordAttempt(t, j, texts)
 			}
 			put(t, j, generation, texts...)
 			if opts.Fsync == FsyncAlways && j.Stats().Synced != j.Stats().Newest {
 				t.Fatalf("synced %d of %d", j.Stats().Synced, j.Stats().Newest)
 			}
-			s.now(func(m *move) { m.taken, m.generation, m.synced = j.Stats().Last, generation, j.Stats().Synced })
+			s.update(func(m *checkpoint) { m.appended, m.generation, m.synced = j.Stats().Last, generation, j.Stats().Synced })
 		case k < 13:
 			if k := rng.Intn(8); k < 2 { // an fsync fails; the next one cannot be trusted
 				s.fs.Fail = failingOn([]string{segment.Suffix, cursor.Prefix}[k], memfs.Sync, unix.EIO)
 				_ = j.syncer.maintain() // it may fail, or be idle
 				s.fs.Fail = nil
-				s.now(func(m *move) { m.synced = j.Stats().Synced })
+				s.update(func(m *checkpoint) { m.synced = j.Stats().Synced })
 			}
 			if err := j.syncer.maintain(); err != nil {
 				t.Fatal(err)
 			}
-			s.now(func(m *move) { m.synced = j.Stats().Synced })
+			s.update(func(m *checkpoint) { m.synced = j.Stats().Synced })
 		case k < 18:
 			n, _, err := r.TryRead(records)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if hand = append(hand, records[:n]...); len(hand) > 0 {
-				n := 1 + rng.Intn(len(hand))
-				last := hand[n-1]
-				hand = hand[n:]
+			if uncommitted = append(uncommitted, records[:n]...); len(uncommitted) > 0 {
+				n := 1 + rng.Intn(len(uncommitted))
+				last := uncommitted[n-1]
+				uncommitted = uncommitted[n:]
 				seq := last.Seq
-				s.now(func(m *move) { m.committing = max(m.committing, seq) })
+				s.update(func(m *checkpoint) { m.committing = max(m.committing, seq) })
 				if err := r.Commit(last); err != nil {
 					t.Fatal(err)
 				}
-				s.now(func(m *move) { m.committed = max(m.committed, seq) })
+				s.update(func(m *checkpoint) { m.committed = max(m.committed, seq) })
 			} else if rng.Intn(2) == 0 {
 				s.trim(t, j, r, 1+rng.Int63n(2*j.Stats().Bytes+1))
 			}
@@ -138,32 +140,32 @@ func randomLife(t *testing.T, rng *rand.Rand, policy Fsync) *story {
 		default:
 			abandon(j)
 			j = open(t, "/j", opts)
-			s.now(func(m *move) { m.synced = min(j.Stats().Synced, m.taken) })
-			r, hand = reader(t, j, "r", FromOldest), nil
+			s.update(func(m *checkpoint) { m.synced = min(j.Stats().Synced, m.appended) })
+			r, uncommitted = reader(t, j, "r", FromOldest), nil
 		}
 	}
 	abandon(j)
 	return s
 }
 
-// trim may commit any record on the way, and then has committed those it dropped.
-func (s *story) trim(t *testing.T, j *Journal, r *Reader, maxBytes int64) {
+// trim calls Trim, which commits the records that it drops; a crash may stop it at any of them.
+func (s *history) trim(t *testing.T, j *Journal, r *Reader, maxBytes int64) {
 	t.Helper()
 	var before uint64
-	s.now(func(m *move) { before = m.committing; m.committing = j.Stats().Last })
+	s.update(func(m *checkpoint) { before = m.committing; m.committing = j.Stats().Last })
 	if _, err := r.Trim(maxBytes, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	dropped := r.cursor.Passed(false) - 1
-	s.now(func(m *move) { m.committing = max(before, dropped); m.committed = max(m.committed, dropped) })
+	s.update(func(m *checkpoint) { m.committing = max(before, dropped); m.committed = max(m.committed, dropped) })
 }
 
-// try notes what is about to be appended.
-func (s *story) try(t *testing.T, j *Journal, texts []string) {
+// recordAttempt records the texts of the next batch before it is appended.
+func (s *history) recordAttempt(t *testing.T, j *Journal, texts []string) {
 	t.Helper()
 	j.writer.mu.Lock()
 	c := j.cond.enter()
-	err := j.writer.ready(&c) // otherwise the first Append does this, and only then the next number is known
+	err := j.writer.ready(&c) // otherwise the first Append does this, and the next number is known only then
 	j.writer.mu.Unlock()
 	if errors.Is(err, errUnsynced) {
 		err = j.syncer.flushAll()
@@ -175,7 +177,7 @@ func (s *story) try(t *testing.T, j *Journal, texts []string) {
 	for i, text := range texts {
 		s.texts[first+uint64(i)] = text
 	}
-	s.now(func(m *move) { m.tried = max(m.tried, first+uint64(len(texts))-1) })
+	s.update(func(m *checkpoint) { m.attempted = max(m.attempted, first+uint64(len(texts))-1) })
 }
 
 // nextNumber returns the first number of the next batch.
@@ -186,17 +188,17 @@ func nextNumber(j *Journal) uint64 {
 	return j.index.Next
 }
 
-// TestCrashAtEachStep ends the process, and the machine, at each step that the
-// journal does on the file system; and again at some step of the next start.
+// TestCrashAtEachStep kills the process, or cuts the power, at each step of the journal on the
+// file system, and once more at a random step of the next start.
 func TestCrashAtEachStep(t *testing.T) {
 	for _, policy := range []Fsync{FsyncInterval, FsyncAlways, FsyncNever} {
 		for seed := range int64(scale(2, 40)) {
 			t.Run(fmt.Sprintf("policy %d seed %d", policy, seed), func(t *testing.T) {
 				t.Parallel()
 				rng := rand.New(rand.NewSource(seed))
-				s := randomLife(t, rng, policy)
+				s := randomOperations(t, rng, policy)
 				for n := range len(s.fs.Ops) + 1 {
-					s.crash(t, n, policy, rng)
+					s.checkCrashes(t, n, policy, rng)
 					if t.Failed() {
 						return
 					}
@@ -206,13 +208,14 @@ func TestCrashAtEachStep(t *testing.T) {
 	}
 }
 
-func (s *story) crash(t *testing.T, n int, policy Fsync, rng *rand.Rand) {
+// checkCrashes checks the journal after a kill and after power cuts at step n.
+func (s *history) checkCrashes(t *testing.T, n int, policy Fsync, rng *rand.Rand) {
 	done, limit := s.at(n), scale(8, 64)
 	s.check(t, fmt.Sprintf("killed at %d", n), memfs.Killed(s.fs.Ops, n, segment.Suffix, rng), done, policy, false)
 	for i, fs := range memfs.PowerCuts(s.fs.Ops, n, limit, rng) {
-		what := fmt.Sprintf("power cut %d at %d", i, n)
+		label := fmt.Sprintf("power cut %d at %d", i, n)
 		again := fs.Clone().Settled()
-		s.check(t, what, fs, done, policy, true)
+		s.check(t, label, fs, done, policy, true)
 		if i > 0 {
 			continue
 		}
@@ -220,34 +223,34 @@ func (s *story) crash(t *testing.T, n int, policy Fsync, rng *rand.Rand) {
 		restart(t, again, policy)
 		m := before + rng.Intn(len(again.Ops)-before+1)
 		for i, fs := range memfs.PowerCuts(again.Ops, m, limit, rng) {
-			s.check(t, fmt.Sprintf("%s, and %d at %d of the start", what, i, m-before), fs, done, policy, true)
+			s.check(t, fmt.Sprintf("%s, and %d at %d of the start", label, i, m-before), fs, done, policy, true)
 		}
 	}
-	// The next process finds in memory what the machine may yet lose.
+	// After a kill, the next process reads data that is not yet on the disk.
 	after := memfs.Killed(s.fs.Ops, n, segment.Suffix, rng)
 	before := len(after.Ops)
 	synced := restart(t, after, policy)
 	m := before + rng.Intn(len(after.Ops)-before+1)
-	// Between an fsync that fails and the note of it lies an instruction or two, in
-	// which a kill lets the next process trust what it must not: see doc.go.
-	noted := n == 0 || s.fs.Ops[n-1].Kind != memfs.Lost
-	if m == len(after.Ops) && noted {
-		done.synced = max(done.synced, min(synced, done.taken))
+	// A kill between a failed fsync and the record of this failure makes the next process
+	// treat the data as durable: see doc.go.
+	failureNoted := n == 0 || s.fs.Ops[n-1].Kind != memfs.Lost
+	if m == len(after.Ops) && failureNoted {
+		done.synced = max(done.synced, min(synced, done.appended))
 	}
-	what := fmt.Sprintf("killed at %d and at %d of the start", n, m-before)
-	s.check(t, what, memfs.Killed(after.Ops, m, segment.Suffix, rng), done, policy, false)
+	label := fmt.Sprintf("killed at %d and at %d of the start", n, m-before)
+	s.check(t, label, memfs.Killed(after.Ops, m, segment.Suffix, rng), done, policy, false)
 	for i, fs := range memfs.PowerCuts(after.Ops, m, limit, rng) {
 		s.check(t, fmt.Sprintf("killed at %d, and power cut %d at %d of the start", n, i, m-before), fs, done, policy, true)
 	}
 }
 
-// restart opens the journal and is killed; it returns the highest number that was called durable.
+// restart opens and abandons the journal, and returns the highest number reported as synced.
 func restart(t *testing.T, fs *memfs.FS, policy Fsync) (synced uint64) {
 	t.Helper()
-	opts := still(fs)
+	opts := manualOptions(fs)
 	opts.Fsync = policy
 	j := open(t, "/j", opts)
 	defer abandon(j)
-	begin(t, j)
+	firstUse(t, j)
 	return j.Stats().Synced
 }

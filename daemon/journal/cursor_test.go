@@ -19,40 +19,40 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// A stuckFS delays an fsync of a cursor, if stuck is set.
-type stuckFS struct {
+// A slowCursorFS delays the next fsync of a cursor while delayNext is set.
+type slowCursorFS struct {
 	*memfs.FS
-	stuck   atomic.Bool
-	entered chan struct{}
-	release chan struct{}
+	delayNext atomic.Bool
+	entered   chan struct{}
+	release   chan struct{}
 }
 
-type stuckFile struct {
+type slowCursorFile struct {
 	vfs.File
-	fs *stuckFS
+	fs *slowCursorFS
 }
 
-func (s *stuckFS) Open(name string, flags int) (vfs.File, error) {
+func (s *slowCursorFS) Open(name string, flags int) (vfs.File, error) {
 	f, err := s.FS.Open(name, flags)
 	if err == nil && strings.HasPrefix(path.Base(name), cursor.Prefix) {
-		f = stuckFile{f, s}
+		f = slowCursorFile{f, s}
 	}
 	return f, err
 }
 
-func (f stuckFile) Sync() error {
-	if f.fs.stuck.CompareAndSwap(true, false) {
+func (f slowCursorFile) Sync() error {
+	if f.fs.delayNext.CompareAndSwap(true, false) {
 		f.fs.entered <- struct{}{}
 		<-f.fs.release
 	}
 	return f.File.Sync()
 }
 
-// TestCommitSurvivesTheProcessDuringAnFsync: an fsync may take long, in which many
-// batches are delivered; all of them would be delivered again.
-func TestCommitSurvivesTheProcessDuringAnFsync(t *testing.T) {
-	fs := &stuckFS{FS: memfs.New(), entered: make(chan struct{}), release: make(chan struct{})}
-	opts := still(fs)
+// TestCommitDuringFsyncSurvivesKill: many batches are delivered during a slow
+// fsync, and would be delivered again if their commits were lost.
+func TestCommitDuringFsyncSurvivesKill(t *testing.T) {
+	fs := &slowCursorFS{FS: memfs.New(), entered: make(chan struct{}), release: make(chan struct{})}
+	opts := manualOptions(fs)
 	j := open(t, "/j", opts)
 	r := reader(t, j, "r", FromOldest)
 	put(t, j, 1, "one", "two", "three", "four", "five")
@@ -67,13 +67,13 @@ func TestCommitSurvivesTheProcessDuringAnFsync(t *testing.T) {
 		}
 	}
 	commit()
-	fs.stuck.Store(true)
+	fs.delayNext.Store(true)
 	flushed := make(chan error, 1)
 	go func() { flushed <- j.cursors.Flush(true) }()
 	<-fs.entered
 	commit()
 	commit()
-	after := still(fs.Clone())
+	after := manualOptions(fs.Clone())
 	if got, _ := readOne(t, reader(t, open(t, "/j", after), "r", FromOldest)); got.text != "four" {
 		t.Errorf("killed during the fsync, the next event is %v", got)
 	}
@@ -82,17 +82,17 @@ func TestCommitSurvivesTheProcessDuringAnFsync(t *testing.T) {
 		t.Error(err)
 	}
 	commit()
-	after = still(fs.Clone())
+	after = manualOptions(fs.Clone())
 	if got, _ := readOne(t, reader(t, open(t, "/j", after), "r", FromOldest)); got.text != "five" {
 		t.Errorf("killed after the fsync, the next event is %v", got)
 	}
 }
 
-// TestAReaderThatWasMadeInVainCanBeUndone: Close and RemoveCursor leave what was before
-// a new name had a reader. A name that had a cursor keeps it, and its place, with Close.
-func TestAReaderThatWasMadeInVainCanBeUndone(t *testing.T) {
+// TestRemovingNewReaderRestoresCursors: Close and RemoveCursor of a new reader restore the
+// previous set of cursors. Close alone does not change an existing cursor.
+func TestRemovingNewReaderRestoresCursors(t *testing.T) {
 	fs := memfs.New()
-	j := open(t, "/j", still(fs))
+	j := open(t, "/j", manualOptions(fs))
 	kept := reader(t, j, "kept", FromOldest)
 	fill(t, j, 30)
 	before := slices.Sorted(maps.Keys(fs.Names))
@@ -107,10 +107,10 @@ func TestAReaderThatWasMadeInVainCanBeUndone(t *testing.T) {
 	commitAll(t, kept)
 	maintain(t, j)
 	if j.Stats().First == 1 {
-		t.Error("a cursor that was undone holds records back")
+		t.Error("a removed cursor blocks retention")
 	}
-	fs = memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)
-	j = open(t, "/j", still(fs))
+	fs = memfs.PowerCut(fs.Ops, len(fs.Ops), loseUnsynced)
+	j = open(t, "/j", manualOptions(fs))
 	if !slices.Equal(j.Cursors(), []string{"kept"}) {
 		t.Errorf("after a power cut there are cursors %q", j.Cursors())
 	}
@@ -120,13 +120,13 @@ func TestAReaderThatWasMadeInVainCanBeUndone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := reader(t, j, "kept", FromEnd); j.Stats().Count-r.Backlog() != readMany || readMany != 30 {
-		t.Errorf("a reader made in vain has moved the place from %d to %d", readMany, j.Stats().Count-r.Backlog())
+		t.Errorf("a reader that was closed without a commit moved the position from %d to %d", readMany, j.Stats().Count-r.Backlog())
 	}
 }
 
-func TestACommitThatFailedIsWrittenByTheSameCommitLater(t *testing.T) {
+func TestRepeatedCommitWritesCursorAfterFailure(t *testing.T) {
 	fs := memfs.New()
-	j := open(t, "/j", still(fs))
+	j := open(t, "/j", manualOptions(fs))
 	r := reader(t, j, "r", FromOldest)
 	put(t, j, 1, "one")
 	var records [1]Record
@@ -144,8 +144,8 @@ func TestACommitThatFailedIsWrittenByTheSameCommitLater(t *testing.T) {
 		t.Errorf("commit: %v", err)
 	}
 	abandon(j)
-	j = open(t, "/j", still(fs))
+	j = open(t, "/j", manualOptions(fs))
 	if got, _ := drain(t, reader(t, j, "r", FromOldest)); len(got) > 0 {
-		t.Errorf("what was committed is read again: %v", got)
+		t.Errorf("committed records are read again: %v", got)
 	}
 }

@@ -129,74 +129,74 @@
 // Each names the tests that fail without it.
 //
 //  1. Records are numbered in the order of Append. A batch is appended as a whole or not at
-//     all. (TestModel, TestAppendTakesBackAWriteThatFails)
+//     all. (TestModel, TestFailedAppendLeavesNoRecords)
 //  2. A reader sees each record once, in order, unaltered, or learns exactly how many records
-//     were removed before it could read them. (TestModel, TestReaderLearnsWhatRetentionTook)
+//     were removed before it could read them. (TestModel, TestReaderCountsRecordsRemovedByRetention)
 //     Records that Trim skips are counted once, by Trim. (TestModel,
-//     TestTrimCountsEachRecordOnce, TestTrimBesideAWriter)
+//     TestTrimCountsEachRecordOnce, TestTrimConcurrentWithWriter)
 //  3. Append does not wait for a reader. Except with FsyncAlways it does not wait for an
 //     fsync, unless the fsync took so long that half a reserve was used up. It allocates
-//     nothing in the steady state. (TestAppendAllocatesNothing,
-//     TestReadersFollowAWriter, TestAppendDoesNotWaitForTheMaintainer)
+//     nothing in the steady state. (TestAppendDoesNotAllocate,
+//     TestReadersFollowWriter, TestAppendDoesNotWaitForMaintainer)
 //  4. Appended records survive the end of the process at any instruction.
 //     (TestCrashAtEachStep)
 //  5. Records up to Stats.Synced survive a power cut at any step, for any part of the other
 //     writes that the disk has done, in any order. This includes a process that was killed
 //     before, a power cut during the start, and changes of the policy.
-//     (TestCrashAtEachStep, TestWhatWasNeverSyncedBecomesDurable)
+//     (TestCrashAtEachStep, TestEnablingFsyncSyncsOldRecords)
 //  6. No number is used twice, even if all traces of its record are lost.
-//     (TestCrashAtEachStep, TestInjuries)
+//     (TestCrashAtEachStep, TestDamagedJournalDeliversIntactRecords)
 //  7. No damage makes Open fail. No damage makes a reader return a record that was never
-//     appended, or that was altered. (TestInjuries, TestRandomDamage)
+//     appended, or that was altered. (TestDamagedJournalDeliversIntactRecords, TestRandomDamage)
 //  8. Damage loses only the frames that it touches. Records that are missing between others
-//     are counted exactly. (TestInjuries)
+//     are counted exactly. (TestDamagedJournalDeliversIntactRecords)
 //  9. A commit survives the end of the process. A lost commit repeats records, and does not
-//     lose any. (TestCommitSurvivesTheProcess,
-//     TestCommitSurvivesTheProcessDuringAnFsync, TestCrashAtEachStep) The same holds for a
-//     damaged file of a cursor. (TestReaderOfADamagedCursorRepeatsAndLosesNothing)
+//     lose any. (TestCommitSurvivesKill,
+//     TestCommitDuringFsyncSurvivesKill, TestCrashAtEachStep) The same holds for a
+//     damaged file of a cursor. (TestDamagedCursorRepeatsRecords)
 //  10. A segment is removed only if all cursors have durably passed it, or if a limit
 //     requires it. The newest is never removed, since it contains the last generation. If a
 //     full disk prevents writing the cursors, they need not have passed it durably.
 //     (TestRetentionWaitsForAllCursors, TestLastGenerationSurvivesRetention)
 //     No limit removes records that a pinned reader has not durably passed: Append fails
-//     until it has. (TestModel, TestPinnedReaderLosesNothing,
-//     TestLimitsRemoveNothingBeforeTheFirstUse, TestPinsChangeWhileRunning,
-//     TestAPinHoldsAgainstASmallerLimit)
+//     until it has. (TestModel, TestPinnedReaderLosesNoRecords,
+//     TestLimitsRemoveNoRecordsBeforeFirstUse, TestSetPinAtRunTime,
+//     TestSmallerLimitDoesNotRemovePinnedRecords)
 //  11. With MaxBytes the segments have at most that size, or there is only the newest segment
 //     and one frame. A reader continues to deliver the segment that it has open, so each
-//     reader may retain the blocks of one removed segment. (TestMaxBytesHolds) A smaller
-//     limit is in effect when Configure returns. (TestSmallerLimitsHoldAtOnce,
-//     TestASizeLimitSmallerThanASegment)
+//     reader may retain the blocks of one removed segment. (TestMaxBytesIsNotExceeded) A smaller
+//     limit is in effect when Configure returns. (TestConfigureAppliesSmallerLimits,
+//     TestMaxBytesBelowSegmentSize)
 //  12. After a failed write or fsync the journal continues when the disk does, and
 //     Stats.Synced never includes a record that is not durable. (TestFullDisk,
-//     TestFailedFsync, TestFailedFsyncAlways, TestFailedFsyncBeforeAKill,
-//     TestFailedFsyncOfACursor, TestAttemptsWhileFsyncFailsLeaveNothingBehind,
+//     TestFailedFsync, TestFailedFsyncAlways, TestFailedFsyncBeforeKill,
+//     TestFailedFsyncOfCursor, TestRepeatedFsyncFailuresLeaveNoSegments,
 //     TestCrashAtEachStep)
 //  13. The cost of Open, and memory, do not grow with the content of the journal, except for
 //     the header of each segment. The cost of Trim does not grow with the number of records that it drops.
-//     (TestOpenReadsNoBacklog, TestStartDoesNotGrowWithTheBacklog,
-//     TestTrimReadsNoSegmentThatGoesWhole)
+//     (TestOpenDoesNotReadBacklog, TestStartCostIsIndependentOfBacklog,
+//     TestTrimDoesNotReadFullyDroppedSegments)
 //  14. Open does not change a directory that is in use, is newer, or does not contain a
-//     journal. (TestOpenRefuses)
+//     journal. (TestOpenRejectsUnusableDirectory)
 //  15. Data that could not be read never counts as missing. No cursor moves past it, and
-//     only a limit removes it. (TestAFaultDuringTheStartLosesNothing,
-//     TestAFileThatCannotBeReadForAWhile, TestAKillDuringAFaultLosesNothing,
-//     TestAFaultWhileRunningLosesNothing, TestASegmentOfAnotherUser) A few pages that fail
+//     only a limit removes it. (TestFaultDuringStartLosesNoRecords,
+//     TestTemporarilyUnreadableFileLosesNoRecords, TestKillDuringFaultLosesNoRecords,
+//     TestFaultAtRunTimeLosesNoRecords, TestSegmentOwnedByAnotherUser) A few pages that fail
 //     repeatedly, in a segment that is readable elsewhere, are damage. A disk that is away is
-//     not damage. (TestUnreadablePageIsDamage, TestAnOutageOfTheDiskIsNoDamage)
+//     not damage. (TestUnreadablePageIsDamage, TestDiskOutageIsNotDamage)
 //  16. Open changes no file. The first Append, Read, Commit or Trim makes the repairs. Without
-//     one Close changes nothing either. (TestAStartThatIsRefusedChangesNothing)
-//     A failed write does not prevent reading. (TestAFullDiskAtTheStartDelivers)
+//     one Close changes nothing either. (TestFailedStartChangesNoFiles)
+//     A failed write does not prevent reading. (TestStartOnFullDiskDeliversRecords)
 //  17. Most files contain the identity of their journal. A file of another journal, or in the
 //     wrong place, does not affect the other files, and is not changed.
-//     (TestWhatDoesNotBelongThereCostsNothing) A file that is not regular causes an error
-//     with its path. (TestWhatIsNoFileIsAnErrorWithItsPath)
+//     (TestForeignFilesDoNotAffectRecords) A file that is not regular causes an error
+//     with its path. (TestIrregularFileIsReportedWithPath)
 //  18. Open and package verify find a segment that is missing although the journal has not
-//     removed it. (TestVerifyFindsAMissingSegment, TestVerifyExplainsWhatRetentionRemoved)
+//     removed it. (TestVerifyFindsMissingSegment, TestVerifyAcceptsSegmentsRemovedByRetention)
 //  19. Directory and files that are removed, replaced or covered while the journal is open are
 //     noticed within a second or two. Append fails until they are recreated, with everything
 //     that is open or has another name. The rest is counted.
-//     (TestFilesThatAreTakenAwayWhileTheJournalIsOpen, TestADirectoryThatCannotBeRecreated,
-//     TestADirectoryThatComesBack, TestTheMaintainerNoticesThatFilesAreGone,
-//     TestWhatIsLostAtTheEndIsCountedAtOnce)
+//     (TestRemovedFilesAreRecreated, TestDirectoryThatCannotBeRecreated,
+//     TestDirectoryThatReturnsIsReused, TestMaintainerDetectsRemovedFiles,
+//     TestRecordsLostAtEndAreCountedImmediately)
 package journal

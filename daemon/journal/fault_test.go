@@ -18,12 +18,12 @@ import (
 	"github.com/genltestd/genltestd/internal/tmpfs"
 )
 
-// failing returns a fault that hits steps of one kind on segments.
+// failing returns a fault of all steps of one kind on segments.
 func failing(kind memfs.Kind, err error) func(memfs.Op) error {
 	return failingOn(segment.Suffix, kind, err)
 }
 
-// failingOn hits files with names that contain part.
+// failingOn returns a fault of all steps of one kind on files whose name contains part.
 func failingOn(part string, kind memfs.Kind, err error) func(memfs.Op) error {
 	return func(o memfs.Op) error {
 		if o.Kind == kind && strings.Contains(o.Name, part) {
@@ -33,9 +33,9 @@ func failingOn(part string, kind memfs.Kind, err error) func(memfs.Op) error {
 	}
 }
 
-// TestAppendTakesBackAWriteThatFails: nothing of the batch is ever seen, also
-// if removing it fails too, and the journal continues.
-func TestAppendTakesBackAWriteThatFails(t *testing.T) {
+// TestFailedAppendLeavesNoRecords: no reader receives a record of the batch, even if
+// truncating the segment fails too. The journal accepts the next batch.
+func TestFailedAppendLeavesNoRecords(t *testing.T) {
 	stuck := func(o memfs.Op) error {
 		return errors.Join(failing(memfs.Write, unix.ENOSPC)(o), failing(memfs.Truncate, unix.EIO)(o))
 	}
@@ -46,12 +46,12 @@ func TestAppendTakesBackAWriteThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			fs := memfs.New()
-			j := open(t, "/j", still(fs))
+			j := open(t, "/j", manualOptions(fs))
 			r := reader(t, j, "r", FromOldest)
 			fill(t, j, 3)
 			fs.Fail = fail
 			for range 3 {
-				big := string(make([]byte, 900)) // needs a segment of its own
+				big := string(make([]byte, 900)) // requires its own segment
 				if err := j.Append(9, epoch, batchOf(big)); !errors.Is(err, unix.ENOSPC) {
 					t.Fatalf("got %v", err)
 				}
@@ -63,7 +63,7 @@ func TestAppendTakesBackAWriteThatFails(t *testing.T) {
 				t.Errorf("got %v, %d skipped", got, skipped)
 			}
 			abandon(j)
-			j = open(t, "/j", still(fs))
+			j = open(t, "/j", manualOptions(fs))
 			got, skipped = drain(t, reader(t, j, "r", FromOldest))
 			if len(got) != 4 || skipped != 0 || j.LastGeneration() != 9 {
 				t.Errorf("after a restart: got %v, %d skipped, generation %d", got, skipped, j.LastGeneration())
@@ -72,13 +72,13 @@ func TestAppendTakesBackAWriteThatFails(t *testing.T) {
 	}
 }
 
-// TestFailedFsync: records that a failed fsync may have lost are written again, and are not
-// called durable before.
+// TestFailedFsync: records that a failed fsync may have lost are written again, and Synced
+// does not include them before.
 func TestFailedFsync(t *testing.T) {
 	for _, part := range []string{"never synced", "synced in part"} {
 		t.Run(part, func(t *testing.T) {
 			fs := memfs.New()
-			j := open(t, "/j", still(fs))
+			j := open(t, "/j", manualOptions(fs))
 			r := reader(t, j, "r", FromOldest)
 			if part == "synced in part" {
 				put(t, j, 1, "durable")
@@ -87,8 +87,8 @@ func TestFailedFsync(t *testing.T) {
 			synced := j.Stats().Synced
 			put(t, j, 2, "one")
 			put(t, j, 3, "two")
-			// Each fsync fails for a while. After that a second fsync of the same file still
-			// proves nothing.
+			// Several fsyncs fail. A later successful fsync of the same file does not prove that
+			// the data is durable.
 			fs.Fail = failing(memfs.Sync, unix.EIO)
 			for range 3 {
 				if err := j.syncer.maintain(); !errors.Is(err, unix.EIO) || j.Stats().Fault == nil {
@@ -96,7 +96,7 @@ func TestFailedFsync(t *testing.T) {
 				}
 			}
 			if j.Stats().Synced != synced {
-				t.Errorf("synced up to %d, nothing after %d can be", j.Stats().Synced, synced)
+				t.Errorf("synced up to %d, want at most %d", j.Stats().Synced, synced)
 			}
 			if err := j.Append(4, epoch, batchOf("refused")); !errors.Is(err, unix.EIO) {
 				t.Errorf("got %v", err)
@@ -114,7 +114,7 @@ func TestFailedFsync(t *testing.T) {
 				t.Errorf("got %v, %d skipped", got, skipped)
 			}
 			abandon(j)
-			got, skipped = drain(t, reader(t, open(t, "/j", still(fs)), "r", FromOldest))
+			got, skipped = drain(t, reader(t, open(t, "/j", manualOptions(fs)), "r", FromOldest))
 			if len(got) != want || skipped != 0 {
 				t.Errorf("after a restart: got %v, %d skipped", got, skipped)
 			}
@@ -122,11 +122,11 @@ func TestFailedFsync(t *testing.T) {
 	}
 }
 
-// TestFailedFsyncAlways: the batch is not in the journal, and can be appended
-// again.
+// TestFailedFsyncAlways: the batch is not in the journal, and the next attempt
+// succeeds.
 func TestFailedFsyncAlways(t *testing.T) {
 	fs := memfs.New()
-	opts := still(fs)
+	opts := manualOptions(fs)
 	opts.Fsync = FsyncAlways
 	j := open(t, "/j", opts)
 	r := reader(t, j, "r", FromOldest)
@@ -151,11 +151,11 @@ func TestFailedFsyncAlways(t *testing.T) {
 	_ = r
 }
 
-// TestAttemptsWhileFsyncFailsLeaveNothingBehind: each would leave a segment, for as
-// long as the disk is ill.
-func TestAttemptsWhileFsyncFailsLeaveNothingBehind(t *testing.T) {
+// TestRepeatedFsyncFailuresLeaveNoSegments: otherwise the number of segments would
+// grow during a fault of the disk.
+func TestRepeatedFsyncFailuresLeaveNoSegments(t *testing.T) {
 	fs := memfs.New()
-	opts := still(fs)
+	opts := manualOptions(fs)
 	opts.Fsync = FsyncAlways
 	j := open(t, "/j", opts)
 	reader(t, j, "r", FromOldest)
@@ -172,22 +172,23 @@ func TestAttemptsWhileFsyncFailsLeaveNothingBehind(t *testing.T) {
 		t.Errorf("%d segments, synced %d of %d", n, j.Stats().Synced, j.Stats().Newest)
 	}
 	abandon(j)
-	j = open(t, "/j", still(memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)))
+	j = open(t, "/j", manualOptions(memfs.PowerCut(fs.Ops, len(fs.Ops), loseUnsynced)))
 	if got, skipped := drain(t, reader(t, j, "r", FromOldest)); len(got) != 2 || skipped != 0 {
 		t.Errorf("after a power cut: got %v, %d skipped", got, skipped)
 	}
 }
 
-func unlucky() bool { return false }
+// loseUnsynced makes a power cut lose each write that was not synced.
+func loseUnsynced() bool { return false }
 
-// TestFailedFsyncBeforeAKill: records that the killed process could not make durable, and
-// whose pages the kernel marks clean, are written again before they are called durable.
-func TestFailedFsyncBeforeAKill(t *testing.T) {
+// TestFailedFsyncBeforeKill: records that the killed process could not make durable, and
+// whose pages the kernel marks clean, are written again before Synced includes them.
+func TestFailedFsyncBeforeKill(t *testing.T) {
 	fs := memfs.New()
-	j := open(t, "/j", still(fs))
+	j := open(t, "/j", manualOptions(fs))
 	reader(t, j, "r", FromOldest)
 	put(t, j, 1, "one")
-	fs.Fail = func(o memfs.Op) error { // the fsync, and each way to mend it
+	fs.Fail = func(o memfs.Op) error { // the fsync, and each way to repair it
 		return errors.Join(failing(memfs.Sync, unix.EIO)(o), failing(memfs.Create, unix.EIO)(o))
 	}
 	if err := j.syncer.maintain(); !errors.Is(err, unix.EIO) {
@@ -195,23 +196,23 @@ func TestFailedFsyncBeforeAKill(t *testing.T) {
 	}
 	abandon(j)
 	fs.Fail = nil
-	j = open(t, "/j", still(fs))
-	begin(t, j)
+	j = open(t, "/j", manualOptions(fs))
+	firstUse(t, j)
 	if j.Stats().Synced != j.Stats().Newest || j.Stats().Newest != 1 {
 		t.Errorf("synced %d of %d", j.Stats().Synced, j.Stats().Newest)
 	}
 	abandon(j)
-	j = open(t, "/j", still(memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)))
+	j = open(t, "/j", manualOptions(memfs.PowerCut(fs.Ops, len(fs.Ops), loseUnsynced)))
 	if got, skipped := drain(t, reader(t, j, "r", FromOldest)); len(got) != 1 || skipped != 0 {
 		t.Errorf("after a power cut: got %v, %d skipped", got, skipped)
 	}
 }
 
-// TestFailedFsyncOfACursor: a second fsync alone would prove nothing, and records
-// that the cursor on the disk still needs would be removed.
-func TestFailedFsyncOfACursor(t *testing.T) {
+// TestFailedFsyncOfCursor: after a failed fsync the cursor is written again. A second
+// fsync alone does not prove that it is durable, and retention would remove records too early.
+func TestFailedFsyncOfCursor(t *testing.T) {
 	fs := memfs.New()
-	j := open(t, "/j", still(fs))
+	j := open(t, "/j", manualOptions(fs))
 	r := reader(t, j, "r", FromOldest)
 	fill(t, j, 10)
 	commitAll(t, r)
@@ -225,29 +226,29 @@ func TestFailedFsyncOfACursor(t *testing.T) {
 		t.Error("nothing was removed")
 	}
 	abandon(j)
-	j = open(t, "/j", still(memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)))
+	j = open(t, "/j", manualOptions(memfs.PowerCut(fs.Ops, len(fs.Ops), loseUnsynced)))
 	if got, skipped := drain(t, reader(t, j, "r", FromOldest)); len(got) != 0 || skipped != 0 {
 		t.Errorf("after a power cut: got %v, %d skipped", got, skipped)
 	}
 }
 
-// TestFullDisk fills a real file system, and frees it by delivery alone.
+// TestFullDisk fills a real file system. Only delivery frees space.
 func TestFullDisk(t *testing.T) {
 	dir := tmpfs.Mount(t, "size=512k")
 	opts := Options{SegmentBytes: 50_000, SyncInterval: time.Hour}
 	j := open(t, filepath.Join(dir, "j"), opts)
 	r := reader(t, j, "r", FromOldest)
-	taken, read, full := 0, 0, 0
-	for round := 0; taken < 5000; round++ {
-		err := j.Append(uint64(taken+1), epoch, batchOf(fmt.Sprintf("%0*d", 1000, taken)))
+	appended, read, full := 0, 0, 0
+	for round := 0; appended < 5000; round++ {
+		err := j.Append(uint64(appended+1), epoch, batchOf(fmt.Sprintf("%0*d", 1000, appended)))
 		switch {
 		case err == nil:
-			taken++
+			appended++
 			continue
 		case !errors.Is(err, unix.ENOSPC):
 			t.Fatal(err)
 		}
-		if full++; full%2 == 1 { // also start on a full disk now and then
+		if full++; full%2 == 1 { // sometimes restart while the disk is full
 			abandon(j)
 			j = open(t, filepath.Join(dir, "j"), opts)
 			r = reader(t, j, "r", FromOldest)
@@ -268,7 +269,7 @@ func TestFullDisk(t *testing.T) {
 		maintain(t, j)
 	}
 	all, _ := drain(t, r)
-	if read+len(all) != taken || full < 5 {
-		t.Errorf("%d of %d read, the disk was full %d times", read+len(all), taken, full)
+	if read+len(all) != appended || full < 5 {
+		t.Errorf("%d of %d read, the disk was full %d times", read+len(all), appended, full)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// still are options under which the maintainer does nothing by itself.
-func still(fs vfs.FS) Options {
+// manualOptions returns options with which the maintainer runs only when a test calls it.
+func manualOptions(fs vfs.FS) Options {
 	return Options{FS: fs, SegmentBytes: 1000, SyncInterval: time.Hour, CommitInterval: 1}
 }
 
@@ -30,8 +30,8 @@ func open(t testing.TB, dir string, opts Options) *Journal {
 	return j
 }
 
-// begin makes a journal do what it does when it is used for the first time.
-func begin(t testing.TB, j *Journal) {
+// firstUse runs the repairs that a journal postpones to its first use, and the maintainer once.
+func firstUse(t testing.TB, j *Journal) {
 	t.Helper()
 	j.use()
 	if err := j.syncer.maintain(); err != nil {
@@ -39,7 +39,7 @@ func begin(t testing.TB, j *Journal) {
 	}
 }
 
-// abandon lets go of the journal as the end of the process would.
+// abandon releases the resources of the journal without a clean shutdown, as a kill does.
 func abandon(j *Journal) {
 	if j.cond.close() {
 		return
@@ -78,23 +78,24 @@ func batchOf(texts ...string) [][]byte {
 	return batch
 }
 
-// text is what a test puts into its nth record.
+// text returns the content of the nth record of a test.
 func text(n int) string { return fmt.Sprintf("record %d, %0*d", n, n*7%60+1, n) }
 
-type seen struct {
+// A textRecord is the number and the content of a record that a test has read.
+type textRecord struct {
 	seq  uint64
 	text string
 }
 
 // drain reads all records that exist.
-func drain(t testing.TB, r *Reader) (all []seen, skipped uint64) {
+func drain(t testing.TB, r *Reader) (all []textRecord, skipped uint64) {
 	t.Helper()
 	all, skipped, _ = drainTo(t, r)
 	return all, skipped
 }
 
-// drainTo returns the last record too.
-func drainTo(t testing.TB, r *Reader) (all []seen, skipped uint64, last Record) {
+// drainTo is drain, and also returns the last record for Commit.
+func drainTo(t testing.TB, r *Reader) (all []textRecord, skipped uint64, last Record) {
 	t.Helper()
 	records := make([]Record, 7)
 	for {
@@ -115,16 +116,16 @@ func drainTo(t testing.TB, r *Reader) (all []seen, skipped uint64, last Record) 
 			if !rec.Time.Equal(epoch) {
 				t.Fatalf("record %d: time %v, want %v", rec.Seq, rec.Time, epoch)
 			}
-			all = append(all, seen{rec.Seq, string(rec.Data)})
+			all = append(all, textRecord{rec.Seq, string(rec.Data)})
 		}
 	}
 }
 
 // readOne waits for one record.
-func readOne(t testing.TB, r *Reader) (seen, uint64) {
+func readOne(t testing.TB, r *Reader) (textRecord, uint64) {
 	t.Helper()
 	rec, skipped := next(t, r)
-	return seen{rec.Seq, string(rec.Data)}, skipped
+	return textRecord{rec.Seq, string(rec.Data)}, skipped
 }
 
 func next(t testing.TB, r *Reader) (rec Record, skipped uint64) {
@@ -141,14 +142,14 @@ func next(t testing.TB, r *Reader) (rec Record, skipped uint64) {
 
 var soaking = os.Getenv("GENLTESTD_SOAK") != ""
 
-// last returns the last name.
+// last returns the last element of names.
 func last(names []string) string { return names[len(names)-1] }
 
-// tailBatches is the number of batches in the patient's last segment.
+// tailBatches returns the number of batches in the last segment.
 func tailBatches(m *memfs.FS, segments []string) int { return len(framesIn(m, last(segments))) - 1 }
 
 // gapsIn returns how many numbers are missing between records.
-func gapsIn(got []seen) (gaps uint64) {
+func gapsIn(got []textRecord) (gaps uint64) {
 	for i := 1; i < len(got); i++ {
 		gaps += got[i].seq - got[i-1].seq - 1
 	}

@@ -12,21 +12,21 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// TestAFaultWhileRunningLosesNothing: appended records are delivered, for any call that
-// fails in between, also by the next process.
-func TestAFaultWhileRunningLosesNothing(t *testing.T) {
+// TestFaultAtRunTimeLosesNoRecords: all appended records are delivered after a fault of
+// any call, by the same process or by the next one.
+func TestFaultAtRunTimeLosesNoRecords(t *testing.T) {
 	for _, policy := range []Fsync{FsyncInterval, FsyncAlways} {
 		for _, killed := range []bool{false, true} {
-			eachFault(t, func(t *testing.T, what string, i *injector) {
+			eachFault(t, func(t *testing.T, label string, i *injector) {
 				fs := memfs.New()
-				opts := still(fs)
+				opts := manualOptions(fs)
 				opts.Fsync = policy
 				j := open(t, "/j", opts)
 				r := reader(t, j, "r", FromOldest)
 				put(t, j, 1, "first")
-				begin(t, j)
+				firstUse(t, j)
 				fs.Fail = i.fail
-				taken, got := workWith(j, r, 12)
+				appended, got := runWorkload(j, r, 12)
 				if !i.forever || !killed {
 					fs.Fail = nil
 				}
@@ -41,25 +41,25 @@ func TestAFaultWhileRunningLosesNothing(t *testing.T) {
 				for _, rec := range rest {
 					got = append(got, rec.text)
 				}
-				if missing := without(append(taken, "first"), got); len(missing) > 0 || skipped > 0 {
-					t.Errorf("policy %d, killed %v: %s: %d skipped, never delivered: %q", policy, killed, what, skipped, missing)
+				if missing := missingFrom(append(appended, "first"), got); len(missing) > 0 || skipped > 0 {
+					t.Errorf("policy %d, killed %v: %s: %d skipped, never delivered: %q", policy, killed, label, skipped, missing)
 				}
 				if !killed {
 					maintain(t, j)
-					put(t, j, 100, "goes on")
+					put(t, j, 100, "after the fault")
 				}
 			})
 		}
 	}
 }
 
-// workWith appends, reads, commits and runs the maintainer. It returns the texts that were
+// runWorkload appends, reads, commits and runs the maintainer. It returns the texts that were
 // appended and that were read.
-func workWith(j *Journal, r *Reader, batches int) (taken, got []string) {
+func runWorkload(j *Journal, r *Reader, batches int) (appended, got []string) {
 	for n := range batches {
 		texts := []string{text(3 * n), text(3*n + 1), text(3*n + 2)}
 		if j.Append(uint64(n+2), epoch, batchOf(texts...)) == nil {
-			taken = append(taken, texts...)
+			appended = append(appended, texts...)
 		}
 		if n%3 == 2 {
 			var records [4]Record
@@ -68,15 +68,15 @@ func workWith(j *Journal, r *Reader, batches int) (taken, got []string) {
 				got = append(got, string(rec.Data))
 			}
 			if k > 0 {
-				_ = r.Commit(records[k-1]) // a fault may hit either
+				_ = r.Commit(records[k-1]) // either call may fail
 			}
 			_ = j.syncer.maintain()
 		}
 	}
-	return taken, got
+	return appended, got
 }
 
-func without(all, found []string) (missing []string) {
+func missingFrom(all, found []string) (missing []string) {
 	for _, s := range all {
 		if !slices.Contains(found, s) {
 			missing = append(missing, s)
@@ -85,11 +85,11 @@ func without(all, found []string) (missing []string) {
 	return missing
 }
 
-// TestAFullDiskAtTheStartDelivers: the existing records can be delivered without any write
-// of the start. Delivery may be the only way to free space.
-func TestAFullDiskAtTheStartDelivers(t *testing.T) {
+// TestStartOnFullDiskDeliversRecords: existing records can be delivered although no write of
+// the start succeeds. Delivery may be the only way to free space.
+func TestStartOnFullDiskDeliversRecords(t *testing.T) {
 	for _, clean := range []bool{true, false} {
-		fs, texts := halfRead(t, clean)
+		fs, texts := partlyRead(t, clean)
 		fs.Fail = func(o memfs.Op) error {
 			if o.Kind == memfs.Write || o.Kind == memfs.Create || o.Kind == memfs.Truncate || o.Kind == memfs.Rename {
 				return unix.ENOSPC
@@ -97,7 +97,7 @@ func TestAFullDiskAtTheStartDelivers(t *testing.T) {
 			return nil
 		}
 		before := len(segmentsIn(fs))
-		u, err := newUser(open(t, "/j", still(fs)))
+		u, err := newUser(open(t, "/j", manualOptions(fs)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,18 +109,18 @@ func TestAFullDiskAtTheStartDelivers(t *testing.T) {
 		if u.appended || !errors.Is(u.j.Stats().Fault, unix.ENOSPC) {
 			t.Errorf("appended %v, fault %v", u.appended, u.j.Stats().Fault)
 		}
-		if got, skipped := drain(t, extra); len(got) != patientRecords || skipped > 0 {
+		if got, skipped := drain(t, extra); len(got) != healthyRecords || skipped > 0 {
 			t.Errorf("a new reader got %d records, %d skipped", len(got), skipped)
 		}
-		if n := len(u.got["r"]); n != patientRecords*2/3 {
+		if n := len(u.got["r"]); n != healthyRecords*2/3 {
 			t.Errorf("%d records delivered", n)
 		}
 		_ = extra.cursor.Move(u.readers["r"].Position) // it cannot be written
 		u.round(t)
 		if after := len(segmentsIn(fs)); after >= before {
-			t.Errorf("%d segments of %d are left, and all readers have taken them", after, before)
+			t.Errorf("%d of %d segments are left although all readers have committed them", after, before)
 		}
 		fs.Fail = nil
-		u.finish(t, "disk free again", texts, patientRecords/3)
+		u.finish(t, "disk free again", texts, healthyRecords/3)
 	}
 }

@@ -18,13 +18,13 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// An injector fails the step with the number at, or that and all after it.
+// An injector makes step number at fail; with forever set, also all later steps.
 type injector struct {
 	at      int
 	forever bool
 	err     error
 	steps   int
-	what    string // the first step that failed
+	failed  string // description of the first step that failed
 }
 
 func (i *injector) fail(o memfs.Op) error {
@@ -32,15 +32,15 @@ func (i *injector) fail(o memfs.Op) error {
 	if i.steps != i.at && (!i.forever || i.steps < i.at) {
 		return nil
 	}
-	if i.what == "" {
-		i.what = fmt.Sprintf("%v of %s", o.Kind, o.Name)
+	if i.failed == "" {
+		i.failed = fmt.Sprintf("%v of %s", o.Kind, o.Name)
 	}
 	return i.err
 }
 
-// eachFault calls run once for each step that fails, only that step or all from it on, until
-// a run does not reach the step.
-func eachFault(t *testing.T, run func(t *testing.T, what string, i *injector)) {
+// eachFault calls run with a fault at step 1, 2 and so on, until a run does not reach the
+// step. Each fault affects only that step, or all steps from it on.
+func eachFault(t *testing.T, run func(t *testing.T, label string, i *injector)) {
 	t.Helper()
 	for _, err := range []error{unix.EIO, unix.EACCES, unix.ENOSPC, unix.EDQUOT, unix.EROFS, unix.ESTALE} {
 		for _, forever := range []bool{false, true} {
@@ -48,10 +48,10 @@ func eachFault(t *testing.T, run func(t *testing.T, what string, i *injector)) {
 				i := &injector{at: at, forever: forever, err: err}
 				run(t, fmt.Sprintf("%v from step %d on (forever: %v)", err, at, forever), i)
 				if t.Failed() {
-					t.Logf("the first step that failed was the %s", i.what)
+					t.Logf("the first step that failed was the %s", i.failed)
 					return
 				}
-				if i.what == "" {
+				if i.failed == "" {
 					break
 				}
 			}
@@ -59,15 +59,15 @@ func eachFault(t *testing.T, run func(t *testing.T, what string, i *injector)) {
 	}
 }
 
-// halfRead is a patient of which one reader has taken a third and another nothing. The
-// last process of an unclean one was killed while it wrote.
-func halfRead(t testing.TB, clean bool) (*memfs.FS, map[uint64]string) {
+// partlyRead returns a journal of which one reader has committed a third and another
+// nothing. If clean is false, the last process was killed during a write.
+func partlyRead(t testing.TB, clean bool) (*memfs.FS, map[uint64]string) {
 	t.Helper()
-	fs, texts := patient(t, false)
-	j := open(t, "/j", still(fs))
+	fs, texts := healthyJournal(t, false)
+	j := open(t, "/j", manualOptions(fs))
 	reader(t, j, "fresh", FromOldest)
 	r := reader(t, j, "r", FromOldest)
-	var records [patientRecords / 3]Record
+	var records [healthyRecords / 3]Record
 	for n := 0; n < len(records); {
 		k, _, err := r.TryRead(records[n:])
 		if err != nil {
@@ -91,7 +91,7 @@ func halfRead(t testing.TB, clean bool) (*memfs.FS, map[uint64]string) {
 	return fs, texts
 }
 
-// same reports whether two file systems hold the same files, except the lock.
+// same reports whether two file systems contain the same files, except for the lock file.
 func same(a, b *memfs.FS) bool {
 	clean := func(m *memfs.FS) map[string]*memfs.Node {
 		names := maps.Clone(m.Names)
@@ -101,17 +101,17 @@ func same(a, b *memfs.FS) bool {
 	return maps.EqualFunc(clean(a), clean(b), func(a, b *memfs.Node) bool { return bytes.Equal(a.Data, b.Data) })
 }
 
-// A user does with a journal what the daemon does, and keeps on where that fails.
+// A user uses a journal as the daemon does, and continues after errors.
 type user struct {
 	j        *Journal
 	readers  map[string]*Reader
-	got      map[string][]seen
+	got      map[string][]textRecord
 	skipped  uint64
 	appended bool
 }
 
 func newUser(j *Journal) (*user, error) {
-	u := &user{j: j, readers: map[string]*Reader{}, got: map[string][]seen{}}
+	u := &user{j: j, readers: map[string]*Reader{}, got: map[string][]textRecord{}}
 	for _, name := range []string{"r", "fresh"} {
 		r, err := j.NewReader(name, ReaderOptions{})
 		if err != nil {
@@ -122,7 +122,7 @@ func newUser(j *Journal) (*user, error) {
 	return u, nil
 }
 
-// round tries everything once, and reports whether nothing failed.
+// round calls each operation once, and reports whether all succeeded.
 func (u *user) round(t *testing.T) (ok bool) {
 	t.Helper()
 	ok = true
@@ -140,7 +140,7 @@ func (u *user) round(t *testing.T) (ok bool) {
 				break
 			}
 			for _, rec := range records[:n] {
-				u.got[name] = append(u.got[name], seen{rec.Seq, string(rec.Data)})
+				u.got[name] = append(u.got[name], textRecord{rec.Seq, string(rec.Data)})
 			}
 			ok = r.Commit(records[n-1]) == nil && ok
 		}
@@ -149,126 +149,126 @@ func (u *user) round(t *testing.T) (ok bool) {
 	return u.j.syncer.maintain() == nil && ok
 }
 
-// finish continues until nothing fails, and checks the records that were read: each record
-// after the first taken ones, in order, and the new one.
-func (u *user) finish(t *testing.T, what string, texts map[uint64]string, taken int) {
+// finish repeats round until it succeeds, and checks the records that were read: all records
+// after the first committed ones, in order, and the new one.
+func (u *user) finish(t *testing.T, label string, texts map[uint64]string, committed int) {
 	t.Helper()
 	for rounds := 0; !u.round(t); rounds++ {
 		if rounds == 20 {
-			t.Errorf("%s: the journal does not recover: fault %v", what, u.j.Stats().Fault)
+			t.Errorf("%s: the journal does not recover: fault %v", label, u.j.Stats().Fault)
 			return
 		}
 	}
 	for name, got := range u.got {
-		want := patientRecords + 1
+		want := healthyRecords + 1
 		if name == "r" {
-			want -= taken
+			want -= committed
 		}
-		story := &story{texts: maps.Clone(texts)}
-		story.texts[got[len(got)-1].seq] = "new"
-		story.checkRecords(t, what, got)
+		history := &history{texts: maps.Clone(texts)}
+		history.texts[got[len(got)-1].seq] = "new"
+		history.checkRecords(t, label, got)
 		if len(got) < want || got[len(got)-1].text != "new" {
-			t.Errorf("%s: %s got %d records, want %d", what, name, len(got), want)
+			t.Errorf("%s: %s got %d records, want %d", label, name, len(got), want)
 		}
 	}
-	// The torn end counts as damage when it could not be looked at in time.
+	// The torn end counts as damage if recovery could not read it.
 	if d := u.j.Stats().Damage; u.skipped > 0 || d.Regions > 1 || d.Bytes > 70 || d.Records+d.Strays+d.Missing > 0 {
-		t.Errorf("%s: %d records skipped, damage %+v", what, u.skipped, d)
+		t.Errorf("%s: %d records skipped, damage %+v", label, u.skipped, d)
 	}
 }
 
-// TestAFaultDuringTheStartLosesNothing: if any call fails, once or until it is repaired, the
-// start is refused and nothing is changed, or everything is delivered in the end.
-func TestAFaultDuringTheStartLosesNothing(t *testing.T) {
+// TestFaultDuringStartLosesNoRecords: if a call fails, once or until it is repaired, Open
+// fails and changes no file, or all records are delivered eventually.
+func TestFaultDuringStartLosesNoRecords(t *testing.T) {
 	for _, clean := range []bool{true, false} {
-		base, texts := halfRead(t, clean)
-		eachFault(t, func(t *testing.T, what string, i *injector) {
-			what = fmt.Sprintf("clean %v: %s", clean, what)
+		base, texts := partlyRead(t, clean)
+		eachFault(t, func(t *testing.T, label string, i *injector) {
+			label = fmt.Sprintf("clean %v: %s", clean, label)
 			fs := base.Clone()
 			fs.Fail = i.fail
-			j, err := Open("/j", still(fs))
+			j, err := Open("/j", manualOptions(fs))
 			if !same(base, fs) {
-				t.Fatalf("%s: Open has changed something", what)
+				t.Fatalf("%s: Open has changed a file", label)
 			}
 			if err != nil {
 				fs.Fail = nil
-				j = open(t, "/j", still(fs))
+				j = open(t, "/j", manualOptions(fs))
 			}
 			defer abandon(j)
 			u, err := newUser(j)
 			if err != nil {
-				t.Fatalf("%s: %v", what, err)
+				t.Fatalf("%s: %v", label, err)
 			}
 			for range 3 {
 				u.round(t)
 			}
 			fs.Fail = nil
-			u.finish(t, what, texts, patientRecords/3)
+			u.finish(t, label, texts, healthyRecords/3)
 		})
 	}
 }
 
-// TestAStartThatIsRefusedChangesNothing: another part of the daemon may fail after the
-// journal was opened and its readers were made, with any part of it readable.
-func TestAStartThatIsRefusedChangesNothing(t *testing.T) {
+// TestFailedStartChangesNoFiles: the start may fail in another part of the daemon
+// after the journal and its readers were opened.
+func TestFailedStartChangesNoFiles(t *testing.T) {
 	for _, clean := range []bool{true, false} {
-		base, texts := halfRead(t, clean)
-		eachFault(t, func(t *testing.T, what string, i *injector) {
+		base, texts := partlyRead(t, clean)
+		eachFault(t, func(t *testing.T, label string, i *injector) {
 			fs := base.Clone()
 			fs.Fail = i.fail
-			if j, err := Open("/j", still(fs)); err == nil {
+			if j, err := Open("/j", manualOptions(fs)); err == nil {
 				u, err := newUser(j)
 				if err != nil {
-					t.Fatalf("%s: %v", what, err)
+					t.Fatalf("%s: %v", label, err)
 				}
 				for _, r := range u.readers {
 					r.Close()
 				}
 				if err := j.Close(); err != nil {
-					t.Fatalf("%s: %v", what, err)
+					t.Fatalf("%s: %v", label, err)
 				}
 			}
 			if !same(base, fs) {
-				t.Fatalf("%s: a start that was refused has changed something", what)
+				t.Fatalf("%s: a failed start has changed a file", label)
 			}
 			fs.Fail = nil
-			j := open(t, "/j", still(fs))
+			j := open(t, "/j", manualOptions(fs))
 			defer abandon(j)
 			u, err := newUser(j)
 			if err != nil {
 				t.Fatal(err)
 			}
-			u.finish(t, what, texts, patientRecords/3)
+			u.finish(t, label, texts, healthyRecords/3)
 		})
 	}
 }
 
-// TestAKillDuringAFaultLosesNothing: the next process must be able to use the files of a
-// process that had a fault since its start.
-func TestAKillDuringAFaultLosesNothing(t *testing.T) {
+// TestKillDuringFaultLosesNoRecords: a process has a fault and is killed. The next process
+// must deliver the records from its files.
+func TestKillDuringFaultLosesNoRecords(t *testing.T) {
 	for _, clean := range []bool{true, false} {
-		base, texts := halfRead(t, clean)
-		eachFault(t, func(t *testing.T, what string, i *injector) {
-			what = fmt.Sprintf("clean %v: %s", clean, what)
+		base, texts := partlyRead(t, clean)
+		eachFault(t, func(t *testing.T, label string, i *injector) {
+			label = fmt.Sprintf("clean %v: %s", clean, label)
 			fs := base.Clone()
 			fs.Fail = i.fail
-			before := map[string][]seen{}
+			before := map[string][]textRecord{}
 			appended := false
-			if j, err := Open("/j", still(fs)); err == nil {
+			if j, err := Open("/j", manualOptions(fs)); err == nil {
 				u, err := newUser(j)
 				if err != nil {
-					t.Fatalf("%s: %v", what, err)
+					t.Fatalf("%s: %v", label, err)
 				}
 				u.round(t)
 				u.round(t)
 				before, appended = u.got, u.appended
 				if u.skipped > 0 {
-					t.Errorf("%s: %d records skipped", what, u.skipped)
+					t.Errorf("%s: %d records skipped", label, u.skipped)
 				}
 				abandon(j)
 			}
 			fs.Fail = nil
-			j := open(t, "/j", still(fs))
+			j := open(t, "/j", manualOptions(fs))
 			defer abandon(j)
 			u, err := newUser(j)
 			if err != nil {
@@ -280,14 +280,14 @@ func TestAKillDuringAFaultLosesNothing(t *testing.T) {
 			for name, got := range u.got {
 				all := append(slices.Clone(before[name]), got...)
 				for seq, text := range texts {
-					if (name != "r" || seq > patientRecords/3) && !slices.Contains(all, seen{seq, text}) {
-						t.Errorf("%s: %s never got record %d", what, name, seq)
+					if (name != "r" || seq > healthyRecords/3) && !slices.Contains(all, textRecord{seq, text}) {
+						t.Errorf("%s: %s never got record %d", label, name, seq)
 						return
 					}
 				}
 			}
 			if u.skipped > 0 {
-				t.Errorf("%s: %d records skipped", what, u.skipped)
+				t.Errorf("%s: %d records skipped", label, u.skipped)
 			}
 		})
 	}

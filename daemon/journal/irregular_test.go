@@ -21,9 +21,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/verify"
 )
 
-// TestWhatIsNoFileIsAnErrorWithItsPath: on the real file system, where a FIFO would
-// block the process that opens it.
-func TestWhatIsNoFileIsAnErrorWithItsPath(t *testing.T) {
+// TestIrregularFileIsReportedWithPath: the test uses the real file system, on which
+// opening a FIFO blocks.
+func TestIrregularFileIsReportedWithPath(t *testing.T) {
 	kinds := map[string]func(path string) error{
 		"directory":     func(path string) error { return os.Mkdir(path, 0o700) },
 		"FIFO":          func(path string) error { return unix.Mkfifo(path, 0o600) },
@@ -36,28 +36,29 @@ func TestWhatIsNoFileIsAnErrorWithItsPath(t *testing.T) {
 		} {
 			t.Run(kind+" "+name, func(t *testing.T) {
 				if name == damage.QuarantineName && kind == "directory" {
-					t.Skip("it is one")
+					t.Skip("the quarantine is a directory")
 				}
 				dir := t.TempDir()
 				j := open(t, dir, Options{})
 				reader(t, j, "r", FromOldest)
 				put(t, j, 1, "one")
-				begin(t, j)
+				firstUse(t, j)
 				abandon(j)
 				path := filepath.Join(dir, name)
 				os.Remove(path)
 				if err := make(path); err != nil {
 					t.Fatal(err)
 				}
-				within(t, func() {
-					sum, problems := verified(t, dir)
+				mustReturn(t, func() {
+					sum, problems := runVerify(t, dir)
 					if !strings.Contains(problems, path) || !strings.Contains(problems, kind) {
 						t.Errorf("Verify reports %q, %+v", problems, sum)
 					}
 					if _, err := verify.Dump(dir, func(string, segment.Record) error { return nil }); err != nil && !strings.Contains(err.Error(), path) {
 						t.Errorf("Dump: %v", err)
 					}
-					if reported := useAll(dir); !strings.Contains(reported, path) || !strings.Contains(reported, kind) && name != damage.QuarantineName {
+					reported := useJournal(dir)
+					if !strings.Contains(reported, path) || !strings.Contains(reported, kind) && name != damage.QuarantineName {
 						t.Errorf("the journal reports %q", reported)
 					}
 				})
@@ -66,8 +67,9 @@ func TestWhatIsNoFileIsAnErrorWithItsPath(t *testing.T) {
 	}
 }
 
-// useAll opens a journal, reads and writes everything, and returns the errors and the log.
-func useAll(dir string) string {
+// useJournal opens a journal, reads all records, runs the maintainer, and returns the errors
+// and the log.
+func useJournal(dir string) string {
 	var lines bytes.Buffer
 	j, err := Open(dir, Options{SyncInterval: time.Hour, Log: slog.New(slog.NewTextHandler(&lines, nil))})
 	if err != nil {
@@ -78,13 +80,13 @@ func useAll(dir string) string {
 	if err != nil {
 		return err.Error()
 	}
-	_, _, rerr := readSome(r)
+	_, _, rerr := readAvailable(r)
 	j.use()
 	return fmt.Sprint(rerr, j.syncer.maintain(), lines.String())
 }
 
-// verified returns the problems as a text, and the error as one of them.
-func verified(t *testing.T, dir string) (sum verify.Summary, problems string) {
+// runVerify returns the summary of Verify, and its problems and its error as text.
+func runVerify(t *testing.T, dir string) (sum verify.Summary, problems string) {
 	t.Helper()
 	sum, err := verify.Check(dir, func(p verify.Problem) { problems += fmt.Sprintf("%s: %s\n", p.Path, p.What) })
 	if err != nil {
@@ -93,14 +95,14 @@ func verified(t *testing.T, dir string) (sum verify.Summary, problems string) {
 	return sum, problems
 }
 
-// within fails when f hangs.
-func within(t *testing.T, f func()) {
+// mustReturn fails the test if f does not return.
+func mustReturn(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan struct{})
 	go func() { defer close(done); f() }()
 	select {
 	case <-done:
 	case <-time.After(time.Minute):
-		t.Fatal("it hangs")
+		t.Fatal("f does not return")
 	}
 }

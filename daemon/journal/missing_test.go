@@ -10,15 +10,15 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// TestVerifyFindsAMissingSegment: wherever it was.
-func TestVerifyFindsAMissingSegment(t *testing.T) {
-	healthy, _ := patient(t, true)
+// TestVerifyFindsMissingSegment removes each of the segments.
+func TestVerifyFindsMissingSegment(t *testing.T) {
+	healthy, _ := healthyJournal(t, true)
 	for i := range segmentsIn(healthy) {
 		for _, clean := range []bool{true, false} {
-			fs, _ := patient(t, clean)
-			if !clean { // as the maintainer of a running daemon notes it
-				j := open(t, "/j", still(fs))
-				begin(t, j)
+			fs, _ := healthyJournal(t, clean)
+			if !clean { // as the maintainer of a running daemon does
+				j := open(t, "/j", manualOptions(fs))
+				firstUse(t, j)
 				abandon(j)
 			}
 			check := func() (found int) {
@@ -33,9 +33,9 @@ func TestVerifyFindsAMissingSegment(t *testing.T) {
 			}
 			delete(fs.Names, segmentsIn(fs)[i])
 			if check() == 0 {
-				t.Errorf("clean %v: segment %d of %d is missing, and that is not found", clean, i, len(segmentsIn(healthy)))
+				t.Errorf("clean %v: segment %d of %d is missing, and Verify does not report it", clean, i, len(segmentsIn(healthy)))
 			}
-			j := open(t, "/j", still(fs))
+			j := open(t, "/j", manualOptions(fs))
 			if missing := j.Stats().Damage.Missing; (i == 0 || i == len(segmentsIn(healthy))-1) && missing != 1 {
 				t.Errorf("clean %v: Open counts %d missing segments", clean, missing)
 			}
@@ -44,16 +44,16 @@ func TestVerifyFindsAMissingSegment(t *testing.T) {
 	}
 }
 
-// TestVerifyExplainsWhatRetentionRemoved: as nothing missing, also when the process was
-// killed directly after it.
-func TestVerifyExplainsWhatRetentionRemoved(t *testing.T) {
+// TestVerifyAcceptsSegmentsRemovedByRetention: segments that retention removed are not
+// missing, even if the process was killed immediately afterwards.
+func TestVerifyAcceptsSegmentsRemovedByRetention(t *testing.T) {
 	fs := memfs.New()
-	opts := still(fs)
+	opts := manualOptions(fs)
 	opts.MaxBytes = 4000
 	j := open(t, "/j", opts)
 	reader(t, j, "r", FromOldest)
 	fill(t, j, 5)
-	begin(t, j)
+	firstUse(t, j)
 	for range 60 {
 		fill(t, j, 1)
 		_, err := verify.CheckFS(fs.Clone(), "/j", func(p verify.Problem) { t.Error(p) }, func(*segment.Frame) error { return nil })

@@ -13,37 +13,38 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 )
 
-// A model is what the journal should be: a slice, and a place in it per reader.
+// A model is the expected state of a journal: a slice of records, and an index per reader.
 type model struct {
-	all     []seen
-	batches []batchOfModel
+	all     []textRecord
+	batches []modelBatch
 	readers map[string]*modelReader
 	pinned  string // the pinned reader, or ""
-	limited bool   // the journal may remove records that are not read yet, or could before
+	limited bool   // the journal has or had a limit, and may remove unread records
 }
 
 type modelReader struct {
 	*Reader
-	place int    // of the next record to read
-	mark  int    // of the first one not committed
-	safe  int    // of the first record that existed when the reader was pinned; no later record may be missing
-	hand  []held // that were read and not committed
+	next        int                 // index of the next record to read
+	committed   int                 // index of the first record that is not committed
+	pinnedFrom  int                 // index of the first record that existed when the reader was pinned
+	uncommitted []uncommittedRecord // records that were read and not committed
 }
 
-type held struct {
+// An uncommittedRecord is a record that a reader has read and not committed.
+type uncommittedRecord struct {
 	Record
-	end int // place after it
+	end int // index of the next record
 }
 
 // A batchOfModel contains the values that Trim compares.
-type batchOfModel struct {
-	first int // place of its first record
+type modelBatch struct {
+	first int // index of its first record
 	bytes int64
 	time  time.Time
 }
 
-// TestModel does random things to a journal on the machine's file system and
-// compares it with a slice.
+// TestModel runs random operations on a journal on the file system of this machine,
+// and compares the journal with a model.
 func TestModel(t *testing.T) {
 	for seed := range int64(scale(12, 400)) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -69,7 +70,7 @@ func runModel(t *testing.T, rng *rand.Rand, steps int) {
 			if r.Reader, err = j.NewReader(name, ReaderOptions{Pin: name == m.pinned}); err != nil {
 				t.Fatal(err)
 			}
-			r.place, r.hand = r.mark, nil
+			r.next, r.uncommitted = r.committed, nil
 			m.pin(j, name, name == m.pinned)
 		}
 	}
@@ -118,11 +119,11 @@ func (m *model) compare(t *testing.T, j *Journal, step int) {
 		t.Fatalf("step %d: %d records, want %d", step, got, len(m.all))
 	}
 	for name, r := range m.readers {
-		if got, want := r.Backlog(), uint64(len(m.all)-r.mark); got != want {
+		if got, want := r.Backlog(), uint64(len(m.all)-r.committed); got != want {
 			t.Fatalf("step %d: backlog of %s is %d, want %d", step, name, got, want)
 		}
-		if lag, none := r.Lag(), r.mark == len(m.all); lag < 0 || lag > j.Stats().Bytes || none != (lag == 0) {
-			t.Fatalf("step %d: lag of %s is %d of %d bytes, with %d records to commit", step, name, lag, j.Stats().Bytes, len(m.all)-r.mark)
+		if lag, allCommitted := r.Lag(), r.committed == len(m.all); lag < 0 || lag > j.Stats().Bytes || allCommitted != (lag == 0) {
+			t.Fatalf("step %d: lag of %s is %d of %d bytes, with %d records to commit", step, name, lag, j.Stats().Bytes, len(m.all)-r.committed)
 		}
 	}
 }
@@ -137,7 +138,7 @@ func (m *model) append(t *testing.T, j *Journal, rng *rand.Rand, generation uint
 	at := m.time(len(m.batches))
 	err := j.Append(generation, at, batch)
 	if m.pinned != "" && errors.Is(err, ErrFull) {
-		if j.Stats().Count > uint64(m.readers[m.pinned].mark) {
+		if j.Stats().Count > uint64(m.readers[m.pinned].committed) {
 			return
 		}
 	}
@@ -147,30 +148,30 @@ func (m *model) append(t *testing.T, j *Journal, rng *rand.Rand, generation uint
 	if len(batch) == 0 {
 		return
 	}
-	m.batches = append(m.batches, batchOfModel{len(m.all), int64(segment.FrameHeaderLen + segment.PayloadLen(batch)), at})
+	m.batches = append(m.batches, modelBatch{len(m.all), int64(segment.FrameHeaderLen + segment.PayloadLen(batch)), at})
 	for i, b := range batch {
-		m.all = append(m.all, seen{j.Stats().Last - uint64(len(batch)-1-i), string(b)})
+		m.all = append(m.all, textRecord{j.Stats().Last - uint64(len(batch)-1-i), string(b)})
 	}
 	if j.LastGeneration() != generation {
 		t.Fatalf("last generation %d, want %d", j.LastGeneration(), generation)
 	}
 }
 
-// keeps reports whether the journal must still have that record for that reader.
-func (m *model) keeps(reader string, place int) bool {
-	return !m.limited || reader == m.pinned && place >= m.readers[reader].safe
+// mustKeep reports whether the journal must still contain that record for that reader.
+func (m *model) mustKeep(reader string, index int) bool {
+	return !m.limited || reader == m.pinned && index >= m.readers[reader].pinnedFrom
 }
 
-// pin notes what the journal has when a reader is pinned.
+// pin stores the index of the oldest record that the journal contains when a reader is pinned.
 func (m *model) pin(j *Journal, reader string, pin bool) {
 	r := m.readers[reader]
-	r.safe = len(m.all)
-	for pin && r.safe > 0 && m.all[r.safe-1].seq >= j.Stats().First {
-		r.safe--
+	r.pinnedFrom = len(m.all)
+	for pin && r.pinnedFrom > 0 && m.all[r.pinnedFrom-1].seq >= j.Stats().First {
+		r.pinnedFrom--
 	}
 }
 
-// repin changes the pinned reader; no reader may be pinned.
+// repin removes the pin, and sets it again or pins another reader.
 func (m *model) repin(j *Journal, rng *rand.Rand) {
 	if m.pinned != "" {
 		m.readers[m.pinned].SetPin(false)
@@ -181,7 +182,7 @@ func (m *model) repin(j *Journal, rng *rand.Rand) {
 	}
 }
 
-// configure changes the options, for the next start too.
+// configure changes the options, also for later starts.
 func (m *model) configure(t *testing.T, j *Journal, rng *rand.Rand, opts *Options) {
 	t.Helper()
 	opts.SegmentBytes, opts.Fsync = int64(500+rng.Intn(5000)), Fsync(rng.Intn(3))
@@ -194,7 +195,7 @@ func (m *model) configure(t *testing.T, j *Journal, rng *rand.Rand, opts *Option
 	}
 }
 
-// time is when the nth batch is received.
+// time returns the time of receipt of the nth batch.
 func (*model) time(n int) time.Time { return epoch.Add(time.Duration(n) * time.Second) }
 
 func (m *model) read(t *testing.T, name string, rng *rand.Rand) {
@@ -202,41 +203,41 @@ func (m *model) read(t *testing.T, name string, rng *rand.Rand) {
 	r := m.readers[name]
 	records := make([]Record, 1+rng.Intn(20))
 	n, skipped, err := r.TryRead(records)
-	if err != nil || skipped > 0 && m.keeps(name, r.place+int(skipped)-1) {
+	if err != nil || skipped > 0 && m.mustKeep(name, r.next+int(skipped)-1) {
 		t.Fatalf("read: %d skipped, %v", skipped, err)
 	}
-	r.place += int(skipped)
-	if n == 0 && r.place < len(m.all) {
-		t.Fatalf("reader %s reads nothing at %d of %d", name, r.place, len(m.all))
+	r.next += int(skipped)
+	if n == 0 && r.next < len(m.all) {
+		t.Fatalf("reader %s reads nothing at %d of %d", name, r.next, len(m.all))
 	}
 	for _, rec := range records[:n] {
-		want := m.all[r.place]
-		if got := (seen{rec.Seq, string(rec.Data)}); got != want {
-			t.Fatalf("reader %s at %d: %d %q, want %d %q", name, r.place, got.seq, got.text, want.seq, want.text)
+		want := m.all[r.next]
+		if got := (textRecord{rec.Seq, string(rec.Data)}); got != want {
+			t.Fatalf("reader %s at %d: %d %q, want %d %q", name, r.next, got.seq, got.text, want.seq, want.text)
 		}
 		rec.Data = nil // Commit must not need it
-		r.place++
-		r.hand = append(r.hand, held{rec, r.place})
+		r.next++
+		r.uncommitted = append(r.uncommitted, uncommittedRecord{rec, r.next})
 	}
 }
 
-// commit commits one of the records in hand, and those before it.
+// commit commits one of the uncommitted records, and those before it.
 func (m *model) commit(t *testing.T, r *modelReader, choose func(int) int) {
 	t.Helper()
-	if len(r.hand) == 0 {
+	if len(r.uncommitted) == 0 {
 		return
 	}
-	k := choose(len(r.hand))
-	for _, i := range []int{k, choose(k + 1)} { // an older one changes nothing
-		if err := r.Commit(r.hand[i].Record); err != nil {
+	k := choose(len(r.uncommitted))
+	for _, i := range []int{k, choose(k + 1)} { // the second Commit is of an older record, and changes nothing
+		if err := r.Commit(r.uncommitted[i].Record); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r.mark = r.hand[k].end
-	r.hand = r.hand[k+1:]
+	r.committed = r.uncommitted[k].end
+	r.uncommitted = r.uncommitted[k+1:]
 }
 
-// trim commits what is in hand, and passes over some of the rest.
+// trim commits all records that were read, and drops some of the others.
 func (m *model) trim(t *testing.T, j *Journal, name string, rng *rand.Rand) {
 	t.Helper()
 	r := m.readers[name]
@@ -253,27 +254,27 @@ func (m *model) trim(t *testing.T, j *Journal, name string, rng *rand.Rand) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := r.place
-	r.place += int(dropped)
+	before := r.next
+	r.next += int(dropped)
 	if dropped > 0 {
-		r.mark = r.place
+		r.committed = r.next
 	}
 	want := m.firstToKeep(j, before, maxBytes, oldest)
-	gone := 0 // taken by a limit of the journal
-	for gone < len(m.all) && m.all[gone].seq < j.Stats().First {
-		gone++
+	removed := 0 // number of records that a limit of the journal has removed
+	for removed < len(m.all) && m.all[removed].seq < j.Stats().First {
+		removed++
 	}
-	if !m.keeps(name, before) && want <= gone && (dropped == 0 || r.place == gone) {
-		return // those too are dropped now, or skipped by the next Read
+	if !m.mustKeep(name, before) && want <= removed && (dropped == 0 || r.next == removed) {
+		return // Trim or the next Read counts the removed records
 	}
-	if r.place != want {
+	if r.next != want {
 		t.Fatalf("trim of %s at %d to %d bytes, %v old, has dropped %d, want %d", name, before, maxBytes, oldest, dropped, want-before)
 	}
 }
 
-// firstToKeep is Trim's contract, read from the list of batches.
-func (m *model) firstToKeep(j *Journal, place int, maxBytes int64, oldest time.Time) int {
-	frames := int64(0) // bytes of the batch and those behind it
+// firstToKeep computes the result of Trim from the list of batches.
+func (m *model) firstToKeep(j *Journal, index int, maxBytes int64, oldest time.Time) int {
+	frames := int64(0) // bytes of this batch and of all later ones
 	keep := len(m.all)
 	for i := len(m.batches) - 1; i >= 0; i-- {
 		b := m.batches[i]
@@ -283,10 +284,10 @@ func (m *model) firstToKeep(j *Journal, place int, maxBytes int64, oldest time.T
 		}
 		frames += b.bytes
 		headers := len(j.index.segments) - 1 - j.index.locate(m.all[b.first].seq)
-		if left := frames + int64(headers)*segment.HeaderLen; end <= place || b.time.Before(oldest) || maxBytes > 0 && left > maxBytes {
+		if left := frames + int64(headers)*segment.HeaderLen; end <= index || b.time.Before(oldest) || maxBytes > 0 && left > maxBytes {
 			break
 		}
 		keep = b.first
 	}
-	return max(place, keep)
+	return max(index, keep)
 }

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestPinsChangeWhileRunning: the next Append has the room of a reader that lets go,
-// and from a pinned one nothing is taken any more.
-func TestPinsChangeWhileRunning(t *testing.T) {
+// TestSetPinAtRunTime: without a pin, the next Append may remove unread records; with a
+// pin, no unread record is removed.
+func TestSetPinAtRunTime(t *testing.T) {
 	j, r := fullForReader(t)
 	r.SetPin(false)
 	fill(t, j, 50)
@@ -26,6 +26,6 @@ func TestPinsChangeWhileRunning(t *testing.T) {
 		t.Fatal(err)
 	}
 	reader(t, j, "r", FromOldest)
-	r.SetPin(true) // of a reader that is closed, whose name another has
+	r.SetPin(true) // r is closed, so this must not pin the new reader of its name
 	fill(t, j, 50)
 }

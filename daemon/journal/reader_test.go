@@ -18,9 +18,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// TestReadersFollowAWriter: two readers of different speed see all records that a writer
-// appends meanwhile, while the maintainer runs.
-func TestReadersFollowAWriter(t *testing.T) {
+// TestReadersFollowWriter: two readers of different speed receive all records that a writer
+// appends concurrently, while the maintainer runs.
+func TestReadersFollowWriter(t *testing.T) {
 	const batches, perBatch = 2000, 5
 	j := open(t, t.TempDir(), Options{SegmentBytes: 20_000, SyncInterval: time.Millisecond})
 	var wg sync.WaitGroup
@@ -75,14 +75,14 @@ func follow(t *testing.T, r *Reader, size int) (n int) {
 	}
 }
 
-// TestSyncedReachesTheNewest: at rest the two are equal, also when an unclean stop
-// has given up numbers behind them.
-func TestSyncedReachesTheNewest(t *testing.T) {
+// TestSyncedReachesNewest: Synced equals Newest in an idle journal, even if an unclean stop
+// left unused numbers after it.
+func TestSyncedReachesNewest(t *testing.T) {
 	fs := memfs.New()
 	for round, stop := range []func(*Journal){abandon, func(j *Journal) { j.Close() }, abandon} {
-		j := open(t, "/j", still(fs))
+		j := open(t, "/j", manualOptions(fs))
 		if round > 0 {
-			begin(t, j)
+			firstUse(t, j)
 		}
 		if j.Stats().Synced != j.Stats().Newest || j.Stats().Count != uint64(round) {
 			t.Errorf("round %d: synced %d, newest %d of %d", round, j.Stats().Synced, j.Stats().Newest, j.Stats().Count)
@@ -99,8 +99,8 @@ func TestSyncedReachesTheNewest(t *testing.T) {
 	}
 }
 
-func TestReadEndsWithItsContext(t *testing.T) {
-	j := open(t, "/j", still(memfs.New()))
+func TestReadReturnsWhenContextEnds(t *testing.T) {
+	j := open(t, "/j", manualOptions(memfs.New()))
 	r := reader(t, j, "r", FromEnd)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -109,8 +109,8 @@ func TestReadEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestInterruptEndsAReadThatWaits(t *testing.T) {
-	j := open(t, "/j", still(memfs.New()))
+func TestInterruptEndsWaitingRead(t *testing.T) {
+	j := open(t, "/j", manualOptions(memfs.New()))
 	r := reader(t, j, "r", FromOldest)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -123,17 +123,17 @@ func TestInterruptEndsAReadThatWaits(t *testing.T) {
 	}
 	go r.Interrupt()
 	read(0)
-	r.Interrupt() // the next Read that would wait
+	r.Interrupt() // ends the next Read that waits
 	put(t, j, 1, "one")
 	read(1)
-	r.Interrupt() // the same one
+	r.Interrupt() // ends the same Read
 	read(0)
 	put(t, j, 2, "two")
 	read(1)
 }
 
 func TestTryReadDoesNotWait(t *testing.T) {
-	j := open(t, "/j", still(memfs.New()))
+	j := open(t, "/j", manualOptions(memfs.New()))
 	r := reader(t, j, "r", FromOldest)
 	records := make([]Record, 3)
 	for _, want := range []int{0, 1, 0} {
@@ -146,11 +146,11 @@ func TestTryReadDoesNotWait(t *testing.T) {
 	}
 }
 
-// TestReaderOfADamagedCursorRepeatsAndLosesNothing: only a new reader may begin at the
-// end.
-func TestReaderOfADamagedCursorRepeatsAndLosesNothing(t *testing.T) {
+// TestDamagedCursorRepeatsRecords: the reader starts at the oldest
+// record. Only a new reader may start at the end.
+func TestDamagedCursorRepeatsRecords(t *testing.T) {
 	fs := memfs.New()
-	j := open(t, "/j", still(fs))
+	j := open(t, "/j", manualOptions(fs))
 	r := reader(t, j, "r", FromEnd)
 	put(t, j, 1, "one")
 	put(t, j, 2, "two")
@@ -160,15 +160,15 @@ func TestReaderOfADamagedCursorRepeatsAndLosesNothing(t *testing.T) {
 	}
 	abandon(j)
 	clear(fs.Names["/j/cursor-r"].Data)
-	j = open(t, "/j", still(fs))
+	j = open(t, "/j", manualOptions(fs))
 	got, skipped := drain(t, reader(t, j, "r", FromEnd))
 	if len(got) != 2 || skipped != 0 || j.Stats().Damage.Cursors != 1 {
 		t.Errorf("got %v, %d skipped, damage %+v", got, skipped, j.Stats().Damage)
 	}
 }
 
-func TestReaderFromTheEndSeesOnlyWhatComes(t *testing.T) {
-	j := open(t, "/j", still(memfs.New()))
+func TestReaderFromEndReceivesOnlyNewRecords(t *testing.T) {
+	j := open(t, "/j", manualOptions(memfs.New()))
 	put(t, j, 1, "old")
 	r := reader(t, j, "r", FromEnd)
 	put(t, j, 2, "new")
@@ -178,7 +178,7 @@ func TestReaderFromTheEndSeesOnlyWhatComes(t *testing.T) {
 }
 
 func TestReaderNames(t *testing.T) {
-	j := open(t, "/j", still(memfs.New()))
+	j := open(t, "/j", manualOptions(memfs.New()))
 	for _, name := range []string{"", "a/b", "ä", "a.tmp", "a b", string(make([]byte, 200))} {
 		if _, err := j.NewReader(name, ReaderOptions{Start: FromEnd}); err == nil {
 			t.Errorf("%q was accepted", name)
@@ -190,9 +190,9 @@ func TestReaderNames(t *testing.T) {
 	}
 }
 
-// TestCommitSurvivesTheProcess: nothing committed is delivered again after the
-// process was killed, even without a sync in between.
-func TestCommitSurvivesTheProcess(t *testing.T) {
+// TestCommitSurvivesKill: no committed record is delivered again after a kill,
+// even without an fsync.
+func TestCommitSurvivesKill(t *testing.T) {
 	dir := t.TempDir()
 	opts := Options{SyncInterval: time.Hour}
 	j := open(t, dir, opts)
@@ -210,11 +210,11 @@ func TestCommitSurvivesTheProcess(t *testing.T) {
 	}
 }
 
-// TestUnreadablePageIsDamage: a bad sector is reported, retried, and then costs
-// the frames that lie on it, not the rest.
+// TestUnreadablePageIsDamage: a bad sector is reported and read again. Then only the frames
+// on it count as lost.
 func TestUnreadablePageIsDamage(t *testing.T) {
 	fs := memfs.New()
-	opts := still(fs)
+	opts := manualOptions(fs)
 	opts.SegmentBytes = 1 << 20
 	j := open(t, "/j", opts)
 	r := reader(t, j, "r", FromOldest)
@@ -245,8 +245,8 @@ func TestUnreadablePageIsDamage(t *testing.T) {
 	}
 }
 
-// TestCommitAfterClose: a sink that did not return in time may commit when the journal is
-// closed, and other files have the numbers of its descriptors.
+// TestCommitAfterClose: a sink that did not return in time may commit after the journal is
+// closed, when its descriptor numbers belong to other files.
 func TestCommitAfterClose(t *testing.T) {
 	j := open(t, t.TempDir(), Options{})
 	r := reader(t, j, "r", FromOldest)

@@ -12,8 +12,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// fill appends n batches of one record that fill about a third of a segment of
-// 1,000 bytes.
+// fill appends n batches of one record; each fills about a third of a segment of 1,000
+// bytes.
 func fill(t *testing.T, j *Journal, n int) {
 	t.Helper()
 	for range n {
@@ -38,21 +38,21 @@ func commitAll(t *testing.T, r *Reader) {
 
 func TestRetentionWaitsForAllCursors(t *testing.T) {
 	fs := memfs.New()
-	j := open(t, "/j", still(fs))
+	j := open(t, "/j", manualOptions(fs))
 	a, b := reader(t, j, "a", FromOldest), reader(t, j, "b", FromOldest)
 	fill(t, j, 30)
 	commitAll(t, a)
 	maintain(t, j)
 	if j.Stats().First != 1 {
-		t.Fatalf("records up to %d were removed before b had them", j.Stats().First)
+		t.Fatalf("records up to %d were removed before b committed them", j.Stats().First)
 	}
-	// The cursor of a reader that is gone counts too.
+	// Retention also waits for the cursor of a closed reader.
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
 	maintain(t, j)
 	if j.Stats().First != 1 {
-		t.Fatalf("records up to %d were removed before b had them", j.Stats().First)
+		t.Fatalf("records up to %d were removed before b committed them", j.Stats().First)
 	}
 	b = reader(t, j, "b", FromOldest)
 	commitAll(t, b)
@@ -62,9 +62,9 @@ func TestRetentionWaitsForAllCursors(t *testing.T) {
 	}
 }
 
-func TestRemovedCursorHoldsNothingBack(t *testing.T) {
+func TestRemovedCursorDoesNotBlockRetention(t *testing.T) {
 	fs := memfs.New()
-	j := open(t, "/j", still(fs))
+	j := open(t, "/j", manualOptions(fs))
 	a, b := reader(t, j, "a", FromOldest), reader(t, j, "b", FromOldest)
 	if err := j.RemoveCursor("b"); err == nil {
 		t.Error("the cursor of a reader was removed")
@@ -83,27 +83,27 @@ func TestRemovedCursorHoldsNothingBack(t *testing.T) {
 	}
 }
 
-// TestLastGenerationSurvivesRetention: else the inbox of a killed daemon would be
-// appended a second time.
+// TestLastGenerationSurvivesRetention: otherwise the batch in the inbox of a killed
+// daemon would be appended twice.
 func TestLastGenerationSurvivesRetention(t *testing.T) {
 	fs := memfs.New()
-	j := open(t, "/j", still(fs))
+	j := open(t, "/j", manualOptions(fs))
 	for round := range uint64(5) {
 		r := reader(t, j, "a", FromOldest)
 		fill(t, j, 7)
 		commitAll(t, r)
 		maintain(t, j)
 		abandon(j)
-		j = open(t, "/j", still(fs))
+		j = open(t, "/j", manualOptions(fs))
 		if got, want := j.LastGeneration(), 7*(round+1); got != want {
 			t.Fatalf("last generation %d, want %d", got, want)
 		}
 	}
 }
 
-func TestMaxBytesHolds(t *testing.T) {
+func TestMaxBytesIsNotExceeded(t *testing.T) {
 	const limit = 4000
-	opts := still(memfs.New())
+	opts := manualOptions(memfs.New())
 	opts.MaxBytes = limit
 	j := open(t, "/j", opts)
 	reader(t, j, "a", FromOldest)
@@ -118,14 +118,14 @@ func TestMaxBytesHolds(t *testing.T) {
 	}
 }
 
-func TestReaderLearnsWhatRetentionTook(t *testing.T) {
+func TestReaderCountsRecordsRemovedByRetention(t *testing.T) {
 	fs := memfs.New()
-	opts := still(fs)
+	opts := manualOptions(fs)
 	opts.MaxBytes = 4000
 	j := open(t, "/j", opts)
 	early, late := reader(t, j, "early", FromOldest), reader(t, j, "late", FromOldest)
 	fill(t, j, 5)
-	readOne(t, early) // is in the first segment when that is removed
+	readOne(t, early) // the reader is in the first segment when it is removed
 	fill(t, j, 50)
 	abandonedAt := j.Stats().Count
 	for _, c := range []struct {
@@ -141,7 +141,7 @@ func TestReaderLearnsWhatRetentionTook(t *testing.T) {
 	if d := j.Stats().Damage; d != (damage.Counts{}) {
 		t.Errorf("retention was counted as damage: %+v", d)
 	}
-	// Also across a stop that leaves a gap in the numbers.
+	// Records before an unclean stop, which leaves a gap in the numbers, are counted too.
 	fill(t, j, 50)
 	abandon(j)
 	j = open(t, "/j", opts)
@@ -152,10 +152,10 @@ func TestReaderLearnsWhatRetentionTook(t *testing.T) {
 	}
 }
 
-func TestMaxAgeRemovesWhatIsOld(t *testing.T) {
+func TestMaxAgeRemovesOldSegments(t *testing.T) {
 	fs := memfs.New()
 	now := epoch
-	opts := still(fs)
+	opts := manualOptions(fs)
 	opts.MaxAge, opts.Now = time.Hour, func() time.Time { return now }
 	j := open(t, "/j", opts)
 	reader(t, j, "a", FromOldest)
@@ -175,11 +175,10 @@ func TestMaxAgeRemovesWhatIsOld(t *testing.T) {
 	}
 }
 
-// fullForReader returns a journal that accepts nothing, because a pinned reader has not
-// read.
+// fullForReader returns a journal that is full because a pinned reader has not committed.
 func fullForReader(t *testing.T) (*Journal, *Reader) {
 	t.Helper()
-	opts := still(memfs.New())
+	opts := manualOptions(memfs.New())
 	opts.MaxBytes = 4000
 	j := open(t, "/j", opts)
 	r := pinnedReader(t, j, "r")
@@ -189,7 +188,7 @@ func fullForReader(t *testing.T) (*Journal, *Reader) {
 	return j, r
 }
 
-// fillUntilFull appends until a pinned reader stops it, and returns the error.
+// fillUntilFull appends until Append fails, and returns the error.
 func fillUntilFull(t *testing.T, j *Journal) error {
 	t.Helper()
 	for range 1000 {
@@ -210,11 +209,10 @@ func pinnedReader(t *testing.T, j *Journal, name string) *Reader {
 	return r
 }
 
-// TestPinnedReaderLosesNothing: a limit stops what is appended, until the reader
-// has moved on.
-func TestPinnedReaderLosesNothing(t *testing.T) {
+// TestPinnedReaderLosesNoRecords: a limit makes Append fail until the reader commits.
+func TestPinnedReaderLosesNoRecords(t *testing.T) {
 	fs := memfs.New()
-	opts := still(fs)
+	opts := manualOptions(fs)
 	opts.MaxBytes, opts.MaxAge = 4000, time.Hour
 	j := open(t, "/j", opts)
 	reader(t, j, "free", FromOldest)
@@ -239,14 +237,14 @@ func TestPinnedReaderLosesNothing(t *testing.T) {
 		if err := r.Commit(last); err != nil {
 			t.Fatal(err)
 		}
-		// Append works at once. The removed records must not count as skipped later.
+		// Append succeeds immediately. The removed records must not count as skipped later.
 		if err := fillUntilFull(t, j); !errors.Is(err, ErrFull) {
 			t.Fatal(err)
 		}
-		if err := j.syncer.syncSegments(); err != nil { // the removal is durable; is the cursor?
+		if err := j.syncer.syncSegments(); err != nil { // makes the removal durable; the cursor must be durable too
 			t.Fatal(err)
 		}
-		cut := open(t, "/j", still(memfs.PowerCut(fs.Ops, len(fs.Ops), unlucky)))
+		cut := open(t, "/j", manualOptions(memfs.PowerCut(fs.Ops, len(fs.Ops), loseUnsynced)))
 		if _, skipped := drain(t, pinnedReader(t, cut, "pinned")); skipped > 0 {
 			t.Fatalf("%d records skipped after a power cut", skipped)
 		}
@@ -256,8 +254,8 @@ func TestPinnedReaderLosesNothing(t *testing.T) {
 	}
 }
 
-// TestPinEndsWithTheReader: the cursor that it leaves behind holds nothing.
-func TestPinEndsWithTheReader(t *testing.T) {
+// TestPinEndsWithReader: the cursor of the closed reader does not block retention.
+func TestPinEndsWithReader(t *testing.T) {
 	j, r := fullForReader(t)
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
@@ -268,10 +266,10 @@ func TestPinEndsWithTheReader(t *testing.T) {
 	}
 }
 
-// TestLimitsRemoveNothingBeforeTheFirstUse: else the readers that are made after
-// Open could not pin what was left to them.
-func TestLimitsRemoveNothingBeforeTheFirstUse(t *testing.T) {
-	opts := still(memfs.New())
+// TestLimitsRemoveNoRecordsBeforeFirstUse: otherwise a limit could remove records
+// between Open and the creation of a pinned reader.
+func TestLimitsRemoveNoRecordsBeforeFirstUse(t *testing.T) {
+	opts := manualOptions(memfs.New())
 	j := open(t, "/j", opts)
 	reader(t, j, "r", FromOldest)
 	fill(t, j, 30)
@@ -281,19 +279,19 @@ func TestLimitsRemoveNothingBeforeTheFirstUse(t *testing.T) {
 	j = open(t, "/j", opts)
 	maintain(t, j)
 	if j.Stats().First != 1 {
-		t.Fatalf("records up to %d are removed already", j.Stats().First)
+		t.Fatalf("records up to %d are removed before the first use", j.Stats().First)
 	}
 	r := pinnedReader(t, j, "r")
 	readOne(t, r)
 	maintain(t, j)
 	if j.Stats().First != 1 {
-		t.Fatalf("records up to %d are removed, and the reader has pinned them", j.Stats().First)
+		t.Fatalf("records up to %d are removed although a reader pins them", j.Stats().First)
 	}
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
 	maintain(t, j)
 	if j.Stats().First == 1 {
-		t.Error("nothing was removed after that")
+		t.Error("no segment was removed after the first use")
 	}
 }

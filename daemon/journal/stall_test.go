@@ -19,10 +19,10 @@ import (
 // A slowDisk delays an fsync of one kind of file.
 type slowDisk struct {
 	*memfs.FS
-	kind    func(name string) bool // of the base name
-	slow    atomic.Bool            // the next one
-	entered chan struct{}          // such an fsync has begun
-	release chan struct{}          // closed: it may end
+	kind      func(name string) bool // selects files by their base name
+	delayNext atomic.Bool            // delays the next fsync
+	entered   chan struct{}          // receives a value when the fsync begins
+	release   chan struct{}          // is closed to end the fsync
 }
 
 type slowFile struct {
@@ -39,16 +39,16 @@ func (d *slowDisk) Open(name string, flags int) (vfs.File, error) {
 }
 
 func (f slowFile) Sync() error {
-	if f.disk.slow.CompareAndSwap(true, false) {
+	if f.disk.delayNext.CompareAndSwap(true, false) {
 		f.disk.entered <- struct{}{}
 		<-f.disk.release
 	}
 	return f.File.Sync()
 }
 
-// TestAppendDoesNotWaitForTheMaintainer: the receive buffer holds the events of a tenth
-// of a second at full speed. A busy disk may need longer than that.
-func TestAppendDoesNotWaitForTheMaintainer(t *testing.T) {
+// TestAppendDoesNotWaitForMaintainer: the receive buffer can store the events of a
+// tenth of a second at full speed. An fsync on a busy disk may take longer.
+func TestAppendDoesNotWaitForMaintainer(t *testing.T) {
 	tests := map[string]func(name string) bool{
 		"that makes a segment durable": func(name string) bool { return strings.HasSuffix(name, segment.Suffix) },
 		"that reserves numbers":        func(name string) bool { return strings.HasPrefix(name, layout.StateName) },
@@ -56,13 +56,13 @@ func TestAppendDoesNotWaitForTheMaintainer(t *testing.T) {
 	for name, kind := range tests {
 		t.Run(name, func(t *testing.T) {
 			disk := &slowDisk{FS: memfs.New(), kind: kind, entered: make(chan struct{}), release: make(chan struct{})}
-			j := open(t, "/j", still(disk))
+			j := open(t, "/j", manualOptions(disk))
 			if err := j.Append(1, epoch, make([][]byte, state.ReserveStep/2+1)); err != nil {
 				t.Fatal(err)
 			}
-			disk.slow.Store(true)
-			tended := make(chan error, 1)
-			go func() { tended <- j.syncer.maintain() }()
+			disk.delayNext.Store(true)
+			maintained := make(chan error, 1)
+			go func() { maintained <- j.syncer.maintain() }()
 			<-disk.entered
 			appended := make(chan error, 1)
 			go func() { appended <- j.Append(2, epoch, batchOf("not kept waiting")) }()
@@ -75,7 +75,7 @@ func TestAppendDoesNotWaitForTheMaintainer(t *testing.T) {
 				t.Error("Append waits for the maintainer")
 			}
 			close(disk.release)
-			if err := <-tended; err != nil {
+			if err := <-maintained; err != nil {
 				t.Error(err)
 			}
 		})

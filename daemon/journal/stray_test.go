@@ -18,27 +18,27 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// A mixUp puts something into the directory that does not belong there.
-type mixUp struct {
+// A foreignFile creates a file in the directory that does not belong to the journal.
+type foreignFile struct {
 	name   string
 	do     func(fs *memfs.FS, segments []string)
 	want   func(damage.Counts) bool
 	logged string
 }
 
-// TestWhatDoesNotBelongThereCostsNothing: copies of files, files of another journal,
-// and files of nothing at all. All records are read, and the log names the file.
-func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
-	other, _ := patient(t, true)
+// TestForeignFilesDoNotAffectRecords: copies of files, files of another journal,
+// and files without valid content. All records are read, and the log names the file.
+func TestForeignFilesDoNotAffectRecords(t *testing.T) {
+	other, _ := healthyJournal(t, true)
 	within := "/j/" + segment.Name(5) // a number within the first segment
-	beyond := "/j/" + segment.Name(patientRecords+10)
+	beyond := "/j/" + segment.Name(healthyRecords+10)
 	repaired := func(d damage.Counts) bool { return d.Repairs == 1 }
 	stray := func(d damage.Counts) bool { return d.Strays == 1 && d.Repairs == 0 && d.Records == 0 }
 	copied := func(m *memfs.FS, to, from string) { m.Names[to] = &memfs.Node{Data: bytes.Clone(m.Names[from].Data)} }
 	foreign := func(m *memfs.FS, name, as string) {
 		m.Names[as] = &memfs.Node{Data: bytes.Clone(other.Names[name].Data)}
 	}
-	for _, c := range []mixUp{
+	for _, c := range []foreignFile{
 		{"copy of the same segment within it", func(m *memfs.FS, s []string) { copied(m, within, s[0]) }, stray, within},
 		{"copy of a later segment within an earlier one", func(m *memfs.FS, s []string) { copied(m, within, s[2]) }, stray, within},
 		{"copy of a segment behind the last", func(m *memfs.FS, s []string) { copied(m, beyond, s[1]) }, stray, beyond},
@@ -62,21 +62,21 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 	} {
 		for _, clean := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/clean=%v", c.name, clean), func(t *testing.T) {
-				fs, texts := patient(t, clean)
+				fs, texts := healthyJournal(t, clean)
 				c.do(fs, segmentsIn(fs))
 				before := fs.Clone()
 				var lines bytes.Buffer
-				opts := still(fs)
+				opts := manualOptions(fs)
 				opts.Log = slog.New(slog.NewTextHandler(&lines, nil))
 				j := open(t, "/j", opts)
 				r := reader(t, j, "r", FromOldest)
 				put(t, j, 1000, "new")
-				begin(t, j)
+				firstUse(t, j)
 				got, skipped := drain(t, r)
-				if len(got) != patientRecords+1 || skipped > 0 {
+				if len(got) != healthyRecords+1 || skipped > 0 {
 					t.Errorf("%d records, %d skipped", len(got), skipped)
 				}
-				(&story{texts: texts}).checkRecords(t, c.name, got[:len(got)-1])
+				(&history{texts: texts}).checkRecords(t, c.name, got[:len(got)-1])
 				if c.want != nil && !c.want(j.Stats().Damage) {
 					t.Errorf("damage %+v", j.Stats().Damage)
 				}
@@ -87,37 +87,37 @@ func TestWhatDoesNotBelongThereCostsNothing(t *testing.T) {
 					t.Errorf("%s was changed", c.logged)
 				}
 				abandon(j)
-				// The same for a reader whose position is after the number of the file.
-				j = open(t, "/j", still(fs))
+				// A reader whose position is after the number of the file also reads all records.
+				j = open(t, "/j", manualOptions(fs))
 				if err := reader(t, j, "later", FromOldest).commit(segment.Position{Next: 8, Index: 7}); err != nil {
 					t.Fatal(err)
 				}
 				abandon(j)
-				j = open(t, "/j", still(fs))
-				if got, skipped := drain(t, reader(t, j, "later", FromOldest)); len(got) != patientRecords+1-7 || skipped > 0 {
+				j = open(t, "/j", manualOptions(fs))
+				if got, skipped := drain(t, reader(t, j, "later", FromOldest)); len(got) != healthyRecords+1-7 || skipped > 0 {
 					t.Errorf("from number 8 on: %d records, %d skipped", len(got), skipped)
 				}
 				all := reader(t, j, "r", FromOldest)
 				_ = all.commit(segment.Position{Next: 8, Index: 7}) // in memory
-				begin(t, j)
+				firstUse(t, j)
 				if len(segmentsIn(fs)) < len(segmentsIn(before)) {
-					t.Error("a segment was removed that has records which a reader needs")
+					t.Error("a segment with unread records was removed")
 				}
 			})
 		}
 	}
 }
 
-// TestACursorBeyondTheEndBeginsWithTheOldest record, as a damaged cursor does.
-func TestACursorBeyondTheEndBeginsWithTheOldest(t *testing.T) {
-	fs, _ := patient(t, true)
-	j := open(t, "/j", still(fs))
+// TestCursorBeyondEndStartsAtOldestRecord: such a cursor counts as damaged.
+func TestCursorBeyondEndStartsAtOldestRecord(t *testing.T) {
+	fs, _ := healthyJournal(t, true)
+	j := open(t, "/j", manualOptions(fs))
 	id := j.who.ID
 	abandon(j)
 	copy(fs.Names["/j/cursor-r"].Data, slot.Encode(99, cursor.Encode(segment.Position{Next: state.LostStep, Index: 5}, id)))
-	j = open(t, "/j", still(fs))
+	j = open(t, "/j", manualOptions(fs))
 	got, skipped := drain(t, reader(t, j, "r", FromOldest))
-	if len(got) != patientRecords || skipped > 0 || j.Stats().Damage.Cursors != 1 {
+	if len(got) != healthyRecords || skipped > 0 || j.Stats().Damage.Cursors != 1 {
 		t.Errorf("%d records, %d skipped, damage %+v", len(got), skipped, j.Stats().Damage)
 	}
 }

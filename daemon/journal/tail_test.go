@@ -13,7 +13,7 @@ import (
 
 func TestTailVisitsOneSegment(t *testing.T) {
 	dir := t.TempDir()
-	opts := still(vfs.Disk{})
+	opts := manualOptions(vfs.Disk{})
 	j := open(t, dir, opts)
 	tail := func() (texts []string) {
 		t.Helper()
@@ -31,18 +31,18 @@ func TestTailVisitsOneSegment(t *testing.T) {
 	if got := tail(); !slices.Equal(got, []string{"a", "", "b"}) {
 		t.Errorf("newest segment has %q", got)
 	}
-	abandon(j) // the next start begins a segment, which is empty
+	abandon(j) // the next start creates an empty segment
 	j = open(t, dir, opts)
 	if got := tail(); !slices.Equal(got, []string{"a", "", "b"}) {
 		t.Errorf("after a crash the newest segment with records has %q", got)
 	}
 }
 
-// TestVisitGoesWhereItIsTold: Visit passes segments that it need not read, damage, and a
-// removed segment.
-func TestVisitGoesWhereItIsTold(t *testing.T) {
+// TestVisitReadsSelectedRecords: Visit starts at the given number, continues at the returned one, and
+// skips damage and removed segments.
+func TestVisitReadsSelectedRecords(t *testing.T) {
 	fs := memfs.New()
-	j := open(t, "/j", still(fs))
+	j := open(t, "/j", manualOptions(fs))
 	for i := range 40 {
 		put(t, j, uint64(i+1), text(i*2+1), text(i*2+2))
 	}
@@ -63,22 +63,22 @@ func TestVisitGoesWhereItIsTold(t *testing.T) {
 		return numbers
 	}
 	if got := visit(0, 1, 100); len(got) != 0 {
-		t.Errorf("nothing was wanted, got %d", got)
+		t.Errorf("from number 0: %d, want no record", got)
 	}
 	if got := visit(1, 1, 100); len(got) != 80 || got[0] != 1 || got[79] != 80 {
-		t.Errorf("all of it: %d", got)
+		t.Errorf("from number 1: %d", got)
 	}
 	if got := visit(3, 11, 3); !slices.Equal(got, []uint64{3, 14, 25}) {
-		t.Errorf("some of it: %d", got)
+		t.Errorf("three records with a step of 11: %d", got)
 	}
 	segments := segmentsIn(fs)
 	if got := visit(70, 100, 100); !slices.Equal(got, []uint64{70}) {
-		t.Errorf("the end of it: %d", got)
+		t.Errorf("from number 70: %d", got)
 	}
 	fs.Names[segments[1]].Data[framesIn(fs, segments[1])[0]+60] ^= 1
 	delete(fs.Names, segments[3])
 	got := visit(1, 1, 100)
 	if len(got) >= 78 || len(got) < 60 || got[len(got)-1] != 80 {
-		t.Errorf("what is whole of it: %d", got)
+		t.Errorf("with a damaged and a removed segment: %d", got)
 	}
 }

@@ -12,38 +12,38 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// TestTrimCountsEachRecordOnce: with any damage, Trim counts each record that it does not
-// leave to the next Read, and the next Read does not count these again.
+// TestTrimCountsEachRecordOnce: with any damage, Trim or the next Read counts each record, and not
+// both.
 func TestTrimCountsEachRecordOnce(t *testing.T) {
 	damage := map[string]func(fs *memfs.FS, s []string){
-		"nothing":                 func(*memfs.FS, []string) {},
-		"a frame on the way":      func(fs *memfs.FS, s []string) { fs.Names[s[1]].Data[framesIn(fs, s[1])[1]+60] ^= 1 },
-		"the first frame of all":  func(fs *memfs.FS, s []string) { fs.Names[s[0]].Data[framesIn(fs, s[0])[0]+60] ^= 1 },
-		"the first header of all": func(fs *memfs.FS, s []string) { fs.Names[s[0]].Data[40] ^= 1 },
-		"the header where it stops": func(fs *memfs.FS, s []string) {
+		"nothing":          func(*memfs.FS, []string) {},
+		"a dropped frame":  func(fs *memfs.FS, s []string) { fs.Names[s[1]].Data[framesIn(fs, s[1])[1]+60] ^= 1 },
+		"the first frame":  func(fs *memfs.FS, s []string) { fs.Names[s[0]].Data[framesIn(fs, s[0])[0]+60] ^= 1 },
+		"the first header": func(fs *memfs.FS, s []string) { fs.Names[s[0]].Data[40] ^= 1 },
+		"the header of the segment where Trim stops": func(fs *memfs.FS, s []string) {
 			fs.Names[s[len(s)-2]].Data[40] ^= 1
 		},
-		"header and frame where it stops": func(fs *memfs.FS, s []string) {
+		"header and frame of the segment where Trim stops": func(fs *memfs.FS, s []string) {
 			d := fs.Names[s[len(s)-2]]
 			clear(d.Data[:framesIn(fs, s[len(s)-2])[1]])
 		},
-		"a segment on the way":       func(fs *memfs.FS, s []string) { delete(fs.Names, s[2]) },
-		"the segment where it stops": func(fs *memfs.FS, s []string) { delete(fs.Names, s[len(s)-2]) },
+		"a dropped segment":            func(fs *memfs.FS, s []string) { delete(fs.Names, s[2]) },
+		"the segment where Trim stops": func(fs *memfs.FS, s []string) { delete(fs.Names, s[len(s)-2]) },
 	}
-	for name, injure := range damage {
+	for name, apply := range damage {
 		for i := range 4 {
 			begun, within := i%2 == 0, i/2 == 0
 			t.Run(fmt.Sprintf("%s/begun=%v/within=%v", name, begun, within), func(t *testing.T) {
-				fs, _ := patient(t, true)
+				fs, _ := healthyJournal(t, true)
 				segments := segmentsIn(fs)
-				keep := int64(len(fs.Names[last(segments)].Data)) // and of the last but one
+				keep := int64(len(fs.Names[last(segments)].Data)) // plus a part or all of the last but one
 				if within {
 					keep += 400
 				} else {
 					keep += int64(len(fs.Names[segments[len(segments)-2]].Data))
 				}
-				j := open(t, "/j", still(fs))
-				injure(fs, segments)
+				j := open(t, "/j", manualOptions(fs))
+				apply(fs, segments)
 				r, before := reader(t, j, "new", FromOldest), uint64(0)
 				if begun {
 					rec, skipped := next(t, r)
@@ -52,7 +52,7 @@ func TestTrimCountsEachRecordOnce(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				trimAndRead(t, r, keep, patientRecords-before)
+				trimAndRead(t, r, keep, healthyRecords-before)
 			})
 		}
 	}
@@ -61,7 +61,7 @@ func TestTrimCountsEachRecordOnce(t *testing.T) {
 func trimAndRead(t *testing.T, r *Reader, keep int64, want uint64) {
 	t.Helper()
 	dropped, err := r.Trim(keep, time.Time{})
-	if err != nil || dropped < patientRecords/2 {
+	if err != nil || dropped < healthyRecords/2 {
 		t.Fatalf("dropped %d, %v", dropped, err)
 	}
 	behind := r.Backlog()
@@ -71,9 +71,9 @@ func trimAndRead(t *testing.T, r *Reader, keep int64, want uint64) {
 	}
 }
 
-// TestTrimUpToASegmentWithoutRecords: one was just begun.
-func TestTrimUpToASegmentWithoutRecords(t *testing.T) {
-	j := open(t, "/j", still(memfs.New()))
+// TestTrimUpToEmptySegment: the newest segment does not contain a record yet.
+func TestTrimUpToEmptySegment(t *testing.T) {
+	j := open(t, "/j", manualOptions(memfs.New()))
 	r := reader(t, j, "r", FromOldest)
 	fill(t, j, 10)
 	j.writer.mu.Lock()
@@ -91,18 +91,18 @@ func TestTrimUpToASegmentWithoutRecords(t *testing.T) {
 	}
 }
 
-// TestTrimAllowsForTheTimesOfFiles: they may be before the receipt of the newest record,
-// because kernel and file system round them down.
-func TestTrimAllowsForTheTimesOfFiles(t *testing.T) {
-	fs := memfs.New() // all of its files are of the time epoch
-	j := open(t, "/j", still(fs))
+// TestTrimAllowsForFileTimestampRounding: the kernel and the file system round
+// timestamps down, so they may be before the receipt of the newest record.
+func TestTrimAllowsForFileTimestampRounding(t *testing.T) {
+	fs := memfs.New() // the timestamp of each file is epoch
+	j := open(t, "/j", manualOptions(fs))
 	for i := range uint64(20) {
 		if err := j.Append(i, epoch.Add(time.Second), batchOf(string(make([]byte, 240)))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	abandon(j)
-	r := reader(t, open(t, "/j", still(fs)), "r", FromOldest)
+	r := reader(t, open(t, "/j", manualOptions(fs)), "r", FromOldest)
 	if dropped, err := r.Trim(0, epoch.Add(time.Second)); dropped != 0 || err != nil {
 		t.Errorf("dropped %d, %v", dropped, err)
 	}
@@ -111,10 +111,10 @@ func TestTrimAllowsForTheTimesOfFiles(t *testing.T) {
 	}
 }
 
-// TestTrimReadsNoSegmentThatGoesWhole, and nothing at all if it drops nothing.
-func TestTrimReadsNoSegmentThatGoesWhole(t *testing.T) {
+// TestTrimDoesNotReadFullyDroppedSegments, and no segment if it drops no record.
+func TestTrimDoesNotReadFullyDroppedSegments(t *testing.T) {
 	fs := memfs.New()
-	j := open(t, "/j", still(fs))
+	j := open(t, "/j", manualOptions(fs))
 	r := reader(t, j, "r", FromOldest)
 	const batches = 300
 	for i := range batches {
@@ -127,7 +127,7 @@ func TestTrimReadsNoSegmentThatGoesWhole(t *testing.T) {
 		maxBytes int64
 		oldest   time.Time
 		dropped  uint64
-		read     int64 // bytes, at the most
+		read     int64 // maximum number of bytes
 	}{
 		{"no limits", 0, time.Time{}, 0, 0},
 		{"not so much", j.Stats().Bytes, time.Time{}, 0, 0},
@@ -147,13 +147,13 @@ func TestTrimReadsNoSegmentThatGoesWhole(t *testing.T) {
 	}
 	maintain(t, j)
 	if got := len(segmentsIn(fs)); got != 1 {
-		t.Errorf("%d segments are left of what was dropped", got)
+		t.Errorf("%d segments are left after all records were dropped", got)
 	}
 }
 
-// TestTrimBesideAWriter: while retention and the maintainer run too, each record is read,
+// TestTrimConcurrentWithWriter: while retention and the maintainer run too, each record is read,
 // dropped or skipped exactly once.
-func TestTrimBesideAWriter(t *testing.T) {
+func TestTrimConcurrentWithWriter(t *testing.T) {
 	const batches = 5000
 	j := open(t, t.TempDir(), Options{SegmentBytes: 4000, MaxBytes: 40_000, SyncInterval: time.Millisecond})
 	r := reader(t, j, "r", FromOldest)
@@ -170,7 +170,7 @@ func TestTrimBesideAWriter(t *testing.T) {
 	}()
 	rng := rand.New(rand.NewSource(1))
 	records := make([]Record, 20)
-	place, dropped := uint64(0), uint64(0)
+	position, dropped := uint64(0), uint64(0)
 	for {
 		n, skipped, err := r.TryRead(records[:1+rng.Intn(len(records))])
 		if isEOF(err) {
@@ -179,12 +179,12 @@ func TestTrimBesideAWriter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		place += skipped
+		position += skipped
 		for _, rec := range records[:n] {
-			if got := binary.LittleEndian.Uint64(rec.Data); got != place {
-				t.Fatalf("record %d after %d were read, dropped or skipped", got, place)
+			if got := binary.LittleEndian.Uint64(rec.Data); got != position {
+				t.Fatalf("record %d after %d were read, dropped or skipped", got, position)
 			}
-			place++
+			position++
 		}
 		if n == 0 {
 			continue
@@ -192,16 +192,16 @@ func TestTrimBesideAWriter(t *testing.T) {
 		if err := r.Commit(records[n-1]); err != nil {
 			t.Fatal(err)
 		}
-		d, err := r.Trim(int64(rng.Intn(30_000)), epoch.Add(time.Duration(place)))
+		d, err := r.Trim(int64(rng.Intn(30_000)), epoch.Add(time.Duration(position)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		place, dropped = place+d, dropped+d
+		position, dropped = position+d, dropped+d
 	}
 	if err := <-writing; err != nil {
 		t.Fatal(err)
 	}
-	if place != batches || dropped == 0 {
-		t.Errorf("%d records read, dropped or skipped, want %d; %d were dropped", place, batches, dropped)
+	if position != batches || dropped == 0 {
+		t.Errorf("%d records read, dropped or skipped, want %d; %d were dropped", position, batches, dropped)
 	}
 }

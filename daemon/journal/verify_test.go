@@ -13,7 +13,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-func TestVerifyAndDumpReadAJournalInUse(t *testing.T) {
+func TestVerifyAndDumpReadOpenJournal(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, Options{SegmentBytes: 1000})
 	fill(t, j, 10)
@@ -38,14 +38,14 @@ func TestVerifyAndDumpReadAJournalInUse(t *testing.T) {
 	}
 }
 
-func TestVerifyFindsInjuries(t *testing.T) {
-	for _, c := range injuries() {
+func TestVerifyFindsDamage(t *testing.T) {
+	for _, c := range damageCases() {
 		if c.lost == 0 {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
-			fs, _ := patient(t, true)
-			c.injure(fs, segmentsIn(fs))
+			fs, _ := healthyJournal(t, true)
+			c.apply(fs, segmentsIn(fs))
 			steps := len(fs.Ops)
 			found := 0
 			sum, err := verify.CheckFS(fs, "/j", func(verify.Problem) { found++ }, func(*segment.Frame) error { return nil })
@@ -53,21 +53,21 @@ func TestVerifyFindsInjuries(t *testing.T) {
 				t.Fatal(err)
 			}
 			if found == 0 {
-				t.Error("not found")
+				t.Error("Verify does not report the damage")
 			}
-			if sum.Records != uint64(patientRecords-c.lost) {
-				t.Errorf("%d records, want %d", sum.Records, patientRecords-c.lost)
+			if sum.Records != uint64(healthyRecords-c.lost) {
+				t.Errorf("%d records, want %d", sum.Records, healthyRecords-c.lost)
 			}
 			if len(fs.Ops) != steps {
-				t.Error("Verify has changed something")
+				t.Error("Verify has changed a file")
 			}
 		})
 	}
 }
 
-// TestVerifyCallsAWriteThatHasNotEndedNoDamage: a power cut leaves it, and it is visible
-// while a daemon writes.
-func TestVerifyCallsAWriteThatHasNotEndedNoDamage(t *testing.T) {
+// TestVerifyAcceptsIncompleteLastWrite: a power cut leaves such a write, and a
+// check of a running daemon can read it.
+func TestVerifyAcceptsIncompleteLastWrite(t *testing.T) {
 	for name, cut := range map[string]func(*memfs.Node){
 		"last batch":     func(n *memfs.Node) { n.Data = n.Data[:len(n.Data)-5] },
 		"segment header": func(n *memfs.Node) { n.Data = n.Data[:20] },
@@ -75,7 +75,7 @@ func TestVerifyCallsAWriteThatHasNotEndedNoDamage(t *testing.T) {
 	} {
 		for _, clean := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/clean=%v", name, clean), func(t *testing.T) {
-				fs, _ := patient(t, clean)
+				fs, _ := healthyJournal(t, clean)
 				cut(fs.Names[last(segmentsIn(fs))])
 				sum, err := verify.CheckFS(fs, "/j", func(p verify.Problem) { t.Log(p) }, func(*segment.Frame) error { return nil })
 				if err != nil {
@@ -89,10 +89,10 @@ func TestVerifyCallsAWriteThatHasNotEndedNoDamage(t *testing.T) {
 	}
 }
 
-// TestVerifyBesideADaemonThatRemoves: segments that are removed during the check are not
-// missing.
-func TestVerifyBesideADaemonThatRemoves(t *testing.T) {
-	fs, _ := patient(t, false)
+// TestVerifyDuringRetention: segments that retention removes during the check are
+// not missing.
+func TestVerifyDuringRetention(t *testing.T) {
+	fs, _ := healthyJournal(t, false)
 	segments := segmentsIn(fs)
 	sum, err := verify.CheckFS(fs, "/j", func(p verify.Problem) { t.Error(p) }, func(*segment.Frame) error {
 		for _, name := range segments[:3] {
@@ -106,13 +106,13 @@ func TestVerifyBesideADaemonThatRemoves(t *testing.T) {
 }
 
 func TestQuarantineIsBounded(t *testing.T) {
-	fs, _ := patient(t, true)
+	fs, _ := healthyJournal(t, true)
 	s := segmentsIn(fs)
 	for _, name := range s[:3] {
 		fs.Names[name].Data[framesIn(fs, name)[0]+60] ^= 1
 	}
-	fs.Names["/j/"+damage.QuarantineName+"/other"] = &memfs.Node{Data: make([]byte, damage.MaxQuarantineBytes-300)} // space for one
-	j := open(t, "/j", still(fs))
+	fs.Names["/j/"+damage.QuarantineName+"/other"] = &memfs.Node{Data: make([]byte, damage.MaxQuarantineBytes-300)} // space for one piece
+	j := open(t, "/j", manualOptions(fs))
 	drain(t, reader(t, j, "r", FromOldest))
 	if d := j.Stats().Damage; d.Regions != 3 {
 		t.Fatalf("damage %+v", d)

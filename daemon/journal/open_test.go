@@ -16,8 +16,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// TestOpenRefuses: the error contains the remedy, and nothing is changed.
-func TestOpenRefuses(t *testing.T) {
+// TestOpenRejectsUnusableDirectory: the error contains the remedy, and Open changes no file.
+func TestOpenRejectsUnusableDirectory(t *testing.T) {
 	const line = "genltestd-journal format=2 id=0000000000000001 mark=0000000000000002 more"
 	newer := fmt.Appendf(nil, "%s crc=%08x\n", line, crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)))
 	for _, c := range []struct {
@@ -35,7 +35,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"foreign with a file named like ours", func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "meta"), []byte("x"))
 		}, ErrForeign, "empty directory of its own"},
-		{"locked", func(t *testing.T, dir string) { begin(t, open(t, dir, Options{})) }, ErrLocked, fmt.Sprintf("process %d", os.Getpid())},
+		{"locked", func(t *testing.T, dir string) { firstUse(t, open(t, dir, Options{})) }, ErrLocked, fmt.Sprintf("process %d", os.Getpid())},
 		{"a file", func(t *testing.T, dir string) {
 			os.Remove(dir)
 			write(t, dir, []byte("x"))
@@ -53,16 +53,17 @@ func TestOpenRefuses(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			if after, _ := os.ReadDir(dir); len(after) != len(before) {
-				t.Errorf("the directory had %v, and has %v", before, after)
+				t.Errorf("files before Open: %v, after: %v", before, after)
 			}
 		})
 	}
 }
 
-func TestOpenSaysWhatIsReadOnly(t *testing.T) {
+func TestOpenReportsReadOnlyFileSystem(t *testing.T) {
 	fs := memfs.New()
 	fs.Fail = func(memfs.Op) error { return unix.EROFS }
-	if _, err := Open("/j", still(fs)); !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), "must be readable and writable") {
+	_, err := Open("/j", manualOptions(fs))
+	if !errors.Is(err, unix.EROFS) || !strings.Contains(err.Error(), "must be readable and writable") {
 		t.Errorf("got %v", err)
 	}
 }

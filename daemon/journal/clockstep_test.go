@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// Ages are measured by Steady, independent of the wall clock.
-func TestNoStepOfTheClockMakesASegmentOld(t *testing.T) {
+// Ages depend on Steady and not on the wall clock.
+func TestClockStepsDoNotExpireSegments(t *testing.T) {
 	wall, steady := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(1000, 0)
-	seen := map[int64]time.Time{} // steady times of wall times
-	now := func() time.Time { seen[wall.UnixNano()] = steady; return wall }
+	steadyTimes := map[int64]time.Time{} // steady times of wall times
+	now := func() time.Time { steadyTimes[wall.UnixNano()] = steady; return wall }
 	j, err := Open(t.TempDir(), Options{
 		MaxAge: time.Hour, Now: now, SyncInterval: time.Hour,
-		Steady: func(t time.Time) time.Time { return seen[t.UnixNano()] },
+		Steady: func(t time.Time) time.Time { return steadyTimes[t.UnixNano()] },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -48,6 +48,6 @@ func TestNoStepOfTheClockMakesASegmentOld(t *testing.T) {
 	put()
 	j.retention.removeOld()
 	if first := j.Stats().First; first < 4 {
-		t.Errorf("the journal still begins with %d", first)
+		t.Errorf("the oldest record is number %d, want at least 4", first)
 	}
 }

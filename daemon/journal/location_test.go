@@ -18,9 +18,9 @@ import (
 	"github.com/genltestd/genltestd/internal/tmpfs"
 )
 
-// A movable is a journal of several segments on the real file system, of which a reader
-// has taken one record.
-type movable struct {
+// A diskJournal is a journal of several segments on the real file system. One reader has
+// committed one record.
+type diskJournal struct {
 	dir   string
 	j     *Journal
 	r     *Reader
@@ -28,14 +28,14 @@ type movable struct {
 	lines bytes.Buffer
 }
 
-func newMovable(t *testing.T) *movable {
+func newDiskJournal(t *testing.T) *diskJournal {
 	t.Helper()
-	m := &movable{dir: filepath.Join(t.TempDir(), "state", "journal")}
+	m := &diskJournal{dir: filepath.Join(t.TempDir(), "state", "journal")}
 	m.j = open(t, m.dir, m.options())
 	m.r = reader(t, m.j, "r", FromOldest)
 	fill(t, m.j, 20)
 	m.count = 20
-	begin(t, m.j)
+	firstUse(t, m.j)
 	rec, _ := next(t, m.r)
 	if err := m.r.Commit(rec); err != nil {
 		t.Fatal(err)
@@ -43,13 +43,13 @@ func newMovable(t *testing.T) *movable {
 	return m
 }
 
-func (m *movable) options() Options {
+func (m *diskJournal) options() Options {
 	return Options{SegmentBytes: 1000, SyncInterval: time.Hour, Log: slog.New(slog.NewTextHandler(&m.lines, nil))}
 }
 
-// cured expects that the journal accepts events again, that lost records are counted, and
-// that all others are delivered, here or by the next process.
-func (m *movable) cured(t *testing.T, lost int, killed bool) {
+// checkRecovered checks that the journal accepts events again, that lost records are counted,
+// and that all others are delivered, by this process or by the next one.
+func (m *diskJournal) checkRecovered(t *testing.T, lost int, killed bool) {
 	t.Helper()
 	if err := m.j.Stats().Fault; err != nil {
 		t.Fatalf("fault %v", err)
@@ -66,41 +66,41 @@ func (m *movable) cured(t *testing.T, lost int, killed bool) {
 		t.Errorf("%d records, %d skipped; want %d and %d\n%s", len(got), skipped, want, lost, &m.lines)
 	}
 	commitAll(t, reader(t, m.j, "other", FromOldest))
-	begin(t, m.j)
-	if _, problems := verified(t, m.dir); problems != "" && lost == 0 {
+	firstUse(t, m.j)
+	if _, problems := runVerify(t, m.dir); problems != "" && lost == 0 {
 		t.Errorf("Verify reports %s", problems)
 	}
 }
 
-// TestFilesThatAreTakenAwayWhileTheJournalIsOpen: files that are open, or have another name,
-// are saved. The others are counted. A start finds the new records.
-func TestFilesThatAreTakenAwayWhileTheJournalIsOpen(t *testing.T) {
+// TestRemovedFilesAreRecreated: files that are open, or have another link,
+// are recreated. Records of the other files are counted as lost. The next process reads the
+// new records.
+func TestRemovedFilesAreRecreated(t *testing.T) {
 	cases := []struct {
 		name string
-		do   func(t *testing.T, m *movable)
+		do   func(t *testing.T, m *diskJournal)
 		lost int
 	}{
-		{"state directory renamed", func(t *testing.T, m *movable) {
+		{"state directory renamed", func(t *testing.T, m *diskJournal) {
 			check(t, os.Rename(filepath.Dir(m.dir), filepath.Dir(m.dir)+".old"))
 		}, 0},
-		{"directory renamed and an empty one made", func(t *testing.T, m *movable) {
+		{"directory renamed and an empty one made", func(t *testing.T, m *diskJournal) {
 			check(t, os.Rename(m.dir, m.dir+".old"))
 			check(t, os.Mkdir(m.dir, 0o700))
 		}, 0},
-		{"another file system mounted over it", func(t *testing.T, m *movable) {
+		{"another file system mounted over it", func(t *testing.T, m *diskJournal) {
 			tmpfs.MountOn(t, m.dir, "size=1m")
 		}, 0},
-		// The first segment is open for reading, the last for writing. Of those between
-		// nothing is left.
-		{"directory removed", func(t *testing.T, m *movable) { check(t, os.RemoveAll(filepath.Dir(m.dir))) }, 20 - 3 - 2},
-		{"newest segment removed", func(t *testing.T, m *movable) { check(t, os.Remove(m.segment(-1))) }, 0},
-		{"newest segment replaced", func(t *testing.T, m *movable) {
+		// The first segment is open for reading, the last for writing. The others are lost.
+		{"directory removed", func(t *testing.T, m *diskJournal) { check(t, os.RemoveAll(filepath.Dir(m.dir))) }, 20 - 3 - 2},
+		{"newest segment removed", func(t *testing.T, m *diskJournal) { check(t, os.Remove(m.segment(-1))) }, 0},
+		{"newest segment replaced", func(t *testing.T, m *diskJournal) {
 			write(t, m.dir+".new", []byte("x"))
 			check(t, os.Rename(m.dir+".new", m.segment(-1)))
 		}, 0},
-		{"segment that is being read removed", func(t *testing.T, m *movable) { check(t, os.Remove(m.segment(0))) }, 0},
-		{"segment that is not open removed", func(t *testing.T, m *movable) { check(t, os.Remove(m.segment(2))) }, 3},
-		{"meta, state, cursor and lock removed", func(t *testing.T, m *movable) {
+		{"segment that is being read removed", func(t *testing.T, m *diskJournal) { check(t, os.Remove(m.segment(0))) }, 0},
+		{"segment that is not open removed", func(t *testing.T, m *diskJournal) { check(t, os.Remove(m.segment(2))) }, 3},
+		{"meta, state, cursor and lock removed", func(t *testing.T, m *diskJournal) {
 			for _, name := range []string{layout.MetaName, layout.StateName, cursor.Prefix + "r", layout.LockName} {
 				check(t, os.Remove(filepath.Join(m.dir, name)))
 			}
@@ -109,7 +109,7 @@ func TestFilesThatAreTakenAwayWhileTheJournalIsOpen(t *testing.T) {
 	for _, c := range cases {
 		for _, killed := range []bool{false, true} {
 			t.Run(c.name+map[bool]string{true: ", then killed"}[killed], func(t *testing.T) {
-				m := newMovable(t)
+				m := newDiskJournal(t)
 				if m.j.syncer.maintain() != nil || m.j.Stats().Fault != nil {
 					t.Fatal(m.j.Stats().Fault)
 				}
@@ -120,15 +120,15 @@ func TestFilesThatAreTakenAwayWhileTheJournalIsOpen(t *testing.T) {
 					t.Errorf("the log is:\n%s", &m.lines)
 				}
 				if d := m.j.Stats().Damage; d.Missing+d.Repairs == 0 {
-					t.Errorf("nothing is counted: %+v", d)
+					t.Errorf("no damage is counted: %+v", d)
 				}
-				m.cured(t, c.lost, killed)
+				m.checkRecovered(t, c.lost, killed)
 			})
 		}
 	}
 }
 
-func (m *movable) segment(i int) string {
+func (m *diskJournal) segment(i int) string {
 	m.j.index.mu.Lock()
 	defer m.j.index.mu.Unlock()
 	if i < 0 {
@@ -144,17 +144,17 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// TestADirectoryThatCannotBeRecreated: nothing is appended where it would be lost, open
-// files are delivered, and the journal continues when the place is free again.
-func TestADirectoryThatCannotBeRecreated(t *testing.T) {
+// TestDirectoryThatCannotBeRecreated: Append fails, records of open files are delivered, and
+// the journal continues when its path is free again.
+func TestDirectoryThatCannotBeRecreated(t *testing.T) {
 	other := t.TempDir()
-	begin(t, open(t, other, Options{}))
-	for name, occupy := range map[string]func(m *movable){
-		"a file":          func(m *movable) { write(t, m.dir, []byte("x")) },
-		"another journal": func(m *movable) { check(t, os.Symlink(other, m.dir)) },
+	firstUse(t, open(t, other, Options{}))
+	for name, occupy := range map[string]func(m *diskJournal){
+		"a file":          func(m *diskJournal) { write(t, m.dir, []byte("x")) },
+		"another journal": func(m *diskJournal) { check(t, os.Symlink(other, m.dir)) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := newMovable(t)
+			m := newDiskJournal(t)
 			check(t, os.Rename(m.dir, m.dir+".old"))
 			occupy(m)
 			for range 3 {
@@ -181,9 +181,9 @@ func TestADirectoryThatCannotBeRecreated(t *testing.T) {
 	}
 }
 
-// TestADirectoryThatComesBack is the same as before, and is not recreated.
-func TestADirectoryThatComesBack(t *testing.T) {
-	m := newMovable(t)
+// TestDirectoryThatReturnsIsReused: the original directory is used again, and is not recreated.
+func TestDirectoryThatReturnsIsReused(t *testing.T) {
+	m := newDiskJournal(t)
 	check(t, os.Rename(m.dir, m.dir+".old"))
 	write(t, m.dir, []byte("x"))
 	m.j.location.look()
@@ -193,30 +193,30 @@ func TestADirectoryThatComesBack(t *testing.T) {
 	check(t, os.Remove(m.dir))
 	check(t, os.Rename(m.dir+".old", m.dir))
 	m.j.location.look()
-	m.cured(t, 0, false)
+	m.checkRecovered(t, 0, false)
 	if d := m.j.Stats().Damage; d != (damage.Counts{}) {
 		t.Errorf("damage %+v", d)
 	}
 }
 
-// TestTheMaintainerNoticesThatFilesAreGone by itself, while nothing is appended.
-func TestTheMaintainerNoticesThatFilesAreGone(t *testing.T) {
-	m := newMovable(t)
+// TestMaintainerDetectsRemovedFiles without a call of Append.
+func TestMaintainerDetectsRemovedFiles(t *testing.T) {
+	m := newDiskJournal(t)
 	check(t, os.RemoveAll(filepath.Dir(m.dir)))
 	deadline := time.After(time.Minute)
 	for m.j.Stats().Damage.Missing == 0 {
 		select {
 		case <-deadline:
-			t.Fatal("it does not notice")
+			t.Fatal("the maintainer does not detect that the files are removed")
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
 
-// TestWhatIsLostAtTheEndIsCountedAtOnce, and not with the next record: until then it would
-// seem to wait.
-func TestWhatIsLostAtTheEndIsCountedAtOnce(t *testing.T) {
-	m := newMovable(t)
+// TestRecordsLostAtEndAreCountedImmediately: if they were counted only with the next
+// record, the backlog would include them until then.
+func TestRecordsLostAtEndAreCountedImmediately(t *testing.T) {
+	m := newDiskJournal(t)
 	check(t, os.RemoveAll(filepath.Dir(m.dir)))
 	m.j.location.look()
 	got, skipped, last := drainTo(t, m.r)
@@ -225,7 +225,7 @@ func TestWhatIsLostAtTheEndIsCountedAtOnce(t *testing.T) {
 	}
 	check(t, m.r.Commit(last))
 	if n := m.r.Backlog(); n > 0 {
-		t.Errorf("%d records seem to wait", n)
+		t.Errorf("the backlog has %d records", n)
 	}
 	put(t, m.j, 100, "after")
 	if got, skipped := readOne(t, m.r); got.text != "after" || skipped > 0 {
@@ -233,10 +233,10 @@ func TestWhatIsLostAtTheEndIsCountedAtOnce(t *testing.T) {
 	}
 }
 
-// A cursor that cannot be written, for lack of descriptors or because its name is taken, is
-// written later. The journal accepts events in the meantime.
-func TestACursorThatCannotBeRecreatedDoesNotStopTheJournal(t *testing.T) {
-	m := newMovable(t)
+// TestAppendContinuesWithoutCursorFile: a cursor that cannot be written is
+// written later, and the journal accepts events meanwhile.
+func TestAppendContinuesWithoutCursorFile(t *testing.T) {
+	m := newDiskJournal(t)
 	path := m.r.cursor.Path
 	if err := errors.Join(os.Remove(path), os.Mkdir(path+".tmp", 0o700)); err != nil {
 		t.Fatal(err)
@@ -256,5 +256,5 @@ func TestACursorThatCannotBeRecreatedDoesNotStopTheJournal(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
 	}
-	m.cured(t, 0, true)
+	m.checkRecovered(t, 0, true)
 }
