@@ -61,12 +61,12 @@ func wantAt(t testing.TB, c *Cursor, now, durably uint64) {
 	}
 }
 
-func TestMoveWritesAndFlushMakesDurable(t *testing.T) {
+func TestMoveWritesAndFlushSyncs(t *testing.T) {
 	fs := memfs.New()
 	c := started(fs)
 	wantAt(t, c, 1, 1)
 	if len(fs.Names) > 0 || !c.Pending(false) {
-		t.Error("a new cursor is written before it moves, or not to be written")
+		t.Error("a new cursor is written before it moves, or is not pending")
 	}
 	move(t, c, 5)
 	wantAt(t, c, 5, 5)
@@ -112,7 +112,7 @@ func TestPowerCutLosesNoDurablePosition(t *testing.T) {
 	move(t, c, 1)
 	flush(t, c, true)
 	created := len(fs.Ops)
-	durable, newest := map[int]uint64{created: 1}, map[int]uint64{created: 1} // by the number of steps done
+	durable, newest := map[int]uint64{created: 1}, map[int]uint64{created: 1} // by number of completed steps
 	for next := uint64(2); next < 12; next++ {
 		move(t, c, next)
 		newest[len(fs.Ops)] = next
@@ -170,7 +170,7 @@ func TestCrashBetweenTwoSlots(t *testing.T) {
 	}
 }
 
-func TestTakeOfAFileThatCannotBeUsed(t *testing.T) {
+func TestTakeUnusableFile(t *testing.T) {
 	value := stored(at(5), id)
 	for name, test := range map[string]struct {
 		saved  Saved
@@ -193,7 +193,7 @@ func TestTakeOfAFileThatCannotBeUsed(t *testing.T) {
 			if c.Beyond(1, 1, false) {
 				t.Error("a cursor without a position has passed a message")
 			}
-			if test.saved.Err != nil { // it can be read later
+			if test.saved.Err != nil { // the file can be read later
 				c.Take(&Saved{Value: value, OK: true})
 				wantAt(t, c, 5, 0)
 			}
@@ -211,7 +211,7 @@ func TestTakeOfAFileThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-func TestTakenPositionIsDurableOnceTheFileIsOpen(t *testing.T) {
+func TestTakenPositionIsDurableAfterOpen(t *testing.T) {
 	fs := memfs.New()
 	c := started(fs)
 	move(t, c, 5)
@@ -292,7 +292,7 @@ func TestBeyond(t *testing.T) {
 	}
 }
 
-func TestReleaseEndsAllWrites(t *testing.T) {
+func TestReleasePreventsWrites(t *testing.T) {
 	fs := memfs.New()
 	c := started(fs)
 	move(t, c, 2)
@@ -303,7 +303,7 @@ func TestReleaseEndsAllWrites(t *testing.T) {
 	}
 }
 
-func TestLostFileIsReplaced(t *testing.T) {
+func TestUnlinkedFileIsReplaced(t *testing.T) {
 	fs := memfs.New()
 	has := func(path string, id vfs.FileID) (bool, error) {
 		info, err := fs.Stat(path)
@@ -319,7 +319,7 @@ func TestLostFileIsReplaced(t *testing.T) {
 	}
 	delete(fs.Names, path)
 	if !c.Lost(has) || !c.Pending(false) {
-		t.Error("not lost, or not to be written")
+		t.Error("not lost, or not pending")
 	}
 	flush(t, c, true)
 	if got := read(t, fs); got != at(2) || c.Lost(has) {

@@ -21,7 +21,7 @@ func stored(p segment.Position, id uint64) []byte {
 	return append(b, make([]byte, slot.ValueLen-len(b))...)
 }
 
-func TestPositionIsReadAsItWasWritten(t *testing.T) {
+func TestPositionRoundTrip(t *testing.T) {
 	for _, want := range []segment.Position{
 		{}, {Next: 1}, {Next: 2, Index: 1}, {Next: math.MaxUint64, Index: segment.UnknownIndex},
 	} {
@@ -40,7 +40,7 @@ func TestPositionIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
-func TestNamesOfReaders(t *testing.T) {
+func TestValidReaderNames(t *testing.T) {
 	for name, ok := range map[string]bool{
 		"a": true, "A-z_0.9": true, strings.Repeat("x", maxName): true, ".": true, "a.tmp.b": true,
 		"": false, strings.Repeat("x", maxName+1): false, "a/b": false, "a b": false, "a\x00": false, "é": false, "a.tmp": false, "a\n": false,

@@ -23,7 +23,7 @@ func setOf(fs *memfs.FS, positions map[string]uint64) *Set {
 	return s
 }
 
-func TestSetPassedAsksEachCursor(t *testing.T) {
+func TestSetPassedRequiresAllCursors(t *testing.T) {
 	if NewSet().Passed(0, false) {
 		t.Error("a set without cursors has passed something")
 	}
@@ -66,8 +66,8 @@ func TestCursorHasOneReader(t *testing.T) {
 	}
 }
 
-// TestFlushOfASetReportsEachFailure: a cursor that cannot be written does not prevent the others.
-func TestFlushOfASetReportsEachFailure(t *testing.T) {
+// TestSetFlushReportsEachFailure: a cursor that cannot be written does not prevent the others.
+func TestSetFlushReportsEachFailure(t *testing.T) {
 	fs := memfs.New()
 	s := setOf(fs, map[string]uint64{"a": 1, "b": 2, "c": 3})
 	fs.Fail = func(o memfs.Op) error {

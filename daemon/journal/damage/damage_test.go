@@ -21,7 +21,7 @@ import (
 type fixture struct {
 	*Log
 	fs    *memfs.FS
-	text  bytes.Buffer // what is logged
+	text  bytes.Buffer // log output
 	later []func() error
 }
 
@@ -52,7 +52,7 @@ func (f *fixture) region(t *testing.T, first uint64, off, length int64) {
 	f.Region(first, file, off, length)
 }
 
-// runLater does what was postponed.
+// runLater runs the postponed functions.
 func (f *fixture) runLater(t *testing.T) {
 	t.Helper()
 	for _, do := range f.later {
@@ -108,7 +108,7 @@ func TestRegionIsCountedAndCopiedOnce(t *testing.T) {
 	}
 }
 
-func TestCopyIsPostponedUntilTheJournalIsUsed(t *testing.T) {
+func TestCopyIsPostponedUntilFirstUse(t *testing.T) {
 	f := newFixture()
 	data := f.segmentOf(1, 1000)
 	f.Region(1, nil, 100, 10)
@@ -125,7 +125,7 @@ func TestCopyIsPostponedUntilTheJournalIsUsed(t *testing.T) {
 	}
 }
 
-func TestQuarantineIsFilledToItsLastByte(t *testing.T) {
+func TestQuarantineIsUsedUpToItsLimit(t *testing.T) {
 	f := newFixture()
 	f.segmentOf(1, 1000)
 	f.fs.Names["/j/"+QuarantineName+"/old.bad"] = &memfs.Node{Data: make([]byte, MaxQuarantineBytes-100)}
@@ -144,8 +144,8 @@ func TestQuarantineIsFilledToItsLastByte(t *testing.T) {
 	}
 }
 
-// TestCopyThatFailsIsOnlyLogged: the damage is counted without it.
-func TestCopyThatFailsIsOnlyLogged(t *testing.T) {
+// TestFailedCopyIsOnlyLogged: the damage is counted although its copy fails.
+func TestFailedCopyIsOnlyLogged(t *testing.T) {
 	for name, test := range map[string]struct {
 		kind   memfs.Kind
 		bytes  int // of the segment
@@ -193,7 +193,7 @@ func TestMissingRecordsAreCountedOnce(t *testing.T) {
 		f.MissingRecords(10, 3)
 		f.MissingRecords(20, 4)
 	}
-	f.Region(10, nil, 0, 1) // another place
+	f.Region(10, nil, 0, 1) // another position
 	f.Add(func(c *Counts) { c.Cursors += 2 })
 	f.want(t, Counts{Records: 7, Regions: 1, Bytes: 1, Cursors: 2}, 0)
 }
@@ -223,8 +223,9 @@ func TestUnreadableSegmentIsLoggedWhenItChanges(t *testing.T) {
 	}
 }
 
-// TestPlacesAreRememberedUpToALimit: beyond it damage may count twice, and memory does not grow.
-func TestPlacesAreRememberedUpToALimit(t *testing.T) {
+// TestNumberOfStoredPositionsIsLimited: above the limit damage may count twice, and
+// memory does not grow.
+func TestNumberOfStoredPositionsIsLimited(t *testing.T) {
 	f := newFixture()
 	f.log = slog.New(slog.DiscardHandler)
 	for range 2 {
@@ -234,6 +235,6 @@ func TestPlacesAreRememberedUpToALimit(t *testing.T) {
 	}
 	f.want(t, Counts{Records: maxSeen + 4}, 0)
 	if len(f.seen) != maxSeen {
-		t.Errorf("%d places are remembered", len(f.seen))
+		t.Errorf("%d positions are stored", len(f.seen))
 	}
 }

@@ -104,14 +104,15 @@ func TestDecide(t *testing.T) {
 				t.Errorf("%+v, fresh %v, %v", who, fresh, err)
 			}
 			if len(d.Ops) > 0 {
-				t.Error("something was changed")
+				t.Error("a file was changed")
 			}
 		})
 	}
 }
 
-// TestDirectoryIsNotForeignWhileAFileCannotBeRead: that file may decide.
-func TestDirectoryIsNotForeignWhileAFileCannotBeRead(t *testing.T) {
+// TestDirectoryWithUnreadableFileIsNotForeign: the unreadable file may
+// show that the directory belongs to a journal.
+func TestDirectoryWithUnreadableFileIsNotForeign(t *testing.T) {
 	for _, name := range []string{MetaName, StateName, segment.Name(1), cursor.Prefix + "a"} {
 		t.Run(name, func(t *testing.T) {
 			d := directory{memfs.New()}
@@ -150,7 +151,7 @@ func TestExamineFails(t *testing.T) {
 		}, unix.EACCES},
 		"meta is a FIFO":       {func(d directory) { d.Names["/j/"+MetaName] = &memfs.Node{Kind: "FIFO"} }, vfs.ErrIrregular},
 		"state is a directory": {func(d directory) { d.Names["/j/"+StateName] = &memfs.Node{Kind: vfs.KindDirectory} }, vfs.ErrIrregular},
-		"meta is newer":        {func(d directory) { d.put(MetaName, sealed("genltestd-journal format=2 ")) }, ErrNewer},
+		"meta is newer":        {func(d directory) { d.put(MetaName, withChecksum("genltestd-journal format=2 ")) }, ErrNewer},
 	} {
 		d := directory{memfs.New()}
 		test.fill(d)
@@ -186,7 +187,7 @@ func TestHeadersAreReadOnce(t *testing.T) {
 	}
 }
 
-func TestStateOfAnotherJournalIsNotKnown(t *testing.T) {
+func TestStateOfAnotherJournalIsUnknown(t *testing.T) {
 	d := directory{memfs.New()}
 	d.state(ours)
 	e := d.examine(t)

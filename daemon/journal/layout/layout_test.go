@@ -18,19 +18,19 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// sealed returns a line with its checksum.
-func sealed(line string) []byte {
+// withChecksum returns a line with its checksum.
+func withChecksum(line string) []byte {
 	return fmt.Appendf(nil, "%s crc=%08x\n", line, checksum([]byte(line)))
 }
 
-func TestMetaIsReadAsItWasWritten(t *testing.T) {
+func TestMetaRoundTrip(t *testing.T) {
 	for _, want := range []segment.Identity{{}, {ID: 1, Mark: 2}, {ID: math.MaxUint64, Mark: 0x0123456789abcdef}} {
 		b := EncodeMeta(want)
 		if got, ok, err := ParseMeta(b); !ok || err != nil || got != want {
 			t.Errorf("%s: %+v, %v, %v", b, got, ok, err)
 		}
 		if len(b) > metaMaxLen {
-			t.Errorf("%d bytes are more than a reader reads", len(b))
+			t.Errorf("%d bytes, want at most the size that a reader reads", len(b))
 		}
 	}
 }
@@ -50,8 +50,9 @@ func TestDamagedMetaIsRejected(t *testing.T) {
 		}
 	}
 	for _, b := range [][]byte{
-		sealed(""), sealed("genltestd-journal"), sealed("genltestd-journal format=x id=1 mark=2"), sealed("genltestd-journal format=1"),
-		sealed("genltestd-journal format=1 id=zz mark=2"), append(bytes.Clone(good), "more"...), bytes.Repeat([]byte(" crc="), 9),
+		withChecksum(""), withChecksum("genltestd-journal"),
+		withChecksum("genltestd-journal format=x id=1 mark=2"), withChecksum("genltestd-journal format=1"),
+		withChecksum("genltestd-journal format=1 id=zz mark=2"), append(bytes.Clone(good), "more"...), bytes.Repeat([]byte(" crc="), 9),
 	} {
 		if got, ok, err := ParseMeta(b); ok || err != nil || got != (segment.Identity{}) {
 			t.Errorf("%q: %+v, %v, %v", b, got, ok, err)
@@ -59,14 +60,14 @@ func TestDamagedMetaIsRejected(t *testing.T) {
 	}
 }
 
-func TestMetaOfANewerVersion(t *testing.T) {
+func TestMetaOfNewerVersion(t *testing.T) {
 	for _, line := range []string{"genltestd-journal format=2 ", "genltestd-journal format=99 anything else"} {
-		if _, ok, err := ParseMeta(sealed(line)); ok || !errors.Is(err, ErrNewer) {
+		if _, ok, err := ParseMeta(withChecksum(line)); ok || !errors.Is(err, ErrNewer) {
 			t.Errorf("%q: %v, %v", line, ok, err)
 		}
 	}
 	if _, ok, err := ParseMeta([]byte("genltestd-journal format=2 crc=00000000\n")); ok || err != nil {
-		t.Errorf("a damaged one: %v, %v", ok, err)
+		t.Errorf("a damaged newer version: %v, %v", ok, err)
 	}
 }
 
@@ -74,7 +75,7 @@ func FuzzParseMeta(f *testing.F) {
 	f.Add("genltestd-journal format=1 id=0000000000000001 mark=0000000000000002")
 	f.Add("genltestd-journal format=9 x")
 	f.Fuzz(func(t *testing.T, line string) {
-		for _, b := range [][]byte{[]byte(line), sealed(line)} {
+		for _, b := range [][]byte{[]byte(line), withChecksum(line)} {
 			who, ok, err := ParseMeta(b)
 			if ok && err != nil || !ok && who != (segment.Identity{}) {
 				t.Fatalf("%q: %+v, %v, %v", b, who, ok, err)
@@ -96,7 +97,7 @@ func names(files []vfs.FileInfo) (list []string) {
 	return list
 }
 
-func TestListKnowsEachFile(t *testing.T) {
+func TestListClassifiesFiles(t *testing.T) {
 	fs := memfs.New()
 	for _, name := range []string{
 		MetaName, StateName, LockName, segment.Name(10), segment.Name(9), cursor.Prefix + "b", cursor.Prefix + "a",
@@ -140,7 +141,7 @@ func TestListKnowsEachFile(t *testing.T) {
 	}
 }
 
-func TestIDIsShownWithAllDigits(t *testing.T) {
+func TestIDHasLeadingZeros(t *testing.T) {
 	if got := FormatID(0x1234); got != "0000000000001234" {
 		t.Errorf("got %q", got)
 	}

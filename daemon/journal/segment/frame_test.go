@@ -19,7 +19,7 @@ func seal(unit []byte) {
 	binary.LittleEndian.PutUint32(unit, crc32.Checksum(unit[4:], castagnoli))
 }
 
-func aFrame(first uint64, texts ...string) []byte {
+func testFrame(first uint64, texts ...string) []byte {
 	var messages [][]byte
 	for _, text := range texts {
 		messages = append(messages, []byte(text))
@@ -35,13 +35,13 @@ func messagesOf(f *Frame) (texts []string) {
 	return texts
 }
 
-func TestFrameIsReadAsItWasWritten(t *testing.T) {
+func TestFrameRoundTrip(t *testing.T) {
 	for name, texts := range map[string][]string{
 		"one message": {"hello"}, "an empty message": {""}, "several messages": {"a", "", "ccc", "\x00\xff"},
 		"a message that contains the mark": {string(binary.LittleEndian.AppendUint64(nil, mark))},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := aFrame(41, texts...)
+			b := testFrame(41, texts...)
 			if length, ok := frameLen(append(b, "next"...), mark); !ok || length != int64(len(b)) {
 				t.Errorf("length %d, %v, want %d", length, ok, len(b))
 			}
@@ -65,7 +65,7 @@ func TestFrameIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
-func TestAppendFrameKeepsWhatPrecedesIt(t *testing.T) {
+func TestAppendFrameKeepsPrecedingBytes(t *testing.T) {
 	b := AppendFrame([]byte("before"), mark, &Frame{First: 1}, [][]byte{[]byte("x")})
 	if !bytes.HasPrefix(b, []byte("before")) {
 		t.Fatalf("got %q", b)
@@ -88,7 +88,7 @@ func TestLongestFrame(t *testing.T) {
 }
 
 func TestDamagedFrameIsRejected(t *testing.T) {
-	good := aFrame(1, "hello", "", "world")
+	good := testFrame(1, "hello", "", "world")
 	for i := range good {
 		if _, ok := parseFrame(good[:i], mark); ok {
 			t.Errorf("a frame of which %d bytes are left is accepted", i)
@@ -106,8 +106,8 @@ func TestDamagedFrameIsRejected(t *testing.T) {
 	}
 }
 
-// TestHostileFrameIsRejected: the checksum is right and a field is not.
-func TestHostileFrameIsRejected(t *testing.T) {
+// TestFrameWithInvalidFieldIsRejected: the checksum is valid and a field is not.
+func TestFrameWithInvalidFieldIsRejected(t *testing.T) {
 	le := binary.LittleEndian
 	for name, change := range map[string]func(b []byte){
 		"no message":                     func(b []byte) { le.PutUint32(b[16:], 0) },
@@ -124,7 +124,7 @@ func TestHostileFrameIsRejected(t *testing.T) {
 		"no payload":                     func(b []byte) { le.PutUint32(b[12:], 0) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := aFrame(1, "hello", "", "world")
+			b := testFrame(1, "hello", "", "world")
 			change(b)
 			seal(b[8:])
 			if f, ok := parseFrame(b, mark); ok {
@@ -132,20 +132,20 @@ func TestHostileFrameIsRejected(t *testing.T) {
 			}
 		})
 	}
-	if _, ok := parseFrame(aFrame(1), mark); ok {
+	if _, ok := parseFrame(testFrame(1), mark); ok {
 		t.Error("a frame without messages is accepted")
 	}
-	if _, ok := parseFrame(aFrame(1, "hello"), mark+1); ok {
+	if _, ok := parseFrame(testFrame(1, "hello"), mark+1); ok {
 		t.Error("the frame of another journal is accepted")
 	}
 }
 
 func FuzzFrame(f *testing.F) {
-	f.Add(aFrame(1, "hello"))
-	f.Add(aFrame(math.MaxUint64, "", "x"))
+	f.Add(testFrame(1, "hello"))
+	f.Add(testFrame(math.MaxUint64, "", "x"))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) >= FrameHeaderLen { // let the fuzzer pass the mark and the checksum
+		if len(b) >= FrameHeaderLen { // write a valid mark and checksum
 			b = bytes.Clone(b)
 			binary.LittleEndian.PutUint64(b, mark)
 			seal(b[8:])

@@ -54,7 +54,7 @@ func scanAll(t testing.TB, s *Scanner) (got scanned) {
 }
 
 func TestScan(t *testing.T) {
-	a, b, c := aFrame(1, "a"), aFrame(2, "b", "bb"), aFrame(4, "c")
+	a, b, c := testFrame(1, "a"), testFrame(2, "b", "bb"), testFrame(4, "c")
 	length := func(frames ...[]byte) int64 { return int64(len(bytes.Join(frames, nil))) }
 	damaged := bytes.Clone(b)
 	damaged[len(damaged)-1] ^= 1
@@ -71,7 +71,7 @@ func TestScan(t *testing.T) {
 		"another mark":      {[][]byte{a, foreign, c}, scanned{[]uint64{1, 4}, [][2]int64{{length(a), length(b)}}}},
 		"a frame twice":     {[][]byte{a, b, b, c}, scanned{[]uint64{1, 2, 4}, [][2]int64{{length(a, b), length(b)}}}},
 		"an older frame":    {[][]byte{b, a, c}, scanned{[]uint64{2, 4}, [][2]int64{{length(b), length(a)}}}},
-		"a number too high": {[][]byte{a, aFrame(MaxSeq, "x")}, scanned{[]uint64{1}, [][2]int64{{length(a), length(a)}}}},
+		"a number too high": {[][]byte{a, testFrame(MaxSeq, "x")}, scanned{[]uint64{1}, [][2]int64{{length(a), length(a)}}}},
 		"zeros at the end":  {[][]byte{a, make([]byte, 500)}, scanned{[]uint64{1}, [][2]int64{{length(a), 500}}}},
 		"zeros before":      {[][]byte{make([]byte, 501), a}, scanned{[]uint64{1}, [][2]int64{{0, 501}}}},
 		"two damages":       {[][]byte{damaged, a, damaged}, scanned{[]uint64{1}, [][2]int64{{0, length(b)}, {length(b, a), length(b)}}}},
@@ -80,7 +80,7 @@ func TestScan(t *testing.T) {
 			scanned{[]uint64{1, 4}, [][2]int64{{length(a), 7 * (ChunkBytes / 3)}}},
 		},
 		"a frame longer than a read": {
-			[][]byte{a, aFrame(2, strings.Repeat("x", 3*ChunkBytes)), c}, scanned{Numbers: []uint64{1, 2, 4}},
+			[][]byte{a, testFrame(2, strings.Repeat("x", 3*ChunkBytes)), c}, scanned{Numbers: []uint64{1, 2, 4}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,9 +93,9 @@ func TestScan(t *testing.T) {
 	}
 }
 
-// TestScanFindsAFrameWhereverAReadEnds: the mark after damage may be split between two reads.
-func TestScanFindsAFrameWhereverAReadEnds(t *testing.T) {
-	frame := aFrame(1, "a")
+// TestScanFindsMarkSplitBetweenReads: the mark after damage may be split between two reads.
+func TestScanFindsMarkSplitBetweenReads(t *testing.T) {
+	frame := testFrame(1, "a")
 	for length := int64(ChunkBytes) - int64(len(frame)) - 1; length <= ChunkBytes+1; length++ {
 		var s Scanner
 		segmentWith(t, &s, make([]byte, length), frame)
@@ -106,10 +106,10 @@ func TestScanFindsAFrameWhereverAReadEnds(t *testing.T) {
 	}
 }
 
-// TestScanOfATornSegment: wherever the segment ends, the frames before its last are read, and
-// the remaining bytes are reported.
-func TestScanOfATornSegment(t *testing.T) {
-	a, b := aFrame(1, "a"), aFrame(2, "b", "bb")
+// TestScanOfTornSegment: for each length of the torn segment, the complete frames are read,
+// and the remaining bytes are reported.
+func TestScanOfTornSegment(t *testing.T) {
+	a, b := testFrame(1, "a"), testFrame(2, "b", "bb")
 	whole := slices.Concat(a, b)
 	for end := range whole {
 		var s Scanner
@@ -129,8 +129,8 @@ func TestScanOfATornSegment(t *testing.T) {
 	}
 }
 
-func TestScanStopsAtItsLimit(t *testing.T) {
-	a, b := aFrame(1, "a"), aFrame(2, "b")
+func TestScanStopsAtLimit(t *testing.T) {
+	a, b := testFrame(1, "a"), testFrame(2, "b")
 	var s Scanner
 	segmentWith(t, &s, a, b)
 	s.Limit = int64(len(a))
@@ -143,8 +143,8 @@ func TestScanStopsAtItsLimit(t *testing.T) {
 	}
 }
 
-func TestPeekReadsNothing(t *testing.T) {
-	a, b := aFrame(1, "a"), aFrame(2, "b")
+func TestPeekDoesNotRead(t *testing.T) {
+	a, b := testFrame(1, "a"), testFrame(2, "b")
 	var s Scanner
 	fs := segmentWith(t, &s, a, b)
 	if s.Peek() {
@@ -167,12 +167,12 @@ func TestPeekReadsNothing(t *testing.T) {
 	}
 }
 
-// TestScanContinuesAfterAnError: the frames are returned once, and no damage is reported,
-// wherever a read fails.
-func TestScanContinuesAfterAnError(t *testing.T) {
-	remnant := append(make([]byte, 100), aFrame(1, "a")[:20]...) // the mark without its frame
+// TestScanContinuesAfterReadError: each frame is returned once and no damage is
+// reported, after a failure of any read.
+func TestScanContinuesAfterReadError(t *testing.T) {
+	remnant := append(make([]byte, 100), testFrame(1, "a")[:20]...) // the mark without its frame
 	pieces := [][]byte{
-		aFrame(1, "a"), remnant, make([]byte, 2*ChunkBytes), aFrame(2, "b"), aFrame(3, strings.Repeat("c", 2*ChunkBytes)),
+		testFrame(1, "a"), remnant, make([]byte, 2*ChunkBytes), testFrame(2, "b"), testFrame(3, strings.Repeat("c", 2*ChunkBytes)),
 	}
 	var s Scanner
 	segmentWith(t, &s, pieces...)
@@ -212,9 +212,9 @@ func TestScanContinuesAfterAnError(t *testing.T) {
 	}
 }
 
-func TestLenientScanSkipsOnlyThePageThatCannotBeRead(t *testing.T) {
-	first, last := aFrame(1, "a"), aFrame(3, "c")
-	middle := aFrame(2, strings.Repeat("b", 5*PageBytes))
+func TestLenientScanSkipsOnlyUnreadablePage(t *testing.T) {
+	first, last := testFrame(1, "a"), testFrame(3, "c")
+	middle := testFrame(2, strings.Repeat("b", 5*PageBytes))
 	var s Scanner
 	s.Lenient = true
 	fs := segmentWith(t, &s, first, middle, last)
@@ -241,8 +241,8 @@ func TestLenientScanSkipsOnlyThePageThatCannotBeRead(t *testing.T) {
 // FuzzScan: for any content a scan ends, returns frames of the segment in order, and accounts
 // for each byte once.
 func FuzzScan(f *testing.F) {
-	f.Add(slices.Concat(aFrame(1, "a"), aFrame(2, "b", "bb"), aFrame(4, "c")))
-	f.Add(slices.Concat(aFrame(5, "a"), []byte("damage"), aFrame(2, "b"), aFrame(7, "c")[:60]))
+	f.Add(slices.Concat(testFrame(1, "a"), testFrame(2, "b", "bb"), testFrame(4, "c")))
+	f.Add(slices.Concat(testFrame(5, "a"), []byte("damage"), testFrame(2, "b"), testFrame(7, "c")[:60]))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var s Scanner
 		segmentWith(t, &s, data)

@@ -13,7 +13,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-func TestNamesOfSegments(t *testing.T) {
+func TestSegmentNames(t *testing.T) {
 	for _, first := range []uint64{1, 42, 1 << 40, MaxSeq - 1} {
 		if got, ok := ParseName(Name(first)); !ok || got != first {
 			t.Errorf("%s: %d, %v", Name(first), got, ok)
@@ -32,12 +32,12 @@ func TestNamesOfSegments(t *testing.T) {
 	}
 }
 
-func aHeader() Header {
+func testHeader() Header {
 	return Header{Identity: Identity{ID: 1, Mark: 2}, First: 3, Index: 4, Generation: 5, Synced: math.MaxUint64}
 }
 
-func TestHeaderIsReadAsItWasWritten(t *testing.T) {
-	want := aHeader()
+func TestHeaderRoundTrip(t *testing.T) {
+	want := testHeader()
 	b := want.Encode()
 	if len(b) != HeaderLen {
 		t.Errorf("%d bytes, want %d", len(b), HeaderLen)
@@ -48,7 +48,7 @@ func TestHeaderIsReadAsItWasWritten(t *testing.T) {
 }
 
 func TestDamagedHeaderIsRejected(t *testing.T) {
-	h := aHeader()
+	h := testHeader()
 	good := h.Encode()
 	for i := range good {
 		if _, ok := ParseHeader(good[:i]); ok {
@@ -72,7 +72,7 @@ func TestDamagedHeaderIsRejected(t *testing.T) {
 
 func TestReadHeaderDistinguishesDamageFromErrors(t *testing.T) {
 	fs := memfs.New()
-	h := aHeader()
+	h := testHeader()
 	fs.Names["/short"] = &memfs.Node{Data: h.Encode()[:HeaderLen-1]}
 	fs.Names["/good"] = &memfs.Node{Data: h.Encode()}
 	for name, intact := range map[string]bool{"/short": false, "/good": true} {
@@ -92,11 +92,11 @@ func TestReadHeaderDistinguishesDamageFromErrors(t *testing.T) {
 }
 
 func FuzzHeader(f *testing.F) {
-	h := aHeader()
+	h := testHeader()
 	f.Add(h.Encode())
 	f.Add(h.Encode()[:HeaderLen-1])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) >= HeaderLen { // let the fuzzer pass the checksum
+		if len(b) >= HeaderLen { // write a valid checksum
 			b = append([]byte(nil), b[:HeaderLen]...)
 			seal(b[8:])
 		}

@@ -13,9 +13,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// TestSlotTornAnywhere: if any part of a write reaches the disk, the value is
-// the old one or the new one.
-func TestSlotTornAnywhere(t *testing.T) {
+// TestTornWriteKeepsOldOrNewValue: if only a part of a write reaches the disk, the value
+// is the old one or the new one.
+func TestTornWriteKeepsOldOrNewValue(t *testing.T) {
 	fs := memfs.New()
 	s, err := Create(fs, "/s", []byte("value 0"))
 	if err != nil {
@@ -44,9 +44,9 @@ func TestSlotTornAnywhere(t *testing.T) {
 	}
 }
 
-// TestSlotsWrittenDuringAnFsync: the fsync ends well or not, the machine stops or
-// not; the value is never older than the last that was durable, and never another.
-func TestSlotsWrittenDuringAnFsync(t *testing.T) {
+// TestWritesDuringFsync: for a successful and a failed fsync, no write affects the
+// durable slot or the slot of the running fsync, and the newest value is read after a kill.
+func TestWritesDuringFsync(t *testing.T) {
 	for _, fault := range []error{nil, unix.EIO} {
 		fs := memfs.New()
 		s, err := Create(fs, "/s", []byte("value 0"))
@@ -62,7 +62,7 @@ func TestSlotsWrittenDuringAnFsync(t *testing.T) {
 			}
 			for _, slot := range []int{s.durable, s.syncing} {
 				if fs.Ops[len(fs.Ops)-1].Off == int64(slot)*Gap {
-					t.Fatalf("value %d was written to slot %d, which is durable or becomes so", value, slot)
+					t.Fatalf("value %d was written to slot %d, which is durable or is being synced", value, slot)
 				}
 			}
 			got, ok, err := Read(fs.Clone(), "/s")

@@ -35,7 +35,7 @@ func read(t testing.TB, fs vfs.FS) Value {
 	return Parse(b)
 }
 
-func TestStartCreatesOrKeepsTheFile(t *testing.T) {
+func TestStartCreatesOrKeepsFile(t *testing.T) {
 	for name, test := range map[string]struct {
 		content string // of an existing file
 		known   bool
@@ -46,13 +46,13 @@ func TestStartCreatesOrKeepsTheFile(t *testing.T) {
 		if test.content != "" {
 			fs.Names[path] = &memfs.Node{Data: []byte(test.content)}
 		}
-		f := start(t, fs, test.known, aValue())
-		if got := read(t, fs); got != aValue() || f.Reserved() != aValue().Reserved || f.Path() != path {
+		f := start(t, fs, test.known, testValue())
+		if got := read(t, fs); got != testValue() || f.Reserved() != testValue().Reserved || f.Path() != path {
 			t.Errorf("%s: got %+v, reserved %d", name, got, f.Reserved())
 		}
 		f.Close()
 		node := fs.Names[path]
-		next := aValue()
+		next := testValue()
 		next.Reserved = 100
 		f = start(t, fs, true, next)
 		if got := read(t, fs); got != next || f.Reserved() != 100 || fs.Names[path] != node {
@@ -62,7 +62,7 @@ func TestStartCreatesOrKeepsTheFile(t *testing.T) {
 	}
 }
 
-func TestReserveWritesOnlyWhenHalfTheStepIsUsed(t *testing.T) {
+func TestReserveWritesOnlyAfterHalfTheStep(t *testing.T) {
 	fs := memfs.New()
 	f := start(t, fs, false, Value{Clean: true, Reserved: ReserveStep})
 	for _, test := range []struct {
@@ -88,13 +88,13 @@ func TestReserveWritesOnlyWhenHalfTheStepIsUsed(t *testing.T) {
 	}
 }
 
-// TestReserveIsOnTheDiskBeforeItIsUsed stops the machine after each step, with each
+// TestReservedNumbersAreDurableBeforeUse stops the machine after each step, with each
 // combination of the writes that were not synced.
-func TestReserveIsOnTheDiskBeforeItIsUsed(t *testing.T) {
+func TestReservedNumbersAreDurableBeforeUse(t *testing.T) {
 	fs := memfs.New()
 	f := start(t, fs, false, Value{Reserved: ReserveStep, Generation: 1})
 	created := len(fs.Ops)
-	reserved := map[int]uint64{created: f.Reserved()} // by the number of steps done
+	reserved := map[int]uint64{created: f.Reserved()} // by number of completed steps
 	random := rand.New(rand.NewSource(1))
 	for i := range uint64(12) {
 		var err error
@@ -152,12 +152,12 @@ func TestFailedSyncReservesNothing(t *testing.T) {
 	}
 }
 
-func TestNoteEndsOnlyRises(t *testing.T) {
+func TestNoteEndsNeverDecreases(t *testing.T) {
 	fs := memfs.New()
 	f := New(fs, path)
 	f.NoteEnds(1, 1) // the file does not exist before Start
 	if len(fs.Ops) > 0 {
-		t.Error("written before Start")
+		t.Error("the file was written before Start")
 	}
 	f = start(t, fs, false, Value{Oldest: 5, Newest: 10})
 	for _, test := range []struct{ oldest, newest, wantOldest, wantNewest uint64 }{
@@ -177,22 +177,22 @@ func TestNoteEndsOnlyRises(t *testing.T) {
 	}
 }
 
-func TestNoteSyncFailureIsFoundByTheNextProcess(t *testing.T) {
+func TestNextProcessReadsSyncFailure(t *testing.T) {
 	fs := memfs.New()
 	New(fs, path).NoteSyncFailure()
 	if len(fs.Ops) > 0 {
-		t.Error("written before Start")
+		t.Error("the file was written before Start")
 	}
-	f := start(t, fs, false, aValue())
+	f := start(t, fs, false, testValue())
 	f.NoteSyncFailure()
 	if got := read(t, fs); !got.SyncFailed || got.Clean {
 		t.Errorf("got %+v", got)
 	}
 }
 
-func TestRestoreCreatesAFileThatHasLostItsName(t *testing.T) {
+func TestRestoreRecreatesUnlinkedFile(t *testing.T) {
 	fs := memfs.New()
-	f := start(t, fs, false, aValue())
+	f := start(t, fs, false, testValue())
 	lost := func(string, vfs.FileID) (bool, error) { return false, nil }
 	if restored, err := f.Restore(func(string, vfs.FileID) (bool, error) { return true, nil }); restored || err != nil {
 		t.Errorf("the file has its name: %v, %v", restored, err)
@@ -217,7 +217,7 @@ func TestRestoreCreatesAFileThatHasLostItsName(t *testing.T) {
 	if err := f.Change(func(v *Value) { v.Generation = 99 }); err != nil {
 		t.Fatal(err)
 	}
-	want := aValue()
+	want := testValue()
 	want.Generation = 99
 	if got := read(t, fs); got != want {
 		t.Errorf("got %+v, want %+v", got, want)

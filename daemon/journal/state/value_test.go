@@ -16,15 +16,15 @@ func stored(v *Value) []byte {
 	return append(v.Encode(), make([]byte, slot.ValueLen-len(v.Encode()))...)
 }
 
-func aValue() Value {
+func testValue() Value {
 	return Value{
 		Identity: segment.Identity{ID: 1, Mark: 2}, Reserved: 3, Position: segment.Position{Next: 4, Index: 5},
 		Generation: 6, Synced: 7, Oldest: 8, Newest: 9,
 	}
 }
 
-func TestValueIsReadAsItWasWritten(t *testing.T) {
-	want := aValue()
+func TestValueRoundTrip(t *testing.T) {
+	want := testValue()
 	for name, change := range map[string]func(*Value){
 		"running":            func(*Value) {},
 		"clean":              func(v *Value) { v.Clean = true },
@@ -41,8 +41,8 @@ func TestValueIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
-// TestFieldsOfAValueDoNotOverlap sets each number to its maximum.
-func TestFieldsOfAValueDoNotOverlap(t *testing.T) {
+// TestValueFieldsDoNotOverlap sets each number to its maximum.
+func TestValueFieldsDoNotOverlap(t *testing.T) {
 	fields := func(v *Value) []*uint64 {
 		return []*uint64{
 			&v.ID, &v.Mark, &v.Reserved, &v.Next, &v.Index, &v.Generation, &v.Synced, &v.Oldest, &v.Newest,
@@ -54,12 +54,12 @@ func TestFieldsOfAValueDoNotOverlap(t *testing.T) {
 			numbers++
 		}
 	}
-	v := aValue()
+	v := testValue()
 	if n := len(fields(&v)); n != numbers {
 		t.Fatalf("the test has %d of the %d numbers of a value", n, numbers)
 	}
 	for i := range numbers {
-		v := aValue()
+		v := testValue()
 		*fields(&v)[i] = math.MaxUint64
 		if got := Parse(stored(&v)); got != v {
 			t.Errorf("number %d: got %+v, want %+v", i, got, v)
@@ -67,8 +67,8 @@ func TestFieldsOfAValueDoNotOverlap(t *testing.T) {
 	}
 }
 
-func TestValueOfAnotherLengthIsZero(t *testing.T) {
-	v := aValue()
+func TestValueOfWrongLengthIsZero(t *testing.T) {
+	v := testValue()
 	whole := stored(&v)
 	for _, b := range [][]byte{nil, whole[:1], whole[:slot.ValueLen-1], append(whole, 0)} {
 		if got := Parse(b); got != (Value{}) {
@@ -78,7 +78,7 @@ func TestValueOfAnotherLengthIsZero(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	v := aValue()
+	v := testValue()
 	f.Add(stored(&v))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -107,13 +107,13 @@ func TestJournalWithoutDamage(t *testing.T) {
 			t.Errorf("clean %v: %v; summary (-want +got):\n%s", clean, problems, diff)
 		}
 		if len(fs.Ops) > 0 {
-			t.Error("something was changed")
+			t.Error("a file was changed")
 		}
 	}
 }
 
-// TestEachDamageIsFound damages one thing at a time, and expects exactly these problems.
-func TestEachDamageIsFound(t *testing.T) {
+// TestCheckReportsEachDamage damages one part at a time, and expects exactly these problems.
+func TestCheckReportsEachDamage(t *testing.T) {
 	first, middle, last := segment.Name(1), segment.Name(1+perSegment), segment.Name(1+2*perSegment)
 	frame := int64(frameLen())
 	second := segment.HeaderLen + frame // offset of the middle segment's second frame
@@ -224,8 +224,8 @@ func TestEachDamageIsFound(t *testing.T) {
 	}
 }
 
-// TestWriteThatHasNotEndedIsNoProblem: a process that is running or was killed leaves it.
-func TestWriteThatHasNotEndedIsNoProblem(t *testing.T) {
+// TestIncompleteLastWriteIsNotAProblem: a running or killed process leaves such a write.
+func TestIncompleteLastWriteIsNotAProblem(t *testing.T) {
 	last := segment.Name(1 + 2*perSegment)
 	whole := len(files(false)[last])
 	for left := range whole {
@@ -238,7 +238,7 @@ func TestWriteThatHasNotEndedIsNoProblem(t *testing.T) {
 	}
 }
 
-func TestFileThatCannotBeReadIsAProblem(t *testing.T) {
+func TestUnreadableFileIsAProblem(t *testing.T) {
 	for name := range files(true) {
 		if name == layout.LockName {
 			continue
@@ -267,7 +267,7 @@ func TestIrregularFileIsAProblem(t *testing.T) {
 	}
 }
 
-func TestCheckOfAnotherDirectory(t *testing.T) {
+func TestCheckRejectsOtherDirectories(t *testing.T) {
 	const line = "genltestd-journal format=2 "
 	newer := fmt.Appendf(nil, "%s crc=%08x\n", line, crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)))
 	for name, test := range map[string]struct {
@@ -287,7 +287,7 @@ func TestCheckOfAnotherDirectory(t *testing.T) {
 	}
 }
 
-func TestCheckStopsAtAnErrorOfVisit(t *testing.T) {
+func TestCheckReturnsErrorOfVisit(t *testing.T) {
 	stop, visits := errors.New("stop"), 0
 	_, err := CheckFS(inMemory(files(true)), "/j", func(p Problem) { t.Error(p) }, func(*segment.Frame) error {
 		if visits++; visits == 4 {
@@ -323,8 +323,8 @@ func TestDumpPassesEachRecord(t *testing.T) {
 	}
 }
 
-// FuzzCheck changes one byte of one file, or cuts the file: the check ends, each record that
-// it finds was written, and a loss of records is reported.
+// FuzzCheck changes one byte of one file, or cuts the file: the check returns, each record
+// that it finds was written, and a loss of records is reported.
 func FuzzCheck(f *testing.F) {
 	f.Add(byte(0), uint16(5), byte(1), false)
 	f.Add(byte(5), uint16(100), byte(0x80), false)

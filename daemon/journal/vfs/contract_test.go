@@ -17,8 +17,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// onBoth runs a test on the machine's disk and on the file system in memory, which must not
-// differ: the tests of crashes use the latter.
+// onBoth runs a test on the disk of this machine and on the file system in memory. Both must
+// behave equally, because the tests of crashes use the latter.
 func onBoth(t *testing.T, test func(t *testing.T, fs vfs.FS, dir string)) {
 	t.Run("disk", func(t *testing.T) { test(t, vfs.Disk{}, t.TempDir()) })
 	t.Run("memory", func(t *testing.T) { test(t, memfs.New(), "/j") })
@@ -186,7 +186,7 @@ func TestLockIsExclusive(t *testing.T) {
 	})
 }
 
-func TestDupSurvivesTheOriginal(t *testing.T) {
+func TestDupOutlivesOriginal(t *testing.T) {
 	onBoth(t, func(t *testing.T, fs vfs.FS, dir string) {
 		f := create(t, fs, filepath.Join(dir, "f"), "content")
 		dup, err := f.Dup()
@@ -226,7 +226,7 @@ func TestSmallFiles(t *testing.T) {
 	})
 }
 
-func TestRemoveSameSparesAnotherFile(t *testing.T) {
+func TestRemoveSameKeepsOtherFile(t *testing.T) {
 	onBoth(t, func(t *testing.T, fs vfs.FS, dir string) {
 		path := filepath.Join(dir, "f")
 		listed := func() vfs.FileInfo {

@@ -56,7 +56,7 @@ func TestIrregularFileIsNotOpened(t *testing.T) {
 	}
 }
 
-func TestPathReachesARenamedFile(t *testing.T) {
+func TestPathOpensRenamedFile(t *testing.T) {
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	f := create(t, vfs.Disk{}, a, "content")
@@ -68,9 +68,9 @@ func TestPathReachesARenamedFile(t *testing.T) {
 	}
 }
 
-// TestSyncFailsOnAReadOnlyFileSystem: an fsync of a file system that has become read-only
+// TestSyncFailsOnReadOnlyFileSystem: an fsync of a file system that has become read-only
 // succeeds, and writes nothing.
-func TestSyncFailsOnAReadOnlyFileSystem(t *testing.T) {
+func TestSyncFailsOnReadOnlyFileSystem(t *testing.T) {
 	dir := tmpfs.Mount(t, "size=64k")
 	path := filepath.Join(dir, "f")
 	if err := create(t, vfs.Disk{}, path, "content").Close(); err != nil { // an open file prevents the remount

@@ -14,7 +14,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs"
 )
 
-// a writer does steps and fails the test if one fails.
+// A writer performs steps, and fails the test if a step fails.
 type writer struct {
 	t *testing.T
 	*FS
@@ -40,8 +40,8 @@ func (w writer) write(f vfs.File, text string) {
 	w.must(err)
 }
 
-// has returns the content of each file.
-func has(m *FS) string {
+// contents returns the content of each file.
+func contents(m *FS) string {
 	var list []string
 	for name, n := range m.Names {
 		list = append(list, name+"="+string(n.Data))
@@ -49,11 +49,11 @@ func has(m *FS) string {
 	return strings.Join(list, " ")
 }
 
-// TestPowerCut: a step survives for certain only after its fsync.
+// TestPowerCut: a power cut may lose each step that was not synced.
 func TestPowerCut(t *testing.T) {
 	for name, test := range map[string]struct {
 		do             func(w writer)
-		unlucky, lucky string
+		lost, survived string
 	}{
 		"nothing is synced":    {func(w writer) { w.write(w.open("/j/f"), "new") }, "", "/j/f=new"},
 		"the file is synced":   {func(w writer) { f := w.open("/j/f"); w.write(f, "new"); w.must(f.Sync()) }, "", "/j/f=new"},
@@ -79,22 +79,22 @@ func TestPowerCut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := writer{t, New()}
 			test.do(w)
-			for lucky, want := range map[bool]string{false: test.unlucky, true: test.lucky} {
-				if got := has(PowerCut(w.Ops, len(w.Ops), func() bool { return lucky })); got != want {
-					t.Errorf("lucky %v: got %q, want %q", lucky, got, want)
+			for survive, want := range map[bool]string{false: test.lost, true: test.survived} {
+				if got := contents(PowerCut(w.Ops, len(w.Ops), func() bool { return survive })); got != want {
+					t.Errorf("unsynced steps survive %v: got %q, want %q", survive, got, want)
 				}
 			}
-			if got := has(Killed(w.Ops, len(w.Ops), ".log", rand.New(rand.NewSource(1)))); got != test.lucky {
-				t.Errorf("killed: got %q, want %q", got, test.lucky)
+			if got := contents(Killed(w.Ops, len(w.Ops), ".log", rand.New(rand.NewSource(1)))); got != test.survived {
+				t.Errorf("killed: got %q, want %q", got, test.survived)
 			}
-			if got := has(PowerCut(w.Settled().Ops, len(w.Ops), func() bool { return false })); got != test.lucky {
-				t.Errorf("settled: got %q, want %q", got, test.lucky)
+			if got := contents(PowerCut(w.Settled().Ops, len(w.Ops), func() bool { return false })); got != test.survived {
+				t.Errorf("settled: got %q, want %q", got, test.survived)
 			}
 		})
 	}
 }
 
-// durable creates a file with this content, all of it durable.
+// durable creates a file, and syncs its content and its name.
 func (w writer) durable(name, text string) vfs.File {
 	w.t.Helper()
 	f := w.open(name)
@@ -104,7 +104,7 @@ func (w writer) durable(name, text string) vfs.File {
 	return f
 }
 
-// failSync writes, and lets the fsync fail.
+// failSync writes, and makes the fsync fail.
 func (w writer) failSync(f vfs.File, text string) {
 	w.t.Helper()
 	w.write(f, text)
@@ -120,7 +120,7 @@ func (w writer) failSync(f vfs.File, text string) {
 	w.Fail = nil
 }
 
-func TestPowerCutTearsAWriteBetweenSectors(t *testing.T) {
+func TestPowerCutTearsWriteAtSectorBoundary(t *testing.T) {
 	w := writer{t, New()}
 	f := w.durable("/j/f", strings.Repeat("o", 1500))
 	w.write(f, strings.Repeat("n", 1500))
@@ -132,7 +132,7 @@ func TestPowerCutTearsAWriteBetweenSectors(t *testing.T) {
 	}
 }
 
-func TestPowerCutsAreAllOrTheLimit(t *testing.T) {
+func TestPowerCutsAreLimited(t *testing.T) {
 	w := writer{t, New()}
 	f := w.durable("/j/f", "0")
 	for _, text := range []string{"1", "2", "3"} {
@@ -142,9 +142,9 @@ func TestPowerCutsAreAllOrTheLimit(t *testing.T) {
 	cuts := PowerCuts(w.Ops, len(w.Ops), 8, random)
 	found := map[string]int{}
 	for _, cut := range cuts {
-		found[has(cut)]++
+		found[contents(cut)]++
 	}
-	// The last write that survives decides.
+	// The file has the content of the last write that survived.
 	if len(cuts) != 8 || found["/j/f=3"] != 4 || found["/j/f=2"] != 2 || found["/j/f=1"] != 1 || found["/j/f=0"] != 1 {
 		t.Errorf("%d cuts: %v", len(cuts), found)
 	}
@@ -153,7 +153,7 @@ func TestPowerCutsAreAllOrTheLimit(t *testing.T) {
 	}
 }
 
-func TestKillTearsTheNextWriteOfASegment(t *testing.T) {
+func TestKillTearsNextSegmentWrite(t *testing.T) {
 	for suffix, torn := range map[string]bool{".log": true, ".other": false} {
 		w := writer{t, New()}
 		f := w.durable("/j/1.log", "old")
@@ -177,12 +177,12 @@ func TestCloneIsIndependent(t *testing.T) {
 	f := w.durable("/j/f", "old")
 	c := w.Clone()
 	w.write(f, "new")
-	if got := has(c); got != "/j/f=old" || len(c.Ops) > 0 {
+	if got := contents(c); got != "/j/f=old" || len(c.Ops) > 0 {
 		t.Errorf("the clone has %q, %d steps", got, len(c.Ops))
 	}
 }
 
-func TestFailedWriteMayHaveWrittenSomething(t *testing.T) {
+func TestFailedWriteMayBePartial(t *testing.T) {
 	w := writer{t, New()}
 	f := w.durable("/j/f", "old")
 	w.Fail = func(Op) error { return unix.ENOSPC }
@@ -190,7 +190,7 @@ func TestFailedWriteMayHaveWrittenSomething(t *testing.T) {
 		t.Errorf("wrote %d bytes, %v", n, err)
 	}
 	w.Fail = nil
-	if got := has(w.FS); got != "/j/f=ned" {
+	if got := contents(w.FS); got != "/j/f=ned" {
 		t.Errorf("got %q", got)
 	}
 }
