@@ -16,9 +16,9 @@ import (
 	"github.com/genltestd/genltestd/internal/fakekernel"
 )
 
-// A world simulates a module that multicasts, and a machine whose event socket may be
-// replaced. It knows the outcome of each event.
-type world struct {
+// A simulation has a module that multicasts, and a machine whose event socket may be
+// replaced. It records the outcome of each event.
+type simulation struct {
 	t      *testing.T
 	rng    *rand.Rand
 	kernel *fakeKernel
@@ -26,16 +26,16 @@ type world struct {
 	o      Options
 	inbox  *inbox
 
-	queue []genl.Message
-	ids   genl.FamilyIDs
-	load  uint64
-	seq   uint64
-	sent  []sentEvent
-	drops []int  // drops of the current socket, as indices of sent; -1 is a notification
-	over  uint64 // unclassified drops of closed sockets
-	under uint64 // drops that may belong to one load or to the next
-	deaf  uint64 // dropped notifications
-	mixed bool   // a load ended before the daemon received the previous notification, so drops may be attributed to another load
+	queue                []genl.Message
+	ids                  genl.FamilyIDs
+	load                 uint64
+	seq                  uint64
+	sent                 []sentEvent
+	drops                []int  // drops of the current socket, as indices of sent; -1 is a notification
+	maxSurplus           uint64 // unclassified drops of closed sockets: events that may be counted additionally
+	maxDeficit           uint64 // drops that may belong to one load or to the next: events that may not be counted
+	droppedNotifications uint64 // number of dropped notifications
+	mixed                bool   // a load ended before the previous notification was received, so drops may count for another load
 }
 
 type sentEvent struct {
@@ -54,126 +54,126 @@ const (
 
 const queueSize = 100
 
-func (w *world) send() {
-	w.seq++
-	e := sentEvent{w.load, w.seq, queued}
-	s := w.kernel.Socket()
+func (sim *simulation) send() {
+	sim.seq++
+	e := sentEvent{sim.load, sim.seq, queued}
+	s := sim.kernel.Socket()
 	switch {
-	case !slices.Contains(s.Groups, w.ids.Group):
+	case !slices.Contains(s.Groups, sim.ids.Group):
 		e.outcome = missed
-	case !w.enqueue(s, len(w.sent), numbered(w.ids.ID, w.load, w.seq)):
+	case !sim.enqueue(s, len(sim.sent), numbered(sim.ids.ID, sim.load, sim.seq)):
 		e.outcome = dropped
 	}
-	w.sent = append(w.sent, e)
+	sim.sent = append(sim.sent, e)
 }
 
-func (w *world) notify(m genl.Message) {
-	s := w.kernel.Socket()
+func (sim *simulation) notify(m genl.Message) {
+	s := sim.kernel.Socket()
 	s.Notified++
-	if !w.enqueue(s, -1, m) {
-		w.deaf++
+	if !sim.enqueue(s, -1, m) {
+		sim.droppedNotifications++
 	}
 }
 
-func (w *world) enqueue(s *fakekernel.Socket, index int, m genl.Message) bool {
-	if len(w.queue) >= queueSize {
+func (sim *simulation) enqueue(s *fakekernel.Socket, index int, m genl.Message) bool {
+	if len(sim.queue) >= queueSize {
 		s.Dropped++
-		w.drops = append(w.drops, index)
+		sim.drops = append(sim.drops, index)
 		return false
 	}
-	w.queue = append(w.queue, m)
+	sim.queue = append(sim.queue, m)
 	return true
 }
 
 // receive passes up to n batches to the receiver.
-func (w *world) receive(n int) {
-	for ; n > 0 && len(w.queue) > 0; n-- {
-		size := min(len(w.queue), 1+w.rng.IntN(64))
-		batch := w.queue[:size]
-		w.queue = w.queue[size:]
-		w.handle(batch)
+func (sim *simulation) receive(n int) {
+	for ; n > 0 && len(sim.queue) > 0; n-- {
+		size := min(len(sim.queue), 1+sim.rng.IntN(64))
+		batch := sim.queue[:size]
+		sim.queue = sim.queue[size:]
+		sim.handle(batch)
 	}
-	if s := w.kernel.Socket(); len(w.queue) == 0 && s.Interrupted {
+	if s := sim.kernel.Socket(); len(sim.queue) == 0 && s.Interrupted {
 		s.Interrupted = false
-		w.handle(nil)
+		sim.handle(nil)
 	}
 }
 
-func (w *world) handle(batch []genl.Message) {
-	w.kernel.Socket().InQueue = uint32(len(w.queue))
-	if err := w.r.handle(w.t.Context(), batch); err != nil {
-		w.t.Fatal(err)
+func (sim *simulation) handle(batch []genl.Message) {
+	sim.kernel.Socket().InQueue = uint32(len(sim.queue))
+	if err := sim.r.handle(sim.t.Context(), batch); err != nil {
+		sim.t.Fatal(err)
 	}
 }
 
-// rest simulates a second without messages.
-func (w *world) rest() {
-	w.receive(1000)
-	if _, _, err := w.r.checkSocket(); err != nil {
-		w.t.Fatal(err)
+// idle simulates a second without messages.
+func (sim *simulation) idle() {
+	sim.receive(1000)
+	if _, _, err := sim.r.checkSocket(); err != nil {
+		sim.t.Fatal(err)
 	}
-	w.handle(nil)
-	if err := w.r.checkSubscription(); err != nil {
-		w.t.Fatal(err)
+	sim.handle(nil)
+	if err := sim.r.checkSubscription(); err != nil {
+		sim.t.Fatal(err)
 	}
 }
 
-func (w *world) reload() {
-	s := w.kernel.Socket()
-	w.notify(unregistered(w.ids))
-	s.Groups = slices.DeleteFunc(slices.Clone(s.Groups), func(g uint32) bool { return g == w.ids.Group })
-	w.kernel.Set(func() { w.kernel.IDs = genl.FamilyIDs{} })
-	if w.rng.IntN(2) == 0 {
-		w.receive(1000) // the daemon joined in time
+func (sim *simulation) reload() {
+	s := sim.kernel.Socket()
+	sim.notify(unregistered(sim.ids))
+	s.Groups = slices.DeleteFunc(slices.Clone(s.Groups), func(g uint32) bool { return g == sim.ids.Group })
+	sim.kernel.Set(func() { sim.kernel.IDs = genl.FamilyIDs{} })
+	if sim.rng.IntN(2) == 0 {
+		sim.receive(1000) // the daemon has joined before the next load
 	}
-	if l := &w.r.ledger; l.UnnumberedDrops != l.PriorLoadDrops || l.Drops != uint64(s.Dropped) {
-		for i := len(w.sent) - 1; i >= 0 && w.sent[i].load == w.load && w.sent[i].outcome == dropped; i-- {
-			w.under++
+	if l := &sim.r.ledger; l.UnnumberedDrops != l.PriorLoadDrops || l.Drops != uint64(s.Dropped) {
+		for i := len(sim.sent) - 1; i >= 0 && sim.sent[i].load == sim.load && sim.sent[i].outcome == dropped; i-- {
+			sim.maxDeficit++
 		}
 	}
-	w.mixed = w.mixed || w.under > 0 || w.r.ledger.NotificationsSeen != uint64(s.Notified)
-	w.ids = genl.FamilyIDs{ID: w.ids.ID + 1, Group: 20}
-	if w.rng.IntN(3) == 0 {
-		w.ids.Group = 30 // not a number that the daemon joins ahead
+	sim.mixed = sim.mixed || sim.maxDeficit > 0 || sim.r.ledger.NotificationsSeen != uint64(s.Notified)
+	sim.ids = genl.FamilyIDs{ID: sim.ids.ID + 1, Group: 20}
+	if sim.rng.IntN(3) == 0 {
+		sim.ids.Group = 30 // the daemon does not join this group before the load
 	}
-	w.kernel.Set(func() { w.kernel.IDs = w.ids })
-	w.notify(registered(w.ids))
-	w.load, w.seq = w.rng.Uint64(), 0
+	sim.kernel.Set(func() { sim.kernel.IDs = sim.ids })
+	sim.notify(registered(sim.ids))
+	sim.load, sim.seq = sim.rng.Uint64(), 0
 }
 
 // restart ends the process immediately. The next process has the same socket or a new
 // one.
-func (w *world) restart() {
-	s := w.kernel.Socket()
-	if w.rng.IntN(3) > 0 {
-		w.kernel.Stored = s
+func (sim *simulation) restart() {
+	s := sim.kernel.Socket()
+	if sim.rng.IntN(3) > 0 {
+		sim.kernel.Stored = s
 	} else {
-		unread := s.Dropped - uint32(w.r.ledger.Drops)
-		for _, i := range w.drops[len(w.drops)-int(unread):] {
+		unread := s.Dropped - uint32(sim.r.ledger.Drops)
+		for _, i := range sim.drops[len(sim.drops)-int(unread):] {
 			if i >= 0 {
-				w.sent[i].outcome = unknown
+				sim.sent[i].outcome = unknown
 			}
 		}
-		w.over += w.r.ledger.UnclassifiedDrops
-		w.queue, w.drops = nil, nil
+		sim.maxSurplus += sim.r.ledger.UnclassifiedDrops
+		sim.queue, sim.drops = nil, nil
 	}
-	w.start()
+	sim.start()
 }
 
-func (w *world) start() {
-	w.o = options(w.kernel, w.o.Journal, w.inbox)
-	r, err := New(w.o)
+func (sim *simulation) start() {
+	sim.o = options(sim.kernel, sim.o.Journal, sim.inbox)
+	r, err := New(sim.o)
 	if err != nil {
-		w.t.Fatal(err)
+		sim.t.Fatal(err)
 	}
-	w.r = r
+	sim.r = r
 }
 
-// knowable returns how many of the sent events the receiver can account for: those
-// below the last received event of their load, and those that a counter included.
-func (w *world) knowable() (n uint64) {
-	highest := w.o.Journal.(*counter).highest
-	for _, e := range w.sent {
+// countable returns how many of the sent events the receiver can account for: those
+// below the last received event of their load, and those that a counter of the kernel included.
+func (sim *simulation) countable() (n uint64) {
+	highest := sim.o.Journal.(*countingJournal).highest
+	for _, e := range sim.sent {
 		if e.seq <= highest[e.load] || e.outcome == dropped {
 			n++
 		}
@@ -181,14 +181,14 @@ func (w *world) knowable() (n uint64) {
 	return n
 }
 
-// counter is a journal that only counts.
-type counter struct {
+// A countingJournal counts the records and does not store them.
+type countingJournal struct {
 	recorder
 	events, inGaps uint64
 	highest        map[uint64]uint64 // by load
 }
 
-func (c *counter) Append(generation uint64, _ time.Time, records [][]byte) error {
+func (c *countingJournal) Append(generation uint64, _ time.Time, records [][]byte) error {
 	if generation != c.generation+1 {
 		return fmt.Errorf("generation %d after %d", generation, c.generation)
 	}
@@ -215,65 +215,66 @@ func (c *counter) Append(generation uint64, _ time.Time, records [][]byte) error
 	return nil
 }
 
-func TestReceivedAndLostIsWhatWasMulticast(t *testing.T) {
+func TestReceivedPlusLostEqualsMulticast(t *testing.T) {
 	seeds := uint64(1000)
 	if os.Getenv("GENLTESTD_SOAK") != "" {
 		seeds = 100_000
 	}
 	inexact := uint64(0)
 	for seed := range seeds {
-		w := &world{
+		sim := &simulation{
 			t: t, rng: rand.New(rand.NewPCG(seed, 0)), ids: genl.FamilyIDs{ID: 40, Group: 20}, load: 1,
 			inbox: newInbox(t),
 		}
-		w.kernel = newKernel(w.ids)
-		j := &counter{highest: map[uint64]uint64{}}
-		w.o.Journal = j
-		w.start()
-		for range w.rng.IntN(60) {
-			switch n := w.rng.IntN(100); {
+		sim.kernel = newKernel(sim.ids)
+		j := &countingJournal{highest: map[uint64]uint64{}}
+		sim.o.Journal = j
+		sim.start()
+		for range sim.rng.IntN(60) {
+			switch n := sim.rng.IntN(100); {
 			case n < 50:
-				for range w.rng.IntN(150) {
-					w.send()
+				for range sim.rng.IntN(150) {
+					sim.send()
 				}
 			case n < 80:
-				w.receive(1 + w.rng.IntN(4))
+				sim.receive(1 + sim.rng.IntN(4))
 			case n < 90:
-				w.rest()
+				sim.idle()
 			case n < 95:
-				if w.rng.IntN(2) == 0 {
-					w.rest()
+				if sim.rng.IntN(2) == 0 {
+					sim.idle()
 				}
-				w.reload()
+				sim.reload()
 			default:
-				w.restart()
+				sim.restart()
 			}
 		}
-		w.rest()
-		w.rest()
-		w.send()
-		w.rest()
-		w.r.collect(time.Now(), nil, true)
-		received := uint64(testutil.ToFloat64(w.o.Metrics.Received))
-		lost, sum := w.r.ledger.Lost, uint64(0)
+		sim.idle()
+		sim.idle()
+		sim.send()
+		sim.idle()
+		sim.r.collect(time.Now(), nil, true)
+		received := uint64(testutil.ToFloat64(sim.o.Metrics.Received))
+		lost, sum := sim.r.ledger.Lost, uint64(0)
 		for why, n := range lost {
 			sum += n
-			if got := uint64(testutil.ToFloat64(w.r.lost[why])); got != n {
+			if got := uint64(testutil.ToFloat64(sim.r.lost[why])); got != n {
 				t.Errorf("seed %d: %s: the metric is %d, the ledger has %d", seed, reasonNames[why], got, n)
 			}
 		}
-		if received != j.events || received != w.r.ledger.Received {
-			t.Errorf("seed %d: received %d, journaled %d, in the ledger %d", seed, received, j.events, w.r.ledger.Received)
+		if received != j.events || received != sim.r.ledger.Received {
+			t.Errorf("seed %d: received %d, journaled %d, in the ledger %d", seed, received, j.events, sim.r.ledger.Received)
 		}
-		if w.under > 0 {
-			w.under += w.deaf
+		if sim.maxDeficit > 0 {
+			sim.maxDeficit += sim.droppedNotifications
 		}
-		want := w.knowable()
-		switch exact := received+sum+w.under >= want && received+sum <= want+w.over && lost[unexplained] == 0; {
-		case !exact && w.mixed:
+		want := sim.countable()
+		switch exact := received+sum+sim.maxDeficit >= want && received+sum <= want+sim.maxSurplus && lost[unexplained] == 0; {
+		case !exact && sim.mixed:
 			inexact++
 		case !exact:
-			t.Errorf("seed %d: received %d + lost %d, want %d (-%d +%d) of %d sent", seed, received, lost, want, w.under, w.over, len(w.sent))
+			t.Errorf("seed %d: received %d + lost %d, want %d (-%d +%d) of %d sent",
+				seed, received, lost, want, sim.maxDeficit, sim.maxSurplus, len(sim.sent))
 		}
 		if t.Failed() {
 			t.FailNow()
@@ -281,6 +282,6 @@ func TestReceivedAndLostIsWhatWasMulticast(t *testing.T) {
 	}
 	t.Logf("%d of %d histories are not accounted for exactly", inexact, seeds)
 	if inexact > seeds/100 {
-		t.Error("too many")
+		t.Errorf("want at most %d", seeds/100)
 	}
 }

@@ -20,9 +20,9 @@ import (
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
-// TestANewBufferIsAlsoForLaterSockets: also if it is set while no socket is open, or
-// while one is being opened.
-func TestANewBufferIsAlsoForLaterSockets(t *testing.T) {
+// TestNewBufferSizeAppliesToLaterSockets: the size may be set while no socket is
+// open, or while one is being opened.
+func TestNewBufferSizeAppliesToLaterSockets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
 		set := func(bytes int) {
@@ -71,7 +71,7 @@ func TestANewBufferIsAlsoForLaterSockets(t *testing.T) {
 	})
 }
 
-func TestABufferThatCannotBeSetStaysAsItWas(t *testing.T) {
+func TestFailedSetBufferKeepsOldSize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
 		f.kernel.Socket().BufferErr = unix.EBADF
@@ -87,7 +87,7 @@ func TestABufferThatCannotBeSetStaysAsItWas(t *testing.T) {
 	})
 }
 
-func TestASmallerBufferThanRequestedIsLogged(t *testing.T) {
+func TestSmallerBufferThanRequestedIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	k := newKernel(first)
 	o := options(k, &recorder{}, newInbox(t))
@@ -128,9 +128,9 @@ func (openKernel) Resolve() (genl.Registry, error) {
 	return genl.Registry{Family: genl.FamilyIDs{ID: 34, Group: bufferGroup}}, nil
 }
 
-// TestTheBufferChangesUnderLoad: the metric is the kernel's size, and each event is
+// TestBufferChangesUnderLoad: the metric is the kernel's size, and each event is
 // received or counted as lost with any size of the buffer.
-func TestTheBufferChangesUnderLoad(t *testing.T) {
+func TestBufferChangesUnderLoad(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("joining a group of NETLINK_USERSOCK needs root")
 	}
@@ -140,7 +140,7 @@ func TestTheBufferChangesUnderLoad(t *testing.T) {
 	}
 	defer sender.Close()
 	k := openKernel{make(chan *genl.EventSocket, 1)}
-	o := options(nil, nothing{}, newInbox(t))
+	o := options(nil, discardingJournal{}, newInbox(t))
 	o.Kernel, o.Sender = k, sender.Port()
 	r, err := New(o)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-func TestReloadIsFollowedInOrderWithTheEvents(t *testing.T) {
+func TestReloadIsOrderedWithEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
 		f.kernel.Set(func() { f.kernel.IDs = second })
@@ -37,7 +37,7 @@ func TestReloadIsFollowedInOrderWithTheEvents(t *testing.T) {
 	})
 }
 
-func TestAbsentFamilyIsAttachedWhenItAppears(t *testing.T) {
+func TestFamilyIsJoinedWhenItAppears(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(genl.FamilyIDs{}))
 		if f.Subscribed() {
@@ -55,7 +55,7 @@ func TestAbsentFamilyIsAttachedWhenItAppears(t *testing.T) {
 	})
 }
 
-func TestSubscribedIsFalseUntilTheGroupIsJoined(t *testing.T) {
+func TestSubscribedIsFalseUntilGroupIsJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(genl.FamilyIDs{}))
 		early := false
@@ -69,7 +69,7 @@ func TestSubscribedIsFalseUntilTheGroupIsJoined(t *testing.T) {
 	})
 }
 
-func TestEventsBeforeALikelyGroupIsJoinedAreCounted(t *testing.T) {
+func TestEventsBeforeLikelyGroupIsJoinedAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
 		s := f.kernel.Socket()
@@ -92,7 +92,7 @@ func TestEventsBeforeALikelyGroupIsJoinedAreCounted(t *testing.T) {
 	})
 }
 
-func TestAnotherFamilysEndChangesNothing(t *testing.T) {
+func TestUnregistrationOfOtherFamilyIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(second))
 		f.send(unregistered(first), anEvent(35, "a"))
@@ -136,9 +136,9 @@ func startRecorded(t *testing.T) (fixture, *steps) {
 	return f, s
 }
 
-// TestTheLikelyGroupsAreJoinedBeforeAbsenceIsPublished: an operator or a test that sees
-// the absence may load the module immediately.
-func TestTheLikelyGroupsAreJoinedBeforeAbsenceIsPublished(t *testing.T) {
+// TestLikelyGroupsAreJoinedBeforeAbsenceIsPublished: the module may be loaded
+// immediately after the absence is published.
+func TestLikelyGroupsAreJoinedBeforeAbsenceIsPublished(t *testing.T) {
 	ways := map[string]func(f fixture){
 		"the kernel's notification": func(f fixture) { f.send(unregistered(first)) },
 		"together with events":      func(f fixture) { f.send(anEvent(34, "a"), unregistered(first), anEvent(34, "stale")) },
@@ -163,9 +163,9 @@ func TestTheLikelyGroupsAreJoinedBeforeAbsenceIsPublished(t *testing.T) {
 	}
 }
 
-// TestLikelyGroupsThatCannotBeJoinedAreRetried: otherwise the first events of the next
-// load are lost.
-func TestLikelyGroupsThatCannotBeJoinedAreRetried(t *testing.T) {
+// TestFailedJoinOfLikelyGroupsIsRetried: without a retry the first events of the
+// next load are lost.
+func TestFailedJoinOfLikelyGroupsIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s := startRecorded(t)
 		socket := f.kernel.Socket()
@@ -186,9 +186,9 @@ func TestLikelyGroupsThatCannotBeJoinedAreRetried(t *testing.T) {
 	})
 }
 
-// TestAJoinThatFailsIsNotASubscription: the family is registered, but its group is not
+// TestFailedJoinIsNotASubscription: the family is registered, but its group is not
 // joined.
-func TestAJoinThatFailsIsNotASubscription(t *testing.T) {
+func TestFailedJoinIsNotASubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKernel(genl.FamilyIDs{})
 		f := start(t, k)
@@ -209,9 +209,9 @@ func TestAJoinThatFailsIsNotASubscription(t *testing.T) {
 	})
 }
 
-// TestAFamilyThatAppearsIsAnnouncedWhenEventsCanArrive: OnAppear may act on it
+// TestOnAppearIsCalledAfterSubscription: OnAppear may act on it
 // immediately.
-func TestAFamilyThatAppearsIsAnnouncedWhenEventsCanArrive(t *testing.T) {
+func TestOnAppearIsCalledAfterSubscription(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s := startRecorded(t)
 		f.OnAppear = func() { s.add("appear") }

@@ -61,7 +61,7 @@ type recorder struct {
 	mu         sync.Mutex
 	texts      []string
 	generation uint64
-	err        error // what Append returns
+	err        error // returned by Append
 	newest     []byte
 }
 
@@ -106,13 +106,14 @@ func (j *recorder) Tail(visit func([]byte)) error {
 	return nil
 }
 
-type nothing struct{}
+// A discardingJournal stores no records.
+type discardingJournal struct{}
 
-func (nothing) Append(uint64, time.Time, [][]byte) error { return nil }
+func (discardingJournal) Append(uint64, time.Time, [][]byte) error { return nil }
 
-func (nothing) LastGeneration() uint64 { return 0 }
+func (discardingJournal) LastGeneration() uint64 { return 0 }
 
-func (nothing) Tail(func([]byte)) error { return nil }
+func (discardingJournal) Tail(func([]byte)) error { return nil }
 
 // inbox is an Inbox in memory.
 type inbox struct {
@@ -154,10 +155,10 @@ func (b *inbox) LoadSnapshot(generation uint64) []byte {
 	return b.snapshots[b.latest]
 }
 
-// forgetful is an Inbox that stores no snapshot.
-type forgetful struct{ Inbox }
+// An inboxWithoutSnapshots does not store snapshots.
+type inboxWithoutSnapshots struct{ Inbox }
 
-func (forgetful) SaveSnapshot(uint64, []byte) {}
+func (inboxWithoutSnapshots) SaveSnapshot(uint64, []byte) {}
 
 type fixture struct {
 	*Receiver

@@ -48,7 +48,7 @@ const (
 	killSocket = 3 // the first of exec.Cmd's ExtraFiles
 )
 
-func TestKilledAtAnyInstructionLosesAndDoublesNothing(t *testing.T) {
+func TestKilledReceiverJournalsEachEventOnce(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("joining a group of NETLINK_USERSOCK needs root")
 	}
@@ -217,7 +217,7 @@ func (userKernel) Resolve() (genl.Registry, error) {
 	return genl.Registry{Family: genl.FamilyIDs{ID: killFamily, Group: killGroup}}, nil
 }
 
-// TestKillChild is the process that TestKilledAtAnyInstructionLosesAndDoublesNothing
+// TestKillChild is the process that TestKilledReceiverJournalsEachEventOnce
 // kills.
 func TestKillChild(t *testing.T) {
 	dir := os.Getenv("GENLTESTD_KILL_DIR")

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTheLedgerSurvivesItsEncoding(t *testing.T) {
+func TestLedgerRoundTrip(t *testing.T) {
 	want := ledger{
 		Received: 1, Lost: [reasons]uint64{2, 3, 4}, LoadID: 5, Seq: 6, UnnumberedDrops: 7, PriorLoadDrops: 8,
 		Interruption: behindQueue, Socket: 9, Drops: 10, NotificationsSeen: 11, UnclassifiedDrops: 12, Family: 13, CoveredUntil: 14, LastGap: 15,
@@ -30,7 +30,7 @@ func TestTheLedgerSurvivesItsEncoding(t *testing.T) {
 	}
 }
 
-func TestTheVersionOfTheLedgerDecides(t *testing.T) {
+func TestLedgerVersions(t *testing.T) {
 	want := ledger{Received: 1, Family: 34}
 	current := encode(make([]byte, snapshotLen(len(want.numbers()))), want.numbers())
 	later := slices.Clone(current)
@@ -40,11 +40,11 @@ func TestTheVersionOfTheLedgerDecides(t *testing.T) {
 		snapshot []byte
 		ok       bool
 	}{
-		"this version":                {current, true},
-		"from before versions":        {current[8:], true},
-		"a later version":             {later, false},
-		"a later version with more":   {longer, false},
-		"this version, with too much": {append(slices.Clone(current), make([]byte, 8)...), false},
+		"this version":                  {current, true},
+		"no version":                    {current[8:], true},
+		"a later version":               {later, false},
+		"a longer later version":        {longer, false},
+		"this version with extra bytes": {append(slices.Clone(current), make([]byte, 8)...), false},
 	} {
 		var got ledger
 		if ok := decode(test.snapshot, got.numbers()); ok != test.ok || ok && got != want {
@@ -53,15 +53,15 @@ func TestTheVersionOfTheLedgerDecides(t *testing.T) {
 	}
 }
 
-// The time between two looks at the clock in one start is not blind time.
-func TestTheMomentOfAnInterruptionIsNotBlind(t *testing.T) {
+// The time between two readings of the clock during one start is not blind time.
+func TestClockReadingsAddNoBlindTime(t *testing.T) {
 	now := time.Unix(1000, 0)
-	looks := time.Duration(0)
+	readings := time.Duration(0)
 	r := &Receiver{Options: Options{Age: func(at time.Time) time.Duration {
-		return now.Sub(at) + looks*time.Millisecond
+		return now.Sub(at) + readings*time.Millisecond
 	}}}
 	for range 3 {
-		looks++
+		readings++
 		r.ledger.setCovered(now)
 		if got := r.blind(now); got != 0 {
 			t.Errorf("blind for %v", got)

@@ -17,7 +17,7 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-func TestEventsReachTheJournalInOrder(t *testing.T) {
+func TestEventsAreJournaledInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
 		f.send(anEvent(34, "a"), anEvent(34, "b"))
@@ -33,7 +33,7 @@ func TestEventsReachTheJournalInOrder(t *testing.T) {
 	})
 }
 
-func TestForeignMessagesAreRefusedByReason(t *testing.T) {
+func TestForeignMessagesAreRefusedWithReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
 		forged := anEvent(34, "forged")
@@ -56,7 +56,7 @@ func TestForeignMessagesAreRefusedByReason(t *testing.T) {
 	})
 }
 
-func TestAFailedSocketIsReplaced(t *testing.T) {
+func TestFailedSocketIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
 		old := f.kernel.Socket()
@@ -84,7 +84,7 @@ func TestAFailedSocketIsReplaced(t *testing.T) {
 	})
 }
 
-func TestABatchThatHasLeftTheKernelIsKeptWhenTheDaemonStops(t *testing.T) {
+func TestReceivedBatchIsJournaledOnStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
 		f.kernel.Socket().BeforeHandle = f.cancel
@@ -94,7 +94,7 @@ func TestABatchThatHasLeftTheKernelIsKeptWhenTheDaemonStops(t *testing.T) {
 	})
 }
 
-func TestStopWhileThereIsNoSocket(t *testing.T) {
+func TestStopWithoutSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
 		f.kernel.Set(func() { f.kernel.OpenErr = unix.EMFILE })
@@ -104,7 +104,7 @@ func TestStopWhileThereIsNoSocket(t *testing.T) {
 	})
 }
 
-func TestNewFailsWithoutASocket(t *testing.T) {
+func TestNewFailsWithoutSocket(t *testing.T) {
 	k := &fakeKernel{OpenErr: unix.EAFNOSUPPORT}
 	_, err := New(options(k, &recorder{}, newInbox(t)))
 	if !errors.Is(err, unix.EAFNOSUPPORT) {
@@ -112,9 +112,9 @@ func TestNewFailsWithoutASocket(t *testing.T) {
 	}
 }
 
-func TestHandleAllocatesNothing(t *testing.T) {
-	o := options(newKernel(first), nothing{}, newInbox(t))
-	o.Inbox = forgetful{o.Inbox}
+func TestHandleDoesNotAllocate(t *testing.T) {
+	o := options(newKernel(first), discardingJournal{}, newInbox(t))
+	o.Inbox = inboxWithoutSnapshots{o.Inbox}
 	r, err := New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func TestHandleAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestTheReceiverWaitsForAJournalThatDoesNotAccept(t *testing.T) {
+func TestReceiverWaitsForBlockedJournal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
 		full := func(err error) {

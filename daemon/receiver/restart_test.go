@@ -16,7 +16,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 )
 
-func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
+func TestBatchOfKilledProcessIsJournaledOnce(t *testing.T) {
 	forged := anEvent(34, "forged")
 	forged.Sender = 4711
 	left := []genl.Message{
@@ -42,7 +42,7 @@ func TestABatchThatAKilledProcessLeftIsJournaledOnce(t *testing.T) {
 				in.SaveSnapshot(generation, encode(make([]byte, snapshotLen(len(numbers))), numbers))
 			}
 			j := &recorder{generation: test.inJournal}
-			// Twice, as if the second process was killed before it received.
+			// The second run simulates a process that was killed before it received.
 			var o Options
 			for range 2 {
 				o = options(newKernel(genl.FamilyIDs{}), j, in)
@@ -75,7 +75,7 @@ func runOnce(t *testing.T, o Options) {
 	}
 }
 
-func TestABatchThatWasLeftWaitsForAJournalThatDoesNotAccept(t *testing.T) {
+func TestBatchOfKilledProcessWaitsForBlockedJournal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInbox(t)
 		batch, err := genl.NewBatch(in.memory)
@@ -107,7 +107,7 @@ func TestABatchThatWasLeftWaitsForAJournalThatDoesNotAccept(t *testing.T) {
 	})
 }
 
-func TestTheNumbersContinueFromTheJournalWithoutAnInbox(t *testing.T) {
+func TestNumbersContinueFromJournalWithoutInbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := startWith(t, newKernel(first), &recorder{newest: numbered(34, 77, 10).Data}, newInbox(t))
 		f.send(numbered(34, 77, 11), numbered(34, 77, 12))
@@ -118,9 +118,9 @@ func TestTheNumbersContinueFromTheJournalWithoutAnInbox(t *testing.T) {
 	})
 }
 
-// TestABatchThatCannotBeReadIsCountedByItsNumbers: the inbox was of another size, and only
+// TestUnreadableBatchIsCountedFromSnapshot: the inbox was of another size, and only
 // its snapshot is left.
-func TestABatchThatCannotBeReadIsCountedByItsNumbers(t *testing.T) {
+func TestUnreadableBatchIsCountedFromSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInbox(t)
 		batch, err := genl.NewBatch(in.memory)

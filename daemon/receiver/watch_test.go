@@ -12,7 +12,7 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-func TestDropsAreCountedExactlyAcrossTheWrap(t *testing.T) {
+func TestDropsAreCountedAcrossCounterWrap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
 		lost := func() float64 {
@@ -32,7 +32,7 @@ func TestDropsAreCountedExactlyAcrossTheWrap(t *testing.T) {
 	})
 }
 
-func TestALostNotificationIsCorrected(t *testing.T) {
+func TestLostNotificationIsCorrected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
 		s := f.kernel.Socket()
