@@ -25,7 +25,7 @@ func openInbox(t *testing.T, path string, size int) (*Inbox, bool) {
 	return b, fresh
 }
 
-func TestInboxKeepsWhatItHoldsWithoutBeingClosed(t *testing.T) {
+func TestInboxSurvivesKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "inbox")
 	const size = 100_000
 	b, fresh := openInbox(t, path, size)
@@ -47,7 +47,7 @@ func TestInboxKeepsWhatItHoldsWithoutBeingClosed(t *testing.T) {
 	}
 }
 
-func TestInboxKeepsTheSnapshotsOfTwoGenerations(t *testing.T) {
+func TestInboxKeepsTwoSnapshots(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "inbox")
 	b, _ := openInbox(t, path, 4096)
 	if got := b.LoadSnapshot(0); got != nil {
@@ -64,7 +64,7 @@ func TestInboxKeepsTheSnapshotsOfTwoGenerations(t *testing.T) {
 	b.SaveSnapshot(2, []byte("two"))
 	want(1, "one")
 	want(2, "two")
-	// One process after the other is killed before the batch is journaled.
+	// Several processes are killed before the batch is journaled.
 	for range 3 {
 		if err := b.Close(); err != nil {
 			t.Fatal(err)
@@ -80,14 +80,14 @@ func TestInboxKeepsTheSnapshotsOfTwoGenerations(t *testing.T) {
 	want(2, "two, latest")
 	b.SaveSnapshot(3, make([]byte, SnapshotBytes))
 	want(2, "two, latest")
-	want(9, string(make([]byte, SnapshotBytes))) // the newest snapshot of all
+	want(9, string(make([]byte, SnapshotBytes))) // the newest snapshot
 	if err := b.Close(); err != nil {
 		t.Error(err)
 	}
 }
 
 // A process that ends while it writes a snapshot leaves any part of it.
-func TestInboxLoadsTheOlderSnapshotIfTheNewerIsTorn(t *testing.T) {
+func TestOlderSnapshotIsLoadedIfNewerIsTorn(t *testing.T) {
 	for torn := range unsafe.Sizeof(snapshot{}) - SnapshotBytes + uintptr(len("newer")) {
 		path := filepath.Join(t.TempDir(), "inbox")
 		b, _ := openInbox(t, path, 4096)
@@ -109,7 +109,7 @@ func TestInboxLoadsTheOlderSnapshotIfTheNewerIsTorn(t *testing.T) {
 	}
 }
 
-func TestInboxThatCannotBeUsedIsReplaced(t *testing.T) {
+func TestUnusableInboxIsReplaced(t *testing.T) {
 	for name, content := range map[string]string{
 		"garbage":      "this is not an inbox",
 		"another size": string(make([]byte, 200_000)),
@@ -133,9 +133,9 @@ func TestInboxThatCannotBeUsedIsReplaced(t *testing.T) {
 	}
 }
 
-// TestAnInboxThatHasNoRoomIsMemoryAlone: a full file system must not keep the daemon
-// from starting.
-func TestAnInboxThatHasNoRoomIsMemoryAlone(t *testing.T) {
+// TestInboxOnFullFileSystemIsInMemory: a full file system must not prevent the
+// start of the daemon.
+func TestInboxOnFullFileSystemIsInMemory(t *testing.T) {
 	dir := tmpfs.Mount(t, "size=64k")
 	b, fresh, err := Open(filepath.Join(dir, "inbox"), 1<<20)
 	if err != nil || !fresh || !errors.Is(b.Unbacked, unix.ENOSPC) {
@@ -154,9 +154,9 @@ func TestAnInboxThatHasNoRoomIsMemoryAlone(t *testing.T) {
 	}
 }
 
-// TestFileThatIsNotAnInboxIsReported: its content is set aside. A file that is not regular
-// is an error with its path.
-func TestFileThatIsNotAnInboxIsReported(t *testing.T) {
+// TestOtherFileInPlaceOfInboxIsReported: its content is set aside. An irregular file
+// causes an error with its path.
+func TestOtherFileInPlaceOfInboxIsReported(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "inbox")
 	write(t, path, []byte("something else"))
@@ -176,16 +176,16 @@ func TestFileThatIsNotAnInboxIsReported(t *testing.T) {
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	within(t, func() {
+	mustReturn(t, func() {
 		if _, _, err := Open(fifo, 100); !errors.Is(err, vfs.ErrIrregular) || !strings.Contains(err.Error(), fifo) {
 			t.Errorf("got %v", err)
 		}
 	})
 }
 
-// TestAnInboxOfAnotherBatchSizeKeepsItsSnapshots: its user needs them to count the events
-// that are lost with the batch.
-func TestAnInboxOfAnotherBatchSizeKeepsItsSnapshots(t *testing.T) {
+// TestInboxOfAnotherSizeKeepsSnapshots: the receiver requires them to count the
+// events that are lost with the batch.
+func TestInboxOfAnotherSizeKeepsSnapshots(t *testing.T) {
 	for _, size := range []int{4096, 3 * 4096} {
 		path := filepath.Join(t.TempDir(), "inbox")
 		old, _ := openInbox(t, path, 2*4096)
@@ -201,7 +201,7 @@ func TestAnInboxOfAnotherBatchSizeKeepsItsSnapshots(t *testing.T) {
 			t.Errorf("fresh %v, generation %d, snapshots %q and %q", fresh, b.Generation(), b.LoadSnapshot(7), b.LoadSnapshot(8))
 		}
 		if strings.Trim(string(b.Memory()), "\x00") != "" || len(b.Memory()) != size {
-			t.Errorf("%d bytes of memory, or a part of the batch", len(b.Memory()))
+			t.Errorf("the memory has %d bytes, or contains a part of the batch", len(b.Memory()))
 		}
 		if b.Discarded == nil || !strings.Contains(b.Discarded.Error(), "counted by their numbers") {
 			t.Errorf("discarded: %v", b.Discarded)
@@ -222,8 +222,8 @@ func TestAnInboxOfAnotherBatchSizeKeepsItsSnapshots(t *testing.T) {
 	}
 }
 
-// TestTheVersionOfAnInboxDecides whether its batch can be used.
-func TestTheVersionOfAnInboxDecides(t *testing.T) {
+// TestInboxVersions: the batch of a later version is not used.
+func TestInboxVersions(t *testing.T) {
 	for _, c := range []struct {
 		version uint64
 		usable  bool

@@ -15,9 +15,9 @@ import (
 	"github.com/genltestd/genltestd/internal/tmpfs"
 )
 
-// TestTheKernelWritesIntoAnInboxOnTmpfsWithoutAPageFault: a page fault in recvmmsg(2) fails
+// TestReceiveIntoTmpfsInboxCausesNoPageFault: a page fault in recvmmsg(2) fails
 // when the process is being killed, and the message that was being copied is lost.
-func TestTheKernelWritesIntoAnInboxOnTmpfsWithoutAPageFault(t *testing.T) {
+func TestReceiveIntoTmpfsInboxCausesNoPageFault(t *testing.T) {
 	runtime.LockOSThread() // the faults are counted by thread
 	defer runtime.UnlockOSThread()
 	zero, err := unix.Open("/dev/zero", unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -55,8 +55,8 @@ func TestTheKernelWritesIntoAnInboxOnTmpfsWithoutAPageFault(t *testing.T) {
 	t.Errorf("%d page faults while the kernel wrote 64 pages", faults)
 }
 
-// TestAnInboxOnADiskIsNoticed: only a tmpfs keeps the pages writable.
-func TestAnInboxOnADiskIsNoticed(t *testing.T) {
+// TestInboxOnDiskIsReported: only a tmpfs keeps its pages writable.
+func TestInboxOnDiskIsReported(t *testing.T) {
 	dir := t.TempDir()
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil {
@@ -91,8 +91,8 @@ func write(t *testing.T, path string, b []byte) {
 	}
 }
 
-// within fails the test if f does not return.
-func within(t *testing.T, f func()) {
+// mustReturn fails the test if f does not return.
+func mustReturn(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan struct{})
 	go func() { defer close(done); f() }()
