@@ -26,7 +26,7 @@ func storedCopy(t *testing.T, d descriptor) *os.File {
 	return f
 }
 
-func TestAnAdoptedSocketKeepsItsQueueAndMembership(t *testing.T) {
+func TestAdoptedSocketKeepsQueueAndMembership(t *testing.T) {
 	s := listen(t, 1<<20)
 	send, _ := multicaster(t)
 	send(numbered(1))
@@ -35,7 +35,7 @@ func TestAnAdoptedSocketKeepsItsQueueAndMembership(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored := storedCopy(t, s.descriptor)
-	if err := s.Close(); err != nil { // as the end of a process does
+	if err := s.Close(); err != nil { // has the effect of the end of the process
 		t.Fatal(err)
 	}
 	send(numbered(2))
@@ -66,9 +66,9 @@ func TestAnAdoptedSocketKeepsItsQueueAndMembership(t *testing.T) {
 	}
 }
 
-// TestAnErrorThatAKilledProcessLeftDoesNotLoseTheQueue: a receive that fails after its
+// TestPendingSocketErrorKeepsQueue: a receive that fails after its
 // first message leaves its error in the socket, and the next receive returns it.
-func TestAnErrorThatAKilledProcessLeftDoesNotLoseTheQueue(t *testing.T) {
+func TestPendingSocketErrorKeepsQueue(t *testing.T) {
 	batch := memoryBatch(t)
 	s, _, err := openSocket(unix.NETLINK_USERSOCK, userGroup, 1<<20, batch)
 	if err != nil {

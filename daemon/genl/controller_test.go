@@ -72,7 +72,7 @@ func openController(t *testing.T) *Controller {
 	return c
 }
 
-// A nlctrl answers requests from recordings, or with an error.
+// A nlctrl answers requests with recorded replies, or with an error.
 type nlctrl struct {
 	families map[uint16]string // by id
 	fault    error
@@ -129,7 +129,7 @@ func recordedPolicies(t *testing.T, family string) Policies {
 	return p
 }
 
-func TestFamiliesOfARecordedKernel(t *testing.T) {
+func TestFamiliesFromRecording(t *testing.T) {
 	families := recorded(t)
 	want := map[string]FamilyInfo{
 		"nlctrl": {
@@ -149,7 +149,7 @@ func TestFamiliesOfARecordedKernel(t *testing.T) {
 	}
 }
 
-func TestPoliciesOfARecordedKernel(t *testing.T) {
+func TestPoliciesFromRecording(t *testing.T) {
 	name := uint32(15)
 	want := Policies{
 		Operations: []OperationPolicy{{ID: 3, Do: 0, Dump: 0}, {ID: 10, Do: NoPolicy, Dump: 1}},
@@ -171,7 +171,7 @@ func TestPoliciesOfARecordedKernel(t *testing.T) {
 }
 
 // On the running kernel, the families nlctrl and ethtool are always registered.
-func TestFamiliesOfTheRunningKernel(t *testing.T) {
+func TestFamiliesOfRunningKernel(t *testing.T) {
 	c := openController(t)
 	families, err := c.Families(t.Context())
 	if err != nil {
@@ -205,7 +205,7 @@ func TestFamiliesOfTheRunningKernel(t *testing.T) {
 	}
 }
 
-func TestNamesAreNotAsked(t *testing.T) {
+func TestRequestsDoNotLoadModules(t *testing.T) {
 	n := &nlctrl{}
 	if _, err := (&Controller{n}).Families(t.Context()); err != nil {
 		t.Fatal(err)
@@ -218,7 +218,7 @@ func TestNamesAreNotAsked(t *testing.T) {
 	}
 }
 
-func TestRefusalsOfNlctrl(t *testing.T) {
+func TestErrorsOfNlctrl(t *testing.T) {
 	for fault, want := range map[error]error{
 		unix.EOPNOTSUPP: ErrNoIntrospection,
 		unix.ENOENT:     os.ErrNotExist,
@@ -236,7 +236,7 @@ func TestRefusalsOfNlctrl(t *testing.T) {
 	}
 }
 
-// A silentConn answers nothing until its deadline passes.
+// A silentConn does not answer until its deadline passes.
 type silentConn struct{ passed chan struct{} }
 
 func (c *silentConn) SetDeadline(t time.Time) error {
@@ -253,7 +253,7 @@ func (c *silentConn) Execute(genetlink.Message, uint16, netlink.HeaderFlags) ([]
 
 func (c *silentConn) Close() error { return nil }
 
-func TestAContextEndsARequest(t *testing.T) {
+func TestContextEndsRequest(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stopped := errors.New("stopped")
 	cancel(stopped)

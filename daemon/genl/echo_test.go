@@ -77,7 +77,7 @@ func TestProbe(t *testing.T) {
 			conn := &test.conn
 			conn.ids, conn.deadline = FamilyIDs{ID: 34}, make(chan struct{})
 			client := &EchoClient{dial: func() (echoConn, error) { return conn, nil }}
-			limit := time.Minute // only catches a hang
+			limit := time.Minute // ends a probe that hangs
 			if conn.hang {
 				limit = 50 * time.Millisecond
 			}

@@ -50,7 +50,7 @@ func TestParseNotification(t *testing.T) {
 	}
 }
 
-func TestRegistryFindsTheFamilyAndTheLowestFreeGroups(t *testing.T) {
+func TestRegistryFindsFamilyAndFreeGroups(t *testing.T) {
 	other := func(name string, groups ...uint32) genetlink.Family {
 		f := genetlink.Family{Name: name, ID: 20}
 		for _, g := range groups {

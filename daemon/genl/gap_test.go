@@ -11,7 +11,7 @@ import (
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
-func TestAGapIsDecodedAsItWasAppended(t *testing.T) {
+func TestGapRoundTrip(t *testing.T) {
 	for _, want := range []Gap{
 		{Count: 1 << 40, Reason: "kernel_buffer", From: time.Unix(1, 2), To: time.Unix(3, 4), LoadID: 5, First: 6, Last: 7},
 		{Count: 1, Reason: "x", From: time.Unix(0, -1), To: time.Unix(0, 0)},
@@ -33,7 +33,7 @@ func TestAGapIsDecodedAsItWasAppended(t *testing.T) {
 	}
 }
 
-func TestAnEventIsNotAGap(t *testing.T) {
+func TestEventIsNotAGap(t *testing.T) {
 	for _, data := range [][]byte{nil, make([]byte, 5), event(kernelmsg.Text("hello"))} {
 		if IsGap(data) {
 			t.Errorf("%x is a gap", data)

@@ -27,9 +27,9 @@ func (g *gate) wakes(t *testing.T) (yes bool) {
 	return yes
 }
 
-// TestMessagesOfABurstWakeNoThread: the runtime sees a message while Receive waits for
-// one. It does not see the messages that arrive while Receive is working.
-func TestMessagesOfABurstWakeNoThread(t *testing.T) {
+// TestBurstDoesNotWakePoller: the runtime sees a message while Receive waits for
+// one. It does not see the messages that arrive while Receive handles others.
+func TestBurstDoesNotWakePoller(t *testing.T) {
 	s := listen(t, 16<<20)
 	send, _ := multicaster(t)
 	send(numbered(1))
@@ -63,9 +63,9 @@ func TestMessagesOfABurstWakeNoThread(t *testing.T) {
 	}
 }
 
-// TestTheLastMessageOfABurstIsReceived: it arrives while Receive handles the message
-// before it, with the gate closed, and no other message follows.
-func TestTheLastMessageOfABurstIsReceived(t *testing.T) {
+// TestLastMessageOfBurstIsReceived: the message arrives while Receive handles
+// the previous one, with the gate closed, and no other message follows.
+func TestLastMessageOfBurstIsReceived(t *testing.T) {
 	s := listen(t, 16<<20)
 	send, _ := multicaster(t)
 	for i := range batchMessages + 1 {
@@ -73,7 +73,7 @@ func TestTheLastMessageOfABurstIsReceived(t *testing.T) {
 	}
 	time.Sleep(20 * time.Millisecond) // the runtime sees these; epoll reports a socket only once
 	var batches []int
-	hanging := time.AfterFunc(10*time.Second, func() { _ = s.Interrupt() }) // only ends a test that hangs
+	hanging := time.AfterFunc(10*time.Second, func() { _ = s.Interrupt() }) // ends a test that hangs
 	defer hanging.Stop()
 	err := s.Receive(func(messages []Message) error {
 		batches = append(batches, len(messages))

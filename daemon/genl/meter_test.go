@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestAMeterIsFullAndCountsFromZero(t *testing.T) {
+func TestMeterStartsAtZero(t *testing.T) {
 	m, err := openMeter()
 	if err != nil {
 		t.Fatal(err)

@@ -126,7 +126,7 @@ func TestPoliciesWithoutAttributesAreListed(t *testing.T) {
 	}
 }
 
-func TestDumpsWithoutNumbersAreInTheOrderOfTheOperations(t *testing.T) {
+func TestPoliciesOfDumpsFollowOperationOrder(t *testing.T) {
 	operations := []Operation{
 		{1, CanDo | CanDump | HasPolicy}, {7, CanDump}, {9, CanDump | HasPolicy}, {3, CanDo | HasPolicy}, {5, CanDump | HasPolicy},
 	}
@@ -150,7 +150,7 @@ func TestDumpsWithoutNumbersAreInTheOrderOfTheOperations(t *testing.T) {
 }
 
 // Kernels before Linux 5.10 do not report the policies of single operations.
-func TestOnePolicyForTheWholeFamily(t *testing.T) {
+func TestFamilyWidePolicy(t *testing.T) {
 	p, err := ParsePolicies([][]byte{attrPolicy(1, unix.NL_ATTR_TYPE_FLAG)}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +170,7 @@ func TestOnePolicyForTheWholeFamily(t *testing.T) {
 	}
 }
 
-func TestMalformedMessagesOfNlctrl(t *testing.T) {
+func TestMalformedNlctrlMessages(t *testing.T) {
 	name := kernelmsg.Attr(unix.CTRL_ATTR_FAMILY_NAME, []byte("x\x00"))
 	for what, attrs := range map[string][]byte{
 		"an id of four bytes":         u32Attr(unix.CTRL_ATTR_FAMILY_ID, 1),
@@ -200,7 +200,7 @@ func TestMalformedMessagesOfNlctrl(t *testing.T) {
 	}
 }
 
-func TestNamesOfTypes(t *testing.T) {
+func TestTypeNames(t *testing.T) {
 	for typ, want := range map[AttrType]string{
 		0: "type-0", unix.NL_ATTR_TYPE_FLAG: "flag", unix.NL_ATTR_TYPE_NUL_STRING: "nul-string", typeUint: "uint", 18: "type-18",
 		math.MaxUint32: "type-4294967295",

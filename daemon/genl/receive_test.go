@@ -45,7 +45,7 @@ func TestReceiveKeepsOrderAndSender(t *testing.T) {
 	}
 }
 
-func TestABatchSurvivesTheProcessThatReceivedIt(t *testing.T) {
+func TestBatchSurvivesKill(t *testing.T) {
 	batch := memoryBatch(t)
 	s, _, err := openSocket(unix.NETLINK_USERSOCK, userGroup, 1<<20, batch)
 	if err != nil {
@@ -79,7 +79,7 @@ func TestABatchSurvivesTheProcessThatReceivedIt(t *testing.T) {
 	}
 }
 
-func TestNoMessageWaitsForTheNext(t *testing.T) {
+func TestMessageIsReceivedWithoutWaitingForNext(t *testing.T) {
 	for name, bufferBytes := range map[string]int{"waits": 1 << 20, "pauses": 16 << 20} {
 		t.Run(name, func(t *testing.T) {
 			s := listen(t, bufferBytes)
@@ -130,14 +130,14 @@ func TestReceiveReportsTruncation(t *testing.T) {
 	}
 }
 
-func TestInterruptEndsABlockedReceive(t *testing.T) {
+func TestInterruptEndsBlockedReceive(t *testing.T) {
 	s := listen(t, 64<<10)
 	if n := drain(t, s); n != 0 {
-		t.Errorf("received %d messages, but none was sent", n)
+		t.Errorf("received %d messages, want 0", n)
 	}
 }
 
-func TestCloseEndsABlockedReceive(t *testing.T) {
+func TestCloseEndsBlockedReceive(t *testing.T) {
 	s := listen(t, 64<<10)
 	time.AfterFunc(50*time.Millisecond, func() { s.Close() })
 	if err := s.Receive(func([]Message) error { return nil }); err == nil {
@@ -148,7 +148,7 @@ func TestCloseEndsABlockedReceive(t *testing.T) {
 	}
 }
 
-func TestReceiveAllocatesNothingPerMessage(t *testing.T) {
+func TestReceiveDoesNotAllocatePerMessage(t *testing.T) {
 	s := listen(t, 16<<20)
 	send, _ := multicaster(t)
 	const events = 2000

@@ -111,7 +111,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-func TestClassifyAndDecodeAllocateNothing(t *testing.T) {
+func TestClassifyAndDecodeDoNotAllocate(t *testing.T) {
 	m := Message{Data: event(kernelmsg.Text("hello"), kernelmsg.Seq(7))}
 	if n := testing.AllocsPerRun(100, func() {
 		if v, _ := Classify(&m, testFamily, Kernel); v != Event {
