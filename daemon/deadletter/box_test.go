@@ -15,11 +15,12 @@ import (
 
 var epoch = time.Unix(1_700_000_000, 5)
 
-const home = "6a9155caa46c7dcc"
+// journalID is the journal of the letters that the tests create.
+const journalID = "6a9155caa46c7dcc"
 
 func letter(seq uint64, text string) Letter {
 	return Letter{
-		ID: ID{home, seq}, Received: epoch, Data: []byte(text), Reason: "HTTP 400",
+		ID: ID{journalID, seq}, Received: epoch, Data: []byte(text), Reason: "HTTP 400",
 		Refused: epoch.Add(time.Duration(seq) * time.Second), Attempts: 1,
 	}
 }
@@ -33,7 +34,7 @@ func letters(from, to uint64) (all []Letter) {
 
 func idsFrom(from, to uint64) (ids []ID) {
 	for seq := from; seq <= to; seq++ {
-		ids = append(ids, ID{home, seq})
+		ids = append(ids, ID{journalID, seq})
 	}
 	return ids
 }
@@ -76,8 +77,8 @@ func remove(t testing.TB, b *Box, want int, ids ...ID) {
 	}
 }
 
-// holds checks that the box contains exactly these letters.
-func holds(t testing.TB, b *Box, want []Letter) {
+// wantLetters checks that the box contains exactly these letters.
+func wantLetters(t testing.TB, b *Box, want []Letter) {
 	t.Helper()
 	got, err := b.Get(b.IDs()...)
 	if err != nil {
@@ -91,11 +92,11 @@ func holds(t testing.TB, b *Box, want []Letter) {
 	}
 }
 
-// TestBoxRemembers checks that the letters are the same after the box is opened again.
-func TestBoxRemembers(t *testing.T) {
+// TestLettersSurviveReopen checks that the letters are the same after the box is opened again.
+func TestLettersSurviveReopen(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "box")
 	b := open(t, dir, Options{})
-	holds(t, b, nil)
+	wantLetters(t, b, nil)
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("an empty box has a directory")
 	}
@@ -113,7 +114,7 @@ func TestBoxRemembers(t *testing.T) {
 		{"add", func(b *Box) { add(t, b, letters(1, 5)...) }, letters(1, 5)},
 		{"add the same", func(b *Box) { add(t, b, letters(2, 5)...) }, letters(1, 5)},
 		{
-			"remove", func(b *Box) { remove(t, b, 2, ID{home, 2}, ID{home, 4}, ID{home, 4}, ID{home, 9}) },
+			"remove", func(b *Box) { remove(t, b, 2, ID{journalID, 2}, ID{journalID, 4}, ID{journalID, 4}, ID{journalID, 9}) },
 			slices.Concat(letters(1, 1), letters(3, 3), letters(5, 5)),
 		},
 		{"add with another reason", func(b *Box) { add(t, b, again) }, slices.Concat(letters(1, 1), []Letter{again}, letters(5, 5))},
@@ -123,7 +124,7 @@ func TestBoxRemembers(t *testing.T) {
 			slices.Concat(letters(1, 2), []Letter{again}, letters(5, 5), []Letter{foreign}),
 		},
 		{
-			"remove the oldest", func(b *Box) { remove(t, b, 1, ID{home, 1}) },
+			"remove the oldest", func(b *Box) { remove(t, b, 1, ID{journalID, 1}) },
 			slices.Concat(letters(2, 2), []Letter{again}, letters(5, 5), []Letter{foreign}),
 		},
 		{"remove all", func(b *Box) { remove(t, b, 4, b.IDs()...) }, nil},
@@ -132,10 +133,10 @@ func TestBoxRemembers(t *testing.T) {
 	for _, s := range steps {
 		b := open(t, dir, Options{})
 		s.do(b)
-		holds(t, b, s.want)
+		wantLetters(t, b, s.want)
 		closeBox(t, b)
 		b = open(t, dir, Options{})
-		holds(t, b, s.want)
+		wantLetters(t, b, s.want)
 		closeBox(t, b)
 		if t.Failed() {
 			t.Fatalf("after: %s", s.name)
@@ -143,7 +144,7 @@ func TestBoxRemembers(t *testing.T) {
 	}
 }
 
-// TestReplayKeepsOrderAndMarks also opens the box again in between.
+// TestReplayKeepsOrderAndMarks also reopens the box before the replay ends.
 func TestReplayKeepsOrderAndMarks(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "box")
 	calls := 0
@@ -154,10 +155,10 @@ func TestReplayKeepsOrderAndMarks(t *testing.T) {
 	if got, err := b.NextReplay(9); len(got) != 0 || err != nil {
 		t.Errorf("without a request: %v, %v", got, err)
 	}
-	if n, err := b.RequestReplay(ID{home, 5}, ID{home, 2}, ID{home, 99}, ID{home, 3}); n != 3 || err != nil || calls != 1 {
+	if n, err := b.RequestReplay(ID{journalID, 5}, ID{journalID, 2}, ID{journalID, 99}, ID{journalID, 3}); n != 3 || err != nil || calls != 1 {
 		t.Errorf("marked %d, %v, %d calls", n, err, calls)
 	}
-	if n, err := b.RequestReplay(ID{home, 99}, ID{"other", 1}); n != 0 || err != nil || calls != 1 {
+	if n, err := b.RequestReplay(ID{journalID, 99}, ID{"other", 1}); n != 0 || err != nil || calls != 1 {
 		t.Errorf("marked %d unknown letters, %v, %d calls", n, err, calls)
 	}
 	next := func(want ...Letter) {
@@ -175,19 +176,19 @@ func TestReplayKeepsOrderAndMarks(t *testing.T) {
 		t.Errorf("after a restart: %+v", s)
 	}
 	next(letters(2, 3)...)
-	remove(t, b, 1, ID{home, 2})
+	remove(t, b, 1, ID{journalID, 2})
 	next(letter(3, "event 3"), letter(5, "event 5"))
 	refused := letter(3, "event 3") // refused again
 	refused.Attempts++
 	add(t, b, refused)
 	next(letters(5, 5)...)
-	remove(t, b, 1, ID{home, 5})
+	remove(t, b, 1, ID{journalID, 5})
 	next()
-	holds(t, b, slices.Concat(letters(1, 1), []Letter{refused}, letters(4, 4), letters(6, 6)))
+	wantLetters(t, b, slices.Concat(letters(1, 1), []Letter{refused}, letters(4, 4), letters(6, 6)))
 	closeBox(t, b)
 }
 
-func TestLimitsTakeTheOldestAndCountThem(t *testing.T) {
+func TestLimitsRemoveAndCountOldestLetters(t *testing.T) {
 	const limit = 100_000
 	dir := filepath.Join(t.TempDir(), "box")
 	b := open(t, dir, Options{MaxBytes: limit})
@@ -202,10 +203,10 @@ func TestLimitsTakeTheOldestAndCountThem(t *testing.T) {
 	if s.Live < total/5 || s.Expired == 0 || s.Bytes < limit*3/4 {
 		t.Errorf("%+v", s)
 	}
-	holds(t, b, letters(total-s.Live+1, total))
+	wantLetters(t, b, letters(total-s.Live+1, total))
 	closeBox(t, b)
 	b = open(t, dir, Options{MaxBytes: limit})
-	holds(t, b, letters(total-s.Live+1, total))
+	wantLetters(t, b, letters(total-s.Live+1, total))
 	closeBox(t, b)
 }
 
@@ -222,10 +223,10 @@ func TestOldLettersExpire(t *testing.T) {
 	if s := b.Stats(); s.Expired != 400 || s.Live != 600 {
 		t.Errorf("%+v", s)
 	}
-	holds(t, b, letters(401, 1000))
+	wantLetters(t, b, letters(401, 1000))
 	closeBox(t, b)
 	b = open(t, dir, o)
-	holds(t, b, letters(401, 1000))
+	wantLetters(t, b, letters(401, 1000))
 	if s := b.Stats(); s.Expired != 0 {
 		t.Errorf("counted again after a restart: %+v", s)
 	}
@@ -266,7 +267,7 @@ func TestSpaceOfRemovedLettersIsReclaimed(t *testing.T) {
 	if err := b.journal.Sync(); err != nil { // the journal removes segments in the background
 		t.Fatal(err)
 	}
-	holds(t, b, letters(7901, 8000))
+	wantLetters(t, b, letters(7901, 8000))
 	closeBox(t, b)
 	b = open(t, b.dir, Options{MaxBytes: 1 << 20})
 	if s := b.Stats(); s.Bytes > full/2 || s.Live != 100 || s.Expired != 0 {

@@ -18,7 +18,7 @@ import (
 // TestMain makes the test binary a process that changes a box until it is killed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("GENLTESTD_BOX"); dir != "" {
-		if err := work(dir); err != nil {
+		if err := changeBox(dir); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}
@@ -26,10 +26,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// work adds, marks and removes letters, ten at a time, and prints each completed step. It
+// changeBox adds, marks and removes letters, ten at a time, and prints each completed step. It
 // leaves one marked and one unmarked letter of each ten. It repeats the steps that the
 // last process did not complete.
-func work(dir string) error {
+func changeBox(dir string) error {
 	b := Open(dir, Options{})
 	if err := b.Fault(); err != nil {
 		return err
@@ -57,11 +57,11 @@ func work(dir string) error {
 	}
 }
 
-// TestKilledAtAnyTime checks that each printed step is durable and no letter is duplicated.
-func TestKilledAtAnyTime(t *testing.T) {
+// TestKilledProcessLosesNoLetters checks that each printed step is durable and no letter is duplicated.
+func TestKilledProcessLosesNoLetters(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "box")
 	rng := rand.New(rand.NewSource(time.Now().UnixNano()))
-	done := map[string]uint64{} // highest number for which the step was completed
+	done := map[string]uint64{} // highest number of a completed step
 	for round := range scale(15, 500) {
 		runAndKill(t, dir, rng.Intn(24), time.Duration(rng.Intn(40))*time.Millisecond, done)
 		b := open(t, dir, Options{})
@@ -91,7 +91,7 @@ func TestKilledAtAnyTime(t *testing.T) {
 		}
 		for group := uint64(1); group <= done["added"]; group += 10 {
 			for _, seq := range []uint64{group + 8, group + 9} {
-				if b.index.find(ID{home, seq}) == nil {
+				if b.index.find(ID{journalID, seq}) == nil {
 					t.Errorf("round %d: %d is lost", round, seq)
 				}
 			}
@@ -106,8 +106,8 @@ func TestKilledAtAnyTime(t *testing.T) {
 	}
 }
 
-// runAndKill runs the process until it has printed a number of steps, and kills it a moment
-// later. So a slow machine makes the same progress.
+// runAndKill runs the process until it has printed a number of steps, and kills it
+// shortly after, so that a slow machine makes the same progress.
 func runAndKill(t *testing.T, dir string, steps int, after time.Duration, done map[string]uint64) {
 	t.Helper()
 	self, err := os.Executable()
@@ -139,7 +139,7 @@ func runAndKill(t *testing.T, dir string, steps int, after time.Duration, done m
 		}
 		if printed == steps {
 			time.AfterFunc(after, func() {
-				cmd.Process.Kill() // the output ends in any case
+				cmd.Process.Kill() // the output ends even if this fails
 			})
 		}
 	}
@@ -161,7 +161,7 @@ func TestDamageLosesFewLetters(t *testing.T) {
 		if err := os.CopyFS(dir, os.DirFS(healthy)); err != nil {
 			t.Fatal(err)
 		}
-		what := hurt(t, dir, rng)
+		what := damageFile(t, dir, rng)
 		b := Open(dir, Options{MaxBytes: 64_000})
 		if err := b.Fault(); err != nil {
 			t.Fatalf("round %d: %s: %v", round, what, err)
@@ -179,7 +179,7 @@ func TestDamageLosesFewLetters(t *testing.T) {
 			}
 		}
 		add(t, b, letter(1000, "new"))
-		if last, err := b.Get(ID{home, 1000}); err != nil || len(last) != 1 {
+		if last, err := b.Get(ID{journalID, 1000}); err != nil || len(last) != 1 {
 			t.Errorf("round %d: %s: the added letter is missing: %v", round, what, err)
 		}
 		closeBox(t, b)
@@ -189,8 +189,8 @@ func TestDamageLosesFewLetters(t *testing.T) {
 	}
 }
 
-// hurt flips a bit of one file, or truncates the file.
-func hurt(t *testing.T, dir string, rng *rand.Rand) (what string) {
+// damageFile flips a bit of one file, or truncates the file.
+func damageFile(t *testing.T, dir string, rng *rand.Rand) (what string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil {
@@ -251,8 +251,8 @@ func TestLetterDamagedWhileOpen(t *testing.T) {
 	}
 }
 
-// TestUnusableDirectoryIsPutAside checks that the box starts empty.
-func TestUnusableDirectoryIsPutAside(t *testing.T) {
+// TestUnusableDirectoryIsSetAside checks that the directory is renamed and the box is empty.
+func TestUnusableDirectoryIsSetAside(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "box")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -262,7 +262,7 @@ func TestUnusableDirectoryIsPutAside(t *testing.T) {
 	}
 	b := open(t, dir, Options{})
 	add(t, b, letters(1, 2)...)
-	holds(t, b, letters(1, 2))
+	wantLetters(t, b, letters(1, 2))
 	closeBox(t, b)
 	if aside, err := filepath.Glob(dir + ".unusable-*/meta"); err != nil || len(aside) != 1 {
 		t.Errorf("renamed: %q, %v", aside, err)

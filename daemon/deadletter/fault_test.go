@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// While letters cannot be read, every call returns an error. When the fault is repaired, the
-// letters exist and the marked ones are replayed.
-func TestUnreadableLettersAreListedAfterARepair(t *testing.T) {
+// While letters cannot be read, every call returns an error. After the repair the letters
+// exist, and the marked ones are replayed.
+func TestUnreadableLettersAreListedAfterRepair(t *testing.T) {
 	for name, obstacle := range map[string]func(string) error{
 		"a file":      func(path string) error { return os.WriteFile(path, nil, 0o600) },
 		"a FIFO":      func(path string) error { return unix.Mkfifo(path, 0o600) },
@@ -24,7 +24,7 @@ func TestUnreadableLettersAreListedAfterARepair(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "box")
 			b := open(t, dir, Options{})
 			add(t, b, letters(1, 20)...)
-			if _, err := b.RequestReplay(ID{home, 3}); err != nil {
+			if _, err := b.RequestReplay(ID{journalID, 3}); err != nil {
 				t.Fatal(err)
 			}
 			closeBox(t, b)
@@ -44,13 +44,13 @@ func TestUnreadableLettersAreListedAfterARepair(t *testing.T) {
 			}
 			check("Fault", b.Fault())
 			check("Add", b.Add(letters(21, 21)...))
-			_, err := b.Get(ID{home, 1})
+			_, err := b.Get(ID{journalID, 1})
 			check("Get", err)
 			_, err = b.NextReplay(10)
 			check("NextReplay", err)
-			_, err = b.Remove(ID{home, 1})
+			_, err = b.Remove(ID{journalID, 1})
 			check("Remove", err)
-			_, err = b.RequestReplay(ID{home, 1})
+			_, err = b.RequestReplay(ID{journalID, 1})
 			check("RequestReplay", err)
 			b.SetLimits(1<<20, 0)
 			if err := os.Remove(dir); err != nil {
@@ -60,12 +60,12 @@ func TestUnreadableLettersAreListedAfterARepair(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-replay
-			holds(t, b, letters(1, 20))
+			wantLetters(t, b, letters(1, 20))
 			if next, err := b.NextReplay(10); len(next) != 1 || err != nil {
 				t.Errorf("%d letters are marked for replay, %v", len(next), err)
 			}
 			add(t, b, letters(21, 21)...)
-			holds(t, b, letters(1, 21))
+			wantLetters(t, b, letters(1, 21))
 			closeBox(t, b)
 		})
 	}

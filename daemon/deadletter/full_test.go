@@ -19,32 +19,32 @@ import (
 func TestFullDisk(t *testing.T) {
 	dir := tmpfs.Mount(t, "size=400k")
 	b := open(t, filepath.Join(dir, "box"), Options{MaxBytes: 1 << 20})
-	taken := uint64(0)
+	stored := uint64(0)
 	for {
-		err := b.Add(letters(taken+1, taken+20)...)
+		err := b.Add(letters(stored+1, stored+20)...)
 		if errors.Is(err, unix.ENOSPC) {
 			break
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		taken += 20
+		stored += 20
 	}
 	var err error
-	for err == nil { // these records are as large as those of Remove
-		_, err = b.RequestReplay(ID{home, taken})
+	for err == nil { // a record of Remove has the same size
+		_, err = b.RequestReplay(ID{journalID, stored})
 	}
-	holds(t, b, letters(1, taken))
-	if n, err := b.Remove(ID{home, taken}); !errors.Is(err, unix.ENOSPC) {
-		t.Errorf("removed %d of the newest, %v: the test's disk is not full", n, err)
+	wantLetters(t, b, letters(1, stored))
+	if n, err := b.Remove(ID{journalID, stored}); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("removed %d of the newest, %v: the disk of the test is not full", n, err)
 	}
-	holds(t, b, letters(1, taken))
-	remove(t, b, int(taken), b.IDs()...)
+	wantLetters(t, b, letters(1, stored))
+	remove(t, b, int(stored), b.IDs()...)
 	closeBox(t, b)
 	b = open(t, b.dir, Options{MaxBytes: 1 << 20})
-	holds(t, b, nil)
-	add(t, b, letters(taken+1, taken+20)...)
-	holds(t, b, letters(taken+1, taken+20))
+	wantLetters(t, b, nil)
+	add(t, b, letters(stored+1, stored+20)...)
+	wantLetters(t, b, letters(stored+1, stored+20))
 	closeBox(t, b)
 }
 
@@ -75,15 +75,15 @@ func TestStorm(t *testing.T) {
 		remove(t, b, batch, idsFrom(first, first+batch-1)...)
 	}
 	t.Logf("replayed in %v, %+v", time.Since(begin), b.Stats())
-	holds(t, b, nil)
+	wantLetters(t, b, nil)
 	if n := len(b.index.entries); n > 0 {
 		t.Errorf("%d entries of removed letters are still in memory", n)
 	}
 	closeBox(t, b)
 }
 
-// TestUsedFromManySides uses a box like the worker, an operator and a scrape at once.
-func TestUsedFromManySides(t *testing.T) {
+// TestConcurrentUse uses a box concurrently as the worker, an operator and a scrape do.
+func TestConcurrentUse(t *testing.T) {
 	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 100_000, MaxAge: time.Hour})
 	var sides sync.WaitGroup
 	add(t, b, letters(1, 1)...)

@@ -17,23 +17,23 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-// An injector fails one step on the disk, or that step and all later ones until it is mended.
+// An injector fails one step on the disk, or that step and all later ones until repair is called.
 type injector struct {
 	err     error
 	at      int
 	forever bool
 
-	mu     sync.Mutex
-	steps  int
-	mended bool
-	failed string // the first step that failed
+	mu       sync.Mutex
+	steps    int
+	repaired bool
+	failed   string // the first step that failed
 }
 
 func (i *injector) fail(o memfs.Op) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.steps++
-	if i.mended || i.steps < i.at || i.steps > i.at && !i.forever {
+	if i.repaired || i.steps < i.at || i.steps > i.at && !i.forever {
 		return nil
 	}
 	if i.failed == "" {
@@ -42,35 +42,37 @@ func (i *injector) fail(o memfs.Op) error {
 	return i.err
 }
 
-// mend returns the first step that failed, if any.
-func (i *injector) mend() string {
+// repair ends the fault, and returns the first step that failed, if any.
+func (i *injector) repair() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.mended = true
+	i.repaired = true
 	return i.failed
 }
 
-// A rooted file system is in memory, and has a directory dir that also exists on the disk.
-type rooted struct {
+// A dirFS is a file system in memory with the directory dir, which also exists on the disk.
+type dirFS struct {
 	*memfs.FS
 	dir string
 }
 
 // Stat implements vfs.FS.
-func (r rooted) Stat(name string) (vfs.FileInfo, error) {
+func (r dirFS) Stat(name string) (vfs.FileInfo, error) {
 	if name == r.dir {
 		name = "/box" // in memfs only a path of one element can be a directory
 	}
 	return r.FS.Stat(name)
 }
 
-// A task is what remains to be done with a box of letters 1 to 6, of which 3 is marked.
+// A task records which changes of a box are completed. The box has the letters 1 to 6, of
+// which 3 is marked.
 type task struct {
 	added, marked, removed bool
 }
 
-// try does what remains, and reports whether everything is done and can be read.
-func (k *task) try(b *Box) bool {
+// run makes the remaining changes, and reports whether all are completed and the letters can
+// be read.
+func (k *task) run(b *Box) bool {
 	if b.Fault() != nil {
 		return false
 	}
@@ -78,11 +80,11 @@ func (k *task) try(b *Box) bool {
 		k.added = b.Add(letters(7, 8)...) == nil
 	}
 	if !k.marked {
-		n, err := b.RequestReplay(ID{home, 5})
+		n, err := b.RequestReplay(ID{journalID, 5})
 		k.marked = n == 1 && err == nil
 	}
 	if !k.removed {
-		_, err := b.Remove(ID{home, 1}, ID{home, 4})
+		_, err := b.Remove(ID{journalID, 1}, ID{journalID, 4})
 		k.removed = err == nil
 	}
 	got, err := b.Get(b.IDs()...)
@@ -93,26 +95,26 @@ func (k *task) try(b *Box) bool {
 // checkDone compares the box with the result of the finished task.
 func checkDone(t *testing.T, b *Box) {
 	t.Helper()
-	holds(t, b, slices.Concat(letters(2, 3), letters(5, 8)))
+	wantLetters(t, b, slices.Concat(letters(2, 3), letters(5, 8)))
 	if next, err := b.NextReplay(10); err != nil || len(next) != 2 || next[0].ID.Seq != 3 || next[1].ID.Seq != 5 {
-		t.Errorf("to be replayed: %v, %v", next, err)
+		t.Errorf("marked for replay: %v, %v", next, err)
 	}
 	if s := b.Stats(); s.Damaged+s.Expired > 0 {
 		t.Errorf("%+v", s)
 	}
 }
 
-// Each call fails once, or until the disk works again. No letter may be lost, and no removed
-// letter may return: neither in this process nor in the next one.
-func TestAFaultOfTheDiskLosesNoLetter(t *testing.T) {
+// Each step fails once, or until the disk works again. Neither this process nor the next one
+// may lose a letter, or return a removed one.
+func TestDiskFaultLosesNoLetter(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "box")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	base := memfs.New()
-	b := open(t, dir, Options{FS: rooted{base, dir}})
+	b := open(t, dir, Options{FS: dirFS{base, dir}})
 	add(t, b, letters(1, 6)...)
-	if _, err := b.RequestReplay(ID{home, 3}); err != nil {
+	if _, err := b.RequestReplay(ID{journalID, 3}); err != nil {
 		t.Fatal(err)
 	}
 	closeBox(t, b)
@@ -121,7 +123,7 @@ func TestAFaultOfTheDiskLosesNoLetter(t *testing.T) {
 			t.Run(fmt.Sprintf("%v, forever %v", errno, forever), func(t *testing.T) {
 				for at := 1; !t.Failed(); at++ {
 					i := &injector{err: errno, at: at, forever: forever}
-					if !surviveFault(t, base.Clone(), dir, i) {
+					if !checkFault(t, base.Clone(), dir, i) {
 						t.Logf("%d steps", at)
 						return
 					}
@@ -131,21 +133,22 @@ func TestAFaultOfTheDiskLosesNoLetter(t *testing.T) {
 	}
 }
 
-// surviveFault reports whether a step failed.
-func surviveFault(t *testing.T, fs *memfs.FS, dir string, i *injector) bool {
+// checkFault changes a box during the fault, checks the result, and reports whether a step
+// failed.
+func checkFault(t *testing.T, fs *memfs.FS, dir string, i *injector) bool {
 	t.Helper()
 	fs.Fail = i.fail
 	options := Options{
-		FS: rooted{fs, dir}, Retry: time.Millisecond,
+		FS: dirFS{fs, dir}, Retry: time.Millisecond,
 		OnDamage: func(err error) { t.Errorf("damage: %v", err) },
 	}
 	b := Open(dir, options)
 	var k task
 	for range 3 {
-		k.try(b)
+		k.run(b)
 	}
-	failed := i.mend()
-	for !k.try(b) && !t.Failed() {
+	failed := i.repair()
+	for !k.run(b) && !t.Failed() {
 		time.Sleep(time.Millisecond)
 	}
 	checkDone(t, b)

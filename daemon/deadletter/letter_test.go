@@ -14,7 +14,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-func TestLetterIsReadAsItWasWritten(t *testing.T) {
+func TestLetterRoundTrip(t *testing.T) {
 	for name, l := range map[string]Letter{
 		"plain":   letter(7, "hello"),
 		"no data": {ID: ID{"j", 1}, Received: time.Unix(0, 1), Refused: time.Unix(0, -5)},

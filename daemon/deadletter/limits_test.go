@@ -13,9 +13,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
-// TestNewLimitsHoldAtOnce checks that SetLimits removes and counts letters before it
+// TestSetLimitsAppliesImmediately checks that SetLimits removes and counts letters before it
 // returns, and that they stay removed.
-func TestNewLimitsHoldAtOnce(t *testing.T) {
+func TestSetLimitsAppliesImmediately(t *testing.T) {
 	const total = 4000
 	for name, c := range map[string]struct {
 		maxBytes int64
@@ -40,30 +40,30 @@ func TestNewLimitsHoldAtOnce(t *testing.T) {
 				t.Errorf("%d have expired", s.Expired)
 			}
 			want := letters(s.Expired+1, total)
-			holds(t, b, want)
+			wantLetters(t, b, want)
 			closeBox(t, b)
 			o.MaxBytes, o.MaxAge = c.maxBytes, c.maxAge
 			b = open(t, dir, o)
-			holds(t, b, want)
+			wantLetters(t, b, want)
 			closeBox(t, b)
 		})
 	}
 }
 
-// TestARemovedLimitRemovesNoLetters checks that an old limit does not apply any more.
-func TestARemovedLimitRemovesNoLetters(t *testing.T) {
+// TestRemovedLimitNoLongerApplies checks that an earlier limit does not apply.
+func TestRemovedLimitNoLongerApplies(t *testing.T) {
 	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 100_000})
 	add(t, b, letters(1, 100)...)
 	b.SetLimits(0, 0)
 	for seq := uint64(101); seq <= 4000; seq += 100 {
 		add(t, b, letters(seq, seq+99)...)
 	}
-	holds(t, b, letters(1, 4000))
+	wantLetters(t, b, letters(1, 4000))
 	closeBox(t, b)
 }
 
-// TestAnIdleBoxAppliesANewAge checks that letters expire without other calls.
-func TestAnIdleBoxAppliesANewAge(t *testing.T) {
+// TestIdleBoxAppliesNewMaxAge checks that letters expire without other calls.
+func TestIdleBoxAppliesNewMaxAge(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "box")
 	synctest.Test(t, func(t *testing.T) {
 		b := open(t, dir, Options{MaxBytes: 1 << 20})
@@ -84,8 +84,8 @@ func TestAnIdleBoxAppliesANewAge(t *testing.T) {
 	})
 }
 
-// TestLimitsChangeBesideEverything checks that the counts are consistent during changes.
-func TestLimitsChangeBesideEverything(t *testing.T) {
+// TestSetLimitsConcurrently checks that the counts are consistent during changes.
+func TestSetLimitsConcurrently(t *testing.T) {
 	const total = 4000
 	b := open(t, filepath.Join(t.TempDir(), "box"), Options{MaxBytes: 1 << 20})
 	done := make(chan struct{})
@@ -131,8 +131,8 @@ func TestLimitsChangeBesideEverything(t *testing.T) {
 	closeBox(t, b)
 }
 
-// The clock is stepped from 2020 to the present, as NTP does at boot.
-func TestAStepOfTheClockExpiresNoLetter(t *testing.T) {
+// The wall clock steps from 2020 to the present, as with NTP at boot.
+func TestClockStepExpiresNoLetter(t *testing.T) {
 	wall, uptime := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), time.Minute
 	c, err := clock.Open(clock.Options{
 		Files: statefile.Disk{}, Path: filepath.Join(t.TempDir(), "clock"), BootID: "a",
