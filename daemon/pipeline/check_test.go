@@ -23,10 +23,10 @@ func parse(t *testing.T, yaml string) *config.Config {
 	return cfg
 }
 
-// A start and a reload use the rules and the envelopes that Check compiled, so that these are not
-// compiled again. Only further workers need envelopes of their own.
-func TestASetUsesWhatCheckCompiled(t *testing.T) {
-	r := newRig(t)
+// A start and a reload use the rules and the envelopes that Check compiled. Only additional
+// workers require their own envelopes.
+func TestSetUsesCompiledRulesOfCheck(t *testing.T) {
+	r := newFixture(t)
 	encoders := map[string][]event.Encoder{}
 	r.onNew = func(c *config.Sink, encoder event.Encoder) { encoders[c.Name] = append(encoders[c.Name], encoder) }
 	wants := func(c *Checked, i int, s *Set) {
@@ -61,8 +61,8 @@ func TestASetUsesWhatCheckCompiled(t *testing.T) {
 	}
 }
 
-// Invalid contains the faults with which a sink cannot be opened, Failing all others.
-func TestCheckSeparatesInvalidSinksFromThoseThatFail(t *testing.T) {
+// Invalid contains the faults that prevent opening a sink, and Failing all others.
+func TestCheckSeparatesInvalidFromFailingSinks(t *testing.T) {
 	c := Check(parse(t, `sinks:
 - {name: a, filter: 'mesage', exec: {argv: [/no/such/program]}}
 - {name: b, envelope: template, template: '{{.Mesage}}', stdout: {}}
@@ -82,9 +82,9 @@ func TestCheckSeparatesInvalidSinksFromThoseThatFail(t *testing.T) {
 	}
 }
 
-// The rules of a sink that waits to be opened are compiled once, however often it is tried.
-func TestARetryUsesTheCheckedRules(t *testing.T) {
-	r := newRig(t)
+// Each attempt to open a sink uses the rules that Check compiled.
+func TestRetryUsesCheckedRules(t *testing.T) {
+	r := newFixture(t)
 	broken := errors.New("not yet")
 	r.fault = func(*config.Sink) error { return broken }
 	c := Check(configured("late"))
@@ -104,7 +104,7 @@ func TestARetryUsesTheCheckedRules(t *testing.T) {
 
 // A template whose result exceeds max_message for every event sends all of them to the dead
 // letters.
-func TestCheckFindsATemplateThatIsTooLongForEveryEvent(t *testing.T) {
+func TestCheckFindsTemplateAboveMaxMessage(t *testing.T) {
 	for keys, tooLong := range map[string]bool{
 		`template: '{{printf "%9000s" .Text}}', udp: {address: 'udp://h:1'}`:                        true,
 		`template: '{{printf "%9000s" .Text}}', syslog: {address: 'tcp://h:1'}`:                     true,

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestLeavesTakesJoinedErrorsApart(t *testing.T) {
+func TestLeavesSplitsJoinedErrors(t *testing.T) {
 	a, b, c := io.EOF, io.ErrClosedPipe, io.ErrNoProgress
 	got := leaves(errors.Join(errors.Join(a, nil, b), c))
 	if !slices.Equal(got, []error{a, b, c}) {

@@ -14,49 +14,50 @@ import (
 	"github.com/genltestd/genltestd/daemon/statefile"
 )
 
-// faulty fails the calls for which fail is true, and makes the others on the disk.
-type faulty struct {
+// A faultyDisk returns an error from the calls for which fail returns true.
+type faultyDisk struct {
 	statefile.Disk
 	fail func(call string) bool
 }
 
-func (f *faulty) try(call string, do func() error) error {
+func (f *faultyDisk) run(call string, do func() error) error {
 	if f.fail(call) {
 		return &os.PathError{Op: call, Path: "x", Err: unix.EIO}
 	}
 	return do()
 }
 
-func (f *faulty) Read(path string) (text []byte, err error) {
-	err = f.try("read", func() error { text, err = f.Disk.Read(path); return err })
+func (f *faultyDisk) Read(path string) (text []byte, err error) {
+	err = f.run("read", func() error { text, err = f.Disk.Read(path); return err })
 	return text, err
 }
 
-func (f *faulty) Replace(path string, text []byte) error {
-	return f.try("replace", func() error { return f.Disk.Replace(path, text) })
+func (f *faultyDisk) Replace(path string, text []byte) error {
+	return f.run("replace", func() error { return f.Disk.Replace(path, text) })
 }
 
-func (f *faulty) SetAside(path string) error {
-	return f.try("set aside", func() error { return f.Disk.SetAside(path) })
+func (f *faultyDisk) SetAside(path string) error {
+	return f.run("set aside", func() error { return f.Disk.SetAside(path) })
 }
 
-func (f *faulty) Remove(path string) error {
-	return f.try("remove", func() error { return f.Disk.Remove(path) })
+func (f *faultyDisk) Remove(path string) error {
+	return f.run("remove", func() error { return f.Disk.Remove(path) })
 }
 
-// once fails one kind of call the first time.
-func once(which string) func(string) bool {
+// once returns a fault of the first call of one kind.
+func once(kind string) func(string) bool {
 	failed := false
 	return func(call string) bool {
-		fails := call == which && !failed
+		fails := call == kind && !failed
 		failed = failed || fails
 		return fails
 	}
 }
 
-func always(which string) func(string) bool { return func(call string) bool { return call == which } }
+// always returns a fault of all calls of one kind.
+func always(kind string) func(string) bool { return func(call string) bool { return call == kind } }
 
-func TestAFileOfRemovedSinksThatCannotBeReadIsNeitherLostNorEmpty(t *testing.T) {
+func TestUnreadableRemovedSinksFileIsKept(t *testing.T) {
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, fail := range map[string]func(string) bool{
 		"once": once("read"), "for ever": always("read"),
@@ -72,7 +73,7 @@ func TestAFileOfRemovedSinksThatCannotBeReadIsNeitherLostNorEmpty(t *testing.T) 
 			if err := r.save(); err != nil {
 				t.Fatal(err)
 			}
-			files := &faulty{fail: fail}
+			files := &faultyDisk{fail: fail}
 			r = newRemovals(files, path)
 			if _, err := r.load(); !errors.Is(err, unix.EIO) || r.known {
 				t.Fatalf("%v, known %v", err, r.known)
@@ -97,9 +98,9 @@ func TestAFileOfRemovedSinksThatCannotBeReadIsNeitherLostNorEmpty(t *testing.T) 
 	}
 }
 
-func TestATimeThatCannotBeWrittenIsWrittenLater(t *testing.T) {
+func TestFailedWriteOfRemovalTimeIsRepeated(t *testing.T) {
 	path := filepath.Join(t.TempDir(), RemovedFile)
-	files := &faulty{fail: always("replace")}
+	files := &faultyDisk{fail: always("replace")}
 	r := newRemovals(files, path)
 	if _, err := r.load(); err != nil {
 		t.Fatal(err)
@@ -124,12 +125,12 @@ func TestATimeThatCannotBeWrittenIsWrittenLater(t *testing.T) {
 	}
 }
 
-func TestADamagedFileOfRemovedSinksIsSetAside(t *testing.T) {
+func TestDamagedRemovedSinksFileIsSetAside(t *testing.T) {
 	path := filepath.Join(t.TempDir(), RemovedFile)
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	files := &faulty{fail: once("set aside")}
+	files := &faultyDisk{fail: once("set aside")}
 	r := newRemovals(files, path)
 	if damaged, err := r.load(); damaged != nil || !errors.Is(err, unix.EIO) || r.known {
 		t.Errorf("damaged %v, %v, known %v", damaged, err, r.known)

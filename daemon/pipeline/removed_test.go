@@ -14,8 +14,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 )
 
-func TestTheCursorOfARemovedSinkIsKeptForAWhile(t *testing.T) {
-	r := newRig(t)
+func TestCursorOfRemovedSinkIsKept(t *testing.T) {
+	r := newFixture(t)
 	now, passed := time.Now(), time.Duration(0)
 	r.clocks = func() clock.Reading {
 		// The age does not depend on the wall clock, which is stepped by years.
@@ -31,7 +31,7 @@ func TestTheCursorOfARemovedSinkIsKeptForAWhile(t *testing.T) {
 	if err := os.MkdirAll(letters, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// check is a start at a time, with the sink "kept" and others.
+	// check runs a start after the time at, with the sink "kept" and others.
 	check := func(at time.Duration, others ...string) {
 		t.Helper()
 		cfg := configured(append(others, "kept")...)
@@ -63,11 +63,11 @@ func TestTheCursorOfARemovedSinkIsKeptForAWhile(t *testing.T) {
 	want(true)
 	check(23 * time.Hour)
 	want(true)
-	// The sink is configured again and removed again: its time starts again.
+	// The sink is configured again and removed again: its time restarts.
 	check(23*time.Hour, "removed")
 	check(25 * time.Hour)
 	want(true)
-	// After damage the time starts again, and nothing is removed early.
+	// After damage the time restarts, and the cursor is not removed too early.
 	if err := os.WriteFile(filepath.Join(r.dir, RemovedFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}

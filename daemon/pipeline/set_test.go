@@ -33,20 +33,20 @@ type stateFiles struct {
 func (s *stateFiles) Set(file string, err error)     { s.faults[file] = err }
 func (s *stateFiles) Damaged(file string, err error) { s.damaged = append(s.damaged, file) }
 
-// A rig is the dependencies of a Set.
-type rig struct {
+// A fixture contains the dependencies of a Set.
+type fixture struct {
 	dir     string
 	journal *journal.Journal
 	state   stateFiles
-	clocks  func() clock.Reading // nil for those of the machine
+	clocks  func() clock.Reading // nil for the clocks of the machine
 	sinks   map[string]sink.Sink // by name
 	onNew   func(*config.Sink, event.Encoder)
 	fault   func(*config.Sink) error // returns why a sink cannot be created now
 }
 
-func newRig(t *testing.T) *rig {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	r := &rig{dir: t.TempDir(), state: stateFiles{faults: map[string]error{}}, sinks: map[string]sink.Sink{}}
+	r := &fixture{dir: t.TempDir(), state: stateFiles{faults: map[string]error{}}, sinks: map[string]sink.Sink{}}
 	r.onNew = func(*config.Sink, event.Encoder) {}
 	var err error
 	if r.journal, err = journal.Open(filepath.Join(r.dir, "journal"), journal.Options{}); err != nil {
@@ -57,12 +57,12 @@ func newRig(t *testing.T) *rig {
 }
 
 // open opens a Set as a new process would.
-func (r *rig) open(t *testing.T, cfg *config.Config) *Set {
+func (r *fixture) open(t *testing.T, cfg *config.Config) *Set {
 	t.Helper()
 	return r.openChecked(t, Check(cfg))
 }
 
-func (r *rig) openChecked(t *testing.T, checked *Checked) *Set {
+func (r *fixture) openChecked(t *testing.T, checked *Checked) *Set {
 	t.Helper()
 	c, err := clock.Open(clock.Options{
 		Files: statefile.Disk{}, Path: filepath.Join(r.dir, "clock"),
@@ -87,7 +87,7 @@ func (r *rig) openChecked(t *testing.T, checked *Checked) *Set {
 }
 
 // start starts a Set and stops it when the test ends.
-func (r *rig) start(t *testing.T, cfg *config.Config) *Set {
+func (r *fixture) start(t *testing.T, cfg *config.Config) *Set {
 	t.Helper()
 	s := r.open(t, cfg)
 	s.Start(t.Context())
@@ -95,8 +95,8 @@ func (r *rig) start(t *testing.T, cfg *config.Config) *Set {
 	return s
 }
 
-// newSink returns the sink of the test with that name; the sink "wrong" has a fault.
-func (r *rig) newSink(c *config.Sink, encoder event.Encoder) (sink.Sink, error) {
+// newSink returns the sink that the test registered; the sink "wrong" has an invalid option.
+func (r *fixture) newSink(c *config.Sink, encoder event.Encoder) (sink.Sink, error) {
 	r.onNew(c, encoder)
 	if r.fault != nil {
 		return nil, r.fault(c)
@@ -110,7 +110,7 @@ func (r *rig) newSink(c *config.Sink, encoder event.Encoder) (sink.Sink, error) 
 	return &fakeSink{}, nil
 }
 
-// fakeSink accepts everything, but not before hang, if it is not nil, is closed.
+// A fakeSink accepts all events. If hang is not nil, it waits until hang is closed.
 type fakeSink struct {
 	hang    chan struct{}
 	started chan struct{} // receives a value for each attempt
@@ -159,8 +159,8 @@ func namesOf(s *Set) (names []string) {
 	return names
 }
 
-func TestAPlanChangesNothingUntilItIsApplied(t *testing.T) {
-	r := newRig(t)
+func TestPlanHasNoEffectUntilApplied(t *testing.T) {
+	r := newFixture(t)
 	s := r.start(t, configured("a", "b"))
 	p, err := s.Plan(Check(configured("b", "c")))
 	if err != nil {
@@ -182,8 +182,8 @@ func TestAPlanChangesNothingUntilItIsApplied(t *testing.T) {
 	}
 }
 
-func TestAPlanWithAWrongSinkLeavesNothing(t *testing.T) {
-	r := newRig(t)
+func TestPlanWithInvalidSinkLeavesNoCursor(t *testing.T) {
+	r := newFixture(t)
 	s := r.start(t, configured("a"))
 	if _, err := s.Plan(Check(configured("a", "new", "wrong"))); err == nil || !strings.Contains(err.Error(), "sinks[2].stdout: it is wrong") {
 		t.Errorf("error %v", err)
@@ -193,9 +193,9 @@ func TestAPlanWithAWrongSinkLeavesNothing(t *testing.T) {
 	}
 }
 
-// Its cursor and its dead letters have one owner at a time.
-func TestASinkThatHasNotLeftIsNotAddedAgain(t *testing.T) {
-	r := newRig(t)
+// The cursor and the dead letters of a sink have one owner at a time.
+func TestSinkWithRunningAttemptIsNotAddedAgain(t *testing.T) {
+	r := newFixture(t)
 	hang := &fakeSink{hang: make(chan struct{}), started: make(chan struct{}, 1)}
 	r.sinks["back"] = hang
 	s := r.start(t, configured("back", "other"))

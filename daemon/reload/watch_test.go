@@ -11,18 +11,18 @@ import (
 	"github.com/genltestd/genltestd/config"
 )
 
-// text is a Source whose fingerprint is its text.
-type text string
+// A textSource is a Source whose fingerprint is its text.
+type textSource string
 
-func (*text) Load() (*config.Config, error) { return nil, errors.New("not loaded") }
-func (s *text) Fingerprint() string         { return string(*s) }
+func (*textSource) Load() (*config.Config, error) { return nil, errors.New("not loaded") }
+func (s *textSource) Fingerprint() string         { return string(*s) }
 
-func TestWatchWaitsUntilTheFilesAreWhole(t *testing.T) {
-	s := text("a")
+func TestWatchWaitsForStableFiles(t *testing.T) {
+	s := textSource("a")
 	w := watch{source: &s}
 	w.look()
 	var got []bool
-	for _, now := range []text{"a", "b", "bc", "bc", "bc", "a", "bc", "a", "a", "a"} {
+	for _, now := range []textSource{"a", "b", "bc", "bc", "bc", "a", "bc", "a", "a", "a"} {
 		s = now
 		got = append(got, w.changed())
 	}
