@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestBackoffGrowsWithJitterUpToItsLimit(t *testing.T) {
+func TestBackoffGrowsWithJitterUpToLimit(t *testing.T) {
 	const shortest, longest = 100 * time.Millisecond, 3 * time.Second
 	for failures := range 100 {
 		most := min(shortest<<min(max(failures-1, 0), 20), longest)
@@ -25,7 +25,7 @@ func TestBackoffGrowsWithJitterUpToItsLimit(t *testing.T) {
 	}
 }
 
-func TestAfterARecoveryThePausesEnd(t *testing.T) {
+func TestBackoffEndsAfterRecovery(t *testing.T) {
 	b := backoff{shortest: 100 * time.Millisecond, longest: 30 * time.Second}
 	if pause := b.succeeded(); pause != 0 {
 		t.Errorf("a pause of %v without a failure", pause)
@@ -43,7 +43,7 @@ func TestAfterARecoveryThePausesEnd(t *testing.T) {
 		}
 	}
 	if pauses < 3 || total > 4*time.Second {
-		t.Errorf("%d pauses of together %v after a recovery", pauses, total)
+		t.Errorf("%d pauses with a total of %v after a recovery", pauses, total)
 	}
 	if b.failed(false, 0); b.failures != 1 {
 		t.Errorf("%d failures after the first", b.failures)

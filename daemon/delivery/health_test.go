@@ -26,45 +26,45 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// A breakage injects errors into what a worker uses.
-type breakage struct {
+// A faultInjector makes the dependencies of a worker return errors.
+type faultInjector struct {
 	mu                         sync.Mutex
 	read, trim, commit, decode error
 	add, remove, replay        error // errors of the dead letters
 }
 
-func (b *breakage) repair() {
+func (b *faultInjector) repair() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.read, b.trim, b.commit, b.decode, b.add, b.remove, b.replay = nil, nil, nil, nil, nil, nil, nil
 }
 
-func (b *breakage) get(err *error) error {
+func (b *faultInjector) get(err *error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return *err
 }
 
-type brokenReader struct {
+type faultyReader struct {
 	Reader
-	b *breakage
+	b *faultInjector
 }
 
-func (r brokenReader) Read(ctx context.Context, records []journal.Record) (int, uint64, error) {
+func (r faultyReader) Read(ctx context.Context, records []journal.Record) (int, uint64, error) {
 	if err := r.b.get(&r.b.read); err != nil {
 		return 0, 0, err
 	}
 	return r.Reader.Read(ctx, records)
 }
 
-func (r brokenReader) TryRead(records []journal.Record) (int, uint64, error) {
+func (r faultyReader) TryRead(records []journal.Record) (int, uint64, error) {
 	if err := r.b.get(&r.b.read); err != nil {
 		return 0, 0, err
 	}
 	return r.Reader.TryRead(records)
 }
 
-func (r brokenReader) Trim(maxBytes int64, oldest time.Time) (uint64, error) {
+func (r faultyReader) Trim(maxBytes int64, oldest time.Time) (uint64, error) {
 	if err := r.b.get(&r.b.trim); err != nil {
 		return 0, err
 	}
@@ -72,39 +72,39 @@ func (r brokenReader) Trim(maxBytes int64, oldest time.Time) (uint64, error) {
 }
 
 // Commit moves the cursor and fails to write it, as the journal's Commit can.
-func (r brokenReader) Commit(last journal.Record) error {
+func (r faultyReader) Commit(last journal.Record) error {
 	return errors.Join(r.Reader.Commit(last), r.b.get(&r.b.commit))
 }
 
-type brokenBox struct {
+type faultyBox struct {
 	*box
-	b *breakage
+	b *faultInjector
 }
 
-func (x brokenBox) Add(letters ...deadletter.Letter) error {
+func (x faultyBox) Add(letters ...deadletter.Letter) error {
 	if err := x.b.get(&x.b.add); err != nil {
 		return err
 	}
 	return x.box.Add(letters...)
 }
 
-func (x brokenBox) Remove(ids ...deadletter.ID) (int, error) {
+func (x faultyBox) Remove(ids ...deadletter.ID) (int, error) {
 	if err := x.b.get(&x.b.remove); err != nil {
 		return 0, err
 	}
 	return x.box.Remove(ids...)
 }
 
-func (x brokenBox) NextReplay(atMost int) ([]deadletter.Letter, error) {
+func (x faultyBox) NextReplay(atMost int) ([]deadletter.Letter, error) {
 	if err := x.b.get(&x.b.replay); err != nil {
 		return nil, err
 	}
 	return x.box.NextReplay(atMost)
 }
 
-// breakable makes a worker use dependencies that b can break.
-func (b *breakage) breakable(c *Config) {
-	c.Reader, c.Letters = brokenReader{c.Reader, b}, brokenBox{c.Letters.(*box), b}
+// install makes a worker use dependencies with the errors of b.
+func (b *faultInjector) install(c *Config) {
+	c.Reader, c.Letters = faultyReader{c.Reader, b}, faultyBox{c.Letters.(*box), b}
 	decode := c.Decode
 	c.Decode = func(r journal.Record) (event.Event, error) {
 		e, err := decode(r)
@@ -113,12 +113,12 @@ func (b *breakage) breakable(c *Config) {
 	c.Options.MaxAge = 24 * time.Hour // makes the worker trim
 }
 
-// errorPaths are the rows of the table in the package documentation: how to break each
-// path, and the fault that must follow.
+// errorPaths are the rows of the table in the package documentation: how to make
+// each path fail, and the expected fault.
 var errorPaths = map[string]struct {
 	reason, log string
-	breaks      func(*breakage)
-	answer      func([]event.Event) (int, error) // answer of the sink while the path is broken
+	inject      func(*faultInjector)
+	answer      func([]event.Event) (int, error) // answer of the sink during the fault
 	hangs       bool                             // the sink ignores its timeout
 	replay      bool                             // the event is a dead letter that is replayed
 	idle        bool                             // the journal contains no event
@@ -127,7 +127,7 @@ var errorPaths = map[string]struct {
 	"an attempt fails": {
 		reason: metrics.FaultAttempt, log: "delivery failed", answer: failing(errDown),
 	},
-	"an attempt takes nothing without an error": {
+	"an attempt accepts no event and returns no error": {
 		reason: metrics.FaultAttempt, log: "delivery failed", answer: failing(nil),
 	},
 	"an attempt hangs": {
@@ -142,31 +142,32 @@ var errorPaths = map[string]struct {
 		answer: failing(sink.PermanentAmong(10, errPoison)), needsEvent: true,
 	},
 	"the journal cannot be read": {
-		reason: metrics.FaultJournal, log: "cannot read the journal", breaks: func(b *breakage) { b.read = fs.ErrPermission },
+		reason: metrics.FaultJournal, log: "cannot read the journal", inject: func(b *faultInjector) { b.read = fs.ErrPermission },
 	},
-	"the journal cannot be read, and nothing waits": {
-		reason: metrics.FaultJournal, log: "cannot read the journal", breaks: func(b *breakage) { b.read = fs.ErrPermission }, idle: true,
+	"the journal cannot be read, and no event waits": {
+		reason: metrics.FaultJournal, log: "cannot read the journal", inject: func(b *faultInjector) { b.read = fs.ErrPermission }, idle: true,
 	},
 	"the journal cannot be trimmed": {
-		reason: metrics.FaultJournal, log: "cannot read the journal", breaks: func(b *breakage) { b.trim = fs.ErrPermission },
+		reason: metrics.FaultJournal, log: "cannot read the journal", inject: func(b *faultInjector) { b.trim = fs.ErrPermission },
 	},
 	"the cursor cannot be written": {
-		reason: metrics.FaultCursor, log: "cannot write the cursor", breaks: func(b *breakage) { b.commit = fs.ErrPermission },
+		reason: metrics.FaultCursor, log: "cannot write the cursor", inject: func(b *faultInjector) { b.commit = fs.ErrPermission },
 	},
 	"a dead letter cannot be written": {
-		reason: metrics.FaultDeadLetters, log: "cannot write a permanently refused event", breaks: func(b *breakage) { b.add = fs.ErrPermission },
+		reason: metrics.FaultDeadLetters, log: "cannot write a permanently refused event",
+		inject: func(b *faultInjector) { b.add = fs.ErrPermission },
 		answer: failing(sink.Permanent(errPoison)),
 	},
 	"dead letters cannot be read for a replay": {
 		reason: metrics.FaultDeadLetters, log: "cannot read dead letters",
-		breaks: func(b *breakage) { b.replay = fs.ErrPermission }, replay: true,
+		inject: func(b *faultInjector) { b.replay = fs.ErrPermission }, replay: true,
 	},
 	"replayed dead letters cannot be removed": {
 		reason: metrics.FaultDeadLetters, log: "cannot remove dead letters",
-		breaks: func(b *breakage) { b.remove = fs.ErrPermission }, replay: true,
+		inject: func(b *faultInjector) { b.remove = fs.ErrPermission }, replay: true,
 	},
 	"no record can be decoded": {
-		reason: metrics.FaultDecode, log: "cannot decode events", breaks: func(b *breakage) { b.decode = fs.ErrInvalid }, needsEvent: true,
+		reason: metrics.FaultDecode, log: "cannot decode events", inject: func(b *faultInjector) { b.decode = fs.ErrInvalid }, needsEvent: true,
 	},
 }
 
@@ -175,24 +176,24 @@ func failing(err error) func([]event.Event) (int, error) {
 	return func([]event.Event) (int, error) { return 0, err }
 }
 
-func TestEachErrorPathShowsUntilProgressHealsIt(t *testing.T) {
+func TestEachErrorPathIsAFaultUntilProgress(t *testing.T) {
 	for name, p := range errorPaths {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := &breakage{}
-				if p.breaks != nil {
-					p.breaks(b)
+				b := &faultInjector{}
+				if p.inject != nil {
+					p.inject(b)
 				}
-				s, hung := &target{answer: p.answer}, make(chan struct{})
+				s, release := &target{answer: p.answer}, make(chan struct{})
 				if p.hangs {
-					s.answer = func(events []event.Event) (int, error) { <-hung; return len(events), nil }
+					s.answer = func(events []event.Event) (int, error) { <-release; return len(events), nil }
 				}
 				f := start(t, open(t, 1<<20), func(c *Config) {
 					if p.replay {
 						l := deadletter.Letter{ID: deadletter.ID{Journal: "j", Seq: 7}, Data: []byte("x")}
 						c.Letters.(*box).letters, c.Letters.(*box).marked = []deadletter.Letter{l}, []deadletter.Letter{l}
 					}
-					b.breakable(c)
+					b.install(c)
 				}, s)
 				if !p.replay && !p.idle {
 					f.append(t, 3)
@@ -206,7 +207,7 @@ func TestEachErrorPathShowsUntilProgressHealsIt(t *testing.T) {
 					t.Errorf("%d log lines that contain %q:\n%s", n, p.log, f.log)
 				}
 
-				close(hung)
+				close(release)
 				s.answers(nil)
 				b.repair()
 				f.observe(time.Minute)
@@ -231,7 +232,7 @@ func TestEachErrorPathShowsUntilProgressHealsIt(t *testing.T) {
 	}
 }
 
-// observe lets time pass and calls State regularly, as the status line does.
+// observe waits for d and calls State regularly, as the status line does.
 func (f fixture) observe(d time.Duration) {
 	for range 20 {
 		time.Sleep(d / 20)
@@ -280,7 +281,7 @@ func (f fixture) wantFaults(t *testing.T, reasons ...string) {
 	}
 }
 
-func TestASinkWithoutEventsIsHealthy(t *testing.T) {
+func TestSinkWithoutEventsIsHealthy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, open(t, 1<<20), nil, &target{})
 		f.observe(24 * time.Hour)
@@ -291,7 +292,7 @@ func TestASinkWithoutEventsIsHealthy(t *testing.T) {
 }
 
 // A sink that refuses some events stays healthy while it accepts others.
-func TestARefusedEventAmongManyIsNoFaultOfTheSink(t *testing.T) {
+func TestSingleRefusedEventsAreNotAFault(t *testing.T) {
 	tests := map[string][]uint64{
 		"one":           {50},
 		"the last":      {100},
@@ -319,7 +320,7 @@ func TestARefusedEventAmongManyIsNoFaultOfTheSink(t *testing.T) {
 	}
 }
 
-func TestASinkThatBeginsToRefuseEverythingIsUnhealthySoon(t *testing.T) {
+func TestSinkThatRefusesAllEventsBecomesUnhealthy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: refusing(true, numbers(11, 20)...)}
 		f := start(t, open(t, 1<<20), nil, s)
@@ -337,9 +338,9 @@ func TestASinkThatBeginsToRefuseEverythingIsUnhealthySoon(t *testing.T) {
 	})
 }
 
-// The refusals of the old sinks, such as before a corrected template, do not apply to
-// new ones.
-func TestAChangeForgetsTheRefusalsOfTheOldSinks(t *testing.T) {
+// Refusals by the old sinks, for example before a template was corrected, do not count for
+// the new ones.
+func TestChangeClearsRefusalsOfOldSinks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, open(t, 1<<20), nil, &target{answer: failing(sink.Permanent(errPoison))})
 		f.append(t, 3)
@@ -356,15 +357,15 @@ func TestAChangeForgetsTheRefusalsOfTheOldSinks(t *testing.T) {
 }
 
 // One of several senders may fail while the others deliver. Their successes must neither
-// hide its fault nor make it flap.
-func TestASenderThatFailsIsNotHiddenByOthers(t *testing.T) {
+// hide its fault nor clear it repeatedly.
+func TestFailingSenderIsNotHiddenByOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad := &target{answer: failing(errDown)}
 		f := start(t, open(t, 1<<20), nil, bad, &target{}, &target{})
 		for range 50 {
 			f.append(t, 10)
 			time.Sleep(time.Second)
-			if synctest.Wait(); bad.tries() > 0 {
+			if synctest.Wait(); bad.attempts() > 0 {
 				f.wantFaults(t, metrics.FaultAttempt)
 			}
 		}

@@ -25,7 +25,7 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// A target is a sink whose answers are set by a test.
+// A target is a sink with answers that the test sets.
 type target struct {
 	mu       sync.Mutex
 	accepted []uint64
@@ -33,7 +33,7 @@ type target struct {
 	bytes    []int                                                // length of the texts in each attempt
 	at       []time.Time                                          // time of each attempt
 	answer   func(events []event.Event) (accepted int, err error) // nil accepts all
-	block    bool                                                 // until the context of the attempt ends
+	block    bool                                                 // Deliver blocks until the context of the attempt ends
 	closed   int
 }
 
@@ -74,13 +74,13 @@ func (s *target) answers(f func(events []event.Event) (int, error)) {
 	s.answer = f
 }
 
-func (s *target) tries() int {
+func (s *target) attempts() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.sizes)
 }
 
-// rules are set by a test. They let all events pass by default.
+// rules return the verdicts that the test sets. By default all events pass.
 type rules struct {
 	evaluate  func(e *event.Event) (match.Verdict, error)
 	summaries func(dst []event.Event, now time.Time, end bool) []event.Event
@@ -100,11 +100,11 @@ func (r *rules) Summaries(dst []event.Event, now time.Time, end bool) []event.Ev
 	return r.summaries(dst, now, end)
 }
 
-// A box holds dead letters in memory.
+// A box stores dead letters in memory.
 type box struct {
 	mu      sync.Mutex
 	letters []deadletter.Letter
-	marked  []deadletter.Letter // for replay
+	marked  []deadletter.Letter // marked for replay
 	err     error
 	sizes   []int  // number of letters in each Add
 	onAdd   func() // may be nil

@@ -11,7 +11,7 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-func TestEventsPastTheJournalsLimitAreCountedAsDropped(t *testing.T) {
+func TestEventsRemovedByJournalLimitAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: func([]event.Event) (int, error) { return 0, errDown }}
 		f := start(t, open(t, 1<<20), nil, s)
@@ -33,9 +33,9 @@ func TestEventsPastTheJournalsLimitAreCountedAsDropped(t *testing.T) {
 	})
 }
 
-// One event per second: after the outage the sink receives those of the last minute, and
-// all others are counted exactly.
-func TestEventsOlderThanTheLimitAreDroppedAndCounted(t *testing.T) {
+// One event per second is appended during an outage. Afterwards the sink receives those of the
+// last minute, and all others are counted exactly.
+func TestEventsAboveMaxAgeAreDroppedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: func([]event.Event) (int, error) { return 0, errDown }}
 		f := start(t, open(t, 0), func(c *Config) { c.Options.MaxAge = time.Minute }, s)
@@ -61,7 +61,7 @@ func TestEventsOlderThanTheLimitAreDroppedAndCounted(t *testing.T) {
 	})
 }
 
-func TestEventsBeyondTheLagAreDroppedAndCounted(t *testing.T) {
+func TestEventsAboveMaxLagAreDroppedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: func([]event.Event) (int, error) { return 0, errDown }}
 		const limit = 100 << 10

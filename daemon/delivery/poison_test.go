@@ -21,8 +21,8 @@ import (
 
 var errPoison = sink.Refusal{Kind: sink.RefusedHTTPStatus, Status: 422}.Mark(errors.New("permanently\x1b[2J refused"))
 
-// refusing returns the answers of a server that refuses some events: exact servers name the
-// refused event, others refuse the whole batch.
+// refusing returns the answers of a server that refuses some events. With exact, the server
+// names the refused event; otherwise it refuses the whole batch.
 func refusing(exact bool, poisoned ...uint64) func([]event.Event) (int, error) {
 	return func(events []event.Event) (int, error) {
 		for i := range events {
@@ -38,7 +38,7 @@ func refusing(exact bool, poisoned ...uint64) func([]event.Event) (int, error) {
 	}
 }
 
-func TestPoisonedEventsGoToTheDeadLettersAndAllOthersArrive(t *testing.T) {
+func TestPoisonedEventsBecomeDeadLetters(t *testing.T) {
 	tests := map[string][]uint64{
 		"none":          nil,
 		"the first":     {1},
@@ -59,7 +59,7 @@ func TestPoisonedEventsGoToTheDeadLettersAndAllOthersArrive(t *testing.T) {
 					time.Sleep(time.Minute)
 					synctest.Wait()
 					if took := s.at[len(s.at)-1].Sub(began); took > time.Second {
-						t.Errorf("poisoned events held the sink for %v", took)
+						t.Errorf("poisoned events blocked the sink for %v", took)
 					}
 					if diff := cmp.Diff(poisoned, f.box.seqs(), cmpopts.EquateEmpty()); diff != "" {
 						t.Errorf("dead letters (-want +got):\n%s", diff)
@@ -78,14 +78,14 @@ func TestPoisonedEventsGoToTheDeadLettersAndAllOthersArrive(t *testing.T) {
 	}
 }
 
-func TestADeadLetterContainsDataReasonAndTimes(t *testing.T) {
+func TestDeadLetterContainsDataReasonAndTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: func([]event.Event) (int, error) { return 0, errDown }}
 		f := start(t, open(t, 1<<20), nil, s)
 		f.appendBatch(t, []byte("bad"))
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		failed := s.tries()
+		failed := s.attempts()
 		s.answers(refusing(true, 1))
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -105,7 +105,7 @@ func TestADeadLetterContainsDataReasonAndTimes(t *testing.T) {
 }
 
 // When the disk of the dead letters is full, the event stays in the journal.
-func TestNoEventIsLostWhileTheDeadLettersCannotBeWritten(t *testing.T) {
+func TestUnwritableDeadLettersLoseNoEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: refusing(true, 3)}
 		f := start(t, open(t, 1<<20), func(c *Config) { c.Letters.(*box).err = unix.ENOSPC }, s)
@@ -129,9 +129,9 @@ func TestNoEventIsLostWhileTheDeadLettersCannotBeWritten(t *testing.T) {
 	})
 }
 
-// Consecutive refusals are written together. So the sink may have accepted later events
-// before the write fails.
-func TestNoEventIsRepeatedWhileTheDeadLettersCannotBeWritten(t *testing.T) {
+// Consecutive refusals are written together, so the sink may accept later events before the
+// write fails.
+func TestUnwritableDeadLettersRepeatNoEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: refusing(true, 1, 2, 5)}
 		j := open(t, 1<<20)
@@ -155,9 +155,9 @@ func TestNoEventIsRepeatedWhileTheDeadLettersCannotBeWritten(t *testing.T) {
 	})
 }
 
-// A file sink that receives another attempt treats everything before it as counted, and
-// cannot recognize it after a restart of the process.
-func TestAcceptedEventsAreCountedBeforeTheNextAttempt(t *testing.T) {
+// At the next attempt, a file sink treats all earlier events as counted. It cannot recognize
+// them after a restart of the process.
+func TestAcceptedEventsAreCommittedBeforeNextAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := open(t, 1<<20)
 		fixture{j: j, gen: new(uint64)}.append(t, 20)
@@ -182,9 +182,9 @@ func TestAcceptedEventsAreCountedBeforeTheNextAttempt(t *testing.T) {
 	})
 }
 
-// Each Add waits for the disk: with one Add per letter, a sink that refuses everything
-// would only wait for the disk.
-func TestRefusedEventsOfABatchAreKeptTogether(t *testing.T) {
+// Each Add waits for the disk, so one Add per letter would be too slow for a sink that refuses
+// all events.
+func TestRefusedEventsOfBatchAreWrittenTogether(t *testing.T) {
 	tests := map[string]struct {
 		poisoned []uint64
 		want     []int
@@ -204,14 +204,14 @@ func TestRefusedEventsOfABatchAreKeptTogether(t *testing.T) {
 				j.Seal()
 				f.end(t)
 				if diff := cmp.Diff(test.want, f.box.sizes); diff != "" {
-					t.Errorf("letters added at once (-want +got):\n%s", diff)
+					t.Errorf("letters per Add (-want +got):\n%s", diff)
 				}
 			})
 		})
 	}
 }
 
-func TestNoDeadLetterWaitsForABatchOfASlowSink(t *testing.T) {
+func TestDeadLettersDoNotWaitForFullBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: func([]event.Event) (int, error) {
 			time.Sleep(time.Second)
@@ -223,15 +223,15 @@ func TestNoDeadLetterWaitsForABatchOfASlowSink(t *testing.T) {
 		j.Seal()
 		f.end(t)
 		for _, n := range f.box.sizes {
-			if n > 2 { // one waiting letter and one from the running attempt
+			if n > 2 { // one waiting letter, and one of the running attempt
 				t.Errorf("sizes of the writes: %v", f.box.sizes)
 			}
 		}
 	})
 }
 
-// After a power cut before the letter is on disk, its event must still be in the journal.
-func TestTheCursorPassesNoRefusedEventBeforeItsLetterIsKept(t *testing.T) {
+// If the power fails before the letter is on the disk, the journal must still contain its event.
+func TestCursorWaitsForDeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := open(t, 1<<20)
 		fixture{j: j, gen: new(uint64)}.append(t, 10)

@@ -14,7 +14,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/match"
 )
 
-// filterHalf lets about every second event pass.
+// filterHalf returns rules that pass about half of the events.
 func filterHalf(random *rand.Rand) *rules {
 	return &rules{evaluate: func(*event.Event) (match.Verdict, error) {
 		if random.IntN(2) == 0 {
@@ -24,7 +24,7 @@ func filterHalf(random *rand.Rand) *rules {
 	}}
 }
 
-func TestFilteredEventsAreCountedAndTheCursorPassesThem(t *testing.T) {
+func TestFilteredEventsAreCountedAndCommitted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{}
 		f := start(t, open(t, 1<<20), func(c *Config) {
@@ -46,7 +46,7 @@ func TestFilteredEventsAreCountedAndTheCursorPassesThem(t *testing.T) {
 	})
 }
 
-func TestAnEventWhoseRuleFailsIsDeliveredAndCounted(t *testing.T) {
+func TestEventWithFailedRuleIsDeliveredAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{}
 		f := start(t, open(t, 1<<20), func(c *Config) {
@@ -64,7 +64,7 @@ func TestAnEventWhoseRuleFailsIsDeliveredAndCounted(t *testing.T) {
 	})
 }
 
-// With the real rules one third of the events passes. A summary reports the others once.
+// The real rules pass one third of the events. A summary reports the others once.
 func TestSuppressedEventsAreReportedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		compiled, err := match.Compile(match.Options{RateLimit: match.RateLimit{Events: 10, Per: time.Hour}})

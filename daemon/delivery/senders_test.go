@@ -17,21 +17,21 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// watched calls check before each commit.
-type watched struct {
+// A watchedReader calls check before each commit.
+type watchedReader struct {
 	Reader
 	check func(seq uint64)
 }
 
-func (r watched) Commit(last journal.Record) error {
+func (r watchedReader) Commit(last journal.Record) error {
 	r.check(last.Seq)
 	return r.Reader.Commit(last)
 }
 
-func TestWithSeveralSendersTheCursorWaitsForTheSlowest(t *testing.T) {
+func TestCursorWaitsForSlowestSender(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
-		taken := map[uint64]bool{}
+		accepted := map[uint64]bool{}
 		var sinks []sink.Sink
 		for i := range 5 {
 			random := rand.New(rand.NewPCG(uint64(i), 1))
@@ -43,7 +43,7 @@ func TestWithSeveralSendersTheCursorWaitsForTheSlowest(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				for _, e := range events[:n] {
-					taken[e.Seq] = true
+					accepted[e.Seq] = true
 				}
 				if n < len(events) {
 					return n, errDown
@@ -52,11 +52,11 @@ func TestWithSeveralSendersTheCursorWaitsForTheSlowest(t *testing.T) {
 			}})
 		}
 		f := start(t, open(t, 1<<20), func(c *Config) {
-			c.Reader = watched{c.Reader, func(seq uint64) {
+			c.Reader = watchedReader{c.Reader, func(seq uint64) {
 				mu.Lock()
 				defer mu.Unlock()
 				for n := range seq {
-					if !taken[n+1] {
+					if !accepted[n+1] {
 						t.Errorf("the cursor has passed %d, but %d was not accepted", seq, n+1)
 						return
 					}

@@ -24,13 +24,13 @@ func (f fixture) routeTo(sinks ...sink.Sink) Route {
 
 const longGrace = time.Hour
 
-// Sinks are replaced while events flow. Some attempts fail, and some accept a part.
+// Sinks are replaced during delivery. Some attempts fail, and some accept a part of their batch.
 func TestChangesNeitherLoseNorRepeatEvents(t *testing.T) {
 	for _, senders := range []int{1, 3} {
 		for seed := range uint64(20) {
 			random := rand.New(rand.NewPCG(seed, uint64(senders)))
 			var targets []*target
-			several := func() (sinks []sink.Sink) {
+			newSinks := func() (sinks []sink.Sink) {
 				for range senders {
 					s, answers := &target{}, rand.New(rand.NewPCG(random.Uint64(), 1))
 					s.answer = func(events []event.Event) (int, error) {
@@ -45,12 +45,12 @@ func TestChangesNeitherLoseNorRepeatEvents(t *testing.T) {
 			}
 			f := start(t, open(t, 1<<20), func(c *Config) {
 				c.Options.RetryMin, c.Options.RetryMax = time.Microsecond, time.Millisecond
-			}, several()...)
+			}, newSinks()...)
 			const events = 600
 			before := uint64(0)
 			for range events / 20 {
 				f.append(t, 20)
-				route := f.routeTo(several()...)
+				route := f.routeTo(newSinks()...)
 				route.Options.BatchEvents = 1 + random.IntN(20)
 				done := f.Change(route, longGrace)
 				if random.IntN(2) == 0 {
@@ -76,20 +76,20 @@ func TestChangesNeitherLoseNorRepeatEvents(t *testing.T) {
 // was closed once.
 func wantOnce(t *testing.T, targets []*target, events int) {
 	t.Helper()
-	var taken []uint64
+	var accepted []uint64
 	for i, s := range targets {
-		taken = append(taken, s.accepted...)
+		accepted = append(accepted, s.accepted...)
 		if s.closed != 1 {
 			t.Errorf("sink %d of %d was closed %d times, want 1", i, len(targets), s.closed)
 		}
 	}
-	slices.Sort(taken)
-	if diff := cmp.Diff(numbers(1, events), taken); diff != "" {
+	slices.Sort(accepted)
+	if diff := cmp.Diff(numbers(1, events), accepted); diff != "" {
 		t.Errorf("events accepted (-want +got):\n%s", diff)
 	}
 }
 
-func TestASinkThatHangsIsChangedAfterTheGrace(t *testing.T) {
+func TestHangingSinkIsChangedAfterGrace(t *testing.T) {
 	for _, senders := range []int{1, 2} {
 		synctest.Test(t, func(t *testing.T) {
 			hanging := []sink.Sink{&target{block: true}, &target{block: true}}[:senders]
@@ -114,7 +114,7 @@ func TestASinkThatHangsIsChangedAfterTheGrace(t *testing.T) {
 	}
 }
 
-func TestASinkThatFailsIsChangedAtOnce(t *testing.T) {
+func TestFailingSinkIsChangedImmediately(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad := &target{answer: func([]event.Event) (int, error) { return 0, errDown }}
 		f := start(t, open(t, 1<<20), func(c *Config) { c.Options.RetryMin, c.Options.RetryMax = time.Hour, time.Hour }, bad)
@@ -146,17 +146,17 @@ func TestSinksOfBothRoutesStayOpen(t *testing.T) {
 	wantOnce(t, []*target{shared, removed}, 10)
 }
 
-func TestAChangeThatIsReplacedIsAbandoned(t *testing.T) {
+func TestReplacedChangeIsAbandoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		first, overtaken, last := &target{block: true}, &target{}, &target{}
+		first, replaced, last := &target{block: true}, &target{}, &target{}
 		f := start(t, open(t, 1<<20), nil, first)
 		f.append(t, 1)
 		synctest.Wait()
-		givenUp := f.Change(f.routeTo(overtaken, first), time.Second)
+		abandoned := f.Change(f.routeTo(replaced, first), time.Second)
 		done := f.Change(f.routeTo(last), time.Second)
-		<-givenUp
-		if overtaken.closed != 1 {
-			t.Errorf("its sink was closed %d times, want 1", overtaken.closed)
+		<-abandoned
+		if replaced.closed != 1 {
+			t.Errorf("the sink of the replaced change was closed %d times, want 1", replaced.closed)
 		}
 		<-done
 		f.finish(t, last, 1)
@@ -168,9 +168,9 @@ func TestAChangeThatIsReplacedIsAbandoned(t *testing.T) {
 	})
 }
 
-func TestAStoppedWorkerLeavesUndeliveredEvents(t *testing.T) {
+func TestStoppedWorkerKeepsUndeliveredEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		some := &target{answer: func(events []event.Event) (int, error) {
+		partial := &target{answer: func(events []event.Event) (int, error) {
 			n := slices.IndexFunc(events, func(e event.Event) bool { return e.Seq > 4 })
 			if n < 0 {
 				return len(events), nil
@@ -178,13 +178,13 @@ func TestAStoppedWorkerLeavesUndeliveredEvents(t *testing.T) {
 			return n, errors.New("full")
 		}}
 		j := open(t, 1<<20)
-		f := start(t, j, func(c *Config) { c.Options.RetryMin, c.Options.RetryMax = time.Hour, time.Hour }, some)
+		f := start(t, j, func(c *Config) { c.Options.RetryMin, c.Options.RetryMax = time.Hour, time.Hour }, partial)
 		f.append(t, 20)
 		synctest.Wait()
 		<-f.Stop(time.Second)
 		f.end(t)
-		if some.closed != 1 {
-			t.Errorf("the sink was closed %d times after Stop, want 1", some.closed)
+		if partial.closed != 1 {
+			t.Errorf("the sink was closed %d times after Stop, want 1", partial.closed)
 		}
 		after := &target{}
 		next := startAs(t, "x0", j, nil, after)
@@ -195,7 +195,7 @@ func TestAStoppedWorkerLeavesUndeliveredEvents(t *testing.T) {
 }
 
 // Replaced rules must report what they suppressed.
-func TestReplacedRulesReportWhatTheySuppressed(t *testing.T) {
+func TestReplacedRulesReportSuppressedEvents(t *testing.T) {
 	unreported := uint64(0)
 	old := &rules{
 		evaluate: func(*event.Event) (match.Verdict, error) { unreported++; return match.SampledOut, nil },
@@ -228,7 +228,7 @@ func TestReplacedRulesReportWhatTheySuppressed(t *testing.T) {
 
 // The letters of refused events could not be written, and the sink accepted later events.
 // The next session must write the letters and must not deliver the later events again.
-func TestUnpersistedLettersPassToTheNextSession(t *testing.T) {
+func TestNextSessionWritesUnpersistedLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		picky := &target{}
 		picky.answer = func(events []event.Event) (int, error) {
@@ -259,8 +259,8 @@ func TestUnpersistedLettersPassToTheNextSession(t *testing.T) {
 		if s := f.State(); s.DeadLettered != 1 || s.Delivered != 5 {
 			t.Errorf("account %+v", s)
 		}
-		taken := slices.Concat(picky.accepted, next.accepted)
-		if diff := cmp.Diff([]uint64{1, 2, 4, 5, 6}, taken); diff != "" {
+		accepted := slices.Concat(picky.accepted, next.accepted)
+		if diff := cmp.Diff([]uint64{1, 2, 4, 5, 6}, accepted); diff != "" {
 			t.Errorf("events accepted (-want +got):\n%s", diff)
 		}
 	})

@@ -19,7 +19,7 @@ import (
 
 var errDown = errors.New("down")
 
-func TestEventsAreDeliveredInOrderForAnyAnswerOfTheSink(t *testing.T) {
+func TestEventsAreDeliveredInOrderForAnyAnswer(t *testing.T) {
 	answers := map[string]func(n int) (int, error){
 		"all":                       nil,
 		"one at a time":             func(int) (int, error) { return 1, errDown },
@@ -63,7 +63,7 @@ func sometimes(accepted int, err error) func(n int) (int, error) {
 	}
 }
 
-func TestASinkThatIsDownIsRetriedWithoutLoss(t *testing.T) {
+func TestUnavailableSinkIsRetriedWithoutLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: func([]event.Event) (int, error) { return 0, errors.New("down\x1b[2J") }}
 		f := start(t, open(t, 1<<20), nil, s)
@@ -72,12 +72,12 @@ func TestASinkThatIsDownIsRetriedWithoutLoss(t *testing.T) {
 		synctest.Wait()
 		got := f.State()
 		if got.Delivered != 0 || got.InFlight == 0 || got.InFlight+got.Waiting != 25 ||
-			got.LastError() == nil || got.Failures != uint64(s.tries()) {
-			t.Errorf("account of an unavailable sink %+v after %d attempts", got, s.tries())
+			got.LastError() == nil || got.Failures != uint64(s.attempts()) {
+			t.Errorf("account of an unavailable sink %+v after %d attempts", got, s.attempts())
 		}
 		// The mean pause is half of RetryMax, and the longest is RetryMax.
-		if s.tries() < 360 || s.tries() > 2000 {
-			t.Errorf("%d attempts in an hour", s.tries())
+		if s.attempts() < 360 || s.attempts() > 2000 {
+			t.Errorf("%d attempts in an hour", s.attempts())
 		}
 		if n := strings.Count(f.log.String(), "delivery failed"); n < 40 || n > 60 {
 			t.Errorf("%d log lines about one fault in an hour, want about one per minute", n)
@@ -94,7 +94,7 @@ func TestASinkThatIsDownIsRetriedWithoutLoss(t *testing.T) {
 	})
 }
 
-func TestASinkThatWasDownForHoursCatchesUpWithoutAStorm(t *testing.T) {
+func TestRecoveredSinkIsNotFlooded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: func([]event.Event) (int, error) { return 0, errDown }}
 		f := start(t, open(t, 0), func(c *Config) { c.Options.RetryMax = 30 * time.Second }, s)
@@ -125,7 +125,7 @@ func TestASinkThatWasDownForHoursCatchesUpWithoutAStorm(t *testing.T) {
 	})
 }
 
-func TestAnAttemptThatHangsIsEnded(t *testing.T) {
+func TestHangingAttemptIsEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{block: true}
 		f := start(t, open(t, 1<<20), nil, s)
@@ -143,7 +143,7 @@ func TestAnAttemptThatHangsIsEnded(t *testing.T) {
 	})
 }
 
-func TestTheServerDecidesWhenToTryAgain(t *testing.T) {
+func TestRetryAfterIsRespected(t *testing.T) {
 	for _, asked := range []time.Duration{42 * time.Second, 100 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &target{answer: func([]event.Event) (int, error) { return 0, sink.RetryAfter(asked, errDown) }}
@@ -157,8 +157,8 @@ func TestTheServerDecidesWhenToTryAgain(t *testing.T) {
 					t.Errorf("a pause of %v, the server requested %v", pause, asked)
 				}
 			}
-			if s.tries() < 2 {
-				t.Errorf("%d attempts", s.tries())
+			if s.attempts() < 2 {
+				t.Errorf("%d attempts", s.attempts())
 			}
 			f.stop()
 			f.end(t)
@@ -166,7 +166,7 @@ func TestTheServerDecidesWhenToTryAgain(t *testing.T) {
 	}
 }
 
-func TestBatchesKeepTheirLimits(t *testing.T) {
+func TestBatchLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{}
 		f := start(t, open(t, 1<<20), func(c *Config) {
@@ -191,7 +191,7 @@ func TestBatchesKeepTheirLimits(t *testing.T) {
 	})
 }
 
-func TestALoneEventIsDeliveredWithinTheBatchWait(t *testing.T) {
+func TestSingleEventIsDeliveredWithinBatchWait(t *testing.T) {
 	for _, wait := range []time.Duration{0, 50 * time.Millisecond, time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &target{}
@@ -211,7 +211,7 @@ func TestALoneEventIsDeliveredWithinTheBatchWait(t *testing.T) {
 	}
 }
 
-func TestASlowSinkDelaysNoOther(t *testing.T) {
+func TestSlowSinkDoesNotDelayOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := open(t, 1<<20)
 		slow := start(t, j, nil, &target{block: true})
@@ -228,7 +228,7 @@ func TestASlowSinkDelaysNoOther(t *testing.T) {
 	})
 }
 
-func TestAnEventThatCannotBeDecodedIsNotLost(t *testing.T) {
+func TestUndecodableEventIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{}
 		f := start(t, open(t, 1<<20), func(c *Config) {
@@ -242,13 +242,13 @@ func TestAnEventThatCannotBeDecodedIsNotLost(t *testing.T) {
 
 // For any sinks and limits, each event has exactly one outcome at each moment, and the
 // cursor never passes an event without one.
-func TestTheAccountAddsUpAtEachMoment(t *testing.T) {
+func TestEachEventHasOneOutcomeAtAnyTime(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
 			var sinks []sink.Sink
 			for range 1 + int(seed%3)*2 {
-				sinks = append(sinks, &target{answer: capricious(rand.New(rand.NewPCG(seed, uint64(len(sinks)+1))))})
+				sinks = append(sinks, &target{answer: randomAnswers(rand.New(rand.NewPCG(seed, uint64(len(sinks)+1))))})
 			}
 			f := start(t, open(t, 1<<20), func(c *Config) {
 				c.Rules = filterHalf(rand.New(rand.NewPCG(seed, 99)))
@@ -277,8 +277,8 @@ func TestTheAccountAddsUpAtEachMoment(t *testing.T) {
 	}
 }
 
-// capricious mixes all kinds of answers.
-func capricious(random *rand.Rand) func([]event.Event) (int, error) {
+// randomAnswers returns random answers of all kinds.
+func randomAnswers(random *rand.Rand) func([]event.Event) (int, error) {
 	return func(events []event.Event) (int, error) {
 		n := random.IntN(len(events) + 1)
 		switch random.IntN(6) {
@@ -296,7 +296,7 @@ func capricious(random *rand.Rand) func([]event.Event) (int, error) {
 	}
 }
 
-func TestTheNextWorkerContinuesAfterTheAcceptedEvents(t *testing.T) {
+func TestNextWorkerContinuesAfterAcceptedEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := open(t, 1<<20)
 		s := &target{answer: func(events []event.Event) (int, error) {
