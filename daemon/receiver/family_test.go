@@ -24,7 +24,7 @@ func TestReloadIsOrderedWithEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
 		f.kernel.Set(func() { f.kernel.IDs = second })
-		f.send(anEvent(34, "before"), unregistered(first), anEvent(34, "stale"), registered(second), anEvent(35, "after"))
+		f.send(unnumbered(34, "before"), unregistered(first), unnumbered(34, "stale"), registered(second), unnumbered(35, "after"))
 		f.want(t, "before", "after")
 		s := f.kernel.Socket()
 		if diff := cmp.Diff([]uint32{10}, s.Groups); diff != "" {
@@ -43,10 +43,10 @@ func TestFamilyIsJoinedWhenItAppears(t *testing.T) {
 		if f.Subscribed() {
 			t.Error("subscribed without a family")
 		}
-		f.send(anEvent(34, "of another family"))
+		f.send(unnumbered(34, "of another family"))
 		synctest.Wait()
 		f.kernel.Set(func() { f.kernel.IDs = first })
-		f.send(registered(first), anEvent(34, "a"))
+		f.send(registered(first), unnumbered(34, "a"))
 		f.want(t, "a")
 		if !f.Subscribed() || testutil.ToFloat64(f.m.Subscribed) != 1 {
 			t.Error("not subscribed")
@@ -95,7 +95,7 @@ func TestEventsBeforeLikelyGroupIsJoinedAreCounted(t *testing.T) {
 func TestUnregistrationOfOtherFamilyIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(second))
-		f.send(unregistered(first), anEvent(35, "a"))
+		f.send(unregistered(first), unnumbered(35, "a"))
 		f.want(t, "a")
 		f.stop()
 	})
@@ -141,7 +141,7 @@ func startRecorded(t *testing.T) (fixture, *steps) {
 func TestLikelyGroupsAreJoinedBeforeAbsenceIsPublished(t *testing.T) {
 	ways := map[string]func(f fixture){
 		"the kernel's notification": func(f fixture) { f.send(unregistered(first)) },
-		"together with events":      func(f fixture) { f.send(anEvent(34, "a"), unregistered(first), anEvent(34, "stale")) },
+		"together with events":      func(f fixture) { f.send(unnumbered(34, "a"), unregistered(first), unnumbered(34, "stale")) },
 		"the notification was lost": func(fixture) { time.Sleep(2*checkInterval + 2*watchInterval) },
 	}
 	for name, unload := range ways {

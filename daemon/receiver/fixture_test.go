@@ -37,8 +37,8 @@ var (
 	second = genl.FamilyIDs{ID: 35, Group: 10}
 )
 
-// anEvent returns an event without a number.
-func anEvent(id uint16, text string) genl.Message {
+// unnumbered returns an event without a number.
+func unnumbered(id uint16, text string) genl.Message {
 	return genl.Message{Data: kernelmsg.EventOf(id, kernelmsg.Text(text))}
 }
 

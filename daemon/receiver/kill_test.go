@@ -37,8 +37,8 @@ import (
 )
 
 // A process with the daemon's receive path and journal is killed and restarted
-// repeatedly. This process multicasts numbered events over NETLINK_USERSOCK and holds
-// the socket, as systemd does. The inbox is on a tmpfs, as in /run: on a disk, the
+// repeatedly. This process multicasts numbered events over NETLINK_USERSOCK and keeps
+// the socket open, as systemd does. The inbox is on a tmpfs, as in /run: on a disk, the
 // kernel may lose the message that it copies during the kill; see inbox.Inbox.
 
 const (

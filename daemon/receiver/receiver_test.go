@@ -20,8 +20,8 @@ import (
 func TestEventsAreJournaledInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
-		f.send(anEvent(34, "a"), anEvent(34, "b"))
-		f.send(anEvent(34, "c"))
+		f.send(unnumbered(34, "a"), unnumbered(34, "b"))
+		f.send(unnumbered(34, "c"))
 		f.want(t, "a", "b", "c")
 		if got := testutil.ToFloat64(f.m.Received); got != 3 {
 			t.Errorf("received = %v", got)
@@ -36,15 +36,15 @@ func TestEventsAreJournaledInOrder(t *testing.T) {
 func TestForeignMessagesAreRefusedWithReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
-		forged := anEvent(34, "forged")
+		forged := unnumbered(34, "forged")
 		forged.Sender = 4711
-		cut := anEvent(34, "cut")
+		cut := unnumbered(34, "cut")
 		cut.Truncated = true
 		message := func(command, version uint8) genl.Message {
 			return genl.Message{Data: kernelmsg.Message(34, command, version)}
 		}
-		f.send(anEvent(34, "a"), forged, anEvent(33, "foreign"), cut, message(2, 1), message(1, 9),
-			genl.Message{Data: []byte("garbage")}, message(1, 1), anEvent(34, "b"))
+		f.send(unnumbered(34, "a"), forged, unnumbered(33, "foreign"), cut, message(2, 1), message(1, 9),
+			genl.Message{Data: []byte("garbage")}, message(1, 1), unnumbered(34, "b"))
 		f.want(t, "a", "b")
 		want := map[string]float64{"sender": 1, "family": 1, "truncated": 1, "command": 1, "version": 1, "malformed": 2}
 		for reason, n := range want {
@@ -72,7 +72,7 @@ func TestFailedSocketIsReplaced(t *testing.T) {
 		}
 		f.kernel.Set(func() { f.kernel.OpenErr = nil })
 		time.Sleep(time.Minute)
-		f.send(anEvent(34, "a"))
+		f.send(unnumbered(34, "a"))
 		f.want(t, "7 lost: kernel_buffer 0-0", "a")
 		if !old.Closed {
 			t.Error("the failed socket was left open")
@@ -88,7 +88,7 @@ func TestReceivedBatchIsJournaledOnStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, newKernel(first))
 		f.kernel.Socket().BeforeHandle = f.cancel
-		f.send(anEvent(34, "a"))
+		f.send(unnumbered(34, "a"))
 		f.want(t, "a")
 		f.stop()
 	})
@@ -119,7 +119,7 @@ func TestHandleDoesNotAllocate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	batch := []genl.Message{anEvent(34, "a"), anEvent(33, "foreign"), anEvent(34, "b")}
+	batch := []genl.Message{unnumbered(34, "a"), unnumbered(33, "foreign"), unnumbered(34, "b")}
 	if n := testing.AllocsPerRun(100, func() {
 		if err := r.handle(t.Context(), batch); err != nil {
 			t.Fatal(err)
@@ -138,7 +138,7 @@ func TestReceiverWaitsForBlockedJournal(t *testing.T) {
 			f.journal.err = err
 		}
 		full(unix.ENOSPC)
-		f.send(anEvent(34, "a"))
+		f.send(unnumbered(34, "a"))
 		time.Sleep(time.Minute)
 		if err := f.Blocked(); !errors.Is(err, unix.ENOSPC) {
 			t.Errorf("Blocked() = %v", err)
@@ -146,7 +146,7 @@ func TestReceiverWaitsForBlockedJournal(t *testing.T) {
 		if stuck := f.Stuck(); stuck != 0 {
 			t.Errorf("a full disk counts as stuck for %v: the watchdog would end the daemon", stuck)
 		}
-		f.send(anEvent(34, "b"))
+		f.send(unnumbered(34, "b"))
 		full(nil)
 		time.Sleep(time.Second)
 		f.want(t, "a", "b")
@@ -154,7 +154,7 @@ func TestReceiverWaitsForBlockedJournal(t *testing.T) {
 			t.Errorf("Blocked() = %v after the journal accepted", err)
 		}
 		full(unix.EIO)
-		f.send(anEvent(34, "left in the inbox"))
+		f.send(unnumbered(34, "left in the inbox"))
 		f.stop()
 		if err := f.Blocked(); !errors.Is(err, unix.EIO) {
 			t.Errorf("Blocked() = %v after a stop with a batch that is not journaled", err)

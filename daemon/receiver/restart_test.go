@@ -17,10 +17,10 @@ import (
 )
 
 func TestBatchOfKilledProcessIsJournaledOnce(t *testing.T) {
-	forged := anEvent(34, "forged")
+	forged := unnumbered(34, "forged")
 	forged.Sender = 4711
 	left := []genl.Message{
-		unregistered(second), anEvent(34, "a"), forged, unregistered(first), anEvent(34, "stale"), registered(second), anEvent(35, "b"),
+		unregistered(second), unnumbered(34, "a"), forged, unregistered(first), unnumbered(34, "stale"), registered(second), unnumbered(35, "b"),
 	}
 	for name, test := range map[string]struct {
 		inInbox, inJournal uint64 // generations
@@ -82,7 +82,7 @@ func TestBatchOfKilledProcessWaitsForBlockedJournal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		batch.Put(anEvent(34, "left"))
+		batch.Put(unnumbered(34, "left"))
 		in.SetGeneration(8)
 		numbers := (&ledger{Family: 34}).numbers()
 		in.SaveSnapshot(8, encode(make([]byte, snapshotLen(len(numbers))), numbers))
@@ -91,7 +91,7 @@ func TestBatchOfKilledProcessWaitsForBlockedJournal(t *testing.T) {
 		if err := f.Blocked(); !errors.Is(err, unix.ENOSPC) {
 			t.Errorf("Blocked() = %v", err)
 		}
-		f.send(anEvent(34, "later"))
+		f.send(unnumbered(34, "later"))
 		f.journal.mu.Lock()
 		f.journal.err = nil
 		f.journal.mu.Unlock()

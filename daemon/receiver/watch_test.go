@@ -44,7 +44,7 @@ func TestLostNotificationIsCorrected(t *testing.T) {
 		}
 		s.Set(func() { s.InQueue = 0 })
 		time.Sleep(3 * watchInterval)
-		f.send(anEvent(35, "a"))
+		f.send(unnumbered(35, "a"))
 		f.want(t, "1 lost: kernel_buffer 0-0", "a")
 		f.stop()
 	})
