@@ -118,7 +118,7 @@ func TestLettersSurviveReopen(t *testing.T) {
 			slices.Concat(letters(1, 1), letters(3, 3), letters(5, 5)),
 		},
 		{"add with another reason", func(b *Box) { add(t, b, again) }, slices.Concat(letters(1, 1), []Letter{again}, letters(5, 5))},
-		{"add what was removed", func(b *Box) { add(t, b, letters(2, 2)...) }, slices.Concat(letters(1, 2), []Letter{again}, letters(5, 5))},
+		{"add removed letters", func(b *Box) { add(t, b, letters(2, 2)...) }, slices.Concat(letters(1, 2), []Letter{again}, letters(5, 5))},
 		{
 			"add of another journal", func(b *Box) { add(t, b, foreign) },
 			slices.Concat(letters(1, 2), []Letter{again}, letters(5, 5), []Letter{foreign}),

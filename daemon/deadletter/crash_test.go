@@ -161,26 +161,26 @@ func TestDamageLosesFewLetters(t *testing.T) {
 		if err := os.CopyFS(dir, os.DirFS(healthy)); err != nil {
 			t.Fatal(err)
 		}
-		what := damageFile(t, dir, rng)
+		change := damageFile(t, dir, rng)
 		b := Open(dir, Options{MaxBytes: 64_000})
 		if err := b.Fault(); err != nil {
-			t.Fatalf("round %d: %s: %v", round, what, err)
+			t.Fatalf("round %d: %s: %v", round, change, err)
 		}
 		got, err := b.Get(b.IDs()...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(got) < 200 && !strings.Contains(what, "cut") {
-			t.Errorf("round %d: %s: %d letters are left", round, what, len(got))
+		if len(got) < 200 && !strings.Contains(change, "cut") {
+			t.Errorf("round %d: %s: %d letters are left", round, change, len(got))
 		}
 		for _, l := range got {
 			if string(l.Data) != fmt.Sprint("event ", l.ID.Seq) {
-				t.Errorf("round %d: %s: letter %d is %q", round, what, l.ID.Seq, l.Data)
+				t.Errorf("round %d: %s: letter %d is %q", round, change, l.ID.Seq, l.Data)
 			}
 		}
 		add(t, b, letter(1000, "new"))
 		if last, err := b.Get(ID{journalID, 1000}); err != nil || len(last) != 1 {
-			t.Errorf("round %d: %s: the added letter is missing: %v", round, what, err)
+			t.Errorf("round %d: %s: the added letter is missing: %v", round, change, err)
 		}
 		closeBox(t, b)
 		if t.Failed() {
@@ -189,8 +189,8 @@ func TestDamageLosesFewLetters(t *testing.T) {
 	}
 }
 
-// damageFile flips a bit of one file, or truncates the file.
-func damageFile(t *testing.T, dir string, rng *rand.Rand) (what string) {
+// damageFile flips a bit of one file, or truncates the file, and describes the change.
+func damageFile(t *testing.T, dir string, rng *rand.Rand) (change string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil {
@@ -205,8 +205,8 @@ func damageFile(t *testing.T, dir string, rng *rand.Rand) (what string) {
 		return "nothing"
 	}
 	at := rng.Intn(len(data))
-	if what = fmt.Sprintf("flip in %s at %d", filepath.Base(path), at); rng.Intn(3) == 0 {
-		what = "cut " + what
+	if change = fmt.Sprintf("flip in %s at %d", filepath.Base(path), at); rng.Intn(3) == 0 {
+		change = "cut " + change
 		data = data[:at]
 	} else {
 		data[at] ^= 1 << rng.Intn(8)
@@ -214,7 +214,7 @@ func damageFile(t *testing.T, dir string, rng *rand.Rand) (what string) {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return what
+	return change
 }
 
 // TestLetterDamagedWhileOpen checks that the letter is counted as lost and the others are

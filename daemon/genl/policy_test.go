@@ -172,7 +172,7 @@ func TestFamilyWidePolicy(t *testing.T) {
 
 func TestMalformedNlctrlMessages(t *testing.T) {
 	name := kernelmsg.Attr(unix.CTRL_ATTR_FAMILY_NAME, []byte("x\x00"))
-	for what, attrs := range map[string][]byte{
+	for label, attrs := range map[string][]byte{
 		"an id of four bytes":         u32Attr(unix.CTRL_ATTR_FAMILY_ID, 1),
 		"an attribute that is cut":    {40, 0, 1, 0},
 		"an operation beyond 255":     nest(unix.CTRL_ATTR_OPS, nest(1, u32Attr(unix.CTRL_ATTR_OP_ID, 256))),
@@ -181,13 +181,13 @@ func TestMalformedNlctrlMessages(t *testing.T) {
 		"a group with a short number": nest(unix.CTRL_ATTR_MCAST_GROUPS, nest(1, kernelmsg.Attr(unix.CTRL_ATTR_MCAST_GRP_ID, nil))),
 	} {
 		if f, err := ParseFamily(slices.Concat(name, attrs)); err == nil {
-			t.Errorf("%s: %+v", what, f)
+			t.Errorf("%s: %+v", label, f)
 		}
 	}
 	if f, err := ParseFamily(u32Attr(unix.CTRL_ATTR_VERSION, 1)); err == nil {
 		t.Errorf("no name: %+v", f)
 	}
-	for what, attrs := range map[string][]byte{
+	for label, attrs := range map[string][]byte{
 		"an operation beyond 255": opPolicy(256),
 		"an index beyond 14 bits": opPolicy(1, u32Attr(unix.CTRL_ATTR_POLICY_DO, maxPolicies)),
 		"a nest beyond 14 bits":   attrPolicy(1, unix.NL_ATTR_TYPE_NESTED, u32Attr(unix.NL_POLICY_TYPE_ATTR_POLICY_IDX, 1<<31)),
@@ -195,7 +195,7 @@ func TestMalformedNlctrlMessages(t *testing.T) {
 		"a cut rule":              nest(unix.CTRL_ATTR_POLICY, nest(0, nest(1, []byte{9}))),
 	} {
 		if p, err := ParsePolicies([][]byte{attrs}, nil); err == nil {
-			t.Errorf("%s: %+v", what, p)
+			t.Errorf("%s: %+v", label, p)
 		}
 	}
 }
