@@ -246,7 +246,7 @@ func (f fixture) end(t *testing.T) {
 	f.stop()
 }
 
-// finish seals the journal, waits for the worker and checks what the sink accepted.
+// finish seals the journal, waits for the worker and checks the events that the sink accepted.
 func (f fixture) finish(t *testing.T, s *target, n int) {
 	t.Helper()
 	f.j.Seal()

@@ -194,7 +194,7 @@ func TestStoppedWorkerKeepsUndeliveredEvents(t *testing.T) {
 	})
 }
 
-// Replaced rules must report what they suppressed.
+// Replaced rules must report the events that they suppressed.
 func TestReplacedRulesReportSuppressedEvents(t *testing.T) {
 	unreported := uint64(0)
 	old := &rules{
