@@ -64,7 +64,7 @@ func follow(t *testing.T, r *Reader, size int) (n int) {
 		}
 		for _, rec := range records[:got] {
 			if v := binary.LittleEndian.Uint64(rec.Data); v != uint64(n) || rec.Seq != uint64(n+1) {
-				t.Errorf("record %d holds %d, want %d", rec.Seq, v, n)
+				t.Errorf("record %d contains %d, want %d", rec.Seq, v, n)
 				return n
 			}
 			n++

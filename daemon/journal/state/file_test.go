@@ -130,7 +130,7 @@ func TestReservedNumbersAreDurableBeforeUse(t *testing.T) {
 	}
 }
 
-func TestFailedSyncReservesNothing(t *testing.T) {
+func TestFailedSyncReservesNoNumbers(t *testing.T) {
 	fs := memfs.New()
 	f := start(t, fs, false, Value{Reserved: ReserveStep})
 	fs.Fail = func(o memfs.Op) error {
