@@ -22,7 +22,7 @@ func faults(t *testing.T, o Options, c *Context) string {
 }
 
 // Both media types are JSON.
-func TestATemplateOfTextJSONMustWriteJSON(t *testing.T) {
+func TestTextJSONTemplateMustWriteJSON(t *testing.T) {
 	got := faults(t, Options{Template: "{{.Text}}", ContentType: "text/json; charset=utf-8"}, &Context{})
 	if !strings.Contains(got, "the result is not JSON") {
 		t.Errorf("got %q", got)
@@ -31,7 +31,7 @@ func TestATemplateOfTextJSONMustWriteJSON(t *testing.T) {
 
 // An event that its template cannot write becomes a dead letter. A template that fails
 // for any event of a sink is therefore a fault of the configuration.
-func TestCheckFindsTemplatesThatFailForSomeEvent(t *testing.T) {
+func TestCheckReportsTemplatesThatFailForSomeEvents(t *testing.T) {
 	for template, want := range map[string]string{
 		"{{.Labels.site}}":   "line 1, column 10: unknown label site; add labels: {site: VALUE} below event:",
 		"{{.Captures.code}}": "line 1, column 12: unknown capture code; add extract to the sink, with a group (?P<code>...)",
@@ -93,7 +93,7 @@ func TestCheckFindsTemplatesThatFailForSomeEvent(t *testing.T) {
 	}
 }
 
-func TestCheckFindsTemplatesWhoseJSONBreaks(t *testing.T) {
+func TestCheckReportsTemplatesThatWriteInvalidJSON(t *testing.T) {
 	for template, want := range map[string]string{
 		`{"a": {{.Message}}`: `line 1, column 9: fails for an event: the result is not JSON: invalid ` +
 			`character 'd' looking for beginning of value after "{\"a\": "; write {{json .Message}}, without quotes around it`,
@@ -130,7 +130,7 @@ func TestCheckFindsTemplatesWhoseJSONBreaks(t *testing.T) {
 	}
 }
 
-func TestCheckAcceptsWhatTheConfigurationHas(t *testing.T) {
+func TestCheckAcceptsConfiguredNames(t *testing.T) {
 	c := &Context{Labels: []event.Label{{Name: "site", Value: "berlin"}}, Captures: []string{"code"}, BootID: true}
 	for _, template := range []string{
 		"{{.Labels.site}} {{.Captures.code}} {{.BootID}} {{.MachineID}}",
@@ -155,7 +155,7 @@ func TestCheckAcceptsWhatTheConfigurationHas(t *testing.T) {
 	}
 }
 
-func TestCheckShowsEveryResultToItsCaller(t *testing.T) {
+func TestCheckPassesEveryResultToItsCaller(t *testing.T) {
 	encoder := mustNew(t, Options{Kind: Template, Template: "{{with .Gap}}gap{{end}}"})
 	err := Check(encoder, &Context{}, func(result []byte) error {
 		if !bytes.Equal(result, []byte("gap")) {
@@ -185,7 +185,7 @@ func TestCheckReportsEachPositionOnce(t *testing.T) {
 }
 
 // The work of a template for one event has a limit that does not depend on the machine.
-func TestTheWorkOfATemplateIsLimited(t *testing.T) {
+func TestWorkOfATemplateIsLimited(t *testing.T) {
 	e := full("x")
 	for len(e.Captures) < 1000 {
 		e.Captures = append(e.Captures, event.Capture{Name: strings.Repeat("a", len(e.Captures)), Value: []byte("v")})

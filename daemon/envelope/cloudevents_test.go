@@ -36,7 +36,7 @@ func TestCloudEvent(t *testing.T) {
 }
 
 // One encoder writes events of several hosts, families and groups.
-func TestTheSourceOfACloudEventIsThatOfTheEvent(t *testing.T) {
+func TestCloudEventHasTheSourceOfItsEvent(t *testing.T) {
 	encoder := mustNew(t, Options{Kind: CloudEvents})
 	for _, change := range []func(*event.Event){
 		func(*event.Event) {},
@@ -68,7 +68,7 @@ func readCloudEvent(t *testing.T, text string) *cloudevents.Event {
 }
 
 // A sink builds a batch from Append and BatchContentType.
-func TestCloudEventsInABatch(t *testing.T) {
+func TestBatchOfCloudEvents(t *testing.T) {
 	encoder := mustNew(t, Options{Kind: CloudEvents})
 	batch := "[" + encode(t, encoder, bare("a")) + "," + encode(t, encoder, gap()) + "]"
 	var got []cloudevents.Event
@@ -77,7 +77,7 @@ func TestCloudEventsInABatch(t *testing.T) {
 	}
 }
 
-func FuzzCloudEventsAreRead(f *testing.F) {
+func FuzzCloudEvents(f *testing.F) {
 	for _, s := range []string{"", "hello", `"}`, "\xff\xfe", "\x00\x1b\n", "a/b?c#d%e", "\u2028", "\U0010ffff"} {
 		f.Add([]byte(s), s)
 	}
@@ -128,7 +128,7 @@ func TestBinaryCloudEvent(t *testing.T) {
 }
 
 // The examples of the binding, and texts that could end a header or start a new one.
-func TestHeaderValuesAreEncodedAsTheBindingRequires(t *testing.T) {
+func TestHeaderValuesAreEncodedByTheHTTPBinding(t *testing.T) {
 	for text, want := range map[string]string{
 		"Euro \u20ac \U0001f600": "Euro%20%E2%82%AC%20%F0%9F%98%80",
 		"50%":                    "50%25",
@@ -143,7 +143,7 @@ func TestHeaderValuesAreEncodedAsTheBindingRequires(t *testing.T) {
 	}
 }
 
-func FuzzBinaryCloudEventsAreRead(f *testing.F) {
+func FuzzBinaryCloudEvents(f *testing.F) {
 	f.Add([]byte("hello"), "web-1", "")
 	f.Add([]byte("\xff\n"), "a/b\r\nc: d", "urn:%x \u20ac\"")
 	f.Fuzz(func(t *testing.T, message []byte, host, source string) {
@@ -152,7 +152,7 @@ func FuzzBinaryCloudEventsAreRead(f *testing.F) {
 		e.Host = host
 		header := make(http.Header)
 		encoder.Attributes(&e, func(name, value string) { header.Add(name, value) })
-		read := overHTTP(t, header)
+		read := throughHTTP(t, header)
 		decoded, err := url.PathUnescape(read.Get("Ce-Source"))
 		if err != nil {
 			t.Fatal(err)
@@ -169,8 +169,8 @@ func FuzzBinaryCloudEventsAreRead(f *testing.F) {
 	})
 }
 
-// overHTTP writes a header and reads it back.
-func overHTTP(t *testing.T, header http.Header) http.Header {
+// throughHTTP writes a header and reads it back.
+func throughHTTP(t *testing.T, header http.Header) http.Header {
 	t.Helper()
 	var text bytes.Buffer
 	if err := header.Write(&text); err != nil {

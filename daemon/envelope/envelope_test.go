@@ -94,7 +94,7 @@ func TestNewRejectsAnUnknownKind(t *testing.T) {
 
 // An encoder must neither write the time of receipt as the kernel's, nor invent a
 // number that the module did not send.
-func TestAbsentKernelFieldsAreNotInvented(t *testing.T) {
+func TestAbsentKernelFieldsAreOmitted(t *testing.T) {
 	for name, encoder := range all(t) {
 		with, without := full("x"), full("x")
 		without.KernelTime, without.KernelSeq, without.LoadID = time.Time{}, 0, 0
@@ -117,7 +117,7 @@ func TestAbsentKernelFieldsAreNotInvented(t *testing.T) {
 	}
 }
 
-func TestGapsAndSuppressedEventsAreSentences(t *testing.T) {
+func TestGapsAndSummariesAreSentences(t *testing.T) {
 	const span = " from 2026-01-02T03:04:04.000006789Z to 2026-01-02T03:04:05.000006789Z"
 	for want, e := range map[string]event.Event{
 		"genltestd: 17 events were lost (kernel_buffer), noticed" + span:  gap(),
@@ -190,7 +190,7 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-func FuzzRawKeepsEveryByte(f *testing.F) {
+func FuzzRawPreservesEveryByte(f *testing.F) {
 	f.Add([]byte("a\x00\xff\n"))
 	f.Fuzz(func(t *testing.T, message []byte) {
 		if got := encode(t, mustNew(t, Options{Kind: Raw}), bare(string(message))); got != string(message) {

@@ -37,7 +37,7 @@ func TestLogfmtLine(t *testing.T) {
 	}
 }
 
-func FuzzLogfmtIsRead(f *testing.F) {
+func FuzzLogfmt(f *testing.F) {
 	for _, s := range []string{"", "hello", `a="b"`, "\xff\xfe", "\x00\x1b\n", "\u2028", "\U0010ffff", "a c=d"} {
 		f.Add([]byte(s), s)
 	}

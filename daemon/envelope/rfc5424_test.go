@@ -81,8 +81,8 @@ func TestSyslogMarksUTF8Only(t *testing.T) {
 	}
 }
 
-// FuzzSyslogIsRead parses messages with untrusted bytes in every field.
-func FuzzSyslogIsRead(f *testing.F) {
+// FuzzSyslog parses messages with untrusted bytes in every field.
+func FuzzSyslog(f *testing.F) {
 	for _, s := range []string{
 		"", "hello", `]"\`, "\xff\xfe", "\x00\x1b", "\ufeff", "\ufeff\xff", "a b\n<30>1 - - - - - -", "caf\u00e9",
 		strings.Repeat("x", 300),

@@ -52,7 +52,7 @@ func compareSteps(t *testing.T, o Options, e *event.Event) {
 	}
 }
 
-func TestPartsWriteWhatTheWholeTemplateWrites(t *testing.T) {
+func TestPartsMatchTheWholeTemplate(t *testing.T) {
 	for _, text := range stepTemplates() {
 		for _, message := range []string{"hello", "", "a\"b\\\x1b\u202e\xff\n", "\U000e0041"} {
 			for _, e := range stepEvents(message, message) {
@@ -63,7 +63,7 @@ func TestPartsWriteWhatTheWholeTemplateWrites(t *testing.T) {
 	}
 }
 
-func FuzzPartsWriteWhatTheWholeTemplateWrites(f *testing.F) {
+func FuzzPartsMatchTheWholeTemplate(f *testing.F) {
 	for _, text := range stepTemplates() {
 		f.Add(text, "hello \x1b\xff", "web-1", true)
 	}

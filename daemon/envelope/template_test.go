@@ -126,7 +126,7 @@ func TestInvalidTemplatesAreRejected(t *testing.T) {
 }
 
 // A failure for one event is an error of that event; the next event is written.
-func TestAFailingTemplateIsTheEventsError(t *testing.T) {
+func TestTemplateFailureIsAnErrorOfTheEvent(t *testing.T) {
 	for template, want := range map[string]string{
 		"{{.Gap.Count}}": "line 1, column 7: <.Gap.Count>: " +
 			"error calling Count: this event does not contain it",
@@ -162,7 +162,7 @@ func TestAFailingTemplateIsTheEventsError(t *testing.T) {
 
 // A label may be configured after an event was received, and a replayed letter may lack
 // captures.
-func TestALabelOrCaptureThatAnEventLacksIsEmpty(t *testing.T) {
+func TestMissingLabelsAndCapturesAreEmpty(t *testing.T) {
 	encoder := mustNew(t, Options{Kind: Template, Template: "{{.Labels.site}}|{{.Captures.code}}|{{json .Captures.code}}"})
 	if got := encode(t, encoder, bare("x")); got != `||""` {
 		t.Errorf("got %q", got)
@@ -170,7 +170,7 @@ func TestALabelOrCaptureThatAnEventLacksIsEmpty(t *testing.T) {
 }
 
 // The longest loop, with a text that doubles at each iteration, ends soon.
-func TestALoopCannotLengthenATextWithoutLimit(t *testing.T) {
+func TestTextLengthInLoopsIsLimited(t *testing.T) {
 	e := full("x")
 	for len(e.Origin.Labels) < 32 {
 		e.Origin.Labels = append(e.Origin.Labels, event.Label{Name: strings.Repeat("a", len(e.Origin.Labels)), Value: "v"})
@@ -187,7 +187,7 @@ func TestALoopCannotLengthenATextWithoutLimit(t *testing.T) {
 	}
 }
 
-func TestATemplateOfJSONWritesOneValidLine(t *testing.T) {
+func TestJSONTemplateWritesOneValidLine(t *testing.T) {
 	const text = "{\n  \"text\": {{json .Message}},\n  \"site\": \"{{.Family}}\"\n}\n"
 	encoder := mustNew(t, Options{Kind: Template, Template: text, ContentType: "application/json"})
 	e := bare("two\nlines\u202e")
@@ -204,7 +204,7 @@ func TestATemplateOfJSONWritesOneValidLine(t *testing.T) {
 	}
 }
 
-func FuzzTemplateKeepsTheText(f *testing.F) {
+func FuzzTemplatePreservesTheText(f *testing.F) {
 	for _, s := range []string{"", "hello", "{{.ID}}", "\xff\xfe", "\x00\x1b[0m", "\u2028", "</script>"} {
 		f.Add([]byte(s))
 	}
@@ -233,8 +233,8 @@ func FuzzTemplateKeepsTheText(f *testing.F) {
 	})
 }
 
-// FuzzJSONTemplateIsVisible writes texts without the function json.
-func FuzzJSONTemplateIsVisible(f *testing.F) {
+// FuzzJSONTemplate writes texts without the function json.
+func FuzzJSONTemplate(f *testing.F) {
 	f.Add([]byte("a\u202e"))
 	f.Add([]byte("\", \"b\": \"\xff"))
 	f.Fuzz(func(t *testing.T, message []byte) {

@@ -24,7 +24,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	} {
 		b.Run(test.name, func(b *testing.B) {
 			r := mustCompile(b, test.o)
-			e := numbered(1, 0, "")
+			e := newEvent(1, 0, "")
 			var text []byte
 			b.ReportAllocs()
 			for b.Loop() {

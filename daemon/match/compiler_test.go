@@ -20,7 +20,7 @@ func large(n int, text string) string {
 }
 
 // Sinks that share a long filter by an anchor cost as much as one sink.
-func TestEachTextIsCompiledOnce(t *testing.T) {
+func TestEqualExpressionsAreCompiledOnce(t *testing.T) {
 	c := NewCompiler(Vocabulary{})
 	o := Options{Filter: large(50, "a"), Extract: "(?P<a>x{900})", Dedup: Dedup{Window: 1, Key: "captures.a"}}
 	for range 1000 {
@@ -33,7 +33,7 @@ func TestEachTextIsCompiledOnce(t *testing.T) {
 	}
 }
 
-func TestTheSumOfAllPatternsIsLimited(t *testing.T) {
+func TestTotalSizeOfPatternsIsLimited(t *testing.T) {
 	c := NewCompiler(Vocabulary{})
 	for i := range 1000 {
 		_, err := c.Compile(Options{Filter: large(10, fmt.Sprint("x", i))})
@@ -52,7 +52,7 @@ func TestTheSumOfAllPatternsIsLimited(t *testing.T) {
 }
 
 // Rules share compiled programs, but not the state of an event.
-func TestRulesWithTheSameTextShareNoState(t *testing.T) {
+func TestRulesWithEqualExpressionsShareNoState(t *testing.T) {
 	c := NewCompiler(Vocabulary{})
 	o := Options{Extract: "(?P<disk>sd[a-z])", Filter: `captures.disk == "sda"`, Sample: 2}
 	a, errA := c.Compile(o)

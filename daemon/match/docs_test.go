@@ -28,7 +28,7 @@ func TestDocumentedExpressionsWork(t *testing.T) {
 		for line := range strings.Lines(block[1]) {
 			n++
 			r := mustCompile(t, Options{Filter: line, Extract: `(?P<what>error|failure) on (?P<disk>sd[a-z])`})
-			evaluate(t, r, numbered(1, 0, "disk failure on sda,97"))
+			evaluate(t, r, newEvent(1, 0, "disk failure on sda,97"))
 		}
 	}
 	if n < 8 {
@@ -47,7 +47,7 @@ func TestDocumentationNamesEveryFunctionAndReason(t *testing.T) {
 	}
 }
 
-func TestTheManualNamesEveryFunctionAndReason(t *testing.T) {
+func TestManualNamesEveryFunctionAndReason(t *testing.T) {
 	page, err := os.ReadFile("../../packaging/man/genltestd.yaml.5")
 	if err != nil {
 		t.Fatal(err)
@@ -64,10 +64,10 @@ func TestTheManualNamesEveryFunctionAndReason(t *testing.T) {
 	}
 }
 
-func TestTheDocumentedSummaryIsReal(t *testing.T) {
+func TestDocumentedSummaryMatchesTheOutput(t *testing.T) {
 	r := mustCompile(t, Options{RateLimit: RateLimit{Events: 1, Per: 4 * time.Second}})
 	for seq := range uint64(5) {
-		e := numbered(5+seq, time.Duration(seq)*time.Second, "x")
+		e := newEvent(5+seq, time.Duration(seq)*time.Second, "x")
 		e.JournalID = "6a9155caa46c7dcc"
 		evaluate(t, r, e)
 	}

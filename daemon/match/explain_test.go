@@ -9,7 +9,7 @@ import (
 
 // Each message contains the column of the cause and a remedy. The remedy is an
 // expression that compiles.
-func TestMistakesInExpressions(t *testing.T) {
+func TestInvalidExpressions(t *testing.T) {
 	tests := []struct{ text, want, remedy string }{
 		{`kind = "gap"`, `column 6: "=" is not an operator; write ==`, `kind == "gap"`},
 		{`seq > 5 & kind == "gap"`, `column 9: "&" is not an operator; write and`, `seq > 5 and kind == "gap"`},
@@ -72,7 +72,7 @@ func TestMistakesInExpressions(t *testing.T) {
 }
 
 // The position of an error is within the expression, for any text.
-func FuzzMistake(f *testing.F) {
+func FuzzInvalidExpression(f *testing.F) {
 	for _, text := range []string{`a = b`, `"`, `(`, "a\nb", `x ~`, `|`, `é &`, `'\`} {
 		f.Add(text)
 	}

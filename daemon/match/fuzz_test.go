@@ -34,7 +34,7 @@ func FuzzRules(f *testing.F) {
 		r, err := Compile(Options{Filter: filter, Extract: extract, Dedup: Dedup{Window: time.Second, Key: key}})
 		checkError(t, err)
 		for seq := range uint64(3) {
-			e := numbered(seq, 0, string(message[:min(len(message), 4124)]))
+			e := newEvent(seq, 0, string(message[:min(len(message), 4124)]))
 			v, err := r.Evaluate(e)
 			checkError(t, err)
 			if err != nil && v != Pass {

@@ -9,7 +9,7 @@ import (
 )
 
 // A comparison with a value that a function or a field never has is a mistake.
-func TestComparisonsBeyondTheValuesOfAFieldAreFaults(t *testing.T) {
+func TestOutOfRangeComparisonsAreErrors(t *testing.T) {
 	for filter, want := range map[string]string{
 		`lower(message) contains "ERROR"`:                  `column 25: lower(...) never contains "ERROR"; write "error"`,
 		`"Web-1" == lower(host)`:                           `column 1: lower(...) is never "Web-1"; write "web-1"`,
@@ -56,7 +56,7 @@ func TestComparisonsBeyondTheValuesOfAFieldAreFaults(t *testing.T) {
 
 // Independent faults of one expression are reported together, in its order. A use of
 // something that is not supported is reported alone, because it may cause others.
-func TestFaultsOfOneExpressionAreReportedTogether(t *testing.T) {
+func TestErrorsOfOneExpressionAreReportedTogether(t *testing.T) {
 	for filter, want := range map[string]string{
 		`hots == "a" and mesage == "b" and kind == "gpa"`: "filter: column 1: unknown name hots; write host\n" +
 			"filter: column 17: unknown name mesage; write message\n" +

@@ -18,10 +18,10 @@ type step struct {
 	want  Verdict
 }
 
-func follow(t *testing.T, r *Rules, steps []step) {
+func checkSteps(t *testing.T, r *Rules, steps []step) {
 	t.Helper()
 	for i, s := range steps {
-		if v := evaluate(t, r, numbered(uint64(i+1), s.after, s.text)); v != s.want {
+		if v := evaluate(t, r, newEvent(uint64(i+1), s.after, s.text)); v != s.want {
 			t.Errorf("step %d, %v %q: verdict %d, want %d", i, s.after, s.text, v, s.want)
 		}
 	}
@@ -57,7 +57,7 @@ func TestRateLimit(t *testing.T) {
 		"0 events is no limit": {RateLimit{Per: time.Second}, []step{{0, "", Pass}, {0, "", Pass}}},
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) { follow(t, mustCompile(t, Options{RateLimit: test.limit}), test.steps) })
+		t.Run(name, func(t *testing.T) { checkSteps(t, mustCompile(t, Options{RateLimit: test.limit}), test.steps) })
 	}
 }
 
@@ -85,51 +85,51 @@ func TestDedup(t *testing.T) {
 		}},
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) { follow(t, mustCompile(t, Options{Dedup: test.dedup}), test.steps) })
+		t.Run(name, func(t *testing.T) { checkSteps(t, mustCompile(t, Options{Dedup: test.dedup}), test.steps) })
 	}
 }
 
 // An event that the rate limit suppressed did not pass, so its repetition may pass.
-func TestARateLimitedEventIsNotARepetitionLater(t *testing.T) {
+func TestRateLimitedEventIsNotADuplicateLater(t *testing.T) {
 	r := mustCompile(t, Options{Dedup: Dedup{Window: time.Hour}, RateLimit: RateLimit{Events: 1, Per: time.Second}})
-	follow(t, r, []step{
+	checkSteps(t, r, []step{
 		{0, "a", Pass}, {0, "b", RateLimited}, {0, "a", Repeated}, {2 * time.Second, "b", Pass}, {2 * time.Second, "b", Repeated},
 	})
 }
 
 // Repetitions use no token.
-func TestRepetitionsUseNoToken(t *testing.T) {
+func TestDuplicatesUseNoToken(t *testing.T) {
 	r := mustCompile(t, Options{Dedup: Dedup{Window: time.Hour}, RateLimit: RateLimit{Events: 2, Per: time.Hour}})
-	follow(t, r, []step{{0, "a", Pass}, {0, "a", Repeated}, {0, "a", Repeated}, {0, "b", Pass}, {0, "c", RateLimited}})
+	checkSteps(t, r, []step{{0, "a", Pass}, {0, "a", Repeated}, {0, "a", Repeated}, {0, "b", Pass}, {0, "c", RateLimited}})
 }
 
 func TestDedupRemovesTheOldestKeysAtTheLimit(t *testing.T) {
 	r := mustCompile(t, Options{Dedup: Dedup{Window: time.Hour}})
 	for i := range maxKeys + 1 {
-		evaluate(t, r, numbered(uint64(i+1), 0, fmt.Sprint(i)))
+		evaluate(t, r, newEvent(uint64(i+1), 0, fmt.Sprint(i)))
 	}
 	if n := len(r.window.passed); n != maxKeys || len(r.window.order) != n {
 		t.Errorf("%d keys, %d in order; want %d", n, len(r.window.order), maxKeys)
 	}
-	follow(t, r, []step{{0, "1", Repeated}, {0, "0", Pass}, {0, "1", Pass}, {0, "3", Repeated}})
+	checkSteps(t, r, []step{{0, "1", Repeated}, {0, "0", Pass}, {0, "1", Pass}, {0, "3", Repeated}})
 }
 
 func TestDedupRemovesExpiredKeys(t *testing.T) {
 	r := mustCompile(t, Options{Dedup: Dedup{Window: time.Second}})
 	for i := range 1000 {
-		evaluate(t, r, numbered(uint64(i+1), time.Duration(i)*100*time.Millisecond, fmt.Sprint(i)))
+		evaluate(t, r, newEvent(uint64(i+1), time.Duration(i)*100*time.Millisecond, fmt.Sprint(i)))
 	}
 	if n := len(r.window.passed); n != 10 || len(r.window.order) != n {
 		t.Errorf("%d keys, %d in order; want 10", n, len(r.window.order))
 	}
 }
 
-func TestSampleIsTheSameOnEveryDeliveryAndAtEverySink(t *testing.T) {
+func TestSampleIsDeterministic(t *testing.T) {
 	const n, events = 10, 100_000
 	a, b := mustCompile(t, Options{Sample: n}), mustCompile(t, Options{Sample: n})
 	passed := [2]int{} // with odd and even numbers
 	for seq := range uint64(events) {
-		e := numbered(seq, 0, "x")
+		e := newEvent(seq, 0, "x")
 		v := evaluate(t, a, e)
 		if evaluate(t, b, e) != v || evaluate(t, a, e) != v {
 			t.Fatalf("event %d has another verdict the second time", seq)
@@ -146,13 +146,13 @@ func TestSampleIsTheSameOnEveryDeliveryAndAtEverySink(t *testing.T) {
 }
 
 // After an outage, the events arrive at once, with their times of receipt.
-func TestCatchingUpDecidesAsLiveDeliveryDoes(t *testing.T) {
+func TestCatchUpHasTheVerdictsOfLiveDelivery(t *testing.T) {
 	o := Options{RateLimit: RateLimit{Events: 1, Per: time.Second}, Dedup: Dedup{Window: 3 * time.Second}}
 	live, late := mustCompile(t, o), mustCompile(t, o)
 	var want, got []Verdict
 	clock := start
 	for i := range uint64(50) {
-		e := numbered(i, time.Duration(i)*400*time.Millisecond, fmt.Sprint(i%5))
+		e := newEvent(i, time.Duration(i)*400*time.Millisecond, fmt.Sprint(i%5))
 		want = append(want, evaluate(t, live, e))
 		clock = clock.Add(time.Minute)
 		live.Summaries(nil, clock, false)

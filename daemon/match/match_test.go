@@ -15,8 +15,8 @@ import (
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// numbered returns the event with that number, received that long after start.
-func numbered(seq uint64, after time.Duration, text string) *event.Event {
+// newEvent returns the event with that number, received that long after start.
+func newEvent(seq uint64, after time.Duration, text string) *event.Event {
 	return &event.Event{
 		JournalID: "9f3c", Seq: seq, Time: start.Add(after),
 		Host: "web-1", Family: "genltest", Group: "mcgrp", Message: []byte(text),
@@ -43,7 +43,7 @@ func evaluate(t testing.TB, r *Rules, e *event.Event) Verdict {
 }
 
 func TestFilterSeesEveryField(t *testing.T) {
-	e := numbered(7, 0, "disk error on sda: \xff")
+	e := newEvent(7, 0, "disk error on sda: \xff")
 	e.KernelSeq, e.KernelTime, e.LoadID = 41, start.Add(-time.Millisecond), 0xfedcba9876543210
 	e.Origin = &event.Origin{MachineID: "m", BootID: "b", KernelRelease: "6.1", Labels: []event.Label{{Name: "site", Value: "berlin"}}}
 	for _, filter := range []string{
@@ -75,7 +75,7 @@ func TestFilterSeesEveryField(t *testing.T) {
 	}
 }
 
-func TestErrorsNameTheKeyThePositionAndTheRemedy(t *testing.T) {
+func TestErrorsNameKeyPositionAndRemedy(t *testing.T) {
 	const fields = " in quotes if it is a text, or one of message, kind, host, seq, kernel_seq, id, family, group, time, " +
 		"kernel_time, load_id, machine_id, boot_id, kernel_release, labels, gap, captures"
 	tests := []struct {
@@ -174,7 +174,7 @@ func TestErrorsNameTheKeyThePositionAndTheRemedy(t *testing.T) {
 	}
 }
 
-func TestAnExpressionThatFailsLetsEventsPass(t *testing.T) {
+func TestEventsPassIfAnExpressionFails(t *testing.T) {
 	tests := []struct {
 		o    Options
 		want string
@@ -191,7 +191,7 @@ func TestAnExpressionThatFailsLetsEventsPass(t *testing.T) {
 		test.o.Extract = `(?P<letter>m)`
 		r := mustCompile(t, test.o)
 		for range 2 { // a failure changes no state
-			e := numbered(1, 0, "\x1b[31m")
+			e := newEvent(1, 0, "\x1b[31m")
 			v, err := r.Evaluate(e)
 			var fault *Error
 			if v != Pass || !errors.As(err, &fault) {
@@ -209,7 +209,7 @@ func TestAnExpressionThatFailsLetsEventsPass(t *testing.T) {
 
 func TestErrorsAreShortAndSafeForAnyEvent(t *testing.T) {
 	r := mustCompile(t, Options{Filter: `date(message) > time`})
-	_, err := r.Evaluate(numbered(1, 0, strings.Repeat("\x1b\xff\u202e", 1000)))
+	_, err := r.Evaluate(newEvent(1, 0, strings.Repeat("\x1b\xff\u202e", 1000)))
 	if err == nil || len(err.Error()) > maxShown+50 || !event.IsVisible([]byte(err.Error())) {
 		t.Errorf("error %q", err)
 	}
@@ -225,7 +225,7 @@ func TestExtractSetsTheNamedGroups(t *testing.T) {
 		"":                  {{Name: "unit"}, {Name: "what"}},
 	} {
 		for _, filter := range []string{"", `captures.unit != "x"`} {
-			e := numbered(1, 0, text)
+			e := newEvent(1, 0, text)
 			e.Captures = []event.Capture{{Name: "old"}}
 			evaluate(t, mustCompile(t, Options{Extract: pattern, Filter: filter}), e)
 			if diff := cmp.Diff(want, e.Captures); diff != "" {
@@ -240,7 +240,7 @@ func TestNamedGroupsExistForGapsAndSummaries(t *testing.T) {
 	want := []event.Capture{{Name: "unit"}}
 	for _, filter := range []string{"", `kind != "event" or captures.unit == "a"`} {
 		r := mustCompile(t, Options{Extract: "(?P<unit>.*)", Filter: filter, RateLimit: RateLimit{Events: 1, Per: time.Hour}})
-		gap, summary := numbered(1, 0, ""), numbered(2, 0, "")
+		gap, summary := newEvent(1, 0, ""), newEvent(2, 0, "")
 		gap.Gap, summary.Suppressed = &event.Gap{Count: 3}, &event.Suppressed{Count: 1}
 		for _, e := range []*event.Event{gap, summary} {
 			evaluate(t, r, e)
@@ -249,7 +249,7 @@ func TestNamedGroupsExistForGapsAndSummaries(t *testing.T) {
 			}
 		}
 		for seq := range uint64(2) {
-			evaluate(t, r, numbered(3+seq, 0, "a"))
+			evaluate(t, r, newEvent(3+seq, 0, "a"))
 		}
 		summaries := r.Summaries(nil, time.Time{}, true)
 		if len(summaries) != 1 || !cmp.Equal(want, summaries[0].Captures) {
@@ -258,8 +258,8 @@ func TestNamedGroupsExistForGapsAndSummaries(t *testing.T) {
 	}
 }
 
-func TestAGapIsFilteredButNeverSuppressed(t *testing.T) {
-	gap := numbered(1, 0, "")
+func TestGapIsFilteredButNotSuppressed(t *testing.T) {
+	gap := newEvent(1, 0, "")
 	gap.Gap = &event.Gap{Count: 3, Reason: "kernel_buffer"}
 	limits := Options{Sample: 1 << 40, RateLimit: RateLimit{Events: 1, Per: time.Hour}, Dedup: Dedup{Window: time.Hour}}
 	for filter, want := range map[string]Verdict{
@@ -279,8 +279,8 @@ func TestAGapIsFilteredButNeverSuppressed(t *testing.T) {
 	}
 }
 
-func TestWithoutRulesEverythingPassesAndCostsNothing(t *testing.T) {
-	e := numbered(1, 0, "x")
+func TestEventsPassWithoutRulesAndAllocations(t *testing.T) {
+	e := newEvent(1, 0, "x")
 	for name, r := range map[string]*Rules{
 		"nil": nil, "zero options": mustCompile(t, Options{}), "sample 1": mustCompile(t, Options{Sample: 1}),
 	} {
@@ -293,7 +293,7 @@ func TestWithoutRulesEverythingPassesAndCostsNothing(t *testing.T) {
 	}
 }
 
-func TestReasonsAreAClosedList(t *testing.T) {
+func TestReasonsAreComplete(t *testing.T) {
 	if diff := cmp.Diff([]string{"sample", "dedup", "rate_limit"}, Reasons()); diff != "" {
 		t.Errorf("reasons (-want +got):\n%s", diff)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-func TestAResponseDecides(t *testing.T) {
+func TestResponseVerdicts(t *testing.T) {
 	header := http.Header{"X-Result": {"partial", "ok"}}
 	const body = `{"errors": false, "code": 0, "error": null, "items": [{"status": 201}], "text": "ok"}`
 	for expression, want := range map[string]any{
@@ -41,7 +41,7 @@ func TestAResponseDecides(t *testing.T) {
 	}
 }
 
-func TestAResponseThatCannotWorkIsRejected(t *testing.T) {
+func TestInvalidResponseExpressionIsRejected(t *testing.T) {
 	for expression, want := range map[string]string{
 		`jsn.errors == false`: "column 1: unknown name jsn; write json",
 		`json.errors = false`: `column 13: "=" is not an operator; write ==`,
@@ -74,7 +74,7 @@ func TestAResponseThatCannotWorkIsRejected(t *testing.T) {
 	}
 }
 
-func TestAnEvaluationThatFailsRepeatsNothing(t *testing.T) {
+func TestEvaluationErrorsContainNoResponseText(t *testing.T) {
 	for expression, body := range map[string]string{
 		`json.ok`:                 `{"ok": "canary"}`,
 		`json.canary.x == 1`:      `{"canary": "canary"}`,

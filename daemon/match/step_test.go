@@ -10,7 +10,7 @@ import (
 )
 
 // A clock step between two events neither ends a window nor fills a bucket.
-func TestAStepOfTheClockChangesNoVerdict(t *testing.T) {
+func TestClockStepChangesNoVerdict(t *testing.T) {
 	begin := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, step := range map[string]time.Duration{"forward": 6 * 365 * 24 * time.Hour, "back": -6 * 365 * 24 * time.Hour} {
 		for rule, o := range map[string]Options{

@@ -20,7 +20,7 @@ func vocabulary() Vocabulary {
 }
 
 // A comparison whose result is the same for every event is a mistake.
-func TestComparisonsThatNoEventCanPassAreFaults(t *testing.T) {
+func TestImpossibleComparisonsAreErrors(t *testing.T) {
 	const kinds = `; write "event", "gap" or "suppressed"`
 	for filter, want := range map[string]string{
 		`kind == "gpa"`:                  `column 9: kind is never "gpa"` + kinds,
@@ -61,7 +61,7 @@ func TestComparisonsThatNoEventCanPassAreFaults(t *testing.T) {
 	}
 }
 
-func TestConstantsThatFailForEveryEventAreFaults(t *testing.T) {
+func TestConstantsThatAlwaysFailAreErrors(t *testing.T) {
 	for filter, want := range map[string]string{
 		`date("nonsense") < time`:         "column 1: fails for every event: invalid date nonsense",
 		`time > date("2026-13-02")`:       "column 8: fails for every event: invalid date 2026-13-02",
@@ -84,7 +84,7 @@ func TestConstantsThatFailForEveryEventAreFaults(t *testing.T) {
 	}
 }
 
-func TestTwoGroupsOfOneNameAreAFault(t *testing.T) {
+func TestDuplicateGroupNameIsAnError(t *testing.T) {
 	_, err := Compile(Options{Extract: `é(?P<disk>sd[a-z])|(?P<part>x)|(?P<disk>nvme)`})
 	if want := "extract: column 32: a second group has the name disk; choose another"; fmt.Sprint(err) != want {
 		t.Errorf("got %v, want %s", err, want)

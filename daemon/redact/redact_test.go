@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestCleanTakesSecretsOutOfText(t *testing.T) {
+func TestCleanMasksSecrets(t *testing.T) {
 	var secrets Texts
 	u, err := url.Parse("https://alice:s3cr3t@example.org/services/T0000/B0000/abcdefgh?key=q-value&v=1")
 	if err != nil {
@@ -112,7 +112,7 @@ func BenchmarkClean(b *testing.B) {
 func shows(m *Mask, text string) bool { return m.Clean(text, 1<<10) == text }
 
 // A server that receives from two sinks can repeat the secret of one to the other.
-func TestASecretOfAnotherOwnerIsMasked(t *testing.T) {
+func TestSecretOfAnotherOwnerIsMasked(t *testing.T) {
 	m := new(Mask)
 	a, b := m.NewOwner(), m.NewOwner()
 	a.Set(Texts{"token-of-a"})
@@ -123,7 +123,7 @@ func TestASecretOfAnotherOwnerIsMasked(t *testing.T) {
 	}
 }
 
-// The server still knows them, and may accept the old token for some time.
+// The server may still accept or repeat the old secrets for some time.
 func TestReplacedAndRemovedSecretsStayMasked(t *testing.T) {
 	m := new(Mask)
 	o := m.NewOwner()
@@ -167,7 +167,7 @@ func TestRetiredSecretsAreBounded(t *testing.T) {
 }
 
 // Two secrets that alternate are retired once each.
-func TestARepeatedSecretIsRetiredOnce(t *testing.T) {
+func TestRepeatedSecretIsRetiredOnce(t *testing.T) {
 	m := new(Mask)
 	o := m.NewOwner()
 	for i := range 100 {
@@ -178,7 +178,7 @@ func TestARepeatedSecretIsRetiredOnce(t *testing.T) {
 	}
 }
 
-func TestAnUnchangedSetKeepsTheMatcher(t *testing.T) {
+func TestUnchangedSecretsKeepTheMatcher(t *testing.T) {
 	m := new(Mask)
 	o := m.NewOwner()
 	o.Set(Texts{"token-one", "token-two"})
@@ -189,14 +189,14 @@ func TestAnUnchangedSetKeepsTheMatcher(t *testing.T) {
 	}
 }
 
-func TestANilMaskMakesTextVisible(t *testing.T) {
+func TestNilMaskMakesTextVisible(t *testing.T) {
 	if got := (*Mask)(nil).Clean("a\x1bb", 100); got != `a\x1bb` {
 		t.Errorf("got %q", got)
 	}
 }
 
 // Sinks read secrets and fail concurrently while a reload replaces them.
-func TestAMaskIsSafeForConcurrentUse(t *testing.T) {
+func TestMaskIsSafeForConcurrentUse(t *testing.T) {
 	m := new(Mask)
 	var running sync.WaitGroup
 	for i := range 8 {

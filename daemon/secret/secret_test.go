@@ -43,7 +43,7 @@ func TestReadsFromEverySource(t *testing.T) {
 	}
 }
 
-func TestARotatedFileIsReadAgain(t *testing.T) {
+func TestRotatedFileIsReadAgain(t *testing.T) {
 	file := write(t, filepath.Join(t.TempDir(), "token"), "old")
 	s := value.Secret{File: file}
 	for _, want := range []string{"old", "new"} {
@@ -54,7 +54,7 @@ func TestARotatedFileIsReadAgain(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
+func TestInvalidSourcesAreRejected(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("CREDENTIALS_DIRECTORY", dir)
 	t.Setenv("EMPTY", "")
@@ -100,7 +100,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestExposed(t *testing.T) {
+func TestExposedFilesAreDetected(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, filepath.Join(dir, "token"), canary)
 	link := filepath.Join(t.TempDir(), "link")

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestErrorsKeepTheirClassWhenWrapped(t *testing.T) {
+func TestWrappedErrorsKeepTheirClass(t *testing.T) {
 	wrap := func(err error) error { return errors.Join(io.ErrClosedPipe, fmt.Errorf("deliver: %w", err)) }
 	tests := []struct {
 		err      error

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestRefusalsSurviveWrapping(t *testing.T) {
+func TestWrappedErrorsKeepTheirRefusal(t *testing.T) {
 	mark := Refusal{RefusedHTTPStatus, 413}
 	for _, err := range []error{
 		mark.Mark(io.EOF),
@@ -30,7 +30,7 @@ func TestRefusalsSurviveWrapping(t *testing.T) {
 	}
 }
 
-func TestTheDocumentationHasEveryKindOfRefusal(t *testing.T) {
+func TestDocumentationListsEveryKindOfRefusal(t *testing.T) {
 	page, err := os.ReadFile("../../docs/genltestctl.md")
 	if err != nil {
 		t.Fatal(err)

@@ -31,14 +31,14 @@ func output(t *testing.T, config *Config, e event.Event) string {
 	file := filepath.Join(t.TempDir(), "out")
 	writeFile(t, file, "")
 	if config.User != "" {
-		letIn(t, file)
+		makeAccessible(t, file)
 		if err := os.Chmod(file, 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
 	config.Argv = append(config.Argv, file)
 	if n, err := newEvents(config).Deliver(t.Context(), []event.Event{e}); n != 1 || err != nil {
-		t.Fatalf("took %d events: %v", n, err)
+		t.Fatalf("accepted %d events: %v", n, err)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -54,7 +54,7 @@ func TestExitStatusDecides(t *testing.T) {
 		poisoned     int
 		want         string // in the error
 	}{
-		{"taken", "exit 0", 3, 0, ""},
+		{"accepted", "exit 0", 3, 0, ""},
 		{"standard input is not read", "exec <&-", 3, 0, ""},
 		{"not now", "echo no >&2; exit 75", 0, 0, "/bin/sh: exit status 75: no"},
 		{"never", "echo first >&2; printf 'last \\033[2J\\n\\n' >&2; exit 1", 0, 1, `/bin/sh: exit status 1: last \x1b[2J`},
@@ -67,7 +67,7 @@ func TestExitStatusDecides(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			n, err := newEvents(shell(tt.script)).Deliver(t.Context(), sinktest.Events(1, 3))
 			if n != tt.accepted || sink.Poisoned(err) != tt.poisoned {
-				t.Errorf("took %d events, %d poisoned: %v", n, sink.Poisoned(err), err)
+				t.Errorf("accepted %d events, %d poisoned: %v", n, sink.Poisoned(err), err)
 			}
 			if got := sink.RefusalOf(err); tt.poisoned > 0 &&
 				(got.Kind != sink.RefusedExitStatus || !strings.Contains(tt.want, fmt.Sprintf("exit status %d", got.Status))) {
@@ -80,7 +80,7 @@ func TestExitStatusDecides(t *testing.T) {
 	}
 }
 
-func TestProgramThatCannotBeStartedIsWorthAnotherAttempt(t *testing.T) {
+func TestProgramThatCannotBeStartedIsRetried(t *testing.T) {
 	dir := t.TempDir()
 	writeFile(t, dir+"/empty", "")
 	writeFile(t, dir+"/script", "#!/no/such/interpreter\n")
@@ -90,24 +90,24 @@ func TestProgramThatCannotBeStartedIsWorthAnotherAttempt(t *testing.T) {
 		for name, s := range map[string]sink.Sink{"events": newEvents(config), "stream": newStream(t, config)} {
 			n, err := s.Deliver(t.Context(), sinktest.Events(1, 3))
 			if n != 0 || err == nil || sink.Poisoned(err) > 0 || !strings.Contains(err.Error(), path) {
-				t.Errorf("%s: %s: took %d events: %v", name, path, n, err)
+				t.Errorf("%s: %s: accepted %d events: %v", name, path, n, err)
 			}
 		}
 	}
 }
 
-func TestNoShellReadsArgumentsAndText(t *testing.T) {
-	victim := filepath.Join(t.TempDir(), "victim")
-	attack := "$(touch " + victim + ")`touch " + victim + "`; touch " + victim + " #"
+func TestNoShellInterpretsArgumentsAndText(t *testing.T) {
+	marker := filepath.Join(t.TempDir(), "created")
+	attack := "$(touch " + marker + ")`touch " + marker + "`; touch " + marker + " #"
 	file := filepath.Join(t.TempDir(), "out")
 	config := shell("")
 	config.Argv = []string{"/usr/bin/tee", file, "--", "/dev/null/" + attack}
 	e := sinktest.Events(1, 1)[0]
 	e.Message = []byte(attack)
 	if _, err := newEvents(config).Deliver(t.Context(), []event.Event{e}); !strings.Contains(err.Error(), "touch") {
-		t.Errorf("tee was not given the argument: %v", err)
+		t.Errorf("tee did not receive the argument: %v", err)
 	}
-	if _, err := os.Stat(victim); err == nil {
+	if _, err := os.Stat(marker); err == nil {
 		t.Error("a shell has run a part of an argument or a text")
 	}
 	text, err := os.ReadFile(file)
@@ -116,7 +116,7 @@ func TestNoShellReadsArgumentsAndText(t *testing.T) {
 	}
 }
 
-func TestEnvironmentIsTheProgramsOwn(t *testing.T) {
+func TestProgramReceivesOnlyItsOwnEnvironment(t *testing.T) {
 	for _, name := range []string{"NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "WATCHDOG_USEC", "LISTEN_FDS", "HOME", "LD_PRELOAD_X"} {
 		t.Setenv(name, "secret")
 	}
@@ -154,8 +154,8 @@ func running(t *testing.T, pid int) bool {
 	return err == nil && !strings.Contains(string(stat), ") Z ")
 }
 
-// pidIn waits until a program has written its process id to a file.
-func pidIn(t *testing.T, file string) (pid int) {
+// awaitPID waits until a program has written its process id to a file.
+func awaitPID(t *testing.T, file string) (pid int) {
 	t.Helper()
 	poll.Until(t, "a line in "+file, func() bool {
 		text, err := os.ReadFile(file)
@@ -170,9 +170,9 @@ func pidIn(t *testing.T, file string) (pid int) {
 	return pid
 }
 
-func (p place) gone(t *testing.T) {
+func (p destination) awaitExit(t *testing.T) {
 	t.Helper()
-	pid := pidIn(t, p.file())
+	pid := awaitPID(t, p.file())
 	t.Cleanup(func() {
 		if t.Failed() {
 			unix.Kill(pid, unix.SIGKILL) // the test must not leave it running
@@ -181,7 +181,7 @@ func (p place) gone(t *testing.T) {
 	poll.Until(t, "the grandchild has ended", func() bool { return !running(t, pid) })
 }
 
-func TestTheWholeGroupEndsWithItsTime(t *testing.T) {
+func TestTimeoutEndsTheWholeProcessGroup(t *testing.T) {
 	const background = `sleep 1000 & echo $! >"$1"; `
 	tests := []struct{ name, script, want string }{
 		{"waits", background + "wait", "has not exited in time"},
@@ -192,49 +192,49 @@ func TestTheWholeGroupEndsWithItsTime(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newPlace(t)
+			p := newDestination(t)
 			config := shell(tt.script, p.file())
 			config.Timeout = value.Duration(300 * time.Millisecond)
 			n, err := newEvents(config).Deliver(t.Context(), sinktest.Events(1, 1))
 			if (tt.want == "") != (err == nil) || err != nil &&
 				(n != 0 || sink.Poisoned(err) > 0 || !strings.Contains(err.Error(), tt.want)) {
-				t.Errorf("took %d events: %v, want %q", n, err, tt.want)
+				t.Errorf("accepted %d events: %v, want %q", n, err, tt.want)
 			}
-			p.gone(t)
+			p.awaitExit(t)
 		})
 	}
 }
 
-func TestContextEndsThePrograms(t *testing.T) {
+func TestCancelledContextEndsPrograms(t *testing.T) {
 	for name, s := range map[string]func(*Config) sink.Sink{
 		"events": func(config *Config) sink.Sink { return newEvents(config) },
 		"stream": func(config *Config) sink.Sink { return newStream(t, config) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPlace(t)
+			p := newDestination(t)
 			s := s(shell(`sleep 1000 & echo $! >"$1"; wait`, p.file()))
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() {
-				pidIn(t, p.file())
+				awaitPID(t, p.file())
 				cancel()
 			}()
 			n, err := s.Deliver(ctx, sinktest.Events(1, 2))
 			if n != 0 || !errors.Is(err, context.Canceled) || sink.Poisoned(err) > 0 {
-				t.Errorf("took %d events: %v", n, err)
+				t.Errorf("accepted %d events: %v", n, err)
 			}
-			p.gone(t)
+			p.awaitExit(t)
 		})
 	}
 }
 
 // A process that has left the group is not terminated, but does not block the sink.
-func TestStrayThatHoldsStandardErrorIsNotWaitedFor(t *testing.T) {
-	p := newPlace(t)
+func TestDetachedProcessDoesNotBlockTheSink(t *testing.T) {
+	p := newDestination(t)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		if n, err := newEvents(shell(`setsid sleep 1000 & echo $! >"$1"`, p.file())).Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
-			t.Errorf("took %d events: %v", n, err)
+			t.Errorf("accepted %d events: %v", n, err)
 		}
 	}()
 	select {
@@ -242,24 +242,24 @@ func TestStrayThatHoldsStandardErrorIsNotWaitedFor(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Error("the sink waits for a process that has left the group")
 	}
-	unix.Kill(pidIn(t, p.file()), unix.SIGKILL) // perhaps it was quicker than its setsid
+	unix.Kill(awaitPID(t, p.file()), unix.SIGKILL) // the process may not have left the group yet
 }
 
-// Three programs run concurrently: the first fails, and the sink remembers that the others
+// Three programs run concurrently: the first fails, and the sink stores that the others
 // have accepted their events.
-func TestEventsTakenOutOfTurnAreNotRunAgain(t *testing.T) {
-	p := newPlace(t)
+func TestEventsAcceptedOutOfOrderAreNotRunAgain(t *testing.T) {
+	p := newDestination(t)
 	config := shell(`echo $GENLTEST_SEQ >>"$2"; [ $GENLTEST_SEQ != 1 ] || [ ! -e "$1" ] || { sleep 0.2; exit 75; }`, p.broken(), p.file())
 	config.Concurrency = 3
 	s := newEvents(config)
 	p.Break(t)
 	events := sinktest.Events(1, 3)
 	if n, err := s.Deliver(t.Context(), events); n != 0 || err == nil {
-		t.Fatalf("took %d events: %v", n, err)
+		t.Fatalf("accepted %d events: %v", n, err)
 	}
-	p.Mend(t)
+	p.Repair(t)
 	if n, err := s.Deliver(t.Context(), events); n != 3 || err != nil {
-		t.Fatalf("took %d events: %v", n, err)
+		t.Fatalf("accepted %d events: %v", n, err)
 	}
 	text, err := os.ReadFile(p.file())
 	if err != nil {
@@ -269,46 +269,46 @@ func TestEventsTakenOutOfTurnAreNotRunAgain(t *testing.T) {
 		t.Errorf("ran for the events %v, want the first one twice", got)
 	}
 	if len(s.early) != 0 {
-		t.Errorf("still remembers %v", s.early)
+		t.Errorf("still stores %v", s.early)
 	}
 }
 
-func TestNoProgramIsBegunThatCouldNotEnd(t *testing.T) {
-	p := newPlace(t)
+func TestNoProgramStartsWithoutTimeToFinish(t *testing.T) {
+	p := newDestination(t)
 	config := shell(`echo $GENLTEST_SEQ >>"$1"`, p.file())
 	config.Timeout = value.Duration(time.Minute)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	n, err := newEvents(config).Deliver(ctx, sinktest.Events(1, 3))
 	if n != 1 || !errors.Is(err, errNoTime) {
-		t.Errorf("took %d events: %v", n, err)
+		t.Errorf("accepted %d events: %v", n, err)
 	}
 	if text, err := os.ReadFile(p.file()); string(text) != "1\n" {
 		t.Errorf("ran for the events %q: %v", text, err)
 	}
 }
 
-type refusing struct{ event.JSON }
+type failingEncoder struct{ event.JSON }
 
-func (refusing) Append(dst []byte, e *event.Event) ([]byte, error) {
+func (failingEncoder) Append(dst []byte, e *event.Event) ([]byte, error) {
 	if e.Seq == 2 {
 		return dst, errors.New("no such field")
 	}
 	return e.AppendJSON(dst), nil
 }
 
-func TestEventThatCannotBeEncodedIsGivenUpAlone(t *testing.T) {
-	p := newPlace(t)
-	env := sink.Env{Encoder: refusing{}}
+func TestOnlyTheUnencodableEventIsRejected(t *testing.T) {
+	p := newDestination(t)
+	env := sink.Env{Encoder: failingEncoder{}}
 	stream := NewStream(shell(appendLines, p.broken(), p.file()), env)
 	defer stream.Close()
 	for name, s := range map[string]sink.Sink{"events": NewEvents(shell(appendEvent, p.broken(), p.file()), env), "stream": stream} {
 		n, err := s.Deliver(t.Context(), sinktest.Events(1, 3))
 		if n != 1 || sink.Poisoned(err) != 1 {
-			t.Errorf("%s: took %d events, %d poisoned: %v", name, n, sink.Poisoned(err), err)
+			t.Errorf("%s: accepted %d events, %d poisoned: %v", name, n, sink.Poisoned(err), err)
 		}
 		if n, err := s.Deliver(t.Context(), sinktest.Events(3, 1)); n != 1 {
-			t.Errorf("%s: took %d events behind it: %v", name, n, err)
+			t.Errorf("%s: accepted %d events after it: %v", name, n, err)
 		}
 	}
 }

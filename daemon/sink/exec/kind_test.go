@@ -17,29 +17,29 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// place is a directory with the file that a program writes lines to, and the file
-// that makes it refuse them.
-type place struct{ dir string }
+// destination is a directory with the file to which a program writes lines, and the file
+// that makes it reject them.
+type destination struct{ dir string }
 
-func newPlace(t *testing.T) place { return place{t.TempDir()} }
+func newDestination(t *testing.T) destination { return destination{t.TempDir()} }
 
-func (p place) file() string   { return filepath.Join(p.dir, "events") }
-func (p place) broken() string { return filepath.Join(p.dir, "broken") }
+func (p destination) file() string   { return filepath.Join(p.dir, "events") }
+func (p destination) broken() string { return filepath.Join(p.dir, "broken") }
 
-func (p place) Taken(t *testing.T) (taken []sinktest.Taken) {
+func (p destination) Stored(t *testing.T) (stored []sinktest.StoredEvent) {
 	text, err := os.ReadFile(p.file())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
 	for line := range bytes.Lines(text) {
-		taken = append(taken, sinktest.ParseJSON(t, line))
+		stored = append(stored, sinktest.ParseJSON(t, line))
 	}
-	return taken
+	return stored
 }
 
-func (p place) Break(t *testing.T) { writeFile(t, p.broken(), "") }
+func (p destination) Break(t *testing.T) { writeFile(t, p.broken(), "") }
 
-func (p place) Mend(t *testing.T) {
+func (p destination) Repair(t *testing.T) {
 	if err := os.Remove(p.broken()); err != nil {
 		t.Fatal(err)
 	}
@@ -60,9 +60,9 @@ func shell(script string, args ...string) *Config {
 	}
 }
 
-func inJSON() sink.Env { return sink.Env{Encoder: event.JSON{}} }
+func jsonEnv() sink.Env { return sink.Env{Encoder: event.JSON{}} }
 
-func newEvents(c *Config) *Events { return NewEvents(c, inJSON()) }
+func newEvents(c *Config) *Events { return NewEvents(c, jsonEnv()) }
 
 // A real program writes what it reads.
 const (
@@ -78,8 +78,8 @@ func TestKindEvents(t *testing.T) {
 			sinktest.Run(t, sinktest.Kind{
 				Hostile:   1000, // a process each
 				Unordered: concurrency > 1,
-				New: func(t *testing.T) (sink.Sink, sinktest.Place) {
-					p := newPlace(t)
+				New: func(t *testing.T) (sink.Sink, sinktest.Destination) {
+					p := newDestination(t)
 					config := shell(appendEvent, p.broken(), p.file())
 					config.Concurrency = concurrency
 					return newEvents(config), p
@@ -92,8 +92,8 @@ func TestKindEvents(t *testing.T) {
 func TestKindStream(t *testing.T) {
 	sinktest.Run(t, sinktest.Kind{
 		Hostile: 20_000, // the number that a shell handles in a few seconds
-		New: func(t *testing.T) (sink.Sink, sinktest.Place) {
-			p := newPlace(t)
+		New: func(t *testing.T) (sink.Sink, sinktest.Destination) {
+			p := newDestination(t)
 			return newStream(t, shell(appendLines, p.broken(), p.file())), p
 		},
 	})
@@ -101,7 +101,7 @@ func TestKindStream(t *testing.T) {
 
 func newStream(t *testing.T, c *Config) *Stream {
 	t.Helper()
-	s := NewStream(c, inJSON())
+	s := NewStream(c, jsonEnv())
 	t.Cleanup(func() { s.Close() })
 	return s
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
-// TestProcessOneReapsOrphansAndNotItsPrograms runs as process 1 of a namespace.
-func TestProcessOneReapsOrphansAndNotItsPrograms(t *testing.T) {
+// TestProcessOneReapsOnlyOrphans runs as process 1 of a namespace.
+func TestProcessOneReapsOnlyOrphans(t *testing.T) {
 	if os.Getpid() != 1 {
 		runAsProcessOne(t)
 		return
@@ -33,7 +33,7 @@ func TestProcessOneReapsOrphansAndNotItsPrograms(t *testing.T) {
 	orphans := filepath.Join(t.TempDir(), "orphans")
 	config.Argv = append(config.Argv, orphans)
 	config.Concurrency = 4
-	env := inJSON()
+	env := jsonEnv()
 	env.Reaper = reaper.New()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
@@ -42,11 +42,11 @@ func TestProcessOneReapsOrphansAndNotItsPrograms(t *testing.T) {
 	for range 10 {
 		n, err := s.Deliver(t.Context(), sinktest.Events(1, 4))
 		if n != 4 || err != nil {
-			t.Fatalf("took %d events: %v", n, err)
+			t.Fatalf("accepted %d events: %v", n, err)
 		}
 		n, err = s.Deliver(t.Context(), sinktest.Events(5, 1))
 		if n != 0 || err == nil || sink.Poisoned(err) != 0 || !strings.Contains(err.Error(), "exit status 75") {
-			t.Fatalf("took %d events: %v", n, err)
+			t.Fatalf("accepted %d events: %v", n, err)
 		}
 	}
 	list, err := os.ReadFile(orphans)

@@ -22,10 +22,10 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-func oneEvent() event.Event { return sinktest.Events(1, 1)[0] }
+func singleEvent() event.Event { return sinktest.Events(1, 1)[0] }
 
-// hideInherited prevents the children of the test from inheriting descriptors of its parent.
-func hideInherited(t *testing.T) {
+// markInheritedCloseOnExec prevents the children of the test from inheriting descriptors of its parent.
+func markInheritedCloseOnExec(t *testing.T) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -38,8 +38,8 @@ func hideInherited(t *testing.T) {
 	}
 }
 
-func TestProgramGetsNoDescriptorOfOurs(t *testing.T) {
-	hideInherited(t)
+func TestProgramInheritsNoDescriptor(t *testing.T) {
+	markInheritedCloseOnExec(t)
 	f, err := os.Open("/dev/null")
 	if err != nil {
 		t.Fatal(err)
@@ -47,9 +47,9 @@ func TestProgramGetsNoDescriptorOfOurs(t *testing.T) {
 	defer f.Close()
 	stream := newStream(t, shell(appendLines, "", "/dev/null"))
 	if n, err := stream.Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
-		t.Fatalf("took %d events: %v", n, err)
+		t.Fatalf("accepted %d events: %v", n, err)
 	}
-	got := output(t, shell(`ls /proc/$$/fd >"$1"`), oneEvent())
+	got := output(t, shell(`ls /proc/$$/fd >"$1"`), singleEvent())
 	// The shell itself keeps the output that it replaces, as 10.
 	if want := "0\n1\n2\n"; strings.Replace(got, "10\n", "", 1) != want {
 		t.Errorf("the program has the descriptors\n%s, want 0, 1 and 2", got)
@@ -59,20 +59,20 @@ func TestProgramGetsNoDescriptorOfOurs(t *testing.T) {
 // Signals that the daemon catches, including a broken pipe, have their default action in
 // programs.
 func TestProgramHasDefaultSignals(t *testing.T) {
-	got := output(t, shell(`cat /proc/self/status >"$1"`), oneEvent())
+	got := output(t, shell(`cat /proc/self/status >"$1"`), singleEvent())
 	own, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The parent of the test may ignore some.
-	if blocked, ignored, caught := signals(t, got, "SigBlk"), signals(t, got, "SigIgn"), signals(t, got, "SigCgt"); blocked != 0 ||
-		ignored&^signals(t, string(own), "SigIgn") != 0 || caught != 0 {
+	if blocked, ignored, caught := signalSet(t, got, "SigBlk"), signalSet(t, got, "SigIgn"), signalSet(t, got, "SigCgt"); blocked != 0 ||
+		ignored&^signalSet(t, string(own), "SigIgn") != 0 || caught != 0 {
 		t.Errorf("signals of the program:\n%s", got)
 	}
 }
 
-// signals reads a set of signals, a bit each.
-func signals(t *testing.T, status, name string) (set uint64) {
+// signalSet reads a set of signals, a bit each.
+func signalSet(t *testing.T, status, name string) (set uint64) {
 	t.Helper()
 	_, rest, _ := strings.Cut(status, "\n"+name+":")
 	if _, err := fmt.Sscanf(rest, "%x", &set); err != nil {
@@ -81,9 +81,9 @@ func signals(t *testing.T, status, name string) (set uint64) {
 	return set
 }
 
-func TestProgramIsLeaderOfItsOwnGroup(t *testing.T) {
+func TestProgramLeadsItsOwnProcessGroup(t *testing.T) {
 	var pid, group int
-	text := output(t, shell(`cut -d ' ' -f 1,5 /proc/$$/stat >"$1"`), oneEvent())
+	text := output(t, shell(`cut -d ' ' -f 1,5 /proc/$$/stat >"$1"`), singleEvent())
 	if _, err := fmt.Sscan(text, &pid, &group); err != nil || pid != group {
 		t.Errorf("process %d of group %d: %v", pid, group, err)
 	}
@@ -99,7 +99,7 @@ func TestLimits(t *testing.T) {
 	config := shell(`until grep -q 'open files  *64 ' /proc/$$/limits && grep -q "$1" /proc/$$/limits; do sleep 0.01; done
 		cat /proc/$$/limits >"$2"`, last)
 	config.Limits = Limits{Memory: 1 << 30, CPU: value.Duration(30 * time.Second), Files: 64, Processes: 1 << 40}
-	got := output(t, config, oneEvent())
+	got := output(t, config, singleEvent())
 	for name, value := range map[string]string{"Max address space": "1073741824", "Max cpu time": "30", "Max open files": "64"} {
 		if !regexp.MustCompile(name + ` +` + value + ` +` + value + ` `).MatchString(got) {
 			t.Errorf("%s is not %s:\n%s", name, value, got)
@@ -107,22 +107,22 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestProgramBeyondItsLimitsFails(t *testing.T) {
+func TestProgramThatExceedsItsLimitsFails(t *testing.T) {
 	config := shell(`while :; do :; done`)
 	config.Limits.CPU, config.Timeout = value.Duration(time.Second), value.Duration(time.Minute)
 	n, err := newEvents(config).Deliver(t.Context(), sinktest.Events(1, 1))
 	if n != 0 || sink.Poisoned(err) > 0 || !strings.Contains(err.Error(), "signal: killed") {
-		t.Errorf("took %d events: %v", n, err)
+		t.Errorf("accepted %d events: %v", n, err)
 	}
 }
 
-func TestAnotherUser(t *testing.T) {
+func TestProgramRunsAsConfiguredUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root may become another user")
 	}
 	config := shell(`grep -E '^(Uid|Gid|Groups|CapEff|CapAmb)' /proc/self/status >"$1"`)
 	config.User = "nobody"
-	got := output(t, config, oneEvent())
+	got := output(t, config, singleEvent())
 	want := regexp.MustCompile(`^Uid:(\t65534){4}\nGid:(\t65534){4}\nGroups:\t65534 ?\nCapEff:\t0+\nCapAmb:\t0+\n$`)
 	if !want.MatchString(got) {
 		t.Errorf("rights of the program:\n%s", got)
@@ -142,7 +142,7 @@ func asService(t *testing.T, capabilities string, fn func(t *testing.T)) {
 	}
 	binary := filepath.Join(t.TempDir(), "test") // a directory that other users cannot read
 	copyFile(t, os.Args[0], binary)
-	letIn(t, binary)
+	makeAccessible(t, binary)
 	cmd := osexec.CommandContext(t.Context(), "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs",
 		"--inh-caps=-all,"+capabilities, "--ambient-caps=-all,"+capabilities, "--bounding-set=-all,"+capabilities,
 		binary, "-test.v", "-test.run=^"+t.Name()+"$")
@@ -153,8 +153,8 @@ func asService(t *testing.T, capabilities string, fn func(t *testing.T)) {
 	}
 }
 
-// letIn lets other users reach a file of the test.
-func letIn(t *testing.T, file string) {
+// makeAccessible lets other users reach a file of the test.
+func makeAccessible(t *testing.T, file string) {
 	t.Helper()
 	for dir := filepath.Dir(file); dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
 		if err := os.Chmod(dir, 0o755); err != nil {
@@ -178,46 +178,46 @@ func TestProgramInheritsNoCapability(t *testing.T) {
 	asService(t, "+net_admin", func(t *testing.T) {
 		own, err := os.ReadFile("/proc/self/status")
 		if err != nil || !strings.Contains(string(own), "CapAmb:\t0000000000001000") {
-			t.Fatalf("the test has not the service's capability: %v\n%s", err, own)
+			t.Fatalf("the test lacks the capability of the service: %v\n%s", err, own)
 		}
-		got := output(t, shell(`grep -E '^Cap(Inh|Prm|Eff|Amb)' /proc/self/status >"$1"`), oneEvent())
+		got := output(t, shell(`grep -E '^Cap(Inh|Prm|Eff|Amb)' /proc/self/status >"$1"`), singleEvent())
 		if !regexp.MustCompile(`CapPrm:\t0+\nCapEff:\t0+\nCapAmb:\t0+\n$`).MatchString(got) {
 			t.Errorf("capabilities of the program:\n%s", got)
 		}
 		if own, err = os.ReadFile("/proc/self/status"); err != nil || !strings.Contains(string(own), "CapEff:\t0000000000001000") {
-			t.Errorf("the daemon has lost its own: %v\n%s", err, own)
+			t.Errorf("the daemon has lost its capabilities: %v\n%s", err, own)
 		}
 	})
 }
 
-func TestAnotherUserWithoutThePrivilegeSaysWhatIsMissing(t *testing.T) {
+func TestMissingPrivilegeToChangeUserIsReported(t *testing.T) {
 	asService(t, "+net_admin", func(t *testing.T) {
 		config := shell("exit 0")
 		config.User = "root"
 		n, err := newEvents(config).Deliver(t.Context(), sinktest.Events(1, 1))
 		if n != 0 || sink.Poisoned(err) > 0 || !strings.Contains(fmt.Sprint(err), "the daemon needs CAP_SETUID and CAP_SETGID") {
-			t.Errorf("took %d events: %v", n, err)
+			t.Errorf("accepted %d events: %v", n, err)
 		}
-		config.User = "nobody" // which it is
+		config.User = "nobody" // the current user
 		if n, err := newEvents(config).Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
-			t.Errorf("took %d events: %v", n, err)
+			t.Errorf("accepted %d events: %v", n, err)
 		}
 	})
 }
 
 // The sink must not wait for a process that it cannot terminate.
-func TestAnotherUsersProgramThatMayNotBeEndedIsLeftAlone(t *testing.T) {
+func TestSinkDoesNotWaitForAProgramItCannotKill(t *testing.T) {
 	asService(t, "+setuid,+setgid", func(t *testing.T) {
 		config := shell("exec sleep 3")
 		config.User, config.Timeout = "daemon", value.Duration(200*time.Millisecond)
 		n, err := newEvents(config).Deliver(t.Context(), sinktest.Events(1, 1))
 		if n != 0 || sink.Poisoned(err) > 0 || !errors.Is(err, errNoExit) || !strings.Contains(err.Error(), "CAP_KILL") {
-			t.Errorf("took %d events: %v", n, err)
+			t.Errorf("accepted %d events: %v", n, err)
 		}
 		config.Limits.Files = 64
 		n, err = newEvents(config).Deliver(t.Context(), sinktest.Events(1, 1))
 		if n != 0 || !strings.Contains(fmt.Sprint(err), "CAP_SYS_RESOURCE") {
-			t.Errorf("took %d events: %v", n, err)
+			t.Errorf("accepted %d events: %v", n, err)
 		}
 	})
 }
@@ -261,8 +261,8 @@ func TestVerifyWithoutProgram(t *testing.T) {
 	}
 }
 
-// TestTheKernelKillsAProgramBeforeTheDaemon is about a machine whose memory is exhausted.
-func TestTheKernelKillsAProgramBeforeTheDaemon(t *testing.T) {
+// TestOutOfMemoryKillerPrefersThePrograms is about a machine whose memory is exhausted.
+func TestOutOfMemoryKillerPrefersThePrograms(t *testing.T) {
 	own, err := os.ReadFile("/proc/self/oom_score_adj")
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-func TestSecretsOfTheEnvironmentAreMaskedInWhatAProgramPrints(t *testing.T) {
+func TestSecretsOfTheEnvironmentAreMaskedInProgramOutput(t *testing.T) {
 	const printAll = `for v in "$API_TOKEN" "$DB_PASSWORD" "$DATABASE_URL" "$TARGET" "$KEYBOARD" "$AUTH"; do
 	printf '%s ' "$v" >&2
 done
@@ -18,7 +18,7 @@ exit 3`
 	const want = "<secret> <secret> postgres://events:<secret>@db/events berlin-west qwertz-layout short"
 	for _, mode := range []string{modeEvent, modeStream} {
 		t.Run(mode, func(t *testing.T) {
-			config, env := shell(printAll), inJSON()
+			config, env := shell(printAll), jsonEnv()
 			config.Mode, env.Mask = mode, new(redact.Mask)
 			config.Environment = []Variable{
 				{"API_TOKEN", "tok-12345678"},
@@ -41,7 +41,7 @@ exit 3`
 	}
 }
 
-func TestNamesOfSecrets(t *testing.T) {
+func TestSecretVariablesAreRecognizedByName(t *testing.T) {
 	for name, want := range map[string]bool{
 		"TOKEN": true, "api_key": true, "AWS_SECRET_ACCESS_KEY": true, "SMTP_PASS": true, "CREDENTIALS": true, "Sentry_DSN": true,
 		"TARGET": false, "KEYBOARD": false, "COMPASS": false, "AUTHOR": false, "PWD": false, "": false,

@@ -21,7 +21,7 @@ import (
 
 const id = "6a9155caa46c7dcc-" // of sinktest's events
 
-func TestAnswersOfAStream(t *testing.T) {
+func TestStreamAnswers(t *testing.T) {
 	const each = `while read -r line; do n=$((n + 1)); `
 	tests := []struct {
 		name, script string
@@ -66,7 +66,7 @@ func TestAnswersOfAStream(t *testing.T) {
 			defer cancel()
 			n, err := s.Deliver(ctx, sinktest.Events(1, 5))
 			if n != tt.accepted || sink.Poisoned(err) != tt.poisoned || (err == nil) != (tt.want == "") {
-				t.Errorf("took %d events, %d poisoned: %v", n, sink.Poisoned(err), err)
+				t.Errorf("accepted %d events, %d poisoned: %v", n, sink.Poisoned(err), err)
 			}
 			if got := sink.RefusalOf(err).Kind; tt.poisoned > 0 && got != sink.RefusedByProgram {
 				t.Errorf("refusal %q of %v", got, err)
@@ -78,7 +78,7 @@ func TestAnswersOfAStream(t *testing.T) {
 	}
 }
 
-func TestProgramThatDoesNotReadIsEnded(t *testing.T) {
+func TestProgramThatDoesNotReadIsTerminated(t *testing.T) {
 	for script, want := range map[string]error{
 		`exec sleep 1000`:      context.DeadlineExceeded,
 		`exec <&-; sleep 1000`: unix.EPIPE,
@@ -91,70 +91,70 @@ func TestProgramThatDoesNotReadIsEnded(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		events := sinktest.Events(1, 5000) // more than fits in a pipe
 		if n, err := s.Deliver(ctx, events); n != 0 || !errors.Is(err, want) {
-			t.Errorf("%s: took %d events: %v", script, n, err)
+			t.Errorf("%s: accepted %d events: %v", script, n, err)
 		}
 		cancel()
 	}
 }
 
 // The program answers retry for event 2 and ok for all others.
-func TestEventsConfirmedOutOfTurnAreNotGivenAgain(t *testing.T) {
-	p := newPlace(t)
+func TestEventsConfirmedOutOfOrderAreNotSentAgain(t *testing.T) {
+	p := newDestination(t)
 	s := newStream(t, shell(`while IFS= read -r line; do echo "$line" >>"$2"
 		case $line in *-2\"*) [ -e "$1" ] && { echo "retry - early"; continue; } ;; esac; echo "ok -"; done`, p.broken(), p.file()))
 	p.Break(t)
 	events := sinktest.Events(1, 4)
 	n, err := s.Deliver(t.Context(), events)
 	if n != 1 || err == nil {
-		t.Fatalf("took %d events: %v", n, err)
+		t.Fatalf("accepted %d events: %v", n, err)
 	}
-	p.Mend(t)
+	p.Repair(t)
 	if n, err = s.Deliver(t.Context(), events[1:]); n != 3 || err != nil {
-		t.Fatalf("took %d events: %v", n, err)
+		t.Fatalf("accepted %d events: %v", n, err)
 	}
 	var got []string
-	for _, taken := range p.Taken(t) {
-		got = append(got, strings.TrimPrefix(taken.ID, id))
+	for _, stored := range p.Stored(t) {
+		got = append(got, strings.TrimPrefix(stored.ID, id))
 	}
 	if diff := cmp.Diff([]string{"1", "2", "3", "4", "2"}, got); diff != "" {
-		t.Errorf("events that the program was given (-want +got):\n%s", diff)
+		t.Errorf("events that the program received (-want +got):\n%s", diff)
 	}
 	if len(s.early) != 0 {
-		t.Errorf("still remembers %v", s.early)
+		t.Errorf("still stores %v", s.early)
 	}
 }
 
-func TestAnswerThatNobodyAskedForConfirmsNothing(t *testing.T) {
-	p := newPlace(t)
+func TestUnsolicitedAnswerConfirmsNothing(t *testing.T) {
+	p := newDestination(t)
 	s := newStream(t, shell(`read -r line; echo "ok -"; while [ ! -e "$1" ]; do sleep 0.01; done; echo "ok -"; read -r line; sleep 1000`,
 		p.file()))
 	if n, err := s.Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
-		t.Fatalf("took %d events: %v", n, err)
+		t.Fatalf("accepted %d events: %v", n, err)
 	}
 	writeFile(t, p.file(), "")
 	for len(s.program.answers) == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	if n, err := s.Deliver(t.Context(), sinktest.Events(2, 1)); n != 0 || !errors.Is(err, errUnasked) {
-		t.Errorf("took %d events: %v", n, err)
+		t.Errorf("accepted %d events: %v", n, err)
 	}
 }
 
 // The sink detects the exit at the end of the attempt that the program has answered, or in the
 // next attempt, which then fails.
-func TestProgramThatExitsBetweenBatchesIsStartedAgain(t *testing.T) {
+func TestProgramThatExitsBetweenBatchesIsRestarted(t *testing.T) {
 	s := newStream(t, shell(`read -r line; echo "ok -"; exit 3`))
 	for i := range 6 {
 		event := sinktest.Events(i+1, 1)
 		n, err := s.Deliver(t.Context(), event)
 		if n == 0 {
 			if err == nil || !strings.Contains(err.Error(), "has exited: exit status 3") {
-				t.Errorf("took nothing: %v", err)
+				t.Errorf("accepted nothing: %v", err)
 			}
 			n, err = s.Deliver(t.Context(), event)
 		}
 		if n != 1 {
-			t.Fatalf("took %d events: %v", n, err)
+			t.Fatalf("accepted %d events: %v", n, err)
 		}
 		if p := s.program; p != nil && i%2 == 0 {
 			<-p.exited
@@ -162,12 +162,12 @@ func TestProgramThatExitsBetweenBatchesIsStartedAgain(t *testing.T) {
 	}
 }
 
-func TestStreamKeepsOneProgram(t *testing.T) {
-	p := newPlace(t)
+func TestStreamReusesOneProgram(t *testing.T) {
+	p := newDestination(t)
 	s := newStream(t, shell(`echo $$ >>"$1"; while read -r line; do echo "ok -"; done`, p.file()))
 	for i := range 10 {
 		if n, err := s.Deliver(t.Context(), sinktest.Events(i*100, 100)); n != 100 {
-			t.Fatalf("took %d events: %v", n, err)
+			t.Fatalf("accepted %d events: %v", n, err)
 		}
 	}
 	if text, err := os.ReadFile(p.file()); err != nil || bytes.Count(text, []byte("\n")) != 1 {
@@ -175,21 +175,21 @@ func TestStreamKeepsOneProgram(t *testing.T) {
 	}
 }
 
-func TestCloseEndsTheProgram(t *testing.T) {
+func TestCloseEndsProgram(t *testing.T) {
 	for name, script := range map[string]string{
 		"at the end of input": `sleep 1000 & echo $! >"$1"; while read -r line; do echo "ok -"; done`,
 		"ignores everything":  `trap '' TERM; sleep 1000 & echo $! >"$1"; read -r line; echo "ok -"; wait; wait`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPlace(t)
+			p := newDestination(t)
 			s := newStream(t, shell(script, p.file()))
 			if n, err := s.Deliver(t.Context(), sinktest.Events(1, 1)); n != 1 {
-				t.Fatalf("took %d events: %v", n, err)
+				t.Fatalf("accepted %d events: %v", n, err)
 			}
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}
-			p.gone(t)
+			p.awaitExit(t)
 		})
 	}
 }
@@ -217,7 +217,7 @@ func FuzzAnswers(f *testing.F) {
 				return
 			}
 			if r.next < before {
-				t.Errorf("%v took an answer back", a)
+				t.Errorf("%v removed an answer", a)
 			}
 		}
 	})

@@ -21,7 +21,7 @@ func each(e *event.Event) (list []string) {
 
 var at = time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 
-func TestEachNamesEveryPart(t *testing.T) {
+func TestEachReturnsEveryField(t *testing.T) {
 	e := &event.Event{
 		JournalID: "9f3c", Seq: 7, Time: at, KernelTime: at.Add(-time.Millisecond), KernelSeq: 41, LoadID: 0xabc,
 		Host: "web-1", Family: "genltest", Group: "mcgrp", Message: []byte("hello"),
@@ -44,14 +44,14 @@ func TestEachNamesEveryPart(t *testing.T) {
 	}
 }
 
-func TestEachLeavesOutWhatTheKernelDidNotSay(t *testing.T) {
+func TestEachOmitsAbsentKernelFields(t *testing.T) {
 	want := []string{"GENLTEST_ID=j-1", "GENLTEST_SEQ=1", "GENLTEST_KIND=event"}
 	if diff := cmp.Diff(want, each(&event.Event{JournalID: "j", Seq: 1})); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)
 	}
 }
 
-func TestNamingAllocatesNothing(t *testing.T) {
+func TestEachDoesNotAllocate(t *testing.T) {
 	e := &event.Event{
 		JournalID: "9f3c", Seq: 7, Time: at, KernelTime: at, KernelSeq: 41, LoadID: 0xabc, Host: "web-1",
 		Origin:   &event.Origin{MachineID: "m", Labels: []event.Label{{Name: "site", Value: "berlin"}}},
@@ -66,7 +66,7 @@ func TestNamingAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoEventHasFieldsOfItsOwn(t *testing.T) {
+func TestGapsAndSummariesHaveTheirOwnFields(t *testing.T) {
 	gap := &event.Event{JournalID: "j", Seq: 8, Gap: &event.Gap{
 		Count: 3, Reason: "kernel_buffer", From: at, To: at, LoadID: 1, First: 5,
 		Last: 9,
@@ -90,9 +90,9 @@ func TestWhatIsNoEventHasFieldsOfItsOwn(t *testing.T) {
 	}
 }
 
-var journaldTakes = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
+var validJournaldName = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 
-func FuzzNamesOfLabels(f *testing.F) {
+func FuzzLabelNames(f *testing.F) {
 	for _, s := range []string{"", "site", "data-center", "é=\n\x00", strings.Repeat("x", 100)} {
 		f.Add(s)
 	}
@@ -100,7 +100,7 @@ func FuzzNamesOfLabels(f *testing.F) {
 		e := &event.Event{Origin: &event.Origin{Labels: []event.Label{{Name: label}}}, Captures: []event.Capture{{Name: label}}}
 		var n Namer
 		n.Each(e, func(name, _ []byte) {
-			if !journaldTakes.Match(name) {
+			if !validJournaldName.Match(name) {
 				t.Errorf("label %q has become the name %q", label, name)
 			}
 		})

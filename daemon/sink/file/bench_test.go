@@ -16,7 +16,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/lines"
 )
 
-func someEvents(n int) []event.Event {
+func benchEvents(n int) []event.Event {
 	list := make([]event.Event, n)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 	for i := range list {
@@ -44,7 +44,7 @@ func BenchmarkDeliver(b *testing.B) {
 					}
 					s := New(config, env)
 					defer s.Close()
-					list := someEvents(batch)
+					list := benchEvents(batch)
 					before := cpuTime(b)
 					for b.Loop() {
 						if _, err := s.Deliver(b.Context(), list); err != nil {
@@ -60,7 +60,7 @@ func BenchmarkDeliver(b *testing.B) {
 
 // BenchmarkEncode measures the part of Deliver that does not depend on the file system.
 func BenchmarkEncode(b *testing.B) {
-	list, l := someEvents(256), lines.NewBuffer(event.JSON{})
+	list, l := benchEvents(256), lines.NewBuffer(event.JSON{})
 	before := cpuTime(b)
 	for b.Loop() {
 		if err := l.Encode(list); err != nil {

@@ -45,7 +45,7 @@ func openWith(t *testing.T, c Config, env sink.Env) *Sink {
 func deliver(t *testing.T, s *Sink, list []event.Event) {
 	t.Helper()
 	if n, err := s.Deliver(t.Context(), list); n != len(list) || err != nil {
-		t.Fatalf("took %d of %d: %v", n, len(list), err)
+		t.Fatalf("accepted %d of %d: %v", n, len(list), err)
 	}
 }
 
@@ -89,7 +89,7 @@ func TestAppendsWholeLines(t *testing.T) {
 	wantIDs(t, path, 1, 2, 3, 4, 5)
 }
 
-func TestFollowsThePathWhenTheFileIsMoved(t *testing.T) {
+func TestReopensThePathAfterTheFileIsMoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	s := open(t, path)
 	deliver(t, s, events(1, 1))
@@ -105,13 +105,13 @@ func TestFollowsThePathWhenTheFileIsMoved(t *testing.T) {
 	wantIDs(t, path, 3)
 }
 
-func TestComesBackWhenTheDirectoryWasAway(t *testing.T) {
+func TestRecoversWhenTheDirectoryIsRestored(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "d")
 	path := filepath.Join(dir, "events.jsonl")
 	s := open(t, path)
 	for i := range 2 {
 		if n, err := s.Deliver(t.Context(), events(1, 1)); n != 0 || !errors.Is(err, fs.ErrNotExist) {
-			t.Fatalf("took %d, %v", n, err)
+			t.Fatalf("accepted %d, %v", n, err)
 		}
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
@@ -126,7 +126,7 @@ func TestComesBackWhenTheDirectoryWasAway(t *testing.T) {
 	}
 }
 
-func TestReopenLetsGoOfAFileWithoutAnEvent(t *testing.T) {
+func TestReopenClosesTheFileWithoutAnEvent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	s := open(t, path)
 	s.Reopen() // nothing is open yet
@@ -139,7 +139,7 @@ func TestReopenLetsGoOfAFileWithoutAnEvent(t *testing.T) {
 	wantIDs(t, path, 1, 2)
 }
 
-func TestReopenWhileEventsFlow(t *testing.T) {
+func TestReopenDuringDelivery(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	s := openWith(t, Config{Path: path}, sink.Env{Position: filepath.Join(t.TempDir(), "position")})
 	stop, done := make(chan struct{}), make(chan struct{})
@@ -164,12 +164,12 @@ func TestReopenWhileEventsFlow(t *testing.T) {
 	wantIDs(t, path, all...)
 }
 
-func TestTwoWritersAreRefused(t *testing.T) {
+func TestSecondWriterIsRejected(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	first, second := open(t, path), open(t, path)
 	deliver(t, first, events(1, 1))
 	if n, err := second.Deliver(t.Context(), events(2, 2)); n != 0 || !errors.Is(err, errInUse) {
-		t.Errorf("took %d, %v", n, err)
+		t.Errorf("accepted %d, %v", n, err)
 	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
@@ -179,7 +179,7 @@ func TestTwoWritersAreRefused(t *testing.T) {
 }
 
 // This is the behaviour of logrotate's copytruncate: later lines are at the new end.
-func TestGoesOnInAFileThatWasCut(t *testing.T) {
+func TestAppendsToATruncatedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	s := open(t, path)
 	deliver(t, s, events(1, 3))
@@ -190,7 +190,7 @@ func TestGoesOnInAFileThatWasCut(t *testing.T) {
 	wantIDs(t, path, 4, 5)
 }
 
-func TestALineLeftTornIsEndedAtOpen(t *testing.T) {
+func TestIncompleteLineIsTerminatedAtOpen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	if err := os.WriteFile(path, []byte(`{"id":"j-0`), 0o600); err != nil {
 		t.Fatal(err)
@@ -202,7 +202,7 @@ func TestALineLeftTornIsEndedAtOpen(t *testing.T) {
 	}
 }
 
-func TestRefusesWhatIsNotAFile(t *testing.T) {
+func TestRejectsOtherFileTypes(t *testing.T) {
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "fifo")
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {

@@ -23,15 +23,15 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// A life is one configuration of the sink in processes that are killed.
-type life struct {
+// A killTest is one configuration of the sink in processes that are killed.
+type killTest struct {
 	encoder event.Encoder
 	fsync   string
 	rotate  Rotate
 	text    func(t *testing.T, line []byte) string // of the event
 }
 
-var lives = map[string]life{
+var killTests = map[string]killTest{
 	"json":         {encoder: event.JSON{}, fsync: fsyncBatch, text: textOfJSON},
 	"raw":          {encoder: sinktest.Text{}, text: textOfRaw},
 	"raw, rotated": {encoder: sinktest.Text{}, rotate: Rotate{MaxBytes: 300 << 10, Compress: compressGzip}, text: textOfRaw},
@@ -58,19 +58,19 @@ func batch(generation uint64) (texts [][]byte) {
 
 // Processes deliver events from a journal to the sink, and are killed repeatedly at random
 // times.
-func TestKilledAtAnyInstructionEachEventIsThereOnce(t *testing.T) {
+func TestKilledAtAnyInstructionWritesEachEventOnce(t *testing.T) {
 	kills := 12
 	if n, err := strconv.Atoi(os.Getenv("GENLTESTD_SOAK")); err == nil {
 		kills = max(1000, n)
 	}
-	for name, l := range lives {
+	for name, l := range killTests {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "events")
-			started, worked, most := 0, 0, 60*time.Millisecond
-			for ; worked < kills; started++ { // a process that has not written does not count
+			started, processesThatWrote, most := 0, 0, 60*time.Millisecond
+			for ; processesThatWrote < kills; started++ { // a process that has not written does not count
 				if started == 20*kills {
-					t.Fatalf("only %d of %d processes wrote anything", worked, started)
+					t.Fatalf("only %d of %d processes wrote anything", processesThatWrote, started)
 				}
 				before := written(t, path)
 				child := killChild(t, dir, name, 0)
@@ -80,7 +80,7 @@ func TestKilledAtAnyInstructionEachEventIsThereOnce(t *testing.T) {
 				}
 				child.Wait() // it was killed
 				if written(t, path) != before {
-					worked++
+					processesThatWrote++
 				} else {
 					most += 5 * time.Millisecond // the process starts slowly on this machine
 				}
@@ -90,7 +90,7 @@ func TestKilledAtAnyInstructionEachEventIsThereOnce(t *testing.T) {
 				t.Fatalf("the last process: %v", err)
 			}
 			n := l.check(t, path, last)
-			t.Logf("%d of %d killed processes wrote; %d events", worked, started, n)
+			t.Logf("%d of %d killed processes wrote; %d events", processesThatWrote, started, n)
 		})
 	}
 }
@@ -138,7 +138,7 @@ func lastGeneration(t *testing.T, dir string) uint64 {
 }
 
 // check requires all generations in order, and each event once.
-func (l life) check(t *testing.T, path string, last uint64) (events int) {
+func (l killTest) check(t *testing.T, path string, last uint64) (events int) {
 	t.Helper()
 	_, all := files(t, path)
 	lines := bytes.Split([]byte(all), []byte{'\n'})
@@ -162,9 +162,9 @@ func (l life) check(t *testing.T, path string, last uint64) (events int) {
 func TestKillChild(t *testing.T) {
 	dir := os.Getenv("GENLTESTD_KILL_DIR")
 	if dir == "" {
-		t.Skip("only as a child of TestKilledAtAnyInstructionEachEventIsThereOnce")
+		t.Skip("only as a child of TestKilledAtAnyInstructionWritesEachEventOnce")
 	}
-	l := lives[os.Getenv("GENLTESTD_KILL_LIFE")]
+	l := killTests[os.Getenv("GENLTESTD_KILL_LIFE")]
 	last, err := strconv.ParseUint(os.Getenv("GENLTESTD_KILL_LAST"), 10, 64)
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +191,7 @@ func produce(t *testing.T, j *journal.Journal, last uint64) {
 }
 
 // consume delivers as delivery does, in batches of any size.
-func (l life) consume(t *testing.T, j *journal.Journal, s *Sink) {
+func (l killTest) consume(t *testing.T, j *journal.Journal, s *Sink) {
 	r, err := j.NewReader("events", journal.ReaderOptions{})
 	if err != nil {
 		t.Fatal(err)

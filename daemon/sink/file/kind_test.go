@@ -13,21 +13,21 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// place is a file. While it is broken, a directory has its name.
-type place struct{ path string }
+// destination is a file. While it is broken, a directory has its name.
+type destination struct{ path string }
 
-func (p place) Taken(t *testing.T) (taken []sinktest.Taken) {
+func (p destination) Stored(t *testing.T) (stored []sinktest.StoredEvent) {
 	text, err := os.ReadFile(p.path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range bytes.Lines(text) {
-		taken = append(taken, sinktest.ParseJSON(t, line))
+		stored = append(stored, sinktest.ParseJSON(t, line))
 	}
-	return taken
+	return stored
 }
 
-func (p place) Break(t *testing.T) {
+func (p destination) Break(t *testing.T) {
 	if err := os.Rename(p.path, p.path+".away"); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func (p place) Break(t *testing.T) {
 	}
 }
 
-func (p place) Mend(t *testing.T) {
+func (p destination) Repair(t *testing.T) {
 	if err := os.Remove(p.path); err != nil {
 		t.Fatal(err)
 	}
@@ -46,8 +46,8 @@ func (p place) Mend(t *testing.T) {
 }
 
 func TestKind(t *testing.T) {
-	sinktest.Run(t, sinktest.Kind{Once: true, New: func(t *testing.T) (sink.Sink, sinktest.Place) {
-		p := place{filepath.Join(t.TempDir(), "events.jsonl")}
+	sinktest.Run(t, sinktest.Kind{Once: true, New: func(t *testing.T) (sink.Sink, sinktest.Destination) {
+		p := destination{filepath.Join(t.TempDir(), "events.jsonl")}
 		s := New(&Config{Path: p.path, Mode: 0o640}, sink.Env{Encoder: event.JSON{}, Position: p.path + ".position"})
 		t.Cleanup(func() { s.Close() })
 		return s, p

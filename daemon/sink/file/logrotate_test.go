@@ -57,8 +57,8 @@ func TestLogrotate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			last := deliverWhile(t, dir, func() { rotateByLogrotate(t, dir, change(documented(t, dir)), 6) })
-			if got, want := idsIn(t, dir), seqs(1, last); cmp.Diff(want, got) != "" {
+			last := deliverDuring(t, dir, func() { rotateByLogrotate(t, dir, change(documented(t, dir)), 6) })
+			if got, want := readIDs(t, dir), seqs(1, last); cmp.Diff(want, got) != "" {
 				t.Errorf("ids (-want +got):\n%s", cmp.Diff(want, got))
 			}
 			if _, err := os.Stat(filepath.Join(dir, "events.jsonl.6.gz")); err != nil {
@@ -69,11 +69,11 @@ func TestLogrotate(t *testing.T) {
 	// Lines are lost between logrotate's copy and its truncation, but no line is garbled.
 	t.Run("copytruncate", func(t *testing.T) {
 		dir := t.TempDir()
-		deliverWhile(t, dir, func() {
+		deliverDuring(t, dir, func() {
 			rotateByLogrotate(t, dir, strings.Replace(documented(t, dir), "nocreate", "copytruncate", 1), 6)
 		})
 		last := 0
-		for _, id := range idsIn(t, dir) {
+		for _, id := range readIDs(t, dir) {
 			if id <= last {
 				t.Fatalf("event %d follows %d", id, last)
 			}
@@ -102,9 +102,9 @@ func rotateByLogrotate(t *testing.T, dir, config string, times int) {
 	}
 }
 
-// deliverWhile delivers events, and answers SIGHUP as the daemon does, until do has
+// deliverDuring delivers events, and answers SIGHUP as the daemon does, until do has
 // returned. It returns the number of the last event.
-func deliverWhile(t *testing.T, dir string, do func()) (last int) {
+func deliverDuring(t *testing.T, dir string, do func()) (last int) {
 	t.Helper()
 	s := openWith(t, Config{Path: filepath.Join(dir, "events.jsonl")}, sink.Env{Position: filepath.Join(dir, "position")})
 	hangup := make(chan os.Signal, 1)
@@ -114,7 +114,7 @@ func deliverWhile(t *testing.T, dir string, do func()) (last int) {
 	done := make(chan struct{})
 	next := func() {
 		if n, err := s.Deliver(t.Context(), events(last+1, last+5)); n != 5 || err != nil {
-			t.Errorf("took %d, %v", n, err)
+			t.Errorf("accepted %d, %v", n, err)
 		}
 		last += 5
 	}
@@ -142,10 +142,10 @@ func deliverWhile(t *testing.T, dir string, do func()) (last int) {
 	return last
 }
 
-// idsIn returns the numbers of the events in logrotate's files, the oldest first. If the
+// readIDs returns the numbers of the events in logrotate's files, the oldest first. If the
 // sink creates a file between logrotate's rename and its own create, logrotate renames
 // that file to a name that ends in .backup and does not show its position.
-func idsIn(t *testing.T, dir string) (ids []int) {
+func readIDs(t *testing.T, dir string) (ids []int) {
 	t.Helper()
 	out, err := exec.Command("sh", "-c", `cd "$1" && for i in 9 8 7 6 5 4 3 2 1; do
 		if [ -e events.jsonl.$i.gz ]; then zcat events.jsonl.$i.gz; fi

@@ -19,7 +19,7 @@ import (
 )
 
 // The disk may be full of the journal, which only delivery makes smaller.
-func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
+func TestDeliveryContinuesWithoutDiskSpaceForThePosition(t *testing.T) {
 	for name, exists := range map[string]bool{"no file": false, "a file": true} {
 		t.Run(name, func(t *testing.T) {
 			dir, path := tmpfs.Mount(t, "size=64k,nr_inodes=4"), filepath.Join(t.TempDir(), "events.jsonl")
@@ -59,7 +59,7 @@ func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
 				t.Errorf("the log lacks the change: %s", log)
 			}
 			s.Close()
-			// The next process knows the events of the last note.
+			// The next process skips the events of the last note.
 			s = openWith(t, config, env)
 			deliver(t, s, events(next, next+9))
 			all := make([]int, next+9)
@@ -71,7 +71,7 @@ func TestAFullDiskWithoutRoomForThePositionStopsNoDelivery(t *testing.T) {
 	}
 }
 
-func TestAPositionThatIsNoFileIsAnErrorAndNoHang(t *testing.T) {
+func TestPositionOfAnotherFileTypeIsAnError(t *testing.T) {
 	for name, make := range map[string]func(string) error{
 		"FIFO":      func(path string) error { return unix.Mkfifo(path, 0o600) },
 		"directory": func(path string) error { return os.Mkdir(path, 0o700) },

@@ -15,7 +15,7 @@ import (
 
 // The file or the position is on a file system that is read-only for a while. Each event is
 // then written exactly once.
-func TestAReadOnlyFileSystemDelaysAndRepeatsNothing(t *testing.T) {
+func TestReadOnlyFileSystemCausesNoDuplicates(t *testing.T) {
 	for _, name := range []string{"events", "position"} {
 		t.Run(name, func(t *testing.T) {
 			dir := tmpfs.Mount(t, "size=1m")
@@ -31,12 +31,12 @@ func TestAReadOnlyFileSystemDelaysAndRepeatsNothing(t *testing.T) {
 			s = openWith(t, config, env)
 			for range 3 {
 				if n, err := s.Deliver(t.Context(), events(2, 5)); n != 0 || !errors.Is(err, unix.EROFS) {
-					t.Errorf("took %d, %v", n, err)
+					t.Errorf("accepted %d, %v", n, err)
 				}
 			}
 			wantIDs(t, config.Path, 1, 2, 3)
 			tmpfs.Remount(t, dir, 0, "")
-			deliver(t, s, events(2, 5)) // delivery had not learned that 2 and 3 were taken
+			deliver(t, s, events(2, 5)) // delivery had not learned that 2 and 3 were accepted
 			wantIDs(t, config.Path, 1, 2, 3, 4, 5)
 		})
 	}

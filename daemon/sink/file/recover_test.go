@@ -28,18 +28,18 @@ func numbered(from, to int) []event.Event {
 	return list
 }
 
-// A scene is the file and the position of a process that was killed while it appended the events
+// A crashState is the file and the position of a process that was killed while it appended the events
 // 4 to 8 to the events 1 to 3.
-type scene struct {
+type crashState struct {
 	path, position string
 	text           []byte // of the complete file
 	before         int    // bytes of the first three lines
 }
 
-func stage(t *testing.T, encoder event.Encoder) scene {
+func newCrashState(t *testing.T, encoder event.Encoder) crashState {
 	t.Helper()
 	dir := t.TempDir()
-	sc := scene{path: filepath.Join(dir, "events"), position: filepath.Join(dir, "position")}
+	sc := crashState{path: filepath.Join(dir, "events"), position: filepath.Join(dir, "position")}
 	s := openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position, Encoder: encoder})
 	deliver(t, s, numbered(1, 3))
 	sc.before = len(read(t, sc.path))
@@ -52,7 +52,7 @@ func stage(t *testing.T, encoder event.Encoder) scene {
 }
 
 // kill leaves the state after n bytes of the batch were written.
-func (sc scene) kill(t *testing.T, n int) {
+func (sc crashState) kill(t *testing.T, n int) {
 	t.Helper()
 	if err := os.Truncate(sc.path, int64(sc.before+n)); err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func (sc scene) kill(t *testing.T, n int) {
 	}
 }
 
-func (sc scene) patch(t *testing.T, at int64, b ...byte) {
+func (sc crashState) patch(t *testing.T, at int64, b ...byte) {
 	t.Helper()
 	f, err := os.OpenFile(sc.position, os.O_RDWR, 0)
 	if err != nil {
@@ -96,11 +96,11 @@ func TestKilledAtEachByteWritesEachEventOnce(t *testing.T) {
 		step = 1
 	}
 	for name, encoder := range encoders {
-		whole := stage(t, encoder)
+		whole := newCrashState(t, encoder)
 		batch := len(whole.text) - whole.before
 		for n := 0; n <= batch; n += step {
 			for order, batches := range again {
-				sc := stage(t, encoder)
+				sc := newCrashState(t, encoder)
 				sc.kill(t, n)
 				s := openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position, Encoder: encoder})
 				last := 0
@@ -131,9 +131,9 @@ func textOf(t *testing.T, encoder event.Encoder, list []event.Event) string {
 
 // The process is killed repeatedly before it has written all events; each time the file
 // contains more of them.
-func TestKilledWhileItCatchesUp(t *testing.T) {
+func TestKilledDuringCatchUp(t *testing.T) {
 	for name, encoder := range encoders {
-		sc := stage(t, encoder)
+		sc := newCrashState(t, encoder)
 		line := len(textOf(t, encoder, numbered(4, 4)))
 		sc.kill(t, line+3)
 		for range 3 {
@@ -152,8 +152,8 @@ func TestKilledWhileItCatchesUp(t *testing.T) {
 }
 
 // A replayed dead letter has a lower number than the events in the file.
-func TestAReplayedEventIsWrittenBeforeAndAfterTheOthers(t *testing.T) {
-	sc := stage(t, event.JSON{})
+func TestReplayedEventsAreWrittenDuringCatchUp(t *testing.T) {
+	sc := newCrashState(t, event.JSON{})
 	sc.kill(t, len(textOf(t, event.JSON{}, numbered(4, 5)))+7)
 	for _, seq := range []int{2, 1} {
 		s := openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position})
@@ -168,14 +168,14 @@ func TestAReplayedEventIsWrittenBeforeAndAfterTheOthers(t *testing.T) {
 	deliver(t, s, events(9, 9))
 	wantIDs(t, sc.path, 1, 2, 3, 4, 5, 2, 1, 6, 7, 8, 3, 9)
 	if len(s.known.ids) > 0 {
-		t.Errorf("%d events are still remembered", len(s.known.ids))
+		t.Errorf("%d events are still stored", len(s.known.ids))
 	}
 }
 
 // The file was moved between the kill and the start, as logrotate may.
-func TestAFileThatWasMovedMeanwhile(t *testing.T) {
+func TestFileMovedBeforeTheRestart(t *testing.T) {
 	for n, there := range map[int][]int{0: {1, 2, 3}, 10: {1, 2, 3}, 1 << 20: {1, 2, 3, 4, 5, 6, 7, 8}} {
-		sc := stage(t, event.JSON{})
+		sc := newCrashState(t, event.JSON{})
 		sc.kill(t, min(n, len(sc.text)-sc.before))
 		if err := os.Rename(sc.path, sc.path+".1"); err != nil {
 			t.Fatal(err)
@@ -189,8 +189,8 @@ func TestAFileThatWasMovedMeanwhile(t *testing.T) {
 }
 
 // A file may be rotated and compressed while its events are delivered again.
-func TestAFileThatIsRotatedWhileItCatchesUp(t *testing.T) {
-	sc := stage(t, event.JSON{})
+func TestFileRotatedDuringCatchUp(t *testing.T) {
+	sc := newCrashState(t, event.JSON{})
 	sc.patch(t, 12, 0, 0, 0, 0) // killed just before it noted that it was done
 	config, env := Config{Path: sc.path, Rotate: Rotate{MaxBytes: 1}}, sink.Env{Position: sc.position}
 	s := openWith(t, config, env)
@@ -210,8 +210,8 @@ func TestAFileThatIsRotatedWhileItCatchesUp(t *testing.T) {
 }
 
 // Another file has the inode number of a removed file.
-func TestAnotherFileWithTheInodeIsLeftAlone(t *testing.T) {
-	sc := stage(t, event.JSON{})
+func TestFileWithAReusedInodeIsNotModified(t *testing.T) {
+	sc := newCrashState(t, event.JSON{})
 	sc.kill(t, 0)
 	p, n, _, err := openPosition(sc.position, "")
 	if err != nil {
@@ -232,8 +232,8 @@ func TestAnotherFileWithTheInodeIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestAWholeBatchIsKnownWhereverItsFileWent(t *testing.T) {
-	sc := stage(t, event.JSON{})
+func TestCompleteBatchIsNotRepeatedInANewFile(t *testing.T) {
+	sc := newCrashState(t, event.JSON{})
 	if err := os.Remove(sc.path); err != nil { // compressed, or cut by copytruncate
 		t.Fatal(err)
 	}
@@ -242,10 +242,10 @@ func TestAWholeBatchIsKnownWhereverItsFileWent(t *testing.T) {
 }
 
 // After a power cut the note may be older or newer than the file.
-func TestAfterAPowerCutTheFileDecides(t *testing.T) {
+func TestFileContentsDecideAfterAPowerCut(t *testing.T) {
 	line := len(textOf(t, event.JSON{}, numbered(4, 4)))
 	for name, left := range map[string]int{"less than the batch before": -20, "the batch before": 0, "a line and a half": line * 3 / 2} {
-		sc := stage(t, event.JSON{})
+		sc := newCrashState(t, event.JSON{})
 		if err := os.Truncate(sc.path, int64(sc.before+left)); err != nil {
 			t.Fatal(err)
 		}
@@ -268,11 +268,11 @@ func TestAfterAPowerCutTheFileDecides(t *testing.T) {
 }
 
 // Damage may cause duplicate events, but not the loss of an event.
-func TestADamagedPositionLosesNothing(t *testing.T) {
-	whole := stage(t, event.JSON{})
+func TestDamagedPositionLosesNoEvent(t *testing.T) {
+	whole := newCrashState(t, event.JSON{})
 	length := len(read(t, whole.position))
 	for at := range length {
-		sc := stage(t, event.JSON{})
+		sc := newCrashState(t, event.JSON{})
 		sc.kill(t, 0)
 		sc.patch(t, int64(at), 0xa5)
 		deliver(t, openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position}), numbered(4, 8))
@@ -280,9 +280,9 @@ func TestADamagedPositionLosesNothing(t *testing.T) {
 	}
 }
 
-func TestWhatOthersAppendedIsNotTakenForOurs(t *testing.T) {
+func TestLinesOfOtherWritersAreNotRecognizedAsEvents(t *testing.T) {
 	for n, want := range map[int]string{0: "note\n", 5: `{"id"note` + "\n"} {
-		sc := stage(t, event.JSON{})
+		sc := newCrashState(t, event.JSON{})
 		sc.kill(t, n)
 		f, err := os.OpenFile(sc.path, os.O_WRONLY|os.O_APPEND, 0)
 		if err != nil {
@@ -300,12 +300,12 @@ func TestWhatOthersAppendedIsNotTakenForOurs(t *testing.T) {
 	}
 }
 
-func TestACutLineGoesWhenItsEventIsWrittenOtherwise(t *testing.T) {
-	sc := stage(t, event.JSON{})
+func TestIncompleteLineOfAnotherEncodingIsRemoved(t *testing.T) {
+	sc := newCrashState(t, event.JSON{})
 	sc.kill(t, 11)
 	deliver(t, openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position, Encoder: sinktest.Text{}}), numbered(4, 5))
 	if got := read(t, sc.path)[sc.before:]; got != "xxxx\nxxxxx\n" {
-		t.Errorf("behind the first batch: %q", got)
+		t.Errorf("after the first batch: %q", got)
 	}
 }
 

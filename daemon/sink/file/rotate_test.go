@@ -51,11 +51,11 @@ func files(t *testing.T, path string) (names []string, text string) {
 		}
 		b := []byte(read(t, r.path))
 		if r.packed {
-			zip, err := gzip.NewReader(bytes.NewReader(b))
+			reader, err := gzip.NewReader(bytes.NewReader(b))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if b, err = io.ReadAll(zip); err != nil {
+			if b, err = io.ReadAll(reader); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -72,7 +72,7 @@ func seqs(from, to int) (list []int) {
 	return list
 }
 
-func TestRotatesBeforeAFileIsLargerThanItMayBe(t *testing.T) {
+func TestRotatesBeforeTheSizeLimit(t *testing.T) {
 	s, path, now := rotating(t, Rotate{MaxBytes: 1000})
 	for i := 1; i <= 30; i++ {
 		deliver(t, s, events(i, i))
@@ -94,7 +94,7 @@ func TestRotatesBeforeAFileIsLargerThanItMayBe(t *testing.T) {
 	wantIDs(t, all, seqs(1, 30)...)
 }
 
-func TestABatchLargerThanAFileHasOneOfItsOwn(t *testing.T) {
+func TestBatchLargerThanTheLimitHasItsOwnFile(t *testing.T) {
 	s, path, _ := rotating(t, Rotate{MaxBytes: 300})
 	deliver(t, s, events(1, 10))
 	deliver(t, s, events(11, 20))
@@ -104,7 +104,7 @@ func TestABatchLargerThanAFileHasOneOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestRotatesAFileThatIsTooOld(t *testing.T) {
+func TestRotatesAtTheAgeLimit(t *testing.T) {
 	s, path, now := rotating(t, Rotate{MaxAge: value.Duration(time.Hour)})
 	*now = time.Now() // the file system uses this clock
 	deliver(t, s, events(1, 1))
@@ -119,7 +119,7 @@ func TestRotatesAFileThatIsTooOld(t *testing.T) {
 }
 
 // The age is that of the file, not of the process.
-func TestAgeOutlastsTheProcess(t *testing.T) {
+func TestFileAgeSurvivesARestart(t *testing.T) {
 	s, path, _ := rotating(t, Rotate{MaxAge: value.Duration(time.Hour)})
 	deliver(t, s, events(1, 1))
 	began := s.target.began
@@ -134,7 +134,7 @@ func TestAgeOutlastsTheProcess(t *testing.T) {
 	}
 }
 
-func TestNamesGoUpWhenTheClockGoesBack(t *testing.T) {
+func TestNamesAscendWhenTheClockIsSetBack(t *testing.T) {
 	s, path, now := rotating(t, Rotate{MaxBytes: 1})
 	for i := 1; i <= 4; i++ {
 		deliver(t, s, events(i, i))
@@ -150,7 +150,7 @@ func TestNamesGoUpWhenTheClockGoesBack(t *testing.T) {
 	}
 }
 
-func TestAFileThatCannotBeRotatedIsWrittenTo(t *testing.T) {
+func TestFailedRotationDoesNotStopWriting(t *testing.T) {
 	dir := t.TempDir()
 	var log bytes.Buffer
 	path := filepath.Join(dir, "link")
@@ -167,20 +167,20 @@ func TestAFileThatCannotBeRotatedIsWrittenTo(t *testing.T) {
 	}
 }
 
-// tidied returns the remaining files, at noon, after the packer has handled rotated files with
+// remainingFiles returns the remaining files, at noon, after the packer has handled rotated files with
 // these names and 1,000 bytes each.
-func tidied(t *testing.T, r Rotate, names ...string) []string {
+func remainingFiles(t *testing.T, r Rotate, names ...string) []string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	for _, name := range append(names, "", "x", ".20260517T100000.000000000Z.bak", "-20260517") {
 		text := bytes.Repeat([]byte("0123456789"), 100)
 		if strings.HasSuffix(name, packedSuffix) {
 			var b bytes.Buffer
-			zip := gzip.NewWriter(&b)
-			if _, err := zip.Write(text); err != nil {
+			writer := gzip.NewWriter(&b)
+			if _, err := writer.Write(text); err != nil {
 				t.Fatal(err)
 			}
-			zip.Close()
+			writer.Close()
 			text = b.Bytes()
 		}
 		if err := os.WriteFile(path+name, text, 0o640); err != nil {
@@ -198,7 +198,7 @@ func tidied(t *testing.T, r Rotate, names ...string) []string {
 	return left
 }
 
-func TestWhatIsLeftOfRotatedFiles(t *testing.T) {
+func TestRetentionOfRotatedFiles(t *testing.T) {
 	name := func(hour int) string { return fmt.Sprintf(".20260517T%02d0000.000000000Z", hour) }
 	for what, c := range map[string]struct {
 		rotate      Rotate
@@ -236,7 +236,7 @@ func TestWhatIsLeftOfRotatedFiles(t *testing.T) {
 		"nothing": {Rotate{KeepBytes: 1}, []string{name(7), name(8)}, nil},
 	} {
 		t.Run(what, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, tidied(t, c.rotate, c.names...)); diff != "" {
+			if diff := cmp.Diff(c.want, remainingFiles(t, c.rotate, c.names...)); diff != "" {
 				t.Errorf("left (-want +got):\n%s", diff)
 			}
 		})
@@ -262,7 +262,7 @@ func TestCompressesInTheBackground(t *testing.T) {
 	})
 }
 
-func TestACompressionIsEndedByClose(t *testing.T) {
+func TestCloseCancelsCompression(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "big")
 	if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {

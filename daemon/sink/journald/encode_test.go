@@ -29,7 +29,7 @@ func parse(t *testing.T, entry []byte) map[string]string {
 		entry = entry[len(line)+1:]
 		if !inLine {
 			if len(entry) < 8 {
-				t.Fatalf("no length behind %q", name)
+				t.Fatalf("no length after %q", name)
 			}
 			n := binary.LittleEndian.Uint64(entry)
 			if entry = entry[8:]; n >= uint64(len(entry)) || entry[n] != '\n' {
@@ -91,7 +91,7 @@ func TestEntries(t *testing.T) {
 	}
 }
 
-func TestAGapIsNoLessUrgentThanAnEvent(t *testing.T) {
+func TestGapHasAtLeastThePriorityOfAnEvent(t *testing.T) {
 	c := newEncoder(&Config{Priority: "crit"})
 	if got := parse(t, c.encode(&event.Event{Gap: &event.Gap{}}))["PRIORITY"]; got != "2" {
 		t.Errorf("priority %s", got)

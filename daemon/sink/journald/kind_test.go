@@ -30,7 +30,7 @@ func newSink(t *testing.T, c *Config) *Sink {
 func TestKind(t *testing.T) {
 	sinktest.Run(t, sinktest.Kind{
 		Hostile: 10_000, // the number that journald and journalctl handle in a few seconds
-		New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+		New: func(t *testing.T) (sink.Sink, sinktest.Destination) {
 			server := newServer(t)
 			return newSink(t, server.config()), server
 		},
@@ -40,12 +40,12 @@ func TestKind(t *testing.T) {
 func deliver(t *testing.T, s *Sink, events ...event.Event) {
 	t.Helper()
 	if n, err := s.Deliver(t.Context(), events); err != nil {
-		t.Fatalf("took %d of %d events: %v", n, len(events), err)
+		t.Fatalf("accepted %d of %d events: %v", n, len(events), err)
 	}
 }
 
-// eventually waits for n entries, and returns all.
-func (s *server) eventually(t *testing.T, n int) (all []map[string]string) {
+// awaitEntries waits for n entries, and returns all.
+func (s *server) awaitEntries(t *testing.T, n int) (all []map[string]string) {
 	t.Helper()
 	poll.UntilNil(t, fmt.Sprint(n, " entries in the journal"), func() error {
 		if all = s.entries(t); len(all) < n {
@@ -64,7 +64,7 @@ func TestFieldsInTheJournal(t *testing.T) {
 	e := sinktest.Events(1, 1)[0]
 	e.Message = []byte("\x1b[2Jtwo\nlines=\xff")
 	deliver(t, newSink(t, config), e)
-	got := server.eventually(t, 1)[0]
+	got := server.awaitEntries(t, 1)[0]
 	for name := range got {
 		if strings.HasPrefix(name, "_") { // journald's own
 			delete(got, name)
@@ -85,13 +85,13 @@ func TestFieldsInTheJournal(t *testing.T) {
 }
 
 // The entry is larger than the largest datagram.
-func TestLargeEntriesGoByMemory(t *testing.T) {
+func TestLargeEntriesAreSentAsMemoryFiles(t *testing.T) {
 	server := newServer(t)
 	events := sinktest.Events(1, 3)
 	large := strings.Repeat("large\n", 100_000)
 	events[1].Origin = &event.Origin{Labels: []event.Label{{Name: "note", Value: large}}}
 	deliver(t, newSink(t, server.config()), events...)
-	for i, entry := range server.eventually(t, 3) {
+	for i, entry := range server.awaitEntries(t, 3) {
 		want := map[bool]string{true: large}[i == 1]
 		if entry["GENLTEST_LABEL_NOTE"] != want || entry["MESSAGE"] != string(events[i].Message) {
 			t.Errorf("entry %d has a label of %d bytes and the text %q", i, len(entry["GENLTEST_LABEL_NOTE"]), entry["MESSAGE"])
@@ -99,7 +99,7 @@ func TestLargeEntriesGoByMemory(t *testing.T) {
 	}
 }
 
-func TestFullQueueHoldsUntilTheContextEnds(t *testing.T) {
+func TestFullQueueBlocksUntilTheContextEnds(t *testing.T) {
 	server := newServer(t)
 	s := newSink(t, server.config())
 	events := sinktest.Events(1, 1000)
@@ -108,40 +108,40 @@ func TestFullQueueHoldsUntilTheContextEnds(t *testing.T) {
 	defer cancel()
 	n, err := s.Deliver(ctx, events)
 	if !errors.Is(err, context.DeadlineExceeded) || n >= len(events) || !strings.Contains(err.Error(), "queue is full") {
-		t.Errorf("a stopped journald has taken %d events: %v", n, err)
+		t.Errorf("a stopped journald has accepted %d events: %v", n, err)
 	}
-	server.Mend(t)
+	server.Repair(t)
 	deliver(t, s, events[n:]...)
-	if all := server.eventually(t, len(events)); len(all) != len(events) {
+	if all := server.awaitEntries(t, len(events)); len(all) != len(events) {
 		t.Errorf("%d entries of %d events", len(all), len(events))
 	}
 }
 
 // A sender that waits is woken when there is room again.
-func TestFullQueueIsWaitedFor(t *testing.T) {
+func TestDeliveryContinuesWhenTheQueueHasRoom(t *testing.T) {
 	server := newServer(t)
 	s := newSink(t, server.config())
 	server.Break(t)
-	mend := time.AfterFunc(200*time.Millisecond, func() { server.Mend(t) })
-	defer mend.Stop()
+	resume := time.AfterFunc(200*time.Millisecond, func() { server.Repair(t) })
+	defer resume.Stop()
 	deliver(t, s, sinktest.Events(1, 1000)...)
-	if all := server.eventually(t, 1000); len(all) != 1000 {
+	if all := server.awaitEntries(t, 1000); len(all) != 1000 {
 		t.Errorf("%d entries", len(all))
 	}
 }
 
-func TestDeadJournaldIsToldFromAFullOne(t *testing.T) {
+func TestStoppedJournaldIsNotReportedAsFullQueue(t *testing.T) {
 	server := newServer(t)
 	s := newSink(t, server.config())
 	deliver(t, s, sinktest.Events(1, 1)...)
-	server.eventually(t, 1)
+	server.awaitEntries(t, 1)
 	server.kill(t)
 	for range 2 { // the existing connection, and a closed one
 		server.awaitRefusal(t, s)
 	}
 	server.start(t)
 	deliver(t, s, sinktest.Events(2, 1)...)
-	server.eventually(t, 2)
+	server.awaitEntries(t, 2)
 }
 
 func (s *server) awaitRefusal(t *testing.T, sink *Sink) {
@@ -151,14 +151,14 @@ func (s *server) awaitRefusal(t *testing.T, sink *Sink) {
 		return err != nil
 	})
 	if n, err := sink.Deliver(t.Context(), sinktest.Events(2, 1)); err == nil || n != 0 || strings.Contains(err.Error(), "full") {
-		t.Errorf("a dead journald has taken %d events: %v", n, err)
+		t.Errorf("a dead journald has accepted %d events: %v", n, err)
 	}
 }
 
 // A sink is created before journald may run.
-func TestJournaldThatIsNotThereIsAnErrorOfDelivery(t *testing.T) {
+func TestMissingJournaldIsADeliveryError(t *testing.T) {
 	s := newSink(t, &Config{Socket: t.TempDir() + "/socket"})
 	if n, err := s.Deliver(t.Context(), sinktest.Events(1, 1)); n != 0 || !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("took %d events: %v", n, err)
+		t.Errorf("accepted %d events: %v", n, err)
 	}
 }

@@ -82,12 +82,12 @@ func newServer(t *testing.T) *server {
 		}
 	})
 	s := &server{root: fmt.Sprintf("/proc/%d/root", cmd.Process.Pid), in: in, out: bufio.NewReader(out)}
-	s.started(t)
+	s.awaitStart(t)
 	return s
 }
 
-// started waits until journald listens.
-func (s *server) started(t *testing.T) {
+// awaitStart waits until journald listens.
+func (s *server) awaitStart(t *testing.T) {
 	t.Helper()
 	var pid int
 	if _, err := fmt.Fscanln(s.out, &pid); err != nil {
@@ -104,16 +104,16 @@ func (s *server) started(t *testing.T) {
 }
 
 // kill ends journald and its socket; start starts another.
-func (s *server) kill(t *testing.T) { s.tell(t, "restart") }
+func (s *server) kill(t *testing.T) { s.sendCommand(t, "restart") }
 
 func (s *server) start(t *testing.T) {
-	s.tell(t, "")
-	s.started(t)
+	s.sendCommand(t, "")
+	s.awaitStart(t)
 }
 
-func (s *server) tell(t *testing.T, word string) {
+func (s *server) sendCommand(t *testing.T, command string) {
 	t.Helper()
-	if _, err := fmt.Fprintln(s.in, word); err != nil {
+	if _, err := fmt.Fprintln(s.in, command); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -150,16 +150,16 @@ func exactText(t *testing.T, entry map[string]string) string {
 	return string(text)
 }
 
-// Taken, Break and Mend implement sinktest.Place. While journald is stopped, its queue fills.
-func (s *server) Taken(t *testing.T) (taken []sinktest.Taken) {
+// Stored, Break and Repair implement sinktest.Destination. While journald is stopped, its queue fills.
+func (s *server) Stored(t *testing.T) (stored []sinktest.StoredEvent) {
 	for _, entry := range s.entries(t) {
-		taken = append(taken, sinktest.Taken{ID: entry["GENLTEST_ID"], Message: exactText(t, entry)})
+		stored = append(stored, sinktest.StoredEvent{ID: entry["GENLTEST_ID"], Message: exactText(t, entry)})
 	}
-	return taken
+	return stored
 }
 
-func (s *server) Break(t *testing.T) { s.signal(t, syscall.SIGSTOP) }
-func (s *server) Mend(t *testing.T)  { s.signal(t, syscall.SIGCONT) }
+func (s *server) Break(t *testing.T)  { s.signal(t, syscall.SIGSTOP) }
+func (s *server) Repair(t *testing.T) { s.signal(t, syscall.SIGCONT) }
 
 func (s *server) signal(t *testing.T, signal os.Signal) {
 	t.Helper()

@@ -15,15 +15,15 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
-// a stream accepts at most limit bytes of each write.
-type stream struct {
+// A limitedWriter accepts at most limit bytes of each write.
+type limitedWriter struct {
 	bytes.Buffer
 	limit int
 }
 
 var errFull = errors.New("full")
 
-func (s *stream) Write(b []byte) (int, error) {
+func (s *limitedWriter) Write(b []byte) (int, error) {
 	if s.limit >= len(b) {
 		return s.Buffer.Write(b)
 	}
@@ -39,11 +39,11 @@ func events(n int) []event.Event {
 	return list
 }
 
-func TestCutLinesAreCompletedAndNeverMixed(t *testing.T) {
+func TestIncompleteLinesAreCompletedAndNotMixed(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		w := NewWriter(event.JSON{})
-		out := &stream{}
+		out := &limitedWriter{}
 		for left := events(200); len(left) > 0; {
 			out.limit = random.IntN(2000)
 			batch := left[:min(len(left), 1+random.IntN(20))]
@@ -72,14 +72,14 @@ func checkLines(t *testing.T, text string, n int) {
 	}
 }
 
-func TestResetStartsTheLineAnew(t *testing.T) {
+func TestResetRestartsTheLine(t *testing.T) {
 	w := NewWriter(event.JSON{})
 	list := events(1)
-	if n, err := w.Write(&stream{limit: 10}, list); n != 0 || !errors.Is(err, errFull) {
+	if n, err := w.Write(&limitedWriter{limit: 10}, list); n != 0 || !errors.Is(err, errFull) {
 		t.Fatal(n, err)
 	}
 	w.Reset()
-	out := &stream{limit: 1 << 20}
+	out := &limitedWriter{limit: 1 << 20}
 	if n, err := w.Write(out, list); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
@@ -87,10 +87,10 @@ func TestResetStartsTheLineAnew(t *testing.T) {
 }
 
 // Delivery has dropped the event, by age or by an operator, when half of it was written.
-func TestACutLineIsEndedWhenItsEventIsNotGivenAgain(t *testing.T) {
+func TestIncompleteLineOfADroppedEventIsTerminated(t *testing.T) {
 	w := NewWriter(event.JSON{})
 	list := events(2)
-	out := &stream{limit: 10}
+	out := &limitedWriter{limit: 10}
 	w.Write(out, list) // cuts the first line
 	out.limit = 0
 	if n, err := w.Write(out, list[1:]); n != 0 || !errors.Is(err, errFull) {
@@ -105,14 +105,14 @@ func TestACutLineIsEndedWhenItsEventIsNotGivenAgain(t *testing.T) {
 	}
 }
 
-// short violates the contract of io.Writer, as some streams do.
-type short struct{}
+// shortWriter violates the contract of io.Writer, as some streams do.
+type shortWriter struct{}
 
-func (short) Write(b []byte) (int, error) { return len(b) / 2, nil }
+func (shortWriter) Write(b []byte) (int, error) { return len(b) / 2, nil }
 
-func TestAShortWriteIsAnError(t *testing.T) {
+func TestShortWriteIsAnError(t *testing.T) {
 	w := NewWriter(event.JSON{})
-	if n, err := w.Write(short{}, events(4)); !errors.Is(err, io.ErrShortWrite) || n == 4 {
+	if n, err := w.Write(shortWriter{}, events(4)); !errors.Is(err, io.ErrShortWrite) || n == 4 {
 		t.Errorf("accepted %d, %v", n, err)
 	}
 }

@@ -19,58 +19,58 @@ import (
 // grace bounds how long an attempt may continue after its context on a busy machine.
 const grace = 10 * time.Second
 
-// call makes one attempt. The events are overwritten after it, so a sink that keeps them
+// call makes one attempt. It passes a copy and overwrites it afterwards, so a sink that keeps events
 // is found. It fails the test if the sink changes the events, or continues after the
 // context has ended.
 func call(ctx context.Context, t *testing.T, s sink.Sink, events []event.Event) (accepted int, err error) {
 	t.Helper()
-	lent := lend(events)
+	clones := cloneEvents(events)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		accepted, err = s.Deliver(ctx, lent)
+		accepted, err = s.Deliver(ctx, clones)
 	}()
 	select {
 	case <-done:
-	case <-afterEnd(ctx):
+	case <-graceAfter(ctx):
 		t.Fatalf("the attempt was still running %v after its context had ended", grace)
 	}
-	takeBack(t, lent, events)
+	checkAndOverwrite(t, clones, events)
 	return accepted, err
 }
 
-// afterEnd returns a channel that is closed when the context and the grace have ended.
-func afterEnd(ctx context.Context) <-chan struct{} {
+// graceAfter returns a channel that is closed when the context and the grace have ended.
+func graceAfter(ctx context.Context) <-chan struct{} {
 	late := make(chan struct{})
 	context.AfterFunc(ctx, func() { time.AfterFunc(grace, func() { close(late) }) })
 	return late
 }
 
-func lend(events []event.Event) []event.Event {
-	lent := make([]event.Event, len(events))
+func cloneEvents(events []event.Event) []event.Event {
+	clones := make([]event.Event, len(events))
 	for i := range events {
-		lent[i] = events[i]
-		lent[i].Message = bytes.Clone(events[i].Message)
+		clones[i] = events[i]
+		clones[i].Message = bytes.Clone(events[i].Message)
 	}
-	return lent
+	return clones
 }
 
-func takeBack(t *testing.T, lent, events []event.Event) {
+func checkAndOverwrite(t *testing.T, clones, events []event.Event) {
 	t.Helper()
-	for i := range lent {
-		if lent[i].ID() != events[i].ID() || !bytes.Equal(lent[i].Message, events[i].Message) {
+	for i := range clones {
+		if clones[i].ID() != events[i].ID() || !bytes.Equal(clones[i].Message, events[i].Message) {
 			t.Errorf("the sink has changed event %s: it belongs to the caller", events[i].ID())
 		}
-		for j := range lent[i].Message {
-			lent[i].Message[j] = '!'
+		for j := range clones[i].Message {
+			clones[i].Message[j] = '!'
 		}
-		lent[i] = event.Event{JournalID: "kept"}
+		clones[i] = event.Event{JournalID: "kept"}
 	}
 }
 
-// freesWhatItHolds compares resources before the first attempt with those after Close. The
-// server of the place may need a moment to notice the end.
-func (k Kind) freesWhatItHolds(t *testing.T) {
+// releasesResources compares resources before the first attempt with those after Close. The
+// server of the destination may need a moment to notice the end.
+func (k Kind) releasesResources(t *testing.T) {
 	s, _ := k.New(t)
 	descriptors, goroutines := openDescriptors(t), runtime.NumGoroutine()
 	k.deliver(t, s, Events(1, 100))

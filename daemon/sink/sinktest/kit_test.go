@@ -17,24 +17,24 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// A shelf is a place in memory.
-type shelf struct {
+// A memoryDestination is a destination in memory.
+type memoryDestination struct {
 	mu     sync.Mutex
-	taken  []sinktest.Taken
+	stored []sinktest.StoredEvent
 	broken bool
-	hung   chan struct{} // closed by Mend; nil while it works
+	hung   chan struct{} // closed by Repair; nil while it works
 }
 
-func (p *shelf) Taken(*testing.T) []sinktest.Taken {
+func (p *memoryDestination) Stored(*testing.T) []sinktest.StoredEvent {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]sinktest.Taken(nil), p.taken...)
+	return append([]sinktest.StoredEvent(nil), p.stored...)
 }
 
-func (p *shelf) Break(*testing.T) { p.set(true, nil) }
-func (p *shelf) Hang(*testing.T)  { p.set(false, make(chan struct{})) }
+func (p *memoryDestination) Break(*testing.T) { p.set(true, nil) }
+func (p *memoryDestination) Hang(*testing.T)  { p.set(false, make(chan struct{})) }
 
-func (p *shelf) Mend(*testing.T) {
+func (p *memoryDestination) Repair(*testing.T) {
 	p.mu.Lock()
 	hung := p.hung
 	p.mu.Unlock()
@@ -44,15 +44,15 @@ func (p *shelf) Mend(*testing.T) {
 	}
 }
 
-func (p *shelf) set(broken bool, hung chan struct{}) {
+func (p *memoryDestination) set(broken bool, hung chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.broken, p.hung = broken, hung
 }
 
-var errAway = errors.New("the place is away")
+var errUnavailable = errors.New("the destination is unavailable")
 
-func (p *shelf) put(ctx context.Context, e *event.Event) error {
+func (p *memoryDestination) put(ctx context.Context, e *event.Event) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.hung != nil {
@@ -68,25 +68,25 @@ func (p *shelf) put(ctx context.Context, e *event.Event) error {
 		return err
 	}
 	if p.broken {
-		return errAway
+		return errUnavailable
 	}
-	p.taken = append(p.taken, sinktest.Taken{ID: e.ID(), Message: string(e.Message)})
+	p.stored = append(p.stored, sinktest.StoredEvent{ID: e.ID(), Message: string(e.Message)})
 	return nil
 }
 
-// A shelver is a correct sink, except for the parts that a test replaces.
-type shelver struct {
-	*shelf
+// A memorySink is a correct sink, except for the parts that a test replaces.
+type memorySink struct {
+	*memoryDestination
 	deliver func(ctx context.Context, events []event.Event) (int, error)
 	close   func() error
 }
 
-func (s *shelver) Deliver(ctx context.Context, events []event.Event) (int, error) {
+func (s *memorySink) Deliver(ctx context.Context, events []event.Event) (int, error) {
 	return s.deliver(ctx, events)
 }
-func (s *shelver) Close() error { return s.close() }
+func (s *memorySink) Close() error { return s.close() }
 
-func (s *shelver) good(ctx context.Context, events []event.Event) (int, error) {
+func (s *memorySink) correctDeliver(ctx context.Context, events []event.Event) (int, error) {
 	for i := range events {
 		if err := s.put(ctx, &events[i]); err != nil {
 			return i, err
@@ -98,22 +98,22 @@ func (s *shelver) good(ctx context.Context, events []event.Event) (int, error) {
 func kind(defect string) sinktest.Kind {
 	return sinktest.Kind{
 		Secrets: []string{"hunter2"}, Hostile: 2000, Once: true,
-		New: func(*testing.T) (sink.Sink, sinktest.Place) {
-			s := &shelver{shelf: &shelf{}, close: func() error { return nil }}
-			s.deliver = s.good
+		New: func(*testing.T) (sink.Sink, sinktest.Destination) {
+			s := &memorySink{memoryDestination: &memoryDestination{}, close: func() error { return nil }}
+			s.deliver = s.correctDeliver
 			if d, ok := defects[defect]; ok {
-				d.spoil(s)
+				d.breakSink(s)
 			}
-			return s, s.shelf
+			return s, s.memoryDestination
 		},
 	}
 }
 
-func TestAGoodSinkPasses(t *testing.T) { sinktest.Run(t, kind("")) }
+func TestCorrectSinkPasses(t *testing.T) { sinktest.Run(t, kind("")) }
 
 // Each defect runs in a process of its own, because a test cannot expect its own failure. The
 // processes run concurrently, because most of them wait.
-func TestEachDefectIsFound(t *testing.T) {
+func TestEachDefectIsDetected(t *testing.T) {
 	type child struct {
 		*exec.Cmd
 		out bytes.Buffer
@@ -134,9 +134,9 @@ func TestEachDefectIsFound(t *testing.T) {
 			if !errors.As(err, &status) {
 				t.Fatalf("the kit has not failed: %v\n%s", err, &c.out)
 			}
-			for _, words := range []string{"--- FAIL: TestDefect/" + defects[name].test, defects[name].words} {
-				if !strings.Contains(c.out.String(), words) {
-					t.Errorf("the kit does not say %q:\n%s", words, &c.out)
+			for _, want := range []string{"--- FAIL: TestDefect/" + defects[name].test, defects[name].want} {
+				if !strings.Contains(c.out.String(), want) {
+					t.Errorf("the output of the kit does not contain %q:\n%s", want, &c.out)
 				}
 			}
 		})
@@ -146,7 +146,7 @@ func TestEachDefectIsFound(t *testing.T) {
 func TestDefect(t *testing.T) {
 	defect := os.Getenv("SINKTEST_DEFECT")
 	if defect == "" {
-		t.Skip("only as a child of TestEachDefectIsFound")
+		t.Skip("only as a child of TestEachDefectIsDetected")
 	}
 	sinktest.Run(t, kind(defect))
 }

@@ -14,7 +14,7 @@ func Measure(b *testing.B, s sink.Sink, batch int) {
 	events := Events(1, batch)
 	for b.Loop() {
 		if n, err := s.Deliver(b.Context(), events); err != nil {
-			b.Fatalf("took %d events, %v", n, err)
+			b.Fatalf("accepted %d events, %v", n, err)
 		}
 	}
 	b.ReportMetric(float64(batch)*float64(b.N)/b.Elapsed().Seconds(), "events/s")

@@ -16,53 +16,53 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// A Place is the other side of a sink: the real one, with access for the test.
-type Place interface {
-	// Taken lists the events that the place has durably accepted, in the order of arrival.
-	Taken(t *testing.T) []Taken
-	// Break makes the place refuse or fail until Mend. Data in transit may or may not
+// A Destination is the other side of a sink: the real one, with access for the test.
+type Destination interface {
+	// Stored lists the events that the destination has durably accepted, in the order of arrival.
+	Stored(t *testing.T) []StoredEvent
+	// Break makes the destination refuse or fail until Repair. Data in transit may or may not
 	// arrive.
 	Break(t *testing.T)
-	Mend(t *testing.T)
+	Repair(t *testing.T)
 }
 
-// A Hanger is a Place that can also hang: it neither accepts nor refuses data until Mend.
+// A Hanger is a Destination that can also hang: it neither accepts nor refuses data until Repair.
 type Hanger interface {
-	Place
+	Destination
 	Hang(t *testing.T)
 }
 
-// A Taken is one event as it has arrived.
-type Taken struct {
+// A StoredEvent is one event as it has arrived.
+type StoredEvent struct {
 	ID      string
 	Message string // exact bytes
 }
 
 // A Kind describes a kind of sink to the tests.
 type Kind struct {
-	// New returns a sink and the place that it leads to, which is new and empty; t.Cleanup
+	// New returns a sink and the destination that it leads to, which is new and empty; t.Cleanup
 	// frees both. The encoder, if the sink has one, is event.JSON.
-	New func(t *testing.T) (sink.Sink, Place)
+	New func(t *testing.T) (sink.Sink, Destination)
 	// Secrets must not appear in any error.
 	Secrets []string
 	// Hostile is the number of hostile events that are sent; 0 means 100,000.
 	Hostile int
 	// Altered returns a text as it arrives; nil means unchanged.
 	Altered func(message []byte) string
-	// Unordered means that the place does not keep the order of events.
+	// Unordered means that the destination does not keep the order of events.
 	Unordered bool
-	// Once means that the place never has an event twice, even after a failure.
+	// Once means that the destination never has an event twice, even after a failure.
 	Once bool
 }
 
 // Run tests a kind.
 func Run(t *testing.T, k Kind) {
-	t.Run("accepts everything in order", k.acceptsEverything)
-	t.Run("acknowledges only what was taken", k.acknowledgesOnlyWhatWasTaken)
-	t.Run("honours the context", k.honoursTheContext)
-	t.Run("does not wait for a place that hangs", k.doesNotWaitForAPlaceThatHangs)
-	t.Run("close twice", k.closeTwice)
-	t.Run("frees what it holds", k.freesWhatItHolds)
+	t.Run("accepts everything in order", k.acceptsAllEventsInOrder)
+	t.Run("acknowledges only stored events", k.acknowledgesOnlyStoredEvents)
+	t.Run("returns when the context ends", k.returnsWhenTheContextEnds)
+	t.Run("returns when the destination hangs", k.returnsWhenTheDestinationHangs)
+	t.Run("close can be called twice", k.closeTwice)
+	t.Run("releases resources", k.releasesResources)
 	t.Run("survives hostile events", k.survivesHostileEvents)
 }
 
@@ -70,12 +70,12 @@ func Run(t *testing.T, k Kind) {
 func Events(first, n int) []event.Event {
 	list := make([]event.Event, n)
 	for i := range list {
-		list[i] = an(first+i, []byte(fmt.Sprintf("event %d %s", first+i, strings.Repeat("x", (first+i)%100))))
+		list[i] = newEvent(first+i, []byte(fmt.Sprintf("event %d %s", first+i, strings.Repeat("x", (first+i)%100))))
 	}
 	return list
 }
 
-func an(n int, message []byte) event.Event {
+func newEvent(n int, message []byte) event.Event {
 	at, seq := time.Date(2026, 1, 2, 3, 4, 5, n, time.UTC), uint64(n)
 	return event.Event{
 		JournalID: "6a9155caa46c7dcc", Seq: seq, Time: at, KernelTime: at.Add(-time.Millisecond), KernelSeq: seq, LoadID: 7,
@@ -84,7 +84,7 @@ func an(n int, message []byte) event.Event {
 }
 
 // ParseJSON parses a line or body that event.JSON has written.
-func ParseJSON(t *testing.T, text []byte) Taken {
+func ParseJSON(t *testing.T, text []byte) StoredEvent {
 	t.Helper()
 	var e struct {
 		ID      string `json:"id"`
@@ -101,7 +101,7 @@ func ParseJSON(t *testing.T, text []byte) Taken {
 		}
 		e.Message = string(message)
 	}
-	return Taken{ID: e.ID, Message: e.Message}
+	return StoredEvent{ID: e.ID, Message: e.Message}
 }
 
 // deliver delivers all events as delivery does: events that were not accepted are
@@ -139,14 +139,14 @@ func (k Kind) attemptWithin(t *testing.T, limit time.Duration, s sink.Sink, even
 func (k Kind) checkResult(t *testing.T, accepted, given int, err error) {
 	t.Helper()
 	if accepted < 0 || accepted > given || (err == nil) != (accepted == given) {
-		t.Fatalf("took %d of %d events and returned the error %v", accepted, given, err)
+		t.Fatalf("accepted %d of %d events and returned the error %v", accepted, given, err)
 	}
 	if err == nil {
 		return
 	}
 	for _, secret := range k.Secrets {
 		if strings.Contains(err.Error(), secret) || strings.Contains(fmt.Sprintf("%+v %#v", err, err), secret) {
-			t.Fatalf("the error has a secret: %v", err)
+			t.Fatalf("the error contains a secret: %v", err)
 		}
 	}
 	if !event.IsVisible([]byte(strings.ReplaceAll(err.Error(), "\n", ""))) {

@@ -15,8 +15,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-func (k Kind) acceptsEverything(t *testing.T) {
-	s, place := k.New(t)
+func (k Kind) acceptsAllEventsInOrder(t *testing.T) {
+	s, destination := k.New(t)
 	random := rand.New(rand.NewPCG(1, 1))
 	all := Events(1, 1000)
 	for left := all; len(left) > 0; {
@@ -24,34 +24,34 @@ func (k Kind) acceptsEverything(t *testing.T) {
 		k.deliver(t, s, left[:n])
 		left = left[n:]
 	}
-	k.check(t, place, all, len(all))
+	k.check(t, destination, all, len(all))
 }
 
-// A place fails and recovers repeatedly: no accepted event is missing, and the others are
+// A destination fails and recovers repeatedly: no accepted event is missing, and the others are
 // delivered again.
-func (k Kind) acknowledgesOnlyWhatWasTaken(t *testing.T) {
-	s, place := k.New(t)
+func (k Kind) acknowledgesOnlyStoredEvents(t *testing.T) {
+	s, destination := k.New(t)
 	var all []event.Event
 	failed := 0
 	for round := range 5 {
 		batch := Events(1+round*40, 40)
 		all = append(all, batch...)
 		k.deliver(t, s, batch[:10])
-		place.Break(t)
+		destination.Break(t)
 		n, err := k.attemptUntilFailure(t, s, batch[10:30])
 		if err != nil {
 			failed++
 		}
 		if sink.Poisoned(err) > 0 {
-			t.Fatalf("an unreachable place must not lose events: %v", err)
+			t.Fatalf("an unreachable destination must not lose events: %v", err)
 		}
-		place.Mend(t)
+		destination.Repair(t)
 		k.deliver(t, s, batch[10+n:])
 	}
 	if failed == 0 {
-		t.Error("the sink has not noticed once that its place was broken")
+		t.Error("the sink has not detected once that its destination was broken")
 	}
-	k.check(t, place, all, len(all))
+	k.check(t, destination, all, len(all))
 }
 
 // attemptUntilFailure delivers the events one by one: a stream may notice late that the
@@ -67,27 +67,27 @@ func (k Kind) attemptUntilFailure(t *testing.T, s sink.Sink, events []event.Even
 	return len(events), nil
 }
 
-func (k Kind) honoursTheContext(t *testing.T) {
-	s, place := k.New(t)
+func (k Kind) returnsWhenTheContextEnds(t *testing.T) {
+	s, destination := k.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	events := Events(1, 10)
 	n, err := call(ctx, t, s, events)
 	k.checkResult(t, n, len(events), err)
 	if n != 0 || !errors.Is(err, context.Canceled) {
-		t.Errorf("took %d events after the context had ended, with the error %v", n, err)
+		t.Errorf("accepted %d events after the context had ended, with the error %v", n, err)
 	}
 	k.deliver(t, s, events)
-	k.check(t, place, events, len(events))
+	k.check(t, destination, events, len(events))
 }
 
-// A place that hangs may accept much data before it is full. An attempt that finds it full
-// ends with its context, and its events arrive when the place continues.
-func (k Kind) doesNotWaitForAPlaceThatHangs(t *testing.T) {
-	s, place := k.New(t)
-	hanger, ok := place.(Hanger)
+// A destination that hangs may accept much data before it is full. An attempt that finds it full
+// ends with its context, and its events arrive when the destination continues.
+func (k Kind) returnsWhenTheDestinationHangs(t *testing.T) {
+	s, destination := k.New(t)
+	hanger, ok := destination.(Hanger)
 	if !ok {
-		t.Skip("the place cannot hang")
+		t.Skip("the destination cannot hang")
 	}
 	var all []event.Event
 	hanger.Hang(t)
@@ -98,43 +98,43 @@ func (k Kind) doesNotWaitForAPlaceThatHangs(t *testing.T) {
 			failures++
 		}
 		if all = append(all, batch[:n]...); len(all) > 1_000_000 {
-			t.Fatal("the place took a million events while it hung")
+			t.Fatal("the destination accepted a million events while it hung")
 		}
 	}
-	place.Mend(t)
+	destination.Repair(t)
 	rest := Events(len(all)+1, 100)
 	k.deliver(t, s, rest)
 	all = append(all, rest...)
-	k.check(t, place, all, len(all))
+	k.check(t, destination, all, len(all))
 }
 
 // Close succeeds if the sink has not failed, and a second call does nothing: on a used
-// sink, on an unused one, and on one whose place is away.
+// sink, on an unused one, and on one whose destination is unavailable.
 func (k Kind) closeTwice(t *testing.T) {
-	for name, use := range map[string]func(s sink.Sink, place Place){
-		"unused": func(sink.Sink, Place) {},
-		"used":   func(s sink.Sink, _ Place) { k.deliver(t, s, Events(1, 3)) },
-		"broken": func(s sink.Sink, place Place) {
+	for name, use := range map[string]func(s sink.Sink, destination Destination){
+		"unused": func(sink.Sink, Destination) {},
+		"used":   func(s sink.Sink, _ Destination) { k.deliver(t, s, Events(1, 3)) },
+		"broken": func(s sink.Sink, destination Destination) {
 			k.deliver(t, s, Events(1, 3))
-			place.Break(t)
+			destination.Break(t)
 			_, _ = k.attemptUntilFailure(t, s, Events(4, 3)) // or accepts them
 		},
 	} {
-		s, place := k.New(t)
-		use(s, place)
+		s, destination := k.New(t)
+		use(s, destination)
 		for i := range 2 {
 			if err := s.Close(); err != nil && (i > 0 || name != "broken") {
 				t.Errorf("Close %d of a sink that is %s: %v", i+1, name, err)
 			}
 		}
 		if name == "broken" {
-			place.Mend(t)
+			destination.Repair(t)
 		}
 	}
 }
 
 func (k Kind) survivesHostileEvents(t *testing.T) {
-	s, place := k.New(t)
+	s, destination := k.New(t)
 	n := k.Hostile
 	if n == 0 {
 		n = 100_000
@@ -144,14 +144,14 @@ func (k Kind) survivesHostileEvents(t *testing.T) {
 	}
 	all := make([]event.Event, n)
 	for i := range all {
-		all[i] = an(i+1, hostile(i))
+		all[i] = newEvent(i+1, hostile(i))
 	}
 	for left := all; len(left) > 0; {
 		m := min(len(left), 500)
 		k.deliver(t, s, left[:m])
 		left = left[m:]
 	}
-	k.check(t, place, all, len(all))
+	k.check(t, destination, all, len(all))
 }
 
 // hostile returns one of the texts that have broken a forwarder before.
@@ -173,13 +173,13 @@ func hostile(i int) []byte {
 	}
 }
 
-// check compares the events at the place with the delivered ones: each event, in order,
-// perhaps more than once, with its text. It waits a moment for places that acknowledge
+// check compares the events at the destination with the delivered ones: each event, in order,
+// perhaps more than once, with its text. It waits a moment for destinations that acknowledge
 // before a reader can see the event.
-func (k Kind) check(t *testing.T, place Place, want []event.Event, n int) {
+func (k Kind) check(t *testing.T, destination Destination, want []event.Event, n int) {
 	t.Helper()
 	for wait := time.Duration(0); ; wait += 50 * time.Millisecond {
-		err := k.compare(place.Taken(t), want[:n])
+		err := k.compare(destination.Stored(t), want[:n])
 		if err == nil {
 			return
 		}
@@ -190,16 +190,16 @@ func (k Kind) check(t *testing.T, place Place, want []event.Event, n int) {
 	}
 }
 
-func (k Kind) compare(taken []Taken, want []event.Event) error {
+func (k Kind) compare(stored []StoredEvent, want []event.Event) error {
 	number := make(map[string]int, len(want))
 	for i := range want {
 		number[want[i].ID()] = i
 	}
 	seen, last := make(map[int]bool, len(want)), -1
-	for _, got := range taken {
+	for _, got := range stored {
 		i, ok := number[got.ID]
 		if !ok {
-			return fmt.Errorf("the place has an event that was not sent: %q", got)
+			return fmt.Errorf("the destination has an event that was not sent: %q", got)
 		}
 		text := string(want[i].Message)
 		if k.Altered != nil {
@@ -209,7 +209,7 @@ func (k Kind) compare(taken []Taken, want []event.Event) error {
 			return fmt.Errorf("event %s has the text %q instead of %q", got.ID, got.Message, text)
 		}
 		if seen[i] && k.Once {
-			return fmt.Errorf("the place has event %s twice", got.ID)
+			return fmt.Errorf("the destination has event %s twice", got.ID)
 		}
 		if !seen[i] && i < last && !k.Unordered {
 			return fmt.Errorf("event %s follows %s", got.ID, want[last].ID())
@@ -217,7 +217,7 @@ func (k Kind) compare(taken []Taken, want []event.Event) error {
 		seen[i], last = true, max(last, i)
 	}
 	if len(seen) != len(want) {
-		return fmt.Errorf("the place has %d of %d events", len(seen), len(want))
+		return fmt.Errorf("the destination has %d of %d events", len(seen), len(want))
 	}
 	return nil
 }

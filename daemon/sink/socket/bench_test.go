@@ -20,7 +20,7 @@ func BenchmarkClient(b *testing.B) {
 	for _, network := range []string{"unix", "tcp", "tls"} {
 		for _, confirm := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%s/acknowledge=%t", network, confirm), func(b *testing.B) {
-				c := NewClient(forget(b, network, confirm), inJSON())
+				c := NewClient(discardingPeer(b, network, confirm), jsonEnv())
 				defer c.Close()
 				sinktest.Measure(b, c, 256)
 			})
@@ -32,7 +32,7 @@ func BenchmarkListener(b *testing.B) {
 	for _, readers := range []int{0, 1, 3} {
 		b.Run(fmt.Sprintf("readers=%d", readers), func(b *testing.B) {
 			path := filepath.Join(b.TempDir(), "events.sock")
-			l := NewListener(listenConfig(path, Listen{Permissions: 0o600, Buffer: 1 << 20, MaxReaders: 8}), inJSON())
+			l := NewListener(listenConfig(path, Listen{Permissions: 0o600, Buffer: 1 << 20, MaxReaders: 8}), jsonEnv())
 			defer l.Close()
 			for range readers {
 				conn, err := net.Dial("unix", path)
@@ -50,9 +50,9 @@ func BenchmarkListener(b *testing.B) {
 	}
 }
 
-// forget returns a configuration that leads to a peer, which may confirm the last of each
+// discardingPeer returns a configuration that leads to a peer, which may confirm the last of each
 // 256 events.
-func forget(b *testing.B, network string, confirm bool) *Config {
+func discardingPeer(b *testing.B, network string, confirm bool) *Config {
 	b.Helper()
 	l, address, ca := sinktest.Listen(b, network)
 	config := connectConfig(network, address)
@@ -64,13 +64,13 @@ func forget(b *testing.B, network string, confirm bool) *Config {
 			if err != nil {
 				return
 			}
-			go swallow(conn, confirm, last)
+			go discardLines(conn, confirm, last)
 		}
 	}()
 	return config
 }
 
-func swallow(conn net.Conn, confirm bool, last []byte) {
+func discardLines(conn net.Conn, confirm bool, last []byte) {
 	in := bufio.NewReaderSize(conn, 64<<10)
 	end := append([]byte(`{"id":"`), bytes.TrimSpace(last)...)
 	for {

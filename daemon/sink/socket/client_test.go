@@ -25,11 +25,11 @@ import (
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
-func TestWhatThePeerConfirmsAndNoMoreIsTaken(t *testing.T) {
+func TestClientReportsOnlyConfirmedEvents(t *testing.T) {
 	id := func(n int) string { return fmt.Sprintf("6a9155caa46c7dcc-%d\n", n) }
 	tests := []struct {
 		name, answer string
-		taken        int
+		accepted     int
 		want         string // in the error
 	}{
 		{"each", id(1) + id(2) + id(3), 3, ""},
@@ -48,10 +48,10 @@ func TestWhatThePeerConfirmsAndNoMoreIsTaken(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := answering(t, tt.answer)
+			c := clientOfAnsweringPeer(t, tt.answer)
 			n, err := c.Deliver(t.Context(), sinktest.Events(1, 3))
-			if n != tt.taken || (err == nil) != (tt.want == "") || !strings.Contains(fmt.Sprint(err), tt.want) {
-				t.Errorf("took %d events, %v", n, err)
+			if n != tt.accepted || (err == nil) != (tt.want == "") || !strings.Contains(fmt.Sprint(err), tt.want) {
+				t.Errorf("accepted %d events, %v", n, err)
 			}
 			if err != nil && !event.IsVisible([]byte(err.Error())) {
 				t.Errorf("the error could act on a terminal: %q", err)
@@ -60,8 +60,8 @@ func TestWhatThePeerConfirmsAndNoMoreIsTaken(t *testing.T) {
 	}
 }
 
-// answering returns a client of a peer that reads three lines, answers, and disconnects.
-func answering(t *testing.T, answer string) *Client {
+// clientOfAnsweringPeer returns a client of a peer that reads three lines, answers, and disconnects.
+func clientOfAnsweringPeer(t *testing.T, answer string) *Client {
 	t.Helper()
 	l, address, _ := sinktest.Listen(t, "unix")
 	go func() {
@@ -78,27 +78,27 @@ func answering(t *testing.T, answer string) *Client {
 	}()
 	config := connectConfig("unix", address)
 	config.Acknowledge = true
-	c := NewClient(config, inJSON())
+	c := NewClient(config, jsonEnv())
 	t.Cleanup(func() { c.Close() })
 	return c
 }
 
-func TestAPeerThatDoesNotConfirmIsGivenTheAttempt(t *testing.T) {
-	place := startCollector(t, "tcp", false) // it stores events, but does not confirm
-	config := connectConfig("tcp", place.address)
+func TestClientWaitsForConfirmationUntilTheAttemptEnds(t *testing.T) {
+	destination := startCollector(t, "tcp", false) // it stores events, but does not confirm
+	config := connectConfig("tcp", destination.address)
 	config.Acknowledge = true
-	c := NewClient(config, inJSON())
+	c := NewClient(config, jsonEnv())
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	n, err := c.Deliver(ctx, sinktest.Events(1, 10))
 	if n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("took %d events, %v", n, err)
+		t.Errorf("accepted %d events, %v", n, err)
 	}
 }
 
 // The collector closes when the next event arrives, so the client cannot detect it before.
-func TestAnIdleConnectionThatTheCollectorClosesIsNotAFailure(t *testing.T) {
+func TestIdleConnectionClosedByTheCollectorIsNotAFailure(t *testing.T) {
 	l, address, _ := sinktest.Listen(t, "tcp")
 	go func() {
 		for {
@@ -117,11 +117,11 @@ func TestAnIdleConnectionThatTheCollectorClosesIsNotAFailure(t *testing.T) {
 	}()
 	config := connectConfig("tcp", address)
 	config.Acknowledge = true
-	c := NewClient(config, inJSON())
+	c := NewClient(config, jsonEnv())
 	defer c.Close()
 	for i := range 5 {
 		if n, err := c.Deliver(t.Context(), sinktest.Events(i+1, 1)); n != 1 || err != nil {
-			t.Fatalf("took %d events, %v", n, err)
+			t.Fatalf("accepted %d events, %v", n, err)
 		}
 	}
 }
@@ -136,8 +136,8 @@ func FuzzAnswers(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		whole, wholeErr := all(bytes.NewReader(text))
-		single, singleErr := all(iotest.OneByteReader(bytes.NewReader(text)))
+		whole, wholeErr := readLines(bytes.NewReader(text))
+		single, singleErr := readLines(iotest.OneByteReader(bytes.NewReader(text)))
 		if !bytes.Equal(whole, single) || errors.Is(wholeErr, io.EOF) != errors.Is(singleErr, io.EOF) {
 			t.Errorf("%q, %v; one byte at a time %q, %v", whole, wholeErr, single, singleErr)
 		}
@@ -149,8 +149,8 @@ func FuzzAnswers(f *testing.F) {
 	})
 }
 
-// all returns the lines up to the first error.
-func all(in io.Reader) (lines []byte, err error) {
+// readLines returns the lines up to the first error.
+func readLines(in io.Reader) (lines []byte, err error) {
 	var a answers
 	for {
 		line, err := a.next(in.Read)
@@ -180,7 +180,7 @@ func TestSocat(t *testing.T) {
 	t.Run("client", func(t *testing.T) {
 		path := filepath.Join(dir, "in.sock")
 		run(t, socat, "-u", "UNIX-LISTEN:"+path, "CREATE:"+filepath.Join(dir, "client"))
-		c := NewClient(connectConfig("unix", path), inJSON())
+		c := NewClient(connectConfig("unix", path), jsonEnv())
 		defer c.Close()
 		// The file exists before socat listens, and socat accepts one connection only.
 		var n int
@@ -190,7 +190,7 @@ func TestSocat(t *testing.T) {
 			return !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED)
 		})
 		if n != len(events) || err != nil {
-			t.Fatalf("took %d events, %v", n, err)
+			t.Fatalf("accepted %d events, %v", n, err)
 		}
 		poll.Until(t, "socat has the event", gets("client"))
 	})
@@ -216,7 +216,7 @@ func run(t *testing.T, name string, args ...string) {
 	})
 }
 
-func TestABatchBeginsOnANewConnectionAtTheAgeLimit(t *testing.T) {
+func TestBatchStartsOnANewConnectionAtTheAgeLimit(t *testing.T) {
 	for _, acknowledge := range []bool{false, true} {
 		l, address, _ := sinktest.Listen(t, "tcp")
 		connections := make(chan struct{}, 10)
@@ -239,10 +239,10 @@ func TestABatchBeginsOnANewConnectionAtTheAgeLimit(t *testing.T) {
 		}()
 		config := connectConfig("tcp", address)
 		config.Acknowledge, config.MaxConnectionAge = acknowledge, value.Duration(time.Nanosecond)
-		c := NewClient(config, inJSON())
+		c := NewClient(config, jsonEnv())
 		for i := range 3 {
 			if n, err := c.Deliver(t.Context(), sinktest.Events(i+1, 1)); n != 1 || err != nil {
-				t.Errorf("took %d events, %v", n, err)
+				t.Errorf("accepted %d events, %v", n, err)
 			}
 			<-connections
 		}

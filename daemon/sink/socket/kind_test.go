@@ -37,7 +37,7 @@ type collector struct {
 	sink *sinktest.Counter // the client
 }
 
-func inJSON() sink.Env { return sink.Env{Encoder: event.JSON{}} }
+func jsonEnv() sink.Env { return sink.Env{Encoder: event.JSON{}} }
 
 func connectConfig(network, address string) *Config {
 	return &Config{Mode: modeConnect, Address: value.Address(network + "://" + address)}
@@ -60,11 +60,11 @@ func startCollector(t *testing.T, network string, confirm bool) *collector {
 		settings = sinktest.TLS(ca.File, "", "")
 		c.tls = &tls.Config{Certificates: []tls.Certificate{ca.Certificate(t, "server", time.Hour)}}
 	}
-	c.Mend(t)
+	c.Repair(t)
 	c.address = c.listener.Addr().String()
 	config := connectConfig(network, c.address)
 	config.Acknowledge, config.TLS = confirm, settings
-	c.sink = &sinktest.Counter{Sink: NewClient(config, inJSON())}
+	c.sink = &sinktest.Counter{Sink: NewClient(config, jsonEnv())}
 	t.Cleanup(func() {
 		c.sink.Close()
 		c.Break(t)
@@ -72,8 +72,8 @@ func startCollector(t *testing.T, network string, confirm bool) *collector {
 	return c
 }
 
-// Mend implements sinktest.Place.
-func (c *collector) Mend(t *testing.T) {
+// Repair implements sinktest.Destination.
+func (c *collector) Repair(t *testing.T) {
 	l, err := net.Listen(c.network, c.address)
 	if err != nil {
 		t.Fatal(err)
@@ -109,13 +109,13 @@ func (c *collector) serve(conn net.Conn) {
 		c.mu.Unlock()
 		if c.confirm && in.Buffered() == 0 { // several at once, if they arrive together
 			var e struct{ ID string }
-			_ = json.Unmarshal(line, &e) // Taken reports it
+			_ = json.Unmarshal(line, &e) // Stored reports it
 			fmt.Fprintf(conn, "%s\n", e.ID)
 		}
 	}
 }
 
-// Break implements sinktest.Place: the collector disconnects when it has stored the events
+// Break implements sinktest.Destination: the collector disconnects when it has stored the events
 // that count as accepted.
 func (c *collector) Break(t *testing.T) {
 	c.sink.AwaitStored(t, c)
@@ -129,14 +129,14 @@ func (c *collector) Break(t *testing.T) {
 	c.serving.Wait()
 }
 
-// Taken implements sinktest.Place.
-func (c *collector) Taken(t *testing.T) (taken []sinktest.Taken) {
+// Stored implements sinktest.Destination.
+func (c *collector) Stored(t *testing.T) (stored []sinktest.StoredEvent) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, line := range c.lines {
-		taken = append(taken, sinktest.ParseJSON(t, line))
+		stored = append(stored, sinktest.ParseJSON(t, line))
 	}
-	return taken
+	return stored
 }
 
 func TestClientKind(t *testing.T) {
@@ -147,17 +147,17 @@ func TestClientKind(t *testing.T) {
 				hostile = 100_000
 			}
 			t.Run(fmt.Sprintf("%s, acknowledge: %t", network, confirm), func(t *testing.T) {
-				sinktest.Run(t, sinktest.Kind{Hostile: hostile, New: func(t *testing.T) (sink.Sink, sinktest.Place) {
-					place := startCollector(t, network, confirm)
-					return place.sink, place
+				sinktest.Run(t, sinktest.Kind{Hostile: hostile, New: func(t *testing.T) (sink.Sink, sinktest.Destination) {
+					destination := startCollector(t, network, confirm)
+					return destination.sink, destination
 				}})
 			})
 		}
 	}
 }
 
-// An onlooker reads all events that a listener broadcasts.
-type onlooker struct {
+// A recordingReader reads all events that a listener broadcasts.
+type recordingReader struct {
 	path string
 	conn net.Conn
 
@@ -165,10 +165,10 @@ type onlooker struct {
 	text bytes.Buffer
 }
 
-func watch(t *testing.T, l *Listener) *onlooker {
+func startReader(t *testing.T, l *Listener) *recordingReader {
 	t.Helper()
 	before := l.Stats().Served
-	o := &onlooker{path: l.path, conn: dial(t, l)}
+	o := &recordingReader{path: l.path, conn: dial(t, l)}
 	go func() {
 		for chunk := make([]byte, 64<<10); ; {
 			n, err := o.conn.Read(chunk)
@@ -195,25 +195,25 @@ func dial(t *testing.T, l *Listener) *net.UnixConn {
 }
 
 // lines returns the complete lines.
-func (o *onlooker) lines() [][]byte {
+func (o *recordingReader) lines() [][]byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	text := o.text.Bytes()
 	return bytes.SplitAfter(bytes.Clone(text[:bytes.LastIndexByte(text, '\n')+1]), []byte("\n"))
 }
 
-// Taken implements sinktest.Place.
-func (o *onlooker) Taken(t *testing.T) (taken []sinktest.Taken) {
+// Stored implements sinktest.Destination.
+func (o *recordingReader) Stored(t *testing.T) (stored []sinktest.StoredEvent) {
 	for _, line := range o.lines() {
 		if len(line) > 0 {
-			taken = append(taken, sinktest.ParseJSON(t, line))
+			stored = append(stored, sinktest.ParseJSON(t, line))
 		}
 	}
-	return taken
+	return stored
 }
 
-// Break implements sinktest.Place: another file replaces the socket.
-func (o *onlooker) Break(t *testing.T) {
+// Break implements sinktest.Destination: another file replaces the socket.
+func (o *recordingReader) Break(t *testing.T) {
 	if err := os.Remove(o.path); err != nil {
 		t.Fatal(err)
 	}
@@ -222,24 +222,24 @@ func (o *onlooker) Break(t *testing.T) {
 	}
 }
 
-// Mend implements sinktest.Place.
-func (o *onlooker) Mend(t *testing.T) {
+// Repair implements sinktest.Destination.
+func (o *recordingReader) Repair(t *testing.T) {
 	if err := os.Remove(o.path); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestListenerKind(t *testing.T) {
-	sinktest.Run(t, sinktest.Kind{Hostile: 20_000, New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+	sinktest.Run(t, sinktest.Kind{Hostile: 20_000, New: func(t *testing.T) (sink.Sink, sinktest.Destination) {
 		l := newListener(t, 64<<20)
-		return l, watch(t, l)
+		return l, startReader(t, l)
 	}})
 }
 
 func newListener(t *testing.T, buffer int) *Listener {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "events.sock")
-	l := NewListener(listenConfig(path, Listen{Permissions: 0o660, Buffer: value.Size(buffer), MaxReaders: 8}), inJSON())
+	l := NewListener(listenConfig(path, Listen{Permissions: 0o660, Buffer: value.Size(buffer), MaxReaders: 8}), jsonEnv())
 	t.Cleanup(func() { l.Close() })
 	return l
 }

@@ -21,14 +21,14 @@ import (
 func deliver(t *testing.T, l *Listener, first, n int) {
 	t.Helper()
 	if got, err := l.Deliver(t.Context(), sinktest.Events(first, n)); got != n || err != nil {
-		t.Fatalf("took %d of %d events: %v", got, n, err)
+		t.Fatalf("accepted %d of %d events: %v", got, n, err)
 	}
 }
 
-// follow reads lines up to the event last, which is the last line of every reader. It
+// readEvents reads lines up to the event last, which is the last line of every reader. It
 // returns the number of events, and the number of missed events that were reported. It
 // parses only as much of a line as it needs, because it reads many.
-func follow(in io.Reader, last int) (got, missed int, err error) {
+func readEvents(in io.Reader, last int) (got, missed int, err error) {
 	next := 1
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		number, isEvent := strings.CutPrefix(lines.Text(), `{"id":"6a9155caa46c7dcc-`)
@@ -51,7 +51,7 @@ func follow(in io.Reader, last int) (got, missed int, err error) {
 	return got, missed, io.ErrUnexpectedEOF
 }
 
-func TestAReaderThatNeverReadsCostsNobodyAnything(t *testing.T) {
+func TestBlockedReaderDoesNotAffectTheOthers(t *testing.T) {
 	const events, batch, buffer = 100_000, 256, 1 << 20
 	l := newListener(t, buffer)
 	stuck := dial(t, l)
@@ -61,10 +61,10 @@ func TestAReaderThatNeverReadsCostsNobodyAnything(t *testing.T) {
 	for range 3 {
 		conn := dial(t, l)
 		go func() {
-			in := &counted{in: conn, progress: progress}
-			got, missed, err := follow(in, events)
+			in := &progressReader{in: conn, progress: progress}
+			got, missed, err := readEvents(in, events)
 			if err == nil && got != events {
-				err = fmt.Errorf("a fast reader got %d events and missed %d", got, missed)
+				err = fmt.Errorf("a fast reader received %d events and missed %d", got, missed)
 			}
 			results <- err
 		}()
@@ -91,20 +91,20 @@ func TestAReaderThatNeverReadsCostsNobodyAnything(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	got, missed, err := follow(stuck, events)
+	got, missed, err := readEvents(stuck, events)
 	if err != nil || got+missed != events || missed == 0 || uint64(missed) != l.Stats().Missed {
-		t.Errorf("the slow reader got %d events, was told of %d missed, %v; counted %d", got, missed, err, l.Stats().Missed)
+		t.Errorf("the slow reader received %d events and a report of %d missed events, %v; counted %d", got, missed, err, l.Stats().Missed)
 	}
 }
 
-// counted reports each batch that was read.
-type counted struct {
+// progressReader reports each batch that was read.
+type progressReader struct {
 	in       io.Reader
 	progress chan<- int
 	lines    int
 }
 
-func (c *counted) Read(p []byte) (int, error) {
+func (c *progressReader) Read(p []byte) (int, error) {
 	n, err := c.in.Read(p)
 	before := c.lines
 	c.lines += bytes.Count(p[:n], []byte("\n"))
@@ -127,18 +127,18 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-func TestEventsCountAsTakenWhenNobodyIsConnected(t *testing.T) {
+func TestEventsAreAcceptedWithoutReaders(t *testing.T) {
 	l := newListener(t, 1<<20)
 	deliver(t, l, 1, 100)
-	o := watch(t, l)
+	o := startReader(t, l)
 	deliver(t, l, 101, 1)
-	poll.Until(t, "the event arrives", func() bool { return len(o.Taken(t)) == 1 })
-	if got := o.Taken(t)[0].ID; !strings.HasSuffix(got, "-101") {
+	poll.Until(t, "the event arrives", func() bool { return len(o.Stored(t)) == 1 })
+	if got := o.Stored(t)[0].ID; !strings.HasSuffix(got, "-101") {
 		t.Errorf("got %s", got)
 	}
 }
 
-func TestReadersThatHaveGoneAreForgottenWithoutAnEvent(t *testing.T) {
+func TestDisconnectedReadersAreRemovedWithoutAnEvent(t *testing.T) {
 	l := newListener(t, 1<<20)
 	conns := make([]*net.UnixConn, 5)
 	for i := range conns {
@@ -149,22 +149,22 @@ func TestReadersThatHaveGoneAreForgottenWithoutAnEvent(t *testing.T) {
 	for _, conn := range conns {
 		conn.Close()
 	}
-	poll.Until(t, "the places of readers that have ended are free", func() bool { return l.Stats().Readers == 0 })
+	poll.Until(t, "disconnected readers are removed", func() bool { return l.Stats().Readers == 0 })
 }
 
-func TestAReaderThatClosesItsSendingSideStays(t *testing.T) {
+func TestReaderThatClosesItsSendingSideStaysConnected(t *testing.T) {
 	l := newListener(t, 1<<20)
-	o := watch(t, l)
+	o := startReader(t, l)
 	_ = o.conn.(*net.UnixConn).CloseWrite() // nothing is sent
 	for first := 1; first < 100; first++ {
 		deliver(t, l, first, 1)
 	}
-	poll.Until(t, "the events arrive", func() bool { return len(o.Taken(t)) == 99 })
+	poll.Until(t, "the events arrive", func() bool { return len(o.Stored(t)) == 99 })
 }
 
-func TestWhatReadersSendIsNotReceived(t *testing.T) {
+func TestDataFromReadersIsNotReceived(t *testing.T) {
 	l := newListener(t, 1<<20)
-	o := watch(t, l)
+	o := startReader(t, l)
 	garbage := bytes.Repeat([]byte("garbage\n"), 1<<10)
 	var err error
 	for sent := 0; sent < 64<<20 && err == nil; sent += len(garbage) {
@@ -174,10 +174,10 @@ func TestWhatReadersSendIsNotReceived(t *testing.T) {
 		t.Error("a reader can send 64 MiB")
 	}
 	deliver(t, l, 1, 10)
-	poll.Until(t, "the events arrive", func() bool { return len(o.Taken(t)) == 10 })
+	poll.Until(t, "the events arrive", func() bool { return len(o.Stored(t)) == 10 })
 }
 
-func TestNoMoreReadersThanAllowed(t *testing.T) {
+func TestNumberOfReadersIsLimited(t *testing.T) {
 	l := newListener(t, 1<<20)
 	for range 8 {
 		dial(t, l)
@@ -194,13 +194,13 @@ func TestNoMoreReadersThanAllowed(t *testing.T) {
 func TestCloseLeavesNoGoroutine(t *testing.T) {
 	l := newListener(t, 1<<16)
 	dial(t, l)
-	gone := dial(t, l)
-	_ = watch(t, l).conn.(*net.UnixConn).CloseWrite() // a step on the way
+	disconnected := dial(t, l)
+	_ = startReader(t, l).conn.(*net.UnixConn).CloseWrite() // a step on the way
 	poll.Until(t, "all are connected", func() bool { return l.Stats().Readers == 3 })
 	for first := 1; first < 10_000; first += 100 {
 		deliver(t, l, first, 100) // until the reader that does not read blocks its writer
 	}
-	gone.Close()
+	disconnected.Close()
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func entriesOf(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-func TestTheSocketHasItsModeAndGroupAndNothingElseIsLeft(t *testing.T) {
+func TestSocketHasItsModeAndGroupWithoutTemporaryFiles(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, strings.Repeat("x", 100-len(dir))) // close to the maximum length
 	l, file, err := listenAt(path, 0o620, "1")
@@ -53,7 +53,7 @@ func TestTheSocketHasItsModeAndGroupAndNothingElseIsLeft(t *testing.T) {
 	conn.Close()
 }
 
-func TestASocketThatNobodyListensToIsReplaced(t *testing.T) {
+func TestStaleSocketIsReplaced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.sock")
 	dead, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: path})
 	if err != nil {
@@ -68,7 +68,7 @@ func TestASocketThatNobodyListensToIsReplaced(t *testing.T) {
 	l.Close()
 }
 
-func TestWhatIsNotOursIsNeitherReplacedNorRemoved(t *testing.T) {
+func TestForeignFilesAreNeitherReplacedNorRemoved(t *testing.T) {
 	listening := func(t *testing.T, path string) {
 		other, err := net.Listen("unix", path)
 		if err != nil {
@@ -90,15 +90,15 @@ func TestWhatIsNotOursIsNeitherReplacedNorRemoved(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			l := NewListener(listenConfig(path, Listen{Permissions: 0o600, Buffer: 1 << 16, MaxReaders: 1}), inJSON())
+			l := NewListener(listenConfig(path, Listen{Permissions: 0o600, Buffer: 1 << 16, MaxReaders: 1}), jsonEnv())
 			if n, err := l.Deliver(t.Context(), sinktest.Events(1, 3)); n != 0 || err == nil {
-				t.Errorf("took %d events, %v", n, err)
+				t.Errorf("accepted %d events, %v", n, err)
 			}
 			if err := l.Close(); err != nil {
 				t.Error(err)
 			}
 			if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
-				t.Errorf("it is gone: %v", err)
+				t.Errorf("the file is missing: %v", err)
 			}
 			if names := entriesOf(t, filepath.Dir(path)); len(names) != 1 {
 				t.Errorf("the directory has %q", names)
@@ -107,7 +107,7 @@ func TestWhatIsNotOursIsNeitherReplacedNorRemoved(t *testing.T) {
 	}
 }
 
-func TestCloseRemovesItsOwnSocketOnly(t *testing.T) {
+func TestCloseRemovesOnlyItsOwnSocket(t *testing.T) {
 	l := newListener(t, 1<<16)
 	path := l.path
 	deliver(t, l, 1, 1)
@@ -115,20 +115,20 @@ func TestCloseRemovesItsOwnSocketOnly(t *testing.T) {
 	if _, err := os.Lstat(path); !os.IsNotExist(err) {
 		t.Errorf("the socket is left: %v", err)
 	}
-	l = NewListener(listenConfig(path, *l.config), inJSON())
+	l = NewListener(listenConfig(path, *l.config), jsonEnv())
 	os.Remove(path)                            // the next line would fail
-	successor, err := net.Listen("unix", path) // a daemon that has taken over
+	successor, err := net.Listen("unix", path) // the next daemon
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer successor.Close()
 	l.Close()
 	if info, err := os.Lstat(path); err != nil || info.Mode().Type() != fs.ModeSocket {
-		t.Errorf("the other's socket is gone: %v", err)
+		t.Errorf("the socket of the other daemon is missing: %v", err)
 	}
 }
 
-func TestASocketThatWasRemovedIsMadeAgain(t *testing.T) {
+func TestRemovedSocketIsCreatedAgain(t *testing.T) {
 	l := newListener(t, 1<<16)
 	if err := os.Remove(l.path); err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestASocketThatWasRemovedIsMadeAgain(t *testing.T) {
 	dial(t, l)
 }
 
-func TestVerifyFindsAGroupThatDoesNotExist(t *testing.T) {
+func TestVerifyReportsAnUnknownGroup(t *testing.T) {
 	for group, good := range map[string]bool{"": true, "root": true, "0": true, "4711": true, "no-such-group": false, "-1": false} {
 		if err := listenConfig("/socket", Listen{Group: group}).Verify(nil); (err == nil) != good {
 			t.Errorf("group %q: %v", group, err)

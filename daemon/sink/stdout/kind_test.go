@@ -18,8 +18,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// A place is a FIFO and its reader, which may disconnect and return.
-type place struct {
+// A destination is a FIFO and its reader, which may disconnect and return.
+type destination struct {
 	path   string
 	reader *os.File // nil when closed
 	fd     int      // of reader
@@ -29,7 +29,7 @@ type place struct {
 	text []byte
 }
 
-func (p *place) open(t *testing.T) {
+func (p *destination) open(t *testing.T) {
 	t.Helper()
 	var err error
 	if p.fd, err = unix.Open(p.path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err != nil {
@@ -40,7 +40,7 @@ func (p *place) open(t *testing.T) {
 	go p.read(p.reader, p.done)
 }
 
-func (p *place) read(from *os.File, done chan<- struct{}) {
+func (p *destination) read(from *os.File, done chan<- struct{}) {
 	defer close(done)
 	buf := make([]byte, 1<<16)
 	for {
@@ -57,19 +57,19 @@ func (p *place) read(from *os.File, done chan<- struct{}) {
 	}
 }
 
-func (p *place) Taken(t *testing.T) (taken []sinktest.Taken) {
+func (p *destination) Stored(t *testing.T) (stored []sinktest.StoredEvent) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for line := range bytes.Lines(p.text) {
 		if bytes.HasSuffix(line, []byte{'\n'}) {
-			taken = append(taken, sinktest.ParseJSON(t, line))
+			stored = append(stored, sinktest.ParseJSON(t, line))
 		}
 	}
-	return taken
+	return stored
 }
 
 // Break closes the reader after it has read all data.
-func (p *place) Break(t *testing.T) {
+func (p *destination) Break(t *testing.T) {
 	for {
 		n, err := unix.IoctlGetInt(p.fd, unix.TIOCINQ) // FIONREAD
 		if err != nil {
@@ -83,7 +83,7 @@ func (p *place) Break(t *testing.T) {
 	p.close(t)
 }
 
-func (p *place) close(t *testing.T) {
+func (p *destination) close(t *testing.T) {
 	if err := p.reader.Close(); err != nil {
 		t.Error(err)
 	}
@@ -91,9 +91,9 @@ func (p *place) close(t *testing.T) {
 	p.reader = nil
 }
 
-func (p *place) Hang(*testing.T) { p.mu.Lock() }
+func (p *destination) Hang(*testing.T) { p.mu.Lock() }
 
-func (p *place) Mend(t *testing.T) {
+func (p *destination) Repair(t *testing.T) {
 	if p.reader == nil {
 		p.open(t)
 		return
@@ -102,7 +102,7 @@ func (p *place) Mend(t *testing.T) {
 }
 
 // writer opens the FIFO in blocking mode, like the standard output of a process.
-func (p *place) writer(t *testing.T) *os.File {
+func (p *destination) writer(t *testing.T) *os.File {
 	t.Helper()
 	fd, err := unix.Open(p.path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -111,8 +111,8 @@ func (p *place) writer(t *testing.T) *os.File {
 	return os.NewFile(uintptr(fd), p.path)
 }
 
-func newPlace(t *testing.T) (*Sink, *place) {
-	p := &place{path: filepath.Join(t.TempDir(), "fifo")}
+func newDestination(t *testing.T) (*Sink, *destination) {
+	p := &destination{path: filepath.Join(t.TempDir(), "fifo")}
 	if err := unix.Mkfifo(p.path, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -128,5 +128,5 @@ func newPlace(t *testing.T) (*Sink, *place) {
 }
 
 func TestKind(t *testing.T) {
-	sinktest.Run(t, sinktest.Kind{Once: true, New: func(t *testing.T) (sink.Sink, sinktest.Place) { return newPlace(t) }})
+	sinktest.Run(t, sinktest.Kind{Once: true, New: func(t *testing.T) (sink.Sink, sinktest.Destination) { return newDestination(t) }})
 }

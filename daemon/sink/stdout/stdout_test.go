@@ -19,10 +19,10 @@ import (
 // A pipe accepts writes as the test specifies.
 type pipe struct {
 	text  strings.Builder
-	allow chan answer
+	allow chan writeResult
 }
 
-type answer struct {
+type writeResult struct {
 	n   int
 	err error
 }
@@ -36,30 +36,30 @@ func (p *pipe) Write(b []byte) (int, error) {
 
 // An attempt hangs in its write, which then ends in one of several ways; the next attempt
 // has the expected result.
-func TestAnAttemptGoesOnWhereTheOneBeforeHung(t *testing.T) {
+func TestAttemptContinuesAfterTheHungWrite(t *testing.T) {
 	broken := errors.New("broken pipe")
 	for name, c := range map[string]struct {
-		ended answer     // of the write that hung, of the lines a, bb and ccc
-		next  [][]string // events of the following attempts
+		ended writeResult // of the write that hung, of the lines a, bb and ccc
+		next  [][]string  // events of the following attempts
 		want  string
 	}{
-		"all written":                {answer{9, nil}, [][]string{{"a", "bb", "ccc"}, {"d"}}, "a\nbb\nccc\nd\n"},
-		"all written, fewer again":   {answer{9, nil}, [][]string{{"a"}, {"bb", "ccc", "d"}}, "a\nbb\nccc\nd\n"},
-		"all written, more again":    {answer{9, nil}, [][]string{{"a", "bb", "ccc", "d"}}, "a\nbb\nccc\nd\n"},
-		"cut":                        {answer{4, broken}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
-		"cut, fewer again":           {answer{4, broken}, [][]string{{}, {"a", "bb"}, {"ccc"}}, "a\nbb\nccc\n"},
-		"cut, one by one":            {answer{4, broken}, [][]string{{}, {"a"}, {"bb"}, {"ccc"}}, "a\nbb\nccc\n"},
-		"nothing written":            {answer{0, broken}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
-		"all written, given up":      {answer{9, nil}, [][]string{{"d"}}, "a\nbb\nccc\nd\n"},
-		"cut, given up":              {answer{4, broken}, [][]string{{}, {"d"}}, "a\nbb\nd\n"},
-		"cut within, given up":       {answer{3, broken}, [][]string{{}, {"d"}}, "a\nb\nd\n"},
-		"cut within, one is left":    {answer{3, broken}, [][]string{{}, {"a"}, {"ccc"}}, "a\nb\nccc\n"},
-		"short without an error":     {answer{3, nil}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
-		"all written, one is no use": {answer{9, nil}, [][]string{{sinktest.Refused}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
+		"all written":                {writeResult{9, nil}, [][]string{{"a", "bb", "ccc"}, {"d"}}, "a\nbb\nccc\nd\n"},
+		"all written, fewer again":   {writeResult{9, nil}, [][]string{{"a"}, {"bb", "ccc", "d"}}, "a\nbb\nccc\nd\n"},
+		"all written, more again":    {writeResult{9, nil}, [][]string{{"a", "bb", "ccc", "d"}}, "a\nbb\nccc\nd\n"},
+		"cut":                        {writeResult{4, broken}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
+		"cut, fewer again":           {writeResult{4, broken}, [][]string{{}, {"a", "bb"}, {"ccc"}}, "a\nbb\nccc\n"},
+		"cut, one by one":            {writeResult{4, broken}, [][]string{{}, {"a"}, {"bb"}, {"ccc"}}, "a\nbb\nccc\n"},
+		"nothing written":            {writeResult{0, broken}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
+		"all written, given up":      {writeResult{9, nil}, [][]string{{"d"}}, "a\nbb\nccc\nd\n"},
+		"cut, given up":              {writeResult{4, broken}, [][]string{{}, {"d"}}, "a\nbb\nd\n"},
+		"cut within, given up":       {writeResult{3, broken}, [][]string{{}, {"d"}}, "a\nb\nd\n"},
+		"cut within, one is left":    {writeResult{3, broken}, [][]string{{}, {"a"}, {"ccc"}}, "a\nb\nccc\n"},
+		"short without an error":     {writeResult{3, nil}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
+		"all written, one is no use": {writeResult{9, nil}, [][]string{{sinktest.Refused}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := &pipe{allow: make(chan answer)}
+				p := &pipe{allow: make(chan writeResult)}
 				s := New(p, sinktest.Text{})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
@@ -69,9 +69,9 @@ func TestAnAttemptGoesOnWhereTheOneBeforeHung(t *testing.T) {
 				p.allow <- c.ended
 				synctest.Wait()
 				close(p.allow) // and from now on
-				p.allow = make(chan answer, 100)
+				p.allow = make(chan writeResult, 100)
 				for range 100 {
-					p.allow <- answer{1 << 20, nil}
+					p.allow <- writeResult{1 << 20, nil}
 				}
 				for _, list := range c.next {
 					n, err := s.Deliver(t.Context(), sinktest.Texts(list...))
@@ -79,7 +79,7 @@ func TestAnAttemptGoesOnWhereTheOneBeforeHung(t *testing.T) {
 						if len(list) == 1 && list[0] == sinktest.Refused {
 							continue
 						}
-						t.Fatalf("took %d of %q, %v", n, list, err)
+						t.Fatalf("accepted %d of %q, %v", n, list, err)
 					}
 				}
 				if diff := cmp.Diff(c.want, p.text.String()); diff != "" {
@@ -91,23 +91,23 @@ func TestAnAttemptGoesOnWhereTheOneBeforeHung(t *testing.T) {
 }
 
 // The write of the newline that ends a dropped line may fail too.
-func TestALineThatWasGivenUpIsEndedInTheEnd(t *testing.T) {
-	p := &pipe{allow: make(chan answer, 10)}
+func TestAbandonedLineIsTerminatedLater(t *testing.T) {
+	p := &pipe{allow: make(chan writeResult, 10)}
 	s := New(p, sinktest.Text{})
 	for i, step := range []struct {
-		allow answer
-		give  string
-		taken int
+		allow    writeResult
+		sent     string
+		accepted int
 	}{
-		{answer{2, io.ErrClosedPipe}, "aaaa", 0},
-		{answer{0, io.ErrClosedPipe}, "bb", 0},
-		{answer{0, io.ErrClosedPipe}, "cc", 0},
-		{answer{2, io.ErrClosedPipe}, "dd", 0},
-		{answer{100, nil}, "dd", 1},
+		{writeResult{2, io.ErrClosedPipe}, "aaaa", 0},
+		{writeResult{0, io.ErrClosedPipe}, "bb", 0},
+		{writeResult{0, io.ErrClosedPipe}, "cc", 0},
+		{writeResult{2, io.ErrClosedPipe}, "dd", 0},
+		{writeResult{100, nil}, "dd", 1},
 	} {
 		p.allow <- step.allow
-		if n, err := s.Deliver(t.Context(), sinktest.Texts(step.give)); n != step.taken || (err == nil) != (n == 1) {
-			t.Errorf("attempt %d took %d, %v", i, n, err)
+		if n, err := s.Deliver(t.Context(), sinktest.Texts(step.sent)); n != step.accepted || (err == nil) != (n == 1) {
+			t.Errorf("attempt %d accepted %d, %v", i, n, err)
 		}
 	}
 	if got := p.text.String(); got != "aa\ndd\n" {

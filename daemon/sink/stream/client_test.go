@@ -19,7 +19,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-func TestAClientComesBackToAServerThatWasRestarted(t *testing.T) {
+func TestClientReconnectsToARestartedServer(t *testing.T) {
 	for _, network := range networks {
 		t.Run(network, func(t *testing.T) {
 			l, p := listen(t, network)
@@ -38,8 +38,8 @@ func TestAClientComesBackToAServerThatWasRestarted(t *testing.T) {
 			client := NewClient(p)
 			defer client.Close()
 			for range 3 {
-				if n, err := client.Write(within(t, 10*time.Second), []byte("event\n")); n != 6 || err != nil {
-					t.Fatalf("took %d bytes, %v", n, err)
+				if n, err := client.Write(contextWithin(t, 10*time.Second), []byte("event\n")); n != 6 || err != nil {
+					t.Fatalf("accepted %d bytes, %v", n, err)
 				}
 				<-closed
 			}
@@ -49,7 +49,7 @@ func TestAClientComesBackToAServerThatWasRestarted(t *testing.T) {
 
 // In TLS 1.3 the handshake of a client ends before the server has verified the client's
 // certificate.
-func TestAServerThatRefusesTheCertificateHasTakenNothing(t *testing.T) {
+func TestServerThatRejectsTheCertificateAcceptsNothing(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			ca, foreign := sinktest.NewCA(t), sinktest.NewCA(t)
@@ -72,17 +72,17 @@ func TestAServerThatRefusesTheCertificateHasTakenNothing(t *testing.T) {
 			} {
 				p.TLS = refused
 				client := NewClient(p)
-				n, err := client.Write(within(t, 10*time.Second), []byte("event\n"))
+				n, err := client.Write(contextWithin(t, 10*time.Second), []byte("event\n"))
 				if n != 0 || err == nil || !strings.Contains(err.Error(), "remote error") {
-					t.Errorf("took %d bytes, %v", n, err)
+					t.Errorf("accepted %d bytes, %v", n, err)
 				}
 				client.Abort()
 			}
 			p.TLS = trusting(ca.Issue(t, "client", time.Hour))
 			client := NewClient(p)
 			defer client.Close()
-			if n, err := client.Write(within(t, 10*time.Second), []byte("event\n")); n != 6 || err != nil {
-				t.Errorf("took %d bytes with a good certificate, %v", n, err)
+			if n, err := client.Write(contextWithin(t, 10*time.Second), []byte("event\n")); n != 6 || err != nil {
+				t.Errorf("accepted %d bytes with a good certificate, %v", n, err)
 			}
 		})
 	}
@@ -98,19 +98,19 @@ func serveTLS(l net.Listener) {
 	}
 }
 
-func TestTheContextEndsAHandshakeThatHangs(t *testing.T) {
+func TestContextEndsAHangingHandshake(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
 	p := Peer{Address: value.Address("tls://" + l.Addr().String())}
-	if _, err := p.Dial(within(t, 50*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := p.Dial(contextWithin(t, 50*time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestErrorsShowNoControlCharacters(t *testing.T) {
+func TestErrorsContainNoControlCharacters(t *testing.T) {
 	cause := errors.New("x509: certificate is valid for a\x1b[2J\nb, not c")
 	err := visible(cause, nil)
 	if !errors.Is(err, cause) || !event.IsVisible([]byte(err.Error())) {

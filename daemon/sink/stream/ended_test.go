@@ -27,40 +27,40 @@ var remote = []string{"tcp", "tls"}
 const hang = 10 * time.Minute
 
 // After an end of file, reading does not report later errors.
-func TestAResetBehindAnEndOfFileIsNoticedAtOnce(t *testing.T) {
+func TestResetAfterEndOfFileIsDetectedImmediately(t *testing.T) {
 	for _, network := range remote {
 		t.Run(network, func(t *testing.T) {
 			c, peer := connect(t, network)
 			go func() {
-				awaitArrival(t, rawOf(peer))
+				awaitArrival(t, rawConn(peer))
 				closeWrite(peer)
 				peer.Close() // with bytes unread: a reset
 			}()
-			n, err := c.Write(within(t, hang), make([]byte, 8<<20))
+			n, err := c.Write(contextWithin(t, hang), make([]byte, 8<<20))
 			if n != 0 || !errors.Is(err, syscall.ECONNRESET) {
-				t.Errorf("took %d bytes, %v", n, err)
+				t.Errorf("accepted %d bytes, %v", n, err)
 			}
 		})
 	}
 }
 
-func TestNothingCountsThatIsAcknowledgedAfterThePeersEnd(t *testing.T) {
+func TestDataAcknowledgedAfterThePeerClosedIsNotAccepted(t *testing.T) {
 	for _, network := range remote {
 		t.Run(network, func(t *testing.T) {
 			c, peer := connect(t, network)
 			go func() {
-				awaitArrival(t, rawOf(peer))
+				awaitArrival(t, rawConn(peer))
 				closeWrite(peer) // and reads nothing, and stays
 			}()
-			n, err := c.Write(within(t, hang), make([]byte, 8<<20))
+			n, err := c.Write(contextWithin(t, hang), make([]byte, 8<<20))
 			if n != 0 || !errors.Is(err, io.EOF) {
-				t.Errorf("took %d bytes, %v", n, err)
+				t.Errorf("accepted %d bytes, %v", n, err)
 			}
 		})
 	}
 }
 
-func TestNothingIsWrittenToAPeerThatHasEnded(t *testing.T) {
+func TestNothingIsWrittenToAClosedPeer(t *testing.T) {
 	for _, network := range remote {
 		t.Run(network, func(t *testing.T) {
 			c, peer := connect(t, network)
@@ -68,8 +68,8 @@ func TestNothingIsWrittenToAPeerThatHasEnded(t *testing.T) {
 			for c.Check() == nil {
 				time.Sleep(time.Millisecond)
 			}
-			if n, err := c.Write(within(t, hang), []byte("event\n")); n != 0 || !errors.Is(err, io.EOF) {
-				t.Errorf("took %d bytes, %v", n, err)
+			if n, err := c.Write(contextWithin(t, hang), []byte("event\n")); n != 0 || !errors.Is(err, io.EOF) {
+				t.Errorf("accepted %d bytes, %v", n, err)
 			}
 			c.abort()
 			if got, _ := io.ReadAll(peer); len(got) > 0 {
@@ -80,20 +80,20 @@ func TestNothingIsWrittenToAPeerThatHasEnded(t *testing.T) {
 }
 
 // A server that reads a part and closes has accepted that part.
-func TestWhatAPeerReadsBeforeItClosesCounts(t *testing.T) {
-	each(t, func(t *testing.T, c *Conn, peer net.Conn) {
+func TestDataReadBeforeThePeerClosesIsAccepted(t *testing.T) {
+	onEachNetwork(t, func(t *testing.T, c *Conn, peer net.Conn) {
 		go func() {
 			io.ReadFull(peer, make([]byte, 6)) // Write reports the error
 			peer.Close()
 		}()
-		if n, err := c.Write(within(t, hang), []byte("event\n")); n != 6 || err != nil {
-			t.Errorf("took %d bytes, %v", n, err)
+		if n, err := c.Write(contextWithin(t, hang), []byte("event\n")); n != 6 || err != nil {
+			t.Errorf("accepted %d bytes, %v", n, err)
 		}
 	})
 }
 
 // A peer that closes at once receives nothing, so no event is sent twice.
-func TestAPeerThatOnlySendsGetsNothing(t *testing.T) {
+func TestSendOnlyPeerReceivesNothing(t *testing.T) {
 	l, p := listen(t, "tcp")
 	got := make(chan []byte)
 	go func() {
@@ -106,9 +106,9 @@ func TestAPeerThatOnlySendsGetsNothing(t *testing.T) {
 		got <- text
 	}()
 	client := NewClient(p)
-	n, err := client.Write(within(t, hang), []byte("event\n"))
+	n, err := client.Write(contextWithin(t, hang), []byte("event\n"))
 	if n != 0 || !errors.Is(err, io.EOF) {
-		t.Errorf("took %d bytes, %v", n, err)
+		t.Errorf("accepted %d bytes, %v", n, err)
 	}
 	if text := <-got; len(text) > 0 {
 		t.Errorf("the peer got %q", text)
@@ -116,7 +116,7 @@ func TestAPeerThatOnlySendsGetsNothing(t *testing.T) {
 }
 
 // The server closes when the event has been sent, so the client cannot detect it before.
-func TestAnIdleConnectionThatTheServerClosesIsNotAFailure(t *testing.T) {
+func TestIdleConnectionClosedByTheServerIsNotAFailure(t *testing.T) {
 	for _, network := range networks {
 		t.Run(network, func(t *testing.T) {
 			l, p := listen(t, network)
@@ -127,15 +127,15 @@ func TestAnIdleConnectionThatTheServerClosesIsNotAFailure(t *testing.T) {
 						return
 					}
 					io.ReadFull(peer, make([]byte, 6)) // the next event shows it
-					awaitArrival(t, rawOf(peer))
+					awaitArrival(t, rawConn(peer))
 					peer.Close() // unread
 				}
 			}()
 			client := NewClient(p)
 			defer client.Abort()
 			for range 5 {
-				if n, err := client.Write(within(t, hang), []byte("event\n")); n != 6 || err != nil {
-					t.Fatalf("took %d bytes, %v", n, err)
+				if n, err := client.Write(contextWithin(t, hang), []byte("event\n")); n != 6 || err != nil {
+					t.Fatalf("accepted %d bytes, %v", n, err)
 				}
 			}
 		})
@@ -144,22 +144,22 @@ func TestAnIdleConnectionThatTheServerClosesIsNotAFailure(t *testing.T) {
 
 // A server has read every event that counts, however it fails. A batch is larger than its
 // receive buffer: for a smaller batch, the kernel's acknowledgement is the only evidence.
-func TestWhatCountsWasReadByTheServer(t *testing.T) {
+func TestAcceptedDataWasReadByTheServer(t *testing.T) {
 	for _, network := range remote {
 		for name, end := range map[string]func(net.Conn){
 			"half-closes at once":      func(c net.Conn) { closeWrite(c); time.Sleep(100 * time.Millisecond) },
-			"half-closes later":        func(c net.Conn) { awaitArrival(t, rawOf(c)); closeWrite(c); time.Sleep(100 * time.Millisecond) },
+			"half-closes later":        func(c net.Conn) { awaitArrival(t, rawConn(c)); closeWrite(c); time.Sleep(100 * time.Millisecond) },
 			"is busy, then closes":     func(net.Conn) { time.Sleep(100 * time.Millisecond) },
-			"half-closes, then closes": func(c net.Conn) { awaitArrival(t, rawOf(c)); closeWrite(c) },
+			"half-closes, then closes": func(c net.Conn) { awaitArrival(t, rawConn(c)); closeWrite(c) },
 		} {
-			t.Run(network+" "+name, func(t *testing.T) { countAgainst(t, network, end) })
+			t.Run(network+" "+name, func(t *testing.T) { checkAcceptedAgainst(t, network, end) })
 		}
 	}
 }
 
-// countAgainst writes batches that are larger than any receive buffer. Every other connection of
+// checkAcceptedAgainst writes batches that are larger than any receive buffer. Every other connection of
 // the server does not read, and ends in the given way.
-func countAgainst(t *testing.T, network string, end func(net.Conn)) {
+func checkAcceptedAgainst(t *testing.T, network string, end func(net.Conn)) {
 	l, p := listen(t, network)
 	read := make(chan int, 1<<16)
 	go func() {
@@ -189,7 +189,7 @@ func countAgainst(t *testing.T, network string, end func(net.Conn)) {
 	}
 	got := make(map[int]bool)
 	for counted := 0; counted < len(batch); {
-		n, err := client.Write(within(t, hang), batch[counted:])
+		n, err := client.Write(contextWithin(t, hang), batch[counted:])
 		if counted += n; err == nil {
 			break
 		}
@@ -209,13 +209,13 @@ func countAgainst(t *testing.T, network string, end func(net.Conn)) {
 		case <-t.Context().Done():
 			return
 		case <-time.After(20 * time.Second):
-			t.Fatalf("%d events counted and were never read", 20_000-len(got))
+			t.Fatalf("%d accepted events were never read", 20_000-len(got))
 		}
 	}
 }
 
-// rawOf returns the socket below TLS.
-func rawOf(conn net.Conn) net.Conn {
+// rawConn returns the socket below TLS.
+func rawConn(conn net.Conn) net.Conn {
 	if secure, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		return secure.NetConn()
 	}
@@ -223,7 +223,7 @@ func rawOf(conn net.Conn) net.Conn {
 }
 
 // The error of a broken connection is kept, although the kernel returns it only once.
-func TestAnErrorOfTheSocketIsKept(t *testing.T) {
+func TestSocketErrorIsKept(t *testing.T) {
 	c, peer := connect(t, "tcp")
 	peer.(*net.TCPConn).SetLinger(0) // the test fails without
 	peer.Close()
@@ -236,6 +236,6 @@ func TestAnErrorOfTheSocketIsKept(t *testing.T) {
 		}
 	}
 	if !Ended(c.Check()) || Ended(context.Canceled) || Ended(nil) {
-		t.Error("Ended does not know what has ended")
+		t.Error("Ended does not report the closed connection")
 	}
 }

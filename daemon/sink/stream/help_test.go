@@ -44,7 +44,7 @@ func connect(t *testing.T, network string) (*Conn, net.Conn) {
 
 func dial(t *testing.T, p Peer) *Conn {
 	t.Helper()
-	c, err := p.Dial(within(t, 10*time.Second))
+	c, err := p.Dial(contextWithin(t, 10*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func dial(t *testing.T, p Peer) *Conn {
 	return c
 }
 
-func within(t *testing.T, d time.Duration) context.Context {
+func contextWithin(t *testing.T, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
 	return ctx
@@ -60,8 +60,8 @@ func within(t *testing.T, d time.Duration) context.Context {
 
 var networks = []string{"unix", "tcp", "tls"}
 
-// each runs a test with both ends of a connection of every network.
-func each(t *testing.T, test func(t *testing.T, c *Conn, peer net.Conn)) {
+// onEachNetwork runs a test with both ends of a connection of every network.
+func onEachNetwork(t *testing.T, test func(t *testing.T, c *Conn, peer net.Conn)) {
 	for _, network := range networks {
 		t.Run(network, func(t *testing.T) {
 			c, peer := connect(t, network)

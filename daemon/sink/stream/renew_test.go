@@ -50,7 +50,7 @@ func (r *recorder) serve(l net.Listener) {
 	}
 }
 
-func TestAConnectionIsReplacedWhenItHasReachedItsAge(t *testing.T) {
+func TestConnectionIsReplacedAtTheAgeLimit(t *testing.T) {
 	for _, network := range networks {
 		for age, replaced := range map[time.Duration]bool{0: false, time.Hour: false, time.Nanosecond: network != "unix"} {
 			t.Run(fmt.Sprint(network, " ", age), func(t *testing.T) {
@@ -60,11 +60,11 @@ func TestAConnectionIsReplacedWhenItHasReachedItsAge(t *testing.T) {
 				server.Go(func() { peers.serve(l) })
 				p.MaxConnectionAge = value.Duration(age)
 				client := NewClient(p)
-				ctx := within(t, hang)
+				ctx := contextWithin(t, hang)
 				for i := range 3 {
 					client.Renew(ctx)
 					if n, err := client.Write(ctx, fmt.Appendf(nil, "%d\n", i)); n != 2 || err != nil {
-						t.Fatalf("took %d bytes, %v", n, err)
+						t.Fatalf("accepted %d bytes, %v", n, err)
 					}
 				}
 				if err := client.Close(); err != nil {
@@ -90,7 +90,7 @@ func TestAConnectionIsReplacedWhenItHasReachedItsAge(t *testing.T) {
 }
 
 // A peer such as "nc -l" serves one connection.
-func TestAConnectionStaysInUseWhenNoOtherCanBeMade(t *testing.T) {
+func TestConnectionStaysInUseIfRenewalFails(t *testing.T) {
 	for _, network := range remote {
 		t.Run(network, func(t *testing.T) {
 			l, p := listen(t, network)
@@ -106,7 +106,7 @@ func TestAConnectionStaysInUseWhenNoOtherCanBeMade(t *testing.T) {
 			p.MaxConnectionAge, p.Log = value.Duration(time.Nanosecond), slog.New(slog.NewTextHandler(&log, nil))
 			client := NewClient(p)
 			defer client.Abort()
-			ctx := within(t, hang)
+			ctx := contextWithin(t, hang)
 			if _, err := client.Write(ctx, []byte("first\n")); err != nil {
 				t.Fatal(err)
 			}
@@ -117,7 +117,7 @@ func TestAConnectionStaysInUseWhenNoOtherCanBeMade(t *testing.T) {
 			for range 3 {
 				client.Renew(ctx)
 				if n, err := client.Write(ctx, []byte("second\n")); n != 7 || err != nil || client.conn != before {
-					t.Errorf("took %d bytes, %v, on the same connection: %v", n, err, client.conn == before)
+					t.Errorf("accepted %d bytes, %v, on the same connection: %v", n, err, client.conn == before)
 				}
 			}
 			if n := strings.Count(log.String(), notRenewed); n != 1 || !strings.Contains(log.String(), "connection refused") {
@@ -127,14 +127,14 @@ func TestAConnectionStaysInUseWhenNoOtherCanBeMade(t *testing.T) {
 	}
 }
 
-func TestTheEndOfFailedRenewalsIsLogged(t *testing.T) {
+func TestEndOfFailedRenewalsIsLogged(t *testing.T) {
 	l, p := listen(t, "tcp")
 	go serveUntilClosed(l)
 	var log bytes.Buffer
 	p.MaxConnectionAge, p.Log = value.Duration(time.Nanosecond), slog.New(slog.NewTextHandler(&log, nil))
 	client := NewClient(p)
 	defer client.Abort()
-	ctx := within(t, hang)
+	ctx := contextWithin(t, hang)
 	if _, err := client.Write(ctx, []byte("first\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -156,14 +156,14 @@ func TestTheEndOfFailedRenewalsIsLogged(t *testing.T) {
 }
 
 // The end of an attempt is not a fault of the peer.
-func TestARenewalThatEndsWithItsAttemptIsNotLogged(t *testing.T) {
+func TestRenewalCancelledWithItsAttemptIsNotLogged(t *testing.T) {
 	l, p := listen(t, "tcp")
 	go serveUntilClosed(l)
 	var log bytes.Buffer
 	p.MaxConnectionAge, p.Log = value.Duration(time.Nanosecond), slog.New(slog.NewTextHandler(&log, nil))
 	client := NewClient(p)
 	defer client.Abort()
-	if _, err := client.Write(within(t, hang), []byte("first\n")); err != nil {
+	if _, err := client.Write(contextWithin(t, hang), []byte("first\n")); err != nil {
 		t.Fatal(err)
 	}
 	before := client.conn
@@ -182,11 +182,11 @@ func serveUntilClosed(l net.Listener) {
 }
 
 // Otherwise a server with a thread for each connection could read later events first.
-func TestAnOldConnectionEndsWhenThePeerHasReadEverything(t *testing.T) {
+func TestOldConnectionClosesAfterThePeerHasReadEverything(t *testing.T) {
 	for _, network := range remote {
 		t.Run(network, func(t *testing.T) {
 			c, peer := connect(t, network)
-			if _, err := c.Write(within(t, hang), []byte("event\n")); err != nil {
+			if _, err := c.Write(contextWithin(t, hang), []byte("event\n")); err != nil {
 				t.Fatal(err)
 			}
 			read := make(chan string, 1)
@@ -209,11 +209,11 @@ func TestAnOldConnectionEndsWhenThePeerHasReadEverything(t *testing.T) {
 	}
 }
 
-func TestAPeerThatDoesNotCloseIsNotWaitedForLong(t *testing.T) {
+func TestWaitForThePeerToCloseIsLimited(t *testing.T) {
 	for _, network := range remote {
 		for name, behave := range map[string]func(net.Conn){
 			"silent": func(net.Conn) {},
-			"talks":  func(peer net.Conn) { _, _ = io.Copy(peer, endless{}) },
+			"talks":  func(peer net.Conn) { _, _ = io.Copy(peer, zeroReader{}) },
 		} {
 			t.Run(network+" "+name, func(t *testing.T) {
 				c, peer := connect(t, network)
@@ -227,7 +227,7 @@ func TestAPeerThatDoesNotCloseIsNotWaitedForLong(t *testing.T) {
 	}
 }
 
-// endless is a reader of zeros.
-type endless struct{}
+// zeroReader is a reader of zeros.
+type zeroReader struct{}
 
-func (endless) Read(p []byte) (int, error) { return len(p), nil }
+func (zeroReader) Read(p []byte) (int, error) { return len(p), nil }

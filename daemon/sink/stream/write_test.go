@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestAWriteThatIsTakenHasArrived(t *testing.T) {
-	each(t, func(t *testing.T, c *Conn, peer net.Conn) {
+func TestAcceptedWriteHasArrived(t *testing.T) {
+	onEachNetwork(t, func(t *testing.T, c *Conn, peer net.Conn) {
 		sent := make([]byte, 3*blockBytes+7)
 		rand.Read(sent) // never fails
 		got := make(chan []byte)
@@ -26,7 +26,7 @@ func TestAWriteThatIsTakenHasArrived(t *testing.T) {
 			got <- text
 		}()
 		for _, part := range [][]byte{sent[:1], sent[1:100], sent[100:], nil} {
-			if n, err := c.Write(within(t, 10*time.Second), part); n != len(part) || err != nil {
+			if n, err := c.Write(contextWithin(t, 10*time.Second), part); n != len(part) || err != nil {
 				t.Fatalf("wrote %d of %d: %v", n, len(part), err)
 			}
 		}
@@ -38,12 +38,12 @@ func TestAWriteThatIsTakenHasArrived(t *testing.T) {
 }
 
 // The peer can read acknowledged data after any fault on this side.
-func TestAPeerThatDoesNotReadAcknowledgesWhatItsKernelHolds(t *testing.T) {
-	each(t, func(t *testing.T, c *Conn, peer net.Conn) {
+func TestPeerThatDoesNotReadAcceptsItsReceiveBuffer(t *testing.T) {
+	onEachNetwork(t, func(t *testing.T, c *Conn, peer net.Conn) {
 		sent := make([]byte, 64<<20)
-		n, err := c.Write(within(t, 500*time.Millisecond), sent)
+		n, err := c.Write(contextWithin(t, 500*time.Millisecond), sent)
 		if err == nil || n >= len(sent) || !errors.Is(err, context.DeadlineExceeded) {
-			t.Fatalf("took %d of %d from a peer that does not read: %v", n, len(sent), err)
+			t.Fatalf("accepted %d of %d from a peer that does not read: %v", n, len(sent), err)
 		}
 		c.abort()
 		held, _ := io.Copy(io.Discard, peer)
@@ -55,7 +55,7 @@ func TestAPeerThatDoesNotReadAcknowledgesWhatItsKernelHolds(t *testing.T) {
 }
 
 // Otherwise a batch that is too large for one attempt would never arrive.
-func TestWhatATCPPeerHasReadBeforeTheAttemptEndsCounts(t *testing.T) {
+func TestDataReadBeforeTheAttemptEndsIsAccepted(t *testing.T) {
 	for _, network := range []string{"tcp", "tls"} {
 		t.Run(network, func(t *testing.T) {
 			c, peer := connect(t, network)
@@ -85,9 +85,9 @@ func awaitArrival(t *testing.T, conn net.Conn) {
 	}
 }
 
-// A unix socket's queue also empties when the peer closes it. The kernel then forgets the
+// A unix socket's queue also empties when the peer closes it. The kernel then discards the
 // length of the queue.
-func TestAUnixPeerThatClosesUnreadHasTakenNothing(t *testing.T) {
+func TestUnixPeerThatClosesWithoutReadingAcceptsNothing(t *testing.T) {
 	c, peer := connect(t, "unix")
 	closed := make(chan struct{})
 	go func() {
@@ -95,50 +95,50 @@ func TestAUnixPeerThatClosesUnreadHasTakenNothing(t *testing.T) {
 		awaitArrival(t, peer)
 		peer.Close()
 	}()
-	n, err := c.Write(within(t, 10*time.Second), []byte("event\n"))
+	n, err := c.Write(contextWithin(t, 10*time.Second), []byte("event\n"))
 	if n != 0 || !errors.Is(err, unix.ECONNRESET) {
 		t.Errorf("accepted %d unread bytes: %v", n, err)
 	}
 	<-closed
 }
 
-func TestAPeerThatHasResetTheConnectionHasTakenNothing(t *testing.T) {
+func TestPeerThatResetTheConnectionAcceptsNothing(t *testing.T) {
 	c, peer := connect(t, "tcp")
 	peer.(*net.TCPConn).SetLinger(0) // the test fails without
 	peer.Close()
 	for c.Check() == nil {
 		time.Sleep(time.Millisecond)
 	}
-	if n, err := c.Write(within(t, 10*time.Second), []byte("event\n")); n != 0 || err == nil {
-		t.Errorf("took %d bytes, %v", n, err)
+	if n, err := c.Write(contextWithin(t, 10*time.Second), []byte("event\n")); n != 0 || err == nil {
+		t.Errorf("accepted %d bytes, %v", n, err)
 	}
 }
 
-func TestAUnixPeerThatClosesItsSendingSideStillReceives(t *testing.T) {
+func TestUnixPeerThatClosesItsSendingSideStillReceives(t *testing.T) {
 	c, peer := connect(t, "unix")
 	_ = peer.(*net.UnixConn).CloseWrite() // Check notices
 	for c.Check() == nil {
 		time.Sleep(time.Millisecond)
 	}
 	go io.Copy(io.Discard, peer) // ends with the test
-	if n, err := c.Write(within(t, 10*time.Second), []byte("event\n")); n != 6 || err != nil {
-		t.Errorf("took %d bytes, %v", n, err)
+	if n, err := c.Write(contextWithin(t, 10*time.Second), []byte("event\n")); n != 6 || err != nil {
+		t.Errorf("accepted %d bytes, %v", n, err)
 	}
 }
 
-func TestWhatThePeerSaysIsDiscarded(t *testing.T) {
-	each(t, func(t *testing.T, c *Conn, peer net.Conn) {
+func TestDataFromThePeerIsDiscarded(t *testing.T) {
+	onEachNetwork(t, func(t *testing.T, c *Conn, peer net.Conn) {
 		received := make(chan struct{})
 		go func() {
 			defer close(received)
 			io.ReadFull(peer, make([]byte, 3*len("event\n"))) // Write would fail
 		}()
 		peer.Write(bytes.Repeat([]byte("x"), 10000)) // Read would miss it
-		if _, err := c.Read(within(t, 10*time.Second), make([]byte, 1)); err != nil {
+		if _, err := c.Read(contextWithin(t, 10*time.Second), make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {
-			if _, err := c.Write(within(t, 10*time.Second), []byte("event\n")); err != nil {
+			if _, err := c.Write(contextWithin(t, 10*time.Second), []byte("event\n")); err != nil {
 				t.Fatal(err)
 			}
 		}

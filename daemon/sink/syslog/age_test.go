@@ -12,7 +12,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-func TestABatchBeginsOnANewConnectionAtTheAgeLimit(t *testing.T) {
+func TestBatchStartsOnANewConnectionAtTheAgeLimit(t *testing.T) {
 	l, address, _ := sinktest.Listen(t, "tcp")
 	got := make(chan string, 10)
 	go func() {
@@ -26,12 +26,12 @@ func TestABatchBeginsOnANewConnectionAtTheAgeLimit(t *testing.T) {
 			got <- string(text)
 		}
 	}()
-	config := to("tcp", address)
+	config := configFor("tcp", address)
 	config.Framing, config.MaxConnectionAge = framingNewline, value.Duration(time.Nanosecond)
 	s := New(config, sink.Env{Encoder: sinktest.Text{}})
 	for _, text := range []string{"a", "b", "c"} {
 		if n, err := s.Deliver(t.Context(), sinktest.Texts(text)); n != 1 || err != nil {
-			t.Errorf("took %d events, %v", n, err)
+			t.Errorf("accepted %d events, %v", n, err)
 		}
 	}
 	if err := s.Close(); err != nil {

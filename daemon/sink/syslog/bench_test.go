@@ -25,10 +25,10 @@ func BenchmarkDeliver(b *testing.B) {
 func discard(b *testing.B, network string) *Config {
 	b.Helper()
 	if network == "udp" || network == "unixgram" {
-		return to(network, receive(b, network).LocalAddr().String())
+		return configFor(network, receive(b, network).LocalAddr().String())
 	}
 	l, address, ca := sinktest.Listen(b, strings.TrimSuffix(network, "stream"))
-	config := to(network, address)
+	config := configFor(network, address)
 	config.TLS = sinktest.TLS(ca, "", "")
 	go func() {
 		for {

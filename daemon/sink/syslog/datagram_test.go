@@ -17,8 +17,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-// silent returns a local datagram socket without a reader.
-func silent(t *testing.T, path string) *net.UnixConn {
+// socketWithoutReader returns a local datagram socket without a reader.
+func socketWithoutReader(t *testing.T, path string) *net.UnixConn {
 	t.Helper()
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: path})
 	if err != nil {
@@ -29,19 +29,19 @@ func silent(t *testing.T, path string) *net.UnixConn {
 }
 
 // The kernel empties the queue of a receiver that closes, as if it had been read.
-func TestAReceiverThatClosesUnreadHasTakenNothing(t *testing.T) {
+func TestReceiverThatClosesWithoutReadingAcceptsNothing(t *testing.T) {
 	for name, then := range map[string]func(t *testing.T, path string){
 		"gone":            func(*testing.T, string) {},
-		"file is removed": func(_ *testing.T, path string) { os.Remove(path) }, // the same as gone then
+		"file is removed": func(_ *testing.T, path string) { os.Remove(path) }, // equivalent to a closed receiver
 		"restarted": func(t *testing.T, path string) {
 			os.Remove(path) // the next line would fail
-			silent(t, path)
+			socketWithoutReader(t, path)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "log")
-			receiver := silent(t, path)
-			s := newSink(to("unixgram", path))
+			receiver := socketWithoutReader(t, path)
+			s := newSink(configFor("unixgram", path))
 			defer s.Close()
 			var closing sync.WaitGroup
 			closing.Go(func() {
@@ -60,7 +60,7 @@ func TestAReceiverThatClosesUnreadHasTakenNothing(t *testing.T) {
 	}
 }
 
-// awaitDatagram waits until one is in the receiver's queue.
+// awaitDatagram waits until a datagram is in the receiver's queue.
 func awaitDatagram(receiver *net.UnixConn) {
 	raw, err := receiver.SyscallConn()
 	for waiting := 0; waiting == 0 && err == nil; time.Sleep(time.Millisecond) {
@@ -68,27 +68,27 @@ func awaitDatagram(receiver *net.UnixConn) {
 	}
 }
 
-func TestAReceiverThatDoesNotReadIsGivenTheAttempt(t *testing.T) {
+func TestSinkWaitsForTheReceiverUntilTheAttemptEnds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	silent(t, path)
-	s := newSink(to("unixgram", path))
+	socketWithoutReader(t, path)
+	s := newSink(configFor("unixgram", path))
 	defer s.Close()
 	for _, events := range []int{1, 3000} { // with room in its queue, and without
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		n, err := s.Deliver(ctx, sinktest.Events(1, events))
 		cancel()
 		if n != 0 || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("%d events: took %d, %v", events, n, err)
+			t.Errorf("%d events: accepted %d, %v", events, n, err)
 		}
 	}
 }
 
-func TestAPortThatNobodyListensToHasTakenNothing(t *testing.T) {
-	s := newSink(to("udp", sinktest.FreeAddress(t)))
+func TestPortWithoutListenerAcceptsNothing(t *testing.T) {
+	s := newSink(configFor("udp", sinktest.FreeAddress(t)))
 	defer s.Close()
 	for range 3 {
 		if n, err := s.Deliver(t.Context(), sinktest.Events(1, 5)); n != 0 || !errors.Is(err, unix.ECONNREFUSED) {
-			t.Errorf("took %d events, %v", n, err)
+			t.Errorf("accepted %d events, %v", n, err)
 		}
 	}
 }

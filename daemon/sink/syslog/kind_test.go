@@ -17,11 +17,11 @@ func TestKind(t *testing.T) {
 			if server.name == "tcp" {
 				hostile = 100_000
 			}
-			sinktest.Run(t, sinktest.Kind{Hostile: hostile, New: func(t *testing.T) (sink.Sink, sinktest.Place) {
-				place, config := server.start(t)
-				place.sink = &sinktest.Counter{Sink: newSink(config)}
-				t.Cleanup(func() { place.sink.Close() })
-				return place.sink, place
+			sinktest.Run(t, sinktest.Kind{Hostile: hostile, New: func(t *testing.T) (sink.Sink, sinktest.Destination) {
+				destination, config := server.start(t)
+				destination.sink = &sinktest.Counter{Sink: newSink(config)}
+				t.Cleanup(func() { destination.sink.Close() })
+				return destination.sink, destination
 			}})
 		})
 	}

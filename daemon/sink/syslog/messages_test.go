@@ -69,7 +69,7 @@ func FuzzFraming(f *testing.F) {
 }
 
 // An event that no attempt can deliver is refused permanently, after the events before it.
-func TestEventsThatCannotBeAMessageArePermanentlyRefused(t *testing.T) {
+func TestUnencodableEventsAreRejectedPermanently(t *testing.T) {
 	long := strings.Repeat("x", 70_000)
 	tests := []struct {
 		name, network, text string
@@ -89,19 +89,19 @@ func TestEventsThatCannotBeAMessageArePermanentlyRefused(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			receiver := receive(t, tt.network)
-			config := to(tt.network, receiver.LocalAddr().String())
+			config := configFor(tt.network, receiver.LocalAddr().String())
 			config.MaxMessage = tt.limit
 			s := New(config, sink.Env{Encoder: sinktest.Text{}})
 			defer s.Close()
 			n, err := s.Deliver(t.Context(), sinktest.Texts("a", "b", tt.text, "c"))
 			if n != 2 || sink.Poisoned(err) != 1 || !strings.Contains(fmt.Sprint(err), tt.want) {
-				t.Errorf("took %d events, %v", n, err)
+				t.Errorf("accepted %d events, %v", n, err)
 			}
 			if got := sink.RefusalOf(err).Kind; got != tt.kind {
 				t.Errorf("refusal %q of %v", got, err)
 			}
 			if n, err := s.Deliver(t.Context(), sinktest.Texts("c")); n != 1 || err != nil {
-				t.Errorf("behind it took %d events, %v", n, err)
+				t.Errorf("accepted %d events after it, %v", n, err)
 			}
 		})
 	}

@@ -109,17 +109,17 @@ func (r *rsyslog) text(t *testing.T) []byte {
 	return text[:bytes.LastIndexByte(text, '\n')+1]
 }
 
-// Taken implements sinktest.Place.
-func (r *rsyslog) Taken(t *testing.T) (taken []sinktest.Taken) {
+// Stored implements sinktest.Destination.
+func (r *rsyslog) Stored(t *testing.T) (stored []sinktest.StoredEvent) {
 	t.Helper()
 	for line := range bytes.Lines(r.text(t)) {
 		at := bytes.IndexByte(line, '{')
 		if !bytes.HasPrefix(line, []byte(header)) || at != len(header) {
 			t.Fatalf("not the message that was sent: %.200q", line)
 		}
-		taken = append(taken, sinktest.ParseJSON(t, line[at:]))
+		stored = append(stored, sinktest.ParseJSON(t, line[at:]))
 	}
-	return taken
+	return stored
 }
 
 // Break stops the server as an operator does, once it has stored the accepted events: it
@@ -129,15 +129,15 @@ func (r *rsyslog) Break(t *testing.T) {
 	r.stop(syscall.SIGTERM)
 }
 
-// Mend implements sinktest.Place.
-func (r *rsyslog) Mend(t *testing.T) { r.start(t) }
+// Repair implements sinktest.Destination.
+func (r *rsyslog) Repair(t *testing.T) { r.start(t) }
 
 const header = "<14>1 2026-01-02T03:04:05Z web-1 genltestd - - - "
 
-// headed writes a syslog message with the event as JSON.
-type headed struct{ event.JSON }
+// headerEncoder writes a syslog message with the event as JSON.
+type headerEncoder struct{ event.JSON }
 
-func (headed) Append(dst []byte, e *event.Event) ([]byte, error) {
+func (headerEncoder) Append(dst []byte, e *event.Event) ([]byte, error) {
 	return e.AppendJSON(append(dst, header...)), nil
 }
 
@@ -160,37 +160,37 @@ func servers() []server {
 	}
 }
 
-func to(scheme, place string) *Config {
-	return &Config{Address: value.Address(scheme + "://" + place), Framing: framingOctets, MaxMessage: 60000}
+func configFor(scheme, destination string) *Config {
+	return &Config{Address: value.Address(scheme + "://" + destination), Framing: framingOctets, MaxMessage: 60000}
 }
 
-func newSink(c *Config) *Sink { return New(c, sink.Env{Encoder: headed{}}) }
+func newSink(c *Config) *Sink { return New(c, sink.Env{Encoder: headerEncoder{}}) }
 
 func unixgramServer(t *testing.T) (*rsyslog, *Config) {
 	path := filepath.Join(t.TempDir(), "log")
 	input := fmt.Sprintf(`module(load="imuxsock" sysSock.use="off")
 		input(type="imuxsock" socket=%q useSpecialParser="off" parseHostname="on" rateLimit.interval="0")`, path)
-	return startRsyslog(t, "", input, dials("unixgram", path)), to("unixgram", path)
+	return startRsyslog(t, "", input, canDial("unixgram", path)), configFor("unixgram", path)
 }
 
 func unixstreamServer(t *testing.T) (*rsyslog, *Config) {
 	path := filepath.Join(t.TempDir(), "log")
 	input := fmt.Sprintf(`module(load="imptcp") input(type="imptcp" path=%q unlink="on")`, path)
-	return startRsyslog(t, "", input, dials("unix", path)), to("unixstream", path)
+	return startRsyslog(t, "", input, canDial("unix", path)), configFor("unixstream", path)
 }
 
 func udpServer(t *testing.T) (*rsyslog, *Config) {
 	address := sinktest.FreeAddress(t)
 	input := fmt.Sprintf(`module(load="imudp") input(type="imudp" address="127.0.0.1" port="%s" rcvbufSize="64m")`, port(address))
-	return startRsyslog(t, "", input, bound("udp", address)), to("udp", address)
+	return startRsyslog(t, "", input, isBound("udp", address)), configFor("udp", address)
 }
 
 func tcpServer(t *testing.T, framing string) (*rsyslog, *Config) {
 	address := sinktest.FreeAddress(t)
 	input := fmt.Sprintf(`module(load="imtcp") input(type="imtcp" address="127.0.0.1" port="%s")`, port(address))
-	config := to("tcp", address)
+	config := configFor("tcp", address)
 	config.Framing = framing
-	return startRsyslog(t, "", input, dials("tcp", address)), config
+	return startRsyslog(t, "", input, canDial("tcp", address)), config
 }
 
 // tlsServer requires a certificate of each client.
@@ -199,17 +199,17 @@ func tlsServer(t *testing.T) (*rsyslog, *Config) {
 	ca := sinktest.NewCA(t)
 	cert, key := ca.Issue(t, "server", time.Hour)
 	address := sinktest.FreeAddress(t)
-	config := to("tls", address)
+	config := configFor("tls", address)
 	clientCert, clientKey := ca.Issue(t, "client", time.Hour)
 	config.TLS = sinktest.TLS(ca.File, clientCert, clientKey)
 	global := fmt.Sprintf(`defaultNetstreamDriverCAFile=%q defaultNetstreamDriverCertFile=%q defaultNetstreamDriverKeyFile=%q`, ca.File,
 		cert, key)
 	input := fmt.Sprintf(`module(load="imtcp" streamDriver.name="gtls" streamDriver.mode="1" streamDriver.authMode="x509/certvalid")
 		input(type="imtcp" address="127.0.0.1" port="%s")`, port(address))
-	return startRsyslog(t, global, input, bound("tcp", address)), config
+	return startRsyslog(t, global, input, isBound("tcp", address)), config
 }
 
-func dials(network, address string) func() bool {
+func canDial(network, address string) func() bool {
 	return func() bool {
 		conn, err := net.Dial(network, address)
 		if err == nil {
@@ -219,9 +219,9 @@ func dials(network, address string) func() bool {
 	}
 }
 
-// bound reports whether a socket is bound to the port, by the kernel's list: without
+// isBound reports whether a socket is bound to the port, by the kernel's list: without
 // sending data and without occupying the port.
-func bound(network, address string) func() bool {
+func isBound(network, address string) func() bool {
 	number, _ := strconv.Atoi(port(address))
 	own := fmt.Sprintf(" 0100007F:%04X 00000000:0000 ", number)
 	return func() bool {

@@ -18,7 +18,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-func TestCheckNamesTheKeyThatDoesNotWork(t *testing.T) {
+func TestCheckNamesTheInvalidKey(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("CREDENTIALS_DIRECTORY", dir)
 	missing, fifo, empty, large := filepath.Join(dir, "missing"), filepath.Join(dir, "fifo"), filepath.Join(dir, "empty"),
@@ -77,7 +77,7 @@ func TestCheckNamesTheKeyThatDoesNotWork(t *testing.T) {
 }
 
 // A server would reject it. Config accepts it, because the clock may be wrong after a boot.
-func TestCheckFindsAnExpiredCertificate(t *testing.T) {
+func TestCheckReportsAnExpiredCertificate(t *testing.T) {
 	cert, key := sinktest.NewCA(t).Issue(t, "client", -time.Hour)
 	expired := sinktest.TLS("", cert, key)
 	if _, err := Config(&expired); err != nil {
@@ -88,14 +88,14 @@ func TestCheckFindsAnExpiredCertificate(t *testing.T) {
 	}
 }
 
-func TestOutsideOfTheServiceACredentialIsUnverifiable(t *testing.T) {
+func TestCredentialIsUnverifiableOutsideTheService(t *testing.T) {
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
 	if err := Check(&value.TLS{CA: value.TLSFile{Credential: "ca"}}, "x.tls"); !errors.Is(err, secret.ErrOutside) {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestVersionChangesWithTheFiles(t *testing.T) {
+func TestVersionChangesWithFiles(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("CREDENTIALS_DIRECTORY", dir)
 	path := filepath.Join(dir, "ca")

@@ -27,7 +27,7 @@ type receiver struct {
 	texts [][]byte
 }
 
-func (r *receiver) Mend(t *testing.T) {
+func (r *receiver) Repair(t *testing.T) {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", r.address)
 	if err != nil {
@@ -63,7 +63,7 @@ func (r *receiver) Break(t *testing.T) {
 	}
 }
 
-func (r *receiver) Taken(t *testing.T) (all []sinktest.Taken) {
+func (r *receiver) Stored(t *testing.T) (all []sinktest.StoredEvent) {
 	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,16 +79,16 @@ func newUDP(address string, limit value.Size) *Sink {
 
 // The receive buffer on loopback is larger than a batch, so that no datagram is lost.
 func TestKind(t *testing.T) {
-	sinktest.Run(t, sinktest.Kind{Hostile: 3000, New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+	sinktest.Run(t, sinktest.Kind{Hostile: 3000, New: func(t *testing.T) (sink.Sink, sinktest.Destination) {
 		r := &receiver{address: sinktest.FreeAddress(t)}
-		r.Mend(t)
+		r.Repair(t)
 		r.sink = &sinktest.Counter{Sink: newUDP(r.address, 65507)}
 		t.Cleanup(func() { r.sink.Close(); r.conn.Close() })
 		return r.sink, r
 	}})
 }
 
-func TestALargeEventIsAPermanentError(t *testing.T) {
+func TestLargeEventIsAPermanentError(t *testing.T) {
 	s := newUDP(sinktest.FreeAddress(t), 512)
 	defer s.Close()
 	events := sinktest.Events(1, 2)
@@ -100,7 +100,7 @@ func TestALargeEventIsAPermanentError(t *testing.T) {
 	}
 }
 
-func TestAPortWithoutAProgramHasAcceptedNothing(t *testing.T) {
+func TestPortWithoutListenerAcceptsNothing(t *testing.T) {
 	s := newUDP(sinktest.FreeAddress(t), 8192)
 	defer s.Close()
 	for range 3 {

@@ -31,16 +31,16 @@ func (e text) Append(dst []byte, ev *event.Event) ([]byte, error) {
 func (text) ContentType() string      { return "text/x-one" }
 func (text) BatchContentType() string { return "" }
 
-// picky writes JSON, but not of all events.
-type picky struct{ text }
+// failingJSON writes JSON, but not of all events.
+type failingJSON struct{ text }
 
-func (e picky) Append(dst []byte, ev *event.Event) ([]byte, error) {
+func (e failingJSON) Append(dst []byte, ev *event.Event) ([]byte, error) {
 	if e.bad[ev.Seq] {
 		return dst, io.ErrNoProgress
 	}
 	return ev.AppendJSON(dst), nil
 }
-func (picky) BatchContentType() string { return "application/x-many+json" }
+func (failingJSON) BatchContentType() string { return "application/x-many+json" }
 
 // binary encodes a part of the event as headers.
 type binary struct{ event.JSON }
@@ -58,7 +58,7 @@ func TestBodies(t *testing.T) {
 		want    []string // method, content type and body of each request
 	}{
 		{"array", event.JSON{}, batchArray, []string{"application/json [{1},{2},{3}]"}},
-		{"array of another type", picky{}, batchArray, []string{"application/x-many+json [{1},{2},{3}]"}},
+		{"array of another type", failingJSON{}, batchArray, []string{"application/x-many+json [{1},{2},{3}]"}},
 		{"lines", event.JSON{}, batchLines, []string{"application/x-ndjson {1}\n{2}\n{3}\n"}},
 		{"none", event.JSON{}, batchNone, []string{"application/json {1}", "application/json {2}", "application/json {3}"}},
 		{"lines of text", text{}, batchLines, []string{
@@ -94,20 +94,20 @@ func TestBodies(t *testing.T) {
 }
 
 // The events before an event that cannot be encoded are accepted.
-func TestAnEventThatCannotBeWritten(t *testing.T) {
+func TestUnencodableEvent(t *testing.T) {
 	for _, bad := range []uint64{1, 2, 5} {
 		for batch, encoder := range map[string]event.Encoder{
-			batchArray: picky{text{map[uint64]bool{bad: true}}},
+			batchArray: failingJSON{text{map[uint64]bool{bad: true}}},
 			batchLines: text{map[uint64]bool{bad: true}},
 			batchNone:  text{map[uint64]bool{bad: true}},
 		} {
 			t.Run(fmt.Sprintf("%s, %d of 5", batch, bad), func(t *testing.T) {
 				f := newFaultServer(t)
 				s := newSinkOf(t, Config{URL: value.Inline(f.URL), Batch: batch}, sink.Env{Encoder: encoder})
-				n, err := attempt(t, s, sinktest.Events(1, 5), patience)
+				n, err := attempt(t, s, sinktest.Events(1, 5), attemptTimeout)
 				if n != int(bad)-1 || sink.Poisoned(err) != 1 || sink.RefusalOf(err).Kind != sink.RefusedEncode ||
 					!errors.Is(err, io.ErrNoProgress) {
-					t.Fatalf("took %d, %v", n, err)
+					t.Fatalf("accepted %d, %v", n, err)
 				}
 				requests := min(n, 1)
 				if batch == batchNone {
@@ -125,7 +125,7 @@ func TestAnEventThatCannotBeWritten(t *testing.T) {
 
 // The transport may continue to read a body after the response has arrived, so the next
 // body needs other memory.
-func TestABodyThatIsStillReadIsNotOverwritten(t *testing.T) {
+func TestBodyInUseIsNotOverwritten(t *testing.T) {
 	for name, c := range map[string]Config{
 		"array": {}, "lines": {Batch: batchLines}, "gzip": {Compression: compressionGzip},
 		"zstd": {Compression: compressionZstd},
@@ -160,11 +160,11 @@ func TestABodyThatIsStillReadIsNotOverwritten(t *testing.T) {
 	}
 }
 
-func TestASingleRequestThatFailsEndsTheAttempt(t *testing.T) {
+func TestFailedRequestEndsTheAttempt(t *testing.T) {
 	f := newFaultServer(t, status(200, ""), status(200, ""), status(422, "no"))
-	n, err := attempt(t, newSink(t, Config{URL: value.Inline(f.URL), Batch: batchNone}), sinktest.Events(1, 5), patience)
+	n, err := attempt(t, newSink(t, Config{URL: value.Inline(f.URL), Batch: batchNone}), sinktest.Events(1, 5), attemptTimeout)
 	if n != 2 || sink.Poisoned(err) != 1 {
-		t.Errorf("took %d, %v", n, err)
+		t.Errorf("accepted %d, %v", n, err)
 	}
 	f.requests(t, 3)
 }
@@ -197,7 +197,7 @@ func TestIDs(t *testing.T) {
 	f := newFaultServer(t, status(500, ""), status(500, ""))
 	s := newSink(t, Config{URL: value.Inline(f.URL), IdempotencyHeader: "X-Id"})
 	for _, events := range [][]event.Event{sinktest.Events(1, 3), sinktest.Events(1, 3), sinktest.Events(1, 3), sinktest.Events(4, 1)} {
-		_, _ = attempt(t, s, events, patience) // two are refused
+		_, _ = attempt(t, s, events, attemptTimeout) // two are refused
 	}
 	var got []string
 	for _, r := range f.requests(t, 4) {
@@ -209,14 +209,14 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-func TestASecretThatWasRotatedIsUsedAtOnce(t *testing.T) {
+func TestRotatedSecretIsUsedImmediately(t *testing.T) {
 	f := newFaultServer(t, status(200, ""), status(401, ""))
 	file := t.TempDir() + "/token"
 	write(t, file, "old\n")
 	s := newSink(t, Config{URL: value.Inline(f.URL), Bearer: value.Secret{File: file}})
 	deliver(t, s, sinktest.Events(1, 1))
-	if n, err := attempt(t, s, sinktest.Events(2, 1), patience); n != 0 || sink.Poisoned(err) != 0 {
-		t.Errorf("took %d, %v", n, err)
+	if n, err := attempt(t, s, sinktest.Events(2, 1), attemptTimeout); n != 0 || sink.Poisoned(err) != 0 {
+		t.Errorf("accepted %d, %v", n, err)
 	}
 	write(t, file, "new\n")
 	deliver(t, s, sinktest.Events(2, 1))

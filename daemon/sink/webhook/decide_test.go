@@ -13,7 +13,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
-func TestTheResponseDecidesWithTheStatus(t *testing.T) {
+func TestResponseAndStatusDecideTogether(t *testing.T) {
 	const noErrors = `json.errors == false`
 	for _, tt := range []struct {
 		expression string
@@ -44,7 +44,7 @@ func TestTheResponseDecidesWithTheStatus(t *testing.T) {
 	} {
 		f := newFaultServer(t, status(tt.status, tt.body))
 		s := newSink(t, Config{URL: value.Inline(f.URL), Response: tt.expression})
-		n, err := attempt(t, s, sinktest.Events(1, 2), patience)
+		n, err := attempt(t, s, sinktest.Events(1, 2), attemptTimeout)
 		got := taken
 		switch {
 		case err != nil && sink.Poisoned(err) > 0:
@@ -61,17 +61,17 @@ func TestTheResponseDecidesWithTheStatus(t *testing.T) {
 	}
 }
 
-func TestTheResponseShowsNoSecret(t *testing.T) {
+func TestResponseErrorContainsNoSecret(t *testing.T) {
 	const token = "correct-horse-battery"
 	f := newFaultServer(t, status(200, `{"ok":false,"told":"Bearer `+token+`"}`))
 	s := newSink(t, Config{URL: value.Inline(f.URL), Bearer: value.Inline(token), Response: "json.ok"})
-	_, err := attempt(t, s, sinktest.Events(1, 1), patience)
+	_, err := attempt(t, s, sinktest.Events(1, 1), attemptTimeout)
 	if err == nil || strings.Contains(err.Error(), token) || !strings.Contains(err.Error(), "<secret>") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestAResponseThatCannotWorkIsAFaultOfItsKey(t *testing.T) {
+func TestInvalidResponseExpressionNamesItsKey(t *testing.T) {
 	c := defaulted(Config{URL: value.Inline("http://127.0.0.1:1"), Response: "json.ok or\n  jsn.ok"})
 	var fault *sink.OptionError
 	if err := c.Verify(event.JSON{}); !errors.As(err, &fault) || fault.Key != "webhook.response" ||

@@ -18,9 +18,9 @@ import (
 
 // Only delivery repeats a request that the server may have accepted. The transport would repeat
 // a request with the header Idempotency-Key on a connection that it has used before.
-func TestTheTransportSendsNothingTwice(t *testing.T) {
+func TestTransportDoesNotRepeatRequests(t *testing.T) {
 	acknowledged := func(f *faultServer, c net.Conn, req *http.Request) bool {
-		f.take(req)
+		f.recordRequest(req)
 		time.Sleep(300 * time.Millisecond) // longer than any kernel delays it
 		resetConn(c)
 		return false
@@ -31,8 +31,8 @@ func TestTheTransportSendsNothingTwice(t *testing.T) {
 				f := newFaultServer(t, status(200, ""), f)
 				s := newSink(t, Config{URL: value.Inline(f.URL), IdempotencyHeader: header})
 				deliver(t, s, sinktest.Events(1, 1))
-				if n, err := attempt(t, s, sinktest.Events(2, 1), patience); n != 0 || err == nil {
-					t.Errorf("took %d without an answer, %v", n, err)
+				if n, err := attempt(t, s, sinktest.Events(2, 1), attemptTimeout); n != 0 || err == nil {
+					t.Errorf("accepted %d without a response, %v", n, err)
 				}
 				deliver(t, s, sinktest.Events(3, 1)) // on a connection of its own
 				for i, r := range f.requests(t, 3) {
@@ -47,20 +47,20 @@ func TestTheTransportSendsNothingTwice(t *testing.T) {
 
 // The server closes each connection when it has answered, which the sink may learn
 // before, while or after it sends the next request.
-func TestIdleConnectionsThatTheServerCloses(t *testing.T) {
+func TestIdleConnectionsClosedByTheServer(t *testing.T) {
 	const n = 200
 	faults := make([]fault, n)
 	for i := range faults {
-		faults[i] = closeAfter
+		faults[i] = closeAfterResponse
 	}
 	f := newFaultServer(t, faults...)
 	s := newSink(t, Config{URL: value.Inline(f.URL), IdempotencyHeader: "Idempotency-Key"})
 	attempts := make(map[string]int)
 	for i := 1; i <= n; i++ {
 		e := sinktest.Events(i, 1)
-		for taken := 0; taken == 0; {
+		for accepted := 0; accepted == 0; {
 			attempts[e[0].ID()]++
-			taken, _ = attempt(t, s, e, patience)
+			accepted, _ = attempt(t, s, e, attemptTimeout)
 		}
 	}
 	f.mu.Lock()
@@ -76,19 +76,19 @@ func TestIdleConnectionsThatTheServerCloses(t *testing.T) {
 }
 
 // A server may answer before it has read the request.
-func TestEarlyAnswers(t *testing.T) {
+func TestEarlyResponses(t *testing.T) {
 	early := func(f *faultServer, c net.Conn, req *http.Request) bool {
 		_, err := io.WriteString(c, "HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno")
-		f.take(req)
+		f.recordRequest(req)
 		return err == nil
 	}
 	f := newFaultServer(t, early, early, early)
 	s := newSink(t, Config{URL: value.Inline(f.URL)})
 	events := large()
 	for range 3 {
-		n, err := attempt(t, s, events, patience)
+		n, err := attempt(t, s, events, attemptTimeout)
 		if n != 0 || err == nil || !strings.Contains(err.Error(), "401 Unauthorized: no") {
-			t.Fatalf("took %d, %v", n, err)
+			t.Fatalf("accepted %d, %v", n, err)
 		}
 	}
 	deliver(t, s, events)
@@ -103,24 +103,24 @@ func large() []event.Event {
 	return events
 }
 
-func TestAnAnswerBeforeTheRequestIsSentTakesNothing(t *testing.T) {
+func TestResponseBeforeTheRequestIsSentAcceptsNothing(t *testing.T) {
 	early := func(f *faultServer, c net.Conn, _ *http.Request) bool {
-		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") // seen by the attempt
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") // the attempt reports the error
 		<-f.stop
 		return false
 	}
 	f := newFaultServer(t, early)
 	s := newSink(t, Config{URL: value.Inline(f.URL)})
-	if n, err := attempt(t, s, large(), patience); n != 0 || err == nil ||
+	if n, err := attempt(t, s, large(), attemptTimeout); n != 0 || err == nil ||
 		!strings.Contains(err.Error(), "status 200 arrived before the request was sent") {
-		t.Errorf("took %d, %v", n, err)
+		t.Errorf("accepted %d, %v", n, err)
 	}
 	deliver(t, s, large())
 }
 
 // Without the whole request the server cannot have accepted it, so the request is
 // repeated.
-func TestAnIdleConnectionThatEndsInARequestIsNotAFailure(t *testing.T) {
+func TestIdleConnectionClosedDuringARequestIsNotAFailure(t *testing.T) {
 	for name, f := range map[string]fault{
 		"closed": func(*faultServer, net.Conn, *http.Request) bool { return false },
 		"reset":  func(_ *faultServer, c net.Conn, _ *http.Request) bool { resetConn(c); return false },
@@ -138,7 +138,7 @@ func TestAnIdleConnectionThatEndsInARequestIsNotAFailure(t *testing.T) {
 }
 
 // A name that has moved is resolved when a connection is made.
-func TestAConnectionIsUsedUpToItsAge(t *testing.T) {
+func TestConnectionIsReplacedAtTheAgeLimit(t *testing.T) {
 	for age, want := range map[time.Duration]int{0: 1, time.Hour: 1, time.Nanosecond: 5} {
 		f := newFaultServer(t)
 		s := newSink(t, Config{URL: value.Inline(f.URL), MaxConnectionAge: value.Duration(age)})
@@ -146,7 +146,7 @@ func TestAConnectionIsUsedUpToItsAge(t *testing.T) {
 			deliver(t, s, sinktest.Events(i+1, 1))
 		}
 		if got := f.connections(); got != want {
-			t.Errorf("with an age of %v 5 requests took %d connections, want %d", age, got, want)
+			t.Errorf("with an age of %v 5 requests used %d connections, want %d", age, got, want)
 		}
 	}
 }

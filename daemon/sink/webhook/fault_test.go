@@ -30,14 +30,14 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience is much longer than a correct answer needs, even on a busy machine.
-const patience = 20 * time.Second
+// attemptTimeout is much longer than a correct answer needs, even on a busy machine.
+const attemptTimeout = 20 * time.Second
 
 // attempt makes one attempt, which must end despite the fault. An endless fault has a shorter
 // limit.
 func attempt(t *testing.T, s *Sink, events []event.Event, limit time.Duration) (int, error) {
 	t.Helper()
-	watchdog := time.AfterFunc(3*patience, func() { panic("Deliver hangs") })
+	watchdog := time.AfterFunc(3*attemptTimeout, func() { panic("Deliver hangs") })
 	defer watchdog.Stop()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
@@ -46,16 +46,16 @@ func attempt(t *testing.T, s *Sink, events []event.Event, limit time.Duration) (
 
 func deliver(t *testing.T, s *Sink, events []event.Event) {
 	t.Helper()
-	if n, err := attempt(t, s, events, patience); n != len(events) || err != nil {
-		t.Fatalf("took %d of %d: %v", n, len(events), err)
+	if n, err := attempt(t, s, events, attemptTimeout); n != len(events) || err != nil {
+		t.Fatalf("accepted %d of %d: %v", n, len(events), err)
 	}
 }
 
-// deliverSoon retries, because the sink may not have detected yet that the server has closed the
+// deliverWithRetries retries, because the sink may not have detected yet that the server has closed the
 // connection.
-func deliverSoon(t *testing.T, s *Sink, events []event.Event) {
+func deliverWithRetries(t *testing.T, s *Sink, events []event.Event) {
 	t.Helper()
-	if n, err := attempt(t, s, events, patience); n != len(events) || err != nil {
+	if n, err := attempt(t, s, events, attemptTimeout); n != len(events) || err != nil {
 		deliver(t, s, events)
 	}
 }
@@ -69,8 +69,8 @@ func TestFaults(t *testing.T) {
 	tests := []struct {
 		name     string
 		fault    fault
-		limit    time.Duration // patience when 0
-		taken    bool
+		limit    time.Duration // attemptTimeout when 0
+		success  bool
 		poisoned int
 		delay    time.Duration
 		want     string // in the error
@@ -133,11 +133,11 @@ func TestFaults(t *testing.T) {
 			f := newFaultServer(t, tt.fault)
 			s := newSink(t, Config{URL: value.Inline(f.URL + "/in?a=b")})
 			if tt.limit == 0 {
-				tt.limit = patience
+				tt.limit = attemptTimeout
 			}
 			accepted, err := attempt(t, s, sinktest.Events(1, n), tt.limit)
-			if tt.taken != (err == nil) || tt.taken != (accepted == n) || !tt.taken && accepted != 0 {
-				t.Fatalf("took %d of %d: %v", accepted, n, err)
+			if tt.success != (err == nil) || tt.success != (accepted == n) || !tt.success && accepted != 0 {
+				t.Fatalf("accepted %d of %d: %v", accepted, n, err)
 			}
 			if got := sink.Poisoned(err); got != tt.poisoned {
 				t.Errorf("%d are poisoned, want %d: %v", got, tt.poisoned, err)
@@ -147,15 +147,15 @@ func TestFaults(t *testing.T) {
 				t.Errorf("refusal %+v of %v", got, err)
 			}
 			if got := sink.RetryDelay(err); got != tt.delay {
-				t.Errorf("to be tried again after %v, want %v", got, tt.delay)
+				t.Errorf("retry after %v, want %v", got, tt.delay)
 			}
 			if err != nil {
 				checkText(t, err, f.URL, tt.want)
 			}
 			if tt.limit == short && !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("%v does not say that time was up", err)
+				t.Errorf("%v does not report the timeout", err)
 			}
-			deliverSoon(t, s, sinktest.Events(1, n))
+			deliverWithRetries(t, s, sinktest.Events(1, n))
 		})
 	}
 }
@@ -167,35 +167,35 @@ func checkText(t *testing.T, err error, url, want string) {
 		t.Errorf("the error is %q, want %q in it", text, want)
 	}
 	if !event.IsVisible([]byte(text)) || len(text) > 700 || strings.Contains(text, "/in") || strings.Contains(text, "b=c") {
-		t.Errorf("the error shows too much: %q", text)
+		t.Errorf("the error contains too much: %q", text)
 	}
 }
 
-func TestConnectionIsKept(t *testing.T) {
+func TestConnectionIsReused(t *testing.T) {
 	f := newFaultServer(t, status(200, strings.Repeat("x", 1000)), status(400, "no"), status(429, "slowly"))
 	s := newSink(t, Config{URL: value.Inline(f.URL)})
 	for i := range 10 {
-		_, _ = attempt(t, s, sinktest.Events(i, 3), patience) // some are refused
+		_, _ = attempt(t, s, sinktest.Events(i, 3), attemptTimeout) // some are refused
 	}
 	f.requests(t, 10)
 	if got := f.connections(); got != 1 {
-		t.Errorf("10 requests took %d connections", got)
+		t.Errorf("10 requests used %d connections", got)
 	}
 }
 
 // The next connection may lead to another server.
-func TestConnectionIsNotKeptAfterAServerFault(t *testing.T) {
+func TestConnectionIsNotReusedAfterAServerError(t *testing.T) {
 	f := newFaultServer(t, status(503, ""), status(421, ""))
 	s := newSink(t, Config{URL: value.Inline(f.URL)})
 	for i := range 4 {
-		_, _ = attempt(t, s, sinktest.Events(i, 3), patience) // some are refused
+		_, _ = attempt(t, s, sinktest.Events(i, 3), attemptTimeout) // some are refused
 	}
 	if got := f.connections(); got != 3 {
 		t.Errorf("got %d connections, want 3", got)
 	}
 }
 
-func TestUnreachable(t *testing.T) {
+func TestUnreachableServer(t *testing.T) {
 	f := newFaultServer(t)
 	f.listener.Close()
 	for url, want := range map[string]string{
@@ -203,18 +203,18 @@ func TestUnreachable(t *testing.T) {
 		"http://no.such.invalid/in": "no.such.invalid",
 	} {
 		s := newSink(t, Config{URL: value.Inline(url)})
-		n, err := attempt(t, s, sinktest.Events(1, 2), patience)
+		n, err := attempt(t, s, sinktest.Events(1, 2), attemptTimeout)
 		if n != 0 || err == nil || sink.Poisoned(err) != 0 || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: took %d, %v", url, n, err)
+			t.Errorf("%s: accepted %d, %v", url, n, err)
 		}
 	}
 }
 
-func TestNothingIsLeftOpenAfterAFailureAndAfterClose(t *testing.T) {
+func TestConnectionsAreClosedAfterAFailureAndAfterClose(t *testing.T) {
 	f := newFaultServer(t, hang, status(200, ""))
 	s := newSink(t, Config{URL: value.Inline(f.URL)})
 	if _, err := attempt(t, s, sinktest.Events(1, 1), 100*time.Millisecond); err == nil {
-		t.Fatal("taken")
+		t.Fatal("the request succeeded")
 	}
 	f.waitForConnections(t, 0)
 	deliver(t, s, sinktest.Events(1, 1))

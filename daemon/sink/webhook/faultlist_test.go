@@ -15,7 +15,7 @@ import (
 // status sends a correct response, with header lines and a body.
 func status(code int, body string, header ...string) fault {
 	return func(f *faultServer, c net.Conn, req *http.Request) bool {
-		f.take(req)
+		f.recordRequest(req)
 		var b bytes.Buffer
 		fmt.Fprintf(&b, "HTTP/1.1 %d Whatever\r\nContent-Length: %d\r\n", code, len(body))
 		for _, line := range header {
@@ -30,7 +30,7 @@ func status(code int, body string, header ...string) fault {
 // raw writes text after the request and closes.
 func raw(text string) fault {
 	return func(f *faultServer, c net.Conn, req *http.Request) bool {
-		f.take(req)
+		f.recordRequest(req)
 		io.WriteString(c, text) // the client may have disconnected
 		return false
 	}
@@ -56,7 +56,7 @@ func reset(_ *faultServer, c net.Conn, _ *http.Request) bool {
 
 // resetLate answers with a TCP reset when the whole request has arrived.
 func resetLate(f *faultServer, c net.Conn, req *http.Request) bool {
-	f.take(req)
+	f.recordRequest(req)
 	resetConn(c)
 	return false
 }
@@ -70,13 +70,13 @@ func resetConn(c net.Conn) {
 
 // drop closes in order when the whole request has arrived, without an answer.
 func drop(f *faultServer, _ net.Conn, req *http.Request) bool {
-	f.take(req)
+	f.recordRequest(req)
 	return false
 }
 
 // halfClose closes its sending side, and continues to read.
 func halfClose(f *faultServer, c net.Conn, req *http.Request) bool {
-	f.take(req)
+	f.recordRequest(req)
 	if t, ok := c.(*net.TCPConn); ok {
 		_ = t.CloseWrite()
 	}
@@ -86,7 +86,7 @@ func halfClose(f *faultServer, c net.Conn, req *http.Request) bool {
 
 // hang reads the request and is silent until the client disconnects.
 func hang(f *faultServer, c net.Conn, req *http.Request) bool {
-	f.take(req)
+	f.recordRequest(req)
 	io.Copy(io.Discard, c) // until the client closes
 	return false
 }
@@ -94,7 +94,7 @@ func hang(f *faultServer, c net.Conn, req *http.Request) bool {
 // slow writes text one byte at a time, endlessly.
 func slow(head, text string) fault {
 	return func(f *faultServer, c net.Conn, req *http.Request) bool {
-		f.take(req)
+		f.recordRequest(req)
 		if _, err := io.WriteString(c, head); err != nil {
 			return false
 		}
@@ -114,7 +114,7 @@ func slow(head, text string) fault {
 // endless writes a response that does not end, as fast as it can.
 func endless(head string) fault {
 	return func(f *faultServer, c net.Conn, req *http.Request) bool {
-		f.take(req)
+		f.recordRequest(req)
 		chunk := bytes.Repeat([]byte("x"), 1<<16)
 		_, err := io.WriteString(c, head)
 		for ; err == nil; _, err = c.Write(chunk) {
@@ -135,8 +135,8 @@ func (f *faultServer) stopped() bool {
 	}
 }
 
-// closeAfter answers correctly, and closes the connection without announcing it.
-func closeAfter(f *faultServer, c net.Conn, req *http.Request) bool {
+// closeAfterResponse answers correctly, and closes the connection without announcing it.
+func closeAfterResponse(f *faultServer, c net.Conn, req *http.Request) bool {
 	status(http.StatusOK, "")(f, c, req)
 	return false
 }

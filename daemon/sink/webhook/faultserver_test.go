@@ -27,7 +27,7 @@ type faultServer struct {
 
 	mu       sync.Mutex
 	faults   []fault // one for each future request; later requests succeed
-	got      []gotRequest
+	got      []receivedRequest
 	open     map[net.Conn]struct{}
 	accepted int // connections
 }
@@ -36,8 +36,8 @@ type faultServer struct {
 // the connection continues.
 type fault func(f *faultServer, c net.Conn, req *http.Request) (keep bool)
 
-// A gotRequest is a request that has arrived completely.
-type gotRequest struct {
+// A receivedRequest is a request that has arrived completely.
+type receivedRequest struct {
 	line   string
 	header http.Header
 	body   []byte
@@ -131,19 +131,19 @@ func (f *faultServer) next() fault {
 	return next
 }
 
-// take reads the rest of a request.
-func (f *faultServer) take(req *http.Request) {
+// recordRequest reads the rest of a request.
+func (f *faultServer) recordRequest(req *http.Request) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.got = append(f.got, gotRequest{req.Method + " " + req.RequestURI, req.Header, body})
+	f.got = append(f.got, receivedRequest{req.Method + " " + req.RequestURI, req.Header, body})
 }
 
 // requests waits for n requests and fails the test if there are more.
-func (f *faultServer) requests(t *testing.T, n int) (got []gotRequest) {
+func (f *faultServer) requests(t *testing.T, n int) (got []receivedRequest) {
 	t.Helper()
 	poll.Until(t, fmt.Sprint(n, " requests"), func() bool {
 		f.mu.Lock()

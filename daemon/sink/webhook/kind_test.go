@@ -26,7 +26,7 @@ type receiver struct {
 	t *testing.T
 
 	mu       sync.Mutex
-	taken    []sinktest.Taken
+	stored   []sinktest.StoredEvent
 	requests []*http.Request // without their bodies
 	broken   bool
 	failures int
@@ -46,7 +46,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	for _, e := range split(r.t, req.Header.Get("Content-Type"), text) {
-		r.taken = append(r.taken, sinktest.ParseJSON(r.t, e))
+		r.stored = append(r.stored, sinktest.ParseJSON(r.t, e))
 	}
 }
 
@@ -102,10 +102,10 @@ func split(t *testing.T, contentType string, text []byte) (events [][]byte) {
 	return events
 }
 
-func (r *receiver) Taken(*testing.T) []sinktest.Taken {
+func (r *receiver) Stored(*testing.T) []sinktest.StoredEvent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.taken
+	return r.stored
 }
 
 func (r *receiver) set(broken bool) {
@@ -114,8 +114,8 @@ func (r *receiver) set(broken bool) {
 	r.broken = broken
 }
 
-func (r *receiver) Break(*testing.T) { r.set(true) }
-func (r *receiver) Mend(*testing.T)  { r.set(false) }
+func (r *receiver) Break(*testing.T)  { r.set(true) }
+func (r *receiver) Repair(*testing.T) { r.set(false) }
 
 func newReceiver(t *testing.T) (*receiver, string) {
 	r := &receiver{t: t}
@@ -167,7 +167,7 @@ func TestKind(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			sinktest.Run(t, sinktest.Kind{
 				Hostile: tt.hostile, Secrets: []string{token, path[1:]},
-				New: func(t *testing.T) (sink.Sink, sinktest.Place) {
+				New: func(t *testing.T) (sink.Sink, sinktest.Destination) {
 					r, url := newReceiver(t)
 					c := tt.config
 					c.URL, c.Bearer = value.Inline(url+path), value.Inline(token)

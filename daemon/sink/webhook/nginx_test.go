@@ -68,8 +68,8 @@ func newNginx(t *testing.T) *nginx {
 	conf := filepath.Join(dir, "nginx.conf")
 	write(t, conf, fmt.Sprintf(nginxConfig, dir, address, cert, key, n.ca.File, back.URL))
 	cmd := exec.Command(program, "-p", dir, "-e", dir+"/error.log", "-c", conf)
-	var complaint syncbuffer.Buffer
-	cmd.Stderr = &complaint
+	var serverLog syncbuffer.Buffer
+	cmd.Stderr = &serverLog
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -77,16 +77,16 @@ func newNginx(t *testing.T) *nginx {
 		cmd.Process.Kill() // it may have exited
 		cmd.Wait()         // it was killed
 	})
-	waitForServer(t, address, &complaint)
+	waitForServer(t, address, &serverLog)
 	return n
 }
 
-func waitForServer(t *testing.T, address string, complaint fmt.Stringer) {
+func waitForServer(t *testing.T, address string, serverLog fmt.Stringer) {
 	t.Helper()
 	poll.UntilNil(t, "the server listens", func() error {
 		c, err := net.Dial("tcp", address)
 		if err != nil {
-			return fmt.Errorf("%w: %s", err, complaint)
+			return fmt.Errorf("%w: %s", err, serverLog)
 		}
 		return c.Close()
 	})
@@ -99,7 +99,7 @@ func TestNginx(t *testing.T) {
 	for i := range 20 {
 		deliver(t, s, sinktest.Events(1+100*i, 100))
 	}
-	if got := len(n.Taken(t)); got != 2000 {
+	if got := len(n.Stored(t)); got != 2000 {
 		t.Errorf("%d events have arrived, want 2000", got)
 	}
 	for _, line := range n.lines(t, 20) {
@@ -121,24 +121,24 @@ func (n *nginx) lines(t *testing.T, want int) (lines []string) {
 		return len(lines) >= want
 	})
 	if len(lines) != want {
-		t.Fatalf("nginx has seen %d requests, want %d", len(lines), want)
+		t.Fatalf("nginx received %d requests, want %d", len(lines), want)
 	}
 	return lines
 }
 
 // nginx refuses a large batch before it has received it completely. The sink must read the
 // response, so that delivery retries with a smaller batch.
-func TestNginxRefusesALargeBatch(t *testing.T) {
+func TestNginxRejectsALargeBatch(t *testing.T) {
 	n := newNginx(t)
 	cert, key := n.ca.Issue(t, "client", time.Hour)
 	s := newSink(t, Config{URL: value.Inline(n.url), TLS: sinktest.TLS(n.ca.File, cert, key)})
 	for size := 8192; ; size /= 2 {
-		got, err := attempt(t, s, sinktest.Events(1, size), patience)
+		got, err := attempt(t, s, sinktest.Events(1, size), attemptTimeout)
 		if err == nil {
 			break
 		}
 		if got != 0 || sink.Poisoned(err) != size || !strings.Contains(err.Error(), "413 Request Entity Too Large") {
-			t.Fatalf("took %d of %d, %v", got, size, err)
+			t.Fatalf("accepted %d of %d, %v", got, size, err)
 		}
 		if size < 100 {
 			t.Fatal("even few events are too large")
@@ -147,7 +147,7 @@ func TestNginxRefusesALargeBatch(t *testing.T) {
 }
 
 // nginx accepts the connection and answers each request with 400, which must not lose events.
-func TestNginxWantsAnotherCertificate(t *testing.T) {
+func TestNginxRequiresAnotherCertificate(t *testing.T) {
 	n := newNginx(t)
 	old, oldKey := n.ca.Issue(t, "old", -time.Hour)
 	for want, client := range map[string]value.TLS{
@@ -155,17 +155,17 @@ func TestNginxWantsAnotherCertificate(t *testing.T) {
 		"400 Bad Request":         sinktest.TLS(n.ca.File, old, oldKey),
 	} {
 		s := newSink(t, Config{URL: value.Inline(n.url), TLS: client})
-		if got, err := attempt(t, s, sinktest.Events(1, 2), patience); got != 0 || sink.Poisoned(err) != 0 ||
+		if got, err := attempt(t, s, sinktest.Events(1, 2), attemptTimeout); got != 0 || sink.Poisoned(err) != 0 ||
 			!strings.Contains(err.Error(), want) {
-			t.Errorf("took %d, poisoned %d, %v", got, sink.Poisoned(err), err)
+			t.Errorf("accepted %d, poisoned %d, %v", got, sink.Poisoned(err), err)
 		}
 	}
 	s := newSink(t, Config{URL: value.Inline("http" + strings.TrimPrefix(n.url, "https"))})
-	if got, err := attempt(t, s, sinktest.Events(1, 2), patience); got != 0 || sink.Poisoned(err) != 0 ||
+	if got, err := attempt(t, s, sinktest.Events(1, 2), attemptTimeout); got != 0 || sink.Poisoned(err) != 0 ||
 		!strings.Contains(err.Error(), "400 Bad Request") {
-		t.Errorf("took %d, %v", got, err)
+		t.Errorf("accepted %d, %v", got, err)
 	}
-	if got := len(n.Taken(t)); got != 0 {
+	if got := len(n.Stored(t)); got != 0 {
 		t.Errorf("%d events have arrived", got)
 	}
 }

@@ -62,10 +62,10 @@ func pipe(client net.Conn, to string) {
 	}
 	defer server.Close()
 	var wg sync.WaitGroup
-	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
+	for _, direction := range [][2]net.Conn{{client, server}, {server, client}} {
 		wg.Go(func() {
-			io.Copy(way[0], way[1]) // the end of the tunnel
-			way[0].Close()
+			io.Copy(direction[0], direction[1]) // the end of the tunnel
+			direction[0].Close()
 		})
 	}
 	wg.Wait()
@@ -136,12 +136,12 @@ func TestProxies(t *testing.T) {
 				deliver(t, s, sinktest.Events(1, 2))
 				deliver(t, s, sinktest.Events(3, 2))
 				if p.used.Load() == before {
-					t.Error("the proxy was passed by")
+					t.Error("the proxy was bypassed")
 				}
 				write(t, file, scheme+"://u:canary-wrong-4711@"+host+"\n")
-				n, err := attempt(t, s, sinktest.Events(5, 2), patience)
+				n, err := attempt(t, s, sinktest.Events(5, 2), attemptTimeout)
 				if n != 0 || err == nil || strings.Contains(err.Error(), "canary") || strings.Contains(err.Error(), "Basic dT") {
-					t.Errorf("took %d, %v", n, err)
+					t.Errorf("accepted %d, %v", n, err)
 				}
 				s.Close()
 			})
@@ -150,13 +150,13 @@ func TestProxies(t *testing.T) {
 }
 
 // The sink uses the environment only if it is configured to.
-func TestProxyOfTheEnvironment(t *testing.T) {
+func TestProxyFromTheEnvironment(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://u:canary-env-4711@proxy.invalid:3128")
 	t.Setenv("NO_PROXY", "")
 	f := newFaultServer(t)
 	deliver(t, newSink(t, Config{URL: value.Inline(f.URL)}), sinktest.Events(1, 1))
 	s := newSink(t, Config{URL: value.Inline("http://elsewhere.invalid/in"), Proxy: value.Inline(proxyEnvironment)})
-	_, err := attempt(t, s, sinktest.Events(1, 1), patience)
+	_, err := attempt(t, s, sinktest.Events(1, 1), attemptTimeout)
 	if err == nil || !strings.Contains(err.Error(), "proxy.invalid") || strings.Contains(err.Error(), "canary") {
 		t.Errorf("got %v", err)
 	}

@@ -23,8 +23,8 @@ import (
 // servers escape in different ways.
 const canary = `-cAnArY"/&<é=+ `
 
-// leaks reports whether text contains a part of a canary, in any form.
-func leaks(text string) bool {
+// containsCanary reports whether text contains a part of a canary, in any form.
+func containsCanary(text string) bool {
 	if strings.Contains(strings.ToLower(text), "canary") {
 		return true
 	}
@@ -53,36 +53,36 @@ func repeatRequest(code int) fault {
 	}
 }
 
-// inHeader repeats the request in a place that package http quotes when it cannot parse
+// repeatInHeader repeats the request in a header that package http quotes when it cannot parse
 // it.
-func inHeader(f *faultServer, c net.Conn, req *http.Request) bool {
-	f.take(req)
+func repeatInHeader(f *faultServer, c net.Conn, req *http.Request) bool {
+	f.recordRequest(req)
 	fmt.Fprintf(c, "HTTP/1.1 200 OK\r\n%s %s\r\n\r\n", req.Header.Get("Authorization"), req.RequestURI)
 	return false
 }
 
-func inStatus(f *faultServer, c net.Conn, req *http.Request) bool {
-	f.take(req)
+func repeatInStatus(f *faultServer, c net.Conn, req *http.Request) bool {
+	f.recordRequest(req)
 	fmt.Fprintf(c, "HTTP/1.1 %s%s\r\n\r\n", req.Header.Get("X-Api-Key"), req.RequestURI)
 	return false
 }
 
-func inLength(f *faultServer, c net.Conn, req *http.Request) bool {
-	f.take(req)
+func repeatInLength(f *faultServer, c net.Conn, req *http.Request) bool {
+	f.recordRequest(req)
 	fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n", req.Header.Get("X-Api-Key"))
 	return false
 }
 
-func inEncoding(f *faultServer, c net.Conn, req *http.Request) bool {
-	f.take(req)
+func repeatInEncoding(f *faultServer, c net.Conn, req *http.Request) bool {
+	f.recordRequest(req)
 	fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: %s\r\n\r\n", req.Header.Get("X-Api-Key"))
 	return false
 }
 
-func TestNoErrorHasASecret(t *testing.T) {
+func TestErrorsContainNoSecret(t *testing.T) {
 	faults := map[string]fault{
 		"echo": echo, "reset": reset, "reset late": resetLate, "drop": drop, "half-close": halfClose, "hang": hang,
-		"header": inHeader, "status": inStatus, "length": inLength, "encoding": inEncoding,
+		"header": repeatInHeader, "status": repeatInStatus, "length": repeatInLength, "encoding": repeatInEncoding,
 	}
 	for _, row := range statuses[1 : len(statuses)-1] {
 		for _, code := range []int{row.from, row.to} {
@@ -104,21 +104,21 @@ func TestNoErrorHasASecret(t *testing.T) {
 				config.SigningSecrets = []value.Secret{value.Inline("whsec_" +
 					base64.StdEncoding.EncodeToString([]byte("signing"+canary+canary)))}
 				s := newSink(t, config)
-				limit := patience
+				limit := attemptTimeout
 				if name == "hang" {
 					limit = 100 * time.Millisecond
 				}
 				n, err := attempt(t, s, sinktest.Events(1, 2), limit)
 				if n != 0 || err == nil {
-					t.Fatalf("took %d", n)
+					t.Fatalf("accepted %d", n)
 				}
 				if !strings.HasPrefix(err.Error(), "POST "+f.URL+": ") {
-					t.Fatalf("no answer of the server: %v", err)
+					t.Fatalf("not a response of the server: %v", err)
 				}
-				if text := fmt.Sprintf("%v %+v %#v", err, err, err); leaks(text) {
+				if text := fmt.Sprintf("%v %+v %#v", err, err, err); containsCanary(text) {
 					t.Errorf("the error contains a secret: %s", text)
 				}
-				if text := fmt.Sprintf("%v %+v %#v", config, config, config); leaks(text) {
+				if text := fmt.Sprintf("%v %+v %#v", config, config, config); containsCanary(text) {
 					t.Errorf("the configuration prints a secret: %s", text)
 				}
 			}
@@ -127,7 +127,7 @@ func TestNoErrorHasASecret(t *testing.T) {
 }
 
 // A secret cannot be found in text that is compressed or in UTF-16.
-func TestOnlyPlainTextIsShown(t *testing.T) {
+func TestErrorsContainOnlyPlainText(t *testing.T) {
 	for name, tt := range map[string]struct {
 		f    fault
 		want string
@@ -137,7 +137,7 @@ func TestOnlyPlainTextIsShown(t *testing.T) {
 		"compressed": {status(500, "oops", "Content-Encoding: br"), ""},
 	} {
 		f := newFaultServer(t, tt.f)
-		_, err := attempt(t, newSink(t, Config{URL: value.Inline(f.URL)}), sinktest.Events(1, 1), patience)
+		_, err := attempt(t, newSink(t, Config{URL: value.Inline(f.URL)}), sinktest.Events(1, 1), attemptTimeout)
 		if want := "POST " + f.URL + ": 500 Internal Server Error" + tt.want; err == nil || err.Error() != want {
 			t.Errorf("%s: got %v, want %s", name, err, want)
 		}
@@ -145,7 +145,7 @@ func TestOnlyPlainTextIsShown(t *testing.T) {
 }
 
 // A secret that cannot be used, or whose server cannot be reached, does not appear either.
-func TestNoErrorHasASecretThatCannotBeUsed(t *testing.T) {
+func TestErrorsContainNoUnusableSecret(t *testing.T) {
 	f := newFaultServer(t)
 	dir := t.TempDir()
 	file := func(name, text string) string {
@@ -155,7 +155,7 @@ func TestNoErrorHasASecretThatCannotBeUsed(t *testing.T) {
 	good := value.Inline(f.URL)
 	closed := newFaultServer(t)
 	closed.listener.Close()
-	away := "http://u:" + "canary@" + strings.TrimPrefix(closed.URL, "http://")
+	unreachable := "http://u:" + "canary@" + strings.TrimPrefix(closed.URL, "http://")
 	ca := sinktest.NewCA(t)
 	cert, key := ca.Issue(t, "client", time.Hour)
 	badKey := file("key", "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n")
@@ -170,7 +170,7 @@ func TestNoErrorHasASecretThatCannotBeUsed(t *testing.T) {
 		"/ in a password":    {URL: value.Inline("http://canary:1/canary@host/")},
 		"? in a password":    {URL: value.Inline("http://canary:1?canary@host/")},
 		"fragment":           {URL: value.Inline("http://host/#canary")},
-		"refused":            {URL: value.Inline(away + "/canary?canary")},
+		"refused":            {URL: value.Inline(unreachable + "/canary?canary")},
 		"no such host":       {URL: value.Inline("http://u:canary@no.such.invalid/canary?canary")},
 		"no TLS there":       {URL: value.Inline(strings.Replace(f.URL, "http://", "https://u:canary@", 1) + "/canary?canary")},
 		"bearer, two lines":  {URL: good, Bearer: value.Secret{File: file("token", "canary\ncanary")}},
@@ -179,8 +179,8 @@ func TestNoErrorHasASecretThatCannotBeUsed(t *testing.T) {
 		"no base64":          {URL: good, SigningSecrets: []value.Secret{value.Inline("whsec_canary!")}},
 		"proxy is none":      {URL: good, Proxy: value.Inline("ftp://u:canary@host")},
 		"proxy is no URL":    {URL: good, Proxy: value.Inline("http://u:canary@ho st")},
-		"proxy refuses":      {URL: good, Proxy: value.Inline(away)},
-		"proxy is away":      {URL: good, Proxy: value.Inline("socks5://u:canary@no.such.invalid:1")},
+		"proxy refuses":      {URL: good, Proxy: value.Inline(unreachable)},
+		"proxy is unknown":   {URL: good, Proxy: value.Inline("socks5://u:canary@no.such.invalid:1")},
 		"proxy, no SOCKS":    {URL: good, Proxy: value.Inline(strings.Replace(f.URL, "http://", "socks5://u:canary@", 1))},
 		"key is none":        {URL: good, TLS: sinktest.TLS("", cert, badKey)},
 		"CA is a key":        {URL: good, TLS: sinktest.TLS(badKey, "", "")},
@@ -189,15 +189,15 @@ func TestNoErrorHasASecretThatCannotBeUsed(t *testing.T) {
 	for name, config := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := newSink(t, config)
-			limit := patience
+			limit := attemptTimeout
 			if name == "proxy, no SOCKS" { // each side waits for the other
 				limit = 100 * time.Millisecond
 			}
 			n, err := attempt(t, s, sinktest.Events(1, 2), limit)
-			if n != 0 || err == nil || leaks(fmt.Sprintf("%v %+v %#v", err, err, err)) {
-				t.Errorf("took %d, %v", n, err)
+			if n != 0 || err == nil || containsCanary(fmt.Sprintf("%v %+v %#v", err, err, err)) {
+				t.Errorf("accepted %d, %v", n, err)
 			}
-			if err := s.config.Verify(event.JSON{}); err != nil && leaks(fmt.Sprintf("%v %+v %#v", err, err, err)) {
+			if err := s.config.Verify(event.JSON{}); err != nil && containsCanary(fmt.Sprintf("%v %+v %#v", err, err, err)) {
 				t.Errorf("Verify: %v", err)
 			}
 		})
@@ -217,7 +217,7 @@ func FuzzParseURL(f *testing.F) {
 		case err != nil && len(text) > 8 && strings.Contains(err.Error(), text):
 			t.Errorf("%q: the error repeats it: %v", text, err)
 		case err == nil && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https"):
-			t.Errorf("%q is taken for %q", text, u)
+			t.Errorf("%q is parsed as %q", text, u)
 		}
 	})
 }
@@ -225,7 +225,7 @@ func FuzzParseURL(f *testing.F) {
 // A server of two sinks repeats the secrets of one in its answer to the other. This
 // includes secrets that it received from an earlier process, and a secret that was rotated
 // since.
-func TestNoErrorHasASecretOfAnotherSink(t *testing.T) {
+func TestErrorsContainNoSecretOfAnotherSink(t *testing.T) {
 	file := t.TempDir() + "/token"
 	write(t, file, "Rotating-Token-1")
 	f := newFaultServer(t, status(200, ""), status(200, ""), status(500, "bad Rotating-Token-2, Rotating-Token-1 and never-sent-Key"))
@@ -236,11 +236,11 @@ func TestNoErrorHasASecretOfAnotherSink(t *testing.T) {
 	}, env)
 	for _, token := range []string{"Rotating-Token-1", "Rotating-Token-2"} {
 		write(t, file, token)
-		if _, err := attempt(t, sends, sinktest.Events(1, 1), patience); err != nil {
+		if _, err := attempt(t, sends, sinktest.Events(1, 1), attemptTimeout); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err := attempt(t, newSinkOf(t, Config{URL: value.Inline(f.URL)}, env), sinktest.Events(1, 1), patience)
+	_, err := attempt(t, newSinkOf(t, Config{URL: value.Inline(f.URL)}, env), sinktest.Events(1, 1), attemptTimeout)
 	if want := "POST " + f.URL + ": 500 Internal Server Error: bad <secret>, <secret> and <secret>"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

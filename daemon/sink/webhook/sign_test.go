@@ -21,7 +21,7 @@ const (
 )
 
 // The example of the specification's own libraries.
-func TestSignatureOfThePublishedExample(t *testing.T) {
+func TestSignatureMatchesThePublishedExample(t *testing.T) {
 	key, err := parseKey(oldSecret)
 	if err != nil {
 		t.Fatal(err)
@@ -36,8 +36,8 @@ func TestSignatureOfThePublishedExample(t *testing.T) {
 	}
 }
 
-// A receiver that knows any single one of the secrets accepts the request.
-func TestReceiversVerifyDuringARotation(t *testing.T) {
+// A receiver with any single one of the secrets accepts the request.
+func TestReceiversVerifySignaturesDuringARotation(t *testing.T) {
 	f := newFaultServer(t)
 	s := newSink(t, Config{URL: value.Inline(f.URL), SigningSecrets: []value.Secret{value.Inline(newSecret), value.Inline(oldSecret)}})
 	if n, err := s.Deliver(t.Context(), sinktest.Events(1, 3)); n != 3 || err != nil {
@@ -65,7 +65,7 @@ func TestReceiversVerifyDuringARotation(t *testing.T) {
 	}
 }
 
-func TestParseKeyRefuses(t *testing.T) {
+func TestParseKeyRejectsInvalidKeys(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                  "whsec_",
 		"MfKQ9r8GKYqrTwjUP": "whsec_",

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTheDocumentationHasTheTableOfStatuses(t *testing.T) {
+func TestDocumentationContainsTheTableOfStatuses(t *testing.T) {
 	page, err := os.ReadFile("../../../docs/sinks/webhook.md")
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-func TestTheRowsOfStatusesDoNotOverlap(t *testing.T) {
+func TestRowsOfStatusesDoNotOverlap(t *testing.T) {
 	for i, row := range statuses[:len(statuses)-1] {
 		if row.from > row.to || row.why == "" || i > 0 && row.from <= statuses[i-1].to {
 			t.Errorf("row %d to %d", row.from, row.to)
@@ -56,7 +56,7 @@ func TestTheRowsOfStatusesDoNotOverlap(t *testing.T) {
 	}
 }
 
-func TestTheUsersStatusesComeFirst(t *testing.T) {
+func TestConfiguredStatusesTakePrecedence(t *testing.T) {
 	c := Config{Taken: []int{409}, Retry: []int{400}, Permanent: []int{500}}
 	got := map[int]verdict{}
 	for _, status := range []int{200, 400, 409, 422, 500, 501} {
@@ -69,7 +69,7 @@ func TestTheUsersStatusesComeFirst(t *testing.T) {
 }
 
 // The texts are those of nginx 1.22, Apache 2.4 and package net/http.
-func TestWhatIsNoVerdictOnTheEvents(t *testing.T) {
+func TestStatusesThatDoNotConcernTheEvents(t *testing.T) {
 	later := http.Header{"Retry-After": {"5"}}
 	tests := []struct {
 		status int

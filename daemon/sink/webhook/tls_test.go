@@ -72,18 +72,18 @@ func TestTLSFaults(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := startFaultServer(t, tt.server)
 			s := newSink(t, Config{URL: value.Inline(strings.Replace(f.URL, "http:", "https:", 1)), TLS: tt.client})
-			said := false
+			reported := false
 			for range 50 { // an alert may arrive too late for the error
-				n, err := attempt(t, s, sinktest.Events(1, 2), patience)
+				n, err := attempt(t, s, sinktest.Events(1, 2), attemptTimeout)
 				if n != 0 || err == nil || sink.Poisoned(err) != 0 {
-					t.Fatalf("took %d, %v", n, err)
+					t.Fatalf("accepted %d, %v", n, err)
 				}
-				if said = strings.Contains(err.Error(), tt.want); said {
+				if reported = strings.Contains(err.Error(), tt.want); reported {
 					break
 				}
 			}
-			if !said {
-				t.Errorf("no error has %q in it", tt.want)
+			if !reported {
+				t.Errorf("no error contains %q", tt.want)
 			}
 			f.requests(t, 0)
 		})
@@ -148,10 +148,10 @@ func TestHTTP2HangsAndRecovers(t *testing.T) {
 	write(t, file, server.URL+"/slow")
 	s := newSink(t, Config{URL: value.Secret{File: file}, TLS: sinktest.TLS(ca.File, "", "")})
 	for range 3 {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), attemptTimeout)
 		server.slow = cancel
 		if n, err := s.Deliver(ctx, sinktest.Events(1, 2)); n != 0 || !errors.Is(err, context.Canceled) {
-			t.Fatalf("took %d, %v", n, err)
+			t.Fatalf("accepted %d, %v", n, err)
 		}
 	}
 	write(t, file, server.URL+"/")
@@ -169,7 +169,7 @@ func write(t *testing.T, path, text string) {
 }
 
 // The connection would work for hours, but its certificate is no longer valid.
-func TestRotatedCertificateEndsIdleConnections(t *testing.T) {
+func TestRotatedCertificateClosesIdleConnections(t *testing.T) {
 	ca := sinktest.NewCA(t)
 	server := newTLSServer(t, serverConfig(t, ca, "server", time.Hour, true))
 	cert, key := ca.Issue(t, "client", time.Hour)
@@ -183,12 +183,12 @@ func TestRotatedCertificateEndsIdleConnections(t *testing.T) {
 	}
 }
 
-func TestRotatedAuthority(t *testing.T) {
+func TestRotatedAuthorityIsUsedImmediately(t *testing.T) {
 	before, after := sinktest.NewCA(t), sinktest.NewCA(t)
 	server := newTLSServer(t, serverConfig(t, after, "server", time.Hour, false))
 	s := newSink(t, Config{URL: value.Inline(server.URL), TLS: sinktest.TLS(before.File, "", "")})
-	if n, err := attempt(t, s, sinktest.Events(1, 2), patience); n != 0 || err == nil {
-		t.Fatalf("took %d, %v", n, err)
+	if n, err := attempt(t, s, sinktest.Events(1, 2), attemptTimeout); n != 0 || err == nil {
+		t.Fatalf("accepted %d, %v", n, err)
 	}
 	text, err := os.ReadFile(after.File)
 	if err != nil {
