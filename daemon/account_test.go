@@ -48,8 +48,8 @@ func sinkSamples(t *testing.T, scrape string) map[string]map[string]float64 {
 	return sinks
 }
 
-// wantWhole checks the counters of every sink in one scrape, and returns events_total.
-func wantWhole(t *testing.T, scrape string, sinks int) (total float64) {
+// wantConsistent checks the counters of every sink in one scrape, and returns events_total.
+func wantConsistent(t *testing.T, scrape string, sinks int) (total float64) {
 	t.Helper()
 	samples := sinkSamples(t, scrape)
 	if len(samples) != sinks {
@@ -99,7 +99,7 @@ func TestEveryScrapeAccountsForEveryEvent(t *testing.T) {
 		wg.Go(func() { sendInBursts(f.kernel, filepath.Join(dir, "flaky")) })
 		for range 60 {
 			_, scrape := f.get(t, "/metrics")
-			wantWhole(t, scrape, 5)
+			wantConsistent(t, scrape, 5)
 			time.Sleep(5 * time.Millisecond)
 		}
 		wg.Wait()

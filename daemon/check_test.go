@@ -14,7 +14,7 @@ import (
 )
 
 // The position of an error within an expression becomes a position in the file.
-func TestCheckReportsThePositionOfAnExpressionThatDoesNotCompile(t *testing.T) {
+func TestCheckReportsThePositionOfAnInvalidExpression(t *testing.T) {
 	const text = `sinks:
   - name: good
     filter: kind == "gap" or message matches "^disk (error|failure)"
@@ -61,7 +61,7 @@ func TestCheckReportsThePositionOfAMissingProgram(t *testing.T) {
 }
 
 // One wrong key must not hide a wrong filter further down.
-func TestFaultsOfTheTextHideNoOthers(t *testing.T) {
+func TestKeyErrorsDoNotHideOtherErrors(t *testing.T) {
 	const text = `event: {labels: {site: berlin}}
 sinks:
   - name: a
@@ -103,7 +103,7 @@ sinks:
 
 // A syntax error with a remedy must not hide other faults, except those in the lines that the
 // remedy changes: their columns would be wrong.
-func TestSyntaxErrorsHideNoOtherFaults(t *testing.T) {
+func TestSyntaxErrorsDoNotHideOtherErrors(t *testing.T) {
 	const text = `log:
   level=loud
 sinks:
@@ -131,7 +131,7 @@ sinks:
 }
 
 // A remedy that changes which keys belong together may not be what the author intended.
-func TestARemedyOfTheIndentationIsNotCheckedFurther(t *testing.T) {
+func TestIndentationErrorIsReportedAlone(t *testing.T) {
 	const text = "log:\n  level: info\n http:\n  listen: \"\"\n"
 	_, err := config.Parse("g.yaml", []byte(text), sinks.Kinds())
 	var faults config.Errors
@@ -140,7 +140,7 @@ func TestARemedyOfTheIndentationIsNotCheckedFurther(t *testing.T) {
 	}
 }
 
-func TestAtMostAHundredFaultsAreShown(t *testing.T) {
+func TestNumberOfReportedErrorsIsLimited(t *testing.T) {
 	text := "sinks:\n"
 	for i := range 150 {
 		text += fmt.Sprintf("- {name: s%d, filter: nonsense, stdout: {}}\n", i)

@@ -19,7 +19,7 @@ import (
 )
 
 // Each sink or journal would destroy the earlier owner of the path, or be destroyed by it.
-func TestAPathHasOneOwner(t *testing.T) {
+func TestPathHasOnlyOneOwner(t *testing.T) {
 	dir := t.TempDir()
 	dirs := Dirs{State: dir + "/state", Runtime: dir + "/run"}
 	for _, path := range []string{dirs.State, dirs.Runtime, dir + "/etc/g.d"} {
@@ -125,7 +125,7 @@ func TestAPathHasOneOwner(t *testing.T) {
 }
 
 // A sink cannot use a path at which something of another type exists.
-func TestCheckFindsWhatExistsAtThePathOfASink(t *testing.T) {
+func TestCheckReportsAnExistingFileAtThePathOfASink(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(dir+"/text", nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func TestCheckFindsWhatExistsAtThePathOfASink(t *testing.T) {
 
 // The check of root with the rights of the service's user finds a path that this user cannot
 // write.
-func TestCheckFindsAPathThatTheUserCannotWrite(t *testing.T) {
+func TestCheckReportsAnUnwritablePath(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can give up its rights")
 	}
@@ -184,7 +184,7 @@ func existingFaultsAs(uid int, cfg *config.Config) (faults []*config.FieldError)
 }
 
 // A sink at the control socket caused a crash loop. New must reject it before it opens anything.
-func TestNewRejectsACollision(t *testing.T) {
+func TestNewRejectsAPathCollision(t *testing.T) {
 	dir := t.TempDir()
 	cfg := parse(t, "sinks: [{name: a, socket: {mode: listen, address: 'unix://"+dir+"/run/control.sock'}}]\n")
 	_, err := New(cfg, Options{Log: slog.New(slog.DiscardHandler), Dirs: Dirs{State: dir + "/state", Runtime: dir + "/run"}})

@@ -125,7 +125,7 @@ func (f fixture) ready(t *testing.T) {
 
 const listenAnywhere = "http: {listen: \"127.0.0.1:0\"}\n"
 
-func TestEventsReachEverySinkWithTheSameIdentity(t *testing.T) {
+func TestEventsReachEverySinkWithTheSameID(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "events.jsonl")
 	f := start(t, listenAnywhere+"sinks:\n- {name: out, stdout: {}}\n- name: archive\n  file: {path: "+path+"}\n", newKernel(), prober{})
 	for _, text := range []string{"one", "two\xff", "\x1b[2J"} {
@@ -158,7 +158,7 @@ func TestEventsReachEverySinkWithTheSameIdentity(t *testing.T) {
 	}
 }
 
-func TestTheSyncedNumberReachesTheLastOne(t *testing.T) {
+func TestSyncedMetricReachesTheLastEvent(t *testing.T) {
 	f := start(t, listenAnywhere, newKernel(), prober{})
 	for range 3 {
 		f.kernel.event("x")
@@ -168,7 +168,7 @@ func TestTheSyncedNumberReachesTheLastOne(t *testing.T) {
 	}
 }
 
-func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
+func TestFailingSinkIsCountedAndCatchesUp(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "d")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -202,7 +202,7 @@ func TestASinkThatFailsLaterIsCountedAndCatchesUp(t *testing.T) {
 	}
 }
 
-func TestASinkThatCannotBeOpenedDoesNotStopTheOthers(t *testing.T) {
+func TestSinkThatCannotBeOpenedDoesNotStopTheOthers(t *testing.T) {
 	good := filepath.Join(t.TempDir(), "events.jsonl")
 	entries := "sinks:\n- name: good\n  file: {path: " + good + "}\n- name: bad\n  file: {path: /nonexistent/events}\n"
 	f := start(t, listenAnywhere+"shutdown: {drain: 10ms}\n"+entries, newKernel(), prober{})
@@ -248,7 +248,7 @@ func isOpen(t *testing.T, path string) bool {
 	})
 }
 
-func TestTheNextProcessContinuesAtTheCursor(t *testing.T) {
+func TestNextProcessContinuesAtTheCursor(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	path := filepath.Join(t.TempDir(), "d", "events.jsonl")
 	mkdir := func() {
@@ -295,7 +295,7 @@ func TestTheNextProcessContinuesAtTheCursor(t *testing.T) {
 	}
 }
 
-func TestReadinessReportsWhatIsMissing(t *testing.T) {
+func TestReadinessReportsTheMissingFamilyAndEcho(t *testing.T) {
 	f := start(t, listenAnywhere, &fakeKernel{}, prober{err: genl.ErrFamilyAbsent})
 	if code, body := f.get(t, "/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "genltest is not registered") {
 		t.Errorf("without the family: %d %q", code, body)
@@ -310,7 +310,7 @@ func TestReadinessReportsWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestStopDeliversWhatWasReceived(t *testing.T) {
+func TestStopDeliversReceivedEvents(t *testing.T) {
 	f := start(t, listenAnywhere, newKernel(), prober{})
 	for range 1000 {
 		f.kernel.event("x")
@@ -323,7 +323,7 @@ func TestStopDeliversWhatWasReceived(t *testing.T) {
 	}
 }
 
-func TestStopDoesNotWaitForASinkThatHangs(t *testing.T) {
+func TestStopDoesNotWaitForAHangingSink(t *testing.T) {
 	f := start(t, listenAnywhere+"shutdown: {drain: 50ms}\n", newKernel(), prober{})
 	defer f.stdout.Hold()()
 	f.kernel.event("x")
@@ -332,9 +332,9 @@ func TestStopDoesNotWaitForASinkThatHangs(t *testing.T) {
 	}
 }
 
-// TestNewReportsPermanentFaultsAndLeavesNothingOpen: with a wrong configuration, or a journal
+// TestNewReportsPermanentErrorsAndClosesEverything: with a wrong configuration, or a journal
 // that another process has open, the daemon does not start.
-func TestNewReportsPermanentFaultsAndLeavesNothingOpen(t *testing.T) {
+func TestNewReportsPermanentErrorsAndClosesEverything(t *testing.T) {
 	good := "- name: good\n  file: {path: " + filepath.Join(t.TempDir(), "events.jsonl") + "}\n"
 	locked := filepath.Join(t.TempDir(), "journal")
 	j, err := journal.Open(locked, journal.Options{})

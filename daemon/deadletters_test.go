@@ -22,17 +22,17 @@ import (
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
-func (f fixture) box(t *testing.T, sink string) *deadletter.Box {
+func (f fixture) deadLetterBox(t *testing.T, sink string) *deadletter.Box {
 	t.Helper()
-	box, err := f.deadLetters().box(sink)
+	deadLetterBox, err := f.deadLetters().box(sink)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return box
+	return deadLetterBox
 }
 
-// refuse puts events into the box of a sink, as its worker does.
-func (f fixture) refuse(t *testing.T, sink string, records ...[]byte) (ids []string) {
+// addDeadLetters puts events into the box of a sink, as its worker does.
+func (f fixture) addDeadLetters(t *testing.T, sink string, records ...[]byte) (ids []string) {
 	t.Helper()
 	for i, data := range records {
 		id := deadletter.ID{Journal: f.journal.ID(), Seq: uint64(i + 1)}
@@ -40,7 +40,7 @@ func (f fixture) refuse(t *testing.T, sink string, records ...[]byte) (ids []str
 			ID: id, Received: time.Unix(1, 2), Data: data,
 			Reason: "no", Kind: "http_status", Status: 400, Refused: time.Now(), Attempts: 1,
 		}
-		if err := f.box(t, sink).Add(l); err != nil {
+		if err := f.deadLetterBox(t, sink).Add(l); err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, id.String())
@@ -48,9 +48,9 @@ func (f fixture) refuse(t *testing.T, sink string, records ...[]byte) (ids []str
 	return ids
 }
 
-func TestDeadLettersAreReachedThroughTheSocket(t *testing.T) {
+func TestControlSocketServesDeadLetters(t *testing.T) {
 	f := start(t, listenAnywhere+"sinks:\n- {name: out, stdout: {}}\n- {name: out2, stdout: {}}\n", newKernel(), prober{})
-	ids := f.refuse(t, "out", kernelmsg.Event("one"), kernelmsg.Event("two\x1b\xff"), []byte("no event"))
+	ids := f.addDeadLetters(t, "out", kernelmsg.Event("one"), kernelmsg.Event("two\x1b\xff"), []byte("no event"))
 	c := api.NewClient(f.socket.Bound().Addr())
 	ctx := t.Context()
 
@@ -111,8 +111,8 @@ func TestDeadLettersAreReachedThroughTheSocket(t *testing.T) {
 	}
 }
 
-// TestOnlyTheSocketServesDeadLetters: the user and the group of the socket may connect.
-func TestOnlyTheSocketServesDeadLetters(t *testing.T) {
+// TestOnlyTheControlSocketServesDeadLetters: the user and the group of the socket may connect.
+func TestOnlyTheControlSocketServesDeadLetters(t *testing.T) {
 	f := start(t, listenAnywhere, newKernel(), prober{})
 	for _, path := range []string{"/v1/dead-letters", "/v1/dead-letters/stdout"} {
 		if code, body := f.get(t, path); code != http.StatusNotFound {
@@ -132,14 +132,14 @@ func TestOnlyTheSocketServesDeadLetters(t *testing.T) {
 	}
 }
 
-func TestDeadLettersSurviveTheDaemon(t *testing.T) {
+func TestDeadLettersSurviveARestart(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	cfg := parse(t, listenAnywhere)
 	run := func() fixture {
 		return launch(t, cfg, Options{Dirs: dirs, Kernel: newKernel(), Echo: prober{}})
 	}
 	first := run()
-	ids := first.refuse(t, "stdout", kernelmsg.Event("one"))
+	ids := first.addDeadLetters(t, "stdout", kernelmsg.Event("one"))
 	if err := first.stop(); err != nil {
 		t.Fatal(err)
 	}

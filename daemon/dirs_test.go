@@ -4,7 +4,7 @@ package daemon
 
 import "testing"
 
-func TestSystemdsDirectoriesComeFirst(t *testing.T) {
+func TestDirectoriesOfSystemdTakePrecedence(t *testing.T) {
 	t.Setenv("STATE_DIRECTORY", "/var/lib/a:/var/lib/b")
 	t.Setenv("RUNTIME_DIRECTORY", "/run/a")
 	if got, want := DefaultDirs(), (Dirs{State: "/var/lib/a", Runtime: "/run/a"}); got != want {
@@ -12,7 +12,7 @@ func TestSystemdsDirectoriesComeFirst(t *testing.T) {
 	}
 }
 
-func TestAUsersDirectoriesAreTheirOwn(t *testing.T) {
+func TestDirectoriesOfAnOrdinaryUser(t *testing.T) {
 	t.Setenv("HOME", "/home/u")
 	t.Setenv("XDG_STATE_HOME", "")
 	t.Setenv("XDG_RUNTIME_DIR", "")

@@ -23,8 +23,8 @@ var update = flag.Bool("update", false, "write the examples of docs/envelopes.md
 var docsBlock = regexp.MustCompile("(?ms)^```(yaml|json|text|http)\n(.*?)^```$")
 
 // In docs/envelopes.md each configuration is followed by its result for an event, and in
-// some places by its result for a gap.
-func TestEnvelopesPageShowsWhatIsWritten(t *testing.T) {
+// some cases by its result for a gap.
+func TestEnvelopesPageMatchesTheOutput(t *testing.T) {
 	const page = "../docs/envelopes.md"
 	text, err := os.ReadFile(page)
 	if err != nil {
@@ -78,16 +78,16 @@ func examples(cfg *config.Config) []event.Event {
 		Origin: originOf(every),
 	}
 	e, gap := head, head
-	e.Seq, e.Time, e.Message = 1, instant("2026-01-02T03:04:05.228148939Z"), []byte("hello")
-	e.KernelTime, e.KernelSeq, e.LoadID = instant("2026-01-02T03:04:05.225855454Z"), 1, 0x1e1b58c6a77ddc69
-	gap.Seq, gap.Time = 9, instant("2026-01-02T03:04:06.1Z")
+	e.Seq, e.Time, e.Message = 1, parseTime("2026-01-02T03:04:05.228148939Z"), []byte("hello")
+	e.KernelTime, e.KernelSeq, e.LoadID = parseTime("2026-01-02T03:04:05.225855454Z"), 1, 0x1e1b58c6a77ddc69
+	gap.Seq, gap.Time = 9, parseTime("2026-01-02T03:04:06.1Z")
 	gap.Gap = &event.Gap{
-		Count: 17, Reason: "kernel_buffer", From: instant("2026-01-02T03:04:06.02Z"), To: gap.Time, First: 8, Last: 31, LoadID: e.LoadID,
+		Count: 17, Reason: "kernel_buffer", From: parseTime("2026-01-02T03:04:06.02Z"), To: gap.Time, First: 8, Last: 31, LoadID: e.LoadID,
 	}
 	return []event.Event{e, gap}
 }
 
-func instant(text string) time.Time {
+func parseTime(text string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
 		panic(err)

@@ -17,8 +17,8 @@ import (
 	"github.com/genltestd/genltestd/internal/tmpfs"
 )
 
-// fill writes to a file system until it is full.
-func fill(t *testing.T, dir string) (ballast string) {
+// fillDisk writes to a file system until it is full.
+func fillDisk(t *testing.T, dir string) (ballast string) {
 	t.Helper()
 	ballast = filepath.Join(dir, "ballast")
 	f, err := os.Create(ballast)
@@ -37,7 +37,7 @@ func fill(t *testing.T, dir string) (ballast string) {
 
 // On a full disk, a start cannot write the list of removed sinks, the boots, or the files of a
 // new sink. It must deliver the waiting events, which frees the disk.
-func TestAStartOnAFullDiskDeliversTheJournal(t *testing.T) {
+func TestStartOnAFullDiskDeliversTheJournal(t *testing.T) {
 	dirs := Dirs{State: tmpfs.Mount(t, "size=24m"), Runtime: t.TempDir()}
 	out := t.TempDir()
 	sinks := func(path string, more string) *config.Config {
@@ -46,7 +46,7 @@ func TestAStartOnAFullDiskDeliversTheJournal(t *testing.T) {
 	}
 	run := func(cfg *config.Config, boot string) fixture {
 		k := newKernel()
-		f := launch(t, cfg, Options{Dirs: dirs, Kernel: k, Echo: prober{}, Machine: machine(boot)})
+		f := launch(t, cfg, Options{Dirs: dirs, Kernel: k, Echo: prober{}, Machine: newMachine(boot)})
 		f.kernel = k
 		return f
 	}
@@ -64,7 +64,7 @@ func TestAStartOnAFullDiskDeliversTheJournal(t *testing.T) {
 	if err != nil || !strings.Contains(string(times), `"removed"`) {
 		t.Fatalf("%s, %v: the test does not test anything", times, err)
 	}
-	ballast := fill(t, dirs.State)
+	ballast := fillDisk(t, dirs.State)
 	after := run(sinks(filepath.Join(out, "events"), ""), "a")
 	poll.Until(t, "the event is delivered", func() bool { return after.pipelines.All()[0].State().Delivered == 1 })
 	code, text := after.get(t, "/readyz")
@@ -90,7 +90,7 @@ func TestAStartOnAFullDiskDeliversTheJournal(t *testing.T) {
 }
 
 // A sink whose dead letters cannot be opened still delivers events.
-func TestDeadLettersThatCannotBeReadAreAFaultOfTheSinkOnly(t *testing.T) {
+func TestUnreadableDeadLettersAffectOnlyTheirSink(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	k := newKernel()
 	path := filepath.Join(dirs.State, "deadletters", "out")

@@ -17,7 +17,7 @@ import (
 
 // One of eight sinks hangs while the kernel sends 10,000 events per second. This must not
 // affect the receiver and the other sinks. With GENLTESTD_SOAK=1 the sink hangs for minutes.
-func TestASinkThatHangsDoesNotAffectTheOthers(t *testing.T) {
+func TestHangingSinkDoesNotAffectTheOthers(t *testing.T) {
 	hangs := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		select {

@@ -49,7 +49,7 @@ type fullBox struct{ delivery.DeadLetters }
 func (fullBox) Add(...deadletter.Letter) error { return errors.New("no space left on device") }
 
 // Each row is a sink that cannot deliver any event. The other sink, "fine", is healthy.
-func TestEachFaultOfASinkShowsEverywhere(t *testing.T) {
+func TestEveryFaultOfASinkIsReportedEverywhere(t *testing.T) {
 	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 	}))
@@ -125,7 +125,7 @@ func startBroken(t *testing.T, yaml, sink string, breaks func(*delivery.Config))
 	return f
 }
 
-func TestTheDocumentationHasEveryReasonOfAFault(t *testing.T) {
+func TestDocumentationListsEveryReasonOfAFault(t *testing.T) {
 	page, err := os.ReadFile("../docs/health.md")
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestTheDocumentationHasEveryReasonOfAFault(t *testing.T) {
 	}
 }
 
-func TestAnErrorIsShownOnOneLineAndBounded(t *testing.T) {
+func TestReportedErrorIsOneLineOfLimitedLength(t *testing.T) {
 	for text, want := range map[string]string{
 		"one\ntwo":                `one; two`,
 		"\x1b[2J":                 `\x1b[2J`,

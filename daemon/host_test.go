@@ -40,7 +40,7 @@ func hostsIn(t *testing.T, path string) map[uint64]string {
 
 // The same id must never have two hosts: not for a sink that was down when the machine was
 // renamed, and not after a restart.
-func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
+func TestEventKeepsItsHostAfterARenameAndARestart(t *testing.T) {
 	dirs, out := Dirs{State: t.TempDir(), Runtime: t.TempDir()}, t.TempDir()
 	var name atomic.Value
 	name.Store("localhost")
@@ -51,7 +51,7 @@ func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
 	run := func(event string) fixture {
 		k := newKernel()
 		f := launch(t, parse(t, yaml(event)), Options{
-			Dirs: dirs, Kernel: k, Echo: prober{}, Machine: machine("a"),
+			Dirs: dirs, Kernel: k, Echo: prober{}, Machine: newMachine("a"),
 			Host: func() (string, error) {
 				if name.Load() == "" {
 					return "", errors.New("no name")
@@ -117,7 +117,7 @@ func TestAnEventKeepsItsHostOverARenameAndARestart(t *testing.T) {
 	}
 }
 
-func TestAReloadChangesTheHostOfTheEventsToCome(t *testing.T) {
+func TestReloadChangesTheHostOfLaterEvents(t *testing.T) {
 	r := startReloadable(t, listenAnywhere+"event: {host: one}\nsinks:\n- {name: out, file: {path: DIR/out}}\n")
 	r.kernel.event("x")
 	poll.Until(t, "it is journaled", func() bool { return r.journal.Stats().Newest == 1 })

@@ -43,7 +43,7 @@ func hostileTexts() (texts []string) {
 func hostileEvents() (events []event.Event) {
 	for i, text := range hostileTexts() {
 		events = append(events, event.Event{
-			JournalID: "6a9155caa46c7dcc", Seq: uint64(i + 1), Time: instant("2026-01-02T03:04:05Z"),
+			JournalID: "6a9155caa46c7dcc", Seq: uint64(i + 1), Time: parseTime("2026-01-02T03:04:05Z"),
 			Host: text, Family: "genltest", Group: "mcgrp", Message: []byte(text),
 			Captures: []event.Capture{{Name: "all", Value: []byte(text)}},
 			Origin:   &event.Origin{Labels: []event.Label{{Name: "site", Value: `b "7" ü`}}},
@@ -72,8 +72,8 @@ var hostileForms = []struct{ name, yaml string }{
 
 // The table of docs/envelopes.md shows for each envelope and each destination whether control
 // characters can leave the daemon. The test generates it from delivered events.
-func TestThePageSaysWhereControlCharactersPass(t *testing.T) {
-	const page, begin, end = "../docs/envelopes.md", "<!-- made by TestThePageSaysWhereControlCharactersPass -->\n", "<!-- end -->"
+func TestEnvelopesPageListsWhereControlCharactersPass(t *testing.T) {
+	const page, begin, end = "../docs/envelopes.md", "<!-- made by TestEnvelopesPageListsWhereControlCharactersPass -->\n", "<!-- end -->"
 	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
@@ -102,18 +102,18 @@ func hostileTable(t *testing.T) string {
 		table.WriteString(" " + form.name + " |")
 	}
 	table.WriteString("\n| --- |" + strings.Repeat(" --- |", len(hostileForms)) + "\n")
-	for _, place := range hostilePlaces {
-		table.WriteString("| " + place.name + " |")
+	for _, destination := range hostileDestinations {
+		table.WriteString("| " + destination.name + " |")
 		for _, form := range hostileForms {
-			fmt.Fprintf(&table, " %s |", place.evaluate(t, form.yaml))
+			fmt.Fprintf(&table, " %s |", destination.evaluate(t, form.yaml))
 		}
 		table.WriteString("\n")
 	}
 	return table.String()
 }
 
-// A hostilePlace is a destination of events.
-type hostilePlace struct {
+// A hostileDestination is a destination of events.
+type hostileDestination struct {
 	name string
 	// open returns the keys of the sink, and a function that returns the data that has
 	// arrived for each of n delivered events.
@@ -121,7 +121,7 @@ type hostilePlace struct {
 }
 
 // evaluate delivers hostile events and returns the cell of the table.
-func (p *hostilePlace) evaluate(t *testing.T, form string) string {
+func (p *hostileDestination) evaluate(t *testing.T, form string) string {
 	t.Helper()
 	var out bytes.Buffer
 	yaml, arrived := p.open(t, &out)
@@ -144,7 +144,7 @@ func (p *hostilePlace) evaluate(t *testing.T, form string) string {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	s, err := newSink(&cfg.Sinks[0], &Options{Stdout: &out, Dirs: Dirs{State: state}, Machine: &noMachine, Log: log})
+	s, err := newSink(&cfg.Sinks[0], &Options{Stdout: &out, Dirs: Dirs{State: state}, Machine: &emptyMachine, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

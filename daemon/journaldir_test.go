@@ -19,7 +19,7 @@ import (
 )
 
 // Each case has the verdict of the check, and journal.Open must have the same.
-func TestAJournalNeedsADirectoryOfItsOwn(t *testing.T) {
+func TestJournalRequiresItsOwnDirectory(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(t *testing.T, dir string)
 		want string
@@ -80,7 +80,7 @@ func TestAJournalNeedsADirectoryOfItsOwn(t *testing.T) {
 }
 
 // Only a check with the rights of the service can decide this.
-func TestAJournalDirectoryThatCannotBeReadIsUnverifiable(t *testing.T) {
+func TestUnreadableJournalDirectoryIsUnverifiable(t *testing.T) {
 	cfg, err := config.Parse("g.yaml", []byte("journal: {path: /j}\n"), sinks.Kinds())
 	must(t, err)
 	denied := cfg.Fault("journal.path", "x")

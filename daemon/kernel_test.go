@@ -99,7 +99,7 @@ func TestKernelModuleAbsentAtStart(t *testing.T) {
 	poll.Until(t, "readiness", func() bool { code, _ := f.get(t, "/readyz"); return code == 200 })
 }
 
-func TestKernelModuleReloadedWithTheDaemonRunning(t *testing.T) {
+func TestKernelModuleReloadedWhileTheDaemonRuns(t *testing.T) {
 	load(t, "GENLTEST_MODULE")
 	f := run(t, "")
 	loads := map[string]bool{}
@@ -162,7 +162,7 @@ func TestKernelOverrunIsCountedExactly(t *testing.T) {
 	}
 }
 
-func TestKernelReloadHasNoBlindMoment(t *testing.T) {
+func TestKernelReloadLosesNoEvents(t *testing.T) {
 	load(t, "GENLTEST_MODULE")
 	f := run(t, "")
 	poll.Until(t, "subscription", f.receiver.Subscribed)
@@ -188,7 +188,7 @@ func TestKernelReloadHasNoBlindMoment(t *testing.T) {
 }
 
 // The test does not wait for the daemon, which must count the events that it misses.
-func TestKernelHastyReloadIsCountedExactly(t *testing.T) {
+func TestKernelRapidReloadIsCountedExactly(t *testing.T) {
 	load(t, "GENLTEST_MODULE")
 	f := run(t, "")
 	poll.Until(t, "subscription", f.receiver.Subscribed)
@@ -212,7 +212,7 @@ func TestKernelHastyReloadIsCountedExactly(t *testing.T) {
 	t.Logf("received %d, lost %v", received, lost)
 }
 
-func TestKernelEventsBeforeTheDaemonAreCounted(t *testing.T) {
+func TestKernelEventsBeforeTheStartAreCounted(t *testing.T) {
 	load(t, "GENLTEST_MODULE")
 	mustWrite(t, burst, "50 x")
 	f := run(t, "")
@@ -229,7 +229,7 @@ func TestKernelEventsBeforeTheDaemonAreCounted(t *testing.T) {
 	}
 }
 
-func TestKernelForgedAndForeignMessagesAreRefused(t *testing.T) {
+func TestKernelForgedAndForeignMessagesAreRejected(t *testing.T) {
 	load(t, "GENLTEST_MODULE")
 	f := run(t, "")
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_GENERIC)
@@ -276,7 +276,7 @@ func TestKernelTutorialModuleSendsOnlyText(t *testing.T) {
 	poll.Until(t, "echo", func() bool { return f.metric(t, `genltestd_echo_probes_total{result="ok"}`) != "0" })
 }
 
-func TestKernelUnprivilegedDaemonWorksWithASmallerBuffer(t *testing.T) {
+func TestKernelUnprivilegedDaemonUsesASmallerBuffer(t *testing.T) {
 	load(t, "GENLTEST_MODULE")
 	if os.Getenv("GENLTEST_CHILD") == "1" {
 		t.Skip("only as a child")

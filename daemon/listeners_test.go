@@ -20,9 +20,9 @@ import (
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
-// TestTheEventSocketIsOpenedFirst: a part that is opened before the event socket, and hangs or
+// TestEventSocketIsOpenedFirst: a part that is opened before the event socket, and hangs or
 // fails, would lose events.
-func TestTheEventSocketIsOpenedFirst(t *testing.T) {
+func TestEventSocketIsOpenedFirst(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	archive := filepath.Join(t.TempDir(), "events")
 	early := map[string]bool{
@@ -52,9 +52,9 @@ func TestTheEventSocketIsOpenedFirst(t *testing.T) {
 	}
 }
 
-// TestAMissingAddressLosesNoEvents runs in its own network namespace, and adds the address after
+// TestUnavailableAddressLosesNoEvents runs in its own network namespace, and adds the address after
 // events were delivered.
-func TestAMissingAddressLosesNoEvents(t *testing.T) {
+func TestUnavailableAddressLosesNoEvents(t *testing.T) {
 	if os.Getenv("GENLTESTD_NETNS") == "" {
 		runInNetns(t)
 		return
@@ -117,7 +117,7 @@ func addAddress(t *testing.T, device string, address [4]byte) {
 	}
 }
 
-func TestAMissingControlSocketLosesNoEvents(t *testing.T) {
+func TestUnavailableControlSocketLosesNoEvents(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	path := filepath.Join(dirs.Runtime, api.SocketName)
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
@@ -143,15 +143,15 @@ func TestAMissingControlSocketLosesNoEvents(t *testing.T) {
 	f.ready(t)
 }
 
-// TestAMissingAddressPreventsNoReload: a new configuration is not at fault for the address that
+// TestUnavailableAddressDoesNotPreventReloads: a new configuration is not at fault for the address that
 // could not be bound at the start.
-func TestAMissingAddressPreventsNoReload(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+func TestUnavailableAddressDoesNotPreventReloads(t *testing.T) {
+	inUse, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
-	http := fmt.Sprintf("http: {listen: %q}\n", taken.Addr())
+	defer inUse.Close()
+	http := fmt.Sprintf("http: {listen: %q}\n", inUse.Addr())
 	r := startReloadable(t, http+"sinks: [{name: a, file: {path: DIR/a}}]\n")
 	if done := r.mustReload(t, http+"sinks: [{name: b, file: {path: DIR/b}}]\n"); len(done.Added) != 1 {
 		t.Errorf("outcome %+v", done)

@@ -34,7 +34,7 @@ func manualFiles(t *testing.T) (paths []string) {
 
 // An operator who finds a file of the daemon reads its purpose in the manual. The daemon of
 // this test finds each of its files damaged, so it also leaves the damaged files.
-func TestTheManualNamesEveryFile(t *testing.T) {
+func TestManualNamesEveryFile(t *testing.T) {
 	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
 	var left []string
 	for _, area := range dirs.areas() {

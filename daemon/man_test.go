@@ -19,7 +19,7 @@ var (
 )
 
 // The manual page contains every metric, with its type and labels, and every page.
-func TestTheManualNamesEveryMetricAndPage(t *testing.T) {
+func TestManualNamesEveryMetricAndPage(t *testing.T) {
 	page, err := os.ReadFile("../packaging/man/genltestd.8")
 	if err != nil {
 		t.Fatal(err)

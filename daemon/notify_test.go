@@ -10,9 +10,9 @@ import (
 	"github.com/genltestd/genltestd/internal/notifysocket"
 )
 
-// TestSystemdIsAskedToWait: a start, a reload and a drain may exceed the timeouts of the unit, so
+// TestTimeoutsOfSystemdAreExtended: a start, a reload and a drain may exceed the timeouts of the unit, so
 // the daemon extends them.
-func TestSystemdIsAskedToWait(t *testing.T) {
+func TestTimeoutsOfSystemdAreExtended(t *testing.T) {
 	const end = "END"
 	manager := notifysocket.Listen(t)
 	t.Setenv("NOTIFY_SOCKET", manager.Path)

@@ -37,13 +37,13 @@ func readEnriched(t *testing.T, text string) (all []enriched) {
 	return all
 }
 
-func machine(digit string) *origin.Machine {
+func newMachine(digit string) *origin.Machine {
 	return &origin.Machine{ID: strings.Repeat("d", 32), Boot: origin.Boot{ID: strings.Repeat(digit, 32), Release: "6.1.0-" + digit}}
 }
 
-// bootTwice receives an event in each of two boots while the sink does not work, and returns
+// receiveInTwoBoots receives an event in each of two boots while the sink does not work, and returns
 // the file that the sink writes in the second.
-func bootTwice(t *testing.T, dirs Dirs, first, second string) string {
+func receiveInTwoBoots(t *testing.T, dirs Dirs, first, second string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "d")
 	path := filepath.Join(dir, "events.jsonl")
@@ -56,7 +56,7 @@ func bootTwice(t *testing.T, dirs Dirs, first, second string) string {
 	run := func(cfg *config.Config, digit string) fixture {
 		k := newKernel()
 		dirs.Runtime = t.TempDir() // a tmpfs does not survive a boot
-		f := launch(t, cfg, Options{Dirs: dirs, Kernel: k, Echo: prober{}, Machine: machine(digit)})
+		f := launch(t, cfg, Options{Dirs: dirs, Kernel: k, Echo: prober{}, Machine: newMachine(digit)})
 		f.kernel = k
 		return f
 	}
@@ -84,15 +84,15 @@ func bootTwice(t *testing.T, dirs Dirs, first, second string) string {
 	return string(text)
 }
 
-func TestAnEventThatWaitedOverARebootKeepsItsBoot(t *testing.T) {
+func TestEventKeepsItsBootAfterAReboot(t *testing.T) {
 	const all = "event: {labels: {site: berlin, rack: \"7\"}, machine_id: true, boot_id: true, kernel_release: true}"
 	labels := map[string]string{"site": "berlin", "rack": "7"}
-	a, b, m := machine("a"), machine("b"), machine("a").ID
+	a, b, m := newMachine("a"), newMachine("b"), newMachine("a").ID
 	want := []enriched{
 		{"one", m, a.Boot.ID, a.Boot.Release, labels},
 		{"two", m, b.Boot.ID, b.Boot.Release, labels},
 	}
-	got := bootTwice(t, Dirs{State: t.TempDir()}, all, all)
+	got := receiveInTwoBoots(t, Dirs{State: t.TempDir()}, all, all)
 	if diff := cmp.Diff(want, readEnriched(t, got)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
@@ -101,28 +101,28 @@ func TestAnEventThatWaitedOverARebootKeepsItsBoot(t *testing.T) {
 	}
 }
 
-func TestTheBootIsStoredBeforeItIsRequested(t *testing.T) {
-	want := []enriched{{Message: "one", BootID: machine("a").Boot.ID}, {Message: "two", BootID: machine("b").Boot.ID}}
-	got := bootTwice(t, Dirs{State: t.TempDir()}, "", "event: {boot_id: true}")
+func TestBootIsStoredBeforeItIsRequested(t *testing.T) {
+	want := []enriched{{Message: "one", BootID: newMachine("a").Boot.ID}, {Message: "two", BootID: newMachine("b").Boot.ID}}
+	got := receiveInTwoBoots(t, Dirs{State: t.TempDir()}, "", "event: {boot_id: true}")
 	if diff := cmp.Diff(want, readEnriched(t, got)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
 
 func TestEventsLackOriginFieldsByDefault(t *testing.T) {
-	got := bootTwice(t, Dirs{State: t.TempDir()}, "", "")
+	got := receiveInTwoBoots(t, Dirs{State: t.TempDir()}, "", "")
 	if diff := cmp.Diff([]enriched{{Message: "one"}, {Message: "two"}}, readEnriched(t, got)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
 
-func TestTheDaemonStartsIfTheBootsCannotBeWritten(t *testing.T) {
+func TestDaemonStartsIfTheBootsCannotBeWritten(t *testing.T) {
 	dirs := Dirs{State: t.TempDir()}
 	if err := os.MkdirAll(filepath.Join(dirs.State, origin.FileName, "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	got := bootTwice(t, dirs, "", "event: {boot_id: true}")
-	want := []enriched{{Message: "one"}, {Message: "two", BootID: machine("b").Boot.ID}}
+	got := receiveInTwoBoots(t, dirs, "", "event: {boot_id: true}")
+	want := []enriched{{Message: "one"}, {Message: "two", BootID: newMachine("b").Boot.ID}}
 	if diff := cmp.Diff(want, readEnriched(t, got)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}

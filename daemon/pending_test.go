@@ -18,7 +18,7 @@ func startBlocked(t *testing.T) (r *reloadable, unblock func()) {
 	t.Helper()
 	r = &reloadable{text: &text{}, dir: t.TempDir()}
 	const entries = "- {name: bad, overflow: block, file: {path: DIR/bad}}\n- {name: good, file: {path: DIR/good}}\n"
-	r.text.set(r.fill(listenAnywhere + "sinks:\n" + entries))
+	r.text.set(r.withDirectory(listenAnywhere + "sinks:\n" + entries))
 	cfg, err := r.text.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func startBlocked(t *testing.T) (r *reloadable, unblock func()) {
 	}
 }
 
-func TestASinkThatCannotBeOpenedYetGetsEveryEventLater(t *testing.T) {
+func TestSinkThatOpensLateReceivesEveryEvent(t *testing.T) {
 	r, unblock := startBlocked(t)
 	for _, text := range []string{"one", "two"} {
 		r.kernel.event(text)
@@ -66,7 +66,7 @@ func TestASinkThatCannotBeOpenedYetGetsEveryEventLater(t *testing.T) {
 	}
 }
 
-func TestASinkThatCannotBeOpenedYetStopsNoReload(t *testing.T) {
+func TestUnopenedSinkDoesNotPreventReloads(t *testing.T) {
 	r, unblock := startBlocked(t)
 	r.kernel.event("one")
 	r.lines(t, "good", 1)
@@ -82,7 +82,7 @@ func TestASinkThatCannotBeOpenedYetStopsNoReload(t *testing.T) {
 	}
 }
 
-func TestASinkThatCannotBeOpenedYetMayBeRemoved(t *testing.T) {
+func TestUnopenedSinkCanBeRemoved(t *testing.T) {
 	r, unblock := startBlocked(t)
 	r.mustReload(t, listenAnywhere+"sinks:\n- {name: good, file: {path: DIR/good}}\n")
 	r.kernel.event("one")

@@ -35,7 +35,7 @@ func answering(t *testing.T, answer *string) (url string, bodies *[][]byte) {
 	return server.URL, bodies
 }
 
-func TestRecipesThatReadTheAnswer(t *testing.T) {
+func TestRecipesThatEvaluateTheResponse(t *testing.T) {
 	for _, tt := range []struct {
 		name, answer     string
 		accepted, poison bool
@@ -58,7 +58,7 @@ func TestRecipesThatReadTheAnswer(t *testing.T) {
 }
 
 // The interface requires an action and a document, each followed by a line break.
-func TestRecipeSearchWritesTwoLines(t *testing.T) {
+func TestRecipeSearchWritesTwoLinesPerEvent(t *testing.T) {
 	answer := `{"errors":false}`
 	url, bodies := answering(t, &answer)
 	events := recipeEvents()

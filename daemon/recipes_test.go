@@ -85,7 +85,7 @@ func documented(t *testing.T, page string) (list []*config.Config) {
 
 // Every configuration in the documentation is valid, except that files, programs and users of
 // the reader's machine do not exist here.
-func TestConfigurationsInTheDocumentationAreValid(t *testing.T) {
+func TestDocumentedConfigurationsAreValid(t *testing.T) {
 	kinds, err := filepath.Glob("../docs/sinks/*.md")
 	if err != nil || len(kinds) == 0 {
 		t.Fatal(kinds, err)

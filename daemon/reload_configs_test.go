@@ -11,7 +11,7 @@ import (
 // ends with the first line of each.
 type alternatives [][]string
 
-func stormAlternatives(dir, hookURL string) alternatives {
+func loadTestAlternatives(dir, hookURL string) alternatives {
 	var a alternatives
 	row := func(format string, values ...string) {
 		lines := make([]string, len(values))
@@ -27,7 +27,7 @@ func stormAlternatives(dir, hookURL string) alternatives {
 	row("echo: {VALUE}", "interval: 30s", "interval: 1s, timeout: 10ms", "interval: 0")
 	row("event: {VALUE}", "labels: {}", "labels: {site: berlin}", "boot_id: true")
 	row("log: {level: VALUE}", "info", "debug")
-	row("shutdown: {drain: "+stormDrain.String()+"}\nsinks:", "")
+	row("shutdown: {drain: "+loadTestDrain.String()+"}\nsinks:", "")
 	row("- {name: steady, file: {path: DIR/steady.1}}", "")
 	row("- {name: wandering, VALUE}", "file: {path: DIR/wandering.1}", "file: {path: DIR/wandering.2}",
 		"envelope: raw, file: {path: DIR/wandering.3}", "file: {path: DIR/wandering.1, fsync: never}")
@@ -53,8 +53,8 @@ func stormAlternatives(dir, hookURL string) alternatives {
 // base returns the first line of each row.
 func (a alternatives) base() string { return a.choose(func(int) int { return 0 }) }
 
-// withoutGuests returns base without the sinks that are added and removed.
-func (a alternatives) withoutGuests() string {
+// withoutTemporarySinks returns base without the sinks that are added and removed.
+func (a alternatives) withoutTemporarySinks() string {
 	return strings.ReplaceAll(a.base(), "- {name: guest", "# - {name: guest")
 }
 
@@ -67,10 +67,10 @@ func (a alternatives) choose(one func(n int) int) string {
 }
 
 // failures returns variants of a configuration that cannot be used, with the fault of each.
-func (s *storm) failures(good string) []struct{ yaml, fault string } {
+func (s *loadTest) failures(good string) []struct{ yaml, fault string } {
 	return []struct{ yaml, fault string }{
 		{good + "- {name: new, file: {path: " + s.dir + "/new.1}}\n- {name: bad, filter: 'mesage', stdout: {}}\n", "unknown name mesage"},
-		{strings.Replace(good, "listen:", "listen: '"+s.taken+"'}\n#", 1) + "- {name: new, stdout: {}}\n", "http.listen"},
+		{strings.Replace(good, "listen:", "listen: '"+s.inUse+"'}\n#", 1) + "- {name: new, stdout: {}}\n", "http.listen"},
 		{good + "- {name: new, file: {path: " + s.dir + "/new.1}}\n- {name: blocked, stdout: {}}\n", "sink blocked: "},
 		{good + "- {name: new, webhook: {url: 'https://localhost/', tls: {ca: " + s.dir + "/none.pem}}}\n", "webhook.tls.ca"},
 		{good + "- {name: new, envelope: template, template: '{{.None}}', stdout: {}}\n", "template"},

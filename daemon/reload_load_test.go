@@ -22,18 +22,18 @@ import (
 )
 
 const (
-	stormDrain   = 20 * time.Millisecond // time that a reload waits for an attempt
-	leastReloads = 20                    // minimum number of reloads that fail, and of others
+	loadTestDrain = 20 * time.Millisecond // time that a reload waits for an attempt
+	minReloads    = 20                    // minimum number of reloads that fail, and of others
 )
 
-// A storm is a daemon under load that is reloaded continuously.
-type storm struct {
+// A loadTest is a daemon under load that is reloaded continuously.
+type loadTest struct {
 	fixture
 	load       traffic
 	text       *text
 	choices    alternatives
 	dir        string
-	taken      string // an address in use
+	inUse      string // an address that another socket uses
 	hook, wide hook
 	reads      *collector
 	confirms   *collector
@@ -48,31 +48,31 @@ func TestReloadUnderLoad(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("joining a group of NETLINK_USERSOCK needs root")
 	}
-	before := look(t)
+	before := currentFootprint(t)
 	t.Run("storm", func(t *testing.T) {
 		if os.Getenv("GENLTESTD_SOAK") != "" {
-			startStorm(t).run(t, 10_000, 100*time.Millisecond, 2*time.Minute)
+			startLoadTest(t).run(t, 10_000, 100*time.Millisecond, 2*time.Minute)
 		} else {
-			startStorm(t).run(t, 2000, 20*time.Millisecond, 3*time.Second)
+			startLoadTest(t).run(t, 2000, 20*time.Millisecond, 3*time.Second)
 		}
 	})
-	before.wantAgain(t)
+	before.wantRestored(t)
 }
 
 // run sends perSecond events per second and changes the configuration at each interval.
-func (s *storm) run(t *testing.T, perSecond int, interval, duration time.Duration) {
+func (s *loadTest) run(t *testing.T, perSecond int, interval, duration time.Duration) {
 	stopLoad := s.load.start(t, perSecond)
 	poll.Until(t, "the first events", func() bool { return s.load.sent.Load() > 500 })
 	stopLoad()
 	s.settle(t)
-	calm := look(t)
+	idle := currentFootprint(t)
 
 	stopLoad, stopScraping := s.load.start(t, perSecond), s.scrape(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	good, bad := 0, 0
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	for end := time.Now().Add(duration); (time.Now().Before(end) || bad < leastReloads) && !t.Failed(); <-tick.C {
+	for end := time.Now().Add(duration); (time.Now().Before(end) || bad < minReloads) && !t.Failed(); <-tick.C {
 		if good == bad {
 			s.reload(t, s.choices.choose(random.IntN))
 			good++
@@ -82,19 +82,19 @@ func (s *storm) run(t *testing.T, perSecond int, interval, duration time.Duratio
 		}
 	}
 	stopLoad()
-	s.hook.calm.Store(true)
-	s.wide.calm.Store(true)
-	for _, yaml := range []string{s.choices.withoutGuests(), s.choices.base()} {
+	s.hook.immediate.Store(true)
+	s.wide.immediate.Store(true)
+	for _, yaml := range []string{s.choices.withoutTemporarySinks(), s.choices.base()} {
 		s.reload(t, yaml)
 		text, err := fetchMetrics(s.address())
 		if err != nil {
 			t.Error(err)
 		}
-		wantWhole(t, text, len(s.pipelines.All()))
+		wantConsistent(t, text, len(s.pipelines.All()))
 	}
 	s.settle(t)
 	stopScraping()
-	calm.wantAgain(t)
+	idle.wantRestored(t)
 	if err := s.stop(); err != nil {
 		t.Error(err)
 	}
@@ -102,17 +102,17 @@ func (s *storm) run(t *testing.T, perSecond int, interval, duration time.Duratio
 	s.compare(t)
 	t.Logf("%d events, %d reloads, %d failed reloads, %d scrapes", s.load.sent.Load(), good, bad, s.scrapes)
 	t.Logf("repeated events: hook %d in %d changes, wide %d in %d",
-		s.hook.again, s.changes["hook"], s.wide.again, s.changes["wide"])
+		s.hook.repeated, s.changes["hook"], s.wide.repeated, s.changes["wide"])
 }
 
-func startStorm(t *testing.T) *storm {
+func startLoadTest(t *testing.T) *loadTest {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "storm") // t.TempDir's path may be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	s := &storm{dir: dir, text: &text{}, changes: map[string]int{}}
+	s := &loadTest{dir: dir, text: &text{}, changes: map[string]int{}}
 	s.reads, s.confirms = collect(t, dir+"/reads", false), collect(t, dir+"/confirms", true)
 	t.Cleanup(func() { s.reads.stop(); s.confirms.stop() })
 	mux := http.NewServeMux()
@@ -122,17 +122,17 @@ func startStorm(t *testing.T) *storm {
 	server.Config.ConnState = s.hook.connState
 	server.Start()
 	t.Cleanup(server.Close)
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	inUse, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { taken.Close() })
-	s.taken = taken.Addr().String()
-	if s.load.sender, err = genl.NewUserSender(stormGroup); err != nil {
+	t.Cleanup(func() { inUse.Close() })
+	s.inUse = inUse.Addr().String()
+	if s.load.sender, err = genl.NewUserSender(loadTestGroup); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.load.sender.Close() })
-	s.choices = stormAlternatives(dir, server.URL)
+	s.choices = loadTestAlternatives(dir, server.URL)
 	s.text.set(s.choices.base())
 	cfg, err := s.text.Load()
 	if err != nil {
@@ -148,7 +148,7 @@ func startStorm(t *testing.T) *storm {
 	return s
 }
 
-func (s *storm) attempt(t *testing.T, yaml string) (*api.Reload, error) {
+func (s *loadTest) attempt(t *testing.T, yaml string) (*api.Reload, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -156,7 +156,7 @@ func (s *storm) attempt(t *testing.T, yaml string) (*api.Reload, error) {
 	return s.Reload(ctx)
 }
 
-func (s *storm) reload(t *testing.T, yaml string) {
+func (s *loadTest) reload(t *testing.T, yaml string) {
 	t.Helper()
 	done, err := s.attempt(t, yaml)
 	if err != nil {
@@ -168,7 +168,7 @@ func (s *storm) reload(t *testing.T, yaml string) {
 	}
 }
 
-func (s *storm) failToReload(t *testing.T, n int, good string) {
+func (s *loadTest) failToReload(t *testing.T, n int, good string) {
 	t.Helper()
 	all := s.failures(good)
 	c := all[n%len(all)]
@@ -190,14 +190,14 @@ func (s *storm) failToReload(t *testing.T, n int, good string) {
 }
 
 // address returns the current address of the pages.
-func (s *storm) address() string {
+func (s *loadTest) address() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.web.Bound().Addr()
 }
 
 // scrape reads the metrics continuously, also after the address has changed.
-func (s *storm) scrape(t *testing.T) (stop func()) {
+func (s *loadTest) scrape(t *testing.T) (stop func()) {
 	quit := make(chan struct{})
 	var scraping sync.WaitGroup
 	last := map[string]float64{}
@@ -216,7 +216,7 @@ func (s *storm) scrape(t *testing.T) (stop func()) {
 			}
 			if err == nil {
 				s.scrapes++
-				s.wantNoStepBack(t, text, last)
+				s.wantMonotonic(t, text, last)
 			}
 		}
 	})
@@ -237,8 +237,8 @@ func fetchMetrics(address string) (string, error) {
 	return string(body), err
 }
 
-// wantNoStepBack checks that the counters of each sink do not decrease while it is configured.
-func (s *storm) wantNoStepBack(t *testing.T, scrape string, last map[string]float64) {
+// wantMonotonic checks that the counters of each sink do not decrease while it is configured.
+func (s *loadTest) wantMonotonic(t *testing.T, scrape string, last map[string]float64) {
 	for name, m := range sinkSamples(t, scrape) {
 		if _, ok := m["events_total"]; !ok && (name == "new" || strings.HasPrefix(name, "guest")) {
 			continue // the sink is being added or removed
@@ -255,7 +255,7 @@ func (s *storm) wantNoStepBack(t *testing.T, scrape string, last map[string]floa
 }
 
 // settle waits until every sink has all events.
-func (s *storm) settle(t *testing.T) {
+func (s *loadTest) settle(t *testing.T) {
 	t.Helper()
 	poll.Until(t, "all events are in the journal", func() bool { return s.journal.Stats().Count >= s.load.sent.Load() })
 	for _, w := range s.pipelines.All() {
@@ -264,32 +264,32 @@ func (s *storm) settle(t *testing.T) {
 }
 
 // compare compares the events that reached each sink with those that were sent.
-func (s *storm) compare(t *testing.T) {
+func (s *loadTest) compare(t *testing.T) {
 	t.Helper()
 	sent := s.load.sent.Load()
 	all := func(uint64) bool { return true }
-	want := func(name string, c *catch, wanted func(uint64) bool, mostRuns, mostAgain int) {
+	want := func(name string, c *arrivals, wanted func(uint64) bool, maxRuns, maxRepeated int) {
 		t.Helper()
 		if missing := c.missing(sent, wanted); len(missing) > 0 || c.last > sent {
 			t.Errorf("%s: of %d events at least these are missing: %d; the last is %d", name, sent, missing, c.last)
 		}
-		if c.runs > mostRuns || c.again > mostAgain {
-			t.Errorf("%s: %d repeated events in %d runs; at most %d, in %d", name, c.again, c.runs, mostAgain, mostRuns)
+		if c.runs > maxRuns || c.repeated > maxRepeated {
+			t.Errorf("%s: %d repeated events in %d runs; at most %d, in %d", name, c.repeated, c.runs, maxRepeated, maxRuns)
 		}
 	}
 	for _, name := range []string{"steady", "wandering", "tuned", "guest0", "guest1", "guest2"} {
-		want(name, caughtInFiles(t, s.dir, name), all, 0, 0)
+		want(name, arrivalsInFiles(t, s.dir, name), all, 0, 0)
 	}
-	want("picky", caughtInFiles(t, s.dir, "picky"), func(n uint64) bool { return n%10 == 0 }, 0, 0)
+	want("picky", arrivalsInFiles(t, s.dir, "picky"), func(n uint64) bool { return n%10 == 0 }, 0, 0)
 	const batch = 256 // the largest
 	n := s.changes["hook"]
-	want("hook", &s.hook.catch, all, n, n*batch)
-	if len(s.hook.strange) > 0 {
-		t.Errorf("hook: out of order: %q", s.hook.strange)
+	want("hook", &s.hook.arrivals, all, n, n*batch)
+	if len(s.hook.outOfOrder) > 0 {
+		t.Errorf("hook: out of order: %q", s.hook.outOfOrder)
 	}
 	n = 4 * s.changes["wide"]
-	want("wide", &s.wide.catch, all, n*batch, n*batch)
-	stream, _ := caughtByCollectors(t, s.reads, s.confirms)
+	want("wide", &s.wide.arrivals, all, n*batch, n*batch)
+	stream, _ := arrivalsAtCollectors(t, s.reads, s.confirms)
 	n = s.changes["stream"]
 	want("stream", stream, all, n*batch, n*batch)
 }

@@ -29,13 +29,13 @@ import (
 // The surroundings of a daemon that is reloaded under load: a kernel, events whose texts are
 // numbers from 1, and the events that reached each sink.
 
-const stormGroup = 13
+const loadTestGroup = 13
 
 // A userKernel provides the family on NETLINK_USERSOCK, through the kernel of this machine.
 type userKernel struct{ sender *genl.UserSender }
 
 func (k userKernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
-	s, report, err := genl.OpenUserSocket(stormGroup, bufferBytes, batch)
+	s, report, err := genl.OpenUserSocket(loadTestGroup, bufferBytes, batch)
 	if err != nil {
 		return nil, report, err
 	}
@@ -43,7 +43,7 @@ func (k userKernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, g
 }
 
 func (userKernel) Resolve() (genl.Registry, error) {
-	return genl.Registry{Family: genl.FamilyIDs{ID: 34, Group: stormGroup}}, nil
+	return genl.Registry{Family: genl.FamilyIDs{ID: 34, Group: loadTestGroup}}, nil
 }
 
 // A userSocket accepts the messages of one process as if the kernel had sent them.
@@ -89,18 +89,18 @@ func (l *traffic) start(t *testing.T, perSecond int) (stop func()) {
 	return stop
 }
 
-// A catch is the numbers that reached one destination, in the order of arrival.
-type catch struct {
-	mu      sync.Mutex
-	seen    []bool
-	last    uint64 // last number that was not a repetition
-	again   int    // repeated numbers
-	runs    int    // uninterrupted runs of repeated numbers
-	inRun   bool
-	strange []string // the first numbers out of order
+// arrivals contains the numbers that reached one destination, in the order of arrival.
+type arrivals struct {
+	mu         sync.Mutex
+	seen       []bool
+	last       uint64 // last number that was not a repetition
+	repeated   int    // repeated numbers
+	runs       int    // uninterrupted runs of repeated numbers
+	inRun      bool
+	outOfOrder []string // the first numbers out of order
 }
 
-func (c *catch) take(numbers ...uint64) {
+func (c *arrivals) record(numbers ...uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, n := range numbers {
@@ -108,7 +108,7 @@ func (c *catch) take(numbers ...uint64) {
 			c.seen = append(c.seen, make([]bool, 1024)...)
 		}
 		if c.seen[n] {
-			c.again++
+			c.repeated++
 			if !c.inRun {
 				c.runs++
 			}
@@ -116,15 +116,15 @@ func (c *catch) take(numbers ...uint64) {
 			continue
 		}
 		c.inRun, c.seen[n] = false, true
-		if n < c.last && len(c.strange) < 5 {
-			c.strange = append(c.strange, fmt.Sprintf("%d after %d", n, c.last))
+		if n < c.last && len(c.outOfOrder) < 5 {
+			c.outOfOrder = append(c.outOfOrder, fmt.Sprintf("%d after %d", n, c.last))
 		}
 		c.last = max(c.last, n)
 	}
 }
 
 // missing returns the first wanted numbers up to last that have not arrived.
-func (c *catch) missing(last uint64, wanted func(uint64) bool) (some []uint64) {
+func (c *arrivals) missing(last uint64, wanted func(uint64) bool) (some []uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for n := uint64(1); n <= last && len(some) < 5; n++ {
@@ -152,20 +152,20 @@ func numbers(field *regexp.Regexp, text []byte) (all []uint64) {
 	return all
 }
 
-// caughtInFiles reads the files of a sink. The numbers in each must ascend.
-func caughtInFiles(t *testing.T, dir, sink string) *catch {
+// arrivalsInFiles reads the files of a sink. The numbers in each must ascend.
+func arrivalsInFiles(t *testing.T, dir, sink string) *arrivals {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, sink+".*"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := &catch{}
+	all := &arrivals{}
 	for _, path := range paths {
 		file, err := os.Open(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		one := &catch{}
+		one := &arrivals{}
 		for lines := bufio.NewScanner(file); lines.Scan(); {
 			field := messageField
 			if !strings.HasPrefix(lines.Text(), "{") {
@@ -175,15 +175,15 @@ func caughtInFiles(t *testing.T, dir, sink string) *catch {
 			if len(n) != 1 {
 				t.Fatalf("%s: line %q", path, lines.Text())
 			}
-			one.take(n[0])
+			one.record(n[0])
 		}
 		file.Close()
-		if len(one.strange) > 0 || one.again > 0 {
-			t.Errorf("%s: %d events twice, out of order: %q", path, one.again, one.strange)
+		if len(one.outOfOrder) > 0 || one.repeated > 0 {
+			t.Errorf("%s: %d events twice, out of order: %q", path, one.repeated, one.outOfOrder)
 		}
 		for n, seen := range one.seen {
 			if seen {
-				all.take(uint64(n))
+				all.record(uint64(n))
 			}
 		}
 	}
@@ -196,7 +196,7 @@ type footprint struct {
 	stacks                  string
 }
 
-func look(t *testing.T) footprint {
+func currentFootprint(t *testing.T) footprint {
 	t.Helper()
 	var stacks strings.Builder
 	if err := pprof.Lookup("goroutine").WriteTo(&stacks, 1); err != nil {
@@ -205,11 +205,11 @@ func look(t *testing.T) footprint {
 	return footprint{runtime.NumGoroutine(), descriptors(t), stacks.String()}
 }
 
-// wantAgain waits until the process has as few goroutines and descriptors as before.
-func (f footprint) wantAgain(t *testing.T) {
+// wantRestored waits until the process has as few goroutines and descriptors as before.
+func (f footprint) wantRestored(t *testing.T) {
 	t.Helper()
 	poll.UntilNil(t, "no more goroutines and descriptors than before", func() error {
-		now := look(t)
+		now := currentFootprint(t)
 		if now.goroutines <= f.goroutines && now.descriptors <= f.descriptors {
 			return nil
 		}

@@ -16,10 +16,10 @@ import (
 
 // A hook answers webhooks: sometimes slowly, and sometimes with an error.
 type hook struct {
-	catch
-	requests atomic.Int64
-	open     atomic.Int64 // connections
-	calm     atomic.Bool  // it answers at once and without errors
+	arrivals
+	requests  atomic.Int64
+	open      atomic.Int64 // connections
+	immediate atomic.Bool  // it answers at once and without errors
 }
 
 func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -33,14 +33,14 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	text, err := io.ReadAll(body)
 	n := h.requests.Add(1)
-	if err != nil || n%13 == 5 && !h.calm.Load() {
+	if err != nil || n%13 == 5 && !h.immediate.Load() {
 		http.Error(w, "not now", http.StatusServiceUnavailable)
 		return
 	}
-	h.take(numbers(messageField, text)...)
-	if n%7 == 3 && !h.calm.Load() {
+	h.record(numbers(messageField, text)...)
+	if n%7 == 3 && !h.immediate.Load() {
 		select { // longer than a reload waits
-		case <-time.After(4 * stormDrain):
+		case <-time.After(4 * loadTestDrain):
 		case <-r.Context().Done():
 		}
 	}
@@ -112,19 +112,19 @@ func (c *collector) serve(conn net.Conn, at int) {
 	}
 }
 
-// caughtByCollectors merges the numbers of all connections to the collectors. The numbers of each
+// arrivalsAtCollectors merges the numbers of all connections to the collectors. The numbers of each
 // connection must ascend.
-func caughtByCollectors(t *testing.T, collectors ...*collector) (all *catch, conns int) {
+func arrivalsAtCollectors(t *testing.T, collectors ...*collector) (all *arrivals, conns int) {
 	t.Helper()
-	all = &catch{}
+	all = &arrivals{}
 	for _, c := range collectors {
 		for _, numbers := range c.conns {
-			one := &catch{}
-			one.take(numbers...)
-			if len(one.strange) > 0 || one.again > 0 {
-				t.Errorf("one connection: %d events twice, out of order: %q", one.again, one.strange)
+			one := &arrivals{}
+			one.record(numbers...)
+			if len(one.outOfOrder) > 0 || one.repeated > 0 {
+				t.Errorf("one connection: %d events twice, out of order: %q", one.repeated, one.outOfOrder)
 			}
-			all.take(numbers...)
+			all.record(numbers...)
 		}
 		conns += len(c.conns)
 	}

@@ -61,7 +61,7 @@ type reloadable struct {
 func startReloadable(t *testing.T, yaml string) *reloadable {
 	t.Helper()
 	r := &reloadable{text: &text{}, dir: t.TempDir()}
-	r.text.set(r.fill(yaml))
+	r.text.set(r.withDirectory(yaml))
 	cfg, err := r.text.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -72,11 +72,11 @@ func startReloadable(t *testing.T, yaml string) *reloadable {
 	return r
 }
 
-func (r *reloadable) fill(yaml string) string { return strings.ReplaceAll(yaml, "DIR", r.dir) }
+func (r *reloadable) withDirectory(yaml string) string { return strings.ReplaceAll(yaml, "DIR", r.dir) }
 
 func (r *reloadable) reload(t *testing.T, yaml string) (*api.Reload, error) {
 	t.Helper()
-	r.text.set(r.fill(yaml))
+	r.text.set(r.withDirectory(yaml))
 	return r.Reload(t.Context())
 }
 
@@ -103,7 +103,7 @@ func (r *reloadable) lines(t *testing.T, file string, n int) (texts []string) {
 	return texts
 }
 
-func TestReloadChangesOnlyWhatHasChanged(t *testing.T) {
+func TestReloadKeepsUnchangedParts(t *testing.T) {
 	const head = listenAnywhere + "sinks:\n- {name: same, file: {path: DIR/same}}\n"
 	r := startReloadable(t, head+"- {name: gone, file: {path: DIR/gone}}\n"+
 		"- {name: rules, file: {path: DIR/rules}}\n- {name: place, file: {path: DIR/place}}\n")
@@ -141,14 +141,14 @@ func TestReloadChangesOnlyWhatHasChanged(t *testing.T) {
 		}
 	}
 	_, scrape := r.get(t, "/metrics")
-	wantWhole(t, scrape, 4)
+	wantConsistent(t, scrape, 4)
 	if strings.Contains(scrape, `sink="gone"`) {
 		t.Error("the metrics show a sink that is not configured any more")
 	}
 }
 
 // The sink does not start again with events that it has accepted.
-func TestASinkThatIsAddedAgainContinuesAtItsCursor(t *testing.T) {
+func TestSinkThatIsAddedAgainContinuesAtItsCursor(t *testing.T) {
 	const with = listenAnywhere + "sinks:\n- {name: other, file: {path: DIR/other}}\n- {name: back, file: {path: DIR/back}}\n"
 	const without = listenAnywhere + "sinks:\n- {name: other, file: {path: DIR/other}}\n"
 	r := startReloadable(t, with)
@@ -164,13 +164,13 @@ func TestASinkThatIsAddedAgainContinuesAtItsCursor(t *testing.T) {
 	}
 }
 
-func TestAReloadThatFailsChangesNothing(t *testing.T) {
+func TestFailedReloadChangesNothing(t *testing.T) {
 	const good = listenAnywhere + "sinks:\n- {name: out, file: {path: DIR/out}}\n"
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	inUse, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer inUse.Close()
 	r := startReloadable(t, good)
 	if err := os.MkdirAll(r.opts.Dirs.letters(""), 0o700); err != nil {
 		t.Fatal(err)
@@ -179,7 +179,7 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, config, cursors := r.worker(t, "out"), r.reloads.Config(), r.journal.Cursors()
-	elsewhere := strings.Replace(good, "127.0.0.1:0", taken.Addr().String(), 1)
+	elsewhere := strings.Replace(good, "127.0.0.1:0", inUse.Addr().String(), 1)
 	for name, c := range map[string]struct{ yaml, fault string }{
 		"not YAML":          {"sinks: [", "test.yaml:1:8: "},
 		"an unknown key":    {good + "- {name: new, fiel: {}}\n", `test.yaml:4:15: sinks[1].fiel: unknown key; did you mean "file"?`},
@@ -198,7 +198,7 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 		if !strings.Contains(scrape, "genltestd_config_last_reload_successful 0\n") {
 			t.Errorf("%s: the metrics do not show the failure", name)
 		}
-		wantWhole(t, scrape, 1)
+		wantConsistent(t, scrape, 1)
 	}
 	if r.worker(t, "out") != before || r.reloads.Config() != config || len(r.pipelines.All()) != 1 {
 		t.Error("something has changed")
@@ -217,7 +217,7 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 	}
 }
 
-func TestReloadMovesTheServer(t *testing.T) {
+func TestReloadMovesTheHTTPServer(t *testing.T) {
 	const sinks = "sinks:\n- {name: out, file: {path: DIR/out}}\n"
 	r := startReloadable(t, listenAnywhere+sinks)
 	old := r.web.Bound().Addr()
@@ -245,7 +245,7 @@ func TestReloadMovesTheServer(t *testing.T) {
 	}
 }
 
-func TestReloadAppliesSettingsThatNoSinkHas(t *testing.T) {
+func TestReloadAppliesCommonSettings(t *testing.T) {
 	const sinks = listenAnywhere + "sinks:\n- {name: out, file: {path: DIR/out}}\n"
 	r := startReloadable(t, sinks)
 	r.kernel.event("one")
@@ -272,22 +272,22 @@ func TestReloadAppliesSettingsThatNoSinkHas(t *testing.T) {
 	}
 }
 
-func TestFilesThatAreWatchedAreReloadedWhenTheyChange(t *testing.T) {
+func TestChangedFilesAreReloaded(t *testing.T) {
 	const head = "reload: {watch: 1s}\n" + listenAnywhere + "sinks:\n- {name: out, file: {path: DIR/out}}\n"
 	r := startReloadable(t, head)
-	r.text.set(r.fill(head + "- {name: new, file: {path: DIR/new}}\n"))
+	r.text.set(r.withDirectory(head + "- {name: new, file: {path: DIR/new}}\n"))
 	poll.Until(t, "the new sink", func() bool { return len(r.pipelines.All()) == 2 })
 	r.text.set("sinks: [")
 	poll.Until(t, "the fault", func() bool { return r.reloads.Fault() != nil })
 	since := r.reloads.State().Since
-	r.text.set(r.fill(head))
+	r.text.set(r.withDirectory(head))
 	poll.Until(t, "the removal of the new sink", func() bool { return len(r.pipelines.All()) == 1 && r.reloads.Fault() == nil })
 	if !r.reloads.State().Since.After(since) {
 		t.Error("the configuration in use is as old as before")
 	}
 }
 
-func TestAReloadWhileStoppingIsRejected(t *testing.T) {
+func TestReloadWhileStoppingIsRejected(t *testing.T) {
 	r := startReloadable(t, listenAnywhere)
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
@@ -297,7 +297,7 @@ func TestAReloadWhileStoppingIsRejected(t *testing.T) {
 	}
 }
 
-func TestAReloadAbortsTheAttemptOfASinkThatHangs(t *testing.T) {
+func TestReloadAbortsTheAttemptOfAHangingSink(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never answers
 	if err != nil {
 		t.Fatal(err)

@@ -16,8 +16,8 @@ import (
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
-// TestTheStatusIsUpdatedOncePerSecondAtMost: without events, it is checked every few seconds.
-func TestTheStatusIsUpdatedOncePerSecondAtMost(t *testing.T) {
+// TestStatusIsUpdatedAtMostOncePerSecond: without events, it is checked every few seconds.
+func TestStatusIsUpdatedAtMostOncePerSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var events, checks, sent atomic.Int64
 		var busy atomic.Bool
@@ -63,8 +63,8 @@ func TestTheStatusIsUpdatedOncePerSecondAtMost(t *testing.T) {
 	})
 }
 
-// TestTheStatusCountsEventsAsTheMetricDoes: gaps are not events.
-func TestTheStatusCountsEventsAsTheMetricDoes(t *testing.T) {
+// TestStatusAndMetricHaveTheSameNumberOfEvents: gaps are not events.
+func TestStatusAndMetricHaveTheSameNumberOfEvents(t *testing.T) {
 	k := newKernel()
 	f := start(t, listenAnywhere+"sinks: [{name: out, stdout: {}}]\n", k, prober{})
 	f.kernel.event("one")

@@ -14,8 +14,8 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// TestAnInboxOnADiskCausesAWarning: a kill may lose an event, which a tmpfs prevents.
-func TestAnInboxOnADiskCausesAWarning(t *testing.T) {
+// TestInboxOnADiskCausesAWarning: a kill may lose an event, which a tmpfs prevents.
+func TestInboxOnADiskCausesAWarning(t *testing.T) {
 	for onDisk, lines := range map[bool]int{true: 1, false: 0} {
 		var log bytes.Buffer
 		m := metrics.New(prometheus.NewRegistry(), "test")

@@ -27,8 +27,8 @@ func (c *clocks) read() clock.Reading {
 	return clock.Reading{Wall: c.wall, Uptime: c.uptime}
 }
 
-// pass lets time pass, and steps the wall clock.
-func (c *clocks) pass(d, step time.Duration) {
+// advance lets time pass, and steps the wall clock.
+func (c *clocks) advance(d, step time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.wall, c.uptime = c.wall.Add(d+step), c.uptime+d
@@ -36,7 +36,7 @@ func (c *clocks) pass(d, step time.Duration) {
 
 // A machine boots in 2020 and NTP steps its clock to the present, before, during or after a
 // restart, or in another boot. Limits of the age must drop old events only.
-func TestAStepOfTheClockDropsNothing(t *testing.T) {
+func TestClockStepDropsNoEvents(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	for name, c := range map[string]struct {
 		step   time.Duration
@@ -54,7 +54,7 @@ func TestAStepOfTheClockDropsNothing(t *testing.T) {
 			run := func(boot string) fixture {
 				k := newKernel()
 				dirs.Runtime = t.TempDir()
-				f := launch(t, parse(t, yaml), Options{Dirs: dirs, Kernel: k, Echo: prober{}, Machine: machine(boot), Clocks: at.read})
+				f := launch(t, parse(t, yaml), Options{Dirs: dirs, Kernel: k, Echo: prober{}, Machine: newMachine(boot), Clocks: at.read})
 				f.kernel = k
 				return f
 			}
@@ -67,22 +67,22 @@ func TestAStepOfTheClockDropsNothing(t *testing.T) {
 			}
 			f := run("a")
 			receive(f)
-			at.pass(time.Second, c.step)
+			at.advance(time.Second, c.step)
 			receive(f)
 			if err := f.stop(); err != nil {
 				t.Fatal(err)
 			}
-			at.pass(time.Second, -c.step/2)
+			at.advance(time.Second, -c.step/2)
 			if f = run("a"); c.reboot {
 				if err := f.stop(); err != nil {
 					t.Fatal(err)
 				}
-				at.pass(0, 0)
+				at.advance(0, 0)
 				at.uptime = time.Second
 				f = run("b")
 			}
 			receive(f)
-			at.pass(time.Second, c.step)
+			at.advance(time.Second, c.step)
 			receive(f)
 			if err := os.Mkdir(dir, 0o700); err != nil {
 				t.Fatal(err)
@@ -96,7 +96,7 @@ func TestAStepOfTheClockDropsNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			receive(f)
-			at.pass(2*time.Hour, -time.Hour)
+			at.advance(2*time.Hour, -time.Hour)
 			poll.Until(t, "old events are dropped", func() bool {
 				s := f.pipelines.All()[0].State()
 				return s.Dropped[metrics.DroppedAge]+s.Dropped[metrics.DroppedJournal] == 10

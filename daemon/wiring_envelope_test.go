@@ -25,7 +25,7 @@ func parse(t *testing.T, yaml string) *config.Config {
 	return cfg
 }
 
-func TestCheckReportsTheFaultOfATemplate(t *testing.T) {
+func TestCheckReportsAnInvalidTemplate(t *testing.T) {
 	cfg := parse(t, "sinks:\n- name: out\n  stdout: {}\n"+
 		"- name: chat\n  envelope: template\n  template: |\n    {{.Host}}\n    {{.Mesage}}\n  stdout: {}\n")
 	err := Check(cfg, Dirs{})
@@ -40,7 +40,7 @@ func TestCheckReportsTheFaultOfATemplate(t *testing.T) {
 }
 
 // A template that fails for an event must be reported before there is an event.
-func TestCheckRendersTemplatesWithWhatIsConfigured(t *testing.T) {
+func TestCheckRendersTemplatesWithConfiguredNames(t *testing.T) {
 	const text = `event:
   labels: {rack: b7}
 sinks:
@@ -104,7 +104,7 @@ func newSink(c *config.Sink, opts *Options) (sink.Sink, error) {
 }
 
 // Each sink writes its own envelope, on one line.
-func TestASinkWritesItsEnvelope(t *testing.T) {
+func TestEachSinkWritesItsEnvelope(t *testing.T) {
 	for yaml, want := range map[string]string{
 		"raw":     `two\nlines`,
 		"logfmt":  `message="two\nlines"`,
@@ -130,7 +130,7 @@ func TestASinkWritesItsEnvelope(t *testing.T) {
 	}
 }
 
-func TestAFailingTemplateIsAPermanentError(t *testing.T) {
+func TestTemplateFailureIsAPermanentError(t *testing.T) {
 	cfg := parse(t, "sinks:\n- name: out\n  stdout: {}\n  envelope: template\n  template: \"{{slice .Message 1}}\"\n")
 	var out bytes.Buffer
 	s, err := newSink(&cfg.Sinks[0], &Options{Stdout: &out})

@@ -29,7 +29,7 @@ const streamSinks = `sinks:
 
 // A sink whose server or files are missing is created nevertheless, so that the other sinks
 // start. Check reports the fault with its position.
-func TestStreamSinksThatCannotWorkAreCreatedAndReported(t *testing.T) {
+func TestUnusableStreamSinksAreCreatedAndReported(t *testing.T) {
 	c, err := config.Parse("x.yaml", []byte(streamSinks), sinks.Kinds())
 	if err != nil {
 		t.Fatal(err)

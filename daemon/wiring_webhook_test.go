@@ -12,7 +12,7 @@ import (
 
 // Check reports the position of each fault. It does not use the network, and does not print
 // secrets.
-func TestCheckOfAWebhookReportsPositions(t *testing.T) {
+func TestCheckReportsPositionsInWebhooks(t *testing.T) {
 	c, err := config.Parse("x.yaml", []byte(`sinks:
   - name: good
     webhook: {url: "https://no.such.invalid/", bearer: {env: NOT_HERE}, proxy: environment}

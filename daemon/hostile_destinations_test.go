@@ -20,9 +20,9 @@ import (
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
-var noMachine origin.Machine
+var emptyMachine origin.Machine
 
-var hostilePlaces = []hostilePlace{
+var hostileDestinations = []hostileDestination{
 	{"`stdout`", func(_ *testing.T, out *bytes.Buffer) (string, func(int) [][]byte) {
 		return "stdout: {}", func(int) [][]byte { return linesOf(out.Bytes()) }
 	}},
@@ -32,15 +32,15 @@ var hostilePlaces = []hostilePlace{
 	}},
 	{"`socket`", func(t *testing.T, _ *bytes.Buffer) (string, func(int) [][]byte) {
 		address, got := streamServer(t, "unix")
-		return "socket: {address: " + address + "}", func(n int) [][]byte { return linesOf(got.until(t, n, linesOf)) }
+		return "socket: {address: " + address + "}", func(n int) [][]byte { return linesOf(got.awaitParts(t, n, linesOf)) }
 	}},
 	{"`syslog`, `newline`", func(t *testing.T, _ *bytes.Buffer) (string, func(int) [][]byte) {
 		address, got := streamServer(t, "tcp")
-		return syslogYAML(address) + ", framing: newline}", func(n int) [][]byte { return linesOf(got.until(t, n, linesOf)) }
+		return syslogYAML(address) + ", framing: newline}", func(n int) [][]byte { return linesOf(got.awaitParts(t, n, linesOf)) }
 	}},
 	{"`syslog`, `octet_counting`", func(t *testing.T, _ *bytes.Buffer) (string, func(int) [][]byte) {
 		address, got := streamServer(t, "tcp")
-		return syslogYAML(address) + "}", func(n int) [][]byte { return framesOf(got.until(t, n, framesOf)) }
+		return syslogYAML(address) + "}", func(n int) [][]byte { return framesOf(got.awaitParts(t, n, framesOf)) }
 	}},
 	{"`syslog`, datagrams", func(t *testing.T, _ *bytes.Buffer) (string, func(int) [][]byte) {
 		address, got := datagramServer(t)
@@ -115,13 +115,13 @@ func framesOf(text []byte) (frames [][]byte) {
 		if err != nil || n > len(rest) {
 			return frames
 		}
-		frames = append(frames, withoutMark(rest[:n]))
+		frames = append(frames, withoutByteOrderMark(rest[:n]))
 		text = rest[n:]
 	}
 	return frames
 }
 
-func withoutMark(message []byte) []byte {
+func withoutByteOrderMark(message []byte) []byte {
 	return bytes.Replace(message, []byte("] \ufeff"), []byte("] "), 1)
 }
 
@@ -162,8 +162,8 @@ func (r *received) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// until waits for n parts.
-func (r *received) until(t *testing.T, n int, parts func([]byte) [][]byte) []byte {
+// awaitParts waits for n parts.
+func (r *received) awaitParts(t *testing.T, n int, parts func([]byte) [][]byte) []byte {
 	t.Helper()
 	var text []byte
 	poll.UntilNil(t, "all events arrive", func() error {
@@ -218,7 +218,7 @@ func datagramServer(t *testing.T) (address string, got func(n int) [][]byte) {
 			if err != nil {
 				return
 			}
-			messages <- withoutMark(buf[:n])
+			messages <- withoutByteOrderMark(buf[:n])
 		}
 	}()
 	return "unixgram://" + path, func(n int) (list [][]byte) {
