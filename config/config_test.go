@@ -19,7 +19,7 @@ import (
 
 var ignoreSource = cmpopts.IgnoreUnexported(Config{})
 
-// Written out, so that a default never changes by accident.
+// Literal values, so that no default changes by accident.
 func TestDefault(t *testing.T) {
 	want := &Config{
 		Receiver: Receiver{Buffer: 64 << 20},

@@ -24,7 +24,7 @@ func TestEveryKeyIsDescribed(t *testing.T) {
 		case strings.Contains(k.Type, "number") && k.Unit == "":
 			t.Errorf("%s: a number without a unit", k.Path)
 		case k.Type == "word" && !strings.Contains(" "+strings.Join(k.Words, " ")+" ", " "+k.Example+" "):
-			t.Errorf("%s: the example %s is none of %s", k.Path, k.Example, k.Words)
+			t.Errorf("%s: the example %s is not one of %s", k.Path, k.Example, k.Words)
 		case strings.Contains(k.Example+k.Default+k.Comment, "\n"):
 			t.Errorf("%s: more than one line: %+v", k.Path, k)
 		}
@@ -105,8 +105,8 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// The reference is the default, so both must write each default alike.
-func TestDescribedDefaultsAreThoseOfTheReference(t *testing.T) {
+// The reference is the default, so both must show each default in the same form.
+func TestDescribedDefaultsMatchTheReference(t *testing.T) {
 	values := source(sinks.Kinds()).Defaults()
 	n := 0
 	for _, k := range Describe(sinks.Kinds()) {
@@ -124,7 +124,7 @@ func TestDescribedDefaultsAreThoseOfTheReference(t *testing.T) {
 	}
 }
 
-func TestTheDescribedDefaultOfSinksIsTheDefault(t *testing.T) {
+func TestDescribedDefaultOfSinksIsTheDefault(t *testing.T) {
 	for _, k := range Describe(sinks.Kinds()) {
 		if k.Path != "sinks" {
 			continue

@@ -16,7 +16,7 @@ import (
 )
 
 // Each directory has drop-ins and can have a main file. Its golden file contains
-// the faults, or each file and the places of its sinks.
+// the faults, or each file and the positions of its sinks.
 func TestLoadSeveralFiles(t *testing.T) {
 	for _, dir := range glob(t, "testdata/dirs/*", 28) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestPrintSeveralFiles(t *testing.T) {
 }
 
 // A secret is visible to other users only through the mode of its own file.
-func TestWarnsOfTheFileWithTheSecret(t *testing.T) {
+func TestWarningNamesTheFileOfTheSecret(t *testing.T) {
 	t.Chdir(t.TempDir())
 	hook := func(name string) string {
 		return "sinks:\n  - name: " + name + "\n    webhook: {url: 'https://example.org/', bearer: hunter2}\n"
@@ -87,7 +87,7 @@ func TestWarnsOfTheFileWithTheSecret(t *testing.T) {
 	}
 }
 
-// Callers name a value by its path in the whole configuration; the error has its place in its
+// Callers name a value by its path in the whole configuration; the error has its position in its
 // file.
 func TestFaultNamesTheFile(t *testing.T) {
 	t.Chdir("testdata/dirs/order")

@@ -20,7 +20,7 @@ var withoutConfiguration = []string{"README.md", "benchmarks.md", "genltestctl.m
 
 // Every configuration in the documentation loads. Each kind of sink has a page with an
 // example of that kind.
-func TestDocumentationsConfigurationsLoad(t *testing.T) {
+func TestDocumentedConfigurationsLoad(t *testing.T) {
 	kinds := make(map[string]bool)
 	pages := append(glob(t, "../docs/sinks/*.md", 1), glob(t, "../docs/*.md", len(withoutConfiguration)+1)...)
 	for _, page := range append(pages, "../README.md") {

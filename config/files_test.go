@@ -18,7 +18,7 @@ import (
 )
 
 // A drop-in that cannot be read is an error, not ignored.
-func TestDropInsThatCannotBeRead(t *testing.T) {
+func TestUnreadableDropInsAreErrors(t *testing.T) {
 	tests := []struct {
 		name string
 		make func() error
@@ -79,11 +79,11 @@ func TestDropInsWithoutPermission(t *testing.T) {
 	for name, mode := range map[string]os.FileMode{"g.yaml": 0o644, "g.d": 0o755, "g.d/b.yaml": 0, "h.yaml": 0o644, "h.d": 0} {
 		chmod(t, name, mode)
 	}
-	t.Cleanup(func() { chmod(t, "h.d", 0o700) }) // for who removes it
-	if os.Getuid() == 0 {                        // who may read everything
+	t.Cleanup(func() { chmod(t, "h.d", 0o700) }) // so that the cleanup can remove it
+	if os.Getuid() == 0 {                        // root can read everything
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		defer func() { _ = syscall.Setfsuid(0) }() // as it was
+		defer func() { _ = syscall.Setfsuid(0) }() // restores the user
 		if err := syscall.Setfsuid(65534); err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestDropInsWithoutPermission(t *testing.T) {
 	}
 }
 
-func TestDirectoryOfDropIns(t *testing.T) {
+func TestDropInDirectory(t *testing.T) {
 	t.Chdir(t.TempDir())
 	const sink = "sinks: [{name: a, stdout: {}}]"
 	files(t, map[string]string{
@@ -109,8 +109,8 @@ func TestDirectoryOfDropIns(t *testing.T) {
 	}
 }
 
-// As Kubernetes mounts a ConfigMap.
-func TestDropInsThatAreLinks(t *testing.T) {
+// The layout of a ConfigMap that Kubernetes mounts.
+func TestLinkedDropIns(t *testing.T) {
 	t.Chdir(t.TempDir())
 	files(t, map[string]string{"g.yaml": "", "g.d/..1/b.yaml": "sinks: [{name: b, stdout: {}}]"})
 	if err := errors.Join(os.Symlink("..1", "g.d/..data"), os.Symlink("..data/b.yaml", "g.d/b.yaml")); err != nil {
@@ -140,7 +140,7 @@ func TestLoadOptional(t *testing.T) {
 }
 
 // A missing drop-in is not a missing main file, for which defaults exist.
-func TestDropInThatIsMissing(t *testing.T) {
+func TestMissingDropInIsAnError(t *testing.T) {
 	t.Chdir(t.TempDir())
 	files(t, map[string]string{"g.yaml": "", "g.d/.x": ""})
 	if err := os.Symlink("nothing", "g.d/b.yaml"); err != nil {

@@ -24,8 +24,8 @@ func FuzzParse(f *testing.F) {
 	for _, text := range Examples(sinks.Kinds()) {
 		f.Add(text)
 	}
-	f.Add([]byte(bomb("sinks")))
-	f.Add([]byte(mergeBomb("") + "sinks: [{<<: *m9}]"))
+	f.Add([]byte(nestedLists("sinks")))
+	f.Add([]byte(nestedMerges("") + "sinks: [{<<: *m9}]"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		watchdog := time.AfterFunc(20*time.Second, func() { panic("Parse hangs") })
 		defer watchdog.Stop()
@@ -35,14 +35,14 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		if err := c.Validate(); err != nil {
-			t.Errorf("Parse takes what Validate refuses: %v", err)
+			t.Errorf("Parse accepts a configuration that Validate rejects: %v", err)
 		}
 		for _, s := range c.Sinks {
 			if s.Config == nil {
 				t.Errorf("sink %q has no kind", s.Name)
 			}
 		}
-		if len(c.Sinks) <= 100 { // what is printed of more may be larger than a file
+		if len(c.Sinks) <= 100 { // the output of more sinks may exceed the limit of a file
 			checkPrint(t, c)
 		}
 	})
@@ -74,7 +74,7 @@ func FuzzSeveralFiles(f *testing.F) {
 			return
 		}
 		if err := c.Validate(); err != nil {
-			t.Errorf("parse takes what Validate refuses: %v", err)
+			t.Errorf("parse accepts a configuration that Validate rejects: %v", err)
 		}
 		i := 0
 		for _, file := range c.Files() {
@@ -103,7 +103,7 @@ func checkErrors(t *testing.T, err error) {
 			t.Errorf("no file or message: %s", text)
 		}
 		if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-			t.Errorf("not fit for a terminal: %q", text)
+			t.Errorf("not safe for a terminal: %q", text)
 		}
 		if len(text) > 1000 {
 			t.Errorf("%d bytes: %s", len(text), text)

@@ -32,16 +32,16 @@ func TestParseHostile(t *testing.T) {
 		name, text, want string
 	}{
 		{"too large", strings.Repeat("#", strict.MaxFile+1), "the file is larger than 1MiB"},
-		{"bomb in an unknown key", bomb("x"), "unknown key"},
-		{"bomb in the sinks", bomb("sinks"), "must have keys"},
+		{"bomb in an unknown key", nestedLists("x"), "unknown key"},
+		{"bomb in the sinks", nestedLists("sinks"), "must have keys"},
 		{
 			"aliases of a large sink",
 			"sinks: [&a {batch_events: 1, retry_min: 1s, retry_max: 1s, stdout: {}, name: a}" + strings.Repeat(",*a", size/3) + "]",
 			"expand to more than 10000 values",
 		},
 		{"aliases of many faults", "sinks: [&a {" + unknownKeys(1000, ", ") + "}" + strings.Repeat(",*a", size/3) + "]", "100 faults"},
-		{"bomb of merge keys", mergeBomb("") + "sinks: [{<<: *m9}]", "expand to more than 10000 values"},
-		{"bomb of lists of merge keys", mergeBomb("k: 1, ") + "event: {labels: {<<: *m9}}", "expand to more than 10000 values"},
+		{"bomb of merge keys", nestedMerges("") + "sinks: [{<<: *m9}]", "expand to more than 10000 values"},
+		{"bomb of lists of merge keys", nestedMerges("k: 1, ") + "event: {labels: {<<: *m9}}", "expand to more than 10000 values"},
 		{
 			"merge of many keys by many",
 			"x-a: &a {" + unknownKeys(1000, ", ") + "}\nsinks: [" + strings.Repeat("{<<: *a},", size/9) + "]", "100 faults",
@@ -91,19 +91,19 @@ func TestParseHostile(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 			if got := fmt.Sprint(err); !strings.Contains(got, tt.want) || len(got) > 50000 {
-				t.Errorf("got %d bytes of error, want %q in few: %.500s", len(got), tt.want, got)
+				t.Errorf("got %d bytes of error, want a short error with %q: %.500s", len(got), tt.want, got)
 			}
 		})
 	}
 }
 
-// Many files are bounded like one.
-func TestBoundsAreOfAllFilesTogether(t *testing.T) {
-	bomb := "x-a: &a {k: 1}\nx-b: &b [" + strings.Repeat("{<<: *a}, ", 700) + "]\nsinks: [{<<: *b, name: %s, stdout: {}}]\n"
+// The limits of one file apply to all files together.
+func TestLimitsApplyToAllFilesTogether(t *testing.T) {
+	template := "x-a: &a {k: 1}\nx-b: &b [" + strings.Repeat("{<<: *a}, ", 700) + "]\nsinks: [{<<: *b, name: %s, stdout: {}}]\n"
 	const expanded = "genltestd.d/c.yaml:2:4000: sinks[0].<<: aliases and merge keys expand to more than 10000 values; use fewer of them"
 	texts := map[string]func(name string) string{
 		expanded: func(name string) string {
-			return fmt.Sprintf(bomb, name)
+			return fmt.Sprintf(template, name)
 		},
 		"genltestd.yaml: 100 faults; any more are not shown": func(string) string { return "sinks: [{" + unknownKeys(40, ", ") + "}]" },
 	}
@@ -120,8 +120,8 @@ func TestBoundsAreOfAllFilesTogether(t *testing.T) {
 	}
 }
 
-// bomb is the billion laughs: each list holds the list before nine times.
-func bomb(key string) string {
+// nestedLists returns lists that each contain the previous list nine times.
+func nestedLists(key string) string {
 	var b strings.Builder
 	b.WriteString("a0: &a0 [x,x,x,x,x,x,x,x,x]\n")
 	for i := range 9 {
@@ -130,8 +130,8 @@ func bomb(key string) string {
 	return b.String() + key + ": *a9\n"
 }
 
-// mergeBomb has in each mapping that of the one before, nine times.
-func mergeBomb(own string) string {
+// nestedMerges returns mappings that each merge the previous mapping nine times.
+func nestedMerges(own string) string {
 	var b strings.Builder
 	b.WriteString("x-m0: &m0 {name: x}\n")
 	for i := range 9 {

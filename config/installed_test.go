@@ -13,7 +13,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// installed writes the file that make install puts into /etc, changed, and a drop-in.
+// installed writes a changed copy of the file that make install puts into /etc, and a drop-in.
 func installed(t *testing.T, change func(text string) string, dropIn string) *Config {
 	t.Helper()
 	dir := t.TempDir()
@@ -44,17 +44,17 @@ func names(cfg *Config) (names []string) {
 	return names
 }
 
-func asItIs(text string) string { return text }
+func unchanged(text string) string { return text }
 
 func TestInstalledFileIsDefault(t *testing.T) {
-	if got := installed(t, asItIs, ""); !cmp.Equal(got.Sinks, Default(sinks.Kinds()).Sinks) {
+	if got := installed(t, unchanged, ""); !cmp.Equal(got.Sinks, Default(sinks.Kinds()).Sinks) {
 		t.Errorf("sinks (-default +installed):\n%s", cmp.Diff(Default(sinks.Kinds()).Sinks, got.Sinks))
 	}
 }
 
 // An event must not also go to the systemd journal because a drop-in added a sink.
-func TestADropInReplacesTheDefaultSinkOfTheInstalledFile(t *testing.T) {
-	got := names(installed(t, asItIs, "sinks:\n  - name: audit\n    stdout: {}\n"))
+func TestDropInReplacesTheDefaultSinkOfTheInstalledFile(t *testing.T) {
+	got := names(installed(t, unchanged, "sinks:\n  - name: audit\n    stdout: {}\n"))
 	if diff := cmp.Diff([]string{"audit"}, got); diff != "" {
 		t.Errorf("sinks (-want +got):\n%s", diff)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// The labels are what they are for a YAML library.
-func TestMergeKeysAreThoseOfYAML(t *testing.T) {
+// The labels equal those of a YAML library.
+func TestMergeKeysMatchAYAMLLibrary(t *testing.T) {
 	const anchors = "x-a: &a {k: a, l: a}\nx-b: &b {k: b, m: b}\nx-c: &c {<<: *a, l: c, n: c}\n"
 	for _, labels := range []string{
 		"{<<: *a}", "{<<: *a, k: own}", "{k: own, <<: *a}", "{<<: [*a, *b]}", "{<<: [*b, *a], m: own}", "{<<: *c}",
@@ -39,7 +39,7 @@ func TestMergeKeysAreThoseOfYAML(t *testing.T) {
 	}
 }
 
-// What one sink overrides, the others keep.
+// An override in one sink does not change the other sinks.
 func TestMergeKeysOfSinks(t *testing.T) {
 	c, err := Parse("x", []byte(`x-hook: &hook
   retry_min: 1s

@@ -21,7 +21,7 @@ import (
 )
 
 // A mistake is a section of testdata/mistakes.txt: "### NAME", a text, and the errors
-// that it gets, each after "=> ".
+// that it causes, each after "=> ".
 type mistake struct{ name, text, want string }
 
 const mistakesFile = "testdata/mistakes.txt"
@@ -46,7 +46,7 @@ func mistakes(t testing.TB) (all []mistake) {
 	return all
 }
 
-// Mistakes that people make get the position of the cause and a remedy, to the letter.
+// The error of each common mistake is compared exactly. It contains the position of the cause and a remedy.
 func TestMistakes(t *testing.T) {
 	var file strings.Builder
 	for _, m := range mistakes(t) {
@@ -100,7 +100,7 @@ func language() diagnose.Language {
 	return strict.LanguageOf(reflect.TypeFor[Config](), sink.Variants(sinks.Kinds()))
 }
 
-// The diagnosis of any text ends, and names a place within the text.
+// The diagnosis of any text ends, and returns a position within the text.
 func FuzzDiagnose(f *testing.F) {
 	for _, m := range mistakes(f) {
 		f.Add([]byte(m.text))

@@ -106,7 +106,7 @@ func TestParseGood(t *testing.T) {
 	}
 }
 
-// The fields are what a program needs to show a fault in its own way.
+// A program needs the fields to format an error itself.
 func TestParseErrorFields(t *testing.T) {
 	_, err := Parse("/etc/genltestd.yaml", []byte("sinks:\n  - name: out\n    fiel: {}\n"), sinks.Kinds())
 	var got *FieldError
@@ -125,7 +125,7 @@ func TestParseErrorFields(t *testing.T) {
 	}
 }
 
-func TestParseErrorsAreInOrderOfTheFile(t *testing.T) {
+func TestParseErrorsHaveTheOrderOfTheFile(t *testing.T) {
 	_, err := Parse("x", readTestFile(t, "testdata/bad/many-faults.yaml"), sinks.Kinds())
 	var errs Errors
 	if !errors.As(err, &errs) || len(errs) < 8 {

@@ -17,7 +17,7 @@ import (
 )
 
 // The output means the same as the input, except for the secrets, which it masks.
-func TestPrintIsReadAsTheSame(t *testing.T) {
+func TestPrintedConfigurationIsEquivalent(t *testing.T) {
 	texts := map[string]string{"reference": string(Reference(sinks.Kinds()))}
 	for i, text := range Examples(sinks.Kinds()) {
 		texts[fmt.Sprintf("examples %d", i)] = string(text)
@@ -60,7 +60,7 @@ func printedText(t *testing.T, c *Config) string {
 	return b.String()
 }
 
-// To the letter: people compare it with diff.
+// The output is compared exactly, because people compare it with diff.
 func TestPrint(t *testing.T) {
 	c, err := Parse("in.yaml", readTestFile(t, "testdata/print/in.yaml"), sinks.Kinds())
 	if err != nil {
@@ -77,7 +77,7 @@ type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, fs.ErrPermission }
 
-func TestPrintTellsThatItCannotWrite(t *testing.T) {
+func TestPrintReportsWriteErrors(t *testing.T) {
 	if err := Default(sinks.Kinds()).Print(fullDisk{}); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("got %v", err)
 	}

@@ -21,8 +21,8 @@ var (
 	keyRemedy    = regexp.MustCompile(`^unknown key; (?:write|did you mean) "([a-z0-9_]+)"\??$`)
 )
 
-// Each remedy that an error names literally is applied as a user would do it. The error
-// must be gone then, and no other error be at that place.
+// Each literal remedy of an error is applied. The error must disappear, and no other error
+// may appear at its position.
 func TestRemediesAreAccepted(t *testing.T) {
 	tried := 0
 	for _, m := range remedyTexts(t) {
@@ -34,8 +34,8 @@ func TestRemediesAreAccepted(t *testing.T) {
 		for _, e := range errs {
 			for _, text := range applied(t, m.text, e) {
 				tried++
-				if _, err := Parse("x", []byte(text), sinks.Kinds()); stillThere(err, e) {
-					t.Errorf("%s: the remedy of\n%v\ngives\n%v\nin\n%s", m.name, e, err, text)
+				if _, err := Parse("x", []byte(text), sinks.Kinds()); errorRemains(err, e) {
+					t.Errorf("%s: the remedy of\n%v\ncauses\n%v\nin\n%s", m.name, e, err, text)
 				}
 			}
 		}
@@ -81,7 +81,7 @@ func applied(t *testing.T, text string, e *FieldError) (all []string) {
 	return all
 }
 
-// substitute replaces a scalar, which the source has as it is or in quotes.
+// substitute replaces a scalar, which is plain or quoted in the source.
 func substitute(text string, n *yaml.Node, with string) string {
 	lines := strings.SplitAfter(text, "\n")
 	line := []rune(lines[n.Line-1])
@@ -106,7 +106,7 @@ func nodeAt(n *yaml.Node, line, column int) *yaml.Node {
 	return nil
 }
 
-func stillThere(err error, e *FieldError) bool {
+func errorRemains(err error, e *FieldError) bool {
 	var errs Errors
 	if !errors.As(err, &errs) {
 		return err != nil

@@ -57,7 +57,7 @@ func TestLoadRuleTests(t *testing.T) {
 	}
 }
 
-func TestFaultsOfRuleTests(t *testing.T) {
+func TestErrorsOfRuleTests(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{"", `t.yaml: tests: is empty; begin each test with "- name: "`},
 		{"[]", `t.yaml:1:1: tests: is empty; begin each test with "- name: "`},

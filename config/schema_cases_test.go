@@ -42,7 +42,7 @@ func schemaCases() iter.Seq[string] {
 			if testing.Short() && random.IntN(20) > 0 {
 				continue
 			}
-			if !yield(configWith(someAssignments(fields, random)...)) {
+			if !yield(configWith(sampleAssignments(fields, random)...)) {
 				return
 			}
 		}
@@ -72,8 +72,8 @@ var rareCases = []string{
 // An assignment sets the key at a path, like sinks[].file.path, to a YAML value.
 type assignment struct{ path, value string }
 
-// someAssignments are for a sink of one kind.
-func someAssignments(fields []schemaField, random *rand.Rand) []assignment {
+// sampleAssignments returns assignments for a sink of one kind.
+func sampleAssignments(fields []schemaField, random *rand.Rand) []assignment {
 	kinds := kindNames()
 	kind := kinds[random.IntN(len(kinds))]
 	var all []assignment
@@ -121,14 +121,14 @@ func schemaFields(t reflect.Type, path, kind string) []schemaField {
 
 func keysOf(t reflect.Type) []strict.Field { return strict.Fields(t, sink.Variants(sinks.Kinds())) }
 
-// What is of the wrong type for some keys, or written in an odd way.
-var oddValues = []string{
+// Values of the wrong type for some keys, or in unusual syntax.
+var unusualValues = []string{
 	"", "~", "null", "[]", "{}", "[a]", "{a: b}", "[[]]", "true", "True", `"true"`, "yes", "off", "0", "-0", "+0", "00", "1", "01", "-1", "+1",
 	"1.0", "1.5", "1e1", "0x10", "0o17", "0b1", "1_0", "5", `"5"`, "99999999999999999999", ".inf", ".nan", "2026-01-02",
 	"12:30", "x", `""`, "!!str x", "!x 1",
 }
 
-// Texts that are right for some keys.
+// Texts that are valid for some keys.
 var textValues = append([]string{
 	"a.b", "A", "-a", "é", `"a b"`, `" "`, `"a:1"`, `":0"`, `"h:0"`, `"h:65535"`, `"h:65536"`, `"h:080"`, `"1.2.3.4:1"`,
 	`"1.2.3:1"`, `"1.2.3.256:1"`, `"[::1]:1"`, `"[h]:1"`, `"[]:1"`, `"::1"`,
@@ -146,7 +146,7 @@ var textValues = append([]string{
 	strings.Repeat("a", 257), strings.Repeat("é", 129), strings.Repeat("a", maxAppName), strings.Repeat("a", maxAppName+1),
 	"{credential: a.b}", "{credential: a/b}", `{credential: ""}`, "{credential: ~}", "{file: /x}", "{file: x}", "{env: X_1}",
 	"{env: $X}", "{env: X, file: /x}", "{credential: 5}", "{x: y}",
-}, oddValues...)
+}, unusualValues...)
 
 var sizeValues = []string{
 	"1B", "1K", "1M", "1kib", "1 MiB", "1_000", "0x10kB", "1.5MiB", "-1kB", "+1kB", "010", "010kB", "0GiB", "00GiB", `"0"`,
@@ -163,32 +163,32 @@ var durationValues = []string{
 
 var modeValues = []string{"0640", "640", `"0640"`, `"640"`, "0440", `"0440"`, "064", "06400", "1640", "0o640", "0800", "0777", "777", "698"}
 
-// valuesOf are those to try for a type, within and without the limits of a tag.
+// valuesOf returns test values of a type, inside and outside the limits of a tag.
 func valuesOf(t reflect.Type, tag reflect.StructTag) []string {
 	switch t {
 	case reflect.TypeFor[value.Size]():
-		return slices.Concat(oddValues, sizeValues, aroundLimits[value.Size](tag, 1, 1e3, 1<<10, 1e6, 1<<20, 1e9, 1<<30))
+		return slices.Concat(unusualValues, sizeValues, aroundLimits[value.Size](tag, 1, 1e3, 1<<10, 1e6, 1<<20, 1e9, 1<<30))
 	case reflect.TypeFor[value.Duration]():
-		return slices.Concat(oddValues, durationValues, aroundLimits[value.Duration](tag, 1, 1e3, 1e6, 1e9, 60e9, 3600e9))
+		return slices.Concat(unusualValues, durationValues, aroundLimits[value.Duration](tag, 1, 1e3, 1e6, 1e9, 60e9, 3600e9))
 	case reflect.TypeFor[value.FileMode]():
-		return slices.Concat(oddValues, modeValues)
+		return slices.Concat(unusualValues, modeValues)
 	case reflect.TypeFor[value.Secret](), reflect.TypeFor[value.TLSFile]():
 		return textValues
 	}
 	if words := strict.Words(t, tag); words != nil {
-		return slices.Concat(oddValues, words, []string{strings.ToUpper(words[0]), words[0] + "x", `"` + words[0] + `"`})
+		return slices.Concat(unusualValues, words, []string{strings.ToUpper(words[0]), words[0] + "x", `"` + words[0] + `"`})
 	}
 	switch t.Kind() {
 	case reflect.String:
 		return textValues
 	case reflect.Struct, reflect.Map:
-		return oddValues
+		return unusualValues
 	case reflect.Slice:
 		return append([]string{
 			"[300, 300]", "[300, 599]", "[299]", "[600]", "[409, 409.0]", `["/x", ""]`, `["/x", "\0"]`, `[x]`, `[5]`,
-		}, oddValues...)
+		}, unusualValues...)
 	}
-	return append(numbersAround(tag), oddValues...)
+	return append(numbersAround(tag), unusualValues...)
 }
 
 func numbersAround(tag reflect.StructTag) []string {
@@ -201,7 +201,7 @@ func numbersAround(tag reflect.StructTag) []string {
 	return all
 }
 
-// aroundLimits are the whole numbers of each unit next to the limits of a tag.
+// aroundLimits returns the whole numbers of each unit next to the limits of a tag.
 func aroundLimits[T value.Size | value.Duration](tag reflect.StructTag, units ...int64) []string {
 	least, most := limitOf[T](tag.Get("min"), 0), limitOf[T](tag.Get("max"), math.MaxInt64)
 	var all []string

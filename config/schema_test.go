@@ -22,11 +22,11 @@ import (
 
 func TestSchemaIsGenerated(t *testing.T) {
 	if diff := cmp.Diff(string(readTestFile(t, "schema.json")), string(Schema(sinks.Kinds()))); diff != "" {
-		t.Errorf("schema.json is not that of the structs; run make generate (-is +should be):\n%s", diff)
+		t.Errorf("schema.json does not match the structs; run make generate (-is +should be):\n%s", diff)
 	}
 }
 
-// As yaml-language-server needs it; make install writes another PREFIX.
+// The form that yaml-language-server requires; make install writes another PREFIX.
 func TestReferenceNamesItsSchema(t *testing.T) {
 	want := "\n# yaml-language-server: $schema=/usr/local/share/genltestd/genltestd.schema.json\n"
 	if head, _, _ := strings.Cut(string(Reference(sinks.Kinds())), "\n\n"); !strings.Contains(head+"\n", want) {
@@ -34,7 +34,7 @@ func TestReferenceNamesItsSchema(t *testing.T) {
 	}
 }
 
-// The compiler checks it too, but by the dialect that the schema itself names.
+// The compiler also checks it, but against the dialect that the schema itself names.
 func TestSchemaIsDraft202012(t *testing.T) {
 	c := jsonschema.NewCompiler()
 	meta, err := c.Compile("https://json-schema.org/draft/2020-12/schema")
@@ -47,7 +47,7 @@ func TestSchemaIsDraft202012(t *testing.T) {
 }
 
 // Editors have other engines of regular expressions: ECMA 262's with the flag u, which
-// refuses an escape that it does not need.
+// rejects unnecessary escapes.
 var foreignPattern = regexp.MustCompile(`\\[^sSx.+\[\]]|\(\?[^:]|\[\[:`)
 
 func TestSchemaPatternsArePortable(t *testing.T) {
@@ -55,7 +55,7 @@ func TestSchemaPatternsArePortable(t *testing.T) {
 	eachPattern(schemaDocument(t), func(pattern string) {
 		count++
 		if bad := foreignPattern.FindString(pattern); bad != "" {
-			t.Errorf("%s is not for every engine: %s", bad, pattern)
+			t.Errorf("%s is not portable: %s", bad, pattern)
 		}
 		if strings.HasPrefix(pattern, "^^") {
 			t.Errorf("malformed: %s", pattern)
@@ -82,8 +82,8 @@ func eachPattern(v any, do func(pattern string)) {
 	}
 }
 
-// A schema that rejects a valid file would have an editor complain about it. Tested are the
-// files of the other tests, and thousands of small ones.
+// A schema that rejects a valid file would have an editor complain about it. The test uses
+// the files of the other tests, and thousands of small ones.
 func TestSchemaAcceptsWhatParseAccepts(t *testing.T) {
 	schema, accepted, rejected, agreed := compileSchema(t), 0, 0, 0
 	compare := func(name string, text []byte) {
@@ -147,7 +147,7 @@ func validate(schema *jsonschema.Schema, text []byte) error {
 	return err
 }
 
-func FuzzSchemaAcceptsWhatParseDoes(f *testing.F) {
+func FuzzSchemaAcceptsParsedText(f *testing.F) {
 	for _, path := range slices.Concat(configurations(f, "good"), configurations(f, "bad"), []string{"reference.yaml", "examples.yaml"}) {
 		f.Add(readTestFile(f, path))
 	}
@@ -164,7 +164,7 @@ func FuzzSchemaAcceptsWhatParseDoes(f *testing.F) {
 		}
 		for _, v := range documents {
 			if err := schema.Validate(v); err != nil {
-				t.Errorf("the schema refuses what Parse takes: %v", err)
+				t.Errorf("the schema rejects a text that Parse accepts: %v", err)
 			}
 		}
 	})
@@ -192,7 +192,7 @@ func schemaDocument(t testing.TB) any {
 	return v
 }
 
-// jsonModel is what a schema gets to see of each document of a text.
+// jsonModel returns the JSON value of each document of a text.
 func jsonModel(text []byte) ([]any, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var all []any

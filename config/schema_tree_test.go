@@ -25,7 +25,7 @@ func configWith(all ...assignment) string {
 // A tree is a mapping of YAML values: each a text, a tree or a list of one tree.
 type tree map[string]any
 
-// treeOf has what a t requires.
+// treeOf returns a tree with the required keys of t.
 func treeOf(t reflect.Type) tree {
 	all := make(tree)
 	if t.Kind() != reflect.Struct {
@@ -44,8 +44,8 @@ func treeOf(t reflect.Type) tree {
 	return all
 }
 
-// set sets the value at a path below the type t. Without a value it is what is required
-// there.
+// set sets the value at a path below the type t. Without a value, it sets the
+// required keys there.
 func (m tree) set(t reflect.Type, path []string, value string) {
 	key, isEntry := strings.CutSuffix(path[0], "[]")
 	if len(path) == 1 && (value != "" || fieldType(t, key).Kind() != reflect.Struct) {

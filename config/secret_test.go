@@ -14,7 +14,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-func TestWarnsOfSecretsThatEverybodyMayRead(t *testing.T) {
+func TestWarnsOfExposedSecrets(t *testing.T) {
 	const text = `sinks:
   - name: a
     webhook:
@@ -42,7 +42,7 @@ func TestWarnsOfSecretsThatEverybodyMayRead(t *testing.T) {
 		}
 		if warnings := c.Warnings(); warnings.Error() != "" {
 			if strings.Contains(warnings.Error(), "hunter") {
-				t.Errorf("a warning has the secret: %v", warnings)
+				t.Errorf("a warning contains the secret: %v", warnings)
 			}
 			for _, w := range warnings {
 				got = append(got, fmt.Sprintf("%d:%d %s", w.Line, w.Column, w.Path))

@@ -32,8 +32,8 @@ func TestLoadFromAPipe(t *testing.T) {
 	}
 }
 
-// As with systemd, a link to /dev/null disables what a package has installed.
-func TestDropInLinkedToNothing(t *testing.T) {
+// As with systemd, a link to /dev/null disables a file that a package has installed.
+func TestDropInLinkedToDevNull(t *testing.T) {
 	t.Chdir(t.TempDir())
 	files(t, map[string]string{"g.yaml": "", "g.d/.x": ""})
 	if err := os.Symlink(os.DevNull, "g.d/b.yaml"); err != nil {

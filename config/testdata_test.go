@@ -46,7 +46,7 @@ func TestEveryKindHasGoodAndBadConfigurations(t *testing.T) {
 	}
 }
 
-// Each message is compared with the file NAME.err: the author of the mistake sees only it.
+// Each message is compared with the file NAME.err: the user sees only this message.
 func TestParseBad(t *testing.T) {
 	for _, path := range configurations(t, "bad") {
 		t.Run(nameOf(path), func(t *testing.T) {

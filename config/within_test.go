@@ -10,9 +10,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// An editor must be able to jump to the part of a text that has a fault, in each style
-// that a text can be written in.
-func TestFaultWithinPointsIntoTheText(t *testing.T) {
+// An editor must find the position of an error within a text, in each style of YAML.
+func TestFaultWithinReportsThePositionInTheText(t *testing.T) {
 	const sink = "sinks:\n  - name: a\n    stdout: {}\n    envelope: template\n"
 	for name, text := range map[string]string{
 		"plain":                               sink + "    template: aé X\n",
@@ -44,7 +43,7 @@ func find(text, part string) (line, column int) {
 }
 
 // YAML folds the lines of these texts into one.
-func TestFaultWithinAFoldedTextHasItsPlace(t *testing.T) {
+func TestFaultWithinFoldedTextHasAPosition(t *testing.T) {
 	for _, text := range []string{
 		"template: >\n      a\n      X\n", "template: a\n      X\n", "template: \"a\n      X\"\n",
 		"template: \"a\\\n      X\"\n", "template: 'it''s\n\n      X'\n",
@@ -75,7 +74,7 @@ func FuzzFaultWithin(f *testing.F) {
 		got := c.FaultWithin("sinks[0].template", line, column, "x")
 		lines := strings.Split(text, "\n")
 		if got.Line < 1 || got.Line > len(lines) || got.Column < 1 || got.Column > utf8.RuneCountInString(lines[got.Line-1])+1 {
-			t.Errorf("%q: place %d:%d is outside", text, got.Line, got.Column)
+			t.Errorf("%q: position %d:%d is outside", text, got.Line, got.Column)
 		}
 	})
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/genltestd/genltestd/daemon/control"
 )
 
-// TestErrorsNamePlaceAndRemedy checks that each error has its exit status and is one line.
-func TestErrorsNamePlaceAndRemedy(t *testing.T) {
-	socket := serve(t, newShelf())
+// TestErrorsHaveAnExitStatusAndARemedy checks that each error has its exit status and is one line.
+func TestErrorsHaveAnExitStatusAndARemedy(t *testing.T) {
+	socket := serve(t, newFakeDaemon())
 	stale := filepath.Join(filepath.Dir(socket), "stale.sock")
-	listener, err := control.ListenSocket(stale, newShelf(), slog.New(slog.DiscardHandler))
+	listener, err := control.ListenSocket(stale, newFakeDaemon(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,11 +59,11 @@ func TestErrorsNamePlaceAndRemedy(t *testing.T) {
 		{[]string{"dlq", "list", "--socket", stale + "x"}, 69, "connection refused" + remedy},
 		{[]string{"dlq", "list", "--socket", "/" + strings.Repeat("x", 200)}, 69, "is not the control socket of genltestd"},
 		{[]string{"dlq", "list", "--socket", "/etc/passwd/x"}, 69, "is not the control socket of genltestd"},
-		{[]string{"dlq", "list", "--socket", foreign(t)}, 69, "is not the control socket of genltestd"},
-		{[]string{"dlq", "list", "--socket", silent(t, ""), "--timeout", "100ms"}, 69, late},
-		{[]string{"dlq", "list", "--socket", silent(t, header), "--timeout", "100ms"}, 69, late},
-		{[]string{"dlq", "drop", "hook", "--all", "--yes", "--socket", silent(t, ""), "--timeout", "100ms"}, 69, "within 100ms"},
-		{[]string{"reload", "--socket", silent(t, ""), "--timeout", "100ms"}, 69, "within 100ms"},
+		{[]string{"dlq", "list", "--socket", socketOfAnotherProtocol(t)}, 69, "is not the control socket of genltestd"},
+		{[]string{"dlq", "list", "--socket", socketOfAHangingServer(t, ""), "--timeout", "100ms"}, 69, late},
+		{[]string{"dlq", "list", "--socket", socketOfAHangingServer(t, header), "--timeout", "100ms"}, 69, late},
+		{[]string{"dlq", "drop", "hook", "--all", "--yes", "--socket", socketOfAHangingServer(t, ""), "--timeout", "100ms"}, 69, "within 100ms"},
+		{[]string{"reload", "--socket", socketOfAHangingServer(t, ""), "--timeout", "100ms"}, 69, "within 100ms"},
 		{[]string{"reload", "--timeout", "soon"}, 64, "--timeout"},
 	}
 	for _, test := range tests {
@@ -79,8 +79,8 @@ func TestErrorsNamePlaceAndRemedy(t *testing.T) {
 	}
 }
 
-// foreign returns the path of a socket whose server does not speak HTTP.
-func foreign(t *testing.T) string {
+// socketOfAnotherProtocol returns the path of a socket whose server does not speak HTTP.
+func socketOfAnotherProtocol(t *testing.T) string {
 	t.Helper()
 	return serveBy(t, func(conn net.Conn) {
 		fmt.Fprintln(conn, `{"id":"6a9155caa46c7dcc-1"}`)
@@ -88,9 +88,9 @@ func foreign(t *testing.T) string {
 	})
 }
 
-// silent returns the socket of a server that sends the beginning of an answer and then
+// socketOfAHangingServer returns the socket of a server that sends the beginning of an answer and then
 // nothing until the test ends.
-func silent(t *testing.T, beginning string) string {
+func socketOfAHangingServer(t *testing.T, beginning string) string {
 	t.Helper()
 	return serveBy(t, func(conn net.Conn) {
 		t.Cleanup(func() { conn.Close() })

@@ -73,8 +73,8 @@ func (r *recording) Policies(_ context.Context, f genl.FamilyInfo) (genl.Policie
 
 func (r *recording) Close() error { return nil }
 
-// ask runs a command of family with a kernel.
-func ask(t *testing.T, kernel controller, args ...string) (code int, stdout, stderr string) {
+// runFamily runs a command of family with a kernel.
+func runFamily(t *testing.T, kernel controller, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	out, errs := tempFile(t), tempFile(t)
 	s := &session{out: out, err: errs, output: outputText, openController: func() (controller, error) { return kernel, nil }}
@@ -142,7 +142,7 @@ func TestFamilyOutput(t *testing.T) {
 		"spec-hostile.json": {"spec", hostile, "-o", "json"},
 		"skeleton.yaml":     {"spec", "--skeleton", "nlctrl"},
 	} {
-		code, stdout, stderr := ask(t, kernel, args...)
+		code, stdout, stderr := runFamily(t, kernel, args...)
 		if code != 0 || stderr != "" {
 			t.Errorf("%q: status %d, %q", args, code, stderr)
 		}
@@ -169,26 +169,26 @@ func checkGolden(t *testing.T, golden, got string) {
 	}
 }
 
-func TestSpecPrintsTheBuiltInSpecificationWithoutTheKernel(t *testing.T) {
+func TestSpecPrintsTheBuiltInSpecificationWithoutAKernel(t *testing.T) {
 	kernel := &recording{fault: errors.New("not to be asked")}
 	want, err := ynl.EmbeddedText("devlink")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code, stdout, stderr := ask(t, kernel, "spec", "devlink"); code != 0 || stdout != string(want) {
+	if code, stdout, stderr := runFamily(t, kernel, "spec", "devlink"); code != 0 || stdout != string(want) {
 		t.Errorf("status %d, %q, %.200q", code, stderr, stdout)
 	}
 	var form specForm
-	_, stdout, _ := ask(t, kernel, "spec", "devlink", "-o", "json")
+	_, stdout, _ := runFamily(t, kernel, "spec", "devlink", "-o", "json")
 	if err := json.Unmarshal([]byte(stdout), &form); err != nil || form != (specForm{"devlink", "built-in", string(want)}) {
 		t.Errorf("%v, %.200q", err, stdout)
 	}
-	if code, _, stderr := ask(t, kernel, "spec", "devlink", "--skeleton"); code != 1 || !strings.Contains(stderr, "not to be asked") {
+	if code, _, stderr := runFamily(t, kernel, "spec", "devlink", "--skeleton"); code != 1 || !strings.Contains(stderr, "not to be asked") {
 		t.Errorf("status %d, %q", code, stderr)
 	}
 }
 
-func TestErrorsOfFamilyNameTheRemedy(t *testing.T) {
+func TestFamilyErrorsNameTheRemedy(t *testing.T) {
 	tests := []struct {
 		kernel recording
 		args   []string
@@ -212,7 +212,7 @@ func TestErrorsOfFamilyNameTheRemedy(t *testing.T) {
 		{recording{policyFault: syscall.EPERM}, []string{"spec", "IOAM6"}, 77, "a sandbox or a security module"},
 	}
 	for _, test := range tests {
-		code, stdout, stderr := ask(t, &test.kernel, test.args...)
+		code, stdout, stderr := runFamily(t, &test.kernel, test.args...)
 		if code != test.code || stdout != "" || !strings.Contains(stderr, test.want) || strings.Count(stderr, "\n") != 1 ||
 			strings.Contains(stderr, "\x1b") {
 			t.Errorf("%q: status %d, %q, %q; want %d, %q", test.args, code, stdout, stderr, test.code, test.want)
@@ -221,27 +221,27 @@ func TestErrorsOfFamilyNameTheRemedy(t *testing.T) {
 }
 
 // Kernels before Linux 5.8 do not report policies.
-func TestAnOldKernelShowsAllButPolicies(t *testing.T) {
+func TestOldKernelOmitsPolicies(t *testing.T) {
 	kernel := &recording{policyFault: genl.ErrNoIntrospection}
 	const warning = "warning: the attributes are missing: this kernel does not report policies; Linux 5.8 or newer is required\n"
-	code, stdout, stderr := ask(t, kernel, "show", "IOAM6")
+	code, stdout, stderr := runFamily(t, kernel, "show", "IOAM6")
 	if code != 0 || stderr != warning || !strings.Contains(stdout, "ioam6_events") || strings.Contains(stdout, "ATTRIBUTE") {
 		t.Errorf("show: status %d, %q, %q", code, stderr, stdout)
 	}
-	code, stdout, stderr = ask(t, kernel, "show", "IOAM6", "-o", "json")
+	code, stdout, stderr = runFamily(t, kernel, "show", "IOAM6", "-o", "json")
 	if code != 0 || stderr != warning || !strings.Contains(stdout, "ioam6_events") || strings.Contains(stdout, "policies") {
 		t.Errorf("show as JSON: status %d, %q, %q", code, stderr, stdout)
 	}
-	code, stdout, stderr = ask(t, kernel, "spec", "IOAM6")
+	code, stdout, stderr = runFamily(t, kernel, "spec", "IOAM6")
 	if code != 0 || stderr != warning || !strings.Contains(stdout, "# TODO: all attributes. This kernel does not report them") {
 		t.Errorf("spec: status %d, %q, %q", code, stderr, stdout)
 	}
 }
 
 // If policies cannot be read for another reason, show prints the rest and fails.
-func TestShowPrintsTheRestWithoutPolicies(t *testing.T) {
+func TestShowPrintsTheRestIfPoliciesCannotBeRead(t *testing.T) {
 	for _, format := range outputFormats() {
-		code, stdout, stderr := ask(t, &recording{policyFault: syscall.ENOBUFS}, "show", "IOAM6", "-o", format)
+		code, stdout, stderr := runFamily(t, &recording{policyFault: syscall.ENOBUFS}, "show", "IOAM6", "-o", format)
 		if code != 1 || !strings.Contains(stderr, "no buffer space available") || !strings.Contains(stdout, "ioam6_events") {
 			t.Errorf("%s: status %d, %q, %q", format, code, stderr, stdout)
 		}
@@ -265,7 +265,7 @@ func TestFamilyOfTheRunningKernel(t *testing.T) {
 	}
 }
 
-func TestCompletionKnowsTheFamilies(t *testing.T) {
+func TestCompletionListsFamilies(t *testing.T) {
 	for _, command := range []string{"show", "spec"} {
 		code, stdout, _ := execute(t, "__complete", "family", command, "")
 		if code != 0 || !strings.Contains(stdout, "ethtool\n") {
@@ -277,7 +277,7 @@ func TestCompletionKnowsTheFamilies(t *testing.T) {
 	}
 }
 
-func TestFamilyOutputThatFails(t *testing.T) {
+func TestFamilyOutputFailure(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
 
 // TestOutputIsSafeToShow checks the output for scripts and for people, with hostile texts of events.
 func TestOutputIsSafeToShow(t *testing.T) {
-	socket := serve(t, newShelf())
+	socket := serve(t, newFakeDaemon())
 	tests := []struct {
 		args []string
 		want string
@@ -68,7 +68,7 @@ func TestOutputIsSafeToShow(t *testing.T) {
 }
 
 func TestRequestsReachTheDaemon(t *testing.T) {
-	s := newShelf()
+	s := newFakeDaemon()
 	socket := serve(t, s)
 	for _, args := range [][]string{
 		{"replay", "hook", "a-1", "a-2"},
@@ -80,14 +80,14 @@ func TestRequestsReachTheDaemon(t *testing.T) {
 		execute(t, append([]string{"dlq", "--socket", socket}, args...)...)
 	}
 	want := []string{"replay hook false [a-1 a-2]", "replay hook true []", "drop archive false [b-7]", "drop hook true []"}
-	if diff := cmp.Diff(want, s.asked); diff != "" {
-		t.Errorf("asked (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, s.requests); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
 
 // The timeout bounds the time without an answer, not the duration of a reload.
-func TestAReloadMayTakeLongerThanTheTimeout(t *testing.T) {
-	s := newShelf()
+func TestReloadMayExceedTheTimeout(t *testing.T) {
+	s := newFakeDaemon()
 	s.slow = 2500 * time.Millisecond
 	code, stdout, stderr := execute(t, "reload", "--socket", serve(t, s), "--timeout", "2s")
 	if code != 0 || !strings.HasPrefix(stdout, "reloaded: ") {
@@ -95,8 +95,8 @@ func TestAReloadMayTakeLongerThanTheTimeout(t *testing.T) {
 	}
 }
 
-func TestCompletionKnowsTheSinks(t *testing.T) {
-	socket := serve(t, newShelf())
+func TestCompletionListsSinks(t *testing.T) {
+	socket := serve(t, newFakeDaemon())
 	code, stdout, _ := execute(t, "__complete", "--socket", socket, "dlq", "show", "")
 	if code != 0 || !strings.HasPrefix(stdout, "hook\narchive\n") {
 		t.Errorf("status %d, %q", code, stdout)
@@ -108,8 +108,8 @@ func TestCompletionKnowsTheSinks(t *testing.T) {
 	}
 }
 
-func TestOutputThatFails(t *testing.T) {
-	socket := serve(t, newShelf())
+func TestOutputFailure(t *testing.T) {
+	socket := serve(t, newFakeDaemon())
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestOutputThatFails(t *testing.T) {
 
 // Terminals also show JSON.
 func TestJSONIsSafeToShow(t *testing.T) {
-	socket := serve(t, newShelf())
+	socket := serve(t, newFakeDaemon())
 	for _, args := range [][]string{{"dlq", "list", "hook"}, {"dlq", "show", "hook", "6a9155caa46c7dcc-2"}, {"reload"}} {
 		code, stdout, _ := execute(t, append([]string{"--socket", socket, "-o", "json"}, args...)...)
 		if text := strings.TrimSuffix(stdout, "\n"); code != 0 || text == "" || !event.IsVisible(strings.ReplaceAll(text, "\n", "")) {

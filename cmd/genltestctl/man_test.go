@@ -8,7 +8,7 @@ import (
 	"github.com/genltestd/genltestd/cmd/internal/cmdtest"
 )
 
-func TestTheManualNamesEveryCommand(t *testing.T) {
+func TestManualNamesEveryCommand(t *testing.T) {
 	root := (&session{output: outputText}).command()
 	root.InitDefaultCompletionCmd()
 	cmdtest.CheckManual(t, root, "../../packaging/man/genltestctl.1")

@@ -13,7 +13,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
-func TestReloadReportsTheOutcome(t *testing.T) {
+func TestReloadReportsItsOutcome(t *testing.T) {
 	faults := &api.Error{
 		Status: http.StatusUnprocessableEntity, Message: "the configuration is at fault",
 		Faults: []string{"f.yaml:1:2: a: bad", "f.yaml:3:4: " + hostile},
@@ -40,9 +40,9 @@ func TestReloadReportsTheOutcome(t *testing.T) {
 			`genltestctl: unknown command "now" for "genltestctl reload"; see genltestctl reload --help` + "\n",
 		},
 	} {
-		shelf := newShelf()
-		shelf.refusal = c.refusal
-		code, stdout, stderr := execute(t, append([]string{"reload", "--socket", serve(t, shelf)}, c.args...)...)
+		daemon := newFakeDaemon()
+		daemon.refusal = c.refusal
+		code, stdout, stderr := execute(t, append([]string{"reload", "--socket", serve(t, daemon)}, c.args...)...)
 		if code != c.code {
 			t.Errorf("%s: status %d, want %d", c.name, code, c.code)
 		}

@@ -17,13 +17,13 @@ import (
 )
 
 // terminal returns both ends of a new terminal of that width.
-func terminal(t *testing.T, width uint16) (ours, theirs *os.File) {
+func terminal(t *testing.T, width uint16) (pty, tty *os.File) {
 	t.Helper()
-	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	pty, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fd := int(ours.Fd())
+	fd := int(pty.Fd())
 	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
 	if err == nil {
 		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
@@ -32,29 +32,29 @@ func terminal(t *testing.T, width uint16) (ours, theirs *os.File) {
 		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 25, Col: width})
 	}
 	if err == nil {
-		theirs, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+		tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ours, theirs
+	return pty, tty
 }
 
-func TestTableIsCutToTheTerminal(t *testing.T) {
+func TestTableFitsTheTerminal(t *testing.T) {
 	const width = 80
-	socket := serve(t, newShelf())
-	ours, theirs := terminal(t, width)
-	defer ours.Close()
+	socket := serve(t, newFakeDaemon())
+	pty, tty := terminal(t, width)
+	defer pty.Close()
 	cmd := cmdtest.Command(t, "--socket", socket, "dlq", "list", "hook")
-	cmd.Stdout = theirs
+	cmd.Stdout = tty
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
-	if err := theirs.Close(); err != nil {
+	if err := tty.Close(); err != nil {
 		t.Fatal(err)
 	}
 	var shown bytes.Buffer
-	io.Copy(&shown, ours) // it ends with EIO
+	io.Copy(&shown, pty) // it ends with EIO
 	lines := strings.Split(strings.TrimSpace(shown.String()), "\r\n")
 	if len(lines) != 5 {
 		t.Errorf("%d lines", len(lines))
@@ -66,22 +66,22 @@ func TestTableIsCutToTheTerminal(t *testing.T) {
 	}
 }
 
-func TestDropAsks(t *testing.T) {
+func TestDropRequiresConfirmation(t *testing.T) {
 	for answer, dropped := range map[string]bool{"y\n": true, "Yes\n": true, "n\n": false, "\n": false, "\x04": false} {
-		s := newShelf()
+		s := newFakeDaemon()
 		socket := serve(t, s)
-		ours, theirs := terminal(t, 80)
-		if _, err := ours.WriteString(answer); err != nil {
+		pty, tty := terminal(t, 80)
+		if _, err := pty.WriteString(answer); err != nil {
 			t.Fatal(err)
 		}
 		cmd := cmdtest.Command(t, "--socket", socket, "dlq", "drop", "hook", "--all")
-		cmd.Stdin = theirs
+		cmd.Stdin = tty
 		code, _, stderr := cmdtest.Run(t, cmd)
 		const question = "Permanently delete all dead letters of sink hook? [y/N]"
-		if (len(s.asked) == 1) != dropped || (code == 0) != dropped || !strings.Contains(stderr, question) {
-			t.Errorf("%q: status %d, asked %q, printed %q", answer, code, s.asked, stderr)
+		if (len(s.requests) == 1) != dropped || (code == 0) != dropped || !strings.Contains(stderr, question) {
+			t.Errorf("%q: status %d, requests %q, printed %q", answer, code, s.requests, stderr)
 		}
-		ours.Close()
-		theirs.Close()
+		pty.Close()
+		tty.Close()
 	}
 }

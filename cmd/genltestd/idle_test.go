@@ -17,9 +17,9 @@ import (
 
 var listening = regexp.MustCompile(`msg=listening component=http address=(\S+)`)
 
-// TestIdleClientsStarveNeitherTheWatchdogNorScrapes: 150 connections that send nothing,
+// TestIdleClientsDoNotBlockTheWatchdogOrScrapes: 150 connections that send nothing,
 // half a request or a whole one stay open, and the daemon may have 64 descriptors.
-func TestIdleClientsStarveNeitherTheWatchdogNorScrapes(t *testing.T) {
+func TestIdleClientsDoNotBlockTheWatchdogOrScrapes(t *testing.T) {
 	manager := notifysocket.Listen(t)
 	cmd := command(t, "--config", write(t, "http: {listen: \"127.0.0.1:0\"}\n"))
 	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+manager.Path, "WATCHDOG_USEC=300000")
@@ -64,16 +64,16 @@ func serveUntilEnd(t *testing.T, cmd *exec.Cmd) (address string) {
 		cmd.Process.Kill() // it may have ended
 		cmd.Wait()         // likewise
 	})
-	var said []byte
+	var log []byte
 	for buf := make([]byte, 4096); ; {
 		n, err := stderr.Read(buf)
-		said = append(said, buf[:n]...)
-		if m := listening.FindSubmatch(said); m != nil {
+		log = append(log, buf[:n]...)
+		if m := listening.FindSubmatch(log); m != nil {
 			go io.Copy(io.Discard, stderr) // until it ends
 			return string(m[1])
 		}
 		if err != nil {
-			t.Fatalf("the daemon does not serve: %v\n%s", err, said)
+			t.Fatalf("the daemon does not serve: %v\n%s", err, log)
 		}
 	}
 }

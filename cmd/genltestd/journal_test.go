@@ -101,8 +101,8 @@ func TestJournalVerifyOfAnIntactJournal(t *testing.T) {
 	}
 }
 
-// dumped is what a line of the dump may have.
-type dumped struct {
+// dumpLine contains the possible fields of a line of the dump.
+type dumpLine struct {
 	ID      string
 	Seq     uint64
 	Message string
@@ -111,15 +111,15 @@ type dumped struct {
 	Error   string
 }
 
-func parseDump(t *testing.T, text string) (list []dumped) {
+func parseDump(t *testing.T, text string) (list []dumpLine) {
 	t.Helper()
 	for line := range strings.Lines(text) {
 		for _, r := range line[:len(line)-1] {
 			if r < ' ' || r >= 0x7f && r != 0xfffd {
-				t.Errorf("%U is shown as it is in %q", r, line)
+				t.Errorf("%U is not escaped in %q", r, line)
 			}
 		}
-		var d dumped
+		var d dumpLine
 		if err := json.Unmarshal([]byte(line), &d); err != nil {
 			t.Fatalf("%v: %q", err, line)
 		}
@@ -128,7 +128,7 @@ func parseDump(t *testing.T, text string) (list []dumped) {
 	return list
 }
 
-func TestJournalDumpShowsEventsAsTheSinksDo(t *testing.T) {
+func TestJournalDumpMatchesTheOutputOfSinks(t *testing.T) {
 	dir := closedJournal(t)
 	code, stdout, stderr := execute(t, "journal", "dump", dir)
 	list := parseDump(t, stdout)
@@ -148,7 +148,7 @@ func TestJournalDumpShowsEventsAsTheSinksDo(t *testing.T) {
 	}
 }
 
-func TestJournalIsReadWhileItIsInUse(t *testing.T) {
+func TestJournalIsReadableWhileInUse(t *testing.T) {
 	dir, j := newJournal(t)
 	for _, action := range []string{"verify", "dump"} {
 		if code, stdout, stderr := execute(t, "journal", action, dir); code != 0 || strings.Count(stdout, "\n") < 5 || stderr != "" {
@@ -160,7 +160,7 @@ func TestJournalIsReadWhileItIsInUse(t *testing.T) {
 	}
 }
 
-func TestJournalDamageIsNamedByFileAndOffset(t *testing.T) {
+func TestJournalDamageIsReportedWithFileAndOffset(t *testing.T) {
 	dir := closedJournal(t)
 	segment := matches(t, dir, "*.log")[0]
 	b, err := os.ReadFile(segment)
@@ -171,7 +171,7 @@ func TestJournalDamageIsNamedByFileAndOffset(t *testing.T) {
 	if err := os.WriteFile(segment, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// Who may write to the directory may give a file any name.
+	// A user who can write to the directory chooses the names of its files.
 	if err := os.WriteFile(filepath.Join(dir, "cursor-\x1b[31m"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -197,14 +197,14 @@ func TestJournalDamageIsNamedByFileAndOffset(t *testing.T) {
 	}
 }
 
-func TestJournalOfADirectoryThatIsNone(t *testing.T) {
+func TestJournalRejectsOtherDirectories(t *testing.T) {
 	line := "genltestd-journal format=2 id=0000000000000001 mark=0000000000000002"
 	newer := fmt.Sprintf("%s crc=%08x\n", line, crc32.Checksum([]byte(line), crc32.MakeTable(crc32.Castagnoli)))
-	for name, c := range map[string]struct{ file, text, says string }{
-		"missing": {says: "no such file or directory"},
-		"empty":   {file: ".", says: "not a journal's: it is empty"},
-		"foreign": {file: "notes.txt", text: "x", says: "not a journal's: it contains notes.txt"},
-		"newer":   {file: "meta", text: newer, says: "written by a newer version"},
+	for name, c := range map[string]struct{ file, text, output string }{
+		"missing": {output: "no such file or directory"},
+		"empty":   {file: ".", output: "not a journal's: it is empty"},
+		"foreign": {file: "notes.txt", text: "x", output: "not a journal's: it contains notes.txt"},
+		"newer":   {file: "meta", text: newer, output: "written by a newer version"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "j")
@@ -221,7 +221,7 @@ func TestJournalOfADirectoryThatIsNone(t *testing.T) {
 			for _, action := range []string{"verify", "dump"} {
 				code, stdout, stderr := execute(t, "journal", action, dir)
 				if code != 66 || stdout != "" || !strings.Contains(stderr, dir) ||
-					!strings.Contains(stderr, c.says) || strings.Count(stderr, "\n") != 1 {
+					!strings.Contains(stderr, c.output) || strings.Count(stderr, "\n") != 1 {
 					t.Errorf("%s: status %d, %q, %q", action, code, stdout, stderr)
 				}
 			}
@@ -231,9 +231,9 @@ func TestJournalOfADirectoryThatIsNone(t *testing.T) {
 
 func TestJournalUsage(t *testing.T) {
 	for _, c := range []struct {
-		args []string
-		code int
-		says string // on standard output if the status is 0, else on standard error
+		args   []string
+		code   int
+		output string // on standard output if the status is 0, else on standard error
 	}{
 		{[]string{"--help"}, 0, "\n  verify      Read and check"},
 		{[]string{"verify", "--help"}, 0, "may be in use by the daemon"},
@@ -244,18 +244,18 @@ func TestJournalUsage(t *testing.T) {
 		{[]string{"dump", "--all", "/x"}, 64, "--all"},
 	} {
 		code, stdout, stderr := execute(t, append([]string{"journal"}, c.args...)...)
-		said, silent := stderr, stdout
+		printed, empty := stderr, stdout
 		if c.code == 0 {
-			said, silent = stdout, stderr
+			printed, empty = stdout, stderr
 		}
-		if code != c.code || !strings.Contains(said, c.says) || silent != "" {
+		if code != c.code || !strings.Contains(printed, c.output) || empty != "" {
 			t.Errorf("%v: status %d, %q, %q", c.args, code, stdout, stderr)
 		}
 	}
 }
 
-// TestJournalWithoutADirectoryIsTheDaemons: the default is the journal in the state directory.
-func TestJournalWithoutADirectoryIsTheDaemons(t *testing.T) {
+// TestJournalDefaultsToTheDirectoryOfTheDaemon: the default is the journal in the state directory.
+func TestJournalDefaultsToTheDirectoryOfTheDaemon(t *testing.T) {
 	if _, err := os.Stat(defaultConfig); err == nil {
 		t.Skip("this machine has a configuration")
 	}
@@ -277,7 +277,7 @@ func TestJournalWithoutADirectoryIsTheDaemons(t *testing.T) {
 	}
 }
 
-func TestJournalOutputThatFails(t *testing.T) {
+func TestJournalOutputFailure(t *testing.T) {
 	dir := closedJournal(t)
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {

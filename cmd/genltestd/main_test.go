@@ -131,7 +131,7 @@ func TestChecksAndPrintsAllFiles(t *testing.T) {
 		}
 	}
 
-	// A fault that only the daemon can find has its place too.
+	// A fault that only the daemon can find has a position too.
 	put(main, "")
 	put(dropIns+"/b.yaml", "sinks: [{name: c, filter: mesage == \"\", stdout: {}}]\n")
 	want = dropIns + "/b.yaml:1:27: sinks[0].filter: unknown name mesage; write message\n"
@@ -140,8 +140,8 @@ func TestChecksAndPrintsAllFiles(t *testing.T) {
 	}
 }
 
-// A script that keeps what was printed must not take half of it for all.
-func TestOutputThatCannotBeWritten(t *testing.T) {
+// A script that stores the output must detect that it is incomplete.
+func TestOutputFailure(t *testing.T) {
 	good := write(t, "sinks:\n- name: out\n  stdout: {}\n")
 	rules := write(t, "- name: a\n  events: [{sinks: [out]}]\n")
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
@@ -165,7 +165,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-func TestCheckWarnsOfSecretsThatEverybodyMayRead(t *testing.T) {
+func TestCheckWarnsOfExposedSecrets(t *testing.T) {
 	path := write(t, "sinks:\n- name: hook\n  webhook: {url: 'https://example.org/', bearer: hunter2}\n")
 	for mode, want := range map[os.FileMode]string{
 		0o640: "",
@@ -197,7 +197,7 @@ func launch(t *testing.T) (cmd *exec.Cmd, log *bufio.Scanner) {
 	return cmd, log
 }
 
-// await reads the log up to a line that has the text.
+// await reads the log up to a line that contains the text.
 func await(t *testing.T, log *bufio.Scanner, text string) {
 	t.Helper()
 	var before strings.Builder
@@ -210,7 +210,7 @@ func await(t *testing.T, log *bufio.Scanner, text string) {
 	t.Fatalf("the log ends without %q:\n%s", text, &before)
 }
 
-// wait reads the log to its end and returns the process's.
+// wait reads the log to its end, and returns the error of the process.
 func wait(cmd *exec.Cmd, log *bufio.Scanner) error {
 	for log.Scan() {
 	}
@@ -233,7 +233,7 @@ func TestSignals(t *testing.T) {
 // continue to write without a reader.
 func TestNoSignalIsIgnored(t *testing.T) {
 	cmd, log := launch(t)
-	// What ran the test may have left some ignored.
+	// The parent of the test may ignore some signals.
 	if more := ignored(t, fmt.Sprint(cmd.Process.Pid)) &^ ignored(t, "self"); more != 0 {
 		t.Errorf("signals are ignored: %#x", more)
 	}

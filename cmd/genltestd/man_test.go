@@ -12,11 +12,11 @@ import (
 
 const manual = "../../packaging/man/genltestd.8"
 
-func TestTheManualNamesEveryCommand(t *testing.T) {
+func TestManualNamesEveryCommand(t *testing.T) {
 	cmdtest.CheckManual(t, (&program{}).command(), manual)
 }
 
-func TestTheManualExplainsTheSignals(t *testing.T) {
+func TestManualExplainsTheSignals(t *testing.T) {
 	page, err := os.ReadFile(manual)
 	if err != nil {
 		t.Fatal(err)

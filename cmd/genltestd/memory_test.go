@@ -16,9 +16,9 @@ import (
 
 // The shell shows that this machine writes core files, and that the search finds a text of the
 // memory in them.
-func TestNoCoreFileHasASecret(t *testing.T) {
+func TestCoreFilesContainNoSecret(t *testing.T) {
 	c := canary.New("bearer")
-	status, core, _ := abort(t,
+	status, core, _ := abortWhenReady(t,
 		exec.CommandContext(t.Context(), "sh", "-c",
 			"C="+c.Word()+"; echo listening component=http; while :; do sleep 0.1; done"))
 	leaks := canary.NewFinder(c).Find(core)
@@ -34,33 +34,33 @@ func TestNoCoreFileHasASecret(t *testing.T) {
 		"sinks:\n- name: hook\n  webhook: {url: 'https://example.org/', bearer: "+c.Word()+"}\n")
 	daemon := command(t, "--config", config)
 	daemon.Env = append(daemon.Env, "GOTRACEBACK=crash") // without it Go ends in its own way
-	status, core, said := abort(t, daemon)
+	status, core, output := abortWhenReady(t, daemon)
 	if status.CoreDump() || core != nil {
 		t.Errorf("the daemon leaves a core file: %#x, %d bytes, %v", status, len(core), canary.NewFinder(c).Find(core))
 	}
 	if status.Signal() != syscall.SIGABRT {
 		t.Errorf("the daemon was not aborted: %#x", status)
 	}
-	if leaks := canary.NewFinder(c).Find(said); leaks != nil || !bytes.Contains(said, []byte("goroutine 1")) {
-		t.Errorf("its last words: %v in %d bytes", leaks, len(said))
+	if leaks := canary.NewFinder(c).Find(output); leaks != nil || !bytes.Contains(output, []byte("goroutine 1")) {
+		t.Errorf("its last words: %v in %d bytes", leaks, len(output))
 	}
 }
 
-// abort starts a program with the highest permitted limit of core files, waits for it to
+// abortWhenReady starts a program with the highest permitted limit of core files, waits for it to
 // serve, and aborts it. It returns the core file, nil without one, and the program's output.
-func abort(t *testing.T, cmd *exec.Cmd) (status syscall.WaitStatus, core, said []byte) {
+func abortWhenReady(t *testing.T, cmd *exec.Cmd) (status syscall.WaitStatus, core, output []byte) {
 	t.Helper()
 	cmd.Args = append([]string{"sh", "-c", `ulimit -c "$(ulimit -H -c)"; exec "$@"`, "sh", cmd.Path}, cmd.Args[1:]...)
 	cmd.Path = "/bin/sh"
 	cmd.Dir = t.TempDir()
-	var told served
-	told.seen = make(chan struct{})
-	cmd.Stdout, cmd.Stderr = &told, &told
+	var out readyOutput
+	out.seen = make(chan struct{})
+	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case <-told.seen:
+	case <-out.seen:
 	case <-time.After(30 * time.Second):
 		t.Error("does not serve")
 	}
@@ -75,21 +75,21 @@ func abort(t *testing.T, cmd *exec.Cmd) (status syscall.WaitStatus, core, said [
 			t.Fatal(err)
 		}
 	}
-	return cmd.ProcessState.Sys().(syscall.WaitStatus), core, told.text.Bytes()
+	return cmd.ProcessState.Sys().(syscall.WaitStatus), core, out.text.Bytes()
 }
 
-// served is an output that recognizes the line of a daemon that serves.
-type served struct {
-	text bytes.Buffer
-	seen chan struct{}
-	told bool
+// readyOutput is an output that recognizes the line of a daemon that serves.
+type readyOutput struct {
+	text      bytes.Buffer
+	seen      chan struct{}
+	signalled bool
 }
 
-func (s *served) Write(p []byte) (int, error) {
+func (s *readyOutput) Write(p []byte) (int, error) {
 	s.text.Write(p)
-	if !s.told && bytes.Contains(s.text.Bytes(), []byte("listening component=http")) {
+	if !s.signalled && bytes.Contains(s.text.Bytes(), []byte("listening component=http")) {
 		close(s.seen)
-		s.told = true
+		s.signalled = true
 	}
 	return len(p), nil
 }

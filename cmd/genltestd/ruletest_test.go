@@ -24,7 +24,7 @@ func documented(t *testing.T, block string) string {
 	return string(m[1])
 }
 
-func TestTheDocumentedRuleTestsPass(t *testing.T) {
+func TestDocumentedRuleTestsPass(t *testing.T) {
 	cfg, tests := write(t, documented(t, "yaml")), write(t, documented(t, "yaml tests"))
 	code, stdout, stderr := execute(t, "--config", cfg, "--test-rules", tests)
 	if code != 0 || stdout != "2 tests, 0 failed\n" || stderr != "" {
@@ -32,7 +32,7 @@ func TestTheDocumentedRuleTestsPass(t *testing.T) {
 	}
 }
 
-func TestTheDocumentedDifferenceIsShown(t *testing.T) {
+func TestDocumentedDifferenceMatchesTheOutput(t *testing.T) {
 	cfg := write(t, strings.Replace(documented(t, "yaml"), `captures.disk != ""`, `captures.disk == "sdz"`, 1))
 	tests := write(t, documented(t, "yaml tests"))
 	code, stdout, stderr := execute(t, "--config", cfg, "--test-rules", tests)
@@ -45,7 +45,7 @@ func TestTheDocumentedDifferenceIsShown(t *testing.T) {
 	}
 }
 
-func TestRuleTestsThatCannotRun(t *testing.T) {
+func TestInvalidRuleTests(t *testing.T) {
 	good := write(t, "sinks:\n- name: out\n  filter: seq > 0\n  stdout: {}\n")
 	tests := []struct {
 		name, config, file string
@@ -76,7 +76,7 @@ func TestRuleTestsThatCannotRun(t *testing.T) {
 }
 
 // The output contains text of the tests, the configuration and events.
-func TestDifferencesAreFitForATerminal(t *testing.T) {
+func TestDifferencesAreSafeForATerminal(t *testing.T) {
 	cfg := write(t, "sinks:\n- name: out\n  filter: int(message) > 0\n  extract: '(?P<all>.*)'\n  stdout: {}\n")
 	tests := write(t, `- name: "\e[31m"
   events:
@@ -86,7 +86,7 @@ func TestDifferencesAreFitForATerminal(t *testing.T) {
 	_, stdout, _ := execute(t, "--config", cfg, "--test-rules", tests)
 	for _, r := range stdout {
 		if r != '\n' && (r < ' ' || r == 0x202e) {
-			t.Errorf("%U is shown as it is in %q", r, stdout)
+			t.Errorf("%U is not escaped in %q", r, stdout)
 		}
 	}
 	want := tests + `:3:7: tests[0].events[0]: "\x1b[31m": sink out: filter fails: column 1: invalid operation: int(\x1b[31m\u202e)

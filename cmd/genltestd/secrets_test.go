@@ -14,11 +14,11 @@ import (
 
 // A check by hand works without the credentials of the service. A file that does not exist for
 // any user is a fault.
-func TestCheckSaysWhatOnlyTheServiceCanTell(t *testing.T) {
+func TestCheckReportsUnverifiableCredentials(t *testing.T) {
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
 	missing := filepath.Join(t.TempDir(), "missing")
 	const key = "%s:3:50: sinks[0].webhook.bearer: "
-	for place, tt := range map[string]struct {
+	for where, tt := range map[string]struct {
 		code int
 		want string
 	}{
@@ -26,10 +26,10 @@ func TestCheckSaysWhatOnlyTheServiceCanTell(t *testing.T) {
 		"{env: NOT_SET}":          {exitOK, "note: " + key + "environment variable NOT_SET is not set; only the service can check this\n"},
 		"{file: " + missing + "}": {exitConfig, key + "open " + missing + ": no such file or directory\n"},
 	} {
-		path := write(t, "sinks:\n- name: hook\n  webhook: {url: 'https://example.org/', bearer: "+place+"}\n")
+		path := write(t, "sinks:\n- name: hook\n  webhook: {url: 'https://example.org/', bearer: "+where+"}\n")
 		code, _, stderr := execute(t, "--check-config", "--config", path)
 		if want := strings.Replace(tt.want, "%s", path, 1); code != tt.code || !strings.HasPrefix(stderr, want) {
-			t.Errorf("%s: status %d, %q; want %d, %q", place, code, stderr, tt.code, want)
+			t.Errorf("%s: status %d, %q; want %d, %q", where, code, stderr, tt.code, want)
 		}
 	}
 	t.Setenv("CREDENTIALS_DIRECTORY", t.TempDir())
@@ -41,7 +41,7 @@ func TestCheckSaysWhatOnlyTheServiceCanTell(t *testing.T) {
 }
 
 // Root can read what the service cannot: the check has the rights of the service's user.
-func TestCheckHasTheRightsOfAnotherUser(t *testing.T) {
+func TestCheckUsesTheRightsOfTheServiceUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can take the rights of another user")
 	}

@@ -20,7 +20,7 @@ func (s *span) Describe() strict.Description {
 	return strict.Description{Type: "span", Unit: "s", Schema: map[string]any{"type": "string"}}
 }
 
-// A tone is one of a list of words that its type knows.
+// A tone is one of the words that its type defines.
 type tone string
 
 func (t *tone) Describe() strict.Description {
@@ -201,8 +201,8 @@ func parsed(t *testing.T, text []byte) (v any) {
 	return v
 }
 
-// The schema is compared with a committed file, so the same source must have the same text.
-func TestJSONIsTheSameEachTime(t *testing.T) {
+// The schema is compared with a committed file, so the same source must produce the same text.
+func TestJSONIsDeterministic(t *testing.T) {
 	first := source().JSON("x")
 	for range 5 {
 		if diff := cmp.Diff(string(first), string(source().JSON("x"))); diff != "" {
@@ -211,7 +211,7 @@ func TestJSONIsTheSameEachTime(t *testing.T) {
 	}
 }
 
-func TestAnInvalidReferencePanics(t *testing.T) {
+func TestInvalidReferencePanics(t *testing.T) {
 	defer func() {
 		if recover() == nil {
 			t.Error("no panic")

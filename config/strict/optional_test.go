@@ -32,7 +32,7 @@ func decodeOptional(text string, tolerate bool) (v optional, faults, warnings st
 	return v, faults, warnings
 }
 
-func TestAKeyWithTheTagNullMayHaveNoValue(t *testing.T) {
+func TestKeyWithTheTagNullMayHaveNoValue(t *testing.T) {
 	v, faults, _ := decodeOptional("doc:\nlist: ~\nname: m\n", false)
 	if diff := cmp.Diff(optional{Doc: "x", Name: "m"}, v); diff != "" || faults != "" {
 		t.Errorf("faults %q, value (-want +got)\n%s", faults, diff)
@@ -42,7 +42,7 @@ func TestAKeyWithTheTagNullMayHaveNoValue(t *testing.T) {
 	}
 }
 
-func TestATolerantReportWarnsOfUnknownKeys(t *testing.T) {
+func TestTolerantReportWarnsOfUnknownKeys(t *testing.T) {
 	const want = `f:1:1: naem: unknown key; did you mean "name"?`
 	if _, faults, warnings := decodeOptional("naem: x\n", false); faults != want || warnings != "" {
 		t.Errorf("faults %q, warnings %q", faults, warnings)

@@ -78,7 +78,7 @@ func testText[T encoding.TextMarshaler](t *testing.T, text, want string) {
 	}
 }
 
-func TestBadText(t *testing.T) {
+func TestInvalidTextIsRejected(t *testing.T) {
 	tests := []struct {
 		v   encoding.TextUnmarshaler
 		bad []string
@@ -93,7 +93,7 @@ func TestBadText(t *testing.T) {
 	for _, tt := range tests {
 		for _, text := range tt.bad {
 			if err := tt.v.UnmarshalText([]byte(text)); err == nil {
-				t.Errorf("%T: %q is taken for %v", tt.v, text, tt.v)
+				t.Errorf("%T: %q is parsed as %v", tt.v, text, tt.v)
 			}
 		}
 		if !reflect.ValueOf(tt.v).Elem().IsZero() {
@@ -118,7 +118,7 @@ func TestSecretIsNotPrinted(t *testing.T) {
 	}
 }
 
-func TestSecretSaysWhereItIs(t *testing.T) {
+func TestSecretNamesItsSource(t *testing.T) {
 	for want, s := range map[string]Secret{
 		"": {}, "<secret>": Inline("x"), "<credential a>": {Credential: "a"}, "<file /a>": {File: "/a"}, "<env A>": {Env: "A"},
 	} {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cmdtest runs a command of ours for its own tests: the test binary is the
+// Package cmdtest runs one of our commands for its tests: the test binary is the
 // command, so exit statuses, signals and streams are the real ones, and nothing is
 // built twice.
 package cmdtest

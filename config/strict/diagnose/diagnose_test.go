@@ -18,8 +18,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// garden is a small language: the key name accepts no spaces, and filter is public.
-func garden() Language {
+// testLanguage is a small language: the key name accepts no spaces, and filter is public.
+func testLanguage() Language {
 	return Language{
 		Parses: parses,
 		Kind: func(key string) Kind {
@@ -60,23 +60,23 @@ func parses(text []byte) (ok bool) {
 func TestMistakes(t *testing.T) {
 	for _, m := range mistakes {
 		t.Run(m.checker, func(t *testing.T) {
-			f := Find([]byte(m.text), 1, garden())
+			f := Find([]byte(m.text), 1, testLanguage())
 			if diff := cmp.Diff(m.want, fmt.Sprintf("%d:%d: %s", f.Line, f.Column, f.Message)); diff != "" {
 				t.Errorf("%s\n(-want +got):\n%s", m.text, diff)
 			}
-			if got := finder(m.text, f); got != m.checker {
+			if got := firstChecker(m.text, f); got != m.checker {
 				t.Errorf("%s\nfound by %q, want %q", m.text, got, m.checker)
 			}
 			if f.Repaired == nil || !parses(f.Repaired) {
-				t.Errorf("%s\nthe remedy gives\n%s", m.text, f.Repaired)
+				t.Errorf("%s\nthe repaired text is\n%s", m.text, f.Repaired)
 			}
 		})
 	}
 }
 
-// finder returns the first checker that proposes a fault.
-func finder(text string, f Fault) string {
-	d := newDocument([]byte(text), 1, garden())
+// firstChecker returns the first checker that proposes a fault.
+func firstChecker(text string, f Fault) string {
+	d := newDocument([]byte(text), 1, testLanguage())
 	for _, c := range checkers {
 		for _, p := range c.find(d) {
 			if got := d.fault(p, nil); got.Line == f.Line && got.Column == f.Column && got.Message == f.Message {
@@ -87,7 +87,7 @@ func finder(text string, f Fault) string {
 	return ""
 }
 
-func TestEveryCheckerHasAMistake(t *testing.T) {
+func TestEveryCheckerHasATestCase(t *testing.T) {
 	for _, c := range checkers {
 		if !slices.ContainsFunc(mistakes, func(m mistake) bool { return m.checker == c.name }) {
 			t.Errorf("no mistake for the checker %q", c.name)
@@ -95,15 +95,15 @@ func TestEveryCheckerHasAMistake(t *testing.T) {
 	}
 }
 
-func TestATextWithoutAKnownMistake(t *testing.T) {
-	f := Find([]byte("a: 1\n? [\n  }}{\n"), 1, garden())
+func TestTextWithoutAKnownMistake(t *testing.T) {
+	f := Find([]byte("a: 1\n? [\n  }}{\n"), 1, testLanguage())
 	if f.Line < 2 || f.Column < 1 || f.Message == "" || f.Repaired != nil {
 		t.Errorf("got %+v", f)
 	}
 }
 
 // A secret in the file must not appear in a message: only values of public keys may.
-func TestMessagesDoNotRepeatSecrets(t *testing.T) {
+func TestMessagesContainNoSecrets(t *testing.T) {
 	for _, value := range []string{
 		`hunter2: x`, `@hunter2`, `*hunter2 `, `'hunter2's'`, `"hunter2\d"`, `"hunter2`, `[hunter2`, `{hunter2`,
 		`hunter2} #x`, "\thunter2: x", `"a" hunter2`,
@@ -113,14 +113,14 @@ func TestMessagesDoNotRepeatSecrets(t *testing.T) {
 			if parses([]byte(text)) {
 				continue
 			}
-			if f := Find([]byte(text), 1, garden()); strings.Contains(f.Message, "hunter2") {
+			if f := Find([]byte(text), 1, testLanguage()); strings.Contains(f.Message, "hunter2") {
 				t.Errorf("%q: %s", text, f.Message)
 			}
 		}
 	}
 }
 
-// The diagnosis of a text as large as a file may be must end soon.
+// The diagnosis of a text of the maximum size must end soon.
 func TestLargeTextsAreBounded(t *testing.T) {
 	const size = 1 << 18
 	for _, part := range []string{
@@ -134,10 +134,10 @@ func TestLargeTextsAreBounded(t *testing.T) {
 	}
 }
 
-// check reports a place outside of the text, and a message that a terminal could act on.
+// check fails for a position outside the text, and for a message that could control a terminal.
 func check(t *testing.T, text []byte) {
 	t.Helper()
-	f := Find(text, 1, garden())
+	f := Find(text, 1, testLanguage())
 	lines := bytes.Split(text, []byte("\n"))
 	if f.Line < 1 || f.Line > len(lines) || f.Column < 1 || f.Column > utf8.RuneCount(lines[f.Line-1])+1 {
 		t.Errorf("%.100q: %d:%d is outside of the text", text, f.Line, f.Column)

@@ -2,7 +2,7 @@
 
 package diagnose
 
-// A mistake is a text, the name of the checker that finds its fault, the place and the message.
+// A mistake is a text, the name of the checker that finds its fault, the position and the message.
 type mistake struct{ checker, text, want string }
 
 var mistakes = []mistake{

@@ -17,16 +17,16 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
-// shelf is a daemon's dead letters in memory.
-type shelf struct {
-	mu      sync.Mutex
-	letters map[string][]api.Letter // by sink
-	asked   []string                // what was done to them
-	refusal error                   // of a reload
-	slow    time.Duration           // of a reload
+// fakeDaemon is a daemon's dead letters in memory.
+type fakeDaemon struct {
+	mu       sync.Mutex
+	letters  map[string][]api.Letter // by sink
+	requests []string                // requested changes of letters
+	refusal  error                   // of a reload
+	slow     time.Duration           // of a reload
 }
 
-func newShelf() *shelf {
+func newFakeDaemon() *fakeDaemon {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 	letter := func(n int, text string) api.Letter {
 		e, _ := json.Marshal(map[string]any{"id": fmt.Sprintf("6a9155caa46c7dcc-%d", n), "kind": "event", "message": text})
@@ -42,14 +42,14 @@ func newShelf() *shelf {
 	bad := letter(2, "")
 	bad.Event = json.RawMessage(`{"kind":"event","message":"\ufffd","message_base64":"gRs="}`)
 	bad.Reason, bad.Kind, bad.Status = hostile, "", 0 // as stored by an older version
-	return &shelf{letters: map[string][]api.Letter{"hook": {letter(1, "hello "+hostile), bad, gap, unknown}, "archive": nil}}
+	return &fakeDaemon{letters: map[string][]api.Letter{"hook": {letter(1, "hello "+hostile), bad, gap, unknown}, "archive": nil}}
 }
 
-func (s *shelf) Boxes() []api.Box {
+func (s *fakeDaemon) Boxes() []api.Box {
 	return []api.Box{{Sink: "hook", Letters: 4, ToReplay: 1, Bytes: 4096, Expired: 2, Damaged: 3}, {Sink: "archive"}}
 }
 
-func (s *shelf) Letters(sink string, visit func(*api.Letter) error) error {
+func (s *fakeDaemon) Letters(sink string, visit func(*api.Letter) error) error {
 	letters, ok := s.letters[sink]
 	if !ok {
 		return control.UnknownSink(sink)
@@ -62,7 +62,7 @@ func (s *shelf) Letters(sink string, visit func(*api.Letter) error) error {
 	return nil
 }
 
-func (s *shelf) Letter(sink, id string) (found *api.Letter, err error) {
+func (s *fakeDaemon) Letter(sink, id string) (found *api.Letter, err error) {
 	err = s.Letters(sink, func(l *api.Letter) error {
 		if l.ID == id {
 			found = l
@@ -75,26 +75,28 @@ func (s *shelf) Letter(sink, id string) (found *api.Letter, err error) {
 	return found, err
 }
 
-func (s *shelf) do(what, sink string, sel api.Selection) (int, error) {
+func (s *fakeDaemon) do(what, sink string, sel api.Selection) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.letters[sink]; !ok {
 		return 0, control.UnknownSink(sink)
 	}
-	s.asked = append(s.asked, fmt.Sprint(what, " ", sink, " ", sel.All, " ", sel.IDs))
+	s.requests = append(s.requests, fmt.Sprint(what, " ", sink, " ", sel.All, " ", sel.IDs))
 	if sel.All {
 		return 4, nil
 	}
 	return len(sel.IDs), nil
 }
 
-func (s *shelf) Replay(sink string, sel api.Selection) (int, error) {
+func (s *fakeDaemon) Replay(sink string, sel api.Selection) (int, error) {
 	return s.do("replay", sink, sel)
 }
 
-func (s *shelf) Drop(sink string, sel api.Selection) (int, error) { return s.do("drop", sink, sel) }
+func (s *fakeDaemon) Drop(sink string, sel api.Selection) (int, error) {
+	return s.do("drop", sink, sel)
+}
 
-func (s *shelf) Reload(context.Context) (*api.Reload, error) {
+func (s *fakeDaemon) Reload(context.Context) (*api.Reload, error) {
 	time.Sleep(s.slow)
 	if s.refusal != nil {
 		return nil, s.refusal
@@ -104,7 +106,7 @@ func (s *shelf) Reload(context.Context) (*api.Reload, error) {
 }
 
 // serve serves a shelf on a socket, whose path it returns.
-func serve(t *testing.T, s *shelf) (socket string) {
+func serve(t *testing.T, s *fakeDaemon) (socket string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ctl") // t.TempDir's path may be too long for a socket
 	if err != nil {
