@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestBurstArrivesCompleteInABigBuffer(t *testing.T) {
+func TestBurstIntoALargeBufferIsReceivedCompletely(t *testing.T) {
 	const n = 20_000
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	l := listen(t)
 	mustWrite(t, burstPath, fmt.Sprintf("%d some text\n", n))
 
@@ -34,7 +34,7 @@ func TestBurstArrivesCompleteInABigBuffer(t *testing.T) {
 
 func TestBurstIntoASmallBufferIsReceivedOrCounted(t *testing.T) {
 	const n = 20_000
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	l := listenWith(t, smallBuffer)
 	mustWrite(t, burstPath, fmt.Sprintf("%d some text\n", n))
 
@@ -44,9 +44,9 @@ func TestBurstIntoASmallBufferIsReceivedOrCounted(t *testing.T) {
 	}
 }
 
-func TestBurstsOfDifferentWritersInterleaveInOrder(t *testing.T) {
+func TestConcurrentBurstsKeepTheirOrder(t *testing.T) {
 	const n = 5000
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	l := listen(t)
 	done := make(chan error, 2)
 	for _, text := range []string{"a", "b"} {
@@ -74,7 +74,7 @@ func TestBurstsOfDifferentWritersInterleaveInOrder(t *testing.T) {
 }
 
 func TestBurstAcceptsTheLimits(t *testing.T) {
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	l := listen(t)
 	for name, tt := range map[string]struct {
 		write string
@@ -99,7 +99,7 @@ func TestBurstAcceptsTheLimits(t *testing.T) {
 }
 
 func TestBurstRejectsBadInputAndSendsNothing(t *testing.T) {
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	l := listen(t)
 	for name, tt := range map[string]struct {
 		write string
@@ -141,8 +141,8 @@ func TestBurstRejectsBadInputAndSendsNothing(t *testing.T) {
 	}
 }
 
-func TestSignalEndsABurst(t *testing.T) {
-	ours.mustLoad(t)
+func TestSignalInterruptsABurst(t *testing.T) {
+	genltestModule.mustLoad(t)
 	l := listenWith(t, smallBuffer)
 
 	thread := make(chan int, 1)

@@ -67,8 +67,8 @@ func request(
 	return genl[0], nl[0], sent, nil
 }
 
-func TestEchoReplyEqualsThatOfTheTutorial(t *testing.T) {
-	ours.mustLoad(t)
+func TestEchoReplyMatchesTheTutorial(t *testing.T) {
+	genltestModule.mustLoad(t)
 	for name, attrs := range map[string][]netlink.Attribute{
 		"a text":           {attr(attrMsg, "Hello from User Space, Netlink!\x00")},
 		"an empty text":    {attr(attrMsg, "\x00")},
@@ -97,7 +97,7 @@ func TestEchoReplyEqualsThatOfTheTutorial(t *testing.T) {
 }
 
 func TestEchoIsNotAnEvent(t *testing.T) {
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	l := listen(t)
 	if _, _, _, err := request(t, cmdEcho, 0, nil); err != nil {
 		t.Fatal(err)
@@ -109,8 +109,8 @@ func TestEchoIsNotAnEvent(t *testing.T) {
 	}
 }
 
-func TestBadRequestIsRejectedWithAReason(t *testing.T) {
-	ours.mustLoad(t)
+func TestInvalidRequestIsRejectedWithAReason(t *testing.T) {
+	genltestModule.mustLoad(t)
 	const eventsOnly = "attribute is for events only"
 	const badPolicy = "Attribute failed policy validation"
 	eight := strings.Repeat("\x01", 8)
@@ -161,8 +161,8 @@ func TestBadRequestIsRejectedWithAReason(t *testing.T) {
 	}
 }
 
-// asNobody runs f in a thread of uid and gid 65534, without capabilities.
-func asNobody(t *testing.T, f func()) {
+// asUnprivilegedUser runs f in a thread of uid and gid 65534, without capabilities.
+func asUnprivilegedUser(t *testing.T, f func()) {
 	t.Helper()
 	failed := make(chan error, 1)
 	go func() {
@@ -185,9 +185,9 @@ func asNobody(t *testing.T, f func()) {
 	}
 }
 
-func TestAnybodyMayEchoAndOnlyRootMayWrite(t *testing.T) {
-	ours.mustLoad(t)
-	asNobody(t, func() {
+func TestEchoIsUnprivilegedAndWritesRequireRoot(t *testing.T) {
+	genltestModule.mustLoad(t)
+	asUnprivilegedUser(t, func() {
 		if uid := unix.Geteuid(); uid != 65534 {
 			t.Errorf("uid: got %d", uid)
 		}
@@ -215,7 +215,7 @@ func TestAnybodyMayEchoAndOnlyRootMayWrite(t *testing.T) {
 }
 
 func TestEchoIsLoggedEscapedAndShort(t *testing.T) {
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	since := logSince(t)
 	for _, text := range []string{
 		"\x1b[31mred\x1b[0m\nforged line\r\a\x9b1m\x7f\\\"%s",
@@ -245,7 +245,7 @@ func TestEchoIsLoggedEscapedAndShort(t *testing.T) {
 }
 
 func TestEchoLogIsRateLimited(t *testing.T) {
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	since := logSince(t)
 	c := mustDial(t)
 	id := mustGetFamily(t).ID

@@ -45,9 +45,9 @@ type module struct {
 }
 
 var (
-	ours     = module{name: "genltest", env: "GENLTEST_MODULE"}
-	tutorial = module{name: "genltest_tutorial", env: "GENLTEST_TUTORIAL_MODULE"}
-	squatter = module{name: "genltest_squatter", env: "GENLTEST_SQUATTER_MODULE"}
+	genltestModule = module{name: "genltest", env: "GENLTEST_MODULE"}
+	tutorialModule = module{name: "genltest_tutorial", env: "GENLTEST_TUTORIAL_MODULE"}
+	squatterModule = module{name: "genltest_squatter", env: "GENLTEST_SQUATTER_MODULE"}
 )
 
 func (m module) load(t *testing.T) error {
@@ -104,8 +104,8 @@ func mustGetFamily(t *testing.T) genetlink.Family {
 	return f
 }
 
-// wantNothingLeft checks that neither the family nor its files exist.
-func wantNothingLeft(t *testing.T) {
+// wantUnloaded checks that neither the family nor its files exist.
+func wantUnloaded(t *testing.T) {
 	t.Helper()
 	if _, err := getFamily(); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("the family still exists: %v", err)
@@ -117,21 +117,21 @@ func wantNothingLeft(t *testing.T) {
 
 func TestLoadAndUnloadLeaveNothing(t *testing.T) {
 	for range 50 {
-		if err := ours.load(t); err != nil {
+		if err := genltestModule.load(t); err != nil {
 			t.Fatal(err)
 		}
 		mustGetFamily(t)
 		mustWrite(t, pingPath, "hello\n")
-		ours.mustUnload(t)
-		wantNothingLeft(t)
+		genltestModule.mustUnload(t)
+		wantUnloaded(t)
 	}
 }
 
-func TestSecondLoadFailsAndLeavesTheFirst(t *testing.T) {
-	ours.mustLoad(t)
+func TestSecondLoadFailsAndKeepsTheFirst(t *testing.T) {
+	genltestModule.mustLoad(t)
 	l := listen(t)
 
-	if err := ours.load(t); !errors.Is(err, unix.EEXIST) {
+	if err := genltestModule.load(t); !errors.Is(err, unix.EEXIST) {
 		t.Fatalf("second load: got %v, want EEXIST", err)
 	}
 
@@ -142,11 +142,11 @@ func TestSecondLoadFailsAndLeavesTheFirst(t *testing.T) {
 }
 
 func TestLoadFailsCleanlyWhenTheFamilyExists(t *testing.T) {
-	tutorial.mustLoad(t)
+	tutorialModule.mustLoad(t)
 	l := listen(t)
 
 	// For EEXIST, modprobe reports success.
-	if err := ours.load(t); !errors.Is(err, unix.EBUSY) {
+	if err := genltestModule.load(t); !errors.Is(err, unix.EBUSY) {
 		t.Fatalf("load with the tutorial's module loaded: got %v, want EBUSY", err)
 	}
 	if _, err := os.Stat(burstPath); !errors.Is(err, os.ErrNotExist) {
@@ -160,10 +160,10 @@ func TestLoadFailsCleanlyWhenTheFamilyExists(t *testing.T) {
 }
 
 func TestLoadFailsCleanlyWhenTheDirectoryExists(t *testing.T) {
-	squatter.mustLoad(t)
+	squatterModule.mustLoad(t)
 	lines := logSince(t)
 
-	if err := ours.load(t); !errors.Is(err, unix.EBUSY) {
+	if err := genltestModule.load(t); !errors.Is(err, unix.EBUSY) {
 		t.Fatalf("load with a module that owns /sys/genltest: got %v, want EBUSY", err)
 	}
 	acceptDuplicateName(t)
@@ -174,24 +174,24 @@ func TestLoadFailsCleanlyWhenTheDirectoryExists(t *testing.T) {
 		t.Errorf("a failed load left the family: %v", err)
 	}
 
-	squatter.mustUnload(t)
-	ours.mustLoad(t)
+	squatterModule.mustUnload(t)
+	genltestModule.mustLoad(t)
 	mustWrite(t, pingPath, "hello\n")
 }
 
-func TestUnloadWithASubscribedSocket(t *testing.T) {
-	ours.mustLoad(t)
+func TestUnloadSucceedsWithASubscribedSocket(t *testing.T) {
+	genltestModule.mustLoad(t)
 	l := listen(t)
 	mustWrite(t, pingPath, "before\n")
-	ours.mustUnload(t)
+	genltestModule.mustUnload(t)
 
 	if got := l.mustNext(t); got.Text != "before" {
 		t.Fatalf("an event queued before the unload: got %+v", got)
 	}
 	l.wantNone(t)
-	wantNothingLeft(t)
+	wantUnloaded(t)
 
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	fresh := listen(t)
 	mustWrite(t, pingPath, "after\n")
 	if got := fresh.mustNext(t); got.Text != "after" {
@@ -200,26 +200,26 @@ func TestUnloadWithASubscribedSocket(t *testing.T) {
 }
 
 func TestOpenFilesFailAfterTheUnload(t *testing.T) {
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	f := mustOpen(t, pingPath)
-	ours.mustUnload(t)
+	genltestModule.mustUnload(t)
 
 	if _, err := unix.Write(f, []byte("hello\n")); !errors.Is(err, unix.ENODEV) {
 		t.Fatalf("write to a file of an unloaded module: got %v, want ENODEV", err)
 	}
 }
 
-func TestReloadDrawsANewLoadIDAndCountsFromOne(t *testing.T) {
+func TestReloadHasANewLoadIDAndNumbersFromOne(t *testing.T) {
 	seen := make(map[uint64]bool)
 	for range 5 {
-		if err := ours.load(t); err != nil {
+		if err := genltestModule.load(t); err != nil {
 			t.Fatal(err)
 		}
 		l := listen(t)
 		mustWrite(t, pingPath, "a\n")
 		mustWrite(t, pingPath, "b\n")
 		a, b := l.mustNext(t), l.mustNext(t)
-		ours.mustUnload(t)
+		genltestModule.mustUnload(t)
 
 		if a.Seq != 1 || b.Seq != 2 {
 			t.Fatalf("sequence numbers after a load: got %d and %d, want 1 and 2", a.Seq, b.Seq)
@@ -232,7 +232,7 @@ func TestReloadDrawsANewLoadIDAndCountsFromOne(t *testing.T) {
 }
 
 func TestUnloadEndsABurst(t *testing.T) {
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	l := listen(t)
 
 	result := make(chan error, 1)
@@ -243,7 +243,7 @@ func TestUnloadEndsABurst(t *testing.T) {
 	}()
 	l.mustNext(t)
 
-	ours.mustUnload(t)
+	genltestModule.mustUnload(t)
 	if err := <-result; !errors.Is(err, unix.ESHUTDOWN) { // nil if the unload waited for the end of the burst
 		t.Errorf("the burst ended with %v, want ESHUTDOWN", err)
 	}

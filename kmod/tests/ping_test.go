@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestEventCarriesTheTextThatWasWritten(t *testing.T) {
-	ours.mustLoad(t)
+func TestEventContainsTheWrittenText(t *testing.T) {
+	genltestModule.mustLoad(t)
 	l := listen(t)
 
 	for name, tt := range map[string]struct{ write, want string }{
@@ -47,7 +47,7 @@ func TestEventCarriesTheTextThatWasWritten(t *testing.T) {
 }
 
 func TestRejectedTextSendsNothingAndUsesNoNumber(t *testing.T) {
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	l := listen(t)
 	var seq uint64
 
@@ -84,8 +84,8 @@ func TestRejectedTextSendsNothingAndUsesNoNumber(t *testing.T) {
 	}
 }
 
-func TestRestOfARejectedTextIsNotAnEvent(t *testing.T) {
-	ours.mustLoad(t)
+func TestRestOfARejectedTextIsNotSent(t *testing.T) {
+	genltestModule.mustLoad(t)
 	page := strings.Repeat("x", 4096)
 
 	type step struct {
@@ -136,8 +136,8 @@ func TestRestOfARejectedTextIsNotAnEvent(t *testing.T) {
 	}
 }
 
-func TestRejectionEndsWithTheOpenFile(t *testing.T) {
-	ours.mustLoad(t)
+func TestRejectionAppliesOnlyToTheOpenFile(t *testing.T) {
+	genltestModule.mustLoad(t)
 	l := listen(t)
 	long := []byte(strings.Repeat("x", 5000))
 
@@ -161,8 +161,8 @@ func TestRejectionEndsWithTheOpenFile(t *testing.T) {
 	}
 }
 
-func TestEventIsFromTheKernel(t *testing.T) {
-	ours.mustLoad(t)
+func TestSenderOfAnEventIsTheKernel(t *testing.T) {
+	genltestModule.mustLoad(t)
 	l := listen(t)
 	mustWrite(t, pingPath, "hello\n")
 	got := l.mustNext(t)
@@ -182,7 +182,7 @@ func TestEventIsFromTheKernel(t *testing.T) {
 }
 
 func TestEventHasTheTimeOfTheWrite(t *testing.T) {
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	l := listen(t)
 	for range 100 {
 		before := time.Now().UnixNano()
@@ -194,9 +194,9 @@ func TestEventHasTheTimeOfTheWrite(t *testing.T) {
 	}
 }
 
-func TestNumbersAreGaplessAndInOrderWithFourWriters(t *testing.T) {
+func TestNumbersOfConcurrentWritersAreConsecutive(t *testing.T) {
 	const writers, each = 4, 2500
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	l := listen(t)
 
 	var wg sync.WaitGroup
@@ -232,7 +232,7 @@ func TestNumbersAreGaplessAndInOrderWithFourWriters(t *testing.T) {
 }
 
 func TestEventsWithoutListenersAreCounted(t *testing.T) {
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	for range 7 {
 		mustWrite(t, pingPath, "unheard\n")
 	}
@@ -245,9 +245,9 @@ func TestEventsWithoutListenersAreCounted(t *testing.T) {
 	}
 }
 
-func TestFullListenerIsNotAnErrorOfTheWriter(t *testing.T) {
+func TestFullListenerCausesNoWriteError(t *testing.T) {
 	const n = 2000
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	full, big := listenWith(t, smallBuffer), listen(t)
 	for range n {
 		mustWrite(t, pingPath, "hello\n")
@@ -261,7 +261,7 @@ func TestFullListenerIsNotAnErrorOfTheWriter(t *testing.T) {
 }
 
 func TestEventsAreNotInTheKernelLog(t *testing.T) {
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	since := logSince(t)
 	for range 100 {
 		mustWrite(t, pingPath, "unheard\n")

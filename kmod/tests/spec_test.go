@@ -96,7 +96,7 @@ type description struct {
 }
 
 func TestSpecMatchesTheFamilyInTheKernel(t *testing.T) {
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	s := mustReadSpec(t)
 
 	want := description{
@@ -197,7 +197,7 @@ func describe(t *testing.T) description {
 }
 
 func TestSpecMatchesThePolicyOfTheKernel(t *testing.T) {
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	s := mustReadSpec(t)
 	constants := make(map[string]int)
 	for _, d := range s.Definitions {
@@ -230,7 +230,7 @@ func TestSpecMatchesThePolicyOfTheKernel(t *testing.T) {
 
 // The policy does not include the types of attributes that only events contain.
 func TestSpecMatchesTheMessages(t *testing.T) {
-	ours.mustLoad(t)
+	genltestModule.mustLoad(t)
 	l := listen(t)
 	s := mustReadSpec(t)
 

@@ -29,8 +29,8 @@ func writeAll(t *testing.T, path, data string) {
 	}
 }
 
-func TestTutorialEventsAreAsObserved(t *testing.T) {
-	tutorial.mustLoad(t)
+func TestTutorialEventsMatchTheRecording(t *testing.T) {
+	tutorialModule.mustLoad(t)
 	l := listen(t)
 	x := func(n int) string { return strings.Repeat("x", n) }
 
@@ -65,7 +65,7 @@ func TestTutorialEventsAreAsObserved(t *testing.T) {
 }
 
 func TestTutorialMessageCanBe4124Bytes(t *testing.T) {
-	tutorial.mustLoad(t)
+	tutorialModule.mustLoad(t)
 	l := listen(t)
 	if n, err := write(pingPath, strings.Repeat("x", 4096)); n != 1024 || err != nil {
 		t.Fatalf("write: got %d, %v, want 1024", n, err)
@@ -76,7 +76,7 @@ func TestTutorialMessageCanBe4124Bytes(t *testing.T) {
 }
 
 func TestTutorialWriterReceivesNoError(t *testing.T) {
-	tutorial.mustLoad(t)
+	tutorialModule.mustLoad(t)
 	since := logSince(t)
 	mustWrite(t, pingPath, "nobody listens\n")
 	want := []string{"genltest_tutorial: multicast message sent, but nobody was listening..."}
@@ -86,7 +86,7 @@ func TestTutorialWriterReceivesNoError(t *testing.T) {
 }
 
 func TestTutorialLogsEveryMessageRaw(t *testing.T) {
-	tutorial.mustLoad(t)
+	tutorialModule.mustLoad(t)
 	listen(t)
 	since := logSince(t)
 	for range 50 {
@@ -108,8 +108,8 @@ func TestTutorialLogsEveryMessageRaw(t *testing.T) {
 	}
 }
 
-func TestTutorialEchoAcceptsTextsThatOursRejects(t *testing.T) {
-	tutorial.mustLoad(t)
+func TestTutorialEchoAcceptsTextsThatGenltestRejects(t *testing.T) {
+	tutorialModule.mustLoad(t)
 	for name, tt := range map[string]struct {
 		attrs []netlink.Attribute
 		want  error
@@ -141,13 +141,13 @@ func TestTutorialEchoAcceptsTextsThatOursRejects(t *testing.T) {
 
 func TestTutorialLeavesNothing(t *testing.T) {
 	for range 10 {
-		if err := tutorial.load(t); err != nil {
+		if err := tutorialModule.load(t); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := os.Stat(pingPath); err != nil {
 			t.Error(err)
 		}
-		tutorial.mustUnload(t)
-		wantNothingLeft(t)
+		tutorialModule.mustUnload(t)
+		wantUnloaded(t)
 	}
 }

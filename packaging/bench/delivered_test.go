@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestGoalsAreJudgedByTheMedian(t *testing.T) {
+func TestGoalsUseTheMedian(t *testing.T) {
 	both := goal{perSecond: 300_000, p99: 10 * time.Millisecond}
 	fast := delivered{perSecond: 400_000, p99: time.Millisecond}
 	slow := delivered{perSecond: 200_000, p99: time.Millisecond}
@@ -35,7 +35,7 @@ func TestGoalsAreJudgedByTheMedian(t *testing.T) {
 	}
 }
 
-func TestADeliveryIsARowOfItsOwnForm(t *testing.T) {
+func TestDeliveriesHaveTheirOwnRowFormat(t *testing.T) {
 	r := deliveredRounds{
 		{fed: 1000, perSecond: 1_250_000.4, cpu: 900, p50: 250 * time.Microsecond, p99: 3 * time.Millisecond},
 		{fed: 1000, perSecond: 999, cpu: 800, p50: 150 * time.Microsecond, p99: 2 * time.Millisecond},

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestTargetsAreJudgedByTheMedianOfRatiosWithinARound(t *testing.T) {
+func TestTargetsUseTheMedianOfRatiosPerRound(t *testing.T) {
 	s := scenario{programs: []program{cBatch, cLibnl, intoJournal}}
 	samples := func(cpu ...float64) (r result) {
 		for _, ns := range cpu {
@@ -48,7 +48,7 @@ func TestMedianOfAnEvenNumber(t *testing.T) {
 }
 
 // A busy machine must not prevent the report.
-func TestALoadThatWasNotOfferedIsShown(t *testing.T) {
+func TestMissedLoadIsReported(t *testing.T) {
 	for want, rates := range map[string][]float64{
 		"":                           {299_000, 310_000},
 		" (busy machine: 214,100/s)": {299_000, 214_100},

@@ -16,7 +16,7 @@ import (
 )
 
 // Each case is a way in which a program may show a secret or a part of it.
-func TestFindsACanaryInEveryForm(t *testing.T) {
+func TestFindsCanariesInEveryEncoding(t *testing.T) {
 	c := New("token")
 	text := c.Text()
 	quoted, err := json.Marshal(text)
@@ -77,7 +77,7 @@ func percent(text string) string {
 	return b.String()
 }
 
-func TestFindsNothingElse(t *testing.T) {
+func TestFindsNoFalsePositives(t *testing.T) {
 	c := New("token")
 	f := NewFinder(c)
 	for _, text := range []string{
@@ -90,7 +90,7 @@ func TestFindsNothingElse(t *testing.T) {
 	}
 }
 
-func TestSaysWhereItStands(t *testing.T) {
+func TestLeakContainsTheTextAround(t *testing.T) {
 	c := New("token")
 	leaks := NewFinder(c).Find([]byte("level=ERROR msg=" + c.Word() + " sink=hook"))
 	if len(leaks) != 1 || leaks[0].Form != "plain" || !strings.Contains(leaks[0].String(), "sink=hook") {

@@ -24,7 +24,7 @@ import (
 
 // A running daemon and its outputs.
 type running struct {
-	w       *world
+	w       *setup
 	cmd     *exec.Cmd
 	stdout  syncbuffer.Buffer
 	stderr  syncbuffer.Buffer
@@ -36,7 +36,7 @@ type running struct {
 var serving = regexp.MustCompile(`msg=listening component=http address=(\S+)`)
 
 // run starts the daemon and waits until it serves its pages.
-func (w *world) run() *running {
+func (w *setup) run() *running {
 	w.t.Helper()
 	d := &running{w: w, ended: make(chan error, 1)}
 	w.env = append(w.env, "NOTIFY_SOCKET="+d.listenForNotices())
@@ -51,7 +51,7 @@ func (w *world) run() *running {
 	poll.UntilNil(w.t, "the daemon serves", func() error {
 		select {
 		case err := <-d.ended:
-			w.t.Fatalf("the daemon ends: %v; its last words: %s", err, tail(d.stderr.Bytes()))
+			w.t.Fatalf("the daemon ends: %v; the end of its log: %s", err, tail(d.stderr.Bytes()))
 		default:
 		}
 		m := serving.FindSubmatch(d.stderr.Bytes())
@@ -123,10 +123,10 @@ func (d *running) waitForFailures(but ...string) {
 // waitForProgress waits until every server has received a request.
 func (d *running) waitForProgress() {
 	d.w.t.Helper()
-	poll.UntilNil(d.w.t, "every server is asked", func() error {
+	poll.UntilNil(d.w.t, "every server has received a request", func() error {
 		for i, s := range d.w.servers {
-			if s.asked.Load() == 0 {
-				return fmt.Errorf("nobody has asked server %d of %d", i, len(d.w.servers))
+			if s.requested.Load() == 0 {
+				return fmt.Errorf("server %d of %d has not received a request", i, len(d.w.servers))
 			}
 		}
 		return nil
@@ -135,7 +135,7 @@ func (d *running) waitForProgress() {
 
 // program runs one of our programs in the daemon's environment, and returns its output. It
 // kills a program that does not end.
-func (w *world) program(name string, args ...string) []byte {
+func (w *setup) program(name string, args ...string) []byte {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
 	defer cancel()
@@ -156,7 +156,7 @@ func (d *running) stop() {
 	d.w.t.Helper()
 	d.cmd.Process.Signal(syscall.SIGTERM) // Wait returns its effect
 	if err := <-d.ended; err != nil {
-		d.w.t.Errorf("%v; its last words: %s", err, tail(d.stderr.Bytes()))
+		d.w.t.Errorf("%v; the end of its log: %s", err, tail(d.stderr.Bytes()))
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
-// An evidence searches outputs for canaries.
-type evidence struct {
+// A leakSearch searches outputs for canaries.
+type leakSearch struct {
 	*testing.T
 	canaries *Finder
 	control  *Finder
@@ -24,14 +24,14 @@ type evidence struct {
 
 // clean fails for each canary in the text. cleanWithControl also requires the control in it: if
 // the control is missing, the test searched the wrong text.
-func (e *evidence) clean(where string, text []byte) {
+func (e *leakSearch) clean(where string, text []byte) {
 	e.Helper()
 	for _, l := range e.canaries.Find(text) {
 		e.Errorf("%s: %v", where, l)
 	}
 }
 
-func (e *evidence) cleanWithControl(where string, text []byte) {
+func (e *leakSearch) cleanWithControl(where string, text []byte) {
 	e.Helper()
 	e.clean(where, text)
 	if e.control.Find(text) == nil {
@@ -39,11 +39,11 @@ func (e *evidence) cleanWithControl(where string, text []byte) {
 	}
 }
 
-// Every secret of the configuration is a canary, at each possible place. Every sink fails in all
+// Every secret of the configuration is a canary, in each possible source. Every sink fails in all
 // ways that we know, and the receivers repeat as much as they can. The outputs and files of
 // the daemon and of its client must not contain a canary.
 func TestNoSecretLeaks(t *testing.T) {
-	w := newWorld(t)
+	w := newSetup(t)
 	w.fillJournal(6)
 	w.echoing()
 	w.silent()
@@ -52,14 +52,14 @@ func TestNoSecretLeaks(t *testing.T) {
 	w.others()
 	w.withTLS()
 	shared := w.sharing()
-	talkers := w.talkers()
+	noisyServers := w.noisyServers()
 	for _, line := range misplaced {
 		w.canaries[line] = New(line)
 	}
 	w.wantEveryField(t)
-	e := &evidence{t, w.finder(), NewFinder(w.control)}
+	e := &leakSearch{t, w.finder(), NewFinder(w.control)}
 	d := w.run()
-	d.waitForFailures(append(talkers, "out")...)
+	d.waitForFailures(append(noisyServers, "out")...)
 	d.waitForProgress()
 	e.wantLibraries(d)
 	e.wantSharing(d, shared)
@@ -84,7 +84,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	e.clean("runtime directory", files(t, w.path("run")))
 }
 
-func (e *evidence) pages(d *running) {
+func (e *leakSearch) pages(d *running) {
 	for _, path := range []string{"/metrics", "/readyz", "/config"} {
 		e.cleanWithControl(path, d.page("GET", path))
 	}
@@ -94,7 +94,7 @@ func (e *evidence) pages(d *running) {
 	}
 }
 
-func (e *evidence) client(d *running) {
+func (e *leakSearch) client(d *running) {
 	e.cleanWithControl("dlq list", d.ctl("dlq", "list"))
 	var id string
 	for _, s := range d.w.sinks {
@@ -122,7 +122,7 @@ func (e *evidence) client(d *running) {
 
 // commands checks the outputs about the configuration, and about configurations with a misplaced
 // secret.
-func (e *evidence) commands(w *world) {
+func (e *leakSearch) commands(w *setup) {
 	path := w.path("genltestd.yaml")
 	tests := w.write("tests: [{sink: out, event: {message: x}, expect: delivered}]\n", "tests.yaml")
 	for _, args := range [][]string{{"--check-config"}, {"--print-config"}, {"--test-rules", tests}, {"--test-rules", path}} {
@@ -143,7 +143,7 @@ func (e *evidence) commands(w *world) {
 
 // reloads reloads configurations with a misplaced secret, the current configuration, and a valid
 // one.
-func (e *evidence) reloads(d *running) {
+func (e *leakSearch) reloads(d *running) {
 	for _, line := range misplaced {
 		d.w.write(misplacedConfig(line), "genltestd.yaml")
 		e.cleanWithControl("reload with "+line, d.ctl("reload"))
@@ -189,7 +189,7 @@ var misplaced = []string{
 
 // environment checks the environment of the daemon. It must contain the canaries that the
 // operator passes in variables, and no other canary.
-func (e *evidence) environment(text []byte) {
+func (e *leakSearch) environment(text []byte) {
 	leaks := e.canaries.Find(text)
 	for _, l := range leaks {
 		if !strings.HasSuffix(l.Name, " by env") {
@@ -221,16 +221,16 @@ func files(t *testing.T, dir string) (all []byte) {
 }
 
 // wantEveryField fails for each secret without a canary.
-func (w *world) wantEveryField(t *testing.T) {
+func (w *setup) wantEveryField(t *testing.T) {
 	t.Helper()
 	fields := secretKeys()
 	if len(fields) < 6 {
 		t.Fatalf("the secrets of the configuration are not found: %q", fields)
 	}
 	for _, field := range fields {
-		for _, place := range places {
-			if !w.planted[field+" by "+place] {
-				t.Errorf("%s is a secret, but no test plants a canary there by %s", field, place)
+		for _, source := range secretSources {
+			if !w.fieldsWithCanary[field+" by "+source] {
+				t.Errorf("%s is a secret, but no test plants a canary there in source %s", field, source)
 			}
 		}
 	}

@@ -21,13 +21,13 @@ import (
 
 // A server answers every connection with a fault.
 type server struct {
-	addr  string
-	asked atomic.Int64
+	addr      string
+	requested atomic.Int64
 }
 
 // serve starts a server on the loopback address, with TLS unless c is nil. Its connections
 // end with the test.
-func (w *world) serve(c *tls.Config, fault func(net.Conn)) *server {
+func (w *setup) serve(c *tls.Config, fault func(net.Conn)) *server {
 	w.t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -42,7 +42,7 @@ func (w *world) serve(c *tls.Config, fault func(net.Conn)) *server {
 			if err != nil {
 				return
 			}
-			s.asked.Add(1)
+			s.requested.Add(1)
 			w.t.Cleanup(func() { conn.Close() })
 			peer := conn
 			if c != nil {
@@ -88,9 +88,9 @@ func requestTexts(r *http.Request, first int) []string {
 
 // status answers with a status, and repeats the request wherever possible.
 func status(code int) func(net.Conn) {
-	var turn atomic.Int64
+	var requestNumber atomic.Int64
 	return onRequest(func(w io.Writer, r *http.Request) {
-		texts := requestTexts(r, int(turn.Add(1)))
+		texts := requestTexts(r, int(requestNumber.Add(1)))
 		body := strings.Join(texts, "\n")
 		fmt.Fprintf(w, "HTTP/1.1 %d %s\r\nContent-Length: %d\r\nConnection: close\r\n", code, texts[0], len(body))
 		for i, name := range []string{"Location", "Retry-After", "WWW-Authenticate", "Warning", "Set-Cookie", "X-Repeated", "Content-Type"} {
@@ -103,9 +103,9 @@ func status(code int) func(net.Conn) {
 // raw answers with a text. Each %s in it is replaced by a part of the request, a different one
 // each time.
 func raw(format string) func(net.Conn) {
-	var turn atomic.Int64
+	var requestNumber atomic.Int64
 	return onRequest(func(w io.Writer, r *http.Request) {
-		texts := requestTexts(r, int(turn.Add(1)))
+		texts := requestTexts(r, int(requestNumber.Add(1)))
 		for i, piece := range strings.Split(format, "%s") {
 			if i > 0 {
 				io.WriteString(w, texts[i%len(texts)]) // the client may have closed the connection
@@ -121,7 +121,7 @@ func writes(text string) func(net.Conn) {
 }
 
 // serveHTTP2 starts a correct HTTP/2 server, and returns its address.
-func (w *world) serveHTTP2(c *tls.Config, answer http.HandlerFunc) string {
+func (w *setup) serveHTTP2(c *tls.Config, answer http.HandlerFunc) string {
 	s := httptest.NewUnstartedServer(answer)
 	s.TLS, s.EnableHTTP2 = c, true
 	s.StartTLS()

@@ -25,15 +25,15 @@ import (
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
-// A gossip is a server of several sinks. It repeats the requests of each to the others.
-type gossip struct {
-	mu    sync.Mutex
-	texts map[string][]string // of requests, by request URI
-	turns map[string]int      // number of answers that repeat others
+// A sharedServer is a server of several sinks. It repeats the requests of each to the others.
+type sharedServer struct {
+	mu          sync.Mutex
+	texts       map[string][]string // of requests, by request URI
+	repetitions map[string]int      // number of answers that repeat others
 }
 
 // answer refuses every request. Until there is something to repeat, it requests a retry.
-func (g *gossip) answer(w io.Writer, r *http.Request) {
+func (g *sharedServer) answer(w io.Writer, r *http.Request) {
 	text := strings.Join(g.others(r), "\n")
 	code := http.StatusInternalServerError
 	if text != "" && r.ContentLength%2 == 0 {
@@ -44,7 +44,7 @@ func (g *gossip) answer(w io.Writer, r *http.Request) {
 }
 
 // others returns the requests of other sinks, starting with another part each time.
-func (g *gossip) others(r *http.Request) (list []string) {
+func (g *sharedServer) others(r *http.Request) (list []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.texts[r.RequestURI] = requestTexts(r, 0)
@@ -56,21 +56,21 @@ func (g *gossip) others(r *http.Request) (list []string) {
 	if len(list) == 0 {
 		return nil
 	}
-	g.turns[r.RequestURI]++
+	g.repetitions[r.RequestURI]++
 	slices.Sort(list)
-	first := g.turns[r.RequestURI] * 7 % len(list)
+	first := g.repetitions[r.RequestURI] * 7 % len(list)
 	return slices.Concat(list[first:], list[:first])
 }
 
 // repeated returns an error unless the requests of others were repeated to every sink several
 // times.
-func (g *gossip) repeated(sinks int) error {
+func (g *sharedServer) repeated(sinks int) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.turns) < sinks {
-		return fmt.Errorf("%d of %d sinks received requests of others", len(g.turns), sinks)
+	if len(g.repetitions) < sinks {
+		return fmt.Errorf("%d of %d sinks received requests of others", len(g.repetitions), sinks)
 	}
-	for from, n := range g.turns {
+	for from, n := range g.repetitions {
 		if n < 3 {
 			return fmt.Errorf("the sink of %d bytes of path received requests of others only %d times", len(from), n)
 		}
@@ -80,15 +80,15 @@ func (g *gossip) repeated(sinks int) error {
 
 // sharing adds sinks that receive each other's secrets: webhooks of one server, and sinks of
 // other kinds whose servers and programs know the secrets of webhooks.
-func (w *world) sharing() *gossip {
-	g := &gossip{texts: make(map[string][]string), turns: make(map[string]int)}
+func (w *setup) sharing() *sharedServer {
+	g := &sharedServer{texts: make(map[string][]string), repetitions: make(map[string]int)}
 	address := "http://" + w.serve(nil, onRequest(g.answer)).addr
-	for i, place := range places { // each place has its own canaries
-		w.sink(fmt.Sprintf("shared-webhook-%d", i), "webhook", w.identity(0, address, place))
+	for i, source := range secretSources { // each source has its own canaries
+		w.sink(fmt.Sprintf("shared-webhook-%d", i), "webhook", w.identity(0, address, source))
 	}
 	var secrets []string
-	for _, place := range places {
-		secrets = append(secrets, w.plant(fieldBearer, "", place).Text(), w.plant(fieldHeader, "", place).Text())
+	for _, source := range secretSources {
+		secrets = append(secrets, w.addCanary(fieldBearer, "", source).Text(), w.addCanary(fieldHeader, "", source).Text())
 	}
 	w.sharingPrograms(strings.Join(secrets, " "))
 	w.sharingPeers(secrets)
@@ -96,7 +96,7 @@ func (w *world) sharing() *gossip {
 }
 
 // sharingPrograms adds programs that can read the secrets of webhooks and print them.
-func (w *world) sharingPrograms(secrets string) {
+func (w *setup) sharingPrograms(secrets string) {
 	file := w.write(secrets, "shared-program")
 	for name, script := range map[string]string{"last": "echo; cat " + file, "first": "cat " + file + "; exit 75"} {
 		argv := []string{"/bin/sh", "-c", "{ " + script + "; } >&2; exit 1"}
@@ -113,7 +113,7 @@ func (w *world) sharingPrograms(secrets string) {
 
 // sharingPeers adds sockets whose peers confirm with secrets of webhooks, and TLS servers with
 // such names in their certificates.
-func (w *world) sharingPeers(secrets []string) {
+func (w *setup) sharingPeers(secrets []string) {
 	confirm := func(c net.Conn) {
 		buf := make([]byte, 64<<10)
 		if _, err := c.Read(buf); err == nil {
@@ -122,7 +122,7 @@ func (w *world) sharingPeers(secrets []string) {
 		}
 	}
 	w.sink("shared-confirm", "socket", map[string]any{"address": "tcp://" + w.serve(nil, confirm).addr, "acknowledge": true})
-	config, ca := w.namedAfter(w.plant(fieldHeader, "", "file"))
+	config, ca := w.namedAfter(w.addCanary(fieldHeader, "", "file"))
 	handshake := func(c net.Conn) { c.(*tls.Conn).Handshake() } // fails
 	for _, kind := range []string{"socket", "syslog"} {
 		w.sink("shared-tls-"+kind, kind, map[string]any{
@@ -133,7 +133,7 @@ func (w *world) sharingPeers(secrets []string) {
 
 // namedAfter returns a server with a certificate that is named after a canary, and the file of
 // its authority, which is the same certificate.
-func (w *world) namedAfter(c Canary) (config *tls.Config, ca string) {
+func (w *setup) namedAfter(c Canary) (config *tls.Config, ca string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		w.t.Fatal(err)
@@ -154,9 +154,9 @@ func (w *world) namedAfter(c Canary) (config *tls.Config, ca string) {
 
 // wantSharing waits until the log contains masked text from every sink that receives the
 // secrets of others. Otherwise the test would check nothing.
-func (e *evidence) wantSharing(d *running, g *gossip) {
+func (e *leakSearch) wantSharing(d *running, g *sharedServer) {
 	poll.UntilNil(d.w.t, "sinks are shown the secrets of others", func() error {
-		errs := []error{g.repeated(len(places))}
+		errs := []error{g.repeated(len(secretSources))}
 		for _, s := range d.w.sinks {
 			name := s.(map[string]any)["name"].(string)
 			if strings.HasPrefix(name, "shared-") && !hasLine(d.stderr.Bytes(), name, "<secret>") {

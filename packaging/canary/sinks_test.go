@@ -28,60 +28,61 @@ const (
 )
 
 // url returns a URL that contains secrets, and optionally a user.
-func (w *world) url(base, place string, user bool) any {
+func (w *setup) url(base, source string, user bool) any {
 	scheme, host, _ := strings.Cut(base, "://")
 	if user {
-		host = url.UserPassword("user"+w.plant(fieldURL, "user", place).Text(), w.plant(fieldURL, "password", place).Text()).String() + "@" + host
+		name, password := w.addCanary(fieldURL, "user", source), w.addCanary(fieldURL, "password", source)
+		host = url.UserPassword("user"+name.Text(), password.Text()).String() + "@" + host
 	}
-	return w.at(place, scheme+"://"+host+"/hooks/"+url.PathEscape(w.plant(fieldURL, "path", place).Text())+
-		"?v=1&token="+url.QueryEscape(w.plant(fieldURL, "query", place).Text()))
+	return w.secretValue(source, scheme+"://"+host+"/hooks/"+url.PathEscape(w.addCanary(fieldURL, "path", source).Text())+
+		"?v=1&token="+url.QueryEscape(w.addCanary(fieldURL, "query", source).Text()))
 }
 
-func (w *world) header(place string) any {
-	return []any{map[string]any{"name": "X-Api-Key", "value": w.at(place, w.plant(fieldHeader, "", place).Text())}}
+func (w *setup) header(source string) any {
+	return []any{map[string]any{"name": "X-Api-Key", "value": w.secretValue(source, w.addCanary(fieldHeader, "", source).Text())}}
 }
 
-func (w *world) proxy(base, place string) any {
+func (w *setup) proxy(base, source string) any {
 	scheme, host, _ := strings.Cut(base, "://")
-	user := url.UserPassword("user", w.plant(fieldProxy, "password", place).Text())
-	return w.at(place, scheme+"://"+user.String()+"@"+host)
+	user := url.UserPassword("user", w.addCanary(fieldProxy, "password", source).Text())
+	return w.secretValue(source, scheme+"://"+user.String()+"@"+host)
 }
 
 // identity returns one of three ways to authenticate a webhook.
-func (w *world) identity(way int, base, place string) map[string]any {
-	switch way {
+func (w *setup) identity(method int, base, source string) map[string]any {
+	switch method {
 	case 0:
-		bearer := w.at(place, w.plant(fieldBearer, "", place).Text())
-		return map[string]any{"url": w.url(base, place, false), "bearer": bearer, "headers": w.header(place)}
+		bearer := w.secretValue(source, w.addCanary(fieldBearer, "", source).Text())
+		return map[string]any{"url": w.url(base, source, false), "bearer": bearer, "headers": w.header(source)}
 	case 1:
-		return map[string]any{"url": w.url(base, place, true), "headers": w.header(place)}
+		return map[string]any{"url": w.url(base, source, true), "headers": w.header(source)}
 	}
-	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte(w.plant(fieldSigning, "", place).Text()))
+	secret := "whsec_" + base64.StdEncoding.EncodeToString([]byte(w.addCanary(fieldSigning, "", source).Text()))
 	return map[string]any{
-		"url":             w.url(base, place, false),
-		"basic":           map[string]any{"user": "user", "password": w.at(place, w.plant(fieldPassword, "", place).Text())},
-		"signing_secrets": []any{w.at(place, secret)},
+		"url":             w.url(base, source, false),
+		"basic":           map[string]any{"user": "user", "password": w.secretValue(source, w.addCanary(fieldPassword, "", source).Text())},
+		"signing_secrets": []any{w.secretValue(source, secret)},
 	}
 }
 
 // webhooks adds a sink for each way to authenticate, or only one in short mode. Their secrets
-// are in different places.
-func (w *world) webhooks(name, base string, options map[string]any, more ...string) {
+// are in different sources.
+func (w *setup) webhooks(name, base string, options map[string]any, more ...string) {
 	w.hooks++
-	for way := range 3 {
-		if testing.Short() && way != w.hooks%3 {
+	for method := range 3 {
+		if testing.Short() && method != w.hooks%3 {
 			continue
 		}
-		hook := w.identity(way, base, places[(w.hooks+way)%len(places)])
+		hook := w.identity(method, base, secretSources[(w.hooks+method)%len(secretSources)])
 		for key, value := range options {
 			hook[key] = value
 		}
-		w.sink(fmt.Sprintf("%s-%d", name, way), "webhook", hook, more...)
+		w.sink(fmt.Sprintf("%s-%d", name, method), "webhook", hook, more...)
 	}
 }
 
 // echoing adds webhooks whose receivers repeat the requests.
-func (w *world) echoing() {
+func (w *setup) echoing() {
 	for _, code := range []int{
 		199, 300, 301, 302, 303, 304, 305, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413,
 		414, 415, 416, 417, 418, 421, 422, 423, 424, 425, 426, 428, 429, 431, 451, 500, 501, 502, 503, 504, 505, 507, 508, 511, 599, 999,
@@ -102,12 +103,12 @@ func (w *world) echoing() {
 		fmt.Fprintf(c, "HTTP/1.1 500 Oops\r\nConnection: close\r\n\r\n%s", inUTF16(strings.Join(requestTexts(r, 0), " "))[0])
 	})).addr, nil)
 	// The client may have closed the connection.
-	whole := onRequest(func(c io.Writer, r *http.Request) { r.Write(c) })
-	w.webhooks("whole-request", "http://"+w.serve(nil, whole).addr, nil)
+	repeatRequest := onRequest(func(c io.Writer, r *http.Request) { r.Write(c) })
+	w.webhooks("whole-request", "http://"+w.serve(nil, repeatRequest).addr, nil)
 }
 
 // silent adds webhooks whose receivers do not answer or do not exist.
-func (w *world) silent() {
+func (w *setup) silent() {
 	w.webhooks("drop", "http://"+w.serve(nil, onRequest(func(io.Writer, *http.Request) {})).addr, nil)
 	w.webhooks("reset", "http://"+w.serve(nil, func(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }).addr, nil) // else it is a drop
 	hang := w.serve(nil, onRequest(func(io.Writer, *http.Request) { <-w.t.Context().Done() }))
@@ -130,7 +131,7 @@ func (w *world) silent() {
 }
 
 // withTLS adds webhooks that fail before the request.
-func (w *world) withTLS() {
+func (w *setup) withTLS() {
 	ca, other := sinktest.NewCA(w.t), sinktest.NewCA(w.t)
 	good, expired := serverTLS(w.t, ca, "good", time.Hour), serverTLS(w.t, ca, "expired", -time.Hour)
 	mutual := serverTLS(w.t, ca, "mutual", time.Hour)
@@ -154,7 +155,7 @@ func (w *world) withTLS() {
 		"certificate":       {w.serve(mutual, handshake), map[string]any{"ca": ca.File, "cert": cert, "key": key}},
 		"no-tls":            {w.serve(nil, onRequest(func(io.Writer, *http.Request) {})), trusted},
 		"no-tls-banner":     {w.serve(nil, writes("220 mail.example ESMTP\r\n")), trusted},
-		"go-away":           {w.serve(h2, goAway(strings.Join(w.everything(), " "))), trusted},
+		"go-away":           {w.serve(h2, goAway(strings.Join(w.allTexts(), " "))), trusted},
 		"tls-echo":          {w.serve(good, status(500)), trusted},
 	} {
 		w.webhooks(name, "https://"+tt.server.addr, map[string]any{"tls": tt.client})
@@ -172,8 +173,8 @@ func (w *world) withTLS() {
 	}
 }
 
-// everything returns all planted texts.
-func (w *world) everything() (all []string) {
+// allTexts returns all planted texts.
+func (w *setup) allTexts() (all []string) {
 	for _, c := range w.canaries {
 		all = append(all, c.Text())
 	}
@@ -190,12 +191,12 @@ func serverTLS(t *testing.T, ca *sinktest.CA, name string, valid time.Duration) 
 }
 
 // proxied adds webhooks whose proxies fail.
-func (w *world) proxied() {
+func (w *setup) proxied() {
 	const target = "http://receiver.example"
 	n := 0
 	add := func(name, url, proxy string) {
-		for range len(places) / 2 {
-			w.webhooks(fmt.Sprintf("%s-%d", name, n), url, map[string]any{"proxy": w.proxy(proxy, places[n%len(places)])})
+		for range len(secretSources) / 2 {
+			w.webhooks(fmt.Sprintf("%s-%d", name, n), url, map[string]any{"proxy": w.proxy(proxy, secretSources[n%len(secretSources)])})
 			n++
 		}
 	}
@@ -222,11 +223,11 @@ func denyingSOCKS(c net.Conn) {
 }
 
 // unusable adds webhooks with invalid secrets, and sinks with invalid keys.
-func (w *world) unusable() {
-	for i, place := range places {
+func (w *setup) unusable() {
+	for i, source := range secretSources {
 		bad := func(field, text string, key string) {
-			c := w.plant(field, "unusable", place)
-			value := w.at(place, strings.ReplaceAll(text, "CANARY", c.Text()))
+			c := w.addCanary(field, "unusable", source)
+			value := w.secretValue(source, strings.ReplaceAll(text, "CANARY", c.Text()))
 			hook := map[string]any{"url": "http://127.0.0.1:1/"}
 			switch key {
 			case "headers":
@@ -254,7 +255,7 @@ func (w *world) unusable() {
 	}
 	cert, _ := sinktest.NewCA(w.t).Issue(w.t, "client", time.Hour)
 	for i, form := range []string{"CANARY", "-----BEGIN PRIVATE KEY-----\nCANARY\n-----END PRIVATE KEY-----\n"} {
-		c := w.plant("tls.key", "", "file")
+		c := w.addCanary("tls.key", "", "file")
 		encoded := base64.StdEncoding.EncodeToString([]byte(c.Text()))
 		key := w.write(strings.ReplaceAll(form, "CANARY", encoded), "secrets", fmt.Sprintf("key%d", i))
 		tls := map[string]any{"cert": cert, "key": key}
@@ -266,7 +267,7 @@ func (w *world) unusable() {
 
 // others adds failing sinks without a secret: a program, which must not receive the daemon's
 // environment, and some whose errors contain the control.
-func (w *world) others() {
+func (w *setup) others() {
 	w.sink("program", "exec", map[string]any{"argv": []string{"/bin/sh", "-c", `env | tr "\n" " " >&2; exit 1`}, "timeout": "3s"})
 	argv := []string{"/bin/sh", "-c", "echo " + w.control.Word() + " >&2; exit 1"}
 	w.sink("control-letters", "exec", map[string]any{"argv": argv, "timeout": "3s"})
@@ -275,6 +276,7 @@ func (w *world) others() {
 	w.sink("no-journald", "journald", map[string]any{"socket": w.path("nonexistent")})
 	w.sink("no-socket", "socket", map[string]any{"address": "unix://" + w.path("nonexistent")})
 	w.sink("no-syslog", "syslog", map[string]any{"address": "unixgram://" + w.path("nonexistent")})
-	w.env = append(w.env, "NO_PROXY=", "HTTP_PROXY=http://user:"+url.PathEscape(w.plant("HTTP_PROXY", "", "env").Text())+"@no.such.invalid:1")
+	password := url.PathEscape(w.addCanary("HTTP_PROXY", "", "env").Text())
+	w.env = append(w.env, "NO_PROXY=", "HTTP_PROXY=http://user:"+password+"@no.such.invalid:1")
 	w.webhooks("environment", "http://receiver.example", map[string]any{"proxy": "environment"})
 }

@@ -120,7 +120,7 @@ func stamped(t *testing.T, file string) (list []stampedEvent) {
 // NTP steps the clock of a machine that booted with a wrong one, and an operator steps it
 // back: nothing that is minutes old reaches an age limit of an hour, and the ids and times
 // of events stay right.
-func TestAStepOfTheRealClockExpiresNothing(t *testing.T) {
+func TestClockStepExpiresNothing(t *testing.T) {
 	const years = 6 * 365 * 24 * time.Hour
 	s := startStepper(t)
 	s.send()
@@ -164,7 +164,7 @@ func (s *stepper) checkKept() {
 	}
 	for _, name := range []string{"events", "removed"} {
 		if again := requireAll(s.t, name, ids, fileIDs(s.t, lateDir+"/"+name)); again > 0 {
-			s.t.Errorf("%s: %d events came again", name, again)
+			s.t.Errorf("%s: %d events were repeated", name, again)
 		}
 	}
 	letters := command(s.t, "genltestctl", "dlq", "list", "refused")

@@ -19,8 +19,8 @@ const (
 	daemon   = "/usr/local/sbin/genltestd"
 )
 
-// useMemoryForTheSink moves the sink's file to another disk than the failing one.
-func useMemoryForTheSink(t *testing.T) {
+// moveSinkFileToTmpfs moves the sink's file to another disk than the failing one.
+func moveSinkFileToTmpfs(t *testing.T) {
 	t.Helper()
 	mount(t, filepath.Dir(eventFile), "-t", "tmpfs", "-o", "size=32m", "tmpfs")
 }
@@ -31,11 +31,11 @@ func mount(t *testing.T, dir string, args ...string) {
 		t.Fatal(err)
 	}
 	command(t, "mount", append(args, dir)...)
-	t.Cleanup(func() { undo(t, "umount", dir) })
+	t.Cleanup(func() { runAtCleanup(t, "umount", dir) })
 }
 
-// undo runs a program when the context of the test ends.
-func undo(t *testing.T, name string, args ...string) {
+// runAtCleanup runs a program when the context of the test ends.
+func runAtCleanup(t *testing.T, name string, args ...string) {
 	t.Helper()
 	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
 		t.Errorf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
@@ -55,19 +55,19 @@ func loopDevice(t *testing.T) string {
 	// All metadata is at the start of the device, including the journal of the file system.
 	command(t, "mkfs.ext4", "-q", "-b", "4096", "-J", "size=16", "-E", "packed_meta_blocks=1", file)
 	device := strings.TrimSpace(command(t, "losetup", "--find", "--show", file))
-	t.Cleanup(func() { undo(t, "losetup", "--detach", device) })
+	t.Cleanup(func() { runAtCleanup(t, "losetup", "--detach", device) })
 	return device
 }
 
 // flakyDisk mounts a disk for the journal on which writes of file contents can be made to fail.
 // Metadata stays writable: otherwise ext4 would stop until it is unmounted. Blocks of
 // directories are among those of files, so the kernel must not write them meanwhile.
-func flakyDisk(t *testing.T) (fail, mend func()) {
+func flakyDisk(t *testing.T) (fail, repair func()) {
 	t.Helper()
 	device := loopDevice(t)
 	free := regexp.MustCompile(`Free blocks: (\d+)-`).FindStringSubmatch(command(t, "dumpe2fs", device))
 	if free == nil {
-		t.Fatal("dumpe2fs does not say where files begin")
+		t.Fatal("dumpe2fs does not report where files begin")
 	}
 	var files int
 	if _, err := fmt.Sscan(free[1], &files); err != nil {
@@ -85,7 +85,7 @@ func flakyDisk(t *testing.T) (fail, mend func()) {
 	if out, err := create.CombinedOutput(); err != nil {
 		t.Fatalf("dmsetup create: %v\n%s", err, out)
 	}
-	t.Cleanup(func() { undo(t, "dmsetup", "remove", "--retry", "--noudevsync", "flaky") })
+	t.Cleanup(func() { runAtCleanup(t, "dmsetup", "remove", "--retry", "--noudevsync", "flaky") })
 	command(t, "dmsetup", "mknodes")
 	become := func(table string) {
 		t.Helper()
@@ -110,8 +110,8 @@ func flakyDisk(t *testing.T) (fail, mend func()) {
 	return func() { become(fails) }, func() { become(works) }
 }
 
-// survive checks the daemon's promises while the journal's disk fails and after it recovers.
-func survive(t *testing.T, yaml, reason string, fail, mend func()) {
+// checkDiskFault checks the daemon's promises while the journal's disk fails and after it recovers.
+func checkDiskFault(t *testing.T, yaml, reason string, fail, repair func()) {
 	t.Helper()
 	u := start(t, fileSink+yaml, "")
 	pid := u.property("MainPID")
@@ -154,7 +154,7 @@ func survive(t *testing.T, yaml, reason string, fail, mend func()) {
 		t.Errorf("%v events journaled, then %v of %d; want the last 2000 to wait", journaled, got, sent)
 	}
 
-	mend()
+	repair()
 	send(500)
 	u.eventually("every event in the file", func() bool { return len(events(t)) >= sent })
 	u.eventually("readiness", func() bool { code, _ := get("/readyz"); return code == 200 })
@@ -190,9 +190,9 @@ func survive(t *testing.T, yaml, reason string, fail, mend func()) {
 func TestDiskThatFailsWrites(t *testing.T) {
 	for _, fsync := range []string{"interval", "always"} {
 		t.Run(fsync, func(t *testing.T) {
-			useMemoryForTheSink(t)
-			fail, mend := flakyDisk(t)
-			survive(t, "journal: {fsync: "+fsync+"}\n", "input/output error", fail, mend)
+			moveSinkFileToTmpfs(t)
+			fail, repair := flakyDisk(t)
+			checkDiskFault(t, "journal: {fsync: "+fsync+"}\n", "input/output error", fail, repair)
 		})
 	}
 }
@@ -200,29 +200,29 @@ func TestDiskThatFailsWrites(t *testing.T) {
 // TestDiskThatTurnsReadOnly uses sysrq, because "mount -o remount,ro" fails while a file is
 // open for writing. The kernel does the same to a file system with errors.
 func TestDiskThatTurnsReadOnly(t *testing.T) {
-	useMemoryForTheSink(t)
+	moveSinkFileToTmpfs(t)
 	mount(t, stateDir, loopDevice(t))
-	mend := func() {
+	repair := func() {
 		t.Helper()
 		for _, dir := range []string{"/", stateDir} {
-			undo(t, "mount", "-o", "remount,rw", dir)
+			runAtCleanup(t, "mount", "-o", "remount,rw", dir)
 		}
 	}
-	survive(t, "", "read-only file system", func() {
+	checkDiskFault(t, "", "read-only file system", func() {
 		t.Helper()
-		t.Cleanup(mend)                      // also if the test fails; before the cleanup of start
+		t.Cleanup(repair)                    // also if the test fails; before the cleanup of start
 		write(t, "/proc/sysrq-trigger", "u") // all disks
 		unit{t}.eventually("a read-only disk", func() bool {
 			return strings.Contains(command(t, "cat", "/proc/mounts"), " "+stateDir+" ext4 ro,")
 		})
-	}, mend)
+	}, repair)
 }
 
-func TestJournalsDiskIsFull(t *testing.T) {
-	useMemoryForTheSink(t)
+func TestFullDiskOfTheJournal(t *testing.T) {
+	moveSinkFileToTmpfs(t)
 	mount(t, stateDir, "-t", "tmpfs", "-o", "size=4m", "tmpfs")
 	filler := filepath.Join(stateDir, "filler")
-	survive(t, "", "no space left on device", func() {
+	checkDiskFault(t, "", "no space left on device", func() {
 		t.Helper()
 		if err := os.WriteFile(filler, make([]byte, 8<<20), 0o600); err == nil {
 			t.Fatal("the disk does not get full")

@@ -54,20 +54,20 @@ func TestDefaultConfigurationWritesToTheJournal(t *testing.T) {
 	warnings := u.journal("-o", "cat", "-p", "warning")
 	infos := u.journal("-o", "cat")
 	if warnings != "" && strings.Contains(warnings, "msg=subscribed") {
-		t.Errorf("an information came as a warning:\n%s", warnings)
+		t.Errorf("an info message has the level of a warning:\n%s", warnings)
 	}
 	if !strings.Contains(infos, "msg=subscribed") || strings.Contains(infos, "time=") || strings.Contains(infos, "<6>") {
 		t.Errorf("log:\n%s", infos)
 	}
 }
 
-func TestWithoutTheCapabilityTheBufferIsSmallerAndSaidSo(t *testing.T) {
+func TestMissingCapabilityIsLoggedAndReducesTheBuffer(t *testing.T) {
 	u := start(t, fileSink, "AmbientCapabilities=\nCapabilityBoundingSet=")
 	if got := metric("genltestd_receive_buffer_bytes"); got <= 0 || got >= 128<<20 {
 		t.Errorf("receive buffer of %v bytes", got)
 	}
 	if log := u.journal("-p", "warning"); !strings.Contains(log, "smaller receive buffer") {
-		t.Errorf("the log does not say so:\n%s", log)
+		t.Errorf("the log does not report the smaller buffer:\n%s", log)
 	}
 	write(t, ping, "hello")
 	u.eventually("the event", func() bool { return len(events(t)) == 1 })

@@ -50,7 +50,7 @@ func TestFullDiskDelaysAndLosesNothing(t *testing.T) {
 	}
 }
 
-func TestKilledDaemonDeliversWhatItHadReceived(t *testing.T) {
+func TestKilledDaemonDeliversItsJournal(t *testing.T) {
 	enlarge := smallDisk(t)
 	u := start(t, fileSink, "")
 	write(t, burst, "3000 x\n")
@@ -90,7 +90,7 @@ func wholeEvents(t *testing.T) []event {
 	return list
 }
 
-func TestLogrotateMovesTheFileAway(t *testing.T) {
+func TestFileIsReopenedAfterLogrotate(t *testing.T) {
 	u := start(t, fileSink, "")
 	write(t, ping, "one")
 	u.eventually("the event", func() bool { return len(events(t)) == 1 })
@@ -102,7 +102,7 @@ func TestLogrotateMovesTheFileAway(t *testing.T) {
 	u.eventually("a new file", func() bool { list := events(t); return len(list) == 1 && list[0].Message == "two" })
 }
 
-func TestSinkThatCannotBeOpenedKeepsNoOtherFromWorking(t *testing.T) {
+func TestUnopenedSinkDoesNotAffectTheOthers(t *testing.T) {
 	u := start(t, fileSink+"- name: a\n  file: {path: /etc/events.jsonl}\n", "")
 	write(t, ping, "delivered")
 	u.eventually("the event in the other sink", func() bool { return len(events(t)) == 1 })

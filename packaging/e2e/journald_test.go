@@ -23,9 +23,9 @@ import (
 const (
 	journaldSink = "sinks:\n- name: journal\n  journald:\n    identifier: test-events\n    fields: [{name: SITE, value: berlin}]\n"
 	// Without the unit's own limit, this one would drop nearly all entries.
-	tightJournald  = "[Journal]\nRuntimeMaxUse=64M\nRuntimeKeepFree=1M\nRateLimitIntervalSec=1h\nRateLimitBurst=20\n"
-	journaldDropIn = "/run/systemd/journald.conf.d/test.conf"
-	sendBuffer     = "/proc/sys/net/core/wmem_default"
+	rateLimitedJournald = "[Journal]\nRuntimeMaxUse=64M\nRuntimeKeepFree=1M\nRateLimitIntervalSec=1h\nRateLimitBurst=20\n"
+	journaldDropIn      = "/run/systemd/journald.conf.d/test.conf"
+	sendBuffer          = "/proc/sys/net/core/wmem_default"
 )
 
 func entries(t *testing.T) []map[string]string {
@@ -69,10 +69,10 @@ func hostileTexts() []string {
 	return append(texts, strings.Repeat("x", 4000), strings.Repeat("\n=", 1990)+"end")
 }
 
-func TestJournaldHasEveryEventWithItsFields(t *testing.T) {
+func TestJournaldStoresEveryEventWithItsFields(t *testing.T) {
 	useSmallDatagrams(t)
 	u := configure(t, journaldSink, "")
-	restartJournald(t, tightJournald)
+	restartJournald(t, rateLimitedJournald)
 	t.Cleanup(func() { restartJournald(t, "") })
 	command(t, "systemctl", "start", "genltestd")
 	u.eventually("a subscription", func() bool { return metric("genltestd_subscribed") == 1 })
@@ -152,9 +152,9 @@ func checkFields(t *testing.T, u unit, e map[string]string) {
 
 // The queue of journald's socket survives a kill of journald. Only the entry that it was
 // processing is lost.
-func TestJournaldKilledUnderLoadLosesOneEntryAtMost(t *testing.T) {
+func TestJournaldKilledUnderLoadLosesAtMostOneEntry(t *testing.T) {
 	u := start(t, strings.Replace(journaldSink, "test-events", "test-kill", 1), "")
-	restartJournald(t, tightJournald)
+	restartJournald(t, rateLimitedJournald)
 	t.Cleanup(func() { restartJournald(t, "") })
 	u.eventually("a subscription", func() bool { return metric("genltestd_subscribed") == 1 })
 	l := startLoad(t)

@@ -42,7 +42,7 @@ func TestUnitIsReadyAndLeastPrivileged(t *testing.T) {
 	}
 }
 
-func TestKilledDaemonComesBack(t *testing.T) {
+func TestKilledDaemonIsRestarted(t *testing.T) {
 	u := start(t, fileSink, "")
 	for i := range 3 {
 		command(t, "systemctl", "kill", "-s", "KILL", "genltestd")
@@ -54,7 +54,7 @@ func TestKilledDaemonComesBack(t *testing.T) {
 	}
 }
 
-func TestHungDaemonIsRestartedByTheWatchdog(t *testing.T) {
+func TestWatchdogRestartsAHungDaemon(t *testing.T) {
 	u := start(t, fileSink, "WatchdogSec=2s")
 	time.Sleep(4 * time.Second)
 	if n := u.property("NRestarts"); n != "0" {
@@ -64,7 +64,7 @@ func TestHungDaemonIsRestartedByTheWatchdog(t *testing.T) {
 	u.eventually("a restart", func() bool { return u.property("NRestarts") == "1" && metric("genltestd_subscribed") == 1 })
 }
 
-func TestStopDeliversWhatWasReceived(t *testing.T) {
+func TestStopDeliversTheJournal(t *testing.T) {
 	u := start(t, fileSink, "")
 	for round := range 3 {
 		before := metric("genltestd_events_received_total")
@@ -84,7 +84,7 @@ func TestStopDeliversWhatWasReceived(t *testing.T) {
 	}
 }
 
-func TestInvalidConfigurationIsNamedWithPlaceAndRemedy(t *testing.T) {
+func TestInvalidConfigurationIsReportedWithPositionAndRemedy(t *testing.T) {
 	u := configure(t, "sinks:\n- name: a\n  fiel: {path: /x}\n", "")
 	if err := exec.Command("systemctl", "start", "genltestd").Run(); err == nil {
 		t.Fatal("the unit started")
@@ -118,9 +118,9 @@ func TestDrainLongerThanTimeoutStopSec(t *testing.T) {
 	}
 }
 
-// TestAProgramThatTheKernelKillsForItsMemoryEndsNotTheDaemon sets a memory limit on the unit. The
+// TestOutOfMemoryKillOfAProgramDoesNotEndTheDaemon sets a memory limit on the unit. The
 // program allocates all of it until the file fits exists.
-func TestAProgramThatTheKernelKillsForItsMemoryEndsNotTheDaemon(t *testing.T) {
+func TestOutOfMemoryKillOfAProgramDoesNotEndTheDaemon(t *testing.T) {
 	const fits = "/run/genltestd-fits"
 	t.Cleanup(func() { os.Remove(fits) })
 	os.Remove(fits)

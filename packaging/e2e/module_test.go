@@ -31,7 +31,7 @@ func TestModuleAbsentAtStart(t *testing.T) {
 	}
 	u.eventually("a status line", func() bool { return strings.HasPrefix(u.property("StatusText"), "waiting for the family genltest") })
 	if log := u.journal("-p", "warning"); !strings.Contains(log, "not registered") {
-		t.Errorf("the log does not say that the family is absent:\n%s", log)
+		t.Errorf("the log does not report that the family is absent:\n%s", log)
 	}
 	command(t, "modprobe", "genltest")
 	u.eventually("a subscription", func() bool { return metric("genltestd_subscribed") == 1 })
@@ -39,7 +39,7 @@ func TestModuleAbsentAtStart(t *testing.T) {
 	u.eventually("the event", func() bool { return len(events(t)) == 1 })
 }
 
-func TestTutorialsProgramWorksWithTheModule(t *testing.T) {
+func TestTutorialProgramWorksWithTheModule(t *testing.T) {
 	client := exec.CommandContext(t.Context(), "/usr/local/lib/genltest-tests/genltest_client", "--count", "2")
 	out, err := client.StdoutPipe()
 	if err != nil {

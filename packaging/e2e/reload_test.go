@@ -20,7 +20,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
-func TestSystemctlReloadTellsTheOutcome(t *testing.T) {
+func TestSystemctlReloadReportsTheOutcome(t *testing.T) {
 	u := start(t, fileSink, "")
 	second := eventFile + ".second"
 	t.Cleanup(func() { os.Remove(second) })
@@ -70,7 +70,7 @@ func TestSystemctlReloadTellsTheOutcome(t *testing.T) {
 // A changing configuration contains sinks that stay, sinks that change, and sinks that are added
 // and removed.
 type changing struct {
-	url, taken string // URL of the webhooks, and an address in use
+	url, inUse string // URL of the webhooks, and an address in use
 }
 
 func (c changing) yaml(i int) string {
@@ -98,7 +98,7 @@ func (c changing) faulty(i int) string {
 		good + "- {name: archive, stdout: {}}\n",
 		good + "sinks: []\n",
 		strings.Replace(good, "labels", "labels: [", 1),
-		"http: {listen: '" + c.taken + "'}\n" + good,
+		"http: {listen: '" + c.inUse + "'}\n" + good,
 		good + "- {name: bad, webhook: {url: 'https://localhost/', tls: {ca: /none}}}\n",
 	}[i%7]
 }
@@ -126,10 +126,10 @@ func (c *connections) count() int {
 }
 
 func TestReloadUnderLoadLosesNothing(t *testing.T) {
-	web, turn, conns := &taker{}, &taker{}, &connections{open: map[net.Conn]bool{}}
+	web, changingServer, conns := &recordingServer{}, &recordingServer{}, &connections{open: map[net.Conn]bool{}}
 	mux := http.NewServeMux()
 	mux.Handle("/web", web)
-	mux.Handle("/turn", turn)
+	mux.Handle("/turn", changingServer)
 	server := httptest.NewUnstartedServer(mux)
 	server.Config.ConnState = conns.changed
 	server.Start()
@@ -137,7 +137,7 @@ func TestReloadUnderLoadLosesNothing(t *testing.T) {
 	for n := range extras {
 		t.Cleanup(func() { os.Remove(fmt.Sprintf("%s.%d", eventFile, n)) })
 	}
-	c := changing{url: server.URL, taken: server.Listener.Addr().String()}
+	c := changing{url: server.URL, inUse: server.Listener.Addr().String()}
 	whole := c.yaml(0) + fmt.Sprintf("- {name: extra0, file: {path: %s.0}}\n", eventFile)
 	u := start(t, whole, "")
 	client := api.NewClient(runtimeDir + "/" + api.SocketName)
@@ -187,13 +187,13 @@ func TestReloadUnderLoadLosesNothing(t *testing.T) {
 	for _, e := range events(t) {
 		all = append(all, e.ID)
 	}
-	ids := [][]string{web.taken(), turn.taken()}
+	ids := [][]string{web.recorded(), changingServer.recorded()}
 	for n := range extras {
 		ids = append(ids, fileIDs(t, fmt.Sprintf("%s.%d", eventFile, n)))
 	}
 	for i, sink := range sinks {
 		if again := requireAll(t, sink, all, ids[i]); again > 0 {
-			t.Errorf("%s: %d events came again, and no attempt was aborted", sink, again)
+			t.Errorf("%s: %d events were repeated, and no attempt was aborted", sink, again)
 		}
 	}
 	now := func() string {

@@ -224,7 +224,7 @@ func TestStopAndStartUnderLoadLosesNothing(t *testing.T) {
 }
 
 // When a unit that is not enabled stops, all versions of systemd remove its descriptors.
-func TestStoppedDaemonCountsWhatItMissed(t *testing.T) {
+func TestStoppedDaemonCountsItsLosses(t *testing.T) {
 	u := start(t, fileSink, "")
 	enable(t, false)
 	write(t, burst, "100 x\n")
@@ -260,7 +260,7 @@ func TestReloadWhileStoppedIsCounted(t *testing.T) {
 
 // While the process is stopped, the buffer overruns. The kernel then also drops notifications
 // of module reloads.
-func TestOverrunAtAReloadIsCountedExactly(t *testing.T) {
+func TestOverrunDuringAReloadIsCountedExactly(t *testing.T) {
 	for name, loaded := range map[string]bool{"subscribed": true, "away": false} {
 		t.Run(name, func(t *testing.T) {
 			u := start(t, fileSink+"receiver: {buffer: 256KiB}\n", "")

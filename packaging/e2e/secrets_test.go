@@ -47,7 +47,7 @@ func (g *gate) set(shut bool) {
 	g.shut = shut
 }
 
-func (g *gate) taken() (n int, tokens []string) {
+func (g *gate) recorded() (n int, tokens []string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.open, g.tokens
@@ -71,7 +71,7 @@ func writeSecret(t *testing.T, path, text string) {
 // The secrets are systemd credentials, one of them encrypted, which the daemon's user cannot
 // read from their files. A rotated credential is used after a restart, a rotated file at
 // once. No secret appears in any output or in a core file.
-func TestCredentialsReachTheReceiverAndNobodyElse(t *testing.T) {
+func TestCredentialsReachOnlyTheReceiver(t *testing.T) {
 	var all []canary.Canary
 	plant := func(name string) string {
 		c := canary.New(name)
@@ -107,8 +107,8 @@ sinks:
 			*gate
 			want []string
 		}{"hook": {hook, wantHook}, "reader": {reader, wantReader}} {
-			u.eventually("the event at "+name, func() bool { open, _ := g.taken(); return open == n })
-			if _, tokens := g.taken(); cmp.Diff(g.want, tokens) != "" {
+			u.eventually("the event at "+name, func() bool { open, _ := g.recorded(); return open == n })
+			if _, tokens := g.recorded(); cmp.Diff(g.want, tokens) != "" {
 				t.Errorf("%s: received another secret (-want +got):\n%s", name, cmp.Diff(g.want, tokens))
 			}
 		}
@@ -118,7 +118,7 @@ sinks:
 	finder := canary.NewFinder(all...)
 	u.searchFor(finder)
 	hook.set(false)
-	u.eventually("the events that were refused", func() bool { open, _ := hook.taken(); return open == 1 })
+	u.eventually("the events that were refused", func() bool { open, _ := hook.recorded(); return open == 1 })
 	n++
 	deliver([]string{"Bearer " + token, key}, []string{"Bearer " + inFile, ""})
 
@@ -147,7 +147,7 @@ sinks:
 	}
 	log := command(t, "journalctl", "_PID=1", "UNIT=genltestd.service", "--no-pager")
 	if !strings.Contains(log, "code=killed, status=6/ABRT") {
-		t.Errorf("systemd does not say that it was aborted without a core file:\n%s", log)
+		t.Errorf("systemd does not report that it was aborted without a core file:\n%s", log)
 	}
 	u.searchFor(canary.NewFinder(all...))
 }

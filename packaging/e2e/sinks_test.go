@@ -20,27 +20,27 @@ import (
 	"time"
 )
 
-// A taker is the server of a sink. It stores the ids of the events that it accepts.
-type taker struct {
+// A recordingServer is the server of a sink. It stores the ids of the events that it accepts.
+type recordingServer struct {
 	mu    sync.Mutex
 	ids   []string
 	hangs chan struct{} // if not nil, requests wait until it is closed
 }
 
-func (k *taker) take(ids ...string) {
+func (k *recordingServer) record(ids ...string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.ids = append(k.ids, ids...)
 }
 
-func (k *taker) taken() []string {
+func (k *recordingServer) recorded() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return append([]string(nil), k.ids...)
 }
 
 // ServeHTTP accepts a batch of a webhook.
-func (k *taker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (k *recordingServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if k.hangs != nil {
 		select {
 		case <-k.hangs:
@@ -54,12 +54,12 @@ func (k *taker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, e := range batch {
-		k.take(e.ID)
+		k.record(e.ID)
 	}
 }
 
 // serveLines accepts events from a stream socket and confirms each by its id.
-func (k *taker) serveLines(listener net.Listener) {
+func (k *recordingServer) serveLines(listener net.Listener) {
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
@@ -72,7 +72,7 @@ func (k *taker) serveLines(listener net.Listener) {
 				if json.Unmarshal(lines.Bytes(), &e) != nil {
 					return
 				}
-				k.take(e.ID)
+				k.record(e.ID)
 				if _, err := fmt.Fprintln(conn, e.ID); err != nil {
 					return
 				}
@@ -110,7 +110,7 @@ func requireAll(t *testing.T, sink string, want, ids []string) (again int) {
 	for _, id := range ids {
 		switch i, known := place[id]; {
 		case !known:
-			t.Errorf("%s has %q, which nobody sent", sink, id)
+			t.Errorf("%s has %q, which was not sent", sink, id)
 		case i < next:
 			again++
 		case i == next:
@@ -125,8 +125,8 @@ func requireAll(t *testing.T, sink string, want, ids []string) (again int) {
 	return again
 }
 
-// takeDatagrams accepts syslog messages, whose structured data contains the id.
-func (k *taker) takeDatagrams(conn *net.UnixConn) {
+// recordDatagrams accepts syslog messages, whose structured data contains the id.
+func (k *recordingServer) recordDatagrams(conn *net.UnixConn) {
 	for buf := make([]byte, 64<<10); ; {
 		n, err := conn.Read(buf)
 		if err != nil {
@@ -134,7 +134,7 @@ func (k *taker) takeDatagrams(conn *net.UnixConn) {
 		}
 		if _, rest, ok := strings.Cut(string(buf[:n]), ` id="`); ok {
 			id, _, _ := strings.Cut(rest, `"`)
-			k.take(id)
+			k.record(id)
 		}
 	}
 }
@@ -165,11 +165,11 @@ func listenFor[L interface{ Close() error }](
 // Each sink receives each event in order. Each kill repeats at most a batch, and nothing in the
 // file. Two slow sinks receive every twentieth event.
 func TestKillWithEverySinkLosesNothing(t *testing.T) {
-	web, sock, log := &taker{}, &taker{}, &taker{}
+	web, sock, log := &recordingServer{}, &recordingServer{}, &recordingServer{}
 	server := httptest.NewServer(web)
 	defer server.Close()
 	go sock.serveLines(listenFor(t, streamSocket, net.ListenUnix, "unix"))
-	go log.takeDatagrams(listenFor(t, syslogSocket, net.ListenUnixgram, "unixgram"))
+	go log.recordDatagrams(listenFor(t, syslogSocket, net.ListenUnixgram, "unixgram"))
 	os.Remove(programIDs) // may exist after an earlier run
 	const batch = 50
 	u := start(t, fmt.Sprintf(`sinks:
@@ -210,23 +210,23 @@ func TestKillWithEverySinkLosesNothing(t *testing.T) {
 		name      string
 		want, ids []string
 	}{
-		{"web", all, web.taken()},
-		{"sock", all, sock.taken()},
-		{"log", all, log.taken()},
+		{"web", all, web.recorded()},
+		{"sock", all, sock.recorded()},
+		{"log", all, log.recorded()},
 		{"journal", some, strings.Fields(command(t, "journalctl", "-t", "every-sink", "-o", "cat", "--output-fields=GENLTEST_ID", "--no-pager"))},
 		{"program", some, strings.Fields(command(t, "cat", programIDs))},
 	} {
 		again := requireAll(t, s.name, s.want, s.ids)
 		t.Logf("%s: %d events, %d came again after %d kills", s.name, len(s.want), again, kills)
 		if again > kills*batch {
-			t.Errorf("%s: %d events came again after %d kills, at most %d may", s.name, again, kills, kills*batch)
+			t.Errorf("%s: %d events were repeated after %d kills, at most %d may", s.name, again, kills, kills*batch)
 		}
 	}
 }
 
 // The other sinks and the receiver are not affected.
-func TestASinkThatHangsIsNoticedByNobodyElse(t *testing.T) {
-	hung, fine := &taker{hangs: make(chan struct{})}, &taker{}
+func TestUnitIsolatesAHangingSink(t *testing.T) {
+	hung, fine := &recordingServer{hangs: make(chan struct{})}, &recordingServer{}
 	bad, good := httptest.NewServer(hung), httptest.NewServer(fine)
 	defer good.Close()
 	defer bad.Close()
@@ -269,9 +269,9 @@ func TestASinkThatHangsIsNoticedByNobodyElse(t *testing.T) {
 	}
 	close(hung.hangs)
 	want := fileIDs(t, eventFile)
-	u.eventually("the sink that hung has everything", func() bool { return len(hung.taken()) >= len(want) })
-	requireAll(t, "bad", want, hung.taken())
-	requireAll(t, "good", want, fine.taken())
+	u.eventually("the sink that hung has everything", func() bool { return len(hung.recorded()) >= len(want) })
+	requireAll(t, "bad", want, hung.recorded())
+	requireAll(t, "good", want, fine.recorded())
 }
 
 func residentBytes(t *testing.T, pid string) float64 {

@@ -71,7 +71,7 @@ func TestGenerateWritesThePages(t *testing.T) {
 	}
 }
 
-func TestFaultsOfFrames(t *testing.T) {
+func TestInvalidFramesAreErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"@text\nx\n":         "f.in: no @end of the last example",
 		"x\n@keys nothing\n": `f.in:2: no section or kind "nothing"`,
@@ -87,7 +87,7 @@ func TestFaultsOfFrames(t *testing.T) {
 	}
 }
 
-func TestAKindWithoutATextIsAnError(t *testing.T) {
+func TestKindWithoutTextIsAnError(t *testing.T) {
 	dir, keys := t.TempDir(), []schema.Key{{Path: "sinks[].new", Variant: "new"}}
 	if err := os.Mkdir(filepath.Join(dir, "new"), 0o700); err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestAKindWithoutATextIsAnError(t *testing.T) {
 	}
 }
 
-func TestEveryKeyIsInThePage(t *testing.T) {
+func TestPageContainsEveryKey(t *testing.T) {
 	roff := pages(t)["genltestd.yaml.5"].roff
 	for _, k := range config.Describe(sinks.Kinds()) {
 		if n := strings.Count(roff, "\n.It Cm "+literal(k.Path)+"\n"); n != 1 {

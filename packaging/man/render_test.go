@@ -34,7 +34,7 @@ func output(t *testing.T, program string, args ...string) string {
 }
 
 // The result of the check for other manuals depends on the machine.
-func TestMandocFindsNoFault(t *testing.T) {
+func TestMandocReportsNoErrors(t *testing.T) {
 	for name := range pages(t) {
 		for line := range strings.Lines(lint(t, name)) {
 			if !strings.Contains(line, "referenced manual not found") && !strings.Contains(line, "outdated mandoc.db") {
@@ -53,7 +53,7 @@ func lint(t *testing.T, page string) string {
 	return string(found)
 }
 
-func TestGroffWarnsOfNothing(t *testing.T) {
+func TestGroffReportsNoWarnings(t *testing.T) {
 	for name := range pages(t) {
 		output(t, "groff", "-mandoc", "-Tutf8", "-ww", "-z", name)
 	}
@@ -63,8 +63,8 @@ func TestGroffWarnsOfNothing(t *testing.T) {
 // systems do. The text of examples must not depend on it.
 const strict = ".char - \\[hy]\n.char ' \\[cq]\n.char ` \\[oq]\n.char ^ \\[u02C6]\n.char ~ \\[u02DC]\n"
 
-// nicer are a hyphen, a minus, a circumflex and a tilde that no program knows.
-const nicer = "\u2010\u2212\u02c6\u02dc"
+// typographic are a hyphen, a minus, a circumflex and a tilde that no program recognizes.
+const typographic = "\u2010\u2212\u02c6\u02dc"
 
 // renderers format a page for a terminal.
 func renderers() map[string]func(*testing.T, string) string {
@@ -89,8 +89,8 @@ func renderers() map[string]func(*testing.T, string) string {
 	}
 }
 
-// overstruck matches the first half of a bold or underlined character.
-var overstruck = regexp.MustCompile(`.\x08`)
+// overstrike matches the first half of a bold or underlined character.
+var overstrike = regexp.MustCompile(`.\x08`)
 
 // A reader can copy an example: no formatter has interpreted or replaced a character.
 func TestExamplesSurviveRendering(t *testing.T) {
@@ -98,13 +98,13 @@ func TestExamplesSurviveRendering(t *testing.T) {
 	for formatter, render := range renderers() {
 		t.Run(formatter, func(t *testing.T) {
 			for name, p := range all {
-				shown := overstruck.ReplaceAllString(render(t, name), "")
-				if at := strings.IndexAny(shown, nicer); at >= 0 {
-					t.Errorf("%s: made nicer: %s", name, shown[max(at-40, 0):at+20])
+				shown := overstrike.ReplaceAllString(render(t, name), "")
+				if at := strings.IndexAny(shown, typographic); at >= 0 {
+					t.Errorf("%s: replaced a character: %s", name, shown[max(at-40, 0):at+20])
 				}
 				lines := strings.Split(shown, "\n")
 				for _, e := range p.examples {
-					if got := find(lines, e.text); got != e.text {
+					if got := findLines(lines, e.text); got != e.text {
 						t.Errorf("%s: not byte for byte (-want +got):\n%s", e.at, cmp.Diff(e.text, got))
 					}
 				}
@@ -116,7 +116,7 @@ func TestExamplesSurviveRendering(t *testing.T) {
 func TestKeysAndTheirExamplesSurviveRendering(t *testing.T) {
 	for formatter, render := range renderers() {
 		t.Run(formatter, func(t *testing.T) {
-			shown := overstruck.ReplaceAllString(render(t, "genltestd.yaml.5"), "")
+			shown := overstrike.ReplaceAllString(render(t, "genltestd.yaml.5"), "")
 			lines, heads := make(map[string]bool), make(map[string]bool)
 			for line := range strings.Lines(shown) {
 				lines[strings.TrimSpace(line)] = true
@@ -125,7 +125,7 @@ func TestKeysAndTheirExamplesSurviveRendering(t *testing.T) {
 			}
 			for _, k := range config.Describe(sinks.Kinds()) {
 				if !heads[k.Path] {
-					t.Errorf("%s is not there", k.Path)
+					t.Errorf("%s is missing", k.Path)
 				}
 				if line := lastOf(k.Path) + ": " + k.Example; !hasKeys(k) && !lines[line] {
 					t.Errorf("%s: no line %s", k.Path, line)
@@ -135,9 +135,9 @@ func TestKeysAndTheirExamplesSurviveRendering(t *testing.T) {
 	}
 }
 
-// find returns the lines shown that begin as the text does, without their margin, or
+// findLines returns the lines shown that begin as the text does, without their margin, or
 // the first of the text that was not found.
-func find(shown []string, text string) string {
+func findLines(shown []string, text string) string {
 	want := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	nearest := ""
 	for at := range shown {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestThePageIsGenerated(t *testing.T) {
+func TestPageIsUpToDate(t *testing.T) {
 	committed, err := os.ReadFile("../../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
@@ -23,7 +23,7 @@ func TestThePageIsGenerated(t *testing.T) {
 	}
 }
 
-func TestAPageWithoutAPlaceForTheTableIsAnError(t *testing.T) {
+func TestPageWithoutTheMarksIsAnError(t *testing.T) {
 	for _, page := range []string{"", begin, end, end + begin} {
 		if got, err := render(page); err == nil {
 			t.Errorf("%q became %q", page, got)

@@ -21,7 +21,7 @@ const (
 	flagNoData = 1<<2 | 1<<3 // a discard, a mark
 	sectorLen  = 512
 
-	// A disk writes this much whole or not at all, as disks of today do. File systems
+	// A disk writes a block completely or not at all, as current disks do. File systems
 	// depend on it: ext4's superblock has 1 KiB, and a checksum.
 	blockLen = 4096
 )

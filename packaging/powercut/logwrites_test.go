@@ -36,7 +36,7 @@ func sectors(text string) (b []byte) {
 	return b
 }
 
-func TestReplayKeepsWhatWasFlushed(t *testing.T) {
+func TestReplayKeepsFlushedBlocks(t *testing.T) {
 	var l logger
 	l.entry(1, 2, 0, sectors("ab"))
 	l.entry(4, 1, 0, sectors("c"))
@@ -77,7 +77,7 @@ func TestReplayKeepsWhatWasFlushed(t *testing.T) {
 	}
 }
 
-func TestReplayRefusesWhatIsNoLog(t *testing.T) {
+func TestReplayRejectsAnInvalidLog(t *testing.T) {
 	if _, err := replay(bytes.NewReader(make([]byte, 4096)), nil, nil); !errors.Is(err, errLog) {
 		t.Errorf("got %v", err)
 	}

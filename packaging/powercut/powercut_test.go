@@ -146,7 +146,7 @@ func afterTheCut(t *testing.T, before, disk string) (lost int) {
 	}
 	t.Logf("blocks: %d flushed; of the others %d kept, %d lost", r.flushed, r.kept, r.lost)
 	if r.flushed == 0 {
-		t.Error("nothing was ever flushed: the log does not tell the truth")
+		t.Error("nothing was ever flushed: the log is incomplete")
 	}
 	if err := os.Rename(before, disk); err != nil {
 		t.Fatal(err)

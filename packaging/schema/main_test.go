@@ -30,7 +30,7 @@ func TestFilesAreUpToDate(t *testing.T) {
 	}
 }
 
-func TestAPageWithoutTheMarksIsRejected(t *testing.T) {
+func TestPageWithoutTheMarksIsRejected(t *testing.T) {
 	if _, err := withKinds([]byte("# A page\n"), "", sinks.Kinds()); err == nil {
 		t.Error("no error")
 	}

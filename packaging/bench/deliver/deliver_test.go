@@ -47,7 +47,7 @@ func TestPercentiles(t *testing.T) {
 	}
 }
 
-func TestNothingIsTimedWithoutARate(t *testing.T) {
+func TestLatencyIsNotMeasuredWithoutARate(t *testing.T) {
 	var s *timed
 	if p50, p99 := s.percentiles(); p50 != 0 || p99 != 0 {
 		t.Errorf("p50 %v, p99 %v", p50, p99)

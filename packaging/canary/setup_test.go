@@ -16,31 +16,31 @@ import (
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
-// A world is a configuration with canaries, and the other files of its daemon.
-type world struct {
-	t        *testing.T
-	dir      string
-	bin      string
-	env      []string
-	sinks    []any
-	servers  []*server
-	canaries map[string]Canary
-	planted  map[string]bool // FIELD by PLACE
-	count    int             // number of texts
-	hooks    int
-	trail    []string // texts of the most recently planted canaries
-	control  Canary   // a text that is not secret: every search must find it
+// A setup is a configuration with canaries, and the other files of its daemon.
+type setup struct {
+	t                *testing.T
+	dir              string
+	bin              string
+	env              []string
+	sinks            []any
+	servers          []*server
+	canaries         map[string]Canary
+	fieldsWithCanary map[string]bool // FIELD by SOURCE
+	count            int             // number of texts
+	hooks            int
+	recentTexts      []string // texts of the most recently planted canaries
+	control          Canary   // a text that is not secret: every search must find it
 }
 
-// places are the possible sources of a secret.
-var places = []string{"inline", "file", "credential", "env"}
+// secretSources are the possible sources of a secret.
+var secretSources = []string{"inline", "file", "credential", "env"}
 
-func newWorld(t *testing.T) *world {
+func newSetup(t *testing.T) *setup {
 	t.Helper()
 	control := New("control")
-	w := &world{
+	w := &setup{
 		t: t, dir: filepath.Join(t.TempDir(), control.Word()), control: control,
-		canaries: make(map[string]Canary), planted: make(map[string]bool),
+		canaries: make(map[string]Canary), fieldsWithCanary: make(map[string]bool),
 	}
 	w.bin = filepath.Join(w.dir, "bin")
 	for _, name := range []string{"state", "run", "credentials", "secrets"} {
@@ -59,37 +59,37 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) path(names ...string) string {
+func (w *setup) path(names ...string) string {
 	return filepath.Join(append([]string{w.dir}, names...)...)
 }
 
-// plant returns the canary for a field, or a part of it, at a place.
-func (w *world) plant(field, part, place string) Canary {
-	w.planted[field+" by "+place] = true
-	name := strings.TrimSuffix(field+" "+part, " ") + " by " + place
+// addCanary returns the canary for a field, or a part of it, in a source.
+func (w *setup) addCanary(field, part, source string) Canary {
+	w.fieldsWithCanary[field+" by "+source] = true
+	name := strings.TrimSuffix(field+" "+part, " ") + " by " + source
 	w.canaries[name] = New(name)
-	w.trail = append(w.trail, w.canaries[name].Text())
+	w.recentTexts = append(w.recentTexts, w.canaries[name].Text())
 	return w.canaries[name]
 }
 
-// at puts a text into a place, and returns its value in the configuration.
-func (w *world) at(place, text string) any {
+// secretValue stores a text in a source, and returns its value in the configuration.
+func (w *setup) secretValue(source, text string) any {
 	w.count++
 	name := fmt.Sprintf("S%d", w.count)
-	switch place {
+	switch source {
 	case "file":
-		return map[string]string{place: w.write(text, "secrets", name)}
+		return map[string]string{source: w.write(text, "secrets", name)}
 	case "credential":
 		w.write(text, "credentials", name)
-		return map[string]string{place: name}
+		return map[string]string{source: name}
 	case "env":
 		w.env = append(w.env, name+"="+text)
-		return map[string]string{place: name}
+		return map[string]string{source: name}
 	}
 	return text
 }
 
-func (w *world) write(text string, names ...string) string {
+func (w *setup) write(text string, names ...string) string {
 	path := w.path(names...)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
@@ -98,7 +98,7 @@ func (w *world) write(text string, names ...string) string {
 }
 
 // sink adds a sink of a kind, with a short retry interval.
-func (w *world) sink(name, kind string, options map[string]any, more ...string) {
+func (w *setup) sink(name, kind string, options map[string]any, more ...string) {
 	s := map[string]any{"name": name, kind: options, "retry_min": "50ms", "retry_max": "1s", "attempt_timeout": "3s"}
 	for i := 0; i+1 < len(more); i += 2 {
 		s[more[i]] = more[i+1]
@@ -107,7 +107,7 @@ func (w *world) sink(name, kind string, options map[string]any, more ...string) 
 }
 
 // configFile writes the configuration as JSON, which is valid YAML.
-func (w *world) configFile() string {
+func (w *setup) configFile() string {
 	text, err := json.MarshalIndent(map[string]any{
 		"http": map[string]string{"listen": "127.0.0.1:0"}, "log": map[string]string{"level": "debug"},
 		"shutdown": map[string]string{"drain": "0"}, "sinks": w.sinks,
@@ -119,7 +119,7 @@ func (w *world) configFile() string {
 }
 
 // fillJournal writes events for the sinks, because the kernel module is not loaded.
-func (w *world) fillJournal(events int) {
+func (w *setup) fillJournal(events int) {
 	j, err := journal.Open(w.path("state", "journal"), journal.Options{MaxBytes: 1 << 30, SyncInterval: time.Second})
 	if err != nil {
 		w.t.Fatal(err)
@@ -135,7 +135,7 @@ func (w *world) fillJournal(events int) {
 }
 
 // finder returns a Finder for all planted canaries.
-func (w *world) finder() *Finder {
+func (w *setup) finder() *Finder {
 	var all []Canary
 	for _, c := range w.canaries {
 		all = append(all, c)

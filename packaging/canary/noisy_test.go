@@ -20,39 +20,39 @@ import (
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
-// A moment is a point in the life of a connection at which a talker sends unsolicited data.
+// A moment is a point in the life of a connection at which a noisy server sends unsolicited data.
 type moment string
 
 const (
-	onAccept    moment = "accept"     // before the client has sent data
-	onHead      moment = "head"       // after the head of the request, before its body
-	inHead      moment = "in-head"    // within the head of the response
-	inBody      moment = "in-body"    // within the body of the response
-	behind      moment = "behind"     // directly after the response
-	idle        moment = "idle"       // while the connection is idle
-	idleAnswer  moment = "idle-200"   // idle, a complete response
-	idleRefusal moment = "idle-408"   // idle, a response that the transport recognizes
-	idleEnd     moment = "idle-close" // idle, before closing the connection
+	onAccept      moment = "accept"     // before the client has sent data
+	onHead        moment = "head"       // after the head of the request, before its body
+	inHead        moment = "in-head"    // within the head of the response
+	inBody        moment = "in-body"    // within the body of the response
+	afterResponse moment = "behind"     // directly after the response
+	idle          moment = "idle"       // while the connection is idle
+	idleAnswer    moment = "idle-200"   // idle, a complete response
+	idleRefusal   moment = "idle-408"   // idle, a response that the transport recognizes
+	idleEnd       moment = "idle-close" // idle, before closing the connection
 )
 
-var moments = []moment{onAccept, onHead, inHead, inBody, behind, idle, idleAnswer, idleRefusal, idleEnd}
+var moments = []moment{onAccept, onHead, inHead, inBody, afterResponse, idle, idleAnswer, idleRefusal, idleEnd}
 
 const ok200 = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
-// talk answers every request with 200, and repeats the head of the request at a moment. Before
+// noisyHTTP1 answers every request with 200, and repeats the head of the request at a moment. Before
 // the first request it sends all planted texts instead.
-func talk(at moment, everything string) func(net.Conn) {
+func noisyHTTP1(at moment, allTexts string) func(net.Conn) {
 	return func(c net.Conn) {
 		if at == onAccept {
-			send(c, everything)
+			send(c, allTexts)
 		}
 		in := bufio.NewReader(c)
-		for turn := 0; ; turn++ {
+		for requestNumber := 0; ; requestNumber++ {
 			r, err := http.ReadRequest(in)
 			if err != nil {
 				return
 			}
-			text := strings.Join(requestTexts(r, turn), "\n")
+			text := strings.Join(requestTexts(r, requestNumber), "\n")
 			if at == onHead {
 				send(c, text)
 			}
@@ -69,7 +69,7 @@ func answer(c net.Conn, at moment, text string) {
 		send(c, "HTTP/1.1 200 OK\r\nX-Repeated: "+line+"\r\n"+line+"\r\nContent-Length: 0\r\n\r\n")
 	case inBody:
 		send(c, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s%s", len(text), text, text))
-	case behind:
+	case afterResponse:
 		send(c, ok200+text)
 	default:
 		send(c, ok200)
@@ -137,19 +137,19 @@ var frames = map[string]func(stream uint32, text string) string{
 	"garbage":      func(_ uint32, text string) string { return text },
 }
 
-// talkHTTP2 answers every request with 200, and sends a frame before the settings, after them,
+// noisyHTTP2 answers every request with 200, and sends a frame before the settings, after them,
 // or after the response.
-func talkHTTP2(when int, hostile func(stream uint32) string) func(net.Conn) {
+func noisyHTTP2(when int, unsolicited func(stream uint32) string) func(net.Conn) {
 	return func(c net.Conn) {
 		if when == 0 {
-			send(c, hostile(1))
+			send(c, unsolicited(1))
 		}
 		if _, err := io.ReadFull(c, make([]byte, len(http2Preface))); err != nil {
 			return
 		}
 		send(c, frame(4, 0, 0, ""))
 		if when == 1 {
-			send(c, hostile(1))
+			send(c, unsolicited(1))
 		}
 		head := make([]byte, 9)
 		for {
@@ -166,7 +166,7 @@ func talkHTTP2(when int, hostile func(stream uint32) string) func(net.Conn) {
 				send(c, frame(1, 5, id, "\x88")) // status 200, and no more
 				if when == 2 {
 					time.Sleep(200 * time.Millisecond) // until the connection is idle
-					send(c, hostile(id))
+					send(c, unsolicited(id))
 				}
 			}
 		}
@@ -175,18 +175,18 @@ func talkHTTP2(when int, hostile func(stream uint32) string) func(net.Conn) {
 
 const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-// talkLines sends all planted texts at a moment to a sink that writes lines.
-func talkLines(at moment, everything string) func(net.Conn) {
+// noisyLines sends all planted texts at a moment to a sink that writes lines.
+func noisyLines(at moment, allTexts string) func(net.Conn) {
 	return func(c net.Conn) {
 		if at == onAccept {
-			send(c, everything)
+			send(c, allTexts)
 		}
 		buf := make([]byte, 64<<10)
 		for {
 			if _, err := c.Read(buf); err != nil {
 				return
 			}
-			send(c, everything)
+			send(c, allTexts)
 			if at == idleEnd {
 				return
 			}
@@ -194,25 +194,25 @@ func talkLines(at moment, everything string) func(net.Conn) {
 	}
 }
 
-// A talker is a server that knows the secrets of one sink.
-type talker struct{ own atomic.Pointer[string] }
+// A noisyServer is a server that receives the secrets of one sink.
+type noisyServer struct{ own atomic.Pointer[string] }
 
 // serve starts a server. The sink for it is created afterwards. Its secrets are known when the
 // first connection arrives.
-func (k *talker) serve(w *world, c *tls.Config, fault func(own string) func(net.Conn)) string {
+func (k *noisyServer) serve(w *setup, c *tls.Config, fault func(own string) func(net.Conn)) string {
 	none := ""
 	k.own.Store(&none)
 	return w.serve(c, func(conn net.Conn) { fault(*k.own.Load())(conn) }).addr
 }
 
-func (k *talker) knows(texts []string) {
+func (k *noisyServer) learnSecrets(texts []string) {
 	text := strings.Repeat(strings.Join(texts, " ")+" ", 3)
 	k.own.Store(&text)
 }
 
-// talkers adds sinks whose receivers send unsolicited data. It returns the names of the sinks,
+// noisyServers adds sinks whose receivers send unsolicited data. It returns the names of the sinks,
 // which may deliver successfully.
-func (w *world) talkers() (names []string) {
+func (w *setup) noisyServers() (names []string) {
 	ca := sinktest.NewCA(w.t)
 	good, h2 := serverTLS(w.t, ca, "good", time.Hour), serverTLS(w.t, ca, "h2", time.Hour)
 	h2.NextProtos = []string{"h2"}
@@ -222,12 +222,12 @@ func (w *world) talkers() (names []string) {
 		w.sink("talk-"+name, kind, options)
 	}
 	hook := func(name, scheme string, c *tls.Config, fault func(own string) func(net.Conn)) {
-		k := new(talker)
+		k := new(noisyServer)
 		address := k.serve(w, c, fault)
-		w.trail = nil
+		w.recentTexts = nil
 		w.hooks++
-		options := w.identity(w.hooks%3, scheme+"://"+address, places[w.hooks%len(places)])
-		k.knows(w.trail)
+		options := w.identity(w.hooks%3, scheme+"://"+address, secretSources[w.hooks%len(secretSources)])
+		k.learnSecrets(w.recentTexts)
 		options["batch"] = "none" // so that connections are reused
 		if scheme == "https" {
 			options["tls"] = trusted
@@ -235,13 +235,13 @@ func (w *world) talkers() (names []string) {
 		add(name, "webhook", options)
 	}
 	for _, at := range moments {
-		hook(string(at), "http", nil, func(own string) func(net.Conn) { return talk(at, own) })
-		hook("tls-"+string(at), "https", good, func(own string) func(net.Conn) { return talk(at, own) })
+		hook(string(at), "http", nil, func(own string) func(net.Conn) { return noisyHTTP1(at, own) })
+		hook("tls-"+string(at), "https", good, func(own string) func(net.Conn) { return noisyHTTP1(at, own) })
 	}
-	for name, hostile := range frames {
+	for name, unsolicited := range frames {
 		for when := range 3 {
 			hook(fmt.Sprintf("h2-%s-%d", name, when), "https", h2, func(own string) func(net.Conn) {
-				return talkHTTP2(when, func(stream uint32) string { return hostile(stream, own) })
+				return noisyHTTP2(when, func(stream uint32) string { return unsolicited(stream, own) })
 			})
 		}
 	}
@@ -251,17 +251,17 @@ func (w *world) talkers() (names []string) {
 			return inHandshake(first, "\x15\x03\x03\x00\x02\x02\x28"+own)
 		})
 	}
-	everything := strings.Join(w.everything(), " ") // because these sinks lack secrets
+	allTexts := strings.Join(w.allTexts(), " ") // because these sinks lack secrets
 	for _, kind := range []string{"socket", "syslog"} {
 		for _, at := range []moment{onAccept, idle, idleEnd} {
 			add(fmt.Sprintf("%s-tls-%s", kind, at), kind, map[string]any{
-				"address": "tls://" + w.serve(good, talkLines(at, everything)).addr, "tls": trusted,
+				"address": "tls://" + w.serve(good, noisyLines(at, allTexts)).addr, "tls": trusted,
 			})
-			add(fmt.Sprintf("%s-tcp-%s", kind, at), kind, map[string]any{"address": "tcp://" + w.serve(nil, talkLines(at, everything)).addr})
+			add(fmt.Sprintf("%s-tcp-%s", kind, at), kind, map[string]any{"address": "tcp://" + w.serve(nil, noisyLines(at, allTexts)).addr})
 		}
 		for i, first := range []bool{true, false} {
 			add(fmt.Sprintf("%s-handshake-%d", kind, i), kind, map[string]any{
-				"address": "tls://" + w.serve(nil, inHandshake(first, everything)).addr, "tls": trusted,
+				"address": "tls://" + w.serve(nil, inHandshake(first, allTexts)).addr, "tls": trusted,
 			})
 		}
 	}
@@ -270,7 +270,7 @@ func (w *world) talkers() (names []string) {
 
 // wantLibraries waits until a library has logged something. Otherwise the test would not check
 // libraries. The log must not contain the text.
-func (e *evidence) wantLibraries(d *running) {
+func (e *leakSearch) wantLibraries(d *running) {
 	poll.UntilNil(d.w.t, "a library logs", func() error {
 		log := d.stderr.Bytes()
 		if !bytes.Contains(log, []byte("function=net/http.(*persistConn)")) {
