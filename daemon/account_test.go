@@ -103,7 +103,7 @@ func TestEveryScrapeAccountsForEveryEvent(t *testing.T) {
 			time.Sleep(5 * time.Millisecond)
 		}
 		wg.Wait()
-		poll.Until(t, "the steady sink has everything", func() bool {
+		poll.Until(t, "the steady sink has all events", func() bool {
 			s := sinkState(t, f, "steady")
 			return s.Delivered == f.journal.Stats().Count-before
 		})

@@ -52,7 +52,7 @@ func TestStartOnAFullDiskDeliversTheJournal(t *testing.T) {
 	}
 	before := run(sinks(filepath.Join(out, "missing", "events"), "- {name: removed, stdout: {}}\n- {name: removed-too, stdout: {}}\n"), "a")
 	before.kernel.event("one")
-	poll.Until(t, "the sink that is removed has it", func() bool { return before.pipelines.All()[1].State().Delivered == 1 })
+	poll.Until(t, "the removed sink has the event", func() bool { return before.pipelines.All()[1].State().Delivered == 1 })
 	if err := before.stop(); err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func TestHangingSinkDoesNotAffectTheOthers(t *testing.T) {
 	}
 	for i := range 7 {
 		name := fmt.Sprintf("f%d", i)
-		poll.Until(t, name+" has everything", func() bool { return sinkState(t, f, name).Delivered == uint64(sent) })
+		poll.Until(t, name+" has all events", func() bool { return sinkState(t, f, name).Delivered == uint64(sent) })
 		if st := sinkState(t, f, name); st.Failures != 0 {
 			t.Errorf("%s has failed %d times", name, st.Failures)
 		}
@@ -63,7 +63,7 @@ func TestHangingSinkDoesNotAffectTheOthers(t *testing.T) {
 	}
 	hung := sinkState(t, f, "hung")
 	if hung.Delivered != 0 || hung.Waiting+hung.InFlight != uint64(sent) {
-		t.Errorf("counters of the sink that hangs: %+v", hung)
+		t.Errorf("counters of the hanging sink: %+v", hung)
 	}
 	if err := f.receiver.Blocked(); err != nil || f.journalFault() != nil {
 		t.Errorf("the receiver is blocked: %v", err)
@@ -74,7 +74,7 @@ func TestHangingSinkDoesNotAffectTheOthers(t *testing.T) {
 		t.Errorf("the heap grew from %d to %d bytes with the backlog", first, last)
 	}
 	close(hangs)
-	poll.Until(t, "the sink that hung has everything", func() bool { return sinkState(t, f, "hung").Delivered == uint64(sent) })
+	poll.Until(t, "the hung sink has all events", func() bool { return sinkState(t, f, "hung").Delivered == uint64(sent) })
 }
 
 func heap() uint64 {

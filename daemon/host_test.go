@@ -67,7 +67,7 @@ func TestEventKeepsItsHostAfterARenameAndARestart(t *testing.T) {
 		t.Helper()
 		before := f.pipelines.All()[0].State().Delivered
 		f.kernel.event("x")
-		poll.Until(t, "it is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == before+1 })
+		poll.Until(t, "the event is delivered", func() bool { return f.pipelines.All()[0].State().Delivered == before+1 })
 		want[f.journal.Stats().Newest] = host
 	}
 	f := run("")
@@ -93,7 +93,7 @@ func TestEventKeepsItsHostAfterARenameAndARestart(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(out, "missing"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	poll.Until(t, "the late sink has all", func() bool { s := f.pipelines.All()[1].State(); return s.Waiting+s.InFlight == 0 })
+	poll.Until(t, "the late sink has all events", func() bool { s := f.pipelines.All()[1].State(); return s.Waiting+s.InFlight == 0 })
 	for _, path := range []string{out + "/now", out + "/missing/late"} {
 		if diff := cmp.Diff(want, hostsIn(t, path)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", path, diff)
@@ -120,7 +120,7 @@ func TestEventKeepsItsHostAfterARenameAndARestart(t *testing.T) {
 func TestReloadChangesTheHostOfLaterEvents(t *testing.T) {
 	r := startReloadable(t, listenAnywhere+"event: {host: one}\nsinks:\n- {name: out, file: {path: DIR/out}}\n")
 	r.kernel.event("x")
-	poll.Until(t, "it is journaled", func() bool { return r.journal.Stats().Newest == 1 })
+	poll.Until(t, "the event is journaled", func() bool { return r.journal.Stats().Newest == 1 })
 	if _, err := r.reload(t, listenAnywhere+"event: {host: two}\nsinks:\n- {name: out, file: {path: DIR/out}}\n"); err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func TestKernelModuleReloadedWhileTheDaemonRuns(t *testing.T) {
 		}
 		loads[l.LoadID] = true
 		unload(t)
-		poll.Until(t, "that the module is gone", func() bool { return !f.receiver.Subscribed() })
+		poll.Until(t, "the module is unloaded", func() bool { return !f.receiver.Subscribed() })
 		load(t, "GENLTEST_MODULE")
 	}
 	if len(loads) != rounds {
@@ -143,7 +143,7 @@ func TestKernelOverrunIsCountedExactly(t *testing.T) {
 			const events = 200_000
 			mustWrite(t, burst, fmt.Sprintf("%d x", events))
 			// No event follows the burst: events that were lost at its end count too.
-			poll.Until(t, "that received + lost is what was sent", func() bool { _, _, sum := f.account(t); return sum >= events })
+			poll.Until(t, "received + lost equals sent", func() bool { _, _, sum := f.account(t); return sum >= events })
 			received, lost, sum := f.account(t)
 			if sum != events || lost["kernel_buffer"] != sum-received || lost["kernel_buffer"] == 0 {
 				t.Fatalf("received %d + lost %v, sent %d", received, lost, events)
@@ -151,7 +151,7 @@ func TestKernelOverrunIsCountedExactly(t *testing.T) {
 			t.Logf("received %d, lost %v", received, lost)
 			f.inOrder(t, f.lines(t, int(received)))
 			want := map[string]uint64{"kernel_buffer": events - received}
-			poll.Until(t, "that the sink has the gaps", func() bool { return cmp.Equal(f.gaps(t), want) })
+			poll.Until(t, "the sink has the gaps", func() bool { return cmp.Equal(f.gaps(t), want) })
 			// The numbers of the next events must not count the loss again.
 			mustWrite(t, ping, "after")
 			f.lines(t, int(received)+1)
@@ -172,7 +172,7 @@ func TestKernelReloadLosesNoEvents(t *testing.T) {
 			unloadModule(t, "team") // frees a lower group number
 		}
 		unload(t)
-		poll.Until(t, "that the module is gone", func() bool { return !f.receiver.Subscribed() })
+		poll.Until(t, "the module is unloaded", func() bool { return !f.receiver.Subscribed() })
 		if round%4 == 1 {
 			load(t, "GENLTEST_FOREIGN_MODULE") // uses the freed number
 		}
@@ -198,12 +198,12 @@ func TestKernelRapidReloadIsCountedExactly(t *testing.T) {
 		load(t, "GENLTEST_MODULE")
 		mustWrite(t, burst, "180 x")
 		// The next received event shows the missing numbers before it.
-		poll.Until(t, "that the daemon has noticed the load", func() bool {
+		poll.Until(t, "the daemon has detected the load", func() bool {
 			return f.metric(t, "genltestd_family_registrations_total") == fmt.Sprint(round+2)
 		})
 		mustWrite(t, ping, "last")
 		sent += 181
-		poll.Until(t, "that received + lost is what was sent", func() bool { _, _, sum := f.account(t); return sum >= sent })
+		poll.Until(t, "received + lost equals sent", func() bool { _, _, sum := f.account(t); return sum >= sent })
 	}
 	received, lost, sum := f.account(t)
 	if sum != sent || lost["unexplained"] != 0 {

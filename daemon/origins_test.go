@@ -66,7 +66,7 @@ func receiveInTwoBoots(t *testing.T, dirs Dirs, first, second string) string {
 		t.Fatal(err)
 	}
 	before.kernel.event("one")
-	poll.Until(t, "the journal has it", func() bool { return before.journal.Stats().Newest == 1 })
+	poll.Until(t, "the journal has the event", func() bool { return before.journal.Stats().Newest == 1 })
 	if err := before.stop(); err != nil {
 		t.Fatal(err)
 	}

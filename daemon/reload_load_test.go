@@ -184,7 +184,7 @@ func (s *loadTest) failToReload(t *testing.T, n int, good string) {
 	}
 	for _, path := range []string{s.opts.Dirs.letters("new"), s.dir + "/new.1"} {
 		if _, err := os.Stat(path); !os.IsNotExist(err) {
-			t.Errorf("%q has left %s behind", c.fault, path)
+			t.Errorf("%q has not removed %s", c.fault, path)
 		}
 	}
 }
@@ -259,7 +259,7 @@ func (s *loadTest) settle(t *testing.T) {
 	t.Helper()
 	poll.Until(t, "all events are in the journal", func() bool { return s.journal.Stats().Count >= s.load.sent.Load() })
 	for _, w := range s.pipelines.All() {
-		poll.Until(t, w.Name+" has everything", func() bool { st := w.State(); return st.Waiting+st.InFlight == 0 })
+		poll.Until(t, w.Name+" has all events", func() bool { st := w.State(); return st.Waiting+st.InFlight == 0 })
 	}
 }
 

@@ -63,7 +63,7 @@ func TestClockStepDropsNoEvents(t *testing.T) {
 				for range 10 {
 					f.kernel.event("x")
 				}
-				poll.Until(t, "the journal has them", func() bool { return f.journal.Stats().Newest >= before+10 })
+				poll.Until(t, "the journal has the events", func() bool { return f.journal.Stats().Newest >= before+10 })
 			}
 			f := run("a")
 			receive(f)

@@ -155,7 +155,7 @@ func (w *setup) namedAfter(c Canary) (config *tls.Config, ca string) {
 // wantSharing waits until the log contains masked text from every sink that receives the
 // secrets of others. Otherwise the test would check nothing.
 func (e *leakSearch) wantSharing(d *running, g *sharedServer) {
-	poll.UntilNil(d.w.t, "sinks are shown the secrets of others", func() error {
+	poll.UntilNil(d.w.t, "sinks receive the secrets of others", func() error {
 		errs := []error{g.repeated(len(secretSources))}
 		for _, s := range d.w.sinks {
 			name := s.(map[string]any)["name"].(string)

@@ -142,7 +142,7 @@ func TestClockStepExpiresNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"late", "removed"} {
-		s.eventually(name+" has everything", func() bool {
+		s.eventually(name+" has all events", func() bool {
 			waiting := metric(fmt.Sprintf(`genltestd_sink_events_waiting{sink=%q}`, name))
 			return waiting+metric(fmt.Sprintf(`genltestd_sink_events_in_flight{sink=%q}`, name)) == 0
 		})

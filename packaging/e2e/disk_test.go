@@ -178,7 +178,7 @@ func checkDiskFault(t *testing.T, yaml, reason string, fail, repair func()) {
 	} {
 		u.eventually(fmt.Sprintf("%s is %v", name, want), func() bool { return metric(name) == want })
 	}
-	u.eventually("all of it durable", func() bool {
+	u.eventually("all events are durable", func() bool {
 		return metric("genltestd_journal_synced_number") == metric("genltestd_journal_last_number")
 	})
 	if got := u.property("MainPID"); got != pid {

@@ -90,7 +90,7 @@ func TestInvalidConfigurationIsReportedWithPositionAndRemedy(t *testing.T) {
 		t.Fatal("the unit started")
 	}
 	// When a unit fails, systemd closes the stored socket.
-	u.eventually("another try", func() bool { return u.property("NRestarts") != "0" })
+	u.eventually("another attempt", func() bool { return u.property("NRestarts") != "0" })
 	if got := u.property("ActiveState"); got != "activating" {
 		t.Errorf("state = %s", got)
 	}
@@ -100,7 +100,7 @@ func TestInvalidConfigurationIsReportedWithPositionAndRemedy(t *testing.T) {
 		t.Errorf("journal:\n%s", log)
 	}
 	write(t, configFile, fileSink)
-	u.eventually("a start without anybody's help", func() bool { return metric("genltestd_subscribed") == 1 })
+	u.eventually("an automatic start", func() bool { return metric("genltestd_subscribed") == 1 })
 }
 
 // TestDrainLongerThanTimeoutStopSec checks that the drain completes and the unit does not fail.

@@ -149,7 +149,7 @@ func TestReloadUnderLoadLosesNothing(t *testing.T) {
 	sinks := []string{"web", "turn", "extra0", "extra1", "extra2"}
 	l := startLoad(t)
 	for _, sink := range sinks {
-		u.eventually(sink+" is at work", func() bool { return metric(`genltestd_sink_events_delivered_total{sink="`+sink+`"}`) > 0 })
+		u.eventually(sink+" delivers", func() bool { return metric(`genltestd_sink_events_delivered_total{sink="`+sink+`"}`) > 0 })
 	}
 	if err := reload(whole); err != nil { // opens the connection
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func TestReloadUnderLoadLosesNothing(t *testing.T) {
 		t.Errorf("%d events lost", lost)
 	}
 	for _, sink := range sinks {
-		u.eventually(sink+" has everything", func() bool {
+		u.eventually(sink+" has all events", func() bool {
 			return metric(`genltestd_sink_events_waiting{sink="`+sink+`"}`)+metric(`genltestd_sink_events_in_flight{sink="`+sink+`"}`) == 0
 		})
 	}
@@ -200,7 +200,7 @@ func TestReloadUnderLoadLosesNothing(t *testing.T) {
 		return fmt.Sprintf("%v goroutines, %v descriptors, %d connections", metric("go_goroutines"), metric("process_open_fds"), conns.count())
 	}
 	t.Logf("%v goroutines, %v descriptors before; now %s", goroutines, files, now())
-	u.eventually("as few of each as before", func() bool {
+	u.eventually("the numbers of goroutines and descriptors of the start", func() bool {
 		return metric("go_goroutines") <= goroutines+2 && metric("process_open_fds") <= files && conns.count() <= 2
 	})
 }

@@ -195,7 +195,7 @@ func TestInvalidConfigurationUnderLoadLosesNothing(t *testing.T) {
 	l := startLoad(t)
 	write(t, configFile, "sinks: 1\n")
 	_ = exec.Command("systemctl", "restart", "genltestd").Run() // must fail
-	u.eventually("several tries", func() bool { return u.property("NRestarts") >= "3" })
+	u.eventually("several attempts", func() bool { return u.property("NRestarts") >= "3" })
 	write(t, configFile, fileSink)
 	u.eventually("a start", func() bool { return metric("genltestd_subscribed") == 1 })
 	if lost := u.accounted(l.end()); lost != 0 {
@@ -266,7 +266,7 @@ func TestOverrunDuringAReloadIsCountedExactly(t *testing.T) {
 			u := start(t, fileSink+"receiver: {buffer: 256KiB}\n", "")
 			if !loaded {
 				command(t, "rmmod", "genltest")
-				u.eventually("that the module is away", func() bool { return metric("genltestd_subscribed") == 0 })
+				u.eventually("the module is unloaded", func() bool { return metric("genltestd_subscribed") == 0 })
 			}
 			command(t, "systemctl", "kill", "-s", "STOP", "genltestd")
 			if !loaded {
@@ -279,7 +279,7 @@ func TestOverrunDuringAReloadIsCountedExactly(t *testing.T) {
 			}
 			write(t, burst, "300 missed\n")
 			command(t, "systemctl", "kill", "-s", "CONT", "genltestd")
-			u.eventually("that it follows", func() bool {
+			u.eventually("the daemon follows the reload", func() bool {
 				return metric("genltestd_events_lost_total{reason=\"kernel_buffer\"}") > 0 && metric("genltestd_subscribed") == 1
 			})
 			time.Sleep(5 * time.Second) // until the daemon detects a lost notification

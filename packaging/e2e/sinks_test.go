@@ -196,7 +196,7 @@ func TestKillWithEverySinkLosesNothing(t *testing.T) {
 		t.Errorf("%d events lost", lost)
 	}
 	for _, sink := range []string{"web", "sock", "log", "journal", "program"} {
-		u.eventually(sink+" has everything", func() bool {
+		u.eventually(sink+" has all events", func() bool {
 			return metric(`genltestd_sink_events_waiting{sink="`+sink+`"}`)+metric(`genltestd_sink_events_in_flight{sink="`+sink+`"}`) == 0
 		})
 	}
@@ -269,7 +269,7 @@ func TestUnitIsolatesAHangingSink(t *testing.T) {
 	}
 	close(hung.hangs)
 	want := fileIDs(t, eventFile)
-	u.eventually("the sink that hung has everything", func() bool { return len(hung.recorded()) >= len(want) })
+	u.eventually("the sink that hung has all events", func() bool { return len(hung.recorded()) >= len(want) })
 	requireAll(t, "bad", want, hung.recorded())
 	requireAll(t, "good", want, fine.recorded())
 }

@@ -56,12 +56,12 @@ func TestExitStatusDecides(t *testing.T) {
 	}{
 		{"accepted", "exit 0", 3, 0, ""},
 		{"standard input is not read", "exec <&-", 3, 0, ""},
-		{"not now", "echo no >&2; exit 75", 0, 0, "/bin/sh: exit status 75: no"},
-		{"never", "echo first >&2; printf 'last \\033[2J\\n\\n' >&2; exit 1", 0, 1, `/bin/sh: exit status 1: last \x1b[2J`},
+		{"temporary failure", "echo no >&2; exit 75", 0, 0, "/bin/sh: exit status 75: no"},
+		{"permanent failure", "echo first >&2; printf 'last \\033[2J\\n\\n' >&2; exit 1", 0, 1, `/bin/sh: exit status 1: last \x1b[2J`},
 		{"no such command", "exec no-such-program 2>&-", 0, 1, "/bin/sh: exit status 127"},
 		{"killed", "kill -9 $$", 0, 0, "/bin/sh: signal: killed"},
-		{"never, for the second", `[ $GENLTEST_SEQ = 1 ] || exit 1`, 1, 1, "exit status 1"},
-		{"not now, for the third", `[ $GENLTEST_SEQ != 3 ] || exit 75`, 2, 0, "exit status 75"},
+		{"permanent failure of the second", `[ $GENLTEST_SEQ = 1 ] || exit 1`, 1, 1, "exit status 1"},
+		{"temporary failure of the third", `[ $GENLTEST_SEQ != 3 ] || exit 75`, 2, 0, "exit status 75"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -178,7 +178,7 @@ func (p destination) awaitExit(t *testing.T) {
 			unix.Kill(pid, unix.SIGKILL) // the test must not leave it running
 		}
 	})
-	poll.Until(t, "the grandchild has ended", func() bool { return !running(t, pid) })
+	poll.Until(t, "the grandchild has exited", func() bool { return !running(t, pid) })
 }
 
 func TestTimeoutEndsTheWholeProcessGroup(t *testing.T) {
@@ -186,7 +186,7 @@ func TestTimeoutEndsTheWholeProcessGroup(t *testing.T) {
 	tests := []struct{ name, script, want string }{
 		{"waits", background + "wait", "has not exited in time"},
 		{"ignores SIGTERM", "trap '' TERM; " + background + "wait; wait", "has not exited in time"},
-		{"says that all is well", "trap 'exit 0' TERM; " + background + "wait", "has not exited in time"},
+		{"reports success", "trap 'exit 0' TERM; " + background + "wait", "has not exited in time"},
 		{"exits", background + "exit 0", ""},
 		{"fails", background + "exit 75", "exit status 75"},
 	}

@@ -29,31 +29,32 @@ func TestStreamAnswers(t *testing.T) {
 		poisoned     int
 		want         string // in the error
 	}{
-		{"each by its id", each + `echo "ok ` + id + `$n"; done`, 5, 0, ""},
-		{"each as the oldest", each + `echo "ok -"; done`, 5, 0, ""},
-		{"all by the last", each + `[ $n != 5 ] || echo "ok ` + id + `5"; done`, 5, 0, ""},
+		{"each event by its id", each + `echo "ok ` + id + `$n"; done`, 5, 0, ""},
+		{"each event as the oldest", each + `echo "ok -"; done`, 5, 0, ""},
+		{"all events by the last id", each + `[ $n != 5 ] || echo "ok ` + id + `5"; done`, 5, 0, ""},
 		{
-			"all but one by the last", each + `[ $n != 3 ] || echo "reject ` + id + `3 bad"; [ $n != 5 ] || echo "ok ` + id + `5"; done`, 2,
+			"all events but one by the last id",
+			each + `[ $n != 3 ] || echo "reject ` + id + `3 bad"; [ $n != 5 ] || echo "ok ` + id + `5"; done`, 2,
 			1, "rejects the event: bad",
 		},
-		{"one twice", each + `echo "ok ` + id + `$n"; echo "ok ` + id + `1"; done`, 5, 0, ""},
+		{"one event twice", each + `echo "ok ` + id + `$n"; echo "ok ` + id + `1"; done`, 5, 0, ""},
 		{
-			"not now", each + `[ $n = 3 ] && echo "retry - the disk is full" || echo "ok -"; done`, 2, 0,
+			"temporary failure", each + `[ $n = 3 ] && echo "retry - the disk is full" || echo "ok -"; done`, 2, 0,
 			"asks to try again: the disk is full",
 		},
-		{"a reason that acts on terminals", each + `printf 'reject - \033[2J\n'; done`, 0, 1, `rejects the event: \x1b[2J`},
+		{"a reason with control characters", each + `printf 'reject - \033[2J\n'; done`, 0, 1, `rejects the event: \x1b[2J`},
 		{"exits", each + `[ $n != 3 ] || { echo why >&2; exit 7; }; echo "ok -"; done`, 2, 0, "/bin/sh: has exited: exit status 7: why"},
 		{
-			"half an answer is none", each + `[ $n != 3 ] || { printf 'ok -'; exit 0; }; echo "ok -"; done`, 2, 0,
+			"incomplete answer", each + `[ $n != 3 ] || { printf 'ok -'; exit 0; }; echo "ok -"; done`, 2, 0,
 			"has exited: exit status 0",
 		},
 		{"closes its output", `exec cat >/dev/null`, 0, 0, "has closed its standard output"},
 		{"does not answer", `exec 3>&1; exec cat >/dev/null`, 0, 0, "answered 0 of 5 events in time"},
-		{"prints what is no answer", each + `echo "ok -"; echo 'hello'; done`, 1, 0, `printed "hello", which is not a valid answer`},
-		{"prints without end", `exec 3<&0; exec tr '\0' x </dev/zero`, 0, 0, `printed "xxx`},
-		{"answers for another", each + `echo 'ok 0-0'; done`, 0, 0, "answered for the event 0-0, which it did not receive"},
+		{"prints an invalid answer", each + `echo "ok -"; echo 'hello'; done`, 1, 0, `printed "hello", which is not a valid answer`},
+		{"prints an endless line", `exec 3<&0; exec tr '\0' x </dev/zero`, 0, 0, `printed "xxx`},
+		{"answers for another event", each + `echo 'ok 0-0'; done`, 0, 0, "answered for the event 0-0, which it did not receive"},
 		{"answers twice", each + `echo 'ok -'; echo "retry ` + id + `1"; done`, 1, 0, "answered twice for the event"},
-		{"answers with nothing", each + `echo; done`, 0, 0, `printed "", which is not a valid answer`},
+		{"answers with an empty line", each + `echo; done`, 0, 0, `printed "", which is not a valid answer`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -32,10 +32,10 @@ func TestClientReportsOnlyConfirmedEvents(t *testing.T) {
 		accepted     int
 		want         string // in the error
 	}{
-		{"each", id(1) + id(2) + id(3), 3, ""},
+		{"each event", id(1) + id(2) + id(3), 3, ""},
 		{"the last", id(3), 3, ""},
 		{"with carriage returns", "6a9155caa46c7dcc-1\r\n6a9155caa46c7dcc-3\r\n", 3, ""},
-		{"some, and goes", id(2), 2, "1 events are not confirmed: EOF"},
+		{"some events, then disconnects", id(2), 2, "1 events are not confirmed: EOF"},
 		{"half a line", id(1) + "6a9155caa46c7dcc-3", 1, "EOF"},
 		{"nothing", "", 0, "3 events are not confirmed: EOF"},
 		{"one that was not sent", id(1) + id(4), 1, "has confirmed 6a9155caa46c7dcc-4, which is not an unconfirmed event"},

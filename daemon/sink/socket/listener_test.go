@@ -69,7 +69,7 @@ func TestBlockedReaderDoesNotAffectTheOthers(t *testing.T) {
 			results <- err
 		}()
 	}
-	poll.Until(t, "all are connected", func() bool { return l.Stats().Readers == 4 })
+	poll.Until(t, "all readers are connected", func() bool { return l.Stats().Readers == 4 })
 	warm := uint64(0)
 	for first := 1; first <= events; first += batch {
 		n := min(batch, events-first+1)
@@ -144,7 +144,7 @@ func TestDisconnectedReadersAreRemovedWithoutAnEvent(t *testing.T) {
 	for i := range conns {
 		conns[i] = dial(t, l)
 	}
-	poll.Until(t, "all are connected", func() bool { return l.Stats().Readers == 5 })
+	poll.Until(t, "all readers are connected", func() bool { return l.Stats().Readers == 5 })
 	_ = conns[0].CloseWrite() // a step on the way
 	for _, conn := range conns {
 		conn.Close()
@@ -182,7 +182,7 @@ func TestNumberOfReadersIsLimited(t *testing.T) {
 	for range 8 {
 		dial(t, l)
 	}
-	poll.Until(t, "all are connected", func() bool { return l.Stats().Readers == 8 })
+	poll.Until(t, "all readers are connected", func() bool { return l.Stats().Readers == 8 })
 	if _, err := dial(t, l).Read(make([]byte, 1)); err == nil {
 		t.Error("one more reader was admitted")
 	}
@@ -196,7 +196,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 	dial(t, l)
 	disconnected := dial(t, l)
 	_ = startReader(t, l).conn.(*net.UnixConn).CloseWrite() // a step on the way
-	poll.Until(t, "all are connected", func() bool { return l.Stats().Readers == 3 })
+	poll.Until(t, "all readers are connected", func() bool { return l.Stats().Readers == 3 })
 	for first := 1; first < 10_000; first += 100 {
 		deliver(t, l, first, 100) // until the reader that does not read blocks its writer
 	}

@@ -43,19 +43,19 @@ func TestAttemptContinuesAfterTheHungWrite(t *testing.T) {
 		next  [][]string  // events of the following attempts
 		want  string
 	}{
-		"all written":                {writeResult{9, nil}, [][]string{{"a", "bb", "ccc"}, {"d"}}, "a\nbb\nccc\nd\n"},
-		"all written, fewer again":   {writeResult{9, nil}, [][]string{{"a"}, {"bb", "ccc", "d"}}, "a\nbb\nccc\nd\n"},
-		"all written, more again":    {writeResult{9, nil}, [][]string{{"a", "bb", "ccc", "d"}}, "a\nbb\nccc\nd\n"},
-		"cut":                        {writeResult{4, broken}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
-		"cut, fewer again":           {writeResult{4, broken}, [][]string{{}, {"a", "bb"}, {"ccc"}}, "a\nbb\nccc\n"},
-		"cut, one by one":            {writeResult{4, broken}, [][]string{{}, {"a"}, {"bb"}, {"ccc"}}, "a\nbb\nccc\n"},
-		"nothing written":            {writeResult{0, broken}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
-		"all written, given up":      {writeResult{9, nil}, [][]string{{"d"}}, "a\nbb\nccc\nd\n"},
-		"cut, given up":              {writeResult{4, broken}, [][]string{{}, {"d"}}, "a\nbb\nd\n"},
-		"cut within, given up":       {writeResult{3, broken}, [][]string{{}, {"d"}}, "a\nb\nd\n"},
-		"cut within, one is left":    {writeResult{3, broken}, [][]string{{}, {"a"}, {"ccc"}}, "a\nb\nccc\n"},
-		"short without an error":     {writeResult{3, nil}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
-		"all written, one is no use": {writeResult{9, nil}, [][]string{{sinktest.Refused}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
+		"all written": {writeResult{9, nil}, [][]string{{"a", "bb", "ccc"}, {"d"}}, "a\nbb\nccc\nd\n"},
+		"all written, fewer events in the next attempt": {writeResult{9, nil}, [][]string{{"a"}, {"bb", "ccc", "d"}}, "a\nbb\nccc\nd\n"},
+		"all written, more events in the next attempt":  {writeResult{9, nil}, [][]string{{"a", "bb", "ccc", "d"}}, "a\nbb\nccc\nd\n"},
+		"truncated": {writeResult{4, broken}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
+		"truncated, fewer events in the next attempt": {writeResult{4, broken}, [][]string{{}, {"a", "bb"}, {"ccc"}}, "a\nbb\nccc\n"},
+		"truncated, single events":                    {writeResult{4, broken}, [][]string{{}, {"a"}, {"bb"}, {"ccc"}}, "a\nbb\nccc\n"},
+		"nothing written":                             {writeResult{0, broken}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
+		"all written, events dropped":                 {writeResult{9, nil}, [][]string{{"d"}}, "a\nbb\nccc\nd\n"},
+		"truncated, events dropped":                   {writeResult{4, broken}, [][]string{{}, {"d"}}, "a\nbb\nd\n"},
+		"truncated within a line, events dropped":     {writeResult{3, broken}, [][]string{{}, {"d"}}, "a\nb\nd\n"},
+		"truncated within a line, one event dropped":  {writeResult{3, broken}, [][]string{{}, {"a"}, {"ccc"}}, "a\nb\nccc\n"},
+		"short write without an error":                {writeResult{3, nil}, [][]string{{}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
+		"all written, unencodable event next":         {writeResult{9, nil}, [][]string{{sinktest.Refused}, {"a", "bb", "ccc"}}, "a\nbb\nccc\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

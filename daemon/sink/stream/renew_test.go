@@ -212,8 +212,8 @@ func TestOldConnectionClosesAfterThePeerHasReadEverything(t *testing.T) {
 func TestWaitForThePeerToCloseIsLimited(t *testing.T) {
 	for _, network := range remote {
 		for name, behave := range map[string]func(net.Conn){
-			"silent": func(net.Conn) {},
-			"talks":  func(peer net.Conn) { _, _ = io.Copy(peer, zeroReader{}) },
+			"silent":     func(net.Conn) {},
+			"sends data": func(peer net.Conn) { _, _ = io.Copy(peer, zeroReader{}) },
 		} {
 			t.Run(network+" "+name, func(t *testing.T) {
 				c, peer := connect(t, network)

@@ -31,7 +31,7 @@ func socketWithoutReader(t *testing.T, path string) *net.UnixConn {
 // The kernel empties the queue of a receiver that closes, as if it had been read.
 func TestReceiverThatClosesWithoutReadingAcceptsNothing(t *testing.T) {
 	for name, then := range map[string]func(t *testing.T, path string){
-		"gone":            func(*testing.T, string) {},
+		"closed":          func(*testing.T, string) {},
 		"file is removed": func(_ *testing.T, path string) { os.Remove(path) }, // equivalent to a closed receiver
 		"restarted": func(t *testing.T, path string) {
 			os.Remove(path) // the next line would fail

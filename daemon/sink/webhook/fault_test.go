@@ -106,7 +106,7 @@ func TestFaults(t *testing.T) {
 		{"504", status(504, ""), 0, false, 0, 0, "504"},
 		{"799", status(799, ""), 0, false, 0, 0, "799"},
 		{"reset", reset, 0, false, 0, 0, ""},
-		{"reset when all was sent", resetLate, 0, false, 0, 0, ""},
+		{"reset after the request", resetLate, 0, false, 0, 0, ""},
 		{"closed without an answer", drop, 0, false, 0, 0, "EOF"},
 		{"half-closed", halfClose, 0, false, 0, 0, "EOF"},
 		{"garbage", raw("\x15\x03\x01\x00\x02\x02\x28\x1b[2J\r\n\r\n"), 0, false, 0, 0, "malformed HTTP"},

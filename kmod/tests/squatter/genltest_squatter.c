@@ -26,5 +26,5 @@ module_init(squatter_init);
 module_exit(squatter_exit);
 
 MODULE_AUTHOR("The genltestd authors");
-MODULE_DESCRIPTION("Takes the directory /sys/genltest, for tests");
+MODULE_DESCRIPTION("Creates the directory /sys/genltest, for tests");
 MODULE_LICENSE("GPL");
