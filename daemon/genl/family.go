@@ -143,41 +143,19 @@ func ParseNotification(data []byte) (Change, error) {
 }
 
 func parseFamily(attrs []byte) (ids FamilyIDs, name string, err error) {
-	ad, err := netlink.NewAttributeDecoder(attrs)
-	if err != nil {
-		return ids, "", err
-	}
-	for ad.Next() {
+	err = eachAttr(attrs, func(ad *netlink.AttributeDecoder) {
 		switch ad.Type() {
 		case unix.CTRL_ATTR_FAMILY_ID:
 			ids.ID = ad.Uint16()
 		case unix.CTRL_ATTR_FAMILY_NAME:
 			name = ad.String()
 		case unix.CTRL_ATTR_MCAST_GROUPS:
-			ad.Nested(func(nad *netlink.AttributeDecoder) error {
-				for nad.Next() {
-					nad.Nested(func(g *netlink.AttributeDecoder) error { return parseGroup(g, &ids) })
+			eachNested(ad, func(ad *netlink.AttributeDecoder) {
+				if g := parseGroup(ad); g.Name == GroupName {
+					ids.Group = g.ID
 				}
-				return nil
 			})
 		}
-	}
-	return ids, name, ad.Err()
-}
-
-func parseGroup(ad *netlink.AttributeDecoder, ids *FamilyIDs) error {
-	var id uint32
-	var name string
-	for ad.Next() {
-		switch ad.Type() {
-		case unix.CTRL_ATTR_MCAST_GRP_ID:
-			id = ad.Uint32()
-		case unix.CTRL_ATTR_MCAST_GRP_NAME:
-			name = ad.String()
-		}
-	}
-	if name == GroupName && ad.Err() == nil {
-		ids.Group = id
-	}
-	return nil
+	})
+	return ids, name, err
 }

@@ -33,7 +33,7 @@ func ParseFamily(attrs []byte) (f FamilyInfo, err error) {
 		case unix.CTRL_ATTR_OPS:
 			eachNested(ad, func(ad *netlink.AttributeDecoder) { f.addOperation(ad) })
 		case unix.CTRL_ATTR_MCAST_GROUPS:
-			eachNested(ad, func(ad *netlink.AttributeDecoder) { f.addGroup(ad) })
+			eachNested(ad, func(ad *netlink.AttributeDecoder) { f.Groups = append(f.Groups, parseGroup(ad)) })
 		}
 	})
 	if err == nil && f.Name == "" {
@@ -62,8 +62,7 @@ func (f *FamilyInfo) addOperation(ad *netlink.AttributeDecoder) {
 	f.Operations = append(f.Operations, Operation{ID: uint8(id), Flags: OperationFlags(flags)})
 }
 
-func (f *FamilyInfo) addGroup(ad *netlink.AttributeDecoder) {
-	var g Group
+func parseGroup(ad *netlink.AttributeDecoder) (g Group) {
 	eachNested(ad, func(ad *netlink.AttributeDecoder) {
 		switch ad.Type() {
 		case unix.CTRL_ATTR_MCAST_GRP_NAME:
@@ -72,7 +71,7 @@ func (f *FamilyInfo) addGroup(ad *netlink.AttributeDecoder) {
 			g.ID = ad.Uint32()
 		}
 	})
-	f.Groups = append(f.Groups, g)
+	return g
 }
 
 // eachAttr calls do at each attribute. A method of the decoder that fails ends the loop.
