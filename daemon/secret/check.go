@@ -22,17 +22,18 @@ func (e outsideError) Error() string        { return e.err.Error() }
 func (e outsideError) Is(target error) bool { return target == ErrOutside }
 func (e outsideError) Unwrap() error        { return e.err }
 
-// Check returns why this process cannot read the secret. If the service may be able to read
-// it, the error wraps ErrOutside or fs.ErrPermission.
-func Check(s value.Secret) error {
+// Check returns the secret, which is empty only if it is not configured, or why this process
+// cannot read it. If the service may be able to read it, the error wraps ErrOutside or
+// fs.ErrPermission.
+func Check(s value.Secret) (string, error) {
 	if s.IsZero() {
-		return nil
+		return "", nil
 	}
-	_, err := Read(s)
+	text, err := Read(s)
 	if err != nil && s.Env != "" {
-		return outsideError{err}
+		return "", outsideError{err}
 	}
-	return err
+	return text, err
 }
 
 // Exposed reports whether all users of the machine can read a file: it is readable by others,

@@ -37,8 +37,8 @@ func TestReadsFromEverySource(t *testing.T) {
 		if got, err := Read(s); got != canary || err != nil {
 			t.Errorf("%s: got %q, %v", name, got, err)
 		}
-		if err := Check(s); err != nil {
-			t.Errorf("%s: Check = %v", name, err)
+		if got, err := Check(s); got != canary || err != nil {
+			t.Errorf("%s: Check = %q, %v", name, got, err)
 		}
 	}
 }
@@ -88,15 +88,16 @@ func TestInvalidSourcesAreRejected(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), canary) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
-		if err := Check(tt.s); err == nil || errors.Is(err, ErrOutside) == tt.checked {
+		if _, err := Check(tt.s); err == nil || errors.Is(err, ErrOutside) == tt.checked {
 			t.Errorf("%s: Check = %v, outside %v", tt.name, err, errors.Is(err, ErrOutside))
 		}
 		watchdog.Stop()
 	}
 	t.Setenv("CREDENTIALS_DIRECTORY", "")
 	c := value.Secret{Credential: "token"}
-	if _, err := Read(c); err == nil || !strings.Contains(err.Error(), "LoadCredential=token:PATH") || !errors.Is(Check(c), ErrOutside) {
-		t.Errorf("without credentials: %v; Check = %v", err, Check(c))
+	_, checked := Check(c)
+	if _, err := Read(c); err == nil || !strings.Contains(err.Error(), "LoadCredential=token:PATH") || !errors.Is(checked, ErrOutside) {
+		t.Errorf("without credentials: %v; Check = %v", err, checked)
 	}
 }
 

@@ -41,8 +41,8 @@ func (w *Config) Verify(encoder event.Encoder) error {
 
 // verifySecret calls parse with the secret, if it can be read.
 func verifySecret(key string, s value.Secret, parse func(string) error) error {
-	err := secret.Check(s)
-	if text, unread := secret.Read(s); err == nil && unread == nil && parse != nil {
+	text, err := secret.Check(s)
+	if text != "" && parse != nil {
 		err = parse(text)
 	}
 	return optionError(key, err)
