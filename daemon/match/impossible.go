@@ -191,15 +191,22 @@ func (d *dialect) constantResult() error {
 	return errors.New("the result is the same for every event; compare a field such as message, or write true or false")
 }
 
+// The forms of ids.
+var (
+	loadIDForm  = regexp.MustCompile(`^([0-9a-f]{16})?$`)
+	eventIDForm = regexp.MustCompile(`^[0-9a-f]+-[1-9][0-9]*$`)
+	systemdForm = regexp.MustCompile(`^([0-9a-f]{32})?$`) // of machine-id(5)
+)
+
 // formOf returns the form of an id, and an example; nil for any other field.
 func formOf(field string) (form *regexp.Regexp, example string) {
 	switch field {
 	case "load_id":
-		return regexp.MustCompile(`^([0-9a-f]{16})?$`), "1e1b58c6a77ddc69"
+		return loadIDForm, "1e1b58c6a77ddc69"
 	case "id":
-		return regexp.MustCompile(`^[0-9a-f]+-[1-9][0-9]*$`), "6a9155caa46c7dcc-1"
+		return eventIDForm, "6a9155caa46c7dcc-1"
 	case "machine_id", "boot_id":
-		return regexp.MustCompile(`^([0-9a-f]{32})?$`), "b08dfa6083e7567a1921a715000001fb"
+		return systemdForm, "b08dfa6083e7567a1921a715000001fb"
 	}
 	return nil, ""
 }
