@@ -102,10 +102,7 @@ func TestConnectionStaysInUseIfRenewalFails(t *testing.T) {
 					_, _ = io.Copy(io.Discard, peer)
 				}
 			}()
-			var log bytes.Buffer
-			p.MaxConnectionAge, p.Log = value.Duration(time.Nanosecond), slog.New(slog.NewTextHandler(&log, nil))
-			client := NewClient(p)
-			defer client.Abort()
+			client, log := newRenewingClient(t, p)
 			ctx := contextWithin(t, hang)
 			if _, err := client.Write(ctx, []byte("first\n")); err != nil {
 				t.Fatal(err)
@@ -121,7 +118,7 @@ func TestConnectionStaysInUseIfRenewalFails(t *testing.T) {
 				}
 			}
 			if n := strings.Count(log.String(), notRenewed); n != 1 || !strings.Contains(log.String(), "connection refused") {
-				t.Errorf("%d lines in the log, want one with the cause: %s", n, &log)
+				t.Errorf("%d lines in the log, want one with the cause: %s", n, log)
 			}
 		})
 	}
@@ -130,10 +127,7 @@ func TestConnectionStaysInUseIfRenewalFails(t *testing.T) {
 func TestEndOfFailedRenewalsIsLogged(t *testing.T) {
 	l, p := listen(t, "tcp")
 	go serveUntilClosed(l)
-	var log bytes.Buffer
-	p.MaxConnectionAge, p.Log = value.Duration(time.Nanosecond), slog.New(slog.NewTextHandler(&log, nil))
-	client := NewClient(p)
-	defer client.Abort()
+	client, log := newRenewingClient(t, p)
 	ctx := contextWithin(t, hang)
 	if _, err := client.Write(ctx, []byte("first\n")); err != nil {
 		t.Fatal(err)
@@ -159,10 +153,7 @@ func TestEndOfFailedRenewalsIsLogged(t *testing.T) {
 func TestRenewalCancelledWithItsAttemptIsNotLogged(t *testing.T) {
 	l, p := listen(t, "tcp")
 	go serveUntilClosed(l)
-	var log bytes.Buffer
-	p.MaxConnectionAge, p.Log = value.Duration(time.Nanosecond), slog.New(slog.NewTextHandler(&log, nil))
-	client := NewClient(p)
-	defer client.Abort()
+	client, log := newRenewingClient(t, p)
 	if _, err := client.Write(contextWithin(t, hang), []byte("first\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -171,8 +162,17 @@ func TestRenewalCancelledWithItsAttemptIsNotLogged(t *testing.T) {
 	cancel()
 	client.Renew(ctx)
 	if client.conn != before || log.Len() > 0 {
-		t.Errorf("on the same connection: %v, log: %s", client.conn == before, &log)
+		t.Errorf("on the same connection: %v, log: %s", client.conn == before, log)
 	}
+}
+
+// newRenewingClient returns a client whose connections are always too old, and its log.
+func newRenewingClient(t *testing.T, p Peer) (*Client, *bytes.Buffer) {
+	log := new(bytes.Buffer)
+	p.MaxConnectionAge, p.Log = value.Duration(time.Nanosecond), slog.New(slog.NewTextHandler(log, nil))
+	client := NewClient(p)
+	t.Cleanup(client.Abort)
+	return client, log
 }
 
 // serveUntilClosed reads the data of each connection.
