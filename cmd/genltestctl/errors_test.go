@@ -3,10 +3,12 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,13 +90,16 @@ func socketOfAnotherProtocol(t *testing.T) string {
 	})
 }
 
-// socketOfAHangingServer returns the socket of a server that sends the beginning of an answer and then
-// nothing until the test ends.
+// socketOfAHangingServer returns the socket of a server that answers a request with the beginning of an
+// answer and then with nothing until the test ends.
 func socketOfAHangingServer(t *testing.T, beginning string) string {
 	t.Helper()
 	return serveBy(t, func(conn net.Conn) {
 		t.Cleanup(func() { conn.Close() })
-		io.WriteString(conn, beginning)
+		// An answer before the request is a fault of its own.
+		if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			io.WriteString(conn, beginning)
+		}
 	})
 }
 
