@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Gap is a journal record about events that were multicast and not received. Its
+// A Gap is a journal record about events that were multicast and not received. Most of its
 // fields are those of event.Gap.
 type Gap struct {
 	Count    uint64
@@ -21,6 +21,7 @@ type Gap struct {
 	LoadID   uint64
 	First    uint64
 	Last     uint64
+	Family   string // empty means genltest
 }
 
 // A gap is encoded as a netlink message, like the events in the journal. The kernel
@@ -35,6 +36,7 @@ const (
 	gapFrom
 	gapTo
 	gapReason
+	gapFamily
 )
 
 var gapNumbers = [...]uint16{gapCount, gapLoadID, gapFirst, gapLast, gapFrom, gapTo}
@@ -48,20 +50,23 @@ func AppendGap(b []byte, g *Gap) []byte {
 	} {
 		b = appendAttribute(b, gapNumbers[i], binary.NativeEndian.AppendUint64(nil, v))
 	}
-	b = appendAttribute(b, gapReason, []byte(g.Reason))
+	b = appendAttribute(b, gapReason, g.Reason)
+	if g.Family != "" {
+		b = appendAttribute(b, gapFamily, g.Family)
+	}
 	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start))
 	binary.NativeEndian.PutUint16(b[start+4:], gapType)
 	return b
 }
 
-func appendAttribute(b []byte, kind uint16, value []byte) []byte {
+func appendAttribute[T string | []byte](b []byte, kind uint16, value T) []byte {
 	b = binary.NativeEndian.AppendUint16(b, uint16(attrHeaderLen+len(value)))
 	b = binary.NativeEndian.AppendUint16(b, kind)
 	b = append(b, value...)
 	return append(b, make([]byte, -len(value)&(unix.NLA_ALIGNTO-1))...)
 }
 
-// IsGap reports whether a journal record is a gap. Any other record is an event.
+// IsGap reports whether a journal record is a gap.
 func IsGap(data []byte) bool {
 	return len(data) >= nlmsgHeaderLen && binary.NativeEndian.Uint16(data[4:]) == gapType
 }
@@ -79,6 +84,8 @@ func DecodeGap(data []byte) (g Gap, err error) {
 		switch ad.Type() {
 		case gapReason:
 			g.Reason = string(ad.Bytes())
+		case gapFamily:
+			g.Family = string(ad.Bytes())
 		case gapCount:
 			g.Count = ad.Uint64()
 		case gapLoadID:

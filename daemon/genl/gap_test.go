@@ -14,6 +14,7 @@ import (
 func TestGapRoundTrip(t *testing.T) {
 	for _, want := range []Gap{
 		{Count: 1 << 40, Reason: "kernel_buffer", From: time.Unix(1, 2), To: time.Unix(3, 4), LoadID: 5, First: 6, Last: 7},
+		{Count: 2, Reason: "kernel_buffer", From: time.Unix(1, 2), To: time.Unix(3, 4), Family: "ethtool"},
 		{Count: 1, Reason: "x", From: time.Unix(0, -1), To: time.Unix(0, 0)},
 	} {
 		data := AppendGap([]byte("before"), &want)[len("before"):]

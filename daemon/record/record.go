@@ -30,7 +30,9 @@ func (d *Decoder) Decode(r journal.Record) (event.Event, error) {
 	e.Origin, e.Host = d.OriginOf(r.Seq)
 	if genl.IsGap(r.Data) {
 		gap, err := genl.DecodeGap(r.Data)
-		e.Gap = (*event.Gap)(&gap)
+		e.Gap = &event.Gap{
+			Count: gap.Count, Reason: gap.Reason, From: gap.From, To: gap.To, LoadID: gap.LoadID, First: gap.First, Last: gap.Last,
+		}
 		return e, err
 	}
 	fields, err := genl.Decode(r.Data)
