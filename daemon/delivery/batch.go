@@ -26,7 +26,7 @@ func (i item) delivered() bool { return i.outcome == delivered }
 type batch struct {
 	items  []item
 	events []event.Event  // the events of items, in the same order
-	bytes  int            // length of the texts of all items
+	bytes  int            // sizes of all events
 	last   journal.Record // last record of the range, without its data
 	tail   uint64         // records after the last item
 	begun  time.Time      // time of the first read; zero before it

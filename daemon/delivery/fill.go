@@ -208,7 +208,7 @@ func (u *undecoded) report(h *health) (total uint64) {
 
 func (b *batch) addRecord(r journal.Record, e *event.Event) {
 	b.add(item{record: r, span: b.tail}, e)
-	b.bytes += len(e.Message)
+	b.bytes += e.Size()
 	b.tail = 0
 }
 

@@ -109,7 +109,7 @@ func (s *sender) attempt(ctx context.Context, b *batch) (n int, o outcome) {
 // attemptSize returns the number of events for one attempt.
 func (s *sender) attemptSize(events []event.Event) (n int) {
 	for bytes := 0; n < min(len(events), s.window); n++ {
-		if bytes += len(events[n].Message); n > 0 && bytes > s.Options.BatchBytes {
+		if bytes += events[n].Size(); n > 0 && bytes > s.Options.BatchBytes {
 			break
 		}
 	}

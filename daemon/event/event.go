@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package event defines the events that genltestd forwards: one multicast message of
-// the kernel family, or the report that some were lost or suppressed, with the number
+// a kernel family, or the report that some were lost or suppressed, with the number
 // that the journal assigned.
 package event
 
@@ -13,14 +13,14 @@ import (
 // An Event is one multicast message, as every sink receives it. Any process that may
 // write to the kernel's trigger can choose the text: treat it as untrusted bytes.
 //
-// An Event is a value. Its Message may point into the journal's memory and must not be
-// modified.
+// An Event is a value. Its Message and its Content may point into the journal's memory and
+// must not be modified.
 type Event struct {
 	JournalID string    // the journal that assigned the number
 	Seq       uint64    // number in the journal: increases, with gaps after a crash, and is never reused
 	Time      time.Time // when the daemon received it, wall clock
 
-	// From the kernel; zero if the module does not send them.
+	// From the module of genltest; zero if it does not send them.
 	KernelTime time.Time // when the module sent it
 	KernelSeq  uint64    // number since the module was loaded, from 1
 	LoadID     uint64    // random number of one load of the module
@@ -28,7 +28,9 @@ type Event struct {
 	Host    string // the machine that received the event
 	Family  string // generic netlink family
 	Group   string // multicast group
-	Message []byte // the text, without its terminating NUL; any bytes but NUL
+	Message []byte // the text of genltest, without its terminating NUL; any bytes but NUL
+
+	Content *Content // the message of another family; nil for genltest and for reports
 
 	Origin   *Origin   // added to every event by the configuration; nil if nothing is added
 	Captures []Capture // named parts of the text, extracted by a sink's rules

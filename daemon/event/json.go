@@ -46,6 +46,8 @@ func (e *Event) AppendJSONWithTime(dst, received []byte) []byte {
 		return append(e.Gap.AppendJSON(appendName(dst, "gap")), '}')
 	case e.Suppressed != nil:
 		return append(e.Suppressed.AppendJSON(appendName(dst, "suppressed")), '}')
+	case e.Content != nil:
+		return append(e.Content.appendJSON(dst), '}')
 	}
 	dst = append(dst, `,"message":"`...)
 	dst = AppendJSONText(dst, e.Message)

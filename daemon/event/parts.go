@@ -10,12 +10,13 @@ import (
 
 // Parts returns an event as names and values, for formats without nested objects. It
 // has the same fields as the event's JSON, in the same order, without text and labels.
-// Fields of the objects gap and suppressed have the prefix gap_ or suppressed_. One
-// Parts is used for many events, to reuse its memory; it is not safe for concurrent
-// use.
+// Fields of the objects gap and suppressed have the prefix gap_ or suppressed_, those of
+// the attributes AttributePrefix. One Parts is used for many events, to reuse its memory;
+// it is not safe for concurrent use.
 type Parts struct {
 	values []byte // concatenated
 	list   []part
+	flat   flatNames
 }
 
 type part struct {
@@ -55,6 +56,25 @@ func (p *Parts) set(e *Event) {
 	p.origin(e.Origin)
 	p.gap(e.Gap)
 	p.suppressed(e.Suppressed)
+	p.content(e.Content)
+}
+
+func (p *Parts) content(c *Content) {
+	if c == nil {
+		return
+	}
+	p.text("command", c.Command)
+	p.flat.begin()
+	for w := walk(c.Attributes); w.next(); {
+		p.add(p.flat.of(&w, ""), w.value.AppendText(p.values))
+		if !w.value.isUTF8() {
+			p.add(p.flat.of(&w, base64Suffix), w.value.appendBase64(p.values))
+		}
+	}
+	if c.Error != "" {
+		p.text("error", c.Error)
+		p.add("raw", Hex.append(p.values, c.Raw))
+	}
 }
 
 func (p *Parts) origin(o *Origin) {

@@ -4,8 +4,9 @@ package event
 
 import "strconv"
 
-// AppendText appends the event's text unchanged, or a sentence that describes a gap or
-// suppressed events, and returns the extended buffer.
+// AppendText appends the event's text unchanged, and returns the extended buffer. The text
+// of a Content is one line that is safe to print on a terminal: see Content.AppendText. A
+// gap and suppressed events are described by a sentence.
 func (e *Event) AppendText(dst []byte) []byte {
 	switch {
 	case e.Gap != nil:
@@ -16,6 +17,8 @@ func (e *Event) AppendText(dst []byte) []byte {
 		dst = appendCount(dst, e.Suppressed.Count, "suppressed", e.Suppressed.Reason)
 		dst = AppendTime(append(dst, ", received from "...), e.Suppressed.From)
 		return AppendTime(append(dst, " to "...), e.Suppressed.To)
+	case e.Content != nil:
+		return e.Content.AppendText(dst)
 	}
 	return append(dst, e.Message...)
 }
@@ -23,11 +26,15 @@ func (e *Event) AppendText(dst []byte) []byte {
 // AppendShown appends the text of AppendText as one line that is safe to print on a
 // terminal. It returns true if it changed no byte of the text.
 func (e *Event) AppendShown(dst []byte) (_ []byte, exact bool) {
-	if e.Kind() != "event" || IsVisible(e.Message) {
+	if e.HasSafeText() || IsVisible(e.Message) {
 		return e.AppendText(dst), true
 	}
 	return AppendLine(dst, e.Message), false
 }
+
+// HasSafeText reports whether the text of AppendText is safe to print on a terminal in any
+// case, because the daemon writes it. The text is then not in Message.
+func (e *Event) HasSafeText() bool { return e.Content != nil || e.Kind() != "event" }
 
 func appendCount(dst []byte, n uint64, outcome, reason string) []byte {
 	dst = append(dst, "genltestd: "...)
