@@ -24,6 +24,7 @@ type Errors = strict.Errors
 
 // Config is the content of a configuration file.
 type Config struct {
+	Families []Family `yaml:"families" shown:"[{name: genltest}]"`
 	Receiver Receiver `yaml:"receiver"`
 	Echo     Echo     `yaml:"echo"`
 	Event    Event    `yaml:"event"`
@@ -38,9 +39,10 @@ type Config struct {
 	files sourceFiles // nil if the configuration is not from a file
 }
 
-// Receiver is about the socket that receives the events.
+// Receiver is about the sockets that receive the events.
 type Receiver struct {
-	// Buffer is the receive buffer asked of the kernel, which may grant less.
+	// Buffer is the receive buffer asked of the kernel for each socket. The kernel may grant
+	// less.
 	Buffer value.Size `yaml:"buffer" default:"64MiB" min:"4KiB" max:"1GiB"`
 }
 
@@ -115,11 +117,16 @@ type Shutdown struct {
 	Drain value.Duration `yaml:"drain" default:"5s" min:"0" max:"1h"`
 }
 
-// Default returns the configuration of an empty file: every default, and one sink of the
-// first kind, which has the name of the kind.
+// Default returns the configuration of an empty file: every default, the family Genltest, and
+// one sink of the first kind, which has the name of the kind.
 func Default(kinds []sink.Kind) *Config {
-	c := &Config{Sinks: []Sink{{Name: kinds[0].Name, Kind: kinds[0].Name, Config: kinds[0].New()}}, kinds: kinds}
+	c := &Config{
+		Families: []Family{{Name: Genltest}},
+		Sinks:    []Sink{{Name: kinds[0].Name, Kind: kinds[0].Name, Config: kinds[0].New()}},
+		kinds:    kinds,
+	}
 	strict.SetDefaults(c)
+	strict.SetDefaults(&c.Families[0])
 	strict.SetDefaults(&c.Sinks[0])
 	strict.SetDefaults(c.Sinks[0].Config)
 	return c

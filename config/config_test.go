@@ -22,6 +22,7 @@ var ignoreSource = cmpopts.IgnoreUnexported(Config{})
 // Literal values, so that no default changes by accident.
 func TestDefault(t *testing.T) {
 	want := &Config{
+		Families: []Family{{Name: "genltest"}},
 		Receiver: Receiver{Buffer: 64 << 20},
 		Echo:     Echo{Interval: value.Duration(30 * time.Second), Timeout: value.Duration(5 * time.Second)},
 		Journal: Journal{

@@ -43,10 +43,11 @@ func TestExamplesLoad(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	comment := "true or false: the id and the kernel release of the boot in which the event was received."
 	want := map[string]schema.Key{
-		"receiver": {Type: "mapping", Example: "{buffer: 128MiB}", Comment: "The socket that receives the events."},
+		"receiver": {Type: "mapping", Example: "{buffer: 128MiB}", Comment: "The sockets that receive the events."},
 		"receiver.buffer": {
 			Type: "size", Unit: "bytes, kB, MB, GB, KiB, MiB, GiB", Default: "64MiB", Min: "4KiB", Max: "1GiB", Example: "128MiB",
-			Comment: "The size of the receive buffer, which holds bursts: a small event needs about 800 bytes of it. A size from 4KiB to 1GiB.",
+			Comment: "The size of the receive buffer of each socket, which holds bursts: " +
+				"a small event needs about 800 bytes of it. A size from 4KiB to 1GiB.",
 		},
 		"event.labels": {
 			Type: "mapping of texts", Default: "{}", Example: `{site: berlin, rack: "7"}`,
@@ -111,7 +112,7 @@ func TestDescribedDefaultsMatchTheReference(t *testing.T) {
 	n := 0
 	for _, k := range Describe(sinks.Kinds()) {
 		got, ok := values[k.Path]
-		if !ok || k.Default == "" || k.Path == "sinks" {
+		if !ok || k.Default == "" || k.Path == "sinks" || k.Path == "families" {
 			continue
 		}
 		n++
@@ -124,19 +125,24 @@ func TestDescribedDefaultsMatchTheReference(t *testing.T) {
 	}
 }
 
-func TestDescribedDefaultOfSinksIsTheDefault(t *testing.T) {
+func TestDescribedDefaultsOfListsAreTheDefaults(t *testing.T) {
+	lists := map[string]bool{"families": false, "sinks": false}
 	for _, k := range Describe(sinks.Kinds()) {
-		if k.Path != "sinks" {
+		if _, ok := lists[k.Path]; !ok {
 			continue
 		}
-		got, err := Parse("sinks", []byte("sinks: "+k.Default), sinks.Kinds())
+		lists[k.Path] = true
+		got, err := Parse(k.Path, []byte(k.Path+": "+k.Default), sinks.Kinds())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(Default(sinks.Kinds()), got, ignoreSource); diff != "" {
-			t.Errorf("config (-want +got):\n%s", diff)
+			t.Errorf("config of %s (-want +got):\n%s", k.Path, diff)
 		}
-		return
 	}
-	t.Error("sinks is not described")
+	for path, described := range lists {
+		if !described {
+			t.Errorf("%s is not described", path)
+		}
+	}
 }

@@ -14,6 +14,7 @@ func (c *Config) ForeignKeys() []strict.ForeignKey {
 		{Words: "loglevel log_level verbosity debug verbose", Key: "log.level"},
 		{Words: "metrics web server prometheus api", Key: "http"},
 		{Words: "listen address port bind", Key: "http.listen"},
+		{Words: "family protocol protocols genetlink generic_netlink inputs sources", Key: "families"},
 		{Words: "netlink socket input source kernel", Key: "receiver"},
 		{Words: "labels tags", Key: "event.labels"},
 		{Words: "queue buffer spool storage disk", Key: "journal"},

@@ -79,6 +79,15 @@ func TestParseGood(t *testing.T) {
 			c.Sinks[3].Envelope, c.Sinks[3].ContentType = EnvelopeRaw, "text/plain"
 			c.Sinks[4].Envelope = EnvelopeLogfmt
 		},
+		"families": func(c *Config) {
+			c.Families = []Family{
+				{Name: "genltest", Groups: []string{"mcgrp"}},
+				{Name: "ethtool"},
+				{Name: "devlink", Groups: []string{"config"}, Buffer: 16 << 20},
+				{Name: "linkflap", Spec: "/etc/genltestd/specs/linkflap.yaml"},
+				{Name: "802.15.4 MAC", Groups: []string{"coordinator", "beacon"}},
+			}
+		},
 		"name-quoted":  func(c *Config) { c.Sinks = []Sink{stdoutSink("5"), stdoutSink("no")} },
 		"extensions":   func(c *Config) { c.Log.Level = logLevel("debug") },
 		"key-merge":    func(c *Config) { c.Sinks = []Sink{stdoutSink("out"), stdoutSink("two")} },
