@@ -145,7 +145,7 @@ func (d *Daemon) openFiles(cfg *config.Journal, undo *teardown.Stack) (freshInbo
 
 func (d *Daemon) openReceiver(cfg *config.Receiver, freshInbox bool) (*receiver.Receiver, error) {
 	return receiver.New(receiver.Options{
-		Kernel: d.kernel(), Journal: hostJournal{d.journal, func() *origin.Tracker { return d.origins }},
+		Kernel: d.kernel(), Journal: hostJournal{d.journal, func() *origin.Tracker { return d.origins }, &sync.Mutex{}},
 		Inbox: d.inbox, FreshInbox: freshInbox, Metrics: d.reception, BufferBytes: int(cfg.Buffer),
 		OnAppear: d.echo.Appeared, OnChange: d.status.look,
 		Log: component(d.log, "receiver"), Now: d.clock.Now, Age: d.clock.Age,

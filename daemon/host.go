@@ -5,6 +5,8 @@ package daemon
 import (
 	"log/slog"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/genltestd/genltestd/config"
@@ -43,10 +45,13 @@ func originConfig(c *config.Event) origin.Config {
 type hostJournal struct {
 	*journal.Journal
 	origins func() *origin.Tracker
+	mu      *sync.Mutex // held from the choice of the host until the event has its number
 }
 
 // Append implements receiver.Journal.
-func (j hostJournal) Append(generation uint64, t time.Time, records [][]byte) error {
+func (j hostJournal) Append(generation *atomic.Uint64, t time.Time, records [][]byte) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	j.origins().Apply()
 	return j.Journal.Append(generation, t, records)
 }

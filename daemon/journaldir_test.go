@@ -96,7 +96,7 @@ func openJournal(t *testing.T, dir string, used bool) {
 	j, err := journal.Open(dir, journal.Options{})
 	must(t, err)
 	if used {
-		must(t, j.Append(1, time.Now(), [][]byte{[]byte("event")}))
+		must(t, j.Append(nil, time.Now(), [][]byte{[]byte("event")}))
 	}
 	must(t, j.Close())
 }

@@ -35,11 +35,11 @@ func newJournal(t *testing.T) (dir string, j *journal.Journal) {
 	if _, err := j.NewReader("archive", journal.ReaderOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	for i, record := range [][]byte{
+	for _, record := range [][]byte{
 		kernelmsg.Event("one"), kernelmsg.Event("two"), kernelmsg.Event(hostile), []byte("no event " + hostile),
 		kernelmsg.Event("five"), kernelmsg.Event("six"),
 	} {
-		if err := j.Append(uint64(i+1), time.Unix(1_700_000_000, 0), [][]byte{record}); err != nil {
+		if err := j.Append(nil, time.Unix(1_700_000_000, 0), [][]byte{record}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -155,7 +155,7 @@ func TestJournalIsReadableWhileInUse(t *testing.T) {
 			t.Errorf("%s: status %d, %q, %q", action, code, stdout, stderr)
 		}
 	}
-	if err := j.Append(7, time.Now(), [][]byte{kernelmsg.Event("seven")}); err != nil {
+	if err := j.Append(nil, time.Now(), [][]byte{kernelmsg.Event("seven")}); err != nil {
 		t.Error(err)
 	}
 }

@@ -46,7 +46,7 @@ func (b *Box) addSome(letters []Letter) (n int, err error) {
 		r := encodeLetter(l)
 		records, size = append(records, r), size+len(r)
 	}
-	if err := b.journal.Append(0, b.opts.Now(), records); err != nil {
+	if err := b.journal.Append(nil, b.opts.Now(), records); err != nil {
 		return 0, err
 	}
 	number := b.journal.Stats().Newest - uint64(n)
@@ -158,7 +158,7 @@ func (b *Box) appendNames(kind byte, ids []ID) error {
 		for i := range seqs {
 			seqs[i] = ids[i].Seq
 		}
-		if err := b.journal.Append(0, b.opts.Now(), [][]byte{encodeNames(kind, name, seqs)}); err != nil {
+		if err := b.journal.Append(nil, b.opts.Now(), [][]byte{encodeNames(kind, name, seqs)}); err != nil {
 			return err
 		}
 		ids = ids[n:]

@@ -135,7 +135,7 @@ func TestUnwritableDeadLettersRepeatNoEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{answer: refusing(true, 1, 2, 5)}
 		j := open(t, 1<<20)
-		fixture{j: j, gen: new(uint64)}.append(t, 10)
+		fixture{j: j}.append(t, 10)
 		f := start(t, j, func(c *Config) { c.Letters.(*box).err = unix.ENOSPC }, s)
 		time.Sleep(time.Hour)
 		synctest.Wait()
@@ -160,7 +160,7 @@ func TestUnwritableDeadLettersRepeatNoEvents(t *testing.T) {
 func TestAcceptedEventsAreCommittedBeforeNextAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := open(t, 1<<20)
-		fixture{j: j, gen: new(uint64)}.append(t, 20)
+		fixture{j: j}.append(t, 20)
 		answer := refusing(true, 2, 3, 7, 8, 15)
 		var reader Reader
 		before := uint64(20)
@@ -199,7 +199,7 @@ func TestRefusedEventsOfBatchAreWrittenTogether(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &target{answer: refusing(true, test.poisoned...)}
 				j := open(t, 1<<20)
-				fixture{j: j, gen: new(uint64)}.append(t, 20)
+				fixture{j: j}.append(t, 20)
 				f := start(t, j, nil, s)
 				j.Seal()
 				f.end(t)
@@ -218,7 +218,7 @@ func TestDeadLettersDoNotWaitForFullBatch(t *testing.T) {
 			return 0, sink.Permanent(errPoison)
 		}}
 		j := open(t, 1<<20)
-		fixture{j: j, gen: new(uint64)}.append(t, 10)
+		fixture{j: j}.append(t, 10)
 		f := start(t, j, nil, s)
 		j.Seal()
 		f.end(t)
@@ -234,7 +234,7 @@ func TestDeadLettersDoNotWaitForFullBatch(t *testing.T) {
 func TestCursorWaitsForDeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := open(t, 1<<20)
-		fixture{j: j, gen: new(uint64)}.append(t, 10)
+		fixture{j: j}.append(t, 10)
 		var behind []uint64
 		f := start(t, j, func(c *Config) {
 			c.Letters.(*box).onAdd = func() { behind = append(behind, c.Reader.Backlog()) }

@@ -15,15 +15,16 @@ import (
 // kernel delivers it until it is in the journal. So at no instruction a batch exists only
 // in the memory of the process.
 //
-// The generation of the inbox is that of the batch in it. If the journal does not contain
-// the generation, the batch was received by a process that ended before it could append
-// the batch. If the journal contains it, the batch was appended, and is ignored.
+// The inbox numbers its batches: its generation is the number of the batch in it. The journal,
+// which several inboxes may share, has generations of its own. It stores that of a batch in
+// the inbox before it writes the batch. So the next process knows whether the journal contains
+// the batch. If it does, the batch is ignored. If not, the process ended before it could
+// append the batch. See Settle.
 //
 // The inbox also contains snapshots of the data that its user needs to continue from a
 // generation.
 // The snapshot for the generation after a batch is saved before the batch is appended. The
-// snapshot before it remains until then. So a snapshot exists for the generation that the
-// journal turns out to have.
+// snapshot before it remains until then. So a snapshot exists in both cases.
 //
 // The file belongs on a tmpfs: on a disk the mapping has page faults, and a fault may lose
 // a message; see OnDisk. The file need not survive a power cut. The memory is for one
@@ -52,6 +53,10 @@ type header struct {
 	generation atomic.Uint64
 	snapshots  [2]snapshot
 	version    uint64 // of the file; 0 in files from before there were versions
+
+	// Since version 2. Before, generation was also that of the journal.
+	assigned    atomic.Uint64 // the journal's generation of a batch, 0 while it has none
+	assignedFor atomic.Uint64 // the generation of the inbox at that time: the number of this batch
 }
 
 // A snapshot with a wrong checksum was being written when the process ended.
@@ -68,7 +73,7 @@ const (
 	SnapshotBytes = 1024
 
 	magic      = 0x32786f626e69_4c47 // "GLinbox2" in memory
-	version    = 1
+	version    = 2
 	headerSize = 4096 // so that the memory has the alignment of a page
 )
 
@@ -78,8 +83,33 @@ func (b *Inbox) Memory() []byte { return b.mapping[headerSize:] }
 // Generation returns the generation of the batch in the memory, or of the next batch.
 func (b *Inbox) Generation() uint64 { return b.header.generation.Load() }
 
-// SetGeneration sets the generation. The memory must not contain a batch.
-func (b *Inbox) SetGeneration(g uint64) { b.header.generation.Store(g) }
+// Advance ends the current batch, which was appended to the journal, and sets the generation
+// to that of the next batch. The memory must not contain a batch.
+func (b *Inbox) Advance() { b.header.generation.Store(b.Generation() + 1) }
+
+// BeginAppend returns where the journal must store its generation of the current batch before
+// it writes the batch. It is called before each attempt to append the batch.
+func (b *Inbox) BeginAppend() *atomic.Uint64 {
+	h := b.header
+	h.assigned.Store(0) // first: the generation is that of an earlier batch
+	h.assignedFor.Store(b.Generation())
+	return &h.assigned
+}
+
+// Settle reports whether the journal contains the current batch, if the newest generation that
+// was recovered when the journal was opened is recovered. It must be called for each inbox of
+// a journal after the journal was opened, before anything is appended to it: the journal uses
+// a generation again that was assigned to a batch and is not in the journal.
+func (b *Inbox) Settle(recovered uint64) (journaled bool) { return b.header.settle(recovered) }
+
+func (h *header) settle(recovered uint64) (journaled bool) {
+	g := h.assigned.Load()
+	if h.assignedFor.Load() == h.generation.Load() && g != 0 && g <= recovered {
+		return true
+	}
+	h.assigned.Store(0)
+	return false
+}
 
 // SaveSnapshot saves data for a process that continues from generation, which is that of
 // the inbox or the next. The snapshot survives the end of the process at any instruction.

@@ -34,7 +34,7 @@ func TestInboxSurvivesKill(t *testing.T) {
 	}
 	copy(b.Memory()[size-5:], "hello")
 	b.SaveSnapshot(7, []byte("before"))
-	b.SetGeneration(7)
+	b.header.generation.Store(7)
 	// Not closed: the process was killed.
 	again, fresh := openInbox(t, path, size)
 	if fresh || again.Generation() != 7 || string(again.LoadSnapshot(7)) != "before" || string(again.Memory()[size-5:]) != "hello" {
@@ -59,7 +59,7 @@ func TestInboxKeepsTwoSnapshots(t *testing.T) {
 			t.Errorf("loaded %q for generation %d, want %q", got, generation, text)
 		}
 	}
-	b.SetGeneration(1)
+	b.header.generation.Store(1)
 	b.SaveSnapshot(1, []byte("one"))
 	b.SaveSnapshot(2, []byte("two"))
 	want(1, "one")
@@ -74,7 +74,7 @@ func TestInboxKeepsTwoSnapshots(t *testing.T) {
 		want(1, "one")
 		want(2, "two again")
 	}
-	b.SetGeneration(2)
+	b.header.generation.Store(2)
 	b.SaveSnapshot(2, []byte("two, later"))
 	b.SaveSnapshot(2, []byte("two, latest"))
 	want(2, "two, latest")
@@ -91,7 +91,7 @@ func TestOlderSnapshotIsLoadedIfNewerIsTorn(t *testing.T) {
 	for torn := range unsafe.Sizeof(snapshot{}) - SnapshotBytes + uintptr(len("newer")) {
 		path := filepath.Join(t.TempDir(), "inbox")
 		b, _ := openInbox(t, path, 4096)
-		b.SetGeneration(1)
+		b.header.generation.Store(1)
 		b.SaveSnapshot(1, []byte("older"))
 		b.SaveSnapshot(1, []byte("newer"))
 		m := &b.header.snapshots[1]
@@ -142,7 +142,7 @@ func TestInboxOnFullFileSystemIsInMemory(t *testing.T) {
 		t.Fatalf("fresh %v, unbacked %v, %v", fresh, b.Unbacked, err)
 	}
 	clear(b.Memory())
-	b.SetGeneration(7)
+	b.header.generation.Store(7)
 	if _, _, err := Open(filepath.Join(dir, "no", "inbox"), 100); err == nil {
 		t.Error("no error without the directory")
 	}
@@ -189,7 +189,7 @@ func TestInboxOfAnotherSizeKeepsSnapshots(t *testing.T) {
 	for _, size := range []int{4096, 3 * 4096} {
 		path := filepath.Join(t.TempDir(), "inbox")
 		old, _ := openInbox(t, path, 2*4096)
-		old.SetGeneration(7)
+		old.header.generation.Store(7)
 		old.SaveSnapshot(7, []byte("before the batch"))
 		old.SaveSnapshot(8, []byte("after the batch"))
 		copy(old.Memory(), "a batch")
@@ -227,10 +227,10 @@ func TestInboxVersions(t *testing.T) {
 	for _, c := range []struct {
 		version uint64
 		usable  bool
-	}{{0, true}, {version, true}, {version + 1, false}} {
+	}{{0, true}, {1, true}, {version, true}, {version + 1, false}} {
 		path := filepath.Join(t.TempDir(), "inbox")
 		old, _ := openInbox(t, path, 4096)
-		old.SetGeneration(7)
+		old.header.generation.Store(7)
 		old.SaveSnapshot(7, []byte("snapshot"))
 		copy(old.Memory(), "a batch")
 		old.header.version = c.version

@@ -50,7 +50,7 @@ func Open(path string, size int) (b *Inbox, fresh bool, err error) {
 	if fresh {
 		b.begin(size, before)
 	}
-	b.header.version = version
+	b.header.upgrade()
 	for i := range b.header.snapshots {
 		b.intact[i] = b.header.snapshots[i].valid()
 	}
@@ -60,11 +60,25 @@ func Open(path string, size int) (b *Inbox, fresh bool, err error) {
 // begin makes the mapping a new inbox, with the snapshots of before if that is not nil.
 func (b *Inbox) begin(size int, before *header) {
 	clear(b.mapping)
+	h := b.header
 	if before != nil {
-		b.header.generation.Store(before.generation.Load())
-		b.header.snapshots = before.snapshots
+		before.upgrade()
+		h.generation.Store(before.generation.Load())
+		h.assigned.Store(before.assigned.Load())
+		h.assignedFor.Store(before.assignedFor.Load())
+		h.snapshots = before.snapshots
 	}
-	b.header.magic, b.header.size = magic, int64(size)
+	h.version, h.size = version, int64(size)
+	h.magic = magic // last: it makes the header valid
+}
+
+// upgrade converts a header of an earlier version: its generation is that of the journal too.
+func (h *header) upgrade() {
+	if h.version < 2 {
+		h.assigned.Store(h.generation.Load())
+		h.assignedFor.Store(h.generation.Load())
+	}
+	h.version = version // last: a process that is killed before repeats the upgrade
 }
 
 // inspect reads the header of an existing file. discarded is why its batch cannot be used.

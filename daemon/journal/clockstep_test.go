@@ -26,7 +26,7 @@ func TestClockStepsDoNotExpireSegments(t *testing.T) {
 	}
 	put := func() {
 		t.Helper()
-		if err := j.Append(0, now(), [][]byte{[]byte("x")}); err != nil {
+		if err := j.Append(nil, now(), [][]byte{[]byte("x")}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -115,12 +115,12 @@ func TestEnablingFsyncSyncsOldRecords(t *testing.T) {
 				if err := j.syncer.maintain(); !errors.Is(err, unix.EIO) || j.Stats().Synced > 0 {
 					t.Fatalf("synced up to %d, %v", j.Stats().Synced, err)
 				}
-				if err := j.Append(99, epoch, batchOf("refused")); !errors.Is(err, unix.EIO) {
+				if err := j.Append(nil, epoch, batchOf("refused")); !errors.Is(err, unix.EIO) {
 					t.Fatalf("got %v", err)
 				}
 				fs.Fail = nil
 				if policy == FsyncAlways {
-					put(t, j, 31, "the next one")
+					put(t, j, "the next one")
 				} else {
 					maintain(t, j)
 				}
@@ -145,8 +145,8 @@ func TestMaintainerAppliesNewOptions(t *testing.T) {
 		opts := manualOptions(memfs.New())
 		opts.Now = time.Now
 		j := open(t, "/j", opts)
-		for i := range 10 {
-			if err := j.Append(uint64(i+1), time.Now(), batchOf(string(make([]byte, 500)))); err != nil {
+		for range 10 {
+			if err := j.Append(nil, time.Now(), batchOf(string(make([]byte, 500)))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -194,11 +194,11 @@ func TestConfigureConcurrently(t *testing.T) {
 	}
 	changing.Go(func() { reconfigure(j, readers[0], opts, done) })
 	batch := batchOf("one", "two", "three", "four", "five")
-	for i := range batches {
-		err := j.Append(uint64(i+1), epoch, batch)
+	for range batches {
+		err := j.Append(nil, epoch, batch)
 		for tries := 0; errors.Is(err, ErrFull) && tries < 10_000; tries++ {
 			time.Sleep(time.Millisecond)
-			err = j.Append(uint64(i+1), epoch, batch)
+			err = j.Append(nil, epoch, batch)
 		}
 		if err != nil {
 			t.Fatal(err)

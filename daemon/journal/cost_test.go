@@ -24,7 +24,7 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 		batch[i] = make([]byte, 64)
 	}
 	appendOne := func() {
-		if err := j.Append(1, epoch, batch); err != nil {
+		if err := j.Append(nil, epoch, batch); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -44,7 +44,7 @@ func TestOpenDoesNotReadBacklog(t *testing.T) {
 		reader(t, j, "a", FromOldest)
 		for range segments {
 			for range 10 {
-				put(t, j, 1, string(make([]byte, 9_900)))
+				put(t, j, string(make([]byte, 9_900)))
 			}
 		}
 		if got := len(segmentsIn(fs)); got != segments {
@@ -95,7 +95,7 @@ func writeBacklog(t *testing.T, dir string, n int, opts Options) {
 		batch[i] = make([]byte, 100)
 	}
 	for g := uint64(1); n > 0; g++ {
-		if err := j.Append(g, epoch, batch[:min(n, len(batch))]); err != nil {
+		if err := j.Append(nil, epoch, batch[:min(n, len(batch))]); err != nil {
 			t.Fatal(err)
 		}
 		n -= len(batch)
@@ -203,7 +203,7 @@ func BenchmarkAppend(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := j.Append(1, epoch, batch); err != nil {
+				if err := j.Append(nil, epoch, batch); err != nil {
 					b.Fatal(err)
 				}
 			}

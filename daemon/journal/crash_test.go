@@ -81,7 +81,7 @@ func randomOperations(t *testing.T, rng *rand.Rand, policy Fsync) *history {
 			if rng.Intn(8) == 0 {
 				// Append fails, and is repeated as the receiver does.
 				s.fs.Fail = failing([]memfs.Kind{memfs.Write, memfs.Sync, memfs.Create}[rng.Intn(3)], unix.EIO)
-				err := j.Append(generation, epoch, batchOf(texts...))
+				err := j.Append(nil, epoch, batchOf(texts...))
 				s.fs.Fail = nil
 				if err == nil {
 					s.update(func(m *checkpoint) { m.appended, m.generation, m.synced = j.Stats().Last, generation, j.Stats().Synced })
@@ -95,7 +95,7 @@ func randomOperations(t *testing.T, rng *rand.Rand, policy Fsync) *history {
 				}
 				s.recordAttempt(t, j, texts)
 			}
-			put(t, j, generation, texts...)
+			put(t, j, texts...)
 			if opts.Fsync == FsyncAlways && j.Stats().Synced != j.Stats().Newest {
 				t.Fatalf("synced %d of %d", j.Stats().Synced, j.Stats().Newest)
 			}

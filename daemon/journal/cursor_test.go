@@ -55,7 +55,7 @@ func TestCommitDuringFsyncSurvivesKill(t *testing.T) {
 	opts := manualOptions(fs)
 	j := open(t, "/j", opts)
 	r := reader(t, j, "r", FromOldest)
-	put(t, j, 1, "one", "two", "three", "four", "five")
+	put(t, j, "one", "two", "three", "four", "five")
 	commit := func() {
 		t.Helper()
 		var records [1]Record
@@ -128,7 +128,7 @@ func TestRepeatedCommitWritesCursorAfterFailure(t *testing.T) {
 	fs := memfs.New()
 	j := open(t, "/j", manualOptions(fs))
 	r := reader(t, j, "r", FromOldest)
-	put(t, j, 1, "one")
+	put(t, j, "one")
 	var records [1]Record
 	if n, _, err := r.Read(t.Context(), records[:]); n != 1 || err != nil {
 		t.Fatalf("read %d records: %v", n, err)

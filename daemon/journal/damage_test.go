@@ -33,7 +33,7 @@ func healthyJournal(t testing.TB, clean bool) (*memfs.FS, map[uint64]string) {
 	reader(t, j, "r", FromOldest)
 	texts := map[uint64]string{}
 	for i := range healthyBatches {
-		put(t, j, uint64(i+1), text(3*i+1), text(3*i+2), text(3*i+3))
+		put(t, j, text(3*i+1), text(3*i+2), text(3*i+3))
 	}
 	for seq := range uint64(healthyRecords) {
 		texts[seq+1] = text(int(seq + 1))
@@ -274,7 +274,7 @@ func checkDamaged(t *testing.T, fs *memfs.FS, texts map[uint64]string, lost int)
 	before := fs.Clone()
 	j := open(t, "/j", manualOptions(fs))
 	r := reader(t, j, "r", FromOldest)
-	put(t, j, 1000, "new")
+	put(t, j, "new")
 	got, skipped := drain(t, r)
 	if n := len(got); n == 0 || got[n-1] != (textRecord{j.Stats().Last, "new"}) {
 		t.Fatalf("the new record did not arrive: %v", got)

@@ -98,6 +98,17 @@
 // stop the rest of the reserve is skipped. If the reserve itself is lost, 2^40 numbers are
 // skipped.
 //
+// # Generations
+//
+// A batch that Append is adding when the process is killed is in the journal, or is not. The
+// user must find out which, and append the batch again if it is not. Therefore the journal
+// numbers the batches, which may be of several users. The number, the generation, is stored in
+// memory of the user, which survives the process, before the batch is written. Both happen
+// under the writer's lock. So no later batch can be in the journal if this one is not, and the
+// batch is in the journal exactly if its generation is not greater than Recovered after the
+// next Open. If the write fails, the next batch gets the generation, and the memory of the
+// user is set to 0 before.
+//
 // # A failed fsync
 //
 // After a failed fsync the kernel marks the pages clean that it could not write, so a second

@@ -52,12 +52,12 @@ func TestFailedAppendLeavesNoRecords(t *testing.T) {
 			fs.Fail = fail
 			for range 3 {
 				big := string(make([]byte, 900)) // requires its own segment
-				if err := j.Append(9, epoch, batchOf(big)); !errors.Is(err, unix.ENOSPC) {
+				if err := j.Append(nil, epoch, batchOf(big)); !errors.Is(err, unix.ENOSPC) {
 					t.Fatalf("got %v", err)
 				}
 			}
 			fs.Fail = nil
-			put(t, j, 9, "after")
+			put(t, j, "after")
 			got, skipped := drain(t, r)
 			if len(got) != 4 || got[3].text != "after" || skipped != 0 {
 				t.Errorf("got %v, %d skipped", got, skipped)
@@ -65,8 +65,8 @@ func TestFailedAppendLeavesNoRecords(t *testing.T) {
 			abandon(j)
 			j = open(t, "/j", manualOptions(fs))
 			got, skipped = drain(t, reader(t, j, "r", FromOldest))
-			if len(got) != 4 || skipped != 0 || j.LastGeneration() != 9 {
-				t.Errorf("after a restart: got %v, %d skipped, generation %d", got, skipped, j.LastGeneration())
+			if len(got) != 4 || skipped != 0 || j.Recovered() != 4 {
+				t.Errorf("after a restart: got %v, %d skipped, generation %d", got, skipped, j.Recovered())
 			}
 		})
 	}
@@ -81,12 +81,12 @@ func TestFailedFsync(t *testing.T) {
 			j := open(t, "/j", manualOptions(fs))
 			r := reader(t, j, "r", FromOldest)
 			if part == "synced in part" {
-				put(t, j, 1, "durable")
+				put(t, j, "durable")
 				maintain(t, j)
 			}
 			synced := j.Stats().Synced
-			put(t, j, 2, "one")
-			put(t, j, 3, "two")
+			put(t, j, "one")
+			put(t, j, "two")
 			// Several fsyncs fail. A later successful fsync of the same file does not prove that
 			// the data is durable.
 			fs.Fail = failing(memfs.Sync, unix.EIO)
@@ -98,7 +98,7 @@ func TestFailedFsync(t *testing.T) {
 			if j.Stats().Synced != synced {
 				t.Errorf("synced up to %d, want at most %d", j.Stats().Synced, synced)
 			}
-			if err := j.Append(4, epoch, batchOf("refused")); !errors.Is(err, unix.EIO) {
+			if err := j.Append(nil, epoch, batchOf("refused")); !errors.Is(err, unix.EIO) {
 				t.Errorf("got %v", err)
 			}
 			fs.Fail = nil
@@ -106,7 +106,7 @@ func TestFailedFsync(t *testing.T) {
 			if j.Stats().Synced != j.Stats().Last || j.Stats().Fault != nil {
 				t.Errorf("synced up to %d of %d, fault %v", j.Stats().Synced, j.Stats().Last, j.Stats().Fault)
 			}
-			put(t, j, 4, "three")
+			put(t, j, "three")
 			maintain(t, j)
 			want := int(j.Stats().Count)
 			got, skipped := drain(t, r)
@@ -130,16 +130,16 @@ func TestFailedFsyncAlways(t *testing.T) {
 	opts.Fsync = FsyncAlways
 	j := open(t, "/j", opts)
 	r := reader(t, j, "r", FromOldest)
-	put(t, j, 1, "one")
+	put(t, j, "one")
 	fs.Fail = failing(memfs.Sync, unix.EIO)
-	if err := j.Append(2, epoch, batchOf("two")); !errors.Is(err, unix.EIO) {
+	if err := j.Append(nil, epoch, batchOf("two")); !errors.Is(err, unix.EIO) {
 		t.Fatalf("got %v", err)
 	}
 	if j.Stats().Synced != 1 || j.Stats().Last != 1 {
 		t.Errorf("synced %d, last %d; want 1", j.Stats().Synced, j.Stats().Last)
 	}
 	fs.Fail = nil
-	put(t, j, 2, "two")
+	put(t, j, "two")
 	if j.Stats().Synced != 2 {
 		t.Errorf("synced %d, want 2", j.Stats().Synced)
 	}
@@ -159,15 +159,15 @@ func TestRepeatedFsyncFailuresLeaveNoSegments(t *testing.T) {
 	opts.Fsync = FsyncAlways
 	j := open(t, "/j", opts)
 	reader(t, j, "r", FromOldest)
-	put(t, j, 1, "one")
+	put(t, j, "one")
 	fs.Fail = failing(memfs.Sync, unix.EIO)
 	for range 50 {
-		if err := j.Append(2, epoch, batchOf("two")); !errors.Is(err, unix.EIO) {
+		if err := j.Append(nil, epoch, batchOf("two")); !errors.Is(err, unix.EIO) {
 			t.Fatalf("got %v", err)
 		}
 	}
 	fs.Fail = nil
-	put(t, j, 2, "two")
+	put(t, j, "two")
 	if n := len(segmentsIn(fs)); n != 2 || j.Stats().Synced != j.Stats().Newest {
 		t.Errorf("%d segments, synced %d of %d", n, j.Stats().Synced, j.Stats().Newest)
 	}
@@ -187,7 +187,7 @@ func TestFailedFsyncBeforeKill(t *testing.T) {
 	fs := memfs.New()
 	j := open(t, "/j", manualOptions(fs))
 	reader(t, j, "r", FromOldest)
-	put(t, j, 1, "one")
+	put(t, j, "one")
 	fs.Fail = func(o memfs.Op) error { // the fsync, and each way to repair it
 		return errors.Join(failing(memfs.Sync, unix.EIO)(o), failing(memfs.Create, unix.EIO)(o))
 	}
@@ -240,7 +240,7 @@ func TestFullDisk(t *testing.T) {
 	r := reader(t, j, "r", FromOldest)
 	appended, read, full := 0, 0, 0
 	for round := 0; appended < 5000; round++ {
-		err := j.Append(uint64(appended+1), epoch, batchOf(fmt.Sprintf("%0*d", 1000, appended)))
+		err := j.Append(nil, epoch, batchOf(fmt.Sprintf("%0*d", 1000, appended)))
 		switch {
 		case err == nil:
 			appended++

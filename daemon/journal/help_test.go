@@ -63,9 +63,9 @@ func reader(t testing.TB, j *Journal, name string, start Start) *Reader {
 var epoch = time.Unix(1_700_000_000, 5)
 
 // put appends texts as one batch.
-func put(t testing.TB, j *Journal, generation uint64, texts ...string) {
+func put(t testing.TB, j *Journal, texts ...string) {
 	t.Helper()
-	if err := j.Append(generation, epoch, batchOf(texts...)); err != nil {
+	if err := j.Append(nil, epoch, batchOf(texts...)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -23,7 +23,7 @@ func TestFaultAtRunTimeLosesNoRecords(t *testing.T) {
 				opts.Fsync = policy
 				j := open(t, "/j", opts)
 				r := reader(t, j, "r", FromOldest)
-				put(t, j, 1, "first")
+				put(t, j, "first")
 				firstUse(t, j)
 				fs.Fail = i.fail
 				appended, got := runWorkload(j, r, 12)
@@ -46,7 +46,7 @@ func TestFaultAtRunTimeLosesNoRecords(t *testing.T) {
 				}
 				if !killed {
 					maintain(t, j)
-					put(t, j, 100, "after the fault")
+					put(t, j, "after the fault")
 				}
 			})
 		}
@@ -58,7 +58,7 @@ func TestFaultAtRunTimeLosesNoRecords(t *testing.T) {
 func runWorkload(j *Journal, r *Reader, batches int) (appended, got []string) {
 	for n := range batches {
 		texts := []string{text(3 * n), text(3*n + 1), text(3*n + 2)}
-		if j.Append(uint64(n+2), epoch, batchOf(texts...)) == nil {
+		if j.Append(nil, epoch, batchOf(texts...)) == nil {
 			appended = append(appended, texts...)
 		}
 		if n%3 == 2 {

@@ -127,7 +127,7 @@ func (u *user) round(t *testing.T) (ok bool) {
 	t.Helper()
 	ok = true
 	if !u.appended {
-		u.appended = u.j.Append(1000, epoch, batchOf("new")) == nil
+		u.appended = u.j.Append(nil, epoch, batchOf("new")) == nil
 		ok = u.appended
 	}
 	for name, r := range u.readers {

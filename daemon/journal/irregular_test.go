@@ -41,7 +41,7 @@ func TestIrregularFileIsReportedWithPath(t *testing.T) {
 				dir := t.TempDir()
 				j := open(t, dir, Options{})
 				reader(t, j, "r", FromOldest)
-				put(t, j, 1, "one")
+				put(t, j, "one")
 				firstUse(t, j)
 				abandon(j)
 				path := filepath.Join(dir, name)

@@ -46,18 +46,18 @@ type Journal struct {
 	index      *index
 	damage     *damage.Log
 	cond       *condition
+	recovered  uint64 // generation of the newest batch that Open has found
 }
 
 // ID returns the id of this journal, which no other journal has. Together with the number
 // of a record it identifies the record.
 func (j *Journal) ID() string { return layout.FormatID(j.who.ID) }
 
-// LastGeneration returns the generation of the newest batch in the journal, 0 without one.
-func (j *Journal) LastGeneration() uint64 {
-	j.index.mu.Lock()
-	defer j.index.mu.Unlock()
-	return j.index.generation
-}
+// Recovered returns the generation of the newest batch that Open has found, 0 without one. A
+// batch that an earlier process has tried to append is in the journal exactly if its generation
+// is not 0 and not greater. This holds only until the next Append, which may use a generation
+// again that was not found.
+func (j *Journal) Recovered() uint64 { return j.recovered }
 
 // Stats are the numbers of a journal. Those up to Bytes are of the same moment.
 type Stats struct {

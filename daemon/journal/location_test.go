@@ -54,7 +54,7 @@ func (m *diskJournal) checkRecovered(t *testing.T, lost int, killed bool) {
 	if err := m.j.Stats().Fault; err != nil {
 		t.Fatalf("fault %v", err)
 	}
-	put(t, m.j, 100, "after")
+	put(t, m.j, "after")
 	m.count++
 	if killed {
 		abandon(m.j)
@@ -159,7 +159,7 @@ func TestDirectoryThatCannotBeRecreated(t *testing.T) {
 			occupy(m)
 			for range 3 {
 				m.j.location.look()
-				if err := m.j.Append(100, epoch, batchOf("refused")); !errors.Is(err, errAway) || !errors.Is(m.j.Stats().Fault, errAway) {
+				if err := m.j.Append(nil, epoch, batchOf("refused")); !errors.Is(err, errAway) || !errors.Is(m.j.Stats().Fault, errAway) {
 					t.Fatalf("Append: %v, fault %v", err, m.j.Stats().Fault)
 				}
 			}
@@ -173,7 +173,7 @@ func TestDirectoryThatCannotBeRecreated(t *testing.T) {
 			check(t, os.Remove(m.dir))
 			m.j.location.look()
 			check(t, m.j.Stats().Fault)
-			put(t, m.j, 100, "after")
+			put(t, m.j, "after")
 			if got, skipped := readOne(t, m.r); got.text != "after" || skipped > 0 {
 				t.Errorf("got %v, %d skipped", got, skipped)
 			}
@@ -227,7 +227,7 @@ func TestRecordsLostAtEndAreCountedImmediately(t *testing.T) {
 	if n := m.r.Backlog(); n > 0 {
 		t.Errorf("the backlog has %d records", n)
 	}
-	put(t, m.j, 100, "after")
+	put(t, m.j, "after")
 	if got, skipped := readOne(t, m.r); got.text != "after" || skipped > 0 {
 		t.Errorf("got %v, %d skipped", got, skipped)
 	}
@@ -245,7 +245,7 @@ func TestAppendContinuesWithoutCursorFile(t *testing.T) {
 	if err := m.j.Stats().Fault; err != nil {
 		t.Errorf("fault %v", err)
 	}
-	put(t, m.j, 50, "meanwhile")
+	put(t, m.j, "meanwhile")
 	m.count++
 	if err := os.Remove(path + ".tmp"); err != nil {
 		t.Fatal(err)

@@ -92,6 +92,7 @@ func (j *Journal) open() error {
 	t := r.recoverTail(before.Clean)
 	r.takeCursors(e)
 	r.settle(&before, known, t)
+	j.recovered = j.index.generation
 	r.checkEnds(&before)
 	r.reopenUnsynced(t.Next, before.SyncFailed || e.StateErr != nil)
 	j.planRepairs(e, fresh, known)

@@ -70,7 +70,7 @@ func checkRandomDamage(t *testing.T, fs *memfs.FS, texts map[uint64]string, labe
 	}
 	defer abandon(j)
 	r := reader(t, j, "all", FromOldest)
-	put(t, j, 1000, "new")
+	put(t, j, "new")
 	got, _ := drain(t, r)
 	if n := len(got); n == 0 || got[n-1] != (textRecord{j.Stats().Last, "new"}) || j.Stats().Last <= healthyRecords {
 		t.Errorf("%s: the new record %d did not arrive: %v", label, j.Stats().Last, got)

@@ -37,7 +37,7 @@ func TestReadersFollowWriter(t *testing.T) {
 		for k := range batch {
 			batch[k] = binary.LittleEndian.AppendUint64(nil, uint64(i*perBatch+k))
 		}
-		if err := j.Append(uint64(i+1), epoch, batch); err != nil {
+		if err := j.Append(nil, epoch, batch); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -88,7 +88,7 @@ func TestSyncedReachesNewest(t *testing.T) {
 			t.Errorf("round %d: synced %d, newest %d of %d", round, j.Stats().Synced, j.Stats().Newest, j.Stats().Count)
 		}
 		synced := j.Stats().Synced
-		put(t, j, uint64(round+1), "x")
+		put(t, j, "x")
 		if j.Stats().Synced != synced || j.Stats().Newest != j.Stats().Last {
 			t.Errorf("round %d: synced %d, newest %d, last %d after appending", round, j.Stats().Synced, j.Stats().Newest, j.Stats().Last)
 		}
@@ -124,11 +124,11 @@ func TestInterruptEndsWaitingRead(t *testing.T) {
 	go r.Interrupt()
 	read(0)
 	r.Interrupt() // ends the next Read that waits
-	put(t, j, 1, "one")
+	put(t, j, "one")
 	read(1)
 	r.Interrupt() // ends the same Read
 	read(0)
-	put(t, j, 2, "two")
+	put(t, j, "two")
 	read(1)
 }
 
@@ -141,7 +141,7 @@ func TestTryReadDoesNotWait(t *testing.T) {
 			t.Errorf("%d records, %d skipped, %v; want %d", n, skipped, err, want)
 		}
 		if want == 0 {
-			put(t, j, 1, "one")
+			put(t, j, "one")
 		}
 	}
 }
@@ -152,8 +152,8 @@ func TestDamagedCursorRepeatsRecords(t *testing.T) {
 	fs := memfs.New()
 	j := open(t, "/j", manualOptions(fs))
 	r := reader(t, j, "r", FromEnd)
-	put(t, j, 1, "one")
-	put(t, j, 2, "two")
+	put(t, j, "one")
+	put(t, j, "two")
 	one, _ := next(t, r)
 	if err := r.Commit(one); err != nil {
 		t.Fatal(err)
@@ -169,9 +169,9 @@ func TestDamagedCursorRepeatsRecords(t *testing.T) {
 
 func TestReaderFromEndReceivesOnlyNewRecords(t *testing.T) {
 	j := open(t, "/j", manualOptions(memfs.New()))
-	put(t, j, 1, "old")
+	put(t, j, "old")
 	r := reader(t, j, "r", FromEnd)
-	put(t, j, 2, "new")
+	put(t, j, "new")
 	if got, skipped := readOne(t, r); got.text != "new" || skipped != 0 {
 		t.Errorf("got %v, %d skipped", got, skipped)
 	}
@@ -197,7 +197,7 @@ func TestCommitSurvivesKill(t *testing.T) {
 	opts := Options{SyncInterval: time.Hour}
 	j := open(t, dir, opts)
 	r := reader(t, j, "r", FromOldest)
-	put(t, j, 1, "one", "two", "three")
+	put(t, j, "one", "two", "three")
 	readOne(t, r)
 	two, _ := next(t, r)
 	if err := r.Commit(two); err != nil {
@@ -219,8 +219,8 @@ func TestUnreadablePageIsDamage(t *testing.T) {
 	j := open(t, "/j", opts)
 	r := reader(t, j, "r", FromOldest)
 	page := string(make([]byte, segment.PageBytes))
-	for i := range 10 {
-		put(t, j, uint64(i), page)
+	for range 10 {
+		put(t, j, page)
 	}
 	const bad = 3*segment.PageBytes + 100
 	name := segmentsIn(fs)[0]
@@ -250,7 +250,7 @@ func TestUnreadablePageIsDamage(t *testing.T) {
 func TestCommitAfterClose(t *testing.T) {
 	j := open(t, t.TempDir(), Options{})
 	r := reader(t, j, "r", FromOldest)
-	put(t, j, 1, "one")
+	put(t, j, "one")
 	one, _ := next(t, r)
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
@@ -258,7 +258,7 @@ func TestCommitAfterClose(t *testing.T) {
 	if err := r.Commit(one); !errors.Is(err, ErrClosed) {
 		t.Errorf("got %v", err)
 	}
-	if err := j.Append(2, epoch, batchOf("two")); !errors.Is(err, ErrSealed) {
+	if err := j.Append(nil, epoch, batchOf("two")); !errors.Is(err, ErrSealed) {
 		t.Errorf("got %v", err)
 	}
 	if err := r.Close(); err != nil {

@@ -17,7 +17,7 @@ import (
 func fill(t *testing.T, j *Journal, n int) {
 	t.Helper()
 	for range n {
-		put(t, j, j.LastGeneration()+1, string(make([]byte, 240)))
+		put(t, j, string(make([]byte, 240)))
 	}
 }
 
@@ -95,7 +95,7 @@ func TestLastGenerationSurvivesRetention(t *testing.T) {
 		maintain(t, j)
 		abandon(j)
 		j = open(t, "/j", manualOptions(fs))
-		if got, want := j.LastGeneration(), 7*(round+1); got != want {
+		if got, want := j.Recovered(), 7*(round+1); got != want {
 			t.Fatalf("last generation %d, want %d", got, want)
 		}
 	}
@@ -159,14 +159,14 @@ func TestMaxAgeRemovesOldSegments(t *testing.T) {
 	opts.MaxAge, opts.Now = time.Hour, func() time.Time { return now }
 	j := open(t, "/j", opts)
 	reader(t, j, "a", FromOldest)
-	put(t, j, 1, "old")
+	put(t, j, "old")
 	now = now.Add(30 * time.Minute)
 	maintain(t, j)
 	if j.Stats().First != 1 {
 		t.Fatal("removed too early")
 	}
 	now = now.Add(31 * time.Minute)
-	if err := j.Append(2, now, batchOf("new")); err != nil {
+	if err := j.Append(nil, now, batchOf("new")); err != nil {
 		t.Fatal(err)
 	}
 	maintain(t, j)
@@ -192,7 +192,7 @@ func fullForReader(t *testing.T) (*Journal, *Reader) {
 func fillUntilFull(t *testing.T, j *Journal) error {
 	t.Helper()
 	for range 1000 {
-		if err := j.Append(j.LastGeneration()+1, epoch, batchOf(string(make([]byte, 240)))); err != nil {
+		if err := j.Append(nil, epoch, batchOf(string(make([]byte, 240)))); err != nil {
 			return err
 		}
 	}
@@ -231,7 +231,7 @@ func TestPinnedReaderLosesNoRecords(t *testing.T) {
 		if total += len(all); skipped > 0 || total != int(j.Stats().Count) {
 			t.Fatalf("%d of %d records read, %d skipped", total, j.Stats().Count, skipped)
 		}
-		if err := j.Append(j.LastGeneration()+1, epoch, batchOf(string(make([]byte, 240)))); !errors.Is(err, ErrFull) {
+		if err := j.Append(nil, epoch, batchOf(string(make([]byte, 240)))); !errors.Is(err, ErrFull) {
 			t.Fatalf("got %v before the reader has committed", err)
 		}
 		if err := r.Commit(last); err != nil {

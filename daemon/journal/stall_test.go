@@ -57,7 +57,7 @@ func TestAppendDoesNotWaitForMaintainer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			disk := &slowDisk{FS: memfs.New(), kind: kind, entered: make(chan struct{}), release: make(chan struct{})}
 			j := open(t, "/j", manualOptions(disk))
-			if err := j.Append(1, epoch, make([][]byte, state.ReserveStep/2+1)); err != nil {
+			if err := j.Append(nil, epoch, make([][]byte, state.ReserveStep/2+1)); err != nil {
 				t.Fatal(err)
 			}
 			disk.delayNext.Store(true)
@@ -65,7 +65,7 @@ func TestAppendDoesNotWaitForMaintainer(t *testing.T) {
 			go func() { maintained <- j.syncer.maintain() }()
 			<-disk.entered
 			appended := make(chan error, 1)
-			go func() { appended <- j.Append(2, epoch, batchOf("not kept waiting")) }()
+			go func() { appended <- j.Append(nil, epoch, batchOf("not kept waiting")) }()
 			select {
 			case err := <-appended:
 				if err != nil {

@@ -70,7 +70,7 @@ func TestForeignFilesDoNotAffectRecords(t *testing.T) {
 				opts.Log = slog.New(slog.NewTextHandler(&lines, nil))
 				j := open(t, "/j", opts)
 				r := reader(t, j, "r", FromOldest)
-				put(t, j, 1000, "new")
+				put(t, j, "new")
 				firstUse(t, j)
 				got, skipped := drain(t, r)
 				if len(got) != healthyRecords+1 || skipped > 0 {

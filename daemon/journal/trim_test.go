@@ -85,7 +85,7 @@ func TestTrimUpToEmptySegment(t *testing.T) {
 	if dropped, err := r.Trim(0, j.now().Add(time.Hour)); dropped != 10 || err != nil || r.Backlog() != 0 {
 		t.Errorf("dropped %d, %v, %d behind the cursor", dropped, err, r.Backlog())
 	}
-	put(t, j, 99, "new")
+	put(t, j, "new")
 	if got, skipped := readOne(t, r); got.text != "new" || skipped != 0 {
 		t.Errorf("got %v, %d skipped", got, skipped)
 	}
@@ -96,8 +96,8 @@ func TestTrimUpToEmptySegment(t *testing.T) {
 func TestTrimAllowsForFileTimestampRounding(t *testing.T) {
 	fs := memfs.New() // the timestamp of each file is epoch
 	j := open(t, "/j", manualOptions(fs))
-	for i := range uint64(20) {
-		if err := j.Append(i, epoch.Add(time.Second), batchOf(string(make([]byte, 240)))); err != nil {
+	for range uint64(20) {
+		if err := j.Append(nil, epoch.Add(time.Second), batchOf(string(make([]byte, 240)))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -118,7 +118,7 @@ func TestTrimDoesNotReadFullyDroppedSegments(t *testing.T) {
 	r := reader(t, j, "r", FromOldest)
 	const batches = 300
 	for i := range batches {
-		if err := j.Append(uint64(i+1), epoch.Add(time.Duration(i)*time.Second), batchOf(string(make([]byte, 240)))); err != nil {
+		if err := j.Append(nil, epoch.Add(time.Duration(i)*time.Second), batchOf(string(make([]byte, 240)))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -160,7 +160,7 @@ func TestTrimConcurrentWithWriter(t *testing.T) {
 	writing := make(chan error, 1)
 	go func() {
 		for i := range uint64(batches) {
-			if err := j.Append(i+1, epoch.Add(time.Duration(i)), [][]byte{binary.LittleEndian.AppendUint64(nil, i)}); err != nil {
+			if err := j.Append(nil, epoch.Add(time.Duration(i)), [][]byte{binary.LittleEndian.AppendUint64(nil, i)}); err != nil {
 				writing <- err
 				return
 			}

@@ -111,7 +111,7 @@ func TestSegmentOwnedByAnotherUser(t *testing.T) {
 	opts.Log = slog.New(slog.NewTextHandler(&lines, nil))
 	j := open(t, "/j", opts)
 	r := reader(t, j, "r", FromOldest)
-	put(t, j, 1000, "new")
+	put(t, j, "new")
 	firstUse(t, j)
 	if _, _, err := readAvailable(r); err != nil {
 		t.Fatalf("records before the segment cannot be read: %v", err)
@@ -174,7 +174,7 @@ func TestOversizedFilesAreNotRead(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, Options{})
 	reader(t, j, "r", FromOldest)
-	put(t, j, 1, "one")
+	put(t, j, "one")
 	firstUse(t, j)
 	abandon(j)
 	if err := os.Truncate(filepath.Join(dir, layout.MetaName), 1<<40); err != nil {

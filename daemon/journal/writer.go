@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +21,11 @@ import (
 // error, the journal contains nothing of the batch, and the same batch may be appended
 // again. It copies the messages. An empty batch leaves no trace. The error wraps ErrFull
 // while a pinned reader retains MaxBytes of records.
-func (j *Journal) Append(generation uint64, t time.Time, messages [][]byte) error {
+//
+// Append stores the generation of the batch in *generation before it writes the batch, and 0
+// if the write fails. So if *generation is memory that survives the process, it shows whether
+// the journal contains the batch; see Recovered. A nil pointer is allowed.
+func (j *Journal) Append(generation *atomic.Uint64, t time.Time, messages [][]byte) error {
 	if len(messages) == 0 {
 		return nil
 	}
@@ -56,7 +61,7 @@ type writer struct {
 
 // append is Append, but it returns errUnsynced, without a change, if the syncer has to
 // run first.
-func (w *writer) append(generation uint64, t time.Time, messages [][]byte) error {
+func (w *writer) append(generation *atomic.Uint64, t time.Time, messages [][]byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := w.cond.enter()
@@ -67,12 +72,17 @@ func (w *writer) append(generation uint64, t time.Time, messages [][]byte) error
 	if length > segment.MaxFrameLen {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, length, segment.MaxFrameLen)
 	}
-	f := segment.Frame{Count: uint64(len(messages)), Generation: generation, Time: t.UnixNano(), Length: length}
+	f := segment.Frame{Count: uint64(len(messages)), Time: t.UnixNano(), Length: length}
 	if err := w.prepare(&f, &c); err != nil {
 		return err
 	}
 	w.encoded = segment.AppendFrame(w.encoded[:0], w.who.Mark, &f, messages)
+	if generation == nil {
+		generation = new(atomic.Uint64)
+	}
+	generation.Store(f.Generation)
 	if err := w.write(w.encoded); err != nil {
+		generation.Store(0)
 		return fmt.Errorf("journal %s: append: %w", w.dir, err)
 	}
 	w.index.publish(&f, w.active, w.fsync() == FsyncAlways)
@@ -97,7 +107,7 @@ func (w *writer) ready(c *entry) error {
 // prepare sets the numbers of f, and makes sure that there is a segment for it.
 func (w *writer) prepare(f *segment.Frame, c *entry) error {
 	w.index.mu.Lock()
-	f.First, f.Index = w.index.Next, w.index.Index
+	f.First, f.Index, f.Generation = w.index.Next, w.index.Index, w.index.generation+1
 	sealed := w.index.sealed
 	w.index.mu.Unlock()
 	switch {

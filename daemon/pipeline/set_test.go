@@ -199,7 +199,7 @@ func TestSinkWithRunningAttemptIsNotAddedAgain(t *testing.T) {
 	hang := &fakeSink{hang: make(chan struct{}), started: make(chan struct{}, 1)}
 	r.sinks["back"] = hang
 	s := r.start(t, configured("back", "other"))
-	if err := r.journal.Append(1, time.Now(), [][]byte{[]byte("x")}); err != nil {
+	if err := r.journal.Append(nil, time.Now(), [][]byte{[]byte("x")}); err != nil {
 		t.Fatal(err)
 	}
 	<-hang.started

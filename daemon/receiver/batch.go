@@ -23,7 +23,7 @@ func (r *Receiver) handle(ctx context.Context, messages []genl.Message) error {
 			return err
 		}
 	}
-	r.appended()
+	r.finish(len(r.records) > 0)
 	return nil
 }
 
@@ -139,7 +139,7 @@ func (r *Receiver) appendGap(now time.Time, atOnce bool) {
 
 // append journals the records as soon as the journal accepts them.
 func (r *Receiver) append(ctx context.Context, now time.Time) error {
-	err := r.Journal.Append(r.Inbox.Generation(), now, r.records)
+	err := r.Journal.Append(r.Inbox.BeginAppend(), now, r.records)
 	if err == nil {
 		return nil
 	}
@@ -162,7 +162,7 @@ func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) er
 		case <-ctx.Done():
 			return fmt.Errorf("append to the journal: %w", err)
 		}
-		err = r.Journal.Append(r.Inbox.Generation(), now, r.records)
+		err = r.Journal.Append(r.Inbox.BeginAppend(), now, r.records)
 	}
 	r.blocked.Store(nil)
 	r.limits.Resolved(notAccepting, "the journal accepts events again")
@@ -171,16 +171,16 @@ func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) er
 
 // collectPending collects the batch of a process that ended before it could journal it.
 // Run journals the records: until all sinks have opened their readers, an append could
-// let retention remove records that a sink needs.
-func (r *Receiver) collectPending() {
-	pending := r.batch.Pending()
-	if len(pending) > 0 && r.Inbox.Generation() > r.Journal.LastGeneration() {
+// let retention remove records that a sink needs. The argument journaled is the result of
+// Inbox.Settle.
+func (r *Receiver) collectPending(journaled bool) {
+	if pending := r.batch.Pending(); len(pending) > 0 && !journaled {
 		r.collect(r.Now(), pending, false)
 		if len(r.records) > 0 {
 			return
 		}
 	}
-	r.appended()
+	r.finish(journaled)
 }
 
 // journalPending journals the records of collectPending.
@@ -192,7 +192,7 @@ func (r *Receiver) journalPending(ctx context.Context) error {
 	if err := r.append(ctx, r.Now()); err != nil {
 		return err
 	}
-	r.appended()
+	r.finish(true)
 	return nil
 }
 
@@ -203,15 +203,18 @@ func (r *Receiver) holdsBatch() bool {
 	return r.holding
 }
 
-// appended prepares the inbox for the next batch. It clears the batch first: the inbox
-// must never contain an old batch with a newer generation.
-func (r *Receiver) appended() {
+// finish prepares the inbox for the next batch. It clears the batch first: the inbox
+// must never contain an old batch with a newer generation. A batch without a record was not
+// journaled, and its generation is used again.
+func (r *Receiver) finish(journaled bool) {
 	r.countReceived(uint64(r.events))
 	r.events = 0
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.batch.Clear()
-	r.Inbox.SetGeneration(r.Journal.LastGeneration() + 1)
+	if journaled {
+		r.Inbox.Advance()
+	}
 	r.holding = false
 	r.saveIfIdle()
 }

@@ -60,27 +60,25 @@ func unregistered(ids genl.FamilyIDs) genl.Message {
 type recorder struct {
 	mu         sync.Mutex
 	texts      []string
-	generation uint64
-	err        error // returned by Append
+	generation uint64 // of the last batch
+	err        error  // returned by Append
 	newest     []byte
 }
 
-func (j *recorder) LastGeneration() uint64 {
+func (j *recorder) Recovered() uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.generation
 }
 
-func (j *recorder) Append(generation uint64, _ time.Time, records [][]byte) error {
+func (j *recorder) Append(generation *atomic.Uint64, _ time.Time, records [][]byte) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.err != nil {
 		return j.err
 	}
-	if generation != j.generation+1 {
-		return fmt.Errorf("generation %d after %d", generation, j.generation)
-	}
-	j.generation = generation
+	j.generation++
+	generation.Store(j.generation)
 	for _, r := range records {
 		if genl.IsGap(r) {
 			gap, err := genl.DecodeGap(r)
@@ -109,18 +107,20 @@ func (j *recorder) Tail(visit func([]byte)) error {
 // A discardingJournal stores no records.
 type discardingJournal struct{}
 
-func (discardingJournal) Append(uint64, time.Time, [][]byte) error { return nil }
+func (discardingJournal) Append(*atomic.Uint64, time.Time, [][]byte) error { return nil }
 
-func (discardingJournal) LastGeneration() uint64 { return 0 }
+func (discardingJournal) Recovered() uint64 { return 0 }
 
 func (discardingJournal) Tail(func([]byte)) error { return nil }
 
 // inbox is an Inbox in memory.
 type inbox struct {
-	memory     []byte
-	generation atomic.Uint64
-	snapshots  map[uint64][]byte
-	latest     uint64
+	memory      []byte
+	generation  atomic.Uint64
+	assigned    atomic.Uint64 // by the journal, to the batch of that generation
+	assignedFor uint64
+	snapshots   map[uint64][]byte
+	latest      uint64
 }
 
 func newInbox(t *testing.T) *inbox {
@@ -141,7 +141,18 @@ func (b *inbox) Memory() []byte { return b.memory }
 
 func (b *inbox) Generation() uint64 { return b.generation.Load() }
 
-func (b *inbox) SetGeneration(g uint64) { b.generation.Store(g) }
+func (b *inbox) BeginAppend() *atomic.Uint64 {
+	b.assigned.Store(0)
+	b.assignedFor = b.Generation()
+	return &b.assigned
+}
+
+func (b *inbox) Settle(recovered uint64) (journaled bool) {
+	g := b.assigned.Load()
+	return b.assignedFor == b.Generation() && g != 0 && g <= recovered
+}
+
+func (b *inbox) Advance() { b.generation.Add(1) }
 
 func (b *inbox) SaveSnapshot(generation uint64, snapshot []byte) {
 	b.latest = generation

@@ -44,11 +44,10 @@ type Kernel interface {
 	Resolve() (genl.Registry, error)
 }
 
-// A Journal stores batches of records. The generation of each batch is one higher than
-// that of the previous batch.
+// A Journal stores batches of records, also of other receivers; see journal.Journal.
 type Journal interface {
-	Append(generation uint64, t time.Time, records [][]byte) error
-	LastGeneration() uint64
+	Append(generation *atomic.Uint64, t time.Time, records [][]byte) error
+	Recovered() uint64
 	Tail(visit func(data []byte)) error
 }
 
@@ -57,7 +56,9 @@ type Journal interface {
 type Inbox interface {
 	Memory() []byte
 	Generation() uint64
-	SetGeneration(g uint64)
+	BeginAppend() *atomic.Uint64
+	Settle(recovered uint64) (journaled bool)
+	Advance()
 	SaveSnapshot(generation uint64, data []byte)
 	LoadSnapshot(generation uint64) []byte
 }
@@ -150,13 +151,14 @@ func New(o Options) (*Receiver, error) {
 	if o.FreshInbox {
 		r.batch.Clear()
 	}
-	r.restore()
+	journaled := o.Inbox.Settle(o.Journal.Recovered())
+	r.restore(journaled)
 	continues, err := r.open()
 	if err != nil {
 		return nil, err
 	}
 	// The socket is open at this point, because its counter may explain missing events.
-	r.collectPending()
+	r.collectPending(journaled)
 	if err := r.subscribe(continues); err != nil {
 		return nil, errors.Join(err, r.close())
 	}

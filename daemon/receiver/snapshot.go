@@ -13,11 +13,16 @@ import (
 const ledgerVersion = 1
 
 // restore loads the ledger of an earlier process. Without one, or if the journal is not
-// readable, the events that were missed while no daemon was running are unknown.
-func (r *Receiver) restore() {
+// readable, the events that were missed while no daemon was running are unknown. The argument
+// journaled is the result of Inbox.Settle.
+func (r *Receiver) restore(journaled bool) {
 	r.numbers = r.ledger.numbers()
 	r.snapshot = make([]byte, snapshotLen(len(r.numbers)))
-	saved := r.Inbox.LoadSnapshot(r.Journal.LastGeneration() + 1)
+	generation := r.Inbox.Generation()
+	if journaled {
+		generation++
+	}
+	saved := r.Inbox.LoadSnapshot(generation)
 	if l := &r.ledger; decode(saved, r.numbers) {
 		r.countReceived(l.Received)
 		for why, n := range l.Lost {

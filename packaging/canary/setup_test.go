@@ -125,7 +125,7 @@ func (w *setup) fillJournal(events int) {
 		w.t.Fatal(err)
 	}
 	for i := range events {
-		if err := j.Append(uint64(i+1), time.Now(), [][]byte{kernelmsg.Event(fmt.Sprintf("event %d: %s", i, w.control.Word()))}); err != nil {
+		if err := j.Append(nil, time.Now(), [][]byte{kernelmsg.Event(fmt.Sprintf("event %d: %s", i, w.control.Word()))}); err != nil {
 			w.t.Fatal(err)
 		}
 	}

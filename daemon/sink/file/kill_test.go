@@ -134,7 +134,7 @@ func lastGeneration(t *testing.T, dir string) uint64 {
 	t.Helper()
 	j := openJournal(t, dir)
 	defer j.Close()
-	return j.LastGeneration()
+	return j.Recovered()
 }
 
 // check requires all generations in order, and each event once.
@@ -181,8 +181,8 @@ func TestKillChild(t *testing.T) {
 
 // produce does not end when last is 0.
 func produce(t *testing.T, j *journal.Journal, last uint64) {
-	for generation := j.LastGeneration() + 1; last == 0 || generation <= last; generation++ {
-		if err := j.Append(generation, time.Now(), batch(generation)); err != nil {
+	for generation := j.Recovered() + 1; last == 0 || generation <= last; generation++ {
+		if err := j.Append(nil, time.Now(), batch(generation)); err != nil {
 			t.Error(err)
 		}
 		time.Sleep(rand.N(200 * time.Microsecond))

@@ -12,7 +12,7 @@ import (
 type source struct {
 	journal *journal.Journal
 	text    int    // bytes
-	seq     uint64 // of the last event, and the generation of the last batch
+	seq     uint64 // of the last event
 	took    time.Duration
 }
 
@@ -51,5 +51,5 @@ func (s *source) append(n int) error {
 		s.seq++
 		messages[i] = message(s.text, s.seq, uint64(at.UnixNano()))
 	}
-	return s.journal.Append(s.seq, at, messages)
+	return s.journal.Append(nil, at, messages)
 }
