@@ -5,6 +5,7 @@ package genl
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 )
@@ -91,4 +92,19 @@ func cutAttribute(b []byte) (kind uint16, value, rest []byte, err error) {
 	}
 	next := min((length+unix.NLA_ALIGNTO-1)&^(unix.NLA_ALIGNTO-1), len(b))
 	return binary.NativeEndian.Uint16(b[2:]), b[attrHeaderLen:length:length], b[next:], nil
+}
+
+// Payload returns the part of a netlink message after its header: the header of generic
+// netlink and the attributes. An error describes a message that is cut, or that other bytes
+// follow. The payload is nil if the header is not complete.
+func Payload(message []byte) ([]byte, error) {
+	if len(message) < nlmsgHeaderLen {
+		return nil, fmt.Errorf("%d bytes are not a netlink message; its header has %d", len(message), nlmsgHeaderLen)
+	}
+	size := uint64(binary.NativeEndian.Uint32(message))
+	if size == uint64(len(message)) {
+		return message[nlmsgHeaderLen:], nil
+	}
+	end := max(nlmsgHeaderLen, min(size, uint64(len(message))))
+	return message[nlmsgHeaderLen:end:end], fmt.Errorf("the header of the message reports %d bytes, but it has %d", size, len(message))
 }

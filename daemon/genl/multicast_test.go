@@ -76,3 +76,24 @@ func FuzzDecodeMulticast(f *testing.F) {
 		}
 	})
 }
+
+func TestPayloadEndsWhereTheHeaderOfTheMessageReports(t *testing.T) {
+	whole := event(kernelmsg.Text("hello"))
+	for name, c := range map[string]struct {
+		message []byte
+		want    []byte
+		isWhole bool
+	}{
+		"whole":             {whole, whole[nlmsgHeaderLen:], true},
+		"cut":               {whole[:20], whole[nlmsgHeaderLen:20], false},
+		"followed by bytes": {append(whole[:len(whole):len(whole)], 1, 2), whole[nlmsgHeaderLen:], false},
+		"only a header":     {whole[:nlmsgHeaderLen], []byte{}, false},
+		"no header":         {whole[:nlmsgHeaderLen-1], nil, false},
+		"length of zero":    {make([]byte, 20), []byte{}, false},
+	} {
+		got, err := Payload(c.message)
+		if diff := cmp.Diff(c.want, got); diff != "" || (err == nil) != c.isWhole {
+			t.Errorf("%s: %v, payload (-want +got):\n%s", name, err, diff)
+		}
+	}
+}
