@@ -98,7 +98,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}
 	undo.Push(d.receiver.Close)
 	d.origins = d.openOrigins(&cfg.Event)
-	d.decoder = &record.Decoder{JournalID: d.journal.ID(), OriginOf: d.origins.Of}
+	d.decoder = d.newDecoder()
 	if d.pipelines, err = d.openPipelines(checked); err != nil {
 		return nil, err
 	}

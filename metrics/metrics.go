@@ -19,6 +19,7 @@ type Metrics struct {
 	SinkLatency  *prometheus.HistogramVec // seconds, by sink
 	StateFault   *prometheus.GaugeVec     // by file: 1 while it cannot be read or written
 	StateDamaged *prometheus.CounterVec   // by file: times that it was damaged
+	Undecoded    *prometheus.CounterVec   // by family, of which genltest is none
 }
 
 // The small files of the state directory.
@@ -45,9 +46,12 @@ func New(reg prometheus.Registerer, version string) *Metrics {
 		StateDamaged: counterVec("state_files_damaged_total",
 			"Times that a file of the state directory, or a dead letter, was damaged. The file is renamed: .damaged is appended "+
 				"to its name.", "file", FileBoots, FileClock, FileRemovedSinks, FileInbox, FileDeadLetters),
+		Undecoded: counterVec("events_undecoded_total", "Messages of a family that do not match its specification, counted for each "+
+			"sink that reads them. The event is delivered with the attributes that are known, the error and the bytes of the message.",
+			"family"),
 	}
 	reg.MustRegister(
-		m.SinkLatency, m.StateFault, m.StateDamaged, buildInfo(version),
+		m.SinkLatency, m.StateFault, m.StateDamaged, m.Undecoded, buildInfo(version),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m

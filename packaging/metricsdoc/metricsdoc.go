@@ -85,7 +85,9 @@ func register(reg prometheus.Registerer) error {
 	for _, v := range genl.Refusals() {
 		refusals = append(refusals, v.String())
 	}
-	metrics.New(reg, "").SinkLatency.WithLabelValues("name")
+	m := metrics.New(reg, "")
+	m.SinkLatency.WithLabelValues("name")
+	m.Undecoded.WithLabelValues("name")
 	metrics.NewReception(reg, genl.FamilyName, genl.GroupName, refusals)
 	return errors.Join(
 		metrics.RegisterSinks(reg, func() []metrics.SinkState {
