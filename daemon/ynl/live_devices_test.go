@@ -3,7 +3,6 @@
 package ynl
 
 import (
-	"bufio"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -120,54 +119,56 @@ func (l *listener) capture(t *testing.T) {
 
 // A captured message is one line of the test data.
 type captured struct {
-	raw  []byte
-	json string
+	family string
+	raw    []byte
+	json   string
+	place  string // file and line
 }
 
-func readMessages(t testing.TB, name string) (all []captured) {
+// storedMessages returns the messages of the test data.
+func storedMessages(t testing.TB) (all []captured) {
 	t.Helper()
-	f, err := os.Open(name)
+	files, err := filepath.Glob(filepath.Join(messagesDir, "*.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		digits, json, _ := strings.Cut(lines.Text(), " ")
-		raw, err := hex.DecodeString(digits)
+	for _, name := range files {
+		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, captured{raw, json})
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
+		family := strings.TrimSuffix(filepath.Base(name), ".txt")
+		for i, line := range strings.Split(strings.TrimSuffix(string(text), "\n"), "\n") {
+			digits, json, _ := strings.Cut(line, " ")
+			raw, err := hex.DecodeString(digits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, captured{family, raw, json, fmt.Sprintf("%s:%d", name, i+1)})
+		}
 	}
 	return all
 }
 
-// The messages were multicast by Linux 6.18 on a machine with little-endian numbers.
+// The messages are those of Linux on machines with little-endian numbers.
 func TestCapturedMessages(t *testing.T) {
 	if u32(1)[0] != 1 {
 		t.Skip("the captured numbers are little-endian")
 	}
-	files, err := filepath.Glob(filepath.Join(messagesDir, "*.txt"))
-	if err != nil || len(files) < 4 {
-		t.Fatalf("captured messages: %v, %v", files, err)
-	}
-	for _, name := range files {
-		family := strings.TrimSuffix(filepath.Base(name), ".txt")
-		spec, err := Embedded(family)
+	families := make(map[string]bool)
+	for _, c := range storedMessages(t) {
+		spec, err := Embedded(c.family)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var d Decoder
-		for i, c := range readMessages(t, name) {
-			m, err := d.Decode(spec, c.raw)
-			if diff := cmp.Diff(c.json, string(m.Attributes.AppendJSON(nil))); diff != "" || err != nil {
-				t.Errorf("%s:%d: error %v, JSON (-want +got)\n%s", name, i+1, err, diff)
-			}
+		m, err := d.Decode(spec, c.raw)
+		if diff := cmp.Diff(c.json, string(m.Attributes.AppendJSON(nil))); diff != "" || err != nil {
+			t.Errorf("%s: error %v, JSON (-want +got)\n%s", c.place, err, diff)
 		}
+		families[c.family] = true
+	}
+	if len(families) < 5 {
+		t.Errorf("messages of %d families", len(families))
 	}
 }

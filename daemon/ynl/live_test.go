@@ -218,17 +218,11 @@ func TestLiveEthtool(t *testing.T) {
 
 func TestLiveFamilies(t *testing.T) {
 	l := listen(t, "nlctrl")
-	const getFamily = 3
-	messages, err := l.conn.Execute(
-		genetlink.Message{Header: genetlink.Header{Command: getFamily, Version: 1}}, l.family.ID, netlink.Request|netlink.Dump)
-	if err != nil {
+	if err := l.dump(t, getFamily); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range messages {
-		l.decode(t, append([]byte{m.Header.Command, m.Header.Version, 0, 0}, m.Data...))
-	}
 	if !l.has("newfamily", "family-name", "nlctrl")() || !l.has("newfamily", "mcast-groups.0.name", "notify")() {
-		t.Errorf("the family nlctrl is missing in %d messages", len(messages))
+		t.Errorf("the family nlctrl is missing in %d messages", len(l.raw))
 	}
 	l.capture(t)
 }

@@ -12,6 +12,14 @@ sys.path.insert(0, sys.argv[1] + "/tools/net/ynl/pyynl")
 from lib import nlspec, ynl  # pylint: disable=wrong-import-position
 
 
+def text(attribute):
+    """Decodes a string; the client accepts only ASCII."""
+    return attribute.raw.decode()[:-1]
+
+
+ynl.NlAttr.as_strz = text
+
+
 class Decoder(ynl.YnlFamily):
     """The kernel's decoder, without its socket."""
 
