@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/families"
 	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/secret"
 )
@@ -31,11 +32,14 @@ func CheckRest(cfg *config.Config, text config.Errors, dirs Dirs) config.Errors 
 }
 
 // check returns the checked configuration and all faults, including those of the text. A
-// fault that is not in Invalid can be fixed at run time, and disables only its sink.
+// fault that is not in Invalid can be fixed at run time. It disables only its sink, or leaves
+// a family without its specification.
 func check(cfg *config.Config, text config.Errors, dirs Dirs) (*pipeline.Checked, config.Errors) {
 	checked := pipeline.Check(cfg)
 	checked.Invalid = append(collisions(cfg, dirs), checked.Invalid...)
-	faults := slices.Concat(checked.Invalid, checked.Failing)
+	specs, specFaults := families.LoadSpecs(cfg)
+	checked.Specs = specs
+	faults := slices.Concat(checked.Invalid, checked.Failing, specFaults)
 	for _, fault := range existingFaults(cfg) {
 		if !hasPath(faults, fault.Path) {
 			faults = append(faults, fault)

@@ -5,6 +5,8 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -153,5 +155,22 @@ func TestNumberOfReportedErrorsIsLimited(t *testing.T) {
 		if len(got) != 101 || got[100].Message != "100 faults; any more are not shown" {
 			t.Errorf("%s: %d faults, the last is %v", what, len(got), got[len(got)-1])
 		}
+	}
+}
+
+// A specification can be corrected while the daemon runs, so its fault does not prevent a start.
+func TestCheckReportsTheFaultsOfSpecifications(t *testing.T) {
+	spec := filepath.Join(t.TempDir(), "linkflap.yaml")
+	if err := os.WriteFile(spec, []byte("name: linkflap\nprotcol: genetlink\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := parse(t, "families:\n- {name: linkflap, spec: "+spec+"}\n- {name: a, spec: /no/such/file}\n")
+	want := spec + `:2:1: protcol: unknown key; did you mean "protocol"?` + "\n" +
+		"test.yaml:3:19: families[1].spec: cannot read the specification: open /no/such/file: no such file or directory"
+	if got := fmt.Sprint(Check(cfg, Dirs{})); got != want {
+		t.Errorf("Check\n%s\nwant\n%s", got, want)
+	}
+	if checked, _ := check(cfg, nil, Dirs{}); len(checked.Invalid) > 0 {
+		t.Errorf("the faults prevent a start: %v", checked.Invalid)
 	}
 }

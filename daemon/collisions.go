@@ -46,7 +46,7 @@ type claim struct {
 // are followed.
 func collisions(cfg *config.Config, dirs Dirs) (faults config.Errors) {
 	taken := append(dirs.areas(), configurationAreas(cfg)...)
-	taken = append(taken, secretAreas(cfg)...)
+	taken = append(taken, inputAreas(cfg)...)
 	if fault := journalFault(cfg, dirs, taken); fault != nil {
 		faults = append(faults, fault)
 	}
@@ -139,8 +139,8 @@ func configurationAreas(cfg *config.Config) []area {
 	}
 }
 
-// secretAreas returns the files that the daemon reads for sinks.
-func secretAreas(cfg *config.Config) (all []area) {
+// inputAreas returns the files that the daemon reads for sinks and families.
+func inputAreas(cfg *config.Config) (all []area) {
 	add := func(path, owner string) {
 		if path != "" {
 			all = append(all, area{realPath(path), false, owner, nil})
@@ -153,8 +153,11 @@ func secretAreas(cfg *config.Config) (all []area) {
 			add(file.File, owner)
 		}
 	})
+	for _, f := range cfg.Families {
+		add(f.Spec, "the specification of "+f.Name)
+	}
 	return all
 }
 
-// ReadsFiles reports whether sinks require files that the operator provides.
-func ReadsFiles(cfg *config.Config) bool { return len(secretAreas(cfg)) > 0 }
+// ReadsFiles reports whether sinks or families require files that the operator provides.
+func ReadsFiles(cfg *config.Config) bool { return len(inputAreas(cfg)) > 0 }

@@ -103,6 +103,7 @@ func TestPathHasOnlyOneOwner(t *testing.T) {
 		{peer("", "webhook: {url: 'http://127.0.0.1:9941/'}"), ""},
 		{both("file: {path: "+dir+"/x}", "file: {path: "+dir+"/x"+stamp+"}"), ""},
 		{both(rotating(dir+"/x"), "file: {path: "+dir+"/x.log}"), ""},
+		{"families: [{name: a, spec: " + dir + "/a.yaml}]\n" + file(dir+"/a.yaml"), "the specification of a"},
 		{file(dir + "/loop"), ""},
 		{"journal: {path: " + dirs.journal() + "}", ""},
 		{"journal: {path: " + dir + "/elsewhere/j}", ""},

@@ -5,13 +5,17 @@ package daemon
 import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/families"
 	"github.com/genltestd/genltestd/daemon/secret"
 )
 
 // Warnings returns the parts of the configuration that work but should be changed, with
-// their positions. They include secret files that every user of the machine can read.
+// their positions. They include secret files that every user of the machine can read, and
+// likely mistakes in the specifications of families.
 func Warnings(cfg *config.Config) config.Errors {
 	all := cfg.Warnings()
+	specs, _ := families.LoadSpecs(cfg) // Check returns the faults
+	all = append(all, specs.Warnings...)
 	warn := func(path, file string) {
 		if secret.Exposed(file) {
 			all = append(all, cfg.Fault(path, "this file is secret, and all users can read it; remove the permission with chmod o-r"))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/families"
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
@@ -15,9 +16,10 @@ import (
 // A Checked is a configuration with its compiled rules and envelopes. Open or Plan uses it once.
 type Checked struct {
 	Config  *config.Config
-	Invalid config.Errors // rules and envelopes that do not compile; empty if a Set may use the configuration
-	Failing config.Errors // of sinks that can be opened, but whose attempts fail: a file may be missing
-	sinks   []compiled    // in the order of the configuration
+	Invalid config.Errors   // rules and envelopes that do not compile; empty if a Set may use the configuration
+	Failing config.Errors   // of sinks that can be opened, but whose attempts fail: a file may be missing
+	Specs   *families.Specs // that decode events; the caller of Check sets them
+	sinks   []compiled      // in the order of the configuration
 }
 
 // A compiled is a sink with its rules and its envelope.

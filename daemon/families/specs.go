@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package families loads the specifications of the families in the configuration.
+package families
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/ynl"
+	"github.com/genltestd/genltestd/internal/similar"
+)
+
+// Specs are the specifications of the families of a configuration. They do not change, and
+// are safe for concurrent use. A nil Specs contains no specification.
+type Specs struct {
+	byFamily map[string]*ynl.Spec
+
+	// Warnings are the parts of the operator's specifications and of the configuration that
+	// are most likely mistakes.
+	Warnings config.Errors
+}
+
+// Of returns the specification of a family. Without one it returns nil: the family's
+// attributes are then decoded by their numbers.
+func (s *Specs) Of(family string) *ynl.Spec {
+	if s == nil {
+		return nil
+	}
+	return s.byFamily[family]
+}
+
+// LoadSpecs reads the specification of each family of the configuration except genltest:
+// the file that the configuration names, or the first that ynl.Places contains. A family
+// need not have a specification, unless the configuration names its file.
+//
+// With faults, Specs contains the specifications that could be read. A fault in the text of a
+// specification has the position in that file. The other faults have positions in the
+// configuration.
+func LoadSpecs(cfg *config.Config) (*Specs, config.Errors) { return load(cfg, ynl.Places()) }
+
+func load(cfg *config.Config, places []ynl.Place) (*Specs, config.Errors) {
+	s := &Specs{byFamily: make(map[string]*ynl.Spec)}
+	var faults config.Errors
+	for i := range cfg.Families {
+		family := &cfg.Families[i]
+		if family.Name == "" || family.Name == config.Genltest {
+			continue
+		}
+		l := loader{cfg: cfg, family: family, path: fmt.Sprintf("families[%d]", i)}
+		spec, errs := l.load(places)
+		faults = append(faults, errs...)
+		if len(errs) == 0 && spec != nil {
+			s.byFamily[family.Name] = spec
+			s.Warnings = append(s.Warnings, l.warnings(spec)...)
+		}
+	}
+	return s, faults
+}
+
+// A loader loads the specification of one family.
+type loader struct {
+	cfg    *config.Config
+	family *config.Family
+	path   string // of the family in the configuration
+	own    bool   // the operator wrote the file
+}
+
+// load returns nil without faults for a family without a specification.
+func (l *loader) load(places []ynl.Place) (*ynl.Spec, config.Errors) {
+	if l.family.Spec != "" {
+		return l.loadFile()
+	}
+	spec, file, err := ynl.Find(l.family.Name, places)
+	if errors.Is(err, ynl.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, l.faults("name", err, "%v; correct the file, remove it, or write the path of another one as spec", err)
+	}
+	l.own = filepath.Dir(file) == ynl.OwnDir
+	return spec, nil
+}
+
+func (l *loader) loadFile() (*ynl.Spec, config.Errors) {
+	spec, err := ynl.Load(l.family.Spec)
+	if err != nil {
+		return nil, l.faults("spec", err, "cannot read the specification: %v", err)
+	}
+	if spec.Family != l.family.Name {
+		return nil, l.faults("spec", nil, "%s is the specification of the family %q; write the file for %q",
+			l.family.Spec, spec.Family, l.family.Name)
+	}
+	l.own = true
+	return spec, nil
+}
+
+// faults returns the faults of the specification that err contains, or else a fault of a key
+// of the family.
+func (l *loader) faults(key string, err error, format string, args ...any) config.Errors {
+	if faults := config.Errors(nil); errors.As(err, &faults) {
+		return faults
+	}
+	fault := l.cfg.Fault(l.path+"."+key, format, args...)
+	fault.Cause = err
+	return config.Errors{fault}
+}
+
+// warnings returns the warnings of a specification that the operator wrote, and a warning
+// for each group that the specification does not list.
+func (l *loader) warnings(spec *ynl.Spec) (all config.Errors) {
+	if l.own {
+		all = append(all, spec.Warnings...)
+	}
+	for i, group := range l.family.Groups {
+		if len(spec.Groups) == 0 || slices.Contains(spec.Groups, group) {
+			continue
+		}
+		advice := "its groups are " + strings.Join(spec.Groups, ", ")
+		if best := similar.Closest(group, spec.Groups); best != "" {
+			advice = fmt.Sprintf("did you mean %q?", best)
+		}
+		all = append(all, l.cfg.Fault(fmt.Sprintf("%s.groups[%d]", l.path, i),
+			"the specification of %s does not contain the group %q; %s", l.family.Name, group, advice))
+	}
+	return all
+}
