@@ -81,15 +81,18 @@ disk_arguments() { # FILE
 }
 
 # port_arguments adds the serial console and the named ports to $machine. With
-# ioeventfd a write to "status" could overtake one to another port.
+# ioeventfd a write to "status" could overtake one to another port. What the guest writes
+# to the port "monitor" is a command to QEMU, such as system_powerdown.
 port_arguments() { # NAME...
 	local port
 	machine+=(
 		-chardev "file,id=console,path=$run_dir/console" -serial chardev:console
 		-device virtio-serial-pci,ioeventfd=off
 		-chardev file,id=status,path=/dev/stdout -device virtserialport,chardev=status,name=status
+		-chardev "socket,id=commands,path=$run_dir/monitor.sock,server=on,wait=off" -mon chardev=commands
+		-chardev "socket,id=monitor,path=$run_dir/monitor.sock" -device virtserialport,chardev=monitor,name=monitor
 	)
-	kernel_arguments+=" genltest_vm.ports=$(($# + 1))"
+	kernel_arguments+=" genltest_vm.ports=$(($# + 2))"
 	for port; do
 		: >"$run_dir/$port"
 		machine+=(
