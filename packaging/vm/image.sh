@@ -109,22 +109,25 @@ module_order() { # ROOT MODULE...
 # payload sets $REPLY: full.cpio, the files that are copied onto the root of the full
 # VM.
 payload() { # KERNEL
-	local suite root modules clients daemon
+	local suite root modules netdevsim clients daemon
 	suite=$(guest_suite "$1")
 	kernel_root "$1"
 	root=$REPLY/root
 	kernel_modules "$1"
 	modules=$REPLY
+	netdevsim_module "$1"
+	netdevsim=$REPLY
 	test_clients
 	clients=$REPLY
 	daemon_files
 	daemon=$REPLY/$suite
 	cache_entry "payload-$1" \
 		"$(find "$vm_dir/guest" -type f -print0 | sort -z | xargs -0 sha256sum |
-			key "${root#"$cache"/}" "${modules##*/}" "${clients##*/}" "${daemon#"$cache"/}" "$(declare -f build_payload pack)")" \
-		"pack the payload of kernel $1" build_payload "$root" "$modules" "$clients" "$daemon"
+			key "${root#"$cache"/}" "${modules##*/}" "${netdevsim##*/}" "${clients##*/}" "${daemon#"$cache"/}" \
+				"$(declare -f build_payload pack)")" \
+		"pack the payload of kernel $1" build_payload "$root" "$modules" "$clients" "$daemon" "$netdevsim"
 }
-build_payload() { # DIR ROOT MODULES CLIENTS DAEMON
+build_payload() { # DIR ROOT MODULES CLIENTS DAEMON NETDEVSIM
 	local tree=$1/tree/payload root=$2 abi
 	abi=$(<"$root/kernel/abi")
 	mkdir -p "$tree/usr/lib"
@@ -137,7 +140,8 @@ build_payload() { # DIR ROOT MODULES CLIENTS DAEMON
 
 	cp -a "$root/kernel/lib/modules" "$tree/usr/lib/"
 	install -D -m 644 -t "$tree/usr/lib/modules/$abi/updates" "$3/genltest.ko"
-	install -D -m 644 -t "$tree/usr/lib/modules/$abi/extra" "$3/genltest_tutorial.ko"
+	install -D -m 644 -t "$tree/usr/lib/modules/$abi/extra" "$3"/genltest_{tutorial,linkflap}.ko
+	[ ! -e "$6/netdevsim.ko" ] || install -m 644 -t "$tree/usr/lib/modules/$abi/extra" "$6/netdevsim.ko"
 	ln -s usr/lib "$tree/lib"
 	in_root "$root" "$tree" depmod -b /src "$abi"
 	rm "$tree/lib"

@@ -41,8 +41,8 @@ bootstrap() { # SUITE DIR VARIANT PACKAGES [OPTION...]
 		"$@" "${suite%-backports}" "$dir" "${lines[@]}"
 }
 
-# kernel_root sets $REPLY: root/ for chroot; root/kernel/ with abi, vmlinux and
-# lib/modules/.
+# kernel_root sets $REPLY: root/ for chroot; root/kernel/ with abi, vmlinux,
+# lib/modules/, and the sources netdevsim/ if this kernel can load it.
 kernel_root() { # KERNEL
 	local suite packages hook=$vm_dir/unpack-kernel input=$vm_dir/guest/modules
 	suite=$(kernel_suite "$1")
@@ -70,7 +70,7 @@ in_root() { # ROOT SOURCES COMMAND...
 }
 
 # Folders with one module each: genltest, and the modules that its tests load.
-module_dirs=(kmod kmod/tests/tutorial kmod/tests/squatter)
+module_dirs=(kmod kmod/tests/tutorial kmod/tests/squatter kmod/tests/linkflap)
 
 # module_sources lists the files that the compiler needs from kmod/, NUL-separated,
 # without Go tests and products of an earlier make.
@@ -102,6 +102,25 @@ build_kernel_modules() { # DIR ROOT
 	done
 	! grep -q -i 'warning' "$dir/log" || return 1 # the caller then prints the log
 	rm -rf "$dir/src"
+}
+
+# netdevsim_module sets $REPLY: netdevsim.ko, whose simulated devices have devlink, or an
+# empty directory if this kernel cannot load it.
+netdevsim_module() { # KERNEL
+	local root
+	kernel_root "$1"
+	root=$REPLY/root
+	cache_entry "netdevsim-$1" "$(key "${root#"$cache"/}" "$(declare -f build_netdevsim)" </dev/null)" \
+		"compile netdevsim.ko for kernel $1" build_netdevsim "$root"
+}
+build_netdevsim() { # DIR ROOT
+	local sources=$2/kernel/netdevsim
+	[ -d "$sources" ] || return 0
+	cp -a "$sources" "$1/src"
+	in_root "$2" "$1/src" make -j2 -C "/lib/modules/$(<"$2/kernel/abi")/build" M=/src CONFIG_NETDEVSIM=m modules
+	in_root "$2" "$1/src" strip --strip-debug /src/netdevsim.ko
+	mv "$1/src/netdevsim.ko" "$1/"
+	rm -rf "$1/src"
 }
 
 # test_clients sets $REPLY: the programs of kmod/tests/client. They are compiled with
