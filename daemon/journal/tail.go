@@ -14,19 +14,27 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 )
 
-// Tail calls visit for each readable record of the newest segment with records, oldest
-// first. The data is valid until visit returns. Tail reads only that segment, and moves no
-// reader. An error means that there may be more records, which cannot be read.
-func (j *Journal) Tail(visit func(data []byte)) error {
+// tailBytes limits the work of Tail.
+const tailBytes = 64 << 20
+
+// Tail calls visit for each readable record of the newest segment, oldest first, and for those
+// of the segments before it, until a segment contains a record for which visit returns true.
+// The data is valid until visit returns. Tail moves no reader. An error means that an older
+// segment may contain such a record: a segment cannot be read, or many were read.
+func (j *Journal) Tail(visit func(data []byte) (found bool)) error {
+	read := int64(0)
 	for _, s := range slices.Backward(j.index.spans()) {
+		if read > 0 && read+s.size > tailBytes {
+			return fmt.Errorf("journal %s: the newest %d bytes were searched, at most %d", j.dir, read, tailBytes)
+		}
+		read += s.size
 		found := false
 		_, err := j.visit(s, s.first, func(r Record) uint64 {
-			found = true
-			visit(r.Data)
+			found = visit(r.Data) || found
 			return r.Seq + 1
 		})
 		if err != nil {
-			return fmt.Errorf("journal %s: read the newest segment: %w", j.dir, err)
+			return fmt.Errorf("journal %s: read segment %d: %w", j.dir, s.first, err)
 		}
 		if found {
 			break

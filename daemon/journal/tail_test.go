@@ -11,30 +11,65 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/vfs/memfs"
 )
 
-func TestTailVisitsOneSegment(t *testing.T) {
+// TestTailEndsWithSegmentOfFoundRecord: Tail reads older segments only while it finds nothing.
+func TestTailEndsWithSegmentOfFoundRecord(t *testing.T) {
 	dir := t.TempDir()
 	opts := manualOptions(vfs.Disk{})
 	j := open(t, dir, opts)
-	tail := func() (texts []string) {
+	tail := func(find string) (texts []string) {
 		t.Helper()
-		if err := j.Tail(func(data []byte) { texts = append(texts, string(data)) }); err != nil {
+		err := j.Tail(func(data []byte) bool {
+			texts = append(texts, string(data[:min(3, len(data))]))
+			return string(data) == find
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 		return texts
 	}
-	if got := tail(); got != nil {
+	if got := tail("a"); got != nil {
 		t.Errorf("an empty journal has %q", got)
 	}
 	put(t, j, "old", strings.Repeat("x", int(opts.SegmentBytes)))
 	put(t, j, "a", "")
 	put(t, j, "b")
-	if got := tail(); !slices.Equal(got, []string{"a", "", "b"}) {
-		t.Errorf("newest segment has %q", got)
+	for _, find := range []string{"a", "b"} {
+		if got := tail(find); !slices.Equal(got, []string{"a", "", "b"}) {
+			t.Errorf("visited %q to find %q", got, find)
+		}
+	}
+	for _, find := range []string{"old", "no record"} {
+		if got := tail(find); !slices.Equal(got, []string{"a", "", "b", "old", "xxx"}) {
+			t.Errorf("visited %q to find %q", got, find)
+		}
 	}
 	abandon(j) // the next start creates an empty segment
 	j = open(t, dir, opts)
-	if got := tail(); !slices.Equal(got, []string{"a", "", "b"}) {
-		t.Errorf("after a crash the newest segment with records has %q", got)
+	if got := tail("a"); !slices.Equal(got, []string{"a", "", "b"}) {
+		t.Errorf("after a crash visited %q", got)
+	}
+}
+
+// TestTailReportsThatItHasNotReadAll: the cost is limited, and the caller must not conclude
+// that there is no such record.
+func TestTailReportsThatItHasNotReadAll(t *testing.T) {
+	opts := manualOptions(memfs.New())
+	opts.SegmentBytes = tailBytes / 3
+	j := open(t, "/j", opts)
+	mib := string(make([]byte, 1<<20))
+	for range 3 * opts.SegmentBytes >> 20 {
+		put(t, j, mib)
+	}
+	if err := j.Tail(func([]byte) bool { return false }); err != nil {
+		t.Errorf("journal of %d bytes: %v", j.Stats().Bytes, err)
+	}
+	for range opts.SegmentBytes >> 19 {
+		put(t, j, mib)
+	}
+	visited := 0
+	err := j.Tail(func([]byte) bool { visited++; return false })
+	if err == nil || visited<<20 > tailBytes {
+		t.Errorf("journal of %d bytes: %v, %d MiB read", j.Stats().Bytes, err, visited)
 	}
 }
 

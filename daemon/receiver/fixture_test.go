@@ -62,7 +62,7 @@ type recorder struct {
 	texts      []string
 	generation uint64 // of the last batch
 	err        error  // returned by Append
-	newest     []byte
+	newest     []genl.Message
 }
 
 func (j *recorder) Recovered() uint64 {
@@ -97,9 +97,9 @@ func (j *recorder) Append(generation *atomic.Uint64, _ time.Time, records [][]by
 	return nil
 }
 
-func (j *recorder) Tail(visit func([]byte)) error {
-	if j.newest != nil {
-		visit(j.newest)
+func (j *recorder) Tail(visit func([]byte) bool) error {
+	for i := range j.newest {
+		visit(j.newest[i].Data)
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func (discardingJournal) Append(*atomic.Uint64, time.Time, [][]byte) error { ret
 
 func (discardingJournal) Recovered() uint64 { return 0 }
 
-func (discardingJournal) Tail(func([]byte)) error { return nil }
+func (discardingJournal) Tail(func([]byte) bool) error { return nil }
 
 // inbox is an Inbox in memory.
 type inbox struct {

@@ -48,7 +48,7 @@ type Kernel interface {
 type Journal interface {
 	Append(generation *atomic.Uint64, t time.Time, records [][]byte) error
 	Recovered() uint64
-	Tail(visit func(data []byte)) error
+	Tail(visit func(data []byte) (found bool)) error
 }
 
 // An Inbox is the memory that batches are received into, with a snapshot of the

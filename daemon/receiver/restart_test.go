@@ -114,7 +114,9 @@ func TestBatchOfKilledProcessWaitsForBlockedJournal(t *testing.T) {
 
 func TestNumbersContinueFromJournalWithoutInbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := startWith(t, newKernel(first), &recorder{newest: numbered(34, 77, 10).Data}, newInbox(t))
+		other := genl.Multicast{Family: "other", Group: "mcgrp", Message: numbered(34, 78, 99).Data}
+		newest := []genl.Message{numbered(34, 77, 10), {Data: genl.AppendMulticast(nil, &other)}}
+		f := startWith(t, newKernel(first), &recorder{newest: newest}, newInbox(t))
 		f.send(numbered(34, 77, 11), numbered(34, 77, 12))
 		f.want(t, "x", "x")
 		f.send(numbered(34, 77, 20))

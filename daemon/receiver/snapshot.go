@@ -37,15 +37,17 @@ func (r *Receiver) restore(journaled bool) {
 			"version", versionOf(saved), "known_version", ledgerVersion)
 	}
 	// The journal contains the last number, which is valid unless the module was
-	// reloaded since.
+	// reloaded since. Records of other families may follow it.
 	var last genl.Fields
-	err := r.Journal.Tail(func(data []byte) {
-		if genl.IsGap(data) {
-			return
+	err := r.Journal.Tail(func(data []byte) (found bool) {
+		if genl.IsGap(data) || genl.IsMulticast(data) {
+			return false
 		}
-		if fields, err := genl.Decode(data); err == nil && fields.KernelSeq != 0 {
+		fields, err := genl.Decode(data)
+		if found = err == nil && fields.KernelSeq != 0; found {
 			last = fields
 		}
+		return found
 	})
 	if err != nil {
 		r.Log.Warn("cannot read the end of the journal; events that were multicast before this start are not counted", "error", err)

@@ -177,7 +177,7 @@ func (n *nowhere) Append(_ *atomic.Uint64, _ time.Time, records [][]byte) error 
 	return nil
 }
 
-func (n *nowhere) Recovered() uint64       { return 0 }
-func (n *nowhere) Tail(func([]byte)) error { return nil }
-func (n *nowhere) Count() uint64           { return n.count }
-func (n *nowhere) Sync() error             { return nil }
+func (n *nowhere) Recovered() uint64            { return 0 }
+func (n *nowhere) Tail(func([]byte) bool) error { return nil }
+func (n *nowhere) Count() uint64                { return n.count }
+func (n *nowhere) Sync() error                  { return nil }
