@@ -139,15 +139,15 @@ func (x *index) add(s *logSegment, dirDirty bool) {
 	x.dirDirty = x.dirDirty || dirDirty
 }
 
-// publish adds a frame that was written to the active segment. durable means that the
-// frame is durable.
-func (x *index) publish(f *segment.Frame, active *logSegment, durable bool) {
+// publish adds a frame that was written to the active segment, which then has newest as the
+// receipt of its newest message. durable means that the frame is durable.
+func (x *index) publish(f *segment.Frame, active *logSegment, newest time.Time, durable bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	durable = durable && x.synced == x.last
 	active.size += f.Length
 	active.end = f.End()
-	active.used = f.Received()
+	active.used = newest
 	x.bytes += f.Length
 	x.Next, x.Index, x.last, x.generation = f.End(), x.Index+f.Count, f.End()-1, f.Generation
 	if durable {

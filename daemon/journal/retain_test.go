@@ -175,6 +175,33 @@ func TestMaxAgeRemovesOldSegments(t *testing.T) {
 	}
 }
 
+// TestMaxAgeRetainsNewestMessageOfEachSegment: batches of several receivers are not in the
+// order of their receipt.
+func TestMaxAgeRetainsNewestMessageOfEachSegment(t *testing.T) {
+	now := epoch
+	opts := manualOptions(memfs.New())
+	opts.MaxAge, opts.Now = time.Hour, func() time.Time { return now }
+	j := open(t, "/j", opts)
+	r := reader(t, j, "a", FromOldest)
+	now = now.Add(50 * time.Minute)
+	for _, received := range []time.Time{now, epoch} {
+		if err := j.Append(nil, received, batchOf(received.String())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Append(nil, now, batchOf(string(make([]byte, opts.SegmentBytes)))); err != nil { // in a new segment
+		t.Fatal(err)
+	}
+	now = now.Add(50 * time.Minute) // of the first two records only the second is too old
+	maintain(t, j)
+	if first := j.Stats().First; first != 1 {
+		t.Errorf("the journal begins with number %d", first)
+	}
+	if dropped, err := r.Trim(0, now.Add(-opts.MaxAge)); dropped != 0 || err != nil {
+		t.Errorf("Trim dropped %d, %v", dropped, err)
+	}
+}
+
 // fullForReader returns a journal that is full because a pinned reader has not committed.
 func fullForReader(t *testing.T) (*Journal, *Reader) {
 	t.Helper()

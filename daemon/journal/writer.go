@@ -85,10 +85,21 @@ func (w *writer) append(generation *atomic.Uint64, t time.Time, messages [][]byt
 		generation.Store(0)
 		return fmt.Errorf("journal %s: append: %w", w.dir, err)
 	}
-	w.index.publish(&f, w.active, w.fsync() == FsyncAlways)
+	w.index.publish(&f, w.active, w.newest(&f), w.fsync() == FsyncAlways)
 	w.readers.wake()
 	w.work.set()
 	return nil
+}
+
+// newest returns the time of receipt of the newest message in the active segment and f. It may
+// not be that of f: batches of several receivers are appended in the order of their calls. The
+// caller holds mu.
+func (w *writer) newest(f *segment.Frame) time.Time {
+	before, received := w.active.used, f.Received()
+	if w.active.size > segment.HeaderLen && received.Before(before) && w.steady(received).Before(w.steady(before)) {
+		return before
+	}
+	return received
 }
 
 // ready makes the journal fit for writing. The caller holds mu.
