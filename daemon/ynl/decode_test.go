@@ -240,15 +240,17 @@ func TestValuesWhoseTypeAnotherAttributeNames(t *testing.T) {
       - {name: box, type: nest, nested-attributes: main}
 `))
 	for want, attributes := range map[string][]byte{
-		`{"type":"u8","value":7}`:           concat(nla(1, u8(1)), nla(2, u8(7))),
-		`{"type":"u16","box":{"value":8}}`:  concat(nla(1, u8(2)), nla(3, nla(2, u16(8)))),
-		`{"type":"string","value":"x"}`:     concat(nla(1, u8(3)), nla(2, str("x"))),
-		`{"type":"nul-string","value":"x"}`: concat(nla(1, u8(5)), nla(2, str("x"))),
-		`{"type":"flag","value":true}`:      concat(nla(1, u8(4)), nla(2)),
-		`{"type":"s32","value":-1}`:         concat(nla(1, u8(7)), nla(2, u32(0xffffffff))),
-		`{"type":"binary","value":"09"}`:    concat(nla(1, u8(6)), nla(2, u8(9))),
-		`{"type":99,"value":"09"}`:          concat(nla(1, u8(99)), nla(2, u8(9))),
-		`{"value":"09","type":"u8"}`:        concat(nla(2, u8(9)), nla(1, u8(1))),
+		`{"type":"u8","value":7}`:              concat(nla(1, u8(1)), nla(2, u8(7))),
+		`{"type":"u16","box":{"value":8}}`:     concat(nla(1, u8(2)), nla(3, nla(2, u16(8)))),
+		`{"type":"string","value":"x"}`:        concat(nla(1, u8(3)), nla(2, str("x"))),
+		`{"type":"nul-string","value":"x"}`:    concat(nla(1, u8(5)), nla(2, str("x"))),
+		`{"type":"flag","value":true}`:         concat(nla(1, u8(4)), nla(2)),
+		`{"type":"flag","value":false}`:        concat(nla(1, u8(4)), nla(2, u8(0))),
+		`{"type":"flag","box":{"value":true}}`: concat(nla(1, u8(4)), nla(3, nla(2, u8(1)))),
+		`{"type":"s32","value":-1}`:            concat(nla(1, u8(7)), nla(2, u32(0xffffffff))),
+		`{"type":"binary","value":"09"}`:       concat(nla(1, u8(6)), nla(2, u8(9))),
+		`{"type":99,"value":"09"}`:             concat(nla(1, u8(99)), nla(2, u8(9))),
+		`{"value":"09","type":"u8"}`:           concat(nla(2, u8(9)), nla(1, u8(1))),
 	} {
 		check(t, spec, payload(1, attributes), want, "")
 	}

@@ -46,5 +46,6 @@
 //
 // The key x-type-of of an attribute of type binary names another attribute, which is before
 // it in the message or in an object around it. The value of that attribute is the type: the
-// name of a number, string, nul-string or flag. For other types the value is bytes.
+// name of a number, string, nul-string or flag, which can also be one byte. For other types
+// the value is bytes.
 package ynl

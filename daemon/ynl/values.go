@@ -114,6 +114,8 @@ func (d *Decoder) bitfield(a *attr, name string, data []byte) {
 func (d *Decoder) binary(a *attr, name string, data []byte) {
 	typed := d.typeOf(a)
 	switch {
+	case typed != nil && typed.kind == kindFlag && len(data) == 1:
+		d.build.Bool(name, data[0] != 0) // the kernel can then also send that the flag is not set
 	case typed != nil:
 		d.value(typed, name, data)
 	case a.item != nil && a.item.size > 0 && len(data)%a.item.size == 0:
