@@ -14,8 +14,13 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/pipeline"
+	"github.com/genltestd/genltestd/daemon/record"
+	"github.com/genltestd/genltestd/daemon/ynl"
+	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
 
 var update = flag.Bool("update", false, "write the examples of docs/envelopes.md again")
@@ -70,6 +75,7 @@ func TestEnvelopesPageMatchesTheOutput(t *testing.T) {
 }
 
 // examples returns the events of docs/events.md, with the origin that the configuration adds.
+// A configuration of another family has an event of ethtool.
 func examples(cfg *config.Config) []event.Event {
 	added := originConfig(&cfg.Event)
 	every := event.Origin{Labels: added.SortedLabels()}
@@ -84,7 +90,49 @@ func examples(cfg *config.Config) []event.Event {
 	gap.Gap = &event.Gap{
 		Count: 17, Reason: "kernel_buffer", From: parseTime("2026-01-02T03:04:06.02Z"), To: gap.Time, First: 8, Last: 31, LoadID: e.LoadID,
 	}
+	if cfg.Families[0].Name != genl.FamilyName {
+		return ethtoolExamples(head)[:1]
+	}
 	return []event.Event{e, gap}
+}
+
+// ethtoolExamples decodes a message as the kernel sends it after "ethtool -A eth0 tx off", and
+// one that does not match the specification.
+func ethtoolExamples(head event.Event) (events []event.Event) {
+	decoder := record.Decoder{
+		JournalID: head.JournalID, OriginOf: func(uint64) (*event.Origin, string) { return head.Origin, head.Host },
+		SpecOf: func(family string) *ynl.Spec { spec, _ := ynl.Embedded(family); return spec },
+	}
+	header := kernelmsg.AppendAttr(kernelmsg.Attr(1, []byte{2, 0, 0, 0}), 2, []byte("eth0\x00"))
+	attributes := [][][]byte{
+		{kernelmsg.Attr(1, header), kernelmsg.Attr(2, []byte{0}), kernelmsg.Attr(3, []byte{1}), kernelmsg.Attr(4, []byte{0})},
+		{kernelmsg.Attr(3, []byte{1, 1})},
+	}
+	for i, list := range attributes {
+		message := kernelmsg.Message(21, 23, 1, list...)
+		e, err := decoder.Decode(journal.Record{
+			Seq: uint64(10 + i), Time: parseTime("2026-01-02T03:04:07.5Z").Add(time.Duration(i) * time.Second),
+			Data: genl.AppendMulticast(nil, &genl.Multicast{Family: "ethtool", Group: "monitor", Message: message}),
+		})
+		if err != nil {
+			panic(err)
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+func TestEventsPageShowsMessagesOfAnotherFamily(t *testing.T) {
+	const page = "../docs/events.md"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range ethtoolExamples(event.Event{JournalID: "6a9155caa46c7dcc", Host: "web-1"}) {
+		if line := string(e.AppendJSON(nil)); !strings.Contains(string(text), "```json\n"+line+"\n```") {
+			t.Errorf("%s does not have %s", page, line)
+		}
+	}
 }
 
 func parseTime(text string) time.Time {

@@ -49,10 +49,31 @@ func hostileEvents() (events []event.Event) {
 			Origin:   &event.Origin{Labels: []event.Label{{Name: "site", Value: `b "7" ü`}}},
 		})
 	}
+	for i, text := range hostileTexts() {
+		e := events[i]
+		e.Seq, e.Message, e.Family, e.Group, e.Content = uint64(2000+i), nil, text, text, hostileContent(text)
+		events = append(events, e)
+	}
 	gap, summary := events[0], events[0]
 	gap.Seq, gap.Message, gap.Gap = 1000, nil, &event.Gap{Count: 1, Reason: "kernel_buffer"}
 	summary.Seq, summary.Message, summary.Suppressed = 1001, nil, &event.Suppressed{Count: 1, Reason: "dedup"}
 	return append(events, gap, summary)
+}
+
+// hostileContent returns a message with a hostile text in each part. Names cannot be hostile
+// today: specifications accept letters, digits and a few other characters.
+func hostileContent(text string) *event.Content {
+	var b event.ObjectBuilder
+	b.Reset()
+	b.Text("dev-name", []byte(text))
+	b.Text(text, []byte(text))
+	b.BeginObject(text)
+	b.Text("firmware", []byte(text))
+	b.BeginList(text)
+	b.Text("", []byte(text))
+	b.End()
+	b.End()
+	return &event.Content{Command: text, Attributes: b.Object(), Error: text, Raw: []byte(text)}
 }
 
 // hostileForms are the envelopes of the table, as keys of a sink.

@@ -13,7 +13,7 @@ import (
 // CloudEventsOptions are the options of CloudEvents.
 type CloudEventsOptions struct {
 	Source string // a URI reference; empty is /genltestd/HOST/FAMILY/GROUP
-	Type   string // in reverse DNS; the kind of the event follows it. Empty is com.github.genltestd
+	Type   string // in reverse DNS; the kind or the topic of the event follows it. Empty is com.github.genltestd
 	Binary bool   // write attributes outside the body, if the transport supports it
 }
 
@@ -44,7 +44,13 @@ func newCloudEvents(o CloudEventsOptions) event.Encoder {
 }
 
 func (c *cloudEvents) Append(dst []byte, e *event.Event) ([]byte, error) {
-	dst = append(append(dst, c.head...), e.Kind()...)
+	dst = append(dst, c.head...)
+	if e.Content == nil {
+		dst = append(dst, e.Kind()...)
+	} else {
+		dst = appendTopic(dst, e, '.')
+		dst = appendTopic(append(dst, `","subject":"`...), e, '/')
+	}
 	dst = e.AppendID(append(dst, c.middleOf(e)...))
 	dst = append(dst, `","time":"`...)
 	begin := len(dst)
@@ -53,6 +59,23 @@ func (c *cloudEvents) Append(dst []byte, e *event.Event) ([]byte, error) {
 	dst = appendSequence(append(dst, `","sequence":"`...), e.Seq)
 	dst = append(dst, `","datacontenttype":"`+jsonType+`","data":`...)
 	return append(e.AppendJSONWithTime(dst, received), '}'), nil
+}
+
+// topic names a message of a family other than genltest: the family and the command.
+func topic(e *event.Event, separator string) string {
+	if e.Content.Command == "" {
+		return e.Family
+	}
+	return e.Family + separator + e.Content.Command
+}
+
+// appendTopic appends the topic, escaped for JSON.
+func appendTopic(dst []byte, e *event.Event, separator byte) []byte {
+	dst = event.AppendJSONText(dst, e.Family)
+	if e.Content.Command == "" {
+		return dst
+	}
+	return event.AppendJSONText(append(dst, separator), e.Content.Command)
 }
 
 func (c *cloudEvents) middleOf(e *event.Event) []byte {
@@ -132,7 +155,12 @@ func (c *binaryCloudEvents) Attributes(e *event.Event, set func(name, value stri
 		source = string(appendSource(nil, e))
 	}
 	set("ce-specversion", "1.0")
-	set("ce-type", headerValue(c.typePrefix+e.Kind()))
+	if e.Content == nil {
+		set("ce-type", headerValue(c.typePrefix+e.Kind()))
+	} else {
+		set("ce-type", headerValue(c.typePrefix+topic(e, ".")))
+		set("ce-subject", headerValue(topic(e, "/")))
+	}
 	set("ce-source", headerValue(source))
 	set("ce-id", headerValue(e.ID()))
 	set("ce-time", string(event.AppendTime(nil, e.Time)))

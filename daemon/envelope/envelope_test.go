@@ -43,6 +43,33 @@ func gap() event.Event {
 	return e
 }
 
+// link returns an event of the family ethtool with an attribute of each kind.
+func link() event.Event {
+	e := bare("")
+	e.Family, e.Group, e.Message = "ethtool", "monitor", nil
+	var b event.ObjectBuilder
+	b.Reset()
+	b.BeginObject("header")
+	b.Uint("dev-index", 2)
+	b.Text("dev-name", []byte("caf\u00e9"))
+	b.End()
+	b.BeginList("flags")
+	b.Text("", []byte("up"))
+	b.End()
+	b.Text("firmware", []byte("1 \x1b[2J\u202e]\"\n"))
+	b.Text("serial", []byte("\xff"))
+	b.Bytes("17", []byte{0xca, 0xfe}, event.Hex)
+	e.Content = &event.Content{Command: "features-ntf", Attributes: b.Object()}
+	return e
+}
+
+// undecoded returns an event whose message could not be decoded.
+func undecoded() event.Event {
+	e := link()
+	e.Content = &event.Content{Error: "too \x1b short", Raw: []byte{1, 2}}
+	return e
+}
+
 func suppressed() event.Event {
 	e := bare("")
 	e.Suppressed = &event.Suppressed{Count: 1, Reason: "rate_limit", From: received.Add(-time.Second), To: received}
@@ -140,7 +167,7 @@ func TestEncodersAllocateNothing(t *testing.T) {
 			continue
 		}
 		buf := make([]byte, 0, 8192)
-		for _, e := range []event.Event{full("caf\u00e9 \xff \x1b"), gap(), suppressed()} {
+		for _, e := range []event.Event{full("caf\u00e9 \xff \x1b"), gap(), suppressed(), link(), undecoded()} {
 			n := testing.AllocsPerRun(100, func() {
 				var err error
 				if buf, err = encoder.Append(buf[:0], &e); err != nil {

@@ -28,7 +28,7 @@ func (l *keyValues) Append(dst []byte, e *event.Event) ([]byte, error) {
 			dst = appendQuoted(append(dst, '='), label.Value)
 		}
 	}
-	if e.Kind() != "event" {
+	if e.HasSafeText() { // the parts contain everything
 		return dst, nil
 	}
 	dst = appendQuoted(append(dst, " message="...), e.Message)

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/genltestd/genltestd/daemon/event"
@@ -35,6 +36,7 @@ type syslog struct {
 	event, report []byte // priority and version; report is for gaps and suppressed events
 	appName       []byte
 	parts         event.Parts
+	text          []byte // of the last event with a Content
 }
 
 var _ event.Marker = (*syslog)(nil)
@@ -78,8 +80,12 @@ func (s *syslog) message(dst []byte, e *event.Event, mark string) []byte {
 	// but a restart of the daemon does not interrupt it.
 	dst = append(append(dst, " - "...), kind...)
 	dst = s.appendData(append(dst, ' '), e)
-	if kind != "event" {
+	switch {
+	case kind != "event":
 		return e.AppendText(append(dst, ' '))
+	case e.Content != nil:
+		s.text = e.AppendText(s.text[:0])
+		return appendMessage(dst, s.text, mark)
 	}
 	return appendMessage(dst, event.WithoutBreak(e.Message), mark)
 }
@@ -95,12 +101,15 @@ func (s *syslog) appendData(dst []byte, e *event.Event) []byte {
 	dst = append(dst, "[genltestd@32473"...)
 	for name, value := range s.parts.Of(e) {
 		switch name {
-		case "kind", "time", "host": // these are in the header
+		case "kind", "time", "host", "error", "raw": // these are in the header or in the text
+			continue
+		}
+		if strings.HasPrefix(name, event.AttributePrefix) { // likewise; a name has at most maxParamName bytes
 			continue
 		}
 		dst = appendParam(append(append(dst, ' '), name...), value)
 	}
-	if e.Kind() == "event" && !event.IsVisible(e.Message) {
+	if !e.HasSafeText() && !event.IsVisible(e.Message) {
 		dst = base64.StdEncoding.AppendEncode(append(dst, ` message_base64="`...), e.Message)
 		dst = append(dst, '"')
 	}

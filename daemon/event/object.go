@@ -56,7 +56,12 @@ func (o Object) Fields() iter.Seq2[string, Value] { return o.Value().Fields() }
 func (o Object) Lookup(path string) (Value, bool) { return o.Value().Lookup(path) }
 
 // AppendJSON appends the object as JSON: see Value.AppendJSON.
-func (o Object) AppendJSON(dst []byte) []byte { return o.Value().AppendJSON(dst) }
+func (o Object) AppendJSON(dst []byte) []byte {
+	if len(o.nodes) == 0 {
+		return append(dst, "{}"...) // without the allocation of Value
+	}
+	return Value(o).AppendJSON(dst)
+}
 
 // Kind returns the type of v.
 func (v Value) Kind() ValueKind {

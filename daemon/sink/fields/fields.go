@@ -4,13 +4,24 @@
 // values: fields of the systemd journal, environment variables.
 package fields
 
-import "github.com/genltestd/genltestd/daemon/event"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/genltestd/genltestd/daemon/event"
+)
 
 const (
 	prefix = "GENLTEST_"
 	// maxName is the limit of journald; environments do not have a limit.
 	maxName = 64
+	// maxAttributes limits the attributes of an event. An entry of journald has at most 1,024
+	// fields.
+	maxAttributes = 200
 )
+
+// omitted has the number of attributes beyond maxAttributes.
+const omitted = prefix + "OMITTED_ATTRIBUTES"
 
 // The names of the text, which Each omits.
 const (
@@ -29,13 +40,24 @@ type Namer struct {
 
 // Each calls set for every part of the event except its text. The names are those of the
 // JSON envelope, in capitals and with the prefix GENLTEST_, and GENLTEST_LABEL_NAME and
-// GENLTEST_CAPTURE_NAME. Callers must keep neither name nor value. Values from untrusted
-// text are escaped; labels belong to the operator.
+// GENLTEST_CAPTURE_NAME. Attributes are GENLTEST_ATTR_PATH: see event.Parts. Callers must
+// keep neither name nor value. Values from untrusted text are escaped; labels belong to the
+// operator.
 func (n *Namer) Each(e *event.Event, set func(name, value []byte)) {
+	attributes := 0
 	for part, value := range n.parts.Of(e) {
+		if strings.HasPrefix(part, event.AttributePrefix) {
+			if attributes++; attributes > maxAttributes {
+				continue
+			}
+		}
 		if len(value) > 0 {
 			set(n.called("", part), n.shown(value))
 		}
+	}
+	if attributes > maxAttributes {
+		n.value = strconv.AppendInt(n.value[:0], int64(attributes-maxAttributes), 10)
+		set([]byte(omitted), n.value)
 	}
 	if e.Origin != nil {
 		for _, l := range e.Origin.Labels {

@@ -4,6 +4,7 @@ package fields
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,68 @@ func FuzzLabelNames(f *testing.F) {
 			if !validJournaldName.Match(name) {
 				t.Errorf("label %q has become the name %q", label, name)
 			}
+		})
+	})
+}
+
+func contentEvent(build func(b *event.ObjectBuilder)) *event.Event {
+	var b event.ObjectBuilder
+	b.Reset()
+	build(&b)
+	return &event.Event{
+		JournalID: "j", Seq: 1, Family: "ethtool", Group: "monitor",
+		Content: &event.Content{Command: "features-ntf", Attributes: b.Object()},
+	}
+}
+
+func TestAttributesAreFieldsWithTheirPaths(t *testing.T) {
+	e := contentEvent(func(b *event.ObjectBuilder) {
+		b.BeginObject("header")
+		b.Text("dev-name", []byte("\x1b\n"))
+		b.Text("empty", nil)
+		b.End()
+		b.Uint("17", 5)
+	})
+	e.Content.Error, e.Content.Raw = "bad", []byte{1, 2}
+	want := []string{
+		"GENLTEST_ID=j-1", "GENLTEST_SEQ=1", "GENLTEST_KIND=event", "GENLTEST_FAMILY=ethtool", "GENLTEST_GROUP=monitor",
+		"GENLTEST_COMMAND=features-ntf", `GENLTEST_ATTR_HEADER_DEV_NAME=\x1b\n`, "GENLTEST_ATTR_17=5", "GENLTEST_ERROR=bad", "GENLTEST_RAW=0102",
+	}
+	if diff := cmp.Diff(want, each(e)); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+}
+
+func TestAttributesBeyondTheLimitAreCounted(t *testing.T) {
+	e := contentEvent(func(b *event.ObjectBuilder) {
+		for i := range maxAttributes + 3 {
+			b.Uint(strconv.Itoa(i), 1)
+		}
+	})
+	list := each(e)
+	last := []string{"GENLTEST_ATTR_199=1", "GENLTEST_OMITTED_ATTRIBUTES=3"}
+	if diff := cmp.Diff(last, list[len(list)-2:]); diff != "" {
+		t.Errorf("last fields (-want +got):\n%s", diff)
+	}
+}
+
+func FuzzAttributeNames(f *testing.F) {
+	f.Add("dev-name", "dev_NAME", strings.Repeat("x", 100))
+	f.Fuzz(func(t *testing.T, first, second, third string) {
+		e := contentEvent(func(b *event.ObjectBuilder) {
+			b.Uint(first, 1)
+			b.Uint(second, 2)
+			b.BeginObject(third)
+			b.Text(first, []byte("\xff"))
+			b.End()
+		})
+		var n Namer
+		seen := make(map[string]bool)
+		n.Each(e, func(name, _ []byte) {
+			if !validJournaldName.Match(name) || seen[string(name)] {
+				t.Errorf("the name %q is not valid or not unique", name)
+			}
+			seen[string(name)] = true
 		})
 	})
 }
