@@ -135,7 +135,7 @@ func (d *Daemon) openFiles(cfg *config.Journal, undo *teardown.Stack) (freshInbo
 		return false, err
 	}
 	undo.Push(d.journal.Close)
-	if d.inbox, freshInbox, err = inbox.Open(d.opts.Dirs.inbox(), genl.BatchBytes); err != nil {
+	if d.inbox, freshInbox, err = inbox.Open(d.opts.Dirs.inbox(), genl.BatchBytes(genl.Genltest)); err != nil {
 		return false, err
 	}
 	undo.Push(d.inbox.Close)
@@ -145,7 +145,7 @@ func (d *Daemon) openFiles(cfg *config.Journal, undo *teardown.Stack) (freshInbo
 
 func (d *Daemon) openReceiver(cfg *config.Receiver, freshInbox bool) (*receiver.Receiver, error) {
 	return receiver.New(receiver.Options{
-		Kernel: d.kernel(), Journal: hostJournal{d.journal, func() *origin.Tracker { return d.origins }, &sync.Mutex{}},
+		Target: genl.Genltest, Kernel: d.kernel(), Journal: hostJournal{d.journal, func() *origin.Tracker { return d.origins }, &sync.Mutex{}},
 		Inbox: d.inbox, FreshInbox: freshInbox, Metrics: d.reception, BufferBytes: int(cfg.Buffer),
 		OnAppear: d.echo.Appeared, OnChange: d.status.look,
 		Log: component(d.log, "receiver"), Now: d.clock.Now, Age: d.clock.Age,
@@ -155,7 +155,9 @@ func (d *Daemon) openReceiver(cfg *config.Receiver, freshInbox bool) (*receiver.
 // register creates the metrics and adds them to a registry.
 func (d *Daemon) register(reg *prometheus.Registry) error {
 	d.metrics = metrics.New(reg, d.opts.Version)
-	d.reception = metrics.NewReception(reg, genl.FamilyName, genl.GroupName, refusalReasons())
+	d.reception = metrics.NewReception(reg, metrics.ReceptionConfig{
+		Family: genl.FamilyName, Group: genl.GroupName, Groups: genl.Genltest.Groups, Refusals: refusalReasons(), Echo: true,
+	})
 	return errors.Join(
 		metrics.RegisterSinks(reg, func() []metrics.SinkState { return d.pipelines.States() }),
 		metrics.RegisterJournal(reg, d.journalState),

@@ -36,7 +36,7 @@ type fakeKernel struct {
 // newKernel returns a kernel with the family.
 func newKernel() *fakeKernel {
 	k := &fakeKernel{}
-	k.IDs = genl.FamilyIDs{ID: kernelmsg.Family, Group: 9}
+	k.IDs = fakekernel.GenltestIDs(kernelmsg.Family, 9)
 	return k
 }
 

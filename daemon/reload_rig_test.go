@@ -22,6 +22,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/internal/fakekernel"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 	"github.com/genltestd/genltestd/internal/poll"
 )
@@ -34,7 +35,7 @@ const loadTestGroup = 13
 // A userKernel provides the family on NETLINK_USERSOCK, through the kernel of this machine.
 type userKernel struct{ sender *genl.UserSender }
 
-func (k userKernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
+func (k userKernel) Open(_ genl.Target, bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
 	s, report, err := genl.OpenUserSocket(loadTestGroup, bufferBytes, batch)
 	if err != nil {
 		return nil, report, err
@@ -42,8 +43,8 @@ func (k userKernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, g
 	return userSocket{s, k.sender.Port()}, report, nil
 }
 
-func (userKernel) Resolve() (genl.Registry, error) {
-	return genl.Registry{Family: genl.FamilyIDs{ID: 34, Group: loadTestGroup}}, nil
+func (userKernel) Resolve(genl.Target) (genl.Registry, error) {
+	return genl.Registry{Family: fakekernel.GenltestIDs(34, loadTestGroup)}, nil
 }
 
 // A userSocket accepts the messages of one process as if the kernel had sent them.

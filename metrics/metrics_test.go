@@ -16,7 +16,9 @@ func TestEverySeriesExistsFromTheStartAndPassesTheLinter(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	New(reg, "1.0\xff")
 	for _, family := range []string{"genltest", "ethtool"} {
-		NewReception(reg, family, "mcgrp", []string{"family", "sender"})
+		NewReception(reg, ReceptionConfig{
+			Family: family, Group: "mcgrp", Groups: []string{"mcgrp"}, Refusals: []string{"family", "sender"}, Echo: true,
+		})
 	}
 	states := func() []SinkState {
 		a, b := NewSinkState("a", []string{"sample"}), NewSinkState("b", []string{"sample"})

@@ -56,7 +56,7 @@ func everyDay() Config {
 }
 
 func newLoop(m *module, cfg Config) *Loop {
-	reception := metrics.NewReception(prometheus.NewRegistry(), "genltest", "mcgrp", nil)
+	reception := metrics.NewReception(prometheus.NewRegistry(), metrics.ReceptionConfig{Family: "genltest", Group: "mcgrp", Echo: true})
 	return New(cfg, Options{Prober: m, Metrics: reception, Log: slog.New(slog.DiscardHandler)})
 }
 

@@ -30,25 +30,45 @@ type layout struct {
 	slots   [batchMessages][slotBytes]byte
 }
 
-// BatchBytes is the memory that a Batch needs.
-const BatchBytes = int(unsafe.Sizeof(layout{}))
+// controls follow the layout if the socket reports the group of each message.
+type controls [batchMessages]groupControl
+
+// A groupControl is the control message NETLINK_PKTINFO of netlink(7) with its
+// struct nl_pktinfo.
+type groupControl struct {
+	hdr   unix.Cmsghdr
+	group uint32
+	_     [4]byte
+}
+
+// BatchBytes returns the size of the memory that a Batch of the target needs.
+func BatchBytes(t Target) int {
+	if t.IsGenltest() {
+		return int(unsafe.Sizeof(layout{}))
+	}
+	return int(unsafe.Sizeof(layout{}) + unsafe.Sizeof(controls{}))
+}
 
 // A Batch is the memory that one recvmmsg(2) fills. It may be mapped from a file.
 // Messages that the kernel has delivered then survive the process, and a later process
 // reads them with Pending. It is not safe for concurrent use.
 type Batch struct {
 	*layout
+	controls *controls // nil for genltest, which has one group
 	messages [batchMessages]Message
 	filled   int // upper bound of the headers that have a length
 }
 
-// NewBatch places a batch in memory, which must be page-aligned and stay mapped while
-// the batch is used. It does not change the contents.
-func NewBatch(memory []byte) (*Batch, error) {
-	if len(memory) < BatchBytes || uintptr(unsafe.Pointer(&memory[0]))%unsafe.Alignof(layout{}) != 0 {
+// NewBatch places a batch for messages of the target in memory, which must be page-aligned
+// and stay mapped while the batch is used. It does not change the contents.
+func NewBatch(memory []byte, t Target) (*Batch, error) {
+	if len(memory) < BatchBytes(t) || uintptr(unsafe.Pointer(&memory[0]))%unsafe.Alignof(layout{}) != 0 {
 		return nil, fmt.Errorf("place a batch in %d bytes: the memory is too small or not aligned", len(memory))
 	}
 	b := &Batch{layout: (*layout)(unsafe.Pointer(&memory[0])), filled: batchMessages}
+	if !t.IsGenltest() {
+		b.controls = (*controls)(unsafe.Pointer(&memory[unsafe.Sizeof(layout{})]))
+	}
 	for i := range b.messages {
 		b.messages[i].Data = b.slots[i][:]
 	}
@@ -77,6 +97,12 @@ func (b *Batch) Clear() {
 	for i := range filled {
 		filled[i].len = empty
 	}
+	if b.controls != nil {
+		for i := range filled {
+			b.controls[i] = groupControl{}
+			filled[i].hdr.SetControllen(int(unsafe.Sizeof(groupControl{})))
+		}
+	}
 	b.filled = 0
 }
 
@@ -90,8 +116,24 @@ func (b *Batch) collect(n int) []Message {
 		m.Sender = senders[i].Pid
 		m.Truncated = h.hdr.Flags&unix.MSG_TRUNC != 0
 	}
+	if b.controls != nil {
+		b.collectGroups(messages)
+	}
 	return messages
 }
+
+// collectGroups sets the groups of the first messages.
+func (b *Batch) collectGroups(messages []Message) {
+	for i := range messages {
+		messages[i].Group = 0
+		if c := &b.controls[i]; c.hdr == groupHeader {
+			messages[i].Group = c.group
+		}
+	}
+}
+
+// groupHeader is the header of a complete groupControl.
+var groupHeader = unix.Cmsghdr{Len: unix.SizeofCmsghdr + 4, Level: unix.SOL_NETLINK, Type: unix.NETLINK_PKTINFO}
 
 // Put stores messages in the batch as the kernel does. It is for tests of Pending.
 func (b *Batch) Put(messages ...Message) {
@@ -101,6 +143,9 @@ func (b *Batch) Put(messages ...Message) {
 		copy(b.slots[i][:], m.Data)
 		b.senders[i].Pid = m.Sender
 		b.headers[i].len = uint32(len(m.Data))
+		if b.controls != nil {
+			b.controls[i] = groupControl{hdr: groupHeader, group: m.Group}
+		}
 	}
 }
 
@@ -112,14 +157,18 @@ func (b *Batch) prepare() {
 		b.iovecs[i].SetLen(slotBytes)
 		b.headers[i].hdr = unix.Msghdr{
 			Name: (*byte)(unsafe.Pointer(&b.senders[i])), Namelen: unix.SizeofSockaddrNetlink,
-			Iov: &b.iovecs[i], Iovlen: 1,
+			Iov: &b.iovecs[i], Iovlen: 1, Flags: b.headers[i].hdr.Flags,
+		}
+		if b.controls != nil {
+			b.headers[i].hdr.Control = (*byte)(unsafe.Pointer(&b.controls[i]))
+			b.headers[i].hdr.SetControllen(int(unsafe.Sizeof(groupControl{})))
 		}
 	}
 }
 
 // receive reads at most one batch from fd without blocking. The batch must be cleared.
-// The kernel replaces the flags and the length of the address; a netlink address always
-// has the length that prepare set.
+// The kernel replaces the flags and the lengths of the address and of the control messages;
+// a netlink address always has the length that prepare set.
 //
 // It uses RawSyscall because Syscall wakes the runtime's monitor thread whenever the
 // process was idle, which triples the CPU time per event at 1,000 events a second.

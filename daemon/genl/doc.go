@@ -4,8 +4,10 @@
 // imports mdlayher/netlink and mdlayher/genetlink.
 //
 // There are two types of socket, because their messages must not mix: an [EventSocket]
-// subscribes and never sends; an [EchoClient] sends and never subscribes. Both find the
+// subscribes and never sends; an [EchoClient] sends and never subscribes. Both find a
 // family by name, because the kernel assigns a new id each time the module is loaded.
+// There is one EventSocket per family, so families cannot push each other's messages out of
+// a buffer.
 // A [Controller] reads all registered families, for operators.
 //
 // An EventSocket joins nlctrl's group "notify" first. It receives the notification of a
@@ -19,7 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The family that the daemon subscribes to, as defined by kmod/genltest.h.
+// The family of our module, as defined by kmod/genltest.h.
 const (
 	FamilyName = "genltest"
 	GroupName  = "mcgrp"
@@ -48,15 +50,17 @@ const (
 	firstGroup   = 2                 // first group number that the kernel assigns; it skips the reserved family ids
 )
 
-// ErrFamilyAbsent reports that the family is not registered: the module is not loaded,
-// or the process is in a network namespace in which the family is not visible. It
-// matches os.ErrNotExist.
-var ErrFamilyAbsent = familyAbsentError{}
+// ErrFamilyAbsent reports that the family of our module is not registered.
+var ErrFamilyAbsent = AbsentError{FamilyName}
 
-type familyAbsentError struct{}
+// An AbsentError reports that a family is not registered: its module is not loaded, or the
+// process is in a network namespace in which the family is not visible. It matches
+// os.ErrNotExist.
+type AbsentError struct{ Family string }
 
-func (familyAbsentError) Error() string {
-	return "generic netlink family " + FamilyName + " is not registered"
+func (e AbsentError) Error() string {
+	return "generic netlink family " + e.Family + " is not registered"
 }
 
-func (familyAbsentError) Is(target error) bool { return errors.Is(target, os.ErrNotExist) }
+// Is reports whether target is os.ErrNotExist.
+func (AbsentError) Is(target error) bool { return errors.Is(target, os.ErrNotExist) }

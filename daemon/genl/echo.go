@@ -32,12 +32,21 @@ type genetlinkConn struct{ *genetlink.Conn }
 var _ echoConn = genetlinkConn{}
 
 func (c genetlinkConn) resolve() (FamilyIDs, error) {
-	r, err := resolve(c.Conn)
-	if err == nil && r.Family.ID == noFamily {
-		err = ErrFamilyAbsent
+	r, err := resolve(c.Conn, Genltest)
+	if err != nil {
+		return FamilyIDs{}, err
 	}
-	return r.Family, err
+	if r.Family.ID == noFamily {
+		return FamilyIDs{}, ErrFamilyAbsent
+	}
+	if _, missing := Genltest.Choose(r.Family.Groups); missing != nil {
+		return FamilyIDs{}, errNamesake
+	}
+	return r.Family, nil
 }
+
+var errNamesake = errors.New("family " + FamilyName + " does not contain the multicast group " + GroupName +
+	": another module registered this name; unload it")
 
 // NewEchoClient returns a client that opens its socket at the first Probe.
 func NewEchoClient() *EchoClient {

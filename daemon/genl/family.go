@@ -11,35 +11,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FamilyIDs are the numbers that the kernel assigned to the family and its group when
-// the module was loaded.
+// FamilyIDs are the numbers that the kernel assigned to a family and its groups when the
+// family was registered.
 type FamilyIDs struct {
-	ID    uint16
-	Group uint32
+	ID     uint16
+	Groups []Group // all groups of the family
 }
 
 // resolveTimeout limits a request to nlctrl. The kernel replies in microseconds; the
 // limit only prevents a fault from blocking the caller.
 const resolveTimeout = 5 * time.Second
 
-// A Registry is the part of nlctrl's state that the daemon uses.
-type Registry struct {
-	Family FamilyIDs // zero while the family is not registered
-	Free   [2]uint32 // the lowest unused group numbers
-}
-
-// Resolve reads the registry from nlctrl over a new socket. On a socket that is a
-// member of a group, the reply could not be distinguished from events.
-func Resolve() (Registry, error) {
+// Resolve reads the registry of a target from nlctrl over a new socket. On a socket that is
+// a member of a group, the reply could not be distinguished from events.
+func Resolve(t Target) (Registry, error) {
 	conn, err := genetlink.Dial(nil)
 	if err != nil {
 		return Registry{}, fmt.Errorf("open a generic netlink socket: %w", err)
 	}
 	defer conn.Close()
-	return resolve(conn)
+	return resolve(conn, t)
 }
 
-func resolve(conn *genetlink.Conn) (Registry, error) {
+func resolve(conn *genetlink.Conn, t Target) (Registry, error) {
 	if err := conn.SetDeadline(time.Now().Add(resolveTimeout)); err != nil {
 		return Registry{}, fmt.Errorf("set a deadline: %w", err)
 	}
@@ -50,46 +44,27 @@ func resolve(conn *genetlink.Conn) (Registry, error) {
 	if err != nil {
 		return Registry{}, fmt.Errorf("list the generic netlink families: %w", err)
 	}
-	return registryOf(families)
+	return registryOf(families, t), nil
 }
 
-func registryOf(families []genetlink.Family) (r Registry, err error) {
-	used := map[uint32]bool{}
+func registryOf(families []genetlink.Family, t Target) (r Registry) {
 	for _, f := range families {
+		ids := FamilyIDs{ID: f.ID}
 		for _, g := range f.Groups {
-			used[g.ID] = true
+			ids.Groups = append(ids.Groups, Group{Name: g.Name, ID: g.ID})
+			r.Used = append(r.Used, g.ID)
 		}
-		if f.Name == FamilyName {
-			if r.Family, err = idsOf(f); err != nil {
-				return Registry{}, err
-			}
+		if f.Name == t.Family {
+			r.Family = ids
 		}
 	}
-	group := uint32(firstGroup)
-	for i := range r.Free {
-		for used[group] || group >= unix.GENL_ID_CTRL && group < unix.GENL_START_ALLOC {
-			group++
-		}
-		r.Free[i] = group
-		group++
-	}
-	return r, nil
+	return r
 }
 
-func idsOf(family genetlink.Family) (FamilyIDs, error) {
-	for _, g := range family.Groups {
-		if g.Name == GroupName {
-			return FamilyIDs{ID: family.ID, Group: g.ID}, nil
-		}
-	}
-	return FamilyIDs{}, fmt.Errorf("family %s does not contain the multicast group %s: another module registered this name; unload it",
-		FamilyName, GroupName)
-}
-
-// A Change is the effect of one nlctrl notification on our family.
+// A Change is the effect of one nlctrl notification on the family of a target.
 type Change struct {
 	Kind ChangeKind
-	IDs  FamilyIDs // Group is set for Registered only
+	IDs  FamilyIDs // Groups is set for Registered only
 }
 
 // FamilyAfter returns the id of the family after the change, or 0 if it is not
@@ -115,8 +90,8 @@ const (
 	Unregistered                   // the family with this id was unregistered
 )
 
-// ParseNotification decodes a message for which Classify returned Notification.
-func ParseNotification(data []byte) (Change, error) {
+// ParseNotification decodes a message for which the verdict is Notification.
+func ParseNotification(t Target, data []byte) (Change, error) {
 	if len(data) < headersLen {
 		return Change{}, errShort
 	}
@@ -133,11 +108,8 @@ func ParseNotification(data []byte) (Change, error) {
 	if err != nil {
 		return Change{}, fmt.Errorf("notification of nlctrl: %w", err)
 	}
-	if name != FamilyName {
+	if name != t.Family {
 		return Change{}, nil
-	}
-	if kind == Registered && ids.Group == 0 {
-		return Change{}, fmt.Errorf("family %s was registered without the multicast group %s", FamilyName, GroupName)
 	}
 	return Change{Kind: kind, IDs: ids}, nil
 }
@@ -150,11 +122,7 @@ func parseFamily(attrs []byte) (ids FamilyIDs, name string, err error) {
 		case unix.CTRL_ATTR_FAMILY_NAME:
 			name = ad.String()
 		case unix.CTRL_ATTR_MCAST_GROUPS:
-			eachNested(ad, func(ad *netlink.AttributeDecoder) {
-				if g := parseGroup(ad); g.Name == GroupName {
-					ids.Group = g.ID
-				}
-			})
+			eachNested(ad, func(ad *netlink.AttributeDecoder) { ids.Groups = append(ids.Groups, parseGroup(ad)) })
 		}
 	})
 	return ids, name, err

@@ -28,7 +28,7 @@ func TestMeterStartsAtZero(t *testing.T) {
 }
 
 func TestAdoptMeterRejectsOtherSockets(t *testing.T) {
-	s, _, err := OpenEventSocket(1<<20, memoryBatch(t))
+	s, _, err := OpenEventSocket(Genltest, 1<<20, memoryBatch(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestAdoptMeterRejectsOtherSockets(t *testing.T) {
 		}
 	}
 	// The daemon uses the event socket nevertheless.
-	again, _, err := AdoptEventSocket(f, f, 1<<20, memoryBatch(t))
+	again, _, err := AdoptEventSocket(Genltest, f, f, 1<<20, memoryBatch(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,12 @@ package genl
 
 import "os"
 
-// AbsenceHint returns advice about an absent family.
-func AbsenceHint() string {
+// AbsenceHint returns advice about the family of an absent target.
+func AbsenceHint(t Target) string {
+	if !t.IsGenltest() {
+		return "load the module or the driver that registers it; " +
+			"genltestctl family list shows the families that this network namespace has"
+	}
 	own, err := os.Readlink("/proc/self/ns/net")
 	if err == nil {
 		// An unprivileged process cannot read this link.

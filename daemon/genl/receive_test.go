@@ -60,7 +60,7 @@ func TestBatchSurvivesKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A new process has only the memory.
-	again, err := NewBatch(unsafe.Slice((*byte)(unsafe.Pointer(batch.layout)), BatchBytes))
+	again, err := NewBatch(unsafe.Slice((*byte)(unsafe.Pointer(batch.layout)), BatchBytes(Genltest)), Genltest)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An EventSocket receives multicast messages. It never sends.
+// An EventSocket receives the multicast messages of one family. It never sends.
 //
 // At most one goroutine may call Receive at a time. Every other method may be called at
 // any time.
@@ -23,7 +23,7 @@ type EventSocket struct {
 	descriptor
 	file   *os.File
 	gate   *gate
-	meter  *meter // nil on NETLINK_USERSOCK: no notifications
+	meter  *meter // nil without notifications: on NETLINK_USERSOCK, and if they are the events
 	batch  *Batch
 	pauses atomic.Bool // during a burst
 }
@@ -34,10 +34,13 @@ type SocketReport struct {
 	Limited     error // why the buffer is smaller than requested; nil if it is not
 }
 
-// OpenEventSocket opens a generic netlink socket that is a member of nlctrl's group
-// "notify" only. Its receive buffer has bufferBytes, if the process may have that much.
-// It receives into batch, which must be cleared before the first Receive.
-func OpenEventSocket(bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
+// OpenEventSocket opens a generic netlink socket for the target that is a member of
+// nlctrl's group "notify" only. Its receive buffer has bufferBytes, if the process may have
+// that much. It receives into batch, which must be cleared before the first Receive.
+func OpenEventSocket(t Target, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
+	if t.isController() {
+		return openSocket(unix.NETLINK_GENERIC, notifyGroup, bufferBytes, batch)
+	}
 	m, err := openMeter()
 	if err != nil {
 		return nil, SocketReport{}, err
@@ -50,14 +53,14 @@ func OpenEventSocket(bufferBytes int, batch *Batch) (*EventSocket, SocketReport,
 	return s, report, nil
 }
 
-// AdoptEventSocket uses an event socket that an earlier process opened, with the
-// messages queued in it. It fails if events is not such a socket. The meter is the
+// AdoptEventSocket uses an event socket for the target that an earlier process opened, with
+// the messages queued in it. It fails if events is not such a socket. The meter is the
 // earlier socket's Meter; if it is nil or not a meter, a new one starts to count. The
 // caller keeps both files.
-func AdoptEventSocket(events, meter *os.File, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
+func AdoptEventSocket(t Target, events, meter *os.File, bufferBytes int, batch *Batch) (*EventSocket, SocketReport, error) {
 	s, report, err := adoptSocket(events, unix.NETLINK_GENERIC, notifyGroup, bufferBytes, batch)
-	if err != nil {
-		return nil, report, err
+	if err != nil || t.isController() {
+		return s, report, err
 	}
 	m, err := adoptMeter(meter)
 	if err != nil {
@@ -133,6 +136,11 @@ func newEventSocket(conn conn, bufferBytes int, batch *Batch) (_ *EventSocket, r
 	err = s.control("set NETLINK_NO_ENOBUFS", func(fd int) error {
 		return unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_NO_ENOBUFS, 1)
 	})
+	if err == nil && batch.controls != nil {
+		err = s.control("set NETLINK_PKTINFO", func(fd int) error {
+			return unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_PKTINFO, 1)
+		})
+	}
 	if err != nil {
 		return nil, report, err
 	}
@@ -185,18 +193,21 @@ func (s *EventSocket) setMembership(verb string, option int, group uint32) error
 
 // SetGroups makes the socket a member of exactly these groups and of nlctrl's "notify".
 // It joins before it leaves, and returns the groups that it joined. The kernel accepts
-// numbers that no family owns yet.
+// numbers that no family owns yet. If the kernel refuses some groups, SetGroups joins the
+// others, and the error is JoinErrors.
 func (s *EventSocket) SetGroups(groups ...uint32) (joined []uint32, err error) {
 	before, err := s.groups()
 	if err != nil {
 		return nil, err
 	}
+	refused := JoinErrors{}
 	for _, g := range groups {
 		if slices.Contains(before, g) {
 			continue
 		}
 		if err := s.join(g); err != nil {
-			return joined, err
+			refused[g] = err
+			continue
 		}
 		joined = append(joined, g)
 	}
@@ -207,6 +218,9 @@ func (s *EventSocket) SetGroups(groups ...uint32) (joined []uint32, err error) {
 		if err := s.setMembership("leave", unix.NETLINK_DROP_MEMBERSHIP, g); err != nil {
 			return joined, err
 		}
+	}
+	if len(refused) > 0 {
+		return joined, refused
 	}
 	return joined, nil
 }
@@ -242,7 +256,7 @@ func (s *EventSocket) Queued() (bytes uint32, err error) {
 
 // Notifications returns how many messages nlctrl has multicast to "notify" since the
 // meter was opened, modulo 2^32. The socket has received or dropped each of them, or it
-// is still queued.
+// is still queued. Without a meter, it returns 0.
 func (s *EventSocket) Notifications() (uint32, error) {
 	if s.meter == nil {
 		return 0, nil
@@ -252,8 +266,13 @@ func (s *EventSocket) Notifications() (uint32, error) {
 }
 
 // Meter returns the socket behind Notifications, for a service manager that stores a
-// copy.
-func (s *EventSocket) Meter() syscall.Conn { return s.meter }
+// copy. It returns nil without a meter.
+func (s *EventSocket) Meter() syscall.Conn {
+	if s.meter == nil {
+		return nil
+	}
+	return s.meter
+}
 
 // Close ends a blocked Receive and frees the socket.
 func (s *EventSocket) Close() error {

@@ -22,11 +22,11 @@ const userGroup = 5
 // memoryBatch returns a batch that is not mapped from a file.
 func memoryBatch(t *testing.T) *Batch {
 	t.Helper()
-	memory, err := unix.Mmap(-1, 0, BatchBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	memory, err := unix.Mmap(-1, 0, BatchBytes(Genltest), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := NewBatch(memory)
+	b, err := NewBatch(memory, Genltest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestBufferAboveLimitIsReported(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		s, report, err := OpenEventSocket(1<<30, memoryBatch(t))
+		s, report, err := OpenEventSocket(Genltest, 1<<30, memoryBatch(t))
 		if err != nil {
 			t.Error(err)
 			return

@@ -15,10 +15,11 @@ import (
 type Message struct {
 	Data      []byte // valid until the handler returns
 	Sender    uint32 // port id of the sending socket; 0 is the kernel
+	Group     uint32 // multicast group; 0 if it is not known, and for genltest
 	Truncated bool   // the datagram was longer than Data
 }
 
-// A Verdict is the result of Classify. The constants are in the order of the checks;
+// A Verdict is the result of Classify or ClassifyOther. The constants are in the order of the checks;
 // each message has exactly one verdict.
 type Verdict uint8
 
@@ -50,7 +51,7 @@ const Kernel uint32 = 0
 // A Number identifies an event. It is zero if the module does not number its events.
 type Number struct{ LoadID, Seq uint64 }
 
-// Classify returns the verdict for m. The argument family is the present id of the
+// Classify returns the verdict for a message to the socket of genltest. The argument family is the present id of the
 // family, or 0 if it is not registered. The argument sender is the port id that
 // multicasts: Kernel, except in a test without the module. The number is that of an
 // event. Decode succeeds for each event.
@@ -85,6 +86,25 @@ func Classify(m *Message, family uint16, sender uint32) (Verdict, Number) {
 		return Malformed, Number{}
 	}
 	return Event, Number{LoadID: fields.LoadID, Seq: fields.KernelSeq}
+}
+
+// ClassifyOther returns the verdict for a message to the socket of any other family. Its
+// arguments are those of Classify. Every message of the family is an event, even if it is
+// truncated or malformed: whether it can be decoded shows at delivery.
+func ClassifyOther(m *Message, family uint16, sender uint32) Verdict {
+	if m.Sender != sender && m.Sender != Kernel {
+		return Sender
+	}
+	if len(m.Data) < nlmsgHeaderLen {
+		return Malformed
+	}
+	switch id := m.Family(); {
+	case id == family && family != noFamily:
+		return Event
+	case id == controllerID:
+		return Notification
+	}
+	return Family
 }
 
 // endBytes is the length of the three numbers that end an event of our module, where

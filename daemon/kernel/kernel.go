@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kernel is the receiver's access to the running kernel. The event socket outlives
-// the process: systemd stores a copy of its descriptor, in which events queue until the
-// next process adopts it.
+// Package kernel is the receivers' access to the running kernel. The event sockets outlive
+// the process: systemd stores copies of their descriptors, in which events queue until the
+// next process adopts them.
 package kernel
 
 import (
 	"errors"
 	"log/slog"
 	"os"
+	"sync"
 	"syscall"
 
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/receiver"
-)
-
-// The names of the event socket and of its meter in the descriptor store of systemd.
-const (
-	storedSocket = "events"
-	storedMeter  = "meter"
 )
 
 // A Store keeps descriptors for the next process, as systemd.Notifier does.
@@ -27,74 +22,133 @@ type Store interface {
 	Forget(name string)
 }
 
-// A Kernel opens the event socket of the running kernel. Its methods must not be called
-// concurrently.
+// A Kernel opens the event sockets of the running kernel. Its methods are safe for
+// concurrent use.
 type Kernel struct {
-	store  Store
-	stored []*os.File // from an earlier process, until the first Open
-	log    *slog.Logger
+	store Store
+	log   *slog.Logger
+
+	mu     sync.Mutex
+	stored []*os.File // from an earlier process, and not claimed yet
 }
 
 var _ receiver.Kernel = (*Kernel)(nil)
 
 // New returns the running kernel. stored are the descriptors that an earlier process left
-// in the store; Open closes them.
+// in the store. Open closes those of its target, and ForgetUnclaimed the others.
 func New(store Store, stored []*os.File, log *slog.Logger) *Kernel {
 	return &Kernel{store: store, stored: stored, log: log}
 }
 
-// Resolve implements receiver.Kernel.
-func (*Kernel) Resolve() (genl.Registry, error) { return genl.Resolve() }
+// names returns the names of the event socket and of its meter in the store.
+func names(t genl.Target) (events, meter string) {
+	if t.IsGenltest() {
+		return "events", "meter"
+	}
+	return "events." + t.Family, "meter." + t.Family
+}
 
-// Open implements receiver.Kernel. It adopts a stored event socket if one is usable.
-func (k *Kernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
-	s, report := k.adopt(bufferBytes, batch)
-	k.stored = nil
+// Resolve implements receiver.Kernel.
+func (*Kernel) Resolve(t genl.Target) (genl.Registry, error) { return genl.Resolve(t) }
+
+// Open implements receiver.Kernel. It adopts a stored event socket of the target if one is
+// usable.
+func (k *Kernel) Open(t genl.Target, bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
+	s, report := k.adopt(t, bufferBytes, batch)
 	if s != nil {
 		return s, report, nil
 	}
-	s, report, err := genl.OpenEventSocket(bufferBytes, batch)
+	s, report, err := genl.OpenEventSocket(t, bufferBytes, batch)
 	if err != nil {
 		return nil, report, err
 	}
-	k.replaceStored(s)
+	k.replaceStored(t, s)
 	return s, report, nil
 }
 
+// Forget removes the descriptors of a target from the store, because its events are not
+// received any more. Its event socket must be closed.
+func (k *Kernel) Forget(t genl.Target) {
+	for _, f := range k.claim(t) {
+		_ = f.Close() // it is not used
+	}
+	events, meter := names(t)
+	k.store.Forget(events)
+	k.store.Forget(meter)
+}
+
+// ForgetUnclaimed removes the descriptors of families that are not configured any more. It
+// must be called after Open was called for each configured family.
+func (k *Kernel) ForgetUnclaimed() {
+	k.mu.Lock()
+	unclaimed := k.stored
+	k.stored = nil
+	k.mu.Unlock()
+	for _, f := range unclaimed {
+		k.log.Info("forgetting a stored descriptor that no configured family uses", "name", f.Name())
+		k.store.Forget(f.Name())
+		_ = f.Close() // it is not used
+	}
+}
+
+// claim returns the stored descriptors of a target, which the caller must close.
+func (k *Kernel) claim(t genl.Target) (claimed []*os.File) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	events, meter := names(t)
+	var others []*os.File
+	for _, f := range k.stored {
+		if name := f.Name(); name == events || name == meter {
+			claimed = append(claimed, f)
+		} else {
+			others = append(others, f)
+		}
+	}
+	k.stored = others
+	return claimed
+}
+
 // adopt returns the stored event socket, or nil if no stored descriptor is one.
-func (k *Kernel) adopt(bufferBytes int, batch *genl.Batch) (*genl.EventSocket, genl.SocketReport) {
+func (k *Kernel) adopt(t genl.Target, bufferBytes int, batch *genl.Batch) (*genl.EventSocket, genl.SocketReport) {
 	var events []*os.File
 	var meter *os.File
-	for _, f := range k.stored {
+	claimed := k.claim(t)
+	_, meterName := names(t)
+	for _, f := range claimed {
 		defer f.Close() // systemd has its own copy
-		switch f.Name() {
-		case storedSocket:
-			events = append(events, f)
-		case storedMeter:
+		if f.Name() == meterName {
 			meter = f
+		} else {
+			events = append(events, f)
 		}
 	}
 	for _, f := range events {
-		s, report, err := genl.AdoptEventSocket(f, meter, bufferBytes, batch)
+		s, report, err := genl.AdoptEventSocket(t, f, meter, bufferBytes, batch)
 		if err != nil {
-			k.log.Warn("a descriptor that systemd stored is not an event socket", "error", err)
+			k.log.Warn("a descriptor that systemd stored is not an event socket", "family", t.Family, "error", err)
 			continue
 		}
-		k.log.Info("using the event socket of an earlier process")
-		if len(k.stored) != 2 || meter == nil {
-			k.replaceStored(s)
+		k.log.Info("using the event socket of an earlier process", "family", t.Family)
+		if len(events) != 1 || (meter == nil) != (s.Meter() == nil) {
+			k.replaceStored(t, s)
 		}
 		return s, report
 	}
 	return nil, genl.SocketReport{}
 }
 
-// replaceStored stores the socket and its meter, and removes all other descriptors.
-func (k *Kernel) replaceStored(s *genl.EventSocket) {
-	k.store.Forget(storedSocket)
-	k.store.Forget(storedMeter)
-	err := errors.Join(k.store.Store(storedSocket, s), k.store.Store(storedMeter, s.Meter()))
+// replaceStored stores the socket and its meter, and removes all other descriptors of the
+// target.
+func (k *Kernel) replaceStored(t genl.Target, s *genl.EventSocket) {
+	events, meter := names(t)
+	k.store.Forget(events)
+	k.store.Forget(meter)
+	err := k.store.Store(events, s)
+	if m := s.Meter(); m != nil {
+		err = errors.Join(err, k.store.Store(meter, m))
+	}
 	if err != nil {
-		k.log.Warn("systemd does not store the event socket: a restart loses the events of that time, and counts them", "error", err)
+		k.log.Warn("systemd does not store the event socket: a restart loses the events of that time, and counts them",
+			"family", t.Family, "error", err)
 	}
 }

@@ -49,18 +49,18 @@ func (s *store) Store(name string, c syscall.Conn) error {
 // open opens the event socket as a new process would, with the descriptors that are stored.
 func open(t *testing.T, s *store, stored []*os.File) (_ receiver.Socket, log string) {
 	t.Helper()
-	memory, err := unix.Mmap(-1, 0, genl.BatchBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	memory, err := unix.Mmap(-1, 0, genl.BatchBytes(genl.Genltest), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)
 	}
-	batch, err := genl.NewBatch(memory)
+	batch, err := genl.NewBatch(memory, genl.Genltest)
 	if err != nil {
 		t.Fatal(err)
 	}
 	batch.Clear()
 	var out bytes.Buffer
 	k := kernel.New(s, stored, slog.New(slog.NewTextHandler(&out, nil)))
-	socket, _, err := k.Open(1<<20, batch)
+	socket, _, err := k.Open(genl.Genltest, 1<<20, batch)
 	if err != nil {
 		t.Fatal(err)
 	}

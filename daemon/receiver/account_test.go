@@ -60,7 +60,7 @@ func (sim *simulation) send() {
 	e := sentEvent{sim.load, sim.seq, queued}
 	s := sim.kernel.Socket()
 	switch {
-	case !slices.Contains(s.Groups, sim.ids.Group):
+	case !slices.Contains(s.Groups, sim.ids.Groups[0].ID):
 		e.outcome = missed
 	case !sim.enqueue(s, len(sim.sent), numbered(sim.ids.ID, sim.load, sim.seq)):
 		e.outcome = dropped
@@ -122,7 +122,7 @@ func (sim *simulation) idle() {
 func (sim *simulation) reload() {
 	s := sim.kernel.Socket()
 	sim.notify(unregistered(sim.ids))
-	s.Groups = slices.DeleteFunc(slices.Clone(s.Groups), func(g uint32) bool { return g == sim.ids.Group })
+	s.Groups = slices.DeleteFunc(slices.Clone(s.Groups), func(g uint32) bool { return g == sim.ids.Groups[0].ID })
 	sim.kernel.Set(func() { sim.kernel.IDs = genl.FamilyIDs{} })
 	if sim.rng.IntN(2) == 0 {
 		sim.receive(1000) // the daemon has joined before the next load
@@ -133,9 +133,9 @@ func (sim *simulation) reload() {
 		}
 	}
 	sim.mixed = sim.mixed || sim.maxDeficit > 0 || sim.r.ledger.NotificationsSeen != uint64(s.Notified)
-	sim.ids = genl.FamilyIDs{ID: sim.ids.ID + 1, Group: 20}
+	sim.ids = fakekernel.GenltestIDs(sim.ids.ID+1, 20)
 	if sim.rng.IntN(3) == 0 {
-		sim.ids.Group = 30 // the daemon does not join this group before the load
+		sim.ids.Groups[0].ID = 30 // the daemon does not join this group before the load
 	}
 	sim.kernel.Set(func() { sim.kernel.IDs = sim.ids })
 	sim.notify(registered(sim.ids))
@@ -222,7 +222,7 @@ func TestReceivedPlusLostEqualsMulticast(t *testing.T) {
 	inexact := uint64(0)
 	for seed := range seeds {
 		sim := &simulation{
-			t: t, rng: rand.New(rand.NewPCG(seed, 0)), ids: genl.FamilyIDs{ID: 40, Group: 20}, load: 1,
+			t: t, rng: rand.New(rand.NewPCG(seed, 0)), ids: fakekernel.GenltestIDs(40, 20), load: 1,
 			inbox: newInbox(t),
 		}
 		sim.kernel = newKernel(sim.ids)
@@ -253,7 +253,7 @@ func TestReceivedPlusLostEqualsMulticast(t *testing.T) {
 		sim.send()
 		sim.idle()
 		sim.r.collect(time.Now(), nil, true)
-		received := uint64(testutil.ToFloat64(sim.o.Metrics.Received))
+		received := uint64(testutil.ToFloat64(sim.o.Metrics.Received.WithLabelValues(genl.GroupName)))
 		lost, sum := sim.r.ledger.Lost, uint64(0)
 		for why, n := range lost {
 			sum += n

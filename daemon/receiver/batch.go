@@ -38,6 +38,26 @@ func (r *Receiver) collect(now time.Time, messages []genl.Message, atOnce bool) 
 		r.noteEmptyQueue(now)
 	}
 	r.appendGap(now, atOnce)
+	if r.numbered {
+		r.collectNumbered(now, messages)
+	} else {
+		r.collectOthers(now, messages)
+	}
+	r.events = len(r.records) - r.gaps
+	r.ledger.Received += uint64(r.events)
+	if r.groupsChanged && r.Family() == 0 {
+		r.joinAheadAgain()
+	}
+	if r.followed && r.Family() == 0 {
+		r.publishAbsence()
+	}
+	if len(r.records) > 0 {
+		r.saveSnapshot(r.Inbox.Generation() + 1)
+	}
+}
+
+// collectNumbered converts messages of genltest to records.
+func (r *Receiver) collectNumbered(now time.Time, messages []genl.Message) {
 	for i := range messages {
 		m := &messages[i]
 		verdict, number := genl.Classify(m, r.Family(), r.Sender)
@@ -49,21 +69,8 @@ func (r *Receiver) collect(now time.Time, messages []genl.Message, atOnce bool) 
 		if missing := r.ledger.next(number); missing > 0 {
 			r.countMissing(now, missing)
 		}
-		if b := r.ledger.Interruption; b == beforeNext || b == beforeReceived {
-			r.ledger.Interruption = uninterrupted
-		}
+		r.ledger.resume()
 		r.records = append(r.records, m.Data)
-	}
-	r.events = len(r.records) - r.gaps
-	r.ledger.Received += uint64(r.events)
-	if r.groupsChanged && r.Family() == 0 {
-		r.joinAheadAgain()
-	}
-	if r.Subscribed() {
-		r.publishAbsence()
-	}
-	if len(r.records) > 0 {
-		r.saveSnapshot(r.Inbox.Generation() + 1)
 	}
 }
 
@@ -102,6 +109,9 @@ func (r *Receiver) handleOther(now time.Time, m *genl.Message, verdict genl.Verd
 		r.unsaved = true
 		return verdict, genl.Number{}
 	case verdict == genl.Family && r.isOurs(m):
+		if !r.numbered {
+			return genl.Event, genl.Number{}
+		}
 		return genl.Classify(m, r.Family(), r.Sender)
 	}
 	r.refused[verdict].Inc()
@@ -131,6 +141,9 @@ func (r *Receiver) countMissing(now time.Time, missing uint64) {
 // appendGap adds a gap to the records, at most once a second.
 func (r *Receiver) appendGap(now time.Time, atOnce bool) {
 	if gap, ok := r.ledger.takeGap(now, atOnce); ok {
+		if !r.numbered {
+			gap.Family = r.Target.Family
+		}
 		r.gap = genl.AppendGap(r.gap[:0], &gap)
 		r.records = append(r.records, r.gap)
 		r.gaps++
@@ -207,10 +220,10 @@ func (r *Receiver) holdsBatch() bool {
 // must never contain an old batch with a newer generation. A batch without a record was not
 // journaled, and its generation is used again.
 func (r *Receiver) finish(journaled bool) {
-	r.countReceived(uint64(r.events))
-	r.events = 0
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.countReceived(uint64(r.events))
+	r.events = 0
 	r.batch.Clear()
 	if journaled {
 		r.Inbox.Advance()
@@ -219,10 +232,16 @@ func (r *Receiver) finish(journaled bool) {
 	r.saveIfIdle()
 }
 
-// countReceived counts journaled events.
+// countReceived counts n journaled events. The caller holds mu.
 func (r *Receiver) countReceived(n uint64) {
-	r.Metrics.Received.Add(float64(n))
 	r.received.Add(n)
+	if r.numbered {
+		r.total.Add(float64(n))
+		return
+	}
+	for i := range r.groups {
+		r.groups[i].publish()
+	}
 }
 
 // Blocked returns why the journal does not accept events, or nil if it does.

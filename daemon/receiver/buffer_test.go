@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/internal/fakekernel"
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
@@ -115,7 +116,7 @@ const bufferGroup = 11
 // openKernel provides a family on NETLINK_USERSOCK, on this machine's own kernel.
 type openKernel struct{ opened chan *genl.EventSocket }
 
-func (k openKernel) Open(bufferBytes int, batch *genl.Batch) (Socket, genl.SocketReport, error) {
+func (k openKernel) Open(_ genl.Target, bufferBytes int, batch *genl.Batch) (Socket, genl.SocketReport, error) {
 	s, report, err := genl.OpenUserSocket(bufferGroup, bufferBytes, batch)
 	if err != nil {
 		return nil, report, err
@@ -124,8 +125,8 @@ func (k openKernel) Open(bufferBytes int, batch *genl.Batch) (Socket, genl.Socke
 	return s, report, nil
 }
 
-func (openKernel) Resolve() (genl.Registry, error) {
-	return genl.Registry{Family: genl.FamilyIDs{ID: 34, Group: bufferGroup}}, nil
+func (openKernel) Resolve(genl.Target) (genl.Registry, error) {
+	return genl.Registry{Family: fakekernel.GenltestIDs(34, bufferGroup)}, nil
 }
 
 // TestBufferChangesUnderLoad: the metric is the kernel's size, and each event is
@@ -175,7 +176,7 @@ func TestBufferChangesUnderLoad(t *testing.T) {
 		if err := r.CountDrops(); err != nil {
 			t.Fatal(err)
 		}
-		received = testutil.ToFloat64(o.Metrics.Received)
+		received = testutil.ToFloat64(o.Metrics.Received.WithLabelValues(genl.GroupName))
 		lost = testutil.ToFloat64(o.Metrics.Lost.WithLabelValues("kernel_buffer"))
 		return received+lost >= float64(total)
 	})

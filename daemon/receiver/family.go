@@ -3,6 +3,8 @@
 package receiver
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/genl"
@@ -12,7 +14,7 @@ import (
 // function and of those below must hold mu, except for checkSubscription and subscribe.
 func (r *Receiver) notified(now time.Time, data []byte) {
 	r.foreignID, r.groupsChanged = 0, true
-	change, err := genl.ParseNotification(data)
+	change, err := genl.ParseNotification(r.Target, data)
 	if err == nil {
 		switch {
 		case change.Kind == genl.Registered:
@@ -38,7 +40,7 @@ func (r *Receiver) isOurs(m *genl.Message) bool {
 	if id == r.foreignID {
 		return false
 	}
-	registry, err := r.Kernel.Resolve()
+	registry, err := r.Kernel.Resolve(r.Target)
 	if err == nil && registry.Family.ID == id {
 		err = r.follow(r.Now(), registry.Family)
 	}
@@ -55,17 +57,20 @@ func (r *Receiver) isOurs(m *genl.Message) bool {
 // do so while a notification may still be queued, because the messages before it have
 // the old id. Therefore the queue must be empty, and two checks must find the same ids.
 func (r *Receiver) checkSubscription() error {
-	registry, err := r.Kernel.Resolve()
+	registry, err := r.Kernel.Resolve(r.target())
 	if err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	ids := registry.Family
-	if ids.ID == r.Family() && (ids.ID == 0 || r.Subscribed()) {
+	if ids.ID == r.Family() {
 		r.mismatch = nil
-		if ids.ID != 0 {
+		switch {
+		case ids.ID != 0 && r.Subscribed() && len(r.joinErrors) == 0:
 			return nil
+		case ids.ID != 0: // an earlier attempt failed
+			return r.follow(r.Now(), ids)
 		}
 		r.ledger.setCovered(r.Now())
 		if r.groupsChanged { // an earlier attempt failed
@@ -77,8 +82,8 @@ func (r *Receiver) checkSubscription() error {
 	if err != nil {
 		return err
 	}
-	if r.mismatch == nil || *r.mismatch != ids || queued > 0 || r.holding {
-		r.mismatch = &ids
+	if r.mismatch == nil || *r.mismatch != ids.ID || queued > 0 || r.holding {
+		r.mismatch = &ids.ID
 		return nil
 	}
 	r.mismatch = nil
@@ -96,10 +101,7 @@ func (r *Receiver) checkSubscription() error {
 // subscribe corrects the groups of the socket that open returned. If continues is true,
 // the messages in its queue follow those that the ledger has counted.
 func (r *Receiver) subscribe(continues bool) error {
-	registry, err := r.Kernel.Resolve()
-	if err != nil {
-		return err
-	}
+	registry, resolveErr := r.Kernel.Resolve(r.target())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.saveIfIdle()
@@ -116,6 +118,10 @@ func (r *Receiver) subscribe(continues bool) error {
 		r.interrupted(now, at)
 		r.family.Store(0)
 	}
+	if resolveErr != nil { // checkSubscription tries again
+		r.setFault(resolveErr)
+		return nil
+	}
 	known := r.Family()
 	if ids.ID != 0 && (known == ids.ID || !continues) {
 		return r.follow(now, ids)
@@ -123,7 +129,7 @@ func (r *Receiver) subscribe(continues bool) error {
 	if known == ids.ID {
 		r.markAbsent()
 	}
-	err = r.joinAhead(registry)
+	err := r.joinAhead(registry)
 	r.publishAbsence()
 	return err
 }
@@ -134,8 +140,10 @@ func (r *Receiver) follow(now time.Time, ids genl.FamilyIDs) error {
 	known := ids.ID == r.Family()
 	// The id is stored first: no event arrives before the membership exists.
 	r.family.Store(uint32(ids.ID))
-	joined, err := r.socket.SetGroups(ids.Group)
+	r.nameGroups(ids.Groups)
+	joined, err := r.join(ids)
 	if err != nil {
+		r.storeFault(err)
 		r.markAbsent()
 		return err
 	}
@@ -150,7 +158,7 @@ func (r *Receiver) follow(now time.Time, ids genl.FamilyIDs) error {
 		r.ledger.Interruption = beforeNext
 	}
 	if len(joined) > 0 {
-		registry, err := r.Kernel.Resolve()
+		registry, err := r.Kernel.Resolve(r.Target)
 		if err != nil {
 			return err
 		}
@@ -159,18 +167,23 @@ func (r *Receiver) follow(now time.Time, ids genl.FamilyIDs) error {
 	if ids.ID == r.joinedID {
 		r.joinedID = 0
 	}
-	before := r.SubscribedTo()
-	r.publish(ids.ID)
-	if !known || before == 0 {
-		r.OnAppear()
-	}
 	r.unsaved = true
 	r.saveIfIdle()
 	if !known || r.absenceLogged {
 		r.Metrics.Registrations.Inc()
-		r.Log.Info("subscribed", "family", genl.FamilyName, "family_id", ids.ID, "group", genl.GroupName, "group_id", ids.Group)
 	}
 	r.absenceLogged = false
+	r.followed = true
+	if !r.isMember() {
+		r.publish(0)
+		return nil
+	}
+	before := r.SubscribedTo()
+	r.publish(ids.ID)
+	if !known || before == 0 {
+		r.OnAppear()
+		r.Log.Info("subscribed", "family_id", ids.ID, "groups", r.memberships())
+	}
 	return nil
 }
 
@@ -206,15 +219,19 @@ func (r *Receiver) publishAbsence() {
 		return
 	}
 	r.publish(0)
+	r.followed, r.chosen, r.joinErrors = false, nil, nil
+	absent := genl.AbsentError{Family: r.Target.Family}
+	hint := genl.AbsenceHint(r.Target)
+	r.storeFault(fmt.Errorf("%w: %s", absent, hint))
 	if !r.absenceLogged {
 		r.absenceLogged = true
-		r.Log.Warn("the family is not registered: waiting for its module to be loaded", "family", genl.FamilyName, "hint", genl.AbsenceHint())
+		r.Log.Warn("the family is not registered: waiting for its module to be loaded", "hint", hint)
 	}
 }
 
 // joinAheadAgain calls joinAhead with the current registry.
 func (r *Receiver) joinAheadAgain() {
-	registry, err := r.Kernel.Resolve()
+	registry, err := r.Kernel.Resolve(r.Target)
 	if err == nil {
 		err = r.joinAhead(registry)
 	}
@@ -231,7 +248,7 @@ func (r *Receiver) joinAhead(registry genl.Registry) error {
 	r.groupsChanged = true // until it succeeds, checkSubscription retries
 	late := false
 	if registry.Family.ID == 0 {
-		joined, err := r.socket.SetGroups(registry.Free[:]...)
+		joined, err := r.socket.SetGroups(registry.LikelyGroups(r.Target, r.presentGroups())...)
 		if err != nil {
 			return err
 		}
@@ -241,7 +258,7 @@ func (r *Receiver) joinAhead(registry genl.Registry) error {
 		}
 		// The family may have been registered, and have multicast, before the socket
 		// joined.
-		if registry, err = r.Kernel.Resolve(); err != nil {
+		if registry, err = r.Kernel.Resolve(r.Target); err != nil {
 			return err
 		}
 		if registry.Family.ID == 0 {
@@ -250,7 +267,11 @@ func (r *Receiver) joinAhead(registry genl.Registry) error {
 		}
 		late = true
 	}
-	joined, err := r.socket.SetGroups(registry.Family.Group)
+	chosen, _ := r.Target.Choose(registry.Family.Groups)
+	joined, err := r.socket.SetGroups(numbersOf(chosen)...)
+	if errors.As(err, new(genl.JoinErrors)) {
+		err = nil // follow reports it
+	}
 	r.groupsChanged = err != nil
 	if late || len(joined) > 0 {
 		r.interrupted(r.Now(), behindQueue)

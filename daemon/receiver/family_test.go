@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/internal/fakekernel"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -77,12 +78,12 @@ func TestEventsBeforeLikelyGroupIsJoinedAreCounted(t *testing.T) {
 		synctest.Wait()
 		f.kernel.Set(func() { f.kernel.IDs = genl.FamilyIDs{} })
 		s.BeforeJoin = func() {
-			f.kernel.Set(func() { f.kernel.IDs = genl.FamilyIDs{ID: 35, Group: 20} }) // the first of Free
+			f.kernel.Set(func() { f.kernel.IDs = fakekernel.GenltestIDs(35, 20) }) // the first of Free
 		}
 		f.send(unregistered(first))
 		synctest.Wait()
 		s.BeforeJoin = nil
-		f.send(registered(genl.FamilyIDs{ID: 35, Group: 20}), numbered(35, 2, 181))
+		f.send(registered(fakekernel.GenltestIDs(35, 20)), numbered(35, 2, 181))
 		synctest.Wait()
 		f.stop()
 		if n := testutil.ToFloat64(f.m.Lost.WithLabelValues(metrics.LostNotSubscribed)); n != 180 {

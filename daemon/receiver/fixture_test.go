@@ -33,8 +33,8 @@ var _ Kernel = (*fakeKernel)(nil)
 func newKernel(ids genl.FamilyIDs) *fakeKernel { return &fakeKernel{IDs: ids, Queue: 100} }
 
 var (
-	first  = genl.FamilyIDs{ID: 34, Group: 9}
-	second = genl.FamilyIDs{ID: 35, Group: 10}
+	first  = fakekernel.GenltestIDs(34, 9)
+	second = fakekernel.GenltestIDs(35, 10)
 )
 
 // unnumbered returns an event without a number.
@@ -48,7 +48,7 @@ func numbered(id uint16, load, seq uint64) genl.Message {
 }
 
 func registered(ids genl.FamilyIDs) genl.Message {
-	groups := map[string]uint32{genl.GroupName: ids.Group}
+	groups := map[string]uint32{genl.GroupName: ids.Groups[0].ID}
 	return genl.Message{Data: kernelmsg.Notification(unix.CTRL_CMD_NEWFAMILY, genl.FamilyName, ids.ID, groups)}
 }
 
@@ -125,7 +125,7 @@ type inbox struct {
 
 func newInbox(t *testing.T) *inbox {
 	t.Helper()
-	memory, err := unix.Mmap(-1, 0, genl.BatchBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	memory, err := unix.Mmap(-1, 0, genl.BatchBytes(genl.Genltest), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,8 +188,10 @@ func options(k *fakeKernel, j Journal, in *inbox) Options {
 		reasons = append(reasons, v.String())
 	}
 	return Options{
-		Kernel: k, Journal: j, Inbox: in, FreshInbox: in.Generation() == 0,
-		Metrics:     metrics.NewReception(prometheus.NewRegistry(), "genltest", "mcgrp", reasons),
+		Target: genl.Genltest, Kernel: k, Journal: j, Inbox: in, FreshInbox: in.Generation() == 0,
+		Metrics: metrics.NewReception(prometheus.NewRegistry(), metrics.ReceptionConfig{
+			Family: "genltest", Group: "mcgrp", Refusals: reasons,
+		}),
 		BufferBytes: 1 << 20, Log: slog.New(slog.DiscardHandler),
 	}
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 	"github.com/genltestd/genltestd/daemon/journal/verify"
 	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/internal/fakekernel"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/internal/tmpfs"
@@ -179,7 +180,7 @@ func killEvent(seq uint64) []byte {
 // generation returns how many batches the children have received.
 func generation(t *testing.T, dir string) uint64 {
 	t.Helper()
-	inbox, _, err := inbox.Open(filepath.Join(dir, "inbox"), genl.BatchBytes)
+	inbox, _, err := inbox.Open(filepath.Join(dir, "inbox"), genl.BatchBytes(genl.Genltest))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,12 +210,12 @@ func waitForDrain(t *testing.T, f *os.File) {
 // userKernel provides a family on NETLINK_USERSOCK.
 type userKernel struct{ stored *os.File }
 
-func (k userKernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
+func (k userKernel) Open(_ genl.Target, bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
 	return genl.AdoptUserSocket(k.stored, killGroup, bufferBytes, batch)
 }
 
-func (userKernel) Resolve() (genl.Registry, error) {
-	return genl.Registry{Family: genl.FamilyIDs{ID: killFamily, Group: killGroup}}, nil
+func (userKernel) Resolve(genl.Target) (genl.Registry, error) {
+	return genl.Registry{Family: fakekernel.GenltestIDs(killFamily, killGroup)}, nil
 }
 
 // TestKillChild is the process that TestKilledReceiverJournalsEachEventOnce
@@ -233,7 +234,7 @@ func TestKillChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	inbox, fresh, err := inbox.Open(filepath.Join(os.Getenv("GENLTESTD_KILL_RUNTIME"), "inbox"), genl.BatchBytes)
+	inbox, fresh, err := inbox.Open(filepath.Join(os.Getenv("GENLTESTD_KILL_RUNTIME"), "inbox"), genl.BatchBytes(genl.Genltest))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,9 +243,9 @@ func TestKillChild(t *testing.T) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	m := metrics.NewReception(prometheus.NewRegistry(), "genltest", "mcgrp", []string{"x"})
+	m := metrics.NewReception(prometheus.NewRegistry(), metrics.ReceptionConfig{Family: "genltest", Group: "mcgrp", Refusals: []string{"x"}})
 	r, err := receiver.New(receiver.Options{
-		Kernel: userKernel{os.NewFile(killSocket, "events")}, Journal: j, Inbox: inbox, FreshInbox: fresh,
+		Target: genl.Genltest, Kernel: userKernel{os.NewFile(killSocket, "events")}, Journal: j, Inbox: inbox, FreshInbox: fresh,
 		Metrics: m, BufferBytes: 64 << 20, Sender: uint32(sender), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -260,7 +261,7 @@ func TestKillChild(t *testing.T) {
 			lost[reason] = n
 		}
 	}
-	account := fmt.Sprintf("received %.0f, lost %v", testutil.ToFloat64(m.Received), lost)
+	account := fmt.Sprintf("received %.0f, lost %v", testutil.ToFloat64(m.Received.WithLabelValues(genl.GroupName)), lost)
 	if err := os.WriteFile(filepath.Join(dir, "account"), []byte(account), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -92,6 +92,13 @@ func (l *ledger) next(n genl.Number) (missing uint64) {
 	return missing
 }
 
+// resume records that an event was received: the next one follows it directly.
+func (l *ledger) resume() {
+	if l.Interruption == beforeNext || l.Interruption == beforeReceived {
+		l.Interruption = uninterrupted
+	}
+}
+
 // alreadyCounted returns how many of the missing events are counted as drops.
 func (l *ledger) alreadyCounted(missing uint64) uint64 {
 	n := min(missing, l.UnnumberedDrops)

@@ -10,7 +10,7 @@ import (
 // messages before.
 func (r *Receiver) open() (continues bool, err error) {
 	asked := r.bufferBytes()
-	socket, report, err := r.Kernel.Open(asked, r.batch)
+	socket, report, err := r.Kernel.Open(r.target(), asked, r.batch)
 	if err != nil {
 		return false, err
 	}
@@ -48,6 +48,9 @@ func (r *Receiver) open() (continues bool, err error) {
 func (r *Receiver) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.socket == nil {
+		return nil
+	}
 	err := r.countDrops(r.Now())
 	if r.Subscribed() {
 		r.ledger.setCovered(r.Now())
@@ -60,10 +63,16 @@ func (r *Receiver) close() error {
 	return err
 }
 
-func (r *Receiver) reopen() error {
+// start opens a socket and subscribes.
+func (r *Receiver) start() error {
 	continues, err := r.open()
 	if err != nil {
 		return err
+	}
+	// The socket is open at this point, because its counter may explain missing events.
+	if !r.collected {
+		r.collected = true
+		r.collectPending(r.journaled)
 	}
 	if err := r.subscribe(continues); err != nil {
 		return errors.Join(err, r.close())

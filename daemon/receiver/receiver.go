@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package receiver moves events from the kernel's socket to the journal, keeps the
-// socket subscribed across module reloads, and accounts for every multicast event.
+// Package receiver moves events of one family from the kernel's socket to the journal, keeps
+// the socket subscribed across module reloads, and accounts for every multicast event.
+//
+// Events of genltest have numbers, which show how many are missing. Those of other families
+// have none: their losses are known from the socket's drop counter, and events that are
+// multicast while no socket is subscribed show as blind time only.
 package receiver
 
 import (
@@ -37,11 +41,11 @@ type Socket interface {
 
 var _ Socket = (*genl.EventSocket)(nil)
 
-// A Kernel opens the event socket, or returns that of an earlier process, and resolves
-// the family.
+// A Kernel opens the event socket of a target, or returns that of an earlier process, and
+// resolves the family.
 type Kernel interface {
-	Open(bufferBytes int, batch *genl.Batch) (Socket, genl.SocketReport, error)
-	Resolve() (genl.Registry, error)
+	Open(t genl.Target, bufferBytes int, batch *genl.Batch) (Socket, genl.SocketReport, error)
+	Resolve(t genl.Target) (genl.Registry, error)
 }
 
 // A Journal stores batches of records, also of other receivers; see journal.Journal.
@@ -73,6 +77,7 @@ const (
 
 // Options configure a Receiver.
 type Options struct {
+	Target      genl.Target // SetGroups changes its groups
 	Kernel      Kernel
 	Journal     Journal
 	Inbox       Inbox
@@ -89,7 +94,7 @@ type Options struct {
 	Age func(time.Time) time.Duration
 }
 
-// A Receiver owns the event socket. Run it once.
+// A Receiver owns the event socket of one family. Run it once.
 type Receiver struct {
 	Options
 	limits  *ratelog.Logger      // for lines that may repeat
@@ -97,21 +102,29 @@ type Receiver struct {
 	refused []prometheus.Counter // by genl.Verdict; nil for other verdicts
 	lost    [reasons]prometheus.Counter
 
+	numbered bool               // the family is genltest
+	total    prometheus.Counter // of received events, if the family is genltest; see groups
+
 	family     atomic.Uint32 // the id of accepted messages; 0 while the family is absent
 	subscribed atomic.Uint32 // the same id after the group is joined; visible to others
-	received   atomic.Uint64 // events journaled; the value of Metrics.Received
+	received   atomic.Uint64 // events journaled; the sum of Metrics.Received
+	fault      atomic.Pointer[error]
 
-	mu            sync.Mutex // protects the fields below and BufferBytes
+	mu            sync.Mutex // protects the fields below, BufferBytes and Target.Groups
 	ledger        ledger
+	groups        []group   // of the family when it was registered last
 	numbers       []*uint64 // of the ledger
 	unsaved       bool      // the snapshot is older than the ledger
 	holding       bool      // the inbox contains a batch that is not journaled
 	socket        Socket    // nil while no socket is open; only Run's goroutine changes it
 	absenceLogged bool
-	mismatch      *genl.FamilyIDs // ids that the last check found, if they differ from the receiver's
+	mismatch      *uint16         // the id that the last check found, if it differs from the receiver's
 	joinedID      uint16          // the family's id when its group was joined, while the queue contains earlier notifications
 	foreignID     uint16          // a resolved id that is not our family's
 	dropped       uint64          // messages since the last checkSocket
+	chosen        []genl.Group    // groups of the family that the target includes
+	joinErrors    genl.JoinErrors // groups of the family that could not be joined
+	followed      bool            // the family was registered when the subscription was last changed
 	groupsChanged bool            // families were registered or unregistered, so the free groups may have changed
 
 	createdAt time.Time
@@ -121,14 +134,20 @@ type Receiver struct {
 	gaps      int                   // number of gaps in records
 	events    int                   // number of events in records
 	gap       []byte                // encoded; one of the records
+	encoded   []byte                // multicast records of the current batch
 	snapshot  []byte                // encoded ledger; scratch
+	journaled bool                  // the journal contains the batch that was in the inbox at first
+	collected bool                  // that batch is collected
 }
 
 // New opens the event socket, or uses that of an earlier process, and subscribes if the
 // family is registered. From then on events wait in the socket for Run. Run first
 // journals the batch that the earlier process left in the inbox.
+//
+// New returns an error if the socket of genltest cannot be opened. Any other condition that
+// prevents events from arriving is not an error: Fault returns it, and Run retries.
 func New(o Options) (*Receiver, error) {
-	batch, err := genl.NewBatch(o.Inbox.Memory())
+	batch, err := genl.NewBatch(o.Inbox.Memory(), o.Target)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +159,11 @@ func New(o Options) (*Receiver, error) {
 	if o.Now == nil {
 		o.Now, o.Age = time.Now, time.Since
 	}
-	r := &Receiver{Options: o, limits: ratelog.New(o.Log), batch: batch, createdAt: time.Now()}
+	o.Log = o.Log.With("family", o.Target.Family)
+	r := &Receiver{Options: o, limits: ratelog.New(o.Log), batch: batch, createdAt: time.Now(), numbered: o.Target.IsGenltest()}
+	if r.numbered {
+		r.total = o.Metrics.Received.WithLabelValues(genl.GroupName)
+	}
 	for _, v := range genl.Refusals() {
 		r.refused = append(r.refused, make([]prometheus.Counter, int(v)+1-len(r.refused))...)
 		r.refused[v] = o.Metrics.Refused.WithLabelValues(v.String())
@@ -151,16 +174,13 @@ func New(o Options) (*Receiver, error) {
 	if o.FreshInbox {
 		r.batch.Clear()
 	}
-	journaled := o.Inbox.Settle(o.Journal.Recovered())
-	r.restore(journaled)
-	continues, err := r.open()
-	if err != nil {
-		return nil, err
-	}
-	// The socket is open at this point, because its counter may explain missing events.
-	r.collectPending(journaled)
-	if err := r.subscribe(continues); err != nil {
-		return nil, errors.Join(err, r.close())
+	r.journaled = o.Inbox.Settle(o.Journal.Recovered())
+	r.restore(r.journaled)
+	if err := r.start(); err != nil {
+		if r.numbered {
+			return nil, err
+		}
+		r.setFault(fmt.Errorf("cannot open the event socket: %w", err))
 	}
 	return r, nil
 }
@@ -183,10 +203,14 @@ func (r *Receiver) Family() uint16 { return uint16(r.family.Load()) }
 // Run receives until the context ends. It returns an error only if it cannot recover
 // from a fault.
 func (r *Receiver) Run(ctx context.Context) error {
+	failures := 0
+	if r.socket == nil && !r.reopen(ctx, &failures) {
+		return nil
+	}
 	if err := r.journalPending(ctx); err != nil {
 		return errors.Join(r.close(), ignoreCanceled(ctx, err))
 	}
-	for failures := 0; ; {
+	for {
 		began := time.Now()
 		err := r.receive(ctx)
 		if ctx.Err() != nil {
@@ -202,19 +226,27 @@ func (r *Receiver) Run(ctx context.Context) error {
 			failures = 0
 		}
 		r.limits.Error("the event socket failed; opening a new one", "error", err)
-		for {
-			failures++
-			select {
-			case <-time.After(min(time.Duration(failures)*100*time.Millisecond, maxRedialDelay)):
-			case <-ctx.Done():
-				return nil
-			}
-			if err := r.reopen(); err == nil {
-				break
-			} else {
-				r.limits.Error("cannot open the event socket; retrying", "error", err)
-			}
+		r.storeFault(fmt.Errorf("the event socket failed: %w", err))
+		if !r.reopen(ctx, &failures) {
+			return nil
 		}
+	}
+}
+
+// reopen opens a socket. It retries until the context ends; then it returns false.
+func (r *Receiver) reopen(ctx context.Context, failures *int) bool {
+	for {
+		*failures++
+		select {
+		case <-time.After(min(time.Duration(*failures)*100*time.Millisecond, maxRedialDelay)):
+		case <-ctx.Done():
+			return false
+		}
+		err := r.start()
+		if err == nil {
+			return true
+		}
+		r.limits.Error("cannot open the event socket; retrying", "error", err)
 	}
 }
 

@@ -23,7 +23,7 @@ func TestEventsAreJournaledInOrder(t *testing.T) {
 		f.send(unnumbered(34, "a"), unnumbered(34, "b"))
 		f.send(unnumbered(34, "c"))
 		f.want(t, "a", "b", "c")
-		if got := testutil.ToFloat64(f.m.Received); got != 3 {
+		if got := testutil.ToFloat64(f.m.Received.WithLabelValues(genl.GroupName)); got != 3 {
 			t.Errorf("received = %v", got)
 		}
 		f.stop()

@@ -34,7 +34,7 @@ func TestBatchOfKilledProcessIsJournaledOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := newInbox(t)
-			batch, err := genl.NewBatch(in.memory)
+			batch, err := genl.NewBatch(in.memory, genl.Genltest)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,7 +53,7 @@ func TestBatchOfKilledProcessIsJournaledOnce(t *testing.T) {
 				o = options(newKernel(genl.FamilyIDs{}), j, in)
 				runOnce(t, o)
 			}
-			if got, want := testutil.ToFloat64(o.Metrics.Received), float64(test.received); got != want {
+			if got, want := testutil.ToFloat64(o.Metrics.Received.WithLabelValues(genl.GroupName)), float64(test.received); got != want {
 				t.Errorf("received = %v, want %v", got, want)
 			}
 			if diff := cmp.Diff(test.want, j.texts); diff != "" {
@@ -83,7 +83,7 @@ func runOnce(t *testing.T, o Options) {
 func TestBatchOfKilledProcessWaitsForBlockedJournal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInbox(t)
-		batch, err := genl.NewBatch(in.memory)
+		batch, err := genl.NewBatch(in.memory, genl.Genltest)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestBatchOfKilledProcessWaitsForBlockedJournal(t *testing.T) {
 			t.Errorf("Blocked() = %v after the journal accepted", err)
 		}
 		f.stop()
-		if got := testutil.ToFloat64(f.m.Received); got != 2 {
+		if got := testutil.ToFloat64(f.m.Received.WithLabelValues(genl.GroupName)); got != 2 {
 			t.Errorf("received = %v", got)
 		}
 	})
@@ -130,7 +130,7 @@ func TestNumbersContinueFromJournalWithoutInbox(t *testing.T) {
 func TestUnreadableBatchIsCountedFromSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInbox(t)
-		batch, err := genl.NewBatch(in.memory)
+		batch, err := genl.NewBatch(in.memory, genl.Genltest)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func TestUnreadableBatchIsCountedFromSnapshot(t *testing.T) {
 		f.send(numbered(34, 77, 14))
 		f.want(t, "3 lost: not_subscribed 11-13", "x") // the fake kernel opens a new socket
 		f.stop()
-		if got := testutil.ToFloat64(f.m.Received); got != 11 {
+		if got := testutil.ToFloat64(f.m.Received.WithLabelValues(genl.GroupName)); got != 11 {
 			t.Errorf("received = %v, want 11", got)
 		}
 	})

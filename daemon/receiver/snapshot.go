@@ -23,6 +23,10 @@ func (r *Receiver) restore(journaled bool) {
 		generation++
 	}
 	saved := r.Inbox.LoadSnapshot(generation)
+	if length := snapshotLen(len(r.numbers)); !r.numbered && len(saved) > length && versionOf(saved) == ledgerVersion {
+		r.restoreGroups(saved[length:])
+		saved = saved[:length]
+	}
 	if l := &r.ledger; decode(saved, r.numbers) {
 		r.countReceived(l.Received)
 		for why, n := range l.Lost {
@@ -36,8 +40,14 @@ func (r *Receiver) restore(journaled bool) {
 			"and the number of events lost before this start is unknown unless the module numbers them",
 			"version", versionOf(saved), "known_version", ledgerVersion)
 	}
-	// The journal contains the last number, which is valid unless the module was
-	// reloaded since. Records of other families may follow it.
+	if r.numbered {
+		r.restoreNumber()
+	}
+}
+
+// restoreNumber reads the last number from the journal. It is valid unless the module was
+// reloaded since. Records of other families may follow it.
+func (r *Receiver) restoreNumber() {
 	var last genl.Fields
 	err := r.Journal.Tail(func(data []byte) (found bool) {
 		if genl.IsGap(data) || genl.IsMulticast(data) {
@@ -74,7 +84,11 @@ func (r *Receiver) saveIfIdle() {
 
 func (r *Receiver) saveSnapshot(generation uint64) {
 	r.ledger.Family = uint64(r.Family())
-	r.Inbox.SaveSnapshot(generation, encode(r.snapshot, r.numbers))
+	r.snapshot = encode(r.snapshot[:snapshotLen(len(r.numbers))], r.numbers)
+	if !r.numbered {
+		r.snapshot = appendGroups(r.snapshot, r.groups)
+	}
+	r.Inbox.SaveSnapshot(generation, r.snapshot)
 	r.unsaved = false
 }
 

@@ -1,28 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package fakekernel is a kernel in memory for tests of the receiver and the daemon. It has
-// one family that can be registered and unregistered, and event sockets that can fail.
+// families that can be registered and unregistered, and event sockets that can fail.
 package fakekernel
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/genltestd/genltestd/daemon/genl"
 )
 
-// A Kernel opens sockets and resolves the family. S is the interface of a socket as the
+// A Kernel opens sockets and resolves families. S is the interface of a socket as the
 // receiver defines it; a *Socket must implement it. The methods are safe for concurrent
 // use. The fields may be changed before the kernel is used, and later by Set.
 type Kernel[S any] struct {
-	IDs     genl.FamilyIDs // zero while the family is not registered
-	OpenErr error          // of Open
-	Opening func()         // called during Open
-	Stored  *Socket        // returned by the next Open, if not nil
-	Queue   int            // number of batches that a socket holds before Send blocks
+	IDs        genl.FamilyIDs            // of genltest; zero while it is not registered
+	Others     map[string]genl.FamilyIDs // other registered families
+	OpenErr    error                     // of Open
+	ResolveErr error                     // of Resolve
+	Opening    func()                    // called during Open
+	Stored     *Socket                   // returned by the next Open, if not nil
+	Queue      int                       // number of batches that a socket holds before Send blocks
 
 	mu      sync.Mutex
 	sockets []*Socket
 }
+
+// IDs returns the ids of a family. Its groups have consecutive numbers, beginning with first.
+func IDs(id uint16, first uint32, groups ...string) genl.FamilyIDs {
+	ids := genl.FamilyIDs{ID: id}
+	for i, name := range groups {
+		ids.Groups = append(ids.Groups, genl.Group{Name: name, ID: first + uint32(i)})
+	}
+	return ids
+}
+
+// GenltestIDs returns the ids of genltest.
+func GenltestIDs(id uint16, group uint32) genl.FamilyIDs { return IDs(id, group, genl.GroupName) }
 
 // Set changes the fields.
 func (k *Kernel[S]) Set(change func()) {
@@ -32,7 +47,7 @@ func (k *Kernel[S]) Set(change func()) {
 }
 
 // Open implements receiver.Kernel.
-func (k *Kernel[S]) Open(bufferBytes int, _ *genl.Batch) (opened S, report genl.SocketReport, err error) {
+func (k *Kernel[S]) Open(t genl.Target, bufferBytes int, _ *genl.Batch) (opened S, report genl.SocketReport, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.Opening != nil {
@@ -43,17 +58,24 @@ func (k *Kernel[S]) Open(bufferBytes int, _ *genl.Batch) (opened S, report genl.
 	}
 	s := k.Stored
 	if k.Stored = nil; s == nil {
-		s = newSocket(k.Queue, uint64(len(k.sockets)+1))
+		s = newSocket(t.Family, k.Queue, uint64(len(k.sockets)+1))
 	}
 	k.sockets = append(k.sockets, s)
 	return any(s).(S), s.grant(bufferBytes), nil
 }
 
-// Resolve implements receiver.Kernel.
-func (k *Kernel[S]) Resolve() (genl.Registry, error) {
+// Resolve implements receiver.Kernel. The group numbers from 20 are unused.
+func (k *Kernel[S]) Resolve(t genl.Target) (genl.Registry, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return genl.Registry{Family: k.IDs, Free: [2]uint32{20, 21}}, nil
+	r := genl.Registry{Family: k.Others[t.Family]}
+	if t.IsGenltest() {
+		r.Family = k.IDs
+	}
+	for g := range uint32(20) {
+		r.Used = append(r.Used, g)
+	}
+	return r, k.ResolveErr
 }
 
 // Socket returns the socket that was opened last.
@@ -61,4 +83,16 @@ func (k *Kernel[S]) Socket() *Socket {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.sockets[len(k.sockets)-1]
+}
+
+// SocketOf returns the socket that was opened last for a family, or nil.
+func (k *Kernel[S]) SocketOf(family string) *Socket {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, s := range slices.Backward(k.sockets) {
+		if s.family == family {
+			return s
+		}
+	}
+	return nil
 }

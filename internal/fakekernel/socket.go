@@ -27,6 +27,7 @@ type Socket struct {
 	Limited     error // why the buffer is smaller than requested
 	JoinErr     error // of SetGroups
 
+	family string
 	mu     sync.Mutex
 	queue  chan []genl.Message
 	failed chan error
@@ -35,9 +36,10 @@ type Socket struct {
 	buffer int // bytes requested
 }
 
-func newSocket(queue int, cookie uint64) *Socket {
+func newSocket(family string, queue int, cookie uint64) *Socket {
 	return &Socket{
-		queue: make(chan []genl.Message, queue), failed: make(chan error, 1), wake: make(chan struct{}, 1), cookie: cookie,
+		family: family,
+		queue:  make(chan []genl.Message, queue), failed: make(chan error, 1), wake: make(chan struct{}, 1), cookie: cookie,
 	}
 }
 

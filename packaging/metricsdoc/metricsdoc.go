@@ -88,7 +88,9 @@ func register(reg prometheus.Registerer) error {
 	m := metrics.New(reg, "")
 	m.SinkLatency.WithLabelValues("name")
 	m.Undecoded.WithLabelValues("name")
-	metrics.NewReception(reg, genl.FamilyName, genl.GroupName, refusals)
+	metrics.NewReception(reg, metrics.ReceptionConfig{
+		Family: genl.FamilyName, Group: genl.GroupName, Groups: genl.Genltest.Groups, Refusals: refusals, Echo: true,
+	})
 	return errors.Join(
 		metrics.RegisterSinks(reg, func() []metrics.SinkState {
 			return []metrics.SinkState{metrics.NewSinkState("name", match.Reasons())}

@@ -109,7 +109,7 @@ func cpuTime() (ns int64, err error) {
 func newReceiver(to receiver.Journal, buffer int, stop func()) (*receiver.Receiver, error) {
 	// The file is removed below: no later process uses the inbox of a benchmark.
 	path := filepath.Join("/dev/shm", fmt.Sprintf("genltestd-bench-%d", os.Getpid()))
-	inbox, fresh, err := inbox.Open(path, genl.BatchBytes)
+	inbox, fresh, err := inbox.Open(path, genl.BatchBytes(genl.Genltest))
 	if err != nil {
 		return nil, err
 	}
@@ -120,21 +120,24 @@ func newReceiver(to receiver.Journal, buffer int, stop func()) (*receiver.Receiv
 	for _, v := range genl.Refusals() {
 		reasons = append(reasons, v.String())
 	}
-	m := metrics.NewReception(prometheus.NewRegistry(), genl.FamilyName, genl.GroupName, reasons)
+	m := metrics.NewReception(prometheus.NewRegistry(), metrics.ReceptionConfig{
+		Family: genl.FamilyName, Group: genl.GroupName, Refusals: reasons,
+	})
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	return receiver.New(receiver.Options{
-		Kernel: kernel{stop}, Journal: to, Inbox: inbox, FreshInbox: fresh, Metrics: m, BufferBytes: buffer, Sender: sender, Log: log,
+		Target: genl.Genltest, Kernel: kernel{stop}, Journal: to,
+		Inbox: inbox, FreshInbox: fresh, Metrics: m, BufferBytes: buffer, Sender: sender, Log: log,
 	})
 }
 
 // kernel has one family, which is always registered, and sockets of NETLINK_USERSOCK.
 type kernel struct{ stop func() }
 
-func (kernel) Resolve() (genl.Registry, error) {
-	return genl.Registry{Family: genl.FamilyIDs{ID: family, Group: group}}, nil
+func (kernel) Resolve(genl.Target) (genl.Registry, error) {
+	return genl.Registry{Family: genl.FamilyIDs{ID: family, Groups: []genl.Group{{Name: genl.GroupName, ID: group}}}}, nil
 }
 
-func (k kernel) Open(bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
+func (k kernel) Open(_ genl.Target, bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
 	s, report, err := genl.OpenUserSocket(group, bufferBytes, batch)
 	if err == nil && report.Limited != nil {
 		err = errors.Join(fmt.Errorf("receive buffer of %d bytes: %w", report.BufferBytes, report.Limited), s.Close())

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/genl"
+)
+
+// Fault returns why events of the target do not arrive, with the remedy. It returns nil if
+// all of its groups are joined. Some groups may be joined although there is a fault: see
+// Subscribed.
+func (r *Receiver) Fault() error {
+	if fault := r.fault.Load(); fault != nil {
+		return *fault
+	}
+	return nil
+}
+
+// storeFault publishes a fault, or that there is none. It reports whether the fault is new.
+func (r *Receiver) storeFault(fault error) (changed bool) {
+	before := r.Fault()
+	if fault == nil {
+		r.fault.Store(nil)
+		return false
+	}
+	r.fault.Store(&fault)
+	return before == nil || before.Error() != fault.Error()
+}
+
+// setFault publishes a fault, or that there is none. It logs a new fault.
+func (r *Receiver) setFault(fault error) {
+	if r.storeFault(fault) {
+		r.Log.Error("not all events of the family can be received; retrying", "error", fault)
+	}
+}
+
+// join joins the target's groups of the family. It publishes as a fault why it cannot join
+// some of them, or all. The caller holds mu.
+func (r *Receiver) join(ids genl.FamilyIDs) (joined []uint32, err error) {
+	chosen, missing := r.Target.Choose(ids.Groups)
+	joined, err = r.socket.SetGroups(numbersOf(chosen)...)
+	r.joinErrors = nil
+	if err != nil && !errors.As(err, &r.joinErrors) {
+		return joined, err
+	}
+	r.chosen = chosen
+	var faults faultList
+	if len(ids.Groups) == 0 {
+		faults = append(faults, fmt.Errorf("the family %s does not have multicast groups, so its events cannot be received", r.Target.Family))
+	} else if len(missing) > 0 {
+		faults = append(faults, r.missingFault(missing, ids.Groups))
+	}
+	for _, g := range chosen {
+		if err := r.joinErrors[g.ID]; err != nil {
+			faults = append(faults, r.joinFault(g.Name, err))
+		}
+	}
+	if len(faults) == 0 {
+		r.setFault(nil)
+	} else {
+		r.setFault(faults)
+	}
+	return joined, nil
+}
+
+func (r *Receiver) missingFault(missing []string, groups []genl.Group) error {
+	if r.numbered {
+		return errors.New("the family " + genl.FamilyName + " does not contain the multicast group " + genl.GroupName +
+			": another module registered this name; unload it")
+	}
+	var names []string
+	for _, g := range groups {
+		names = append(names, fmt.Sprintf("%q", g.Name))
+	}
+	return fmt.Errorf("the family %s does not have the multicast group %s; it has %s",
+		r.Target.Family, strings.Join(missing, ", "), strings.Join(names, ", "))
+}
+
+func (r *Receiver) joinFault(group string, err error) error {
+	advice := ""
+	if errors.Is(err, unix.EPERM) {
+		advice = "; this group requires the capability CAP_NET_ADMIN: grant it to the daemon"
+	}
+	return fmt.Errorf("cannot join the multicast group %q of the family %s: %w%s", group, r.Target.Family, err, advice)
+}
+
+// A faultList is an error of one line.
+type faultList []error
+
+func (l faultList) Error() string {
+	var texts []string
+	for _, err := range l {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (l faultList) Unwrap() []error { return l }
+
+// memberships returns the names of the groups that are joined. The caller holds mu.
+func (r *Receiver) memberships() (names []string) {
+	for _, g := range r.chosen {
+		if r.joinErrors[g.ID] == nil {
+			names = append(names, g.Name)
+		}
+	}
+	return names
+}
+
+// isMember reports whether a group of the family is joined. The caller holds mu.
+func (r *Receiver) isMember() bool { return len(r.chosen) > len(r.joinErrors) }
+
+// target returns the target. The caller must not hold mu.
+func (r *Receiver) target() genl.Target {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.Target
+}
+
+// SetGroups changes the groups of Options.Target; nil means all groups of the family. It may
+// be called at any time. Messages of other groups that are already queued are received. If a
+// group cannot be joined, Fault returns the reason.
+func (r *Receiver) SetGroups(groups []string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if slices.Equal(groups, r.Target.Groups) && (groups == nil) == (r.Target.Groups == nil) {
+		return nil
+	}
+	r.Target.Groups = groups
+	if r.socket == nil || !r.followed || r.Family() == 0 {
+		r.groupsChanged = true // the likely groups are others
+		return nil
+	}
+	if _, err := r.join(genl.FamilyIDs{ID: r.Family(), Groups: r.presentGroups()}); err != nil {
+		return err
+	}
+	if !r.isMember() {
+		r.publish(0)
+		return nil
+	}
+	r.publish(r.Family())
+	return nil
+}
+
+func numbersOf(groups []genl.Group) (ids []uint32) {
+	for _, g := range groups {
+		ids = append(ids, g.ID)
+	}
+	return ids
+}
