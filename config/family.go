@@ -45,6 +45,12 @@ func (c *Config) BufferOf(f *Family) int {
 	return int(c.Receiver.Buffer)
 }
 
+// UnmarshalText implements encoding.TextUnmarshaler, so that a name can stand for a family.
+func (f *Family) UnmarshalText(text []byte) error {
+	f.Name = string(text)
+	return nil
+}
+
 // ShapeAdvice implements strict.Guide.
 func (f *Family) ShapeAdvice(bool) string {
 	return "a family has a name, like {name: ethtool} or {name: devlink, groups: [config]}"

@@ -6,6 +6,7 @@ package schema
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -66,6 +67,9 @@ func (b *builder) mapping(t reflect.Type, path string) object {
 		}
 	}
 	s := object{"type": "object", "properties": properties, "additionalProperties": false}
+	if _, ok := reflect.New(t).Interface().(encoding.TextUnmarshaler); ok { // for example, a name
+		s["type"] = []string{"string", "number", "boolean", "object"}
+	}
 	if len(required) > 0 {
 		s["required"] = required
 	}
