@@ -301,6 +301,9 @@ func (r *Receiver) drain(ctx context.Context) {
 			return r.handle(ctx, messages)
 		})
 	}
+	if cerr := r.CountDrops(); cerr != nil {
+		r.limits.Warn("cannot count lost events", "error", cerr)
+	}
 	for r.hasPendingGaps() && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)) {
 		err = r.handle(ctx, nil)
 	}
