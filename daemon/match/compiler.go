@@ -39,8 +39,9 @@ type source struct {
 // A program is shared by all sinks with the same source.
 type program struct {
 	*vm.Program
-	used map[string]bool
-	err  error
+	used       map[string]bool
+	attributes *attributeTable
+	err        error
 }
 
 // An extraction is shared by all sinks with the same pattern.
@@ -86,7 +87,9 @@ func (c *Compiler) expression(key, text string, captures []string, kind reflect.
 		}
 		return nil, errors.Join(errs...)
 	}
-	return &expression{key: key, program: p.Program, used: p.used, machine: vm.VM{MemoryBudget: maxMemory}}, nil
+	return &expression{
+		key: key, program: p.Program, used: p.used, attributes: p.attributes, machine: vm.VM{MemoryBudget: maxMemory},
+	}, nil
 }
 
 // extractor returns nil for an empty text. With an error, it returns an extractor that

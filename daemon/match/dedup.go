@@ -11,8 +11,8 @@ import (
 )
 
 // A Dedup suppresses an event within Window of another event that passed with the same
-// Key. The Key is an expression that returns a text; if it is empty, the key is the
-// message. A Window of 0 disables deduplication.
+// Key. The Key is an expression that returns a text; if it is empty or message, the key is
+// the text of the event, which includes the attributes. A Window of 0 disables deduplication.
 type Dedup struct {
 	Window time.Duration
 	Key    string
@@ -30,8 +30,9 @@ type digest [16]byte
 // A window records which keys passed, and when.
 type window struct {
 	length time.Duration
-	key    *expression // nil if the key is the message
+	key    *expression // nil if the key is the text
 	env    *environments
+	text   []byte // of the last event with a Content
 
 	passed map[digest]int64 // nanoseconds of Unix time
 	order  []passage        // oldest first
@@ -60,6 +61,10 @@ func newWindow(c *Compiler, d Dedup, captures []string) (*window, error) {
 
 func (w *window) digest(e *event.Event, captures []string) (digest, error) {
 	text := e.Message
+	if e.Content != nil {
+		w.text = e.AppendText(w.text[:0])
+		text = w.text
+	}
 	if w.key != nil {
 		value, err := w.key.run(w.env.build(e, captures))
 		if err != nil {

@@ -21,6 +21,8 @@ type environment struct {
 	Seq       int    `expr:"seq"`
 	KernelSeq int    `expr:"kernel_seq"`
 	*Others   `expr:"other fields"`
+
+	*Attributes `expr:"used attributes"`
 }
 
 // Others are the fields that few expressions use. The type is exported for expr.
@@ -28,6 +30,7 @@ type Others struct {
 	ID         string    `expr:"id"`
 	Family     string    `expr:"family"`
 	Group      string    `expr:"group"`
+	Command    string    `expr:"command"`
 	Time       time.Time `expr:"time"`
 	KernelTime time.Time `expr:"kernel_time"`
 	LoadID     string    `expr:"load_id"`
@@ -52,6 +55,9 @@ type gap struct {
 type environments struct {
 	message, id, loadID, labels, others bool
 
+	attributes *attributeTable // nil if the expression uses none
+	values     *Attributes     // of the last event; nil likewise
+
 	fields Others            // of the last event
 	origin *event.Origin     // of byName
 	byName map[string]string // labels of origin
@@ -62,13 +68,16 @@ func newEnvironments(x *expression) *environments {
 	for i := range reflect.TypeFor[Others]().NumField() {
 		v.others = v.others || x.uses(reflect.TypeFor[Others]().Field(i).Tag.Get("expr"))
 	}
+	if x.uses(attributesName) {
+		v.attributes, v.values = x.attributes, new(Attributes)
+	}
 	return v
 }
 
 // build returns the environment of e, which is valid until the next call.
 func (v *environments) build(e *event.Event, captures []string) environment {
 	env := environment{
-		Kind: e.Kind(), Host: e.Host, Others: &v.fields,
+		Kind: e.Kind(), Host: e.Host, Others: &v.fields, Attributes: v.values,
 		Seq: int(e.Seq), KernelSeq: int(e.KernelSeq),
 	}
 	if v.message {
@@ -76,6 +85,9 @@ func (v *environments) build(e *event.Event, captures []string) environment {
 	}
 	if v.others {
 		v.fill(e, captures)
+	}
+	if v.values != nil {
+		v.values.fill(v.attributes, e)
 	}
 	return env
 }
@@ -90,6 +102,9 @@ func (v *environments) fill(e *event.Event, captures []string) {
 	}
 	if v.loadID && e.LoadID != 0 {
 		v.fields.LoadID = string(event.AppendLoadID(nil, e.LoadID))
+	}
+	if e.Content != nil {
+		v.fields.Command = e.Content.Command
 	}
 	if e.Gap != nil {
 		v.fields.Gap = gap{int(e.Gap.Count), e.Gap.Reason}

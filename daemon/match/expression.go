@@ -26,11 +26,13 @@ type expression struct {
 	program *vm.Program
 	used    map[string]bool
 	machine vm.VM // reused for its stack
+
+	attributes *attributeTable
 }
 
 // compile checks that the text is in our dialect and returns a value of the kind.
 func (c *Compiler) compile(text string, captures []string, kind reflect.Kind) (p *program) {
-	p = &program{used: make(map[string]bool)}
+	p = &program{used: make(map[string]bool), attributes: new(attributeTable)}
 	defer func() {
 		if cause := recover(); cause != nil {
 			p.err = fmt.Errorf("the expression cannot be compiled: %v", cause)
@@ -43,7 +45,9 @@ func (c *Compiler) compile(text string, captures []string, kind reflect.Kind) (p
 		p.err = fmt.Errorf("the expression is longer than %d bytes; shorten it", maxText)
 		return p
 	}
-	d := &dialect{compiler: c, names: eventNames(), captures: captures, used: p.used, constant: make(map[ast.Node]bool)}
+	d := &dialect{
+		compiler: c, names: eventNames(), captures: captures, used: p.used, constant: make(map[ast.Node]bool), attributes: p.attributes,
+	}
 	p.Program, p.err = expr.Compile(text, expr.Env(environment{}), expr.Patch(d), expr.MaxNodes(maxNodes), expecting(kind))
 	if faults := d.faults(); len(faults) > 0 {
 		p.err = bound(faults, text)

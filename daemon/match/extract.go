@@ -98,20 +98,25 @@ func atFault(text string, err error) error {
 }
 
 // apply sets the captures of e: all named groups, with an empty value if the group did
-// not match. A gap has the same names with empty values.
+// not match. A gap has the same names with empty values. The text of an event with a Content
+// is that of event.Content.
 func (x *extractor) apply(e *event.Event) {
 	e.Captures = x.empty
 	if e.Kind() != "event" {
 		return
 	}
-	at := x.re.FindSubmatchIndex(e.Message)
+	text := e.Message
+	if e.Content != nil {
+		text = e.AppendText(nil)
+	}
+	at := x.re.FindSubmatchIndex(text)
 	if at == nil {
 		return
 	}
 	e.Captures = slices.Clone(x.empty)
 	for i, group := range x.groups {
 		if from, to := at[2*group], at[2*group+1]; from >= 0 {
-			e.Captures[i].Value = e.Message[from:to:to]
+			e.Captures[i].Value = text[from:to:to]
 		}
 	}
 }

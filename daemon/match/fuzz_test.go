@@ -27,14 +27,24 @@ func FuzzRules(f *testing.F) {
 		"", "upper(lower(upper(message)))", []byte("1111"))
 	f.Add(strings.Repeat("message + ", 50)+`"" == ""`, "", strings.Repeat("message + ", 900)+"host", bytes.Repeat([]byte("x"), 4124))
 	f.Add(`message matches "(`+strings.Repeat("a?b?", 490)+`)$"`, `(?P<a>(.?){400})x`, `string(1..9999)`, bytes.Repeat([]byte("ab"), 200))
+	f.Add(`attributes.header.dev_name matches "e" and 5 in attributes.many and "caps" in attributes or attributes.unclear > 5`,
+		"(?P<a>dev-name)", `string(attributes.caps) + attributes["9"] + attributes.ports[0].dev_name`, []byte("eth0"))
 	f.Add("((((((((((not not -+1", "", "[1,{a:1}].a?.b[:]", []byte("b"))
+	attributes := linkVocabulary(f)
+	attributes.Fields, attributes.Labels = nil, nil
 	f.Fuzz(func(t *testing.T, filter, extract, key string, message []byte) {
 		watchdog := time.AfterFunc(20*time.Second, func() { panic("the rules hang") })
 		defer watchdog.Stop()
-		r, err := Compile(Options{Filter: filter, Extract: extract, Dedup: Dedup{Window: time.Second, Key: key}})
+		r, err := NewCompiler(attributes).Compile(Options{Filter: filter, Extract: extract, Dedup: Dedup{Window: time.Second, Key: key}})
 		checkError(t, err)
-		for seq := range uint64(3) {
+		for seq := range uint64(4) {
 			e := newEvent(seq, 0, string(message[:min(len(message), 4124)]))
+			if seq == 3 {
+				e = linkEvent(func(b *event.ObjectBuilder) {
+					b.Text("caps", message)
+					b.Text("unclear", message)
+				})
+			}
 			v, err := r.Evaluate(e)
 			checkError(t, err)
 			if err != nil && v != Pass {

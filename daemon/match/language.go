@@ -43,7 +43,7 @@ const maxSums = 50
 // time.
 //
 // As a visitor of the syntax tree, it records faults and the fields that are used, and
-// replaces the name of each capture by an index.
+// replaces the name of each capture and attribute by an index.
 type dialect struct {
 	compiler *Compiler
 	names    names
@@ -53,6 +53,9 @@ type dialect struct {
 	allowNil bool     // for JSON
 	root     ast.Node // the last visited node
 	sums     int
+
+	attributes *attributeTable // of the attributes that are used
+	objects    attributeObjects
 	// fault is the first use of something that is not supported, which may cause other
 	// faults. The suspects are independent of each other: unknown names, and values that
 	// a field never has.
@@ -78,14 +81,17 @@ func (d *dialect) Visit(node *ast.Node) {
 		d.method(n)
 	case *ast.BinaryNode:
 		d.binary(n)
+		d.presence(node, n)
 	case *ast.IdentifierNode:
 		if n.Value != captured && !slices.Contains(d.names.known, n.Value) {
 			d.suspect(n, "unknown name %s", n.Value)
 		}
 		d.used[n.Value] = true
+		d.attributeRoot(n)
 	case *ast.MemberNode:
 		d.label(n)
 		d.member(node, n)
+		d.attribute(node, n)
 	}
 	d.noteConstant(*node)
 	d.root = *node
@@ -296,6 +302,7 @@ func (d *dialect) faults() []*file.Error {
 	if d.fault != nil {
 		return []*file.Error{d.fault}
 	}
+	d.openObjects()
 	slices.SortStableFunc(d.suspects, func(a, b *file.Error) int { return a.From - b.From })
 	return d.suspects
 }

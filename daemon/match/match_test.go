@@ -76,8 +76,8 @@ func TestFilterSeesEveryField(t *testing.T) {
 }
 
 func TestErrorsNameKeyPositionAndRemedy(t *testing.T) {
-	const fields = " in quotes if it is a text, or one of message, kind, host, seq, kernel_seq, id, family, group, time, " +
-		"kernel_time, load_id, machine_id, boot_id, kernel_release, labels, gap, captures"
+	const fields = " in quotes if it is a text, or one of message, kind, host, seq, kernel_seq, id, family, group, command, " +
+		"attributes, time, kernel_time, load_id, machine_id, boot_id, kernel_release, labels, gap, captures"
 	tests := []struct {
 		o    Options
 		want string

@@ -23,13 +23,14 @@ type names struct {
 func eventNames() names {
 	return names{
 		known: []string{
-			"message", "kind", "host", "seq", "kernel_seq", "id", "family", "group", "time", "kernel_time", "load_id",
+			"message", "kind", "host", "seq", "kernel_seq", "id", "family", "group", "command", "attributes", "time", "kernel_time", "load_id",
 			"machine_id", "boot_id", "kernel_release", "labels", "gap", "captures",
 		},
 		synonyms: map[string]string{
 			"msg": "message", "text": "message", "body": "message", "line": "message", "raw": "message", "event": "message",
 			"hostname": "host", "type": "kind", "timestamp": "time", "ts": "time", "sequence": "seq",
 			"label": "labels", "capture": "captures", "groups": "captures",
+			"cmd": "command", "attribute": "attributes", "attrs": "attributes", "attr": "attributes",
 		},
 		null: `a field that is absent is empty or 0, so write "" or 0`,
 		set:  "labels", element: "labels.site",

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/ast"
+
+	"github.com/genltestd/genltestd/daemon/ynl"
 )
 
 // A Vocabulary contains the values that some fields of events can have. A comparison
@@ -21,12 +23,17 @@ type Vocabulary struct {
 	Fields map[string]FieldValues // by name, such as kind or gap.reason
 	// Labels are the names in event.labels; nil if they are not known.
 	Labels []string
+	// Attributes returns the field at a path in the attributes of events: see ynl.Spec. It
+	// returns the type 0 for a field whose type is not known. Attributes is nil if no event
+	// has attributes.
+	Attributes func(path []string) (ynl.Field, bool)
 }
 
 // FieldValues are all values that one field can have.
 type FieldValues struct {
-	Values []string
-	Advice string // the remedy; if empty, it is the list of values
+	Values    []string
+	Advice    string // the remedy; if empty, it is the list of values
+	OrNumbers bool   // numbers in decimal digits are values too
 }
 
 func (f *FieldValues) advice() string {
@@ -49,11 +56,11 @@ func (f *FieldValues) advice() string {
 // comparison rejects the comparison of a field with a text that is not one of its
 // values.
 func (d *dialect) comparison(n *ast.BinaryNode) {
-	field, constant := fieldOf(n.Left), n.Right
+	field, constant := d.fieldOf(n.Left), n.Right
 	if field == "" && (n.Operator == "==" || n.Operator == "!=") {
-		field, constant = fieldOf(n.Right), n.Left
+		field, constant = d.fieldOf(n.Right), n.Left
 	}
-	values, ok := d.compiler.vocabulary.Fields[field]
+	values, ok := d.valuesOf(field)
 	if !ok {
 		d.form(n.Operator, field, constant)
 		values, ok = namesOfTime()[field]
@@ -63,6 +70,9 @@ func (d *dialect) comparison(n *ast.BinaryNode) {
 		return
 	}
 	for at, text := range d.texts(constant) {
+		if values.OrNumbers && (isNumber(text) || !slices.Contains([]string{"==", "!=", "in"}, n.Operator)) {
+			continue
+		}
 		if n.Operator == "!=" && text == "" && len(values.Values) == 1 && values.Values[0] == "" {
 			d.suspect(at, "%s is always %q; %s", field, text, values.advice())
 			continue
@@ -72,6 +82,35 @@ func (d *dialect) comparison(n *ast.BinaryNode) {
 		}
 	}
 }
+
+// fieldOf returns the name of the field or the attribute that a node reads, or "".
+func (d *dialect) fieldOf(n ast.Node) string {
+	if path, ok := d.objects.paths[n]; ok {
+		return path.String()
+	}
+	return fieldOf(n)
+}
+
+// valuesOf returns the values of a field, if they are known.
+func (d *dialect) valuesOf(field string) (values FieldValues, ok bool) {
+	values, ok = d.compiler.vocabulary.Fields[field]
+	if ok || !strings.HasPrefix(field, attributesName+".") {
+		return values, ok
+	}
+	for _, path := range d.objects.paths {
+		if path.String() != field {
+			continue
+		}
+		known, _ := d.compiler.vocabulary.Attributes(path)
+		if known.Values == nil {
+			break
+		}
+		return FieldValues{Values: append(known.Values, ""), Advice: "write one of " + listed(known.Values), OrNumbers: true}, true
+	}
+	return FieldValues{}, false
+}
+
+func isNumber(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
 func verb(operator string) string {
 	switch operator {
