@@ -35,10 +35,9 @@ func CheckRest(cfg *config.Config, text config.Errors, dirs Dirs) config.Errors 
 // fault that is not in Invalid can be fixed at run time. It disables only its sink, or leaves
 // a family without its specification.
 func check(cfg *config.Config, text config.Errors, dirs Dirs) (*pipeline.Checked, config.Errors) {
-	checked := pipeline.Check(cfg)
-	checked.Invalid = append(collisions(cfg, dirs), checked.Invalid...)
 	specs, specFaults := families.LoadSpecs(cfg)
-	checked.Specs = specs
+	checked := pipeline.Check(cfg, specs)
+	checked.Invalid = append(collisions(cfg, dirs), checked.Invalid...)
 	faults := slices.Concat(checked.Invalid, checked.Failing, specFaults)
 	for _, fault := range existingFaults(cfg) {
 		if !hasPath(faults, fault.Path) {

@@ -19,6 +19,7 @@ import (
 // are safe for concurrent use. A nil Specs contains no specification.
 type Specs struct {
 	byFamily map[string]*ynl.Spec
+	faulty   map[string]bool // families whose specification could not be read
 
 	// Warnings are the parts of the operator's specifications and of the configuration that
 	// are most likely mistakes.
@@ -34,6 +35,10 @@ func (s *Specs) Of(family string) *ynl.Spec {
 	return s.byFamily[family]
 }
 
+// IsFaulty reports whether the specification of a family has faults, so that it is not
+// known.
+func (s *Specs) IsFaulty(family string) bool { return s != nil && s.faulty[family] }
+
 // LoadSpecs reads the specification of each family of the configuration except genltest:
 // the file that the configuration names, or the first that ynl.Places contains. A family
 // need not have a specification, unless the configuration names its file.
@@ -44,7 +49,7 @@ func (s *Specs) Of(family string) *ynl.Spec {
 func LoadSpecs(cfg *config.Config) (*Specs, config.Errors) { return load(cfg, ynl.Places()) }
 
 func load(cfg *config.Config, places []ynl.Place) (*Specs, config.Errors) {
-	s := &Specs{byFamily: make(map[string]*ynl.Spec)}
+	s := &Specs{byFamily: make(map[string]*ynl.Spec), faulty: make(map[string]bool)}
 	var faults config.Errors
 	for i := range cfg.Families {
 		family := &cfg.Families[i]
@@ -54,6 +59,7 @@ func load(cfg *config.Config, places []ynl.Place) (*Specs, config.Errors) {
 		l := loader{cfg: cfg, family: family, path: fmt.Sprintf("families[%d]", i)}
 		spec, errs := l.load(places)
 		faults = append(faults, errs...)
+		s.faulty[family.Name] = len(errs) > 0
 		if len(errs) == 0 && spec != nil {
 			s.byFamily[family.Name] = spec
 			s.Warnings = append(s.Warnings, l.warnings(spec)...)

@@ -18,7 +18,7 @@ type Checked struct {
 	Config  *config.Config
 	Invalid config.Errors   // rules and envelopes that do not compile; empty if a Set may use the configuration
 	Failing config.Errors   // of sinks that can be opened, but whose attempts fail: a file may be missing
-	Specs   *families.Specs // that decode events; the caller of Check sets them
+	Specs   *families.Specs // that decode events
 	sinks   []compiled      // in the order of the configuration
 }
 
@@ -39,10 +39,11 @@ func (s *compiled) encoderOf(worker int) event.Encoder {
 }
 
 // Check compiles the rules and the envelopes of all sinks, and makes each sink check what it
-// needs on this machine. It opens nothing and does not use the network.
-func Check(cfg *config.Config) *Checked {
-	c := &Checked{Config: cfg}
-	compiler := NewCompiler(cfg)
+// needs on this machine. It opens nothing and does not use the network. specs are the
+// specifications of the families.
+func Check(cfg *config.Config, specs *families.Specs) *Checked {
+	c := &Checked{Config: cfg, Specs: specs}
+	compiler := NewCompiler(cfg, specs)
 	for i := range cfg.Sinks {
 		s, err := compile(cfg, i, compiler)
 		c.sinks = append(c.sinks, s)

@@ -42,13 +42,13 @@ func TestSetUsesCompiledRulesOfCheck(t *testing.T) {
 		}
 	}
 	const a = "sinks:\n- {name: a, filter: 'seq > 1', envelope: template, template: '{{.Text}}', stdout: {}}\n"
-	first := Check(parse(t, a))
+	first := Check(parse(t, a), nil)
 	s := r.openChecked(t, first)
 	s.Start(t.Context())
 	t.Cleanup(func() { r.journal.Seal(); s.Drain(0); s.Close() })
 	wants(first, 0, s)
 
-	second := Check(parse(t, a+"- {name: b, workers: 2, envelope: cloudevents, webhook: {url: 'http://h/'}}\n"))
+	second := Check(parse(t, a+"- {name: b, workers: 2, envelope: cloudevents, webhook: {url: 'http://h/'}}\n"), nil)
 	p, err := s.Plan(second)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestCheckSeparatesInvalidFromFailingSinks(t *testing.T) {
 - {name: a, filter: 'mesage', exec: {argv: [/no/such/program]}}
 - {name: b, envelope: template, template: '{{.Mesage}}', stdout: {}}
 - {name: c, envelope: template, template: '{{.Gap.Count}}', stdout: {}}
-`))
+`), nil)
 	paths := func(faults config.Errors) (all []string) {
 		for _, f := range faults {
 			all = append(all, f.Path)
@@ -87,7 +87,7 @@ func TestRetryUsesCheckedRules(t *testing.T) {
 	r := newFixture(t)
 	broken := errors.New("not yet")
 	r.fault = func(*config.Sink) error { return broken }
-	c := Check(configured("late"))
+	c := Check(configured("late"), nil)
 	s := r.openChecked(t, c)
 	s.Start(t.Context())
 	t.Cleanup(func() { r.journal.Seal(); s.Drain(0); s.Close() })
@@ -112,7 +112,7 @@ func TestCheckFindsTemplateAboveMaxMessage(t *testing.T) {
 		`template: '{{if .Gap}}a{{end}} {{.Text}}', udp: {address: 'udp://h:1', max_message: 1000}`: false,
 		`template: '{{printf "%9000s" .Text}}', file: {path: /nowhere/genltestd.test}`:              false,
 	} {
-		c := Check(parse(t, "sinks:\n- {name: a, envelope: template, "+keys+"}\n"))
+		c := Check(parse(t, "sinks:\n- {name: a, envelope: template, "+keys+"}\n"), nil)
 		got := append(c.Invalid, c.Failing...)
 		found := len(got) == 1 && strings.Contains(got[0].Message, "writes at least 9000 bytes for each event, but max_message is 8192")
 		if found != tooLong || !tooLong && len(got) > 0 {

@@ -4,37 +4,18 @@ package pipeline
 
 import (
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/genltestd/genltestd/config"
-	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/families"
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/sink"
-	"github.com/genltestd/genltestd/metrics"
 )
 
-// NewCompiler returns the compiler of the rules of all sinks of a configuration.
-func NewCompiler(cfg *config.Config) *match.Compiler {
-	fields := map[string]match.FieldValues{
-		"kind":       {Values: event.Kinds()},
-		"gap.reason": {Values: []string{"", metrics.LostKernelBuffer, metrics.LostNotSubscribed, metrics.LostUnexplained}},
-		"family":     {Values: []string{genl.FamilyName}},
-		"group":      {Values: []string{genl.GroupName}},
-	}
-	e := &cfg.Event
-	for field, added := range map[string]bool{"machine_id": e.MachineID, "boot_id": e.BootID, "kernel_release": e.KernelRelease} {
-		if !added {
-			fields[field] = match.FieldValues{Values: []string{""}, Advice: "it is empty unless event." + field + " is true"}
-		}
-	}
-	vocabulary := match.Vocabulary{Fields: fields}
-	if !cfg.HasFault(cfg.Fault("event", "")) {
-		vocabulary.Labels = append([]string{}, slices.Sorted(maps.Keys(e.Labels))...)
-	}
-	return match.NewCompiler(vocabulary)
+// NewCompiler returns the compiler of the rules of all sinks of a configuration, whose
+// families have these specifications.
+func NewCompiler(cfg *config.Config, specs *families.Specs) *match.Compiler {
+	return match.NewCompiler(vocabularyOf(cfg, specs))
 }
 
 // NewRules compiles the rules of a sink. The errors are joined sink.OptionErrors.

@@ -59,7 +59,7 @@ func newFixture(t *testing.T) *fixture {
 // open opens a Set as a new process would.
 func (r *fixture) open(t *testing.T, cfg *config.Config) *Set {
 	t.Helper()
-	return r.openChecked(t, Check(cfg))
+	return r.openChecked(t, Check(cfg, nil))
 }
 
 func (r *fixture) openChecked(t *testing.T, checked *Checked) *Set {
@@ -142,7 +142,7 @@ func configured(names ...string) *config.Config {
 // apply applies a plan for a configuration.
 func apply(t *testing.T, s *Set, cfg *config.Config) Outcome {
 	t.Helper()
-	p, err := s.Plan(Check(cfg))
+	p, err := s.Plan(Check(cfg, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func namesOf(s *Set) (names []string) {
 func TestPlanHasNoEffectUntilApplied(t *testing.T) {
 	r := newFixture(t)
 	s := r.start(t, configured("a", "b"))
-	p, err := s.Plan(Check(configured("b", "c")))
+	p, err := s.Plan(Check(configured("b", "c"), nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,8 @@ func TestPlanHasNoEffectUntilApplied(t *testing.T) {
 func TestPlanWithInvalidSinkLeavesNoCursor(t *testing.T) {
 	r := newFixture(t)
 	s := r.start(t, configured("a"))
-	if _, err := s.Plan(Check(configured("a", "new", "wrong"))); err == nil || !strings.Contains(err.Error(), "sinks[2].stdout: it is wrong") {
+	_, err := s.Plan(Check(configured("a", "new", "wrong"), nil))
+	if err == nil || !strings.Contains(err.Error(), "sinks[2].stdout: it is wrong") {
 		t.Errorf("error %v", err)
 	}
 	if diff := cmp.Diff([]string{"a"}, r.journal.Cursors()); diff != "" {
@@ -203,7 +204,7 @@ func TestSinkWithRunningAttemptIsNotAddedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-hang.started
-	p, err := s.Plan(Check(configured("other")))
+	p, err := s.Plan(Check(configured("other"), nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +213,7 @@ func TestSinkWithRunningAttemptIsNotAddedAgain(t *testing.T) {
 	cancel()
 	p.Finish(ended, 0)
 	const want = "sink back: it was removed, and its running attempt has not ended"
-	if _, err := s.Plan(Check(configured("back", "other"))); err == nil || !strings.Contains(err.Error(), want) {
+	if _, err := s.Plan(Check(configured("back", "other"), nil)); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)
 	}
 	left := s.leaving["back"]

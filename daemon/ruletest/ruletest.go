@@ -12,6 +12,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/families"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/pipeline"
@@ -24,8 +25,9 @@ type Differences []*config.FieldError
 // which are empty if the test passes. It opens no file and does not use the network. The
 // error is a config.Errors with all faults of the rules and the tests.
 func Run(cfg *config.Config, tests *config.RuleTests) ([]Differences, error) {
-	compiler := pipeline.NewCompiler(cfg) // which compiles each text once
-	faults := append(ruleFaults(cfg, compiler), unknownSinks(cfg, tests)...)
+	specs, faults := families.LoadSpecs(cfg)
+	compiler := pipeline.NewCompiler(cfg, specs) // which compiles each text once
+	faults = append(faults, append(ruleFaults(cfg, compiler), unknownSinks(cfg, tests)...)...)
 	if len(faults) > 0 {
 		faults.Sort()
 		return nil, faults

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package pipeline
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/families"
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/daemon/ynl"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// vocabularyOf returns the values and the types of the fields of events, as far as the
+// configuration and the specifications of its families determine them.
+func vocabularyOf(cfg *config.Config, specs *families.Specs) match.Vocabulary {
+	v := match.Vocabulary{Fields: map[string]match.FieldValues{
+		"kind":       {Values: event.Kinds()},
+		"gap.reason": {Values: []string{"", metrics.LostKernelBuffer, metrics.LostNotSubscribed, metrics.LostUnexplained}},
+	}}
+	e := &cfg.Event
+	for field, added := range map[string]bool{"machine_id": e.MachineID, "boot_id": e.BootID, "kernel_release": e.KernelRelease} {
+		if !added {
+			v.Fields[field] = match.FieldValues{Values: []string{""}, Advice: "it is empty unless event." + field + " is true"}
+		}
+	}
+	if !cfg.HasFault(cfg.Fault("event", "")) {
+		v.Labels = append([]string{}, slices.Sorted(maps.Keys(e.Labels))...)
+	}
+	if cfg.HasFault(cfg.Fault("families", "")) {
+		v.Attributes = func([]string) (ynl.Field, bool) { return ynl.Field{}, true }
+		return v
+	}
+	addFamilies(&v, cfg, specs)
+	return v
+}
+
+// addFamilies adds the fields that depend on the families. The groups of a family, and the
+// commands of a family without a specification, are not known.
+func addFamilies(v *match.Vocabulary, cfg *config.Config, specs *families.Specs) {
+	var all []*ynl.Spec // nil for a specification with faults
+	var names, groups, commands []string
+	knowsGroups, knowsCommands := true, true
+	for i := range cfg.Families {
+		f := &cfg.Families[i]
+		names = append(names, f.Name)
+		if f.Name == config.Genltest {
+			groups = append(groups, genl.GroupName)
+			continue
+		}
+		groups = append(groups, f.Groups...)
+		knowsGroups = knowsGroups && len(f.Groups) > 0
+		spec := specs.Of(f.Name)
+		knowsCommands = knowsCommands && spec != nil
+		if spec != nil {
+			commands = append(commands, spec.Commands()...)
+		} else if !specs.IsFaulty(f.Name) {
+			spec = new(ynl.Spec) // without it, attributes have numbers as names
+		}
+		all = append(all, spec)
+	}
+	v.Fields["family"] = match.FieldValues{Values: names}
+	if knowsGroups {
+		v.Fields["group"] = match.FieldValues{Values: append(groups, "")} // that of gaps may be empty
+	}
+	switch {
+	case len(all) == 0:
+		advice := "only events of a family other than genltest have a command; add the family to families"
+		v.Fields["command"] = match.FieldValues{Values: []string{""}, Advice: advice}
+		return
+	case knowsCommands:
+		v.Fields["command"] = match.FieldValues{
+			Values: append(commands, ""), Advice: "the commands are " + strings.Join(commands, ", "), OrNumbers: true,
+		}
+	}
+	v.Attributes = func(path []string) (ynl.Field, bool) { return fieldIn(all, path) }
+}
+
+// fieldIn returns the field of the events of all families. Its type is not known if it can
+// be part of a specification that is not known.
+func fieldIn(specs []*ynl.Spec, path []string) (field ynl.Field, ok bool) {
+	for _, spec := range specs {
+		if spec == nil {
+			return ynl.Field{Type: unknownType(path)}, true
+		}
+		found, has := spec.Field(path)
+		switch {
+		case has && ok:
+			field = field.Combine(found)
+		case has:
+			field, ok = found, true
+		}
+	}
+	return field, ok
+}
+
+// unknownType returns 0, except for all attributes, which are an object.
+func unknownType(path []string) ynl.ValueType {
+	if len(path) == 0 {
+		return ynl.ObjectType
+	}
+	return 0
+}
