@@ -250,3 +250,74 @@ func TestInboxVersions(t *testing.T) {
 		}
 	}
 }
+
+// TestUpgradeKeepsWhetherBatchIsJournaled: before version 2 the generation of the inbox was
+// also that of the journal. A kill during the upgrade changes nothing.
+func TestUpgradeKeepsWhetherBatchIsJournaled(t *testing.T) {
+	for _, left := range []struct{ version, assigned, assignedFor uint64 }{
+		{0, 0, 0}, {1, 0, 0}, {1, 7, 0}, {1, 7, 7}, {2, 7, 7},
+	} {
+		for _, size := range []int{4096, 8192} { // the second loses the batch, and needs the right snapshot
+			for recovered, want := range map[uint64]bool{6: false, 7: true} {
+				path := filepath.Join(t.TempDir(), "inbox")
+				old, _ := openInbox(t, path, 4096)
+				h := old.header
+				h.generation.Store(7)
+				h.assigned.Store(left.assigned)
+				h.assignedFor.Store(left.assignedFor)
+				h.version = left.version
+				copy(old.Memory(), "a batch")
+				if err := old.Close(); err != nil {
+					t.Fatal(err)
+				}
+				b, _ := openInbox(t, path, size)
+				if got := b.Settle(recovered); got != want {
+					t.Errorf("%+v, %d bytes, generation %d recovered: journaled %v", left, size, recovered, got)
+				}
+				if size == 4096 && string(b.Memory()[:7]) != "a batch" {
+					t.Errorf("%+v: the memory contains %q", left, b.Memory()[:7])
+				}
+				if err := b.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	}
+}
+
+// TestBatchIsNotTakenForOneOfALaterProcess: a process was killed before it wrote the batch. The
+// next process did not write it either, and used its generation for another batch.
+func TestBatchIsNotTakenForOneOfALaterProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "inbox")
+	for i, recovered := range []uint64{0, 4, 5} {
+		b, _ := openInbox(t, path, 4096)
+		if b.Settle(recovered) {
+			t.Errorf("process %d: the batch is journaled", i)
+		}
+		if i == 0 {
+			b.BeginAppend().Store(5)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestNextBatchIsNotJournaled: it has no generation of the journal yet, and must not be taken
+// for the batch before it.
+func TestNextBatchIsNotJournaled(t *testing.T) {
+	b, _ := openInbox(t, filepath.Join(t.TempDir(), "inbox"), 4096)
+	for generation := uint64(1); generation < 5; generation++ {
+		b.BeginAppend().Store(generation)
+		if !b.header.settle(generation) {
+			t.Errorf("batch %d is not journaled", generation)
+		}
+		b.Advance()
+		if b.header.settle(generation) {
+			t.Errorf("the batch after %d is journaled", generation)
+		}
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+}

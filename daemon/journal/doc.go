@@ -106,8 +106,9 @@
 // memory of the user, which survives the process, before the batch is written. Both happen
 // under the writer's lock. So no later batch can be in the journal if this one is not, and the
 // batch is in the journal exactly if its generation is not greater than Recovered after the
-// next Open. If the write fails, the next batch gets the generation, and the memory of the
-// user is set to 0 before.
+// next Open. If Append fails, the memory of the user is set to 0, and the next batch gets the
+// generation. A user must also set it to 0 before the first Append of a process if the batch is
+// not in the journal; see package inbox.
 //
 // # A failed fsync
 //
@@ -210,4 +211,8 @@
 //     (TestRemovedFilesAreRecreated, TestDirectoryThatCannotBeRecreated,
 //     TestDirectoryThatReturnsIsReused, TestMaintainerDetectsRemovedFiles,
 //     TestRecordsLostAtEndAreCountedImmediately)
+//  20. After a kill at any instruction, the generation of a batch and Recovered show whether the
+//     journal contains the batch, for any number of users and any failures before.
+//     (TestConcurrentAppendsGetTheirGenerations, TestFailedAppendOfOneUserThenSuccessOfAnother,
+//     TestKillAtEachStepJournalsEachBatchOnce in package inbox)
 package journal

@@ -23,7 +23,7 @@ import (
 // while a pinned reader retains MaxBytes of records.
 //
 // Append stores the generation of the batch in *generation before it writes the batch, and 0
-// if the write fails. So if *generation is memory that survives the process, it shows whether
+// if it fails. So if *generation is memory that survives the process, it shows whether
 // the journal contains the batch; see Recovered. A nil pointer is allowed.
 func (j *Journal) Append(generation *atomic.Uint64, t time.Time, messages [][]byte) error {
 	if len(messages) == 0 {
@@ -64,6 +64,18 @@ type writer struct {
 func (w *writer) append(generation *atomic.Uint64, t time.Time, messages [][]byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if generation == nil {
+		generation = new(atomic.Uint64)
+	}
+	err := w.add(generation, t, messages)
+	if err != nil {
+		generation.Store(0) // before the next batch gets this generation
+	}
+	return err
+}
+
+// add is append. The caller holds mu.
+func (w *writer) add(generation *atomic.Uint64, t time.Time, messages [][]byte) error {
 	c := w.cond.enter()
 	if err := w.ready(&c); err != nil {
 		return err
@@ -77,12 +89,8 @@ func (w *writer) append(generation *atomic.Uint64, t time.Time, messages [][]byt
 		return err
 	}
 	w.encoded = segment.AppendFrame(w.encoded[:0], w.who.Mark, &f, messages)
-	if generation == nil {
-		generation = new(atomic.Uint64)
-	}
 	generation.Store(f.Generation)
 	if err := w.write(w.encoded); err != nil {
-		generation.Store(0)
 		return fmt.Errorf("journal %s: append: %w", w.dir, err)
 	}
 	w.index.publish(&f, w.active, w.newest(&f), w.fsync() == FsyncAlways)
@@ -243,6 +251,7 @@ func (w *writer) write(b []byte) error {
 	}
 	if terr := a.file.Truncate(a.size); terr != nil {
 		w.active = nil
+		_, _ = a.file.WriteAt(make([]byte, segment.FrameHeaderLen), a.size) // so that a later process does not find a frame there
 	}
 	return err
 }
