@@ -208,6 +208,26 @@ func TestFailedFsyncBeforeKill(t *testing.T) {
 	}
 }
 
+// TestShortHeaderDoesNotBlockJournal: a killed process has written only a part of a header.
+// The rest of it is zero, as bytes behind the end of the file seem to be.
+func TestShortHeaderDoesNotBlockJournal(t *testing.T) {
+	fs := memfs.New()
+	opts := manualOptions(fs)
+	j := open(t, "/j", opts)
+	reader(t, j, "r", FromOldest)
+	put(t, j, "one")
+	j.state.NoteSyncFailure() // so that the next process writes all headers again
+	h := segment.Header{Identity: j.who, First: 2, Index: 1, Generation: 1}
+	abandon(j)
+	fs.Names["/j/"+segment.Name(2)] = &memfs.Node{Data: h.Encode()[:segment.HeaderLen-8]}
+	opts.Fsync = FsyncAlways
+	j = open(t, "/j", opts)
+	put(t, j, "two")
+	if got, skipped := drain(t, reader(t, j, "r", FromOldest)); len(got) != 2 || skipped != 0 {
+		t.Errorf("got %v, %d skipped", got, skipped)
+	}
+}
+
 // TestFailedFsyncOfCursor: after a failed fsync the cursor is written again. A second
 // fsync alone does not prove that it is durable, and retention would remove records too early.
 func TestFailedFsyncOfCursor(t *testing.T) {

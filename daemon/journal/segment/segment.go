@@ -84,9 +84,10 @@ func ParseHeader(b []byte) (h Header, ok bool) {
 // that cannot be read is an error.
 func ReadHeader(f vfs.File) (h Header, ok bool, err error) {
 	var b [HeaderLen]byte
-	if _, err := f.ReadAt(b[:], 0); err != nil && !errors.Is(err, io.EOF) {
+	n, err := f.ReadAt(b[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return Header{}, false, err
 	}
-	h, ok = ParseHeader(b[:])
+	h, ok = ParseHeader(b[:n])
 	return h, ok, nil
 }
