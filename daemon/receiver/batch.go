@@ -38,26 +38,11 @@ func (r *Receiver) collect(now time.Time, messages []genl.Message, atOnce bool) 
 		r.noteEmptyQueue(now)
 	}
 	r.appendGap(now, atOnce)
-	if r.numbered {
-		r.collectNumbered(now, messages)
-	} else {
+	if !r.numbered {
 		r.collectOthers(now, messages)
+		messages = nil
 	}
-	r.events = len(r.records) - r.gaps
-	r.ledger.Received += uint64(r.events)
-	if r.groupsChanged && r.Family() == 0 {
-		r.joinAheadAgain()
-	}
-	if r.followed && r.Family() == 0 {
-		r.publishAbsence()
-	}
-	if len(r.records) > 0 {
-		r.saveSnapshot(r.Inbox.Generation() + 1)
-	}
-}
-
-// collectNumbered converts messages of genltest to records.
-func (r *Receiver) collectNumbered(now time.Time, messages []genl.Message) {
+	// In a function of its own, this loop would cost more instructions per event.
 	for i := range messages {
 		m := &messages[i]
 		verdict, number := genl.Classify(m, r.Family(), r.Sender)
@@ -69,8 +54,21 @@ func (r *Receiver) collectNumbered(now time.Time, messages []genl.Message) {
 		if missing := r.ledger.next(number); missing > 0 {
 			r.countMissing(now, missing)
 		}
-		r.ledger.resume()
+		if b := r.ledger.Interruption; b == beforeNext || b == beforeReceived {
+			r.ledger.Interruption = uninterrupted
+		}
 		r.records = append(r.records, m.Data)
+	}
+	r.events = len(r.records) - r.gaps
+	r.ledger.Received += uint64(r.events)
+	if r.groupsChanged && r.Family() == 0 {
+		r.joinAheadAgain()
+	}
+	if r.followed && r.Family() == 0 {
+		r.publishAbsence()
+	}
+	if len(r.records) > 0 {
+		r.saveSnapshot(r.Inbox.Generation() + 1)
 	}
 }
 

@@ -94,7 +94,7 @@ func (l *ledger) next(n genl.Number) (missing uint64) {
 
 // resume records that an event was received: the next one follows it directly.
 func (l *ledger) resume() {
-	if l.Interruption == beforeNext || l.Interruption == beforeReceived {
+	if at := l.Interruption; at == beforeNext || at == beforeReceived {
 		l.Interruption = uninterrupted
 	}
 }

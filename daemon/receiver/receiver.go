@@ -135,7 +135,7 @@ type Receiver struct {
 	events    int                   // number of events in records
 	gap       []byte                // encoded; one of the records
 	encoded   []byte                // multicast records of the current batch
-	snapshot  []byte                // encoded ledger; scratch
+	snapshot  []byte                // encoded ledger; scratch, with room for the groups
 	journaled bool                  // the journal contains the batch that was in the inbox at first
 	collected bool                  // that batch is collected
 }

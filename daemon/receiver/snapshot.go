@@ -17,7 +17,7 @@ const ledgerVersion = 1
 // journaled is the result of Inbox.Settle.
 func (r *Receiver) restore(journaled bool) {
 	r.numbers = r.ledger.numbers()
-	r.snapshot = make([]byte, snapshotLen(len(r.numbers)))
+	r.snapshot = make([]byte, snapshotLen(len(r.numbers)), maxSnapshot)
 	generation := r.Inbox.Generation()
 	if journaled {
 		generation++
@@ -84,11 +84,11 @@ func (r *Receiver) saveIfIdle() {
 
 func (r *Receiver) saveSnapshot(generation uint64) {
 	r.ledger.Family = uint64(r.Family())
-	r.snapshot = encode(r.snapshot[:snapshotLen(len(r.numbers))], r.numbers)
+	snapshot := encode(r.snapshot, r.numbers)
 	if !r.numbered {
-		r.snapshot = appendGroups(r.snapshot, r.groups)
+		snapshot = appendGroups(snapshot, r.groups)
 	}
-	r.Inbox.SaveSnapshot(generation, r.snapshot)
+	r.Inbox.SaveSnapshot(generation, snapshot)
 	r.unsaved = false
 }
 
