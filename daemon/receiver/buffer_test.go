@@ -18,6 +18,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/internal/fakekernel"
+	"github.com/genltestd/genltestd/internal/netdevices"
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
@@ -135,6 +136,7 @@ func TestBufferChangesUnderLoad(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("joining a group of NETLINK_USERSOCK needs root")
 	}
+	netdevices.EnterNamespace(t) // in which no other process multicasts to the group
 	sender, err := genl.NewUserSender(bufferGroup)
 	if err != nil {
 		t.Fatal(err)
