@@ -88,6 +88,14 @@ func (j *recorder) Append(generation *atomic.Uint64, _ time.Time, records [][]by
 			j.texts = append(j.texts, fmt.Sprintf("%d lost: %s %d-%d", gap.Count, gap.Reason, gap.First, gap.Last))
 			continue
 		}
+		if genl.IsMulticast(r) {
+			m, err := genl.DecodeMulticast(r)
+			if err != nil {
+				return err
+			}
+			j.texts = append(j.texts, fmt.Sprintf("%s/%s: %s", m.Family, m.Group, m.Message[min(20, len(m.Message)):]))
+			continue
+		}
 		fields, err := genl.Decode(r)
 		if err != nil {
 			return err
@@ -125,7 +133,7 @@ type inbox struct {
 
 func newInbox(t *testing.T) *inbox {
 	t.Helper()
-	memory, err := unix.Mmap(-1, 0, genl.BatchBytes(genl.Genltest), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	memory, err := unix.Mmap(-1, 0, genl.BatchBytes(genl.Target{}), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +212,12 @@ func start(t *testing.T, k *fakeKernel) fixture {
 // startWith starts a receiver with an existing journal and inbox.
 func startWith(t *testing.T, k *fakeKernel, j *recorder, in *inbox) fixture {
 	t.Helper()
-	o := options(k, j, in)
+	return startOptions(t, options(k, j, in))
+}
+
+func startOptions(t *testing.T, o Options) fixture {
+	t.Helper()
+	k, j, in := o.Kernel.(*fakeKernel), o.Journal.(*recorder), o.Inbox.(*inbox)
 	f := fixture{kernel: k, journal: j, inbox: in, m: o.Metrics}
 	var err error
 	f.Receiver, err = New(o)
