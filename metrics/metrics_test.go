@@ -15,11 +15,10 @@ import (
 func TestEverySeriesExistsFromTheStartAndPassesTheLinter(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	New(reg, "1.0\xff")
-	for _, family := range []string{"genltest", "ethtool"} {
-		NewReception(reg, ReceptionConfig{
-			Family: family, Group: "mcgrp", Groups: []string{"mcgrp"}, Refusals: []string{"family", "sender"}, Echo: true,
-		})
-	}
+	refusals := []string{"family", "sender"}
+	NewReception(reg, ReceptionConfig{Family: "genltest", Group: "mcgrp", Groups: []string{"mcgrp"}, Refusals: refusals, Echo: true})
+	NewReception(reg, ReceptionConfig{Family: "ethtool", Group: AllGroups, Groups: []string{"monitor"}, Refusals: refusals})
+	NewReception(reg, ReceptionConfig{Family: "netdev", Group: AllGroups, Refusals: refusals}).Unregister()
 	states := func() []SinkState {
 		a, b := NewSinkState("a", []string{"sample"}), NewSinkState("b", []string{"sample"})
 		b.Faults = []SinkFault{{FaultRefused, errors.New("x")}}
@@ -48,7 +47,8 @@ func TestEverySeriesExistsFromTheStartAndPassesTheLinter(t *testing.T) {
 	}
 	defer want.Close()
 	names := []string{
-		"genltestd_events_lost_total", "genltestd_receive_buffer_bytes",
+		"genltestd_events_received_total", "genltestd_events_lost_total", "genltestd_receive_buffer_bytes",
+		"genltestd_echo_probes_total",
 		"genltestd_sink_events_dropped_total", "genltestd_sink_healthy",
 	}
 	if err := testutil.GatherAndCompare(reg, want, names...); err != nil {

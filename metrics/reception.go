@@ -55,7 +55,8 @@ type ReceptionConfig struct {
 // family.
 func NewReception(reg prometheus.Registerer, c ReceptionConfig) *Reception {
 	r := &Reception{
-		Received: counterVec("events_received_total", "Events accepted from the kernel and written to the journal.",
+		Received: counterVec("events_received_total", "Events accepted from the kernel and written to the journal. The "+
+			"group is unknown if the kernel did not report one that the family has.",
 			"group", c.Groups...),
 		Refused: counterVec("messages_refused_total",
 			"Messages on the event socket that are not events of the family, by reason. sender: not sent by the kernel. family: "+
@@ -64,13 +65,14 @@ func NewReception(reg prometheus.Registerer, c ReceptionConfig) *Reception {
 		Lost: counterVec("events_lost_total",
 			"Events that the kernel multicast and the daemon did not receive, by reason. kernel_buffer: the receive buffer was "+
 				"full. not_subscribed: neither the daemon nor its stored socket existed. unexplained: the number of the event is "+
-				"missing, for an unknown reason.",
+				"missing, for an unknown reason. The group is * for families other than genltest, because the kernel does not "+
+				"report the group of a lost event; their only reason is kernel_buffer.",
 			"reason", LostKernelBuffer, LostNotSubscribed, LostUnexplained),
 		Blind: counter("blind_seconds_total",
 			"Time in which the family may have multicast while no socket was subscribed. Events without a number are then lost "+
-				"uncounted; others are counted as not_subscribed."),
+				"uncounted; those of genltest are counted as not_subscribed."),
 		ReceiveBuffer: gauge("receive_buffer_bytes", "Size of the event socket's receive buffer as granted by the kernel: twice "+
-			"receiver.buffer, or less."),
+			"the configured size, or less."),
 		Subscribed:    gauge("subscribed", "1 while the daemon is a member of a multicast group of the family, so that events can arrive."),
 		Registrations: counter("family_registrations_total", "Times that the family appeared: at start, or when its module was loaded."),
 	}
