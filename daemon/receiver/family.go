@@ -197,9 +197,18 @@ func (r *Receiver) interrupted(now time.Time, at interruption) {
 		r.ledger.PriorLoadDrops = r.ledger.UnnumberedDrops
 	}
 	r.ledger.Interruption = at
-	r.Metrics.Blind.Add(r.blind(now).Seconds())
+	if blind := r.addBlind(now); blind > 0 && !r.numbered {
+		r.Log.Warn("events may have been multicast while no socket was subscribed; nothing can count them", "blind", blind)
+	}
+}
+
+// addBlind counts the time since the last moment at which no event could be missed.
+func (r *Receiver) addBlind(now time.Time) time.Duration {
+	blind := r.blind(now)
+	r.Metrics.Blind.Add(blind.Seconds())
 	r.ledger.setCovered(now)
 	r.unsaved = true
+	return blind
 }
 
 // markAbsent stops accepting messages of the family. It publishes nothing: an observer

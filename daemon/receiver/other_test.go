@@ -241,6 +241,30 @@ func TestRefusedGroupIsRetriedAndLoggedOnce(t *testing.T) {
 	})
 }
 
+// TestTimeWithoutAnyGroupIsBlind: the family is registered, but none of its groups can be
+// joined.
+func TestTimeWithoutAnyGroupIsBlind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kernelWith(genl.FamilyIDs{})
+		f := startOther(t, k, devlink)
+		socket := k.Socket()
+		socket.Set(func() { socket.JoinErr = genl.JoinErrors{9: unix.EPERM, 10: unix.EPERM} })
+		time.Sleep(time.Hour) // the family is absent, so it does not multicast
+		f.register(firstIDs)
+		f.send(appears(firstIDs))
+		time.Sleep(100 * time.Second)
+		if n := testutil.ToFloat64(f.m.Blind); n < 98 || n > 100 || f.Subscribed() {
+			t.Errorf("subscribed %v, blind for %v s", f.Subscribed(), n)
+		}
+		socket.Set(func() { socket.JoinErr = nil })
+		time.Sleep(200 * time.Second)
+		if n := testutil.ToFloat64(f.m.Blind); n < 99 || n > 100+checkInterval.Seconds()+1 || !f.Subscribed() {
+			t.Errorf("subscribed %v, blind for %v s", f.Subscribed(), n)
+		}
+		f.stop()
+	})
+}
+
 func TestFamilyDisappearsAndComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := startOther(t, kernelWith(firstIDs), genl.Target{Family: "devlink", Groups: []string{"health"}})

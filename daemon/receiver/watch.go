@@ -48,8 +48,11 @@ func (r *Receiver) checkSocket() (dropped uint64, mismatch bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.Now()
-	if r.Subscribed() {
+	switch {
+	case r.Subscribed():
 		r.ledger.setCovered(now)
+	case r.followed && !r.isMember(): // its groups cannot be joined
+		r.addBlind(now)
 	}
 	err = r.countDrops(now)
 	// This includes drops that a scrape or the receive loop counted since the last
