@@ -79,6 +79,55 @@ func TestBatchSurvivesKill(t *testing.T) {
 	}
 }
 
+// TestPendingMessagesKeepTheirGroup: the next process prepares the batch for its socket
+// before it reads the messages of the last one.
+func TestPendingMessagesKeepTheirGroup(t *testing.T) {
+	other := Target{Family: "other"}
+	memory, err := unix.Mmap(-1, 0, BatchBytes(other), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := func(clearFirst bool) (*EventSocket, *Batch) {
+		batch, err := NewBatch(memory, other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if clearFirst {
+			batch.Clear()
+		}
+		s, _, err := openSocket(unix.NETLINK_USERSOCK, userGroup, 1<<20, batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s, batch
+	}
+	s, batch := socket(true)
+	send, _ := multicaster(t)
+	for round := range 3 {
+		send(numbered(1))
+		send(make([]byte, slotBytes+1))
+		send(numbered(2))
+		if err := s.Receive(func(messages []Message) error { return errDone }); !errors.Is(err, errDone) {
+			t.Fatal(err)
+		}
+		_, next := socket(false)
+		pending := next.Pending()
+		if len(pending) != 3 {
+			t.Fatalf("round %d: %d messages pending", round, len(pending))
+		}
+		for i, m := range pending {
+			if m.Group != userGroup || m.Truncated != (i == 1) {
+				t.Errorf("round %d: message %d: group %d, truncated %v", round, i, m.Group, m.Truncated)
+			}
+		}
+		batch.Clear()
+		if pending := next.Pending(); len(pending) != 0 {
+			t.Errorf("round %d: %d messages pending after Clear", round, len(pending))
+		}
+	}
+}
+
 func TestMessageIsReceivedWithoutWaitingForNext(t *testing.T) {
 	for name, bufferBytes := range map[string]int{"waits": 1 << 20, "pauses": 16 << 20} {
 		t.Run(name, func(t *testing.T) {

@@ -82,6 +82,34 @@ func TestClassify(t *testing.T) {
 	}
 }
 
+// TestClassifyOther: every message of a family whose form is not known is an event.
+func TestClassifyOther(t *testing.T) {
+	good := event()
+	notification := kernelmsg.Message(controllerID, unix.CTRL_CMD_NEWFAMILY, 2)
+	for name, test := range map[string]struct {
+		m      Message
+		family uint16
+		want   Verdict
+	}{
+		"event":                         {Message{Data: good}, testFamily, Event},
+		"cut by a short slot":           {Message{Data: good, Truncated: true}, testFamily, Event},
+		"the first header only":         {Message{Data: good[:nlmsgHeaderLen]}, testFamily, Event},
+		"any command and version":       {Message{Data: kernelmsg.Message(testFamily, 200, 0)}, testFamily, Event},
+		"half a header":                 {Message{Data: good[:nlmsgHeaderLen-1]}, testFamily, Malformed},
+		"empty":                         {Message{}, testFamily, Malformed},
+		"forged event":                  {Message{Data: good, Sender: 4711}, testFamily, Sender},
+		"another family":                {Message{Data: kernelmsg.Message(testFamily+1, 1, 1)}, testFamily, Family},
+		"any family while ours is away": {Message{Data: good}, noFamily, Family},
+		"type 0 while ours is away":     {Message{Data: kernelmsg.Message(0, 1, 1)}, noFamily, Family},
+		"notification":                  {Message{Data: notification}, testFamily, Notification},
+		"notification of nlctrl":        {Message{Data: notification}, controllerID, Event},
+	} {
+		if got := ClassifyOther(&test.m, test.family, Kernel); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}
+
 func TestDecode(t *testing.T) {
 	long := strings.Repeat("x", 4096)
 	tests := map[string]struct {

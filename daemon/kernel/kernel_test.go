@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,7 +28,16 @@ type store struct {
 
 func (s *store) Forget(name string) {
 	s.calls = append(s.calls, "forget "+name)
-	s.files = nil
+	s.files = slices.DeleteFunc(s.files, func(f *os.File) bool { return f.Name() == name })
+}
+
+// names returns the names of what is stored, in order.
+func (s *store) names() (names []string) {
+	for _, f := range s.files {
+		names = append(names, f.Name())
+	}
+	slices.Sort(names)
+	return names
 }
 
 func (s *store) Store(name string, c syscall.Conn) error {
@@ -49,23 +59,28 @@ func (s *store) Store(name string, c syscall.Conn) error {
 // open opens the event socket as a new process would, with the descriptors that are stored.
 func open(t *testing.T, s *store, stored []*os.File) (_ receiver.Socket, log string) {
 	t.Helper()
-	memory, err := unix.Mmap(-1, 0, genl.BatchBytes(genl.Genltest), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	var out bytes.Buffer
+	k := kernel.New(s, stored, slog.New(slog.NewTextHandler(&out, nil)))
+	return openTarget(t, k, genl.Genltest), out.String()
+}
+
+func openTarget(t *testing.T, k *kernel.Kernel, target genl.Target) receiver.Socket {
+	t.Helper()
+	memory, err := unix.Mmap(-1, 0, genl.BatchBytes(target), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)
 	}
-	batch, err := genl.NewBatch(memory, genl.Genltest)
+	batch, err := genl.NewBatch(memory, target)
 	if err != nil {
 		t.Fatal(err)
 	}
 	batch.Clear()
-	var out bytes.Buffer
-	k := kernel.New(s, stored, slog.New(slog.NewTextHandler(&out, nil)))
-	socket, _, err := k.Open(genl.Genltest, 1<<20, batch)
+	socket, _, err := k.Open(target, 1<<20, batch)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { socket.Close() })
-	return socket, out.String()
+	return socket
 }
 
 func cookie(t *testing.T, s receiver.Socket) uint64 {
@@ -132,5 +147,49 @@ func TestADescriptorThatIsNotAnEventSocketIsSkipped(t *testing.T) {
 	}
 	if err := foreign.Close(); err == nil {
 		t.Error("the descriptor is still open")
+	}
+}
+
+// TestFamiliesHaveTheirOwnDescriptors: a family finds its own socket again, whatever the
+// order, and the descriptors of a family that is not configured any more are forgotten.
+func TestFamiliesHaveTheirOwnDescriptors(t *testing.T) {
+	s := &store{t: t}
+	targets := []genl.Target{genl.Genltest, {Family: "ethtool"}, {Family: "nlctrl"}, {Family: "netdev"}}
+	k := kernel.New(s, nil, slog.New(slog.DiscardHandler))
+	cookies := map[string]uint64{}
+	for _, target := range targets {
+		cookies[target.Family] = cookie(t, openTarget(t, k, target))
+	}
+	all := []string{"events", "events.ethtool", "events.netdev", "events.nlctrl", "meter", "meter.ethtool", "meter.netdev"}
+	if diff := cmp.Diff(all, s.names()); diff != "" {
+		t.Errorf("stored (-want +got):\n%s", diff)
+	}
+	s.calls = nil
+	stored := slices.Clone(s.files)
+	var log bytes.Buffer
+	k = kernel.New(s, stored, slog.New(slog.NewTextHandler(&log, nil)))
+	for _, target := range slices.Backward(targets[:3]) {
+		if c := cookie(t, openTarget(t, k, target)); c != cookies[target.Family] {
+			t.Errorf("%s has the socket %d, want %d", target.Family, c, cookies[target.Family])
+		}
+	}
+	if len(s.calls) > 0 {
+		t.Errorf("what is stored was replaced: %q", s.calls)
+	}
+	k.ForgetUnclaimed()
+	if diff := cmp.Diff([]string{"forget events.netdev", "forget meter.netdev"}, slices.Sorted(slices.Values(s.calls))); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(log.String(), "events.netdev") {
+		t.Errorf("the log does not contain the descriptor: %s", log.String())
+	}
+	for _, f := range stored {
+		if err := f.Close(); err == nil {
+			t.Errorf("the stored %s is still open", f.Name())
+		}
+	}
+	k.Forget(targets[1])
+	if diff := cmp.Diff([]string{"events", "events.nlctrl", "meter"}, s.names()); diff != "" {
+		t.Errorf("stored without ethtool (-want +got):\n%s", diff)
 	}
 }
