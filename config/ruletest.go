@@ -28,7 +28,15 @@ type RuleTest struct {
 
 // A RuleTestEvent is an event, or Repeat equal events, with the expected result.
 type RuleTestEvent struct {
-	Message   string      `yaml:"message" default:""`
+	Message string `yaml:"message" default:""` // of the family genltest
+	Family  string `yaml:"family" default:"genltest"`
+	// Group is the multicast group; empty means the first configured or known group of the
+	// family.
+	Group string `yaml:"group" default:""`
+	// Command and Attributes are the message of another family, as the sinks write it.
+	Command    string        `yaml:"command" default:""`
+	Attributes strict.Object `yaml:"attributes"`
+
 	Host      string      `yaml:"host" default:"localhost"`
 	KernelSeq int         `yaml:"kernel_seq" default:"0" min:"0"`
 	Gap       RuleTestGap `yaml:"gap"`
@@ -133,5 +141,25 @@ func (e *RuleTestEvent) Check(s strict.Section) {
 	}
 	if e.Gap.Count > 0 && e.Message != "" {
 		s.Errorf("message", "a gap does not have a text; leave out one of them")
+	}
+	e.checkContent(s)
+}
+
+// checkContent checks the keys of which each family has only some.
+func (e *RuleTestEvent) checkContent(s strict.Section) {
+	hasContent := e.Command != "" || len(e.Attributes) > 0
+	key := "command"
+	if e.Command == "" {
+		key = "attributes"
+	}
+	switch {
+	case hasContent && e.Family == Genltest:
+		s.Errorf(key, "events of %s have a message only; write the family of the event, such as family: ethtool", Genltest)
+	case hasContent && e.Gap.Count > 0:
+		s.Errorf(key, "a gap does not have a command and attributes; leave out one of them")
+	case e.Message != "" && e.Family != Genltest:
+		s.Errorf("message", "events of %s do not have a text; write command and attributes", strict.Quote(e.Family))
+	case e.Command == "" && e.Family != Genltest && e.Gap.Count == 0 && s.Read("family"):
+		s.Errorf("command", "is missing; write the command of the event, such as link-ntf")
 	}
 }

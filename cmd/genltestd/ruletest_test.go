@@ -11,30 +11,39 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func documented(t *testing.T, block string) string {
+// documented returns the first block of the page with this language and this beginning.
+func documented(t *testing.T, language, begin string) string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/filters.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := regexp.MustCompile("(?ms)^```" + block + "\n(.*?)^```$").FindSubmatch(page)
+	m := regexp.MustCompile("(?ms)^```" + language + "\n(" + begin + ".*?)^```$").FindSubmatch(page)
 	if m == nil {
-		t.Fatalf("docs/filters.md has no block %s", block)
+		t.Fatalf("docs/filters.md has no block %s", language)
 	}
 	return string(m[1])
 }
 
 func TestDocumentedRuleTestsPass(t *testing.T) {
-	cfg, tests := write(t, documented(t, "yaml")), write(t, documented(t, "yaml tests"))
+	cfg, tests := write(t, documented(t, "yaml", "")), write(t, documented(t, "yaml tests", ""))
 	code, stdout, stderr := execute(t, "--config", cfg, "--test-rules", tests)
 	if code != 0 || stdout != "2 tests, 0 failed\n" || stderr != "" {
 		t.Errorf("status %d, %q, %q", code, stdout, stderr)
 	}
 }
 
+func TestDocumentedRuleTestsOfFamiliesPass(t *testing.T) {
+	cfg, tests := write(t, documented(t, "yaml", "families:")), write(t, documented(t, "yaml tests of families", ""))
+	code, stdout, stderr := execute(t, "--config", cfg, "--test-rules", tests)
+	if code != 0 || stdout != "1 test, 0 failed\n" || stderr != "" {
+		t.Errorf("status %d, %q, %q", code, stdout, stderr)
+	}
+}
+
 func TestDocumentedDifferenceMatchesTheOutput(t *testing.T) {
-	cfg := write(t, strings.Replace(documented(t, "yaml"), `captures.disk != ""`, `captures.disk == "sdz"`, 1))
-	tests := write(t, documented(t, "yaml tests"))
+	cfg := write(t, strings.Replace(documented(t, "yaml", ""), `captures.disk != ""`, `captures.disk == "sdz"`, 1))
+	tests := write(t, documented(t, "yaml tests", ""))
 	code, stdout, stderr := execute(t, "--config", cfg, "--test-rules", tests)
 	first, _, _ := strings.Cut(strings.ReplaceAll(stdout, tests, "rules.yaml"), "\n")
 	if page, err := os.ReadFile("../../docs/filters.md"); err != nil || !strings.Contains(string(page), "\n"+first+"\n") {

@@ -80,6 +80,10 @@ func (d *decoder) count(at position, path string) bool {
 }
 
 func (d *decoder) read(n *yaml.Node, v reflect.Value, path string) {
+	if v.Type() == objectType {
+		v.Set(reflect.ValueOf(d.object(n, path, 0)))
+		return
+	}
 	d.suspect(n, v.Type(), path)
 	switch {
 	case d.strayInValue(n, v.Type(), path):

@@ -3,7 +3,6 @@
 package match
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -140,9 +139,6 @@ func (d *dialect) unknownAttribute(n ast.Node, path attributePath) {
 	d.suspect(n, "unknown attribute %s of %s; %s", visible(name), of, attributeAdvice(name, field.Names))
 }
 
-// maxAdvice is the maximum number of names in advice about an unknown name.
-const maxAdvice = 12
-
 func attributeAdvice(name string, known []string) string {
 	if best := similar.Closest(name, known); best != "" {
 		return "write " + best
@@ -157,16 +153,9 @@ func attributeAdvice(name string, known []string) string {
 	case len(known) == 0:
 		return `the specification does not contain attributes; write the number in quotes, such as ["1"]`
 	case len(longer) > 0:
-		return "write " + listed(longer) + ", with underscores in place of dashes"
+		return "write " + similar.List(longer) + ", with underscores in place of dashes"
 	}
-	return "write one of " + listed(known)
-}
-
-func listed(names []string) string {
-	if len(names) > maxAdvice {
-		return strings.Join(names[:maxAdvice], ", ") + fmt.Sprintf(" and %d more", len(names)-maxAdvice)
-	}
-	return strings.Join(names, ", ")
+	return "write one of " + similar.List(known)
 }
 
 // openObjects records the faults of objects that are used as values.
@@ -177,7 +166,7 @@ func (d *dialect) openObjects() {
 		if len(field.Names) == 0 {
 			d.suspect(n, `%s is an object; write one of its attributes, such as %[1]s["1"]`, path)
 		} else {
-			d.suspect(n, "%s is an object; write one of its attributes: %s", path, listed(field.Names))
+			d.suspect(n, "%s is an object; write one of its attributes: %s", path, similar.List(field.Names))
 		}
 	}
 }

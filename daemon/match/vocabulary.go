@@ -14,6 +14,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/genltestd/genltestd/daemon/ynl"
+	"github.com/genltestd/genltestd/internal/similar"
 )
 
 // A Vocabulary contains the values that some fields of events can have. A comparison
@@ -105,7 +106,7 @@ func (d *dialect) valuesOf(field string) (values FieldValues, ok bool) {
 		if known.Values == nil {
 			break
 		}
-		return FieldValues{Values: append(known.Values, ""), Advice: "write one of " + listed(known.Values), OrNumbers: true}, true
+		return FieldValues{Values: append(known.Values, ""), Advice: "write one of " + similar.List(known.Values), OrNumbers: true}, true
 	}
 	return FieldValues{}, false
 }

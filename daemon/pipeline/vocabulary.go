@@ -5,7 +5,6 @@ package pipeline
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
@@ -13,6 +12,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/ynl"
+	"github.com/genltestd/genltestd/internal/similar"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -75,7 +75,7 @@ func addFamilies(v *match.Vocabulary, cfg *config.Config, specs *families.Specs)
 		return
 	case knowsCommands:
 		v.Fields["command"] = match.FieldValues{
-			Values: append(commands, ""), Advice: "the commands are " + strings.Join(commands, ", "), OrNumbers: true,
+			Values: append(commands, ""), Advice: "the commands are " + similar.List(commands), OrNumbers: true,
 		}
 	}
 	v.Attributes = func(path []string) (ynl.Field, bool) { return fieldIn(all, path) }

@@ -13,7 +13,6 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/families"
-	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/pipeline"
 )
@@ -27,7 +26,8 @@ type Differences []*config.FieldError
 func Run(cfg *config.Config, tests *config.RuleTests) ([]Differences, error) {
 	specs, faults := families.LoadSpecs(cfg)
 	compiler := pipeline.NewCompiler(cfg, specs) // which compiles each text once
-	faults = append(faults, append(ruleFaults(cfg, compiler), unknownSinks(cfg, tests)...)...)
+	contents := &contents{cfg: cfg, specs: specs, tests: tests}
+	faults = slices.Concat(faults, ruleFaults(cfg, compiler), unknownSinks(cfg, tests), contents.faults())
 	if len(faults) > 0 {
 		faults.Sort()
 		return nil, faults
@@ -39,7 +39,9 @@ func Run(cfg *config.Config, tests *config.RuleTests) ([]Differences, error) {
 			if err != nil {
 				return nil, err
 			}
-			run := sinkTest{tests: tests, at: fmt.Sprintf("tests[%d]", i), test: &tests.Tests[i], sink: cfg.Sinks[s].Name, rules: rules}
+			run := sinkTest{
+				tests: tests, at: fmt.Sprintf("tests[%d]", i), test: &tests.Tests[i], sink: cfg.Sinks[s].Name, rules: rules, contents: contents,
+			}
 			all[i] = append(all[i], run.differences()...)
 		}
 		slices.SortStableFunc(all[i], func(a, b *config.FieldError) int { return a.Line - b.Line })
@@ -91,6 +93,8 @@ type sinkTest struct {
 	sink  string
 	rules *match.Rules
 
+	contents *contents
+
 	now time.Time
 	seq uint64
 }
@@ -136,10 +140,15 @@ func (t *sinkTest) next(want *config.RuleTestEvent) *event.Event {
 	t.seq++
 	e := &event.Event{
 		JournalID: "test", Seq: t.seq, Time: t.now, KernelSeq: uint64(want.KernelSeq),
-		Host: want.Host, Family: genl.FamilyName, Group: genl.GroupName, Message: []byte(want.Message),
+		Host: want.Host, Family: want.Family, Group: t.contents.group(want),
 	}
-	if want.Gap.Count > 0 {
+	switch {
+	case want.Gap.Count > 0:
 		e.Gap = &event.Gap{Count: uint64(want.Gap.Count), Reason: want.Gap.Reason, From: t.now, To: t.now}
+	case want.Family == config.Genltest:
+		e.Message = []byte(want.Message)
+	default:
+		e.Content = t.contents.of(want)
 	}
 	return e
 }

@@ -93,6 +93,80 @@ t.yaml:9:7: tests[2].events[0]: "too much": sink disks: expected 1 passed, got 1
 	}
 }
 
+const familySinks = `families: [ethtool, genltest, {name: nameless, groups: [g]}]
+sinks:
+  - name: links
+    extract: 'dev-name=(?P<dev>\S+)'
+    filter: command == "pause-ntf" and group == "monitor" and attributes.rx == 1
+    stdout: {}
+  - name: counters
+    filter: attributes.stats.tx_frames == 9007199254740993 or attributes["1"] == "0a" and group == "g"
+    stdout: {}
+  - name: gaps
+    filter: kind == "gap" and family == "ethtool" and group == ""
+    stdout: {}
+`
+
+func runFamilies(t *testing.T, text string) ([]Differences, error) {
+	t.Helper()
+	cfg, err := config.Parse("c.yaml", []byte(familySinks), sinks.Kinds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := config.ParseRuleTests("t.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Run(cfg, tests)
+}
+
+func TestEventsOfOtherFamilies(t *testing.T) {
+	all, err := runFamilies(t, `
+- name: attributes as the sinks write them
+  events:
+    - family: ethtool
+      command: pause-ntf
+      attributes: {"header":{"dev-index":2,"dev-name":"eth0"},"autoneg":0,"rx":1,"tx":0}
+      sinks: [links]
+      captures: [{sink: links, name: dev, value: eth0}]
+    - {family: ethtool, command: pause-ntf, attributes: {rx: 0, stats: {tx-frames: "9007199254740993"}}, sinks: [counters]}
+    - {family: nameless, command: "7", attributes: {"1": "0a"}, sinks: [counters]}
+    - {family: ethtool, group: other, command: pause-ntf, attributes: {rx: 1}}
+    - {family: ethtool, gap: {count: 3}, sinks: [gaps]}
+    - {message: hello}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range all[0] {
+		t.Error(d)
+	}
+}
+
+func TestUnknownFamiliesCommandsAndAttributesAreFaults(t *testing.T) {
+	_, err := runFamilies(t, `- name: x
+  events:
+    - {family: ethtol, command: x}
+    - {family: ethtool, command: paus-ntf}
+    - {family: ethtool, command: pause-ntf, attributes: {header: {dev_nam: eth0}, "99": "00"}}
+    - {family: ethtool, command: pause-ntf, attributes: {nothing: 1}}
+`)
+	for _, want := range []string{
+		`t.yaml:3:16: tests[0].events[0].family: "ethtol" is not a family of the configuration; did you mean "ethtool"?`,
+		`t.yaml:4:34: tests[0].events[1].command: ethtool does not have the command "paus-ntf"; did you mean "pause-ntf"?`,
+		`t.yaml:5:76: tests[0].events[2].attributes.header.dev_nam: events of ethtool do not have this attribute; did you mean "dev_name"?`,
+		`t.yaml:6:67: tests[0].events[3].attributes.nothing: events of ethtool do not have this attribute; write one of active, `,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	var faults config.Errors
+	if !errors.As(err, &faults) || len(faults) != 4 {
+		t.Errorf("%d faults", len(faults))
+	}
+}
+
 func TestUnknownSinksAreFaults(t *testing.T) {
 	tests, err := config.ParseRuleTests("t.yaml", []byte(`- name: x
   events:

@@ -3,7 +3,10 @@
 // Package similar finds the known name that is most similar to an unknown name.
 package similar
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Closest returns the word that is most similar to name, with at most two differences;
 // empty without one.
@@ -59,4 +62,15 @@ func distance(a, b string, enough int) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// maxListed is the maximum number of words that List returns.
+const maxListed = 12
+
+// List returns the words with commas between them, or the first of many.
+func List(words []string) string {
+	if len(words) > maxListed {
+		return strings.Join(words[:maxListed], ", ") + fmt.Sprintf(" and %d more", len(words)-maxListed)
+	}
+	return strings.Join(words, ", ")
 }

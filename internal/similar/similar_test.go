@@ -2,7 +2,10 @@
 
 package similar
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestClosest(t *testing.T) {
 	words := []string{"ethtool", "netdev", "mptcp_pm", "nlctrl", "ab"}
@@ -29,6 +32,15 @@ func TestFold(t *testing.T) {
 	} {
 		if got := Fold(name); got != want {
 			t.Errorf("Fold(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestListShortensManyWords(t *testing.T) {
+	few, many := []string{"a", "b"}, strings.Split("a b c d e f g h i j k l m n", " ")
+	for want, words := range map[string][]string{"": nil, "a, b": few, "a, b, c, d, e, f, g, h, i, j, k, l and 2 more": many} {
+		if got := List(words); got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }
