@@ -5,15 +5,22 @@ package daemon
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/record"
+	"github.com/genltestd/genltestd/daemon/statefile"
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
@@ -130,5 +137,58 @@ func TestReloadChangesTheHostOfLaterEvents(t *testing.T) {
 		if _, host := r.origins.Of(seq); host != want {
 			t.Errorf("event %d is of %q, want %q", seq, host, want)
 		}
+	}
+}
+
+// TestConcurrentBatchesDoNotChangeTheHostOfAnEvent: several receivers journal events while the
+// machine is renamed.
+func TestConcurrentBatchesDoNotChangeTheHostOfAnEvent(t *testing.T) {
+	dir := t.TempDir()
+	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	var names atomic.Int64
+	tracker := origin.NewTracker(origin.TrackerOptions{
+		Options: origin.Options{Files: statefile.Disk{}, Path: filepath.Join(dir, origin.FileName), JournalID: j.ID()},
+		Oldest:  1, Next: func() uint64 { return j.Stats().Last + 1 }, Machine: newMachine("a"),
+		Hostname: func() (string, error) { return fmt.Sprint("host-", names.Add(1)), nil },
+		OnResult: func(error) {}, Log: slog.New(slog.DiscardHandler),
+	}, origin.Config{})
+	reader, err := j.NewReader("r", journal.ReaderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts := hostJournal{j, func() *origin.Tracker { return tracker }, &sync.Mutex{}}
+	const receivers, batches = 4, 500
+	var journaling sync.WaitGroup
+	for range receivers {
+		journaling.Go(func() {
+			for range batches {
+				if err := hosts.Append(nil, time.Now(), [][]byte{[]byte("x")}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	go func() {
+		journaling.Wait()
+		j.Seal()
+	}()
+	shown, records := map[uint64]string{}, make([]journal.Record, 10)
+	for n := 0; err == nil; n, _, err = reader.Read(t.Context(), records) {
+		for _, r := range records[:n] {
+			_, shown[r.Seq] = tracker.Of(r.Seq)
+		}
+		tracker.Look()
+	}
+	for seq, host := range shown {
+		if _, now := tracker.Of(seq); now != host {
+			t.Errorf("event %d had the host %s, and has %s", seq, host, now)
+		}
+	}
+	if len(shown) != receivers*batches || names.Load() < 10 {
+		t.Errorf("%d events, %d names", len(shown), names.Load())
 	}
 }
