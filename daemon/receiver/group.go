@@ -3,6 +3,7 @@
 package receiver
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"strconv"
@@ -107,7 +108,7 @@ func (r *Receiver) presentGroups() (groups []genl.Group) {
 			groups = append(groups, r.groups[i].Group)
 		}
 	}
-	slices.SortFunc(groups, func(a, b genl.Group) int { return int(a.ID) - int(b.ID) })
+	slices.SortFunc(groups, func(a, b genl.Group) int { return cmp.Compare(a.ID, b.ID) })
 	return groups
 }
 
