@@ -110,7 +110,7 @@ func TestEventKeepsItsHostAfterARenameAndARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	var dump strings.Builder
-	if _, err := record.Dump(filepath.Join(dirs.State, "journal"), &dump); err != nil {
+	if _, err := record.Dump(filepath.Join(dirs.State, "journal"), &dump, nil); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "dump")

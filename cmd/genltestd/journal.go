@@ -13,6 +13,7 @@ import (
 
 	"github.com/genltestd/genltestd/cmd/internal/plural"
 	"github.com/genltestd/genltestd/daemon"
+	"github.com/genltestd/genltestd/daemon/families"
 	"github.com/genltestd/genltestd/daemon/journal/verify"
 	"github.com/genltestd/genltestd/daemon/record"
 )
@@ -40,8 +41,9 @@ the journal contains.` + dirDescription
 const dumpDescription = `Print each event of a journal, which may be in use by the daemon.
 
 Prints one JSON object per line, as the sinks write it, with the boot in which the event
-was received if the file "boots" beside DIR contains that boot. A record that is not an
-event is printed with its bytes in base64.` + dirDescription
+was received if the file "boots" beside DIR contains that boot. Events of families other
+than genltest are decoded by the specifications of the configuration, or else by those
+that the daemon finds. A record that is not an event is printed with its bytes in base64.` + dirDescription
 
 // journal returns the commands that look into a journal.
 func (p *program) journal() *cobra.Command {
@@ -58,7 +60,7 @@ func (p *program) journal() *cobra.Command {
 	}
 	group.AddCommand(
 		look("verify", "Read and check a journal", verifyDescription, verifyJournal),
-		look("dump", "Print the events of a journal", dumpDescription, record.Dump),
+		look("dump", "Print the events of a journal", dumpDescription, p.dumpJournal),
 	)
 	return group
 }
@@ -104,6 +106,17 @@ func journalDir() (string, error) {
 		return "", err
 	}
 	return daemon.JournalDir(&cfg.Journal, dirs), nil
+}
+
+// dumpJournal prints the events as the sinks do.
+func (p *program) dumpJournal(dir string, out io.Writer) (verify.Summary, error) {
+	warn := func(err error) { fmt.Fprintf(p.stderr, "genltestd journal: %s\n", safe(err.Error())) }
+	cfg, err := loadConfig("", daemon.DefaultDirs())
+	if err != nil {
+		warn(fmt.Errorf("specifications that the configuration names are not used: %w", err))
+		cfg = nil
+	}
+	return record.Dump(dir, out, families.Every(cfg, warn))
 }
 
 // verifyJournal prints what is broken as it is found, then a summary.

@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/cmd/internal/cmdtest"
+	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 )
@@ -145,6 +147,43 @@ func TestJournalDumpMatchesTheOutputOfSinks(t *testing.T) {
 	}
 	if d := list[3]; string(d.Record) != "no event "+hostile || d.Error == "" {
 		t.Errorf("the record that is no event: %+v, want base64 of it: %s", d, base64.StdEncoding.EncodeToString([]byte(hostile)))
+	}
+}
+
+// TestJournalDumpDecodesEventsOfOtherFamilies, whose specifications are in the binary.
+func TestJournalDumpDecodesEventsOfOtherFamilies(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	j, err := journal.Open(dir, journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	device := kernelmsg.Message(33, 2, 1, kernelmsg.Attr(1, []byte{5, 0, 0, 0}))
+	records := [][]byte{
+		kernelmsg.Event("one"),
+		genl.AppendMulticast(nil, &genl.Multicast{Family: "netdev", Group: "mgmt", Message: device}),
+		genl.AppendMulticast(nil, &genl.Multicast{Family: "private", Group: "events", Message: device}),
+		genl.AppendGap(nil, &genl.Gap{Count: 3, Reason: "kernel_buffer", Family: "netdev"}),
+	}
+	if err := errors.Join(j.Append(nil, time.Now(), records), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := execute(t, "journal", "dump", dir)
+	lines := strings.Split(stdout, "\n")
+	if code != 0 || stderr != "" || len(lines) != len(records)+1 {
+		t.Fatalf("status %d, %q, %q", code, stderr, stdout)
+	}
+	for i, part := range []string{
+		`"family":"genltest"`,
+		`"family":"netdev","group":"mgmt","command":"dev-add-ntf","attributes":{"ifindex":5}`,
+		`"family":"private","group":"events","command":"2","attributes":{"1":"05000000"}`,
+		`"family":"netdev"`,
+	} {
+		if !strings.Contains(lines[i], part) {
+			t.Errorf("no %s in %s", part, lines[i])
+		}
+	}
+	if code, stdout, stderr := execute(t, "journal", "verify", dir); code != 0 || !strings.Contains(stdout, "records   4,") {
+		t.Errorf("verify: status %d, %q, %q", code, stdout, stderr)
 	}
 }
 

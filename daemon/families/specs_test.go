@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -141,5 +142,36 @@ func TestOnlyTheOperatorsSpecificationsHaveWarnings(t *testing.T) {
 	found, faults := load(parse(t, "families: [{name: linkflap}]"), []ynl.Place{ynl.Dir(dir)})
 	if len(faults) > 0 || len(found.Warnings) > 0 {
 		t.Errorf("another file has the faults %v and the warnings %v", faults, found.Warnings)
+	}
+}
+
+// Stored events may be of a family that is not in the configuration any more.
+func TestEverySpecificationIsFoundOnce(t *testing.T) {
+	dir := t.TempDir()
+	named := write(t, t.TempDir(), "named.yaml", strings.Replace(linkflap, "linkflap", "named", 1))
+	write(t, dir, "linkflap.yaml", linkflap)
+	write(t, dir, "broken.yaml", "name: [")
+	cfg := parse(t, "families: [{name: named, spec: "+named+"}, {name: missing, spec: /does/not/exist}]")
+	for _, c := range []struct {
+		cfg    *config.Config
+		known  []string
+		faults int
+	}{
+		{cfg, []string{"named", "linkflap"}, 2},
+		{nil, []string{"linkflap"}, 1},
+	} {
+		faults, known := 0, []string(nil)
+		specOf := every(c.cfg, []ynl.Place{ynl.Dir(dir)}, func(error) { faults++ })
+		for range 2 {
+			known = nil
+			for _, family := range []string{"named", "missing", "linkflap", "broken", "unknown", "../linkflap", ""} {
+				if spec := specOf(family); spec != nil {
+					known = append(known, spec.Family)
+				}
+			}
+		}
+		if !slices.Equal(known, c.known) || faults != c.faults {
+			t.Errorf("the specifications of %q, %d faults; want %q and %d", known, faults, c.known, c.faults)
+		}
 	}
 }

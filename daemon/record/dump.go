@@ -14,13 +14,14 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/verify"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/statefile"
+	"github.com/genltestd/genltestd/daemon/ynl"
 )
 
 // Dump writes each record of the journal in dir to out as one line of JSON, see
 // Decoder.AppendJSON. Events show the host and the boot that received them if the file of
-// package origin, next to dir, contains them, and otherwise the host of this machine. Dump
-// stops at the first failed write, and changes nothing.
-func Dump(dir string, out io.Writer) (verify.Summary, error) {
+// package origin, next to dir, contains them, and otherwise the host of this machine. specOf
+// is that of Decoder. Dump stops at the first failed write, and changes nothing.
+func Dump(dir string, out io.Writer, specOf func(family string) *ynl.Spec) (verify.Summary, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return verify.Summary{}, fmt.Errorf("host name: %w", err)
@@ -30,6 +31,7 @@ func Dump(dir string, out io.Writer) (verify.Summary, error) {
 	return verify.Dump(dir, func(id string, r segment.Record) error {
 		if decoder == nil {
 			decoder = dumpDecoder(dir, id, host)
+			decoder.SpecOf = specOf
 		}
 		var err error
 		if line, err = decoder.AppendJSON(line[:0], id, r); err != nil {

@@ -35,7 +35,7 @@ type line struct {
 func dump(t *testing.T, dir string) (lines []line) {
 	t.Helper()
 	var out bytes.Buffer
-	if _, err := record.Dump(dir, &out); err != nil {
+	if _, err := record.Dump(dir, &out, nil); err != nil {
 		t.Fatal(err)
 	}
 	for text := range strings.Lines(out.String()) {
