@@ -4,51 +4,63 @@ package receiver_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/inbox"
-	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 	"github.com/genltestd/genltestd/daemon/journal/verify"
-	"github.com/genltestd/genltestd/daemon/receiver"
 	"github.com/genltestd/genltestd/internal/fakekernel"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 	"github.com/genltestd/genltestd/internal/netdevices"
 	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/internal/tmpfs"
-	"github.com/genltestd/genltestd/metrics"
 )
 
 // A process with the daemon's receive path and journal is killed and restarted
-// repeatedly. This process multicasts numbered events over NETLINK_USERSOCK and keeps
-// the socket open, as systemd does. The inbox is on a tmpfs, as in /run: on a disk, the
-// kernel may lose the message that it copies during the kill; see inbox.Inbox.
+// repeatedly. This process multicasts numbered events of two families over NETLINK_USERSOCK,
+// and keeps the sockets open, as systemd does. The inboxes are on a tmpfs, as in /run: on a
+// disk, the kernel may lose the message that it copies during the kill; see inbox.Inbox.
 
-const (
-	killGroup  = 7
-	killFamily = 40
-	killLoad   = 0x1122334455667788
-	killSocket = 3 // the first of exec.Cmd's ExtraFiles
-)
+const killLoad = 0x1122334455667788
+
+// A killFamily is one of the families.
+type killFamily struct {
+	target genl.Target
+	ids    genl.FamilyIDs
+}
+
+// killFamilies share the journal. The first uses the numbers of its events.
+var killFamilies = []killFamily{
+	{genl.Genltest, fakekernel.GenltestIDs(40, 7)},
+	{genl.Target{Family: "wire"}, fakekernel.IDs(41, 8, "link")},
+}
+
+func (f killFamily) group() uint32 { return f.ids.Groups[0].ID }
+
+// openInbox opens the inbox of the family in a directory.
+func (f killFamily) openInbox(t *testing.T, dir string) (b *inbox.Inbox, fresh bool) {
+	t.Helper()
+	b, fresh, err := inbox.Open(filepath.Join(dir, f.target.Family), genl.BatchBytes(f.target))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, fresh
+}
 
 func TestKilledReceiverJournalsEachEventOnce(t *testing.T) {
 	if os.Geteuid() != 0 {
@@ -60,17 +72,23 @@ func TestKilledReceiverJournalsEachEventOnce(t *testing.T) {
 		kills, events = 1000, 500_000
 	}
 	dir, shared := t.TempDir(), tmpfs.Shared(t)
-	stored := killTarget(t)
-	sender, err := genl.NewUserSender(killGroup)
-	if err != nil {
-		t.Fatal(err)
+	var stored []*os.File
+	var senders []*genl.UserSender
+	var ports []string
+	for _, f := range killFamilies {
+		stored = append(stored, killTarget(t, f.group()))
+		sender, err := genl.NewUserSender(f.group())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sender.Close()
+		senders, ports = append(senders, sender), append(ports, strconv.Itoa(int(sender.Port())))
 	}
-	defer sender.Close()
 	run := func(ready io.Writer) *exec.Cmd {
 		child := exec.Command("/proc/self/exe", "-test.run", "^TestKillChild$")
 		child.Env = append(os.Environ(), "GENLTESTD_KILL_DIR="+dir, "GENLTESTD_KILL_RUNTIME="+shared,
-			"GENLTESTD_KILL_SENDER="+strconv.Itoa(int(sender.Port())))
-		child.ExtraFiles = []*os.File{stored}
+			"GENLTESTD_KILL_SENDERS="+strings.Join(ports, " "))
+		child.ExtraFiles = stored
 		child.Stdout, child.Stderr = ready, os.Stderr
 		if err := child.Start(); err != nil {
 			t.Fatal(err)
@@ -79,12 +97,12 @@ func TestKilledReceiverJournalsEachEventOnce(t *testing.T) {
 	}
 	var done atomic.Bool
 	sent := make(chan uint64)
-	go func() { sent <- send(t, sender, &done, events) }()
+	go func() { sent <- send(t, senders, &done, events) }()
 
 	before := 0                   // kills before the process received anything
 	most := 60 * time.Millisecond // maximum life of a process; longer on a slow machine
 	for i := range kills {
-		last := generation(t, shared)
+		last := generations(t, shared)
 		child := run(nil)
 		time.Sleep(time.Duration(rand.Int64N(int64(most))))
 		if i == kills-1 {
@@ -92,7 +110,7 @@ func TestKilledReceiverJournalsEachEventOnce(t *testing.T) {
 		}
 		child.Process.Kill() // Wait follows
 		child.Wait()         // killed
-		if generation(t, shared) == last {
+		if generations(t, shared) == last {
 			before++
 			most += most / 10
 		}
@@ -110,7 +128,9 @@ func TestKilledReceiverJournalsEachEventOnce(t *testing.T) {
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
 		t.Fatalf("the last process wrote %q, %v", line, err)
 	}
-	waitForDrain(t, stored)
+	for _, f := range stored {
+		waitForDrain(t, f)
+	}
 	if err := child.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -118,30 +138,47 @@ func TestKilledReceiverJournalsEachEventOnce(t *testing.T) {
 		t.Error(err)
 	}
 
-	next := uint64(1)
-	_, err = verify.Dump(filepath.Join(dir, "journal"), func(_ string, r segment.Record) error {
-		fields, err := genl.Decode(r.Data)
-		if err != nil || fields.KernelSeq != next {
-			return fmt.Errorf("record %d is event %d, %w; want event %d", r.Seq, fields.KernelSeq, err, next)
+	checkKilled(t, dir, total)
+	t.Logf("%d events of each family, %d kills, %d of them before the process received", total, kills, before)
+}
+
+// checkKilled requires that the journal contains the events of each family once, in order, and
+// that the last process accounts for them.
+func checkKilled(t *testing.T, dir string, total uint64) {
+	t.Helper()
+	journaled := map[string]uint64{}
+	_, err := verify.Dump(filepath.Join(dir, "journal"), func(_ string, r segment.Record) error {
+		family, data := genl.FamilyName, r.Data
+		if genl.IsMulticast(data) {
+			m, err := genl.DecodeMulticast(data)
+			if err != nil {
+				return err
+			}
+			family, data = m.Family, m.Message
 		}
-		next++
+		journaled[family]++
+		if fields, err := genl.Decode(data); err != nil || fields.KernelSeq != journaled[family] {
+			return fmt.Errorf("record %d is event %d of %s, %w; want event %d", r.Seq, fields.KernelSeq, family, err, journaled[family])
+		}
 		return nil
 	})
 	if err != nil {
 		t.Error(err)
 	}
-	if next != total+1 {
-		t.Errorf("%d events in the journal, %d sent", next-1, total)
+	want := ""
+	for _, f := range killFamilies {
+		if n := journaled[f.target.Family]; n != total {
+			t.Errorf("%d events of %s in the journal, %d sent", n, f.target.Family, total)
+		}
+		want += fmt.Sprintf("%s: received %d, lost map[]\n", f.target.Family, total)
 	}
-	account, err := os.ReadFile(filepath.Join(dir, "account"))
-	if want := fmt.Sprintf("received %d, lost map[]", total); err != nil || string(account) != want {
+	if account, err := os.ReadFile(filepath.Join(dir, "account")); err != nil || string(account) != want {
 		t.Errorf("account %q, %v; want %q", account, err, want)
 	}
-	t.Logf("%d events, %d kills, %d of them before the process received", total, kills, before)
 }
 
 // killTarget opens the socket that the children receive from.
-func killTarget(t *testing.T) *os.File {
+func killTarget(t *testing.T, group uint32) *os.File {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_USERSOCK)
 	if err != nil {
@@ -152,22 +189,24 @@ func killTarget(t *testing.T) *os.File {
 	err = errors.Join(unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}),
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20),
 		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_NO_ENOBUFS, 1),
-		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, killGroup))
+		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, int(group)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return f
 }
 
-// send multicasts at least the given number of events, until done is true. It returns
-// the number of events.
-func send(t *testing.T, s *genl.UserSender, done *atomic.Bool, least uint64) (seq uint64) {
+// send multicasts at least the given number of events of each family, until done is true. It
+// returns the number of events of one family.
+func send(t *testing.T, senders []*genl.UserSender, done *atomic.Bool, least uint64) (seq uint64) {
 	for !done.Load() || seq < least {
 		for range 100 {
 			seq++
-			if err := s.Send(killEvent(seq)); err != nil {
-				t.Errorf("event %d: %v", seq, err)
-				return seq
+			for i, s := range senders {
+				if err := s.Send(killEvent(killFamilies[i].ids.ID, seq)); err != nil {
+					t.Errorf("event %d: %v", seq, err)
+					return seq
+				}
 			}
 		}
 		time.Sleep(5 * time.Millisecond)
@@ -175,19 +214,21 @@ func send(t *testing.T, s *genl.UserSender, done *atomic.Bool, least uint64) (se
 	return seq
 }
 
-func killEvent(seq uint64) []byte {
-	return kernelmsg.EventOf(killFamily, kernelmsg.Text("hi!"), kernelmsg.Seq(seq), kernelmsg.LoadID(killLoad))
+func killEvent(family uint16, seq uint64) []byte {
+	return kernelmsg.EventOf(family, kernelmsg.Text("hi!"), kernelmsg.Seq(seq), kernelmsg.LoadID(killLoad))
 }
 
-// generation returns how many batches the children have received.
-func generation(t *testing.T, dir string) uint64 {
+// generations returns how many batches the children have received.
+func generations(t *testing.T, dir string) (sum uint64) {
 	t.Helper()
-	inbox, _, err := inbox.Open(filepath.Join(dir, "inbox"), genl.BatchBytes(genl.Genltest))
-	if err != nil {
-		t.Fatal(err)
+	for _, f := range killFamilies {
+		b, _ := f.openInbox(t, dir)
+		sum += b.Generation()
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
 	}
-	defer inbox.Close()
-	return inbox.Generation()
+	return sum
 }
 
 // waitForDrain waits until nothing is queued in the socket.
@@ -207,64 +248,4 @@ func waitForDrain(t *testing.T, f *os.File) {
 		}
 		return empty
 	})
-}
-
-// userKernel provides a family on NETLINK_USERSOCK.
-type userKernel struct{ stored *os.File }
-
-func (k userKernel) Open(_ genl.Target, bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
-	return genl.AdoptUserSocket(k.stored, killGroup, bufferBytes, batch)
-}
-
-func (userKernel) Resolve(genl.Target) (genl.Registry, error) {
-	return genl.Registry{Family: fakekernel.GenltestIDs(killFamily, killGroup)}, nil
-}
-
-// TestKillChild is the process that TestKilledReceiverJournalsEachEventOnce
-// kills.
-func TestKillChild(t *testing.T) {
-	dir := os.Getenv("GENLTESTD_KILL_DIR")
-	if dir == "" {
-		t.Skip("runs as the child of another test")
-	}
-	sender, err := strconv.ParseUint(os.Getenv("GENLTESTD_KILL_SENDER"), 10, 32)
-	if err != nil {
-		t.Fatal(err)
-	}
-	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
-	inbox, fresh, err := inbox.Open(filepath.Join(os.Getenv("GENLTESTD_KILL_RUNTIME"), "inbox"), genl.BatchBytes(genl.Genltest))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if inbox.OnDisk {
-		t.Fatal("the inbox is not on a tmpfs")
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	m := metrics.NewReception(prometheus.NewRegistry(), metrics.ReceptionConfig{Family: "genltest", Group: "mcgrp", Refusals: []string{"x"}})
-	r, err := receiver.New(receiver.Options{
-		Target: genl.Genltest, Kernel: userKernel{os.NewFile(killSocket, "events")}, Journal: j, Inbox: inbox, FreshInbox: fresh,
-		Metrics: m, BufferBytes: 64 << 20, Sender: uint32(sender), Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fmt.Println("ready")
-	if err := r.Run(ctx); err != nil {
-		t.Fatal(err)
-	}
-	lost := map[string]float64{}
-	for _, reason := range []string{metrics.LostKernelBuffer, metrics.LostNotSubscribed, metrics.LostUnexplained} {
-		if n := testutil.ToFloat64(m.Lost.WithLabelValues(reason)); n != 0 {
-			lost[reason] = n
-		}
-	}
-	account := fmt.Sprintf("received %.0f, lost %v", testutil.ToFloat64(m.Received.WithLabelValues(genl.GroupName)), lost)
-	if err := os.WriteFile(filepath.Join(dir, "account"), []byte(account), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
