@@ -55,7 +55,7 @@ func TestPathHasOnlyOneOwner(t *testing.T) {
 		{socket("connect", dirs.controlSocket()), "is the daemon's own control socket"},
 		{"sinks: [{name: a, syslog: {address: 'unixgram://" + dir + "/link/run/control.sock'}}]", "is the daemon's own control socket"},
 		{"sinks: [{name: a, journald: {socket: " + dirs.controlSocket() + "}}]", "is the daemon's own control socket"},
-		{file(dirs.inbox()), "belongs to the daemon's inbox"},
+		{file(dirs.inboxes().Genltest()), "belongs to the daemon's inbox"},
 		{file(dirs.journal() + "/meta"), "belongs to the journal"},
 		{file(dir + "/link/state/journal/x"), "belongs to the journal"},
 		{file(dir + "/state/../state/journal/x"), "belongs to the journal"},

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -17,16 +18,13 @@ import (
 	"github.com/genltestd/genltestd/daemon/clock"
 	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/control/api"
-	"github.com/genltestd/genltestd/daemon/echo"
 	"github.com/genltestd/genltestd/daemon/endpoint"
-	"github.com/genltestd/genltestd/daemon/genl"
-	"github.com/genltestd/genltestd/daemon/inbox"
+	"github.com/genltestd/genltestd/daemon/families"
 	"github.com/genltestd/genltestd/daemon/journal"
-	"github.com/genltestd/genltestd/daemon/kernel"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/ratelog"
-	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/daemon/reception"
 	"github.com/genltestd/genltestd/daemon/record"
 	"github.com/genltestd/genltestd/daemon/reload"
 	"github.com/genltestd/genltestd/daemon/systemd"
@@ -40,17 +38,15 @@ type Daemon struct {
 	repeats   *ratelog.Logger // for lines that may repeat
 	opts      Options
 	metrics   *metrics.Metrics
-	reception *metrics.Reception
 	notifier  *systemd.Notifier
 	state     *stateFaults
 	clock     *clock.Clock
 	journal   *journal.Journal
-	inbox     *inbox.Inbox
-	echo      *echo.Loop
 	status    *statusReporter
-	receiver  *receiver.Receiver
+	reception *reception.Set
 	origins   *origin.Tracker
 	decoder   *record.Decoder
+	specs     atomic.Pointer[families.Specs] // of the decoder
 	pipelines *pipeline.Set
 	reloads   *reload.Reloader
 	pages     control.Pages
@@ -62,9 +58,9 @@ type Daemon struct {
 	web *endpoint.Endpoint // of the pages; nil if they are switched off
 }
 
-// New opens the journal, subscribes to the family, and then opens the other parts. Run
+// New opens the journal, subscribes to the families, and then opens the other parts. Run
 // retries a sink or an address that cannot be opened. New returns an error, and leaves
-// nothing open, if the journal, the inbox or the event socket cannot be opened. It logs all
+// nothing open, if the journal, an inbox or an event socket cannot be opened. It logs all
 // faults of the configuration that Check finds. It returns them as a config.Errors only if
 // they cannot disappear while the configuration stays the same.
 func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
@@ -86,18 +82,17 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	freshInbox, err := d.openFiles(&cfg.Journal, &undo)
-	if err != nil {
+	if err := d.openFiles(&cfg.Journal, &undo); err != nil {
 		return nil, err
 	}
-	d.echo = echo.New(echoConfig(cfg.Echo), echo.Options{Prober: opts.Echo, Metrics: d.reception, Log: component(log, "echo")})
 	d.status = newStatusReporter(d.statusLine, d.unsettled, func(line string) { d.notifier.Status("%s", line) })
 	// Before all parts that can wait: from now on events wait in the socket.
-	if d.receiver, err = d.openReceiver(&cfg.Receiver, freshInbox); err != nil {
+	if d.reception, err = d.openReception(cfg, reg); err != nil {
 		return nil, err
 	}
-	undo.Push(d.receiver.Close)
+	undo.Push(d.reception.Abandon)
 	d.origins = d.openOrigins(&cfg.Event)
+	d.useSpecs(cfg, checked.Specs)
 	d.decoder = d.newDecoder()
 	if d.pipelines, err = d.openPipelines(checked); err != nil {
 		return nil, err
@@ -123,55 +118,31 @@ func (d *Daemon) check(cfg *config.Config) (*pipeline.Checked, error) {
 	return checked, nil
 }
 
-// openFiles opens the clock, the journal and the inbox.
-func (d *Daemon) openFiles(cfg *config.Journal, undo *teardown.Stack) (freshInbox bool, err error) {
+// openFiles opens the clock and the journal.
+func (d *Daemon) openFiles(cfg *config.Journal, undo *teardown.Stack) (err error) {
 	if err := d.opts.Dirs.create(); err != nil {
-		return false, err
+		return err
 	}
 	d.state = newStateFaults(component(d.log, "state"), d.metrics)
 	d.clock = d.openClock()
 	d.opts.clock = d.clock
 	if d.journal, err = d.openJournal(cfg, component(d.log, "journal")); err != nil {
-		return false, err
+		return err
 	}
 	undo.Push(d.journal.Close)
-	if d.inbox, freshInbox, err = inbox.Open(d.opts.Dirs.inbox(), genl.BatchBytes(genl.Genltest)); err != nil {
-		return false, err
-	}
-	undo.Push(d.inbox.Close)
-	d.checkInbox()
-	return freshInbox, nil
-}
-
-func (d *Daemon) openReceiver(cfg *config.Receiver, freshInbox bool) (*receiver.Receiver, error) {
-	return receiver.New(receiver.Options{
-		Target: genl.Genltest, Kernel: d.kernel(), Journal: hostJournal{d.journal, func() *origin.Tracker { return d.origins }, &sync.Mutex{}},
-		Inbox: d.inbox, FreshInbox: freshInbox, Metrics: d.reception, BufferBytes: int(cfg.Buffer),
-		OnAppear: d.echo.Appeared, OnChange: d.status.look,
-		Log: component(d.log, "receiver"), Now: d.clock.Now, Age: d.clock.Age,
-	})
+	return nil
 }
 
 // register creates the metrics and adds them to a registry.
 func (d *Daemon) register(reg *prometheus.Registry) error {
 	d.metrics = metrics.New(reg, d.opts.Version)
-	d.reception = metrics.NewReception(reg, metrics.ReceptionConfig{
-		Family: genl.FamilyName, Group: genl.GroupName, Groups: genl.Genltest.Groups, Refusals: refusalReasons(), Echo: true,
-	})
 	return errors.Join(
 		metrics.RegisterSinks(reg, func() []metrics.SinkState { return d.pipelines.States() }),
 		metrics.RegisterJournal(reg, d.journalState),
 		metrics.RegisterConfig(reg, func() metrics.ConfigState { return d.reloads.State() }),
 		metrics.RegisterListeners(reg, d.listening),
+		metrics.RegisterFamilies(reg, d.familyStates),
 	)
-}
-
-// kernel returns the kernel that sends the events.
-func (d *Daemon) kernel() receiver.Kernel {
-	if d.opts.Kernel != nil {
-		return d.opts.Kernel
-	}
-	return kernel.New(d.notifier, systemd.Stored(), component(d.log, "receiver"))
 }
 
 // printConfig prints the configuration in use, without its secrets.

@@ -3,8 +3,11 @@
 package daemon
 
 import (
+	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/families"
 	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/daemon/record"
+	"github.com/genltestd/genltestd/daemon/ynl"
 )
 
 // newDecoder returns the decoder of all sinks.
@@ -12,10 +15,22 @@ func (d *Daemon) newDecoder() *record.Decoder {
 	log := ratelog.New(component(d.log, "decoder"))
 	return &record.Decoder{
 		JournalID: d.journal.ID(), OriginOf: d.origins.Of,
+		SpecOf: func(family string) *ynl.Spec { return d.specs.Load().Of(family) },
 		Undecoded: func(family string, seq uint64, fault string) {
 			d.metrics.Undecoded.WithLabelValues(family).Inc()
 			log.Warn("a message does not match the specification of its family; the event contains its bytes",
 				"family", family, "seq", seq, "error", fault)
 		},
+	}
+}
+
+// useSpecs makes the decoder use the specifications of a configuration. Those of families
+// that are not configured any more stay in use: the journal may contain their events.
+func (d *Daemon) useSpecs(cfg *config.Config, specs *families.Specs) {
+	d.specs.Store(specs.Extended(d.specs.Load()))
+	for _, f := range cfg.Families {
+		if f.Name != config.Genltest {
+			d.metrics.Undecoded.WithLabelValues(f.Name) // present from the start
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/pipeline"
+	"github.com/genltestd/genltestd/daemon/reception"
 )
 
 // Dirs are the directories of the daemon's own files.
@@ -48,8 +49,10 @@ func first(variable string) string {
 }
 
 func (d Dirs) journal() string       { return filepath.Join(d.State, "journal") }
-func (d Dirs) inbox() string         { return filepath.Join(d.Runtime, "inbox") }
 func (d Dirs) controlSocket() string { return filepath.Join(d.Runtime, api.SocketName) }
+
+// inboxes returns the directory of the inboxes of all families.
+func (d Dirs) inboxes() reception.Inboxes { return reception.Inboxes(d.Runtime) }
 
 // letters returns the directory of the dead letters of a sink.
 func (d Dirs) letters(sink string) string { return filepath.Join(d.State, "deadletters", sink) }
@@ -64,7 +67,7 @@ func (d Dirs) areas() []area {
 		{realPath(d.letters("")), true, "the daemon's dead letters", nil},
 		{realPath(filepath.Dir(d.position(""))), true, "the daemon's notes about sinks", nil},
 		{realPath(d.controlSocket()), false, "the daemon's control socket", nil},
-		{realPath(d.inbox()), false, "the daemon's inbox", nil},
+		{realPath(d.inboxes().Genltest()), false, "the daemon's inbox", reception.IsInbox},
 	}
 	for _, name := range []string{origin.FileName, clockName, pipeline.RemovedFile} {
 		all = append(all, area{realPath(filepath.Join(d.State, name)), false, "the daemon's state", nil})

@@ -65,7 +65,7 @@ func TestHangingSinkDoesNotAffectTheOthers(t *testing.T) {
 	if hung.Delivered != 0 || hung.Waiting+hung.InFlight != uint64(sent) {
 		t.Errorf("counters of the hanging sink: %+v", hung)
 	}
-	if err := f.receiver.Blocked(); err != nil || f.journalFault() != nil {
+	if err := f.reception.Blocked(); err != nil || f.journalFault() != nil {
 		t.Errorf("the receiver is blocked: %v", err)
 	}
 	last := heap()

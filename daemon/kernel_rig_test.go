@@ -68,6 +68,9 @@ func run(t *testing.T, yaml string) fixture {
 	return launch(t, parse(t, listenAnywhere+"echo: {interval: 100ms, timeout: 100ms}\n"+yaml), Options{})
 }
 
+// subscribed reports whether events of the first family can arrive.
+func (f fixture) subscribed() bool { return f.reception.States()[0].ID != 0 }
+
 type line struct {
 	Message, Base64 string
 	ID, Kind        string

@@ -91,7 +91,7 @@ func TestKernelModuleAbsentAtStart(t *testing.T) {
 		t.Errorf("readyz: %d without the module", code)
 	}
 	load(t, "GENLTEST_MODULE")
-	poll.Until(t, "subscription", f.receiver.Subscribed)
+	poll.Until(t, "subscription", f.subscribed)
 	mustWrite(t, ping, "hello")
 	if got := f.messages(t, 1); got[0] != "hello" {
 		t.Errorf("messages %q", got)
@@ -105,7 +105,7 @@ func TestKernelModuleReloadedWhileTheDaemonRuns(t *testing.T) {
 	loads := map[string]bool{}
 	const rounds = 20
 	for i := range rounds {
-		poll.Until(t, "subscription", f.receiver.Subscribed)
+		poll.Until(t, "subscription", f.subscribed)
 		mustWrite(t, ping, fmt.Sprintf("round %d", i))
 		l := f.lines(t, i+1)[i]
 		if l.Message != fmt.Sprintf("round %d", i) {
@@ -113,7 +113,7 @@ func TestKernelModuleReloadedWhileTheDaemonRuns(t *testing.T) {
 		}
 		loads[l.LoadID] = true
 		unload(t)
-		poll.Until(t, "the module is unloaded", func() bool { return !f.receiver.Subscribed() })
+		poll.Until(t, "the module is unloaded", func() bool { return !f.subscribed() })
 		load(t, "GENLTEST_MODULE")
 	}
 	if len(loads) != rounds {
@@ -165,14 +165,14 @@ func TestKernelOverrunIsCountedExactly(t *testing.T) {
 func TestKernelReloadLosesNoEvents(t *testing.T) {
 	load(t, "GENLTEST_MODULE")
 	f := run(t, "")
-	poll.Until(t, "subscription", f.receiver.Subscribed)
+	poll.Until(t, "subscription", f.subscribed)
 	sent := 0
 	for round := range soak(30, 100) {
 		if round%4 == 3 {
 			unloadModule(t, "team") // frees a lower group number
 		}
 		unload(t)
-		poll.Until(t, "the module is unloaded", func() bool { return !f.receiver.Subscribed() })
+		poll.Until(t, "the module is unloaded", func() bool { return !f.subscribed() })
 		if round%4 == 1 {
 			load(t, "GENLTEST_FOREIGN_MODULE") // uses the freed number
 		}
@@ -191,7 +191,7 @@ func TestKernelReloadLosesNoEvents(t *testing.T) {
 func TestKernelRapidReloadIsCountedExactly(t *testing.T) {
 	load(t, "GENLTEST_MODULE")
 	f := run(t, "")
-	poll.Until(t, "subscription", f.receiver.Subscribed)
+	poll.Until(t, "subscription", f.subscribed)
 	sent := uint64(0)
 	for round := range soak(30, 100) {
 		unload(t)
@@ -240,7 +240,7 @@ func TestKernelForgedAndForeignMessagesAreRejected(t *testing.T) {
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		t.Fatal(err)
 	}
-	forged := kernelmsg.EventOf(f.receiver.Family(), kernelmsg.Text("fake"))
+	forged := kernelmsg.EventOf(f.reception.States()[0].ID, kernelmsg.Text("fake"))
 	to := &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: eventPort(t)}
 	for _, data := range [][]byte{forged, []byte("garbage"), bytes.Repeat([]byte{0xff}, 9000)} {
 		if err := unix.Sendto(fd, data, 0, to); err != nil {
@@ -257,7 +257,7 @@ func TestKernelForgedAndForeignMessagesAreRejected(t *testing.T) {
 func TestKernelTutorialModuleSendsOnlyText(t *testing.T) {
 	load(t, "GENLTEST_TUTORIAL_MODULE")
 	f := run(t, "")
-	poll.Until(t, "subscription", f.receiver.Subscribed)
+	poll.Until(t, "subscription", f.subscribed)
 	mustWrite(t, ping, "hello\n")
 	mustWrite(t, ping, "emb\x00edded")
 	l := f.lines(t, 2)
@@ -321,7 +321,7 @@ func TestChildWithoutPrivileges(t *testing.T) {
 	cfg := config.Default(sinks.Kinds())
 	cfg.HTTP.Listen = "127.0.0.1:0"
 	f := launch(t, cfg, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
-	poll.Until(t, "subscription", f.receiver.Subscribed)
+	poll.Until(t, "subscription", f.subscribed)
 	fmt.Println("child is subscribed")
 	if got := f.messages(t, 1); got[0] != "for the child" {
 		t.Errorf("messages %q", got)

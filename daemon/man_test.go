@@ -24,7 +24,7 @@ func TestManualNamesEveryMetricAndPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := start(t, listenAnywhere, newKernel(), prober{})
+	f := start(t, listenAnywhere+"families: [genltest, ethtool]\n", newKernel(), prober{})
 	_, scrape := f.get(t, "/metrics")
 	labels := labelsOf(scrape)
 	types := scrapedType.FindAllStringSubmatch(scrape, -1)

@@ -12,7 +12,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/reaper"
-	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/daemon/reception"
 	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/reload"
 	"github.com/genltestd/genltestd/daemon/statefile"
@@ -25,7 +25,7 @@ type Options struct {
 	Log     *slog.Logger
 	Level   *slog.LevelVar         // of Log; nil if it does not change
 	Dirs    Dirs                   // required, except by tests
-	Kernel  receiver.Kernel        // nil for the running kernel
+	Kernel  reception.Kernel       // nil for the running kernel
 	Echo    echo.Prober            // nil for the kernel module
 	Machine *origin.Machine        // nil for this machine
 	Files   statefile.Files        // nil for the disk

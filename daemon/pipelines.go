@@ -5,10 +5,8 @@ package daemon
 import (
 	"log/slog"
 	"path/filepath"
-	"time"
 
 	"github.com/genltestd/genltestd/config"
-	"github.com/genltestd/genltestd/daemon/echo"
 	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/reload"
 )
@@ -34,26 +32,19 @@ func (d *Daemon) newReloader(cfg *config.Config) *reload.Reloader {
 		Source: d.opts.Source, Fingerprint: d.opts.Fingerprint, Config: cfg,
 		Pipelines: d.pipelines, Notifier: d.notifier, Log: d.log,
 		Check:    func(cfg *config.Config) (*pipeline.Checked, config.Errors) { return check(cfg, nil, d.opts.Dirs) },
-		Warnings: Warnings, Listen: d.movePages, Configure: d.configure,
+		Warnings: Warnings, Families: d.planFamilies, Listen: d.movePages, Configure: d.configure,
 		OnEnd: func() { d.notifier.Status("%s", d.statusLine()) },
 	})
 }
 
-func echoConfig(c config.Echo) echo.Config {
-	return echo.Config{Interval: time.Duration(c.Interval), Timeout: time.Duration(c.Timeout)}
-}
-
 // configure applies the settings that no sink has.
-func (d *Daemon) configure(before, after *config.Config) {
+func (d *Daemon) configure(checked *pipeline.Checked) {
+	after := checked.Config
 	if d.opts.Level != nil {
 		d.opts.Level.Set(slog.Level(after.Log.Level))
 	}
 	d.journal.Configure(journalOptions(&after.Journal))
-	if before.Receiver != after.Receiver {
-		if err := d.receiver.SetBuffer(int(after.Receiver.Buffer)); err != nil {
-			d.log.Error("cannot change the size of the receive buffer; the next start does", "error", err)
-		}
-	}
-	d.echo.Configure(echoConfig(after.Echo))
+	d.useSpecs(after, checked.Specs)
+	d.reception.ConfigureEcho(echoConfig(after.Echo))
 	d.origins.Configure(originConfig(&after.Event))
 }

@@ -47,6 +47,9 @@ func (userKernel) Resolve(genl.Target) (genl.Registry, error) {
 	return genl.Registry{Family: fakekernel.GenltestIDs(34, loadTestGroup)}, nil
 }
 
+func (userKernel) Forget(genl.Target) {}
+func (userKernel) ForgetUnclaimed()   {}
+
 // A userSocket accepts the messages of one process as if the kernel had sent them.
 type userSocket struct {
 	*genl.EventSocket

@@ -72,7 +72,7 @@ func TestStatusAndMetricHaveTheSameNumberOfEvents(t *testing.T) {
 	s.Set(func() { s.Dropped = 5 })
 	poll.Until(t, "the gap is delivered", func() bool { return strings.Contains(f.stdout.String(), `"kind":"gap"`) })
 	f.kernel.event("two")
-	poll.Until(t, "both events", func() bool { return f.receiver.Received() == 2 })
+	poll.Until(t, "both events", func() bool { return f.reception.Received() == 2 })
 	_, body := f.get(t, "/metrics")
 	if !strings.Contains(body, "\n"+`genltestd_events_received_total{family="genltest",group="mcgrp"} 2`+"\n") {
 		t.Error("the metric is not 2")

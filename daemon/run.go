@@ -29,8 +29,7 @@ func (d *Daemon) Run(parent context.Context) error {
 	d.serving = &group{ctx: serveCtx, fail: fail}
 	d.startServing()
 	d.pipelines.Start(parent)
-	receiving.start(d.receiver.Run)
-	receiving.start(quiet(d.echo.Run))
+	d.reception.Start(ctx, fail)
 	receiving.start(quiet(d.status.run))
 	receiving.start(quiet(d.reloads.Run))
 	d.notifier.Ready()
@@ -42,9 +41,10 @@ func (d *Daemon) Run(parent context.Context) error {
 	// A part ends before the part that it sends data to. The pages and the socket end last,
 	// so that they show the final counters.
 	receiving.wg.Wait()
+	d.reception.Wait()
 	d.journal.Seal()
 	d.pipelines.Drain(time.Duration(d.reloads.Config().Shutdown.Drain))
-	if err := errors.Join(d.journal.Close(), d.inbox.Close()); err != nil {
+	if err := errors.Join(d.journal.Close(), d.reception.Close()); err != nil {
 		d.log.Error("closing the journal", "error", err)
 	}
 	stopServing()

@@ -48,22 +48,6 @@ func (s *stateFaults) Set(file string, err error) {
 	}
 }
 
-// checkInbox reports an inbox that does not protect the batch that is being received.
-func (d *Daemon) checkInbox() {
-	err := d.inbox.Unbacked
-	if err != nil {
-		err = fmt.Errorf("the batch that is being received is lost if the process is killed; free space and restart the daemon: %w", err)
-	}
-	d.state.Set(metrics.FileInbox, err)
-	if d.inbox.OnDisk {
-		d.state.log.Warn("the inbox is not on a tmpfs: if the daemon is killed, the event that the kernel is copying may be lost, "+
-			"and is counted as lost; put the runtime directory on a tmpfs", "file", metrics.FileInbox)
-	}
-	if err := d.inbox.Discarded; err != nil {
-		d.state.Damaged(metrics.FileInbox, err)
-	}
-}
-
 // Damaged reports a file whose content was damaged.
 func (s *stateFaults) Damaged(file string, err error) {
 	s.metrics.StateDamaged.WithLabelValues(file).Inc()

@@ -4,15 +4,12 @@ package daemon
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/genltestd/genltestd/daemon/echo"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -22,8 +19,8 @@ const stuckAfter = 10 * time.Second
 
 // alive returns the faults that only a restart of the process can fix.
 func (d *Daemon) alive() []string {
-	if stuck := d.receiver.Stuck(); stuck > stuckAfter {
-		return []string{fmt.Sprintf("receiver: busy with one batch for %s", stuck.Round(time.Second))}
+	if family, stuck := d.reception.Stuck(); stuck > stuckAfter {
+		return []string{fmt.Sprintf("receiver: busy with one batch of %s for %s", family, stuck.Round(time.Second))}
 	}
 	return nil
 }
@@ -31,11 +28,7 @@ func (d *Daemon) alive() []string {
 // ready returns the faults that prevent the daemon from receiving or delivering events.
 func (d *Daemon) ready() []string {
 	faults := d.alive()
-	if !d.receiver.Subscribed() {
-		faults = append(faults, "receiver: the family "+genl.FamilyName+" is not registered; is its module loaded?")
-	} else if err := d.echo.Fault(time.Now()); err != nil {
-		faults = append(faults, "echo: the last health check failed: "+err.Error())
-	}
+	faults = append(faults, d.familyFaults()...)
 	if err := d.journalFault(); err != nil {
 		faults = append(faults, "journal: "+err.Error())
 	}
@@ -52,7 +45,7 @@ func (d *Daemon) ready() []string {
 
 // countDrops updates the counter that the kernel maintains.
 func (d *Daemon) countDrops() {
-	if err := d.receiver.CountDrops(); err != nil {
+	if err := d.reception.CountDrops(); err != nil {
 		d.repeats.Warn("counting lost events for a scrape", "error", err)
 	}
 }
@@ -68,7 +61,7 @@ func (d *Daemon) journalState() metrics.JournalState {
 }
 
 // journalFault returns why the journal does not store events, or nil if it does.
-func (d *Daemon) journalFault() error { return cmp.Or(d.receiver.Blocked(), d.journal.Stats().Fault) }
+func (d *Daemon) journalFault() error { return cmp.Or(d.reception.Blocked(), d.journal.Stats().Fault) }
 
 // Maximum length of the text of an error, in bytes.
 const (
@@ -96,7 +89,7 @@ func (d *Daemon) unsettled() bool {
 // statusLine returns the line that systemctl status shows.
 func (d *Daemon) statusLine() string {
 	sinks, failing := sinksStatus(d.pipelines.States())
-	line := fmt.Sprintf("%s; %d events; %s", d.familyStatus(), d.receiver.Received(), sinks)
+	line := fmt.Sprintf("%s; %d events; %s", d.familiesStatus(), d.reception.Received(), sinks)
 	faults := d.receptionFaults()
 	for _, fault := range faults {
 		line += "; " + fault
@@ -108,13 +101,6 @@ func (d *Daemon) statusLine() string {
 		line = "RELOAD FAILED: " + err.Error() + "; " + line
 	}
 	return line
-}
-
-func (d *Daemon) familyStatus() string {
-	if family := d.receiver.SubscribedTo(); family != 0 { // read once, so that the number belongs to the state
-		return fmt.Sprintf("subscribed to %s/%s (family %d)", genl.FamilyName, genl.GroupName, family)
-	}
-	return "waiting for the family " + genl.FamilyName
 }
 
 // sinksStatus returns the number of sinks and, if any are failing, why the first one fails.
@@ -141,9 +127,7 @@ func (d *Daemon) receptionFaults() (faults []string) {
 	if d.journalFault() != nil {
 		faults = append(faults, "the journal does not accept events")
 	}
-	if err := d.echo.Fault(time.Now()); err != nil && d.receiver.Subscribed() && !errors.Is(err, echo.ErrUnprobed) {
-		faults = append(faults, "echo: "+err.Error())
-	}
+	faults = append(faults, d.degradedFamilies()...)
 	for _, fault := range d.endpointFaults() {
 		faults = append(faults, "cannot answer: "+fault)
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
@@ -58,12 +57,4 @@ func journalOptions(c *config.Journal) journal.Options {
 		MaxBytes: int64(c.MaxBytes), MaxAge: time.Duration(c.MaxAge),
 		Fsync: journalFsync[c.Fsync], SyncInterval: time.Duration(c.SyncInterval),
 	}
-}
-
-func refusalReasons() []string {
-	var reasons []string
-	for _, v := range genl.Refusals() {
-		reasons = append(reasons, v.String())
-	}
-	return reasons
 }

@@ -6,6 +6,7 @@ package families
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ import (
 // are safe for concurrent use. A nil Specs contains no specification.
 type Specs struct {
 	byFamily map[string]*ynl.Spec
-	faulty   map[string]bool // families whose specification could not be read
+	faulty   map[string]bool // by configured family: its specification could not be read
 
 	// Warnings are the parts of the operator's specifications and of the configuration that
 	// are most likely mistakes.
@@ -38,6 +39,21 @@ func (s *Specs) Of(family string) *ynl.Spec {
 // IsFaulty reports whether the specification of a family has faults, so that it is not
 // known.
 func (s *Specs) IsFaulty(family string) bool { return s != nil && s.faulty[family] }
+
+// Extended returns the specifications, and those of earlier ones for families that are not
+// configured any more: the journal may contain their events.
+func (s *Specs) Extended(earlier *Specs) *Specs {
+	all := &Specs{byFamily: maps.Clone(s.byFamily), faulty: s.faulty, Warnings: s.Warnings}
+	if earlier == nil {
+		return all
+	}
+	for family, spec := range earlier.byFamily {
+		if _, configured := s.faulty[family]; !configured {
+			all.byFamily[family] = spec
+		}
+	}
+	return all
+}
 
 // LoadSpecs reads the specification of each family of the configuration except genltest:
 // the file that the configuration names, or the first that ynl.Places contains. A family

@@ -69,6 +69,23 @@ func TestEachFamilyGetsItsOwnSpecification(t *testing.T) {
 	}
 }
 
+func TestTheSpecificationsOfRemovedFamiliesStayInUse(t *testing.T) {
+	dir := t.TempDir()
+	file := write(t, dir, "linkflap.yaml", linkflap)
+	before, _ := load(parse(t, "families: [devlink, netdev, {name: linkflap, spec: "+file+"}]"), ynl.Places())
+	after, _ := LoadSpecs(parse(t, "families: [netdev, linkflap]"))
+	all := after.Extended(before)
+	if all.Of("devlink") != before.Of("devlink") || all.Of("netdev") != after.Of("netdev") || all.Of("netdev") == nil {
+		t.Error("a specification is missing, or is that of before")
+	}
+	if all.Of("linkflap") != nil {
+		t.Error("a family that is still configured has a specification that the configuration does not contain any more")
+	}
+	if after.Of("devlink") != nil || after.Extended(nil).Of("netdev") == nil {
+		t.Error("the specifications themselves have changed")
+	}
+}
+
 func TestAFaultOfASpecificationHasItsPosition(t *testing.T) {
 	dir := t.TempDir()
 	file := write(t, dir, "linkflap.yaml", strings.Replace(linkflap, "type: string", "type: strnig", 1))

@@ -17,7 +17,7 @@ func (r *Receiver) handle(ctx context.Context, messages []genl.Message) error {
 	now := r.Now()
 	r.busySince.Store(int64(time.Since(r.createdAt)))
 	defer r.busySince.Store(0)
-	r.collect(now, messages, ctx.Err() != nil)
+	r.collect(now, messages, ctx.Err() != nil || r.leaving.Load())
 	if len(r.records) > 0 {
 		if err := r.append(ctx, now); err != nil {
 			return err

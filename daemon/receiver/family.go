@@ -254,6 +254,9 @@ func (r *Receiver) joinAheadAgain() {
 // likely to assign. Messages that are multicast directly after the registration are
 // then received. The kernel does not guarantee these numbers, so follow corrects them.
 func (r *Receiver) joinAhead(registry genl.Registry) error {
+	if r.leaving.Load() {
+		return nil
+	}
 	r.groupsChanged = true // until it succeeds, checkSubscription retries
 	late := false
 	if registry.Family.ID == 0 {

@@ -13,6 +13,11 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 )
 
+// A GroupError is the fault of a family that does not have the groups of the target.
+type GroupError struct{ text string }
+
+func (e GroupError) Error() string { return e.text }
+
 // Fault returns why events of the target do not arrive, with the remedy. It returns nil if
 // all of its groups are joined. Some groups may be joined although there is a fault: see
 // Subscribed.
@@ -53,7 +58,7 @@ func (r *Receiver) join(ids genl.FamilyIDs) (joined []uint32, err error) {
 	r.chosen = chosen
 	var faults faultList
 	if len(ids.Groups) == 0 {
-		faults = append(faults, fmt.Errorf("the family %s does not have multicast groups, so its events cannot be received", r.Target.Family))
+		faults = append(faults, GroupError{"the family " + r.Target.Family + " does not have multicast groups, so its events cannot be received"})
 	} else if len(missing) > 0 {
 		faults = append(faults, r.missingFault(missing, ids.Groups))
 	}
@@ -72,15 +77,15 @@ func (r *Receiver) join(ids genl.FamilyIDs) (joined []uint32, err error) {
 
 func (r *Receiver) missingFault(missing []string, groups []genl.Group) error {
 	if r.numbered {
-		return errors.New("the family " + genl.FamilyName + " does not contain the multicast group " + genl.GroupName +
-			": another module registered this name; unload it")
+		return GroupError{"the family " + genl.FamilyName + " does not contain the multicast group " + genl.GroupName +
+			": another module registered this name; unload it"}
 	}
 	var names []string
 	for _, g := range groups {
 		names = append(names, fmt.Sprintf("%q", g.Name))
 	}
-	return fmt.Errorf("the family %s does not have the multicast group %s; it has %s",
-		r.Target.Family, strings.Join(missing, ", "), strings.Join(names, ", "))
+	return GroupError{fmt.Sprintf("the family %s does not have the multicast group %s; it has %s",
+		r.Target.Family, strings.Join(missing, ", "), strings.Join(names, ", "))}
 }
 
 func (r *Receiver) joinFault(group string, err error) error {

@@ -73,6 +73,9 @@ const (
 	maxRedialDelay      = 10 * time.Second // longest delay before a failed socket is reopened
 	appendRetryInterval = 200 * time.Millisecond
 	drainTimeout        = time.Second // for the queued messages when the daemon stops
+
+	// startOfReceive is far longer than Receive needs until it has read the queue.
+	startOfReceive = 20 * time.Millisecond
 )
 
 // Options configure a Receiver.
@@ -109,6 +112,8 @@ type Receiver struct {
 	subscribed atomic.Uint32 // the same id after the group is joined; visible to others
 	received   atomic.Uint64 // events journaled; the sum of Metrics.Received
 	fault      atomic.Pointer[error]
+	leaving    atomic.Bool // Run ends when the queue is empty
+	left       atomic.Bool // Run has ended for this reason
 
 	mu            sync.Mutex // protects the fields below, BufferBytes and Target.Groups
 	ledger        ledger
@@ -222,6 +227,10 @@ func (r *Receiver) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		if errors.Is(err, errLeft) {
+			r.left.Store(true)
+			return nil
+		}
 		if time.Since(began) > maxRedialDelay {
 			failures = 0
 		}
@@ -269,6 +278,9 @@ func (r *Receiver) receive(ctx context.Context) error {
 	unblock := context.AfterFunc(ctx, func() { _ = socket.Interrupt() }) // the socket is closed next
 	defer unblock()
 	for {
+		if r.leaving.Load() {
+			return r.receiveLast(ctx)
+		}
 		err := socket.Receive(func(messages []genl.Message) error {
 			// The batch is handled first: the kernel has removed it from the queue.
 			if err := r.handle(ctx, messages); err != nil {
@@ -292,7 +304,7 @@ func (r *Receiver) receive(ctx context.Context) error {
 // never adopt the socket. It also journals the pending gaps.
 func (r *Receiver) drain(ctx context.Context) {
 	end := time.Now().Add(drainTimeout)
-	err := r.socket.Resume(20 * time.Millisecond) // far longer than the start of a receive
+	err := r.socket.Resume(startOfReceive)
 	if err == nil {
 		err = r.socket.Receive(func(messages []genl.Message) error {
 			if time.Now().After(end) {

@@ -10,6 +10,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/pipeline"
+	"github.com/genltestd/genltestd/daemon/reception"
 )
 
 // maxGrace bounds the time that a reload waits for the running attempts of sinks that it
@@ -33,13 +34,20 @@ func (r *Reloader) load(ctx context.Context) (*api.Reload, error) {
 	if err != nil {
 		return nil, err
 	}
-	listen, err := r.Listen(cfg)
+	families, err := r.Families(cfg)
 	if err != nil {
 		plan.Discard()
 		return nil, err
 	}
-	r.apply(ctx, cfg, plan, listen)
-	return r.outcome(cfg, plan.Outcome()), nil
+	listen, err := r.Listen(cfg)
+	if err != nil {
+		families.Discard()
+		plan.Discard()
+		return nil, err
+	}
+	warnings := families.Warnings()
+	r.apply(ctx, checked, plan, families, listen)
+	return r.outcome(cfg, plan.Outcome(), warnings), nil
 }
 
 // faultsOf returns the error of a Source as faults of the configuration.
@@ -52,14 +60,18 @@ func faultsOf(err error) config.Errors {
 }
 
 // apply switches to the new configuration. It cannot fail.
-func (r *Reloader) apply(ctx context.Context, cfg *config.Config, plan *pipeline.Plan, listen func()) {
+func (r *Reloader) apply(
+	ctx context.Context, checked *pipeline.Checked, plan *pipeline.Plan, families *reception.Plan, listen func(),
+) {
+	cfg := checked.Config
 	plan.Pin()
-	r.Configure(r.Config(), cfg)
+	r.Configure(checked)
 	grace := min(time.Duration(cfg.Shutdown.Drain), maxGrace)
 	plan.Switch(grace)
 	r.mu.Lock()
 	r.cfg = cfg
 	r.mu.Unlock()
+	families.Apply() // events of a new family find the new sinks
 	if listen != nil {
 		listen()
 	}
@@ -68,8 +80,8 @@ func (r *Reloader) apply(ctx context.Context, cfg *config.Config, plan *pipeline
 }
 
 // outcome returns the answer to the operator.
-func (r *Reloader) outcome(cfg *config.Config, o pipeline.Outcome) *api.Reload {
-	done := &api.Reload{Added: o.Added, Changed: o.Changed, Removed: o.Removed, Unchanged: o.Unchanged}
+func (r *Reloader) outcome(cfg *config.Config, o pipeline.Outcome, families []string) *api.Reload {
+	done := &api.Reload{Added: o.Added, Changed: o.Changed, Removed: o.Removed, Unchanged: o.Unchanged, Warnings: families}
 	for _, err := range o.Pending {
 		done.Warnings = append(done.Warnings, err.Error())
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/pipeline"
+	"github.com/genltestd/genltestd/daemon/reception"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -48,11 +49,13 @@ type Options struct {
 	Check func(*config.Config) (*pipeline.Checked, config.Errors)
 	// Warnings returns the warnings for a configuration.
 	Warnings func(*config.Config) config.Errors
+	// Families subscribes to the families that are new.
+	Families func(*config.Config) (*reception.Plan, error)
 	// Listen binds the pages at their new address. commit makes the daemon use it; it is
 	// nil if the address does not change.
 	Listen func(*config.Config) (commit func(), err error)
 	// Configure applies the settings that no sink has. It cannot fail.
-	Configure func(before, after *config.Config)
+	Configure func(*pipeline.Checked)
 	// OnEnd is called after each reload.
 	OnEnd func()
 }

@@ -20,11 +20,12 @@ type Kernel[S any] struct {
 	OpenErr    error                     // of Open
 	ResolveErr error                     // of Resolve
 	Opening    func()                    // called during Open
-	Stored     *Socket                   // returned by the next Open, if not nil
+	Stored     *Socket                   // returned by the next Open of its family, if not nil
 	Queue      int                       // number of batches that a socket holds before Send blocks
 
-	mu      sync.Mutex
-	sockets []*Socket
+	mu        sync.Mutex
+	sockets   []*Socket
+	forgotten []string
 }
 
 // IDs returns the ids of a family. Its groups have consecutive numbers, beginning with first.
@@ -56,9 +57,9 @@ func (k *Kernel[S]) Open(t genl.Target, bufferBytes int, _ *genl.Batch) (opened 
 	if k.OpenErr != nil {
 		return opened, report, k.OpenErr
 	}
-	s := k.Stored
-	if k.Stored = nil; s == nil {
-		s = newSocket(t.Family, k.Queue, uint64(len(k.sockets)+1))
+	s := newSocket(t.Family, k.Queue, uint64(len(k.sockets)+1))
+	if k.Stored != nil && k.Stored.family == t.Family {
+		s, k.Stored = k.Stored, nil
 	}
 	k.sockets = append(k.sockets, s)
 	return any(s).(S), s.grant(bufferBytes), nil
@@ -76,6 +77,20 @@ func (k *Kernel[S]) Resolve(t genl.Target) (genl.Registry, error) {
 		r.Used = append(r.Used, g)
 	}
 	return r, k.ResolveErr
+}
+
+// Forget implements reception.Kernel.
+func (k *Kernel[S]) Forget(t genl.Target) {
+	k.Set(func() { k.forgotten = append(k.forgotten, t.Family) })
+}
+
+// ForgetUnclaimed implements reception.Kernel.
+func (*Kernel[S]) ForgetUnclaimed() {}
+
+// Forgotten returns the families that Forget was called for.
+func (k *Kernel[S]) Forgotten() (families []string) {
+	k.Set(func() { families = slices.Clone(k.forgotten) })
+	return families
 }
 
 // Socket returns the socket that was opened last.

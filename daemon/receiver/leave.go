@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package receiver
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/genltestd/genltestd/daemon/genl"
+)
+
+// errLeft ends the receive loop after Leave.
+var errLeft = errors.New("the receiver has left its groups")
+
+// Leave ends the memberships of the socket. Run then returns as soon as the messages that are
+// queued are journaled. Leave may be called at any time after New.
+func (r *Receiver) Leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Target.Groups = []string{}
+	if r.socket != nil {
+		if _, err := r.socket.SetGroups(); err != nil {
+			r.limits.Warn("cannot leave the multicast groups; events that arrive before the socket is closed may be lost", "error", err)
+		}
+	}
+	r.publish(0)
+	r.leaving.Store(true)
+	if r.socket != nil {
+		_ = r.socket.Interrupt() // the socket is closed next
+	}
+}
+
+// HasLeft reports whether Run has returned because of Leave. All events are journaled then.
+func (r *Receiver) HasLeft() bool { return r.left.Load() }
+
+// receiveLast receives the messages that are queued after Leave. It returns errLeft if they
+// are journaled, together with the pending gaps.
+func (r *Receiver) receiveLast(ctx context.Context) error {
+	for queued := uint32(1); queued > 0; {
+		if err := r.socket.Resume(startOfReceive); err != nil {
+			return err
+		}
+		err := r.socket.Receive(func(messages []genl.Message) error { return errors.Join(r.handle(ctx, messages), ctx.Err()) })
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		if queued, err = r.socket.Queued(); err != nil {
+			return err
+		}
+	}
+	for r.hasPendingGaps() {
+		if err := errors.Join(r.handle(ctx, nil), ctx.Err()); err != nil {
+			return err
+		}
+	}
+	return errLeft
+}

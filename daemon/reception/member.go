@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reception
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/genltestd/genltestd/daemon/echo"
+	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/inbox"
+	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// A member is everything that belongs to one family.
+type member struct {
+	Family   // mu of the Set protects Groups and BufferBytes
+	file     string
+	inbox    *inbox.Inbox
+	metrics  *metrics.Reception
+	receiver *receiver.Receiver
+	echo     *echo.Loop // nil without an echo command
+}
+
+// open opens the inbox and the socket of a family, and subscribes to it.
+func (s *Set) open(f Family) (m *member, err error) {
+	m = &member{Family: f, file: s.Inboxes.file(f.Target)}
+	var fresh bool
+	if m.inbox, fresh, err = inbox.Open(m.file, genl.BatchBytes(f.Target)); err != nil {
+		return nil, familyError(f.Family, err)
+	}
+	if err := m.inbox.Discarded; err != nil {
+		s.State.Damaged(metrics.FileInbox, familyError(f.Family, err))
+	}
+	m.metrics = metrics.NewReception(s.Registry, metricsOf(f.Target))
+	onAppear := func() {}
+	if f.IsGenltest() {
+		m.echo = echo.New(s.echoConfig(), echo.Options{Prober: s.Prober, Metrics: m.metrics, Log: s.Log.With("component", "echo")})
+		onAppear = m.echo.Appeared
+	}
+	m.receiver, err = receiver.New(receiver.Options{
+		Target: f.Target, Kernel: s.Kernel, Journal: s.Journal, Inbox: m.inbox, FreshInbox: fresh, Metrics: m.metrics,
+		BufferBytes: f.BufferBytes, OnAppear: onAppear, OnChange: s.OnChange, Log: s.Log.With("component", "receiver"), Now: s.Now, Age: s.Age,
+	})
+	if err != nil {
+		m.metrics.Unregister()
+		return nil, errors.Join(familyError(f.Family, err), m.inbox.Close())
+	}
+	return m, nil
+}
+
+func (s *Set) echoConfig() echo.Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.echoes
+}
+
+// familyError names the family in an error. Errors of genltest, which is the only family of
+// most daemons, do not name it.
+func familyError(family string, err error) error {
+	if family == genl.FamilyName {
+		return err
+	}
+	return fmt.Errorf("family %s: %w", family, err)
+}
+
+// metricsOf returns the labels of the metrics of a family.
+func metricsOf(t genl.Target) metrics.ReceptionConfig {
+	c := metrics.ReceptionConfig{Family: t.Family, Group: metrics.AllGroups, Groups: t.Groups, Echo: t.IsGenltest()}
+	if t.IsGenltest() { // a reload can change the groups of the others
+		c.Group = genl.GroupName
+	}
+	for _, v := range genl.Refusals() {
+		c.Refusals = append(c.Refusals, v.String())
+	}
+	return c
+}
+
+// close closes a member that was not started.
+func (m *member) close() error {
+	m.metrics.Unregister()
+	return errors.Join(m.receiver.Close(), m.inbox.Close())
+}
+
+// run receives until the context ends, or until the member has left its groups and its
+// events are journaled.
+func (m *member) run(ctx context.Context) error {
+	probing, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	if m.echo != nil {
+		wg.Go(func() { m.echo.Run(probing) })
+	}
+	return m.receiver.Run(ctx)
+}
+
+// remove removes everything that a member of a removed family has used. Its events are
+// journaled.
+func (s *Set) remove(m *member) error {
+	m.metrics.Unregister()
+	s.Kernel.Forget(m.Target)
+	err := m.inbox.Close()
+	if rerr := os.Remove(m.file); !errors.Is(rerr, os.ErrNotExist) { // an unbacked inbox has no file
+		err = errors.Join(err, rerr)
+	}
+	return err
+}
