@@ -65,7 +65,9 @@ func hostileEvents() (events []event.Event) {
 func hostileContent(text string) *event.Content {
 	var b event.ObjectBuilder
 	b.Reset()
+	b.BeginObject("header")
 	b.Text("dev-name", []byte(text))
+	b.End()
 	b.Text(text, []byte(text))
 	b.BeginObject(text)
 	b.Text("firmware", []byte(text))
@@ -82,10 +84,12 @@ var hostileForms = []struct{ name, yaml string }{
 	{"`cloudevents`", "envelope: cloudevents"},
 	{"`logfmt`", "envelope: logfmt"},
 	{"`rfc5424`", "envelope: rfc5424"},
-	{"`template`", `{envelope: template, template: "<{{.Text}}{{.Host}}{{.Captures}}{{.Captures.all}}{{printf \"%s\" .Message}}{{.Labels}}"}`},
+	{"`template`", `{envelope: template, template: "<{{.Text}}{{.Host}}{{.Captures}}{{.Captures.all}}{{printf \"%s\" .Message}}{{.Labels}}` +
+		`{{.Command}}{{.Error}}{{.Attributes}}{{.Attributes.header.dev_name}}"}`},
 	{
 		"`template` of JSON",
-		`{envelope: template, content_type: application/json, template: "[{{json .Text}},{{json .Host}},{{json .Captures}}]"}`,
+		`{envelope: template, content_type: application/json, ` +
+			`template: "[{{json .Text}},{{json .Host}},{{json .Captures}},{{json .Attributes}},{{json .Attributes.header.dev_name}}]"}`,
 	},
 	{"`template` with `raw`", `{envelope: template, template: "<{{raw .Text}}"}`},
 	{"`raw`", "envelope: raw"},
@@ -153,7 +157,7 @@ func (p *hostileDestination) evaluate(t *testing.T, form string) string {
 		form = "{}"
 	}
 	entry := "- <<: " + flow(form) + "\n  name: out\n  extract: '(?P<all>.*)'\n  " + yaml + "\n"
-	cfg := parse(t, "event: {labels: {site: x}}\nsinks:\n"+entry)
+	cfg := parse(t, "event: {labels: {site: x}}\nfamilies: [genltest, ethtool]\nsinks:\n"+entry)
 	if err := Check(cfg, Dirs{}); err != nil {
 		if strings.Contains(err.Error(), "its events cannot form an array") {
 			return "-"

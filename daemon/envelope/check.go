@@ -26,7 +26,7 @@ func Check(encoder event.Encoder, c *Context, accept func(result []byte) error) 
 	if err := checkNames(p.template.Tree, c); err != nil {
 		return faultOf(err, t.text)
 	}
-	samples := c.samples()
+	samples := append(c.samples(), c.withAttributes(attributePaths(p.template.Tree))...)
 	for i := range samples {
 		p.try(&samples[i])
 	}

@@ -81,3 +81,78 @@ func TestCloudEventsOfAnotherFamily(t *testing.T) {
 		}
 	}
 }
+
+func TestTemplatesOfAnotherFamily(t *testing.T) {
+	for template, want := range map[string]string{
+		"{{.Text}}|{{.Message}}":                                          linkText + "|",
+		"{{.Command}} {{.Family}} {{.Error}}":                             "features-ntf ethtool ",
+		"{{.Attributes.header.dev_name}}":                                 "café",
+		"{{.Attributes.firmware}}":                                        `1 \x1b[2J\u202e]"\n`,
+		"{{.Attributes.none.at_all}}{{.Attributes.flags.x}}":              "",
+		"{{json .Attributes.header}}":                                     `{"dev-index":2,"dev-name":"café"}`,
+		"{{.Attributes.header | json}}":                                   `{"dev-index":2,"dev-name":"café"}`,
+		"{{.Attributes.header}}":                                          `{"dev-index":2,"dev-name":"café"}`,
+		"{{json .Attributes.header.dev_index}} {{json .Attributes.none}}": "2 null",
+		"{{json .Attributes.firmware}}":                                   `"1 \u001b[2J\u202e]\"\n"`,
+		`{{if eq .Attributes.header.dev_index "2"}}two{{end}}{{if .Attributes.none}}x{{end}}`:           "two",
+		`{{with .Attributes.header.dev_name}}{{upper .}} {{$.Attributes.header.dev_index}}{{end}}`:      "CAFÉ 2",
+		`{{$n := .Attributes.header.dev_name}}{{printf "%s!" $n}} {{attribute .Attributes "17"}}`:       "café! cafe",
+		`{{if and .Attributes.flags (ne .Attributes.header.dev_name "x")}}{{.Attributes.flags}}{{end}}`: `["up"]`,
+		`{{raw .Attributes.header.dev_name | base64}}`:                                                  "Y2Fmw6k=",
+	} {
+		if diff := cmp.Diff(want, encode(t, mustNew(t, Options{Kind: Template, Template: template}), link())); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", template, diff)
+		}
+	}
+	const all = "{{.Command}}{{.Attributes.header.dev_name}}{{.Error}}{{if .Attributes}}x{{end}}{{json .Attributes.a}}{{json .Attributes}}"
+	if got := encode(t, mustNew(t, Options{Kind: Template, Template: all}), full("x")); got != "nullnull" {
+		t.Errorf("an event of genltest: %s", got)
+	}
+	if got := encode(t, mustNew(t, Options{Kind: Template, Template: "{{.Error}} {{.Attributes}}"}), undecoded()); got != `too \x1b short {}` {
+		t.Errorf("a message that was not decoded: %s", got)
+	}
+}
+
+func TestCheckFindsFaultsWithAttributes(t *testing.T) {
+	known := &Context{UnknownAttribute: func(path []string) string {
+		if path[0] == "header" {
+			return ""
+		}
+		return "unknown attribute " + path[0]
+	}}
+	isJSON := Options{ContentType: "application/json"}
+	for _, c := range []struct {
+		template string
+		options  Options
+		context  *Context
+		want     string
+	}{
+		{"{{.Attributes.header.dev_name}}", Options{}, &Context{}, "line 1, column 14: no event has attributes; add a family"},
+		{"a {{$.Attributes.headr.dev_name}}", Options{}, known, "line 1, column 6: unknown attribute headr"},
+		{"{{if .Seq}}{{json .Attributes.headr}}{{end}}", Options{}, known, "unknown attribute headr"},
+		{"{{with .Attributes}}{{.header}}{{end}}", Options{}, known, "write $.Attributes.header"},
+		{"{{.Attributes.header.dev_name}} {{.Attributes.header.dev_index}}", Options{}, known, ""},
+		{`{"a": "{{.Attributes.header.dev_name}}"}`, isJSON, known, "write {{json .Attributes.header.dev_name}}, without quotes around it"},
+		{`{"a": {{json .Attributes.header.dev_name}}}`, isJSON, known, ""},
+		{`{{"a"}}: {{upper .Message}}{{slice .Text 0 1}}`, Options{}, known, "fails for an event with an empty text"},
+	} {
+		c.options.Template = c.template
+		if got := faults(t, c.options, c.context); !strings.Contains(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%s\n got %s\nwant %s", c.template, got, c.want)
+		}
+	}
+}
+
+func TestTemplatesOfAttributesAllocateNothing(t *testing.T) {
+	encoder, err := newTemplate(`{"dev": {{json .Attributes.header.dev_name}}, "command": {{json .Command}}}`, "application/json")
+	if err != nil || !encoder.isStatic {
+		t.Fatal("the template is not static", err)
+	}
+	e, buf := link(), make([]byte, 0, 4096)
+	if n := testing.AllocsPerRun(100, func() { buf, err = encoder.Append(buf[:0], &e) }); n != 0 || err != nil {
+		t.Errorf("%v allocations, %v", n, err)
+	}
+	if want := `{"dev":"café","command":"features-ntf"}`; string(buf) != want {
+		t.Errorf("got %s", buf)
+	}
+}

@@ -203,7 +203,8 @@ func openBlock(text string) (at int, keyword string) {
 var typeWords = map[string]string{
 	"envelope.Text": "a text", "string": "a text", "int": "a number", "int64": "a number", "uint64": "a number", "float64": "a number",
 	"bool": "true or false", "*envelope.View": "the event", "*envelope.Gap": "a gap", "*envelope.Suppressed": "a summary",
-	"*envelope.Instant": "a time", "map[string]string": "a map of labels", "map[string]envelope.Text": "a map of captures",
+	"*envelope.Instant": "a time", "*envelope.Attributes": "the attributes", "*envelope.Attribute": "an attribute",
+	"map[string]string": "a map of labels", "map[string]envelope.Text": "a map of captures",
 }
 
 func typeWord(t string) string { return cmp.Or(typeWords[t], "a value of another type") }
@@ -229,6 +230,9 @@ var plainWords = []struct {
 	words   func(m []string) string
 }{
 	{regexp.MustCompile(`can't evaluate field (\w+) in type (\S+)$`), func(m []string) string {
+		if m[2] == "*envelope.Attributes" {
+			return fmt.Sprintf("an attribute is selected by its whole path; write $.Attributes.%s", m[1])
+		}
 		text := fmt.Sprintf("%s does not have the field %s", typeWord(m[2]), m[1])
 		if _, ok := reflect.TypeFor[*View]().MethodByName(m[1]); ok {
 			text += "; write $." + m[1] + " for the field of the event"

@@ -21,24 +21,26 @@ import (
 // Functions that copy a text, which a loop could repeat, spend the budget.
 func functions(b *budget) template.FuncMap {
 	return template.FuncMap{
-		"json":     func(value any) (string, error) { return b.spendResult(jsonOf(value)) },
-		"base64":   b.of(func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }, asString),
-		"upper":    b.of(strings.ToUpper, sameType),
-		"lower":    b.of(strings.ToLower, sameType),
-		"trim":     b.of(strings.TrimSpace, sameType),
-		"visible":  b.of(func(s string) string { return Text(s).String() }, asString),
-		"raw":      b.of(func(s string) string { return s }, asString),
-		"replace":  b.replace,
-		"default":  defaultTo,
-		"rfc3339":  func(i *Instant) (string, error) { return i.Format(time.RFC3339) },
-		"unix":     (*Instant).Unix,
-		"print":    b.joining(fmt.Sprint, false),
-		"println":  b.joining(fmt.Sprintln, true),
-		"html":     b.joining(template.HTMLEscaper, false),
-		"js":       b.joining(template.JSEscaper, false),
-		"urlquery": b.urlquery,
-		"printf":   b.printf,
-		"call":     func(...any) (string, error) { return "", errCall },
+		"json":        func(value any) (string, error) { return b.spendResult(jsonOf(value)) },
+		"base64":      b.of(func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }, asString),
+		"upper":       b.of(strings.ToUpper, sameType),
+		"lower":       b.of(strings.ToLower, sameType),
+		"trim":        b.of(strings.TrimSpace, sameType),
+		"visible":     b.of(func(s string) string { return Text(s).String() }, asString),
+		"raw":         b.of(func(s string) string { return s }, asString),
+		"replace":     b.replace,
+		"default":     defaultTo,
+		"rfc3339":     func(i *Instant) (string, error) { return i.Format(time.RFC3339) },
+		"unix":        (*Instant).Unix,
+		"print":       b.joining(fmt.Sprint, false),
+		"println":     b.joining(fmt.Sprintln, true),
+		"html":        b.joining(template.HTMLEscaper, false),
+		"js":          b.joining(template.JSEscaper, false),
+		"urlquery":    b.urlquery,
+		"printf":      b.printf,
+		attributeName: b.attribute,
+
+		"call": func(...any) (string, error) { return "", errCall },
 	}
 }
 
@@ -187,7 +189,7 @@ func defaultTo(otherwise, value any) any {
 // jsonOf encodes texts like AppendJSON.
 func jsonOf(value any) (string, error) {
 	switch v := value.(type) {
-	case *View, *Gap, *Suppressed, *Instant:
+	case *View, *Gap, *Suppressed, *Instant, *Attributes, *Attribute:
 		return jsonOfOurs(v.(fmt.Stringer)), nil
 	case string:
 		return string(appendQuoted(nil, v)), nil

@@ -112,9 +112,9 @@ func asJSON(n parse.Node) string {
 	case !ok || len(action.Pipe.Decl) > 0 || strings.Contains(action.Pipe.String(), "json"):
 		return "write texts as {{json .Text}}, without quotes around it"
 	case len(action.Pipe.Cmds) == 1 && len(action.Pipe.Cmds[0].Args) == 1:
-		return fmt.Sprintf("write {{json %s}}, without quotes around it", action.Pipe)
+		return fmt.Sprintf("write {{json %s}}, without quotes around it", written(action.Pipe))
 	}
-	return fmt.Sprintf("write {{%s | json}}, without quotes around it", action.Pipe)
+	return fmt.Sprintf("write {{%s | json}}, without quotes around it", written(action.Pipe))
 }
 
 // jsonRemedy returns the remedy for a fault in the template's own JSON, and the offset of

@@ -3,6 +3,8 @@
 package envelope
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +17,10 @@ type Context struct {
 	Labels                           []event.Label
 	Captures                         []string // names of the groups of the sink's extract
 	MachineID, BootID, KernelRelease bool
+
+	// UnknownAttribute returns why no event has the attribute at a path; empty if events can
+	// have it. It is nil if no event has attributes.
+	UnknownAttribute func(path []string) string
 }
 
 // A sample is an event that a sink may receive.
@@ -48,6 +54,22 @@ func (c *Context) samples() (list []sample) {
 		list = append(list, sample{name: text.name, event: c.event(text.text)})
 	}
 	return append(list, c.withoutParts()...)
+}
+
+// withAttributes returns events of another family that have all attributes in paths.
+func (c *Context) withAttributes(paths []string) []sample {
+	if c.UnknownAttribute == nil {
+		return nil
+	}
+	whole := c.withoutParts()[0].event
+	whole.Family, whole.Group, whole.Message = "ethtool", "monitor", nil
+	whole.Content = &event.Content{Command: "features-ntf", Attributes: attributesAt(paths, hostile+"\x01")}
+	broken := whole
+	broken.Content = &event.Content{Error: "the message is too short", Raw: []byte{1}}
+	return []sample{
+		{name: "an event with quotes, braces and backslashes in its attributes", event: whole},
+		{name: "an event whose message could not be decoded", event: broken},
+	}
 }
 
 // withoutParts returns events that lack optional fields.
@@ -101,4 +123,30 @@ func (c *Context) captures(text string) (list []event.Capture) {
 		list = append(list, event.Capture{Name: name, Value: []byte(text)})
 	}
 	return list
+}
+
+// attributesAt returns an object with a text at each path.
+func attributesAt(paths []string, text string) event.Object {
+	var b event.ObjectBuilder
+	b.Reset()
+	addAttributes(&b, paths, text)
+	return b.Object()
+}
+
+func addAttributes(b *event.ObjectBuilder, paths []string, text string) {
+	inner := make(map[string][]string)
+	for _, path := range paths {
+		name, rest, _ := strings.Cut(path, ".")
+		inner[name] = append(inner[name], rest)
+	}
+	for _, name := range slices.Sorted(maps.Keys(inner)) {
+		rest := slices.DeleteFunc(inner[name], func(path string) bool { return path == "" })
+		if len(rest) == 0 {
+			b.Text(name, []byte(text))
+			continue
+		}
+		b.BeginObject(name)
+		addAttributes(b, rest, text)
+		b.End()
+	}
 }

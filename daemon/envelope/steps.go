@@ -28,6 +28,7 @@ type part struct {
 // Shapes of JSON values, and of text that is safe in a string.
 func stringShapes() []string { return []string{`"s"`} }
 func timeShapes() []string   { return []string{`"s"`, "null"} }
+func valueShapes() []string  { return []string{`"s"`, "null"} } // any value can be where both can
 func numberShapes() []string { return []string{"1", "0"} }
 func safeShapes() []string   { return []string{"s", ""} }
 
@@ -79,6 +80,8 @@ func jsonShapes(field string) []string {
 		return timeShapes()
 	case "Seq", "KernelSeq":
 		return numberShapes()
+	case attributesField:
+		return valueShapes()
 	}
 	return stringShapes()
 }
@@ -118,6 +121,9 @@ func simple(p *parse.PipeNode) (field *parse.FieldNode, isJSON bool) {
 // fieldSteps returns the steps that write a field as text and as JSON, or nil for other
 // fields.
 func fieldSteps(names []string) (plain, asJSON step) {
+	if names[0] == attributesField && len(names) > 1 {
+		return attributeSteps(names[1:])
+	}
 	if len(names) == 2 {
 		return partSteps(names[0], names[1])
 	}
@@ -133,6 +139,13 @@ func fieldSteps(names []string) (plain, asJSON step) {
 		return textSteps(func(e *event.Event) string { return e.Family })
 	case "Group":
 		return textSteps(func(e *event.Event) string { return e.Group })
+	case "Command":
+		return untrustedSteps(func(e *event.Event) string {
+			if e.Content == nil {
+				return ""
+			}
+			return e.Content.Command
+		})
 	case "Host":
 		return untrustedSteps(func(e *event.Event) string { return e.Host })
 	case "Seq":
@@ -143,10 +156,10 @@ func fieldSteps(names []string) (plain, asJSON step) {
 		return untrustedSteps(func(e *event.Event) []byte { return e.Message })
 	case "Text":
 		return untrustedSteps(func(e *event.Event) []byte {
-			if e.Kind() == "event" {
-				return e.Message
+			if e.HasSafeText() {
+				return e.AppendText(nil)
 			}
-			return e.AppendText(nil)
+			return e.Message
 		})
 	case "Time":
 		return timeSteps(func(e *event.Event) time.Time { return e.Time })

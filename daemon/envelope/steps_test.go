@@ -14,6 +14,9 @@ func stepTemplates() (texts []string) {
 	for _, field := range []string{
 		".ID", ".Seq", ".Kind", ".Time", ".KernelTime", ".KernelSeq", ".LoadID", ".Host", ".Family", ".Group", ".Message", ".Text",
 		".MachineID", ".BootID", ".KernelRelease", ".Labels.site", ".Labels.none", ".Captures.code", ".Gap", ".Suppressed", ".",
+		".Command", ".Error", ".Attributes", "attribute .Attributes \"17\"",
+		".Attributes.header.dev_name", ".Attributes.header", ".Attributes.flags",
+		".Attributes.firmware", ".Attributes.serial", ".Attributes.none.at_all",
 	} {
 		texts = append(texts, "a{{"+field+"}}b", "{{json "+field+"}}", "[ {{"+field+" | json}} , 1 ]", `{ "a" : "{{`+field+`}} \" {{.Kind}}" }`)
 	}
@@ -30,7 +33,9 @@ func stepEvents(message, host string) []event.Event {
 	e, none, g, s := full(message), bare(message), gap(), suppressed()
 	e.Host, g.Host = host, host
 	e.Captures[0].Value = []byte(message)
-	return []event.Event{e, none, g, s}
+	l, u := link(), undecoded()
+	l.Host, l.Content.Command = host, message
+	return []event.Event{e, none, g, s, l, u}
 }
 
 // compareSteps executes a template by its parts and as a whole, with the same result.

@@ -45,8 +45,9 @@ func newTemplate(text, contentType string) (*textTemplate, error) {
 		return nil, faultOf(err, text)
 	}
 	boundLoops(parsed.Tree)
-	t.template = parsed.Funcs(template.FuncMap{iterateName: t.budget.iterate})
+	t.template = parsed.Funcs(template.FuncMap{iterateName: t.budget.iterate, attributeValueName: attributeValue})
 	t.parts = partsOf(t.template)
+	expandAttributes(t.template.Tree, text)
 	if t.isStatic = t.isJSON && isStatic(t.parts); t.isStatic {
 		compactTexts(t.parts)
 	}

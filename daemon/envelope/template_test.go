@@ -73,7 +73,8 @@ func TestTemplateOfGapsAndSuppressedEvents(t *testing.T) {
 // The operator learns of a fault, and of its position, when the configuration is read.
 func TestInvalidTemplatesAreRejected(t *testing.T) {
 	for template, want := range map[string]string{
-		"a\n{{.Mesage}}": "line 2, column 3: unknown field Mesage; the fields are BootID, Captures, Family, Gap, Group, Host, ID, " +
+		"a\n{{.Mesage}}": "line 2, column 3: unknown field Mesage; the fields are Attributes, BootID, Captures, Command, Error, " +
+			"Family, Gap, Group, Host, ID, " +
 			"KernelRelease, KernelSeq, KernelTime, Kind, Labels, LoadID, MachineID, Message, Seq, Suppressed, Text, Time",
 		"{{if .Gap}}{{.Gap.Cuont}}{{end}}": "line 1, column 18: unknown field Cuont; the fields are Count, " +
 			"FirstKernelSeq, From, LastKernelSeq, LoadID, Reason, To",

@@ -128,6 +128,7 @@ func (c *treeChecker) pipe(p *parse.PipeNode, isView bool) {
 func (c *treeChecker) arg(n parse.Node, isView bool) {
 	switch n := n.(type) {
 	case *parse.PipeNode:
+		c.attribute(n)
 		c.pipe(n, isView)
 	case *parse.ChainNode:
 		c.arg(n.Node, isView)
@@ -142,9 +143,25 @@ func (c *treeChecker) arg(n parse.Node, isView bool) {
 	}
 }
 
+// attribute checks the path of a call of the function attribute.
+func (c *treeChecker) attribute(n *parse.PipeNode) {
+	path, ok := pathOfCall(n)
+	if !ok || c.names == nil {
+		return
+	}
+	if c.names.UnknownAttribute == nil {
+		c.fail(n, "no event has attributes; add a family other than genltest to families")
+	} else if fault := c.names.UnknownAttribute(strings.Split(path, ".")); fault != "" {
+		c.fail(n, "%s", fault)
+	}
+}
+
 // fields checks the names that follow a View.
 func (c *treeChecker) fields(n parse.Node, names []string) {
 	t := reflect.TypeFor[*View]()
+	if len(names) > 1 && names[0] == attributesField {
+		return // expandAttributes replaces the other names
+	}
 	for i, name := range names {
 		if t.Kind() == reflect.Map {
 			c.name(n, names[i-1], name)

@@ -3,6 +3,7 @@
 package match
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
@@ -130,13 +131,33 @@ func (d *dialect) replace(node *ast.Node, e element) {
 
 // unknownAttribute records the fault of a path whose last name is not known.
 func (d *dialect) unknownAttribute(n ast.Node, path attributePath) {
+	d.suspect(n, "%s", d.compiler.vocabulary.unknownAttribute(path))
+}
+
+func (v *Vocabulary) unknownAttribute(path attributePath) string {
 	name, of := path[len(path)-1], path[:len(path)-1]
-	field, _ := d.compiler.vocabulary.Attributes(of)
+	field, _ := v.Attributes(of)
 	if field.Type != ynl.ObjectType {
-		d.suspect(n, "%s does not have the attribute %s; remove it", of, name)
-		return
+		return fmt.Sprintf("%s does not have the attribute %s; remove it", of, visible(name))
 	}
-	d.suspect(n, "unknown attribute %s of %s; %s", visible(name), of, attributeAdvice(name, field.Names))
+	return fmt.Sprintf("unknown attribute %s of %s; %s", visible(name), of, attributeAdvice(name, field.Names))
+}
+
+// UnknownAttribute returns a function that returns why no event has the attribute at a path;
+// empty if events can have it. It returns nil if no event has attributes.
+func (c *Compiler) UnknownAttribute() func(path []string) string {
+	v := &c.vocabulary
+	if v.Attributes == nil {
+		return nil
+	}
+	return func(path []string) string {
+		for i := range path {
+			if _, ok := v.Attributes(path[:i+1]); !ok {
+				return v.unknownAttribute(path[:i+1])
+			}
+		}
+		return ""
+	}
 }
 
 func attributeAdvice(name string, known []string) string {

@@ -49,7 +49,7 @@ func (s *compiled) encodeSamples(cfg *config.Config, i int, compiler *match.Comp
 		return accept(result)
 	}
 	var faults []error
-	for _, err := range leaves(envelope.Check(s.encoder, envelopeContext(&cfg.Event, compiler.Captures(s.cfg.Extract)), measure)) {
+	for _, err := range leaves(envelope.Check(s.encoder, envelopeContext(&cfg.Event, s.cfg, compiler), measure)) {
 		faults = append(faults, templateError(err))
 	}
 	limiter, ok := s.cfg.Config.(sink.SizeLimiter)
@@ -60,11 +60,12 @@ func (s *compiled) encodeSamples(cfg *config.Config, i int, compiler *match.Comp
 	return errors.Join(faults...)
 }
 
-func envelopeContext(e *config.Event, captures []string) *envelope.Context {
+func envelopeContext(e *config.Event, c *config.Sink, compiler *match.Compiler) *envelope.Context {
 	added := origin.Config{Labels: e.Labels}
 	return &envelope.Context{
-		Labels: added.SortedLabels(), Captures: captures,
+		Labels: added.SortedLabels(), Captures: compiler.Captures(c.Extract),
 		MachineID: e.MachineID, BootID: e.BootID, KernelRelease: e.KernelRelease,
+		UnknownAttribute: compiler.UnknownAttribute(),
 	}
 }
 
