@@ -168,7 +168,7 @@ func TestCapturedMessages(t *testing.T) {
 		}
 		families[c.family] = true
 	}
-	if len(families) < 5 {
+	if len(families) < 7 {
 		t.Errorf("messages of %d families", len(families))
 	}
 }
