@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -131,6 +132,21 @@ func TestJSONIsSafeToShow(t *testing.T) {
 		code, stdout, _ := execute(t, append([]string{"--socket", socket, "-o", "json"}, args...)...)
 		if text := strings.TrimSuffix(stdout, "\n"); code != 0 || text == "" || !event.IsVisible(strings.ReplaceAll(text, "\n", "")) {
 			t.Errorf("%v: exit status %d, %q", args, code, stdout)
+		}
+	}
+}
+
+func TestTextOfAnEvent(t *testing.T) {
+	for event, want := range map[string]string{
+		`{"kind":"event","message":"a\u001b"}`:                                               `a\x1b`,
+		`{"kind":"event","command":"flap\u001b-ntf","attributes":{"dev-name":"\u202eeth0"}}`: `flap\x1b-ntf {"dev-name":"\u202eeth0"}`,
+		`{"kind":"event","command":"","attributes":{},"error":"too short","raw":"00"}`:       `{}`,
+		`{"kind":"gap"}`: "(gap)",
+		`{"error":"x"}`:  "(no event)",
+		`x`:              "(no event)",
+	} {
+		if got := textOf(json.RawMessage(event)); got != want {
+			t.Errorf("%s: got %s, want %s", event, got, want)
 		}
 	}
 }

@@ -117,18 +117,24 @@ func kindOf(l *api.Letter) string {
 	return fmt.Sprintf("%s %d", visible(l.Kind), l.Status)
 }
 
-// textOf returns an event's text, or the kind of an event without text in parentheses.
+// textOf returns an event's text, or its command and attributes, or the kind of another
+// event in parentheses.
 func textOf(raw json.RawMessage) string {
 	var e struct {
 		Kind    string
 		Message *string
 		Bytes   []byte `json:"message_base64"`
+
+		Command    *string
+		Attributes json.RawMessage
 	}
 	switch err := json.Unmarshal(raw, &e); {
 	case err == nil && e.Bytes != nil:
 		return visible(string(e.Bytes))
 	case err == nil && e.Message != nil:
 		return visible(*e.Message)
+	case err == nil && e.Command != nil:
+		return visible(strings.TrimPrefix(*e.Command+" "+string(e.Attributes), " "))
 	case err == nil && e.Kind != "":
 		return "(" + visible(e.Kind) + ")"
 	}
