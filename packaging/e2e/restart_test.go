@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -24,13 +25,17 @@ type load struct {
 	sent bytes.Buffer
 }
 
-// startLoad sends volleys with short pauses. A shell sends them, because the signals of Go's
-// runtime would interrupt a burst.
-func startLoad(t *testing.T) *load {
+// startLoad sends volleys of 500 events of genltest with short pauses.
+func startLoad(t *testing.T) *load { return startLoadOf(t, burst, "500 x", 500, 50*time.Millisecond) }
+
+// startLoadOf writes text to a file again and again. Each write sends a number of events; one
+// that fails, because a module is not loaded, sends none. A shell writes, because the signals
+// of Go's runtime would interrupt a burst.
+func startLoadOf(t *testing.T, file, text string, events int, pause time.Duration) *load {
 	t.Helper()
 	l := &load{t: t, stop: filepath.Join(t.TempDir(), "stop")}
-	const send = `n=0; while [ ! -e "$1" ]; do echo "500 x" >"$2" && n=$((n + 500)); sleep 0.05; done; echo $n`
-	l.cmd = exec.Command("sh", "-c", send, "load", l.stop, burst)
+	const send = `n=0; while [ ! -e "$1" ]; do { echo "$3" >"$2"; } 2>/dev/null && n=$((n + $4)); sleep "$5"; done; echo $n`
+	l.cmd = exec.Command("sh", "-c", send, "load", l.stop, file, text, strconv.Itoa(events), fmt.Sprint(pause.Seconds()))
 	l.cmd.Stdout, l.cmd.Stderr = &l.sent, os.Stderr
 	if err := l.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -82,9 +87,7 @@ func (u unit) accounted(sent int) (lost int) {
 	for _, n := range byReason {
 		lost += n
 	}
-	u.eventually("delivery", func() bool {
-		return metric(`genltestd_sink_events_waiting{sink="archive"}`)+metric(`genltestd_sink_events_in_flight{sink="archive"}`) == 0
-	})
+	u.untilDelivered()
 	byID, inFile := map[string]uint64{}, map[uint64]bool{}
 	var inGaps, last uint64
 	for _, e := range wholeEvents(u.t) {
@@ -109,6 +112,14 @@ func (u unit) accounted(sent int) (lost int) {
 			received, lost, len(inFile), len(byID), inGaps)
 	}
 	return lost
+}
+
+// untilDelivered waits until the sink's file contains all received events.
+func (u unit) untilDelivered() {
+	u.t.Helper()
+	u.eventually("delivery", func() bool {
+		return metric(`genltestd_sink_events_waiting{sink="archive"}`)+metric(`genltestd_sink_events_in_flight{sink="archive"}`) == 0
+	})
 }
 
 // rounds is the number of repetitions of a fault.
