@@ -144,6 +144,15 @@ func TestAReloadWarnsOfANewFamilyThatIsAbsent(t *testing.T) {
 	}
 }
 
+func TestAReloadRejectsAFamilyWithoutMulticastGroups(t *testing.T) {
+	r := startFamilies(t, listenAnywhere)
+	_, err := r.reload(t, listenAnywhere+"families:\n- genltest\n- gamma\n")
+	const want = "test.yaml:4:3: families[1]: the family gamma does not have multicast groups, so its events cannot be received"
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
 func TestAReloadThatFailsKeepsTheFamilies(t *testing.T) {
 	r := startFamilies(t, listenAnywhere+"families: [genltest, alpha]\n")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -5,6 +5,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -55,10 +56,12 @@ func receivedFamilies(cfg *config.Config) (list []reception.Family) {
 // planFamilies implements reload.Options.Families.
 func (d *Daemon) planFamilies(cfg *config.Config) (*reception.Plan, error) {
 	plan, err := d.reception.Plan(receivedFamilies(cfg))
-	if err != nil {
-		return nil, config.Errors{cfg.Fault("families", "%v", err)}
+	var failed *reception.FamilyError
+	if !errors.As(err, &failed) {
+		return plan, err
 	}
-	return plan, nil
+	i := slices.IndexFunc(cfg.Families, func(f config.Family) bool { return f.Name == failed.Family })
+	return nil, config.Errors{cfg.Fault(fmt.Sprintf("families[%d]", i), "%v", failed.Err)}
 }
 
 func echoConfig(c config.Echo) echo.Config {

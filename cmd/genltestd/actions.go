@@ -10,6 +10,7 @@ import (
 	"github.com/genltestd/genltestd/cmd/internal/plural"
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon"
+	"github.com/genltestd/genltestd/daemon/families"
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
@@ -57,12 +58,17 @@ func (p *program) checkConfig() int {
 		as.explain(err, p.stderr)
 		return exitConfig
 	}
+	var warnings config.Errors
+	if cfg != nil {
+		var impossible config.Errors
+		impossible, warnings = families.CheckKernel(cfg)
+		faults = faults.Join(impossible.Extract(func(f *config.FieldError) bool { return !cfg.HasFault(f) }))
+		warnings = daemon.Warnings(cfg).Join(warnings)
+	}
 	doubts := faults.Extract(func(f *config.FieldError) bool { return daemon.IsUnverifiable(f, as.service) })
 	faults = faults.Extract(func(f *config.FieldError) bool { return !daemon.IsUnverifiable(f, as.service) })
-	if cfg != nil {
-		for _, w := range daemon.Warnings(cfg) {
-			fmt.Fprintln(p.stderr, "warning:", w)
-		}
+	for _, w := range warnings {
+		fmt.Fprintln(p.stderr, "warning:", w)
 	}
 	for _, d := range doubts {
 		fmt.Fprintf(p.stderr, "note: %v; only the service can check this\n", d)

@@ -9,11 +9,9 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/ynl"
-	"github.com/genltestd/genltestd/internal/similar"
 )
 
 // Specs are the specifications of the families of a configuration. They do not change, and
@@ -142,12 +140,8 @@ func (l *loader) warnings(spec *ynl.Spec) (all config.Errors) {
 		if len(spec.Groups) == 0 || slices.Contains(spec.Groups, group) {
 			continue
 		}
-		advice := "its groups are " + strings.Join(spec.Groups, ", ")
-		if best := similar.Closest(group, spec.Groups); best != "" {
-			advice = fmt.Sprintf("did you mean %q?", best)
-		}
 		all = append(all, l.cfg.Fault(fmt.Sprintf("%s.groups[%d]", l.path, i),
-			"the specification of %s does not contain the group %q; %s", l.family.Name, group, advice))
+			"the specification of %s does not contain the group %q; %s", l.family.Name, group, groupAdvice(group, spec.Groups)))
 	}
 	return all
 }

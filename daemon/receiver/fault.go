@@ -14,7 +14,10 @@ import (
 )
 
 // A GroupError is the fault of a family that does not have the groups of the target.
-type GroupError struct{ text string }
+type GroupError struct {
+	None bool // the family does not have any multicast group
+	text string
+}
 
 func (e GroupError) Error() string { return e.text }
 
@@ -58,7 +61,8 @@ func (r *Receiver) join(ids genl.FamilyIDs) (joined []uint32, err error) {
 	r.chosen = chosen
 	var faults faultList
 	if len(ids.Groups) == 0 {
-		faults = append(faults, GroupError{"the family " + r.Target.Family + " does not have multicast groups, so its events cannot be received"})
+		faults = append(faults, GroupError{true,
+			"the family " + r.Target.Family + " does not have multicast groups, so its events cannot be received"})
 	} else if len(missing) > 0 {
 		faults = append(faults, r.missingFault(missing, ids.Groups))
 	}
@@ -77,14 +81,14 @@ func (r *Receiver) join(ids genl.FamilyIDs) (joined []uint32, err error) {
 
 func (r *Receiver) missingFault(missing []string, groups []genl.Group) error {
 	if r.numbered {
-		return GroupError{"the family " + genl.FamilyName + " does not contain the multicast group " + genl.GroupName +
+		return GroupError{false, "the family " + genl.FamilyName + " does not contain the multicast group " + genl.GroupName +
 			": another module registered this name; unload it"}
 	}
 	var names []string
 	for _, g := range groups {
 		names = append(names, fmt.Sprintf("%q", g.Name))
 	}
-	return GroupError{fmt.Sprintf("the family %s does not have the multicast group %s; it has %s",
+	return GroupError{false, fmt.Sprintf("the family %s does not have the multicast group %s; it has %s",
 		r.Target.Family, strings.Join(missing, ", "), strings.Join(names, ", "))}
 }
 

@@ -59,14 +59,24 @@ func (s *Set) echoConfig() echo.Config {
 	return s.echoes
 }
 
-// familyError names the family in an error. Errors of genltest, which is the only family of
-// most daemons, do not name it.
-func familyError(family string, err error) error {
-	if family == genl.FamilyName {
-		return err
-	}
-	return fmt.Errorf("family %s: %w", family, err)
+// A FamilyError is an error of one family.
+type FamilyError struct {
+	Family string
+	Err    error
 }
+
+// Error does not name genltest, which is the only family of most daemons.
+func (e *FamilyError) Error() string {
+	if e.Family == genl.FamilyName {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("family %s: %v", e.Family, e.Err)
+}
+
+// Unwrap returns the error without the family.
+func (e *FamilyError) Unwrap() error { return e.Err }
+
+func familyError(family string, err error) error { return &FamilyError{family, err} }
 
 // metricsOf returns the labels of the metrics of a family.
 func metricsOf(t genl.Target) metrics.ReceptionConfig {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/genltestd/genltestd/daemon/receiver"
 	"github.com/genltestd/genltestd/daemon/teardown"
 )
 
@@ -28,8 +29,9 @@ type change struct {
 	to Family
 }
 
-// Plan subscribes to the families that are new. After an error, nothing that it created is
-// left.
+// Plan subscribes to the families that are new. The error is a *FamilyError. After an error,
+// nothing that the plan created is left. A family that is registered without a multicast
+// group is an error, because its events can never be received.
 func (s *Set) Plan(families []Family) (*Plan, error) {
 	p := &Plan{set: s}
 	for _, f := range families {
@@ -69,6 +71,10 @@ func (p *Plan) add(f Family) error {
 		err := m.receiver.Close()
 		return errors.Join(err, p.set.remove(m))
 	})
+	var groups receiver.GroupError
+	if errors.As(m.receiver.Fault(), &groups) && groups.None {
+		return familyError(f.Family, groups)
+	}
 	p.families, p.added = append(p.families, m), append(p.added, m)
 	return nil
 }
