@@ -233,3 +233,38 @@ func healthReports(t *testing.T) (list []familyEvent) {
 	}
 	return list
 }
+
+func TestFamiliesThatCannotBeReceivedAreNamed(t *testing.T) {
+	loadFamilies(t)
+	u := start(t, `families:
+- name: genltest
+- name: mptcp_pm
+- name: tcp_metrics
+- {name: linkflap, groups: [flaps, none]}
+- name: nosuch
+`+fileSink, "AmbientCapabilities=\nCapabilityBoundingSet=")
+	u.untilSubscribed("genltest", "linkflap")
+	write(t, flap, "3 eth0")
+	write(t, ping, "hello")
+	u.eventually("the events of the others", func() bool {
+		return len(familyEvents(t, "linkflap")) == 3 && len(familyEvents(t, "genltest")) == 1
+	})
+	code, ready := get("/readyz")
+	log, status := u.journal("-o", "cat"), u.property("StatusText")
+	for family, fault := range map[string]string{
+		"mptcp_pm":    "CAP_NET_ADMIN",
+		"tcp_metrics": "does not have multicast groups",
+		"linkflap":    "does not have the multicast group none",
+		"nosuch":      "not registered",
+	} {
+		if !strings.Contains(ready, family) || !strings.Contains(ready, fault) || code != 503 {
+			t.Errorf("/readyz does not name %s and %q: %d %s", family, fault, code, ready)
+		}
+		if !strings.Contains(log, fault) {
+			t.Errorf("the log does not contain %q for %s:\n%s", fault, family, log)
+		}
+		if !strings.Contains(status, family) {
+			t.Errorf("the status line does not name %s: %s", family, status)
+		}
+	}
+}
