@@ -54,7 +54,8 @@ func compare(cfg *config.Config, registered []genl.FamilyInfo) (faults, warnings
 		switch {
 		case f.Name == config.Genltest || f.Name == "":
 		case at < 0:
-			warnings = append(warnings, cfg.Fault(path+".name", "the running kernel does not have the family %q; %s", f.Name, absenceAdvice(f.Name, names)))
+			warnings = append(warnings, cfg.Fault(path+".name", "the running kernel does not have the family %q; %s",
+				f.Name, absenceAdvice(f.Name, names)))
 		case len(registered[at].Groups) == 0:
 			faults = append(faults, cfg.Fault(path+".name",
 				"the family %q does not have multicast groups, so its events cannot be received; remove the entry", f.Name))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/genl"
 )
 
@@ -21,16 +22,31 @@ func TestFamiliesAreComparedWithThoseOfTheKernel(t *testing.T) {
 	cfg := parse(t, "families:\n"+
 		"- genltest\n- ethtool\n- {name: devlink, groups: [config, confg, x]}\n- TASKSTATS\n- devlnk\n- linkflap\n")
 	faults, warnings := compare(cfg, registered)
-	const wantFaults = `conf:5:3: families[3].name: the family "TASKSTATS" does not have multicast groups, so its events cannot be received; remove the entry`
-	if diff := cmp.Diff(wantFaults, faults.Error()); diff != "" {
-		t.Errorf("faults (-want +got):\n%s", diff)
-	}
-	const wantWarnings = `conf:4:36: families[2].groups[1]: the family of the running kernel does not have the group "confg"; did you mean "config"?
-conf:4:43: families[2].groups[2]: the family of the running kernel does not have the group "x"; its groups are config
-conf:6:3: families[4].name: the running kernel does not have the family "devlnk"; did you mean "devlink"?
-conf:7:3: families[5].name: the running kernel does not have the family "linkflap"; it is received as soon as its module or driver registers it`
-	if diff := cmp.Diff(wantWarnings, warnings.Error()); diff != "" {
-		t.Errorf("warnings (-want +got):\n%s", diff)
+	for _, tt := range []struct {
+		name string
+		got  config.Errors
+		want []string
+	}{
+		{"faults", faults, []string{
+			`conf:5:3: families[3].name: the family "TASKSTATS" does not have multicast groups, ` +
+				"so its events cannot be received; remove the entry",
+		}},
+		{"warnings", warnings, []string{
+			`conf:4:36: families[2].groups[1]: the family of the running kernel does not have the group "confg"; ` +
+				`did you mean "config"?`,
+			`conf:4:43: families[2].groups[2]: the family of the running kernel does not have the group "x"; its groups are config`,
+			`conf:6:3: families[4].name: the running kernel does not have the family "devlnk"; did you mean "devlink"?`,
+			`conf:7:3: families[5].name: the running kernel does not have the family "linkflap"; ` +
+				"it is received as soon as its module or driver registers it",
+		}},
+	} {
+		var got []string
+		for _, e := range tt.got {
+			got = append(got, e.Error())
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
 	}
 }
 

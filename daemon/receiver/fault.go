@@ -61,8 +61,9 @@ func (r *Receiver) join(ids genl.FamilyIDs) (joined []uint32, err error) {
 	r.chosen = chosen
 	var faults faultList
 	if len(ids.Groups) == 0 {
-		faults = append(faults, GroupError{true,
-			"the family " + r.Target.Family + " does not have multicast groups, so its events cannot be received"})
+		faults = append(faults, GroupError{
+			None: true, text: "the family " + r.Target.Family + " does not have multicast groups, so its events cannot be received",
+		})
 	} else if len(missing) > 0 {
 		faults = append(faults, r.missingFault(missing, ids.Groups))
 	}
@@ -81,14 +82,14 @@ func (r *Receiver) join(ids genl.FamilyIDs) (joined []uint32, err error) {
 
 func (r *Receiver) missingFault(missing []string, groups []genl.Group) error {
 	if r.numbered {
-		return GroupError{false, "the family " + genl.FamilyName + " does not contain the multicast group " + genl.GroupName +
+		return GroupError{text: "the family " + genl.FamilyName + " does not contain the multicast group " + genl.GroupName +
 			": another module registered this name; unload it"}
 	}
 	var names []string
 	for _, g := range groups {
 		names = append(names, fmt.Sprintf("%q", g.Name))
 	}
-	return GroupError{false, fmt.Sprintf("the family %s does not have the multicast group %s; it has %s",
+	return GroupError{text: fmt.Sprintf("the family %s does not have the multicast group %s; it has %s",
 		r.Target.Family, strings.Join(missing, ", "), strings.Join(names, ", "))}
 }
 
