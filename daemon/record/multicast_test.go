@@ -5,6 +5,7 @@ package record_test
 import (
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -193,4 +194,22 @@ func BenchmarkDecodeMulticast(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func TestWorkersDecodeConcurrently(t *testing.T) {
+	d := newDecoder(linkflapSpec(t))
+	var workers sync.WaitGroup
+	for _, device := range []string{"eth0", "wlan0", "veth17", "lo"} {
+		r := multicast(flap(name(device)))
+		workers.Go(func() {
+			for range 200 {
+				e, err := d.Decode(r)
+				v, _ := e.Content.Attributes.Lookup("dev_name")
+				if err != nil || string(v.Bytes()) != device {
+					t.Errorf("%v: got the device %q, want %q", err, v.Bytes(), device)
+				}
+			}
+		})
+	}
+	workers.Wait()
 }

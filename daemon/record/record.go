@@ -30,7 +30,8 @@ type Decoder struct {
 	// it is nil.
 	Undecoded func(family string, seq uint64, fault string)
 
-	messages sync.Pool // of *ynl.Decoder
+	mu   sync.Mutex
+	idle []*ynl.Decoder // each has memory, so that decoding does not allocate it again
 }
 
 // Decode returns the event of a record. If the record cannot be decoded, the event has
@@ -90,17 +91,33 @@ func (d *Decoder) content(c *event.Content, family string, message []byte) error
 	if payload == nil {
 		return cut
 	}
-	decoder, _ := d.messages.Get().(*ynl.Decoder)
-	if decoder == nil {
-		decoder = new(ynl.Decoder)
-	}
+	decoder := d.acquire()
 	decoded, err := decoder.Decode(d.spec(family), payload)
-	d.messages.Put(decoder)
+	d.release(decoder)
 	c.Command, c.Attributes = decoded.Command, decoded.Attributes
 	if cut != nil {
 		return cut // which explains err
 	}
 	return err
+}
+
+// acquire returns a decoder that no other goroutine uses.
+func (d *Decoder) acquire() *ynl.Decoder {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	last := len(d.idle) - 1
+	if last < 0 {
+		return new(ynl.Decoder)
+	}
+	decoder := d.idle[last]
+	d.idle = d.idle[:last]
+	return decoder
+}
+
+func (d *Decoder) release(decoder *ynl.Decoder) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.idle = append(d.idle, decoder)
 }
 
 func (d *Decoder) spec(family string) *ynl.Spec {
