@@ -20,13 +20,13 @@ import (
 func TestConcurrentAppendsGetTheirGenerations(t *testing.T) {
 	const appenders, batches = 8, 200
 	fs := memfs.New()
+	j := open(t, "/j", manualOptions(fs))
 	fs.Fail = func(o memfs.Op) error {
 		if o.Kind <= memfs.Truncate && rand.Intn(10) == 0 {
 			return unix.EIO
 		}
 		return nil
 	}
-	j := open(t, "/j", manualOptions(fs))
 	var mu sync.Mutex
 	appended := map[uint64][]string{} // texts by generation
 	var wg sync.WaitGroup
