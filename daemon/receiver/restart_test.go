@@ -31,6 +31,7 @@ func TestBatchOfKilledProcessIsJournaledOnce(t *testing.T) {
 		"killed at the start of the append": {8, 7, []string{"a", "b"}, 5},
 		"killed after the append":           {7, 7, nil, 4},
 		"killed after another receiver's":   {6, 7, nil, 4},
+		"the journal has lost the batch":    {7, 5, []string{"a", "b"}, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := newInbox(t)
@@ -78,6 +79,29 @@ func runOnce(t *testing.T, o Options) {
 	if err := r.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestAccountContinuesIfJournalHasLostItsEnd: a damaged journal recovers fewer generations than
+// the inbox has seen.
+func TestAccountContinuesIfJournalHasLostItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newInbox(t)
+		f := startWith(t, newKernel(first), &recorder{generation: 5}, in)
+		f.send(numbered(34, 77, 1))
+		f.send(numbered(34, 77, 2))
+		f.want(t, "x", "x")
+		f.stop()
+		f = startWith(t, newKernel(first), &recorder{generation: 3}, in)
+		f.send(numbered(34, 77, 3))
+		f.want(t, "x")
+		f.stop()
+		if got := f.Received(); got != 3 {
+			t.Errorf("received = %d, want 3", got)
+		}
+		if f.journal.generation != 4 {
+			t.Errorf("the next batch has the generation %d", f.journal.generation)
+		}
+	})
 }
 
 func TestBatchOfKilledProcessWaitsForBlockedJournal(t *testing.T) {
