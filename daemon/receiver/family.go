@@ -232,7 +232,7 @@ func (r *Receiver) publishAbsence() {
 	absent := genl.AbsentError{Family: r.Target.Family}
 	hint := genl.AbsenceHint(r.Target)
 	r.storeFault(fmt.Errorf("%w: %s", absent, hint))
-	if !r.absenceLogged {
+	if !r.absenceLogged && !r.leaving.Load() {
 		r.absenceLogged = true
 		r.Log.Warn("the family is not registered: waiting for its module to be loaded", "hint", hint)
 	}

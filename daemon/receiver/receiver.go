@@ -85,6 +85,7 @@ type Options struct {
 	Journal     Journal
 	Inbox       Inbox
 	FreshInbox  bool // the inbox was never used
+	Leaving     bool // New calls Leave: only what an earlier process has left is received
 	Metrics     *metrics.Reception
 	BufferBytes int    // requested size of the socket's receive buffer; SetBuffer changes it
 	OnAppear    func() // called after the family was registered and its group joined; must not block
@@ -181,11 +182,15 @@ func New(o Options) (*Receiver, error) {
 	}
 	r.journaled = o.Inbox.Settle(o.Journal.Recovered())
 	r.restore(r.journaled)
+	r.leaving.Store(o.Leaving)
 	if err := r.start(); err != nil {
 		if r.numbered {
 			return nil, err
 		}
 		r.setFault(fmt.Errorf("cannot open the event socket: %w", err))
+	}
+	if o.Leaving {
+		r.Leave()
 	}
 	return r, nil
 }
@@ -299,29 +304,3 @@ func (r *Receiver) receive(ctx context.Context) error {
 		}
 	}
 }
-
-// drain receives the queued messages when the daemon stops, because a later process may
-// never adopt the socket. It also journals the pending gaps.
-func (r *Receiver) drain(ctx context.Context) {
-	end := time.Now().Add(drainTimeout)
-	err := r.socket.Resume(startOfReceive)
-	if err == nil {
-		err = r.socket.Receive(func(messages []genl.Message) error {
-			if time.Now().After(end) {
-				return errors.Join(r.handle(ctx, messages), errDrainTimeout)
-			}
-			return r.handle(ctx, messages)
-		})
-	}
-	if cerr := r.CountDrops(); cerr != nil {
-		r.limits.Warn("cannot count lost events", "error", cerr)
-	}
-	for r.hasPendingGaps() && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)) {
-		err = r.handle(ctx, nil)
-	}
-	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		r.Log.Warn("stopping with events in the socket's buffer", "error", err)
-	}
-}
-
-var errDrainTimeout = fmt.Errorf("events arrived faster than they were journaled for %s", drainTimeout)

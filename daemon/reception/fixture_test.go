@@ -5,6 +5,7 @@ package reception
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -71,6 +72,14 @@ func (j *recorder) Append(generation *atomic.Uint64, _ time.Time, records [][]by
 	j.generation++
 	generation.Store(j.generation)
 	for _, r := range records {
+		if genl.IsGap(r) {
+			gap, err := genl.DecodeGap(r)
+			if err != nil {
+				return err
+			}
+			j.texts[gap.Family] = append(j.texts[gap.Family], fmt.Sprintf("%d lost", gap.Count))
+			continue
+		}
 		name, data := genl.FamilyName, r
 		if genl.IsMulticast(r) {
 			m, err := genl.DecodeMulticast(r)

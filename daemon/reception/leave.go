@@ -10,8 +10,12 @@ import (
 
 // leave makes the receiver of a removed family end when its queued events are journaled.
 func (s *Set) leave(m *member) {
-	s.Log.Info("the family is not configured any more; its queued events are still received", "family", m.Family.Family)
+	s.logLeaving(m)
 	m.receiver.Leave()
+}
+
+func (s *Set) logLeaving(m *member) {
+	s.Log.Info("the family is not configured any more; its queued events are still received", "family", m.Family.Family)
 }
 
 // left releases what a removed family has used, after its receiver has ended. It does
@@ -54,13 +58,12 @@ func (s *Set) openLeftovers() {
 		if s.of(name) != nil {
 			continue
 		}
-		none := genl.Target{Family: name, Groups: []string{}}
-		m, err := s.open(Family{none, leftoverBuffer})
+		m, err := s.open(Family{genl.Target{Family: name, Groups: []string{}}, leftoverBuffer}, true)
 		if err != nil {
 			s.Log.Error("cannot read the inbox of a family that is not configured any more", "family", name, "error", err)
 			continue
 		}
-		s.leave(m)
+		s.logLeaving(m)
 		s.leaving = append(s.leaving, m)
 	}
 }

@@ -26,8 +26,9 @@ type member struct {
 	echo     *echo.Loop // nil without an echo command
 }
 
-// open opens the inbox and the socket of a family, and subscribes to it.
-func (s *Set) open(f Family) (m *member, err error) {
+// open opens the inbox and the socket of a family, and subscribes to it. If leaving is true,
+// it does not subscribe: see receiver.Options.Leaving.
+func (s *Set) open(f Family, leaving bool) (m *member, err error) {
 	m = &member{Family: f, file: s.Inboxes.file(f.Target)}
 	var fresh bool
 	if m.inbox, fresh, err = inbox.Open(m.file, genl.BatchBytes(f.Target)); err != nil {
@@ -38,13 +39,14 @@ func (s *Set) open(f Family) (m *member, err error) {
 	}
 	m.metrics = metrics.NewReception(s.Registry, metricsOf(f.Target))
 	onAppear := func() {}
-	if f.IsGenltest() {
+	if f.IsGenltest() && !leaving {
 		m.echo = echo.New(s.echoConfig(), echo.Options{Prober: s.Prober, Metrics: m.metrics, Log: s.Log.With("component", "echo")})
 		onAppear = m.echo.Appeared
 	}
 	m.receiver, err = receiver.New(receiver.Options{
-		Target: f.Target, Kernel: s.Kernel, Journal: s.Journal, Inbox: m.inbox, FreshInbox: fresh, Metrics: m.metrics,
-		BufferBytes: f.BufferBytes, OnAppear: onAppear, OnChange: s.OnChange, Log: s.Log.With("component", "receiver"), Now: s.Now, Age: s.Age,
+		Target: f.Target, Kernel: s.Kernel, Journal: s.Journal, Inbox: m.inbox, FreshInbox: fresh, Leaving: leaving,
+		Metrics: m.metrics, BufferBytes: f.BufferBytes, OnAppear: onAppear, OnChange: s.OnChange,
+		Log: s.Log.With("component", "receiver"), Now: s.Now, Age: s.Age,
 	})
 	if err != nil {
 		m.metrics.Unregister()

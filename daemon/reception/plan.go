@@ -63,7 +63,7 @@ func (p *Plan) add(f Family) error {
 	if err := os.Remove(p.set.Inboxes.file(f.Target)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return familyError(f.Family, err)
 	}
-	m, err := p.set.open(f)
+	m, err := p.set.open(f, false)
 	if err != nil {
 		return err
 	}

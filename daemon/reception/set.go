@@ -87,7 +87,7 @@ func Open(families []Family, o Options) (*Set, error) {
 	s := &Set{Options: o, repeats: ratelog.New(o.Log), echoes: o.Echo}
 	var undo teardown.Stack
 	for _, f := range families {
-		m, err := s.open(f)
+		m, err := s.open(f, false)
 		if err != nil {
 			return nil, errors.Join(err, undo.Run())
 		}

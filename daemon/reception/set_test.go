@@ -122,6 +122,9 @@ func TestQueuedEventsOfAFamilyThatIsNotConfiguredAnyMoreAreJournaled(t *testing.
 			r.run(t)
 			r.awaitRemoval(t, name)
 			r.awaitEvents(t, name, "queued")
+			if strings.Contains(r.log.String(), "level=WARN msg=\"the family is not registered") {
+				t.Errorf("the log mentions a family that is not configured any more: %s", r.log.String())
+			}
 			if got := r.kernel.Forgotten(); !slices.Equal(got, []string{name}) {
 				t.Errorf("the descriptors of %q are forgotten", got)
 			}

@@ -5,7 +5,9 @@ package receiver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"time"
 
 	"github.com/genltestd/genltestd/daemon/genl"
 )
@@ -49,6 +51,9 @@ func (r *Receiver) receiveLast(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.CountDrops(); err != nil {
+		return err
+	}
 	for r.hasPendingGaps() {
 		if err := errors.Join(r.handle(ctx, nil), ctx.Err()); err != nil {
 			return err
@@ -56,3 +61,29 @@ func (r *Receiver) receiveLast(ctx context.Context) error {
 	}
 	return errLeft
 }
+
+// drain receives the queued messages when the daemon stops, because a later process may
+// never adopt the socket. It also journals the pending gaps.
+func (r *Receiver) drain(ctx context.Context) {
+	end := time.Now().Add(drainTimeout)
+	err := r.socket.Resume(startOfReceive)
+	if err == nil {
+		err = r.socket.Receive(func(messages []genl.Message) error {
+			if time.Now().After(end) {
+				return errors.Join(r.handle(ctx, messages), errDrainTimeout)
+			}
+			return r.handle(ctx, messages)
+		})
+	}
+	if cerr := r.CountDrops(); cerr != nil {
+		r.limits.Warn("cannot count lost events", "error", cerr)
+	}
+	for r.hasPendingGaps() && (err == nil || errors.Is(err, os.ErrDeadlineExceeded)) {
+		err = r.handle(ctx, nil)
+	}
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		r.Log.Warn("stopping with events in the socket's buffer", "error", err)
+	}
+}
+
+var errDrainTimeout = fmt.Errorf("events arrived faster than they were journaled for %s", drainTimeout)
