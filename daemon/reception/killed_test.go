@@ -3,8 +3,11 @@
 package reception
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/genltestd/genltestd/daemon/genl"
@@ -66,5 +69,38 @@ func TestBatchesOfAKilledProcessAreJournaledOnceInAnyConfiguration(t *testing.T)
 				r.stop()
 			}
 		})
+	}
+}
+
+// The journal must not continue before every inbox is settled: it would use the generation of
+// the batch in that inbox again, and a later start would take the batch for journaled.
+func TestAnInboxThatCannotBeOpenedPreventsTheStartInAnyConfiguration(t *testing.T) {
+	for _, configured := range [][]Family{{family("alpha")}, {family("alpha"), family("beta")}} {
+		r := newRig(t)
+		r.open(t, configured...)
+		r.run(t)
+		r.stop()
+		file := r.Inboxes.file(genl.Target{Family: "beta"})
+		if err := os.RemoveAll(file); err != nil {
+			t.Fatal(err)
+		}
+		r.leaveBatch(t, family("beta"), 1)
+		if err := errors.Join(os.Rename(file, file+".moved"), os.Mkdir(file, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(configured, r.options(t))
+		if err == nil || !strings.Contains(err.Error(), "beta") || !strings.Contains(err.Error(), file) {
+			t.Fatalf("with %d families: got %v", len(configured), err)
+		}
+		if got := r.metricFamilies(t); len(got) > 0 {
+			t.Errorf("with %d families: metrics of %q are left", len(configured), got)
+		}
+		if err := errors.Join(os.Remove(file), os.Rename(file+".moved", file)); err != nil {
+			t.Fatal(err)
+		}
+		r.open(t, configured...)
+		r.run(t)
+		r.awaitEvents(t, "beta", "left")
+		r.stop()
 	}
 }

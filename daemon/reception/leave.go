@@ -3,6 +3,7 @@
 package reception
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/genltestd/genltestd/daemon/genl"
@@ -48,11 +49,12 @@ func (s *Set) isLeaving(family string) bool {
 const leftoverBuffer = 64 << 10
 
 // openLeftovers opens the families that are not configured any more, but have an inbox: it
-// may contain a batch, and systemd may have stored a socket with queued events.
-func (s *Set) openLeftovers() {
+// may contain a batch, and systemd may have stored a socket with queued events. No inbox may
+// be left out: it would not be settled before the journal continues; see inbox.Settle.
+func (s *Set) openLeftovers() error {
 	names, err := s.Inboxes.families()
 	if err != nil {
-		s.Log.Error("cannot search for inboxes of families that are not configured any more", "error", err)
+		return fmt.Errorf("search for inboxes of families that are not configured any more: %w", err)
 	}
 	for _, name := range names {
 		if s.of(name) != nil {
@@ -60,10 +62,10 @@ func (s *Set) openLeftovers() {
 		}
 		m, err := s.open(Family{genl.Target{Family: name, Groups: []string{}}, leftoverBuffer}, true)
 		if err != nil {
-			s.Log.Error("cannot read the inbox of a family that is not configured any more", "family", name, "error", err)
-			continue
+			return fmt.Errorf("open the inbox of %s, which is not configured any more: %w", name, err)
 		}
 		s.logLeaving(m)
 		s.leaving = append(s.leaving, m)
 	}
+	return nil
 }

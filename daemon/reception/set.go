@@ -85,16 +85,16 @@ type Set struct {
 // when the events in them are journaled. After an error nothing is left open.
 func Open(families []Family, o Options) (*Set, error) {
 	s := &Set{Options: o, repeats: ratelog.New(o.Log), echoes: o.Echo}
-	var undo teardown.Stack
 	for _, f := range families {
 		m, err := s.open(f, false)
 		if err != nil {
-			return nil, errors.Join(err, undo.Run())
+			return nil, errors.Join(err, s.Abandon())
 		}
-		undo.Push(m.close)
 		s.families = append(s.families, m)
 	}
-	s.openLeftovers()
+	if err := s.openLeftovers(); err != nil {
+		return nil, errors.Join(err, s.Abandon())
+	}
 	s.Kernel.ForgetUnclaimed()
 	s.reportInboxes()
 	s.warnOfDisk()
