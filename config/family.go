@@ -45,7 +45,7 @@ func (c *Config) BufferOf(f *Family) int {
 	return int(c.Receiver.Buffer)
 }
 
-// UnmarshalText implements encoding.TextUnmarshaler, so that a name can stand for a family.
+// UnmarshalText implements encoding.TextUnmarshaler, so that a family can be written as its name alone.
 func (f *Family) UnmarshalText(text []byte) error {
 	f.Name = string(text)
 	return nil
@@ -106,7 +106,7 @@ func (f *Family) Check(s strict.Section) {
 	}
 	f.checkGroups(s)
 	if f.Name == Genltest && f.Spec != "" {
-		s.Errorf("spec", "has no effect with %s, whose events are decoded without a specification; leave it out", Genltest)
+		s.Errorf("spec", "is not for %s, whose events are decoded without a specification; leave it out", Genltest)
 	}
 }
 

@@ -97,7 +97,7 @@ func examples(cfg *config.Config) []event.Event {
 }
 
 // ethtoolExamples decodes a message as the kernel sends it after "ethtool -A eth0 tx off", and
-// one that does not match the specification.
+// another does not match the specification.
 func ethtoolExamples(head event.Event) (events []event.Event) {
 	decoder := record.Decoder{
 		JournalID: head.JournalID, OriginOf: func(uint64) (*event.Origin, string) { return head.Origin, head.Host },

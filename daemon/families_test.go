@@ -69,7 +69,7 @@ func TestEventsOfEveryConfiguredFamilyReachTheSinks(t *testing.T) {
 	}
 }
 
-// Other users have no use for the test family.
+// Most users do not have the test family.
 func TestWithoutGenltestTheDaemonDoesNotDependOnIt(t *testing.T) {
 	r := startFamilies(t, listenAnywhere+"echo: {interval: 1s, timeout: 1s}\nfamilies: [alpha]\n")
 	r.kernel.Set(func() { r.kernel.IDs = genl.FamilyIDs{} })

@@ -19,7 +19,7 @@ type Metrics struct {
 	SinkLatency  *prometheus.HistogramVec // seconds, by sink
 	StateFault   *prometheus.GaugeVec     // by file: 1 while it cannot be read or written
 	StateDamaged *prometheus.CounterVec   // by file: times that it was damaged
-	Undecoded    *prometheus.CounterVec   // by family, of which genltest is none
+	Undecoded    *prometheus.CounterVec   // by family, except genltest
 }
 
 // The small files of the state directory.

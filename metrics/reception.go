@@ -56,7 +56,7 @@ type ReceptionConfig struct {
 func NewReception(reg prometheus.Registerer, c ReceptionConfig) *Reception {
 	r := &Reception{
 		Received: counterVec("events_received_total", "Events accepted from the kernel and written to the journal. The "+
-			"group is unknown if the kernel did not report one that the family has.",
+			"group is unknown if the kernel did not report a group of the family.",
 			"group", c.Groups...),
 		Refused: counterVec("messages_refused_total",
 			"Messages on the event socket that are not events of the family, by reason. sender: not sent by the kernel. family: "+

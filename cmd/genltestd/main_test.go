@@ -105,7 +105,6 @@ func TestCheckWarnsOfAFamilyThatTheKernelDoesNotHave(t *testing.T) {
 	}
 }
 
-
 func TestChecksAndPrintsAllFiles(t *testing.T) {
 	dir := t.TempDir()
 	main, dropIns := filepath.Join(dir, "g.yaml"), filepath.Join(dir, "g.d")

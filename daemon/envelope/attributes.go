@@ -52,7 +52,7 @@ const (
 	attributeValueName = "attributeValue"
 )
 
-// attribute returns the text of an attribute; empty for one that the event does not have. A
+// attribute returns the text of an attribute; empty if the event does not have the attribute. A
 // comparison in a template then never fails for an event.
 func (b *budget) attribute(a *Attributes, path string) (Text, error) {
 	text, err := b.spendResult(string(a.lookup(path).AppendText(nil)), nil)

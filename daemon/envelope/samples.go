@@ -18,8 +18,8 @@ type Context struct {
 	Captures                         []string // names of the groups of the sink's extract
 	MachineID, BootID, KernelRelease bool
 
-	// UnknownAttribute returns why no event has the attribute at a path; empty if events can
-	// have it. It is nil if no event has attributes.
+	// UnknownAttribute returns why no event has the attribute at a path. It returns "" if
+	// events can contain the attribute. It is nil if no event has attributes.
 	UnknownAttribute func(path []string) string
 }
 

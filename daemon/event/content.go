@@ -3,7 +3,7 @@
 package event
 
 // A Content is the message of a family that sends attributes instead of a text. Device
-// names and similar values in it come from outside: treat them as untrusted bytes.
+// names and similar values are chosen by others: treat them as untrusted bytes.
 type Content struct {
 	Command    string // name in the specification, or the number; empty if the message is too short
 	Attributes Object // complete, or the part that could be decoded

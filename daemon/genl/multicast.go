@@ -11,7 +11,7 @@ import (
 )
 
 // A Multicast is the journal record of an event of any family but genltest. The kernel
-// assigns the ids of a family and of its groups anew, so the record contains their names.
+// assigns new ids to a family and its groups at each registration, so the record contains their names.
 type Multicast struct {
 	Family, Group string
 	// Message is what the kernel sent, with its headers. It is shorter than its header

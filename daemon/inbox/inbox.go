@@ -55,7 +55,7 @@ type header struct {
 	version    uint64 // of the file; 0 in files from before there were versions
 
 	// Since version 2. Before, generation was also that of the journal.
-	assigned    atomic.Uint64 // the journal's generation of a batch, 0 while it has none
+	assigned    atomic.Uint64 // the journal's generation of a batch, 0 before it is assigned
 	assignedFor atomic.Uint64 // the generation of the inbox at that time: the number of this batch
 }
 

@@ -303,7 +303,7 @@ func TestBatchIsNotTakenForOneOfALaterProcess(t *testing.T) {
 	}
 }
 
-// TestNextBatchIsNotJournaled: it has no generation of the journal yet, and must not be taken
+// TestNextBatchIsNotJournaled: the journal has not assigned a generation to it, and it must not be taken
 // for the batch before it.
 func TestNextBatchIsNotJournaled(t *testing.T) {
 	b, _ := openInbox(t, filepath.Join(t.TempDir(), "inbox"), 4096)

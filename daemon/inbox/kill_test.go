@@ -153,7 +153,7 @@ func (p *process) mark() {
 	p.moments = append(p.moments, m)
 }
 
-// run does steps until each side has received most batches and has no batch left.
+// run does steps until each side has received most batches and is empty.
 func (p *process) run(most int) {
 	p.t.Helper()
 	for {

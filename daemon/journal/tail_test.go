@@ -51,7 +51,7 @@ func TestTailEndsWithSegmentOfFoundRecord(t *testing.T) {
 }
 
 // TestTailReportsThatItHasNotReadAll: the cost is limited, and the caller must not conclude
-// that there is no such record.
+// that such a record does not exist.
 func TestTailReportsThatItHasNotReadAll(t *testing.T) {
 	opts := manualOptions(memfs.New())
 	opts.SegmentBytes = tailBytes / 3

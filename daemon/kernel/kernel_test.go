@@ -31,7 +31,7 @@ func (s *store) Forget(name string) {
 	s.files = slices.DeleteFunc(s.files, func(f *os.File) bool { return f.Name() == name })
 }
 
-// names returns the names of what is stored, in order.
+// names returns the names of the stored descriptors, in order.
 func (s *store) names() (names []string) {
 	for _, f := range s.files {
 		names = append(names, f.Name())
@@ -150,7 +150,7 @@ func TestADescriptorThatIsNotAnEventSocketIsSkipped(t *testing.T) {
 	}
 }
 
-// TestFamiliesHaveTheirOwnDescriptors: a family finds its own socket again, whatever the
+// TestFamiliesHaveTheirOwnDescriptors: a family finds its own socket again in any
 // order, and the descriptors of a family that is not configured any more are forgotten.
 func TestFamiliesHaveTheirOwnDescriptors(t *testing.T) {
 	s := &store{t: t}

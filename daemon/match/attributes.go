@@ -143,8 +143,8 @@ func (v *Vocabulary) unknownAttribute(path attributePath) string {
 	return fmt.Sprintf("unknown attribute %s of %s; %s", visible(name), of, attributeAdvice(name, field.Names))
 }
 
-// UnknownAttribute returns a function that returns why no event has the attribute at a path;
-// empty if events can have it. It returns nil if no event has attributes.
+// UnknownAttribute returns a function that returns why no event has the attribute at a path, or
+// "" if events can contain the attribute. It returns nil if no event has attributes.
 func (c *Compiler) UnknownAttribute() func(path []string) string {
 	v := &c.vocabulary
 	if v.Attributes == nil {

@@ -55,7 +55,7 @@ type gap struct {
 type environments struct {
 	message, id, loadID, labels, others bool
 
-	attributes *attributeTable // nil if the expression uses none
+	attributes *attributeTable // nil without one
 	values     *Attributes     // of the last event; nil likewise
 
 	fields Others            // of the last event

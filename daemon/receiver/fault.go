@@ -31,7 +31,7 @@ func (r *Receiver) Fault() error {
 	return nil
 }
 
-// storeFault publishes a fault, or that there is none. It reports whether the fault is new.
+// storeFault publishes a fault, or nil. It reports whether the fault is new.
 func (r *Receiver) storeFault(fault error) (changed bool) {
 	before := r.Fault()
 	if fault == nil {
@@ -42,7 +42,7 @@ func (r *Receiver) storeFault(fault error) (changed bool) {
 	return before == nil || before.Error() != fault.Error()
 }
 
-// setFault publishes a fault, or that there is none. It logs a new fault.
+// setFault publishes a fault, or nil. It logs a new fault.
 func (r *Receiver) setFault(fault error) {
 	if r.storeFault(fault) {
 		r.Log.Error("not all events of the family can be received; retrying", "error", fault)

@@ -283,7 +283,7 @@ func TestReceivedPlusLostEqualsMulticastOfRealFamily(t *testing.T) {
 			devices.SetScatterGather(ids.ID, "d0", i%2 == 1)
 		}
 	}
-	storm(200) // while nobody receives
+	storm(200) // while the receiver is stopped
 	if err := l.CountDrops(); err != nil {
 		t.Fatal(err)
 	}

@@ -241,8 +241,8 @@ func TestRefusedGroupIsRetriedAndLoggedOnce(t *testing.T) {
 	})
 }
 
-// TestTimeWithoutAnyGroupIsBlind: the family is registered, but none of its groups can be
-// joined.
+// TestTimeWithoutAnyGroupIsBlind: the family is registered, but the daemon cannot
+// join its groups.
 func TestTimeWithoutAnyGroupIsBlind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := kernelWith(genl.FamilyIDs{})

@@ -4,7 +4,7 @@
 // the socket subscribed across module reloads, and accounts for every multicast event.
 //
 // Events of genltest have numbers, which show how many are missing. Those of other families
-// have none: their losses are known from the socket's drop counter, and events that are
+// do not: their losses are known from the socket's drop counter, and events that are
 // multicast while no socket is subscribed show as blind time only.
 package receiver
 

@@ -53,7 +53,7 @@ type sharingMoment struct {
 	taken []int
 }
 
-// newSharing starts a process after a killed one that has left the moment m.
+// newSharing starts a process from the moment m at which another was killed.
 func newSharing(t *testing.T, dir string, rng *rand.Rand, fs *memfs.FS, m *sharingMoment) *sharing {
 	t.Helper()
 	s := &sharing{t: t, rng: rng, dir: dir, fs: fs}

@@ -117,7 +117,7 @@ func (s *Set) remove(m *member) error {
 	m.metrics.Unregister()
 	s.Kernel.Forget(m.Target)
 	err := m.inbox.Close()
-	if rerr := os.Remove(m.file); !errors.Is(rerr, os.ErrNotExist) { // an unbacked inbox has no file
+	if rerr := os.Remove(m.file); !errors.Is(rerr, os.ErrNotExist) { // an unbacked inbox does not have a file
 		err = errors.Join(err, rerr)
 	}
 	return err

@@ -36,7 +36,7 @@ type Decoder struct {
 
 // Decode returns the event of a record. If the record cannot be decoded, the event has
 // only its number, its time and its origin. A message of another family that does not
-// match its specification is no such error: the event then contains its bytes.
+// match its specification is not an error: the event then contains its bytes.
 func (d *Decoder) Decode(r journal.Record) (event.Event, error) {
 	e, err := d.decode(r)
 	if e.Content != nil && e.Content.Error != "" && d.Undecoded != nil {

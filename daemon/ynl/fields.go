@@ -26,7 +26,7 @@ const (
 type Field struct {
 	Type   ValueType
 	Names  []string // of the fields of an object, with underscores in place of dashes
-	Values []string // that a text can have, besides numbers; nil if they are not known
+	Values []string // the texts that are possible in addition to numbers; nil if they are not known
 }
 
 // Commands returns the names of the commands of the family's events, sorted.
@@ -144,7 +144,7 @@ func (n *node) contents() []root {
 	return nil
 }
 
-// numbers returns the names of the numbers that an object contains besides attributes.
+// numbers returns the names of the numbers that an object contains in addition to attributes.
 func (n *node) numbers() []string {
 	switch {
 	case n.index:

@@ -96,7 +96,7 @@ func (l *familyLoad) end() map[string]int {
 }
 
 // arrived waits until the sent events of each family are received and delivered, and checks
-// that none is lost, doubled or out of order.
+// that no event is lost, doubled or out of order.
 func (u unit) arrived(sent map[string]int) {
 	u.t.Helper()
 	for family, n := range sent {
@@ -205,7 +205,7 @@ func TestFamiliesWhoseModulesAreReloaded(t *testing.T) {
 	u.arrived(l.end())
 }
 
-// The daemon cannot know how many events of linkflap it missed, but for how long it could.
+// The daemon cannot know the number of events of linkflap that it missed, only the time in which it could miss them.
 func TestFamiliesReloadedWhileTheDaemonIsAway(t *testing.T) {
 	loadFamilies(t)
 	t.Cleanup(func() { _ = exec.Command("modprobe", "-r", "team").Run() }) // may not be loaded

@@ -28,8 +28,8 @@ type load struct {
 // startLoad sends volleys of 500 events of genltest with short pauses.
 func startLoad(t *testing.T) *load { return startLoadOf(t, burst, "500 x", 500, 50*time.Millisecond) }
 
-// startLoadOf writes text to a file again and again. Each write sends a number of events; one
-// that fails, because a module is not loaded, sends none. A shell writes, because the signals
+// startLoadOf writes text to a file again and again. Each write sends a number of events. A
+// write fails, and sends nothing, while the module is not loaded. A shell writes, because the signals
 // of Go's runtime would interrupt a burst.
 func startLoadOf(t *testing.T, file, text string, events int, pause time.Duration) *load {
 	t.Helper()

@@ -81,7 +81,7 @@ disk_arguments() { # FILE
 }
 
 # port_arguments adds the serial console and the named ports to $machine. With
-# ioeventfd a write to "status" could overtake one to another port. What the guest writes
+# ioeventfd a write to "status" could overtake one to another port. The data that the guest writes
 # to the port "monitor" is a command to QEMU, such as system_powerdown.
 port_arguments() { # NAME...
 	local port

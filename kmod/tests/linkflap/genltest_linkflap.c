@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * genltest_linkflap - a family as a driver team could have it, for tests
+ * genltest_linkflap - a family like that of a driver, for tests
  *
  * The family "linkflap" has two multicast groups. A write of "COUNT PORT" to
  * /sys/linkflap/flap multicasts COUNT events in the group "flaps", and a write
  * of "COUNT" to /sys/linkflap/stats as many in the group "stats". Both groups
- * share one sequence, which counts from 1 and also counts events that nobody
- * receives. The load id is random, and is new with each load of the module.
+ * share one sequence, which counts from 1 and also counts events without
+ * a receiver. The load id is random, and is new with each load of the module.
  */
 
 #include <linux/kobject.h>
@@ -176,7 +176,7 @@ static int linkflap_send_stats(const char *unused)
 				 LINKFLAP_GROUP_STATS, GFP_KERNEL);
 }
 
-/* A listener that is absent or slow is no error of the writer. */
+/* A listener that is absent or slow is not an error of the writer. */
 static int linkflap_send(unsigned int count, const char *port,
 			 int (*send)(const char *port))
 {
