@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const description = `Receive the multicast events of the Generic Netlink family genltest and forward
-them to the sinks in the configuration file and in the files beside it that add
-sinks, /etc/genltestd.d/*.yaml. Without any file events go to standard output, one
+const description = `Receive the multicast events of the Generic Netlink family genltest, or of the
+families in the configuration file, and forward them to the sinks in that file and
+in the files beside it that add sinks, /etc/genltestd.d/*.yaml. Without any file events go to standard output, one
 JSON object per line, and metrics to http://127.0.0.1:9941.
 
 Signals: TERM and INT stop the daemon after it has delivered the waiting events,
