@@ -32,7 +32,7 @@ func TestEnvelopesOfAnotherFamily(t *testing.T) {
 		{Options{Kind: RFC5424, Syslog: SyslogOptions{Facility: 3, Severity: 6}}, undecoded(), syslogHead + `""] ` + undecodedText},
 		{
 			Options{Kind: Logfmt}, link(), logfmtHead + "features-ntf attr_header_dev_index=2 attr_header_dev_name=\"café\" " +
-				`attr_flags="[\"up\"]" attr_firmware="1 \u001b[2J\u202e]\"\n" attr_serial="\ufffd" attr_serial_base64="\"/w==\"" attr_17=cafe`,
+				`attr_flags="[\"up\"]" attr_firmware="1 \u001b[2J\u202e]\"\n" attr_serial="\ufffd" attr_serial_base64="/w==" attr_17=cafe`,
 		},
 		{Options{Kind: Logfmt}, undecoded(), logfmtHead + `"" error="too \u001b short" raw=0102`},
 	} {

@@ -109,6 +109,14 @@ func (v Value) appendBase64(dst []byte) []byte {
 	return append(dst, "null"...)
 }
 
+// appendBase64Text is appendBase64 without the quotes of a text.
+func (v Value) appendBase64Text(dst []byte) []byte {
+	if v.Kind() == TextValue {
+		return base64.StdEncoding.AppendEncode(dst, v.Bytes())
+	}
+	return v.appendBase64(dst)
+}
+
 // AppendText appends v without quotes: a text unchanged, a number in decimal digits, bytes
 // in their Format. Objects and lists are appended as JSON.
 func (v Value) AppendText(dst []byte) []byte {
