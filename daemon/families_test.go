@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -176,4 +178,38 @@ func TestAReloadThatFailsKeepsTheFamilies(t *testing.T) {
 	}
 	r.kernel.multicast("alpha", "one")
 	r.count(t, "alpha", 1)
+}
+
+// The events are delivered, but filters over their attributes do not work.
+func TestASpecificationThatIsMissingAtTheStartIsShownUntilAReloadReadsIt(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "alpha.yaml")
+	yaml := listenAnywhere + "families: [{name: alpha, spec: " + file + "}]\n"
+	r := startFamilies(t, yaml)
+	r.kernel.multicast("alpha", "one")
+	r.count(t, "alpha", 1)
+	fault := func() (faulty bool, page string) {
+		t.Helper()
+		code, page := r.get(t, "/readyz")
+		_, text := r.get(t, "/metrics")
+		value, ok := scrape.Sum(text, `genltestd_family_fault{family="alpha",reason="spec"}`)
+		isReady, isGood := code == http.StatusOK, !strings.HasPrefix(r.statusLine(), "DEGRADED")
+		if !ok || isReady != isGood || isReady != (value == 0) {
+			t.Errorf("/readyz: %d, the metric: %v, the status: %q", code, value, r.statusLine())
+		}
+		return !isReady, page
+	}
+	poll.Until(t, "the status", func() bool { return strings.Contains(r.statusLine(), "; 1 events; ") })
+	if faulty, page := fault(); !faulty || !strings.Contains(page, "specification of alpha: ") || !strings.Contains(page, file) {
+		t.Errorf("the page is %q", page)
+	}
+	const spec = `{name: alpha, protocol: genetlink, operations: {list: [{name: one, attribute-set: main}]},
+attribute-sets: [{name: main, attributes: [{name: text, type: string}]}]}`
+	if err := os.WriteFile(file, []byte(spec), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.mustReload(t, yaml)
+	poll.Until(t, "the status", func() bool { return !strings.HasPrefix(r.statusLine(), "DEGRADED") })
+	if faulty, page := fault(); faulty {
+		t.Errorf("after the reload the page is %q", page)
+	}
 }

@@ -71,13 +71,17 @@ func echoConfig(c config.Echo) echo.Config {
 // familyStates returns the states of the families for the metrics.
 func (d *Daemon) familyStates() (list []metrics.FamilyState) {
 	for _, s := range d.reception.States() {
-		list = append(list, metrics.FamilyState{Family: s.Family, Fault: s.Reason()})
+		reason := s.Reason()
+		if reason == "" && d.specs.Load().Fault(s.Family) != nil {
+			reason = metrics.FamilySpec
+		}
+		list = append(list, metrics.FamilyState{Family: s.Family, Fault: reason})
 	}
 	return list
 }
 
 // familyFaults returns a line for each reason why events of a configured family cannot
-// arrive, and for a module that does not answer.
+// arrive or be decoded, and for a module that does not answer.
 func (d *Daemon) familyFaults() (lines []string) {
 	for _, s := range d.reception.States() {
 		switch {
@@ -88,8 +92,16 @@ func (d *Daemon) familyFaults() (lines []string) {
 		case s.Echo != nil:
 			lines = append(lines, "echo: the last health check failed: "+s.Echo.Error())
 		}
+		if err := d.specs.Load().Fault(s.Family); err != nil {
+			lines = append(lines, specFault(s.Family)+oneLine(err, maxPageFault))
+		}
 	}
 	return lines
+}
+
+// specFault returns the beginning of the text about a specification that cannot be read.
+func specFault(family string) string {
+	return "specification of " + family + ": the attributes have numbers in place of names: "
 }
 
 // degradedFamilies returns the faults of families for the status line. A family that is not
@@ -102,6 +114,9 @@ func (d *Daemon) degradedFamilies() (faults []string) {
 			faults = append(faults, oneLine(s.Fault, maxStatusFault))
 		case s.Echo != nil && !errors.Is(s.Echo, echo.ErrUnprobed):
 			faults = append(faults, "echo: "+s.Echo.Error())
+		}
+		if err := d.specs.Load().Fault(s.Family); err != nil {
+			faults = append(faults, specFault(s.Family)+oneLine(err, maxStatusFault))
 		}
 	}
 	return faults

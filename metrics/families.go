@@ -8,19 +8,20 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// The reasons why not all events of a family can arrive, or why its module is unhealthy: the
-// values of the label reason of family_fault.
+// The reasons why not all events of a family can arrive or be decoded, or why its module is
+// unhealthy: the values of the label reason of family_fault.
 const (
 	FamilyAbsent     = "absent"     // the family is not registered
 	FamilyGroups     = "groups"     // the family does not have multicast groups, or not those of the configuration
 	FamilyPermission = "permission" // a group requires a capability
 	FamilySocket     = "socket"     // the event socket cannot be opened or has failed
 	FamilyEcho       = "echo"       // the module of genltest is not known to answer
+	FamilySpec       = "spec"       // the specification cannot be read, so attributes are decoded by their numbers
 )
 
 // FamilyReasons returns all reasons.
 func FamilyReasons() []string {
-	return []string{FamilyAbsent, FamilyGroups, FamilyPermission, FamilySocket, FamilyEcho}
+	return []string{FamilyAbsent, FamilyGroups, FamilyPermission, FamilySocket, FamilyEcho, FamilySpec}
 }
 
 // A FamilyState is the state of a configured family.

@@ -25,8 +25,8 @@ func every(cfg *config.Config, places []ynl.Place, report func(error)) func(fami
 			report(fault)
 		}
 		known = specs.byFamily
-		for family, faulty := range specs.faulty {
-			if faulty {
+		for family, fault := range specs.faults {
+			if fault != nil {
 				known[family] = nil
 			}
 		}

@@ -18,7 +18,7 @@ import (
 // are safe for concurrent use. A nil Specs contains no specification.
 type Specs struct {
 	byFamily map[string]*ynl.Spec
-	faulty   map[string]bool // by configured family: its specification could not be read
+	faults   map[string]error // by configured family; nil if its specification could be read
 
 	// Warnings are the parts of the operator's specifications and of the configuration that
 	// are most likely mistakes.
@@ -34,19 +34,24 @@ func (s *Specs) Of(family string) *ynl.Spec {
 	return s.byFamily[family]
 }
 
-// IsFaulty reports whether the specification of a family has faults, so that it is not
-// known.
-func (s *Specs) IsFaulty(family string) bool { return s != nil && s.faulty[family] }
+// Fault returns why the specification of a configured family could not be read, so that its
+// attributes are decoded by their numbers. Without a fault it returns nil.
+func (s *Specs) Fault(family string) error {
+	if s == nil {
+		return nil
+	}
+	return s.faults[family]
+}
 
 // Extended returns the specifications, and those of earlier ones for families that are not
 // configured any more: the journal may contain their events.
 func (s *Specs) Extended(earlier *Specs) *Specs {
-	all := &Specs{byFamily: maps.Clone(s.byFamily), faulty: s.faulty, Warnings: s.Warnings}
+	all := &Specs{byFamily: maps.Clone(s.byFamily), faults: s.faults, Warnings: s.Warnings}
 	if earlier == nil {
 		return all
 	}
 	for family, spec := range earlier.byFamily {
-		if _, configured := s.faulty[family]; !configured {
+		if _, configured := s.faults[family]; !configured {
 			all.byFamily[family] = spec
 		}
 	}
@@ -63,7 +68,7 @@ func (s *Specs) Extended(earlier *Specs) *Specs {
 func LoadSpecs(cfg *config.Config) (*Specs, config.Errors) { return load(cfg, ynl.Places()) }
 
 func load(cfg *config.Config, places []ynl.Place) (*Specs, config.Errors) {
-	s := &Specs{byFamily: make(map[string]*ynl.Spec), faulty: make(map[string]bool)}
+	s := &Specs{byFamily: make(map[string]*ynl.Spec), faults: make(map[string]error)}
 	var faults config.Errors
 	for i := range cfg.Families {
 		family := &cfg.Families[i]
@@ -73,8 +78,10 @@ func load(cfg *config.Config, places []ynl.Place) (*Specs, config.Errors) {
 		l := loader{cfg: cfg, family: family, path: fmt.Sprintf("families[%d]", i)}
 		spec, errs := l.load(places)
 		faults = append(faults, errs...)
-		s.faulty[family.Name] = len(errs) > 0
-		if len(errs) == 0 && spec != nil {
+		s.faults[family.Name] = nil
+		if len(errs) > 0 {
+			s.faults[family.Name] = errs
+		} else if spec != nil {
 			s.byFamily[family.Name] = spec
 			s.Warnings = append(s.Warnings, l.warnings(spec)...)
 		}

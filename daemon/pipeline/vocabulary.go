@@ -59,7 +59,7 @@ func addFamilies(v *match.Vocabulary, cfg *config.Config, specs *families.Specs)
 		knowsCommands = knowsCommands && spec != nil
 		if spec != nil {
 			commands = append(commands, spec.Commands()...)
-		} else if !specs.IsFaulty(f.Name) {
+		} else if specs.Fault(f.Name) == nil {
 			spec = new(ynl.Spec) // without it, attributes have numbers as names
 		}
 		all = append(all, spec)
