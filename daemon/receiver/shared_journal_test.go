@@ -8,6 +8,7 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,8 @@ type sharing struct {
 	j        *journal.Journal
 	families []*sharer
 	moments  []sharingMoment // nil if nothing is recorded
+
+	step atomic.Pointer[func()] // called before each step that changes a file, unless it is nil
 }
 
 type sharer struct {
@@ -57,6 +60,13 @@ type sharingMoment struct {
 func newSharing(t *testing.T, dir string, rng *rand.Rand, fs *memfs.FS, m *sharingMoment) *sharing {
 	t.Helper()
 	s := &sharing{t: t, rng: rng, dir: dir, fs: fs}
+	// Set before the journal's own goroutine uses the file system.
+	fs.Fail = func(o memfs.Op) error {
+		if step := s.step.Load(); step != nil && o.Kind < memfs.Read {
+			(*step)()
+		}
+		return nil
+	}
 	var err error
 	s.j, err = journal.Open("/j", journal.Options{FS: fs, SegmentBytes: 3000, SyncInterval: time.Hour, CommitInterval: time.Hour})
 	if err != nil {
@@ -154,16 +164,14 @@ func (s *sharing) take(f *sharer) {
 // journal lets the receiver handle its batch. Other receivers get messages meanwhile.
 func (s *sharing) journal(f *sharer) {
 	s.t.Helper()
-	s.fs.Fail = func(o memfs.Op) error {
-		if o.Kind < memfs.Read {
-			s.mark()
-			if other := s.families[s.rng.Intn(len(s.families))]; !other.full && other.taken < len(other.sent) {
-				s.take(other)
-			}
+	step := func() {
+		s.mark()
+		if other := s.families[s.rng.Intn(len(s.families))]; !other.full && other.taken < len(other.sent) {
+			s.take(other)
 		}
-		return nil
 	}
-	defer func() { s.fs.Fail = nil }()
+	s.step.Store(&step)
+	defer s.step.Store(nil)
 	var err error
 	if f.holdsBatch() {
 		err = f.journalPending(s.t.Context())
