@@ -241,6 +241,18 @@ func TestRefusedGroupIsRetriedAndLoggedOnce(t *testing.T) {
 	})
 }
 
+// TestAFamilyThatHasNoGroupsIsNotBlind: it cannot multicast.
+func TestAFamilyThatHasNoGroupsIsNotBlind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startOther(t, kernelWith(genl.FamilyIDs{ID: firstIDs.ID}), devlink)
+		time.Sleep(100 * time.Second)
+		if n := testutil.ToFloat64(f.m.Blind); n != 0 || f.Fault() == nil {
+			t.Errorf("blind for %v s, with the fault %v", n, f.Fault())
+		}
+		f.stop()
+	})
+}
+
 // TestTimeWithoutAnyGroupIsBlind: the family is registered, but the daemon cannot
 // join its groups.
 func TestTimeWithoutAnyGroupIsBlind(t *testing.T) {

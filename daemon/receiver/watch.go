@@ -49,7 +49,7 @@ func (r *Receiver) checkSocket() (dropped uint64, mismatch bool, err error) {
 	defer r.mu.Unlock()
 	now := r.Now()
 	switch {
-	case r.Subscribed():
+	case r.Subscribed(), r.followed && len(r.presentGroups()) == 0: // without groups it cannot multicast
 		r.ledger.setCovered(now)
 	case r.followed && !r.isMember(): // its groups cannot be joined
 		r.addBlind(now)
