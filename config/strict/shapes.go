@@ -94,6 +94,9 @@ func keysAdvice(n *yaml.Node, t reflect.Type, path string) string {
 	if value == n.Value && strings.Contains(value, ":") {
 		value = `"` + value + `"`
 	}
+	if path == "" { // of the whole file
+		return fmt.Sprintf("write %s: %s", main, value)
+	}
 	return fmt.Sprintf("write %s: {%s: %s}", name, main, value)
 }
 

@@ -15,6 +15,7 @@ import (
 
 // faults are specifications with one fault; the line with the fault has the mark «.
 var faults = []struct{ name, text, want string }{
+	{"a file without keys", "hello «", "1: is a single value, but must have keys; write name: ..."},
 	{"unknown key", "name: x\nnested: 1 «", "1: nested: unknown key"},
 	{
 		"protocol", "name: x\nprotocol: netlink-raw «",
