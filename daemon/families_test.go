@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/internal/fakekernel"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
@@ -122,10 +125,16 @@ func TestReloadsAddAndRemoveFamilies(t *testing.T) {
 	r := startFamilies(t, head+"]\n")
 	alpha := r.kernel.SocketOf("alpha")
 	for i := range 5 {
-		r.mustReload(t, head+", beta]\n")
+		done := r.mustReload(t, head+", beta]\n")
+		if want := (api.Families{Added: []string{"beta"}}); !cmp.Equal(want, done.Families) {
+			t.Fatalf("the answer to the reload lists %+v, want %+v", done.Families, want)
+		}
 		r.kernel.multicast("alpha", fmt.Sprint(i))
 		r.kernel.multicast("beta", fmt.Sprint(i))
-		r.mustReload(t, head+"]\n")
+		done = r.mustReload(t, head+"]\n")
+		if want := (api.Families{Removed: []string{"beta"}}); !cmp.Equal(want, done.Families) {
+			t.Fatalf("the answer to the reload lists %+v, want %+v", done.Families, want)
+		}
 		r.count(t, "beta", i+1) // queued when the family was removed
 		r.count(t, "alpha", i+1)
 		poll.Until(t, "the end of beta", func() bool {

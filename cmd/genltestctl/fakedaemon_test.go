@@ -102,7 +102,10 @@ func (s *fakeDaemon) Reload(context.Context) (*api.Reload, error) {
 		return nil, s.refusal
 	}
 	warnings := []string{"f.yaml:1:2: " + hostile}
-	return &api.Reload{Added: []string{"a", "b"}, Removed: []string{"c"}, Unchanged: 4, Warnings: warnings}, nil
+	return &api.Reload{
+		Added: []string{"a", "b"}, Removed: []string{"c"}, Unchanged: 4,
+		Families: api.Families{Removed: []string{"ethtool", "netdev"}}, Warnings: warnings,
+	}, nil
 }
 
 // serve serves a shelf on a socket, whose path it returns.

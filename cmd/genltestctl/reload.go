@@ -55,13 +55,20 @@ func (s *session) showReload(r *api.Reload) error {
 	var parts []string
 	for _, p := range []struct {
 		what  string
-		sinks []string
-	}{{"added", r.Added}, {"changed", r.Changed}, {"removed", r.Removed}} {
-		if len(p.sinks) > 0 {
-			parts = append(parts, p.what+" "+strings.Join(p.sinks, ", "))
+		names []string
+	}{
+		{"families added:", r.Families.Added},
+		{"families changed:", r.Families.Changed},
+		{"families removed:", r.Families.Removed},
+		{"sinks added:", r.Added},
+		{"sinks changed:", r.Changed},
+		{"sinks removed:", r.Removed},
+	} {
+		if len(p.names) > 0 {
+			parts = append(parts, p.what+" "+strings.Join(p.names, ", "))
 		}
 	}
-	parts = append(parts, fmt.Sprintf("%d unchanged", r.Unchanged))
+	parts = append(parts, fmt.Sprintf("sinks unchanged: %d", r.Unchanged))
 	fmt.Fprintln(w.out, "reloaded: "+strings.Join(parts, "; "))
 	return w.flush()
 }

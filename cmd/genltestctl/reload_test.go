@@ -26,9 +26,14 @@ func TestReloadReportsItsOutcome(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		{"good", nil, nil, 0, "reloaded: added a, b; removed c; 4 unchanged\n", "warning: f.yaml:1:2: " + visible + "\n"},
+		{
+			"good", nil, nil, 0,
+			"reloaded: families removed: ethtool, netdev; sinks added: a, b; sinks removed: c; sinks unchanged: 4\n",
+			"warning: f.yaml:1:2: " + visible + "\n",
+		},
 		{
 			"as JSON", nil, []string{"-o", "json"}, 0, `{"added":["a","b"],"changed":[],"removed":["c"],"unchanged":4,` +
+				`"families":{"added":[],"changed":[],"removed":["ethtool","netdev"]},` +
 				`"warnings":["f.yaml:1:2: \u001b[2J\u202egnp.exe\n` + "\ufffd" + `31m"]}` + "\n", "",
 		},
 		{"at fault", faults, nil, 78, "", "f.yaml:1:2: a: bad\nf.yaml:3:4: " + visible + "\ngenltestctl: the configuration is at fault\n"},

@@ -75,7 +75,8 @@ func TestSocketAnswers(t *testing.T) {
 		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"all":true,"ids":["a"]}`, 400, "with at least one"},
 		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"everything":true}`, 400, "with at least one"},
 		{ten{}, "GET", "/v1/dead-letters/s/replay", "", 500, ""}, // replay could be the id of a letter
-		{ten{}, "POST", "/v1/reload", "", 200, `{"added":["s"],"changed":[],"removed":[],"unchanged":3,"warnings":[]}`},
+		{ten{}, "POST", "/v1/reload", "", 200, `{"added":["s"],"changed":[],"removed":[],"unchanged":3,` +
+			`"families":{"added":[],"changed":[],"removed":[]},"warnings":[]}`},
 		{ten{bad: 1}, "POST", "/v1/reload", "", 422, `"faults":["a.yaml:1:2: x"]}`},
 		{ten{}, "GET", "/v1/reload", "", 404, "another version"},
 		{ten{}, "DELETE", "/v1/dead-letters/s", "", 404, "another version"},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/receiver"
 	"github.com/genltestd/genltestd/daemon/teardown"
 )
@@ -90,6 +91,20 @@ func (p *Plan) Discard() {
 	if err := p.undo.Run(); err != nil {
 		p.set.Log.Error("reload: closing what the failed reload has opened", "error", err)
 	}
+}
+
+// Changes returns the names of the families that the plan changes.
+func (p *Plan) Changes() (changes api.Families) {
+	for _, m := range p.added {
+		changes.Added = append(changes.Added, m.Family.Family)
+	}
+	for _, c := range p.changed {
+		changes.Changed = append(changes.Changed, c.Family.Family)
+	}
+	for _, m := range p.removed {
+		changes.Removed = append(changes.Removed, m.Family.Family)
+	}
+	return changes
 }
 
 // Warnings returns a line for each new family whose events cannot arrive yet.

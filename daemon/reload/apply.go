@@ -45,9 +45,10 @@ func (r *Reloader) load(ctx context.Context) (*api.Reload, error) {
 		plan.Discard()
 		return nil, err
 	}
-	warnings := families.Warnings()
+	done := &api.Reload{Families: families.Changes(), Warnings: families.Warnings()}
 	r.apply(ctx, checked, plan, families, listen)
-	return r.outcome(cfg, plan.Outcome(), warnings), nil
+	r.complete(done, cfg, plan.Outcome())
+	return done, nil
 }
 
 // faultsOf returns the error of a Source as faults of the configuration.
@@ -79,9 +80,9 @@ func (r *Reloader) apply(
 	r.Pipelines.ForgetRemoved()
 }
 
-// outcome returns the answer to the operator.
-func (r *Reloader) outcome(cfg *config.Config, o pipeline.Outcome, families []string) *api.Reload {
-	done := &api.Reload{Added: o.Added, Changed: o.Changed, Removed: o.Removed, Unchanged: o.Unchanged, Warnings: families}
+// complete adds the sinks and the warnings to the answer to the operator.
+func (r *Reloader) complete(done *api.Reload, cfg *config.Config, o pipeline.Outcome) {
+	done.Added, done.Changed, done.Removed, done.Unchanged = o.Added, o.Changed, o.Removed, o.Unchanged
 	for _, err := range o.Pending {
 		done.Warnings = append(done.Warnings, err.Error())
 	}
@@ -91,5 +92,4 @@ func (r *Reloader) outcome(cfg *config.Config, o pipeline.Outcome, families []st
 	if cfg.Journal.Path != r.journalPath {
 		done.Warnings = append(done.Warnings, cfg.Fault("journal.path", "needs a restart: until then the journal is not moved").Error())
 	}
-	return done
 }

@@ -59,19 +59,28 @@ type Count struct {
 	Letters int `json:"letters"`
 }
 
-// A Reload lists the sinks that a reload changed.
+// A Reload lists the sinks and the families that a reload changed.
 type Reload struct {
-	Added     []string `json:"added"`
+	Added     []string `json:"added"` // this and the next two are names of sinks
 	Changed   []string `json:"changed"`
 	Removed   []string `json:"removed"`
-	Unchanged int      `json:"unchanged"`
+	Unchanged int      `json:"unchanged"` // number of the other sinks
+	Families  Families `json:"families"`
 	Warnings  []string `json:"warnings"`
+}
+
+// Families are the names of the families that a reload changed.
+type Families struct {
+	Added   []string `json:"added"`
+	Changed []string `json:"changed"` // their groups or their buffer
+	Removed []string `json:"removed"`
 }
 
 // MarshalJSON encodes a nil list as [], not as null.
 func (r Reload) MarshalJSON() ([]byte, error) {
 	type plain Reload // without this method
-	for _, list := range []*[]string{&r.Added, &r.Changed, &r.Removed, &r.Warnings} {
+	f := &r.Families
+	for _, list := range []*[]string{&r.Added, &r.Changed, &r.Removed, &f.Added, &f.Changed, &f.Removed, &r.Warnings} {
 		if *list == nil {
 			*list = []string{}
 		}
