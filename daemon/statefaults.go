@@ -60,7 +60,7 @@ func (s *stateFaults) list() []string {
 	defer s.mu.Unlock()
 	var lines []string
 	for _, file := range slices.Sorted(maps.Keys(s.faults)) {
-		lines = append(lines, fmt.Sprintf("state: %s: %v", file, s.faults[file]))
+		lines = append(lines, fmt.Sprintf("state: %s: %s", file, oneLine(s.faults[file], maxPageFault)))
 	}
 	return lines
 }
