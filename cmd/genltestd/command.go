@@ -14,8 +14,8 @@ import (
 
 const description = `Receive the multicast events of the Generic Netlink family genltest, or of the
 families in the configuration file, and forward them to the sinks in that file and
-in the files beside it that add sinks, /etc/genltestd.d/*.yaml. Without any file events go to standard output, one
-JSON object per line, and metrics to http://127.0.0.1:9941.
+in the files that add sinks, /etc/genltestd.d/*.yaml. Without any file events go to
+standard output, one JSON object per line, and metrics to http://127.0.0.1:9941.
 
 Signals: TERM and INT stop the daemon after it has delivered the waiting events,
 within the configured limit; a second one stops it at once. HUP reloads the
@@ -64,7 +64,7 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 func (p *program) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:               "genltestd",
-		Short:             "Forward the multicast events of the Generic Netlink family genltest",
+		Short:             "Forward the multicast events of Generic Netlink families",
 		Long:              description,
 		Args:              func(_ *cobra.Command, args []string) error { return unexpected(args, 0) },
 		RunE:              p.main,

@@ -31,7 +31,7 @@ Exit status: 0 intact, 1 damaged or the output could not be written, 64 wrong us
 const dirDescription = `
 
 DIR is the directory of the journal. The default is that of the daemon: journal.path
-of ` + defaultConfig + `, or /var/lib/genltestd/journal.`
+of the configuration, or /var/lib/genltestd/journal.`
 
 const verifyDescription = `Read and check a journal, which may be in use by the daemon.
 
@@ -52,11 +52,13 @@ func (p *program) journal() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error { return usageError{errors.New("specify verify or dump")} },
 	}
 	look := func(name, short, long string, look lookFunc) *cobra.Command {
-		return &cobra.Command{
+		cmd := &cobra.Command{
 			Use: name + " [DIR]", Short: short, Long: long,
 			Args: func(_ *cobra.Command, args []string) error { return unexpected(args, 1) },
 			RunE: func(_ *cobra.Command, args []string) error { return p.look(look, args) },
 		}
+		p.options.registerConfig(cmd)
+		return cmd
 	}
 	group.AddCommand(
 		look("verify", "Read and check a journal", verifyDescription, verifyJournal),
@@ -73,7 +75,7 @@ func (p *program) look(look lookFunc, args []string) error {
 	dir := strings.Join(args, "")
 	if dir == "" {
 		var err error
-		if dir, err = journalDir(); err != nil {
+		if dir, err = p.journalDir(); err != nil {
 			p.fail(exitConfig, "name the directory: the configuration that contains the default cannot be read: %s", safe(err.Error()))
 			return nil
 		}
@@ -99,9 +101,9 @@ func (p *program) fail(status int, format string, args ...any) {
 }
 
 // journalDir returns the directory of the daemon's journal.
-func journalDir() (string, error) {
+func (p *program) journalDir() (string, error) {
 	dirs := daemon.DefaultDirs()
-	cfg, err := loadConfig("", dirs)
+	cfg, err := loadConfig(p.options.config, dirs)
 	if err != nil {
 		return "", err
 	}
@@ -111,7 +113,7 @@ func journalDir() (string, error) {
 // dumpJournal prints the events as the sinks do.
 func (p *program) dumpJournal(dir string, out io.Writer) (verify.Summary, error) {
 	warn := func(err error) { fmt.Fprintf(p.stderr, "genltestd journal: %s\n", safe(err.Error())) }
-	cfg, err := loadConfig("", daemon.DefaultDirs())
+	cfg, err := loadConfig(p.options.config, daemon.DefaultDirs())
 	if err != nil {
 		warn(fmt.Errorf("specifications that the configuration names are not used: %w", err))
 		cfg = nil

@@ -185,6 +185,18 @@ func TestJournalDumpDecodesEventsOfOtherFamilies(t *testing.T) {
 	if code, stdout, stderr := execute(t, "journal", "verify", dir); code != 0 || !strings.Contains(stdout, "records   4,") {
 		t.Errorf("verify: status %d, %q, %q", code, stdout, stderr)
 	}
+	const spec = "name: private\nprotocol: genetlink\nattribute-sets: [{name: a, attributes: [{name: port, type: u32}]}]\n" +
+		"operations: {list: [{name: flap, value: 2, attribute-set: a, event: {attributes: [port]}}]}\n"
+	at := t.TempDir()
+	config := filepath.Join(at, "c.yaml")
+	yaml := fmt.Sprintf("families: [{name: private, spec: %s/private.yaml}]\njournal: {path: %s}\n", at, dir)
+	if err := errors.Join(os.WriteFile(at+"/private.yaml", []byte(spec), 0o600), os.WriteFile(config, []byte(yaml), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr = execute(t, "journal", "dump", "--config", config)
+	if code != 0 || stderr != "" || !strings.Contains(stdout, `"command":"flap","attributes":{"port":5}`) {
+		t.Errorf("with another configuration: status %d, %q, %q", code, stderr, stdout)
+	}
 }
 
 func TestJournalIsReadableWhileInUse(t *testing.T) {

@@ -61,7 +61,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"help"}, 64, "", `unexpected argument "help"`},
 		{[]string{"completion"}, 64, "", `unexpected argument "completion"`},
 		{[]string{"--config", good, "start"}, 64, "", `unexpected argument "start"`},
-		{[]string{"--config", good, "journal", "verify"}, 64, "", "unknown flag: --config; see genltestd journal verify --help"},
+		{[]string{"--config", good, "journal", "verify"}, 66, "", "/journal: no such file or directory"},
 		{[]string{"--as", "root"}, 64, "", "--as requires --check-config"},
 		{[]string{"--as", "root", "--print-config"}, 64, "", "--as requires --check-config"},
 		{[]string{"--test-rules", good, "--test-rules", good}, 64, "", "specify --test-rules only once"},

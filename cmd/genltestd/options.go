@@ -22,9 +22,7 @@ type options struct {
 func (o *options) register(root *cobra.Command) {
 	f := root.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.config, "config", "",
-		"read the configuration from `FILE` NAME.yaml and its drop-ins NAME.d/*.yaml "+
-			"(default "+defaultConfig+", which need not exist)")
+	o.registerConfig(root)
 	f.BoolVar(&o.check, "check-config", false,
 		"check the files, name them and exit: 0 if they are good, else 78; for root with the rights of the user "+serviceUser)
 	f.StringVar(&o.as, "as", "", "with --check-config, for root: check with the rights of another `USER`")
@@ -33,8 +31,15 @@ func (o *options) register(root *cobra.Command) {
 	f.StringArrayVar(&o.tests, "test-rules", nil,
 		"run the tests in `FILE` on the rules of the configured sinks, such as filters, and exit: 0 if all pass, else 1")
 	f.BoolVarP(&o.version, "version", "v", false, "print the version and exit")
-	_ = root.MarkFlagFilename("config", "yaml")     // the flag exists
 	_ = root.MarkFlagFilename("test-rules", "yaml") // the flag exists
+}
+
+// registerConfig adds the option that names the configuration.
+func (o *options) registerConfig(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.config, "config", "",
+		"read the configuration from `FILE` NAME.yaml and its drop-ins NAME.d/*.yaml "+
+			"(default "+defaultConfig+", which need not exist)")
+	_ = cmd.MarkFlagFilename("config", "yaml") // the flag exists
 }
 
 // action returns the option that replaces the daemon by another action, "" for the daemon.
