@@ -15,6 +15,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/internal/fakekernel"
 	"github.com/genltestd/genltestd/internal/kernelmsg"
 	"github.com/genltestd/genltestd/internal/poll"
@@ -220,5 +221,18 @@ attribute-sets: [{name: main, attributes: [{name: text, type: string}]}]}`
 	poll.Until(t, "the status", func() bool { return !strings.HasPrefix(r.statusLine(), "DEGRADED") })
 	if faulty, page := fault(); faulty {
 		t.Errorf("after the reload the page is %q", page)
+	}
+}
+
+// TestEventsOfAFamilyThatWasRemovedBeforeARestartAreDecoded: the journal may still contain them.
+func TestEventsOfAFamilyThatWasRemovedBeforeARestartAreDecoded(t *testing.T) {
+	r := startFamilies(t, listenAnywhere+"families: [genltest, alpha]\n")
+	device := kernelmsg.Message(33, 2, 1, kernelmsg.Attr(1, []byte{5, 0, 0, 0}))
+	data := genl.AppendMulticast(nil, &genl.Multicast{Family: "netdev", Group: "mgmt", Message: device})
+	for range 2 {
+		e, err := r.decoder.Decode(journal.Record{Seq: 1, Data: data})
+		if err != nil || e.Content == nil || e.Content.Command != "dev-add-ntf" {
+			t.Fatalf("an event of netdev, which is not configured, is decoded as %+v, %v", e.Content, err)
+		}
 	}
 }

@@ -34,6 +34,16 @@ func (s *Specs) Of(family string) *ynl.Spec {
 	return s.byFamily[family]
 }
 
+// Includes reports whether a family is, or was, in the configuration, so that Of returns its
+// specification if it has one.
+func (s *Specs) Includes(family string) bool {
+	if s == nil {
+		return false
+	}
+	_, configured := s.faults[family]
+	return configured || s.byFamily[family] != nil
+}
+
 // Fault returns why the specification of a configured family could not be read, so that its
 // attributes are decoded by their numbers. Without a fault it returns nil.
 func (s *Specs) Fault(family string) error {

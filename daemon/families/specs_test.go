@@ -78,6 +78,11 @@ func TestTheSpecificationsOfRemovedFamiliesStayInUse(t *testing.T) {
 	if all.Of("devlink") != before.Of("devlink") || all.Of("netdev") != after.Of("netdev") || all.Of("netdev") == nil {
 		t.Error("a specification is missing, or is that of before")
 	}
+	for family, want := range map[string]bool{"devlink": true, "netdev": true, "linkflap": true, "thermal": false} {
+		if all.Includes(family) != want {
+			t.Errorf("Includes(%q) = %v", family, !want)
+		}
+	}
 	if all.Of("linkflap") != nil {
 		t.Error("a family that is still configured has a specification that the configuration does not contain any more")
 	}
