@@ -34,7 +34,7 @@ func (r *Receiver) collect(now time.Time, messages []genl.Message, atOnce bool) 
 	defer r.mu.Unlock()
 	r.holding = true
 	r.records, r.gaps = r.records[:0], 0
-	if len(messages) == 0 {
+	if len(messages) == 0 && r.socket != nil {
 		r.noteEmptyQueue(now)
 	}
 	r.appendGap(now, atOnce)
@@ -178,6 +178,14 @@ func (r *Receiver) appendLater(ctx context.Context, now time.Time, err error) er
 	r.blocked.Store(nil)
 	r.limits.Resolved(notAccepting, "the journal accepts events again")
 	return nil
+}
+
+// collectOnce calls collectPending in its first call.
+func (r *Receiver) collectOnce() {
+	if !r.collected {
+		r.collected = true
+		r.collectPending(r.journaled)
+	}
 }
 
 // collectPending collects the batch of a process that ended before it could journal it.

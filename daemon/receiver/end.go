@@ -16,7 +16,8 @@ import (
 var errLeft = errors.New("the receiver has left its groups")
 
 // Leave ends the memberships of the socket. Run then returns as soon as the messages that are
-// queued are journaled. Leave may be called at any time after New.
+// queued are journaled. If the socket fails, Run does not open another. Leave may be called at
+// any time after New.
 func (r *Receiver) Leave() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,12 +55,41 @@ func (r *Receiver) receiveLast(ctx context.Context) error {
 	if err := r.CountDrops(); err != nil {
 		return err
 	}
+	if err := r.journalGaps(ctx); err != nil {
+		return err
+	}
+	return errLeft
+}
+
+// leaveWithoutSocket journals the batch in the inbox and the pending gaps, if the socket failed
+// after Leave. If the context has ended, it does nothing: the next process continues.
+func (r *Receiver) leaveWithoutSocket(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	r.mu.Lock()
+	r.confirmUnclassified()
+	r.mu.Unlock()
+	r.collectOnce()
+	err := r.journalPending(ctx)
+	if err == nil {
+		err = r.journalGaps(ctx)
+	}
+	if err != nil {
+		return ignoreCanceled(ctx, err)
+	}
+	r.left.Store(true)
+	return nil
+}
+
+// journalGaps journals the pending gaps after Leave.
+func (r *Receiver) journalGaps(ctx context.Context) error {
 	for r.hasPendingGaps() {
 		if err := errors.Join(r.handle(ctx, nil), ctx.Err()); err != nil {
 			return err
 		}
 	}
-	return errLeft
+	return nil
 }
 
 // drain receives the queued messages when the daemon stops, because a later process may

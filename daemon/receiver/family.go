@@ -23,7 +23,7 @@ func (r *Receiver) notified(now time.Time, data []byte) {
 		case change.FamilyAfter(r.Family()) != r.Family():
 			r.markAbsent()
 			// The load's last losses are counted before another load can lose events.
-			if err = r.countDrops(now); err == nil && r.ledger.needsEmptyQueue() {
+			if err = r.countDrops(now); err == nil && r.socket != nil && r.ledger.needsEmptyQueue() {
 				err = r.socket.Interrupt()
 			}
 		}

@@ -35,13 +35,17 @@ func (r *Receiver) open() (continues bool, err error) {
 	r.reportBuffer(report)
 	r.socket = socket
 	if continues = cookie == r.ledger.Socket; !continues {
-		// The old socket is closed, so its unclassified drops cannot be identified any
-		// more.
-		r.lost[kernelBuffer].Add(float64(r.ledger.confirm(r.ledger.UnclassifiedDrops, r.Now())))
+		r.confirmUnclassified()
 		r.ledger.Socket, r.ledger.Drops, r.ledger.NotificationsSeen = cookie, uint64(drops), uint64(notifications)
-		r.unsaved = true
 	}
 	return continues, nil
+}
+
+// confirmUnclassified counts the unclassified drops of a closed socket as events, because they
+// cannot be identified any more. The caller holds mu.
+func (r *Receiver) confirmUnclassified() {
+	r.lost[kernelBuffer].Add(float64(r.ledger.confirm(r.ledger.UnclassifiedDrops, r.Now())))
+	r.unsaved = true
 }
 
 // close counts the drops of the socket and closes it.
@@ -70,10 +74,7 @@ func (r *Receiver) start() error {
 		return err
 	}
 	// The socket is open at this point, because its counter may explain missing events.
-	if !r.collected {
-		r.collected = true
-		r.collectPending(r.journaled)
-	}
+	r.collectOnce()
 	if err := r.subscribe(continues); err != nil {
 		return errors.Join(err, r.close())
 	}

@@ -150,8 +150,9 @@ type Receiver struct {
 // family is registered. From then on events wait in the socket for Run. Run first
 // journals the batch that the earlier process left in the inbox.
 //
-// New returns an error if the socket of genltest cannot be opened. Any other condition that
-// prevents events from arriving is not an error: Fault returns it, and Run retries.
+// New returns an error if the socket of genltest cannot be opened, except if it is leaving. Any
+// other condition that prevents events from arriving is not an error: Fault returns it, and Run
+// retries.
 func New(o Options) (*Receiver, error) {
 	batch, err := genl.NewBatch(o.Inbox.Memory(), o.Target)
 	if err != nil {
@@ -184,10 +185,15 @@ func New(o Options) (*Receiver, error) {
 	r.restore(r.journaled)
 	r.leaving.Store(o.Leaving)
 	if err := r.start(); err != nil {
-		if r.numbered {
+		switch {
+		case o.Leaving:
+			r.Log.Error("cannot open the event socket of a family that is not configured any more; events that are queued in it are lost",
+				"error", err)
+		case r.numbered:
 			return nil, err
+		default:
+			r.setFault(fmt.Errorf("cannot open the event socket: %w", err))
 		}
-		r.setFault(fmt.Errorf("cannot open the event socket: %w", err))
 	}
 	if o.Leaving {
 		r.Leave()
@@ -215,7 +221,7 @@ func (r *Receiver) Family() uint16 { return uint16(r.family.Load()) }
 func (r *Receiver) Run(ctx context.Context) error {
 	failures := 0
 	if r.socket == nil && !r.reopen(ctx, &failures) {
-		return nil
+		return r.leaveWithoutSocket(ctx)
 	}
 	if err := r.journalPending(ctx); err != nil {
 		return errors.Join(r.close(), ignoreCanceled(ctx, err))
@@ -239,17 +245,18 @@ func (r *Receiver) Run(ctx context.Context) error {
 		if time.Since(began) > maxRedialDelay {
 			failures = 0
 		}
-		r.limits.Error("the event socket failed; opening a new one", "error", err)
+		r.limits.Error("the event socket failed", "error", err)
 		r.storeFault(fmt.Errorf("the event socket failed: %w", err))
 		if !r.reopen(ctx, &failures) {
-			return nil
+			return r.leaveWithoutSocket(ctx)
 		}
 	}
 }
 
-// reopen opens a socket. It retries until the context ends; then it returns false.
+// reopen opens a socket. It retries until the context ends, or until Leave is called: a new
+// socket would not receive anything then. In both cases it returns false.
 func (r *Receiver) reopen(ctx context.Context, failures *int) bool {
-	for {
+	for !r.leaving.Load() {
 		*failures++
 		select {
 		case <-time.After(min(time.Duration(*failures)*100*time.Millisecond, maxRedialDelay)):
@@ -262,6 +269,7 @@ func (r *Receiver) reopen(ctx context.Context, failures *int) bool {
 		}
 		r.limits.Error("cannot open the event socket; retrying", "error", err)
 	}
+	return false
 }
 
 // ignoreCanceled returns nil if the context has ended, or else err.

@@ -5,6 +5,8 @@ package reception
 import (
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
@@ -20,5 +22,33 @@ func TestLossesOfARemovedFamilyAreJournaled(t *testing.T) {
 	poll.Until(t, "the gap", func() bool { return len(r.journal.of("beta")) == 2 })
 	if got := r.journal.of("beta")[1]; got != "7 lost" {
 		t.Errorf("the journal contains %q", got)
+	}
+}
+
+func TestAFamilyWhoseSocketCannotBeOpenedCanBeRemoved(t *testing.T) {
+	r := start(t, family("alpha"))
+	r.kernel.Set(func() { r.kernel.OpenErr = unix.EMFILE })
+	r.reload(t, family("alpha"), family("beta"))
+	r.reload(t, family("alpha"))
+	r.awaitRemoval(t, "beta")
+	if r.hasInbox("beta") {
+		t.Error("the inbox is left")
+	}
+}
+
+// The configuration was changed while the daemon did not run.
+func TestARemovedFamilyWhoseSocketCannotBeOpenedDoesNotPreventTheStart(t *testing.T) {
+	for _, removed := range []Family{family("beta"), genltest} {
+		t.Run(removed.Family, func(t *testing.T) {
+			r := start(t, family("alpha"), removed)
+			r.stop()
+			r.kernel.Set(func() { r.kernel.OpenErr = unix.EMFILE })
+			r.open(t, family("alpha"))
+			r.run(t)
+			r.awaitRemoval(t, removed.Family)
+			if r.hasInbox(removed.Family) {
+				t.Error("the inbox is left")
+			}
+		})
 	}
 }
