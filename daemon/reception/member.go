@@ -19,7 +19,6 @@ import (
 // A member is everything that belongs to one family.
 type member struct {
 	Family   // mu of the Set protects Groups and BufferBytes
-	file     string
 	inbox    *inbox.Inbox
 	metrics  *metrics.Reception
 	receiver *receiver.Receiver
@@ -29,9 +28,9 @@ type member struct {
 // open opens the inbox and the socket of a family, and subscribes to it. If leaving is true,
 // it does not subscribe: see receiver.Options.Leaving.
 func (s *Set) open(f Family, leaving bool) (m *member, err error) {
-	m = &member{Family: f, file: s.Inboxes.file(f.Target)}
+	m = &member{Family: f}
 	var fresh bool
-	if m.inbox, fresh, err = inbox.Open(m.file, genl.BatchBytes(f.Target)); err != nil {
+	if m.inbox, fresh, err = inbox.Open(s.Inboxes.file(f.Target), genl.BatchBytes(f.Target)); err != nil {
 		return nil, familyError(f.Family, err)
 	}
 	if err := m.inbox.Discarded; err != nil {
@@ -116,9 +115,14 @@ func (m *member) run(ctx context.Context) error {
 func (s *Set) remove(m *member) error {
 	m.metrics.Unregister()
 	s.Kernel.Forget(m.Target)
-	err := m.inbox.Close()
-	if rerr := os.Remove(m.file); !errors.Is(rerr, os.ErrNotExist) { // an unbacked inbox does not have a file
-		err = errors.Join(err, rerr)
+	return errors.Join(m.inbox.Close(), s.removeInbox(m.Target))
+}
+
+// removeInbox removes the file of an inbox, if it exists: an unbacked inbox does not have one.
+func (s *Set) removeInbox(t genl.Target) error {
+	err := os.Remove(s.Inboxes.file(t))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
 	return err
 }

@@ -5,7 +5,6 @@ package reception
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
@@ -61,11 +60,15 @@ func (p *Plan) add(f Family) error {
 		return familyError(f.Family, errors.New("it was removed, and its last events are not in the journal yet; try again later"))
 	}
 	// A file of a family that was not configured is not that of the socket.
-	if err := os.Remove(p.set.Inboxes.file(f.Target)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := p.set.removeInbox(f.Target); err != nil {
 		return familyError(f.Family, err)
 	}
 	m, err := p.set.open(f, false)
 	if err != nil {
+		p.undo.Push(func() error {
+			p.set.Kernel.Forget(f.Target) // the receiver may have failed after its socket was stored
+			return p.set.removeInbox(f.Target)
+		})
 		return err
 	}
 	p.undo.Push(func() error {

@@ -3,12 +3,15 @@
 package reception
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/internal/poll"
@@ -98,6 +101,20 @@ func TestAFailedPlanChangesNothing(t *testing.T) {
 	}
 	r.send(t, "alpha", "one")
 	r.awaitEvents(t, "alpha", "one")
+}
+
+func TestAFamilyWhoseSocketCannotBeOpenedIsNotLeftBehindByAFailedPlan(t *testing.T) {
+	r := start(t, family("alpha"))
+	r.kernel.Set(func() { r.kernel.OpenErr = unix.EMFILE }) // an error for genltest only
+	if _, err := r.Plan([]Family{family("alpha"), genltest}); !errors.Is(err, unix.EMFILE) {
+		t.Fatalf("got %v", err)
+	}
+	if got := r.kernel.Forgotten(); r.hasInbox(genl.FamilyName) || !slices.Equal(got, []string{genl.FamilyName}) {
+		t.Errorf("the inbox exists: %v; the descriptors of %q are forgotten", r.hasInbox(genl.FamilyName), got)
+	}
+	if got := r.metricFamilies(t); !slices.Equal(got, []string{"alpha"}) {
+		t.Errorf("metrics of %q", got)
+	}
 }
 
 func TestADiscardedPlanChangesNothing(t *testing.T) {
