@@ -67,16 +67,17 @@ func (r *Receiver) checkSubscription() error {
 	if ids.ID == r.Family() {
 		r.mismatch = nil
 		switch {
-		case ids.ID != 0 && r.Subscribed() && len(r.joinErrors) == 0:
+		case ids.ID != 0 && r.Subscribed() && r.Fault() == nil:
 			return nil
 		case ids.ID != 0: // an earlier attempt failed
 			return r.follow(r.Now(), ids)
 		}
 		r.ledger.setCovered(r.Now())
 		if r.groupsChanged { // an earlier attempt failed
-			return r.joinAhead(registry)
+			err = r.joinAhead(registry)
 		}
-		return nil
+		r.publishAbsence()
+		return err
 	}
 	queued, err := r.socket.Queued()
 	if err != nil {
@@ -119,6 +120,7 @@ func (r *Receiver) subscribe(continues bool) error {
 		r.family.Store(0)
 	}
 	if resolveErr != nil { // checkSubscription tries again
+		r.groupsChanged = true
 		r.setFault(resolveErr)
 		return nil
 	}

@@ -152,7 +152,8 @@ func (r *Receiver) SetGroups(groups []string) error {
 		return nil
 	}
 	if _, err := r.join(genl.FamilyIDs{ID: r.Family(), Groups: r.presentGroups()}); err != nil {
-		return err
+		r.storeFault(fmt.Errorf("cannot change the multicast groups of the family %s: %w", r.Target.Family, err))
+		return err // checkSubscription tries again
 	}
 	if !r.isMember() {
 		r.publish(0)

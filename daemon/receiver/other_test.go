@@ -341,6 +341,26 @@ func TestGroupsChangeWithoutInterruption(t *testing.T) {
 	})
 }
 
+func TestGroupsThatCouldNotBeChangedAreAFaultAndRetried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startOther(t, kernelWith(firstIDs), genl.Target{Family: "devlink", Groups: []string{"config"}})
+		socket := f.kernel.Socket()
+		socket.Set(func() { socket.JoinErr = unix.ENOBUFS })
+		if err := f.SetGroups([]string{"health"}); !errors.Is(err, unix.ENOBUFS) {
+			t.Errorf("SetGroups: %v", err)
+		}
+		if err := f.Fault(); !errors.Is(err, unix.ENOBUFS) {
+			t.Errorf("fault %v", err)
+		}
+		socket.Set(func() { socket.JoinErr = nil })
+		time.Sleep(2 * checkInterval)
+		if err := f.Fault(); err != nil || !f.Subscribed() || len(socket.Groups) != 1 || socket.Groups[0] != 10 {
+			t.Errorf("fault %v; subscribed %v to %v", err, f.Subscribed(), socket.Groups)
+		}
+		f.stop()
+	})
+}
+
 // TestSocketOfOneFamilyThatCannotBeOpened: the other families are received.
 func TestSocketOfOneFamilyThatCannotBeOpened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -374,6 +394,19 @@ func TestSocketOfOneFamilyThatCannotBeOpened(t *testing.T) {
 	})
 }
 
+func TestFaultIsThatOfTheLastAttemptToOpenASocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := startOther(t, kernelWith(firstIDs), devlink)
+		f.kernel.Set(func() { f.kernel.OpenErr = unix.EMFILE })
+		f.kernel.Socket().Fail(unix.EBADF)
+		time.Sleep(time.Second)
+		if err := f.Fault(); !errors.Is(err, unix.EMFILE) {
+			t.Errorf("fault %v", err)
+		}
+		f.stop()
+	})
+}
+
 func TestUnresolvedFamilyIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := kernelWith(firstIDs)
@@ -386,6 +419,20 @@ func TestUnresolvedFamilyIsRetried(t *testing.T) {
 		time.Sleep(2 * checkInterval)
 		if err := f.Fault(); err != nil || !f.Subscribed() {
 			t.Errorf("subscribed %v, fault %v", f.Subscribed(), err)
+		}
+		f.stop()
+	})
+}
+
+func TestAbsentFamilyIsFoundAbsentAfterTheKernelDidNotAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kernelWith(genl.FamilyIDs{})
+		k.ResolveErr = unix.ENOBUFS
+		f := startOther(t, k, devlink)
+		k.Set(func() { k.ResolveErr = nil })
+		time.Sleep(2 * checkInterval)
+		if err := f.Fault(); !errors.As(err, new(genl.AbsentError)) || len(f.kernel.Socket().Groups) == 0 {
+			t.Errorf("fault %v; likely groups %v", err, f.kernel.Socket().Groups)
 		}
 		f.stop()
 	})

@@ -268,6 +268,7 @@ func (r *Receiver) reopen(ctx context.Context, failures *int) bool {
 			return true
 		}
 		r.limits.Error("cannot open the event socket; retrying", "error", err)
+		r.storeFault(fmt.Errorf("cannot open the event socket: %w", err))
 	}
 	return false
 }
