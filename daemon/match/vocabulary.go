@@ -37,8 +37,12 @@ type FieldValues struct {
 	OrNumbers bool   // numbers in decimal digits are values too
 }
 
-func (f *FieldValues) advice() string {
+// advice returns the remedy for a text that is not one of the values.
+func (f *FieldValues) advice(text string) string {
 	if f.Advice != "" {
+		if best := similar.Closest(text, f.Values); best != "" {
+			return "write " + strconv.Quote(best)
+		}
 		return f.Advice
 	}
 	var quoted []string
@@ -47,11 +51,11 @@ func (f *FieldValues) advice() string {
 			quoted = append(quoted, strconv.Quote(value))
 		}
 	}
-	text := strings.Join(quoted, ", ")
-	if last := strings.LastIndex(text, ", "); last >= 0 {
-		text = text[:last] + " or " + text[last+2:]
+	list := strings.Join(quoted, ", ")
+	if last := strings.LastIndex(list, ", "); last >= 0 {
+		list = list[:last] + " or " + list[last+2:]
 	}
-	return "write " + text
+	return "write " + list
 }
 
 // comparison rejects the comparison of a field with a text that is not one of its
@@ -75,11 +79,11 @@ func (d *dialect) comparison(n *ast.BinaryNode) {
 			continue
 		}
 		if n.Operator == "!=" && text == "" && len(values.Values) == 1 && values.Values[0] == "" {
-			d.suspect(at, "%s is always %q; %s", field, text, values.advice())
+			d.suspect(at, "%s is always %q; %s", field, text, values.advice(text))
 			continue
 		}
 		if !slices.ContainsFunc(values.Values, func(value string) bool { return canHold(n.Operator, value, text) }) {
-			d.suspect(at, "%s %s %q; %s", field, verb(n.Operator), text, values.advice())
+			d.suspect(at, "%s %s %q; %s", field, verb(n.Operator), text, values.advice(text))
 		}
 	}
 }
