@@ -202,6 +202,9 @@ func TestWrongAttributesAreErrors(t *testing.T) {
 		`attributes.many[-1] == 5`:             "column 17: write the name of an attribute",
 		`attributes.state == "upp"`:            `column 21: attributes.state is never "upp"; write one of down, up`,
 		`attributes.state in ["up", "x"]`:      `column 28: attributes.state is never "x"; write one of down, up`,
+		`"xt" in attributes.caps`:              `column 1: attributes.caps never contains "xt"; write one of rx, tx`,
+		`"carrier" not in attributes.caps`:     `column 1: attributes.caps never contains "carrier"; write one of rx, tx`,
+		`attributes.caps[0] == "x"`:            `column 23: attributes.caps[0] is never "x"; write one of rx, tx`,
 		`upper(attributes.flaps) == "x"`:       "column 18: upper requires a text; write string(...) around the number",
 		`attrs.flaps == 1`:                     "column 1: unknown name attrs; write attributes",
 	} {

@@ -65,6 +65,10 @@ func (d *dialect) comparison(n *ast.BinaryNode) {
 	if field == "" && (n.Operator == "==" || n.Operator == "!=") {
 		field, constant = d.fieldOf(n.Right), n.Left
 	}
+	isNever := verb(n.Operator)
+	if list, ok := d.objects.paths[n.Right]; ok && n.Operator == "in" {
+		field, constant, isNever = list.String(), n.Left, verb("contains")
+	}
 	values, ok := d.valuesOf(field)
 	if !ok {
 		d.form(n.Operator, field, constant)
@@ -83,7 +87,7 @@ func (d *dialect) comparison(n *ast.BinaryNode) {
 			continue
 		}
 		if !slices.ContainsFunc(values.Values, func(value string) bool { return canHold(n.Operator, value, text) }) {
-			d.suspect(at, "%s %s %q; %s", field, verb(n.Operator), text, values.advice(text))
+			d.suspect(at, "%s %s %q; %s", field, isNever, text, values.advice(text))
 		}
 	}
 }

@@ -24,9 +24,11 @@ const (
 
 // A Field describes the values at a path in the attributes of a family's events.
 type Field struct {
-	Type   ValueType
-	Names  []string // of the fields of an object, with underscores in place of dashes
-	Values []string // the texts that are possible in addition to numbers; nil if they are not known
+	Type  ValueType
+	Names []string // of the fields of an object, with underscores in place of dashes
+	// Values are the texts that are possible in addition to numbers, also in a list of texts;
+	// nil if they are not known.
+	Values []string
 }
 
 // Commands returns the names of the commands of the family's events, sorted.
@@ -216,7 +218,7 @@ func (n *node) entry() (node, bool) {
 	case n.kind == kindArray:
 		return node{attr: n.attr, isEntry: true, index: true}, true
 	case n.kind == kindScalar && n.enum != nil && n.flags:
-		return node{attr: &attr{kind: kindString}}, true
+		return node{attr: &attr{kind: kindScalar, enum: n.enum}}, true
 	}
 	return node{}, false
 }
@@ -225,7 +227,7 @@ func (n *node) field() Field {
 	if entry, ok := n.entry(); ok {
 		switch of := entry.field(); of.Type {
 		case TextType:
-			return Field{Type: TextsType}
+			return Field{Type: TextsType, Values: of.Values}
 		case NumberType:
 			return Field{Type: NumbersType}
 		}

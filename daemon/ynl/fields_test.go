@@ -48,9 +48,14 @@ func TestFieldsHaveTheTypesOfTheSpecification(t *testing.T) {
 			t.Errorf("%s has the type %d, want %d", path, field.Type, want)
 		}
 	}
-	state, _ := spec.Field([]string{"state"})
-	if diff := cmp.Diff([]string{"down", "far", "next", "up"}, state.Values); diff != "" {
-		t.Errorf("values (-want +got):\n%s", diff)
+	for path, want := range map[string][]string{
+		"state": {"down", "far", "next", "up"}, "caps": {"rx", "top", "tx"}, "caps.0": {"rx", "top", "tx"},
+		"mask.value": {"rx", "top", "tx"}, "names": nil,
+	} {
+		field, _ := spec.Field(strings.Split(path, "."))
+		if diff := cmp.Diff(want, field.Values); diff != "" {
+			t.Errorf("values of %s (-want +got):\n%s", path, diff)
+		}
 	}
 	all, _ := spec.Field(nil)
 	if all.Type != ObjectType || !slices.Contains(all.Names, "header") || slices.Contains(all.Names, "old") {
