@@ -35,13 +35,29 @@ type FieldValues struct {
 	Values    []string
 	Advice    string // the remedy; if empty, it is the list of values
 	OrNumbers bool   // numbers in decimal digits are values too
+	// Unlisted is the remedy for a text that is similar to one of Values, but another value,
+	// because Values may be incomplete. If it is empty, Values are complete.
+	Unlisted string
+}
+
+// isUnlisted reports whether a text may be a value that is not in the list.
+func (f *FieldValues) isUnlisted(operator, text string) bool {
+	return f.Unlisted != "" && (!isEquality(operator) || similar.Closest(text, f.Values) == "")
+}
+
+func isEquality(operator string) bool {
+	return operator == "==" || operator == "!=" || operator == "in"
 }
 
 // advice returns the remedy for a text that is not one of the values.
 func (f *FieldValues) advice(text string) string {
-	if f.Advice != "" {
+	if f.Advice != "" || f.Unlisted != "" {
 		if best := similar.Closest(text, f.Values); best != "" {
-			return "write " + strconv.Quote(best)
+			remedy := "write " + strconv.Quote(best)
+			if f.Unlisted != "" {
+				remedy += ", or " + f.Unlisted
+			}
+			return remedy
 		}
 		return f.Advice
 	}
@@ -79,7 +95,7 @@ func (d *dialect) comparison(n *ast.BinaryNode) {
 		return
 	}
 	for at, text := range d.texts(constant) {
-		if values.OrNumbers && (isNumber(text) || !slices.Contains([]string{"==", "!=", "in"}, n.Operator)) {
+		if values.OrNumbers && (isNumber(text) || !isEquality(n.Operator)) || values.isUnlisted(n.Operator, text) {
 			continue
 		}
 		if n.Operator == "!=" && text == "" && len(values.Values) == 1 && values.Values[0] == "" {

@@ -40,12 +40,13 @@ func vocabularyOf(cfg *config.Config, specs *families.Specs) match.Vocabulary {
 	return v
 }
 
-// addFamilies adds the fields that depend on the families. The groups of a family, and the
-// commands of a family without a specification, are not known.
+// addFamilies adds the fields that depend on the families. The commands of a family without a
+// specification are not known. A family without configured groups can have groups in addition
+// to those of its specification.
 func addFamilies(v *match.Vocabulary, cfg *config.Config, specs *families.Specs) {
 	var all []*ynl.Spec // nil for a specification with faults
 	var names, groups, commands []string
-	knowsGroups, knowsCommands := true, true
+	knowsCommands, unlisted := true, ""
 	for i := range cfg.Families {
 		f := &cfg.Families[i]
 		names = append(names, f.Name)
@@ -53,9 +54,14 @@ func addFamilies(v *match.Vocabulary, cfg *config.Config, specs *families.Specs)
 			groups = append(groups, genl.GroupName)
 			continue
 		}
-		groups = append(groups, f.Groups...)
-		knowsGroups = knowsGroups && len(f.Groups) > 0
 		spec := specs.Of(f.Name)
+		groups = append(groups, f.Groups...)
+		if len(f.Groups) == 0 {
+			unlisted = "write the group into groups of its family"
+			if spec != nil {
+				groups = append(groups, spec.Groups...)
+			}
+		}
 		knowsCommands = knowsCommands && spec != nil
 		if spec != nil {
 			commands = append(commands, spec.Commands()...)
@@ -65,9 +71,7 @@ func addFamilies(v *match.Vocabulary, cfg *config.Config, specs *families.Specs)
 		all = append(all, spec)
 	}
 	v.Fields["family"] = match.FieldValues{Values: names}
-	if knowsGroups {
-		v.Fields["group"] = match.FieldValues{Values: append(groups, "")} // that of gaps may be empty
-	}
+	v.Fields["group"] = match.FieldValues{Values: append(groups, ""), Unlisted: unlisted} // that of gaps may be empty
 	switch {
 	case len(all) == 0:
 		advice := "only events of a family other than genltest have a command; add the family to families"
