@@ -3,6 +3,7 @@
 package ruletest
 
 import (
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
@@ -117,8 +118,8 @@ func addText(b *event.ObjectBuilder, fields *ynl.Spec, path []string, name, text
 	b.Text(name, []byte(text))
 }
 
-// faults returns the families that are not configured, and the commands and attributes
-// that no event has.
+// faults returns the families that are not configured, and the commands, attributes and
+// types of attributes that no event has.
 func (c *contents) faults() (all config.Errors) {
 	for i, test := range c.tests.Tests {
 		for j := range test.Events {
@@ -158,11 +159,13 @@ func (c *contents) attributeFaults(spec *ynl.Spec, names []string, value any, pa
 	case strict.Object:
 		for _, m := range v {
 			inner, at := append(names[:len(names):len(names)], underscored(m.Key)), strict.Join(path, strict.PathKey(m.Key))
-			if _, ok := spec.Field(inner); !ok {
+			if field, ok := spec.Field(inner); !ok {
 				all = append(all, c.unknownAttribute(spec, inner, at))
-				continue
+			} else if want := wantedForm(field.Type, m.Value); want != "" {
+				all = append(all, c.tests.Fault(at, "events of %s have another type here; write %s", spec.Family, want))
+			} else {
+				all = append(all, c.attributeFaults(spec, inner, m.Value, at)...)
 			}
-			all = append(all, c.attributeFaults(spec, inner, m.Value, at)...)
 		}
 	case []any:
 		for i, entry := range v {
@@ -171,6 +174,40 @@ func (c *contents) attributeFaults(spec *ynl.Spec, names []string, value any, pa
 		}
 	}
 	return all
+}
+
+// wantedForm returns how values of a type are written, or "" if an event can have the value.
+func wantedForm(of ynl.ValueType, value any) string {
+	if text, ok := value.(string); ok && isDigits(text) {
+		return ""
+	}
+	isRight, want := true, ""
+	switch of {
+	case ynl.NumberType:
+		_, isInt := value.(int64)
+		_, isUint := value.(uint64)
+		isRight, want = isInt || isUint, "a number"
+	case ynl.FlagType:
+		_, isRight = value.(bool)
+		want = "true"
+	case ynl.ObjectType:
+		_, isRight = value.(strict.Object)
+		want = "keys and values, such as {name: value}"
+	case ynl.TextsType, ynl.NumbersType, ynl.ListType:
+		_, isRight = value.([]any)
+		want = "a list, such as [value]"
+	}
+	if isRight {
+		return ""
+	}
+	return want
+}
+
+// isDigits reports whether a text is a large number, or the hexadecimal digits of a value that
+// could not be decoded. Each attribute can be such a text.
+func isDigits(text string) bool {
+	_, err := hex.DecodeString(text)
+	return err == nil || isNumber(strings.TrimPrefix(text, "-"))
 }
 
 func (c *contents) unknownAttribute(spec *ynl.Spec, names []string, path string) *config.FieldError {

@@ -4,6 +4,7 @@ package ruletest
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -164,6 +165,24 @@ func TestUnknownFamiliesCommandsAndAttributesAreFaults(t *testing.T) {
 	var faults config.Errors
 	if !errors.As(err, &faults) || len(faults) != 4 {
 		t.Errorf("%d faults", len(faults))
+	}
+}
+
+func TestAttributesOfImpossibleTypesAreFaults(t *testing.T) {
+	for attributes, want := range map[string]string{
+		`{rx: on-off}`:                                 "rx: events of ethtool have another type here; write a number",
+		`{rx: true}`:                                   "rx: events of ethtool have another type here; write a number",
+		`{header: eth0}`:                               "header: events of ethtool have another type here; write keys and values",
+		`{header: {dev-index: [1]}}`:                   "header.dev-index: events of ethtool have another type here; write a number",
+		`{wanted: {nomask: 1}}`:                        "wanted.nomask: events of ethtool have another type here; write true",
+		`{rx: "0101", header: "0a0b"}`:                 "", // of a message that does not match the specification
+		`{stats: {tx-frames: "18446744073709551615"}}`: "",
+		`{wanted: {nomask: true}}`:                     "",
+	} {
+		_, err := runFamilies(t, "- name: x\n  events: [{family: ethtool, command: pause-ntf, attributes: "+attributes+"}]\n")
+		if got := fmt.Sprint(err); !strings.Contains(got, want) || want == "" && err != nil {
+			t.Errorf("%s\n got %s\nwant %s", attributes, got, want)
+		}
 	}
 }
 
