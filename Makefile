@@ -131,6 +131,7 @@ install: build ## install daemon, client, unit, manual pages and configuration b
 	for since in 253 254; do [ "$(SYSTEMD)" -lt $$since ] || install -D -m 0644 \
 		packaging/systemd/genltestd-$$since.conf $(DESTDIR)$(unitdir)/genltestd.service.d/$$since.conf; done
 	install -d $(DESTDIR)$(sysconfdir)/genltestd.d
+	install -d $(DESTDIR)$(sysconfdir)/genltestd $(DESTDIR)$(sysconfdir)/genltestd/specs
 	[ -e $(DESTDIR)$(sysconfdir)/genltestd.yaml ] || \
 		$(set-schema) config/installed.yaml | install -D -m 0644 /dev/stdin $(DESTDIR)$(sysconfdir)/genltestd.yaml
 ifeq ($(DESTDIR),)
@@ -161,7 +162,7 @@ endif
 	rm -rf $(DESTDIR)$(datadir) $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir)/genltestd.service.d
 	@if $(systemd-runs); then systemctl daemon-reload; fi
 ifeq ($(DESTDIR),)
-	@echo 'Removed. Left: $(sysconfdir)/genltestd.yaml, $(sysconfdir)/genltestd.d, /var/lib/genltestd, /var/log/genltestd, the user genltestd'
+	@echo 'Removed. Left: $(sysconfdir)/genltestd.yaml, $(sysconfdir)/genltestd.d, $(sysconfdir)/genltestd, /var/lib/genltestd, /var/log/genltestd, the user genltestd'
 endif
 
 .PHONY: help
