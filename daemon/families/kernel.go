@@ -52,7 +52,7 @@ func compare(cfg *config.Config, registered []genl.FamilyInfo) (faults, warnings
 		path := fmt.Sprintf("families[%d]", i)
 		at := slices.Index(names, f.Name)
 		switch {
-		case f.Name == config.Genltest || f.Name == "":
+		case f.Name == config.Genltest || f.Name == "" || cfg.HasFault(cfg.Fault(path+".name", "")):
 		case at < 0:
 			warnings = append(warnings, cfg.Fault(path+".name", "the running kernel does not have the family %q; %s",
 				f.Name, absenceAdvice(f.Name, names)))

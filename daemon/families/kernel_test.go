@@ -10,6 +10,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
 func TestFamiliesAreComparedWithThoseOfTheKernel(t *testing.T) {
@@ -47,6 +48,17 @@ func TestFamiliesAreComparedWithThoseOfTheKernel(t *testing.T) {
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
+	}
+}
+
+// A refused name has a fault, which advice to wait for a module would contradict.
+func TestTheKernelIsNotAskedAboutRefusedFamilies(t *testing.T) {
+	cfg, err := config.Parse("conf", []byte("families: [NET_DM]\n"), sinks.Kinds())
+	if err == nil {
+		t.Fatal("NET_DM is accepted")
+	}
+	if faults, warnings := compare(cfg, nil); len(faults)+len(warnings) > 0 {
+		t.Errorf("faults %v, warnings %v", faults, warnings)
 	}
 }
 
