@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/daemon/receiver"
 )
 
@@ -25,11 +26,13 @@ type Store interface {
 // A Kernel opens the event sockets of the running kernel. Its methods are safe for
 // concurrent use.
 type Kernel struct {
-	store Store
-	log   *slog.Logger
+	store  Store
+	log    *slog.Logger
+	limits *ratelog.Logger // for lines that may repeat
 
-	mu     sync.Mutex
-	stored []*os.File // from an earlier process, and not claimed yet
+	mu       sync.Mutex
+	stored   []*os.File // from an earlier process, and not claimed yet
+	returned []*os.File // of targets for which Open failed: its next call tries them again
 }
 
 var _ receiver.Kernel = (*Kernel)(nil)
@@ -37,7 +40,7 @@ var _ receiver.Kernel = (*Kernel)(nil)
 // New returns the running kernel. stored are the descriptors that an earlier process left
 // in the store. Open closes those of its target, and ForgetUnclaimed the others.
 func New(store Store, stored []*os.File, log *slog.Logger) *Kernel {
-	return &Kernel{store: store, stored: stored, log: log}
+	return &Kernel{store: store, stored: stored, log: log, limits: ratelog.New(log)}
 }
 
 // names returns the names of the event socket and of its meter in the store.
@@ -52,26 +55,29 @@ func names(t genl.Target) (events, meter string) {
 func (*Kernel) Resolve(t genl.Target) (genl.Registry, error) { return genl.Resolve(t) }
 
 // Open implements receiver.Kernel. It adopts a stored event socket of the target if one is
-// usable.
+// usable. After an error, the stored descriptors stay for the next call: the reason, such as
+// too many open files, may be why none was usable.
 func (k *Kernel) Open(t genl.Target, bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
-	s, report := k.adopt(t, bufferBytes, batch)
-	if s != nil {
-		return s, report, nil
+	claimed := k.claim(t)
+	s, report := k.adopt(t, claimed, bufferBytes, batch)
+	if s == nil {
+		var err error
+		if s, report, err = genl.OpenEventSocket(t, bufferBytes, batch); err != nil {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			k.returned = append(k.returned, claimed...)
+			return nil, report, err
+		}
+		k.replaceStored(t, s)
 	}
-	s, report, err := genl.OpenEventSocket(t, bufferBytes, batch)
-	if err != nil {
-		return nil, report, err
-	}
-	k.replaceStored(t, s)
+	closeAll(claimed) // systemd has its own copies
 	return s, report, nil
 }
 
 // Forget removes the descriptors of a target from the store, because its events are not
 // received any more. Its event socket must be closed.
 func (k *Kernel) Forget(t genl.Target) {
-	for _, f := range k.claim(t) {
-		_ = f.Close() // it is not used
-	}
+	closeAll(k.claim(t))
 	events, meter := names(t)
 	k.store.Forget(events)
 	k.store.Forget(meter)
@@ -87,7 +93,14 @@ func (k *Kernel) ForgetUnclaimed() {
 	for _, f := range unclaimed {
 		k.log.Info("forgetting a stored descriptor that no configured family uses", "name", f.Name())
 		k.store.Forget(f.Name())
-		_ = f.Close() // it is not used
+	}
+	closeAll(unclaimed)
+}
+
+// closeAll closes descriptors that are not used any more.
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close() // another descriptor of the socket is used, or none
 	}
 }
 
@@ -96,26 +109,26 @@ func (k *Kernel) claim(t genl.Target) (claimed []*os.File) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	events, meter := names(t)
-	var others []*os.File
-	for _, f := range k.stored {
-		if name := f.Name(); name == events || name == meter {
-			claimed = append(claimed, f)
-		} else {
-			others = append(others, f)
+	for _, list := range []*[]*os.File{&k.stored, &k.returned} {
+		var others []*os.File
+		for _, f := range *list {
+			if name := f.Name(); name == events || name == meter {
+				claimed = append(claimed, f)
+			} else {
+				others = append(others, f)
+			}
 		}
+		*list = others
 	}
-	k.stored = others
 	return claimed
 }
 
-// adopt returns the stored event socket, or nil if no stored descriptor is one.
-func (k *Kernel) adopt(t genl.Target, bufferBytes int, batch *genl.Batch) (*genl.EventSocket, genl.SocketReport) {
+// adopt returns the event socket among the stored descriptors, or nil if it cannot use any.
+func (k *Kernel) adopt(t genl.Target, stored []*os.File, bufferBytes int, batch *genl.Batch) (*genl.EventSocket, genl.SocketReport) {
 	var events []*os.File
 	var meter *os.File
-	claimed := k.claim(t)
 	_, meterName := names(t)
-	for _, f := range claimed {
-		defer f.Close() // systemd has its own copy
+	for _, f := range stored {
 		if f.Name() == meterName {
 			meter = f
 		} else {
@@ -125,7 +138,7 @@ func (k *Kernel) adopt(t genl.Target, bufferBytes int, batch *genl.Batch) (*genl
 	for _, f := range events {
 		s, report, err := genl.AdoptEventSocket(t, f, meter, bufferBytes, batch)
 		if err != nil {
-			k.log.Warn("a descriptor that systemd stored is not an event socket", "family", t.Family, "error", err)
+			k.limits.Warn("cannot use a descriptor that systemd stored as the event socket", "family", t.Family, "error", err)
 			continue
 		}
 		k.log.Info("using the event socket of an earlier process", "family", t.Family)

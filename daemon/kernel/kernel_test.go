@@ -4,6 +4,7 @@ package kernel_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"os"
 	"slices"
@@ -66,6 +67,16 @@ func open(t *testing.T, s *store, stored []*os.File) (_ receiver.Socket, log str
 
 func openTarget(t *testing.T, k *kernel.Kernel, target genl.Target) receiver.Socket {
 	t.Helper()
+	socket, _, err := k.Open(target, 1<<20, newBatch(t, target))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { socket.Close() })
+	return socket
+}
+
+func newBatch(t *testing.T, target genl.Target) *genl.Batch {
+	t.Helper()
 	memory, err := unix.Mmap(-1, 0, genl.BatchBytes(target), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)
@@ -75,12 +86,7 @@ func openTarget(t *testing.T, k *kernel.Kernel, target genl.Target) receiver.Soc
 		t.Fatal(err)
 	}
 	batch.Clear()
-	socket, _, err := k.Open(target, 1<<20, batch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { socket.Close() })
-	return socket
+	return batch
 }
 
 func cookie(t *testing.T, s receiver.Socket) uint64 {
@@ -142,11 +148,49 @@ func TestADescriptorThatIsNotAnEventSocketIsSkipped(t *testing.T) {
 	foreign := os.NewFile(uintptr(fd), "events")
 	s := &store{t: t}
 	_, log := open(t, s, []*os.File{foreign})
-	if !strings.Contains(log, "not an event socket") || len(s.files) != 2 {
+	if !strings.Contains(log, "cannot use a descriptor") || len(s.files) != 2 {
 		t.Errorf("%d descriptors are stored; log: %s", len(s.files), log)
 	}
 	if err := foreign.Close(); err == nil {
 		t.Error("the descriptor is still open")
+	}
+}
+
+// A new socket would lose the events that are queued in the stored one.
+func TestAStoredSocketIsAdoptedAfterTooManyFilesWereOpen(t *testing.T) {
+	s, target := &store{t: t}, genl.Target{Family: "ethtool"}
+	first := openTarget(t, kernel.New(s, nil, slog.New(slog.DiscardHandler)), target)
+	stored := slices.Clone(s.files)
+	k := kernel.New(s, stored, slog.New(slog.DiscardHandler))
+	failOpen(t, k, target)
+	k.ForgetUnclaimed()
+	if a, b := cookie(t, first), cookie(t, openTarget(t, k, target)); a != b {
+		t.Errorf("the socket has the cookie %d, want %d", b, a)
+	}
+	for _, f := range stored {
+		if err := f.Close(); err == nil {
+			t.Errorf("the stored %s is still open", f.Name())
+		}
+	}
+}
+
+// failOpen calls Open while the process may not open more files.
+func failOpen(t *testing.T, k *kernel.Kernel, target genl.Target) {
+	t.Helper()
+	batch := newBatch(t, target)
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := k.Open(target, 1<<20, batch)
+	if rerr := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); rerr != nil {
+		t.Fatal(rerr)
+	}
+	if !errors.Is(err, unix.EMFILE) {
+		t.Fatalf("got %v", err)
 	}
 }
 
