@@ -6,12 +6,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/internal/capabilities"
 )
 
 // The tests in this file use NETLINK_USERSOCK, on which a process may multicast: the
@@ -103,26 +104,16 @@ func drain(t *testing.T, s *EventSocket) (received int) {
 }
 
 func TestBufferAboveLimitIsReported(t *testing.T) {
-	done := make(chan SocketReport)
-	go func() {
-		defer close(done)
-		// The thread loses CAP_NET_ADMIN and ends with the goroutine.
-		runtime.LockOSThread()
-		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-		var none [2]unix.CapUserData
-		if err := unix.Capset(&header, &none[0]); err != nil {
-			t.Error(err)
-			return
-		}
-		s, report, err := OpenEventSocket(Genltest, 1<<30, memoryBatch(t))
+	var report SocketReport
+	capabilities.Without(t, func() {
+		s, granted, err := OpenEventSocket(Genltest, 1<<30, memoryBatch(t))
 		if err != nil {
 			t.Error(err)
 			return
 		}
 		defer s.Close()
-		done <- report
-	}()
-	report := <-done
+		report = granted
+	})
 	if !errors.Is(report.Limited, unix.EPERM) || report.BufferBytes <= 0 || report.BufferBytes >= 2<<30 {
 		t.Errorf("report = %+v, want a smaller buffer and EPERM", report)
 	}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,47 +17,11 @@ import (
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/kernel"
 	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/internal/fdstore"
 )
 
-// A store duplicates descriptors, as systemd does.
-type store struct {
-	t     *testing.T
-	calls []string
-	files []*os.File
-}
-
-func (s *store) Forget(name string) {
-	s.calls = append(s.calls, "forget "+name)
-	s.files = slices.DeleteFunc(s.files, func(f *os.File) bool { return f.Name() == name })
-}
-
-// names returns the names of the stored descriptors, in order.
-func (s *store) names() (names []string) {
-	for _, f := range s.files {
-		names = append(names, f.Name())
-	}
-	slices.Sort(names)
-	return names
-}
-
-func (s *store) Store(name string, c syscall.Conn) error {
-	s.calls = append(s.calls, "store "+name)
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return raw.Control(func(fd uintptr) {
-		copied, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			s.t.Error(err)
-			return
-		}
-		s.files = append(s.files, os.NewFile(uintptr(copied), name))
-	})
-}
-
 // open opens the event socket as a new process would, with the descriptors that are stored.
-func open(t *testing.T, s *store, stored []*os.File) (_ receiver.Socket, log string) {
+func open(t *testing.T, s *fdstore.Store, stored []*os.File) (_ receiver.Socket, log string) {
 	t.Helper()
 	var out bytes.Buffer
 	k := kernel.New(s, stored, slog.New(slog.NewTextHandler(&out, nil)))
@@ -99,19 +62,19 @@ func cookie(t *testing.T, s receiver.Socket) uint64 {
 }
 
 func TestTheNextProcessAdoptsTheStoredSocket(t *testing.T) {
-	s := &store{t: t}
+	s := fdstore.New(t)
 	first, _ := open(t, s, nil)
-	if diff := cmp.Diff([]string{"forget events", "forget meter", "store events", "store meter"}, s.calls); diff != "" {
+	if diff := cmp.Diff([]string{"forget events", "forget meter", "store events", "store meter"}, s.Calls); diff != "" {
 		t.Fatalf("calls (-want +got):\n%s", diff)
 	}
-	s.calls = nil
-	stored := s.files
+	s.Calls = nil
+	stored := s.Files
 	second, log := open(t, s, stored)
 	if a, b := cookie(t, first), cookie(t, second); a != b {
 		t.Errorf("the socket has the cookie %d, want %d; log: %s", b, a, log)
 	}
-	if len(s.calls) > 0 {
-		t.Errorf("what is stored was replaced: %q", s.calls)
+	if len(s.Calls) > 0 {
+		t.Errorf("what is stored was replaced: %q", s.Calls)
 	}
 	for _, f := range stored {
 		if err := f.Close(); err == nil {
@@ -121,16 +84,16 @@ func TestTheNextProcessAdoptsTheStoredSocket(t *testing.T) {
 }
 
 func TestAnAdoptedSocketWithoutAMeterIsStoredAgain(t *testing.T) {
-	s := &store{t: t}
+	s := fdstore.New(t)
 	first, _ := open(t, s, nil)
-	events, meter := s.files[0], s.files[1]
+	events, meter := s.Files[0], s.Files[1]
 	meter.Close()
-	s.calls = nil
+	s.Calls = nil
 	second, _ := open(t, s, []*os.File{events})
 	if cookie(t, first) != cookie(t, second) {
 		t.Error("the socket was not adopted")
 	}
-	if diff := cmp.Diff([]string{"forget events", "forget meter", "store events", "store meter"}, s.calls); diff != "" {
+	if diff := cmp.Diff([]string{"forget events", "forget meter", "store events", "store meter"}, s.Calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 }
@@ -146,10 +109,10 @@ func TestADescriptorThatIsNotAnEventSocketIsSkipped(t *testing.T) {
 		t.Fatal(err)
 	}
 	foreign := os.NewFile(uintptr(fd), "events")
-	s := &store{t: t}
+	s := fdstore.New(t)
 	_, log := open(t, s, []*os.File{foreign})
-	if !strings.Contains(log, "cannot use a descriptor") || len(s.files) != 2 {
-		t.Errorf("%d descriptors are stored; log: %s", len(s.files), log)
+	if !strings.Contains(log, "cannot use a descriptor") || len(s.Files) != 2 {
+		t.Errorf("%d descriptors are stored; log: %s", len(s.Files), log)
 	}
 	if err := foreign.Close(); err == nil {
 		t.Error("the descriptor is still open")
@@ -158,9 +121,9 @@ func TestADescriptorThatIsNotAnEventSocketIsSkipped(t *testing.T) {
 
 // A new socket would lose the events that are queued in the stored one.
 func TestAStoredSocketIsAdoptedAfterTooManyFilesWereOpen(t *testing.T) {
-	s, target := &store{t: t}, genl.Target{Family: "ethtool"}
+	s, target := fdstore.New(t), genl.Target{Family: "ethtool"}
 	first := openTarget(t, kernel.New(s, nil, slog.New(slog.DiscardHandler)), target)
-	stored := slices.Clone(s.files)
+	stored := slices.Clone(s.Files)
 	k := kernel.New(s, stored, slog.New(slog.DiscardHandler))
 	failOpen(t, k, target)
 	k.ForgetUnclaimed()
@@ -197,7 +160,7 @@ func failOpen(t *testing.T, k *kernel.Kernel, target genl.Target) {
 // TestFamiliesHaveTheirOwnDescriptors: a family finds its own socket again in any
 // order, and the descriptors of a family that is not configured any more are forgotten.
 func TestFamiliesHaveTheirOwnDescriptors(t *testing.T) {
-	s := &store{t: t}
+	s := fdstore.New(t)
 	targets := []genl.Target{genl.Genltest, {Family: "ethtool"}, {Family: "nlctrl"}, {Family: "netdev"}}
 	k := kernel.New(s, nil, slog.New(slog.DiscardHandler))
 	cookies := map[string]uint64{}
@@ -205,11 +168,11 @@ func TestFamiliesHaveTheirOwnDescriptors(t *testing.T) {
 		cookies[target.Family] = cookie(t, openTarget(t, k, target))
 	}
 	all := []string{"events", "events.ethtool", "events.netdev", "events.nlctrl", "meter", "meter.ethtool", "meter.netdev"}
-	if diff := cmp.Diff(all, s.names()); diff != "" {
+	if diff := cmp.Diff(all, s.Names()); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
-	s.calls = nil
-	stored := slices.Clone(s.files)
+	s.Calls = nil
+	stored := slices.Clone(s.Files)
 	var log bytes.Buffer
 	k = kernel.New(s, stored, slog.New(slog.NewTextHandler(&log, nil)))
 	for _, target := range slices.Backward(targets[:3]) {
@@ -217,11 +180,11 @@ func TestFamiliesHaveTheirOwnDescriptors(t *testing.T) {
 			t.Errorf("%s has the socket %d, want %d", target.Family, c, cookies[target.Family])
 		}
 	}
-	if len(s.calls) > 0 {
-		t.Errorf("what is stored was replaced: %q", s.calls)
+	if len(s.Calls) > 0 {
+		t.Errorf("what is stored was replaced: %q", s.Calls)
 	}
 	k.ForgetUnclaimed()
-	if diff := cmp.Diff([]string{"forget events.netdev", "forget meter.netdev"}, slices.Sorted(slices.Values(s.calls))); diff != "" {
+	if diff := cmp.Diff([]string{"forget events.netdev", "forget meter.netdev"}, slices.Sorted(slices.Values(s.Calls))); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 	if !strings.Contains(log.String(), "events.netdev") {
@@ -233,7 +196,7 @@ func TestFamiliesHaveTheirOwnDescriptors(t *testing.T) {
 		}
 	}
 	k.Forget(targets[1])
-	if diff := cmp.Diff([]string{"events", "events.nlctrl", "meter"}, s.names()); diff != "" {
+	if diff := cmp.Diff([]string{"events", "events.nlctrl", "meter"}, s.Names()); diff != "" {
 		t.Errorf("stored without ethtool (-want +got):\n%s", diff)
 	}
 }

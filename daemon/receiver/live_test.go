@@ -8,14 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -27,6 +24,8 @@ import (
 	"github.com/genltestd/genltestd/daemon/inbox"
 	"github.com/genltestd/genltestd/daemon/kernel"
 	"github.com/genltestd/genltestd/daemon/receiver"
+	"github.com/genltestd/genltestd/internal/capabilities"
+	"github.com/genltestd/genltestd/internal/fdstore"
 	"github.com/genltestd/genltestd/internal/netdevices"
 	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/internal/syncbuffer"
@@ -101,37 +100,6 @@ func (j *recording) count(family string) map[string]int {
 	return counts
 }
 
-// A descriptorStore keeps duplicates of descriptors, as systemd does.
-type descriptorStore struct {
-	t      *testing.T
-	stored []*os.File
-}
-
-func (s *descriptorStore) Store(name string, c syscall.Conn) error {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return raw.Control(func(fd uintptr) {
-		copied, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			s.t.Error(err)
-			return
-		}
-		s.stored = append(s.stored, os.NewFile(uintptr(copied), name))
-	})
-}
-
-func (s *descriptorStore) Forget(name string) {
-	s.stored = slices.DeleteFunc(s.stored, func(f *os.File) bool {
-		if f.Name() != name {
-			return false
-		}
-		f.Close()
-		return true
-	})
-}
-
 // A live receiver receives from the host's kernel.
 type live struct {
 	*receiver.Receiver
@@ -198,7 +166,7 @@ func (l live) await(group string, n int) {
 func TestEventsOfTwoFamiliesAreReceivedWithTheirGroups(t *testing.T) {
 	netdevices.EnterNamespace(t)
 	ids, others := requireFamily(t, netdev), requireFamily(t, ethtool)
-	devices, j, k := netdevices.Open(t), &recording{}, kernel.New(&descriptorStore{t: t}, nil, slog.New(slog.DiscardHandler))
+	devices, j, k := netdevices.Open(t), &recording{}, kernel.New(fdstore.New(t), nil, slog.New(slog.DiscardHandler))
 	a := newLive(t, k, netdev, t.TempDir(), j, 1<<20)
 	b := newLive(t, k, ethtool, t.TempDir(), j, 1<<20)
 	for _, l := range []live{a, b} {
@@ -273,7 +241,7 @@ func TestReceivedPlusLostEqualsMulticastOfRealFamily(t *testing.T) {
 	ids := requireFamily(t, ethtool)
 	devices := netdevices.Open(t)
 	devices.AddPair("d0")
-	k := kernel.New(&descriptorStore{t: t}, nil, slog.New(slog.DiscardHandler))
+	k := kernel.New(fdstore.New(t), nil, slog.New(slog.DiscardHandler))
 	dir, j := t.TempDir(), &recording{}
 	const bufferBytes = 8 << 10 // for a few messages
 	l := newLive(t, k, ethtool, dir, j, bufferBytes)
@@ -322,7 +290,7 @@ func TestReceivedPlusLostEqualsMulticastOfRealFamily(t *testing.T) {
 func TestStoredSocketOfFamilyIsAdopted(t *testing.T) {
 	netdevices.EnterNamespace(t)
 	ids := requireFamily(t, netdev)
-	devices, store := netdevices.Open(t), &descriptorStore{t: t}
+	devices, store := netdevices.Open(t), fdstore.New(t)
 	dir, j := t.TempDir(), &recording{}
 	l := newLive(t, kernel.New(store, nil, slog.New(slog.DiscardHandler)), netdev, dir, j, 1<<20)
 	independent := listenTo(t, ids.Groups[0].ID)
@@ -333,7 +301,7 @@ func TestStoredSocketOfFamilyIsAdopted(t *testing.T) {
 	stop()
 	devices.AddPair("d1")
 	multicast += independent.count()
-	l = newLive(t, kernel.New(store, store.stored, slog.New(slog.DiscardHandler)), netdev, dir, j, 1<<20)
+	l = newLive(t, kernel.New(store, store.Files, slog.New(slog.DiscardHandler)), netdev, dir, j, 1<<20)
 	l.run()
 	l.await("mgmt", multicast)
 	devices.Remove("d1")
@@ -350,7 +318,7 @@ func TestTimeWithoutSocketIsBlind(t *testing.T) {
 	netdevices.EnterNamespace(t)
 	ids := requireFamily(t, netdev)
 	devices, dir, j := netdevices.Open(t), t.TempDir(), &recording{}
-	k := kernel.New(&descriptorStore{t: t}, nil, slog.New(slog.DiscardHandler))
+	k := kernel.New(fdstore.New(t), nil, slog.New(slog.DiscardHandler))
 	l := newLive(t, k, netdev, dir, j, 1<<20)
 	l.run()()
 	devices.AddPair("d0")
@@ -374,18 +342,8 @@ func TestTimeWithoutSocketIsBlind(t *testing.T) {
 func TestGroupThatRequiresACapability(t *testing.T) {
 	mptcp := genl.Target{Family: "mptcp_pm", Groups: []string{"mptcp_pm_events"}}
 	requireFamily(t, mptcp)
-	k := kernel.New(&descriptorStore{t: t}, nil, slog.New(slog.DiscardHandler))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		// The thread loses all capabilities and ends with the goroutine.
-		runtime.LockOSThread()
-		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-		var none [2]unix.CapUserData
-		if err := unix.Capset(&header, &none[0]); err != nil {
-			t.Error(err)
-			return
-		}
+	k := kernel.New(fdstore.New(t), nil, slog.New(slog.DiscardHandler))
+	capabilities.Without(t, func() {
 		refused := newLive(t, k, mptcp, t.TempDir(), &recording{}, 1<<16)
 		defer refused.Close()
 		err := refused.Fault()
@@ -400,12 +358,11 @@ func TestGroupThatRequiresACapability(t *testing.T) {
 		if err := other.Fault(); err == nil || !strings.Contains(err.Error(), `moniter; it has "monitor"`) || !other.Subscribed() {
 			t.Errorf("subscribed %v, fault %v", other.Subscribed(), err)
 		}
-	}()
-	<-done
+	})
 }
 
 func TestNotificationsAreEventsOfTheirOwnFamily(t *testing.T) {
-	k := kernel.New(&descriptorStore{t: t}, nil, slog.New(slog.DiscardHandler))
+	k := kernel.New(fdstore.New(t), nil, slog.New(slog.DiscardHandler))
 	l := newLive(t, k, genl.Target{Family: "nlctrl"}, t.TempDir(), &recording{}, 1<<16)
 	defer l.Close()
 	if err := l.Fault(); err != nil || l.SubscribedTo() != unix.GENL_ID_CTRL {
