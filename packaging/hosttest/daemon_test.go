@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/internal/syncbuffer"
 	"github.com/genltestd/genltestd/internal/tmpfs"
 	"github.com/genltestd/genltestd/metrics/scrape"
@@ -100,12 +101,17 @@ func (u *unit) stop(t *testing.T) {
 	u.running = nil
 }
 
-// reload applies another list of families.
+// reload applies another list of families. The daemon rejects the list as long as the last events
+// of a family that the list adds again are not in the journal.
 func (u *unit) reload(t *testing.T, families string) {
 	t.Helper()
 	u.configure(t, families)
-	u.signal(t, syscall.SIGHUP)
-	u.awaitReady(t)
+	poll.Until(t, "the daemon applies the list "+families, func() bool {
+		u.signal(t, syscall.SIGHUP)
+		u.awaitReady(t)
+		applied, _ := scrape.Sum(u.metrics(t), "genltestd_config_last_reload_successful")
+		return applied == 1
+	})
 }
 
 // metrics returns the page of metrics.
