@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -229,8 +230,8 @@ func (r *rig) hasInbox(family string) bool {
 	return err == nil
 }
 
-// metricFamilies returns the families that the metrics contain.
-func (r *rig) metricFamilies(t *testing.T) (names []string) {
+// eachSeries calls visit for each series of the metrics.
+func (r *rig) eachSeries(t *testing.T, visit func(metric string, labels map[string]string, value float64)) {
 	t.Helper()
 	all, err := r.metrics.Gather()
 	if err != nil {
@@ -238,35 +239,32 @@ func (r *rig) metricFamilies(t *testing.T) (names []string) {
 	}
 	for _, f := range all {
 		for _, m := range f.Metric {
+			labels := map[string]string{}
 			for _, l := range m.Label {
-				if l.GetName() == "family" && !slices.Contains(names, l.GetValue()) {
-					names = append(names, l.GetValue())
-				}
+				labels[l.GetName()] = l.GetValue()
 			}
+			visit(f.GetName(), labels, m.GetCounter().GetValue()+m.GetGauge().GetValue())
 		}
 	}
-	slices.Sort(names)
-	return names
+}
+
+// metricFamilies returns the families that the metrics contain.
+func (r *rig) metricFamilies(t *testing.T) []string {
+	t.Helper()
+	names := map[string]bool{}
+	r.eachSeries(t, func(_ string, labels map[string]string, _ float64) { names[labels["family"]] = true })
+	return slices.Sorted(maps.Keys(names))
 }
 
 // number returns the sum of the series of a metric that have all these label values.
 func (r *rig) number(t *testing.T, metric string, values ...string) (sum float64) {
 	t.Helper()
-	all, err := r.metrics.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range all {
-		for _, m := range f.Metric {
-			var has []string
-			for _, l := range m.Label {
-				has = append(has, l.GetValue())
-			}
-			isOther := func(v string) bool { return !slices.Contains(has, v) }
-			if f.GetName() == metric && !slices.ContainsFunc(values, isOther) {
-				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
-			}
+	r.eachSeries(t, func(name string, labels map[string]string, value float64) {
+		has := slices.Collect(maps.Values(labels))
+		isOther := func(v string) bool { return !slices.Contains(has, v) }
+		if name == metric && !slices.ContainsFunc(values, isOther) {
+			sum += value
 		}
-	}
+	})
 	return sum
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
+
+	"github.com/genltestd/genltestd/internal/netdevices"
 )
 
 // The family nlctrl.
@@ -20,7 +22,7 @@ const (
 // it multicasts while devices and connections are changed, and the answers to requests.
 func captureLive(t *testing.T) map[string][][]byte {
 	t.Helper()
-	enterNamespace(t)
+	netdevices.EnterNamespace(t)
 	setUp(t, "lo")
 	mptcp := listen(t, "mptcp_pm", "mptcp_pm_events")
 	for range 100 {

@@ -5,7 +5,6 @@ package ynl
 import (
 	"errors"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -16,19 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/internal/netdevices"
 )
-
-// enterNamespace moves the test to a network namespace of its own. The thread ends with
-// the test's goroutine.
-func enterNamespace(t *testing.T) {
-	t.Helper()
-	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_NEWNET); errors.Is(err, unix.EPERM) {
-		t.Skip("creating a network namespace requires CAP_SYS_ADMIN")
-	} else if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // A listener receives the multicast messages of a family in the test's namespace.
 type listener struct {
@@ -165,7 +153,7 @@ func route(t *testing.T, kind netlink.HeaderType, flags netlink.HeaderFlags, dat
 func deviceHeader(name string) []byte { return nla(1|isNested, nla(2, str(name))) }
 
 func TestLiveNetdev(t *testing.T) {
-	enterNamespace(t)
+	netdevices.EnterNamespace(t)
 	l := listen(t, "netdev", "mgmt")
 	ethtool := listen(t, "ethtool")
 	addVeth(t, "veth-a", "veth-b")
@@ -197,7 +185,7 @@ func setFeature(t *testing.T, l *listener, device, feature string, on bool) {
 }
 
 func TestLiveEthtool(t *testing.T) {
-	enterNamespace(t)
+	netdevices.EnterNamespace(t)
 	l := listen(t, "ethtool", "monitor")
 	addVeth(t, "veth-a", "veth-b")
 	addTun(t, "tun-a")
@@ -228,7 +216,7 @@ func TestLiveFamilies(t *testing.T) {
 }
 
 func TestLiveMPTCP(t *testing.T) {
-	enterNamespace(t)
+	netdevices.EnterNamespace(t)
 	setUp(t, "lo")
 	l := listen(t, "mptcp_pm", "mptcp_pm_events")
 	port := connectMPTCP(t)
