@@ -55,8 +55,8 @@ func names(t genl.Target) (events, meter string) {
 func (*Kernel) Resolve(t genl.Target) (genl.Registry, error) { return genl.Resolve(t) }
 
 // Open implements receiver.Kernel. It adopts a stored event socket of the target if one is
-// usable. After an error, the stored descriptors stay for the next call: the reason, such as
-// too many open files, may be why none was usable.
+// usable. After an error, the stored descriptors stay for the next call, because the reason,
+// such as too many open files, can have made them unusable.
 func (k *Kernel) Open(t genl.Target, bufferBytes int, batch *genl.Batch) (receiver.Socket, genl.SocketReport, error) {
 	claimed := k.claim(t)
 	s, report := k.adopt(t, claimed, bufferBytes, batch)
@@ -100,7 +100,7 @@ func (k *Kernel) ForgetUnclaimed() {
 // closeAll closes descriptors that are not used any more.
 func closeAll(files []*os.File) {
 	for _, f := range files {
-		_ = f.Close() // another descriptor of the socket is used, or none
+		_ = f.Close() // the daemon does not use this descriptor
 	}
 }
 
