@@ -40,7 +40,7 @@ func (c *Content) AppendText(dst []byte) []byte {
 		dst = w.value.appendWord(append(dst, '='))
 		if !w.value.isUTF8() {
 			dst = w.appendPath(append(dst, ' '))
-			dst = w.value.appendBase64(append(append(dst, base64Suffix...), '='))
+			dst = w.value.appendBase64(append(append(dst, Base64Suffix...), '='))
 		}
 	}
 	if c.Error == "" {

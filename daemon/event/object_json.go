@@ -12,9 +12,9 @@ import (
 // readers, JavaScript for example, store numbers as floats of 53 bits.
 const maxJSONNumber = 1 << 53
 
-// base64Suffix ends the name of the field that follows a text that is not UTF-8, and
+// Base64Suffix ends the name of the field that follows a text that is not UTF-8, and
 // contains its bytes.
-const base64Suffix = "_base64"
+const Base64Suffix = "_base64"
 
 // AppendJSON appends v as JSON and returns the extended buffer. Numbers above 2^53 in
 // magnitude are strings. Bytes are hexadecimal digits, or as their Format requires.
@@ -62,7 +62,7 @@ func (v Value) appendObject(dst []byte) []byte {
 		dst = value.AppendJSON(append(dst, '"', ':'))
 		if !value.isUTF8() {
 			dst = AppendJSONText(append(dst, ',', '"'), name)
-			dst = append(append(dst, base64Suffix...), '"', ':')
+			dst = append(append(dst, Base64Suffix...), '"', ':')
 			dst = value.appendBase64(dst)
 		}
 	}

@@ -68,7 +68,7 @@ func (p *Parts) content(c *Content) {
 	for w := walk(c.Attributes); w.next(); {
 		p.add(p.flat.of(&w, ""), w.value.AppendText(p.values))
 		if !w.value.isUTF8() {
-			p.add(p.flat.of(&w, base64Suffix), w.value.appendBase64Text(p.values))
+			p.add(p.flat.of(&w, Base64Suffix), w.value.appendBase64Text(p.values))
 		}
 	}
 	if c.Error != "" {

@@ -3,6 +3,7 @@
 package ruletest
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -72,8 +73,32 @@ func (c *contents) fieldsOf(family string) *ynl.Spec {
 
 func addMembers(b *event.ObjectBuilder, fields *ynl.Spec, path []string, o strict.Object) {
 	for _, m := range o {
+		if isBase64(o, m.Key) {
+			continue
+		}
+		if text, ok := exactText(o, m.Key); ok {
+			b.Text(m.Key, text)
+			continue
+		}
 		add(b, fields, append(path[:len(path):len(path)], underscored(m.Key)), m.Key, m.Value)
 	}
+}
+
+// isBase64 reports whether a name is that of the exact bytes of another attribute.
+func isBase64(o strict.Object, name string) bool {
+	of, ok := strings.CutSuffix(name, event.Base64Suffix)
+	return ok && slices.ContainsFunc(o, func(m strict.Member) bool { return m.Key == of })
+}
+
+// exactText returns the bytes of a text that is not valid UTF-8.
+func exactText(o strict.Object, name string) (text []byte, ok bool) {
+	i := slices.IndexFunc(o, func(m strict.Member) bool { return m.Key == name+event.Base64Suffix })
+	if i < 0 {
+		return nil, false
+	}
+	encoded, _ := o[i].Value.(string)
+	text, err := base64.StdEncoding.DecodeString(encoded)
+	return text, err == nil && encoded != ""
 }
 
 func add(b *event.ObjectBuilder, fields *ynl.Spec, path []string, name string, value any) {
@@ -159,6 +184,9 @@ func (c *contents) attributeFaults(spec *ynl.Spec, names []string, value any, pa
 	case strict.Object:
 		for _, m := range v {
 			inner, at := append(names[:len(names):len(names)], underscored(m.Key)), strict.Join(path, strict.PathKey(m.Key))
+			if isBase64(v, m.Key) {
+				continue
+			}
 			if field, ok := spec.Field(inner); !ok {
 				all = append(all, c.unknownAttribute(spec, inner, at))
 			} else if want := wantedForm(field.Type, m.Value); want != "" {

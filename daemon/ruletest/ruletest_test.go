@@ -102,6 +102,7 @@ sinks:
     stdout: {}
   - name: counters
     filter: attributes.stats.tx_frames == 9007199254740993 or attributes["1"] == "0a" and group == "g"
+      or attributes.header.dev_name == "eth1"
     stdout: {}
   - name: gaps
     filter: kind == "gap" and family == "ethtool" and group == ""
@@ -131,6 +132,7 @@ func TestEventsOfOtherFamilies(t *testing.T) {
       sinks: [links]
       captures: [{sink: links, name: dev, value: eth0}]
     - {family: ethtool, command: pause-ntf, attributes: {rx: 0, stats: {tx-frames: "9007199254740993"}}, sinks: [counters]}
+    - {family: ethtool, command: pause-ntf, attributes: {header: {dev-name: "eth\ufffd", dev-name_base64: "ZXRoMQ=="}}, sinks: [counters]}
     - {family: nameless, command: "7", attributes: {"1": "0a"}, sinks: [counters]}
     - {family: ethtool, group: other, command: pause-ntf, attributes: {rx: 1}}
     - {family: ethtool, gap: {count: 3}, sinks: [gaps]}
