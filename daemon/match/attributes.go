@@ -96,7 +96,7 @@ func (d *dialect) attribute(node *ast.Node, n *ast.MemberNode) {
 func elementName(property ast.Node) (name string, ok bool) {
 	switch p := property.(type) {
 	case *ast.StringNode:
-		return strings.ReplaceAll(p.Value, "-", "_"), true
+		return ynl.PathName(p.Value), true
 	case *ast.IntegerNode:
 		return strconv.Itoa(p.Value), p.Value >= 0
 	}
@@ -112,7 +112,7 @@ func (d *dialect) presence(node *ast.Node, n *ast.BinaryNode) {
 	}
 	path := d.objects.paths[n.Right]
 	d.objects.close(n.Right)
-	path = append(path[:len(path):len(path)], strings.ReplaceAll(name.Value, "-", "_"))
+	path = append(path[:len(path):len(path)], ynl.PathName(name.Value))
 	if _, ok := d.compiler.vocabulary.Attributes(path); !ok {
 		d.unknownAttribute(n.Left, path)
 		return

@@ -95,7 +95,7 @@ func (d *dialect) comparison(n *ast.BinaryNode) {
 		return
 	}
 	for at, text := range d.texts(constant) {
-		if values.OrNumbers && (isNumber(text) || !isEquality(n.Operator)) || values.isUnlisted(n.Operator, text) {
+		if values.OrNumbers && (ynl.IsNumber(text) || !isEquality(n.Operator)) || values.isUnlisted(n.Operator, text) {
 			continue
 		}
 		if n.Operator == "!=" && text == "" && len(values.Values) == 1 && values.Values[0] == "" {
@@ -134,8 +134,6 @@ func (d *dialect) valuesOf(field string) (values FieldValues, ok bool) {
 	}
 	return FieldValues{}, false
 }
-
-func isNumber(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
 func verb(operator string) string {
 	switch operator {

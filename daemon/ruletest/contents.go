@@ -80,7 +80,7 @@ func addMembers(b *event.ObjectBuilder, fields *ynl.Spec, path []string, o stric
 			b.Text(m.Key, text)
 			continue
 		}
-		add(b, fields, append(path[:len(path):len(path)], underscored(m.Key)), m.Key, m.Value)
+		add(b, fields, append(path[:len(path):len(path)], ynl.PathName(m.Key)), m.Key, m.Value)
 	}
 }
 
@@ -172,7 +172,7 @@ func (c *contents) unknownFamily(name, path string) *config.FieldError {
 
 func (c *contents) commandFault(spec *ynl.Spec, command, path string) config.Errors {
 	commands := spec.Commands()
-	if command == "" || slices.Contains(commands, command) || isNumber(command) {
+	if command == "" || slices.Contains(commands, command) || ynl.IsNumber(command) {
 		return nil
 	}
 	return config.Errors{c.tests.Fault(path+".command", "%s does not have the command %s; %s",
@@ -183,7 +183,7 @@ func (c *contents) attributeFaults(spec *ynl.Spec, names []string, value any, pa
 	switch v := value.(type) {
 	case strict.Object:
 		for _, m := range v {
-			inner, at := append(names[:len(names):len(names)], underscored(m.Key)), strict.Join(path, strict.PathKey(m.Key))
+			inner, at := append(names[:len(names):len(names)], ynl.PathName(m.Key)), strict.Join(path, strict.PathKey(m.Key))
 			if isBase64(v, m.Key) {
 				continue
 			}
@@ -235,7 +235,7 @@ func wantedForm(of ynl.ValueType, value any) string {
 // could not be decoded. Each attribute can be such a text.
 func isDigits(text string) bool {
 	_, err := hex.DecodeString(text)
-	return err == nil || isNumber(strings.TrimPrefix(text, "-"))
+	return err == nil || ynl.IsNumber(strings.TrimPrefix(text, "-"))
 }
 
 func (c *contents) unknownAttribute(spec *ynl.Spec, names []string, path string) *config.FieldError {
@@ -253,7 +253,3 @@ func advice(name string, known []string) string {
 	}
 	return "write one of " + similar.List(known)
 }
-
-func underscored(name string) string { return strings.ReplaceAll(name, "-", "_") }
-
-func isNumber(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }

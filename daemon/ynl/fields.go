@@ -190,17 +190,17 @@ func (s *attrSet) each(visit func(a *attr)) {
 
 // children returns the fields or the entries with a name.
 func (n *node) children(name string) (list []node) {
-	if isNumber(name) {
+	if IsNumber(name) {
 		if entry, ok := n.entry(); ok {
 			return []node{entry}
 		}
 	}
 	n.fields(func(field string, child node) {
-		if underscored(field) == name {
+		if PathName(field) == name {
 			list = append(list, child)
 		}
 	})
-	if len(list) == 0 && isNumber(name) && n.contents() != nil {
+	if len(list) == 0 && IsNumber(name) && n.contents() != nil {
 		list = append(list, node{attr: &attr{kind: kindString}}) // an attribute that is not known
 	}
 	return list
@@ -235,7 +235,7 @@ func (n *node) field() Field {
 	}
 	if n.contents() != nil || n.kind == kindBitfield {
 		var names []string
-		n.fields(func(name string, _ node) { names = append(names, underscored(name)) })
+		n.fields(func(name string, _ node) { names = append(names, PathName(name)) })
 		return Field{Type: ObjectType, Names: union(names, nil)}
 	}
 	switch {
@@ -259,8 +259,12 @@ func (e *enum) names() (names []string) {
 	return union(names, nil)
 }
 
-func underscored(name string) string { return strings.ReplaceAll(name, "-", "_") }
+// PathName returns the name of an attribute as paths contain it, with underscores in place
+// of dashes.
+func PathName(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
-func isNumber(name string) bool {
+// IsNumber reports whether a name of an attribute or a command is a number, because the
+// specification does not know its name.
+func IsNumber(name string) bool {
 	return name != "" && strings.Trim(name, "0123456789") == ""
 }

@@ -128,7 +128,7 @@ func checkFields(t *testing.T, spec *Spec, path []string, v event.Value) (values
 		return 1
 	}
 	for name, value := range v.Fields() {
-		values += checkFields(t, spec, append(path[:len(path):len(path)], underscored(name)), value)
+		values += checkFields(t, spec, append(path[:len(path):len(path)], PathName(name)), value)
 	}
 	entry := 0
 	for value := range v.Items() {
