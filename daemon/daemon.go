@@ -106,9 +106,12 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	return d, nil
 }
 
-// check logs all faults of the configuration, and returns those that make it invalid.
+// check logs all warnings and faults of the configuration, and returns those that make it invalid.
 func (d *Daemon) check(cfg *config.Config) (*pipeline.Checked, error) {
 	checked, faults := check(cfg, nil, d.opts.Dirs)
+	for _, w := range warnings(checked) {
+		d.log.Warn("configuration: " + w.Error())
+	}
 	for _, f := range faults {
 		d.log.Error("configuration: " + f.Error())
 	}

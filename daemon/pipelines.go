@@ -32,7 +32,7 @@ func (d *Daemon) newReloader(cfg *config.Config) *reload.Reloader {
 		Source: d.opts.Source, Fingerprint: d.opts.Fingerprint, Config: cfg,
 		Pipelines: d.pipelines, Notifier: d.notifier, Log: d.log,
 		Check:    func(cfg *config.Config) (*pipeline.Checked, config.Errors) { return check(cfg, nil, d.opts.Dirs) },
-		Warnings: Warnings, Families: d.planFamilies, Listen: d.movePages, Configure: d.configure,
+		Warnings: warnings, Families: d.planFamilies, Listen: d.movePages, Configure: d.configure,
 		OnEnd: func() { d.notifier.Status("%s", d.statusLine()) },
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/families"
+	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/secret"
 )
 
@@ -13,9 +14,14 @@ import (
 // their positions. They include secret files that every user of the machine can read, and
 // likely mistakes in the specifications of families.
 func Warnings(cfg *config.Config) config.Errors {
-	all := cfg.Warnings()
 	specs, _ := families.LoadSpecs(cfg) // Check returns the faults
-	all = append(all, specs.Warnings...)
+	return warnings(&pipeline.Checked{Config: cfg, Specs: specs})
+}
+
+// warnings is Warnings for a configuration whose specifications are already read.
+func warnings(checked *pipeline.Checked) config.Errors {
+	cfg := checked.Config
+	all := append(cfg.Warnings(), checked.Specs.Warnings...)
 	warn := func(path, file string) {
 		if secret.Exposed(file) {
 			all = append(all, cfg.Fault(path, "this file is secret, and all users can read it; remove the permission with chmod o-r"))

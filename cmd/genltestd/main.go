@@ -109,9 +109,6 @@ func serve(cfg *config.Config, stdout io.Writer, log *slog.Logger, opts daemon.O
 
 	defer liblog.Capture(log)() // before a library logs
 	log.Info("starting", "version", version, "config", filesOf(cfg))
-	for _, w := range daemon.Warnings(cfg) {
-		log.Warn("configuration: " + w.Error())
-	}
 	opts.Version, opts.Stdout, opts.Log = version, stdout, log
 	d, err := daemon.New(cfg, opts)
 	if err == nil {

@@ -47,7 +47,7 @@ func (r *Reloader) load(ctx context.Context) (*api.Reload, error) {
 	}
 	done := &api.Reload{Families: families.Changes(), Warnings: families.Warnings()}
 	r.apply(ctx, checked, plan, families, listen)
-	r.complete(done, cfg, plan.Outcome())
+	r.complete(done, checked, plan.Outcome())
 	return done, nil
 }
 
@@ -81,15 +81,15 @@ func (r *Reloader) apply(
 }
 
 // complete adds the sinks and the warnings to the answer to the operator.
-func (r *Reloader) complete(done *api.Reload, cfg *config.Config, o pipeline.Outcome) {
+func (r *Reloader) complete(done *api.Reload, checked *pipeline.Checked, o pipeline.Outcome) {
 	done.Added, done.Changed, done.Removed, done.Unchanged = o.Added, o.Changed, o.Removed, o.Unchanged
 	for _, err := range o.Pending {
 		done.Warnings = append(done.Warnings, err.Error())
 	}
-	for _, w := range r.Warnings(cfg) {
+	for _, w := range r.Warnings(checked) {
 		done.Warnings = append(done.Warnings, w.Error())
 	}
-	if cfg.Journal.Path != r.journalPath {
+	if cfg := checked.Config; cfg.Journal.Path != r.journalPath {
 		done.Warnings = append(done.Warnings, cfg.Fault("journal.path", "needs a restart: until then the journal is not moved").Error())
 	}
 }

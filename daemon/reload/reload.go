@@ -48,7 +48,7 @@ type Options struct {
 	// Check checks a configuration on this machine, and returns all faults.
 	Check func(*config.Config) (*pipeline.Checked, config.Errors)
 	// Warnings returns the warnings for a configuration.
-	Warnings func(*config.Config) config.Errors
+	Warnings func(*pipeline.Checked) config.Errors
 	// Families subscribes to the families that are new.
 	Families func(*config.Config) (*reception.Plan, error)
 	// Listen binds the pages at their new address. commit makes the daemon use it; it is
