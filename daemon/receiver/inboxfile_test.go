@@ -70,3 +70,10 @@ func writePages(t *testing.T, path string, length int64, pages map[int64][]byte)
 		}
 	}
 }
+
+// A longer snapshot would be cut, and a shorter one would contain fewer groups than possible.
+func TestTheLongestSnapshotIsThatOfTheInbox(t *testing.T) {
+	if maxSnapshot != inboxes.SnapshotBytes {
+		t.Errorf("a snapshot has at most %d bytes, and the inbox stores %d", maxSnapshot, inboxes.SnapshotBytes)
+	}
+}
