@@ -114,10 +114,14 @@ func CheckPath(s strict.Section, key, path string) {
 	}
 }
 
-// HostPort returns the place of a TCP or TLS server; empty for another address.
+// HostPort returns the place of a server over TCP; empty for a unix socket and for UDP.
 func (a Address) HostPort() string {
-	if scheme, place := a.Split(); scheme == "tcp" || scheme == "tls" {
-		return place
+	scheme, place := a.Split()
+	if strings.HasPrefix(scheme, "unix") || scheme == "udp" {
+		return ""
 	}
-	return ""
+	return place
 }
+
+// HasScheme reports whether the address begins with a scheme.
+func (a Address) HasScheme(scheme string) bool { return strings.HasPrefix(string(a), scheme+"://") }

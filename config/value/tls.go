@@ -4,6 +4,7 @@ package value
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -44,11 +45,12 @@ func (t *TLS) Check(s strict.Section) {
 	}
 }
 
-// CheckScheme rejects settings for an address with another scheme than tls, because they are
-// not used. The key of the settings in s is tls.
-func (t *TLS) CheckScheme(s strict.Section, address Address) {
-	if scheme, _ := address.Split(); scheme != "tls" && *t != (TLS{}) {
-		s.Errorf("tls", "has no effect with this address; write an address that begins with tls://, or leave the key out")
+// CheckScheme rejects settings that are not used, because no address has the scheme of TLS. The
+// key of the settings in s is tls.
+func (t *TLS) CheckScheme(s strict.Section, scheme string, addresses ...Address) {
+	uses := func(a Address) bool { return a.HasScheme(scheme) }
+	if *t != (TLS{}) && !slices.ContainsFunc(addresses, uses) {
+		s.Errorf("tls", "has no effect with this address; write an address that begins with %s://, or leave the key out", scheme)
 	}
 }
 

@@ -146,6 +146,16 @@ func TestSecretEqual(t *testing.T) {
 	}
 }
 
+func TestHostPortOfAddresses(t *testing.T) {
+	for address, want := range map[Address]string{
+		"tcp://a:1": "a:1", "rediss://[::1]:2": "[::1]:2", "udp://a:3": "", "unix:///run/a": "", "unixgram:///run/a": "", "": "",
+	} {
+		if got := address.HostPort(); got != want {
+			t.Errorf("%q: HostPort = %q, want %q", address, got, want)
+		}
+	}
+}
+
 func FuzzSize(f *testing.F) {
 	for _, seed := range []string{"0", "64MiB", "256KiB", "1GiB", "1048576", "5kB", "7MB", "9GB", "9223372036854775807", "-1", "1.5MiB"} {
 		f.Add(seed)

@@ -84,7 +84,7 @@ func (k *Config) Check(s strict.Section) {
 	} else {
 		k.Address.Check(s, "address", "unix", "tcp", "tls")
 	}
-	k.TLS.CheckScheme(s, k.Address)
+	k.TLS.CheckScheme(s, "tls", k.Address)
 }
 
 // Ineffective implements strict.Conditional.

@@ -67,7 +67,7 @@ func (y *Config) Check(s strict.Section) {
 		s.Errorf("address", "is empty; write one, or leave the key out for unixgram:///dev/log")
 	}
 	y.Address.Check(s, "address", "unixgram", "unixstream", "udp", "tcp", "tls")
-	y.TLS.CheckScheme(s, y.Address)
+	y.TLS.CheckScheme(s, "tls", y.Address)
 }
 
 // Ineffective implements strict.Conditional.
