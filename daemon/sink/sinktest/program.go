@@ -5,23 +5,31 @@ package sinktest
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
-// Program returns the path of a program that the test runs. If it is not installed, the
-// test is skipped, or fails if CI is set: everything has to run there.
+// Program returns the path of a program that the test runs. It searches PATH, /usr/sbin and the
+// servers of packaging/servers/install. If it is not installed, the test is skipped, or fails if
+// CI is set: everything has to run there.
 func Program(t testing.TB, name string) (path string) {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		path, err = exec.LookPath("/usr/sbin/" + name) // not in every user's PATH
+	for _, dir := range []string{"", "/usr/sbin", builtServers()} {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path
+		}
 	}
-	switch {
-	case err == nil:
-	case os.Getenv("CI") != "":
+	if os.Getenv("CI") != "" {
 		t.Fatalf("%s is not installed", name)
-	default:
-		t.Skipf("%s is not installed", name)
 	}
-	return path
+	t.Skipf("%s is not installed", name)
+	return ""
+}
+
+func builtServers() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "/usr/sbin" // without HOME nothing was built
+	}
+	return filepath.Join(cache, "genltestd/servers/bin")
 }
