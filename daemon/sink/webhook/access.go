@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/sink/httpclient"
 )
 
 // An access is the URL and the credentials of one attempt, as the secrets were when it
@@ -56,7 +54,7 @@ func (w *Config) readURL(a *access) error {
 	if err != nil {
 		return fmt.Errorf("url: %w", err)
 	}
-	if a.url, err = parseURL(text, "http", "https"); err != nil {
+	if a.url, err = httpclient.ParseURL(text, "http", "https"); err != nil {
 		return fmt.Errorf("url: %w", err)
 	}
 	a.secrets.AddURL(a.url)
@@ -95,15 +93,7 @@ func (w *Config) readAuthorization(a *access) error {
 }
 
 func (w *Config) readHeaders(a *access) error {
-	for _, h := range w.Headers {
-		value, err := secret.Read(h.Value)
-		if err != nil {
-			return fmt.Errorf("header %s: %w", h.Name, err)
-		}
-		a.secrets.Add(value)
-		setOnce(a.header, h.Name, value)
-	}
-	return nil
+	return httpclient.ReadHeaders(w.Headers, a.header, &a.secrets)
 }
 
 func (w *Config) readKeys(a *access) error {
@@ -146,33 +136,5 @@ func (w *Config) readProxy(a *access) (err error) {
 }
 
 func parseProxy(text string) (*url.URL, error) {
-	return parseURL(text, "http", "https", "socks5", "socks5h")
-}
-
-// parseURL parses an absolute URL of one of the schemes. Unlike those of package url, its
-// errors contain no part of the text, which may be secret.
-func parseURL(text string, schemes ...string) (*url.URL, error) {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("is not a URL; write one like %s://example.org/path", schemes[0])
-	case !slices.Contains(schemes, u.Scheme):
-		return nil, fmt.Errorf("does not begin with %s://; write one like %s://example.org/path", strings.Join(schemes, ":// or "), schemes[0])
-	case u.Hostname() == "":
-		return nil, fmt.Errorf("lacks a host; write one like %s://example.org/path", schemes[0])
-	case u.Port() != "" && !isPort(u.Port()):
-		return nil, errors.New("has an invalid port; write 1 to 65535")
-	case u.User == nil && u.Port() != "" && strings.Contains(text, "@"):
-		// The part that resembles host and port is the beginning of a user and password.
-		return nil, errors.New("has an @ after the port; " +
-			"if it ends a password, write %2F, %3F and %23 for /, ? and # in that, else %40 for the @")
-	case u.Fragment != "":
-		return nil, errors.New("has a fragment (#), which is never sent; leave it out")
-	}
-	return u, nil
-}
-
-func isPort(s string) bool {
-	n, err := strconv.ParseUint(s, 10, 16)
-	return err == nil && n > 0
+	return httpclient.ParseURL(text, "http", "https", "socks5", "socks5h")
 }

@@ -3,56 +3,40 @@
 package webhook
 
 import (
-	"bytes"
-	"compress/gzip"
 	"fmt"
-	"sync"
-	"sync/atomic"
-
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/httpclient"
 	"github.com/genltestd/genltestd/daemon/sink/lines"
 )
 
 // A body encodes the bodies of requests.
 type body struct {
-	encoder     event.Encoder
-	batch       string
-	compression string
-
-	gzip *gzip.Writer
-	zstd *zstd.Encoder
+	encoder    event.Encoder
+	batch      string
+	compressor httpclient.Compressor
 	*memory
 }
 
 // A memory is reused for the next request, unless the transport may still read the last.
 type memory struct {
-	lines   *lines.Writer
-	buf     []byte
-	packed  []byte
-	readers atomic.Int32 // handed out and not closed
+	lines  *lines.Writer
+	buf    []byte
+	packed []byte
+	uses   httpclient.Uses
 }
 
 func newBody(w *Config, encoder event.Encoder) (*body, error) {
-	b := &body{encoder: encoder, batch: w.Batch, compression: w.Compression, memory: newMemory(encoder)}
-	var err error
-	switch w.Compression {
-	case compressionGzip:
-		b.gzip, err = gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	case compressionZstd:
-		b.zstd, err = zstd.NewWriter(nil,
-			zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
-	}
-	return b, err
+	compressor, err := httpclient.NewCompressor(w.Compression)
+	return &body{encoder: encoder, batch: w.Batch, compressor: compressor, memory: newMemory(encoder)}, err
 }
 
 func newMemory(e event.Encoder) *memory { return &memory{lines: lines.NewWriter(e)} }
 
 // reset provides memory for another body.
 func (b *body) reset() {
-	if b.readers.Load() != 0 {
+	if b.uses.InUse() {
 		b.memory = newMemory(b.encoder)
 	}
 }
@@ -110,44 +94,10 @@ func (b *body) contentType(single bool) string {
 }
 
 // pack compresses text, if configured.
-func (b *body) pack(text []byte) ([]byte, error) {
-	switch b.compression {
-	case compressionGzip:
-		out := bytes.NewBuffer(b.packed[:0])
-		b.gzip.Reset(out)
-		if _, err := b.gzip.Write(text); err != nil {
-			return nil, err
-		}
-		err := b.gzip.Close()
-		b.packed = out.Bytes()
-		return b.packed, err
-	case compressionZstd:
-		b.packed = b.zstd.EncodeAll(text, b.packed[:0])
-		return b.packed, nil
+func (b *body) pack(text []byte) (packed []byte, err error) {
+	packed, err = b.compressor.Compress(b.packed, text)
+	if b.compressor.Active() {
+		b.packed = packed
 	}
-	return text, nil
+	return packed, err
 }
-
-// reader returns a reader of text that records when it is no longer needed, which may be
-// long after the response has arrived.
-func (m *memory) reader(text []byte) *reader {
-	m.readers.Add(1)
-	r := &reader{text: bytes.NewReader(text), done: sync.OnceFunc(func() { m.readers.Add(-1) })}
-	r.unread.Store(int64(len(text)))
-	return r
-}
-
-// A reader reports how much of it was read while another goroutine reads it.
-type reader struct {
-	text   *bytes.Reader
-	unread atomic.Int64
-	done   func()
-}
-
-func (r *reader) Read(p []byte) (int, error) {
-	n, err := r.text.Read(p)
-	r.unread.Add(int64(-n))
-	return n, err
-}
-
-func (r *reader) Close() error { r.done(); return nil }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/httpclient"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
@@ -146,7 +148,7 @@ func TestBodyInUseIsNotOverwritten(t *testing.T) {
 		}
 		text := body(1)
 		want := string(text)
-		r := b.reader(text)
+		r := new(httpclient.Exchange).Request(t.Context(), "POST", new(url.URL), nil, text, &b.uses).Body
 		body(11)
 		if got, err := io.ReadAll(r); err != nil || string(got) != want {
 			t.Errorf("%s: the first body has become %q, %v", name, got, err)
@@ -174,8 +176,8 @@ func TestHeaders(t *testing.T) {
 	deliver(t, newSinkOf(t, Config{
 		URL: value.Inline(f.URL + "/a%2Fb?c=d"), Method: http.MethodPut, Basic: BasicAuth{User: "alice", Password: value.Inline("p")},
 		IdempotencyHeader: "X-Event", Headers: []Header{
-			{"x-api-key", value.Inline("k")},
-			{"content-type", value.Inline("application/vnd.x+json")},
+			{Name: "x-api-key", Value: value.Inline("k")},
+			{Name: "content-type", Value: value.Inline("application/vnd.x+json")},
 		},
 	}, sink.Env{Version: "1.2"}), sinktest.Events(1, 2))
 	want := http.Header{
@@ -246,14 +248,16 @@ func TestVerify(t *testing.T) {
 		{"webhook.bearer", Config{URL: good, Bearer: value.Secret{Env: "NOT_HERE"}}, json},
 		{"webhook.basic.password", Config{URL: good, Basic: BasicAuth{Password: missing}}, json},
 		{"webhook.basic.password", Config{URL: good, Basic: BasicAuth{Password: value.Secret{Credential: "not-here"}}}, json},
-		{"webhook.headers[1].value", Config{URL: good, Headers: []Header{{"A", value.Inline("a")}, {"B", missing}}}, json},
+		{"webhook.headers[1].value", Config{URL: good, Headers: []Header{
+			{Name: "A", Value: value.Inline("a")}, {Name: "B", Value: missing},
+		}}, json},
 		{"webhook.signing_secrets[0]", Config{URL: good, SigningSecrets: []value.Secret{value.Inline("x"), value.Inline(oldSecret)}}, json},
 		{"webhook.proxy", Config{URL: good, Proxy: value.Inline("proxy:3128")}, json},
 		{"", Config{URL: good, Proxy: value.Inline(proxyEnvironment)}, json},
 		{"webhook.batch", Config{URL: good}, text{}},
 		{"webhook.tls.ca", Config{URL: good, TLS: sinktest.TLS(dir+"/missing", "", "")}, json},
 		{"webhook.url", Config{URL: withUser, Bearer: value.Inline("t")}, json},
-		{"webhook.url", Config{URL: withUser, Headers: []Header{{"authorization", value.Inline("t")}}}, json},
+		{"webhook.url", Config{URL: withUser, Headers: []Header{{Name: "authorization", Value: value.Inline("t")}}}, json},
 		{"webhook.url", Config{URL: value.Inline("http://example.org"), TLS: value.TLS{ServerName: "example.org"}}, json},
 		{"", Config{
 			URL: value.Inline("http://example.org"), TLS: value.TLS{ServerName: "example.org"},

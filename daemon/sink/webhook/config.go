@@ -6,13 +6,13 @@ import (
 	_ "embed" // for the reference
 	"fmt"
 	"net/textproto"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/httpclient"
 )
 
 var (
@@ -85,9 +85,9 @@ const (
 	batchLines = "lines" // a request contains a line for each event
 	batchNone  = "none"  // each event has a request of its own
 
-	compressionNone = "none"
-	compressionGzip = "gzip" // RFC 1952
-	compressionZstd = "zstd" // RFC 8878
+	compressionNone = httpclient.Identity
+	compressionGzip = httpclient.Gzip
+	compressionZstd = httpclient.Zstd
 
 	// proxyEnvironment as the proxy means HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
 	proxyEnvironment = "environment"
@@ -100,10 +100,7 @@ type BasicAuth struct {
 }
 
 // Header is one header of a request.
-type Header struct {
-	Name  string       `yaml:"name" required:"true" example:"X-Api-Key" name:"true"`
-	Value value.Secret `yaml:"value" required:"true" example:"{credential: api-key}"`
-}
+type Header = httpclient.Header
 
 // Check implements strict.Checker.
 func (w *Config) Check(s strict.Section) {
@@ -124,7 +121,7 @@ func (w *Config) Check(s strict.Section) {
 		}
 	}
 	w.checkIdempotencyHeader(s)
-	w.checkHeaders(s)
+	httpclient.CheckHeaders(s, w.Headers, w.writes)
 	w.checkStatuses(s)
 }
 
@@ -144,7 +141,7 @@ func (b *BasicAuth) Check(s strict.Section) {
 // replace a token or the type of the body.
 func (w *Config) checkIdempotencyHeader(s strict.Section) {
 	const key = "idempotency_header"
-	if w.IdempotencyHeader == "" || !w.checkHeaderName(s, key, w.IdempotencyHeader) {
+	if w.IdempotencyHeader == "" || !httpclient.CheckHeaderName(s, key, w.IdempotencyHeader) {
 		return
 	}
 	name := textproto.CanonicalMIMEHeaderKey(w.IdempotencyHeader)
@@ -154,24 +151,6 @@ func (w *Config) checkIdempotencyHeader(s strict.Section) {
 	}
 	if taken {
 		s.Errorf(key, "%s has a meaning of its own, which an id would replace; choose another header, such as X-Event-Id", name)
-	}
-}
-
-func (w *Config) checkHeaders(s strict.Section) {
-	first := make(map[string]int)
-	for i, h := range w.Headers {
-		key := fmt.Sprintf("headers[%d].name", i)
-		if h.Name == "" || !w.checkHeaderName(s, key, h.Name) {
-			continue
-		}
-		name := textproto.CanonicalMIMEHeaderKey(h.Name)
-		if why := w.writes(name); why != "" {
-			s.Errorf(key, "%s is written by %s; leave one of them out", name, why)
-		} else if j, ok := first[name]; ok {
-			s.Errorf(key, "%s is headers[%d] already%s; leave one of them out", name, j, s.Line(fmt.Sprintf("headers[%d].name", j)))
-		} else {
-			first[name] = i
-		}
 	}
 }
 
@@ -192,14 +171,6 @@ func (w *Config) writes(name string) string {
 	return ""
 }
 
-var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")
-
-// reservedHeaders belong to the connection, or describe the body that the client writes.
-var reservedHeaders = []string{
-	"Connection", "Content-Encoding", "Content-Length", "Expect", "Host", "Keep-Alive", "Proxy-Authenticate",
-	"Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
-}
-
 // An id must not replace these headers: Webhook-* belongs to Standard Webhooks, Ce-* to
 // CloudEvents in binary mode.
 var (
@@ -209,18 +180,6 @@ var (
 	}
 	meaningfulPrefixes = []string{"Accept-", "Access-Control-", "Ce-", "Content-", "If-", "Proxy-", "Sec-", "Webhook-", "X-Forwarded-"}
 )
-
-func (w *Config) checkHeaderName(s strict.Section, key, name string) bool {
-	switch {
-	case !headerName.MatchString(name):
-		s.Errorf(key, "is not a valid name of a header; write letters, digits and dashes, like X-Api-Key")
-	case slices.Contains(reservedHeaders, textproto.CanonicalMIMEHeaderKey(name)):
-		s.Errorf(key, "%s belongs to the connection or to the body, and the sink writes it; leave it out", strict.Quote(name))
-	default:
-		return true
-	}
-	return false
-}
 
 func (w *Config) checkStatuses(s strict.Section) {
 	first := make(map[int]string)

@@ -7,14 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
-	"slices"
 
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/httpclient"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
@@ -64,24 +63,19 @@ func (w *Config) verifyProxy() error {
 
 func (w *Config) verifyURL() error {
 	return verifySecret("url", w.URL, func(text string) error {
-		u, err := parseURL(text, "http", "https")
+		u, err := httpclient.ParseURL(text, "http", "https")
 		switch {
 		case err != nil:
 			return err
 		case u.User != nil && (w.Basic.User != "" || !w.Bearer.IsZero()):
 			return errors.New("has a user in addition to bearer or basic; leave one of them out")
-		case u.User != nil && w.hasHeader("Authorization"):
+		case u.User != nil && httpclient.HasHeader(w.Headers, "Authorization"):
 			return errors.New("has a user, and headers has Authorization; leave one of them out")
 		case u.Scheme == "http" && w.Proxy.IsZero() && w.TLS != (value.TLS{}):
 			return errors.New("is http, so the keys below tls are not used; write https, or leave tls out")
 		}
 		return nil
 	})
-}
-
-// hasHeader reports whether the configured headers include one of this name.
-func (w *Config) hasHeader(name string) bool {
-	return slices.ContainsFunc(w.Headers, func(h Header) bool { return http.CanonicalHeaderKey(h.Name) == name })
 }
 
 // verifyBatch checks that the encoder supports the form of the body.
@@ -116,7 +110,7 @@ func (w *Config) verifyResponse() error {
 // known.
 func (w *Config) Peers() []sink.PeerSocket {
 	text, _ := w.URL.Inline()
-	u, err := parseURL(text, "http", "https")
+	u, err := httpclient.ParseURL(text, "http", "https")
 	if err != nil {
 		return nil
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/httpclient"
 )
 
 var _ sink.Sink = (*Sink)(nil)
@@ -25,7 +26,7 @@ type Sink struct {
 	config   *Config
 	env      sink.Env
 	body     *body
-	link     *link // nil before the first attempt and after a failure
+	link     *httpclient.Link // nil before the first attempt and after a failure
 	response []byte
 	decide   *match.Response // nil: only the status decides
 	secrets  *redact.Owner
@@ -99,11 +100,11 @@ func (s *Sink) deliverEach(ctx context.Context, a *access, events []event.Event)
 
 // connect creates a link, unless one exists and is current.
 func (s *Sink) connect(a *access) (err error) {
-	if s.link != nil && (s.link.stale(&s.config.TLS, a.proxy) || s.link.olderThan(time.Duration(s.config.MaxConnectionAge))) {
+	if s.link != nil && (s.link.Stale(&s.config.TLS, a.proxy) || s.link.OlderThan(time.Duration(s.config.MaxConnectionAge))) {
 		s.disconnect()
 	}
 	if s.link == nil {
-		s.link, err = newLink(&s.config.TLS, a.proxy)
+		s.link, err = httpclient.NewLink(&s.config.TLS, a.proxy)
 	}
 	if err != nil {
 		return fmt.Errorf("tls: %s", s.env.Mask.Clean(err.Error(), maxError))
@@ -113,7 +114,7 @@ func (s *Sink) connect(a *access) (err error) {
 
 func (s *Sink) disconnect() {
 	if s.link != nil {
-		s.link.close()
+		s.link.Close()
 		s.link = nil
 	}
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhook
+// Package httpclient contains the parts that sinks with HTTP requests share: the connections,
+// compressed bodies, headers with secrets, and the reading of responses.
+package httpclient
 
 import (
 	"context"
@@ -16,9 +18,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
-// A link is a transport with its connections, and the files and proxy that they depend on.
+// A Link is a transport with its connections, and the files and proxy that they depend on.
 // It carries one request at a time.
-type link struct {
+type Link struct {
 	transport *http.Transport
 	files     tlsclient.Version
 	proxy     string
@@ -29,14 +31,14 @@ type link struct {
 	closed bool
 }
 
-// newLink does not dial. A nil proxy is valid: direct connections.
-func newLink(t *value.TLS, proxy *url.URL) (*link, error) {
+// NewLink does not dial. A nil proxy is valid: direct connections.
+func NewLink(t *value.TLS, proxy *url.URL) (*Link, error) {
 	files := tlsclient.VersionOf(t)
 	config, err := tlsclient.Config(t)
 	if err != nil {
 		return nil, err
 	}
-	l := &link{files: files, proxy: proxyName(proxy), born: time.Now(), open: make(map[*conn]struct{})}
+	l := &Link{files: files, proxy: proxyName(proxy), born: time.Now(), open: make(map[*conn]struct{})}
 	l.transport = &http.Transport{
 		Proxy:                  http.ProxyURL(proxy),
 		DialContext:            l.dial,
@@ -52,15 +54,21 @@ func newLink(t *value.TLS, proxy *url.URL) (*link, error) {
 	return l, nil
 }
 
-// stale reports whether a TLS file or the proxy was replaced since the link was created.
-func (l *link) stale(t *value.TLS, proxy *url.URL) bool {
+// RoundTrip makes one request on the wire. Unlike http.Client, it does not follow redirects,
+// and its errors do not contain the URL.
+func (l *Link) RoundTrip(req *http.Request) (*http.Response, error) {
+	return l.transport.RoundTrip(req)
+}
+
+// Stale reports whether a TLS file or the proxy was replaced since the link was created.
+func (l *Link) Stale(t *value.TLS, proxy *url.URL) bool {
 	return l.proxy != proxyName(proxy) || !l.files.Equal(tlsclient.VersionOf(t))
 }
 
-// olderThan reports whether the link has reached an age; 0 disables the limit. Its
+// OlderThan reports whether the link has reached an age; 0 disables the limit. Its
 // connections keep the addresses to which the receiver's name resolved when they were
 // opened.
-func (l *link) olderThan(age time.Duration) bool { return age > 0 && time.Since(l.born) >= age }
+func (l *Link) OlderThan(age time.Duration) bool { return age > 0 && time.Since(l.born) >= age }
 
 func proxyName(proxy *url.URL) string {
 	if proxy == nil {
@@ -69,7 +77,7 @@ func proxyName(proxy *url.URL) string {
 	return proxy.String()
 }
 
-func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (l *Link) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
 	dialed, err := d.DialContext(ctx, network, address)
 	if err != nil {
@@ -86,9 +94,9 @@ func (l *link) dial(ctx context.Context, network, address string) (net.Conn, err
 	return c, nil
 }
 
-// close ends all connections, including those that the transport would keep for another
+// Close ends all connections, including those that the transport would keep for another
 // request: a connection with an overdue answer must not be used again.
-func (l *link) close() {
+func (l *Link) Close() {
 	l.mu.Lock()
 	l.closed = true
 	open := make([]*conn, 0, len(l.open))
@@ -105,7 +113,7 @@ func (l *link) close() {
 // A conn is registered in its link until it is closed.
 type conn struct {
 	net.Conn
-	link *link
+	link *Link
 	left int // bytes that were not acknowledged when it was closed; link.mu guards it
 }
 

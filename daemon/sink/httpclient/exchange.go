@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package webhook
+package httpclient
 
 import (
 	"context"
@@ -13,17 +13,17 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/stream"
 )
 
-// An exchange is one request and its response. The transport calls it from its own
+// An Exchange is one request and its response. The transport calls it from its own
 // goroutines.
-type exchange struct {
-	body     atomic.Pointer[reader] // the body that the transport reads
+type Exchange struct {
+	body     atomic.Pointer[body] // the body that the transport reads
 	conn     atomic.Pointer[net.Conn]
 	reused   atomic.Bool // the connection has carried a request before
 	answered atomic.Bool // the response has begun
 }
 
 // trace makes the transport report the connection that it uses.
-func (x *exchange) trace(ctx context.Context) context.Context {
+func (x *Exchange) trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) {
 			x.conn.Store(&info.Conn)
@@ -33,11 +33,11 @@ func (x *exchange) trace(ctx context.Context) context.Context {
 	})
 }
 
-// idleClosed reports whether the server has closed an idle connection while the request
+// IdleClosed reports whether the server has closed an idle connection while the request
 // was sent, and cannot have received it completely. The request is then repeated on
 // another connection; the transport itself does so only if no byte was sent.
-func (x *exchange) idleClosed(ctx context.Context, err error) bool {
-	return x.reused.Load() && !x.answered.Load() && ctx.Err() == nil && closed(err) && x.incomplete()
+func (x *Exchange) IdleClosed(ctx context.Context, err error) bool {
+	return x.reused.Load() && !x.answered.Load() && ctx.Err() == nil && closed(err) && x.Incomplete()
 }
 
 // closed reports whether an error means that the server has closed the connection. The
@@ -47,10 +47,10 @@ func closed(err error) bool {
 	return stream.Ended(err) || errors.Is(err, net.ErrClosed) || err.Error() == transports
 }
 
-// incomplete reports whether a part of the request is not sent, or not acknowledged by the
+// Incomplete reports whether a part of the request is not sent, or not acknowledged by the
 // server's kernel. For HTTP/2 only the first is known, because its connection carries more
 // than the request.
-func (x *exchange) incomplete() bool {
+func (x *Exchange) Incomplete() bool {
 	if body := x.body.Load(); body != nil && body.unread.Load() > 0 {
 		return true
 	}
