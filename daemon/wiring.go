@@ -21,7 +21,7 @@ func (o *Options) newSink(c *config.Sink, encoder event.Encoder) (sink.Sink, err
 // environment returns the parts of the daemon that a sink uses.
 func (o *Options) environment(name string, encoder event.Encoder) sink.Env {
 	env := sink.Env{
-		Version: o.Version, Encoder: encoder, Stdout: o.Stdout, Mask: o.mask, Reaper: o.reaper, Position: o.Dirs.position(name),
+		Version: o.Version, Sink: name, Encoder: encoder, Stdout: o.Stdout, Mask: o.mask, Reaper: o.reaper, Position: o.Dirs.position(name),
 	}
 	if o.Log != nil {
 		env.Log = component(o.Log, "sink").With("sink", name)

@@ -42,6 +42,7 @@ type Config interface {
 // An Env contains the parts of the daemon that sinks use.
 type Env struct {
 	Version string // of the daemon
+	Sink    string // the name of the sink
 	Encoder event.Encoder
 	Stdout  io.Writer
 	Log     *slog.Logger
