@@ -42,9 +42,10 @@ describe_failure() { # STATUS FILE LINE COMMAND
 }
 
 # start_job runs a command in its own process group, so that a signal to the script
-# also ends compilers and package managers immediately. Sets $job. It must not be
-# called in a condition: there bash ignores errexit, also in the job.
-job=
+# also ends compilers and package managers immediately. Sets $job and $job_done, and the
+# next job replaces them. It must not be called in a condition: there bash ignores
+# errexit, also in the job.
+job='' job_done=''
 start_job() { # LOG COMMAND...
 	local log=$1
 	shift
@@ -60,21 +61,22 @@ start_job() { # LOG COMMAND...
 	job=$!
 	set +m
 }
-stop_job() {
-	[ -z "$job" ] || { kill -TERM -- "-$job" && wait "$job"; } 2>/dev/null
+stop_job() { # [JOB]
+	local running=${1-$job}
+	[ -z "$running" ] || { kill -TERM -- "-$running" && wait "$running"; } 2>/dev/null
 }
 
-# wait_for_job returns the status of $job. Once a minute it calls "REPORT TEXT" to show
-# that a long step is still running.
-wait_for_job() { # TEXT REPORT
-	local begin=$SECONDS status=0
-	until read -r -t 60 -u "$job_done"; do
-		kill -0 "$job" 2>/dev/null || break
+# wait_for_job returns the status of a job, by default of the last one. Once a minute it
+# calls "REPORT TEXT" to show that a long step is still running.
+wait_for_job() { # TEXT REPORT [JOB JOB_DONE]
+	local begin=$SECONDS status=0 running=${3-$job} ended=${4-$job_done}
+	until read -r -t 60 -u "$ended"; do
+		kill -0 "$running" 2>/dev/null || break
 		"$2" "$1: still running, $((SECONDS - begin)) s"
 	done
-	wait "$job" || status=$?
-	job=
-	exec {job_done}>&-
+	wait "$running" || status=$?
+	[ "$running" != "$job" ] || job=
+	exec {ended}>&-
 	return "$status"
 }
 
