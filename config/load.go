@@ -91,8 +91,19 @@ func (f *sourceFile) decode(in input, kinds []sink.Kind) *Config {
 		return c
 	}
 	f.Decode(in.text, c, "")
+	f.useDefaultsOfKinds(c.Sinks)
 	f.Check(c)
 	return c
+}
+
+// useDefaultsOfKinds sets the keys that the file does not contain, and that have another default
+// for the kind of the sink.
+func (f *sourceFile) useDefaultsOfKinds(sinks []Sink) {
+	for i := range sinks {
+		if b, ok := sinks[i].Config.(sink.Batcher); ok && !f.Section("").Given(fmt.Sprintf("sinks[%d].batch_events", i)) {
+			sinks[i].BatchEvents = b.DefaultBatchEvents()
+		}
+	}
 }
 
 // Validate checks a Config that a program has made or changed, as Parse checks a text. Its

@@ -10,6 +10,7 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/journal"
+	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
@@ -22,6 +23,7 @@ func (o *Options) newSink(c *config.Sink, encoder event.Encoder) (sink.Sink, err
 func (o *Options) environment(name string, encoder event.Encoder) sink.Env {
 	env := sink.Env{
 		Version: o.Version, Sink: name, Encoder: encoder, Stdout: o.Stdout, Mask: o.mask, Reaper: o.reaper, Position: o.Dirs.position(name),
+		Compile: pipeline.CompileTemplate,
 	}
 	if o.Log != nil {
 		env.Log = component(o.Log, "sink").With("sink", name)

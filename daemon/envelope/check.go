@@ -15,14 +15,15 @@ import (
 const maxFaults = 5
 
 // Check finds faults in an encoder's template by encoding samples of all events that a
-// sink may receive. The function accept checks each result; nil accepts all. The error
+// sink may receive. The function accept checks each result; nil accepts all, or those that the
+// Name accepts. The error
 // joins one *Fault per position. An encoder without a template is not checked.
 func Check(encoder event.Encoder, c *Context, accept func(result []byte) error) error {
 	t, ok := encoder.(*textTemplate)
 	if !ok {
 		return nil
 	}
-	p := newProbe(t.text, t.contentType, accept)
+	p := newProbe(t, accept)
 	if err := checkNames(p.template.Tree, c); err != nil {
 		return faultOf(err, t.text)
 	}

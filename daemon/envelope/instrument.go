@@ -5,6 +5,7 @@ package envelope
 import (
 	"fmt"
 	"slices"
+	"text/template"
 	"text/template/parse"
 )
 
@@ -66,4 +67,44 @@ func branchOf(n parse.Node) *parse.BranchNode {
 		return &n.BranchNode
 	}
 	return nil
+}
+
+// replaceName is the function that NewName appends to each action. A template cannot call it.
+const replaceName = "genltestd_replace"
+
+// use makes the template write a name. Simple actions, which are steps, need no function.
+func (t *textTemplate) use(n Name) {
+	t.name = n
+	if n.Replace == nil {
+		return
+	}
+	functions := template.FuncMap{replaceName: func(value any) string { return string(t.replace([]byte(fmt.Sprint(value)))) }}
+	t.template.Funcs(functions)
+	for _, p := range t.parts {
+		if p.template != nil {
+			p.template.Funcs(functions)
+		}
+	}
+	walk(t.template.Root, func(list *parse.ListNode, _ parse.Node) {
+		for _, n := range list.Nodes {
+			if action, ok := n.(*parse.ActionNode); ok && writes(action) {
+				action.Pipe.Cmds = append(action.Pipe.Cmds, replaceCall())
+			}
+		}
+	})
+}
+
+// writes reports whether an action writes a value of its author.
+func writes(action *parse.ActionNode) bool {
+	function, ok := action.Pipe.Cmds[0].Args[0].(*parse.IdentifierNode)
+	return len(action.Pipe.Decl) == 0 && (!ok || function.Ident != iterateName)
+}
+
+// replaceCall returns the command of a pipeline that calls the function.
+func replaceCall() *parse.CommandNode {
+	trees, err := parse.Parse("", "{{"+replaceName+"}}", "", "", map[string]any{replaceName: fmt.Sprint})
+	if err != nil {
+		panic("envelope: parse an internal template: " + err.Error())
+	}
+	return trees[""].Root.Nodes[0].(*parse.ActionNode).Pipe.Cmds[0]
 }

@@ -31,12 +31,16 @@ type probe struct {
 // A mark records that a node started to write at an offset.
 type mark struct{ node, offset int }
 
-// newProbe returns a probe for a text that newTemplate has accepted.
-func newProbe(text, contentType string, accept func([]byte) error) *probe {
-	t, err := newTemplate(text, contentType)
+// newProbe returns a probe for a template.
+func newProbe(of *textTemplate, accept func([]byte) error) *probe {
+	t, err := newTemplate(of.text, of.contentType)
 	if err != nil {
 		panic("envelope: newTemplate rejects a text that it accepted before")
 	}
+	if accept == nil {
+		accept = of.name.Accept
+	}
+	t.use(of.name)
 	t.budget.strict = true
 	t.parts, t.isStatic = nil, false // only the whole template has the marks
 	p := &probe{textTemplate: t, accept: accept, known: make(map[[2]int]bool), reached: make(map[*parse.ListNode]bool)}

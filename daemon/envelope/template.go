@@ -29,7 +29,32 @@ type textTemplate struct {
 	view        View
 	out         limited
 	scratch     []byte
+	name        Name // zero unless NewName created the template
+	replaced    []byte
 	budget      budget
+}
+
+// A Name is a template that writes a name for another program, such as the subject of a
+// message.
+type Name struct {
+	Text string // text/template
+	// Replace appends the output of one action, such as {{.Host}}, with the characters
+	// replaced that must not be part of a name; nil appends it unchanged. The output can be
+	// empty.
+	Replace func(dst, value []byte) []byte
+	// Accept returns why a whole name is not valid; nil accepts all names.
+	Accept func(name []byte) error
+}
+
+// NewName returns an encoder that writes the name for an event. The encoder returns an error
+// for an event whose name is not accepted. NewName returns a *Fault for an invalid text.
+func NewName(n Name) (event.Encoder, error) {
+	t, err := newTemplate(n.Text, "")
+	if err != nil {
+		return nil, err
+	}
+	t.use(n)
+	return t, nil
 }
 
 // newTemplate returns a *Fault for an invalid text.
@@ -61,7 +86,11 @@ func isJSON(contentType string) bool {
 
 // Append returns an error if the template fails, or if it must write JSON and does not.
 func (t *textTemplate) Append(dst []byte, e *event.Event) ([]byte, error) {
-	if err := t.execute(e); err != nil {
+	err := t.execute(e)
+	if err == nil && t.name.Accept != nil {
+		err = t.name.Accept(t.out.Bytes())
+	}
+	if err != nil {
 		return dst, faultOf(err, t.text)
 	}
 	if t.isJSON && !t.isStatic {
@@ -96,7 +125,7 @@ func (t *textTemplate) write(p *part, e *event.Event) error {
 		return p.template.Execute(&t.out, &t.view)
 	}
 	t.scratch = p.step(t.scratch[:0], e)
-	_, err := t.out.Write(t.scratch)
+	_, err := t.out.Write(t.replace(t.scratch))
 	return err
 }
 
@@ -161,4 +190,14 @@ func appendCompact(dst, text []byte) ([]byte, error) {
 		return dst, notJSON(text)
 	}
 	return event.AppendVisibleJSON(dst, line.Bytes()), nil
+}
+
+// replace returns the output of an action as it is part of the result. It is valid until the
+// next call.
+func (t *textTemplate) replace(value []byte) []byte {
+	if t.name.Replace == nil {
+		return value
+	}
+	t.replaced = t.name.Replace(t.replaced[:0], value)
+	return t.replaced
 }

@@ -4,6 +4,7 @@ package envelope
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -272,4 +273,89 @@ func FuzzTemplate(f *testing.F) {
 			}
 		}
 	})
+}
+
+// replaceDots replaces the characters that separate the tokens of a name.
+func replaceDots(dst, value []byte) []byte {
+	if len(value) == 0 {
+		return append(dst, '_')
+	}
+	return append(dst, strings.NewReplacer(".", "_", `\`, "_").Replace(string(value))...)
+}
+
+func TestNameReplacesCharactersOfValuesOnly(t *testing.T) {
+	e := full("a.b\x1b")
+	e.Host, e.Group = "web.1", ""
+	e.Captures = []event.Capture{{Name: "code", Value: []byte("1.7")}}
+	for text, want := range map[string]string{
+		"x.{{.Host}}.{{.Family}}":                                            "x.web_1.genltest",
+		"{{.Group}}.{{.Text}}":                                               "_.a_b_x1b",
+		"{{.Host | upper}}.{{printf \"%s.%d\" .Host .Seq}}":                  "WEB_1.web_1_7",
+		"{{raw .Message}}":                                                   "a_b\x1b",
+		"{{if .Group}}{{.Group}}.{{else}}no.{{.Host}}{{end}}":                "no.web_1",
+		"{{range $.Labels}}{{.}}.{{end}}{{with .Captures.code}}{{.}}{{end}}": `b "7".berlin.1_7`,
+		"{{$h := .Host}}{{$h}}.{{$h}}":                                       "web_1.web_1",
+		"{{.Labels.none}}.{{.Attributes.x}}.{{.Time.Unix}}":                  "_._.1767323045",
+	} {
+		encoder, err := NewName(Name{Text: text, Replace: replaceDots})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if got := encode(t, encoder, e); got != want {
+				t.Errorf("%s: got %q, want %q", text, got, want)
+			}
+		}
+	}
+}
+
+func TestNameThatIsNotAcceptedIsAnError(t *testing.T) {
+	short := func(name []byte) error {
+		if len(name) > 10 {
+			return errors.New("is longer than 10 bytes")
+		}
+		return nil
+	}
+	encoder, err := NewName(Name{Text: "{{.Host}}", Accept: short})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := full("x")
+	if got := encode(t, encoder, e); got != e.Host {
+		t.Errorf("got %q", got)
+	}
+	e.Host = "a-name-of-a-host"
+	got, err := encoder.Append([]byte("before"), &e)
+	if err == nil || string(got) != "before" || !strings.Contains(err.Error(), "longer than 10") {
+		t.Errorf("got %q, %v", got, err)
+	}
+	encoder, err = NewName(Name{Text: "{{if .Gap}}gaps.{{end}}{{.Host}}.{{.Group}}", Accept: short, Replace: replaceDots})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Check(encoder, &Context{}, nil); err == nil || !strings.Contains(err.Error(), "fails for an event: is longer than 10 bytes") {
+		t.Errorf("Check: %v", err)
+	}
+	encoder, _ = NewName(Name{Text: "{{.Labels.site}}"})
+	if err := Check(encoder, &Context{}, nil); err == nil || !strings.Contains(err.Error(), "unknown label site") {
+		t.Errorf("Check: %v", err)
+	}
+	if _, err := NewName(Name{Text: "{{.Hots}}"}); err == nil || !strings.Contains(err.Error(), "unknown field Hots") {
+		t.Errorf("NewName: %v", err)
+	}
+}
+
+func BenchmarkName(b *testing.B) {
+	same := func(dst, value []byte) []byte { return append(dst, value...) }
+	encoder, err := NewName(Name{Text: "genltestd.{{.Host}}.{{.Family}}.{{.Group}}", Replace: same})
+	if err != nil {
+		b.Fatal(err)
+	}
+	e, buf := full("x"), []byte(nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if buf, err = encoder.Append(buf[:0], &e); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -48,7 +48,8 @@ func Check(cfg *config.Config, specs *families.Specs) *Checked {
 		s, err := compile(cfg, i, compiler)
 		c.sinks = append(c.sinks, s)
 		c.Invalid = append(c.Invalid, Faults(cfg, i, err)...)
-		c.Failing = append(c.Failing, Faults(cfg, i, errors.Join(s.encodeSamples(cfg, i, compiler), s.verify()))...)
+		failing := errors.Join(s.encodeSamples(cfg, i, compiler), s.tryTemplates(cfg, i, compiler), s.verify())
+		c.Failing = append(c.Failing, Faults(cfg, i, failing)...)
 	}
 	return c
 }
@@ -62,7 +63,7 @@ func compile(cfg *config.Config, i int, compiler *match.Compiler) (s compiled, e
 		s.rules, err = NewRules(s.cfg, compiler)
 	}
 	s.encoder, wrong = NewEncoder(s.cfg)
-	return s, errors.Join(err, wrong)
+	return s, errors.Join(err, wrong, compileTemplates(s.cfg))
 }
 
 func extractKey(i int) string { return fmt.Sprintf("sinks[%d].extract", i) }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sinks"
 )
 
@@ -118,5 +119,70 @@ func TestCheckFindsTemplateAboveMaxMessage(t *testing.T) {
 		if found != tooLong || !tooLong && len(got) > 0 {
 			t.Errorf("%s: %v", keys, got)
 		}
+	}
+}
+
+// A broker is a kind of sink with templates.
+type broker struct {
+	Subject string `yaml:"subject" default:"{{.Host}}"`
+}
+
+func (*broker) New(sink.Env) (sink.Sink, error) { return nil, errors.New("not for this test") }
+
+func (*broker) DefaultBatchEvents() int { return 1000 }
+
+func (b *broker) Templates() []sink.Template {
+	return []sink.Template{{Key: "broker.subject", Text: b.Subject, Accept: func(result []byte) error {
+		if len(result) > 20 {
+			return errors.New("is longer than 20 bytes")
+		}
+		return nil
+	}}}
+}
+
+func TestTemplatesOfAKindAreChecked(t *testing.T) {
+	kinds := append(sinks.Kinds(), sink.Kind{Name: "broker", New: func() sink.Config { return new(broker) }})
+	for subject, want := range map[string]string{
+		"{{.Host}}":        "",
+		"a.{{.Hots}}":      "x.yaml:3:36: sinks[0].broker.subject: line 1, column 5: unknown field Hots; ",
+		"{{.Labels.sit}}":  "x.yaml:3:41: sinks[0].broker.subject: line 1, column 10: unknown label sit; event.labels has site",
+		"{{.Captures.x}}":  "unknown capture x",
+		"{{.Text}}":        "sinks[0].broker.subject: fails for an event with several lines: is longer than 20 bytes",
+		"{{.Attributes.x}": "x.yaml:3:32: sinks[0].broker.subject: line 1, column 1: {{ is not closed",
+	} {
+		text := "event: {labels: {site: berlin}}\nsinks:\n- {name: a, broker: {subject: '" + subject + "'}}\n"
+		cfg, err := config.Parse("x.yaml", []byte(text), kinds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := Check(cfg, nil)
+		var got string
+		if faults := append(c.Invalid, c.Failing...); len(faults) > 0 {
+			got = faults.Error()
+		}
+		if want == "" != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: got %q, want %q", subject, got, want)
+		}
+	}
+}
+
+func TestKindHasItsOwnDefaultOfBatchEvents(t *testing.T) {
+	kinds := append(sinks.Kinds(), sink.Kind{Name: "broker", New: func() sink.Config { return new(broker) }})
+	cfg, err := config.Parse("x.yaml", []byte(`x-many: &many {batch_events: 17}
+sinks:
+- {name: default, broker: {}}
+- {name: given, batch_events: 256, broker: {}}
+- {name: merged, <<: *many, broker: {}}
+- {name: other, stdout: {}}
+`), kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]int)
+	for _, s := range cfg.Sinks {
+		got[s.Name] = s.BatchEvents
+	}
+	if diff := cmp.Diff(map[string]int{"default": 1000, "given": 256, "merged": 17, "other": 256}, got); diff != "" {
+		t.Errorf("batch_events (-want +got):\n%s", diff)
 	}
 }

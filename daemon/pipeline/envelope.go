@@ -24,8 +24,62 @@ func NewEncoder(c *config.Sink) (event.Encoder, error) {
 	return encoder, nil
 }
 
-func templateError(err error) *sink.OptionError {
-	option := &sink.OptionError{Key: "template", Err: err}
+// CompileTemplate implements sink.Env.Compile.
+func CompileTemplate(t sink.Template) (event.Encoder, error) {
+	encoder, err := envelope.NewName(envelope.Name{Text: t.Text, Replace: t.Replace, Accept: t.Accept})
+	if err != nil {
+		return nil, faultOfTemplate(t.Key, err)
+	}
+	return encoder, nil
+}
+
+// templatesOf returns the templates of the kind of a sink.
+func templatesOf(c *config.Sink) []sink.Template {
+	if t, ok := c.Config.(sink.Templater); ok {
+		return t.Templates()
+	}
+	return nil
+}
+
+// compileTemplates returns the faults of the templates that do not compile.
+func compileTemplates(c *config.Sink) error {
+	var faults []error
+	for _, t := range templatesOf(c) {
+		_, err := CompileTemplate(t)
+		faults = append(faults, err)
+	}
+	return errors.Join(faults...)
+}
+
+// tryTemplates returns the faults of the templates that compile, but do not write an accepted
+// name for each event that the sink may receive.
+func (s *compiled) tryTemplates(cfg *config.Config, i int, compiler *match.Compiler) error {
+	if hasUnknownNames(cfg, i) {
+		return nil
+	}
+	var faults []error
+	for _, t := range templatesOf(s.cfg) {
+		encoder, err := CompileTemplate(t)
+		if err != nil {
+			continue // compileTemplates returns it
+		}
+		for _, err := range leaves(envelope.Check(encoder, envelopeContext(&cfg.Event, s.cfg, compiler), nil)) {
+			faults = append(faults, faultOfTemplate(t.Key, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// hasUnknownNames reports whether the names of captures or labels are not known, because their
+// keys have faults.
+func hasUnknownNames(cfg *config.Config, i int) bool {
+	return hasFault(cfg, extractKey(i)) || hasFault(cfg, "event.labels")
+}
+
+func templateError(err error) *sink.OptionError { return faultOfTemplate("template", err) }
+
+func faultOfTemplate(key string, err error) *sink.OptionError {
+	option := &sink.OptionError{Key: key, Err: err}
 	var fault *envelope.Fault
 	if errors.As(err, &fault) {
 		option.Line, option.Column = fault.Line, fault.Column
@@ -33,10 +87,9 @@ func templateError(err error) *sink.OptionError {
 	return option
 }
 
-// encodeSamples encodes samples of all events that the sink may receive, unless the names of
-// captures or labels are not known because their keys have faults.
+// encodeSamples encodes samples of all events that the sink may receive.
 func (s *compiled) encodeSamples(cfg *config.Config, i int, compiler *match.Compiler) error {
-	if s.encoder == nil || hasFault(cfg, extractKey(i)) || hasFault(cfg, "event.labels") {
+	if s.encoder == nil || hasUnknownNames(cfg, i) {
 		return nil
 	}
 	accept := func([]byte) error { return nil }

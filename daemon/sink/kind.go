@@ -53,6 +53,9 @@ type Env struct {
 	// An empty path means no state across processes.
 	Position string
 	BootID   string // of this boot; may be empty
+	// Compile returns an encoder of the names of a Template of this sink. The error is an
+	// OptionError.
+	Compile func(Template) (event.Encoder, error)
 	// Now returns the time, and Age the time since another; nil means the machine's clock.
 	Now func() time.Time
 	Age func(time.Time) time.Duration
@@ -72,6 +75,25 @@ type AttributeHolder interface {
 	// CheckAttributes notes the keys of s, the section of the kind, that attributes replace.
 	CheckAttributes(s strict.Section)
 }
+
+// A Templater has keys that are templates over the fields of events. They are checked with
+// samples of all events when the configuration is read.
+type Templater interface{ Templates() []Template }
+
+// A Template is a key that is a template, such as the subject of a message.
+type Template struct {
+	Key  string // below the entry of the sink, such as "nats.subject"
+	Text string
+	// Replace appends the output of one action, such as {{.Host}}, with the characters
+	// replaced that the other side does not allow; nil appends it unchanged. The output can
+	// be empty.
+	Replace func(dst, value []byte) []byte
+	// Accept returns why a whole result is not valid; nil accepts all.
+	Accept func(result []byte) error
+}
+
+// A Batcher has another default of the key batch_events than 256.
+type Batcher interface{ DefaultBatchEvents() int }
 
 // A SingleWorker may allow only one worker.
 type SingleWorker interface {
