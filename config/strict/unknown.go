@@ -37,7 +37,7 @@ func (d *decoder) unknown(u unknownKey) {
 		at.column += i
 	}
 	for _, advise := range []func(unknownKey) string{
-		d.spacing, d.kindKey, d.shorterIndent, d.nameAsKey, d.foreignWord, d.similar, d.elsewhere, d.otherKind,
+		d.spacing, d.kindKey, d.shorterIndent, d.nameAsKey, d.foreignWord, d.elsewhere, d.similar, d.otherKind,
 	} {
 		if advice := advise(u); advice != "" {
 			note(at, d.keyPath(u.parent, u.name), "unknown key; %s", advice)

@@ -50,6 +50,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	w.proxied()
 	w.unusable()
 	w.others()
+	w.natsSinks()
 	w.withTLS()
 	shared := w.sharing()
 	noisyServers := w.noisyServers()

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nats
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/genltestd/genltestd/config/strict"
+	"github.com/genltestd/genltestd/config/value"
+)
+
+// schemeTLS is the scheme of an address with TLS.
+const schemeTLS = "tls"
+
+// Check implements strict.Checker.
+func (c *Config) Check(s strict.Section) {
+	c.checkAddresses(s)
+	c.checkAuthentication(s)
+	c.checkHeaders(s)
+	if c.TLS != (value.TLS{}) && len(c.Addresses) > 0 && !c.hasTLS() && s.Read("addresses") {
+		s.Errorf("tls", "is not used with these addresses; write addresses that begin with tls://, or leave the key out")
+	}
+	if prefix := c.InboxPrefix; !inboxPrefix.MatchString(prefix) {
+		s.Errorf("inbox_prefix", "%s is not a valid beginning of a subject; write words separated by dots, like _INBOX.genltestd",
+			strict.Quote(prefix))
+	}
+	if c.Mode == modeJetStream && s.Read("stream") {
+		c.checkStream(s)
+	}
+}
+
+var inboxPrefix = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
+
+func (c *Config) hasTLS() bool {
+	return slices.ContainsFunc(c.Addresses, func(a value.Address) bool { return schemeOf(a) == schemeTLS })
+}
+
+func schemeOf(a value.Address) string {
+	scheme, _ := a.Split()
+	return scheme
+}
+
+func (c *Config) checkAddresses(s strict.Section) {
+	first := make(map[value.Address]int)
+	for i, a := range c.Addresses {
+		key := fmt.Sprintf("addresses[%d]", i)
+		if _, place := a.Split(); strings.Contains(place, "@") {
+			s.Errorf(key, "contains a user; write user and password as keys of their own")
+			continue
+		}
+		a.Check(s, key, "nats", schemeTLS)
+		if j, ok := first[a]; ok {
+			s.Errorf(key, "is addresses[%d] already; leave one of them out", j)
+		} else if first[a] = i; schemeOf(a) != schemeOf(c.Addresses[0]) && s.Read(key, "addresses[0]") {
+			s.Errorf(key, "has another scheme than addresses[0]; write the same for all, so that no server receives events without TLS")
+		}
+	}
+}
+
+// checkAuthentication accepts at most one way to authenticate.
+func (c *Config) checkAuthentication(s strict.Section) {
+	ways := c.authentication()
+	if len(ways) > 1 {
+		s.Errorf(ways[1], "%s authenticates too; leave one of them out", ways[0])
+	}
+	switch {
+	case c.User == "" && !c.Password.IsZero():
+		s.Errorf("password", "requires a user; add user")
+	case c.User != "" && c.Password.IsZero():
+		s.Errorf("user", "requires a password; add password")
+	}
+}
+
+// authentication returns the keys that authenticate.
+func (c *Config) authentication() (keys []string) {
+	for _, way := range []struct {
+		key   string
+		given bool
+	}{
+		{"credentials", c.Credentials != value.TLSFile{}},
+		{"nkey", !c.Nkey.IsZero()},
+		{"token", !c.Token.IsZero()},
+		{"user", c.User != ""},
+	} {
+		if way.given {
+			keys = append(keys, way.key)
+		}
+	}
+	return keys
+}
+
+var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")
+
+func (c *Config) checkHeaders(s strict.Section) {
+	first := make(map[string]int)
+	for i, h := range c.Headers {
+		key := fmt.Sprintf("headers[%d].name", i)
+		lower := strings.ToLower(h.Name)
+		j, twice := first[lower]
+		switch {
+		case h.Name == "":
+		case !headerName.MatchString(h.Name):
+			s.Errorf(key, "is not a valid name of a header; write letters, digits and dashes, like Site")
+		case strings.HasPrefix(lower, "nats-"):
+			s.Errorf(key, "%s begins with Nats-, which is an instruction to the server; choose another name", h.Name)
+		case lower == "content-type":
+			s.Errorf(key, "Content-Type is written by the envelope; leave it out")
+		case twice:
+			s.Errorf(key, "%s is headers[%d] already; leave one of them out", h.Name, j)
+		default:
+			first[lower] = i
+		}
+	}
+}
+
+// CheckAttributes implements sink.AttributeHolder: headers contain the attributes.
+func (c *Config) CheckAttributes(s strict.Section) {
+	for i, h := range c.Headers {
+		if strings.HasPrefix(strings.ToLower(h.Name), "ce-") {
+			s.Errorf(fmt.Sprintf("headers[%d].name", i), "%s is written by cloudevents.mode: binary; leave one of them out", h.Name)
+		}
+	}
+}
+
+// Ineffective implements strict.Conditional.
+func (c *Config) Ineffective() (keys []strict.Ineffective) {
+	if c.Mode == modeCore {
+		const why = "with mode core, which does not store events; leave it out, or write mode: jetstream"
+		keys = append(keys, strict.Ineffective{Key: "stream", Why: why}, strict.Ineffective{Key: "max_in_flight", Why: why})
+	}
+	if !c.hasTLS() {
+		keys = append(keys, strict.Ineffective{
+			Key: "tls_first", Why: "with these addresses; leave it out, or write addresses that begin with tls://",
+		})
+	}
+	return keys
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package nats implements the sink that publishes to NATS.
+//
+// # Order and exactly once
+//
+// A stream stores an event once, because each message has the stable id of its event in the
+// header Nats-Msg-Id, and the stream ignores an id that it has stored within its window of
+// duplicates.
+//
+// Many messages in flight alone would not keep the order: at a change of the leader, the server
+// refuses or loses a message, and stores later ones. So the sink publishes events in batches of
+// the server's protocol for fast ingest (ADR-50, since 2.14): each message has its number in the
+// batch, and the stream ends the batch at the first missing one. So the messages that a batch has
+// stored are contiguous, from its beginning.
+//
+// After a failure, and at the start, the fate of the events that were in flight is unknown.
+// The stream counts an event that it is just about to store as a stored one within a batch, but
+// this copy can still be lost with the leader. A message alone is answered only when it is
+// stored. So the sink is in doubt then: it publishes one event at a time until the stream
+// reports one as new. Since the events in flight were contiguous, the stream does not have a later one.
+//
+// A stream that does not allow batches receives one event at a time, which keeps the order too.
+package nats
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/redact"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+var _ sink.Sink = (*Sink)(nil)
+
+// A Sink publishes to one cluster, over one connection that it keeps.
+type Sink struct {
+	config  *Config
+	env     sink.Env
+	encode  *encoding
+	secrets *redact.Owner
+	link    *link // nil before the first attempt and after a failure
+
+	// doubt means that the stream can already have the next events, or can be about to store
+	// them. It is true at the beginning, because of an earlier process.
+	doubt bool
+	// refused is when the stream last refused a batch; zero if it accepts batches.
+	refused time.Time
+}
+
+// New returns a sink that connects before it first sends.
+func New(c *Config, env sink.Env) (*Sink, error) {
+	encode, err := newEncoding(c, env)
+	if err != nil {
+		return nil, err
+	}
+	if env.Mask == nil {
+		env.Mask = new(redact.Mask) // for the secrets of this sink
+	}
+	s := &Sink{config: c, env: env, encode: encode, secrets: env.Mask.NewOwner(), doubt: true}
+	if a, err := c.access(); err == nil { // the server may know the secrets from an earlier process
+		s.secrets.Set(a.texts())
+	}
+	return s, nil
+}
+
+// Deliver implements sink.Sink.
+func (s *Sink) Deliver(ctx context.Context, events []event.Event) (accepted int, err error) {
+	if err := ctx.Err(); err != nil || len(events) == 0 {
+		return 0, err
+	}
+	if err := s.connect(ctx); err != nil {
+		return 0, err
+	}
+	defer s.link.bind(ctx)()
+	s.link.forget()
+	send := s.publish
+	if s.config.Mode == modeCore {
+		send = s.publishCore
+	}
+	for accepted < len(events) && err == nil {
+		var n int
+		n, err = send(ctx, events[accepted:])
+		accepted += n
+	}
+	return accepted, s.failed(err)
+}
+
+// publish publishes some of the events, or creates the stream for them.
+func (s *Sink) publish(ctx context.Context, events []event.Event) (accepted int, err error) {
+	if s.doubt || len(events) == 1 || !s.useBatches() {
+		accepted, err = s.publishOne(ctx, &events[0])
+	} else {
+		accepted, err = s.publishBatch(ctx, events)
+	}
+	if !errors.Is(err, errNoResponders) || s.config.Stream.Name == "" {
+		return accepted, err
+	}
+	if created := s.link.createStream(ctx, s.config); created != nil {
+		return accepted, errors.Join(err, created)
+	}
+	more, err := s.publishOne(ctx, &events[accepted])
+	return accepted + more, err
+}
+
+// retryBatches is the interval after which a stream that has refused batches is tried again.
+const retryBatches = time.Minute
+
+func (s *Sink) useBatches() bool { return s.refused.IsZero() || time.Since(s.refused) > retryBatches }
+
+// failed closes a connection that cannot be used again.
+func (s *Sink) failed(err error) error {
+	switch {
+	case err == nil || s.link == nil:
+		return err
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		s.link.silent = true
+	}
+	if s.link.conn.IsClosed() {
+		s.disconnect()
+	}
+	return err
+}
+
+func (s *Sink) disconnect() {
+	if s.link != nil {
+		s.link.close()
+		s.link = nil
+	}
+}
+
+// Close implements sink.Sink.
+func (s *Sink) Close() error {
+	s.disconnect()
+	s.secrets.Close()
+	return nil
+}
+
+// publishOne publishes one event and waits for the answer.
+func (s *Sink) publishOne(ctx context.Context, e *event.Event) (accepted int, err error) {
+	m, err := s.encode.encode(e)
+	if err != nil {
+		return 0, err
+	}
+	s.doubt = true
+	token := s.link.nextToken()
+	if err := s.link.publish(m, s.link.inbox+token); err != nil {
+		return 0, s.explain(m.Subject, err)
+	}
+	a, err := s.link.await(ctx, token, nil)
+	if err == nil && a.reply.Error != nil {
+		err = a.reply.Error
+	}
+	if err != nil {
+		return 0, s.explain(m.Subject, err)
+	}
+	s.doubt = a.reply.Duplicate
+	return 1, nil
+}
+
+// publishCore publishes the events to the present subscribers. A ping confirms that the server
+// has read them.
+func (s *Sink) publishCore(ctx context.Context, events []event.Event) (accepted int, err error) {
+	var subject string
+	for i := range events {
+		m, err := s.encode.encode(&events[i])
+		if err == nil {
+			err = s.link.publish(m, "")
+			subject = m.Subject
+		}
+		if err != nil {
+			return s.confirmCore(ctx, subject, i, err)
+		}
+	}
+	return s.confirmCore(ctx, subject, len(events), nil)
+}
+
+// confirmCore returns the number of events that the server has read: all n, or 0.
+func (s *Sink) confirmCore(ctx context.Context, subject string, n int, cause error) (accepted int, err error) {
+	if cause != nil && sink.Poisoned(cause) == 0 {
+		return 0, s.explain(subject, cause)
+	}
+	if err := s.link.conn.FlushWithContext(ctx); err != nil {
+		return 0, s.explain(subject, err)
+	}
+	if err := s.link.conn.LastError(); errors.Is(err, nats.ErrPermissionViolation) {
+		err = s.explain(subject, err)
+		s.disconnect() // the library keeps its last error
+		return 0, err
+	}
+	return n, cause
+}
