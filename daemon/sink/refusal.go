@@ -16,6 +16,7 @@ const (
 	RefusedHTTPStatus RefusalKind = "http_status" // the status of an HTTP response
 	RefusedExitStatus RefusalKind = "exit_status" // the exit status of a program
 	RefusedByProgram  RefusalKind = "rejected"    // a program's answer in stream mode
+	RefusedByBroker   RefusalKind = "broker"      // a broker's answer about this message
 	RefusedTooLarge   RefusalKind = "too_large"   // the message exceeds the limit of its transport
 	RefusedEncode     RefusalKind = "encode"      // the envelope cannot be made of this event
 	RefusedOther      RefusalKind = "other"       // any other permanent error
@@ -23,7 +24,9 @@ const (
 
 // RefusalKinds returns every kind.
 func RefusalKinds() []RefusalKind {
-	return []RefusalKind{RefusedHTTPStatus, RefusedExitStatus, RefusedByProgram, RefusedTooLarge, RefusedEncode, RefusedOther}
+	return []RefusalKind{
+		RefusedHTTPStatus, RefusedExitStatus, RefusedByProgram, RefusedByBroker, RefusedTooLarge, RefusedEncode, RefusedOther,
+	}
 }
 
 // A Refusal is the machine-readable part of a permanent error.

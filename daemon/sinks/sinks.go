@@ -8,6 +8,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/exec"
 	"github.com/genltestd/genltestd/daemon/sink/file"
 	"github.com/genltestd/genltestd/daemon/sink/journald"
+	"github.com/genltestd/genltestd/daemon/sink/mqtt"
 	"github.com/genltestd/genltestd/daemon/sink/nats"
 	"github.com/genltestd/genltestd/daemon/sink/socket"
 	"github.com/genltestd/genltestd/daemon/sink/stdout"
@@ -28,5 +29,6 @@ func Kinds() []sink.Kind {
 		exec.Kind(),
 		udp.Kind(),
 		nats.Kind(),
+		mqtt.Kind(),
 	}
 }

@@ -51,6 +51,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	w.unusable()
 	w.others()
 	w.natsSinks()
+	w.mqttSinks()
 	w.withTLS()
 	shared := w.sharing()
 	noisyServers := w.noisyServers()
