@@ -36,6 +36,7 @@ type batch struct {
 	reply   []byte
 	sent    int
 	stored  int
+	pings   int   // without progress
 	ending  bool  // the last message of the batch was sent, or the stream has ended it
 	ended   bool  // no further answer follows
 	cause   error // of the end
@@ -82,6 +83,10 @@ func (b *batch) step(ctx context.Context) error {
 		return b.send()
 	}
 	a, err := b.link.await(ctx, b.id, b.ping)
+	if errors.Is(err, errStalled) {
+		b.ended, b.cause = true, nil
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -143,8 +148,20 @@ func (b *batch) end(cause error) error {
 	return b.control(b.sent+1, opEnd)
 }
 
+// maxPings is the number of pings without progress after which the sink leaves the batch. A
+// stream does not always report in a batch why it cannot store. It reports that for a message
+// alone.
+const maxPings = 3
+
+var errStalled = errors.New("the batch makes no progress")
+
 // ping asks for the state of the batch, because an answer may be lost.
-func (b *batch) ping() error { return b.control(b.sent, opPing) }
+func (b *batch) ping() error {
+	if b.pings++; b.pings > maxPings {
+		return errStalled
+	}
+	return b.control(b.sent, opPing)
+}
 
 func (b *batch) control(seq int, operation string) error {
 	return b.link.conn.PublishRequest(b.subject, b.replyTo(seq, operation), nil)
@@ -174,7 +191,9 @@ func (b *batch) handle(a answer) error {
 // progress notes the number of stored messages, and the number of messages after which the
 // server answers: it expects at most twice as many in flight.
 func (b *batch) progress(stored, messages int) {
-	b.stored = max(b.stored, stored)
+	if stored > b.stored {
+		b.stored, b.pings = stored, 0
+	}
 	b.link.batches, b.sink.refused = batchesAccepted, time.Time{}
 	b.link.window = max(2*messages, 1)
 }

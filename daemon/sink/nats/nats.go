@@ -120,7 +120,7 @@ func (s *Sink) failed(err error) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		s.link.silent = true
 	}
-	if s.link.conn.IsClosed() {
+	if s.link.conn.IsClosed() || errors.Is(err, nats.ErrPermissionViolation) { // the next one subscribes again
 		s.disconnect()
 	}
 	return err
@@ -188,9 +188,7 @@ func (s *Sink) confirmCore(ctx context.Context, subject string, n int, cause err
 		return 0, s.explain(subject, err)
 	}
 	if err := s.link.conn.LastError(); errors.Is(err, nats.ErrPermissionViolation) {
-		err = s.explain(subject, err)
-		s.disconnect() // the library keeps its last error
-		return 0, err
+		return 0, s.explain(subject, err)
 	}
 	return n, cause
 }

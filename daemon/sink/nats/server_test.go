@@ -45,7 +45,7 @@ func startServer(t testing.TB, lines string) *server {
 func (s *server) configure(t testing.TB, lines string) {
 	t.Helper()
 	if !strings.Contains(lines, "jetstream") {
-		lines += "\njetstream { store_dir: \"STORE\", sync_interval: always }"
+		lines += "\njetstream { store_dir: \"STORE\" }"
 	}
 	store := filepath.Join(filepath.Dir(s.file), "store")
 	text := fmt.Sprintf("listen: %q\n%s\n", s.address, strings.ReplaceAll(lines, "STORE", store))

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package nats
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+)
+
+// usesBatches reports whether the sink has sent batches.
+func usesBatches(s *Sink) bool { return s.link.batches == batchesAccepted && s.refused.IsZero() }
+
+func TestBatchesAreUsed(t *testing.T) {
+	server := startServer(t, "")
+	_, js := client(t, string(server.url()))
+	createStream(t, js, nil)
+	s := newSink(t, config(server.url()))
+	deliver(t, s, sinktest.Events(1, 1000))
+	if !usesBatches(s) || s.doubt {
+		t.Errorf("batches %v, refused %v, doubt %v", s.link.batches, s.refused, s.doubt)
+	}
+	checkExactlyOnce(t, stored(t, js), 1000)
+}
+
+// After a failure, an event could be in a batch while the stream is about to store an earlier
+// copy of it.
+func TestDoubtEndsWithANewEvent(t *testing.T) {
+	server := startServer(t, "")
+	_, js := client(t, string(server.url()))
+	createStream(t, js, nil)
+	deliver(t, newSink(t, config(server.url())), sinktest.Events(1, 100)) // of an earlier process
+	s := newSink(t, config(server.url()))
+	for i := range 100 {
+		if n, err := attempt(t, s, sinktest.Events(1+i, 1)); n != 1 || err != nil || !s.doubt {
+			t.Fatalf("event %d: %d accepted, %v, doubt %v", i+1, n, err, s.doubt)
+		}
+	}
+	deliver(t, s, sinktest.Events(101, 1))
+	if s.doubt {
+		t.Error("the sink is in doubt after a new event")
+	}
+	deliver(t, s, sinktest.Events(102, 99))
+	checkExactlyOnce(t, stored(t, js), 200)
+}
+
+// A server has room for a number of batches. Another publisher uses it up here.
+func TestBatchesOfOthersLeaveNoRoom(t *testing.T) {
+	server := startServer(t, "jetstream { store_dir: \"STORE\", limits: { batch: { max_inflight_per_stream: 1, timeout: 1h } } }")
+	nc, js := client(t, string(server.url()))
+	createStream(t, js, nil)
+	answers, err := nc.SubscribeSync("_INBOX.other.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.PublishRequest("genltestd.other", "_INBOX.other.batch.10.fail.1.0.$FI", []byte(`{"seq":0}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := answers.NextMsgWithContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s := newSink(t, config(server.url()))
+	if failures := deliver(t, s, sinktest.Events(1, 500)); len(failures) > 0 {
+		t.Error(failures)
+	}
+	if usesBatches(s) {
+		t.Error("the sink has opened a second batch")
+	}
+	checkExactlyOnce(t, stored(t, js)[1:], 500)
+}
+
+// An old server stores the first message of a batch like any other. It must not receive others
+// before this is known, because it would store them out of order after a failure.
+func TestServerWithoutBatchesReceivesOneEventAtATime(t *testing.T) {
+	server := startServer(t, "")
+	nc, _ := client(t, string(server.url()))
+	var pending, most, count atomic.Int64
+	_, err := nc.Subscribe("genltestd.>", func(m *nats.Msg) {
+		most.Store(max(most.Load(), pending.Add(1)))
+		pending.Add(-1)
+		_ = m.Respond(fmt.Appendf(nil, `{"stream":"OLD","seq":%d}`, count.Add(1))) // or the test fails
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	s := newSink(t, config(server.url()))
+	if failures := deliver(t, s, sinktest.Events(1, 500)); len(failures) > 0 {
+		t.Error(failures)
+	}
+	if count.Load() != 500 || usesBatches(s) {
+		t.Errorf("%d messages, batches %v", count.Load(), s.link.batches)
+	}
+}
+
+// Another program that answers is not a stream.
+func TestAnswerOfAnotherProgramIsAnError(t *testing.T) {
+	server := startServer(t, "")
+	nc, _ := client(t, string(server.url()))
+	for _, text := range []string{"+OK", "{}", "", `"x"`} {
+		sub, err := nc.Subscribe("genltestd.>", func(m *nats.Msg) { _ = m.Respond([]byte(text)) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := nc.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		n, err := attempt(t, newSink(t, config(server.url())), sinktest.Events(1, 10))
+		if n != 0 || err == nil || !strings.Contains(err.Error(), "another program") {
+			t.Errorf("%q: %d accepted, %v", text, n, err)
+		}
+		if err := sub.Unsubscribe(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func FuzzAnswer(f *testing.F) {
+	for _, subject := range []string{"p1", "id.500.fail.7.1.$FI", "", ".", "id.500.fail.-1.1.$FI", "a.b.c.d.e.f.g"} {
+		for _, text := range []string{
+			`{"type":"ack","seq":500,"msgs":500}`, `{"type":"gap","last_seq":3,"seq":9}`,
+			`{"type":"err","seq":5,"error":{"code":503,"err_code":10077,"description":"maximum bytes exceeded"}}`,
+			`{"stream":"EVENTS","seq":7,"batch":"id","count":9}`, `{"stream":"EVENTS","seq":7,"duplicate":true}`, "", "null", "{", "[]",
+			`{"type":"ack","seq":18446744073709551615,"msgs":-1}`, `{"stream":"E","batch":"id","count":-9}`,
+		} {
+			f.Add(subject, text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, subject, text string) {
+		a := parseAnswer(subject, &nats.Msg{Data: []byte(text)})
+		b := &batch{sink: &Sink{}, link: &link{}, id: "id", events: sinktest.Events(1, 10), sent: 10, ending: true}
+		b.link.conn = new(nats.Conn)
+		if a.reply.Error == nil || a.seq < 2 { // else it would publish
+			_ = b.handle(a)
+		}
+		if b.stored < 0 || b.stored > b.sent || b.link.window < 0 {
+			t.Errorf("%q, %q: %d stored, a window of %d", subject, text, b.stored, b.link.window)
+		}
+	})
+}
+
+func FuzzSubject(f *testing.F) {
+	for _, text := range []string{"", "web-1.example.com", "*", ">", "a b", "\xff", "é", "\u2028", "$JS"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		token := string(appendToken(nil, []byte(text)))
+		if strings.ContainsAny(token, ".*> \t\r\n\x00") || token == "" {
+			t.Errorf("%q becomes %q", text, token)
+		}
+		if err := acceptSubject([]byte("x." + token)); err != nil && len(token) < maxSubject-2 {
+			t.Errorf("%q: %v", token, err)
+		}
+		if header := string(appendHeader(nil, []byte(text))); acceptHeader([]byte(header)) != nil {
+			t.Errorf("%q becomes %q", text, header)
+		}
+	})
+}
+
+func TestInvalidSubjectsAreRejected(t *testing.T) {
+	for _, text := range []string{"", "a b", "a..b", ".a", "a.", "a.*", "a.>", "$JS.x", "a\nb", strings.Repeat("a", maxSubject+1)} {
+		if acceptSubject([]byte(text)) == nil {
+			t.Errorf("%q is accepted", text)
+		}
+	}
+	for template, want := range map[string]string{"a.b.{{.Host}}": "a.b.>", "{{.Host}}.a": "", "a-{{.Host}}": "", "a.b": "a.b"} {
+		if got := fixedSubject(template); got != want {
+			t.Errorf("%q: %q, want %q", template, got, want)
+		}
+	}
+}
