@@ -33,11 +33,11 @@ func (x *Exchange) trace(ctx context.Context) context.Context {
 	})
 }
 
-// IdleClosed reports whether the server has closed an idle connection while the request
+// idleClosed reports whether the server has closed an idle connection while the request
 // was sent, and cannot have received it completely. The request is then repeated on
 // another connection; the transport itself does so only if no byte was sent.
-func (x *Exchange) IdleClosed(ctx context.Context, err error) bool {
-	return x.reused.Load() && !x.answered.Load() && ctx.Err() == nil && closed(err) && x.Incomplete()
+func (x *Exchange) idleClosed(ctx context.Context, err error) bool {
+	return x.reused.Load() && !x.answered.Load() && ctx.Err() == nil && closed(err) && x.incomplete()
 }
 
 // closed reports whether an error means that the server has closed the connection. The
@@ -47,10 +47,10 @@ func closed(err error) bool {
 	return stream.Ended(err) || errors.Is(err, net.ErrClosed) || err.Error() == transports
 }
 
-// Incomplete reports whether a part of the request is not sent, or not acknowledged by the
+// incomplete reports whether a part of the request is not sent, or not acknowledged by the
 // server's kernel. For HTTP/2 only the first is known, because its connection carries more
 // than the request.
-func (x *Exchange) Incomplete() bool {
+func (x *Exchange) incomplete() bool {
 	if body := x.body.Load(); body != nil && body.unread.Load() > 0 {
 		return true
 	}

@@ -18,9 +18,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
-// A Link is a transport with its connections, and the files and proxy that they depend on.
+// A link is a transport with its connections, and the files and proxy that they depend on.
 // It carries one request at a time.
-type Link struct {
+type link struct {
 	transport *http.Transport
 	files     tlsclient.Version
 	proxy     string
@@ -31,20 +31,21 @@ type Link struct {
 	closed bool
 }
 
-// NewLink does not dial. A nil proxy is valid: direct connections.
-func NewLink(t *value.TLS, proxy *url.URL) (*Link, error) {
+// newLink does not dial.
+func newLink(t *value.TLS, proxy *url.URL, protocols *http.Protocols) (*link, error) {
 	files := tlsclient.VersionOf(t)
 	config, err := tlsclient.Config(t)
 	if err != nil {
 		return nil, err
 	}
-	l := &Link{files: files, proxy: proxyName(proxy), born: time.Now(), open: make(map[*conn]struct{})}
+	l := &link{files: files, proxy: proxyName(proxy), born: time.Now(), open: make(map[*conn]struct{})}
 	l.transport = &http.Transport{
 		Proxy:                  http.ProxyURL(proxy),
 		DialContext:            l.dial,
 		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    30 * time.Second,
 		ForceAttemptHTTP2:      true,
+		Protocols:              protocols,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 10 * time.Second},
 		IdleConnTimeout:        90 * time.Second,
 		DisableCompression:     true, // of responses, which are read only for errors
@@ -54,21 +55,15 @@ func NewLink(t *value.TLS, proxy *url.URL) (*Link, error) {
 	return l, nil
 }
 
-// RoundTrip makes one request on the wire. Unlike http.Client, it does not follow redirects,
-// and its errors do not contain the URL.
-func (l *Link) RoundTrip(req *http.Request) (*http.Response, error) {
-	return l.transport.RoundTrip(req)
-}
-
-// Stale reports whether a TLS file or the proxy was replaced since the link was created.
-func (l *Link) Stale(t *value.TLS, proxy *url.URL) bool {
+// stale reports whether a TLS file or the proxy was replaced since the link was created.
+func (l *link) stale(t *value.TLS, proxy *url.URL) bool {
 	return l.proxy != proxyName(proxy) || !l.files.Equal(tlsclient.VersionOf(t))
 }
 
-// OlderThan reports whether the link has reached an age; 0 disables the limit. Its
+// olderThan reports whether the link has reached an age; 0 disables the limit. Its
 // connections keep the addresses to which the receiver's name resolved when they were
 // opened.
-func (l *Link) OlderThan(age time.Duration) bool { return age > 0 && time.Since(l.born) >= age }
+func (l *link) olderThan(age time.Duration) bool { return age > 0 && time.Since(l.born) >= age }
 
 func proxyName(proxy *url.URL) string {
 	if proxy == nil {
@@ -77,7 +72,7 @@ func proxyName(proxy *url.URL) string {
 	return proxy.String()
 }
 
-func (l *Link) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (l *link) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
 	dialed, err := d.DialContext(ctx, network, address)
 	if err != nil {
@@ -94,9 +89,9 @@ func (l *Link) dial(ctx context.Context, network, address string) (net.Conn, err
 	return c, nil
 }
 
-// Close ends all connections, including those that the transport would keep for another
+// close ends all connections, including those that the transport would keep for another
 // request: a connection with an overdue answer must not be used again.
-func (l *Link) Close() {
+func (l *link) close() {
 	l.mu.Lock()
 	l.closed = true
 	open := make([]*conn, 0, len(l.open))
@@ -113,7 +108,7 @@ func (l *Link) Close() {
 // A conn is registered in its link until it is closed.
 type conn struct {
 	net.Conn
-	link *Link
+	link *link
 	left int // bytes that were not acknowledged when it was closed; link.mu guards it
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/genltestd/genltestd/daemon/redact"
@@ -19,9 +20,9 @@ const (
 	maxError   = 400 // bytes of an error of the network that are shown
 )
 
-// ReadPrefix returns the beginning of a response, up to the length of dst, with an error if
+// readPrefix returns the beginning of a response, up to the length of dst, with an error if
 // the response is incomplete.
-func ReadPrefix(dst []byte, r io.Reader) ([]byte, error) {
+func readPrefix(dst []byte, r io.Reader) ([]byte, error) {
 	for n := 0; ; {
 		m, err := r.Read(dst[n:])
 		n += m
@@ -80,3 +81,24 @@ func PlainText(h http.Header, text []byte) string {
 
 // MovesOn reports whether another connection may lead to another server after this status.
 func MovesOn(status int) bool { return status >= 500 || status == http.StatusMisdirectedRequest }
+
+// aboutTLS are texts in answers with status 400 that are not about the events: the client
+// certificate is missing or invalid (nginx), or the port expects HTTPS (nginx, Apache, Go).
+var aboutTLS = []string{
+	"SSL certificate",
+	"plain HTTP request was sent to HTTPS port",
+	"speaking plain HTTP to an SSL-enabled server port",
+	"HTTP request to an HTTPS server",
+}
+
+// Passes reports whether an answer whose status concerns the events really concerns the
+// connection or the receiver's state.
+func Passes(status int, h http.Header, text []byte) bool {
+	switch status {
+	case http.StatusBadRequest:
+		return slices.ContainsFunc(aboutTLS, func(phrase string) bool { return bytes.Contains(text, []byte(phrase)) })
+	case http.StatusRequestEntityTooLarge:
+		return h.Get("Retry-After") != ""
+	}
+	return false
+}

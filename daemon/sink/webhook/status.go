@@ -3,9 +3,10 @@
 package webhook
 
 import (
-	"bytes"
 	"net/http"
 	"slices"
+
+	"github.com/genltestd/genltestd/daemon/sink/httpclient"
 )
 
 // A verdict is the meaning of a status for the events of the request.
@@ -73,32 +74,11 @@ func (w *Config) evaluate(status int) verdict {
 	return retry
 }
 
-// aboutTLS are texts in answers with status 400 that are not about the events: the client
-// certificate is missing or invalid (nginx), or the port expects HTTPS (nginx, Apache, Go).
-var aboutTLS = []string{
-	"SSL certificate",
-	"plain HTTP request was sent to HTTPS port",
-	"speaking plain HTTP to an SSL-enabled server port",
-	"HTTP request to an HTTPS server",
-}
-
 // answer returns the verdict on a response.
 func (w *Config) answer(status int, h http.Header, text []byte) verdict {
 	v := w.evaluate(status)
-	if v == permanent && passes(status, h, text) && !slices.Contains(w.Permanent, status) {
+	if v == permanent && httpclient.Passes(status, h, text) && !slices.Contains(w.Permanent, status) {
 		return retry
 	}
 	return v
-}
-
-// passes reports whether an answer whose status concerns the events really concerns the
-// connection or the receiver's state.
-func passes(status int, h http.Header, text []byte) bool {
-	switch status {
-	case http.StatusBadRequest:
-		return slices.ContainsFunc(aboutTLS, func(phrase string) bool { return bytes.Contains(text, []byte(phrase)) })
-	case http.StatusRequestEntityTooLarge:
-		return h.Get("Retry-After") != ""
-	}
-	return false
 }

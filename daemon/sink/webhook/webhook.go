@@ -9,7 +9,6 @@ package webhook
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
@@ -26,7 +25,7 @@ type Sink struct {
 	config   *Config
 	env      sink.Env
 	body     *body
-	link     *httpclient.Link // nil before the first attempt and after a failure
+	client   httpclient.Client
 	response []byte
 	decide   *match.Response // nil: only the status decides
 	secrets  *redact.Owner
@@ -45,6 +44,7 @@ func New(c *Config, env sink.Env) (*Sink, error) {
 		env.Mask = new(redact.Mask) // for the secrets of this sink
 	}
 	s := &Sink{config: c, env: env, body: b, response: make([]byte, maxResponse)}
+	s.client = httpclient.Client{TLS: &c.TLS, MaxAge: time.Duration(c.MaxConnectionAge)}
 	if c.Response != "" {
 		s.response = make([]byte, maxJudged)
 		s.decide, err = match.CompileResponse(c.Response)
@@ -69,7 +69,7 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (accepted int,
 		return 0, err
 	}
 	s.secrets.Set(a.secrets) // before the server receives them
-	if err := s.connect(a); err != nil {
+	if _, err := s.client.Connect(a.proxy, s.env.Mask); err != nil {
 		return 0, err
 	}
 	if s.config.single(s.env.Encoder) {
@@ -98,30 +98,9 @@ func (s *Sink) deliverEach(ctx context.Context, a *access, events []event.Event)
 	return len(events), nil
 }
 
-// connect creates a link, unless one exists and is current.
-func (s *Sink) connect(a *access) (err error) {
-	if s.link != nil && (s.link.Stale(&s.config.TLS, a.proxy) || s.link.OlderThan(time.Duration(s.config.MaxConnectionAge))) {
-		s.disconnect()
-	}
-	if s.link == nil {
-		s.link, err = httpclient.NewLink(&s.config.TLS, a.proxy)
-	}
-	if err != nil {
-		return fmt.Errorf("tls: %s", s.env.Mask.Clean(err.Error(), maxError))
-	}
-	return nil
-}
-
-func (s *Sink) disconnect() {
-	if s.link != nil {
-		s.link.Close()
-		s.link = nil
-	}
-}
-
 // Close implements sink.Sink.
 func (s *Sink) Close() error {
-	s.disconnect()
+	s.client.Disconnect()
 	s.secrets.Close()
 	return nil
 }
