@@ -10,6 +10,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/journald"
 	"github.com/genltestd/genltestd/daemon/sink/mqtt"
 	"github.com/genltestd/genltestd/daemon/sink/nats"
+	"github.com/genltestd/genltestd/daemon/sink/otlp"
 	"github.com/genltestd/genltestd/daemon/sink/socket"
 	"github.com/genltestd/genltestd/daemon/sink/stdout"
 	"github.com/genltestd/genltestd/daemon/sink/syslog"
@@ -30,5 +31,6 @@ func Kinds() []sink.Kind {
 		udp.Kind(),
 		nats.Kind(),
 		mqtt.Kind(),
+		otlp.Kind(),
 	}
 }

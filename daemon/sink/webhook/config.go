@@ -34,7 +34,7 @@ func Kind() sink.Kind {
 		Words: []strict.VariantWords{
 			{Words: "http https rest api http_post post url slack teams discord mattermost rocketchat telegram alertmanager " +
 				"loki elasticsearch elastic opensearch " +
-				"splunk splunk_hec hec opsgenie pagerduty datadog otlp"},
+				"splunk splunk_hec hec opsgenie pagerduty datadog"},
 		},
 	}
 }
