@@ -5,6 +5,7 @@ package sinks
 
 import (
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/amqp"
 	"github.com/genltestd/genltestd/daemon/sink/exec"
 	"github.com/genltestd/genltestd/daemon/sink/file"
 	"github.com/genltestd/genltestd/daemon/sink/journald"
@@ -32,5 +33,6 @@ func Kinds() []sink.Kind {
 		nats.Kind(),
 		mqtt.Kind(),
 		otlp.Kind(),
+		amqp.Kind(),
 	}
 }
