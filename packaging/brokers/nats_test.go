@@ -126,9 +126,7 @@ func (s *natsServer) stored(t *testing.T) []string {
 func natsIDs(t *testing.T, js jetstream.JetStream) (ids []string) {
 	t.Helper()
 	poll.UntilNil(t, "the stream is read", func() (err error) {
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
-		defer cancel()
-		ids, err = readNATS(ctx, js)
+		ids, err = readNATS(t.Context(), js)
 		return err
 	})
 	return ids
@@ -152,10 +150,9 @@ func readNATS(ctx context.Context, js jetstream.JetStream) (ids []string, err er
 		return nil, err
 	}
 	defer messages.Stop()
-	stop := context.AfterFunc(ctx, messages.Stop)
-	defer stop()
 	for {
-		m, err := messages.Next()
+		// A consumer may stay silent if it was created during an election.
+		m, err := messages.Next(jetstream.NextMaxWait(3 * time.Second))
 		if err != nil {
 			return nil, err
 		}

@@ -36,6 +36,7 @@ func run(t *testing.T, k kind) {
 			if reason := k.skip[scenario.name]; reason != "" {
 				t.Skip(reason)
 			}
+			t.Parallel() // most of the time is waiting
 			scenario.run(t, &k)
 		})
 	}
