@@ -42,6 +42,8 @@ func (a Address) Check(s strict.Section, key string, schemes ...string) {
 	scheme, place := a.Split()
 	switch {
 	case a == "": // another rule reports it, if it is required
+	case strings.Contains(place, "@") && !strings.HasPrefix(scheme, "unix"): // the text may contain a password
+		s.Errorf(key, "contains an @; write only the scheme, the host and the port, and a user and a password below their own keys")
 	case !slices.Contains(schemes, scheme) || !strings.Contains(string(a), "://"):
 		s.Errorf(key, "%s does not begin with a known scheme; write %s", strict.Quote(string(a)), examples(schemes))
 	case strings.HasPrefix(scheme, "unix"):

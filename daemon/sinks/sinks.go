@@ -12,6 +12,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/mqtt"
 	"github.com/genltestd/genltestd/daemon/sink/nats"
 	"github.com/genltestd/genltestd/daemon/sink/otlp"
+	"github.com/genltestd/genltestd/daemon/sink/redis"
 	"github.com/genltestd/genltestd/daemon/sink/socket"
 	"github.com/genltestd/genltestd/daemon/sink/stdout"
 	"github.com/genltestd/genltestd/daemon/sink/syslog"
@@ -34,5 +35,6 @@ func Kinds() []sink.Kind {
 		mqtt.Kind(),
 		otlp.Kind(),
 		amqp.Kind(),
+		redis.Kind(),
 	}
 }

@@ -52,6 +52,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	w.others()
 	w.natsSinks()
 	w.mqttSinks()
+	w.redisSinks()
 	w.withTLS()
 	shared := w.sharing()
 	noisyServers := w.noisyServers()
