@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -187,7 +188,8 @@ func (w *witness) process(conn net.Conn, p *packets.ControlPacket) (err error) {
 		w.messages = append(w.messages, c)
 		w.mu.Unlock()
 		if c.QoS > 0 {
-			_, err = (&packets.Puback{PacketID: c.PacketID, Properties: &packets.Properties{}}).WriteTo(conn)
+			// After an error, messages that have arrived before it can still be read.
+			_, _ = (&packets.Puback{PacketID: c.PacketID, Properties: &packets.Properties{}}).WriteTo(conn)
 		}
 	}
 	return err
@@ -205,4 +207,12 @@ func (w *witness) await(t testing.TB, n int) []*packets.Publish {
 	t.Helper()
 	poll.Until(t, fmt.Sprintf("the witness has received %d messages", n), func() bool { return len(w.received()) >= n })
 	return w.received()
+}
+
+// awaitEvent waits until the witness has received the event with an id.
+func (w *witness) awaitEvent(t testing.TB, id string) {
+	t.Helper()
+	poll.Until(t, "event "+id+" has arrived", func() bool {
+		return slices.ContainsFunc(w.received(), func(m *packets.Publish) bool { return m.Properties.User[0].Value == id })
+	})
 }

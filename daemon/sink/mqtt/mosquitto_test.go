@@ -107,6 +107,7 @@ func TestTopicIsSentOnceOnTheWire(t *testing.T) {
 }
 
 func TestExpiredMessageIsNotDelivered(t *testing.T) {
+	skipInShort(t)
 	b := startBroker(t)
 	w := watch(t, b.address)
 	w.end() // its session receives what follows
