@@ -54,6 +54,10 @@ fresh: ## run demo and test in a root that has nothing but Go, make and git; or 
 soak: check-go ## run the long forms of the tests (takes long)
 	packaging/test/soak
 
+.PHONY: fleet
+fleet: check-go ## simulate 200 hosts and an outage of a NATS cluster, some minutes
+	packaging/test/fleet
+
 ##@ Development
 
 .PHONY: check

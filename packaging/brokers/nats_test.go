@@ -3,20 +3,16 @@
 package brokers
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
-	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/internal/realserver"
+	"github.com/genltestd/genltestd/packaging/natscluster"
 )
 
 // A natsServer is one server with JetStream, and one stream.
@@ -26,8 +22,6 @@ type natsServer struct {
 	access        access
 	options       []nats.Option // of the test's own client
 }
-
-const natsStream = "EVENTS"
 
 func startNATS(t *testing.T, a access) broker {
 	t.Helper()
@@ -45,50 +39,11 @@ func startNATS(t *testing.T, a access) broker {
 		s.options = append(s.options, nats.RootCAs(a.tls.ca), nats.ClientCert(a.tls.cert, a.tls.key))
 	}
 	write(t, s.file, text)
-	s.Server = realserver.Start(t, realserver.Spec{Program: "nats-server", Args: []string{"-c", s.file}, Ready: listens(s.address)})
-	nc, js := natsClient(t, scheme+s.address, s.options...)
-	defer nc.Close()
-	createNATSStream(t, js, 1)
-	return s
-}
-
-// listens returns a function that connects to an address.
-func listens(address string) func() error {
-	return func() error {
-		c, err := net.DialTimeout("tcp", address, time.Second)
-		if err != nil {
-			return err
-		}
-		return c.Close()
-	}
-}
-
-func natsClient(t *testing.T, urls string, options ...nats.Option) (*nats.Conn, jetstream.JetStream) {
-	t.Helper()
-	options = append(options, nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true), nats.ReconnectWait(20*time.Millisecond),
-		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
-	nc, err := nats.Connect(urls, options...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return nc, js
-}
-
-func createNATSStream(t *testing.T, js jetstream.JetStream, replicas int) {
-	t.Helper()
-	poll.UntilNil(t, "the stream is created", func() error {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		defer cancel()
-		_, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-			Name: natsStream, Subjects: []string{"genltestd.>"}, AllowBatchPublish: true, AllowDirect: true, Replicas: replicas,
-			Duplicates: 10 * time.Minute, Discard: jetstream.DiscardNew,
-		})
-		return err
+	s.Server = realserver.Start(t, realserver.Spec{
+		Program: "nats-server", Args: []string{"-c", s.file}, Ready: natscluster.Listens(s.address),
 	})
+	natscluster.CreateStream(t, natscluster.Client(t, scheme+s.address, s.options...), 1)
+	return s
 }
 
 func (s *natsServer) addresses() []string { return []string{s.address} }
@@ -117,54 +72,7 @@ func (s *natsServer) stored(t *testing.T) []string {
 	if s.access.tls != nil {
 		scheme = "tls://"
 	}
-	nc, js := natsClient(t, scheme+s.address, s.options...)
-	defer nc.Close()
-	return natsIDs(t, js)
-}
-
-// natsIDs returns the ids of all messages in the stream.
-func natsIDs(t *testing.T, js jetstream.JetStream) (ids []string) {
-	t.Helper()
-	poll.UntilNil(t, "the stream is read", func() (err error) {
-		ids, err = readNATS(t.Context(), js)
-		return err
-	})
-	return ids
-}
-
-func readNATS(ctx context.Context, js jetstream.JetStream) (ids []string, err error) {
-	stream, err := js.Stream(ctx, natsStream)
-	if err != nil {
-		return nil, err
-	}
-	state := stream.CachedInfo().State
-	if state.Msgs == 0 {
-		return nil, nil
-	}
-	consumer, err := js.OrderedConsumer(ctx, natsStream, jetstream.OrderedConsumerConfig{})
-	if err != nil {
-		return nil, err
-	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		return nil, err
-	}
-	defer messages.Stop()
-	for {
-		// A consumer may stay silent if it was created during an election.
-		m, err := messages.Next(jetstream.NextMaxWait(3 * time.Second))
-		if err != nil {
-			return nil, err
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, m.Headers().Get(nats.MsgIdHdr))
-		if meta.Sequence.Stream >= state.LastSeq {
-			return ids, nil
-		}
-	}
+	return natscluster.IDs(t, natscluster.Client(t, scheme+s.address, s.options...))
 }
 
 func TestNATS(t *testing.T) {

@@ -30,7 +30,7 @@ func soak(t *testing.T, k kind) {
 		t.Skip("only with GENLTESTD_SOAK")
 	}
 	s := newSession(t, &k, load{events: soakEvents(t), rate: 4000}, access{}, clientAccess{})
-	s.kill = 20
+	s.kill = 5
 	tick := time.NewTicker(10 * time.Second)
 	defer tick.Stop()
 	for !s.ended() {
