@@ -68,6 +68,7 @@ check: check-go ## format, lint and unit tests in short, some minutes
 .PHONY: bench
 bench: check-go ## compare the receive path with C programs, and measure delivery; writes docs/benchmarks.md (as root)
 	packaging/bench/build build/bench
+	packaging/servers/install
 	@mkdir -p docs
 	unshare --net sh -c 'ip link set lo up && exec $(GO) run ./packaging/bench' >build/bench/report
 	mv build/bench/report docs/benchmarks.md

@@ -20,6 +20,10 @@ type place struct {
 	peer string // kind of peer; "" means that the place needs no peer
 
 	envelope string // of deliver; "" means json
+
+	// library is the sink of deliver with which the rate is compared: the client library's own
+	// publisher. It is measured before this place. "" means without a comparison.
+	library string
 }
 
 var (
@@ -30,6 +34,9 @@ var (
 	toConfirm  = place{name: "`socket`, `acknowledge: true`", sink: "confirm", peer: "confirm"}
 	toNothing  = place{name: "a sink that does nothing", sink: "accept"}
 	toRefusal  = place{name: "a sink that refuses every event", sink: "refuse"}
+
+	natsLibrary = place{name: "nats.go, PublishMsgAsync", sink: "nats-library", peer: "nats"}
+	toNATS      = place{name: "`nats`, JetStream", sink: "nats", peer: "nats", library: natsLibrary.sink}
 )
 
 // inEnvelopes returns the webhook with each envelope.
@@ -71,6 +78,8 @@ func deliveries() []delivery {
 		{load: backlog(200_000, small), to: toSocket, batch: 500, wait: defaultWait},
 		{load: backlog(200_000, small), to: toConfirm, batch: 500, wait: defaultWait},
 		{load: backlog(100_000, small), to: toRefusal, batch: 500, wait: defaultWait, goal: goal{perSecond: 3_400}},
+		{load: backlog(200_000, small), to: natsLibrary, batch: 1000, wait: defaultWait},
+		{load: backlog(200_000, small), to: toNATS, batch: 1000, wait: defaultWait, goal: goal{ratio: 0.8}},
 		{load: live, to: toNothing, batch: 500},
 		{load: live, to: toFile, batch: 1000, goal: soon},
 		{load: live, to: toWebhook, batch: 500, goal: soon},
@@ -132,8 +141,11 @@ func (b bench) measureDelivery(d delivery) (sent delivered, err error) {
 
 // meet starts the peer of a place and returns its address.
 func (b bench) meet(ctx context.Context, p place, dir string) (address string, leave func() error, err error) {
-	if p.peer == "" {
+	switch p.peer {
+	case "":
 		return "", func() error { return nil }, nil
+	case "nats":
+		return startNATS(ctx, dir)
 	}
 	path := filepath.Join(dir, "peer.sock")
 	peer, err := b.start(ctx, anyCPU, "peer", p.peer, path)

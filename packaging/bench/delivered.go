@@ -14,6 +14,7 @@ type delivered struct {
 	perSecond float64 // events
 	cpu       float64 // ns an event
 	p50, p99  time.Duration
+	ratio     float64 // of perSecond to that of the library in the same round; 0 without a comparison
 }
 
 // deliveredRounds are the rounds of one delivery.
@@ -39,6 +40,10 @@ func (r deliveredRounds) perSecond() span {
 }
 
 func (r deliveredRounds) cpu() span { return r.span(func(d delivered) float64 { return d.cpu }) }
+func (r deliveredRounds) ratio() span {
+	return r.span(func(d delivered) float64 { return d.ratio })
+}
+
 func (r deliveredRounds) p50() span {
 	return r.span(func(d delivered) float64 { return milliseconds(d.p50) })
 }
@@ -53,6 +58,7 @@ func milliseconds(d time.Duration) float64 { return d.Seconds() * 1e3 }
 // requirement.
 type goal struct {
 	perSecond float64       // events, at least
+	ratio     float64       // to the library's own publisher, at least
 	cpu       float64       // ns an event, at most
 	p99       time.Duration // at most
 }
@@ -61,6 +67,9 @@ func (g goal) String() string {
 	var parts []string
 	if g.perSecond > 0 {
 		parts = append(parts, "≥ "+thousands(int(g.perSecond))+"/s")
+	}
+	if g.ratio > 0 {
+		parts = append(parts, fmt.Sprintf("≥ %.1f ×", g.ratio))
 	}
 	if g.cpu > 0 {
 		parts = append(parts, "CPU ≤ "+thousands(int(g.cpu))+" ns")
@@ -76,7 +85,8 @@ func (g goal) holds(r deliveredRounds) string {
 	switch {
 	case g == goal{}:
 		return ""
-	case g.perSecond > r.perSecond().median, g.cpu > 0 && r.cpu().median > g.cpu, g.p99 > 0 && r.p99().median > milliseconds(g.p99):
+	case g.perSecond > r.perSecond().median, g.ratio > r.ratio().median, g.cpu > 0 && r.cpu().median > g.cpu,
+		g.p99 > 0 && r.p99().median > milliseconds(g.p99):
 		return "**no**"
 	}
 	return "yes"
@@ -84,8 +94,8 @@ func (g goal) holds(r deliveredRounds) string {
 
 // A deliveryRow is one line of the table, formatted.
 type deliveryRow struct {
-	Load, Sink, Batch, PerSecond, CPU, P50, P99, Goal, Holds string
-	Text                                                     int
+	Load, Sink, Batch, PerSecond, Ratio, CPU, P50, P99, Goal, Holds string
+	Text                                                            int
 }
 
 func deliveryRows(list []delivery, sent []deliveredRounds) (rows []deliveryRow) {
@@ -102,15 +112,18 @@ func newDeliveryRow(d delivery, r deliveredRounds) deliveryRow {
 		CPU: fmt.Sprintf("**%.0f** %.0f–%.0f", cpu.median, cpu.min, cpu.max), Goal: d.goal.String(), Holds: d.goal.holds(r),
 	}
 	if d.rate > 0 {
-		row.P50, row.P99 = inMilliseconds(r.p50()), inMilliseconds(r.p99())
+		row.P50, row.P99 = twoDigits(r.p50()), twoDigits(r.p99())
 		return row
+	}
+	if ratio := r.ratio(); ratio.max > 0 {
+		row.Ratio = twoDigits(ratio)
 	}
 	s := r.perSecond()
 	row.PerSecond = fmt.Sprintf("**%s** %s–%s", thousands(int(s.median)), thousands(int(s.min)), thousands(int(s.max)))
 	return row
 }
 
-func inMilliseconds(s span) string {
+func twoDigits(s span) string {
 	return fmt.Sprintf("**%.2f** %.2f–%.2f", s.median, s.min, s.max)
 }
 

@@ -24,6 +24,8 @@ func TestGoalsUseTheMedian(t *testing.T) {
 		"too few a second":                {both, deliveredRounds{slow, slow, fast}, "**no**"},
 		"too late":                        {both, deliveredRounds{late, fast, late}, "**no**"},
 		"late without a goal for latency": {goal{perSecond: 300_000}, deliveredRounds{late}, "yes"},
+		"slower than the library":         {goal{ratio: 0.8}, deliveredRounds{{ratio: 0.7}, {ratio: 0.79}, {ratio: 1}}, "**no**"},
+		"not much slower":                 {goal{ratio: 0.8}, deliveredRounds{{ratio: 0.7}, {ratio: 0.8}, {ratio: 1}}, "yes"},
 		"no goal":                         {goal{}, deliveredRounds{slow}, ""},
 	}
 	for name, test := range tests {
@@ -55,5 +57,17 @@ func TestDeliveriesHaveTheirOwnRowFormat(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, []deliveryRow{newDeliveryRow(backlog, r), newDeliveryRow(live, r)}); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+func TestRatioIsThatOfTheSameLoadAndRound(t *testing.T) {
+	small, large := load{name: "backlog", text: 64}, load{name: "backlog", text: 512}
+	list := []delivery{{load: small, to: natsLibrary}, {load: large, to: natsLibrary}, {load: small, to: toNATS}, {load: small, to: toFile}}
+	sent := []deliveredRounds{{{perSecond: 1}, {perSecond: 100}}, {{perSecond: 7}}, nil, nil}
+	if got := ratioOf(delivered{perSecond: 80}, list[2], list, sent); got != 0.8 {
+		t.Errorf("%v, want 0.8", got)
+	}
+	if got := ratioOf(delivered{perSecond: 80}, list[3], list, sent); got != 0 {
+		t.Errorf("%v without a library", got)
 	}
 }

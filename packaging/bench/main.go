@@ -127,10 +127,21 @@ func (b bench) deliverAll(list []delivery, rounds int) ([]deliveredRounds, error
 			if err != nil {
 				return nil, err
 			}
+			one.ratio = ratioOf(one, d, list, sent)
 			sent[i] = append(sent[i], one)
 		}
 	}
 	return sent, nil
+}
+
+// ratioOf compares a result with that of the library under the same load in this round.
+func ratioOf(one delivered, d delivery, list []delivery, sent []deliveredRounds) float64 {
+	for i, other := range list {
+		if rounds := sent[i]; other.to.sink == d.to.library && other.load == d.load && len(rounds) > 0 {
+			return one.perSecond / rounds[len(rounds)-1].perSecond
+		}
+	}
+	return 0
 }
 
 const tries = 5 // for a load that a busy machine cannot offer

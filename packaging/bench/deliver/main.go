@@ -43,7 +43,7 @@ type task struct {
 func main() {
 	var t task
 	flag.StringVar(&t.dir, "dir", "", "`directory` for all output files")
-	flag.StringVar(&t.sink, "sink", "", "file, unsynced, webhook, socket, confirm, accept or refuse")
+	flag.StringVar(&t.sink, "sink", "", "file, unsynced, webhook, socket, confirm, nats, accept or refuse; or nats-library")
 	flag.StringVar(&t.envelope, "envelope", "json", "of a webhook; \"template of JSON\" is one with that content type")
 	flag.StringVar(&t.to, "to", "", "`address` of the peer")
 	flag.IntVar(&t.events, "events", 0, "how many events")
@@ -60,6 +60,9 @@ func main() {
 }
 
 func run(t task) (err error) {
+	if t.sink == "nats-library" {
+		return publishWithNATS(t)
+	}
 	j, err := journal.Open(filepath.Join(t.dir, "journal"), journal.Options{MaxBytes: maxJournalBytes})
 	if err != nil {
 		return err
@@ -81,25 +84,31 @@ func run(t task) (err error) {
 
 // measure delivers when the driver requests it, and prints the result.
 func measure(t task, s *source, w *worker) error {
-	fmt.Println("ready")
-	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
-		return err
-	}
-	runtime.GC() // frees the garbage of fill
-	began, since, err := now()
-	if err != nil {
-		return err
-	}
-	if err := profiled(t.profile, func() error { return deliver(t, s, w) }); err != nil {
-		return err
-	}
-	ended, until, err := now()
+	wall, cpu, err := timeOf(t, func() error { return deliver(t, s, w) })
 	if err != nil {
 		return err
 	}
 	p50, p99 := w.timed.percentiles()
-	fmt.Printf("delivered %d ns %d cpu %d p50 %d p99 %d fed %d\n", w.outcomes(), ended-began, until-since, p50, p99, s.took)
+	fmt.Printf("delivered %d ns %d cpu %d p50 %d p99 %d fed %d\n", w.outcomes(), wall, cpu, p50, p99, s.took)
 	return nil
+}
+
+// timeOf calls f when the driver requests it, and returns the time that it needed.
+func timeOf(t task, f func() error) (wall, cpu int64, err error) {
+	fmt.Println("ready")
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		return 0, 0, err
+	}
+	runtime.GC() // frees the garbage of the preparation
+	began, since, err := now()
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := profiled(t.profile, f); err != nil {
+		return 0, 0, err
+	}
+	ended, until, err := now()
+	return ended - began, until - since, err
 }
 
 // deliver delivers the events in the journal and those that the source will append.

@@ -23,6 +23,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/file"
+	"github.com/genltestd/genltestd/daemon/sink/nats"
 	"github.com/genltestd/genltestd/daemon/sink/socket"
 	"github.com/genltestd/genltestd/daemon/sink/webhook"
 	"github.com/genltestd/genltestd/metrics"
@@ -122,7 +123,10 @@ func newSink(t task) (sink.Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := sink.Env{Version: "benchmark", Encoder: encoder, Position: filepath.Join(t.dir, "sinks", name+".position")}
+	compile := func(t sink.Template) (event.Encoder, error) {
+		return envelope.NewName(envelope.Name{Text: t.Text, Replace: t.Replace, Accept: t.Accept})
+	}
+	env := sink.Env{Version: "benchmark", Compile: compile, Encoder: encoder, Position: filepath.Join(t.dir, "sinks", name+".position")}
 	switch t.sink {
 	case "file", "unsynced":
 		fsync := map[string]string{"file": "batch", "unsynced": "never"}[t.sink]
@@ -134,6 +138,8 @@ func newSink(t task) (sink.Sink, error) {
 		}, env)
 	case "socket", "confirm":
 		return socket.NewClient(&socket.Config{Address: value.Address("unix://" + t.to), Acknowledge: t.sink == "confirm"}, env), nil
+	case "nats":
+		return nats.New(natsConfig(t.to), env)
 	case "accept":
 		return acceptance{}, nil
 	case "refuse":
