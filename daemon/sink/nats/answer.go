@@ -13,7 +13,8 @@ import (
 
 // An answer is one message of the server about a published one, or a fault of the connection.
 type answer struct {
-	token string // of the message or the batch; empty for a fault of the connection
+	token string // of the message, the batch or the questions; empty for a fault of the connection
+	index int    // of the event of a question
 	seq   uint64 // in the batch, of the message that was answered; 0 for a message alone
 	reply reply
 	err   error // of the connection, or about the answer itself
@@ -53,10 +54,14 @@ func (l *link) add(a answer) {
 }
 
 // parseAnswer parses the message to a reply subject without the inbox. It is the token of a
-// message, or TOKEN.FLOW.GAP.SEQ.OPERATION.$FI in a batch.
+// message, or TOKEN.FLOW.GAP.SEQ.OPERATION.$FI in a batch. The token of a question is TOKEN-INDEX.
 func parseAnswer(subject string, m *nats.Msg) (a answer) {
 	var rest string
 	a.token, rest, _ = strings.Cut(subject, ".")
+	if token, index, ok := strings.Cut(a.token, "-"); ok {
+		a.token = token
+		a.index, _ = strconv.Atoi(index) // 0 if it is not ours
+	}
 	if fields := strings.Split(rest, "."); len(fields) == 5 {
 		a.seq, _ = strconv.ParseUint(fields[2], 10, 64) // 0 if it is not ours
 	}

@@ -49,6 +49,42 @@ func TestDoubtEndsWithANewEvent(t *testing.T) {
 	checkExactlyOnce(t, stored(t, js), 200)
 }
 
+// A process that was killed has left events in the stream. They are not sent one by one: over a
+// slow network, each would cost a round trip.
+func TestStoredEventsAreFoundByQuestions(t *testing.T) {
+	server := startServer(t, "")
+	_, js := client(t, string(server.url()))
+	createStream(t, js, nil)
+	deliver(t, newSink(t, config(server.url())), sinktest.Events(1, 700))
+	for _, tt := range []struct {
+		first, n int
+		fresh    bool
+	}{{1, 500, false}, {400, 301, false}, {401, 301, true}, {600, 500, true}} {
+		s := newSink(t, config(server.url()))
+		events := sinktest.Events(tt.first, tt.n)
+		if err := s.connect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		fresh, err := s.resolve(t.Context(), events)
+		if fresh != tt.fresh || err != nil {
+			t.Errorf("%d events from %d: fresh %v, %v", tt.n, tt.first, fresh, err)
+		}
+		if n := len(stored(t, js)); n != 700 {
+			t.Fatalf("the questions have stored %d events", n-700)
+		}
+	}
+	s := newSink(t, config(server.url()))
+	deliver(t, s, sinktest.Events(1, 700))
+	if !s.doubt {
+		t.Error("the sink is not in doubt about the next event")
+	}
+	deliver(t, s, sinktest.Events(701, 700))
+	if s.doubt || s.link.count > 0 {
+		t.Errorf("doubt %v, %d single messages", s.doubt, s.link.count)
+	}
+	checkExactlyOnce(t, stored(t, js), 1400)
+}
+
 // A server has room for a number of batches. Another publisher uses it up here.
 func TestBatchesOfOthersLeaveNoRoom(t *testing.T) {
 	server := startServer(t, "jetstream { store_dir: \"STORE\", limits: { batch: { max_inflight_per_stream: 1, timeout: 1h } } }")
@@ -83,6 +119,10 @@ func TestServerWithoutBatchesReceivesOneEventAtATime(t *testing.T) {
 	_, err := nc.Subscribe("genltestd.>", func(m *nats.Msg) {
 		most.Store(max(most.Load(), pending.Add(1)))
 		pending.Add(-1)
+		if m.Header.Get(nats.ExpectedLastSeqHdr) != "" {
+			_ = m.Respond([]byte(`{"stream":"OLD","error":{"code":400,"err_code":10071,"description":"wrong last sequence: 0"}}`))
+			return
+		}
 		_ = m.Respond(fmt.Appendf(nil, `{"stream":"OLD","seq":%d}`, count.Add(1))) // or the test fails
 	})
 	if err != nil {

@@ -14,11 +14,11 @@
 // batch, and the stream ends the batch at the first missing one. So the messages that a batch has
 // stored are contiguous, from its beginning.
 //
-// After a failure, and at the start, the fate of the events that were in flight is unknown.
-// The stream counts an event that it is just about to store as a stored one within a batch, but
-// this copy can still be lost with the leader. A message alone is answered only when it is
-// stored. So the sink is in doubt then: it publishes one event at a time until the stream
-// reports one as new. Since the events in flight were contiguous, the stream does not have a later one.
+// After a failure, and at the start, the sink is in doubt about the events that were in flight. A
+// stream that is about to store an event counts it as a stored one within a batch, although this
+// copy can still be lost with the leader. So the sink first asks the stream about the next events,
+// and opens a batch only when the stream is not about to store one of them. The events in flight
+// were contiguous, so the doubt ends with the first event that the stream does not know.
 //
 // A stream that does not allow batches receives one event at a time, which keeps the order too.
 package nats
@@ -92,9 +92,12 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (accepted int,
 
 // publish publishes some of the events, or creates the stream for them.
 func (s *Sink) publish(ctx context.Context, events []event.Event) (accepted int, err error) {
-	if s.doubt || len(events) == 1 || !s.useBatches() {
+	switch {
+	case len(events) == 1 || !s.useBatches():
 		accepted, err = s.publishOne(ctx, &events[0])
-	} else {
+	case s.doubt:
+		accepted, err = s.publishInDoubt(ctx, events[:min(len(events), maxQuestions)])
+	default:
 		accepted, err = s.publishBatch(ctx, events)
 	}
 	if !errors.Is(err, errNoResponders) || s.config.Stream.Name == "" {
@@ -105,6 +108,18 @@ func (s *Sink) publish(ctx context.Context, events []event.Event) (accepted int,
 	}
 	more, err := s.publishOne(ctx, &events[accepted])
 	return accepted + more, err
+}
+
+// publishInDoubt publishes a batch after questions about its events. If the stream refuses
+// batches, it returns no error.
+func (s *Sink) publishInDoubt(ctx context.Context, events []event.Event) (accepted int, err error) {
+	fresh, err := s.resolve(ctx, events)
+	if err != nil || !s.useBatches() {
+		return 0, err
+	}
+	accepted, err = s.publishBatch(ctx, events)
+	s.doubt = s.doubt || !fresh
+	return accepted, err
 }
 
 // retryBatches is the interval after which a stream that has refused batches is tried again.
@@ -148,10 +163,12 @@ func (s *Sink) publishOne(ctx context.Context, e *event.Event) (accepted int, er
 	}
 	s.doubt = true
 	token := s.link.nextToken()
-	if err := s.link.publish(m, s.link.inbox+token); err != nil {
-		return 0, s.explain(m.Subject, err)
+	send := func() error { return s.link.publish(m, s.link.inbox+token) } // again: a leader that ends loses the message
+	err = send()
+	var a answer
+	if err == nil {
+		a, err = s.link.await(ctx, token, send)
 	}
-	a, err := s.link.await(ctx, token, nil)
 	if err == nil && a.reply.Error != nil {
 		err = a.reply.Error
 	}
