@@ -53,6 +53,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	w.natsSinks()
 	w.mqttSinks()
 	w.redisSinks()
+	w.amqpSinks()
 	w.withTLS()
 	shared := w.sharing()
 	noisyServers := w.noisyServers()

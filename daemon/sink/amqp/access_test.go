@@ -11,6 +11,7 @@ import (
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 	"github.com/genltestd/genltestd/internal/poll"
+	"github.com/genltestd/genltestd/internal/rabbitmq"
 )
 
 func TestAccessFaults(t *testing.T) {
@@ -59,7 +60,7 @@ func write(t *testing.T, path, text string) {
 func TestRotatedPassword(t *testing.T) {
 	b := shared(t)
 	q := newQueue(t, b, nil)
-	b.addUser(t, "rotating", "canary-old-Kolibri", q.vhost)
+	b.AddUser(t, "rotating", "canary-old-Kolibri", q.vhost)
 	file := filepath.Join(t.TempDir(), "password")
 	write(t, file, "canary-old-Kolibri\n")
 	c := q.config()
@@ -68,7 +69,7 @@ func TestRotatedPassword(t *testing.T) {
 	events := sinktest.Events(1, 40)
 	mustDeliver(t, s, events[:10])
 
-	b.call(t, `rabbit_auth_backend_internal:change_password(<<"rotating">>, <<"canary-new-Kolibri">>, <<"test">>)`)
+	b.Call(t, `rabbit_auth_backend_internal:change_password(<<"rotating">>, <<"canary-new-Kolibri">>, <<"test">>)`)
 	mustDeliver(t, s, events[10:20]) // over the open connection
 	q.proxy.Reset()
 	awaitError(t, s, events[20:], "authentication failed")
@@ -114,7 +115,7 @@ func TestClosedConnections(t *testing.T) {
 		mustFail(t, s, events[10:], "320 CONNECTION_FORCED - maintenance")
 	}()
 	poll.Until(t, "the messages are in flight", func() bool { return s.window.InFlight() == 20 })
-	q.broker.call(t, `rabbit_networking:close_all_user_connections(<<%q>>, "maintenance")`, testUser)
+	q.broker.Call(t, `rabbit_networking:close_all_user_connections(<<%q>>, "maintenance")`, rabbitmq.User)
 	q.proxy.Restore()
 	<-failed
 	mustDeliver(t, s, events[10:])

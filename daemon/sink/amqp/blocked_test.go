@@ -10,41 +10,28 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/rabbitmq"
 )
-
-// An alarm makes the broker block connections that publish.
-type alarm struct{ raise, clear, reason string }
-
-// The limits after an alarm are those of a new node.
-var alarms = map[string]alarm{
-	"memory": {
-		`vm_memory_monitor:set_vm_memory_high_watermark({absolute, 1000})`, `vm_memory_monitor:set_vm_memory_high_watermark(0.4)`,
-		"low on memory",
-	},
-	"disk": {
-		`rabbit_disk_monitor:set_disk_free_limit(1000000000000000)`, `rabbit_disk_monitor:set_disk_free_limit(50000000)`, "low on disk",
-	},
-}
 
 func TestBlockedConnectionIsAnError(t *testing.T) {
 	b := shared(t)
-	for name, a := range alarms {
-		t.Run(name, func(t *testing.T) {
+	for _, a := range rabbitmq.Alarms() {
+		t.Run(a.Reason, func(t *testing.T) {
 			q := newQueue(t, b, nil)
 			s := newSink(t, q.config())
 			events := sinktest.Events(1, 400)
 			mustDeliver(t, s, events[:10])
-			b.call(t, "%s", a.raise)
-			t.Cleanup(func() { b.call(t, "%s", a.clear) })
-			left := untilBlocked(t, s, events[10:], a.reason)
+			b.Raise(t, a)
+			t.Cleanup(func() { b.Clear(t, a) })
+			left := untilBlocked(t, s, events[10:], a.Reason)
 			before := s.session
 			for range 3 {
 				n, err := attempt(t, s, left, attemptTimeout)
-				if left = left[n:]; err == nil || !strings.Contains(err.Error(), a.reason) {
+				if left = left[n:]; err == nil || !strings.Contains(err.Error(), a.Reason) {
 					t.Fatalf("accepted %d events: %v", n, err)
 				}
 			}
-			b.call(t, "%s", a.clear)
+			b.Clear(t, a)
 			deliver(t, s, left)
 			if s.session != before {
 				t.Error("the sink has connected again")
@@ -78,9 +65,10 @@ func untilBlocked(t *testing.T, s *Sink, left []event.Event, reason string) []ev
 func TestBlockedConnectionIsClosedAtOnce(t *testing.T) {
 	q := newQueue(t, shared(t), nil)
 	s := newSink(t, q.config())
-	q.broker.call(t, "%s", alarms["memory"].raise)
-	t.Cleanup(func() { q.broker.call(t, "%s", alarms["memory"].clear) })
-	untilBlocked(t, s, sinktest.Events(1, 400), "low on memory")
+	alarm := rabbitmq.Alarms()[0]
+	q.broker.Raise(t, alarm)
+	t.Cleanup(func() { q.broker.Clear(t, alarm) })
+	untilBlocked(t, s, sinktest.Events(1, 400), alarm.Reason)
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
@@ -140,6 +128,6 @@ func (q *queue) resume(t *testing.T)  { q.process(t, "resume") }
 
 func (q *queue) process(t *testing.T, operation string) {
 	t.Helper()
-	q.broker.call(t, `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<%q>>, queue, <<%q>>)), sys:%s(amqqueue:get_pid(Q))`,
+	q.broker.Call(t, `{ok, Q} = rabbit_amqqueue:lookup(rabbit_misc:r(<<%q>>, queue, <<%q>>)), sys:%s(amqqueue:get_pid(Q))`,
 		q.vhost, q.name, operation)
 }

@@ -11,13 +11,14 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/rabbitmq"
 )
 
 // config is a configuration of a sink that publishes through the proxy of the queue.
 func (q *queue) config() *Config {
 	return &Config{
-		Addresses: []value.Address{value.Address("amqp://" + q.proxy.Addr())}, VHost: q.vhost, User: testUser,
-		Password: value.Inline(testPassword), Mechanism: mechanismPlain, Exchange: "amq.topic",
+		Addresses: []value.Address{value.Address("amqp://" + q.proxy.Addr())}, VHost: q.vhost, User: rabbitmq.User,
+		Password: value.Inline(q.broker.Password), Mechanism: mechanismPlain, Exchange: "amq.topic",
 		RoutingKey: "genltestd.{{.Host}}.{{.Family}}.{{.Group}}", Returned: returnedRetry, Persistent: true,
 		Type: "{{.Kind}}", AppID: "genltestd", MaxInFlight: 1000, Heartbeat: value.Duration(10 * time.Second),
 	}
@@ -74,7 +75,7 @@ func mustDeliver(t testing.TB, s *Sink, events []event.Event) {
 func TestKind(t *testing.T) {
 	b := shared(t)
 	sinktest.Run(t, sinktest.Kind{
-		Hostile: 5000, Secrets: []string{testPassword},
+		Hostile: 5000, Secrets: []string{b.Password},
 		New: func(t *testing.T) (sink.Sink, sinktest.Destination) {
 			q := newQueue(t, b, nil)
 			return newSink(t, q.config()), q

@@ -7,8 +7,10 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/rabbitmq"
 )
 
 // A suite replaces the test that started the shared broker, which outlives that test.
@@ -45,13 +47,28 @@ func (s *suite) end() {
 // all owns the broker that the tests of this package share, because its start needs seconds.
 var all suite
 
-var startShared = sync.OnceValue(func() *broker { return startBroker(&all) })
+// A broker is a node with its certificates.
+type broker struct {
+	*rabbitmq.Node
+	ca        *sinktest.CA
+	cert, key string
+}
+
+var startShared = sync.OnceValue(func() *broker {
+	b := &broker{ca: sinktest.NewCA(&all)}
+	b.cert, b.key = b.ca.Issue(&all, "server", time.Hour)
+	b.Node = rabbitmq.Start(&all, rabbitmq.Options{CA: b.ca.File, Cert: b.cert, Key: b.key})
+	return b
+})
 
 // shared returns the shared broker. Each test uses its own virtual host, and leaves the broker
-// running without a fault.
+// running without a fault. In short, only the kit uses it.
 func shared(t *testing.T) *broker {
 	t.Helper()
-	sinktest.Program(t, rabbitServer)
+	if testing.Short() && t.Name() != "TestKind" {
+		t.Skip("uses RabbitMQ")
+	}
+	sinktest.Program(t, rabbitmq.Program)
 	return startShared()
 }
 

@@ -24,20 +24,26 @@ type queue struct {
 
 func newQueue(t *testing.T, b *broker, arguments amqp091.Table) *queue {
 	t.Helper()
-	q := &queue{broker: b, vhost: b.newVHost(t), name: "events", proxy: faultproxy.New(t, b.plain)}
+	q := &queue{broker: b, vhost: b.NewVHost(t), name: "events", proxy: faultproxy.New(t, b.Plain)}
+	q.declare(t, arguments)
+	return q
+}
+
+// declare creates and binds the queue, unless it exists.
+func (q *queue) declare(t *testing.T, arguments amqp091.Table) {
+	t.Helper()
 	q.do(t, func(ch *amqp091.Channel) error {
 		if _, err := ch.QueueDeclare(q.name, true, false, false, false, arguments); err != nil {
 			return err
 		}
 		return ch.QueueBind(q.name, "#", "amq.topic", false, nil)
 	})
-	return q
 }
 
 // do uses a connection that the faults of the proxy do not affect.
 func (q *queue) do(t *testing.T, use func(*amqp091.Channel) error) {
 	t.Helper()
-	c, err := amqp091.Dial(q.broker.url(q.vhost))
+	c, err := amqp091.Dial(q.broker.URL(q.vhost))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,14 +99,14 @@ func (q *queue) check(t *testing.T, want []string) {
 
 func TestUserWithoutPermission(t *testing.T) {
 	q := newQueue(t, shared(t), nil)
-	q.broker.addUser(t, "reader", testPassword, q.vhost)
-	q.broker.permit(t, "reader", q.vhost, "nothing")
+	q.broker.AddUser(t, "reader", q.broker.Password, q.vhost)
+	q.broker.Permit(t, "reader", q.vhost, "nothing")
 	c := q.config()
 	c.User = "reader"
 	s := newSink(t, c)
 	events := sinktest.Events(1, 20)
 	mustFail(t, s, events, "the user may not write to the exchange; check the permissions and exchange: 403 ACCESS_REFUSED")
-	q.broker.permit(t, "reader", q.vhost, ".*")
+	q.broker.Permit(t, "reader", q.vhost, ".*")
 	mustDeliver(t, s, events)
 	q.check(t, ids(events))
 }

@@ -12,13 +12,14 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 	"github.com/genltestd/genltestd/internal/faultproxy"
+	"github.com/genltestd/genltestd/internal/rabbitmq"
 )
 
 // overTLS is the configuration of a sink that trusts the broker's authority.
 func (q *queue) overTLS(t *testing.T) *Config {
 	t.Helper()
 	c := q.config()
-	q.proxy = faultproxy.New(t, q.broker.tls)
+	q.proxy = faultproxy.New(t, q.broker.TLS)
 	c.Addresses = []value.Address{value.Address("amqps://" + q.proxy.Addr())}
 	c.TLS = sinktest.TLS(q.broker.ca.File, "", "")
 	return c
@@ -34,7 +35,7 @@ func (c *Config) external(cert, key string) *Config {
 func TestTLSFaults(t *testing.T) {
 	b := shared(t)
 	other := sinktest.NewCA(t)
-	otherCert, otherKey := other.Issue(t, testUser, time.Hour)
+	otherCert, otherKey := other.Issue(t, rabbitmq.User, time.Hour)
 	oldCert, oldKey := b.ca.Issue(t, "expired", -time.Hour)
 	strangerCert, strangerKey := b.ca.Issue(t, "stranger", time.Hour)
 	q := newQueue(t, b, nil)
@@ -50,7 +51,7 @@ func TestTLSFaults(t *testing.T) {
 		"expired certificate":   {func(c *Config) { c.external(oldCert, oldKey) }, "tls: "},
 		"unknown user":          {func(c *Config) { c.external(strangerCert, strangerKey) }, "authentication with the client certificate failed"},
 		"no TLS at the broker": {func(c *Config) {
-			c.Addresses = []value.Address{value.Address("amqps://" + b.plain)}
+			c.Addresses = []value.Address{value.Address("amqps://" + b.Plain)}
 		}, "does not look like a TLS handshake"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +65,7 @@ func TestTLSFaults(t *testing.T) {
 
 func TestExternalAuthentication(t *testing.T) {
 	b := shared(t)
-	cert, key := b.ca.Issue(t, testUser, time.Hour)
+	cert, key := b.ca.Issue(t, rabbitmq.User, time.Hour)
 	q := newQueue(t, b, nil)
 	events := sinktest.Events(1, 20)
 	mustDeliver(t, newSink(t, q.overTLS(t).external(cert, key)), events)
@@ -74,7 +75,7 @@ func TestExternalAuthentication(t *testing.T) {
 // The connection would work for hours, but its certificate may have been revoked.
 func TestRotatedClientCertificateOpensAnotherConnection(t *testing.T) {
 	b := shared(t)
-	cert, key := b.ca.Issue(t, testUser, time.Hour)
+	cert, key := b.ca.Issue(t, rabbitmq.User, time.Hour)
 	q := newQueue(t, b, nil)
 	s := newSink(t, q.overTLS(t).external(cert, key))
 	events := sinktest.Events(1, 30)
@@ -84,7 +85,7 @@ func TestRotatedClientCertificateOpensAnotherConnection(t *testing.T) {
 	if s.session != before {
 		t.Error("the sink has connected again for the same files")
 	}
-	b.ca.Issue(t, testUser, time.Hour)
+	b.ca.Issue(t, rabbitmq.User, time.Hour)
 	mustDeliver(t, s, events[20:])
 	if s.session == before {
 		t.Error("the sink has continued with the certificate that was replaced")
@@ -105,7 +106,7 @@ func (b *broker) replaceCertificate(t *testing.T, by *sinktest.CA, valid time.Du
 			t.Fatal(err)
 		}
 	}
-	b.call(t, "ssl:clear_pem_cache()")
+	b.ReloadTLS(t)
 }
 
 func TestReplacedServerCertificate(t *testing.T) {
