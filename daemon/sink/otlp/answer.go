@@ -122,9 +122,8 @@ func parseDuration(text []byte) time.Duration {
 			nanos = int64(int32(number))
 		}
 	})
-	if seconds < 0 || seconds > int64(httpclient.MaxRetryAfter/time.Second) {
-		return min(max(time.Duration(seconds), 0), httpclient.MaxRetryAfter)
-	}
+	// Out of this range, the sum would overflow.
+	seconds = min(max(seconds, -1), int64(httpclient.MaxRetryAfter/time.Second))
 	return min(max(time.Duration(seconds)*time.Second+time.Duration(nanos), 0), httpclient.MaxRetryAfter)
 }
 

@@ -71,13 +71,24 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(b.status)
 		return
 	}
-	for _, resource := range decode(b.t, text).ResourceLogs {
+	b.store(b.t, text)
+}
+
+func (b *backend) store(t testing.TB, text []byte) {
+	for _, resource := range decode(t, text).ResourceLogs {
 		for _, scope := range resource.ScopeLogs {
 			for _, r := range scope.LogRecords {
 				b.records = append(b.records, record{r, resource, scope})
 			}
 		}
 	}
+}
+
+// answer makes the backend answer with a status, 0 for success.
+func (b *backend) answer(status int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.status = status
 }
 
 func (b *backend) forget() {
@@ -107,29 +118,54 @@ func (b *backend) Stored(*testing.T) (all []sinktest.StoredEvent) {
 // A rig is a collector in front of a backend. It acknowledges a request after the export.
 type rig struct {
 	*backend
+	t          testing.TB
 	server     *realserver.Server
+	file       string // of the configuration
 	http, grpc string // addresses
 }
 
-// newRig starts a collector. settings are merged into its configuration.
+// newRig starts a collector. Settings are merged into its configuration.
 func newRig(t testing.TB, b *backend, settings ...object) *rig {
 	t.Helper()
-	r := &rig{backend: b, http: sinktest.FreeAddress(t), grpc: sinktest.FreeAddress(t)}
+	r := &rig{
+		backend: b, t: t, file: filepath.Join(t.TempDir(), "collector.yaml"),
+		http: sinktest.FreeAddress(t), grpc: sinktest.FreeAddress(t),
+	}
+	r.configure(settings...)
+	r.server = startCollector(t, r.file, r.http, r.grpc)
+	return r
+}
+
+// configure writes the configuration for the next start. JSON is valid YAML.
+func (r *rig) configure(settings ...object) {
+	r.t.Helper()
 	config := object{
-		"receivers": object{"otlp": object{"protocols": object{"http": object{"endpoint": r.http}, "grpc": object{"endpoint": r.grpc}}}},
+		"receivers": object{"otlp": object{"protocols": object{
+			"http": object{"endpoint": r.http}, "grpc": object{"endpoint": r.grpc},
+		}}},
 		"exporters": object{"otlp_http": object{
-			"endpoint": b.url, "sending_queue": object{"enabled": false}, "retry_on_failure": object{"enabled": false},
+			"endpoint": r.url, "sending_queue": object{"enabled": false}, "retry_on_failure": object{"enabled": false},
 		}},
 		"service": object{
-			"telemetry": object{"metrics": object{"level": "none"}},
+			"telemetry": object{"metrics": object{"level": "none"}, "logs": object{"disable_stacktrace": true}},
 			"pipelines": object{"logs": object{"receivers": []string{"otlp"}, "exporters": []string{"otlp_http"}}},
 		},
 	}
 	for _, s := range settings {
 		merge(config, s)
 	}
-	r.server = startCollector(t, config, r.http, r.grpc)
-	return r
+	text, err := json.Marshal(config)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	write(r.t, r.file, string(text))
+}
+
+func write(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func merge(into, from object) {
@@ -143,17 +179,9 @@ func merge(into, from object) {
 	}
 }
 
-// startCollector starts a collector that listens at addresses. JSON is valid YAML.
-func startCollector(t testing.TB, config object, addresses ...string) *realserver.Server {
+// startCollector starts a collector that listens at addresses.
+func startCollector(t testing.TB, file string, addresses ...string) *realserver.Server {
 	t.Helper()
-	text, err := json.Marshal(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "collector.yaml")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	return realserver.Start(t, realserver.Spec{Program: "otelcol", Args: []string{"--config", file}, Ready: func() error {
 		for _, address := range addresses {
 			c, err := net.Dial("tcp", address)
@@ -205,11 +233,18 @@ func TestKind(t *testing.T) {
 	for _, protocol := range []string{protocolHTTP, protocolGRPC} {
 		t.Run(protocol, func(t *testing.T) {
 			r := newRig(t, newBackend(t))
-			sinktest.Run(t, sinktest.Kind{New: func(t *testing.T) (sink.Sink, sinktest.Destination) {
+			sinktest.Run(t, sinktest.Kind{Hostile: 20_000, New: func(t *testing.T) (sink.Sink, sinktest.Destination) {
 				r.forget()
 				proxy := faultproxy.New(t, r.address(protocol))
 				return newSink(t, Config{URL: inline("http", proxy.Addr()), Protocol: protocol}), cut{r, proxy}
 			}})
 		})
+	}
+}
+
+func rename(t testing.TB, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -74,11 +74,14 @@ func (x *grpcExporter) export(ctx context.Context, a *access, request []byte, re
 		return r, nil
 	}
 	var answer *connect.Error
-	if !errors.As(err, &answer) || !connect.IsWireError(err) {
-		x.client.Disconnect()
-		return result{}, err
+	if errors.As(err, &answer) && connect.IsWireError(err) {
+		return x.refused(answer, records), nil
 	}
-	return x.refused(answer, records), nil
+	x.client.Disconnect()
+	if answer != nil {
+		err = errors.New(answer.Message()) // without a code, which is not the receiver's
+	}
+	return result{}, err
 }
 
 // refused returns the meaning of a status of the receiver.
