@@ -194,7 +194,7 @@ func (b *batch) progress(stored, messages int) {
 	if stored > b.stored {
 		b.stored, b.pings = stored, 0
 	}
-	b.link.batches, b.sink.refused = batchesAccepted, time.Time{}
+	b.link.batches, b.sink.alone = batchesAccepted, time.Time{}
 	b.link.window = max(2*messages, 1)
 }
 
@@ -226,8 +226,8 @@ func (b *batch) confirm(count int) {
 // seq. The stream has not stored it, and continues to wait for a message with this number.
 func (b *batch) refuse(seq int, e *serverError) error {
 	switch {
-	case e.row().verdict == alone:
-		b.link.batches, b.sink.refused, b.ended, b.cause = batchesRefused, time.Now(), true, nil
+	case b.sink.refusedBy(e):
+		b.ended, b.cause = true, nil
 	case seq == 1:
 		b.ended, b.cause = true, e // the batch does not exist
 	case e.Code == unknownBatch:
@@ -239,13 +239,16 @@ func (b *batch) refuse(seq int, e *serverError) error {
 	return nil
 }
 
-// unknownBatch is the error about a batch that the stream does not have, or no longer.
-const unknownBatch = 10208
+const (
+	unknownBatch   = 10208 // the stream does not have this batch, or no longer
+	tooManyBatches = 10211
+)
 
 // unknown ends the batch of a server that does not know batches: it has stored the message like
 // any other.
 func (b *batch) unknown(seq uint64) error {
-	b.link.batches, b.sink.refused, b.ended = batchesRefused, time.Now(), true
+	b.sink.refuseBatches(retryBatches)
+	b.ended = true
 	if b.sent == 1 && seq == 1 {
 		b.stored = 1
 		return nil

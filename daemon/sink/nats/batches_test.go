@@ -14,7 +14,7 @@ import (
 )
 
 // usesBatches reports whether the sink has sent batches.
-func usesBatches(s *Sink) bool { return s.link.batches == batchesAccepted && s.refused.IsZero() }
+func usesBatches(s *Sink) bool { return s.link.batches == batchesAccepted && s.alone.IsZero() }
 
 func TestBatchesAreUsed(t *testing.T) {
 	server := startServer(t, "")
@@ -23,7 +23,7 @@ func TestBatchesAreUsed(t *testing.T) {
 	s := newSink(t, config(server.url()))
 	deliver(t, s, sinktest.Events(1, 1000))
 	if !usesBatches(s) || s.doubt {
-		t.Errorf("batches %v, refused %v, doubt %v", s.link.batches, s.refused, s.doubt)
+		t.Errorf("batches %v, alone until %v, doubt %v", s.link.batches, s.alone, s.doubt)
 	}
 	checkExactlyOnce(t, stored(t, js), 1000)
 }
@@ -175,8 +175,8 @@ func FuzzAnswer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, subject, text string) {
 		a := parseAnswer(subject, &nats.Msg{Data: []byte(text)})
-		b := &batch{sink: &Sink{}, link: &link{}, id: "id", events: sinktest.Events(1, 10), sent: 10, ending: true}
-		b.link.conn = new(nats.Conn)
+		l := &link{conn: new(nats.Conn)}
+		b := &batch{sink: &Sink{link: l}, link: l, id: "id", events: sinktest.Events(1, 10), sent: 10, ending: true}
 		if a.reply.Error == nil || a.seq < 2 { // else it would publish
 			_ = b.handle(a)
 		}

@@ -5,7 +5,6 @@ package nats
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nuid"
@@ -108,8 +107,8 @@ func (q *questions) answered(a answer) error {
 	case e.Code == wrongSequence || e.Code == wrongSequenceBatch:
 		q.settle(a.index)
 		q.unknown = q.unknown || a.index == len(q.events)-1
-	case e.row().verdict == alone:
-		q.refused, q.link.batches, q.sink.refused = true, batchesRefused, time.Now()
+	case q.sink.refusedBy(e):
+		q.refused = true
 	default:
 		return e
 	}

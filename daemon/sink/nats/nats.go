@@ -26,6 +26,7 @@ package nats
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -48,8 +49,9 @@ type Sink struct {
 	// doubt means that the stream can already have the next events, or can be about to store
 	// them. It is true at the beginning, because of an earlier process.
 	doubt bool
-	// refused is when the stream last refused a batch; zero if it accepts batches.
-	refused time.Time
+	// alone is the time until which events are published alone, because the stream has refused a
+	// batch; zero if it accepts batches.
+	alone time.Time
 }
 
 // New returns a sink that connects before it first sends.
@@ -122,10 +124,34 @@ func (s *Sink) publishInDoubt(ctx context.Context, events []event.Event) (accept
 	return accepted, err
 }
 
-// retryBatches is the interval after which a stream that has refused batches is tried again.
-const retryBatches = time.Minute
+const (
+	// retryBatches is the interval after which a stream that does not allow batches is tried again.
+	retryBatches = time.Minute
+	// retryBusy is the longest interval after which a stream is tried again that has too many
+	// batches at present.
+	retryBusy = 5 * time.Second
+)
 
-func (s *Sink) useBatches() bool { return s.refused.IsZero() || time.Since(s.refused) > retryBatches }
+func (s *Sink) useBatches() bool { return s.alone.IsZero() || time.Now().After(s.alone) }
+
+// refuseBatches publishes events alone for a while.
+func (s *Sink) refuseBatches(pause time.Duration) {
+	s.link.batches, s.alone = batchesRefused, time.Now().Add(pause)
+}
+
+// refusedBy is refuseBatches for the time that fits an error. It reports whether the error is a
+// reason for that.
+func (s *Sink) refusedBy(e *serverError) bool {
+	switch {
+	case e.row().verdict != alone:
+		return false
+	case e.Code == tooManyBatches:
+		s.refuseBatches(rand.N(retryBusy))
+	default:
+		s.refuseBatches(retryBatches)
+	}
+	return true
+}
 
 // failed closes a connection that cannot be used again.
 func (s *Sink) failed(err error) error {
