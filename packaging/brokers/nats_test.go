@@ -3,14 +3,17 @@
 package brokers
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/internal/realserver"
 	"github.com/genltestd/genltestd/packaging/natscluster"
 )
@@ -73,6 +76,29 @@ func (s *natsServer) stored(t *testing.T) []string {
 		scheme = "tls://"
 	}
 	return natscluster.IDs(t, natscluster.Client(t, scheme+s.address, s.options...))
+}
+
+// limit makes the stream full, and unlimit gives it room again.
+func (s *natsServer) limit(t *testing.T)   { s.setLimit(t, 1) }
+func (s *natsServer) unlimit(t *testing.T) { s.setLimit(t, -1) }
+
+func (s *natsServer) setLimit(t *testing.T, messages int64) {
+	t.Helper()
+	js := natscluster.Client(t, "nats://"+s.address)
+	poll.UntilNil(t, "the stream has its limit", func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		stream, err := js.Stream(ctx, natscluster.Stream)
+		if err != nil {
+			return err
+		}
+		c := stream.CachedInfo().Config
+		if c.MaxMsgs = messages; messages > 0 {
+			c.MaxMsgs = int64(stream.CachedInfo().State.Msgs) + 1500 // a stream above its limit would delete messages
+		}
+		_, err = js.UpdateStream(ctx, c)
+		return err
+	})
 }
 
 func TestNATS(t *testing.T) {
