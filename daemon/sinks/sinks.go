@@ -9,6 +9,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/exec"
 	"github.com/genltestd/genltestd/daemon/sink/file"
 	"github.com/genltestd/genltestd/daemon/sink/journald"
+	"github.com/genltestd/genltestd/daemon/sink/kafka"
 	"github.com/genltestd/genltestd/daemon/sink/mqtt"
 	"github.com/genltestd/genltestd/daemon/sink/nats"
 	"github.com/genltestd/genltestd/daemon/sink/otlp"
@@ -36,5 +37,6 @@ func Kinds() []sink.Kind {
 		otlp.Kind(),
 		amqp.Kind(),
 		redis.Kind(),
+		kafka.Kind(),
 	}
 }

@@ -22,7 +22,7 @@ func Kind() sink.Kind {
 		Reference: reference, New: func() sink.Config { return new(Config) },
 		Words: []strict.VariantWords{
 			{
-				Words: "email mail smtp kafka sns sqs s3 kinesis pubsub " +
+				Words: "email mail smtp sns sqs s3 kinesis pubsub " +
 					"postgres postgresql mysql influxdb snmp snmptrap dbus",
 				Advice: "a program can send the events: exec",
 			},

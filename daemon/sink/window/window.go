@@ -18,6 +18,8 @@ import (
 type Window struct {
 	// Limit is the maximum number of messages in flight; 0 means no limit.
 	Limit int
+	// Sent is called when an attempt has sent its last message, before it waits; it may be nil.
+	Sent func()
 
 	mu       sync.Mutex
 	pending  int           // messages without a result
@@ -67,6 +69,9 @@ func (w *Window) Deliver(ctx context.Context, events []event.Event, send Send) (
 	}
 	w.begin(&events[0], len(events))
 	stopped := w.send(ctx, events, send)
+	if w.Sent != nil {
+		w.Sent()
+	}
 	accepted, err = w.await(ctx)
 	if err == nil {
 		err = stopped

@@ -23,6 +23,7 @@ type options struct {
 	superusers, users   list // METHOD:USER:PASSWORD
 	topics              list // NAME:PARTITIONS
 	configs             list // KEY=VALUE
+	token               string
 	sync, acls, create  bool
 	level               int
 }
@@ -51,6 +52,7 @@ func main() {
 	flag.StringVar(&o.clientCA, "client-ca", "", "`file` with the authority that certificates of clients must have")
 	flag.Var(&o.superusers, "superuser", "`METHOD:USER:PASSWORD` of a user with all rights; enables SASL")
 	flag.Var(&o.users, "user", "`METHOD:USER:PASSWORD` of a user without rights if -acls is set; enables SASL")
+	flag.StringVar(&o.token, "token", "", "`TOKEN` of OAUTHBEARER; other mechanisms are then not accepted")
 	flag.BoolVar(&o.acls, "acls", false, "check the rights of users")
 	flag.Var(&o.topics, "topic", "`NAME:PARTITIONS` of a topic")
 	flag.BoolVar(&o.create, "create", false, "create topics that clients name")
@@ -71,6 +73,9 @@ func run(o *options) error {
 		return err
 	}
 	defer c.Close()
+	if o.token != "" {
+		acceptToken(c, o.token)
+	}
 	if o.control != "" {
 		listener, err := listen(o.control)
 		if err != nil {

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"unicode/utf8"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink"
+)
+
+// The headers of each record.
+const (
+	headerID          = "id"
+	headerTime        = "time"
+	headerContentType = "content-type" // of the Kafka binding of CloudEvents too
+
+	attributePrefix = "ce_" // of the attributes in that binding
+)
+
+// An encoder writes events as records.
+type encoder struct {
+	envelope   event.Encoder
+	attributes event.Attributer // nil unless the envelope writes attributes
+	topic, key event.Encoder
+	headers    []header
+	limit      int
+	topics     map[string]string // names of topics, to allocate each once
+}
+
+type header struct {
+	name  string
+	value event.Encoder
+}
+
+// maxTopics limits the names of topics that are remembered.
+const maxTopics = 1000
+
+func newEncoder(c *Config, env *sink.Env) (*encoder, error) {
+	e := &encoder{envelope: env.Encoder, limit: int(c.MaxMessage), topics: make(map[string]string)}
+	e.attributes, _ = env.Encoder.(event.Attributer)
+	compiled := make([]event.Encoder, 0, 2+len(c.Headers))
+	for _, t := range c.Templates() {
+		name, err := env.Compile(t)
+		if err != nil {
+			return nil, err
+		}
+		compiled = append(compiled, name)
+	}
+	e.topic, e.key = compiled[0], compiled[1]
+	for i, h := range c.Headers {
+		e.headers = append(e.headers, header{h.Name, compiled[2+i]})
+	}
+	return e, nil
+}
+
+// add adds the record of an event to a slab. The errors are permanent.
+func (e *encoder) add(s *slab, ev *event.Event) (*kgo.Record, error) {
+	topic, err := e.topicOf(s, ev)
+	if err != nil {
+		return nil, refused(sink.RefusedEncode, ev, fmt.Errorf("topic: %w", err))
+	}
+	key, err := s.encode(e.key, ev)
+	if err != nil {
+		return nil, refused(sink.RefusedEncode, ev, fmt.Errorf("key: %w", err))
+	}
+	if len(key) == 0 {
+		key = nil // no key: the client spreads the records over the partitions
+	}
+	value, err := s.encode(e.envelope, ev)
+	if err != nil {
+		return nil, refused(sink.RefusedEncode, ev, err)
+	}
+	headers, err := e.headersOf(s, ev)
+	if err != nil {
+		return nil, refused(sink.RefusedEncode, ev, err)
+	}
+	r := kgo.Record{Topic: topic, Key: key, Value: value, Headers: headers, Timestamp: ev.Time}
+	if size := sizeOf(&r); size > e.limit {
+		err := fmt.Errorf("the record has %d bytes, more than max_message allows, which is %d", size, e.limit)
+		return nil, refused(sink.RefusedTooLarge, ev, err)
+	}
+	return s.add(r), nil
+}
+
+func refused(kind sink.RefusalKind, ev *event.Event, err error) error {
+	return sink.Permanent(sink.Refusal{Kind: kind}.Mark(fmt.Errorf("event %s: %w", ev.ID(), err)))
+}
+
+func (e *encoder) topicOf(s *slab, ev *event.Event) (string, error) {
+	before := len(s.text)
+	name, err := s.encode(e.topic, ev)
+	s.text = s.text[:before]
+	if err != nil {
+		return "", err
+	}
+	if topic, ok := e.topics[string(name)]; ok {
+		return topic, nil
+	}
+	if len(e.topics) == maxTopics {
+		clear(e.topics)
+	}
+	topic := string(name)
+	e.topics[topic] = topic
+	return topic, nil
+}
+
+func (e *encoder) headersOf(s *slab, ev *event.Event) ([]kgo.RecordHeader, error) {
+	begin := len(s.headers)
+	s.addHeader(headerID, ev.AppendID(s.text))
+	s.addHeader(headerTime, event.AppendTime(s.text, ev.Time))
+	s.headers = append(s.headers, kgo.RecordHeader{Key: headerContentType, Value: s.constant(e.envelope.ContentType())})
+	for _, h := range e.headers {
+		value, err := s.encode(h.value, ev)
+		if err != nil {
+			return nil, fmt.Errorf("header %s: %w", h.name, err)
+		}
+		s.headers = append(s.headers, kgo.RecordHeader{Key: h.name, Value: value})
+	}
+	if e.attributes != nil {
+		e.attributes.Attributes(ev, func(name, value string) {
+			s.headers = append(s.headers, kgo.RecordHeader{Key: attributeName(name), Value: []byte(attributeValue(value))})
+		})
+	}
+	return s.headers[begin:len(s.headers):len(s.headers)], nil
+}
+
+// attributeName changes the prefix of HTTP to that of Kafka.
+func attributeName(name string) string { return attributePrefix + name[len("ce-"):] }
+
+// attributeValue decodes the percent-encoding of HTTP, which the binding of Kafka does not
+// have. Text that is not UTF-8 stays encoded.
+func attributeValue(text string) string {
+	if plain, err := url.PathUnescape(text); err == nil && utf8.ValidString(plain) {
+		return plain
+	}
+	return text
+}
+
+// recordOverhead is more than a record adds to its fields, with the batch that contains it.
+const recordOverhead, headerOverhead = 128, 10
+
+func sizeOf(r *kgo.Record) int {
+	size := len(r.Key) + len(r.Value) + recordOverhead
+	for i := range r.Headers {
+		size += len(r.Headers[i].Key) + len(r.Headers[i].Value) + headerOverhead
+	}
+	return size
+}
+
+// A message is a record with its result. The client passes it on as the record's context.
+type message struct {
+	context.Context
+	slab *slab
+	done func(error)
+}
