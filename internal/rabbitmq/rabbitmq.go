@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
@@ -36,7 +37,8 @@ type Options struct {
 	RequireCertificate bool
 }
 
-// A Node is a RabbitMQ node with its own name, ports, files and port mapper.
+// A Node is a RabbitMQ node with its own name, ports, files and port mapper. Its methods are safe
+// for concurrent use, but not those of the server.
 type Node struct {
 	*realserver.Server
 	Plain, TLS string // addresses
@@ -44,7 +46,7 @@ type Node struct {
 
 	dir, cookie string
 	control     string // address of Erlang's distribution
-	vhosts      int
+	vhosts      atomic.Int64
 }
 
 // Start starts a node, which needs some seconds. It ends with the test.
@@ -144,8 +146,7 @@ func (n *Node) evaluate(expression string) ([]byte, error) {
 // NewVHost creates a virtual host in which the administrator may do everything.
 func (n *Node) NewVHost(t testing.TB) string {
 	t.Helper()
-	n.vhosts++
-	name := fmt.Sprintf("test-%d", n.vhosts)
+	name := fmt.Sprintf("test-%d", n.vhosts.Add(1))
 	n.Call(t, `rabbit_vhost:add(<<%q>>, <<"test">>)`, name)
 	n.Permit(t, User, name, ".*")
 	return name
