@@ -4,6 +4,8 @@ package redis
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -50,6 +52,24 @@ func (s *server) start(t testing.TB, args ...string) {
 	s.Server = realserver.Start(t, realserver.Spec{
 		Program: "redis-server", Args: append(common, args...), Dir: s.dir, Ready: func() error { _, err := s.do("PING"); return err },
 	})
+}
+
+// startSentinel starts a Sentinel without primaries.
+func startSentinel(t testing.TB) *server {
+	t.Helper()
+	s := &server{address: sinktest.FreeAddress(t), dir: t.TempDir()}
+	_, port, err := net.SplitHostPort(s.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(s.dir, "sentinel.conf")
+	if err := os.WriteFile(file, []byte("bind 127.0.0.1\nport "+port+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.Server = realserver.Start(t, realserver.Spec{
+		Program: "redis-server", Args: []string{file, "--sentinel"}, Dir: s.dir, Ready: func() error { _, err := s.do("PING"); return err },
+	})
+	return s
 }
 
 // do runs a command of the test itself.
