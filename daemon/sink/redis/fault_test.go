@@ -55,6 +55,7 @@ func checkOrder(t *testing.T, d sinktest.Destination, n, again int) {
 
 // Each lost answer repeats at most the events of one attempt.
 func TestAnswersAreLost(t *testing.T) {
+	long(t)
 	s := startServer(t)
 	p, c := s.proxied(t)
 	k := newSink(t, c)
@@ -79,6 +80,7 @@ func TestAnswersAreLost(t *testing.T) {
 
 // A server that hangs reads the data of each connection when it continues.
 func TestServerHangsDuringManyAttempts(t *testing.T) {
+	long(t)
 	s := startServer(t)
 	k := newSink(t, s.config())
 	delivers(t, k, 1, 50)
@@ -95,6 +97,7 @@ func TestServerHangsDuringManyAttempts(t *testing.T) {
 }
 
 func TestNetworkIsCutAndSlow(t *testing.T) {
+	long(t)
 	s := startServer(t)
 	p, c := s.proxied(t)
 	k := newSink(t, c)

@@ -14,9 +14,7 @@ import (
 // The server is killed again and again while it receives events. With both settings it writes
 // its log before it answers; everysec differs in a power cut, and on a slow disk.
 func TestServerIsKilledUnderLoad(t *testing.T) {
-	if testing.Short() {
-		t.Skip("restarts the server many times")
-	}
+	long(t)
 	for _, fsync := range []string{"always", "everysec"} {
 		t.Run(fsync, func(t *testing.T) {
 			s := startServer(t, "--appendfsync", fsync)

@@ -49,6 +49,7 @@ func TestMemoryLimitIsReachedAndRaised(t *testing.T) {
 // The memory of the server is close to the limit all the time: without transactions, the server
 // would refuse some commands of a batch and execute later ones.
 func TestOrderIsKeptAroundTheMemoryLimit(t *testing.T) {
+	long(t)
 	s := startServer(t, "--maxmemory-policy", "noeviction", "--appendfsync", "no")
 	k := newSink(t, s.config())
 	accepted, refusals, limit := 0, 0, s.info(t, "memory", "used_memory")
@@ -68,6 +69,7 @@ func TestOrderIsKeptAroundTheMemoryLimit(t *testing.T) {
 }
 
 func TestDiskOfTheServerIsFull(t *testing.T) {
+	long(t)
 	dir := tmpfs.Mount(t, "size=4m")
 	ballast := filepath.Join(dir, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 3<<20), 0o600); err != nil {
@@ -178,6 +180,7 @@ func TestStreamIsLimited(t *testing.T) {
 }
 
 func TestOldEntriesAreRemoved(t *testing.T) {
+	long(t)
 	s := startServer(t)
 	for i := range 500 {
 		s.must(t, "XADD", s.stream, i+1, "id", "old", "event", "{}")

@@ -37,6 +37,7 @@ func (s *server) awaitReplication(t *testing.T, text string) {
 }
 
 func TestReplicaMustAcknowledge(t *testing.T) {
+	long(t)
 	s := startServer(t)
 	replica := startReplica(t, s)
 	c := s.config()
@@ -62,6 +63,7 @@ func TestReplicaMustAcknowledge(t *testing.T) {
 
 // Delivery drops events that wait for a replica, and events that were not sent.
 func TestUnconfirmedEventsAreDropped(t *testing.T) {
+	long(t)
 	s := startServer(t)
 	c := s.config()
 	c.Replicas, c.ReplicaTimeout = 1, value.Duration(time.Millisecond)
@@ -99,6 +101,7 @@ func TestReplicaIsReadOnlyAndPromoted(t *testing.T) {
 
 // The primary becomes a replica while a connection is open.
 func TestPrimaryIsDemoted(t *testing.T) {
+	long(t)
 	s := startServer(t)
 	replica := startReplica(t, s)
 	c := s.config()
@@ -119,6 +122,7 @@ func TestPrimaryIsDemoted(t *testing.T) {
 }
 
 func TestTooFewReplicasForTheServer(t *testing.T) {
+	long(t)
 	s := startServer(t, "--min-replicas-to-write", "1")
 	k := newSink(t, s.config())
 	refusesWith(t, k, "NOREPLICAS", "`min-replicas-to-write`")

@@ -20,6 +20,14 @@ import (
 	"github.com/genltestd/genltestd/internal/realserver"
 )
 
+// long skips a test in short mode.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes a second or more")
+	}
+}
+
 // A server is redis-server with a stream.
 type server struct {
 	*realserver.Server
