@@ -54,6 +54,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	w.mqttSinks()
 	w.redisSinks()
 	w.amqpSinks()
+	w.otlpSinks()
 	w.withTLS()
 	shared := w.sharing()
 	noisyServers := w.noisyServers()
