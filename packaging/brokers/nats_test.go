@@ -78,7 +78,7 @@ func (s *natsServer) stored(t *testing.T) []string {
 	return natscluster.IDs(t, natscluster.Client(t, scheme+s.address, s.options...))
 }
 
-// limit makes the stream full, and unlimit gives it room again.
+// limit makes the stream full, and unlimit removes its limit.
 func (s *natsServer) limit(t *testing.T)   { s.setLimit(t, 1) }
 func (s *natsServer) unlimit(t *testing.T) { s.setLimit(t, -1) }
 
