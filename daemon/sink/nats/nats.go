@@ -98,7 +98,7 @@ func (s *Sink) publish(ctx context.Context, events []event.Event) (accepted int,
 	case len(events) == 1 || !s.useBatches():
 		accepted, err = s.publishOne(ctx, &events[0])
 	case s.doubt:
-		accepted, err = s.publishInDoubt(ctx, events[:min(len(events), maxQuestions)])
+		accepted, err = s.publishInDoubt(ctx, events)
 	default:
 		accepted, err = s.publishBatch(ctx, events)
 	}
