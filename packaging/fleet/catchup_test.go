@@ -4,7 +4,9 @@ package fleet
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +15,8 @@ import (
 
 // interval is the time between two samples.
 const interval = 100 * time.Millisecond
+
+var withoutNames = regexp.MustCompile(`127\.0\.0\.1:\d+(->127\.0\.0\.1:\d+)?|host-\d+`)
 
 // A sample is the state of the fleet at some time after the end of the outage.
 type sample struct {
@@ -51,6 +55,9 @@ func (f *fleet) sample() (s sample) {
 	for _, c := range f.counters() {
 		for _, h := range c.Hosts {
 			s.undelivered += h.Undelivered
+			if h.Error != "" {
+				f.errors[withoutNames.ReplaceAllString(h.Error, "...")]++
+			}
 			if h.Undelivered < uint64(f.size.outage) {
 				s.recovered++
 			}
@@ -114,6 +121,9 @@ func (f *fleet) report() {
 	line("catch-up", "%.1f s, %.0f events/s, at most %.0f in one second", last.at.Seconds(), events/last.at.Seconds(), f.peakRate())
 	line("first delivery of a host", "%s; at most %d hosts in one second", f.spread(), f.peakRecoveries())
 	line("failed attempts in the catch-up", "%d", f.failures()-f.outageFailures)
+	for _, text := range slices.Sorted(maps.Keys(f.errors)) {
+		line("", "%d times: %s", f.errors[text], text)
+	}
 	line("CPU of the hosts", "%.1f s, %.1f us/event", (u.hosts - f.began.hosts).Seconds(), micros(u.hosts-f.began.hosts, events))
 	line("CPU of the three servers", "%.1f s, %.1f us/event", u.servers.Seconds(), micros(u.servers, events))
 	line("memory of the hosts", "%.1f MB per host", float64(u.hostsRSS)/1e6/float64(n))

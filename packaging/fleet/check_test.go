@@ -32,6 +32,7 @@ func (f *fleet) check() {
 		}
 	}
 	r := compare(journals, natscluster.IDs(f, f.cluster.JS))
+	line("size in the stream", "%.0f bytes per event, in each copy", natscluster.BytesPerMessage(f, f.cluster.JS))
 	line("stored", "%d: lost %d, doubled %d, out of order %d", r.stored, r.lost, r.doubled, r.disordered)
 	want := f.size.processes * f.size.hosts * (f.size.before + f.size.outage)
 	if r != (result{stored: want}) {

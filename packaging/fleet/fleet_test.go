@@ -73,6 +73,7 @@ type fleet struct {
 	outageFailures uint64
 	began          usage // at the end of the outage
 	samples        []sample
+	errors         map[string]int // in the catch-up, without addresses and hosts, and how often they were seen
 }
 
 type servers struct{ *natscluster.Cluster }
@@ -88,6 +89,7 @@ func start(t *testing.T, z size) *fleet {
 	f := &fleet{T: t, size: z, cluster: servers{natscluster.Start(t)}}
 	config := filepath.Join(t.TempDir(), "genltestd.yaml")
 	addresses := strings.Join(f.cluster.Addresses, "', 'nats://")
+	f.errors = make(map[string]int)
 	text := fmt.Sprintf("sinks:\n- name: nats\n%s  nats: {addresses: ['nats://%s']}\n", z.sink, addresses)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

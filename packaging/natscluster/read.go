@@ -57,3 +57,14 @@ func read(ctx context.Context, js jetstream.JetStream) (ids []string, err error)
 		}
 	}
 }
+
+// BytesPerMessage returns the average size of a stored message.
+func BytesPerMessage(t testing.TB, js jetstream.JetStream) float64 {
+	t.Helper()
+	stream, err := js.Stream(t.Context(), Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := stream.CachedInfo().State
+	return float64(state.Bytes) / float64(state.Msgs)
+}

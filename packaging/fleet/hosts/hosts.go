@@ -40,6 +40,7 @@ type Host struct {
 	Journaled, Undelivered uint64
 	Failures               uint64 // attempts
 	Lost                   uint64 // dropped, or in the dead letters
+	Error                  string // of the last attempt, if it failed
 }
 
 // The files in the directory of a process.
@@ -170,6 +171,9 @@ func countersOf(name string, h *simhost.Host) Host {
 		c.Lost += s.DeadLettered
 		for _, n := range s.Dropped {
 			c.Lost += n
+		}
+		if err := s.LastError(); err != nil {
+			c.Error = err.Error()
 		}
 	}
 	return c
