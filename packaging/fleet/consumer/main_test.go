@@ -86,3 +86,18 @@ func TestContinuityReportsForeignMessages(t *testing.T) {
 	}
 }
 
+// docs/fleet.md shows this program.
+func TestPageShowsTheProgram(t *testing.T) {
+	program, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../../docs/fleet.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, code, _ := strings.Cut(string(program), "\npackage main\n")
+	if !strings.Contains(string(page), "```go\npackage main\n"+code+"```\n") {
+		t.Error("docs/fleet.md does not contain main.go; copy it from the line \"package main\" on")
+	}
+}
