@@ -103,6 +103,9 @@ func TestAttemptWithoutAnAnswerIsContinued(t *testing.T) {
 
 // Each error of the table is answered once, or until the attempt ends.
 func TestErrorsOfBrokers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for the pauses of the client")
+	}
 	c := startCluster(t, "-topic", testTopic+":1")
 	next := 1
 	for _, r := range rows() {

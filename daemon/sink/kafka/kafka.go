@@ -98,6 +98,7 @@ func (s *Sink) connect() (err error) {
 		return err
 	}
 	if before != nil && !before.equal(now) {
+		s.watcher.clear()
 		s.link.closeAll()
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/genltestd/genltestd/daemon/redact"
 )
@@ -34,6 +35,7 @@ type watcher struct {
 var (
 	_ kgo.Logger             = (*watcher)(nil)
 	_ kgo.HookBrokerConnect  = (*watcher)(nil)
+	_ kgo.HookBrokerRead     = (*watcher)(nil)
 	_ kgo.HookBrokerThrottle = (*watcher)(nil)
 )
 
@@ -51,6 +53,9 @@ func (w *watcher) Log(_ kgo.LogLevel, message string, pairs ...any) {
 	for i := 1; i < len(pairs); i += 2 {
 		switch value := pairs[i].(type) {
 		case error:
+			if message == "unable to initialize sasl" {
+				value = &authenticationError{value}
+			}
 			w.note(value)
 		case string:
 			if message == "produced" {
@@ -81,18 +86,39 @@ func (w *watcher) OnBrokerConnect(_ kgo.BrokerMetadata, _ time.Duration, _ net.C
 	}
 }
 
+// OnBrokerRead implements kgo.HookBrokerRead.
+func (w *watcher) OnBrokerRead(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
+	if err != nil && (key == kmsg.SASLHandshake.Int16() || key == kmsg.SASLAuthenticate.Int16()) {
+		w.note(&authenticationError{err})
+	}
+}
+
 // OnBrokerThrottle implements kgo.HookBrokerThrottle.
 func (w *watcher) OnBrokerThrottle(_ kgo.BrokerMetadata, interval time.Duration, _ bool) {
 	w.note(fmt.Errorf("a broker makes this client wait for %v, because of a quota: %w", interval, kerr.ThrottlingQuotaExceeded))
 }
 
-// note remembers a fault, unless it is the end of a context or of the client.
+// An authenticationError is the failed authentication of a connection. Some brokers only close
+// the connection then.
+type authenticationError struct{ err error }
+
+func (e *authenticationError) Error() string        { return "authentication failed: " + e.err.Error() }
+func (e *authenticationError) Unwrap() error        { return e.err }
+func (e *authenticationError) Is(target error) bool { return target == kerr.SaslAuthenticationFailed }
+
+// note remembers a fault, unless it is the end of a context or of the client. The end of a
+// connection does not replace the failed authentication that is its cause.
 func (w *watcher) note(err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, kgo.ErrClientClosed) {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	var before *authenticationError
+	var answer *kerr.Error
+	if errors.As(w.fault, &before) && !errors.As(err, &answer) && !errors.Is(err, kerr.SaslAuthenticationFailed) {
+		return
+	}
 	w.fault = err
 }
 
