@@ -51,6 +51,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	w.unusable()
 	w.others()
 	w.natsSinks()
+	w.kafkaSinks()
 	w.mqttSinks()
 	w.redisSinks()
 	w.amqpSinks()
