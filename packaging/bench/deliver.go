@@ -37,6 +37,9 @@ var (
 
 	natsLibrary = place{name: "nats.go, PublishMsgAsync", sink: "nats-library", peer: "nats"}
 	toNATS      = place{name: "`nats`, JetStream", sink: "nats", peer: "nats", library: natsLibrary.sink}
+
+	kafkaLibrary = place{name: "franz-go, Produce", sink: "kafka-library", peer: "kafka"}
+	toKafka      = place{name: "`kafka`", sink: "kafka", peer: "kafka", library: kafkaLibrary.sink}
 )
 
 // inEnvelopes returns the webhook with each envelope.
@@ -80,6 +83,8 @@ func deliveries() []delivery {
 		{load: backlog(100_000, small), to: toRefusal, batch: 500, wait: defaultWait, goal: goal{perSecond: 3_400}},
 		{load: backlog(200_000, small), to: natsLibrary, batch: 1000, wait: defaultWait},
 		{load: backlog(200_000, small), to: toNATS, batch: 1000, wait: defaultWait, goal: goal{ratio: 0.8}},
+		{load: backlog(500_000, small), to: kafkaLibrary, batch: 5000, wait: defaultWait},
+		{load: backlog(500_000, small), to: toKafka, batch: 5000, wait: defaultWait, goal: goal{ratio: 0.8}},
 		{load: live, to: toNothing, batch: 500},
 		{load: live, to: toFile, batch: 1000, goal: soon},
 		{load: live, to: toWebhook, batch: 500, goal: soon},
@@ -146,6 +151,8 @@ func (b bench) meet(ctx context.Context, p place, dir string) (address string, l
 		return "", func() error { return nil }, nil
 	case "nats":
 		return startNATS(ctx, dir)
+	case "kafka":
+		return startKafka(ctx, dir)
 	}
 	path := filepath.Join(dir, "peer.sock")
 	peer, err := b.start(ctx, anyCPU, "peer", p.peer, path)

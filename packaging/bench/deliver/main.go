@@ -43,7 +43,7 @@ type task struct {
 func main() {
 	var t task
 	flag.StringVar(&t.dir, "dir", "", "`directory` for all output files")
-	flag.StringVar(&t.sink, "sink", "", "file, unsynced, webhook, socket, confirm, nats, accept or refuse; or nats-library")
+	flag.StringVar(&t.sink, "sink", "", "file, unsynced, webhook, socket, confirm, nats, kafka, accept, refuse, nats-library or kafka-library")
 	flag.StringVar(&t.envelope, "envelope", "json", "of a webhook; \"template of JSON\" is one with that content type")
 	flag.StringVar(&t.to, "to", "", "`address` of the peer")
 	flag.IntVar(&t.events, "events", 0, "how many events")
@@ -60,8 +60,11 @@ func main() {
 }
 
 func run(t task) (err error) {
-	if t.sink == "nats-library" {
+	switch t.sink {
+	case "nats-library":
 		return publishWithNATS(t)
+	case "kafka-library":
+		return produceWithFranz(t)
 	}
 	j, err := journal.Open(filepath.Join(t.dir, "journal"), journal.Options{MaxBytes: maxJournalBytes})
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/file"
+	"github.com/genltestd/genltestd/daemon/sink/kafka"
 	"github.com/genltestd/genltestd/daemon/sink/nats"
 	"github.com/genltestd/genltestd/daemon/sink/socket"
 	"github.com/genltestd/genltestd/daemon/sink/webhook"
@@ -140,6 +141,8 @@ func newSink(t task) (sink.Sink, error) {
 		return socket.NewClient(&socket.Config{Address: value.Address("unix://" + t.to), Acknowledge: t.sink == "confirm"}, env), nil
 	case "nats":
 		return nats.New(natsConfig(t.to), env)
+	case "kafka":
+		return kafka.New(kafkaConfig(t.to), env)
 	case "accept":
 		return acceptance{}, nil
 	case "refuse":
