@@ -36,6 +36,8 @@ var (
 	toRefusal  = place{name: "a sink that refuses every event", sink: "refuse"}
 
 	natsLibrary = place{name: "nats.go, PublishMsgAsync", sink: "nats-library", peer: "nats"}
+	mqttLibrary = place{name: "paho.golang, Publish", sink: "mqtt-library", peer: "mqtt"}
+	toMQTT      = place{name: "`mqtt`, QoS 1", sink: "mqtt", peer: "mqtt", library: mqttLibrary.sink}
 	toNATS      = place{name: "`nats`, JetStream", sink: "nats", peer: "nats", library: natsLibrary.sink}
 
 	kafkaLibrary = place{name: "franz-go, Produce", sink: "kafka-library", peer: "kafka"}
@@ -85,6 +87,8 @@ func deliveries() []delivery {
 		{load: backlog(200_000, small), to: toNATS, batch: 1000, wait: defaultWait, goal: goal{ratio: 0.8}},
 		{load: backlog(500_000, small), to: kafkaLibrary, batch: 5000, wait: defaultWait},
 		{load: backlog(500_000, small), to: toKafka, batch: 5000, wait: defaultWait, goal: goal{ratio: 0.8}},
+		{load: backlog(100_000, small), to: mqttLibrary, batch: 256, wait: defaultWait},
+		{load: backlog(100_000, small), to: toMQTT, batch: 256, wait: defaultWait, goal: goal{ratio: 0.8}},
 		{load: live, to: toNothing, batch: 500},
 		{load: live, to: toFile, batch: 1000, goal: soon},
 		{load: live, to: toWebhook, batch: 500, goal: soon},
@@ -153,6 +157,8 @@ func (b bench) meet(ctx context.Context, p place, dir string) (address string, l
 		return startNATS(ctx, dir)
 	case "kafka":
 		return startKafka(ctx, dir)
+	case "mqtt":
+		return startMosquitto(ctx, dir)
 	}
 	path := filepath.Join(dir, "peer.sock")
 	peer, err := b.start(ctx, anyCPU, "peer", p.peer, path)

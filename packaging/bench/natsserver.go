@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -25,6 +26,13 @@ func startNATS(ctx context.Context, dir string) (address string, leave func() er
 		return "", nil, err
 	}
 	cmd := exec.CommandContext(ctx, path, "-a", "127.0.0.1", "-p", port, "-js", "-sd", filepath.Join(dir, "nats"))
+	place, leave, err := serve(ctx, cmd, port)
+	return "nats://" + place, leave, err
+}
+
+// serve starts a server and waits until it listens on a port. It returns its HOST:PORT, and a function
+// that ends it.
+func serve(ctx context.Context, cmd *exec.Cmd, port string) (place string, leave func() error, err error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return "", nil, err
@@ -34,14 +42,14 @@ func startNATS(ctx context.Context, dir string) (address string, leave func() er
 		_ = cmd.Wait() // reports the kill
 		return err
 	}
-	place := net.JoinHostPort("127.0.0.1", port)
+	place = net.JoinHostPort("127.0.0.1", port)
 	for ctx.Err() == nil {
 		if conn, err := net.Dial("tcp", place); err == nil {
-			return "nats://" + place, leave, conn.Close()
+			return place, leave, conn.Close()
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	return "", nil, fmt.Errorf("%s does not listen on %s: %w", path, place, ctx.Err())
+	return "", nil, errors.Join(fmt.Errorf("%s does not listen on %s: %w", cmd.Path, place, ctx.Err()), leave())
 }
 
 // builtServer returns the path of a server that packaging/servers/install has built.

@@ -29,7 +29,11 @@ type access struct {
 func (s *Sink) dial(ctx context.Context, address value.Address) (net.Conn, error) {
 	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}}
 	place := address.HostPort()
-	conn, err := dialer.DialContext(ctx, "tcp", place)
+	dialed, err := dialer.DialContext(ctx, "tcp", place)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := newPromptConn(dialed)
 	if err != nil || !address.HasScheme(schemeTLS) {
 		return conn, err
 	}
@@ -65,7 +69,8 @@ func (s *Sink) open(ctx context.Context, address value.Address, a *access) (*lin
 	answer, err := s.introduce(conn, reader, a)
 	release()
 	if err != nil {
-		return nil, nil, errors.Join(err, conn.Close())
+		conn.Close() // the reason is known already
+		return nil, nil, err
 	}
 	conn.SetDeadline(time.Time{})
 	return s.newLink(conn, address, answer), reader, nil
@@ -73,9 +78,7 @@ func (s *Sink) open(ctx context.Context, address value.Address, a *access) (*lin
 
 // introduce sends CONNECT and returns the CONNACK of a broker that accepts the connection.
 func (s *Sink) introduce(conn net.Conn, r *bufio.Reader, a *access) (*packets.Connack, error) {
-	if _, err := s.greeting(a).WriteTo(conn); err != nil {
-		return nil, fmt.Errorf("send CONNECT: %w", err)
-	}
+	_, _ = s.greeting(a).WriteTo(conn) // the read fails too, and knows the reason, such as an alert of TLS
 	p, err := readPacket(r)
 	if err != nil {
 		return nil, fmt.Errorf("await CONNACK: %w", err)

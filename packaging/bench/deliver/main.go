@@ -43,7 +43,8 @@ type task struct {
 func main() {
 	var t task
 	flag.StringVar(&t.dir, "dir", "", "`directory` for all output files")
-	flag.StringVar(&t.sink, "sink", "", "file, unsynced, webhook, socket, confirm, nats, kafka, accept, refuse, nats-library or kafka-library")
+	const sinks = "file, unsynced, webhook, socket, confirm, nats, kafka, mqtt, accept, refuse; nats-library, kafka-library or mqtt-library"
+	flag.StringVar(&t.sink, "sink", "", sinks)
 	flag.StringVar(&t.envelope, "envelope", "json", "of a webhook; \"template of JSON\" is one with that content type")
 	flag.StringVar(&t.to, "to", "", "`address` of the peer")
 	flag.IntVar(&t.events, "events", 0, "how many events")
@@ -65,6 +66,8 @@ func run(t task) (err error) {
 		return publishWithNATS(t)
 	case "kafka-library":
 		return produceWithFranz(t)
+	case "mqtt-library":
+		return publishWithMQTT(t)
 	}
 	j, err := journal.Open(filepath.Join(t.dir, "journal"), journal.Options{MaxBytes: maxJournalBytes})
 	if err != nil {

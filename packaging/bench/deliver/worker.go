@@ -24,6 +24,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/file"
 	"github.com/genltestd/genltestd/daemon/sink/kafka"
+	"github.com/genltestd/genltestd/daemon/sink/mqtt"
 	"github.com/genltestd/genltestd/daemon/sink/nats"
 	"github.com/genltestd/genltestd/daemon/sink/socket"
 	"github.com/genltestd/genltestd/daemon/sink/webhook"
@@ -143,6 +144,8 @@ func newSink(t task) (sink.Sink, error) {
 		return nats.New(natsConfig(t.to), env)
 	case "kafka":
 		return kafka.New(kafkaConfig(t.to), env)
+	case "mqtt":
+		return mqtt.New(mqttConfig(t.to), env)
 	case "accept":
 		return acceptance{}, nil
 	case "refuse":
