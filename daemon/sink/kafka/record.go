@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"time"
 	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -153,9 +154,24 @@ func sizeOf(r *kgo.Record) int {
 	return size
 }
 
-// A message is a record with its result. The client passes it on as the record's context.
+// A message is a record with its result. The client passes it on as the record's context, which
+// never ends. The client can still ask for its end after the result, when a later attempt has
+// already used the memory again. So these methods must not read a field.
 type message struct {
-	context.Context
 	slab *slab
 	done func(error)
 }
+
+var _ context.Context = (*message)(nil)
+
+// Deadline implements context.Context.
+func (*message) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
+
+// Done implements context.Context.
+func (*message) Done() <-chan struct{} { return nil }
+
+// Err implements context.Context.
+func (*message) Err() error { return nil }
+
+// Value implements context.Context.
+func (*message) Value(any) any { return nil }

@@ -3,7 +3,6 @@
 package kafka
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 
@@ -66,7 +65,7 @@ func (s *slab) add(r kgo.Record) *kgo.Record {
 
 // bind connects a record to its result.
 func (s *slab) bind(r *kgo.Record, done func(error)) {
-	s.messages = append(s.messages, message{context.Background(), s, done})
+	s.messages = append(s.messages, message{s, done})
 	r.Context = &s.messages[len(s.messages)-1]
 	s.left.Add(1)
 }
