@@ -42,6 +42,8 @@ var (
 
 	kafkaLibrary = place{name: "franz-go, Produce", sink: "kafka-library", peer: "kafka"}
 	toKafka      = place{name: "`kafka`", sink: "kafka", peer: "kafka", library: kafkaLibrary.sink}
+	redisLibrary = place{name: "redigo, pipelines", sink: "redis-library", peer: "redis"}
+	toRedis      = place{name: "`redis`", sink: "redis", peer: "redis", library: redisLibrary.sink}
 )
 
 // inEnvelopes returns the webhook with each envelope.
@@ -89,6 +91,8 @@ func deliveries() []delivery {
 		{load: backlog(500_000, small), to: toKafka, batch: 5000, wait: defaultWait, goal: goal{ratio: 0.8}},
 		{load: backlog(100_000, small), to: mqttLibrary, batch: 256, wait: defaultWait},
 		{load: backlog(100_000, small), to: toMQTT, batch: 256, wait: defaultWait, goal: goal{ratio: 0.8}},
+		{load: backlog(200_000, small), to: redisLibrary, batch: 256, wait: defaultWait},
+		{load: backlog(200_000, small), to: toRedis, batch: 256, wait: defaultWait},
 		{load: live, to: toNothing, batch: 500},
 		{load: live, to: toFile, batch: 1000, goal: soon},
 		{load: live, to: toWebhook, batch: 500, goal: soon},
@@ -159,6 +163,8 @@ func (b bench) meet(ctx context.Context, p place, dir string) (address string, l
 		return startKafka(ctx, dir)
 	case "mqtt":
 		return startMosquitto(ctx, dir)
+	case "redis":
+		return startRedis(ctx, dir)
 	}
 	path := filepath.Join(dir, "peer.sock")
 	peer, err := b.start(ctx, anyCPU, "peer", p.peer, path)

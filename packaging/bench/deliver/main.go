@@ -43,8 +43,8 @@ type task struct {
 func main() {
 	var t task
 	flag.StringVar(&t.dir, "dir", "", "`directory` for all output files")
-	const sinks = "file, unsynced, webhook, socket, confirm, nats, kafka, mqtt, accept, refuse; nats-library, kafka-library or mqtt-library"
-	flag.StringVar(&t.sink, "sink", "", sinks)
+	flag.StringVar(&t.sink, "sink", "", "file, unsynced, webhook, socket, confirm, accept, refuse, nats, kafka, mqtt or redis; "+
+		"or nats-library, kafka-library, mqtt-library or redis-library")
 	flag.StringVar(&t.envelope, "envelope", "json", "of a webhook; \"template of JSON\" is one with that content type")
 	flag.StringVar(&t.to, "to", "", "`address` of the peer")
 	flag.IntVar(&t.events, "events", 0, "how many events")
@@ -68,6 +68,8 @@ func run(t task) (err error) {
 		return produceWithFranz(t)
 	case "mqtt-library":
 		return publishWithMQTT(t)
+	case "redis-library":
+		return publishWithRedis(t)
 	}
 	j, err := journal.Open(filepath.Join(t.dir, "journal"), journal.Options{MaxBytes: maxJournalBytes})
 	if err != nil {

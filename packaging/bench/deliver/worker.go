@@ -26,6 +26,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/kafka"
 	"github.com/genltestd/genltestd/daemon/sink/mqtt"
 	"github.com/genltestd/genltestd/daemon/sink/nats"
+	"github.com/genltestd/genltestd/daemon/sink/redis"
 	"github.com/genltestd/genltestd/daemon/sink/socket"
 	"github.com/genltestd/genltestd/daemon/sink/webhook"
 	"github.com/genltestd/genltestd/metrics"
@@ -146,6 +147,8 @@ func newSink(t task) (sink.Sink, error) {
 		return kafka.New(kafkaConfig(t.to), env)
 	case "mqtt":
 		return mqtt.New(mqttConfig(t.to), env)
+	case "redis":
+		return redis.New(redisConfig(t.to), env)
 	case "accept":
 		return acceptance{}, nil
 	case "refuse":
