@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -208,6 +210,27 @@ func TestUnacknowledgedMessagesAreSentAgain(t *testing.T) {
 		}
 		if fmt.Sprint(got) != want {
 			t.Errorf("session_expiry %v: messages %v, want %s", expiry, got, want)
+		}
+	}
+}
+
+// The connection is replaced after a change of the password, once its messages have their results.
+// That can take longer than the attempt.
+func TestAttemptEndsBeforeTheConnectionIsReplaced(t *testing.T) {
+	f := startFake(t, publishing(nil, func(*packets.Publish) ([]packets.Packet, bool) { return nil, false }))
+	password := filepath.Join(t.TempDir(), "password")
+	c := configFor(f.address)
+	c.User, c.Password = "sink", value.Secret{File: password}
+	s := newSink(t, c)
+	for _, text := range []string{"first-8vRk2", "second-8vRk2"} {
+		if err := os.WriteFile(password, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		n, err := s.Deliver(ctx, sinktest.Events(1, 1))
+		cancel()
+		if n != 0 || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("accepted %d events, %v", n, err)
 		}
 	}
 }

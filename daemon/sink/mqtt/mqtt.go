@@ -157,6 +157,9 @@ func (s *Sink) connectAny(ctx context.Context, a *access) error {
 		s.takeovers.reset()
 		s.at++
 	}
+	if len(errs) == 0 {
+		return ctx.Err() // of an attempt that has ended before the first address
+	}
 	return errors.Join(errs...)
 }
 
