@@ -102,19 +102,20 @@ func (l *link) acknowledge(p *packets.Puback) {
 	}
 }
 
-// end ends the link with the reason, and reports it to the messages in flight.
+// end ends the link with the reason, and reports it to the messages in flight. Only for them can
+// it be permanent: a message that is published later is not the cause.
 func (l *link) end(reason error) {
 	l.mu.Lock()
 	if l.err != nil {
 		l.mu.Unlock()
 		return
 	}
-	err := l.failed("connection to", reason)
+	l.err = l.failed("connection to", reason)
+	err := l.err
 	var r *refusal
 	if errors.As(reason, &r) {
 		err = r.classify(len(l.flight), err)
 	}
-	l.err = err
 	results := l.written
 	l.written = nil
 	close(l.done)

@@ -65,7 +65,8 @@ const farewellWait = time.Second
 
 // farewell writes the packets that wait, and DISCONNECT.
 func (l *link) farewell() {
-	l.conn.SetWriteDeadline(time.Now().Add(farewellWait))
+	limit := time.AfterFunc(farewellWait, func() { l.end(errClosed) }) // a deadline would be extended by read
+	defer limit.Stop()
 	l.mu.Lock()
 	_, _ = (&packets.Disconnect{Properties: &packets.Properties{}}).WriteTo(l.out) // a buffer does not fail
 	l.leaving = true
