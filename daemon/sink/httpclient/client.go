@@ -27,19 +27,19 @@ type Client struct {
 }
 
 // Connect creates a link, unless one exists and is current. It does not dial. A nil proxy is
-// valid: direct connections. It reports whether the link is a new one.
-func (c *Client) Connect(proxy *url.URL, mask *redact.Mask) (created bool, err error) {
+// valid: direct connections.
+func (c *Client) Connect(proxy *url.URL, mask *redact.Mask) (err error) {
 	c.proxy = proxy
 	if c.link != nil && (c.link.stale(c.TLS, proxy) || c.link.olderThan(c.MaxAge)) {
 		c.Disconnect()
 	}
 	if c.link != nil {
-		return false, nil
+		return nil
 	}
 	if c.link, err = newLink(c.TLS, proxy, c.Protocols); err != nil {
-		return false, fmt.Errorf("tls: %s", mask.Clean(err.Error(), maxError))
+		return fmt.Errorf("tls: %s", mask.Clean(err.Error(), maxError))
 	}
-	return true, nil
+	return nil
 }
 
 // Disconnect closes all connections. The next request requires Connect.
@@ -76,7 +76,7 @@ func (c *Client) Send(ctx context.Context, build func(x *Exchange) *http.Request
 	r, x, err := c.exchange(build, buf)
 	if err != nil && x.idleClosed(ctx, err) {
 		c.Disconnect()
-		if _, err := c.Connect(c.proxy, mask); err != nil {
+		if err := c.Connect(c.proxy, mask); err != nil {
 			return nil, err
 		}
 		r, _, err = c.exchange(build, buf)
@@ -95,7 +95,7 @@ func (c *Client) exchange(build func(x *Exchange) *http.Request, buf []byte) (*R
 	}
 	defer resp.Body.Close()
 	r := &Response{Response: resp, Early: x.incomplete()}
-	if r.Text, err = readPrefix(buf, resp.Body); err != nil {
+	if r.Text, err = ReadPrefix(buf, resp.Body); err != nil {
 		return nil, x, fmt.Errorf("the response with status %d broke off: %w", resp.StatusCode, err)
 	}
 	return r, x, nil

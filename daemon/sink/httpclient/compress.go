@@ -40,9 +40,17 @@ func (c *Compressor) Active() bool { return c.gzip != nil || c.zstd != nil }
 // Compress returns text compressed, in the memory of dst if it has room. Without
 // compression it returns text.
 func (c *Compressor) Compress(dst, text []byte) ([]byte, error) {
+	if !c.Active() {
+		return text, nil
+	}
+	return c.Append(dst[:0], text)
+}
+
+// Append appends text compressed to dst. Without compression it appends text.
+func (c *Compressor) Append(dst, text []byte) ([]byte, error) {
 	switch {
 	case c.gzip != nil:
-		out := bytes.NewBuffer(dst[:0])
+		out := bytes.NewBuffer(dst)
 		c.gzip.Reset(out)
 		if _, err := c.gzip.Write(text); err != nil {
 			return nil, err
@@ -50,7 +58,7 @@ func (c *Compressor) Compress(dst, text []byte) ([]byte, error) {
 		err := c.gzip.Close()
 		return out.Bytes(), err
 	case c.zstd != nil:
-		return c.zstd.EncodeAll(text, dst[:0]), nil
+		return c.zstd.EncodeAll(text, dst), nil
 	}
-	return text, nil
+	return append(dst, text...), nil
 }

@@ -20,9 +20,9 @@ const (
 	maxError   = 400 // bytes of an error of the network that are shown
 )
 
-// readPrefix returns the beginning of a response, up to the length of dst, with an error if
+// ReadPrefix returns the beginning of a response, up to the length of dst, with an error if
 // the response is incomplete.
-func readPrefix(dst []byte, r io.Reader) ([]byte, error) {
+func ReadPrefix(dst []byte, r io.Reader) ([]byte, error) {
 	for n := 0; ; {
 		m, err := r.Read(dst[n:])
 		n += m

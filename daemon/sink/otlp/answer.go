@@ -32,12 +32,8 @@ func parseResponse(text []byte) (result, error) {
 	if err := proto.Unmarshal(text, &response); err != nil {
 		return result{}, err
 	}
-	return resultOf(&response), nil
-}
-
-func resultOf(response *collector.ExportLogsServiceResponse) result {
 	partial := response.GetPartialSuccess()
-	return result{verdict: taken, rejected: partial.GetRejectedLogRecords(), message: partial.GetErrorMessage()}
+	return result{verdict: taken, rejected: partial.GetRejectedLogRecords(), message: partial.GetErrorMessage()}, nil
 }
 
 // parseJSONResponse parses the JSON form, in which some receivers answer. It has numbers as

@@ -290,19 +290,20 @@ func TestStatuses(t *testing.T) {
 }
 
 func TestCodes(t *testing.T) {
-	for _, row := range codes[1:] {
-		_, s := fail(t, protocolGRPC, connect.NewError(row.code, errors.New("why \x1b")))
+	for i, row := range codes[1:] {
+		code := connect.Code(i + 1)
+		_, s := fail(t, protocolGRPC, connect.NewError(code, errors.New("why \x1b")))
 		for _, records := range []int{1, 3} {
 			n, err := s.Deliver(t.Context(), sinktest.Events(1, records))
 			want := 0
-			if row.verdict == permanent || row.code == connect.CodeResourceExhausted && records > 1 {
+			if row.verdict == permanent || code == connect.CodeResourceExhausted && records > 1 {
 				want = records
 			}
 			if n != 0 || err == nil || sink.Poisoned(err) != want || !strings.HasSuffix(err.Error(), `: why \x1b`) ||
 				!strings.Contains(err.Error(), ": "+row.name) || !strings.Contains(err.Error(), row.remedy) {
 				t.Errorf("%s: accepted %d, %v", row.name, n, err)
 			}
-			if want > 0 && sink.RefusalOf(err).Kind != sink.RefusedByBroker && row.code != connect.CodeResourceExhausted {
+			if want > 0 && sink.RefusalOf(err).Kind != sink.RefusedByBroker && code != connect.CodeResourceExhausted {
 				t.Errorf("%s: the refusal is %v", row.name, sink.RefusalOf(err))
 			}
 		}
@@ -395,16 +396,11 @@ func TestSuccessOfAnotherServer(t *testing.T) {
 // A gRPC server behind a proxy, or an HTTP server in its place, answers without a gRPC status.
 func TestAnswersThatAreNotOfGRPC(t *testing.T) {
 	for _, status := range []int{200, 302, 400, 401, 404, 413, 429, 500, 503} {
-		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-		server.Config.Protocols = new(http.Protocols)
-		server.Config.Protocols.SetUnencryptedHTTP2(true)
-		server.Start()
-		s := newSink(t, Config{URL: value.Inline(server.URL), Protocol: protocolGRPC})
+		url := serveHTTP2(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+		s := newSink(t, Config{URL: value.Inline(url), Protocol: protocolGRPC})
 		if n, err := s.Deliver(t.Context(), sinktest.Events(1, 2)); n != 0 || err == nil || sink.Poisoned(err) != 0 {
 			t.Errorf("%d: accepted %d, %v", status, n, err)
 		}
-		s.Close()
-		server.Close()
 	}
 }
 

@@ -47,8 +47,7 @@ func newHTTPExporter(c *Config, env sink.Env, client *httpclient.Client) (*httpE
 	}, err
 }
 
-func (x *httpExporter) inUse() bool  { return x.uses.InUse() }
-func (x *httpExporter) reconnected() {}
+func (x *httpExporter) inUse() bool { return x.uses.InUse() }
 
 func (x *httpExporter) export(ctx context.Context, a *access, request []byte, _ int) (result, error) {
 	if x.uses.InUse() {

@@ -40,8 +40,6 @@ type exporter interface {
 	export(ctx context.Context, a *access, request []byte, records int) (result, error)
 	// inUse reports whether the last request may still be read.
 	inUse() bool
-	// reconnected is called before the first request over new connections.
-	reconnected()
 }
 
 // New returns a sink that connects before it first sends.
@@ -59,8 +57,11 @@ func New(c *Config, env sink.Env) (*Sink, error) {
 		s.client.Protocols = new(http.Protocols)
 		s.client.Protocols.SetHTTP2(true)
 		s.client.Protocols.SetUnencryptedHTTP2(true)
-		s.exporter = &grpcExporter{config: c, env: env, client: &s.client}
-	} else if s.exporter, err = newHTTPExporter(c, env, &s.client); err != nil {
+		s.exporter, err = newGRPCExporter(c, env, &s.client)
+	} else {
+		s.exporter, err = newHTTPExporter(c, env, &s.client)
+	}
+	if err != nil {
 		return nil, err
 	}
 	// The server may know the secrets from an earlier process.
@@ -100,12 +101,8 @@ func (s *Sink) deliverSome(ctx context.Context, a *access, events []event.Event)
 	if n == 0 {
 		return 0, permanent
 	}
-	created, err := s.client.Connect(nil, s.env.Mask)
-	if err != nil {
+	if err := s.client.Connect(nil, s.env.Mask); err != nil {
 		return 0, err
-	}
-	if created {
-		s.exporter.reconnected()
 	}
 	r, err := s.exporter.export(ctx, a, request, n)
 	if err != nil {

@@ -2,11 +2,7 @@
 
 package otlp
 
-import (
-	"strings"
-
-	"connectrpc.com/connect"
-)
+import "strings"
 
 // A verdict is the meaning of an answer for the events of the request.
 type verdict string
@@ -74,37 +70,47 @@ var statuses = []struct {
 	{0, 999, row{"HTTP others", "not specified", retry, "not a status of HTTP", ""}},
 }
 
-var codes = []struct {
-	code connect.Code
-	row
-}{
-	{0, row{"gRPC OK", "success", taken, "with `rejected_log_records` it is a partial success, see below", ""}},
-	{connect.CodeCanceled, row{"gRPC CANCELLED", "yes", retry, "a temporary state of the receiver", ""}},
-	{connect.CodeUnknown, row{"gRPC UNKNOWN", "no", retry, "a fault of the receiver", ""}},
-	{connect.CodeInvalidArgument, row{"gRPC INVALID_ARGUMENT", "no", permanent, "the receiver cannot process these events", ""}},
-	{connect.CodeDeadlineExceeded, row{"gRPC DEADLINE_EXCEEDED", "yes", retry, "the receiver timed out", ""}},
-	{connect.CodeNotFound, row{"gRPC NOT_FOUND", "no", retry, "configuration of the receiver", checkURL}},
-	{connect.CodeAlreadyExists, row{"gRPC ALREADY_EXISTS", "no", retry, "not an answer to logs; in doubt events are kept", ""}},
-	{connect.CodePermissionDenied, row{"gRPC PERMISSION_DENIED", "no", retry, "as UNAUTHENTICATED", checkHeaders}},
-	{connect.CodeResourceExhausted, row{
+// A code is a code of gRPC.
+type code uint32
+
+// The codes that more than one place of this package knows.
+const (
+	codeOK                code = 0
+	codeUnknown           code = 2
+	codeResourceExhausted code = 8
+	codeInternal          code = 13
+	codeUnavailable       code = 14
+)
+
+// codes has the row of each code at the index of the code.
+var codes = []row{
+	{"gRPC OK", "success", taken, "with `rejected_log_records` it is a partial success, see below", ""},
+	{"gRPC CANCELLED", "yes", retry, "a temporary state of the receiver", ""},
+	{"gRPC UNKNOWN", "no", retry, "a fault of the receiver", ""},
+	{"gRPC INVALID_ARGUMENT", "no", permanent, "the receiver cannot process these events", ""},
+	{"gRPC DEADLINE_EXCEEDED", "yes", retry, "the receiver timed out", ""},
+	{"gRPC NOT_FOUND", "no", retry, "configuration of the receiver", checkURL},
+	{"gRPC ALREADY_EXISTS", "no", retry, "not an answer to logs; in doubt events are kept", ""},
+	{"gRPC PERMISSION_DENIED", "no", retry, "as UNAUTHENTICATED", checkHeaders},
+	{
 		"gRPC RESOURCE_EXHAUSTED", "with `RetryInfo`", retry, "without `RetryInfo`, a batch is halved. " +
 			"A single event is a dead letter if the text is about its size, and is retried otherwise: a quota",
 		"lower max_request if it is about the size",
-	}},
-	{connect.CodeFailedPrecondition, row{"gRPC FAILED_PRECONDITION", "no", retry, "a state of the receiver", ""}},
-	{connect.CodeAborted, row{"gRPC ABORTED", "yes", retry, "a temporary state of the receiver", ""}},
-	{connect.CodeOutOfRange, row{"gRPC OUT_OF_RANGE", "yes", retry, "a temporary state of the receiver", ""}},
-	{connect.CodeUnimplemented, row{
+	},
+	{"gRPC FAILED_PRECONDITION", "no", retry, "a state of the receiver", ""},
+	{"gRPC ABORTED", "yes", retry, "a temporary state of the receiver", ""},
+	{"gRPC OUT_OF_RANGE", "yes", retry, "a temporary state of the receiver", ""},
+	{
 		"gRPC UNIMPLEMENTED", "no", retry,
 		"the receiver lacks a pipeline for logs, or does not support `compression`", "check url, protocol and compression",
-	}},
-	{connect.CodeInternal, row{"gRPC INTERNAL", "no", retry, "a fault of the receiver, or of the backend behind a collector", ""}},
-	{connect.CodeUnavailable, row{"gRPC UNAVAILABLE", "yes", retry, "the receiver is not available; `RetryInfo` is respected", ""}},
-	{connect.CodeDataLoss, row{"gRPC DATA_LOSS", "yes", retry, "the receiver has lost the events; they are sent again", ""}},
-	{connect.CodeUnauthenticated, row{
+	},
+	{"gRPC INTERNAL", "no", retry, "a fault of the receiver, or of the backend behind a collector", ""},
+	{"gRPC UNAVAILABLE", "yes", retry, "the receiver is not available; `RetryInfo` is respected", ""},
+	{"gRPC DATA_LOSS", "yes", retry, "the receiver has lost the events; they are sent again", ""},
+	{
 		"gRPC UNAUTHENTICATED", "no", retry,
 		"the token is wrong or has expired; events wait until it is correct", checkHeaders,
-	}},
+	},
 }
 
 func rowOfStatus(status int) row {
@@ -117,23 +123,15 @@ func rowOfStatus(status int) row {
 }
 
 // rowOfCode returns the row of UNKNOWN for a code that gRPC does not define.
-func rowOfCode(code connect.Code) row {
-	unknown := row{}
-	for _, r := range codes {
-		if r.code == code {
-			return r.row
-		}
-		if r.code == connect.CodeUnknown {
-			unknown = r.row
-		}
+func rowOfCode(c code) row {
+	if int(c) < len(codes) {
+		return codes[c]
 	}
-	return unknown
+	return codes[codeUnknown]
 }
 
 // movesOn reports whether another connection may lead to another server after this code.
-func movesOn(code connect.Code) bool {
-	return code == connect.CodeUnavailable || code == connect.CodeInternal || code == connect.CodeUnknown
-}
+func movesOn(c code) bool { return c == codeUnavailable || c == codeInternal || c == codeUnknown }
 
 // exhausted returns the verdict on RESOURCE_EXHAUSTED. Implementations of gRPC use it for a
 // message that is too large, and backends for quotas, usually without RetryInfo. A quota that is

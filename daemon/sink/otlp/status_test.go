@@ -3,7 +3,9 @@
 package otlp
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -20,7 +22,7 @@ func table() string {
 		write(r.row)
 	}
 	for _, r := range codes {
-		write(r.row)
+		write(r)
 	}
 	return b.String()
 }
@@ -51,19 +53,19 @@ func TestTheTablesAreComplete(t *testing.T) {
 		t.Errorf("the rows end at %d", next)
 	}
 	for i, r := range codes {
-		name := strings.ToUpper(r.code.String())
+		name := strings.ToUpper(connect.Code(i).String())
 		if i == 0 {
 			name = "OK"
 		}
 		if name == "CANCELED" {
 			name = "CANCELLED" // the spelling of the specification
 		}
-		if r.code != connect.Code(i) || r.name != "gRPC "+name {
+		if r.name != "gRPC "+name {
 			t.Errorf("row %d is %q", i, r.name)
 		}
 	}
-	for _, code := range []connect.Code{17, 99} {
-		if got := rowOfCode(code); got != codes[connect.CodeUnknown].row {
+	for _, code := range []code{17, 99, math.MaxInt32} {
+		if got := rowOfCode(code); got != codes[connect.CodeUnknown] {
 			t.Errorf("an unknown code has the row %v", got)
 		}
 	}
@@ -85,20 +87,15 @@ func TestTheSpecificationIsQuotedExactly(t *testing.T) {
 			t.Errorf("status %d is not retried", status)
 		}
 	}
-	yes := []connect.Code{
+	wants := map[connect.Code]string{connect.CodeResourceExhausted: "with `RetryInfo`"}
+	for _, code := range []connect.Code{
 		connect.CodeCanceled, connect.CodeDeadlineExceeded, connect.CodeAborted, connect.CodeOutOfRange, connect.CodeUnavailable,
 		connect.CodeDataLoss,
+	} {
+		wants[code] = "yes"
 	}
-	for _, r := range codes[1:] {
-		want := "no"
-		for _, code := range yes {
-			if r.code == code {
-				want = "yes"
-			}
-		}
-		if r.code == connect.CodeResourceExhausted {
-			want = "with `RetryInfo`"
-		}
+	for i, r := range codes[1:] {
+		want := cmp.Or(wants[connect.Code(i+1)], "no")
 		if r.specification != want || want == "yes" && r.verdict != retry {
 			t.Errorf("%s: %q, %s", r.name, r.specification, r.verdict)
 		}

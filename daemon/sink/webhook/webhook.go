@@ -69,7 +69,7 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (accepted int,
 		return 0, err
 	}
 	s.secrets.Set(a.secrets) // before the server receives them
-	if _, err := s.client.Connect(a.proxy, s.env.Mask); err != nil {
+	if err := s.client.Connect(a.proxy, s.env.Mask); err != nil {
 		return 0, err
 	}
 	if s.config.single(s.env.Encoder) {
