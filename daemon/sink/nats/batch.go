@@ -48,12 +48,18 @@ type batch struct {
 func (s *Sink) publishBatch(ctx context.Context, events []event.Event) (accepted int, err error) {
 	b := &batch{sink: s, link: s.link, id: nuid.Next(), events: events}
 	b.middle = b.id + "." + strconv.Itoa(max(s.config.MaxInFlight/2, 1)) + ".fail."
-	err = b.run(ctx)
+	err = b.outcome(b.run(ctx))
 	s.doubt = b.sent > b.stored
-	if err != nil {
-		err = s.explain(b.subjectOf(b.stored), err)
-	}
 	return b.stored, err
+}
+
+// outcome explains the error of run, which is about the first event that is not stored. If all
+// are stored, only the confirmation of the end is missing.
+func (b *batch) outcome(err error) error {
+	if err == nil || b.stored == len(b.events) {
+		return nil
+	}
+	return b.sink.explain(b.subjectOf(b.stored), err)
 }
 
 // subjectOf returns the subject of an event, for an error.

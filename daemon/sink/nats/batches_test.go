@@ -3,6 +3,7 @@
 package nats
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -213,6 +214,16 @@ func TestInvalidSubjectsAreRejected(t *testing.T) {
 	for template, want := range map[string]string{"a.b.{{.Host}}": "a.b.>", "{{.Host}}.a": "", "a-{{.Host}}": "", "a.b": "a.b"} {
 		if got := fixedSubject(template); got != want {
 			t.Errorf("%q: %q, want %q", template, got, want)
+		}
+	}
+}
+
+// The stream has reported that every message is stored, but the confirmation of the end is lost.
+func TestStoredBatchIsAcceptedWithoutItsConfirmation(t *testing.T) {
+	b := &batch{events: sinktest.Events(1, 2), sent: 2, stored: 2}
+	for _, err := range []error{nil, context.DeadlineExceeded, &serverError{Code: unknownBatch}} {
+		if got := b.outcome(err); got != nil {
+			t.Errorf("after %v: %v", err, got)
 		}
 	}
 }

@@ -14,8 +14,10 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-// maxError limits the part of an error that is text of the server.
-const maxError = 400
+const (
+	maxError = 400 // bytes of an error of the server that are shown
+	maxName  = 100 // bytes of a subject in an error
+)
 
 // A verdict is the meaning of an error of the server.
 type verdict string
@@ -128,7 +130,7 @@ func (e *cleanError) Unwrap() error { return e.cause }
 // explain adds the remedy to an error of publishing.
 func (s *Sink) explain(subject string, err error) error {
 	var refused *serverError
-	what := fmt.Sprintf("publish %s to %s", subject, s.link.address)
+	what := fmt.Sprintf("publish %s to %s", s.env.Mask.Clean(subject, maxName), s.link.address)
 	switch {
 	case errors.As(err, &refused):
 		return s.wrap(what, refused.fault())

@@ -60,3 +60,14 @@ func TestClassesOfServerErrors(t *testing.T) {
 		}
 	}
 }
+
+// A subject contains values of events, which can be the texts of other hosts.
+func TestSubjectsInErrorsAreVisible(t *testing.T) {
+	s := newSink(t, config("nats://127.0.0.1:4222"))
+	s.link = &link{address: "nats://127.0.0.1:4222"}
+	defer func() { s.link = nil }() // it is not connected
+	text := s.explain("a.\u202eb."+strings.Repeat("c", maxSubject), errNoResponders).Error()
+	if strings.ContainsRune(text, '\u202e') || len(text) > maxName+maxError {
+		t.Errorf("the error is %q", text)
+	}
+}

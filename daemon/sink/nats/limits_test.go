@@ -139,7 +139,8 @@ func TestStreamOfAnotherOwnerIsNotChanged(t *testing.T) {
 	c := config(server.url())
 	c.Stream.Name = streamOfTest
 	n, err := attempt(t, newSink(t, c), sinktest.Events(1, 10))
-	if n != 0 || !strings.Contains(err.Error(), "already in use") || !strings.Contains(err.Error(), "no stream captures") {
+	if n != 0 || !strings.Contains(err.Error(), "already in use") || !strings.Contains(err.Error(), "no stream captures") ||
+		!strings.Contains(err.Error(), "create the stream "+streamOfTest+" at "+string(server.url())) {
 		t.Errorf("%d accepted, %v", n, err)
 	}
 	stream, err := js.Stream(t.Context(), streamOfTest)

@@ -26,6 +26,7 @@ package nats
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -106,7 +107,7 @@ func (s *Sink) publish(ctx context.Context, events []event.Event) (accepted int,
 		return accepted, err
 	}
 	if created := s.link.createStream(ctx, s.config); created != nil {
-		return accepted, errors.Join(err, created)
+		return accepted, errors.Join(err, s.wrap(fmt.Sprintf("create the stream %s at %s", s.config.Stream.Name, s.link.address), created))
 	}
 	more, err := s.publishOne(ctx, &events[accepted])
 	return accepted + more, err

@@ -93,14 +93,14 @@ func (l *link) createStream(ctx context.Context, c *Config) error {
 	}
 	answer, err := l.conn.RequestMsgWithContext(ctx, &nats.Msg{Subject: "$JS.API.STREAM.CREATE." + c.Stream.Name, Data: request})
 	if err != nil {
-		return fmt.Errorf("create the stream %s: %w", c.Stream.Name, err)
+		return err
 	}
 	var r reply
 	if err := json.Unmarshal(answer.Data, &r); err != nil {
-		return fmt.Errorf("create the stream %s: the answer is not JSON: %w", c.Stream.Name, err)
+		return fmt.Errorf("the answer is not JSON: %w", err)
 	}
 	if r.Error != nil {
-		return fmt.Errorf("create the stream %s: %w", c.Stream.Name, r.Error.fault())
+		return r.Error.fault()
 	}
 	return nil
 }
