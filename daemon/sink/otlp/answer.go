@@ -7,10 +7,9 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
 
-	collector "go.opentelemetry.io/proto/slim/otlp/collector/logs/v1"
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/httpclient"
@@ -27,13 +26,40 @@ type result struct {
 }
 
 // parseResponse parses an ExportLogsServiceResponse.
-func parseResponse(text []byte) (result, error) {
-	var response collector.ExportLogsServiceResponse
-	if err := proto.Unmarshal(text, &response); err != nil {
+func parseResponse(text []byte) (r result, err error) {
+	const partialSuccess = 1
+	r.verdict = taken
+	var invalid error
+	err = eachField(text, func(field protowire.Number, _ uint64, data []byte) {
+		if field == partialSuccess && invalid == nil {
+			invalid = r.addPartialSuccess(data)
+		}
+	})
+	if err == nil {
+		err = invalid
+	}
+	if err != nil {
 		return result{}, err
 	}
-	partial := response.GetPartialSuccess()
-	return result{verdict: taken, rejected: partial.GetRejectedLogRecords(), message: partial.GetErrorMessage()}, nil
+	return r, nil
+}
+
+func (r *result) addPartialSuccess(text []byte) error {
+	const rejected, message = 1, 2
+	valid := true
+	err := eachField(text, func(field protowire.Number, number uint64, data []byte) {
+		switch {
+		case field == rejected && data == nil:
+			r.rejected = int64(number)
+		case field == message && data != nil:
+			r.message = string(data)
+			valid = valid && utf8.Valid(data)
+		}
+	})
+	if err == nil && !valid {
+		return errors.New("the text of the partial success is not UTF-8")
+	}
+	return err
 }
 
 // parseJSONResponse parses the JSON form, in which some receivers answer. It has numbers as
@@ -65,10 +91,10 @@ type status struct {
 	delay     time.Duration // 0 to httpclient.MaxRetryAfter
 }
 
-// parseStatus parses a message as far as it is valid.
+// parseStatus parses a message as far as it is valid: a status without details is still one.
 func parseStatus(text []byte) (s status) {
 	const message, details = 2, 3
-	eachField(text, func(field protowire.Number, _ uint64, data []byte) {
+	_ = eachField(text, func(field protowire.Number, _ uint64, data []byte) {
 		switch field {
 		case message:
 			s.message = string(data)
@@ -81,7 +107,7 @@ func parseStatus(text []byte) (s status) {
 
 func parseAny(text []byte) (kind string, value []byte) {
 	const typeURL, content = 1, 2
-	eachField(text, func(field protowire.Number, _ uint64, data []byte) {
+	_ = eachField(text, func(field protowire.Number, _ uint64, data []byte) {
 		switch field {
 		case typeURL:
 			kind = string(data)
@@ -99,7 +125,7 @@ func (s *status) addDetail(kind string, value []byte) {
 		return
 	}
 	s.retryInfo = true
-	eachField(value, func(field protowire.Number, _ uint64, data []byte) {
+	_ = eachField(value, func(field protowire.Number, _ uint64, data []byte) {
 		if field == retryDelay {
 			s.delay = parseDuration(data)
 		}
@@ -110,7 +136,7 @@ func (s *status) addDetail(kind string, value []byte) {
 func parseDuration(text []byte) time.Duration {
 	const secondsField, nanosField = 1, 2
 	var seconds, nanos int64
-	eachField(text, func(field protowire.Number, number uint64, _ []byte) {
+	_ = eachField(text, func(field protowire.Number, number uint64, _ []byte) {
 		switch field {
 		case secondsField:
 			seconds = int64(number)
@@ -123,13 +149,16 @@ func parseDuration(text []byte) time.Duration {
 	return min(max(time.Duration(seconds)*time.Second+time.Duration(nanos), 0), httpclient.MaxRetryAfter)
 }
 
-// eachField calls visit with the fields of a message up to the first invalid one: with the
-// number of a varint, or the data of a field with a length.
-func eachField(text []byte, visit func(field protowire.Number, number uint64, data []byte)) {
+// eachField calls visit with the varints and the fields with a length of a message, up to the
+// first invalid field. data is nil for a varint.
+func eachField(text []byte, visit func(field protowire.Number, number uint64, data []byte)) error {
 	for len(text) > 0 {
 		field, kind, n := protowire.ConsumeTag(text)
 		if n < 0 {
-			return
+			return protowire.ParseError(n)
+		}
+		if field > protowire.MaxValidNumber {
+			return errors.New("a field has an invalid number")
 		}
 		text = text[n:]
 		var number uint64
@@ -143,9 +172,12 @@ func eachField(text []byte, visit func(field protowire.Number, number uint64, da
 			n = protowire.ConsumeFieldValue(field, kind, text)
 		}
 		if n < 0 {
-			return
+			return protowire.ParseError(n)
 		}
-		visit(field, number, data)
+		if kind == protowire.VarintType || kind == protowire.BytesType {
+			visit(field, number, data)
+		}
 		text = text[n:]
 	}
+	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	logs "go.opentelemetry.io/proto/slim/otlp/logs/v1"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/genltestd/genltestd/daemon/event"
@@ -20,9 +19,9 @@ const (
 	recordUID = "log.record.uid"
 )
 
-// A severity is a range of SeverityNumber with its name.
+// A severity is the first SeverityNumber of a range, with the name of the range.
 type severity struct {
-	number logs.SeverityNumber
+	number uint64
 	text   string
 }
 
@@ -30,17 +29,17 @@ type severity struct {
 func severityOf(word string) severity {
 	switch word {
 	case "trace":
-		return severity{logs.SeverityNumber_SEVERITY_NUMBER_TRACE, "TRACE"}
+		return severity{1, "TRACE"}
 	case "debug":
-		return severity{logs.SeverityNumber_SEVERITY_NUMBER_DEBUG, "DEBUG"}
+		return severity{5, "DEBUG"}
 	case "warn":
-		return severity{logs.SeverityNumber_SEVERITY_NUMBER_WARN, "WARN"}
+		return severity{13, "WARN"}
 	case "error":
-		return severity{logs.SeverityNumber_SEVERITY_NUMBER_ERROR, "ERROR"}
+		return severity{17, "ERROR"}
 	case "fatal":
-		return severity{logs.SeverityNumber_SEVERITY_NUMBER_FATAL, "FATAL"}
+		return severity{21, "FATAL"}
 	}
-	return severity{logs.SeverityNumber_SEVERITY_NUMBER_INFO, "INFO"}
+	return severity{9, "INFO"}
 }
 
 // A recorder writes records. It keeps memory, so it is not safe for concurrent use.
@@ -59,10 +58,10 @@ func (r *recorder) append(dst []byte, e *event.Event) []byte {
 	dst = appendTime(dst, recordTime, at)
 	dst = appendTime(dst, recordObservedTime, e.Time)
 	s := r.severity
-	if e.Gap != nil && s.number < logs.SeverityNumber_SEVERITY_NUMBER_WARN {
-		s = severityOf("warn")
+	if warn := severityOf("warn"); e.Gap != nil && s.number < warn.number {
+		s = warn
 	}
-	dst = protowire.AppendVarint(protowire.AppendTag(dst, recordSeverity, protowire.VarintType), uint64(s.number))
+	dst = protowire.AppendVarint(protowire.AppendTag(dst, recordSeverity, protowire.VarintType), s.number)
 	dst = appendText(dst, recordSeverityText, s.text)
 	dst = r.appendBody(dst, e)
 	dst = r.appendName(dst, e)
