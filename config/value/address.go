@@ -3,6 +3,7 @@
 package value
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -123,6 +124,35 @@ func (a Address) HostPort() string {
 		return ""
 	}
 	return place
+}
+
+// CheckAddresses notes the faults of a list, the key addresses of s: the servers of one cluster, with
+// one scheme, which is plain or secure.
+func CheckAddresses(s strict.Section, list []Address, plain, secure string) {
+	first := make(map[Address]int)
+	for i, a := range list {
+		key := fmt.Sprintf("addresses[%d]", i)
+		a.Check(s, key, plain, secure)
+		j, twice := first[a]
+		switch {
+		case a == "":
+			s.Errorf(key, "is empty; write %s", examples([]string{plain, secure}))
+		case twice:
+			s.Errorf(key, "is addresses[%d] already; leave one of them out", j)
+		default:
+			first[a] = i
+		}
+	}
+	if i := slices.IndexFunc(list, func(a Address) bool { return a.HasScheme(secure) != list[0].HasScheme(secure) }); i > 0 &&
+		!s.FaultyWithin("addresses") {
+		s.Errorf(fmt.Sprintf("addresses[%d]", i),
+			"has another scheme than addresses[0]; write the same for all, so that no server receives events without TLS")
+	}
+}
+
+// AnyScheme reports whether one of the addresses begins with a scheme.
+func AnyScheme(list []Address, scheme string) bool {
+	return slices.ContainsFunc(list, func(a Address) bool { return a.HasScheme(scheme) })
 }
 
 // HasScheme reports whether the address begins with a scheme.

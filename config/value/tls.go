@@ -4,7 +4,6 @@ package value
 
 import (
 	"path/filepath"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -48,8 +47,7 @@ func (t *TLS) Check(s strict.Section) {
 // CheckScheme rejects settings that are not used, because no address has the scheme of TLS. The
 // key of the settings in s is tls.
 func (t *TLS) CheckScheme(s strict.Section, scheme string, addresses ...Address) {
-	uses := func(a Address) bool { return a.HasScheme(scheme) }
-	if *t != (TLS{}) && !slices.ContainsFunc(addresses, uses) {
+	if *t != (TLS{}) && !AnyScheme(addresses, scheme) {
 		s.Errorf("tls", "has no effect with this address; write an address that begins with %s://, or leave the key out", scheme)
 	}
 }

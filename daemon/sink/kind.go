@@ -3,6 +3,7 @@
 package sink
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -118,6 +119,15 @@ type Claim struct {
 
 // A Peer connects to other programs.
 type Peer interface{ Peers() []PeerSocket }
+
+// TCPPeers returns the peers at the key addresses of a kind.
+func TCPPeers(addresses []value.Address) []PeerSocket {
+	peers := make([]PeerSocket, len(addresses))
+	for i, a := range addresses {
+		peers[i] = PeerSocket{Key: fmt.Sprintf("addresses[%d]", i), HostPort: a.HostPort()}
+	}
+	return peers
+}
 
 // A PeerSocket is a place that a sink connects to.
 type PeerSocket struct {

@@ -66,6 +66,9 @@ type Config struct {
 }
 
 const (
+	schemePlain = "amqp"
+	schemeTLS   = "amqps"
+
 	mechanismPlain    = "plain"    // user and password
 	mechanismExternal = "external" // the client certificate
 
@@ -85,7 +88,10 @@ const maxShort = 255
 
 // Check implements strict.Checker.
 func (c *Config) Check(s strict.Section) {
-	c.checkAddresses(s)
+	value.CheckAddresses(s, c.Addresses, schemePlain, schemeTLS)
+	if len(c.Addresses) > 0 {
+		c.TLS.CheckScheme(s, schemeTLS, c.Addresses...)
+	}
 	c.checkAccess(s)
 	for _, text := range []struct{ key, value string }{
 		{"vhost", c.VHost}, {"user", c.User}, {"exchange", c.Exchange}, {"app_id", c.AppID}, {"connection_name", c.ConnectionName},
@@ -96,25 +102,6 @@ func (c *Config) Check(s strict.Section) {
 		s.Errorf("vhost", "is empty; write the name of a virtual host, or leave the key out for /")
 	}
 	c.checkHeaders(s)
-}
-
-func (c *Config) checkAddresses(s strict.Section) {
-	first := make(map[value.Address]int)
-	for i, a := range c.Addresses {
-		key := fmt.Sprintf("addresses[%d]", i)
-		if a == "" {
-			s.Errorf(key, "is empty; write amqp://HOST:PORT or amqps://HOST:PORT")
-		}
-		a.Check(s, key, "amqp", "amqps")
-		if j, ok := first[a]; ok && a != "" {
-			s.Errorf(key, "is addresses[%d] already; leave one of them out", j)
-		} else {
-			first[a] = i
-		}
-	}
-	if len(c.Addresses) > 0 {
-		c.TLS.CheckScheme(s, "amqps", c.Addresses...)
-	}
 }
 
 func (c *Config) checkAccess(s strict.Section) {

@@ -19,8 +19,6 @@ import (
 )
 
 const (
-	schemeTLS = "amqps"
-
 	// connectTimeout bounds the attempt at one address, so that an attempt can try the next.
 	connectTimeout = 10 * time.Second
 

@@ -83,12 +83,7 @@ func (c *Config) CheckAttributes(s strict.Section) {
 }
 
 // Peers implements sink.Peer.
-func (c *Config) Peers() (peers []sink.PeerSocket) {
-	for i, a := range c.Addresses {
-		peers = append(peers, sink.PeerSocket{Key: fmt.Sprintf("addresses[%d]", i), HostPort: a.HostPort()})
-	}
-	return peers
-}
+func (c *Config) Peers() []sink.PeerSocket { return sink.TCPPeers(c.Addresses) }
 
 // Verify implements sink.Verifier.
 func (c *Config) Verify(event.Encoder) error {
@@ -102,14 +97,7 @@ func (c *Config) Verify(event.Encoder) error {
 	return errors.Join(errs...)
 }
 
-func (c *Config) usesTLS() bool {
-	for _, a := range c.Addresses {
-		if a.HasScheme(schemeTLS) {
-			return true
-		}
-	}
-	return false
-}
+func (c *Config) usesTLS() bool { return value.AnyScheme(c.Addresses, schemeTLS) }
 
 func (c *Config) user() string { return cmp.Or(c.User, guest) }
 

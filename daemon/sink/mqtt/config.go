@@ -4,7 +4,6 @@ package mqtt
 
 import (
 	_ "embed" // for the reference
-	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -75,8 +74,10 @@ const maxText = 65535
 
 // Check implements strict.Checker.
 func (c *Config) Check(s strict.Section) {
-	c.checkAddresses(s)
-	c.TLS.CheckScheme(s, schemeTLS, c.Addresses...)
+	value.CheckAddresses(s, c.Addresses, schemePlain, schemeTLS)
+	if len(c.Addresses) > 0 {
+		c.TLS.CheckScheme(s, schemeTLS, c.Addresses...)
+	}
 	checkText(s, "client_id", c.ClientID)
 	checkText(s, "user", c.User)
 	if c.User == "" && !c.Password.IsZero() {
@@ -86,26 +87,6 @@ func (c *Config) Check(s strict.Section) {
 	checkSeconds(s, "session_expiry", c.SessionExpiry)
 	checkSeconds(s, "keep_alive", c.KeepAlive)
 	c.checkProperties(s)
-}
-
-func (c *Config) checkAddresses(s strict.Section) {
-	if len(c.Addresses) == 0 && s.Given("addresses") {
-		s.Errorf("addresses", "is empty; write a list such as [mqtts://broker.example.com:8883]")
-	}
-	first := make(map[value.Address]int)
-	for i, a := range c.Addresses {
-		key := fmt.Sprintf("addresses[%d]", i)
-		if a == "" {
-			s.Errorf(key, "is empty; write an address such as mqtts://broker.example.com:8883")
-			continue
-		}
-		a.Check(s, key, schemePlain, schemeTLS)
-		if j, ok := first[a]; ok {
-			s.Errorf(key, "is addresses[%d] already; leave one of them out", j)
-		} else {
-			first[a] = i
-		}
-	}
 }
 
 // checkText rejects a text that MQTT cannot carry.

@@ -5,7 +5,6 @@ package mqtt
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
@@ -88,13 +87,7 @@ func (c *Config) CheckAttributes(s strict.Section) {
 }
 
 // Peers implements sink.Peer.
-func (c *Config) Peers() []sink.PeerSocket {
-	peers := make([]sink.PeerSocket, len(c.Addresses))
-	for i, a := range c.Addresses {
-		peers[i] = sink.PeerSocket{Key: fmt.Sprintf("addresses[%d]", i), HostPort: a.HostPort()}
-	}
-	return peers
-}
+func (c *Config) Peers() []sink.PeerSocket { return sink.TCPPeers(c.Addresses) }
 
 // Templates implements sink.Templater.
 func (c *Config) Templates() []sink.Template {
@@ -121,14 +114,7 @@ func (c *Config) Verify(event.Encoder) error {
 	return errors.Join(errs...)
 }
 
-func (c *Config) usesTLS() bool {
-	for _, a := range c.Addresses {
-		if strings.HasPrefix(string(a), schemeTLS+"://") {
-			return true
-		}
-	}
-	return false
-}
+func (c *Config) usesTLS() bool { return value.AnyScheme(c.Addresses, schemeTLS) }
 
 // New implements sink.Config.
 func (c *Config) New(env sink.Env) (sink.Sink, error) { return New(c, env) }

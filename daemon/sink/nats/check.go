@@ -5,24 +5,25 @@ package nats
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
 )
 
-// schemeTLS is the scheme of an address with TLS.
-const schemeTLS = "tls"
+const (
+	schemePlain = "nats"
+	schemeTLS   = "tls"
+)
 
 // Check implements strict.Checker.
 func (c *Config) Check(s strict.Section) {
-	c.checkAddresses(s)
+	value.CheckAddresses(s, c.Addresses, schemePlain, schemeTLS)
+	if len(c.Addresses) > 0 && s.Read("addresses") {
+		c.TLS.CheckScheme(s, schemeTLS, c.Addresses...)
+	}
 	c.checkAuthentication(s)
 	c.checkHeaders(s)
-	if c.TLS != (value.TLS{}) && len(c.Addresses) > 0 && !c.hasTLS() && s.Read("addresses") {
-		s.Errorf("tls", "is not used with these addresses; write addresses that begin with tls://, or leave the key out")
-	}
 	if prefix := c.InboxPrefix; !inboxPrefix.MatchString(prefix) {
 		s.Errorf("inbox_prefix", "%s is not a valid beginning of a subject; write words separated by dots, like _INBOX.genltestd",
 			strict.Quote(prefix))
@@ -34,31 +35,7 @@ func (c *Config) Check(s strict.Section) {
 
 var inboxPrefix = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 
-func (c *Config) hasTLS() bool {
-	return slices.ContainsFunc(c.Addresses, func(a value.Address) bool { return schemeOf(a) == schemeTLS })
-}
-
-func schemeOf(a value.Address) string {
-	scheme, _ := a.Split()
-	return scheme
-}
-
-func (c *Config) checkAddresses(s strict.Section) {
-	first := make(map[value.Address]int)
-	for i, a := range c.Addresses {
-		key := fmt.Sprintf("addresses[%d]", i)
-		if _, place := a.Split(); strings.Contains(place, "@") {
-			s.Errorf(key, "contains a user; write user and password as keys of their own")
-			continue
-		}
-		a.Check(s, key, "nats", schemeTLS)
-		if j, ok := first[a]; ok {
-			s.Errorf(key, "is addresses[%d] already; leave one of them out", j)
-		} else if first[a] = i; schemeOf(a) != schemeOf(c.Addresses[0]) && s.Read(key, "addresses[0]") {
-			s.Errorf(key, "has another scheme than addresses[0]; write the same for all, so that no server receives events without TLS")
-		}
-	}
-}
+func (c *Config) usesTLS() bool { return value.AnyScheme(c.Addresses, schemeTLS) }
 
 // checkAuthentication accepts at most one way to authenticate.
 func (c *Config) checkAuthentication(s strict.Section) {
@@ -131,7 +108,7 @@ func (c *Config) Ineffective() (keys []strict.Ineffective) {
 		const why = "with mode core, which does not store events; leave it out, or write mode: jetstream"
 		keys = append(keys, strict.Ineffective{Key: "stream", Why: why}, strict.Ineffective{Key: "max_in_flight", Why: why})
 	}
-	if !c.hasTLS() {
+	if !c.usesTLS() {
 		keys = append(keys, strict.Ineffective{
 			Key: "tls_first", Why: "with these addresses; leave it out, or write addresses that begin with tls://",
 		})

@@ -98,10 +98,4 @@ func (c *Config) New(env sink.Env) (sink.Sink, error) { return New(c, env) }
 func (c *Config) DefaultBatchEvents() int { return 1000 }
 
 // Peers implements sink.Peer.
-func (c *Config) Peers() (peers []sink.PeerSocket) {
-	for _, a := range c.Addresses {
-		_, place := a.Split()
-		peers = append(peers, sink.PeerSocket{Key: "addresses", HostPort: place})
-	}
-	return peers
-}
+func (c *Config) Peers() []sink.PeerSocket { return sink.TCPPeers(c.Addresses) }

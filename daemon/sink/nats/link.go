@@ -89,7 +89,7 @@ func (l *link) options(d *dialer, c *Config) ([]nats.Option, error) {
 		nats.ClosedHandler(func(nc *nats.Conn) { l.add(answer{err: closedError(nc.LastError())}) }),
 		nats.LameDuckModeHandler(func(*nats.Conn) { l.retired.Store(true) }),
 	}
-	if schemeOf(l.address) != schemeTLS {
+	if !l.address.HasScheme(schemeTLS) {
 		return options, nil
 	}
 	l.files = tlsclient.VersionOf(&c.TLS)
@@ -116,7 +116,7 @@ func (l *link) stale(c *Config, a *access) bool {
 	switch {
 	case l.conn.IsClosed(), l.retired.Load(), !l.access.equal(a):
 		return true
-	case schemeOf(l.address) == schemeTLS:
+	case l.address.HasScheme(schemeTLS):
 		return !l.files.Equal(tlsclient.VersionOf(&c.TLS))
 	}
 	return false

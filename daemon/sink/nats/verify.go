@@ -24,7 +24,7 @@ func (c *Config) Verify(event.Encoder) error {
 		_, err := readCredentials(c.Credentials)
 		errs = append(errs, optionError("credentials", err))
 	}
-	if c.hasTLS() {
+	if c.usesTLS() {
 		errs = append(errs, tlsclient.Check(&c.TLS, "nats.tls"))
 	}
 	return errors.Join(errs...)
