@@ -5,6 +5,8 @@ package sink
 import (
 	"errors"
 	"fmt"
+
+	"github.com/genltestd/genltestd/daemon/event"
 )
 
 // A RefusalKind classifies permanent errors for programs. The error's text is for people
@@ -37,6 +39,11 @@ type Refusal struct {
 
 // Mark returns err with the refusal attached, for RefusalOf.
 func (r Refusal) Mark(err error) error { return &refusal{err, r} }
+
+// Refuse returns the permanent error of one event.
+func Refuse(kind RefusalKind, e *event.Event, err error) error {
+	return Permanent(Refusal{Kind: kind}.Mark(fmt.Errorf("event %s: %w", e.ID(), err)))
+}
 
 type refusal struct {
 	err     error

@@ -96,7 +96,7 @@ func (s *Sink) send(e *event.Event, done func(error)) error {
 		return err
 	}
 	if size, limit := m.headerBytes(), s.session.amqp.Config.FrameSize; limit > 0 && size > limit {
-		return refuse(sink.RefusedTooLarge, e, fmt.Errorf("the headers have %d bytes; the frame_max of the broker is %d", size, limit))
+		return sink.Refuse(sink.RefusedTooLarge, e, fmt.Errorf("the headers have %d bytes; the frame_max of the broker is %d", size, limit))
 	}
 	return s.session.publish(s.config.Exchange, s.config.Returned != returnedDrop, &m, done)
 }

@@ -3,7 +3,6 @@
 package amqp
 
 import (
-	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -56,14 +55,10 @@ func (w *writer) write(e *event.Event) (m message, err error) {
 		w.body, err = w.encoder.Append(w.body[:0], e)
 	}
 	if err != nil {
-		return m, refuse(sink.RefusedEncode, e, err)
+		return m, sink.Refuse(sink.RefusedEncode, e, err)
 	}
 	m.publishing.Body = w.body
 	return m, nil
-}
-
-func refuse(kind sink.RefusalKind, e *event.Event, err error) error {
-	return sink.Permanent(sink.Refusal{Kind: kind}.Mark(fmt.Errorf("event %s: %w", e.ID(), err)))
 }
 
 // result returns the result of a template.

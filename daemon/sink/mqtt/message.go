@@ -69,7 +69,7 @@ func (m *composer) compose(e *event.Event) (*packets.Publish, error) {
 		p.Properties.User = append(p.Properties.User, packets.User{Key: name, Value: value})
 	}
 	if m.text, err = m.payload.Append(m.text[:0], e); err != nil {
-		return nil, refuse(sink.RefusedEncode, e, err)
+		return nil, sink.Refuse(sink.RefusedEncode, e, err)
 	}
 	p.Payload = m.text
 	return p, nil
@@ -92,13 +92,9 @@ func (m *composer) standard(e *event.Event) []packets.User {
 func (m *composer) result(encoder event.Encoder, e *event.Event, what string) (text string, err error) {
 	m.text, err = encoder.Append(m.text[:0], e)
 	if err != nil {
-		return "", refuse(sink.RefusedEncode, e, fmt.Errorf("%s: %w", what, err))
+		return "", sink.Refuse(sink.RefusedEncode, e, fmt.Errorf("%s: %w", what, err))
 	}
 	return string(m.text), nil
-}
-
-func refuse(kind sink.RefusalKind, e *event.Event, err error) error {
-	return sink.Permanent(sink.Refusal{Kind: kind}.Mark(fmt.Errorf("event %s: %w", e.ID(), err)))
 }
 
 // maxPacket is the largest packet of MQTT.

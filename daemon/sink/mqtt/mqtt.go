@@ -102,7 +102,7 @@ func (s *Sink) publish(ctx context.Context, e *event.Event, done func(error)) er
 		err = s.link.publish(ctx, e, p, done)
 	}
 	if errors.Is(err, errTooLong) {
-		err = refuse(sink.RefusedTooLarge, e, fmt.Errorf("%w, which is the Maximum Packet Size of %s", err, s.link.name))
+		err = sink.Refuse(sink.RefusedTooLarge, e, fmt.Errorf("%w, which is the Maximum Packet Size of %s", err, s.link.name))
 	}
 	return err
 }

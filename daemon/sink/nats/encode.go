@@ -72,7 +72,7 @@ func (c *Config) Templates() []sink.Template {
 // permanent.
 func (m *encoding) encode(e *event.Event) (*nats.Msg, error) {
 	if err := m.fill(e); err != nil {
-		return nil, refuse(sink.RefusedEncode, e, err)
+		return nil, sink.Refuse(sink.RefusedEncode, e, err)
 	}
 	return &m.message, nil
 }
@@ -107,10 +107,6 @@ func (m *encoding) set(name, value string) {
 		return
 	}
 	m.message.Header[name] = []string{value}
-}
-
-func refuse(kind sink.RefusalKind, e *event.Event, err error) error {
-	return sink.Permanent(sink.Refusal{Kind: kind}.Mark(fmt.Errorf("event %s: %w", e.ID(), err)))
 }
 
 // publish hands a message to the library. An error about the message itself is permanent.

@@ -46,8 +46,7 @@ func newEntry(c *Config, env sink.Env) (*entry, error) {
 // arguments returns those of XADD for an event, until the next call. Its errors are permanent.
 func (e *entry) arguments(ev *event.Event) ([]any, error) {
 	if err := e.encode(ev); err != nil {
-		err = fmt.Errorf("event %s: %w", ev.ID(), err)
-		return nil, sink.Permanent(sink.Refusal{Kind: sink.RefusedEncode}.Mark(err))
+		return nil, sink.Refuse(sink.RefusedEncode, ev, err)
 	}
 	e.args = append(e.args[:0], e.part(0))
 	e.args = append(e.args, e.trim()...)

@@ -64,23 +64,19 @@ func (s *Sink) send(e *event.Event) (err error) {
 	limit := int(s.config.MaxMessage)
 	switch {
 	case err != nil:
-		return refuse(sink.RefusedEncode, e, err)
+		return sink.Refuse(sink.RefusedEncode, e, err)
 	case len(s.message) > limit:
 		err := fmt.Errorf("the datagram has %d bytes, more than max_message allows, which is %d", len(s.message), limit)
-		return refuse(sink.RefusedTooLarge, e, err)
+		return sink.Refuse(sink.RefusedTooLarge, e, err)
 	}
 	_, err = s.conn.Write(s.message)
 	switch {
 	case errors.Is(err, unix.EMSGSIZE):
-		return refuse(sink.RefusedTooLarge, e, fmt.Errorf("%d bytes: %w", len(s.message), err))
+		return sink.Refuse(sink.RefusedTooLarge, e, fmt.Errorf("%d bytes: %w", len(s.message), err))
 	case err != nil:
 		return s.failed(err)
 	}
 	return nil
-}
-
-func refuse(kind sink.RefusalKind, e *event.Event, err error) error {
-	return sink.Permanent(sink.Refusal{Kind: kind}.Mark(fmt.Errorf("event %s: %w", e.ID(), err)))
 }
 
 // confirm returns an error if the host has already answered that no program receives at the
