@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/sink/stream"
 )
 
 // A wire is the connection below the client library, which writes in pieces of 4 KiB and sets
@@ -44,11 +46,11 @@ func (w *wire) flush() {
 }
 
 // Read sends the collected data and reads. If the data could not be sent, Read first returns
-// what the server sent before: it usually contains the reason.
+// what the server sent before: it usually contains the reason, such as an alert of TLS.
 func (w *wire) Read(p []byte) (int, error) {
 	w.flush()
 	n, err := w.Conn.Read(p)
-	if n == 0 && err != nil && w.written != nil {
+	if n == 0 && w.written != nil && stream.Ended(err) {
 		err = w.written
 	}
 	return n, err
