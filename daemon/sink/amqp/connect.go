@@ -5,7 +5,6 @@ package amqp
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -58,27 +57,10 @@ func (s *session) dial(ctx context.Context, t *value.TLS) (err error) {
 	if !s.address.HasScheme(schemeTLS) {
 		return nil
 	}
-	if err = s.startTLS(ctx, t); err != nil {
+	if s.conn, err = tlsclient.Handshake(ctx, s.raw, t, s.address.HostPort()); err != nil {
 		s.raw.Close()
 	}
 	return err
-}
-
-func (s *session) startTLS(ctx context.Context, t *value.TLS) error {
-	config, err := tlsclient.Config(t)
-	if err != nil {
-		return fmt.Errorf("tls: %w", err)
-	}
-	if config.ServerName == "" {
-		host, _, err := net.SplitHostPort(s.address.HostPort())
-		if err != nil {
-			return err
-		}
-		config.ServerName = host
-	}
-	conn := tls.Client(s.raw, config)
-	s.conn = conn
-	return conn.HandshakeContext(ctx)
 }
 
 // handshake opens the AMQP connection and a channel in confirm mode. The caller closes raw

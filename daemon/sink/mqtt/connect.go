@@ -5,7 +5,6 @@ package mqtt
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -37,25 +36,11 @@ func (s *Sink) dial(ctx context.Context, address value.Address) (net.Conn, error
 	if err != nil || !address.HasScheme(schemeTLS) {
 		return conn, err
 	}
-	secured, err := s.secure(ctx, conn, place)
+	secured, err := tlsclient.Handshake(ctx, conn, &s.config.TLS, place)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("TLS: %w", err), conn.Close())
+		return nil, errors.Join(err, conn.Close())
 	}
 	return secured, nil
-}
-
-func (s *Sink) secure(ctx context.Context, conn net.Conn, place string) (net.Conn, error) {
-	config, err := tlsclient.Config(&s.config.TLS)
-	if err != nil {
-		return nil, err
-	}
-	if config.ServerName == "" {
-		if config.ServerName, _, err = net.SplitHostPort(place); err != nil {
-			return nil, err
-		}
-	}
-	client := tls.Client(conn, config)
-	return client, client.HandshakeContext(ctx)
 }
 
 // open connects to a broker, and returns a link that is not yet started.

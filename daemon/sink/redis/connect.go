@@ -4,7 +4,6 @@ package redis
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -91,25 +90,11 @@ func (s *Sink) dial(ctx context.Context) (*wire, error) {
 	if !s.config.Address.HasScheme(schemeTLS) {
 		return w, nil
 	}
-	if w.Conn, err = s.startTLS(ctx, raw, place); err != nil {
+	if w.Conn, err = tlsclient.Handshake(ctx, raw, &s.config.TLS, place); err != nil {
 		w.abort()
-		return nil, fmt.Errorf("TLS: %w", err)
-	}
-	return w, nil
-}
-
-func (s *Sink) startTLS(ctx context.Context, raw net.Conn, place string) (net.Conn, error) {
-	config, err := tlsclient.Config(&s.config.TLS)
-	if err != nil {
 		return nil, err
 	}
-	if config.ServerName == "" {
-		if config.ServerName, _, err = net.SplitHostPort(place); err != nil {
-			return nil, err
-		}
-	}
-	c := tls.Client(raw, config)
-	return c, c.HandshakeContext(ctx)
+	return w, nil
 }
 
 // greet authenticates and selects the database. It always waits for an answer: no events are

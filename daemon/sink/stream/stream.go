@@ -104,14 +104,9 @@ func (c *Conn) greet() error {
 // startTLS returns when the server has accepted the client, as far as the server reports
 // that.
 func (c *Conn) startTLS(ctx context.Context, settings *value.TLS, address string) error {
-	config, err := tlsclient.Config(settings)
+	config, err := tlsclient.ConfigFor(settings, address)
 	if err != nil {
 		return err
-	}
-	if config.ServerName == "" {
-		if config.ServerName, _, err = net.SplitHostPort(address); err != nil {
-			return err
-		}
 	}
 	config.DynamicRecordSizingDisabled = true
 	asked := false

@@ -5,10 +5,12 @@
 package tlsclient
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/genltestd/genltestd/config/value"
@@ -36,6 +38,35 @@ func Config(t *value.TLS) (*tls.Config, error) {
 		c.Certificates = []tls.Certificate{*cert}
 	}
 	return c, nil
+}
+
+// ConfigFor is Config for a server at host:port, whose host is the name in its certificate unless
+// the settings contain another.
+func ConfigFor(t *value.TLS, place string) (*tls.Config, error) {
+	c, err := Config(t)
+	if err != nil {
+		return nil, err
+	}
+	if c.ServerName == "" {
+		if c.ServerName, _, err = net.SplitHostPort(place); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// Handshake makes TLS over a connection to a server at host:port. The caller closes raw after an
+// error.
+func Handshake(ctx context.Context, raw net.Conn, t *value.TLS, place string) (net.Conn, error) {
+	c, err := ConfigFor(t, place)
+	if err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	conn := tls.Client(raw, c)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return nil, fmt.Errorf("TLS handshake: %w", err)
+	}
+	return conn, nil
 }
 
 // Check reads every file. It returns OptionErrors, joined. at is the key of the settings, such

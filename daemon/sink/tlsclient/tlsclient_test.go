@@ -3,7 +3,9 @@
 package tlsclient
 
 import (
+	"crypto/tls"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -137,5 +139,29 @@ func TestVersionChangesWithFiles(t *testing.T) {
 	}
 	if none := (&value.TLS{}); !VersionOf(none).Equal(VersionOf(none)) {
 		t.Error("settings without files have changed")
+	}
+}
+
+func TestHandshakeVerifiesTheNameOfThePlace(t *testing.T) {
+	l, address, ca := sinktest.Listen(t, "tls")
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go conn.(*tls.Conn).Handshake() // the client reports its error
+		}
+	}()
+	for name, valid := range map[string]bool{"": true, "another.example.com": false} {
+		settings := value.TLS{CA: value.TLSFile{File: ca}, ServerName: name}
+		raw, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer raw.Close()
+		if _, err := Handshake(t.Context(), raw, &settings, address); (err == nil) != valid {
+			t.Errorf("server_name %q: %v", name, err)
+		}
 	}
 }
