@@ -85,7 +85,7 @@ var (
 // New implements sink.Config.
 func (c *Config) New(env sink.Env) (sink.Sink, error) { return New(c, env) }
 
-// DefaultBatchEvents implements sink.Batcher: each attempt waits once for the brokers.
+// DefaultBatchEvents implements sink.Batcher: each attempt waits for the brokers at its end.
 func (c *Config) DefaultBatchEvents() int { return 5000 }
 
 // MaxResult implements sink.SizeLimiter.

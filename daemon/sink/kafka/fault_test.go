@@ -79,11 +79,34 @@ func TestExactlyOnceUnderFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := startCluster(t, "-topic", testTopic+":3")
 			events := sinktest.Events(1, 3000)
-			deliverAll(t, newSink(t, testConfig(c)), events, 200, fault(c))
+			config := testConfig(c)
+			config.MaxMessage = smallPart
+			deliverAll(t, newSink(t, config), events, 200, fault(c))
 			c.each((*faultproxy.Proxy).Restore)
 			checkOrder(t, c, events)
 		})
 	}
+}
+
+// smallPart is a limit of messages that makes parts of about thirty events.
+const smallPart = 20_000
+
+// The brokers refuse one part of an attempt, so the client must not send those after it.
+func TestNoPartFollowsARefusedOne(t *testing.T) {
+	c := startCluster(t, "-topic", testTopic+":1")
+	config := testConfig(c)
+	config.MaxMessage = smallPart
+	s := newSink(t, config)
+	events := sinktest.Events(1, 500)
+	deliver(t, s, events[:100])
+	c.command(t, "fail MESSAGE_TOO_LARGE 1")
+	n, err := s.Deliver(t.Context(), events[100:])
+	if n != 0 || sink.Poisoned(err) != 400 || !strings.Contains(err.Error(), "MESSAGE_TOO_LARGE") {
+		t.Errorf("accepted %d events: %v", n, err)
+	}
+	checkOrder(t, c, events[:100])
+	deliver(t, s, events[100:])
+	checkOrder(t, c, events)
 }
 
 // An attempt that ends leaves its events in flight. They arrive once, also while no attempt runs.

@@ -30,13 +30,12 @@ type Sink struct {
 	holder  holder
 	link    *link
 	watcher *watcher
-	pool    pool
 	window  window.Window
 
 	client  *kgo.Client   // nil before the first attempt
 	renew   bool          // replace the client when nothing is in flight
-	flushed chan struct{} // closed when the records of the last attempt have their results
-	slab    *slab         // of the running attempt
+	flushed chan struct{} // closed when the records of the last part have their results
+	slab    slab          // of the last attempt
 }
 
 // New returns a sink that connects before it first sends.
@@ -48,12 +47,10 @@ func New(c *Config, env sink.Env) (*Sink, error) {
 	if env.Mask == nil {
 		env.Mask = new(redact.Mask) // for the secrets of this sink
 	}
-	s := &Sink{
+	return &Sink{
 		config: c, env: env, encoder: e, secrets: env.Mask.NewOwner(), link: newLink(c),
 		watcher: &watcher{log: env.Log, mask: env.Mask},
-	}
-	s.window.Sent = s.flush
-	return s, nil
+	}, nil
 }
 
 // Deliver implements sink.Sink. It sends new records only when every earlier one has a
@@ -118,64 +115,16 @@ var errUnsettled = errors.New("earlier records are still in flight")
 // await waits for the results of the earlier attempts. It returns the number of leading
 // events that were accepted in them.
 func (s *Sink) await(ctx context.Context, events []event.Event) (accepted int, err error) {
-	if s.flushed == nil {
+	if s.isFlushed() {
 		return 0, nil
 	}
-	select {
-	case <-s.flushed:
-		return 0, nil
-	default:
+	if s.window.InFlight() > 0 {
+		accepted, err = s.window.Deliver(ctx, events, func(*event.Event, func(error)) error { return errUnsettled })
+		if !errors.Is(err, errUnsettled) {
+			return accepted, err
+		}
 	}
-	accepted, err = s.window.Deliver(ctx, events, func(*event.Event, func(error)) error { return errUnsettled })
-	if !errors.Is(err, errUnsettled) {
-		return accepted, err
-	}
-	select {
-	case <-s.flushed:
-		return accepted, nil
-	case <-ctx.Done():
-		return accepted, ctx.Err()
-	}
-}
-
-// send sends those of the events that were not accepted yet.
-func (s *Sink) send(ctx context.Context, events []event.Event) (accepted int, err error) {
-	s.slab = s.pool.get(len(events))
-	return s.window.Deliver(ctx, events, s.produce)
-}
-
-// produce passes a record to the client, which keeps it until flush.
-func (s *Sink) produce(e *event.Event, done func(error)) error {
-	r, err := s.encoder.add(s.slab, e)
-	if err != nil {
-		return err
-	}
-	s.slab.bind(r, done)
-	s.client.Produce(context.Background(), r, produced)
-	return nil
-}
-
-// produced is called by the client with the result of a record.
-func produced(r *kgo.Record, err error) {
-	m := r.Context.(*message)
-	done, slab := m.done, m.slab
-	done(err)
-	slab.release()
-}
-
-// flush makes the client send, until each record has a result. It returns at once.
-func (s *Sink) flush() {
-	if s.slab == nil {
-		return // await sends nothing
-	}
-	s.slab.release()
-	s.slab = nil
-	client, flushed := s.client, make(chan struct{})
-	s.flushed = flushed
-	go func() {
-		defer close(flushed)
-		_ = client.Flush(context.Background()) // fails only with its context
-	}()
+	return accepted, s.awaitFlush(ctx)
 }
 
 // Close implements sink.Sink. It does not wait for records in flight.

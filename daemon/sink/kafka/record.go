@@ -60,33 +60,34 @@ func newEncoder(c *Config, env *sink.Env) (*encoder, error) {
 	return e, nil
 }
 
-// add adds the record of an event to a slab. The errors are permanent.
-func (e *encoder) add(s *slab, ev *event.Event) (*kgo.Record, error) {
+// add adds the record of an event to a slab, and returns its size. The errors are permanent.
+func (e *encoder) add(s *slab, ev *event.Event) (size int, err error) {
 	topic, err := e.topicOf(s, ev)
 	if err != nil {
-		return nil, refused(sink.RefusedEncode, ev, fmt.Errorf("topic: %w", err))
+		return 0, refused(sink.RefusedEncode, ev, fmt.Errorf("topic: %w", err))
 	}
 	key, err := s.encode(e.key, ev)
 	if err != nil {
-		return nil, refused(sink.RefusedEncode, ev, fmt.Errorf("key: %w", err))
+		return 0, refused(sink.RefusedEncode, ev, fmt.Errorf("key: %w", err))
 	}
 	if len(key) == 0 {
 		key = nil // no key: the client spreads the records over the partitions
 	}
 	value, err := s.encode(e.envelope, ev)
 	if err != nil {
-		return nil, refused(sink.RefusedEncode, ev, err)
+		return 0, refused(sink.RefusedEncode, ev, err)
 	}
 	headers, err := e.headersOf(s, ev)
 	if err != nil {
-		return nil, refused(sink.RefusedEncode, ev, err)
+		return 0, refused(sink.RefusedEncode, ev, err)
 	}
 	r := kgo.Record{Topic: topic, Key: key, Value: value, Headers: headers, Timestamp: ev.Time}
-	if size := sizeOf(&r); size > e.limit {
+	if size = sizeOf(&r); size > e.limit {
 		err := fmt.Errorf("the record has %d bytes, more than max_message allows, which is %d", size, e.limit)
-		return nil, refused(sink.RefusedTooLarge, ev, err)
+		return 0, refused(sink.RefusedTooLarge, ev, err)
 	}
-	return s.add(r), nil
+	s.records = append(s.records, r)
+	return size, nil
 }
 
 func refused(kind sink.RefusalKind, ev *event.Event, err error) error {

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kafka
+
+import (
+	"context"
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/genltestd/genltestd/daemon/event"
+)
+
+// minPart is the number of records of a part, unless it is the last one or full. Smaller parts cost
+// more requests than they save time.
+const minPart = 1000
+
+// errBehind is the result of a record that was not sent. The error of an earlier one is returned.
+var errBehind = errors.New("an earlier record was not accepted")
+
+// send sends those of the events that were not accepted yet. It sends them in parts: while the
+// brokers store one part, it encodes the next one. A slower broker makes the parts larger, so that
+// fewer round trips are necessary.
+func (s *Sink) send(ctx context.Context, events []event.Event) (accepted int, err error) {
+	s.slab.reset(len(events))
+	s.window.Sent = func() { s.produce(ctx, len(s.slab.records)) }
+	defer func() { s.window.Sent = nil }()
+	return s.window.Deliver(ctx, events, func(e *event.Event, done func(error)) error { return s.add(ctx, e, done) })
+}
+
+// add encodes an event, and ends the part if it is full or the brokers are idle. All records of a
+// part fit into one batch. So the client never sends a batch of a partition after a refused one.
+func (s *Sink) add(ctx context.Context, e *event.Event, done func(error)) error {
+	size, err := s.encoder.add(&s.slab, e)
+	if err != nil {
+		return err
+	}
+	s.slab.bind(done)
+	n := len(s.slab.records)
+	switch s.slab.size += size; {
+	case s.slab.size > s.encoder.limit:
+		s.produce(ctx, n-1)
+		s.slab.size = size
+	case n-s.slab.produced >= minPart && s.isFlushed():
+		s.produce(ctx, n)
+	}
+	return nil
+}
+
+// produce passes the records before an index to the client and makes it send them, after all
+// earlier ones were accepted. If they were not, it ends the records without sending them.
+func (s *Sink) produce(ctx context.Context, end int) {
+	first := s.slab.produced
+	if first == end {
+		return
+	}
+	err := s.awaitFlush(ctx)
+	if err == nil && s.slab.failed.Load() {
+		err = errBehind
+	}
+	s.slab.produced, s.slab.size = end, 0
+	for i := first; i < end; i++ {
+		if err != nil {
+			s.slab.messages[i].done(err)
+			continue
+		}
+		s.slab.pending.Add(1)
+		s.client.Produce(context.Background(), &s.slab.records[i], produced)
+	}
+	if err == nil {
+		s.flush()
+	}
+}
+
+// produced is called by the client with the result of a record.
+func produced(r *kgo.Record, err error) {
+	m := r.Context.(*message)
+	if err != nil {
+		m.slab.failed.Store(true)
+	}
+	m.done(err)
+	m.slab.pending.Done()
+}
+
+// flush makes the client send, until each record has a result. It returns at once.
+func (s *Sink) flush() {
+	client, pending, flushed := s.client, &s.slab.pending, make(chan struct{})
+	s.flushed = flushed
+	go func() {
+		defer close(flushed)
+		_ = client.Flush(context.Background()) // fails only with its context
+		pending.Wait()
+	}()
+}
+
+// isFlushed reports whether each record that the client has received has a result.
+func (s *Sink) isFlushed() bool {
+	if s.flushed == nil {
+		return true
+	}
+	select {
+	case <-s.flushed:
+		s.flushed = nil
+		return true
+	default:
+		return false
+	}
+}
+
+// awaitFlush waits until isFlushed.
+func (s *Sink) awaitFlush(ctx context.Context) error {
+	if s.isFlushed() {
+		return nil
+	}
+	select {
+	case <-s.flushed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
