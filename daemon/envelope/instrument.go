@@ -7,6 +7,8 @@ import (
 	"slices"
 	"text/template"
 	"text/template/parse"
+
+	"github.com/genltestd/genltestd/daemon/event"
 )
 
 // The names of the functions that instrumented templates call. A template cannot define
@@ -75,6 +77,7 @@ const replaceName = "genltestd_replace"
 // use makes the template write a name. Simple actions, which are steps, need no function.
 func (t *textTemplate) use(n Name) {
 	t.name = n
+	t.isShared = t.parts != nil && !slices.ContainsFunc(t.parts, func(p part) bool { return p.varies })
 	if n.Replace == nil {
 		return
 	}
@@ -107,4 +110,25 @@ func replaceCall() *parse.CommandNode {
 		panic("envelope: parse an internal template: " + err.Error())
 	}
 	return trees[""].Root.Nodes[0].(*parse.ActionNode).Pipe.Cmds[0]
+}
+
+// A source has the fields of an event that successive events usually have in common.
+type source struct {
+	host, family, group string
+	origin              *event.Origin
+}
+
+// isOfSource reports whether a field is part of a source.
+func isOfSource(field string) bool {
+	return slices.Contains([]string{"Host", "Family", "Group", "Labels"}, field)
+}
+
+// isRepeated reports whether out already has the name for an event. It notes the event's source.
+func (t *textTemplate) isRepeated(e *event.Event) bool {
+	if !t.isShared {
+		return false
+	}
+	before := t.source
+	t.source = source{e.Host, e.Family, e.Group, e.Origin}
+	return t.isNamed && t.source == before
 }

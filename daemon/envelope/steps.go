@@ -23,6 +23,7 @@ type part struct {
 	step     step               // nil if the part is a text
 	template *template.Template // nil if the part is a text or a step
 	shapes   []string           // possible outputs of the step, see isStatic; nil if unknown
+	varies   bool               // the output is not the same for all events of one source
 }
 
 // Shapes of JSON values, and of text that is safe in a string.
@@ -40,6 +41,7 @@ func partsOf(t *template.Template) (parts []part) {
 		}
 		p := partOf(n)
 		if p.text == nil && p.step == nil {
+			p.varies = true
 			tree := t.Copy()
 			tree.Root.Nodes = []parse.Node{n}
 			one, err := t.Clone()
@@ -66,10 +68,11 @@ func partOf(n parse.Node) part {
 			return part{}
 		}
 		plain, asJSON := fieldSteps(field.Ident)
+		varies := !isOfSource(field.Ident[0])
 		if isJSON {
-			return part{step: asJSON, shapes: jsonShapes(field.Ident[0])}
+			return part{step: asJSON, shapes: jsonShapes(field.Ident[0]), varies: varies}
 		}
-		return part{step: plain, shapes: plainShapes(field.Ident[0])}
+		return part{step: plain, shapes: plainShapes(field.Ident[0]), varies: varies}
 	}
 	return part{}
 }

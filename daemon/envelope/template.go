@@ -31,6 +31,9 @@ type textTemplate struct {
 	scratch     []byte
 	name        Name // zero unless NewName created the template
 	replaced    []byte
+	isShared    bool   // the name is the same for all events of one source
+	isNamed     bool   // out has the name of the source
+	source      source // of the event before
 	budget      budget
 }
 
@@ -86,10 +89,14 @@ func isJSON(contentType string) bool {
 
 // Append returns an error if the template fails, or if it must write JSON and does not.
 func (t *textTemplate) Append(dst []byte, e *event.Event) ([]byte, error) {
+	if t.isRepeated(e) {
+		return append(dst, t.out.Bytes()...), nil
+	}
 	err := t.execute(e)
 	if err == nil && t.name.Accept != nil {
 		err = t.name.Accept(t.out.Bytes())
 	}
+	t.isNamed = t.isShared && err == nil
 	if err != nil {
 		return dst, faultOf(err, t.text)
 	}

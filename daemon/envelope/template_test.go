@@ -5,6 +5,8 @@ package envelope
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -342,6 +344,40 @@ func TestNameThatIsNotAcceptedIsAnError(t *testing.T) {
 	}
 	if _, err := NewName(Name{Text: "{{.Hots}}"}); err == nil || !strings.Contains(err.Error(), "unknown field Hots") {
 		t.Errorf("NewName: %v", err)
+	}
+}
+
+// The encoder repeats a name only for events with the same values.
+func TestNameIsThatOfItsOwnEvent(t *testing.T) {
+	long := func(name []byte) error {
+		if len(name) < 3 {
+			return errors.New("is short")
+		}
+		return nil
+	}
+	sites := []*event.Origin{nil, {Labels: []event.Label{{Name: "site", Value: "north"}}}, {Labels: []event.Label{{Name: "site", Value: "s"}}}}
+	for _, text := range []string{
+		"constant", "{{.Host}}", "{{.Host}}/{{.Group}}", "{{.Family}}", "{{.Labels.site}}", "{{.Host}}{{.Seq}}", "{{.Host}}{{.Captures.x}}",
+		"{{.Host}}{{if .Gap}}.gaps{{end}}", "{{.Text}}", "{{json .Host}}",
+	} {
+		reused, err := NewName(Name{Text: text, Accept: long})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 300 {
+			one, other := []string{"a", "long"}[rand.IntN(2)], []string{"x", "longer"}[rand.IntN(2)]
+			e := full(other)
+			e.Host, e.Family, e.Group, e.Origin, e.Seq = one, other, one, sites[rand.IntN(len(sites))], rand.Uint64N(3)
+			if rand.IntN(2) == 0 {
+				e.Gap = &event.Gap{Count: 1, Reason: "receive_buffer"}
+			}
+			fresh, _ := NewName(Name{Text: text, Accept: long})
+			want, wantErr := fresh.Append(nil, &e)
+			got, err := reused.Append(nil, &e)
+			if string(got) != string(want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+				t.Fatalf("%s: %q, %v, want %q, %v", text, got, err, want, wantErr)
+			}
+		}
 	}
 }
 
