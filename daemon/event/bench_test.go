@@ -5,6 +5,7 @@ package event
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // benchTexts returns a text of the usual kind, and texts that cost more, all of about
@@ -46,11 +47,23 @@ func BenchmarkJSON(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(text)))
-			e := Event{JournalID: "6a9155caa46c7dcc", Seq: 7, Host: "web-1", Family: "genltest", Group: "mcgrp", Message: text}
+			now := time.Now()
+			e := Event{
+				JournalID: "6a9155caa46c7dcc", Seq: 123_456, Host: "web-1", Family: "genltest", Group: "mcgrp", Message: text,
+				Time: now, KernelTime: now.Add(-time.Microsecond), KernelSeq: 123_456, LoadID: 7,
+			}
 			var dst []byte
 			for b.Loop() {
 				dst = e.AppendJSON(dst[:0])
 			}
 		})
+	}
+}
+
+func BenchmarkTime(b *testing.B) {
+	at, dst := time.Now(), []byte(nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = AppendTime(dst[:0], at)
 	}
 }

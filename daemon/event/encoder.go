@@ -27,6 +27,15 @@ type Attributer interface {
 	Attributes(e *Event, set func(name, value string))
 }
 
+// A TimeEncoder is an Encoder that can use the text of the event's time, for callers that
+// need this text themselves.
+type TimeEncoder interface {
+	Encoder
+	// AppendWithTime is Append for a caller that already has the output of AppendTime for
+	// e.Time, which may be a part of dst.
+	AppendWithTime(dst, received []byte, e *Event) ([]byte, error)
+}
+
 // A Marker is an Encoder of syslog messages that marks UTF-8 as RFC 5424 requires, by a
 // byte order mark before the text. Only a syslog server expects the mark.
 type Marker interface {
@@ -54,10 +63,15 @@ func AppendLineOf(dst []byte, encoder Encoder, e *Event) ([]byte, error) {
 // JSON is the Encoder that uses AppendJSON.
 type JSON struct{}
 
-var _ Encoder = JSON{}
+var _ TimeEncoder = JSON{}
 
 // Append implements Encoder.
 func (JSON) Append(dst []byte, e *Event) ([]byte, error) { return e.AppendJSON(dst), nil }
+
+// AppendWithTime implements TimeEncoder.
+func (JSON) AppendWithTime(dst, received []byte, e *Event) ([]byte, error) {
+	return e.AppendJSONWithTime(dst, received), nil
+}
 
 // ContentType implements Encoder.
 func (JSON) ContentType() string { return "application/json" }

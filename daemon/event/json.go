@@ -27,11 +27,12 @@ func (e *Event) AppendJSONWithTime(dst, received []byte) []byte {
 	dst = e.AppendID(dst)
 	dst = append(dst, `","seq":`...)
 	dst = strconv.AppendUint(dst, e.Seq, 10)
-	dst = appendField(dst, "kind", e.Kind())
-	dst = append(append(appendName(dst, "time"), '"'), received...)
+	dst = append(append(dst, `,"kind":"`...), e.Kind()...)
+	dst = append(append(dst, `","time":"`...), received...)
 	dst = append(dst, '"')
 	if !e.KernelTime.IsZero() {
-		dst = appendTime(dst, "kernel_time", e.KernelTime)
+		dst = append(appendName(dst, "kernel_time"), '"')
+		dst = append(appendTimeNear(dst, e.KernelTime, e.Time, received), '"')
 	}
 	if e.KernelSeq != 0 {
 		dst = appendNumber(dst, "kernel_seq", e.KernelSeq)
@@ -113,11 +114,26 @@ func AppendTime(dst []byte, t time.Time) []byte {
 	// A layout with decimals is several times slower: package time has a fast path for
 	// this layout.
 	dst = t.AppendFormat(dst, time.RFC3339)
-	dst = append(dst[:len(dst)-len("Z")], ".000000000Z"...)
-	for i, ns := len(dst)-len("0Z"), t.Nanosecond(); ns > 0; i, ns = i-1, ns/10 {
-		dst[i] = byte('0' + ns%10)
+	return appendDecimals(dst[:len(dst)-len("Z")], t)
+}
+
+// appendDecimals appends the part of AppendTime after the whole seconds.
+func appendDecimals(dst []byte, t time.Time) []byte {
+	dst = append(dst, ".000000000Z"...)
+	digits, ns := dst[len(dst)-len("000000000Z"):], t.Nanosecond()
+	for i, n := range [...]int{ns / 1e6, ns / 1e3 % 1e3, ns % 1e3} {
+		digits[3*i], digits[3*i+1], digits[3*i+2] = byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10)
 	}
 	return dst
+}
+
+// appendTimeNear is AppendTime with the help of the output for another time, which usually is in
+// the same second.
+func appendTimeNear(dst []byte, t, other time.Time, text []byte) []byte {
+	if t.Unix() != other.Unix() {
+		return AppendTime(dst, t)
+	}
+	return appendDecimals(append(dst, text[:len(text)-len(".000000000Z")]...), t)
 }
 
 func appendTime(dst []byte, name string, t time.Time) []byte {

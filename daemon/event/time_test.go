@@ -28,5 +28,10 @@ func TestAppendTimeIsRFC3339WithNineDecimals(t *testing.T) {
 		if got := string(AppendTime([]byte("x"), at)); got != "x"+want {
 			t.Errorf("%q, want %q after an x", got, want)
 		}
+		for _, other := range []time.Time{at, at.Add(time.Second), at.Truncate(time.Second), at.Local()} {
+			if got := string(appendTimeNear([]byte("x"), at, other, AppendTime(nil, other))); got != "x"+want {
+				t.Errorf("near %v: %q, want %q after an x", other, got, want)
+			}
+		}
 	}
 }
