@@ -27,10 +27,12 @@ const (
 // An encoder writes events as records.
 type encoder struct {
 	envelope   event.Encoder
-	attributes event.Attributer // nil unless the envelope writes attributes
+	timed      event.TimeEncoder // nil unless the envelope uses the text of the time
+	attributes event.Attributer  // nil unless the envelope writes attributes
 	topic, key event.Encoder
 	headers    []header
 	limit      int
+	latest     string            // the name of the topic of the event before
 	topics     map[string]string // names of topics, to allocate each once
 }
 
@@ -44,6 +46,7 @@ const maxTopics = 1000
 
 func newEncoder(c *Config, env *sink.Env) (*encoder, error) {
 	e := &encoder{envelope: env.Encoder, limit: int(c.MaxMessage), topics: make(map[string]string)}
+	e.timed, _ = env.Encoder.(event.TimeEncoder)
 	e.attributes, _ = env.Encoder.(event.Attributer)
 	compiled := make([]event.Encoder, 0, 2+len(c.Headers))
 	for _, t := range c.Templates() {
@@ -73,11 +76,11 @@ func (e *encoder) add(s *slab, ev *event.Event) (size int, err error) {
 	if len(key) == 0 {
 		key = nil // no key: the client spreads the records over the partitions
 	}
-	value, err := s.encode(e.envelope, ev)
+	headers, err := e.headersOf(s, ev)
 	if err != nil {
 		return 0, refused(sink.RefusedEncode, ev, err)
 	}
-	headers, err := e.headersOf(s, ev)
+	value, err := e.valueOf(s, ev, headers[timeHeader].Value)
 	if err != nil {
 		return 0, refused(sink.RefusedEncode, ev, err)
 	}
@@ -101,16 +104,38 @@ func (e *encoder) topicOf(s *slab, ev *event.Event) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if string(name) != e.latest {
+		e.latest = e.intern(name)
+	}
+	return e.latest, nil
+}
+
+func (e *encoder) intern(name []byte) string {
 	if topic, ok := e.topics[string(name)]; ok {
-		return topic, nil
+		return topic
 	}
 	if len(e.topics) == maxTopics {
 		clear(e.topics)
 	}
 	topic := string(name)
 	e.topics[topic] = topic
-	return topic, nil
+	return topic
 }
+
+// valueOf returns the event in its envelope. received is the text of its time.
+func (e *encoder) valueOf(s *slab, ev *event.Event, received []byte) ([]byte, error) {
+	if e.timed == nil {
+		return s.encode(e.envelope, ev)
+	}
+	text, err := e.timed.AppendWithTime(s.text, received, ev)
+	if err != nil {
+		return nil, err
+	}
+	return s.extend(text), nil
+}
+
+// timeHeader is the index of the header of the time.
+const timeHeader = 1
 
 func (e *encoder) headersOf(s *slab, ev *event.Event) ([]kgo.RecordHeader, error) {
 	begin := len(s.headers)

@@ -39,20 +39,23 @@ func (s *slab) reset(n int) {
 // encode appends the output of an encoder to the text. When the text grows, earlier outputs
 // stay in the memory that it had before.
 func (s *slab) encode(e event.Encoder, ev *event.Event) ([]byte, error) {
-	begin := len(s.text)
 	text, err := e.Append(s.text, ev)
 	if err != nil {
 		return nil, err
 	}
-	s.text = text
-	return text[begin:len(text):len(text)], nil
+	return s.extend(text), nil
 }
 
 // addHeader adds a header with the value that extended contains after the text.
 func (s *slab) addHeader(name string, extended []byte) {
+	s.headers = append(s.headers, kgo.RecordHeader{Key: name, Value: s.extend(extended)})
+}
+
+// extend replaces the text with a longer text that begins with it, and returns the new part.
+func (s *slab) extend(text []byte) []byte {
 	begin := len(s.text)
-	s.text = extended
-	s.headers = append(s.headers, kgo.RecordHeader{Key: name, Value: extended[begin:len(extended):len(extended)]})
+	s.text = text
+	return text[begin:len(text):len(text)]
 }
 
 func (s *slab) constant(text string) []byte {
