@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/genltestd/genltestd/internal/sorting"
 )
 
 // A FieldError is one fault of a configuration.
@@ -73,7 +75,7 @@ func (e Errors) Sort() {
 			rank[f.File] = len(rank)
 		}
 	}
-	slices.SortStableFunc(e, func(a, b *FieldError) int {
+	sorting.Stable(e, func(a, b *FieldError) int {
 		return cmp.Or(cmp.Compare(rank[a.File], rank[b.File]), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/genltestd/genltestd/internal/similar"
+	"github.com/genltestd/genltestd/internal/sorting"
 )
 
 // enclosing is the mapping with a union that contains the key being read.
@@ -26,7 +27,7 @@ type chosen struct {
 // union reads the variant of the struct v at path. The file may contain several by mistake;
 // the first in the file counts.
 func (d *decoder) union(list []chosen, v reflect.Value, path string) {
-	slices.SortStableFunc(list, func(a, b chosen) int {
+	sorting.Stable(list, func(a, b chosen) int {
 		return cmp.Or(cmp.Compare(a.key.Line, b.key.Line), cmp.Compare(a.key.Column, b.key.Column))
 	})
 	for i, c := range list {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/internal/sorting"
 )
 
 // maxPolicies is the number of policies of one family: the index of a policy is the type of
@@ -29,7 +31,7 @@ func ParsePolicies(replies [][]byte, operations []Operation) (Policies, error) {
 		}
 	}
 	for i, policy := range p.List {
-		slices.SortStableFunc(policy, func(a, b PolicyAttr) int { return cmp.Compare(a.Number, b.Number) })
+		sorting.Stable(policy, func(a, b PolicyAttr) int { return cmp.Compare(a.Number, b.Number) })
 		p.List[i] = slices.CompactFunc(policy, func(a, b PolicyAttr) bool { return a.Number == b.Number })
 	}
 	p.restoreDumps(operations)

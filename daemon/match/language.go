@@ -11,6 +11,8 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
+
+	"github.com/genltestd/genltestd/internal/sorting"
 )
 
 // functions are the supported functions of expr. Their cost is limited by their
@@ -303,7 +305,7 @@ func (d *dialect) faults() []*file.Error {
 		return []*file.Error{d.fault}
 	}
 	d.openObjects()
-	slices.SortStableFunc(d.suspects, func(a, b *file.Error) int { return a.From - b.From })
+	sorting.Stable(d.suspects, func(a, b *file.Error) int { return a.From - b.From })
 	return d.suspects
 }
 

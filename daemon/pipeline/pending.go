@@ -11,6 +11,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/internal/sorting"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -100,7 +101,7 @@ func inOrder(cfg *config.Config, pipelines []*Pipeline) []*Pipeline {
 	index := func(p *Pipeline) int {
 		return slices.IndexFunc(cfg.Sinks, func(c config.Sink) bool { return c.Name == p.Name })
 	}
-	slices.SortFunc(pipelines, func(a, b *Pipeline) int { return index(a) - index(b) })
+	sorting.Stable(pipelines, func(a, b *Pipeline) int { return index(a) - index(b) })
 	return pipelines
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/internal/sorting"
 )
 
 // A group is a multicast group of the family. If the family is not genltest, which has one
@@ -108,7 +109,7 @@ func (r *Receiver) presentGroups() (groups []genl.Group) {
 			groups = append(groups, r.groups[i].Group)
 		}
 	}
-	slices.SortFunc(groups, func(a, b genl.Group) int { return cmp.Compare(a.ID, b.ID) })
+	sorting.Stable(groups, func(a, b genl.Group) int { return cmp.Compare(a.ID, b.ID) })
 	return groups
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/families"
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/pipeline"
+	"github.com/genltestd/genltestd/internal/sorting"
 )
 
 // Differences are the faults of one test: the results that the test does not expect.
@@ -44,7 +45,7 @@ func Run(cfg *config.Config, tests *config.RuleTests) ([]Differences, error) {
 			}
 			all[i] = append(all[i], run.differences()...)
 		}
-		slices.SortStableFunc(all[i], func(a, b *config.FieldError) int { return a.Line - b.Line })
+		sorting.Stable(all[i], func(a, b *config.FieldError) int { return a.Line - b.Line })
 	}
 	return all, nil
 }

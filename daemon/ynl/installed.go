@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/genltestd/genltestd/internal/readfile"
+	"github.com/genltestd/genltestd/internal/sorting"
 )
 
 // installedDirs are the directories where the kernel's specifications are installed, by the
@@ -60,7 +61,7 @@ func readDocs(docs, file string, limit int64) ([]byte, string, error) {
 			versions = append(versions, e.Name())
 		}
 	}
-	slices.SortFunc(versions, func(a, b string) int { return compareVersions(packageVersion(b), packageVersion(a)) })
+	sorting.Stable(versions, func(a, b string) int { return compareVersions(packageVersion(b), packageVersion(a)) })
 	for _, dir := range versions {
 		name := filepath.Join(docs, dir, specsDir, file)
 		text, err := readfile.Prefix(name, limit)

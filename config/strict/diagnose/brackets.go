@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/genltestd/genltestd/internal/sorting"
 )
 
 // brackets finds an opening or closing bracket without its counterpart, and entries
@@ -165,7 +167,7 @@ func (d *document) flowValues(f flow, key string) (all []proposal) {
 			entries = append(entries, d.entriesAt(f, i, key)...)
 		}
 	}
-	slices.SortStableFunc(entries, func(a, b value) int { return len(a.text) - len(b.text) })
+	sorting.Stable(entries, func(a, b value) int { return len(a.text) - len(b.text) })
 	for _, v := range entries[:min(len(entries), 50)] {
 		at, why := v.fault()
 		if why == "" {

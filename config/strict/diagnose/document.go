@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/genltestd/genltestd/internal/sorting"
 )
 
 // A document is the rejected text.
@@ -142,7 +144,8 @@ type edit struct {
 func insert(at int, text string) edit { return edit{at, at, text} }
 
 func apply(text []byte, edits []edit) []byte {
-	edits = slices.SortedFunc(slices.Values(edits), func(a, b edit) int { return a.from - b.from })
+	edits = slices.Clone(edits)
+	sorting.Stable(edits, func(a, b edit) int { return a.from - b.from })
 	var out []byte
 	at := 0
 	for _, e := range edits {

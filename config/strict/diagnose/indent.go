@@ -4,8 +4,9 @@ package diagnose
 
 import (
 	"fmt"
-	"slices"
 	"strings"
+
+	"github.com/genltestd/genltestd/internal/sorting"
 )
 
 // A level is an indentation of a line above, which the next line may have too.
@@ -41,7 +42,7 @@ func (d *document) levels(i int) (all []level) {
 func indentations(d *document) (all []proposal) {
 	l := d.lines[d.bad]
 	levels := d.levels(d.bad)
-	slices.SortStableFunc(levels, func(a, b level) int { return abs(a.indent-l.indent) - abs(b.indent-l.indent) })
+	sorting.Stable(levels, func(a, b level) int { return abs(a.indent-l.indent) - abs(b.indent-l.indent) })
 	var fitting []level
 	for _, to := range levels {
 		if to.indent != l.indent && len(fitting) < 2 && d.helps(apply(d.text, d.reindent(d.bad, to.indent))) {

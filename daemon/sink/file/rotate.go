@@ -8,9 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/genltestd/genltestd/internal/sorting"
 )
 
 // A rotated file has the name of the active file followed by the UTC time, so that names
@@ -59,7 +60,7 @@ func listRotated(path string) ([]rotated, error) {
 			all = append(all, r)
 		}
 	}
-	slices.SortFunc(all, func(a, b rotated) int {
+	sorting.Stable(all, func(a, b rotated) int {
 		return cmp.Or(a.at.Compare(b.at), strings.Compare(a.path, b.path))
 	})
 	return all, nil
