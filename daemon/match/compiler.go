@@ -7,8 +7,6 @@ import (
 	"reflect"
 	"strings"
 	"time"
-
-	"github.com/expr-lang/expr/vm"
 )
 
 // maxTotalStates limits the regular expressions that one Compiler compiles in total, as
@@ -38,7 +36,7 @@ type source struct {
 
 // A program is shared by all sinks with the same source.
 type program struct {
-	*vm.Program
+	evaluators func() evaluator
 	used       map[string]bool
 	attributes *attributeTable
 	err        error
@@ -87,9 +85,7 @@ func (c *Compiler) expression(key, text string, captures []string, kind reflect.
 		}
 		return nil, errors.Join(errs...)
 	}
-	return &expression{
-		key: key, program: p.Program, used: p.used, attributes: p.attributes, machine: vm.VM{MemoryBudget: maxMemory},
-	}, nil
+	return &expression{key: key, evaluate: p.evaluators(), used: p.used, attributes: p.attributes}, nil
 }
 
 // extractor returns nil for an empty text. With an error, it returns an extractor that

@@ -22,12 +22,23 @@ const (
 
 // An expression is a compiled text. It is not safe for concurrent use.
 type expression struct {
-	key     string
-	program *vm.Program
-	used    map[string]bool
-	machine vm.VM // reused for its stack
+	key      string
+	evaluate evaluator
+	used     map[string]bool
 
 	attributes *attributeTable
+}
+
+// An evaluator runs a program. It hides the types of the library: templates can call the
+// methods of each type within rules by name, so the daemon would contain all of them.
+type evaluator func(env any) (any, error)
+
+// evaluatorsOf returns a constructor of evaluators, each for one expression.
+func evaluatorsOf(p *vm.Program) func() evaluator {
+	return func() evaluator {
+		machine := vm.VM{MemoryBudget: maxMemory} // reused for its stack
+		return func(env any) (any, error) { return machine.Run(p, env) }
+	}
 }
 
 // compile checks that the text is in our dialect and returns a value of the kind.
@@ -48,7 +59,8 @@ func (c *Compiler) compile(text string, captures []string, kind reflect.Kind) (p
 	d := &dialect{
 		compiler: c, names: eventNames(), captures: captures, used: p.used, constant: make(map[ast.Node]bool), attributes: p.attributes,
 	}
-	p.Program, p.err = expr.Compile(text, expr.Env(environment{}), expr.Patch(d), expr.MaxNodes(maxNodes), expecting(kind))
+	compiled, err := expr.Compile(text, expr.Env(environment{}), expr.Patch(d), expr.MaxNodes(maxNodes), expecting(kind))
+	p.evaluators, p.err = evaluatorsOf(compiled), err
 	if faults := d.faults(); len(faults) > 0 {
 		p.err = bound(faults, text)
 	} else if p.err == nil && kind == reflect.Bool {
@@ -73,7 +85,7 @@ func expecting(kind reflect.Kind) expr.Option {
 
 // run evaluates the expression. An error is an *Error.
 func (x *expression) run(env any) (any, error) {
-	value, err := x.machine.Run(x.program, env)
+	value, err := x.evaluate(env)
 	if err != nil {
 		return nil, &Error{x.key, positioned(err)}
 	}

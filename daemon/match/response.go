@@ -14,7 +14,6 @@ import (
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
-	"github.com/expr-lang/expr/vm"
 )
 
 // A Response is an expression that interprets the response to a request. It has the
@@ -66,7 +65,7 @@ func CompileResponse(text string) (r *Response, err error) {
 	if err := checkResult(p.Node()); err != nil {
 		return nil, err
 	}
-	return &Response{&expression{key: "response", program: p, used: d.used, machine: vm.VM{MemoryBudget: maxMemory}}}, nil
+	return &Response{&expression{key: "response", evaluate: evaluatorsOf(p)(), used: d.used}}, nil
 }
 
 // checkResult rejects a result that is neither a condition nor one of responseResults.
@@ -111,7 +110,7 @@ func (r *Response) Evaluate(status int, header http.Header, body []byte, cut boo
 			return nil, errors.New("the response is not JSON")
 		}
 	}
-	value, err := r.x.machine.Run(r.x.program, env)
+	value, err := r.x.evaluate(env)
 	if err != nil {
 		return nil, evaluationError(err)
 	}
