@@ -56,6 +56,18 @@ func RetryDelay(err error) time.Duration {
 	return 0
 }
 
+// WithText returns an error with a text that can be shown in place of that of its cause, which may
+// contain secrets. A nil cause is valid.
+func WithText(text string, cause error) error { return &worded{text, cause} }
+
+type worded struct {
+	text  string
+	cause error
+}
+
+func (e *worded) Error() string { return e.text }
+func (e *worded) Unwrap() error { return e.cause }
+
 // An OptionError is the fault of one key. See Verifier.
 type OptionError struct {
 	Key string // below the entry of the sink, such as "webhook.tls.ca"

@@ -26,6 +26,7 @@ func TestWrappedErrorsKeepTheirClass(t *testing.T) {
 		{RetryAfter(time.Minute, io.EOF), 0, time.Minute},
 		{wrap(RetryAfter(time.Minute, io.EOF)), 0, time.Minute},
 		{RetryAfter(-time.Minute, io.EOF), 0, 0},
+		{WithText("it failed", PermanentAmong(7, io.EOF)), 7, 0},
 	}
 	for _, tt := range tests {
 		if got := Poisoned(tt.err); got != tt.poisoned {

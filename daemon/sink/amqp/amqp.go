@@ -126,7 +126,7 @@ func (s *Sink) connect(ctx context.Context) error {
 			break
 		}
 	}
-	return &failure{strings.Join(texts, "; "), ctx.Err()}
+	return sink.WithText(strings.Join(texts, "; "), ctx.Err())
 }
 
 // stale reports whether the session was opened with another password or other TLS files.

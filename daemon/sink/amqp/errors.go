@@ -102,16 +102,6 @@ func (u *unroutable) Error() string { return fmt.Sprintf("%d %s", u.code, u.text
 var errRejected = errors.New("the broker rejected a message (basic.nack): " +
 	"a queue is full and has the overflow reject-publish, or has failed; consume from it, or raise its limit")
 
-// A failure contains only the cleaned text of its cause, and whether the attempt's context has
-// ended.
-type failure struct {
-	text  string
-	ended error
-}
-
-func (f *failure) Error() string { return f.text }
-func (f *failure) Unwrap() error { return f.ended }
-
 // failed returns the error of an attempt in which n events were not accepted.
 func (s *Sink) failed(ctx context.Context, err error, n int) error {
 	var (
@@ -160,5 +150,5 @@ func (s *Sink) returned(u *unroutable) error {
 }
 
 func (s *Sink) failure(ctx context.Context, text string) error {
-	return &failure{s.session.where() + ": " + s.env.Mask.Clean(text, maxError), ctx.Err()}
+	return sink.WithText(s.session.where()+": "+s.env.Mask.Clean(text, maxError), ctx.Err())
 }

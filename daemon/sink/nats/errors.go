@@ -114,18 +114,8 @@ func (s *Sink) wrap(what string, err error) error {
 		return nil
 	}
 	text := s.env.Mask.Clean(strings.TrimPrefix(err.Error(), "nats: "), maxError)
-	return &cleanError{what + ": " + text, err}
+	return sink.WithText(what+": "+text, err)
 }
-
-// A cleanError has a text that can be shown in place of that of its cause.
-type cleanError struct {
-	text  string
-	cause error
-}
-
-func (e *cleanError) Error() string { return e.text }
-
-func (e *cleanError) Unwrap() error { return e.cause }
 
 // explain adds the remedy to an error of publishing.
 func (s *Sink) explain(subject string, err error) error {

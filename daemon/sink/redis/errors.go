@@ -84,23 +84,13 @@ func rowOf(e redigo.Error) row {
 // maxError is the number of bytes of an error that are shown.
 const maxError = 400
 
-// A failure contains only the cleaned text of its cause, and whether the attempt's context has
-// ended.
-type failure struct {
-	text  string
-	ended error
-}
-
-func (f *failure) Error() string { return f.text }
-func (f *failure) Unwrap() error { return f.ended }
-
 // failed returns the error of a connection or of the server. It adds the remedy.
 func (s *Sink) failed(err error, ended error) error {
 	text := s.env.Mask.Clean(err.Error(), maxError)
 	if e := redigo.Error(""); errors.As(err, &e) {
 		text += " (" + rowOf(e).remedy + ")"
 	}
-	return &failure{fmt.Sprintf("%s: %s", s.config.Address, text), ended}
+	return sink.WithText(fmt.Sprintf("%s: %s", s.config.Address, text), ended)
 }
 
 // refused returns the error of the server about one event.

@@ -28,8 +28,8 @@ func (s *Sink) replicated(stored []event.Event, replicas int) error {
 }
 
 func (s *Sink) tooFew(replicas int) error {
-	return &failure{text: fmt.Sprintf("%s: %d of %d replicas have acknowledged the events within %s; check the replicas, or lower replicas",
-		s.config.Address, replicas, s.config.Replicas, s.config.ReplicaTimeout)}
+	return fmt.Errorf("%s: %d of %d replicas have acknowledged the events within %s; check the replicas, or lower replicas",
+		s.config.Address, replicas, s.config.Replicas, s.config.ReplicaTimeout)
 }
 
 // confirm waits for replicas of the leading events that an earlier attempt has stored over
