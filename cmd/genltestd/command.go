@@ -9,7 +9,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/spf13/cobra"
+	"github.com/genltestd/genltestd/cmd/internal/commandline"
 )
 
 const description = `Receive the multicast events of the Generic Netlink family genltest, or of the
@@ -40,43 +40,36 @@ type usageError struct{ error }
 // run executes the command line and returns the exit status.
 func run(args []string, stdout io.Writer, stderr *os.File) int {
 	p := &program{stdout: stdout, out: bufio.NewWriter(stdout), stderr: stderr}
-	root := p.command()
-	root.SetArgs(args)
-	root.SetOut(p.out)
-	root.SetErr(stderr)
-	called, err := root.ExecuteC()
+	call, err := commandline.Parse(p.command(), args)
+	switch {
+	case err != nil:
+		err = usageError{err}
+	case call.Help:
+		call.PrintHelp(p.out)
+	default:
+		err = call.Run(call.Arguments)
+	}
 	if err == nil {
 		err = p.out.Flush() // output that cannot be written is a failure
 	}
 	var usage usageError
 	switch {
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "%s: %v; see %[1]s --help\n", called.CommandPath(), err)
+		fmt.Fprintf(stderr, "%s: %v; see %[1]s --help\n", call.Path, err)
 		return exitUsage
 	case err != nil:
-		fmt.Fprintf(stderr, "%s: %v\n", called.CommandPath(), err)
+		fmt.Fprintf(stderr, "%s: %v\n", call.Path, err)
 		return exitFailed
 	}
 	return p.status
 }
 
 // command returns the root command, which is the daemon.
-func (p *program) command() *cobra.Command {
-	root := &cobra.Command{
-		Use:               "genltestd",
-		Short:             "Forward the multicast events of Generic Netlink families",
-		Long:              description,
-		Args:              func(_ *cobra.Command, args []string) error { return unexpected(args, 0) },
-		RunE:              p.main,
-		SilenceErrors:     true, // run prints them, once
-		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+func (p *program) command() *commandline.Command {
+	return &commandline.Command{
+		Name: "genltestd", Long: description, Options: p.options.root(), Run: p.main,
+		Commands: []*commandline.Command{p.journal()},
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	p.options.register(root)
-	root.AddCommand(p.journal())
-	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
-	return root
 }
 
 // unexpected returns an error for more than so many arguments.
@@ -88,7 +81,10 @@ func unexpected(args []string, most int) error {
 }
 
 // main runs the daemon, or what an option asks for in its place.
-func (p *program) main(*cobra.Command, []string) error {
+func (p *program) main(arguments []string) error {
+	if err := unexpected(arguments, 0); err != nil {
+		return err
+	}
 	action, err := p.options.action()
 	switch {
 	case err != nil:

@@ -9,8 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/spf13/cobra"
-
+	"github.com/genltestd/genltestd/cmd/internal/commandline"
 	"github.com/genltestd/genltestd/cmd/internal/plural"
 	"github.com/genltestd/genltestd/daemon"
 	"github.com/genltestd/genltestd/daemon/families"
@@ -46,25 +45,21 @@ than genltest are decoded by the specifications of the configuration, or else by
 that the daemon finds. A record that is not an event is printed with its bytes in base64.` + dirDescription
 
 // journal returns the commands that look into a journal.
-func (p *program) journal() *cobra.Command {
-	group := &cobra.Command{
-		Use: "journal", Short: "Check or print the events on disk", Long: journalDescription,
-		RunE: func(*cobra.Command, []string) error { return usageError{errors.New("specify verify or dump")} },
-	}
-	look := func(name, short, long string, look lookFunc) *cobra.Command {
-		cmd := &cobra.Command{
-			Use: name + " [DIR]", Short: short, Long: long,
-			Args: func(_ *cobra.Command, args []string) error { return unexpected(args, 1) },
-			RunE: func(_ *cobra.Command, args []string) error { return p.look(look, args) },
+func (p *program) journal() *commandline.Command {
+	look := func(name, short, long string, look lookFunc) *commandline.Command {
+		return &commandline.Command{
+			Name: name, Arguments: "[DIR]", Short: short, Long: long, Options: []commandline.Option{p.options.configFile()},
+			Run: func(arguments []string) error { return p.look(look, arguments) },
 		}
-		p.options.registerConfig(cmd)
-		return cmd
 	}
-	group.AddCommand(
-		look("verify", "Read and check a journal", verifyDescription, verifyJournal),
-		look("dump", "Print the events of a journal", dumpDescription, p.dumpJournal),
-	)
-	return group
+	return &commandline.Command{
+		Name: "journal", Short: "Check or print the events on disk", Long: journalDescription,
+		Commands: []*commandline.Command{
+			look("dump", "Print the events of a journal", dumpDescription, p.dumpJournal),
+			look("verify", "Read and check a journal", verifyDescription, verifyJournal),
+		},
+		Run: func([]string) error { return usageError{errors.New("specify verify or dump")} },
+	}
 }
 
 // A lookFunc prints what it finds in the journal in dir.
@@ -72,6 +67,9 @@ type lookFunc func(dir string, out io.Writer) (verify.Summary, error)
 
 // look looks into the journal in the directory that args name, or the daemon's.
 func (p *program) look(look lookFunc, args []string) error {
+	if err := unexpected(args, 1); err != nil {
+		return err
+	}
 	dir := strings.Join(args, "")
 	if dir == "" {
 		var err error

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/spf13/cobra"
+	"github.com/genltestd/genltestd/cmd/internal/commandline"
 )
 
 // options are those of the root command.
@@ -18,28 +18,27 @@ type options struct {
 	check, print, printDefault, version bool
 }
 
-// register adds the options to the root command.
-func (o *options) register(root *cobra.Command) {
-	f := root.Flags()
-	f.SortFlags = false
-	o.registerConfig(root)
-	f.BoolVar(&o.check, "check-config", false,
-		"check the files, name them and exit: 0 if they are good, else 78; for root with the rights of the user "+serviceUser)
-	f.StringVar(&o.as, "as", "", "with --check-config, for root: check with the rights of another `USER`")
-	f.BoolVar(&o.print, "print-config", false, "print the configuration with all its defaults, secrets masked, and exit")
-	f.BoolVar(&o.printDefault, "print-default-config", false, "print the default configuration, each key explained, and exit")
-	f.StringArrayVar(&o.tests, "test-rules", nil,
-		"run the tests in `FILE` on the rules of the configured sinks, such as filters, and exit: 0 if all pass, else 1")
-	f.BoolVarP(&o.version, "version", "v", false, "print the version and exit")
-	_ = root.MarkFlagFilename("test-rules", "yaml") // the flag exists
+// root returns the options of the root command.
+func (o *options) root() []commandline.Option {
+	return []commandline.Option{
+		o.configFile(),
+		commandline.Switch(&o.check, "check-config", "",
+			"check the files, name them and exit: 0 if they are good, else 78; for root with the rights of the user "+serviceUser),
+		commandline.Text(&o.as, "as", "USER", "with --check-config, for root: check with the rights of another USER"),
+		commandline.Switch(&o.print, "print-config", "", "print the configuration with all its defaults, secrets masked, and exit"),
+		commandline.Switch(&o.printDefault, "print-default-config", "", "print the default configuration, each key explained, and exit"),
+		{
+			Name: "test-rules", Value: "FILE", Set: func(file string) error { o.tests = append(o.tests, file); return nil },
+			Help: "run the tests in FILE on the rules of the configured sinks, such as filters, and exit: 0 if all pass, else 1",
+		},
+		commandline.Switch(&o.version, "version", "v", "print the version and exit"),
+	}
 }
 
-// registerConfig adds the option that names the configuration.
-func (o *options) registerConfig(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.config, "config", "",
-		"read the configuration from `FILE` NAME.yaml and its drop-ins NAME.d/*.yaml "+
-			"(default "+defaultConfig+", which need not exist)")
-	_ = cmd.MarkFlagFilename("config", "yaml") // the flag exists
+// configFile returns the option that names the configuration.
+func (o *options) configFile() commandline.Option {
+	return commandline.Text(&o.config, "config", "FILE", "read the configuration from FILE NAME.yaml and its drop-ins NAME.d/*.yaml "+
+		"(default "+defaultConfig+", which need not exist)")
 }
 
 // action returns the option that replaces the daemon by another action, "" for the daemon.

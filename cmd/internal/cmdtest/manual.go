@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/spf13/cobra"
 )
 
 var (
@@ -16,51 +14,57 @@ var (
 	optionLine = regexp.MustCompile(`(?m)^ +(?:-([a-z]),)? +--([a-z-]+)`)
 )
 
-// CheckManual reports each command and option of root, and each exit status that its
-// description names, that the manual page in file does not explain.
-func CheckManual(t *testing.T, root *cobra.Command, file string) {
+// A Description is a command as its help describes it.
+type Description struct {
+	Path   string // below the program; its name for the program itself
+	Long   string
+	Usages string // a line for each option
+	Listed bool   // the page has an entry for the command
+}
+
+// CheckManual reports each command, option and exit status in descriptions that the manual page in
+// file does not explain. The first command is the program.
+func CheckManual(t *testing.T, commands []Description, file string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	page := strings.ReplaceAll(string(text), `\-`, "-")
-	eachCommand(root, func(c *cobra.Command) {
-		path := strings.TrimPrefix(c.CommandPath(), root.Name()+" ")
-		aShell := c.HasParent() && c.Parent().Name() == "completion"
-		if !c.HasSubCommands() && !aShell && !strings.Contains(page, "\n.It Cm "+path) {
-			t.Errorf("%s lacks the command %q", file, path)
+	for _, c := range commands {
+		if c.Listed && !strings.Contains(page, "\n.It Cm "+c.Path) {
+			t.Errorf("%s lacks the command %q", file, c.Path)
 		}
 		checkOptions(t, c, file, page)
-		_, statuses, _ := strings.Cut(c.Long, "Exit status: ")
-		for _, status := range exitStatus.FindAllString(statuses, -1) {
+		for _, status := range c.statuses() {
 			if !strings.Contains(page, "\n.It "+status+"\n") {
-				t.Errorf("%s lacks the exit status %s of %q", file, status, path)
+				t.Errorf("%s lacks the exit status %s of %q", file, status, c.Path)
 			}
 		}
-	})
-	if _, statuses, _ := strings.Cut(root.Long, "Exit status: "); len(exitStatus.FindAllString(statuses, -1)) < 5 {
-		t.Errorf("the description of %s names few exit statuses: %q", root.Name(), statuses)
+	}
+	if statuses := commands[0].statuses(); len(statuses) < 5 {
+		t.Errorf("the description of %s names few exit statuses: %q", commands[0].Path, statuses)
 	}
 }
 
-func checkOptions(t *testing.T, c *cobra.Command, file, page string) {
+// statuses returns the exit statuses that the description names.
+func (c *Description) statuses() []string {
+	_, statuses, _ := strings.Cut(c.Long, "Exit status: ")
+	return exitStatus.FindAllString(statuses, -1)
+}
+
+func checkOptions(t *testing.T, c Description, file, page string) {
 	t.Helper()
-	c.InitDefaultHelpFlag()
-	c.InitDefaultVersionFlag()
-	for _, m := range optionLine.FindAllStringSubmatch(c.LocalFlags().FlagUsages(), -1) {
+	options := optionLine.FindAllStringSubmatch(c.Usages, -1)
+	if len(options) == 0 || len(options) != strings.Count(c.Usages, "\n") {
+		t.Errorf("%q has the options %q, of which %d are recognized", c.Path, c.Usages, len(options))
+	}
+	for _, m := range options {
 		if !strings.Contains(page, "Fl -"+m[2]) {
-			t.Errorf("%s lacks --%s of %q", file, m[2], c.CommandPath())
+			t.Errorf("%s lacks --%s of %q", file, m[2], c.Path)
 		}
 		if m[1] != "" && !strings.Contains(page, "Fl "+m[1]+" ") {
-			t.Errorf("%s lacks -%s of %q", file, m[1], c.CommandPath())
+			t.Errorf("%s lacks -%s of %q", file, m[1], c.Path)
 		}
-	}
-}
-
-func eachCommand(c *cobra.Command, do func(*cobra.Command)) {
-	do(c)
-	for _, child := range c.Commands() {
-		eachCommand(child, do)
 	}
 }
