@@ -93,6 +93,18 @@ type Template struct {
 	Accept func(result []byte) error
 }
 
+// CompileAll returns an encoder for each Template.
+func (e *Env) CompileAll(list []Template) ([]event.Encoder, error) {
+	all := make([]event.Encoder, len(list))
+	for i, t := range list {
+		var err error
+		if all[i], err = e.Compile(t); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
 // A Batcher has another default of the key batch_events than 256.
 type Batcher interface{ DefaultBatchEvents() int }
 

@@ -50,13 +50,9 @@ type encoders struct {
 }
 
 func compile(c *Config, env sink.Env) (*encoders, error) {
-	var all []event.Encoder
-	for _, t := range c.Templates() {
-		encoder, err := env.Compile(t)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, encoder)
+	all, err := env.CompileAll(c.Templates())
+	if err != nil {
+		return nil, err
 	}
 	return &encoders{routingKey: all[0], kind: all[1], headers: all[2:]}, nil
 }

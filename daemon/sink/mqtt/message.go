@@ -33,21 +33,14 @@ type composer struct {
 }
 
 func newComposer(c *Config, env sink.Env) (*composer, error) {
-	m := &composer{config: c, payload: env.Encoder}
+	compiled, err := env.CompileAll(c.Templates())
+	if err != nil {
+		return nil, err
+	}
+	m := &composer{config: c, payload: env.Encoder, topic: compiled[0], values: compiled[1:]}
 	m.attributes, _ = env.Encoder.(event.Attributer)
 	if seconds := uint32(time.Duration(c.MessageExpiry) / time.Second); seconds > 0 {
 		m.expiry = &seconds
-	}
-	for i, t := range c.Templates() {
-		compiled, err := env.Compile(t)
-		if err != nil {
-			return nil, err
-		}
-		if i == 0 {
-			m.topic = compiled
-		} else {
-			m.values = append(m.values, compiled)
-		}
 	}
 	return m, nil
 }

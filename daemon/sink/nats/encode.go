@@ -37,23 +37,19 @@ type header struct {
 }
 
 func newEncoding(c *Config, env sink.Env) (*encoding, error) {
-	templates := c.Templates()
+	compiled, err := env.CompileAll(c.Templates())
+	if err != nil {
+		return nil, err
+	}
 	m := &encoding{encoder: env.Encoder, id: make([]string, 1)}
 	m.attributes, _ = env.Encoder.(event.Attributer)
 	m.message.Header = nats.Header{headerID: m.id}
 	if contentType := env.Encoder.ContentType(); contentType != "" {
 		m.message.Header.Set(headerContentType, contentType)
 	}
-	for i, t := range templates {
-		compiled, err := env.Compile(t)
-		switch {
-		case err != nil:
-			return nil, err
-		case i == 0:
-			m.subject = compiled
-		default:
-			m.headers = append(m.headers, header{c.Headers[i-1].Name, compiled})
-		}
+	m.subject = compiled[0]
+	for i, h := range c.Headers {
+		m.headers = append(m.headers, header{h.Name, compiled[1+i]})
 	}
 	return m, nil
 }

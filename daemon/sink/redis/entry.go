@@ -25,20 +25,13 @@ type entry struct {
 }
 
 func newEntry(c *Config, env sink.Env) (*entry, error) {
-	e := &entry{config: c, now: env.Now, encoder: env.Encoder}
+	compiled, err := env.CompileAll(c.Templates())
+	if err != nil {
+		return nil, err
+	}
+	e := &entry{config: c, now: env.Now, encoder: env.Encoder, stream: compiled[0], values: compiled[1:]}
 	if e.now == nil {
 		e.now = time.Now
-	}
-	for i, t := range c.Templates() {
-		compiled, err := env.Compile(t)
-		if err != nil {
-			return nil, err
-		}
-		if i == 0 {
-			e.stream = compiled
-		} else {
-			e.values = append(e.values, compiled)
-		}
 	}
 	return e, nil
 }
