@@ -30,7 +30,7 @@ func startEcho(t *testing.T, before string) (s *Server, address string) {
 		t.Fatal(err)
 	}
 	script := fmt.Sprintf("%s socat TCP-LISTEN:%s,bind=127.0.0.1,reuseaddr,fork EXEC:cat", before, port)
-	s = Start(t, Spec{Program: "sh", Args: []string{"-c", script}, Ready: func() error { return echoes(address, time.Minute) }})
+	s = Start(t, Spec{Program: "sh", Args: []string{"-c", script}, Ready: func() error { return echoes(address, time.Second) }})
 	return s, address
 }
 
