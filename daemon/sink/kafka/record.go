@@ -29,7 +29,8 @@ type encoder struct {
 	envelope   event.Encoder
 	timed      event.TimeEncoder // nil unless the envelope uses the text of the time
 	attributes event.Attributer  // nil unless the envelope writes attributes
-	topic, key event.Encoder
+	topic      event.Encoder
+	key        event.Encoder // nil without keys
 	headers    []header
 	limit      int
 	latest     string            // the name of the topic of the event before
@@ -56,9 +57,12 @@ func newEncoder(c *Config, env *sink.Env) (*encoder, error) {
 		}
 		compiled = append(compiled, name)
 	}
-	e.topic, e.key = compiled[0], compiled[1]
+	e.topic, compiled = compiled[0], compiled[1:]
 	for i, h := range c.Headers {
-		e.headers = append(e.headers, header{h.Name, compiled[2+i]})
+		e.headers = append(e.headers, header{h.Name, compiled[i]})
+	}
+	if c.Key != "" {
+		e.key = compiled[len(c.Headers)]
 	}
 	return e, nil
 }
@@ -69,12 +73,9 @@ func (e *encoder) add(s *slab, ev *event.Event) (size int, err error) {
 	if err != nil {
 		return 0, refused(sink.RefusedEncode, ev, fmt.Errorf("topic: %w", err))
 	}
-	key, err := s.encode(e.key, ev)
+	key, err := e.keyOf(s, ev)
 	if err != nil {
 		return 0, refused(sink.RefusedEncode, ev, fmt.Errorf("key: %w", err))
-	}
-	if len(key) == 0 {
-		key = nil // no key: the client spreads the records over the partitions
 	}
 	headers, err := e.headersOf(s, ev)
 	if err != nil {
@@ -108,6 +109,18 @@ func (e *encoder) topicOf(s *slab, ev *event.Event) (string, error) {
 		e.latest = e.intern(name)
 	}
 	return e.latest, nil
+}
+
+// keyOf returns nil for a record without a key. The client spreads such records over the partitions.
+func (e *encoder) keyOf(s *slab, ev *event.Event) ([]byte, error) {
+	if e.key == nil {
+		return nil, nil
+	}
+	key, err := s.encode(e.key, ev)
+	if len(key) == 0 {
+		return nil, err
+	}
+	return key, err
 }
 
 func (e *encoder) intern(name []byte) string {

@@ -92,6 +92,20 @@ func TestRecordAboveTheLimitIsNotSent(t *testing.T) {
 	checkOrder(t, c, slices.Delete(slices.Clone(events), 2, 3))
 }
 
+func TestRecordsWithoutAKey(t *testing.T) {
+	c := startCluster(t, "-topic", testTopic+":1")
+	config := testConfig(c)
+	config.Key, config.Headers = "", []Header{{Name: "host", Value: "{{.Host}}"}}
+	events := sinktest.Events(1, 3)
+	deliver(t, newSink(t, config), events)
+	for _, r := range c.consume(t, testTopic) {
+		if r.Key != "" || r.header("host") != "web-1" {
+			t.Errorf("key %q, headers %q", r.Key, r.Headers)
+		}
+	}
+	checkOrder(t, c, events)
+}
+
 // checkOrder expects exactly these events, in this order, each once.
 func checkOrder(t *testing.T, c *cluster, events []event.Event) {
 	t.Helper()

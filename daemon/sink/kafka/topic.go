@@ -14,11 +14,14 @@ const maxTopic = 249
 
 // Templates implements sink.Templater.
 func (c *Config) Templates() []sink.Template {
-	list := []sink.Template{c.topicTemplate(), {Key: "kafka.key", Text: c.Key}}
+	list := []sink.Template{c.topicTemplate()}
 	for i, h := range c.Headers {
 		list = append(list, sink.Template{Key: fmt.Sprintf("kafka.headers[%d].value", i), Text: h.Value})
 	}
-	return list
+	if c.Key == "" {
+		return list
+	}
+	return append(list, sink.Template{Key: "kafka.key", Text: c.Key})
 }
 
 func (c *Config) topicTemplate() sink.Template {
