@@ -142,6 +142,29 @@ func (h *Host) Undelivered() (most uint64) {
 	return most
 }
 
+// A Total is the sum of the counters of all sinks.
+type Total struct {
+	Failures     uint64 // attempts that failed
+	DeadLettered uint64
+	Dropped      uint64
+	Error        string // of the last attempt, if it failed
+}
+
+// Total returns the sum of the counters of all sinks of this process.
+func (h *Host) Total() (t Total) {
+	for _, s := range h.States() {
+		t.Failures += s.Failures
+		t.DeadLettered += s.DeadLettered
+		for _, n := range s.Dropped {
+			t.Dropped += n
+		}
+		if err := s.LastError(); err != nil {
+			t.Error = err.Error()
+		}
+	}
+	return t
+}
+
 // Count returns the number of events that were ever journaled.
 func (h *Host) Count() uint64 { return h.journal.Stats().Count }
 

@@ -24,14 +24,11 @@ import (
 
 // Counters are the state of a process, which it writes to a file in its directory.
 type Counters struct {
-	Pid          int
-	Done         bool
-	Journaled    uint64 // ever, also by earlier processes
-	Undelivered  uint64 // events of the journal without an outcome
-	Failures     uint64 // attempts of this process that failed
-	DeadLettered uint64
-	Dropped      uint64
-	Error        string // of the last attempt, if it failed
+	Pid         int
+	Done        bool
+	Journaled   uint64 // ever, also by earlier processes
+	Undelivered uint64 // events of the journal without an outcome
+	simhost.Total
 }
 
 const (
@@ -133,29 +130,13 @@ func await(ctx context.Context, t task, h *simhost.Host) bool {
 }
 
 func counters(h *simhost.Host) Counters {
-	c := Counters{Pid: os.Getpid(), Journaled: h.Count(), Undelivered: h.Undelivered()}
-	for _, s := range h.States() {
-		c.Failures += s.Failures
-		c.DeadLettered += s.DeadLettered
-		for _, n := range s.Dropped {
-			c.Dropped += n
-		}
-		if err := s.LastError(); err != nil {
-			c.Error = err.Error()
-		}
-	}
-	return c
+	return Counters{Pid: os.Getpid(), Journaled: h.Count(), Undelivered: h.Undelivered(), Total: h.Total()}
 }
 
-// write replaces the file. A reader never finds a part of it.
 func write(dir string, c Counters) error {
 	text, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
-	path := countersFile(dir)
-	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return simhost.Replace(countersFile(dir), text)
 }

@@ -56,7 +56,7 @@ func Dir(dir, host string) string { return filepath.Join(dir, host) }
 
 // SetGoal makes the process of this directory append events until each host has had n.
 func SetGoal(dir string, n uint64) error {
-	return replace(filepath.Join(dir, goalName), []byte(strconv.FormatUint(n, 10)))
+	return simhost.Replace(filepath.Join(dir, goalName), []byte(strconv.FormatUint(n, 10)))
 }
 
 // Read returns the counters of the process, which are zero before it has started.
@@ -161,22 +161,15 @@ func (p *process) write(stopped bool) error {
 	if err != nil {
 		return err
 	}
-	return replace(filepath.Join(p.dir, countersName), text)
+	return simhost.Replace(filepath.Join(p.dir, countersName), text)
 }
 
 func countersOf(name string, h *simhost.Host) Host {
-	c := Host{Name: name, Journaled: h.Count(), Undelivered: h.Undelivered()}
-	for _, s := range h.States() {
-		c.Failures += s.Failures
-		c.Lost += s.DeadLettered
-		for _, n := range s.Dropped {
-			c.Lost += n
-		}
-		if err := s.LastError(); err != nil {
-			c.Error = err.Error()
-		}
+	total := h.Total()
+	return Host{
+		Name: name, Journaled: h.Count(), Undelivered: h.Undelivered(), Failures: total.Failures,
+		Lost: total.DeadLettered + total.Dropped, Error: total.Error,
 	}
-	return c
 }
 
 // close stops all hosts.
@@ -185,12 +178,4 @@ func (p *process) close() (err error) {
 		err = errors.Join(err, h.Close(time.Second))
 	}
 	return err
-}
-
-// replace replaces a file. A reader never finds a part of it.
-func replace(path string, text []byte) error {
-	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }
