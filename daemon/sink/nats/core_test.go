@@ -4,6 +4,7 @@ package nats
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,21 @@ func TestCoreRefusesLargeMessagesAlone(t *testing.T) {
 	}
 	deliver(t, s, events[8:])
 	receive(t, sub, 19)
+}
+
+func TestErrorAboutTheSizeIncludesHeaders(t *testing.T) {
+	server := startServer(t, "max_payload: 10KiB")
+	c := config(server.url())
+	c.Mode, c.Headers = modeCore, []Header{{Name: "Long", Value: strings.Repeat("x", 10<<10)}}
+	n, err := attempt(t, newSink(t, c), sinktest.Events(1, 1))
+	var size, limit int
+	if n != 0 || sink.RefusalOf(err).Kind != sink.RefusedTooLarge {
+		t.Fatalf("%d accepted, %v", n, err)
+	}
+	_, text, _ := strings.Cut(err.Error(), "the headers and the event ")
+	if _, err := fmt.Sscanf(text, "have %d bytes; max_payload of the server is %d", &size, &limit); err != nil || size <= limit {
+		t.Errorf("%q: %d bytes, limit %d, %v", text, size, limit, err)
+	}
 }
 
 func TestAttributesAndHeaders(t *testing.T) {

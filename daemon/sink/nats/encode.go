@@ -111,7 +111,8 @@ func (l *link) publish(m *nats.Msg, reply string) error {
 	err := l.conn.PublishMsg(m)
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload):
-		err = fmt.Errorf("%d bytes exceed max_payload of the server, which is %d", len(m.Data), l.conn.MaxPayload())
+		size := m.Size() - len(m.Subject) - len(m.Reply)
+		err = fmt.Errorf("the headers and the event have %d bytes; max_payload of the server is %d", size, l.conn.MaxPayload())
 		return sink.Permanent(sink.Refusal{Kind: sink.RefusedTooLarge}.Mark(err))
 	case errors.Is(err, nats.ErrBadSubject):
 		return sink.Permanent(sink.Refusal{Kind: sink.RefusedEncode}.Mark(err))
