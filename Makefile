@@ -33,7 +33,13 @@ endif
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GO      ?= go
 GO_LINT  = $(GO) tool -modfile=tools/go.mod golangci-lint
-GOBUILD  = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+# These packages do no work for an event. Without the inlining of their functions, the daemon is 0.4 MB
+# smaller, which packaging/test/size needs.
+EXPR     = github.com/expr-lang/expr
+COLD     = $(EXPR)/ast/... $(EXPR)/builtin/... $(EXPR)/checker/... $(EXPR)/compiler/... $(EXPR)/conf/... $(EXPR)/optimizer/... \
+	$(EXPR)/parser/... crypto/x509 encoding/asn1 encoding/gob github.com/prometheus/common/... google.golang.org/protobuf/... \
+	gopkg.in/yaml.v3
+GOBUILD  = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '-s -w -X main.version=$(VERSION)' $(COLD:%=-gcflags=%=-l)
 
 ##@ The two commands
 
