@@ -14,10 +14,9 @@ import (
 // maxFaults is the maximum number of reported faults of one template.
 const maxFaults = 5
 
-// Check finds faults in an encoder's template by encoding samples of all events that a
-// sink may receive. The function accept checks each result; nil accepts all, or those that the
-// Name accepts. The error
-// joins one *Fault per position. An encoder without a template is not checked.
+// Check finds faults in an encoder's template by encoding samples of all events that a sink may
+// receive. The function accept checks each result; nil accepts all, or those that the Name
+// accepts. The error joins one *Fault per position. An encoder without a template is not checked.
 func Check(encoder event.Encoder, c *Context, accept func(result []byte) error) error {
 	t, ok := encoder.(*textTemplate)
 	if !ok {
