@@ -77,10 +77,13 @@ func reply(e *amqp091.Error) string {
 	return fmt.Sprintf("%d %s", e.Code, e.Reason)
 }
 
-// A loss is the end of the channel. It is the result of every message in flight.
+// A loss is the end of the channel. It is the result of every message in flight, and the error of
+// an event that could not be sent.
 type loss struct {
 	err      *amqp091.Error // nil if this side has closed it
 	inFlight int            // messages, at the time of the loss
+	last     int64          // number of the last one of them
+	unsent   bool           // it is the error of an event whose message is not one of them
 }
 
 func (l *loss) Error() string {
@@ -126,14 +129,15 @@ func (s *Sink) failed(ctx context.Context, err error, n int) error {
 
 // ended returns the error for a lost channel. If the broker has refused the size of a message,
 // it is one of those in flight. If these are not all among the n events of the attempt,
-// delivery could blame another, so the next attempt decides.
+// delivery could blame another, so the next attempt decides. The same applies if no event of the
+// attempt was in flight: the message belongs to an event that is no longer delivered.
 func (s *Sink) ended(ctx context.Context, lost *loss, n int) error {
 	if lost.err == nil {
 		return s.failure(ctx, lost.Error())
 	}
 	verdict, why := evaluate(lost.err)
 	err := s.failure(ctx, why+": "+lost.Error())
-	if verdict == permanent && lost.inFlight <= n {
+	if verdict == permanent && !lost.unsent && lost.inFlight <= n {
 		return sink.PermanentAmong(lost.inFlight, sink.Refusal{Kind: sink.RefusedTooLarge}.Mark(err))
 	}
 	return err

@@ -4,13 +4,16 @@ package amqp
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"testing"
 
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
+	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
 func TestDocumentationContainsTheTableOfCodes(t *testing.T) {
@@ -63,5 +66,27 @@ func TestOnlyEventsOfTheAttemptAreBlamed(t *testing.T) {
 		if got := sink.Poisoned(err); got != tt.want {
 			t.Errorf("%d in flight, %d events: %d are blamed, want %d", tt.inFlight, tt.events, got, tt.want)
 		}
+	}
+}
+
+// Delivery has abandoned the event of the only message in flight, and the broker refuses its size
+// before the next event is sent.
+func TestEventThatWasNotSentIsNotBlamed(t *testing.T) {
+	raw, other := net.Pipe()
+	defer other.Close()
+	tooLarge := &amqp091.Error{Code: 311, Reason: "CONTENT_TOO_LARGE", Server: true}
+	s := &Sink{session: &session{
+		raw: raw, channel: new(amqp091.Channel), sent: make(chan sent, 1),
+		lost: func() *loss { return &loss{err: tooLarge, inFlight: 1, last: 1} },
+	}}
+	s.session.published.Store(1)
+	events := sinktest.Events(2, 1)
+	n, err := s.window.Deliver(t.Context(), events, func(_ *event.Event, done func(error)) error {
+		unsendable := amqp091.Table{"x": struct{}{}} // the library returns an error
+		return s.session.publish("", true, &message{publishing: amqp091.Publishing{Headers: unsendable}}, done)
+	})
+	err = s.failed(t.Context(), err, len(events)-n)
+	if n != 0 || err == nil || sink.Poisoned(err) > 0 {
+		t.Errorf("%d accepted, %d blamed: %v", n, sink.Poisoned(err), err)
 	}
 }

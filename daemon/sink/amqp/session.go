@@ -69,11 +69,13 @@ func (s *session) publish(exchange string, mandatory bool, m *message, done func
 	if len(s.sent) == cap(s.sent) {
 		return errCrowded
 	}
-	s.published.Add(1)
+	number := s.published.Add(1)
 	confirmation, err := s.channel.PublishWithDeferredConfirm(exchange, m.routingKey, mandatory, false, m.publishing)
 	if err != nil {
 		s.raw.Close() // a part of a frame may have been sent
-		return s.lost()
+		l := *s.lost()
+		l.unsent = number > l.last
+		return &l
 	}
 	s.sent <- sent{m.publishing.MessageId, confirmation, done}
 	return nil
@@ -118,7 +120,8 @@ func (s *session) closed() bool { return s.channel.IsClosed() || s.amqp.IsClosed
 // awaitLoss returns why the channel was closed. It must be closed, or about to be.
 func (s *session) awaitLoss() *loss {
 	l := &loss{err: <-s.closes}
-	l.inFlight = int(s.published.Load() - s.answered.Load())
+	l.last = s.published.Load()
+	l.inFlight = int(l.last - s.answered.Load())
 	return l
 }
 
