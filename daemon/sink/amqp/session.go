@@ -14,6 +14,7 @@ import (
 	amqp091 "github.com/rabbitmq/amqp091-go"
 
 	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
@@ -130,15 +131,9 @@ func (s *session) awaitLoss() *loss {
 func (s *session) bind(ctx context.Context) (release func()) {
 	deadline, _ := ctx.Deadline()
 	s.conn.SetWriteDeadline(deadline)
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		s.conn.SetWriteDeadline(time.Unix(1, 0))
-		close(ended)
-	})
+	stop := sink.AfterFunc(ctx, func() { s.conn.SetWriteDeadline(time.Unix(1, 0)) })
 	return func() {
-		if !stop() {
-			<-ended // or it would interrupt writes of the next context
-		}
+		stop()
 		s.conn.SetWriteDeadline(time.Time{})
 	}
 }

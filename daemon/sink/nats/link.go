@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nuid"
 
 	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
@@ -136,8 +137,8 @@ func (l *link) close() {
 }
 
 // bind makes a write return that the server does not read when the context ends.
-func (l *link) bind(ctx context.Context) (release func() bool) {
-	return context.AfterFunc(ctx, func() {
+func (l *link) bind(ctx context.Context) (release func()) {
+	return sink.AfterFunc(ctx, func() {
 		if l.wire.writing.Load() > 0 {
 			l.wire.Close()
 		}
