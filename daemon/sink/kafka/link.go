@@ -4,7 +4,6 @@ package kafka
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
@@ -36,10 +35,10 @@ func (l *link) dial(ctx context.Context, network, address string) (net.Conn, err
 		return nil, err
 	}
 	if l.config.usesTLS() {
-		encrypted, err := l.encrypt(ctx, dialed, address)
+		encrypted, err := tlsclient.Handshake(ctx, dialed, &l.config.TLS, address)
 		if err != nil {
 			dialed.Close()
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", address, err)
 		}
 		dialed = encrypted
 	}
@@ -48,23 +47,6 @@ func (l *link) dial(ctx context.Context, network, address string) (net.Conn, err
 	defer l.mu.Unlock()
 	l.open[c] = struct{}{}
 	return c, nil
-}
-
-func (l *link) encrypt(ctx context.Context, dialed net.Conn, address string) (net.Conn, error) {
-	config, err := tlsclient.Config(&l.config.TLS)
-	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
-	}
-	if config.ServerName == "" {
-		if config.ServerName, _, err = net.SplitHostPort(address); err != nil {
-			return nil, err
-		}
-	}
-	encrypted := tls.Client(dialed, config)
-	if err := encrypted.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("tls handshake with %s: %w", address, err)
-	}
-	return encrypted, nil
 }
 
 // closeAll closes the connections that are open.
