@@ -49,13 +49,9 @@ func newEncoder(c *Config, env *sink.Env) (*encoder, error) {
 	e := &encoder{envelope: env.Encoder, limit: int(c.MaxMessage), topics: make(map[string]string)}
 	e.timed, _ = env.Encoder.(event.TimeEncoder)
 	e.attributes, _ = env.Encoder.(event.Attributer)
-	compiled := make([]event.Encoder, 0, 2+len(c.Headers))
-	for _, t := range c.Templates() {
-		name, err := env.Compile(t)
-		if err != nil {
-			return nil, err
-		}
-		compiled = append(compiled, name)
+	compiled, err := env.CompileAll(c.Templates())
+	if err != nil {
+		return nil, err
 	}
 	e.topic, compiled = compiled[0], compiled[1:]
 	for i, h := range c.Headers {
@@ -71,31 +67,27 @@ func newEncoder(c *Config, env *sink.Env) (*encoder, error) {
 func (e *encoder) add(s *slab, ev *event.Event) (size int, err error) {
 	topic, err := e.topicOf(s, ev)
 	if err != nil {
-		return 0, refused(sink.RefusedEncode, ev, fmt.Errorf("topic: %w", err))
+		return 0, sink.Refuse(sink.RefusedEncode, ev, fmt.Errorf("topic: %w", err))
 	}
 	key, err := e.keyOf(s, ev)
 	if err != nil {
-		return 0, refused(sink.RefusedEncode, ev, fmt.Errorf("key: %w", err))
+		return 0, sink.Refuse(sink.RefusedEncode, ev, fmt.Errorf("key: %w", err))
 	}
 	headers, err := e.headersOf(s, ev)
 	if err != nil {
-		return 0, refused(sink.RefusedEncode, ev, err)
+		return 0, sink.Refuse(sink.RefusedEncode, ev, err)
 	}
 	value, err := e.valueOf(s, ev, headers[timeHeader].Value)
 	if err != nil {
-		return 0, refused(sink.RefusedEncode, ev, err)
+		return 0, sink.Refuse(sink.RefusedEncode, ev, err)
 	}
 	r := kgo.Record{Topic: topic, Key: key, Value: value, Headers: headers, Timestamp: ev.Time}
 	if size = sizeOf(&r); size > e.limit {
 		err := fmt.Errorf("the record has %d bytes, more than max_message allows, which is %d", size, e.limit)
-		return 0, refused(sink.RefusedTooLarge, ev, err)
+		return 0, sink.Refuse(sink.RefusedTooLarge, ev, err)
 	}
 	s.records = append(s.records, r)
 	return size, nil
-}
-
-func refused(kind sink.RefusalKind, ev *event.Event, err error) error {
-	return sink.Permanent(sink.Refusal{Kind: kind}.Mark(fmt.Errorf("event %s: %w", ev.ID(), err)))
 }
 
 func (e *encoder) topicOf(s *slab, ev *event.Event) (string, error) {
