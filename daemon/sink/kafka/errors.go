@@ -80,16 +80,6 @@ func rowOf(err error) row {
 
 const maxError = 400 // bytes of an error of the client that are shown
 
-// A failure contains only the cleaned text of its cause, and whether the attempt's context
-// has ended.
-type failure struct {
-	text  string
-	ended error
-}
-
-func (f *failure) Error() string { return f.text }
-func (f *failure) Unwrap() error { return f.ended }
-
 // failed describes the error of an attempt. left is the number of events that were not accepted.
 func (s *Sink) failed(ctx context.Context, err error, left int) error {
 	if ended := ctx.Err(); ended != nil && errors.Is(err, ended) {
@@ -116,7 +106,7 @@ func (s *Sink) unanswered(ended error) error {
 	if fault := s.watcher.last(); fault != nil {
 		text += ": " + s.env.Mask.Clean(fault.Error(), maxError) + remedy(rowOf(fault))
 	}
-	return &failure{text, ended}
+	return sink.WithText(text, ended)
 }
 
 func remedy(r row) string {
