@@ -20,18 +20,7 @@ import (
 
 // Check implements strict.Checker.
 func (c *Config) Check(s strict.Section) {
-	for i, a := range c.Addresses {
-		key := fmt.Sprintf("addresses[%d]", i)
-		a.Check(s, key, "tcp", schemeTLS)
-		scheme, _ := a.Split()
-		first, _ := c.Addresses[0].Split()
-		switch {
-		case slices.Contains(c.Addresses[:i], a):
-			s.Errorf(key, "is in the list already; leave one of them out")
-		case scheme != first && !s.FaultyWithin("addresses"):
-			s.Errorf(key, "has another scheme than addresses[0]; write the same for all, so that no broker receives events without TLS")
-		}
-	}
+	value.CheckAddresses(s, c.Addresses, "tcp", schemeTLS)
 	c.TLS.CheckScheme(s, schemeTLS, c.Addresses...)
 	c.checkHeaders(s)
 	if !isPlain(c.ClientID) || c.ClientID == "" || len(c.ClientID) > 249 {
@@ -126,6 +115,4 @@ func verifySecret(key string, s value.Secret) error {
 	return nil
 }
 
-func (c *Config) usesTLS() bool {
-	return slices.ContainsFunc(c.Addresses, func(a value.Address) bool { return a.HasScheme(schemeTLS) })
-}
+func (c *Config) usesTLS() bool { return value.AnyScheme(c.Addresses, schemeTLS) }
