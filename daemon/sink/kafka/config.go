@@ -92,10 +92,4 @@ func (c *Config) DefaultBatchEvents() int { return 5000 }
 func (c *Config) MaxResult() int { return int(c.MaxMessage) }
 
 // Peers implements sink.Peer.
-func (c *Config) Peers() (peers []sink.PeerSocket) {
-	for _, a := range c.Addresses {
-		_, place := a.Split()
-		peers = append(peers, sink.PeerSocket{Key: "addresses", HostPort: place})
-	}
-	return peers
-}
+func (c *Config) Peers() []sink.PeerSocket { return sink.TCPPeers(c.Addresses) }
