@@ -23,13 +23,13 @@ type ownAttribute struct {
 }
 
 func newDescriber(c *Config, env sink.Env) (*describer, error) {
+	values, err := env.CompileAll(c.Templates())
+	if err != nil {
+		return nil, err
+	}
 	d := &describer{version: env.Version}
-	for i, t := range c.Templates() {
-		encoder, err := env.Compile(t)
-		if err != nil {
-			return nil, err
-		}
-		d.own = append(d.own, ownAttribute{c.Resource[i].Name, encoder})
+	for i, a := range c.Resource {
+		d.own = append(d.own, ownAttribute{a.Name, values[i]})
 	}
 	return d, nil
 }
