@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/genltestd/genltestd/daemon/redact"
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 const (
@@ -35,20 +36,10 @@ func ReadPrefix(dst []byte, r io.Reader) ([]byte, error) {
 	}
 }
 
-// A failure contains only the cleaned text of its cause, and whether the attempt's context
-// has ended.
-type failure struct {
-	text  string
-	ended error
-}
-
-func (f *failure) Error() string { return f.text }
-func (f *failure) Unwrap() error { return f.ended }
-
 // Failed returns the error of a request without a whole response. Errors of package http
 // repeat data of the server.
 func Failed(ctx context.Context, where string, err error, mask *redact.Mask) error {
-	return &failure{where + ": " + mask.Clean(err.Error(), maxError), ctx.Err()}
+	return sink.WithText(where+": "+mask.Clean(err.Error(), maxError), ctx.Err())
 }
 
 // Excerpt returns the beginning of a text of the server, cleaned.
