@@ -28,7 +28,7 @@ type result struct {
 // parseResponse parses an ExportLogsServiceResponse.
 func parseResponse(text []byte) (r result, err error) {
 	const partialSuccess = 1
-	r.verdict = taken
+	r.verdict = accepted
 	var invalid error
 	err = eachField(text, func(field protowire.Number, _ uint64, data []byte) {
 		if field == partialSuccess && invalid == nil {
@@ -74,7 +74,7 @@ func parseJSONResponse(text []byte) (result, error) {
 	if err := json.Unmarshal(text, &response); err != nil {
 		return result{}, errors.New("it is not valid JSON")
 	}
-	r := result{verdict: taken, message: response.PartialSuccess.ErrorMessage}
+	r := result{verdict: accepted, message: response.PartialSuccess.ErrorMessage}
 	if n := response.PartialSuccess.RejectedLogRecords; n != "" {
 		var err error
 		if r.rejected, err = n.Int64(); err != nil {

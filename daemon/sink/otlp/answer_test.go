@@ -36,7 +36,7 @@ func FuzzResponse(f *testing.F) {
 			return
 		}
 		partial := want.GetPartialSuccess()
-		if got.verdict != taken || got.rejected != partial.GetRejectedLogRecords() || got.message != partial.GetErrorMessage() {
+		if got.verdict != accepted || got.rejected != partial.GetRejectedLogRecords() || got.message != partial.GetErrorMessage() {
 			t.Errorf("%x: got %+v, want %v", text, got, &want)
 		}
 	})

@@ -471,7 +471,7 @@ func FuzzSuccess(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, contentType string, text []byte) {
 		r, err := readSuccess(contentType, text)
-		if err == nil && r.verdict != taken || err != nil && r != (result{}) {
+		if err == nil && r.verdict != accepted || err != nil && r != (result{}) {
 			t.Errorf("%q, %x: %+v, %v", contentType, text, r, err)
 		}
 		media := mediaType(contentType)

@@ -79,7 +79,7 @@ func userAgent(env sink.Env) string { return "genltestd/" + env.Version }
 func (x *httpExporter) read(resp *httpclient.Response) (result, error) {
 	status := resp.StatusCode
 	row := rowOfStatus(status)
-	if row.verdict == taken {
+	if row.verdict == accepted {
 		r, err := readSuccess(resp.Header.Get("Content-Type"), resp.Text)
 		if resp.Early {
 			err = resp.EarlyError()
@@ -136,6 +136,6 @@ func readSuccess(contentType string, text []byte) (result, error) {
 	if err != nil {
 		return result{}, fmt.Errorf("the response is not one of OTLP, so the receiver has not accepted the records; check url: %w", err)
 	}
-	r.verdict = taken
+	r.verdict = accepted
 	return r, nil
 }

@@ -122,9 +122,9 @@ func (s *Sink) evaluate(a *access, r result, n int) error {
 		s.client.Disconnect()
 	}
 	switch {
-	case r.verdict == taken && r.rejected != 0:
+	case r.verdict == accepted && r.rejected != 0:
 		return s.rejected(a, r, n)
-	case r.verdict == taken:
+	case r.verdict == accepted:
 		s.warn(r.message)
 		return nil
 	}

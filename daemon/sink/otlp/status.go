@@ -8,7 +8,7 @@ import "strings"
 type verdict string
 
 const (
-	taken     verdict = "taken"
+	accepted  verdict = "accepted"
 	retry     verdict = "retry"
 	permanent verdict = "dead letter"
 )
@@ -39,7 +39,7 @@ var statuses = []struct {
 	from, to int
 	row
 }{
-	{200, 299, row{"HTTP 200-299", "success", taken, "the body must be a response of OTLP, or empty. " +
+	{200, 299, row{"HTTP 200-299", "success", accepted, "the body must be a response of OTLP, or empty. " +
 		"With `rejected_log_records` it is a partial success, see below", ""}},
 	{300, 399, row{
 		"HTTP 300-399", "not specified", retry,
@@ -84,7 +84,7 @@ const (
 
 // codes has the row of each code at the index of the code.
 var codes = []row{
-	{"gRPC OK", "success", taken, "with `rejected_log_records` it is a partial success, see below", ""},
+	{"gRPC OK", "success", accepted, "with `rejected_log_records` it is a partial success, see below", ""},
 	{"gRPC CANCELLED", "yes", retry, "a temporary state of the receiver", ""},
 	{"gRPC UNKNOWN", "no", retry, "a fault of the receiver", ""},
 	{"gRPC INVALID_ARGUMENT", "no", permanent, "the receiver cannot process these events", ""},
