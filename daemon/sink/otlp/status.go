@@ -40,7 +40,7 @@ var statuses = []struct {
 	row
 }{
 	{200, 299, row{"HTTP 200-299", "success", accepted, "the body must be a response of OTLP, or empty. " +
-		"With `rejected_log_records` it is a partial success, see below", ""}},
+		"With `rejected_log_records` it is a [partial success](#partial-success)", ""}},
 	{300, 399, row{
 		"HTTP 300-399", "not specified", retry,
 		"redirects are not followed: they would send events and tokens to a server that is not configured", checkURL,
@@ -84,7 +84,7 @@ const (
 
 // codes has the row of each code at the index of the code.
 var codes = []row{
-	{"gRPC OK", "success", accepted, "with `rejected_log_records` it is a partial success, see below", ""},
+	{"gRPC OK", "success", accepted, "with `rejected_log_records` it is a [partial success](#partial-success)", ""},
 	{"gRPC CANCELLED", "yes", retry, "a temporary state of the receiver", ""},
 	{"gRPC UNKNOWN", "no", retry, "a fault of the receiver", ""},
 	{"gRPC INVALID_ARGUMENT", "no", permanent, "the receiver cannot process these events", ""},
