@@ -52,7 +52,7 @@ func (s *Sink) newClient() (*kgo.Client, error) {
 	}
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
-		return nil, errors.New("create a client: " + s.env.Mask.Clean(err.Error(), maxError))
+		return nil, errors.New(s.where() + ": create a client: " + s.env.Mask.Clean(err.Error(), maxError))
 	}
 	return client, nil
 }

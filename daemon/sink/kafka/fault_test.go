@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
@@ -183,4 +184,16 @@ func TestTopicThatIsCreatedAgain(t *testing.T) {
 	events := sinktest.Events(6, 5)
 	deliverAll(t, s, events, len(events), func(int) {})
 	checkOrder(t, c, events)
+}
+
+// The client refuses a name of itself that is too long. The check of the configuration has a lower limit.
+func TestErrorOfAClientNamesTheAddress(t *testing.T) {
+	c := &Config{
+		Addresses: []value.Address{"tcp://127.0.0.1:9", "tcp://127.0.0.2:9"}, Topic: testTopic, Compression: "none",
+		ClientID: strings.Repeat("x", 300), SASL: SASL{Mechanism: saslNone}, MaxMessage: 1e6,
+	}
+	_, err := newSink(t, c).Deliver(t.Context(), sinktest.Events(1, 1))
+	if err == nil || sink.Poisoned(err) > 0 || !strings.HasPrefix(err.Error(), "kafka tcp://127.0.0.1:9 and 1 more: create a client: ") {
+		t.Errorf("got %v", err)
+	}
 }
