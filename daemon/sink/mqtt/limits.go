@@ -6,23 +6,7 @@ import (
 	"math"
 
 	"github.com/eclipse/paho.golang/packets"
-
-	"github.com/genltestd/genltestd/daemon/event"
 )
-
-// An eventKey identifies an event.
-type eventKey struct {
-	journal, reason string
-	seq             uint64
-}
-
-func keyOf(e *event.Event) eventKey {
-	k := eventKey{journal: e.JournalID, seq: e.Seq}
-	if e.Suppressed != nil {
-		k.reason = e.Suppressed.Reason
-	}
-	return k
-}
 
 // limits are those of the broker, from its CONNACK.
 type limits struct {

@@ -37,9 +37,9 @@ type link struct {
 	out     *bytes.Buffer // packets that are not yet written
 	written []func(error) // results of the messages of QoS 0 in out
 	flight  map[uint16]*message
-	resumed map[eventKey]uint16 // messages of an earlier connection of this session
-	taken   map[uint16]bool     // the numbers of resumed
-	number  uint16              // of the latest message
+	resumed map[event.Key]uint16 // messages of an earlier connection of this session
+	taken   map[uint16]bool      // the numbers of resumed
+	number  uint16               // of the latest message
 	aliases *aliases
 	replies uint64 // number of PUBACKs
 	leaving bool   // the link ends when out is written
@@ -48,7 +48,7 @@ type link struct {
 
 // A message was sent and is not acknowledged.
 type message struct {
-	key   eventKey
+	key   event.Key
 	topic string
 	done  func(error)
 }
@@ -77,7 +77,7 @@ func (l *link) publish(ctx context.Context, e *event.Event, p *packets.Publish, 
 	if l.err != nil {
 		return l.err
 	}
-	m := &message{key: keyOf(e), topic: p.Topic, done: done}
+	m := &message{key: e.Key(), topic: p.Topic, done: done}
 	if p.QoS > 0 {
 		l.identify(p, m.key)
 	}
@@ -116,7 +116,7 @@ func (l *link) awaitRoom(ctx context.Context) error {
 
 // identify sets the number of a message: the number that it had on an earlier connection of the
 // same session, or a free one. There are more numbers than messages in flight.
-func (l *link) identify(p *packets.Publish, key eventKey) {
+func (l *link) identify(p *packets.Publish, key event.Key) {
 	if n, ok := l.resumed[key]; ok {
 		delete(l.resumed, key)
 		delete(l.taken, n)

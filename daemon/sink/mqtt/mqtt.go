@@ -41,7 +41,7 @@ type Sink struct {
 	at        int    // index of the address that is used next
 	cautious  bool   // the latest link was lost with messages in flight
 	takeovers takeovers
-	resumable map[eventKey]uint16
+	resumable map[event.Key]uint16
 	number    uint16 // of the latest message
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/eclipse/paho.golang/packets"
+
+	"github.com/genltestd/genltestd/daemon/event"
 )
 
 // repliesSoFar returns the number of acknowledgements.
@@ -76,8 +78,8 @@ func (l *link) farewell() {
 }
 
 // unfinished returns the numbers of the messages in flight of a link that has ended.
-func (l *link) unfinished() map[eventKey]uint16 {
-	numbers := make(map[eventKey]uint16, len(l.flight))
+func (l *link) unfinished() map[event.Key]uint16 {
+	numbers := make(map[event.Key]uint16, len(l.flight))
 	for n, m := range l.flight {
 		numbers[m.key] = n
 	}
@@ -85,7 +87,7 @@ func (l *link) unfinished() map[eventKey]uint16 {
 }
 
 // resume continues a session: messages that were in flight keep their numbers.
-func (l *link) resume(numbers map[eventKey]uint16) {
+func (l *link) resume(numbers map[event.Key]uint16) {
 	l.resumed, l.taken = numbers, make(map[uint16]bool, len(numbers))
 	for _, n := range numbers {
 		l.taken[n] = true

@@ -22,26 +22,13 @@ type Window struct {
 	Sent func()
 
 	mu       sync.Mutex
-	pending  int           // messages without a result
-	kept     map[id]*entry // of earlier attempts, pending or accepted
-	entries  []*entry      // of the running attempt, in the order of its events
-	failed   bool          // a message of the running attempt has failed
-	awaited  *entry        // wakes the running attempt
+	pending  int                  // messages without a result
+	kept     map[event.Key]*entry // of earlier attempts, pending or accepted
+	entries  []*entry             // of the running attempt, in the order of its events
+	failed   bool                 // a message of the running attempt has failed
+	awaited  *entry               // wakes the running attempt
 	wake     chan struct{}
 	blocking bool // the running attempt waits for room
-}
-
-// An id identifies an event like its ID, without an allocation.
-type id struct {
-	journal, reason string
-	seq             uint64
-}
-
-func idOf(e *event.Event) id {
-	if e.Suppressed != nil {
-		return id{journal: e.JournalID, seq: e.Seq, reason: e.Suppressed.Reason}
-	}
-	return id{journal: e.JournalID, seq: e.Seq}
 }
 
 // An entry is one message that was sent.
@@ -88,7 +75,7 @@ func (w *Window) begin(first *event.Event, n int) {
 		w.wake = make(chan struct{}, 1)
 	}
 	for key, e := range w.kept {
-		if key.journal != first.JournalID || key.seq < first.Seq {
+		if key.JournalID != first.JournalID || key.Seq < first.Seq {
 			delete(w.kept, key)
 			w.finish(e, errForgotten)
 		}
@@ -127,7 +114,7 @@ func (w *Window) add(ctx context.Context, e *event.Event, fresh *entry) (ready b
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for {
-		switch before := w.kept[idOf(e)]; {
+		switch before := w.kept[e.Key()]; {
 		case w.failed:
 			return false, errBehind
 		case before != nil && before.err == nil:
@@ -212,7 +199,7 @@ func (w *Window) end(events []event.Event, accepted int) {
 	defer w.mu.Unlock()
 	for i, e := range w.entries {
 		e.running = false
-		switch key := idOf(&events[i]); {
+		switch key := events[i].Key(); {
 		case i < accepted || e.err != nil:
 			delete(w.kept, key)
 		default:
@@ -222,9 +209,9 @@ func (w *Window) end(events []event.Event, accepted int) {
 	w.entries = nil
 }
 
-func (w *Window) keep(key id, e *entry) {
+func (w *Window) keep(key event.Key, e *entry) {
 	if w.kept == nil {
-		w.kept = make(map[id]*entry)
+		w.kept = make(map[event.Key]*entry)
 	}
 	w.kept[key] = e
 }
