@@ -183,9 +183,9 @@ func (b *batch) handle(a answer) error {
 	case r.Type == typeGap:
 		b.stop(-1, errors.New("a message was lost on the way to the stream"))
 	case r.Type == typeError && r.Error != nil:
-		b.stop(int(r.Seq)-1, r.Error)
+		b.stop(b.indexOf(r.Seq), r.Error)
 	case r.Error != nil:
-		return b.refuse(int(a.seq), r.Error)
+		return b.refuse(a.seq, r.Error)
 	case r.Batch == b.id:
 		b.confirm(r.Count)
 	case r.Stream != "":
@@ -213,6 +213,15 @@ func (b *batch) stop(blamed int, cause error) {
 	}
 }
 
+// indexOf returns the index of the event of the message with the number seq. If the message was not
+// sent, it returns an index that confirm does not blame.
+func (b *batch) indexOf(seq uint64) int {
+	if seq == 0 || seq > uint64(b.sent) {
+		return len(b.events)
+	}
+	return int(seq) - 1
+}
+
 // errEnded is retried: the next attempt finds the cause.
 var errEnded = errors.New("the stream has ended the batch early")
 
@@ -230,17 +239,17 @@ func (b *batch) confirm(count int) {
 
 // refuse handles an error outside of the protocol of batches, about the message with the number
 // seq. The stream has not stored it, and continues to wait for a message with this number.
-func (b *batch) refuse(seq int, e *serverError) error {
+func (b *batch) refuse(seq uint64, e *serverError) error {
 	switch {
 	case b.sink.refusedBy(e):
 		b.ended, b.cause = true, nil
-	case seq == 1:
+	case seq == 1 && b.stored == 0:
 		b.ended, b.cause = true, e // the batch does not exist
 	case e.Code == unknownBatch:
 		return e
 	case b.cause == nil:
-		b.stop(seq-1, e)
-		return b.control(seq, opEnd)
+		b.stop(b.indexOf(seq), e)
+		return b.control(min(b.indexOf(seq), b.sent)+1, opEnd)
 	}
 	return nil
 }
@@ -254,7 +263,7 @@ const (
 // any other.
 func (b *batch) unknown(seq uint64) error {
 	b.sink.refuseBatches(retryBatches)
-	b.ended = true
+	b.ended, b.cause = true, nil
 	if b.sent == 1 && seq == 1 {
 		b.stored = 1
 		return nil
