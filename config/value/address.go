@@ -81,8 +81,8 @@ func checkSocketPath(s strict.Section, key, path string) {
 func checkHostPort(s strict.Section, key, place, scheme string) {
 	host, port, err := net.SplitHostPort(place)
 	if err != nil {
-		s.Errorf(key, "%s is not host:port; write one like %s://logs.example.com:6514 or %s://[::1]:6514",
-			strict.Quote(place), scheme, scheme)
+		s.Errorf(key, "%s is not host:port; write one like %s://logs.example.com:%d or %s://[::1]:%d",
+			strict.Quote(place), scheme, examplePort(scheme), scheme, examplePort(scheme))
 		return
 	}
 	if host == "" || !IsHost(host) {
@@ -92,6 +92,25 @@ func checkHostPort(s strict.Section, key, place, scheme string) {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		s.Errorf(key, "%s is not a port; write a number from 1 to 65535", strict.Quote(port))
 	}
+}
+
+// examplePort returns the usual port of a scheme, for an error.
+func examplePort(scheme string) int {
+	switch scheme {
+	case "amqp":
+		return 5672
+	case "amqps":
+		return 5671
+	case "mqtt":
+		return 1883
+	case "mqtts":
+		return 8883
+	case "nats":
+		return 4222
+	case "redis", "rediss":
+		return 6379
+	}
+	return 6514
 }
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,252})$`)
