@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/stream"
 )
 
@@ -60,9 +61,7 @@ func (w *wire) Read(p []byte) (int, error) {
 func (w *wire) SetReadDeadline(time.Time) error { return nil }
 
 // bind ends the connection when the context ends, until the returned function is called.
-func (w *wire) bind(ctx context.Context) (unbind func() bool) {
-	return context.AfterFunc(ctx, w.abort)
-}
+func (w *wire) bind(ctx context.Context) (release func()) { return sink.AfterFunc(ctx, w.abort) }
 
 // abort ends the connection without a TLS close_notify, which could block.
 func (w *wire) abort() { w.raw.Close() }
