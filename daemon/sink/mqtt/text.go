@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 // isForbidden reports whether a UTF-8 text of MQTT must not or should not contain a character:
@@ -22,24 +24,12 @@ func replaceInTopic(dst, value []byte) []byte {
 	if len(value) == 0 {
 		return append(dst, '_')
 	}
-	return replace(dst, value, "_", func(r rune) bool { return strings.ContainsRune("+#/$", r) || isForbidden(r) })
+	return sink.ReplaceRunes(dst, value, "_", func(r rune) bool { return strings.ContainsRune("+#/$", r) || isForbidden(r) })
 }
 
 // replaceInText appends a value with the characters replaced that no text may contain.
-func replaceInText(dst, value []byte) []byte { return replace(dst, value, "\ufffd", isForbidden) }
-
-// replace appends value with a substitute for invalid UTF-8 and for bad characters.
-func replace(dst, value []byte, substitute string, bad func(rune) bool) []byte {
-	for len(value) > 0 {
-		r, n := utf8.DecodeRune(value)
-		if r == utf8.RuneError && n == 1 || bad(r) {
-			dst = append(dst, substitute...)
-		} else {
-			dst = append(dst, value[:n]...)
-		}
-		value = value[n:]
-	}
-	return dst
+func replaceInText(dst, value []byte) []byte {
+	return sink.ReplaceRunes(dst, value, "\ufffd", isForbidden)
 }
 
 // acceptTopic rejects a result that is not a name of a topic.

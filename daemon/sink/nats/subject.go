@@ -8,7 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
-	"unicode/utf8"
+
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 // placeholder replaces an empty value: the tokens of a subject must not be empty.
@@ -20,16 +21,9 @@ func appendToken(dst, value []byte) []byte {
 	if len(value) == 0 {
 		return append(dst, placeholder)
 	}
-	for len(value) > 0 {
-		r, n := utf8.DecodeRune(value)
-		if r == utf8.RuneError && n == 1 || strings.ContainsRune(".*>", r) || unicode.IsSpace(r) || unicode.IsControl(r) {
-			dst = append(dst, placeholder)
-		} else {
-			dst = append(dst, value[:n]...)
-		}
-		value = value[n:]
-	}
-	return dst
+	return sink.ReplaceRunes(dst, value, string(placeholder), func(r rune) bool {
+		return strings.ContainsRune(".*>", r) || unicode.IsSpace(r) || unicode.IsControl(r)
+	})
 }
 
 // maxSubject is the maximum length of a subject. The line of the protocol that contains it has

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
@@ -69,16 +68,7 @@ func appendToken(dst, value []byte) []byte {
 	if len(value) == 0 {
 		return append(dst, '_')
 	}
-	for len(value) > 0 {
-		r, n := utf8.DecodeRune(value)
-		if r == utf8.RuneError && n == 1 || r == ' ' || !unicode.IsPrint(r) {
-			dst = append(dst, '_')
-		} else {
-			dst = append(dst, value[:n]...)
-		}
-		value = value[n:]
-	}
-	return dst
+	return sink.ReplaceRunes(dst, value, "_", func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) })
 }
 
 func acceptKey(result []byte) error {
