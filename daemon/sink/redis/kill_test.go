@@ -9,15 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/internal/tmpfs"
 )
 
 // The server is killed again and again while it receives events. With both settings it writes
-// its log before it answers; everysec differs in a power cut, and on a slow disk.
+// its log before it answers; everysec differs in a power cut, and on a slow disk: it delays the
+// write while an fsync runs. The disk of the test is memory, so an fsync ends at once.
 func TestServerIsKilledUnderLoad(t *testing.T) {
 	long(t)
 	for _, fsync := range []string{"always", "everysec"} {
 		t.Run(fsync, func(t *testing.T) {
-			s := startServer(t, "--appendfsync", fsync)
+			s := startServerIn(t, tmpfs.Shared(t), "--appendonly", "yes", "--appendfsync", fsync)
 			k := newSink(t, s.config())
 			const batch, kills = 200, 6
 			next := 1
