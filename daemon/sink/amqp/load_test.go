@@ -6,36 +6,39 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/genltestd/genltestd/config/value"
-	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 	"github.com/genltestd/genltestd/internal/poll"
 )
 
-// A load delivers events in the background, as delivery does.
+// A load delivers numbered events in the background, as delivery does, until it is stopped: a fault
+// that waits for its turn finds events to deliver.
 type load struct {
 	accepted atomic.Int64
 	failures atomic.Int64
 	refused  atomic.Int64
 	last     atomic.Value // the last error
+	stopping atomic.Bool
 	done     chan struct{}
 }
 
 // loadBatch is the number of events of an attempt.
 const loadBatch = 250
 
-func startLoad(t *testing.T, s *Sink, events []event.Event, limit time.Duration) *load {
+func startLoad(t *testing.T, s *Sink, limit time.Duration) *load {
 	l := &load{done: make(chan struct{})}
 	go func() {
 		defer close(l.done)
-		for left := events; len(left) > 0 && t.Context().Err() == nil; {
-			n, err := attempt(t, s, left[:min(len(left), loadBatch)], limit)
-			left = left[n:]
+		events := sinktest.Events(1, loadBatch)
+		for next := 1; t.Context().Err() == nil; {
+			n, err := attempt(t, s, events, limit)
+			next += n
 			l.accepted.Add(int64(n))
 			if sink.Poisoned(err) > 0 {
 				l.refused.Add(1)
@@ -45,6 +48,13 @@ func startLoad(t *testing.T, s *Sink, events []event.Event, limit time.Duration)
 				l.last.Store(err.Error())
 				time.Sleep(20 * time.Millisecond) // the pause of delivery
 			}
+			if events = events[n:]; len(events) > 0 {
+				continue
+			}
+			if l.stopping.Load() {
+				return
+			}
+			events = sinktest.Events(next, loadBatch)
 		}
 	}()
 	return l
@@ -65,17 +75,21 @@ func (l *load) await(t *testing.T, what string, condition func() bool) {
 	})
 }
 
-// awaitFailure waits for a failure after the call.
-func (l *load) awaitFailure(t *testing.T) {
+// awaitFailure begins a fault and waits for an attempt that fails. It begins the fault again, as one
+// that resets connections has no effect between two attempts.
+func (l *load) awaitFailure(t *testing.T, fault func()) {
 	t.Helper()
 	before := l.failures.Load()
-	poll.Until(t, "an attempt fails", func() bool { return l.failures.Load() > before })
+	l.await(t, "an attempt fails", func() bool {
+		fault()
+		return l.failures.Load() > before
+	})
 }
 
-// check waits for the end. Each event has arrived, in order; each failure can repeat the events
-// in flight.
-func (l *load) check(t *testing.T, q *queue, events []event.Event) {
+// check ends the load. Each event has arrived, in order; each failure can repeat the events in flight.
+func (l *load) check(t *testing.T, q *queue) {
 	t.Helper()
+	l.stopping.Store(true)
 	l.await(t, "the load has ended", func() bool {
 		select {
 		case <-l.done:
@@ -84,6 +98,7 @@ func (l *load) check(t *testing.T, q *queue, events []event.Event) {
 			return false
 		}
 	})
+	events := sinktest.Events(1, int(l.accepted.Load()))
 	got, again := q.storedIDs(t)
 	if strings.Join(got, " ") != strings.Join(ids(events), " ") || l.refused.Load() > 0 {
 		t.Errorf("%d of %d events arrived in order, %d were refused", len(got), len(events), l.refused.Load())
@@ -91,27 +106,24 @@ func (l *load) check(t *testing.T, q *queue, events []event.Event) {
 	if most := loadBatch * int(l.failures.Load()); again > most {
 		t.Errorf("%d events arrived again after %d failures", again, l.failures.Load())
 	}
-	t.Logf("%d failures, %d events arrived again", l.failures.Load(), again)
+	t.Logf("%d events, %d failures, %d events arrived again", len(events), l.failures.Load(), again)
 }
 
 // A confirm means that the message is on the disk of the broker.
 func TestKilledBrokerLosesNothingConfirmed(t *testing.T) {
 	b := shared(t)
 	q := newQueue(t, b, nil)
-	events := sinktest.Events(1, 6000)
-	l := startLoad(t, newSink(t, q.config()), events, 2*time.Second)
+	l := startLoad(t, newSink(t, q.config()), 2*time.Second)
 	l.awaitAccepted(t, 2000)
-	b.Kill()
-	l.awaitFailure(t)
+	l.awaitFailure(t, sync.OnceFunc(b.Kill))
 	b.Restart()
 	q.declare(t, nil) // RabbitMQ 3.10 sometimes loses the binding, and returns the messages
-	l.check(t, q, events)
+	l.check(t, q)
 }
 
 func TestFaultyNetworkUnderLoad(t *testing.T) {
 	q := newQueue(t, shared(t), nil)
-	events := sinktest.Events(1, 8000)
-	l := startLoad(t, newSink(t, q.config()), events, 300*time.Millisecond)
+	l := startLoad(t, newSink(t, q.config()), 300*time.Millisecond)
 	for _, fault := range []struct {
 		begin func()
 		fails bool
@@ -124,16 +136,15 @@ func TestFaultyNetworkUnderLoad(t *testing.T) {
 		{func() { q.proxy.Throttle(4 << 20) }, false},
 	} {
 		l.awaitAccepted(t, int(l.accepted.Load())+500)
-		before := l.failures.Load()
-		fault.begin()
 		if fault.fails {
-			poll.Until(t, "an attempt fails", func() bool { return l.failures.Load() > before })
+			l.awaitFailure(t, fault.begin)
 		} else {
+			fault.begin()
 			l.awaitAccepted(t, int(l.accepted.Load())+500)
 		}
 		q.proxy.Restore()
 	}
-	l.check(t, q, events)
+	l.check(t, q)
 }
 
 // A broker that does not read fills the buffers of the kernel, and a write of the library blocks.
