@@ -16,7 +16,6 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/clock"
-	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/endpoint"
 	"github.com/genltestd/genltestd/daemon/families"
@@ -29,6 +28,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/reload"
 	"github.com/genltestd/genltestd/daemon/systemd"
 	"github.com/genltestd/genltestd/daemon/teardown"
+	"github.com/genltestd/genltestd/daemon/web"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -49,7 +49,7 @@ type Daemon struct {
 	specs     atomic.Pointer[families.Specs] // of the decoder
 	pipelines *pipeline.Set
 	reloads   *reload.Reloader
-	pages     control.Pages
+	pages     web.Pages
 	socket    *endpoint.Endpoint // of the operator's client
 	serving   *group             // that Run uses
 	stopPages context.CancelFunc // nil before the pages are served
@@ -98,7 +98,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	d.reloads = d.newReloader(cfg)
-	d.pages = control.Pages{Metrics: reg, Refresh: d.countDrops, Health: d.alive, Ready: d.ready, Config: d.printConfig}
+	d.pages = web.Pages{Metrics: reg, Refresh: d.countDrops, Health: d.alive, Ready: d.ready, Config: d.printConfig}
 	d.socket, d.web = d.controlSocket(), d.pagesAt(&cfg.HTTP)
 	for _, e := range d.endpoints() {
 		e.Bind()

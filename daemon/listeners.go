@@ -10,13 +10,15 @@ import (
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/endpoint"
+	"github.com/genltestd/genltestd/daemon/httpserver"
+	"github.com/genltestd/genltestd/daemon/web"
 	"github.com/genltestd/genltestd/metrics"
 )
 
 // controlSocket returns the endpoint of the operator's client.
 func (d *Daemon) controlSocket() *endpoint.Endpoint {
 	path, log := d.opts.Dirs.controlSocket(), component(d.log, metrics.ListenerControl)
-	return endpoint.New(metrics.ListenerControl, func() (*control.Server, error) {
+	return endpoint.New(metrics.ListenerControl, func() (*httpserver.Server, error) {
 		return control.ListenSocket(path, operations{d.deadLetters(), d.reloads}, log)
 	}, log)
 }
@@ -27,7 +29,7 @@ func (d *Daemon) pagesAt(cfg *config.HTTP) *endpoint.Endpoint {
 		return nil
 	}
 	address, log := cfg.Listen, component(d.log, metrics.ListenerHTTP)
-	return endpoint.New(metrics.ListenerHTTP, func() (*control.Server, error) { return control.Listen(address, d.pages, log) }, log)
+	return endpoint.New(metrics.ListenerHTTP, func() (*httpserver.Server, error) { return web.Listen(address, d.pages, log) }, log)
 }
 
 // servePages stops the earlier server of the pages and starts another one, unless e is nil.
@@ -68,7 +70,7 @@ func (d *Daemon) bindElsewhere(cfg *config.HTTP) (*endpoint.Endpoint, error) {
 	open := next.Open
 	if d.web != nil { // only this goroutine changes it
 		if server := d.web.Bound(); server != nil {
-			open = func() (*control.Server, error) { return server.Move(cfg.Listen) }
+			open = func() (*httpserver.Server, error) { return server.Move(cfg.Listen) }
 		}
 	}
 	server, err := open()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package control serves the API of genltestctl on a Unix socket.
 package control
 
 import (
@@ -12,11 +13,15 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/httpserver"
 	"github.com/genltestd/genltestd/daemon/unixsocket"
 )
 
 // maxSocketPath is the maximum length of a Unix socket's path.
 const maxSocketPath = 107
+
+// socketOptions limit each write, because a reload or a long list can take longer than one answer should.
+var socketOptions = httpserver.Options{MaxConns: 8, WriteTime: 30 * time.Second}
 
 // Operations are the requests that an operator can make.
 type Operations interface {
@@ -31,7 +36,7 @@ type Operations interface {
 // The caller must hold the lock of the journal and have opened the inbox. So a socket to
 // which this process may not connect is a leftover: another user's process created it and
 // has ended.
-func ListenSocket(path string, operations Operations, log *slog.Logger) (*Server, error) {
+func ListenSocket(path string, operations Operations, log *slog.Logger) (*httpserver.Server, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("control socket %s: the path has %d bytes, the maximum is %d; use a shorter runtime directory",
 			path, len(path), maxSocketPath)
@@ -50,9 +55,7 @@ func ListenSocket(path string, operations Operations, log *slog.Logger) (*Server
 	if err := os.Chmod(path, 0o660); err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), listener.Close())
 	}
-	l := limit(listener, maxSocketConns, log)
-	l.writeTime = 30 * time.Second // per write, because a reload or a long list can take longer
-	return serve(l, socketHandler(operations, log)), nil
+	return httpserver.New(listener, socketHandler(operations, log), socketOptions, log), nil
 }
 
 func socketHandler(operations Operations, log *slog.Logger) http.Handler {

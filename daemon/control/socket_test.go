@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -155,16 +156,16 @@ func TestClientOfAnotherServer(t *testing.T) {
 		"no error":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
 		"not the list": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "[1, 2") },
 	} {
-		path := filepath.Join(filepath.Dir(listen(t, ten{})), "other")
-		s, err := ListenSocket(path, ten{}, slog.New(slog.DiscardHandler))
+		path := filepath.Join(t.TempDir(), "other")
+		listener, err := net.Listen("unix", path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.server.Handler = h
-		go func() { _ = s.server.Serve(s.listener) }() // Close below ends it
+		s := &http.Server{Handler: h}
+		go func() { _ = s.Serve(listener) }() // Close below ends it
 		if err := api.NewClient(path).Boxes(t.Context(), func(api.Box) error { return nil }); err == nil {
 			t.Errorf("%s: no error", name)
 		}
-		s.server.Close()
+		s.Close()
 	}
 }

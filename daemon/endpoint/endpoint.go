@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/genltestd/genltestd/daemon/control"
+	"github.com/genltestd/genltestd/daemon/httpserver"
 	"github.com/genltestd/genltestd/daemon/ratelog"
 )
 
@@ -25,23 +25,23 @@ const (
 // called only once.
 type Endpoint struct {
 	Name string // in health, log and metric
-	open func() (*control.Server, error)
+	open func() (*httpserver.Server, error)
 
 	log     *slog.Logger
 	repeats *ratelog.Logger // for lines that may repeat
 
 	mu     sync.Mutex
-	server *control.Server // nil until the address is bound
-	fault  error           // why server is nil
+	server *httpserver.Server // nil until the address is bound
+	fault  error              // why server is nil
 }
 
 // New returns an endpoint that open binds.
-func New(name string, open func() (*control.Server, error), log *slog.Logger) *Endpoint {
+func New(name string, open func() (*httpserver.Server, error), log *slog.Logger) *Endpoint {
 	return &Endpoint{Name: name, open: open, log: log, repeats: ratelog.New(log)}
 }
 
 // Open returns the server of open, for Use.
-func (e *Endpoint) Open() (*control.Server, error) { return e.open() }
+func (e *Endpoint) Open() (*httpserver.Server, error) { return e.open() }
 
 // Bind binds the address. Fault returns its error.
 func (e *Endpoint) Bind() {
@@ -54,7 +54,7 @@ func (e *Endpoint) Bind() {
 }
 
 // Use makes Run serve with a server that is bound.
-func (e *Endpoint) Use(server *control.Server) {
+func (e *Endpoint) Use(server *httpserver.Server) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.server, e.fault = server, nil
@@ -92,7 +92,7 @@ func (e *Endpoint) Run(ctx context.Context) error {
 var errServerEnded = errors.New("the server has ended")
 
 // Bound returns the server, or nil while the address is not bound.
-func (e *Endpoint) Bound() *control.Server {
+func (e *Endpoint) Bound() *httpserver.Server {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.server

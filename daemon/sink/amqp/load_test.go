@@ -75,8 +75,8 @@ func (l *load) await(t *testing.T, what string, condition func() bool) {
 	})
 }
 
-// awaitFailure begins a fault and waits for an attempt that fails. It begins the fault again, as one
-// that resets connections has no effect between two attempts.
+// awaitFailure begins a fault again and again until an attempt fails: no attempt may notice a reset
+// of the connection between two attempts.
 func (l *load) awaitFailure(t *testing.T, fault func()) {
 	t.Helper()
 	before := l.failures.Load()

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package control serves operators over HTTP: metrics, liveness, readiness and the
-// configuration on one address, and the API of genltestctl on a Unix socket.
-package control
+// Package web serves the pages: metrics, liveness, readiness and the configuration. All who
+// can connect may read them, and they change nothing.
+package web
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/genltestd/genltestd/daemon/httpserver"
 	"github.com/genltestd/genltestd/daemon/liblog"
 )
 
@@ -27,21 +27,10 @@ import (
 // text.
 type Check func() []string
 
-// A Server serves the pages or the API of genltestctl on one address.
-type Server struct {
-	listener *limiter
-	handler  http.Handler
-	server   *http.Server
-}
+// A client that opens more connections closes its own idle ones: Prometheus and a browser need a few.
+var serverOptions = httpserver.Options{MaxConns: 16, RequestTime: 10 * time.Second, AnswerTime: 30 * time.Second}
 
-// Maximum connections of each server. Prometheus and a browser need a few. A client that
-// opens more closes its own idle ones.
-const (
-	maxPageConns   = 16
-	maxSocketConns = 8
-)
-
-// Pages are the contents that a Server shows.
+// Pages are the contents that the server shows.
 type Pages struct {
 	Metrics prometheus.Gatherer
 	Refresh func() // called before each scrape
@@ -52,7 +41,7 @@ type Pages struct {
 }
 
 // Listen binds the address, so that an address in use is an error at start-up.
-func Listen(address string, pages Pages, log *slog.Logger) (*Server, error) {
+func Listen(address string, pages Pages, log *slog.Logger) (*httpserver.Server, error) {
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("%w by another program; stop it (ss -tlnp shows it), or configure another port", err)
@@ -60,25 +49,7 @@ func Listen(address string, pages Pages, log *slog.Logger) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("http.listen: %w", err)
 	}
-	return newServer(listener, Handler(pages, log), log), nil
-}
-
-// newServer returns a server for the pages.
-func newServer(listener net.Listener, handler http.Handler, log *slog.Logger) *Server {
-	s := serve(limit(listener, maxPageConns, log), handler)
-	s.server.ReadTimeout, s.server.WriteTimeout = 10*time.Second, 30*time.Second
-	return s
-}
-
-func serve(l *limiter, handler http.Handler) *Server {
-	return &Server{listener: l, handler: handler, server: &http.Server{
-		Handler:           l.watch(handler),
-		ConnContext:       withConn,
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          liblog.New(l.log, slog.LevelWarn),
-	}}
+	return httpserver.New(listener, Handler(pages, log), serverOptions, log), nil
 }
 
 // Handler routes the pages.
@@ -143,30 +114,3 @@ func asText(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 }
-
-// Addr returns the bound address.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
-
-// Run serves until the context ends, and then waits up to a second for active requests.
-func (s *Server) Run(ctx context.Context) error {
-	stopped := make(chan struct{})
-	unwatch := context.AfterFunc(ctx, func() {
-		defer close(stopped)
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		if s.server.Shutdown(grace) != nil {
-			s.server.Close()
-		}
-	})
-	err := s.server.Serve(s.listener)
-	if !unwatch() {
-		<-stopped
-	}
-	if !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve HTTP: %w", err)
-	}
-	return nil
-}
-
-// Close closes a server that was never run.
-func (s *Server) Close() error { return s.listener.Close() }

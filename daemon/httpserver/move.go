@@ -1,32 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package control
+package httpserver
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// Move returns a server for the same pages on another address, which may overlap with the
+// Move returns a server for the same handler on another TCP address, which may overlap with the
 // address of s, as :9941 and 127.0.0.1:9941 do. An address in use is an error and changes
 // nothing. s continues until its Run ends.
 func (s *Server) Move(address string) (*Server, error) {
 	if err := s.share(true); err != nil {
-		return nil, fmt.Errorf("http.listen: %w", err)
+		return nil, err
 	}
 	beside := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error { return sharePort(c, true) }}
 	listener, err := beside.Listen(context.Background(), "tcp", address)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("http.listen: %w", err), s.share(false))
+		return nil, errors.Join(err, s.share(false))
 	}
-	next := newServer(listener, s.handler, s.listener.log)
+	next := New(listener, s.handler, s.options, s.listener.log)
 	if err := errors.Join(s.share(false), next.share(false)); err != nil {
-		return nil, errors.Join(fmt.Errorf("http.listen: %w", err), listener.Close())
+		return nil, errors.Join(err, listener.Close())
 	}
 	return next, nil
 }

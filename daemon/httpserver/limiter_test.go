@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package control
+package httpserver
 
 import (
 	"bufio"
@@ -81,12 +81,12 @@ func isClosed(c net.Conn) bool {
 func serveLimited(t *testing.T, most int) (p *pipes, wait chan struct{}) {
 	t.Helper()
 	p, wait = newPipes(), make(chan struct{})
-	s := serve(limit(p, most, slog.New(slog.DiscardHandler)), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := New(p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/wait" {
 			<-wait
 		}
 		fmt.Fprint(w, "done")
-	}))
+	}), Options{MaxConns: most}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan error)
 	go func() { ran <- s.Run(ctx) }()

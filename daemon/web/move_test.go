@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package control
+package web
 
 import (
 	"context"
@@ -14,10 +14,12 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/genltestd/genltestd/daemon/httpserver"
 )
 
 // serving runs a server until stop is called.
-func serving(t *testing.T, s *Server) (stop func()) {
+func serving(t *testing.T, s *httpserver.Server) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -118,7 +120,7 @@ func TestMoveToAnAddressInUse(t *testing.T) {
 	}
 	stop := serving(t, s)
 	for _, address := range []string{taken.Addr().String(), "192.0.2.1:1"} {
-		if _, err := s.Move(address); err == nil || !strings.Contains(err.Error(), "http.listen: listen tcp "+address) {
+		if _, err := s.Move(address); err == nil || !strings.Contains(err.Error(), "listen tcp "+address) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package httpserver serves HTTP to a limited number of connections: the pages and the API of
+// the daemon.
+package httpserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/liblog"
+)
+
+// Options of a Server. A time of 0 is unlimited.
+type Options struct {
+	// MaxConns is the maximum number of connections. For a further one, the connection that has
+	// been idle the longest is closed.
+	MaxConns    int
+	RequestTime time.Duration // for receiving a request
+	AnswerTime  time.Duration // for sending a whole answer
+	WriteTime   time.Duration // for each write to a connection, in place of AnswerTime
+}
+
+// A Server serves a handler on one address.
+type Server struct {
+	listener *limiter
+	handler  http.Handler
+	options  Options
+	server   *http.Server
+}
+
+// New returns a server for a listener. Run serves.
+func New(listener net.Listener, handler http.Handler, o Options, log *slog.Logger) *Server {
+	l := limit(listener, o.MaxConns, log)
+	l.writeTime = o.WriteTime
+	return &Server{listener: l, handler: handler, options: o, server: &http.Server{
+		Handler:           l.watch(handler),
+		ConnContext:       withConn,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       o.RequestTime,
+		WriteTimeout:      o.AnswerTime,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          liblog.New(log, slog.LevelWarn),
+	}}
+}
+
+// Addr returns the bound address.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Run serves until the context ends, and then waits up to a second for active requests.
+func (s *Server) Run(ctx context.Context) error {
+	stopped := make(chan struct{})
+	unwatch := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if s.server.Shutdown(grace) != nil {
+			s.server.Close()
+		}
+	})
+	err := s.server.Serve(s.listener)
+	if !unwatch() {
+		<-stopped
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve HTTP: %w", err)
+	}
+	return nil
+}
+
+// Close closes a server that was never run.
+func (s *Server) Close() error { return s.listener.Close() }
