@@ -149,9 +149,29 @@ func (s *session) progress(n int) {
 			c := s.counters()
 			return fmt.Errorf("%d of %d events, %d failed attempts, %s", s.settled(), next, c.Failures, c.Error)
 		})
-		if s.kill > 0 && s.random.IntN(s.kill) == 0 && !s.ended() {
-			s.restartFeed()
+		s.killAtRandom()
+	}
+}
+
+// progressWithin waits until n more events have an outcome, at most for limit, and kills the process
+// at random before. It reports whether they have one.
+func (s *session) progressWithin(n int, limit time.Duration) bool {
+	s.Helper()
+	s.killAtRandom()
+	for goal, end := s.settled()+n, time.Now().Add(limit); s.settled() < goal && !s.ended(); {
+		if time.Now().After(end) {
+			return false
 		}
+		time.Sleep(10 * time.Millisecond) // between two looks
+	}
+	return true
+}
+
+// killAtRandom kills the process and starts it again once in s.kill calls.
+func (s *session) killAtRandom() {
+	s.Helper()
+	if s.kill > 0 && s.random.IntN(s.kill) == 0 && !s.ended() {
+		s.restartFeed()
 	}
 }
 
@@ -159,9 +179,7 @@ func (s *session) progress(n int) {
 // that is killed meanwhile.
 func (s *session) awaitFailure() {
 	s.Helper()
-	if s.kill > 0 && s.random.IntN(s.kill) == 0 && !s.ended() {
-		s.restartFeed()
-	}
+	s.killAtRandom()
 	before := s.counters().Failures
 	poll.Until(s, "an attempt fails", func() bool { return s.counters().Failures > before || s.ended() })
 }

@@ -31,13 +31,20 @@ func soak(t *testing.T, k kind) {
 	}
 	s := newSession(t, &k, load{events: soakEvents(t), rate: 4000}, access{}, clientAccess{})
 	s.kill = 5
-	tick := time.NewTicker(10 * time.Second)
+	const interval = 10 * time.Second
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
+	kills, blocked := 0, 0
 	for !s.ended() {
 		<-tick.C
 		restart := s.broker.(cluster).killLeader(t)
-		s.progress(1 + s.random.IntN(10_000))
+		// Two servers may be unable to elect a leader if one of them has not caught up yet.
+		if kills++; !s.progressWithin(1+s.random.IntN(10_000), interval) {
+			blocked++
+		}
 		restart()
+		s.progress(1)
 	}
+	t.Logf("%d kills of the leader, %d of them without progress before the restart", kills, blocked)
 	s.finish()
 }
