@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -38,6 +39,7 @@ type Daemon struct {
 	repeats   *ratelog.Logger // for lines that may repeat
 	opts      Options
 	metrics   *metrics.Metrics
+	started   time.Time
 	notifier  *systemd.Notifier
 	state     *stateFaults
 	clock     *clock.Clock
@@ -72,7 +74,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}()
 	opts.setDefaults()
 	log := opts.Log
-	d := &Daemon{log: log, repeats: ratelog.New(log), opts: opts, notifier: systemd.NewNotifier(component(log, "systemd"))}
+	d := &Daemon{log: log, repeats: ratelog.New(log), opts: opts, started: time.Now(), notifier: systemd.NewNotifier(component(log, "systemd"))}
 	defer d.notifier.Extend(maxStart)() // a journal on a slow disk
 	reg := prometheus.NewRegistry()
 	if err := d.register(reg); err != nil {

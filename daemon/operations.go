@@ -17,9 +17,13 @@ import (
 type operations struct {
 	deadLetterAPI
 	reloads *reload.Reloader
+	status  func() *api.Status
 }
 
 var _ control.Operations = operations{}
+
+// Status implements control.Operations.
+func (o operations) Status() *api.Status { return o.status() }
 
 // Reload implements control.Reloader.
 func (o operations) Reload(ctx context.Context) (*api.Reload, error) {

@@ -86,11 +86,11 @@ func (d *Daemon) familyFaults() (lines []string) {
 	for _, s := range d.reception.States() {
 		switch {
 		case s.Absent: // its own text is for the log
-			lines = append(lines, "receiver: the family "+s.Family+" is not registered; is its module loaded?")
+			lines = append(lines, "receiver: "+absentFault(s.Family))
 		case s.Fault != nil:
 			lines = append(lines, "receiver: "+oneLine(s.Fault, maxPageFault))
 		case s.Echo != nil:
-			lines = append(lines, "echo: the last health check failed: "+s.Echo.Error())
+			lines = append(lines, "echo: "+echoFault(s.Echo))
 		}
 		if err := d.specs.Load().Fault(s.Family); err != nil {
 			lines = append(lines, specFault(s.Family)+oneLine(err, maxPageFault))
@@ -98,6 +98,12 @@ func (d *Daemon) familyFaults() (lines []string) {
 	}
 	return lines
 }
+
+func absentFault(family string) string {
+	return "the family " + family + " is not registered; is its module loaded?"
+}
+
+func echoFault(err error) string { return "the last health check failed: " + err.Error() }
 
 // specFault returns the beginning of the text about a specification that cannot be read.
 func specFault(family string) string {

@@ -21,7 +21,7 @@ func TestEverySeriesExistsFromTheStartAndPassesTheLinter(t *testing.T) {
 	NewReception(reg, ReceptionConfig{Family: "netdev", Group: AllGroups, Refusals: refusals}).Unregister()
 	states := func() []SinkState {
 		a, b := NewSinkState("a", []string{"sample"}), NewSinkState("b", []string{"sample"})
-		b.Faults = []SinkFault{{FaultRefused, errors.New("x")}}
+		b.Faults = []SinkFault{{Reason: FaultRefused, Err: errors.New("x")}}
 		return []SinkState{a, b}
 	}
 	if err := RegisterSinks(reg, states); err != nil {

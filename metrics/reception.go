@@ -111,3 +111,26 @@ func (r *Reception) Unregister() {
 	}
 	r.unregister = nil
 }
+
+// A ReceptionState contains the values of the instruments of one family at one time.
+type ReceptionState struct {
+	Received, Refused uint64
+	Lost              map[string]uint64 // by reason
+	BlindSeconds      float64
+	BufferBytes       int
+}
+
+// State returns the present values.
+func (r *Reception) State() ReceptionState {
+	s := ReceptionState{Lost: map[string]uint64{}, BlindSeconds: valueOf(r.Blind), BufferBytes: int(valueOf(r.ReceiveBuffer))}
+	for _, n := range valuesOf(r.Received) {
+		s.Received += uint64(n)
+	}
+	for _, n := range valuesOf(r.Refused) {
+		s.Refused += uint64(n)
+	}
+	for reason, n := range valuesOf(r.Lost) {
+		s.Lost[reason] = uint64(n)
+	}
+	return s
+}

@@ -2,7 +2,10 @@
 
 package metrics
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // The reasons why an event was dropped before its sink accepted it: the values of the label
 // reason of sink_events_dropped_total.
@@ -34,6 +37,7 @@ func FaultReasons() []string {
 type SinkFault struct {
 	Reason string // one of FaultReasons
 	Err    error
+	Since  time.Time // zero if unknown
 }
 
 // A SinkState contains the counters of a sink at one time. Events is always the sum of
@@ -57,6 +61,15 @@ type SinkState struct {
 	LagBytes   int64  // of the journal after the cursor
 	Missed     uint64 // events that readers of the sink missed because they were too slow
 
+	// The zero time in these fields means never.
+	LastFailure   error     // of the last attempt or other operation that failed, also after it has succeeded since
+	LastFailureAt time.Time // of LastFailure
+	NextAttempt   time.Time // while the sink waits before another attempt
+	LastDelivery  time.Time // when the sink last accepted an event
+	// OldestInFlight is the time of receipt of the oldest event that was read for the sink and
+	// whose outcome is open.
+	OldestInFlight time.Time
+
 	Faults []SinkFault // current faults, in the order of FaultReasons; empty for a healthy sink
 
 	DeadLetters        uint64 // stored
@@ -79,9 +92,8 @@ func NewSinkState(name string, suppressed []string) SinkState {
 
 // AddFault adds a fault, in the order of FaultReasons. It keeps an earlier fault with the
 // same reason.
-func (s *SinkState) AddFault(reason string, err error) {
+func (s *SinkState) AddFault(f SinkFault) {
 	rank := func(f SinkFault) int { return slices.Index(FaultReasons(), f.Reason) }
-	f := SinkFault{reason, err}
 	at, found := slices.BinarySearchFunc(s.Faults, f, func(a, b SinkFault) int { return rank(a) - rank(b) })
 	if !found {
 		s.Faults = slices.Insert(s.Faults, at, f)

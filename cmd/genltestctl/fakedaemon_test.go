@@ -45,6 +45,8 @@ func newFakeDaemon() *fakeDaemon {
 	return &fakeDaemon{letters: map[string][]api.Letter{"hook": {letter(1, "hello "+hostile), bad, gap, unknown}, "archive": nil}}
 }
 
+func (s *fakeDaemon) Status() *api.Status { return &api.Status{} }
+
 func (s *fakeDaemon) Boxes() []api.Box {
 	return []api.Box{{Sink: "hook", Letters: 4, ToReplay: 1, Bytes: 4096, Expired: 2, Damaged: 3}, {Sink: "archive"}}
 }

@@ -27,6 +27,8 @@ var socketOptions = httpserver.Options{MaxConns: 8, WriteTime: 30 * time.Second}
 type Operations interface {
 	DeadLetters
 	Reloader
+	// Status returns the state of the daemon.
+	Status() *api.Status
 }
 
 // ListenSocket binds the Unix socket for genltestctl. The user and group of the process may
@@ -61,6 +63,7 @@ func ListenSocket(path string, operations Operations, log *slog.Logger) (*httpse
 func socketHandler(operations Operations, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	deadLetters{operations, log}.routes(mux)
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answerOne(w, operations.Status()) })
 	mux.HandleFunc("POST /v1/reload", reload(operations, log))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, &api.Error{

@@ -26,6 +26,8 @@ type ten struct {
 
 func (ten) Boxes() []api.Box { return []api.Box{{Sink: "s", Letters: 10}} }
 
+func (ten) Status() *api.Status { return &api.Status{Version: "1.2.3"} }
+
 func (d ten) Letters(sink string, visit func(*api.Letter) error) error {
 	if sink != "s" {
 		return UnknownSink(sink)
@@ -64,6 +66,7 @@ func TestSocketAnswers(t *testing.T) {
 		code               int
 		part               string
 	}{
+		{ten{}, "GET", "/v1/status", "", 200, `{"version":"1.2.3",`},
 		{ten{}, "GET", "/v1/dead-letters", "", 200, `{"sink":"s","letters":10,`},
 		{ten{}, "GET", "/v1/dead-letters/s", "", 200, `"event":{}}` + "\n"},
 		{ten{}, "GET", "/v1/dead-letters/x%2F%1B", "", 404, `unknown sink \"x/\\x1b\"`},

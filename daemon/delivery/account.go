@@ -28,6 +28,7 @@ type account struct {
 	last    journal.Record    // last record that the cursor has passed
 	moves   uint64            // how often the oldest batch or the cursor has advanced
 	open    []*batch          // batches that the cursor has not passed, in journal order
+	filling time.Time         // receipt of the first event of the batch that is not added yet; zero without one
 	idle    []*batch          // empty batches for reuse
 }
 
@@ -48,6 +49,7 @@ func (a *account) add(b *batch) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.open = append(a.open, b)
+	a.filling = time.Time{}
 }
 
 // recycle makes a batch that was not added available for reuse.
@@ -101,7 +103,9 @@ func (a *account) addRead(r *readCounts, items []item) {
 	}
 	for i := range items {
 		if !items[i].summary {
-			s.InFlight++
+			if s.InFlight++; a.filling.IsZero() {
+				a.filling = items[i].record.Time
+			}
 		}
 	}
 	a.claimed += r.records + r.skipped
@@ -122,7 +126,9 @@ const (
 func (a *account) settle(b *batch) (finished bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if ages := (&ages{clock: a.clock, now: a.clock.Steady(a.clock.Now())}); b.counted < b.decided {
+	if b.counted < b.decided {
+		now := a.clock.Now()
+		ages := &ages{clock: a.clock, now: a.clock.Steady(now)}
 		accepted, refused := false, uint64(0)
 		for ; b.counted < b.decided; b.counted++ {
 			i := &b.items[b.counted]
@@ -135,6 +141,9 @@ func (a *account) settle(b *batch) (finished bool) {
 			}
 		}
 		a.health.noteOutcomes(accepted, refused)
+		if accepted {
+			a.state.LastDelivery = now
+		}
 		if a.open[0] == b {
 			a.moves++
 		}
@@ -268,6 +277,7 @@ func (a *account) State() (_ metrics.SinkState, moves uint64) {
 		s.Waiting = backlog - a.claimed
 	}
 	s.LagBytes = a.reader.Lag()
+	s.OldestInFlight = a.oldest()
 	s.Events = s.Delivered + s.Filtered + s.DeadLettered + s.InFlight + s.Waiting
 	for _, n := range s.Dropped {
 		s.Events += n
@@ -276,4 +286,20 @@ func (a *account) State() (_ metrics.SinkState, moves uint64) {
 		s.Events += n
 	}
 	return s, a.moves
+}
+
+// oldest returns the time of receipt of the oldest event that was read and whose outcome is
+// open, zero without one. The caller must hold mu.
+func (a *account) oldest() time.Time {
+	for _, b := range a.open {
+		if b.replay {
+			continue // their outcome was a dead letter
+		}
+		for i := b.counted; i < len(b.items); i++ {
+			if !b.items[i].summary {
+				return b.items[i].record.Time
+			}
+		}
+	}
+	return a.filling
 }

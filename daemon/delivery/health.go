@@ -39,6 +39,8 @@ type fault struct {
 	message string // message of its log line
 	err     error
 	logged  bool
+	since   time.Time
+	next    time.Time // of the next attempt; zero if unknown
 }
 
 // health holds the current faults of one sink. Each error path of the worker sets the fault
@@ -53,6 +55,7 @@ type health struct {
 	refusals streak
 	decoding streak
 	stall    stall
+	last     fault // newest fault or refusal, also after it has ended
 }
 
 func newHealth(log *slog.Logger, limits *ratelog.Logger) *health {
@@ -67,8 +70,27 @@ func (h *health) set(s source, message string, err error) {
 }
 
 func (h *health) setLocked(s source, message string, err error) {
-	shown := h.limits.Error(message, "error", err)
-	h.faults[s] = fault{message, err, shown || h.faults[s].logged}
+	f, now := h.faults[s], time.Now()
+	if f.err == nil {
+		f.since = now
+	}
+	f.message, f.err = message, err
+	f.logged = h.limits.Error(message, "error", err) || f.logged
+	h.faults[s] = f
+	h.note(err, now)
+}
+
+// note stores an error as the newest one. The caller must hold mu.
+func (h *health) note(err error, now time.Time) { h.last = fault{err: err, since: now} }
+
+// setNext stores the time of the attempt that follows the fault of a source.
+func (h *health) setNext(s source, next time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if f, failed := h.faults[s]; failed {
+		f.next = next
+		h.faults[s] = f
+	}
 }
 
 // clear removes the fault of a source. If the fault was logged, its end is logged too, and
@@ -117,9 +139,14 @@ func (h *health) sinksReplaced(n int) {
 func (h *health) report(state *metrics.SinkState) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	now := time.Now()
 	for s, f := range h.faults {
-		state.AddFault(s.reason, f.err)
+		state.AddFault(metrics.SinkFault{Reason: s.reason, Err: f.err, Since: f.since})
+		if f.next.After(now) && (state.NextAttempt.IsZero() || f.next.Before(state.NextAttempt)) {
+			state.NextAttempt = f.next
+		}
 	}
+	state.LastFailure, state.LastFailureAt = h.last.err, h.last.since
 }
 
 // badStreak is the number of consecutive bad events that make the sink unhealthy after it
@@ -150,6 +177,7 @@ func (h *health) noteRefusal(cause error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.refusals.last = cause
+	h.note(cause, time.Now())
 }
 
 // noteOutcomes updates the fault of refusals: whether the sink has accepted any event, and

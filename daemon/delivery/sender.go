@@ -136,6 +136,7 @@ func (s *sender) succeeded() {
 func (s *sender) failed(err error, progress bool) {
 	s.next = time.Now().Add(s.backoff.failed(progress, sink.RetryDelay(err)))
 	s.health.set(s.source, "delivery failed; will try again until it succeeds", err)
+	s.health.setNext(s.source, s.next)
 	s.account.addFailure()
 }
 
@@ -144,6 +145,7 @@ func (s *sender) failed(err error, progress bool) {
 func (s *sender) postpone(failed source, message string, err error) {
 	s.next = time.Now().Add(s.backoff.failed(false, 0))
 	s.health.set(failed, message, err)
+	s.health.setNext(failed, s.next)
 }
 
 // call calls the sink once and enforces the contract of Deliver.

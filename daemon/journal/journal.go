@@ -46,6 +46,7 @@ type Journal struct {
 	index      *index
 	damage     *damage.Log
 	cond       *condition
+	oldest     receipt
 	recovered  uint64 // generation of the newest batch that Open has found
 }
 

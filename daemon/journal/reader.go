@@ -41,6 +41,7 @@ type Reader struct {
 	cursor    *cursor.Cursor
 	wake      signal
 	interrupt signal
+	oldest    receipt
 
 	segment.Position             // of the next message to return
 	segment          *logSegment // changed with the lock of the readers held

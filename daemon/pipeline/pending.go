@@ -47,7 +47,11 @@ func (s *Set) open(c *compiled) (*Pipeline, *pending, error) {
 // are in the files that cannot be read.
 func (p *pending) state() metrics.SinkState {
 	s := metrics.NewSinkState(p.cfg.Name, match.Reasons())
-	s.AddFault(metrics.FaultOpen, p.fault)
+	s.AddFault(metrics.SinkFault{Reason: metrics.FaultOpen, Err: p.fault})
+	if p.reader != nil {
+		s.Waiting, s.LagBytes = p.reader.Backlog(), p.reader.Lag()
+		s.Events = s.Waiting
+	}
 	return s
 }
 

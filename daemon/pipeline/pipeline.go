@@ -51,7 +51,7 @@ func (p *Pipeline) State() metrics.SinkState {
 	s, letters := p.Worker.State(), p.letters.Stats()
 	s.DeadLetters, s.DeadLetterBytes, s.DeadLettersExpired = letters.Live, letters.Bytes, letters.Expired+letters.Damaged
 	if err := p.letters.Fault(); err != nil {
-		s.AddFault(metrics.FaultDeadLetters, err)
+		s.AddFault(metrics.SinkFault{Reason: metrics.FaultDeadLetters, Err: err})
 	}
 	return s
 }

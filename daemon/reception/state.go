@@ -22,6 +22,7 @@ type State struct {
 	Absent bool     // the family is not registered
 	Fault  error    // why not all events can arrive, although the family is registered
 	Echo   error    // why the module is not known to answer
+	Echoed bool     // the module is asked for echoes
 }
 
 // Reason returns the kind of the fault: one of metrics.FamilyReasons, or empty without one.
@@ -51,12 +52,29 @@ func (s *Set) States() (list []State) {
 	return list
 }
 
+// A Counted is a State with the values of the metrics.
+type Counted struct {
+	State
+	metrics.ReceptionState
+}
+
+// Counted returns the states of the configured families with their counters, in the order of
+// the configuration.
+func (s *Set) Counted() (list []Counted) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.families {
+		list = append(list, Counted{m.state(), m.metrics.State()})
+	}
+	return list
+}
+
 // state returns the state of the family. The caller holds mu of the set.
 func (m *member) state() State {
 	st := State{Family: m.Family.Family, Groups: m.Groups, ID: m.receiver.SubscribedTo(), Fault: m.receiver.Fault()}
 	st.Absent = errors.As(st.Fault, new(genl.AbsentError))
 	if m.echo != nil {
-		st.Echo = m.echo.Fault(time.Now())
+		st.Echo, st.Echoed = m.echo.Fault(time.Now()), m.echo.Config().Interval > 0
 	}
 	return st
 }

@@ -3,6 +3,7 @@
 // Package api defines how genltestctl talks to the daemon: HTTP/1.1 with JSON over a Unix
 // socket. The mode of the socket's file controls access. The paths:
 //
+//	GET  /v1/status                       a Status
 //	GET  /v1/dead-letters                 one Box per line
 //	GET  /v1/dead-letters/SINK            one Letter per line, in the order of the events
 //	GET  /v1/dead-letters/SINK/ID         a Letter

@@ -63,6 +63,15 @@ func (c *impatient) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
+// Status returns the state of the daemon.
+func (c *Client) Status(ctx context.Context) (s *Status, err error) {
+	err = lines(ctx, c, "/v1/status", func(got *Status) error { s = got; return nil })
+	if err == nil && s == nil {
+		err = fmt.Errorf("the answer of the daemon is incomplete: %w", io.ErrUnexpectedEOF)
+	}
+	return s, err
+}
+
 // Boxes calls visit for the box of each sink, in the order of the configuration.
 func (c *Client) Boxes(ctx context.Context, visit func(Box) error) error {
 	return lines(ctx, c, "/v1/dead-letters", visit)

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/metrics"
+)
+
+// stuckAfter is much longer than the receiver needs for a batch, unless its memory is swapped
+// out.
+const stuckAfter = 10 * time.Second
+
+// alive returns the faults that only a restart of the process can fix.
+func (d *Daemon) alive() []string {
+	if family, stuck := d.reception.Stuck(); stuck > stuckAfter {
+		return []string{fmt.Sprintf("receiver: busy with one batch of %s for %s", family, stuck.Round(time.Second))}
+	}
+	return nil
+}
+
+// ready returns the faults that prevent the daemon from receiving or delivering events.
+func (d *Daemon) ready() []string {
+	faults := d.alive()
+	faults = append(faults, d.familyFaults()...)
+	if err := d.journalFault(); err != nil {
+		faults = append(faults, "journal: "+err.Error())
+	}
+	faults = append(faults, d.state.list()...)
+	faults = append(faults, d.endpointFaults()...)
+	for _, s := range d.pipelines.States() {
+		for _, f := range s.Faults {
+			text := oneLine(f.Err, maxPageFault)
+			faults = append(faults, fmt.Sprintf("sink %s: %s: %d events wait: %s", s.Name, f.Reason, s.Waiting+s.InFlight, text))
+		}
+	}
+	return faults
+}
+
+// countDrops updates the counter that the kernel maintains.
+func (d *Daemon) countDrops() {
+	if err := d.reception.CountDrops(); err != nil {
+		d.repeats.Warn("counting lost events for a scrape", "error", err)
+	}
+}
+
+func (d *Daemon) journalState() metrics.JournalState {
+	s := d.journal.Stats()
+	return metrics.JournalState{
+		Bytes: s.Bytes, Accepting: d.journalFault() == nil,
+		Damaged: s.Damage.Records, DamagedBytes: s.Damage.Bytes, Cursors: s.Damage.Cursors, TornBytes: s.Damage.Torn,
+		Repairs: s.Damage.Repairs, Missing: s.Damage.Missing, Foreign: s.Damage.Strays, Unreadable: s.Unreadable,
+		Synced: s.Synced, Last: s.Newest,
+	}
+}
+
+// journalFault returns why the journal does not store events, or nil if it does.
+func (d *Daemon) journalFault() error { return cmp.Or(d.reception.Blocked(), d.journal.Stats().Fault) }
+
+// Maximum length of the text of an error, in bytes.
+const (
+	maxPageFault   = 1000
+	maxStatusFault = 200
+)
+
+// oneLine returns the text of an error as one line that is safe to print on a terminal.
+func oneLine(err error, limit int) string {
+	text := event.AppendVisible(nil, []byte(strings.ReplaceAll(err.Error(), "\n", "; ")))
+	if len(text) > limit {
+		text = append(text[:limit-3], "..."...)
+	}
+	return strings.ToValidUTF8(string(text), "")
+}
+
+// unsettled reports whether the status may change without an event: a sink has faults, or
+// events that it has not accepted.
+func (d *Daemon) unsettled() bool {
+	return slices.ContainsFunc(d.pipelines.States(), func(s metrics.SinkState) bool {
+		return s.Waiting+s.InFlight > 0 || len(s.Faults) > 0
+	})
+}
+
+// statusLine returns the line that systemctl status shows.
+func (d *Daemon) statusLine() string {
+	sinks, failing := sinksStatus(d.pipelines.States())
+	line := fmt.Sprintf("%s; %d events; %s", d.familiesStatus(), d.reception.Received(), sinks)
+	faults := d.receptionFaults()
+	for _, fault := range faults {
+		line += "; " + fault
+	}
+	if failing || len(faults) > 0 {
+		line = "DEGRADED: " + line
+	}
+	if err := d.reloads.Fault(); err != nil {
+		line = "RELOAD FAILED: " + err.Error() + "; " + line
+	}
+	return line
+}
+
+// sinksStatus returns the number of sinks and, if any are failing, why the first one fails.
+func sinksStatus(sinks []metrics.SinkState) (text string, failing bool) {
+	count, waiting, why := 0, uint64(0), ""
+	for _, s := range sinks {
+		waiting = max(waiting, s.Waiting+s.InFlight)
+		if len(s.Faults) == 0 {
+			continue
+		}
+		if count++; count == 1 {
+			why = fmt.Sprintf("%s: %s: %s", s.Name, s.Faults[0].Reason, oneLine(s.Faults[0].Err, maxStatusFault))
+		}
+	}
+	text = fmt.Sprintf("%d sinks", len(sinks))
+	if count > 0 {
+		text += fmt.Sprintf(", %d failing (%s), up to %d events wait", count, why, waiting)
+	}
+	return text, count > 0
+}
+
+// receptionFaults returns the faults of the status line that do not belong to a sink.
+func (d *Daemon) receptionFaults() (faults []string) {
+	if d.journalFault() != nil {
+		faults = append(faults, "the journal does not accept events")
+	}
+	faults = append(faults, d.degradedFamilies()...)
+	for _, fault := range d.endpointFaults() {
+		faults = append(faults, "cannot answer: "+fault)
+	}
+	return faults
+}
