@@ -55,13 +55,11 @@ func (s *session) showFamily(f genl.FamilyInfo, policies *genl.Policies) error {
 	if policies != nil {
 		tables = append(tables, policyTable(policies.List))
 	}
-	for _, t := range tables {
-		if len(t.rows) > 0 {
+	for i := range tables {
+		if len(tables[i].rows) > 0 {
 			fmt.Fprintln(w.out)
 		}
-		if err := t.print(w.out, w.width); err != nil {
-			return err
-		}
+		w.print(&tables[i])
 	}
 	return w.flush()
 }

@@ -30,6 +30,7 @@ var version = "devel"
 const (
 	exitOK          = 0
 	exitFailed      = 1
+	exitDegraded    = 3
 	exitUsage       = 64
 	exitNoInput     = 66
 	exitUnavailable = 69
@@ -39,14 +40,15 @@ const (
 
 const defaultSocket = "/run/genltestd/" + api.SocketName
 
-const description = `Operate a running genltestd: reload its configuration, and inspect, replay or drop
-the events that a sink has refused. Show the generic netlink families of the kernel.
+const description = `Operate a running genltestd: show its state, reload its configuration, and inspect,
+replay or drop the events that a sink has refused. Show the generic netlink families of
+the kernel.
 
 genltestctl uses the daemon's unix socket, except for families. Root and the members
 of the group genltestd may use it. The socket of a daemon that a user runs is
 $XDG_RUNTIME_DIR/genltestd/control.sock.
 
-Exit status: 0 success, 1 failure, 64 wrong usage, 66 unknown sink, event or family,
+Exit status: 0 success, 1 failure, 3 the daemon has a fault, 64 wrong usage, 66 unknown sink, event or family,
 69 the daemon does not run, or it or the kernel does not answer, 77 permission denied,
 78 the configuration has a fault.`
 
@@ -83,8 +85,11 @@ func (s *session) run(args []string) int {
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	called, err := root.ExecuteContextC(ctx)
-	if err == nil {
+	switch {
+	case err == nil:
 		return exitOK
+	case errors.Is(err, errDegraded): // it is in the output
+		return exitDegraded
 	}
 	text, code := s.explain(err)
 	if code == exitUsage {
@@ -113,7 +118,7 @@ func (s *session) command() *cobra.Command {
 	root.PersistentFlags().VarP(&s.output, "output", "o", "output format: text, or json with one object per line")
 	complete := cobra.FixedCompletions(outputFormats(), cobra.ShellCompDirectiveNoFileComp)
 	_ = root.RegisterFlagCompletionFunc("output", complete) // fails only for an unknown flag
-	root.AddCommand(s.deadLetters(), s.family(), s.reload())
+	root.AddCommand(s.deadLetters(), s.family(), s.reload(), s.status())
 	return root
 }
 

@@ -5,7 +5,6 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -48,16 +47,18 @@ type writer struct {
 	out    *bufio.Writer
 	format outputFormat
 	width  int // of the terminal; 0 if out is not a terminal, and no line is cut
+	color  bool
 	table  table
 }
 
 func (s *session) writer() *writer {
-	return &writer{out: bufio.NewWriter(s.out), format: s.output, width: terminalWidth(s.out)}
+	return &writer{out: bufio.NewWriter(s.out), format: s.output, width: terminalWidth(s.out), color: usesColor(s.out)}
 }
 
 // flush also prints the table.
 func (w *writer) flush() error {
-	return errors.Join(w.table.print(w.out, w.width), w.out.Flush())
+	w.print(&w.table)
+	return w.out.Flush()
 }
 
 func (w *writer) json(v any) error {
