@@ -53,7 +53,7 @@ func (d *Daemon) countDrops() {
 func (d *Daemon) journalState() metrics.JournalState {
 	s := d.journal.Stats()
 	return metrics.JournalState{
-		Bytes: s.Bytes, Accepting: d.journalFault() == nil,
+		Bytes: s.Bytes, Limit: s.Limit, Accepting: d.journalFault() == nil,
 		Damaged: s.Damage.Records, DamagedBytes: s.Damage.Bytes, Cursors: s.Damage.Cursors, TornBytes: s.Damage.Torn,
 		Repairs: s.Damage.Repairs, Missing: s.Damage.Missing, Foreign: s.Damage.Strays, Unreadable: s.Unreadable,
 		Synced: s.Synced, Last: s.Newest,

@@ -11,6 +11,7 @@ import (
 // A JournalState contains the counters of the journal at one time.
 type JournalState struct {
 	Bytes   int64  // of disk space
+	Limit   int64  // of Bytes
 	Damaged uint64 // records that could not be read back
 	Cursors uint64 // cursors that were damaged and reset
 
@@ -39,6 +40,8 @@ func RegisterJournal(reg prometheus.Registerer, state func() JournalState) error
 	for _, c := range []prometheus.Collector{
 		gauge("bytes", func(s JournalState) float64 { return float64(s.Bytes) },
 			"Disk space of the journal's segments."),
+		gauge("max_bytes", func(s JournalState) float64 { return float64(s.Limit) },
+			"Disk space that the journal may use: journal.max_bytes."),
 		gauge("accepting", func(s JournalState) float64 { return truth(s.Accepting) },
 			"1 while the journal accepts events and makes them durable."),
 		// Gauges: the number of an event is not a count of events.

@@ -33,6 +33,7 @@ type Reception struct {
 	Lost          *prometheus.CounterVec // by reason
 	Blind         prometheus.Counter     // seconds
 	ReceiveBuffer prometheus.Gauge       // bytes that the kernel granted
+	BufferLimited prometheus.Gauge       // 1 while the kernel granted fewer bytes than configured
 	Subscribed    prometheus.Gauge       // 1 while events can arrive
 	Registrations prometheus.Counter     // times that the family appeared
 	EchoProbes    *prometheus.CounterVec // by result; nil without Echo
@@ -73,11 +74,13 @@ func NewReception(reg prometheus.Registerer, c ReceptionConfig) *Reception {
 				"uncounted; those of genltest are counted as not_subscribed."),
 		ReceiveBuffer: gauge("receive_buffer_bytes", "Size of the event socket's receive buffer as granted by the kernel: twice "+
 			"the configured size, or less."),
+		BufferLimited: gauge("receive_buffer_limited", "1 while the receive buffer is smaller than configured, because the kernel "+
+			"does not grant more."),
 		Subscribed:    gauge("subscribed", "1 while the daemon is a member of a multicast group of the family, so that events can arrive."),
 		Registrations: counter("family_registrations_total", "Times that the family appeared: at start, or when its module was loaded."),
 	}
 	reg = prometheus.WrapRegistererWith(prometheus.Labels{"family": c.Family}, reg)
-	r.register(reg, r.Received, r.Refused, r.ReceiveBuffer, r.Registrations)
+	r.register(reg, r.Received, r.Refused, r.ReceiveBuffer, r.BufferLimited, r.Registrations)
 	r.register(prometheus.WrapRegistererWith(prometheus.Labels{"group": c.Group}, reg), r.Lost, r.Blind, r.Subscribed)
 	if c.Echo {
 		r.addEcho(reg)

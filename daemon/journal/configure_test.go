@@ -32,6 +32,9 @@ func TestConfigureAppliesSmallerLimits(t *testing.T) {
 			fill(t, j, 30)
 			change(&opts)
 			j.Configure(opts)
+			if got := j.Stats().Limit; got != opts.MaxBytes {
+				t.Errorf("the limit is %d bytes, want %d", got, opts.MaxBytes)
+			}
 			if j.Stats().Bytes > 2000 {
 				t.Errorf("%d bytes are left", j.Stats().Bytes)
 			}

@@ -68,6 +68,7 @@ type Stats struct {
 	Synced uint64 // this record and all before it survive a power cut; equals Newest at rest
 	Count  uint64 // records that were ever journaled
 	Bytes  int64  // size of all segments
+	Limit  int64  // of Bytes; 0 means unlimited
 
 	Damage     damage.Counts
 	Unreadable int   // segments that could not be read at the last attempt
@@ -77,6 +78,7 @@ type Stats struct {
 // Stats returns the present numbers.
 func (j *Journal) Stats() Stats {
 	s := j.index.stats()
+	s.Limit = j.options.Load().MaxBytes
 	s.Damage, s.Unreadable = j.damage.Counts()
 	s.Fault = cmp.Or(j.cond.faults())
 	return s

@@ -89,7 +89,7 @@ func TestFailedSetBufferKeepsOldSize(t *testing.T) {
 	})
 }
 
-func TestSmallerBufferThanRequestedIsLogged(t *testing.T) {
+func TestSmallerBufferThanRequestedIsReported(t *testing.T) {
 	var log bytes.Buffer
 	k := newKernel(first)
 	o := options(k, &recorder{}, newInbox(t))
@@ -98,10 +98,18 @@ func TestSmallerBufferThanRequestedIsLogged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.Socket().Limited = unix.EPERM
-	if err := r.SetBuffer(512 << 20); err != nil {
-		t.Error(err)
+	limited := func(err error, want float64) {
+		t.Helper()
+		k.Socket().Limited = err
+		if err := r.SetBuffer(512 << 20); err != nil {
+			t.Error(err)
+		}
+		if got := testutil.ToFloat64(o.Metrics.BufferLimited); got != want {
+			t.Errorf("the metric of a limited buffer is %v, want %v", got, want)
+		}
 	}
+	limited(nil, 0)
+	limited(unix.EPERM, 1)
 	for _, part := range []string{"CAP_NET_ADMIN", "asked_bytes=1073741824", "granted_bytes=1024", "operation not permitted"} {
 		if !strings.Contains(log.String(), part) {
 			t.Errorf("no %q in %q", part, log.String())
@@ -110,6 +118,7 @@ func TestSmallerBufferThanRequestedIsLogged(t *testing.T) {
 	if got := testutil.ToFloat64(o.Metrics.ReceiveBuffer); got != 1024 {
 		t.Errorf("the metric is %v bytes", got)
 	}
+	limited(nil, 0)
 }
 
 const bufferGroup = 11
