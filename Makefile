@@ -128,8 +128,9 @@ systemd-runs = [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]
 install: build ## install daemon, client, unit, manual pages and configuration below PREFIX=/usr/local
 	install -D -m 0755 build/genltestd $(DESTDIR)$(sbindir)/genltestd
 	install -D -m 0755 build/genltestctl $(DESTDIR)$(bindir)/genltestctl
-	for page in README.md PROMISES.md docs/*.md docs/sinks/*.md; do install -D -m 0644 $$page $(DESTDIR)$(docdir)/$$page; done
+	for page in README.md PROMISES.md docs/*.md docs/runbooks/*.md docs/sinks/*.md; do install -D -m 0644 $$page $(DESTDIR)$(docdir)/$$page; done
 	install -D -m 0644 config/schema.json $(DESTDIR)$(datadir)/genltestd.schema.json
+	install -D -m 0644 -t $(DESTDIR)$(datadir)/observability/prometheus packaging/observability/prometheus/*.yml
 	$(set-schema) config/reference.yaml | install -D -m 0644 /dev/stdin $(DESTDIR)$(docdir)/genltestd.yaml
 	install -D -m 0644 packaging/man/genltestctl.1 $(DESTDIR)$(mandir)/man1/genltestctl.1
 	install -D -m 0644 packaging/man/genltestd.yaml.5 $(DESTDIR)$(mandir)/man5/genltestd.yaml.5
