@@ -15,6 +15,7 @@ datadir     = $(PREFIX)/share/genltestd
 docdir      = $(PREFIX)/share/doc/genltestd
 mandir      = $(PREFIX)/share/man
 unitdir     = $(PREFIX)/lib/systemd/system
+catalogdir  = $(PREFIX)/lib/systemd/catalog
 sysusersdir = $(PREFIX)/lib/sysusers.d
 sysconfdir ?= /etc
 # The version of systemd that the unit is for.
@@ -94,10 +95,11 @@ build: check-go ## build the daemon and its client into build/
 	$(GOBUILD) -o build/ ./cmd/genltestd ./cmd/genltestctl
 
 .PHONY: generate
-generate: check-go ## write the generated files: schema, reference and manual pages of the configuration, tables of kinds
+generate: check-go ## write the generated files: schema, reference and manual pages of the configuration, tables of kinds, log messages
 	$(GO) run ./packaging/schema .
 	$(GO) run ./packaging/man packaging/man daemon/sink
 	$(GO) run ./packaging/metricspage docs/metrics.md
+	$(GO) run ./packaging/messages .
 
 .PHONY: kmod
 kmod: ## build the module for KERNEL=5.10|6.1|6.12|7|all into build/kmod/
@@ -124,6 +126,9 @@ set-schema = sed 's|/usr/local/share/genltestd|$(datadir)|'
 # systemd runs, and what is installed is for this machine.
 systemd-runs = [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]
 
+# journalctl -x reads a database of all catalogues.
+update-catalog = if command -v journalctl >/dev/null; then journalctl --update-catalog; fi
+
 .PHONY: install
 install: build ## install daemon, client, unit, manual pages and configuration below PREFIX=/usr/local
 	install -D -m 0755 build/genltestd $(DESTDIR)$(sbindir)/genltestd
@@ -142,11 +147,15 @@ install: build ## install daemon, client, unit, manual pages and configuration b
 	rm -f $(DESTDIR)$(unitdir)/genltestd.service.d/25[34].conf
 	for since in 253 254; do [ "$(SYSTEMD)" -lt $$since ] || install -D -m 0644 \
 		packaging/systemd/genltestd-$$since.conf $(DESTDIR)$(unitdir)/genltestd.service.d/$$since.conf; done
+	install -d $(DESTDIR)$(catalogdir)
+	sed 's|@docdir@|$(docdir)|' packaging/systemd/genltestd.catalog | \
+		install -m 0644 /dev/stdin $(DESTDIR)$(catalogdir)/genltestd.catalog
 	install -d $(DESTDIR)$(sysconfdir)/genltestd.d
 	install -d $(DESTDIR)$(sysconfdir)/genltestd $(DESTDIR)$(sysconfdir)/genltestd/specs
 	[ -e $(DESTDIR)$(sysconfdir)/genltestd.yaml ] || \
 		$(set-schema) config/installed.yaml | install -D -m 0644 /dev/stdin $(DESTDIR)$(sysconfdir)/genltestd.yaml
 ifeq ($(DESTDIR),)
+	@$(update-catalog)
 	@if command -v systemd-sysusers >/dev/null; then systemd-sysusers $(sysusersdir)/genltestd.conf; \
 	else echo 'systemd is not installed: create the system user genltestd, as $(sysusersdir)/genltestd.conf has it'; fi
 	@if $(systemd-runs); then systemctl daemon-reload; fi
@@ -169,11 +178,12 @@ ifeq ($(DESTDIR),)
 		systemctl --quiet disable genltestd; fi
 endif
 	rm -f $(DESTDIR)$(sbindir)/genltestd $(DESTDIR)$(bindir)/genltestctl
-	rm -f $(DESTDIR)$(unitdir)/genltestd.service $(DESTDIR)$(sysusersdir)/genltestd.conf
+	rm -f $(DESTDIR)$(unitdir)/genltestd.service $(DESTDIR)$(sysusersdir)/genltestd.conf $(DESTDIR)$(catalogdir)/genltestd.catalog
 	rm -f $(DESTDIR)$(mandir)/man1/genltestctl.1 $(DESTDIR)$(mandir)/man5/genltestd.yaml.5 $(DESTDIR)$(mandir)/man8/genltestd.8
 	rm -rf $(DESTDIR)$(datadir) $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir)/genltestd.service.d
 	@if $(systemd-runs); then systemctl daemon-reload; fi
 ifeq ($(DESTDIR),)
+	@$(update-catalog)
 	@echo 'Removed. Left: $(sysconfdir)/genltestd.yaml, $(sysconfdir)/genltestd.d, $(sysconfdir)/genltestd, /var/lib/genltestd, /var/log/genltestd, the user genltestd'
 endif
 

@@ -27,7 +27,7 @@ var (
 
 // commands are the first words of code spans that are commands.
 var commands = []string{
-	"chmod", "chown", "genltestctl", "genltestd", "install", "modprobe", "ncat", "setfacl", "socat", "systemctl", "ulimit",
+	"chmod", "chown", "genltestctl", "genltestd", "install", "journalctl", "modprobe", "ncat", "setfacl", "socat", "systemctl", "ulimit",
 }
 
 // messages returns the log messages and error texts that a page quotes: the code spans of

@@ -95,7 +95,7 @@ func (d deadLetters) change(what string, do func(string, api.Selection) (int, er
 			refuse(w, err)
 			return
 		}
-		d.log.Info("an operator requested to "+what+" dead letters", "sink", sink, "events", n)
+		d.log.Info("an operator changed dead letters", "action", what, "sink", sink, "events", n)
 		answerOne(w, api.Count{Letters: n})
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -161,53 +160,6 @@ func TestNothingHappensOutsideOfSystemd(t *testing.T) {
 	n.Watchdog(t.Context(), func() []string { t.Error("faults was called"); return nil })
 	if log.Len() > 0 {
 		t.Errorf("log %q", log.String())
-	}
-}
-
-// logTo calls use with a logger for a file, and returns the contents of the file. journal
-// sets whether the file is the journal's stream.
-func logTo(t *testing.T, journal bool, use func(*slog.Logger)) string {
-	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		t.Fatal(err)
-	}
-	if !journal {
-		st.Ino++
-	}
-	t.Setenv("JOURNAL_STREAM", fmt.Sprintf("%d:%d", st.Dev, st.Ino))
-	use(NewLogger(f, slog.LevelDebug))
-	text, err := os.ReadFile(f.Name())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-func TestLogLinesForTheJournal(t *testing.T) {
-	got := logTo(t, true, func(log *slog.Logger) {
-		log = log.With("component", "x").WithGroup("g")
-		log.Debug("a")
-		log.Info("b", "k", "v w")
-		log.Warn("c")
-		log.Error("d\ne\x1b[2J")
-	})
-	want := "<7>msg=a component=x\n<6>msg=b component=x g.k=\"v w\"\n<4>msg=c component=x\n" +
-		"<3>msg=\"d\\ne\\x1b[2J\" component=x\n"
-	if got != want {
-		t.Errorf("log\n%q, want\n%q", got, want)
-	}
-}
-
-func TestLogLinesForATerminal(t *testing.T) {
-	got := logTo(t, false, func(log *slog.Logger) { log.Warn("c") })
-	if !strings.Contains(got, "level=WARN msg=c") || !strings.HasPrefix(got, "time=") {
-		t.Errorf("log %q", got)
 	}
 }
 

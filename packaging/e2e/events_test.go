@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/genltestd/genltestd/daemon/messages"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
 func TestEventsReachTheSinkAndTheCounters(t *testing.T) {
@@ -58,6 +61,20 @@ func TestDefaultConfigurationWritesToTheJournal(t *testing.T) {
 	}
 	if !strings.Contains(infos, "msg=subscribed") || strings.Contains(infos, "time=") || strings.Contains(infos, "<6>") {
 		t.Errorf("log:\n%s", infos)
+	}
+}
+
+func TestLogLinesCanBeSelectedByTheirFields(t *testing.T) {
+	u := start(t, fileSink, "")
+	const subscribed = "subscribed"
+	u.eventually("a subscription", func() bool { return metric("genltestd_subscribed") == 1 })
+	selected := u.journal("-o", "json", "MESSAGE_ID="+messages.ID(subscribed), "GENLTESTD_FAMILY=genltest", "SYSLOG_IDENTIFIER=genltestd")
+	list := sinktest.ParseJournal(t, []byte(selected))
+	if len(list) != 1 || list[0]["PRIORITY"] != "6" || list[0]["GENLTESTD_GROUPS"] == "" || list[0]["_SYSTEMD_UNIT"] != "genltestd.service" {
+		t.Fatalf("entries %q", list)
+	}
+	if explained := u.journal("-x", "MESSAGE_ID="+messages.ID(subscribed)); !strings.Contains(explained, "Defined-By: genltestd") {
+		t.Errorf("journalctl -x has no explanation:\n%s", explained)
 	}
 }
 

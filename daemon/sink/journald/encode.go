@@ -3,15 +3,14 @@
 package journald
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"strconv"
 
 	"github.com/coreos/go-systemd/v22/journal"
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink/fields"
+	"github.com/genltestd/genltestd/daemon/systemd/entry"
 )
 
 // MESSAGE_ID of each kind of event, for journalctl MESSAGE_ID=... They must not change.
@@ -32,9 +31,9 @@ type encoder struct {
 }
 
 func newEncoder(c *Config) encoder {
-	common := appendField(nil, "SYSLOG_IDENTIFIER", []byte(c.Identifier))
+	common := entry.AppendField(nil, "SYSLOG_IDENTIFIER", []byte(c.Identifier))
 	for _, f := range c.Fields {
-		common = appendField(common, f.Name, []byte(f.Value))
+		common = entry.AppendField(common, f.Name, []byte(f.Value))
 	}
 	return encoder{priority: c.priority(), common: common}
 }
@@ -44,15 +43,15 @@ func newEncoder(c *Config) encoder {
 func (c *encoder) encode(e *event.Event) []byte {
 	var exact bool
 	c.text, exact = e.AppendShown(c.text[:0])
-	c.entry = appendField(c.entry[:0], "MESSAGE", c.text)
+	c.entry = entry.AppendField(c.entry[:0], "MESSAGE", c.text)
 	if !exact {
 		c.text = base64.StdEncoding.AppendEncode(c.text[:0], e.Message)
-		c.entry = appendField(c.entry, fields.MessageBase64, c.text)
+		c.entry = entry.AppendField(c.entry, fields.MessageBase64, c.text)
 	}
 	id, priority := c.class(e)
-	c.entry = appendField(c.entry, "MESSAGE_ID", []byte(id))
-	c.entry = appendField(c.entry, "PRIORITY", strconv.AppendInt(c.text[:0], int64(priority), 10))
-	c.namer.Each(e, func(name, value []byte) { c.entry = appendField(c.entry, name, value) })
+	c.entry = entry.AppendField(c.entry, "MESSAGE_ID", []byte(id))
+	c.entry = entry.AppendField(c.entry, "PRIORITY", strconv.AppendInt(c.text[:0], int64(priority), 10))
+	c.namer.Each(e, func(name, value []byte) { c.entry = entry.AppendField(c.entry, name, value) })
 	c.entry = append(c.entry, c.common...)
 	return c.entry
 }
@@ -65,18 +64,4 @@ func (c *encoder) class(e *event.Event) (id string, priority journal.Priority) {
 		return SuppressedID, c.priority
 	}
 	return EventID, c.priority
-}
-
-// appendField writes NAME=VALUE and a newline. A value with newlines is preceded by its
-// length, in 64 bits, little-endian. All other bytes are written unchanged.
-func appendField[T string | []byte](dst []byte, name T, value []byte) []byte {
-	dst = append(dst, name...)
-	if bytes.IndexByte(value, '\n') < 0 {
-		dst = append(dst, '=')
-	} else {
-		dst = append(dst, '\n')
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(len(value)))
-	}
-	dst = append(dst, value...)
-	return append(dst, '\n')
 }

@@ -3,9 +3,7 @@
 package journald
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"testing"
 	"time"
 
@@ -14,36 +12,6 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
-
-// parse reads an entry as journald does. A field is NAME=VALUE, or NAME, a newline, the length
-// in 64 bits and the value. A newline ends each field.
-func parse(t *testing.T, entry []byte) map[string]string {
-	t.Helper()
-	all := make(map[string]string)
-	for len(entry) > 0 {
-		line, _, ok := bytes.Cut(entry, []byte("\n"))
-		if !ok {
-			t.Fatalf("no newline in the rest %q", entry)
-		}
-		name, value, inLine := bytes.Cut(line, []byte("="))
-		entry = entry[len(line)+1:]
-		if !inLine {
-			if len(entry) < 8 {
-				t.Fatalf("no length after %q", name)
-			}
-			n := binary.LittleEndian.Uint64(entry)
-			if entry = entry[8:]; n >= uint64(len(entry)) || entry[n] != '\n' {
-				t.Fatalf("%s has the length %d before %q", name, n, entry)
-			}
-			value, entry = entry[:n], entry[n+1:]
-		}
-		if _, twice := all[string(name)]; twice {
-			t.Errorf("the field %q is there twice", name)
-		}
-		all[string(name)] = string(value)
-	}
-	return all
-}
 
 func TestEntries(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
@@ -85,7 +53,7 @@ func TestEntries(t *testing.T) {
 	encoder := newEncoder(config)
 	for _, tt := range tests {
 		tt.event.JournalID, tt.event.Seq, tt.event.Time = "j", 7, at
-		if diff := cmp.Diff(tt.want, parse(t, encoder.encode(&tt.event))); diff != "" {
+		if diff := cmp.Diff(tt.want, sinktest.ParseEntry(t, encoder.encode(&tt.event))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
@@ -93,7 +61,7 @@ func TestEntries(t *testing.T) {
 
 func TestGapHasAtLeastThePriorityOfAnEvent(t *testing.T) {
 	c := newEncoder(&Config{Priority: "crit"})
-	if got := parse(t, c.encode(&event.Event{Gap: &event.Gap{}}))["PRIORITY"]; got != "2" {
+	if got := sinktest.ParseEntry(t, c.encode(&event.Event{Gap: &event.Gap{}}))["PRIORITY"]; got != "2" {
 		t.Errorf("priority %s", got)
 	}
 }
@@ -121,7 +89,7 @@ func FuzzEntry(f *testing.F) {
 		if value != "" {
 			want["GENLTEST_HOST"] = string(event.AppendVisible(nil, []byte(value)))
 		}
-		if diff := cmp.Diff(want, parse(t, c.encode(&e))); diff != "" {
+		if diff := cmp.Diff(want, sinktest.ParseEntry(t, c.encode(&e))); diff != "" {
 			t.Errorf("entry (-want +got):\n%s", diff)
 		}
 	})

@@ -2,20 +2,17 @@
 
 // Package journald implements the sink that writes events to the systemd journal, as
 // entries with fields.
-//
-// It implements journald's native protocol instead of using go-systemd's journal.Send,
-// which has one socket for the whole process, to a fixed path. That socket is not
-// connected, so a sender that waits for room in journald's queue may never be woken.
-// journal.Send also lacks a context.
 package journald
 
 import (
 	"context"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/systemd/entry"
 )
 
 var _ sink.Sink = (*Sink)(nil)
@@ -42,7 +39,7 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (int, error) {
 	}
 	stop := context.AfterFunc(ctx, interrupter(s.conn))
 	for i := range events {
-		if err := send(s.conn, s.encoder.encode(&events[i])); err != nil {
+		if err := entry.Send(s.conn, s.encoder.encode(&events[i])); err != nil {
 			stop()
 			s.disconnect()
 			if ctx.Err() != nil {
@@ -55,6 +52,13 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (int, error) {
 		s.disconnect()
 	}
 	return len(events), nil
+}
+
+// interrupter returns a function that interrupts a waiting send by a deadline in the past.
+func interrupter(conn *net.UnixConn) func() {
+	return func() {
+		_ = conn.SetWriteDeadline(time.Unix(1, 0)) // fails only for a closed connection
+	}
 }
 
 func (s *Sink) connect() (err error) {

@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package journald
+package entry
 
 import (
 	"errors"
 	"fmt"
 	"net"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// interrupter returns a function that interrupts a waiting send by a deadline in the past.
-func interrupter(conn *net.UnixConn) func() {
-	return func() {
-		_ = conn.SetWriteDeadline(time.Unix(1, 0)) // fails only for a closed connection
-	}
-}
-
-// send waits while the queue of journald's socket is full.
-func send(conn *net.UnixConn, entry []byte) error {
+// Send sends an entry of any size. It waits while the queue of journald's socket is full.
+func Send(conn *net.UnixConn, entry []byte) error {
 	_, err := conn.Write(entry)
 	if errors.Is(err, unix.EMSGSIZE) || errors.Is(err, unix.ENOBUFS) {
 		return sendFile(conn, entry)
