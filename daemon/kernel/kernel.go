@@ -161,7 +161,7 @@ func (k *Kernel) replaceStored(t genl.Target, s *genl.EventSocket) {
 		err = errors.Join(err, k.store.Store(meter, m))
 	}
 	if err != nil {
-		k.log.Warn("systemd does not store the event socket: a restart loses the events of that time; only those of genltest are counted",
+		k.limits.Warn("systemd does not store the event socket: a restart loses the events of that time; only those of genltest are counted",
 			"family", t.Family, "error", err)
 	}
 }

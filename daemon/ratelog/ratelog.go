@@ -13,6 +13,7 @@
 package ratelog
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 )
@@ -24,8 +25,8 @@ type Logger struct {
 	limits Limiter
 }
 
-// New returns a Logger that writes to log.
-func New(log *slog.Logger) *Logger { return &Logger{log: log} }
+// New returns a Logger that writes to log; nil discards.
+func New(log *slog.Logger) *Logger { return &Logger{log: cmp.Or(log, slog.New(slog.DiscardHandler))} }
 
 // Error logs a line at the level Error, unless it exceeds a limit. It reports whether the
 // line was logged.

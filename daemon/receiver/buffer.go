@@ -35,7 +35,7 @@ func (r *Receiver) reportBuffer(report genl.SocketReport) {
 	r.Metrics.BufferLimited.Set(0)
 	if report.Limited != nil {
 		r.Metrics.BufferLimited.Set(1)
-		r.Log.Warn("the kernel granted a smaller receive buffer, so bursts overflow it sooner; "+
+		r.limits.Warn("the kernel granted a smaller receive buffer, so bursts overflow it sooner; "+
 			"grant CAP_NET_ADMIN to the daemon or increase net.core.rmem_max",
 			"asked_bytes", 2*r.BufferBytes, "granted_bytes", report.BufferBytes, "error", report.Limited)
 	}

@@ -88,7 +88,7 @@ func (r *Receiver) checkSubscription() error {
 		return nil
 	}
 	r.mismatch = nil
-	r.Log.Warn("a notification of the kernel was lost; correcting the subscription", "family_id", ids.ID)
+	r.limits.Warn("a notification of the kernel was lost; correcting the subscription", "family_id", ids.ID)
 	if ids.ID == 0 {
 		r.markAbsent()
 		err = r.joinAhead(registry)
@@ -200,7 +200,7 @@ func (r *Receiver) interrupted(now time.Time, at interruption) {
 	}
 	r.ledger.Interruption = at
 	if blind := r.addBlind(now); blind > 0 && !r.numbered {
-		r.Log.Warn("events may have been multicast while no socket was subscribed; nothing can count them", "blind", blind)
+		r.limits.Warn("events may have been multicast while no socket was subscribed; nothing can count them", "blind", blind)
 	}
 }
 

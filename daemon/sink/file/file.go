@@ -174,14 +174,14 @@ func (s *Sink) append(events []event.Event) (int, error) {
 
 // logRoom logs a change between a disk with and without room for notes.
 func (s *Sink) logRoom(noted bool) {
+	const full = "the disk is full, so the position file cannot be written: after a crash the last batch would be written twice"
 	switch {
 	case s.unnoted == !noted:
 		return
 	case noted:
-		s.log.Info("the disk has room for the position file again: each event is written exactly once")
+		s.limits.Resolved(full, "the disk has room for the position file again: each event is written exactly once")
 	default:
-		s.log.Warn("the disk is full, so the position file cannot be written: after a crash the last batch would be written twice",
-			"position", s.env.Position)
+		s.limits.Warn(full, "position", s.env.Position)
 	}
 	s.unnoted = !noted
 }

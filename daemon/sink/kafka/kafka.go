@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/window"
@@ -49,7 +50,7 @@ func New(c *Config, env sink.Env) (*Sink, error) {
 	}
 	return &Sink{
 		config: c, env: env, encoder: e, secrets: env.Mask.NewOwner(), link: newLink(c),
-		watcher: &watcher{log: env.Log, mask: env.Mask},
+		watcher: &watcher{log: ratelog.New(env.Log), mask: env.Mask},
 	}, nil
 }
 

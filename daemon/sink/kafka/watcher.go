@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"regexp"
 	"sync"
@@ -17,13 +16,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/daemon/redact"
 )
 
 // A watcher remembers why the client makes no progress: the client retries by itself, and
 // reports the reason only in its log. Its log is not written anywhere else.
 type watcher struct {
-	log  *slog.Logger // nil discards
+	log  *ratelog.Logger
 	mask *redact.Mask
 
 	detailed atomic.Bool // read the answers to single batches too
@@ -139,8 +139,6 @@ func (w *watcher) clear() {
 
 // lost is called if the brokers no longer have records that they acknowledged.
 func (w *watcher) lost(topic string, partition int32) {
-	if w.log != nil {
-		w.log.Warn("the brokers have forgotten this producer, and may have lost or doubled events that they acknowledged",
-			"topic", w.mask.Clean(topic, maxTopic), "partition", partition)
-	}
+	w.log.Warn("the brokers have forgotten this producer, and may have lost or doubled events that they acknowledged",
+		"topic", w.mask.Clean(topic, maxTopic), "partition", partition)
 }

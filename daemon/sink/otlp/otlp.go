@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/daemon/redact"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/httpclient"
@@ -30,6 +31,7 @@ type Sink struct {
 	client   httpclient.Client
 	exporter exporter
 	secrets  *redact.Owner
+	log      *ratelog.Logger
 	warning  string // of the receiver, in its last full success
 }
 
@@ -51,7 +53,7 @@ func New(c *Config, env sink.Env) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sink{config: c, env: env, builder: b}
+	s := &Sink{config: c, env: env, builder: b, log: ratelog.New(env.Log)}
 	s.client = httpclient.Client{TLS: &c.TLS, MaxAge: time.Duration(c.MaxConnectionAge)}
 	if c.Protocol == protocolGRPC {
 		s.client.Protocols = new(http.Protocols)
@@ -148,8 +150,8 @@ func (s *Sink) rejected(a *access, r result, n int) error {
 
 // warn logs a warning of a receiver that has accepted all records, when it changes.
 func (s *Sink) warn(text string) {
-	if text != "" && text != s.warning && s.env.Log != nil {
-		s.env.Log.Warn("the receiver accepted the records with a warning", "warning", text)
+	if text != "" && text != s.warning {
+		s.log.Warn("the receiver accepted the records with a warning", "warning", text)
 	}
 	s.warning = text
 }

@@ -3,11 +3,9 @@
 package stream
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"syscall"
 	"time"
 
@@ -25,7 +23,7 @@ type Client struct {
 
 // NewClient returns a Client that has not dialed yet.
 func NewClient(p Peer) *Client {
-	return &Client{peer: p, log: ratelog.New(cmp.Or(p.Log, slog.New(slog.DiscardHandler)))}
+	return &Client{peer: p, log: ratelog.New(p.Log)}
 }
 
 // Conn returns the connection. If it is not open, or the peer has closed it meanwhile,
