@@ -42,11 +42,11 @@ const defaultSocket = "/run/genltestd/" + api.SocketName
 
 const description = `Operate a running genltestd: show its state, reload its configuration, and inspect,
 replay or drop the events that a sink has refused. Show the generic netlink families of
-the kernel.
+the kernel, listen to their events, and test the module.
 
-genltestctl uses the daemon's unix socket, except for families. Root and the members
-of the group genltestd may use it. The socket of a daemon that a user runs is
-$XDG_RUNTIME_DIR/genltestd/control.sock.
+genltestctl uses the daemon's unix socket, except for echo, family, listen and ping, which
+use the kernel. Root and the members of the group genltestd may use it. The socket of a
+daemon that a user runs is $XDG_RUNTIME_DIR/genltestd/control.sock.
 
 Exit status: 0 success, 1 failure, 3 the daemon has a fault, 64 wrong usage, 66 unknown sink, event or family,
 69 the daemon does not run, or it or the kernel does not answer, 77 permission denied,
@@ -118,7 +118,7 @@ func (s *session) command() *cobra.Command {
 	root.PersistentFlags().VarP(&s.output, "output", "o", "output format: text, or json with one object per line")
 	complete := cobra.FixedCompletions(outputFormats(), cobra.ShellCompDirectiveNoFileComp)
 	_ = root.RegisterFlagCompletionFunc("output", complete) // fails only for an unknown flag
-	root.AddCommand(s.deadLetters(), s.family(), s.reload(), s.status())
+	root.AddCommand(s.deadLetters(), s.echo(), s.family(), s.listen(), s.ping(), s.reload(), s.status(), s.top())
 	return root
 }
 

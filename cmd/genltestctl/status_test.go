@@ -48,8 +48,9 @@ func degradedStatus() *api.Status {
 	ago := func(d time.Duration) *time.Time { at := st.Time.Add(-d); return &at }
 	st.Healthy = false
 	next := st.Time.Add(4 * time.Second)
+	absent := []api.Fault{{Reason: "absent", Text: "the family is not registered: " + hostile}}
 	st.Parts = append(st.Parts,
-		api.Part{Name: "receiver/ethtool", Alive: true, Faults: []api.Fault{{Reason: "absent", Text: "the family is not registered: " + hostile}}},
+		api.Part{Name: "receiver/ethtool", Alive: true, Faults: absent},
 		api.Part{Name: "delivery/hook", Alive: true, Faults: []api.Fault{{
 			Reason: "refused", Since: ago(195 * time.Second),
 			Text: `POST "https://siem.example.org/api/v2/events/ingest": 503 Service Unavailable: the cluster is being upgraded`,
@@ -87,7 +88,7 @@ func serveStatus(t *testing.T, st *api.Status) (socket string) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(st) })
 	server := &http.Server{Handler: mux}
-	go server.Serve(listener)
+	go func() { _ = server.Serve(listener) }() // until Close
 	t.Cleanup(func() { server.Close(); os.RemoveAll(dir) })
 	return socket
 }
@@ -112,11 +113,11 @@ func onTerminal(t *testing.T, width uint16, env []string, args ...string) (code 
 	return code, strings.ReplaceAll(<-output, "\r\n", "\n") + stderr
 }
 
-// golden compares an output with a file in testdata, or writes the file if UPDATE_GOLDEN is set.
+// golden compares an output with a file in testdata, or writes the file with -update.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name+".golden")
-	if os.Getenv("UPDATE_GOLDEN") != "" {
+	if *update {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -49,4 +49,6 @@ func unitsText(d, large time.Duration, largeName string, small time.Duration, sm
 	return text
 }
 
-func secondsText(seconds float64) string { return durationText(time.Duration(seconds * float64(time.Second))) }
+func secondsText(seconds float64) string {
+	return durationText(time.Duration(seconds * float64(time.Second)))
+}

@@ -48,7 +48,7 @@ func (c genetlinkConn) resolve() (FamilyIDs, error) {
 var errNamesake = errors.New("family " + FamilyName + " does not contain the multicast group " + GroupName +
 	": another module registered this name; unload it")
 
-// NewEchoClient returns a client that opens its socket at the first Probe.
+// NewEchoClient returns a client that opens its socket at the first request.
 func NewEchoClient() *EchoClient {
 	return &EchoClient{dial: func() (echoConn, error) {
 		conn, err := genetlink.Dial(nil)
@@ -59,24 +59,27 @@ func NewEchoClient() *EchoClient {
 	}}
 }
 
-// echoText is the text of a request. The module writes it to the kernel log.
+// echoText is the text of the health check. The module writes it to the kernel log.
 const echoText = "genltestd health check"
 
-// Probe sends one echo request and returns the text of the reply. It returns
+// Probe is Echo with the text of the health check.
+func (c *EchoClient) Probe(ctx context.Context) (string, error) { return c.Echo(ctx, echoText) }
+
+// Echo sends one echo request and returns the text of the reply. It returns
 // ErrFamilyAbsent if the family is not registered, and os.ErrDeadlineExceeded if the
 // context ends before a reply arrives.
 //
-// After any error it closes the socket, and the next Probe opens a new one. Otherwise a
+// After any error it closes the socket, and the next request opens a new one. Otherwise a
 // late reply would be read as the reply to the next request.
-func (c *EchoClient) Probe(ctx context.Context) (string, error) {
-	reply, err := c.probe(ctx)
+func (c *EchoClient) Echo(ctx context.Context, text string) (string, error) {
+	reply, err := c.echo(ctx, text)
 	if err != nil {
 		return "", errors.Join(err, c.Close())
 	}
 	return reply, nil
 }
 
-func (c *EchoClient) probe(ctx context.Context) (string, error) {
+func (c *EchoClient) echo(ctx context.Context, text string) (string, error) {
 	if c.conn == nil {
 		conn, err := c.dial()
 		if err != nil {
@@ -94,12 +97,12 @@ func (c *EchoClient) probe(ctx context.Context) (string, error) {
 	defer context.AfterFunc(ctx, func() {
 		_ = conn.SetDeadline(time.Unix(1, 0)) // fails only on a closed socket, which ends the wait too
 	})()
-	return exchange(conn, ids.ID)
+	return exchange(conn, ids.ID, text)
 }
 
-func exchange(conn echoConn, family uint16) (string, error) {
+func exchange(conn echoConn, family uint16, text string) (string, error) {
 	ae := netlink.NewAttributeEncoder()
-	ae.String(attrMsg, echoText)
+	ae.String(attrMsg, text)
 	attrs, err := ae.Encode()
 	if err != nil {
 		return "", fmt.Errorf("encode the echo request: %w", err)
