@@ -87,7 +87,7 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (accepted int,
 }
 
 // send publishes the message of one event.
-func (s *Sink) send(e *event.Event, done func(error)) error {
+func (s *Sink) send(e *event.Event, message *window.Message) error {
 	if err := s.session.gate.blocked(); err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (s *Sink) send(e *event.Event, done func(error)) error {
 	if size, limit := m.headerBytes(), s.session.amqp.Config.FrameSize; limit > 0 && size > limit {
 		return sink.Refuse(sink.RefusedTooLarge, e, fmt.Errorf("the headers have %d bytes; the frame_max of the broker is %d", size, limit))
 	}
-	return s.session.publish(s.config.Exchange, s.config.Returned != returnedDrop, &m, done)
+	return s.session.publish(s.config.Exchange, s.config.Returned != returnedDrop, &m, message.Done)
 }
 
 // connect opens a session, unless one exists and is current. It tries each address once.

@@ -14,6 +14,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
+	"github.com/genltestd/genltestd/daemon/sink/window"
 )
 
 func TestDocumentationContainsTheTableOfCodes(t *testing.T) {
@@ -81,9 +82,9 @@ func TestEventThatWasNotSentIsNotBlamed(t *testing.T) {
 	}}
 	s.session.published.Store(1)
 	events := sinktest.Events(2, 1)
-	n, err := s.window.Deliver(t.Context(), events, func(_ *event.Event, done func(error)) error {
+	n, err := s.window.Deliver(t.Context(), events, func(_ *event.Event, m *window.Message) error {
 		unsendable := amqp091.Table{"x": struct{}{}} // the library returns an error
-		return s.session.publish("", true, &message{publishing: amqp091.Publishing{Headers: unsendable}}, done)
+		return s.session.publish("", true, &message{publishing: amqp091.Publishing{Headers: unsendable}}, m.Done)
 	})
 	err = s.failed(t.Context(), err, len(events)-n)
 	if n != 0 || err == nil || sink.Poisoned(err) > 0 {

@@ -120,7 +120,7 @@ func (s *Sink) await(ctx context.Context, events []event.Event) (accepted int, e
 		return 0, nil
 	}
 	if s.window.InFlight() > 0 {
-		accepted, err = s.window.Deliver(ctx, events, func(*event.Event, func(error)) error { return errUnsettled })
+		accepted, err = s.window.Deliver(ctx, events, func(*event.Event, *window.Message) error { return errUnsettled })
 		if !errors.Is(err, errUnsettled) {
 			return accepted, err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink/window"
 )
 
 // minPart is the number of records of a part, unless it is the last one or full. Smaller parts cost
@@ -25,17 +26,17 @@ func (s *Sink) send(ctx context.Context, events []event.Event) (accepted int, er
 	s.slab.reset(len(events))
 	s.window.Sent = func() { s.produce(ctx, len(s.slab.records)) }
 	defer func() { s.window.Sent = nil }()
-	return s.window.Deliver(ctx, events, func(e *event.Event, done func(error)) error { return s.add(ctx, e, done) })
+	return s.window.Deliver(ctx, events, func(e *event.Event, m *window.Message) error { return s.add(ctx, e, m) })
 }
 
 // add encodes an event, and ends the part if it is full or the brokers are idle. All records of a
 // part fit into one batch. So the client never sends a batch of a partition after a refused one.
-func (s *Sink) add(ctx context.Context, e *event.Event, done func(error)) error {
+func (s *Sink) add(ctx context.Context, e *event.Event, m *window.Message) error {
 	size, err := s.encoder.add(&s.slab, e)
 	if err != nil {
 		return err
 	}
-	s.slab.bind(done)
+	s.slab.bind(m)
 	n := len(s.slab.records)
 	switch s.slab.size += size; {
 	case s.slab.size > s.encoder.limit:
@@ -55,41 +56,41 @@ func (s *Sink) produce(ctx context.Context, end int) {
 		return
 	}
 	err := s.awaitFlush(ctx)
-	if err == nil && s.slab.failed.Load() {
+	if err == nil && s.slab.failed {
 		err = errBehind
 	}
+	part := s.slab.messages[first:end]
 	s.slab.produced, s.slab.size = end, 0
+	if err != nil {
+		s.window.Results(len(part), func(i int) (*window.Message, error) { return part[i].of, err })
+		return
+	}
+	s.slab.pending.Add(len(part))
 	for i := first; i < end; i++ {
-		if err != nil {
-			s.slab.messages[i].done(err)
-			continue
-		}
-		s.slab.pending.Add(1)
 		s.client.Produce(context.Background(), &s.slab.records[i], produced)
 	}
-	if err == nil {
-		s.flush()
-	}
+	s.flush(part)
 }
 
 // produced is called by the client with the result of a record.
 func produced(r *kgo.Record, err error) {
 	m := r.Context.(*message)
-	if err != nil {
-		m.slab.failed.Store(true)
-	}
-	m.done(err)
+	m.err = err
 	m.slab.pending.Done()
 }
 
-// flush makes the client send, until each record has a result. It returns at once.
-func (s *Sink) flush() {
-	client, pending, flushed := s.client, &s.slab.pending, make(chan struct{})
+// flush makes the client send a part, until each record has a result. It returns at once.
+func (s *Sink) flush(part []message) {
+	client, flushed := s.client, make(chan struct{})
 	s.flushed = flushed
 	go func() {
 		defer close(flushed)
 		_ = client.Flush(context.Background()) // fails only with its context
-		pending.Wait()
+		s.slab.pending.Wait()
+		s.window.Results(len(part), func(i int) (*window.Message, error) {
+			s.slab.failed = s.slab.failed || part[i].err != nil
+			return part[i].of, part[i].err
+		})
 	}()
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/window"
 )
 
 // The headers of each record.
@@ -190,7 +191,8 @@ func sizeOf(r *kgo.Record) int {
 // already used the memory again. So these methods must not read a field.
 type message struct {
 	slab *slab
-	done func(error)
+	of   *window.Message
+	err  error
 }
 
 var _ context.Context = (*message)(nil)

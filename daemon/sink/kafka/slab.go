@@ -4,11 +4,11 @@ package kafka
 
 import (
 	"sync"
-	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/daemon/sink/window"
 )
 
 // A slab has the records of one attempt with their bytes. Its memory is used again by the next
@@ -23,7 +23,7 @@ type slab struct {
 	produced int            // number of records that the client has received
 	size     int            // of the other records
 	pending  sync.WaitGroup // records that the client has
-	failed   atomic.Bool    // a record was not accepted
+	failed   bool           // a record was not accepted; valid while nothing is in flight
 }
 
 // reset empties a slab, and makes room for n records, which must not move.
@@ -32,8 +32,7 @@ func (s *slab) reset(n int) {
 		s.records, s.messages = make([]kgo.Record, 0, n), make([]message, 0, n)
 	}
 	s.records, s.messages, s.headers, s.text = s.records[:0], s.messages[:0], s.headers[:0], s.text[:0]
-	s.produced, s.size = 0, 0
-	s.failed.Store(false)
+	s.produced, s.size, s.failed = 0, 0, false
 }
 
 // encode appends the output of an encoder to the text. When the text grows, earlier outputs
@@ -66,7 +65,7 @@ func (s *slab) constant(text string) []byte {
 }
 
 // bind connects the last record to its result.
-func (s *slab) bind(done func(error)) {
-	s.messages = append(s.messages, message{s, done})
+func (s *slab) bind(m *window.Message) {
+	s.messages = append(s.messages, message{slab: s, of: m})
 	s.records[len(s.records)-1].Context = &s.messages[len(s.messages)-1]
 }

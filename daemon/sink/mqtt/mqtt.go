@@ -89,7 +89,7 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (accepted int,
 }
 
 func (s *Sink) send(ctx context.Context, events []event.Event) (int, error) {
-	return s.window.Deliver(ctx, events, func(e *event.Event, done func(error)) error { return s.publish(ctx, e, done) })
+	return s.window.Deliver(ctx, events, func(e *event.Event, m *window.Message) error { return s.publish(ctx, e, m.Done) })
 }
 
 // errStalled is for a broker that has acknowledged nothing during an attempt. It may have lost

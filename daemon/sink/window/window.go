@@ -22,27 +22,28 @@ type Window struct {
 	Sent func()
 
 	mu       sync.Mutex
-	pending  int                  // messages without a result
-	kept     map[event.Key]*entry // of earlier attempts, pending or accepted
-	entries  []*entry             // of the running attempt, in the order of its events
-	failed   bool                 // a message of the running attempt has failed
-	awaited  *entry               // wakes the running attempt
+	pending  int                    // messages without a result
+	kept     map[event.Key]*Message // of earlier attempts, pending or accepted
+	fresh    []Message              // memory for the next attempt
+	messages []*Message             // of the running attempt, in the order of its events
+	failed   bool                   // a message of the running attempt has failed
+	awaited  *Message               // wakes the running attempt
 	wake     chan struct{}
 	blocking bool // the running attempt waits for room
 }
 
-// An entry is one message that was sent.
-type entry struct {
+// A Message is that of one event. Its methods are safe for concurrent use.
+type Message struct {
 	window  *Window
 	running bool  // it belongs to the running attempt
 	ended   bool  // the result is known
 	err     error // nil if it was accepted
 }
 
-// Send starts to send the message of an event. It calls done once with the result: from any
-// goroutine, also before it returns. If it returns an error, the message was not sent, and
-// done is ignored.
-type Send func(e *event.Event, done func(error)) error
+// Send starts to send the message of an event. It passes the result to Done of the message, or to
+// Results: from any goroutine, also before it returns. If it returns an error, the message was not
+// sent, and its result is ignored.
+type Send func(e *event.Event, m *Message) error
 
 // Deliver sends those of the events that are not in flight, in order, and waits for the
 // results until ctx ends. It implements the contract of sink.Sink: accepted is the number of
@@ -74,31 +75,33 @@ func (w *Window) begin(first *event.Event, n int) {
 	if w.wake == nil {
 		w.wake = make(chan struct{}, 1)
 	}
-	for key, e := range w.kept {
+	for key, m := range w.kept {
 		if key.JournalID != first.JournalID || key.Seq < first.Seq {
 			delete(w.kept, key)
-			w.finish(e, errForgotten)
+			w.finish(m, errForgotten)
 		}
 	}
-	w.entries, w.failed = make([]*entry, 0, n), false
+	if len(w.fresh) < n {
+		w.fresh, w.messages = make([]Message, n), make([]*Message, 0, n)
+	}
+	w.failed = false
 }
 
 var errForgotten = errors.New("the event is no longer delivered")
 
 // send returns why it has not sent all events.
 func (w *Window) send(ctx context.Context, events []event.Event, send Send) error {
-	fresh := make([]entry, len(events))
 	for i := range events {
-		e := &fresh[i]
-		e.window = w
-		switch ready, err := w.add(ctx, &events[i], e); {
+		m := &w.fresh[i]
+		*m = Message{window: w}
+		switch ready, err := w.add(ctx, &events[i], m); {
 		case err != nil:
 			return err
 		case !ready:
 			continue
 		}
-		if err := send(&events[i], e.done); err != nil {
-			w.withdraw(e)
+		if err := send(&events[i], m); err != nil {
+			w.withdraw(m)
 			return err
 		}
 	}
@@ -108,9 +111,9 @@ func (w *Window) send(ctx context.Context, events []event.Event, send Send) erro
 // errBehind stops an attempt after a failure. Deliver returns the failure itself.
 var errBehind = errors.New("an earlier event was not accepted")
 
-// add registers the entry of an event. It waits for room. It reports false if the event is in
+// add registers the message of an event. It waits for room. It reports false if the event is in
 // flight already.
-func (w *Window) add(ctx context.Context, e *event.Event, fresh *entry) (ready bool, err error) {
+func (w *Window) add(ctx context.Context, e *event.Event, fresh *Message) (ready bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for {
@@ -133,17 +136,17 @@ func (w *Window) add(ctx context.Context, e *event.Event, fresh *entry) (ready b
 	}
 }
 
-func (w *Window) join(e *entry) {
-	e.running = true
-	w.entries = append(w.entries, e)
+func (w *Window) join(m *Message) {
+	m.running = true
+	w.messages = append(w.messages, m)
 }
 
-// withdraw removes the last entry, whose message was not sent.
-func (w *Window) withdraw(e *entry) {
+// withdraw removes the last message, which was not sent.
+func (w *Window) withdraw(m *Message) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.finish(e, errBehind)
-	w.entries = w.entries[:len(w.entries)-1]
+	w.finish(m, errBehind)
+	w.messages = w.messages[:len(w.messages)-1]
 }
 
 // sleep waits for a change, or for the end of ctx. It releases mu meanwhile.
@@ -156,20 +159,20 @@ func (w *Window) sleep(ctx context.Context) {
 	w.mu.Lock()
 }
 
-// await waits for the results of the entries. It returns the number of leading accepted ones,
-// and the error of the next entry.
+// await waits for the results of the messages. It returns the number of leading accepted ones,
+// and the error of the next one.
 func (w *Window) await(ctx context.Context) (accepted int, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for {
-		for accepted < len(w.entries) && w.entries[accepted].ended && w.entries[accepted].err == nil {
+		for accepted < len(w.messages) && w.messages[accepted].ended && w.messages[accepted].err == nil {
 			accepted++
 		}
 		switch {
-		case accepted == len(w.entries):
+		case accepted == len(w.messages):
 			return accepted, nil
-		case w.entries[accepted].ended:
-			return accepted, w.entries[accepted].err
+		case w.messages[accepted].ended:
+			return accepted, w.messages[accepted].err
 		case ctx.Err() != nil:
 			return accepted, ctx.Err()
 		}
@@ -179,59 +182,73 @@ func (w *Window) await(ctx context.Context) (accepted int, err error) {
 	}
 }
 
-// lastPending returns the entry whose result usually is the last. Before a failure it is the
+// lastPending returns the message whose result usually is the last. Before a failure it is the
 // first one without a result. There is one from index first on.
-func (w *Window) lastPending(first int) *entry {
+func (w *Window) lastPending(first int) *Message {
 	if w.failed {
-		return w.entries[first]
+		return w.messages[first]
 	}
-	for i := len(w.entries) - 1; i > first; i-- {
-		if !w.entries[i].ended {
-			return w.entries[i]
+	for i := len(w.messages) - 1; i > first; i-- {
+		if !w.messages[i].ended {
+			return w.messages[i]
 		}
 	}
-	return w.entries[first]
+	return w.messages[first]
 }
 
-// end keeps the entries of this attempt that the next one must know.
+// end keeps the messages of this attempt that the next one must know.
 func (w *Window) end(events []event.Event, accepted int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i, e := range w.entries {
-		e.running = false
-		switch key := events[i].Key(); {
-		case i < accepted || e.err != nil:
-			delete(w.kept, key)
-		default:
-			w.keep(key, e)
-		}
-	}
-	w.entries = nil
-}
-
-func (w *Window) keep(key event.Key, e *entry) {
-	if w.kept == nil {
-		w.kept = make(map[event.Key]*entry)
-	}
-	w.kept[key] = e
-}
-
-func (e *entry) done(err error) {
-	w := e.window
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.finish(e, err)
-}
-
-// finish sets the result of an entry, unless it has one. Callers must hold mu.
-func (w *Window) finish(e *entry, err error) {
-	if e.ended {
+	if accepted == len(events) && len(w.kept) == 0 {
+		w.messages = w.messages[:0] // each message has its result, so their memory can be used again
 		return
 	}
-	e.ended, e.err = true, err
+	for i, m := range w.messages {
+		m.running = false
+		switch key := events[i].Key(); {
+		case i < accepted || m.err != nil:
+			delete(w.kept, key)
+		default:
+			w.keep(key, m)
+		}
+	}
+	w.fresh, w.messages = nil, nil
+}
+
+func (w *Window) keep(key event.Key, m *Message) {
+	if w.kept == nil {
+		w.kept = make(map[event.Key]*Message)
+	}
+	w.kept[key] = m
+}
+
+// Done sets the result of a message; nil means that it was accepted.
+func (m *Message) Done(err error) {
+	w := m.window
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.finish(m, err)
+}
+
+// Results sets the results of n messages, which is faster than Done of each.
+func (w *Window) Results(n int, result func(i int) (*Message, error)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range n {
+		w.finish(result(i))
+	}
+}
+
+// finish sets the result of a message, unless it has one. Callers must hold mu.
+func (w *Window) finish(m *Message, err error) {
+	if m.ended {
+		return
+	}
+	m.ended, m.err = true, err
 	w.pending--
-	w.failed = w.failed || err != nil && e.running
-	if w.blocking || w.awaited == e || err != nil {
+	w.failed = w.failed || err != nil && m.running
+	if w.blocking || w.awaited == m || err != nil {
 		select {
 		case w.wake <- struct{}{}:
 		default:
@@ -244,11 +261,11 @@ func (w *Window) finish(e *entry, err error) {
 func (w *Window) Fail(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, e := range w.entries {
-		w.finish(e, err)
+	for _, m := range w.messages {
+		w.finish(m, err)
 	}
-	for _, e := range w.kept {
-		w.finish(e, err)
+	for _, m := range w.kept {
+		w.finish(m, err)
 	}
 }
 

@@ -29,7 +29,7 @@ type broker struct {
 	refuse  uint64 // Send returns an error for this event
 }
 
-func (b *broker) send(e *event.Event, done func(error)) error {
+func (b *broker) send(e *event.Event, m *Message) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if e.Seq == b.refuse {
@@ -39,7 +39,7 @@ func (b *broker) send(e *event.Event, done func(error)) error {
 		b.results = make(map[uint64]func(error))
 	}
 	b.sent = append(b.sent, e.Seq)
-	b.results[e.Seq] = done
+	b.results[e.Seq] = m.Done
 	return nil
 }
 
@@ -302,7 +302,7 @@ type randomBroker struct {
 	inFlight []uint64
 }
 
-func (b *randomBroker) send(e *event.Event, done func(error)) error {
+func (b *randomBroker) send(e *event.Event, m *Message) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.random.IntN(30) == 0 {
@@ -315,7 +315,7 @@ func (b *randomBroker) send(e *event.Event, done func(error)) error {
 	}
 	b.wait.Go(func() {
 		time.Sleep(delay)
-		b.result(seq, fails, done)
+		b.result(seq, fails, m.Done)
 	})
 	return nil
 }
@@ -347,7 +347,7 @@ func BenchmarkDeliver(b *testing.B) {
 	events, w := sinktest.Events(1, 1000), &Window{}
 	b.ReportAllocs()
 	for b.Loop() {
-		n, err := w.Deliver(b.Context(), events, func(_ *event.Event, done func(error)) error { done(nil); return nil })
+		n, err := w.Deliver(b.Context(), events, func(_ *event.Event, m *Message) error { m.Done(nil); return nil })
 		if n != len(events) || err != nil {
 			b.Fatal(n, err)
 		}
