@@ -19,8 +19,9 @@ const maxBuffered = 1 << 20
 // limit of retries or a context that ends. The client sends it, with the same sequence
 // number, until a broker has accepted or definitely refused it.
 //
-// The client sends only while Flush runs. So it never sends a new record of a partition
-// after a broker has refused an earlier one, which would change the order.
+// The client sends only while Flush runs, and receives new records only after the last one has a
+// result. So neither a new record nor another batch of its partition overtakes a refused batch: the
+// client fails all of them, and the broker refuses those in flight, whose numbers do not follow.
 func (s *Sink) newClient() (*kgo.Client, error) {
 	c := s.config
 	opts := []kgo.Opt{

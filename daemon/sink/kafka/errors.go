@@ -87,8 +87,10 @@ func (s *Sink) failed(ctx context.Context, err error, left int) error {
 	}
 	r := rowOf(err)
 	text := s.where() + ": " + s.env.Mask.Clean(err.Error(), maxError) + remedy(r)
+	// The next producer has another id. So a broker can never append a batch that was in flight
+	// behind a refused one, even if it arrives late over a lost connection.
+	s.renew = s.renew || r.verdict != permanent || s.slab.chained
 	if r.verdict != permanent {
-		s.renew = true
 		return errors.New(text)
 	}
 	kind := sink.RefusedByBroker

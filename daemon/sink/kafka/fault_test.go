@@ -81,7 +81,7 @@ func TestExactlyOnceUnderFaults(t *testing.T) {
 			c := startCluster(t, "-topic", testTopic+":3")
 			events := sinktest.Events(1, 3000)
 			config := testConfig(c)
-			config.MaxMessage = smallPart
+			config.MaxMessage = smallBatch
 			deliverAll(t, newSink(t, config), events, 200, fault(c))
 			c.each((*faultproxy.Proxy).Restore)
 			checkOrder(t, c, events)
@@ -89,14 +89,15 @@ func TestExactlyOnceUnderFaults(t *testing.T) {
 	}
 }
 
-// smallPart is a limit of messages that makes parts of about thirty events.
-const smallPart = 20_000
+// smallBatch is a limit of messages that makes batches of about thirty events.
+const smallBatch = 20_000
 
-// The brokers refuse one part of an attempt, so the client must not send those after it.
-func TestNoPartFollowsARefusedOne(t *testing.T) {
+// The brokers refuse the first batch of an attempt while others are in flight behind it. They must
+// not store these, also later.
+func TestNoBatchFollowsARefusedOne(t *testing.T) {
 	c := startCluster(t, "-topic", testTopic+":1")
 	config := testConfig(c)
-	config.MaxMessage = smallPart
+	config.MaxMessage = smallBatch
 	s := newSink(t, config)
 	events := sinktest.Events(1, 500)
 	deliver(t, s, events[:100])
@@ -105,8 +106,25 @@ func TestNoPartFollowsARefusedOne(t *testing.T) {
 	if n != 0 || sink.Poisoned(err) != 400 || !strings.Contains(err.Error(), "MESSAGE_TOO_LARGE") {
 		t.Errorf("accepted %d events: %v", n, err)
 	}
+	if !s.renew {
+		t.Error("the producer stays in use")
+	}
 	checkOrder(t, c, events[:100])
 	deliver(t, s, events[100:])
+	checkOrder(t, c, events)
+}
+
+// The brokers refuse the first part of an attempt while the sink encodes the next one.
+func TestNoPartFollowsARefusedOne(t *testing.T) {
+	c := startCluster(t, "-topic", testTopic+":1")
+	s := newSink(t, testConfig(c))
+	events := sinktest.Events(1, 3*minPart)
+	c.command(t, "fail MESSAGE_TOO_LARGE 1")
+	if n, err := s.Deliver(t.Context(), events); n != 0 || sink.Poisoned(err) != len(events) {
+		t.Errorf("accepted %d events: %v", n, err)
+	}
+	checkOrder(t, c, nil)
+	deliver(t, s, events)
 	checkOrder(t, c, events)
 }
 

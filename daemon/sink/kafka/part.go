@@ -12,9 +12,9 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink/window"
 )
 
-// minPart is the number of records of a part, unless it is the last one or full. Smaller parts cost
-// more requests than they save time.
-const minPart = 1000
+// minPart is the number of records of a part, unless it is the last one. Smaller parts cost more
+// requests and wake-ups than they save time.
+const minPart = 2500
 
 // errBehind is the result of a record that was not sent. The error of an earlier one is returned.
 var errBehind = errors.New("an earlier record was not accepted")
@@ -29,8 +29,7 @@ func (s *Sink) send(ctx context.Context, events []event.Event) (accepted int, er
 	return s.window.Deliver(ctx, events, func(e *event.Event, m *window.Message) error { return s.add(ctx, e, m) })
 }
 
-// add encodes an event, and ends the part if it is full or the brokers are idle. All records of a
-// part fit into one batch. So the client never sends a batch of a partition after a refused one.
+// add encodes an event, and ends the part if the brokers are idle.
 func (s *Sink) add(ctx context.Context, e *event.Event, m *window.Message) error {
 	size, err := s.encoder.add(&s.slab, e)
 	if err != nil {
@@ -38,11 +37,8 @@ func (s *Sink) add(ctx context.Context, e *event.Event, m *window.Message) error
 	}
 	s.slab.bind(m)
 	n := len(s.slab.records)
-	switch s.slab.size += size; {
-	case s.slab.size > s.encoder.limit:
-		s.produce(ctx, n-1)
-		s.slab.size = size
-	case n-s.slab.produced >= minPart && s.isFlushed():
+	s.slab.size += size
+	if n-s.slab.produced >= minPart && s.isFlushed() {
 		s.produce(ctx, n)
 	}
 	return nil
@@ -59,12 +55,13 @@ func (s *Sink) produce(ctx context.Context, end int) {
 	if err == nil && s.slab.failed {
 		err = errBehind
 	}
-	part := s.slab.messages[first:end]
+	part, size := s.slab.messages[first:end], s.slab.size
 	s.slab.produced, s.slab.size = end, 0
 	if err != nil {
 		s.window.Results(len(part), func(i int) (*window.Message, error) { return part[i].of, err })
 		return
 	}
+	s.slab.chained = size > s.encoder.limit
 	s.slab.pending.Add(len(part))
 	for i := first; i < end; i++ {
 		s.client.Produce(context.Background(), &s.slab.records[i], produced)

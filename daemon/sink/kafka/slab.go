@@ -24,6 +24,7 @@ type slab struct {
 	size     int            // of the other records
 	pending  sync.WaitGroup // records that the client has
 	failed   bool           // a record was not accepted; valid while nothing is in flight
+	chained  bool           // the last part may have several batches of one partition
 }
 
 // reset empties a slab, and makes room for n records, which must not move.
