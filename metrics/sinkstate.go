@@ -50,8 +50,8 @@ type SinkState struct {
 	Suppressed   map[string]uint64 // suppressed by another rule, by reason
 	Dropped      map[string]uint64 // by reason
 	DeadLettered uint64            // refused permanently by the sink
-	InFlight     uint64            // passed to the sink, not yet accepted
-	Waiting      uint64            // in the journal, not yet passed to the sink
+	InFlight     uint64            // read for the sink, without an outcome yet
+	Waiting      uint64            // in the journal, not yet read for the sink
 
 	Failures   uint64 // attempts that failed
 	RuleErrors uint64 // expressions that failed; the event was delivered

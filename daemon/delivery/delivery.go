@@ -3,10 +3,10 @@
 // Package delivery sends events from the journal to the sinks. Each sink has its own
 // worker and its own reader, so a slow or broken sink does not delay another.
 //
-// A worker reads records, applies the rules of its sink and fills batches. A sender makes
-// attempts with a batch until every event has an outcome: delivered, written to the dead
-// letters, or dropped by a limit. The reader's cursor moves past events in journal order,
-// also when several senders finish their batches in a different order.
+// A worker reads records, applies the rules of its sink and fills batches: one while its senders
+// deliver others. A sender makes attempts with a batch until every event has an outcome:
+// delivered, written to the dead letters, or dropped by a limit. The reader's cursor moves past
+// events in journal order, also when several senders finish their batches in a different order.
 //
 // # Health
 //

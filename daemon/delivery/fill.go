@@ -44,11 +44,19 @@ func (w *Worker) fillBatch(ctx context.Context, b *batch) error {
 		if w.full(b) || reads == maxReadsPerBatch {
 			return nil
 		}
-		n, skipped, err = w.Reader.TryRead(w.records[:min(len(w.records), w.Options.BatchEvents-len(b.items))])
+		n, skipped, err = w.tryRead(b)
+		if n == 0 && err == nil && w.queue.await(ctx) {
+			n, skipped, err = w.tryRead(b) // what has arrived meanwhile
+		}
 		if n == 0 && err == nil && !w.waitForMore(ctx, b) {
 			return nil
 		}
 	}
+}
+
+// tryRead reads records for the rest of the batch, without waiting.
+func (w *Worker) tryRead(b *batch) (n int, skipped uint64, err error) {
+	return w.Reader.TryRead(w.records[:min(len(w.records), w.Options.BatchEvents-len(b.items))])
 }
 
 // read waits for records. The wait is short while other work is pending.

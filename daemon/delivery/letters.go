@@ -70,7 +70,12 @@ func (s *sender) settle(b *batch) (finished bool) {
 		return false
 	}
 	b.letters.unpersisted = false
-	return s.account.settle(b)
+	replay := b.replay
+	finished = s.account.settle(b)
+	if finished && replay || s.health.failing(cursorWrites) {
+		s.Reader.Interrupt() // feed looks for more letters, and writes the cursor again
+	}
+	return finished
 }
 
 // writeDeadLetters writes the waiting letters to disk.

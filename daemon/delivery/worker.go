@@ -57,6 +57,7 @@ type Worker struct {
 	closedMissed uint64     // events that the readers of closed sinks missed
 
 	// Only the goroutine that fills batches uses these.
+	queue        *queue // of the current session
 	records      []journal.Record
 	event        event.Event // the event that the rules are evaluated for
 	suppressed   map[string]uint64
@@ -159,15 +160,6 @@ func (w *Worker) Run(ctx context.Context) {
 	w.finish()
 }
 
-// work delivers until the session ends. It reports whether all events of a sealed journal
-// are delivered.
-func (w *Worker) work(s *session) (sealed bool) {
-	if len(w.senders) == 1 {
-		return w.feed(s.open, func(b *batch) bool { return w.senders[0].deliver(s, b) })
-	}
-	return w.feedSenders(s)
-}
-
 // Close closes the sinks and the reader. Run calls it; call it for a worker that is never
 // run.
 func (w *Worker) Close() error {
@@ -177,30 +169,18 @@ func (w *Worker) Close() error {
 	return nil
 }
 
-// feedSenders passes each batch to the next idle sender.
-func (w *Worker) feedSenders(s *session) (sealed bool) {
-	batches := make(chan *batch)
+// work delivers until the session ends. Senders deliver batches while the next one is filled. It
+// reports whether all events of a sealed journal are delivered.
+func (w *Worker) work(s *session) (sealed bool) {
+	w.queue = newQueue(len(w.senders))
 	var wg sync.WaitGroup
 	for _, sender := range w.senders {
-		wg.Go(func() {
-			for b := range batches {
-				if !sender.deliver(s, b) {
-					return
-				}
-			}
-		})
+		wg.Go(func() { w.queue.serve(func(b *batch) bool { return sender.deliver(s, b) }) })
 	}
-	sealed = w.feed(s.open, func(b *batch) bool {
-		select {
-		case batches <- b:
-			return true
-		case <-s.open.Done():
-			return false
-		}
-	})
-	close(batches)
+	sealed = w.feed(s.open, func(b *batch) bool { return w.queue.send(s.open, b) })
+	w.queue.close()
 	wg.Wait()
-	return sealed
+	return sealed && w.account.openBatches() == 0
 }
 
 // feed sends the batches that an earlier session left unfinished, and then fills and sends
