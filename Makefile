@@ -95,11 +95,12 @@ build: check-go ## build the daemon and its client into build/
 	$(GOBUILD) -o build/ ./cmd/genltestd ./cmd/genltestctl
 
 .PHONY: generate
-generate: check-go ## write the generated files: schema, reference and manual pages of the configuration, tables of kinds, log messages
+generate: check-go ## write the generated files: schema, reference and manual pages of the configuration, tables of kinds, log messages, dashboard
 	$(GO) run ./packaging/schema .
 	$(GO) run ./packaging/man packaging/man daemon/sink
 	$(GO) run ./packaging/metricspage docs/metrics.md
 	$(GO) run ./packaging/messages .
+	$(GO) run ./packaging/observability/dashboard packaging/observability/grafana/genltestd.json
 
 .PHONY: kmod
 kmod: ## build the module for KERNEL=5.10|6.1|6.12|7|all into build/kmod/
@@ -136,6 +137,7 @@ install: build ## install daemon, client, unit, manual pages and configuration b
 	for page in README.md PROMISES.md docs/*.md docs/runbooks/*.md docs/sinks/*.md; do install -D -m 0644 $$page $(DESTDIR)$(docdir)/$$page; done
 	install -D -m 0644 config/schema.json $(DESTDIR)$(datadir)/genltestd.schema.json
 	install -D -m 0644 -t $(DESTDIR)$(datadir)/observability/prometheus packaging/observability/prometheus/*.yml
+	install -D -m 0644 -t $(DESTDIR)$(datadir)/observability/grafana packaging/observability/grafana/genltestd.json
 	$(set-schema) config/reference.yaml | install -D -m 0644 /dev/stdin $(DESTDIR)$(docdir)/genltestd.yaml
 	install -D -m 0644 packaging/man/genltestctl.1 $(DESTDIR)$(mandir)/man1/genltestctl.1
 	install -D -m 0644 packaging/man/genltestd.yaml.5 $(DESTDIR)$(mandir)/man5/genltestd.yaml.5

@@ -25,6 +25,7 @@ type unit struct {
 	manager *manager
 	config  string // file
 	events  string // file of the sink
+	runtime string // directory
 	env     []string
 	log     syncbuffer.Buffer // of all processes
 	running *exec.Cmd
@@ -36,8 +37,9 @@ func newUnit(t *testing.T) *unit {
 	dir := t.TempDir()
 	u := &unit{
 		manager: newManager(t), config: filepath.Join(dir, "genltestd.yaml"), events: filepath.Join(dir, "events"),
+		runtime: tmpfs.Shared(t),
 	}
-	u.env = append(os.Environ(), "STATE_DIRECTORY="+filepath.Join(dir, "state"), "RUNTIME_DIRECTORY="+tmpfs.Shared(t), "JOURNAL_STREAM=")
+	u.env = append(os.Environ(), "STATE_DIRECTORY="+filepath.Join(dir, "state"), "RUNTIME_DIRECTORY="+u.runtime, "JOURNAL_STREAM=")
 	t.Cleanup(func() {
 		if u.running != nil {
 			u.kill(t)
@@ -52,10 +54,15 @@ func newUnit(t *testing.T) *unit {
 // configure writes the configuration of the next start or reload. families is YAML.
 func (u *unit) configure(t *testing.T, families string) {
 	t.Helper()
-	text := "families: " + families + `
+	u.write(t, "families: "+families+`
 http: {listen: "127.0.0.1:9941"}
 journal: {fsync: never}
-sinks: [{name: out, file: {path: ` + u.events + ", fsync: never}}]\n"
+sinks: [{name: out, file: {path: `+u.events+", fsync: never}}]\n")
+}
+
+// write replaces the configuration.
+func (u *unit) write(t *testing.T, text string) {
+	t.Helper()
 	next := u.config + ".next"
 	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

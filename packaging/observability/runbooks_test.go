@@ -108,7 +108,7 @@ func checkCommand(dir, line string) error {
 	}
 	out, err := exec.Command(filepath.Join(dir, words[0]), append(slices.Clone(words[1:n]), "--help")...).CombinedOutput()
 	help := string(out)
-	if usage := "\n  " + strings.Join(words[:n], " "); err != nil || !strings.Contains(help+"\n", usage+" ") && !strings.Contains(help, usage+"\n") {
+	if usage := regexp.MustCompile(`(?m)^  ` + strings.Join(words[:n], " ") + `( |$)`); err != nil || !usage.MatchString(help) {
 		return fmt.Errorf("%s: unknown command", line)
 	}
 	for _, w := range words[n:] {
@@ -140,7 +140,9 @@ func TestCommandsOfTheRunbooksExist(t *testing.T) {
 	if len(checked) < 10 {
 		t.Errorf("found only %d commands", len(checked))
 	}
-	for _, line := range []string{"genltestctl missing", "genltestctl dlq missing x", "genltestd journal verify --missing", "genltestd --missing"} {
+	for _, line := range []string{
+		"genltestctl missing", "genltestctl dlq missing x", "genltestd journal verify --missing", "genltestd --missing",
+	} {
 		if checkCommand(dir, line) == nil {
 			t.Errorf("%s: the test accepts it", line)
 		}
