@@ -214,6 +214,16 @@ func (r *Reader) Backlog() uint64 {
 	return 0
 }
 
+// Passed reports whether the last committed record is the given one or a later one. If not, ahead is how
+// many records were journaled after the last committed record and before the given one.
+func (r *Reader) Passed(record Record) (passed bool, ahead uint64) {
+	at := r.cursor.Position()
+	if record.Seq < at.Next {
+		return true, 0
+	}
+	return false, record.Index - min(record.Index, at.Index)
+}
+
 // SetPin changes ReaderOptions.Pin. After it has pinned the reader, the limits remove no
 // record that still exists. It waits for a running removal or fsync. After it has ended a
 // pin, the next Append can use the space that the reader has retained.
