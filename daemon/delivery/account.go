@@ -21,6 +21,7 @@ type account struct {
 	reader  Reader
 	latency prometheus.Observer
 	health  *health
+	history history
 
 	mu      sync.Mutex
 	state   metrics.SinkState // without Events and Waiting, which State computes

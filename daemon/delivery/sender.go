@@ -19,6 +19,7 @@ type sender struct {
 	window  int       // maximum events in an attempt; smaller while it isolates a refused event
 	backoff backoff   // pauses between attempts
 	next    time.Time // earliest time of the next attempt
+	failing bool      // the last attempt failed
 }
 
 // deliver makes attempts until every item of the batch has an outcome. It reports false if
@@ -35,7 +36,9 @@ func (s *sender) deliver(session *session, b *batch) bool {
 			continue
 		}
 		n, o := s.overLimit(b)
-		if n == 0 && len(b.items) > 0 {
+		if n > 0 {
+			s.noteDrop(b.events[b.decided:b.decided+n], o)
+		} else if len(b.items) > 0 {
 			n, o = s.attempt(session.attempts, b)
 		}
 		b.decide(n, o)
@@ -82,6 +85,7 @@ func (s *sender) attempt(ctx context.Context, b *batch) (n int, o outcome) {
 	if err != nil && ctx.Err() != nil {
 		return n, delivered // aborted, so not a failure of the sink
 	}
+	s.noteAttempt(events[:size], n, err, b.replay)
 	items = items[n:size]
 	candidates := min(sink.Poisoned(err), len(items))
 	switch {

@@ -42,6 +42,10 @@ type Pipeline struct {
 // Letters returns the dead letters of the sink.
 func (p *Pipeline) Letters() *deadletter.Box { return p.letters }
 
+// Passed reports whether the cursor of the sink has passed a record. If not, ahead is the number of
+// records between the cursor and the record.
+func (p *Pipeline) Passed(r journal.Record) (passed bool, ahead uint64) { return p.reader.Passed(r) }
+
 // Setup returns the configuration and the route that were last requested. It must not be
 // called while a Plan is applied.
 func (p *Pipeline) Setup() Setup { return p.setup }
