@@ -18,7 +18,7 @@ import (
 func (s *Set) route(c *compiled, before *Setup) (delivery.Route, error) {
 	c.rules.SetSteady(s.Clock.Steady)
 	route := delivery.Route{Options: deliveryOptions(c.cfg), Rules: c.rules}
-	if before != nil && ruleOptions(&before.Sink) == ruleOptions(c.cfg) {
+	if before != nil && RuleOptions(&before.Sink) == RuleOptions(c.cfg) {
 		route.Rules = before.Route.Rules
 	}
 	if before != nil && reflect.DeepEqual(destination(before.Sink), destination(*c.cfg)) {

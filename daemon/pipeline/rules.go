@@ -20,7 +20,7 @@ func NewCompiler(cfg *config.Config, specs *families.Specs) *match.Compiler {
 
 // NewRules compiles the rules of a sink. The errors are joined sink.OptionErrors.
 func NewRules(c *config.Sink, compiler *match.Compiler) (*match.Rules, error) {
-	rules, err := compiler.Compile(ruleOptions(c))
+	rules, err := compiler.Compile(RuleOptions(c))
 	var faults []error
 	for _, err := range leaves(err) {
 		var fault *match.Error
@@ -41,7 +41,8 @@ func optionError(fault *match.Error) error {
 	return &sink.OptionError{Key: fault.Key, Err: fault.Err}
 }
 
-func ruleOptions(c *config.Sink) match.Options {
+// RuleOptions returns the rules of a sink.
+func RuleOptions(c *config.Sink) match.Options {
 	return match.Options{
 		Filter: c.Filter, Extract: c.Extract, Sample: c.Sample,
 		RateLimit: match.RateLimit{Events: c.RateLimit.Events, Per: time.Duration(c.RateLimit.Per), Burst: c.RateLimit.Burst},
