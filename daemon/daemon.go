@@ -20,6 +20,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/endpoint"
 	"github.com/genltestd/genltestd/daemon/families"
+	"github.com/genltestd/genltestd/daemon/inspect"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/pipeline"
@@ -51,6 +52,7 @@ type Daemon struct {
 	specs     atomic.Pointer[families.Specs] // of the decoder
 	pipelines *pipeline.Set
 	reloads   *reload.Reloader
+	inspector *inspect.Inspector
 	pages     web.Pages
 	socket    *endpoint.Endpoint // of the operator's client
 	serving   *group             // that Run uses
@@ -100,6 +102,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	d.reloads = d.newReloader(cfg)
+	d.inspector = d.newInspector()
 	d.pages = web.Pages{Metrics: reg, Refresh: d.countDrops, Health: d.alive, Ready: d.ready, Config: d.printConfig}
 	d.socket, d.web = d.controlSocket(), d.pagesAt(&cfg.HTTP)
 	for _, e := range d.endpoints() {

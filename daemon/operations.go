@@ -6,16 +6,19 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/control"
 	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/inspect"
 	"github.com/genltestd/genltestd/daemon/reload"
 )
 
 // operations are the requests that the operator's client can make.
 type operations struct {
 	deadLetterAPI
+	*inspect.Inspector
 	reloads *reload.Reloader
 	status  func() *api.Status
 }
@@ -42,4 +45,12 @@ func (o operations) Reload(ctx context.Context) (*api.Reload, error) {
 		return nil, &api.Error{Status: http.StatusServiceUnavailable, Message: err.Error()}
 	}
 	return done, err
+}
+
+// newInspector returns the part that shows events to operators.
+func (d *Daemon) newInspector() *inspect.Inspector {
+	return &inspect.Inspector{
+		Journal: d.journal, Decoder: d.decoder, Pipelines: d.pipelines, Config: d.reloads.Config, Specs: d.specs.Load,
+		Loaded: func() time.Time { return d.reloads.State().Since }, Started: d.clock.Now(),
+	}
 }

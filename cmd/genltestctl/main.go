@@ -119,6 +119,8 @@ func (s *session) command() *cobra.Command {
 	complete := cobra.FixedCompletions(outputFormats(), cobra.ShellCompDirectiveNoFileComp)
 	_ = root.RegisterFlagCompletionFunc("output", complete) // fails only for an unknown flag
 	root.AddCommand(s.deadLetters(), s.echo(), s.family(), s.listen(), s.ping(), s.reload(), s.status(), s.top())
+	root.AddCommand(s.tail())
+	root.AddCommand(s.explainEvent())
 	return root
 }
 
@@ -130,6 +132,8 @@ func (s *session) explain(err error) (text string, code int) {
 	switch {
 	case errors.As(err, &kernel):
 		return err.Error(), kernel.code
+	case errors.Is(err, api.ErrStreamEnded):
+		return err.Error(), exitUnavailable
 	case errors.As(err, &usage):
 		return err.Error(), exitUsage
 	case errors.As(err, &refused) && refused.Status == http.StatusNotFound:

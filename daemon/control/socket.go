@@ -26,6 +26,7 @@ var socketOptions = httpserver.Options{MaxConns: 8, WriteTime: 30 * time.Second}
 // Operations are the requests that an operator can make.
 type Operations interface {
 	DeadLetters
+	Events
 	Reloader
 	// Status returns the state of the daemon.
 	Status() *api.Status
@@ -64,6 +65,7 @@ func socketHandler(operations Operations, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	deadLetters{operations, log}.routes(mux)
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answerOne(w, operations.Status()) })
+	newEvents(operations).routes(mux)
 	mux.HandleFunc("POST /v1/reload", reload(operations, log))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, &api.Error{

@@ -45,6 +45,9 @@ func (d *Decoder) Decode(r journal.Record) (event.Event, error) {
 	return e, err
 }
 
+// Peek is Decode without a call of Undecoded, for events that are only shown.
+func (d *Decoder) Peek(r journal.Record) (event.Event, error) { return d.decode(r) }
+
 func (d *Decoder) decode(r journal.Record) (event.Event, error) {
 	e := event.Event{JournalID: d.JournalID, Seq: r.Seq, Time: r.Time, Family: genl.FamilyName, Group: genl.GroupName}
 	e.Origin, e.Host = d.OriginOf(r.Seq)

@@ -9,6 +9,8 @@
 //	GET  /v1/dead-letters/SINK/ID         a Letter
 //	POST /v1/dead-letters/SINK/replay     a Selection; answers a Count
 //	POST /v1/dead-letters/SINK/drop       a Selection; answers a Count
+//	GET  /v1/events?PARAMETERS            an EventsQuery; events and Missed, one per line
+//	GET  /v1/events/ID[?filter=EXPR]      an Explanation
 //	POST /v1/reload                       answers a Reload when it is active
 //
 // An answer with another status than 200 contains an Error. All texts are safe to show.

@@ -119,13 +119,21 @@ func (c *Client) change(ctx context.Context, sink, what string, s Selection) (in
 	return count.Letters, nil
 }
 
-// post sends a request that changes something, and decodes the answer. The change may take
-// long, so a quick request checks first that a daemon answers.
-func post[T any](ctx context.Context, c *Client, path string, body []byte) (*T, error) {
+// probe returns an error if no daemon answers quickly. The request after it may take long.
+func (c *Client) probe(ctx context.Context) error {
 	var refused *Error
-	if answer, err := c.do(ctx, c.quick, http.MethodGet, "/v1", nil); err == nil {
+	answer, err := c.do(ctx, c.quick, http.MethodGet, "/v1", nil)
+	if err == nil {
 		answer.Close() // only read
 	} else if !errors.As(err, &refused) {
+		return err
+	}
+	return nil
+}
+
+// post sends a request that changes something, and decodes the answer.
+func post[T any](ctx context.Context, c *Client, path string, body []byte) (*T, error) {
+	if err := c.probe(ctx); err != nil {
 		return nil, err
 	}
 	answer, err := c.do(ctx, c.patient, http.MethodPost, path, body)
