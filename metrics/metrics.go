@@ -7,6 +7,7 @@ package metrics
 import (
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -16,7 +17,8 @@ const namespace = "genltestd"
 
 // Metrics contains the instruments of the daemon. They are safe for concurrent use.
 type Metrics struct {
-	SinkLatency  *prometheus.HistogramVec // seconds, by sink
+	SinkLatency  *prometheus.HistogramVec // seconds from the receipt, by sink
+	SinkEndToEnd *prometheus.HistogramVec // seconds from the time stamp of the module, by sink
 	StateFault   *prometheus.GaugeVec     // by file: 1 while it cannot be read or written
 	StateDamaged *prometheus.CounterVec   // by file: times that it was damaged
 	Undecoded    *prometheus.CounterVec   // by family, except genltest
@@ -35,11 +37,11 @@ const (
 // sinks with reg.
 func New(reg prometheus.Registerer, version string) *Metrics {
 	m := &Metrics{
-		SinkLatency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "sink_latency_seconds",
-			Help:    "Time from the receipt of an event until the sink has accepted it.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 4, 11), // up to about nine minutes
-		}, []string{"sink"}),
+		SinkLatency: sinkSeconds("latency",
+			"Time from the receipt of an event until the sink has accepted it. Exemplars contain the id of an event."),
+		SinkEndToEnd: sinkSeconds("end_to_end",
+			"Time from the time stamp of the module in an event until the sink has accepted it. An event of a family "+
+				"without time stamps counts from its receipt. Exemplars contain the id of an event."),
 		StateFault: gaugeVec("state_file_fault", "1 while a file of the state directory, or the inbox of the runtime directory, "+
 			"cannot be read or written. It is retried, and not overwritten before it was read.",
 			"file", FileBoots, FileClock, FileRemovedSinks, FileInbox),
@@ -51,10 +53,25 @@ func New(reg prometheus.Registerer, version string) *Metrics {
 			"family"),
 	}
 	reg.MustRegister(
-		m.SinkLatency, m.StateFault, m.StateDamaged, m.Undecoded, buildInfo(version),
+		m.SinkLatency, m.SinkEndToEnd, m.StateFault, m.StateDamaged, m.Undecoded, buildInfo(version),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
+}
+
+// sinkSeconds returns a histogram of seconds by sink, with buckets up to about nine minutes.
+func sinkSeconds(name, help string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(histogram("sink_"+name+"_seconds", help, prometheus.ExponentialBuckets(0.0005, 4, 11)),
+		[]string{"sink"})
+}
+
+// histogram returns the options of a histogram with the buckets, which is also a native
+// histogram with a resolution of 10 %.
+func histogram(name, help string, buckets []float64) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{
+		Namespace: namespace, Name: name, Help: help, Buckets: buckets,
+		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160, NativeHistogramMinResetDuration: time.Hour,
+	}
 }
 
 func buildInfo(version string) prometheus.Collector {

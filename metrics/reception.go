@@ -92,11 +92,8 @@ func (r *Reception) addEcho(reg prometheus.Registerer) {
 	r.EchoProbes = counterVec("echo_probes_total",
 		"Echo health checks of the family, by result. absent: the family was not registered.",
 		"result", EchoOK, EchoTimeout, EchoAbsent, EchoError)
-	r.EchoSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Namespace: namespace, Name: "echo_duration_seconds",
-		Help:    "Round-trip time of the echo health checks that were answered.",
-		Buckets: prometheus.ExponentialBuckets(0.00001, 4, 10),
-	})
+	r.EchoSeconds = prometheus.NewHistogram(histogram("echo_duration_seconds",
+		"Round-trip time of the echo health checks that were answered.", prometheus.ExponentialBuckets(0.00001, 4, 10)))
 	r.register(reg, r.EchoProbes, r.EchoSeconds)
 }
 

@@ -8,8 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
+	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/metrics"
 )
@@ -19,7 +18,7 @@ import (
 type account struct {
 	clock   Clock
 	reader  Reader
-	latency prometheus.Observer
+	latency latency
 	health  *health
 	history history
 
@@ -133,7 +132,7 @@ func (a *account) settle(b *batch) (finished bool) {
 		accepted, refused := false, uint64(0)
 		for ; b.counted < b.decided; b.counted++ {
 			i := &b.items[b.counted]
-			a.count(i, b.replay, ages)
+			a.count(i, &b.events[b.counted], b.replay, ages)
 			switch i.outcome {
 			case delivered:
 				accepted, refused = true, 0
@@ -156,7 +155,7 @@ func (a *account) settle(b *batch) (finished bool) {
 }
 
 // count counts one item. The caller must hold mu.
-func (a *account) count(i *item, replay bool, ages *ages) {
+func (a *account) count(i *item, e *event.Event, replay bool, ages *ages) {
 	s := &a.state
 	switch {
 	case replay && i.outcome == delivered:
@@ -172,28 +171,12 @@ func (a *account) count(i *item, replay bool, ages *ages) {
 	switch i.outcome {
 	case delivered:
 		s.Delivered++
-		a.latency.Observe(ages.of(i.record.Time).Seconds())
+		a.latency.observe(i.record.Time, e, ages)
 	case deadLettered:
 		s.DeadLettered++
 	default:
 		s.Dropped[string(i.outcome)]++
 	}
-}
-
-// ages computes the ages of events. It caches the last one, because most events of a batch
-// were received at the same time.
-type ages struct {
-	clock    Clock
-	now      time.Time // steady
-	received time.Time // of the cached event
-	age      time.Duration
-}
-
-func (a *ages) of(received time.Time) time.Duration {
-	if !a.received.Equal(received) {
-		a.received, a.age = received, max(0, a.now.Sub(a.clock.Steady(received)))
-	}
-	return a.age
 }
 
 // commit moves the cursor past the counted items at the start of the open batches. The

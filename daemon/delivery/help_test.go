@@ -207,9 +207,10 @@ func startAs(t *testing.T, name string, j *journal.Journal, change func(*Config)
 		Decode: func(r journal.Record) (event.Event, error) {
 			return event.Event{JournalID: j.ID(), Seq: r.Seq, Time: r.Time, Message: r.Data}, nil
 		},
-		State:   metrics.NewSinkState("x", match.Reasons()),
-		Latency: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "x"}),
-		Log:     slog.New(slog.NewTextHandler(f.log, nil)),
+		State:    metrics.NewSinkState("x", match.Reasons()),
+		Latency:  prometheus.NewHistogram(prometheus.HistogramOpts{Name: "x"}),
+		EndToEnd: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "x"}),
+		Log:      slog.New(slog.NewTextHandler(f.log, nil)),
 	}
 	if change != nil {
 		change(&c)

@@ -30,14 +30,15 @@ type Route struct {
 // A Config contains the dependencies and settings of a Worker.
 type Config struct {
 	Route
-	Name    string
-	Reader  Reader
-	Letters DeadLetters
-	Decode  Decoder
-	State   metrics.SinkState   // initial counters
-	Latency prometheus.Observer // seconds from receipt to acceptance by the sink
-	Log     *slog.Logger
-	Clock   Clock // nil trusts the wall clock
+	Name     string
+	Reader   Reader
+	Letters  DeadLetters
+	Decode   Decoder
+	State    metrics.SinkState   // initial counters
+	Latency  prometheus.Observer // seconds from receipt to acceptance by the sink
+	EndToEnd prometheus.Observer // seconds from the time stamp of the kernel to acceptance by the sink
+	Log      *slog.Logger
+	Clock    Clock // nil trusts the wall clock
 }
 
 // A Worker delivers the journal to one sink: each event that the rules let pass, until it
@@ -77,10 +78,13 @@ func NewWorker(c Config) *Worker {
 	limits := ratelog.New(c.Log)
 	health := newHealth(c.Log, limits)
 	w := &Worker{
-		Config:  c,
-		account: &account{clock: c.Clock, reader: c.Reader, latency: c.Latency, health: health, state: c.State},
-		health:  health,
-		limits:  limits,
+		Config: c,
+		account: &account{
+			clock: c.Clock, reader: c.Reader, latency: latency{sinceReceipt: c.Latency, endToEnd: c.EndToEnd},
+			health: health, state: c.State,
+		},
+		health: health,
+		limits: limits,
 
 		suppressed: make(map[string]uint64),
 	}

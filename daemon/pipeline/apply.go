@@ -122,5 +122,11 @@ func (s *Set) release(limit context.Context, w stopping) {
 // free closes what a worker that has ended used.
 func (s *Set) free(p *Pipeline) {
 	s.closeLetters(p)
-	s.Latency.DeleteLabelValues(p.Name)
+	s.forgetLatency(p.Name)
+}
+
+// forgetLatency removes the histograms of a sink.
+func (s *Set) forgetLatency(sink string) {
+	s.Latency.DeleteLabelValues(sink)
+	s.EndToEnd.DeleteLabelValues(sink)
 }

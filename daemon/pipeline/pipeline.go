@@ -82,11 +82,12 @@ func (s *Set) create(c *compiled, held *journal.Reader) (_ *Pipeline, err error)
 		return nil, err
 	}
 	name := c.cfg.Name
-	undo.Push(func() error { s.Latency.DeleteLabelValues(name); return nil })
+	undo.Push(func() error { s.forgetLatency(name); return nil })
 	p.Worker = delivery.NewWorker(delivery.Config{
 		Name: name, Route: p.setup.Route, Reader: p.reader, Letters: p.letters, Decode: s.Decode,
 		State: metrics.NewSinkState(name, match.Reasons()), Latency: s.Latency.WithLabelValues(name),
-		Log: s.deliveryLog(), Clock: s.Clock,
+		EndToEnd: s.EndToEnd.WithLabelValues(name),
+		Log:      s.deliveryLog(), Clock: s.Clock,
 	})
 	p.discard = undo.Run
 	return p, nil

@@ -25,12 +25,13 @@ import (
 
 // Options are the dependencies of a Set. Each is required.
 type Options struct {
-	Journal *journal.Journal
-	Decode  delivery.Decoder
-	Clock   *clock.Clock
-	Latency *prometheus.HistogramVec // seconds, by sink
-	State   StateFiles
-	Log     *slog.Logger
+	Journal  *journal.Journal
+	Decode   delivery.Decoder
+	Clock    *clock.Clock
+	Latency  *prometheus.HistogramVec // of delivery.Config, by sink
+	EndToEnd *prometheus.HistogramVec
+	State    StateFiles
+	Log      *slog.Logger
 
 	// NewSink returns the sink of an entry. The error is a sink.OptionError if the entry is
 	// at fault.

@@ -75,6 +75,7 @@ func (r *fixture) openChecked(t *testing.T, checked *Checked) *Set {
 		Journal: r.journal, Clock: c, State: &r.state, Log: slog.New(slog.DiscardHandler),
 		Decode:       func(rec journal.Record) (event.Event, error) { return event.Event{Seq: rec.Seq, Time: rec.Time}, nil },
 		Latency:      prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "x"}, []string{"sink"}),
+		EndToEnd:     prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "x"}, []string{"sink"}),
 		NewSink:      r.newSink,
 		LettersDir:   func(sink string) string { return filepath.Join(r.dir, "deadletters", sink) },
 		PositionFile: func(sink string) string { return filepath.Join(r.dir, "sinks", sink) },

@@ -87,6 +87,7 @@ func register(reg prometheus.Registerer) error {
 	}
 	m := metrics.New(reg, "")
 	m.SinkLatency.WithLabelValues("name")
+	m.SinkEndToEnd.WithLabelValues("name")
 	m.Undecoded.WithLabelValues("name")
 	metrics.NewReception(reg, metrics.ReceptionConfig{
 		Family: genl.FamilyName, Group: genl.GroupName, Groups: genl.Genltest.Groups, Refusals: refusals, Echo: true,

@@ -86,9 +86,10 @@ func (h *Host) open(cfg *config.Config, o Options) (*pipeline.Set, error) {
 	decoder := &record.Decoder{JournalID: h.journal.ID(), OriginOf: func(uint64) (*event.Origin, string) { return origin, o.Name }}
 	mask := &redact.Mask{}
 	position := func(name string) string { return filepath.Join(o.Dir, "sinks", name) }
+	m := metrics.New(prometheus.NewRegistry(), "simulated")
 	return pipeline.Open(checked, pipeline.Options{
 		Journal: h.journal, Decode: decoder.Decode, Clock: c, State: stateFiles{o.Log}, Log: o.Log,
-		Latency: metrics.New(prometheus.NewRegistry(), "simulated").SinkLatency,
+		Latency: m.SinkLatency, EndToEnd: m.SinkEndToEnd,
 		NewSink: func(s *config.Sink, encoder event.Encoder) (sink.Sink, error) {
 			return s.Config.New(sink.Env{
 				Version: "simulated", Sink: s.Name, Encoder: encoder, Log: o.Log.With("sink", s.Name), Mask: mask,

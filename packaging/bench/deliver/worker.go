@@ -66,6 +66,7 @@ func newWorker(t task, j *journal.Journal) (*worker, error) {
 	if err := w.letters.Fault(); err != nil {
 		return nil, err
 	}
+	m := metrics.New(prometheus.NewRegistry(), "benchmark")
 	w.Worker = delivery.NewWorker(delivery.Config{
 		Name: name, Reader: reader, Letters: w.letters, Decode: decoder(j.ID()),
 		Route: delivery.Route{Sinks: []sink.Sink{s}, Rules: rules, Options: delivery.Options{
@@ -73,8 +74,8 @@ func newWorker(t task, j *journal.Journal) (*worker, error) {
 			AttemptTimeout: 10 * time.Second, RetryMin: 100 * time.Millisecond, RetryMax: 30 * time.Second,
 		}},
 		State:   metrics.NewSinkState(name, match.Reasons()),
-		Latency: metrics.New(prometheus.NewRegistry(), "benchmark").SinkLatency.WithLabelValues(name),
-		Log:     log,
+		Latency: m.SinkLatency.WithLabelValues(name), EndToEnd: m.SinkEndToEnd.WithLabelValues(name),
+		Log: log,
 	})
 	return w, nil
 }
