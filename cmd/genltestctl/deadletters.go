@@ -34,17 +34,21 @@ func (s *session) deadLetters() *cobra.Command {
 }
 
 func (s *session) list() *cobra.Command {
-	limit := 0
+	limit, filter := 0, letterFilter{}
 	cmd := &cobra.Command{
 		Use: "list [SINK]", Short: "Count the dead letters of each sink, or list the dead letters of one sink",
 		Args: usageArgs(cobra.MaximumNArgs(1)), ValidArgsFunction: s.completeSink,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return s.listBoxes(cmd.Context())
+			switch {
+			case len(args) > 0:
+				return s.listLetters(cmd.Context(), args[0], limit, &filter)
+			case filter.isSet():
+				return usageError{errors.New("--reason and --since require a sink")}
 			}
-			return s.listLetters(cmd.Context(), args[0], limit)
+			return s.listBoxes(cmd.Context())
 		},
 	}
+	filter.addTo(cmd)
 	cmd.Flags().IntVarP(&limit, "limit", "n", 0, "list at most this number, the oldest first; 0 lists all")
 	return cmd
 }
@@ -59,9 +63,12 @@ func (s *session) listBoxes(ctx context.Context) error {
 
 var errEnough = errors.New("enough")
 
-func (s *session) listLetters(ctx context.Context, sink string, limit int) error {
+func (s *session) listLetters(ctx context.Context, sink string, limit int, filter *letterFilter) error {
 	out, n := s.writer(), 0
 	err := s.client().Letters(ctx, sink, func(l api.Letter) error {
+		if !filter.matches(&l) {
+			return nil
+		}
 		if n++; limit > 0 && n > limit {
 			return errEnough
 		}
@@ -88,59 +95,56 @@ func (s *session) show() *cobra.Command {
 }
 
 func (s *session) replay() *cobra.Command {
-	all := false
+	choice, wait := letterChoice{}, false
 	cmd := &cobra.Command{
-		Use: "replay SINK [ID]... | SINK --all", Short: "Deliver dead letters again",
+		Use: "replay SINK {[ID]... | --all | --reason KIND --since TIME}", Short: "Deliver dead letters again",
 		Long: `Deliver dead letters again, in the order of their events and with the same ids.
 
 Events that the sink accepts are removed from the dead letters. Events that it
-refuses again remain, with the new reason. The command does not wait for the
-delivery: genltestctl dlq list shows how many are still to be replayed.`,
+refuses again remain, with the new reason. Without --wait, the command does not wait
+for the delivery: genltestctl dlq list shows how many are still to be replayed. With
+--wait, it fails if an event was refused again.`,
 		Args: usageArgs(cobra.MinimumNArgs(1)), ValidArgsFunction: s.completeSink,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.change(cmd.Context(), "to replay", args, all, s.client().Replay)
+			if err := choice.parse(args); err != nil {
+				return err
+			}
+			if wait {
+				return s.replayAndWait(cmd.Context(), &choice)
+			}
+			return s.change(cmd.Context(), "to replay", &choice, s.client().Replay)
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "all dead letters of the sink")
+	choice.addTo(cmd)
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until each is accepted or refused again")
 	return cmd
 }
 
 func (s *session) drop() *cobra.Command {
-	all, yes := false, false
+	choice, yes := letterChoice{}, false
 	cmd := &cobra.Command{
-		Use: "drop SINK [ID]... | SINK --all", Short: "Delete dead letters permanently",
+		Use: "drop SINK {[ID]... | --all | --reason KIND --since TIME}", Short: "Delete dead letters permanently",
 		Args: usageArgs(cobra.MinimumNArgs(1)), ValidArgsFunction: s.completeSink,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := selection(args, all); err != nil {
+			if err := choice.parse(args); err != nil {
 				return err
 			}
-			if err := s.confirm(args, yes); err != nil {
+			if err := s.confirm(&choice, yes); err != nil {
 				return err
 			}
-			return s.change(cmd.Context(), "dropped", args, all, s.client().Drop)
+			return s.change(cmd.Context(), "dropped", &choice, s.client().Drop)
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "all dead letters of the sink")
+	choice.addTo(cmd)
 	cmd.Flags().BoolVar(&yes, "yes", false, "delete without asking")
 	return cmd
 }
 
-func selection(args []string, all bool) (api.Selection, error) {
-	if all == (len(args) > 1) {
-		return api.Selection{}, usageError{errors.New("specify either ids of events or --all")}
-	}
-	return api.Selection{All: all, IDs: args[1:]}, nil
-}
-
-// change applies do to the selected dead letters, and reports their number.
+// change applies do to the chosen dead letters, and reports their number.
 func (s *session) change(
-	ctx context.Context, what string, args []string, all bool, do func(context.Context, string, api.Selection) (int, error),
+	ctx context.Context, what string, choice *letterChoice, do func(context.Context, string, api.Selection) (int, error),
 ) error {
-	which, err := selection(args, all)
-	if err != nil {
-		return err
-	}
-	n, err := do(ctx, args[0], which)
+	n, err := choice.change(ctx, s.client(), do)
 	if err != nil {
 		return err
 	}
@@ -148,7 +152,7 @@ func (s *session) change(
 }
 
 // confirm asks before an action that cannot be undone.
-func (s *session) confirm(args []string, yes bool) error {
+func (s *session) confirm(choice *letterChoice, yes bool) error {
 	if yes {
 		return nil
 	}
@@ -156,10 +160,12 @@ func (s *session) confirm(args []string, yes bool) error {
 		return usageError{errors.New("dropped events cannot be restored: standard input is not a terminal, so confirm with --yes")}
 	}
 	what := "all dead letters"
-	if len(args) > 1 {
-		what = plural.Count(len(args)-1, "dead letter")
+	if choice.filter.isSet() {
+		what = "the matching dead letters"
+	} else if !choice.all {
+		what = plural.Count(len(choice.ids), "dead letter")
 	}
-	fmt.Fprintf(s.err, "Permanently delete %s of sink %s? [y/N] ", what, visible(args[0]))
+	fmt.Fprintf(s.err, "Permanently delete %s of sink %s? [y/N] ", what, visible(choice.sink))
 	answer, _ := bufio.NewReader(s.in).ReadString('\n') // at the end of the input the answer is empty
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
 		return nil

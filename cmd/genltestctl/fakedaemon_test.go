@@ -22,6 +22,7 @@ type fakeDaemon struct {
 	mu       sync.Mutex
 	letters  map[string][]api.Letter // by sink
 	requests []string                // requested changes of letters
+	waiting  uint64                  // letters to replay; after a replay, each request for the boxes decreases it
 	refusal  error                   // of a reload
 	slow     time.Duration           // of a reload
 }
@@ -42,17 +43,25 @@ func newFakeDaemon() *fakeDaemon {
 	bad := letter(2, "")
 	bad.Event = json.RawMessage(`{"kind":"event","message":"\ufffd","message_base64":"gRs="}`)
 	bad.Reason, bad.Kind, bad.Status = hostile, "", 0 // as stored by an older version
-	return &fakeDaemon{letters: map[string][]api.Letter{"hook": {letter(1, "hello "+hostile), bad, gap, unknown}, "archive": nil}}
+	return &fakeDaemon{waiting: 1, letters: map[string][]api.Letter{"hook": {letter(1, "hello "+hostile), bad, gap, unknown}, "archive": nil}}
 }
 
 func (s *fakeDaemon) Status() *api.Status { return &api.Status{} }
 
 func (s *fakeDaemon) Boxes() []api.Box {
-	return []api.Box{{Sink: "hook", Letters: 4, ToReplay: 1, Bytes: 4096, Expired: 2, Damaged: 3}, {Sink: "archive"}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	waiting := s.waiting
+	if len(s.requests) > 0 {
+		s.waiting = max(waiting, 1) - 1
+	}
+	return []api.Box{{Sink: "hook", Letters: 4, ToReplay: waiting, Bytes: 4096, Expired: 2, Damaged: 3}, {Sink: "archive"}}
 }
 
 func (s *fakeDaemon) Letters(sink string, visit func(*api.Letter) error) error {
+	s.mu.Lock()
 	letters, ok := s.letters[sink]
+	s.mu.Unlock()
 	if !ok {
 		return control.UnknownSink(sink)
 	}
@@ -90,7 +99,14 @@ func (s *fakeDaemon) do(what, sink string, sel api.Selection) (int, error) {
 	return len(sel.IDs), nil
 }
 
+// Replay accepts the first letter of the sink.
 func (s *fakeDaemon) Replay(sink string, sel api.Selection) (int, error) {
+	s.mu.Lock()
+	if letters := s.letters[sink]; len(letters) > 0 {
+		s.letters[sink] = letters[1:]
+	}
+	s.waiting = 2
+	s.mu.Unlock()
 	return s.do("replay", sink, sel)
 }
 

@@ -72,16 +72,22 @@ func TestBottleneckIsTheFirstStageThatLimits(t *testing.T) {
 		{"none", nil, "", "each stage keeps up"},
 		{"a slow sink", []func(*api.Status){slow}, "sink", "sink archive accepts 50 of 100 events/s: 100 events waiting, 12s behind"},
 		{
-			"a backlog", []func(*api.Status){slow, func(st *api.Status) { st.Sinks[0].Events -= 150 }}, "sink",
+			"a backlog",
+			[]func(*api.Status){slow, func(st *api.Status) { st.Sinks[0].Events -= 150 }},
+			"sink",
 			"sink archive reduces its backlog: 100 events waiting, 12s behind",
 		},
 		{"a refusal before a slow sink", []func(*api.Status){slow, refused}, "sink", "sink hook is retrying: 3 events waiting, 5s behind"},
 		{
-			"losses before a refusal", []func(*api.Status){refused, lost}, "kernel buffer",
+			"losses before a refusal",
+			[]func(*api.Status){refused, lost},
+			"kernel buffer",
 			"the kernel buffer of genltest overflows and loses 17 events/s: increase receiver.buffer",
 		},
 		{
-			"the journal before losses", []func(*api.Status){lost, refused, stopped}, "journal",
+			"the journal before losses",
+			[]func(*api.Status){lost, refused, stopped},
+			"journal",
 			"the journal does not accept events, so the receive buffers become full",
 		},
 	} {

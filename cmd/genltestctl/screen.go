@@ -148,16 +148,17 @@ const escape = '\x1b'
 
 // withoutSequences removes the sequences of keys such as arrows, which the program does not use.
 func withoutSequences(b []byte) (keys []byte) {
-	inside := false
+	inside, previous := false, byte(0)
 	for i, key := range b {
 		switch {
 		case inside: // until the final byte, which follows [ or O at the earliest
-			inside = key < '@' || key > '~' || b[i-1] == escape
+			inside = key < '@' || key > '~' || previous == escape
 		case key == escape && i+1 < len(b) && (b[i+1] == '[' || b[i+1] == 'O'):
 			inside = true
 		default:
 			keys = append(keys, key)
 		}
+		previous = key
 	}
 	return keys
 }
