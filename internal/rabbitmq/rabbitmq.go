@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package rabbitmq runs RabbitMQ nodes for tests.
+// Package rabbitmq runs RabbitMQ nodes for tests, and for the benchmark.
 package rabbitmq
 
 import (
@@ -63,25 +63,27 @@ func Start(t testing.TB, o Options) *Node {
 		"rabbitmq.config": n.configuration(&o),
 		"enabled_plugins": "[rabbitmq_auth_mechanism_ssl].\n",
 	} {
-		if err := os.WriteFile(n.file(name), []byte(text), 0o400); err != nil {
+		if err := os.WriteFile(filepath.Join(n.dir, name), []byte(text), 0o400); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// The node would start a port mapper that outlives it.
 	realserver.Start(t, realserver.Spec{Program: "epmd", Args: []string{"-address", "127.0.0.1", "-port", mapper}})
-	n.Server = realserver.Start(t, realserver.Spec{Program: Program, Dir: n.dir, Ready: n.ready, Env: n.environment(mapper)})
+	n.Server = realserver.Start(t, realserver.Spec{Program: Program, Dir: n.dir, Ready: n.ready, Env: Environment(n.dir, mapper, port(n.control))})
 	return n
 }
 
-func (n *Node) file(name string) string { return filepath.Join(n.dir, name) }
-
-func (n *Node) environment(mapper string) []string {
+// Environment returns the environment of a node with its files in dir: rabbitmq.config and
+// enabled_plugins, which must exist, and its data. mapper and distribution are the ports
+// of the port mapper and of Erlang's distribution, on loopback.
+func Environment(dir, mapper, distribution string) []string {
+	file := func(name string) string { return filepath.Join(dir, name) }
 	return []string{
-		"HOME=" + n.dir, "ERL_EPMD_PORT=" + mapper, "ERL_EPMD_ADDRESS=127.0.0.1",
-		"RABBITMQ_NODENAME=test-" + mapper + "@localhost", "RABBITMQ_DIST_PORT=" + port(n.control),
-		"RABBITMQ_CONFIG_FILE=" + n.file("rabbitmq.config"), "RABBITMQ_CONF_ENV_FILE=/dev/null",
-		"RABBITMQ_ENABLED_PLUGINS_FILE=" + n.file("enabled_plugins"), "RABBITMQ_MNESIA_BASE=" + n.file("mnesia"),
-		"RABBITMQ_LOG_BASE=" + n.file("log"), "RABBITMQ_PID_FILE=" + n.file("pid"),
+		"HOME=" + dir, "ERL_EPMD_PORT=" + mapper, "ERL_EPMD_ADDRESS=127.0.0.1",
+		"RABBITMQ_NODENAME=test-" + mapper + "@localhost", "RABBITMQ_DIST_PORT=" + distribution,
+		"RABBITMQ_CONFIG_FILE=" + file("rabbitmq.config"), "RABBITMQ_CONF_ENV_FILE=/dev/null",
+		"RABBITMQ_ENABLED_PLUGINS_FILE=" + file("enabled_plugins"), "RABBITMQ_MNESIA_BASE=" + file("mnesia"),
+		"RABBITMQ_LOG_BASE=" + file("log"), "RABBITMQ_PID_FILE=" + file("pid"),
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
 		"NOTIFY_SOCKET=/nonexistent", // the script then replaces itself by the node
 	}

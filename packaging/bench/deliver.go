@@ -44,6 +44,12 @@ var (
 	toKafka      = place{name: "`kafka`", sink: "kafka", peer: "kafka", library: kafkaLibrary.sink}
 	redisLibrary = place{name: "redigo, pipelines", sink: "redis-library", peer: "redis"}
 	toRedis      = place{name: "`redis`", sink: "redis", peer: "redis", library: redisLibrary.sink}
+
+	amqpLibrary = place{name: "amqp091-go, PublishWithDeferredConfirm", sink: "amqp-library", peer: "amqp"}
+	toAMQP      = place{name: "`amqp`", sink: "amqp", peer: "amqp", library: amqpLibrary.sink}
+	otlpLibrary = place{name: "net/http, prepared OTLP requests", sink: "otlp-library", peer: "otlp"}
+	toOTLP      = place{name: "`otlp`, HTTP", sink: "otlp", peer: "otlp", library: otlpLibrary.sink}
+	toOTLPPlain = place{name: "`otlp`, HTTP, not compressed", sink: "otlp-plain", peer: "otlp", library: otlpLibrary.sink}
 )
 
 // inEnvelopes returns the webhook with each envelope.
@@ -63,7 +69,9 @@ type delivery struct {
 	goal  goal
 }
 
-func (d delivery) String() string { return fmt.Sprintf("%s, %s, %d", d.name, d.to.name, d.text) }
+func (d delivery) String() string {
+	return fmt.Sprintf("%s, %s (%s), %d", d.name, d.to.name, d.to.sink, d.text)
+}
 
 // The values of the default configuration.
 const defaultWait = 50 * time.Millisecond
@@ -93,6 +101,11 @@ func deliveries() []delivery {
 		{load: backlog(100_000, small), to: toMQTT, batch: 256, wait: defaultWait, goal: goal{ratio: 0.8}},
 		{load: backlog(200_000, small), to: redisLibrary, batch: 256, wait: defaultWait},
 		{load: backlog(200_000, small), to: toRedis, batch: 256, wait: defaultWait},
+		{load: backlog(100_000, small), to: amqpLibrary, batch: 256, wait: defaultWait},
+		{load: backlog(100_000, small), to: toAMQP, batch: 256, wait: defaultWait},
+		{load: backlog(200_000, small), to: otlpLibrary, batch: 256, wait: defaultWait},
+		{load: backlog(200_000, small), to: toOTLPPlain, batch: 256, wait: defaultWait},
+		{load: backlog(200_000, small), to: toOTLP, batch: 256, wait: defaultWait},
 		{load: live, to: toNothing, batch: 500},
 		{load: live, to: toFile, batch: 1000, goal: soon},
 		{load: live, to: toWebhook, batch: 500, goal: soon},
@@ -165,6 +178,10 @@ func (b bench) meet(ctx context.Context, p place, dir string) (address string, l
 		return startMosquitto(ctx, dir)
 	case "redis":
 		return startRedis(ctx, dir)
+	case "amqp":
+		return startRabbitMQ(ctx, dir)
+	case "otlp":
+		return startCollector(ctx, dir)
 	}
 	path := filepath.Join(dir, "peer.sock")
 	peer, err := b.start(ctx, anyCPU, "peer", p.peer, path)

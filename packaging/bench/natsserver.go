@@ -37,9 +37,11 @@ func serve(ctx context.Context, cmd *exec.Cmd, port string) (place string, leave
 	if err := cmd.Start(); err != nil {
 		return "", nil, err
 	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
 	leave = func() error {
 		err := cmd.Process.Kill()
-		_ = cmd.Wait() // reports the kill
+		<-ended // reports the kill
 		return err
 	}
 	place = net.JoinHostPort("127.0.0.1", port)
@@ -47,7 +49,11 @@ func serve(ctx context.Context, cmd *exec.Cmd, port string) (place string, leave
 		if conn, err := net.Dial("tcp", place); err == nil {
 			return place, leave, conn.Close()
 		}
-		time.Sleep(10 * time.Millisecond)
+		select {
+		case err := <-ended:
+			return "", nil, fmt.Errorf("%s has ended: %w", cmd.Path, err)
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 	return "", nil, errors.Join(fmt.Errorf("%s does not listen on %s: %w", cmd.Path, place, ctx.Err()), leave())
 }

@@ -43,8 +43,8 @@ type task struct {
 func main() {
 	var t task
 	flag.StringVar(&t.dir, "dir", "", "`directory` for all output files")
-	flag.StringVar(&t.sink, "sink", "", "file, unsynced, webhook, socket, confirm, accept, refuse, nats, kafka, mqtt or redis; "+
-		"or nats-library, kafka-library, mqtt-library or redis-library")
+	flag.StringVar(&t.sink, "sink", "", "file, unsynced, webhook, socket, confirm, accept, refuse, nats, kafka, mqtt, redis, amqp, otlp "+
+		"or otlp-plain; or the library of one, such as nats-library")
 	flag.StringVar(&t.envelope, "envelope", "json", "of a webhook; \"template of JSON\" is one with that content type")
 	flag.StringVar(&t.to, "to", "", "`address` of the peer")
 	flag.IntVar(&t.events, "events", 0, "how many events")
@@ -70,6 +70,10 @@ func run(t task) (err error) {
 		return publishWithMQTT(t)
 	case "redis-library":
 		return publishWithRedis(t)
+	case "amqp-library":
+		return publishWithAMQP(t)
+	case "otlp-library":
+		return postOTLP(t)
 	}
 	j, err := journal.Open(filepath.Join(t.dir, "journal"), journal.Options{MaxBytes: maxJournalBytes})
 	if err != nil {

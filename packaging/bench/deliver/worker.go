@@ -22,10 +22,12 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/match"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/amqp"
 	"github.com/genltestd/genltestd/daemon/sink/file"
 	"github.com/genltestd/genltestd/daemon/sink/kafka"
 	"github.com/genltestd/genltestd/daemon/sink/mqtt"
 	"github.com/genltestd/genltestd/daemon/sink/nats"
+	"github.com/genltestd/genltestd/daemon/sink/otlp"
 	"github.com/genltestd/genltestd/daemon/sink/redis"
 	"github.com/genltestd/genltestd/daemon/sink/socket"
 	"github.com/genltestd/genltestd/daemon/sink/webhook"
@@ -150,6 +152,12 @@ func newSink(t task) (sink.Sink, error) {
 		return mqtt.New(mqttConfig(t.to), env)
 	case "redis":
 		return redis.New(redisConfig(t.to), env)
+	case "amqp":
+		return amqp.New(amqpConfig(t.to), env)
+	case "otlp":
+		return otlp.New(otlpConfig(t.to, "gzip"), env)
+	case "otlp-plain":
+		return otlp.New(otlpConfig(t.to, "none"), env)
 	case "accept":
 		return acceptance{}, nil
 	case "refuse":
