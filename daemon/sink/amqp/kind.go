@@ -11,7 +11,6 @@ import (
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
@@ -87,10 +86,7 @@ func (c *Config) Peers() []sink.PeerSocket { return sink.TCPPeers(c.Addresses) }
 
 // Verify implements sink.Verifier.
 func (c *Config) Verify(event.Encoder) error {
-	var errs []error
-	if _, err := secret.Check(c.Password); err != nil {
-		errs = append(errs, &sink.OptionError{Key: "amqp.password", Err: err})
-	}
+	errs := []error{sink.VerifySecret("amqp.password", c.Password, nil)}
 	if c.usesTLS() {
 		errs = append(errs, tlsclient.Check(&c.TLS, "amqp.tls"))
 	}

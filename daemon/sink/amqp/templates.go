@@ -27,13 +27,9 @@ func appendWord(dst, value []byte) []byte {
 	if len(value) == 0 {
 		return append(dst, '_')
 	}
-	for _, c := range value {
-		if c <= ' ' || c == 0x7f || c == '.' || c == '*' || c == '#' {
-			c = '_'
-		}
-		dst = append(dst, c)
-	}
-	return dst
+	return sink.ReplaceRunes(dst, value, "_", func(r rune) bool {
+		return r <= ' ' || r == 0x7f || r == '.' || r == '*' || r == '#'
+	})
 }
 
 func acceptShort(result []byte) error {

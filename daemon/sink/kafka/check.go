@@ -13,7 +13,6 @@ import (
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
@@ -101,18 +100,13 @@ func (a *SASL) checkToken(s strict.Section) {
 
 // Verify implements sink.Verifier. It reads the secrets and the TLS files.
 func (c *Config) Verify(event.Encoder) error {
-	errs := []error{verifySecret("sasl.password", c.SASL.Password), verifySecret("sasl.token", c.SASL.Token)}
+	errs := []error{
+		sink.VerifySecret("kafka.sasl.password", c.SASL.Password, nil), sink.VerifySecret("kafka.sasl.token", c.SASL.Token, nil),
+	}
 	if c.usesTLS() {
 		errs = append(errs, tlsclient.Check(&c.TLS, "kafka.tls"))
 	}
 	return errors.Join(errs...)
-}
-
-func verifySecret(key string, s value.Secret) error {
-	if _, err := secret.Check(s); err != nil {
-		return &sink.OptionError{Key: "kafka." + key, Err: err}
-	}
-	return nil
 }
 
 func (c *Config) usesTLS() bool { return value.AnyScheme(c.Addresses, schemeTLS) }

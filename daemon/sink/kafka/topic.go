@@ -5,6 +5,7 @@ package kafka
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/genltestd/genltestd/daemon/sink"
 )
@@ -34,29 +35,16 @@ func replaceTopic(dst, value []byte) []byte {
 	if len(value) == 0 {
 		return append(dst, '_')
 	}
-	for _, r := range string(value) { // a character of several bytes becomes one _
-		if r < 0x80 && isTopicByte(byte(r)) {
-			dst = append(dst, byte(r))
-		} else {
-			dst = append(dst, '_')
-		}
-	}
-	return dst
+	return sink.ReplaceRunes(dst, value, "_", isForbidden)
 }
 
-func isTopicByte(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
+// isForbidden reports whether a character is not allowed in the name of a topic.
+func isForbidden(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '.' && r != '_' && r != '-'
 }
 
 // isPlain reports whether a text has only characters of the name of a topic.
-func isPlain(text string) bool {
-	for i := range len(text) {
-		if !isTopicByte(text[i]) {
-			return false
-		}
-	}
-	return true
-}
+func isPlain(text string) bool { return !strings.ContainsFunc(text, isForbidden) }
 
 // acceptTopic returns why a text is not the name of a topic.
 func acceptTopic(name []byte) error {

@@ -9,7 +9,6 @@ import (
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
@@ -100,14 +99,9 @@ func (c *Config) Templates() []sink.Template {
 	return list
 }
 
-// Verify implements sink.Verifier. Its errors wrap those of secret.Check.
+// Verify implements sink.Verifier. It reads the secret and the TLS files.
 func (c *Config) Verify(event.Encoder) error {
-	var errs []error
-	if !c.Password.IsZero() {
-		if _, err := secret.Check(c.Password); err != nil {
-			errs = append(errs, &sink.OptionError{Key: "mqtt.password", Err: err})
-		}
-	}
+	errs := []error{sink.VerifySecret("mqtt.password", c.Password, nil)}
 	if c.usesTLS() {
 		errs = append(errs, tlsclient.Check(&c.TLS, "mqtt.tls"))
 	}

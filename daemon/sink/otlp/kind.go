@@ -13,7 +13,6 @@ import (
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/httpclient"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
@@ -66,33 +65,23 @@ func (c *Config) parseURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// Verify implements sink.Verifier. Its errors wrap those of secret.Check.
+// Verify implements sink.Verifier. Its errors wrap those of sink.VerifySecret.
 func (c *Config) Verify(event.Encoder) error {
 	errs := []error{c.verifyURL(), tlsclient.Check(&c.TLS, "otlp.tls")}
 	for i, h := range c.Headers {
-		_, err := secret.Check(h.Value)
-		errs = append(errs, optionError(fmt.Sprintf("headers[%d].value", i), err))
+		errs = append(errs, sink.VerifySecret(fmt.Sprintf("otlp.headers[%d].value", i), h.Value, nil))
 	}
 	return errors.Join(errs...)
 }
 
 func (c *Config) verifyURL() error {
-	text, err := secret.Check(c.URL)
-	if text == "" {
-		return optionError("url", err)
-	}
-	u, err := c.parseURL(text)
-	if err == nil && u.Scheme == "http" && c.TLS != (value.TLS{}) {
-		err = errors.New("is http, so the keys below tls are not used; write https, or leave tls out")
-	}
-	return optionError("url", err)
-}
-
-func optionError(key string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &sink.OptionError{Key: "otlp." + key, Err: err}
+	return sink.VerifySecret("otlp.url", c.URL, func(text string) error {
+		u, err := c.parseURL(text)
+		if err == nil && u.Scheme == "http" && c.TLS != (value.TLS{}) {
+			err = errors.New("is http, so the keys below tls are not used; write https, or leave tls out")
+		}
+		return err
+	})
 }
 
 // Peers implements sink.Peer. The place of a URL that is not in the configuration is not

@@ -10,7 +10,6 @@ import (
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
-	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
@@ -80,10 +79,7 @@ func acceptKey(result []byte) error {
 
 // Verify implements sink.Verifier. It reads the secret and the TLS files.
 func (c *Config) Verify(event.Encoder) error {
-	var errs []error
-	if _, err := secret.Check(c.Password); err != nil {
-		errs = append(errs, &sink.OptionError{Key: "redis.password", Err: err})
-	}
+	errs := []error{sink.VerifySecret("redis.password", c.Password, nil)}
 	if c.Address.HasScheme(schemeTLS) {
 		errs = append(errs, tlsclient.Check(&c.TLS, "redis.tls"))
 	}

@@ -11,58 +11,41 @@ import (
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/match"
-	"github.com/genltestd/genltestd/daemon/secret"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/httpclient"
 	"github.com/genltestd/genltestd/daemon/sink/tlsclient"
 )
 
-// Verify implements sink.Verifier. Its errors wrap those of secret.Check.
+// Verify implements sink.Verifier. Its errors wrap those of sink.VerifySecret.
 func (w *Config) Verify(encoder event.Encoder) error {
 	errs := []error{
 		w.verifyURL(),
 		w.verifyBatch(encoder),
-		verifySecret("bearer", w.Bearer, nil),
-		verifySecret("basic.password", w.Basic.Password, nil),
+		sink.VerifySecret("webhook.bearer", w.Bearer, nil),
+		sink.VerifySecret("webhook.basic.password", w.Basic.Password, nil),
 		w.verifyProxy(),
 		tlsclient.Check(&w.TLS, "webhook.tls"),
 		w.verifyResponse(),
 	}
 	for i, h := range w.Headers {
-		errs = append(errs, verifySecret(fmt.Sprintf("headers[%d].value", i), h.Value, nil))
+		errs = append(errs, sink.VerifySecret(fmt.Sprintf("webhook.headers[%d].value", i), h.Value, nil))
 	}
 	for i, s := range w.SigningSecrets {
 		isKey := func(text string) error { _, err := parseKey(text); return err }
-		errs = append(errs, verifySecret(fmt.Sprintf("signing_secrets[%d]", i), s, isKey))
+		errs = append(errs, sink.VerifySecret(fmt.Sprintf("webhook.signing_secrets[%d]", i), s, isKey))
 	}
 	return errors.Join(errs...)
-}
-
-// verifySecret calls parse with the secret, if it can be read.
-func verifySecret(key string, s value.Secret, parse func(string) error) error {
-	text, err := secret.Check(s)
-	if text != "" && parse != nil {
-		err = parse(text)
-	}
-	return optionError(key, err)
-}
-
-func optionError(key string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &sink.OptionError{Key: "webhook." + key, Err: err}
 }
 
 func (w *Config) verifyProxy() error {
 	if w.Proxy.IsWord(proxyEnvironment) {
 		return nil
 	}
-	return verifySecret("proxy", w.Proxy, func(text string) error { _, err := parseProxy(text); return err })
+	return sink.VerifySecret("webhook.proxy", w.Proxy, func(text string) error { _, err := parseProxy(text); return err })
 }
 
 func (w *Config) verifyURL() error {
-	return verifySecret("url", w.URL, func(text string) error {
+	return sink.VerifySecret("webhook.url", w.URL, func(text string) error {
 		u, err := httpclient.ParseURL(text, "http", "https")
 		switch {
 		case err != nil:
@@ -81,7 +64,7 @@ func (w *Config) verifyURL() error {
 // verifyBatch checks that the encoder supports the form of the body.
 func (w *Config) verifyBatch(encoder event.Encoder) error {
 	if w.Batch == batchArray && encoder.BatchContentType() == "" && !w.single(encoder) {
-		return optionError("batch", errors.New("the envelope does not write JSON, so its events cannot form an array; "+
+		return sink.Fault("webhook.batch", errors.New("the envelope does not write JSON, so its events cannot form an array; "+
 			"write lines or "+batchNone))
 	}
 	return nil
@@ -103,7 +86,7 @@ func (w *Config) verifyResponse() error {
 	if errors.As(err, &placed) {
 		return &sink.OptionError{Key: "webhook.response", Err: errors.New(placed.Text), Line: placed.Line, Column: placed.Column}
 	}
-	return optionError("response", err)
+	return sink.Fault("webhook.response", err)
 }
 
 // Peers implements sink.Peer. The place of a URL that is not in the configuration is not

@@ -50,7 +50,7 @@ func New(c *Config, env sink.Env) (*Sink, error) {
 		s.decide, err = match.CompileResponse(c.Response)
 	}
 	if err != nil {
-		return nil, optionError("response", err)
+		return nil, sink.Fault("webhook.response", err)
 	}
 	// The server may know the secrets from an earlier process.
 	s.secrets = env.Mask.NewOwner()
