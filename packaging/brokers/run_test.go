@@ -18,10 +18,12 @@ import (
 	"github.com/genltestd/genltestd/packaging/brokers/feed"
 )
 
-// A load is the events of a scenario.
+// A load is the events of a scenario. Without a number of events it lasts until finish, so that it is
+// never over before a fault begins.
 type load struct {
-	events int
-	rate   int // per second
+	events  int
+	rate    int // per second, if events is not 0
+	waiting int // events without an outcome, if events is 0
 }
 
 // A session is one scenario: a broker behind proxies, and a process that delivers to it.
@@ -35,9 +37,10 @@ type session struct {
 	dir     string // of the process
 	feed    *realserver.Server
 
-	kills    int // of the process
-	failures int // attempts that failed in earlier processes
-	kill     int // the process is killed once in about this number of steps; 0: never
+	kills    int  // of the process
+	failures int  // attempts that failed in earlier processes
+	kill     int  // the process is killed once in about this number of steps; 0: never
+	drops    bool // events may be dropped
 }
 
 // newSession starts the broker and the process. The seed is logged, and that of an earlier run is
@@ -90,7 +93,8 @@ func (s *session) start(sink string) {
 	}
 	s.feed = realserver.Start(s.T, realserver.Spec{
 		Program: self, Env: []string{feedVariable + "=1"},
-		Args: []string{"-dir", s.dir, "-config", file, "-events", fmt.Sprint(s.load.events), "-rate", fmt.Sprint(s.load.rate)},
+		Args: []string{"-dir", s.dir, "-config", file, "-events", fmt.Sprint(s.load.events), "-rate", fmt.Sprint(s.load.rate),
+			"-waiting", fmt.Sprint(s.load.waiting)},
 	})
 }
 
@@ -181,21 +185,24 @@ func (s *session) awaitFailure() {
 	s.Helper()
 	s.killAtRandom()
 	before := s.counters().Failures
-	poll.Until(s, "an attempt fails", func() bool { return s.counters().Failures > before || s.ended() })
+	poll.Until(s, "an attempt fails", func() bool { return s.counters().Failures > before })
 }
 
 // finish waits until everything is delivered, and compares the broker with the journal.
 func (s *session) finish() {
 	s.Helper()
 	began := time.Now()
+	if err := feed.End(s.dir); err != nil {
+		s.Fatal(err)
+	}
 	for !s.ended() {
-		s.progress(s.load.events / 4)
+		s.progress(1 + s.load.events/4 + s.load.waiting/2)
 	}
 	c := s.counters()
-	if !c.Done || c.DeadLettered > 0 || c.Dropped > 0 {
+	if !c.Done || c.DeadLettered > 0 || c.Dropped > 0 && !s.drops {
 		s.Fatalf("the process has ended: %+v\n%s", c, s.feed.Log())
 	}
 	interruptions := s.kills + s.failures + int(c.Failures)
-	s.check(interruptions)
+	s.check(interruptions, int(c.Dropped))
 	s.Logf("%d interruptions, %d kills of the process; the rest lasted %v", interruptions, s.kills, time.Since(began))
 }

@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/internal/faultproxy"
+	"github.com/genltestd/genltestd/internal/poll"
 )
 
-// underLoad lasts some seconds without faults.
-var underLoad = load{events: 6000, rate: 3000}
+// underLoad keeps the sink busy.
+var underLoad = load{waiting: 2000}
 
 // run tests a kind in all scenarios. In short it only delivers a few events.
 func run(t *testing.T, k kind) {
@@ -31,6 +32,7 @@ func run(t *testing.T, k kind) {
 		{"credentials", credentialsAreWrong},
 		{"certificates", certificatesExpire},
 		{"leader", leaderIsKilled},
+		{"dropped", eventsAreDropped},
 	} {
 		t.Run(scenario.name, func(t *testing.T) {
 			if reason := k.skip[scenario.name]; reason != "" {
@@ -124,6 +126,24 @@ func brokerIsFull(t *testing.T, k *kind) {
 	l.limit(t)
 	s.awaitFailure()
 	l.unlimit(t)
+	s.finish()
+}
+
+// Delivery drops events by max_age while their messages are in flight: the broker has stored them
+// without an acknowledgement, or does not receive them. The process is not killed, because its
+// counters would be lost.
+func eventsAreDropped(t *testing.T, k *kind) {
+	aged := *k
+	aged.keys += "\nmax_age: 3s"
+	s := plain(t, &aged)
+	s.kill, s.drops = 0, true
+	for _, fault := range []func(*faultproxy.Proxy){(*faultproxy.Proxy).DropReplies, (*faultproxy.Proxy).Cut} {
+		s.progress(1000)
+		s.each(fault)
+		before := s.counters().Dropped
+		poll.Until(t, "events are dropped", func() bool { return s.counters().Dropped > before })
+		s.each((*faultproxy.Proxy).Restore)
+	}
 	s.finish()
 }
 

@@ -22,6 +22,12 @@ import (
 	"github.com/genltestd/genltestd/packaging/simhost"
 )
 
+// endFile is the name of the file that ends an endless load.
+const endFile = "end"
+
+// End makes the process append no further events, if it appends them without an end.
+func End(dir string) error { return simhost.Replace(filepath.Join(dir, endFile), nil) }
+
 // Counters are the state of a process, which it writes to a file in its directory.
 type Counters struct {
 	Pid         int
@@ -56,6 +62,7 @@ type task struct {
 	dir, config string
 	events      uint64
 	rate        float64
+	waiting     uint64
 	text        int
 }
 
@@ -65,8 +72,9 @@ func Main() {
 	var t task
 	flag.StringVar(&t.dir, "dir", "", "state `directory`")
 	flag.StringVar(&t.config, "config", "", "`file` with the key sinks")
-	flag.Uint64Var(&t.events, "events", 0, "`number` of events, those of earlier processes included")
+	flag.Uint64Var(&t.events, "events", 0, "`number` of events, those of earlier processes included; 0 appends them until End is called")
 	flag.Float64Var(&t.rate, "rate", 0, "events per second; 0 appends all at once")
+	flag.Uint64Var(&t.waiting, "waiting", 0, "`number` of events without an outcome, if events is 0")
 	flag.IntVar(&t.text, "text", 80, "`bytes` of text in each event")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -93,29 +101,56 @@ func run(ctx context.Context, t task) error {
 		}
 	}
 	h.Start(ctx)
-	generated := make(chan error, 1)
+	var appendErr error
+	appended := make(chan struct{})
 	go func() {
-		if t.rate > 0 {
-			generated <- h.Generate(ctx, t.events, t.rate)
-		}
-		close(generated)
+		defer close(appended)
+		appendErr = appendEvents(ctx, t, h)
 	}()
-	delivered := await(ctx, t, h)
+	delivered := await(ctx, t, h, appended)
 	c := counters(h)
-	c.Done = delivered && c.Journaled == t.events
-	if err := errors.Join(<-generated, h.Close(stopLimit), write(t.dir, c)); !errors.Is(err, context.Canceled) {
+	c.Done = delivered && c.Journaled >= t.events
+	<-appended
+	if err := errors.Join(appendErr, h.Close(stopLimit), write(t.dir, c)); !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
 }
 
-// await returns true when all events have an outcome, and false when ctx ends.
-func await(ctx context.Context, t task, h *simhost.Host) bool {
+// appendEvents appends events until all are in the journal, or ctx ends.
+func appendEvents(ctx context.Context, t task, h *simhost.Host) error {
+	if t.events > 0 {
+		if t.rate > 0 {
+			return h.Generate(ctx, t.events, t.rate)
+		}
+		return nil // they were appended before the start
+	}
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	for {
+	for ctx.Err() == nil {
+		if _, err := os.Stat(filepath.Join(t.dir, endFile)); err == nil {
+			return nil
+		}
+		if waiting := h.Undelivered(); waiting < t.waiting {
+			if err := h.Fill(h.Count() + t.waiting - waiting); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+	return ctx.Err()
+}
+
+// await returns true when all events have an outcome and no event follows, and false when ctx ends.
+func await(ctx context.Context, t task, h *simhost.Host, appended <-chan struct{}) bool {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for last := false; ; {
 		c := counters(h)
-		if c.Journaled >= t.events && c.Undelivered == 0 {
+		if last && c.Undelivered == 0 {
 			return true
 		}
 		if err := write(t.dir, c); err != nil {
@@ -124,6 +159,8 @@ func await(ctx context.Context, t task, h *simhost.Host) bool {
 		select {
 		case <-ctx.Done():
 			return false
+		case <-appended:
+			last, appended = true, nil
 		case <-tick.C:
 		}
 	}
