@@ -29,7 +29,7 @@ func (l *link) write() {
 		batch, results, leaving := l.take(spare, asked)
 		_, err := l.conn.Write(batch.Bytes())
 		if err != nil {
-			l.end(fmt.Errorf("write: %w", err))
+			err = l.awaitReason(fmt.Errorf("write: %w", err))
 		}
 		for _, done := range results {
 			done(err)
@@ -39,6 +39,20 @@ func (l *link) write() {
 		}
 		spare = batch
 	}
+}
+
+// reasonWait limits the time for which a link whose write has failed waits for its reader.
+const reasonWait = 5 * time.Second
+
+// awaitReason ends the link after a failed write, and returns the reason. A broker that resets the
+// connection can have sent its reason before, so the reader reads to the end first.
+func (l *link) awaitReason(err error) error {
+	limit := time.AfterFunc(reasonWait, func() { l.end(err) })
+	defer limit.Stop()
+	<-l.done
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
 }
 
 // take returns the packets that wait, and lets later packets wait in the spare buffer.

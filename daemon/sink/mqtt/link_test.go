@@ -4,7 +4,9 @@ package mqtt
 
 import (
 	"bufio"
+	"bytes"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -78,4 +80,42 @@ func TestEndOfALinkIsBounded(t *testing.T) {
 		}
 	})
 	l.closed.Wait()
+}
+
+// A resetConn fails to write, and then has a packet of the broker to read.
+type resetConn struct {
+	net.Conn
+	failed chan struct{}
+	text   bytes.Buffer
+}
+
+func (c *resetConn) Write([]byte) (int, error) {
+	close(c.failed)
+	return 0, syscall.ECONNRESET
+}
+
+func (c *resetConn) Read(p []byte) (int, error) {
+	<-c.failed
+	return c.text.Read(p)
+}
+
+// The broker has sent its reason, and has reset the connection with messages that it has not read.
+func TestReasonOfABrokerThatResetsTheConnection(t *testing.T) {
+	l, _, ended := piped(t)
+	conn := &resetConn{Conn: l.conn, failed: make(chan struct{})}
+	if _, err := disconnect(codeTakenOver, "")[0].WriteTo(&conn.text); err != nil {
+		t.Fatal(err)
+	}
+	l.conn = conn
+	l.start(bufio.NewReader(conn))
+	e, written := sinktest.Events(1, 1)[0], make(chan error, 1)
+	p := &packets.Publish{Topic: "a", Properties: &packets.Properties{}}
+	if err := l.publish(t.Context(), &e, p, func(err error) { written <- err }); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{<-ended, <-written} {
+		if !hasCode(err, codeTakenOver) {
+			t.Errorf("the reason is %v", err)
+		}
+	}
 }
