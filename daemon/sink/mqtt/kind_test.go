@@ -78,3 +78,15 @@ func TestKind(t *testing.T) {
 		return d.sink, d
 	}})
 }
+
+func TestSinksAreSpreadOverTheAddresses(t *testing.T) {
+	c := configFor("192.0.2.1:1883")
+	c.Addresses = append(c.Addresses, "mqtt://192.0.2.2:1883", "mqtt://192.0.2.3:1883")
+	first := make(map[int]bool)
+	for range 200 {
+		first[newSink(t, c).at] = true
+	}
+	if len(first) != 3 {
+		t.Errorf("200 sinks begin with the addresses %v", first)
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
@@ -54,7 +55,7 @@ func New(c *Config, env sink.Env) (*Sink, error) {
 	if env.Mask == nil {
 		env.Mask = new(redact.Mask) // for the secrets of this sink
 	}
-	s := &Sink{config: c, env: env, composer: m}
+	s := &Sink{config: c, env: env, composer: m, at: rand.IntN(len(c.Addresses))}
 	// The broker may know the password from an earlier process.
 	s.secrets = env.Mask.NewOwner()
 	_, _ = s.password() // an attempt reports the error
