@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 // The pause between two checks of a send queue doubles. So the wait is at most about twice
@@ -67,15 +69,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 // called.
 func Bind(ctx context.Context, conn net.Conn) (release func()) {
 	deadline, _ := ctx.Deadline()
-	conn.SetDeadline(deadline) // a closed connection reports it when it is used
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		conn.SetDeadline(time.Unix(1, 0)) // likewise
-		close(ended)
-	})
-	return func() {
-		if !stop() {
-			<-ended // or it would interrupt calls of the next context
-		}
-	}
+	conn.SetDeadline(deadline)                                               // a closed connection reports it when it is used
+	return sink.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) // likewise
 }
