@@ -5,20 +5,15 @@ package mqtt
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
-	"github.com/genltestd/genltestd/internal/poll"
 )
 
 // A secured broker requires a client certificate.
@@ -28,14 +23,15 @@ type secured struct {
 	server, user value.TLS
 }
 
-func startSecured(t *testing.T, valid time.Duration) *secured {
+func startSecured(t *testing.T, valid time.Duration, lines ...string) *secured {
 	t.Helper()
 	s := &secured{ca: sinktest.NewCA(t)}
 	cert, key := s.ca.Issue(t, "server", valid)
 	s.server = sinktest.TLS(s.ca.File, cert, key)
 	cert, key = s.ca.Issue(t, "sink", time.Hour)
 	s.user = sinktest.TLS(s.ca.File, cert, key)
-	s.broker = startBroker(t, "cafile "+s.ca.File, "certfile "+s.server.Cert.File, "keyfile "+s.server.Key.File, "require_certificate true")
+	s.broker = startBroker(t, append(lines,
+		"cafile "+s.ca.File, "certfile "+s.server.Cert.File, "keyfile "+s.server.Key.File, "require_certificate true")...)
 	return s
 }
 
@@ -107,58 +103,4 @@ func TestExpiredCertificateOfTheBroker(t *testing.T) {
 	if n, err := sender.Deliver(t.Context(), sinktest.Events(1, 3)); n != 3 || err != nil {
 		t.Errorf("then accepted %d events, %v", n, err)
 	}
-}
-
-// A certificate that is replaced under load is used from the next batch on. No event arrives twice.
-func TestRotatedCertificateIsUsed(t *testing.T) {
-	skipInShort(t)
-	s := startSecured(t, time.Hour)
-	w, l := s.watch(t), newLoad(newSink(t, s.config()))
-	for round := range 5 {
-		l.accept(t, 500)
-		s.ca.Issue(t, "sink", time.Hour)
-		l.accept(t, 500)
-		connections := fmt.Sprintf("as genltestd-%s-bus", sinktest.Events(1, 1)[0].JournalID)
-		poll.Until(t, "the sink has connected again", func() bool { return strings.Count(s.Log(), connections) == round+2 })
-	}
-	if duplicates := l.check(t, w); duplicates > 0 || l.failures > 0 {
-		t.Errorf("%d duplicates, %d failures: %v", duplicates, l.failures, l.latest)
-	}
-}
-
-func TestRotatedPasswordIsUsed(t *testing.T) {
-	dir := t.TempDir()
-	users, ours := filepath.Join(dir, "users"), filepath.Join(dir, "password")
-	set := func(password string) {
-		if out, err := exec.CommandContext(t.Context(), sinktest.Program(t, "mosquitto_passwd"), "-b", "-c", users, "sink", password).
-			CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
-	write := func(password string) {
-		if err := os.WriteFile(ours, []byte(password+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	set("first-5gTq7")
-	write("wrong-5gTq7")
-	b := startBroker(t, "allow_anonymous false", "password_file "+users)
-	c := configFor(b.address)
-	c.User, c.Password = "sink", value.Secret{File: ours}
-	s := newSink(t, c)
-	n, err := s.Deliver(t.Context(), sinktest.Events(1, 3))
-	if n != 0 || err == nil || sink.Poisoned(err) > 0 || !strings.Contains(err.Error(), "check user and password") {
-		t.Fatalf("accepted %d events, %v", n, err)
-	}
-	write("first-5gTq7")
-	if n, err := s.Deliver(t.Context(), sinktest.Events(1, 3)); n != 3 || err != nil {
-		t.Fatalf("accepted %d events, %v", n, err)
-	}
-	set("second-5gTq7")
-	b.Signal(syscall.SIGHUP)
-	write("second-5gTq7")
-	poll.UntilNil(t, "the broker knows the second password", func() error {
-		_, err := s.Deliver(t.Context(), sinktest.Events(4, 3))
-		return err
-	})
 }
