@@ -3,15 +3,17 @@
 package config
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 
 	"github.com/genltestd/genltestd/config/strict"
 	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/sink"
 )
 
 // Warnings returns faults that do not prevent operation: a secret in a file that every user
-// of the machine may read, and a value that is most likely a mistake. It is empty for a
+// of the machine may read, a value that is most likely a mistake, and sinks that conflict. It is empty for a
 // Config that is not from a file.
 func (c *Config) Warnings() Errors {
 	if c.files == nil {
@@ -28,6 +30,27 @@ func (c *Config) Warnings() Errors {
 				"take the right from others (chmod o-r), or write the place of the secret: credential, file or env"))
 		}
 	})
+	for i := range c.Sinks {
+		all = append(all, c.neighborWarnings(i)...)
+	}
+	return all
+}
+
+// neighborWarnings returns the conflicts of a sink with those before it. Two sinks with a filter are
+// regarded as separated by it.
+func (c *Config) neighborWarnings(i int) (all Errors) {
+	neighbor, ok := c.Sinks[i].Config.(sink.Neighbor)
+	if !ok {
+		return nil
+	}
+	for _, other := range c.Sinks[:i] {
+		if c.Sinks[i].Filter != "" && other.Filter != "" {
+			continue
+		}
+		if key, why := neighbor.Conflict(other.Config); why != "" {
+			all = append(all, c.Fault(fmt.Sprintf("sinks[%d].%s.%s", i, c.Sinks[i].Kind, key), "%s: %s", strict.Quote(other.Name), why))
+		}
+	}
 	return all
 }
 

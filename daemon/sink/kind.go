@@ -129,6 +129,14 @@ type Claim struct {
 	Makes func(name string) bool
 }
 
+// A Neighbor can conflict with another sink of its kind in a way that other keys, such as filter, may
+// prevent.
+type Neighbor interface {
+	// Conflict returns the key of the kind, the reason why the other sink conflicts with it, and the
+	// remedy; empty texts without a conflict.
+	Conflict(other Config) (key, why string)
+}
+
 // A Peer connects to other programs.
 type Peer interface{ Peers() []PeerSocket }
 
