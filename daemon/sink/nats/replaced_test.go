@@ -5,6 +5,7 @@ package nats
 import (
 	"context"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,32 +19,27 @@ func TestOrderWhenProcessesEndAndLeadersStepDown(t *testing.T) {
 		t.Skip("takes several elections")
 	}
 	c := startCluster(t, nil)
-	const n = 20_000
+	const processes, faults = 10, 5
+	var enough atomic.Bool
 	done := make(chan int)
-	go func() { done <- c.deliverByManyProcesses(t, n) }()
-	for faults := 0; ; faults++ {
-		select {
-		case processes := <-done:
-			t.Logf("%d processes, %d faults", processes, faults)
-			if processes < 5 || faults == 0 {
-				t.Error("these are too few")
-			}
-			checkExactlyOnce(t, stored(t, c.js), n)
-			return
-		case <-time.After(rand.N(500 * time.Millisecond)):
-			c.stepDown()
-		}
+	go func() { done <- c.deliverByManyProcesses(t, processes, &enough) }()
+	for range faults {
+		time.Sleep(rand.N(500 * time.Millisecond)) // at any moment
+		c.stepDown()
 	}
+	enough.Store(true)
+	n := <-done
+	checkExactlyOnce(t, stored(t, c.js), n)
 }
 
-// deliverByManyProcesses replaces the sink, without a warning, again and again.
-func (c *cluster) deliverByManyProcesses(t *testing.T, n int) (processes int) {
-	for accepted := 0; accepted < n; processes++ {
+// deliverByManyProcesses replaces the sink, without a warning, again and again: at least n times,
+// for some thousand events, and until enough is set. It returns the number of stored events.
+func (c *cluster) deliverByManyProcesses(t *testing.T, n int, enough *atomic.Bool) (accepted int) {
+	for processes := 0; processes < n || accepted < 10_000 || !enough.Load(); processes++ {
 		s := newSink(t, config(c.addresses()...))
 		life, end := context.WithTimeout(t.Context(), 20*time.Millisecond+rand.N(500*time.Millisecond))
-		for accepted < n && life.Err() == nil {
-			batch := sinktest.Events(accepted+1, min(1000, n-accepted))
-			m, err := s.Deliver(life, batch)
+		for life.Err() == nil {
+			m, err := s.Deliver(life, sinktest.Events(accepted+1, 1000))
 			accepted += m
 			if err != nil {
 				time.Sleep(rand.N(20 * time.Millisecond))
@@ -52,5 +48,6 @@ func (c *cluster) deliverByManyProcesses(t *testing.T, n int) (processes int) {
 		end()
 		s.Close()
 	}
-	return processes
+	deliver(t, newSink(t, config(c.addresses()...)), sinktest.Events(accepted+1, 1000)) // the stream can have some of these
+	return accepted + 1000
 }
