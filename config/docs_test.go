@@ -16,7 +16,10 @@ import (
 var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 
 // withoutConfiguration are the pages that need no example of a configuration.
-var withoutConfiguration = []string{"README.md", "benchmarks.md", "genltestctl.md", "health.md", "metrics.md", "troubleshooting.md"}
+var withoutConfiguration = []string{
+	"README.md", "benchmarks.md", "genltestctl.md", "health.md", "messages.md", "metrics.md",
+	"observability.md", "troubleshooting.md",
+}
 
 // Every configuration in the documentation loads. Each kind of sink has a page with an
 // example of that kind.
