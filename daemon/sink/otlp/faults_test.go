@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,8 @@ type load struct {
 	backed *backend
 	stop   context.CancelFunc
 	done   chan int // receives the number of accepted events
+
+	failures atomic.Int64 // attempts
 }
 
 func startLoad(t *testing.T, b *backend, s *Sink) *load {
@@ -38,6 +41,7 @@ func startLoad(t *testing.T, b *backend, s *Sink) *load {
 				t.Errorf("a fault of the network is permanent: %v", err)
 			}
 			if accepted += n; err != nil {
+				l.failures.Add(1)
 				time.Sleep(10 * time.Millisecond) // the pause between attempts
 			}
 		}
@@ -53,9 +57,16 @@ func (l *load) awaitProgress(n int) {
 	poll.Until(l.t, "events arrive", func() bool { return len(l.backed.all()) >= before+n })
 }
 
+// awaitFailure waits until an attempt fails.
+func (l *load) awaitFailure() {
+	l.t.Helper()
+	before := l.failures.Load()
+	poll.Until(l.t, "an attempt fails", func() bool { return l.failures.Load() > before })
+}
+
 // finish ends the load and checks every id: each accepted event is stored, in order, and at most
-// one batch arrived again for each fault.
-func (l *load) finish(faults int) {
+// one batch arrived again for each failed attempt.
+func (l *load) finish() {
 	l.t.Helper()
 	l.stop()
 	accepted := <-l.done
@@ -74,8 +85,8 @@ func (l *load) finish(faults int) {
 	if last < accepted {
 		l.t.Errorf("%d events are accepted, and %d stored", accepted, last)
 	}
-	if repeated > faults*loadBatch {
-		l.t.Errorf("%d events have arrived again after %d faults", repeated, faults)
+	if failures := int(l.failures.Load()); repeated > failures*loadBatch {
+		l.t.Errorf("%d events have arrived again after %d failed attempts", repeated, failures)
 	}
 	l.t.Logf("%d events, %d again", accepted, repeated)
 }
@@ -88,14 +99,13 @@ func TestKilledCollector(t *testing.T) {
 	protocols(t, func(t *testing.T, protocol string) {
 		r := newRig(t, newBackend(t))
 		l := startLoad(t, r.backend, newSink(t, Config{URL: inline("http", r.address(protocol)), Protocol: protocol}))
-		const kills = 4
-		for range kills {
+		for range 4 {
 			l.awaitProgress(10 * loadBatch)
 			r.server.Kill()
 			r.server.Restart()
 		}
 		l.awaitProgress(loadBatch)
-		l.finish(kills)
+		l.finish()
 	})
 }
 
@@ -107,32 +117,29 @@ func TestFaultyNetwork(t *testing.T) {
 		r := newRig(t, newBackend(t))
 		proxy := faultproxy.New(t, r.address(protocol))
 		l := startLoad(t, r.backend, newSink(t, Config{URL: inline("http", proxy.Addr()), Protocol: protocol}))
-		faults := 0
 		for _, fault := range []struct {
 			begin      func()
 			progresses bool
-			attempts   int // that may be stored without an answer
 		}{
-			{proxy.Cut, false, 1},
-			{proxy.Reset, true, 1},
-			{func() { proxy.Delay(20 * time.Millisecond) }, true, 0},
-			{func() { proxy.Throttle(50_000) }, true, 1},
-			{proxy.Hang, false, 1},
-			{r.server.Freeze, false, 1},
+			{proxy.Cut, false},
+			{proxy.Reset, true},
+			{func() { proxy.Delay(20 * time.Millisecond) }, true},
+			{func() { proxy.Throttle(50_000) }, true},
+			{proxy.Hang, false},
+			{r.server.Freeze, false},
 		} {
 			l.awaitProgress(5 * loadBatch)
 			fault.begin()
 			if fault.progresses {
 				l.awaitProgress(2 * loadBatch)
 			} else {
-				time.Sleep(600 * time.Millisecond) // longer than an attempt
+				l.awaitFailure()
 			}
 			r.server.Thaw()
 			proxy.Restore()
-			faults += 3 * fault.attempts
 		}
 		l.awaitProgress(loadBatch)
-		l.finish(faults)
+		l.finish()
 	})
 }
 
