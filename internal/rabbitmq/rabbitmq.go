@@ -69,7 +69,9 @@ func Start(t testing.TB, o Options) *Node {
 	}
 	// The node would start a port mapper that outlives it.
 	realserver.Start(t, realserver.Spec{Program: "epmd", Args: []string{"-address", "127.0.0.1", "-port", mapper}})
-	n.Server = realserver.Start(t, realserver.Spec{Program: Program, Dir: n.dir, Ready: n.ready, Env: Environment(n.dir, mapper, port(n.control))})
+	n.Server = realserver.Start(t, realserver.Spec{
+		Program: Program, Dir: n.dir, Ready: n.ready, Env: Environment(n.dir, mapper, port(n.control)),
+	})
 	return n
 }
 

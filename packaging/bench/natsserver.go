@@ -41,7 +41,7 @@ func serve(ctx context.Context, cmd *exec.Cmd, port string) (place string, leave
 	go func() { ended <- cmd.Wait() }()
 	leave = func() error {
 		err := cmd.Process.Kill()
-		<-ended // reports the kill
+		_ = <-ended // reports the kill
 		return err
 	}
 	place = net.JoinHostPort("127.0.0.1", port)

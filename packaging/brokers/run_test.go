@@ -93,8 +93,10 @@ func (s *session) start(sink string) {
 	}
 	s.feed = realserver.Start(s.T, realserver.Spec{
 		Program: self, Env: []string{feedVariable + "=1"},
-		Args: []string{"-dir", s.dir, "-config", file, "-events", fmt.Sprint(s.load.events), "-rate", fmt.Sprint(s.load.rate),
-			"-waiting", fmt.Sprint(s.load.waiting)},
+		Args: []string{
+			"-dir", s.dir, "-config", file, "-events", fmt.Sprint(s.load.events), "-rate", fmt.Sprint(s.load.rate),
+			"-waiting", fmt.Sprint(s.load.waiting),
+		},
 	})
 }
 

@@ -48,7 +48,12 @@ func postOTLP(t task) error {
 }
 
 func post(url string, request []byte) error {
-	answer, err := http.Post(url, "application/x-protobuf", bytes.NewReader(request))
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url, bytes.NewReader(request))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/x-protobuf")
+	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return err
 	}
