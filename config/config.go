@@ -8,6 +8,7 @@
 package config
 
 import (
+	"strings"
 	"time"
 
 	"github.com/genltestd/genltestd/config/strict"
@@ -30,6 +31,7 @@ type Config struct {
 	Event    Event    `yaml:"event"`
 	Journal  Journal  `yaml:"journal"`
 	HTTP     HTTP     `yaml:"http"`
+	Control  Control  `yaml:"control"`
 	Log      Log      `yaml:"log"`
 	Reload   Reload   `yaml:"reload"`
 	Shutdown Shutdown `yaml:"shutdown"`
@@ -88,6 +90,21 @@ const (
 type HTTP struct {
 	// Listen is a host:port; empty means no server.
 	Listen string `yaml:"listen" default:"127.0.0.1:9941"`
+}
+
+// Control is about the socket of genltestctl.
+type Control struct {
+	// OperatorGroup is the group whose members may change the state of the daemon; empty means
+	// root alone.
+	OperatorGroup string `yaml:"operator_group" default:"genltestd"`
+}
+
+// Check implements strict.Checker.
+func (c *Control) Check(s strict.Section) {
+	if strings.ContainsAny(c.OperatorGroup, ":, \t\r\n/") || len(c.OperatorGroup) > 256 {
+		s.Errorf("operator_group", `%s is not the name of a group; write a name such as genltestd, or "" for root alone`,
+			strict.Quote(c.OperatorGroup))
+	}
 }
 
 // Log is about the daemon's own log.

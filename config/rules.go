@@ -11,7 +11,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/sink"
 )
 
-var _ = []strict.Checker{(*Echo)(nil), (*Event)(nil), (*HTTP)(nil), (*Journal)(nil), (*Reload)(nil)}
+var _ = []strict.Checker{(*Control)(nil), (*Echo)(nil), (*Event)(nil), (*HTTP)(nil), (*Journal)(nil), (*Reload)(nil)}
 
 // checkSinks applies the rules about the sinks of all files.
 func (s sourceFiles) checkSinks(sinks []Sink) {

@@ -31,7 +31,9 @@ func (d *Daemon) openClock() *clock.Clock {
 func (d *Daemon) maintainClock(ctx context.Context) {
 	tick := time.NewTicker(clockInterval)
 	defer tick.Stop()
+	defer d.keepsClock.Stop()
 	for {
+		d.keepsClock.Mark()
 		select {
 		case <-tick.C:
 			d.state.Set(metrics.FileClock, d.clock.Maintain())

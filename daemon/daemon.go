@@ -31,32 +31,37 @@ import (
 	"github.com/genltestd/genltestd/daemon/systemd"
 	"github.com/genltestd/genltestd/daemon/teardown"
 	"github.com/genltestd/genltestd/daemon/web"
+	"github.com/genltestd/genltestd/internal/progress"
 	"github.com/genltestd/genltestd/metrics"
 )
 
 // A Daemon is one running genltestd.
 type Daemon struct {
-	log       *slog.Logger
-	repeats   *ratelog.Logger // for lines that may repeat
-	opts      Options
-	metrics   *metrics.Metrics
-	started   time.Time
-	notifier  *systemd.Notifier
-	state     *stateFaults
-	clock     *clock.Clock
-	journal   *journal.Journal
-	status    *statusReporter
-	reception *reception.Set
-	origins   *origin.Tracker
-	decoder   *record.Decoder
-	specs     atomic.Pointer[families.Specs] // of the decoder
-	pipelines *pipeline.Set
-	reloads   *reload.Reloader
-	inspector *inspect.Inspector
-	pages     web.Pages
-	socket    *endpoint.Endpoint // of the operator's client
-	serving   *group             // that Run uses
-	stopPages context.CancelFunc // nil before the pages are served
+	log      *slog.Logger
+	repeats  *ratelog.Logger // for lines that may repeat
+	opts     Options
+	metrics  *metrics.Metrics
+	started  time.Time
+	notifier *systemd.Notifier
+	state    *stateFaults
+	clock    *clock.Clock
+
+	keepsClock progress.Beat // of maintainClock
+	limits     limits
+	since      faultTimes
+	journal    *journal.Journal
+	status     *statusReporter
+	reception  *reception.Set
+	origins    *origin.Tracker
+	decoder    *record.Decoder
+	specs      atomic.Pointer[families.Specs] // of the decoder
+	pipelines  *pipeline.Set
+	reloads    *reload.Reloader
+	inspector  *inspect.Inspector
+	pages      web.Pages
+	socket     *endpoint.Endpoint // of the operator's client
+	serving    *group             // that Run uses
+	stopPages  context.CancelFunc // nil before the pages are served
 
 	mu  sync.Mutex         // guards web
 	web *endpoint.Endpoint // of the pages; nil if they are switched off
@@ -76,7 +81,10 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}()
 	opts.setDefaults()
 	log := opts.Log
-	d := &Daemon{log: log, repeats: ratelog.New(log), opts: opts, started: time.Now(), notifier: systemd.NewNotifier(component(log, "systemd"))}
+	d := &Daemon{
+		log: log, repeats: ratelog.New(log), opts: opts, started: time.Now(), limits: defaultLimits(),
+		notifier: systemd.NewNotifier(component(log, "systemd")),
+	}
 	defer d.notifier.Extend(maxStart)() // a journal on a slow disk
 	reg := prometheus.NewRegistry()
 	if err := d.register(reg); err != nil {
@@ -103,7 +111,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}
 	d.reloads = d.newReloader(cfg)
 	d.inspector = d.newInspector()
-	d.pages = web.Pages{Metrics: reg, Refresh: d.countDrops, Health: d.alive, Ready: d.ready, Config: d.printConfig}
+	d.pages = web.Pages{Metrics: reg, Refresh: d.countDrops, Health: d.liveness, Ready: d.readiness, Config: d.printConfig}
 	d.socket, d.web = d.controlSocket(), d.pagesAt(&cfg.HTTP)
 	for _, e := range d.endpoints() {
 		e.Bind()

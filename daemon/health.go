@@ -7,28 +7,41 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// stuckAfter is much longer than the receiver needs for a batch, unless its memory is swapped
-// out.
-const stuckAfter = 10 * time.Second
+// alive returns a line for each part that makes no progress, which only a restart of the process
+// can repair.
+func (d *Daemon) alive() []string { return deadParts(d.parts()) }
 
-// alive returns the faults that only a restart of the process can fix.
-func (d *Daemon) alive() []string {
-	if family, stuck := d.reception.Stuck(); stuck > stuckAfter {
-		return []string{fmt.Sprintf("receiver: busy with one batch of %s for %s", family, stuck.Round(time.Second))}
+func deadParts(parts []api.Part) (lines []string) {
+	for _, p := range parts {
+		if !p.Alive {
+			lines = append(lines, p.Name+": "+p.Faults[len(p.Faults)-1].Text)
+		}
 	}
-	return nil
+	return lines
+}
+
+// liveness is the health of the process.
+func (d *Daemon) liveness() api.Health {
+	parts := d.parts()
+	return health(parts, deadParts(parts))
+}
+
+// readiness is the health of receiving and delivering.
+func (d *Daemon) readiness() api.Health { return health(d.parts(), d.ready()) }
+
+func health(parts []api.Part, faults []string) api.Health {
+	return api.Health{OK: len(faults) == 0, Faults: append([]string{}, faults...), Parts: parts}
 }
 
 // ready returns the faults that prevent the daemon from receiving or delivering events.
 func (d *Daemon) ready() []string {
-	faults := d.alive()
-	faults = append(faults, d.familyFaults()...)
+	faults := append(d.alive(), d.familyFaults()...)
 	if err := d.journalFault(); err != nil {
 		faults = append(faults, "journal: "+err.Error())
 	}
@@ -88,6 +101,7 @@ func (d *Daemon) unsettled() bool {
 
 // statusLine returns the line that systemctl status shows.
 func (d *Daemon) statusLine() string {
+	d.parts() // so that the beginning of each fault is known
 	sinks, failing := sinksStatus(d.pipelines.States())
 	line := fmt.Sprintf("%s; %d events; %s", d.familiesStatus(), d.reception.Received(), sinks)
 	faults := d.receptionFaults()

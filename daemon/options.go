@@ -10,6 +10,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/clock"
 	"github.com/genltestd/genltestd/daemon/echo"
 	"github.com/genltestd/genltestd/daemon/genl"
+	"github.com/genltestd/genltestd/daemon/journal/vfs"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/reaper"
 	"github.com/genltestd/genltestd/daemon/reception"
@@ -40,6 +41,8 @@ type Options struct {
 	mask   *redact.Mask   // of the secrets of all sinks
 	reaper *reaper.Reaper // of the programs of sinks; nil unless the process is process 1
 	clock  *clock.Clock   // opened by New
+
+	journalFS vfs.FS // nil for the disk; a test replaces it
 }
 
 // A Source provides the configuration that a reload reads.
@@ -49,6 +52,9 @@ type Source = reload.Source
 func (o *Options) setDefaults() {
 	if o.Machine == nil {
 		o.Machine = thisMachine(o.Log)
+	}
+	if o.Level == nil {
+		o.Level = new(slog.LevelVar)
 	}
 	if o.Host == nil {
 		o.Host = os.Hostname

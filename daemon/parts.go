@@ -3,44 +3,92 @@
 package daemon
 
 import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
 	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/reload"
+	"github.com/genltestd/genltestd/metrics"
 )
 
-// parts returns the parts of the daemon. journal are the faults of the journal.
-func (d *Daemon) parts(s *api.Status, journal []api.Fault) (list []api.Part) {
-	add := func(name string, faults []api.Fault) {
-		list = append(list, api.Part{Name: name, Alive: true, Faults: append([]api.Fault{}, faults...)})
+// limits are the longest times for which each part may be busy with one thing. Waiting for a sink,
+// for space on the disk or for a module does not count: a restart would not end it. Package
+// delivery has the limits of the workers.
+type limits struct{ receiver, journal, state, reload time.Duration }
+
+func defaultLimits() limits {
+	return limits{
+		receiver: 10 * time.Second, // much longer than a batch needs, unless the memory is swapped out
+		journal:  2 * time.Minute,  // a slow disk needs long for an fsync of 16 MiB
+		state:    2 * time.Minute,  // likewise
+		reload:   reload.MaxReload,
+	}
+}
+
+// parts returns the parts of the daemon and their faults. It reads nothing from the disk.
+func (d *Daemon) parts() (list []api.Part) {
+	add := func(name string, busy, limit time.Duration, faults []api.Fault) {
+		p := api.Part{Name: name, Alive: busy <= limit, Faults: append([]api.Fault{}, faults...)}
+		if !p.Alive {
+			p.Faults = append(p.Faults, api.Fault{Text: fmt.Sprintf("no progress for %s", busy.Round(time.Second))})
+		}
+		list = append(list, p)
 	}
 	for _, f := range d.reception.States() {
-		add("receiver/"+f.Family, d.faultsOfFamily(&f))
+		add("receiver/"+f.Family, f.Stuck, d.limits.receiver, d.faultsOfFamily(&f))
 	}
-	add("journal", journal)
-	for i := range s.Sinks {
-		add("delivery/"+s.Sinks[i].Name, s.Sinks[i].Faults)
+	add("journal", d.journal.Maintained(), d.limits.journal, faultOf(d.journalFault()))
+	for _, s := range d.pipelines.States() {
+		add("delivery/"+s.Name, 0, 0, faultsOfSink(&s))
+		list[len(list)-1].Alive = !slices.ContainsFunc(s.Faults, isStall)
 	}
 	for _, e := range d.endpoints() {
-		var faults []api.Fault
-		if err := e.Fault(); err != nil {
-			faults = append(faults, api.Fault{Text: oneLine(err, maxPageFault)})
-		}
-		add("listener/"+e.Name, faults)
+		add("listener/"+e.Name, 0, 0, faultOf(e.Fault()))
 	}
-	var state []api.Fault
-	for _, line := range d.state.list() {
-		state = append(state, api.Fault{Text: line})
+	busy := max(d.keepsClock.Age()-clockInterval, d.origins.Looked())
+	add("state", busy, d.limits.state, d.state.faultList())
+	add("config", d.reloads.Busy(), d.limits.reload, faultOf(d.reloads.Fault()))
+	d.since.note(list)
+	return list
+}
+
+func isStall(f metrics.SinkFault) bool { return f.Reason == metrics.FaultStalled }
+
+// faultOf returns an error as the fault of a part.
+func faultOf(err error) []api.Fault {
+	if err == nil {
+		return nil
 	}
-	add("state", state)
-	var config []api.Fault
-	if s.Config.Fault != "" {
-		config = append(config, api.Fault{Text: s.Config.Fault})
-	}
-	add("config", config)
-	if family, stuck := d.reception.Stuck(); stuck > stuckAfter {
-		for i := range list {
-			if list[i].Name == "receiver/"+family {
-				list[i].Alive = false
+	return []api.Fault{{Text: oneLine(err, maxPageFault)}}
+}
+
+// faultTimes remembers since when each fault of a part exists. It is accurate to the interval in
+// which it is called. The zero value is usable.
+type faultTimes struct {
+	mu    sync.Mutex
+	known map[[2]string]time.Time // by part and reason
+}
+
+// note sets the beginning of each fault that does not have one, and forgets the faults that have
+// ended.
+func (t *faultTimes) note(parts []api.Part) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now, present := time.Now(), map[[2]string]time.Time{}
+	for i := range parts {
+		for j := range parts[i].Faults {
+			f := &parts[i].Faults[j]
+			key := [2]string{parts[i].Name, f.Reason}
+			since, known := t.known[key]
+			if !known {
+				since = now
+			}
+			if present[key] = since; f.Since == nil {
+				f.Since = &since
 			}
 		}
 	}
-	return list
+	t.known = present
 }

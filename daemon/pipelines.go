@@ -41,9 +41,7 @@ func (d *Daemon) newReloader(cfg *config.Config) *reload.Reloader {
 // configure applies the settings that no sink has.
 func (d *Daemon) configure(checked *pipeline.Checked) {
 	after := checked.Config
-	if d.opts.Level != nil {
-		d.opts.Level.Set(slog.Level(after.Log.Level))
-	}
+	d.opts.Level.Set(slog.Level(after.Log.Level))
 	d.journal.Configure(journalOptions(&after.Journal))
 	d.useSpecs(after, checked.Specs)
 	d.reception.ConfigureEcho(echoConfig(after.Echo))

@@ -3,6 +3,8 @@
 package daemon
 
 import (
+	"os/user"
+
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/config/value"
 	"github.com/genltestd/genltestd/daemon/families"
@@ -25,6 +27,12 @@ func warnings(checked *pipeline.Checked) config.Errors {
 	warn := func(path, file string) {
 		if secret.Exposed(file) {
 			all = append(all, cfg.Fault(path, "this file is secret, and all users can read it; remove the permission with chmod o-r"))
+		}
+	}
+	if group := cfg.Control.OperatorGroup; group != "" {
+		if _, err := user.LookupGroup(group); err != nil {
+			all = append(all, cfg.Fault("control.operator_group", "the group %s does not exist, so only root may change the state of the daemon; "+
+				"create it with: groupadd --system %[1]s", group))
 		}
 	}
 	cfg.EachSecret(func(path string, s value.Secret) { warn(path+".file", s.File) })

@@ -3,12 +3,12 @@
 package daemon
 
 import (
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
 
+	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/ratelog"
 	"github.com/genltestd/genltestd/metrics"
 )
@@ -55,12 +55,19 @@ func (s *stateFaults) Damaged(file string, err error) {
 }
 
 // list returns one line for each fault, in the order of the names of the files.
-func (s *stateFaults) list() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var lines []string
-	for _, file := range slices.Sorted(maps.Keys(s.faults)) {
-		lines = append(lines, fmt.Sprintf("state: %s: %s", file, oneLine(s.faults[file], maxPageFault)))
+func (s *stateFaults) list() (lines []string) {
+	for _, f := range s.faultList() {
+		lines = append(lines, "state: "+f.Text)
 	}
 	return lines
+}
+
+// faultList returns the faults in the order of the names of the files.
+func (s *stateFaults) faultList() (list []api.Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, file := range slices.Sorted(maps.Keys(s.faults)) {
+		list = append(list, api.Fault{Reason: file, Text: file + ": " + oneLine(s.faults[file], maxPageFault)})
+	}
+	return list
 }

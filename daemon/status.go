@@ -3,27 +3,51 @@
 package daemon
 
 import (
+	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/reception"
+	"github.com/genltestd/genltestd/metrics"
 )
 
-// Status returns the state of the daemon. It may be called at any time after New.
+// Status returns the state of the daemon. It may read the journal. It may be called at any time
+// after New.
 func (d *Daemon) Status() *api.Status {
-	d.countDrops()
-	s := &api.Status{
-		Version: d.opts.Version, PID: os.Getpid(), Time: time.Now(), Started: d.started,
-		Config: d.configStatus(), Families: d.familyStatus(), Sinks: d.sinkStatus(),
+	if d.receiversAnswer() {
+		d.countDrops()
 	}
-	var journal []api.Fault
-	s.Journal, journal = d.journalStatus()
-	s.Parts = d.parts(s, journal)
-	s.Healthy = true
+	s := &api.Status{
+		Version: d.opts.Version, PID: os.Getpid(), Time: time.Now(), Started: d.started, Parts: d.parts(),
+		Config: d.configStatus(), LogLevel: d.logLevel(), Families: d.familyStatus(), Healthy: true,
+	}
+	unread := map[string]error{}
+	s.Journal, unread["journal"] = d.journalStatus()
+	for _, sink := range d.pipelines.Status() {
+		s.Sinks = append(s.Sinks, d.statusOf(&sink))
+		unread["delivery/"+sink.Name] = sink.Unread
+	}
 	for i := range s.Parts {
-		s.Healthy = s.Healthy && s.Parts[i].Alive && len(s.Parts[i].Faults) == 0
+		p := &s.Parts[i]
+		if err := unread[p.Name]; err != nil {
+			p.Faults = append(p.Faults, unreadFault(err))
+		}
+		s.Healthy = s.Healthy && p.Alive && len(p.Faults) == 0
 	}
 	return s
+}
+
+// receiversAnswer reports whether no receiver is busy for long: countDrops would wait for it.
+func (d *Daemon) receiversAnswer() bool {
+	return !slices.ContainsFunc(d.reception.States(), func(s reception.State) bool { return s.Stuck > time.Second/2 })
+}
+
+// unreadFault is the fault of a part whose oldest event cannot be read, so that its time is
+// unknown.
+func unreadFault(err error) api.Fault {
+	return api.Fault{Reason: metrics.FaultJournal, Text: oneLine(fmt.Errorf("cannot read the oldest event: %w", err), maxPageFault)}
 }
 
 func (d *Daemon) configStatus() api.Config {

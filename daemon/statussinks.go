@@ -3,25 +3,14 @@
 package daemon
 
 import (
-	"fmt"
-
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// sinkStatus returns the state of each configured sink.
-func (d *Daemon) sinkStatus() []api.Sink {
-	list := []api.Sink{}
-	for _, s := range d.pipelines.Status() {
-		list = append(list, d.statusOf(&s))
-	}
-	return list
-}
-
 func (d *Daemon) statusOf(s *pipeline.State) api.Sink {
 	shown := api.Sink{
-		Name: s.Name, Kind: s.Kind, State: stateOf(&s.SinkState), Faults: faultsOf(s),
+		Name: s.Name, Kind: s.Kind, State: stateOf(&s.SinkState), Faults: faultsOfSink(&s.SinkState),
 		Events: s.Events, Delivered: s.Delivered, Filtered: s.Filtered, Suppressed: s.Suppressed, Dropped: s.Dropped,
 		DeadLettered: s.DeadLettered, Waiting: s.Waiting, InFlight: s.InFlight, Failures: s.Failures, LagBytes: s.LagBytes,
 		LastErrorAt: timeOrNil(s.LastFailureAt), NextAttempt: timeOrNil(s.NextAttempt), LastDelivery: timeOrNil(s.LastDelivery),
@@ -29,6 +18,9 @@ func (d *Daemon) statusOf(s *pipeline.State) api.Sink {
 	}
 	if s.LastFailure != nil {
 		shown.LastError = oneLine(s.LastFailure, maxPageFault)
+	}
+	if s.Unread != nil {
+		shown.Faults = append(shown.Faults, unreadFault(s.Unread))
 	}
 	if !s.Oldest.IsZero() {
 		shown.BehindS = d.clock.Age(s.Oldest).Seconds()
@@ -49,16 +41,10 @@ func stateOf(s *metrics.SinkState) string {
 	return api.SinkIdle
 }
 
-// faultsOf returns the faults of a sink. If it is unknown since when its oldest event waits,
-// that is one of them.
-func faultsOf(s *pipeline.State) []api.Fault {
+func faultsOfSink(s *metrics.SinkState) []api.Fault {
 	faults := []api.Fault{}
 	for _, f := range s.Faults {
 		faults = append(faults, api.Fault{Reason: f.Reason, Text: oneLine(f.Err, maxPageFault), Since: timeOrNil(f.Since)})
-	}
-	if s.Unread != nil {
-		err := fmt.Errorf("cannot read since when its oldest event waits: %w", s.Unread)
-		faults = append(faults, api.Fault{Reason: metrics.FaultJournal, Text: oneLine(err, maxPageFault)})
 	}
 	return faults
 }

@@ -6,7 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -47,6 +49,13 @@ func newFakeDaemon() *fakeDaemon {
 }
 
 func (s *fakeDaemon) Status() *api.Status { return &api.Status{} }
+
+func (s *fakeDaemon) Operators() string        { return "" }
+func (s *fakeDaemon) Metrics() http.Handler    { return http.NotFoundHandler() }
+func (s *fakeDaemon) Config(io.Writer) error   { return nil }
+func (s *fakeDaemon) Files(io.Writer) error    { return nil }
+func (s *fakeDaemon) LogLevel() api.LogLevel   { return api.LogLevel{Level: "info", Configured: "info"} }
+func (s *fakeDaemon) SetLogLevel(string) error { return nil }
 
 func (s *fakeDaemon) Boxes() []api.Box {
 	s.mu.Lock()

@@ -138,6 +138,8 @@ func (s *session) explain(err error) (text string, code int) {
 		return err.Error(), exitUsage
 	case errors.As(err, &refused) && refused.Status == http.StatusNotFound:
 		return err.Error(), exitNoInput
+	case errors.As(err, &refused) && refused.Status == http.StatusForbidden:
+		return err.Error(), exitNoPerm
 	case errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity:
 		return err.Error(), exitConfig
 	case errors.As(err, &refused):

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
@@ -36,12 +35,12 @@ type deadLetters struct {
 	log *slog.Logger
 }
 
-func (d deadLetters) routes(mux *http.ServeMux) {
+func (d deadLetters) routes(mux *http.ServeMux, a *access) {
 	mux.HandleFunc("GET /v1/dead-letters", d.boxes)
 	mux.HandleFunc("GET /v1/dead-letters/{sink}", d.letters)
 	mux.HandleFunc("GET /v1/dead-letters/{sink}/{id}", d.letter)
-	mux.HandleFunc("POST /v1/dead-letters/{sink}/replay", d.change("replay", d.Replay))
-	mux.HandleFunc("POST /v1/dead-letters/{sink}/drop", d.change("drop", d.Drop))
+	mux.HandleFunc("POST /v1/dead-letters/{sink}/replay", a.operator(d.change("replay", d.Replay)))
+	mux.HandleFunc("POST /v1/dead-letters/{sink}/drop", a.operator(d.change("drop", d.Drop)))
 }
 
 func (d deadLetters) boxes(w http.ResponseWriter, _ *http.Request) {
@@ -73,18 +72,11 @@ func (d deadLetters) letter(w http.ResponseWriter, r *http.Request) {
 	answerOne(w, l)
 }
 
-// bodyTime is the maximum time for receiving the body of a request.
-const bodyTime = 10 * time.Second
-
 // change returns a handler that changes letters and logs the change.
 func (d deadLetters) change(what string, do func(string, api.Selection) (int, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var s api.Selection
-		// The server sets no ReadTimeout, because it would also abort long answers.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // not supported in tests
-		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSelection))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&s); err != nil || s.All == (len(s.IDs) > 0) {
+		if err := decode(w, r, maxSelection, &s); err != nil || s.All == (len(s.IDs) > 0) {
 			const remedy = `the body must be {"all": true}, or {"ids": [...]} with at least one id`
 			refuse(w, &api.Error{Status: http.StatusBadRequest, Message: remedy})
 			return
@@ -95,7 +87,7 @@ func (d deadLetters) change(what string, do func(string, api.Selection) (int, er
 			refuse(w, err)
 			return
 		}
-		d.log.Info("an operator changed dead letters", "action", what, "sink", sink, "events", n)
+		d.log.Info("an operator changed dead letters", append(caller(r), "action", what, "sink", sink, "events", n)...)
 		answerOne(w, api.Count{Letters: n})
 	}
 }

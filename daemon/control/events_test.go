@@ -63,7 +63,8 @@ func TestSocketAnswersRequestsForEvents(t *testing.T) {
 		{ten{}, "/v1/events/", 404, "another version"},
 	} {
 		w := httptest.NewRecorder()
-		socketHandler(c.letters, slog.New(slog.DiscardHandler)).ServeHTTP(w, httptest.NewRequest("GET", c.path, nil))
+		log := slog.New(slog.DiscardHandler)
+		socketHandler(c.letters, newAccess(c.letters.Operators, log), log).ServeHTTP(w, httptest.NewRequest("GET", c.path, nil))
 		if w.Code != c.code || !strings.Contains(w.Body.String(), c.part) {
 			t.Errorf("GET %s: %d %q", c.path, w.Code, w.Body)
 		}

@@ -18,7 +18,7 @@ type Reloader interface {
 
 func reload(r Reloader, log *slog.Logger) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
-		log.Info("an operator requested a reload of the configuration")
+		log.Info("an operator requested a reload of the configuration", caller(req)...)
 		done, err := r.Reload(req.Context())
 		if err != nil {
 			refuse(w, err)

@@ -28,12 +28,18 @@ type Operations interface {
 	DeadLetters
 	Events
 	Reloader
+	Settings
+	// Metrics serves the metrics.
+	Metrics() http.Handler
+	// Operators returns the name of the group whose members may change something. It may
+	// be empty.
+	Operators() string
 	// Status returns the state of the daemon.
 	Status() *api.Status
 }
 
 // ListenSocket binds the Unix socket for genltestctl. The user and group of the process may
-// connect, and then use all operations. The pages have a separate server, because they are
+// connect, and then read; see access for who may change something. The pages have a separate server, because they are
 // readable for all users.
 //
 // The caller must hold the lock of the journal and have opened the inbox. So a socket to
@@ -58,15 +64,20 @@ func ListenSocket(path string, operations Operations, log *slog.Logger) (*httpse
 	if err := os.Chmod(path, 0o660); err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), listener.Close())
 	}
-	return httpserver.New(listener, socketHandler(operations, log), socketOptions, log), nil
+	a, options := newAccess(operations.Operators, log), socketOptions
+	options.ConnContext = a.withPeer
+	return httpserver.New(listener, socketHandler(operations, a, log), options, log), nil
 }
 
-func socketHandler(operations Operations, log *slog.Logger) http.Handler {
+func socketHandler(operations Operations, a *access, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	deadLetters{operations, log}.routes(mux)
+	deadLetters{operations, log}.routes(mux, a)
+	settings{operations, log}.routes(mux, a)
+	mux.HandleFunc("GET /debug/pprof/goroutine", a.operator(goroutines))
+	mux.Handle("GET /v1/metrics", operations.Metrics())
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answerOne(w, operations.Status()) })
 	newEvents(operations).routes(mux)
-	mux.HandleFunc("POST /v1/reload", reload(operations, log))
+	mux.HandleFunc("POST /v1/reload", a.operator(reload(operations, log)))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, &api.Error{
 			Status:  http.StatusNotFound,

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/unixsocket"
 )
 
 // ten holds ten letters. Reading some of them can fail.
@@ -27,6 +28,30 @@ type ten struct {
 func (ten) Boxes() []api.Box { return []api.Box{{Sink: "s", Letters: 10}} }
 
 func (ten) Status() *api.Status { return &api.Status{Version: "1.2.3"} }
+
+func (ten) Operators() string { return "" }
+
+func (ten) Metrics() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "up 1") })
+}
+
+func (ten) Config(w io.Writer) error {
+	_, err := io.WriteString(w, "log:\n  level: info\n")
+	return err
+}
+
+func (ten) Files(io.Writer) error {
+	return &api.Error{Status: http.StatusUnprocessableEntity, Message: "at fault", Faults: []string{"a.yaml:1:2: x"}}
+}
+
+func (ten) LogLevel() api.LogLevel { return api.LogLevel{Level: "debug", Configured: "info"} }
+
+func (ten) SetLogLevel(level string) error {
+	if level != "debug" {
+		return &api.Error{Status: http.StatusBadRequest, Message: "not a level"}
+	}
+	return nil
+}
 
 func (d ten) Letters(sink string, visit func(*api.Letter) error) error {
 	if sink != "s" {
@@ -85,9 +110,19 @@ func TestSocketAnswers(t *testing.T) {
 		{ten{}, "GET", "/v1/reload", "", 404, "another version"},
 		{ten{}, "DELETE", "/v1/dead-letters/s", "", 404, "another version"},
 		{ten{}, "GET", "/metrics", "", 404, "another version"},
+		{ten{}, "GET", "/v1/metrics", "", 200, "up 1"},
+		{ten{}, "GET", "/v1/config", "", 200, "level: info"},
+		{ten{}, "GET", "/v1/config/files", "", 422, `"faults":["a.yaml:1:2: x"]}`},
+		{ten{}, "GET", "/v1/log-level", "", 200, `{"level":"debug","configured":"info"}`},
+		{ten{}, "PUT", "/v1/log-level", `{"level":"debug"}`, 200, `{"level":"debug","configured":"info"}`},
+		{ten{}, "PUT", "/v1/log-level", `{"level":"all"}`, 400, "not a level"},
+		{ten{}, "PUT", "/v1/log-level", `{}`, 400, "the body must be"},
+		{ten{}, "PUT", "/v1/log-level", `{"level":"debug","configured":"info"}`, 400, "the body must be"},
+		{ten{}, "GET", "/debug/pprof/goroutine", "", 200, "goroutine "},
 	} {
 		w := httptest.NewRecorder()
-		socketHandler(c.letters, log).ServeHTTP(w, httptest.NewRequest(c.method, c.path, strings.NewReader(c.body)))
+		r := httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))
+		socketHandler(c.letters, newAccess(c.letters.Operators, log), log).ServeHTTP(w, as(r, unixsocket.Peer{UID: 0}))
 		if w.Code != c.code || !strings.Contains(w.Body.String(), c.part) {
 			t.Errorf("%s %s %s: %d %q", c.method, c.path, c.body, w.Code, w.Body)
 		}
@@ -97,13 +132,18 @@ func TestSocketAnswers(t *testing.T) {
 // listen serves until the test ends.
 func listen(t *testing.T, operations Operations) (path string) {
 	t.Helper()
+	return listenLogged(t, operations, slog.New(slog.DiscardHandler))
+}
+
+func listenLogged(t *testing.T, operations Operations, log *slog.Logger) (path string) {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "control") // the path of t.TempDir can be too long
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	path = filepath.Join(dir, "s")
-	s, err := ListenSocket(path, operations, slog.New(slog.DiscardHandler))
+	s, err := ListenSocket(path, operations, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@
 //	Deliver, temporary           attempt         the next attempt succeeds
 //	Deliver, permanent           refused, when   the sink accepts an event, or is replaced
 //	                             all recent are
-//	Deliver that does not return stalled         the account changes
+//	Deliver that does not return stalled         it returns, or the account changes
 //	DeadLetters.Add              dead_letters    it succeeds, or the sink accepts the event
 //	DeadLetters.NextReplay       dead_letters    it succeeds; retried without events
 //	DeadLetters.Remove           dead_letters    it succeeds; before any other attempt

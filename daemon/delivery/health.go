@@ -28,7 +28,7 @@ var (
 	letterReplays  = source{reason: metrics.FaultDeadLetters, part: "replay"}
 	refusals       = source{reason: metrics.FaultRefused}
 	decoding       = source{reason: metrics.FaultDecode}
-	progress       = source{reason: metrics.FaultStalled}
+	movement       = source{reason: metrics.FaultStalled}
 )
 
 // attemptsOf returns the source of the attempts of one sender.
@@ -216,19 +216,30 @@ type stall struct {
 	since time.Time // when this number of moves was first observed
 }
 
+// checkBusy sets a fault if one attempt has lasted for limit, which is longer than its timeout.
+// It reports whether it has.
+func (h *health) checkBusy(busy, limit time.Duration) bool {
+	if busy < limit {
+		return false
+	}
+	err := fmt.Errorf("an attempt has not ended for %s, although its time is over", busy.Round(time.Second))
+	h.set(movement, "the sink has stalled", err)
+	return true
+}
+
 // checkStall sets a fault if the account has not moved for limit while events are pending
 // and no other fault explains it.
 func (h *health) checkStall(moves, pending uint64, limit time.Duration) {
 	now := time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_, stalled := h.faults[progress]
+	_, stalled := h.faults[movement]
 	others := len(h.faults) > 1 || len(h.faults) == 1 && !stalled
 	if moves != h.stall.moves || pending == 0 || others || h.stall.since.IsZero() {
 		h.stall = stall{moves, now}
-		h.clearLocked(progress)
+		h.clearLocked(movement)
 	} else if idle := now.Sub(h.stall.since); idle >= limit {
 		err := fmt.Errorf("no progress for %s while %d events wait", idle.Round(time.Second), pending)
-		h.setLocked(progress, "the sink has stalled", err)
+		h.setLocked(movement, "the sink has stalled", err)
 	}
 }

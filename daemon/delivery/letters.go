@@ -54,6 +54,8 @@ func (s *sender) mayDelayLetters(b *batch) bool {
 // settle writes the dead letters of b and then counts its outcomes. It reports whether b
 // is finished; the sender must not use a finished batch.
 func (s *sender) settle(b *batch) (finished bool) {
+	s.busy.Mark()
+	defer s.busy.Stop()
 	if err := s.writeDeadLetters(&b.letters); err != nil {
 		s.postpone(letterAdds, "cannot write a permanently refused event to the dead letters; will try again until it succeeds", err)
 		if undoRefusals(b); b.letters.unpersisted {

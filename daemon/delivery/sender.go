@@ -9,6 +9,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/internal/progress"
 )
 
 // A sender makes the attempts with one sink. One goroutine uses it.
@@ -20,6 +21,7 @@ type sender struct {
 	backoff backoff   // pauses between attempts
 	next    time.Time // earliest time of the next attempt
 	failing bool      // the last attempt failed
+	busy    progress.Beat
 }
 
 // deliver makes attempts until every item of the batch has an outcome. It reports false if
@@ -156,6 +158,8 @@ func (s *sender) postpone(failed source, message string, err error) {
 func (s *sender) call(ctx context.Context, events []event.Event) (accepted int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Options.AttemptTimeout)
 	defer cancel()
+	s.busy.Mark()
+	defer s.busy.Stop()
 	accepted, err = s.sink.Deliver(ctx, events)
 	accepted = min(max(accepted, 0), len(events))
 	switch {

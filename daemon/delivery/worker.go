@@ -115,9 +115,15 @@ func (w *Worker) State() metrics.SinkState {
 	s, moves := w.account.State()
 	w.mu.Lock()
 	s.Missed = w.closedMissed + missed(w.Sinks)
-	limit := w.Options.AttemptTimeout + w.Options.BatchWait + stallGrace
+	attempt := w.Options.AttemptTimeout + stallGrace
+	limit, busy := attempt+w.Options.BatchWait, time.Duration(0)
+	for _, sender := range w.senders {
+		busy = max(busy, sender.busy.Age())
+	}
 	w.mu.Unlock()
-	w.health.checkStall(moves, s.Waiting+s.InFlight, limit)
+	if !w.health.checkBusy(busy, attempt) {
+		w.health.checkStall(moves, s.Waiting+s.InFlight, limit)
+	}
 	w.health.report(&s)
 	return s
 }

@@ -24,6 +24,9 @@ type Options struct {
 	RequestTime time.Duration // for receiving a request
 	AnswerTime  time.Duration // for sending a whole answer
 	WriteTime   time.Duration // for each write to a connection, in place of AnswerTime
+
+	// ConnContext adds values to the context of all requests of an accepted connection.
+	ConnContext func(context.Context, net.Conn) context.Context
 }
 
 // A Server serves a handler on one address.
@@ -39,8 +42,14 @@ func New(listener net.Listener, handler http.Handler, o Options, log *slog.Logge
 	l := limit(listener, o.MaxConns, log)
 	l.writeTime = o.WriteTime
 	return &Server{listener: l, handler: handler, options: o, server: &http.Server{
-		Handler:           l.watch(handler),
-		ConnContext:       withConn,
+		Handler: l.watch(handler),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			ctx = withConn(ctx, c)
+			if accepted, ok := c.(*conn); ok && o.ConnContext != nil {
+				ctx = o.ConnContext(ctx, accepted.Conn)
+			}
+			return ctx
+		},
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       o.RequestTime,
 		WriteTimeout:      o.AnswerTime,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/journal/segment"
+	"github.com/genltestd/genltestd/internal/progress"
 )
 
 // A maintainer does in the background what Append and Commit need not wait for: it makes
@@ -16,6 +17,7 @@ type maintainer struct {
 	syncer   *syncer
 	location *location
 
+	beat    progress.Beat
 	changed signal // the options have changed
 	quit    chan struct{}
 	done    chan struct{}
@@ -28,7 +30,9 @@ func (m *maintainer) maintainLoop() {
 	defer pause.Stop()
 	look := time.NewTicker(lookInterval)
 	defer look.Stop()
+	defer m.beat.Stop()
 	for {
+		m.beat.Mark()
 		select {
 		case <-m.quit:
 			return
@@ -53,6 +57,7 @@ func (m *maintainer) maintainLoop() {
 func (m *maintainer) pause(timer *time.Timer, look <-chan time.Time) bool {
 	began := time.Now()
 	for {
+		m.beat.Mark()
 		timer.Reset(m.options.Load().SyncInterval - time.Since(began))
 		select {
 		case <-m.quit:
@@ -65,6 +70,10 @@ func (m *maintainer) pause(timer *time.Timer, look <-chan time.Time) bool {
 		}
 	}
 }
+
+// Maintained returns how long ago the journal was last maintained: less than a few seconds,
+// unless the disk does not answer.
+func (j *Journal) Maintained() time.Duration { return j.maintainer.beat.Age() }
 
 // stop ends the loop, and waits for it.
 func (m *maintainer) stop() {

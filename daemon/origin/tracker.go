@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/event"
+	"github.com/genltestd/genltestd/internal/progress"
 )
 
 const (
@@ -59,6 +60,7 @@ type Tracker struct {
 	failed  atomic.Bool            // the last attempt to read or write the file failed
 	renamed atomic.Pointer[string] // the host of the next event, if it changes
 	table   atomic.Pointer[Table]
+	beat    progress.Beat // of Run
 
 	mu  sync.Mutex // held to replace table
 	cfg Config
@@ -93,7 +95,9 @@ func (t *Tracker) Configure(cfg Config) {
 func (t *Tracker) Run(ctx context.Context) {
 	tick := time.NewTicker(hostInterval)
 	defer tick.Stop()
+	defer t.beat.Stop()
 	for {
+		t.beat.Mark()
 		t.Look()
 		select {
 		case <-tick.C:
@@ -102,6 +106,9 @@ func (t *Tracker) Run(ctx context.Context) {
 		}
 	}
 }
+
+// Looked returns how long ago Run last looked, 0 while it does not run.
+func (t *Tracker) Looked() time.Duration { return t.beat.Age() }
 
 // Look reads the name of the machine. A new name is shown by the next event and by later
 // ones. If the file could not be read or written, Look tries that again.

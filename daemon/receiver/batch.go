@@ -208,6 +208,8 @@ func (r *Receiver) journalPending(ctx context.Context) error {
 		return nil
 	}
 	r.Log.Info("journaling events that the previous process received but did not journal", "events", r.events)
+	r.busySince.Store(int64(time.Since(r.createdAt)))
+	defer r.busySince.Store(0)
 	if err := r.append(ctx, r.Now()); err != nil {
 		return err
 	}
@@ -258,11 +260,13 @@ func (r *Receiver) Blocked() error {
 	return nil
 }
 
-// Stuck returns how long the receiver has been processing the current batch.
+// Stuck returns how long the receiver has been processing the current batch or checking its
+// socket.
 func (r *Receiver) Stuck() time.Duration {
+	checking := max(0, r.watching.Age()-watchInterval)
 	since := r.busySince.Load()
 	if since == 0 {
-		return 0
+		return checking
 	}
-	return time.Since(r.createdAt) - time.Duration(since)
+	return max(checking, time.Since(r.createdAt)-time.Duration(since))
 }

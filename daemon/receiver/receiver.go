@@ -22,6 +22,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/genl"
 	"github.com/genltestd/genltestd/daemon/ratelog"
+	"github.com/genltestd/genltestd/internal/progress"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -135,6 +136,7 @@ type Receiver struct {
 
 	createdAt time.Time
 	busySince atomic.Int64          // start of the current batch, ns since createdAt; 0 while waiting
+	watching  progress.Beat         // of watch
 	blocked   atomic.Pointer[error] // why the journal does not accept events; nil if it does
 	records   [][]byte              // of the current batch
 	gaps      int                   // number of gaps in records

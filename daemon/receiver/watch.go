@@ -12,8 +12,10 @@ import (
 func (r *Receiver) watch(ctx context.Context) {
 	look := time.NewTicker(watchInterval)
 	defer look.Stop()
+	defer r.watching.Stop()
 	checked, seen := time.Now(), observation{}
 	for {
+		r.watching.Mark()
 		select {
 		case <-ctx.Done():
 			return

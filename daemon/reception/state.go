@@ -23,6 +23,8 @@ type State struct {
 	Fault  error    // why not all events can arrive, although the family is registered
 	Echo   error    // why the module is not known to answer
 	Echoed bool     // the module is asked for echoes
+	// Stuck is how long the receiver has been busy with one batch or one check of its socket.
+	Stuck time.Duration
 }
 
 // Reason returns the kind of the fault: one of metrics.FamilyReasons, or empty without one.
@@ -71,7 +73,7 @@ func (s *Set) Counted() (list []Counted) {
 
 // state returns the state of the family. The caller holds mu of the set.
 func (m *member) state() State {
-	st := State{Family: m.Family.Family, Groups: m.Groups, ID: m.receiver.SubscribedTo(), Fault: m.receiver.Fault()}
+	st := State{Family: m.Family.Family, Groups: m.Groups, ID: m.receiver.SubscribedTo(), Fault: m.receiver.Fault(), Stuck: m.receiver.Stuck()}
 	st.Absent = errors.As(st.Fault, new(genl.AbsentError))
 	if m.echo != nil {
 		st.Echo, st.Echoed = m.echo.Fault(time.Now()), m.echo.Config().Interval > 0
@@ -114,17 +116,6 @@ func (s *Set) Blocked() error {
 		}
 	}
 	return nil
-}
-
-// Stuck returns the longest time for which a receiver has been processing its batch, and its
-// family.
-func (s *Set) Stuck() (family string, longest time.Duration) {
-	for _, m := range s.receiving() {
-		if d := m.receiver.Stuck(); d > longest {
-			family, longest = m.Family.Family, d
-		}
-	}
-	return family, longest
 }
 
 // CountDrops updates the counters that the kernel maintains.

@@ -17,8 +17,17 @@ import (
 // changes.
 const maxGrace = 30 * time.Second
 
-// load reads the configuration, creates what it needs, and switches to it.
-func (r *Reloader) load(ctx context.Context) (*api.Reload, error) {
+// Files reads and checks the configuration, and changes nothing. It may be called at any time.
+func (r *Reloader) Files() (*config.Config, error) {
+	checked, err := r.read()
+	if err != nil {
+		return nil, err
+	}
+	return checked.Config, nil
+}
+
+// read reads and checks the configuration.
+func (r *Reloader) read() (*pipeline.Checked, error) {
 	if r.Source == nil {
 		return nil, errors.New("cannot read the configuration again: the daemon was started without a file")
 	}
@@ -30,6 +39,16 @@ func (r *Reloader) load(ctx context.Context) (*api.Reload, error) {
 	if len(faults) > 0 {
 		return nil, faults
 	}
+	return checked, nil
+}
+
+// load reads the configuration, creates what it needs, and switches to it.
+func (r *Reloader) load(ctx context.Context) (*api.Reload, error) {
+	checked, err := r.read()
+	if err != nil {
+		return nil, err
+	}
+	cfg := checked.Config
 	plan, err := r.Pipelines.Plan(checked)
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/reception"
+	"github.com/genltestd/genltestd/internal/progress"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -66,6 +67,7 @@ type Reloader struct {
 	Options
 	requests    chan chan<- answer
 	stopping    chan struct{} // closed when no more requests are answered
+	busy        progress.Beat // of Run
 	journalPath string        // as configured at the start
 
 	mu    sync.Mutex
@@ -145,24 +147,32 @@ func (r *Reloader) Run(ctx context.Context) {
 	for {
 		select {
 		case answers := <-r.requests:
+			r.busy.Mark()
 			w.look()
 			done, err := r.reload(ctx)
 			answers <- answer{done, err}
 		case <-w.after(time.Duration(r.Config().Reload.Watch)):
+			r.busy.Mark()
 			if w.changed() {
 				r.Log.Info("the configuration was changed: reloading it")
 				_, _ = r.reload(ctx) // which logs the error
 			}
 		case <-forget.C:
+			r.busy.Mark()
 			forget.Reset(r.Pipelines.ForgetRemoved())
 		case <-r.retry(tries):
+			r.busy.Mark()
 			r.Pipelines.Retry()
 			tries++
 		case <-ctx.Done():
 			return
 		}
+		r.busy.Stop()
 	}
 }
+
+// Busy returns for how long the present reload, or another change of the sinks, has lasted.
+func (r *Reloader) Busy() time.Duration { return r.busy.Age() }
 
 // retry fires when the pending sinks must be opened again, and never if all are open.
 func (r *Reloader) retry(tries int) <-chan time.Time {
@@ -173,13 +183,13 @@ func (r *Reloader) retry(tries int) <-chan time.Time {
 	return time.After(delay)
 }
 
-// maxReload is the time that systemd is asked to wait for a reload.
-const maxReload = maxGrace + time.Minute
+// MaxReload is the time that systemd is asked to wait for a reload.
+const MaxReload = maxGrace + time.Minute
 
 // reload makes one attempt and reports its result to systemd, the metrics and the log.
 func (r *Reloader) reload(ctx context.Context) (*api.Reload, error) {
 	r.Notifier.Reloading()
-	defer r.Notifier.Extend(maxReload)()
+	defer r.Notifier.Extend(MaxReload)()
 	defer r.Notifier.Ready() // also after an error: the daemon works as before
 	began := time.Now()
 	done, err := r.load(ctx)

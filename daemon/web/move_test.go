@@ -16,6 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/genltestd/genltestd/daemon/httpserver"
+
+	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
 // serving runs a server until stop is called.
@@ -57,7 +59,7 @@ func fetch(t *testing.T, address, path string) string {
 }
 
 func anyPages(refresh func()) Pages {
-	fine := func() []string { return nil }
+	fine := func() api.Health { return api.Health{OK: true} }
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "pages_total", Help: "x"}))
 	return Pages{Metrics: reg, Refresh: refresh, Health: fine, Ready: fine}

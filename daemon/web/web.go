@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"syscall"
 	"time"
 
@@ -22,10 +21,6 @@ import (
 	"github.com/genltestd/genltestd/daemon/httpserver"
 	"github.com/genltestd/genltestd/daemon/liblog"
 )
-
-// A Check returns the current faults, one line each. The lines must not contain untrusted
-// text.
-type Check func() []string
 
 // A client that opens more connections closes its own idle ones: Prometheus and a browser need a few.
 var serverOptions = httpserver.Options{MaxConns: 16, RequestTime: 10 * time.Second, AnswerTime: 30 * time.Second}
@@ -81,19 +76,6 @@ const index = `genltestd
 /readyz   does it receive and deliver
 /config   the configuration in effect, without secrets
 `
-
-// page returns a handler that answers 200 and "ok", or 503 and the faults.
-func page(check Check) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asText(w)
-		if faults := check(); len(faults) > 0 {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			fmt.Fprintln(w, strings.Join(faults, "\n"))
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	})
-}
 
 // text returns a handler that answers with the complete output of write, or with its error.
 func text(write func(io.Writer) error) http.HandlerFunc {

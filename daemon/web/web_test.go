@@ -14,12 +14,16 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
 func pages(faults *[]string, scrapes prometheus.Counter) Pages {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(scrapes)
-	check := func() []string { return *faults }
+	check := func() api.Health {
+		return api.Health{OK: len(*faults) == 0, Faults: *faults, Parts: []api.Part{{Name: "journal", Alive: true}}}
+	}
 	config := func(w io.Writer) error {
 		if len(*faults) > 0 {
 			return errors.New(strings.Join(*faults, ", "))
@@ -61,6 +65,9 @@ func TestPages(t *testing.T) {
 		{"GET", "/readyz", nil, 200, "ok"},
 		{"GET", "/healthz", []string{"receiver: stuck"}, 503, "receiver: stuck\n"},
 		{"GET", "/readyz", []string{"a", "b"}, 503, "a\nb\n"},
+		{"GET", "/readyz?format=json", nil, 200, `{"ok":true,`},
+		{"GET", "/healthz?format=json", []string{"a"}, 503, `"faults":["a"],"parts":[{"name":"journal","alive":true,`},
+		{"GET", "/healthz?format=text", []string{"a"}, 503, "a\n"},
 		{"HEAD", "/readyz", []string{"a"}, 503, ""},
 		{"POST", "/readyz", nil, 405, ""},
 		{"GET", "/metrics", nil, 200, "scrapes_total 1\n"},

@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package api defines how genltestctl talks to the daemon: HTTP/1.1 with JSON over a Unix
-// socket. The mode of the socket's file controls access. The paths:
+// socket. The mode of the socket's file controls who may connect and read. Requests that change
+// something (POST, PUT) and stacks require an operator: root, the user of the daemon, or a
+// member of control.operator_group. docs/api.yaml describes everything. The paths:
 //
 //	GET  /v1/status                       a Status
+//	GET  /v1/config                       YAML: the configuration in use, without secrets
+//	GET  /v1/config/files                 YAML: the configuration that the files contain
+//	GET  /v1/log-level                    a LogLevel
+//	PUT  /v1/log-level                    a LogLevel; answers the new one
+//	GET  /v1/metrics                      the metrics
+//	GET  /debug/pprof/goroutine           the stacks of the daemon
 //	GET  /v1/dead-letters                 one Box per line
 //	GET  /v1/dead-letters/SINK            one Letter per line, in the order of the events
 //	GET  /v1/dead-letters/SINK/ID         a Letter

@@ -72,6 +72,40 @@ func (c *Client) Status(ctx context.Context) (s *Status, err error) {
 	return s, err
 }
 
+// Config returns the configuration in use as YAML, without secrets.
+func (c *Client) Config(ctx context.Context) ([]byte, error) { return c.text(ctx, "/v1/config") }
+
+// Files returns the configuration that the files contain now. Faults in it are an *Error with
+// Faults.
+func (c *Client) Files(ctx context.Context) ([]byte, error) { return c.text(ctx, "/v1/config/files") }
+
+// Metrics returns the metrics in the text format of Prometheus.
+func (c *Client) Metrics(ctx context.Context) ([]byte, error) { return c.text(ctx, "/v1/metrics") }
+
+func (c *Client) text(ctx context.Context, path string) ([]byte, error) {
+	answer, err := c.do(ctx, c.quick, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close() // only read
+	return io.ReadAll(answer)
+}
+
+// LogLevel returns the log level.
+func (c *Client) LogLevel(ctx context.Context) (l LogLevel, err error) {
+	err = lines(ctx, c, "/v1/log-level", func(got LogLevel) error { l = got; return nil })
+	return l, err
+}
+
+// SetLogLevel changes the log level until the next reload or restart.
+func (c *Client) SetLogLevel(ctx context.Context, level string) (*LogLevel, error) {
+	body, err := json.Marshal(LogLevel{Level: level})
+	if err != nil {
+		return nil, err
+	}
+	return send[LogLevel](ctx, c, http.MethodPut, "/v1/log-level", body)
+}
+
 // Boxes calls visit for the box of each sink, in the order of the configuration.
 func (c *Client) Boxes(ctx context.Context, visit func(Box) error) error {
 	return lines(ctx, c, "/v1/dead-letters", visit)
@@ -104,7 +138,7 @@ func (c *Client) Drop(ctx context.Context, sink string, s Selection) (int, error
 // Reload makes the daemon reload its configuration, and waits until the new one is active.
 // An invalid configuration is an *Error with Faults, and changes nothing.
 func (c *Client) Reload(ctx context.Context) (*Reload, error) {
-	return post[Reload](ctx, c, "/v1/reload", nil)
+	return send[Reload](ctx, c, http.MethodPost, "/v1/reload", nil)
 }
 
 func (c *Client) change(ctx context.Context, sink, what string, s Selection) (int, error) {
@@ -112,7 +146,7 @@ func (c *Client) change(ctx context.Context, sink, what string, s Selection) (in
 	if err != nil {
 		return 0, err
 	}
-	count, err := post[Count](ctx, c, "/v1/dead-letters/"+url.PathEscape(sink)+"/"+what, body)
+	count, err := send[Count](ctx, c, http.MethodPost, "/v1/dead-letters/"+url.PathEscape(sink)+"/"+what, body)
 	if err != nil {
 		return 0, err
 	}
@@ -131,12 +165,12 @@ func (c *Client) probe(ctx context.Context) error {
 	return nil
 }
 
-// post sends a request that changes something, and decodes the answer.
-func post[T any](ctx context.Context, c *Client, path string, body []byte) (*T, error) {
+// send sends a request that changes something, and decodes the answer.
+func send[T any](ctx context.Context, c *Client, method, path string, body []byte) (*T, error) {
 	if err := c.probe(ctx); err != nil {
 		return nil, err
 	}
-	answer, err := c.do(ctx, c.patient, http.MethodPost, path, body)
+	answer, err := c.do(ctx, c.patient, method, path, body)
 	if err != nil {
 		return nil, err
 	}

@@ -14,9 +14,24 @@ type Status struct {
 	Healthy  bool      `json:"healthy"` // no part has a fault
 	Parts    []Part    `json:"parts"`   // of the process, families and sinks included
 	Config   Config    `json:"config"`
+	LogLevel LogLevel  `json:"log_level"`
 	Families []Family  `json:"families"`
 	Journal  Journal   `json:"journal"`
 	Sinks    []Sink    `json:"sinks"`
+}
+
+// A Health is what /healthz and /readyz report as JSON.
+type Health struct {
+	OK     bool     `json:"ok"`
+	Faults []string `json:"faults"` // the lines of the text form; empty if OK
+	Parts  []Part   `json:"parts"`
+}
+
+// A LogLevel is the level from which on the daemon logs: debug, info, warn or error. PUT sets
+// Level, until the next reload or restart.
+type LogLevel struct {
+	Level      string `json:"level"`
+	Configured string `json:"configured,omitempty"` // not in a request
 }
 
 // A Part is a part of the daemon that can have a fault.
@@ -95,7 +110,7 @@ type Sink struct {
 	InFlight     uint64            `json:"in_flight"`
 	Failures     uint64            `json:"failures"`       // attempts
 	LagBytes     int64             `json:"lag_bytes"`      // of the journal after the cursor
-	BehindS      float64           `json:"behind_seconds"` // age of the oldest event without an outcome; 0 if all have one
+	BehindS      float64           `json:"behind_seconds"` // age of the oldest event without an outcome; 0 without one
 	LastError    string            `json:"last_error,omitempty"`
 	LastErrorAt  *time.Time        `json:"last_error_at,omitempty"`
 	NextAttempt  *time.Time        `json:"next_attempt,omitempty"` // while it waits before another attempt

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package control
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/genltestd/genltestd/daemon/control/api"
+)
+
+// Settings are the configuration and the log level.
+type Settings interface {
+	// Config writes the configuration in use as YAML, without secrets.
+	Config(w io.Writer) error
+	// Files writes the configuration that the files contain now. A fault in them is an
+	// *api.Error.
+	Files(w io.Writer) error
+	LogLevel() api.LogLevel
+	// SetLogLevel changes the level until the next reload. An unknown level is an *api.Error.
+	SetLogLevel(level string) error
+}
+
+type settings struct {
+	Settings
+	log *slog.Logger
+}
+
+func (s settings) routes(mux *http.ServeMux, a *access) {
+	mux.HandleFunc("GET /v1/config", yaml(s.Config))
+	mux.HandleFunc("GET /v1/config/files", yaml(s.Files))
+	mux.HandleFunc("GET /v1/log-level", func(w http.ResponseWriter, _ *http.Request) { answerOne(w, s.LogLevel()) })
+	mux.HandleFunc("PUT /v1/log-level", a.operator(s.setLogLevel))
+}
+
+// yaml returns a handler that answers with the complete output of write, or with its error.
+func yaml(write func(io.Writer) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		var text bytes.Buffer
+		if err := write(&text); err != nil {
+			refuse(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/yaml")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		_, _ = text.WriteTo(w) // an error means that the client has gone
+	}
+}
+
+const maxLevelBody = 1 << 10 // bytes
+
+func (s settings) setLogLevel(w http.ResponseWriter, r *http.Request) {
+	var to api.LogLevel
+	if err := decode(w, r, maxLevelBody, &to); err != nil || to.Level == "" || to.Configured != "" {
+		refuse(w, &api.Error{Status: http.StatusBadRequest, Message: `the body must be {"level": "debug"}, or info, warn or error`})
+		return
+	}
+	before := s.LogLevel().Level
+	if err := s.SetLogLevel(to.Level); err != nil {
+		refuse(w, err)
+		return
+	}
+	s.log.Warn("an operator changed the log level, until the next reload or restart",
+		append(caller(r), "before", before, "level", to.Level)...)
+	answerOne(w, s.LogLevel())
+}
+
+// bodyTime is the maximum time for receiving the body of a request.
+const bodyTime = 10 * time.Second
+
+// decode decodes the body of a request, of at most limit bytes.
+func decode(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
+	// The server sets no ReadTimeout, because it would also abort long answers.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // not supported in tests
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit))
+	dec.DisallowUnknownFields()
+	return dec.Decode(v)
+}
