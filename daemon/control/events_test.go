@@ -64,7 +64,7 @@ func TestSocketAnswersRequestsForEvents(t *testing.T) {
 	} {
 		w := httptest.NewRecorder()
 		log := slog.New(slog.DiscardHandler)
-		socketHandler(c.letters, newAccess(c.letters.Operators, log), log).ServeHTTP(w, httptest.NewRequest("GET", c.path, nil))
+		socketHandler(c.letters, newAccess(c.letters.Operators, log), log).ServeHTTP(w, httptest.NewRequest(http.MethodGet, c.path, nil))
 		if w.Code != c.code || !strings.Contains(w.Body.String(), c.part) {
 			t.Errorf("GET %s: %d %q", c.path, w.Code, w.Body)
 		}
