@@ -30,6 +30,7 @@ func TestDefault(t *testing.T) {
 			KeepRemovedSinks: value.Duration(24 * time.Hour),
 		},
 		HTTP:     HTTP{Listen: "127.0.0.1:9941"},
+		Control:  Control{OperatorGroup: "genltestd"},
 		Log:      Log{Level: LogLevel(slog.LevelInfo)},
 		Shutdown: Shutdown{Drain: value.Duration(5 * time.Second)},
 		Sinks: []Sink{{
