@@ -90,6 +90,9 @@ const (
 type HTTP struct {
 	// Listen is a host:port; empty means no server.
 	Listen string `yaml:"listen" default:"127.0.0.1:9941"`
+	// WebConfig is the path of a web configuration of Prometheus' exporter-toolkit; empty means
+	// plain HTTP for everybody who can connect.
+	WebConfig string `yaml:"web_config" default:"" path:"true"`
 }
 
 // Control is about the socket of genltestctl.

@@ -66,6 +66,7 @@ func (j *Journal) Check(s strict.Section) { value.CheckPath(s, "path", j.Path) }
 
 // Check implements strict.Checker.
 func (h *HTTP) Check(s strict.Section) {
+	value.CheckPath(s, "web_config", h.WebConfig)
 	if h.Listen == "" {
 		return
 	}

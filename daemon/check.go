@@ -11,6 +11,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/families"
 	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/daemon/secret"
+	"github.com/genltestd/genltestd/daemon/web"
 )
 
 // Check returns the faults of a well-formed configuration that depend on this machine or
@@ -43,6 +44,11 @@ func check(cfg *config.Config, text config.Errors, dirs Dirs) (*pipeline.Checked
 		if !hasPath(faults, fault.Path) {
 			faults = append(faults, fault)
 		}
+	}
+	if err := web.Validate(cfg.HTTP.WebConfig); err != nil && cfg.HTTP.Listen != "" {
+		fault := cfg.Fault("http.web_config", "%v", err)
+		fault.Cause = err
+		faults = append(faults, fault)
 	}
 	if fault := journalDirFault(cfg); fault != nil && !hasPath(faults, fault.Path) {
 		faults = append(faults, fault)

@@ -28,8 +28,12 @@ func (d *Daemon) pagesAt(cfg *config.HTTP) *endpoint.Endpoint {
 	if cfg.Listen == "" {
 		return nil
 	}
-	address, log := cfg.Listen, component(d.log, metrics.ListenerHTTP)
-	return endpoint.New(metrics.ListenerHTTP, func() (*httpserver.Server, error) { return web.Listen(address, d.pages, log) }, log)
+	log := component(d.log, metrics.ListenerHTTP)
+	return endpoint.New(metrics.ListenerHTTP, func() (*httpserver.Server, error) { return web.Listen(addressOf(cfg), d.pages, log) }, log)
+}
+
+func addressOf(cfg *config.HTTP) web.Address {
+	return web.Address{Listen: cfg.Listen, Config: cfg.WebConfig}
 }
 
 // servePages stops the earlier server of the pages and starts another one, unless e is nil.
@@ -44,14 +48,16 @@ func (d *Daemon) servePages(e *endpoint.Endpoint) {
 	}
 }
 
-// movePages implements reload.Options.Listen.
+// movePages implements reload.Options.Listen. The contents of a web configuration may have changed
+// even if its path has not: only a new server begins or ends to use TLS.
 func (d *Daemon) movePages(cfg *config.Config) (commit func(), err error) {
-	if cfg.HTTP.Listen == d.reloads.Config().HTTP.Listen {
+	if cfg.HTTP == d.reloads.Config().HTTP && cfg.HTTP.WebConfig == "" {
 		return nil, nil
 	}
 	next, err := d.bindElsewhere(&cfg.HTTP)
 	if err != nil {
-		return nil, config.Errors{cfg.Fault("http.listen", "%s", strings.TrimPrefix(err.Error(), "http.listen: "))}
+		key, text, _ := strings.Cut(err.Error(), ": ")
+		return nil, config.Errors{cfg.Fault(key, "%s", text)}
 	}
 	return func() {
 		d.mu.Lock()
@@ -70,7 +76,8 @@ func (d *Daemon) bindElsewhere(cfg *config.HTTP) (*endpoint.Endpoint, error) {
 	open := next.Open
 	if d.web != nil { // only this goroutine changes it
 		if server := d.web.Bound(); server != nil {
-			open = func() (*httpserver.Server, error) { return server.Move(cfg.Listen) }
+			log := component(d.log, metrics.ListenerHTTP)
+			open = func() (*httpserver.Server, error) { return web.Move(server, addressOf(cfg), d.pages, log) }
 		}
 	}
 	server, err := open()

@@ -191,7 +191,11 @@ func TestFailedReloadChangesNothing(t *testing.T) {
 		"a filter":          {good + "- {name: new, filter: 'mesage', stdout: {}}\n", "test.yaml:4:24: sinks[1].filter: "},
 		"a certificate":     {good + "- {name: new, syslog: {address: 'tls://h:1', tls: {ca: DIR/none.pem}}}\n", "sinks[1].syslog.tls.ca: "},
 		"an address in use": {elsewhere + "- {name: new, stdout: {}}\n", "test.yaml:1:16: http.listen: listen tcp"},
-		"the disk":          {good + "- {name: new, stdout: {}}\n- {name: blocked, stdout: {}}\n", "sink blocked: "},
+		"a web configuration": {
+			strings.Replace(good, "127.0.0.1:0", "127.0.0.1:0, web_config: /absent.yaml", 1),
+			"http.web_config: open /absent.yaml: no such file or directory",
+		},
+		"the disk": {good + "- {name: new, stdout: {}}\n- {name: blocked, stdout: {}}\n", "sink blocked: "},
 	} {
 		if _, err := r.reload(t, c.yaml); err == nil || !strings.Contains(err.Error(), c.fault) {
 			t.Errorf("%s: %v, want %q", name, err, c.fault)

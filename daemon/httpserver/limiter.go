@@ -4,6 +4,7 @@ package httpserver
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -46,7 +47,7 @@ type limiter struct {
 type conn struct {
 	net.Conn
 	limiter *limiter
-	busy    bool      // guarded by limiter.mu
+	active  int       // number of requests that are handled; guarded by limiter.mu
 	since   time.Time // start of the idle time
 }
 
@@ -128,7 +129,7 @@ func (l *limiter) oldest() (oldest *conn, left time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.conns {
-		if !c.busy && (oldest == nil || c.since.Before(oldest.since)) {
+		if c.active == 0 && (oldest == nil || c.since.Before(oldest.since)) {
 			oldest = c
 		}
 	}
@@ -188,6 +189,9 @@ type connKey struct{}
 
 // withConn implements http.Server.ConnContext.
 func withConn(ctx context.Context, c net.Conn) context.Context {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
 	return context.WithValue(ctx, connKey{}, c)
 }
 
@@ -195,8 +199,8 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 func (l *limiter) watch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := r.Context().Value(connKey{}).(*conn); ok {
-			l.update(func() { c.busy = true })
-			defer l.update(func() { c.busy, c.since = false, time.Now() })
+			l.update(func() { c.active++ })
+			defer l.update(func() { c.active--; c.since = time.Now() })
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -11,28 +11,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Move returns a server for the same handler on another TCP address, which may overlap with the
-// address of s, as :9941 and 127.0.0.1:9941 do. An address in use is an error and changes
-// nothing. s continues until its Run ends.
-func (s *Server) Move(address string) (*Server, error) {
-	if err := s.share(true); err != nil {
+// ListenBeside binds another TCP address, which may overlap with the address of s or be the same,
+// as :9941 and 127.0.0.1:9941 do. An address in use is an error and changes nothing. s continues
+// until its Run ends.
+func (s *Server) ListenBeside(address string) (net.Listener, error) {
+	own := s.listener.Listener.(*net.TCPListener)
+	if err := share(own, true); err != nil {
 		return nil, err
 	}
 	beside := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error { return sharePort(c, true) }}
 	listener, err := beside.Listen(context.Background(), "tcp", address)
 	if err != nil {
-		return nil, errors.Join(err, s.share(false))
+		return nil, errors.Join(err, share(own, false))
 	}
-	next := New(listener, s.handler, s.options, s.listener.log)
-	if err := errors.Join(s.share(false), next.share(false)); err != nil {
+	if err := errors.Join(share(own, false), share(listener.(*net.TCPListener), false)); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	return next, nil
+	return listener, nil
 }
 
 // share sets whether another socket of this process may bind the port too.
-func (s *Server) share(yes bool) error {
-	c, err := s.listener.Listener.(*net.TCPListener).SyscallConn()
+func share(l *net.TCPListener, yes bool) error {
+	c, err := l.SyscallConn()
 	if err != nil {
 		return err
 	}

@@ -27,12 +27,17 @@ type Options struct {
 
 	// ConnContext adds values to the context of all requests of an accepted connection.
 	ConnContext func(context.Context, net.Conn) context.Context
+
+	// Serve serves a listener in place of the server's own method, for example with TLS.
+	Serve func(*http.Server, net.Listener) error
 }
+
+// maxStreams is the maximum number of requests at once in one connection of HTTP/2.
+const maxStreams = 8
 
 // A Server serves a handler on one address.
 type Server struct {
 	listener *limiter
-	handler  http.Handler
 	options  Options
 	server   *http.Server
 }
@@ -41,7 +46,10 @@ type Server struct {
 func New(listener net.Listener, handler http.Handler, o Options, log *slog.Logger) *Server {
 	l := limit(listener, o.MaxConns, log)
 	l.writeTime = o.WriteTime
-	return &Server{listener: l, handler: handler, options: o, server: &http.Server{
+	if o.Serve == nil {
+		o.Serve = (*http.Server).Serve
+	}
+	return &Server{listener: l, options: o, server: &http.Server{
 		Handler: l.watch(handler),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			ctx = withConn(ctx, c)
@@ -55,6 +63,7 @@ func New(listener net.Listener, handler http.Handler, o Options, log *slog.Logge
 		WriteTimeout:      o.AnswerTime,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          liblog.New(log, slog.LevelWarn),
 	}}
 }
@@ -73,7 +82,8 @@ func (s *Server) Run(ctx context.Context) error {
 			s.server.Close()
 		}
 	})
-	err := s.server.Serve(s.listener)
+	defer s.listener.Close() // Serve may fail before it uses the listener
+	err := s.options.Serve(s.server, s.listener)
 	if !unwatch() {
 		<-stopped
 	}

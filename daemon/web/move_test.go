@@ -41,6 +41,9 @@ func serving(t *testing.T, s *httpserver.Server) (stop func()) {
 	return stop
 }
 
+// at returns the address of pages without a web configuration.
+func at(listen string) Address { return Address{Listen: listen} }
+
 // fetch gets a page over a new connection.
 func fetch(t *testing.T, address, path string) string {
 	t.Helper()
@@ -77,7 +80,7 @@ func TestMoveToAnAddress(t *testing.T) {
 		{"127.0.0.1:0", "127.0.0.1:0"},
 	} {
 		t.Run(c.from+" to "+c.to, func(t *testing.T) {
-			s, err := Listen(c.from, anyPages(func() {}), log)
+			s, err := Listen(at(c.from), anyPages(func() {}), log)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +89,7 @@ func TestMoveToAnAddress(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			next, err := s.Move(strings.ReplaceAll(c.to, "PORT", port))
+			next, err := Move(s, at(strings.ReplaceAll(c.to, "PORT", port)), anyPages(func() {}), log)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +103,7 @@ func TestMoveToAnAddress(t *testing.T) {
 				if got := fetch(t, "127.0.0.1:"+port, "/healthz"); got != "ok\n" {
 					t.Errorf("got %q", got)
 				}
-				if other, err := Listen("127.0.0.1:"+port, anyPages(func() {}), log); err == nil || !strings.Contains(err.Error(), "http.listen") {
+				if other, err := Listen(at("127.0.0.1:"+port), anyPages(func() {}), log); err == nil || !strings.Contains(err.Error(), "http.listen") {
 					t.Errorf("another server could bind the address: %v", err)
 					other.Close()
 				}
@@ -116,20 +119,21 @@ func TestMoveToAnAddressInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	s, err := Listen("127.0.0.1:0", anyPages(func() {}), slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	s, err := Listen(at("127.0.0.1:0"), anyPages(func() {}), log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	stop := serving(t, s)
 	for _, address := range []string{taken.Addr().String(), "192.0.2.1:1"} {
-		if _, err := s.Move(address); err == nil || !strings.Contains(err.Error(), "listen tcp "+address) {
+		if _, err := Move(s, at(address), anyPages(func() {}), log); err == nil || !strings.Contains(err.Error(), "listen tcp "+address) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
 	if got := fetch(t, s.Addr(), "/healthz"); got != "ok\n" {
 		t.Errorf("got %q", got)
 	}
-	next, err := s.Move("127.0.0.1:0")
+	next, err := Move(s, at("127.0.0.1:0"), anyPages(func() {}), log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +147,7 @@ func TestMoveToAnAddressInUse(t *testing.T) {
 // TestAScrapeUnderWayIsAnswered checks that a server that stops completes a running scrape.
 func TestAScrapeUnderWayIsAnswered(t *testing.T) {
 	begun, release := make(chan struct{}), make(chan struct{})
-	s, err := Listen("127.0.0.1:0", anyPages(func() { begun <- struct{}{}; <-release }), slog.New(slog.DiscardHandler))
+	s, err := Listen(at("127.0.0.1:0"), anyPages(func() { begun <- struct{}{}; <-release }), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +174,7 @@ func TestAScrapeUnderWayIsAnswered(t *testing.T) {
 
 func TestAScrapeThatHangsDoesNotHoldUpTheEnd(t *testing.T) {
 	begun, release := make(chan struct{}), make(chan struct{})
-	s, err := Listen("127.0.0.1:0", anyPages(func() { begun <- struct{}{}; <-release }), slog.New(slog.DiscardHandler))
+	s, err := Listen(at("127.0.0.1:0"), anyPages(func() { begun <- struct{}{}; <-release }), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

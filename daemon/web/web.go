@@ -6,24 +6,17 @@ package web
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/genltestd/genltestd/daemon/httpserver"
 	"github.com/genltestd/genltestd/daemon/liblog"
 )
-
-// A client that opens more connections closes its own idle ones: Prometheus and a browser need a few.
-var serverOptions = httpserver.Options{MaxConns: 16, RequestTime: 10 * time.Second, AnswerTime: 30 * time.Second}
 
 // Pages are the contents that the server shows.
 type Pages struct {
@@ -33,18 +26,6 @@ type Pages struct {
 	Ready   Check  // faults that prevent receiving or delivering
 	// Config writes the active configuration without secrets.
 	Config func(io.Writer) error
-}
-
-// Listen binds the address, so that an address in use is an error at start-up.
-func Listen(address string, pages Pages, log *slog.Logger) (*httpserver.Server, error) {
-	listener, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		err = fmt.Errorf("%w by another program; stop it (ss -tlnp shows it), or configure another port", err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("http.listen: %w", err)
-	}
-	return httpserver.New(listener, Handler(pages, log), serverOptions, log), nil
 }
 
 // Handler routes the pages.

@@ -40,7 +40,7 @@ func TestAnAddressThatIsTakenHasARemedy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	_, err = Listen(taken.Addr().String(), Pages{}, slog.New(slog.DiscardHandler))
+	_, err = Listen(at(taken.Addr().String()), Pages{}, slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), "address already in use by another program; stop it") {
 		t.Errorf("got %v", err)
 	}
@@ -90,7 +90,7 @@ func TestServerServesUntilItsContextEnds(t *testing.T) {
 	var faults []string
 	log := slog.New(slog.DiscardHandler)
 	p := pages(&faults, prometheus.NewCounter(prometheus.CounterOpts{Name: "scrapes_total", Help: "x"}))
-	s, err := Listen("127.0.0.1:0", p, log)
+	s, err := Listen(at("127.0.0.1:0"), p, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestServerServesUntilItsContextEnds(t *testing.T) {
 		t.Errorf("body %q, %v", body, err)
 	}
 	resp.Body.Close()
-	if _, err := Listen(s.Addr(), p, log); err == nil || !strings.Contains(err.Error(), "http.listen") {
+	if _, err := Listen(at(s.Addr()), p, log); err == nil || !strings.Contains(err.Error(), "http.listen") {
 		t.Errorf("a second server could bind the address: %v", err)
 	}
 	cancel()
