@@ -91,7 +91,7 @@ type HTTP struct {
 	// Listen is a host:port; empty means no server.
 	Listen string `yaml:"listen" default:"127.0.0.1:9941"`
 	// WebConfig is the path of a web configuration of Prometheus' exporter-toolkit; empty means
-	// plain HTTP for everybody who can connect.
+	// plain HTTP for every client.
 	WebConfig string `yaml:"web_config" default:"" path:"true"`
 }
 

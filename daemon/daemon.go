@@ -111,7 +111,9 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	}
 	d.reloads = d.newReloader(cfg)
 	d.inspector = d.newInspector()
-	d.pages = web.Pages{Metrics: reg, Refresh: d.countDrops, Health: d.liveness, Ready: d.readiness, Config: d.printConfig}
+	d.pages = web.Pages{
+		Metrics: reg, Refresh: d.countDrops, Health: d.liveness, Ready: d.readiness, Status: d.Status, Config: d.printConfig,
+	}
 	d.socket, d.web = d.controlSocket(), d.pagesAt(&cfg.HTTP)
 	for _, e := range d.endpoints() {
 		e.Bind()

@@ -192,7 +192,7 @@ func TestFailedReloadChangesNothing(t *testing.T) {
 		"a certificate":     {good + "- {name: new, syslog: {address: 'tls://h:1', tls: {ca: DIR/none.pem}}}\n", "sinks[1].syslog.tls.ca: "},
 		"an address in use": {elsewhere + "- {name: new, stdout: {}}\n", "test.yaml:1:16: http.listen: listen tcp"},
 		"a web configuration": {
-			strings.Replace(good, "127.0.0.1:0", "127.0.0.1:0, web_config: /absent.yaml", 1),
+			strings.Replace(good, "}", ", web_config: /absent.yaml}", 1),
 			"http.web_config: open /absent.yaml: no such file or directory",
 		},
 		"the disk": {good + "- {name: new, stdout: {}}\n- {name: blocked, stdout: {}}\n", "sink blocked: "},

@@ -24,7 +24,7 @@ import (
 type Address struct {
 	Listen string // HOST:PORT
 	// Config is the path of a web configuration of exporter-toolkit: TLS, users, headers. Without
-	// one the pages are served as plain HTTP to everybody.
+	// one the pages are served as plain HTTP to every client.
 	Config string
 }
 

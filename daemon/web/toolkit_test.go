@@ -25,7 +25,7 @@ import (
 // hashed is the bcrypt hash of the password secret.
 const hashed = "$2a$05$FgibHKwQ.BE52OOR3.u5sOt7Il1lDdyiAtr71evA6dxCZGpYDpevu"
 
-// webConfig writes a web configuration into dir, beside cert.pem and key.pem.
+// webConfig writes a web configuration into dir.
 func webConfig(t *testing.T, dir, text string) (path string) {
 	t.Helper()
 	path = filepath.Join(dir, "web.yaml")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package web serves the pages: metrics, liveness, readiness and the configuration. All who
+// Package web serves the pages: status, metrics, liveness, readiness and the configuration. All who
 // can connect may read them, and they change nothing.
 package web
 
@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/liblog"
 )
 
@@ -24,6 +25,7 @@ type Pages struct {
 	Refresh func() // called before each scrape
 	Health  Check  // faults of the process
 	Ready   Check  // faults that prevent receiving or delivering
+	Status  func() *api.Status
 	// Config writes the active configuration without secrets.
 	Config func(io.Writer) error
 }
@@ -44,19 +46,9 @@ func Handler(pages Pages, log *slog.Logger) http.Handler {
 	mux.Handle("GET /healthz", page(pages.Health))
 	mux.Handle("GET /readyz", page(pages.Ready))
 	mux.HandleFunc("GET /config", text(pages.Config))
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, index)
-	})
+	addStatus(mux, pages.Status)
 	return mux
 }
-
-const index = `genltestd
-
-/metrics  Prometheus metrics
-/healthz  is the process alive
-/readyz   does it receive and deliver
-/config   the configuration in effect, without secrets
-`
 
 // text returns a handler that answers with the complete output of write, or with its error.
 func text(write func(io.Writer) error) http.HandlerFunc {

@@ -31,7 +31,7 @@ func pages(faults *[]string, scrapes prometheus.Counter) Pages {
 		_, err := io.WriteString(w, "log:\n  level: info\n")
 		return err
 	}
-	return Pages{Metrics: reg, Refresh: scrapes.Inc, Health: check, Ready: check, Config: config}
+	return Pages{Metrics: reg, Refresh: scrapes.Inc, Health: check, Ready: check, Config: config, Status: func() *api.Status { return new(api.Status) }}
 }
 
 func TestAnAddressThatIsTakenHasARemedy(t *testing.T) {
@@ -74,7 +74,10 @@ func TestPages(t *testing.T) {
 		{"GET", "/config", nil, 200, "log:\n  level: info\n"},
 		{"GET", "/config", []string{"a"}, 500, "a\n"},
 		{"PUT", "/config", nil, 405, ""},
-		{"GET", "/", nil, 200, "/metrics"},
+		{"GET", "/", nil, 200, `href="metrics"`},
+		{"GET", "/status.css", nil, 200, "prefers-color-scheme"},
+		{"GET", "/status.js", nil, 200, "status.json"},
+		{"GET", "/status.html", nil, 404, ""},
 		{"GET", "/else", nil, 404, ""},
 	}
 	for _, test := range tests {
