@@ -18,7 +18,7 @@ var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 // withoutConfiguration are the pages that need no example of a configuration.
 var withoutConfiguration = []string{
 	"README.md", "benchmarks.md", "genltestctl.md", "health.md", "messages.md", "metrics.md",
-	"observability.md", "troubleshooting.md",
+	"observability.md", "status-page.md", "troubleshooting.md",
 }
 
 // Every configuration in the documentation loads. Each kind of sink has a page with an

@@ -5,8 +5,9 @@
 package messages
 
 var ids = map[string]string{
-	"starting":         "eca6f394bcbc46b6bae7cb980e5cadaf",
-	"listening":        "5537b98bae74487596436f431ec00261",
+	"starting":  "eca6f394bcbc46b6bae7cb980e5cadaf",
+	"listening": "5537b98bae74487596436f431ec00261",
+	"http.web_config cannot be used for a connection or a request": "26ca1e6811474275b83a38ddb320b443",
 	"stopping":         "14ba54464bf74faf9634a7960d42c739",
 	"stopped":          "2b249d02cefc4b0fb6b119ec4869865a",
 	"genltestd failed": "c144fae7f0c74c9987b5e94f176f704a",

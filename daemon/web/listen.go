@@ -93,9 +93,9 @@ type toolkitLog struct{ limits *ratelog.Logger }
 func (toolkitLog) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
 
 func (h toolkitLog) Handle(_ context.Context, r slog.Record) error {
-	var args []any
+	args := []any{"problem", r.Message}
 	r.Attrs(func(a slog.Attr) bool { args = append(args, a); return true })
-	h.limits.Error("the pages: "+r.Message, args...)
+	h.limits.Error("http.web_config cannot be used for a connection or a request", args...)
 	return nil
 }
 
