@@ -95,6 +95,9 @@ type HTTP struct {
 	WebConfig string `yaml:"web_config" default:"" path:"true"`
 }
 
+// DefaultOperatorGroup is the group of the daemon that make install creates.
+const DefaultOperatorGroup = "genltestd"
+
 // Control is about the socket of genltestctl.
 type Control struct {
 	// OperatorGroup is the group whose members may change the state of the daemon; empty means

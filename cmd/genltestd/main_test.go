@@ -105,6 +105,15 @@ func TestCheckWarnsOfAFamilyThatTheKernelDoesNotHave(t *testing.T) {
 	}
 }
 
+func TestCheckWarnsOfAMissingOperatorGroup(t *testing.T) {
+	file := write(t, "control: {operator_group: no-such-group}\n")
+	code, _, stderr := execute(t, "--check-config", "--config", file)
+	want := "warning: " + file + ":1:27: control.operator_group: the group no-such-group does not exist"
+	if code != exitOK || !strings.HasPrefix(stderr, want) || !strings.Contains(stderr, "groupadd --system no-such-group") {
+		t.Errorf("status %d, %q; want %q", code, stderr, want)
+	}
+}
+
 func TestChecksAndPrintsAllFiles(t *testing.T) {
 	dir := t.TempDir()
 	main, dropIns := filepath.Join(dir, "g.yaml"), filepath.Join(dir, "g.d")
