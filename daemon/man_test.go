@@ -14,7 +14,7 @@ import (
 var (
 	scrapedType   = regexp.MustCompile(`(?m)^# TYPE (genltestd_\S+) (\S+)$`)
 	scrapedSeries = regexp.MustCompile(`(?m)^(genltestd_[a-z_]+)\{(.*)\} `)
-	pagePath      = regexp.MustCompile(`(?m)^/[a-z]+`)
+	pagePath      = regexp.MustCompile(`<a href="([a-z]+)">`)
 	scrapedLabel  = regexp.MustCompile(`([a-z]+)="(?:[^"\\]|\\.)*"`)
 )
 
@@ -39,14 +39,14 @@ func TestManualNamesEveryMetricAndPage(t *testing.T) {
 		t.Errorf("the manual has %d metrics, the daemon %d", n, len(types))
 	}
 	_, index := f.get(t, "/")
-	paths := pagePath.FindAllString(index, -1)
-	for _, path := range paths {
-		if !strings.Contains(string(page), "\n.It Pa "+path+"\n") {
-			t.Errorf("the manual does not contain %s", path)
+	paths := pagePath.FindAllStringSubmatch(index, -1)
+	for _, path := range append(paths, []string{"", ""}) { // and the status page itself
+		if !strings.Contains(string(page), "\n.It Pa /"+path[1]+"\n") {
+			t.Errorf("the manual does not contain /%s", path[1])
 		}
 	}
-	if len(paths) < 3 {
-		t.Errorf("pages: %s", paths)
+	if len(paths) < 4 {
+		t.Errorf("links: %s", paths)
 	}
 }
 

@@ -29,7 +29,7 @@ func warnings(checked *pipeline.Checked) config.Errors {
 			all = append(all, cfg.Fault(path, "this file is secret, and all users can read it; remove the permission with chmod o-r"))
 		}
 	}
-	// The default group is missing where the daemon is not installed, and nobody has asked for it.
+	// The default group is missing where the daemon is not installed, and was not asked for.
 	if group := cfg.Control.OperatorGroup; group != "" && group != config.DefaultOperatorGroup {
 		if _, err := user.LookupGroup(group); err != nil {
 			all = append(all, cfg.Fault("control.operator_group", "the group %s does not exist, so only root may change the state of the daemon; "+

@@ -41,7 +41,7 @@ func TestUntilEndsATestThatHangs(t *testing.T) {
 			UntilNil(r, "the answer", func() error { return errors.New("no answer") })
 		}()
 		<-done
-		if r.fatal != "not within 1m0s: the answer: no answer" {
+		if r.fatal != "not within 4m0s: the answer: no answer" {
 			t.Errorf("ended with %q", r.fatal)
 		}
 	})

@@ -39,6 +39,7 @@ func TestMemoryLimitIsReachedAndRaised(t *testing.T) {
 	s := startServer(t, "--maxmemory", "4mb", "--maxmemory-policy", "noeviction")
 	k := newSink(t, s.config())
 	n := fill(t, k, "OOM")
+	s.must(t, "CONFIG", "SET", "maxmemory", "2mb") // a buffer of a client that is freed makes room
 	refusesWith(t, k, "OOM", "raise `maxmemory`")
 	stored(t, s, n)
 	s.must(t, "CONFIG", "SET", "maxmemory", "64mb")
