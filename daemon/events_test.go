@@ -135,7 +135,8 @@ func TestExplainShowsTheReceiptAndTracesAFilter(t *testing.T) {
 		t.Fatal(err)
 	}
 	if x.Seq != 2 || x.Family != "genltest" || x.Group != "mcgrp" || !x.Synced || x.Bytes == 0 ||
-		filepath.Ext(x.File) != ".log" || x.Offset == 0 || time.Since(x.Received) > time.Hour || !strings.Contains(string(x.Event), `"message":"2"`) || len(x.Sinks) > 0 {
+		filepath.Ext(x.File) != ".log" || x.Offset == 0 || time.Since(x.Received) > time.Hour ||
+		!strings.Contains(string(x.Event), `"message":"2"`) || len(x.Sinks) > 0 {
 		t.Errorf("%+v", x)
 	}
 	part := func(text, value string, parts ...api.FilterPart) api.FilterPart {

@@ -102,8 +102,8 @@ func TestEachPartThatHangsIsNamed(t *testing.T) {
 		"delivery/out": {
 			before: func(f *fixture, hang chan struct{}) {
 				w := f.pipelines.Of("out")
-				w.Config.Options.AttemptTimeout = time.Second - time.Minute // the limit is a minute longer
-				w.Config.Sinks = []sink.Sink{hangingSink{hang}}
+				w.Options.AttemptTimeout = time.Second - time.Minute // the limit is a minute longer
+				w.Sinks = []sink.Sink{hangingSink{hang}}
 				w.Worker = delivery.NewWorker(w.Config)
 			},
 			after: func(_ *testing.T, f fixture) { f.kernel.event("one") },

@@ -67,7 +67,8 @@ func TestStatusOfAHealthyDaemon(t *testing.T) {
 		len(g.Lost) != 3 || g.Echo != "ok" || g.BufferBytes == 0 {
 		t.Errorf("family %+v", g)
 	}
-	if j := s.Journal; !j.Accepting || j.Last < j.First || j.First == 0 || j.Oldest == nil || j.Bytes == 0 || j.MaxBytes == 0 || j.Fsync != "interval" {
+	if j := s.Journal; !j.Accepting || j.Last < j.First || j.First == 0 || j.Oldest == nil || j.Bytes == 0 ||
+		j.MaxBytes == 0 || j.Fsync != "interval" {
 		t.Errorf("journal %+v", j)
 	}
 	out := sinkOf(t, s, "out")
@@ -85,7 +86,8 @@ func TestStatusOfASinkThatRetries(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}))
 	defer server.Close()
-	f := start(t, listenAnywhere+"shutdown: {drain: 0}\nsinks:\n- {name: bad, retry_min: 1h, retry_max: 1h, webhook: {url: '"+server.URL+"'}}\n",
+	f := start(t, listenAnywhere+"shutdown: {drain: 0}\nsinks:\n"+
+		"- {name: bad, retry_min: 1h, retry_max: 1h, webhook: {url: '"+server.URL+"'}}\n",
 		newKernel(), prober{})
 	f.ready(t)
 	f.kernel.event("one")

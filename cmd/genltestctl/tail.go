@@ -145,8 +145,8 @@ type shownEvent struct {
 // add prints a line at once: the next one may take long.
 func (l *eventLines) add(line []byte) error {
 	if l.format == outputJSON {
-		l.out.Write(append(event.AppendVisibleJSON(nil, line), '\n'))
-		return l.out.Flush()
+		_, err := l.out.Write(append(event.AppendVisibleJSON(nil, line), '\n'))
+		return errors.Join(err, l.out.Flush())
 	}
 	var e shownEvent
 	if err := json.Unmarshal(line, &e); err != nil {

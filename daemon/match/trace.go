@@ -44,7 +44,7 @@ func (c *Compiler) Trace(filter, extract string, e *event.Event) (*Part, error) 
 	if err != nil {
 		return nil, &Error{"filter", explained(filter, eventNames(), err)}
 	}
-	part, _ := t.part(tree.Node)
+	part := t.part(tree.Node)
 	return &part, nil
 }
 
@@ -57,8 +57,8 @@ type tracer struct {
 	parts    int
 }
 
-// part returns a part and its value.
-func (t *tracer) part(n ast.Node) (p Part, value any) {
+// part returns a part with its value.
+func (t *tracer) part(n ast.Node) (p Part) {
 	p.Text = visible(n.String())
 	value, err := t.evaluate(n)
 	if err != nil {
@@ -67,7 +67,7 @@ func (t *tracer) part(n ast.Node) (p Part, value any) {
 		p.Value = shownValue(value)
 	}
 	p.Parts = t.partsOf(n)
-	return p, value
+	return p
 }
 
 // evaluate compiles a part of the expression as an expression of its own.
@@ -137,7 +137,7 @@ func (t *tracer) add(n ast.Node, unused bool) []Part {
 	if t.parts++; t.parts > maxParts {
 		return nil
 	}
-	p, _ := t.part(n)
+	p := t.part(n)
 	p.Unused = unused
 	return []Part{p}
 }

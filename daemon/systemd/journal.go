@@ -163,7 +163,7 @@ func (j *journal) send() (err error) {
 			return err
 		}
 	}
-	j.conn.SetWriteDeadline(time.Now().Add(sendTimeout))
+	_ = j.conn.SetWriteDeadline(time.Now().Add(sendTimeout)) // fails only if closed, which Send reports
 	if err = entry.Send(j.conn, j.entry); err != nil {
 		j.conn.Close()
 		j.conn = nil

@@ -92,7 +92,7 @@ func TestLogLinesAreEntriesOfTheJournal(t *testing.T) {
 	long := strings.Repeat("long\n", 60_000)
 	stream := logTo(t, true, socket, func(log *slog.Logger) {
 		log = log.With("component", "delivery", "sink", "hook")
-		log.Error(failed, "error", errors.New("no\nMESSAGE_ID=forged\n"), "Try-Ünd", 3)
+		log.Error(failed, "error", errors.New("no\nMESSAGE_ID=forged\n"), "Try-Ünd", 3) //nolint:revive // a forged line
 		log.WithGroup("g").Debug("a", "k", "v w", slog.Group("h", "i", 1))
 		log.Warn("configuration: x: y")
 		log.Info("no id", "text", long)

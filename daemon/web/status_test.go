@@ -4,6 +4,7 @@ package web
 
 import (
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -26,8 +27,11 @@ func broken() *api.Status {
 			{Name: "delivery/hook", Alive: true, Faults: []api.Fault{{Reason: "attempt", Text: "HTTP 503 <script>alert(1)</script>"}}},
 			{Name: "listener/http", Alive: true},
 		},
-		Families: []api.Family{{Name: "genltest", Subscribed: true, BufferBytes: 3 << 19, Received: 1234567, Lost: map[string]uint64{"kernel_buffer": 5, "unexplained": 0}}},
-		Journal:  api.Journal{Accepting: true, Bytes: 5 << 30, MaxBytes: 10 << 30, Fsync: "interval"},
+		Families: []api.Family{{
+			Name: "genltest", Subscribed: true, BufferBytes: 3 << 19, Received: 1234567,
+			Lost: map[string]uint64{"kernel_buffer": 5, "unexplained": 0},
+		}},
+		Journal: api.Journal{Accepting: true, Bytes: 5 << 30, MaxBytes: 10 << 30, Fsync: "interval"},
 		Sinks: []api.Sink{{
 			Name: "hook", Kind: "webhook", State: api.SinkRetrying, Waiting: 1200, InFlight: 4, BehindS: 3725,
 			Dropped: map[string]uint64{"journal": 1, "max_age": 1000}, LastError: "a text that only the control socket shows",
@@ -67,12 +71,13 @@ func TestStatusPage(t *testing.T) {
 	h := Handler(p, slog.New(slog.DiscardHandler))
 	get := func(path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		return w
 	}
 	page := get("/").Body.String()
 	for _, part := range []string{
-		"✗", "2 faults", "&lt;script&gt;alert(1)&lt;/script&gt;; 1,204 events wait", `data-label="Waiting">1,204<`, "Version 1.2.3", `<a href="./">Refresh</a>`,
+		"✗", "2 faults",
+		"&lt;script&gt;alert(1)&lt;/script&gt;; 1,204 events wait", `data-label="Waiting">1,204<`, "Version 1.2.3", `<a href="./">Refresh</a>`,
 	} {
 		if !strings.Contains(page, part) {
 			t.Errorf("the page does not contain %q", part)

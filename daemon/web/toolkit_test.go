@@ -71,7 +71,8 @@ func request(t *testing.T, url, password string) (status int, tlsState *tls.Conn
 		r.SetBasicAuth("prometheus", password)
 	}
 	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{
-		DisableKeepAlives: true, ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the serial number is compared
+		DisableKeepAlives: true, ForceAttemptHTTP2: true,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the serial number is compared
 	}}
 	resp, err := client.Do(r)
 	if err != nil {

@@ -97,7 +97,9 @@ func sentence(kind, name string) string {
 }
 
 func sinkTable(sinks []api.Sink) table {
-	t := table{Name: "Sinks", Columns: []string{"Sink", "Kind", "State", "Waiting", "Behind", "Delivered", "Dropped", "Dead letters", "Failed attempts"}}
+	t := table{Name: "Sinks", Columns: []string{
+		"Sink", "Kind", "State", "Waiting", "Behind", "Delivered", "Dropped", "Dead letters", "Failed attempts",
+	}}
 	for i := range sinks {
 		s := &sinks[i]
 		t.Rows = append(t.Rows, []string{

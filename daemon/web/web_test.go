@@ -31,7 +31,10 @@ func pages(faults *[]string, scrapes prometheus.Counter) Pages {
 		_, err := io.WriteString(w, "log:\n  level: info\n")
 		return err
 	}
-	return Pages{Metrics: reg, Refresh: scrapes.Inc, Health: check, Ready: check, Config: config, Status: func() *api.Status { return new(api.Status) }}
+	return Pages{
+		Metrics: reg, Refresh: scrapes.Inc, Health: check, Ready: check, Config: config,
+		Status: func() *api.Status { return new(api.Status) },
+	}
 }
 
 func TestAnAddressThatIsTakenHasARemedy(t *testing.T) {

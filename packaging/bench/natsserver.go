@@ -41,7 +41,7 @@ func serve(ctx context.Context, cmd *exec.Cmd, port string) (place string, leave
 	go func() { ended <- cmd.Wait() }()
 	leave = func() error {
 		err := cmd.Process.Kill()
-		_ = <-ended // reports the kill
+		<-ended // reports the kill
 		return err
 	}
 	place = net.JoinHostPort("127.0.0.1", port)

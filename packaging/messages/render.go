@@ -70,7 +70,8 @@ Under systemd each line is an entry with fields, so that journalctl can select l
 | ` + "`MESSAGE`" + ` | the message and its attributes, as in the log on a terminal, without time and level |
 | ` + "`MESSAGE_ID`" + ` | the kind of the message, as in the tables below. It does not change if a message is reworded |
 | ` + "`PRIORITY`" + ` | 3 for errors, 4 for warnings, 6 for information, 7 for debugging |
-| ` + "`GENLTESTD_NAME`" + ` | the attribute NAME in capital letters, such as ` + "`GENLTESTD_SINK`, `GENLTESTD_FAMILY`, `GENLTESTD_ERROR`" + ` |
+| ` + "`GENLTESTD_NAME`" + ` | the attribute NAME in capital letters, such as ` +
+	"`GENLTESTD_SINK`, `GENLTESTD_FAMILY`, `GENLTESTD_ERROR`" + ` |
 | ` + "`SYSLOG_IDENTIFIER`" + ` | ` + "`genltestd`" + ` |
 
 A message is logged when a state changes. A message that can repeat is logged at most once a minute, see
