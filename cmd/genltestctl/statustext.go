@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -113,7 +114,7 @@ func (t statusText) familyTable() table {
 			subscribed, state = "no", bad
 		}
 		list.add(f.Name, styled{state, subscribed}, bytesText(int64(f.BufferBytes)), f.Received, warnAbove0(total(f.Lost)),
-			f.Refused, secondsText(f.BlindSeconds), strings.Join(f.Groups, ", "))
+			f.Refused, secondsText(f.BlindSeconds), cmp.Or(strings.Join(f.Groups, ", "), "all"))
 		if total(f.Lost) > 0 {
 			list.note("lost: " + counts(f.Lost))
 		}
@@ -138,7 +139,7 @@ func (t statusText) sinkTable() table {
 	}}
 	for i := range t.Sinks {
 		s := &t.Sinks[i]
-		list.add(s.Name, styled{stateStyle(s.State), s.State}, s.Waiting, secondsText(s.BehindS), warnAbove0(s.DeadLetters),
+		list.add(s.Name, styled{stateStyle(s.State), s.State}, s.Waiting+s.InFlight, secondsText(s.BehindS), warnAbove0(s.DeadLetters),
 			warnAbove0(total(s.Dropped)), s.Delivered, s.Failures, s.Kind)
 		if total(s.Dropped) > 0 {
 			list.note("dropped: " + counts(s.Dropped))

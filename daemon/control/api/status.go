@@ -62,8 +62,8 @@ type Config struct {
 // A Family is one family whose events the daemon receives.
 type Family struct {
 	Name         string            `json:"name"`
-	ID           int               `json:"id"` // 0 while it is not registered
-	Groups       []string          `json:"groups"`
+	ID           int               `json:"id"`     // 0 while it is not registered
+	Groups       []string          `json:"groups"` // configured; empty for all groups
 	Subscribed   bool              `json:"subscribed"`
 	BufferBytes  int               `json:"buffer_bytes"` // granted by the kernel
 	Received     uint64            `json:"received"`
