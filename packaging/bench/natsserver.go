@@ -37,11 +37,12 @@ func serve(ctx context.Context, cmd *exec.Cmd, port string) (place string, leave
 	if err := cmd.Start(); err != nil {
 		return "", nil, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	var end error
+	ended := make(chan struct{})
+	go func() { end = cmd.Wait(); close(ended) }()
 	leave = func() error {
 		err := cmd.Process.Kill()
-		<-ended // reports the kill
+		<-ended
 		return err
 	}
 	place = net.JoinHostPort("127.0.0.1", port)
@@ -50,8 +51,8 @@ func serve(ctx context.Context, cmd *exec.Cmd, port string) (place string, leave
 			return place, leave, conn.Close()
 		}
 		select {
-		case err := <-ended:
-			return "", nil, fmt.Errorf("%s has ended: %w", cmd.Path, err)
+		case <-ended:
+			return "", nil, fmt.Errorf("%s has ended: %w", cmd.Path, end)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
