@@ -39,7 +39,7 @@ func (d *Daemon) parts() (list []api.Part) {
 	for _, f := range d.reception.States() {
 		add("receiver/"+f.Family, f.Stuck, d.limits.receiver, d.faultsOfFamily(&f))
 	}
-	add("journal", d.journal.Maintained(), d.limits.journal, faultOf(d.journalFault()))
+	add("journal", d.journal.Busy(), d.limits.journal, faultOf(d.journalFault()))
 	for _, s := range d.pipelines.States() {
 		add("delivery/"+s.Name, 0, 0, faultsOfSink(&s))
 		list[len(list)-1].Alive = !slices.ContainsFunc(s.Faults, isStall)

@@ -64,9 +64,11 @@ func TestReplayOfManyLettersNeedsNoEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &target{}
 		f := start(t, open(t, 1<<20), nil, s)
+		f.box.mu.Lock()
 		for _, n := range numbers(1, 25) {
 			f.box.marked = append(f.box.marked, deadletter.Letter{ID: deadletter.ID{Journal: f.j.ID(), Seq: n}})
 		}
+		f.box.mu.Unlock()
 		f.Replay()
 		synctest.Wait()
 		f.finish(t, s, 25)

@@ -71,9 +71,9 @@ func (m *maintainer) pause(timer *time.Timer, look <-chan time.Time) bool {
 	}
 }
 
-// Maintained returns how long ago the journal was last maintained: less than a few seconds,
-// unless the disk does not answer.
-func (j *Journal) Maintained() time.Duration { return j.maintainer.beat.Age() }
+// Busy returns how long the present step of the maintenance, or the present append, has lasted: less
+// than a few seconds, unless the disk does not answer.
+func (j *Journal) Busy() time.Duration { return max(j.maintainer.beat.Age(), j.writer.beat.Age()) }
 
 // stop ends the loop, and waits for it.
 func (m *maintainer) stop() {

@@ -15,6 +15,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/journal/segment"
 	"github.com/genltestd/genltestd/daemon/journal/state"
 	"github.com/genltestd/genltestd/daemon/journal/vfs"
+	"github.com/genltestd/genltestd/internal/progress"
 )
 
 // Append adds one batch that was received at t, in order and as a whole: if it returns an
@@ -54,9 +55,10 @@ type writer struct {
 	readers   *readerSet
 	index     *index
 
-	mu      sync.Mutex  // held while writing
-	active  *logSegment // nil until the first Append after Open or after a failure
-	encoded []byte      // scratch: the frame that is written
+	beat    progress.Beat // of the present append
+	mu      sync.Mutex    // held while writing
+	active  *logSegment   // nil until the first Append after Open or after a failure
+	encoded []byte        // scratch: the frame that is written
 }
 
 // append is Append, but it returns errUnsynced, without a change, if the syncer has to
@@ -64,6 +66,8 @@ type writer struct {
 func (w *writer) append(generation *atomic.Uint64, t time.Time, messages [][]byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.beat.Mark()
+	defer w.beat.Stop()
 	if generation == nil {
 		generation = new(atomic.Uint64)
 	}
