@@ -33,15 +33,18 @@ func (d *Daemon) liveness() api.Health {
 }
 
 // readiness is the health of receiving and delivering.
-func (d *Daemon) readiness() api.Health { return health(d.parts(), d.ready()) }
+func (d *Daemon) readiness() api.Health {
+	parts := d.parts()
+	return health(parts, d.faults(parts))
+}
 
 func health(parts []api.Part, faults []string) api.Health {
 	return api.Health{OK: len(faults) == 0, Faults: append([]string{}, faults...), Parts: parts}
 }
 
-// ready returns the faults that prevent the daemon from receiving or delivering events.
-func (d *Daemon) ready() []string {
-	faults := append(d.alive(), d.familyFaults()...)
+// faults returns what prevents the daemon from receiving or delivering events.
+func (d *Daemon) faults(parts []api.Part) []string {
+	faults := append(deadParts(parts), d.familyFaults()...)
 	if err := d.journalFault(); err != nil {
 		faults = append(faults, "journal: "+err.Error())
 	}
