@@ -34,23 +34,26 @@ func (d *Daemon) liveness() api.Health {
 
 // readiness is the health of receiving and delivering.
 func (d *Daemon) readiness() api.Health {
-	parts := d.parts()
-	return health(parts, d.faults(parts))
+	v := d.look()
+	parts := d.partsOf(v)
+	return health(parts, append(deadParts(parts), d.faultsIn(v)...))
 }
 
 func health(parts []api.Part, faults []string) api.Health {
 	return api.Health{OK: len(faults) == 0, Faults: append([]string{}, faults...), Parts: parts}
 }
 
-// faults returns what prevents the daemon from receiving or delivering events.
-func (d *Daemon) faults(parts []api.Part) []string {
-	faults := append(deadParts(parts), d.familyFaults()...)
-	if err := d.journalFault(); err != nil {
-		faults = append(faults, "journal: "+err.Error())
+// faultsIn returns what prevents the daemon from receiving or delivering events.
+func (d *Daemon) faultsIn(v *view) []string {
+	faults := d.familyFaults(v.families)
+	if v.journal != nil {
+		faults = append(faults, "journal: "+v.journal.Error())
 	}
-	faults = append(faults, d.state.list()...)
-	faults = append(faults, d.endpointFaults()...)
-	for _, s := range d.pipelines.States() {
+	for _, f := range v.state {
+		faults = append(faults, "state: "+f.Text)
+	}
+	faults = append(faults, v.endpointFaults()...)
+	for _, s := range v.sinks {
 		for _, f := range s.Faults {
 			text := oneLine(f.Err, maxPageFault)
 			faults = append(faults, fmt.Sprintf("sink %s: %s: %d events wait: %s", s.Name, f.Reason, s.Waiting+s.InFlight, text))
@@ -104,18 +107,19 @@ func (d *Daemon) unsettled() bool {
 
 // statusLine returns the line that systemctl status shows.
 func (d *Daemon) statusLine() string {
-	d.parts() // so that the beginning of each fault is known
-	sinks, failing := sinksStatus(d.pipelines.States())
-	line := fmt.Sprintf("%s; %d events; %s", d.familiesStatus(), d.reception.Received(), sinks)
-	faults := d.receptionFaults()
+	v := d.look()
+	d.partsOf(v) // so that the beginning of each fault is known
+	sinks, failing := sinksStatus(v.sinks)
+	line := fmt.Sprintf("%s; %d events; %s", familiesStatus(v.families), d.reception.Received(), sinks)
+	faults := d.receptionFaults(v)
 	for _, fault := range faults {
 		line += "; " + fault
 	}
 	if failing || len(faults) > 0 {
 		line = "DEGRADED: " + line
 	}
-	if err := d.reloads.Fault(); err != nil {
-		line = "RELOAD FAILED: " + err.Error() + "; " + line
+	if v.config != nil {
+		line = "RELOAD FAILED: " + v.config.Error() + "; " + line
 	}
 	return line
 }
@@ -140,12 +144,12 @@ func sinksStatus(sinks []metrics.SinkState) (text string, failing bool) {
 }
 
 // receptionFaults returns the faults of the status line that do not belong to a sink.
-func (d *Daemon) receptionFaults() (faults []string) {
-	if d.journalFault() != nil {
+func (d *Daemon) receptionFaults(v *view) (faults []string) {
+	if v.journal != nil {
 		faults = append(faults, "the journal does not accept events")
 	}
-	faults = append(faults, d.degradedFamilies()...)
-	for _, fault := range d.endpointFaults() {
+	faults = append(faults, d.degradedFamilies(v.families)...)
+	for _, fault := range v.endpointFaults() {
 		faults = append(faults, "cannot answer: "+fault)
 	}
 	return faults

@@ -4,7 +4,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/genltestd/genltestd/config"
@@ -96,16 +95,6 @@ func (d *Daemon) endpoints() []*endpoint.Endpoint {
 		return []*endpoint.Endpoint{d.socket}
 	}
 	return []*endpoint.Endpoint{d.socket, d.web}
-}
-
-// endpointFaults returns a line for each endpoint that is not bound.
-func (d *Daemon) endpointFaults() (faults []string) {
-	for _, e := range d.endpoints() {
-		if err := e.Fault(); err != nil {
-			faults = append(faults, fmt.Sprintf("%s: %v", e.Name, err))
-		}
-	}
-	return faults
 }
 
 // listening reports whether the endpoint of that name is bound.

@@ -28,7 +28,9 @@ func defaultLimits() limits {
 }
 
 // parts returns the parts of the daemon and their faults. It reads nothing from the disk.
-func (d *Daemon) parts() (list []api.Part) {
+func (d *Daemon) parts() []api.Part { return d.partsOf(d.look()) }
+
+func (d *Daemon) partsOf(v *view) (list []api.Part) {
 	add := func(name string, busy, limit time.Duration, faults []api.Fault) {
 		p := api.Part{Name: name, Alive: busy <= limit, Faults: append([]api.Fault{}, faults...)}
 		if !p.Alive {
@@ -36,20 +38,20 @@ func (d *Daemon) parts() (list []api.Part) {
 		}
 		list = append(list, p)
 	}
-	for _, f := range d.reception.States() {
+	for _, f := range v.families {
 		add("receiver/"+f.Family, f.Stuck, d.limits.receiver, d.faultsOfFamily(&f))
 	}
-	add("journal", d.journal.Busy(), d.limits.journal, faultOf(d.journalFault()))
-	for _, s := range d.pipelines.States() {
+	add("journal", d.journal.Busy(), d.limits.journal, faultOf(v.journal))
+	for _, s := range v.sinks {
 		add("delivery/"+s.Name, 0, 0, faultsOfSink(&s))
 		list[len(list)-1].Alive = !slices.ContainsFunc(s.Faults, isStall)
 	}
-	for _, e := range d.endpoints() {
-		add("listener/"+e.Name, 0, 0, faultOf(e.Fault()))
+	for _, e := range v.endpoints {
+		add("listener/"+e.name, 0, 0, faultOf(e.fault))
 	}
 	busy := max(d.keepsClock.Age()-clockInterval, d.origins.Looked())
-	add("state", busy, d.limits.state, d.state.faultList())
-	add("config", d.reloads.Busy(), d.limits.reload, faultOf(d.reloads.Fault()))
+	add("state", busy, d.limits.state, v.state)
+	add("config", d.reloads.Busy(), d.limits.reload, faultOf(v.config))
 	d.since.note(list)
 	return list
 }

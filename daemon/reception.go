@@ -82,8 +82,8 @@ func (d *Daemon) familyStates() (list []metrics.FamilyState) {
 
 // familyFaults returns a line for each reason why events of a configured family cannot
 // arrive or be decoded, and for a module that does not answer.
-func (d *Daemon) familyFaults() (lines []string) {
-	for _, s := range d.reception.States() {
+func (d *Daemon) familyFaults(families []reception.State) (lines []string) {
+	for _, s := range families {
 		switch {
 		case s.Absent: // its own text is for the log
 			lines = append(lines, "receiver: "+absentFault(s.Family))
@@ -112,8 +112,8 @@ func specFault(family string) string {
 
 // degradedFamilies returns the faults of families for the status line. A family that is not
 // registered is not a fault there.
-func (d *Daemon) degradedFamilies() (faults []string) {
-	for _, s := range d.reception.States() {
+func (d *Daemon) degradedFamilies(families []reception.State) (faults []string) {
+	for _, s := range families {
 		switch {
 		case s.Absent:
 		case s.Fault != nil:
@@ -129,9 +129,9 @@ func (d *Daemon) degradedFamilies() (faults []string) {
 }
 
 // familiesStatus returns which families the daemon receives, and for which it waits.
-func (d *Daemon) familiesStatus() string {
+func familiesStatus(families []reception.State) string {
 	var present, absent []string
-	for _, s := range d.reception.States() {
+	for _, s := range families {
 		name := s.Family
 		if len(s.Groups) > 0 {
 			name += "/" + strings.Join(s.Groups, ",")

@@ -54,16 +54,8 @@ func (s *stateFaults) Damaged(file string, err error) {
 	s.repeats.Error("a state file is damaged", "file", file, "error", err)
 }
 
-// list returns one line for each fault, in the order of the names of the files.
-func (s *stateFaults) list() (lines []string) {
-	for _, f := range s.faultList() {
-		lines = append(lines, "state: "+f.Text)
-	}
-	return lines
-}
-
-// faultList returns the faults in the order of the names of the files.
-func (s *stateFaults) faultList() (list []api.Fault) {
+// list returns the faults in the order of the names of the files.
+func (s *stateFaults) list() (list []api.Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, file := range slices.Sorted(maps.Keys(s.faults)) {

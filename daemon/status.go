@@ -19,16 +19,22 @@ func (d *Daemon) Status() *api.Status {
 	if d.receiversAnswer() {
 		d.countDrops()
 	}
+	v, families, sinks := d.lookBesideEvents(), d.reception.Counted(), d.pipelines.Status()
+	for _, f := range families {
+		v.families = append(v.families, f.State)
+	}
 	s := &api.Status{
-		Version: d.opts.Version, PID: os.Getpid(), Time: time.Now(), Started: d.started, Parts: d.parts(),
-		Config: d.configStatus(), LogLevel: d.logLevel(), Families: d.familyStatus(), Healthy: true,
+		Version: d.opts.Version, PID: os.Getpid(), Time: time.Now(), Started: d.started,
+		Config: d.configStatus(v.config), LogLevel: d.logLevel(), Families: familyStatus(families), Healthy: true,
 	}
 	unread := map[string]error{}
-	s.Journal, unread["journal"] = d.journalStatus()
-	for _, sink := range d.pipelines.Status() {
+	s.Journal, unread["journal"] = d.journalStatus(v.journal)
+	for _, sink := range sinks {
+		v.sinks = append(v.sinks, sink.SinkState)
 		s.Sinks = append(s.Sinks, d.statusOf(&sink))
 		unread["delivery/"+sink.Name] = sink.Unread
 	}
+	s.Parts = d.partsOf(v)
 	for i := range s.Parts {
 		p := &s.Parts[i]
 		if err := unread[p.Name]; err != nil {
@@ -50,11 +56,11 @@ func unreadFault(err error) api.Fault {
 	return api.Fault{Reason: metrics.FaultJournal, Text: oneLine(fmt.Errorf("cannot read the oldest event: %w", err), maxPageFault)}
 }
 
-func (d *Daemon) configStatus() api.Config {
+func (d *Daemon) configStatus(fault error) api.Config {
 	state := d.reloads.State()
 	c := api.Config{Hash: state.Hash, Loaded: state.Since}
-	if err := d.reloads.Fault(); err != nil {
-		c.Fault = oneLine(err, maxPageFault)
+	if fault != nil {
+		c.Fault = oneLine(fault, maxPageFault)
 	}
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
@@ -108,5 +109,39 @@ func TestStatusOfASinkThatRetries(t *testing.T) {
 	}
 	if p := partOf(t, s.Parts, "delivery/bad"); !p.Alive || len(p.Faults) != 1 || s.Healthy {
 		t.Errorf("healthy %t, part %+v", s.Healthy, p)
+	}
+}
+
+// A sink begins and ends to fail all the time. No answer may contradict itself.
+func TestAnswersAgreeWithThemselves(t *testing.T) {
+	var requests atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if requests.Add(1)%2 == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	f := start(t, listenAnywhere+"shutdown: {drain: 0}\nsinks:\n"+
+		"- {name: bad, batch_events: 1, retry_min: 1ms, retry_max: 1ms, webhook: {url: '"+server.URL+"'}}\n",
+		newKernel(), prober{})
+	f.ready(t)
+	seen := map[bool]int{}
+	for n := 0; (seen[true] < 20 || seen[false] < 20) && n < 1_000_000; n++ {
+		if n%10 == 0 {
+			f.kernel.event("one")
+		}
+		s := f.Status()
+		sink, part := sinkOf(t, s, "bad"), partOf(t, s.Parts, "delivery/bad")
+		if failing := len(sink.Faults) > 0; len(part.Faults) != len(sink.Faults) || s.Healthy == failing {
+			t.Fatalf("healthy %t, sink %+v, part %+v", s.Healthy, sink.Faults, part)
+		}
+		seen[s.Healthy]++
+		h := f.readiness()
+		if failing := len(partOf(t, h.Parts, "delivery/bad").Faults) > 0; h.OK == failing || len(h.Faults) > 0 != failing {
+			t.Fatalf("health %+v", h)
+		}
+	}
+	if seen[true] < 20 || seen[false] < 20 {
+		t.Errorf("answers by health: %v", seen)
 	}
 }

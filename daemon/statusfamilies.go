@@ -8,10 +8,10 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-// familyStatus returns the state of each configured family.
-func (d *Daemon) familyStatus() []api.Family {
+// familyStatus returns the state of each family.
+func familyStatus(families []reception.Counted) []api.Family {
 	list := []api.Family{}
-	for _, s := range d.reception.Counted() {
+	for _, s := range families {
 		list = append(list, api.Family{
 			Name: s.Family, ID: int(s.ID), Groups: append([]string{}, s.Groups...), Subscribed: s.ID != 0, Echo: echoStatus(&s.State),
 			BufferBytes: s.BufferBytes, Received: s.Received, Lost: s.Lost, Refused: s.Refused, BlindSeconds: s.BlindSeconds,

@@ -6,11 +6,11 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
-// journalStatus returns the state of the journal. unread is why its oldest event is unknown.
-func (d *Daemon) journalStatus() (j api.Journal, unread error) {
+// journalStatus returns the state of the journal, which has this fault or nil. unread is why its oldest event is unknown.
+func (d *Daemon) journalStatus(fault error) (j api.Journal, unread error) {
 	s, cfg := d.journal.Stats(), d.reloads.Config().Journal
 	j = api.Journal{
-		Accepting: d.journalFault() == nil, Bytes: s.Bytes, MaxBytes: int64(cfg.MaxBytes), Last: s.Newest, Synced: s.Synced, Fsync: cfg.Fsync,
+		Accepting: fault == nil, Bytes: s.Bytes, MaxBytes: int64(cfg.MaxBytes), Last: s.Newest, Synced: s.Synced, Fsync: cfg.Fsync,
 	}
 	if s.First <= s.Newest {
 		j.First = s.First
