@@ -3,8 +3,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,6 +29,10 @@ type fakeDaemon struct {
 	waiting  uint64                  // letters to replay; after a replay, each request for the boxes decreases it
 	refusal  error                   // of a reload
 	slow     time.Duration           // of a reload
+	config   string                  // in use
+	files    string                  // configuration of the files
+	faults   error                   // of the files
+	level    string                  // of the log
 }
 
 func newFakeDaemon() *fakeDaemon {
@@ -52,10 +58,23 @@ func (s *fakeDaemon) Status() *api.Status { return &api.Status{} }
 
 func (s *fakeDaemon) Operators() string        { return "" }
 func (s *fakeDaemon) Metrics() http.Handler    { return http.NotFoundHandler() }
-func (s *fakeDaemon) Config(io.Writer) error   { return nil }
-func (s *fakeDaemon) Files(io.Writer) error    { return nil }
-func (s *fakeDaemon) LogLevel() api.LogLevel   { return api.LogLevel{Level: "info", Configured: "info"} }
-func (s *fakeDaemon) SetLogLevel(string) error { return nil }
+func (s *fakeDaemon) Config(w io.Writer) error { _, err := io.WriteString(w, s.config); return err }
+func (s *fakeDaemon) LogLevel() api.LogLevel {
+	return api.LogLevel{Level: cmp.Or(s.level, "info"), Configured: "info"}
+}
+
+func (s *fakeDaemon) Files(w io.Writer) error {
+	_, err := io.WriteString(w, s.files)
+	return errors.Join(s.faults, err)
+}
+
+func (s *fakeDaemon) SetLogLevel(level string) error {
+	if level == "loud" {
+		return &api.Error{Status: http.StatusBadRequest, Message: "not a level: " + level}
+	}
+	s.level = level
+	return nil
+}
 
 func (s *fakeDaemon) Boxes() []api.Box {
 	s.mu.Lock()

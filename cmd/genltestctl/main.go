@@ -48,7 +48,7 @@ genltestctl uses the daemon's unix socket, except for echo, family, listen and p
 use the kernel. Root and the members of the group genltestd may use it. The socket of a
 daemon that a user runs is $XDG_RUNTIME_DIR/genltestd/control.sock.
 
-Exit status: 0 success, 1 failure, 3 the daemon has a fault, 64 wrong usage, 66 unknown sink, event or family,
+Exit status: 0 success, 1 failure, or the configuration differs, 3 the daemon has a fault, 64 wrong usage, 66 unknown sink, event or family,
 69 the daemon does not run, or it or the kernel does not answer, 77 permission denied,
 78 the configuration has a fault.`
 
@@ -90,6 +90,8 @@ func (s *session) run(args []string) int {
 		return exitOK
 	case errors.Is(err, errDegraded): // it is in the output
 		return exitDegraded
+	case errors.Is(err, errDiffers): // it is in the output
+		return exitFailed
 	}
 	text, code := s.explain(err)
 	if code == exitUsage {
@@ -121,6 +123,7 @@ func (s *session) command() *cobra.Command {
 	root.AddCommand(s.deadLetters(), s.echo(), s.family(), s.listen(), s.ping(), s.reload(), s.status(), s.top())
 	root.AddCommand(s.tail())
 	root.AddCommand(s.explainEvent())
+	root.AddCommand(s.config(), s.logLevel())
 	return root
 }
 
