@@ -35,14 +35,6 @@ type deadLetters struct {
 	log *slog.Logger
 }
 
-func (d deadLetters) routes(mux *http.ServeMux, a *access) {
-	mux.HandleFunc("GET /v1/dead-letters", d.boxes)
-	mux.HandleFunc("GET /v1/dead-letters/{sink}", d.letters)
-	mux.HandleFunc("GET /v1/dead-letters/{sink}/{id}", d.letter)
-	mux.HandleFunc("POST /v1/dead-letters/{sink}/replay", a.operator(d.change("replay", d.Replay)))
-	mux.HandleFunc("POST /v1/dead-letters/{sink}/drop", a.operator(d.change("drop", d.Drop)))
-}
-
 func (d deadLetters) boxes(w http.ResponseWriter, _ *http.Request) {
 	answer := newLines(w)
 	for _, box := range d.Boxes() {

@@ -38,11 +38,6 @@ type events struct {
 
 func newEvents(e Events) events { return events{e, make(chan struct{}, maxTails)} }
 
-func (e events) routes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /v1/events", e.tail)
-	mux.HandleFunc("GET /v1/events/{id}", e.explain)
-}
-
 func (e events) tail(w http.ResponseWriter, r *http.Request) {
 	q, err := api.ParseEventsQuery(r.URL.Query())
 	if err != nil {

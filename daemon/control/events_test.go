@@ -57,7 +57,7 @@ func TestSocketAnswersRequestsForEvents(t *testing.T) {
 		{ten{}, "/v1/events?from=gone", 404, `{"error":"removed"}`},
 		{ten{}, "/v1/events?limit=x", 400, `limit: \"x\" is not a number from 0 to 100000`},
 		{ten{}, "/v1/events?sink=a&filter=b", 400, "exclude each other"},
-		{ten{}, "/v1/events?sink=a&sink=b", 400, "specified twice"},
+		{ten{}, "/v1/events?sink=a&sink=b", 400, "sink: specified twice"},
 		{ten{}, "/v1/events?sort=up", 400, "unknown parameter"},
 		{ten{}, "/v1/events/j-1?filter=x", 200, `{"id":"j-1x"`},
 		{ten{}, "/v1/events/", 404, "another version"},

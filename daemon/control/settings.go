@@ -30,13 +30,6 @@ type settings struct {
 	log *slog.Logger
 }
 
-func (s settings) routes(mux *http.ServeMux, a *access) {
-	mux.HandleFunc("GET /v1/config", yaml(s.Config))
-	mux.HandleFunc("GET /v1/config/files", yaml(s.Files))
-	mux.HandleFunc("GET /v1/log-level", func(w http.ResponseWriter, _ *http.Request) { answerOne(w, s.LogLevel()) })
-	mux.HandleFunc("PUT /v1/log-level", a.operator(s.setLogLevel))
-}
-
 // yaml returns a handler that answers with the complete output of write, or with its error.
 func yaml(write func(io.Writer) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {

@@ -71,18 +71,9 @@ func ListenSocket(path string, operations Operations, log *slog.Logger) (*httpse
 
 func socketHandler(operations Operations, a *access, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	deadLetters{operations, log}.routes(mux, a)
-	settings{operations, log}.routes(mux, a)
-	mux.HandleFunc("GET /debug/pprof/goroutine", a.operator(goroutines))
-	mux.Handle("GET /v1/metrics", operations.Metrics())
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answerOne(w, operations.Status()) })
-	newEvents(operations).routes(mux)
-	mux.HandleFunc("POST /v1/reload", a.operator(reload(operations, log)))
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, &api.Error{
-			Status:  http.StatusNotFound,
-			Message: "the daemon does not know this request: it may be of another version than the client",
-		})
-	})
+	for _, t := range routes(operations, log) {
+		mux.HandleFunc(t.pattern, t.handler(a))
+	}
+	mux.HandleFunc("/", unknownRequest)
 	return mux
 }

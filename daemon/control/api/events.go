@@ -5,7 +5,9 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -46,14 +48,11 @@ func (q *EventsQuery) Values() url.Values {
 	return v
 }
 
-// ParseEventsQuery is the inverse of Values. Unknown and repeated parameters are errors.
+// ParseEventsQuery is the inverse of Values. It ignores other parameters, and repetitions.
 func ParseEventsQuery(v url.Values) (q EventsQuery, err error) {
 	q.Limit = Unlimited
-	for name, values := range v {
-		if len(values) > 1 {
-			return q, fmt.Errorf("%q is specified twice; write it once", name)
-		}
-		if err := q.set(name, values[0]); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(v)) {
+		if err := q.set(name, v.Get(name)); err != nil {
 			return q, err
 		}
 	}
@@ -80,11 +79,9 @@ func (q *EventsQuery) set(name, value string) (err error) {
 			return fmt.Errorf("limit: %q is not a number from 0 to %d", value, MaxEvents)
 		}
 	case "follow":
-		if q.Follow, err = strconv.ParseBool(value); err != nil {
+		if q.Follow = value == "true"; !q.Follow && value != "false" {
 			return fmt.Errorf("follow: %q is neither true nor false", value)
 		}
-	default:
-		return fmt.Errorf("unknown parameter %q; write sink, filter, from, since, limit or follow", name)
 	}
 	return nil
 }
