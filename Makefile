@@ -139,7 +139,7 @@ update-catalog = if command -v journalctl >/dev/null; then journalctl --update-c
 install: build ## install daemon, client, unit, manual pages and configuration below PREFIX=/usr/local
 	install -D -m 0755 build/genltestd $(DESTDIR)$(sbindir)/genltestd
 	install -D -m 0755 build/genltestctl $(DESTDIR)$(bindir)/genltestctl
-	for page in README.md PROMISES.md docs/*.md docs/runbooks/*.md docs/sinks/*.md; do install -D -m 0644 $$page $(DESTDIR)$(docdir)/$$page; done
+	for page in README.md PROMISES.md docs/*.md docs/api.yaml docs/runbooks/*.md docs/sinks/*.md; do install -D -m 0644 $$page $(DESTDIR)$(docdir)/$$page; done
 	install -D -m 0644 config/schema.json $(DESTDIR)$(datadir)/genltestd.schema.json
 	install -D -m 0644 -t $(DESTDIR)$(datadir)/observability/prometheus packaging/observability/prometheus/*.yml
 	install -D -m 0644 -t $(DESTDIR)$(datadir)/observability/grafana packaging/observability/grafana/genltestd.json

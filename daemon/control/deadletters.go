@@ -68,9 +68,12 @@ func (d deadLetters) letter(w http.ResponseWriter, r *http.Request) {
 func (d deadLetters) change(what string, do func(string, api.Selection) (int, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var s api.Selection
-		if err := decode(w, r, maxSelection, &s); err != nil || s.All == (len(s.IDs) > 0) {
-			const remedy = `the body must be {"all": true}, or {"ids": [...]} with at least one id`
-			refuse(w, &api.Error{Status: http.StatusBadRequest, Message: remedy})
+		err := decode(w, r, maxSelection, &s)
+		if err == nil && s.All == (len(s.IDs) > 0) {
+			err = badRequest("body: specify all, or at least one id")
+		}
+		if err != nil {
+			refuse(w, err)
 			return
 		}
 		sink := r.PathValue("sink")
@@ -102,8 +105,12 @@ func (l *lines) add(v any) error {
 	return l.enc.Encode(v)
 }
 
-// answerOne answers with one JSON object. An error means that the client has gone.
-func answerOne(w http.ResponseWriter, v any) { _ = newLines(w).add(v) }
+// answerOne answers with one JSON object.
+func answerOne(w http.ResponseWriter, v any) {
+	answer := newLines(w)
+	w.Header().Set("Content-Type", "application/json")
+	_ = answer.add(v) // an error means that the client has gone
+}
 
 // refuse answers with an error.
 func refuse(w http.ResponseWriter, err error) {
@@ -116,9 +123,15 @@ func refuse(w http.ResponseWriter, err error) {
 		e = &api.Error{Status: http.StatusInternalServerError, Message: err.Error()}
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(e.Status)
 	_ = json.NewEncoder(w).Encode(e) // an error means that the client has gone
 }
 
 // UnknownSink returns the error for a sink that is not configured.
 func UnknownSink(sink string) error { return fmt.Errorf("%w sink %q", ErrUnknown, sink) }
+
+// badRequest returns the error for a request that can never succeed.
+func badRequest(format string, args ...any) error {
+	return &api.Error{Status: http.StatusBadRequest, Message: fmt.Sprintf(format, args...)}
+}

@@ -112,6 +112,32 @@ func TestTailsDoNotLockOutOtherRequests(t *testing.T) {
 	})
 }
 
+// Each byte of the filter is three bytes in the request.
+func TestFiltersOfTheMaximumLengthFitIntoARequest(t *testing.T) {
+	c := api.NewClient(listen(t, ten{}))
+	ask := map[string]func(filter string) error{
+		"explain": func(filter string) error {
+			x, err := c.Explain(t.Context(), "j-1", filter)
+			if err == nil && x.ID != "j-1"+filter {
+				t.Error("another filter arrived")
+			}
+			return err
+		},
+		"tail": func(filter string) error {
+			return c.Events(t.Context(), &api.EventsQuery{Filter: filter}, func([]byte) error { return nil })
+		},
+	}
+	for name, do := range ask {
+		if err := do(strings.Repeat("ü", 8<<10)); err != nil {
+			t.Errorf("%s, 16 KiB: %v", name, err)
+		}
+		var refused *api.Error
+		if err := do(strings.Repeat("ü", 12<<10)); !errors.As(err, &refused) || !strings.Contains(err.Error(), "shorten the filter") {
+			t.Errorf("%s, 24 KiB: %v", name, err)
+		}
+	}
+}
+
 func TestEventsReportsTheEndOfTheDaemon(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -4,10 +4,14 @@ package control
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
@@ -48,8 +52,12 @@ const maxLevelBody = 1 << 10 // bytes
 
 func (s settings) setLogLevel(w http.ResponseWriter, r *http.Request) {
 	var to api.LogLevel
-	if err := decode(w, r, maxLevelBody, &to); err != nil || to.Level == "" || to.Configured != "" {
-		refuse(w, &api.Error{Status: http.StatusBadRequest, Message: `the body must be {"level": "debug"}, or info, warn or error`})
+	if err := decode(w, r, maxLevelBody, &to); err != nil {
+		refuse(w, err)
+		return
+	}
+	if to.Level == "" || to.Configured != "" {
+		refuse(w, badRequest(`body: specify only the level, such as {"level": "debug"}`))
 		return
 	}
 	before := s.LogLevel().Level
@@ -65,11 +73,41 @@ func (s settings) setLogLevel(w http.ResponseWriter, r *http.Request) {
 // bodyTime is the maximum time for receiving the body of a request.
 const bodyTime = 10 * time.Second
 
-// decode decodes the body of a request, of at most limit bytes.
+// decode decodes the body of a request, one JSON value of at most limit bytes. The error is an
+// *api.Error.
 func decode(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
 	// The server sets no ReadTimeout, because it would also abort long answers.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // not supported in tests
+	if r.ContentLength > limit {
+		return bodyError(&http.MaxBytesError{Limit: limit})
+	}
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit))
 	dec.DisallowUnknownFields()
-	return dec.Decode(v)
+	if err := dec.Decode(v); err != nil {
+		return bodyError(err)
+	}
+	_, err := dec.Token()
+	switch long := new(http.MaxBytesError); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case !errors.As(err, &long):
+		err = errors.New("data follow the JSON object")
+	}
+	return bodyError(err)
+}
+
+func bodyError(err error) error {
+	var (
+		long  *http.MaxBytesError
+		typed *json.UnmarshalTypeError
+	)
+	switch {
+	case errors.As(err, &long):
+		return &api.Error{Status: http.StatusRequestEntityTooLarge, Message: fmt.Sprintf("body: longer than %d bytes", long.Limit)}
+	case errors.As(err, &typed):
+		return badRequest("body: %s must not be a %s", cmp.Or(typed.Field, "the value"), typed.Value)
+	case errors.Is(err, io.EOF):
+		return badRequest("body: missing; send a JSON object")
+	}
+	return badRequest("body: %.200s", strings.TrimPrefix(err.Error(), "json: "))
 }

@@ -21,7 +21,8 @@ import (
 const maxSocketPath = 107
 
 // socketOptions limit each write, because a reload or a long list can take longer than one answer should.
-var socketOptions = httpserver.Options{MaxConns: 8, WriteTime: 30 * time.Second}
+// The headers have space for the longest filter, whose characters are escaped in the query.
+var socketOptions = httpserver.Options{MaxConns: 8, WriteTime: 30 * time.Second, HeaderBytes: 64 << 10}
 
 // Operations are the requests that an operator can make.
 type Operations interface {

@@ -99,10 +99,13 @@ func TestSocketAnswers(t *testing.T) {
 		{ten{}, "GET", "/v1/dead-letters/s/j-1", "", 500, `{"error":"the disk is broken"}`},
 		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"ids":["a","b"]}`, 200, `{"letters":2}`},
 		{ten{}, "POST", "/v1/dead-letters/s/drop", `{"all":true}`, 500, `{"error":"the disk is full"}`},
-		{ten{}, "POST", "/v1/dead-letters/s/replay", ``, 400, "with at least one"},
-		{ten{}, "POST", "/v1/dead-letters/s/replay", `{}`, 400, "with at least one"},
-		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"all":true,"ids":["a"]}`, 400, "with at least one"},
-		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"everything":true}`, 400, "with at least one"},
+		{ten{}, "POST", "/v1/dead-letters/s/replay", ``, 400, "body: missing"},
+		{ten{}, "POST", "/v1/dead-letters/s/replay", `{}`, 400, "at least one id"},
+		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"all":true,"ids":["a"]}`, 400, "at least one id"},
+		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"everything":true}`, 400, "body: unknown field \\\"everything\\\""},
+		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"all":true}}`, 400, "body: data follow"},
+		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"ids":"a"}`, 400, "body: ids must not be a string"},
+		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"all":true}` + " \n", 200, `{"letters":0}`},
 		{ten{}, "GET", "/v1/dead-letters/s/replay", "", 500, ""}, // replay could be the id of a letter
 		{ten{}, "POST", "/v1/reload", "", 200, `{"added":["s"],"changed":[],"removed":[],"unchanged":3,` +
 			`"families":{"added":[],"changed":[],"removed":[]},"warnings":[]}`},
@@ -116,8 +119,8 @@ func TestSocketAnswers(t *testing.T) {
 		{ten{}, "GET", "/v1/log-level", "", 200, `{"level":"debug","configured":"info"}`},
 		{ten{}, "PUT", "/v1/log-level", `{"level":"debug"}`, 200, `{"level":"debug","configured":"info"}`},
 		{ten{}, "PUT", "/v1/log-level", `{"level":"all"}`, 400, "not a level"},
-		{ten{}, "PUT", "/v1/log-level", `{}`, 400, "the body must be"},
-		{ten{}, "PUT", "/v1/log-level", `{"level":"debug","configured":"info"}`, 400, "the body must be"},
+		{ten{}, "PUT", "/v1/log-level", `{}`, 400, "specify only the level"},
+		{ten{}, "PUT", "/v1/log-level", `{"level":"debug","configured":"info"}`, 400, "specify only the level"},
 		{ten{}, "GET", "/debug/pprof/goroutine", "", 200, "goroutine "},
 	} {
 		w := httptest.NewRecorder()

@@ -5,6 +5,7 @@
 package httpserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type Options struct {
 	// MaxConns is the maximum number of connections. For a further one, the connection that has
 	// been idle the longest is closed.
 	MaxConns    int
+	HeaderBytes int           // maximum length of the request line and the headers; 0 means 16 KiB
 	RequestTime time.Duration // for receiving a request
 	AnswerTime  time.Duration // for sending a whole answer
 	WriteTime   time.Duration // for each write to a connection, in place of AnswerTime
@@ -62,7 +64,7 @@ func New(listener net.Listener, handler http.Handler, o Options, log *slog.Logge
 		ReadTimeout:       o.RequestTime,
 		WriteTimeout:      o.AnswerTime,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
+		MaxHeaderBytes:    cmp.Or(o.HeaderBytes, 16<<10),
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          liblog.New(log, slog.LevelWarn),
 	}}

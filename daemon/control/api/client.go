@@ -230,6 +230,9 @@ func (c *Client) do(ctx context.Context, by *http.Client, method, path string, b
 		return resp.Body, nil
 	}
 	defer resp.Body.Close() // only read
+	if resp.StatusCode == http.StatusRequestHeaderFieldsTooLarge {
+		return nil, &Error{Status: http.StatusBadRequest, Message: "the request is too long; shorten the filter to at most 16 KiB"}
+	}
 	refused := &Error{Status: resp.StatusCode}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxError)).Decode(refused); err != nil || refused.Message == "" {
 		refused.Message = fmt.Sprintf("the daemon answers %s: it may be of another version", resp.Status)
