@@ -50,6 +50,7 @@ type Daemon struct {
 	limits     limits
 	since      faultTimes
 	journal    *journal.Journal
+	journalDir string
 	status     *statusReporter
 	reception  *reception.Set
 	origins    *origin.Tracker

@@ -69,7 +69,7 @@ func TestStatusOfAHealthyDaemon(t *testing.T) {
 		t.Errorf("family %+v", g)
 	}
 	if j := s.Journal; !j.Accepting || j.Last < j.First || j.First == 0 || j.Oldest == nil || j.Bytes == 0 ||
-		j.MaxBytes == 0 || j.Fsync != "interval" {
+		j.MaxBytes == 0 || j.Fsync != "interval" || j.Path != f.opts.Dirs.journal() {
 		t.Errorf("journal %+v", j)
 	}
 	out := sinkOf(t, s, "out")

@@ -10,7 +10,8 @@ import (
 func (d *Daemon) journalStatus(fault error) (j api.Journal, unread error) {
 	s, cfg := d.journal.Stats(), d.reloads.Config().Journal
 	j = api.Journal{
-		Accepting: fault == nil, Bytes: s.Bytes, MaxBytes: int64(cfg.MaxBytes), Last: s.Newest, Synced: s.Synced, Fsync: cfg.Fsync,
+		Path: d.journalDir, Accepting: fault == nil,
+		Bytes: s.Bytes, MaxBytes: int64(cfg.MaxBytes), Last: s.Newest, Synced: s.Synced, Fsync: cfg.Fsync,
 	}
 	if s.First <= s.Newest {
 		j.First = s.First

@@ -51,7 +51,8 @@ func JournalDir(c *config.Journal, dirs Dirs) string {
 func (d *Daemon) openJournal(c *config.Journal, log *slog.Logger) (*journal.Journal, error) {
 	o := journalOptions(c)
 	o.Now, o.Steady, o.Log, o.FS = d.clock.Now, d.clock.Steady, log, d.opts.journalFS
-	return journal.Open(JournalDir(c, d.opts.Dirs), o)
+	d.journalDir = JournalDir(c, d.opts.Dirs)
+	return journal.Open(d.journalDir, o)
 }
 
 func journalOptions(c *config.Journal) journal.Options {

@@ -123,7 +123,7 @@ func (s *session) command() *cobra.Command {
 	root.AddCommand(s.deadLetters(), s.echo(), s.family(), s.listen(), s.ping(), s.reload(), s.status(), s.top())
 	root.AddCommand(s.tail())
 	root.AddCommand(s.explainEvent())
-	root.AddCommand(s.config(), s.logLevel())
+	root.AddCommand(s.config(), s.journal(), s.logLevel())
 	return root
 }
 
@@ -132,9 +132,12 @@ func (s *session) explain(err error) (text string, code int) {
 	var refused *api.Error
 	var usage usageError
 	var kernel kernelError
+	var files journalError
 	switch {
 	case errors.As(err, &kernel):
 		return err.Error(), kernel.code
+	case errors.As(err, &files):
+		return err.Error(), files.code
 	case errors.Is(err, api.ErrStreamEnded):
 		return err.Error(), exitUnavailable
 	case errors.As(err, &usage):

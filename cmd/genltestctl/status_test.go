@@ -35,8 +35,8 @@ func healthyStatus() *api.Status {
 			Lost: map[string]uint64{"kernel_buffer": 0}, Echo: "ok",
 		}},
 		Journal: api.Journal{
-			Accepting: true, Bytes: 1300 << 20, MaxBytes: 4 << 30, First: 120, Last: 123456, Synced: 123456, Oldest: ago(3 * time.Hour),
-			Fsync: "interval",
+			Path: "/var/lib/genltestd/journal", Accepting: true, Bytes: 1300 << 20, MaxBytes: 4 << 30, First: 120, Last: 123456, Synced: 123456,
+			Oldest: ago(3 * time.Hour), Fsync: "interval",
 		},
 		Sinks: []api.Sink{{Name: "archive", Kind: "file", State: api.SinkIdle, Events: 123456, Delivered: 123456}},
 	}

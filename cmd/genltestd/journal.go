@@ -6,15 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/genltestd/genltestd/cmd/internal/commandline"
-	"github.com/genltestd/genltestd/cmd/internal/plural"
+	"github.com/genltestd/genltestd/cmd/internal/journalcmd"
 	"github.com/genltestd/genltestd/daemon"
-	"github.com/genltestd/genltestd/daemon/families"
 	"github.com/genltestd/genltestd/daemon/journal/verify"
-	"github.com/genltestd/genltestd/daemon/record"
 )
 
 const journalDescription = `Look into a journal on disk.
@@ -32,18 +29,6 @@ const dirDescription = `
 DIR is the directory of the journal. The default is that of the daemon: journal.path
 of the configuration, or /var/lib/genltestd/journal.`
 
-const verifyDescription = `Read and check a journal, which may be in use by the daemon.
-
-Prints each damage with its file and offset, each file that is missing, and then what
-the journal contains.` + dirDescription
-
-const dumpDescription = `Print each event of a journal, which may be in use by the daemon.
-
-Prints one JSON object per line, as the sinks write it, with the boot in which the event
-was received if the file "boots" beside DIR contains that boot. Events of families other
-than genltest are decoded by the specifications of the configuration, or else by those
-that the daemon finds. A record that is not an event is printed with its bytes in base64.` + dirDescription
-
 // journal returns the commands that look into a journal.
 func (p *program) journal() *commandline.Command {
 	look := func(name, short, long string, look lookFunc) *commandline.Command {
@@ -55,8 +40,8 @@ func (p *program) journal() *commandline.Command {
 	return &commandline.Command{
 		Name: "journal", Short: "Check or print the events on disk", Long: journalDescription,
 		Commands: []*commandline.Command{
-			look("dump", "Print the events of a journal", dumpDescription, p.dumpJournal),
-			look("verify", "Read and check a journal", verifyDescription, verifyJournal),
+			look("dump", "Print the events of a journal", journalcmd.DumpHelp+dirDescription, p.dumpJournal),
+			look("verify", "Read and check a journal", journalcmd.VerifyHelp+dirDescription, journalcmd.Verify),
 		},
 		Run: func([]string) error { return usageError{errors.New("specify verify or dump")} },
 	}
@@ -74,7 +59,7 @@ func (p *program) look(look lookFunc, args []string) error {
 	if dir == "" {
 		var err error
 		if dir, err = p.journalDir(); err != nil {
-			p.fail(exitConfig, "name the directory: the configuration that contains the default cannot be read: %s", safe(err.Error()))
+			p.fail(exitConfig, "name the directory: the configuration that contains the default cannot be read: %s", journalcmd.Safe(err.Error()))
 			return nil
 		}
 	}
@@ -85,9 +70,9 @@ func (p *program) look(look lookFunc, args []string) error {
 	}
 	switch {
 	case err != nil:
-		p.fail(exitNoInput, "%s", safe(err.Error()))
+		p.fail(exitNoInput, "%s", journalcmd.Safe(err.Error()))
 	case sum.Problems > 0:
-		p.fail(exitFailed, "damaged in %s; known to be missing: %s", plural.Count(sum.Problems, "place"), plural.Count(sum.Missing, "record"))
+		p.fail(exitFailed, "%s", journalcmd.DamageText(sum))
 	}
 	return nil
 }
@@ -110,54 +95,11 @@ func (p *program) journalDir() (string, error) {
 
 // dumpJournal prints the events as the sinks do.
 func (p *program) dumpJournal(dir string, out io.Writer) (verify.Summary, error) {
-	warn := func(err error) { fmt.Fprintf(p.stderr, "genltestd journal: %s\n", safe(err.Error())) }
+	warn := func(err error) { fmt.Fprintf(p.stderr, "genltestd journal: %s\n", journalcmd.Safe(err.Error())) }
 	cfg, err := loadConfig(p.options.config, daemon.DefaultDirs())
 	if err != nil {
 		warn(fmt.Errorf("specifications that the configuration names are not used: %w", err))
 		cfg = nil
 	}
-	return record.Dump(dir, out, families.Every(cfg, warn))
-}
-
-// verifyJournal prints what is broken as it is found, then a summary.
-func verifyJournal(dir string, out io.Writer) (verify.Summary, error) {
-	sum, err := verify.Check(dir, func(p verify.Problem) {
-		fmt.Fprintf(out, "damage    %s, offset %d: %s", safe(p.Path), p.Offset, p.What)
-		if p.Bytes > 0 {
-			fmt.Fprintf(out, ", %s", plural.Count(p.Bytes, "byte"))
-		}
-		if p.Records > 0 {
-			fmt.Fprintf(out, ", %s", plural.Count(p.Records, "record"))
-		}
-		fmt.Fprintln(out)
-	})
-	if err != nil {
-		return sum, err
-	}
-	fmt.Fprintf(out, "journal   %s, id %s\n", safe(dir), sum.ID)
-	fmt.Fprintf(out, "segments  %d, %s\n", sum.Segments, plural.Count(sum.Bytes, "byte"))
-	fmt.Fprintf(out, "records   %d", sum.Records)
-	if sum.Records > 0 {
-		fmt.Fprintf(out, ", numbers %d to %d", sum.First, sum.Last)
-	}
-	fmt.Fprintln(out)
-	for _, c := range sum.Cursors {
-		fmt.Fprintf(out, "cursor    %s, next number %d, %s waiting\n", safe(c.Name), c.Next, plural.Count(c.Waiting, "record"))
-	}
-	if sum.Torn > 0 {
-		fmt.Fprintf(out, "unended   %s of the last write, no damage\n", plural.Count(sum.Torn, "byte"))
-	}
-	if sum.Problems == 0 {
-		fmt.Fprintln(out, "intact")
-	}
-	return sum, nil
-}
-
-// safe quotes a text that could act on a terminal: each user who may write to the directory of
-// the journal chooses file names.
-func safe(text string) string {
-	if quoted := strconv.Quote(text); quoted != `"`+text+`"` {
-		return quoted
-	}
-	return text
+	return journalcmd.Dump(dir, out, cfg, warn)
 }

@@ -75,6 +75,7 @@ type Family struct {
 
 // A Journal is the state of the journal.
 type Journal struct {
+	Path      string     `json:"path"` // of the directory
 	Accepting bool       `json:"accepting"`
 	Bytes     int64      `json:"bytes"`
 	MaxBytes  int64      `json:"max_bytes"`
