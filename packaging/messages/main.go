@@ -16,6 +16,7 @@ import (
 const (
 	tableFile     = "daemon/messages/messages.yaml"
 	idsFile       = "daemon/messages/ids.go"
+	textsFile     = "daemon/messages/texts/table.go"
 	catalogueFile = "packaging/systemd/genltestd.catalog"
 	pageFile      = "docs/messages.md"
 )
@@ -27,18 +28,21 @@ type table struct {
 
 // A group contains the messages of one subject.
 type group struct {
-	Title    string    `yaml:"title" required:"true"`
-	See      string    `yaml:"see" required:"true"` // page of its messages that name no other
+	Title string `yaml:"title" required:"true"`
+	See   string `yaml:"see" required:"true"` // page of its messages that name no other
+	// Quotes is what attributes of its messages may contain text of.
+	Quotes   string    `yaml:"quotes" required:"true" oneof:"nothing events"`
 	Messages []message `yaml:"messages"`
 }
 
 // A message is a line of the log.
 type message struct {
 	Message string `yaml:"message" required:"true"`
-	ID      string `yaml:"id" required:"true"`   // MESSAGE_ID
-	When    string `yaml:"when" required:"true"` // when it is logged
-	Do      string `yaml:"do" default:""`        // what to do; empty for nothing
-	See     string `yaml:"see" default:""`       // a page, relative to the root of the tree
+	ID      string `yaml:"id" required:"true"`                              // MESSAGE_ID
+	When    string `yaml:"when" required:"true"`                            // when it is logged
+	Do      string `yaml:"do" default:""`                                   // what to do; empty for nothing
+	Quotes  string `yaml:"quotes" default:"nothing" oneof:"nothing events"` // as in group
+	See     string `yaml:"see" default:""`                                  // a page, relative to the root of the tree
 }
 
 func main() {
