@@ -154,8 +154,8 @@ func (s *fakeDaemon) Reload(context.Context) (*api.Reload, error) {
 	}, nil
 }
 
-// serve serves a shelf on a socket, whose path it returns.
-func serve(t *testing.T, s *fakeDaemon) (socket string) {
+// serve serves a daemon on a socket, whose path it returns.
+func serve(t *testing.T, s control.Operations) (socket string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ctl") // t.TempDir's path may be too long for a socket
 	if err != nil {

@@ -82,6 +82,11 @@ func (c *Client) Files(ctx context.Context) ([]byte, error) { return c.text(ctx,
 // Metrics returns the metrics in the text format of Prometheus.
 func (c *Client) Metrics(ctx context.Context) ([]byte, error) { return c.text(ctx, "/v1/metrics") }
 
+// Stacks returns the stacks of all goroutines. The caller must be an operator.
+func (c *Client) Stacks(ctx context.Context) ([]byte, error) {
+	return c.text(ctx, "/debug/pprof/goroutine")
+}
+
 func (c *Client) text(ctx context.Context, path string) ([]byte, error) {
 	answer, err := c.do(ctx, c.quick, http.MethodGet, path, nil)
 	if err != nil {
