@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/daemon/event"
 )
 
 // DeadLetters are the operations on dead letters that the control socket offers. The error
@@ -112,20 +114,21 @@ func answerOne(w http.ResponseWriter, v any) {
 	_ = answer.add(v) // an error means that the client has gone
 }
 
-// refuse answers with an error.
+// refuse answers with an error in one line that is safe to show.
 func refuse(w http.ResponseWriter, err error) {
+	refused, status := &api.Error{Message: err.Error()}, http.StatusInternalServerError
 	var e *api.Error
 	switch {
 	case errors.As(err, &e):
+		refused.Message, refused.Faults, status = e.Message, e.Faults, e.Status
 	case errors.Is(err, ErrUnknown):
-		e = &api.Error{Status: http.StatusNotFound, Message: err.Error()}
-	default:
-		e = &api.Error{Status: http.StatusInternalServerError, Message: err.Error()}
+		status = http.StatusNotFound
 	}
+	refused.Message = string(event.AppendVisible(nil, strings.ReplaceAll(refused.Message, "\n", "; ")))
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(e.Status)
-	_ = json.NewEncoder(w).Encode(e) // an error means that the client has gone
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(refused) // an error means that the client has gone
 }
 
 // UnknownSink returns the error for a sink that is not configured.

@@ -54,7 +54,11 @@ func (ten) SetLogLevel(level string) error {
 }
 
 func (d ten) Letters(sink string, visit func(*api.Letter) error) error {
-	if sink != "s" {
+	switch sink {
+	case "s":
+	case "broken":
+		return errors.Join(errors.New("one"), errors.New("two\x1b"))
+	default:
 		return UnknownSink(sink)
 	}
 	for i := 1; i <= 10; i++ {
@@ -107,6 +111,7 @@ func TestSocketAnswers(t *testing.T) {
 		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"ids":"a"}`, 400, "body: ids must not be a string"},
 		{ten{}, "POST", "/v1/dead-letters/s/replay", `{"all":true}` + " \n", 200, `{"letters":0}`},
 		{ten{}, "GET", "/v1/dead-letters/s/replay", "", 500, ""}, // replay could be the id of a letter
+		{ten{}, "GET", "/v1/dead-letters/broken", "", 500, `{"error":"one; two\\x1b"}` + "\n"},
 		{ten{}, "POST", "/v1/reload", "", 200, `{"added":["s"],"changed":[],"removed":[],"unchanged":3,` +
 			`"families":{"added":[],"changed":[],"removed":[]},"warnings":[]}`},
 		{ten{bad: 1}, "POST", "/v1/reload", "", 422, `"faults":["a.yaml:1:2: x"]}`},

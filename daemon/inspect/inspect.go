@@ -47,6 +47,15 @@ func unknown(format string, args ...any) error {
 	return &api.Error{Status: http.StatusNotFound, Message: fmt.Sprintf(format, args...)}
 }
 
+// named adds the name of a parameter to an error that is the fault of the request.
+func named(parameter string, err error) error {
+	var fault *api.Error
+	if !errors.As(err, &fault) {
+		return err
+	}
+	return &api.Error{Status: fault.Status, Message: parameter + ": " + fault.Message}
+}
+
 // sink returns the configuration of a sink.
 func (i *Inspector) sink(name string) (*config.Sink, error) {
 	sinks := i.Config().Sinks

@@ -126,11 +126,11 @@ func (i *Inspector) begin(ctx context.Context, t *tail) (journal.Position, error
 	case q.From != "":
 		id, err := i.parseID(q.From)
 		if err != nil {
-			return at, err
+			return at, named("from", err)
 		}
 		r, _, err := i.find(id)
 		if err != nil {
-			return at, err
+			return at, named("from", err)
 		}
 		at = journal.Position{Next: r.Seq, Index: r.Index}
 	case !q.Since.IsZero():
