@@ -41,9 +41,9 @@ func broken() *api.Status {
 
 func TestViewNamesEachFault(t *testing.T) {
 	v := viewOf(broken())
-	want := []string{
-		"receiver/genltest makes no progress; a restart of the daemon is needed",
-		"Events do not reach hook: HTTP 503 <script>alert(1)</script>; 1,204 events wait, 1h2m5s behind",
+	want := []problem{
+		{"receiver/genltest makes no progress", "a restart of the daemon is needed"},
+		{"Events do not reach hook", "HTTP 503 <script>alert(1)</script>; 1,204 events wait, 1h2m5s behind"},
 	}
 	if diff := cmp.Diff(want, v.Problems); diff != "" || v.Healthy || v.Headline != "2 faults" {
 		t.Errorf("%q, healthy %v, problems (-want +got):\n%s", v.Headline, v.Healthy, diff)
@@ -77,7 +77,8 @@ func TestStatusPage(t *testing.T) {
 	page := get("/").Body.String()
 	for _, part := range []string{
 		"✗", "2 faults",
-		"&lt;script&gt;alert(1)&lt;/script&gt;; 1,204 events wait", `data-label="Waiting">1,204<`, "Version 1.2.3", `<a href="./">Refresh</a>`,
+		"&lt;script&gt;alert(1)&lt;/script&gt;; 1,204 events wait", `data-label="Waiting">1,204<`, "Version 1.2.3",
+		`State at <span id="at">2001-09-09 01:46:40 UTC<`, `<a href="./">Refresh</a>`,
 	} {
 		if !strings.Contains(page, part) {
 			t.Errorf("the page does not contain %q", part)

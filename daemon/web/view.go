@@ -15,16 +15,23 @@ import (
 
 // A view is what the status page shows: states and counters, but no event.
 type view struct {
-	Healthy  bool     `json:"healthy"`
-	Headline string   `json:"headline"`
-	Problems []string `json:"problems"` // one sentence each; contain text from other hosts
-	About    string   `json:"about"`
-	Tables   []table  `json:"tables"`
-	Time     float64  `json:"time"` // in seconds
+	Healthy  bool      `json:"healthy"`
+	Headline string    `json:"headline"`
+	Problems []problem `json:"problems"`
+	At       string    `json:"at"` // the time of this state
+	About    string    `json:"about"`
+	Tables   []table   `json:"tables"`
+	Time     float64   `json:"time"` // At, in seconds
 	// Of these the page draws charts.
 	Received uint64             `json:"received"`
 	Lost     uint64             `json:"lost"`
 	Behind   map[string]float64 `json:"behind_seconds"` // by sink
+}
+
+// A problem is a sentence in two parts.
+type problem struct {
+	What string `json:"what"` // does not change as long as the fault lasts, so that it is announced once
+	Why  string `json:"why"`  // contains text from other hosts
 }
 
 // A table has a heading for each column. The first cell of a row is its name.
@@ -36,7 +43,8 @@ type table struct {
 
 func viewOf(s *api.Status) *view {
 	v := &view{
-		Healthy: s.Healthy, Time: float64(s.Time.UnixMilli()) / 1000, Behind: make(map[string]float64), Problems: problems(s),
+		Healthy: s.Healthy, Time: float64(s.Time.UnixMilli()) / 1000, At: instant(s.Time),
+		Behind: make(map[string]float64), Problems: problems(s),
 		About: fmt.Sprintf("Version %s, process %d, started %s, configuration %.8s", s.Version, s.PID, instant(s.Started), s.Config.Hash),
 	}
 	v.Headline = "Events are received and delivered"
@@ -57,8 +65,8 @@ func viewOf(s *api.Status) *view {
 }
 
 // problems returns a sentence for each fault.
-func problems(s *api.Status) []string {
-	list := []string{} // not null in JSON
+func problems(s *api.Status) []problem {
+	list := []problem{} // not null in JSON
 	sinks := make(map[string]*api.Sink)
 	for i := range s.Sinks {
 		sinks[s.Sinks[i].Name] = &s.Sinks[i]
@@ -66,14 +74,14 @@ func problems(s *api.Status) []string {
 	for i := range s.Parts {
 		kind, name, _ := strings.Cut(s.Parts[i].Name, "/")
 		for _, f := range s.Parts[i].Faults {
-			text := sentence(kind, name) + ": " + f.Text
+			p := problem{What: sentence(kind, name), Why: f.Text}
 			if sink := sinks[name]; kind == "delivery" && sink != nil {
-				text += fmt.Sprintf("; %s events wait, %s behind", count(sink.Waiting+sink.InFlight), seconds(sink.BehindS))
+				p.Why += fmt.Sprintf("; %s, %s behind", waiting(sink.Waiting+sink.InFlight), seconds(sink.BehindS))
 			}
-			list = append(list, text)
+			list = append(list, p)
 		}
 		if !s.Parts[i].Alive {
-			list = append(list, fmt.Sprintf("%s makes no progress; a restart of the daemon is needed", s.Parts[i].Name))
+			list = append(list, problem{s.Parts[i].Name + " makes no progress", "a restart of the daemon is needed"})
 		}
 	}
 	return list
@@ -158,6 +166,13 @@ func reasons(counts map[string]uint64) string {
 		return "0"
 	}
 	return count(sum(counts)) + " (" + strings.Join(parts, ", ") + ")"
+}
+
+func waiting(events uint64) string {
+	if events == 1 {
+		return "1 event waits"
+	}
+	return count(events) + " events wait"
 }
 
 // count returns a number in groups of three digits.
