@@ -49,7 +49,7 @@ func (s *session) showFamily(f genl.FamilyInfo, policies *genl.Policies) error {
 		{"header", fmt.Sprintf("%d bytes", f.HeaderBytes)},
 		{"max attribute", fmt.Sprint(f.MaxAttr)},
 	} {
-		fmt.Fprintf(w.out, "%-13s  %s\n", field[0], visible(field[1]))
+		w.line(plain, fmt.Sprintf("%-13s  ", field[0]), field[1])
 	}
 	tables := []table{groupTable(form.Groups), operationTable(form.Operations)}
 	if policies != nil {

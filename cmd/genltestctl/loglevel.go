@@ -54,6 +54,6 @@ func (s *session) showLogLevel(l api.LogLevel) error {
 	if l.Configured != l.Level {
 		text += fmt.Sprintf(" until the next reload or restart (configured: %s)", l.Configured)
 	}
-	fmt.Fprintln(w.out, visible(text))
+	w.line(plain, "", text)
 	return w.flush()
 }

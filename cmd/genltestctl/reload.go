@@ -69,6 +69,6 @@ func (s *session) showReload(r *api.Reload) error {
 		}
 	}
 	parts = append(parts, fmt.Sprintf("sinks unchanged: %d", r.Unchanged))
-	fmt.Fprintln(w.out, "reloaded: "+strings.Join(parts, "; "))
+	w.line(plain, "", "reloaded: "+strings.Join(parts, "; "))
 	return w.flush()
 }
