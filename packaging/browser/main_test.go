@@ -5,6 +5,7 @@
 package browser
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -50,8 +51,13 @@ func runInNamespace() int {
 	tests.Env = append(os.Environ(), programVariable+"="+program)
 	tests.Stdout, tests.Stderr = os.Stdout, os.Stderr
 	tests.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	if err := tests.Run(); err != nil {
-		fmt.Fprintf(os.Stderr, "tests in a network namespace, which requires CAP_SYS_ADMIN: %v\n", err)
+	err = tests.Run()
+	if errors.Is(err, syscall.EPERM) {
+		fmt.Fprintln(os.Stderr, "creating a network namespace requires CAP_SYS_ADMIN")
+	} else if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	if err != nil {
 		return 1
 	}
 	return 0

@@ -42,7 +42,7 @@ func TestPageFollowsFaultsAndRepairs(t *testing.T) {
 	causeEvents(t, 3)
 	b.await("1 fault", broken+": ", "503", "the disk is full", "3 events wait", "retrying")
 	b.awaitCharts()
-	b.checkOn(screens, "broken")
+	b.checkOn(twoScreens, "broken")
 	b.checkQuiet(d.address)
 
 	d.Kill()
@@ -52,7 +52,7 @@ func TestPageFollowsFaultsAndRepairs(t *testing.T) {
 	if text := b.text(); !strings.HasSuffix(at, " UTC") || !strings.Contains(text, "the last answer is from "+at+"\n") {
 		t.Errorf("the last answer is from %s, the page shows:\n%s", at, text)
 	}
-	b.checkOn(screens, "gone")
+	b.checkOn(twoScreens, "gone")
 
 	d.Restart()
 	b.await("1 fault", broken, "retrying")
@@ -144,7 +144,7 @@ func TestPageWithoutScripts(t *testing.T) {
 			}
 		}
 		static.checkQuiet(d.address)
-		for _, s := range screens {
+		for _, s := range twoScreens {
 			static.show(s)
 			static.checkFits()
 			static.picture(name + "-noscripts-" + s.String())

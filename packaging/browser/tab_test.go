@@ -32,6 +32,8 @@ var (
 	laptop = screen{1280, 800, "light"}
 	// The first one is the narrowest that WCAG 2.2 requires.
 	screens = []screen{{320, 640, "light"}, phone, {390, 844, "dark"}, laptop, {1280, 800, "dark"}}
+	// twoScreens show both layouts, and both colour schemes.
+	twoScreens = []screen{{390, 844, "dark"}, laptop}
 )
 
 func (s screen) String() string { return fmt.Sprintf("%dx%d-%s", s.width, s.height, s.scheme) }
