@@ -69,7 +69,7 @@ func (d Dirs) areas() []area {
 		{realPath(d.controlSocket()), false, "the daemon's control socket", nil},
 		{realPath(d.inboxes().Genltest()), false, "the daemon's inbox", reception.IsInbox},
 	}
-	for _, name := range []string{origin.FileName, clockName, pipeline.RemovedFile} {
+	for _, name := range []string{origin.FileName, clockName, pipeline.RemovedFile, pipeline.PausedFile} {
 		all = append(all, area{realPath(filepath.Join(d.State, name)), false, "the daemon's state", nil})
 	}
 	return all

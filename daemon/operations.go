@@ -24,6 +24,7 @@ import (
 // operations are the requests that the operator's client can make.
 type operations struct {
 	deadLetterAPI
+	sinkActions
 	*inspect.Inspector
 	*Daemon
 }

@@ -19,6 +19,7 @@ func (d *Daemon) openPipelines(checked *pipeline.Checked) (*pipeline.Set, error)
 		NewSink:    d.opts.newSink,
 		LettersDir: d.opts.Dirs.letters, PositionFile: d.opts.Dirs.position,
 		Files: d.opts.Files, RemovedFile: filepath.Join(d.opts.Dirs.State, pipeline.RemovedFile),
+		PausedFile: filepath.Join(d.opts.Dirs.State, pipeline.PausedFile),
 	})
 	if err != nil {
 		return nil, err

@@ -3,6 +3,8 @@
 package daemon
 
 import (
+	"slices"
+
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/pipeline"
 	"github.com/genltestd/genltestd/metrics"
@@ -31,6 +33,8 @@ func (d *Daemon) statusOf(s *pipeline.State) api.Sink {
 // stateOf returns one of the states of a sink.
 func stateOf(s *metrics.SinkState) string {
 	switch {
+	case slices.ContainsFunc(s.Faults, func(f metrics.SinkFault) bool { return f.Reason == metrics.FaultPaused }):
+		return api.SinkPaused
 	case len(s.Faults) == 1 && s.Faults[0].Reason == metrics.FaultAttempt:
 		return api.SinkRetrying
 	case len(s.Faults) > 0:

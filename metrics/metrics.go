@@ -29,6 +29,7 @@ const (
 	FileBoots        = "boots"
 	FileClock        = "clock"
 	FileRemovedSinks = "removed_sinks"
+	FilePausedSinks  = "paused_sinks"
 	FileInbox        = "inbox"
 	FileDeadLetters  = "dead_letters" // a directory for each sink
 )
@@ -44,10 +45,10 @@ func New(reg prometheus.Registerer, version string) *Metrics {
 				"without time stamps counts from its receipt. Exemplars contain the id of an event."),
 		StateFault: gaugeVec("state_file_fault", "1 while a file of the state directory, or the inbox of the runtime directory, "+
 			"cannot be read or written. It is retried, and not overwritten before it was read.",
-			"file", FileBoots, FileClock, FileRemovedSinks, FileInbox),
+			"file", FileBoots, FileClock, FileRemovedSinks, FilePausedSinks, FileInbox),
 		StateDamaged: counterVec("state_files_damaged_total",
 			"Times that a file of the state directory, or a dead letter, was damaged. The file is renamed: .damaged is appended "+
-				"to its name.", "file", FileBoots, FileClock, FileRemovedSinks, FileInbox, FileDeadLetters),
+				"to its name.", "file", FileBoots, FileClock, FileRemovedSinks, FilePausedSinks, FileInbox, FileDeadLetters),
 		Undecoded: counterVec("events_undecoded_total", "Messages of a family that do not match its specification, counted for each "+
 			"sink that reads them. The event is delivered with the attributes that are known, the error and the bytes of the message.",
 			"family"),

@@ -40,7 +40,7 @@ func sinkMetrics() []sinkMetric {
 		{
 			name: "events_dropped_total", kind: count, by: func(s *SinkState) map[string]uint64 { return s.Dropped },
 			help: "Events that were never delivered, by the limit that was reached first. journal: the limit of the journal, " +
-				"or the events could not be read back. max_lag_bytes, max_age: the limits of the sink.",
+				"or the events could not be read back. max_lag_bytes, max_age: the limits of the sink. skipped: an operator.",
 		},
 		plain("events_dead_lettered_total", count, func(s *SinkState) float64 { return float64(s.DeadLettered) },
 			"Events that the sink has refused permanently."),

@@ -13,12 +13,14 @@ const (
 	DroppedJournal = "journal"       // the journal's limit was reached, or it was damaged
 	DroppedAge     = "max_age"       // the limit of the sink was reached
 	DroppedLag     = "max_lag_bytes" // the limit of the sink was reached
+	DroppedSkipped = "skipped"       // an operator skipped it
 )
 
 // The reasons why a sink is unhealthy: the values of the label reason of sink_fault. The
 // documentation of package delivery describes when each begins and ends.
 const (
 	FaultOpen        = "open"         // its files below the state directory cannot be opened; this is retried
+	FaultPaused      = "paused"       // an operator paused the sink
 	FaultAttempt     = "attempt"      // the last attempt failed, and will be retried
 	FaultRefused     = "refused"      // every recent event was refused permanently
 	FaultDeadLetters = "dead_letters" // the dead letters cannot be written or read
@@ -30,7 +32,7 @@ const (
 
 // FaultReasons returns all reasons, the most specific first.
 func FaultReasons() []string {
-	return []string{FaultOpen, FaultAttempt, FaultRefused, FaultDeadLetters, FaultJournal, FaultCursor, FaultDecode, FaultStalled}
+	return []string{FaultOpen, FaultPaused, FaultAttempt, FaultRefused, FaultDeadLetters, FaultJournal, FaultCursor, FaultDecode, FaultStalled}
 }
 
 // A SinkFault is a reason why a sink is unhealthy.
@@ -81,7 +83,7 @@ type SinkState struct {
 func NewSinkState(name string, suppressed []string) SinkState {
 	s := SinkState{
 		Name:       name,
-		Dropped:    map[string]uint64{DroppedJournal: 0, DroppedAge: 0, DroppedLag: 0},
+		Dropped:    map[string]uint64{DroppedJournal: 0, DroppedAge: 0, DroppedLag: 0, DroppedSkipped: 0},
 		Suppressed: make(map[string]uint64, len(suppressed)),
 	}
 	for _, reason := range suppressed {

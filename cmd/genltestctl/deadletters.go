@@ -129,8 +129,10 @@ func (s *session) drop() *cobra.Command {
 			if err := choice.parse(args); err != nil {
 				return err
 			}
-			if err := s.confirm(&choice, yes); err != nil {
-				return err
+			if !yes {
+				if err := s.confirm(choice.dropQuestion()); err != nil {
+					return err
+				}
 			}
 			return s.change(cmd.Context(), "dropped", &choice, s.client().Drop)
 		},
@@ -151,21 +153,23 @@ func (s *session) change(
 	return s.report(n, what)
 }
 
-// confirm asks before an action that cannot be undone.
-func (s *session) confirm(choice *letterChoice, yes bool) error {
-	if yes {
-		return nil
+// dropQuestion returns what to ask before the chosen dead letters are deleted.
+func (c *letterChoice) dropQuestion() string {
+	what := "all dead letters"
+	if c.filter.isSet() {
+		what = "the matching dead letters"
+	} else if !c.all {
+		what = plural.Count(len(c.ids), "dead letter")
 	}
+	return fmt.Sprintf("Permanently delete %s of sink %s?", what, visible(c.sink))
+}
+
+// confirm asks before an action that cannot be undone.
+func (s *session) confirm(question string) error {
 	if !isTerminal(s.in) {
 		return usageError{errors.New("dropped events cannot be restored: standard input is not a terminal, so confirm with --yes")}
 	}
-	what := "all dead letters"
-	if choice.filter.isSet() {
-		what = "the matching dead letters"
-	} else if !choice.all {
-		what = plural.Count(len(choice.ids), "dead letter")
-	}
-	fmt.Fprintf(s.err, "Permanently delete %s of sink %s? [y/N] ", what, visible(choice.sink))
+	fmt.Fprintf(s.err, "%s [y/N] ", question)
 	answer, _ := bufio.NewReader(s.in).ReadString('\n') // at the end of the input the answer is empty
 	if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
 		return nil

@@ -180,3 +180,47 @@ func serve(t *testing.T, s control.Operations) (socket string) {
 	})
 	return socket
 }
+
+func (s *fakeDaemon) Pause(sink string) (*api.Pause, error) {
+	s.note("pause " + sink)
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	return &api.Pause{Sink: sink, PausedSince: &since}, s.sinkError(sink)
+}
+
+func (s *fakeDaemon) Resume(sink string) (*api.Pause, error) {
+	s.note("resume " + sink)
+	if sink == "archive" {
+		return &api.Pause{Sink: sink}, nil
+	}
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	return &api.Pause{Sink: sink, WasPausedSince: &since}, s.sinkError(sink)
+}
+
+func (s *fakeDaemon) Retry(sink string) error { s.note("retry " + sink); return s.sinkError(sink) }
+
+func (s *fakeDaemon) Skip(_ context.Context, sink string, what *api.Skip) (*api.Skipped, error) {
+	text, err := json.Marshal(what)
+	if err != nil {
+		return nil, err
+	}
+	s.note("skip " + sink + " " + string(text))
+	answer := &api.Skipped{Sink: sink, Before: 7}
+	if !what.DryRun {
+		answer.Skipped, answer.Done = 6, sink != "slow"
+	}
+	return answer, s.sinkError(sink)
+}
+
+func (s *fakeDaemon) sinkError(sink string) error {
+	if sink == "none" {
+		return control.UnknownSink(sink)
+	}
+	return nil
+}
+
+// note records a request.
+func (s *fakeDaemon) note(request string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, request)
+}

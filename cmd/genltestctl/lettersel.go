@@ -17,33 +17,7 @@ import (
 // A letterFilter selects dead letters by their properties. The zero filter selects all.
 type letterFilter struct {
 	reason string
-	since  sinceTime
-}
-
-// A sinceTime is a time in the past, or zero. As an option it is a duration before now, or a time.
-type sinceTime struct{ time.Time }
-
-// String implements pflag.Value.
-func (s *sinceTime) String() string {
-	if s.IsZero() {
-		return ""
-	}
-	return s.Format(time.RFC3339)
-}
-
-// Type implements pflag.Value.
-func (*sinceTime) Type() string { return "time" }
-
-// Set implements pflag.Value.
-func (s *sinceTime) Set(text string) (err error) {
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
-		s.Time = time.Now().Add(-ago)
-		return nil
-	}
-	if s.Time, err = time.Parse(time.RFC3339, text); err != nil {
-		return errors.New("use a duration such as 2h, or a time such as 2026-01-02T03:04:05Z")
-	}
-	return nil
+	since  pastTime
 }
 
 // addTo adds the options of the filter to a command.

@@ -52,7 +52,7 @@ func TestFiltersSelectDeadLettersToChange(t *testing.T) {
 		{[]string{"replay", "hook", "--all", "--reason", "other"}, exitUsage, nil, "specify either"},
 		{[]string{"replay", "hook", "a-1", "--since", "1h"}, exitUsage, nil, "specify either"},
 		{[]string{"list", "--reason", "other"}, exitUsage, nil, "--reason and --since require a sink"},
-		{[]string{"list", "hook", "--since", "yesterday"}, exitUsage, nil, "use a duration such as 2h, or a time such as"},
+		{[]string{"list", "hook", "--since", "yesterday"}, exitUsage, nil, "neither a time nor a duration"},
 	} {
 		daemon := newFakeDaemon()
 		code, stdout, stderr := execute(t, append([]string{"dlq", "--socket", serve(t, daemon)}, c.args...)...)

@@ -123,7 +123,7 @@ func (s *session) command() *cobra.Command {
 	root.AddCommand(s.deadLetters(), s.echo(), s.family(), s.listen(), s.ping(), s.reload(), s.status(), s.top())
 	root.AddCommand(s.tail())
 	root.AddCommand(s.explainEvent())
-	root.AddCommand(s.config(), s.journal(), s.logLevel(), s.support())
+	root.AddCommand(s.config(), s.journal(), s.logLevel(), s.sink(), s.support())
 	return root
 }
 

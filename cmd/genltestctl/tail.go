@@ -36,7 +36,7 @@ const defaultEvents = 10
 
 type tailOptions struct {
 	query    api.EventsQuery
-	since    string
+	since    pastTime
 	noFollow bool
 }
 
@@ -46,7 +46,7 @@ func (s *session) tail() *cobra.Command {
 		Use: "tail", Short: "Show the last events, and then each new one", Long: tailHelp,
 		Args: usageArgs(cobra.NoArgs), ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !cmd.Flags().Changed("lines") && o.query.From == "" && o.since == "" {
+			if !cmd.Flags().Changed("lines") && o.query.From == "" && o.since.IsZero() {
 				o.query.Limit = defaultEvents
 			}
 			return s.runTail(cmd.Context(), &o)
@@ -56,7 +56,7 @@ func (s *session) tail() *cobra.Command {
 	flags.StringVar(&o.query.Sink, "sink", "", "show the events that the rules of this sink select")
 	flags.StringVar(&o.query.Filter, "filter", "", "show the events for which this filter expression is true")
 	flags.StringVar(&o.query.From, "from", "", "begin with the event of this id")
-	flags.StringVar(&o.since, "since", "", "begin with the first event that was received at this time, or this long ago, such as 1h")
+	flags.Var(&o.since, "since", "begin with the first event that was received at this time, or this long ago, such as 1h")
 	flags.IntVarP(&o.query.Limit, "lines", "n", api.Unlimited,
 		"show at most the last n of the old events (default 10 without --from and --since)")
 	flags.Lookup("lines").DefValue = "0" // the text contains the default
@@ -74,16 +74,13 @@ func (s *session) runTail(ctx context.Context, o *tailOptions) (err error) {
 	switch {
 	case o.query.Sink != "" && o.query.Filter != "":
 		return usageError{errors.New("specify either --sink or --filter")}
-	case o.query.From != "" && o.since != "":
+	case o.query.From != "" && !o.since.IsZero():
 		return usageError{errors.New("specify either --from or --since")}
 	}
 	if o.query.Limit < api.Unlimited || o.query.Limit > api.MaxEvents {
 		return usageError{fmt.Errorf("-n %d is not a number from 0 to %d", o.query.Limit, api.MaxEvents)}
 	}
-	if o.query.Since, err = timeSince(o.since, time.Now()); err != nil {
-		return usageError{err}
-	}
-	o.query.Follow = !o.noFollow
+	o.query.Since, o.query.Follow = o.since.Time, !o.noFollow
 	out := &eventLines{writer: s.writer(), session: s}
 	err = s.client().Events(ctx, &o.query, out.add)
 	if ctx.Err() != nil && o.query.Follow {
@@ -99,23 +96,6 @@ func asUsage(err error) error {
 		return usageError{err}
 	}
 	return err
-}
-
-// timeSince parses a time, or a duration before now. The zero time is that of an empty text.
-func timeSince(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
-		return now.Add(-d), nil
-	}
-	for _, layout := range []string{time.RFC3339Nano, time.DateTime, "2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("--since %q is neither a time nor a duration; write 90s, 1h, 2026-01-02, "+
-		`"2026-01-02 15:04:05" or 2026-01-02T15:04:05Z`, text)
 }
 
 // eventLines prints the lines of a stream.

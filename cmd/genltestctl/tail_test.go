@@ -124,22 +124,23 @@ func TestCompletionOfTail(t *testing.T) {
 	}
 }
 
-func TestTimeSince(t *testing.T) {
+func TestPastTime(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("x", 3600))
 	for text, want := range map[string]time.Time{
-		"":                     {},
 		"1h":                   now.Add(-time.Hour),
 		"0s":                   now,
 		"2026-01-02T03:04:05Z": time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		"2026-01-02 15:04":     time.Date(2026, 1, 2, 15, 4, 0, 0, now.Location()),
 		"2026-01-01":           time.Date(2026, 1, 1, 0, 0, 0, 0, now.Location()),
 	} {
-		if got, err := timeSince(text, now); err != nil || !got.Equal(want) {
+		got := pastTime{}
+		if err := got.parse(text, now); err != nil || !got.Equal(want) {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"-1h", "1", "soon", "2026-13-01"} {
-		if got, err := timeSince(text, now); err == nil {
+	for _, text := range []string{"", "-1h", "1", "soon", "2026-13-01"} {
+		got := pastTime{}
+		if err := got.parse(text, now); err == nil {
 			t.Errorf("%q: %v", text, got)
 		}
 	}

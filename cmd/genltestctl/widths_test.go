@@ -38,13 +38,19 @@ func everyCommand() [][]string {
 		{"dlq", "show", "hook", "6a9155caa46c7dcc-2"},
 		{"dlq", "replay", "hook", "--all"},
 		{"dlq", "drop", "hook", "--all", "--yes"},
+		{"sink", "pause", "hook"},
+		{"sink", "resume", "hook"},
+		{"sink", "resume", "archive"},
+		{"sink", "retry", "hook"},
+		{"sink", "retry", "none"},
+		{"sink", "skip", "hook", "--yes"},
 		{"reload"},
 	}
 }
 
 // uncut are the commands whose lines are not fitted to the terminal, because they contain values that a reader
 // copies.
-var uncut = []string{"config", "dlq show"}
+var uncut = []string{"config", "dlq show", "sink"}
 
 // onWidth runs a command on a terminal of that width, in this process.
 func onWidth(t *testing.T, width uint16, socket string, args []string) (code int, shown, stderr string) {

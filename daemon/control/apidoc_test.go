@@ -83,11 +83,15 @@ func TestTheDocumentListsTheMembersOfEachType(t *testing.T) {
 		api.LogLevel{},
 		api.Missed{},
 		api.Part{},
+		api.Pause{},
 		api.Reload{},
+		api.Retry{},
 		api.RuleStep{},
 		api.Selection{},
 		api.Sink{},
 		api.SinkOutcome{},
+		api.Skip{},
+		api.Skipped{},
 		api.Status{},
 		api.StreamError{},
 	} {
@@ -132,14 +136,18 @@ type request struct {
 func requests() (list []request) {
 	broken := filled{errors.New("the disk is broken")}
 	invalid := filled{&api.Error{Status: http.StatusUnprocessableEntity, Message: "at fault", Faults: []string{"a.yaml:1:2: x"}}}
+	paused := filled{&api.Error{Status: http.StatusConflict, Message: "the sink is paused"}}
 	stopping := filled{&api.Error{Status: http.StatusServiceUnavailable, Message: "the daemon is stopping"}}
 	for _, r := range routes(ten{}, slog.New(slog.DiscardHandler)) {
 		body := ""
 		if r.body {
 			body = `{"ids":["j-1"]}`
 		}
-		if r.pattern == "PUT /v1/log-level" {
+		switch r.pattern {
+		case "PUT /v1/log-level":
 			body = `{"level":"debug"}`
+		case "POST /v1/sinks/{sink}/skip":
+			body = `{"all":true}`
 		}
 		list = append(list, request{pattern: r.pattern, status: 200, body: body})
 		list = append(list, request{pattern: r.pattern, status: 400, body: body, query: "a=b"})
@@ -171,6 +179,16 @@ func requests() (list []request) {
 		request{pattern: "POST /v1/dead-letters/{sink}/replay", status: 500, body: `{"all":true}`, operations: broken},
 		request{pattern: "POST /v1/dead-letters/{sink}/drop", status: 404, sink: "none", body: `{"all":true}`},
 		request{pattern: "POST /v1/dead-letters/{sink}/drop", status: 500, body: `{"all":true}`, operations: broken},
+		request{pattern: "POST /v1/sinks/{sink}/pause", status: 404, sink: "none"},
+		request{pattern: "POST /v1/sinks/{sink}/pause", status: 500, operations: broken},
+		request{pattern: "POST /v1/sinks/{sink}/resume", status: 404, sink: "none"},
+		request{pattern: "POST /v1/sinks/{sink}/resume", status: 500, operations: broken},
+		request{pattern: "POST /v1/sinks/{sink}/retry", status: 404, sink: "none"},
+		request{pattern: "POST /v1/sinks/{sink}/retry", status: 409, operations: paused},
+		request{pattern: "POST /v1/sinks/{sink}/skip", status: 404, sink: "none", body: `{"to":"j-1"}`},
+		request{pattern: "POST /v1/sinks/{sink}/skip", status: 409, body: `{"to":"j-1"}`, operations: paused},
+		request{pattern: "POST /v1/sinks/{sink}/skip", status: 413, body: `{"to":"` + strings.Repeat("x", maxSkipBody) + `"}`},
+		request{pattern: "POST /v1/sinks/{sink}/skip", status: 500, body: `{"to":"j-1"}`, operations: broken},
 	)
 }
 
@@ -316,6 +334,11 @@ func TestTheServerAcceptsTheDocumentedBodies(t *testing.T) {
 		"POST /v1/dead-letters/{sink}/replay": {
 			`{"all":true}`, `{"all":false}`, `{"ids":["j-1"]}`, `{"ids":[]}`, `{"all":true,"ids":[]}`, `{"all":false,"ids":["a","b"]}`,
 			`{"all":true,"ids":["j-1"]}`, `{"all":1}`, `{"ids":"j-1"}`, `{"ids":[1]}`, `{"every":true}`, `{}`, `[]`, `null`, `"all"`,
+		},
+		"POST /v1/sinks/{sink}/skip": {
+			`{"all":true}`, `{"all":false}`, `{"to":"j-1"}`, `{"to":""}`, `{"until":"2026-01-02T03:04:05Z"}`, `{"until":"yesterday"}`,
+			`{"all":true,"dry_run":true}`, `{"all":true,"to":"j-1"}`, `{"to":"j-1","until":"2026-01-02T03:04:05Z"}`, `{"to":17}`,
+			`{"dry_run":true}`, `{"every":true}`, `{}`, `[]`, `null`,
 		},
 	} {
 		accepted := 0

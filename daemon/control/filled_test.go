@@ -107,6 +107,22 @@ func (f filled) Replay(sink string, s api.Selection) (int, error) {
 
 func (f filled) Drop(sink string, s api.Selection) (int, error) { return f.Replay(sink, s) }
 
+func (f filled) Pause(sink string) (*api.Pause, error) {
+	if sink != "s" {
+		return nil, UnknownSink(sink)
+	}
+	return filledValue[api.Pause](), f.err
+}
+
+func (f filled) Resume(sink string) (*api.Pause, error) { return f.Pause(sink) }
+
+func (f filled) Retry(sink string) error { _, err := f.Pause(sink); return err }
+
+func (f filled) Skip(_ context.Context, sink string, _ *api.Skip) (*api.Skipped, error) {
+	_, err := f.Pause(sink)
+	return filledValue[api.Skipped](), err
+}
+
 func (f filled) Tail(ctx context.Context, q api.EventsQuery, to EventWriter) error {
 	if q.From == "gone" {
 		return &api.Error{Status: http.StatusNotFound, Message: "unknown event"}

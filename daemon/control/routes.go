@@ -25,7 +25,7 @@ type route struct {
 
 // routes returns all routes. serve functions can rely on the checks of route.check.
 func routes(operations Operations, log *slog.Logger) []route {
-	d, e, s := deadLetters{operations, log}, newEvents(operations), settings{operations, log}
+	d, e, s, k := deadLetters{operations, log}, newEvents(operations), settings{operations, log}, sinks{operations, log}
 	return []route{
 		{pattern: "GET /v1/status", serve: func(w http.ResponseWriter, _ *http.Request) { answerOne(w, operations.Status()) }},
 		{pattern: "GET /v1/config", serve: yaml(s.Config)},
@@ -41,6 +41,10 @@ func routes(operations Operations, log *slog.Logger) []route {
 		{pattern: "POST /v1/dead-letters/{sink}/drop", serve: d.change("drop", d.Drop), operator: true, body: true},
 		{pattern: "GET /v1/events", serve: e.tail, query: []string{"sink", "filter", "from", "since", "limit", "follow"}},
 		{pattern: "GET /v1/events/{id}", serve: e.explain, query: []string{"filter"}},
+		{pattern: "POST /v1/sinks/{sink}/pause", serve: k.pause, operator: true},
+		{pattern: "POST /v1/sinks/{sink}/resume", serve: k.resume, operator: true},
+		{pattern: "POST /v1/sinks/{sink}/retry", serve: k.retry, operator: true},
+		{pattern: "POST /v1/sinks/{sink}/skip", serve: k.skip, operator: true, body: true},
 		{pattern: "POST /v1/reload", serve: reload(operations, log), operator: true},
 	}
 }

@@ -30,6 +30,7 @@ type Operations interface {
 	Events
 	Reloader
 	Settings
+	Sinks
 	// Metrics serves the metrics.
 	Metrics() http.Handler
 	// Operators returns the name of the group whose members may change something. It may

@@ -53,6 +53,16 @@ func (ten) SetLogLevel(level string) error {
 	return nil
 }
 
+func (d ten) Pause(sink string) (*api.Pause, error) { return &api.Pause{Sink: sink}, nil }
+
+func (d ten) Resume(sink string) (*api.Pause, error) { return d.Pause(sink) }
+
+func (ten) Retry(string) error { return nil }
+
+func (ten) Skip(_ context.Context, sink string, _ *api.Skip) (*api.Skipped, error) {
+	return &api.Skipped{Sink: sink}, nil
+}
+
 func (d ten) Letters(sink string, visit func(*api.Letter) error) error {
 	switch sink {
 	case "s":

@@ -119,6 +119,7 @@ const (
 	deadLettered outcome = "dead letter"
 	tooOld       outcome = metrics.DroppedAge
 	tooFarBehind outcome = metrics.DroppedLag
+	skipped      outcome = metrics.DroppedSkipped
 )
 
 // settle counts the outcomes that b has gained, and reports whether b is finished. The
@@ -220,6 +221,30 @@ func (a *account) writeCursor() {
 		return
 	}
 	a.health.clear(cursorWrites)
+}
+
+// settledTo reports whether each record up to the number seq has an outcome, although the cursor may
+// not have passed it yet: it does not pass a rejected record before the next event of its batch.
+func (a *account) settledTo(seq uint64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	beyond := a.last.Seq >= seq
+	for _, b := range a.open {
+		if b.replay {
+			continue
+		}
+		beyond = beyond || b.last.Seq >= seq
+		for _, i := range b.items[b.counted:] {
+			switch {
+			case i.summary:
+			case i.record.Seq <= seq:
+				return false
+			default:
+				beyond = true
+			}
+		}
+	}
+	return beyond || a.state.InFlight == 0 && a.reader.Backlog() <= a.claimed
 }
 
 // retryCursor writes the cursor if the last attempt failed.

@@ -14,6 +14,7 @@
 // belongs to a source, or leaves the sink healthy for the reason in the table:
 //
 //	error of                     fault           cleared when
+//	no error: Pause was called   paused          Resume is called
 //	Deliver, temporary           attempt         the next attempt succeeds
 //	Deliver, permanent           refused, when   the sink accepts an event, or is replaced
 //	                             all recent are

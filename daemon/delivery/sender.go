@@ -21,6 +21,7 @@ type sender struct {
 	backoff backoff   // pauses between attempts
 	next    time.Time // earliest time of the next attempt
 	failing bool      // the last attempt failed
+	retried uint64    // requested.retries that the sender has seen
 	busy    progress.Beat
 }
 
@@ -28,19 +29,27 @@ type sender struct {
 // the session ended first.
 func (s *sender) deliver(session *session, b *batch) bool {
 	for {
-		if pause := time.Until(s.next); pause > 0 && !sleep(session.open, pause) || session.open.Err() != nil {
+		if session.open.Err() != nil {
 			return s.settle(b)
 		}
-		if b.letters.unpersisted {
+		requested := s.requests.look()
+		wait, held := s.untilAttempt(&requested, b), b.letters.unpersisted
+		n, o := 0, delivered
+		if !held {
+			n, o = s.overLimit(b, requested.skipTo)
+		}
+		switch {
+		case n > 0:
+			s.noteDrop(b.events[b.decided:b.decided+n], o)
+		case wait > 0 && (held || len(b.letters.waiting) == 0):
+			sleepUnless(session.open, wait, requested.changed)
+			continue
+		case wait > 0 || held:
 			if s.settle(b) {
 				return true
 			}
 			continue
-		}
-		n, o := s.overLimit(b)
-		if n > 0 {
-			s.noteDrop(b.events[b.decided:b.decided+n], o)
-		} else if len(b.items) > 0 {
+		case len(b.items) > 0:
 			n, o = s.attempt(session.attempts, b)
 		}
 		b.decide(n, o)
@@ -53,13 +62,19 @@ func (s *sender) deliver(session *session, b *batch) bool {
 	}
 }
 
-// overLimit returns how many of the next items exceed a limit of the sink, and their
-// outcome.
-func (s *sender) overLimit(b *batch) (n int, o outcome) {
+// overLimit returns how many of the next items exceed a limit of the sink, or were skipped by an
+// operator, and their outcome.
+func (s *sender) overLimit(b *batch, skipTo uint64) (n int, o outcome) {
 	if b.replay {
 		return 0, delivered // an operator requested them
 	}
-	_, events := b.undecided()
+	items, events := b.undecided()
+	for n < len(items) && !items[n].summary && items[n].record.Seq <= skipTo {
+		n++
+	}
+	if n > 0 {
+		return n, skipped
+	}
 	if s.Options.MaxAge > 0 {
 		oldest := s.oldest(s.Options.MaxAge)
 		for n < len(events) && s.Clock.Steady(events[n].Time).Before(oldest) {

@@ -51,6 +51,8 @@ type Worker struct {
 	senders []*sender
 	limits  *ratelog.Logger // for log lines that can repeat
 
+	requests requests
+
 	mu           sync.Mutex // guards the fields below, and Route outside of Run's goroutine
 	requested    *change    // ends the session
 	session      *session   // current session of Run
@@ -101,6 +103,7 @@ func (w *Worker) use(route Route) {
 	for i, s := range route.Sinks {
 		w.senders = append(w.senders, &sender{
 			Worker: w, sink: s, source: attemptsOf(i), window: route.Options.BatchEvents, backoff: w.newBackoff(),
+			retried: w.requests.look().retries,
 		})
 	}
 }
@@ -121,10 +124,15 @@ func (w *Worker) State() metrics.SinkState {
 		busy = max(busy, sender.busy.Age())
 	}
 	w.mu.Unlock()
+	requested, pending := w.requests.look(), s.Waiting+s.InFlight
+	if !requested.paused.IsZero() {
+		pending = 0 // the events wait for the operator
+	}
 	if !w.health.checkBusy(busy, attempt) {
-		w.health.checkStall(moves, s.Waiting+s.InFlight, limit)
+		w.health.checkStall(moves, pending, limit)
 	}
 	w.health.report(&s)
+	requested.report(&s)
 	return s
 }
 

@@ -108,7 +108,11 @@ func (f *facts) lastAttempt() *delivery.Attempt {
 func (f *facts) setDropped(o *api.SinkOutcome) {
 	o.Outcome, o.Text = api.OutcomeDropped, "a limit of the sink has dropped the event"
 	for _, a := range f.attempts {
-		if a.Dropped != "" {
+		switch a.Dropped {
+		case "":
+		case metrics.DroppedSkipped:
+			o.Text = "an operator has skipped the event at " + a.Time.UTC().Format(time.RFC3339)
+		default:
 			o.Text = fmt.Sprintf("%s has dropped the event at %s", a.Dropped, a.Time.UTC().Format(time.RFC3339))
 		}
 	}
@@ -152,7 +156,11 @@ func (f *facts) addDoubts(o *api.SinkOutcome) {
 		}
 	}
 	for _, limit := range slices.Sorted(maps.Keys(f.state.Dropped)) {
-		if n := f.state.Dropped[limit]; n > 0 && limit != metrics.DroppedJournal {
+		switch n := f.state.Dropped[limit]; {
+		case n == 0 || limit == metrics.DroppedJournal:
+		case limit == metrics.DroppedSkipped:
+			o.Unless = append(o.Unless, fmt.Sprintf(since, "an operator", "skipped", n))
+		default:
 			o.Unless = append(o.Unless, fmt.Sprintf(since, limit, "dropped", n))
 		}
 	}

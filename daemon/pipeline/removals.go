@@ -3,10 +3,6 @@
 package pipeline
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"time"
@@ -37,19 +33,9 @@ func (r *removals) load() (damaged, err error) {
 	if r.known {
 		return nil, nil
 	}
-	text, err := r.files.Read(r.path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	saved, damaged, err := readTimes(r.files, r.path, "the time of each removed sink starts again")
+	if err != nil {
 		return nil, err
-	}
-	var saved map[string]time.Time
-	if err == nil {
-		if damaged = json.Unmarshal(text, &saved); damaged != nil {
-			if err := r.files.SetAside(r.path); err != nil {
-				return nil, errors.Join(damaged, err)
-			}
-			damaged = fmt.Errorf("%s: %w: it is now %[1]s.damaged, and the time of each removed sink starts again", r.path, damaged)
-			saved = nil
-		}
 	}
 	for name, since := range saved {
 		if !r.returned[name] {
@@ -94,12 +80,9 @@ func (r *removals) save() error {
 	if !r.known || maps.EqualFunc(r.since, r.saved, time.Time.Equal) {
 		return nil
 	}
-	text, err := json.Marshal(r.since)
-	if err == nil {
-		err = r.files.Replace(r.path, text)
+	if err := writeTimes(r.files, r.path, r.since); err != nil {
+		return err
 	}
-	if err == nil {
-		r.saved = maps.Clone(r.since)
-	}
-	return err
+	r.saved = maps.Clone(r.since)
+	return nil
 }

@@ -26,8 +26,9 @@ const RemovedFile = "removed-sinks.json"
 // returns the wait before the next check.
 func (s *Set) ForgetRemoved() (next time.Duration) {
 	err := s.forgetExpired()
+	unread := s.loadPauses()
 	s.State.Set(metrics.FileRemovedSinks, err)
-	if err != nil {
+	if err != nil || unread != nil {
 		return removedRetry
 	}
 	return removedCheck
@@ -76,7 +77,7 @@ func (s *Set) forgetIfExpired(name string, keep time.Duration) error {
 // removeSink removes what is left of a sink. It removes the cursor last: as long as the
 // cursor exists, the removal is tried again.
 func (s *Set) removeSink(name string) error {
-	err := errors.Join(os.RemoveAll(s.LettersDir(name)), os.RemoveAll(s.PositionFile(name)))
+	err := errors.Join(os.RemoveAll(s.LettersDir(name)), os.RemoveAll(s.PositionFile(name)), s.forgetPause(name))
 	if err != nil {
 		return err
 	}

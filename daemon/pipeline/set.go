@@ -41,6 +41,7 @@ type Options struct {
 	PositionFile func(sink string) string // in which a sink of kind file notes what it writes
 	Files        statefile.Files
 	RemovedFile  string // stores when each sink was removed
+	PausedFile   string // stores since when each paused sink is paused
 }
 
 // StateFiles receives the results of access to state files. file is one of metrics.File*.
@@ -57,6 +58,7 @@ type Set struct {
 	Options
 	repeats  *ratelog.Logger // for lines that may repeat
 	removals *removals
+	pauses   *pauses
 	leaving  map[string]<-chan struct{} // removed sinks whose worker has not returned
 	running  sync.WaitGroup
 	runCtx   context.Context // of the workers
@@ -74,6 +76,7 @@ type Set struct {
 func Open(c *Checked, o Options) (*Set, error) {
 	s := &Set{
 		Options: o, cfg: c.Config, repeats: ratelog.New(o.Log), removals: newRemovals(o.Files, o.RemovedFile),
+		pauses:  &pauses{files: o.Files, path: o.PausedFile},
 		leaving: map[string]<-chan struct{}{},
 	}
 	var undo teardown.Stack
@@ -96,12 +99,19 @@ func Open(c *Checked, o Options) (*Set, error) {
 // Start starts all workers. They stop in Drain, not when the context ends.
 func (s *Set) Start(ctx context.Context) {
 	s.runCtx, s.abandon = context.WithCancel(context.WithoutCancel(ctx))
+	_ = s.loadPauses() // it has reported its error, and ForgetRemoved tries again
 	for _, p := range s.All() {
 		s.start(p)
 	}
 }
 
-func (s *Set) start(p *Pipeline) { s.running.Go(func() { p.Run(s.runCtx) }) }
+// start starts the worker of a pipeline, which All already returns.
+func (s *Set) start(p *Pipeline) {
+	s.pauses.mu.Lock()
+	s.applyPause(p)
+	s.pauses.mu.Unlock()
+	s.running.Go(func() { p.Run(s.runCtx) })
+}
 
 // All returns the pipelines of the configured sinks, in the order of the configuration.
 func (s *Set) All() []*Pipeline {
@@ -153,9 +163,15 @@ func (s *Set) ReopenFiles() {
 // abandonGrace is the time in which a sink may return after its context has ended.
 const abandonGrace = time.Second
 
-// Drain waits until the journal, which must be sealed, is delivered, at most for limit. Then
-// it stops the workers, logs the events that are left, and closes the cursors.
+// Drain waits until the journal, which must be sealed, is delivered, at most for limit, and does not
+// wait for paused sinks. Then it stops the workers, logs the events that are left, and closes the
+// cursors.
 func (s *Set) Drain(limit time.Duration) {
+	for _, p := range s.All() {
+		if !p.Paused().IsZero() {
+			p.Stop(limit)
+		}
+	}
 	done := make(chan struct{})
 	go func() { s.running.Wait(); close(done) }()
 	select {

@@ -42,11 +42,12 @@ type fixture struct {
 	sinks   map[string]sink.Sink // by name
 	onNew   func(*config.Sink, event.Encoder)
 	fault   func(*config.Sink) error // returns why a sink cannot be created now
+	ended   map[*Set]bool
 }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	r := &fixture{dir: t.TempDir(), state: stateFiles{faults: map[string]error{}}, sinks: map[string]sink.Sink{}}
+	r := &fixture{dir: t.TempDir(), state: stateFiles{faults: map[string]error{}}, sinks: map[string]sink.Sink{}, ended: map[*Set]bool{}}
 	r.onNew = func(*config.Sink, event.Encoder) {}
 	var err error
 	if r.journal, err = journal.Open(filepath.Join(r.dir, "journal"), journal.Options{}); err != nil {
@@ -79,7 +80,7 @@ func (r *fixture) openChecked(t *testing.T, checked *Checked) *Set {
 		NewSink:      r.newSink,
 		LettersDir:   func(sink string) string { return filepath.Join(r.dir, "deadletters", sink) },
 		PositionFile: func(sink string) string { return filepath.Join(r.dir, "sinks", sink) },
-		Files:        statefile.Disk{}, RemovedFile: filepath.Join(r.dir, RemovedFile),
+		Files:        statefile.Disk{}, RemovedFile: filepath.Join(r.dir, RemovedFile), PausedFile: filepath.Join(r.dir, PausedFile),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +93,13 @@ func (r *fixture) start(t *testing.T, cfg *config.Config) *Set {
 	t.Helper()
 	s := r.open(t, cfg)
 	s.Start(t.Context())
-	t.Cleanup(func() { r.journal.Seal(); s.Drain(0); s.Close() })
+	t.Cleanup(func() {
+		if !r.ended[s] {
+			r.journal.Seal()
+			s.Drain(0)
+			s.Close()
+		}
+	})
 	return s
 }
 

@@ -98,6 +98,7 @@ func (h *Host) open(cfg *config.Config, o Options) (*pipeline.Set, error) {
 		},
 		LettersDir:   func(name string) string { return filepath.Join(o.Dir, "deadletters", name) },
 		PositionFile: position, Files: statefile.Disk{}, RemovedFile: filepath.Join(o.Dir, pipeline.RemovedFile),
+		PausedFile: filepath.Join(o.Dir, pipeline.PausedFile),
 	})
 }
 

@@ -19,6 +19,10 @@
 //	POST /v1/dead-letters/SINK/drop       a Selection; answers a Count
 //	GET  /v1/events?PARAMETERS            an EventsQuery; events and Missed, one per line
 //	GET  /v1/events/ID[?filter=EXPR]      an Explanation
+//	POST /v1/sinks/SINK/pause             answers a Pause
+//	POST /v1/sinks/SINK/resume            answers a Pause
+//	POST /v1/sinks/SINK/retry             answers a Retry
+//	POST /v1/sinks/SINK/skip              a Skip; answers Skipped
 //	POST /v1/reload                       answers a Reload when it is active
 //
 // An answer with another status than 200 contains an Error. All texts are safe to show.
