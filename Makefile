@@ -37,14 +37,17 @@ GO_LINT  = $(GO) tool -modfile=tools/go.mod golangci-lint
 # packaging/test/size needs a small daemon. These packages do little work for an event: without the inlining of their
 # functions it is 1 MB smaller. Functions at multiples of 16 bytes, as GCC places them, in place of 32 save 0.27 MB.
 EXPR     = github.com/expr-lang/expr
+OURS     = github.com/genltestd/genltestd
 COLD     = $(EXPR)/ast/... $(EXPR)/builtin/... $(EXPR)/checker/... $(EXPR)/compiler/... $(EXPR)/conf/... $(EXPR)/optimizer/... \
 	$(EXPR)/parser/... crypto/tls crypto/x509 encoding/asn1 encoding/gob expvar html/template math/big mime mime/multipart \
 	net net/http net/textproto net/url os regexp/syntax text/template/parse vendor/golang.org/x/... \
 	github.com/golang-jwt/... github.com/mwitkow/... github.com/nats-io/nats.go/... github.com/nats-io/nkeys \
-	github.com/prometheus/common/... github.com/prometheus/procfs/... github.com/rabbitmq/... \
+	github.com/prometheus/client_golang/prometheus/promhttp github.com/prometheus/common/... \
+	github.com/prometheus/exporter-toolkit/... github.com/prometheus/procfs/... github.com/rabbitmq/... \
 	github.com/twmb/franz-go/pkg/kerr github.com/twmb/franz-go/pkg/kmsg golang.org/x/net/... golang.org/x/oauth2/... \
 	google.golang.org/protobuf/... go.yaml.in/yaml/v2 gopkg.in/yaml.v3 \
-	github.com/genltestd/genltestd/config github.com/genltestd/genltestd/config/strict/... github.com/genltestd/genltestd/config/schema
+	$(OURS)/config $(OURS)/config/schema $(OURS)/config/strict/... $(OURS)/daemon $(OURS)/daemon/control $(OURS)/daemon/httpserver \
+	$(OURS)/daemon/inspect $(OURS)/daemon/pipeline $(OURS)/daemon/reload $(OURS)/daemon/systemd $(OURS)/daemon/web
 GOBUILD  = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '-s -w -funcalign=16 -X main.version=$(VERSION)' $(COLD:%=-gcflags=%=-l)
 
 ##@ The two commands
