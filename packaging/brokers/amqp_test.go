@@ -30,7 +30,8 @@ const amqpQueue = "events"
 // sharesAMQP reports whether a scenario leaves the node without a fault. These scenarios share a
 // node, because its start needs seconds.
 func sharesAMQP(scenario string) bool {
-	return slices.Contains([]string{"TestAMQP", "TestAMQP/cut", "TestAMQP/lost_replies", "TestAMQP/slow", "TestAMQP/credentials"}, scenario)
+	shared := []string{"TestAMQP", "TestAMQP/cut", "TestAMQP/lost_replies", "TestAMQP/slow", "TestAMQP/refused", "TestAMQP/credentials"}
+	return slices.Contains(shared, scenario)
 }
 
 func newAMQPNode(t *testing.T) *amqpNode {

@@ -5,8 +5,11 @@ package brokers
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/packaging/simhost"
 )
@@ -25,6 +28,9 @@ func (s *session) check(interruptions, dropped int) {
 	if err != nil {
 		s.Error(err)
 	}
+	if s.refuses {
+		lost = s.checkRefused(want, lost)
+	}
 	if len(lost) > dropped {
 		s.Errorf("%d of %d events are lost, and %d were dropped; the first is %s", len(lost), len(want), dropped, lost[0])
 	}
@@ -32,6 +38,32 @@ func (s *session) check(interruptions, dropped int) {
 		s.Errorf("%d events arrived twice, at most %d in each of %d interruptions expected", doubled, s.kind.window, interruptions)
 	}
 	s.Logf("%d events, %d dropped, %d lost, %d arrived twice", len(want), dropped, len(lost), doubled)
+}
+
+// checkRefused checks that exactly the marked events did not arrive and are dead letters. It returns the
+// other events that did not arrive.
+func (s *session) checkRefused(ids, lost []string) (others []string) {
+	s.Helper()
+	var marked []string
+	for i, id := range ids {
+		if simhost.Marked(uint64(i) + 1) {
+			marked = append(marked, id)
+		}
+	}
+	for _, id := range lost {
+		if !slices.Contains(marked, id) {
+			others = append(others, id)
+		}
+	}
+	if arrived := len(marked) - (len(lost) - len(others)); arrived > 0 {
+		s.Errorf("%d of %d marked events have arrived", arrived, len(marked))
+	}
+	letters, err := simhost.DeadLetters(s.dir, "broker")
+	if diff := cmp.Diff(marked, letters); err != nil || diff != "" {
+		s.Errorf("dead letters: %v (-marked +stored):\n%s", err, diff)
+	}
+	s.Logf("%d events were refused", len(marked))
+	return others
 }
 
 // compare returns how many events arrived more than once, and which never did. The error reports

@@ -41,6 +41,7 @@ type session struct {
 	failures int  // attempts that failed in earlier processes
 	kill     int  // the process is killed once in about this number of steps; 0: never
 	drops    bool // events may be dropped
+	refuses  bool // marked events are refused permanently
 }
 
 // newSession starts the broker and the process. The seed is logged, and that of an earlier run is
@@ -187,7 +188,12 @@ func (s *session) awaitFailure() {
 	s.Helper()
 	s.killAtRandom()
 	before := s.counters().Failures
-	poll.Until(s, "an attempt fails", func() bool { return s.counters().Failures > before })
+	poll.Until(s, "an attempt fails", func() bool {
+		if s.ended() {
+			s.Fatalf("the process has ended:\n%s", s.feed.Log())
+		}
+		return s.counters().Failures > before
+	})
 }
 
 // finish waits until everything is delivered, and compares the broker with the journal.
@@ -201,7 +207,7 @@ func (s *session) finish() {
 		s.progress(1 + s.load.events/4 + s.load.waiting/2)
 	}
 	c := s.counters()
-	if !c.Done || c.DeadLettered > 0 || c.Dropped > 0 && !s.drops {
+	if !c.Done || c.DeadLettered > 0 && !s.refuses || c.Dropped > 0 && !s.drops {
 		s.Fatalf("the process has ended: %+v\n%s", c, s.feed.Log())
 	}
 	interruptions := s.kills + s.failures + int(c.Failures)

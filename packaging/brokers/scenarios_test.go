@@ -8,6 +8,7 @@ import (
 
 	"github.com/genltestd/genltestd/internal/faultproxy"
 	"github.com/genltestd/genltestd/internal/poll"
+	"github.com/genltestd/genltestd/packaging/simhost"
 )
 
 // underLoad keeps the sink busy.
@@ -33,6 +34,7 @@ func run(t *testing.T, k kind) {
 		{"certificates", certificatesExpire},
 		{"leader", leaderIsKilled},
 		{"dropped", eventsAreDropped},
+		{"refused", eventsAreRefused},
 	} {
 		t.Run(scenario.name, func(t *testing.T) {
 			if reason := k.skip[scenario.name]; reason != "" {
@@ -142,6 +144,28 @@ func eventsAreDropped(t *testing.T, k *kind) {
 		s.each(fault)
 		before := s.counters().Dropped
 		poll.Until(t, "events are dropped", func() bool { return s.counters().Dropped > before })
+		s.each((*faultproxy.Proxy).Restore)
+	}
+	s.finish()
+}
+
+// refuseMarked makes the sink refuse each marked event, because its template fails.
+const refuseMarked = "\nenvelope: template\ntemplate: '" +
+	`{{if ne (print (replace "` + simhost.Mark + `" "" .Message)) (print .Message)}}{{call .}}{{end}}{{.Message}}'`
+
+// Events are refused permanently while the messages of others are in flight, whose acknowledgements are
+// lost or whose connections are cut.
+func eventsAreRefused(t *testing.T, k *kind) {
+	refusing := *k
+	refusing.keys += refuseMarked
+	s := plain(t, &refusing)
+	s.refuses = true
+	for _, fault := range []func(*faultproxy.Proxy){(*faultproxy.Proxy).DropReplies, (*faultproxy.Proxy).Cut} {
+		s.progress(700)
+		s.each((*faultproxy.Proxy).Reset)
+		s.progress(700)
+		s.each(fault)
+		s.awaitFailure()
 		s.each((*faultproxy.Proxy).Restore)
 	}
 	s.finish()

@@ -61,9 +61,19 @@ func (h *Host) append(have, n uint64) error {
 	return h.journal.Append(nil, at, messages)
 }
 
+// Mark is in the text of each marked event.
+const Mark = "marked"
+
+// Marked reports whether the event with that number, which begins with 1, is marked. A test can make a
+// sink refuse these.
+func Marked(n uint64) bool { return n%37 == 0 }
+
 // message returns the module's message for the event with that number.
 func message(size int, seq uint64, at time.Time) []byte {
 	text := fmt.Sprintf("event %d ", seq)
+	if Marked(seq) {
+		text += Mark + " "
+	}
 	text += strings.Repeat("x", max(0, size-len(text)))
 	return kernelmsg.EventOf(kernelmsg.Family, kernelmsg.Text(text), kernelmsg.Seq(seq), kernelmsg.Time(uint64(at.UnixNano())),
 		kernelmsg.LoadID(loadID))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/clock"
+	"github.com/genltestd/genltestd/daemon/deadletter"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/pipeline"
@@ -96,7 +97,7 @@ func (h *Host) open(cfg *config.Config, o Options) (*pipeline.Set, error) {
 				Position: position(s.Name), Now: c.Now, Age: c.Age, Compile: pipeline.CompileTemplate,
 			})
 		},
-		LettersDir:   func(name string) string { return filepath.Join(o.Dir, "deadletters", name) },
+		LettersDir:   func(name string) string { return lettersDir(o.Dir, name) },
 		PositionFile: position, Files: statefile.Disk{}, RemovedFile: filepath.Join(o.Dir, pipeline.RemovedFile),
 		PausedFile: filepath.Join(o.Dir, pipeline.PausedFile),
 	})
@@ -187,3 +188,15 @@ func IDs(dir string) (ids []string, err error) {
 	}
 	return ids, err
 }
+
+// DeadLetters returns the ids of the dead letters of a sink, in the order of their events, of a host
+// that has ended.
+func DeadLetters(dir, sink string) (ids []string, err error) {
+	box := deadletter.Open(lettersDir(dir, sink), deadletter.Options{})
+	for _, id := range box.IDs() {
+		ids = append(ids, id.String())
+	}
+	return ids, errors.Join(box.Fault(), box.Close())
+}
+
+func lettersDir(dir, sink string) string { return filepath.Join(dir, "deadletters", sink) }
