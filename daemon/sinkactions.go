@@ -48,8 +48,8 @@ func conflict(format string, args ...any) error {
 
 // Pause implements control.Sinks.
 func (a sinkActions) Pause(sink string) (*api.Pause, error) {
-	if _, err := a.pipeline(sink); err != nil && a.pipelines.Fault(sink) == nil {
-		return nil, err
+	if a.pipelines.Of(sink) == nil && a.pipelines.Fault(sink) == nil {
+		return nil, control.UnknownSink(sink)
 	}
 	since, err := a.pipelines.Pause(sink)
 	return &api.Pause{Sink: sink, PausedSince: timeOrNil(since)}, err
@@ -57,8 +57,8 @@ func (a sinkActions) Pause(sink string) (*api.Pause, error) {
 
 // Resume implements control.Sinks.
 func (a sinkActions) Resume(sink string) (*api.Pause, error) {
-	if _, err := a.pipeline(sink); err != nil && a.pipelines.Fault(sink) == nil {
-		return nil, err
+	if a.pipelines.Of(sink) == nil && a.pipelines.Fault(sink) == nil {
+		return nil, control.UnknownSink(sink)
 	}
 	was, err := a.pipelines.Resume(sink)
 	return &api.Pause{Sink: sink, WasPausedSince: timeOrNil(was)}, err

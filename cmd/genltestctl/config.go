@@ -44,13 +44,6 @@ type diffForm struct {
 var errDiffers = errors.New("the configuration differs")
 
 func (s *session) config() *cobra.Command {
-	group := &cobra.Command{
-		Use: "config", Short: "Show the configuration in use, or compare it with the files", Long: configHelp,
-		Args: usageArgs(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("missing subcommand; use show or diff")}
-		},
-	}
 	below := func(name, short, long string, run func(context.Context) error) *cobra.Command {
 		return &cobra.Command{
 			Use: name, Short: short, Long: long,
@@ -58,11 +51,10 @@ func (s *session) config() *cobra.Command {
 			RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context()) },
 		}
 	}
-	group.AddCommand(
+	return group("config", "Show the configuration in use, or compare it with the files", configHelp,
 		below("show", "Print the configuration in use", configShowHelp, s.showConfig),
 		below("diff", "Compare the configuration in use with the files", configDiffHelp, s.diffConfig),
 	)
-	return group
 }
 
 func (s *session) showConfig(ctx context.Context) error {

@@ -22,15 +22,10 @@ A dead letter is stored until it is replayed or dropped, or until a limit of the
 sink's dead_letters removes the oldest.`
 
 func (s *session) deadLetters() *cobra.Command {
-	group := &cobra.Command{
-		Use: "dlq", Aliases: []string{"dead-letters"}, Short: "Inspect, replay or drop the events that a sink has refused",
-		Long: deadLettersHelp, Args: usageArgs(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("missing subcommand; use list, show, replay or drop")}
-		},
-	}
-	group.AddCommand(s.list(), s.show(), s.replay(), s.drop())
-	return group
+	cmd := group("dlq", "Inspect, replay or drop the events that a sink has refused", deadLettersHelp,
+		s.list(), s.show(), s.replay(), s.drop())
+	cmd.Aliases = []string{"dead-letters"}
+	return cmd
 }
 
 func (s *session) list() *cobra.Command {

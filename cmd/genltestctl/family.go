@@ -50,15 +50,8 @@ type kernelError struct {
 func (e kernelError) Error() string { return e.text }
 
 func (s *session) family() *cobra.Command {
-	group := &cobra.Command{
-		Use: "family", Short: "Show the generic netlink families of the running kernel", Long: familyHelp,
-		Args: usageArgs(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("missing subcommand; use list, show or spec")}
-		},
-	}
-	group.AddCommand(s.familyList(), s.familyShow(), s.familySpec())
-	return group
+	return group("family", "Show the generic netlink families of the running kernel", familyHelp,
+		s.familyList(), s.familyShow(), s.familySpec())
 }
 
 func (s *session) familyList() *cobra.Command {

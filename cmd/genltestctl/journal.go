@@ -41,13 +41,6 @@ type journalOptions struct {
 }
 
 func (s *session) journal() *cobra.Command {
-	group := &cobra.Command{
-		Use: "journal", Short: "Show the state of the journal, check it, or print its events", Long: journalHelp,
-		Args: usageArgs(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("missing subcommand; use stat, verify or dump")}
-		},
-	}
 	var o journalOptions
 	below := func(name, short, long string, run func(context.Context, *journalOptions, string) error) *cobra.Command {
 		cmd := &cobra.Command{
@@ -65,12 +58,11 @@ func (s *session) journal() *cobra.Command {
 	}
 	stat := below("stat", "Show the state of the journal", journalStatHelp, s.statJournal)
 	stat.Use, stat.Long, stat.Args, stat.ValidArgsFunction = "stat", journalStatHelp, usageArgs(cobra.NoArgs), cobra.NoFileCompletions
-	group.AddCommand(
-		below("dump", "Print the events of a journal", journalcmd.DumpHelp, s.dumpJournal),
+	return group("journal", "Show the state of the journal, check it, or print its events", journalHelp,
 		stat,
 		below("verify", "Read and check a journal", journalcmd.VerifyHelp, s.verifyJournal),
+		below("dump", "Print the events of a journal", journalcmd.DumpHelp, s.dumpJournal),
 	)
-	return group
 }
 
 // journalDir returns dir, or the directory of the daemon's journal if dir is empty.

@@ -19,15 +19,8 @@ const sinkHelp = `Pause, resume, retry or skip the delivery to one sink.
 Other sinks are not affected. Only an operator can do this, and the daemon logs it.`
 
 func (s *session) sink() *cobra.Command {
-	group := &cobra.Command{
-		Use: "sink", Short: "Pause, resume, retry or skip the delivery to one sink", Long: sinkHelp,
-		Args: usageArgs(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("missing subcommand; use pause, resume, retry or skip")}
-		},
-	}
-	group.AddCommand(s.pauseSink(), s.resumeSink(), s.retrySink(), s.skipEvents())
-	return group
+	return group("sink", "Pause, resume, retry or skip the delivery to one sink", sinkHelp,
+		s.pauseSink(), s.resumeSink(), s.retrySink(), s.skipEvents())
 }
 
 func (s *session) pauseSink() *cobra.Command {
