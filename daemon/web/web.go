@@ -30,14 +30,21 @@ type Pages struct {
 	Config func(io.Writer) error
 }
 
+const (
+	// scrapesAtOnce is the number of scrapes that are served at once. A scrape continues after its time
+	// limit, so more of them would delay each other on a slow machine until none is in time.
+	scrapesAtOnce = 3
+	scrapeTime    = 25 * time.Second // less than serverOptions.AnswerTime
+)
+
 // Handler routes the pages.
 func Handler(pages Pages, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	scrape := promhttp.HandlerFor(pages.Metrics, promhttp.HandlerOpts{
 		ErrorLog:            liblog.New(log, slog.LevelError),
 		EnableOpenMetrics:   true,
-		MaxRequestsInFlight: 8,
-		Timeout:             10 * time.Second,
+		MaxRequestsInFlight: scrapesAtOnce,
+		Timeout:             scrapeTime,
 	})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		pages.Refresh()

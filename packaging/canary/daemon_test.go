@@ -5,6 +5,7 @@ package canary
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -70,10 +71,23 @@ func (d *running) listenForNotices() (path string) {
 	return s.Path
 }
 
-// page returns a complete response, including its headers.
-func (d *running) page(method, path string) []byte {
+// page returns status, header and body of a page. On a loaded machine, a scrape of hundreds of sinks can
+// exceed its time limit; it is repeated.
+func (d *running) page(method, path string) (text []byte) {
 	d.w.t.Helper()
-	ctx, cancel := context.WithTimeout(d.w.t.Context(), 30*time.Second)
+	poll.UntilNil(d.w.t, method+" "+path, func() error {
+		text = d.request(method, path)
+		if line, _, _ := bytes.Cut(text, []byte("\n")); path == "/metrics" && bytes.HasPrefix(line, []byte("503 ")) {
+			return errors.New(string(text))
+		}
+		return nil
+	})
+	return text
+}
+
+func (d *running) request(method, path string) []byte {
+	d.w.t.Helper()
+	ctx, cancel := context.WithTimeout(d.w.t.Context(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, d.address+path, nil)
 	if err != nil {

@@ -99,7 +99,7 @@ func (w *setup) write(text string, names ...string) string {
 
 // sink adds a sink of a kind, with a short retry interval.
 func (w *setup) sink(name, kind string, options map[string]any, more ...string) {
-	s := map[string]any{"name": name, kind: options, "retry_min": "50ms", "retry_max": "1s", "attempt_timeout": "3s"}
+	s := map[string]any{"name": name, kind: options, "retry_min": "50ms", "retry_max": "5s", "attempt_timeout": "3s"}
 	for i := 0; i+1 < len(more); i += 2 {
 		s[more[i]] = more[i+1]
 	}
