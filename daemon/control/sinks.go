@@ -46,7 +46,9 @@ func (s sinks) resume(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	s.log.Info("an operator resumed a sink", append(caller(r), "sink", p.Sink)...)
+	if p.WasPausedSince != nil {
+		s.log.Info("an operator resumed a sink", append(caller(r), "sink", p.Sink)...)
+	}
 	answerOne(w, p)
 }
 

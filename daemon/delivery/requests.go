@@ -4,7 +4,7 @@ package delivery
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -71,12 +71,11 @@ func (w *Worker) Skip(to uint64) {
 // SettledTo reports whether each event up to a number has an outcome.
 func (w *Worker) SettledTo(seq uint64) bool { return w.account.settledTo(seq) }
 
-var errPaused = errors.New("paused by an operator; continue with: genltestctl sink resume")
-
 // report adds the fault of a paused sink to its state.
 func (r *requested) report(s *metrics.SinkState) {
 	if !r.paused.IsZero() {
-		s.AddFault(metrics.SinkFault{Reason: metrics.FaultPaused, Err: errPaused, Since: r.paused})
+		err := fmt.Errorf("paused by an operator; continue with: genltestctl sink resume %s", s.Name)
+		s.AddFault(metrics.SinkFault{Reason: metrics.FaultPaused, Err: err, Since: r.paused})
 	}
 }
 
