@@ -11,7 +11,7 @@ import (
 )
 
 // A view is the state of the daemon at one time. An answer that shows a fault in several places
-// reads all of them from one view: a fault that begins or ends meanwhile would contradict itself.
+// uses one view for all of them, because a fault can begin or end at any moment.
 type view struct {
 	families  []reception.State
 	journal   error // why the journal does not store events, or nil
