@@ -32,7 +32,7 @@ type Pages struct {
 
 const (
 	// scrapesAtOnce is the number of scrapes that are served at once. A scrape continues after its time
-	// limit, so more of them would delay each other on a slow machine until none is in time.
+	// limit, so on a slow machine more of them would make each other exceed it.
 	scrapesAtOnce = 3
 	scrapeTime    = 25 * time.Second // less than serverOptions.AnswerTime
 )
