@@ -113,6 +113,11 @@ func (s *session) verifyJournal(ctx context.Context, o *journalOptions, dir stri
 	if err != nil {
 		return err
 	}
+	return s.checkFiles(dir, func(form *journalForm) any { return form })
+}
+
+// checkFiles reads and checks the files of a journal, and prints the result. answer returns the JSON.
+func (s *session) checkFiles(dir string, answer func(*journalForm) any) error {
 	endBySignal()
 	w := s.writer()
 	if w.format != outputJSON {
@@ -121,7 +126,7 @@ func (s *session) verifyJournal(ctx context.Context, o *journalOptions, dir stri
 	}
 	form, sum, err := checkJournal(dir)
 	if err == nil {
-		err = w.json(form)
+		err = w.json(answer(form))
 	}
 	return journalOutcome(sum, err, w.flush())
 }

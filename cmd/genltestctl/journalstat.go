@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/genltestd/genltestd/cmd/internal/journalcmd"
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
@@ -62,17 +61,9 @@ func (s *session) statFiles(o *journalOptions) error {
 	if err != nil {
 		return err
 	}
-	endBySignal()
-	w := s.writer()
-	if w.format != outputJSON {
-		sum, err := journalcmd.Verify(dir, w.out)
-		return journalOutcome(sum, err, w.flush())
-	}
-	form, sum, err := checkJournal(dir)
-	if err == nil {
-		err = w.json(journalStatForm{Faults: []string{}, Sinks: []backlog{}, Files: form})
-	}
-	return journalOutcome(sum, err, w.flush())
+	return s.checkFiles(dir, func(form *journalForm) any {
+		return journalStatForm{Faults: []string{}, Sinks: []backlog{}, Files: form}
+	})
 }
 
 func newJournalStat(st *api.Status) *journalStatForm {

@@ -124,16 +124,7 @@ func (w *Worker) waitForMore(ctx context.Context, b *batch) bool {
 }
 
 // sleep waits for d, and reports false if the context ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
+func sleep(ctx context.Context, d time.Duration) bool { return sleepUnless(ctx, d, nil) }
 
 // addRecords adds records to the batch and to the account.
 func (w *Worker) addRecords(b *batch, records []journal.Record, skipped uint64) {
