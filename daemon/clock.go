@@ -21,10 +21,39 @@ const clockInterval = time.Minute
 func (d *Daemon) openClock() *clock.Clock {
 	c, err := clock.Open(clock.Options{
 		Files: d.opts.Files, Path: filepath.Join(d.opts.Dirs.State, clockName), BootID: d.opts.Machine.Boot.ID,
-		Read: d.opts.Clocks, OnDamage: func(err error) { d.state.Damaged(metrics.FileClock, err) },
+		Read: d.opts.Clocks, OnDamage: func(err error) { d.state.Damaged(metrics.FileClock, err) }, OnStep: d.noteStep,
 	})
 	d.state.Set(metrics.FileClock, err)
 	return c
+}
+
+// A clockStep is a step of the wall clock.
+type clockStep struct {
+	by time.Duration // negative for a step back
+	at time.Time     // with a monotonic reading, by the clock after the step
+}
+
+// noteStep counts and logs a step of the wall clock. No limit and no id depends on the wall clock,
+// but times in events, files and logs do.
+func (d *Daemon) noteStep(by time.Duration) {
+	d.metrics.ClockSteps.Inc()
+	d.lastStep.Store(&clockStep{by, time.Now()})
+	d.repeats.Warn("the wall clock was stepped", "by", stepText(by))
+}
+
+// stepText returns the size of a step with its sign.
+func stepText(by time.Duration) string {
+	text := by.Round(time.Millisecond).String()
+	if by > 0 {
+		text = "+" + text
+	}
+	return text
+}
+
+// refresh updates for a scrape the counters that other parts maintain.
+func (d *Daemon) refresh() {
+	d.countDrops()
+	d.clock.Now() // notes a step
 }
 
 // maintainClock maintains the file of the clock until the context ends.

@@ -45,6 +45,7 @@ type Daemon struct {
 	notifier *systemd.Notifier
 	state    *stateFaults
 	clock    *clock.Clock
+	lastStep atomic.Pointer[clockStep] // nil without one
 
 	keepsClock progress.Beat // of maintainClock
 	limits     limits
@@ -113,7 +114,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	d.reloads = d.newReloader(cfg)
 	d.inspector = d.newInspector()
 	d.pages = web.Pages{
-		Metrics: reg, Refresh: d.countDrops, Health: d.liveness, Ready: d.readiness, Status: d.Status, Config: d.printConfig,
+		Metrics: reg, Refresh: d.refresh, Health: d.liveness, Ready: d.readiness, Status: d.Status, Config: d.printConfig,
 	}
 	d.socket, d.web = d.controlSocket(), d.pagesAt(&cfg.HTTP)
 	for _, e := range d.endpoints() {
@@ -156,7 +157,7 @@ func (d *Daemon) openFiles(cfg *config.Journal, undo *teardown.Stack) (err error
 func (d *Daemon) register(reg *prometheus.Registry) error {
 	d.metrics = metrics.New(reg, d.opts.Version)
 	return errors.Join(
-		metrics.RegisterSinks(reg, func() []metrics.SinkState { return d.pipelines.States() }),
+		metrics.RegisterSinks(reg, func() []metrics.SinkState { return d.pipelines.Measured() }),
 		metrics.RegisterJournal(reg, d.journalState),
 		metrics.RegisterConfig(reg, func() metrics.ConfigState { return d.reloads.State() }),
 		metrics.RegisterListeners(reg, d.listening),

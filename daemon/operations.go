@@ -69,7 +69,7 @@ func (o operations) Metrics() http.Handler {
 		ErrorLog: liblog.New(component(o.log, metrics.ListenerControl), slog.LevelError), EnableOpenMetrics: true,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		o.countDrops()
+		o.refresh()
 		scrape.ServeHTTP(w, r)
 	})
 }

@@ -19,6 +19,7 @@ func (d *Daemon) Status() *api.Status {
 	if d.receiversAnswer() {
 		d.countDrops()
 	}
+	d.clock.Now() // notes a step
 	v, families, sinks := d.lookBesideEvents(), d.reception.Counted(), d.pipelines.Status()
 	for _, f := range families {
 		v.families = append(v.families, f.State)
@@ -26,12 +27,13 @@ func (d *Daemon) Status() *api.Status {
 	s := &api.Status{
 		Version: d.opts.Version, PID: os.Getpid(), Time: time.Now(), Started: d.started,
 		Config: d.configStatus(v.config), LogLevel: d.logLevel(), Families: familyStatus(families), Healthy: true,
+		Notes: d.notes(sinks),
 	}
 	unread := map[string]error{}
 	s.Journal, unread["journal"] = d.journalStatus(v.journal)
 	for _, sink := range sinks {
 		v.sinks = append(v.sinks, sink.SinkState)
-		s.Sinks = append(s.Sinks, d.statusOf(&sink))
+		s.Sinks = append(s.Sinks, statusOf(&sink))
 		unread["delivery/"+sink.Name] = sink.Unread
 	}
 	s.Parts = d.partsOf(v)

@@ -10,22 +10,19 @@ import (
 	"github.com/genltestd/genltestd/metrics"
 )
 
-func (d *Daemon) statusOf(s *pipeline.State) api.Sink {
+func statusOf(s *pipeline.State) api.Sink {
 	shown := api.Sink{
 		Name: s.Name, Kind: s.Kind, State: stateOf(&s.SinkState), Faults: faultsOfSink(&s.SinkState),
 		Events: s.Events, Delivered: s.Delivered, Filtered: s.Filtered, Suppressed: s.Suppressed, Dropped: s.Dropped,
 		DeadLettered: s.DeadLettered, Waiting: s.Waiting, InFlight: s.InFlight, Failures: s.Failures, LagBytes: s.LagBytes,
 		LastErrorAt: timeOrNil(s.LastFailureAt), NextAttempt: timeOrNil(s.NextAttempt), LastDelivery: timeOrNil(s.LastDelivery),
-		Latency: latencyOf(s), DeadLetters: s.DeadLetters,
+		Latency: latencyOf(s), DeadLetters: s.DeadLetters, BehindS: s.Behind.Seconds(),
 	}
 	if s.LastFailure != nil {
 		shown.LastError = oneLine(s.LastFailure, maxPageFault)
 	}
 	if s.Unread != nil {
 		shown.Faults = append(shown.Faults, unreadFault(s.Unread))
-	}
-	if !s.Oldest.IsZero() {
-		shown.BehindS = d.clock.Age(s.Oldest).Seconds()
 	}
 	return shown
 }
@@ -35,10 +32,10 @@ func stateOf(s *metrics.SinkState) string {
 	switch {
 	case slices.ContainsFunc(s.Faults, func(f metrics.SinkFault) bool { return f.Reason == metrics.FaultPaused }):
 		return api.SinkPaused
-	case len(s.Faults) == 1 && s.Faults[0].Reason == metrics.FaultAttempt:
-		return api.SinkRetrying
-	case len(s.Faults) > 0:
+	case slices.ContainsFunc(s.Faults, func(f metrics.SinkFault) bool { return !metrics.IsRetried(f.Reason) }):
 		return api.SinkFailing
+	case len(s.Faults) > 0:
+		return api.SinkRetrying
 	case s.Waiting+s.InFlight > 0:
 		return api.SinkDelivering
 	}

@@ -3,6 +3,8 @@
 package daemon
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"sync"
@@ -10,8 +12,10 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/clock"
+	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/internal/poll"
 	"github.com/genltestd/genltestd/metrics"
+	"github.com/genltestd/genltestd/metrics/scrape"
 )
 
 // clocks are the clocks of a machine, which a test sets.
@@ -102,5 +106,81 @@ func TestClockStepDropsNoEvents(t *testing.T) {
 				return s.Dropped[metrics.DroppedAge]+s.Dropped[metrics.DroppedJournal] == 10
 			})
 		})
+	}
+}
+
+// waits reports whether one event of a sink does not have an outcome yet.
+func waits(t *testing.T, f fixture, sink string) bool {
+	t.Helper()
+	s := sinkState(t, f, sink)
+	return s.Waiting+s.InFlight == 1
+}
+
+// The metric and the status show how far a sink is behind, from the same source.
+func TestClockStepDoesNotChangeHowFarASinkIsBehind(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing", "out")
+	at := &clocks{wall: time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC), uptime: time.Minute}
+	yaml := listenAnywhere + "shutdown: {drain: 0}\nsinks:\n- {name: idle, filter: 'false', stdout: {}}\n" +
+		"- {name: fails, retry_min: 1h, retry_max: 1h, file: {path: " + missing + "}}\n" +
+		"- {name: paused, retry_min: 1h, retry_max: 1h, file: {path: " + missing + "2}}\n"
+	k := newKernel()
+	dirs := Dirs{State: t.TempDir(), Runtime: t.TempDir()}
+	f := launch(t, parse(t, yaml), Options{Dirs: dirs, Kernel: k, Echo: prober{}, Machine: newMachine("a"), Clocks: at.read})
+	f.kernel = k
+	f.ready(t)
+	if _, err := api.NewClient(dirs.controlSocket()).Pause(t.Context(), "paused"); err != nil {
+		t.Fatal(err)
+	}
+	f.kernel.event("x")
+	poll.Until(t, "the event waits", func() bool {
+		return sinkState(t, f, "fails").Failures == 1 && waits(t, f, "paused")
+	})
+	at.advance(time.Minute, 6*365*24*time.Hour)
+	f.get(t, "/metrics")
+	at.advance(time.Minute, -7*365*24*time.Hour)
+	s := f.Status()
+	_, page := f.get(t, "/metrics")
+	samples := sinkSamples(t, page)
+	for name, want := range map[string]float64{"idle": 0, "fails": 120, "paused": 120} {
+		if got := sinkOf(t, s, name).BehindS; got != want || samples[name]["behind_seconds"] != want {
+			t.Errorf("%s is %v s behind in the status, and %v s in the metric, want %v", name, got, samples[name]["behind_seconds"], want)
+		}
+	}
+	if steps, ok := scrape.Sum(page, "genltestd_clock_steps_total"); !ok || steps != 2 {
+		t.Errorf("%v steps of the clock, want 2", steps)
+	}
+	if len(s.Notes) != 1 || s.Notes[0].Part != "clock" || s.Notes[0].Text != "the wall clock was stepped by -61320h0m0s" || s.Notes[0].Since == nil {
+		t.Errorf("notes %+v", s.Notes)
+	}
+}
+
+// A sink whose attempts do not fail is not a fault, however old its oldest event is.
+func TestASlowSinkIsNoted(t *testing.T) {
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	defer server.Close()
+	defer close(release)
+	at := &clocks{wall: time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC), uptime: time.Minute}
+	hook := "attempt_timeout: 1h, webhook: {url: '" + server.URL + "'}"
+	yaml := listenAnywhere + "shutdown: {drain: 0}\nsinks:\n- {name: slow, " + hook + "}\n- {name: patient, batch_wait: 1m, " + hook + "}\n"
+	k := newKernel()
+	f := launch(t, parse(t, yaml), Options{Kernel: k, Echo: prober{}, Machine: newMachine("a"), Clocks: at.read})
+	f.kernel = k
+	f.ready(t)
+	f.kernel.event("x")
+	poll.Until(t, "the event is read", func() bool { return waits(t, f, "slow") && waits(t, f, "patient") })
+	for _, c := range []struct {
+		wait  time.Duration
+		notes int
+	}{{30 * time.Second, 0}, {time.Second, 1}, {59 * time.Second, 1}, {time.Second, 2}} {
+		at.advance(c.wait, 0)
+		s := f.Status()
+		if len(s.Notes) != c.notes || !s.Healthy {
+			t.Fatalf("%+v after another %v, healthy %t", s.Notes, c.wait, s.Healthy)
+		}
+	}
+	const want = "the sink is slow: its oldest event has waited for 1m31s, and no attempt has failed; no event was accepted since the start"
+	if n := f.Status().Notes[0]; n.Part != "delivery/slow" || n.Text != want {
+		t.Errorf("%+v", n)
 	}
 }

@@ -22,6 +22,7 @@ type Metrics struct {
 	StateFault   *prometheus.GaugeVec     // by file: 1 while it cannot be read or written
 	StateDamaged *prometheus.CounterVec   // by file: times that it was damaged
 	Undecoded    *prometheus.CounterVec   // by family, except genltest
+	ClockSteps   prometheus.Counter
 }
 
 // The small files of the state directory.
@@ -52,9 +53,11 @@ func New(reg prometheus.Registerer, version string) *Metrics {
 		Undecoded: counterVec("events_undecoded_total", "Messages of a family that do not match its specification, counted for each "+
 			"sink that reads them. The event is delivered with the attributes that are known, the error and the bytes of the message.",
 			"family"),
+		ClockSteps: counter("clock_steps_total", "Steps of the wall clock by at least 0.1 s since the start, by NTP or an operator. Limits "+
+			"of age do not depend on the wall clock."),
 	}
 	reg.MustRegister(
-		m.SinkLatency, m.SinkEndToEnd, m.StateFault, m.StateDamaged, m.Undecoded, buildInfo(version),
+		m.SinkLatency, m.SinkEndToEnd, m.StateFault, m.StateDamaged, m.Undecoded, m.ClockSteps, buildInfo(version),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m

@@ -48,6 +48,9 @@ func sinkMetrics() []sinkMetric {
 			"Events that were read for the sink and do not have an outcome yet: those of running attempts and of the next batch."),
 		plain("events_waiting", level, func(s *SinkState) float64 { return float64(s.Waiting) },
 			"Events in the journal that were not yet read for the sink."),
+		plain("behind_seconds", level, func(s *SinkState) float64 { return s.Behind.Seconds() },
+			"Age of the oldest event that does not have an outcome for the sink yet; 0 without one. Steps of the wall clock do "+
+				"not change it."),
 		plain("lag_bytes", level, func(s *SinkState) float64 { return float64(s.LagBytes) },
 			"Size of the journal after the cursor of the sink, to a frame of events."),
 		plain("failures_total", count, func(s *SinkState) float64 { return float64(s.Failures) },

@@ -21,7 +21,9 @@ const (
 const (
 	FaultOpen        = "open"         // its files below the state directory cannot be opened; this is retried
 	FaultPaused      = "paused"       // an operator paused the sink
-	FaultAttempt     = "attempt"      // the last attempt failed, and will be retried
+	FaultCertificate = "certificate"  // the last attempt failed: the certificate of the other side was not accepted
+	FaultTimeout     = "timeout"      // the last attempt was not finished in time
+	FaultAttempt     = "attempt"      // the last attempt failed for another reason, and will be retried
 	FaultRefused     = "refused"      // every recent event was refused permanently
 	FaultDeadLetters = "dead_letters" // the dead letters cannot be written or read
 	FaultJournal     = "journal"      // the journal cannot be read
@@ -32,7 +34,15 @@ const (
 
 // FaultReasons returns all reasons, the most specific first.
 func FaultReasons() []string {
-	return []string{FaultOpen, FaultPaused, FaultAttempt, FaultRefused, FaultDeadLetters, FaultJournal, FaultCursor, FaultDecode, FaultStalled}
+	return []string{
+		FaultOpen, FaultPaused, FaultCertificate, FaultTimeout, FaultAttempt, FaultRefused, FaultDeadLetters, FaultJournal,
+		FaultCursor, FaultDecode, FaultStalled,
+	}
+}
+
+// IsRetried reports whether a reason is that an attempt failed and will be retried.
+func IsRetried(reason string) bool {
+	return reason == FaultCertificate || reason == FaultTimeout || reason == FaultAttempt
 }
 
 // A SinkFault is a reason why a sink is unhealthy.
@@ -71,6 +81,9 @@ type SinkState struct {
 	// OldestInFlight is the time of receipt of the oldest event that was read for the sink and
 	// whose outcome is open.
 	OldestInFlight time.Time
+	// Behind is the age of the oldest event whose outcome is open; 0 without one, and while its time
+	// of receipt is unknown. Only the methods of pipeline.Set that may read the journal set it.
+	Behind time.Duration
 
 	Faults []SinkFault // current faults, in the order of FaultReasons; empty for a healthy sink
 

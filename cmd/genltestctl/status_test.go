@@ -57,6 +57,10 @@ func degradedStatus() *api.Status {
 		}}},
 		api.Part{Name: "delivery/stuck"},
 	)
+	st.Notes = []api.Note{
+		{Part: "delivery/archive", Text: "the sink is slow: its oldest event has waited for 42s, and no attempt has failed: " + hostile},
+		{Part: "clock", Text: "the wall clock was stepped by +2m0s", Since: ago(5 * time.Minute)},
+	}
 	st.Config.Fault = "/etc/genltestd.yaml:3:7: sinks[0].url: unknown key"
 	st.Families[0].Lost = map[string]uint64{"kernel_buffer": 17, "unexplained": 2, "not_subscribed": 0}
 	st.Families[0].Echo = "no reply within 2s"

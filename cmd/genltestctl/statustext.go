@@ -22,6 +22,7 @@ type statusText struct {
 
 func (t statusText) print() {
 	t.health()
+	t.notes()
 	fmt.Fprintln(t.out)
 	t.facts()
 	families, sinks := t.familyTable(), t.sinkTable()
@@ -54,6 +55,18 @@ func (t statusText) health() {
 	}
 	t.line(bad, "× ", "genltestd is degraded: "+plural.Count(len(faults), "fault"))
 	t.fields(faults)
+}
+
+// notes prints what is not a fault.
+func (t statusText) notes() {
+	var notes [][2]string
+	for _, n := range t.Notes {
+		notes = append(notes, [2]string{n.Part, n.Text + t.ago(n.Since)})
+	}
+	if len(notes) > 0 {
+		t.line(warning, "! ", plural.Count(len(notes), "note"))
+		t.fields(notes)
+	}
 }
 
 func (t statusText) facts() {

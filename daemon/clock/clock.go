@@ -79,6 +79,9 @@ type Options struct {
 	// last step. nil asks the machine.
 	Synced   func(since time.Time) bool
 	OnDamage func(error) // called if the file was damaged; may be nil
+	// OnStep is called once for each step of the wall clock while the Clock is open, with its size,
+	// which is negative for a step back. It must not use the Clock. It may be nil.
+	OnStep func(by time.Duration)
 }
 
 // A Clock measures ages. It is safe for concurrent use.
@@ -111,6 +114,9 @@ func Open(o Options) (*Clock, error) {
 	}
 	if o.OnDamage == nil {
 		o.OnDamage = func(error) {}
+	}
+	if o.OnStep == nil {
+		o.OnStep = func(time.Duration) {}
 	}
 	c := &Clock{opts: o}
 	r := c.read()
@@ -188,8 +194,15 @@ func (c *Clock) Close() error {
 func (c *Clock) look(r Reading) (stepped bool) {
 	now := r.Uptime + c.base
 	offset := time.Duration(r.Wall.UnixNano()) - now
+	first, before := len(c.state.Epochs) == 0, offset
+	if !first {
+		before = c.state.last().Offset
+	}
 	if stepped = c.state.enter(now, offset); stepped {
 		c.unsaved = true
+		if !first {
+			c.opts.OnStep(offset - before)
+		}
 	}
 	c.publish(r.Wall)
 	return stepped

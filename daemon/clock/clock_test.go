@@ -26,6 +26,7 @@ type machine struct {
 	synced bool
 	fail   func(call string) bool // file operation fails
 	damage int                    // number of damage reports
+	steps  []time.Duration        // that were reported
 }
 
 const path = "state/clock"
@@ -64,6 +65,7 @@ func (m *machine) start() *Clock {
 		Read:     func() Reading { return Reading{Wall: m.wall(), Uptime: m.now - m.booted} },
 		Synced:   func(time.Time) bool { return m.synced },
 		OnDamage: func(error) { m.damage++ },
+		OnStep:   func(by time.Duration) { m.steps = append(m.steps, by) },
 	})
 	if err != nil && !errors.Is(err, unix.EIO) {
 		m.t.Fatal(err)
@@ -148,6 +150,32 @@ func TestAStepOfTheClockChangesNoAge(t *testing.T) {
 			wantAge(t, c, second, 2*time.Hour)
 			wantAge(t, c, third, 2*time.Hour)
 		})
+	}
+}
+
+// Each step is reported once, with its size. A start, a slewed clock and a reboot are not steps.
+func TestEachStepIsReported(t *testing.T) {
+	m := newMachine(t)
+	c := m.start()
+	for _, by := range []time.Duration{6 * year, -7 * year, time.Second, -time.Second} {
+		m.steps = nil
+		m.step(by)
+		for range 3 {
+			c.Now()
+			maintain(t, c)
+			m.pass(time.Minute)
+			m.step(50 * time.Millisecond / 10)
+		}
+		if len(m.steps) != 1 || (m.steps[0]-by).Abs() > tolerance {
+			t.Errorf("a step by %v was reported as %v", by, m.steps)
+		}
+	}
+	m.steps = nil
+	m.reboot(time.Hour)
+	m.step(year)
+	maintain(t, m.start())
+	if len(m.steps) > 0 {
+		t.Errorf("a start was reported as steps by %v", m.steps)
 	}
 }
 

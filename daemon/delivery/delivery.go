@@ -15,7 +15,9 @@
 //
 //	error of                     fault           cleared when
 //	no error: Pause was called   paused          Resume is called
-//	Deliver, temporary           attempt         the next attempt succeeds
+//	Deliver, temporary           attempt, or     the next attempt succeeds
+//	                             certificate
+//	Deliver, after its timeout   timeout         the next attempt succeeds
 //	Deliver, permanent           refused, when   the sink accepts an event, or is replaced
 //	                             all recent are
 //	Deliver that does not return stalled         it returns, or the account changes

@@ -3,12 +3,15 @@
 package delivery
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/ratelog"
+	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -33,6 +36,19 @@ var (
 
 // attemptsOf returns the source of the attempts of one sender.
 func attemptsOf(sender int) source { return source{reason: metrics.FaultAttempt, sender: sender} }
+
+// reasonOf returns the reason of a fault of the source. An attempt has more than one.
+func (s source) reasonOf(err error) string {
+	switch {
+	case s.reason != metrics.FaultAttempt:
+		return s.reason
+	case sink.Untrusted(err) != nil:
+		return metrics.FaultCertificate
+	case errors.Is(err, context.DeadlineExceeded):
+		return metrics.FaultTimeout
+	}
+	return s.reason
+}
 
 // A fault is the current error of a source.
 type fault struct {
@@ -108,7 +124,7 @@ func (h *health) clearLocked(s source) {
 	}
 	delete(h.faults, s)
 	if f.logged {
-		h.log.Info("delivery works again", "fault", s.reason)
+		h.log.Info("delivery works again", "fault", s.reasonOf(f.err))
 		h.limits.Reset(f.message)
 	}
 }
@@ -141,7 +157,7 @@ func (h *health) report(state *metrics.SinkState) {
 	defer h.mu.Unlock()
 	now := time.Now()
 	for s, f := range h.faults {
-		state.AddFault(metrics.SinkFault{Reason: s.reason, Err: f.err, Since: f.since})
+		state.AddFault(metrics.SinkFault{Reason: s.reasonOf(f.err), Err: f.err, Since: f.since})
 		if f.next.After(now) && (state.NextAttempt.IsZero() || f.next.Before(state.NextAttempt)) {
 			state.NextAttempt = f.next
 		}

@@ -4,6 +4,8 @@ package delivery
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -130,6 +132,9 @@ var errorPaths = map[string]struct {
 	"an attempt accepts no event and returns no error": {
 		reason: metrics.FaultAttempt, log: "delivery failed", answer: failing(nil),
 	},
+	"the certificate of the other side is not accepted": {
+		reason: metrics.FaultCertificate, log: "delivery failed", answer: failing(sink.WithText("cleaned", errExpired)),
+	},
 	"an attempt hangs": {
 		reason: metrics.FaultStalled, log: "the sink has stalled", hangs: true,
 	},
@@ -170,6 +175,9 @@ var errorPaths = map[string]struct {
 		reason: metrics.FaultDecode, log: "cannot decode events", inject: func(b *faultInjector) { b.decode = fs.ErrInvalid }, needsEvent: true,
 	},
 }
+
+// errExpired is the error of a handshake with a server whose certificate has expired.
+var errExpired = &tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}
 
 // failing accepts no events and returns err, which may be nil.
 func failing(err error) func([]event.Event) (int, error) {
@@ -351,6 +359,30 @@ func TestChangeClearsRefusalsOfOldSinks(t *testing.T) {
 		<-f.Change(route, time.Second)
 		f.observe(time.Second)
 		f.wantFaults(t)
+		f.stop()
+		f.end(t)
+	})
+}
+
+// A lateSink reports its errors after the time of the attempt.
+type lateSink struct{}
+
+func (lateSink) Deliver(context.Context, []event.Event) (int, error) {
+	time.Sleep(6 * time.Second)
+	return 0, errDown
+}
+
+func (lateSink) Close() error { return nil }
+
+func TestAnAttemptThatDoesNotEndInTimeIsATimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, open(t, 1<<20), nil, lateSink{})
+		f.append(t, 1)
+		f.observe(10 * time.Second)
+		f.wantFaults(t, metrics.FaultTimeout)
+		if got := f.State().Faults[0].Err; got.Error() != "no answer within 5s (attempt_timeout): down" || !errors.Is(got, errDown) {
+			t.Errorf("error %q", got)
+		}
 		f.stop()
 		f.end(t)
 	})

@@ -4,6 +4,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -182,6 +183,14 @@ func (s *sender) call(ctx context.Context, events []event.Event) (accepted int, 
 		err = fmt.Errorf("the sink accepted %d of %d events without an error", accepted, len(events))
 	case err != nil && accepted == len(events):
 		err = nil // no event is left to retry
+	case err != nil && ctx.Err() == context.DeadlineExceeded:
+		err = timedOut(s.Options.AttemptTimeout, err)
 	}
 	return accepted, err
+}
+
+// timedOut returns the error of an attempt whose time has ended. Not every kind of sink reports that.
+func timedOut(limit time.Duration, err error) error {
+	text := fmt.Sprintf("no answer within %s (attempt_timeout): %v", limit, err)
+	return sink.WithText(text, errors.Join(err, context.DeadlineExceeded))
 }

@@ -19,6 +19,11 @@ type receipt struct {
 func (c *receipt) of(j *Journal, seq uint64) (time.Time, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.read(j, seq)
+}
+
+// read is of, for callers that hold mu.
+func (c *receipt) read(j *Journal, seq uint64) (time.Time, error) {
 	if c.seq == seq && !c.at.IsZero() {
 		return c.at, nil
 	}
@@ -51,4 +56,14 @@ func (r *Reader) Oldest() (time.Time, error) {
 		return time.Time{}, nil
 	}
 	return r.oldest.of(r.j, r.cursor.Position().Next)
+}
+
+// TryOldest is Oldest, but returns the zero time while another call reads the journal. So a disk
+// that hangs blocks one caller only.
+func (r *Reader) TryOldest() (time.Time, error) {
+	if r.Backlog() == 0 || !r.oldest.mu.TryLock() {
+		return time.Time{}, nil
+	}
+	defer r.oldest.mu.Unlock()
+	return r.oldest.read(r.j, r.cursor.Position().Next)
 }

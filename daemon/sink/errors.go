@@ -3,6 +3,7 @@
 package sink
 
 import (
+	"crypto/tls"
 	"errors"
 	"time"
 )
@@ -67,6 +68,16 @@ type worded struct {
 
 func (e *worded) Error() string { return e.text }
 func (e *worded) Unwrap() error { return e.cause }
+
+// Untrusted returns the error in the chain of err that the certificate of the other side was not
+// accepted, for example because it has expired; nil without one. A kind that shows its own text
+// in place of the error uses it as a cause; see WithText.
+func Untrusted(err error) error {
+	if untrusted := (*tls.CertificateVerificationError)(nil); errors.As(err, &untrusted) {
+		return untrusted
+	}
+	return nil
+}
 
 // An OptionError is the fault of one key. See Verifier.
 type OptionError struct {

@@ -27,6 +27,9 @@ func broken() *api.Status {
 			{Name: "delivery/hook", Alive: true, Faults: []api.Fault{{Reason: "attempt", Text: "HTTP 503 <script>alert(1)</script>"}}},
 			{Name: "listener/http", Alive: true},
 		},
+		Notes: []api.Note{
+			{Part: "delivery/late", Text: "the sink is slow"}, {Part: "clock", Text: "the wall clock was stepped by +2m0s", Since: &at},
+		},
 		Families: []api.Family{{
 			Name: "genltest", Subscribed: true, BufferBytes: 3 << 19, Received: 1234567,
 			Lost: map[string]uint64{"kernel_buffer": 5, "unexplained": 0},
@@ -47,6 +50,12 @@ func TestViewNamesEachFault(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, v.Problems); diff != "" || v.Healthy || v.Headline != "2 faults" {
 		t.Errorf("%q, healthy %v, problems (-want +got):\n%s", v.Headline, v.Healthy, diff)
+	}
+	wantNotes := []problem{
+		{"Events reach late late", "the sink is slow"}, {"Clock", "the wall clock was stepped by +2m0s, at 2001-09-09 01:46:40 UTC"},
+	}
+	if diff := cmp.Diff(wantNotes, v.Notes); diff != "" {
+		t.Errorf("notes (-want +got):\n%s", diff)
 	}
 	if v.Received != 1234567 || v.Lost != 5 || v.Behind["hook"] != 3725 {
 		t.Errorf("charts of %d, %d, %v", v.Received, v.Lost, v.Behind)

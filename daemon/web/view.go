@@ -18,7 +18,8 @@ type view struct {
 	Healthy  bool      `json:"healthy"`
 	Headline string    `json:"headline"`
 	Problems []problem `json:"problems"`
-	At       string    `json:"at"` // the time of this state
+	Notes    []problem `json:"notes"` // what is not a fault
+	At       string    `json:"at"`    // the time of this state
 	About    string    `json:"about"`
 	Tables   []table   `json:"tables"`
 	Time     float64   `json:"time"` // At, in seconds
@@ -44,7 +45,7 @@ type table struct {
 func viewOf(s *api.Status) *view {
 	v := &view{
 		Healthy: s.Healthy, Time: float64(s.Time.UnixMilli()) / 1000, At: instant(s.Time),
-		Behind: make(map[string]float64), Problems: problems(s),
+		Behind: make(map[string]float64), Problems: problems(s), Notes: notes(s),
 		About: fmt.Sprintf("Version %s, process %d, started %s, configuration %.8s", s.Version, s.PID, instant(s.Started), s.Config.Hash),
 	}
 	v.Headline = "Events are received and delivered"
@@ -83,6 +84,22 @@ func problems(s *api.Status) []problem {
 		if !s.Parts[i].Alive {
 			list = append(list, problem{s.Parts[i].Name + " makes no progress", "a restart of the daemon is needed"})
 		}
+	}
+	return list
+}
+
+// notes returns a sentence for each note.
+func notes(s *api.Status) []problem {
+	list := []problem{} // not null in JSON
+	for i := range s.Notes {
+		n := problem{What: "Clock", Why: s.Notes[i].Text}
+		if _, sink, ok := strings.Cut(s.Notes[i].Part, "/"); ok {
+			n.What = "Events reach " + sink + " late"
+		}
+		if since := s.Notes[i].Since; since != nil {
+			n.Why += ", at " + instant(*since)
+		}
+		list = append(list, n)
 	}
 	return list
 }

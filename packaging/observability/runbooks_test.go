@@ -46,7 +46,7 @@ func TestAnnotationsNameTheObject(t *testing.T) {
 			`genltestd_`: "instance", `genltestd_sink_`: "sink", `_family_fault|_subscribed|_events_lost|_refused_total`: "family",
 			`_fault{|_lost_total|_dropped_total\[|_refused_total`: "reason",
 		} {
-			if a.Labels["severity"] != "critical" && a.Labels["severity"] != "warning" {
+			if !slices.Contains([]string{"critical", "warning", "info"}, a.Labels["severity"]) {
 				t.Errorf("%s has the severity %q", a.Alert, a.Labels["severity"])
 			}
 			perHost := strings.Contains(a.Expr, "instance:genltestd_events_missed")

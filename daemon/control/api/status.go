@@ -13,6 +13,7 @@ type Status struct {
 	Started  time.Time `json:"started"` // of the daemon
 	Healthy  bool      `json:"healthy"` // no part has a fault
 	Parts    []Part    `json:"parts"`   // of the process, families and sinks included
+	Notes    []Note    `json:"notes"`   // what is not a fault
 	Config   Config    `json:"config"`
 	LogLevel LogLevel  `json:"log_level"`
 	Families []Family  `json:"families"`
@@ -50,6 +51,14 @@ type Fault struct {
 	Reason string     `json:"reason"` // the label reason of the metric; may be empty
 	Text   string     `json:"text"`   // one line, safe to show
 	Since  *time.Time `json:"since,omitempty"`
+}
+
+// A Note is a state that operators should know although the daemon is healthy: a slow sink, or a step
+// of the clock in the last hour.
+type Note struct {
+	Part  string     `json:"part"` // the name of a part, or clock
+	Text  string     `json:"text"` // one line, safe to show
+	Since *time.Time `json:"since,omitempty"`
 }
 
 // A Config is the configuration in use.

@@ -18,6 +18,7 @@ var table = map[string]text{
 	"d72c9b10af5449dea5b50ef2b3b5a34d": {"cannot listen; trying again until it is possible", false},
 	"b746237b240840558f58f0be40588e3b": {"cannot accept connections; will close idle ones and try again", false},
 	"b3ce5891744746d7aad507ad8a4c5f4f": {"accepting connections again", false},
+	"dbedcf911ec14e6e8a151670db0c6a3a": {"the wall clock was stepped", false},
 	"c0fcb36768d744d6977fbef53e107727": {"configuration", false},
 	"086f64b82b6e42fd881690ba30ffea14": {"the configuration was changed: reloading it", false},
 	"dec19d5946db4ba8b498b3ed86249232": {"an operator requested a reload of the configuration", false},

@@ -11,6 +11,7 @@ package amqp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -115,18 +116,20 @@ func (s *Sink) connect(ctx context.Context) error {
 	}
 	s.mask(password) // before the broker receives it
 	var texts []string
+	var untrusted error
 	for range s.config.Addresses {
 		address := s.config.Addresses[s.next]
 		if s.session, err = s.open(ctx, address, password); err == nil {
 			return nil
 		}
+		untrusted = errors.Join(untrusted, sink.Untrusted(err))
 		s.next = (s.next + 1) % len(s.config.Addresses)
 		texts = append(texts, fmt.Sprintf("connect to %s: %s", address, s.env.Mask.Clean(s.connectError(err), maxError)))
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return sink.WithText(strings.Join(texts, "; "), ctx.Err())
+	return sink.WithText(strings.Join(texts, "; "), errors.Join(ctx.Err(), untrusted))
 }
 
 // stale reports whether the session was opened with another password or other TLS files.

@@ -39,7 +39,7 @@ func ReadPrefix(dst []byte, r io.Reader) ([]byte, error) {
 // Failed returns the error of a request without a whole response. Errors of package http
 // repeat data of the server.
 func Failed(ctx context.Context, where string, err error, mask *redact.Mask) error {
-	return sink.WithText(where+": "+mask.Clean(err.Error(), maxError), ctx.Err())
+	return sink.WithText(where+": "+mask.Clean(err.Error(), maxError), errors.Join(ctx.Err(), sink.Untrusted(err)))
 }
 
 // Excerpt returns the beginning of a text of the server, cleaned.

@@ -105,10 +105,11 @@ func (s *Sink) failed(ctx context.Context, err error, left int) error {
 func (s *Sink) unanswered(ended error) error {
 	s.watcher.detailed.Store(true)
 	text := fmt.Sprintf("%s: no answer in time for %d events, which stay in flight", s.where(), s.window.InFlight())
-	if fault := s.watcher.last(); fault != nil {
+	fault := s.watcher.last()
+	if fault != nil {
 		text += ": " + s.env.Mask.Clean(fault.Error(), maxError) + remedy(rowOf(fault))
 	}
-	return sink.WithText(text, ended)
+	return sink.WithText(text, errors.Join(ended, sink.Untrusted(fault)))
 }
 
 func remedy(r row) string {

@@ -90,7 +90,7 @@ func (s *Sink) failed(err error, ended error) error {
 	if e := redigo.Error(""); errors.As(err, &e) {
 		text += " (" + rowOf(e).remedy + ")"
 	}
-	return sink.WithText(fmt.Sprintf("%s: %s", s.config.Address, text), ended)
+	return sink.WithText(fmt.Sprintf("%s: %s", s.config.Address, text), errors.Join(ended, sink.Untrusted(err)))
 }
 
 // refused returns the error of the server about one event.

@@ -13,14 +13,19 @@ function create(name, properties, ...children) {
   return e;
 }
 
+// showList shows sentences in a list, which is hidden while it is empty.
+function showList(id, sentences) {
+  byId(id).hidden = sentences.length === 0;
+  byId(id).replaceChildren(...sentences.map((s) => create("li", { textContent: `${s.what}: ${s.why}` })));
+}
+
 function showSummary(healthy, headline, problems) {
   const sign = healthy ? "✓" : "✗";
   document.title = sign + " genltestd";
   byId("summary").className = healthy ? "healthy" : "faulty";
   byId("sign").textContent = sign;
   byId("words").textContent = headline;
-  byId("problems").hidden = problems.length === 0;
-  byId("problems").replaceChildren(...problems.map((p) => create("li", { textContent: `${p.what}: ${p.why}` })));
+  showList("problems", problems);
   announce([headline, ...new Set(problems.map((p) => p.what))].join(". "));
 }
 
@@ -75,6 +80,7 @@ async function poll() {
     if (!response.ok) throw new Error(`status ${response.status}`);
     const view = await response.json();
     showSummary(view.healthy, view.headline, view.problems);
+    showList("notes", view.notes);
     showTables(view);
     showCharts(view);
     byId("at").textContent = view.at;
