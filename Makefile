@@ -154,6 +154,7 @@ install: build ## install daemon, client, unit, manual pages and configuration b
 	install -d $(DESTDIR)$(unitdir)
 	sed -e 's|@sbindir@|$(sbindir)|' -e 's|@bindir@|$(bindir)|' -e 's|@docdir@|$(docdir)|' \
 		packaging/systemd/genltestd.service.in | install -m 0644 /dev/stdin $(DESTDIR)$(unitdir)/genltestd.service
+	sed 's|@docdir@|$(docdir)|' packaging/systemd/genltestd.socket | install -m 0644 /dev/stdin $(DESTDIR)$(unitdir)/genltestd.socket
 	rm -f $(DESTDIR)$(unitdir)/genltestd.service.d/25[34].conf
 	for since in 253 254; do [ "$(SYSTEMD)" -lt $$since ] || install -D -m 0644 \
 		packaging/systemd/genltestd-$$since.conf $(DESTDIR)$(unitdir)/genltestd.service.d/$$since.conf; done
@@ -184,11 +185,11 @@ uninstall: ## stop and disable the daemon, and remove what install put there, bu
 ifeq ($(DESTDIR),)
 	@if [ -e $(unitdir)/genltestd.service ] && command -v systemctl >/dev/null; then \
 		echo 'stop and disable genltestd.service'; \
-		if $(systemd-runs); then systemctl stop genltestd; fi; \
-		systemctl --quiet disable genltestd; fi
+		if $(systemd-runs); then systemctl stop genltestd.socket genltestd; fi; \
+		systemctl --quiet disable genltestd.socket genltestd; fi
 endif
 	rm -f $(DESTDIR)$(sbindir)/genltestd $(DESTDIR)$(bindir)/genltestctl
-	rm -f $(DESTDIR)$(unitdir)/genltestd.service $(DESTDIR)$(sysusersdir)/genltestd.conf $(DESTDIR)$(catalogdir)/genltestd.catalog
+	rm -f $(DESTDIR)$(unitdir)/genltestd.service $(DESTDIR)$(unitdir)/genltestd.socket $(DESTDIR)$(sysusersdir)/genltestd.conf $(DESTDIR)$(catalogdir)/genltestd.catalog
 	rm -f $(DESTDIR)$(mandir)/man1/genltestctl.1 $(DESTDIR)$(mandir)/man5/genltestd.yaml.5 $(DESTDIR)$(mandir)/man8/genltestd.8
 	rm -rf $(DESTDIR)$(datadir) $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir)/genltestd.service.d
 	@if $(systemd-runs); then systemctl daemon-reload; fi

@@ -88,7 +88,7 @@ const (
 
 // HTTP is about the server of /metrics.
 type HTTP struct {
-	// Listen is a host:port; empty means no server.
+	// Listen is a host:port, or ListenSystemd; empty means no server.
 	Listen string `yaml:"listen" default:"127.0.0.1:9941"`
 	// WebConfig is the path of a web configuration of Prometheus' exporter-toolkit; empty means
 	// plain HTTP for every client.

@@ -13,12 +13,18 @@ import (
 	"github.com/genltestd/genltestd/config/value"
 )
 
+// ListenSystemd is the address of the socket that systemd passes to the daemon.
+const ListenSystemd = "systemd"
+
 const defaultPort = ":9941"
 
-const listenAdvice = `write one like 127.0.0.1:9941 or [::1]:9941, or "" for no server`
+const listenAdvice = `write one like 127.0.0.1:9941 or [::1]:9941, systemd for the socket of a socket unit, or "" for no server`
 
 // listenFault returns what is wrong with an address to listen at; "" for a valid one.
 func listenFault(address string) string {
+	if address == ListenSystemd {
+		return ""
+	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return strict.Quote(address) + " is not host:port"

@@ -43,6 +43,7 @@ type Daemon struct {
 	metrics  *metrics.Metrics
 	started  time.Time
 	notifier *systemd.Notifier
+	passed   systemd.Passed
 	state    *stateFaults
 	clock    *clock.Clock
 	lastStep atomic.Pointer[clockStep] // nil without one
@@ -85,7 +86,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 	log := opts.Log
 	d := &Daemon{
 		log: log, repeats: ratelog.New(log), opts: opts, started: time.Now(), limits: defaultLimits(),
-		notifier: systemd.NewNotifier(component(log, "systemd")),
+		notifier: systemd.NewNotifier(component(log, "systemd")), passed: systemd.TakePassed(),
 	}
 	defer d.notifier.Extend(maxStart)() // a journal on a slow disk
 	reg := prometheus.NewRegistry()

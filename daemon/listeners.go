@@ -28,11 +28,11 @@ func (d *Daemon) pagesAt(cfg *config.HTTP) *endpoint.Endpoint {
 		return nil
 	}
 	log := component(d.log, metrics.ListenerHTTP)
-	return endpoint.New(metrics.ListenerHTTP, func() (*httpserver.Server, error) { return web.Listen(addressOf(cfg), d.pages, log) }, log)
+	return endpoint.New(metrics.ListenerHTTP, func() (*httpserver.Server, error) { return web.Listen(d.addressOf(cfg), d.pages, log) }, log)
 }
 
-func addressOf(cfg *config.HTTP) web.Address {
-	return web.Address{Listen: cfg.Listen, Config: cfg.WebConfig}
+func (d *Daemon) addressOf(cfg *config.HTTP) web.Address {
+	return web.Address{Listen: cfg.Listen, Sockets: d.passed.Listening, Config: cfg.WebConfig}
 }
 
 // servePages stops the earlier server of the pages and starts another one, unless e is nil.
@@ -76,7 +76,7 @@ func (d *Daemon) bindElsewhere(cfg *config.HTTP) (*endpoint.Endpoint, error) {
 	if d.web != nil { // only this goroutine changes it
 		if server := d.web.Bound(); server != nil {
 			log := component(d.log, metrics.ListenerHTTP)
-			open = func() (*httpserver.Server, error) { return web.Move(server, addressOf(cfg), d.pages, log) }
+			open = func() (*httpserver.Server, error) { return web.Move(server, d.addressOf(cfg), d.pages, log) }
 		}
 	}
 	server, err := open()

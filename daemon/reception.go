@@ -18,7 +18,6 @@ import (
 	"github.com/genltestd/genltestd/daemon/kernel"
 	"github.com/genltestd/genltestd/daemon/origin"
 	"github.com/genltestd/genltestd/daemon/reception"
-	"github.com/genltestd/genltestd/daemon/systemd"
 	"github.com/genltestd/genltestd/metrics"
 )
 
@@ -37,7 +36,7 @@ func (d *Daemon) kernel() reception.Kernel {
 	if d.opts.Kernel != nil {
 		return d.opts.Kernel
 	}
-	return kernel.New(d.notifier, systemd.Stored(), component(d.log, "receiver"))
+	return kernel.New(d.notifier, d.passed.Stored, component(d.log, "receiver"))
 }
 
 // receivedFamilies returns the families of a configuration.

@@ -15,7 +15,10 @@ import (
 // as :9941 and 127.0.0.1:9941 do. An address in use is an error and changes nothing. s continues
 // until its Run ends.
 func (s *Server) ListenBeside(address string) (net.Listener, error) {
-	own := s.listener.Listener.(*net.TCPListener)
+	own, ok := s.listener.Listener.(*net.TCPListener)
+	if !ok { // a Unix socket that systemd has passed
+		return net.Listen("tcp", address)
+	}
 	if err := share(own, true); err != nil {
 		return nil, err
 	}

@@ -12,10 +12,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Stored returns the descriptors that the service manager stores for the unit, with their
-// names (sd_listen_fds(3)). Only the first call in a process returns them. The caller must
-// close them; the manager has its own copies.
-func Stored() []*os.File { return activation.Files(true) }
+// Passed are the descriptors that the service manager passes to a process, with their names
+// (sd_listen_fds(3)). The process must close them; the manager has its own copies.
+type Passed struct {
+	Listening []*os.File // sockets that accept connections, of the unit's socket units
+	Stored    []*os.File // others: an earlier process of the unit has stored them
+}
+
+// TakePassed returns the passed descriptors. Only the first call in a process returns them.
+func TakePassed() (p Passed) {
+	for _, f := range activation.Files(true) {
+		if accepts(f) {
+			p.Listening = append(p.Listening, f)
+		} else {
+			p.Stored = append(p.Stored, f)
+		}
+	}
+	return p
+}
+
+// accepts reports whether f is a socket that accepts connections. It does not use f.Fd, which changes
+// the mode of the descriptor, also for the manager's copy.
+func accepts(f *os.File) bool {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	value := 0
+	cerr := raw.Control(func(fd uintptr) { value, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ACCEPTCONN) })
+	return cerr == nil && err == nil && value == 1
+}
 
 // Store makes the manager store a copy of c's descriptor under name for the next process of
 // the unit. The manager does not poll it, because a pending socket error must not remove it.

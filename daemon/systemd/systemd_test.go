@@ -209,7 +209,7 @@ func TestStoreWithoutAManagerDoesNothing(t *testing.T) {
 	if err := NewNotifier(slog.New(slog.DiscardHandler)).Store("events", os.Stdout); err != nil {
 		t.Error(err)
 	}
-	if files := Stored(); len(files) != 0 {
-		t.Errorf("%d stored descriptors", len(files))
+	if p := TakePassed(); len(p.Stored)+len(p.Listening) != 0 {
+		t.Errorf("passed descriptors: %v", p)
 	}
 }

@@ -10,19 +10,22 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"time"
 
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
+	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/httpserver"
 	"github.com/genltestd/genltestd/daemon/ratelog"
 )
 
 // An Address is where and how the pages are served.
 type Address struct {
-	Listen string // HOST:PORT
+	Listen  string     // HOST:PORT, or config.ListenSystemd for the passed socket
+	Sockets []*os.File // that systemd has passed; see systemd.Passed
 	// Config is the path of a web configuration of exporter-toolkit: TLS, users, headers. Without
 	// one the pages are served as plain HTTP to every client.
 	Config string
@@ -33,19 +36,19 @@ var serverOptions = httpserver.Options{MaxConns: 16, RequestTime: 10 * time.Seco
 
 // Listen binds the address, so that an address in use is an error at start-up.
 func Listen(a Address, pages Pages, log *slog.Logger) (*httpserver.Server, error) {
-	return a.serve(func() (net.Listener, error) { return net.Listen("tcp", a.Listen) }, pages, log)
+	return a.serve(func(address string) (net.Listener, error) { return net.Listen("tcp", address) }, pages, log)
 }
 
 // Move is Listen while from still serves the same or an overlapping address of this process.
 func Move(from *httpserver.Server, a Address, pages Pages, log *slog.Logger) (*httpserver.Server, error) {
-	return a.serve(func() (net.Listener, error) { return from.ListenBeside(a.Listen) }, pages, log)
+	return a.serve(from.ListenBeside, pages, log)
 }
 
-func (a Address) serve(listen func() (net.Listener, error), pages Pages, log *slog.Logger) (*httpserver.Server, error) {
+func (a Address) serve(bind func(address string) (net.Listener, error), pages Pages, log *slog.Logger) (*httpserver.Server, error) {
 	if err := Validate(a.Config); err != nil {
 		return nil, fmt.Errorf("http.web_config: %w", err)
 	}
-	listener, err := listen()
+	listener, err := a.listen(bind)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("%w by another program; stop it (ss -tlnp shows it), or configure another port", err)
 	}
@@ -59,6 +62,21 @@ func (a Address) serve(listen func() (net.Listener, error), pages Pages, log *sl
 		}
 	}
 	return httpserver.New(listener, Handler(pages, log), options, log), nil
+}
+
+// listen returns a listener of the passed socket, which remains open for the next listener, or of an
+// address that is bound.
+func (a Address) listen(bind func(address string) (net.Listener, error)) (net.Listener, error) {
+	switch {
+	case a.Listen != config.ListenSystemd:
+		return bind(a.Listen)
+	case len(a.Sockets) == 1:
+		return net.FileListener(a.Sockets[0])
+	case len(a.Sockets) == 0:
+		return nil, errors.New("systemd has passed no socket to the daemon; enable and start genltestd.socket, and restart genltestd")
+	}
+	return nil, fmt.Errorf("systemd has passed %d sockets to the daemon; leave one ListenStream= in its socket units, and restart both",
+		len(a.Sockets))
 }
 
 // Validate returns what is wrong with a web configuration or the files that it names, or nil. An

@@ -123,7 +123,7 @@ func TestMoveToTheSameAddressWithTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := serving(t, plain)
-	encrypted, err := Move(plain, Address{plain.Addr(), webConfig(t, dir, tlsPart)}, pages, log)
+	encrypted, err := Move(plain, Address{Listen: plain.Addr(), Config: webConfig(t, dir, tlsPart)}, pages, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestFaultsOfTheWebConfiguration(t *testing.T) {
 		dir := t.TempDir()
 		certificate(t, dir, 1)
 		path := webConfig(t, dir, text)
-		_, err := Listen(Address{"127.0.0.1:0", path}, Pages{}, slog.New(slog.DiscardHandler))
+		_, err := Listen(Address{Listen: "127.0.0.1:0", Config: path}, Pages{}, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.HasPrefix(err.Error(), "http.web_config: "+path+": ") || !strings.Contains(err.Error(), want) ||
 			strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: got %v, want %q", text, err, want)
@@ -172,7 +172,7 @@ func TestFaultsOfTheWebConfiguration(t *testing.T) {
 // TestADamagedWebConfigurationIsLoggedOnce also checks that no page is shown without its password.
 func TestADamagedWebConfigurationIsLoggedOnce(t *testing.T) {
 	dir := t.TempDir()
-	a := Address{"127.0.0.1:0", webConfig(t, dir, usersPart)}
+	a := Address{Listen: "127.0.0.1:0", Config: webConfig(t, dir, usersPart)}
 	var log syncbuffer.Buffer
 	s, err := Listen(a, anyPages(func() {}), slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
