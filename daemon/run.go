@@ -33,6 +33,7 @@ func (d *Daemon) Run(parent context.Context) error {
 	receiving.start(quiet(d.status.run))
 	receiving.start(quiet(d.reloads.Run))
 	d.notifier.Ready()
+	d.log.Info("ready")
 
 	<-ctx.Done()
 	d.notifier.Stopping()

@@ -69,21 +69,28 @@ func (b *Box) applyLimits() {
 	if b.journal == nil {
 		return
 	}
-	b.mu.Lock()
-	if first := b.journal.Stats().First; first > b.first {
-		b.first = first
-		b.stats.Expired += b.index.removeIf(func(e *entry) bool { return e.number < first })
+	if n := b.expire(); n > 0 {
+		b.repeats.Warn("dead letters removed: they exceed a limit of the sink", "letters", n)
 	}
-	if b.opts.MaxAge > 0 {
-		oldest := b.opts.Steady(b.opts.Now()).Add(-b.opts.MaxAge)
-		b.stats.Expired += b.index.removeIf(func(e *entry) bool {
-			return b.opts.Steady(time.Unix(0, e.refused)).Before(oldest)
-		})
-	}
-	b.mu.Unlock()
 	if err := b.advance(); err != nil {
 		b.repeats.Warn("cannot free the disk space of dead letters", "directory", b.dir, "error", err)
 	}
+}
+
+// expire removes the letters that exceed a limit from the index, and returns their number.
+func (b *Box) expire() (n uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if first := b.journal.Stats().First; first > b.first {
+		b.first = first
+		n += b.index.removeIf(func(e *entry) bool { return e.number < first })
+	}
+	if b.opts.MaxAge > 0 {
+		oldest := b.opts.Steady(b.opts.Now()).Add(-b.opts.MaxAge)
+		n += b.index.removeIf(func(e *entry) bool { return b.opts.Steady(time.Unix(0, e.refused)).Before(oldest) })
+	}
+	b.stats.Expired += n
+	return n
 }
 
 // advance moves the cursor to the position before the oldest letter.

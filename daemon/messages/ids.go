@@ -6,6 +6,7 @@ package messages
 
 var ids = map[string]string{
 	"starting":  "eca6f394bcbc46b6bae7cb980e5cadaf",
+	"ready":     "39d5f9656e24409f8211689b1c0e56f3",
 	"listening": "5537b98bae74487596436f431ec00261",
 	"http.web_config cannot be used for a connection or a request": "26ca1e6811474275b83a38ddb320b443",
 	"stopping":         "14ba54464bf74faf9634a7960d42c739",
@@ -132,6 +133,7 @@ var ids = map[string]string{
 	"the dead letters cannot be read; will try again":                                                               "0cd10c45a04648bda7becdd7e9e4be20",
 	"the dead letters can be read again":                                                                            "837a602afb19406f84d00193a29c4b47",
 	"a dead letter is damaged and lost":                                                                             "e669f30cf46541a78fc1ba0e6772a464",
+	"dead letters removed: they exceed a limit of the sink":                                                         "2589f651fc51476caee247ef60ff4b27",
 	"cannot free the disk space of dead letters":                                                                    "2078e6b83a5345a9a7466a5c934a958f",
 	"closing the dead letters":                                                                                      "8ad01e331b1e4aa0aff9de55962fbb77",
 	"the sink has stalled":                                                                                          "1609e31623f14c599fb0cc00a5f288c5",
