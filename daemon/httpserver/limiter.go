@@ -35,6 +35,7 @@ type limiter struct {
 	writeTime time.Duration // maximum duration of each write to a connection; 0 means the server's limit
 	log       *slog.Logger
 	repeated  *ratelog.Logger // log, with limits
+	begin     func()          // called once, before the first connection is accepted
 
 	mu      sync.Mutex
 	conns   map[*conn]bool
@@ -53,7 +54,7 @@ type conn struct {
 
 func limit(l net.Listener, maxConns int, log *slog.Logger) *limiter {
 	return &limiter{
-		Listener: l, maxConns: maxConns, log: log, repeated: ratelog.New(log),
+		Listener: l, maxConns: maxConns, log: log, repeated: ratelog.New(log), begin: func() {},
 		conns: map[*conn]bool{}, changed: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 }
@@ -62,6 +63,7 @@ func limit(l net.Listener, maxConns int, log *slog.Logger) *limiter {
 // broken.
 func (l *limiter) Accept() (net.Conn, error) {
 	const shortage = "cannot accept connections; will close idle ones and try again"
+	l.begin()
 	for {
 		c, err := l.Listener.Accept()
 		if err == nil {

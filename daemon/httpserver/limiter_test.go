@@ -195,6 +195,44 @@ func TestAConnectionWhoseRequestIsBeingAnsweredStays(t *testing.T) {
 	})
 }
 
+// The toolkit of Prometheus compares a password in a handler of its own, which needs some time.
+func TestAConnectionWhosePasswordIsBeingVerifiedStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		verify := func(s *http.Server, l net.Listener) error {
+			inner := s.Handler
+			s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(time.Minute)
+				inner.ServeHTTP(w, r)
+			})
+			return s.Serve(l)
+		}
+		s := New(p, http.NotFoundHandler(), Options{MaxConns: 1, Serve: verify}, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		ran := make(chan error)
+		go func() { ran <- s.Run(ctx) }()
+		first := p.dial()
+		var other sync.WaitGroup
+		other.Go(func() {
+			time.Sleep(time.Second)
+			c := p.dial()
+			if _, err := get(c, "/"); err != nil {
+				t.Error(err)
+			}
+			c.Close()
+		})
+		if _, err := get(first, "/"); err != nil {
+			t.Error(err)
+		}
+		first.Close()
+		other.Wait()
+		cancel()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestAShortageOfDescriptorsEndsAnIdleConnectionAndNotTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := serveLimited(t, 4)

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/liblog"
@@ -51,8 +52,8 @@ func New(listener net.Listener, handler http.Handler, o Options, log *slog.Logge
 	if o.Serve == nil {
 		o.Serve = (*http.Server).Serve
 	}
-	return &Server{listener: l, options: o, server: &http.Server{
-		Handler: l.watch(handler),
+	server := &http.Server{
+		Handler: handler,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			ctx = withConn(ctx, c)
 			if accepted, ok := c.(*conn); ok && o.ConnContext != nil {
@@ -67,7 +68,11 @@ func New(listener net.Listener, handler http.Handler, o Options, log *slog.Logge
 		MaxHeaderBytes:    cmp.Or(o.HeaderBytes, 16<<10),
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          liblog.New(log, slog.LevelWarn),
-	}}
+	}
+	// Serve may add an outer handler, for example to verify passwords. While that handler works, the
+	// connection is not idle, so the requests are watched outside of it.
+	l.begin = sync.OnceFunc(func() { server.Handler = l.watch(server.Handler) })
+	return &Server{listener: l, options: o, server: server}
 }
 
 // Addr returns the bound address.
