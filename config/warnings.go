@@ -36,15 +36,15 @@ func (c *Config) Warnings() Errors {
 	return all
 }
 
-// neighborWarnings returns the conflicts of a sink with those before it. Two sinks with a filter are
-// regarded as separated by it.
+// neighborWarnings returns the conflicts of a sink with those before it. Two sinks with different filters
+// are regarded as separated by them.
 func (c *Config) neighborWarnings(i int) (all Errors) {
 	neighbor, ok := c.Sinks[i].Config.(sink.Neighbor)
 	if !ok {
 		return nil
 	}
 	for _, other := range c.Sinks[:i] {
-		if c.Sinks[i].Filter != "" && other.Filter != "" {
+		if filter := c.Sinks[i].Filter; filter != "" && other.Filter != "" && filter != other.Filter {
 			continue
 		}
 		if key, why := neighbor.Conflict(other.Config); why != "" {
