@@ -39,11 +39,14 @@ quietly() { # TEXT COMMAND...
 	[ $((SECONDS - begin)) -lt 5 ] || echo "$text: done, $((SECONDS - begin)) s"
 }
 
-# unit_tests runs the tests of all packages that need no kernel. Half of their time is
-# waiting, so twice as many packages as processors run at once.
-unit_tests() { # FLAG...
-	quietly 'build the unit tests' go test "$@" -run '^$' ./...
-	go test "$@" -p $(($(nproc) * 2)) -timeout 15m ./...
+# unit_tests runs the tests that need no kernel. Half of their time is waiting, so twice as
+# many packages as processors run at once.
+unit_tests() { # PACKAGES FLAG...
+	local packages
+	read -ra packages <<<"$1"
+	shift
+	quietly 'build the unit tests' go test "$@" -run '^$' "${packages[@]}"
+	go test "$@" -p $(($(nproc) * 2)) -timeout 15m "${packages[@]}"
 }
 
 # install_packages installs those Debian packages that are missing.
