@@ -95,7 +95,8 @@ func TestTailSelectsEvents(t *testing.T) {
 }
 
 func TestTailFollowsThroughAReloadToTheEnd(t *testing.T) {
-	f := start(t, listenAnywhere+"shutdown: {drain: 1s}\nsinks:\n- {name: out, stdout: {}}\n", newKernel(), prober{})
+	const yaml = listenAnywhere + "shutdown: {drain: 1s}\nsinks:\n- {name: out, stdout: {}}\n"
+	f := startReloadable(t, yaml)
 	f.send(t, 1, 3)
 	texts, ended := make(chan string, 100), make(chan error, 1)
 	go func() {
@@ -112,8 +113,8 @@ func TestTailFollowsThroughAReloadToTheEnd(t *testing.T) {
 		}
 		f.send(t, n+1, n+1)
 		if n == 20 {
-			if _, err := f.Reload(t.Context()); err != nil {
-				t.Log("reload:", err) // the fixture lacks a file
+			if done := f.mustReload(t, yaml+"- {name: more, stdout: {}}\n"); len(done.Added) != 1 {
+				t.Errorf("reload %+v", done)
 			}
 		}
 	}

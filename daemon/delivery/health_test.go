@@ -411,3 +411,30 @@ func TestFailingSenderIsNotHiddenByOthers(t *testing.T) {
 		f.end(t)
 	})
 }
+
+// One look is enough to see an attempt that has outlived its timeout, also while another sender delivers.
+func TestAnAttemptThatOutlivesItsTimeIsAFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hung, release := newBlocked()
+		free := &target{}
+		f := start(t, open(t, 1<<20), func(c *Config) { c.Options.BatchEvents = 1 }, hung, free)
+		f.append(t, 30)
+		synctest.Wait()
+		limit := f.Options.AttemptTimeout + stallGrace
+		time.Sleep(limit - time.Second)
+		f.wantFaults(t)
+		f.append(t, 1)
+		time.Sleep(2 * time.Second)
+		f.wantFaults(t, metrics.FaultStalled)
+		state := f.State()
+		if got, want := state.LastError().Error(), "an attempt has not ended for 1m6s, although its time is over"; got != want {
+			t.Errorf("fault %q, want %q", got, want)
+		}
+		close(release)
+		synctest.Wait()
+		f.wantFaults(t)
+		f.j.Seal()
+		f.end(t)
+		wantOnce(t, []*target{hung, free}, 31)
+	})
+}

@@ -4,6 +4,7 @@
 package progress
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 )
@@ -13,11 +14,12 @@ import (
 // each piece of work. The zero value is a goroutine that waits. It is safe for concurrent use.
 type Beat struct{ at atomic.Int64 }
 
-// origin makes readings of the monotonic clock, which does not count suspended time.
+// origin makes readings of the monotonic clock, which does not count suspended time. They are negative
+// for the clock of a test.
 var origin = time.Now()
 
 // Mark notes that a step begins.
-func (b *Beat) Mark() { b.at.Store(max(1, int64(time.Since(origin)))) }
+func (b *Beat) Mark() { b.at.Store(cmp.Or(int64(time.Since(origin)), 1)) }
 
 // Stop notes that the goroutine waits or has ended.
 func (b *Beat) Stop() { b.at.Store(0) }
