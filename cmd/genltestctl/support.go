@@ -23,8 +23,12 @@ Values of Environment= and SetCredential= in the unit, errors that may quote an 
 lines that the daemon has not logged itself are omitted.
 
 A part that cannot be collected is a file whose name ends in .error, with the reason, and a
-line on standard error. The exit status is 0 if the archive is written. The command never
+line on standard error. If the daemon does not answer within --timeout, it is not asked for
+the other parts. The command ends after a minute. The exit status is 0 if the archive is written. The command never
 overwrites a file. Run it as root to collect everything.`
+
+// supportTime is the maximum time for all parts together.
+const supportTime = time.Minute
 
 // A supportForm is the result of support as JSON. The form is documented and stable.
 type supportForm struct {
@@ -77,8 +81,10 @@ func (s *session) writeSupport(ctx context.Context, file string, now time.Time) 
 		}
 	}()
 	a := newArchive(out, now)
-	for _, part := range s.supportParts() {
-		text, err := part.collect(ctx)
+	limited, cancel := context.WithTimeout(ctx, supportTime)
+	defer cancel()
+	for _, part := range (&supporter{session: s}).parts() {
+		text, err := part.collectIn(limited)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}

@@ -5,14 +5,17 @@ package main
 import (
 	"archive/tar"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -297,5 +300,61 @@ func TestAnEmptyLogIsAnError(t *testing.T) {
 	t.Setenv("PATH", dir)
 	if text, err := collectLog(t.Context()); err == nil || !strings.HasSuffix(err.Error(), " printed nothing") {
 		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// A daemon that hangs is asked once. The other parts are collected.
+func TestSupportAsksADaemonThatHangsOnce(t *testing.T) {
+	dir, err := os.MkdirTemp("", "ctl") // t.TempDir's path may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	socket := filepath.Join(dir, "control.sock")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var connections atomic.Int32
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			connections.Add(1)
+			defer conn.Close()
+		}
+	}()
+	defer listener.Close()
+	file := filepath.Join(t.TempDir(), "s.tar.gz")
+	path := programs(t, map[string]string{"systemctl": unitFiles, "journalctl": supportLog(t)})
+	code, _, stderr := runSupport(t, path, "--socket", socket, "--file", file, "--timeout", "200ms")
+	files := unpack(t, file)
+	if n := connections.Load(); code != 0 || n != 1 {
+		t.Errorf("status %d, the daemon was asked %d times, %q", code, n, stderr)
+	}
+	if !strings.Contains(files["versions.txt"], "unknown: no answer on "+socket+" within 200ms") {
+		t.Errorf("versions: %s", files["versions.txt"])
+	}
+	for _, name := range []string{"config.yaml", "status.json", "metrics.txt", "goroutines.txt"} {
+		if want := "could not be collected: " + errSilent.Error() + "\n"; files[name+".error"] != want {
+			t.Errorf("%s: %q", name, files[name+".error"])
+		}
+	}
+	for _, name := range []string{"os-release", "systemd-version.txt", "unit.txt", "log.txt"} {
+		if files[name] == "" {
+			t.Errorf("%s is missing: %q", name, files[name+".error"])
+		}
+	}
+}
+
+// The parts after the end of the time are named, and not begun.
+func TestNoPartOfTheArchiveBeginsAfterItsTime(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	part := supportPart{"log.txt", func(context.Context) ([]byte, error) { t.Error("collected"); return nil, nil }}
+	if _, err := part.collectIn(ctx); err == nil || !strings.Contains(err.Error(), "1m0s") {
+		t.Error(err)
 	}
 }

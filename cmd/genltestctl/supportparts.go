@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/event"
 )
 
@@ -30,42 +31,76 @@ type supportPart struct {
 	collect func(context.Context) ([]byte, error)
 }
 
-func (s *session) supportParts() []supportPart {
+// collectIn collects the part, unless the time for all parts is over.
+func (p *supportPart) collectIn(ctx context.Context) ([]byte, error) {
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("the parts before it have needed %s, which is the time for all", supportTime)
+	}
+	return p.collect(ctx)
+}
+
+// A supporter collects parts.
+type supporter struct {
+	*session
+	silent bool // the daemon has not answered in time, and is not asked again
+}
+
+var errSilent = errors.New("not asked: the daemon has not answered an earlier request in time")
+
+// ask sends a request to the daemon, unless it has not answered an earlier one in time. The error contains
+// the remedy.
+func (s *supporter) ask(request func() error) error {
+	if s.silent {
+		return errSilent
+	}
+	err := request()
+	if err == nil {
+		return nil
+	}
+	s.silent = errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+	explained, _ := s.explain(err)
+	return errors.New(explained)
+}
+
+func (s *supporter) text(ctx context.Context, request func(*api.Client, context.Context) ([]byte, error)) (text []byte, err error) {
+	err = s.ask(func() error { text, err = request(s.client(), ctx); return err })
+	return text, err
+}
+
+func (s *supporter) status(ctx context.Context) (st *api.Status, err error) {
+	err = s.ask(func() error { st, err = s.client().Status(ctx); return err })
+	return st, err
+}
+
+func (s *supporter) parts() []supportPart {
+	daemon := func(request func(*api.Client, context.Context) ([]byte, error)) func(context.Context) ([]byte, error) {
+		return func(ctx context.Context) ([]byte, error) { return s.text(ctx, request) }
+	}
 	return []supportPart{
 		{"versions.txt", s.collectVersions},
 		{"os-release", func(context.Context) ([]byte, error) { return osRelease() }},
 		{"systemd-version.txt", func(ctx context.Context) ([]byte, error) { return runProgram(ctx, "systemctl", "--version") }},
 		{"unit.txt", collectUnit},
-		{"config.yaml", func(ctx context.Context) ([]byte, error) { return s.answer(s.client().Config(ctx)) }},
+		{"config.yaml", daemon((*api.Client).Config)},
 		{"status.json", s.collectStatus},
-		{"metrics.txt", func(ctx context.Context) ([]byte, error) { return s.answer(s.client().Metrics(ctx)) }},
-		{"goroutines.txt", func(ctx context.Context) ([]byte, error) { return s.answer(s.client().Stacks(ctx)) }},
+		{"metrics.txt", daemon((*api.Client).Metrics)},
+		{"goroutines.txt", daemon((*api.Client).Stacks)},
 		{"log.txt", collectLog},
 		{"journal-files.txt", s.collectJournalFiles},
 	}
 }
 
-// answer returns an answer of the daemon, or the error with its remedy.
-func (s *session) answer(text []byte, err error) ([]byte, error) {
-	if err != nil {
-		explained, _ := s.explain(err)
-		return nil, errors.New(explained)
-	}
-	return text, nil
-}
-
 // collectVersions returns the versions of the programs and of the kernel. An unknown version of the
 // daemon does not hide the others.
-func (s *session) collectVersions(ctx context.Context) ([]byte, error) {
+func (s *supporter) collectVersions(ctx context.Context) ([]byte, error) {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
 		return nil, fmt.Errorf("uname: %w", err)
 	}
 	daemon := ""
-	st, err := s.client().Status(ctx)
+	st, err := s.status(ctx)
 	if err != nil {
-		text, _ := s.explain(err)
-		daemon = "unknown: " + text
+		daemon = "unknown: " + err.Error()
 	} else {
 		daemon = fmt.Sprintf("%s, process %d, started %s", st.Version, st.PID, st.Started.UTC().Format(time.RFC3339))
 	}
@@ -104,10 +139,10 @@ func collectUnit(ctx context.Context) ([]byte, error) {
 }
 
 // collectStatus returns the status without texts that may quote an event.
-func (s *session) collectStatus(ctx context.Context) ([]byte, error) {
-	st, err := s.client().Status(ctx)
+func (s *supporter) collectStatus(ctx context.Context) ([]byte, error) {
+	st, err := s.status(ctx)
 	if err != nil {
-		return s.answer(nil, err)
+		return nil, err
 	}
 	for _, part := range st.Parts {
 		if strings.HasPrefix(part.Name, "delivery") {
@@ -129,8 +164,13 @@ func (s *session) collectStatus(ctx context.Context) ([]byte, error) {
 }
 
 // collectJournalFiles lists the files of the journal.
-func (s *session) collectJournalFiles(ctx context.Context) ([]byte, error) {
-	dir, err := s.journalDir(ctx, &journalOptions{}, "")
+func (s *supporter) collectJournalFiles(ctx context.Context) ([]byte, error) {
+	dir, err := "", error(nil)
+	if st, failed := s.status(ctx); failed == nil && st.Journal.Path != "" {
+		dir = st.Journal.Path
+	} else {
+		dir, err = (&journalOptions{}).journalDir()
+	}
 	if err != nil {
 		return nil, err
 	}
