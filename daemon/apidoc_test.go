@@ -181,9 +181,11 @@ func TestAnswersAboutAnUnopenedSinkAreDocumented(t *testing.T) {
 		{"GET /v1/events", "/v1/events?sink=bad&limit=1", 200, `"message":"one"`},
 		{"GET /v1/dead-letters", "/v1/dead-letters", 200, `"sink":"good"`},
 		{"GET /v1/dead-letters/{sink}", "/v1/dead-letters/bad", 500, "is not open"},
+		{"POST /v1/sinks/{sink}/test", "/v1/sinks/bad/test", 409, "the sink bad is not open"},
+		{"POST /v1/sinks/{sink}/test", "/v1/sinks/good/test", 200, `"outcome":"accepted"`},
 	} {
 		if status, answer := c.ask(t, q.pattern, q.path, ""); status != q.status || !strings.Contains(answer, q.part) {
-			t.Errorf("GET %s: %d %s, want %d and %s", q.path, status, answer, q.status, q.part)
+			t.Errorf("%s: %d %s, want %d and %s", q.path, status, answer, q.status, q.part)
 		}
 	}
 }

@@ -198,6 +198,22 @@ func (s *fakeDaemon) Resume(sink string) (*api.Pause, error) {
 
 func (s *fakeDaemon) Retry(sink string) error { s.note("retry " + sink); return s.sinkError(sink) }
 
+func (s *fakeDaemon) Test(_ context.Context, sink string) (*api.SinkTest, error) {
+	s.note("test " + sink)
+	t := &api.SinkTest{Sink: sink, ID: "6a9155caa46c7dcc-0-test-1e1b58c6a77ddc69", Seconds: 0.0125}
+	switch sink {
+	case "hook":
+		t.Outcome = api.TestAccepted
+	case "archive":
+		t.Outcome, t.Error = api.TestRefused, "POST https://siem: 400 Bad Request: "+hostile
+	case "slow":
+		t.Outcome, t.Seconds, t.Error = api.TestNotAttempted, 0, "an earlier attempt is running since 2026-01-02T03:04:05Z"
+	default:
+		t.Outcome, t.Error = api.TestFailed, "POST https://siem: 503 Service Unavailable"
+	}
+	return t, s.sinkError(sink)
+}
+
 func (s *fakeDaemon) Skip(_ context.Context, sink string, what *api.Skip) (*api.Skipped, error) {
 	text, err := json.Marshal(what)
 	if err != nil {

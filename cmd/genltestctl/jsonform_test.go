@@ -41,6 +41,7 @@ func jsonForms() map[string][]any {
 		"sink resume":    {api.Pause{}},
 		"sink retry":     {api.Retry{}},
 		"sink skip":      {api.Skipped{}},
+		"sink test":      {api.SinkTest{}},
 		"status":         {api.Status{}},
 		"support":        {supportForm{}},
 		"tail":           {api.Missed{}},

@@ -90,7 +90,7 @@ func (s *session) run(args []string) int {
 		return exitOK
 	case errors.Is(err, errDegraded): // it is in the output
 		return exitDegraded
-	case errors.Is(err, errDiffers): // it is in the output
+	case errors.Is(err, errDiffers), errors.Is(err, errNotAccepted): // it is in the output
 		return exitFailed
 	}
 	text, code := s.explain(err)

@@ -14,13 +14,13 @@ import (
 	"github.com/genltestd/genltestd/daemon/control/api"
 )
 
-const sinkHelp = `Pause, resume, retry or skip the delivery to one sink.
+const sinkHelp = `Pause, resume, retry, skip or test the delivery to one sink.
 
 Other sinks are not affected. Only an operator can do this, and the daemon logs it.`
 
 func (s *session) sink() *cobra.Command {
-	return group("sink", "Pause, resume, retry or skip the delivery to one sink", sinkHelp,
-		s.pauseSink(), s.resumeSink(), s.retrySink(), s.skipEvents())
+	return group("sink", "Pause, resume, retry, skip or test the delivery to one sink", sinkHelp,
+		s.pauseSink(), s.resumeSink(), s.retrySink(), s.skipEvents(), s.testSink())
 }
 
 func (s *session) pauseSink() *cobra.Command {

@@ -42,7 +42,7 @@ func TestSinkCommands(t *testing.T) {
 		{[]string{"skip", "hook", "--yes", "--to", "j-7", "--until", "1h"}, 64, "specify either --to or --until", nil},
 		{[]string{"skip", "hook", "--yes", "--until", "soon"}, 64, "neither a time nor a duration", nil},
 		{[]string{"skip", "--yes"}, 64, "accepts 1 arg", nil},
-		{[]string{}, 64, "missing subcommand; use pause, resume, retry or skip", nil},
+		{[]string{}, 64, "missing subcommand; use pause, resume, retry, skip or test", nil},
 		{
 			[]string{"skip", "hook", "--yes", "-o", "json"},
 			0, `{"sink":"hook","before":7,"skipped":6,"done":true}` + "\n",
@@ -50,6 +50,16 @@ func TestSinkCommands(t *testing.T) {
 		},
 		{[]string{"pause", "hook", "-o", "json"}, 0, `{"sink":"hook","paused_since":"2026-01-02T03:04:05Z"}` + "\n", []string{"pause hook"}},
 		{[]string{"retry", "hook", "-o", "json"}, 0, `{"sink":"hook"}` + "\n", []string{"retry hook"}},
+		{
+			[]string{"test", "hook"},
+			0, "hook has accepted the test event 6a9155caa46c7dcc-0-test-1e1b58c6a77ddc69 in 12.500 ms\n", []string{"test hook"},
+		},
+		{
+			[]string{"test", "hook", "-o", "json"},
+			0, `{"sink":"hook","id":"6a9155caa46c7dcc-0-test-1e1b58c6a77ddc69","outcome":"accepted","seconds":0.0125}` + "\n", []string{"test hook"},
+		},
+		{[]string{"test", "none"}, 66, `unknown sink "none"`, []string{"test none"}},
+		{[]string{"test"}, 64, "accepts 1 arg", nil},
 	} {
 		daemon := newFakeDaemon()
 		code, stdout, stderr := execute(t, append([]string{"sink", "--socket", serve(t, daemon)}, c.args...)...)
@@ -59,6 +69,25 @@ func TestSinkCommands(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.request, daemon.requests); code != c.code || !ok || diff != "" {
 			t.Errorf("%q: status %d, %q, %q, requests (-want +got):\n%s", c.args, code, stdout, stderr, diff)
+		}
+	}
+}
+
+// A script sees by the exit status, and a person by the text, that the destination does not accept events.
+func TestATestThatIsNotAcceptedFails(t *testing.T) {
+	for sink, want := range map[string]string{
+		"pager":   "pager has not accepted the test event after 12.500 ms, for a reason that may pass: POST https://siem: 503 Service Unavailable\n",
+		"archive": "archive has refused the test event permanently after 12.500 ms: POST https://siem: 400 Bad Request: " + visible(strings.ToValidUTF8(hostile, "\ufffd")) + "\n",
+		"slow":    "slow has not received the test event: an earlier attempt is running since 2026-01-02T03:04:05Z\n",
+	} {
+		socket := serve(t, newFakeDaemon())
+		code, stdout, stderr := execute(t, "sink", "test", "--socket", socket, sink)
+		if code != 1 || stdout != want || stderr != "" {
+			t.Errorf("%s: status %d, %q, %q", sink, code, stdout, stderr)
+		}
+		code, stdout, stderr = execute(t, "sink", "test", "--socket", socket, sink, "-o", "json")
+		if code != 1 || !strings.Contains(stdout, `"outcome":`) || !strings.Contains(stdout, `"error":"`) || stderr != "" {
+			t.Errorf("%s: status %d, %q, %q", sink, code, stdout, stderr)
 		}
 	}
 }

@@ -44,6 +44,11 @@ func everyCommand() [][]string {
 		{"sink", "retry", "hook"},
 		{"sink", "retry", "none"},
 		{"sink", "skip", "hook", "--yes"},
+		{"sink", "test", "hook"},
+		{"sink", "test", "archive"},
+		{"sink", "test", "pager"},
+		{"sink", "test", "slow"},
+		{"sink", "test", "none"},
 		{"reload"},
 	}
 }

@@ -185,6 +185,8 @@ func requests() (list []request) {
 		request{pattern: "POST /v1/sinks/{sink}/resume", status: 500, operations: broken},
 		request{pattern: "POST /v1/sinks/{sink}/retry", status: 404, sink: "none"},
 		request{pattern: "POST /v1/sinks/{sink}/retry", status: 409, operations: paused},
+		request{pattern: "POST /v1/sinks/{sink}/test", status: 404, sink: "none"},
+		request{pattern: "POST /v1/sinks/{sink}/test", status: 409, operations: paused},
 		request{pattern: "POST /v1/sinks/{sink}/skip", status: 404, sink: "none", body: `{"to":"j-1"}`},
 		request{pattern: "POST /v1/sinks/{sink}/skip", status: 409, body: `{"to":"j-1"}`, operations: paused},
 		request{pattern: "POST /v1/sinks/{sink}/skip", status: 413, body: `{"to":"` + strings.Repeat("x", maxSkipBody) + `"}`},

@@ -118,6 +118,13 @@ func (f filled) Resume(sink string) (*api.Pause, error) { return f.Pause(sink) }
 
 func (f filled) Retry(sink string) error { _, err := f.Pause(sink); return err }
 
+func (f filled) Test(_ context.Context, sink string) (*api.SinkTest, error) {
+	_, err := f.Pause(sink)
+	t := filledValue[api.SinkTest]()
+	t.Outcome = api.TestRefused
+	return t, err
+}
+
 func (f filled) Skip(_ context.Context, sink string, _ *api.Skip) (*api.Skipped, error) {
 	_, err := f.Pause(sink)
 	return filledValue[api.Skipped](), err

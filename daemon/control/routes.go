@@ -44,6 +44,7 @@ func routes(operations Operations, log *slog.Logger) []route {
 		{pattern: "POST /v1/sinks/{sink}/pause", serve: k.pause, operator: true},
 		{pattern: "POST /v1/sinks/{sink}/resume", serve: k.resume, operator: true},
 		{pattern: "POST /v1/sinks/{sink}/retry", serve: k.retry, operator: true},
+		{pattern: "POST /v1/sinks/{sink}/test", serve: k.test, operator: true},
 		{pattern: "POST /v1/sinks/{sink}/skip", serve: k.skip, operator: true, body: true},
 		{pattern: "POST /v1/reload", serve: reload(operations, log), operator: true},
 	}

@@ -18,6 +18,9 @@ type Sinks interface {
 	Resume(sink string) (*api.Pause, error)
 	// Retry starts the next attempt at once.
 	Retry(sink string) error
+	// Test passes a marked event to the destination of a sink. It waits for a limited time for the
+	// result.
+	Test(ctx context.Context, sink string) (*api.SinkTest, error)
 	// Skip drops events that the sink has not finished. It waits for a limited time until they
 	// are dropped.
 	Skip(ctx context.Context, sink string, s *api.Skip) (*api.Skipped, error)
@@ -60,6 +63,20 @@ func (s sinks) retry(w http.ResponseWriter, r *http.Request) {
 	}
 	s.log.Info("an operator requested an attempt", append(caller(r), "sink", sink)...)
 	answerOne(w, api.Retry{Sink: sink})
+}
+
+func (s sinks) test(w http.ResponseWriter, r *http.Request) {
+	t, err := s.Test(r.Context(), r.PathValue("sink"))
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	about := append(caller(r), "sink", t.Sink, "id", t.ID, "outcome", t.Outcome)
+	if t.Error != "" {
+		about = append(about, "error", t.Error)
+	}
+	s.log.Info("an operator tested a sink", about...)
+	answerOne(w, t)
 }
 
 func (s sinks) skip(w http.ResponseWriter, r *http.Request) {

@@ -59,6 +59,10 @@ func (d ten) Resume(sink string) (*api.Pause, error) { return d.Pause(sink) }
 
 func (ten) Retry(string) error { return nil }
 
+func (ten) Test(_ context.Context, sink string) (*api.SinkTest, error) {
+	return &api.SinkTest{Sink: sink, ID: "j-0-test-0", Outcome: api.TestAccepted}, nil
+}
+
 func (ten) Skip(_ context.Context, sink string, _ *api.Skip) (*api.Skipped, error) {
 	return &api.Skipped{Sink: sink}, nil
 }

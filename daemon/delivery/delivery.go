@@ -92,6 +92,7 @@ type Decoder func(journal.Record) (event.Event, error)
 type Rules interface {
 	Evaluate(e *event.Event) (match.Verdict, error)
 	Summaries(dst []event.Event, now time.Time, end bool) []event.Event
+	SetNoCaptures(e *event.Event) // called concurrently with the others
 }
 
 var _ Rules = (*match.Rules)(nil)

@@ -20,13 +20,19 @@ func newQueue(senders int) *queue {
 	return q
 }
 
-// serve calls deliver with one batch after the other, until it reports false or the queue is closed.
-func (q *queue) serve(deliver func(*batch) bool) {
-	for b := range q.batches {
-		if !deliver(b) {
-			return
+// serve delivers one batch after the other, and trials in between, until deliver reports false or the
+// queue is closed.
+func (q *queue) serve(deliver func(*batch) bool, trials <-chan *trial, test func(*trial)) {
+	for {
+		select {
+		case b, ok := <-q.batches:
+			if !ok || !deliver(b) {
+				return
+			}
+			q.idle <- struct{}{}
+		case t := <-trials:
+			test(t)
 		}
-		q.idle <- struct{}{}
 	}
 }
 

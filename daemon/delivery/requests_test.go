@@ -229,7 +229,7 @@ func TestEachEventHasOneOutcomeUnderRandomRequests(t *testing.T) {
 			f := start(t, open(t, 1<<20), nil, s)
 			appended := 0
 			for range 60 {
-				switch r.IntN(8) {
+				switch r.IntN(9) {
 				case 0:
 					f.Pause(time.Now())
 				case 1, 2:
@@ -240,6 +240,10 @@ func TestEachEventHasOneOutcomeUnderRandomRequests(t *testing.T) {
 					f.Skip(uint64(r.IntN(appended + 1)))
 				case 5:
 					<-f.Change(f.route, 0)
+				case 6:
+					if got := f.test(); !got.Attempted {
+						t.Fatalf("seed %d: test %+v", seed, got)
+					}
 				default:
 					n := r.IntN(20)
 					f.append(t, n)

@@ -26,6 +26,11 @@ type sender struct {
 	busy    progress.Beat
 }
 
+// serve delivers batches of the queue, and tests, until the session ends.
+func (s *sender) serve(session *session) {
+	s.queue.serve(func(b *batch) bool { return s.deliver(session, b) }, s.trials, func(t *trial) { s.test(session, t) })
+}
+
 // deliver makes attempts until every item of the batch has an outcome. It reports false if
 // the session ended first.
 func (s *sender) deliver(session *session, b *batch) bool {
@@ -33,8 +38,13 @@ func (s *sender) deliver(session *session, b *batch) bool {
 		if session.open.Err() != nil {
 			return s.settle(b)
 		}
+		held, trials := b.letters.unpersisted, s.trials
+		if held {
+			trials = nil // see test
+		}
+		s.testWaiting(session, trials)
 		requested := s.requests.look()
-		wait, held := s.untilAttempt(&requested, b), b.letters.unpersisted
+		wait := s.untilAttempt(&requested, b)
 		n, o := 0, delivered
 		if !held {
 			n, o = s.overLimit(b, requested.skipTo)
@@ -43,7 +53,7 @@ func (s *sender) deliver(session *session, b *batch) bool {
 		case n > 0:
 			s.noteDrop(b.events[b.decided:b.decided+n], o)
 		case wait > 0 && (held || len(b.letters.waiting) == 0):
-			sleepUnless(session.open, wait, requested.changed)
+			s.pause(session, wait, requested.changed, trials)
 			continue
 		case wait > 0 || held:
 			if s.settle(b) {

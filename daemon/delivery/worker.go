@@ -52,6 +52,9 @@ type Worker struct {
 	limits  *ratelog.Logger // for log lines that can repeat
 
 	requests requests
+	trials   chan *trial   // without room, so that a trial which is not attempted is withdrawn
+	testing  sync.Mutex    // held by Test
+	stopped  chan struct{} // closed when no session follows
 
 	mu           sync.Mutex // guards the fields below, and Route outside of Run's goroutine
 	requested    *change    // ends the session
@@ -88,7 +91,7 @@ func NewWorker(c Config) *Worker {
 		health: health,
 		limits: limits,
 
-		suppressed: make(map[string]uint64),
+		suppressed: make(map[string]uint64), trials: make(chan *trial), stopped: make(chan struct{}),
 	}
 	w.use(c.Route)
 	return w
@@ -119,11 +122,9 @@ func (w *Worker) State() metrics.SinkState {
 	w.mu.Lock()
 	s.Missed = w.closedMissed + missed(w.Sinks)
 	attempt := w.Options.AttemptTimeout + stallGrace
-	limit, busy := attempt+w.Options.BatchWait, time.Duration(0)
-	for _, sender := range w.senders {
-		busy = max(busy, sender.busy.Age())
-	}
+	limit := attempt + w.Options.BatchWait
 	w.mu.Unlock()
+	busy := w.busy()
 	requested, pending := w.requests.look(), s.Waiting+s.InFlight
 	if !requested.paused.IsZero() {
 		pending = 0 // the events wait for the operator
@@ -134,6 +135,16 @@ func (w *Worker) State() metrics.SinkState {
 	w.health.report(&s)
 	requested.report(&s)
 	return s
+}
+
+// busy returns for how long the longest running attempt has lasted, 0 without one.
+func (w *Worker) busy() (longest time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, sender := range w.senders {
+		longest = max(longest, sender.busy.Age())
+	}
+	return longest
 }
 
 // missed returns the number of events that readers of the sinks were too slow for.
@@ -172,6 +183,7 @@ func (w *Worker) Run(ctx context.Context) {
 			break
 		}
 	}
+	close(w.stopped)
 	if err := w.Close(); err != nil {
 		w.Log.Error("cannot close the sink", "error", err)
 	}
@@ -193,7 +205,7 @@ func (w *Worker) work(s *session) (sealed bool) {
 	w.queue = newQueue(len(w.senders))
 	var wg sync.WaitGroup
 	for _, sender := range w.senders {
-		wg.Go(func() { w.queue.serve(func(b *batch) bool { return sender.deliver(s, b) }) })
+		wg.Go(func() { sender.serve(s) })
 	}
 	sealed = w.feed(s.open, func(b *batch) bool { return w.queue.send(s.open, b) })
 	w.queue.close()

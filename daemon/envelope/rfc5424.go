@@ -16,7 +16,7 @@ import (
 // the RFC.
 type SyslogOptions struct {
 	Facility int
-	Severity int    // of an event; gaps and suppressed events are at least a warning
+	Severity int    // of an event or a test; gaps and suppressed events are at least a warning
 	AppName  string // empty means genltestd
 }
 
@@ -67,7 +67,7 @@ func (s *syslog) AppendMarked(dst []byte, e *event.Event) ([]byte, error) {
 
 func (s *syslog) message(dst []byte, e *event.Event, mark string) []byte {
 	kind := e.Kind()
-	if kind == "event" {
+	if kind == "event" || kind == "test" { // servers treat a test as an event
 		dst = append(dst, s.event...)
 	} else {
 		dst = append(dst, s.report...)

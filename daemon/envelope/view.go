@@ -20,7 +20,7 @@ func (v *View) ID() string { return v.e.ID() }
 // Seq returns the number in the journal.
 func (v *View) Seq() uint64 { return v.e.Seq }
 
-// Kind returns event, gap or suppressed.
+// Kind returns event, gap, suppressed or test.
 func (v *View) Kind() string { return v.e.Kind() }
 
 // Time returns when the daemon received the event.
@@ -45,11 +45,11 @@ func (v *View) Family() string { return v.e.Family }
 // Group returns the multicast group.
 func (v *View) Group() string { return v.e.Group }
 
-// Message returns the event's text; it is empty for a gap and suppressed events.
+// Message returns the event's text; it is empty for a gap, suppressed events and a test.
 func (v *View) Message() Text { return Text(v.e.Message) }
 
-// Text returns the event's text, or a sentence that describes a gap or suppressed
-// events.
+// Text returns the event's text, or a sentence that describes a gap, suppressed events or a
+// test.
 func (v *View) Text() Text { return Text(v.e.AppendText(nil)) }
 
 // MachineID returns machine-id(5); empty unless configured.

@@ -2,7 +2,7 @@
 
 // Package event defines the events that genltestd forwards: one multicast message of
 // a kernel family, or the report that some were lost or suppressed, with the number
-// that the journal assigned.
+// that the journal assigned. A test event is not in the journal.
 package event
 
 import (
@@ -37,6 +37,7 @@ type Event struct {
 
 	Gap        *Gap        // not nil if this reports lost events
 	Suppressed *Suppressed // not nil if this reports suppressed events
+	Test       *Test       // not nil if this is a test of a sink, and not from the kernel
 }
 
 // An Origin describes where an event was received. Many events share it.
@@ -76,23 +77,33 @@ type Gap struct {
 	Last     uint64    // 0 if not known; events between them may have arrived
 }
 
-// Kind returns "event", "gap" or "suppressed".
+// A Test marks an event that an operator sends to one sink, to see whether its destination
+// accepts events. It lacks the number in the journal and the fields of the module.
+type Test struct {
+	Sink   string // the name of the sink
+	Number uint64 // random, so that each test has another id
+}
+
+// Kind returns "event", "gap", "suppressed" or "test".
 func (e *Event) Kind() string {
 	switch {
 	case e.Gap != nil:
 		return "gap"
 	case e.Suppressed != nil:
 		return "suppressed"
+	case e.Test != nil:
+		return "test"
 	}
 	return "event"
 }
 
-// Kinds returns every value of Kind.
+// Kinds returns the values of Kind of the events that rules evaluate: all except "test".
 func Kinds() []string { return []string{"event", "gap", "suppressed"} }
 
 // ID returns the event's stable id, which is the same in every sink and at every retry:
 // the journal's id and the event's number. The id of suppressed events has the number
-// of the event before them, followed by the reason.
+// of the event before them, followed by the reason. That of a test has the number 0, followed
+// by "test" and the number of the test.
 func (e *Event) ID() string { return string(e.AppendID(nil)) }
 
 // SetJournal records the journal that numbered the event. It removes the origin if this
@@ -111,6 +122,9 @@ func (e *Event) AppendID(dst []byte) []byte {
 	if e.Suppressed != nil {
 		dst = append(dst, '-')
 		dst = append(dst, e.Suppressed.Reason...)
+	}
+	if e.Test != nil {
+		dst = AppendLoadID(append(dst, "-test-"...), e.Test.Number)
 	}
 	return dst
 }

@@ -47,6 +47,9 @@ func (e *Event) AppendJSONWithTime(dst, received []byte) []byte {
 		return append(e.Gap.AppendJSON(appendName(dst, "gap")), '}')
 	case e.Suppressed != nil:
 		return append(e.Suppressed.AppendJSON(appendName(dst, "suppressed")), '}')
+	case e.Test != nil:
+		dst = AppendJSONText(append(dst, `,"test":{"sink":"`...), e.Test.Sink)
+		return append(dst, `"}}`...)
 	case e.Content != nil:
 		return append(e.Content.appendJSON(dst), '}')
 	}

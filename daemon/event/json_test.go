@@ -88,6 +88,20 @@ func TestAppendJSONWritesSuppressedEvents(t *testing.T) {
 	}
 }
 
+// A receiver must not mistake a test for an event of the kernel.
+func TestAppendJSONWritesATest(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	e := Event{JournalID: "j", Time: at, Host: "h", Family: "f", Group: "g", Test: &Test{Sink: `"hook"`, Number: 0xa1}}
+	want := `{"id":"j-0-test-00000000000000a1","seq":0,"kind":"test","time":"2026-01-02T03:04:05.000000006Z","host":"h","family":"f",` +
+		`"group":"g","test":{"sink":"\"hook\""}}`
+	if diff := cmp.Diff(want, string(e.AppendJSON(nil))); diff != "" {
+		t.Errorf("line (-want +got):\n%s", diff)
+	}
+	if text := string(e.AppendText(nil)); text != `genltestd: an operator tests the sink "hook"` || !e.HasSafeText() {
+		t.Errorf("text %q", text)
+	}
+}
+
 func TestAppendJSONWritesTheOrigin(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 	const head = `{"id":"j-1","seq":1,"kind":"event","time":"2026-01-02T03:04:05.000000006Z","host":"h","family":"f","group":"g",`

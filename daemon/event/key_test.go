@@ -14,6 +14,9 @@ func TestKeysAreEqualIfTheIDsAre(t *testing.T) {
 		{JournalID: "a", Seq: 1, Suppressed: &Suppressed{Reason: "sample", Count: 7}},
 		{JournalID: "a", Seq: 1, Suppressed: &Suppressed{Reason: "rate"}},
 		{JournalID: "a", Seq: 2, Suppressed: &Suppressed{Reason: "rate"}},
+		{JournalID: "a", Test: &Test{Sink: "hook", Number: 1}},
+		{JournalID: "a", Test: &Test{Sink: "hook", Number: 2}},
+		{JournalID: "b", Test: &Test{Sink: "hook", Number: 2}},
 		{JournalID: "a", Seq: 1, Gap: &Gap{Reason: "rate"}},
 	}
 	for i := range events {

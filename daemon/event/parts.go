@@ -10,8 +10,8 @@ import (
 
 // Parts returns an event as names and values, for formats without nested objects. It
 // has the same fields as the event's JSON, in the same order, without text and labels.
-// Fields of the objects gap and suppressed have the prefix gap_ or suppressed_, those of
-// the attributes AttributePrefix. One Parts is used for many events, to reuse its memory;
+// Fields of the objects gap, suppressed and test have the prefix gap_, suppressed_ or test_, those
+// of the attributes AttributePrefix. One Parts is used for many events, to reuse its memory;
 // it is not safe for concurrent use.
 type Parts struct {
 	values []byte // concatenated
@@ -56,6 +56,9 @@ func (p *Parts) set(e *Event) {
 	p.origin(e.Origin)
 	p.gap(e.Gap)
 	p.suppressed(e.Suppressed)
+	if e.Test != nil {
+		p.text("test_sink", e.Test.Sink)
+	}
 	p.content(e.Content)
 }
 

@@ -53,10 +53,12 @@ func TestPartsAreTheFieldsOfTheJSON(t *testing.T) {
 	lost, unknown, kept := full, bare, full
 	lost.Gap = &Gap{Count: 3, Reason: "kernel_buffer", From: at, To: at.Add(1), LoadID: 1, First: 5, Last: 9}
 	unknown.Gap = &Gap{Count: 1, Reason: "read_error", From: at, To: at}
+	tested := bare
+	tested.Test = &Test{Sink: "hook", Number: 0xa1}
 	kept.Suppressed = &Suppressed{Count: 4, Reason: "rate_limit", From: at, To: at.Add(1)}
 	var p Parts
 	for name, e := range map[string]Event{
-		"full": full, "bare": bare, "nowhere": nowhere, "gap": lost, "gap without numbers": unknown, "suppressed": kept,
+		"full": full, "bare": bare, "nowhere": nowhere, "gap": lost, "gap without numbers": unknown, "suppressed": kept, "test": tested,
 	} {
 		var got, want []string
 		for name, value := range p.Of(&e) {

@@ -6,7 +6,7 @@ import "strconv"
 
 // AppendText appends the event's text unchanged, and returns the extended buffer. The text
 // of a Content is one line that is safe to print on a terminal: see Content.AppendText. A
-// gap and suppressed events are described by a sentence.
+// gap, suppressed events and a test are described by a sentence.
 func (e *Event) AppendText(dst []byte) []byte {
 	switch {
 	case e.Gap != nil:
@@ -17,6 +17,8 @@ func (e *Event) AppendText(dst []byte) []byte {
 		dst = appendCount(dst, e.Suppressed.Count, "suppressed", e.Suppressed.Reason)
 		dst = AppendTime(append(dst, ", received from "...), e.Suppressed.From)
 		return AppendTime(append(dst, " to "...), e.Suppressed.To)
+	case e.Test != nil:
+		return append(append(dst, "genltestd: an operator tests the sink "...), e.Test.Sink...)
 	case e.Content != nil:
 		return e.Content.AppendText(dst)
 	}

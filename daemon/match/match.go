@@ -51,6 +51,14 @@ type Rules struct {
 // receipt.
 func (r *Rules) SetSteady(steady func(time.Time) time.Time) { r.steady = steady }
 
+// SetNoCaptures sets the captures of an event that is not evaluated: all have an empty value. It is
+// safe for concurrent use with the other methods.
+func (r *Rules) SetNoCaptures(e *event.Event) {
+	if r != nil && r.extract != nil {
+		e.Captures = r.extract.empty
+	}
+}
+
 // Evaluate returns the verdict for one event and sets its captures, which are parts of
 // its text. Events must be passed in the order of receipt. If an expression fails for
 // the event, the verdict is Pass and the error is an *Error.
@@ -59,7 +67,7 @@ func (r *Rules) Evaluate(e *event.Event) (Verdict, error) {
 		return Pass, nil
 	}
 	if e.Suppressed != nil {
-		r.setEmptyCaptures(e)
+		r.SetNoCaptures(e)
 		return Pass, nil
 	}
 	if !r.suppresses() {
@@ -94,12 +102,6 @@ func (r *Rules) evaluate(e *event.Event, at time.Time) (Verdict, error) {
 		return Pass, err
 	}
 	return r.suppress(e, at)
-}
-
-func (r *Rules) setEmptyCaptures(e *event.Event) {
-	if r.extract != nil {
-		r.extract.apply(e)
-	}
 }
 
 // passesFilter also returns true without a filter, and after an error of the filter.
@@ -154,7 +156,7 @@ func (r *Rules) Summaries(dst []event.Event, now time.Time, end bool) []event.Ev
 	first := len(dst)
 	dst = r.ledger.appendCompleted(dst, now, end)
 	for i := first; i < len(dst); i++ {
-		r.setEmptyCaptures(&dst[i])
+		r.SetNoCaptures(&dst[i])
 	}
 	return dst
 }

@@ -36,8 +36,8 @@ func (c *Compiler) Trace(filter, extract string, e *event.Event) (*Part, error) 
 	if err != nil || rules.filter == nil {
 		return nil, err
 	}
-	if rules.setEmptyCaptures(e); rules.extract == nil {
-		e.Captures = nil
+	if e.Captures = nil; rules.extract != nil {
+		rules.extract.apply(e)
 	}
 	t := &tracer{compiler: c, event: e, names: rules.extract.captureNames(), texts: rules.captures(e)}
 	tree, err := parser.Parse(filter)

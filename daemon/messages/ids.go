@@ -38,6 +38,7 @@ var ids = map[string]string{
 	"an operator paused a sink":                                                                          "c136f2a355304167a7df2506da5775fb",
 	"an operator resumed a sink":                                                                         "797090f4e1194181a03bf802bced1089",
 	"an operator requested an attempt":                                                                   "9c14f11ac5db40ccba17fbc2aa70b532",
+	"an operator tested a sink":                                                                          "7bfc49e8250748d997540ae3fda64b82",
 	"an operator skipped events of a sink":                                                               "3b2006306e9f4cbc877475b5716adac7",
 	"a sink is paused: its events wait in the journal; continue with: genltestctl sink resume":           "7d4ccd8af11c42f7b42a8c88ebf3b537",
 	"an operator changed the log level, until the next reload or restart":                                "9d5adef705f949f5bef6e9caf9d320a1",

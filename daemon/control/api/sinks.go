@@ -40,6 +40,23 @@ type Skipped struct {
 	Done    bool   `json:"done"`    // all selected events have an outcome; otherwise the daemon continues
 }
 
+// The outcomes of a SinkTest.
+const (
+	TestAccepted     = "accepted"
+	TestFailed       = "failed"        // for a reason that may pass
+	TestRefused      = "refused"       // permanently
+	TestNotAttempted = "not_attempted" // the sink has not received the event
+)
+
+// A SinkTest is the result of a test of a sink.
+type SinkTest struct {
+	Sink    string  `json:"sink"`
+	ID      string  `json:"id"` // of the event
+	Outcome string  `json:"outcome"`
+	Seconds float64 `json:"seconds"`         // duration of the attempt
+	Error   string  `json:"error,omitempty"` // absent if the event was accepted
+}
+
 // Pause pauses a sink until Resume, also across restarts.
 func (c *Client) Pause(ctx context.Context, sink string) (*Pause, error) {
 	return post[Pause](ctx, c, sink, "pause", nil)
@@ -54,6 +71,11 @@ func (c *Client) Resume(ctx context.Context, sink string) (*Pause, error) {
 func (c *Client) Retry(ctx context.Context, sink string) error {
 	_, err := post[Retry](ctx, c, sink, "retry", nil)
 	return err
+}
+
+// Test passes a marked event to the destination of a sink, and returns the result.
+func (c *Client) Test(ctx context.Context, sink string) (*SinkTest, error) {
+	return post[SinkTest](ctx, c, sink, "test", nil)
 }
 
 // Skip makes a sink drop events that it has not finished.

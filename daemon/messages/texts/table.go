@@ -38,6 +38,7 @@ var table = map[string]text{
 	"c136f2a355304167a7df2506da5775fb": {"an operator paused a sink", false},
 	"797090f4e1194181a03bf802bced1089": {"an operator resumed a sink", false},
 	"9c14f11ac5db40ccba17fbc2aa70b532": {"an operator requested an attempt", false},
+	"7bfc49e8250748d997540ae3fda64b82": {"an operator tested a sink", false},
 	"3b2006306e9f4cbc877475b5716adac7": {"an operator skipped events of a sink", false},
 	"7d4ccd8af11c42f7b42a8c88ebf3b537": {"a sink is paused: its events wait in the journal; continue with: genltestctl sink resume", false},
 	"9d5adef705f949f5bef6e9caf9d320a1": {"an operator changed the log level, until the next reload or restart", false},

@@ -172,6 +172,34 @@ func TestReplayedEventsAreWrittenDuringCatchUp(t *testing.T) {
 	}
 }
 
+// Each test is another event, although all have the number 0.
+func TestTestsAreWrittenDuringCatchUp(t *testing.T) {
+	sc := newCrashState(t, event.JSON{})
+	sc.kill(t, len(textOf(t, event.JSON{}, numbered(4, 5)))+7)
+	var s *Sink
+	for n := range uint64(3) {
+		s = openWith(t, Config{Path: sc.path}, sink.Env{Position: sc.position})
+		deliver(t, s, []event.Event{sinktest.TestEvent(2 * n)})
+		deliver(t, s, []event.Event{sinktest.TestEvent(2*n + 1)})
+		if n < 2 {
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	deliver(t, s, numbered(4, 8))
+	text := read(t, sc.path)
+	want := numbered(4, 8)
+	for n := range uint64(6) {
+		want = append(want, sinktest.TestEvent(n))
+	}
+	for i := range want {
+		if n := strings.Count(text, `"id":"`+want[i].ID()+`"`); n != 1 {
+			t.Errorf("event %s is %d times in the file:\n%s", want[i].ID(), n, text)
+		}
+	}
+}
+
 // The file was moved between the kill and the start, as logrotate may.
 func TestFileMovedBeforeTheRestart(t *testing.T) {
 	for n, there := range map[int][]int{0: {1, 2, 3}, 10: {1, 2, 3}, 1 << 20: {1, 2, 3, 4, 5, 6, 7, 8}} {

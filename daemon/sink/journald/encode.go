@@ -18,6 +18,7 @@ const (
 	EventID      = "95d67113b44e48a5a63c209d0dd91446"
 	GapID        = "fdea0f59f17948ca814d7a3db55e4dc1"
 	SuppressedID = "83010679edde4cb0a85d3c3139775427"
+	TestID       = "9fb2089b39c04c57b0b196e9cdc09d8d"
 )
 
 // An encoder writes entries of journald's native protocol. It is not safe for
@@ -62,6 +63,8 @@ func (c *encoder) class(e *event.Event) (id string, priority journal.Priority) {
 		return GapID, min(c.priority, journal.PriWarning) // a smaller number is more urgent
 	case e.Suppressed != nil:
 		return SuppressedID, c.priority
+	case e.Test != nil:
+		return TestID, c.priority
 	}
 	return EventID, c.priority
 }

@@ -49,6 +49,10 @@ func TestEntries(t *testing.T) {
 			"PRIORITY": "5", "MESSAGE_ID": SuppressedID, "GENLTEST_KIND": "suppressed", "GENLTEST_SUPPRESSED_COUNT": "2",
 			"GENLTEST_SUPPRESSED_REASON": "sampling",
 		})},
+		{"test", event.Event{Test: &event.Test{Sink: "log", Number: 0xa1}}, common(map[string]string{
+			"MESSAGE": "genltestd: an operator tests the sink log", "GENLTEST_ID": "j-7-test-00000000000000a1",
+			"PRIORITY": "5", "MESSAGE_ID": TestID, "GENLTEST_KIND": "test", "GENLTEST_TEST_SINK": "log",
+		})},
 	}
 	encoder := newEncoder(config)
 	for _, tt := range tests {

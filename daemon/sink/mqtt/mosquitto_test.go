@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 	"github.com/genltestd/genltestd/internal/poll"
@@ -45,6 +46,18 @@ func TestMessageHasTopicAndProperties(t *testing.T) {
 	}
 	if m.Properties.MessageExpiry == nil || *m.Properties.MessageExpiry > 3600 {
 		t.Errorf("the expiry is %v", m.Properties.MessageExpiry)
+	}
+}
+
+// The next attempt is cautious because of the events that were in flight, and a test does not end that.
+func TestATestDoesNotEndTheCaution(t *testing.T) {
+	b := startBroker(t)
+	s := newSink(t, configFor(b.address))
+	s.cautious = true
+	for i, events := range [][]event.Event{{sinktest.TestEvent(1)}, sinktest.Events(1, 1)} {
+		if n, err := s.Deliver(t.Context(), events); n != 1 || err != nil || s.cautious != (i == 0) {
+			t.Errorf("attempt %d: %d accepted, %v, cautious %t", i, n, err, s.cautious)
+		}
 	}
 }
 

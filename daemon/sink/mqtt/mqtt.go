@@ -40,7 +40,7 @@ type Sink struct {
 	link      *link  // nil before the first attempt, and after a link has ended
 	access    access // of link
 	at        int    // index of the address that is used next
-	cautious  bool   // the latest link was lost with messages in flight
+	cautious  bool   // the latest link was lost with messages in flight; a test does not end that
 	takeovers takeovers
 	resumable map[event.Key]uint16
 	number    uint16 // of the latest message
@@ -78,7 +78,7 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (accepted int,
 	if err == nil {
 		var n int
 		n, err = s.send(ctx, events[accepted:])
-		s.cautious, accepted = false, accepted+n
+		s.cautious, accepted = s.cautious && events[0].Test != nil, accepted+n
 	}
 	if errors.Is(err, context.DeadlineExceeded) && s.link == earlier && s.link.stalled(before) {
 		s.link.end(errStalled)

@@ -81,6 +81,9 @@ func (s *Sink) Deliver(ctx context.Context, events []event.Event) (accepted int,
 	}
 	defer s.link.bind(ctx)()
 	s.link.forget()
+	if events[0].Test != nil { // its result is not about the next events
+		defer func(doubt bool) { s.doubt = doubt }(s.doubt)
+	}
 	send := s.publish
 	if s.config.Mode == modeCore {
 		send = s.publishCore

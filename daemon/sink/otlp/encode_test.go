@@ -199,6 +199,12 @@ func TestRecords(t *testing.T) {
 				"genltestd.gap.load_id": "0000000000000001",
 			}),
 		},
+		"test": {
+			event.Event{Family: "genltest", Test: &event.Test{Sink: "logs", Number: 0xa1}},
+			record(object{"name": "genltestd.test", "body": "genltestd: an operator tests the sink logs"}, object{
+				recordUID: "j-7-test-00000000000000a1", "genltestd.kind": "test", "genltestd.family": "genltest", "genltestd.test.sink": "logs",
+			}),
+		},
 		"suppressed": {
 			event.Event{Suppressed: &event.Suppressed{Count: 1, Reason: "dedup", From: at, To: at}},
 			record(object{

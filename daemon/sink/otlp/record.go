@@ -80,7 +80,7 @@ func (r *recorder) appendBody(dst []byte, e *event.Event) []byte {
 	return attributes(recordAttributes).exact(dst, namespace, "message", r.text)
 }
 
-// appendName appends the name of the event: genltestd.gap, genltestd.suppressed, or
+// appendName appends the name of the event: genltestd.gap, genltestd.suppressed, genltestd.test, or
 // genltestd.FAMILY and the command, if known. Dashes and the like become underscores.
 func (r *recorder) appendName(dst []byte, e *event.Event) []byte {
 	dst, name := begin(dst, recordEventName)
@@ -123,6 +123,9 @@ func (r *recorder) appendAttributes(dst []byte, e *event.Event) []byte {
 	dst = r.appendContent(dst, e.Content)
 	for _, c := range e.Captures {
 		dst = in.exact(dst, namespace+"capture.", c.Name, c.Value)
+	}
+	if e.Test != nil {
+		dst = in.text(dst, namespace+"test.sink", e.Test.Sink)
 	}
 	dst = r.appendGap(dst, e.Gap)
 	return r.appendSuppressed(dst, e.Suppressed)

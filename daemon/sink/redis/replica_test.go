@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/genltestd/genltestd/config/value"
+	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
 	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 	"github.com/genltestd/genltestd/internal/poll"
@@ -47,16 +48,19 @@ func TestReplicaMustAcknowledge(t *testing.T) {
 	stored(t, replica, 10)
 
 	replica.Freeze()
-	for range 5 { // the events are stored, and not stored again
+	for i := range 5 { // the events are stored, and not stored again
 		refusesWith(t, k, "0 of 1 replicas")
+		if n, err := k.Deliver(t.Context(), []event.Event{sinktest.TestEvent(uint64(i))}); n != 0 || err == nil {
+			t.Fatalf("accepted %d tests, %v", n, err)
+		}
 	}
-	if n := len(s.entries(t, s.stream)); n != 10+3 {
+	if n := len(s.entries(t, s.stream)); n != 10+3+5 {
 		t.Errorf("the server has %d entries", n)
 	}
 	replica.Thaw()
 	deliverAll(t, 10*time.Second, k, sinktest.Events(1, 20)[:3]) // those of refusesWith
 	deliverAll(t, 10*time.Second, k, sinktest.Events(11, 10))
-	if n := len(s.entries(t, s.stream)); n != 23 {
+	if n := len(s.entries(t, s.stream)); n != 23+5 {
 		t.Errorf("the server has %d entries", n)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/sink"
+	"github.com/genltestd/genltestd/daemon/sink/sinktest"
 )
 
 type secretError struct{ password string }
@@ -82,6 +83,40 @@ var defects = map[string]struct {
 			return n, err
 		}
 	}, "acknowledges_only_stored_events", "twice"},
+	"mistakes a test for an earlier one": {func(s *memorySink) {
+		known := map[uint64]bool{}
+		s.deliver = func(ctx context.Context, events []event.Event) (int, error) {
+			if seq := events[0].Seq; len(events) == 1 && known[seq] {
+				return 1, nil
+			}
+			n, err := s.correctDeliver(ctx, events)
+			for i := range events[:n] {
+				known[events[i].Seq] = true
+			}
+			return n, err
+		}
+	}, "delivers_tests", "accepted tests"},
+	"forgets events in flight at a test": {func(s *memorySink) {
+		early := map[uint64]bool{} // stored, but not accepted
+		s.deliver = func(ctx context.Context, events []event.Event) (int, error) {
+			for i := range events {
+				if events[i].Test != nil {
+					clear(early)
+				}
+				if early[events[i].Seq] {
+					continue
+				}
+				if err := s.put(ctx, &events[i]); err != nil {
+					for _, e := range events[i:] {
+						s.stored = append(s.stored, sinktest.StoredEvent{ID: e.ID(), Message: string(e.Message)})
+						early[e.Seq] = e.Test == nil
+					}
+					return i, err
+				}
+			}
+			return len(events), nil
+		}
+	}, "delivers_tests", "twice"},
 	"loses one event in a hundred": {func(s *memorySink) {
 		s.deliver = func(ctx context.Context, events []event.Event) (int, error) {
 			for i := range events {

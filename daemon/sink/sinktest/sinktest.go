@@ -59,6 +59,7 @@ type Kind struct {
 func Run(t *testing.T, k Kind) {
 	t.Run("accepts everything in order", k.acceptsAllEventsInOrder)
 	t.Run("acknowledges only stored events", k.acknowledgesOnlyStoredEvents)
+	t.Run("delivers tests", k.deliversTests)
 	t.Run("returns when the context ends", k.returnsWhenTheContextEnds)
 	t.Run("returns when the destination hangs", k.returnsWhenTheDestinationHangs)
 	t.Run("close can be called twice", k.closeTwice)

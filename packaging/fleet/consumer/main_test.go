@@ -26,6 +26,7 @@ const (
 {"id":"b-5","seq":5,"kind":"event","host":"web-2"}
 {"id":"a-2","seq":2,"kind":"event","host":"web-1"}
 {"id":"a-2","seq":2,"kind":"suppressed","host":"web-1"}
+{"id":"a-0-test-00000000000000a1","seq":0,"kind":"test","host":"web-1"}
 {"id":"a-2","seq":2,"kind":"event","host":"web-1"}
 {"id":"a-6","seq":6,"kind":"event","host":"web-1"}
 {"id":"b-6","seq":6,"kind":"gap","host":"web-2","gap":{"count":17,"reason":"kernel_buffer"}}
