@@ -61,6 +61,15 @@ func (l *listener) print(e *event.Event) error {
 			text += " (" + visible(c.Error) + ")"
 		}
 	}
-	fmt.Fprintf(l.out.out, "%s  %s %s  %s\n", e.Time.Format("15:04:05.000"), visible(e.Family), visible(e.Group), text)
+	lead := fmt.Sprintf("%s  %s %s  ", e.Time.Format("15:04:05.000"), visible(e.Family), visible(e.Group))
+	switch width := l.out.width; {
+	case width == 0:
+		fmt.Fprintf(l.out.out, "%s%s\n", lead, text)
+	case utf8.RuneCountInString(lead) > width/2: // the text would have less than half of the width
+		l.out.line(plain, "", lead)
+		l.out.line(plain, "  ", text)
+	default:
+		l.out.line(plain, lead, text)
+	}
 	return nil
 }

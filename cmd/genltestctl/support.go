@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -116,10 +117,16 @@ func (s *session) showSupport(form *supportForm) error {
 			missing++
 		}
 	}
-	text := fmt.Sprintf("%s: %s, %s", form.File, bytesText(form.Bytes), plural.Count(len(form.Parts)-missing, "part"))
+	text := fmt.Sprintf("%s, %s", bytesText(form.Bytes), plural.Count(len(form.Parts)-missing, "part"))
 	if missing > 0 {
 		text += fmt.Sprintf("; %s could not be collected", plural.Count(missing, "part"))
 	}
-	fmt.Fprintln(w.out, visible(text))
+	file := visible(form.File) + ":"
+	if w.width > 0 && utf8.RuneCountInString(file+" "+text) > w.width {
+		fmt.Fprintln(w.out, file) // in one piece, because a reader copies it
+		w.line(plain, "  ", text)
+	} else {
+		fmt.Fprintln(w.out, file, text)
+	}
 	return w.flush()
 }

@@ -122,12 +122,23 @@ func (v *topView) lines(width, height int) []string {
 	room := max(0, height-1)
 	if len(lines) > room && room > 0 {
 		hidden := len(lines) - room + 1
-		lines = append(lines[:room-1], cut(fmt.Sprintf("(%d lines more: enlarge the terminal, or filter with /)", hidden), width))
+		more := fmt.Sprintf("(%d lines more: enlarge the terminal, or filter with /)", hidden)
+		lines = append(lines[:room-1], cut(fitting(width, more, fmt.Sprintf("(%d lines more: / filters)", hidden)), width))
 	}
 	for len(lines) < room {
 		lines = append(lines, "")
 	}
-	return append(lines[:room], cut(v.help(), width))
+	return append(lines[:room], cut(v.help(width), width))
+}
+
+// fitting returns the first text that fits the width, or the last one.
+func fitting(width int, texts ...string) string {
+	for _, text := range texts[:len(texts)-1] {
+		if utf8.RuneCountInString(text) <= width {
+			return text
+		}
+	}
+	return texts[len(texts)-1]
 }
 
 // head prints the health, the bottleneck and the drops.
@@ -221,18 +232,20 @@ func (v *topView) sinkTable(width int) table {
 	return t
 }
 
-func (v *topView) help() string {
+func (v *topView) help(width int) string {
 	if v.typing {
-		return "filter: " + v.filter + "_   Enter: apply   Esc: show all sinks"
+		typed := "filter: " + v.filter + "_"
+		return fitting(width, typed+"   Enter: apply   Esc: show all sinks", typed+"  Enter, Esc: all", typed)
 	}
-	text := fmt.Sprintf("q quit  s sort (%s)  / filter  p pause  every %s", topOrders[v.sort].name, v.interval)
+	state, order := "", topOrders[v.sort].name
 	if v.filter != "" {
-		text = fmt.Sprintf("filter %q (Esc: all)  ", v.filter) + text
+		state = fmt.Sprintf("filter %q (Esc: all)  ", v.filter)
 	}
 	if v.paused {
-		text = "PAUSED  " + text
+		state = "PAUSED  " + state
 	}
-	return text
+	return fitting(width, fmt.Sprintf("%sq quit  s sort (%s)  / filter  p pause  every %s", state, order, v.interval),
+		fmt.Sprintf("%sq quit  s sort  / filter  p pause", state), state+"q s / p")
 }
 
 // sparkline draws the newest rates, one character each, relative to the largest one.
