@@ -46,8 +46,9 @@ COLD     = $(EXPR)/ast/... $(EXPR)/builtin/... $(EXPR)/checker/... $(EXPR)/compi
 	github.com/prometheus/exporter-toolkit/... github.com/prometheus/procfs/... github.com/rabbitmq/... \
 	github.com/twmb/franz-go/pkg/kerr github.com/twmb/franz-go/pkg/kmsg golang.org/x/net/... golang.org/x/oauth2/... \
 	google.golang.org/protobuf/... go.yaml.in/yaml/v2 gopkg.in/yaml.v3 \
-	$(OURS)/config $(OURS)/config/schema $(OURS)/config/strict/... $(OURS)/daemon $(OURS)/daemon/control $(OURS)/daemon/httpserver \
-	$(OURS)/daemon/inspect $(OURS)/daemon/pipeline $(OURS)/daemon/reload $(OURS)/daemon/systemd $(OURS)/daemon/web
+	$(OURS)/config $(OURS)/config/schema $(OURS)/config/strict/... $(OURS)/daemon $(OURS)/daemon/canary $(OURS)/daemon/control \
+	$(OURS)/daemon/httpserver $(OURS)/daemon/inspect $(OURS)/daemon/pipeline $(OURS)/daemon/reception $(OURS)/daemon/reload \
+	$(OURS)/daemon/systemd $(OURS)/daemon/web $(OURS)/metrics
 GOBUILD  = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '-s -w -funcalign=16 -X main.version=$(VERSION)' $(COLD:%=-gcflags=%=-l)
 
 ##@ The two commands
@@ -155,6 +156,9 @@ install: build ## install daemon, client, unit, manual pages and configuration b
 	sed -e 's|@sbindir@|$(sbindir)|' -e 's|@bindir@|$(bindir)|' -e 's|@docdir@|$(docdir)|' \
 		packaging/systemd/genltestd.service.in | install -m 0644 /dev/stdin $(DESTDIR)$(unitdir)/genltestd.service
 	sed 's|@docdir@|$(docdir)|' packaging/systemd/genltestd.socket | install -m 0644 /dev/stdin $(DESTDIR)$(unitdir)/genltestd.socket
+	sed 's|@bindir@|$(bindir)|' packaging/systemd/genltestd-canary.service.in | \
+		install -m 0644 /dev/stdin $(DESTDIR)$(unitdir)/genltestd-canary.service
+	install -m 0644 packaging/systemd/genltestd-canary.timer $(DESTDIR)$(unitdir)/genltestd-canary.timer
 	rm -f $(DESTDIR)$(unitdir)/genltestd.service.d/25[34].conf
 	for since in 253 254; do [ "$(SYSTEMD)" -lt $$since ] || install -D -m 0644 \
 		packaging/systemd/genltestd-$$since.conf $(DESTDIR)$(unitdir)/genltestd.service.d/$$since.conf; done
@@ -185,11 +189,12 @@ uninstall: ## stop and disable the daemon, and remove what install put there, bu
 ifeq ($(DESTDIR),)
 	@if [ -e $(unitdir)/genltestd.service ] && command -v systemctl >/dev/null; then \
 		echo 'stop and disable genltestd.service'; \
-		if $(systemd-runs); then systemctl stop genltestd.socket genltestd; fi; \
-		systemctl --quiet disable genltestd.socket genltestd; fi
+		if $(systemd-runs); then systemctl stop genltestd-canary.timer genltestd-canary.service genltestd.socket genltestd; fi; \
+		systemctl --quiet disable genltestd-canary.timer genltestd.socket genltestd; fi
 endif
 	rm -f $(DESTDIR)$(sbindir)/genltestd $(DESTDIR)$(bindir)/genltestctl
 	rm -f $(DESTDIR)$(unitdir)/genltestd.service $(DESTDIR)$(unitdir)/genltestd.socket $(DESTDIR)$(sysusersdir)/genltestd.conf $(DESTDIR)$(catalogdir)/genltestd.catalog
+	rm -f $(DESTDIR)$(unitdir)/genltestd-canary.service $(DESTDIR)$(unitdir)/genltestd-canary.timer
 	rm -f $(DESTDIR)$(mandir)/man1/genltestctl.1 $(DESTDIR)$(mandir)/man5/genltestd.yaml.5 $(DESTDIR)$(mandir)/man8/genltestd.8
 	rm -rf $(DESTDIR)$(datadir) $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir)/genltestd.service.d
 	@if $(systemd-runs); then systemctl daemon-reload; fi

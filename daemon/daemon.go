@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/canary"
 	"github.com/genltestd/genltestd/daemon/clock"
 	"github.com/genltestd/genltestd/daemon/control/api"
 	"github.com/genltestd/genltestd/daemon/endpoint"
@@ -58,6 +59,7 @@ type Daemon struct {
 	origins    *origin.Tracker
 	decoder    *record.Decoder
 	specs      atomic.Pointer[families.Specs] // of the decoder
+	canaries   *canary.Tracker
 	pipelines  *pipeline.Set
 	reloads    *reload.Reloader
 	inspector  *inspect.Inspector
@@ -106,6 +108,7 @@ func New(cfg *config.Config, opts Options) (_ *Daemon, err error) {
 		return nil, err
 	}
 	undo.Push(d.reception.Abandon)
+	d.canaries = canary.New(d.reception)
 	d.origins = d.openOrigins(&cfg.Event)
 	d.useSpecs(cfg, checked.Specs)
 	d.decoder = d.newDecoder()
@@ -163,6 +166,7 @@ func (d *Daemon) register(reg *prometheus.Registry) error {
 		metrics.RegisterConfig(reg, func() metrics.ConfigState { return d.reloads.State() }),
 		metrics.RegisterListeners(reg, d.listening),
 		metrics.RegisterFamilies(reg, d.familyStates),
+		metrics.RegisterCanary(reg, d.canaryState),
 	)
 }
 

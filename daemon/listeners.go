@@ -18,7 +18,7 @@ import (
 func (d *Daemon) controlSocket() *endpoint.Endpoint {
 	path, log := d.opts.Dirs.controlSocket(), component(d.log, metrics.ListenerControl)
 	return endpoint.New(metrics.ListenerControl, func() (*httpserver.Server, error) {
-		return control.ListenSocket(path, operations{d.deadLetters(), d.sinkActions(), d.inspector, d}, log)
+		return control.ListenSocket(path, operations{d.deadLetters(), d.sinkActions(), canaries{d}, d.inspector, d}, log)
 	}, log)
 }
 

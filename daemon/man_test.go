@@ -25,6 +25,7 @@ func TestManualNamesEveryMetricAndPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := start(t, listenAnywhere+"families: [genltest, ethtool]\n", newKernel(), prober{})
+	requestCanary(t, f.client()) // before it, its latency does not have series
 	_, scrape := f.get(t, "/metrics")
 	labels := labelsOf(scrape)
 	types := scrapedType.FindAllStringSubmatch(scrape, -1)

@@ -25,6 +25,7 @@ import (
 type operations struct {
 	deadLetterAPI
 	sinkActions
+	canaries
 	*inspect.Inspector
 	*Daemon
 }

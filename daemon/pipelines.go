@@ -15,7 +15,7 @@ import (
 func (d *Daemon) openPipelines(checked *pipeline.Checked) (*pipeline.Set, error) {
 	set, err := pipeline.Open(checked, pipeline.Options{
 		Journal: d.journal, Decode: d.decoder.Decode, Clock: d.clock, Latency: d.metrics.SinkLatency, EndToEnd: d.metrics.SinkEndToEnd,
-		State: d.state, Log: d.log,
+		Canaries: d.canaries, State: d.state, Log: d.log,
 		NewSink:    d.opts.newSink,
 		LettersDir: d.opts.Dirs.letters, PositionFile: d.opts.Dirs.position,
 		Files: d.opts.Files, RemovedFile: filepath.Join(d.opts.Dirs.State, pipeline.RemovedFile),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package metrics defines all metrics of the daemon. Every series exists, at zero, from the
-// start. Label values are constants or names of sinks, and never texts of events.
+// start, except for the latency of canaries. Label values are constants or names of sinks, and never texts of events.
 package metrics
 
 import (

@@ -35,7 +35,7 @@ func sinkMetrics() []sinkMetric {
 			"Events that the filter of the sink rejected."),
 		{
 			name: "events_suppressed_total", kind: count, by: func(s *SinkState) map[string]uint64 { return s.Suppressed },
-			help: "Events that another rule of the sink suppressed, by rule.",
+			help: "Events that another rule of the sink suppressed, by rule. canary: an event of genltestctl canary, which no sink receives.",
 		},
 		{
 			name: "events_dropped_total", kind: count, by: func(s *SinkState) map[string]uint64 { return s.Dropped },

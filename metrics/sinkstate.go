@@ -16,6 +16,9 @@ const (
 	DroppedSkipped = "skipped"       // an operator skipped it
 )
 
+// SuppressedCanary is the reason for which no sink receives a canary. The others are rules.
+const SuppressedCanary = "canary"
+
 // The reasons why a sink is unhealthy: the values of the label reason of sink_fault. The
 // documentation of package delivery describes when each begins and ends.
 const (
@@ -92,12 +95,12 @@ type SinkState struct {
 	DeadLettersExpired uint64 // removed because of a limit
 }
 
-// NewSinkState returns a state with all labels, at zero.
+// NewSinkState returns a state with all labels, at zero. suppressed are the rules that suppress events.
 func NewSinkState(name string, suppressed []string) SinkState {
 	s := SinkState{
 		Name:       name,
 		Dropped:    map[string]uint64{DroppedJournal: 0, DroppedAge: 0, DroppedLag: 0, DroppedSkipped: 0},
-		Suppressed: make(map[string]uint64, len(suppressed)),
+		Suppressed: map[string]uint64{SuppressedCanary: 0},
 	}
 	for _, reason := range suppressed {
 		s.Suppressed[reason] = 0

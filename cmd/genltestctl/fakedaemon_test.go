@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -33,7 +34,10 @@ type fakeDaemon struct {
 	files    string                  // configuration of the files
 	faults   error                   // of the files
 	level    string                  // of the log
+	canary   api.Canary              // the last one
 }
+
+var canaryTime = time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 
 func newFakeDaemon() *fakeDaemon {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
@@ -51,7 +55,11 @@ func newFakeDaemon() *fakeDaemon {
 	bad := letter(2, "")
 	bad.Event = json.RawMessage(`{"kind":"event","message":"\ufffd","message_base64":"gRs="}`)
 	bad.Reason, bad.Kind, bad.Status = hostile, "", 0 // as stored by an older version
-	return &fakeDaemon{waiting: 1, letters: map[string][]api.Letter{"hook": {letter(1, "hello "+hostile), bad, gap, unknown}, "archive": nil}}
+	canary := api.Canary{Sinks: []api.CanarySink{
+		{Sink: "hook", LatencySeconds: 0.00123}, {Sink: hostile, Reached: true, LatencySeconds: 61.5},
+	}}
+	letters := map[string][]api.Letter{"hook": {letter(1, "hello "+hostile), bad, gap, unknown}, "archive": nil}
+	return &fakeDaemon{canary: canary, waiting: 1, letters: letters}
 }
 
 func (s *fakeDaemon) Status() *api.Status { return &api.Status{} }
@@ -179,6 +187,26 @@ func serve(t *testing.T, s control.Operations) (socket string) {
 		}
 	})
 	return socket
+}
+
+// RequestCanary implements control.Canaries.
+func (s *fakeDaemon) RequestCanary() (*api.Canary, error) {
+	s.note("canary")
+	return &api.Canary{Requested: canaryTime, Text: "genltestd canary 5f0c"}, s.refusal
+}
+
+// LastCanary implements control.Canaries. The canary is received, and reaches the sink hook, one request later.
+func (s *fakeDaemon) LastCanary() (*api.Canary, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.canary.Requested = cmp.Or(s.canary.Requested, canaryTime)
+	last := s.canary
+	if len(s.canary.Sinks) > 0 {
+		s.canary.Received = true
+		s.canary.Sinks = slices.Clone(s.canary.Sinks)
+		s.canary.Sinks[0].Reached = true
+	}
+	return &last, nil
 }
 
 func (s *fakeDaemon) Pause(sink string) (*api.Pause, error) {

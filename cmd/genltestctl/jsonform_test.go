@@ -21,6 +21,7 @@ const page = "../../docs/genltestctl.md"
 // jsonForms are the types of the objects that each command prints.
 func jsonForms() map[string][]any {
 	return map[string][]any{
+		"canary":         {api.Canary{}},
 		"config diff":    {diffForm{}},
 		"config show":    {configForm{}},
 		"dlq drop":       {api.Count{}},

@@ -62,6 +62,7 @@ type session struct {
 	timeout  time.Duration
 	output   outputFormat
 
+	pingFile       string // whose writes the module multicasts
 	openController func() (controller, error)
 }
 
@@ -71,7 +72,7 @@ func (s *session) client() *api.Client { return api.NewClient(s.socket).WithTime
 type usageError struct{ error }
 
 func run(args []string, in, out, errs *os.File) int {
-	return (&session{in: in, out: out, err: errs, output: outputText, openController: openController}).run(args)
+	return (&session{in: in, out: out, err: errs, output: outputText, pingFile: pingFile, openController: openController}).run(args)
 }
 
 func (s *session) run(args []string) int {
@@ -120,7 +121,7 @@ func (s *session) command() *cobra.Command {
 	root.PersistentFlags().VarP(&s.output, "output", "o", "output format: text, or json with one object per line")
 	complete := cobra.FixedCompletions(outputFormats(), cobra.ShellCompDirectiveNoFileComp)
 	_ = root.RegisterFlagCompletionFunc("output", complete) // fails only for an unknown flag
-	root.AddCommand(s.deadLetters(), s.echo(), s.family(), s.listen(), s.ping(), s.reload(), s.status(), s.top())
+	root.AddCommand(s.canary(), s.deadLetters(), s.echo(), s.family(), s.listen(), s.ping(), s.reload(), s.status(), s.top())
 	root.AddCommand(s.tail())
 	root.AddCommand(s.explainEvent())
 	root.AddCommand(s.config(), s.journal(), s.logLevel(), s.sink(), s.support())

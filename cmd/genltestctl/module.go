@@ -73,18 +73,41 @@ func (s *session) ping() *cobra.Command {
 	return &cobra.Command{
 		Use: "ping TEXT", Short: "Make the module multicast a text", Long: pingHelp,
 		Args: usageArgs(cobra.ExactArgs(1)), ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(_ *cobra.Command, args []string) error { return ping(pingFile, args[0]) },
+		RunE: func(_ *cobra.Command, args []string) error { return ping(s.pingFile, args[0]) },
 	}
 }
 
-// ping writes a text and a newline, which the module removes, with one write(2): the module multicasts each
-// write. The rest of a short write would be another event.
+// ping makes the module multicast a text.
 func ping(file, text string) error {
-	fd, err := unix.Open(file, unix.O_WRONLY|unix.O_CLOEXEC, 0)
-	if err == nil {
-		_, err = unix.Write(fd, append([]byte(strings.TrimSuffix(text, "\n")), '\n'))
-		err = errors.Join(err, unix.Close(fd))
+	t, err := openTrigger(file)
+	if err != nil {
+		return err
 	}
+	return t.write(text)
+}
+
+// A trigger is the open file whose writes the module multicasts.
+type trigger struct {
+	file string
+	fd   int
+}
+
+func openTrigger(file string) (trigger, error) {
+	fd, err := unix.Open(file, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	return trigger{file, fd}, triggerFault(file, err)
+}
+
+func (t trigger) close() error { return unix.Close(t.fd) }
+
+// write writes a text and a newline, which the module removes, with one write(2), and closes the file: the
+// module multicasts each write. The rest of a short write would be another event.
+func (t trigger) write(text string) error {
+	_, err := unix.Write(t.fd, append([]byte(strings.TrimSuffix(text, "\n")), '\n'))
+	return triggerFault(t.file, errors.Join(err, t.close()))
+}
+
+// triggerFault returns an error of the file with its remedy and exit status.
+func triggerFault(file string, err error) error {
 	remedy, code := "", exitFailed
 	switch {
 	case err == nil:

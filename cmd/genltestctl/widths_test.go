@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +23,8 @@ import (
 func everyCommand() [][]string {
 	return [][]string{
 		{"status"},
+		{"canary", "--wait", "0s"},
+		{"canary"},
 		{"config", "show"},
 		{"config", "diff"},
 		{"log-level"},
@@ -74,7 +77,8 @@ func onWidth(t *testing.T, width uint16, socket string, args []string) (code int
 		io.Copy(&all, pty) // it ends with EIO
 		output <- all.String()
 	}()
-	s := &session{out: tty, err: errs, output: outputText, openController: func() (controller, error) { return hostileFamily(), nil }}
+	s := &session{out: tty, err: errs, output: outputText, pingFile: os.DevNull}
+	s.openController = func() (controller, error) { return hostileFamily(), nil }
 	code = s.run(append([]string{"--socket", socket}, args...))
 	if err := tty.Close(); err != nil {
 		t.Fatal(err)

@@ -68,6 +68,8 @@ func TestTheDocumentListsTheMembersOfEachType(t *testing.T) {
 	for _, v := range []any{
 		api.Attempt{},
 		api.Box{},
+		api.Canary{},
+		api.CanarySink{},
 		api.Config{},
 		api.Count{},
 		api.Error{},
@@ -137,6 +139,7 @@ func requests() (list []request) {
 	broken := filled{errors.New("the disk is broken")}
 	invalid := filled{&api.Error{Status: http.StatusUnprocessableEntity, Message: "at fault", Faults: []string{"a.yaml:1:2: x"}}}
 	paused := filled{&api.Error{Status: http.StatusConflict, Message: "the sink is paused"}}
+	absent := filled{&api.Error{Status: http.StatusNotFound, Message: "no canary was requested"}}
 	stopping := filled{&api.Error{Status: http.StatusServiceUnavailable, Message: "the daemon is stopping"}}
 	for _, r := range routes(ten{}, slog.New(slog.DiscardHandler)) {
 		body := ""
@@ -165,6 +168,8 @@ func requests() (list []request) {
 		request{pattern: "POST /v1/reload", status: 422, operations: invalid},
 		request{pattern: "POST /v1/reload", status: 500, operations: broken},
 		request{pattern: "POST /v1/reload", status: 503, operations: stopping},
+		request{pattern: "GET /v1/canary", status: 404, operations: absent},
+		request{pattern: "POST /v1/canary", status: 409, operations: paused},
 		request{pattern: "GET /v1/events", status: 200, query: "sink=s", operations: broken}, // the last line is the error
 		request{pattern: "GET /v1/events", status: 400, query: "limit=-1"},
 		request{pattern: "GET /v1/events", status: 404, query: "from=gone"},

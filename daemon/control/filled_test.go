@@ -107,6 +107,10 @@ func (f filled) Replay(sink string, s api.Selection) (int, error) {
 
 func (f filled) Drop(sink string, s api.Selection) (int, error) { return f.Replay(sink, s) }
 
+func (f filled) RequestCanary() (*api.Canary, error) { return filledValue[api.Canary](), f.err }
+
+func (f filled) LastCanary() (*api.Canary, error) { return f.RequestCanary() }
+
 func (f filled) Pause(sink string) (*api.Pause, error) {
 	if sink != "s" {
 		return nil, UnknownSink(sink)

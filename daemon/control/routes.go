@@ -39,6 +39,8 @@ func routes(operations Operations, log *slog.Logger) []route {
 		{pattern: "GET /v1/dead-letters/{sink}/{id}", serve: d.letter},
 		{pattern: "POST /v1/dead-letters/{sink}/replay", serve: d.change("replay", d.Replay), operator: true, body: true},
 		{pattern: "POST /v1/dead-letters/{sink}/drop", serve: d.change("drop", d.Drop), operator: true, body: true},
+		{pattern: "GET /v1/canary", serve: canary(operations.LastCanary)},
+		{pattern: "POST /v1/canary", serve: canary(operations.RequestCanary), operator: true},
 		{pattern: "GET /v1/events", serve: e.tail, query: []string{"sink", "filter", "from", "since", "limit", "follow"}},
 		{pattern: "GET /v1/events/{id}", serve: e.explain, query: []string{"filter"}},
 		{pattern: "POST /v1/sinks/{sink}/pause", serve: k.pause, operator: true},

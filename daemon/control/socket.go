@@ -26,6 +26,7 @@ var socketOptions = httpserver.Options{MaxConns: 8, WriteTime: 30 * time.Second,
 
 // Operations are the requests that an operator can make.
 type Operations interface {
+	Canaries
 	DeadLetters
 	Events
 	Reloader

@@ -29,6 +29,10 @@ func (ten) Boxes() []api.Box { return []api.Box{{Sink: "s", Letters: 10}} }
 
 func (ten) Status() *api.Status { return &api.Status{Version: "1.2.3"} }
 
+func (ten) RequestCanary() (*api.Canary, error) { return &api.Canary{}, nil }
+
+func (ten) LastCanary() (*api.Canary, error) { return &api.Canary{}, nil }
+
 func (ten) Operators() string { return "" }
 
 func (ten) Metrics() http.Handler {

@@ -21,6 +21,7 @@ type account struct {
 	latency latency
 	health  *health
 	history history
+	reached func(text string, latency time.Duration) // see Config.OnCanary
 
 	mu      sync.Mutex
 	state   metrics.SinkState // without Events and Waiting, which State computes
@@ -30,6 +31,7 @@ type account struct {
 	open    []*batch          // batches that the cursor has not passed, in journal order
 	filling time.Time         // receipt of the first event of the batch that is not added yet; zero without one
 	idle    []*batch          // empty batches for reuse
+	canary  canary            // read, and not reached yet; zero without one
 }
 
 // newBatch returns an empty batch.
@@ -87,6 +89,7 @@ type readCounts struct {
 	undecoded, ruleFails uint64
 	filtered             uint64
 	suppressed           map[string]uint64 // by reason
+	canary               canary            // the last one; zero without one
 }
 
 // addRead counts the records that were read for a batch, and the items made from them.
@@ -109,6 +112,9 @@ func (a *account) addRead(r *readCounts, items []item) {
 		}
 	}
 	a.claimed += r.records + r.skipped
+	if r.canary.seq != 0 {
+		a.canary = r.canary
+	}
 }
 
 // An outcome is the final state of an event that passed the rules.
@@ -152,6 +158,9 @@ func (a *account) settle(b *batch) (finished bool) {
 	finished = b.counted == len(b.items)
 	b.finished = finished
 	a.commit()
+	if a.canary.seq != 0 && a.hasSettled(a.canary.seq) {
+		a.reachCanary()
+	}
 	return finished
 }
 
@@ -228,6 +237,11 @@ func (a *account) writeCursor() {
 func (a *account) settledTo(seq uint64) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.hasSettled(seq)
+}
+
+// hasSettled is settledTo for a caller that holds mu.
+func (a *account) hasSettled(seq uint64) bool {
 	beyond := a.last.Seq >= seq
 	for _, b := range a.open {
 		if b.replay {

@@ -11,6 +11,7 @@ import (
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/journal"
 	"github.com/genltestd/genltestd/daemon/match"
+	"github.com/genltestd/genltestd/metrics"
 )
 
 // pollsPerWait is how often fillBatch looks for more records during BatchWait. Each poll
@@ -137,7 +138,11 @@ func (w *Worker) addRecords(b *batch, records []journal.Record, skipped uint64) 
 	b.tail += skipped
 	for i := range records {
 		b.tail++
-		w.event = w.decode(b, &records[i])
+		if w.event = w.decode(b, &records[i]); w.event.Canary {
+			w.suppressed[metrics.SuppressedCanary]++
+			r.canary = canaryOf(&w.event)
+			continue
+		}
 		verdict, err := w.Rules.Evaluate(&w.event)
 		if err != nil {
 			r.ruleFails++

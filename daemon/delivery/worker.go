@@ -39,6 +39,9 @@ type Config struct {
 	EndToEnd prometheus.Observer // seconds from the time stamp of the kernel to acceptance by the sink
 	Log      *slog.Logger
 	Clock    Clock // nil trusts the wall clock
+	// OnCanary is called when all events before a canary have an outcome, unless it is nil. It
+	// must not block, and must not call the worker.
+	OnCanary func(text string, latency time.Duration)
 }
 
 // A Worker delivers the journal to one sink: each event that the rules let pass, until it
@@ -86,7 +89,7 @@ func NewWorker(c Config) *Worker {
 		Config: c,
 		account: &account{
 			clock: c.Clock, reader: c.Reader, latency: latency{sinceReceipt: c.Latency, endToEnd: c.EndToEnd},
-			health: health, state: c.State,
+			health: health, state: c.State, reached: c.OnCanary,
 		},
 		health: health,
 		limits: limits,

@@ -30,6 +30,7 @@ type Event struct {
 	Group   string // multicast group
 	Message []byte // the text of genltest, without its terminating NUL; any bytes but NUL
 
+	Canary  bool     // measures the latency, and is not for sinks; see genltestctl canary
 	Content *Content // the message of another family; nil for genltest and for reports
 
 	Origin   *Origin   // added to every event by the configuration; nil if nothing is added
@@ -84,7 +85,7 @@ type Test struct {
 	Number uint64 // random, so that each test has another id
 }
 
-// Kind returns "event", "gap", "suppressed" or "test".
+// Kind returns "event", "gap", "suppressed", "test" or "canary".
 func (e *Event) Kind() string {
 	switch {
 	case e.Gap != nil:
@@ -93,11 +94,13 @@ func (e *Event) Kind() string {
 		return "suppressed"
 	case e.Test != nil:
 		return "test"
+	case e.Canary:
+		return "canary"
 	}
 	return "event"
 }
 
-// Kinds returns the values of Kind of the events that rules evaluate: all except "test".
+// Kinds returns the values of Kind of the events that rules evaluate: all except "test" and "canary".
 func Kinds() []string { return []string{"event", "gap", "suppressed"} }
 
 // ID returns the event's stable id, which is the same in every sink and at every retry:

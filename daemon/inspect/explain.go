@@ -123,6 +123,10 @@ func (i *Inspector) outcome(c *config.Sink, compiler *match.Compiler, s *subject
 	o := &api.SinkOutcome{
 		Sink: c.Name, Kind: c.Kind, Unless: []string{}, Rules: []api.RuleStep{}, Attempts: []api.Attempt{},
 	}
+	if s.event.Canary {
+		o.Outcome, o.Text = api.OutcomeCanary, "a canary measures the latency, and is not for sinks"
+		return o, nil
+	}
 	e := s.event
 	steps, err := compiler.Explain(pipeline.RuleOptions(c), &e)
 	if err != nil {

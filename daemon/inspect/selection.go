@@ -18,8 +18,9 @@ import (
 // A selection selects and encodes the events of one query. One goroutine uses it.
 type selection struct {
 	decoder *record.Decoder
-	rules   *match.Rules  // extract and filter
-	sample  uint64        // 0 and 1 select all
+	rules   *match.Rules // extract and filter
+	sample  uint64       // 0 and 1 select all
+	ofSink  bool
 	encoder event.Encoder // of the sink; nil if its output is that of the query
 }
 
@@ -27,7 +28,7 @@ type selection struct {
 // depend on the event alone: extract, filter and sample. The effect of dedup and rate_limit
 // depends on all events before, so the selection contains events that they may suppress.
 func (i *Inspector) selectionOf(q *api.EventsQuery) (*selection, error) {
-	s, o := &selection{decoder: i.Decoder}, match.Options{Filter: q.Filter}
+	s, o := &selection{decoder: i.Decoder, ofSink: q.Sink != ""}, match.Options{Filter: q.Filter}
 	if q.Sink != "" {
 		c, err := i.sink(q.Sink)
 		if err != nil {
@@ -55,6 +56,9 @@ func (s *selection) all(q *api.EventsQuery) bool { return q.Sink == "" && q.Filt
 // which the filter fails passes.
 func (s *selection) event(r journal.Record) (e event.Event, selected bool, err error) {
 	e, err = s.decoder.Peek(r)
+	if e.Canary && s.ofSink {
+		return e, false, err
+	}
 	verdict, _ := s.rules.Evaluate(&e)
 	return e, verdict == match.Pass && (e.Gap != nil || match.Sampled(&e, s.sample)), err
 }

@@ -125,8 +125,9 @@ func (s *Set) free(p *Pipeline) {
 	s.forgetLatency(p.Name)
 }
 
-// forgetLatency removes the histograms of a sink.
+// forgetLatency removes the histograms and the latency of canaries of a sink.
 func (s *Set) forgetLatency(sink string) {
+	s.Canaries.Forget(sink)
 	s.Latency.DeleteLabelValues(sink)
 	s.EndToEnd.DeleteLabelValues(sink)
 }

@@ -87,6 +87,7 @@ func (s *Set) create(c *compiled, held *journal.Reader) (_ *Pipeline, err error)
 		Name: name, Route: p.setup.Route, Reader: p.reader, Letters: p.letters, Decode: s.Decode,
 		State: metrics.NewSinkState(name, match.Reasons()), Latency: s.Latency.WithLabelValues(name),
 		EndToEnd: s.EndToEnd.WithLabelValues(name),
+		OnCanary: func(text string, latency time.Duration) { s.Canaries.Reached(name, text, latency) },
 		Log:      s.deliveryLog(), Clock: s.Clock,
 	})
 	p.discard = undo.Run

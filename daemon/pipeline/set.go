@@ -30,6 +30,7 @@ type Options struct {
 	Clock    *clock.Clock
 	Latency  *prometheus.HistogramVec // of delivery.Config, by sink
 	EndToEnd *prometheus.HistogramVec
+	Canaries Canaries
 	State    StateFiles
 	Log      *slog.Logger
 
@@ -42,6 +43,12 @@ type Options struct {
 	Files        statefile.Files
 	RemovedFile  string // stores when each sink was removed
 	PausedFile   string // stores since when each paused sink is paused
+}
+
+// Canaries receives when sinks reach a canary; see delivery.Config.OnCanary.
+type Canaries interface {
+	Reached(sink, text string, latency time.Duration)
+	Forget(sink string) // it is removed
 }
 
 // StateFiles receives the results of access to state files. file is one of metrics.File*.

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/genltestd/genltestd/config"
+	"github.com/genltestd/genltestd/daemon/canary"
 	"github.com/genltestd/genltestd/daemon/clock"
 	"github.com/genltestd/genltestd/daemon/event"
 	"github.com/genltestd/genltestd/daemon/journal"
@@ -77,6 +78,7 @@ func (r *fixture) openChecked(t *testing.T, checked *Checked) *Set {
 		Decode:       func(rec journal.Record) (event.Event, error) { return event.Event{Seq: rec.Seq, Time: rec.Time}, nil },
 		Latency:      prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "x"}, []string{"sink"}),
 		EndToEnd:     prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "x"}, []string{"sink"}),
+		Canaries:     canary.New(nil),
 		NewSink:      r.newSink,
 		LettersDir:   func(sink string) string { return filepath.Join(r.dir, "deadletters", sink) },
 		PositionFile: func(sink string) string { return filepath.Join(r.dir, "sinks", sink) },

@@ -61,6 +61,9 @@ func (r *Receiver) collect(now time.Time, messages []genl.Message, atOnce bool) 
 	}
 	r.events = len(r.records) - r.gaps
 	r.ledger.Received += uint64(r.events)
+	if r.canary.text != "" {
+		r.markCanary()
+	}
 	if r.groupsChanged && r.Family() == 0 {
 		r.joinAheadAgain()
 	}

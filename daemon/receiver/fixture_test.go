@@ -100,7 +100,11 @@ func (j *recorder) Append(generation *atomic.Uint64, _ time.Time, records [][]by
 		if err != nil {
 			return err
 		}
-		j.texts = append(j.texts, string(fields.Message))
+		text := string(fields.Message)
+		if genl.IsCanary(r) {
+			text = "canary: " + text
+		}
+		j.texts = append(j.texts, text)
 	}
 	return nil
 }

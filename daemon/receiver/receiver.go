@@ -119,6 +119,7 @@ type Receiver struct {
 
 	mu            sync.Mutex // protects the fields below, BufferBytes and Target.Groups
 	ledger        ledger
+	canary        canary
 	groups        []group   // of the family when it was registered last
 	numbers       []*uint64 // of the ledger
 	unsaved       bool      // the snapshot is older than the ledger

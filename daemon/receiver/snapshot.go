@@ -4,6 +4,7 @@ package receiver
 
 import (
 	"encoding/binary"
+	"time"
 
 	"github.com/genltestd/genltestd/daemon/genl"
 )
@@ -23,8 +24,8 @@ func (r *Receiver) restore(journaled bool) {
 		generation++
 	}
 	saved := r.Inbox.LoadSnapshot(generation)
-	if length := snapshotLen(len(r.numbers)); !r.numbered && len(saved) > length && versionOf(saved) == ledgerVersion {
-		r.restoreGroups(saved[length:])
+	if length := snapshotLen(len(r.numbers)); len(saved) > length && versionOf(saved) == ledgerVersion {
+		r.restoreRest(saved[length:])
 		saved = saved[:length]
 	}
 	if l := &r.ledger; decode(saved, r.numbers) {
@@ -43,6 +44,15 @@ func (r *Receiver) restore(journaled bool) {
 	if r.numbered {
 		r.restoreNumber()
 	}
+}
+
+// restoreRest reads the part of a snapshot after the numbers.
+func (r *Receiver) restoreRest(b []byte) {
+	if r.numbered {
+		r.canary.text, r.canary.until = string(b), time.Now().Add(canaryTime)
+		return
+	}
+	r.restoreGroups(b)
 }
 
 // restoreNumber reads the last number from the journal. It is valid unless the module was
@@ -85,7 +95,9 @@ func (r *Receiver) saveIfIdle() {
 func (r *Receiver) saveSnapshot(generation uint64) {
 	r.ledger.Family = uint64(r.Family())
 	snapshot := encode(r.snapshot, r.numbers)
-	if !r.numbered {
+	if r.numbered {
+		snapshot = append(snapshot, r.canary.text...)
+	} else {
 		snapshot = appendGroups(snapshot, r.groups)
 	}
 	r.Inbox.SaveSnapshot(generation, snapshot)

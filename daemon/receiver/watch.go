@@ -62,6 +62,7 @@ func (r *Receiver) checkSocket() (dropped uint64, mismatch bool, err error) {
 	if dropped, r.dropped = r.dropped, 0; dropped > 0 {
 		r.limits.Warn("the socket's receive buffer was full, so events were lost", "messages", dropped)
 	}
+	r.expireCanary()
 	r.unsaved = true
 	r.saveIfIdle()
 	if r.ledger.hasPendingGaps() || r.ledger.needsEmptyQueue() {

@@ -2,7 +2,7 @@
 
 // Package record decodes the records of the journal into events, and dumps a journal as
 // lines of JSON. The journal stores bytes only; this package knows that they are messages
-// of the kernel or gaps. It decodes the messages of most families by their specifications.
+// of the kernel, canaries or gaps. It decodes the messages of most families by their specifications.
 package record
 
 import (
@@ -57,6 +57,7 @@ func (d *Decoder) decode(r journal.Record) (event.Event, error) {
 	case genl.IsGap(r.Data):
 		return e, decodeGap(&e, r.Data)
 	}
+	e.Canary = genl.IsCanary(r.Data)
 	fields, err := genl.Decode(r.Data)
 	e.KernelTime, e.KernelSeq, e.LoadID, e.Message = fields.KernelTime, fields.KernelSeq, fields.LoadID, fields.Message
 	return e, err

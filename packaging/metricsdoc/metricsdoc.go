@@ -99,6 +99,9 @@ func register(reg prometheus.Registerer) error {
 		metrics.RegisterJournal(reg, func() metrics.JournalState { return metrics.JournalState{} }),
 		metrics.RegisterConfig(reg, func() metrics.ConfigState { return metrics.ConfigState{} }),
 		metrics.RegisterFamilies(reg, func() []metrics.FamilyState { return []metrics.FamilyState{{Family: "name"}} }),
+		metrics.RegisterCanary(reg, func() metrics.CanaryState {
+			return metrics.CanaryState{Sinks: []metrics.CanarySink{{Name: "name"}}}
+		}),
 		metrics.RegisterListeners(reg, func(string) bool { return false }),
 	)
 }

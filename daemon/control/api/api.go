@@ -17,6 +17,8 @@
 //	GET  /v1/dead-letters/SINK/ID         a Letter
 //	POST /v1/dead-letters/SINK/replay     a Selection; answers a Count
 //	POST /v1/dead-letters/SINK/drop       a Selection; answers a Count
+//	POST /v1/canary                       answers a Canary with the text of the event to trigger
+//	GET  /v1/canary                       the last Canary
 //	GET  /v1/events?PARAMETERS            an EventsQuery; events and Missed, one per line
 //	GET  /v1/events/ID[?filter=EXPR]      an Explanation
 //	POST /v1/sinks/SINK/pause             answers a Pause

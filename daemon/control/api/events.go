@@ -115,6 +115,7 @@ const (
 	OutcomeSuppressed   = "suppressed"    // sample, dedup or rate_limit has rejected it
 	OutcomeDropped      = "dropped"       // a limit of the sink has dropped it
 	OutcomeNotOpen      = "not_open"      // the sink cannot be opened
+	OutcomeCanary       = "canary"        // it is not for sinks
 )
 
 // An Explanation is what the daemon knows about one event.
