@@ -69,7 +69,8 @@ func TestAnOperatorTestsASink(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "events.jsonl")
 	yaml := listenAnywhere + "shutdown: {drain: 0}\nevent: {host: web-1, labels: {site: berlin}}\nsinks:\n" +
 		"- {name: hook, retry_min: 1h, retry_max: 1h, filter: 'message contains \"disk\"', extract: '(?P<disk>sd[a-z])',\n" +
-		"   envelope: template, template: '{{.Kind}} {{.Host}} {{.Family}} {{.Group}} {{.Labels.site}} [{{.Captures.disk}}] {{.Text}}', webhook: {batch: none, url: '" + server.URL + "'}}\n" +
+		"   envelope: template, template: '{{.Kind}} {{.Host}} {{.Family}} {{.Group}} {{.Labels.site}} [{{.Captures.disk}}] {{.Text}}',\n" +
+		"   webhook: {batch: none, url: '" + server.URL + "'}}\n" +
 		"- {name: archive, file: {path: " + file + "}}\n"
 	kernel := newKernel()
 	f := launch(t, parse(t, yaml), Options{Kernel: kernel, Echo: prober{}, Log: slog.New(slog.NewTextHandler(log, nil))})
@@ -85,8 +86,8 @@ func TestAnOperatorTestsASink(t *testing.T) {
 		t.Helper()
 		before, n, last := state(), len(server.tests()), f.journal.Stats().Last
 		got, err := c.Test(ctx, "hook")
-		if err != nil || got.Sink != "hook" || got.Outcome != outcome || !strings.Contains(got.Error, fault) || (got.Error == "") != (fault == "") ||
-			!testID.MatchString(got.ID) || got.Seconds <= 0 {
+		if err != nil || got.Sink != "hook" || got.Outcome != outcome || !strings.Contains(got.Error, fault) ||
+			(got.Error == "") != (fault == "") || !testID.MatchString(got.ID) || got.Seconds <= 0 {
 			t.Errorf("%s: %+v, %v", when, got, err)
 		}
 		if tests := server.tests(); len(tests) != n+1 || tests[n] != received {
@@ -124,6 +125,10 @@ func TestAnOperatorTestsASink(t *testing.T) {
 	}
 	wantTestInFile(t, file, got.ID)
 	var refused *api.Error
+	_, err = c.Explain(ctx, got.ID, "")
+	if !errors.As(err, &refused) || refused.Status != http.StatusNotFound || !strings.Contains(err.Error(), "a test of a sink is not in the journal") {
+		t.Errorf("explain: %v", err)
+	}
 	if _, err := c.Test(ctx, "none"); !errors.As(err, &refused) || refused.Status != http.StatusNotFound {
 		t.Errorf("test of an unknown sink: %v", err)
 	}
