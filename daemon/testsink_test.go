@@ -126,7 +126,8 @@ func TestAnOperatorTestsASink(t *testing.T) {
 	wantTestInFile(t, file, got.ID)
 	var refused *api.Error
 	_, err = c.Explain(ctx, got.ID, "")
-	if !errors.As(err, &refused) || refused.Status != http.StatusNotFound || !strings.Contains(err.Error(), "a test of a sink is not in the journal") {
+	const why = "a test of a sink is not in the journal"
+	if !errors.As(err, &refused) || refused.Status != http.StatusNotFound || !strings.Contains(err.Error(), why) {
 		t.Errorf("explain: %v", err)
 	}
 	if _, err := c.Test(ctx, "none"); !errors.As(err, &refused) || refused.Status != http.StatusNotFound {

@@ -52,11 +52,13 @@ func TestSinkCommands(t *testing.T) {
 		{[]string{"retry", "hook", "-o", "json"}, 0, `{"sink":"hook"}` + "\n", []string{"retry hook"}},
 		{
 			[]string{"test", "hook"},
-			0, "hook has accepted the test event 6a9155caa46c7dcc-0-test-1e1b58c6a77ddc69 in 12.500 ms\n", []string{"test hook"},
+			0, "hook has accepted the test event 6a9155caa46c7dcc-0-test-1e1b58c6a77ddc69 in 12.500 ms\n",
+			[]string{"test hook"},
 		},
 		{
 			[]string{"test", "hook", "-o", "json"},
-			0, `{"sink":"hook","id":"6a9155caa46c7dcc-0-test-1e1b58c6a77ddc69","outcome":"accepted","seconds":0.0125}` + "\n", []string{"test hook"},
+			0, `{"sink":"hook","id":"6a9155caa46c7dcc-0-test-1e1b58c6a77ddc69","outcome":"accepted","seconds":0.0125}` + "\n",
+			[]string{"test hook"},
 		},
 		{[]string{"test", "none"}, 66, `unknown sink "none"`, []string{"test none"}},
 		{[]string{"test"}, 64, "accepts 1 arg", nil},
@@ -75,9 +77,11 @@ func TestSinkCommands(t *testing.T) {
 
 // A script sees by the exit status, and a person by the text, that the destination does not accept events.
 func TestATestThatIsNotAcceptedFails(t *testing.T) {
+	shown := visible(strings.ToValidUTF8(hostile, "\ufffd"))
 	for sink, want := range map[string]string{
-		"pager":   "pager has not accepted the test event after 12.500 ms, for a reason that may pass: POST https://siem: 503 Service Unavailable\n",
-		"archive": "archive has refused the test event permanently after 12.500 ms: POST https://siem: 400 Bad Request: " + visible(strings.ToValidUTF8(hostile, "\ufffd")) + "\n",
+		"pager": "pager has not accepted the test event after 12.500 ms, for a reason that may pass: " +
+			"POST https://siem: 503 Service Unavailable\n",
+		"archive": "archive has refused the test event permanently after 12.500 ms: POST https://siem: 400 Bad Request: " + shown + "\n",
 		"slow":    "slow has not received the test event: an earlier attempt is running since 2026-01-02T03:04:05Z\n",
 	} {
 		socket := serve(t, newFakeDaemon())
