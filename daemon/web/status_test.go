@@ -26,6 +26,7 @@ func broken() *api.Status {
 			{Name: "receiver/genltest", Alive: false},
 			{Name: "delivery/hook", Alive: true, Faults: []api.Fault{{Reason: "attempt", Text: "HTTP 503 <script>alert(1)</script>"}}},
 			{Name: "listener/http", Alive: true},
+			{Name: "journal", Alive: true, Faults: []api.Fault{{Text: "disk full"}, {Reason: "journal", Text: "permission denied"}}},
 		},
 		Notes: []api.Note{
 			{Part: "delivery/late", Text: "the sink is slow"}, {Part: "clock", Text: "the wall clock was stepped by +2m0s", Since: &at},
@@ -47,8 +48,10 @@ func TestViewNamesEachFault(t *testing.T) {
 	want := []problem{
 		{"receiver/genltest makes no progress", "a restart of the daemon is needed"},
 		{"Events do not reach hook", "HTTP 503 <script>alert(1)</script>; 1,204 events wait, 1h2m5s behind"},
+		{"The journal does not store events", "disk full"},
+		{"Events in the journal cannot be read", "permission denied"},
 	}
-	if diff := cmp.Diff(want, v.Problems); diff != "" || v.Healthy || v.Headline != "2 faults" {
+	if diff := cmp.Diff(want, v.Problems); diff != "" || v.Healthy || v.Headline != "4 faults" {
 		t.Errorf("%q, healthy %v, problems (-want +got):\n%s", v.Headline, v.Healthy, diff)
 	}
 	wantNotes := []problem{
@@ -85,7 +88,7 @@ func TestStatusPage(t *testing.T) {
 	}
 	page := get("/").Body.String()
 	for _, part := range []string{
-		"✗", "2 faults",
+		"✗", "4 faults",
 		"&lt;script&gt;alert(1)&lt;/script&gt;; 1,204 events wait", `data-label="Waiting">1,204<`, "Version 1.2.3",
 		`State at <span id="at">2001-09-09 01:46:40 UTC<`, `<a href="./">Refresh</a>`,
 	} {

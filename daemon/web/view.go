@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/genltestd/genltestd/daemon/control/api"
+	"github.com/genltestd/genltestd/metrics"
 )
 
 // A view is what the status page shows: states and counters, but no event.
@@ -75,7 +76,7 @@ func problems(s *api.Status) []problem {
 	for i := range s.Parts {
 		kind, name, _ := strings.Cut(s.Parts[i].Name, "/")
 		for _, f := range s.Parts[i].Faults {
-			p := problem{What: sentence(kind, name), Why: f.Text}
+			p := problem{What: sentence(kind, name, f.Reason), Why: f.Text}
 			if sink := sinks[name]; kind == "delivery" && sink != nil {
 				p.Why += fmt.Sprintf("; %s, %s behind", waiting(sink.Waiting+sink.InFlight), seconds(sink.BehindS))
 			}
@@ -105,11 +106,14 @@ func notes(s *api.Status) []problem {
 }
 
 // sentence returns the effect of a fault of a part.
-func sentence(kind, name string) string {
+func sentence(kind, name, reason string) string {
 	switch kind {
 	case "receiver":
 		return "Events of " + name + " do not arrive"
 	case "journal":
+		if reason == metrics.FaultJournal { // other events are stored
+			return "Events in the journal cannot be read"
+		}
 		return "The journal does not store events"
 	case "delivery":
 		return "Events do not reach " + name
