@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -54,6 +56,16 @@ func TestEveryFaultOfASinkIsReportedEverywhere(t *testing.T) {
 		w.WriteHeader(http.StatusBadRequest)
 	}))
 	defer refusing.Close()
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the end of the connection is not noticed
+		<-r.Context().Done()
+	}))
+	defer hanging.Close()
+	untrusted := httptest.NewUnstartedServer(nil) // its authority is not known
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	untrusted.StartTLS()
+	defer untrusted.Close()
+	address, distrust := untrusted.Listener.Addr().String(), "failed to verify certificate"
 	refused := "webhook: {url: '" + refusing.URL + "'}"
 	lockReader := func(c *delivery.Config) { c.Reader = lockedReader{c.Reader} }
 	lockCursor := func(c *delivery.Config) { c.Reader = lockedCursor{c.Reader} }
@@ -64,12 +76,19 @@ func TestEveryFaultOfASinkIsReportedEverywhere(t *testing.T) {
 		reason string
 		text   string
 	}{
-		"a server that is down":           {"webhook: {url: 'http://127.0.0.1:1/'}", nil, metrics.FaultAttempt, "connection refused"},
-		"a server that rejects all":       {refused, nil, metrics.FaultRefused, "400 Bad Request"},
-		"a program that is missing":       {"exec: {argv: [/bin/sh, -c, exec no-such-program]}", nil, metrics.FaultRefused, "exit status 127"},
-		"a journal that cannot be read":   {"stdout: {}", lockReader, metrics.FaultJournal, "permission denied"},
-		"a cursor that cannot be written": {"stdout: {}", lockCursor, metrics.FaultCursor, "permission denied"},
-		"a full disk of dead letters":     {refused, fillBox, metrics.FaultDeadLetters, "no space left on device"},
+		"a server that is down":     {"webhook: {url: 'http://127.0.0.1:1/'}", nil, metrics.FaultAttempt, "connection refused"},
+		"a server that rejects all": {refused, nil, metrics.FaultRefused, "400 Bad Request"},
+		"a server that hangs": {
+			"attempt_timeout: 100ms, webhook: {url: '" + hanging.URL + "'}", nil, metrics.FaultTimeout, "no answer within 100ms (attempt_timeout)",
+		},
+		"a webhook with an untrusted certificate": {"webhook: {url: '" + untrusted.URL + "'}", nil, metrics.FaultCertificate, distrust},
+		"a redis with an untrusted certificate":   {"redis: {address: 'rediss://" + address + "', stream: s}", nil, metrics.FaultCertificate, distrust},
+		"an amqp with an untrusted certificate":   {"amqp: {addresses: ['amqps://" + address + "'], exchange: e}", nil, metrics.FaultCertificate, distrust},
+		"a syslog with an untrusted certificate":  {"syslog: {address: 'tls://" + address + "'}", nil, metrics.FaultCertificate, distrust},
+		"a program that is missing":               {"exec: {argv: [/bin/sh, -c, exec no-such-program]}", nil, metrics.FaultRefused, "exit status 127"},
+		"a journal that cannot be read":           {"stdout: {}", lockReader, metrics.FaultJournal, "permission denied"},
+		"a cursor that cannot be written":         {"stdout: {}", lockCursor, metrics.FaultCursor, "permission denied"},
+		"a full disk of dead letters":             {refused, fillBox, metrics.FaultDeadLetters, "no space left on device"},
 		"records that are not decoded": {"stdout: {}", func(c *delivery.Config) {
 			c.Decode = func(journal.Record) (event.Event, error) { return event.Event{}, errors.New("no event") }
 		}, metrics.FaultDecode, "no event"},
