@@ -46,9 +46,11 @@ COLD     = $(EXPR)/ast/... $(EXPR)/builtin/... $(EXPR)/checker/... $(EXPR)/compi
 	github.com/prometheus/exporter-toolkit/... github.com/prometheus/procfs/... github.com/rabbitmq/... \
 	github.com/twmb/franz-go/pkg/kerr github.com/twmb/franz-go/pkg/kmsg golang.org/x/net/... golang.org/x/oauth2/... \
 	google.golang.org/protobuf/... go.yaml.in/yaml/v2 gopkg.in/yaml.v3 \
-	$(OURS)/config $(OURS)/config/schema $(OURS)/config/strict/... $(OURS)/daemon $(OURS)/daemon/canary $(OURS)/daemon/control \
-	$(OURS)/daemon/httpserver $(OURS)/daemon/inspect $(OURS)/daemon/pipeline $(OURS)/daemon/reception $(OURS)/daemon/reload \
-	$(OURS)/daemon/systemd $(OURS)/daemon/web $(OURS)/metrics
+	$(OURS)/cmd/... $(OURS)/config/... $(OURS)/daemon $(OURS)/daemon/canary $(OURS)/daemon/control $(OURS)/daemon/deadletter \
+	$(OURS)/daemon/echo $(OURS)/daemon/endpoint $(OURS)/daemon/families $(OURS)/daemon/httpserver $(OURS)/daemon/inspect \
+	$(OURS)/daemon/journal/verify $(OURS)/daemon/kernel $(OURS)/daemon/pipeline $(OURS)/daemon/reception $(OURS)/daemon/redact \
+	$(OURS)/daemon/reload $(OURS)/daemon/ruletest $(OURS)/daemon/secret $(OURS)/daemon/statefile $(OURS)/daemon/systemd \
+	$(OURS)/daemon/unixsocket $(OURS)/daemon/web $(OURS)/internal/similar $(OURS)/metrics
 GOBUILD  = CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags '-s -w -funcalign=16 -X main.version=$(VERSION)' $(COLD:%=-gcflags=%=-l)
 
 ##@ The two commands
