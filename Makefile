@@ -39,12 +39,14 @@ GO_LINT  = $(GO) tool -modfile=tools/go.mod golangci-lint
 EXPR     = github.com/expr-lang/expr
 OURS     = github.com/genltestd/genltestd
 COLD     = $(EXPR)/ast/... $(EXPR)/builtin/... $(EXPR)/checker/... $(EXPR)/compiler/... $(EXPR)/conf/... $(EXPR)/optimizer/... \
-	$(EXPR)/parser/... crypto/tls crypto/x509 encoding/asn1 encoding/gob expvar html/template math/big mime mime/multipart \
-	net net/http net/textproto net/url os regexp/syntax text/template/parse vendor/golang.org/x/... \
+	$(EXPR)/parser/... crypto/tls crypto/x509 encoding/asn1 encoding/gob expvar flag html html/template log log/slog math/big mime mime/multipart \
+	net net/http net/textproto net/url os regexp/syntax runtime/pprof text/tabwriter text/template/parse vendor/golang.org/x/... \
+	github.com/coreos/... github.com/mdlayher/... \
 	github.com/golang-jwt/... github.com/mwitkow/... github.com/nats-io/nats.go/... github.com/nats-io/nkeys \
 	github.com/prometheus/client_golang/prometheus/promhttp github.com/prometheus/common/... \
 	github.com/prometheus/exporter-toolkit/... github.com/prometheus/procfs/... github.com/rabbitmq/... \
-	github.com/twmb/franz-go/pkg/kerr github.com/twmb/franz-go/pkg/kmsg golang.org/x/net/... golang.org/x/oauth2/... \
+	github.com/twmb/franz-go/pkg/kerr github.com/twmb/franz-go/pkg/kmsg github.com/twmb/franz-go/pkg/kversion \
+	github.com/twmb/franz-go/pkg/sasl/... golang.org/x/net/... golang.org/x/oauth2/... \
 	google.golang.org/protobuf/... go.yaml.in/yaml/v2 gopkg.in/yaml.v3 \
 	$(OURS)/cmd/... $(OURS)/config/... $(OURS)/daemon $(OURS)/daemon/canary $(OURS)/daemon/control $(OURS)/daemon/deadletter \
 	$(OURS)/daemon/echo $(OURS)/daemon/endpoint $(OURS)/daemon/families $(OURS)/daemon/httpserver $(OURS)/daemon/inspect \

@@ -94,6 +94,9 @@ func busyDaemon(t *testing.T) (r *reloadable, id string) {
 	return r, ids[0]
 }
 
+// gzipped is the beginning of compressed data.
+const gzipped = "\x1f\x8b"
+
 func TestAnswersOfTheDaemonAreDocumented(t *testing.T) {
 	r, id := busyDaemon(t)
 	c := newAPIClient(t, r.fixture)
@@ -105,6 +108,9 @@ func TestAnswersOfTheDaemonAreDocumented(t *testing.T) {
 		{"GET /v1/status", "/v1/status", "", 200, `"state":"retrying"`},
 		{"GET /v1/metrics", "/v1/metrics", "", 200, "genltestd_"},
 		{"GET /debug/pprof/goroutine", "/debug/pprof/goroutine", "", 200, "goroutine "},
+		{"GET /debug/pprof/heap", "/debug/pprof/heap", "", 200, gzipped},
+		{"GET /debug/pprof/profile", "/debug/pprof/profile?seconds=1", "", 200, gzipped},
+		{"GET /debug/pprof/profile", "/debug/pprof/profile?seconds=0", "", 400, "seconds"},
 		{"GET /v1/canary", "/v1/canary", "", 404, "no canary"},
 		{"POST /v1/canary", "/v1/canary", "", 200, `"text":"genltestd canary `},
 		{"POST /v1/canary", "/v1/canary", "", 409, "another canary"},

@@ -142,7 +142,7 @@ func requests() (list []request) {
 	absent := filled{&api.Error{Status: http.StatusNotFound, Message: "no canary was requested"}}
 	stopping := filled{&api.Error{Status: http.StatusServiceUnavailable, Message: "the daemon is stopping"}}
 	for _, r := range routes(ten{}, slog.New(slog.DiscardHandler)) {
-		body := ""
+		body, query := "", ""
 		if r.body {
 			body = `{"ids":["j-1"]}`
 		}
@@ -151,8 +151,10 @@ func requests() (list []request) {
 			body = `{"level":"debug"}`
 		case "POST /v1/sinks/{sink}/skip":
 			body = `{"all":true}`
+		case "GET /debug/pprof/profile":
+			query = "seconds=1"
 		}
-		list = append(list, request{pattern: r.pattern, status: 200, body: body})
+		list = append(list, request{pattern: r.pattern, status: 200, body: body, query: query})
 		list = append(list, request{pattern: r.pattern, status: 400, body: body, query: "a=b"})
 		if r.operator {
 			list = append(list, request{pattern: r.pattern, status: 403, body: body, as: stranger})
@@ -201,6 +203,7 @@ func requests() (list []request) {
 
 // separately are the answers that tests of their own cause.
 var separately = []string{
+	"GET /debug/pprof/profile 409",            // TestOneProfileOfTheCPUTimeIsWrittenAtOnce
 	"GET /v1/events 503",                      // TestTooManyReadersAreDocumented
 	"GET /v1/dead-letters/{sink} 500",         // TestAnErrorBeforeTheFirstLetterIsDocumented
 	"POST /v1/dead-letters/{sink}/replay 413", // TestALongBodyIsRefusedAtOnce

@@ -34,6 +34,8 @@ func routes(operations Operations, log *slog.Logger) []route {
 		{pattern: "PUT /v1/log-level", serve: s.setLogLevel, operator: true, body: true},
 		{pattern: "GET /v1/metrics", serve: operations.Metrics().ServeHTTP},
 		{pattern: "GET /debug/pprof/goroutine", serve: goroutines, operator: true},
+		{pattern: "GET /debug/pprof/heap", serve: heap, operator: true},
+		{pattern: "GET /debug/pprof/profile", serve: cpu, operator: true, query: []string{"seconds"}},
 		{pattern: "GET /v1/dead-letters", serve: d.boxes},
 		{pattern: "GET /v1/dead-letters/{sink}", serve: d.letters},
 		{pattern: "GET /v1/dead-letters/{sink}/{id}", serve: d.letter},

@@ -12,6 +12,8 @@
 //	PUT  /v1/log-level                    a LogLevel; answers the new one
 //	GET  /v1/metrics                      the metrics
 //	GET  /debug/pprof/goroutine           the stacks of the daemon
+//	GET  /debug/pprof/heap                its memory by function, for go tool pprof
+//	GET  /debug/pprof/profile?seconds=30  its CPU time by function
 //	GET  /v1/dead-letters                 one Box per line
 //	GET  /v1/dead-letters/SINK            one Letter per line, in the order of the events
 //	GET  /v1/dead-letters/SINK/ID         a Letter
