@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -119,8 +120,9 @@ func useTimer(t *testing.T) {
 	write(t, dropIn+"/test.conf", "[Timer]\nOnActiveSec=\nOnActiveSec=100ms\nAccuracySec=100ms\n")
 	command(t, "systemctl", "daemon-reload")
 	t.Cleanup(func() {
-		command(t, "rm", "-r", dropIn)
-		command(t, "systemctl", "daemon-reload")
+		_ = exec.Command("systemctl", "disable", "--now", canaryTimer).Run() // a failed test may not have disabled it
+		_ = os.RemoveAll(dropIn)                                             // it affects only this test
+		_ = exec.Command("systemctl", "daemon-reload").Run()
 	})
 	command(t, "systemctl", "enable", "--now", canaryTimer)
 }
