@@ -81,14 +81,14 @@ func TestEveryFaultOfASinkIsReportedEverywhere(t *testing.T) {
 		"a server that hangs": {
 			"attempt_timeout: 100ms, webhook: {url: '" + hanging.URL + "'}", nil, metrics.FaultTimeout, "no answer within 100ms (attempt_timeout)",
 		},
-		"a webhook with an untrusted certificate": {"webhook: {url: '" + untrusted.URL + "'}", nil, metrics.FaultCertificate, distrust},
-		"a redis with an untrusted certificate":   {"redis: {address: 'rediss://" + address + "', stream: s}", nil, metrics.FaultCertificate, distrust},
-		"an amqp with an untrusted certificate":   {"amqp: {addresses: ['amqps://" + address + "'], exchange: e}", nil, metrics.FaultCertificate, distrust},
-		"a syslog with an untrusted certificate":  {"syslog: {address: 'tls://" + address + "'}", nil, metrics.FaultCertificate, distrust},
-		"a program that is missing":               {"exec: {argv: [/bin/sh, -c, exec no-such-program]}", nil, metrics.FaultRefused, "exit status 127"},
-		"a journal that cannot be read":           {"stdout: {}", lockReader, metrics.FaultJournal, "permission denied"},
-		"a cursor that cannot be written":         {"stdout: {}", lockCursor, metrics.FaultCursor, "permission denied"},
-		"a full disk of dead letters":             {refused, fillBox, metrics.FaultDeadLetters, "no space left on device"},
+		"untrusted by webhook":            {"webhook: {url: '" + untrusted.URL + "'}", nil, metrics.FaultCertificate, distrust},
+		"untrusted by redis":              {"redis: {address: 'rediss://" + address + "', stream: s}", nil, metrics.FaultCertificate, distrust},
+		"untrusted by amqp":               {"amqp: {addresses: ['amqps://" + address + "'], exchange: e}", nil, metrics.FaultCertificate, distrust},
+		"untrusted by syslog":             {"syslog: {address: 'tls://" + address + "'}", nil, metrics.FaultCertificate, distrust},
+		"a program that is missing":       {"exec: {argv: [/bin/sh, -c, exec no-such-program]}", nil, metrics.FaultRefused, "exit status 127"},
+		"a journal that cannot be read":   {"stdout: {}", lockReader, metrics.FaultJournal, "permission denied"},
+		"a cursor that cannot be written": {"stdout: {}", lockCursor, metrics.FaultCursor, "permission denied"},
+		"a full disk of dead letters":     {refused, fillBox, metrics.FaultDeadLetters, "no space left on device"},
 		"records that are not decoded": {"stdout: {}", func(c *delivery.Config) {
 			c.Decode = func(journal.Record) (event.Event, error) { return event.Event{}, errors.New("no event") }
 		}, metrics.FaultDecode, "no event"},

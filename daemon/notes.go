@@ -40,5 +40,6 @@ func slowText(s *pipeline.State) string {
 	if !s.LastDelivery.IsZero() {
 		last = fmt.Sprintf("the last event was accepted %s ago", time.Since(s.LastDelivery).Round(time.Second))
 	}
-	return fmt.Sprintf("the sink is slow: its oldest event has waited for %s, and no attempt has failed; %s", s.Behind.Round(time.Second), last)
+	waited := s.Behind.Round(time.Second)
+	return fmt.Sprintf("the sink is slow: its oldest event has waited for %s, and no attempt has failed; %s", waited, last)
 }

@@ -149,7 +149,8 @@ func TestClockStepDoesNotChangeHowFarASinkIsBehind(t *testing.T) {
 	if steps, ok := scrape.Sum(page, "genltestd_clock_steps_total"); !ok || steps != 2 {
 		t.Errorf("%v steps of the clock, want 2", steps)
 	}
-	if len(s.Notes) != 1 || s.Notes[0].Part != "clock" || s.Notes[0].Text != "the wall clock was stepped by -61320h0m0s" || s.Notes[0].Since == nil {
+	const step = "the wall clock was stepped by -61320h0m0s"
+	if len(s.Notes) != 1 || s.Notes[0].Part != "clock" || s.Notes[0].Text != step || s.Notes[0].Since == nil {
 		t.Errorf("notes %+v", s.Notes)
 	}
 }
