@@ -32,7 +32,9 @@ func (d *Daemon) pagesAt(cfg *config.HTTP) *endpoint.Endpoint {
 }
 
 func (d *Daemon) addressOf(cfg *config.HTTP) web.Address {
-	return web.Address{Listen: cfg.Listen, Sockets: d.passed.Listening, Config: cfg.WebConfig}
+	return web.Address{
+		Listen: cfg.Listen, Systemd: cfg.Listen == config.ListenSystemd, Sockets: d.passed.Listening, Config: cfg.WebConfig,
+	}
 }
 
 // servePages stops the earlier server of the pages and starts another one, unless e is nil.

@@ -17,14 +17,14 @@ import (
 
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
-	"github.com/genltestd/genltestd/config"
 	"github.com/genltestd/genltestd/daemon/httpserver"
 	"github.com/genltestd/genltestd/daemon/ratelog"
 )
 
 // An Address is where and how the pages are served.
 type Address struct {
-	Listen  string     // HOST:PORT, or config.ListenSystemd for the passed socket
+	Listen  string     // HOST:PORT
+	Systemd bool       // the pages are served at the one of Sockets, in place of Listen
 	Sockets []*os.File // that systemd has passed; see systemd.Passed
 	// Config is the path of a web configuration of exporter-toolkit: TLS, users, headers. Without
 	// one the pages are served as plain HTTP to every client.
@@ -68,7 +68,7 @@ func (a Address) serve(bind func(address string) (net.Listener, error), pages Pa
 // address that is bound.
 func (a Address) listen(bind func(address string) (net.Listener, error)) (net.Listener, error) {
 	switch {
-	case a.Listen != config.ListenSystemd:
+	case !a.Systemd:
 		return bind(a.Listen)
 	case len(a.Sockets) == 1:
 		return net.FileListener(a.Sockets[0])

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/genltestd/genltestd/config"
 )
 
 // passed returns a listening socket as systemd passes it, and its address.
@@ -62,7 +60,7 @@ func TestSocketOfSystemd(t *testing.T) {
 	for network, address := range map[string]string{"tcp": "127.0.0.1:0", "unix": filepath.Join(t.TempDir(), "http")} {
 		t.Run(network, func(t *testing.T) {
 			f, to := passed(t, network, address)
-			own := Address{Listen: config.ListenSystemd, Sockets: []*os.File{f}}
+			own := Address{Systemd: true, Sockets: []*os.File{f}}
 			first, err := Listen(own, pages, log)
 			if err != nil {
 				t.Fatal(err)
@@ -98,7 +96,7 @@ func TestSocketsThatSystemdDoesNotPass(t *testing.T) {
 	for want, sockets := range map[string][]*os.File{
 		"has passed no socket": nil, "has passed 2 sockets": {f, f},
 	} {
-		_, err := Listen(Address{Listen: config.ListenSystemd, Sockets: sockets}, anyPages(nil), slog.New(slog.DiscardHandler))
+		_, err := Listen(Address{Systemd: true, Sockets: sockets}, anyPages(nil), slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "http.listen: ") {
 			t.Errorf("%d sockets: %v", len(sockets), err)
 		}

@@ -51,8 +51,15 @@ func TestOtherUsersReadOrChangeWhatTheyMay(t *testing.T) {
 		{"status"}, {"config", "show"}, {"config", "diff"}, {"log-level"}, {"dlq", "list"}, {"tail", "--no-follow"},
 	}
 	changes := [][]string{
-		{"reload"}, {"log-level", "debug"}, {"sink", "pause", "archive"}, {"sink", "resume", "archive"}, {"sink", "retry", "archive"},
-		{"sink", "skip", "--yes", "archive"}, {"dlq", "drop", "archive", "--all", "--yes"}, {"dlq", "replay", "archive", "--all"},
+		{"reload"},
+		{"log-level", "debug"},
+		{"sink", "pause", "archive"},
+		{"sink", "resume", "archive"},
+		{"sink", "retry", "archive"},
+		{"sink", "test", "archive"},
+		{"sink", "skip", "--yes", "archive"},
+		{"dlq", "drop", "archive", "--all", "--yes"},
+		{"dlq", "replay", "archive", "--all"},
 	}
 	for _, user := range []struct {
 		name         string
@@ -73,7 +80,9 @@ func TestOtherUsersReadOrChangeWhatTheyMay(t *testing.T) {
 		t.Errorf("the remedy is missing: %s", out)
 	}
 	log := u.journal("-o", "cat")
-	for _, line := range []string{"refused a request of a client that is not an operator", "user=reader", "an operator paused a sink", "user=operator"} {
+	for _, line := range []string{
+		"refused a request of a client that is not an operator", "user=reader", "an operator paused a sink", "user=operator",
+	} {
 		if !strings.Contains(log, line) {
 			t.Errorf("the log does not contain %q\n%s", line, log)
 		}
