@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,7 +49,6 @@ func startPath(t *testing.T) *path {
 	p.valid, p.expired = func() { p.expires.cert.Store(valid) }, func() { p.expires.cert.Store(expired) }
 	p.valid()
 	p.expires.startTLS()
-	p.unread.status.Store(http.StatusServiceUnavailable)
 	p.yaml = "receiver: {buffer: 64KiB}\nshutdown: {drain: 0}\nsinks:\n"
 	for name, d := range map[string]*destination{"refuses": p.refuses, "hangs": p.hangs, "unread": p.unread} {
 		p.yaml += fmt.Sprintf("- {name: %s, retry_max: 1s, webhook: {url: '%s'}}\n", name, d.URL)
@@ -89,12 +89,15 @@ func (p *path) reload(yaml string) {
 	_ = exec.Command("systemctl", "reload", "genltestd").Run() // the status reports the result
 }
 
-// stages returns the failures. Those of a stage do not hide each other.
+// stages returns the failures. Those of a stage do not hide each other: while the disk is full, for example,
+// the receiver does not notice that the module is gone.
 func (p *path) stages() [][]failure {
+	filler := filepath.Join(stateDir, "filler")
 	return [][]failure{{
 		{
 			name: "the journal cannot be read",
 			inject: func() {
+				p.unread.status.Store(http.StatusServiceUnavailable)
 				p.send(3)
 				p.eventually("they wait for one of the five sinks", func() bool { return metric("genltestd_sink_events_delivered_total") == 4*3 })
 				p.segments(0)
@@ -157,6 +160,44 @@ func (p *path) stages() [][]failure {
 			page:   []string{"Events do not reach expires", "certificate has expired"},
 			alert:  "GenltestdSinkFailing sink=expires reason=certificate",
 		},
+	}, {
+		{
+			name: "the disk is full",
+			inject: func() {
+				if err := os.WriteFile(filler, make([]byte, 64<<20), 0o600); err == nil {
+					p.t.Fatal("the disk does not get full")
+				}
+				for range 10 { // more than the page of the segment that exists
+					write(p.t, ping, strings.Repeat("x", 1000))
+				}
+			},
+			remove: func() {
+				if err := os.Remove(filler); err != nil {
+					p.t.Fatal(err)
+				}
+			},
+			status: []string{"does not accept events", "no space left on device"},
+			page:   []string{"The journal does not store events", "no space left on device"},
+			alert:  "GenltestdJournalNotAccepting",
+		},
+	}, {
+		{
+			name:   "the module is gone",
+			inject: func() { command(p.t, "rmmod", "genltest") },
+			remove: func() { command(p.t, "modprobe", "genltest") },
+			status: []string{"receiver/genltest", "not registered"},
+			page:   []string{"Events of genltest do not arrive", "not registered"},
+			alert:  "GenltestdFamilyAbsent family=genltest",
+		},
+	}, {
+		{
+			name:   "the clock is stepped",
+			inject: func() { p.set(2 * time.Minute) },
+			remove: func() {},
+			status: []string{"the wall clock was stepped by +"},
+			page:   []string{"Clock: ", "the wall clock was stepped by "},
+			alert:  "GenltestdClockStepped", note: true, looksBack: true,
+		},
 	}}
 }
 
@@ -199,6 +240,7 @@ func ended(t *testing.T, f *failure) {
 // packaging/observability checks the times, because this machine can be slow.
 func TestEachFailureIsNamedByStatusPageAndAlert(t *testing.T) {
 	p := startPath(t)
+	var lookBack []*failure
 	for _, stage := range p.stages() {
 		since := make([]time.Time, len(stage))
 		for i := range stage {
@@ -222,9 +264,15 @@ func TestEachFailureIsNamedByStatusPageAndAlert(t *testing.T) {
 		}
 		healthy(t)
 		for i := range stage {
-			if !stage[i].looksBack {
-				ended(t, &stage[i])
+			if stage[i].looksBack {
+				lookBack = append(lookBack, &stage[i])
+				continue
 			}
+			ended(t, &stage[i])
 		}
+	}
+	p.set(13 * time.Minute) // for Prometheus, which uses the same clock, the failures are 11 minutes ago
+	for _, f := range lookBack {
+		ended(t, f)
 	}
 }
