@@ -81,9 +81,11 @@ func TestEveryFaultOfASinkIsReportedEverywhere(t *testing.T) {
 		"a server that hangs": {
 			"attempt_timeout: 100ms, webhook: {url: '" + hanging.URL + "'}", nil, metrics.FaultTimeout, "no answer within 100ms (attempt_timeout)",
 		},
-		"untrusted by webhook":            {"webhook: {url: '" + untrusted.URL + "'}", nil, metrics.FaultCertificate, distrust},
-		"untrusted by redis":              {"redis: {address: 'rediss://" + address + "', stream: s}", nil, metrics.FaultCertificate, distrust},
-		"untrusted by amqp":               {"amqp: {addresses: ['amqps://" + address + "'], exchange: e}", nil, metrics.FaultCertificate, distrust},
+		"untrusted by webhook": {"webhook: {url: '" + untrusted.URL + "'}", nil, metrics.FaultCertificate, distrust},
+		"untrusted by redis":   {"redis: {address: 'rediss://" + address + "', stream: s}", nil, metrics.FaultCertificate, distrust},
+		"untrusted by amqp": {
+			"amqp: {addresses: ['amqps://" + address + "'], exchange: e}", nil, metrics.FaultCertificate, distrust,
+		},
 		"untrusted by syslog":             {"syslog: {address: 'tls://" + address + "'}", nil, metrics.FaultCertificate, distrust},
 		"a program that is missing":       {"exec: {argv: [/bin/sh, -c, exec no-such-program]}", nil, metrics.FaultRefused, "exit status 127"},
 		"a journal that cannot be read":   {"stdout: {}", lockReader, metrics.FaultJournal, "permission denied"},
