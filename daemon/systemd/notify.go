@@ -66,17 +66,20 @@ func (n *Notifier) Extend(limit time.Duration) (stop func()) {
 	if n.manager == "" {
 		return func() {}
 	}
+	extend := func() { n.send(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", extension.Microseconds())) }
+	extend() // before the messages that follow
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		tick := time.NewTicker(extendInterval)
 		defer tick.Stop()
-		for ctx.Err() == nil {
-			n.send(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", extension.Microseconds()))
+		for {
 			select {
 			case <-tick.C:
+				extend()
 			case <-ctx.Done():
+				return
 			}
 		}
 	}()
