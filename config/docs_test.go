@@ -17,7 +17,7 @@ var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 
 // withoutConfiguration are the pages that need no example of a configuration.
 var withoutConfiguration = []string{
-	"README.md", "benchmarks.md", "genltestctl.md", "health.md", "messages.md", "metrics.md",
+	"README.md", "benchmarks.md", "canary.md", "genltestctl.md", "health.md", "messages.md", "metrics.md",
 	"observability.md", "status-page.md", "troubleshooting.md",
 }
 
