@@ -91,7 +91,8 @@ scrape_configs: [{job_name: genltestd, static_configs: [{targets: ["127.0.0.1:99
 `
 )
 
-// startPrometheus starts a Prometheus with the installed rules.
+// startPrometheus starts a Prometheus with the installed rules, and waits until it has scraped the
+// daemon: an alert about an increase needs the value before.
 func startPrometheus(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(prometheusProgram); err != nil {
@@ -114,6 +115,18 @@ func startPrometheus(t *testing.T) {
 			}
 			return nil
 		},
+	})
+	poll.UntilNil(t, "the daemon is scraped", func() error {
+		resp, err := http.Get("http://" + prometheusAddress + "/api/v1/query?query=genltestd_events_lost_total")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		var answer struct{ Data struct{ Result []any } }
+		if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || len(answer.Data.Result) == 0 {
+			return errors.Join(errors.New("no series"), err)
+		}
+		return nil
 	})
 }
 
