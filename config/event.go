@@ -30,17 +30,18 @@ type Event struct {
 const (
 	maxLabels     = 32
 	maxLabelValue = 256 // bytes
+	maxHost       = 255 // bytes
 )
 
 // Every envelope can contain these names: 32 is the limit of a syslog message.
 var labelName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,31}$`)
 
 // Every envelope can contain these hosts: RFC 5424 allows no other characters.
-var shownHost = regexp.MustCompile(`^[!-~]{1,255}$`)
+var shownHost = regexp.MustCompile(`^[!-~]+$`)
 
 // Check implements strict.Checker.
 func (e *Event) Check(s strict.Section) {
-	if e.Host != "" && !shownHost.MatchString(e.Host) {
+	if e.Host != "" && (len(e.Host) > maxHost || !shownHost.MatchString(e.Host)) {
 		s.Errorf("host",
 			`%s is not a host name; write up to 255 letters, digits and other visible ASCII characters, or "" for the machine's name`,
 			strict.Quote(e.Host))

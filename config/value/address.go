@@ -113,7 +113,10 @@ func examplePort(scheme string) int {
 	return 6514
 }
 
-var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,252})$`)
+// A large number of repetitions in the expression would need milliseconds at each start.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+
+const maxHostName = 253 // bytes
 
 // IsHost reports whether a text is the name of a host or an IP address; it does not resolve
 // a name. The empty text is valid: it means all addresses. A text of digits and dots must be
@@ -122,7 +125,7 @@ func IsHost(s string) bool {
 	if _, err := netip.ParseAddr(s); err == nil || s == "" {
 		return true
 	}
-	return hostName.MatchString(s) && strings.Trim(s, "0123456789.") != ""
+	return len(s) <= maxHostName && hostName.MatchString(s) && strings.Trim(s, "0123456789.") != ""
 }
 
 // CheckPath notes the fault of a key of s, unless the path is absolute or empty.

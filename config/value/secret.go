@@ -126,10 +126,14 @@ const invalidCredential = "is not a valid name of a credential; " +
 	"write the ID that LoadCredential= in the unit has, of letters, digits, _, . and -"
 
 var (
-	credentialName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$`)
-	envName        = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
+	credentialName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
+	envName        = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	placeAsText    = regexp.MustCompile(`^(credential|file|env):`)
 )
+
+const maxName = 255 // bytes, of a credential or a variable
+
+func isCredential(name string) bool { return len(name) <= maxName && credentialName.MatchString(name) }
 
 // Suspicion implements strict.Suspicious.
 func (s *Secret) Suspicion(text string) string {
@@ -165,7 +169,7 @@ func (s *Secret) Check(at strict.Section) {
 
 // checkPlaces repeats no text: an invalid place may be the secret itself.
 func (s *Secret) checkPlaces(at strict.Section) {
-	if s.Credential != "" && !credentialName.MatchString(s.Credential) {
+	if s.Credential != "" && !isCredential(s.Credential) {
 		at.Errorf("credential", invalidCredential)
 	}
 	switch {
@@ -175,7 +179,7 @@ func (s *Secret) checkPlaces(at strict.Section) {
 	case strings.ContainsFunc(s.File, unicode.IsControl):
 		at.Errorf("file", "has a control character; leave it out")
 	}
-	if s.Env != "" && !envName.MatchString(s.Env) {
+	if s.Env != "" && (len(s.Env) > maxName || !envName.MatchString(s.Env)) {
 		at.Errorf("env", "is not a valid name of a variable; write letters, digits and _, without a $")
 	}
 }

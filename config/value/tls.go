@@ -109,7 +109,7 @@ func (f *TLSFile) Check(s strict.Section) {
 	switch {
 	case f.Credential != "" && f.File != "":
 		s.Fail("contains a credential and a file; keep one of them")
-	case f.Credential != "" && !credentialName.MatchString(f.Credential):
+	case f.Credential != "" && !isCredential(f.Credential):
 		s.Errorf("credential", invalidCredential)
 	case f.File == "":
 	case !filepath.IsAbs(f.File):

@@ -64,12 +64,14 @@ func parse(text []byte, journalID string) (spans []span, err error) {
 	return spans, err
 }
 
-var spanLine = regexp.MustCompile(`^([0-9]{1,20}) ([0-9a-f]{32}|-) ([!-~]{1,64})(?: ([!-~]{1,1000}))?$`)
+var spanLine = regexp.MustCompile(`^([0-9]{1,20}) ([0-9a-f]{32}|-) ([!-~]{1,64})(?: ([!-~]+))?$`)
+
+const maxSpanHost = 1000 // bytes, escaped
 
 func parseSpan(line string) (span, bool) {
 	text, ok := checked(line)
 	match := spanLine.FindStringSubmatch(text)
-	if !ok || match == nil {
+	if !ok || match == nil || len(match[4]) > maxSpanHost {
 		return span{}, false
 	}
 	first, err := strconv.ParseUint(match[1], 10, 64)

@@ -41,7 +41,9 @@ func CheckHeaders(s strict.Section, headers []Header, writes func(name string) s
 	}
 }
 
-var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")
+var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+
+const maxHeaderName = 100 // bytes
 
 // reservedHeaders belong to the connection, or describe the body that the client writes.
 var reservedHeaders = []string{
@@ -53,7 +55,7 @@ var reservedHeaders = []string{
 // the name is valid.
 func CheckHeaderName(s strict.Section, key, name string) bool {
 	switch {
-	case !headerName.MatchString(name):
+	case len(name) > maxHeaderName || !headerName.MatchString(name):
 		s.Errorf(key, "is not a valid name of a header; write letters, digits and dashes, like X-Api-Key")
 	case slices.Contains(reservedHeaders, textproto.CanonicalMIMEHeaderKey(name)):
 		s.Errorf(key, "%s belongs to the connection or to the body, and the sink writes it; leave it out", strict.Quote(name))

@@ -69,7 +69,9 @@ func (c *Config) authentication() (keys []string) {
 	return keys
 }
 
-var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")
+var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+
+const maxHeaderName = 100 // bytes
 
 func (c *Config) checkHeaders(s strict.Section) {
 	first := make(map[string]int)
@@ -79,7 +81,7 @@ func (c *Config) checkHeaders(s strict.Section) {
 		j, twice := first[lower]
 		switch {
 		case h.Name == "":
-		case !headerName.MatchString(h.Name):
+		case len(h.Name) > maxHeaderName || !headerName.MatchString(h.Name):
 			s.Errorf(key, "is not a valid name of a header; write letters, digits and dashes, like Site")
 		case strings.HasPrefix(lower, "nats-"):
 			s.Errorf(key, "%s begins with Nats-, which is an instruction to the server; choose another name", h.Name)

@@ -17,14 +17,16 @@ import (
 )
 
 var (
-	streamName    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`)
+	streamName    = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 	streamSubject = regexp.MustCompile(`^[^.*>$\s][^.*>\s]*(\.([^.*>\s]+|\*))*(\.>)?$`)
 )
+
+const maxStreamName = 200 // bytes
 
 func (c *Config) checkStream(s strict.Section) {
 	switch {
 	case c.Stream.Name == "":
-	case !streamName.MatchString(c.Stream.Name):
+	case len(c.Stream.Name) > maxStreamName || !streamName.MatchString(c.Stream.Name):
 		s.Errorf("stream.name", "%s is not a valid name of a stream; write letters, digits, - and _", strict.Quote(c.Stream.Name))
 	case len(c.Stream.Subjects) == 0 && fixedSubject(c.Subject) == "":
 		s.Errorf("stream.subjects", "is required, because the subject does not begin with a fixed word; add subjects")
