@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
-	"regexp"
 	"slices"
 
 	"github.com/genltestd/genltestd/config/strict"
@@ -41,10 +40,6 @@ func CheckHeaders(s strict.Section, headers []Header, writes func(name string) s
 	}
 }
 
-var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
-
-const maxHeaderName = 100 // bytes
-
 // reservedHeaders belong to the connection, or describe the body that the client writes.
 var reservedHeaders = []string{
 	"Connection", "Content-Encoding", "Content-Length", "Expect", "Host", "Keep-Alive", "Proxy-Authenticate",
@@ -55,7 +50,7 @@ var reservedHeaders = []string{
 // the name is valid.
 func CheckHeaderName(s strict.Section, key, name string) bool {
 	switch {
-	case len(name) > maxHeaderName || !headerName.MatchString(name):
+	case !value.IsHeaderName(name):
 		s.Errorf(key, "is not a valid name of a header; write letters, digits and dashes, like X-Api-Key")
 	case slices.Contains(reservedHeaders, textproto.CanonicalMIMEHeaderKey(name)):
 		s.Errorf(key, "%s belongs to the connection or to the body, and the sink writes it; leave it out", strict.Quote(name))

@@ -69,10 +69,6 @@ func (c *Config) authentication() (keys []string) {
 	return keys
 }
 
-var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
-
-const maxHeaderName = 100 // bytes
-
 func (c *Config) checkHeaders(s strict.Section) {
 	first := make(map[string]int)
 	for i, h := range c.Headers {
@@ -81,7 +77,7 @@ func (c *Config) checkHeaders(s strict.Section) {
 		j, twice := first[lower]
 		switch {
 		case h.Name == "":
-		case len(h.Name) > maxHeaderName || !headerName.MatchString(h.Name):
+		case !value.IsHeaderName(h.Name):
 			s.Errorf(key, "is not a valid name of a header; write letters, digits and dashes, like Site")
 		case strings.HasPrefix(lower, "nats-"):
 			s.Errorf(key, "%s begins with Nats-, which is an instruction to the server; choose another name", h.Name)
